@@ -1,0 +1,283 @@
+//! The methods a page may call, one parameter type a method. Every type refuses unknown fields, but `Hello`:
+//! an older daemon must be able to answer a newer SDK.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "typescript")]
+use ts_rs::TS;
+
+use crate::envelope::RequestId;
+
+/// The names of the methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `hello`
+    Hello,
+    /// `certificates`
+    Certificates,
+    /// `sign_digest`
+    SignDigest,
+    /// `sign_documents`
+    SignDocuments,
+    /// `verify_documents`
+    VerifyDocuments,
+    /// `upload`
+    Upload,
+    /// `download`
+    Download,
+    /// `cancel`
+    Cancel,
+}
+
+impl Method {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "hello" => Self::Hello,
+            "certificates" => Self::Certificates,
+            "sign_digest" => Self::SignDigest,
+            "sign_documents" => Self::SignDocuments,
+            "verify_documents" => Self::VerifyDocuments,
+            "upload" => Self::Upload,
+            "download" => Self::Download,
+            "cancel" => Self::Cancel,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn read(self, params: &str) -> serde_json::Result<Call> {
+        Ok(match self {
+            Self::Hello => Call::Hello(serde_json::from_str(params)?),
+            Self::Certificates => Call::Certificates(serde_json::from_str(params)?),
+            Self::SignDigest => Call::SignDigest(serde_json::from_str(params)?),
+            Self::SignDocuments => Call::SignDocuments(serde_json::from_str(params)?),
+            Self::VerifyDocuments => Call::VerifyDocuments(serde_json::from_str(params)?),
+            Self::Upload => Call::Upload(serde_json::from_str(params)?),
+            Self::Download => Call::Download(serde_json::from_str(params)?),
+            Self::Cancel => Call::Cancel(serde_json::from_str(params)?),
+        })
+    }
+}
+
+/// A method with its parameters.
+#[derive(Debug, Clone)]
+pub enum Call {
+    /// First on every connection; nothing else is answered before it.
+    Hello(Hello),
+    /// The person picks a certificate; the page sees that one.
+    Certificates(Certificates),
+    /// Signs a digest the person cannot look behind. Needs the grant `blind_digest`.
+    SignDigest(SignDigest),
+    /// Signs uploaded documents.
+    SignDocuments(SignDocuments),
+    /// Checks the signatures of uploaded documents.
+    VerifyDocuments(VerifyDocuments),
+    /// Brings bytes of a document.
+    Upload(Upload),
+    /// Fetches bytes of a document, for instance a signed one.
+    Download(Download),
+    /// Ends another request of this connection.
+    Cancel(Cancel),
+}
+
+/// `hello`: agrees on the version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Hello {
+    /// Protocol versions the client speaks.
+    pub versions: Vec<u32>,
+    /// Name and version of the client, for the log.
+    #[serde(default)]
+    pub client: String,
+}
+
+/// `certificates`: which certificates to offer the person.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Certificates {
+    /// Only a certificate whose subject carries this tax code (`UID=MST:…`).
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub tax_code: Option<String>,
+}
+
+/// `sign_digest`: a bare signature over a digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct SignDigest {
+    /// SHA-256 of the certificate's DER, lower-case hexadecimal; one that `certificates` returned on this connection.
+    pub certificate: String,
+    /// The hash function the digest was made with.
+    pub hash: HashAlgorithm,
+    /// The digest, base64. Its length must be that of the hash function.
+    pub digest: String,
+    /// RSA only; PKCS #1 v1.5 if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub padding: Option<RsaPadding>,
+}
+
+/// `sign_documents`: signs each document of a manifest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct SignDocuments {
+    /// What is to be signed; every document must have been uploaded.
+    pub documents: Vec<DocumentRef>,
+    /// The signature format.
+    pub format: SignatureFormat,
+    /// SHA-256 of the certificate's DER as returned by `certificates`; if absent the person picks.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub certificate: Option<String>,
+    /// RSA only; PKCS #1 v1.5 if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub padding: Option<RsaPadding>,
+    /// PAdES only: what the signature looks like on the page; invisible if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub appearance: Option<Appearance>,
+    /// PAdES only: why it is signed (ISO 32000-1, table 252, Reason).
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub reason: Option<String>,
+    /// PAdES only: where it is signed (ISO 32000-1, table 252, Location).
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub location: Option<String>,
+}
+
+/// A document, named by its content.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct DocumentRef {
+    /// What the person sees; never used as a path.
+    pub name: String,
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// In bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub size: u64,
+}
+
+/// The signature formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum SignatureFormat {
+    /// PAdES baseline B-B (EN 319 142-1): the document comes back with the signature inside.
+    Pades,
+    /// CAdES baseline B-B (EN 319 122-1), the content inside the signature.
+    CadesAttached,
+    /// CAdES baseline B-B (EN 319 122-1), the signature alone.
+    CadesDetached,
+}
+
+/// RSA signature schemes (RFC 8017, section 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum RsaPadding {
+    /// RSASSA-PKCS1-v1_5
+    Pkcs1,
+    /// RSASSA-PSS, MGF1 with the same hash, salt as long as the hash.
+    Pss,
+}
+
+/// Hash functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum HashAlgorithm {
+    /// SHA-256
+    #[serde(rename = "SHA-256")]
+    Sha256,
+    /// SHA-384
+    #[serde(rename = "SHA-384")]
+    Sha384,
+    /// SHA-512
+    #[serde(rename = "SHA-512")]
+    Sha512,
+}
+
+/// Where and how a signature shows on a page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Appearance {
+    /// Counted from 1.
+    pub page: u32,
+    /// Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
+    pub rectangle: [f32; 4],
+    /// The language of the labels.
+    pub language: Language,
+}
+
+/// The languages people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum Language {
+    /// Vietnamese
+    #[default]
+    Vi,
+    /// English
+    En,
+}
+
+/// `verify_documents`: checks every signature of each document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct VerifyDocuments {
+    /// Uploaded documents: PDF, or CMS with its content inside.
+    pub documents: Vec<DocumentRef>,
+    /// For detached CMS: the content, uploaded too. Then `documents` holds one entry.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub content: Option<DocumentRef>,
+}
+
+/// `upload`: bytes of a document, in order. The same document may be uploaded once a connection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Upload {
+    /// SHA-256 of the whole document, lower-case hexadecimal; checked when the last byte has come.
+    pub sha256: String,
+    /// Size of the whole document, in bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub size: u64,
+    /// Where these bytes belong: as many as have come before.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub offset: u64,
+    /// The bytes, base64. Absent when they are the body of a binary frame (see [`crate::frame`]).
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub data: Option<String>,
+}
+
+/// `download`: bytes of a document this connection holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Download {
+    /// SHA-256 of the whole document, lower-case hexadecimal.
+    pub sha256: String,
+    /// First byte wanted.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub offset: u64,
+    /// At most so many bytes; at most [`crate::limits::MAX_CHUNK`] come.
+    pub length: u32,
+}
+
+/// `cancel`: the named request ends with `cancelled`, unless it ended before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Cancel {
+    /// Id of the request to end.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub request: RequestId,
+}

@@ -1,0 +1,42 @@
+//! What the daemon says unasked.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "typescript")]
+use ts_rs::TS;
+
+use crate::envelope::RequestId;
+
+/// A notification.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params", rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum Event {
+    /// How far a request has come.
+    Progress(Progress),
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Progress {
+    /// Which request.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub request: RequestId,
+    /// What it does now.
+    pub stage: Stage,
+    /// Documents finished.
+    pub done: u32,
+    /// Documents in all.
+    pub total: u32,
+}
+
+/// The stages of a request that a page can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum Stage {
+    /// The person is being asked.
+    Asking,
+    /// The token signs.
+    Signing,
+}

@@ -1,0 +1,31 @@
+//! Bounds that both ends of a road must know. A message past one of them is refused, never truncated.
+
+/// One JSON-RPC message, in bytes, in either direction on the WebSocket and on the per-user socket.
+pub const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// One message from the daemon towards native messaging, in bytes. Browsers end the connection past 1 MiB.
+pub const MAX_NATIVE_MESSAGE: usize = 900 * 1024;
+
+/// Document bytes in one `upload` or `download`, before base64.
+pub const MAX_CHUNK: usize = 512 * 1024;
+
+/// One document, in bytes.
+pub const MAX_DOCUMENT: u64 = 200 * 1024 * 1024;
+
+/// All documents a connection holds at once, in bytes: a document and its signed copy at the largest size.
+pub const MAX_HELD: u64 = 2 * MAX_DOCUMENT + 32 * 1024 * 1024;
+
+/// Documents in one request.
+pub const MAX_DOCUMENTS: usize = 500;
+
+/// Requests of one connection that have not had their reply.
+pub const MAX_IN_FLIGHT: usize = 32;
+
+/// A document's name, in characters (Unicode scalar values).
+pub const MAX_NAME: usize = 255;
+
+/// Other text a page supplies (reason, location), in characters.
+pub const MAX_TEXT: usize = 1024;
+
+/// Messages in a row that are no valid request, after which the connection is closed.
+pub const MAX_BAD_MESSAGES: u32 = 3;

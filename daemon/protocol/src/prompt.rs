@@ -1,0 +1,206 @@
+//! What the daemon and a prompt process (the consent window, or the scripted one) say to each other.
+//!
+//! One process asks one question. Its standard input is one end of a socket pair: JSON lines go both ways on it,
+//! [`ToPrompt`] towards the window, [`FromPrompt`] back. Its standard output is the writing end of a pipe whose other
+//! end only the module worker reads: a PIN is written there as UTF-8 and a line feed, one line a try, *before* the
+//! [`Answer::Approved`] or [`FromPrompt::PinTyped`] that speaks of it. No message here has room for a PIN.
+
+use serde::{Deserialize, Serialize};
+
+use crate::call::Language;
+
+/// From the daemon to the window.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ToPrompt {
+    /// First, and once.
+    Ask(Question),
+    /// The PIN was wrong: say so and let the person type again. After `final_try` only with a second confirmation.
+    PinIncorrect {
+        /// The next wrong one locks the token.
+        final_try: bool,
+    },
+    /// The PIN cannot be one (too short, too long, characters the token does not take); no try was spent.
+    PinInvalid,
+    /// Work goes on; the PIN was right.
+    Progress {
+        /// Documents signed.
+        done: u32,
+        /// Documents in all.
+        total: u32,
+    },
+    /// Over. Tell the person how it ended, then leave; `withdrawn` leaves at once.
+    Finish(Outcome),
+}
+
+/// How a question ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All is signed, or the certificate handed over.
+    Done,
+    /// The token is locked now.
+    PinLocked,
+    /// It failed; the page and the log have the error.
+    Failed,
+    /// The page or the connection went away.
+    Withdrawn,
+}
+
+/// From the window to the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromPrompt {
+    /// The window is on the screen.
+    Shown,
+    /// The person decided.
+    Answer(Answer),
+    /// After [`ToPrompt::PinIncorrect`] or [`ToPrompt::PinInvalid`]: another line is in the PIN pipe.
+    PinTyped,
+}
+
+/// The person's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// Yes, with this certificate. If the certificate's token takes a PIN from the window, a line is in the PIN pipe.
+    Approved {
+        /// Index into [`Question::certificates`].
+        certificate: usize,
+    },
+    /// No, or the window was closed.
+    Refused,
+}
+
+/// Everything the window shows. Texts from outside come as they are; the window neutralises them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The language to ask in.
+    pub language: Language,
+    /// What is asked.
+    pub kind: QuestionKind,
+    /// Who asks.
+    pub asker: Asker,
+    /// What it is about; empty for [`QuestionKind::ShareCertificate`].
+    pub documents: Vec<ShownDocument>,
+    /// What the person may choose from; the first is proposed. Never empty.
+    pub certificates: Vec<ShownCertificate>,
+    /// Seconds until the daemon gives up.
+    pub seconds: u32,
+}
+
+/// The kinds of question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// May this page see a certificate of yours? No PIN.
+    ShareCertificate,
+    /// Sign these documents?
+    SignDocuments,
+    /// Sign a digest that nobody can look behind?
+    SignDigest,
+}
+
+/// Who asks, and how we know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "road", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Asker {
+    /// A page, as our extension says.
+    Extension {
+        /// ASCII serialisation (WHATWG), punycode for IDN.
+        origin: String,
+    },
+    /// A page, as the WebSocket handshake says.
+    WebSocket {
+        /// ASCII serialisation (WHATWG), punycode for IDN.
+        origin: String,
+    },
+}
+
+/// A document as the window shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownDocument {
+    /// The page's name for it.
+    pub name: String,
+    /// In bytes; absent for a bare digest.
+    pub size: Option<u64>,
+    /// Name of the hash function, for instance `SHA-256`.
+    pub hash: String,
+    /// Lower-case hexadecimal.
+    pub digest: String,
+}
+
+/// A certificate as the window shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownCertificate {
+    /// CN of the subject, or the whole subject if there is none.
+    pub name: String,
+    /// O of the subject.
+    pub organization: Option<String>,
+    /// `MST 0312345678`, `CCCD 079…`: identity numbers in the subject.
+    pub identity: Vec<String>,
+    /// CN of the issuer.
+    pub issuer: String,
+    /// Lower-case hexadecimal.
+    pub serial: String,
+    /// Calendar date in Vietnam (UTC+07:00), ISO 8601.
+    pub not_before: String,
+    /// Calendar date in Vietnam (UTC+07:00), ISO 8601.
+    pub not_after: String,
+    /// What the person should know before he uses it.
+    pub warnings: Vec<Warning>,
+    /// Label of the token.
+    pub token: String,
+    /// How its PIN is given.
+    pub pin: PinEntry,
+}
+
+/// What is doubtful about a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// Ends within 30 days.
+    ExpiresSoon,
+    /// Whether it was revoked has not been checked.
+    StatusUnknown,
+    /// No path to a trusted root is known.
+    PathUnknown,
+    /// The key is in software; not a compliant medium.
+    SoftwareToken,
+}
+
+/// How a token takes its PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PinEntry {
+    /// Typed in the window.
+    Window {
+        /// Shortest PIN, in bytes of UTF-8.
+        min: u32,
+        /// Longest PIN, in bytes of UTF-8.
+        max: u32,
+        /// Tries left, as far as the token tells.
+        tries: TriesLeft,
+    },
+    /// Typed on the reader.
+    Reader,
+    /// Locked; this certificate cannot be used.
+    Locked,
+    /// The token asks for none.
+    NotNeeded,
+}
+
+/// What a token tells about the tries left (PKCS #11, `CKF_USER_PIN_COUNT_LOW` and its relatives).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriesLeft {
+    /// It says nothing, or that all is well.
+    Unknown,
+    /// At least one wrong PIN since the last right one.
+    Few,
+    /// The next wrong PIN locks it.
+    Last,
+}

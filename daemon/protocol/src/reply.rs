@@ -1,0 +1,214 @@
+//! What comes back from each method.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "typescript")]
+use ts_rs::TS;
+
+use crate::error::ErrorObject;
+
+/// The result of a successful request; its shape follows from the method.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// of `hello`
+    Hello(HelloReply),
+    /// of `certificates`
+    Certificate(Certificate),
+    /// of `sign_digest`
+    Digest(DigestSignature),
+    /// of `sign_documents`
+    Documents(SignedDocuments),
+    /// of `verify_documents`
+    Verified(VerifiedDocuments),
+    /// of `upload`
+    Upload(UploadReply),
+    /// of `download`
+    Download(DownloadReply),
+    /// of `cancel`
+    Cancel(CancelReply),
+}
+
+/// Answer to `hello`. Before a grant is used, an allowed origin learns this much and no more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct HelloReply {
+    /// The version both speak from now on.
+    pub version: u32,
+    /// Minted by the daemon for this connection; 128 random bits, hexadecimal.
+    pub session: String,
+    /// Most document bytes in one `upload` or `download`.
+    pub max_chunk: u32,
+    /// Largest document, in bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub max_document: u64,
+}
+
+/// A certificate, as the page may see it once the person has picked it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Certificate {
+    /// SHA-256 of the DER, lower-case hexadecimal: the certificate's name in other calls.
+    pub sha256: String,
+    /// The DER, base64.
+    pub certificate: String,
+    /// Certificates between it and its root, as far as the token or the trust store holds them, base64 DER.
+    pub chain: Vec<String>,
+    /// Whose it is.
+    pub subject: Subject,
+    /// Common name of the issuer.
+    pub issuer: String,
+    /// Serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// RFC 3339, UTC.
+    pub not_before: String,
+    /// RFC 3339, UTC.
+    pub not_after: String,
+}
+
+/// The parts of a subject that Vietnamese portals read. Absent parts are absent, never empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Subject {
+    /// CN
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub common_name: Option<String>,
+    /// O
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub organization: Option<String>,
+    /// `UID=MST:…`, tax code
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub tax_code: Option<String>,
+    /// `UID=CCCD:…`, citizen identity number
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub citizen_id: Option<String>,
+    /// `UID=CMND:…`, old identity card number
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub old_identity_card: Option<String>,
+}
+
+/// Answer to `sign_digest`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct DigestSignature {
+    /// base64. RSA: as in RFC 8017; ECDSA: DER `Ecdsa-Sig-Value` (RFC 3279, section 2.2.3).
+    pub signature: String,
+    /// What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
+    pub algorithm: String,
+}
+
+/// Answer to `sign_documents`: one item a document, in the order of the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct SignedDocuments {
+    /// In the order of the request.
+    pub documents: Vec<SignedDocument>,
+    /// The certificate it was signed with.
+    pub certificate: Certificate,
+}
+
+/// What became of one document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum SignedDocument {
+    /// Signed; to be had with `download`.
+    Signed {
+        /// Of the request.
+        name: String,
+        /// SHA-256 of the result, lower-case hexadecimal.
+        sha256: String,
+        /// Of the result, in bytes.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        size: u64,
+    },
+    /// Not signed; the other documents are not touched by that.
+    Failed {
+        /// Of the request.
+        name: String,
+        /// Why.
+        error: ErrorObject,
+    },
+}
+
+/// Answer to `verify_documents`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct VerifiedDocuments {
+    /// In the order of the request.
+    pub documents: Vec<VerifiedDocument>,
+}
+
+/// The signatures of one document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct VerifiedDocument {
+    /// Of the request.
+    pub name: String,
+    /// True only when there is a signature and every one is TOTAL-PASSED.
+    pub valid: bool,
+    /// In the order in which they were made.
+    pub signatures: Vec<VerifiedSignature>,
+}
+
+/// One signature as EN 319 102-1 judges it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct VerifiedSignature {
+    /// `TOTAL-PASSED`, `TOTAL-FAILED` or `INDETERMINATE` (EN 319 102-1, table 5).
+    pub indication: String,
+    /// For the other two, for instance `HASH_FAILURE` or `NO_CERTIFICATE_CHAIN_FOUND`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub sub_indication: Option<String>,
+    /// Who signed; absent if the signature names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub signer: Option<Subject>,
+    /// Common name of the issuer of the signer's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub issuer: Option<String>,
+    /// RFC 3339, by the signer's own clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub claimed_time: Option<String>,
+    /// The signature covers the whole document as it is now.
+    pub covers_whole_document: bool,
+}
+
+/// Answer to `upload`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct UploadReply {
+    /// Bytes held so far.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub received: u64,
+    /// All bytes came and their digest is right; from now on they cannot change.
+    pub sealed: bool,
+}
+
+/// Answer to `download`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct DownloadReply {
+    /// Size of the whole document, in bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub size: u64,
+    /// The bytes, base64. Absent when they are the body of a binary frame (see [`crate::frame`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub data: Option<String>,
+}
+
+/// Answer to `cancel`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct CancelReply {
+    /// False when the request had ended before.
+    pub cancelled: bool,
+}

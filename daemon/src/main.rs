@@ -1,0 +1,2 @@
+//! trien
+fn main() {}

@@ -1,0 +1,1 @@
+//! libtrien_pkcs11.so
