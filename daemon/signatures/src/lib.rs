@@ -1,1 +1,38 @@
-//! signatures
+//! Digital signatures in the formats that offices exchange: made, and checked.
+//!
+//! Pure: bytes in, bytes out. No network, no token, no clock, no thread, no randomness; whoever calls hands in the
+//! time and the token's signature. This crate names no other crate of ours.
+//!
+//! Signing is three steps with values between them:
+//!
+//! 1. **prepare**: a format turns the document and a [`certificate::Certificate`] into a [`signing::Prepared`]
+//!    that holds the bytes to be signed;
+//! 2. **sign**: somebody else, usually a token, signs [`signing::Prepared::to_be_signed`];
+//! 3. **finish**: the same value takes the [`algorithm::SignatureValue`], checks it with the certificate's public key,
+//!    and gives the signed document.
+//!
+//! Checking is one call a format and gives a [`report::Report`] in the words of ETSI EN 319 102-1.
+//!
+//! | module | what | follows |
+//! |---|---|---|
+//! | [`algorithm`] | hash and signature algorithms, values from tokens, verification | RFC 8017, FIPS 186-5 |
+//! | [`certificate`] | a certificate with the bytes it came as; subjects as Vietnamese CAs write them | RFC 5280 |
+//! | [`signing`] | what all formats share when signing | |
+//! | [`cms`] | SignedData and its attributes | RFC 5652, RFC 5035 |
+//! | [`cades`] | CAdES B-B, attached and detached | EN 319 122-1 |
+//! | [`pdf`] | reading a PDF and appending to it | ISO 32000-1 |
+//! | [`pades`] | PAdES B-B, visible and invisible | EN 319 142-1 |
+//! | [`trust`] | anchors and certification paths | RFC 5280, section 6 |
+//! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |
+
+#![forbid(unsafe_code)]
+
+pub mod algorithm;
+pub mod cades;
+pub mod certificate;
+pub mod cms;
+pub mod pades;
+pub mod pdf;
+pub mod report;
+pub mod signing;
+pub mod trust;
