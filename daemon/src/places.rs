@@ -1,0 +1,80 @@
+//! Where things lie on this computer. `TRIEN_HOME` moves all of them under one folder, for tests and portable use;
+//! else the folders of the XDG base directory specification are used.
+
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+/// The folders of one user.
+#[derive(Debug, Clone)]
+pub struct Places {
+    config: PathBuf,
+    data: PathBuf,
+    runtime: PathBuf,
+}
+
+/// Neither `TRIEN_HOME` nor the user's home and runtime folders are known.
+#[derive(Debug, thiserror::Error)]
+#[error("no home folder, or no XDG_RUNTIME_DIR")]
+pub struct NoPlaces;
+
+impl Places {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`NoPlaces`]. There is no fall-back to a shared temporary folder: other users could be there first.
+    pub fn of_this_user() -> Result<Self, NoPlaces> {
+        if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
+            return Ok(Self::under(Path::new(&home)));
+        }
+        let project = ProjectDirs::from("", "", "trien").ok_or(NoPlaces)?;
+        let runtime = project.runtime_dir().ok_or(NoPlaces)?;
+        Ok(Self {
+            config: project.config_dir().to_owned(),
+            data: project.data_dir().to_owned(),
+            runtime: runtime.to_owned(),
+        })
+    }
+
+    /// Everything under one folder.
+    #[must_use]
+    pub fn under(home: &Path) -> Self {
+        Self { config: home.join("config"), data: home.join("data"), runtime: home.join("run") }
+    }
+
+    /// The user's configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// Which origins may do what, until when. Written by `trien origin`.
+    #[must_use]
+    pub fn origins_file(&self) -> PathBuf {
+        self.config.join("origins.toml")
+    }
+
+    /// Certificates of trust anchors and intermediate CAs, PEM or DER, one file each or bundles.
+    #[must_use]
+    pub fn trust_folder(&self) -> PathBuf {
+        self.config.join("trust")
+    }
+
+    /// The record of approvals and signatures.
+    #[must_use]
+    pub fn audit_file(&self) -> PathBuf {
+        self.data.join("audit.jsonl")
+    }
+
+    /// The folder of the per-user socket: must be ours alone, mode 0700.
+    #[must_use]
+    pub fn runtime_folder(&self) -> &Path {
+        &self.runtime
+    }
+
+    /// The per-user socket, mode 0600.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join("daemon.sock")
+    }
+}

@@ -1,0 +1,219 @@
+//! Tokens: what holds keys, whatever it is. Nothing here knows of origins, people or formats.
+//!
+//! A [`Token`] is a PKCS #11 slot in a module worker; a smart card driven over PC/SC will be another implementation of
+//! the same trait. A token that wants a PIN *says* so ([`SigningSession::pin`]); asking is not its business.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use trien_signatures::algorithm::SignatureAlgorithm;
+use trien_signatures::certificate::Certificate;
+
+/// Names one token for as long as it is plugged in: never by slot number, which may be another token's tomorrow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TokenId {
+    /// The module's name in the configuration.
+    pub module: String,
+    /// `CK_TOKEN_INFO.serialNumber`, without padding.
+    pub serial: String,
+    /// `CK_TOKEN_INFO.label`, without padding.
+    pub label: String,
+}
+
+/// What `trien token list` shows of a token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenEntry {
+    /// Its name here.
+    pub id: TokenId,
+    /// PKCS #11 slot, for people who compare with other tools.
+    pub slot: u64,
+    /// `CK_TOKEN_INFO.manufacturerID`.
+    pub manufacturer: String,
+    /// `CK_TOKEN_INFO.model`.
+    pub model: String,
+    /// `CKF_HW_SLOT`: the key is in hardware.
+    pub hardware: bool,
+    /// `CKF_TOKEN_INITIALIZED`.
+    pub initialized: bool,
+    /// How it stands with the user PIN.
+    pub pin: PinState,
+}
+
+/// How it stands with a token's user PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinState {
+    /// `CKF_LOGIN_REQUIRED` is not set.
+    NotNeeded,
+    /// No user PIN has been set.
+    NotSet,
+    /// Set; the token says nothing of wrong tries.
+    Ready,
+    /// `CKF_USER_PIN_COUNT_LOW`
+    FewTries,
+    /// `CKF_USER_PIN_FINAL_TRY`
+    LastTry,
+    /// `CKF_USER_PIN_LOCKED`
+    Locked,
+    /// `CKF_USER_PIN_TO_BE_CHANGED`
+    ToBeChanged,
+}
+
+/// A certificate on a token, and the key that belongs to it.
+#[derive(Debug, Clone)]
+pub struct HeldCertificate {
+    /// On which token.
+    pub token: TokenId,
+    /// `CKA_LABEL`
+    pub label: String,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// The private key with the same `CKA_ID`, if there is one. Before login a token may hide private keys: then this
+    /// is the certificate's `CKA_ID`, and signing finds out.
+    pub key: Option<KeyRef>,
+}
+
+/// A private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRef {
+    /// On which token.
+    pub token: TokenId,
+    /// `CKA_ID`
+    pub id: Vec<u8>,
+}
+
+/// What a token is asked to sign.
+#[derive(Debug, Clone)]
+pub struct Signable {
+    /// With which algorithm.
+    pub algorithm: SignatureAlgorithm,
+    /// The digest by the algorithm's hash function.
+    pub digest: Vec<u8>,
+    /// What the digest was made of, for tokens that only hash themselves. Absent when only a digest is known.
+    pub message: Option<Vec<u8>>,
+}
+
+/// How a session's token takes its PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PinNeed {
+    /// Signing works without.
+    NotNeeded,
+    /// A PIN of so many bytes of UTF-8, through the pipe.
+    Pipe {
+        /// `ulMinPinLen`
+        min: u32,
+        /// `ulMaxPinLen`
+        max: u32,
+        /// Before the first try.
+        state: PinState,
+    },
+    /// On the reader: `CKF_PROTECTED_AUTHENTICATION_PATH`.
+    Reader,
+    /// `CKF_USER_PIN_LOCKED`
+    Locked,
+}
+
+/// A token in reach.
+#[async_trait]
+pub trait Token: Send + Sync {
+    /// What is known of it since it was last looked at.
+    fn entry(&self) -> &TokenEntry;
+
+    /// Its certificates, read without a PIN.
+    async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError>;
+
+    /// How it takes a PIN, as it says now.
+    async fn pin(&self) -> Result<PinNeed, TokenError>;
+
+    /// Begins to work with one key: one approved request, one session.
+    async fn open(&self, key: &KeyRef) -> Result<Box<dyn SigningSession>, TokenError>;
+}
+
+/// Work with one key of one token, from before the PIN to the logout.
+#[async_trait]
+pub trait SigningSession: Send {
+    /// How the token takes its PIN, as it says now.
+    async fn pin(&mut self) -> Result<PinNeed, TokenError>;
+
+    /// Hands over the reading end of the pipe that PINs come through, one line a try.
+    async fn attach_pin_pipe(&mut self, pipe: OwnedFd) -> Result<(), TokenError>;
+
+    /// One try: reads one line from the pipe (or lets the reader ask) and logs in.
+    async fn login(&mut self) -> Result<(), LoginError>;
+
+    /// The token's signature, as PKCS #11 gives it: ECDSA as r‖s. Not yet verified.
+    async fn sign(&mut self, signable: &Signable) -> Result<Vec<u8>, TokenError>;
+
+    /// Logs out and lets go of the token.
+    async fn close(self: Box<Self>);
+}
+
+/// How one try at logging in failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// `CKR_PIN_INCORRECT`: one try was spent.
+    #[error("the PIN is wrong")]
+    Incorrect {
+        /// What the token says now; [`PinState::Locked`] if that was the last try.
+        now: PinState,
+    },
+    /// No try was spent: the line was empty, too short or too long, not UTF-8, or the token refused its form.
+    #[error("the PIN cannot be one")]
+    Invalid,
+    /// `CKR_PIN_LOCKED`
+    #[error("the PIN is locked")]
+    Locked,
+    /// `CKR_PIN_EXPIRED`
+    #[error("the PIN has expired")]
+    Expired,
+    /// The pipe ended before a line came: nobody is there any more.
+    #[error("no PIN came")]
+    NoPin,
+    /// Anything else.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+/// What can go wrong with a token, apart from its PIN.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenError {
+    /// The token is gone: `CKR_DEVICE_REMOVED`, `CKR_TOKEN_NOT_PRESENT`, or another one is in its place.
+    #[error("the token was removed")]
+    Removed,
+    /// Another program holds it.
+    #[error("the token is busy")]
+    Busy,
+    /// The worker did not answer in time and was ended.
+    #[error("the module did not answer within {seconds} s")]
+    Hung {
+        /// The deadline.
+        seconds: u64,
+    },
+    /// The worker ended.
+    #[error("the module's process ended")]
+    Crashed,
+    /// The module cannot be loaded.
+    #[error("the module cannot be loaded: {0}")]
+    Load(String),
+    /// There is no such key on the token.
+    #[error("there is no such key")]
+    NoSuchKey,
+    /// The token offers no mechanism for this.
+    #[error("the token cannot do this: {0}")]
+    Unsupported(String),
+    /// `CKR_USER_NOT_LOGGED_IN`: a PIN is needed first.
+    #[error("a PIN is needed")]
+    LoginNeeded,
+    /// Some other `CKR`, by name.
+    #[error("the token answered {0}")]
+    Failed(String),
+}
+
+/// Whoever knows which tokens are in reach.
+#[async_trait]
+pub trait TokenSource: Send + Sync {
+    /// Every token of every module, looked at anew. A module that fails costs its own tokens only.
+    async fn tokens(&self) -> Vec<Arc<dyn Token>>;
+}
