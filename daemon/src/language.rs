@@ -1,1 +1,108 @@
-//! x
+//! What a person reads, in Vietnamese and English, from the message files in `daemon/messages`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fluent_templates::fluent_bundle::FluentValue;
+use fluent_templates::{LanguageIdentifier, Loader, static_loader};
+use trien_protocol::call::Language;
+use trien_protocol::error::Bilingual;
+use unic_langid::langid;
+
+static_loader! {
+    static MESSAGES = {
+        locales: "./messages",
+        fallback_language: "vi",
+        // Isolation marks are for laid-out text; a terminal and a log print them as rubbish.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+const VI: LanguageIdentifier = langid!("vi");
+const EN: LanguageIdentifier = langid!("en");
+
+/// Values for the placeholders of a message.
+pub type Arguments = HashMap<Cow<'static, str>, FluentValue<'static>>;
+
+/// The arguments of a message from pairs of name and value.
+#[must_use]
+pub fn arguments<const N: usize>(pairs: [(&'static str, String); N]) -> Arguments {
+    pairs.into_iter().map(|(name, value)| (Cow::Borrowed(name), FluentValue::from(value))).collect()
+}
+
+/// The message in one language. A key that no file has gives the key itself: a test sees to it that there is none.
+#[must_use]
+pub fn text(language: Language, key: &str, arguments: &Arguments) -> String {
+    let identifier = match language {
+        Language::Vi => VI,
+        Language::En => EN,
+    };
+    MESSAGES.try_lookup_with_args(&identifier, key, arguments).unwrap_or_else(|| key.to_owned())
+}
+
+/// The message in one language, without placeholders.
+#[must_use]
+pub fn plain(language: Language, key: &str) -> String {
+    text(language, key, &Arguments::new())
+}
+
+/// The message in both languages, without placeholders.
+#[must_use]
+pub fn bilingual(key: &str) -> Bilingual {
+    Bilingual { vi: plain(Language::Vi, key), en: plain(Language::En, key) }
+}
+
+/// True if the key has a message of its own in that language.
+#[must_use]
+pub fn exists(language: Language, key: &str) -> bool {
+    let identifier = match language {
+        Language::Vi => VI,
+        Language::En => EN,
+    };
+    MESSAGES.lookup_no_default_fallback(&identifier, key, None).is_some()
+}
+
+/// The language of the person's environment (POSIX: `LC_ALL`, `LC_MESSAGES`, `LANG`): English where that is what it
+/// names, else Vietnamese.
+#[must_use]
+pub fn of_environment() -> Language {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_default();
+    if locale.starts_with("en") { Language::En } else { Language::Vi }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every key of a language's files, by reading them as Fluent's grammar has it: an identifier and an equals sign at
+    /// the beginning of a line.
+    fn keys(language: &str) -> std::collections::BTreeSet<String> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("messages").join(language);
+        let mut keys = std::collections::BTreeSet::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for line in text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())) {
+                let (key, _) = line.split_once('=').unwrap();
+                assert!(keys.insert(key.trim().to_owned()), "{key} stands twice in {language}");
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn both_languages_have_the_same_messages() {
+        assert_eq!(keys("vi"), keys("en"));
+        assert!(keys("vi").len() > 20);
+    }
+
+    #[test]
+    fn placeholders_are_filled_without_marks() {
+        let arguments = arguments([("file", "a.pdf".to_owned())]);
+        assert_eq!(text(Language::En, "sign-done", &arguments).matches('\u{2068}').count(), 0);
+        assert!(text(Language::Vi, "sign-done", &arguments).contains("a.pdf"));
+    }
+}

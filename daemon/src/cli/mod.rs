@@ -1,1 +1,75 @@
-//! x
+//! The command line: one file a verb, the same jobs as the wire.
+//!
+//! Every verb takes `--json` (the answer on standard output, for programs) and `--lang`. Exit codes: 0 success; 1 the
+//! answer is no (an invalid signature, a refusal); 2 misuse; 3 the operation failed. An error says what happened and
+//! what to do.
+
+mod arguments;
+mod help;
+mod shell;
+
+pub mod audit;
+pub mod cert;
+pub mod daemon;
+pub mod origin;
+pub mod pin;
+pub mod sign;
+pub mod token;
+pub mod verify;
+
+use std::process::ExitCode;
+
+pub use shell::{CliError, Exit, Shell};
+
+use arguments::{Command, Invocation};
+use clap::Parser;
+
+/// The whole program: reads the arguments, runs the verb, gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let invocation = match help::parse::<Invocation>() {
+        Ok(invocation) => invocation,
+        Err(exit) => return exit,
+    };
+    let command = invocation.command;
+    let language = invocation.lang.map_or_else(crate::language::of_environment, Into::into);
+    let shell = match Shell::new(language, invocation.json) {
+        Ok(shell) => shell,
+        Err(error) => return error.report(language, invocation.json),
+    };
+    shell::start_log(matches!(command, Command::Daemon(_)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return CliError::io("cli-no-runtime", &error).report(language, shell.json),
+    };
+    let result = runtime.block_on(run(command, &shell));
+    // A reader of the terminal may sit in a blocking read; nothing is waited for after the answer is out.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(language, shell.json),
+    }
+}
+
+async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
+    match command {
+        Command::Daemon(arguments) => daemon::run(arguments, shell).await,
+        Command::Token(command) => token::run(command, shell).await,
+        Command::Cert(command) => cert::run(command, shell).await,
+        Command::Sign(arguments) => sign::run(arguments, shell).await,
+        Command::Verify(arguments) => verify::run(arguments, shell).await,
+        Command::Origin(command) => origin::run(command, shell).await,
+        Command::Audit(command) => audit::run(command, shell).await,
+        Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
+    }
+}
+
+impl arguments::Invocation {
+    /// Reads a list of words as the program's arguments would be read, in English.
+    ///
+    /// # Errors
+    /// clap's, for tests to look at.
+    pub fn of_words(words: &[&str]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words)
+    }
+}

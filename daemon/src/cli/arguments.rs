@@ -1,0 +1,87 @@
+//! What may stand on the command line. Help texts are in `messages/*/help.ftl`: see [`super::help`].
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use trien_protocol::call::Language;
+
+use super::{audit, cert, daemon, origin, sign, token, verify};
+
+/// One call of `trien`.
+#[derive(Debug, Parser)]
+#[command(name = "trien", version, max_term_width = 100, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Invocation {
+    /// The language of messages.
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<LanguageArgument>,
+    /// For programs: the answer as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The languages by their ISO 639-1 codes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LanguageArgument {
+    /// Vietnamese
+    Vi,
+    /// English
+    En,
+}
+
+impl From<LanguageArgument> for Language {
+    fn from(language: LanguageArgument) -> Self {
+        match language {
+            LanguageArgument::Vi => Self::Vi,
+            LanguageArgument::En => Self::En,
+        }
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the service in the foreground.
+    Daemon(daemon::DaemonArguments),
+    /// Tokens and their keys.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Certificates on tokens.
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    /// Signs files.
+    Sign(sign::SignArguments),
+    /// Checks the signatures of files.
+    Verify(verify::VerifyArguments),
+    /// What pages may do.
+    #[command(subcommand)]
+    Origin(origin::OriginCommand),
+    /// The record of approvals and signatures.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// The process a PKCS #11 module lives in; started by the daemon.
+    #[command(hide = true)]
+    ModuleWorker(ModuleWorkerArguments),
+    /// The prompter for tests; started by the daemon.
+    #[command(hide = true)]
+    ScriptedPrompt(ScriptedPromptArguments),
+}
+
+/// Of the hidden `trien module-worker`.
+#[derive(Debug, Args)]
+pub struct ModuleWorkerArguments {
+    /// The module's name in the configuration.
+    #[arg(long)]
+    pub name: String,
+    /// Its library.
+    #[arg(long)]
+    pub module: std::path::PathBuf,
+}
+
+/// Of the hidden `trien scripted-prompt`.
+#[derive(Debug, Args)]
+pub struct ScriptedPromptArguments {
+    /// The answers.
+    #[arg(long)]
+    pub script: std::path::PathBuf,
+}

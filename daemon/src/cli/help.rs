@@ -1,0 +1,163 @@
+//! Help and misuse in the person's language: clap's tree of commands, with its texts from the message files.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, FromArgMatches};
+use trien_protocol::call::Language;
+
+use crate::language::{self, arguments, plain, text};
+
+/// Reads the program's arguments. Help, version and misuse are printed here.
+///
+/// # Errors
+/// The exit code to leave with: 0 after help or version, 2 after misuse.
+pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode> {
+    let words: Vec<_> = std::env::args_os().collect();
+    let language = asked_language(&words).unwrap_or_else(language::of_environment);
+    let command = translate(T::command(), "help", language);
+    command.try_get_matches_from(words).and_then(|matches| T::from_arg_matches(&matches)).map_err(|error| {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                // A reader that closed the pipe has seen enough.
+                let _ = error.print();
+                ExitCode::SUCCESS
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = error.print();
+                ExitCode::from(2)
+            }
+            _ if language == Language::En => {
+                let _ = error.print();
+                ExitCode::from(2)
+            }
+            kind => {
+                super::shell::complain(&misuse(&error, kind, language));
+                ExitCode::from(2)
+            }
+        }
+    })
+}
+
+/// `--lang` has to be known before the texts are, so it is looked for before clap reads.
+fn asked_language(words: &[std::ffi::OsString]) -> Option<Language> {
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let value = words.iter().enumerate().find_map(|(index, word)| {
+        word.strip_prefix("--lang=").or_else(|| (*word == "--lang").then(|| words.get(index + 1).copied())?)
+    })?;
+    match value {
+        "vi" => Some(Language::Vi),
+        "en" => Some(Language::En),
+        _ => None,
+    }
+}
+
+/// Gives every command and argument its text: `help-sign` for the verb, `help-sign-out` for its argument `--out`.
+fn translate(command: Command, path: &str, language: Language) -> Command {
+    if command.is_hide_set() {
+        return command;
+    }
+    let command = command
+        .about(plain(language, path))
+        .long_about(None)
+        .help_template(plain(language, "help-template"))
+        .subcommand_help_heading(plain(language, "help-commands"))
+        .mut_args(|argument| {
+            let id = argument.get_id().as_str().replace('_', "-");
+            let key = match id.as_str() {
+                "help" | "version" | "lang" | "json" | "pin-file" | "pin-fd" => format!("help-any-{id}"),
+                _ => format!("{path}-{id}"),
+            };
+            let heading = if argument.is_positional() { "help-arguments" } else { "help-options" };
+            argument.help(plain(language, &key)).long_help(None).help_heading(plain(language, heading))
+        })
+        .disable_help_flag(true)
+        .arg(
+            clap::Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(clap::ArgAction::Help)
+                .help(plain(language, "help-any-help"))
+                .help_heading(plain(language, "help-options")),
+        );
+    let command = if path == "help" {
+        command.disable_version_flag(true).arg(
+            clap::Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(clap::ArgAction::Version)
+                .help(plain(language, "help-any-version"))
+                .help_heading(plain(language, "help-options")),
+        )
+    } else {
+        command
+    };
+    command.mut_subcommands(|child| {
+        let path = format!("{path}-{}", child.get_name());
+        translate(child, &path, language)
+    })
+}
+
+/// clap's own sentences are English; these are the kinds a person can meet.
+fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
+    let shown = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(ContextValue::StyledStr(text)) => text.to_string(),
+        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        _ => String::new(),
+    };
+    let key = match kind {
+        ErrorKind::UnknownArgument => "misuse-unknown-argument",
+        ErrorKind::InvalidSubcommand => "misuse-unknown-verb",
+        ErrorKind::MissingRequiredArgument => "misuse-missing-argument",
+        ErrorKind::MissingSubcommand => "misuse-missing-verb",
+        ErrorKind::InvalidValue => "misuse-invalid-value",
+        ErrorKind::ValueValidation => "misuse-bad-value",
+        ErrorKind::ArgumentConflict => "misuse-conflict",
+        _ => "misuse-other",
+    };
+    let arguments = arguments([
+        ("argument", shown(ContextKind::InvalidArg)),
+        ("verb", shown(ContextKind::InvalidSubcommand)),
+        ("value", shown(ContextKind::InvalidValue)),
+        ("choices", shown(ContextKind::ValidValue)),
+        ("other", shown(ContextKind::PriorArg)),
+    ]);
+    format!("{}\n{}", text(language, key, &arguments), plain(language, "misuse-remedy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(command: &Command, path: &str, found: &mut Vec<String>) {
+        if command.is_hide_set() {
+            return;
+        }
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        if about == path || about.is_empty() {
+            found.push(path.to_owned());
+        }
+        for argument in command.get_arguments() {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            if help.is_empty() || help.starts_with("help-") {
+                found.push(format!("{path}: {}: {help}", argument.get_id()));
+            }
+        }
+        for child in command.get_subcommands() {
+            missing(child, &format!("{path}-{}", child.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_verb_and_argument_is_explained_in_both_languages() {
+        for language in [Language::Vi, Language::En] {
+            let command = translate(super::super::arguments::Invocation::command(), "help", language);
+            command.clone().debug_assert();
+            let mut found = Vec::new();
+            missing(&command, "help", &mut found);
+            assert!(found.is_empty(), "{language:?}: {found:#?}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Where the PIN of a verb comes from.

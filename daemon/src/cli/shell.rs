@@ -1,0 +1,170 @@
+//! What every verb has at hand: the person's language, the places, one way to print, one way to fail.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+use trien_protocol::call::Language;
+use trien_protocol::error::ErrorObject;
+
+use crate::language::{Arguments, arguments, text};
+use crate::places::Places;
+
+/// The surroundings of a verb.
+#[derive(Debug)]
+pub struct Shell {
+    /// The language of messages.
+    pub language: Language,
+    /// The answer is for a program.
+    pub json: bool,
+    /// This user's folders.
+    pub places: Places,
+}
+
+impl Shell {
+    pub(super) fn new(language: Language, json: bool) -> Result<Self, CliError> {
+        let places = Places::of_this_user().map_err(|_| CliError::failed("cli-no-places", Arguments::new()))?;
+        Ok(Self { language, json, places })
+    }
+
+    /// A message in the person's language.
+    #[must_use]
+    pub fn text(&self, key: &str, arguments: &Arguments) -> String {
+        text(self.language, key, arguments)
+    }
+
+    /// Prints the answer: `value` for programs, `lines` for people.
+    pub fn answer(&self, value: &impl Serialize, lines: impl FnOnce() -> String) {
+        if self.json {
+            // Our answers are maps with string keys: they always serialise.
+            print(&serde_json::to_string_pretty(value).unwrap_or_default());
+        } else {
+            print(&lines());
+        }
+    }
+
+    /// Tells a person, not a program, something on the side: on standard error.
+    pub fn note(&self, key: &str, arguments: &Arguments) {
+        if !self.json {
+            complain(&self.text(key, arguments));
+        }
+    }
+}
+
+/// How a verb that did not succeed ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The answer is no.
+    No,
+    /// The arguments make no sense together.
+    Misuse,
+    /// The operation failed.
+    Failed,
+}
+
+/// Why a verb did not succeed.
+#[derive(Debug)]
+pub struct CliError {
+    exit: Exit,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The answer has been printed, and it is no.
+    Answered,
+    /// A message of ours: the key for what happened; with `-remedy` behind it, for what to do.
+    Message { key: &'static str, arguments: Arguments },
+    /// An error as the wire has it.
+    Wire(Box<ErrorObject>),
+}
+
+impl CliError {
+    /// The answer was printed, and it is no: exit code 1 and nothing more to say.
+    #[must_use]
+    pub fn answered_no() -> Self {
+        Self { exit: Exit::No, cause: Cause::Answered }
+    }
+
+    /// The arguments make no sense together. `key` names what happened, `key-remedy` what to do.
+    #[must_use]
+    pub fn misuse(key: &'static str, arguments: Arguments) -> Self {
+        Self { exit: Exit::Misuse, cause: Cause::Message { key, arguments } }
+    }
+
+    /// The operation failed. `key` names what happened, `key-remedy` what to do.
+    #[must_use]
+    pub fn failed(key: &'static str, arguments: Arguments) -> Self {
+        Self { exit: Exit::Failed, cause: Cause::Message { key, arguments } }
+    }
+
+    /// The operation failed in the operating system, whose word goes into the message as `reason`.
+    #[must_use]
+    pub fn io(key: &'static str, error: &std::io::Error) -> Self {
+        Self::failed(key, arguments([("reason", error.to_string())]))
+    }
+
+    /// A file cannot be read or written; it goes into the message as `file`, the system's word as `reason`.
+    #[must_use]
+    pub fn file(key: &'static str, file: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::failed(key, arguments([("file", file.display().to_string()), ("reason", error.to_string())]))
+    }
+
+    /// An error as a page would have got it.
+    #[must_use]
+    pub fn wire(exit: Exit, error: ErrorObject) -> Self {
+        Self { exit, cause: Cause::Wire(Box::new(error)) }
+    }
+
+    pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
+        let told = match &self.cause {
+            Cause::Answered => None,
+            Cause::Message { key, arguments } => {
+                let remedy = text(language, &format!("{key}-remedy"), arguments);
+                Some(((*key).to_owned(), text(language, key, arguments), remedy))
+            }
+            Cause::Wire(error) => {
+                let mut what = error.data.message.text(language).to_owned();
+                if let Some(detail) = &error.data.detail {
+                    what = format!("{what} ({detail})");
+                }
+                Some((error.data.code.name().to_owned(), what, error.data.remedy.text(language).to_owned()))
+            }
+        };
+        if let Some((code, message, remedy)) = told {
+            if json {
+                let error = json!({ "error": { "code": code, "message": message, "remedy": remedy } });
+                print(&format!("{error:#}"));
+            } else {
+                complain(&format!("{message}\n{remedy}"));
+            }
+        }
+        ExitCode::from(match self.exit {
+            Exit::No => 1,
+            Exit::Misuse => 2,
+            Exit::Failed => 3,
+        })
+    }
+}
+
+/// The one place that writes to standard output. A reader that closed the pipe has seen enough.
+pub(super) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let _ = out.flush();
+}
+
+/// The one place that speaks to a person on standard error.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Logs go to standard error: all of ours for the daemon, warnings for other verbs, more by `TRIEN_LOG`.
+pub(super) fn start_log(daemon: bool) {
+    let usual = if daemon { "trien=info,warn" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRIEN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    // The only other subscriber would be one of ours, set up twice in a test.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
