@@ -1,1 +1,283 @@
-//! certificate
+//! A certificate with the bytes it came as (RFC 5280), and what its subject says.
+
+mod subject;
+
+use std::fmt;
+
+use der::{Decode, Encode};
+use time::OffsetDateTime;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
+
+use crate::algorithm::{BadSignature, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue};
+
+pub use subject::Subject;
+
+/// The longest certificate that is read, in bytes.
+pub const MAX_LEN: usize = 64 * 1024;
+
+/// Why these bytes are not a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// Longer than [`MAX_LEN`].
+    #[error("{0} bytes are too long for a certificate")]
+    TooLong(usize),
+    /// Not one certificate in DER.
+    #[error("not a certificate in DER")]
+    Malformed,
+    /// Not PEM with the label CERTIFICATE.
+    #[error("not a certificate in PEM")]
+    NotPem,
+}
+
+/// An X.509 certificate. Keeps the DER it was read from: fingerprints and signatures are over those bytes, never over
+/// an encoding made again.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: CertificateInner<Raw>,
+    key: PublicKey,
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("subject", &self.subject().rfc4514)
+            .field("serial", &self.serial_hex())
+            .finish()
+    }
+}
+
+impl Certificate {
+    /// Reads one certificate in DER; nothing may follow it.
+    ///
+    /// # Errors
+    /// [`CertificateError`]
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_LEN {
+            return Err(CertificateError::TooLong(der.len()));
+        }
+        let parsed = CertificateInner::<Raw>::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        let key = parsed
+            .tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+            .map_or(PublicKey::Other, |spki| PublicKey::from_spki_der(&spki));
+        Ok(Self { der: der.to_vec(), parsed, key })
+    }
+
+    /// Reads the certificates of a PEM text (RFC 7468), in their order; other text between them is passed over.
+    ///
+    /// # Errors
+    /// [`CertificateError`] when there is none, or one of them is not a certificate.
+    pub fn all_from_pem(pem: &str) -> Result<Vec<Self>, CertificateError> {
+        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+        const END: &str = "-----END CERTIFICATE-----";
+        let mut certificates = Vec::new();
+        let mut rest = pem;
+        while let Some(begin) = rest.find(BEGIN) {
+            let end = rest[begin..].find(END).ok_or(CertificateError::NotPem)? + begin + END.len();
+            let (_, der) = der::pem::decode_vec(rest[begin..end].as_bytes()).map_err(|_| CertificateError::NotPem)?;
+            certificates.push(Self::from_der(&der)?);
+            rest = &rest[end..];
+        }
+        if certificates.is_empty() { Err(CertificateError::NotPem) } else { Ok(certificates) }
+    }
+
+    /// Reads the first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// [`CertificateError`]
+    pub fn from_pem(pem: &str) -> Result<Self, CertificateError> {
+        Self::all_from_pem(pem).map(|mut all| all.swap_remove(0))
+    }
+
+    /// The bytes it came as.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 of its DER.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        use sha2::Digest;
+        sha2::Sha256::digest(&self.der).into()
+    }
+
+    /// SHA-256 of its DER, 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn sha256_hex(&self) -> String {
+        hex::encode(self.sha256())
+    }
+
+    /// Its serial number in lower-case hexadecimal, without a sign octet.
+    #[must_use]
+    pub fn serial_hex(&self) -> String {
+        let bytes = self.parsed.tbs_certificate().serial_number().as_bytes();
+        match bytes {
+            [0, rest @ ..] if !rest.is_empty() => hex::encode(rest),
+            _ => hex::encode(bytes),
+        }
+    }
+
+    /// From when it is valid.
+    #[must_use]
+    pub fn not_before(&self) -> OffsetDateTime {
+        to_offset_date_time(&self.parsed.tbs_certificate().validity().not_before)
+    }
+
+    /// Until when it is valid, this second included.
+    #[must_use]
+    pub fn not_after(&self) -> OffsetDateTime {
+        to_offset_date_time(&self.parsed.tbs_certificate().validity().not_after)
+    }
+
+    /// Whether a moment lies in its validity period.
+    #[must_use]
+    pub fn is_valid_at(&self, time: OffsetDateTime) -> bool {
+        self.not_before() <= time && time <= self.not_after()
+    }
+
+    /// What the subject says.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject::of(self.parsed.tbs_certificate().subject())
+    }
+
+    /// What the issuer's name says.
+    #[must_use]
+    pub fn issuer(&self) -> Subject {
+        Subject::of(self.parsed.tbs_certificate().issuer())
+    }
+
+    /// Common name of the issuer; its whole name (RFC 4514) when it has none.
+    #[must_use]
+    pub fn issuer_common_name(&self) -> String {
+        let issuer = self.issuer();
+        issuer.common_name.unwrap_or(issuer.rfc4514)
+    }
+
+    /// Sort of its public key.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKeyKind {
+        self.key.kind()
+    }
+
+    /// Its public key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The DER of its `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn public_key_der(&self) -> Vec<u8> {
+        self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default()
+    }
+
+    /// Whether its key usage lets it sign documents: no key usage at all, or digitalSignature or nonRepudiation
+    /// (RFC 5280, 4.2.1.3). A key usage that cannot be read lets nothing.
+    #[must_use]
+    pub fn may_sign_documents(&self) -> bool {
+        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(None) => true,
+            Ok(Some((_, usage))) => usage.digital_signature() || usage.non_repudiation(),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether it calls itself a CA (RFC 5280, 4.2.1.9).
+    #[must_use]
+    pub fn is_ca(&self) -> bool {
+        let constraints = self.parsed.tbs_certificate().get_extension::<BasicConstraints>();
+        matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
+    }
+
+    /// Whether issuer and subject are the same name.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.parsed.tbs_certificate().issuer() == self.parsed.tbs_certificate().subject()
+    }
+
+    /// Whether `other` may have issued it, by name and, where both sides say them, key identifiers. Signatures are not
+    /// looked at.
+    #[must_use]
+    pub fn may_be_issued_by(&self, other: &Self) -> bool {
+        let names = self.issuer_der() == other.subject_der();
+        let authority =
+            self.parsed.tbs_certificate().get_extension::<AuthorityKeyIdentifier>().ok().flatten();
+        let own = other.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().ok().flatten();
+        let authority = authority.and_then(|(_, identifier)| identifier.key_identifier);
+        let keys = match (&authority, &own) {
+            (Some(authority), Some((_, own))) => authority.as_bytes() == own.0.as_bytes(),
+            _ => true,
+        };
+        names && keys
+    }
+
+    /// Verifies a signature over `message` with its public key.
+    ///
+    /// # Errors
+    /// [`BadSignature`]
+    pub fn verify(
+        &self,
+        algorithm: SignatureAlgorithm,
+        message: &[u8],
+        signature: &SignatureValue,
+    ) -> Result<(), BadSignature> {
+        self.key.verify(algorithm, message, signature)
+    }
+
+    /// Verifies a signature over the message with this digest with its public key.
+    ///
+    /// # Errors
+    /// [`BadSignature`]
+    pub fn verify_digest(
+        &self,
+        algorithm: SignatureAlgorithm,
+        digest: &[u8],
+        signature: &SignatureValue,
+    ) -> Result<(), BadSignature> {
+        self.key.verify_digest(algorithm, digest, signature)
+    }
+
+    /// The DER of the issuer's name.
+    pub(crate) fn issuer_der(&self) -> Vec<u8> {
+        self.parsed.tbs_certificate().issuer().to_der().unwrap_or_default()
+    }
+
+    /// The DER of the subject's name.
+    pub(crate) fn subject_der(&self) -> Vec<u8> {
+        self.parsed.tbs_certificate().subject().to_der().unwrap_or_default()
+    }
+
+    /// Contents of the INTEGER that is its serial number.
+    pub(crate) fn serial(&self) -> &[u8] {
+        self.parsed.tbs_certificate().serial_number().as_bytes()
+    }
+
+    /// Its subject key identifier, if it has one.
+    pub(crate) fn subject_key_identifier(&self) -> Option<Vec<u8>> {
+        let extension = self.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().ok().flatten();
+        extension.map(|(_, identifier)| identifier.0.as_bytes().to_vec())
+    }
+
+    /// Its digest with a hash, for references to it (RFC 5035).
+    pub(crate) fn digest(&self, hash: Hash) -> Vec<u8> {
+        hash.digest(&self.der)
+    }
+}
+
+fn to_offset_date_time(time: &x509_cert::time::Time) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + time.to_unix_duration()
+}

@@ -1,0 +1,190 @@
+//! `AlgorithmIdentifier`s as CMS carries them (RFC 5754, RFC 4056, RFC 5758).
+
+use der::asn1::ObjectIdentifier;
+
+use super::{Hash, SignatureAlgorithm};
+use crate::cms::tlv::{self, Elements, tag};
+
+pub(super) const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+pub(super) const SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+pub(super) const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const MGF_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const SHA_256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SHA_384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const SHA_512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_WITH_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_WITH_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+
+const NULL: [u8; 2] = [0x05, 0x00];
+
+/// Why an `AlgorithmIdentifier` is not one of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownAlgorithm {
+    /// It is not an `AlgorithmIdentifier`.
+    #[error("not an AlgorithmIdentifier")]
+    Malformed,
+    /// An algorithm that is not accepted (SHA-1 and MD5 are among these), by object identifier.
+    #[error("the algorithm {0} is not accepted")]
+    NotAccepted(String),
+    /// The algorithm is known, its parameters are not those of its standard.
+    #[error("the parameters of the algorithm {0} are not accepted")]
+    Parameters(String),
+    /// The hash in the signature algorithm is not the digest algorithm of the signer.
+    #[error("signature and digest name different hash functions")]
+    HashMismatch,
+}
+
+/// An `AlgorithmIdentifier` taken apart: the identifier, and the parameters as they came.
+struct Identifier<'a> {
+    oid: ObjectIdentifier,
+    parameters: Option<tlv::Element<'a>>,
+}
+
+impl<'a> Identifier<'a> {
+    fn read(der: &'a [u8]) -> Result<Self, UnknownAlgorithm> {
+        let read = || -> Result<Self, tlv::Malformed> {
+            let mut fields = Elements::of_single(der)?.next_tagged(tag::SEQUENCE)?.children();
+            let oid = fields.next_tagged(tag::OID)?.oid()?;
+            let parameters = fields.next_optional()?;
+            fields.finish()?;
+            Ok(Self { oid, parameters })
+        };
+        read().map_err(|_| UnknownAlgorithm::Malformed)
+    }
+
+    /// Absent or NULL parameters; RFC 5754, section 2, wants both understood.
+    fn require_no_parameters(&self) -> Result<(), UnknownAlgorithm> {
+        match self.parameters {
+            None => Ok(()),
+            Some(element) if element.raw == NULL => Ok(()),
+            Some(_) => Err(UnknownAlgorithm::Parameters(self.oid.to_string())),
+        }
+    }
+}
+
+impl Hash {
+    /// Its `AlgorithmIdentifier`, parameters absent (RFC 5754, section 2).
+    #[must_use]
+    pub fn identifier_der(self) -> Vec<u8> {
+        tlv::write(tag::SEQUENCE, &tlv::oid(&self.oid()))
+    }
+
+    /// From a digest `AlgorithmIdentifier`.
+    ///
+    /// # Errors
+    /// [`UnknownAlgorithm`]; SHA-1 and older are not accepted.
+    pub fn from_identifier_der(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
+        let identifier = Identifier::read(der)?;
+        let hash = Self::ALL
+            .into_iter()
+            .find(|hash| hash.oid() == identifier.oid)
+            .ok_or_else(|| UnknownAlgorithm::NotAccepted(identifier.oid.to_string()))?;
+        identifier.require_no_parameters()?;
+        Ok(hash)
+    }
+
+    /// The DER of `DigestInfo` (RFC 8017, section 9.2) around a digest: what `CKM_RSA_PKCS` signs.
+    #[must_use]
+    pub fn digest_info(self, digest: &[u8]) -> Vec<u8> {
+        let mut body = self.identifier_with_null();
+        body.extend(tlv::write(tag::OCTET_STRING, digest));
+        tlv::write(tag::SEQUENCE, &body)
+    }
+
+    /// With NULL parameters, as RFC 8017 and RFC 4055 write it inside RSA structures.
+    fn identifier_with_null(self) -> Vec<u8> {
+        let mut body = tlv::oid(&self.oid());
+        body.extend(NULL);
+        tlv::write(tag::SEQUENCE, &body)
+    }
+}
+
+impl SignatureAlgorithm {
+    /// The `signatureAlgorithm` of a SignerInfo: `shaXXXWithRSAEncryption` (RFC 5754, 3.2), `id-RSASSA-PSS` with its
+    /// parameters (RFC 4055, 3.1), `ecdsa-with-SHAXXX` without parameters (RFC 5758, 3.2).
+    #[must_use]
+    pub fn identifier_der(self) -> Vec<u8> {
+        let (oid, parameters) = match self {
+            Self::RsaPkcs1(Hash::Sha256) => (SHA_256_WITH_RSA, NULL.to_vec()),
+            Self::RsaPkcs1(Hash::Sha384) => (SHA_384_WITH_RSA, NULL.to_vec()),
+            Self::RsaPkcs1(Hash::Sha512) => (SHA_512_WITH_RSA, NULL.to_vec()),
+            Self::RsaPss(hash) => (RSASSA_PSS, pss_parameters(hash)),
+            Self::Ecdsa(Hash::Sha256) => (ECDSA_WITH_SHA_256, Vec::new()),
+            Self::Ecdsa(Hash::Sha384) => (ECDSA_WITH_SHA_384, Vec::new()),
+            Self::Ecdsa(Hash::Sha512) => (ECDSA_WITH_SHA_512, Vec::new()),
+        };
+        let mut body = tlv::oid(&oid);
+        body.extend(parameters);
+        tlv::write(tag::SEQUENCE, &body)
+    }
+
+    /// From the `signatureAlgorithm` of a SignerInfo whose digest algorithm is `digest`. Bare `rsaEncryption` takes
+    /// its hash from there (RFC 5754, 3.2); every other identifier has to agree with it.
+    ///
+    /// # Errors
+    /// [`UnknownAlgorithm`]
+    pub fn from_identifier_der(der: &[u8], digest: Hash) -> Result<Self, UnknownAlgorithm> {
+        let identifier = Identifier::read(der)?;
+        let algorithm = match identifier.oid {
+            RSA_ENCRYPTION => Self::RsaPkcs1(digest),
+            SHA_256_WITH_RSA => Self::RsaPkcs1(Hash::Sha256),
+            SHA_384_WITH_RSA => Self::RsaPkcs1(Hash::Sha384),
+            SHA_512_WITH_RSA => Self::RsaPkcs1(Hash::Sha512),
+            ECDSA_WITH_SHA_256 => Self::Ecdsa(Hash::Sha256),
+            ECDSA_WITH_SHA_384 => Self::Ecdsa(Hash::Sha384),
+            ECDSA_WITH_SHA_512 => Self::Ecdsa(Hash::Sha512),
+            RSASSA_PSS => Self::RsaPss(pss_hash(identifier.parameters)?),
+            other => return Err(UnknownAlgorithm::NotAccepted(other.to_string())),
+        };
+        if !matches!(algorithm, Self::RsaPss(_)) {
+            identifier.require_no_parameters()?;
+        }
+        if algorithm.hash() == digest { Ok(algorithm) } else { Err(UnknownAlgorithm::HashMismatch) }
+    }
+}
+
+/// `RSASSA-PSS-params` (RFC 4055, 3.1); the trailer field 1 is the default and therefore absent.
+fn pss_parameters(hash: Hash) -> Vec<u8> {
+    let identifier = hash.identifier_with_null();
+    let mut mask_generation = tlv::oid(&MGF_1);
+    mask_generation.extend_from_slice(&identifier);
+    let salt_length = u8::try_from(hash.len()).expect("a digest is at most 64 bytes");
+    let mut body = tlv::write(tag::context(0), &identifier);
+    body.extend(tlv::write(tag::context(1), &tlv::write(tag::SEQUENCE, &mask_generation)));
+    body.extend(tlv::write(tag::context(2), &tlv::write(tag::INTEGER, &[salt_length])));
+    tlv::write(tag::SEQUENCE, &body)
+}
+
+/// The hash of PSS parameters that say what ours say: MGF1 with the same hash, salt as long as the hash, trailer 1.
+/// Anything else is refused, so that one signature has one reading.
+fn pss_hash(parameters: Option<tlv::Element<'_>>) -> Result<Hash, UnknownAlgorithm> {
+    let refused = || UnknownAlgorithm::Parameters(RSASSA_PSS.to_string());
+    let parameters = parameters.filter(|element| element.tag == tag::SEQUENCE).ok_or_else(refused)?;
+    let read = || -> Result<_, tlv::Malformed> {
+        let mut fields = parameters.children();
+        let hash = fields.next_tagged(tag::context(0))?.value;
+        let mut mask = Elements::of_single(fields.next_tagged(tag::context(1))?.value)?
+            .next_tagged(tag::SEQUENCE)?
+            .children();
+        let mask_generation = mask.next_tagged(tag::OID)?.oid()?;
+        let mask_hash = mask.next_tagged(tag::SEQUENCE)?.raw;
+        mask.finish()?;
+        let salt = fields.next_tagged(tag::context(2))?.value;
+        let trailer = fields.next_if(tag::context(3))?.map(|element| element.value);
+        fields.finish()?;
+        Ok((hash, mask_generation, mask_hash, salt, trailer))
+    };
+    let (hash, mask_generation, mask_hash, salt, trailer) = read().map_err(|_| refused())?;
+    let hash = Hash::from_identifier_der(hash)?;
+    let salt_length = u8::try_from(hash.len()).expect("a digest is at most 64 bytes");
+    let strict = mask_generation == MGF_1
+        && Hash::from_identifier_der(mask_hash)? == hash
+        && salt == tlv::write(tag::INTEGER, &[salt_length])
+        && trailer.is_none_or(|trailer| trailer == [tag::INTEGER, 1, 1]);
+    if strict { Ok(hash) } else { Err(refused()) }
+}
