@@ -1,0 +1,219 @@
+//! A validation report in words: one list of labelled lines, laid out as text or as a web page.
+
+use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+use trien_protocol::call::Language;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::report::{Coverage, Report, SignatureReport};
+
+use crate::language::{Arguments, arguments, plain, text};
+
+/// The report on one file.
+#[derive(Debug, Serialize)]
+pub(super) struct FileReport {
+    /// As it was named on the command line.
+    pub(super) file: String,
+    /// There is a signature, and all are TOTAL-PASSED.
+    pub(super) valid: bool,
+    /// What was found.
+    #[serde(flatten)]
+    pub(super) report: Report,
+}
+
+struct Line {
+    label: String,
+    value: String,
+}
+
+/// The reports as text.
+pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
+    let mut out = String::new();
+    for file in reports {
+        out.push_str(&format!("{}: {}\n", printable(&file.file), headline(file, language)));
+        for (index, signature) in file.report.signatures.iter().enumerate() {
+            out.push_str(&format!("\n  {}\n", heading(index, file, language)));
+            for line in lines(signature, &file.report, language) {
+                out.push_str(&format!("    {}: {}\n", line.label, line.value));
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The reports as a web page that needs nothing beside itself.
+pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
+    let mut body = String::new();
+    for file in reports {
+        let class = if file.valid { "valid" } else { "invalid" };
+        let headline = escape(&headline(file, language));
+        body.push_str(&format!("<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>", escape(&printable(&file.file))));
+        for (index, signature) in file.report.signatures.iter().enumerate() {
+            body.push_str(&format!("<h3>{}</h3><dl>", escape(&heading(index, file, language))));
+            for line in lines(signature, &file.report, language) {
+                body.push_str(&format!("<dt>{}</dt><dd>{}</dd>", escape(&line.label), escape(&line.value)));
+            }
+            body.push_str("</dl>");
+        }
+        body.push_str("</section>\n");
+    }
+    let code = match language {
+        Language::Vi => "vi",
+        Language::En => "en",
+    };
+    include_str!("report.html")
+        .replace("{language}", code)
+        .replace("{title}", &escape(&plain(language, "report-title")))
+        .replace("{body}", &body)
+}
+
+fn headline(file: &FileReport, language: Language) -> String {
+    let key = match (file.valid, file.report.signatures.is_empty()) {
+        (true, _) => "report-file-valid",
+        (false, true) => "report-file-unsigned",
+        (false, false) => "report-file-invalid",
+    };
+    plain(language, key)
+}
+
+fn heading(index: usize, file: &FileReport, language: Language) -> String {
+    let total = file.report.signatures.len().to_string();
+    text(language, "report-signature", &arguments([("number", (index + 1).to_string()), ("total", total)]))
+}
+
+fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Vec<Line> {
+    let say = |key: &str| plain(language, key);
+    let yes_no = |yes: bool| say(if yes { "report-yes" } else { "report-no" });
+    let mut lines = Vec::new();
+    let mut line = |key: &str, value: String| {
+        lines.push(Line { label: say(&format!("report-{key}")), value: printable(&value) });
+    };
+    line("verdict", say(&keyed("indication", &signature.indication)));
+    if let Some(reason) = &signature.reason {
+        let standard = signature.sub_indication.map(|sub| format!(" ({})", name(&sub))).unwrap_or_default();
+        line("because", say(&keyed("reason", reason)) + &standard);
+    }
+    if let Some(signer) = &signature.signer {
+        line("signer", signer.subject.common_name.clone().unwrap_or_else(|| signer.subject.rfc4514.clone()));
+        if let Some(unit) = &signer.managing_unit {
+            line("unit", unit.clone());
+        }
+        let identity = identity(&signer.subject);
+        if !identity.is_empty() {
+            line("identity", identity.join(", "));
+        }
+        line("issuer", signer.issuer.clone());
+        line("serial", signer.serial.clone());
+        let span = arguments([("from", in_vietnam(signer.not_before)), ("to", in_vietnam(signer.not_after))]);
+        line("validity", text(language, "report-from-to", &span));
+        if let Some(valid) = signer.valid_at_signing_time {
+            line("then", yes_no(valid));
+        }
+        line("now", yes_no(signer.valid_at_validation_time));
+    }
+    if let Some(time) = &signature.signing_time {
+        line("time", format!("{} ({})", in_vietnam(time.time), say(&keyed("report-time", &time.source))));
+    }
+    line("integrity", say(&keyed("report-integrity", &signature.integrity)));
+    if let Some(coverage) = &signature.coverage {
+        line("coverage", covered(coverage, language));
+    }
+    if let Some(algorithm) = signature.algorithm {
+        line("algorithm", algorithm_name(algorithm));
+    }
+    let level = signature.level.map(|level| format!(" {}", name(&level))).unwrap_or_default();
+    line("format", say(&keyed("report-format", &signature.format)) + &level);
+    if !signature.path.is_empty() {
+        line("path", signature.path.join(" ← "));
+    }
+    for warning in &signature.warnings {
+        line("warning", say(&keyed("warning", warning)));
+    }
+    line("validated-at", in_vietnam(report.validated_at));
+    lines
+}
+
+fn covered(coverage: &Coverage, language: Language) -> String {
+    let numbers = |more: [(&'static str, String); 2]| {
+        let [first, second] = more;
+        arguments([
+            ("signed", coverage.signed_bytes.to_string()),
+            ("total", coverage.total_bytes.to_string()),
+            first,
+            second,
+        ])
+    };
+    match (coverage.whole, coverage.revision, coverage.revisions) {
+        (true, ..) => text(language, "report-coverage-whole", &Arguments::new()),
+        (false, Some(revision), Some(revisions)) => {
+            let revisions = [("revision", revision.to_string()), ("revisions", revisions.to_string())];
+            text(language, "report-coverage-revision", &numbers(revisions))
+        }
+        _ => text(language, "report-coverage-part", &numbers([("revision", String::new()), ("revisions", String::new())])),
+    }
+}
+
+/// Identity numbers of a subject, as people write them.
+fn identity(subject: &trien_signatures::certificate::Subject) -> Vec<String> {
+    [("MST", &subject.tax_code), ("CCCD", &subject.citizen_id), ("CMND", &subject.old_identity_card)]
+        .into_iter()
+        .filter_map(|(kind, number)| number.as_ref().map(|number| format!("{kind} {number}")))
+        .collect()
+}
+
+/// Vietnam is seven hours ahead of UTC all year; whatever zone this computer is in, an office reads its own time.
+fn in_vietnam(time: OffsetDateTime) -> String {
+    let zone = UtcOffset::from_hms(7, 0, 0).unwrap_or(UtcOffset::UTC);
+    let time = time.replace_nanosecond(0).unwrap_or(time);
+    time.to_offset(zone).format(&Rfc3339).unwrap_or_default()
+}
+
+fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
+    let (scheme, hash) = match algorithm {
+        SignatureAlgorithm::RsaPkcs1(hash) => ("RSASSA-PKCS1-v1_5", hash),
+        SignatureAlgorithm::RsaPss(hash) => ("RSASSA-PSS", hash),
+        SignatureAlgorithm::Ecdsa(hash) => ("ECDSA", hash),
+    };
+    let hash = match hash {
+        Hash::Sha256 => "SHA-256",
+        Hash::Sha384 => "SHA-384",
+        Hash::Sha512 => "SHA-512",
+    };
+    format!("{scheme}, {hash}")
+}
+
+/// The serialised name of a unit variant: the stable one.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn keyed(prefix: &str, value: &impl Serialize) -> String {
+    format!("{prefix}-{}", name(value).to_lowercase().replace('_', "-"))
+}
+
+/// Text from a certificate or a file name must not steer the terminal or turn the line around: control characters and
+/// the bidirectional and zero-width ones become U+FFFD.
+fn printable(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // The page is put together by replacing its placeholders; text must not bring one.
+            '{' => out.push_str("&#123;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
