@@ -1,0 +1,23 @@
+usage =
+    trien-extension-host: the program by which a browser talks to Triện on this computer.
+    The browser starts it by itself; a person needs only these commands.
+
+    trien-extension-host install   [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir FOLDER]
+    trien-extension-host uninstall [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir FOLDER]
+    trien-extension-host --version
+    trien-extension-host --help
+
+    --browser        for this browser only; may be repeated; for all of them if absent
+    --user           for the current user (the default)
+    --system         for every user of the computer; needs an administrator
+    --user-data-dir  for one profile folder of Chromium, Chrome or Edge
+installed = Wrote { $path }
+removed = Removed { $path }
+absent = There is no { $path }
+misuse = The argument “{ $argument }” is not understood. See trien-extension-host --help.
+no-home = The user's home folder is not known. Set the variable HOME.
+cannot-write = { $path } cannot be written: { $reason }. Check the permissions of the folder.
+cannot-remove = { $path } cannot be removed: { $reason }. Check the permissions of the folder.
+no-program = This program does not know where it lies: { $reason }. Install Triện again.
+too-large = The reply is too large for the browser.
+too-large-remedy = Fetch the document in smaller parts.

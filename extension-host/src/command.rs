@@ -1,0 +1,201 @@
+//! What a person at the shell may ask. A browser's arguments are none of these words, so they fall through to the relay.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::OPERATIONAL_FAILURE;
+use crate::manifest::{self, Browser, Scope};
+use crate::text::{language, text};
+
+const MISUSE: u8 = 2;
+
+/// One invocation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Writes host manifests.
+    Install(Target),
+    /// Removes host manifests.
+    Uninstall(Target),
+    /// How to use this program.
+    Help,
+    /// Its version.
+    Version,
+    /// An argument that makes no sense.
+    Misuse(String),
+}
+
+/// Which manifests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    browsers: Vec<Browser>,
+    scope: Scope,
+}
+
+impl Command {
+    /// `None` when the arguments are a browser's.
+    pub(crate) fn parse(arguments: &[OsString]) -> Option<Self> {
+        let (first, rest) = arguments.split_first()?;
+        let build: fn(Target) -> Self = match first.to_str()? {
+            "install" => Self::Install,
+            "uninstall" => Self::Uninstall,
+            "--help" | "-h" => return Some(Self::Help),
+            "--version" | "-V" => return Some(Self::Version),
+            _ => return None,
+        };
+        Some(Target::parse(rest).map_or_else(Self::Misuse, build))
+    }
+}
+
+impl Target {
+    /// The error is the argument that makes no sense.
+    fn parse(arguments: &[OsString]) -> Result<Self, String> {
+        let lossy = |argument: &OsString| argument.to_string_lossy().into_owned();
+        let mut browsers = Vec::new();
+        let mut scope = None;
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let chosen = match argument.to_str() {
+                Some("--browser") => {
+                    let name = rest.next().ok_or_else(|| lossy(argument))?;
+                    browsers.push(
+                        name.to_str()
+                            .and_then(Browser::parse)
+                            .ok_or_else(|| lossy(name))?,
+                    );
+                    continue;
+                }
+                Some("--user") => Scope::User,
+                Some("--system") => Scope::System,
+                Some("--user-data-dir") => {
+                    Scope::UserDataDir(PathBuf::from(rest.next().ok_or_else(|| lossy(argument))?))
+                }
+                _ => return Err(lossy(argument)),
+            };
+            if scope.replace(chosen).is_some() {
+                return Err(lossy(argument));
+            }
+        }
+        Self::complete(browsers, scope.unwrap_or(Scope::User))
+    }
+
+    /// A profile folder belongs to one browser of Chromium's kin; Firefox does not look for hosts in its profiles.
+    fn complete(mut browsers: Vec<Browser>, scope: Scope) -> Result<Self, String> {
+        if matches!(scope, Scope::UserDataDir(_)) {
+            if browsers.contains(&Browser::Firefox) {
+                return Err("--user-data-dir".into());
+            }
+            browsers.truncate(1);
+            if browsers.is_empty() {
+                browsers.push(Browser::Chromium);
+            }
+        } else if browsers.is_empty() {
+            browsers.extend(Browser::ALL);
+        }
+        Ok(Self { browsers, scope })
+    }
+}
+
+/// Does what was asked and says so.
+pub(crate) fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Help => say(&text(language(), "usage", &[])),
+        Command::Version => say(&format!("trien-extension-host {}", env!("CARGO_PKG_VERSION"))),
+        Command::Misuse(argument) => {
+            complain(&text(language(), "misuse", &[("argument", argument)]));
+            ExitCode::from(MISUSE)
+        }
+        Command::Install(target) => match std::env::current_exe() {
+            Ok(program) => each(&target, |browser, path| install(browser, path, &program)),
+            Err(error) => fail("no-program", &[("reason", error.to_string())]),
+        },
+        Command::Uninstall(target) => each(&target, |_, path| uninstall(path)),
+    }
+}
+
+/// Goes on after a failure: one browser's folder may be locked while the others are not.
+fn each(target: &Target, act: impl Fn(Browser, &Path) -> ExitCode) -> ExitCode {
+    let mut outcome = ExitCode::SUCCESS;
+    for browser in &target.browsers {
+        let done = match manifest::path(*browser, &target.scope) {
+            Some(path) => act(*browser, &path),
+            None => fail("no-home", &[]),
+        };
+        if done != ExitCode::SUCCESS {
+            outcome = done;
+        }
+    }
+    outcome
+}
+
+fn install(browser: Browser, path: &Path, program: &Path) -> ExitCode {
+    let shown = path.display().to_string();
+    match manifest::install(browser, path, program) {
+        Ok(()) => say(&text(language(), "installed", &[("path", shown)])),
+        Err(error) => fail("cannot-write", &[("path", shown), ("reason", error.to_string())]),
+    }
+}
+
+fn uninstall(path: &Path) -> ExitCode {
+    let shown = path.display().to_string();
+    match manifest::uninstall(path) {
+        Ok(true) => say(&text(language(), "removed", &[("path", shown)])),
+        Ok(false) => say(&text(language(), "absent", &[("path", shown)])),
+        Err(error) => fail("cannot-remove", &[("path", shown), ("reason", error.to_string())]),
+    }
+}
+
+fn say(line: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{line}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(OPERATIONAL_FAILURE),
+    }
+}
+
+fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
+fn fail(id: &str, arguments: &[(&'static str, String)]) -> ExitCode {
+    complain(&text(language(), id, arguments));
+    ExitCode::from(OPERATIONAL_FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Option<Command> {
+        Command::parse(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_a_browser_passes_is_no_command() {
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("chrome-extension://abc/"), None);
+        assert_eq!(parse("/home/x/vn.trien.host.json trien@trien.vn"), None);
+    }
+
+    #[test]
+    fn nothing_named_means_every_browser_of_this_user() {
+        let target = Target {
+            browsers: Browser::ALL.to_vec(),
+            scope: Scope::User,
+        };
+        assert_eq!(parse("install"), Some(Command::Install(target)));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (line, argument) in [
+            ("install --browser opera", "opera"),
+            ("install --browser", "--browser"),
+            ("uninstall --user --system", "--system"),
+            ("install --browser firefox --user-data-dir /x", "--user-data-dir"),
+            ("install now", "now"),
+        ] {
+            assert_eq!(parse(line), Some(Command::Misuse(argument.into())), "{line}");
+        }
+    }
+}

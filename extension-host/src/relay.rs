@@ -1,0 +1,131 @@
+//! Both directions between the browser and the daemon.
+//!
+//! The first message of the extension is the opening, in which the extension id is what the browser told this
+//! process, whatever the message says. After it, texts pass unchanged. The process ends when either side closes.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+
+use serde::Deserialize;
+use trien_protocol::envelope::Outgoing;
+use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
+use trien_protocol::frame::{self, FrameError};
+use trien_protocol::limits::{MAX_MESSAGE, MAX_NATIVE_MESSAGE};
+use trien_protocol::opening::Opening;
+
+use crate::browser::{self, Output};
+use crate::daemon::{self, Unreachable};
+use crate::text;
+
+/// Why a relay ended badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RelayError {
+    /// Standard output cannot be taken.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+    /// The browser sent no valid frame, or its pipe broke.
+    #[error("from the browser: {0}")]
+    Browser(#[source] FrameError),
+    /// The first message is no opening.
+    #[error("the first message is no opening: {0}")]
+    Opening(#[from] serde_json::Error),
+    /// There is no daemon to talk to.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// The daemon sent no valid frame, does not read, or its socket broke.
+    #[error("with the daemon: {0}")]
+    Daemon(#[source] FrameError),
+}
+
+/// Relays until the browser or the daemon closes.
+pub(crate) fn run(caller: Option<String>) -> Result<(), RelayError> {
+    let output = Output::take()?;
+    let mut input = io::stdin().lock();
+    let Some(first) = browser::read(&mut input).map_err(RelayError::Browser)? else {
+        return Ok(());
+    };
+    let opening = opening(&first, caller)?;
+    drop(input);
+    let mut socket = daemon::connect().inspect_err(|error| {
+        // The status is the whole answer; if the browser no longer reads, there is nobody left to tell.
+        if let Err(unsent) = output.write(error.status()) {
+            eprintln!("trien-extension-host: status not delivered: {unsent}");
+        }
+    })?;
+    frame::write(&mut socket, &opening).map_err(RelayError::Daemon)?;
+    both_ways(socket, output)
+}
+
+/// Puts the browser's word for the extension in place of whatever the message says.
+fn opening(text: &str, caller: Option<String>) -> Result<String, serde_json::Error> {
+    let Opening::Extension {
+        origin,
+        top_origin,
+        extension: _,
+    } = serde_json::from_str(text)?;
+    serde_json::to_string(&Opening::Extension {
+        origin,
+        top_origin,
+        extension: caller,
+    })
+}
+
+/// Each direction has a thread; the first that ends decides, and the process ends with it.
+fn both_ways(socket: UnixStream, output: Output) -> Result<(), RelayError> {
+    let (ended, end) = mpsc::channel();
+    let from_daemon = socket.try_clone()?;
+    let other_end = ended.clone();
+    thread::spawn(move || ended.send(to_daemon(socket)));
+    thread::spawn(move || other_end.send(to_browser(from_daemon, &output)));
+    end.recv().unwrap_or(Ok(()))
+}
+
+fn to_daemon(mut socket: UnixStream) -> Result<(), RelayError> {
+    let mut input = io::stdin().lock();
+    while let Some(text) = browser::read(&mut input).map_err(RelayError::Browser)? {
+        frame::write(&mut socket, &text).map_err(RelayError::Daemon)?;
+    }
+    Ok(())
+}
+
+fn to_browser(mut socket: UnixStream, output: &Output) -> Result<(), RelayError> {
+    while let Some(text) = frame::read(&mut socket, MAX_MESSAGE).map_err(RelayError::Daemon)? {
+        if text.len() <= MAX_NATIVE_MESSAGE {
+            output.write(&text).map_err(RelayError::Browser)?;
+        } else if let Some(reply) = too_large(&text) {
+            output.write(&reply).map_err(RelayError::Browser)?;
+        }
+    }
+    Ok(())
+}
+
+/// The reply in place of one that would make the browser end the connection. `None` for a notification: nobody
+/// waits for it.
+fn too_large(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        id: Option<u64>,
+    }
+    let id = serde_json::from_str::<Envelope>(text).ok()?.id?;
+    eprintln!(
+        "trien-extension-host: the reply to request {id} has {} bytes",
+        text.len()
+    );
+    let message = text::bilingual("too-large");
+    let error = ErrorObject {
+        code: ErrorCode::TooLarge.number(),
+        message: message.en.clone(),
+        data: ErrorData {
+            code: ErrorCode::TooLarge,
+            message,
+            remedy: text::bilingual("too-large-remedy"),
+            detail: Some(format!(
+                "a reply of {} bytes; at most {MAX_NATIVE_MESSAGE}",
+                text.len()
+            )),
+        },
+    };
+    serde_json::to_string(&Outgoing::error(Some(id), error)).ok()
+}

@@ -1,0 +1,55 @@
+//! Messages for people, in `locales/{vi,en}`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fluent_templates::fluent_bundle::FluentValue;
+use fluent_templates::{Loader, static_loader};
+use trien_protocol::call::Language;
+use trien_protocol::error::Bilingual;
+use unic_langid::{LanguageIdentifier, langid};
+
+static_loader! {
+    static MESSAGES = {
+        locales: "./locales",
+        fallback_language: "en",
+        // Paths and reasons are shown to a terminal, which has no use for isolating marks.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+const VI: LanguageIdentifier = langid!("vi");
+const EN: LanguageIdentifier = langid!("en");
+
+/// The language of the environment (POSIX `LC_ALL`, `LC_MESSAGES`, `LANG`); English unless it is Vietnamese.
+pub(crate) fn language() -> Language {
+    let chosen = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
+    if chosen.is_some_and(|locale| locale.starts_with("vi")) {
+        Language::Vi
+    } else {
+        Language::En
+    }
+}
+
+/// One message with its arguments.
+pub(crate) fn text(language: Language, id: &str, arguments: &[(&'static str, String)]) -> String {
+    let identifier = match language {
+        Language::Vi => VI,
+        Language::En => EN,
+    };
+    let arguments: HashMap<Cow<'static, str>, FluentValue<'_>> = arguments
+        .iter()
+        .map(|(name, value)| (Cow::from(*name), FluentValue::from(value.as_str())))
+        .collect();
+    MESSAGES.lookup_with_args(&identifier, id, &arguments)
+}
+
+/// One message in both languages.
+pub(crate) fn bilingual(id: &str) -> Bilingual {
+    Bilingual {
+        vi: text(Language::Vi, id, &[]),
+        en: text(Language::En, id, &[]),
+    }
+}
