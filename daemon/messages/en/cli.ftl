@@ -49,6 +49,7 @@ origin-bad-time = "{ $value }" is no time in the future.
 origin-bad-time-remedy = Write it like 2027-01-01T00:00:00+07:00.
 origin-file-failed = The permissions in "{ $file }" cannot be read or written: { $reason }.
 origin-file-failed-remedy = See that the file is yours, that only you may write it, and that its folder exists.
+origin-developer-only = Note: the daemon takes http pages of this computer only with "developer = true" in its configuration.
 origin-none = No origin has any permission.
 origin-allowed = { $origin } may now: { $scopes }.
 origin-revoked = { $origin } has no permission any more.

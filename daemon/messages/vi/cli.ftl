@@ -49,6 +49,7 @@ origin-bad-time = "{ $value }" không phải là thời điểm trong tương la
 origin-bad-time-remedy = Hãy viết như 2027-01-01T00:00:00+07:00.
 origin-file-failed = Không đọc hoặc ghi được các quyền trong "{ $file }": { $reason }.
 origin-file-failed-remedy = Hãy xem tệp có phải của bạn, chỉ mình bạn được ghi, và thư mục của nó có tồn tại không.
+origin-developer-only = Lưu ý: dịch vụ chỉ nhận trang http của chính máy này khi cấu hình có "developer = true".
 origin-none = Chưa trang nào có quyền.
 origin-allowed = { $origin } từ nay được: { $scopes }.
 origin-revoked = { $origin } không còn quyền nào.

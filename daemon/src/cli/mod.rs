@@ -58,7 +58,7 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Cert(command) => cert::run(command, shell).await,
         Command::Sign(arguments) => sign::run(arguments, shell).await,
         Command::Verify(arguments) => verify::run(arguments, shell).await,
-        Command::Origin(command) => origin::run(command, shell).await,
+        Command::Origin(command) => origin::run(command, shell),
         Command::Audit(command) => audit::run(command, shell).await,
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
     }
