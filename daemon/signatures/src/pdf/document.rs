@@ -1,0 +1,466 @@
+//! A document as its cross-references describe it.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::error::{Limits, PdfError};
+use super::filter;
+use super::lexer::{Lexer, is_whitespace};
+use super::object::{Dictionary, Node, ObjectId, Value};
+use super::object_stream::ObjectStream;
+use super::section::{Entry, Left, Section, object_header, read_startxref, stream_data};
+
+/// References are followed at most so often; a value that is a reference to a reference is already rare.
+const REFERENCE_STEPS: usize = 8;
+
+/// A PDF document in memory, its cross-references read, its objects not yet.
+#[derive(Debug)]
+pub struct Document<'d> {
+    bytes: &'d [u8],
+    limits: Limits,
+    /// Newest first.
+    sections: Vec<Section>,
+    /// What the newest section that speaks of an object says.
+    entries: HashMap<u32, Entry>,
+    /// Ends just after the last `%%EOF` and its line end.
+    end: usize,
+    inflated_left: Cell<usize>,
+    streams: RefCell<HashMap<u32, ObjectStream>>,
+}
+
+/// Where the bytes of an object are.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// In the file; spans count from its beginning.
+    File,
+    /// In this decoded object stream; spans count from its beginning.
+    ObjectStream(Rc<[u8]>),
+}
+
+/// An object with its place.
+#[derive(Debug, Clone)]
+pub struct Located<'d> {
+    /// Its number and generation.
+    pub id: ObjectId,
+    /// The object, or the dictionary of the stream.
+    pub node: Node,
+    /// What the spans in `node` count in.
+    pub location: Location,
+    /// The data of the stream, if it is one, undecoded.
+    pub stream: Option<&'d [u8]>,
+    file: &'d [u8],
+}
+
+impl<'d> Located<'d> {
+    /// The bytes the spans count in.
+    #[must_use]
+    pub fn source(&self) -> &[u8] {
+        match &self.location {
+            Location::File => self.file,
+            Location::ObjectStream(data) => data,
+        }
+    }
+
+    /// The bytes of the object as it was written.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.source()[self.node.span.clone()]
+    }
+
+    /// The object, if it is a dictionary or a stream.
+    #[must_use]
+    pub fn dictionary(&self) -> Option<&Dictionary> {
+        self.node.value.dictionary()
+    }
+}
+
+impl<'d> Document<'d> {
+    /// Reads the cross-references. Nothing is repaired.
+    ///
+    /// # Errors
+    /// [`PdfError`]. Bytes behind the last `%%EOF` are no error here; ask [`Self::trailing`].
+    pub fn open(bytes: &'d [u8], limits: Limits) -> Result<Self, PdfError> {
+        if bytes.len() > limits.document {
+            return Err(PdfError::TooLarge {
+                limit: limits.document,
+            });
+        }
+        check_header(bytes)?;
+        let (start, end) = find_startxref(bytes)?;
+        let mut left = Left {
+            entries: limits.entries,
+            inflated: limits.inflated,
+        };
+        let sections = read_sections(bytes, start, &limits, &mut left)?;
+        if sections
+            .iter()
+            .any(|section| section.trailer.get(b"Encrypt").is_some())
+        {
+            return Err(PdfError::Encrypted);
+        }
+        let mut entries = HashMap::new();
+        for section in &sections {
+            for (number, entry) in &section.entries {
+                entries.entry(*number).or_insert(*entry);
+            }
+        }
+        let inflated_left = Cell::new(left.inflated);
+        Ok(Self {
+            bytes,
+            limits,
+            sections,
+            entries,
+            end,
+            inflated_left,
+            streams: RefCell::default(),
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn bytes(&self) -> &'d [u8] {
+        self.bytes
+    }
+
+    /// The limits it was opened with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The cross-reference sections, newest first. A linearised file has two that were written at once.
+    #[must_use]
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// How many bytes other than white space stand behind the last `%%EOF`.
+    #[must_use]
+    pub fn trailing(&self) -> usize {
+        self.bytes[self.end..]
+            .iter()
+            .filter(|byte| !is_whitespace(**byte))
+            .count()
+    }
+
+    /// Where the revisions end, oldest first; at most one entry a section.
+    ///
+    /// An end is a `%%EOF` whose `startxref` names a section of the chain; the first of a linearised file names 0.
+    #[must_use]
+    pub fn revision_ends(&self) -> Vec<usize> {
+        let known: HashSet<_> = self.sections.iter().map(|section| section.offset).collect();
+        let mut ends: Vec<_> = self
+            .sections
+            .iter()
+            .filter_map(|section| section.startxref(self.bytes))
+            .filter(|(offset, _)| known.contains(offset))
+            .map(|(_, end)| end)
+            .chain([self.end])
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+
+    /// Where an object is, as the newest section that speaks of it says.
+    #[must_use]
+    pub fn entry(&self, number: u32) -> Option<Entry> {
+        self.entries.get(&number).copied()
+    }
+
+    /// All object numbers that some section speaks of.
+    #[must_use]
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.entries.keys().copied()
+    }
+
+    /// A number that no object of any revision has or had, and none after it: every `/Size`, every entry and the
+    /// cross-reference streams' own numbers lie below. A cross-reference stream that does not list itself would
+    /// otherwise be overwritten.
+    #[must_use]
+    pub fn next_number(&self) -> Option<u32> {
+        let sizes = self
+            .sections
+            .iter()
+            .filter_map(|section| size(&section.trailer))
+            .max()
+            .unwrap_or(0);
+        let seen = self.entries.keys().copied();
+        let own = self.sections.iter().filter_map(|section| section.own_number);
+        let highest = seen.chain(own).max().unwrap_or(0);
+        // ISO 32000-1, annex C: at most 8,388,607 indirect objects.
+        Some(sizes.max(highest.checked_add(1)?)).filter(|next| *next < 8_388_000)
+    }
+
+    /// The value of a trailer key, from the newest section that has it.
+    #[must_use]
+    pub fn trailer(&self, key: &[u8]) -> Option<&Node> {
+        self.sections.iter().find_map(|section| section.trailer.get(key))
+    }
+
+    /// Reads an object; `None` if it does not exist, which stands for `null`.
+    ///
+    /// # Errors
+    /// [`PdfError::XrefDamaged`] if another object is there, and what the object itself has wrong.
+    pub fn object(&self, id: ObjectId) -> Result<Option<Located<'d>>, PdfError> {
+        match self.entry(id.number) {
+            None | Some(Entry::Free) => Ok(None),
+            Some(Entry::InUse { generation, .. }) if generation != id.generation => Ok(None),
+            Some(Entry::InUse { offset, .. }) => self.read_at(id, offset).map(Some),
+            Some(Entry::Compressed { .. }) if id.generation != 0 => Ok(None),
+            Some(Entry::Compressed { stream, index }) => self.read_compressed(id, stream, index).map(Some),
+        }
+    }
+
+    /// What a node stands for: itself, or the object it refers to.
+    ///
+    /// # Errors
+    /// As [`Self::object`]; [`PdfError::Missing`] when references only lead to references.
+    pub fn resolve<'n>(&self, node: &'n Node) -> Result<Cow<'n, Value>, PdfError> {
+        let Some(mut id) = node.value.reference() else {
+            return Ok(Cow::Borrowed(&node.value));
+        };
+        for _ in 0..REFERENCE_STEPS {
+            match self.object(id)?.map(|located| located.node.value) {
+                None => return Ok(Cow::Owned(Value::Null)),
+                Some(Value::Reference(next)) => id = next,
+                Some(value) => return Ok(Cow::Owned(value)),
+            }
+        }
+        Err(PdfError::Missing("the end of a chain of references"))
+    }
+
+    /// The value of a key, references followed; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn get<'n>(
+        &self,
+        dictionary: &'n Dictionary,
+        key: &[u8],
+    ) -> Result<Option<Cow<'n, Value>>, PdfError> {
+        let Some(node) = dictionary.get(key) else {
+            return Ok(None);
+        };
+        Ok(Some(self.resolve(node)?).filter(|value| **value != Value::Null))
+    }
+
+    /// The catalog (7.7.2).
+    ///
+    /// # Errors
+    /// [`PdfError::Missing`], and as [`Self::object`].
+    pub fn catalog(&self) -> Result<Located<'d>, PdfError> {
+        let root = self.trailer(b"Root").and_then(|node| node.value.reference());
+        let located = root.map(|id| self.object(id)).transpose()?.flatten();
+        located
+            .filter(|located| located.dictionary().is_some())
+            .ok_or(PdfError::Missing("the document catalog"))
+    }
+
+    /// Checks that every cross-reference leads to the object it names, so that another reader has no reason to repair.
+    ///
+    /// # Errors
+    /// [`PdfError::XrefDamaged`] with the first place that has something else.
+    pub fn check_references(&self) -> Result<(), PdfError> {
+        for (&number, &entry) in &self.entries {
+            let Entry::InUse { offset, generation } = entry else {
+                continue;
+            };
+            let found = object_header(self.bytes, offset, &self.limits).map(|(id, _)| id);
+            if found != Some(ObjectId { number, generation }) {
+                return Err(PdfError::XrefDamaged(offset));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, id: ObjectId, offset: usize) -> Result<Located<'d>, PdfError> {
+        let header = object_header(self.bytes, offset, &self.limits).filter(|(found, _)| *found == id);
+        let (_, mut parser) = header.ok_or(PdfError::XrefDamaged(offset))?;
+        let node = parser.value()?;
+        let stream = self.stream_of(&node, &mut parser)?;
+        let stream = stream.map(|span| &self.bytes[span]);
+        Ok(Located {
+            id,
+            node,
+            location: Location::File,
+            stream,
+            file: self.bytes,
+        })
+    }
+
+    fn stream_of(
+        &self,
+        node: &Node,
+        parser: &mut super::parser::Parser<'_>,
+    ) -> Result<Option<Range<usize>>, PdfError> {
+        let Some(dictionary) = node.value.dictionary() else {
+            return Ok(None);
+        };
+        parser.lexer.skip_space();
+        if !parser.lexer.clone().take_keyword(b"stream") {
+            return Ok(None);
+        }
+        let length = match dictionary.get(b"Length").map(|node| &node.value) {
+            Some(Value::Reference(id)) => self.integer_object(*id)?,
+            Some(value) => value.integer(),
+            None => None,
+        };
+        let at = parser.lexer.position;
+        let length = length
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or(PdfError::Malformed(at))?;
+        stream_data(parser, length)
+            .map(Some)
+            .ok_or(PdfError::Malformed(at))
+    }
+
+    /// An integer of its own, as lengths of streams are; read without looking for a stream, which could ask for a
+    /// length again.
+    fn integer_object(&self, id: ObjectId) -> Result<Option<i64>, PdfError> {
+        match self.entry(id.number) {
+            Some(Entry::InUse { offset, generation }) if generation == id.generation => {
+                let header =
+                    object_header(self.bytes, offset, &self.limits).filter(|(found, _)| *found == id);
+                let (_, mut parser) = header.ok_or(PdfError::XrefDamaged(offset))?;
+                Ok(parser.value()?.value.integer())
+            }
+            // Encoders put lengths into object streams too; those streams have to be readable without this one.
+            Some(Entry::Compressed { stream, index }) if self.streams.borrow().contains_key(&stream) => {
+                Ok(self.read_compressed(id, stream, index)?.node.value.integer())
+            }
+            Some(Entry::Compressed { stream, index }) => {
+                let Some(Entry::InUse { offset, .. }) = self.entry(stream) else {
+                    return Ok(None);
+                };
+                let direct = self.direct_length(offset)?;
+                if !direct {
+                    return Ok(None);
+                }
+                Ok(self.read_compressed(id, stream, index)?.node.value.integer())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn direct_length(&self, offset: usize) -> Result<bool, PdfError> {
+        let (_, mut parser) =
+            object_header(self.bytes, offset, &self.limits).ok_or(PdfError::XrefDamaged(offset))?;
+        let node = parser.value()?;
+        let length = node
+            .value
+            .dictionary()
+            .and_then(|dictionary| dictionary.get(b"Length"));
+        Ok(length.is_some_and(|node| node.value.integer().is_some()))
+    }
+
+    fn read_compressed(&self, id: ObjectId, stream: u32, index: u32) -> Result<Located<'d>, PdfError> {
+        let container = self.object_stream(stream)?;
+        let offset = container
+            .offset(id.number, index)
+            .ok_or(PdfError::Missing("an object of an object stream"))?;
+        let node = super::parser::Parser::new(&container.data, offset, &self.limits).value()?;
+        let location = Location::ObjectStream(container.data);
+        Ok(Located {
+            id,
+            node,
+            location,
+            stream: None,
+            file: self.bytes,
+        })
+    }
+
+    fn object_stream(&self, number: u32) -> Result<ObjectStream, PdfError> {
+        if let Some(known) = self.streams.borrow().get(&number) {
+            return Ok(known.clone());
+        }
+        // An object stream stands in the file itself, never in another one, which could be itself (7.5.7).
+        let Some(Entry::InUse { offset, generation }) = self.entry(number) else {
+            return Err(PdfError::Missing("an object stream"));
+        };
+        let located = self.read_at(ObjectId { number, generation }, offset)?;
+        let (Some(dictionary), Some(data)) = (located.dictionary(), located.stream) else {
+            return Err(PdfError::Missing("an object stream"));
+        };
+        let mut left = self.inflated_left.get();
+        let decoded = filter::decode(data, dictionary, &mut left)?;
+        self.inflated_left.set(left);
+        let read = ObjectStream::read(dictionary, decoded, offset)?;
+        self.streams.borrow_mut().insert(number, read.clone());
+        Ok(read)
+    }
+}
+
+fn size(trailer: &Dictionary) -> Option<u32> {
+    trailer
+        .get(b"Size")?
+        .value
+        .integer()
+        .and_then(|size| u32::try_from(size).ok())
+}
+
+fn check_header(bytes: &[u8]) -> Result<(), PdfError> {
+    let head = &bytes[..bytes.len().min(1024 + 5)];
+    let at = head
+        .windows(5)
+        .position(|window| window == b"%PDF-")
+        .ok_or(PdfError::NotPdf)?;
+    let before = head[..at].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head[..at]);
+    if before.iter().all(|byte| is_whitespace(*byte)) {
+        Ok(())
+    } else {
+        Err(PdfError::LeadingBytes(at))
+    }
+}
+
+/// The offset after the last `startxref`, and where its `%%EOF` ends. Looks at the last mebibyte.
+fn find_startxref(bytes: &[u8]) -> Result<(usize, usize), PdfError> {
+    const KEYWORD: &[u8] = b"startxref";
+    let from = bytes.len().saturating_sub(1 << 20);
+    let mut before = bytes.len();
+    loop {
+        let window = &bytes[from..before];
+        let at = window
+            .windows(KEYWORD.len())
+            .rposition(|window| window == KEYWORD)
+            .ok_or(PdfError::Truncated)?;
+        match read_startxref(&mut Lexer::new(bytes, from + at)) {
+            // The first part of a linearised file ends with offset 0: then the rest of it is missing.
+            Some((0, _)) => return Err(PdfError::Truncated),
+            Some(found) => return Ok(found),
+            None if before == bytes.len() && bytes.len() - (from + at) < 64 => {
+                return Err(PdfError::Truncated);
+            }
+            None => before = from + at + KEYWORD.len() - 1,
+        }
+    }
+}
+
+fn read_sections(
+    bytes: &[u8],
+    start: usize,
+    limits: &Limits,
+    left: &mut Left,
+) -> Result<Vec<Section>, PdfError> {
+    let mut sections = Vec::new();
+    let mut seen = HashSet::new();
+    let mut next = Some(start);
+    while let Some(offset) = next {
+        if !seen.insert(offset) {
+            return Err(PdfError::XrefLoop);
+        }
+        if sections.len() == limits.sections {
+            return Err(PdfError::TooMany("revisions"));
+        }
+        if offset >= bytes.len() {
+            return Err(PdfError::XrefDamaged(offset));
+        }
+        let section = Section::read(bytes, offset, limits, left)?;
+        next = section.previous()?;
+        sections.push(section);
+    }
+    Ok(sections)
+}

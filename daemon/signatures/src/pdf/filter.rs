@@ -1,0 +1,109 @@
+//! The filters of cross-reference and object streams (ISO 32000-1, 7.4): Flate with PNG predictors, or none.
+
+use std::io::Read;
+
+use super::error::PdfError;
+use super::object::{Dictionary, Value};
+
+/// The decoded data; at most `left` bytes, which are taken from it.
+pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> Result<Vec<u8>, PdfError> {
+    let filter = match dictionary.get(b"Filter").map(|node| &node.value) {
+        None => None,
+        Some(Value::Name(name)) => Some(name.as_slice()),
+        Some(Value::Array(nodes)) if nodes.is_empty() => None,
+        Some(Value::Array(nodes)) if nodes.len() == 1 => nodes[0].value.name(),
+        Some(_) => return Err(PdfError::UnsupportedFilter),
+    };
+    let decoded = match filter {
+        None => data.get(..data.len().min(*left + 1)).unwrap_or_default().to_vec(),
+        Some(b"FlateDecode" | b"Fl") => inflate(data, *left)?,
+        Some(_) => return Err(PdfError::UnsupportedFilter),
+    };
+    *left = left
+        .checked_sub(decoded.len())
+        .ok_or(PdfError::TooMany("bytes in compressed streams"))?;
+    if filter.is_none() {
+        return Ok(decoded);
+    }
+    match parameters(dictionary) {
+        Some(parameters) => unpredict(decoded, parameters),
+        None => Ok(decoded),
+    }
+}
+
+fn inflate(data: &[u8], limit: usize) -> Result<Vec<u8>, PdfError> {
+    let mut decoded = Vec::new();
+    let mut bounded =
+        flate2::read::ZlibDecoder::new(data).take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
+    bounded
+        .read_to_end(&mut decoded)
+        .map_err(|_| PdfError::UnsupportedFilter)?;
+    Ok(decoded)
+}
+
+fn parameters(dictionary: &Dictionary) -> Option<&Dictionary> {
+    let value = &dictionary.get(b"DecodeParms")?.value;
+    value
+        .dictionary()
+        .or_else(|| value.array()?.first()?.value.dictionary())
+}
+
+/// Undoes the predictor (7.4.4.4).
+fn unpredict(data: Vec<u8>, parameters: &Dictionary) -> Result<Vec<u8>, PdfError> {
+    let number = |key: &[u8], default| {
+        parameters
+            .get(key)
+            .map_or(Some(default), |node| node.value.integer())
+    };
+    let (Some(predictor), Some(columns)) = (number(b"Predictor", 1), number(b"Columns", 1)) else {
+        return Err(PdfError::UnsupportedFilter);
+    };
+    let plain_bytes = number(b"Colors", 1) == Some(1) && number(b"BitsPerComponent", 8) == Some(8);
+    match (predictor, usize::try_from(columns)) {
+        (1, _) => Ok(data),
+        (10..=15, Ok(columns)) if plain_bytes && (1..=1 << 16).contains(&columns) => png_rows(&data, columns),
+        _ => Err(PdfError::UnsupportedFilter),
+    }
+}
+
+/// PNG filters of one byte a pixel (ISO/IEC 15948, clause 9).
+fn png_rows(data: &[u8], columns: usize) -> Result<Vec<u8>, PdfError> {
+    let mut decoded = Vec::with_capacity(data.len());
+    let mut above = vec![0; columns];
+    for row in data.chunks(columns + 1) {
+        let Some((&kind, row)) = row.split_first() else {
+            break;
+        };
+        let mut line = row.to_vec();
+        line.resize(columns, 0);
+        for column in 0..columns {
+            let left = if column == 0 { 0 } else { line[column - 1] };
+            let corner = if column == 0 { 0 } else { above[column - 1] };
+            let up = above[column];
+            let guess = match kind {
+                0 => 0,
+                1 => left,
+                2 => up,
+                3 => left.midpoint(up),
+                4 => paeth(left, up, corner),
+                _ => return Err(PdfError::UnsupportedFilter),
+            };
+            line[column] = line[column].wrapping_add(guess);
+        }
+        decoded.extend_from_slice(&line[..row.len()]);
+        above = line;
+    }
+    Ok(decoded)
+}
+
+fn paeth(left: u8, up: u8, corner: u8) -> u8 {
+    let estimate = i16::from(left) + i16::from(up) - i16::from(corner);
+    let distance = |byte: u8| (estimate - i16::from(byte)).abs();
+    if distance(left) <= distance(up) && distance(left) <= distance(corner) {
+        left
+    } else if distance(up) <= distance(corner) {
+        up
+    } else {
+        corner
+    }
+}

@@ -1,0 +1,379 @@
+//! Cross-reference sections (ISO 32000-1, 7.5.4 and 7.5.8): tables, streams, and tables with a stream.
+
+use std::collections::HashMap;
+
+use super::error::{Limits, PdfError};
+use super::filter;
+use super::lexer::Lexer;
+use super::object::{Dictionary, ObjectId};
+use super::parser::Parser;
+
+/// How a section is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SectionKind {
+    /// `xref` … `trailer`
+    Table,
+    /// A table whose trailer names a stream with more entries (`/XRefStm`)
+    Hybrid,
+    /// A stream of `/Type /XRef`
+    Stream,
+}
+
+/// Where an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Nowhere.
+    Free,
+    /// In the file.
+    InUse {
+        /// From the beginning of the file.
+        offset: usize,
+        /// Its generation.
+        generation: u16,
+    },
+    /// In an object stream; its generation is 0.
+    Compressed {
+        /// Number of the object stream.
+        stream: u32,
+        /// Counted from 0.
+        index: u32,
+    },
+}
+
+/// One section.
+#[derive(Debug)]
+pub struct Section {
+    /// Where it begins.
+    pub offset: usize,
+    /// How it is written.
+    pub kind: SectionKind,
+    /// Trailer, or the dictionary of the stream.
+    pub trailer: Dictionary,
+    /// What it says, by object number.
+    pub entries: HashMap<u32, Entry>,
+    /// Just after the trailer dictionary or the stream data.
+    pub(super) end: usize,
+    /// The number of the stream itself.
+    pub(super) own_number: Option<u32>,
+}
+
+impl Section {
+    /// Reads the section at `offset` with the stream it may name. `entries` and `inflated` are what is left of these
+    /// limits.
+    pub(super) fn read(
+        bytes: &[u8],
+        offset: usize,
+        limits: &Limits,
+        left: &mut Left,
+    ) -> Result<Self, PdfError> {
+        let mut lexer = Lexer::new(bytes, offset);
+        lexer.skip_space();
+        if !lexer.take_keyword(b"xref") {
+            return Self::stream(bytes, offset, limits, left);
+        }
+        let mut table = Self::table(lexer, offset, limits, left)?;
+        if let Some(node) = table.trailer.get(b"XRefStm") {
+            let at = node.value.integer().and_then(|at| usize::try_from(at).ok());
+            let hidden = Self::stream(bytes, at.ok_or(PdfError::XrefDamaged(offset))?, limits, left)?;
+            table.kind = SectionKind::Hybrid;
+            table.own_number = hidden.own_number;
+            table.add_hidden(hidden.entries)?;
+        }
+        Ok(table)
+    }
+
+    /// The stream of a hybrid section may only tell what the table calls free (7.5.8.4).
+    fn add_hidden(&mut self, hidden: HashMap<u32, Entry>) -> Result<(), PdfError> {
+        for (number, entry) in hidden {
+            match self.entries.get(&number) {
+                None | Some(Entry::Free) => {
+                    self.entries.insert(number, entry);
+                }
+                Some(known) if *known == entry || entry == Entry::Free => {}
+                Some(_) => return Err(PdfError::AmbiguousHybrid(number)),
+            }
+        }
+        Ok(())
+    }
+
+    fn table(
+        mut lexer: Lexer<'_>,
+        offset: usize,
+        limits: &Limits,
+        left: &mut Left,
+    ) -> Result<Self, PdfError> {
+        let mut entries = HashMap::new();
+        loop {
+            lexer.skip_space();
+            if lexer.take_keyword(b"trailer") {
+                break;
+            }
+            read_subsection(&mut lexer, &mut entries, left).map_err(|error| damaged(error, offset))?;
+        }
+        let mut parser = Parser::new(lexer.bytes, lexer.position, limits);
+        let node = parser.value()?;
+        let trailer = node
+            .value
+            .dictionary()
+            .ok_or(PdfError::XrefDamaged(offset))?
+            .clone();
+        Ok(Self {
+            offset,
+            kind: SectionKind::Table,
+            trailer,
+            entries,
+            end: node.span.end,
+            own_number: None,
+        })
+    }
+
+    fn stream(bytes: &[u8], offset: usize, limits: &Limits, left: &mut Left) -> Result<Self, PdfError> {
+        let (id, mut parser) = object_header(bytes, offset, limits).ok_or(PdfError::XrefDamaged(offset))?;
+        let node = parser.value().map_err(|error| damaged(error, offset))?;
+        let trailer = node
+            .value
+            .dictionary()
+            .filter(|dictionary| dictionary.is_type(b"XRef"));
+        let trailer = trailer.ok_or(PdfError::XrefDamaged(offset))?.clone();
+        // Its length has to stand in it: nothing can be looked up yet.
+        let length = unsigned(&trailer, b"Length").ok_or(PdfError::XrefDamaged(offset))?;
+        let data = stream_data(&mut parser, length).ok_or(PdfError::XrefDamaged(offset))?;
+        let end = data.end;
+        let packed = filter::decode(&bytes[data], &trailer, &mut left.inflated)?;
+        let entries = read_packed(&trailer, &packed, offset, left)?;
+        Ok(Self {
+            offset,
+            kind: SectionKind::Stream,
+            trailer,
+            entries,
+            end,
+            own_number: Some(id.number),
+        })
+    }
+
+    /// `/Prev`, where the section before this one begins.
+    pub(super) fn previous(&self) -> Result<Option<usize>, PdfError> {
+        let Some(node) = self.trailer.get(b"Prev") else {
+            return Ok(None);
+        };
+        let offset = node
+            .value
+            .integer()
+            .and_then(|offset| usize::try_from(offset).ok());
+        offset.map(Some).ok_or(PdfError::XrefDamaged(self.offset))
+    }
+
+    /// The offset that stands after `startxref` behind this section, and where its `%%EOF` ends.
+    pub(super) fn startxref(&self, bytes: &[u8]) -> Option<(usize, usize)> {
+        let mut lexer = Lexer::new(bytes, self.end);
+        lexer.skip_space();
+        if lexer.take_keyword(b"endstream") {
+            lexer.skip_space();
+            lexer.take_keyword(b"endobj");
+            lexer.skip_space();
+        }
+        read_startxref(&mut lexer)
+    }
+}
+
+/// What is left of the limits that all sections share.
+pub(super) struct Left {
+    pub(super) entries: usize,
+    pub(super) inflated: usize,
+}
+
+impl Left {
+    fn take_entries(&mut self, count: usize) -> Result<(), PdfError> {
+        self.entries = self
+            .entries
+            .checked_sub(count)
+            .ok_or(PdfError::TooMany("cross-reference entries"))?;
+        Ok(())
+    }
+}
+
+/// `startxref`, the offset, `%%EOF` with the line end after it.
+pub(super) fn read_startxref(lexer: &mut Lexer<'_>) -> Option<(usize, usize)> {
+    if !lexer.take_keyword(b"startxref") {
+        return None;
+    }
+    while lexer.peek().is_some_and(super::lexer::is_whitespace) {
+        lexer.position += 1;
+    }
+    let offset = usize::try_from(lexer.unsigned().ok()?).ok()?;
+    while lexer.peek().is_some_and(super::lexer::is_whitespace) {
+        lexer.position += 1;
+    }
+    if !lexer.take(b"%%EOF") {
+        return None;
+    }
+    if !lexer.take(b"\r\n") && !lexer.take(b"\n") {
+        lexer.take(b"\r");
+    }
+    Some((offset, lexer.position))
+}
+
+/// The header `12 0 obj` at this place, and a parser behind it.
+pub(super) fn object_header<'b>(
+    bytes: &'b [u8],
+    offset: usize,
+    limits: &Limits,
+) -> Option<(ObjectId, Parser<'b>)> {
+    let mut parser = Parser::new(bytes, offset, limits);
+    let lexer = &mut parser.lexer;
+    lexer.skip_space();
+    let number = u32::try_from(lexer.unsigned().ok()?).ok()?;
+    lexer.skip_space();
+    let generation = u16::try_from(lexer.unsigned().ok()?).ok()?;
+    lexer.skip_space();
+    // No delimiter need follow: "1 0 obj<<" and "1 0 obj[" are usual.
+    lexer.take_keyword(b"obj").then_some(())?;
+    Some((ObjectId { number, generation }, parser))
+}
+
+/// The data of a stream of this length, if `stream` stands here and `endstream` behind the data.
+pub(super) fn stream_data(parser: &mut Parser<'_>, length: usize) -> Option<std::ops::Range<usize>> {
+    let lexer = &mut parser.lexer;
+    lexer.skip_space();
+    lexer.take_keyword(b"stream").then_some(())?;
+    if !lexer.take(b"\r\n") && !lexer.take(b"\n") {
+        lexer.take(b"\r");
+    }
+    let start = lexer.position;
+    let end = start.checked_add(length)?;
+    lexer.position = end;
+    while lexer.peek().is_some_and(super::lexer::is_whitespace) {
+        lexer.position += 1;
+    }
+    lexer.take(b"endstream").then_some(start..end)
+}
+
+pub(super) fn unsigned(dictionary: &Dictionary, key: &[u8]) -> Option<usize> {
+    dictionary
+        .get(key)?
+        .value
+        .integer()
+        .and_then(|value| usize::try_from(value).ok())
+}
+
+fn damaged(error: PdfError, offset: usize) -> PdfError {
+    match error {
+        PdfError::Malformed(_) => PdfError::XrefDamaged(offset),
+        other => other,
+    }
+}
+
+fn read_subsection(
+    lexer: &mut Lexer<'_>,
+    entries: &mut HashMap<u32, Entry>,
+    left: &mut Left,
+) -> Result<(), PdfError> {
+    let at = lexer.position;
+    let first = u32::try_from(lexer.unsigned()?).map_err(|_| PdfError::XrefDamaged(at))?;
+    lexer.skip_space();
+    let count = usize::try_from(lexer.unsigned()?).map_err(|_| PdfError::XrefDamaged(at))?;
+    // An entry takes at least "0 0 f" and a line end.
+    if count > lexer.rest().len() / 6 {
+        return Err(PdfError::XrefDamaged(at));
+    }
+    left.take_entries(count)?;
+    entries.reserve(count);
+    for number in (first..=u32::MAX).take(count) {
+        let entry = read_entry(lexer)?;
+        if entries.insert(number, entry).is_some() {
+            return Err(PdfError::DuplicateObject(number));
+        }
+    }
+    Ok(())
+}
+
+fn read_entry(lexer: &mut Lexer<'_>) -> Result<Entry, PdfError> {
+    lexer.skip_space();
+    let at = lexer.position;
+    let offset = usize::try_from(lexer.unsigned()?).map_err(|_| PdfError::XrefDamaged(at))?;
+    lexer.skip_space();
+    let generation = lexer.unsigned()?;
+    lexer.skip_space();
+    match lexer.regular() {
+        // Nothing can be at offset 0, where the header is; some producers mean "free".
+        b"n" if offset == 0 => Ok(Entry::Free),
+        b"n" => {
+            let generation = u16::try_from(generation).map_err(|_| PdfError::XrefDamaged(at))?;
+            Ok(Entry::InUse { offset, generation })
+        }
+        b"f" => Ok(Entry::Free),
+        _ => Err(PdfError::XrefDamaged(at)),
+    }
+}
+
+/// The entries of a cross-reference stream (7.5.8.3).
+fn read_packed(
+    dictionary: &Dictionary,
+    packed: &[u8],
+    offset: usize,
+    left: &mut Left,
+) -> Result<HashMap<u32, Entry>, PdfError> {
+    let wrong = || PdfError::XrefDamaged(offset);
+    let widths = numbers(dictionary, b"W")
+        .filter(|widths| widths.len() >= 3)
+        .ok_or_else(wrong)?;
+    let row: usize = widths
+        .iter()
+        .try_fold(0_usize, |sum, width| sum.checked_add(*width))
+        .ok_or_else(wrong)?;
+    if row == 0 || widths.iter().any(|width| *width > 8) {
+        return Err(wrong());
+    }
+    let size = unsigned(dictionary, b"Size").ok_or_else(wrong)?;
+    let index = numbers(dictionary, b"Index").unwrap_or_else(|| vec![0, size]);
+    let mut rows = packed.chunks_exact(row);
+    let mut entries = HashMap::new();
+    for range in index.chunks(2) {
+        let &[first, count] = range else {
+            return Err(wrong());
+        };
+        left.take_entries(count)?;
+        for number in first..first.checked_add(count).ok_or_else(wrong)? {
+            let number = u32::try_from(number).map_err(|_| wrong())?;
+            let entry = packed_entry(rows.next().ok_or_else(wrong)?, &widths).ok_or_else(wrong)?;
+            if entries.insert(number, entry).is_some() {
+                return Err(PdfError::DuplicateObject(number));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn packed_entry(row: &[u8], widths: &[usize]) -> Option<Entry> {
+    let (kind, rest) = row.split_at(widths[0]);
+    let (second, rest) = rest.split_at(widths[1]);
+    let third = big_endian(&rest[..widths[2]]);
+    let second = big_endian(second);
+    // A width of 0 for the kind means 1 (table 17).
+    match if kind.is_empty() { 1 } else { big_endian(kind) } {
+        0 => Some(Entry::Free),
+        1 if second == 0 => Some(Entry::Free),
+        1 => Some(Entry::InUse {
+            offset: usize::try_from(second).ok()?,
+            generation: u16::try_from(third).ok()?,
+        }),
+        2 => Some(Entry::Compressed {
+            stream: u32::try_from(second).ok()?,
+            index: u32::try_from(third).ok()?,
+        }),
+        // Kinds to come stand for null (7.5.8.3).
+        _ => Some(Entry::Free),
+    }
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+fn numbers(dictionary: &Dictionary, key: &[u8]) -> Option<Vec<usize>> {
+    let nodes = dictionary.get(key)?.value.array()?;
+    nodes
+        .iter()
+        .map(|node| usize::try_from(node.value.integer()?).ok())
+        .collect()
+}
