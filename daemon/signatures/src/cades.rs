@@ -1,1 +1,115 @@
-//! cades
+//! CAdES baseline B-B (EN 319 122-1, clause 6): attached, or detached beside its file.
+
+use time::OffsetDateTime;
+
+use crate::algorithm::{SignatureAlgorithm, SignatureValue};
+use crate::certificate::Certificate;
+use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedData};
+use crate::report::{Coverage, Format, Report};
+use crate::signing::{FinishError, Prepared};
+use crate::trust::Reliance;
+
+/// What a CAdES signature is made from.
+#[derive(Debug, Clone)]
+pub struct CadesRequest<'a> {
+    /// What is signed.
+    pub content: &'a [u8],
+    /// Whether the content stays outside.
+    pub detached: bool,
+    /// Whose signature it will be.
+    pub signer: &'a Certificate,
+    /// The certificates up to the root that go with it.
+    pub chain: &'a [Certificate],
+    /// With what.
+    pub algorithm: SignatureAlgorithm,
+    /// The time on the signer's clock; B-B requires it (EN 319 122-1, table 1).
+    pub signing_time: OffsetDateTime,
+}
+
+/// A CAdES signature on its way to being signed.
+#[derive(Debug, Clone)]
+pub struct PreparedCades(PreparedCms);
+
+/// Prepares a CAdES B-B signature.
+///
+/// # Errors
+/// [`PrepareError`]
+pub fn prepare(request: &CadesRequest<'_>) -> Result<PreparedCades, PrepareError> {
+    if cms::looks_like_signed_attributes(request.content) {
+        return Err(PrepareError::ContentIsSignedAttributes);
+    }
+    let content = if request.detached {
+        cms::Content::Detached {
+            digest: request.algorithm.hash().digest(request.content),
+        }
+    } else {
+        cms::Content::Attached(request.content)
+    };
+    prepare_cms(request, content)
+}
+
+/// Prepares a detached CAdES B-B signature over content that was hashed elsewhere, with the algorithm's hash. Whoever
+/// calls has seen to it that the content is no set of signed attributes ([`cms::looks_like_signed_attributes`]).
+/// [`CadesRequest::content`] and [`CadesRequest::detached`] are not looked at.
+///
+/// # Errors
+/// [`PrepareError`]
+pub fn prepare_digest(request: &CadesRequest<'_>, digest: Vec<u8>) -> Result<PreparedCades, PrepareError> {
+    prepare_cms(request, cms::Content::Detached { digest })
+}
+
+fn prepare_cms(request: &CadesRequest<'_>, content: cms::Content<'_>) -> Result<PreparedCades, PrepareError> {
+    cms::prepare(&cms::Request {
+        content,
+        signer: request.signer,
+        chain: request.chain,
+        algorithm: request.algorithm,
+        signing_time: Some(request.signing_time),
+    })
+    .map(PreparedCades)
+}
+
+impl Prepared for PreparedCades {
+    fn to_be_signed(&self) -> &[u8] {
+        self.0.to_be_signed()
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.algorithm()
+    }
+
+    fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
+        self.0.finish(signature)
+    }
+}
+
+/// Validates a CAdES signature. `content` is the signed file of a detached signature; for an attached one there must
+/// be none.
+///
+/// # Errors
+/// [`FormatError`] when the bytes are no SignedData at all; everything else is in the report.
+pub fn verify(
+    signature: &[u8],
+    content: Option<&[u8]>,
+    reliance: &Reliance<'_>,
+) -> Result<Report, FormatError> {
+    let signed_data = SignedData::parse(signature)?;
+    let bytes = content.or(signed_data.content());
+    let digest = |hash: crate::algorithm::Hash| bytes.map(|bytes| hash.digest(bytes));
+    let message = Message {
+        digest: &digest,
+        given_apart: content.is_some(),
+        is_signed_attributes: bytes.is_some_and(cms::looks_like_signed_attributes),
+        signing_time: None,
+        format: Format::Cades,
+        coverage: bytes.map(|bytes| Coverage::whole(bytes.len() as u64)),
+    };
+    let signatures = signed_data
+        .signers()
+        .iter()
+        .map(|signer| cms::verify_signer(&signed_data, signer, &message, reliance));
+    Ok(Report {
+        validated_at: reliance.at,
+        signatures: signatures.collect(),
+    })
+}

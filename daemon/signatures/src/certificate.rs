@@ -3,13 +3,17 @@
 mod subject;
 
 use std::fmt;
+use std::ops::Range;
 
-use der::{Decode, Encode};
+use der::Decode;
 use time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 
-use crate::algorithm::{BadSignature, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue};
+use crate::algorithm::{
+    BadSignature, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue, UnknownAlgorithm,
+};
+use crate::cms::tlv::{self, Elements, tag};
 
 pub use subject::Subject;
 
@@ -36,8 +40,55 @@ pub enum CertificateError {
 #[derive(Clone)]
 pub struct Certificate {
     der: Vec<u8>,
+    parts: Parts,
     parsed: CertificateInner<Raw>,
     key: PublicKey,
+}
+
+/// Where the parts stand in the DER, so that they are compared, hashed and verified as they came.
+#[derive(Clone)]
+struct Parts {
+    signed: Range<usize>,
+    issuer: Range<usize>,
+    subject: Range<usize>,
+    key: Range<usize>,
+    signature_algorithm: Range<usize>,
+    signature: Range<usize>,
+}
+
+impl Parts {
+    /// `Certificate` and `TBSCertificate` of RFC 5280, section 4.1.
+    fn of(der: &[u8]) -> Result<Self, tlv::Malformed> {
+        let at = |part: &[u8]| {
+            let start = part.as_ptr().addr() - der.as_ptr().addr();
+            start..start + part.len()
+        };
+        let mut certificate = Elements::of_single(der)?.next_tagged(tag::SEQUENCE)?.children();
+        let signed = certificate.next_tagged(tag::SEQUENCE)?;
+        let signature_algorithm = certificate.next_tagged(tag::SEQUENCE)?;
+        let signature = certificate.next_tagged(tag::BIT_STRING)?;
+        certificate.finish()?;
+        let mut fields = signed.children();
+        fields.next_if(tag::context(0))?;
+        fields.next_tagged(tag::INTEGER)?;
+        let inner_algorithm = fields.next_tagged(tag::SEQUENCE)?;
+        let issuer = fields.next_tagged(tag::SEQUENCE)?;
+        fields.next_tagged(tag::SEQUENCE)?;
+        let subject = fields.next_tagged(tag::SEQUENCE)?;
+        let key = fields.next_tagged(tag::SEQUENCE)?;
+        let whole_octets = signature.value.first() == Some(&0);
+        if inner_algorithm.raw != signature_algorithm.raw || !whole_octets {
+            return Err(tlv::Malformed);
+        }
+        Ok(Self {
+            signed: at(signed.raw),
+            issuer: at(issuer.raw),
+            subject: at(subject.raw),
+            key: at(key.raw),
+            signature_algorithm: at(signature_algorithm.raw),
+            signature: at(&signature.value[1..]),
+        })
+    }
 }
 
 impl PartialEq for Certificate {
@@ -67,12 +118,14 @@ impl Certificate {
             return Err(CertificateError::TooLong(der.len()));
         }
         let parsed = CertificateInner::<Raw>::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        let key = parsed
-            .tbs_certificate()
-            .subject_public_key_info()
-            .to_der()
-            .map_or(PublicKey::Other, |spki| PublicKey::from_spki_der(&spki));
-        Ok(Self { der: der.to_vec(), parsed, key })
+        let parts = Parts::of(der).map_err(|_| CertificateError::Malformed)?;
+        let key = PublicKey::from_spki_der(&der[parts.key.clone()]);
+        Ok(Self {
+            der: der.to_vec(),
+            parts,
+            parsed,
+            key,
+        })
     }
 
     /// Reads the certificates of a PEM text (RFC 7468), in their order; other text between them is passed over.
@@ -86,11 +139,16 @@ impl Certificate {
         let mut rest = pem;
         while let Some(begin) = rest.find(BEGIN) {
             let end = rest[begin..].find(END).ok_or(CertificateError::NotPem)? + begin + END.len();
-            let (_, der) = der::pem::decode_vec(rest[begin..end].as_bytes()).map_err(|_| CertificateError::NotPem)?;
+            let (_, der) =
+                der::pem::decode_vec(rest[begin..end].as_bytes()).map_err(|_| CertificateError::NotPem)?;
             certificates.push(Self::from_der(&der)?);
             rest = &rest[end..];
         }
-        if certificates.is_empty() { Err(CertificateError::NotPem) } else { Ok(certificates) }
+        if certificates.is_empty() {
+            Err(CertificateError::NotPem)
+        } else {
+            Ok(certificates)
+        }
     }
 
     /// Reads the first certificate of a PEM text.
@@ -181,8 +239,8 @@ impl Certificate {
 
     /// The DER of its `SubjectPublicKeyInfo`.
     #[must_use]
-    pub fn public_key_der(&self) -> Vec<u8> {
-        self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default()
+    pub fn public_key_der(&self) -> &[u8] {
+        &self.der[self.parts.key.clone()]
     }
 
     /// Whether its key usage lets it sign documents: no key usage at all, or digitalSignature or nonRepudiation
@@ -206,23 +264,24 @@ impl Certificate {
     /// Whether issuer and subject are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
-        self.parsed.tbs_certificate().issuer() == self.parsed.tbs_certificate().subject()
+        self.issuer_der() == self.subject_der()
     }
 
-    /// Whether `other` may have issued it, by name and, where both sides say them, key identifiers. Signatures are not
-    /// looked at.
+    /// Whether `other` may have issued it: the names are the same octets, or the key identifiers agree. That is a
+    /// reason to look closer and nothing more; signatures are not looked at.
     #[must_use]
     pub fn may_be_issued_by(&self, other: &Self) -> bool {
-        let names = self.issuer_der() == other.subject_der();
-        let authority =
-            self.parsed.tbs_certificate().get_extension::<AuthorityKeyIdentifier>().ok().flatten();
-        let own = other.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().ok().flatten();
+        let authority = self
+            .parsed
+            .tbs_certificate()
+            .get_extension::<AuthorityKeyIdentifier>()
+            .ok()
+            .flatten();
         let authority = authority.and_then(|(_, identifier)| identifier.key_identifier);
-        let keys = match (&authority, &own) {
-            (Some(authority), Some((_, own))) => authority.as_bytes() == own.0.as_bytes(),
-            _ => true,
-        };
-        names && keys
+        match (authority, other.subject_key_identifier()) {
+            (Some(authority), Some(own)) => authority.as_bytes() == own,
+            _ => self.issuer_der() == other.subject_der(),
+        }
     }
 
     /// Verifies a signature over `message` with its public key.
@@ -252,13 +311,29 @@ impl Certificate {
     }
 
     /// The DER of the issuer's name.
-    pub(crate) fn issuer_der(&self) -> Vec<u8> {
-        self.parsed.tbs_certificate().issuer().to_der().unwrap_or_default()
+    pub(crate) fn issuer_der(&self) -> &[u8] {
+        &self.der[self.parts.issuer.clone()]
     }
 
     /// The DER of the subject's name.
-    pub(crate) fn subject_der(&self) -> Vec<u8> {
-        self.parsed.tbs_certificate().subject().to_der().unwrap_or_default()
+    pub(crate) fn subject_der(&self) -> &[u8] {
+        &self.der[self.parts.subject.clone()]
+    }
+
+    /// What its issuer signed: the DER of `TBSCertificate`.
+    pub(crate) fn signed_part(&self) -> &[u8] {
+        &self.der[self.parts.signed.clone()]
+    }
+
+    /// With what its issuer signed it.
+    pub(crate) fn signature_algorithm(&self) -> Result<SignatureAlgorithm, UnknownAlgorithm> {
+        let identifier = &self.der[self.parts.signature_algorithm.clone()];
+        SignatureAlgorithm::from_certificate_identifier_der(identifier)
+    }
+
+    /// Its issuer's signature.
+    pub(crate) fn signature(&self) -> SignatureValue {
+        SignatureValue(self.der[self.parts.signature.clone()].to_vec())
     }
 
     /// Contents of the INTEGER that is its serial number.
@@ -268,7 +343,12 @@ impl Certificate {
 
     /// Its subject key identifier, if it has one.
     pub(crate) fn subject_key_identifier(&self) -> Option<Vec<u8>> {
-        let extension = self.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>().ok().flatten();
+        let extension = self
+            .parsed
+            .tbs_certificate()
+            .get_extension::<SubjectKeyIdentifier>()
+            .ok()
+            .flatten();
         extension.map(|(_, identifier)| identifier.0.as_bytes().to_vec())
     }
 

@@ -1,1 +1,396 @@
-//! report
+//! What a validation found: indications of ETSI EN 319 102-1, clause 5.1.3, and what a clerk has to see
+//! (Circular 15/2025/TT-BKHCN, article 6: issuing CA, signer, managing unit, signing time, integrity, validity).
+//!
+//! Codes only; the words for people are elsewhere. The serialised names are stable.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::algorithm::{PublicKeyKind, SignatureAlgorithm};
+use crate::certificate::{Certificate, Subject};
+
+/// The report on one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The time for which certificates were judged, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub validated_at: OffsetDateTime,
+    /// One for each signature, in the order of the document.
+    pub signatures: Vec<SignatureReport>,
+}
+
+impl Report {
+    /// Whether there is at least one signature and every one is TOTAL-PASSED.
+    #[must_use]
+    pub fn valid(&self) -> bool {
+        !self.signatures.is_empty()
+            && self
+                .signatures
+                .iter()
+                .all(|signature| signature.indication == Indication::TotalPassed)
+    }
+}
+
+/// EN 319 102-1, table 5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Indication {
+    /// All checks succeeded.
+    #[serde(rename = "TOTAL-PASSED")]
+    TotalPassed,
+    /// The signature is technically invalid.
+    #[serde(rename = "TOTAL-FAILED")]
+    TotalFailed,
+    /// What is known is not enough for either.
+    #[serde(rename = "INDETERMINATE")]
+    Indeterminate,
+}
+
+/// EN 319 102-1, table 6; [`SubIndication::indication`] says to which indication each belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+#[allow(
+    missing_docs,
+    reason = "the names are the standard's, and so is their meaning"
+)]
+pub enum SubIndication {
+    FormatFailure,
+    HashFailure,
+    SigCryptoFailure,
+    Revoked,
+    Expired,
+    NotYetValid,
+    SigConstraintsFailure,
+    ChainConstraintsFailure,
+    CertificateChainGeneralFailure,
+    CryptoConstraintsFailure,
+    PolicyProcessingError,
+    NoSigningCertificateFound,
+    NoCertificateChainFound,
+    RevokedNoPoe,
+    RevokedCaNoPoe,
+    OutOfBoundsNotRevoked,
+    OutOfBoundsNoPoe,
+    TryLater,
+    SignedDataNotFound,
+}
+
+impl SubIndication {
+    /// The indication it explains.
+    #[must_use]
+    pub const fn indication(self) -> Indication {
+        match self {
+            Self::FormatFailure
+            | Self::HashFailure
+            | Self::SigCryptoFailure
+            | Self::Revoked
+            | Self::Expired
+            | Self::NotYetValid => Indication::TotalFailed,
+            _ => Indication::Indeterminate,
+        }
+    }
+}
+
+/// The report on one signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureReport {
+    /// The verdict.
+    pub indication: Indication,
+    /// Why it is not TOTAL-PASSED.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_indication: Option<SubIndication>,
+    /// The rule that was broken, more exact than the sub-indication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Which format it is in.
+    pub format: Format,
+    /// Which baseline level it reaches; none where it does not reach B-B.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Who signed, as the certificate says; absent when the certificate was not found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
+    /// When, and who says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_time: Option<SigningTime>,
+    /// Whether the signed bytes are what was signed.
+    pub integrity: Integrity,
+    /// How much of the document the signature covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// With what it was signed; absent when the algorithm is not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<SignatureAlgorithm>,
+    /// Subjects (RFC 4514) from the signer up to the anchor; empty where no path was found.
+    pub path: Vec<String>,
+    /// Whether revocation was looked at.
+    pub revocation_status: RevocationStatus,
+    /// What people have to be told beside the verdict.
+    pub warnings: Vec<Warning>,
+}
+
+impl SignatureReport {
+    /// A report that says nothing yet: not passed, nothing found.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self {
+            indication: Indication::Indeterminate,
+            sub_indication: None,
+            reason: None,
+            format,
+            level: None,
+            signer: None,
+            signing_time: None,
+            integrity: Integrity::NotChecked,
+            coverage: None,
+            algorithm: None,
+            path: Vec::new(),
+            revocation_status: RevocationStatus::NotChecked,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The verdict is this failure. A failure that was found before stays when it is the graver one: TOTAL-FAILED is
+    /// never softened.
+    pub fn fail(&mut self, sub_indication: SubIndication, reason: Reason) {
+        let graver = self.indication == Indication::TotalFailed
+            || (self.sub_indication.is_some() && sub_indication.indication() != Indication::TotalFailed);
+        if !graver {
+            self.indication = sub_indication.indication();
+            self.sub_indication = Some(sub_indication);
+            self.reason = Some(reason);
+        }
+        self.level = None;
+    }
+
+    /// The verdict is TOTAL-PASSED, unless a failure was found before.
+    pub fn pass(&mut self, level: Option<Level>) {
+        if self.sub_indication.is_none() {
+            self.indication = Indication::TotalPassed;
+            self.level = level;
+        }
+    }
+
+    /// Adds a warning once.
+    pub fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Signature formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// EN 319 122-1
+    Cades,
+    /// EN 319 142-1
+    Pades,
+}
+
+/// Baseline levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// Basic
+    #[serde(rename = "B-B")]
+    BB,
+}
+
+/// What the certificate says about the signer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signer {
+    /// Whose it is.
+    pub subject: Subject,
+    /// The managing unit: O of the subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managing_unit: Option<String>,
+    /// The issuing CA.
+    pub issuer: String,
+    /// Serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    pub sha256: String,
+    /// Sort of key.
+    pub key: PublicKeyKind,
+    /// Start of the validity period, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_before: OffsetDateTime,
+    /// End of the validity period, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+    /// Whether the claimed signing time lies in it; absent without such a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_at_signing_time: Option<bool>,
+    /// Whether the time of validation lies in it.
+    pub valid_at_validation_time: bool,
+}
+
+impl Signer {
+    /// What `certificate` says, judged at two times.
+    #[must_use]
+    pub fn of(certificate: &Certificate, signed: Option<OffsetDateTime>, validated: OffsetDateTime) -> Self {
+        let subject = certificate.subject();
+        Self {
+            managing_unit: subject.organization.clone(),
+            subject,
+            issuer: certificate.issuer_common_name(),
+            serial: certificate.serial_hex(),
+            sha256: certificate.sha256_hex(),
+            key: certificate.public_key(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            valid_at_signing_time: signed.map(|time| certificate.is_valid_at(time)),
+            valid_at_validation_time: certificate.is_valid_at(validated),
+        }
+    }
+}
+
+/// A signing time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningTime {
+    /// RFC 3339
+    #[serde(with = "time::serde::rfc3339")]
+    pub time: OffsetDateTime,
+    /// Who says so.
+    pub source: TimeSource,
+}
+
+/// Whose clock a time is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TimeSource {
+    /// The signer's computer, in the signing-time attribute of CMS (RFC 5652, 11.3)
+    SignerAttribute,
+    /// The signer's computer, in `/M` of the PDF signature dictionary (ISO 32000-1, 12.8.1)
+    SignerDictionary,
+}
+
+/// Whether the signed bytes are what was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Integrity {
+    /// Digest and signature value fit.
+    Intact,
+    /// They do not.
+    Broken,
+    /// The check did not get that far.
+    NotChecked,
+}
+
+/// How much of a document is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Whether it is all of it.
+    pub whole: bool,
+    /// Bytes that are signed.
+    pub signed_bytes: u64,
+    /// Bytes of the document, without the place of the signature itself.
+    pub total_bytes: u64,
+    /// For PDF: the revision that is signed, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
+    /// For PDF: how many revisions the file has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revisions: Option<u32>,
+}
+
+impl Coverage {
+    /// All of a document of this length.
+    #[must_use]
+    pub const fn whole(bytes: u64) -> Self {
+        Self {
+            whole: true,
+            signed_bytes: bytes,
+            total_bytes: bytes,
+            revision: None,
+            revisions: None,
+        }
+    }
+}
+
+/// Whether the certificates were looked up as revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RevocationStatus {
+    /// No CRL and no OCSP response was consulted.
+    NotChecked,
+}
+
+/// What people have to be told beside the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// Revocation was not checked (Circular 15/2025/TT-BKHCN, Annex II, 1.2).
+    RevocationNotChecked,
+    /// The signing time is only what the signer's computer says.
+    SigningTimeNotProven,
+    /// There is no signing time.
+    SigningTimeMissing,
+    /// The claimed signing time lies after the time of validation.
+    SigningTimeInFuture,
+    /// The document was changed after this signature; what came later is not signed by it.
+    ChangedAfterSigning,
+    /// A PAdES signature carries the signing-time attribute (EN 319 142-1, clause 6.3).
+    SigningTimeAttributeInPades,
+}
+
+/// The rule that a signature breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "each name says its rule")]
+pub enum Reason {
+    // CMS
+    MalformedCms,
+    NotSignedData,
+    NoSigners,
+    DuplicateSigner,
+    SignedAttributesMissing,
+    SignedAttributesNotDer,
+    AttributeDuplicated,
+    AttributeNotSingleValued,
+    AttributeMalformed,
+    ContentTypeMissing,
+    ContentTypeMismatch,
+    MessageDigestMissing,
+    MessageDigestMismatch,
+    SigningCertificateMissing,
+    SigningCertificateMismatch,
+    AlgorithmProtectionMismatch,
+    DigestAlgorithmMismatch,
+    AlgorithmNotAccepted,
+    AlgorithmParameters,
+    KeyTooShort,
+    ContentMissing,
+    ContentGivenTwice,
+    ContentIsSignedAttributes,
+    SignatureValueWrong,
+    // certificates
+    SignerCertificateMissing,
+    KeyUsageNotForSigning,
+    SigningTimeOutsideValidity,
+    NoPathToAnchor,
+    CertificateExpired,
+    CertificateNotYetValid,
+    PathSignature,
+    PathNames,
+    PathBasicConstraints,
+    PathLength,
+    PathKeyUsage,
+    PathNameConstraints,
+    PathPolicy,
+    PathUnknownCriticalExtension,
+    PathKeyTooShort,
+    PathLimit,
+    PathOther,
+    // PDF
+    MalformedPdf,
+    MalformedByteRange,
+    ContentsNotInGap,
+    UnsupportedSubFilter,
+    ForbiddenChange,
+}

@@ -1,1 +1,110 @@
-//! trust
+//! Anchors and certification paths (RFC 5280, section 6).
+
+mod build;
+mod check;
+
+use time::OffsetDateTime;
+
+use crate::certificate::{Certificate, CertificateError};
+use crate::report::{Reason, SubIndication};
+
+/// The longest path that is looked at, signer and anchor included.
+pub const MAX_DEPTH: usize = 8;
+
+/// Certificates that end a path: what the person who validates trusts.
+#[derive(Debug, Clone, Default)]
+pub struct Anchors(Vec<Certificate>);
+
+impl Anchors {
+    /// Of certificates already read.
+    #[must_use]
+    pub fn new(certificates: Vec<Certificate>) -> Self {
+        let mut anchors = Self::default();
+        for certificate in certificates {
+            anchors.add(certificate);
+        }
+        anchors
+    }
+
+    /// Adds one, once.
+    pub fn add(&mut self, certificate: Certificate) {
+        if !self.0.contains(&certificate) {
+            self.0.push(certificate);
+        }
+    }
+
+    /// Adds what a file holds: one certificate in DER, or any number in PEM.
+    ///
+    /// # Errors
+    /// [`CertificateError`]; nothing has been added then.
+    pub fn add_file(&mut self, contents: &[u8]) -> Result<(), CertificateError> {
+        let certificates = match std::str::from_utf8(contents) {
+            Ok(text) if text.contains("-----BEGIN") => Certificate::all_from_pem(text)?,
+            _ => vec![Certificate::from_der(contents)?],
+        };
+        certificates
+            .into_iter()
+            .for_each(|certificate| self.add(certificate));
+        Ok(())
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.0
+    }
+}
+
+/// What a validation relies on, beside the document.
+#[derive(Debug, Clone, Copy)]
+pub struct Reliance<'a> {
+    /// What ends a path.
+    pub anchors: &'a Anchors,
+    /// Certificates that may be needed on the way and are not trusted for themselves; many documents carry only the
+    /// signer's.
+    pub intermediates: &'a [Certificate],
+    /// The time at which certificates have to be valid.
+    pub at: OffsetDateTime,
+}
+
+/// What came of looking for a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathVerdict {
+    /// A path that RFC 5280 accepts, from the signer to the anchor.
+    Trusted {
+        /// The certificates, the signer's first, the anchor last.
+        path: Vec<Certificate>,
+    },
+    /// None.
+    Untrusted {
+        /// What EN 319 102-1 calls it.
+        sub_indication: SubIndication,
+        /// The rule that the best path breaks.
+        reason: Reason,
+    },
+}
+
+/// Looks for a path from `leaf` to one of the anchors that is valid at the given time. Revocation is not looked at.
+///
+/// `embedded` are certificates out of the document; they are taken as candidates like [`Reliance::intermediates`].
+#[must_use]
+pub fn validate_path(leaf: &Certificate, embedded: &[Certificate], reliance: &Reliance<'_>) -> PathVerdict {
+    let found = build::candidates(leaf, embedded, reliance);
+    let mut finding = found
+        .obstacle
+        .unwrap_or((SubIndication::NoCertificateChainFound, Reason::NoPathToAnchor));
+    for path in found.paths {
+        match check::path(&path, reliance.at) {
+            Ok(()) => {
+                return PathVerdict::Trusted {
+                    path: path.into_iter().cloned().collect(),
+                };
+            }
+            Err(broken) => finding = broken,
+        }
+    }
+    PathVerdict::Untrusted {
+        sub_indication: finding.0,
+        reason: finding.1,
+    }
+}

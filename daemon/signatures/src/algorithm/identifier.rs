@@ -144,7 +144,30 @@ impl SignatureAlgorithm {
         if !matches!(algorithm, Self::RsaPss(_)) {
             identifier.require_no_parameters()?;
         }
-        if algorithm.hash() == digest { Ok(algorithm) } else { Err(UnknownAlgorithm::HashMismatch) }
+        if algorithm.hash() == digest {
+            Ok(algorithm)
+        } else {
+            Err(UnknownAlgorithm::HashMismatch)
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    /// From the `signatureAlgorithm` of a certificate, which always names its hash (RFC 5280, 4.1.1.2).
+    ///
+    /// # Errors
+    /// [`UnknownAlgorithm`]; bare `rsaEncryption` is none there.
+    pub(crate) fn from_certificate_identifier_der(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
+        if Identifier::read(der)?.oid == RSA_ENCRYPTION {
+            return Err(UnknownAlgorithm::NotAccepted(RSA_ENCRYPTION.to_string()));
+        }
+        let readings = Hash::ALL.map(|hash| Self::from_identifier_der(der, hash));
+        let [first, ..] = &readings;
+        readings
+            .iter()
+            .find(|reading| reading.is_ok())
+            .unwrap_or(first)
+            .clone()
     }
 }
 
@@ -155,8 +178,14 @@ fn pss_parameters(hash: Hash) -> Vec<u8> {
     mask_generation.extend_from_slice(&identifier);
     let salt_length = u8::try_from(hash.len()).expect("a digest is at most 64 bytes");
     let mut body = tlv::write(tag::context(0), &identifier);
-    body.extend(tlv::write(tag::context(1), &tlv::write(tag::SEQUENCE, &mask_generation)));
-    body.extend(tlv::write(tag::context(2), &tlv::write(tag::INTEGER, &[salt_length])));
+    body.extend(tlv::write(
+        tag::context(1),
+        &tlv::write(tag::SEQUENCE, &mask_generation),
+    ));
+    body.extend(tlv::write(
+        tag::context(2),
+        &tlv::write(tag::INTEGER, &[salt_length]),
+    ));
     tlv::write(tag::SEQUENCE, &body)
 }
 
@@ -164,7 +193,9 @@ fn pss_parameters(hash: Hash) -> Vec<u8> {
 /// Anything else is refused, so that one signature has one reading.
 fn pss_hash(parameters: Option<tlv::Element<'_>>) -> Result<Hash, UnknownAlgorithm> {
     let refused = || UnknownAlgorithm::Parameters(RSASSA_PSS.to_string());
-    let parameters = parameters.filter(|element| element.tag == tag::SEQUENCE).ok_or_else(refused)?;
+    let parameters = parameters
+        .filter(|element| element.tag == tag::SEQUENCE)
+        .ok_or_else(refused)?;
     let read = || -> Result<_, tlv::Malformed> {
         let mut fields = parameters.children();
         let hash = fields.next_tagged(tag::context(0))?.value;

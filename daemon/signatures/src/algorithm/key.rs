@@ -85,9 +85,9 @@ impl PublicKey {
     #[must_use]
     pub fn kind(&self) -> PublicKeyKind {
         match self {
-            Self::Rsa(key) => {
-                PublicKeyKind::Rsa { bits: usize::try_from(key.n().bits_vartime()).unwrap_or(usize::MAX) }
-            }
+            Self::Rsa(key) => PublicKeyKind::Rsa {
+                bits: usize::try_from(key.n().bits_vartime()).unwrap_or(usize::MAX),
+            },
             Self::P256(_) => PublicKeyKind::P256,
             Self::P384(_) => PublicKeyKind::P384,
             Self::P521(_) => PublicKeyKind::P521,
@@ -135,7 +135,9 @@ impl PublicKey {
         }
         let signature = signature.as_bytes();
         match (self, algorithm) {
-            (Self::Rsa(key), SignatureAlgorithm::RsaPkcs1(hash)) => verify_pkcs1(key, hash, digest, signature),
+            (Self::Rsa(key), SignatureAlgorithm::RsaPkcs1(hash)) => {
+                verify_pkcs1(key, hash, digest, signature)
+            }
             (Self::Rsa(key), SignatureAlgorithm::RsaPss(hash)) => verify_pss(key, hash, digest, signature),
             (Self::P256(key), SignatureAlgorithm::Ecdsa(_)) => {
                 let signature = p256::ecdsa::Signature::from_der(signature).map_err(|_| BadSignature)?;
@@ -154,12 +156,7 @@ impl PublicKey {
     }
 }
 
-fn verify_pkcs1(
-    key: &RsaPublicKey,
-    hash: Hash,
-    digest: &[u8],
-    signature: &[u8],
-) -> Result<(), BadSignature> {
+fn verify_pkcs1(key: &RsaPublicKey, hash: Hash, digest: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
     let scheme = match hash {
         Hash::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
         Hash::Sha384 => Pkcs1v15Sign::new::<sha2::Sha384>(),

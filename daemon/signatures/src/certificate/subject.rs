@@ -57,7 +57,10 @@ pub struct Subject {
 impl Subject {
     /// Reads a name.
     pub(super) fn of(name: &Name) -> Self {
-        let mut subject = Self { rfc4514: rfc4514(name), ..Self::default() };
+        let mut subject = Self {
+            rfc4514: rfc4514(name),
+            ..Self::default()
+        };
         for attribute in name.iter() {
             let Some(value) = text(&attribute.value).filter(|value| !value.trim().is_empty()) else {
                 continue;
@@ -94,18 +97,25 @@ fn text(value: &Any) -> Option<String> {
     let bytes = value.value();
     match value.tag() {
         Tag::Utf8String => String::from_utf8(bytes.to_vec()).ok(),
-        Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
-            bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned())
-        }
+        Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => bytes
+            .is_ascii()
+            .then(|| String::from_utf8_lossy(bytes).into_owned()),
         // T.61 as everybody wrote it: Latin-1, or UTF-8 where it is that.
         Tag::TeletexString => Some(
-            String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()),
+            String::from_utf8(bytes.to_vec())
+                .unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()),
         ),
         Tag::BmpString => {
             let (units, []) = bytes.as_chunks::<2>() else {
                 return None;
             };
-            String::from_utf16(&units.iter().map(|unit| u16::from_be_bytes(*unit)).collect::<Vec<_>>()).ok()
+            String::from_utf16(
+                &units
+                    .iter()
+                    .map(|unit| u16::from_be_bytes(*unit))
+                    .collect::<Vec<_>>(),
+            )
+            .ok()
         }
         _ => None,
     }

@@ -9,6 +9,7 @@ use der::{Decode, Encode};
 /// Identifier octets (X.690, 8.1.2).
 pub(crate) mod tag {
     pub(crate) const INTEGER: u8 = 0x02;
+    pub(crate) const BIT_STRING: u8 = 0x03;
     pub(crate) const OCTET_STRING: u8 = 0x04;
     pub(crate) const OID: u8 = 0x06;
     pub(crate) const UTC_TIME: u8 = 0x17;
@@ -77,11 +78,19 @@ impl<'a> Elements<'a> {
         let end = header.len.checked_add(length).ok_or(Malformed)?;
         let raw = self.rest.get(..end).ok_or(Malformed)?;
         self.rest = &self.rest[end..];
-        Ok(Element { tag: header.tag, raw, value: &raw[header.len..] })
+        Ok(Element {
+            tag: header.tag,
+            raw,
+            value: &raw[header.len..],
+        })
     }
 
     pub(crate) fn next_optional(&mut self) -> Result<Option<Element<'a>>, Malformed> {
-        if self.is_empty() { Ok(None) } else { self.next().map(Some) }
+        if self.is_empty() {
+            Ok(None)
+        } else {
+            self.next().map(Some)
+        }
     }
 
     pub(crate) fn next_tagged(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
@@ -90,7 +99,11 @@ impl<'a> Elements<'a> {
 
     /// The next element if it has this tag.
     pub(crate) fn next_if(&mut self, tag: u8) -> Result<Option<Element<'a>>, Malformed> {
-        if self.rest.first() == Some(&tag) { self.next().map(Some) } else { Ok(None) }
+        if self.rest.first() == Some(&tag) {
+            self.next().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Nothing may be left.
@@ -132,21 +145,44 @@ impl Header {
             return Err(Malformed);
         }
         match first {
-            0..=0x7F => Ok(Self { tag, len: 2, length: Some(usize::from(first)), minimal: true }),
-            0x80 => Ok(Self { tag, len: 2, length: None, minimal: false }),
+            0..=0x7F => Ok(Self {
+                tag,
+                len: 2,
+                length: Some(usize::from(first)),
+                minimal: true,
+            }),
+            0x80 => Ok(Self {
+                tag,
+                len: 2,
+                length: None,
+                minimal: false,
+            }),
             0x81..=0x84 => {
                 let count = usize::from(first & 0x7F);
                 let octets = bytes.get(2..2 + count).ok_or(Malformed)?;
-                let length = octets.iter().fold(0_usize, |length, octet| (length << 8) | usize::from(*octet));
+                let length = octets
+                    .iter()
+                    .fold(0_usize, |length, octet| (length << 8) | usize::from(*octet));
                 let minimal = octets[0] != 0 && length > 0x7F;
-                Ok(Self { tag, len: 2 + count, length: Some(length), minimal })
+                Ok(Self {
+                    tag,
+                    len: 2 + count,
+                    length: Some(length),
+                    minimal,
+                })
             }
             _ => Err(Malformed),
         }
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        Self::read_ber(bytes).and_then(|header| if header.minimal { Ok(header) } else { Err(Malformed) })
+        Self::read_ber(bytes).and_then(|header| {
+            if header.minimal {
+                Ok(header)
+            } else {
+                Err(Malformed)
+            }
+        })
     }
 }
 

@@ -1,0 +1,241 @@
+//! Reading a SignedData. Certificates that are none of ours (attribute certificates, unknown versions) and revocation
+//! values are passed over, whatever they hold: many real signatures carry some that strict types refuse.
+
+use der::asn1::ObjectIdentifier;
+
+use super::tlv::{Element, Elements, Malformed, tag};
+use super::{ID_SIGNED_DATA, ber};
+use crate::algorithm::{Hash, UnknownAlgorithm};
+use crate::certificate::Certificate;
+
+/// The longest SignedData that is read, attached content included, in bytes.
+pub(super) const MAX_LEN: usize = 256 * 1024 * 1024;
+
+/// Signers of one SignedData.
+pub const MAX_SIGNERS: usize = 64;
+
+/// Certificates of one SignedData.
+pub const MAX_CERTIFICATES: usize = 128;
+
+/// Digest algorithms and revocation values of one SignedData.
+const MAX_OTHERS: usize = 1024;
+
+/// Why bytes are no SignedData that can be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// Longer than 256 MiB.
+    #[error("{0} bytes are too long for a signature")]
+    TooLong(usize),
+    /// Not a SignedData in BER or DER.
+    #[error("not a CMS SignedData")]
+    Malformed,
+    /// CMS, but something else than SignedData.
+    #[error("CMS of the type {0}, not SignedData")]
+    NotSignedData(String),
+    /// More signers or certificates than are looked at.
+    #[error("more signers or certificates than are looked at")]
+    TooMany,
+}
+
+impl From<Malformed> for FormatError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// A SignedData (RFC 5652, section 5.1) as it came.
+#[derive(Debug, Clone)]
+pub struct SignedData {
+    content_type: ObjectIdentifier,
+    content: Option<Vec<u8>>,
+    certificates: Vec<Certificate>,
+    signers: Vec<SignerInfo>,
+}
+
+/// A SignerInfo (RFC 5652, section 5.3) as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignerInfo {
+    pub(super) identifier: SignerIdentifier,
+    /// AlgorithmIdentifier
+    pub(super) digest_algorithm: Vec<u8>,
+    /// What stands in the `[0]`.
+    pub(super) signed_attributes: Option<Vec<u8>>,
+    /// AlgorithmIdentifier
+    pub(super) signature_algorithm: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+/// Which certificate is the signer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SignerIdentifier {
+    IssuerAndSerial { issuer: Vec<u8>, serial: Vec<u8> },
+    SubjectKey(Vec<u8>),
+}
+
+impl SignerIdentifier {
+    /// Whether it names this certificate.
+    pub(super) fn names(&self, certificate: &Certificate) -> bool {
+        match self {
+            Self::IssuerAndSerial { issuer, serial } => {
+                certificate.issuer_der() == issuer && certificate.serial() == serial
+            }
+            Self::SubjectKey(identifier) => certificate
+                .subject_key_identifier()
+                .is_some_and(|own| own == *identifier),
+        }
+    }
+}
+
+impl SignerInfo {
+    /// The hash over the content.
+    ///
+    /// # Errors
+    /// [`UnknownAlgorithm`]
+    pub fn digest_algorithm(&self) -> Result<Hash, UnknownAlgorithm> {
+        Hash::from_identifier_der(&self.digest_algorithm)
+    }
+
+    fn read(element: Element<'_>) -> Result<Self, Malformed> {
+        if element.tag != tag::SEQUENCE {
+            return Err(Malformed);
+        }
+        let mut fields = element.children();
+        fields.next_tagged(tag::INTEGER)?;
+        let identifier = match fields.next_if(tag::context_primitive(0))? {
+            Some(key) => SignerIdentifier::SubjectKey(key.value.to_vec()),
+            None => {
+                let mut names = fields.next_tagged(tag::SEQUENCE)?.children();
+                let issuer = names.next_tagged(tag::SEQUENCE)?.raw.to_vec();
+                let serial = names.next_tagged(tag::INTEGER)?.value.to_vec();
+                names.finish()?;
+                SignerIdentifier::IssuerAndSerial { issuer, serial }
+            }
+        };
+        let digest_algorithm = fields.next_tagged(tag::SEQUENCE)?.raw.to_vec();
+        let signed_attributes = fields
+            .next_if(tag::context(0))?
+            .map(|attributes| attributes.value.to_vec());
+        let signature_algorithm = fields.next_tagged(tag::SEQUENCE)?.raw.to_vec();
+        let signature = fields.next_tagged(tag::OCTET_STRING)?.value.to_vec();
+        fields.next_if(tag::context(1))?;
+        fields.finish()?;
+        Ok(Self {
+            identifier,
+            digest_algorithm,
+            signed_attributes,
+            signature_algorithm,
+            signature,
+        })
+    }
+}
+
+impl SignedData {
+    /// Reads a ContentInfo with a SignedData in BER or DER. Nothing may follow it.
+    ///
+    /// # Errors
+    /// [`FormatError`]
+    pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+        if bytes.len() > MAX_LEN {
+            return Err(FormatError::TooLong(bytes.len()));
+        }
+        let der = ber::normalised(bytes)?;
+        let mut content_info = Elements::of_single(&der)?.next_tagged(tag::SEQUENCE)?.children();
+        let content_type = content_info.next_tagged(tag::OID)?.oid()?;
+        if content_type != ID_SIGNED_DATA {
+            return Err(FormatError::NotSignedData(content_type.to_string()));
+        }
+        let content = content_info.next_tagged(tag::context(0))?;
+        content_info.finish()?;
+        Self::read(Elements::of_single(content.value)?.next_tagged(tag::SEQUENCE)?)
+    }
+
+    fn read(element: Element<'_>) -> Result<Self, FormatError> {
+        let mut fields = element.children();
+        fields.next_tagged(tag::INTEGER)?;
+        fields.next_tagged(tag::SET)?.children().collect(MAX_OTHERS)?;
+        let (content_type, content) = encapsulated_content(fields.next_tagged(tag::SEQUENCE)?)?;
+        let certificates = match fields.next_if(tag::context(0))? {
+            Some(set) => set
+                .children()
+                .collect(MAX_CERTIFICATES)
+                .map_err(|_| too_many(&set, MAX_CERTIFICATES))?,
+            None => Vec::new(),
+        };
+        if let Some(revocation) = fields.next_if(tag::context(1))? {
+            revocation.children().collect(MAX_OTHERS)?;
+        }
+        let set = fields.next_tagged(tag::SET)?;
+        fields.finish()?;
+        let signers = set
+            .children()
+            .collect(MAX_SIGNERS)
+            .map_err(|_| too_many(&set, MAX_SIGNERS))?;
+        Ok(Self {
+            content_type,
+            content,
+            certificates: certificates
+                .into_iter()
+                .filter(|choice| choice.tag == tag::SEQUENCE)
+                .filter_map(|choice| Certificate::from_der(choice.raw).ok())
+                .collect(),
+            signers: signers
+                .into_iter()
+                .map(SignerInfo::read)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The type of the content (eContentType).
+    pub(super) const fn content_type(&self) -> ObjectIdentifier {
+        self.content_type
+    }
+
+    /// The content, if it is attached.
+    #[must_use]
+    pub fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref()
+    }
+
+    /// The certificates that could be read. Not one of them is trusted for being here.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// The signers; there may be none, and then nothing is signed.
+    #[must_use]
+    pub fn signers(&self) -> &[SignerInfo] {
+        &self.signers
+    }
+}
+
+/// `EncapsulatedContentInfo` (RFC 5652, section 5.2).
+fn encapsulated_content(element: Element<'_>) -> Result<(ObjectIdentifier, Option<Vec<u8>>), Malformed> {
+    let mut fields = element.children();
+    let content_type = fields.next_tagged(tag::OID)?.oid()?;
+    let content = match fields.next_if(tag::context(0))? {
+        Some(explicit) => Some(
+            Elements::of_single(explicit.value)?
+                .next_tagged(tag::OCTET_STRING)?
+                .value
+                .to_vec(),
+        ),
+        None => None,
+    };
+    fields.finish()?;
+    Ok((content_type, content))
+}
+
+/// What stopped the reading of a set: its size or its form.
+fn too_many(set: &Element<'_>, limit: usize) -> FormatError {
+    let mut elements = set.children();
+    let read = (0..=limit)
+        .take_while(|_| matches!(elements.next_optional(), Ok(Some(_))))
+        .count();
+    if read > limit {
+        FormatError::TooMany
+    } else {
+        FormatError::Malformed
+    }
+}

@@ -1,0 +1,117 @@
+//! Looking for paths: from the signer upwards, along names and signatures that fit, within a budget.
+//!
+//! Whether a path is acceptable is judged in [`super::check`]; here a certificate is only taken as an issuer when its
+//! key really made the signature below it, so that look-alikes cost one verification each and open no new branches.
+
+use super::{MAX_DEPTH, Reliance};
+use crate::certificate::Certificate;
+use crate::report::{Reason, SubIndication};
+
+/// Paths that are handed on for judgement.
+const MAX_PATHS: usize = 16;
+
+/// Signatures that are verified while looking.
+const MAX_VERIFICATIONS: usize = 256;
+
+/// What the search came to.
+pub(super) struct Found<'a> {
+    /// Paths, the signer's certificate first, an anchor last.
+    pub(super) paths: Vec<Vec<&'a Certificate>>,
+    /// What stopped a branch, for the case that there are no paths.
+    pub(super) obstacle: Option<(SubIndication, Reason)>,
+}
+
+struct Search<'a> {
+    anchors: &'a [Certificate],
+    pool: Vec<&'a Certificate>,
+    verifications: usize,
+    found: Found<'a>,
+}
+
+/// All paths within the budget.
+pub(super) fn candidates<'a>(
+    leaf: &'a Certificate,
+    embedded: &'a [Certificate],
+    reliance: &Reliance<'a>,
+) -> Found<'a> {
+    let mut search = Search {
+        anchors: reliance.anchors.certificates(),
+        pool: reliance.intermediates.iter().chain(embedded).collect(),
+        verifications: 0,
+        found: Found {
+            paths: Vec::new(),
+            obstacle: None,
+        },
+    };
+    if search.anchors.contains(leaf) {
+        search.found.paths.push(vec![leaf]);
+    }
+    search.climb(&mut vec![leaf]);
+    search.found
+}
+
+impl<'a> Search<'a> {
+    /// Extends `path` by every issuer of its last certificate. Recursion ends at [`MAX_DEPTH`].
+    fn climb(&mut self, path: &mut Vec<&'a Certificate>) {
+        if path.len() >= MAX_DEPTH {
+            self.obstacle(SubIndication::CertificateChainGeneralFailure, Reason::PathLimit);
+            return;
+        }
+        for anchor in self.anchors {
+            if self.extends(path, anchor) && self.found.paths.len() < MAX_PATHS {
+                let mut whole = path.clone();
+                whole.push(anchor);
+                self.found.paths.push(whole);
+            }
+        }
+        for at in 0..self.pool.len() {
+            let issuer = self.pool[at];
+            if self.found.paths.len() >= MAX_PATHS || self.verifications >= MAX_VERIFICATIONS {
+                return;
+            }
+            if !self.anchors.contains(issuer) && self.extends(path, issuer) {
+                path.push(issuer);
+                self.climb(path);
+                path.pop();
+            }
+        }
+    }
+
+    /// Whether `issuer` made the last certificate of `path` and does not stand in it yet. The same name with the same
+    /// key counts as standing in it, whatever else the certificate says: that is how cross-signed CAs make circles.
+    fn extends(&mut self, path: &[&'a Certificate], issuer: &'a Certificate) -> bool {
+        let Some(last) = path.last() else {
+            return false;
+        };
+        let circle = path.iter().any(|passed| {
+            passed.subject_der() == issuer.subject_der() && passed.public_key_der() == issuer.public_key_der()
+        });
+        if circle || !last.may_be_issued_by(issuer) {
+            return false;
+        }
+        if self.verifications >= MAX_VERIFICATIONS {
+            self.obstacle(SubIndication::CertificateChainGeneralFailure, Reason::PathLimit);
+            return false;
+        }
+        self.verifications += 1;
+        let Ok(algorithm) = last.signature_algorithm() else {
+            self.obstacle(
+                SubIndication::CryptoConstraintsFailure,
+                Reason::AlgorithmNotAccepted,
+            );
+            return false;
+        };
+        let verdict = issuer.verify(algorithm, last.signed_part(), &last.signature());
+        if verdict.is_err() {
+            self.obstacle(
+                SubIndication::CertificateChainGeneralFailure,
+                Reason::PathSignature,
+            );
+        }
+        verdict.is_ok()
+    }
+
+    fn obstacle(&mut self, sub_indication: SubIndication, reason: Reason) {
+        self.found.obstacle.get_or_insert((sub_indication, reason));
+    }
+}

@@ -1,0 +1,134 @@
+//! Judging one path by RFC 5280, section 6, with RFC 5937 (constraints of anchors) and RFC 9618 (policies).
+
+use certval::{
+    CertificationPath, CertificationPathResults, CertificationPathSettings, Error, PDVCertificate,
+    PDVTrustAnchorChoice, PathValidationStatus, PkiEnvironment, TimeOfInterest,
+    enforce_trust_anchor_constraints, validate_path_rfc5280,
+};
+use time::OffsetDateTime;
+
+use crate::algorithm::{MIN_RSA_BITS, PublicKeyKind};
+use crate::certificate::Certificate;
+use crate::report::{Reason, SubIndication};
+
+type Finding = (SubIndication, Reason);
+
+const OTHER: Finding = (SubIndication::CertificateChainGeneralFailure, Reason::PathOther);
+
+/// Judges a path, the signer's certificate first, the anchor last, at a time. An anchor that is the signer's own
+/// certificate is a path of one (EN 319 102-1, 5.2.6.4): it is checked for its validity only.
+pub(super) fn path(path: &[&Certificate], at: OffsetDateTime) -> Result<(), Finding> {
+    let [leaf, issuers @ ..] = path else {
+        return Err(OTHER);
+    };
+    validity(leaf, issuers, at)?;
+    if path.iter().any(|certificate| too_short(certificate)) {
+        return Err((SubIndication::CryptoConstraintsFailure, Reason::PathKeyTooShort));
+    }
+    if leaf.is_ca() {
+        return Err((
+            SubIndication::ChainConstraintsFailure,
+            Reason::PathBasicConstraints,
+        ));
+    }
+    match issuers {
+        [] => Ok(()),
+        [intermediates @ .., anchor] => rfc5280(leaf, intermediates, anchor, at),
+    }
+}
+
+/// Every certificate has to be valid, the anchor too. For the signer's a proof of existence could still help, hence
+/// its own sub-indication.
+fn validity(leaf: &Certificate, issuers: &[&Certificate], at: OffsetDateTime) -> Result<(), Finding> {
+    let outside = |certificate: &Certificate| {
+        if at < certificate.not_before() {
+            Some(Reason::CertificateNotYetValid)
+        } else if at > certificate.not_after() {
+            Some(Reason::CertificateExpired)
+        } else {
+            None
+        }
+    };
+    if let Some(reason) = outside(leaf) {
+        return Err((SubIndication::OutOfBoundsNoPoe, reason));
+    }
+    match issuers.iter().find_map(|issuer| outside(issuer)) {
+        Some(reason) => Err((SubIndication::CertificateChainGeneralFailure, reason)),
+        None => Ok(()),
+    }
+}
+
+fn too_short(certificate: &Certificate) -> bool {
+    matches!(certificate.public_key(), PublicKeyKind::Rsa { bits } if bits < MIN_RSA_BITS)
+}
+
+fn rfc5280(
+    leaf: &Certificate,
+    intermediates: &[&Certificate],
+    anchor: &Certificate,
+    at: OffsetDateTime,
+) -> Result<(), Finding> {
+    let parse = |certificate: &Certificate| PDVCertificate::try_from(certificate.as_der()).map_err(|_| OTHER);
+    let anchor = PDVTrustAnchorChoice::create(anchor.as_der(), "").map_err(|_| OTHER)?;
+    let from_anchor_down = intermediates
+        .iter()
+        .rev()
+        .map(|certificate| parse(certificate))
+        .collect::<Result<Vec<_>, _>>()?;
+    let path = CertificationPath::new(anchor, from_anchor_down, parse(leaf)?);
+
+    let settings = enforce_trust_anchor_constraints(&settings(at)?, &path.trust_anchor).map_err(finding)?;
+    let mut environment = PkiEnvironment::new();
+    environment.populate_5280_pki_environment();
+    let mut results = CertificationPathResults::new();
+    validate_path_rfc5280(&environment, &settings, &path, &mut results).map_err(finding)?;
+    match results.get_validation_status() {
+        Some(PathValidationStatus::Valid) => Ok(()),
+        _ => Err(OTHER),
+    }
+}
+
+/// Anchors are the caller's, not a store's. A time of 0 would switch the validity check off, so it is refused.
+fn settings(at: OffsetDateTime) -> Result<CertificationPathSettings, Finding> {
+    let seconds = u64::try_from(at.unix_timestamp())
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .ok_or(OTHER)?;
+    let mut settings = CertificationPathSettings::new();
+    settings.set_time_of_interest(TimeOfInterest::from_unix_secs(seconds).map_err(|_| OTHER)?);
+    settings.set_require_ta_store(false);
+    settings.set_enforce_trust_anchor_constraints(true);
+    settings.set_enforce_trust_anchor_validity(true);
+    settings.set_min_rsa_modulus_bits(2048);
+    Ok(settings)
+}
+
+fn finding(error: Error) -> Finding {
+    use PathValidationStatus as Status;
+    let Error::PathValidation(status) = error else {
+        return OTHER;
+    };
+    let reason = match status {
+        Status::NameChainingFailure => Reason::PathNames,
+        Status::SignatureVerificationFailure => Reason::PathSignature,
+        Status::InvalidNotBeforeDate => Reason::CertificateNotYetValid,
+        Status::InvalidNotAfterDate => Reason::CertificateExpired,
+        Status::MissingBasicConstraints | Status::InvalidBasicConstraints => Reason::PathBasicConstraints,
+        Status::InvalidPathLength => Reason::PathLength,
+        Status::InvalidKeyUsage => Reason::PathKeyUsage,
+        Status::NullPolicySet | Status::InvalidPolicyMapping => Reason::PathPolicy,
+        Status::NameConstraintsViolation => Reason::PathNameConstraints,
+        Status::UnprocessedCriticalExtension => Reason::PathUnknownCriticalExtension,
+        Status::InsufficientKeySize => Reason::PathKeyTooShort,
+        Status::ProcessingLimitExceeded => Reason::PathLimit,
+        _ => Reason::PathOther,
+    };
+    let sub_indication = match reason {
+        Reason::PathKeyTooShort => SubIndication::CryptoConstraintsFailure,
+        Reason::PathPolicy | Reason::PathNameConstraints | Reason::PathLength => {
+            SubIndication::ChainConstraintsFailure
+        }
+        _ => SubIndication::CertificateChainGeneralFailure,
+    };
+    (sub_indication, reason)
+}
