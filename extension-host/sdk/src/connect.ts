@@ -1,0 +1,127 @@
+/** Which road to take, and what to tell the person when there is none. */
+
+import { Conversation } from "./conversation.ts";
+import { TrienError } from "./error.ts";
+import { explainEnd, openExtension } from "./extension-road.ts";
+import type { HelloReply } from "./protocol.ts";
+import { DEFAULT_PORT, PROTOCOL_VERSION } from "./protocol.ts";
+import type { Attempt, Road, RoadName } from "./road.ts";
+import { bounded } from "./road.ts";
+import { openWebSocket } from "./websocket-road.ts";
+
+export const SDK_VERSION = "0.1.0";
+
+/** How long to look for an extension while there is another road to try; it answers within a few milliseconds. */
+const LOOK_MS = 500;
+
+/** How long to look for it when it is the only road. */
+const LOOK_LONGER_MS = 3000;
+
+/** Most `timeoutMs` that makes sense, in milliseconds: the browser's question may wait for the person. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface ConnectOptions {
+  /** Name and version of the page's program, for the daemon's log. */
+  client?: string;
+  /** Of the WebSocket; 47470 if absent. */
+  port?: number;
+  /** Roads to try, in order. */
+  roads?: readonly RoadName[];
+  /** For each road, in milliseconds; includes the time the person takes to answer the browser's question. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+export interface Connection {
+  conversation: Conversation;
+  hello: HelloReply;
+}
+
+/** A road that leads nowhere. */
+interface DeadEnd {
+  road: RoadName;
+  error: TrienError;
+}
+
+/** Tries the roads in order. Throws {@link TrienError}. */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { signal, roads = ["extension", "websocket"] } = options;
+  const deadEnds: DeadEnd[] = [];
+  for (const road of roads) {
+    try {
+      return await travel(road, roads.length === 1, options);
+    } catch (thrown) {
+      if (signal?.aborted) throw TrienError.local("cancelled");
+      if (!(thrown instanceof TrienError)) throw thrown;
+      // The daemon itself answered; another road leads to the same daemon.
+      if (WEIGHT[thrown.code] === undefined) throw thrown;
+      deadEnds.push({ road, error: thrown });
+    }
+  }
+  throw mostTelling(deadEnds);
+}
+
+async function travel(road: RoadName, only: boolean, options: ConnectOptions): Promise<Connection> {
+  const attempt = { timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal: options.signal };
+  if (attempt.signal?.aborted) throw TrienError.local("cancelled");
+  if (road === "websocket") {
+    const socket = await openWebSocket(options.port ?? DEFAULT_PORT, attempt);
+    return greet(socket, (reason) => TrienError.local("closed", reason), options.client, attempt);
+  }
+  const look = { ...attempt, timeoutMs: Math.min(attempt.timeoutMs, only ? LOOK_LONGER_MS : LOOK_MS) };
+  const extension = await openExtension(look);
+  if (extension === undefined) throw TrienError.local("not_installed", NO_EXTENSION);
+  return greet(extension, explainEnd, options.client, attempt);
+}
+
+async function greet(
+  road: Road,
+  explain: (reason: string) => TrienError,
+  client: string | undefined,
+  attempt: Attempt,
+): Promise<Connection> {
+  const conversation = new Conversation(road, explain);
+  const params = { versions: [PROTOCOL_VERSION], client: [`@trien/sdk ${SDK_VERSION}`, client].filter(Boolean).join("; ") };
+  try {
+    const reply = await bounded(conversation.request<HelloReply>("hello", params), attempt);
+    if (reply === undefined) throw TrienError.local("timed_out", "hello");
+    return { conversation, hello: checked(reply.result) };
+  } catch (failure) {
+    conversation.close();
+    throw failure;
+  }
+}
+
+/** The limits decide how much memory this page uses, so they are looked at. */
+function checked(hello: HelloReply): HelloReply {
+  const positive = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+  if (hello?.version !== PROTOCOL_VERSION) throw TrienError.local("outdated", "hello");
+  if (!positive(hello.max_chunk) || !positive(hello.max_document)) throw TrienError.local("internal", "hello");
+  return hello;
+}
+
+const NO_EXTENSION = "no extension";
+
+/** How much an error says about the computer; errors that are not here come from the daemon itself. */
+const WEIGHT: Partial<Record<TrienError["code"], number>> = {
+  outdated: 5,
+  not_running: 4,
+  // A missing host manifest is certain, so it says more than a browser that stands in between.
+  not_installed: 3,
+  blocked_by_browser: 2,
+  closed: 1,
+};
+
+/** With an extension in place somebody has installed Triện, so a socket that nobody listens on means "not running". */
+function mostTelling(deadEnds: DeadEnd[]): TrienError {
+  const extension = deadEnds.find(({ road }) => road === "extension");
+  const certain = deadEnds.filter(({ road, error }) =>
+    road === "websocket" ? error.code !== "not_installed" : error.detail !== NO_EXTENSION,
+  );
+  const [first] = certain.sort((a, b) => (WEIGHT[b.error.code] ?? 0) - (WEIGHT[a.error.code] ?? 0));
+  const detail = deadEnds.map(({ road, error }) => `${road}: ${error.detail ?? error.code}`).join("; ");
+  const refused = deadEnds.some(({ road, error }) => road === "websocket" && error.code === "not_installed");
+  if (first?.error.code === "closed" && refused && extension !== undefined) return TrienError.local("not_running", detail);
+  const error = first?.error ?? TrienError.local("not_installed");
+  return new TrienError(error.code, error.text, error.remedy, detail);
+}

@@ -1,0 +1,107 @@
+/** JSON-RPC 2.0 over a road: every request gets one reply, or the road's end instead of it. */
+
+import { fromBase64, toBase64 } from "./encoding.ts";
+import { TrienError } from "./error.ts";
+import type { ErrorObject, Progress } from "./protocol.ts";
+import type { Road } from "./road.ts";
+
+/** What one request may have beside its parameters. */
+export interface RequestOptions {
+  /** Ends the request: the daemon is told, and answers `cancelled`. */
+  signal?: AbortSignal | undefined;
+  /** How far the daemon has come. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Document bytes: beside the message where the road can, else in its field `data`. */
+  bytes?: Uint8Array;
+}
+
+interface Pending {
+  resolve(reply: { result: unknown; bytes: Uint8Array | undefined }): void;
+  reject(error: TrienError): void;
+  onProgress: RequestOptions["onProgress"];
+}
+
+interface Incoming {
+  id?: number | null;
+  result?: unknown;
+  error?: ErrorObject;
+  method?: string;
+  params?: unknown;
+}
+
+export class Conversation {
+  readonly #road: Road;
+  readonly #pending = new Map<number, Pending>();
+  readonly #explain: (reason: string) => TrienError;
+  #last = 0;
+  #ended: TrienError | undefined;
+
+  constructor(road: Road, explain: (reason: string) => TrienError) {
+    this.#road = road;
+    this.#explain = explain;
+    road.onMessage = (message, bytes) => this.#hear(message, bytes);
+    road.onClose = (reason) => this.#end(this.#explain(reason));
+  }
+
+  get road(): Road["name"] {
+    return this.#road.name;
+  }
+
+  /** Sends a request and waits for its reply. Throws {@link TrienError}. */
+  async request<Result>(method: string, params: object, options: RequestOptions = {}) {
+    const { signal, bytes } = options;
+    if (this.#ended !== undefined) throw this.#ended;
+    if (signal?.aborted) throw TrienError.local("cancelled");
+    const id = ++this.#last;
+    const cancel = () => this.#send(++this.#last, "cancel", { request: id });
+    const reply = new Promise<{ result: unknown; bytes: Uint8Array | undefined }>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
+    });
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      this.#send(id, method, params, bytes);
+      const { result, bytes: received } = await reply;
+      return { result: result as Result, bytes: received ?? inline(result) };
+    } finally {
+      this.#pending.delete(id);
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Ends the road; what is still open fails with `closed`. */
+  close(): void {
+    if (this.#ended !== undefined) return;
+    this.#end(TrienError.local("closed", "by the page"));
+    this.#road.close();
+  }
+
+  #send(id: number, method: string, params: object, bytes?: Uint8Array): void {
+    const beside = this.#road.binary ? bytes : undefined;
+    const inside = bytes !== undefined && beside === undefined ? { ...params, data: toBase64(bytes) } : params;
+    this.#road.send({ jsonrpc: "2.0", id, method, params: inside }, beside);
+  }
+
+  #hear(message: unknown, bytes: Uint8Array | undefined): void {
+    if (typeof message !== "object" || message === null) return;
+    const { id, result, error, method, params } = message as Incoming;
+    if (method === "progress") {
+      const progress = params as Progress;
+      this.#pending.get(progress?.request)?.onProgress?.(progress);
+    } else if (typeof id === "number" && error !== undefined) {
+      this.#pending.get(id)?.reject(TrienError.fromReply(error));
+    } else if (typeof id === "number") {
+      this.#pending.get(id)?.resolve({ result, bytes });
+    }
+  }
+
+  #end(error: TrienError): void {
+    this.#ended ??= error;
+    for (const pending of this.#pending.values()) pending.reject(error);
+  }
+}
+
+/** Bytes that came inside the message. */
+function inline(result: unknown): Uint8Array | undefined {
+  const data = (result as { data?: unknown } | null)?.data;
+  return typeof data === "string" ? fromBase64(data) : undefined;
+}

@@ -1,0 +1,105 @@
+/** The first road: the extension's content script in this window, which leads through native messaging. */
+
+import { BRIDGE_VERSION, MARK, MAX_TEXT, readFromExtension } from "./bridge.ts";
+import type { CloseReason, FromPage } from "./bridge.ts";
+import { TrienError } from "./error.ts";
+import type { Attempt, Road } from "./road.ts";
+import { bounded } from "./road.ts";
+
+/** How often to ask again: the content script may arrive after the page's own code. */
+const PING_MS = 50;
+
+/** Opens a session, if there is an extension that answers within the attempt. */
+export async function openExtension(attempt: Attempt): Promise<ExtensionRoad | undefined> {
+  const bridge = await findExtension(attempt);
+  if (bridge === undefined) return undefined;
+  if (bridge !== BRIDGE_VERSION) throw TrienError.local("outdated", `the extension speaks version ${bridge}`);
+  return new ExtensionRoad();
+}
+
+/** The version an extension in this window answers with. */
+async function findExtension(attempt: Attempt): Promise<number | undefined> {
+  let stop = () => {};
+  const answer = new Promise<number>((resolve) => {
+    const listener = (event: MessageEvent) => {
+      const message = ours(event);
+      if (message?.[MARK] === "pong") resolve(message.bridge);
+    };
+    window.addEventListener("message", listener);
+    const timer = setInterval(() => post({ [MARK]: "ping" }), PING_MS);
+    stop = () => {
+      clearInterval(timer);
+      window.removeEventListener("message", listener);
+    };
+    post({ [MARK]: "ping" });
+  });
+  return bounded(answer, attempt).finally(() => stop());
+}
+
+class ExtensionRoad implements Road {
+  readonly name = "extension";
+  readonly binary = false;
+  onMessage: Road["onMessage"] = () => {};
+  onClose: Road["onClose"] = () => {};
+  readonly #session = crypto.randomUUID();
+
+  constructor() {
+    window.addEventListener("message", this.#hear);
+    post({ [MARK]: "open", session: this.#session });
+  }
+
+  send(message: object): void {
+    const text = JSON.stringify(message);
+    if (text.length > MAX_TEXT) throw TrienError.local("too_large", `a message of ${text.length} characters`);
+    post({ [MARK]: "send", session: this.#session, text });
+  }
+
+  close(): void {
+    window.removeEventListener("message", this.#hear);
+    post({ [MARK]: "close", session: this.#session });
+  }
+
+  readonly #hear = (event: MessageEvent) => {
+    const message = ours(event);
+    if (message === undefined || message[MARK] === "pong" || message.session !== this.#session) return;
+    if (message[MARK] === "message") {
+      this.onMessage(message.message);
+    } else {
+      window.removeEventListener("message", this.#hear);
+      this.onClose(message.reason);
+    }
+  };
+}
+
+/** What a session's end means for the person. */
+export function explainEnd(reason: string): TrienError {
+  const known = reason as CloseReason;
+  switch (known) {
+    case "host_missing":
+      return TrienError.local("not_installed", known);
+    case "daemon_not_running":
+    case "daemon_untrusted":
+      return TrienError.local("not_running", known);
+    case "host_forbidden":
+    case "origin_refused":
+      return TrienError.local("blocked_by_browser", known);
+    case "bad_message":
+      return TrienError.local("internal", known);
+    case "host_failed":
+    case "host_exited":
+    case "extension_gone":
+    case "too_many":
+      return TrienError.local("closed", known);
+    default:
+      known satisfies never;
+      return TrienError.local("closed", reason);
+  }
+}
+
+function ours(event: MessageEvent) {
+  return event.source === window ? readFromExtension(event.data) : undefined;
+}
+
+function post(message: FromPage): void {
+  window.postMessage(message, window.location.origin);
+}

@@ -1,0 +1,21 @@
+/**
+ * `@trien/sdk`: a web page asks the person at this computer for a digital signature.
+ *
+ *     const trien = await Trien.connect();
+ *     const { documents } = await trien.signDocuments({ documents: [{ name, bytes }], format: "pades" });
+ *     trien.close();
+ */
+
+export { Trien } from "./trien.ts";
+export type {
+  CallOptions, ProgressReport, SignDigestOptions, SignDocumentsOptions, SignResult, VerifyDocumentsOptions,
+} from "./trien.ts";
+export type { ConnectOptions } from "./connect.ts";
+export type { PageDocument } from "./documents.ts";
+export { TrienError } from "./error.ts";
+export type { ConnectionCode, TrienErrorCode } from "./error.ts";
+export type { RoadName } from "./road.ts";
+export type {
+  Appearance, Bilingual, Certificate, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
+  SignatureFormat, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
+} from "./protocol.ts";

@@ -1,0 +1,74 @@
+/** Texts for people, for errors that never reach the daemon. The daemon brings the texts of its own errors. */
+
+import type { Bilingual } from "./protocol.ts";
+
+interface Text {
+  message: Bilingual;
+  remedy: Bilingual;
+}
+
+export const messages = {
+  not_installed: {
+    message: {
+      vi: "Máy tính này chưa cài Triện, hoặc trang này chưa được phép dùng Triện.",
+      en: "Triện is not installed on this computer, or this site is not permitted to use it.",
+    },
+    remedy: {
+      vi: "Hãy cài Triện và tiện ích Triện cho trình duyệt rồi thử lại. Nếu đã cài, hãy mở Triện và cho phép trang này.",
+      en: "Install Triện and its browser extension, then try again. If it is installed, start it and permit this site.",
+    },
+  },
+  not_running: {
+    message: { vi: "Triện đã được cài nhưng chưa chạy.", en: "Triện is installed but not running." },
+    remedy: { vi: "Hãy mở Triện rồi thử lại.", en: "Start Triện, then try again." },
+  },
+  outdated: {
+    message: {
+      vi: "Phiên bản Triện trên máy này không hợp với trang.",
+      en: "The version of Triện on this computer does not suit this page.",
+    },
+    remedy: {
+      vi: "Hãy cập nhật Triện và tiện ích Triện của trình duyệt rồi thử lại.",
+      en: "Update Triện and its browser extension, then try again.",
+    },
+  },
+  blocked_by_browser: {
+    message: {
+      vi: "Trình duyệt chặn trang này kết nối với Triện.",
+      en: "The browser keeps this page from talking to Triện.",
+    },
+    remedy: {
+      vi: "Hãy cài tiện ích Triện cho trình duyệt, hoặc cho phép trang “truy cập vào các ứng dụng trên thiết bị này” trong phần quyền của trang rồi thử lại.",
+      en: "Install Triện's browser extension, or permit this site to “access other apps and services on this device” in the site's settings, then try again.",
+    },
+  },
+  closed: {
+    message: { vi: "Mất kết nối với Triện.", en: "The connection to Triện was lost." },
+    remedy: {
+      vi: "Hãy kiểm tra Triện còn chạy rồi làm lại.",
+      en: "Check that Triện is still running, then do it again.",
+    },
+  },
+  cancelled: {
+    message: { vi: "Yêu cầu đã bị hủy.", en: "The request was cancelled." },
+    remedy: { vi: "Hãy làm lại khi bạn sẵn sàng.", en: "Do it again when you are ready." },
+  },
+  timed_out: {
+    message: { vi: "Triện không trả lời kịp.", en: "Triện did not answer in time." },
+    remedy: {
+      vi: "Hãy kiểm tra Triện có đang chờ bạn trả lời không rồi thử lại.",
+      en: "Check whether Triện is waiting for your answer, then try again.",
+    },
+  },
+  too_large: {
+    message: { vi: "Tài liệu quá lớn.", en: "The document is too large." },
+    remedy: { vi: "Hãy chia tài liệu thành các phần nhỏ hơn.", en: "Split the document into smaller parts." },
+  },
+  internal: {
+    message: { vi: "Triện trả lời không đúng quy ước.", en: "Triện gave an answer that makes no sense." },
+    remedy: {
+      vi: "Hãy thử lại; nếu vẫn lỗi, hãy cập nhật Triện.",
+      en: "Try again; if it happens again, update Triện.",
+    },
+  },
+} satisfies Record<string, Text>;

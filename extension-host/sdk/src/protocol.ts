@@ -1,0 +1,410 @@
+// Generated from daemon/protocol by `make protocol`. Do not edit.
+
+export const PROTOCOL_VERSION = 1;
+export const SUBPROTOCOL = "trien.v1";
+export const DEFAULT_PORT = 47470;
+export const WEBSOCKET_PATH = "/v1";
+export const NATIVE_HOST_NAME = "vn.trien.host";
+
+export type Language = "vi" | "en";
+
+export type HashAlgorithm = "SHA-256" | "SHA-384" | "SHA-512";
+
+export type RsaPadding = "pkcs1" | "pss";
+
+export type SignatureFormat = "pades" | "cades_attached" | "cades_detached";
+
+export type Appearance = { 
+/**
+ * Counted from 1.
+ */
+page: number, 
+/**
+ * Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
+ */
+rectangle: [number, number, number, number], 
+/**
+ * The language of the labels.
+ */
+language: Language, };
+
+export type DocumentRef = { 
+/**
+ * What the person sees; never used as a path.
+ */
+name: string, 
+/**
+ * SHA-256 of its bytes, lower-case hexadecimal.
+ */
+sha256: string, 
+/**
+ * In bytes.
+ */
+size: number, };
+
+export type Hello = { 
+/**
+ * Protocol versions the client speaks.
+ */
+versions: Array<number>, 
+/**
+ * Name and version of the client, for the log.
+ */
+client: string, };
+
+export type Certificates = { 
+/**
+ * Only a certificate whose subject carries this tax code (`UID=MST:…`).
+ */
+tax_code?: string, };
+
+export type SignDigest = { 
+/**
+ * SHA-256 of the certificate's DER, lower-case hexadecimal; one that `certificates` returned on this connection.
+ */
+certificate: string, 
+/**
+ * The hash function the digest was made with.
+ */
+hash: HashAlgorithm, 
+/**
+ * The digest, base64. Its length must be that of the hash function.
+ */
+digest: string, 
+/**
+ * RSA only; PKCS #1 v1.5 if absent.
+ */
+padding?: RsaPadding, };
+
+export type SignDocuments = { 
+/**
+ * What is to be signed; every document must have been uploaded.
+ */
+documents: Array<DocumentRef>, 
+/**
+ * The signature format.
+ */
+format: SignatureFormat, 
+/**
+ * SHA-256 of the certificate's DER as returned by `certificates`; if absent the person picks.
+ */
+certificate?: string, 
+/**
+ * RSA only; PKCS #1 v1.5 if absent.
+ */
+padding?: RsaPadding, 
+/**
+ * PAdES only: what the signature looks like on the page; invisible if absent.
+ */
+appearance?: Appearance, 
+/**
+ * PAdES only: why it is signed (ISO 32000-1, table 252, Reason).
+ */
+reason?: string, 
+/**
+ * PAdES only: where it is signed (ISO 32000-1, table 252, Location).
+ */
+location?: string, };
+
+export type VerifyDocuments = { 
+/**
+ * Uploaded documents: PDF, or CMS with its content inside.
+ */
+documents: Array<DocumentRef>, 
+/**
+ * For detached CMS: the content, uploaded too. Then `documents` holds one entry.
+ */
+content?: DocumentRef, };
+
+export type Upload = { 
+/**
+ * SHA-256 of the whole document, lower-case hexadecimal; checked when the last byte has come.
+ */
+sha256: string, 
+/**
+ * Size of the whole document, in bytes.
+ */
+size: number, 
+/**
+ * Where these bytes belong: as many as have come before.
+ */
+offset: number, 
+/**
+ * The bytes, base64. Absent when they are the body of a binary frame (see [`crate::frame`]).
+ */
+data?: string, };
+
+export type Download = { 
+/**
+ * SHA-256 of the whole document, lower-case hexadecimal.
+ */
+sha256: string, 
+/**
+ * First byte wanted.
+ */
+offset: number, 
+/**
+ * At most so many bytes; at most [`crate::limits::MAX_CHUNK`] come.
+ */
+length: number, };
+
+export type Cancel = { 
+/**
+ * Id of the request to end.
+ */
+request: number, };
+
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "not_allowed" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
+
+export type Bilingual = { 
+/**
+ * Vietnamese
+ */
+vi: string, 
+/**
+ * English
+ */
+en: string, };
+
+export type ErrorData = { 
+/**
+ * The stable name.
+ */
+code: ErrorCode, 
+/**
+ * What happened.
+ */
+message: Bilingual, 
+/**
+ * What to do about it.
+ */
+remedy: Bilingual, 
+/**
+ * For the developer: which field, which limit. Never a value from the message.
+ */
+detail?: string, };
+
+export type ErrorObject = { 
+/**
+ * See [`ErrorCode::number`].
+ */
+code: number, 
+/**
+ * For the developer's console: the English text.
+ */
+message: string, 
+/**
+ * For programs and people.
+ */
+data: ErrorData, };
+
+export type Stage = "asking" | "signing";
+
+export type Progress = { 
+/**
+ * Which request.
+ */
+request: number, 
+/**
+ * What it does now.
+ */
+stage: Stage, 
+/**
+ * Documents finished.
+ */
+done: number, 
+/**
+ * Documents in all.
+ */
+total: number, };
+
+export type Event = { "method": "progress", "params": Progress };
+
+export type Subject = { 
+/**
+ * CN
+ */
+common_name?: string, 
+/**
+ * O
+ */
+organization?: string, 
+/**
+ * `UID=MST:…`, tax code
+ */
+tax_code?: string, 
+/**
+ * `UID=CCCD:…`, citizen identity number
+ */
+citizen_id?: string, 
+/**
+ * `UID=CMND:…`, old identity card number
+ */
+old_identity_card?: string, };
+
+export type Certificate = { 
+/**
+ * SHA-256 of the DER, lower-case hexadecimal: the certificate's name in other calls.
+ */
+sha256: string, 
+/**
+ * The DER, base64.
+ */
+certificate: string, 
+/**
+ * Certificates between it and its root, as far as the token or the trust store holds them, base64 DER.
+ */
+chain: Array<string>, 
+/**
+ * Whose it is.
+ */
+subject: Subject, 
+/**
+ * Common name of the issuer.
+ */
+issuer: string, 
+/**
+ * Serial number, lower-case hexadecimal.
+ */
+serial: string, 
+/**
+ * RFC 3339, UTC.
+ */
+not_before: string, 
+/**
+ * RFC 3339, UTC.
+ */
+not_after: string, };
+
+export type HelloReply = { 
+/**
+ * The version both speak from now on.
+ */
+version: number, 
+/**
+ * Minted by the daemon for this connection; 128 random bits, hexadecimal.
+ */
+session: string, 
+/**
+ * Most document bytes in one `upload` or `download`.
+ */
+max_chunk: number, 
+/**
+ * Largest document, in bytes.
+ */
+max_document: number, };
+
+export type DigestSignature = { 
+/**
+ * base64. RSA: as in RFC 8017; ECDSA: DER `Ecdsa-Sig-Value` (RFC 3279, section 2.2.3).
+ */
+signature: string, 
+/**
+ * What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
+ */
+algorithm: string, };
+
+export type SignedDocument = { "status": "signed", 
+/**
+ * Of the request.
+ */
+name: string, 
+/**
+ * SHA-256 of the result, lower-case hexadecimal.
+ */
+sha256: string, 
+/**
+ * Of the result, in bytes.
+ */
+size: number, } | { "status": "failed", 
+/**
+ * Of the request.
+ */
+name: string, 
+/**
+ * Why.
+ */
+error: ErrorObject, };
+
+export type SignedDocuments = { 
+/**
+ * In the order of the request.
+ */
+documents: Array<SignedDocument>, 
+/**
+ * The certificate it was signed with.
+ */
+certificate: Certificate, };
+
+export type VerifiedSignature = { 
+/**
+ * `TOTAL-PASSED`, `TOTAL-FAILED` or `INDETERMINATE` (EN 319 102-1, table 5).
+ */
+indication: string, 
+/**
+ * For the other two, for instance `HASH_FAILURE` or `NO_CERTIFICATE_CHAIN_FOUND`.
+ */
+sub_indication?: string, 
+/**
+ * Who signed; absent if the signature names nobody.
+ */
+signer?: Subject, 
+/**
+ * Common name of the issuer of the signer's certificate.
+ */
+issuer?: string, 
+/**
+ * RFC 3339, by the signer's own clock.
+ */
+claimed_time?: string, 
+/**
+ * The signature covers the whole document as it is now.
+ */
+covers_whole_document: boolean, };
+
+export type VerifiedDocument = { 
+/**
+ * Of the request.
+ */
+name: string, 
+/**
+ * True only when there is a signature and every one is TOTAL-PASSED.
+ */
+valid: boolean, 
+/**
+ * In the order in which they were made.
+ */
+signatures: Array<VerifiedSignature>, };
+
+export type VerifiedDocuments = { 
+/**
+ * In the order of the request.
+ */
+documents: Array<VerifiedDocument>, };
+
+export type UploadReply = { 
+/**
+ * Bytes held so far.
+ */
+received: number, 
+/**
+ * All bytes came and their digest is right; from now on they cannot change.
+ */
+sealed: boolean, };
+
+export type DownloadReply = { 
+/**
+ * Size of the whole document, in bytes.
+ */
+size: number, 
+/**
+ * The bytes, base64. Absent when they are the body of a binary frame (see [`crate::frame`]).
+ */
+data?: string, };
+
+export type CancelReply = { 
+/**
+ * False when the request had ended before.
+ */
+cancelled: boolean, };
+

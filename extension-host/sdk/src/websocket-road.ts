@@ -1,0 +1,106 @@
+/** The second road: a WebSocket to the loopback address. */
+
+import { TrienError } from "./error.ts";
+import { joinBinary, splitBinary } from "./frame.ts";
+import { SUBPROTOCOL, WEBSOCKET_PATH } from "./protocol.ts";
+import type { Attempt, Road } from "./road.ts";
+import { bounded } from "./road.ts";
+import type { Refusal } from "./diagnosis.ts";
+import { isBlocked } from "./diagnosis.ts";
+
+/**
+ * Connects to 127.0.0.1. The literal address, because looking up "localhost" costs time and may go astray.
+ *
+ * Throws `blocked_by_browser`, or `not_installed` when nobody listens: from a page the two cases "not installed" and
+ * "not running" look the same.
+ */
+export async function openWebSocket(port: number, attempt: Attempt): Promise<WebSocketRoad> {
+  const url = `ws://127.0.0.1:${port}${WEBSOCKET_PATH}`;
+  const outcome = await dial(url, attempt);
+  if (outcome instanceof WebSocket) return new WebSocketRoad(outcome);
+  if (await isBlocked(outcome)) throw TrienError.local("blocked_by_browser", outcome);
+  throw TrienError.local("not_installed", `${url}: ${outcome}`);
+}
+
+/** A socket that is open, or how it failed. */
+async function dial(url: string, attempt: Attempt): Promise<WebSocket | Refusal> {
+  if (!window.isSecureContext) return "insecure_page";
+  let socket: WebSocket | undefined;
+  let forget = () => {};
+  const settled = new Promise<WebSocket | Refusal>((resolve) => {
+    // A blocked socket may never fire `close`, so the violation is an answer of its own.
+    const violation = (event: SecurityPolicyViolationEvent) => {
+      if (event.blockedURI.startsWith(new URL(url).origin)) resolve("content_security_policy");
+    };
+    document.addEventListener("securitypolicyviolation", violation);
+    forget = () => document.removeEventListener("securitypolicyviolation", violation);
+    try {
+      socket = new WebSocket(url, SUBPROTOCOL);
+    } catch {
+      return resolve("constructor_refused");
+    }
+    const opened = socket;
+    opened.binaryType = "arraybuffer";
+    opened.addEventListener("open", () => resolve(opened), { once: true });
+    opened.addEventListener("close", () => resolve("refused"), { once: true });
+  });
+  try {
+    const outcome = (await bounded(settled, attempt)) ?? "no_answer";
+    if (!(outcome instanceof WebSocket)) socket?.close();
+    return outcome;
+  } catch (aborted) {
+    socket?.close();
+    throw aborted;
+  } finally {
+    forget();
+  }
+}
+
+class WebSocketRoad implements Road {
+  readonly name = "websocket";
+  readonly binary = true;
+  onMessage: Road["onMessage"] = () => {};
+  onClose: Road["onClose"] = () => {};
+  readonly #socket: WebSocket;
+  #ended = false;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", (event) => this.#hear(event.data));
+    socket.addEventListener("close", (event) => this.#end(`code ${event.code}`));
+  }
+
+  send(message: object, bytes?: Uint8Array): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(bytes === undefined ? JSON.stringify(message) : joinBinary(message, bytes));
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#socket.close(1000);
+  }
+
+  #hear(data: string | ArrayBuffer): void {
+    const heard = typeof data === "string" ? parse(data) : splitBinary(data);
+    if (heard === undefined) {
+      this.#socket.close(4000);
+      this.#end("a frame that makes no sense");
+    } else {
+      this.onMessage(heard.message, heard.bytes);
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.onClose(reason);
+  }
+}
+
+function parse(text: string): { message: unknown; bytes?: Uint8Array } | undefined {
+  try {
+    return { message: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
