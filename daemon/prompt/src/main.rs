@@ -1,2 +1,164 @@
-//! x
-fn main() {}
+//! `trien-prompt`, the consent window: one process, one question, one window.
+//!
+//! The daemon starts it with one end of a socket pair as standard input and the writing end of the PIN pipe as
+//! standard output, and speaks [`trien_protocol::prompt`] with it. No toolkit and no PIN is ever in the daemon, and
+//! no connection of a page is ever in here.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`channel`] | takes the two descriptors over; JSON lines to and from the daemon |
+//! | [`pin`] | what can be a PIN, and its way from the field into the pipe |
+//! | [`course`] | the course of one question: what is alive when, and what is answered. Pure, no clock, no toolkit |
+//! | [`text`] | makes texts from outside harmless to look at. Pure |
+//! | [`messages`] | what a person reads, in Vietnamese and English |
+//! | `window` | the widgets, and nothing that could be decided without them |
+//!
+//! # The toolkit
+//!
+//! GTK 4, for these reasons: its bindings are MIT and the library is a shared LGPL one of the system (of the
+//! candidates with a complete accessibility tree, slint is GPL, commercial, or royalty-free under terms that are no
+//! open-source licence); it builds in a fifth of slint's time; `GtkPasswordEntry` keeps its text in memory that is
+//! locked and wiped when it goes, without an undo history, and tells assistive technology nothing but bullets;
+//! AT-SPI, input methods, dark theme and font scaling are the system's own. The price is a start of a few hundred
+//! milliseconds and tens of megabytes. With `GSK_RENDERER=cairo`, which the daemon sets, no OpenGL is started for a
+//! window that shows still text: that saves most of the memory.
+//!
+//! # Where a PIN is
+//!
+//! In the entry's locked buffer and, while it is written, in one wiped buffer of ours. It is taken over character by
+//! character, because the toolkit's getter for the whole text would leave a copy that nobody wipes. The process is
+//! not dumpable and has no core. On X11 any local program can read the keyboard; nothing here can change that.
+
+#![forbid(unsafe_code)]
+
+mod channel;
+mod course;
+mod messages;
+mod pin;
+mod text;
+mod window;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use channel::{Channel, Reader};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use trien_protocol::call::Language;
+use trien_protocol::limits;
+use trien_protocol::prompt::{Question, ToPrompt};
+
+/// How long the daemon may take to ask, once it has started us.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+
+/// Certificates in one drop-down. A person with more has a problem that no list solves.
+const MAX_CERTIFICATES: usize = 100;
+
+/// Misuse: not started by the daemon, or wrong arguments.
+const EXIT_MISUSE: u8 = 2;
+
+/// There is no display, or the daemon said what it never says.
+const EXIT_FAILED: u8 = 3;
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Channel(#[from] channel::Error),
+    #[error("no question")]
+    NoQuestion,
+    #[error("no display")]
+    NoDisplay,
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Channel(channel::Error::NotADaemon) => EXIT_MISUSE,
+            _ => EXIT_FAILED,
+        }
+    }
+
+    fn message(&self, language: Language) -> String {
+        match self {
+            Self::Channel(channel::Error::NotADaemon) => messages::plain(language, "error-not-a-daemon"),
+            Self::Channel(error) => {
+                messages::text(language, "error-channel", [("error", error.to_string().into())])
+            }
+            Self::NoQuestion => messages::plain(language, "error-no-question"),
+            Self::NoDisplay => messages::plain(language, "error-no-display"),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let language = messages::of_environment();
+    match arguments.as_slice() {
+        [] => {}
+        [one] if one == "--help" || one == "-h" => return tell(&messages::plain(language, "help")),
+        [one] if one == "--version" || one == "-V" => {
+            return tell(concat!("trien-prompt ", env!("CARGO_PKG_VERSION")));
+        }
+        _ => {
+            eprintln!("trien-prompt: {}", messages::plain(language, "error-arguments"));
+            return ExitCode::from(EXIT_MISUSE);
+        }
+    }
+    match ask() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("trien-prompt: {}", failure.message(language));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn tell(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_FAILED),
+    }
+}
+
+fn ask() -> Result<(), Failure> {
+    let (channel, pin_pipe) = channel::take_over()?;
+    harden()?;
+    gtk4::glib::set_prgname(Some("trien-prompt"));
+    // Before the question is read: without a display the daemon has to hear it at once, not after a wait.
+    gtk4::init().map_err(|_| Failure::NoDisplay)?;
+    let mut reader = channel.reader()?;
+    match first_question(&channel, &mut reader)? {
+        Some(question) => window::run(question, channel, reader, pin_pipe),
+        None => Ok(()),
+    }
+}
+
+/// Neither a core nor a debugger of the same user sees the PIN (prctl(2), `PR_SET_DUMPABLE`).
+fn harden() -> Result<(), channel::Error> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::process::setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )?;
+    Ok(())
+}
+
+/// `None` if it was withdrawn before it was asked.
+fn first_question(channel: &Channel, reader: &mut Reader) -> Result<Option<Question>, Failure> {
+    channel.wait(FIRST_MESSAGE)?;
+    match reader.next()? {
+        Some(ToPrompt::Ask(question)) if acceptable(&question) => Ok(Some(question)),
+        Some(ToPrompt::Finish(_)) | None => Ok(None),
+        Some(_) => Err(Failure::NoQuestion),
+    }
+}
+
+fn acceptable(question: &Question) -> bool {
+    (1..=MAX_CERTIFICATES).contains(&question.certificates.len())
+        && question.documents.len() <= limits::MAX_DOCUMENTS
+}

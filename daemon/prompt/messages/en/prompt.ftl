@@ -1,0 +1,82 @@
+# The consent window: short sentences; what happens, then what to do.
+
+window-title = Triện
+
+# Who asks, and what
+ask-share-certificate = This site wants to see one of your certificates
+ask-sign-documents = { $count ->
+    [one] This site asks you to sign a document
+   *[other] This site asks you to sign { $count } documents
+}
+ask-sign-digest = This site asks you to sign a digest
+road-extension = The request came through the browser extension
+road-websocket = The request came through a WebSocket on this computer
+origin-unicode = Written out: { $host }
+share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
+digest-explained = This site does not show what you sign. Agree only if you trust it and know what you are signing.
+
+# Documents
+documents = Documents ({ $count })
+documents-hint = Names are the site’s own. Click a line to see its whole digest.
+digest-heading = Digest to be signed
+
+# Certificate
+certificate = Certificate
+certificate-choose = _Choose a certificate
+certificate-choice = { $name } · { $issuer } · until { $until }
+certificate-name = Name
+certificate-organization = Organisation
+certificate-identity = Identity
+certificate-issuer = Issuer
+certificate-serial = Serial number
+certificate-validity = Valid
+certificate-validity-value = { $from } – { $until }
+certificate-token = Token
+warning-expires-soon = The certificate expires in less than 30 days.
+warning-status-unknown = Whether the certificate was revoked could not be checked.
+warning-path-unknown = No path to a trusted root authority is known.
+warning-software-token = The key is kept in software, not on a compliant device.
+
+# PIN
+pin = PIN of the token { $token }
+pin-reader = Type the PIN on the keypad of the card reader after you have agreed.
+pin-locked = The PIN of this token is locked. Unlock it with the PUK, or ask the issuer of the certificate.
+pin-not-needed = This token asks for no PIN.
+pin-few = A wrong PIN was typed lately. More wrong ones can lock the token.
+pin-last = This is the last try. If the PIN is wrong, the token locks.
+pin-acknowledge = I know this is the last try
+pin-incorrect = The PIN is wrong. Type it again.
+pin-invalid = The token takes no such PIN. No try was spent. Type it again.
+pin-empty = Type the PIN.
+pin-too-short = A PIN has at least { $min } characters. No try was spent.
+pin-too-long = A PIN has at most { $max } characters. No try was spent.
+pin-control = A PIN holds no control characters or line breaks. No try was spent.
+
+# The decision and how it ended
+approve-sign = _Sign
+approve-share = Let it _see
+refuse = _Refuse
+close = C_lose
+time-left = Refused by itself in { $time }
+working = Working…
+working-reader = Type the PIN on the card reader…
+working-progress = { $done } of { $total } documents signed…
+done-sign = Signed.
+done-share = The site has the certificate.
+failed-pin-locked = The token is locked: a wrong PIN was typed too often. Unlock it with the PUK, or ask the issuer of the certificate.
+failed = It could not be done. The site and Triện’s log have the reason.
+
+# Command line
+help =
+    trien-prompt: the consent window of Triện
+
+    The Triện daemon starts this program when it has to ask you; it is not started by hand.
+
+    Usage: trien-prompt [--help | --version]
+
+    Exit codes: 0 asked · 2 misuse · 3 no display, or the daemon breaks the protocol
+error-arguments = takes no arguments but --help and --version
+error-not-a-daemon = this program is started by the Triện daemon, not by hand; use “trien daemon”
+error-channel = cannot speak with the Triện daemon: { $error }
+error-no-question = the Triện daemon sent no valid question; check that all parts are of the same version
+error-no-display = there is no display to ask on; run the daemon in the graphical session (DISPLAY or WAYLAND_DISPLAY)

@@ -1,0 +1,81 @@
+# Cửa sổ hỏi ý: xưng "bạn", câu ngắn, nói điều xảy ra rồi điều cần làm.
+
+window-title = Triện
+
+# Ai hỏi, hỏi gì
+ask-share-certificate = Trang web này muốn xem một chứng thư số của bạn
+ask-sign-documents = { $count ->
+   *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
+}
+ask-sign-digest = Trang web này xin bạn ký một mã băm
+road-extension = Yêu cầu đến qua tiện ích mở rộng của trình duyệt
+road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
+origin-unicode = Viết đầy đủ: { $host }
+share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
+digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Chỉ đồng ý nếu bạn tin trang web này và biết mình đang ký gì.
+
+# Tài liệu
+documents = Tài liệu ({ $count })
+documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.
+digest-heading = Mã băm sẽ được ký
+
+# Chứng thư
+certificate = Chứng thư số
+certificate-choose = _Chọn chứng thư số
+certificate-choice = { $name } · { $issuer } · đến { $until }
+certificate-name = Tên
+certificate-organization = Tổ chức
+certificate-identity = Định danh
+certificate-issuer = Nơi cấp
+certificate-serial = Số sê-ri
+certificate-validity = Hiệu lực
+certificate-validity-value = { $from } – { $until }
+certificate-token = Thiết bị
+warning-expires-soon = Chứng thư sắp hết hạn (còn dưới 30 ngày).
+warning-status-unknown = Chưa kiểm tra được chứng thư có bị thu hồi hay không.
+warning-path-unknown = Chưa tìm thấy đường dẫn tới một tổ chức chứng thực gốc được tin cậy.
+warning-software-token = Khóa nằm trong phần mềm, không phải trên thiết bị lưu khóa đạt chuẩn.
+
+# PIN
+pin = Mã PIN của thiết bị { $token }
+pin-reader = Nhập mã PIN trên bàn phím của đầu đọc thẻ sau khi bạn đồng ý.
+pin-locked = Mã PIN của thiết bị này đã bị khóa. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
+pin-not-needed = Thiết bị này không hỏi mã PIN.
+pin-few = Gần đây đã có lần nhập sai. Nếu sai thêm, thiết bị có thể bị khóa.
+pin-last = Đây là lần thử cuối cùng. Nếu sai lần này, thiết bị sẽ bị khóa.
+pin-acknowledge = Tôi biết đây là lần thử cuối cùng
+pin-incorrect = Mã PIN không đúng. Hãy nhập lại.
+pin-invalid = Thiết bị không nhận mã PIN như vậy. Chưa mất lần thử nào. Hãy nhập lại.
+pin-empty = Hãy nhập mã PIN.
+pin-too-short = Mã PIN phải có ít nhất { $min } ký tự. Chưa mất lần thử nào.
+pin-too-long = Mã PIN dài nhất là { $max } ký tự. Chưa mất lần thử nào.
+pin-control = Mã PIN không được chứa ký tự điều khiển hay dấu xuống dòng. Chưa mất lần thử nào.
+
+# Quyết định và kết quả
+approve-sign = _Ký
+approve-share = _Cho xem
+refuse = _Từ chối
+close = Đó_ng
+time-left = Tự từ chối sau { $time }
+working = Đang xử lý…
+working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
+working-progress = Đã ký { $done } trên { $total } tài liệu…
+done-sign = Đã ký xong.
+done-share = Đã cho trang web xem chứng thư.
+failed-pin-locked = Thiết bị đã bị khóa vì nhập sai mã PIN quá nhiều lần. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
+failed = Không thực hiện được. Trang web và nhật ký của Triện có ghi lý do.
+
+# Dòng lệnh
+help =
+    trien-prompt: cửa sổ hỏi ý của Triện
+
+    Dịch vụ Triện tự chạy chương trình này mỗi khi cần hỏi bạn; không chạy bằng tay.
+
+    Cách dùng: trien-prompt [--help | --version]
+
+    Mã thoát: 0 đã hỏi xong · 2 dùng sai · 3 không có màn hình hoặc dịch vụ nói sai giao thức
+error-arguments = không nhận tham số nào ngoài --help và --version
+error-not-a-daemon = chương trình này do dịch vụ Triện chạy, không chạy bằng tay; hãy dùng “trien daemon”
+error-channel = không nói chuyện được với dịch vụ Triện: { $error }
+error-no-question = dịch vụ Triện không gửi câu hỏi hợp lệ; hãy kiểm tra xem các phần có cùng phiên bản không
+error-no-display = không có màn hình để hỏi; hãy chạy dịch vụ trong phiên đồ họa (DISPLAY hoặc WAYLAND_DISPLAY)

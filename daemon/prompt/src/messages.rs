@@ -1,0 +1,164 @@
+//! What a person reads, in Vietnamese and English, from the message files in `messages`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fluent_templates::fluent_bundle::FluentValue;
+use fluent_templates::{LanguageIdentifier, Loader, static_loader};
+use trien_protocol::call::Language;
+use unic_langid::langid;
+
+static_loader! {
+    static MESSAGES = {
+        locales: "./messages",
+        fallback_language: "vi",
+        // Texts from outside have lost whatever reorders them, and isolation marks look bad in a terminal.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+const VI: LanguageIdentifier = langid!("vi");
+const EN: LanguageIdentifier = langid!("en");
+
+/// The message with its placeholders filled. A key that no file has gives the key; a test sees that there is none.
+pub(crate) fn text<const N: usize>(
+    language: Language,
+    key: &str,
+    values: [(&'static str, FluentValue<'static>); N],
+) -> String {
+    let identifier = match language {
+        Language::Vi => VI,
+        Language::En => EN,
+    };
+    let values: HashMap<Cow<'static, str>, FluentValue<'static>> = values
+        .into_iter()
+        .map(|(name, value)| (Cow::Borrowed(name), value))
+        .collect();
+    MESSAGES
+        .try_lookup_with_args(&identifier, key, &values)
+        .unwrap_or_else(|| key.to_owned())
+}
+
+/// A message without placeholders.
+pub(crate) fn plain(language: Language, key: &str) -> String {
+    text(language, key, [])
+}
+
+/// The messages of one language.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Phrases(Language);
+
+impl Phrases {
+    /// Of that language.
+    pub(crate) fn new(language: Language) -> Self {
+        Self(language)
+    }
+
+    /// The language.
+    pub(crate) fn language(self) -> Language {
+        self.0
+    }
+
+    /// A message without placeholders.
+    pub(crate) fn say(self, key: &str) -> String {
+        plain(self.0, key)
+    }
+
+    /// The message with its placeholders filled.
+    pub(crate) fn fill<const N: usize>(
+        self,
+        key: &str,
+        values: [(&'static str, FluentValue<'static>); N],
+    ) -> String {
+        text(self.0, key, values)
+    }
+}
+
+/// The language of the environment (POSIX, XBD 8.2), for what is said before there is a question: Vietnamese unless
+/// it names another language.
+pub(crate) fn of_environment() -> Language {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .map_or(Language::Vi, |value| named(&value))
+}
+
+fn named(locale: &str) -> Language {
+    if locale.starts_with("vi") || locale.starts_with("C") || locale == "POSIX" {
+        Language::Vi
+    } else {
+        Language::En
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SOURCES: [(Language, &str); 2] = [
+        (Language::Vi, include_str!("../messages/vi/prompt.ftl")),
+        (Language::En, include_str!("../messages/en/prompt.ftl")),
+    ];
+
+    fn keys(source: &str) -> BTreeSet<&str> {
+        source
+            .lines()
+            .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
+            .filter_map(|line| line.split_once(" ="))
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_messages() {
+        let [(_, vi), (_, en)] = SOURCES;
+        assert_eq!(keys(vi), keys(en));
+    }
+
+    #[test]
+    fn every_key_that_is_used_exists() {
+        let sources = [
+            include_str!("main.rs"),
+            include_str!("window/mod.rs"),
+            include_str!("window/asker.rs"),
+            include_str!("window/documents.rs"),
+            include_str!("window/certificate.rs"),
+            include_str!("window/pin_field.rs"),
+            include_str!("window/actions.rs"),
+        ];
+        let known = keys(SOURCES[0].1);
+        let mut used = BTreeSet::new();
+        for literal in sources
+            .iter()
+            .flat_map(|source| source.split('"').skip(1).step_by(2))
+        {
+            if known.contains(literal) {
+                used.insert(literal);
+            }
+        }
+        assert_eq!(used, known, "messages that nothing uses");
+        for call in ["say(\"", "fill(\"", "(language, \""] {
+            for rest in sources.iter().flat_map(|source| source.split(call).skip(1)) {
+                let key = rest.split('"').next().unwrap_or_default();
+                assert!(known.contains(key), "no message {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_filled_in() {
+        let two = || [("count", 2.into())];
+        assert_eq!(text(Language::En, "documents", two()), "Documents (2)");
+        assert_eq!(text(Language::Vi, "documents", two()), "Tài liệu (2)");
+    }
+
+    #[test]
+    fn languages_by_locale() {
+        assert_eq!(named("vi_VN.UTF-8"), Language::Vi);
+        assert_eq!(named("C.UTF-8"), Language::Vi);
+        assert_eq!(named("en_US.UTF-8"), Language::En);
+    }
+}

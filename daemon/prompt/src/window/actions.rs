@@ -1,0 +1,131 @@
+//! The bar at the bottom: how it goes, how long there is, and the two buttons.
+
+use gtk4::prelude::*;
+use trien_protocol::prompt::{Outcome, PinEntry, QuestionKind};
+
+use super::{Phrases, label};
+use crate::course::{Course, Phase};
+
+/// The bar.
+pub(super) struct Actions {
+    /// What to put into the window.
+    pub(super) widget: gtk4::Box,
+    spinner: gtk4::Spinner,
+    status: gtk4::Label,
+    refuse: gtk4::Button,
+    approve: gtk4::Button,
+    kind: QuestionKind,
+    phrases: Phrases,
+}
+
+impl Actions {
+    /// The bar for one kind of question.
+    pub(super) fn new(kind: QuestionKind, phrases: Phrases) -> Self {
+        let approve = match kind {
+            QuestionKind::ShareCertificate => phrases.say("approve-share"),
+            QuestionKind::SignDocuments | QuestionKind::SignDigest => phrases.say("approve-sign"),
+        };
+        let actions = Self {
+            widget: gtk4::Box::new(gtk4::Orientation::Horizontal, 12),
+            spinner: gtk4::Spinner::builder().visible(false).build(),
+            status: label("", &["small"]),
+            refuse: gtk4::Button::with_mnemonic(&phrases.say("refuse")),
+            approve: gtk4::Button::with_mnemonic(&approve),
+            kind,
+            phrases,
+        };
+        actions.widget.add_css_class("actions");
+        actions.approve.add_css_class("suggested-action");
+        actions.status.set_hexpand(true);
+        actions.status.set_max_width_chars(40);
+        for button in [&actions.refuse, &actions.approve] {
+            button.set_valign(gtk4::Align::Center);
+        }
+        actions.widget.append(&actions.spinner);
+        actions.widget.append(&actions.status);
+        // In this order, so that Tab comes to the harmless one first.
+        actions.widget.append(&actions.refuse);
+        actions.widget.append(&actions.approve);
+        actions
+    }
+
+    /// Calls back when the person refuses, or closes what is over.
+    pub(super) fn connect_refuse(&self, refused: impl Fn() + 'static) {
+        self.refuse.connect_clicked(move |_| refused());
+    }
+
+    /// Calls back when the person approves.
+    pub(super) fn connect_approve(&self, approved: impl Fn() + 'static) {
+        self.approve.connect_clicked(move |_| approved());
+    }
+
+    /// The button that refuses; the window's default.
+    pub(super) fn refuse_button(&self) -> &gtk4::Button {
+        &self.refuse
+    }
+
+    /// Whether *approve* is alive.
+    pub(super) fn set_armed(&self, armed: bool) {
+        if self.approve.is_sensitive() != armed {
+            self.approve.set_sensitive(armed);
+        }
+    }
+
+    /// Whole seconds until it is refused by itself.
+    pub(super) fn set_time_left(&self, seconds: Option<u64>) {
+        if let Some(seconds) = seconds {
+            let time = format!("{}:{:02}", seconds / 60, seconds % 60);
+            let words = self.phrases.fill("time-left", [("time", time.into())]);
+            if self.status.text() != words {
+                self.status.set_text(&words);
+            }
+        }
+    }
+
+    /// Shows the phase.
+    pub(super) fn show(&self, course: &Course) {
+        let phase = course.phase();
+        let works = phase == Phase::Waiting;
+        self.spinner.set_visible(works);
+        self.spinner.set_spinning(works);
+        self.refuse.set_sensitive(!works);
+        self.approve.set_visible(!matches!(phase, Phase::Finished(_)));
+        let (class, words) = match phase {
+            Phase::Asking | Phase::Retry(_) | Phase::Left => ("dim", None),
+            Phase::Waiting => ("dim", Some(self.working(course))),
+            Phase::Finished(Outcome::Done) => ("success", Some(self.done())),
+            Phase::Finished(Outcome::PinLocked) => ("error", Some(self.phrases.say("failed-pin-locked"))),
+            Phase::Finished(_) => ("error", Some(self.phrases.say("failed"))),
+        };
+        self.status.set_css_classes(if class == "dim" {
+            &["dim", "small"]
+        } else {
+            std::slice::from_ref(&class)
+        });
+        if let Some(words) = words {
+            self.status.set_text(&words);
+        }
+        if matches!(phase, Phase::Finished(_)) {
+            self.refuse.set_label(&self.phrases.say("close"));
+            self.refuse.grab_focus();
+        }
+    }
+
+    fn working(&self, course: &Course) -> String {
+        match (course.progress(), course.pin()) {
+            (Some((done, total)), _) if total > 1 => self.phrases.fill(
+                "working-progress",
+                [("done", done.into()), ("total", total.into())],
+            ),
+            (None, PinEntry::Reader) => self.phrases.say("working-reader"),
+            _ => self.phrases.say("working"),
+        }
+    }
+
+    fn done(&self) -> String {
+        match self.kind {
+            QuestionKind::ShareCertificate => self.phrases.say("done-share"),
+            QuestionKind::SignDocuments | QuestionKind::SignDigest => self.phrases.say("done-sign"),
+        }
+    }
+}

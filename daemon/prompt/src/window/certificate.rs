@@ -1,0 +1,170 @@
+//! Which certificate: a drop-down if there are several, and the details of the chosen one.
+
+use gtk4::prelude::*;
+use trien_protocol::prompt::{Question, ShownCertificate, Warning};
+
+use super::{Phrases, label};
+use crate::text;
+
+/// The area, and the certificates it shows one of.
+pub(super) struct CertificateArea {
+    /// What to put into the window.
+    pub(super) widget: gtk4::Box,
+    choice: Option<gtk4::DropDown>,
+    details: gtk4::Grid,
+    warnings: gtk4::Box,
+    certificates: Vec<ShownCertificate>,
+    phrases: Phrases,
+}
+
+impl CertificateArea {
+    /// Shows the first.
+    pub(super) fn new(question: &Question, phrases: Phrases) -> Self {
+        let area = Self {
+            widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
+            choice: (question.certificates.len() > 1).then(|| choice(question, phrases)),
+            details: gtk4::Grid::builder().row_spacing(4).column_spacing(16).build(),
+            warnings: gtk4::Box::new(gtk4::Orientation::Vertical, 4),
+            certificates: question.certificates.clone(),
+            phrases,
+        };
+        let heading = if area.choice.is_some() {
+            "certificate-choose"
+        } else {
+            "certificate"
+        };
+        let heading = {
+            let shown = label("", &["heading"]);
+            shown.set_text_with_mnemonic(&phrases.say(heading));
+            shown
+        };
+        area.widget.append(&heading);
+        if let Some(choice) = &area.choice {
+            // A mnemonic label is what gives a control its accessible name.
+            heading.set_mnemonic_widget(Some(choice));
+            area.widget.append(choice);
+        }
+        let card = gtk4::Box::new(gtk4::Orientation::Vertical, 8);
+        card.set_css_classes(&["card", "padded"]);
+        card.append(&area.details);
+        card.append(&area.warnings);
+        area.widget.append(&card);
+        area.show(0);
+        area
+    }
+
+    /// Calls back with the index of the certificate the person picks.
+    pub(super) fn connect_chosen(&self, chosen: impl Fn(usize) + 'static) {
+        if let Some(choice) = &self.choice {
+            choice.connect_selected_notify(move |choice| {
+                if let Ok(index) = usize::try_from(choice.selected()) {
+                    chosen(index);
+                }
+            });
+        }
+    }
+
+    /// Whether another one can be picked.
+    pub(super) fn set_open(&self, open: bool) {
+        if let Some(choice) = &self.choice {
+            choice.set_sensitive(open);
+        }
+    }
+
+    /// Shows the details of one.
+    pub(super) fn show(&self, index: usize) {
+        let Some(certificate) = self.certificates.get(index) else {
+            return;
+        };
+        while let Some(child) = self.details.first_child() {
+            self.details.remove(&child);
+        }
+        for (line, (key, value)) in (0..).zip(self.lines(certificate)) {
+            let key_label = label(&key, &["dim"]);
+            key_label.set_wrap(false);
+            key_label.set_valign(gtk4::Align::Baseline);
+            let value_label = label(&value, if line == 0 { &["name"] } else { &[] });
+            value_label.set_hexpand(true);
+            value_label.set_valign(gtk4::Align::Baseline);
+            self.details.attach(&key_label, 0, line, 1, 1);
+            self.details.attach(&value_label, 1, line, 1, 1);
+        }
+        self.show_warnings(&certificate.warnings);
+    }
+
+    fn lines(&self, certificate: &ShownCertificate) -> Vec<(String, String)> {
+        let language = self.phrases.language();
+        let validity = self.phrases.fill(
+            "certificate-validity-value",
+            [
+                ("from", text::date(&certificate.not_before, language).into()),
+                ("until", text::date(&certificate.not_after, language).into()),
+            ],
+        );
+        let identity: Vec<String> = certificate
+            .identity
+            .iter()
+            .take(4)
+            .map(|one| text::shown(one))
+            .collect();
+        let mut lines = vec![("certificate-name", text::shown(&certificate.name))];
+        if let Some(organization) = &certificate.organization {
+            lines.push(("certificate-organization", text::shown(organization)));
+        }
+        if !identity.is_empty() {
+            lines.push(("certificate-identity", identity.join(" · ")));
+        }
+        lines.push(("certificate-issuer", text::shown(&certificate.issuer)));
+        lines.push(("certificate-validity", validity));
+        lines.push(("certificate-serial", text::shown(&certificate.serial)));
+        lines.push(("certificate-token", text::shown(&certificate.token)));
+        lines
+            .into_iter()
+            .map(|(key, value)| (self.phrases.say(key), value))
+            .collect()
+    }
+
+    fn show_warnings(&self, warnings: &[Warning]) {
+        while let Some(child) = self.warnings.first_child() {
+            self.warnings.remove(&child);
+        }
+        self.warnings.set_visible(!warnings.is_empty());
+        for warning in warnings {
+            let words = match warning {
+                Warning::ExpiresSoon => self.phrases.say("warning-expires-soon"),
+                Warning::StatusUnknown => self.phrases.say("warning-status-unknown"),
+                Warning::PathUnknown => self.phrases.say("warning-path-unknown"),
+                Warning::SoftwareToken => self.phrases.say("warning-software-token"),
+            };
+            self.warnings.append(&super::marked(
+                "dialog-warning-symbolic",
+                &words,
+                &["warning", "small"],
+            ));
+        }
+    }
+}
+
+fn choice(question: &Question, phrases: Phrases) -> gtk4::DropDown {
+    let lines: Vec<String> = question
+        .certificates
+        .iter()
+        .map(|one| choice_line(one, phrases))
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    gtk4::DropDown::from_strings(&lines)
+}
+
+fn choice_line(certificate: &ShownCertificate, phrases: Phrases) -> String {
+    phrases.fill(
+        "certificate-choice",
+        [
+            ("name", text::shown(&certificate.name).into()),
+            ("issuer", text::shown(&certificate.issuer).into()),
+            (
+                "until",
+                text::date(&certificate.not_after, phrases.language()).into(),
+            ),
+        ],
+    )
+}

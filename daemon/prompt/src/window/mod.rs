@@ -1,0 +1,410 @@
+//! The window: builds the areas, carries what the person does to the [`Course`], and shows what it says.
+
+mod actions;
+mod asker;
+mod certificate;
+mod documents;
+mod pin_field;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use actions::Actions;
+use certificate::CertificateArea;
+use gtk4::prelude::*;
+use gtk4::{gdk, gio, glib};
+use pin_field::PinField;
+use trien_protocol::prompt::{FromPrompt, PinEntry, Question, ToPrompt};
+
+use crate::Failure;
+use crate::channel::{self, Channel, Reader};
+use crate::course::{Course, Phase};
+use crate::messages::Phrases;
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Width the window opens with, in pixels.
+const WIDTH: i32 = 580;
+
+/// What must stay free of a screen's height, in pixels: the window's own frame and bar, and the desktop's panels.
+const RESERVED_HEIGHT: i32 = 190;
+
+/// Asks, and returns when the window is gone.
+///
+/// # Errors
+/// [`Failure::NoDisplay`], or a daemon that breaks the protocol.
+pub(crate) fn run(
+    question: Question,
+    channel: Channel,
+    reader: Reader,
+    pin_pipe: OwnedFd,
+) -> Result<(), Failure> {
+    let display = gdk::Display::default().ok_or(Failure::NoDisplay)?;
+    let provider = gtk4::CssProvider::new();
+    provider.load_from_data(include_str!("style.css"));
+    gtk4::style_context_add_provider_for_display(
+        &display,
+        &provider,
+        gtk4::STYLE_PROVIDER_PRIORITY_APPLICATION,
+    );
+    let prompt = Prompt::new(&question, channel, pin_pipe);
+    drop(question);
+    prompt.connect();
+    prompt.listen(reader);
+    prompt.window.present();
+    prompt.ended.run();
+    match prompt.failure.take() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+struct Prompt {
+    window: gtk4::Window,
+    certificate: CertificateArea,
+    pin_field: PinField,
+    actions: Actions,
+    course: RefCell<Course>,
+    tokens: Vec<String>,
+    channel: Channel,
+    pin_pipe: OwnedFd,
+    started: Instant,
+    shown: Cell<bool>,
+    ended: glib::MainLoop,
+    failure: RefCell<Option<channel::Error>>,
+}
+
+impl Prompt {
+    fn new(question: &Question, channel: Channel, pin_pipe: OwnedFd) -> Rc<Self> {
+        let phrases = Phrases::new(question.language);
+        let certificate = CertificateArea::new(question, phrases);
+        let pin_field = PinField::new(phrases);
+        let actions = Actions::new(question.kind, phrases);
+        let content = gtk4::Box::new(gtk4::Orientation::Vertical, 18);
+        content.set_margin_top(20);
+        content.set_margin_bottom(20);
+        content.set_margin_start(22);
+        content.set_margin_end(22);
+        content.append(&asker::build(question, phrases));
+        if let Some(caution) = asker::caution(question, phrases) {
+            content.append(&caution);
+        }
+        if let Some(documents) = documents::build(question, phrases) {
+            content.append(&documents);
+        }
+        content.append(&certificate.widget);
+        content.append(&pin_field.widget);
+        let pins = question.certificates.iter().map(|one| one.pin).collect();
+        let patience = Duration::from_secs(question.seconds.into());
+        Rc::new(Self {
+            window: window(&content, &actions, &phrases.say("window-title")),
+            certificate,
+            pin_field,
+            actions,
+            course: RefCell::new(Course::new(pins, patience, Duration::ZERO)),
+            tokens: question
+                .certificates
+                .iter()
+                .map(|one| one.token.clone())
+                .collect(),
+            channel,
+            pin_pipe,
+            started: Instant::now(),
+            shown: Cell::new(false),
+            ended: glib::MainLoop::new(None, false),
+            failure: RefCell::new(None),
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn connect(self: &Rc<Self>) {
+        self.actions.connect_approve(self.on(Self::approve));
+        self.actions.connect_refuse(self.on(Self::refuse));
+        self.pin_field.connect_enter(self.on(Self::approve));
+        self.pin_field.connect_acknowledged(self.on(Self::tick));
+        let prompt = Rc::downgrade(self);
+        self.certificate.connect_chosen(move |index| {
+            if let Some(prompt) = prompt.upgrade() {
+                prompt.choose(index);
+            }
+        });
+        let closed = self.on(Self::refuse);
+        self.window.connect_close_request(move |_| {
+            closed();
+            glib::Propagation::Stop
+        });
+        let fronted = self.on(Self::fronted);
+        self.window.connect_is_active_notify(move |_| fronted());
+        let painted = self.on(Self::painted);
+        self.window.connect_map(move |window| {
+            if let Some(clock) = window.frame_clock() {
+                let painted = painted.clone();
+                clock.connect_after_paint(move |_| painted());
+            }
+        });
+        self.connect_escape();
+        let ticked = self.on(Self::tick);
+        glib::timeout_add_local(TICK, move || {
+            ticked();
+            glib::ControlFlow::Continue
+        });
+        self.show_phase();
+    }
+
+    /// In the capture phase: a drop-down's list closes by itself, everything else lets Escape refuse.
+    fn connect_escape(self: &Rc<Self>) {
+        let keys = gtk4::EventControllerKey::new();
+        let refused = self.on(Self::refuse);
+        let prompt = Rc::downgrade(self);
+        keys.connect_key_pressed(move |_, key, _, _| {
+            let open = prompt
+                .upgrade()
+                .is_some_and(|prompt| prompt.course.borrow().phase() != Phase::Waiting);
+            if key == gdk::Key::Escape && open {
+                refused();
+                return glib::Propagation::Stop;
+            }
+            glib::Propagation::Proceed
+        });
+        self.window.add_controller(keys);
+    }
+
+    /// A callback that does not keep the window alive.
+    fn on(self: &Rc<Self>, action: fn(&Self)) -> impl Fn() + Clone + 'static {
+        let prompt = Rc::downgrade(self);
+        move || {
+            if let Some(prompt) = prompt.upgrade() {
+                action(&prompt);
+            }
+        }
+    }
+
+    /// The daemon's messages, one at a time, read off the main thread.
+    fn listen(self: &Rc<Self>, mut reader: Reader) {
+        let prompt = Rc::downgrade(self);
+        glib::spawn_future_local(async move {
+            loop {
+                let read = gio::spawn_blocking(move || {
+                    let message = reader.next();
+                    (reader, message)
+                });
+                let (Ok((again, message)), Some(prompt)) = (read.await, prompt.upgrade()) else {
+                    return;
+                };
+                reader = again;
+                if !prompt.receive(message) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// False when nothing more is to be read.
+    fn receive(&self, message: Result<Option<ToPrompt>, channel::Error>) -> bool {
+        match message {
+            Ok(Some(message)) => {
+                let received = self.course.borrow_mut().receive(&message, self.now());
+                if let Err(out_of_turn) = received {
+                    self.fail(out_of_turn.into());
+                    return false;
+                }
+                self.show_phase();
+                true
+            }
+            Ok(None) => {
+                self.course.borrow_mut().hung_up();
+                self.tick();
+                false
+            }
+            Err(error) => {
+                self.fail(error);
+                false
+            }
+        }
+    }
+
+    /// The daemon cannot be relied on: nothing is approved, and the process says why.
+    fn fail(&self, error: channel::Error) {
+        self.failure.replace(Some(error));
+        self.refuse();
+    }
+
+    /// The first frame is on the screen: only now can anybody have read anything.
+    fn painted(&self) {
+        if !self.shown.replace(true) {
+            self.course.borrow_mut().changed(self.now());
+            if !self.pin_field.grab_focus() {
+                self.actions.refuse_button().grab_focus();
+            }
+            self.send(&FromPrompt::Shown);
+        }
+    }
+
+    fn fronted(&self) {
+        if self.window.is_active() {
+            self.course.borrow_mut().changed(self.now());
+            self.tick();
+        }
+    }
+
+    fn choose(&self, index: usize) {
+        self.course.borrow_mut().choose(index, self.now());
+        let chosen = self.course.borrow().chosen();
+        self.certificate.show(chosen);
+        self.show_pin();
+        self.tick();
+    }
+
+    fn approve(&self) {
+        let acknowledged = self.pin_field.is_acknowledged();
+        let (alive, entry) = {
+            let course = self.course.borrow();
+            (course.may_approve(acknowledged, self.now()), course.pin())
+        };
+        if !alive {
+            return;
+        }
+        if let PinEntry::Window { min, max, .. } = entry {
+            let Some(pin) = self.pin_field.take(min, max) else {
+                return;
+            };
+            if pin.write(&self.pin_pipe).is_err() {
+                self.give_up();
+                return;
+            }
+        }
+        let message = self.course.borrow_mut().approve(acknowledged, self.now());
+        if let Some(message) = message {
+            self.send(&message);
+        }
+        self.show_phase();
+    }
+
+    /// The worker that would have read the PIN is gone: the daemon hears a refusal, the person a failure.
+    fn give_up(&self) {
+        self.send(&FromPrompt::Answer(trien_protocol::prompt::Answer::Refused));
+        self.course.borrow_mut().pin_lost(self.now());
+        self.show_phase();
+    }
+
+    fn refuse(&self) {
+        let message = self.course.borrow_mut().refuse();
+        if let Some(message) = message {
+            self.send(&message);
+        }
+        self.tick();
+    }
+
+    fn send(&self, message: &FromPrompt) {
+        if self.channel.send(message).is_err() {
+            self.course.borrow_mut().hung_up();
+            self.tick();
+        }
+    }
+
+    /// Shows a phase that may be another one.
+    fn show_phase(&self) {
+        let course = self.course.borrow();
+        let open = course.is_open();
+        self.certificate.set_open(course.phase() == Phase::Asking);
+        self.pin_field.set_open(open);
+        self.actions.show(&course);
+        drop(course);
+        if open {
+            self.show_pin();
+            self.pin_field.grab_focus();
+        }
+        self.tick();
+    }
+
+    fn show_pin(&self) {
+        let (pin, phase, chosen) = {
+            let course = self.course.borrow();
+            (course.pin(), course.phase(), course.chosen())
+        };
+        self.pin_field
+            .show(pin, phase, self.tokens.get(chosen).map_or("", String::as_str));
+    }
+
+    /// Time has gone on: what depends on it is shown, and at the end the window goes.
+    fn tick(&self) {
+        let now = self.now();
+        let message = self.course.borrow_mut().tick(now);
+        if let Some(message) = message {
+            self.send(&message);
+        }
+        let course = self.course.borrow();
+        if course.phase() == Phase::Left {
+            self.pin_field.clear();
+            self.ended.quit();
+            return;
+        }
+        let armed = self.shown.get() && course.may_approve(self.pin_field.is_acknowledged(), now);
+        self.actions.set_armed(armed);
+        self.actions.set_time_left(course.seconds_left(now));
+    }
+}
+
+/// The content scrolls when the screen or the font leaves it no room; the buttons are always in sight.
+fn window(content: &gtk4::Box, actions: &Actions, title: &str) -> gtk4::Window {
+    let scrolled = gtk4::ScrolledWindow::builder()
+        .child(content)
+        .hscrollbar_policy(gtk4::PolicyType::Never)
+        .propagate_natural_height(true)
+        .max_content_height(room())
+        .vexpand(true)
+        .build();
+    let whole = gtk4::Box::new(gtk4::Orientation::Vertical, 0);
+    whole.append(&scrolled);
+    whole.append(&actions.widget);
+    let window = gtk4::Window::builder()
+        .title(title)
+        .child(&whole)
+        .default_width(WIDTH)
+        .icon_name("dialog-password")
+        .css_classes(["trien"])
+        .build();
+    window.set_default_widget(Some(actions.refuse_button()));
+    window
+}
+
+/// Height for the content on the smallest screen, in pixels.
+fn room() -> i32 {
+    let monitors = gdk::Display::default().map(|display| display.monitors());
+    let heights = monitors
+        .iter()
+        .flat_map(|list| list.iter::<gdk::Monitor>().flatten());
+    let least = heights
+        .map(|monitor| monitor.geometry().height())
+        .min()
+        .unwrap_or(768);
+    (least - RESERVED_HEIGHT).max(240)
+}
+
+/// A left-aligned label that wraps. Never markup: most of what is shown comes from outside.
+fn label(text: &str, classes: &[&str]) -> gtk4::Label {
+    let label = gtk4::Label::builder().label(text).xalign(0.0).wrap(true).build();
+    label.set_wrap_mode(gtk4::pango::WrapMode::WordChar);
+    label.set_css_classes(classes);
+    label
+}
+
+/// A label behind an icon.
+fn marked(icon: &str, text: &str, classes: &[&str]) -> gtk4::Box {
+    let line = gtk4::Box::new(gtk4::Orientation::Horizontal, 8);
+    line.set_css_classes(classes);
+    let image = gtk4::Image::builder()
+        .icon_name(icon)
+        .valign(gtk4::Align::Start)
+        .accessible_role(gtk4::AccessibleRole::Presentation)
+        .build();
+    line.append(&image);
+    line.append(&label(text, &[]));
+    line
+}

@@ -1,0 +1,177 @@
+//! Where the PIN is typed, or why it is not typed here.
+
+use gtk4::prelude::*;
+use trien_protocol::prompt::{PinEntry, TriesLeft};
+
+use super::{Phrases, label};
+use crate::course::{Phase, Retry};
+use crate::pin::{Pin, Unfit};
+use crate::text;
+
+/// The area with the field, its notes, and the box to tick at the last try.
+pub(super) struct PinField {
+    /// What to put into the window.
+    pub(super) widget: gtk4::Box,
+    heading: gtk4::Label,
+    entry: gtk4::PasswordEntry,
+    problem: gtk4::Label,
+    note: gtk4::Label,
+    acknowledge: gtk4::CheckButton,
+    phrases: Phrases,
+}
+
+impl PinField {
+    /// Empty, and of no kind yet; see [`Self::show`].
+    pub(super) fn new(phrases: Phrases) -> Self {
+        let entry = gtk4::PasswordEntry::builder()
+            .show_peek_icon(false)
+            .hexpand(true)
+            .build();
+        entry.set_enable_undo(false);
+        let heading = label("", &["heading"]);
+        // It is also what gives the field its accessible name.
+        heading.set_mnemonic_widget(Some(&entry));
+        let field = Self {
+            widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
+            heading,
+            entry,
+            problem: spoken("error"),
+            note: spoken("warning"),
+            acknowledge: gtk4::CheckButton::with_label(&phrases.say("pin-acknowledge")),
+            phrases,
+        };
+        field.widget.append(&field.heading);
+        field.widget.append(&field.entry);
+        field.widget.append(&field.problem);
+        field.widget.append(&field.note);
+        field.widget.append(&field.acknowledge);
+        field
+    }
+
+    /// Calls back when Enter is pressed in the field.
+    pub(super) fn connect_enter(&self, entered: impl Fn() + 'static) {
+        self.entry.connect_activate(move |_| entered());
+    }
+
+    /// Calls back when the box is ticked or cleared.
+    pub(super) fn connect_acknowledged(&self, acknowledged: impl Fn() + 'static) {
+        self.acknowledge.connect_toggled(move |_| acknowledged());
+    }
+
+    /// True if the person has ticked that it is the last try.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.acknowledge.is_active()
+    }
+
+    /// Takes the keyboard if there is a field.
+    pub(super) fn grab_focus(&self) -> bool {
+        self.entry.is_visible() && self.entry.grab_focus()
+    }
+
+    /// Shows the field for another token or after another try: empty, nothing ticked, nothing wrong yet.
+    pub(super) fn show(&self, pin: PinEntry, phase: Phase, token: &str) {
+        self.clear();
+        self.acknowledge.set_active(false);
+        let tries = match pin {
+            PinEntry::Window { tries, .. } => Some(tries),
+            PinEntry::Reader | PinEntry::Locked | PinEntry::NotNeeded => None,
+        };
+        self.entry.set_visible(tries.is_some());
+        self.heading.set_visible(tries.is_some());
+        self.acknowledge.set_visible(tries == Some(TriesLeft::Last));
+        let heading = self.phrases.fill("pin", [("token", text::shown(token).into())]);
+        self.heading.set_text(&heading);
+        set(&self.note, self.note_on(pin));
+        let problem = match phase {
+            Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
+            Phase::Retry(Retry::Invalid) => Some(self.phrases.say("pin-invalid")),
+            _ => None,
+        };
+        set(&self.problem, problem);
+    }
+
+    fn note_on(&self, pin: PinEntry) -> Option<String> {
+        Some(match pin {
+            PinEntry::Window {
+                tries: TriesLeft::Unknown,
+                ..
+            } => return None,
+            PinEntry::Window {
+                tries: TriesLeft::Few,
+                ..
+            } => self.phrases.say("pin-few"),
+            PinEntry::Window {
+                tries: TriesLeft::Last,
+                ..
+            } => self.phrases.say("pin-last"),
+            PinEntry::Reader => self.phrases.say("pin-reader"),
+            PinEntry::Locked => self.phrases.say("pin-locked"),
+            PinEntry::NotNeeded => self.phrases.say("pin-not-needed"),
+        })
+    }
+
+    /// Whether there is anything to type.
+    pub(super) fn set_open(&self, open: bool) {
+        self.widget.set_sensitive(open);
+    }
+
+    /// What was typed, if it can be a PIN; else the field says why not.
+    pub(super) fn take(&self, min: u32, max: u32) -> Option<Pin> {
+        match self.read().and_then(|pin| pin.check(min, max).map(|()| pin)) {
+            Ok(pin) => {
+                self.clear();
+                Some(pin)
+            }
+            Err(unfit) => {
+                set(&self.problem, Some(self.explain(unfit)));
+                self.entry.grab_focus();
+                None
+            }
+        }
+    }
+
+    /// Empties the entry, which wipes its buffer.
+    pub(super) fn clear(&self) {
+        self.entry.set_text("");
+    }
+
+    /// Character by character: the getter for the whole would leave it in memory that nobody wipes.
+    fn read(&self) -> Result<Pin, Unfit> {
+        let mut pin = Pin::new();
+        for position in 0.. {
+            let character = self.entry.chars(position, position + 1);
+            if character.is_empty() {
+                break;
+            }
+            pin.push(&character)?;
+        }
+        Ok(pin)
+    }
+
+    fn explain(&self, unfit: Unfit) -> String {
+        match unfit {
+            Unfit::Empty => self.phrases.say("pin-empty"),
+            Unfit::TooShort { min } => self.phrases.fill("pin-too-short", [("min", min.into())]),
+            Unfit::TooLong { max } => self.phrases.fill("pin-too-long", [("max", max.into())]),
+            Unfit::Control => self.phrases.say("pin-control"),
+        }
+    }
+}
+
+/// A label that a screen reader speaks when it changes (WAI-ARIA, role `alert`).
+fn spoken(class: &str) -> gtk4::Label {
+    let label = gtk4::Label::builder()
+        .accessible_role(gtk4::AccessibleRole::Alert)
+        .xalign(0.0)
+        .wrap(true)
+        .visible(false)
+        .css_classes([class])
+        .build();
+    label.set_natural_wrap_mode(gtk4::NaturalWrapMode::None);
+    label
+}
+
+fn set(label: &gtk4::Label, words: Option<String>) {
+    label.set_visible(words.is_some());
+    label.set_text(&words.unwrap_or_default());
+}

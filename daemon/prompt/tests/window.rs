@@ -1,0 +1,386 @@
+//! The real window on a screen of its own: what a person does, and what the daemon and the worker get.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod desk;
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use desk::Desk;
+use trien_protocol::call::Language;
+use trien_protocol::prompt::{
+    Asker, FromPrompt, Outcome, PinEntry, Question, QuestionKind, ShownCertificate, ShownDocument, ToPrompt,
+    TriesLeft, Warning,
+};
+
+const PIN: &str = "402817";
+
+fn window_pin(tries: TriesLeft) -> PinEntry {
+    PinEntry::Window {
+        min: 4,
+        max: 16,
+        tries,
+    }
+}
+
+fn certificate(pin: PinEntry) -> ShownCertificate {
+    ShownCertificate {
+        name: "NGUYỄN VĂN AN".into(),
+        organization: None,
+        identity: vec!["CCCD 079085001234".into()],
+        issuer: "Demo CA".into(),
+        serial: "5401a1b2c3d4e5f60718293a4b5c6d7e".into(),
+        not_before: "2026-01-05".into(),
+        not_after: "2028-01-05".into(),
+        warnings: vec![Warning::StatusUnknown],
+        token: "Chữ ký số của An".into(),
+        pin,
+    }
+}
+
+fn document(name: &str, size: u64) -> ShownDocument {
+    // Any 64 digits do: nobody computes here.
+    let digest: String = (0..8_u64)
+        .map(|part| format!("{:08x}", size.wrapping_mul(2_654_435_761 + part) as u32))
+        .collect();
+    ShownDocument {
+        name: name.into(),
+        size: Some(size),
+        hash: "SHA-256".into(),
+        digest,
+    }
+}
+
+fn question(pin: PinEntry) -> Question {
+    Question {
+        language: Language::Vi,
+        kind: QuestionKind::SignDocuments,
+        asker: Asker::Extension {
+            origin: "https://dichvucong.hochiminhcity.gov.vn".into(),
+        },
+        documents: vec![
+            document("Đơn đề nghị cấp đổi giấy chứng nhận.pdf", 482_133),
+            document("Bản vẽ sơ đồ thửa đất số 27.pdf", 1_904_772),
+            document("Tờ khai lệ phí trước bạ nhà, đất.pdf", 96_540),
+        ],
+        certificates: vec![certificate(pin)],
+        seconds: 120,
+    }
+}
+
+#[test]
+fn approving_sends_the_pin_through_the_pipe_and_then_the_answer() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+    assert_eq!(asked.typed(), "", "nothing but the PIN is ever in the pipe");
+}
+
+#[test]
+fn a_wrong_pin_can_be_typed_again() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text("1111");
+    asked.wait_until_armed();
+    asked.key("alt+k");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "1111\n");
+    asked.say(&ToPrompt::PinIncorrect { final_try: false });
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+    assert_eq!(asked.typed(), format!("{PIN}\n"), "the wrong one was cleared");
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+}
+
+#[test]
+fn the_last_try_needs_a_second_confirmation() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Last)));
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key("Return");
+    assert!(!asked.says_within(Duration::from_millis(500)));
+    assert_eq!(asked.typed(), "");
+    // From the field to the box, tick it, and back.
+    asked.key("Tab");
+    asked.key("space");
+    asked.key("shift+Tab");
+    asked.key("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+    asked.say(&ToPrompt::PinIncorrect { final_try: true });
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key("Return");
+    assert!(
+        !asked.says_within(Duration::from_millis(500)),
+        "the tick counts for one try"
+    );
+}
+
+#[test]
+fn escape_refuses() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.key("Escape");
+    asked.assert_refused();
+    assert!(asked.end().success());
+    assert_eq!(asked.typed(), "");
+}
+
+#[test]
+fn closing_the_window_refuses() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.close();
+    asked.assert_refused();
+    assert!(asked.end().success());
+}
+
+#[test]
+fn enter_on_the_default_refuses_where_no_pin_is_asked() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(PinEntry::NotNeeded));
+    asked.wait_until_armed();
+    asked.key("Return");
+    asked.assert_refused();
+}
+
+#[test]
+fn a_click_before_it_is_armed_does_nothing() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(PinEntry::NotNeeded));
+    asked.click_approve();
+    assert!(
+        asked.is_fresh(),
+        "this machine is too slow to click within 700 ms"
+    );
+    assert!(
+        !asked.says_within(Duration::from_secs(2)),
+        "approved by a click that came too early"
+    );
+    asked.click_approve();
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "");
+}
+
+#[test]
+fn a_pin_that_can_be_none_stays_in_the_window() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.wait_until_armed();
+    for wrong in ["", "123", "123456789012345678"] {
+        asked.key("ctrl+a");
+        asked.key("BackSpace");
+        asked.type_text(wrong);
+        asked.key("Return");
+        assert!(
+            !asked.says_within(Duration::from_millis(400)),
+            "{wrong:?} went out"
+        );
+    }
+    asked.key("ctrl+a");
+    asked.type_text("mật khẩu");
+    asked.key("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "mật khẩu\n");
+}
+
+#[test]
+fn a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
+    let desk = Desk::start();
+    let mut locked = desk.ask(question(PinEntry::Locked));
+    locked.wait_until_armed();
+    locked.click_approve();
+    locked.key("alt+k");
+    assert!(!locked.says_within(Duration::from_millis(500)));
+    locked.key("Escape");
+    locked.assert_refused();
+    assert!(locked.end().success());
+    let mut reader = desk.ask(question(PinEntry::Reader));
+    reader.type_text(PIN);
+    reader.wait_until_armed();
+    reader.key("alt+k");
+    reader.assert_approved(0);
+    assert_eq!(reader.typed(), "");
+}
+
+#[test]
+fn another_certificate_is_picked_by_keyboard() {
+    let desk = Desk::start();
+    let mut both = question(PinEntry::Locked);
+    both.certificates.push(certificate(PinEntry::NotNeeded));
+    let mut asked = desk.ask(both);
+    asked.wait_until_armed();
+    // From *refuse*, the default, forward past the end to the list of documents, and on to the drop-down.
+    asked.key("alt+c");
+    asked.key("space");
+    std::thread::sleep(Duration::from_millis(400));
+    asked.key("Down");
+    asked.key("Return");
+    asked.wait_until_armed();
+    asked.key("alt+k");
+    asked.assert_approved(1);
+}
+
+#[test]
+fn withdrawn_and_a_lost_daemon_leave_at_once() {
+    let desk = Desk::start();
+    for lost in [false, true] {
+        let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+        asked.type_text("12");
+        let start = Instant::now();
+        if lost {
+            asked.hang_up();
+        } else {
+            asked.say(&ToPrompt::Finish(Outcome::Withdrawn));
+        }
+        assert!(asked.end().success());
+        assert!(start.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[test]
+fn a_person_who_does_not_answer_has_refused() {
+    let desk = Desk::start();
+    let mut short = question(window_pin(TriesLeft::Unknown));
+    short.seconds = 2;
+    let mut asked = desk.ask(short);
+    asked.assert_refused();
+    assert!(asked.end().success());
+}
+
+#[test]
+fn a_message_out_of_turn_ends_it_without_an_approval() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.say(&ToPrompt::PinIncorrect { final_try: false });
+    asked.assert_refused();
+    assert_eq!(asked.end().code(), Some(3));
+}
+
+#[test]
+fn five_hundred_documents_open_quickly() {
+    let desk = Desk::start();
+    let mut many = question(window_pin(TriesLeft::Unknown));
+    many.documents = (0..500)
+        .map(|n| document(&format!("Hồ sơ số {n:03}.pdf"), 90_000 + n))
+        .collect();
+    let start = Instant::now();
+    let asked = desk.ask(many);
+    let (took, memory) = (start.elapsed(), asked.memory());
+    println!(
+        "500 documents: on the screen after {} ms, {} MiB resident",
+        took.as_millis(),
+        memory / 1024
+    );
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn without_a_display_it_ends_at_once() {
+    let (_daemon, windows) = UnixStream::pair().unwrap();
+    let (_pins, pin_end) = std::io::pipe().unwrap();
+    let start = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_trien-prompt"))
+        .env_clear()
+        .stdin(OwnedFd::from(windows))
+        .stdout(pin_end)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!output.stderr.is_empty());
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn started_by_hand_it_says_what_it_is() {
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_trien-prompt"))
+            .args(arguments)
+            .env("LC_ALL", "en_US.UTF-8")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let by_hand = run(&[]);
+    assert_eq!(by_hand.status.code(), Some(2));
+    assert!(by_hand.stdout.is_empty());
+    assert!(
+        String::from_utf8(by_hand.stderr)
+            .unwrap()
+            .contains("trien daemon")
+    );
+    assert_eq!(run(&["--what"]).status.code(), Some(2));
+    let help = run(&["--help"]);
+    assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("--version"));
+    assert_eq!(
+        run(&["--version"]).stdout,
+        concat!("trien-prompt ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()
+    );
+}
+
+/// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
+/// the windows are only opened, photographed and thrown away.
+#[test]
+fn the_window_can_be_photographed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("TRIEN_SCREENSHOT_DIR").map_or(scratch.path().to_owned(), PathBuf::from);
+    let desk = Desk::start();
+    let mut digest = question(window_pin(TriesLeft::Last));
+    digest.language = Language::En;
+    digest.kind = QuestionKind::SignDigest;
+    digest.asker = Asker::WebSocket {
+        origin: "https://xn--dch-3tz.example:8443".into(),
+    };
+    digest.documents.truncate(1);
+    let mut share = question(PinEntry::NotNeeded);
+    share.kind = QuestionKind::ShareCertificate;
+    share.documents.clear();
+    share
+        .certificates
+        .push(certificate(window_pin(TriesLeft::Unknown)));
+    share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
+    let plain = || question(window_pin(TriesLeft::Unknown));
+    let settings: [(&str, Question, &[(&str, &str)]); 5] = [
+        ("consent-window", plain(), &[]),
+        ("dark", plain(), &[("GTK_THEME", "Adwaita:dark")]),
+        ("digest", digest, &[]),
+        ("share", share, &[]),
+        ("scaled", plain(), &[("GDK_SCALE", "2")]),
+    ];
+    for (name, question, environment) in settings {
+        let mut command = desk.command();
+        command.envs(environment.iter().copied());
+        let mut asked = desk.ask_with(command, question);
+        asked.type_text(PIN);
+        asked.wait_until_armed();
+        let file = folder.join(format!("{name}.png"));
+        asked.photograph(&file);
+        assert!(
+            (1_000..60_000).contains(&std::fs::metadata(&file).unwrap().len()),
+            "{name}"
+        );
+        asked.key("Escape");
+        asked.assert_refused();
+        asked.end();
+    }
+}
