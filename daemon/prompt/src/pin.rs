@@ -127,7 +127,7 @@ mod tests {
     fn control_characters_are_no_pin() {
         for text in [
             "1234\n5678",
-            "12\0034",
+            "12\u{0}34",
             "1234\r",
             "12\t34",
             "1234\u{7f}",

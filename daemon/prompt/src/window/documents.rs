@@ -17,7 +17,6 @@ const MAX_HEIGHT: i32 = 208;
 struct Row {
     name: String,
     size: String,
-    hash: String,
     short: String,
     full: String,
     opened: Cell<bool>,
@@ -58,15 +57,23 @@ fn row(document: &ShownDocument, opened: bool, phrases: Phrases) -> Row {
         .map(|size| text::size(size, phrases.language()))
         .unwrap_or_default();
     let hash = text::shown(&document.hash);
-    let short = text::short_digest(&document.digest);
+    let short = format!("{hash}  {}", text::short_digest(&document.digest));
+    let full = lines(&hash, &text::groups(&document.digest));
     Row {
         name,
         size,
-        hash,
         short,
-        full: text::groups(&document.digest),
+        full,
         opened: Cell::new(opened),
     }
+}
+
+/// Four groups a line, under each other behind the name of the hash function.
+fn lines(hash: &str, groups: &str) -> String {
+    let groups: Vec<&str> = groups.split(' ').collect();
+    let lines: Vec<String> = groups.chunks(4).map(|line| line.join(" ")).collect();
+    let indent = format!("\n{}", " ".repeat(hash.chars().count() + 2));
+    format!("{hash}  {}", lines.join(&indent))
 }
 
 fn list(model: gio::ListStore, heading: &gtk4::Label) -> gtk4::ScrolledWindow {
@@ -137,7 +144,7 @@ fn bind(item: &gtk4::ListItem) {
         name.set_text(&row.name);
         size.set_text(&row.size);
         let shown = if row.opened.get() { &row.full } else { &row.short };
-        digest.set_text(&format!("{}  {shown}", row.hash));
-        widget.set_tooltip_text(Some(&format!("{}\n{}", row.hash, row.full)));
+        digest.set_text(shown);
+        widget.set_tooltip_text(Some(&row.full));
     }
 }

@@ -29,8 +29,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Width the window opens with, in pixels.
 const WIDTH: i32 = 580;
 
-/// What must stay free of a screen's height, in pixels: the window's own frame and bar, and the desktop's panels.
-const RESERVED_HEIGHT: i32 = 190;
+/// What must stay free of a screen's height, in pixels: the window's own frame and the desktop's panels.
+const RESERVED_HEIGHT: i32 = 110;
 
 /// Asks, and returns when the window is gone.
 ///
@@ -64,6 +64,7 @@ pub(crate) fn run(
 
 struct Prompt {
     window: gtk4::Window,
+    content: gtk4::Box,
     certificate: CertificateArea,
     pin_field: PinField,
     actions: Actions,
@@ -83,12 +84,9 @@ impl Prompt {
         let certificate = CertificateArea::new(question, phrases);
         let pin_field = PinField::new(phrases);
         let actions = Actions::new(question.kind, phrases);
+        let asker = asker::build(question, phrases);
         let content = gtk4::Box::new(gtk4::Orientation::Vertical, 18);
-        content.set_margin_top(20);
-        content.set_margin_bottom(20);
-        content.set_margin_start(22);
-        content.set_margin_end(22);
-        content.append(&asker::build(question, phrases));
+        content.add_css_class("content");
         if let Some(caution) = asker::caution(question, phrases) {
             content.append(&caution);
         }
@@ -96,11 +94,14 @@ impl Prompt {
             content.append(&documents);
         }
         content.append(&certificate.widget);
-        content.append(&pin_field.widget);
         let pins = question.certificates.iter().map(|one| one.pin).collect();
         let patience = Duration::from_secs(question.seconds.into());
         Rc::new(Self {
-            window: window(&content, &actions, &phrases.say("window-title")),
+            window: window(
+                [&asker, &content, &pin_field.widget, &actions.widget],
+                &phrases.say("window-title"),
+            ),
+            content,
             certificate,
             pin_field,
             actions,
@@ -154,10 +155,26 @@ impl Prompt {
             ticked();
             glib::ControlFlow::Continue
         });
+        self.window.set_default_widget(Some(self.actions.refuse_button()));
         self.show_phase();
+        self.fit();
     }
 
-    /// In the capture phase: a drop-down's list closes by itself, everything else lets Escape refuse.
+    /// As high as everything needs at this width, or as the screen allows. A scrolled area cannot ask for that itself:
+    /// it does not know its width yet when it is asked.
+    fn fit(&self) {
+        let natural = |widget: &gtk4::Widget| widget.measure(gtk4::Orientation::Vertical, WIDTH).1;
+        let frame = self.window.child().map_or(0, |whole| {
+            std::iter::successors(whole.first_child(), WidgetExt::next_sibling)
+                .filter(|part| !part.is::<gtk4::ScrolledWindow>())
+                .map(|part| natural(&part))
+                .sum()
+        });
+        self.window
+            .set_default_size(WIDTH, (frame + natural(self.content.upcast_ref())).min(room()));
+    }
+
+    /// A drop-down's open list takes Escape for itself; everywhere else it refuses.
     fn connect_escape(self: &Rc<Self>) {
         let keys = gtk4::EventControllerKey::new();
         let refused = self.on(Self::refuse);
@@ -351,30 +368,29 @@ impl Prompt {
     }
 }
 
-/// The content scrolls when the screen or the font leaves it no room; the buttons are always in sight.
-fn window(content: &gtk4::Box, actions: &Actions, title: &str) -> gtk4::Window {
+/// Four parts from top to bottom: who asks, what about, the PIN, the buttons. Only the second scrolls when the screen
+/// or the font leaves it no room; the origin, the field and the buttons are always in sight.
+fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &str) -> gtk4::Window {
     let scrolled = gtk4::ScrolledWindow::builder()
         .child(content)
         .hscrollbar_policy(gtk4::PolicyType::Never)
-        .propagate_natural_height(true)
-        .max_content_height(room())
         .vexpand(true)
         .build();
     let whole = gtk4::Box::new(gtk4::Orientation::Vertical, 0);
+    whole.append(asker);
     whole.append(&scrolled);
-    whole.append(&actions.widget);
+    whole.append(pin);
+    whole.append(actions);
     let window = gtk4::Window::builder()
         .title(title)
         .child(&whole)
-        .default_width(WIDTH)
         .icon_name("dialog-password")
-        .css_classes(["trien"])
         .build();
-    window.set_default_widget(Some(actions.refuse_button()));
+    window.add_css_class("trien");
     window
 }
 
-/// Height for the content on the smallest screen, in pixels.
+/// Height a window may have on the smallest screen, in pixels.
 fn room() -> i32 {
     let monitors = gdk::Display::default().map(|display| display.monitors());
     let heights = monitors

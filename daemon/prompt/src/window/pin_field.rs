@@ -40,6 +40,7 @@ impl PinField {
             acknowledge: gtk4::CheckButton::with_label(&phrases.say("pin-acknowledge")),
             phrases,
         };
+        field.widget.add_css_class("pin");
         field.widget.append(&field.heading);
         field.widget.append(&field.entry);
         field.widget.append(&field.problem);
@@ -82,6 +83,11 @@ impl PinField {
         let heading = self.phrases.fill("pin", [("token", text::shown(token).into())]);
         self.heading.set_text(&heading);
         set(&self.note, self.note_on(pin));
+        self.note.set_css_classes(match pin {
+            PinEntry::Window { .. } => &["warning"],
+            PinEntry::Locked => &["error"],
+            PinEntry::Reader | PinEntry::NotNeeded => &["dim"],
+        });
         let problem = match phase {
             Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
             Phase::Retry(Retry::Invalid) => Some(self.phrases.say("pin-invalid")),

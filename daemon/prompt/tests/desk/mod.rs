@@ -278,7 +278,14 @@ impl Asked<'_> {
             .expect("this test needs ImageMagick");
         let small = Command::new("convert")
             .arg(&raw)
-            .args(["-colors", "64", "-strip", "-define", "png:compression-level=9"])
+            .args([
+                "+dither",
+                "-colors",
+                "64",
+                "-strip",
+                "-define",
+                "png:compression-level=9",
+            ])
             .arg(file)
             .status()
             .expect("this test needs ImageMagick");
