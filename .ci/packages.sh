@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs the system packages that are missing, and says which.
+#
+#   packages.sh demo      to build Triện and run the demo
+#   packages.sh test      that, and what the tests need: browsers, a screen, the judges, makers of documents
+#
+# Each line of the lists says what shows that it is there, and the package that brings it. What is there already,
+# from wherever it came, is left alone.
+set -euo pipefail
+
+demo='
+command:cc          build-essential
+command:make        make
+command:pkg-config  pkg-config
+pc:gtk4             libgtk-4-dev
+command:node        nodejs
+command:npm         npm
+command:openssl     openssl
+command:pdfsig      poppler-utils
+command:chromium    chromium
+package:fonts-noto-core fonts-noto-core
+'
+test='
+command:git         git
+command:firefox-esr firefox-esr
+command:Xvfb        xvfb
+command:xauth       xauth
+command:openbox     openbox
+command:xdotool     xdotool
+command:import      imagemagick
+command:xwininfo    x11-utils
+command:certutil    libnss3-tools
+command:pkcs11-tool opensc
+command:p11tool     gnutls-bin
+command:qpdf        qpdf
+command:mutool      mupdf-tools
+command:gs          ghostscript
+command:groff       groff
+command:soffice     libreoffice-writer-nogui
+package:libreoffice-calc|libreoffice-calc-nogui libreoffice-calc-nogui
+command:pdflatex    texlive-latex-base
+python:ensurepip    python3-venv
+'
+
+case ${1:-} in
+    demo) wanted=$demo ;;
+    test) wanted=$demo$test ;;
+    *) echo "usage: packages.sh demo|test" >&2; exit 2 ;;
+esac
+
+installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
+
+there() {
+    local kind=${1%%:*} name=${1#*:} each
+    case $kind in
+        command) command -v "$name" >/dev/null ;;
+        pc) pkg-config --exists "$name" 2>/dev/null ;;
+        python) python3 -c "import $name" 2>/dev/null ;;
+        package) for each in ${name//|/ }; do installed "$each" && return; done; return 1 ;;
+    esac
+}
+
+missing=()
+while read -r proof package; do
+    [ -z "$proof" ] || there "$proof" || missing+=("$package")
+done <<< "$wanted"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "installing / đang cài: ${missing[*]}"
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "These packages are missing; install them as root: apt-get install ${missing[*]}" >&2
+        exit 3
+    }
+    root=(sudo)
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${root[@]}" apt-get update -qq
+"${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

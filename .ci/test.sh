@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Every test, one step after another, each with its own log under target/test-logs; a step that fails does not keep
+# the others from running. Ends with one line: N passed, N failed, N skipped. `make test` prepares what it needs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+logs=target/test-logs
+profile=${NEXTEST_PROFILE:-default}
+export PATH=$PWD/target/tools/bin:$PATH
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+passed=0 failed=0 skipped=0 broken=()
+
+# One step: its output on the screen and in a log, its time, and whether it held.
+step() {
+    local name=$1 status started=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" </dev/null 2>&1 | tee "$logs/$name.log"
+    status=${PIPESTATUS[0]}
+    printf '== %s: %s, %d s\n' "$name" "$([ "$status" -eq 0 ] && echo ok || echo "FAILED ($status)")" $((SECONDS - started))
+    [ "$status" -eq 0 ] || broken+=("$name")
+    return 0
+}
+
+# The number before a word in the runner's last summary line; 0 when it is not there.
+number() { grep -aoE "$2" "$logs/$1.log" 2>/dev/null | tail -1 | grep -oE '[0-9]+' | tail -1 || true; }
+
+count() { # log passed-pattern failed-pattern skipped-pattern
+    local p f s
+    p=$(number "$1" "$2") f=$(number "$1" "$3") s=$(number "$1" "$4")
+    passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
+}
+
+count_node() { count "$1" '^(# |ℹ )pass [0-9]+' '^(# |ℹ )fail [0-9]+' '^(# |ℹ )skipped [0-9]+'; }
+
+# A step without a runner of its own counts as one test.
+single() {
+    local before=${#broken[@]}
+    step "$@"
+    if [ ${#broken[@]} -eq "$before" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+protocol_drift() {
+    make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts
+}
+
+clean_tree() {
+    git status --porcelain --untracked-files=all | tee "$logs/clean-tree.txt"
+    [ ! -s "$logs/clean-tree.txt" ]
+}
+
+browser_tests() { (cd extension-host && node --test --test-concurrency=1 tests/browser/*.test.mjs); }
+node_tests() { (cd extension-host && node --test sdk/tests/*.test.mjs webextension/tests/*.test.mjs); }
+typescript() { (cd extension-host && npm run --silent check); }
+judges() { target/judges/bin/python -B daemon/tests/judges/test_judges.py -v; }
+demo() { BIN=${CARGO_TARGET_DIR:-target}/debug OUT=target/demo-test testdata/demo.sh; }
+
+before=$(git status --porcelain --untracked-files=all 2>/dev/null)
+
+single format cargo fmt --all --check
+single dependencies cargo deny --log-level error check licenses bans sources
+single protocol-drift protocol_drift
+single typescript typescript
+step judges judges
+ran=$(number judges 'Ran [0-9]+ tests?')
+wrong=$(($(grep -aoE '^FAILED \(.*' "$logs/judges.log" | grep -oE '[0-9]+' | paste -sd+ | sed 's/^$/0/')))
+passed=$((passed + ${ran:-0} - wrong)) failed=$((failed + wrong))
+step rust cargo nextest run --workspace --locked --profile "$profile"
+count rust '[0-9]+ passed' '[0-9]+ failed' '[0-9]+ skipped'
+step node node_tests
+count_node node
+step browser browser_tests
+count_node browser
+single demo demo
+# A test that writes into the tree is a test that depends on who ran before it. Work in progress is not its fault.
+if [ -z "$before" ]; then single clean-tree clean_tree; fi
+
+if [ ${#broken[@]} -gt 0 ]; then
+    printf '\nfailed steps: %s   (logs: %s)\n' "${broken[*]}" "$logs"
+    [ "$failed" -gt 0 ] || failed=${#broken[@]}
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ ${#broken[@]} -eq 0 ] && [ "$failed" -eq 0 ]

@@ -1,0 +1,82 @@
+# The workshop's doors. Each recipe is short; what is longer is a script with its own page of explanation.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench install protocol deny advisories documents packages-demo packages-test
+
+PREFIX ?= /usr/local
+# Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
+BUILD := $(or $(CARGO_TARGET_DIR),target)
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: packages-demo extension  ## installs, builds, and signs a dossier from a web page; OPEN=1 opens your browser
+	cargo build --release --locked --workspace --bins --lib
+	BIN=$(BUILD)/release testdata/demo.sh
+
+test: packages-test target/tools/.made target/judges/.made extension documents  ## every test, as the build server runs them
+	cargo build --locked --workspace --all-targets
+	.ci/test.sh
+
+check: target/tools/.made  ## before every commit: format, lints, dependencies, unit tests
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo deny --log-level error check licenses bans sources
+	cargo nextest run --locked --workspace --lib --bins
+
+bench: packages-demo extension  ## one RSA-2048 signature: page to page on both roads, beside the bare C_Sign
+	cargo build --release --locked --workspace --bins --lib
+	BIN=$(BUILD)/release node extension-host/tests/bench/roads.mjs
+
+install: extension  ## installs programs, module and extension below PREFIX (default /usr/local)
+	cargo build --release --locked --workspace --bins --lib
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/trien $(DESTDIR)$(PREFIX)/share/trien
+	install -m 755 $(BUILD)/release/trien $(BUILD)/release/trien-prompt $(BUILD)/release/trien-extension-host \
+	    $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(DESTDIR)$(PREFIX)/lib/trien/
+	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
+
+protocol:  ## writes the protocol's TypeScript types into the SDK
+	cargo run --quiet --locked -p trien-protocol --features typescript --example typescript \
+	    > target/protocol.ts
+	mv target/protocol.ts extension-host/sdk/src/protocol.ts
+
+deny: target/tools/.made  ## licences and sources of all dependencies
+	cargo deny check licenses bans sources
+
+# The advisories are a git repository of their own, which cargo-deny fetches: this one needs the network, and is
+# therefore no part of `make test`.
+advisories: target/tools/.made  ## known vulnerabilities of the dependencies (fetches the RustSec database)
+	cargo deny check advisories
+
+documents: target/documents/.made  ## PDF files made by other software, for the tests
+
+.PHONY: extension
+extension: extension-host/node_modules/.package-lock.json  ## the browser extension and the page's library
+	cd extension-host && npm run --silent build
+
+extension-host/node_modules/.package-lock.json: extension-host/package-lock.json
+	cd extension-host && npm ci --silent --no-progress
+
+packages-demo:
+	.ci/packages.sh demo
+
+packages-test:
+	.ci/packages.sh test
+
+target/tools/.made: .ci/tools.txt
+	python3 -m venv target/tools
+	target/tools/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/requirements.txt
+	python3 -m venv target/judges
+	target/judges/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	touch $@
+
+target/documents/.made: target/judges/.made testdata/documents/make.sh testdata/documents/dossier.fodt
+	PYTHON=$(CURDIR)/target/judges/bin/python testdata/documents/make.sh target/documents
+	touch $@
