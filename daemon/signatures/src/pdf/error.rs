@@ -14,6 +14,9 @@ pub enum PdfError {
     /// The file is encrypted (ISO 32000-1, 7.6), be it with an empty password.
     #[error("the document is encrypted")]
     Encrypted,
+    /// The tree of form fields runs in a circle.
+    #[error("the form fields form a loop")]
+    FormLoop,
     /// Something other than white space stands before `%PDF-`.
     #[error("{0} bytes stand before the PDF header")]
     LeadingBytes(usize),

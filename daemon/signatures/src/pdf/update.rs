@@ -60,6 +60,12 @@ impl Update {
         start
     }
 
+    /// Whether an object has been added.
+    #[must_use]
+    pub fn has(&self, id: ObjectId) -> bool {
+        self.offsets.contains_key(&id.number)
+    }
+
     /// Adds a stream. `dictionary` holds its entries but `/Length` and the brackets.
     pub fn add_stream(&mut self, id: ObjectId, dictionary: &str, data: &[u8]) {
         let head = format!("<< {dictionary} /Length {} >>\nstream\n", data.len());

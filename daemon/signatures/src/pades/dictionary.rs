@@ -1,0 +1,79 @@
+//! The signature dictionary (ISO 32000-1, 12.8.1; EN 319 142-1, clause 5.3) and the places in it that are filled later.
+
+use std::ops::Range;
+
+use super::{PadesError, PadesRequest, VIETNAM};
+use crate::cms::PrepareError;
+use crate::pdf::{ObjectId, Update, date, text_string};
+
+/// Digits of each number of the byte range; files are far below ten gigabytes.
+const BYTE_RANGE: &[u8] = b"[0 0000000000 0000000000 0000000000]";
+
+/// Where the signature goes, in the whole file.
+pub(super) struct Place {
+    byte_range: usize,
+    /// The hexadecimal digits, without the brackets.
+    contents: Range<usize>,
+}
+
+impl Place {
+    /// Writes the byte range and gives the place of the digits.
+    pub(super) fn fill_byte_range(self, document: &mut [u8]) -> Range<usize> {
+        let before = self.contents.start - 1;
+        let after = self.contents.end + 1;
+        let range = format!("[0 {before} {after} {}", document.len() - after);
+        let field = &mut document[self.byte_range..self.byte_range + BYTE_RANGE.len()];
+        field.fill(b' ');
+        field[..range.len()].copy_from_slice(range.as_bytes());
+        field[BYTE_RANGE.len() - 1] = b']';
+        self.contents
+    }
+}
+
+/// Adds the dictionary with a byte range to be filled and `reserved` zero bytes as contents.
+pub(super) fn add(
+    update: &mut Update,
+    request: &PadesRequest<'_>,
+    id: ObjectId,
+    reserved: usize,
+) -> Result<Place, PadesError> {
+    let mut body =
+        b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /ByteRange ".to_vec();
+    let byte_range = body.len();
+    body.extend_from_slice(BYTE_RANGE);
+    body.extend_from_slice(b" /Contents <");
+    let contents = body.len();
+    body.resize(contents + 2 * reserved, b'0');
+    body.extend_from_slice(b"> /M ");
+    body.extend_from_slice(signing_time(request)?.as_bytes());
+    let name = request.signer.subject().common_name;
+    for (key, text) in [
+        (" /Reason ", request.reason),
+        (" /Location ", request.location),
+        (" /Name ", name.as_deref()),
+    ] {
+        if let Some(text) = text {
+            body.extend_from_slice(key.as_bytes());
+            body.extend_from_slice(&text_string(text));
+        }
+    }
+    body.extend_from_slice(b" >>");
+    let start = update.add(id, &body);
+    let contents = start + contents;
+    Ok(Place {
+        byte_range: start + byte_range,
+        contents: contents..contents + 2 * reserved,
+    })
+}
+
+fn signing_time(request: &PadesRequest<'_>) -> Result<String, PrepareError> {
+    let time = request
+        .signing_time
+        .checked_to_offset(VIETNAM)
+        .ok_or(PrepareError::SigningTime)?;
+    if (1950..=9999).contains(&time.year()) {
+        Ok(date(time))
+    } else {
+        Err(PrepareError::SigningTime)
+    }
+}

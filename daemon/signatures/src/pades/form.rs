@@ -1,0 +1,154 @@
+//! The interactive form (ISO 32000-1, 12.7): where it stands, and its fields.
+
+use std::collections::HashSet;
+
+use crate::pdf::{Dictionary, Document, Located, Node, ObjectId, PdfError, Value, decode_text_string};
+
+/// The form dictionary with the object it stands in: its own, or the catalog.
+pub(super) struct Form<'d> {
+    pub(super) holder: Located<'d>,
+    /// The dictionary's node, in `holder`.
+    pub(super) node: Node,
+}
+
+impl<'d> Form<'d> {
+    /// The form, if the catalog has one.
+    pub(super) fn of(document: &Document<'d>) -> Result<Option<Self>, PdfError> {
+        let catalog = document.catalog()?;
+        let Some(node) = catalog
+            .dictionary()
+            .and_then(|catalog| catalog.get(b"AcroForm"))
+            .cloned()
+        else {
+            return Ok(None);
+        };
+        let (holder, node) = match node.value {
+            Value::Reference(id) => match document.object(id)? {
+                Some(own) => (own.clone(), own.node),
+                None => return Ok(None),
+            },
+            _ => (catalog, node),
+        };
+        match node.value {
+            Value::Dictionary(_) => Ok(Some(Self { holder, node })),
+            Value::Null => Ok(None),
+            _ => Err(PdfError::Missing("the form dictionary")),
+        }
+    }
+
+    pub(super) fn dictionary(&self) -> &Dictionary {
+        self.node
+            .value
+            .dictionary()
+            .expect("checked where a form is made")
+    }
+
+    /// The root fields it names.
+    pub(super) fn roots(&self, document: &Document<'_>) -> Result<Vec<ObjectId>, PdfError> {
+        let Some(fields) = document.get(self.dictionary(), b"Fields")? else {
+            return Ok(Vec::new());
+        };
+        let fields = fields
+            .array()
+            .ok_or(PdfError::Missing("the fields of the form"))?;
+        Ok(fields.iter().filter_map(|node| node.value.reference()).collect())
+    }
+}
+
+/// A field with what it inherits.
+#[derive(Debug, Clone)]
+pub(super) struct Field<'d> {
+    pub(super) located: Located<'d>,
+    /// Partial names from the root, joined with full stops (12.7.3.2).
+    pub(super) name: String,
+    /// `/FT`
+    pub(super) kind: Option<Vec<u8>>,
+    /// How deep in the tree; a root has 0.
+    pub(super) depth: usize,
+    /// The objects it is shown by, itself among them if it is merged with its only one.
+    pub(super) widgets: Vec<ObjectId>,
+}
+
+impl Field<'_> {
+    pub(super) fn is_signature(&self) -> bool {
+        self.kind.as_deref() == Some(b"Sig")
+    }
+}
+
+/// All fields, parents before their children, in the order of the form.
+pub(super) fn fields<'d>(document: &Document<'d>) -> Result<Vec<Field<'d>>, PdfError> {
+    let Some(form) = Form::of(document)? else {
+        return Ok(Vec::new());
+    };
+    let mut stack: Vec<_> = form
+        .roots(document)?
+        .into_iter()
+        .rev()
+        .map(|id| (id, None))
+        .collect();
+    let mut seen = HashSet::new();
+    let mut fields: Vec<Field<'d>> = Vec::new();
+    while let Some((id, parent)) = stack.pop() {
+        let limits = document.limits();
+        if seen.len() == limits.nodes || stack.len() > limits.nodes {
+            return Err(PdfError::TooMany("form fields"));
+        }
+        if !seen.insert(id) {
+            return Err(PdfError::FormLoop);
+        }
+        let Some(located) = document.object(id)? else {
+            continue;
+        };
+        let Some(dictionary) = located.dictionary() else {
+            continue;
+        };
+        let parent_field = parent.map(|index: usize| &fields[index]);
+        // Kids without a name of their own are the widgets of their parent (12.7.3.1).
+        if let (Some(parent), None) = (parent, dictionary.get(b"T")) {
+            fields[parent].widgets.push(id);
+            continue;
+        }
+        if parent_field.is_some_and(|field| field.depth >= limits.depth) {
+            return Err(PdfError::TooDeep);
+        }
+        let field = read_field(document, &located, parent_field)?;
+        let kids = kids(document, dictionary)?;
+        let index = fields.len();
+        stack.extend(kids.into_iter().rev().map(|kid| (kid, Some(index))));
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+fn kids(document: &Document<'_>, dictionary: &Dictionary) -> Result<Vec<ObjectId>, PdfError> {
+    let kids = document.get(dictionary, b"Kids")?;
+    let kids = kids.as_deref().and_then(Value::array).unwrap_or_default();
+    Ok(kids.iter().filter_map(|kid| kid.value.reference()).collect())
+}
+
+fn read_field<'d>(
+    document: &Document<'d>,
+    located: &Located<'d>,
+    parent: Option<&Field<'d>>,
+) -> Result<Field<'d>, PdfError> {
+    let dictionary = located.dictionary().ok_or(PdfError::Missing("a form field"))?;
+    let own = document.get(dictionary, b"T")?;
+    let own = own
+        .as_deref()
+        .and_then(Value::string)
+        .map(decode_text_string)
+        .unwrap_or_default();
+    let kind = document.get(dictionary, b"FT")?;
+    let kind = kind.as_deref().and_then(Value::name).map(<[u8]>::to_vec);
+    let widget = dictionary.get(b"Subtype").and_then(|node| node.value.name()) == Some(b"Widget");
+    Ok(Field {
+        located: located.clone(),
+        name: match parent {
+            Some(parent) => format!("{}.{own}", parent.name),
+            None => own,
+        },
+        kind: kind.or_else(|| parent.and_then(|parent| parent.kind.clone())),
+        depth: parent.map_or(0, |parent| parent.depth + 1),
+        widgets: if widget { vec![located.id] } else { Vec::new() },
+    })
+}

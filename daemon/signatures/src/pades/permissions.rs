@@ -1,0 +1,71 @@
+//! What the author's certification allows (DocMDP; ISO 32000-1, 12.8.2.2 and 12.8.4).
+
+use crate::pdf::{Dictionary, Document, PdfError, Value};
+
+/// What may be done to a certified document (table 254).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowed {
+    /// P = 1
+    Nothing,
+    /// P = 2: filling in forms, signing
+    Signing,
+    /// P = 3: comments too
+    Comments,
+}
+
+/// Refuses documents that a signature would break.
+pub(super) fn check(document: &Document<'_>) -> Result<(), PdfError> {
+    match certification(document)? {
+        Some(Allowed::Nothing) => Err(PdfError::Locked),
+        _ => Ok(()),
+    }
+}
+
+/// The certification, if the catalog names one. One that names no rule stands for the default, P = 2.
+fn certification(document: &Document<'_>) -> Result<Option<Allowed>, PdfError> {
+    let catalog = document.catalog()?;
+    let Some(catalog) = catalog.dictionary() else {
+        return Ok(None);
+    };
+    let Some(permissions) = document.get(catalog, b"Perms")? else {
+        return Ok(None);
+    };
+    let Some(permissions) = permissions.dictionary() else {
+        return Ok(None);
+    };
+    let Some(signature) = document.get(permissions, b"DocMDP")? else {
+        return Ok(None);
+    };
+    let Some(signature) = signature.dictionary() else {
+        return Ok(None);
+    };
+    of_signature(document, signature).map(|allowed| allowed.or(Some(Allowed::Signing)))
+}
+
+/// The rule that a signature dictionary carries in `/Reference`, if it certifies.
+fn of_signature(document: &Document<'_>, signature: &Dictionary) -> Result<Option<Allowed>, PdfError> {
+    let Some(references) = document.get(signature, b"Reference")? else {
+        return Ok(None);
+    };
+    for node in references.array().unwrap_or_default() {
+        let reference = document.resolve(node)?;
+        let Some(reference) = reference.dictionary() else {
+            continue;
+        };
+        let method = document.get(reference, b"TransformMethod")?;
+        if method.as_deref().and_then(Value::name) != Some(b"DocMDP") {
+            continue;
+        }
+        let parameters = document.get(reference, b"TransformParams")?;
+        let level = match parameters.as_deref().and_then(Value::dictionary) {
+            Some(parameters) => document.get(parameters, b"P")?.and_then(|value| value.integer()),
+            None => None,
+        };
+        return Ok(Some(match level {
+            Some(1) => Allowed::Nothing,
+            Some(3) => Allowed::Comments,
+            _ => Allowed::Signing,
+        }));
+    }
+    Ok(None)
+}
