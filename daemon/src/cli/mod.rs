@@ -6,6 +6,8 @@
 
 mod arguments;
 mod help;
+mod output;
+mod report;
 mod shell;
 
 pub mod audit;
