@@ -81,14 +81,25 @@ impl Failure {
     }
 
     fn message(&self, language: Language) -> String {
-        match self {
-            Self::Channel(channel::Error::NotADaemon) => messages::plain(language, "error-not-a-daemon"),
-            Self::Channel(error) => {
-                messages::text(language, "error-channel", [("error", error.to_string().into())])
+        let key = match self {
+            Self::Channel(channel::Error::NotADaemon) => "error-not-a-daemon",
+            Self::Channel(channel::Error::Silent) => "error-silent",
+            Self::Channel(channel::Error::TooLong) => "error-too-long",
+            Self::Channel(channel::Error::OutOfTurn(_)) => "error-out-of-turn",
+            Self::Channel(channel::Error::NotUnderstood(error)) => {
+                return messages::text(
+                    language,
+                    "error-not-understood",
+                    [("error", error.to_string().into())],
+                );
             }
-            Self::NoQuestion => messages::plain(language, "error-no-question"),
-            Self::NoDisplay => messages::plain(language, "error-no-display"),
-        }
+            Self::Channel(channel::Error::System(error)) => {
+                return messages::text(language, "error-system", [("error", error.to_string().into())]);
+            }
+            Self::NoQuestion => "error-no-question",
+            Self::NoDisplay => "error-no-display",
+        };
+        messages::plain(language, key)
     }
 }
 

@@ -6,7 +6,7 @@ mod desk;
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ fn approving_sends_the_pin_through_the_pipe_and_then_the_answer() {
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
     asked.type_text(PIN);
     asked.wait_until_armed();
-    asked.key("Return");
+    asked.key_until_heard("Return");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), format!("{PIN}\n"));
     asked.say(&ToPrompt::Progress { done: 1, total: 3 });
@@ -93,13 +93,13 @@ fn a_wrong_pin_can_be_typed_again() {
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
     asked.type_text("1111");
     asked.wait_until_armed();
-    asked.key("alt+k");
+    asked.key_until_heard("alt+k");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), "1111\n");
     asked.say(&ToPrompt::PinIncorrect { final_try: false });
     asked.wait_until_armed();
     asked.type_text(PIN);
-    asked.key("Return");
+    asked.key_until_heard("Return");
     assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
     assert_eq!(asked.typed(), format!("{PIN}\n"), "the wrong one was cleared");
     asked.say(&ToPrompt::Finish(Outcome::Done));
@@ -119,7 +119,7 @@ fn the_last_try_needs_a_second_confirmation() {
     asked.key("Tab");
     asked.key("space");
     asked.key("shift+Tab");
-    asked.key("Return");
+    asked.key_until_heard("Return");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), format!("{PIN}\n"));
     asked.say(&ToPrompt::PinIncorrect { final_try: true });
@@ -164,12 +164,15 @@ fn enter_on_the_default_refuses_where_no_pin_is_asked() {
 #[test]
 fn a_click_before_it_is_armed_does_nothing() {
     let desk = Desk::start();
-    let mut asked = desk.ask(question(PinEntry::NotNeeded));
-    asked.click_approve();
-    assert!(
-        asked.is_fresh(),
-        "this machine is too slow to click within 700 ms"
-    );
+    // A click that a busy machine delivers late proves nothing: then once more, with a new window.
+    let early = || {
+        let asked = desk.ask(question(PinEntry::NotNeeded));
+        asked.click_approve();
+        asked.is_fresh().then_some(asked)
+    };
+    let mut asked = (0..10)
+        .find_map(|_| early())
+        .expect("no click within 700 ms in ten windows");
     assert!(
         !asked.says_within(Duration::from_secs(2)),
         "approved by a click that came too early"
@@ -195,10 +198,10 @@ fn a_pin_that_can_be_none_stays_in_the_window() {
         );
     }
     asked.key("ctrl+a");
-    asked.type_text("mật khẩu");
-    asked.key("Return");
+    asked.type_text(" mat khau");
+    asked.key_until_heard("Return");
     asked.assert_approved(0);
-    assert_eq!(asked.typed(), "mật khẩu\n");
+    assert_eq!(asked.typed(), " mat khau\n", "space belongs to it");
 }
 
 #[test]
@@ -215,7 +218,7 @@ fn a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
     let mut reader = desk.ask(question(PinEntry::Reader));
     reader.type_text(PIN);
     reader.wait_until_armed();
-    reader.key("alt+k");
+    reader.key_until_heard("alt+k");
     reader.assert_approved(0);
     assert_eq!(reader.typed(), "");
 }
@@ -232,7 +235,7 @@ fn another_certificate_is_picked_by_keyboard() {
     asked.key("Down");
     asked.key("Return");
     asked.wait_until_armed();
-    asked.key("alt+k");
+    asked.key_until_heard("alt+k");
     asked.assert_approved(1);
 }
 
@@ -336,6 +339,35 @@ fn started_by_hand_it_says_what_it_is() {
     );
 }
 
+#[test]
+fn closing_the_window_while_the_token_works_refuses_too() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    asked.key("Escape");
+    assert!(
+        !asked.says_within(Duration::from_millis(300)),
+        "Escape is dead while the token works"
+    );
+    asked.close();
+    asked.assert_refused();
+    assert!(asked.end().success());
+}
+
+#[test]
+fn a_worker_that_is_gone_ends_it_as_a_failure() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.close_pin_pipe();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_refused();
+    asked.key("Return");
+    assert!(asked.end().success());
+}
+
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
 /// the windows are only opened, photographed and thrown away.
 #[test]
@@ -383,4 +415,27 @@ fn the_window_can_be_photographed() {
         asked.assert_refused();
         asked.end();
     }
+    photograph_the_states(&desk, &folder);
+}
+
+fn photograph_the_states(desk: &Desk, folder: &Path) {
+    let mut many = question(window_pin(TriesLeft::Few));
+    many.documents = (1..=500)
+        .map(|n| document(&format!("Hồ sơ số {n:03}.pdf"), 90_000 + n))
+        .collect();
+    let mut asked = desk.ask(many);
+    let photograph = |asked: &desk::Asked<'_>, name: &str| {
+        // One frame after the change; spinners never rest, so there is nothing to wait for.
+        std::thread::sleep(Duration::from_millis(500));
+        asked.photograph(&folder.join(name));
+    };
+    photograph(&asked, "batch.png");
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    photograph(&asked, "waiting.png");
+    asked.say(&ToPrompt::PinIncorrect { final_try: true });
+    photograph(&asked, "last-try.png");
+    asked.say(&ToPrompt::Finish(Outcome::PinLocked));
+    photograph(&asked, "locked.png");
 }

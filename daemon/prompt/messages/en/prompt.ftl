@@ -77,6 +77,10 @@ help =
     Exit codes: 0 asked · 2 misuse · 3 no display, or the daemon breaks the protocol
 error-arguments = takes no arguments but --help and --version
 error-not-a-daemon = this program is started by the Triện daemon, not by hand; use “trien daemon”
-error-channel = cannot speak with the Triện daemon: { $error }
+error-silent = the Triện daemon started this program but sent no question
+error-too-long = the Triện daemon sent a message that is too long; check that all parts are of the same version
+error-not-understood = the Triện daemon’s message is not understood ({ $error }); check that all parts are of the same version
+error-out-of-turn = the Triện daemon sent a message out of turn; check that all parts are of the same version
+error-system = the system refused: { $error }
 error-no-question = the Triện daemon sent no valid question; check that all parts are of the same version
 error-no-display = there is no display to ask on; run the daemon in the graphical session (DISPLAY or WAYLAND_DISPLAY)

@@ -76,6 +76,10 @@ help =
     Mã thoát: 0 đã hỏi xong · 2 dùng sai · 3 không có màn hình hoặc dịch vụ nói sai giao thức
 error-arguments = không nhận tham số nào ngoài --help và --version
 error-not-a-daemon = chương trình này do dịch vụ Triện chạy, không chạy bằng tay; hãy dùng “trien daemon”
-error-channel = không nói chuyện được với dịch vụ Triện: { $error }
+error-silent = dịch vụ Triện đã chạy chương trình này nhưng không gửi câu hỏi nào
+error-too-long = dịch vụ Triện gửi một thông điệp quá dài; hãy kiểm tra xem các phần có cùng phiên bản không
+error-not-understood = không hiểu thông điệp của dịch vụ Triện ({ $error }); hãy kiểm tra xem các phần có cùng phiên bản không
+error-out-of-turn = dịch vụ Triện gửi một thông điệp không đúng lúc; hãy kiểm tra xem các phần có cùng phiên bản không
+error-system = hệ thống từ chối: { $error }
 error-no-question = dịch vụ Triện không gửi câu hỏi hợp lệ; hãy kiểm tra xem các phần có cùng phiên bản không
 error-no-display = không có màn hình để hỏi; hãy chạy dịch vụ trong phiên đồ họa (DISPLAY hoặc WAYLAND_DISPLAY)

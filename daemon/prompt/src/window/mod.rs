@@ -371,8 +371,13 @@ impl Prompt {
 /// Four parts from top to bottom: who asks, what about, the PIN, the buttons. Only the second scrolls when the screen
 /// or the font leaves it no room; the origin, the field and the buttons are always in sight.
 fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &str) -> gtk4::Window {
-    let scrolled = gtk4::ScrolledWindow::builder()
+    // Natural: else the list of documents would shrink to one row before the whole scrolls.
+    let port = gtk4::Viewport::builder()
         .child(content)
+        .vscroll_policy(gtk4::ScrollablePolicy::Natural)
+        .build();
+    let scrolled = gtk4::ScrolledWindow::builder()
+        .child(&port)
         .hscrollbar_policy(gtk4::PolicyType::Never)
         .vexpand(true)
         .build();

@@ -126,6 +126,7 @@ impl PinField {
         match self.read().and_then(|pin| pin.check(min, max).map(|()| pin)) {
             Ok(pin) => {
                 self.clear();
+                set(&self.problem, None);
                 Some(pin)
             }
             Err(unfit) => {

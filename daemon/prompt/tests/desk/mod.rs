@@ -112,7 +112,7 @@ impl Desk {
             process,
             answers: BufReader::new(ours.try_clone().unwrap()),
             socket: ours,
-            pins: File::from(OwnedFd::from(pins)),
+            pins: Some(File::from(OwnedFd::from(pins))),
             window: String::new(),
             since: Instant::now(),
         };
@@ -136,7 +136,7 @@ pub(crate) struct Asked<'a> {
     process: Child,
     answers: BufReader<UnixStream>,
     socket: UnixStream,
-    pins: File,
+    pins: Option<File>,
     window: String,
     since: Instant,
 }
@@ -150,6 +150,10 @@ impl Asked<'_> {
                 .desk
                 .xdotool(&["search", "--onlyvisible", "--class", "trien-prompt"])?;
             found.lines().next().map(str::to_owned)
+        });
+        wait_for("the keyboard", || {
+            let active = self.desk.xdotool(&["getactivewindow"])?;
+            (active.trim() == self.window).then_some(())
         });
         self
     }
@@ -184,12 +188,17 @@ impl Asked<'_> {
         self.socket.shutdown(Shutdown::Both).unwrap();
     }
 
+    /// As if the worker had died.
+    pub(crate) fn close_pin_pipe(&mut self) {
+        self.pins = None;
+    }
+
     /// Everything in the PIN pipe by now.
     pub(crate) fn typed(&mut self) -> String {
         let mut text = Vec::new();
         while self.has_typed() {
             let mut part = [0; 256];
-            let read = self.pins.read(&mut part).unwrap();
+            let read = self.pins.as_mut().unwrap().read(&mut part).unwrap();
             if read == 0 {
                 break;
             }
@@ -199,7 +208,7 @@ impl Asked<'_> {
     }
 
     fn has_typed(&self) -> bool {
-        let mut polled = [PollFd::new(&self.pins, PollFlags::IN)];
+        let mut polled = [PollFd::new(self.pins.as_ref().unwrap(), PollFlags::IN)];
         poll(&mut polled, Some(&Timespec::default())).unwrap() > 0
     }
 
@@ -217,6 +226,15 @@ impl Asked<'_> {
 
     pub(crate) fn key(&self, key: &str) {
         self.desk.xdotool(&["key", key]).expect("cannot press");
+    }
+
+    /// Presses it, and again while *approve* is dead, until the window says something. Once it has, the key does
+    /// nothing any more.
+    pub(crate) fn key_until_heard(&self, key: &str) {
+        wait_for("an answer", || {
+            self.key(key);
+            self.says_within(Duration::from_millis(500)).then_some(())
+        });
     }
 
     /// Clicks where *approve* is: the right end of the bar at the bottom.
