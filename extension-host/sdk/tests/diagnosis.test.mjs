@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import test from "node:test";
+import { load } from "../../tests/peer/load.mjs";
+import { openPage, playExtension } from "../../tests/peer/page.mjs";
+
+const { Trien } = await load("sdk/src/index.ts");
+const { isBlocked, isLoopback } = await load("sdk/src/diagnosis.ts");
+const { messages } = await load("sdk/src/messages.ts");
+
+/** A port on which nobody listens. */
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function codeOf(options = {}) {
+  const error = await Trien.connect({ port: await freePort(), timeoutMs: 2000, ...options }).catch((error) => error);
+  return error.code;
+}
+
+test("a refused socket, by permission and browser", async () => {
+  for (const [page, blocked] of [
+    [{ permission: "denied" }, true],
+    [{ permission: "denied", chromium: false }, true],
+    [{ permission: "prompt" }, true],
+    [{ permission: "prompt", chromium: false }, false],
+    [{ permission: "granted" }, false],
+    [{}, false],
+    [{ permission: "prompt", hostname: "127.0.0.1" }, false],
+    [{ permission: "denied", hostname: "localhost" }, false],
+  ]) {
+    openPage(page);
+    assert.equal(await isBlocked("refused"), blocked, JSON.stringify(page));
+    assert.equal(await codeOf(), blocked ? "blocked_by_browser" : "not_installed");
+  }
+});
+
+test("what a browser blocks before it asks", async () => {
+  openPage({ permission: "granted" });
+  for (const refusal of ["insecure_page", "content_security_policy", "constructor_refused"]) {
+    assert.equal(await isBlocked(refusal), true);
+  }
+  assert.equal(await isBlocked("no_answer"), false);
+  openPage({ permission: "prompt" });
+  assert.equal(await isBlocked("no_answer"), true);
+  openPage({ secure: false });
+  assert.equal(await codeOf({ roads: ["websocket"] }), "blocked_by_browser");
+});
+
+test("a policy violation ends the wait at once", async () => {
+  const { document } = openPage();
+  const port = await freePort();
+  globalThis.WebSocket = class extends EventTarget {
+    constructor(url) {
+      super();
+      const event = new Event("securitypolicyviolation");
+      event.blockedURI = new URL(url).origin;
+      queueMicrotask(() => document.dispatchEvent(event));
+    }
+    close() {}
+  };
+  assert.equal(await codeOf({ port }), "blocked_by_browser");
+  globalThis.WebSocket = class {
+    constructor() {
+      throw new DOMException("", "SecurityError");
+    }
+  };
+  assert.equal(await codeOf({ port }), "blocked_by_browser");
+});
+
+for (const [reason, code] of [
+  ["host_missing", "not_installed"], ["daemon_not_running", "not_running"], ["daemon_untrusted", "not_running"],
+  ["host_forbidden", "blocked_by_browser"], ["origin_refused", "blocked_by_browser"], ["host_exited", "closed"],
+  ["extension_gone", "closed"], ["too_many", "closed"], ["something new", "closed"],
+]) {
+  test(`an extension that says ${reason}`, async () => {
+    const page = openPage();
+    playExtension(page, (message, answer) => message.trien === "open" && answer({ trien: "closed", reason }));
+    assert.equal(await codeOf({ roads: ["extension"] }), code);
+    const withBoth = code === "closed" ? "not_running" : code;
+    assert.equal(await codeOf(), withBoth, "and nobody on the socket");
+  });
+}
+
+test("an older or newer extension", async () => {
+  playExtension(openPage(), () => assert.fail("no session is opened"), 2);
+  assert.equal(await codeOf(), "outdated");
+});
+
+test("no extension", async () => {
+  openPage();
+  assert.equal(await codeOf(), "not_installed");
+  assert.equal(await codeOf({ roads: ["extension"], timeoutMs: 200 }), "not_installed");
+});
+
+test("every text is there in both languages", () => {
+  for (const [code, { message, remedy }] of Object.entries(messages)) {
+    for (const { vi, en } of [message, remedy]) {
+      assert.match(vi, /[ạảấầậắằẵặẹẻếềểệịọỏốồổộớờợụủứừửựỳàáãèéìíòóôơưđ]/iu, code);
+      assert.match(en, /\.$/, code);
+      assert.equal(vi, vi.normalize("NFC"), code);
+    }
+  }
+});
+
+test("which hosts are this computer", () => {
+  for (const host of ["localhost", "a.localhost", "127.0.0.1", "127.8.8.8", "[::1]"]) assert.ok(isLoopback(host), host);
+  for (const host of ["localhost.example", "127.0.0.1.example", "10.0.0.1", "portal.example"]) assert.ok(!isLoopback(host), host);
+});

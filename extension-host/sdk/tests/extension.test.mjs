@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { load } from "../../tests/peer/load.mjs";
+import { openPage, playExtension } from "../../tests/peer/page.mjs";
+
+const { Trien } = await load("sdk/src/index.ts");
+
+/** An extension behind which hello and upload are answered. */
+function play(page, heard) {
+  let received = 0;
+  playExtension(page, (message, answer) => {
+    if (message.trien !== "send") return;
+    const { id, method, params } = JSON.parse(message.text);
+    heard.push({ method, params, length: message.text.length });
+    const reply = (body) => answer({ trien: "message", message: { jsonrpc: "2.0", id, ...body } });
+    if (method === "hello") {
+      return reply({ result: { version: 1, session: "", max_chunk: 512 * 1024, max_document: 1 << 30 } });
+    }
+    if (method === "upload") {
+      received += Buffer.from(params.data, "base64").length;
+      return reply({ result: { received, sealed: received === params.size } });
+    }
+    if (method === "verify_documents") return reply({ result: { documents: [] } });
+  });
+}
+
+test("document bytes go inside the message, each message below the browser's limit", async () => {
+  const page = openPage();
+  const heard = [];
+  play(page, heard);
+  const trien = await Trien.connect({ roads: ["extension"] });
+  assert.equal(trien.road, "extension");
+  await trien.verifyDocuments({ documents: [{ name: "a.pdf", bytes: new Uint8Array(1_300_000) }] });
+  assert.deepEqual(heard.map(({ method }) => method), ["hello", "upload", "upload", "upload", "verify_documents"]);
+  assert.ok(heard.every(({ length }) => length < 900 * 1024));
+});
+
+test("the extension is taken before the socket", async () => {
+  play(openPage(), []);
+  assert.equal((await Trien.connect()).road, "extension");
+});
+
+test("messages of other windows and other sessions are not heard", async () => {
+  const page = openPage();
+  const heard = [];
+  play(page, heard);
+  const trien = await Trien.connect();
+  const event = new Event("message");
+  event.source = {};
+  event.data = { trien: "closed", session: "x", reason: "host_exited" };
+  page.window.dispatchEvent(event);
+  for (const data of [null, 7, "trien", { trien: "closed" }, { trien: "closed", session: "other", reason: "host_exited" },
+    { trien: "message", session: "other", message: { id: 2, result: {} } }]) page.window.postMessage(data);
+  assert.deepEqual(await trien.verifyDocuments({ documents: [{ name: "a", bytes: new Uint8Array(1) }] }), { documents: [] });
+});

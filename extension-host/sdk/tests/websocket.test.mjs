@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import test from "node:test";
+import { load } from "../../tests/peer/load.mjs";
+import { openPage } from "../../tests/peer/page.mjs";
+import { failure, listenWebSocket } from "../../tests/peer/peer.mjs";
+
+const { Trien, TrienError } = await load("sdk/src/index.ts");
+const PIECE = 512 * 1024;
+
+/** A connection to a peer that answers some methods in its own way; both end with the test. */
+async function connected(context, override) {
+  openPage();
+  const peer = await listenWebSocket({ override });
+  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port, client: "test" });
+  context.after(() => (trien.close(), peer.close()));
+  return { trien, conversation: peer.conversations[0] };
+}
+
+function bytes(length) {
+  return Uint8Array.from({ length }, (_, index) => (index * 31) & 255);
+}
+
+async function rejects(promise, code) {
+  await assert.rejects(promise, (error) => {
+    assert.ok(error instanceof TrienError, String(error));
+    assert.equal(error.code, code);
+    for (const text of [error.text, error.remedy]) assert.ok(text.vi.length > 0 && text.en.length > 0);
+    return true;
+  });
+}
+
+test("documents travel in pieces beside their messages, and come back whole", async (context) => {
+  const { trien, conversation } = await connected(context, {});
+  const large = bytes(2 * PIECE + 17);
+  const reports = [];
+  const { documents, certificate } = await trien.signDocuments({
+    documents: [{ name: "lớn.pdf", bytes: large }, { name: "b.pdf", bytes: new Blob([bytes(10)]) }],
+    format: "pades",
+    reason: "thử",
+    onProgress: (report) => reports.push(report),
+  });
+  assert.equal(certificate.subject.common_name, "Nguyễn Văn An");
+  assert.deepEqual(Buffer.from(documents[0].bytes), Buffer.concat([large, Buffer.from("\n%signed\n")]));
+  assert.equal(documents[1].name, "b.pdf");
+  const uploads = conversation.heard.filter(({ method }) => method === "upload");
+  assert.deepEqual(uploads.map((upload) => [upload.params.offset, upload.bytes, upload.params.data]), [
+    [0, PIECE, undefined], [PIECE, PIECE, undefined], [2 * PIECE, 17, undefined], [0, 10, undefined],
+  ]);
+  assert.equal(uploads[0].params.sha256, createHash("sha256").update(large).digest("hex"));
+  const sign = conversation.heard.find(({ method }) => method === "sign_documents");
+  assert.deepEqual(Object.keys(sign.params).sort(), ["documents", "format", "reason"], "absent fields are absent");
+  assert.deepEqual(reports.map(({ stage }) => stage).filter((stage, index, all) => stage !== all[index - 1]),
+    ["uploading", "asking", "downloading"]);
+  assert.deepEqual(reports.at(-1), { stage: "downloading", done: large.length + 28, total: large.length + 28 });
+});
+
+test("a document is uploaded once a connection", async (context) => {
+  const { trien, conversation } = await connected(context, {});
+  const document = { name: "a", bytes: bytes(9) };
+  await trien.signDocuments({ documents: [document, { ...document, name: "b" }], format: "cades_attached" });
+  await trien.signDocuments({ documents: [document], format: "cades_detached" });
+  assert.equal(conversation.heard.filter(({ method }) => method === "upload").length, 1);
+});
+
+test("what the page changes after the call does not change what is sent", async (context) => {
+  const { trien } = await connected(context, {});
+  const document = bytes(100);
+  const signing = trien.signDocuments({ documents: [{ name: "a", bytes: document }], format: "pades" });
+  await Promise.resolve();
+  document.fill(0);
+  assert.deepEqual(Buffer.from((await signing).documents[0].bytes.subarray(0, 100)), Buffer.from(bytes(100)));
+});
+
+test("errors of the daemon keep code, texts and detail", async (context) => {
+  const { trien } = await connected(context, {
+    certificates: ({ refuse }) => refuse("pin_locked"),
+    sign_digest: ({ conversation, id }) => conversation.reply({ jsonrpc: "2.0", id, error: { code: 1, message: "?" } }),
+    sign_documents: ({ params, answer }) => answer({
+      documents: [{ status: "failed", name: params.documents[0].name, error: failure("document_encrypted") }],
+      certificate: { subject: {} },
+    }),
+  });
+  await rejects(trien.certificates({ taxCode: "0100000000" }), "pin_locked");
+  await rejects(trien.signDigest({ certificate: "00", hash: "SHA-256", digest: bytes(32) }), "internal");
+  const { documents } = await trien.signDocuments({ documents: [{ name: "x", bytes: bytes(1) }], format: "pades" });
+  assert.equal(documents[0].error.code, "document_encrypted");
+  assert.equal(documents[0].error.text.vi, "vi document_encrypted");
+});
+
+test("an aborted request is cancelled at the daemon, and the connection lives on", async (context) => {
+  const { trien, conversation } = await connected(context, {
+    sign_documents: ({ id, refuse, conversation }) => conversation.waiting.set(id, refuse),
+  });
+  const abort = new AbortController();
+  const signing = trien.signDocuments({ documents: [{ name: "a", bytes: bytes(5) }], format: "pades", signal: abort.signal });
+  while (conversation.waiting.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  abort.abort();
+  await rejects(signing, "cancelled");
+  const [id] = conversation.waiting.keys();
+  assert.deepEqual(conversation.heard.at(-1).params, { request: id });
+  await rejects(trien.certificates({ signal: abort.signal }), "cancelled");
+  assert.equal((await trien.certificates()).serial, "01");
+});
+
+test("a connection that ends takes its requests with it", async (context) => {
+  const { trien } = await connected(context, { certificates: ({ conversation }) => conversation.socket.terminate() });
+  await rejects(trien.certificates(), "closed");
+  await rejects(trien.certificates(), "closed");
+});
+
+test("closing ends what is open", async (context) => {
+  const { trien } = await connected(context, { certificates: () => {} });
+  const open = trien.certificates();
+  trien.close();
+  await rejects(open, "closed");
+});
+
+test("a frame that makes no sense ends the connection", async (context) => {
+  const { trien } = await connected(context, { certificates: ({ conversation }) => conversation.socket.send("{") });
+  await rejects(trien.certificates(), "closed");
+});
+
+test("what comes back must be what was named", async (context) => {
+  const { trien } = await connected(context, {
+    download: ({ params, answer }) => answer({ size: 14 }, Buffer.alloc(Math.min(14, params.length))),
+  });
+  await rejects(trien.signDocuments({ documents: [{ name: "a", bytes: bytes(5) }], format: "pades" }), "internal");
+});
+
+test("a document past the daemon's limit is not sent", async (context) => {
+  const { trien, conversation } = await connected(context, {
+    hello: ({ answer }) => answer({ version: 1, session: "", max_chunk: 4, max_document: 10 }),
+  });
+  await rejects(trien.signDocuments({ documents: [{ name: "a", bytes: bytes(11) }], format: "pades" }), "too_large");
+  assert.equal(conversation.heard.length, 1);
+});
+
+for (const [answer, code] of [
+  [({ refuse }) => refuse("version_mismatch"), "outdated"],
+  [({ answer }) => answer({ version: 2, session: "", max_chunk: 4, max_document: 10 }), "outdated"],
+  [({ answer }) => answer({ version: 1, session: "", max_chunk: 0, max_document: 10 }), "internal"],
+  [({ refuse }) => refuse("not_allowed"), "not_allowed"],
+  [({ conversation }) => conversation.socket.terminate(), "closed"],
+  [() => {}, "timed_out"],
+]) {
+  test(`hello that ends in ${code}`, async (context) => {
+    openPage();
+    const peer = await listenWebSocket({ override: { hello: answer } });
+    context.after(() => peer.close());
+    await rejects(Trien.connect({ roads: ["websocket"], port: peer.port, timeoutMs: 500 }), code);
+  });
+}
+
+test("an aborted connect", async () => {
+  openPage();
+  await rejects(Trien.connect({ roads: ["websocket"], signal: AbortSignal.abort() }), "cancelled");
+});
