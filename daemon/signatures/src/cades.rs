@@ -2,10 +2,10 @@
 
 use time::OffsetDateTime;
 
-use crate::algorithm::{SignatureAlgorithm, SignatureValue};
+use crate::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedData};
-use crate::report::{Coverage, Format, Report};
+use crate::report::{Coverage, Format, Reason, Report, SignatureReport, SubIndication};
 use crate::signing::{FinishError, Prepared};
 use crate::trust::Reliance;
 
@@ -95,7 +95,7 @@ pub fn verify(
 ) -> Result<Report, FormatError> {
     let signed_data = SignedData::parse(signature)?;
     let bytes = content.or(signed_data.content());
-    let digest = |hash: crate::algorithm::Hash| bytes.map(|bytes| hash.digest(bytes));
+    let digest = |hash: Hash| bytes.map(|bytes| hash.digest(bytes));
     let message = Message {
         digest: &digest,
         given_apart: content.is_some(),
@@ -104,12 +104,18 @@ pub fn verify(
         format: Format::Cades,
         coverage: bytes.map(|bytes| Coverage::whole(bytes.len() as u64)),
     };
-    let signatures = signed_data
+    let mut signatures: Vec<SignatureReport> = signed_data
         .signers()
         .iter()
-        .map(|signer| cms::verify_signer(&signed_data, signer, &message, reliance));
+        .map(|signer| cms::verify_signer(&signed_data, signer, &message, reliance))
+        .collect();
+    if signatures.is_empty() {
+        let mut nobody = SignatureReport::new(Format::Cades);
+        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        signatures.push(nobody);
+    }
     Ok(Report {
         validated_at: reliance.at,
-        signatures: signatures.collect(),
+        signatures,
     })
 }

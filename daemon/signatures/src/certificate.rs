@@ -140,7 +140,7 @@ impl Certificate {
         while let Some(begin) = rest.find(BEGIN) {
             let end = rest[begin..].find(END).ok_or(CertificateError::NotPem)? + begin + END.len();
             let (_, der) =
-                der::pem::decode_vec(rest[begin..end].as_bytes()).map_err(|_| CertificateError::NotPem)?;
+                der::pem::decode_vec(&rest.as_bytes()[begin..end]).map_err(|_| CertificateError::NotPem)?;
             certificates.push(Self::from_der(&der)?);
             rest = &rest[end..];
         }

@@ -161,9 +161,12 @@ impl Judgement<'_> {
     }
 
     fn algorithm(&self) -> Result<SignatureAlgorithm, Finding> {
-        let hash = self.signer.digest_algorithm().map_err(algorithm_finding)?;
+        let hash = self
+            .signer
+            .digest_algorithm()
+            .map_err(|error| algorithm_finding(&error))?;
         SignatureAlgorithm::from_identifier_der(&self.signer.signature_algorithm, hash)
-            .map_err(algorithm_finding)
+            .map_err(|error| algorithm_finding(&error))
     }
 
     /// The time the format says, else the one of the attribute.
@@ -305,7 +308,7 @@ impl<'a> CertificateReference<'a> {
             read().map_err(|_| (SubIndication::FormatFailure, Reason::AttributeMalformed))?;
         let hash = algorithm
             .map_or(Ok(Hash::Sha256), Hash::from_identifier_der)
-            .map_err(algorithm_finding)?;
+            .map_err(|error| algorithm_finding(&error))?;
         Ok(Self {
             hash,
             digest,
@@ -321,7 +324,7 @@ impl<'a> CertificateReference<'a> {
     }
 }
 
-fn algorithm_finding(error: UnknownAlgorithm) -> Finding {
+fn algorithm_finding(error: &UnknownAlgorithm) -> Finding {
     match error {
         UnknownAlgorithm::Malformed => (SubIndication::FormatFailure, Reason::MalformedCms),
         UnknownAlgorithm::NotAccepted(_) => (
