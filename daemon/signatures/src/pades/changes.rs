@@ -178,11 +178,7 @@ fn new_fields(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<Hash
         before.as_ref().map_or(&empty, Form::dictionary),
         now.as_ref().map_or(&empty, Form::dictionary),
     );
-    let mut allowed: Vec<&[u8]> = vec![b"Fields", b"SigFlags"];
-    if before.is_none() {
-        allowed.extend([b"DA".as_slice(), b"DR"]);
-    }
-    if !same_but(dictionaries.0, dictionaries.1, &allowed) {
+    if !form_permitted(before.is_none(), dictionaries.0, dictionaries.1) {
         return Ok(None);
     }
     let roots = |form: Option<&Form<'_>>, document: &Document<'_>| {
@@ -208,6 +204,31 @@ fn new_fields(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<Hash
         new.extend(field.widgets);
     }
     Ok(Some(new))
+}
+
+/// The form but for its fields. A signing program may bring resources for the appearance it makes, in a form that is
+/// new or beside what is there.
+fn form_permitted(is_new: bool, before: &Dictionary, now: &Dictionary) -> bool {
+    let resources = |form: &Dictionary| form.get(b"DR").map(|node| node.value.clone());
+    let kept = match (resources(before), resources(now)) {
+        (Some(before), Some(now)) => grew(&before, &now),
+        (before, now) => is_new || before == now,
+    };
+    let mut own: Vec<&[u8]> = vec![b"Fields", b"SigFlags", b"DR"];
+    if is_new {
+        own.push(b"DA");
+    }
+    kept && same_but(before, now, &own)
+}
+
+/// Whether nothing was taken out of a dictionary and those in it, or changed.
+fn grew(before: &Value, now: &Value) -> bool {
+    match (before, now) {
+        (Value::Dictionary(before), Value::Dictionary(now)) => before
+            .iter()
+            .all(|(key, node)| now.get(key).is_some_and(|later| grew(&node.value, &later.value))),
+        _ => before == now,
+    }
 }
 
 fn is_permitted(
@@ -256,7 +277,7 @@ fn is_permitted(
             same_but(old, new, &[b"Annots"])
                 && annotations_permitted(&annotations(old), &annotations(new), new_fields, signed, whole)?
         }
-        Role::UnsignedField => same_but(old, new, &[b"V", b"AP", b"M"]),
+        Role::UnsignedField => same_but(old, new, &[b"V", b"AP", b"M", b"F"]) && flags_permitted(old, new),
         Role::Information => true,
         Role::Metadata => old.is_type(b"Metadata") && new.is_type(b"Metadata"),
         Role::ValidationData => store_grew(old, new),
@@ -313,6 +334,16 @@ fn store_grew(before: &Dictionary, now: &Dictionary) -> bool {
     let is_digest = |key: &[u8]| key.len() == 40 && key.iter().all(u8::is_ascii_hexdigit);
     same_but(before, now, &STORE_KEYS)
         || (added.iter().all(|key| is_digest(key)) && same_but(before, now, &added))
+}
+
+/// A field that is signed may be locked in its place (12.5.3, bit 8).
+fn flags_permitted(before: &Dictionary, now: &Dictionary) -> bool {
+    const LOCKED: i64 = 128;
+    let flags = |field: &Dictionary| field.get(b"F").map_or(Some(0), |node| node.value.integer());
+    match (flags(before), flags(now)) {
+        (Some(before), Some(now)) => before == now || before | LOCKED == now,
+        _ => false,
+    }
 }
 
 /// Whether two dictionaries differ in nothing but these keys.
