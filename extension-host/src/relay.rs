@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 use trien_protocol::envelope::Outgoing;
@@ -18,6 +19,9 @@ use trien_protocol::opening::Opening;
 use crate::browser::{self, Output};
 use crate::daemon::{self, Unreachable};
 use crate::text;
+
+/// How long a daemon that no longer listens may take to say the rest.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a relay ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -72,14 +76,18 @@ fn opening(text: &str, caller: Option<String>) -> Result<String, serde_json::Err
     })
 }
 
-/// Each direction has a thread; the first that ends decides, and the process ends with it.
+/// Each direction has a thread; the first that ends decides, and the process ends with it. Only what the daemon said
+/// before it stopped to listen, for instance why, is still brought to the browser.
 fn both_ways(socket: UnixStream, output: Output) -> Result<(), RelayError> {
     let (ended, end) = mpsc::channel();
     let from_daemon = socket.try_clone()?;
     let other_end = ended.clone();
     thread::spawn(move || ended.send(to_daemon(socket)));
     thread::spawn(move || other_end.send(to_browser(from_daemon, &output)));
-    end.recv().unwrap_or(Ok(()))
+    match end.recv() {
+        Ok(Err(RelayError::Daemon(_))) => end.recv_timeout(LAST_WORDS).unwrap_or(Ok(())),
+        first => first.unwrap_or(Ok(())),
+    }
 }
 
 fn to_daemon(mut socket: UnixStream) -> Result<(), RelayError> {

@@ -154,6 +154,20 @@ fn the_end_of_the_daemon_ends_the_host() {
 }
 
 #[test]
+fn the_last_words_of_a_daemon_that_no_longer_listens() {
+    let home = Home::new();
+    let (mut host, mut daemon) = Host::connected(&home);
+    daemon.shutdown(std::net::Shutdown::Read).expect("shutdown");
+    host.send(b"{\"nobody\":1}");
+    std::thread::sleep(Duration::from_millis(200));
+    frame::write(&mut daemon, r#"{"jsonrpc":"2.0","id":null,"error":{}}"#).expect("write");
+    drop(daemon);
+    assert_eq!(host.receive()["id"], Value::Null);
+    let (status, rest) = host.end();
+    assert!(status.success() && rest.is_empty());
+}
+
+#[test]
 fn a_reply_too_large_for_the_browser_becomes_an_error() {
     let home = Home::new();
     let (mut host, mut daemon) = Host::connected(&home);

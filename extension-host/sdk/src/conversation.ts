@@ -87,6 +87,10 @@ export class Conversation {
     if (method === "progress") {
       const progress = params as Progress;
       this.#pending.get(progress?.request)?.onProgress?.(progress);
+    } else if (error !== undefined && typeof id !== "number") {
+      // Not about one request: the daemon will not talk to this page, and says why.
+      this.#end(TrienError.fromReply(error));
+      this.#road.close();
     } else if (typeof id === "number" && error !== undefined) {
       this.#pending.get(id)?.reject(TrienError.fromReply(error));
     } else if (typeof id === "number") {

@@ -141,6 +141,7 @@ for (const [answer, code] of [
   [({ answer }) => answer({ version: 2, session: "", max_chunk: 4, max_document: 10 }), "outdated"],
   [({ answer }) => answer({ version: 1, session: "", max_chunk: 0, max_document: 10 }), "internal"],
   [({ refuse }) => refuse("not_allowed"), "not_allowed"],
+  [({ conversation }) => conversation.reply({ jsonrpc: "2.0", id: null, error: failure("not_allowed") }), "not_allowed"],
   [({ conversation }) => conversation.socket.terminate(), "closed"],
   [() => {}, "timed_out"],
 ]) {

@@ -1,5 +1,9 @@
 // What a page has and Node has not: a window, a document, permissions and a WebSocket.
+import { webcrypto } from "node:crypto";
 import NodeWebSocket from "ws";
+
+// Node 18 has it, but not as a global.
+globalThis.crypto ??= webcrypto;
 
 /** Like a browser's: a failure is an event that nobody has to listen to. */
 class WebSocket extends NodeWebSocket {
