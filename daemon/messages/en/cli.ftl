@@ -30,10 +30,8 @@ sign-over-input-remedy = Name another file with --out.
 sign-bad-rectangle = "{ $value }" is no rectangle.
 sign-bad-rectangle-remedy = Give four numbers with x1 < x2 and y1 < y2, for instance 320,60,560,140.
 
-verify-nothing-to-trust = No trusted certificate was found in "{ $file }".
-verify-nothing-to-trust-remedy = Put the root certificates of the CAs there, as PEM or DER files.
-verify-bad-trust = "{ $file }" holds something that is no certificate.
-verify-bad-trust-remedy = Remove that file, or replace it by a certificate as PEM or DER.
+verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothing can be found valid. Put the root certificates of the CAs there, as PEM or DER files.
+verify-bad-trust = Passed over: { $reason }
 verify-bad-time = "{ $value }" is no time.
 verify-bad-time-remedy = Write it like 2026-11-21T09:00:00+07:00.
 verify-not-signed-file = "{ $file }" is neither a PDF nor a CMS signature.

@@ -30,10 +30,8 @@ sign-over-input-remedy = Hãy nêu tệp khác với --out.
 sign-bad-rectangle = "{ $value }" không phải là một hình chữ nhật.
 sign-bad-rectangle-remedy = Hãy nêu bốn số với x1 < x2 và y1 < y2, ví dụ 320,60,560,140.
 
-verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "{ $file }".
-verify-nothing-to-trust-remedy = Hãy đặt chứng thư gốc của các CA vào đó, dạng PEM hoặc DER.
-verify-bad-trust = "{ $file }" chứa thứ không phải là chứng thư.
-verify-bad-trust-remedy = Hãy bỏ tệp đó, hoặc thay bằng một chứng thư dạng PEM hoặc DER.
+verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "{ $file }": không thể kết luận hợp lệ. Hãy đặt chứng thư gốc của các CA vào đó, dạng PEM hoặc DER.
+verify-bad-trust = Bỏ qua: { $reason }
 verify-bad-time = "{ $value }" không phải là thời điểm.
 verify-bad-time-remedy = Hãy viết như 2026-11-21T09:00:00+07:00.
 verify-not-signed-file = "{ $file }" không phải là PDF mà cũng không phải là chữ ký CMS.

@@ -1,15 +1,102 @@
-//! `trien verify`
+//! `trien verify`: checks signatures, and tells what a clerk has to know.
 
-use super::{CliError, Shell};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use trien_protocol::limits::MAX_DOCUMENT;
+
+use super::report::{self, FileReport};
+use super::{CliError, Shell, output};
+use crate::jobs::verify_documents::{self, Unreadable};
+use crate::language::arguments;
+use crate::trust::Trust;
 
 /// Of `trien verify`.
-#[derive(Debug, clap::Args)]
-pub struct VerifyArguments {}
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Signed files.
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// Folder of certificates to trust.
+    #[arg(long, value_name = "DIR")]
+    pub trust: Option<PathBuf>,
+    /// Time to judge for.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// What detached signatures are about.
+    #[arg(long, value_name = "FILE")]
+    pub content: Option<PathBuf>,
+    /// Report as a web page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// What the person has to know.
-pub async fn run(_arguments: VerifyArguments, _shell: &Shell) -> Result<(), CliError> {
-    Ok(())
+/// No unless every signature of every file is TOTAL-PASSED; failure if a file cannot be read.
+pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
+    let at = match &arguments.at {
+        None => OffsetDateTime::now_utc(),
+        Some(text) => read_time(text)?,
+    };
+    let folder = arguments.trust.clone().unwrap_or_else(|| shell.places.trust_folder());
+    let trust = load_trust(&folder, shell);
+    let content = arguments.content.as_deref().map(read_document).transpose()?;
+    let mut reports = Vec::with_capacity(arguments.inputs.len());
+    for input in &arguments.inputs {
+        let document = read_document(input)?;
+        let report = verify_documents::verify(&document, content.as_deref(), &trust.reliance(at))
+            .map_err(|error| unreadable(input, &error, shell))?;
+        reports.push(FileReport { file: input.display().to_string(), valid: report.valid(), report });
+    }
+    if let Some(file) = &arguments.html {
+        output::write(file, report::as_html(&reports, shell.language).as_bytes())?;
+    }
+    shell.answer(&reports, || report::as_text(&reports, shell.language));
+    if reports.iter().all(|report| report.valid) { Ok(()) } else { Err(CliError::answered_no()) }
+}
+
+fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| CliError::misuse("verify-bad-time", arguments([("value", text.to_owned())])))
+}
+
+/// What is passed over is said: a clerk who wonders why a path was not found should know of a broken file.
+fn load_trust(folder: &Path, shell: &Shell) -> Trust {
+    let trust = Trust::load(folder);
+    for fault in trust.faults() {
+        shell.note("verify-bad-trust", &arguments([("reason", fault.clone())]));
+    }
+    if trust.is_empty() {
+        shell.note("verify-nothing-to-trust", &arguments([("file", folder.display().to_string())]));
+    }
+    trust
+}
+
+/// Reads a file that may be a document, and no larger than one may be.
+pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, CliError> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| CliError::file("cli-unreadable", path, &error);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_DOCUMENT {
+        let values = [("file", path.display().to_string()), ("limit", MAX_DOCUMENT.to_string())];
+        return Err(CliError::failed("cli-too-large", arguments(values)));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(input: &Path, error: &Unreadable, shell: &Shell) -> CliError {
+    let file = ("file", input.display().to_string());
+    match error.code() {
+        None => CliError::failed("verify-not-signed-file", arguments([file])),
+        Some(code) => {
+            let reason = crate::jobs::error::text(code).message.text(shell.language).to_owned();
+            CliError::failed("verify-unreadable-document", arguments([file, ("reason", reason)]))
+        }
+    }
 }
