@@ -59,9 +59,9 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Token(command) => token::run(command, shell).await,
         Command::Cert(command) => cert::run(command, shell).await,
         Command::Sign(arguments) => sign::run(arguments, shell).await,
-        Command::Verify(arguments) => verify::run(arguments, shell).await,
+        Command::Verify(arguments) => verify::run(&arguments, shell),
         Command::Origin(command) => origin::run(command, shell),
-        Command::Audit(command) => audit::run(command, shell).await,
+        Command::Audit(command) => audit::run(command, shell),
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
     }
 }
