@@ -27,6 +27,8 @@ sign-same-name = Two results would be written to "{ $file }".
 sign-same-name-remedy = Sign them one by one, or rename one of them.
 sign-over-input = "{ $file }" is an input; its original would be lost.
 sign-over-input-remedy = Name another file with --out.
+sign-detached-pdf = A PAdES signature lies inside the PDF; it cannot be detached.
+sign-detached-pdf-remedy = Leave --detached out, or choose --format cades.
 sign-bad-rectangle = "{ $value }" is no rectangle.
 sign-bad-rectangle-remedy = Give four numbers with x1 < x2 and y1 < y2, for instance 320,60,560,140.
 

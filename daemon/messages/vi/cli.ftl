@@ -27,6 +27,8 @@ sign-same-name = Hai kết quả sẽ cùng ghi vào "{ $file }".
 sign-same-name-remedy = Hãy ký từng tệp một, hoặc đổi tên một trong hai.
 sign-over-input = "{ $file }" là tệp cần ký; bản gốc sẽ mất.
 sign-over-input-remedy = Hãy nêu tệp khác với --out.
+sign-detached-pdf = Chữ ký PAdES nằm trong tệp PDF, không thể tách rời.
+sign-detached-pdf-remedy = Hãy bỏ --detached, hoặc chọn --format cades.
 sign-bad-rectangle = "{ $value }" không phải là một hình chữ nhật.
 sign-bad-rectangle-remedy = Hãy nêu bốn số với x1 < x2 và y1 < y2, ví dụ 320,60,560,140.
 

@@ -1,15 +1,272 @@
-//! `trien sign`
+//! `trien sign`: the same job as a page's, with the person at the shell as his own consent.
 
-use super::{CliError, Shell};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use trien_protocol::call::{Appearance, DocumentRef, RsaPadding, SignDocuments, SignatureFormat};
+use trien_protocol::error::ErrorCode;
+use trien_protocol::event::Stage;
+use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
+
+use super::output::{self, Outputs};
+use super::pin::PinArguments;
+use super::verify::read_document;
+use super::{CliError, Exit, Shell};
+use crate::consent::ShellPrompter;
+use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
+use crate::language::arguments;
+use crate::transport::Channel;
 
 /// Of `trien sign`.
-#[derive(Debug, clap::Args)]
-pub struct SignArguments {}
+#[derive(Debug, Args)]
+pub struct SignArguments {
+    /// What is signed.
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// File, or folder for several.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub out: PathBuf,
+    /// Signature format.
+    #[arg(long, value_enum, default_value_t = FormatArgument::Pades)]
+    pub format: FormatArgument,
+    /// Baseline level.
+    #[arg(long, value_enum, default_value_t = LevelArgument::B)]
+    pub level: LevelArgument,
+    /// Which certificate.
+    #[arg(long, value_name = "SELECTOR")]
+    pub cert: Option<String>,
+    /// Scheme of RSA keys.
+    #[arg(long, value_enum, default_value_t = PaddingArgument::Pkcs1)]
+    pub padding: PaddingArgument,
+    /// The signature alone.
+    #[arg(long)]
+    pub detached: bool,
+    /// How it shows.
+    #[arg(long, value_enum, value_name = "PRESET")]
+    pub appearance: Option<AppearancePreset>,
+    /// Where it shows: page.
+    #[arg(long, default_value_t = 1, requires = "appearance", value_parser = clap::value_parser!(u32).range(1..))]
+    pub page: u32,
+    /// Where it shows: rectangle.
+    #[arg(long, value_name = "X1,Y1,X2,Y2", requires = "appearance")]
+    pub rectangle: Option<String>,
+    /// Why.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Where.
+    #[arg(long)]
+    pub location: Option<String>,
+    /// The PIN.
+    #[command(flatten)]
+    pub pin: PinArguments,
+}
+
+/// Signature formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArgument {
+    /// PDF
+    Pades,
+    /// CMS
+    Cades,
+}
+
+/// Baseline levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelArgument {
+    /// B-B
+    B,
+}
+
+/// RSA signature schemes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PaddingArgument {
+    /// RSASSA-PKCS1-v1_5
+    Pkcs1,
+    /// RSASSA-PSS
+    Pss,
+}
+
+/// What a signature looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AppearancePreset {
+    /// Name, organisation, identity number and time, in a frame.
+    Plain,
+}
+
+/// Where a signature shows unless the person says otherwise: lower right of an A4 page, in points.
+const USUAL_RECTANGLE: [f32; 4] = [320.0, 60.0, 560.0, 140.0];
 
 /// Runs it.
 ///
 /// # Errors
-/// What the person has to know.
-pub async fn run(_arguments: SignArguments, _shell: &Shell) -> Result<(), CliError> {
-    Ok(())
+/// No if a document was not signed or the PIN was refused; failure if a file or a token fails. What was signed before is
+/// written all the same.
+pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError> {
+    let format = match (arguments.format, arguments.detached) {
+        (FormatArgument::Pades, _) => SignatureFormat::Pades,
+        (FormatArgument::Cades, false) => SignatureFormat::CadesAttached,
+        (FormatArgument::Cades, true) => SignatureFormat::CadesDetached,
+    };
+    let extension = match format {
+        SignatureFormat::Pades => None,
+        SignatureFormat::CadesAttached => Some("p7m"),
+        SignatureFormat::CadesDetached => Some("p7s"),
+    };
+    if format == SignatureFormat::Pades && arguments.detached {
+        return Err(CliError::misuse("sign-detached-pdf", self::arguments([])));
+    }
+    let appearance = appearance(&arguments, shell)?;
+    let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
+    outputs.check_writable()?;
+    let holdings = Arc::new(Holdings::with_quota(u64::MAX));
+    let documents = arguments.inputs.iter().map(|input| hold(&holdings, input)).collect::<Result<_, _>>()?;
+    let call = SignDocuments {
+        documents,
+        format,
+        certificate: None,
+        padding: Some(match arguments.padding {
+            PaddingArgument::Pkcs1 => RsaPadding::Pkcs1,
+            PaddingArgument::Pss => RsaPadding::Pss,
+        }),
+        appearance,
+        reason: arguments.reason,
+        location: arguments.location,
+    };
+    let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
+    let context = crate::service::shell_context(shell, Arc::new(prompter))?;
+    let signed = sign(&context, &holdings, call, shell).await?;
+    keep(&signed, &arguments.inputs, &outputs, &holdings, shell)
+}
+
+async fn sign(
+    context: &Context,
+    holdings: &Arc<Holdings>,
+    call: SignDocuments,
+    shell: &Shell,
+) -> Result<SignedDocuments, CliError> {
+    let report = Box::new(Progress { quiet: shell.json || call.documents.len() < 2 });
+    let caller = Caller { channel: Channel::Shell, holdings: Arc::clone(holdings), report };
+    match jobs::run(context, caller, Job::SignDocuments(call)).await {
+        Ok(Reply::Documents(signed)) => Ok(signed),
+        Ok(_) => Err(CliError::wire(Exit::Failed, error_object(ErrorCode::Internal, None))),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// A refusal is an answer; a machine that does not do its part is a failure.
+pub(super) fn failed(error: &JobError) -> CliError {
+    let object = error.object();
+    let exit = match object.data.code {
+        ErrorCode::Cancelled
+        | ErrorCode::PinIncorrect
+        | ErrorCode::PinLocked
+        | ErrorCode::PinInvalid
+        | ErrorCode::PinExpired
+        | ErrorCode::CertificateExpired
+        | ErrorCode::CertificateUnsuitable
+        | ErrorCode::DocumentLocked
+        | ErrorCode::NotAllowed => Exit::No,
+        ErrorCode::BadRequest => Exit::Misuse,
+        _ => Exit::Failed,
+    };
+    CliError::wire(exit, object)
+}
+
+fn hold(holdings: &Holdings, input: &Path) -> Result<DocumentRef, CliError> {
+    let bytes = read_document(input)?;
+    let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
+    let sealed = holdings.documents().seal(&bytes).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let document = DocumentRef { name, sha256: sealed.sha256().to_owned(), size: sealed.size() };
+    holdings.documents().publish(sealed);
+    Ok(document)
+}
+
+/// Writes what was signed, tells what was not.
+fn keep(
+    signed: &SignedDocuments,
+    inputs: &[PathBuf],
+    outputs: &Outputs,
+    holdings: &Holdings,
+    shell: &Shell,
+) -> Result<(), CliError> {
+    let mut told: Vec<Value> = Vec::with_capacity(inputs.len());
+    let mut lines = String::new();
+    let mut all = true;
+    for ((document, input), output) in signed.documents.iter().zip(inputs).zip(outputs.iter()) {
+        match document {
+            SignedDocument::Signed { sha256, size, .. } => {
+                let found = holdings.documents().find(sha256, *size).map_err(|error| error.to_string());
+                let bytes = found.and_then(|sealed| sealed.bytes().map_err(|error| error.to_string()));
+                let bytes = bytes.map_err(|reason| {
+                    CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
+                })?;
+                output::write(output, &bytes)?;
+                told.push(json!({ "input": input, "output": output, "sha256": sha256, "size": size }));
+                lines += &shell.text("sign-done", &arguments([("file", output.display().to_string())]));
+            }
+            SignedDocument::Failed { error, .. } => {
+                all = false;
+                told.push(json!({ "input": input, "error": error.data }));
+                let reason = error.data.message.text(shell.language).to_owned();
+                let values = [("file", input.display().to_string()), ("reason", reason)];
+                lines += &format!(
+                    "{}\n  {}",
+                    shell.text("sign-failed", &arguments(values)),
+                    error.data.remedy.text(shell.language)
+                );
+            }
+        }
+        lines.push('\n');
+    }
+    shell.answer(&json!({ "documents": told, "certificate": signed.certificate }), || lines);
+    if all { Ok(()) } else { Err(CliError::answered_no()) }
+}
+
+fn appearance(arguments: &SignArguments, shell: &Shell) -> Result<Option<Appearance>, CliError> {
+    if arguments.appearance.is_none() {
+        return Ok(None);
+    }
+    let rectangle = match &arguments.rectangle {
+        None => USUAL_RECTANGLE,
+        Some(text) => rectangle(text).ok_or_else(|| {
+            CliError::misuse("sign-bad-rectangle", self::arguments([("value", text.clone())]))
+        })?,
+    };
+    Ok(Some(Appearance { page: arguments.page, rectangle, language: shell.language }))
+}
+
+fn rectangle(text: &str) -> Option<[f32; 4]> {
+    let numbers: Vec<f32> = text.split(',').map(|part| part.trim().parse().ok()).collect::<Option<_>>()?;
+    let corners: [f32; 4] = numbers.try_into().ok()?;
+    let [x1, y1, x2, y2] = corners;
+    (corners.iter().all(|number| number.is_finite()) && x1 < x2 && y1 < y2).then_some(corners)
+}
+
+/// Tells a person how far a batch has come.
+struct Progress {
+    quiet: bool,
+}
+
+impl Report for Progress {
+    fn stage(&self, stage: Stage, done: u32, total: u32) {
+        if !self.quiet && stage == Stage::Signing {
+            super::shell::complain(&format!("{done}/{total}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rectangle;
+
+    #[test]
+    fn a_rectangle_has_four_numbers_in_order() {
+        assert_eq!(rectangle("1, 2,3.5,4"), Some([1.0, 2.0, 3.5, 4.0]));
+        for bad in ["", "1,2,3", "1,2,3,4,5", "a,2,3,4", "3,2,1,4", "1,4,3,2", "1,2,inf,4", "NaN,2,3,4"] {
+            assert_eq!(rectangle(bad), None, "{bad}");
+        }
+    }
 }
