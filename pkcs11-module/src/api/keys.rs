@@ -1,0 +1,78 @@
+//! Section 5.14, key management: key pairs made on the token.
+
+use cryptoki_sys::*;
+
+use crate::attribute::RawAttribute;
+use crate::draft::{Draft, Origin};
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::mechanism::{self, Call};
+
+/// The handles of a new key pair.
+pub(crate) struct Pair {
+    pub(crate) public: CK_OBJECT_HANDLE,
+    pub(crate) private: CK_OBJECT_HANDLE,
+}
+
+/// `C_GenerateKeyPair`. Both halves are kept, or none.
+pub(crate) fn generate_pair(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    call: &Call<'_>,
+    public: &[RawAttribute<'_>],
+    private: &[RawAttribute<'_>],
+) -> Result<Pair> {
+    let session = library.session(session)?;
+    let mechanism = mechanism::find(call.kind)?;
+    let key_type = mechanism.pair_type()?;
+    let half = |template, class| {
+        let public = check_given(template, class, key_type)?;
+        Draft::new(
+            &public,
+            Origin::Generation {
+                class,
+                key_type,
+                mechanism: call.kind,
+            },
+        )
+    };
+    let mut public = half(public, CKO_PUBLIC_KEY)?;
+    let mut private = half(private, CKO_PRIVATE_KEY)?;
+    let pair = mechanism.generate_pair(call, &public)?;
+    pair.public
+        .into_iter()
+        .for_each(|(kind, value)| public.insert(kind, value));
+    pair.private
+        .into_iter()
+        .for_each(|(kind, value)| private.insert(kind, value));
+    let handles = session
+        .token
+        .add(vec![public.finish()?, private.finish()?], session.asker())?;
+    match handles[..] {
+        [public, private] => Ok(Pair { public, private }),
+        _ => Err(Error::General),
+    }
+}
+
+/// Class and key type may be given if they say what the mechanism makes (section 5.14, `C_GenerateKeyPair`).
+fn check_given<'a>(
+    template: &[RawAttribute<'a>],
+    class: CK_OBJECT_CLASS,
+    key_type: CK_KEY_TYPE,
+) -> Result<Vec<RawAttribute<'a>>> {
+    let mut rest = Vec::with_capacity(template.len());
+    for raw in template {
+        let expected = match raw.kind {
+            CKA_CLASS => class,
+            CKA_KEY_TYPE => key_type,
+            _ => {
+                rest.push(*raw);
+                continue;
+            }
+        };
+        if raw.value != expected.to_ne_bytes() {
+            return Err(Error::TemplateInconsistent);
+        }
+    }
+    Ok(rest)
+}

@@ -1,0 +1,111 @@
+//! Sections 5.5 and 5.6, PINs: `C_InitPIN`, `C_SetPIN`, `C_Login`, `C_Logout`.
+
+use cryptoki_sys::*;
+
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::session::Session;
+use crate::store::{Pin, Role};
+use crate::token::Login;
+
+/// `C_InitPIN`: the security officer sets the user's PIN, which also unlocks it.
+pub(crate) fn init_pin(library: &Library, session: CK_SESSION_HANDLE, pin: &[u8]) -> Result<()> {
+    let session = library.session(session)?;
+    let Login::Officer(key) = session.token.login_state()? else {
+        return Err(Error::UserNotLoggedIn);
+    };
+    session.token.set_pin(Role::User, &key, &new_pin(pin)?)
+}
+
+/// `C_SetPIN`: whoever is logged in changes his PIN; when nobody is, it is the user's.
+pub(crate) fn set_pin(library: &Library, session: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Result<()> {
+    let session = library.session(session)?;
+    if !session.writes() {
+        return Err(Error::SessionReadOnly);
+    }
+    let new = new_pin(new)?;
+    let role = match session.token.login_state()? {
+        Login::Officer(_) => Role::Officer,
+        Login::User(_) | Login::Nobody => Role::User,
+    };
+    let old = tried_pin(&session, role, old)?;
+    let key = session.token.unlock(role, &old)?;
+    session.token.set_pin(role, &key, &new)
+}
+
+/// `C_Login`.
+pub(crate) fn login(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: &[u8],
+) -> Result<()> {
+    let session = library.session(session)?;
+    match user {
+        CKU_USER => login_as(&session, Role::User, pin),
+        CKU_SO => {
+            if library
+                .sessions_with(&session.token)?
+                .iter()
+                .any(|other| !other.writes())
+            {
+                return Err(Error::SessionReadOnlyExists);
+            }
+            login_as(&session, Role::Officer, pin)
+        }
+        CKU_CONTEXT_SPECIFIC => login_for_operation(&session, pin),
+        _ => Err(Error::UserTypeInvalid),
+    }
+}
+
+fn login_as(session: &Session, role: Role, pin: &[u8]) -> Result<()> {
+    match (session.token.login_state()?, role) {
+        (Login::Nobody, _) => {}
+        (Login::User(_), Role::User) | (Login::Officer(_), Role::Officer) => {
+            return Err(Error::UserAlreadyLoggedIn);
+        }
+        _ => return Err(Error::UserAnotherAlreadyLoggedIn),
+    }
+    let pin = tried_pin(session, role, pin)?;
+    session.token.login(role, &pin)
+}
+
+/// The PIN for one use of a key that always asks (`CKA_ALWAYS_AUTHENTICATE`), after `C_SignInit`.
+fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
+    let mut operations = session.operations.lock()?;
+    let waiting = operations.sign.as_mut().filter(|sign| sign.wants_login);
+    let waiting = waiting.ok_or(Error::OperationNotInitialized)?;
+    let pin = tried_pin(session, Role::User, pin)?;
+    session.token.unlock(Role::User, &pin)?;
+    waiting.wants_login = false;
+    Ok(())
+}
+
+/// `C_Logout`.
+pub(crate) fn logout(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
+    let session = library.session(session)?;
+    if matches!(session.token.login_state()?, Login::Nobody) {
+        return Err(Error::UserNotLoggedIn);
+    }
+    library.logout(&session.token)
+}
+
+/// A PIN that is to be set.
+pub(super) fn new_pin(pin: &[u8]) -> Result<Pin> {
+    let pin = Pin::new(pin).ok_or(Error::PinLenRange)?;
+    if pin.is_text() {
+        Ok(pin)
+    } else {
+        Err(Error::PinInvalid)
+    }
+}
+
+/// A PIN that is tried. One of a length that none can have is wrong at once and costs no try: it tells nothing
+/// that `C_GetTokenInfo` does not tell.
+fn tried_pin(session: &Session, role: Role, pin: &[u8]) -> Result<Pin> {
+    match Pin::new(pin) {
+        Some(pin) => Ok(pin),
+        None if session.token.is_locked(role)? => Err(Error::PinLocked),
+        None => Err(Error::PinIncorrect),
+    }
+}

@@ -1,0 +1,50 @@
+//! Section 5.6, session management.
+
+use cryptoki_sys::*;
+
+use crate::error::{Error, Result};
+use crate::library::Library;
+
+/// `C_OpenSession`. The host's callback is never called: nothing here takes long enough to surrender.
+pub(crate) fn open(library: &Library, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Result<CK_SESSION_HANDLE> {
+    if flags & CKF_SERIAL_SESSION == 0 {
+        return Err(Error::SessionParallelNotSupported);
+    }
+    let token = library.slots.lock()?.token(slot)?;
+    library.open_session(slot, token, flags & CKF_RW_SESSION != 0)
+}
+
+/// `C_CloseSession`.
+pub(crate) fn close(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
+    library.close_session(session)
+}
+
+/// `C_CloseAllSessions`.
+pub(crate) fn close_all(library: &Library, slot: CK_SLOT_ID) -> Result<()> {
+    let token = match library.slots.lock()?.token(slot) {
+        Ok(token) => token,
+        // A slot without a token has no sessions to close.
+        Err(Error::TokenNotRecognized) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for session in library.sessions_with(&token)? {
+        match library.close_session(session.handle) {
+            // Another thread has closed it meanwhile.
+            Err(Error::SessionHandleInvalid) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// `C_GetSessionInfo`.
+pub(crate) fn session_info(library: &Library, session: CK_SESSION_HANDLE) -> Result<CK_SESSION_INFO> {
+    let session = library.session(session)?;
+    let writes = if session.writes() { CKF_RW_SESSION } else { 0 };
+    Ok(CK_SESSION_INFO {
+        slotID: session.slot,
+        state: session.state()?,
+        flags: CKF_SERIAL_SESSION | writes,
+        ulDeviceError: 0,
+    })
+}

@@ -1,0 +1,135 @@
+//! Section 5.11, signing.
+
+use cryptoki_sys::*;
+
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::mechanism::{self, Call, Fed, Signing};
+use crate::object::Object;
+use crate::output::{Answer, Room};
+use crate::session::{Active, advance};
+use crate::token::{Login, Token};
+
+/// `C_SignInit`.
+pub(crate) fn init(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    call: &Call<'_>,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    if operations.sign.is_some() {
+        return Err(Error::OperationActive);
+    }
+    let mechanism = mechanism::find(call.kind)?;
+    let key = usable_key(&session.token, key, CKA_SIGN)?;
+    let work = mechanism.sign(call, &key)?;
+    let wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
+    operations.sign = Some(Active {
+        work,
+        in_parts: false,
+        wants_login,
+    });
+    Ok(())
+}
+
+/// `C_Sign`.
+pub(crate) fn sign(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    data: Result<&[u8]>,
+    room: Result<Room>,
+) -> Result<Answer<u8>> {
+    let session = library.session(session)?;
+    advance(&mut session.operations.lock()?.sign, |operation| {
+        if operation.in_parts {
+            return Err(Error::OperationActive);
+        }
+        give(operation, data?, room?)
+    })
+}
+
+/// `C_SignUpdate`.
+pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
+    let session = library.session(session)?;
+    advance(&mut session.operations.lock()?.sign, |operation| {
+        Ok(((), Some(fed(operation, part?)?)))
+    })
+}
+
+/// `C_SignFinal`.
+pub(crate) fn finish(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    room: Result<Room>,
+) -> Result<Answer<u8>> {
+    let session = library.session(session)?;
+    advance(&mut session.operations.lock()?.sign, |operation| {
+        check_parts(&*operation.work)?;
+        give(operation, &[], room?)
+    })
+}
+
+/// Signs only when there is room for it: a length query must cost nothing, and an ECDSA signature that was made
+/// and thrown away is one that somebody could have seen.
+fn give(
+    mut operation: Active<dyn Signing>,
+    data: &[u8],
+    room: Room,
+) -> Result<(Answer<u8>, Option<Active<dyn Signing>>)> {
+    if operation.wants_login {
+        return Err(Error::UserNotLoggedIn);
+    }
+    let needed = operation.work.signature_len();
+    if !room.takes(needed) {
+        return Ok((room.answer(needed, || Err(Error::General))?, Some(operation)));
+    }
+    operation.work.update(data)?;
+    let signature = operation.work.finish()?;
+    Ok((room.answer(needed, || Ok(signature))?, None))
+}
+
+/// Feeds a signature or verification one part.
+pub(super) fn fed<W: Fed + ?Sized>(mut operation: Active<W>, part: &[u8]) -> Result<Active<W>> {
+    if operation.wants_login {
+        return Err(Error::UserNotLoggedIn);
+    }
+    check_parts(&*operation.work)?;
+    operation.work.update(part)?;
+    operation.in_parts = true;
+    Ok(operation)
+}
+
+/// A mechanism that is defined for one piece of data has no operation in parts.
+pub(super) fn check_parts<W: Fed + ?Sized>(work: &W) -> Result<()> {
+    if work.takes_parts() {
+        Ok(())
+    } else {
+        Err(Error::OperationNotInitialized)
+    }
+}
+
+/// The key for an operation, if it allows it. A private object that nobody may see has no handle, so that a handle
+/// alone tells nothing.
+pub(super) fn usable_key(
+    token: &Token,
+    handle: CK_OBJECT_HANDLE,
+    usage: CK_ATTRIBUTE_TYPE,
+) -> Result<std::sync::Arc<Object>> {
+    let key = token.object(handle).map_err(|error| match error {
+        Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
+        other => other,
+    })?;
+    if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY) {
+        return Err(Error::KeyHandleInvalid);
+    }
+    if key.is_private() && !matches!(token.login_state()?, Login::User(_)) {
+        return Err(Error::UserNotLoggedIn);
+    }
+    if key.is(usage) {
+        Ok(key)
+    } else {
+        Err(Error::KeyFunctionNotPermitted)
+    }
+}

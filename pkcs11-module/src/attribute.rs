@@ -1,0 +1,115 @@
+//! Attributes: their values, and templates as the host gives and asks them.
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::output::Room;
+
+/// An attribute of a template that gives values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawAttribute<'a> {
+    pub(crate) kind: CK_ATTRIBUTE_TYPE,
+    pub(crate) value: &'a [u8],
+}
+
+/// An attribute of a template that asks for values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query {
+    pub(crate) kind: CK_ATTRIBUTE_TYPE,
+    pub(crate) room: Room,
+}
+
+/// What `C_GetAttributeValue` puts into one attribute of the host's template.
+pub(crate) enum Answer {
+    /// The length, asked for without a buffer.
+    Length(usize),
+    /// The value, known to fit.
+    Value(Zeroizing<Vec<u8>>),
+    /// No value, and why: the length becomes `CK_UNAVAILABLE_INFORMATION`.
+    Refused(Error),
+}
+
+impl Answer {
+    pub(crate) fn length(&self) -> CK_ULONG {
+        match self {
+            Self::Length(length) => *length as CK_ULONG,
+            Self::Value(value) => value.len() as CK_ULONG,
+            Self::Refused(_) => CK_UNAVAILABLE_INFORMATION,
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Result<()> {
+        if let Self::Refused(error) = self {
+            Err(*error)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How an attribute's value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `CK_BBOOL`.
+    Bool,
+    /// `CK_ULONG` and the types made of it.
+    Ulong,
+    /// Bytes, as they are.
+    Bytes,
+    /// An unsigned integer, big-endian, kept without leading zeros.
+    Integer,
+    /// `CK_DATE`, eight digits, or empty.
+    Date,
+}
+
+/// An attribute's value, independent of the width of the host's `CK_ULONG`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Bool(bool),
+    Ulong(u64),
+    Bytes(Zeroizing<Vec<u8>>),
+}
+
+impl Value {
+    pub(crate) fn bytes(value: impl Into<Vec<u8>>) -> Self {
+        Self::Bytes(Zeroizing::new(value.into()))
+    }
+
+    /// Reads a value as the host writes it. A wrong length or an impossible value is `CKR_ATTRIBUTE_VALUE_INVALID`.
+    pub(crate) fn parse(form: Form, raw: &[u8]) -> Result<Self> {
+        match (form, raw) {
+            (Form::Bool, [0]) => Ok(Self::Bool(false)),
+            // Any other value than CK_TRUE is out of the standard, but hosts in C write what they find true.
+            (Form::Bool, [_]) => Ok(Self::Bool(true)),
+            (Form::Ulong, raw) => {
+                let raw = raw.try_into().map_err(|_| Error::AttributeValueInvalid)?;
+                Ok(Self::Ulong(CK_ULONG::from_ne_bytes(raw)))
+            }
+            (Form::Bytes, raw) => Ok(Self::bytes(raw)),
+            (Form::Integer, raw) => {
+                let zeros = raw.iter().take_while(|&&byte| byte == 0).count();
+                Ok(Self::bytes(&raw[zeros..]))
+            }
+            (Form::Date, raw) if raw.is_empty() || is_date(raw) => Ok(Self::bytes(raw)),
+            _ => Err(Error::AttributeValueInvalid),
+        }
+    }
+
+    /// The value as the host reads it.
+    pub(crate) fn to_host(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Bool(value) => Zeroizing::new(vec![u8::from(*value)]),
+            // A value that does not fit into a narrower CK_ULONG came from one that was wider.
+            Self::Ulong(value) => {
+                let value = CK_ULONG::try_from(*value).unwrap_or(CK_UNAVAILABLE_INFORMATION);
+                Zeroizing::new(value.to_ne_bytes().to_vec())
+            }
+            Self::Bytes(value) => value.clone(),
+        }
+    }
+}
+
+fn is_date(raw: &[u8]) -> bool {
+    raw.len() == 8 && raw.iter().all(u8::is_ascii_digit)
+}

@@ -1,0 +1,301 @@
+//! Keys of the cryptographic library, used where its safe interface (`aws-lc-rs`) has no way.
+//!
+//! `aws-lc-rs` signs messages and digests of the scheme's own hash function. PKCS #11 also wants raw PKCS #1 v1.5
+//! padding of any data (`CKM_RSA_PKCS`), PSS with any salt length and mask hash, and ECDSA over data of any
+//! length; so the private and public key operations call the C library under `aws-lc-rs` (the same copy). Key
+//! generation, digests, AEAD and random numbers stay with the safe interface.
+
+use std::ffi::c_int;
+use std::ptr::{NonNull, null_mut};
+
+use aws_lc_sys::*;
+
+use crate::error::{Error, Result};
+use crate::mechanism::{Curve, Hash};
+
+/// An RSA key of up to [`RsaKey::MAX_BITS`], private or public, ready for use.
+pub(crate) struct RsaKey(NonNull<RSA>);
+
+// SAFETY: the library documents an RSA object as usable from many threads at once as long as none changes it;
+// its caches (blinding, Montgomery values) have locks of their own. Nothing here changes it once it is made.
+unsafe impl Send for RsaKey {}
+// SAFETY: likewise.
+unsafe impl Sync for RsaKey {}
+
+impl RsaKey {
+    /// The largest modulus taken, in bits.
+    pub(crate) const MAX_BITS: usize = 4096;
+
+    /// Reads an `RSAPrivateKey` (RFC 8017, A.1.2); the library checks that its numbers belong together.
+    pub(crate) fn private(der: &[u8]) -> Result<Self> {
+        // SAFETY: a slice's pointer and length.
+        Self::checked(unsafe { RSA_private_key_from_bytes(der.as_ptr(), der.len()) })
+    }
+
+    /// Reads an `RSAPublicKey` (RFC 8017, A.1.1).
+    pub(crate) fn public(der: &[u8]) -> Result<Self> {
+        // SAFETY: a slice's pointer and length.
+        Self::checked(unsafe { RSA_public_key_from_bytes(der.as_ptr(), der.len()) })
+    }
+
+    fn checked(key: *mut RSA) -> Result<Self> {
+        let key = NonNull::new(key).map(Self).ok_or(Error::AttributeValueInvalid);
+        let key = key.inspect_err(|_| forget_errors())?;
+        if key.len() * 8 > Self::MAX_BITS {
+            Err(Error::KeySizeRange)
+        } else {
+            Ok(key)
+        }
+    }
+
+    /// The length of the modulus, and so of a signature, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: the key lives as long as `self`.
+        unsafe { RSA_size(self.0.as_ptr()) as usize }
+    }
+
+    /// Signs `data` itself, padded as RFC 8017, 9.2 steps 3 to 5 (block type 1); at most `len() - 11` bytes.
+    pub(crate) fn sign_pkcs1(&self, data: &[u8]) -> Result<Vec<u8>> {
+        self.produce(|key, length, out| {
+            // SAFETY: the key lives; the slices give their own pointers and lengths.
+            unsafe {
+                RSA_sign_raw(
+                    key,
+                    length,
+                    out.as_mut_ptr(),
+                    out.len(),
+                    data.as_ptr(),
+                    data.len(),
+                    RSA_PKCS1_PADDING,
+                )
+            }
+        })
+    }
+
+    /// Signs a digest by RSASSA-PSS (RFC 8017, 8.1.1). The digest has the length of `hash`.
+    pub(crate) fn sign_pss(&self, digest: &[u8], hash: Hash, mask: Hash, salt: usize) -> Result<Vec<u8>> {
+        let salt = checked_digest(digest, hash, salt)?;
+        self.produce(|key, length, out| {
+            // SAFETY: the key lives; the slices give their own pointers and lengths, and the digest has the
+            // length that the library reads for this hash; the hash descriptions are static.
+            unsafe {
+                RSA_sign_pss_mgf1(
+                    key,
+                    length,
+                    out.as_mut_ptr(),
+                    out.len(),
+                    digest.as_ptr(),
+                    digest.len(),
+                    description(hash),
+                    description(mask),
+                    salt,
+                )
+            }
+        })
+    }
+
+    /// Takes the padding of a signature off: the data that [`Self::sign_pkcs1`] signed, or nothing if it is none.
+    pub(crate) fn recover_pkcs1(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        let (pointer, length) = (signature.as_ptr(), signature.len());
+        self.produce(|key, out_length, out| {
+            // SAFETY: the key lives; the slices give their own pointers and lengths.
+            unsafe {
+                RSA_verify_raw(
+                    key,
+                    out_length,
+                    out.as_mut_ptr(),
+                    out.len(),
+                    pointer,
+                    length,
+                    RSA_PKCS1_PADDING,
+                )
+            }
+        })
+        .ok()
+    }
+
+    /// Whether this is an RSASSA-PSS signature of the digest.
+    pub(crate) fn verify_pss(
+        &self,
+        digest: &[u8],
+        hash: Hash,
+        mask: Hash,
+        salt: usize,
+        signature: &[u8],
+    ) -> Result<bool> {
+        let salt = checked_digest(digest, hash, salt)?;
+        // SAFETY: as in `sign_pss`; the key is not changed by a verification.
+        let verdict = unsafe {
+            RSA_verify_pss_mgf1(
+                self.0.as_ptr(),
+                digest.as_ptr(),
+                digest.len(),
+                description(hash),
+                description(mask),
+                salt,
+                signature.as_ptr(),
+                signature.len(),
+            )
+        };
+        forget_errors();
+        Ok(verdict == 1)
+    }
+
+    fn produce(&self, work: impl FnOnce(*mut RSA, *mut usize, &mut [u8]) -> c_int) -> Result<Vec<u8>> {
+        let mut out = vec![0; self.len()];
+        let mut length = 0;
+        if work(self.0.as_ptr(), &raw mut length, &mut out) != 1 {
+            forget_errors();
+            return Err(Error::FunctionFailed);
+        }
+        out.truncate(length);
+        Ok(out)
+    }
+}
+
+impl Drop for RsaKey {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, owned by this value alone; the library wipes what it frees.
+        unsafe { RSA_free(self.0.as_ptr()) };
+    }
+}
+
+/// An elliptic-curve key, private or public, ready for use.
+pub(crate) struct EcKey(NonNull<EC_KEY>);
+
+// SAFETY: the library only reads a key while it signs or verifies; nothing here changes it once it is made.
+unsafe impl Send for EcKey {}
+// SAFETY: likewise.
+unsafe impl Sync for EcKey {}
+
+impl EcKey {
+    /// Takes a private scalar, big-endian, 1 ≤ d < n.
+    pub(crate) fn private(curve: Curve, scalar: &[u8]) -> Result<Self> {
+        let key = Self::empty(curve)?;
+        // SAFETY: a slice's pointer and length; NULL asks for a new number.
+        let number = unsafe { BN_bin2bn(scalar.as_ptr(), scalar.len(), null_mut()) };
+        if number.is_null() {
+            return Err(Error::HostMemory);
+        }
+        // SAFETY: both live, and the key takes a copy of the number, which is wiped and freed here.
+        let taken = unsafe {
+            let taken = EC_KEY_set_private_key(key.0.as_ptr(), number);
+            BN_clear_free(number);
+            taken
+        };
+        key.accepted(taken)
+    }
+
+    /// Takes a point as SEC 1, 2.3.3 writes it; the library checks that it is on the curve.
+    pub(crate) fn public(curve: Curve, point: &[u8]) -> Result<Self> {
+        let key = Self::empty(curve)?;
+        // SAFETY: the key and so its group live to the end of this function; the new point is checked and freed
+        // here; the key takes a copy of it; a slice's pointer and length.
+        let taken = unsafe {
+            let group = EC_KEY_get0_group(key.0.as_ptr());
+            let place = EC_POINT_new(group);
+            if place.is_null() {
+                return Err(Error::HostMemory);
+            }
+            let taken = EC_POINT_oct2point(group, place, point.as_ptr(), point.len(), null_mut()) == 1
+                && EC_KEY_set_public_key(key.0.as_ptr(), place) == 1
+                && EC_KEY_check_key(key.0.as_ptr()) == 1;
+            EC_POINT_free(place);
+            c_int::from(taken)
+        };
+        key.accepted(taken)
+    }
+
+    fn empty(curve: Curve) -> Result<Self> {
+        let identifier = match curve {
+            Curve::P256 => NID_X9_62_prime256v1,
+            Curve::P384 => NID_secp384r1,
+        };
+        // SAFETY: takes a number and gives a new key or NULL.
+        NonNull::new(unsafe { EC_KEY_new_by_curve_name(identifier) })
+            .map(Self)
+            .ok_or(Error::HostMemory)
+    }
+
+    fn accepted(self, taken: c_int) -> Result<Self> {
+        if taken == 1 {
+            return Ok(self);
+        }
+        forget_errors();
+        Err(Error::AttributeValueInvalid)
+    }
+
+    /// Signs a digest by ECDSA (FIPS 186-5, 6.4), of which the leftmost bits count; gives `ECDSA-Sig-Value` DER.
+    pub(crate) fn sign(&self, digest: &[u8]) -> Result<Vec<u8>> {
+        // SAFETY: the key lives.
+        let mut out = vec![0; unsafe { ECDSA_size(self.0.as_ptr()) }];
+        let mut length = 0;
+        // SAFETY: the key lives; `out` has the length that the library asks for.
+        let signed = unsafe {
+            ECDSA_sign(
+                0,
+                digest.as_ptr(),
+                digest.len(),
+                out.as_mut_ptr(),
+                &raw mut length,
+                self.0.as_ptr(),
+            )
+        };
+        if signed != 1 {
+            forget_errors();
+            return Err(Error::FunctionFailed);
+        }
+        out.truncate(length as usize);
+        Ok(out)
+    }
+
+    /// Whether this is an ECDSA signature (`ECDSA-Sig-Value` DER) of the digest.
+    pub(crate) fn verify(&self, digest: &[u8], signature: &[u8]) -> bool {
+        // SAFETY: the key lives; the slices give their own pointers and lengths.
+        let verdict = unsafe {
+            ECDSA_verify(
+                0,
+                digest.as_ptr(),
+                digest.len(),
+                signature.as_ptr(),
+                signature.len(),
+                self.0.as_ptr(),
+            )
+        };
+        forget_errors();
+        verdict == 1
+    }
+}
+
+impl Drop for EcKey {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, owned by this value alone; the library wipes what it frees.
+        unsafe { EC_KEY_free(self.0.as_ptr()) };
+    }
+}
+
+/// The library reads as many bytes of a digest as its hash gives, so the length is checked before the call.
+fn checked_digest(digest: &[u8], hash: Hash, salt: usize) -> Result<c_int> {
+    if digest.len() != hash.len() {
+        return Err(Error::DataLenRange);
+    }
+    // Negative values have other meanings to the library than a length.
+    c_int::try_from(salt).map_err(|_| Error::MechanismParamInvalid)
+}
+
+fn description(hash: Hash) -> *const EVP_MD {
+    // SAFETY: these functions take nothing and give a static description.
+    unsafe {
+        match hash {
+            Hash::Sha256 => EVP_sha256(),
+            Hash::Sha384 => EVP_sha384(),
+            Hash::Sha512 => EVP_sha512(),
+        }
+    }
+}
+
+/// The library queues its reasons per thread; nobody reads them here, and they would pile up.
+fn forget_errors() {
+    // SAFETY: acts on the library's own queue of this thread.
+    unsafe { ERR_clear_error() };
+}

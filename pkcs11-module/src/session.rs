@@ -1,0 +1,96 @@
+//! Sessions and the operations that run in them.
+
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::digest;
+use cryptoki_sys::*;
+
+use crate::error::{Error, Result};
+use crate::mechanism::{Signing, Verifying};
+use crate::token::{Asker, Login, Token};
+
+/// A session of this process with a token.
+pub(crate) struct Session {
+    pub(crate) handle: CK_SESSION_HANDLE,
+    pub(crate) slot: CK_SLOT_ID,
+    pub(crate) token: Arc<Token>,
+    writes: bool,
+    /// What is in flight. The lock is the session's own, so sessions do not wait for one another.
+    pub(crate) operations: Mutex<Operations>,
+}
+
+/// At most one operation of each kind; "is one active, and which" is a look at a field.
+#[derive(Default)]
+pub(crate) struct Operations {
+    pub(crate) find: Option<std::vec::IntoIter<CK_OBJECT_HANDLE>>,
+    pub(crate) digest: Option<Digesting>,
+    pub(crate) sign: Option<Active<dyn Signing>>,
+    pub(crate) verify: Option<Active<dyn Verifying>>,
+}
+
+/// A digest in the making.
+pub(crate) struct Digesting {
+    pub(crate) context: digest::Context,
+    pub(crate) in_parts: bool,
+}
+
+/// A signature or verification in the making.
+pub(crate) struct Active<W: ?Sized> {
+    pub(crate) work: Box<W>,
+    /// Whether it has been fed, so that only the function that finishes parts can end it.
+    pub(crate) in_parts: bool,
+    /// Whether the key wants the PIN again for this one use (`CKA_ALWAYS_AUTHENTICATE`).
+    pub(crate) wants_login: bool,
+}
+
+impl Session {
+    pub(crate) fn new(handle: CK_SESSION_HANDLE, slot: CK_SLOT_ID, token: Arc<Token>, writes: bool) -> Self {
+        Self {
+            handle,
+            slot,
+            token,
+            writes,
+            operations: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn asker(&self) -> Asker {
+        Asker {
+            session: self.handle,
+            writes: self.writes,
+        }
+    }
+
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// `CK_STATE` (PKCS #11, section 2.4).
+    pub(crate) fn state(&self) -> Result<CK_STATE> {
+        Ok(match (self.token.login_state()?, self.writes) {
+            (Login::Nobody, false) => CKS_RO_PUBLIC_SESSION,
+            (Login::Nobody, true) => CKS_RW_PUBLIC_SESSION,
+            (Login::User(_), false) => CKS_RO_USER_FUNCTIONS,
+            (Login::User(_), true) => CKS_RW_USER_FUNCTIONS,
+            (Login::Officer(_), _) => CKS_RW_SO_FUNCTIONS,
+        })
+    }
+
+    pub(crate) fn end_operations(&self) -> Result<()> {
+        *self.operations.lock()? = Operations::default();
+        Ok(())
+    }
+}
+
+/// Runs one step of an operation that is in flight, under the rule that holds for all of them (sections 5.10 to
+/// 5.12): every failure ends the operation, and so does its result; only a length query, `CKR_BUFFER_TOO_SMALL` and
+/// a step in the middle leave it alive. `step` says whether it is to go on.
+pub(crate) fn advance<O, T>(
+    place: &mut Option<O>,
+    step: impl FnOnce(O) -> Result<(T, Option<O>)>,
+) -> Result<T> {
+    let operation = place.take().ok_or(Error::OperationNotInitialized)?;
+    let (answer, rest) = step(operation)?;
+    *place = rest;
+    Ok(answer)
+}

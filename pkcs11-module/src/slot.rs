@@ -1,0 +1,143 @@
+//! Slots: one for each token found, in the order of their making, and a free one for the next.
+//!
+//! A slot keeps its number until `C_Finalize`. The free slot becomes the slot of the token that is initialised
+//! in it, and another free one appears; tokens of other processes get slots of their own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+
+use crate::error::{Error, Result};
+use crate::library::Handles;
+use crate::store::{Pin, Serial, folder};
+use crate::token::Token;
+
+/// What a slot holds.
+#[derive(Clone)]
+pub(crate) enum Slot {
+    /// A token of which there is a folder.
+    Token(Arc<Token>),
+    /// A folder whose header cannot be read.
+    Unreadable(Serial),
+    /// The token that was here has been taken away.
+    Empty,
+    /// Nothing yet: `C_InitToken` makes a token here.
+    Free,
+}
+
+/// All slots, by number.
+pub(crate) struct Slots {
+    slots: Vec<Slot>,
+    handles: Handles,
+}
+
+impl Slots {
+    pub(crate) fn new(handles: Handles) -> Self {
+        Self {
+            slots: Vec::new(),
+            handles,
+        }
+    }
+
+    /// Looks at the folder: new tokens get slots, vanished ones leave theirs empty, and there is one free slot.
+    pub(crate) fn refresh(&mut self) -> Result<()> {
+        let tokens = folder::tokens()?;
+        for slot in &mut self.slots {
+            match slot {
+                Slot::Token(token) if !folder::is_there(&tokens, token.serial()) => *slot = Slot::Empty,
+                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => *slot = Slot::Empty,
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        for serial in folder::scan(&tokens)? {
+            if !self.slots.iter().any(|slot| slot.serial() == Some(serial)) {
+                found.push(self.look(&tokens, serial));
+            }
+        }
+        // Damaged ones last: a host that takes the first slot shall find a token that works.
+        found.sort_by_key(|(created, _)| *created);
+        // On the first look there is no free slot yet, so tokens get the first numbers.
+        self.slots.extend(found.into_iter().map(|(_, slot)| slot));
+        if !self.slots.iter().any(|slot| matches!(slot, Slot::Free)) {
+            self.slots.push(Slot::Free);
+        }
+        Ok(())
+    }
+
+    fn look(&self, tokens: &Path, serial: Serial) -> (u64, Slot) {
+        let token = folder::open(tokens, serial).and_then(|vault| Token::open(vault, self.handles.clone()));
+        match token {
+            Ok((created, token)) => (created, Slot::Token(Arc::new(token))),
+            Err(error) => {
+                tracing::error!(%serial, %error, "token cannot be read");
+                (u64::MAX, Slot::Unreadable(serial))
+            }
+        }
+    }
+
+    /// The numbers of the slots as `C_GetSlotList` lists them: tokens, then the free slot.
+    pub(crate) fn numbers(&self, only_with_token: bool) -> Vec<CK_SLOT_ID> {
+        let rank = |slot: &Slot| match slot {
+            Slot::Token(_) | Slot::Unreadable(_) => 0,
+            Slot::Empty => 1,
+            Slot::Free => 2,
+        };
+        let mut numbers: Vec<usize> = (0..self.slots.len())
+            .filter(|&number| !only_with_token || !matches!(self.slots[number], Slot::Empty))
+            .collect();
+        numbers.sort_by_key(|&number| rank(&self.slots[number]));
+        numbers.into_iter().map(|number| number as CK_SLOT_ID).collect()
+    }
+
+    /// What a slot holds. Hosts may keep numbers from an earlier run, so the folder is looked at before a number
+    /// is refused.
+    pub(crate) fn slot(&mut self, number: CK_SLOT_ID) -> Result<Slot> {
+        let index = usize::try_from(number).map_err(|_| Error::SlotIdInvalid)?;
+        if index >= self.slots.len() {
+            self.refresh()?;
+        }
+        self.slots.get(index).cloned().ok_or(Error::SlotIdInvalid)
+    }
+
+    /// The token in a slot, ready for sessions.
+    pub(crate) fn token(&mut self, number: CK_SLOT_ID) -> Result<Arc<Token>> {
+        match self.slot(number)? {
+            Slot::Token(token) => Ok(token),
+            Slot::Unreadable(_) | Slot::Free => Err(Error::TokenNotRecognized),
+            Slot::Empty => Err(Error::TokenNotPresent),
+        }
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<Arc<Token>> {
+        let token = |slot: &Slot| {
+            if let Slot::Token(token) = slot {
+                Some(token.clone())
+            } else {
+                None
+            }
+        };
+        self.slots.iter().filter_map(token).collect()
+    }
+
+    /// Makes a token in the free slot.
+    pub(crate) fn make_token(&mut self, number: CK_SLOT_ID, label: [u8; 32], pin: &Pin) -> Result<()> {
+        let index = usize::try_from(number).map_err(|_| Error::SlotIdInvalid)?;
+        let vault = folder::create(&folder::tokens()?, label, pin)?;
+        let (_, token) = Token::open(vault, self.handles.clone())?;
+        self.slots[index] = Slot::Token(Arc::new(token));
+        self.slots.push(Slot::Free);
+        Ok(())
+    }
+}
+
+impl Slot {
+    fn serial(&self) -> Option<Serial> {
+        match self {
+            Self::Token(token) => Some(token.serial()),
+            Self::Unreadable(serial) => Some(*serial),
+            Self::Empty | Self::Free => None,
+        }
+    }
+}

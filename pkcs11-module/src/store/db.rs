@@ -1,0 +1,206 @@
+//! The rows in SQLite: `token.db`, application id `0x54524E54`, user version 1.
+//!
+//! ```sql
+//! CREATE TABLE part(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+//! CREATE TABLE object(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, private INTEGER NOT NULL,
+//!                     class INTEGER NOT NULL, record BLOB NOT NULL);
+//! ```
+//!
+//! Why a rollback journal and not a write-ahead log, which would need fewer flushes: its locks are held only within
+//! a transaction, so a host that forks between calls leaves its child a database that the child can open (a log
+//! keeps a shared lock for the life of the connection, which a child believes to have and has not); there is no
+//! shared memory that somebody could truncate under the host's feet; and what was committed is in one file, where a
+//! flipped bit is found by its seal instead of ending the log early and taking later transactions along. The journal
+//! is truncated and flushed at each commit (`synchronous=FULL`), so a commit that was reported survives a power cut.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use super::rows::{Head, Rows, Transaction};
+use super::{Result, StoreError};
+
+const APPLICATION_ID: i32 = 0x5452_4e54;
+const USER_VERSION: i32 = 1;
+
+/// How long another process may hold the store before a call fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const SCHEMA: &str = "
+    CREATE TABLE part(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE object(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, private INTEGER NOT NULL,
+                        class INTEGER NOT NULL, record BLOB NOT NULL);
+";
+
+/// One connection to a token's database.
+pub(crate) struct Database(Connection);
+
+impl Database {
+    /// Makes an empty database; the file must not exist.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        // SQLite would make the file with the rights that the host's umask leaves.
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        let connection = Self::connect(path)?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", USER_VERSION)?;
+        connection.execute_batch(SCHEMA)?;
+        Ok(Self(connection))
+    }
+
+    /// Opens a database that [`Self::create`] made.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let connection = Self::connect(path)?;
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        if number("application_id")? != APPLICATION_ID || number("user_version")? != USER_VERSION {
+            return Err(StoreError::Corrupt("not a token database of this version"));
+        }
+        Ok(Self(connection))
+    }
+
+    fn connect(path: &Path) -> Result<Connection> {
+        // The vault has a lock around the connection, so SQLite needs none.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        // What is deleted is overwritten: a destroyed key does not stay in a free page.
+        connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "trusted_schema", "OFF")?;
+        connection.pragma_update(None, "cell_size_check", "ON")?;
+        Ok(connection)
+    }
+}
+
+impl Rows for Database {
+    fn data_version(&mut self) -> Result<i64> {
+        Ok(self
+            .0
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    fn transaction(
+        &mut self,
+        writes: bool,
+        work: &mut dyn FnMut(&dyn Transaction) -> Result<()>,
+    ) -> Result<()> {
+        let behavior = if writes {
+            TransactionBehavior::Immediate
+        } else {
+            TransactionBehavior::Deferred
+        };
+        let transaction = self.0.transaction_with_behavior(behavior)?;
+        work(&Rolling(&transaction))?; // dropped without a commit, the transaction rolls back
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+struct Rolling<'a>(&'a Connection);
+
+impl Transaction for Rolling<'_> {
+    fn part(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let mut statement = self.0.prepare_cached("SELECT body FROM part WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    fn put_part(&self, name: &str, body: &[u8]) -> Result<()> {
+        let mut statement = self
+            .0
+            .prepare_cached("INSERT OR REPLACE INTO part(name, body) VALUES(?1, ?2)")?;
+        statement.execute(params![name, body])?;
+        Ok(())
+    }
+
+    fn delete_part(&self, name: &str) -> Result<()> {
+        self.0.execute("DELETE FROM part WHERE name = ?1", [name])?;
+        Ok(())
+    }
+
+    fn heads(&self) -> Result<Vec<Head>> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT id, revision, private, class FROM object ORDER BY id")?;
+        let heads = statement.query_map([], head)?.collect::<rusqlite::Result<_>>()?;
+        Ok(heads)
+    }
+
+    fn head(&self, id: u64) -> Result<Option<Head>> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT id, revision, private, class FROM object WHERE id = ?1")?;
+        Ok(statement.query_row([signed(id)?], head).optional()?)
+    }
+
+    fn record(&self, id: u64) -> Result<Option<Vec<u8>>> {
+        let mut statement = self.0.prepare_cached("SELECT record FROM object WHERE id = ?1")?;
+        Ok(statement.query_row([signed(id)?], |row| row.get(0)).optional()?)
+    }
+
+    fn put_object(&self, head: &Head, record: &[u8]) -> Result<()> {
+        let mut statement = self.0.prepare_cached(
+            "INSERT OR REPLACE INTO object(id, revision, private, class, record) VALUES(?1, ?2, ?3, ?4, ?5)",
+        )?;
+        // Classes are unsigned; vendors' have the highest bit set. The column keeps the bits.
+        let class = head.class.cast_signed();
+        statement.execute(params![
+            signed(head.id)?,
+            signed(head.revision)?,
+            head.private,
+            class,
+            record
+        ])?;
+        Ok(())
+    }
+
+    fn delete_object(&self, id: u64) -> Result<bool> {
+        let mut statement = self.0.prepare_cached("DELETE FROM object WHERE id = ?1")?;
+        Ok(statement.execute([signed(id)?])? > 0)
+    }
+
+    fn clear_objects(&self) -> Result<()> {
+        self.0.execute("DELETE FROM object", [])?;
+        Ok(())
+    }
+}
+
+fn head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
+    Ok(Head {
+        id: row.get::<_, i64>(0)?.cast_unsigned(),
+        revision: row.get::<_, i64>(1)?.cast_unsigned(),
+        private: row.get::<_, i64>(2)? != 0,
+        class: row.get::<_, i64>(3)?.cast_unsigned(),
+    })
+}
+
+fn signed(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(|_| StoreError::Corrupt("a number past its range"))
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, _) = &error else {
+            // A value of another type than was written, or a statement that does not fit the tables.
+            return Self::Corrupt("a row of another shape");
+        };
+        match failure.code {
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt("not a sound database"),
+            ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::Unknown => {
+                Self::Corrupt("a row of another shape")
+            }
+            ErrorCode::DiskFull => Self::Full,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
+            _ => Self::Io(error.to_string()),
+        }
+    }
+}

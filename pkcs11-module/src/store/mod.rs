@@ -1,0 +1,110 @@
+//! The token on disk: what is kept, how it is protected, and how it changes.
+//!
+//! # Format, version 1
+//!
+//! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with one SQLite
+//! database `token.db`, mode 0600 (see [`db`] for the tables and why they are written as they are). All numbers
+//! below are little-endian.
+//!
+//! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of
+//! `"trien-token/1" ‖ 0 ‖ name ‖ 0 ‖ serial ‖ body`: it finds damage, so that damage is never taken for a wrong PIN.
+//!
+//! | part | body |
+//! |---|---|
+//! | `header` | version u16 = 1 · serial 16 · epoch 16 · created u64 (ms since 1970) · label 32 (blank padded) · public key 32 |
+//! | `pin.so`, `pin.user` | memory u32 (KiB) · passes u32 · lanes u32 · salt 16 · nonce 12 · sealed data key 32 + 16 |
+//! | `tries` | wrong SO PINs in a row u8 · wrong user PINs in a row u8 |
+//! | `manifest` | revision u64 · last id u64 · number of objects u64 · XOR of SHA-256(id) of all objects 32 |
+//!
+//! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is initialised
+//! anew (then with a new random *epoch*). Each PIN seals it: key-encryption key = Argon2id(PIN, salt, parameters)
+//! (RFC 9106), sealed = AES-256-GCM(kek, nonce, data key), additional data =
+//! `"trien-token/1 pin" ‖ 0 ‖ role u8 ‖ SHA-256(header) ‖ memory ‖ passes ‖ lanes ‖ salt`. The parameters have a floor,
+//! so nobody can weaken them, and a ceiling, so nobody can make a login exhaust the machine. A PIN change seals the
+//! same key anew and touches no object.
+//!
+//! **The security officer's PIN seals the data key too.** `C_InitPIN` must set a new user PIN without losing the
+//! keys, and PKCS #11 gives the officer no other secret. So whoever knows the SO PIN can set a user PIN and then
+//! use the keys, as on a card; the SO PIN deserves the same care.
+//!
+//! **Objects** are the rows of `object`: id, revision, private flag, class, and the record =
+//! nonce 12 ‖ AES-256-GCM(key, nonce, attributes) with tag 16, where the attributes are encoded as [`record`] says and
+//! additional data = `"trien-token/1 object" ‖ 0 ‖ serial ‖ epoch ‖ id u64 ‖ revision u64 ‖ private u8 ‖ class u64`. The key
+//! of a private object is the data key. The key of a public object is the *public key* of the header, because
+//! PKCS #11 lets everybody read public objects, and write them in a public read/write session: their seal finds
+//! every accident and every record moved to another place, token or time, but not the deliberate forger who can
+//! write the file. A certificate is proved by its own signature, and by the private key that answers for it.
+//!
+//! Ids count up and are never used again. The manifest changes with every object in the same transaction, so an
+//! object that has vanished is noticed even though the rest reads well.
+//!
+//! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN sets it to
+//! zero. Ten wrong ones lock the PIN. It limits guessing through this library; against whoever copies the file only
+//! the PIN's own strength and Argon2id stand.
+
+pub(crate) mod db;
+pub(crate) mod folder;
+mod parts;
+pub(crate) mod record;
+mod rows;
+mod sealing;
+mod vault;
+
+pub(crate) use parts::{LABEL_LEN, MAX_TRIES, PinState, Role, Serial};
+pub(crate) use rows::Head;
+pub(crate) use sealing::{DataKey, Pin};
+pub(crate) use vault::{Content, Seen, Vault};
+
+/// Why the store cannot do what is asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Stored bytes are not what was written: a flipped bit, a cut file, somebody's edit.
+    #[error("store corrupt: {0}")]
+    Corrupt(&'static str),
+    /// No space left, or a limit of the token reached.
+    #[error("no space left for the token")]
+    Full,
+    /// The token was removed or initialised anew by somebody else.
+    #[error("the token is gone or was initialised anew")]
+    Gone,
+    /// The PIN is wrong; a try is spent.
+    #[error("the PIN is wrong")]
+    PinIncorrect,
+    /// Too many wrong PINs.
+    #[error("the PIN is locked")]
+    PinLocked,
+    /// There is no such PIN yet.
+    #[error("the PIN is not set")]
+    PinNotSet,
+    /// The folder or file may not be written.
+    #[error("the token may not be written")]
+    ReadOnly,
+    /// Another process has held the store for too long.
+    #[error("another process holds the token")]
+    Busy,
+    /// The operating system failed.
+    #[error("token folder: {0}")]
+    Io(String),
+    /// The system's random numbers failed.
+    #[error("no random numbers")]
+    Random,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io(error.to_string()),
+        }
+    }
+}
+
+/// A panic in the middle of the store's work: nothing half is on disk, but nothing in memory is trusted either.
+impl<T> From<std::sync::PoisonError<T>> for StoreError {
+    fn from(_: std::sync::PoisonError<T>) -> Self {
+        Self::Io("an earlier call was interrupted".to_owned())
+    }
+}

@@ -1,0 +1,355 @@
+//! A token's store as the rest of the library sees it: sealed objects and PINs over the rows of a database.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::parts::{
+    Epoch, Header, MAX_TRIES, Manifest, PinState, Role, Serial, Tries, read_part, write_part,
+};
+use super::rows::{Head, Rows, Transaction};
+use super::sealing::{self, DataKey, Pin, Wrap};
+use super::{LABEL_LEN, Result, StoreError, record};
+use crate::object::Attributes;
+
+/// More objects than anybody keeps in a token; what is above it comes from damage.
+const MAX_OBJECTS: u64 = 1 << 20;
+
+/// One token's store.
+pub(crate) struct Vault {
+    serial: Serial,
+    rows: Mutex<Box<dyn Rows>>,
+}
+
+/// What a reader already knows, so that only changes are read.
+#[derive(Default)]
+pub(crate) struct Seen {
+    version: Option<i64>,
+    epoch: Epoch,
+    heads: BTreeMap<u64, Head>,
+    has_private: bool,
+    is_short: bool,
+}
+
+impl Seen {
+    /// Notes a write of our own, which does not change the database's version for us.
+    pub(crate) fn wrote(&mut self, head: Head) {
+        self.heads.insert(head.id, head);
+    }
+
+    pub(crate) fn removed(&mut self, id: u64) {
+        self.heads.remove(&id);
+    }
+
+    /// Private objects are to be found again at the next login.
+    pub(crate) fn forget_private(&mut self) {
+        self.version = None;
+        self.heads.retain(|_, head| !head.private);
+    }
+}
+
+/// An object as it was found.
+pub(crate) enum Content {
+    Sound(Attributes),
+    /// Its bytes are not what was written.
+    Damaged,
+}
+
+/// What another process, or a login, has changed.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// The token was initialised anew: nothing of before is valid.
+    pub(crate) anew: bool,
+    pub(crate) gone: Vec<u64>,
+    pub(crate) found: Vec<(Head, Content)>,
+    /// Objects are missing, and nobody can say which.
+    pub(crate) is_short: bool,
+}
+
+impl Vault {
+    pub(crate) fn new(serial: Serial, rows: Box<dyn Rows>) -> Self {
+        Self {
+            serial,
+            rows: Mutex::new(rows),
+        }
+    }
+
+    pub(crate) fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    fn transaction<T>(&self, writes: bool, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
+        let mut outcome = None;
+        self.rows.lock()?.transaction(writes, &mut |rows| {
+            outcome = Some(work(rows)?);
+            Ok(())
+        })?;
+        outcome.ok_or(StoreError::Corrupt("a transaction without an outcome"))
+    }
+
+    fn read<T>(&self, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
+        self.transaction(false, work)
+    }
+
+    fn write<T>(&self, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
+        self.transaction(true, work)
+    }
+
+    /// Makes an empty token of it: new epoch, new keys, only the SO PIN set. What was there is gone.
+    pub(crate) fn initialize(&self, created: u64, label: [u8; LABEL_LEN], pin: &Pin) -> Result<()> {
+        let header = Header::new(self.serial, created, label)?;
+        let key = DataKey::random(header.epoch)?;
+        let wrap = Wrap::seal(Role::Officer, &header.encode(), &key, pin)?.encode();
+        self.write(|rows| {
+            rows.clear_objects()?;
+            rows.delete_part(Role::User.part())?;
+            header.write(rows)?;
+            write_part(rows, Role::Officer.part(), self.serial, &wrap)?;
+            Tries::default().write(rows, self.serial)?;
+            Manifest::default().write(rows, self.serial)
+        })
+    }
+
+    /// Label, epoch and the states of both PINs.
+    pub(crate) fn header(&self) -> Result<Header> {
+        self.read(|rows| Header::read(rows, self.serial))
+    }
+
+    /// The states of the SO PIN and the user PIN.
+    pub(crate) fn pins(&self) -> Result<[PinState; 2]> {
+        self.read(|rows| {
+            let tries = Tries::read(rows, self.serial)?;
+            let state = |role: Role| -> Result<PinState> {
+                let is_set = read_part(rows, role.part(), self.serial)?.is_some();
+                Ok(PinState {
+                    is_set,
+                    tries: tries.of(role),
+                })
+            };
+            Ok([state(Role::Officer)?, state(Role::User)?])
+        })
+    }
+
+    /// Opens the data key with a PIN. The try is on disk before the PIN is looked at.
+    pub(crate) fn unlock(&self, role: Role, pin: &Pin) -> Result<DataKey> {
+        let (header, wrap) = self.write(|rows| {
+            let header = Header::read(rows, self.serial)?;
+            let wrap = read_part(rows, role.part(), self.serial)?.ok_or(StoreError::PinNotSet)?;
+            // Damage is found before a try is spent on it.
+            let wrap = Wrap::decode(&wrap)?;
+            let tries = Tries::read(rows, self.serial)?;
+            if tries.of(role) >= MAX_TRIES {
+                return Err(StoreError::PinLocked);
+            }
+            tries.with(role, tries.of(role) + 1).write(rows, self.serial)?;
+            Ok((header, wrap))
+        })?;
+        let key = wrap.open(role, &header.encode(), header.epoch, pin)?;
+        self.write(|rows| {
+            self.check_epoch(rows, key.epoch)?;
+            Tries::read(rows, self.serial)?
+                .with(role, 0)
+                .write(rows, self.serial)
+        })?;
+        Ok(key)
+    }
+
+    /// Whether too many wrong PINs have been tried.
+    pub(crate) fn is_locked(&self, role: Role) -> Result<bool> {
+        self.read(|rows| Ok(Tries::read(rows, self.serial)?.of(role) >= MAX_TRIES))
+    }
+
+    /// Sets a PIN, and its tries to zero. No object is touched.
+    pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<()> {
+        let header = self.header()?;
+        let wrap = Wrap::seal(role, &header.encode(), key, pin)?.encode();
+        self.write(|rows| {
+            self.check_epoch(rows, key.epoch)?;
+            write_part(rows, role.part(), self.serial, &wrap)?;
+            Tries::read(rows, self.serial)?
+                .with(role, 0)
+                .write(rows, self.serial)
+        })
+    }
+
+    fn check_epoch(&self, rows: &dyn Transaction, epoch: Epoch) -> Result<Header> {
+        let header = Header::read(rows, self.serial)?;
+        if header.epoch == epoch {
+            Ok(header)
+        } else {
+            Err(StoreError::Gone)
+        }
+    }
+
+    /// Stores new objects, all or none of them. Private ones need the data key.
+    pub(crate) fn insert(
+        &self,
+        epoch: Epoch,
+        objects: &[(u64, bool, &Attributes)],
+        key: Option<&DataKey>,
+    ) -> Result<Vec<Head>> {
+        self.write(|rows| {
+            let header = self.check_epoch(rows, epoch)?;
+            let mut manifest = Manifest::read(rows, self.serial)?;
+            let mut heads = Vec::with_capacity(objects.len());
+            for (class, private, attributes) in objects {
+                if manifest.count >= MAX_OBJECTS {
+                    return Err(StoreError::Full);
+                }
+                manifest.revision += 1;
+                manifest.last_id += 1;
+                manifest.count += 1;
+                manifest.toggle(manifest.last_id);
+                let head = Head {
+                    id: manifest.last_id,
+                    revision: manifest.revision,
+                    private: *private,
+                    class: *class,
+                };
+                rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
+                heads.push(head);
+            }
+            manifest.write(rows, self.serial)?;
+            Ok(heads)
+        })
+    }
+
+    /// Stores an object's new attributes; its class stays.
+    pub(crate) fn replace(
+        &self,
+        epoch: Epoch,
+        id: u64,
+        attributes: &Attributes,
+        key: Option<&DataKey>,
+    ) -> Result<Head> {
+        self.write(|rows| {
+            let header = self.check_epoch(rows, epoch)?;
+            let mut head = rows.head(id)?.ok_or(StoreError::Gone)?;
+            let mut manifest = Manifest::read(rows, self.serial)?;
+            manifest.revision += 1;
+            head.revision = manifest.revision;
+            rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
+            manifest.write(rows, self.serial)?;
+            Ok(head)
+        })
+    }
+
+    /// Destroys an object.
+    pub(crate) fn remove(&self, epoch: Epoch, id: u64) -> Result<()> {
+        self.write(|rows| {
+            self.check_epoch(rows, epoch)?;
+            let mut manifest = Manifest::read(rows, self.serial)?;
+            if !rows.delete_object(id)? {
+                return Err(StoreError::Gone);
+            }
+            manifest.revision += 1;
+            manifest.count = manifest.count.saturating_sub(1);
+            manifest.toggle(id);
+            manifest.write(rows, self.serial)
+        })
+    }
+
+    /// Reads what has changed since `seen`: public objects, and private ones if there is a key. A damaged object
+    /// does not hide the others.
+    pub(crate) fn changes(&self, seen: &mut Seen, key: Option<&DataKey>) -> Result<Changes> {
+        let version = self.rows.lock()?.data_version()?;
+        if seen.version == Some(version) && seen.has_private == key.is_some() {
+            return Ok(Changes {
+                is_short: seen.is_short,
+                ..Changes::default()
+            });
+        }
+        let (header, changes, heads) = self.read(|rows| {
+            let header = Header::read(rows, self.serial)?;
+            let manifest = Manifest::read(rows, self.serial)?;
+            let anew = header.epoch != seen.epoch;
+            let mut heads = heads(rows, &manifest)?;
+            let mut changes = Changes {
+                anew,
+                ..Changes::default()
+            };
+            changes.is_short = !manifest.covers(heads.keys().copied());
+            heads.retain(|_, head| !head.private || key.is_some());
+            for (id, head) in &heads {
+                if anew || seen.heads.get(id) != Some(head) {
+                    let sealed = rows.record(*id).ok().flatten();
+                    let content = sealed.and_then(|sealed| open(&header, head, &sealed, key));
+                    changes
+                        .found
+                        .push((*head, content.map_or(Content::Damaged, Content::Sound)));
+                }
+            }
+            changes.gone = seen
+                .heads
+                .keys()
+                .filter(|id| !heads.contains_key(id))
+                .copied()
+                .collect();
+            Ok((header, changes, heads))
+        })?;
+        *seen = Seen {
+            version: Some(version),
+            epoch: header.epoch,
+            heads,
+            has_private: key.is_some(),
+            is_short: changes.is_short,
+        };
+        Ok(changes)
+    }
+}
+
+/// All objects' heads by id; where the table is damaged, each id by itself. One that cannot be read gets
+/// [`Head::unreadable`], whose record no key opens.
+fn heads(rows: &dyn Transaction, manifest: &Manifest) -> Result<BTreeMap<u64, Head>> {
+    match rows.heads() {
+        Ok(heads) => Ok(heads.into_iter().map(|head| (head.id, head)).collect()),
+        Err(StoreError::Corrupt(_)) => {
+            let ids = 1..=manifest.last_id.min(MAX_OBJECTS);
+            Ok(ids
+                .filter_map(|id| match rows.head(id) {
+                    Ok(head) => Some((id, head?)),
+                    Err(_) => Some((id, Head::unreadable(id))),
+                })
+                .collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn seal(header: &Header, head: &Head, attributes: &Attributes, key: Option<&DataKey>) -> Result<Vec<u8>> {
+    let plain = record::encode(attributes)?;
+    sealing::seal(
+        record_key(header, head, key).ok_or(StoreError::Gone)?,
+        &additional_data(header, head),
+        &plain,
+    )
+}
+
+fn open(header: &Header, head: &Head, sealed: &[u8], key: Option<&DataKey>) -> Option<Attributes> {
+    let plain = sealing::open(
+        record_key(header, head, key)?,
+        &additional_data(header, head),
+        sealed,
+    )?;
+    record::decode(&plain).ok()
+}
+
+fn record_key<'a>(header: &'a Header, head: &Head, key: Option<&'a DataKey>) -> Option<&'a [u8; 32]> {
+    if head.private {
+        key.map(DataKey::bytes)
+    } else {
+        Some(&header.public_key)
+    }
+}
+
+fn additional_data(header: &Header, head: &Head) -> Vec<u8> {
+    [
+        b"trien-token/1 object\0",
+        &header.serial.digits()[..],
+        &header.epoch,
+        &head.id.to_le_bytes(),
+        &head.revision.to_le_bytes(),
+        &[u8::from(head.private)],
+        &head.class.to_le_bytes(),
+    ]
+    .concat()
+}
