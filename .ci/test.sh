@@ -2,7 +2,7 @@
 # Every test, one step after another, each with its own log under target/test-logs; a step that fails does not keep
 # the others from running. Ends with one line: N passed, N failed, N skipped. `make test` prepares what it needs.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 3
 
 logs=target/test-logs
 profile=${NEXTEST_PROFILE:-default}

@@ -162,5 +162,5 @@ trien audit verify | sed 's/^/  /'
 cp "$home/data/audit.jsonl" "$OUT/audit.jsonl"
 
 say "Xong. Tệp đã ký và báo cáo:" "Done. Signed files and their reports:"
-ls -1 "$OUT" | sed "s|^|  $OUT/|"
+printf '  %s\n' "$OUT"/*
 printf '\n  Tự mở cổng trong trình duyệt của bạn / to open the portal by hand, in your own browser:\n    make demo OPEN=1\n'

@@ -110,8 +110,9 @@ cp "$work/pki/root.pem" "$out/root.pem"
 while IFS=$'\t' read -r name producer expected; do add "$name" "$producer" "$expected"; done < produced.tsv
 
 # Files that came with the tests of two packages. `pip download` checks what it fetches against the version.
+readarray -t packages < <(cut -f1 "$here/foreign.tsv" | sort -u)
 quiet "$python" -m pip download --disable-pip-version-check --no-deps --no-binary :all: -d "$work/packages" \
-    $(cut -f1 "$here/foreign.tsv" | sort -u)
+    "${packages[@]}"
 while IFS=$'\t' read -r package path name producer expected; do
     archive=$work/packages/${package/==/-}.tar.gz
     tar -xzOf "$archive" "${package/==/-}/$path" > "$name.pdf"

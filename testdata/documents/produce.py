@@ -119,7 +119,7 @@ def pypdf_merged(sources, work, target):
     writer.append(str(sources / "dossier.pdf"))
     writer.append(str(sources / "dossier.pdf"))
     writer.add_attachment("fees.csv", (sources / "fees.csv").read_bytes())
-    writer.add_outline_item("Đơn đề nghị", page_number=0)
+    writer.add_outline_item(title="Đơn đề nghị", page_number=0)
     writer.write(str(target))
 
 
