@@ -188,20 +188,33 @@ fn text(
     Ok(content)
 }
 
+/// The largest size at which the lines fit, and the lines as they are broken then. Breaking has to win some size, or a
+/// line that is a little too long leaves one word alone on the next.
 fn fit(lines: &[String], width: f64, height: f64, font: &Font) -> Option<(f64, Vec<String>)> {
-    let mut size = LARGEST;
-    while size >= SMALLEST {
-        let broken: Vec<_> = lines
+    const WORTH_BREAKING: f64 = 1.25;
+    let largest = |lines_at: &dyn Fn(f64) -> Vec<String>| {
+        let mut size = LARGEST;
+        while size >= SMALLEST {
+            let lines = lines_at(size);
+            let wide = lines.iter().any(|line| font.width(line) * size > width + 0.01);
+            if !wide && block_height(lines.len(), size, font) <= height {
+                return Some((size, lines));
+            }
+            size -= STEP;
+        }
+        None
+    };
+    let whole = largest(&|_| lines.to_vec());
+    let broken = largest(&|size| {
+        lines
             .iter()
             .flat_map(|line| font.wrap(line, width / size))
-            .collect();
-        let wide = broken.iter().any(|line| font.width(line) * size > width + 0.01);
-        if !wide && block_height(broken.len(), size, font) <= height {
-            return Some((size, broken));
-        }
-        size -= STEP;
+            .collect()
+    });
+    match (whole, broken) {
+        (Some(whole), Some(broken)) if broken.0 > whole.0 * WORTH_BREAKING => Some(broken),
+        (whole, broken) => whole.or(broken),
     }
-    None
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -17,7 +17,9 @@ pub(super) fn are_permitted(signed: &Document<'_>, whole: &Document<'_>) -> Resu
         return Ok(false);
     }
     if signed.sections().len() == whole.sections().len() {
-        return Ok(true);
+        // No revision came, so nothing may have: what follows is in no one's revision.
+        let behind = &whole.bytes()[signed.bytes().len()..];
+        return Ok(behind.iter().all(u8::is_ascii_whitespace));
     }
     if permissions::check(signed).is_err() || root(signed) != root(whole) {
         return Ok(false);

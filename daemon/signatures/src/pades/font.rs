@@ -246,7 +246,7 @@ fn tag(characters: &[(char, Character)]) -> String {
 /// A bit for each of the first `count` identifiers, the highest bit of a byte first (table 124, CIDSet).
 fn bits(count: usize) -> Vec<u8> {
     let mut bytes = vec![0xff; count / 8];
-    if count % 8 != 0 {
+    if !count.is_multiple_of(8) {
         bytes.push(0xff << (8 - count % 8));
     }
     bytes

@@ -172,7 +172,6 @@ impl<'d> Document<'d> {
     }
 
     /// All object numbers that some section speaks of.
-    #[must_use]
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
         self.entries.keys().copied()
     }

@@ -169,7 +169,7 @@ impl<'d> Pages<'_, 'd> {
         let Some(value) = self.document.get(node, key)? else {
             return Ok(None);
         };
-        let Some(&[ref a, ref b, ref c, ref d]) = value.array() else {
+        let Some([a, b, c, d]) = value.array() else {
             return Ok(None);
         };
         let mut corners = [0.0; 4];

@@ -325,7 +325,10 @@ fn read_packed(
         return Err(wrong());
     }
     let size = unsigned(dictionary, b"Size").ok_or_else(wrong)?;
-    let index = numbers(dictionary, b"Index").unwrap_or_else(|| vec![0, size]);
+    let index = match dictionary.get(b"Index") {
+        None => vec![0, size],
+        Some(_) => numbers(dictionary, b"Index").ok_or_else(wrong)?,
+    };
     let mut rows = packed.chunks_exact(row);
     let mut entries = HashMap::new();
     for range in index.chunks(2) {
