@@ -1,6 +1,8 @@
 //! CAdES B-B: what we make is accepted by OpenSSL, what OpenSSL makes is accepted by us, and one changed bit by
 //! neither.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
 mod openssl;
 
 use std::sync::LazyLock;
@@ -247,11 +249,11 @@ fn no_changed_bit_is_accepted() {
     for at in 0..signature.len() {
         let mut changed = signature.clone();
         changed[at] ^= 1 << (at % 8);
-        if let Ok(report) = cades::verify(&changed, None, &reliance) {
-            if report.valid() {
-                passed += 1;
-                assert_eq!(report, unchanged, "octet {at}");
-            }
+        if let Ok(report) = cades::verify(&changed, None, &reliance)
+            && report.valid()
+        {
+            passed += 1;
+            assert_eq!(report, unchanged, "octet {at}");
         }
     }
     assert!(passed < 40, "{passed} changed octets made no difference");

@@ -251,13 +251,18 @@ pub(crate) const AGENCY: &str = "/C=VN/ST=HÀ NỘI/O=Sở Tư pháp Hà Nội/C
 
 impl Pki {
     pub(crate) fn new() -> Self {
+        Self::of("rsa:2048")
+    }
+
+    /// With this sort of key for both authorities.
+    pub(crate) fn of(algorithm: &str) -> Self {
         let workshop = Workshop::new();
         let root = workshop.root(
             "root",
-            "rsa:2048",
+            algorithm,
             "/C=VN/O=Bộ Thử nghiệm/CN=Test National Root CA",
         );
-        let ca = workshop.issue(&root, "ca", "rsa:2048", "/C=VN/O=Công ty Thử/CN=Thử-CA", "ca");
+        let ca = workshop.issue(&root, "ca", algorithm, "/C=VN/O=Công ty Thử/CN=Thử-CA", "ca");
         let anchors = Anchors::new(vec![root.certificate.clone()]);
         Self {
             workshop,

@@ -1,0 +1,594 @@
+//! Hostile and malformed SignedData, each with the rule it breaks. The same table is run twice: over signatures made
+//! now with new keys, and over the files in `vectors/cms`, which were made the same way once and stay.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
+mod forge;
+mod openssl;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use forge::{
+    CONTENT, CONTENT_TYPE, DATA, Forge, INTEGER, MESSAGE_DIGEST, OCTETS, PROTECTION, PSS, SEQUENCE, SET,
+    SHA_1, SIGNED_DATA, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, SIGNING_TIME, attribute, der,
+    identifier, message_digest, oid, pss, reference, signing_time,
+};
+use openssl::{CITIZEN, Pki};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::cades;
+use trien_signatures::certificate::Certificate;
+use trien_signatures::cms::FormatError;
+use trien_signatures::report::{Reason as R, SubIndication as S};
+use trien_signatures::trust::{Anchors, Reliance};
+
+/// What has to come of a vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Valid,
+    Broken(S, R),
+    Unreadable(FormatError),
+}
+
+use Outcome::{Broken, Unreadable, Valid};
+
+struct Vector {
+    name: &'static str,
+    bytes: Vec<u8>,
+    /// Whether the content is handed in beside it.
+    detached: bool,
+    outcome: Outcome,
+}
+
+const ECDSA: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+const RSA_PSS: SignatureAlgorithm = SignatureAlgorithm::RsaPss(Hash::Sha256);
+
+fn judged(vector: &Vector, anchors: &Anchors, at: OffsetDateTime) -> Outcome {
+    let reliance = Reliance {
+        anchors,
+        intermediates: &[],
+        at,
+    };
+    match cades::verify(&vector.bytes, vector.detached.then_some(CONTENT), &reliance) {
+        Err(error) => Unreadable(error),
+        Ok(report) if report.valid() => Valid,
+        Ok(report) => {
+            let signature = &report.signatures[0];
+            Broken(signature.sub_indication.unwrap(), signature.reason.unwrap())
+        }
+    }
+}
+
+/// Changes a good detached ECDSA signature before it is made.
+type Change = fn(&mut Forge<'_>);
+
+/// What breaks a rule before the signature is made.
+const CHANGES: &[(&str, Change, Outcome)] = &[
+    ("good", |_| (), Valid),
+    (
+        "no-signed-attributes",
+        |f| f.attributes = None,
+        Broken(S::FormatFailure, R::SignedAttributesMissing),
+    ),
+    (
+        "no-signers",
+        |f| f.times = 0,
+        Broken(S::FormatFailure, R::NoSigners),
+    ),
+    (
+        "signer-twice",
+        |f| f.times = 2,
+        Broken(S::FormatFailure, R::DuplicateSigner),
+    ),
+    (
+        "65-signers",
+        |f| (f.times, f.value) = (65, Some(vec![0])),
+        Unreadable(FormatError::TooMany),
+    ),
+    (
+        "129-certificates",
+        |f| f.certificates = vec![vec![0x30, 0]; 129],
+        Unreadable(FormatError::TooMany),
+    ),
+    (
+        "message-digest-missing",
+        |f| f.remove(MESSAGE_DIGEST),
+        Broken(S::FormatFailure, R::MessageDigestMissing),
+    ),
+    (
+        "message-digest-twice",
+        |f| f.attributes().push(message_digest(b"other")),
+        Broken(S::FormatFailure, R::AttributeDuplicated),
+    ),
+    (
+        "message-digest-two-values",
+        |f| {
+            let [one, two] = [CONTENT, b"other"].map(|content| der(OCTETS, &[&Hash::Sha256.digest(content)]));
+            f.replace(MESSAGE_DIGEST, attribute(MESSAGE_DIGEST, &[&one, &two]));
+        },
+        Broken(S::FormatFailure, R::AttributeNotSingleValued),
+    ),
+    (
+        "message-digest-no-value",
+        |f| f.replace(MESSAGE_DIGEST, attribute(MESSAGE_DIGEST, &[])),
+        Broken(S::FormatFailure, R::AttributeNotSingleValued),
+    ),
+    (
+        "message-digest-of-other-content",
+        |f| f.replace(MESSAGE_DIGEST, message_digest(b"other")),
+        Broken(S::HashFailure, R::MessageDigestMismatch),
+    ),
+    (
+        "message-digest-empty",
+        |f| f.replace(MESSAGE_DIGEST, attribute(MESSAGE_DIGEST, &[&der(OCTETS, &[])])),
+        Broken(S::HashFailure, R::MessageDigestMismatch),
+    ),
+    (
+        "message-digest-an-integer",
+        |f| {
+            f.replace(
+                MESSAGE_DIGEST,
+                attribute(MESSAGE_DIGEST, &[&der(INTEGER, &[&[1]])]),
+            )
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    (
+        "content-type-missing",
+        |f| f.remove(CONTENT_TYPE),
+        Broken(S::FormatFailure, R::ContentTypeMissing),
+    ),
+    (
+        "content-type-other",
+        |f| f.replace(CONTENT_TYPE, attribute(CONTENT_TYPE, &[&oid(SIGNED_DATA)])),
+        Broken(S::FormatFailure, R::ContentTypeMismatch),
+    ),
+    (
+        "econtent-type-other",
+        |f| f.content_type = oid(SIGNED_DATA),
+        Broken(S::FormatFailure, R::ContentTypeMismatch),
+    ),
+    (
+        "attributes-not-in-order",
+        |f| {
+            f.attributes().sort();
+            f.attributes().reverse();
+            f.sorted = false;
+        },
+        Broken(S::FormatFailure, R::SignedAttributesNotDer),
+    ),
+    (
+        "unknown-attribute-twice",
+        |f| {
+            f.attributes()
+                .extend([attribute("2a03", &[&[5, 0]]), attribute("2a03", &[&[5, 0]])])
+        },
+        Broken(S::FormatFailure, R::AttributeDuplicated),
+    ),
+    (
+        "unknown-attribute",
+        |f| f.attributes().push(attribute("2a03", &[&[5, 0]])),
+        Valid,
+    ),
+    (
+        "attribute-with-trailing-element",
+        |f| {
+            f.attributes()
+                .push(der(SEQUENCE, &[&oid("2a03"), &der(SET, &[&[5, 0]]), &[5, 0]]))
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    (
+        "65-attributes",
+        |f| {
+            f.attributes()
+                .extend((0..62).map(|at| attribute(&format!("2a{at:02x}"), &[&[5, 0]])))
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    (
+        "signed-under-context-tag",
+        |f| f.signed_tag = 0xA0,
+        Broken(S::SigCryptoFailure, R::SignatureValueWrong),
+    ),
+    (
+        "signing-time-twice",
+        |f| f.attributes().push(signing_time()),
+        Broken(S::FormatFailure, R::AttributeDuplicated),
+    ),
+    (
+        "signing-time-not-a-time",
+        |f| {
+            f.replace(
+                SIGNING_TIME,
+                attribute(SIGNING_TIME, &[&der(0x17, &[b"261301000000Z"])]),
+            )
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    ("signing-time-missing", |f| f.remove(SIGNING_TIME), Valid),
+    (
+        "signing-certificate-missing",
+        |f| f.remove(SIGNING_CERTIFICATE_V2),
+        Broken(S::SigConstraintsFailure, R::SigningCertificateMissing),
+    ),
+    (
+        "signing-certificate-sha1-only",
+        |f| {
+            let identifier = der(SEQUENCE, &[&der(OCTETS, &[&[7; 20]])]);
+            let value = der(SEQUENCE, &[&der(SEQUENCE, &[&identifier])]);
+            f.replace(SIGNING_CERTIFICATE_V2, attribute(SIGNING_CERTIFICATE, &[&value]));
+        },
+        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+    ),
+    (
+        "signing-certificate-hash-of-another",
+        |f| f.replace(SIGNING_CERTIFICATE_V2, reference(&f.pki.ca, f.signer)),
+        Broken(S::NoSigningCertificateFound, R::SigningCertificateMismatch),
+    ),
+    (
+        "signing-certificate-issuer-serial-of-another",
+        |f| f.replace(SIGNING_CERTIFICATE_V2, reference(f.signer, &f.pki.ca)),
+        Broken(S::NoSigningCertificateFound, R::SigningCertificateMismatch),
+    ),
+    (
+        "signing-certificate-empty",
+        |f| {
+            let value = der(SEQUENCE, &[&der(SEQUENCE, &[])]);
+            f.replace(
+                SIGNING_CERTIFICATE_V2,
+                attribute(SIGNING_CERTIFICATE_V2, &[&value]),
+            );
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    (
+        "certificate-missing",
+        |f| drop(f.certificates.remove(0)),
+        Broken(S::NoSigningCertificateFound, R::SignerCertificateMissing),
+    ),
+    (
+        "intermediate-missing",
+        |f| drop(f.certificates.remove(1)),
+        Broken(S::NoCertificateChainFound, R::NoPathToAnchor),
+    ),
+    (
+        "digest-algorithm-other-than-signature",
+        |f| f.digest_identifier = Hash::Sha384.identifier_der(),
+        Broken(S::FormatFailure, R::DigestAlgorithmMismatch),
+    ),
+    (
+        "digest-algorithm-sha1",
+        |f| f.digest_identifier = identifier(SHA_1, &[5, 0]),
+        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+    ),
+    (
+        "digest-algorithm-with-parameters",
+        |f| f.digest_identifier = identifier("608648016503040201", &[4, 0]),
+        Broken(S::CryptoConstraintsFailure, R::AlgorithmParameters),
+    ),
+    (
+        "signature-algorithm-ecdsa-sha1",
+        |f| f.signature_identifier = identifier("2a8648ce3d0401", &[]),
+        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+    ),
+    (
+        "signature-algorithm-ed25519",
+        |f| f.signature_identifier = identifier("2b6570", &[]),
+        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+    ),
+    (
+        "signature-algorithm-rsa-with-ec-key",
+        |f| f.signature_identifier = SignatureAlgorithm::RsaPkcs1(Hash::Sha256).identifier_der(),
+        Broken(S::SigCryptoFailure, R::SignatureValueWrong),
+    ),
+    (
+        "signature-empty",
+        |f| f.value = Some(Vec::new()),
+        Broken(S::SigCryptoFailure, R::SignatureValueWrong),
+    ),
+    (
+        "signature-r-and-s-zero",
+        |f| f.value = Some(vec![0x30, 6, 2, 1, 0, 2, 1, 0]),
+        Broken(S::SigCryptoFailure, R::SignatureValueWrong),
+    ),
+    (
+        "algorithm-protection-other",
+        |f| {
+            let signature = der(0xA1, &[&oid("2a8648ce3d040303")]);
+            let value = der(SEQUENCE, &[&Hash::Sha256.identifier_der(), &signature]);
+            f.attributes().push(attribute(PROTECTION, &[&value]));
+        },
+        Broken(S::FormatFailure, R::AlgorithmProtectionMismatch),
+    ),
+    (
+        "algorithm-protection-of-a-mac",
+        |f| {
+            let mac = der(0xA2, &[&oid("2a8648ce3d040302")]);
+            let value = der(SEQUENCE, &[&Hash::Sha256.identifier_der(), &mac]);
+            f.attributes().push(attribute(PROTECTION, &[&value]));
+        },
+        Broken(S::FormatFailure, R::AttributeMalformed),
+    ),
+    (
+        "content-given-twice",
+        |f| f.content = Some(CONTENT.to_vec()),
+        Broken(S::FormatFailure, R::ContentGivenTwice),
+    ),
+    (
+        "revocation-values-of-other-formats",
+        |f| f.revocation = vec![der(0xA1, &[&oid("2b0601050507301001"), &der(SEQUENCE, &[])])],
+        Valid,
+    ),
+    (
+        "attribute-certificates",
+        |f| {
+            f.certificates
+                .extend([der(0xA1, &[&[2, 1, 1]]), der(0xA2, &[&[2, 1, 1]])])
+        },
+        Valid,
+    ),
+    (
+        "certificate-that-is-none",
+        |f| f.certificates.push(der(SEQUENCE, &[&[5, 0]])),
+        Valid,
+    ),
+];
+
+/// PSS parameters that are not those of the standard's profile, under a real signature with the usual ones.
+fn pss_parameters() -> Vec<(&'static str, Vec<u8>, Outcome)> {
+    let sha256 = identifier("608648016503040201", &[5, 0]);
+    let sha1 = identifier(SHA_1, &[5, 0]);
+    let refused = || Broken(S::CryptoConstraintsFailure, R::AlgorithmParameters);
+    let not_accepted = || Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted);
+    vec![
+        ("pss-good", pss(&sha256, &sha256, 32, None), Valid),
+        ("pss-trailer-1-written", pss(&sha256, &sha256, 32, Some(1)), Valid),
+        ("pss-trailer-2", pss(&sha256, &sha256, 32, Some(2)), refused()),
+        ("pss-salt-0", pss(&sha256, &sha256, 0, None), refused()),
+        ("pss-mask-sha1", pss(&sha256, &sha1, 32, None), not_accepted()),
+        ("pss-hash-sha1", pss(&sha1, &sha1, 20, None), not_accepted()),
+        (
+            "pss-mask-of-another-hash",
+            pss(&sha256, &Hash::Sha512.identifier_der(), 32, None),
+            refused(),
+        ),
+        ("pss-defaults", der(SEQUENCE, &[]), refused()),
+        ("pss-no-parameters", Vec::new(), refused()),
+    ]
+}
+
+/// Octets that are no SignedData, and what real senders write instead of DER.
+fn encodings(good: &[u8]) -> Vec<Vector> {
+    let malformed = || Unreadable(FormatError::Malformed);
+    let vector = |name, bytes, outcome| Vector {
+        name,
+        bytes,
+        detached: true,
+        outcome,
+    };
+    let contents = &good[4..];
+    let long = [&[0x30, 0x84, 0, 0][..], &good[2..4], contents].concat();
+    let indefinite = [&[0x30, 0x80], contents, &[0, 0]].concat();
+    let deep = [[0x30, 0x80].repeat(10_000), [0, 0].repeat(10_000)].concat();
+    let enveloped = der(SEQUENCE, &[&oid("2a864886f70d010703"), &der(0xA0, &[&[0x30, 0]])]);
+    vec![
+        vector("length-not-minimal", long, Valid),
+        vector("length-indefinite", indefinite.clone(), Valid),
+        vector(
+            "length-indefinite-unterminated",
+            indefinite[..indefinite.len() - 2].to_vec(),
+            malformed(),
+        ),
+        vector(
+            "length-beyond-the-end",
+            [&[0x30, 0x84, 0x7F, 0xFF, 0xFF, 0xFF][..], contents].concat(),
+            malformed(),
+        ),
+        vector(
+            "length-of-five-octets",
+            [&[0x30, 0x85, 1, 0, 0, 0, 0][..], contents].concat(),
+            malformed(),
+        ),
+        vector(
+            "length-indefinite-primitive",
+            vec![0x30, 0x80, 0x04, 0x80, 0, 0, 0, 0],
+            malformed(),
+        ),
+        vector("trailing-octet", [good, &[0]].concat(), malformed()),
+        vector("twice", [good, good].concat(), malformed()),
+        vector("depth-10000", deep, malformed()),
+        vector(
+            "high-tag-number",
+            [&[0x3F, 0x81, 0x01, 0x02][..], &[5, 0]].concat(),
+            malformed(),
+        ),
+        vector("empty", Vec::new(), malformed()),
+        vector(
+            "data-only",
+            der(SEQUENCE, &[&oid(DATA), &der(0xA0, &[&der(OCTETS, &[CONTENT])])]),
+            Unreadable(FormatError::NotSignedData("1.2.840.113549.1.7.1".to_owned())),
+        ),
+        vector(
+            "enveloped-data",
+            enveloped,
+            Unreadable(FormatError::NotSignedData("1.2.840.113549.1.7.3".to_owned())),
+        ),
+    ]
+}
+
+/// All vectors, made with a new PKI, and its root.
+fn made() -> (Vec<Vector>, Pki) {
+    let pki = Pki::of("ec:P-256");
+    let signer = pki.leaf("signer", "ec:P-256");
+    let good = Forge::new(&pki, &signer, ECDSA);
+    let mut vectors: Vec<Vector> = CHANGES
+        .iter()
+        .map(|(name, change, outcome)| {
+            let mut forge = good.clone();
+            change(&mut forge);
+            Vector {
+                name,
+                bytes: forge.make(),
+                detached: true,
+                outcome: outcome.clone(),
+            }
+        })
+        .collect();
+    vectors.extend(encodings(&good.make()));
+
+    // The attributes of a real signature as content of one that has none: the same octets are signed.
+    let stolen = Forge {
+        content: Some(good.to_be_signed()),
+        attributes: None,
+        ..good.clone()
+    };
+    vectors.push(Vector {
+        name: "signed-attributes-as-content",
+        bytes: stolen.make(),
+        detached: false,
+        outcome: Broken(S::FormatFailure, R::ContentIsSignedAttributes),
+    });
+
+    let rsa = pki.leaf("rsa-signer", "rsa:2048");
+    for (name, parameters, outcome) in pss_parameters() {
+        let signature_identifier = identifier(PSS, &parameters);
+        let bytes = Forge {
+            signature_identifier,
+            ..Forge::new(&pki, &rsa, RSA_PSS)
+        }
+        .make();
+        vectors.push(Vector {
+            name,
+            bytes,
+            detached: true,
+            outcome,
+        });
+    }
+    vectors.extend(people(&pki));
+    (vectors, pki)
+}
+
+/// Signatures that are right by people who are not.
+fn people(pki: &Pki) -> Vec<Vector> {
+    let workshop = &pki.workshop;
+    let broken = |name, bytes, sub_indication, reason| Vector {
+        name,
+        bytes,
+        detached: true,
+        outcome: Broken(sub_indication, reason),
+    };
+    let short = pki.leaf("short", "rsa:1024");
+    let encipherer = workshop.issue(&pki.ca, "encipherer", "ec:P-256", CITIZEN, "encipherer");
+
+    // Two certificates with one key, issuer and serial number; the signature was made for the first.
+    let key = workshop.key("shared", "ec:P-256");
+    let number = ["-sha256", "-set_serial", "4711"];
+    let real = workshop.certify(&pki.ca, "shared-real", &key, CITIZEN, "signer", &number);
+    let put = workshop.certify(
+        &pki.ca,
+        "shared-put",
+        &key,
+        "/C=VN/CN=Người khác",
+        "signer",
+        &number,
+    );
+    let mut substituted = Forge::new(pki, &real, ECDSA);
+    substituted.certificates[0] = put.certificate.as_der().to_vec();
+
+    let rsa = SignatureAlgorithm::RsaPkcs1(Hash::Sha256);
+    vec![
+        broken(
+            "rsa-1024",
+            Forge::new(pki, &short, rsa).make(),
+            S::CryptoConstraintsFailure,
+            R::KeyTooShort,
+        ),
+        broken(
+            "key-usage-encipherment",
+            Forge::new(pki, &encipherer, ECDSA).make(),
+            S::ChainConstraintsFailure,
+            R::KeyUsageNotForSigning,
+        ),
+        broken(
+            "certificate-substituted",
+            substituted.make(),
+            S::NoSigningCertificateFound,
+            R::SigningCertificateMismatch,
+        ),
+    ]
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/cms")
+}
+
+/// With `TRIEN_WRITE_VECTORS` set, the files are written anew.
+#[test]
+fn each_made_now_breaks_its_rule() {
+    let (vectors, pki) = made();
+    for vector in &vectors {
+        let started = Instant::now();
+        assert_eq!(
+            judged(vector, &pki.anchors, OffsetDateTime::now_utc()),
+            vector.outcome,
+            "{}",
+            vector.name
+        );
+        assert!(started.elapsed().as_secs() < 5, "{}", vector.name);
+    }
+    if std::env::var_os("TRIEN_WRITE_VECTORS").is_some() {
+        fs::create_dir_all(folder()).unwrap();
+        fs::write(folder().join("root.crt"), pki.root.certificate.as_der()).unwrap();
+        for vector in &vectors {
+            fs::write(folder().join(format!("{}.p7s", vector.name)), &vector.bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn each_file_breaks_its_rule() {
+    let root = Certificate::from_der(&fs::read(folder().join("root.crt")).unwrap()).unwrap();
+    let at = root.not_before() + time::Duration::days(1);
+    let anchors = Anchors::new(vec![root]);
+    let (mut vectors, _) = made();
+    let mut files: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".p7s"))
+        .collect();
+    for vector in &mut vectors {
+        let name = format!("{}.p7s", vector.name);
+        vector.bytes = fs::read(folder().join(&name)).unwrap();
+        files.retain(|file| *file != name);
+        assert_eq!(judged(vector, &anchors, at), vector.outcome, "{name}");
+    }
+    assert!(files.is_empty(), "not in the table: {files:?}");
+}
+
+#[test]
+fn one_bad_signer_among_two_spoils_the_document() {
+    let pki = Pki::of("ec:P-256");
+    let (first, second) = (pki.leaf("first", "ec:P-256"), pki.leaf("second", "ec:P-256"));
+    let mut both = Forge::new(&pki, &first, ECDSA);
+    both.certificates.push(second.certificate.as_der().to_vec());
+    let signed = |value: Option<Vec<u8>>| {
+        Forge {
+            value,
+            ..Forge::new(&pki, &second, ECDSA)
+        }
+        .signer_info()
+    };
+    for (also, valid) in [(signed(None), true), (signed(Some(vec![0x30, 0])), false)] {
+        let bytes = Forge {
+            further_signer: also,
+            ..both.clone()
+        }
+        .make();
+        let report = cades::verify(&bytes, Some(CONTENT), &pki.reliance()).unwrap();
+        assert_eq!(report.signatures.len(), 2);
+        assert_eq!(report.valid(), valid, "{report:?}");
+    }
+}
