@@ -81,7 +81,7 @@ test("the manifests ask for no more than is needed, and name the ids the host kn
   const host = readFileSync(new URL("../../src/manifest.rs", import.meta.url), "utf8");
   const common = json("../manifest.json");
   assert.deepEqual(common.permissions, ["nativeMessaging"]);
-  assert.equal(common.web_accessible_resources, undefined);
+  for (const more of ["host_permissions", "web_accessible_resources", "externally_connectable"]) assert.equal(common[more], undefined);
   const { key } = json("../manifest.chromium.json");
   const digest = createHash("sha256").update(Buffer.from(key, "base64")).digest("hex").slice(0, 32);
   const id = digest.replace(/./g, (digit) => String.fromCharCode(97 + parseInt(digit, 16)));

@@ -49,7 +49,7 @@ async function submit(signal) {
 
 /** What a PAdES signature carries and looks like. */
 function onThePage() {
-  const rectangle = [315, 120, 540, 200];
+  const rectangle = [335, 122, 525, 198];
   return {
     reason: text("reason"),
     location: text("location"),

@@ -1,0 +1,123 @@
+// Each way in which there is no connection has a name of its own, in real browsers.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries } from "./stage.mjs";
+
+const SECURE_HOST = "portal.example";
+
+let stage;
+before(async () => (stage = await Stage.open({ daemon: false })));
+after(() => stage?.close());
+
+/** What the page shows after it tried this road: `done`, or the error's code. */
+async function outcome(browser, url, road) {
+  const shown = await signOnPage(browser, url, { road });
+  if (shown.state === "failed") assert.ok(shown.words.length > 40, "the person reads what happened and what to do");
+  return shown.state === "done" ? "done" : shown.code;
+}
+
+async function outcomes(browser, url) {
+  const found = {};
+  for (const road of ["extension", "websocket", "automatic"]) found[road] = await outcome(browser, url, road);
+  return found;
+}
+
+for (const name of ["chromium", "firefox"]) {
+  test(`${name} without anything`, async () => {
+    const portal = await stage.portal();
+    const { browser, close } = await launch(name, { binaries, extension: false, host: false, env: stage.env });
+    try {
+      const nothing = { extension: "not_installed", websocket: "not_installed", automatic: "not_installed" };
+      assert.deepEqual(await outcomes(browser, portal.url), nothing);
+    } finally {
+      await close();
+    }
+  });
+
+  test(`${name} with the extension but no host`, async () => {
+    const portal = await stage.portal();
+    const { browser, close } = await launch(name, { binaries, host: false, env: stage.env });
+    try {
+      const shown = await signOnPage(browser, portal.url, { road: "extension" });
+      assert.deepEqual([shown.code, shown.detail], ["not_installed", "extension: host_missing"]);
+    } finally {
+      await close();
+    }
+  });
+
+  test(`${name} with a host whose daemon comes and goes`, async () => {
+    const portal = await stage.portal();
+    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    try {
+      const stopped = { extension: "not_running", websocket: "not_installed", automatic: "not_running" };
+      assert.deepEqual(await outcomes(browser, portal.url), stopped);
+      await stage.startDaemon();
+      assert.equal(await outcome(browser, portal.url, "extension"), "done", "the next try finds it");
+      await stage.stopDaemon();
+      assert.equal(await outcome(browser, portal.url, "extension"), "not_running");
+    } finally {
+      await close();
+    }
+  });
+
+  test(`${name} at a site without permission`, async () => {
+    const portal = await stage.portal({ allowed: false });
+    await stage.startDaemon();
+    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    try {
+      assert.equal(await outcome(browser, portal.url, "extension"), "not_allowed");
+      assert.equal(await outcome(browser, portal.url, "websocket"), "not_installed", "a stranger learns nothing");
+      stage.allow(portal.url);
+      assert.equal(await outcome(browser, portal.url, "extension"), "done");
+      stage.trien("origin", "revoke", portal.url);
+      assert.equal(await outcome(browser, portal.url, "extension"), "not_allowed");
+    } finally {
+      await close();
+      await stage.stopDaemon();
+    }
+  });
+
+  test(`${name} under a policy that does not name the socket`, async () => {
+    const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
+    const portal = await stage.portal({ headers: { "Content-Security-Policy": policy } });
+    await stage.startDaemon();
+    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    try {
+      assert.deepEqual(await outcomes(browser, portal.url), {
+        extension: "done", websocket: "blocked_by_browser", automatic: "done",
+      });
+    } finally {
+      await close();
+      await stage.stopDaemon();
+    }
+  });
+}
+
+test("Local Network Access in chromium", async () => {
+  const portal = await stage.portal({ host: SECURE_HOST });
+  await stage.startDaemon();
+  const args = [
+    `--ip-address-space-overrides=127.0.0.1:${portal.port}=public`,
+    `--host-resolver-rules=MAP ${SECURE_HOST} 127.0.0.1`,
+  ];
+  const { browser, close } = await launch("chromium", { binaries, env: stage.env, args });
+  try {
+    assert.equal(await outcome(browser, portal.url, "websocket"), "blocked_by_browser", "nobody has answered");
+    assert.equal(await outcome(browser, portal.url, "automatic"), "done", "the extension needs no such permission");
+    const session = await browser.target().createCDPSession();
+    const permit = (setting) => session.send("Browser.setPermission", {
+      origin: portal.url, permission: { name: "loopback-network" }, setting,
+    });
+    await permit("granted");
+    assert.equal(await outcome(browser, portal.url, "websocket"), "done");
+    await permit("denied");
+    assert.equal(await outcome(browser, portal.url, "websocket"), "blocked_by_browser");
+    await stage.stopDaemon();
+    await permit("granted");
+    assert.equal(await outcome(browser, portal.url, "websocket"), "not_installed", "nobody listens");
+  } finally {
+    await close();
+    await stage.stopDaemon();
+  }
+});

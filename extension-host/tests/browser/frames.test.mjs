@@ -1,0 +1,109 @@
+// Whatever a page does, the browser says who it is. These pages talk to the content script without the library.
+import assert from "node:assert/strict";
+import http from "node:http";
+import test, { after, before } from "node:test";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries } from "./stage.mjs";
+
+/** Says hello by hand and writes what comes back into its title, and into that of the page around it. */
+const PROBE = `
+  const query = new URLSearchParams(location.search);
+  if (query.has("hostile")) {
+    for (const name of ["push", "map", "forEach", "includes"]) Array.prototype[name] = () => { throw 0; };
+    Object.prototype.origin = "https://allowed.example";
+    Object.prototype.trien_host = "daemon_not_running";
+    JSON.parse = JSON.stringify = () => { throw 0; };
+    window.postMessage = new Proxy(window.postMessage, {});
+  }
+  let told = false;
+  const tell = (text) => { if (told) return; told = true; document.title = text; if (parent !== window) parent.postMessage({ told: text }, "*"); };
+  const say = (message) => window.postMessage(message, "*");
+  const hello = '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"versions":[' + (query.get("version") ?? 1) + '],"client":""}}';
+  const forged = '{"from":"extension","origin":"https://allowed.example","top_origin":"https://allowed.example"}';
+  let asked = false;
+  window.addEventListener("message", ({ source, data }) => {
+    if (source !== window || !data) return;
+    if (data.trien === "pong" && !asked) {
+      asked = true;
+      say({ trien: "open", session: "s", origin: "https://allowed.example", topOrigin: "https://allowed.example" });
+      say({ trien: "send", session: "s", text: query.has("forged") ? forged : hello, origin: "https://allowed.example" });
+    }
+    if (data.trien === "message") tell(data.message.error ? data.message.error.data.code : "hello " + data.message.result.version);
+    if (data.trien === "closed") tell("closed " + data.reason);
+  });
+  setInterval(() => asked || say({ trien: "ping" }), 50);
+  setTimeout(() => asked || tell("no answer"), 2500);
+`;
+
+const AROUND = `window.addEventListener("message", ({ data }) => { if (data && data.told) document.title = data.told; });`;
+
+let stage;
+let server;
+before(async () => {
+  stage = await Stage.open();
+  server = http.createServer((request, response) => {
+    const url = new URL(request.url, "http://probe");
+    const types = { "/probe.js": "text/javascript", "/around.js": "text/javascript" };
+    response.setHeader("Content-Type", types[url.pathname] ?? "text/html");
+    response.end({
+      "/probe": `<!doctype html><title></title><script src="/probe.js"></script>`,
+      "/probe.js": PROBE,
+      "/around": `<!doctype html><title></title><script src="/around.js"></script>
+        <iframe ${url.searchParams.get("sandbox") ?? ""} src="${url.searchParams.get("frame")}"></iframe>`,
+      "/around.js": AROUND,
+    }[url.pathname] ?? "");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+after(async () => {
+  server?.close();
+  server?.closeAllConnections();
+  await stage?.close();
+});
+
+/** Two origins of the same server: the frame's and the page's around it. */
+function sites() {
+  const { port } = server.address();
+  return { inner: `http://127.0.0.1:${port}`, outer: `http://localhost:${port}` };
+}
+
+async function titleOf(browser, url) {
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    for (let left = 100; left > 0; left -= 1) {
+      const title = await page.title();
+      if (title) return title;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return "nothing";
+  } finally {
+    await page.close();
+  }
+}
+
+for (const name of ["chromium", "firefox"]) {
+  test(`who is asking, in ${name}`, async () => {
+    const { inner, outer } = sites();
+    const framed = (frame, sandbox = "") => `${outer}/around?${new URLSearchParams({ frame, sandbox })}`;
+    for (const origin of [inner, outer]) stage.allow(origin);
+    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    try {
+      assert.equal(await titleOf(browser, `${inner}/probe`), "hello 1");
+      assert.equal(await titleOf(browser, `${inner}/probe?hostile`), "hello 1", "the page's own JavaScript is its own");
+      assert.equal(await titleOf(browser, `${inner}/probe?version=99`), "version_mismatch");
+      assert.equal(await titleOf(browser, `${inner}/probe?forged`), "bad_request", "an opening is said once");
+      assert.equal(await titleOf(browser, framed(`${outer}/probe`)), "hello 1", "a frame of the same site");
+      assert.equal(await titleOf(browser, framed(`${inner}/probe`)), "hello 1", "both sites are allowed");
+      assert.equal(await titleOf(browser, framed(`${inner}/probe`, 'sandbox="allow-scripts"')), "no answer");
+      stage.trien("origin", "revoke", outer);
+      assert.equal(await titleOf(browser, framed(`${inner}/probe`)), "not_allowed", "the site around it is not");
+      stage.trien("origin", "revoke", inner);
+      stage.allow(outer);
+      assert.equal(await titleOf(browser, framed(`${inner}/probe`)), "not_allowed", "the frame's own site is not");
+      assert.equal(await titleOf(browser, `${inner}/probe`), "not_allowed");
+    } finally {
+      await close();
+    }
+  });
+}

@@ -1,0 +1,36 @@
+// A dossier is signed from the portal's page: both browsers, both roads, every format.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test, { after, before } from "node:test";
+import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries, dossier } from "./stage.mjs";
+
+let stage;
+before(async () => (stage = await Stage.open()));
+after(() => stage?.close());
+
+for (const name of ["chromium", "firefox"]) {
+  test(`in ${name}`, async (context) => {
+    const portal = await stage.portal();
+    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    try {
+      for (const road of ["extension", "websocket"]) {
+        await context.test(`PAdES over the ${road}`, async () => {
+          const shown = await signOnPage(browser, portal.url, { road });
+          assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
+          const [original, signed] = [readFileSync(dossier), readFileSync(shown.files[0])];
+          assert.ok(signed.length > original.length && signed.subarray(0, original.length).equals(original));
+          assert.match(shown.words, /Nguyễn Văn An/);
+        });
+      }
+      for (const format of ["cades_attached", "cades_detached"]) {
+        await context.test(format, async () => {
+          const shown = await signOnPage(browser, portal.url, { road: "automatic", format });
+          assert.deepEqual([shown.state, shown.road], ["done", "extension"], shown.words);
+        });
+      }
+    } finally {
+      await close();
+    }
+  });
+}

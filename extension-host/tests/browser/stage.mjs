@@ -1,0 +1,158 @@
+// What a test in a real browser needs: a throw-away TRIEN_HOME with a software token and a certificate on it, the real
+// daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { startPortal } from "../../../testdata/portal/server.mjs";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const pki = path.join(root, "testdata/pki");
+
+export const binaries = path.resolve(
+  process.env.TRIEN_BIN_DIR ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "debug"),
+);
+export const dossier = path.join(root, "testdata/documents/dossier.pdf");
+
+/** How long the daemon may take to be ready or to end, in milliseconds. */
+const PATIENCE = 20_000;
+
+const PIN = "24681357";
+const SUBJECT = "CN=Nguyễn Văn An,UID=CCCD:079085000123,C=VN";
+
+export class Stage {
+  #folder = mkdtempSync(path.join(tmpdir(), "trien-stage-"));
+  #portals = [];
+  #daemon;
+
+  static async open({ daemon = true } = {}) {
+    const stage = new Stage();
+    try {
+      stage.websocketPort = await freePort();
+      stage.#prepare();
+      if (daemon) await stage.startDaemon();
+      return stage;
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
+  get home() {
+    return path.join(this.#folder, "home");
+  }
+
+  /** A folder with the trust anchor alone, as a receiving office has it. */
+  get trust() {
+    return path.join(this.#folder, "pki/trust");
+  }
+
+  /** What a browser's environment adds, so that the native host finds this daemon. */
+  get env() {
+    return { TRIEN_HOME: this.home };
+  }
+
+  #prepare() {
+    const config = path.join(this.home, "config");
+    mkdirSync(path.join(config, "trust"), { recursive: true });
+    writeFileSync(path.join(config, "config.toml"), `developer = true\n[websocket]\nport = ${this.websocketPort}\n`);
+    const script = `[[answer]]\ndecision = "approve"\npins = ["${PIN}"]\nrepeat = true\n`;
+    writeFileSync(this.#file("answers.toml"), script);
+    writeFileSync(this.#file("pin"), PIN, { mode: 0o600 });
+    this.#makeToken();
+    for (const name of ["root.pem", "ca.pem"]) copyFileSync(this.#file(`pki/${name}`), path.join(config, "trust", name));
+  }
+
+  #makeToken() {
+    const pin = ["--pin-file", this.#file("pin")];
+    const [request, certificate] = [this.#file("request.pem"), this.#file("certificate.pem")];
+    run(path.join(pki, "generate.sh"), [this.#file("pki")]);
+    this.trien("token", "init", "--label", "Thử", ...pin, "--so-pin-file", this.#file("pin"));
+    this.trien("token", "generate-key", "--token", "Thử", "--algorithm", "rsa:2048", "--label", "ký", ...pin);
+    this.trien("token", "request", "--token", "Thử", "--key", "ký", "--subject", SUBJECT, "--out", request, ...pin);
+    run(path.join(pki, "issue.sh"), [this.#file("pki"), "citizen", request, certificate]);
+    this.trien("token", "install", "--token", "Thử", "--cert", certificate, ...pin);
+  }
+
+  #file(name) {
+    return path.join(this.#folder, name);
+  }
+
+  /** Runs `trien` with these words and returns its standard output. */
+  trien(...words) {
+    return run(path.join(binaries, "trien"), words, { ...process.env, ...this.env });
+  }
+
+  allow(origin) {
+    this.trien("origin", "allow", origin);
+  }
+
+  async startDaemon() {
+    const words = ["daemon", "--prompter", `scripted:${this.#file("answers.toml")}`];
+    const daemon = spawn(path.join(binaries, "trien"), words, {
+      env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.#daemon = daemon;
+    await within(PATIENCE, "the daemon is not ready", (resolve, reject) => {
+      createInterface({ input: daemon.stdout }).on("line", (line) => line.startsWith("ready") && resolve());
+      daemon.once("exit", (code) => reject(new Error(`the daemon ended with ${code}`)));
+    });
+  }
+
+  async stopDaemon() {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    if (daemon === undefined || daemon.exitCode !== null) return;
+    const ended = within(PATIENCE, "the daemon does not end", (resolve) => daemon.once("exit", resolve));
+    daemon.kill("SIGTERM");
+    await ended;
+  }
+
+  /** Serves the portal. `host` stands in its address in place of 127.0.0.1, with TLS. `allowed` permits its origin. */
+  async portal({ allowed = true, host, headers } = {}) {
+    const tls = host && this.#certificateFor(host);
+    const portal = await startPortal({
+      trien: path.join(binaries, "trien"), trust: this.trust, out: this.#file("out"), dossiers: [dossier],
+      websocketPort: this.websocketPort, tls, headers,
+    });
+    this.#portals.push(portal);
+    const url = host ? portal.url.replace("127.0.0.1", host) : portal.url;
+    if (allowed) this.allow(url);
+    return { url, port: Number(new URL(url).port) };
+  }
+
+  #certificateFor(host) {
+    const [key, cert] = [this.#file(`${host}.key`), this.#file(`${host}.pem`)];
+    const subject = ["-subj", `/CN=${host}`, "-addext", `subjectAltName=DNS:${host}`];
+    run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "30", "-keyout", key, "-out", cert, ...subject]);
+    return { key: readFileSync(key), cert: readFileSync(cert) };
+  }
+
+  async close() {
+    await Promise.all(this.#portals.map(({ close }) => close()));
+    await this.stopDaemon();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function run(program, words, env = process.env) {
+  return execFileSync(program, words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 60_000 });
+}
+
+function within(milliseconds, complaint, start) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(complaint)), milliseconds);
+    start((value) => (clearTimeout(timer), resolve(value)), (error) => (clearTimeout(timer), reject(error)));
+  });
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
