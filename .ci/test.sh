@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 3
 
 logs=target/test-logs
 profile=${NEXTEST_PROFILE:-default}
-export PATH=$PWD/target/tools/bin:$PATH
+export PATH=$PWD/target/tools/cargo:$PATH
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 passed=0 failed=0 skipped=0 broken=()

@@ -29,11 +29,11 @@ def judge(*arguments):
     return done.returncode, {each["judge"]: each for each in verdict["judges"]}
 
 
-def sign_pdf(pki, leaf, source, target, field):
+def sign_pdf(pki, leaf, source, target, field, pss=False):
     """A PAdES B-B signature by pyHanko."""
     folder = pki / "leaves" / leaf
     signer = signers.SimpleSigner.load(
-        str(folder / "key.pem"), str(folder / "cert.pem"), ca_chain_files=(str(pki / "ca.pem"),)
+        str(folder / "key.pem"), str(folder / "cert.pem"), ca_chain_files=(str(pki / "ca.pem"),), prefer_pss=pss
     )
     metadata = signers.PdfSignatureMetadata(field_name=field, subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256")
     with open(source, "rb") as original, open(target, "wb") as signed:
@@ -88,11 +88,26 @@ class Judges(unittest.TestCase):
         self.assertEqual((first["coverage"], first["modification"]), ("ENTIRE_REVISION", "FORM_FILLING"))
         self.assertEqual((second["coverage"], second["modification"]), ("ENTIRE_FILE", "NONE"))
 
+    def changed(self, source):
+        """A copy with one bit of the first stream turned."""
+        data = source.read_bytes()
+        at = data.index(b"stream") + 100
+        target = self.work / f"changed-{source.name}"
+        target.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        return target
+
+    def test_pss_is_judged_by_those_that_know_it(self):
+        pss = self.work / "pss.pdf"
+        sign_pdf(self.pki, "citizen", DOSSIER, pss, "Citizen", pss=True)
+        status, verdicts = judge("pdf", pss, "--trust", self.pki / "root.pem", "--original", DOSSIER)
+        self.assertEqual(status, 0, verdicts)
+        self.assertEqual(verdicts["mutool"]["abstained"], 1)
+        _, verdicts = judge("pdf", self.changed(pss), "--trust", self.pki / "root.pem")
+        for name in ("pyhanko", "pdfsig"):
+            self.assertFalse(verdicts[name]["ok"], name)
+
     def test_a_changed_byte_is_seen_by_each_that_reads_digests(self):
-        data = self.once.read_bytes()
-        stream = data.index(b"stream")
-        changed = self.work / "changed.pdf"
-        changed.write_bytes(data[: stream + 100] + bytes([data[stream + 100] ^ 1]) + data[stream + 101 :])
+        changed = self.changed(self.once)
         status, verdicts = judge("pdf", changed, "--trust", self.pki / "root.pem", "--original", DOSSIER)
         self.assertEqual(status, 1)
         for name in ("pyhanko", "pdfsig", "mutool"):
