@@ -21,7 +21,7 @@ export const dossier = path.join(root, "testdata/documents/dossier.pdf");
 const PATIENCE = 20_000;
 
 const PIN = "24681357";
-const SUBJECT = "CN=Nguyễn Văn An,UID=CCCD:079085000123,C=VN";
+const SUBJECT = "UID=CCCD:079085000123,CN=Nguyễn Văn An,L=Phường Trình Diễn,ST=Thành phố Hồ Chí Minh,C=VN";
 
 export class Stage {
   #folder = mkdtempSync(path.join(tmpdir(), "trien-stage-"));
@@ -50,6 +50,16 @@ export class Stage {
     return path.join(this.#folder, "pki/trust");
   }
 
+  /** Of the software token, for who signs without a browser. */
+  get tokenLabel() {
+    return "Thử";
+  }
+
+  /** Holds the token's PIN. */
+  get pinFile() {
+    return this.#file("pin");
+  }
+
   /** What a browser's environment adds, so that the native host finds this daemon. */
   get env() {
     return { TRIEN_HOME: this.home };
@@ -61,20 +71,21 @@ export class Stage {
     writeFileSync(path.join(config, "config.toml"), `developer = true\n[websocket]\nport = ${this.websocketPort}\n`);
     const script = `[[answer]]\ndecision = "approve"\npins = ["${PIN}"]\nrepeat = true\n`;
     writeFileSync(this.#file("answers.toml"), script);
-    writeFileSync(this.#file("pin"), PIN, { mode: 0o600 });
+    writeFileSync(this.pinFile, PIN, { mode: 0o600 });
     this.#makeToken();
     for (const name of ["root.pem", "ca.pem"]) copyFileSync(this.#file(`pki/${name}`), path.join(config, "trust", name));
   }
 
   #makeToken() {
-    const pin = ["--pin-file", this.#file("pin")];
+    const token = ["--token", this.tokenLabel];
+    const pin = ["--pin-file", this.pinFile];
     const [request, certificate] = [this.#file("request.pem"), this.#file("certificate.pem")];
     run(path.join(pki, "generate.sh"), [this.#file("pki")]);
-    this.trien("token", "init", "--label", "Thử", ...pin, "--so-pin-file", this.#file("pin"));
-    this.trien("token", "generate-key", "--token", "Thử", "--algorithm", "rsa:2048", "--label", "ký", ...pin);
-    this.trien("token", "request", "--token", "Thử", "--key", "ký", "--subject", SUBJECT, "--out", request, ...pin);
+    this.trien("token", "init", "--label", this.tokenLabel, ...pin, "--so-pin-file", this.pinFile);
+    this.trien("token", "generate-key", ...token, "--algorithm", "rsa:2048", "--label", "ký", ...pin);
+    this.trien("token", "request", ...token, "--key", "ký", "--subject", SUBJECT, "--out", request, ...pin);
     run(path.join(pki, "issue.sh"), [this.#file("pki"), "citizen", request, certificate]);
-    this.trien("token", "install", "--token", "Thử", "--cert", certificate, ...pin);
+    this.trien("token", "install", ...token, "--cert", certificate, ...pin);
   }
 
   #file(name) {
