@@ -254,6 +254,17 @@ impl Certificate {
         }
     }
 
+    /// Whether its key usage lets it vouch for contents: no key usage at all, or nonRepudiation (contentCommitment; RFC
+    /// 5280, 4.2.1.3). A certificate that is only for logging in does not.
+    #[must_use]
+    pub fn may_commit_to_content(&self) -> bool {
+        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(None) => true,
+            Ok(Some((_, usage))) => usage.non_repudiation(),
+            Err(_) => false,
+        }
+    }
+
     /// Whether it calls itself a CA (RFC 5280, 4.2.1.9).
     #[must_use]
     pub fn is_ca(&self) -> bool {

@@ -356,6 +356,7 @@ pub enum Reason {
     AttributeMalformed,
     ContentTypeMissing,
     ContentTypeMismatch,
+    ContentTypeNotData,
     MessageDigestMissing,
     MessageDigestMismatch,
     SigningCertificateMissing,

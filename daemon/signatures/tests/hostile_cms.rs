@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use forge::{
     CONTENT, CONTENT_TYPE, DATA, Forge, INTEGER, MESSAGE_DIGEST, OCTETS, PROTECTION, PSS, SEQUENCE, SET,
-    SHA_1, SIGNED_DATA, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, SIGNING_TIME, attribute, der,
-    identifier, message_digest, oid, pss, reference, signing_time,
+    SHA_1, SIGNED_DATA, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, SIGNING_TIME, TIMESTAMP_INFO, attribute,
+    der, identifier, message_digest, oid, pss, reference, signing_time,
 };
 use openssl::{CITIZEN, Pki};
 use time::OffsetDateTime;
@@ -149,6 +149,14 @@ const CHANGES: &[(&str, Change, Outcome)] = &[
         "econtent-type-other",
         |f| f.content_type = oid(SIGNED_DATA),
         Broken(S::FormatFailure, R::ContentTypeMismatch),
+    ),
+    (
+        "timestamp-token-as-document",
+        |f| {
+            f.content_type = oid(TIMESTAMP_INFO);
+            f.replace(CONTENT_TYPE, attribute(CONTENT_TYPE, &[&oid(TIMESTAMP_INFO)]));
+        },
+        Broken(S::FormatFailure, R::ContentTypeNotData),
     ),
     (
         "attributes-not-in-order",

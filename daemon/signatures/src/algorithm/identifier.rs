@@ -219,3 +219,63 @@ fn pss_hash(parameters: Option<tlv::Element<'_>>) -> Result<Hash, UnknownAlgorit
         && trailer.is_none_or(|trailer| trailer == [tag::INTEGER, 1, 1]);
     if strict { Ok(hash) } else { Err(refused()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMES: [fn(Hash) -> SignatureAlgorithm; 3] = [
+        SignatureAlgorithm::RsaPkcs1,
+        SignatureAlgorithm::RsaPss,
+        SignatureAlgorithm::Ecdsa,
+    ];
+
+    /// RFC 8017, section 9.2, note 1.
+    #[test]
+    fn digest_info_has_the_prefixes_of_the_standard() {
+        let prefixes = [
+            (Hash::Sha256, "3031300d060960864801650304020105000420"),
+            (Hash::Sha384, "3041300d060960864801650304020205000430"),
+            (Hash::Sha512, "3051300d060960864801650304020305000440"),
+        ];
+        for (hash, prefix) in prefixes {
+            let digest = hash.digest(b"");
+            assert_eq!(
+                hex::encode(hash.digest_info(&digest)),
+                format!("{prefix}{}", hex::encode(&digest))
+            );
+        }
+    }
+
+    #[test]
+    fn an_identifier_comes_back_as_what_it_was_and_only_with_its_hash() {
+        for scheme in SCHEMES {
+            for hash in Hash::ALL {
+                let der = scheme(hash).identifier_der();
+                for digest in Hash::ALL {
+                    let read = SignatureAlgorithm::from_identifier_der(&der, digest);
+                    let expected = if digest == hash {
+                        Ok(scheme(hash))
+                    } else {
+                        Err(UnknownAlgorithm::HashMismatch)
+                    };
+                    assert_eq!(read, expected);
+                }
+                assert_eq!(
+                    SignatureAlgorithm::from_certificate_identifier_der(&der),
+                    Ok(scheme(hash))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bare_rsa_encryption_is_enough_in_a_signer_and_not_in_a_certificate() {
+        let mut body = tlv::oid(&RSA_ENCRYPTION);
+        body.extend(NULL);
+        let der = tlv::write(tag::SEQUENCE, &body);
+        let read = SignatureAlgorithm::from_identifier_der(&der, Hash::Sha384);
+        assert_eq!(read, Ok(SignatureAlgorithm::RsaPkcs1(Hash::Sha384)));
+        assert!(SignatureAlgorithm::from_certificate_identifier_der(&der).is_err());
+    }
+}

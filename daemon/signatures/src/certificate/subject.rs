@@ -168,3 +168,103 @@ fn escaped(value: &Any) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use der::Decode;
+
+    use super::*;
+    use crate::cms::tlv::{self, tag};
+
+    const UTF8: u8 = 0x0C;
+    const PRINTABLE: u8 = 0x13;
+    const TELETEX: u8 = 0x14;
+    const IA5: u8 = 0x16;
+    const BMP: u8 = 0x1E;
+
+    /// A name with one attribute a RDN.
+    fn subject(attributes: &[(&str, u8, &[u8])]) -> Subject {
+        let rdns: Vec<u8> = attributes
+            .iter()
+            .flat_map(|(oid, string, value)| {
+                let mut attribute = tlv::oid(&ObjectIdentifier::new_unwrap(oid));
+                attribute.extend(tlv::write(*string, value));
+                tlv::write(tag::SET, &tlv::write(tag::SEQUENCE, &attribute))
+            })
+            .collect();
+        Subject::of(&Name::from_der(&tlv::write(tag::SEQUENCE, &rdns)).unwrap())
+    }
+
+    const CN: &str = "2.5.4.3";
+    const O: &str = "2.5.4.10";
+    const UID: &str = "0.9.2342.19200300.100.1.1";
+
+    #[test]
+    fn every_string_type_is_read() {
+        let bmp: Vec<u8> = "Nguyễn Ánh".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(
+            subject(&[(CN, BMP, &bmp)]).common_name.as_deref(),
+            Some("Nguyễn Ánh")
+        );
+        assert_eq!(
+            subject(&[(CN, UTF8, "Đỗ".as_bytes())]).common_name.as_deref(),
+            Some("Đỗ")
+        );
+        assert_eq!(
+            subject(&[(CN, TELETEX, b"Caf\xE9")]).common_name.as_deref(),
+            Some("Café")
+        );
+        assert_eq!(
+            subject(&[(CN, TELETEX, "Đỗ".as_bytes())]).common_name.as_deref(),
+            Some("Đỗ")
+        );
+        assert_eq!(
+            subject(&[(CN, IA5, b"ascii")]).common_name.as_deref(),
+            Some("ascii")
+        );
+        assert_eq!(
+            subject(&[(O, PRINTABLE, b"Ban Co yeu")]).organization.as_deref(),
+            Some("Ban Co yeu")
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_in_its_encoding_is_absent() {
+        for (string, value) in [
+            (UTF8, &b"\xFF\xFE"[..]),
+            (BMP, b"odd"),
+            (BMP, b"\xD8\x00"),
+            (IA5, b"\xE9"),
+            (UTF8, b" "),
+        ] {
+            assert_eq!(subject(&[(CN, string, value)]).common_name, None, "{value:?}");
+        }
+        assert_eq!(subject(&[(CN, UTF8, b"\xFF")]).rfc4514, "CN=#0c01ff");
+    }
+
+    #[test]
+    fn several_identity_numbers_stand_beside_each_other() {
+        let found = subject(&[
+            (UID, UTF8, b"MST:0100686209-199"),
+            (UID, UTF8, b"cccd: 001190012345"),
+            (UID, PRINTABLE, b"CMND:012345678"),
+            (UID, UTF8, b"BHXH:123"),
+            (UID, UTF8, b"no prefix"),
+            (UID, UTF8, b"MST:"),
+        ]);
+        assert_eq!(found.tax_code.as_deref(), Some("0100686209-199"));
+        assert_eq!(found.citizen_id.as_deref(), Some("001190012345"));
+        assert_eq!(found.old_identity_card.as_deref(), Some("012345678"));
+    }
+
+    #[test]
+    fn names_are_written_as_rfc_4514_says() {
+        let name = subject(&[
+            ("2.5.4.6", PRINTABLE, b"VN"),
+            (O, UTF8, b"A, B+C"),
+            (CN, UTF8, b" #x\n\"y\\ "),
+        ]);
+        assert_eq!(name.rfc4514, r#"CN=\ #x\0A\"y\\\ ,O=A\, B\+C,C=VN"#);
+        assert_eq!(subject(&[("1.2.3", UTF8, b"#a")]).rfc4514, r"1.2.3=\#a");
+    }
+}

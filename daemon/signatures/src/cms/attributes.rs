@@ -175,16 +175,16 @@ pub(super) fn read_algorithm_protection(value: Element<'_>) -> Result<(Vec<u8>, 
     Ok((digest, signature))
 }
 
-/// Whether bytes are the DER of a SET OF Attribute with a message-digest: what is signed when signed attributes are
-/// present. As content of a signature without signed attributes the same bytes would carry the same signature
+/// Whether bytes are a DER SET whose first element is an attribute: the octets that are signed when signed attributes
+/// are present. As content of a signature without signed attributes the same octets would carry the same signature
 /// (draft-ietf-lamps-cms-euf-cma-signeddata), so they are neither signed nor accepted as content.
 #[must_use]
 pub fn looks_like_signed_attributes(content: &[u8]) -> bool {
     if content.first() != Some(&tag::SET) {
         return false;
     }
-    let attributes = Elements::of_single(content)
+    let first = Elements::of_single(content)
         .and_then(|mut elements| elements.next_tagged(tag::SET))
-        .and_then(|set| read(set.value));
-    attributes.is_ok_and(|attributes| attributes.iter().any(|attribute| attribute.oid == MESSAGE_DIGEST))
+        .and_then(|set| set.children().next_tagged(tag::SEQUENCE));
+    first.is_ok_and(|attribute| read_one(attribute).is_ok())
 }

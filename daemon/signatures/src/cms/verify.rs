@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::ID_DATA;
 use super::attributes::{self, Attribute};
 use super::read::{SignedData, SignerInfo};
 use super::tlv::{self, Elements, Malformed, tag};
@@ -128,7 +129,8 @@ impl Judgement<'_> {
         Ok(())
     }
 
-    /// Signed attributes have to be there, in DER, none twice (RFC 5652, section 5.3), and of the type of the content.
+    /// Signed attributes have to be there, in DER, none twice (RFC 5652, section 5.3), and say the type of the content.
+    /// That type is data (EN 319 122-1 and EN 319 142-1, clause 6.3): a timestamp token is no signed document.
     fn attributes(&self) -> Result<Vec<Attribute<'_>>, Finding> {
         let failure = |reason| (SubIndication::FormatFailure, reason);
         let contents = self
@@ -153,11 +155,13 @@ impl Judgement<'_> {
         }
         let content_type = attributes::value(&attributes, attributes::CONTENT_TYPE)
             .ok_or(failure(Reason::ContentTypeMissing))?;
-        if content_type.raw == tlv::oid(&self.signed_data.content_type()) {
-            Ok(attributes)
-        } else {
-            Err(failure(Reason::ContentTypeMismatch))
+        if content_type.raw != tlv::oid(&self.signed_data.content_type()) {
+            return Err(failure(Reason::ContentTypeMismatch));
         }
+        if self.signed_data.content_type() != ID_DATA {
+            return Err(failure(Reason::ContentTypeNotData));
+        }
+        Ok(attributes)
     }
 
     fn algorithm(&self) -> Result<SignatureAlgorithm, Finding> {

@@ -11,7 +11,7 @@ use crate::report::{Reason, SubIndication};
 const MAX_PATHS: usize = 16;
 
 /// Signatures that are verified while looking.
-const MAX_VERIFICATIONS: usize = 256;
+const MAX_VERIFICATIONS: usize = 64;
 
 /// What the search came to.
 pub(super) struct Found<'a> {

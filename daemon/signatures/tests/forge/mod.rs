@@ -16,6 +16,7 @@ pub(crate) const INTEGER: u8 = 0x02;
 // Contents of object identifiers, in hexadecimal.
 pub(crate) const DATA: &str = "2a864886f70d010701";
 pub(crate) const SIGNED_DATA: &str = "2a864886f70d010702";
+pub(crate) const TIMESTAMP_INFO: &str = "2a864886f70d0109100104";
 pub(crate) const CONTENT_TYPE: &str = "2a864886f70d010903";
 pub(crate) const MESSAGE_DIGEST: &str = "2a864886f70d010904";
 pub(crate) const SIGNING_TIME: &str = "2a864886f70d010905";
