@@ -199,6 +199,50 @@ fn what_openssl_signs_is_accepted_der_and_indefinite_ber() {
 }
 
 #[test]
+fn without_the_signing_certificate_attribute_the_signer_is_shown_and_not_accepted() {
+    let signer = PKI.leaf("plain-cms", "rsa:2048");
+    let content = PKI.workshop.write("plain-cms.txt", CONTENT);
+    let signature = PKI.workshop.run(&[
+        "cms",
+        "-sign",
+        "-binary",
+        "-md",
+        "sha256",
+        "-outform",
+        "DER",
+        "-in",
+        content.to_str().unwrap(),
+        "-signer",
+        "plain-cms.crt",
+        "-inkey",
+        signer.key.to_str().unwrap(),
+        "-certfile",
+        "ca.crt",
+    ]);
+    let report = cades::verify(&signature, Some(CONTENT), &PKI.reliance()).unwrap();
+    assert_eq!(
+        failure(&report),
+        (
+            SubIndication::SigConstraintsFailure,
+            Reason::SigningCertificateMissing
+        )
+    );
+    let found = &report.signatures[0];
+    assert_eq!(found.integrity, Integrity::Intact);
+    assert_eq!(
+        found.signer.as_ref().unwrap().sha256,
+        signer.certificate.sha256_hex()
+    );
+
+    let report = cades::verify(&signature, Some(b"other"), &PKI.reliance()).unwrap();
+    assert_eq!(
+        failure(&report),
+        (SubIndication::HashFailure, Reason::MessageDigestMismatch)
+    );
+    assert_eq!(report.signatures[0].integrity, Integrity::Broken);
+}
+
+#[test]
 fn content_missing_other_or_given_twice() {
     let signer = PKI.leaf("contents", "ec:P-256");
     let chain = [PKI.ca.certificate.clone()];

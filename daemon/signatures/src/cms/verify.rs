@@ -80,7 +80,7 @@ impl Judgement<'_> {
         let algorithm = self.algorithm()?;
         report.algorithm = Some(algorithm);
         report.signing_time = claimed;
-        let certificate = self.certificate(&attributes)?;
+        let (certificate, unproven) = self.certificate(&attributes)?;
         let at = self.reliance.at;
         report.signer = Some(Signer::of(certificate, claimed.map(|claimed| claimed.time), at));
 
@@ -93,6 +93,7 @@ impl Judgement<'_> {
         verdict?;
         self.algorithm_protection(&attributes)?;
         warn_about_time(report, claimed, at);
+        unproven.map_or(Ok(()), Err)?;
         constraints(certificate, claimed)?;
         match trust::validate_path(certificate, self.signed_data.certificates(), self.reliance) {
             PathVerdict::Trusted { path } => {
@@ -190,46 +191,45 @@ impl Judgement<'_> {
     }
 
     /// The certificate that the signer names and that the signing-certificate attribute holds the digest of. The
-    /// identifier alone is not signed, so a certificate that only it names may have been put in its place.
-    fn certificate(&self, attributes: &[Attribute<'_>]) -> Result<&Certificate, Finding> {
-        let missing = (
-            SubIndication::NoSigningCertificateFound,
-            Reason::SignerCertificateMissing,
-        );
-        let named: Vec<&Certificate> = self
+    /// identifier alone is not signed, so a certificate that only it names may have been put in its place: where the
+    /// attribute is missing, the certificate is for showing, and the finding beside it stands.
+    fn certificate(&self, attributes: &[Attribute<'_>]) -> Result<(&Certificate, Option<Finding>), Finding> {
+        let mut named = self
             .signed_data
             .certificates()
             .iter()
             .chain(self.reliance.intermediates)
             .chain(self.reliance.anchors.certificates())
             .filter(|certificate| self.signer.identifier.names(certificate))
-            .collect();
-        if named.is_empty() {
-            return Err(missing);
-        }
+            .peekable();
+        let missing = (
+            SubIndication::NoSigningCertificateFound,
+            Reason::SignerCertificateMissing,
+        );
+        let first = *named.peek().ok_or(missing)?;
         let Some(reference) = attributes::value(attributes, attributes::SIGNING_CERTIFICATE_V2) else {
             // The first version knows SHA-1 only.
-            return Err(
-                match attributes::value(attributes, attributes::SIGNING_CERTIFICATE) {
-                    Some(_) => (
-                        SubIndication::CryptoConstraintsFailure,
-                        Reason::AlgorithmNotAccepted,
-                    ),
-                    None => (
-                        SubIndication::SigConstraintsFailure,
-                        Reason::SigningCertificateMissing,
-                    ),
-                },
-            );
+            let unproven = match attributes::value(attributes, attributes::SIGNING_CERTIFICATE) {
+                Some(_) => (
+                    SubIndication::CryptoConstraintsFailure,
+                    Reason::AlgorithmNotAccepted,
+                ),
+                None => (
+                    SubIndication::SigConstraintsFailure,
+                    Reason::SigningCertificateMissing,
+                ),
+            };
+            return Ok((first, Some(unproven)));
         };
         let reference = CertificateReference::read(reference.raw)?;
-        named
-            .into_iter()
+        let mismatch = (
+            SubIndication::NoSigningCertificateFound,
+            Reason::SigningCertificateMismatch,
+        );
+        let certificate = named
             .find(|certificate| reference.fits(certificate))
-            .ok_or((
-                SubIndication::NoSigningCertificateFound,
-                Reason::SigningCertificateMismatch,
-            ))
+            .ok_or(mismatch)?;
+        Ok((certificate, None))
     }
 
     /// Digest of the content, then the signature over the attributes as they came, with the tag of SET OF.
