@@ -1,5 +1,7 @@
 //! PAdES B-B: what we sign is judged by qpdf, poppler, mutool and OpenSSL; what was changed is judged by us.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod drafts;
 mod openssl;
 

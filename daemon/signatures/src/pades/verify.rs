@@ -29,8 +29,13 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError>
     let mut signatures = Vec::new();
     let mut covered_bytes = 0_usize;
     for field in form::fields(&document)? {
-        let Some((holder, node)) = signature_of(&document, &field)? else {
-            continue;
+        let (holder, node) = match signature_of(&document, &field) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(_) => {
+                signatures.push((bytes.len(), unreadable()));
+                continue;
+            }
         };
         let covered = byte_range::check(&holder, &node, bytes.len());
         let end = covered.as_ref().map_or(bytes.len(), |covered| covered.end);
@@ -52,6 +57,13 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError>
         validated_at: reliance.at,
         signatures,
     })
+}
+
+/// The report on a signature whose dictionary cannot be read.
+fn unreadable() -> SignatureReport {
+    let mut report = SignatureReport::new(Format::Pades);
+    report.fail(SubIndication::FormatFailure, Reason::MalformedPdf);
+    report
 }
 
 /// The signature dictionary of a field, with the object it stands in; `None` for other fields and unsigned ones.

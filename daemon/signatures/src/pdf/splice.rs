@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::document::Located;
 use super::error::PdfError;
+use super::lexer::is_whitespace;
 use super::object::{Node, Value};
 
 /// The raw bytes of one object with edits to come.
@@ -41,7 +42,11 @@ impl<'s> Splice<'s> {
         let dictionary = dictionary.ok_or(PdfError::Malformed(node.span.start))?;
         let known = dictionary.iter().find(|(name, _)| *name == key);
         match known {
-            Some((_, old)) => self.edits.push((old.span.clone(), [b" ", value].concat())),
+            Some((_, old)) => {
+                let apart = self.source[..old.span.start].last().is_some_and(|byte| is_whitespace(*byte));
+                let space: &[u8] = if apart { b"" } else { b" " };
+                self.edits.push((old.span.clone(), [space, value].concat()));
+            }
             None => {
                 let close = node.span.end - 2;
                 self.edits

@@ -68,13 +68,24 @@ impl Draft {
 
     /// A cross-reference stream, and everything that may be in an object stream in one.
     pub(crate) fn streams(&self) -> Vec<u8> {
+        self.write_streams(true)
+    }
+
+    /// As [`Self::streams`], but the cross-reference stream has no entry for itself, as some producers have it.
+    pub(crate) fn streams_unlisted(&self) -> Vec<u8> {
+        self.write_streams(false)
+    }
+
+    fn write_streams(&self, lists_itself: bool) -> Vec<u8> {
         let (container, own) = (self.size(), self.size() + 1);
         let mut file = Vec::from(*b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n");
         let mut offsets = self.write_objects(&mut file, is_stream);
         offsets.insert(container, file.len());
         file.extend(self.object_stream(container));
         let start = file.len();
-        offsets.insert(own, start);
+        if lists_itself {
+            offsets.insert(own, start);
+        }
         file.extend(self.xref_stream(own, &offsets, container, &format!("/Size {}", own + 1)));
         finish(file, start)
     }

@@ -1,0 +1,212 @@
+//! The reader and the updates it makes possible, without signatures.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod drafts;
+
+use drafts::{Draft, assert_qpdf_clean, run, update};
+use trien_signatures::pdf::{
+    Document, Entry, Limits, ObjectId, PdfError, Rotation, SectionKind, Splice, Update, Value,
+};
+
+fn open(bytes: &[u8]) -> Document<'_> {
+    Document::open(bytes, Limits::default()).unwrap()
+}
+
+fn id(number: u32) -> ObjectId {
+    ObjectId {
+        number,
+        generation: 0,
+    }
+}
+
+/// The document with one key of one object set.
+fn set(bytes: &[u8], number: u32, key: &[u8], value: &[u8]) -> Vec<u8> {
+    let document = open(bytes);
+    let located = document.object(id(number)).unwrap().unwrap();
+    let mut splice = Splice::new(&located);
+    splice.set(&located.node, key, value).unwrap();
+    let mut update = Update::new(&document).unwrap();
+    update.add(located.id, &splice.finish());
+    [bytes, &update.finish(&document).unwrap()].concat()
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from)
+        .unwrap();
+    [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+}
+
+#[test]
+fn the_three_ways_to_write_a_document_are_read_alike() {
+    let draft = Draft::new();
+    for (bytes, kind) in [
+        (draft.classic(), SectionKind::Table),
+        (draft.streams(), SectionKind::Stream),
+        (draft.hybrid(), SectionKind::Hybrid),
+    ] {
+        let document = open(&bytes);
+        assert_eq!(document.sections()[0].kind, kind);
+        document.check_references().unwrap();
+        let page = document.page(1).unwrap();
+        assert_eq!(page.located.id, id(3));
+        assert_eq!(page.shown, Some([0.0, 0.0, 400.0, 300.0]));
+        let contents = document.object(id(4)).unwrap().unwrap();
+        assert_eq!(contents.stream, Some(drafts::TEXT.as_bytes()));
+        assert_eq!(
+            document.page(2).unwrap_err(),
+            PdfError::PageOutOfRange { page: 2, pages: 1 }
+        );
+        assert_eq!(document.revision_ends(), [bytes.len()]);
+    }
+}
+
+#[test]
+fn an_update_is_written_as_the_document_is() {
+    let draft = Draft::new();
+    for (name, bytes, kind) in [
+        ("table", draft.classic(), SectionKind::Table),
+        ("stream", draft.streams(), SectionKind::Stream),
+        ("hybrid", draft.hybrid(), SectionKind::Table),
+    ] {
+        let changed = set(&bytes, 3, b"Rotate", b"90");
+        assert!(changed.starts_with(&bytes));
+        let document = open(&changed);
+        assert_eq!(document.sections()[0].kind, kind);
+        assert_eq!(document.page(1).unwrap().rotation, Rotation::Quarter);
+        assert_eq!(document.revision_ends(), [bytes.len(), changed.len()]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("{name}.pdf"));
+        std::fs::write(&path, &changed).unwrap();
+        assert_qpdf_clean(&path);
+        let (_, text) = run("qpdf", &["--show-object=3", path.to_str().unwrap()]);
+        assert!(text.contains("/Rotate 90"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_is_not_changed_keeps_its_bytes() {
+    let odd = "<</Type/Page/Parent 2 0 R % a comment\n/MediaBox[0 0 595.27559055118 841.88976377953]/Contents 4 0 R\
+               /CropBox [ .5 0.50 595.0 -.0]/F#6fo(\\(a\\051 \\\nb)/Rotate +0>>";
+    let mut draft = Draft::new();
+    draft.set(3, odd);
+    for bytes in [draft.classic(), draft.streams()] {
+        let changed = set(&bytes, 3, b"Annots", b"[]");
+        let document = open(&changed);
+        let page = document.object(id(3)).unwrap().unwrap();
+        let raw = String::from_utf8_lossy(page.raw()).into_owned();
+        assert_eq!(raw, format!("{} /Annots []>>", odd.trim_end_matches(">>")));
+        let replaced = set(&bytes, 3, b"Rotate", b"180");
+        let page = open(&replaced).object(id(3)).unwrap().unwrap().raw().to_vec();
+        assert_eq!(
+            String::from_utf8(page).unwrap(),
+            odd.replace("/Rotate +0", "/Rotate 180")
+        );
+    }
+}
+
+#[test]
+fn new_objects_take_numbers_that_nothing_ever_had() {
+    // The stream that holds the cross-references has the highest number, and does not list itself.
+    let bytes = Draft::new().streams();
+    let document = open(&bytes);
+    assert_eq!(
+        document.entry(7),
+        Some(Entry::InUse {
+            offset: document.sections()[0].offset,
+            generation: 0
+        })
+    );
+    assert_eq!(document.next_number(), Some(8));
+    let hidden = Draft::new().streams_unlisted();
+    assert_eq!(open(&hidden).entry(7), None);
+    let small = replace(&hidden, b"/Size 8", b"/Size 7");
+    assert_eq!(open(&small).next_number(), Some(8));
+    // A /Size beyond the objects there are is kept clear of too.
+    let sized = update(&Draft::new().classic(), &[(4, "null")]);
+    assert_eq!(open(&sized).next_number(), Some(201));
+}
+
+#[test]
+fn revisions_are_told_apart() {
+    let first = Draft::new().classic();
+    let second = update(&first, &[(4, "<< /Length 0 >>\nstream\n\nendstream")]);
+    let third = update(&second, &[(4, "null")]);
+    let document = open(&third);
+    assert_eq!(document.revision_ends(), [first.len(), second.len(), third.len()]);
+    assert_eq!(document.object(id(4)).unwrap().unwrap().node.value, Value::Null);
+    assert_eq!(
+        open(&third[..second.len()])
+            .object(id(4))
+            .unwrap()
+            .unwrap()
+            .stream,
+        Some(&b""[..])
+    );
+    assert_eq!(open(&third[..first.len()]).sections().len(), 1);
+}
+
+#[test]
+fn pages_inherit_and_turn() {
+    let mut draft = Draft::new();
+    draft
+        .set(
+            2,
+            "<< /Type /Pages /Kids [6 0 R 8 0 R] /Count 3 /MediaBox [200 300 0 0] /Rotate -90 >>",
+        )
+        .set(
+            6,
+            "<< /Type /Pages /Parent 2 0 R /Kids [3 0 R 7 0 R] /Count 2 /CropBox 9 0 R >>",
+        )
+        .set(3, "<< /Type /Page /Parent 6 0 R >>")
+        .set(
+            7,
+            "<< /Type /Page /Parent 6 0 R /Rotate 450 /MediaBox [0 0 50 60] >>",
+        )
+        .set(
+            8,
+            "<< /Type /Page /Parent 2 0 R /Rotate 0 /CropBox [500 500 600 600] >>",
+        )
+        .set(9, "[10 20 110 120]");
+    let bytes = draft.streams();
+    let document = open(&bytes);
+    let pages: Vec<_> = document.pages().unwrap().map(Result::unwrap).collect();
+    let seen: Vec<_> = pages
+        .iter()
+        .map(|page| (page.located.id.number, page.shown, page.rotation))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (3, Some([10.0, 20.0, 110.0, 120.0]), Rotation::ThreeQuarters),
+            (7, Some([10.0, 20.0, 50.0, 60.0]), Rotation::Quarter),
+            (8, None, Rotation::None),
+        ]
+    );
+}
+
+#[test]
+fn a_reference_to_nothing_is_null() {
+    let bytes = Draft::new().classic();
+    let document = open(&bytes);
+    assert!(document.object(id(99)).unwrap().is_none());
+    assert!(
+        document
+            .object(ObjectId {
+                number: 3,
+                generation: 1
+            })
+            .unwrap()
+            .is_none()
+    );
+    assert!(document.object(id(0)).unwrap().is_none());
+}
+
+#[test]
+fn white_space_around_the_document_is_no_harm() {
+    let bytes = [Draft::new().classic().as_slice(), b"\r\n\r\n  \0\0"].concat();
+    assert_eq!(open(&bytes).trailing(), 0);
+    assert!(set(&bytes, 3, b"Rotate", b"0").starts_with(&bytes));
+}
