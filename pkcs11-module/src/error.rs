@@ -14,6 +14,7 @@ macro_rules! errors {
     ($($variant:ident = $value:ident;)+) => {
         /// A refusal or failure, named after the return value of PKCS #11 (section 5.1) that it becomes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(clippy::enum_variant_names)] // the standard's names
         pub(crate) enum Error { $($variant),+ }
 
         impl Error {

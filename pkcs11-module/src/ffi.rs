@@ -81,6 +81,15 @@ unsafe fn write<T: Copy>(pointer: *mut T, value: impl FnOnce() -> Result<T>) -> 
     Ok(())
 }
 
+/// Whether there is a place to write to, where work must not begin without one.
+fn place<T>(pointer: *mut T) -> Result<()> {
+    if pointer.is_null() {
+        Err(Error::ArgumentsBad)
+    } else {
+        Ok(())
+    }
+}
+
 /// The label of `C_InitToken`: 32 bytes, blank padded, without a length of its own.
 ///
 /// # Safety

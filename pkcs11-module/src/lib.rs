@@ -33,6 +33,9 @@
 //! | `mechanism`, `key` | one file an algorithm; parsed keys |
 //! | `store` | the token on disk, with the specification of its format |
 
+// CK_ULONG has 32 bits on some systems, so what is a conversion there looks useless here.
+#![allow(clippy::useless_conversion)]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("the software token has been built and tested on Linux only");
 

@@ -168,7 +168,10 @@ fn abandon_parents_library() {
         .is_some_and(|library| library.process != std::process::id())
     {
         let before = LIBRARY.compare_and_swap(&*inherited, None);
-        if let (true, Some(library)) = (before.as_ref().is_some(), before.as_ref()) {
+        if let Some(library) = before
+            .as_ref()
+            .filter(|library| library.process != std::process::id())
+        {
             mem::forget(library.clone());
         }
     }

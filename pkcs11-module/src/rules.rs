@@ -191,7 +191,6 @@ const KEY: &[Rule] = &[
 
 // Usage that a template leaves open is allowed: programs import keys without saying what for.
 const PUBLIC_KEY: &[Rule] = &[
-    Rule::new(CKA_ENCRYPT, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_VERIFY, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_VERIFY_RECOVER, Form::Bool, FREE, Default::Bool(false)),
     Rule::new(CKA_WRAP, Form::Bool, FREE, Default::Bool(false)),
@@ -200,7 +199,6 @@ const PUBLIC_KEY: &[Rule] = &[
 
 const PRIVATE_KEY: &[Rule] = &[
     Rule::new(CKA_SENSITIVE, Form::Bool, FREE, Default::Bool(true)),
-    Rule::new(CKA_DECRYPT, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_SIGN, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_SIGN_RECOVER, Form::Bool, FREE, Default::Bool(false)),
     Rule::new(CKA_UNWRAP, Form::Bool, FREE, Default::Bool(false)),
@@ -212,6 +210,7 @@ const PRIVATE_KEY: &[Rule] = &[
 ];
 
 const RSA_PUBLIC_KEY: &[Rule] = &[
+    Rule::new(CKA_ENCRYPT, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_MODULUS, Form::Integer, IMPORT, Default::Absent),
     Rule::new(
         CKA_MODULUS_BITS,
@@ -228,6 +227,7 @@ const RSA_PUBLIC_KEY: &[Rule] = &[
 ];
 
 const RSA_PRIVATE_KEY: &[Rule] = &[
+    Rule::new(CKA_DECRYPT, Form::Bool, FREE, Default::Bool(true)),
     Rule::new(CKA_MODULUS, Form::Integer, IMPORT, Default::Absent),
     Rule::new(CKA_PUBLIC_EXPONENT, Form::Integer, IMPORT, Default::Absent),
     Rule::new(
@@ -244,6 +244,7 @@ const RSA_PRIVATE_KEY: &[Rule] = &[
 ];
 
 const EC_PUBLIC_KEY: &[Rule] = &[
+    Rule::new(CKA_ENCRYPT, Form::Bool, FREE, Default::Bool(false)),
     Rule::new(
         CKA_EC_PARAMS,
         Form::Bytes,
@@ -254,6 +255,7 @@ const EC_PUBLIC_KEY: &[Rule] = &[
 ];
 
 const EC_PRIVATE_KEY: &[Rule] = &[
+    Rule::new(CKA_DECRYPT, Form::Bool, FREE, Default::Bool(false)),
     Rule::new(CKA_EC_PARAMS, Form::Bytes, IMPORT, Default::Absent),
     Rule::new(CKA_VALUE, Form::Integer, IMPORT | SECRET, Default::Absent),
 ];

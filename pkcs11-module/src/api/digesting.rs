@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call};
 use crate::output::{Answer, Room};
-use crate::session::{Digesting, advance};
+use crate::session::{Digesting, Step, advance};
 
 /// `C_DigestInit`.
 pub(crate) fn init(library: &Library, session: CK_SESSION_HANDLE, call: &Call<'_>) -> Result<()> {
@@ -69,7 +69,7 @@ pub(crate) fn finish(
     })
 }
 
-fn give(mut operation: Digesting, data: &[u8], room: Room) -> Result<(Answer<u8>, Option<Digesting>)> {
+fn give(mut operation: Digesting, data: &[u8], room: Room) -> Result<Step<Answer<u8>, Digesting>> {
     let needed = operation.context.algorithm().output_len();
     if !room.takes(needed) {
         return Ok((room.answer(needed, || Err(Error::General))?, Some(operation)));

@@ -7,7 +7,7 @@ use crate::library::Library;
 use crate::mechanism::{self, Call, Fed, Signing};
 use crate::object::Object;
 use crate::output::{Answer, Room};
-use crate::session::{Active, advance};
+use crate::session::{Active, Step, advance};
 use crate::token::{Login, Token};
 
 /// `C_SignInit`.
@@ -77,7 +77,7 @@ fn give(
     mut operation: Active<dyn Signing>,
     data: &[u8],
     room: Room,
-) -> Result<(Answer<u8>, Option<Active<dyn Signing>>)> {
+) -> Result<Step<Answer<u8>, Active<dyn Signing>>> {
     if operation.wants_login {
         return Err(Error::UserNotLoggedIn);
     }

@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use cryptoki_sys::*;
 
 use super::{
-    answer_template, bytes, fill, label, mechanism, present, read, template, threading, write, write_out,
+    answer_template, bytes, fill, label, mechanism, place, present, template, threading, write, write_out,
 };
 use crate::api::{
     absent, digesting, general, keys, login, objects, parallel, random, sessions, signing, slots, tokens,
@@ -218,8 +218,8 @@ entry_points! {
         public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE
     ) |library| => {
         // Both places are looked at before a key exists that nobody could name.
-        read(public_key)?;
-        read(private_key)?;
+        place(public_key)?;
+        place(private_key)?;
         let pair = keys::generate_pair(
             library, session, &mechanism(call)?, &template(public, public_count)?, &template(private, private_count)?,
         )?;
