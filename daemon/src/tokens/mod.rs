@@ -3,6 +3,10 @@
 //! A [`Token`] is a PKCS #11 slot in a module worker; a smart card driven over PC/SC will be another implementation of
 //! the same trait. A token that wants a PIN *says* so ([`SigningSession::pin`]); asking is not its business.
 
+mod key_algorithm;
+mod wire;
+pub mod worker;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -10,6 +14,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::certificate::Certificate;
+
+pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
 
 /// Names one token for as long as it is plugged in: never by slot number, which may be another token's tomorrow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -177,7 +183,8 @@ pub enum LoginError {
 }
 
 /// What can go wrong with a token, apart from its PIN.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TokenError {
     /// The token is gone: `CKR_DEVICE_REMOVED`, `CKR_TOKEN_NOT_PRESENT`, or another one is in its place.
     #[error("the token was removed")]

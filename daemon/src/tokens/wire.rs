@@ -1,0 +1,206 @@
+//! What the daemon and the process of one PKCS #11 module say to each other.
+//!
+//! Flat values in length-prefixed JSON frames ([`trien_protocol::frame`]) on a Unix socket pair: the daemon sends one
+//! [`Request`], the worker answers with one [`Reply`] of the same number, and only then comes the next. File
+//! descriptors that PINs are read from travel beside a request as `SCM_RIGHTS`; no message has room for a PIN.
+//!
+//! The worker runs code of unknown quality, so its answers are checked like any other input from outside.
+
+use serde::{Deserialize, Serialize};
+use trien_signatures::algorithm::SignatureAlgorithm;
+
+use super::{KeyAlgorithm, LoginError, PinNeed, PinState, TokenEntry, TokenError};
+
+/// The number of the answer a worker gives unasked when its module is loaded, or cannot be.
+pub(super) const GREETING: u64 = 0;
+
+/// The longest message that is sent along with its digest, in bytes, for tokens that only hash themselves.
+pub(super) const MAX_MESSAGE_TO_HASH: usize = 256 * 1024;
+
+/// Certificates of one token that are looked at.
+pub(super) const MAX_CERTIFICATES: usize = 256;
+
+/// All certificates of one token together, in bytes: what fits into one frame as base64.
+pub(super) const MAX_CERTIFICATE_BYTES: usize = 640 * 1024;
+
+/// Private keys of one token that are looked at.
+pub(super) const MAX_KEYS: usize = 256;
+
+/// Slots of one module that are looked at.
+pub(super) const MAX_SLOTS: usize = 64;
+
+/// Most file descriptors beside one request: the security officer's PIN and the user's.
+pub(super) const MAX_DESCRIPTORS: usize = 2;
+
+/// Octets, written as base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Octets(pub(super) Vec<u8>);
+
+impl TryFrom<String> for Octets {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.decode(text).map(Self)
+    }
+}
+
+impl From<Octets> for String {
+    fn from(octets: Octets) -> Self {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(octets.0)
+    }
+}
+
+/// One call to a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) id: u64,
+    pub(super) call: Call,
+}
+
+/// The answer to the request of that number.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Reply {
+    pub(super) id: u64,
+    pub(super) outcome: Result<Answer, TokenError>,
+}
+
+/// Which token of the module: a [`super::TokenId`] without the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokenName {
+    pub(super) serial: String,
+    pub(super) label: String,
+}
+
+/// What a worker can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Call {
+    /// Every token: [`Answer::Tokens`].
+    Tokens,
+    /// The certificates of one, without a PIN: [`Answer::Certificates`].
+    Certificates { token: TokenName },
+    /// How it takes a PIN, as it says now: [`Answer::Pin`].
+    Pin { token: TokenName },
+    /// Begins to work with a token; one session a token at a time: [`Answer::Session`].
+    Open {
+        token: TokenName,
+        /// `CKA_ID` of the key to sign with; none to administer the token.
+        key: Option<Octets>,
+    },
+    /// One descriptor comes along, to read PINs from: [`Answer::Done`].
+    AttachPinPipe { session: u64 },
+    /// One try: [`Answer::Login`].
+    Login { session: u64 },
+    /// [`Answer::Signature`]
+    Sign {
+        session: u64,
+        algorithm: SignatureAlgorithm,
+        digest: Octets,
+        message: Option<Octets>,
+        /// `CKA_ID` of another key than the one the session was opened for.
+        key: Option<Octets>,
+    },
+    /// The key pairs on the token: [`Answer::Keys`].
+    Keys { session: u64 },
+    /// [`Answer::Keys`] with the new one.
+    GenerateKey { session: u64, algorithm: KeyAlgorithm, label: String },
+    /// Puts a certificate beside the key of that `CKA_ID`: [`Answer::Done`].
+    InstallCertificate { session: u64, key: Octets, label: String, certificate: CertificateParts },
+    /// Logs out and lets go of the token: [`Answer::Done`].
+    Close { session: u64 },
+    /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
+    /// user's: [`Answer::Initialized`].
+    InitializeToken { label: String },
+}
+
+/// A certificate, and the DER of its parts that PKCS #11 keeps beside it (PKCS #11 3.1, 4.6.3).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CertificateParts {
+    pub(super) der: Octets,
+    pub(super) subject: Octets,
+    pub(super) issuer: Octets,
+    pub(super) serial: Octets,
+}
+
+/// What a worker answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    /// The module is loaded.
+    Ready,
+    /// It is done.
+    Done,
+    Tokens(Vec<TokenEntry>),
+    Certificates(Vec<CertificateRecord>),
+    Pin(PinNeed),
+    Session {
+        session: u64,
+        pin: PinNeed,
+    },
+    Login(LoginOutcome),
+    Signature(Octets),
+    Keys(Vec<KeyRecord>),
+    Initialized(InitializeOutcome),
+}
+
+/// A certificate as it lies on a token.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CertificateRecord {
+    pub(super) label: String,
+    /// `CKA_ID`
+    pub(super) id: Octets,
+    pub(super) der: Octets,
+    /// A private key of that `CKA_ID` is there, or the token may hide one until login.
+    pub(super) key: bool,
+}
+
+/// A private key as it lies on a token.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeyRecord {
+    pub(super) label: String,
+    /// `CKA_ID`
+    pub(super) id: Octets,
+    /// DER of the `SubjectPublicKeyInfo`, if the token shows the public key.
+    pub(super) public_key: Option<Octets>,
+}
+
+/// How a try at logging in ended, apart from failures of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LoginOutcome {
+    In,
+    Incorrect { now: PinState },
+    Invalid,
+    Locked,
+    Expired,
+    NoPin,
+}
+
+impl LoginOutcome {
+    pub(super) fn into_result(self) -> Result<(), LoginError> {
+        match self {
+            Self::In => Ok(()),
+            Self::Incorrect { now } => Err(LoginError::Incorrect { now }),
+            Self::Invalid => Err(LoginError::Invalid),
+            Self::Locked => Err(LoginError::Locked),
+            Self::Expired => Err(LoginError::Expired),
+            Self::NoPin => Err(LoginError::NoPin),
+        }
+    }
+}
+
+/// How making a token ended, apart from failures of the module.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum InitializeOutcome {
+    Made(TokenEntry),
+    /// The security officer's PIN cannot be one; nothing was made.
+    SecurityOfficerPinInvalid,
+    /// The user's PIN cannot be one; nothing was made.
+    UserPinInvalid,
+    /// The module has no slot to make a token in.
+    NoFreeSlot,
+}

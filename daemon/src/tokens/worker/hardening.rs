@@ -1,0 +1,46 @@
+//! What the process takes away from itself before it loads a module.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+
+/// After the daemon has gone, how long a module may take to let go of its tokens.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// No core dump and no debugger of the same user sees a PIN; no set-uid program gives the module more rights. Each is
+/// done as far as the system lets us.
+pub(super) fn harden() {
+    let refused = [
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
+        rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }),
+        rustix::thread::set_no_new_privs(true),
+    ];
+    for error in refused.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a protection of the module's process was refused");
+    }
+}
+
+/// Ends this process when the daemon is gone, also while the module hangs in a call: it watches the socket from a
+/// thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
+pub(super) fn end_with_the_daemon() -> std::io::Result<()> {
+    let socket = rustix::stdio::stdin().try_clone_to_owned()?;
+    std::thread::Builder::new().name("daemon-watch".to_owned()).spawn(move || {
+        wait_for_hangup(socket.as_fd());
+        std::thread::sleep(GRACE);
+        // Not exit(): that runs the module's own clean-up, which may hang as well.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+    })?;
+    Ok(())
+}
+
+fn wait_for_hangup(socket: BorrowedFd<'_>) {
+    loop {
+        let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+        match poll(&mut watched, None) {
+            Err(rustix::io::Errno::INTR) | Ok(0) => {}
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A token is made: `C_InitToken`, then the user's PIN by `C_InitPIN`.
+
+use std::os::fd::OwnedFd;
+
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::UserType;
+use cryptoki::slot::Slot;
+
+use super::catalogue;
+use super::failure::token_error;
+use super::pin_line::{Pin, PinLine};
+use crate::tokens::wire::InitializeOutcome;
+use crate::tokens::TokenError;
+
+/// Makes a token in the first slot that has none. Both PINs are judged before anything is made.
+pub(super) fn initialize(
+    module: &Pkcs11,
+    name: &str,
+    label: &str,
+    pipes: &[OwnedFd; 2],
+) -> Result<InitializeOutcome, TokenError> {
+    let Some(slot) = free_slot(module)? else {
+        return Ok(InitializeOutcome::NoFreeSlot);
+    };
+    let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
+    let (min, max) = catalogue::pin_lengths(&info);
+    let [officer, user] = pipes.each_ref().map(|pipe| PinLine::read(pipe).ok().and_then(|line| line.judge(min, max)));
+    let Some(officer) = officer else {
+        return Ok(InitializeOutcome::SecurityOfficerPinInvalid);
+    };
+    let Some(user) = user else {
+        return Ok(InitializeOutcome::UserPinInvalid);
+    };
+    match module.init_token(slot, officer.secret(), label) {
+        Ok(()) => {}
+        Err(Error::Pkcs11(RvError::PinInvalid | RvError::PinLenRange | RvError::PinTooWeak, _)) => {
+            return Ok(InitializeOutcome::SecurityOfficerPinInvalid);
+        }
+        Err(error) => return Err(token_error(&error)),
+    }
+    let slot = slot_of(module, slot, label)?;
+    if !set_user_pin(module, slot, &officer, &user)? {
+        return Ok(InitializeOutcome::UserPinInvalid);
+    }
+    Ok(InitializeOutcome::Made(catalogue::entry(module, slot, name)?))
+}
+
+fn free_slot(module: &Pkcs11) -> Result<Option<Slot>, TokenError> {
+    let free = |slot: &Slot| module.get_token_info(*slot).is_ok_and(|info| !info.token_initialized());
+    Ok(catalogue::slots(module)?.into_iter().find(free))
+}
+
+/// A module may move a new token to another slot.
+fn slot_of(module: &Pkcs11, first: Slot, label: &str) -> Result<Slot, TokenError> {
+    let made = |slot: &Slot| {
+        module.get_token_info(*slot).is_ok_and(|info| {
+            info.token_initialized() && info.label() == label && !info.user_pin_initialized()
+        })
+    };
+    if made(&first) {
+        return Ok(first);
+    }
+    catalogue::slots(module)?.into_iter().find(made).ok_or(TokenError::Removed)
+}
+
+
+/// False if the token does not take the user's PIN.
+fn set_user_pin(module: &Pkcs11, slot: Slot, officer: &Pin, user: &Pin) -> Result<bool, TokenError> {
+    let session = module.open_rw_session(slot).map_err(|error| token_error(&error))?;
+    session.login(UserType::So, Some(officer.secret())).map_err(|error| token_error(&error))?;
+    let set = session.init_pin(user.secret());
+    let left = session.logout();
+    match set {
+        Ok(()) => left.map(|()| true).map_err(|error| token_error(&error)),
+        Err(Error::Pkcs11(RvError::PinInvalid | RvError::PinLenRange | RvError::PinTooWeak, _)) => Ok(false),
+        Err(error) => Err(token_error(&error)),
+    }
+}

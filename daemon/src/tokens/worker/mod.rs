@@ -1,0 +1,149 @@
+//! The process one PKCS #11 module lives in: `trien module-worker`.
+//!
+//! A vendor's module is code of unknown quality. Here its crash, hang or lie costs one request, and never the daemon.
+//! The process reads requests from the socket on its standard input, one at a time, and answers each; what the module
+//! prints goes to standard error, which is the daemon's log. It ends with the daemon.
+
+mod catalogue;
+mod channel;
+mod failure;
+mod hardening;
+mod initialize;
+mod keys;
+mod mechanism;
+mod pin_line;
+mod public_key;
+mod session;
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+
+use super::TokenError;
+use super::wire::{Answer, Call, GREETING, Octets, Reply, Request};
+use channel::Channel;
+use failure::token_error;
+use session::Session;
+
+/// Sessions open at once.
+const MAX_SESSIONS: usize = 16;
+
+/// The whole process: loads the module and serves until the daemon closes the socket.
+#[must_use]
+pub fn run(name: &str, module: &Path) -> ExitCode {
+    hardening::harden();
+    let served = hardening::end_with_the_daemon()
+        .and_then(|()| Channel::of_standard_input())
+        .map_err(Into::into)
+        .and_then(|channel| serve(channel, name, module));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, module = name, "the module's process lost the daemon");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(mut channel: Channel, name: &str, path: &Path) -> Result<(), trien_protocol::frame::FrameError> {
+    let loaded = load(path);
+    let greeting = loaded.as_ref().map(|_| Answer::Ready).map_err(Clone::clone);
+    channel.send(&Reply { id: GREETING, outcome: greeting })?;
+    let Ok(module) = loaded else {
+        return Ok(());
+    };
+    let mut worker = Worker { name: name.to_owned(), module, sessions: HashMap::new(), last_session: 0 };
+    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
+        let outcome = worker.answer(call, descriptors);
+        channel.send(&Reply { id, outcome })?;
+    }
+    // Log out of everything before the module goes.
+    drop(worker.sessions);
+    let _ = worker.module.finalize();
+    Ok(())
+}
+
+fn load(path: &Path) -> Result<Pkcs11, TokenError> {
+    let module = Pkcs11::new(path).map_err(|error| match token_error(&error) {
+        load @ TokenError::Load(_) => load,
+        other => TokenError::Load(other.to_string()),
+    })?;
+    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        // A library that initialises itself when it is loaded.
+        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(module),
+        Err(error) => Err(TokenError::Load(token_error(&error).to_string())),
+    }
+}
+
+struct Worker {
+    name: String,
+    module: Pkcs11,
+    sessions: HashMap<u64, Session>,
+    last_session: u64,
+}
+
+impl Worker {
+    fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
+        match call {
+            Call::Tokens => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
+            Call::Certificates { token } => {
+                catalogue::certificates(&self.module, &token).map(Answer::Certificates)
+            }
+            Call::Pin { token } => {
+                catalogue::find(&self.module, &token).map(|(_, info)| Answer::Pin(catalogue::pin_need(&info)))
+            }
+            Call::Open { token, key } => self.open(token, key),
+            Call::AttachPinPipe { session } => {
+                let pipe = descriptors.into_iter().next().ok_or_else(|| missing("a descriptor"))?;
+                self.session(session)?.attach(pipe);
+                Ok(Answer::Done)
+            }
+            Call::Login { session } => self.session(session)?.login().map(Answer::Login),
+            Call::Sign { session, algorithm, digest, message, key } => {
+                let message = message.as_ref().map(|message| message.0.as_slice());
+                let signature =
+                    self.session(session)?.sign(key.map(|key| key.0), algorithm, &digest.0, message)?;
+                Ok(Answer::Signature(Octets(signature)))
+            }
+            Call::Keys { session } => keys::list(self.session(session)?).map(Answer::Keys),
+            Call::GenerateKey { session, algorithm, label } => {
+                keys::generate(self.session(session)?, algorithm, &label).map(|key| Answer::Keys(vec![key]))
+            }
+            Call::InstallCertificate { session, key, label, certificate } => {
+                keys::install(self.session(session)?, key.0, &label, certificate).map(|()| Answer::Done)
+            }
+            Call::Close { session } => {
+                self.sessions.remove(&session);
+                Ok(Answer::Done)
+            }
+            Call::InitializeToken { label } => {
+                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                initialize::initialize(&self.module, &self.name, &label, &pipes).map(Answer::Initialized)
+            }
+        }
+    }
+
+    /// One session a token: PKCS #11 logs the whole process in, so that a second one could sign on the first one's PIN.
+    fn open(&mut self, token: super::wire::TokenName, key: Option<Octets>) -> Result<Answer, TokenError> {
+        let taken = self.sessions.values().any(|session| session.token == token);
+        if taken || self.sessions.len() >= MAX_SESSIONS {
+            return Err(TokenError::Busy);
+        }
+        let (opened, pin) = Session::open(&self.module, token, key.map(|key| key.0))?;
+        self.last_session += 1;
+        self.sessions.insert(self.last_session, opened);
+        Ok(Answer::Session { session: self.last_session, pin })
+    }
+
+    fn session(&mut self, number: u64) -> Result<&mut Session, TokenError> {
+        self.sessions.get_mut(&number).ok_or(TokenError::Removed)
+    }
+}
+
+fn missing(what: &str) -> TokenError {
+    TokenError::Failed(format!("the request lacks {what}"))
+}
