@@ -1,0 +1,173 @@
+//! Documents that other people's software wrote, signed with a token through the command line, and put before judges
+//! that nobody here wrote: pyHanko, poppler, qpdf, mutool; OpenSSL for CMS.
+//!
+//! `make documents` makes the documents, `make test` the judges' environment; without them these tests say so and fail.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Desk, fail, repository, succeed};
+
+/// A document of `testdata/documents/make.sh`.
+struct Foreign {
+    path: PathBuf,
+    producer: String,
+    expected: String,
+}
+
+fn foreign() -> Vec<Foreign> {
+    let folder = repository().join("target/documents");
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).expect("run `make documents` first");
+    let documents: Vec<Foreign> = manifest
+        .lines()
+        .map(|line| {
+            let [file, producer, expected] = line.split('\t').collect::<Vec<_>>().try_into().expect("three columns");
+            Foreign { path: folder.join(file), producer: producer.to_owned(), expected: expected.to_owned() }
+        })
+        .collect();
+    assert!(documents.len() >= 20, "only {} documents", documents.len());
+    documents
+}
+
+fn judge(desk: &Desk, kind: &str, words: &[&Path]) -> Value {
+    let python = repository().join("target/judges/bin/python");
+    assert!(python.exists(), "run `make target/judges/.made` first");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(repository().join("daemon/tests/judges/judge.py")).arg(kind).args(words);
+    command.arg("--trust").arg(desk.pki().join("root.pem"));
+    let output = command.output().expect("the judges");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn every_foreign_document_is_signed_and_judged_or_refused_by_name() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let documents = foreign();
+    let (good, bad): (Vec<_>, Vec<_>) = documents.iter().partition(|document| document.expected == "sign");
+    let out = desk.path("signed");
+    std::fs::create_dir(&out).unwrap();
+
+    // One batch, one PIN.
+    let mut batch = desk.trien(["sign", "--format", "pades", "--json", "--out"]);
+    batch.arg(&out).args(desk.pin()).args(good.iter().map(|document| &document.path));
+    let answer: Value = serde_json::from_str(&succeed(&mut batch)).unwrap();
+    assert_eq!(answer["documents"].as_array().unwrap().len(), good.len());
+
+    let mut rejected = Vec::new();
+    for document in &good {
+        let signed = out.join(document.path.file_name().unwrap());
+        let (before, after) = (std::fs::read(&document.path).unwrap(), std::fs::read(&signed).unwrap());
+        assert!(after.starts_with(&before) && after.len() > before.len(), "{}", document.producer);
+        let words = [&signed, Path::new("--original"), &document.path];
+        let verdict = judge(&desk, "pdf", &words);
+        if verdict["ok"] != true {
+            rejected.push(format!("{}: {verdict:#}", document.producer));
+        }
+        succeed(desk.trien(["verify", "--json"]).arg(&signed));
+    }
+    assert!(rejected.is_empty(), "{} rejected:\n{}", rejected.len(), rejected.join("\n"));
+
+    for document in bad {
+        let mut sign = desk.trien(["sign", "--format", "pades", "--json", "--out"]);
+        sign.arg(desk.path("refused.pdf")).args(desk.pin()).arg(&document.path);
+        let output = sign.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success(), "{} was signed", document.producer);
+        assert!(said.contains(&document.expected), "{}: {said}", document.producer);
+        assert!(!desk.path("refused.pdf").exists());
+    }
+}
+
+#[test]
+fn every_kind_of_key_and_scheme_signs_a_visible_signature_and_a_second_one() {
+    let desk = Desk::with_keys(&[
+        ("rsa2", "rsa:2048", "citizen"),
+        ("rsa3", "rsa:3072", "agency"),
+        ("p256", "ec:p256", "official"),
+        ("p384", "ec:p384", "citizen"),
+    ]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let mut last = dossier.clone();
+    for (index, (label, padding)) in
+        [("rsa2", "pkcs1"), ("rsa3", "pss"), ("p256", "pkcs1"), ("p384", "pkcs1")].into_iter().enumerate()
+    {
+        let signed = desk.path(&format!("signed-{index}.pdf"));
+        let rectangle = format!("320,{},560,{}", 60 + 90 * index, 140 + 90 * index);
+        let words = ["sign", "--cert", label, "--padding", padding, "--appearance", "plain", "--rectangle", &rectangle];
+        succeed(desk.trien(words).args(["--reason", "Đồng ý", "--out"]).arg(&signed).arg(&last).args(desk.pin()));
+        last = signed;
+    }
+    let verdict = judge(&desk, "pdf", &[&last, Path::new("--original"), &dossier]);
+    assert_eq!(verdict["ok"], true, "{verdict:#}");
+    let reports: Value = serde_json::from_str(&succeed(desk.trien(["verify", "--json"]).arg(&last))).unwrap();
+    let signatures = reports[0]["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 4);
+    assert!(signatures.iter().all(|signature| signature["indication"] == "TOTAL-PASSED"), "{signatures:#?}");
+    let text = succeed(Command::new("pdftotext").arg("-layout").arg(&last).arg("-"));
+    assert_eq!(text.matches("Nguyễn Văn An").count(), 4, "{text}");
+}
+
+#[test]
+fn cades_is_what_openssl_calls_valid() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen"), ("p256", "ec:p256", "citizen")]);
+    let content = desk.path("tờ khai.xml");
+    std::fs::write(&content, "<tờKhai>Số thuế phải nộp: 0 đồng</tờKhai>\n").unwrap();
+    for (label, padding) in [("rsa", "pkcs1"), ("rsa", "pss"), ("p256", "pkcs1")] {
+        for detached in [false, true] {
+            let signature = desk.path("signature");
+            let mut sign = desk.trien(["sign", "--format", "cades", "--cert", label, "--padding", padding, "--out"]);
+            sign.arg(&signature).arg(&content).args(desk.pin()).args(detached.then_some("--detached"));
+            succeed(&mut sign);
+            let option = Path::new("--content");
+            let words: Vec<&Path> = if detached { vec![&signature, option, &content] } else { vec![&signature] };
+            let verdict = judge(&desk, "cms", &words);
+            assert_eq!(verdict["ok"], true, "{label} {padding} {detached}: {verdict:#}");
+            let mut verify = desk.trien(["verify"]);
+            verify.arg(&signature);
+            if detached {
+                verify.arg("--content").arg(&content);
+            }
+            succeed(&mut verify);
+        }
+    }
+}
+
+#[test]
+fn a_changed_document_and_a_stranger_are_not_valid() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let signed = desk.path("signed.pdf");
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(desk.trien(["sign", "--out"]).arg(&signed).arg(&dossier).args(desk.pin()));
+    let mut bytes = std::fs::read(&signed).unwrap();
+    let middle = std::fs::read(&dossier).unwrap().len() / 2;
+    bytes[middle] ^= 1;
+    let changed = desk.path("changed.pdf");
+    std::fs::write(&changed, bytes).unwrap();
+    let said = fail(desk.trien(["verify"]).arg(&changed), 1);
+    assert!(said.contains("TOTAL-FAILED") && said.contains("HASH_FAILURE"), "{said}");
+
+    let other = Desk::new();
+    let said = fail(desk.trien(["verify"]).arg(&signed).arg("--trust").arg(other.trust()), 1);
+    assert!(said.contains("INDETERMINATE") && said.contains("NO_CERTIFICATE_CHAIN_FOUND"), "{said}");
+    assert!(said.contains("Nguyễn Văn An"), "{said}");
+    let said = fail(desk.trien(["verify"]).arg(&dossier), 1);
+    assert!(said.contains("no signature"), "{said}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_costs_no_pin_and_leaves_nothing() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let mut sign = desk.trien(["sign", "--json", "--out"]);
+    sign.arg(desk.path("nowhere/signed.pdf")).arg(&dossier).args(desk.pin());
+    let said = fail(&mut sign, 3);
+    assert!(said.contains("cli-unwritable"), "{said}");
+    let before = std::fs::read(&dossier).unwrap();
+    fail(desk.trien(["sign", "--out"]).arg(&dossier).arg(&dossier).args(desk.pin()), 2);
+    assert_eq!(std::fs::read(&dossier).unwrap(), before);
+    assert!(succeed(&mut desk.trien(["audit", "verify"])).contains("0 entries"));
+}

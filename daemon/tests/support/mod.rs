@@ -1,0 +1,133 @@
+//! What tests of the whole program stand on: a throw-away `TRIEN_HOME` with a real software token, keys made on it, and
+//! certificates of the demo PKI. Everything goes through the command line, as a person would do it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The PIN of every token here.
+pub const PIN: &str = "24681357";
+
+/// The label of the token.
+pub const TOKEN: &str = "Thử nghiệm";
+
+/// A person's computer with Triện on it.
+pub struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    /// With an empty `TRIEN_HOME`, and a demo PKI whose root it trusts.
+    pub fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        succeed(Command::new(repository().join("testdata/pki/generate.sh")).arg(desk.pki()));
+        let trust = desk.home().join("config/trust");
+        std::fs::create_dir_all(&trust).expect("a trust folder");
+        for name in ["root.pem", "ca.pem"] {
+            std::fs::copy(desk.pki().join(name), trust.join(name)).expect("an anchor");
+        }
+        std::fs::write(desk.pin_file(), format!("{PIN}\n")).expect("a PIN file");
+        desk
+    }
+
+    /// With a token on it as well.
+    pub fn with_token() -> Self {
+        let desk = Self::new();
+        let pin = desk.pin_file();
+        let so_pin = ["--so-pin-file".as_ref(), pin.as_os_str()];
+        succeed(desk.trien(["token", "init", "--label", TOKEN]).args(desk.pin()).args(so_pin));
+        desk
+    }
+
+    /// With a token, a key of each kind, and a certificate of this profile (see `testdata/pki/issue.sh`) for each.
+    pub fn with_keys(keys: &[(&str, &str, &str)]) -> Self {
+        let desk = Self::with_token();
+        for (label, algorithm, profile) in keys {
+            desk.add_key(label, algorithm, profile);
+        }
+        desk
+    }
+
+    /// Makes a key on the token, has it certified and puts the certificate beside it.
+    pub fn add_key(&self, label: &str, algorithm: &str, profile: &str) {
+        let words = ["token", "generate-key", "--token", TOKEN, "--algorithm", algorithm, "--label", label];
+        succeed(self.trien(words).args(self.pin()));
+        let request = self.path(&format!("{label}.csr"));
+        let subject = format!("CN=Nguyễn Văn An {label},UID=CCCD:079085000123,ST=Thành phố Hồ Chí Minh,C=VN");
+        let words = ["token", "request", "--token", TOKEN, "--key", label, "--subject", &subject];
+        succeed(self.trien(words).arg("--out").arg(&request).args(self.pin()));
+        let certificate = self.path(&format!("{label}.pem"));
+        let issue = repository().join("testdata/pki/issue.sh");
+        succeed(Command::new(issue).arg(self.pki()).arg(profile).arg(&request).arg(&certificate));
+        let words = ["token", "install", "--token", TOKEN, "--cert"];
+        succeed(self.trien(words).arg(&certificate).args(self.pin()));
+    }
+
+    /// `trien` with these words, on this desk, in English.
+    pub fn trien<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trien"));
+        command.args(words).env("TRIEN_HOME", self.home()).env("LC_ALL", "en_US.UTF-8").stdin(Stdio::null());
+        command
+    }
+
+    /// The words that give the PIN.
+    pub fn pin(&self) -> [std::ffi::OsString; 2] {
+        ["--pin-file".into(), self.pin_file().into()]
+    }
+
+    /// Where the PIN is.
+    pub fn pin_file(&self) -> PathBuf {
+        self.path("pin")
+    }
+
+    /// `TRIEN_HOME`
+    pub fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    /// The demo PKI.
+    pub fn pki(&self) -> PathBuf {
+        self.path("pki")
+    }
+
+    /// A folder with the demo root alone.
+    pub fn trust(&self) -> PathBuf {
+        self.path("pki/trust")
+    }
+
+    /// Something on this desk.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// The root of the checkout.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the checkout")
+}
+
+/// Runs a command that has to succeed, and gives its standard output.
+#[track_caller]
+pub fn succeed(command: &mut Command) -> String {
+    let output = output(command);
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Runs a command that has to end with this code, and gives what it said on both streams.
+#[track_caller]
+pub fn fail(command: &mut Command, code: i32) -> String {
+    let output = output(command);
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {}", both(&output));
+    both(&output)
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn both(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
