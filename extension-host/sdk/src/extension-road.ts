@@ -88,8 +88,9 @@ export function explainEnd(reason: string): TrienError {
     case "host_failed":
     case "host_exited":
     case "extension_gone":
-    case "too_many":
       return TrienError.local("closed", known);
+    case "too_many":
+      return TrienError.local("busy", known);
     default:
       known satisfies never;
       return TrienError.local("closed", reason);

@@ -60,6 +60,13 @@ export const messages = {
       en: "Check whether Triện is waiting for your answer, then try again.",
     },
   },
+  busy: {
+    message: {
+      vi: "Trang này hỏi Triện quá nhiều lần trong thời gian ngắn.",
+      en: "This page asks Triện too often in a short time.",
+    },
+    remedy: { vi: "Hãy đợi vài giây rồi thử lại.", en: "Wait a few seconds, then try again." },
+  },
   too_large: {
     message: { vi: "Tài liệu quá lớn.", en: "The document is too large." },
     remedy: { vi: "Hãy chia tài liệu thành các phần nhỏ hơn.", en: "Split the document into smaller parts." },

@@ -75,7 +75,7 @@ test("a policy violation ends the wait at once", async () => {
 for (const [reason, code] of [
   ["host_missing", "not_installed"], ["daemon_not_running", "not_running"], ["daemon_untrusted", "not_running"],
   ["host_forbidden", "blocked_by_browser"], ["origin_refused", "blocked_by_browser"], ["host_exited", "closed"],
-  ["extension_gone", "closed"], ["too_many", "closed"], ["something new", "closed"],
+  ["extension_gone", "closed"], ["too_many", "busy"], ["something new", "closed"],
 ]) {
   test(`an extension that says ${reason}`, async () => {
     const page = openPage();

@@ -25,6 +25,7 @@ const PROBE = `
     if (source !== window || !data) return;
     if (data.trien === "pong" && !asked) {
       asked = true;
+      if (query.has("flood")) for (let left = 10000; left > 0; left -= 1) say({ trien: "send", session: "x", text: "{}" });
       say({ trien: "open", session: "s", origin: "https://allowed.example", topOrigin: "https://allowed.example" });
       say({ trien: "send", session: "s", text: query.has("forged") ? forged : hello, origin: "https://allowed.example" });
     }
@@ -93,6 +94,7 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await titleOf(browser, `${inner}/probe?hostile`), "hello 1", "the page's own JavaScript is its own");
       assert.equal(await titleOf(browser, `${inner}/probe?version=99`), "version_mismatch");
       assert.equal(await titleOf(browser, `${inner}/probe?forged`), "bad_request", "an opening is said once");
+      assert.equal(await titleOf(browser, `${inner}/probe?flood`), "closed too_many");
       assert.equal(await titleOf(browser, framed(`${outer}/probe`)), "hello 1", "a frame of the same site");
       assert.equal(await titleOf(browser, framed(`${inner}/probe`)), "hello 1", "both sites are allowed");
       assert.equal(await titleOf(browser, framed(`${inner}/probe`, 'sandbox="allow-scripts"')), "no answer");

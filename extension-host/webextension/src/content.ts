@@ -4,7 +4,7 @@
  */
 
 import { BRIDGE_VERSION, MARK, MAX_SESSIONS, MAX_TEXT, readFromPage } from "../../sdk/src/bridge.ts";
-import type { CloseReason, FromExtension } from "../../sdk/src/bridge.ts";
+import type { CloseReason, FromExtension, FromPage } from "../../sdk/src/bridge.ts";
 import type { ToBackground, ToContent } from "./internal.ts";
 import { PORT_NAME } from "./internal.ts";
 import { Rate } from "./rate.ts";
@@ -25,7 +25,7 @@ function hear(event: MessageEvent): void {
     if (pings.allows()) post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: version() });
     return;
   }
-  if (!messages.allows()) return end(message.session, "too_many");
+  if (!messages.allows()) return tooMany(message);
   switch (message[MARK]) {
     case "open":
       return open(message.session);
@@ -35,6 +35,12 @@ function hear(event: MessageEvent): void {
       sessions.get(message.session)?.disconnect();
       sessions.delete(message.session);
   }
+}
+
+/** Ends the session; one that is not open yet must hear of it, or it would wait for ever. */
+function tooMany({ [MARK]: kind, session }: Exclude<FromPage, { [MARK]: "ping" }>): void {
+  if (kind === "open" && !sessions.has(session)) post({ [MARK]: "closed", session, reason: "too_many" });
+  else end(session, "too_many");
 }
 
 function open(session: string): void {
