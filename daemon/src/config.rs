@@ -1,1 +1,142 @@
-//! x
+//! The raw files → a checked [`Config`]. What the administrator's policy says wins over the user's file.
+
+mod file;
+mod raw;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use trien_protocol::call::Language;
+
+use crate::policy::OriginRules;
+use crate::policy::origin::Schemes;
+pub use file::{ConfigError, Fault};
+
+/// Where the administrator's policy lies.
+pub const ADMIN_POLICY: &str = "/etc/trien/policy.toml";
+
+/// The file name of the software token's module, looked for beside the program and in its `lib` folders.
+const SOFTWARE_TOKEN: &str = "libtrien_pkcs11.so";
+
+/// The file name of the consent window, beside the program.
+const PROMPT_PROGRAM: &str = "trien-prompt";
+
+/// The most modules that are loaded.
+const MAX_MODULES: usize = 16;
+
+/// How the daemon works: checked, with nothing left to interpret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Pages over plain HTTP from loopback hosts may be allowed.
+    pub developer: bool,
+    /// The language of windows.
+    pub language: Language,
+    /// The second road; none if it is switched off.
+    pub websocket: Option<WebSocketConfig>,
+    /// The PKCS #11 modules.
+    pub modules: Vec<ModuleConfig>,
+    /// Who asks the person.
+    pub prompt: PromptConfig,
+    /// What the administrator says about origins.
+    pub origins: OriginRules,
+    /// What was passed over, for the log: one line each.
+    pub notices: Vec<String>,
+}
+
+/// Where the WebSocket listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocketConfig {
+    /// The port on 127.0.0.1 and `[::1]`; 0 for any that is free on both.
+    pub port: u16,
+}
+
+/// A PKCS #11 module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleConfig {
+    /// Its name here: `a-z`, `0-9` and `-`.
+    pub name: String,
+    /// Its library.
+    pub path: PathBuf,
+}
+
+/// Who asks the person, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptConfig {
+    /// Who asks.
+    pub program: PromptProgram,
+    /// How long a question stays open.
+    pub wait: Duration,
+    /// The administrator chose who asks.
+    pub fixed: bool,
+}
+
+/// Who asks the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PromptProgram {
+    /// The consent window.
+    Window(PathBuf),
+    /// Answers out of a file. Switched on only by the command line or the administrator.
+    Scripted(PathBuf),
+}
+
+impl PromptProgram {
+    /// Reads `window` or `scripted:FILE`, as on the command line and in the administrator's policy.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("scripted:").map(PathBuf::from) {
+            Some(script) if script.is_absolute() => Some(Self::Scripted(script)),
+            None if text == "window" => Some(Self::Window(beside_program(PROMPT_PROGRAM))),
+            _ => None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the user's file (defaults if there is none) and the administrator's policy (ignored, with a notice, unless
+    /// it is root's alone).
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file and line: a file that cannot be understood is never half obeyed.
+    pub fn load(user: &Path, admin: &Path) -> Result<Self, ConfigError> {
+        let mut notices = Vec::new();
+        let policy = file::read_admin(admin, &mut notices)?.unwrap_or_default();
+        let mut config = file::read_user(user)?.unwrap_or_default().check(user)?;
+        policy.apply(admin, &mut config)?;
+        config.notices.append(&mut notices);
+        config.keep_present_modules();
+        Ok(config)
+    }
+
+    /// Which origins may be spoken of at all.
+    #[must_use]
+    pub fn schemes(&self) -> Schemes {
+        if self.developer { Schemes::HttpsAndLoopbackHttp } else { Schemes::Https }
+    }
+
+    /// A module that is not there costs its own tokens only.
+    fn keep_present_modules(&mut self) {
+        let notices = &mut self.notices;
+        self.modules.retain(|module| {
+            let present = module.path.is_file();
+            if !present {
+                notices.push(format!("module {}: there is no {}", module.name, module.path.display()));
+            }
+            present
+        });
+    }
+}
+
+/// Our own module, if no other is configured.
+fn software_token() -> ModuleConfig {
+    let places = ["", "../lib/trien", "../lib"];
+    let found = places.iter().map(|place| beside_program(place).join(SOFTWARE_TOKEN)).find(|path| path.is_file());
+    ModuleConfig {
+        name: "software".to_owned(),
+        path: found.unwrap_or_else(|| beside_program(SOFTWARE_TOKEN)),
+    }
+}
+
+fn beside_program(name: &str) -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.parent().unwrap_or(Path::new("/")).join(name)
+}

@@ -59,7 +59,7 @@ pub fn exists(language: Language, key: &str) -> bool {
         Language::Vi => VI,
         Language::En => EN,
     };
-    MESSAGES.lookup_no_default_fallback(&identifier, key, None).is_some()
+    MESSAGES.lookup_no_default_fallback::<&str>(&identifier, key, None).is_some()
 }
 
 /// The language of the person's environment (POSIX: `LC_ALL`, `LC_MESSAGES`, `LANG`): English where that is what it

@@ -1,1 +1,210 @@
-//! x
+//! Wires everything: the only file that names every module.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::audit::{Action, Audit, AuditError, Subject};
+use crate::cli::{CliError, Shell};
+use crate::config::{ADMIN_POLICY, Config, ConfigError, PromptProgram};
+use crate::consent::Prompter;
+use crate::consent::process::ProcessPrompter;
+use crate::jobs::Context;
+use crate::language::{Arguments, arguments};
+use crate::places::Places;
+use crate::policy::GrantBook;
+use crate::tokens::{Deadlines, Modules, TokenSource};
+use crate::transport::native::{BindError, NativeSocket};
+use crate::transport::{Halt, websocket};
+
+/// What the command line may change for one run of the daemon.
+#[derive(Debug, Clone, Default)]
+pub struct DaemonOptions {
+    /// Instead of the user's configuration file.
+    pub config: Option<PathBuf>,
+    /// Instead of the prompter of the configuration. The administrator's policy wins over this too.
+    pub prompter: Option<PromptProgram>,
+}
+
+/// Where a daemon that is ready can be reached. Displays as its one line on standard output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The per-user socket.
+    pub socket: PathBuf,
+    /// The WebSocket; the same port listens on `[::1]`.
+    pub websocket: Option<SocketAddr>,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ready socket={} websocket=", self.socket.display())?;
+        match self.websocket {
+            Some(address) => write!(formatter, "{address}"),
+            None => formatter.write_str("off"),
+        }
+    }
+}
+
+/// Why the service cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The configuration or the administrator's policy.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The per-user socket.
+    #[error(transparent)]
+    Socket(#[from] BindError),
+    /// The record.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// Of the system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        let reason = || arguments([("reason", error.to_string())]);
+        match &error {
+            ServiceError::Config(_) => Self::failed("service-config", reason()),
+            ServiceError::Socket(BindError::InUse) => Self::failed("service-in-use", Arguments::new()),
+            ServiceError::Socket(BindError::Folder(folder)) => {
+                Self::failed("service-folder", arguments([("folder", folder.display().to_string())]))
+            }
+            ServiceError::Audit(_) => Self::failed("service-audit", reason()),
+            ServiceError::Socket(BindError::Io(_)) | ServiceError::Io(_) => Self::failed("service-system", reason()),
+        }
+    }
+}
+
+/// What jobs at the command line work with: the same as in the daemon, with the person at the shell as the prompter.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Context, ServiceError> {
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
+    tell_notices(&config);
+    let program = std::env::current_exe()?;
+    Ok(context(&config, &shell.places, &program, prompter))
+}
+
+/// The configured modules alone: for verbs that look after tokens.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
+    tell_notices(&config);
+    Ok(Modules::new(&config.modules, &std::env::current_exe()?, Deadlines::default()))
+}
+
+fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn Prompter>) -> Context {
+    let grants = GrantBook::new(places.origins_file(), config.origins.clone(), config.schemes());
+    let tokens: Arc<dyn TokenSource> = Arc::new(Modules::new(&config.modules, program, Deadlines::default()));
+    Context {
+        tokens,
+        audit: Arc::new(Audit::new(places.audit_file())),
+        trust_folder: places.trust_folder(),
+        prompter,
+        grants: Arc::new(grants),
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT. `announce` is called once, when both roads are open.
+///
+/// # Errors
+/// [`ServiceError`] when it cannot begin. A port that is taken only costs the second road.
+pub async fn run_daemon(
+    options: DaemonOptions,
+    places: &Places,
+    announce: impl FnOnce(&Ready),
+) -> Result<(), ServiceError> {
+    keep_memory_to_ourselves();
+    let config = load(&options, places)?;
+    let program = std::env::current_exe()?;
+    let prompter = prompter(&config, &program);
+    let kind = prompter.kind();
+    let context = Arc::new(context(&config, places, &program, prompter));
+
+    let socket = NativeSocket::bind(places.runtime_folder(), &places.socket())?;
+    let listeners = listen(&config).await;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let started = Action::DaemonStarted { prompter: kind.to_owned() };
+    context.audit.append(&Subject::of_daemon(), started).await?;
+
+    let (stop, halt) = Halt::new();
+    let websocket = listeners.first().and_then(|listener| listener.local_addr().ok());
+    tokio::spawn(socket.serve(Arc::clone(&context), halt.clone()));
+    if websocket.is_some() {
+        tokio::spawn(websocket::serve(listeners, Arc::clone(&context), halt.clone()));
+    }
+    drop(halt);
+    announce(&Ready { socket: places.socket(), websocket });
+    // Modules are loaded before a page asks: what the person waits for is the token.
+    let warm = Arc::clone(&context);
+    tokio::spawn(async move {
+        let tokens = warm.tokens.tokens().await;
+        tracing::info!(tokens = tokens.len(), "in reach");
+    });
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending");
+    stop.stop().await;
+    Ok(())
+}
+
+fn load(options: &DaemonOptions, places: &Places) -> Result<Config, ServiceError> {
+    let file = options.config.clone().unwrap_or_else(|| places.config_file());
+    let mut config = Config::load(&file, Path::new(ADMIN_POLICY))?;
+    tell_notices(&config);
+    if let Some(program) = &options.prompter {
+        if config.prompt.fixed {
+            tracing::warn!("the administrator has chosen the prompter: the command line's is ignored");
+        } else {
+            config.prompt.program = program.clone();
+        }
+    }
+    Ok(config)
+}
+
+fn tell_notices(config: &Config) {
+    for notice in &config.notices {
+        tracing::warn!(%notice, "configuration");
+    }
+}
+
+fn prompter(config: &Config, program: &Path) -> Arc<dyn Prompter> {
+    let (language, wait) = (config.language, config.prompt.wait);
+    Arc::new(match config.prompt.program.clone() {
+        PromptProgram::Window(window) => ProcessPrompter::window(window, language, wait),
+        PromptProgram::Scripted(script) => ProcessPrompter::scripted(program.to_owned(), script, language, wait),
+    })
+}
+
+/// The second road, if it can be had.
+async fn listen(config: &Config) -> Vec<TcpListener> {
+    let Some(wanted) = config.websocket else { return Vec::new() };
+    websocket::bind(wanted.port).await.unwrap_or_else(|error| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted.port));
+        tracing::warn!(%address, %error, "the WebSocket is off: its port is not to be had");
+        Vec::new()
+    })
+}
+
+/// No core dumps, and no reading of this process's memory by others of the same user (prctl(2), PR_SET_DUMPABLE).
+fn keep_memory_to_ourselves() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = rustix::process::setrlimit(Resource::Core, none);
+    let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = limited.and(hidden) {
+        tracing::warn!(%error, "this process's memory is not protected");
+    }
+}

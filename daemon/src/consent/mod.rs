@@ -1,1 +1,197 @@
-//! x
+//! Does the person agree? [`ask`] answers with an [`Approved`], which nothing else can make.
+//!
+//! Whoever asks the person is a [`Prompter`]: the consent window ([`process`]), the same protocol answered from a file
+//! ([`scripted`]), or the person at the command line ([`shell`]). A PIN goes through a pipe; here there is only the
+//! pipe's end.
+
+pub mod process;
+pub mod scripted;
+pub mod shell;
+
+mod turn;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument, Warning};
+
+use crate::policy::Permitted;
+use crate::tokens::{HeldCertificate, PinNeed, Token, TokenEntry};
+use crate::transport::Channel;
+pub use shell::ShellPrompter;
+pub use turn::{Turn, Turns};
+
+/// A certificate the person may choose, and what he should know of it.
+#[derive(Clone)]
+pub struct Candidate {
+    /// The certificate and its key.
+    pub held: HeldCertificate,
+    /// The token it is on.
+    pub token: Arc<dyn Token>,
+    /// How that token takes its PIN now.
+    pub pin: PinNeed,
+    /// What is doubtful.
+    pub warnings: Vec<Warning>,
+}
+
+impl Candidate {
+    /// What is known of its token.
+    #[must_use]
+    pub fn entry(&self) -> &TokenEntry {
+        self.token.entry()
+    }
+}
+
+/// What is put to the person.
+pub struct Offer {
+    /// What is asked.
+    pub kind: QuestionKind,
+    /// What it is about: the manifest. Approval is for these documents and no others.
+    pub documents: Vec<ShownDocument>,
+    /// What there is to choose from; never empty.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Whoever asks the person.
+#[async_trait]
+pub trait Prompter: Send + Sync {
+    /// As it stands in the record.
+    fn kind(&self) -> &'static str;
+
+    /// False for certificates that the person has ruled out beforehand.
+    fn considers(&self, _certificate: &HeldCertificate) -> bool {
+        true
+    }
+
+    /// Waits until nobody else is being asked.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] if others of the same origin wait already.
+    async fn turn(&self, channel: &Channel) -> Result<Turn, AskError>;
+
+    /// Puts the offer to the person. Dropping what comes back, or this future, withdraws the question at once.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError>;
+}
+
+/// The person said yes.
+pub struct Yes {
+    /// Index into [`Offer::candidates`].
+    pub candidate: usize,
+    /// The end of the pipe that PINs come out of, if the token takes one that way.
+    pub pin: Option<OwnedFd>,
+    /// What is still on the screen.
+    pub window: Box<dyn Window>,
+}
+
+/// What stays with the person until the request has ended.
+#[async_trait]
+pub trait Window: Send + Sync {
+    /// The PIN was wrong. Returns when the person typed another one.
+    ///
+    /// # Errors
+    /// [`AskError`], [`AskError::Refused`] if he does not go on.
+    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError>;
+
+    /// The PIN could not be one. Returns when the person typed another one.
+    ///
+    /// # Errors
+    /// As [`Window::pin_incorrect`].
+    async fn pin_invalid(&mut self) -> Result<(), AskError>;
+
+    /// The PIN was right, and so much is signed.
+    async fn progress(&mut self, done: u32, total: u32);
+
+    /// It is over.
+    async fn finish(self: Box<Self>, outcome: Outcome);
+}
+
+/// Why there is no yes.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// He said no, or closed the window.
+    #[error("the person said no")]
+    Refused,
+    /// Another question is open, and one of this origin waits already.
+    #[error("another question is open")]
+    Busy,
+    /// No display, no program that asks.
+    #[error("there is nobody to ask: {0}")]
+    NobodyToAsk(String),
+    /// The question was open too long.
+    #[error("the question was open too long")]
+    TimedOut,
+    /// The program that asks ended, or answered what makes no sense.
+    #[error("the prompt failed: {0}")]
+    Failed(String),
+    /// The shell's selector fits several certificates.
+    #[error("the selector fits several certificates: {}", .0.join("; "))]
+    Ambiguous(Vec<String>),
+}
+
+/// The proof that the person agreed to a permitted call, with one certificate, for the documents he saw: only [`ask`]
+/// makes one. It holds the pipe his PIN comes through.
+pub struct Approved<C> {
+    permitted: Permitted<C>,
+    candidate: Candidate,
+    documents: Vec<ShownDocument>,
+    pin: Option<OwnedFd>,
+    window: Box<dyn Window>,
+}
+
+/// Puts a permitted call to the person.
+///
+/// # Errors
+/// [`AskError`].
+pub async fn ask<C>(
+    prompter: &dyn Prompter,
+    turn: Turn,
+    permitted: Permitted<C>,
+    offer: Offer,
+) -> Result<Approved<C>, AskError> {
+    let Yes { candidate, pin, window } = prompter.ask(turn, permitted.channel(), &offer).await?;
+    let Offer { documents, mut candidates, .. } = offer;
+    if candidate >= candidates.len() {
+        return Err(AskError::Failed("a certificate that was not offered".into()));
+    }
+    Ok(Approved { permitted, candidate: candidates.swap_remove(candidate), documents, pin, window })
+}
+
+impl<C> Approved<C> {
+    /// What was asked.
+    #[must_use]
+    pub fn call(&self) -> &C {
+        self.permitted.call()
+    }
+
+    /// What the person chose.
+    #[must_use]
+    pub fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
+    /// True if the person saw a document with this digest.
+    #[must_use]
+    pub fn covers(&self, digest: &str) -> bool {
+        self.documents.iter().any(|document| document.digest == digest)
+    }
+
+    /// The pipe PINs come through; once.
+    #[must_use]
+    pub fn take_pin(&mut self) -> Option<OwnedFd> {
+        self.pin.take()
+    }
+
+    /// What is on the screen.
+    pub fn window(&mut self) -> &mut dyn Window {
+        &mut *self.window
+    }
+
+    /// Tells the person how it ended.
+    pub async fn finish(self, outcome: Outcome) {
+        self.window.finish(outcome).await;
+    }
+}

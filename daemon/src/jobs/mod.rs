@@ -1,1 +1,172 @@
-//! x
+//! What can be asked for: one file an operation, each reading like the story of a request.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`certificates`] | the person shares one certificate with a page |
+//! | [`sign_documents`] | prepare → approve → log in → sign → finish, for one document or many |
+//! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
+//! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
+//! | [`list`] | every certificate in reach, for the person himself |
+//! | [`login`] | the one loop that asks for PINs |
+//! | [`documents`] | the bytes a connection holds, sealed |
+//! | [`error`] | every failure → one code, in one match |
+
+pub mod candidates;
+pub mod certificates;
+pub mod documents;
+pub mod error;
+pub mod list;
+pub mod login;
+pub mod sign_digest;
+pub mod sign_documents;
+pub mod verify_documents;
+
+mod present;
+mod recipe;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::OffsetDateTime;
+use trien_protocol::call::{Certificates, SignDigest, SignDocuments, VerifyDocuments};
+use trien_protocol::event::Stage;
+use trien_protocol::limits::MAX_HELD;
+use trien_protocol::reply::Reply;
+
+use crate::audit::Audit;
+use crate::consent::Prompter;
+use crate::policy::{GrantBook, judge};
+use crate::tokens::TokenSource;
+use crate::transport::Channel;
+use crate::trust::Trust;
+pub use documents::Documents;
+pub use error::{JobError, error_object};
+
+/// What every job works with.
+pub struct Context {
+    /// The tokens in reach.
+    pub tokens: Arc<dyn TokenSource>,
+    /// The record.
+    pub audit: Arc<Audit>,
+    /// Where anchors and intermediate certificates lie. Read when needed: what an administrator puts there counts at
+    /// once.
+    pub trust_folder: PathBuf,
+    /// Who asks the person.
+    pub prompter: Arc<dyn Prompter>,
+    /// What origins may do.
+    pub grants: Arc<GrantBook>,
+}
+
+impl Context {
+    /// The anchors and intermediate certificates as they are now.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        let trust = Trust::load(&self.trust_folder);
+        for fault in trust.faults() {
+            tracing::warn!(%fault, "passed over in the trust folder");
+        }
+        trust
+    }
+}
+
+/// An operation and its parameters.
+#[derive(Debug)]
+pub enum Job {
+    /// `certificates`
+    Certificates(Certificates),
+    /// `sign_digest`
+    SignDigest(SignDigest),
+    /// `sign_documents`
+    SignDocuments(SignDocuments),
+    /// `verify_documents`
+    VerifyDocuments(VerifyDocuments),
+}
+
+/// Whose job it is.
+pub struct Caller {
+    /// Who asks and how we know.
+    pub channel: Channel,
+    /// What his connection holds.
+    pub holdings: Arc<Holdings>,
+    /// Whom to tell how far it has come.
+    pub report: Box<dyn Report>,
+}
+
+/// Is told how far a job has come.
+pub trait Report: Send + Sync {
+    /// So many documents of so many are done.
+    fn stage(&self, stage: Stage, done: u32, total: u32);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Report for Silent {
+    fn stage(&self, _stage: Stage, _done: u32, _total: u32) {}
+}
+
+/// What a connection holds between its requests; gone when it closes.
+#[derive(Debug)]
+pub struct Holdings {
+    documents: Documents,
+    shared: Mutex<BTreeSet<String>>,
+}
+
+impl Holdings {
+    /// Of a page's connection.
+    #[must_use]
+    pub fn of_a_page() -> Self {
+        Self::with_quota(MAX_HELD)
+    }
+
+    /// With room for so many bytes of documents.
+    #[must_use]
+    pub fn with_quota(bytes: u64) -> Self {
+        Self { documents: Documents::new(bytes), shared: Mutex::default() }
+    }
+
+    /// Its documents.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// Remembers that the page has been shown this certificate (SHA-256, lower-case hexadecimal).
+    fn share(&self, certificate: &str) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).insert(certificate.to_owned());
+    }
+
+    /// True if the page has been shown this certificate on this connection.
+    fn knows(&self, certificate: &str) -> bool {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).contains(certificate)
+    }
+}
+
+/// Carries a job out: policy first, and then the operation's own story.
+///
+/// # Errors
+/// [`JobError`].
+pub async fn run(context: &Context, caller: Caller, job: Job) -> Result<Reply, JobError> {
+    let (channel, grants) = (&caller.channel, &*context.grants);
+    let now = OffsetDateTime::now_utc();
+    Ok(match job {
+        Job::Certificates(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Certificate(certificates::run(context, &caller, permitted).await?)
+        }
+        Job::SignDigest(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Digest(sign_digest::run(context, &caller, permitted).await?)
+        }
+        Job::SignDocuments(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Documents(sign_documents::run(context, &caller, permitted).await?)
+        }
+        Job::VerifyDocuments(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Verified(verify_documents::run(context, &caller, permitted).await?)
+        }
+    })
+}

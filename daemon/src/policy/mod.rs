@@ -1,1 +1,81 @@
-//! x
+//! May this origin ask for this? [`judge`] answers with a [`Permitted`], which nothing else can make.
+
+pub mod grants;
+pub mod origin;
+pub mod ownership;
+
+mod book;
+
+use time::OffsetDateTime;
+use trien_protocol::call::{Certificates, SignDigest, SignDocuments, VerifyDocuments};
+
+pub use book::{GrantBook, OriginRules};
+pub use grants::Scope;
+pub use origin::Origin;
+
+use crate::transport::Channel;
+
+/// A call that needs a permission.
+pub trait Scoped {
+    /// Which.
+    const SCOPE: Scope;
+}
+
+impl Scoped for Certificates {
+    const SCOPE: Scope = Scope::Certificates;
+}
+
+impl Scoped for SignDocuments {
+    const SCOPE: Scope = Scope::Sign;
+}
+
+impl Scoped for SignDigest {
+    const SCOPE: Scope = Scope::BlindDigest;
+}
+
+impl Scoped for VerifyDocuments {
+    const SCOPE: Scope = Scope::Verify;
+}
+
+/// The proof that a call was permitted to a channel: only [`judge`] makes one.
+#[derive(Debug)]
+pub struct Permitted<C> {
+    channel: Channel,
+    call: C,
+}
+
+impl<C> Permitted<C> {
+    /// Who asks.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub fn call(&self) -> &C {
+        &self.call
+    }
+}
+
+/// The origin has no permission for this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the origin has no permission for this")]
+pub struct NotAllowed;
+
+/// The one place that permits.
+///
+/// # Errors
+/// [`NotAllowed`].
+pub fn judge<C: Scoped>(
+    channel: &Channel,
+    call: C,
+    book: &GrantBook,
+    now: OffsetDateTime,
+) -> Result<Permitted<C>, NotAllowed> {
+    let permitted = match channel.origin() {
+        None => true,
+        Some(origin) => book.scopes(origin, now).contains(&C::SCOPE),
+    };
+    if permitted { Ok(Permitted { channel: channel.clone(), call }) } else { Err(NotAllowed) }
+}

@@ -1,0 +1,12 @@
+# Vì sao dịch vụ không thể bắt đầu: điều gì đã xảy ra, và cần làm gì.
+
+service-config = Không dùng được cấu hình: { $reason }
+service-config-remedy = Hãy sửa tệp đó, hoặc chuyển nó đi nơi khác để dùng lại mặc định.
+service-in-use = Dịch vụ của người dùng này đang chạy rồi.
+service-in-use-remedy = Hãy dùng dịch vụ đang chạy, hoặc dừng nó trước.
+service-folder = Thư mục { $folder } không phải của riêng người dùng này.
+service-folder-remedy = Hãy xóa thư mục đó, hoặc đặt chủ sở hữu là bạn và quyền 0700; rồi khởi động lại.
+service-audit = Không ghi được sổ ghi nhận việc ký: { $reason }
+service-audit-remedy = Hãy giải phóng dung lượng đĩa và kiểm tra quyền của thư mục dữ liệu; không có sổ thì không ký gì cả.
+service-system = Hệ thống từ chối một thứ mà dịch vụ cần: { $reason }
+service-system-remedy = Hãy kiểm tra quyền của các thư mục của Triện và các giới hạn của người dùng này.

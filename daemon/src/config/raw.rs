@@ -1,0 +1,280 @@
+//! What may stand in the files, and what it means.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use trien_protocol::DEFAULT_PORT;
+use trien_protocol::call::Language;
+
+use super::file::{ConfigError, Fault, fault};
+use super::{
+    Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig, beside_program,
+    software_token,
+};
+use crate::policy::origin::{Origin, Schemes};
+use crate::policy::{OriginRules, Scope};
+
+const USUAL_WAIT: u32 = 120;
+const LONGEST_WAIT: u32 = 600;
+
+/// The user's file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    developer: bool,
+    language: Option<Language>,
+    websocket: RawWebSocket,
+    modules: Option<Vec<RawModule>>,
+    prompt: RawPrompt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawWebSocket {
+    enabled: bool,
+    port: u16,
+}
+
+impl Default for RawWebSocket {
+    fn default() -> Self {
+        Self { enabled: true, port: DEFAULT_PORT }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawModule {
+    name: String,
+    path: PathBuf,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawPrompt {
+    program: Option<PathBuf>,
+    seconds: Option<u32>,
+}
+
+/// The administrator's file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPolicy {
+    prompter: Option<String>,
+    websocket: Option<RawPolicyWebSocket>,
+    modules: Option<Vec<RawModule>>,
+    origins: RawOrigins,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPolicyWebSocket {
+    enabled: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawOrigins {
+    only_these: bool,
+    forbid: Vec<String>,
+    allow: Vec<RawAllowed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAllowed {
+    origin: String,
+    scopes: Vec<Scope>,
+}
+
+impl RawConfig {
+    pub(super) fn check(self, path: &Path) -> Result<Config, ConfigError> {
+        let seconds = self.prompt.seconds.unwrap_or(USUAL_WAIT);
+        if !(1..=LONGEST_WAIT).contains(&seconds) {
+            return Err(wrong(path, format!("prompt.seconds must be from 1 to {LONGEST_WAIT}")));
+        }
+        let program = self.prompt.program.unwrap_or_else(|| beside_program(PROMPT_PROGRAM));
+        if !program.is_absolute() {
+            return Err(wrong(path, "prompt.program must be an absolute path"));
+        }
+        let modules = self.modules.map(|modules| check_modules(path, modules)).transpose()?;
+        Ok(Config {
+            developer: self.developer,
+            language: self.language.unwrap_or_else(crate::language::of_environment),
+            websocket: self.websocket.enabled.then_some(WebSocketConfig { port: self.websocket.port }),
+            modules: modules.unwrap_or_else(|| vec![software_token()]),
+            prompt: PromptConfig {
+                program: PromptProgram::Window(program),
+                wait: Duration::from_secs(seconds.into()),
+                fixed: false,
+            },
+            origins: OriginRules::default(),
+            notices: Vec::new(),
+        })
+    }
+}
+
+impl RawPolicy {
+    /// Lays the administrator's word over the user's.
+    pub(super) fn apply(self, path: &Path, config: &mut Config) -> Result<(), ConfigError> {
+        if let Some(text) = self.prompter {
+            config.prompt.program = PromptProgram::parse(&text)
+                .ok_or_else(|| wrong(path, "prompter must be \"window\" or \"scripted:/absolute/path\""))?;
+            config.prompt.fixed = true;
+        }
+        if self.websocket.is_some_and(|websocket| !websocket.enabled) {
+            config.websocket = None;
+        }
+        if let Some(modules) = self.modules {
+            config.modules = check_modules(path, modules)?;
+        }
+        let origin = |text: &str| {
+            Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
+                .map_err(|error| wrong(path, format!("origin {text:?}: {error}")))
+        };
+        config.origins = OriginRules {
+            only_these: self.origins.only_these,
+            forbid: self.origins.forbid.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
+            allow: self
+                .origins
+                .allow
+                .into_iter()
+                .map(|entry| Ok((origin(&entry.origin)?, entry.scopes)))
+                .collect::<Result<_, ConfigError>>()?,
+        };
+        Ok(())
+    }
+}
+
+fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfig>, ConfigError> {
+    if modules.len() > MAX_MODULES {
+        return Err(wrong(path, format!("more than {MAX_MODULES} modules")));
+    }
+    let mut checked: Vec<ModuleConfig> = Vec::new();
+    for RawModule { name, path: library } in modules {
+        let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if !plain || name.is_empty() || name.len() > 32 {
+            return Err(wrong(path, "a module's name is 1 to 32 of a-z, 0-9 and -"));
+        }
+        if !library.is_absolute() {
+            return Err(wrong(path, format!("module {name}: path must be absolute")));
+        }
+        if checked.iter().any(|module| module.name == name) {
+            return Err(wrong(path, format!("module {name} stands twice")));
+        }
+        checked.push(ModuleConfig { name, path: library });
+    }
+    Ok(checked)
+}
+
+fn wrong(path: &Path, what: impl Into<String>) -> ConfigError {
+    fault(path, Fault::Value(what.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    struct Files {
+        folder: tempfile::TempDir,
+    }
+
+    impl Files {
+        fn new(user: &str, admin: Option<&str>) -> Self {
+            let files = Self { folder: tempfile::tempdir().unwrap() };
+            write(&files.user(), user, 0o600);
+            if let Some(admin) = admin {
+                write(&files.admin(), admin, 0o644);
+            }
+            files
+        }
+
+        fn user(&self) -> PathBuf {
+            self.folder.path().join("config.toml")
+        }
+
+        fn admin(&self) -> PathBuf {
+            self.folder.path().join("policy.toml")
+        }
+
+        fn load(&self) -> Result<Config, ConfigError> {
+            Config::load(&self.user(), &self.admin())
+        }
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn without_files_the_defaults_are_safe() {
+        let config = Config::load(Path::new("/nonexistent/c"), Path::new("/nonexistent/p")).unwrap();
+        assert!(!config.developer);
+        assert_eq!(config.websocket, Some(WebSocketConfig { port: DEFAULT_PORT }));
+        assert_eq!(config.prompt.wait, Duration::from_secs(120));
+        assert!(matches!(config.prompt.program, PromptProgram::Window(_)));
+    }
+
+    #[test]
+    fn trouble_is_named_with_its_line() {
+        for (text, line) in [
+            ("developer = true\nunknown = 1\n", Some(2)),
+            ("developer = true\ndeveloper = true\n", Some(2)),
+            ("[websocket]\nport = 65536\n", Some(2)),
+            ("[websocket]\nport = \"47470\"\n", Some(2)),
+            ("[[modules]]\nname = \"a\"\n", Some(1)),
+            ("not toml", Some(1)),
+            ("[prompt]\nseconds = 0\n", None),
+            ("[prompt]\nprogram = \"relative\"\n", None),
+            ("[[modules]]\nname = \"a\"\npath = \"lib.so\"\n", None),
+            ("[[modules]]\nname = \"A b\"\npath = \"/lib.so\"\n", None),
+            ("prompter = \"scripted:/tmp/answers\"\n", Some(1)),
+        ] {
+            let error = Files::new(text, None).load().unwrap_err();
+            assert_eq!(error.line, line, "{text:?}: {error}");
+        }
+        let large = "#".repeat(1024 * 1024 + 1);
+        assert!(matches!(Files::new(&large, None).load().unwrap_err().fault, Fault::TooLarge));
+    }
+
+    #[test]
+    fn a_file_others_may_write_is_refused() {
+        let files = Files::new("", None);
+        write(&files.user(), "", 0o620);
+        assert!(matches!(files.load().unwrap_err().fault, Fault::Rights));
+    }
+
+    #[test]
+    fn the_administrator_wins_if_the_policy_is_roots_alone() {
+        let policy = "prompter = \"scripted:/etc/answers\"\nmodules = []\n[websocket]\nenabled = false\n\
+                      [origins]\nforbid = [\"https://bad.vn\"]\n[[origins.allow]]\norigin = \"https://a.gov.vn\"\n\
+                      scopes = [\"sign\"]\n";
+        let files = Files::new("[websocket]\nport = 1234\n[[modules]]\nname = \"x\"\npath = \"/etc/passwd\"\n", Some(policy));
+        let config = files.load().unwrap();
+        if rustix::process::geteuid().is_root() {
+            assert_eq!(config.websocket, None);
+            assert!(config.modules.is_empty());
+            assert_eq!(config.prompt.program, PromptProgram::Scripted("/etc/answers".into()));
+            assert_eq!(config.origins.forbid.len(), 1);
+            assert_eq!(config.origins.allow.len(), 1);
+        } else {
+            assert_eq!(config.notices.len(), 1, "a policy that is not root's is ignored");
+        }
+        write(&files.admin(), policy, 0o666);
+        let config = files.load().unwrap();
+        assert_eq!(config.websocket, Some(WebSocketConfig { port: 1234 }));
+        assert_eq!(config.modules.len(), 1);
+        assert_eq!(config.notices.len(), 1);
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_understood_stops_the_start() {
+        if rustix::process::geteuid().is_root() {
+            assert!(Files::new("", Some("[origins]\nforbid = [\"*\"]\n")).load().is_err());
+            assert!(Files::new("", Some("mystery = 1\n")).load().is_err());
+        }
+    }
+}

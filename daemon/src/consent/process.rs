@@ -1,0 +1,263 @@
+//! A prompt in a process of its own, so that no toolkit and no PIN is ever in the daemon.
+//!
+//! One process asks one question. Its standard input is one end of a socket pair that JSON lines go over both ways; its
+//! standard output is the writing end of the PIN pipe, whose reading end goes to the module worker unread. See
+//! [`trien_protocol::prompt`].
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::UtcOffset;
+use time::macros::format_description;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+use trien_protocol::call::Language;
+use trien_protocol::prompt::{
+    Answer, Asker, FromPrompt, Outcome, PinEntry, Question, ShownCertificate, ToPrompt, TriesLeft,
+};
+
+use super::{AskError, Candidate, Offer, Prompter, Turn, Turns, Window, Yes};
+use crate::tokens::{PinNeed, PinState};
+use crate::transport::Channel;
+
+/// The exit code of a prompt that has nobody to show itself to.
+pub const NOBODY: i32 = 3;
+
+/// The longest line a prompt may send, in bytes.
+const MAX_LINE: u64 = 4096;
+/// How long a window may stay after the request ended, to tell the person how.
+const LEAVING: Duration = Duration::from_secs(10);
+/// What of the daemon's environment a prompt gets: what it needs to find the display and the person's language.
+const ENVIRONMENT: [&str; 15] = [
+    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE", "XDG_DATA_DIRS",
+    "DBUS_SESSION_BUS_ADDRESS", "HOME", "LANG", "LC_ALL", "PATH", "GDK_BACKEND", "GTK_THEME", "TMPDIR", "TRIEN_HOME",
+];
+
+/// Asks by starting a program.
+#[derive(Debug)]
+pub struct ProcessPrompter {
+    kind: &'static str,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    language: Language,
+    wait: Duration,
+    turns: Turns,
+}
+
+impl ProcessPrompter {
+    /// The consent window.
+    #[must_use]
+    pub fn window(program: PathBuf, language: Language, wait: Duration) -> Self {
+        Self { kind: "window", program, arguments: Vec::new(), language, wait, turns: Turns::default() }
+    }
+
+    /// Answers out of a file: this program itself, as [`super::scripted`].
+    #[must_use]
+    pub fn scripted(own_program: PathBuf, script: PathBuf, language: Language, wait: Duration) -> Self {
+        let arguments = vec!["scripted-prompt".into(), "--script".into(), script.into()];
+        Self { kind: "scripted", program: own_program, arguments, language, wait, turns: Turns::default() }
+    }
+
+    fn start(&self) -> std::io::Result<(Child, UnixStream, OwnedFd)> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let (pin_reader, pin_writer) = std::io::pipe()?;
+        let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env_clear()
+            .envs(environment)
+            // The software renderer starts faster than a GPU wakes up, and works everywhere.
+            .env("GSK_RENDERER", "cairo")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::from(pin_writer))
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()?;
+        ours.set_nonblocking(true)?;
+        Ok((child, UnixStream::from_std(ours)?, pin_reader.into()))
+    }
+
+    fn question(&self, asker: Asker, offer: &Offer) -> Question {
+        Question {
+            language: self.language,
+            kind: offer.kind,
+            asker,
+            documents: offer.documents.clone(),
+            certificates: offer.candidates.iter().map(show).collect(),
+            seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[async_trait]
+impl Prompter for ProcessPrompter {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    async fn turn(&self, channel: &Channel) -> Result<Turn, AskError> {
+        match channel.origin() {
+            Some(origin) => self.turns.take(origin).await,
+            None => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
+        }
+    }
+
+    async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
+        let asker = asker(channel)?;
+        let started = self.start();
+        let (child, socket, pin) = started.map_err(|error| {
+            tracing::error!(program = %self.program.display(), %error, "the prompt cannot be started");
+            AskError::NobodyToAsk(error.to_string())
+        })?;
+        let (reading, writing) = socket.into_split();
+        let reading = BufReader::new(reading);
+        let mut window = Process { child, reading, writing, wait: self.wait, _turn: turn };
+        window.tell(&ToPrompt::Ask(self.question(asker, offer))).await;
+        match window.hear().await? {
+            FromPrompt::Answer(Answer::Approved { certificate }) => {
+                Ok(Yes { candidate: certificate, pin: Some(pin), window: Box::new(window) })
+            }
+            FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
+            FromPrompt::PinTyped | FromPrompt::Shown => Err(AskError::Failed("a PIN that nobody asked for".into())),
+        }
+    }
+}
+
+/// A running prompt. Dropping it ends the process, and the window with it.
+struct Process {
+    child: Child,
+    reading: BufReader<OwnedReadHalf>,
+    writing: OwnedWriteHalf,
+    wait: Duration,
+    _turn: Turn,
+}
+
+impl Process {
+    async fn tell(&mut self, message: &ToPrompt) {
+        let mut line = serde_json::to_vec(message).expect("our messages are maps with string keys");
+        line.push(b'\n');
+        // A prompt that is gone is noticed when nothing comes back.
+        let _ = tokio::time::timeout(LEAVING, self.writing.write_all(&line)).await;
+    }
+
+    /// The next message, but [`FromPrompt::Shown`].
+    async fn hear(&mut self) -> Result<FromPrompt, AskError> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let mut line = Vec::new();
+            let reading = async { (&mut self.reading).take(MAX_LINE).read_until(b'\n', &mut line).await };
+            let read = tokio::time::timeout_at(deadline, reading).await.map_err(|_| AskError::TimedOut)?;
+            if read.map_err(|error| AskError::Failed(error.to_string()))? == 0 {
+                return Err(self.vanished().await);
+            }
+            match serde_json::from_slice(&line) {
+                Ok(FromPrompt::Shown) => tracing::debug!("the question is on the screen"),
+                Ok(message) => return Ok(message),
+                Err(_) => return Err(AskError::Failed("a message that is none".into())),
+            }
+        }
+    }
+
+    /// The process closed its end: with nobody there, or because the window was closed or broke.
+    async fn vanished(&mut self) -> AskError {
+        let status = tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await;
+        match status {
+            Ok(Ok(status)) if status.code() == Some(NOBODY) => AskError::NobodyToAsk("the prompt found no display".into()),
+            Ok(Ok(status)) => {
+                tracing::warn!(%status, "the prompt ended without an answer");
+                AskError::Refused
+            }
+            _ => AskError::Failed("the prompt closed its end".into()),
+        }
+    }
+
+    async fn another_pin(&mut self) -> Result<(), AskError> {
+        match self.hear().await? {
+            FromPrompt::PinTyped => Ok(()),
+            FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
+            FromPrompt::Answer(Answer::Approved { .. }) | FromPrompt::Shown => {
+                Err(AskError::Failed("a second approval".into()))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Window for Process {
+    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
+        self.tell(&ToPrompt::PinIncorrect { final_try }).await;
+        self.another_pin().await
+    }
+
+    async fn pin_invalid(&mut self) -> Result<(), AskError> {
+        self.tell(&ToPrompt::PinInvalid).await;
+        self.another_pin().await
+    }
+
+    async fn progress(&mut self, done: u32, total: u32) {
+        self.tell(&ToPrompt::Progress { done, total }).await;
+    }
+
+    async fn finish(mut self: Box<Self>, outcome: Outcome) {
+        self.tell(&ToPrompt::Finish(outcome)).await;
+        // The window says how it ended and leaves by itself; the next question waits for that.
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(LEAVING, self.child.wait()).await;
+        });
+    }
+}
+
+fn asker(channel: &Channel) -> Result<Asker, AskError> {
+    match channel {
+        Channel::WebSocket { origin } => Ok(Asker::WebSocket { origin: origin.to_string() }),
+        Channel::Extension { origin } => Ok(Asker::Extension { origin: origin.to_string() }),
+        Channel::Shell => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
+    }
+}
+
+fn show(candidate: &Candidate) -> ShownCertificate {
+    let certificate = &candidate.held.certificate;
+    let subject = certificate.subject();
+    let identity = [("MST", &subject.tax_code), ("CCCD", &subject.citizen_id), ("CMND", &subject.old_identity_card)];
+    let identity = identity.into_iter().filter_map(|(kind, number)| Some(format!("{kind} {}", number.as_ref()?)));
+    ShownCertificate {
+        identity: identity.collect(),
+        name: subject.common_name.unwrap_or(subject.rfc4514),
+        organization: subject.organization,
+        issuer: certificate.issuer_common_name(),
+        serial: certificate.serial_hex(),
+        not_before: date_in_vietnam(certificate.not_before()),
+        not_after: date_in_vietnam(certificate.not_after()),
+        warnings: candidate.warnings.clone(),
+        token: candidate.entry().id.label.clone(),
+        pin: pin_entry(candidate.pin),
+    }
+}
+
+fn date_in_vietnam(time: time::OffsetDateTime) -> String {
+    let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
+    time.to_offset(vietnam).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+}
+
+fn pin_entry(need: PinNeed) -> PinEntry {
+    match need {
+        PinNeed::NotNeeded => PinEntry::NotNeeded,
+        PinNeed::Reader => PinEntry::Reader,
+        PinNeed::Locked | PinNeed::Pipe { state: PinState::Locked, .. } => PinEntry::Locked,
+        PinNeed::Pipe { min, max, state } => {
+            let tries = match state {
+                PinState::FewTries => TriesLeft::Few,
+                PinState::LastTry => TriesLeft::Last,
+                _ => TriesLeft::Unknown,
+            };
+            PinEntry::Window { min, max, tries }
+        }
+    }
+}

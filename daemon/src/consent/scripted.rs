@@ -1,0 +1,190 @@
+//! The prompt protocol answered from a file, for tests and continuous integration: what `trien scripted-prompt` runs.
+//! A process like the window, so that the daemon sees no PIN even then.
+//!
+//! ```toml
+//! [[answer]]
+//! decision = "approve"              # or "refuse", or "hang": never answer
+//! certificate = "Nguyễn Văn An"     # part of the name, or the serial number; the first certificate if absent
+//! pins = ["0000", "1234"]           # the first with the approval, the next after a wrong one; then refuse
+//! pin_file = "/run/ci/pin"          # instead of pins: one a line
+//! origin = "https://portal.vn"      # only for this origin
+//! repeat = true                     # may answer more than one question
+//! ```
+//!
+//! Answers count in their order; one without `repeat` answers one question. Which were used stands in a file beside the
+//! script, `.used` behind its name, because each question has a process of its own. With no answer left there is nobody
+//! to ask.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Deserialize;
+use trien_protocol::prompt::{Answer, Asker, FromPrompt, PinEntry, Question, QuestionKind, ToPrompt};
+use zeroize::Zeroizing;
+
+use super::process::NOBODY;
+
+const MAX_SCRIPT: u64 = 1024 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    #[serde(default)]
+    answer: Vec<Scripted>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scripted {
+    decision: Decision,
+    certificate: Option<String>,
+    #[serde(default)]
+    pins: Vec<String>,
+    pin_file: Option<PathBuf>,
+    origin: Option<String>,
+    #[serde(default)]
+    repeat: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Decision {
+    Approve,
+    Refuse,
+    Hang,
+}
+
+/// Answers one question: standard input is the socket, standard output the PIN pipe.
+#[must_use]
+pub fn run(script: &Path) -> ExitCode {
+    match answer_one(script) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(u8::try_from(NOBODY).unwrap_or(u8::MAX)),
+        Err(error) => {
+            tracing::error!(script = %script.display(), %error, "the script cannot answer");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer_one(script: &Path) -> io::Result<bool> {
+    let socket = own_stream(rustix::stdio::stdin())?;
+    let mut talk = Talk { reading: BufReader::new(socket.try_clone()?), writing: socket };
+    let pin_pipe = own_stream(rustix::stdio::stdout())?;
+    let Some(ToPrompt::Ask(question)) = talk.hear()? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let Some(answer) = next_answer(script, &question)? else {
+        return Ok(false);
+    };
+    talk.say(&FromPrompt::Shown)?;
+    match answer.decision {
+        Decision::Refuse => talk.say(&FromPrompt::Answer(Answer::Refused))?,
+        Decision::Hang => while talk.hear()?.is_some() {},
+        Decision::Approve => approve(&mut talk, pin_pipe, &answer, &question)?,
+    }
+    Ok(true)
+}
+
+fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Question) -> io::Result<()> {
+    let Some(certificate) = choose(answer.certificate.as_deref(), question) else {
+        return talk.say(&FromPrompt::Answer(Answer::Refused));
+    };
+    let mut pins = read_pins(answer)?.into_iter();
+    let typed = matches!(question.certificates[certificate].pin, PinEntry::Window { .. });
+    if typed && question.kind != QuestionKind::ShareCertificate {
+        match pins.next() {
+            Some(pin) => type_pin(&mut pin_pipe, &pin)?,
+            None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
+        }
+    }
+    talk.say(&FromPrompt::Answer(Answer::Approved { certificate }))?;
+    while let Some(message) = talk.hear()? {
+        match message {
+            ToPrompt::PinIncorrect { .. } | ToPrompt::PinInvalid => match pins.next() {
+                Some(pin) => {
+                    type_pin(&mut pin_pipe, &pin)?;
+                    talk.say(&FromPrompt::PinTyped)?;
+                }
+                None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
+            },
+            ToPrompt::Finish(_) => return Ok(()),
+            ToPrompt::Progress { .. } | ToPrompt::Ask(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn choose(wanted: Option<&str>, question: &Question) -> Option<usize> {
+    let Some(wanted) = wanted else { return Some(0) };
+    question.certificates.iter().position(|certificate| {
+        certificate.name.contains(wanted) || certificate.serial.eq_ignore_ascii_case(wanted)
+    })
+}
+
+fn read_pins(answer: &Scripted) -> io::Result<Vec<Zeroizing<String>>> {
+    let Some(file) = &answer.pin_file else {
+        return Ok(answer.pins.iter().cloned().map(Zeroizing::new).collect());
+    };
+    let mut text = Zeroizing::new(String::new());
+    File::open(file)?.take(MAX_SCRIPT).read_to_string(&mut text)?;
+    Ok(text.lines().map(|line| Zeroizing::new(line.to_owned())).collect())
+}
+
+fn type_pin(pipe: &mut File, pin: &str) -> io::Result<()> {
+    pipe.write_all(Zeroizing::new(format!("{pin}\n")).as_bytes())
+}
+
+/// The first answer that fits and has not been used up; marks it as used.
+fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted>> {
+    let mut text = String::new();
+    File::open(script)?.take(MAX_SCRIPT).read_to_string(&mut text)?;
+    let answers = toml::from_str::<Script>(&text).map_err(io::Error::other)?.answer;
+    let mut used_file = script.as_os_str().to_owned();
+    used_file.push(".used");
+    let used = match std::fs::read_to_string(&used_file) {
+        Ok(text) => text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<usize>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let (Asker::Extension { origin } | Asker::WebSocket { origin }) = &question.asker;
+    let fits = |answer: &Scripted| answer.origin.as_ref().is_none_or(|wanted| wanted == origin);
+    let found = answers.into_iter().enumerate().find(|(index, answer)| {
+        fits(answer) && (answer.repeat || !used.contains(index))
+    });
+    let Some((index, answer)) = found else { return Ok(None) };
+    if !answer.repeat {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&used_file)?;
+        writeln!(file, "{index}")?;
+    }
+    Ok(Some(answer))
+}
+
+struct Talk {
+    reading: BufReader<File>,
+    writing: File,
+}
+
+impl Talk {
+    fn hear(&mut self) -> io::Result<Option<ToPrompt>> {
+        let mut line = String::new();
+        if self.reading.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        serde_json::from_str(&line).map(Some).map_err(io::Error::other)
+    }
+
+    fn say(&mut self, message: &FromPrompt) -> io::Result<()> {
+        let mut line = serde_json::to_vec(message).map_err(io::Error::other)?;
+        line.push(b'\n');
+        self.writing.write_all(&line)
+    }
+}
+
+fn own_stream(stream: rustix::fd::BorrowedFd<'_>) -> io::Result<File> {
+    let owned: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stream, 3)?;
+    Ok(File::from(owned))
+}

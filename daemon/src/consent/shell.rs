@@ -1,0 +1,123 @@
+//! The person at the command line is his own consent: he has chosen the certificate, and gives the PIN himself.
+
+use std::os::fd::OwnedFd;
+
+use async_trait::async_trait;
+use trien_protocol::prompt::Outcome;
+
+use super::{AskError, Offer, Prompter, Turn, Window, Yes};
+use crate::tokens::{HeldCertificate, PinNeed};
+use crate::transport::Channel;
+use std::sync::Arc;
+
+/// What is wrong with a PIN that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinTrouble {
+    /// It was wrong, and there are tries left.
+    Incorrect,
+    /// It was wrong, and the next wrong one locks the token.
+    LastTry,
+    /// It cannot be one; no try was spent.
+    Invalid,
+}
+
+/// Where the PIN comes from: a terminal, a file, a file descriptor.
+#[async_trait]
+pub trait PinSource: Send + Sync {
+    /// The reading end of a pipe (or an open file) with one line in it, or one that comes. Called once, when it is
+    /// known that the token with this label wants a PIN.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    async fn pin(&self, token_label: &str) -> std::io::Result<OwnedFd>;
+
+    /// True when another line is in the pipe, or behind in the file; false if there is no other PIN.
+    async fn again(&self, trouble: PinTrouble) -> bool;
+}
+
+/// Says yes at once, with the certificate that was selected.
+#[derive(Clone)]
+pub struct ShellPrompter {
+    selector: Option<String>,
+    source: Arc<dyn PinSource>,
+}
+
+impl ShellPrompter {
+    /// `selector` is a label, a serial number, a SHA-256 or part of a subject; without it there must be only one
+    /// certificate.
+    #[must_use]
+    pub fn new(selector: Option<String>, source: Arc<dyn PinSource>) -> Self {
+        Self { selector, source }
+    }
+}
+
+#[async_trait]
+impl Prompter for ShellPrompter {
+    fn kind(&self) -> &'static str {
+        "shell"
+    }
+
+    fn considers(&self, certificate: &HeldCertificate) -> bool {
+        self.selector.as_deref().is_none_or(|selector| selects(selector, certificate))
+    }
+
+    async fn turn(&self, _channel: &Channel) -> Result<Turn, AskError> {
+        Ok(Turn::free())
+    }
+
+    async fn ask(&self, _turn: Turn, _channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
+        let [candidate] = offer.candidates.as_slice() else {
+            return Err(AskError::Ambiguous(offer.candidates.iter().map(|candidate| name(&candidate.held)).collect()));
+        };
+        let pin = match candidate.pin {
+            PinNeed::Pipe { .. } => {
+                let given = self.source.pin(&candidate.entry().id.label).await;
+                Some(given.map_err(|error| AskError::NobodyToAsk(error.to_string()))?)
+            }
+            PinNeed::NotNeeded | PinNeed::Reader | PinNeed::Locked => None,
+        };
+        Ok(Yes { candidate: 0, pin, window: Box::new(Terminal(Arc::clone(&self.source))) })
+    }
+}
+
+/// True if the selector names this certificate.
+#[must_use]
+pub fn selects(selector: &str, held: &HeldCertificate) -> bool {
+    let hexadecimal = selector.replace(':', "").to_lowercase();
+    let certificate = &held.certificate;
+    let serial = certificate.serial_hex();
+    held.label == selector
+        || serial.trim_start_matches('0') == hexadecimal.trim_start_matches('0') && !hexadecimal.is_empty()
+        || certificate.sha256_hex() == hexadecimal
+        || certificate.subject().rfc4514.to_lowercase().contains(&selector.to_lowercase())
+}
+
+/// How a certificate is named in a list to choose from.
+fn name(held: &HeldCertificate) -> String {
+    let subject = held.certificate.subject();
+    let owner = subject.common_name.unwrap_or(subject.rfc4514);
+    format!("{} ({owner}, {}, {})", held.label, held.token.label, &held.certificate.sha256_hex()[..16])
+}
+
+struct Terminal(Arc<dyn PinSource>);
+
+impl Terminal {
+    async fn again(&self, trouble: PinTrouble) -> Result<(), AskError> {
+        if self.0.again(trouble).await { Ok(()) } else { Err(AskError::Refused) }
+    }
+}
+
+#[async_trait]
+impl Window for Terminal {
+    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
+        self.again(if final_try { PinTrouble::LastTry } else { PinTrouble::Incorrect }).await
+    }
+
+    async fn pin_invalid(&mut self) -> Result<(), AskError> {
+        self.again(PinTrouble::Invalid).await
+    }
+
+    async fn progress(&mut self, _done: u32, _total: u32) {}
+
+    async fn finish(self: Box<Self>, _outcome: Outcome) {}
+}

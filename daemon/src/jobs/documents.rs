@@ -1,0 +1,338 @@
+//! The documents a connection holds: each in a memory file that is sealed when it is complete, named by its digest.
+//! What was shown is what is signed: the kernel lets nobody change a sealed file, not even us.
+//!
+//! Here, and not with the transport, because a document is what jobs work on; a road only brings its bytes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use sha2::{Digest, Sha256};
+use trien_protocol::call::{Download, Upload};
+use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS};
+use trien_protocol::reply::UploadReply;
+
+/// Documents a connection may hold: as many as a request names, and their results.
+const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
+
+/// The documents of one connection.
+#[derive(Debug)]
+pub struct Documents {
+    quota: u64,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    complete: HashMap<String, Sealed>,
+    coming: HashMap<String, Coming>,
+    /// Bytes of all documents, counted at the size they announce.
+    held: u64,
+}
+
+#[derive(Debug)]
+struct Coming {
+    file: File,
+    size: u64,
+    received: u64,
+    hasher: Sha256,
+    _room: Room,
+}
+
+/// A complete document that nobody can change any more.
+#[derive(Debug, Clone)]
+pub struct Sealed(Arc<SealedFile>);
+
+#[derive(Debug)]
+struct SealedFile {
+    file: File,
+    size: u64,
+    sha256: String,
+    _room: Room,
+}
+
+/// Bytes of a connection's quota; given back when dropped.
+#[derive(Debug)]
+struct Room {
+    bytes: u64,
+    state: std::sync::Weak<Mutex<State>>,
+}
+
+/// A document cannot be held, or is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Past a limit; which.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// Bytes out of order, too many, or with another digest than announced; what was held of the document is gone.
+    #[error("{0}")]
+    Mismatch(&'static str),
+    /// A parameter that cannot be right; which.
+    #[error("{0}")]
+    Bad(&'static str),
+    /// No complete document of this digest and size is held.
+    #[error("no such document is held")]
+    Missing,
+    /// The kernel gives no memory file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Documents {
+    /// With room for so many bytes.
+    #[must_use]
+    pub fn new(quota: u64) -> Self {
+        Self { quota, state: Arc::default() }
+    }
+
+    /// Takes the next bytes of a document; seals it with the last.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn upload(&self, upload: &Upload, bytes: &[u8]) -> Result<UploadReply, DocumentError> {
+        check_digest(&upload.sha256)?;
+        if bytes.len() > MAX_CHUNK {
+            return Err(DocumentError::TooLarge("data: more than a chunk"));
+        }
+        let name = &upload.sha256;
+        if let Some(document) = self.lock().complete.get(name) {
+            // The same document once more is the same document.
+            return match document.size() == upload.size {
+                true => Ok(UploadReply { received: upload.size, sealed: true }),
+                false => Err(DocumentError::Mismatch("size: another than before")),
+            };
+        }
+        let begun = self.lock().coming.remove(name);
+        let mut coming = match begun {
+            Some(coming) => coming,
+            None => self.begin(upload.size)?,
+        };
+        // From here on a mistake loses what came before it: the page begins anew.
+        coming.take(upload, bytes)?;
+        let received = coming.received;
+        let sealed = received == coming.size;
+        if sealed {
+            let document = coming.seal(name)?;
+            self.publish(document);
+        } else {
+            // Of two chunks of one document at once, the later to come here counts.
+            let other = self.lock().coming.insert(name.clone(), coming);
+            drop(other);
+        }
+        Ok(UploadReply { received, sealed })
+    }
+
+    fn begin(&self, size: u64) -> Result<Coming, DocumentError> {
+        if size == 0 {
+            return Err(DocumentError::Bad("size: zero"));
+        }
+        Ok(Coming { file: memory_file()?, size, received: 0, hasher: Sha256::new(), _room: self.reserve(size)? })
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<Room, DocumentError> {
+        let mut state = self.lock();
+        if bytes > MAX_DOCUMENT {
+            return Err(DocumentError::TooLarge("size: past the largest document"));
+        }
+        if state.complete.len() + state.coming.len() >= MAX_COUNT {
+            return Err(DocumentError::TooLarge("too many documents on this connection"));
+        }
+        if state.held + bytes > self.quota {
+            return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
+        }
+        state.held += bytes;
+        Ok(Room { bytes, state: Arc::downgrade(&self.state) })
+    }
+
+    /// Holds bytes of our own making. They cannot be had by anybody before [`Documents::publish`].
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn seal(&self, bytes: &[u8]) -> Result<Sealed, DocumentError> {
+        let size = bytes.len() as u64;
+        let mut coming = Coming { file: memory_file()?, size, received: 0, hasher: Sha256::new(), _room: self.reserve(size)? };
+        coming.append(bytes)?;
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        coming.seal(&sha256)
+    }
+
+    /// Lets the connection have a document.
+    pub fn publish(&self, document: Sealed) {
+        // What it replaces gives its room back, for which the lock must be free.
+        let replaced = self.lock().complete.insert(document.sha256().to_owned(), document);
+        drop(replaced);
+    }
+
+    /// The document of this digest and size.
+    ///
+    /// # Errors
+    /// [`DocumentError::Missing`].
+    pub fn find(&self, sha256: &str, size: u64) -> Result<Sealed, DocumentError> {
+        let found = self.lock().complete.get(sha256).cloned();
+        found.filter(|document| document.size() == size).ok_or(DocumentError::Missing)
+    }
+
+    /// Some bytes of a document, and its size.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn read(&self, download: &Download) -> Result<(u64, Vec<u8>), DocumentError> {
+        let document = self.lock().complete.get(&download.sha256).cloned().ok_or(DocumentError::Missing)?;
+        if download.offset >= document.size() {
+            return Err(DocumentError::Bad("offset: past the end"));
+        }
+        let rest = document.size() - download.offset;
+        let length = rest.min(u64::from(download.length)).min(MAX_CHUNK as u64);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(MAX_CHUNK)];
+        document.0.file.read_exact_at(&mut bytes, download.offset)?;
+        Ok((document.size(), bytes))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Coming {
+    fn take(&mut self, upload: &Upload, bytes: &[u8]) -> Result<(), DocumentError> {
+        if upload.size != self.size {
+            return Err(DocumentError::Mismatch("size: another than before"));
+        }
+        if upload.offset != self.received {
+            return Err(DocumentError::Mismatch("offset: not as many as have come"));
+        }
+        if bytes.is_empty() {
+            return Err(DocumentError::Bad("data: no bytes"));
+        }
+        if bytes.len() as u64 > self.size - self.received {
+            return Err(DocumentError::Mismatch("data: more bytes than announced"));
+        }
+        Ok(self.append(bytes)?)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.received)?;
+        self.hasher.update(bytes);
+        self.received += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn seal(self, sha256: &str) -> Result<Sealed, DocumentError> {
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&self.file, seals).map_err(io::Error::from)?;
+        if hex::encode(self.hasher.finalize()) != sha256 {
+            return Err(DocumentError::Mismatch("sha256: the bytes have another digest"));
+        }
+        let Self { file, size, _room, .. } = self;
+        Ok(Sealed(Arc::new(SealedFile { file, size, sha256: sha256.to_owned(), _room })))
+    }
+}
+
+impl Sealed {
+    /// SHA-256, lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.0.sha256
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// Of the kernel.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
+        self.0.file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.upgrade() {
+            // Never dropped by who holds the lock: documents leave the maps as values.
+            state.lock().unwrap_or_else(PoisonError::into_inner).held -= self.bytes;
+        }
+    }
+}
+
+fn memory_file() -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    Ok(File::from(rustix::fs::memfd_create("document", flags)?))
+}
+
+/// 64 lower-case hexadecimal digits.
+fn check_digest(text: &str) -> Result<(), DocumentError> {
+    let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if text.len() == 64 && digits { Ok(()) } else { Err(DocumentError::Bad("sha256: not 64 lower-case hexadecimal digits")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(bytes: &[u8]) -> String {
+        hex::encode(Sha256::digest(bytes))
+    }
+
+    fn chunk(sha256: &str, size: usize, offset: usize) -> Upload {
+        Upload { sha256: sha256.to_owned(), size: size as u64, offset: offset as u64, data: None }
+    }
+
+    #[test]
+    fn pieces_become_a_document_that_cannot_change() {
+        let documents = Documents::new(100);
+        let (bytes, name) = (b"mot hai ba", digest(b"mot hai ba"));
+        assert!(!documents.upload(&chunk(&name, 10, 0), &bytes[..4]).unwrap().sealed);
+        assert!(matches!(documents.find(&name, 10), Err(DocumentError::Missing)));
+        assert!(documents.upload(&chunk(&name, 10, 4), &bytes[4..]).unwrap().sealed);
+        let document = documents.find(&name, 10).unwrap();
+        assert_eq!(document.bytes().unwrap(), bytes);
+        assert!(document.0.file.write_at(b"x", 0).is_err() && document.0.file.set_len(3).is_err());
+        assert!(matches!(documents.find(&name, 11), Err(DocumentError::Missing)));
+        assert!(documents.upload(&chunk(&name, 10, 0), bytes).unwrap().sealed);
+        let read = Download { sha256: name.clone(), offset: 4, length: 3 };
+        assert_eq!(documents.read(&read).unwrap(), (10, b"hai".to_vec()));
+        let past = Download { sha256: name, offset: 10, length: 1 };
+        assert!(matches!(documents.read(&past), Err(DocumentError::Bad(_))));
+    }
+
+    #[test]
+    fn deviations_lose_the_document_and_free_its_room() {
+        let name = digest(b"0123456789");
+        for (second, bytes) in [
+            (chunk(&name, 10, 5), &b"6789"[..]),
+            (chunk(&name, 10, 3), b"456789"),
+            (chunk(&name, 11, 4), b"456789"),
+            (chunk(&name, 10, 4), b"4567890"),
+            (chunk(&name, 10, 4), b"45678X"),
+        ] {
+            let documents = Documents::new(10);
+            documents.upload(&chunk(&name, 10, 0), b"0123").unwrap();
+            assert!(matches!(documents.upload(&second, bytes), Err(DocumentError::Mismatch(_))));
+            assert_eq!(documents.lock().held, 0);
+            assert!(documents.upload(&chunk(&name, 10, 0), b"0123456789").unwrap().sealed);
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let documents = Documents::new(100);
+        let name = digest(b"x");
+        let too_large = |result| matches!(result, Err(DocumentError::TooLarge(_)));
+        assert!(too_large(documents.upload(&chunk(&name, 101, 0), b"x")));
+        assert!(too_large(documents.upload(&chunk(&name, 1, 0), &vec![0; MAX_CHUNK + 1])));
+        assert!(too_large(Documents::new(u64::MAX / 2).upload(&chunk(&name, MAX_DOCUMENT as usize + 1, 0), b"x")));
+        for bad in [chunk("", 1, 0), chunk(&name.to_uppercase(), 1, 0), chunk(&name, 0, 0)] {
+            assert!(matches!(documents.upload(&bad, b"x"), Err(DocumentError::Bad(_))));
+        }
+    }
+}

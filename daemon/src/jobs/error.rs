@@ -1,0 +1,356 @@
+//! Every failure of a job → one code, in one match. A page learns what it can act on; the log has the cause.
+
+use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
+use trien_signatures::cms::PrepareError;
+use trien_signatures::pades::PadesError;
+use trien_signatures::pdf::PdfError;
+use trien_signatures::signing::FinishError;
+
+use super::documents::DocumentError;
+use super::verify_documents::Unreadable;
+use crate::audit::{Action, AuditError};
+use crate::consent::AskError;
+use crate::language;
+use crate::policy::NotAllowed;
+use crate::tokens::{LoginError, TokenError};
+
+/// Why a job failed. The text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A parameter that cannot be right: which, never its value.
+    #[error("bad request: {0}")]
+    BadRequest(String),
+    /// `hello` is missing, or came twice.
+    #[error("hello is expected first, and once")]
+    HelloExpected,
+    /// No common version.
+    #[error("no common protocol version")]
+    VersionMismatch,
+    /// Past a limit: which.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// Too many requests at once.
+    #[error("too many requests at once")]
+    Busy,
+    /// The origin has no permission.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// The page cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The digest has not the length of its hash function.
+    #[error("the digest has not the length of its hash function")]
+    BadDigest,
+    /// A document is not there, or cannot be held.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// No token has a certificate to choose from.
+    #[error("no certificate fits")]
+    NoCertificate,
+    /// The certificate of the request is not here, or the page has not been shown it.
+    #[error("the certificate is not here")]
+    CertificateNotFound,
+    /// Expired or not valid yet.
+    #[error("the certificate is not valid now")]
+    CertificateExpired,
+    /// Its key usage, or its key, does not allow this.
+    #[error("the certificate is not for this")]
+    CertificateUnsuitable,
+    /// The person was asked in vain.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// A wrong PIN was the last word.
+    #[error("the PIN was wrong, and the person did not go on")]
+    PinIncorrect,
+    /// A PIN that cannot be one was the last word.
+    #[error("the PIN cannot be one, and the person did not go on")]
+    PinInvalid,
+    /// Logging in failed.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The token failed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The PDF cannot be prepared.
+    #[error(transparent)]
+    Pades(#[from] PadesError),
+    /// The CMS structure cannot be prepared.
+    #[error(transparent)]
+    Cms(#[from] PrepareError),
+    /// There is no signature to check.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The token's answer is no signature by the certificate's key.
+    #[error("the token's answer is no signature by the certificate's key")]
+    BadSignature,
+    /// The signature cannot be put in.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A fault of our own.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<PdfError> for JobError {
+    fn from(error: PdfError) -> Self {
+        Self::Pades(error.into())
+    }
+}
+
+impl JobError {
+    /// What it is called on the wire.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::BadRequest(_) => ErrorCode::BadRequest,
+            Self::HelloExpected => ErrorCode::HelloExpected,
+            Self::VersionMismatch => ErrorCode::VersionMismatch,
+            Self::TooLarge(_) => ErrorCode::TooLarge,
+            Self::Busy => ErrorCode::Busy,
+            Self::NotAllowed(NotAllowed) => ErrorCode::NotAllowed,
+            Self::Cancelled => ErrorCode::Cancelled,
+            Self::BadDigest => ErrorCode::BadDigest,
+            Self::Document(error) => of_document(error),
+            Self::NoCertificate => ErrorCode::NoCertificate,
+            Self::CertificateNotFound => ErrorCode::CertificateNotFound,
+            Self::CertificateExpired => ErrorCode::CertificateExpired,
+            Self::CertificateUnsuitable => ErrorCode::CertificateUnsuitable,
+            Self::Ask(error) => of_ask(error),
+            Self::PinIncorrect => ErrorCode::PinIncorrect,
+            Self::PinInvalid => ErrorCode::PinInvalid,
+            Self::Login(error) => of_login(error),
+            Self::Token(error) => of_token(error),
+            Self::Pades(error) => of_pades(error),
+            Self::Cms(error) => of_cms(error),
+            Self::Unreadable(error) => error.code().unwrap_or(ErrorCode::DocumentUnreadable),
+            Self::BadSignature | Self::Finish(FinishError::BadSignature) => ErrorCode::BadSignatureFromToken,
+            Self::Audit(_) => ErrorCode::AuditUnavailable,
+            Self::Finish(_) | Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// As it goes to the page.
+    #[must_use]
+    pub fn object(&self) -> ErrorObject {
+        error_object(self.code(), self.detail())
+    }
+
+    /// For the page's developer: which field, which limit, which rule of the format. Causes in tokens stay in the log.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::BadRequest(what) | Self::TooLarge(what) => Some(what.clone()),
+            Self::Document(DocumentError::Io(_)) => None,
+            Self::Document(error) => Some(error.to_string()),
+            Self::Pades(error) => Some(error.to_string()),
+            Self::Cms(error) => Some(error.to_string()),
+            Self::Unreadable(error) => Some(error.to_string()),
+            // Only the shell has a selector.
+            Self::Ask(AskError::Ambiguous(choices)) => Some(choices.join("; ")),
+            _ => None,
+        }
+    }
+
+    /// As it goes into the record.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Ask(AskError::Refused) => Action::Refused,
+            _ => Action::Failed { outcome: self.code().name().to_owned() },
+        }
+    }
+}
+
+/// The error object of a code.
+#[must_use]
+pub fn error_object(code: ErrorCode, detail: Option<String>) -> ErrorObject {
+    let data = ErrorData { detail, ..text(code) };
+    ErrorObject { code: code.number(), message: data.message.en.clone(), data }
+}
+
+/// What happened and what to do, from the message files.
+#[must_use]
+pub fn text(code: ErrorCode) -> ErrorData {
+    let key = format!("error-{}", code.name().replace('_', "-"));
+    let remedy = language::bilingual(&format!("{key}-remedy"));
+    ErrorData { code, message: language::bilingual(&key), remedy, detail: None }
+}
+
+fn of_document(error: &DocumentError) -> ErrorCode {
+    match error {
+        DocumentError::TooLarge(_) => ErrorCode::TooLarge,
+        DocumentError::Mismatch(_) => ErrorCode::UploadMismatch,
+        DocumentError::Bad(_) => ErrorCode::BadRequest,
+        DocumentError::Missing => ErrorCode::DocumentMissing,
+        DocumentError::Io(_) => ErrorCode::Internal,
+    }
+}
+
+fn of_ask(error: &AskError) -> ErrorCode {
+    match error {
+        AskError::Refused => ErrorCode::Cancelled,
+        AskError::Busy => ErrorCode::Busy,
+        AskError::NobodyToAsk(_) => ErrorCode::NobodyToAsk,
+        AskError::TimedOut => ErrorCode::TimedOut,
+        AskError::Failed(_) => ErrorCode::Internal,
+        AskError::Ambiguous(_) => ErrorCode::CertificateNotFound,
+    }
+}
+
+fn of_login(error: &LoginError) -> ErrorCode {
+    match error {
+        LoginError::Incorrect { now: crate::tokens::PinState::Locked } | LoginError::Locked => ErrorCode::PinLocked,
+        LoginError::Incorrect { .. } => ErrorCode::PinIncorrect,
+        LoginError::Invalid => ErrorCode::PinInvalid,
+        LoginError::Expired => ErrorCode::PinExpired,
+        LoginError::NoPin => ErrorCode::Cancelled,
+        LoginError::Token(error) => of_token(error),
+    }
+}
+
+fn of_token(error: &TokenError) -> ErrorCode {
+    match error {
+        TokenError::Removed => ErrorCode::TokenRemoved,
+        TokenError::Busy => ErrorCode::TokenBusy,
+        TokenError::Hung { .. } => ErrorCode::ModuleHung,
+        TokenError::Crashed | TokenError::Load(_) => ErrorCode::ModuleCrashed,
+        TokenError::NoSuchKey => ErrorCode::CertificateUnsuitable,
+        TokenError::Unsupported(_) => ErrorCode::UnsupportedByToken,
+        TokenError::LoginNeeded | TokenError::Failed(_) => ErrorCode::TokenFailed,
+    }
+}
+
+fn of_pades(error: &PadesError) -> ErrorCode {
+    match error {
+        PadesError::Appearance(_) | PadesError::FieldName | PadesError::TextTooLong => ErrorCode::BadRequest,
+        PadesError::Cms(error) => of_cms(error),
+        PadesError::Pdf(error) => of_pdf(error),
+        _ => ErrorCode::Internal,
+    }
+}
+
+pub(super) fn of_pdf(error: &PdfError) -> ErrorCode {
+    match error {
+        PdfError::Encrypted => ErrorCode::DocumentEncrypted,
+        PdfError::Locked => ErrorCode::DocumentLocked,
+        PdfError::TooLarge { .. } | PdfError::TooMany(_) | PdfError::TooDeep => ErrorCode::TooLarge,
+        PdfError::PageOutOfRange { .. } => ErrorCode::BadRequest,
+        _ => ErrorCode::DocumentUnreadable,
+    }
+}
+
+fn of_cms(error: &PrepareError) -> ErrorCode {
+    match error {
+        PrepareError::UnsuitableKey(_) | PrepareError::NotForSigning => ErrorCode::CertificateUnsuitable,
+        PrepareError::DigestLength { .. } => ErrorCode::BadDigest,
+        PrepareError::ContentIsSignedAttributes => ErrorCode::DocumentUnreadable,
+        _ => ErrorCode::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trien_protocol::call::Language;
+    use trien_signatures::algorithm::PublicKeyKind;
+
+    use super::*;
+    use crate::tokens::PinState;
+
+    #[test]
+    fn every_code_has_its_texts_in_both_languages() {
+        for code in ErrorCode::ALL {
+            for key in ["", "-remedy"].map(|end| format!("error-{}{end}", code.name().replace('_', "-"))) {
+                for language in [Language::Vi, Language::En] {
+                    assert!(language::exists(language, &key), "{key} in {language:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn token_errors() {
+        let table = [
+            (TokenError::Removed, "token_removed"),
+            (TokenError::Busy, "token_busy"),
+            (TokenError::Hung { seconds: 30 }, "module_hung"),
+            (TokenError::Crashed, "module_crashed"),
+            (TokenError::Load("x".into()), "module_crashed"),
+            (TokenError::NoSuchKey, "certificate_unsuitable"),
+            (TokenError::Unsupported("x".into()), "unsupported_by_token"),
+            (TokenError::LoginNeeded, "token_failed"),
+            (TokenError::Failed("CKR_GENERAL_ERROR".into()), "token_failed"),
+        ];
+        for (error, name) in table {
+            let object = JobError::from(error).object();
+            assert_eq!(object.data.code.name(), name);
+            assert_eq!(object.data.detail, None, "causes in tokens stay here");
+        }
+    }
+
+    #[test]
+    fn login_errors_tell_no_count() {
+        let table = [
+            (LoginError::Incorrect { now: PinState::Ready }, "pin_incorrect"),
+            (LoginError::Incorrect { now: PinState::FewTries }, "pin_incorrect"),
+            (LoginError::Incorrect { now: PinState::LastTry }, "pin_incorrect"),
+            (LoginError::Incorrect { now: PinState::Locked }, "pin_locked"),
+            (LoginError::Invalid, "pin_invalid"),
+            (LoginError::Locked, "pin_locked"),
+            (LoginError::Expired, "pin_expired"),
+            (LoginError::NoPin, "cancelled"),
+            (LoginError::Token(TokenError::Removed), "token_removed"),
+        ];
+        for (error, name) in table {
+            assert_eq!(JobError::from(error).code().name(), name);
+        }
+    }
+
+    #[test]
+    fn document_errors() {
+        let table = [
+            (PdfError::NotPdf, "document_unreadable"),
+            (PdfError::Truncated, "document_unreadable"),
+            (PdfError::Malformed(3), "document_unreadable"),
+            (PdfError::XrefLoop, "document_unreadable"),
+            (PdfError::Encrypted, "document_encrypted"),
+            (PdfError::Locked, "document_locked"),
+            (PdfError::TooDeep, "too_large"),
+            (PdfError::TooMany("objects"), "too_large"),
+            (PdfError::TooLarge { limit: 1 }, "too_large"),
+            (PdfError::PageOutOfRange { page: 9, pages: 1 }, "bad_request"),
+        ];
+        for (error, name) in table {
+            assert_eq!(JobError::from(error).code().name(), name);
+        }
+        let cms = [
+            (PrepareError::UnsuitableKey(PublicKeyKind::Other), "certificate_unsuitable"),
+            (PrepareError::NotForSigning, "certificate_unsuitable"),
+            (PrepareError::DigestLength { len: 1 }, "bad_digest"),
+            (PrepareError::ContentIsSignedAttributes, "document_unreadable"),
+            (PrepareError::SigningTime, "internal"),
+        ];
+        for (error, name) in cms {
+            assert_eq!(JobError::from(error).code().name(), name);
+        }
+        assert_eq!(JobError::from(FinishError::BadSignature).code(), ErrorCode::BadSignatureFromToken);
+        assert_eq!(JobError::from(FinishError::NoRoom { needed: 2, reserved: 1 }).code(), ErrorCode::Internal);
+    }
+
+    #[test]
+    fn asking_errors() {
+        let table = [
+            (AskError::Refused, "cancelled"),
+            (AskError::Busy, "busy"),
+            (AskError::NobodyToAsk("no display".into()), "nobody_to_ask"),
+            (AskError::TimedOut, "timed_out"),
+            (AskError::Failed("x".into()), "internal"),
+            (AskError::Ambiguous(vec!["a".into()]), "certificate_not_found"),
+        ];
+        for (error, name) in table {
+            assert_eq!(JobError::from(error).code().name(), name);
+        }
+        assert_eq!(JobError::from(AskError::Refused).action(), Action::Refused);
+    }
+}

@@ -1,0 +1,72 @@
+//! The one loop that asks for PINs. One PIN typed by the person is one try; after a wrong one the same window says so
+//! and lets him type again, or end it.
+
+use crate::consent::{Approved, AskError};
+use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession};
+
+use super::JobError;
+
+/// A token that is logged in for one approved request.
+pub struct Unlocked(Box<dyn SigningSession>);
+
+/// Opens the approved key and logs in, as often as the person wants to try and the token lets him.
+///
+/// # Errors
+/// [`JobError`]: the page learns *cancelled*, *incorrect* or *locked*, never a count.
+pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
+    let candidate = approved.candidate();
+    let key = candidate.held.key.clone().ok_or(JobError::CertificateUnsuitable)?;
+    let mut session = candidate.token.open(&key).await?;
+    let outcome = unlock(&mut *session, approved).await;
+    match outcome {
+        Ok(()) => Ok(Unlocked(session)),
+        Err(error) => {
+            session.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn unlock<C>(session: &mut dyn SigningSession, approved: &mut Approved<C>) -> Result<(), JobError> {
+    match session.pin().await? {
+        PinNeed::NotNeeded => return Ok(()),
+        PinNeed::Locked => return Err(LoginError::Locked.into()),
+        // The reader asks. A wrong PIN there ends the request: nothing is tried again unseen.
+        PinNeed::Reader => return Ok(session.login().await?),
+        PinNeed::Pipe { .. } => {}
+    }
+    let pipe = approved.take_pin().ok_or(JobError::Login(LoginError::NoPin))?;
+    session.attach_pin_pipe(pipe).await?;
+    loop {
+        let (given_up, again) = match session.login().await {
+            Ok(()) => return Ok(()),
+            Err(LoginError::Incorrect { now: PinState::Locked }) => return Err(LoginError::Locked.into()),
+            Err(LoginError::Incorrect { now }) => {
+                let final_try = now == PinState::LastTry;
+                (JobError::PinIncorrect, approved.window().pin_incorrect(final_try).await)
+            }
+            Err(LoginError::Invalid) => (JobError::PinInvalid, approved.window().pin_invalid().await),
+            Err(error) => return Err(error.into()),
+        };
+        match again {
+            Ok(()) => {}
+            Err(AskError::Refused) => return Err(given_up),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+impl Unlocked {
+    /// The token's signature, not yet verified.
+    ///
+    /// # Errors
+    /// [`JobError::Token`].
+    pub async fn sign(&mut self, signable: &Signable) -> Result<Vec<u8>, JobError> {
+        Ok(self.0.sign(signable).await?)
+    }
+
+    /// Logs out.
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+}

@@ -1,0 +1,170 @@
+//! How each document of a request is prepared: everything that its format needs but its bytes.
+
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+use trien_protocol::call::{self, Language, SignDocuments, SignatureFormat};
+use trien_protocol::limits::MAX_TEXT;
+use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
+use trien_signatures::cades::{self, CadesRequest, PreparedCades};
+use trien_signatures::certificate::Certificate;
+use trien_signatures::pades::{self, Mark, PadesRequest, PreparedPades};
+use trien_signatures::signing::{FinishError, Prepared};
+
+use super::JobError;
+use crate::language::{arguments, text};
+
+/// The part of a request that is the same for each document, with the signer's certificate.
+#[derive(Debug, Clone)]
+pub(super) struct Recipe {
+    format: SignatureFormat,
+    signer: Certificate,
+    chain: Vec<Certificate>,
+    algorithm: SignatureAlgorithm,
+    reason: Option<String>,
+    location: Option<String>,
+    appearance: Option<call::Appearance>,
+}
+
+/// A document between *prepare* and *finish*.
+pub(super) enum PreparedDocument {
+    Pades(Box<PreparedPades>),
+    Cades(Box<PreparedCades>),
+}
+
+/// Refuses parameters that cannot be right, before anything else is done.
+pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
+    let bad = |what: &str| Err(JobError::BadRequest(what.to_owned()));
+    let texts = [("reason", &call.reason), ("location", &call.location)];
+    for (name, value) in texts {
+        if value.as_ref().is_some_and(|value| value.chars().count() > MAX_TEXT) {
+            return Err(JobError::TooLarge(format!("{name}: more than {MAX_TEXT} characters")));
+        }
+    }
+    let for_pdf = call.appearance.is_some() || call.reason.is_some() || call.location.is_some();
+    if for_pdf && call.format != SignatureFormat::Pades {
+        return bad("appearance, reason, location: for PAdES only");
+    }
+    match &call.appearance {
+        Some(appearance) if !appearance.rectangle.iter().all(|number| number.is_finite()) => {
+            bad("appearance.rectangle: not a number")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The scheme a certificate's key signs documents with.
+pub(super) fn algorithm(
+    certificate: &Certificate,
+    padding: Option<call::RsaPadding>,
+) -> Result<SignatureAlgorithm, JobError> {
+    let key = certificate.public_key();
+    // The hash function that is as strong as the curve (FIPS 186-5, 6.1.1).
+    let hash = match key {
+        PublicKeyKind::P384 => Hash::Sha384,
+        PublicKeyKind::P521 => Hash::Sha512,
+        _ => Hash::Sha256,
+    };
+    SignatureAlgorithm::for_key(key, rsa_padding(padding), hash).map_err(|_| JobError::CertificateUnsuitable)
+}
+
+pub(super) fn rsa_padding(padding: Option<call::RsaPadding>) -> RsaPadding {
+    match padding {
+        Some(call::RsaPadding::Pss) => RsaPadding::Pss,
+        Some(call::RsaPadding::Pkcs1) | None => RsaPadding::Pkcs1,
+    }
+}
+
+impl Recipe {
+    pub(super) fn new(call: &SignDocuments, signer: Certificate, chain: Vec<Certificate>) -> Result<Self, JobError> {
+        Ok(Self {
+            format: call.format,
+            algorithm: algorithm(&signer, call.padding)?,
+            signer,
+            chain,
+            reason: call.reason.clone(),
+            location: call.location.clone(),
+            appearance: call.appearance.clone(),
+        })
+    }
+
+    /// Prepares one document.
+    pub(super) fn prepare(&self, bytes: Vec<u8>, signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+        match self.format {
+            SignatureFormat::Pades => {
+                let appearance = self.appearance.as_ref().map(|wanted| self.appearance(wanted, signing_time));
+                let request = PadesRequest {
+                    signer: &self.signer,
+                    chain: &self.chain,
+                    algorithm: self.algorithm,
+                    signing_time,
+                    reason: self.reason.as_deref(),
+                    location: self.location.as_deref(),
+                    appearance: appearance.as_ref(),
+                    field_name: None,
+                };
+                Ok(PreparedDocument::Pades(Box::new(pades::prepare(bytes, &request)?)))
+            }
+            SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
+                let request = CadesRequest {
+                    content: &bytes,
+                    detached: self.format == SignatureFormat::CadesDetached,
+                    signer: &self.signer,
+                    chain: &self.chain,
+                    algorithm: self.algorithm,
+                    signing_time,
+                };
+                Ok(PreparedDocument::Cades(Box::new(cades::prepare(&request)?)))
+            }
+        }
+    }
+
+    /// What a digital signature shows by Decree 30/2020/NĐ-CP, Annex I: who, for whom, and when, in the time of Việt Nam.
+    fn appearance(&self, wanted: &call::Appearance, signing_time: OffsetDateTime) -> pades::Appearance {
+        let subject = self.signer.subject();
+        let line = |key, value| text(wanted.language, key, &arguments([("value", value)]));
+        let mut lines = vec![line("appearance-signer", subject.common_name.unwrap_or(subject.rfc4514))];
+        lines.extend(subject.organization.map(|name| line("appearance-organization", name)));
+        lines.extend(self.reason.clone().map(|reason| line("appearance-reason", reason)));
+        lines.push(line("appearance-time", time_in_vietnam(signing_time, wanted.language)));
+        pades::Appearance {
+            page: wanted.page,
+            rectangle: wanted.rectangle.map(f64::from),
+            lines,
+            mark: Mark::Seal,
+        }
+    }
+}
+
+fn time_in_vietnam(time: OffsetDateTime, language: Language) -> String {
+    let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
+    let time = time.to_offset(vietnam);
+    let formatted = match language {
+        Language::Vi => time.format(format_description!("[day]/[month]/[year] [hour]:[minute]:[second] +07:00")),
+        Language::En => time.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second] +07:00")),
+    };
+    formatted.unwrap_or_default()
+}
+
+impl PreparedDocument {
+    pub(super) fn to_be_signed(&self) -> &[u8] {
+        match self {
+            Self::Pades(prepared) => prepared.to_be_signed(),
+            Self::Cades(prepared) => prepared.to_be_signed(),
+        }
+    }
+
+    pub(super) fn algorithm(&self) -> SignatureAlgorithm {
+        match self {
+            Self::Pades(prepared) => prepared.algorithm(),
+            Self::Cades(prepared) => prepared.algorithm(),
+        }
+    }
+
+    /// Checks the signature with the certificate's public key and puts it in.
+    pub(super) fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
+        match self {
+            Self::Pades(prepared) => prepared.finish(signature),
+            Self::Cades(prepared) => prepared.finish(signature),
+        }
+    }
+}

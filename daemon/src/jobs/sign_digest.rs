@@ -1,0 +1,128 @@
+//! `sign_digest`: a bare signature over a digest nobody can look behind. Needs its own permission, and a certificate
+//! that the page was shown on this connection.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use trien_protocol::call::{HashAlgorithm, SignDigest};
+use trien_protocol::event::Stage;
+use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
+use trien_protocol::reply::DigestSignature;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
+
+use super::candidates::{self, Wanted};
+use super::login::login;
+use super::recipe::{self, rsa_padding};
+use super::sign_documents::{end, token_hash, window_outcome};
+use super::{Caller, Context, JobError};
+use crate::audit::{Action, Intent, Subject};
+use crate::consent::{self, Approved, Offer};
+use crate::policy::Permitted;
+use crate::tokens::Signable;
+
+/// Signs the digest if the person approves.
+///
+/// # Errors
+/// [`JobError`].
+pub async fn run(
+    context: &Context,
+    caller: &Caller,
+    permitted: Permitted<SignDigest>,
+) -> Result<DigestSignature, JobError> {
+    let call = permitted.call().clone();
+    let hash = hash(call.hash);
+    let digest = STANDARD.decode(&call.digest).map_err(|_| JobError::BadRequest("digest: not base64".into()))?;
+    if digest.len() != hash.len() {
+        return Err(JobError::BadDigest);
+    }
+    if !caller.holdings.knows(&call.certificate) {
+        return Err(JobError::CertificateNotFound);
+    }
+    let turn = context.prompter.turn(permitted.channel()).await?;
+    let wanted = Wanted {
+        sha256: Some(&call.certificate),
+        tax_code: None,
+        // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
+        suits: |certificate| certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok(),
+        signing: true,
+    };
+    let found = candidates::find(context, wanted).await?;
+    let key = found.candidates[0].held.certificate.public_key();
+    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding), hash)
+        .map_err(|_| JobError::CertificateUnsuitable)?;
+
+    let subject = Subject {
+        format: Some(algorithm.jose_name().to_owned()),
+        documents: vec![hex::encode(&digest)],
+        ..Subject::of_request(permitted.channel(), "sign_digest")
+    };
+    let intent = context.audit.intend(subject).await?;
+    caller.report.stage(Stage::Asking, 0, 1);
+    let document =
+        ShownDocument { name: String::new(), size: None, hash: hash.name().to_owned(), digest: hex::encode(&digest) };
+    let offer =
+        Offer { kind: QuestionKind::SignDigest, documents: vec![document], candidates: found.candidates };
+    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+        Ok(approved) => approved,
+        Err(error) => return Err(end(intent, error.into()).await),
+    };
+    carry_out(caller, intent, approved, Signable { algorithm, digest, message: None }).await
+}
+
+async fn carry_out(
+    caller: &Caller,
+    mut intent: Intent,
+    mut approved: Approved<SignDigest>,
+    signable: Signable,
+) -> Result<DigestSignature, JobError> {
+    let held = &approved.candidate().held;
+    intent.know(|subject| {
+        subject.certificate = Some(held.certificate.sha256_hex());
+        subject.token = Some(token_hash(&held.token));
+    });
+    intent.note(Action::Approved).await?;
+    let signed = sign(caller, &mut approved, &signable).await;
+    let value = match signed {
+        Ok(value) => value,
+        Err(error) => {
+            approved.finish(window_outcome(&error)).await;
+            return Err(end(intent, error).await);
+        }
+    };
+    let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
+    intent.conclude(Action::Signed { results: vec![result] }).await?;
+    approved.finish(Outcome::Done).await;
+    Ok(DigestSignature {
+        signature: STANDARD.encode(value.as_bytes()),
+        algorithm: signable.algorithm.jose_name().to_owned(),
+    })
+}
+
+/// Logs in, signs, and checks with the certificate's public key what the token says is a signature.
+async fn sign(
+    caller: &Caller,
+    approved: &mut Approved<SignDigest>,
+    signable: &Signable,
+) -> Result<SignatureValue, JobError> {
+    if !approved.covers(&hex::encode(&signable.digest)) {
+        return Err(JobError::Internal("a digest the person has not seen".into()));
+    }
+    let mut unlocked = login(approved).await?;
+    caller.report.stage(Stage::Signing, 0, 1);
+    approved.window().progress(0, 1).await;
+    let raw = unlocked.sign(signable).await;
+    unlocked.close().await;
+    let value = SignatureValue::from_token(signable.algorithm, &raw?).map_err(|_| JobError::BadSignature)?;
+    let certificate = &approved.candidate().held.certificate;
+    certificate
+        .verify_digest(signable.algorithm, &signable.digest, &value)
+        .map_err(|_| JobError::BadSignature)?;
+    Ok(value)
+}
+
+fn hash(name: HashAlgorithm) -> Hash {
+    match name {
+        HashAlgorithm::Sha256 => Hash::Sha256,
+        HashAlgorithm::Sha384 => Hash::Sha384,
+        HashAlgorithm::Sha512 => Hash::Sha512,
+    }
+}

@@ -1,0 +1,283 @@
+//! `sign_documents`: prepare → approve → log in → sign → finish, for one document or many, with one PIN.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use trien_protocol::call::SignDocuments;
+use trien_protocol::event::Stage;
+use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
+use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
+use trien_protocol::reply::{SignedDocument, SignedDocuments};
+use trien_signatures::algorithm::SignatureValue;
+use trien_signatures::certificate::Certificate;
+
+use super::candidates::{self, Found, Wanted};
+use super::documents::Sealed;
+use super::login::{Unlocked, login};
+use super::recipe::{self, Recipe};
+use super::{Caller, Context, JobError, present};
+use crate::audit::{Action, Intent, Subject};
+use crate::consent::{self, Approved, Offer};
+use crate::policy::Permitted;
+use crate::tokens::{LoginError, Signable, TokenId};
+
+/// One document of the request on its way.
+struct Item {
+    name: String,
+    document: Sealed,
+    /// The signed document, or why there is none.
+    outcome: Option<Result<Sealed, JobError>>,
+}
+
+/// Signs what the person approves.
+///
+/// # Errors
+/// [`JobError`] when nothing at all was signed; failures of single documents are in the reply.
+pub async fn run(
+    context: &Context,
+    caller: &Caller,
+    permitted: Permitted<SignDocuments>,
+) -> Result<SignedDocuments, JobError> {
+    let call = permitted.call().clone();
+    recipe::check(&call)?;
+    let mut items = collect(caller, &call)?;
+    let turn = context.prompter.turn(permitted.channel()).await?;
+    let found = find(context, caller, &call).await?;
+    rehearse(&mut items, &call, &found).await?;
+
+    let intent = context.audit.intend(subject(&permitted, &items)).await?;
+    caller.report.stage(Stage::Asking, 0, count(&items));
+    let offer = Offer {
+        kind: QuestionKind::SignDocuments,
+        documents: items.iter().filter(|item| item.outcome.is_none()).map(Item::shown).collect(),
+        candidates: found.candidates.clone(),
+    };
+    let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
+        Ok(approved) => approved,
+        Err(error) => return Err(end(intent, error.into()).await),
+    };
+    carry_out(caller, intent, approved, items, &found).await
+}
+
+/// Every document must be here, whole, before anybody is asked.
+fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError> {
+    if call.documents.is_empty() {
+        return Err(JobError::BadRequest("documents: none".into()));
+    }
+    if call.documents.len() > MAX_DOCUMENTS {
+        return Err(JobError::TooLarge(format!("documents: more than {MAX_DOCUMENTS}")));
+    }
+    let mut items = Vec::with_capacity(call.documents.len());
+    for document in &call.documents {
+        if document.name.chars().count() > MAX_NAME {
+            return Err(JobError::TooLarge(format!("documents.name: more than {MAX_NAME} characters")));
+        }
+        let sealed = caller.holdings.documents().find(&document.sha256, document.size)?;
+        items.push(Item { name: document.name.clone(), document: sealed, outcome: None });
+    }
+    Ok(items)
+}
+
+/// Certificates that may sign this. One that the page names, it must have been shown.
+async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Result<Found, JobError> {
+    if call.certificate.as_ref().is_some_and(|name| !caller.holdings.knows(name)) {
+        return Err(JobError::CertificateNotFound);
+    }
+    let wanted = Wanted {
+        sha256: call.certificate.as_deref(),
+        tax_code: None,
+        suits: |certificate| certificate.may_sign_documents() && recipe::algorithm(certificate, None).is_ok(),
+        signing: true,
+    };
+    candidates::find(context, wanted).await
+}
+
+/// Prepares every document once and throws the result away: what is wrong with a document is found before the person
+/// is asked and before a PIN is spent. If nothing is left to sign, that is the request's failure.
+async fn rehearse(items: &mut [Item], call: &SignDocuments, found: &Found) -> Result<(), JobError> {
+    let signer = &found.candidates[0].held.certificate;
+    let recipe = Arc::new(Recipe::new(call, signer.clone(), found.chain(signer))?);
+    for item in items.iter_mut() {
+        let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
+        let prepared = blocking(move || recipe.prepare(bytes(&document)?, now).map(drop)).await;
+        item.outcome = prepared.err().map(Err);
+    }
+    if items.iter().all(|item| item.outcome.is_some()) {
+        let first = items.iter_mut().find_map(|item| item.outcome.take());
+        return first.map_or(Ok(()), |outcome| outcome.map(drop));
+    }
+    Ok(())
+}
+
+/// From the approval to the reply. The record has the result before the page can have it.
+async fn carry_out(
+    caller: &Caller,
+    mut intent: Intent,
+    mut approved: Approved<SignDocuments>,
+    mut items: Vec<Item>,
+    found: &Found,
+) -> Result<SignedDocuments, JobError> {
+    let held = &approved.candidate().held;
+    let certificate = held.certificate.clone();
+    intent.know(|subject| {
+        subject.certificate = Some(certificate.sha256_hex());
+        subject.token = Some(token_hash(&held.token));
+    });
+    let chain = found.chain(&certificate);
+    let shown = present::certificate(&certificate, &chain);
+    intent.note(Action::Approved).await?;
+    if let Err(error) = sign_all(caller, &mut approved, &mut items, certificate, chain).await {
+        approved.finish(window_outcome(&error)).await;
+        return Err(end(intent, error).await);
+    }
+    let results = items.iter().map(|item| item.result().map_or_else(String::new, |sealed| sealed.sha256().to_owned()));
+    intent.conclude(Action::Signed { results: results.collect() }).await?;
+    for sealed in items.iter().filter_map(Item::result) {
+        caller.holdings.documents().publish(sealed.clone());
+    }
+    approved.finish(Outcome::Done).await;
+    caller.holdings.share(&shown.sha256);
+    Ok(SignedDocuments { documents: items.into_iter().map(Item::into_reply).collect(), certificate: shown })
+}
+
+/// Logs in and signs one after the other. Fails only if nothing was signed.
+async fn sign_all(
+    caller: &Caller,
+    approved: &mut Approved<SignDocuments>,
+    items: &mut [Item],
+    certificate: Certificate,
+    chain: Vec<Certificate>,
+) -> Result<(), JobError> {
+    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain)?);
+    let mut unlocked = login(approved).await?;
+    let total = count(items);
+    for (done, item) in (0..).zip(items.iter_mut()) {
+        caller.report.stage(Stage::Signing, done, total);
+        approved.window().progress(done, total).await;
+        if item.outcome.is_some() {
+            continue;
+        }
+        let outcome = sign_one(caller, approved, &mut unlocked, &recipe, &item.document).await;
+        let lost = matches!(&outcome, Err(JobError::Token(error)) if candidates::is_lost(error))
+            || matches!(&outcome, Err(JobError::BadSignature | JobError::Finish(_)));
+        item.outcome = Some(outcome);
+        if lost {
+            break;
+        }
+    }
+    unlocked.close().await;
+    settle(items)
+}
+
+/// What the token was lost before is failed like the one it was lost at.
+fn settle(items: &mut [Item]) -> Result<(), JobError> {
+    if items.iter().any(|item| item.result().is_some()) {
+        for item in items.iter_mut().filter(|item| item.outcome.is_none()) {
+            item.outcome = Some(Err(JobError::Token(crate::tokens::TokenError::Removed)));
+        }
+        return Ok(());
+    }
+    let last = items.iter_mut().rev().find_map(|item| item.outcome.take());
+    last.map_or(Err(JobError::Internal("nothing was tried".into())), |outcome| outcome.map(drop))
+}
+
+async fn sign_one(
+    caller: &Caller,
+    approved: &Approved<SignDocuments>,
+    unlocked: &mut Unlocked,
+    recipe: &Arc<Recipe>,
+    document: &Sealed,
+) -> Result<Sealed, JobError> {
+    if !approved.covers(document.sha256()) {
+        return Err(JobError::Internal("a document the person has not seen".into()));
+    }
+    let (making, source) = (Arc::clone(recipe), document.clone());
+    let prepared = blocking(move || making.prepare(bytes(&source)?, OffsetDateTime::now_utc())).await?;
+
+    let algorithm = prepared.algorithm();
+    let message = prepared.to_be_signed().to_vec();
+    let signable = Signable { algorithm, digest: algorithm.hash().digest(&message), message: Some(message) };
+    let raw = unlocked.sign(&signable).await?;
+    let value = SignatureValue::from_token(algorithm, &raw).map_err(|_| JobError::BadSignature)?;
+
+    let holdings = Arc::clone(&caller.holdings);
+    blocking(move || Ok(holdings.documents().seal(&prepared.finish(value)?)?)).await
+}
+
+impl Item {
+    fn shown(&self) -> ShownDocument {
+        ShownDocument {
+            name: self.name.clone(),
+            size: Some(self.document.size()),
+            hash: "SHA-256".to_owned(),
+            digest: self.document.sha256().to_owned(),
+        }
+    }
+
+    fn result(&self) -> Option<&Sealed> {
+        self.outcome.as_ref()?.as_ref().ok()
+    }
+
+    fn into_reply(self) -> SignedDocument {
+        match self.outcome {
+            Some(Ok(sealed)) => SignedDocument::Signed {
+                name: self.name,
+                sha256: sealed.sha256().to_owned(),
+                size: sealed.size(),
+            },
+            Some(Err(error)) => {
+                tracing::info!(document = ?self.document.sha256(), %error, "a document was not signed");
+                SignedDocument::Failed { name: self.name, error: error.object() }
+            }
+            None => {
+                let error = JobError::Internal("a document was passed over".into());
+                SignedDocument::Failed { name: self.name, error: error.object() }
+            }
+        }
+    }
+}
+
+/// Records how a request ended without a signature. That it is not on the record matters less than the error itself.
+pub(super) async fn end(intent: Intent, error: JobError) -> JobError {
+    if let Err(fault) = intent.conclude(error.action()).await {
+        tracing::error!(%fault, "a failure is not on the record");
+    }
+    error
+}
+
+/// What the person is told of a failure.
+pub(super) fn window_outcome(error: &JobError) -> Outcome {
+    match error {
+        JobError::Login(LoginError::Locked) => Outcome::PinLocked,
+        _ => Outcome::Failed,
+    }
+}
+
+/// How a token is named in the record.
+pub(super) fn token_hash(token: &TokenId) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::new().chain_update(&token.module).chain_update("\n").chain_update(&token.serial).finalize())
+}
+
+fn subject(permitted: &Permitted<SignDocuments>, items: &[Item]) -> Subject {
+    Subject {
+        format: serde_json::to_value(permitted.call().format).ok().and_then(|name| name.as_str().map(str::to_owned)),
+        documents: items.iter().map(|item| item.document.sha256().to_owned()).collect(),
+        ..Subject::of_request(permitted.channel(), "sign_documents")
+    }
+}
+
+fn count(items: &[Item]) -> u32 {
+    u32::try_from(items.len()).unwrap_or(u32::MAX)
+}
+
+fn bytes(document: &Sealed) -> Result<Vec<u8>, JobError> {
+    document.bytes().map_err(|error| JobError::Internal(error.to_string()))
+}
+
+/// Work of many milliseconds goes where it keeps nobody waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| JobError::Internal(error.to_string()))?
+}

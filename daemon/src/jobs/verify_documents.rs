@@ -1,0 +1,115 @@
+//! `verify_documents`: every signature of each document, in the words of EN 319 102-1. Nobody is asked; nothing leaves
+//! but the verdict on what the page itself brought.
+
+use time::OffsetDateTime;
+use trien_protocol::call::{DocumentRef, VerifyDocuments};
+use trien_protocol::limits::MAX_DOCUMENTS;
+use trien_protocol::reply::{VerifiedDocument, VerifiedDocuments, VerifiedSignature};
+use trien_protocol::error::ErrorCode;
+use trien_signatures::cms::FormatError;
+use trien_signatures::pdf::PdfError;
+use trien_signatures::report::{Indication, Report, SignatureReport};
+use trien_signatures::trust::Reliance;
+use trien_signatures::{cades, pades};
+
+use super::documents::Sealed;
+use super::error::of_pdf;
+use super::{Caller, Context, JobError, present};
+use crate::policy::Permitted;
+use crate::trust::Trust;
+
+/// Checks the documents.
+///
+/// # Errors
+/// [`JobError`]; a document that is no signed one fails the request.
+pub async fn run(
+    context: &Context,
+    caller: &Caller,
+    permitted: Permitted<VerifyDocuments>,
+) -> Result<VerifiedDocuments, JobError> {
+    let call = permitted.call();
+    if call.documents.is_empty() || call.content.is_some() && call.documents.len() != 1 {
+        return Err(JobError::BadRequest("documents: one or more, and one only beside a content".into()));
+    }
+    if call.documents.len() > MAX_DOCUMENTS {
+        return Err(JobError::TooLarge(format!("documents: more than {MAX_DOCUMENTS}")));
+    }
+    let find = |document: &DocumentRef| caller.holdings.documents().find(&document.sha256, document.size);
+    let content = call.content.as_ref().map(find).transpose()?;
+    let trust = context.trust();
+    let now = OffsetDateTime::now_utc();
+    let mut documents = Vec::new();
+    for document in &call.documents {
+        let (sealed, content, trust) = (find(document)?, content.clone(), trust.clone());
+        let judged = tokio::task::spawn_blocking(move || judge(&sealed, content.as_ref(), &trust, now)).await;
+        let report = judged.map_err(|error| JobError::Internal(error.to_string()))??;
+        documents.push(VerifiedDocument {
+            name: document.name.clone(),
+            valid: report.valid(),
+            signatures: report.signatures.into_iter().map(present).collect(),
+        });
+    }
+    Ok(VerifiedDocuments { documents })
+}
+
+fn judge(
+    document: &Sealed,
+    content: Option<&Sealed>,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Result<Report, JobError> {
+    let read = |sealed: &Sealed| sealed.bytes().map_err(|error| JobError::Internal(error.to_string()));
+    let content = content.map(read).transpose()?;
+    Ok(verify(&read(document)?, content.as_deref(), &trust.reliance(now))?)
+}
+
+/// Why there is no signature to check.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// A PDF that cannot be read.
+    #[error(transparent)]
+    Pdf(#[from] PdfError),
+    /// Neither a PDF nor CMS with signatures.
+    #[error(transparent)]
+    Cms(#[from] FormatError),
+}
+
+impl Unreadable {
+    /// What it is called on the wire; `None` for a file of some other kind.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Pdf(PdfError::NotPdf) | Self::Cms(FormatError::Malformed | FormatError::NotSignedData(_)) => None,
+            Self::Pdf(error) => Some(of_pdf(error)),
+            Self::Cms(_) => Some(ErrorCode::TooLarge),
+        }
+    }
+}
+
+/// The report on one document: a PDF by its header, else CMS with its content inside, or beside it.
+///
+/// # Errors
+/// [`Unreadable`] when it is neither.
+pub fn verify(document: &[u8], content: Option<&[u8]>, reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+    if content.is_none() && document.starts_with(b"%PDF-") {
+        return Ok(pades::verify(document, reliance)?);
+    }
+    Ok(cades::verify(document, content, reliance)?)
+}
+
+fn present(signature: SignatureReport) -> VerifiedSignature {
+    let name = |value: serde_json::Value| value.as_str().map(str::to_owned);
+    VerifiedSignature {
+        indication: match signature.indication {
+            Indication::TotalPassed => "TOTAL-PASSED",
+            Indication::TotalFailed => "TOTAL-FAILED",
+            Indication::Indeterminate => "INDETERMINATE",
+        }
+        .to_owned(),
+        sub_indication: signature.sub_indication.and_then(|sub| serde_json::to_value(sub).ok()).and_then(name),
+        signer: signature.signer.as_ref().map(|signer| present::subject(&signer.subject)),
+        issuer: signature.signer.map(|signer| signer.issuer),
+        claimed_time: signature.signing_time.map(|claimed| present::time(claimed.time)),
+        covers_whole_document: signature.coverage.is_some_and(|coverage| coverage.whole),
+    }
+}

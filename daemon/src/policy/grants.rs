@@ -1,0 +1,338 @@
+//! What each origin may do, until when: the file `origins.toml`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::origin::{BadOrigin, Origin, Schemes};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// The most origins a file may have.
+const MAX_ORIGINS: usize = 2000;
+
+/// What an origin may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Ask the person to share a certificate.
+    Certificates,
+    /// Ask the person to sign documents.
+    Sign,
+    /// Have documents checked.
+    Verify,
+    /// Ask the person to sign a digest that nobody can look behind.
+    BlindDigest,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 4] = [Self::Certificates, Self::Sign, Self::Verify, Self::BlindDigest];
+
+    /// What an origin gets when nothing else is said. Never blind signing.
+    pub const USUAL: [Self; 3] = [Self::Certificates, Self::Sign, Self::Verify];
+
+    /// As it stands in the file and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Certificates => "certificates",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::BlindDigest => "blind_digest",
+        }
+    }
+
+    /// The scope of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// What one origin may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Who.
+    pub origin: Origin,
+    /// What; sorted, without duplicates.
+    pub scopes: Vec<Scope>,
+    /// Since when.
+    pub granted: OffsetDateTime,
+    /// Until when; for good if absent.
+    pub expires: Option<OffsetDateTime>,
+}
+
+impl Grant {
+    /// True if the permission has not run out.
+    #[must_use]
+    pub fn in_force(&self, now: OffsetDateTime) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// All permissions of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants(Vec<Grant>);
+
+/// The file cannot be used. Then nobody is allowed anything.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantsError {
+    /// It cannot be read or written.
+    #[error("{}: {cause}", file.display())]
+    Io {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Others than its owner may write it, or it is a link or another's.
+    #[error("{}: must be a file of its user alone, not writable by group or others", file.display())]
+    Rights {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// It is no list of permissions.
+    #[error("{}, line {line}: {reason}", file.display())]
+    Content {
+        /// Which file.
+        file: PathBuf,
+        /// Counted from 1; 1 if the trouble is with the whole.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default, rename = "origin")]
+    origins: Vec<RawGrant>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrant {
+    origin: toml::Spanned<String>,
+    scopes: Vec<Scope>,
+    granted: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+}
+
+impl Grants {
+    /// Reads the file. One that does not exist allows nobody.
+    ///
+    /// # Errors
+    /// [`GrantsError`].
+    pub fn load(path: &Path) -> Result<Self, GrantsError> {
+        let error = |cause| GrantsError::Io { file: path.to_owned(), cause };
+        let file = match super::ownership::open_ours(path) {
+            Ok(file) => file,
+            Err(super::ownership::NotOurs::Io(cause)) if cause.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(super::ownership::NotOurs::Io(cause)) => return Err(error(cause)),
+            Err(super::ownership::NotOurs::Rights) => return Err(GrantsError::Rights { file: path.to_owned() }),
+        };
+        let mut text = String::new();
+        let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(error)?;
+        if length as u64 > MAX_FILE {
+            return Err(GrantsError::Content { file: path.to_owned(), line: 1, reason: "the file is too large".into() });
+        }
+        Self::parse(&text).map_err(|(at, reason)| GrantsError::Content {
+            file: path.to_owned(),
+            line: 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count(),
+            reason,
+        })
+    }
+
+    /// The text of a file; on failure the byte offset of the trouble, and what it is.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let raw: RawFile = toml::from_str(text)
+            .map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        if raw.origins.len() > MAX_ORIGINS {
+            return Err((0, format!("more than {MAX_ORIGINS} origins")));
+        }
+        let mut grants = Self::default();
+        for entry in raw.origins {
+            let at = entry.origin.span().start;
+            let origin = Origin::parse(entry.origin.get_ref(), Schemes::HttpsAndLoopbackHttp)
+                .map_err(|error: BadOrigin| (at, error.to_string()))?;
+            if grants.of(&origin).is_some() {
+                return Err((at, "the origin stands twice".into()));
+            }
+            let granted = read_time(&entry.granted).ok_or((at, "granted is no RFC 3339 time".to_owned()))?;
+            let expires = entry.expires.map(|text| read_time(&text).ok_or((at, "expires is no RFC 3339 time".to_owned())));
+            grants.0.push(Grant { origin, scopes: tidy(&entry.scopes), granted, expires: expires.transpose()? });
+        }
+        Ok(grants)
+    }
+
+    /// Changes the file: reads it, lets `change` work on it, and puts the result in its place at once. Two that change
+    /// it at the same time wait for each other.
+    ///
+    /// # Errors
+    /// [`GrantsError`]; the file is as it was then.
+    pub fn edit<T>(path: &Path, change: impl FnOnce(&mut Self) -> T) -> Result<T, GrantsError> {
+        let error = |cause| GrantsError::Io { file: path.to_owned(), cause };
+        let folder = path.parent().ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
+        super::ownership::create_private_folder(folder).map_err(error)?;
+        let lock = File::open(folder).map_err(error)?;
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|errno| error(errno.into()))?;
+        let mut grants = Self::load(path)?;
+        let outcome = change(&mut grants);
+        grants.save(path, folder, &lock).map_err(error)?;
+        Ok(outcome)
+    }
+
+    fn save(&self, path: &Path, folder: &Path, folder_handle: &File) -> io::Result<()> {
+        let text = toml::to_string(&self.raw()).map_err(io::Error::other)?;
+        let new = folder.join(".origins.toml.new");
+        // The lock is ours, so a file of that name was left by a writer that ended early.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)?;
+        folder_handle.sync_all()
+    }
+
+    fn raw(&self) -> RawFile {
+        let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        RawFile {
+            origins: self
+                .0
+                .iter()
+                .map(|grant| RawGrant {
+                    origin: toml::Spanned::new(0..0, grant.origin.to_string()),
+                    scopes: grant.scopes.clone(),
+                    granted: text(grant.granted),
+                    expires: grant.expires.map(text),
+                })
+                .collect(),
+        }
+    }
+
+    /// Gives an origin these scopes, instead of those it had.
+    pub fn allow(&mut self, grant: Grant) {
+        self.revoke(&grant.origin);
+        self.0.push(Grant { scopes: tidy(&grant.scopes), ..grant });
+        self.0.sort_by(|one, other| one.origin.cmp(&other.origin));
+    }
+
+    /// Takes everything from an origin. False if it had nothing.
+    pub fn revoke(&mut self, origin: &Origin) -> bool {
+        let before = self.0.len();
+        self.0.retain(|grant| grant.origin != *origin);
+        self.0.len() != before
+    }
+
+    /// What the origin was given, in force or not.
+    #[must_use]
+    pub fn of(&self, origin: &Origin) -> Option<&Grant> {
+        self.0.iter().find(|grant| grant.origin == *origin)
+    }
+
+    /// All of them, by origin.
+    pub fn iter(&self) -> impl Iterator<Item = &Grant> {
+        self.0.iter()
+    }
+}
+
+fn tidy(scopes: &[Scope]) -> Vec<Scope> {
+    let mut scopes = scopes.to_vec();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+fn read_time(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::parse(text, Schemes::Https).unwrap()
+    }
+
+    fn grant(text: &str) -> Grant {
+        Grant {
+            origin: origin(text),
+            scopes: vec![Scope::Verify, Scope::Sign, Scope::Sign],
+            granted: datetime!(2026-01-02 03:04:05 UTC),
+            expires: Some(datetime!(2027-01-02 03:04:05 UTC)),
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_read_back_and_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config/origins.toml");
+        Grants::edit(&path, |grants| grants.allow(grant("https://a.gov.vn"))).unwrap();
+        Grants::edit(&path, |grants| grants.allow(grant("https://b.gov.vn"))).unwrap();
+        let read = Grants::load(&path).unwrap();
+        let a = read.of(&origin("https://a.gov.vn")).unwrap();
+        assert_eq!(a.scopes, [Scope::Sign, Scope::Verify]);
+        assert!(a.in_force(datetime!(2027-01-02 03:04:04 UTC)) && !a.in_force(datetime!(2027-01-02 03:04:05 UTC)));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
+        assert!(!Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
+        assert_eq!(Grants::load(&path).unwrap().iter().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_file_allows_nobody() {
+        assert_eq!(Grants::load(Path::new("/nonexistent/origins.toml")).unwrap(), Grants::default());
+    }
+
+    #[test]
+    fn a_file_others_may_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins.toml");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(matches!(Grants::load(&path), Err(GrantsError::Rights { .. })));
+        let link = folder.path().join("link.toml");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(Grants::load(&link).is_err());
+    }
+
+    #[test]
+    fn bad_entries_are_named_by_line() {
+        let good = "[[origin]]\norigin = \"https://a.gov.vn\"\nscopes = [\"sign\"]\ngranted = \"2026-01-02T03:04:05Z\"\n";
+        assert!(Grants::parse(good).is_ok());
+        for (bad, line) in [
+            (good.replace("https://a.gov.vn", "*"), 2),
+            (good.replace("https://a.gov.vn", "https://*.gov.vn"), 2),
+            (good.replace("https://a.gov.vn", "http://a.gov.vn"), 2),
+            (good.replace("https://a.gov.vn", "https://a.gov.vn/path"), 2),
+            (good.replace("[\"sign\"]", "[\"everything\"]"), 3),
+            (format!("{good}{good}"), 6),
+            (format!("{good}extra = 1\n"), 5),
+            (good.replace("2026-01-02", "yesterday"), 2),
+        ] {
+            let (at, reason) = Grants::parse(&bad).unwrap_err();
+            assert_eq!(1 + bad[..at].matches('\n').count(), line, "{bad} {reason}");
+        }
+    }
+}

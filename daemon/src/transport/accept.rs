@@ -1,0 +1,82 @@
+//! The decision about a WebSocket handshake: in this order, and nothing else is ever answered.
+
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use time::OffsetDateTime;
+use trien_protocol::{SUBPROTOCOL, WEBSOCKET_PATH};
+
+use super::head::Head;
+use crate::policy::{GrantBook, Origin};
+
+/// Why a connection is refused: for the log; the other end never learns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No well-formed head of 8 KiB and 64 fields within 5 s.
+    Head,
+    /// Not `GET /v1 HTTP/1.1`, or a body is announced.
+    RequestLine,
+    /// Not exactly one `Host` of ours: DNS rebinding, or no browser.
+    Host,
+    /// Not exactly one `Origin` that is the serialisation of an acceptable one.
+    Origin,
+    /// An origin without a permission.
+    NotAllowed,
+    /// The fields of RFC 6455, section 4.2.1, our subprotocol, or `Sec-Fetch-Mode`.
+    WebSocket,
+    /// The origin has its fill of connections.
+    TooMany,
+}
+
+/// Judges a request head that came to our `port`.
+pub(super) fn judge(head: &Head, port: u16, book: &GrantBook, now: OffsetDateTime) -> Result<Origin, Refusal> {
+    let headers = &head.headers;
+    let body = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    if head.method != "GET" || head.target != WEBSOCKET_PATH || !head.version_1_1 || body {
+        return Err(Refusal::RequestLine);
+    }
+    let host = only(headers, &HOST).ok_or(Refusal::Host)?;
+    if !["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host == format!("{name}:{port}")) {
+        return Err(Refusal::Host);
+    }
+    let origin = only(headers, &ORIGIN).ok_or(Refusal::Origin)?;
+    let origin = Origin::parse(origin, book.schemes()).map_err(|_| Refusal::Origin)?;
+    if !book.knows(&origin, now) {
+        return Err(Refusal::NotAllowed);
+    }
+    if speaks_websocket(headers) { Ok(origin) } else { Err(Refusal::WebSocket) }
+}
+
+/// RFC 6455, section 4.2.1, and the subprotocol.
+fn speaks_websocket(headers: &HeaderMap) -> bool {
+    let fetch_mode = HeaderName::from_static("sec-fetch-mode");
+    let mode = !headers.contains_key(&fetch_mode) || only(headers, &fetch_mode) == Some("websocket");
+    names(headers, &UPGRADE, "websocket")
+        && names(headers, &CONNECTION, "upgrade")
+        && only(headers, &SEC_WEBSOCKET_VERSION) == Some("13")
+        && only(headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key)
+        && names(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        && mode
+}
+
+/// True if the comma-separated values of a header have this word among them.
+fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
+    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case(word))
+}
+
+/// 16 bytes in base64 (RFC 6455, section 4.1, item 7).
+fn is_key(text: &str) -> bool {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).is_ok_and(|bytes| bytes.len() == 16)
+}
+
+/// The value of a header that stands exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}

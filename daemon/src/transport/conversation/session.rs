@@ -1,0 +1,263 @@
+//! One connection's state: whether it was greeted, its requests in flight, its documents.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use trien_protocol::PROTOCOL_VERSION;
+use trien_protocol::call::{Call, Cancel, Download, Hello, Upload};
+use trien_protocol::envelope::{Outgoing, Request, RequestId};
+use trien_protocol::error::ErrorObject;
+use trien_protocol::event::{Event, Progress, Stage};
+use trien_protocol::frame;
+use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
+use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
+
+use super::{DocumentBytes, Frame, Message, Party};
+use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report};
+
+/// What a message was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A request, whatever its reply.
+    Good,
+    /// No valid request.
+    Bad,
+    /// No message at all.
+    Neutral,
+}
+
+pub(super) struct Session {
+    party: Party,
+    context: Arc<Context>,
+    holdings: Arc<Holdings>,
+    outbox: mpsc::Sender<Frame>,
+    greeted: bool,
+    last_id: Option<RequestId>,
+    running: JoinSet<Result<Reply, JobError>>,
+    requests: HashMap<tokio::task::Id, RequestId>,
+    cancels: HashMap<RequestId, oneshot::Sender<()>>,
+}
+
+impl Session {
+    pub(super) fn new(party: Party, context: Arc<Context>, outbox: mpsc::Sender<Frame>) -> Self {
+        Self {
+            party,
+            context,
+            holdings: Arc::new(Holdings::of_a_page()),
+            outbox,
+            greeted: false,
+            last_id: None,
+            running: JoinSet::new(),
+            requests: HashMap::new(),
+            cancels: HashMap::new(),
+        }
+    }
+
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Waits until a request in flight has ended, and replies; for ever if there is none.
+    pub(super) async fn finish_one(&mut self) {
+        let Some(ended) = self.running.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let (task, result) = match ended {
+            Ok((task, result)) => (task, result),
+            Err(error) => {
+                tracing::error!(%error, "a request broke");
+                (error.id(), Err(JobError::Internal("a request broke".into())))
+            }
+        };
+        if let Some(id) = self.requests.remove(&task) {
+            self.cancels.remove(&id);
+            self.reply(id, result).await;
+        }
+    }
+
+    /// Takes a message that came: answers it, or sets a job to work on it.
+    pub(super) async fn take(&mut self, message: Message) -> Step {
+        let (text, bytes) = match &message {
+            Message::Text(text) => (text.as_str(), None),
+            Message::Binary(binary) => match frame::split_binary(binary) {
+                Ok((text, bytes)) => (text, Some(bytes)),
+                Err(error) => return self.complain(None, JobError::BadRequest(error.to_string()).object()).await,
+            },
+        };
+        let request = match Request::parse(text) {
+            Ok(request) => request,
+            Err(malformed) => {
+                let object = jobs::error_object(malformed.code, Some(malformed.detail));
+                return self.complain(malformed.id, object).await;
+            }
+        };
+        if self.last_id.is_some_and(|last| request.id <= last) {
+            let error = JobError::BadRequest("id: not greater than the one before".into());
+            return self.complain(Some(request.id), error.object()).await;
+        }
+        self.last_id = Some(request.id);
+        if bytes.is_some() && !matches!(request.call, Call::Upload(_)) {
+            let error = JobError::BadRequest("bytes: only an upload has them".into());
+            return self.complain(Some(request.id), error.object()).await;
+        }
+        self.serve(request, bytes).await;
+        Step::Good
+    }
+
+    async fn serve(&mut self, request: Request, bytes: Option<&[u8]>) {
+        let id = request.id;
+        if !self.greeted && !matches!(request.call, Call::Hello(_)) {
+            return self.reply(id, Err(JobError::HelloExpected)).await;
+        }
+        match request.call {
+            Call::Hello(hello) => {
+                let greeting = self.greet(&hello);
+                self.reply(id, greeting).await;
+            }
+            Call::Upload(upload) => {
+                let uploaded = self.upload(&upload, bytes);
+                self.reply(id, uploaded).await;
+            }
+            Call::Download(download) => self.download(id, &download).await,
+            Call::Cancel(Cancel { request }) => {
+                let cancelled = self.cancels.remove(&request).is_some_and(|cancel| cancel.send(()).is_ok());
+                self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
+            }
+            Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
+            Call::SignDigest(call) => self.start(id, Job::SignDigest(call)).await,
+            Call::SignDocuments(call) => self.start(id, Job::SignDocuments(call)).await,
+            Call::VerifyDocuments(call) => self.start(id, Job::VerifyDocuments(call)).await,
+        }
+    }
+
+    fn greet(&mut self, hello: &Hello) -> Result<Reply, JobError> {
+        if self.greeted {
+            return Err(JobError::HelloExpected);
+        }
+        if !hello.versions.contains(&PROTOCOL_VERSION) {
+            return Err(JobError::VersionMismatch);
+        }
+        let client: String = hello.client.chars().take(80).collect();
+        tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
+        self.greeted = true;
+        Ok(Reply::Hello(HelloReply {
+            version: PROTOCOL_VERSION,
+            session: mint_session()?,
+            max_chunk: MAX_CHUNK as u32,
+            max_document: MAX_DOCUMENT,
+        }))
+    }
+
+    fn upload(&self, upload: &Upload, bytes: Option<&[u8]>) -> Result<Reply, JobError> {
+        let decoded;
+        let bytes = match (&upload.data, bytes) {
+            (Some(text), None) => {
+                decoded = STANDARD.decode(text).map_err(|_| JobError::BadRequest("data: not base64".into()))?;
+                &decoded
+            }
+            (None, Some(bytes)) => bytes,
+            _ => return Err(JobError::BadRequest("data: must come once".into())),
+        };
+        let reply = self.holdings.documents().upload(upload, bytes)?;
+        Ok(Reply::Upload(reply))
+    }
+
+    async fn download(&self, id: RequestId, download: &Download) {
+        let read = self.holdings.documents().read(download);
+        let (size, bytes) = match read {
+            Ok(read) => read,
+            Err(error) => return self.reply(id, Err(error.into())).await,
+        };
+        match self.party.bytes {
+            DocumentBytes::Base64 => {
+                let data = Some(STANDARD.encode(bytes));
+                self.reply(id, Ok(Reply::Download(DownloadReply { size, data }))).await;
+            }
+            DocumentBytes::Binary => {
+                let reply = Outgoing::result(id, Reply::Download(DownloadReply { size, data: None }));
+                match frame::join_binary(&text_of(&reply), &bytes) {
+                    Ok(frame) => self.send(Frame::Binary(frame)).await,
+                    Err(error) => self.reply(id, Err(JobError::Internal(error.to_string()))).await,
+                }
+            }
+        }
+    }
+
+    async fn start(&mut self, id: RequestId, job: Job) {
+        if self.requests.len() >= MAX_IN_FLIGHT {
+            return self.reply(id, Err(JobError::Busy)).await;
+        }
+        let (cancel, cancelled) = oneshot::channel::<()>();
+        let context = Arc::clone(&self.context);
+        let caller = Caller {
+            channel: self.party.channel.clone(),
+            holdings: Arc::clone(&self.holdings),
+            report: Box::new(ProgressNotes { request: id, outbox: self.outbox.clone() }),
+        };
+        let task = self.running.spawn(async move {
+            tokio::select! {
+                biased;
+                Ok(()) = cancelled => Err(JobError::Cancelled),
+                result = jobs::run(&context, caller, job) => result,
+            }
+        });
+        self.requests.insert(task.id(), id);
+        self.cancels.insert(id, cancel);
+    }
+
+    async fn complain(&self, id: Option<RequestId>, error: ErrorObject) -> Step {
+        tracing::info!(origin = ?self.party.channel.origin(), code = error.data.code.name(), "a bad message");
+        self.send(Frame::Text(text_of(&Outgoing::error(id, error)))).await;
+        Step::Bad
+    }
+
+    async fn reply(&self, id: RequestId, result: Result<Reply, JobError>) {
+        let outgoing = match result {
+            Ok(reply) => Outgoing::result(id, reply),
+            Err(error) => {
+                tracing::info!(origin = ?self.party.channel.origin(), request = id, %error, "a request failed");
+                Outgoing::error(Some(id), error.object())
+            }
+        };
+        let mut text = text_of(&outgoing);
+        if text.len() > self.party.longest_reply {
+            let error = JobError::TooLarge("the reply".into());
+            text = text_of(&Outgoing::error(Some(id), error.object()));
+        }
+        self.send(Frame::Text(text)).await;
+    }
+
+    async fn send(&self, frame: Frame) {
+        // A writer that is gone ends the conversation by itself.
+        let _ = self.outbox.send(frame).await;
+    }
+}
+
+/// Tells the page how far its request has come. What cannot be said at once is left out.
+struct ProgressNotes {
+    request: RequestId,
+    outbox: mpsc::Sender<Frame>,
+}
+
+impl Report for ProgressNotes {
+    fn stage(&self, stage: Stage, done: u32, total: u32) {
+        let progress = Progress { request: self.request, stage, done, total };
+        let text = text_of(&Outgoing::event(Event::Progress(progress)));
+        let _ = self.outbox.try_send(Frame::Text(text));
+    }
+}
+
+/// 128 random bits of our own, hexadecimal.
+fn mint_session() -> Result<String, JobError> {
+    let mut bytes = [0u8; 16];
+    let filled = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+    if filled == Ok(bytes.len()) { Ok(hex::encode(bytes)) } else { Err(JobError::Internal("no randomness".into())) }
+}
+
+fn text_of(outgoing: &Outgoing) -> String {
+    serde_json::to_string(outgoing).expect("messages are maps with string keys, and numbers that JSON has")
+}

@@ -1,0 +1,199 @@
+//! The first road: the per-user socket that the extension's native host connects to.
+//!
+//! A socket with a name in a folder that only this user can enter. Abstract names have no owner, and a shared folder
+//! would let another user be there first.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use trien_protocol::envelope::Outgoing;
+use trien_protocol::error::ErrorCode;
+use trien_protocol::frame;
+use trien_protocol::limits::{MAX_MESSAGE, MAX_NATIVE_MESSAGE};
+use trien_protocol::opening::Opening;
+
+use super::conversation::{self, DocumentBytes, Frame, Message, Party, RoadError};
+use super::{Channel, Halt, QuietLog};
+use crate::jobs::{self, Context};
+use crate::policy::Origin;
+use crate::policy::ownership::{create_private_folder, is_private_folder};
+
+/// Connections at once.
+const MAX_CONNECTIONS: usize = 64;
+/// How long the first frame may take.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// Why the socket cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The folder is a link, another's, or open to others.
+    #[error("{} must be a folder of this user alone (mode 0700)", .0.display())]
+    Folder(PathBuf),
+    /// Another daemon of this user serves it.
+    #[error("another daemon is running")]
+    InUse,
+    /// Of the file system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The bound socket. Its name goes when this is dropped.
+#[derive(Debug)]
+pub struct NativeSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Held as long as the socket is served: the one daemon of this user. The kernel lets go of it whatever happens.
+    _lock: std::fs::File,
+}
+
+impl NativeSocket {
+    /// Makes the folder (0700) and the socket (0600). A socket that a dead daemon left is replaced.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn bind(folder: &Path, path: &Path) -> Result<Self, BindError> {
+        create_private_folder(folder)?;
+        if !is_private_folder(folder)? {
+            return Err(BindError::Folder(folder.to_owned()));
+        }
+        let lock = std::fs::File::open(folder)?;
+        let locked = rustix::fs::flock(lock.as_fd(), rustix::fs::FlockOperation::NonBlockingLockExclusive);
+        locked.map_err(|errno| match errno {
+            rustix::io::Errno::WOULDBLOCK => BindError::InUse,
+            other => BindError::Io(other.into()),
+        })?;
+        // The lock is ours: whatever has this name, nobody serves it.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(Self { listener, path: path.to_owned(), _lock: lock })
+    }
+
+    /// Serves connections until the halt.
+    pub async fn serve(self, context: Arc<Context>, halt: Halt) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let log = QuietLog::default();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = halt.come() => return,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    log.note(&format!("cannot accept: {error}"));
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let own = rustix::process::getuid().as_raw();
+            if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+                log.note("a connection of another user on the socket");
+                continue;
+            }
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                log.note("too many connections on the socket");
+                continue;
+            };
+            let (context, halt) = (Arc::clone(&context), halt.clone());
+            tokio::spawn(async move {
+                converse(stream, context, halt).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+impl Drop for NativeSocket {
+    fn drop(&mut self) {
+        // A name that stays is replaced by the next daemon.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
+    let (mut reading, mut writing) = stream.into_split();
+    let opening = tokio::time::timeout(OPENING, read_frame(&mut reading)).await;
+    let Ok(Some(Ok(text))) = opening else { return };
+    let party = serde_json::from_str(&text).map_err(|_| ErrorCode::BadRequest).and_then(|opening| admit(opening, &context));
+    match party {
+        Ok(party) => conversation::hold(messages(reading), frames(writing), party, context, halt).await,
+        Err(code) => {
+            tracing::info!(code = code.name(), "a page was refused on the socket");
+            let error = Outgoing::error(None, jobs::error_object(code, None));
+            let text = serde_json::to_string(&error).unwrap_or_default();
+            if let Ok(bytes) = frame::encode(&text) {
+                // Whoever is gone already needs no answer.
+                let _ = tokio::time::timeout(OPENING, writing.write_all(&bytes)).await;
+            }
+        }
+    }
+}
+
+/// A page in a frame needs a permission for itself and for the page around it.
+fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
+    let Opening::Extension { origin, top_origin, extension } = opening;
+    tracing::debug!(?origin, ?top_origin, ?extension, "a page by the extension");
+    let parse = |text: &str| Origin::parse(text, context.grants.schemes()).map_err(|_| ErrorCode::NotAllowed);
+    let (origin, top) = (parse(&origin)?, parse(&top_origin)?);
+    let companions = if top == origin { Vec::new() } else { vec![top] };
+    let party = Party {
+        channel: Channel::Extension { origin },
+        companions,
+        bytes: DocumentBytes::Base64,
+        longest_reply: MAX_NATIVE_MESSAGE,
+    };
+    if party.is_welcome(context) { Ok(party) } else { Err(ErrorCode::NotAllowed) }
+}
+
+/// One frame; `None` at the end.
+async fn read_frame(reading: &mut OwnedReadHalf) -> Option<Result<String, RoadError>> {
+    let mut head = [0u8; 4];
+    match reading.read_exact(&mut head).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+        Err(_) => return Some(Err(RoadError::Gone)),
+    }
+    let Ok(length) = frame::check_length(head, MAX_MESSAGE) else {
+        return Some(Err(RoadError::TooLarge));
+    };
+    let mut body = vec![0; length];
+    Some(match reading.read_exact(&mut body).await {
+        Ok(_) => String::from_utf8(body).map_err(|_| RoadError::Utf8),
+        Err(_) => Err(RoadError::Gone),
+    })
+}
+
+/// What comes, until the first thing that is no frame.
+fn messages(reading: OwnedReadHalf) -> Pin<Box<dyn Stream<Item = Result<Message, RoadError>> + Send>> {
+    Box::pin(futures_util::stream::unfold(Some(reading), async |state| {
+        let mut reading = state?;
+        let item = read_frame(&mut reading).await?;
+        let rest = item.is_ok().then_some(reading);
+        Some((item.map(Message::Text), rest))
+    }))
+}
+
+/// What goes. Document bytes go inside the messages here.
+fn frames(writing: OwnedWriteHalf) -> Pin<Box<dyn Sink<Frame, Error = io::Error> + Send>> {
+    Box::pin(futures_util::sink::unfold(writing, async |mut writing: OwnedWriteHalf, frame| {
+        match frame {
+            Frame::Text(text) => writing.write_all(&frame::encode(&text).map_err(io::Error::other)?).await?,
+            Frame::Binary(_) => return Err(io::ErrorKind::Unsupported.into()),
+            Frame::End(_) => writing.shutdown().await?,
+        }
+        Ok(writing)
+    }))
+}
