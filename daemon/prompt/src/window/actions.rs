@@ -3,7 +3,7 @@
 use gtk4::prelude::*;
 use trien_protocol::prompt::{Outcome, PinEntry, QuestionKind};
 
-use super::{Phrases, label};
+use super::Phrases;
 use crate::course::{Course, Phase};
 
 /// The bar.
@@ -11,6 +11,7 @@ pub(super) struct Actions {
     /// What to put into the window.
     pub(super) widget: gtk4::Box,
     spinner: gtk4::Spinner,
+    time: gtk4::Label,
     status: gtk4::Label,
     refuse: gtk4::Button,
     approve: gtk4::Button,
@@ -28,20 +29,20 @@ impl Actions {
         let actions = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Horizontal, 12),
             spinner: gtk4::Spinner::builder().visible(false).build(),
-            status: label("", &["small"]),
-            refuse: gtk4::Button::with_mnemonic(&phrases.say("refuse")),
-            approve: gtk4::Button::with_mnemonic(&approve),
+            time: told(gtk4::AccessibleRole::Timer, &["dim", "small"]),
+            status: told(gtk4::AccessibleRole::Status, &[]),
+            refuse: button(&phrases.say("refuse")),
+            approve: button(&approve),
             kind,
             phrases,
         };
         actions.widget.add_css_class("actions");
         actions.approve.add_css_class("suggested-action");
-        actions.status.set_hexpand(true);
-        actions.status.set_max_width_chars(40);
         for button in [&actions.refuse, &actions.approve] {
             button.set_valign(gtk4::Align::Center);
         }
         actions.widget.append(&actions.spinner);
+        actions.widget.append(&actions.time);
         actions.widget.append(&actions.status);
         // In this order, so that Tab comes to the harmless one first.
         actions.widget.append(&actions.refuse);
@@ -73,11 +74,12 @@ impl Actions {
 
     /// Whole seconds until it is refused by itself.
     pub(super) fn set_time_left(&self, seconds: Option<u64>) {
+        self.time.set_visible(seconds.is_some());
         if let Some(seconds) = seconds {
             let time = format!("{}:{:02}", seconds / 60, seconds % 60);
             let words = self.phrases.fill("time-left", [("time", time.into())]);
-            if self.status.text() != words {
-                self.status.set_text(&words);
+            if self.time.text() != words {
+                self.time.set_text(&words);
             }
         }
     }
@@ -91,22 +93,17 @@ impl Actions {
         self.refuse.set_sensitive(!works);
         self.approve.set_visible(!matches!(phase, Phase::Finished(_)));
         let (class, words) = match phase {
-            Phase::Asking | Phase::Retry(_) | Phase::Left => ("dim", None),
-            Phase::Waiting => ("dim", Some(self.working(course))),
-            Phase::Finished(Outcome::Done) => ("success", Some(self.done())),
-            Phase::Finished(Outcome::PinLocked) => ("error", Some(self.phrases.say("failed-pin-locked"))),
-            Phase::Finished(_) => ("error", Some(self.phrases.say("failed"))),
+            Phase::Asking | Phase::Retry(_) | Phase::Left => ("dim", String::new()),
+            Phase::Waiting => ("dim", self.working(course)),
+            Phase::Finished(Outcome::Done) => ("success", self.done()),
+            Phase::Finished(Outcome::PinLocked) => ("error", self.phrases.say("failed-pin-locked")),
+            Phase::Finished(_) => ("error", self.phrases.say("failed")),
         };
-        self.status.set_css_classes(if class == "dim" {
-            &["dim", "small"]
-        } else {
-            std::slice::from_ref(&class)
-        });
-        if let Some(words) = words {
-            self.status.set_text(&words);
-        }
+        self.status.set_visible(!words.is_empty());
+        self.status.set_css_classes(&[class]);
+        self.status.set_text(&words);
         if matches!(phase, Phase::Finished(_)) {
-            self.refuse.set_label(&self.phrases.say("close"));
+            name(&self.refuse, &self.phrases.say("close"));
             self.refuse.grab_focus();
         }
     }
@@ -128,4 +125,32 @@ impl Actions {
             QuestionKind::SignDocuments | QuestionKind::SignDigest => self.phrases.say("done-sign"),
         }
     }
+}
+
+fn button(words: &str) -> gtk4::Button {
+    let button = gtk4::Button::new();
+    button.add_css_class("text-button");
+    name(&button, words);
+    button
+}
+
+/// A label of its own names the button: with the button's own text, GTK 4.8 has the mnemonic's underscore read aloud.
+fn name(button: &gtk4::Button, words: &str) {
+    let label = gtk4::Label::with_mnemonic(words);
+    label.set_mnemonic_widget(Some(button));
+    button.set_child(Some(&label));
+}
+
+/// A label that takes the room beside the buttons. The role decides what a screen reader makes of a change: it speaks
+/// a status, and leaves a timer alone (WAI-ARIA, live regions).
+fn told(role: gtk4::AccessibleRole, classes: &[&str]) -> gtk4::Label {
+    let label = gtk4::Label::builder()
+        .accessible_role(role)
+        .xalign(0.0)
+        .wrap(true)
+        .hexpand(true)
+        .max_width_chars(40)
+        .build();
+    label.set_css_classes(classes);
+    label
 }

@@ -102,6 +102,7 @@ fn list(model: gio::ListStore, heading: &gtk4::Label) -> gtk4::ScrolledWindow {
     gtk4::ScrolledWindow::builder()
         .child(&view)
         .hscrollbar_policy(gtk4::PolicyType::Never)
+        .overlay_scrolling(false)
         .propagate_natural_height(true)
         .max_content_height(MAX_HEIGHT)
         .overflow(gtk4::Overflow::Hidden)

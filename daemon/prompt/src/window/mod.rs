@@ -331,6 +331,9 @@ impl Prompt {
         let open = course.is_open();
         self.certificate.set_open(course.phase() == Phase::Asking);
         self.pin_field.set_open(open);
+        self.pin_field
+            .widget
+            .set_visible(!matches!(course.phase(), Phase::Finished(_)));
         self.actions.show(&course);
         drop(course);
         if open {
