@@ -3,7 +3,10 @@
 //! A [`Token`] is a PKCS #11 slot in a module worker; a smart card driven over PC/SC will be another implementation of
 //! the same trait. A token that wants a PIN *says* so ([`SigningSession::pin`]); asking is not its business.
 
+mod client;
 mod key_algorithm;
+mod registry;
+mod session;
 mod wire;
 pub mod worker;
 
@@ -15,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::certificate::Certificate;
 
+pub use client::Deadlines;
 pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
+pub use registry::{InitializeError, ModuleToken, Modules, Sight};
+pub use session::{ModuleSession, TokenKey};
 
 /// Names one token for as long as it is plugged in: never by slot number, which may be another token's tomorrow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,224 @@
+//! The tokens of all configured modules.
+
+use std::collections::HashSet;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use trien_signatures::certificate::Certificate;
+
+use super::client::{Deadlines, Worker, unexpected};
+use super::session::ModuleSession;
+use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, Octets, TokenName};
+use super::{HeldCertificate, KeyRef, PinNeed, SigningSession, Token, TokenEntry, TokenError, TokenId, TokenSource};
+use crate::config::ModuleConfig;
+
+/// The configured modules, each in a process of its own.
+#[derive(Debug, Clone)]
+pub struct Modules {
+    workers: Vec<Worker>,
+}
+
+/// Every token in reach, and the modules that failed.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// The tokens, one entry each, also where two modules show the same one.
+    pub tokens: Vec<ModuleToken>,
+    /// Modules by name, with what is wrong.
+    pub failures: Vec<(String, TokenError)>,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitializeError {
+    /// No module has a slot to make a software token in.
+    #[error("no module can make a token")]
+    NoFreeSlot,
+    /// The security officer's PIN cannot be one.
+    #[error("the security officer's PIN cannot be one")]
+    SecurityOfficerPinInvalid,
+    /// The user's PIN cannot be one.
+    #[error("the PIN cannot be one")]
+    UserPinInvalid,
+    /// The module failed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl Modules {
+    /// `program` is the `trien` binary, which is also the modules' process. Nothing is started yet.
+    #[must_use]
+    pub fn new(modules: &[ModuleConfig], program: &Path, deadlines: Deadlines) -> Self {
+        let worker = |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines);
+        Self { workers: modules.iter().map(worker).collect() }
+    }
+
+    /// Looks at every module anew, all at once. One that fails costs its own tokens only.
+    pub async fn look(&self) -> Sight {
+        let looks = self.workers.iter().map(|worker| async move { (worker, entries(worker).await) });
+        let mut seen = HashSet::new();
+        let mut sight = Sight::default();
+        for (worker, entries) in futures_util::future::join_all(looks).await {
+            match entries {
+                Ok(entries) => {
+                    let new = entries.into_iter().filter(|entry| is_new(&mut seen, entry));
+                    sight.tokens.extend(new.map(|entry| ModuleToken { entry, worker: worker.clone() }));
+                }
+                Err(error) => {
+                    tracing::warn!(module = worker.name(), %error, "no tokens of this module");
+                    sight.failures.push((worker.name().to_owned(), error));
+                }
+            }
+        }
+        sight
+    }
+
+    /// Makes a token in the first software slot that has none, with the PINs from the first lines of two pipes.
+    ///
+    /// # Errors
+    /// [`InitializeError`]; nothing was made, or for [`InitializeError::Token`] perhaps half.
+    pub async fn initialize(
+        &self,
+        label: &str,
+        officer_pin: OwnedFd,
+        user_pin: OwnedFd,
+    ) -> Result<TokenEntry, InitializeError> {
+        let free = |token: &ModuleToken| !token.entry.initialized && !token.entry.hardware;
+        let Sight { tokens, failures } = self.look().await;
+        let Some(ModuleToken { worker, .. }) = tokens.into_iter().find(free) else {
+            return Err(failures.into_iter().next().map_or(InitializeError::NoFreeSlot, |(_, error)| error.into()));
+        };
+        let call = Call::InitializeToken { label: label.to_owned() };
+        let answer = worker.call_with(call, vec![officer_pin, user_pin], worker.deadlines().generate).await?;
+        match answer {
+            Answer::Initialized(InitializeOutcome::Made(entry)) => Ok(of_module(entry, &worker)),
+            Answer::Initialized(InitializeOutcome::NoFreeSlot) => Err(InitializeError::NoFreeSlot),
+            Answer::Initialized(InitializeOutcome::UserPinInvalid) => Err(InitializeError::UserPinInvalid),
+            Answer::Initialized(InitializeOutcome::SecurityOfficerPinInvalid) => {
+                Err(InitializeError::SecurityOfficerPinInvalid)
+            }
+            _ => Err(unexpected().into()),
+        }
+    }
+}
+
+async fn entries(worker: &Worker) -> Result<Vec<TokenEntry>, TokenError> {
+    match worker.call(Call::Tokens, worker.deadlines().enumerate).await? {
+        Answer::Tokens(entries) => Ok(entries.into_iter().map(|entry| of_module(entry, worker)).collect()),
+        _ => Err(unexpected()),
+    }
+}
+
+/// A module does not choose what it is called.
+fn of_module(mut entry: TokenEntry, worker: &Worker) -> TokenEntry {
+    entry.id.module = worker.name().to_owned();
+    entry
+}
+
+/// Two modules may see one card. Tokens without a serial number are not told apart by what they lack.
+fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> bool {
+    let TokenId { serial, label, .. } = &entry.id;
+    serial.is_empty() || seen.insert((serial.clone(), label.clone(), entry.manufacturer.clone()))
+}
+
+#[async_trait]
+impl TokenSource for Modules {
+    async fn tokens(&self) -> Vec<Arc<dyn Token>> {
+        let ready = self.look().await.tokens.into_iter().filter(|token| token.entry.initialized);
+        ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect()
+    }
+}
+
+/// A token of a PKCS #11 module.
+#[derive(Debug, Clone)]
+pub struct ModuleToken {
+    entry: TokenEntry,
+    worker: Worker,
+}
+
+impl ModuleToken {
+    fn name(&self) -> TokenName {
+        TokenName { serial: self.entry.id.serial.clone(), label: self.entry.id.label.clone() }
+    }
+
+    /// Begins to change the token: key pairs, certificates.
+    ///
+    /// # Errors
+    /// [`TokenError`]; [`TokenError::Busy`] while it is signing.
+    pub async fn administer(&self) -> Result<ModuleSession, TokenError> {
+        let (lease, pin) = self.worker.open(Call::Open { token: self.name(), key: None }).await?;
+        Ok(ModuleSession::new(lease, self.name(), self.entry.id.clone(), None, pin))
+    }
+
+    fn held(&self, record: CertificateRecord) -> Option<HeldCertificate> {
+        let certificate = Certificate::from_der(&record.der.0)
+            .inspect_err(|error| tracing::debug!(%error, "a certificate on the token cannot be read"))
+            .ok()?;
+        let key = (record.key && !certificate.is_ca())
+            .then(|| KeyRef { token: self.entry.id.clone(), id: record.id.0 });
+        Some(HeldCertificate { token: self.entry.id.clone(), label: record.label, certificate, key })
+    }
+}
+
+#[async_trait]
+impl Token for ModuleToken {
+    fn entry(&self) -> &TokenEntry {
+        &self.entry
+    }
+
+    async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
+        let call = Call::Certificates { token: self.name() };
+        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
+            Answer::Certificates(records) => {
+                Ok(records.into_iter().filter_map(|record| self.held(record)).collect())
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn pin(&self) -> Result<PinNeed, TokenError> {
+        let call = Call::Pin { token: self.name() };
+        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
+            Answer::Pin(need) => Ok(need),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn open(&self, key: &KeyRef) -> Result<Box<dyn SigningSession>, TokenError> {
+        if key.token != self.entry.id {
+            return Err(TokenError::NoSuchKey);
+        }
+        let call = Call::Open { token: self.name(), key: Some(Octets(key.id.clone())) };
+        let (lease, pin) = self.worker.open(call).await?;
+        Ok(Box::new(ModuleSession::new(lease, self.name(), self.entry.id.clone(), Some(key.id.clone()), pin)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokens::PinState;
+
+    fn entry(module: &str, serial: &str, label: &str) -> TokenEntry {
+        TokenEntry {
+            id: TokenId { module: module.into(), serial: serial.into(), label: label.into() },
+            slot: 0,
+            manufacturer: "m".into(),
+            model: "m".into(),
+            hardware: true,
+            initialized: true,
+            pin: PinState::Ready,
+        }
+    }
+
+    #[test]
+    fn two_modules_that_see_one_token_make_one_entry() {
+        let mut seen = HashSet::new();
+        assert!(is_new(&mut seen, &entry("a", "01", "x")));
+        assert!(!is_new(&mut seen, &entry("b", "01", "x")));
+        assert!(is_new(&mut seen, &entry("b", "02", "x")));
+        assert!(is_new(&mut seen, &entry("a", "", "")));
+        assert!(is_new(&mut seen, &entry("a", "", "")));
+    }
+}
