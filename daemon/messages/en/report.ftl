@@ -58,6 +58,7 @@ reason-attribute-not-single-valued = a signed attribute has several values
 reason-attribute-malformed = a signed attribute is damaged
 reason-content-type-missing = it does not say what kind of content it signs
 reason-content-type-mismatch = the content is of another kind than the one signed
+reason-content-type-not-data = it signs no document, but another CMS structure
 reason-message-digest-missing = the digest of the content is missing
 reason-message-digest-mismatch = the document is not the one that was signed
 reason-signing-certificate-missing = it does not name the signer's certificate

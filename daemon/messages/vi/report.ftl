@@ -58,6 +58,7 @@ reason-attribute-not-single-valued = một thuộc tính được ký có nhiề
 reason-attribute-malformed = một thuộc tính được ký bị hỏng
 reason-content-type-missing = không nêu loại nội dung được ký
 reason-content-type-mismatch = nội dung khác loại với nội dung đã ký
+reason-content-type-not-data = chữ ký này không ký tài liệu mà ký một cấu trúc CMS khác
 reason-message-digest-missing = thiếu giá trị băm của nội dung
 reason-message-digest-mismatch = tài liệu không phải là tài liệu đã ký
 reason-signing-certificate-missing = không nêu chứng thư của người ký

@@ -18,6 +18,7 @@ pub const MIN_RSA_BITS: usize = 2048;
 
 /// Hash functions signatures are made with (FIPS 180-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hash {
     /// SHA-256, 32 bytes
     Sha256,
@@ -125,6 +126,7 @@ pub enum RsaPadding {
 
 /// A signature scheme with its hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SignatureAlgorithm {
     /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2)
     RsaPkcs1(Hash),

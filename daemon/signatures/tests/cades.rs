@@ -146,6 +146,7 @@ fn the_report_says_who_when_and_what_was_not_checked() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["signatures"][0]["indication"], "TOTAL-PASSED");
     assert_eq!(json["signatures"][0]["level"], "B-B");
+    assert_eq!(json["signatures"][0]["algorithm"]["ecdsa"], "sha512");
     assert_eq!(json["signatures"][0]["warnings"][0], "revocation_not_checked");
     assert_eq!(
         json["signatures"][0]["signing_time"]["source"],
