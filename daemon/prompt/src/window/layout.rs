@@ -1,0 +1,85 @@
+//! How the parts of the window lie, and the labels they are made of.
+
+use gtk4::gdk;
+use gtk4::prelude::*;
+
+/// Width the window opens with, in pixels.
+const WIDTH: i32 = 580;
+
+/// What must stay free of a screen's height, in pixels: the window's own frame and the desktop's panels.
+const RESERVED_HEIGHT: i32 = 110;
+
+/// Four parts from top to bottom: who asks, what about, the PIN, the buttons. Only the second scrolls when the screen
+/// or the font leaves it no room; the origin, the field and the buttons are always in sight.
+pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &str) -> gtk4::Window {
+    // Natural: else the list of documents would shrink to one row before the whole scrolls.
+    let port = gtk4::Viewport::builder()
+        .child(content)
+        .vscroll_policy(gtk4::ScrollablePolicy::Natural)
+        .build();
+    let scrolled = gtk4::ScrolledWindow::builder()
+        .child(&port)
+        .hscrollbar_policy(gtk4::PolicyType::Never)
+        .vexpand(true)
+        .build();
+    let whole = gtk4::Box::new(gtk4::Orientation::Vertical, 0);
+    whole.append(asker);
+    whole.append(&scrolled);
+    whole.append(pin);
+    whole.append(actions);
+    let window = gtk4::Window::builder()
+        .title(title)
+        .child(&whole)
+        .icon_name("dialog-password")
+        .build();
+    window.add_css_class("trien");
+    window
+}
+
+/// Makes the window as high as everything needs at its width, or as the screen allows. A scrolled area cannot ask for
+/// that itself: it does not know its width yet when it is asked.
+pub(super) fn fit(window: &gtk4::Window, content: &gtk4::Box) {
+    let natural = |widget: &gtk4::Widget| widget.measure(gtk4::Orientation::Vertical, WIDTH).1;
+    let fixed: i32 = window.child().map_or(0, |whole| {
+        std::iter::successors(whole.first_child(), WidgetExt::next_sibling)
+            .filter(|part| !part.is::<gtk4::ScrolledWindow>())
+            .map(|part| natural(&part))
+            .sum()
+    });
+    window.set_default_size(WIDTH, (fixed + natural(content.upcast_ref())).min(room()));
+}
+
+/// Height a window may have on the smallest screen, in pixels.
+fn room() -> i32 {
+    let monitors = gdk::Display::default().map(|display| display.monitors());
+    let heights = monitors
+        .iter()
+        .flat_map(|list| list.iter::<gdk::Monitor>().flatten());
+    let least = heights
+        .map(|monitor| monitor.geometry().height())
+        .min()
+        .unwrap_or(768);
+    (least - RESERVED_HEIGHT).max(240)
+}
+
+/// A left-aligned label that wraps. Never markup: most of what is shown comes from outside.
+pub(super) fn label(text: &str, classes: &[&str]) -> gtk4::Label {
+    let label = gtk4::Label::builder().label(text).xalign(0.0).wrap(true).build();
+    label.set_wrap_mode(gtk4::pango::WrapMode::WordChar);
+    label.set_css_classes(classes);
+    label
+}
+
+/// A label behind an icon.
+pub(super) fn marked(icon: &str, text: &str, classes: &[&str]) -> gtk4::Box {
+    let line = gtk4::Box::new(gtk4::Orientation::Horizontal, 8);
+    line.set_css_classes(classes);
+    let image = gtk4::Image::builder()
+        .icon_name(icon)
+        .valign(gtk4::Align::Start)
+        .accessible_role(gtk4::AccessibleRole::Presentation)
+        .build();
+    line.append(&image);
+    line.append(&label(text, &[]));
+    line
+}
