@@ -88,10 +88,7 @@ pub(crate) type Step<T, O> = (T, Option<O>);
 /// Runs one step of an operation that is in flight, under the rule that holds for all of them (sections 5.10 to
 /// 5.12): every failure ends the operation, and so does its result; only a length query, `CKR_BUFFER_TOO_SMALL` and
 /// a step in the middle leave it alive. `step` says whether it is to go on.
-pub(crate) fn advance<O, T>(
-    place: &mut Option<O>,
-    step: impl FnOnce(O) -> Result<Step<T, O>>,
-) -> Result<T> {
+pub(crate) fn advance<O, T>(place: &mut Option<O>, step: impl FnOnce(O) -> Result<Step<T, O>>) -> Result<T> {
     let operation = place.take().ok_or(Error::OperationNotInitialized)?;
     let (answer, rest) = step(operation)?;
     *place = rest;

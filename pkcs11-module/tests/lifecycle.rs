@@ -1,0 +1,138 @@
+//! Slots and tokens: how they come, stay and are seen by others.
+
+mod harness;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::RvError;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::Attribute;
+use cryptoki::session::{SessionState, UserType};
+use harness::{PIN, SO_PIN, actor, load, module, new_token, pin, role, rsa_pair, rv, user_session};
+
+alone! {
+    fn a_free_slot_comes_last_and_tokens_keep_their_slots(_home) {
+        let library = load();
+        let slots = library.get_slots_with_token().unwrap();
+        assert_eq!(slots.len(), 1);
+        assert!(!library.get_token_info(slots[0]).unwrap().token_initialized());
+        assert_eq!(rv(library.open_ro_session(slots[0])), RvError::TokenNotRecognized);
+
+        let first = new_token(&library, "Nguyễn Văn An");
+        let second = new_token(&library, "Trần Thị Bình");
+        let slots = library.get_slots_with_token().unwrap();
+        assert_eq!(slots[..2], [first, second]);
+        assert_eq!(slots.len(), 3);
+
+        let info = library.get_token_info(first).unwrap();
+        assert_eq!(info.label(), "Nguyễn Văn An");
+        assert_eq!(info.manufacturer_id(), "Trien");
+        assert_eq!(info.model(), "Trien SoftToken");
+        assert_eq!(info.serial_number().len(), 16);
+        assert!(info.token_initialized() && info.user_pin_initialized() && info.login_required() && info.rng());
+        assert!(!info.error_state() && !info.user_pin_count_low());
+        assert_eq!((info.min_pin_length(), info.max_pin_length()), (4, 64));
+    }
+
+    fn only_the_user_can_read_the_folder(home) {
+        let library = load();
+        new_token(&library, "token");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let tokens = home.join("data/tokens");
+        assert_eq!(mode(&tokens), 0o700);
+        let mut seen = 0;
+        for token in std::fs::read_dir(&tokens).unwrap() {
+            let token = token.unwrap().path();
+            assert_eq!(mode(&token), 0o700);
+            for file in std::fs::read_dir(&token).unwrap() {
+                assert_eq!(mode(&file.unwrap().path()), 0o600);
+                seen += 1;
+            }
+        }
+        assert!(seen > 0);
+    }
+
+    fn a_token_of_another_process_appears_without_a_restart(home) {
+        let library = load();
+        if role().is_some() {
+            new_token(&library, "theirs");
+            return;
+        }
+        let mine = new_token(&library, "mine");
+        let other = actor("a_token_of_another_process_appears_without_a_restart", home, "maker").status().unwrap();
+        assert!(other.success());
+        let slots = library.get_slots_with_token().unwrap();
+        let labels: Vec<String> =
+            slots.iter().map(|slot| library.get_token_info(*slot).unwrap().label().to_owned()).collect();
+        assert_eq!(labels, ["mine", "theirs", ""]);
+        assert_eq!(slots[0], mine);
+    }
+
+    fn keys_survive_a_restart(home) {
+        let test = "keys_survive_a_restart";
+        let library = load();
+        match role().as_deref() {
+            Some("maker") => {
+                let session = user_session(&library, new_token(&library, "token"));
+                rsa_pair(&session, 2048, 1);
+                // Ends without C_Finalize, as many hosts do.
+            }
+            Some(_) => {
+                let session = harness::first_user_session(&library);
+                let key = session.find_objects(&[Attribute::Sign(true), Attribute::Id(vec![1])]).unwrap()[0];
+                session.sign(&Mechanism::Sha256RsaPkcs, key, b"one").unwrap();
+            }
+            None => {
+                assert!(actor(test, home, "maker").status().unwrap().success());
+                assert!(actor(test, home, "user").status().unwrap().success());
+            }
+        }
+    }
+
+    fn finalize_ends_everything_and_initialize_begins_anew(_home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        let session = user_session(&library, slot);
+        let again = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
+        assert!(library.initialize(again).is_err());
+        drop(session);
+        library.finalize().unwrap();
+        // The same mapped library, as dlopen gives it again.
+        let library = Pkcs11::new(module()).unwrap();
+        assert!(library.get_slots_with_token().is_err());
+        library.initialize(again).unwrap();
+        assert_eq!(library.get_slots_with_token().unwrap()[0], slot);
+        let session = library.open_rw_session(slot).unwrap();
+        assert_eq!(session.get_session_info().unwrap().session_state(), SessionState::RwPublic);
+    }
+
+    fn a_token_is_emptied_only_with_the_so_pin_and_without_sessions(_home) {
+        let library = load();
+        let slot = new_token(&library, "before");
+        let session = user_session(&library, slot);
+        session.create_object(&harness::data("note", false, b"x")).unwrap();
+        assert_eq!(rv(library.init_token(slot, &pin(SO_PIN), "after")), RvError::SessionExists);
+        drop(session);
+        assert_eq!(rv(library.init_token(slot, &pin("wrong pin"), "after")), RvError::PinIncorrect);
+        assert_eq!(library.get_token_info(slot).unwrap().label(), "before");
+        library.init_token(slot, &pin(SO_PIN), "after").unwrap();
+        let info = library.get_token_info(slot).unwrap();
+        assert_eq!(info.label(), "after");
+        assert!(!info.user_pin_initialized());
+        let session = library.open_rw_session(slot).unwrap();
+        assert_eq!(session.find_objects(&[]).unwrap().len(), 0);
+        assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::UserPinNotInitialized);
+    }
+
+    fn a_token_taken_away_leaves_its_slot_empty(home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        std::fs::remove_dir_all(home.join("data/tokens")).unwrap();
+        let slots = library.get_slots_with_token().unwrap();
+        assert!(!slots.contains(&slot));
+        assert_eq!(rv(library.get_token_info(slot)), RvError::TokenNotPresent);
+        assert_eq!(rv(library.open_ro_session(slot)), RvError::TokenNotPresent);
+    }
+}
