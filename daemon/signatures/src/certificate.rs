@@ -2,9 +2,12 @@
 
 mod subject;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use der::Decode;
 use time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -119,6 +122,9 @@ impl Certificate {
         }
         let parsed = CertificateInner::<Raw>::from_der(der).map_err(|_| CertificateError::Malformed)?;
         let parts = Parts::of(der).map_err(|_| CertificateError::Malformed)?;
+        if !extensions_are_single(&parsed) {
+            return Err(CertificateError::Malformed);
+        }
         let key = PublicKey::from_spki_der(&der[parts.key.clone()]);
         Ok(Self {
             der: der.to_vec(),
@@ -137,12 +143,10 @@ impl Certificate {
         const END: &str = "-----END CERTIFICATE-----";
         let mut certificates = Vec::new();
         let mut rest = pem;
-        while let Some(begin) = rest.find(BEGIN) {
-            let end = rest[begin..].find(END).ok_or(CertificateError::NotPem)? + begin + END.len();
-            let (_, der) =
-                der::pem::decode_vec(&rest.as_bytes()[begin..end]).map_err(|_| CertificateError::NotPem)?;
-            certificates.push(Self::from_der(&der)?);
-            rest = &rest[end..];
+        while let Some((_, begun)) = rest.split_once(BEGIN) {
+            let (body, after) = begun.split_once(END).ok_or(CertificateError::NotPem)?;
+            certificates.push(Self::from_der(&pem_body(body)?)?);
+            rest = after;
         }
         if certificates.is_empty() {
             Err(CertificateError::NotPem)
@@ -367,6 +371,28 @@ impl Certificate {
     pub(crate) fn digest(&self, hash: Hash) -> Vec<u8> {
         hash.digest(&self.der)
     }
+}
+
+/// What stands between the lines of a PEM text, in lines of any length (RFC 7468, section 3, lax).
+fn pem_body(body: &str) -> Result<Vec<u8>, CertificateError> {
+    if body.len() > 2 * MAX_LEN {
+        return Err(CertificateError::TooLong(body.len()));
+    }
+    let dense: String = body
+        .chars()
+        .filter(|character| !character.is_ascii_whitespace())
+        .collect();
+    BASE64.decode(dense).map_err(|_| CertificateError::NotPem)
+}
+
+/// No extension may stand in a certificate twice (RFC 5280, section 4.2): two readers would take different ones.
+fn extensions_are_single(certificate: &CertificateInner<Raw>) -> bool {
+    let mut seen = BTreeSet::new();
+    let extensions = certificate.tbs_certificate().extensions();
+    extensions
+        .into_iter()
+        .flatten()
+        .all(|extension| seen.insert(extension.extn_id))
 }
 
 fn to_offset_date_time(time: &x509_cert::time::Time) -> OffsetDateTime {

@@ -349,6 +349,47 @@ fn an_anchor_may_be_the_signers_own_certificate() {
 }
 
 #[test]
+fn pem_as_others_write_it() {
+    let pem = std::fs::read_to_string(PKI.workshop.path("root.crt")).unwrap();
+    let [begin, end] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let wide: Vec<&str> = body
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    let forms = [
+        pem.replace('\n', "\r\n"),
+        format!("Bag Attributes\n    friendlyName: gốc\nsubject=CN = x\n{pem}\ntrailing"),
+        format!("{begin}\n{body}\n{end}"),
+        format!("{begin}\n{}\n{end}\n", wide.join("\n")),
+    ];
+    for form in forms {
+        assert_eq!(
+            Certificate::from_pem(&form).as_ref(),
+            Ok(&PKI.root.certificate),
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn an_extension_twice_is_no_certificate() {
+    let key = PKI.workshop.key("doubled", "ec:P-256");
+    let doubled = PKI
+        .workshop
+        .certify(&PKI.ca, "doubled", &key, CITIZEN, "signer", &["-sha256"]);
+    // The key identifiers have the same length of object identifier; one becomes the other's name.
+    let mut der = doubled.certificate.as_der().to_vec();
+    let authority = der
+        .windows(5)
+        .position(|window| window == [6, 3, 0x55, 0x1D, 0x23])
+        .unwrap();
+    der[authority + 4] = 0x0E;
+    assert_eq!(Certificate::from_der(&der), Err(CertificateError::Malformed));
+}
+
+#[test]
 fn anchor_files_in_both_forms() {
     let mut anchors = Anchors::default();
     let pem = std::fs::read(PKI.workshop.path("root.crt")).unwrap();
