@@ -7,6 +7,7 @@ use der::asn1::ObjectIdentifier;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+pub(crate) use identifier::Declared;
 pub use identifier::UnknownAlgorithm;
 pub use key::{BadSignature, PublicKey, PublicKeyKind};
 

@@ -14,7 +14,8 @@ use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 
 use crate::algorithm::{
-    BadSignature, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue, UnknownAlgorithm,
+    BadSignature, Declared, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue,
+    UnknownAlgorithm,
 };
 use crate::cms::tlv::{self, Elements, tag};
 
@@ -335,20 +336,15 @@ impl Certificate {
         &self.der[self.parts.subject.clone()]
     }
 
-    /// What its issuer signed: the DER of `TBSCertificate`.
-    pub(crate) fn signed_part(&self) -> &[u8] {
-        &self.der[self.parts.signed.clone()]
-    }
-
-    /// With what its issuer signed it.
-    pub(crate) fn signature_algorithm(&self) -> Result<SignatureAlgorithm, UnknownAlgorithm> {
-        let identifier = &self.der[self.parts.signature_algorithm.clone()];
-        SignatureAlgorithm::from_certificate_identifier_der(identifier)
-    }
-
-    /// Its issuer's signature.
-    pub(crate) fn signature(&self) -> SignatureValue {
-        SignatureValue(self.der[self.parts.signature.clone()].to_vec())
+    /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted.
+    pub(crate) fn is_signed_by(&self, issuer: &Self) -> Result<bool, UnknownAlgorithm> {
+        let declared = Declared::in_certificate(&self.der[self.parts.signature_algorithm.clone()])?;
+        let digest = declared
+            .algorithm
+            .hash()
+            .digest(&self.der[self.parts.signed.clone()]);
+        let value = SignatureValue(self.der[self.parts.signature.clone()].to_vec());
+        Ok(issuer.key.verify_declared(declared, &digest, &value).is_ok())
     }
 
     /// Contents of the INTEGER that is its serial number.

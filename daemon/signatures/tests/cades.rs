@@ -200,6 +200,39 @@ fn what_openssl_signs_is_accepted_der_and_indefinite_ber() {
 }
 
 #[test]
+fn the_longest_salt_of_others_is_accepted() {
+    let signer = PKI.leaf("longest-salt", "rsa:2048");
+    let content = PKI.workshop.write("longest-salt.txt", CONTENT);
+    let sign = |salt: &str| {
+        let (content, key) = (content.to_str().unwrap(), signer.key.to_str().unwrap());
+        let arguments = [
+            "cms -sign -cades -binary -md sha256 -outform DER -certfile ca.crt -signer longest-salt.crt -in",
+            content,
+            "-inkey",
+            key,
+            "-keyopt rsa_padding_mode:pss -keyopt",
+            &format!("rsa_pss_saltlen:{salt}"),
+        ];
+        let arguments = arguments.join(" ");
+        PKI.workshop.run(&arguments.split(' ').collect::<Vec<_>>())
+    };
+    for salt in ["32", "33", "222"] {
+        let report = cades::verify(&sign(salt), Some(CONTENT), &PKI.reliance()).unwrap();
+        assert!(report.valid(), "{salt} {report:?}");
+    }
+    for salt in ["31", "0"] {
+        let report = cades::verify(&sign(salt), Some(CONTENT), &PKI.reliance()).unwrap();
+        assert_eq!(
+            failure(&report),
+            (
+                SubIndication::CryptoConstraintsFailure,
+                Reason::AlgorithmParameters
+            )
+        );
+    }
+}
+
+#[test]
 fn without_the_signing_certificate_attribute_the_signer_is_shown_and_not_accepted() {
     let signer = PKI.leaf("plain-cms", "rsa:2048");
     let content = PKI.workshop.write("plain-cms.txt", CONTENT);

@@ -355,6 +355,11 @@ fn pss_parameters() -> Vec<(&'static str, Vec<u8>, Outcome)> {
         ("pss-good", pss(&sha256, &sha256, 32, None), Valid),
         ("pss-trailer-1-written", pss(&sha256, &sha256, 32, Some(1)), Valid),
         ("pss-trailer-2", pss(&sha256, &sha256, 32, Some(2)), refused()),
+        (
+            "pss-salt-other-than-declared",
+            pss(&sha256, &sha256, 40, None),
+            Broken(S::SigCryptoFailure, R::SignatureValueWrong),
+        ),
         ("pss-salt-0", pss(&sha256, &sha256, 0, None), refused()),
         ("pss-mask-sha1", pss(&sha256, &sha1, 32, None), not_accepted()),
         ("pss-hash-sha1", pss(&sha1, &sha1, 20, None), not_accepted()),

@@ -1,5 +1,6 @@
 //! `AlgorithmIdentifier`s as CMS carries them (RFC 5754, RFC 4056, RFC 5758).
 
+use der::Decode;
 use der::asn1::ObjectIdentifier;
 
 use super::{Hash, SignatureAlgorithm};
@@ -122,46 +123,63 @@ impl SignatureAlgorithm {
         body.extend(parameters);
         tlv::write(tag::SEQUENCE, &body)
     }
+}
 
+/// What a `signatureAlgorithm` declares: the scheme and, for PSS, how long the salt is. Ours is always as long as the
+/// hash; others take the longest that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Declared {
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(super) salt_len: usize,
+}
+
+impl From<SignatureAlgorithm> for Declared {
+    fn from(algorithm: SignatureAlgorithm) -> Self {
+        Self {
+            algorithm,
+            salt_len: algorithm.hash().len(),
+        }
+    }
+}
+
+impl Declared {
     /// From the `signatureAlgorithm` of a SignerInfo whose digest algorithm is `digest`. Bare `rsaEncryption` takes
     /// its hash from there (RFC 5754, 3.2); every other identifier has to agree with it.
     ///
     /// # Errors
     /// [`UnknownAlgorithm`]
-    pub fn from_identifier_der(der: &[u8], digest: Hash) -> Result<Self, UnknownAlgorithm> {
+    pub(crate) fn in_signer(der: &[u8], digest: Hash) -> Result<Self, UnknownAlgorithm> {
         let identifier = Identifier::read(der)?;
-        let algorithm = match identifier.oid {
-            RSA_ENCRYPTION => Self::RsaPkcs1(digest),
-            SHA_256_WITH_RSA => Self::RsaPkcs1(Hash::Sha256),
-            SHA_384_WITH_RSA => Self::RsaPkcs1(Hash::Sha384),
-            SHA_512_WITH_RSA => Self::RsaPkcs1(Hash::Sha512),
-            ECDSA_WITH_SHA_256 => Self::Ecdsa(Hash::Sha256),
-            ECDSA_WITH_SHA_384 => Self::Ecdsa(Hash::Sha384),
-            ECDSA_WITH_SHA_512 => Self::Ecdsa(Hash::Sha512),
-            RSASSA_PSS => Self::RsaPss(pss_hash(identifier.parameters)?),
+        let declared = match identifier.oid {
+            RSA_ENCRYPTION => SignatureAlgorithm::RsaPkcs1(digest).into(),
+            SHA_256_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha256).into(),
+            SHA_384_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha384).into(),
+            SHA_512_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha512).into(),
+            ECDSA_WITH_SHA_256 => SignatureAlgorithm::Ecdsa(Hash::Sha256).into(),
+            ECDSA_WITH_SHA_384 => SignatureAlgorithm::Ecdsa(Hash::Sha384).into(),
+            ECDSA_WITH_SHA_512 => SignatureAlgorithm::Ecdsa(Hash::Sha512).into(),
+            RSASSA_PSS => read_pss(identifier.parameters)?,
             other => return Err(UnknownAlgorithm::NotAccepted(other.to_string())),
         };
-        if !matches!(algorithm, Self::RsaPss(_)) {
+        if identifier.oid != RSASSA_PSS {
             identifier.require_no_parameters()?;
         }
-        if algorithm.hash() == digest {
-            Ok(algorithm)
+        if declared.algorithm.hash() == digest {
+            Ok(declared)
         } else {
             Err(UnknownAlgorithm::HashMismatch)
         }
     }
-}
 
-impl SignatureAlgorithm {
     /// From the `signatureAlgorithm` of a certificate, which always names its hash (RFC 5280, 4.1.1.2).
     ///
     /// # Errors
     /// [`UnknownAlgorithm`]; bare `rsaEncryption` is none there.
-    pub(crate) fn from_certificate_identifier_der(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
+    pub(crate) fn in_certificate(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
         if Identifier::read(der)?.oid == RSA_ENCRYPTION {
             return Err(UnknownAlgorithm::NotAccepted(RSA_ENCRYPTION.to_string()));
         }
-        let readings = Hash::ALL.map(|hash| Self::from_identifier_der(der, hash));
+        let readings = Hash::ALL.map(|hash| Self::in_signer(der, hash));
         let [first, ..] = &readings;
         readings
             .iter()
@@ -189,9 +207,8 @@ fn pss_parameters(hash: Hash) -> Vec<u8> {
     tlv::write(tag::SEQUENCE, &body)
 }
 
-/// The hash of PSS parameters that say what ours say: MGF1 with the same hash, salt as long as the hash, trailer 1.
-/// Anything else is refused, so that one signature has one reading.
-fn pss_hash(parameters: Option<tlv::Element<'_>>) -> Result<Hash, UnknownAlgorithm> {
+/// PSS parameters: MGF1 with the same hash, a salt not shorter than the hash, trailer 1. Anything else is refused.
+fn read_pss(parameters: Option<tlv::Element<'_>>) -> Result<Declared, UnknownAlgorithm> {
     let refused = || UnknownAlgorithm::Parameters(RSASSA_PSS.to_string());
     let parameters = parameters
         .filter(|element| element.tag == tag::SEQUENCE)
@@ -212,12 +229,19 @@ fn pss_hash(parameters: Option<tlv::Element<'_>>) -> Result<Hash, UnknownAlgorit
     };
     let (hash, mask_generation, mask_hash, salt, trailer) = read().map_err(|_| refused())?;
     let hash = Hash::from_identifier_der(hash)?;
-    let salt_length = u8::try_from(hash.len()).expect("a digest is at most 64 bytes");
-    let strict = mask_generation == MGF_1
+    let salt_len = u16::from_der(salt).map(usize::from).map_err(|_| refused())?;
+    let accepted = mask_generation == MGF_1
         && Hash::from_identifier_der(mask_hash)? == hash
-        && salt == tlv::write(tag::INTEGER, &[salt_length])
+        && salt_len >= hash.len()
         && trailer.is_none_or(|trailer| trailer == [tag::INTEGER, 1, 1]);
-    if strict { Ok(hash) } else { Err(refused()) }
+    if accepted {
+        Ok(Declared {
+            algorithm: SignatureAlgorithm::RsaPss(hash),
+            salt_len,
+        })
+    } else {
+        Err(refused())
+    }
 }
 
 #[cfg(test)]
@@ -253,18 +277,15 @@ mod tests {
             for hash in Hash::ALL {
                 let der = scheme(hash).identifier_der();
                 for digest in Hash::ALL {
-                    let read = SignatureAlgorithm::from_identifier_der(&der, digest);
+                    let read = Declared::in_signer(&der, digest);
                     let expected = if digest == hash {
-                        Ok(scheme(hash))
+                        Ok(scheme(hash).into())
                     } else {
                         Err(UnknownAlgorithm::HashMismatch)
                     };
                     assert_eq!(read, expected);
                 }
-                assert_eq!(
-                    SignatureAlgorithm::from_certificate_identifier_der(&der),
-                    Ok(scheme(hash))
-                );
+                assert_eq!(Declared::in_certificate(&der), Ok(scheme(hash).into()));
             }
         }
     }
@@ -274,8 +295,8 @@ mod tests {
         let mut body = tlv::oid(&RSA_ENCRYPTION);
         body.extend(NULL);
         let der = tlv::write(tag::SEQUENCE, &body);
-        let read = SignatureAlgorithm::from_identifier_der(&der, Hash::Sha384);
-        assert_eq!(read, Ok(SignatureAlgorithm::RsaPkcs1(Hash::Sha384)));
-        assert!(SignatureAlgorithm::from_certificate_identifier_der(&der).is_err());
+        let read = Declared::in_signer(&der, Hash::Sha384);
+        assert_eq!(read, Ok(SignatureAlgorithm::RsaPkcs1(Hash::Sha384).into()));
+        assert!(Declared::in_certificate(&der).is_err());
     }
 }

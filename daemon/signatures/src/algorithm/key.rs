@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use signature::hazmat::PrehashVerifier;
 use spki::{DecodePublicKey, SubjectPublicKeyInfoRef};
 
-use super::{Hash, SignatureAlgorithm, SignatureValue};
+use super::{Declared, Hash, SignatureAlgorithm, SignatureValue};
 use crate::cms::tlv::{self, Elements, tag};
 
 /// What sort of public key, without the key.
@@ -130,6 +130,17 @@ impl PublicKey {
         digest: &[u8],
         signature: &SignatureValue,
     ) -> Result<(), BadSignature> {
+        self.verify_declared(algorithm.into(), digest, signature)
+    }
+
+    /// Verifies a signature of somebody else, with the salt length that it declares.
+    pub(crate) fn verify_declared(
+        &self,
+        declared: Declared,
+        digest: &[u8],
+        signature: &SignatureValue,
+    ) -> Result<(), BadSignature> {
+        let algorithm = declared.algorithm;
         if digest.len() != algorithm.hash().len() {
             return Err(BadSignature);
         }
@@ -138,7 +149,7 @@ impl PublicKey {
             (Self::Rsa(key), SignatureAlgorithm::RsaPkcs1(hash)) => {
                 verify_pkcs1(key, hash, digest, signature)
             }
-            (Self::Rsa(key), SignatureAlgorithm::RsaPss(hash)) => verify_pss(key, hash, digest, signature),
+            (Self::Rsa(key), SignatureAlgorithm::RsaPss(_)) => verify_pss(key, declared, digest, signature),
             (Self::P256(key), SignatureAlgorithm::Ecdsa(_)) => {
                 let signature = p256::ecdsa::Signature::from_der(signature).map_err(|_| BadSignature)?;
                 key.verify_prehash(digest, &signature).map_err(|_| BadSignature)
@@ -165,9 +176,14 @@ fn verify_pkcs1(key: &RsaPublicKey, hash: Hash, digest: &[u8], signature: &[u8])
     key.verify(scheme, digest, signature).map_err(|_| BadSignature)
 }
 
-fn verify_pss(key: &RsaPublicKey, hash: Hash, digest: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-    let salt = hash.len();
-    match hash {
+fn verify_pss(
+    key: &RsaPublicKey,
+    declared: Declared,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let salt = declared.salt_len;
+    match declared.algorithm.hash() {
         Hash::Sha256 => key.verify(Pss::<sha2::Sha256>::new_with_salt(salt), digest, signature),
         Hash::Sha384 => key.verify(Pss::<sha2::Sha384>::new_with_salt(salt), digest, signature),
         Hash::Sha512 => key.verify(Pss::<sha2::Sha512>::new_with_salt(salt), digest, signature),

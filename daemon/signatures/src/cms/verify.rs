@@ -6,9 +6,7 @@ use super::ID_DATA;
 use super::attributes::{self, Attribute};
 use super::read::{SignedData, SignerInfo};
 use super::tlv::{self, Elements, Malformed, tag};
-use crate::algorithm::{
-    Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue, UnknownAlgorithm,
-};
+use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue, UnknownAlgorithm};
 use crate::certificate::Certificate;
 use crate::report::{
     Coverage, Format, Integrity, Level, Reason, SignatureReport, Signer, SigningTime, SubIndication,
@@ -77,14 +75,14 @@ impl Judgement<'_> {
         self.form()?;
         let attributes = self.attributes()?;
         let claimed = self.signing_time(&attributes)?;
-        let algorithm = self.algorithm()?;
-        report.algorithm = Some(algorithm);
+        let declared = self.algorithm()?;
+        report.algorithm = Some(declared.algorithm);
         report.signing_time = claimed;
         let (certificate, unproven) = self.certificate(&attributes)?;
         let at = self.reliance.at;
         report.signer = Some(Signer::of(certificate, claimed.map(|claimed| claimed.time), at));
 
-        let verdict = self.integrity(&attributes, algorithm, certificate);
+        let verdict = self.integrity(&attributes, declared, certificate);
         report.integrity = match verdict {
             Ok(()) => Integrity::Intact,
             Err((SubIndication::HashFailure | SubIndication::SigCryptoFailure, _)) => Integrity::Broken,
@@ -165,13 +163,12 @@ impl Judgement<'_> {
         Ok(attributes)
     }
 
-    fn algorithm(&self) -> Result<SignatureAlgorithm, Finding> {
+    fn algorithm(&self) -> Result<Declared, Finding> {
         let hash = self
             .signer
             .digest_algorithm()
             .map_err(|error| algorithm_finding(&error))?;
-        SignatureAlgorithm::from_identifier_der(&self.signer.signature_algorithm, hash)
-            .map_err(|error| algorithm_finding(&error))
+        Declared::in_signer(&self.signer.signature_algorithm, hash).map_err(|error| algorithm_finding(&error))
     }
 
     /// The time the format says, else the one of the attribute.
@@ -236,7 +233,7 @@ impl Judgement<'_> {
     fn integrity(
         &self,
         attributes: &[Attribute<'_>],
-        algorithm: SignatureAlgorithm,
+        declared: Declared,
         certificate: &Certificate,
     ) -> Result<(), Finding> {
         let stated = attributes::value(attributes, attributes::MESSAGE_DIGEST)
@@ -244,8 +241,9 @@ impl Judgement<'_> {
         if stated.tag != tag::OCTET_STRING {
             return Err((SubIndication::FormatFailure, Reason::AttributeMalformed));
         }
-        let actual = (self.message.digest)(algorithm.hash())
-            .ok_or((SubIndication::SignedDataNotFound, Reason::ContentMissing))?;
+        let hash = declared.algorithm.hash();
+        let actual =
+            (self.message.digest)(hash).ok_or((SubIndication::SignedDataNotFound, Reason::ContentMissing))?;
         if actual != stated.value {
             return Err((SubIndication::HashFailure, Reason::MessageDigestMismatch));
         }
@@ -265,8 +263,10 @@ impl Judgement<'_> {
             tag::SET,
             self.signer.signed_attributes.as_deref().unwrap_or_default(),
         );
+        let value = SignatureValue(self.signer.signature.clone());
         certificate
-            .verify(algorithm, &signed, &SignatureValue(self.signer.signature.clone()))
+            .key()
+            .verify_declared(declared, &hash.digest(&signed), &value)
             .map_err(|_| (SubIndication::SigCryptoFailure, Reason::SignatureValueWrong))
     }
 

@@ -94,21 +94,18 @@ impl<'a> Search<'a> {
             return false;
         }
         self.verifications += 1;
-        let Ok(algorithm) = last.signature_algorithm() else {
-            self.obstacle(
-                SubIndication::CryptoConstraintsFailure,
-                Reason::AlgorithmNotAccepted,
-            );
-            return false;
-        };
-        let verdict = issuer.verify(algorithm, last.signed_part(), &last.signature());
-        if verdict.is_err() {
-            self.obstacle(
+        match last.is_signed_by(issuer) {
+            Ok(true) => return true,
+            Ok(false) => self.obstacle(
                 SubIndication::CertificateChainGeneralFailure,
                 Reason::PathSignature,
-            );
+            ),
+            Err(_) => self.obstacle(
+                SubIndication::CryptoConstraintsFailure,
+                Reason::AlgorithmNotAccepted,
+            ),
         }
-        verdict.is_ok()
+        false
     }
 
     fn obstacle(&mut self, sub_indication: SubIndication, reason: Reason) {
