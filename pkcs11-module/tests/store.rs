@@ -76,6 +76,8 @@ fn examine(library: &Pkcs11) -> Option<(BTreeSet<(String, Vec<u8>)>, bool)> {
 
 /// Runs `examine` in a process of its own, so that each look begins with the file. Prints its findings.
 fn examiner() {
+    // The test runner has begun a line.
+    println!();
     let library = load();
     match examine(&library) {
         None => println!("refused"),
@@ -221,6 +223,7 @@ alone! {
         if let Some(role) = role() {
             let library = load();
             let session = first_user_session(&library);
+            println!();
             for i in 0.. {
                 let label = format!("{role}-{i}");
                 session.create_object(&data(&label, i % 2 == 0, &text(&label))).unwrap();
