@@ -1,5 +1,7 @@
 //! CAdES baseline B-B (EN 319 122-1, clause 6): attached, or detached beside its file.
 
+use std::cell::OnceCell;
+
 use time::OffsetDateTime;
 
 use crate::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
@@ -95,7 +97,13 @@ pub fn verify(
 ) -> Result<Report, FormatError> {
     let signed_data = SignedData::parse(signature)?;
     let bytes = content.or(signed_data.content());
-    let digest = |hash: Hash| bytes.map(|bytes| hash.digest(bytes));
+    // Many signers, one content: each hash is computed once.
+    let computed: [OnceCell<Vec<u8>>; Hash::ALL.len()] = Default::default();
+    let digest = |hash: Hash| {
+        let bytes = bytes?;
+        let place = Hash::ALL.iter().position(|other| *other == hash)?;
+        Some(computed[place].get_or_init(|| hash.digest(bytes)).clone())
+    };
     let message = Message {
         digest: &digest,
         given_apart: content.is_some(),

@@ -8,10 +8,10 @@ use crate::certificate::Certificate;
 use crate::report::{Reason, SubIndication};
 
 /// Paths that are handed on for judgement.
-const MAX_PATHS: usize = 16;
+const MAX_PATHS: usize = 8;
 
 /// Signatures that are verified while looking.
-const MAX_VERIFICATIONS: usize = 64;
+const MAX_VERIFICATIONS: usize = 32;
 
 /// What the search came to.
 pub(super) struct Found<'a> {
