@@ -1,15 +1,105 @@
-//! `trien cert`
+//! `trien cert`: the certificates on the tokens in reach.
 
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::token::tell_failure;
 use super::{CliError, Shell};
+use crate::language::{Arguments, arguments};
+use crate::tokens::{HeldCertificate, Sight, Token};
 
 /// The verbs under `trien cert`.
 #[derive(Debug, clap::Subcommand)]
-pub enum CertCommand {}
+pub enum CertCommand {
+    /// Lists the certificates.
+    List,
+}
 
 /// Runs one of them.
 ///
 /// # Errors
 /// What the person has to know.
-pub async fn run(command: CertCommand, _shell: &Shell) -> Result<(), CliError> {
-    match command {}
+pub async fn run(command: CertCommand, shell: &Shell) -> Result<(), CliError> {
+    match command {
+        CertCommand::List => list(shell).await,
+    }
+}
+
+async fn list(shell: &Shell) -> Result<(), CliError> {
+    let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
+    for (module, error) in failures {
+        tell_failure(shell, &module, &error);
+    }
+    let mut held = Vec::new();
+    for token in tokens.iter().filter(|token| token.entry().initialized) {
+        match token.certificates().await {
+            Ok(certificates) => held.extend(certificates),
+            Err(error) => tell_failure(shell, &token.entry().id.module, &error),
+        }
+    }
+    let now = OffsetDateTime::now_utc();
+    let values: Vec<Value> = held.iter().map(|held| as_json(held, now)).collect();
+    shell.answer(&values, || match held.is_empty() {
+        true => shell.text("cert-none", &Arguments::new()),
+        false => held.iter().map(|held| lines(held, now, shell)).collect(),
+    });
+    Ok(())
+}
+
+/// The status is what this program knows of revocation: for a certificate alone, nothing.
+fn as_json(held: &HeldCertificate, now: OffsetDateTime) -> Value {
+    let certificate = &held.certificate;
+    json!({
+        "label": held.label,
+        "subject": certificate.subject(),
+        "issuer": certificate.issuer_common_name(),
+        "serial": certificate.serial_hex(),
+        "sha256": certificate.sha256_hex(),
+        "key": held.key.is_some(),
+        "algorithm": certificate.public_key().to_string(),
+        "not_before": instant(certificate.not_before()),
+        "not_after": instant(certificate.not_after()),
+        "valid_now": certificate.is_valid_at(now),
+        "status": "unknown",
+        "token": { "module": held.token.module, "label": held.token.label, "serial": held.token.serial },
+    })
+}
+
+/// RFC 3339, UTC
+fn instant(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
+}
+
+fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
+    let certificate = &held.certificate;
+    let subject = certificate.subject();
+    let name = subject.common_name.clone().unwrap_or_else(|| subject.rfc4514.clone());
+    let mut text = shell.text("cert-line", &arguments([("name", name), ("label", held.label.clone())])) + "\n";
+    let facts = [
+        ("cert-organization", subject.organization),
+        ("cert-tax-code", subject.tax_code),
+        ("cert-citizen-id", subject.citizen_id),
+        ("cert-old-identity-card", subject.old_identity_card),
+        ("cert-issuer", Some(certificate.issuer_common_name())),
+        ("cert-serial", Some(certificate.serial_hex())),
+        ("cert-sha256", Some(certificate.sha256_hex())),
+        ("cert-token", Some(format!("{} ({})", held.token.label, held.token.module))),
+    ];
+    for (key, value) in facts {
+        if let Some(value) = value {
+            text += &format!("  {}\n", shell.text(key, &arguments([("value", value)])));
+        }
+    }
+    let validity = if certificate.is_valid_at(now) { "cert-valid" } else { "cert-not-valid" };
+    let days = arguments([("from", day(certificate.not_before())), ("to", day(certificate.not_after()))]);
+    text += &format!("  {}\n", shell.text(validity, &days));
+    if held.key.is_none() {
+        text += &format!("  {}\n", shell.text("cert-no-key", &Arguments::new()));
+    }
+    text
+}
+
+fn day(time: OffsetDateTime) -> String {
+    time.date().to_string()
 }

@@ -1,1 +1,287 @@
-//! Where the PIN of a verb comes from.
+//! Where the PIN of a verb comes from: a file, an open descriptor, or the terminal.
+//!
+//! A file or descriptor is passed on as it is; this process never reads it. What a person types goes through a wiped
+//! buffer into a pipe.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use trien_protocol::call::Language;
+use zeroize::Zeroizing;
+
+use super::{CliError, Shell};
+use crate::consent::shell::{PinSource, PinTrouble};
+use crate::language::{Arguments, arguments, text};
+
+/// The longest PIN that is typed, in bytes; the module's process takes no longer one.
+const MAX_TYPED: usize = 256;
+
+/// The arguments of every verb that may need a PIN.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PinArguments {
+    /// The PIN is the first line of this file.
+    #[arg(long, conflicts_with = "pin_fd")]
+    pub pin_file: Option<PathBuf>,
+    /// The PIN is the first line of this open descriptor.
+    #[arg(long)]
+    pub pin_fd: Option<u32>,
+}
+
+impl PinArguments {
+    /// Opens what was named; without it the terminal will be asked when it comes to that.
+    ///
+    /// # Errors
+    /// Failure if the file or descriptor cannot be opened.
+    pub(super) fn source(&self, shell: &Shell) -> Result<Arc<dyn PinSource>, CliError> {
+        let given = match (&self.pin_file, self.pin_fd) {
+            (Some(file), _) => open(file)?,
+            // Opened anew through the file system, so that the number is checked to be a descriptor of this process.
+            (None, Some(number)) => open(Path::new(&format!("/proc/self/fd/{number}")))?,
+            (None, None) => return Ok(Arc::new(TerminalPin::new(shell.language))),
+        };
+        Ok(Arc::new(GivenPin(Mutex::new(Some(given)))))
+    }
+}
+
+/// Opens a file with a PIN in its first line.
+pub(super) fn open(file: &Path) -> Result<OwnedFd, CliError> {
+    File::open(file).map(OwnedFd::from).map_err(|error| CliError::file("pin-unreadable", file, &error))
+}
+
+/// One PIN, from a file or descriptor. There is no second one.
+struct GivenPin(Mutex<Option<OwnedFd>>);
+
+#[async_trait]
+impl PinSource for GivenPin {
+    async fn pin(&self, _token_label: &str) -> io::Result<OwnedFd> {
+        let given = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        given.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+    }
+
+    async fn again(&self, _trouble: PinTrouble) -> bool {
+        false
+    }
+}
+
+/// The person at the terminal, asked as often as he wants to try.
+struct TerminalPin {
+    language: Language,
+    asked: Mutex<Option<(String, OwnedFd)>>,
+}
+
+impl TerminalPin {
+    const fn new(language: Language) -> Self {
+        Self { language, asked: Mutex::new(None) }
+    }
+}
+
+#[async_trait]
+impl PinSource for TerminalPin {
+    async fn pin(&self, token_label: &str) -> io::Result<OwnedFd> {
+        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let prompt = text(self.language, "pin-prompt", &arguments([("token", token_label.to_owned())]));
+        let written = move || ask(&prompt).and_then(|typed| put(&writing, &typed).map(|()| writing));
+        let writing = blocking(written).await?;
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((token_label.to_owned(), writing));
+        Ok(reading)
+    }
+
+    async fn again(&self, trouble: PinTrouble) -> bool {
+        let Some((label, writing)) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return false;
+        };
+        let key = match trouble {
+            PinTrouble::Incorrect => "pin-again-incorrect",
+            PinTrouble::LastTry => "pin-again-last",
+            PinTrouble::Invalid => "pin-again-invalid",
+        };
+        let question = text(self.language, key, &Arguments::new());
+        let yes = text(self.language, "pin-last-yes", &Arguments::new());
+        let prompt = text(self.language, "pin-prompt", &arguments([("token", label.clone())]));
+        let typed = blocking(move || {
+            let mut terminal = Terminal::open()?;
+            terminal.say(&format!("{question}\n"))?;
+            // The last try needs a second confirmation, so that nobody locks a token by habit.
+            if trouble == PinTrouble::LastTry && terminal.ask(&format!("{yes} "), Echo::On)?.as_str() != Some("ok") {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            put(&writing, &terminal.ask(&prompt, Echo::Off)?).map(|()| writing)
+        });
+        match typed.await {
+            Ok(writing) => {
+                *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((label, writing));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+/// Asks for a new PIN twice and gives a pipe with it.
+///
+/// # Errors
+/// Misuse if there is no terminal or nothing was typed, failure if the two differ.
+pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<OwnedFd, CliError> {
+    let no_terminal = |_| CliError::misuse("pin-no-terminal", Arguments::new());
+    let said = |key| text(shell.language, key, &Arguments::new());
+    let first = ask(&said(prompt)).map_err(no_terminal)?;
+    let second = ask(&said(repeat)).map_err(no_terminal)?;
+    if first.bytes() != second.bytes() {
+        return Err(CliError::misuse("pin-differs", Arguments::new()));
+    }
+    let piped = || -> io::Result<OwnedFd> {
+        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        put(&writing, &first)?;
+        Ok(reading)
+    };
+    piped().map_err(|error| CliError::io("pin-no-pipe", &error))
+}
+
+fn ask(prompt: &str) -> io::Result<Typed> {
+    Terminal::open()?.ask(prompt, Echo::Off)
+}
+
+/// A line always fits: it is shorter than the kernel's smallest pipe.
+fn put(pipe: &OwnedFd, typed: &Typed) -> io::Result<()> {
+    let mut line = Zeroizing::new([0; MAX_TYPED + 1]);
+    line[..typed.length].copy_from_slice(typed.bytes());
+    line[typed.length] = b'\n';
+    rustix::io::write(pipe, &line[..=typed.length])?;
+    Ok(())
+}
+
+/// What was typed, wiped when it is dropped.
+struct Typed {
+    bytes: Zeroizing<[u8; MAX_TYPED]>,
+    length: usize,
+}
+
+impl Typed {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes()).ok()
+    }
+
+    /// Takes back one character of UTF-8.
+    fn erase(&mut self) {
+        while let Some(last) = self.length.checked_sub(1) {
+            self.length = last;
+            if self.bytes[last] & 0xc0 != 0x80 {
+                break;
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    On,
+    Off,
+}
+
+/// The terminal this process belongs to, whatever standard input is.
+struct Terminal(File);
+
+/// Puts the terminal back as it was.
+struct Restore<'a>(&'a File, Termios);
+
+impl Drop for Restore<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _ = tcsetattr(self.0, OptionalActions::Flush, &self.1);
+    }
+}
+
+impl Terminal {
+    fn open() -> io::Result<Self> {
+        File::options().read(true).write(true).open("/dev/tty").map(Self)
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        self.0.write_all(text.as_bytes())
+    }
+
+    /// Reads a line key by key: with signals off, so that Ctrl-C cannot leave the terminal without echo.
+    fn ask(&mut self, prompt: &str, echo: Echo) -> io::Result<Typed> {
+        let before = tcgetattr(&self.0)?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ICANON | LocalModes::ISIG | LocalModes::ECHO | LocalModes::ECHONL);
+        during.special_codes[SpecialCodeIndex::VMIN] = 1;
+        during.special_codes[SpecialCodeIndex::VTIME] = 0;
+        if echo == Echo::On {
+            during.local_modes.insert(LocalModes::ECHO);
+        }
+        self.say(prompt)?;
+        tcsetattr(&self.0, OptionalActions::Flush, &during)?;
+        let restore = Restore(&self.0, before);
+        let typed = read_line(self.0.as_fd());
+        drop(restore);
+        self.say("\n")?;
+        typed
+    }
+}
+
+fn read_line(terminal: impl AsFd) -> io::Result<Typed> {
+    let mut typed = Typed { bytes: Zeroizing::new([0; MAX_TYPED]), length: 0 };
+    let mut key = Zeroizing::new([0; 1]);
+    loop {
+        match rustix::io::read(&terminal, &mut *key) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        match key[0] {
+            b'\n' | b'\r' => return Ok(typed),
+            // Ctrl-C, Ctrl-D, Ctrl-\
+            3 | 4 | 28 => return Err(io::ErrorKind::Interrupted.into()),
+            8 | 127 => typed.erase(),
+            // Ctrl-U
+            21 => typed.length = 0,
+            byte if typed.length < MAX_TYPED => {
+                typed.bytes[typed.length] = byte;
+                typed.length += 1;
+            }
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[u8]) -> io::Result<String> {
+        let (reading, writing) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&writing, keys).unwrap();
+        drop(writing);
+        read_line(reading).map(|typed| typed.as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn keys_edit_the_line() {
+        assert_eq!(typed(b"1234\r").unwrap(), "1234");
+        assert_eq!(typed(b"12x\x7f34\n").unwrap(), "1234");
+        assert_eq!(typed("mãe\u{7f}\u{7f}\u{7f}\u{7f}ab\n".as_bytes()).unwrap(), "ab");
+        assert_eq!(typed(b"wrong\x151234\n").unwrap(), "1234");
+    }
+
+    #[test]
+    fn leaving_gives_nothing() {
+        assert!(typed(b"12\x03").is_err());
+        assert!(typed(b"12").is_err());
+        assert!(typed(&[b'1'; MAX_TYPED + 1]).is_err());
+    }
+}

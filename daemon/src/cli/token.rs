@@ -1,15 +1,211 @@
-//! `trien token`
+//! `trien token`: the tokens in reach, software tokens made, key pairs generated, certificates requested and installed.
 
+mod access;
+mod keys;
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use serde_json::{Value, json};
+
+use super::pin::{self, PinArguments};
+use super::sign::failed;
 use super::{CliError, Shell};
+use crate::jobs::JobError;
+use crate::language::{Arguments, arguments};
+use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, TokenEntry};
+
+/// `CK_TOKEN_INFO.label`, in bytes of UTF-8
+const MAX_TOKEN_LABEL: usize = 32;
 
 /// The verbs under `trien token`.
 #[derive(Debug, clap::Subcommand)]
-pub enum TokenCommand {}
+pub enum TokenCommand {
+    /// Lists every token.
+    List,
+    /// Makes a software token.
+    Init {
+        /// What it is called.
+        #[arg(long)]
+        label: String,
+        /// The user's PIN.
+        #[arg(long)]
+        pin_file: Option<PathBuf>,
+        /// The security officer's PIN.
+        #[arg(long)]
+        so_pin_file: Option<PathBuf>,
+    },
+    /// Generates a key pair.
+    GenerateKey {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// What sort.
+        #[arg(long, value_parser = PossibleValuesParser::new(KeyAlgorithm::ALL.map(KeyAlgorithm::name)))]
+        algorithm: String,
+        /// What the key is called.
+        #[arg(long)]
+        label: String,
+        /// Also makes a certification request for this subject.
+        #[arg(long)]
+        subject: Option<String>,
+        /// Where that goes; standard output if absent.
+        #[arg(long, requires = "subject")]
+        out: Option<PathBuf>,
+        /// The PIN.
+        #[command(flatten)]
+        pin: PinArguments,
+    },
+    /// Makes a certification request.
+    Request {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// The key's label.
+        #[arg(long)]
+        key: String,
+        /// The subject, in the order of the certificate.
+        #[arg(long)]
+        subject: String,
+        /// Where it goes.
+        #[arg(long)]
+        out: PathBuf,
+        /// The PIN.
+        #[command(flatten)]
+        pin: PinArguments,
+    },
+    /// Puts an issued certificate beside its key.
+    Install {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// The certificate, PEM or DER.
+        #[arg(long)]
+        cert: PathBuf,
+        /// The PIN.
+        #[command(flatten)]
+        pin: PinArguments,
+    },
+}
 
 /// Runs one of them.
 ///
 /// # Errors
 /// What the person has to know.
-pub async fn run(command: TokenCommand, _shell: &Shell) -> Result<(), CliError> {
-    match command {}
+pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
+    match command {
+        TokenCommand::List => list(shell).await,
+        TokenCommand::Init { label, pin_file, so_pin_file } => init(&label, pin_file, so_pin_file, shell).await,
+        TokenCommand::GenerateKey { token, algorithm, label, subject, out, pin } => {
+            let wanted = keys::NewKey { algorithm: &algorithm, label: &label, subject: subject.as_deref() };
+            keys::generate(&token, &wanted, out.as_deref(), &pin, shell).await
+        }
+        TokenCommand::Request { token, key, subject, out, pin } => {
+            keys::request(&token, &key, &subject, &out, &pin, shell).await
+        }
+        TokenCommand::Install { token, cert, pin } => keys::install(&token, &cert, &pin, shell).await,
+    }
+}
+
+async fn list(shell: &Shell) -> Result<(), CliError> {
+    let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
+    let entries: Vec<TokenEntry> = tokens.iter().map(|token| crate::tokens::Token::entry(token).clone()).collect();
+    for (module, error) in failures {
+        tell_failure(shell, &module, &error);
+    }
+    let values: Vec<Value> = entries.iter().map(as_json).collect();
+    shell.answer(&values, || match entries.iter().filter(|entry| entry.initialized).count() {
+        0 => shell.text("token-none", &Arguments::new()),
+        _ => entries.iter().filter(|entry| entry.initialized).map(|entry| line(entry, shell)).collect(),
+    });
+    Ok(())
+}
+
+/// A module that fails costs its own tokens only, but is not passed over in silence.
+pub(super) fn tell_failure(shell: &Shell, module: &str, error: &crate::tokens::TokenError) {
+    let facts = arguments([("module", module.to_owned()), ("reason", error.to_string())]);
+    shell.note("token-module-failed", &facts);
+}
+
+fn as_json(entry: &TokenEntry) -> Value {
+    json!({
+        "module": entry.id.module,
+        "slot": entry.slot,
+        "label": entry.id.label,
+        "serial": entry.id.serial,
+        "manufacturer": entry.manufacturer,
+        "model": entry.model,
+        "hardware": entry.hardware,
+        "initialized": entry.initialized,
+        "pin": entry.pin,
+    })
+}
+
+fn line(entry: &TokenEntry, shell: &Shell) -> String {
+    let said = |key: &str| shell.text(key, &Arguments::new());
+    let sort = said(if entry.hardware { "token-hardware" } else { "token-software" });
+    let facts = arguments([
+        ("label", entry.id.label.clone()),
+        ("serial", entry.id.serial.clone()),
+        ("model", format!("{} {}", entry.manufacturer, entry.model)),
+        ("module", entry.id.module.clone()),
+        ("slot", entry.slot.to_string()),
+        ("sort", sort),
+        ("pin", said(pin_state(entry.pin))),
+    ]);
+    shell.text("token-line", &facts) + "\n"
+}
+
+const fn pin_state(state: PinState) -> &'static str {
+    match state {
+        PinState::NotNeeded => "token-pin-not-needed",
+        PinState::NotSet => "token-pin-not-set",
+        PinState::Ready => "token-pin-ready",
+        PinState::FewTries => "token-pin-few-tries",
+        PinState::LastTry => "token-pin-last-try",
+        PinState::Locked => "token-pin-locked",
+        PinState::ToBeChanged => "token-pin-to-be-changed",
+    }
+}
+
+async fn init(
+    label: &str,
+    pin_file: Option<PathBuf>,
+    so_pin_file: Option<PathBuf>,
+    shell: &Shell,
+) -> Result<(), CliError> {
+    check_label(label, MAX_TOKEN_LABEL)?;
+    let modules = crate::service::modules(shell)?;
+    let taken = |token: &crate::tokens::ModuleToken| {
+        let entry = crate::tokens::Token::entry(token);
+        entry.initialized && entry.id.label == label
+    };
+    if modules.look().await.tokens.iter().any(taken) {
+        return Err(CliError::misuse("token-label-taken", arguments([("label", label.to_owned())])));
+    }
+    let user = match pin_file {
+        Some(file) => pin::open(&file)?,
+        None => pin::new_pin(shell, "pin-new", "pin-new-repeat")?,
+    };
+    let officer = match so_pin_file {
+        Some(file) => pin::open(&file)?,
+        None => pin::new_pin(shell, "pin-new-so", "pin-new-so-repeat")?,
+    };
+    let entry = modules.initialize(label, officer, user).await.map_err(|error| match error {
+        InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
+        InitializeError::SecurityOfficerPinInvalid => CliError::failed("token-so-pin-invalid", Arguments::new()),
+        InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
+        InitializeError::Token(error) => failed(&error.into()),
+    })?;
+    shell.answer(&as_json(&entry), || {
+        shell.text("token-made", &arguments([("label", entry.id.label.clone()), ("serial", entry.id.serial.clone())]))
+    });
+    Ok(())
+}
+
+/// A label is 1 to `limit` bytes and holds nothing that a terminal or a list would be misled by.
+fn check_label(label: &str, limit: usize) -> Result<(), CliError> {
+    let sane = !label.trim().is_empty() && label.len() <= limit && !label.chars().any(char::is_control);
+    let facts = || arguments([("label", label.to_owned()), ("limit", limit.to_string())]);
+    if sane && label.trim() == label { Ok(()) } else { Err(CliError::misuse("token-bad-label", facts())) }
 }

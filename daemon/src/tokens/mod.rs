@@ -4,8 +4,10 @@
 //! the same trait. A token that wants a PIN *says* so ([`SigningSession::pin`]); asking is not its business.
 
 mod client;
+pub mod distinguished_name;
 mod key_algorithm;
 mod registry;
+pub mod request;
 mod session;
 mod wire;
 pub mod worker;

@@ -1,0 +1,191 @@
+//! Key pairs on a token, from the generation to the certificate.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::json;
+use trien_signatures::certificate::{self, Certificate};
+use x509_cert::name::Name;
+
+use super::access::{enter, find};
+use super::check_label;
+use crate::cli::pin::PinArguments;
+use crate::cli::sign::failed;
+use crate::cli::{CliError, Shell, output};
+use crate::jobs::JobError;
+use crate::language::arguments;
+use crate::tokens::distinguished_name::{self, BadName};
+use crate::tokens::request::{PreparedRequest, RequestError};
+use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenKey};
+
+/// `CKA_LABEL` has no limit of its own; tokens have.
+const MAX_KEY_LABEL: usize = 64;
+
+/// What is to be generated.
+pub(super) struct NewKey<'a> {
+    pub(super) algorithm: &'a str,
+    pub(super) label: &'a str,
+    pub(super) subject: Option<&'a str>,
+}
+
+pub(super) async fn generate(
+    token: &str,
+    wanted: &NewKey<'_>,
+    out: Option<&Path>,
+    pin: &PinArguments,
+    shell: &Shell,
+) -> Result<(), CliError> {
+    check_label(wanted.label, MAX_KEY_LABEL)?;
+    let algorithm: KeyAlgorithm = wanted
+        .algorithm
+        .parse()
+        .map_err(|_| CliError::misuse("token-bad-algorithm", arguments([("value", wanted.algorithm.to_owned())])))?;
+    let subject = wanted.subject.map(name).transpose()?;
+    let token = find(token, shell).await?;
+    let session = enter(&token, pin, shell).await?;
+    let made = new_key(&session, algorithm, wanted.label, subject).await;
+    Box::new(session).close().await;
+    let (key, request) = made?;
+    if let (Some(out), Some(request)) = (out, &request) {
+        output::write(out, request.as_bytes())?;
+    }
+    let value = json!({
+        "token": token.entry().id.label,
+        "label": key.label,
+        "id": hex::encode(&key.key.id),
+        "algorithm": algorithm.name(),
+        "request": request,
+    });
+    shell.answer(&value, || {
+        let facts = arguments([("label", key.label.clone()), ("algorithm", algorithm.name().to_owned())]);
+        let told = shell.text("token-key-made", &facts);
+        match request.filter(|_| out.is_none()) {
+            Some(request) => format!("{told}\n{request}"),
+            None => told,
+        }
+    });
+    Ok(())
+}
+
+async fn new_key(
+    session: &ModuleSession,
+    algorithm: KeyAlgorithm,
+    label: &str,
+    subject: Option<Name>,
+) -> Result<(TokenKey, Option<String>), CliError> {
+    let keys = session.keys().await.map_err(|error| failed(&error.into()))?;
+    if keys.iter().any(|key| key.label == label) {
+        return Err(CliError::misuse("token-key-taken", arguments([("label", label.to_owned())])));
+    }
+    let key = session.generate(algorithm, label).await.map_err(|error| failed(&error.into()))?;
+    let request = match subject {
+        Some(subject) => Some(signed_request(session, &key, subject).await?),
+        None => None,
+    };
+    Ok((key, request))
+}
+
+pub(super) async fn request(
+    token: &str,
+    key: &str,
+    subject: &str,
+    out: &Path,
+    pin: &PinArguments,
+    shell: &Shell,
+) -> Result<(), CliError> {
+    let subject = name(subject)?;
+    let token = find(token, shell).await?;
+    let session = enter(&token, pin, shell).await?;
+    let requested = match named(&session, key).await {
+        Ok(key) => signed_request(&session, &key, subject).await,
+        Err(error) => Err(error),
+    };
+    Box::new(session).close().await;
+    output::write(out, requested?.as_bytes())?;
+    let value = json!({ "token": token.entry().id.label, "key": key, "out": out });
+    shell.answer(&value, || shell.text("token-requested", &arguments([("file", out.display().to_string())])));
+    Ok(())
+}
+
+/// The one key of that label.
+async fn named(session: &ModuleSession, label: &str) -> Result<TokenKey, CliError> {
+    let keys = session.keys().await.map_err(|error| failed(&error.into()))?;
+    let mut found: Vec<_> = keys.into_iter().filter(|key| key.label == label).collect();
+    let facts = || arguments([("label", label.to_owned())]);
+    match (found.pop(), found.is_empty()) {
+        (Some(key), true) => Ok(key),
+        (Some(_), false) => Err(CliError::misuse("token-key-ambiguous", facts())),
+        (None, _) => Err(CliError::failed("token-key-unknown", facts())),
+    }
+}
+
+async fn signed_request(session: &ModuleSession, key: &TokenKey, subject: Name) -> Result<String, CliError> {
+    let unsuitable = || CliError::failed("token-key-unsuitable", arguments([("label", key.label.clone())]));
+    let public_key = key.public_key.as_deref().ok_or_else(unsuitable)?;
+    let prepared = PreparedRequest::new(subject, public_key).map_err(|_| unsuitable())?;
+    let signature =
+        session.sign_with(&key.key, &prepared.signable()).await.map_err(|error| failed(&error.into()))?;
+    prepared.finish(&signature).map_err(|error| match error {
+        RequestError::BadSignature => failed(&JobError::BadSignature),
+        RequestError::UnsuitableKey => unsuitable(),
+    })
+}
+
+pub(super) async fn install(token: &str, file: &Path, pin: &PinArguments, shell: &Shell) -> Result<(), CliError> {
+    let certificate = read_certificate(file)?;
+    let token = find(token, shell).await?;
+    let session = enter(&token, pin, shell).await?;
+    let installed = beside_its_key(&session, &certificate).await;
+    Box::new(session).close().await;
+    let key = installed?;
+    if !certificate.is_valid_at(time::OffsetDateTime::now_utc()) {
+        shell.note("token-certificate-not-valid-now", &crate::language::Arguments::new());
+    }
+    let value = json!({
+        "token": token.entry().id.label,
+        "key": key.label,
+        "sha256": certificate.sha256_hex(),
+        "subject": certificate.subject(),
+    });
+    shell.answer(&value, || {
+        let facts = arguments([("subject", certificate.subject().rfc4514), ("key", key.label.clone())]);
+        shell.text("token-installed", &facts)
+    });
+    Ok(())
+}
+
+/// The certificate goes beside the key whose public half it certifies, and nowhere else.
+async fn beside_its_key(session: &ModuleSession, certificate: &Certificate) -> Result<TokenKey, CliError> {
+    let keys = session.keys().await.map_err(|error| failed(&error.into()))?;
+    let certified = certificate.public_key_der();
+    let key = keys.into_iter().find(|key| key.public_key.as_deref() == Some(certified));
+    let key = key.ok_or_else(|| CliError::failed("token-certificate-of-no-key", crate::language::Arguments::new()))?;
+    session.install(&key, certificate).await.map_err(|error| failed(&error.into()))?;
+    Ok(key)
+}
+
+fn read_certificate(file: &Path) -> Result<Certificate, CliError> {
+    // PEM is a third longer than what it holds, and may have a few lines before it.
+    let limit = 2 * certificate::MAX_LEN as u64;
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| CliError::file("cli-unreadable", file, &error))?;
+    let read = match std::str::from_utf8(&bytes) {
+        Ok(text) if text.contains("-----BEGIN") => Certificate::from_pem(text),
+        _ => Certificate::from_der(&bytes),
+    };
+    read.map_err(|_| CliError::failed("token-no-certificate", arguments([("file", file.display().to_string())])))
+}
+
+fn name(text: &str) -> Result<Name, CliError> {
+    distinguished_name::parse(text).map_err(|error| {
+        let key = match error {
+            BadName::Length => "token-name-length",
+            BadName::Syntax(_) => "token-name-syntax",
+            BadName::UnknownType(_) => "token-name-type",
+            BadName::Value(_) => "token-name-value",
+        };
+        CliError::misuse(key, arguments([("part", error.to_string())]))
+    })
+}

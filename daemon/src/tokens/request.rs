@@ -1,0 +1,78 @@
+//! A certification request (PKCS #10, RFC 2986) for a key on a token: prepared here, signed there, finished here.
+
+use der::asn1::BitString;
+use der::pem::LineEnding;
+use der::{Decode, Encode, EncodePem};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use trien_signatures::algorithm::{Hash, PublicKey, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
+use x509_cert::attr::Attributes;
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, CertReqInfo, Version};
+
+use super::Signable;
+
+/// Why there is no request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The public key is of a kind that signs no requests here.
+    #[error("no request can be made for such a key")]
+    UnsuitableKey,
+    /// What the token returned is no signature by the request's key.
+    #[error("the token's signature does not verify")]
+    BadSignature,
+}
+
+/// A request that lacks its signature.
+#[derive(Debug)]
+pub struct PreparedRequest {
+    info: CertReqInfo,
+    to_be_signed: Vec<u8>,
+    key: PublicKey,
+    algorithm: SignatureAlgorithm,
+}
+
+impl PreparedRequest {
+    /// For a subject and the DER of a `SubjectPublicKeyInfo`.
+    ///
+    /// # Errors
+    /// [`RequestError::UnsuitableKey`]
+    pub fn new(subject: Name, public_key: &[u8]) -> Result<Self, RequestError> {
+        let key = PublicKey::from_spki_der(public_key);
+        let hash = if key.kind() == PublicKeyKind::P384 { Hash::Sha384 } else { Hash::Sha256 };
+        let algorithm = SignatureAlgorithm::for_key(key.kind(), RsaPadding::Pkcs1, hash)
+            .map_err(|_| RequestError::UnsuitableKey)?;
+        let public_key =
+            SubjectPublicKeyInfoOwned::from_der(public_key).map_err(|_| RequestError::UnsuitableKey)?;
+        let info = CertReqInfo { version: Version::V1, subject, public_key, attributes: Attributes::default() };
+        let to_be_signed = info.to_der().map_err(|_| RequestError::UnsuitableKey)?;
+        Ok(Self { info, to_be_signed, key, algorithm })
+    }
+
+    /// What the token signs.
+    #[must_use]
+    pub fn signable(&self) -> Signable {
+        Signable {
+            algorithm: self.algorithm,
+            digest: self.algorithm.hash().digest(&self.to_be_signed),
+            message: Some(self.to_be_signed.clone()),
+        }
+    }
+
+    /// The request as PEM (RFC 7468, section 7), once the signature has been verified.
+    ///
+    /// # Errors
+    /// [`RequestError::BadSignature`]
+    pub fn finish(self, raw_signature: &[u8]) -> Result<String, RequestError> {
+        let signature = SignatureValue::from_token(self.algorithm, raw_signature)
+            .map_err(|_| RequestError::BadSignature)?;
+        self.key
+            .verify(self.algorithm, &self.to_be_signed, &signature)
+            .map_err(|_| RequestError::BadSignature)?;
+        let encoded = || -> der::Result<String> {
+            let algorithm = AlgorithmIdentifierOwned::from_der(&self.algorithm.identifier_der())?;
+            let signature = BitString::from_bytes(signature.as_bytes())?;
+            CertReq { info: self.info, algorithm, signature }.to_pem(LineEnding::LF)
+        };
+        encoded().map_err(|_| RequestError::BadSignature)
+    }
+}
