@@ -1,15 +1,32 @@
-//! `trien daemon`
+//! `trien daemon`: the service, in the foreground.
+
+use std::path::PathBuf;
 
 use super::{CliError, Shell};
+use crate::config::PromptProgram;
+use crate::language::arguments;
+use crate::service::{DaemonOptions, run_daemon};
 
 /// Of `trien daemon`.
 #[derive(Debug, clap::Args)]
-pub struct DaemonArguments {}
+pub struct DaemonArguments {
+    /// Instead of the user's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Who asks the person: window, or scripted:FILE.
+    #[arg(long, value_name = "window|scripted:FILE")]
+    pub prompter: Option<String>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// What the person has to know.
-pub async fn run(_arguments: DaemonArguments, _shell: &Shell) -> Result<(), CliError> {
+/// Misuse if the prompter is none; failure if the service cannot begin.
+pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> {
+    let prompter = given.prompter.map(|text| {
+        PromptProgram::parse(&text).ok_or_else(|| CliError::misuse("daemon-bad-prompter", arguments([("value", text)])))
+    });
+    let options = DaemonOptions { config: given.config, prompter: prompter.transpose()? };
+    run_daemon(options, &shell.places, |ready| super::shell::print(&ready.to_string())).await?;
     Ok(())
 }

@@ -34,12 +34,17 @@ pub fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     let command = invocation.command;
+    shell::start_log(matches!(command, Command::Daemon(_)));
+    let command = match command {
+        Command::ModuleWorker(worker) => return crate::tokens::worker::run(&worker.name, &worker.module),
+        Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
+        command => command,
+    };
     let language = invocation.lang.map_or_else(crate::language::of_environment, Into::into);
     let shell = match Shell::new(language, invocation.json) {
         Ok(shell) => shell,
         Err(error) => return error.report(language, invocation.json),
     };
-    shell::start_log(matches!(command, Command::Daemon(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return CliError::io("cli-no-runtime", &error).report(language, shell.json),
