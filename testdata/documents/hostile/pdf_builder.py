@@ -1,5 +1,6 @@
 """Writes small PDF files by hand, correct unless told otherwise, so that each hostile file has one thing wrong."""
 
+import datetime
 import hashlib
 import re
 import zlib
@@ -111,7 +112,10 @@ FIELD = b"<< /Type /Annot /Subtype /Widget /FT /Sig /T (ChuKy) /V 8 0 R /P 3 0 R
 SIGNED_CATALOG = b"<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R >>"
 FORM = b"<< /Fields [7 0 R] /SigFlags 3 >>"
 RANGE_PLACE = b"/ByteRange [" + b" " * 60 + b"]"
-VALUE = b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M (D:20261120081500+07'00') "
+# A little later than the run, so that the certificate made in it is valid already.
+SIGNED_AT = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1, hours=7)
+VALUE = b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached "
+VALUE += SIGNED_AT.strftime("/M (D:%Y%m%d%H%M%S+07'00') ").encode()
 
 
 def signed(sign, replace=(), byte_range=None, contents=None, objects=None):
