@@ -301,7 +301,7 @@ fn cross_reference_streams_that_lie() {
     for (dictionary, wanted) in [
         (
             "/Size 10 /W [1 4 2] /Index [0 4000000000]",
-            PdfError::TooMany("cross-reference entries"),
+            PdfError::XrefDamaged(9),
         ),
         ("/Size 1 /W [0 0 0]", PdfError::XrefDamaged(9)),
         ("/Size 1 /W [1 -4 2]", PdfError::XrefDamaged(9)),
@@ -382,6 +382,72 @@ fn many_revisions() {
         document = update(&document, &[(150, "null")]);
     }
     assert_eq!(refusal(&document), PdfError::TooMany("revisions"));
+}
+
+#[test]
+fn many_signatures() {
+    let document = signed();
+    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
+    let start = text.find("<< /Type /Sig ").unwrap();
+    let value = &text[..start]
+        .trim_end_matches(" 0 obj\n")
+        .rsplit('\n')
+        .next()
+        .unwrap();
+    let form = text.find("<< /Fields [").unwrap();
+    let form: u32 = text[..form]
+        .trim_end_matches(" 0 obj\n")
+        .rsplit('\n')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let names: String = (300..5_300).map(|number| format!("{number} 0 R ")).collect();
+    let field = format!("<< /FT /Sig /T (a) /V {value} 0 R >>");
+    let mut objects = vec![(form, format!("<< /Fields [{names}] /SigFlags 3 >>"))];
+    objects.extend((300..5_300).map(|number| (number, field.clone())));
+    let objects: Vec<_> = objects
+        .iter()
+        .map(|(number, body)| (*number, body.as_str()))
+        .collect();
+    let checked = verify(&update(&document, &objects), &OFFICE.0.reliance());
+    assert_eq!(checked.unwrap_err(), PdfError::TooMany("signatures"));
+}
+
+#[test]
+fn many_readings_of_one_object() {
+    let mut draft = Draft::new();
+    draft.set(
+        2,
+        &format!("<< /Type /Pages /Kids [{}] /Count 1 >>", "3 0 R ".repeat(10_000)),
+    );
+    draft.set(3, &format!("<< /Type /Page /A [{}] >>", "0 ".repeat(1_000)));
+    for document in [draft.classic(), draft.streams()] {
+        let limits = Limits {
+            work: 1 << 20,
+            ..Limits::default()
+        };
+        let error = Document::open(&document, limits)
+            .unwrap()
+            .page(10_000)
+            .unwrap_err();
+        assert_eq!(error, PdfError::TooMany("bytes to read over and over"));
+    }
+}
+
+#[test]
+fn many_fields_with_the_names_of_their_parents() {
+    let mut draft = Draft::new();
+    let kids: String = (10..30_010).map(|number| format!("{number} 0 R ")).collect();
+    draft.extend(1, "/AcroForm << /Fields [6 0 R] >>");
+    draft.set(
+        6,
+        &format!("<< /T ({}) /Kids [{kids}] >>", "Signature1".repeat(100_000)),
+    );
+    for number in 10..30_010 {
+        draft.set(number, "<< /T (a) /FT /Tx >>");
+    }
+    assert!(try_to_sign(&draft.classic()).is_ok());
 }
 
 #[test]

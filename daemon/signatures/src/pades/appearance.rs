@@ -16,7 +16,7 @@ const PADDING: f64 = 4.0;
 /// Lines of text before they are broken.
 const MAX_LINES: usize = 20;
 /// Bytes of a line.
-const MAX_LINE_LEN: usize = 1024;
+const MAX_LINE_LEN: usize = 512;
 const RED: &str = "0.76 0.07 0.09";
 
 /// A visible signature.

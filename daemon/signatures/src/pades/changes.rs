@@ -190,6 +190,7 @@ fn new_fields(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<Hash
     let Some(more) = now.strip_prefix(before.as_slice()) else {
         return Ok(None);
     };
+    let more: HashSet<_> = more.iter().collect();
     let known: HashSet<_> = form::fields(signed)?
         .into_iter()
         .map(|field| field.located.id)
@@ -226,9 +227,13 @@ fn form_permitted(is_new: bool, before: &Dictionary, now: &Dictionary) -> bool {
 /// Whether nothing was taken out of a dictionary and those in it, or changed.
 fn grew(before: &Value, now: &Value) -> bool {
     match (before, now) {
-        (Value::Dictionary(before), Value::Dictionary(now)) => before
-            .iter()
-            .all(|(key, node)| now.get(key).is_some_and(|later| grew(&node.value, &later.value))),
+        (Value::Dictionary(before), Value::Dictionary(now)) => {
+            let now = by_key(now);
+            let kept = |(key, node): (&[u8], &Node)| {
+                now.get(key).is_some_and(|later| grew(&node.value, &later.value))
+            };
+            before.iter().all(kept)
+        }
         _ => before == now,
     }
 }
@@ -328,10 +333,10 @@ fn begins_with(before: &Node, now: &Node) -> bool {
 
 /// The security store itself, or its dictionary of signatures, whose keys are SHA-1 digests in hexadecimal.
 fn store_grew(before: &Dictionary, now: &Dictionary) -> bool {
-    let added: Vec<&[u8]> = now
-        .iter()
-        .map(|(key, _)| key)
-        .filter(|key| before.get(key).is_none())
+    let known = by_key(before);
+    let added: Vec<&[u8]> = by_key(now)
+        .into_keys()
+        .filter(|key| !known.contains_key(key))
         .collect();
     let is_digest = |key: &[u8]| key.len() == 40 && key.iter().all(u8::is_ascii_hexdigit);
     same_but(before, now, &STORE_KEYS)
@@ -350,9 +355,23 @@ fn flags_permitted(before: &Dictionary, now: &Dictionary) -> bool {
 
 /// Whether two dictionaries differ in nothing but these keys.
 fn same_but(before: &Dictionary, now: &Dictionary, keys: &[&[u8]]) -> bool {
-    let all = before.iter().chain(now.iter()).map(|(key, _)| key);
-    all.filter(|key| !keys.contains(key))
-        .all(|key| before.get(key) == now.get(key))
+    let rest = |dictionary| {
+        let mut entries = by_key(dictionary);
+        for key in keys {
+            entries.remove(key);
+        }
+        entries
+    };
+    rest(before) == rest(now)
+}
+
+/// The entries that count; of a key that stands twice the last one. Comparing by [`Dictionary::get`] would look through
+/// the whole dictionary for every key.
+fn by_key(dictionary: &Dictionary) -> HashMap<&[u8], &Node> {
+    dictionary
+        .iter()
+        .filter(|(_, node)| node.value != Value::Null)
+        .collect()
 }
 
 /// Whether any object of the document refers to one of these numbers.

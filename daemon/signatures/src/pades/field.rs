@@ -1,5 +1,7 @@
 //! A new signature field, merged with its widget, and everything that has to name it (ISO 32000-1, 12.7.4.5).
 
+use std::collections::HashSet;
+
 use super::appearance;
 use super::form::{self, Form};
 use super::{PadesError, PadesRequest};
@@ -59,12 +61,17 @@ fn empty_form(update: &mut Update) -> ObjectId {
 /// The name asked for, or the first of Signature1, Signature2, … that no root field has.
 fn unused_name(document: &Document<'_>, wanted: Option<&str>) -> Result<String, PadesError> {
     let fields = form::fields(document)?;
-    let taken = |name: &str| fields.iter().any(|field| field.depth == 0 && field.name == name);
+    let roots: HashSet<String> = fields
+        .into_iter()
+        .filter(|field| field.depth == 0)
+        .map(|field| field.name)
+        .collect();
+    let taken = |name: &str| roots.contains(name);
     match wanted {
         Some(name) if taken(name) => Err(PadesError::FieldName),
         Some(name) => Ok(name.to_owned()),
         None => {
-            let free = (1..=fields.len() + 1)
+            let free = (1..=roots.len() + 1)
                 .map(|number| format!("Signature{number}"))
                 .find(|name| !taken(name));
             Ok(free.expect("one more name than fields"))

@@ -59,7 +59,7 @@ impl<'d> Form<'d> {
 #[derive(Debug, Clone)]
 pub(super) struct Field<'d> {
     pub(super) located: Located<'d>,
-    /// Partial names from the root, joined with full stops (12.7.3.2).
+    /// The partial name (12.7.3.2).
     pub(super) name: String,
     /// `/FT`
     pub(super) kind: Option<Vec<u8>>,
@@ -143,10 +143,7 @@ fn read_field<'d>(
     let widget = dictionary.get(b"Subtype").and_then(|node| node.value.name()) == Some(b"Widget");
     Ok(Field {
         located: located.clone(),
-        name: match parent {
-            Some(parent) => format!("{}.{own}", parent.name),
-            None => own,
-        },
+        name: own,
         kind: kind.or_else(|| parent.and_then(|parent| parent.kind.clone())),
         depth: parent.map_or(0, |parent| parent.depth + 1),
         widgets: if widget { vec![located.id] } else { Vec::new() },

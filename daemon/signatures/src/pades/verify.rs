@@ -14,7 +14,9 @@ use crate::report::{
 use crate::trust::Reliance;
 
 /// Bytes that all signatures of a document together may cover. Each is hashed and compared on its own.
-const MAX_COVERED: usize = 2 << 30;
+const MAX_COVERED: usize = 1 << 30;
+/// Signatures of a document.
+const MAX_SIGNATURES: usize = 100;
 
 /// Judges every signature that the form of a PDF names, in the order they were made.
 ///
@@ -29,6 +31,9 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError>
     let mut signatures = Vec::new();
     let mut covered_bytes = 0_usize;
     for field in form::fields(&document)? {
+        if signatures.len() > MAX_SIGNATURES {
+            return Err(PdfError::TooMany("signatures"));
+        }
         let (holder, node) = match signature_of(&document, &field) {
             Ok(Some(found)) => found,
             Ok(None) => continue,

@@ -1,7 +1,7 @@
 //! A document as its cross-references describe it.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use super::filter;
 use super::lexer::{Lexer, is_whitespace};
 use super::object::{Dictionary, Node, ObjectId, Value};
 use super::object_stream::ObjectStream;
+use super::parser::Parser;
 use super::section::{Entry, Left, Section, object_header, read_startxref, stream_data};
 
 /// References are followed at most so often; a value that is a reference to a reference is already rare.
@@ -27,7 +28,8 @@ pub struct Document<'d> {
     entries: HashMap<u32, Entry>,
     /// Ends just after the last `%%EOF` and its line end.
     end: usize,
-    inflated_left: Cell<usize>,
+    /// What is left of the limits.
+    left: RefCell<Left>,
     streams: RefCell<HashMap<u32, ObjectStream>>,
 }
 
@@ -90,10 +92,7 @@ impl<'d> Document<'d> {
         }
         check_header(bytes)?;
         let (start, end) = find_startxref(bytes)?;
-        let mut left = Left {
-            entries: limits.entries,
-            inflated: limits.inflated,
-        };
+        let mut left = Left::new(&limits, bytes.len());
         let sections = read_sections(bytes, start, &limits, &mut left)?;
         if sections
             .iter()
@@ -107,14 +106,13 @@ impl<'d> Document<'d> {
                 entries.entry(*number).or_insert(*entry);
             }
         }
-        let inflated_left = Cell::new(left.inflated);
         Ok(Self {
             bytes,
             limits,
             sections,
             entries,
             end,
-            inflated_left,
+            left: RefCell::new(left),
             streams: RefCell::default(),
         })
     }
@@ -268,18 +266,28 @@ impl<'d> Document<'d> {
             let Entry::InUse { offset, generation } = entry else {
                 continue;
             };
-            let found = object_header(self.bytes, offset, &self.limits).map(|(id, _)| id);
-            if found != Some(ObjectId { number, generation }) {
-                return Err(PdfError::XrefDamaged(offset));
-            }
+            let parser = self.header(ObjectId { number, generation }, offset)?;
+            self.spend(parser.work())?;
         }
         Ok(())
     }
 
-    fn read_at(&self, id: ObjectId, offset: usize) -> Result<Located<'d>, PdfError> {
+    /// A parser behind the header of an object, which has to be there.
+    fn header(&self, id: ObjectId, offset: usize) -> Result<Parser<'d>, PdfError> {
         let header = object_header(self.bytes, offset, &self.limits).filter(|(found, _)| *found == id);
-        let (_, mut parser) = header.ok_or(PdfError::XrefDamaged(offset))?;
+        header
+            .map(|(_, parser)| parser)
+            .ok_or(PdfError::XrefDamaged(offset))
+    }
+
+    fn spend(&self, bytes: usize) -> Result<(), PdfError> {
+        self.left.borrow_mut().spend(bytes)
+    }
+
+    fn read_at(&self, id: ObjectId, offset: usize) -> Result<Located<'d>, PdfError> {
+        let mut parser = self.header(id, offset)?;
         let node = parser.value()?;
+        self.spend(parser.work())?;
         let stream = self.stream_of(&node, &mut parser)?;
         let stream = stream.map(|span| &self.bytes[span]);
         Ok(Located {
@@ -291,11 +299,7 @@ impl<'d> Document<'d> {
         })
     }
 
-    fn stream_of(
-        &self,
-        node: &Node,
-        parser: &mut super::parser::Parser<'_>,
-    ) -> Result<Option<Range<usize>>, PdfError> {
+    fn stream_of(&self, node: &Node, parser: &mut Parser<'_>) -> Result<Option<Range<usize>>, PdfError> {
         let Some(dictionary) = node.value.dictionary() else {
             return Ok(None);
         };
@@ -322,10 +326,10 @@ impl<'d> Document<'d> {
     fn integer_object(&self, id: ObjectId) -> Result<Option<i64>, PdfError> {
         match self.entry(id.number) {
             Some(Entry::InUse { offset, generation }) if generation == id.generation => {
-                let header =
-                    object_header(self.bytes, offset, &self.limits).filter(|(found, _)| *found == id);
-                let (_, mut parser) = header.ok_or(PdfError::XrefDamaged(offset))?;
-                Ok(parser.value()?.value.integer())
+                let mut parser = self.header(id, offset)?;
+                let node = parser.value()?;
+                self.spend(parser.work())?;
+                Ok(node.value.integer())
             }
             // Encoders put lengths into object streams too; those streams have to be readable without this one.
             Some(Entry::Compressed { stream, index }) if self.streams.borrow().contains_key(&stream) => {
@@ -361,7 +365,9 @@ impl<'d> Document<'d> {
         let offset = container
             .offset(id.number, index)
             .ok_or(PdfError::Missing("an object of an object stream"))?;
-        let node = super::parser::Parser::new(&container.data, offset, &self.limits).value()?;
+        let mut parser = Parser::new(&container.data, offset, &self.limits);
+        let node = parser.value()?;
+        self.spend(parser.work())?;
         let location = Location::ObjectStream(container.data);
         Ok(Located {
             id,
@@ -384,9 +390,7 @@ impl<'d> Document<'d> {
         let (Some(dictionary), Some(data)) = (located.dictionary(), located.stream) else {
             return Err(PdfError::Missing("an object stream"));
         };
-        let mut left = self.inflated_left.get();
-        let decoded = filter::decode(data, dictionary, &mut left)?;
-        self.inflated_left.set(left);
+        let decoded = filter::decode(data, dictionary, &mut self.left.borrow_mut().inflated)?;
         let read = ObjectStream::read(dictionary, decoded, offset)?;
         self.streams.borrow_mut().insert(number, read.clone());
         Ok(read)

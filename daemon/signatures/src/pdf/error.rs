@@ -92,6 +92,9 @@ pub struct Limits {
     pub inflated: usize,
     /// Nodes of the page tree, and fields of the form.
     pub nodes: usize,
+    /// How much may be read in all, in bytes, above four times the document. Objects may be asked for again and again;
+    /// a value counts as eight bytes more than it has, for the time it takes.
+    pub work: usize,
 }
 
 impl Default for Limits {
@@ -104,6 +107,7 @@ impl Default for Limits {
             sections: 1_000,
             inflated: 64 << 20,
             nodes: 100_000,
+            work: 256 << 20,
         }
     }
 }

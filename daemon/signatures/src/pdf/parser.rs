@@ -7,23 +7,33 @@ use super::object::{Dictionary, Node, ObjectId, Value};
 /// Reads values within the limits of one object.
 pub(super) struct Parser<'b> {
     pub(super) lexer: Lexer<'b>,
+    start: usize,
     depth: usize,
     values: usize,
+    read: usize,
 }
 
 impl<'b> Parser<'b> {
     pub(super) fn new(bytes: &'b [u8], position: usize, limits: &Limits) -> Self {
         Self {
             lexer: Lexer::new(bytes, position),
+            start: position,
             depth: limits.depth,
             values: limits.values,
+            read: 0,
         }
+    }
+
+    /// What has been read so far, as [`Limits::work`] counts.
+    pub(super) fn work(&self) -> usize {
+        self.lexer.position - self.start + 8 * self.read
     }
 
     /// The value that begins here, after white space.
     pub(super) fn value(&mut self) -> Result<Node, PdfError> {
         self.lexer.skip_space();
         self.values = self.values.checked_sub(1).ok_or(PdfError::TooMany("values"))?;
+        self.read += 1;
         let start = self.lexer.position;
         let value = match self.lexer.peek().ok_or_else(|| self.lexer.malformed())? {
             b'/' => Value::Name(self.lexer.name()?),

@@ -58,9 +58,19 @@ pub struct Section {
 }
 
 impl Section {
-    /// Reads the section at `offset` with the stream it may name. `entries` and `inflated` are what is left of these
-    /// limits.
+    /// Reads the section at `offset` with the stream it may name.
     pub(super) fn read(
+        bytes: &[u8],
+        offset: usize,
+        limits: &Limits,
+        left: &mut Left,
+    ) -> Result<Self, PdfError> {
+        let section = Self::read_uncounted(bytes, offset, limits, left)?;
+        left.spend(section.end.saturating_sub(offset))?;
+        Ok(section)
+    }
+
+    fn read_uncounted(
         bytes: &[u8],
         offset: usize,
         limits: &Limits,
@@ -177,12 +187,33 @@ impl Section {
 }
 
 /// What is left of the limits that all sections share.
+#[derive(Debug)]
 pub(super) struct Left {
     pub(super) entries: usize,
     pub(super) inflated: usize,
+    /// Bytes that may still be read. Sections may overlap, and objects may be asked for again and again.
+    pub(super) work: usize,
 }
 
 impl Left {
+    /// For a document of `len` bytes.
+    pub(super) fn new(limits: &Limits, len: usize) -> Self {
+        let work = len.saturating_mul(4).saturating_add(limits.work);
+        Self {
+            entries: limits.entries,
+            inflated: limits.inflated,
+            work,
+        }
+    }
+
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), PdfError> {
+        self.work = self
+            .work
+            .checked_sub(bytes)
+            .ok_or(PdfError::TooMany("bytes to read over and over"))?;
+        Ok(())
+    }
+
     fn take_entries(&mut self, count: usize) -> Result<(), PdfError> {
         self.entries = self
             .entries
@@ -335,6 +366,9 @@ fn read_packed(
         let &[first, count] = range else {
             return Err(wrong());
         };
+        if count > rows.len() {
+            return Err(wrong());
+        }
         left.take_entries(count)?;
         for number in first..first.checked_add(count).ok_or_else(wrong)? {
             let number = u32::try_from(number).map_err(|_| wrong())?;

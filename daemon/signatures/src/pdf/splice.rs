@@ -43,7 +43,9 @@ impl<'s> Splice<'s> {
         let known = dictionary.iter().find(|(name, _)| *name == key);
         match known {
             Some((_, old)) => {
-                let apart = self.source[..old.span.start].last().is_some_and(|byte| is_whitespace(*byte));
+                let apart = self.source[..old.span.start]
+                    .last()
+                    .is_some_and(|byte| is_whitespace(*byte));
                 let space: &[u8] = if apart { b"" } else { b" " };
                 self.edits.push((old.span.clone(), [space, value].concat()));
             }
