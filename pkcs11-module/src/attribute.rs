@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::output::Room;
 
 /// An attribute of a template that gives values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct RawAttribute<'a> {
     pub(crate) kind: CK_ATTRIBUTE_TYPE,
     pub(crate) value: &'a [u8],

@@ -36,8 +36,10 @@
 // CK_ULONG has 32 bits on some systems, so what is a conversion there looks useless here.
 #![allow(clippy::useless_conversion)]
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("the software token has been built and tested on Linux only");
+#[cfg(not(unix))]
+compile_error!(
+    "folders and files are given their rights as Unix does; other systems have no counterpart here yet"
+);
 
 mod api;
 mod attribute;

@@ -43,10 +43,16 @@ impl Slots {
     /// Looks at the folder: new tokens get slots, vanished ones leave theirs empty, and there is one free slot.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         let tokens = folder::tokens()?;
-        for slot in &mut self.slots {
-            match slot {
-                Slot::Token(token) if !folder::is_there(&tokens, token.serial()) => *slot = Slot::Empty,
-                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => *slot = Slot::Empty,
+        for number in 0..self.slots.len() {
+            match &self.slots[number] {
+                Slot::Token(token) if !folder::is_there(&tokens, token.serial()) => {
+                    self.slots[number] = Slot::Empty
+                }
+                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => {
+                    self.slots[number] = Slot::Empty
+                }
+                // It may have been repaired, or was only busy.
+                Slot::Unreadable(serial) => self.slots[number] = self.look(&tokens, *serial).1,
                 _ => {}
             }
         }

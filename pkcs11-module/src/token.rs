@@ -126,7 +126,14 @@ impl Token {
             Role::User => Login::User(key),
         };
         drop(state);
-        self.refreshed().map(drop)
+        // A login that cannot read the objects is none.
+        match self.refreshed() {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.logout()?;
+                Err(error)
+            }
+        }
     }
 
     /// Forgets the key and every private object.
@@ -207,6 +214,10 @@ impl Token {
         let mut login = Login::Nobody;
         for object in &objects {
             login = self.check_access(object, asker)?;
+            if object.is_token() && object.class() == CKO_PRIVATE_KEY && !object.is_private() {
+                // What everybody may read is sealed with a key that everybody has: no place for a private key.
+                return Err(Error::TemplateInconsistent);
+            }
         }
         let stored: Vec<(u64, bool, &Attributes)> = objects
             .iter()

@@ -1,5 +1,7 @@
 //! Slots and tokens: how they come, stay and are seen by others.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
+
 mod harness;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,7 @@
 //! Objects and their attributes.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
+
 mod harness;
 
 use cryptoki::error::RvError;
@@ -119,6 +121,37 @@ alone! {
         prime[20] ^= 1;
         assert_eq!(rv(session.create_object(&template)), RvError::AttributeValueInvalid);
         let _ = home;
+    }
+
+    fn a_private_key_of_the_token_is_never_public(_home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let curve = Attribute::EcParams(P256.to_vec());
+        let open = [Attribute::Token(true), Attribute::Private(false)];
+        let made = session.generate_key_pair(&Mechanism::EccKeyPairGen, std::slice::from_ref(&curve), &open);
+        assert_eq!(rv(made), RvError::TemplateInconsistent);
+        assert_eq!(session.find_objects(&[]).unwrap().len(), 0);
+        session.generate_key_pair(&Mechanism::EccKeyPairGen, &[curve], &open[1..]).unwrap();
+        session.logout().unwrap();
+        assert_eq!(session.find_objects(&[]).unwrap().len(), 2);
+    }
+
+    fn only_the_officer_trusts(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let template = [
+            Attribute::Class(ObjectClass::CERTIFICATE),
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Token(true),
+            Attribute::Value(harness::certificate(home, "/CN=Root")),
+        ];
+        let root = session.create_object(&template).unwrap();
+        let trust = [Attribute::Trusted(true)];
+        assert_eq!(rv(session.update_attributes(root, &trust)), RvError::AttributeReadOnly);
+        session.logout().unwrap();
+        session.login(UserType::So, Some(&pin(harness::SO_PIN))).unwrap();
+        session.update_attributes(root, &trust).unwrap();
+        assert_eq!(session.find_objects(&trust).unwrap(), [root]);
     }
 
     fn searches_that_nothing_can_match_find_nothing(_home) {

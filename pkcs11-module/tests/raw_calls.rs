@@ -1,6 +1,7 @@
 //! Calls as only C makes them: NULL pointers, lengths, states, mutexes and forks.
 
 #![allow(unsafe_code)] // the C interface is what is tested
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
 
 mod harness;
 

@@ -1,5 +1,7 @@
 //! The store on disk: damage, sudden death, and several processes at once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
+
 mod harness;
 
 use std::collections::BTreeSet;
@@ -20,8 +22,11 @@ fn database(home: &Path) -> PathBuf {
     tokens.next().unwrap().unwrap().path().join("token.db")
 }
 
+/// Labels and values.
+type Inventory = BTreeSet<(String, Vec<u8>)>;
+
 /// What a host finds: labels and values of the objects that can be read, and how many cannot.
-fn inventory(session: &Session) -> (BTreeSet<(String, Vec<u8>)>, usize) {
+fn inventory(session: &Session) -> (Inventory, usize) {
     let (mut read, mut damaged) = (BTreeSet::new(), 0);
     for object in session
         .find_objects(&[Attribute::Class(ObjectClass::DATA)])
@@ -49,7 +54,7 @@ fn text(label: &str) -> Vec<u8> {
 
 /// Reads a damaged token as a host would. Nothing wrong may be told as right: `None` if the token says that it is
 /// damaged as a whole or refuses the login, else what was read and whether damage was told.
-fn examine(library: &Pkcs11) -> Option<(BTreeSet<(String, Vec<u8>)>, bool)> {
+fn examine(library: &Pkcs11) -> Option<(Inventory, bool)> {
     let slot = library.get_slots_with_token().unwrap()[0];
     let session = match library.open_rw_session(slot) {
         Ok(session) => session,
@@ -281,6 +286,21 @@ alone! {
         assert_eq!((read.len(), damaged), (2 * EACH * 3 / 4, 0));
         let one = session.find_objects(&[Attribute::Label(b"a-0".to_vec())]).unwrap()[0];
         assert_eq!(bytes(&session, one, AttributeType::Value), text("a-0"));
+    }
+
+    fn a_repaired_token_comes_back_without_a_restart(home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        library.finalize().unwrap();
+        let path = database(home);
+        let sound = std::fs::read(&path).unwrap();
+        std::fs::write(&path, b"no database").unwrap();
+        let library = load();
+        assert_eq!(library.get_slots_with_token().unwrap()[0], slot);
+        assert_eq!(rv(library.get_token_info(slot)), RvError::TokenNotRecognized);
+        std::fs::write(&path, sound).unwrap();
+        library.get_slots_with_token().unwrap();
+        assert_eq!(library.get_token_info(slot).unwrap().label(), "token");
     }
 
     fn nothing_secret_is_in_the_file(home) {

@@ -33,7 +33,8 @@
 //! of a private object is the data key. The key of a public object is the *public key* of the header, because
 //! PKCS #11 lets everybody read public objects, and write them in a public read/write session: their seal finds
 //! every accident and every record moved to another place, token or time, but not the deliberate forger who can
-//! write the file. A certificate is proved by its own signature, and by the private key that answers for it.
+//! write the file. A certificate is proved by its own signature, and by the private key that answers for it. Private
+//! keys are never public objects.
 //!
 //! Ids count up and are never used again. The manifest changes with every object in the same transaction, so an
 //! object that has vanished is noticed even though the rest reads well.
