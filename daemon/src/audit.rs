@@ -62,7 +62,13 @@ impl Audit {
         let mut link = tail.link;
         let mut text = String::new();
         if tail.cut > 0 {
-            link = chain::push(&mut text, &link, &Subject::of_daemon(), &Action::Repaired { bytes: tail.cut }, now())?;
+            link = chain::push(
+                &mut text,
+                &link,
+                &Subject::of_daemon(),
+                &Action::Repaired { bytes: tail.cut },
+                now(),
+            )?;
         }
         chain::push(&mut text, &link, subject, &action, now())?;
         io::Write::write_all(&mut file, text.as_bytes())?;
@@ -76,7 +82,11 @@ impl Audit {
     /// [`AuditError`].
     pub async fn intend(self: &Arc<Self>, subject: Subject) -> Result<Intent, AuditError> {
         self.append(&subject, Action::Asked).await?;
-        Ok(Intent { audit: Arc::clone(self), subject, open: true })
+        Ok(Intent {
+            audit: Arc::clone(self),
+            subject,
+            open: true,
+        })
     }
 
     /// Reads the whole record and checks the chain. A file that does not exist is an empty record.
@@ -95,7 +105,8 @@ impl Audit {
         match File::open(&self.path) {
             Ok(file) => {
                 // A writer in another process would show a line that is not there yet.
-                rustix::fs::flock(&file, FlockOperation::LockShared).map_err(|errno| Broken::Io(errno.into()))?;
+                rustix::fs::flock(&file, FlockOperation::LockShared)
+                    .map_err(|errno| Broken::Io(errno.into()))?;
                 chain::check(file, see)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Checked::default()),
@@ -153,7 +164,9 @@ impl Intent {
 impl Drop for Intent {
     /// A request that ends without a word was withdrawn: the page, or its connection, went away.
     fn drop(&mut self) {
-        if self.open && let Err(error) = self.audit.write(&self.subject, Action::Withdrawn) {
+        if self.open
+            && let Err(error) = self.audit.write(&self.subject, Action::Withdrawn)
+        {
             tracing::error!(%error, "a withdrawal is not on the record");
         }
     }

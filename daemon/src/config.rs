@@ -110,7 +110,11 @@ impl Config {
     /// Which origins may be spoken of at all.
     #[must_use]
     pub fn schemes(&self) -> Schemes {
-        if self.developer { Schemes::HttpsAndLoopbackHttp } else { Schemes::Https }
+        if self.developer {
+            Schemes::HttpsAndLoopbackHttp
+        } else {
+            Schemes::Https
+        }
     }
 
     /// A module that is not there costs its own tokens only.
@@ -119,7 +123,11 @@ impl Config {
         self.modules.retain(|module| {
             let present = module.path.is_file();
             if !present {
-                notices.push(format!("module {}: there is no {}", module.name, module.path.display()));
+                notices.push(format!(
+                    "module {}: there is no {}",
+                    module.name,
+                    module.path.display()
+                ));
             }
             present
         });
@@ -129,7 +137,10 @@ impl Config {
 /// Our own module, if no other is configured.
 fn software_token() -> ModuleConfig {
     let places = ["", "../lib/trien", "../lib"];
-    let found = places.iter().map(|place| beside_program(place).join(SOFTWARE_TOKEN)).find(|path| path.is_file());
+    let found = places
+        .iter()
+        .map(|place| beside_program(place).join(SOFTWARE_TOKEN))
+        .find(|path| path.is_file());
     ModuleConfig {
         name: "software".to_owned(),
         path: found.unwrap_or_else(|| beside_program(SOFTWARE_TOKEN)),

@@ -73,11 +73,14 @@ impl From<ServiceError> for CliError {
         match &error {
             ServiceError::Config(_) => Self::failed("service-config", reason()),
             ServiceError::Socket(BindError::InUse) => Self::failed("service-in-use", Arguments::new()),
-            ServiceError::Socket(BindError::Folder(folder)) => {
-                Self::failed("service-folder", arguments([("folder", folder.display().to_string())]))
-            }
+            ServiceError::Socket(BindError::Folder(folder)) => Self::failed(
+                "service-folder",
+                arguments([("folder", folder.display().to_string())]),
+            ),
             ServiceError::Audit(_) => Self::failed("service-audit", reason()),
-            ServiceError::Socket(BindError::Io(_)) | ServiceError::Io(_) => Self::failed("service-system", reason()),
+            ServiceError::Socket(BindError::Io(_)) | ServiceError::Io(_) => {
+                Self::failed("service-system", reason())
+            }
         }
     }
 }
@@ -100,7 +103,11 @@ pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Conte
 pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
-    Ok(Modules::new(&config.modules, &std::env::current_exe()?, Deadlines::default()))
+    Ok(Modules::new(
+        &config.modules,
+        &std::env::current_exe()?,
+        Deadlines::default(),
+    ))
 }
 
 fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn Prompter>) -> Context {
@@ -134,7 +141,9 @@ pub async fn run_daemon(
     let socket = NativeSocket::bind(places.runtime_folder(), &places.socket())?;
     let listeners = listen(&config).await;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let started = Action::DaemonStarted { prompter: kind.to_owned() };
+    let started = Action::DaemonStarted {
+        prompter: kind.to_owned(),
+    };
     context.audit.append(&Subject::of_daemon(), started).await?;
 
     let (stop, halt) = Halt::new();
@@ -144,7 +153,10 @@ pub async fn run_daemon(
         tokio::spawn(websocket::serve(listeners, Arc::clone(&context), halt.clone()));
     }
     drop(halt);
-    announce(&Ready { socket: places.socket(), websocket });
+    announce(&Ready {
+        socket: places.socket(),
+        websocket,
+    });
     // Modules are loaded before a page asks: what the person waits for is the token.
     let warm = Arc::clone(&context);
     tokio::spawn(async move {
@@ -185,13 +197,17 @@ fn prompter(config: &Config, program: &Path) -> Arc<dyn Prompter> {
     let (language, wait) = (config.language, config.prompt.wait);
     Arc::new(match config.prompt.program.clone() {
         PromptProgram::Window(window) => ProcessPrompter::window(window, language, wait),
-        PromptProgram::Scripted(script) => ProcessPrompter::scripted(program.to_owned(), script, language, wait),
+        PromptProgram::Scripted(script) => {
+            ProcessPrompter::scripted(program.to_owned(), script, language, wait)
+        }
     })
 }
 
 /// The second road, if it can be had.
 async fn listen(config: &Config) -> Vec<TcpListener> {
-    let Some(wanted) = config.websocket else { return Vec::new() };
+    let Some(wanted) = config.websocket else {
+        return Vec::new();
+    };
     websocket::bind(wanted.port).await.unwrap_or_else(|error| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted.port));
         tracing::warn!(%address, %error, "the WebSocket is off: its port is not to be had");
@@ -201,7 +217,10 @@ async fn listen(config: &Config) -> Vec<TcpListener> {
 
 /// No core dumps, and no reading of this process's memory by others of the same user (prctl(2), PR_SET_DUMPABLE).
 fn keep_memory_to_ourselves() {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
     let limited = rustix::process::setrlimit(Resource::Core, none);
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     if let Err(error) = limited.and(hidden) {

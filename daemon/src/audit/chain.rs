@@ -70,10 +70,18 @@ pub(super) fn push(
     time: OffsetDateTime,
 ) -> io::Result<Link> {
     let time = time.format(&Rfc3339).map_err(io::Error::other)?;
-    let entry = Entry { seq: link.seq + 1, time, action: action.clone(), subject: subject.clone() };
+    let entry = Entry {
+        seq: link.seq + 1,
+        time,
+        action: action.clone(),
+        subject: subject.clone(),
+    };
     let record = serde_json::to_string(&entry).map_err(io::Error::other)?;
     let hash = hash(&link.hash, &record);
-    text.push_str(&format!("{{\"record\":{record},\"hash\":\"{}\"}}\n", hex::encode(hash)));
+    text.push_str(&format!(
+        "{{\"record\":{record},\"hash\":\"{}\"}}\n",
+        hex::encode(hash)
+    ));
     Ok(Link { seq: entry.seq, hash })
 }
 
@@ -87,19 +95,34 @@ pub(super) fn mend(file: &mut File) -> io::Result<Tail> {
     let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let cut = (end.len() - whole) as u64;
     if whole == 0 && start > 0 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the record ends in no line"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the record ends in no line",
+        ));
     }
     if cut > 0 {
         file.set_len(length - cut)?;
     }
     let Some(text) = end[..whole].strip_suffix(b"\n") else {
-        return Ok(Tail { link: Link::default(), cut });
+        return Ok(Tail {
+            link: Link::default(),
+            cut,
+        });
     };
     let last = text.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let (entry, hash) = read_line(last).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, "the record's last line is none of ours")
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the record's last line is none of ours",
+        )
     })?;
-    Ok(Tail { link: Link { seq: entry.0.seq, hash }, cut })
+    Ok(Tail {
+        link: Link {
+            seq: entry.0.seq,
+            hash,
+        },
+        cut,
+    })
 }
 
 /// Reads all lines.
@@ -116,8 +139,16 @@ pub(super) fn check(file: File, mut see: impl FnMut(Entry)) -> Result<Checked, B
             return Err(Broken::At { seq });
         }
         if torn {
-            let head = if link.seq == 0 { String::new() } else { hex::encode(link.hash) };
-            return Ok(Checked { entries: link.seq, head, torn: length as u64 });
+            let head = if link.seq == 0 {
+                String::new()
+            } else {
+                hex::encode(link.hash)
+            };
+            return Ok(Checked {
+                entries: link.seq,
+                head,
+                torn: length as u64,
+            });
         }
         line.pop();
         let ((entry, record), stated) = read_line(&line).ok_or(Broken::At { seq })?;
@@ -141,7 +172,11 @@ fn read_line(line: &[u8]) -> Option<(EntryAndRecord, [u8; 32])> {
 }
 
 fn hash(before: &[u8; 32], record: &str) -> [u8; 32] {
-    Sha256::new().chain_update(before).chain_update(record).finalize().into()
+    Sha256::new()
+        .chain_update(before)
+        .chain_update(record)
+        .finalize()
+        .into()
 }
 
 #[cfg(test)]
@@ -157,14 +192,21 @@ mod tests {
         let path = folder.path().join("data/audit.jsonl");
         let audit = Audit::new(path.clone());
         for _ in 0..entries {
-            let subject = Subject { origin: Some("https://a\n\u{1b}[31m\"}".into()), ..Subject::default() };
+            let subject = Subject {
+                origin: Some("https://a\n\u{1b}[31m\"}".into()),
+                ..Subject::default()
+            };
             audit.write(&subject, Action::Asked).unwrap();
         }
         (folder, path, audit)
     }
 
     fn lines(path: &PathBuf) -> Vec<String> {
-        fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+        fs::read_to_string(path)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     fn broken_at(audit: &Audit) -> u64 {
@@ -182,7 +224,10 @@ mod tests {
         assert_eq!(lines(&path).len(), 5);
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(Audit::new("/nonexistent/audit.jsonl".into()).verify().unwrap(), Checked::default());
+        assert_eq!(
+            Audit::new("/nonexistent/audit.jsonl".into()).verify().unwrap(),
+            Checked::default()
+        );
     }
 
     #[test]
@@ -193,7 +238,10 @@ mod tests {
             (|lines| lines.swap(1, 2), 2),
             (|lines| lines[3] = lines[3].replace("asked", "refused"), 4),
             (|lines| lines.insert(2, lines[1].clone()), 3),
-            (|lines| lines[0] = lines[0].replacen("\"seq\":1", "\"seq\":2", 1), 1),
+            (
+                |lines| lines[0] = lines[0].replacen("\"seq\":1", "\"seq\":2", 1),
+                1,
+            ),
             (|lines| lines[4] = "rubbish".into(), 5),
         ];
         for (tamper, seq) in cases {

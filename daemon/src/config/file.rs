@@ -68,26 +68,37 @@ pub(super) fn read_admin(path: &Path, notices: &mut Vec<String>) -> Result<Optio
             Err(fault(path, error.into()))
         }
         Err(_) => {
-            notices.push(format!("{} is not a plain file of root alone: ignored", path.display()));
+            notices.push(format!(
+                "{} is not a plain file of root alone: ignored",
+                path.display()
+            ));
             Ok(None)
         }
     }
 }
 
 pub(super) fn fault(file: &Path, fault: Fault) -> ConfigError {
-    ConfigError { file: file.to_owned(), line: None, fault }
+    ConfigError {
+        file: file.to_owned(),
+        line: None,
+        fault,
+    }
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, file: File) -> Result<T, ConfigError> {
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| fault(path, error.into()))?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| fault(path, error.into()))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(fault(path, Fault::TooLarge));
     }
     let text = String::from_utf8(bytes).map_err(|_| fault(path, Fault::Utf8))?;
     toml::from_str(&text).map_err(|error| ConfigError {
         file: path.to_owned(),
-        line: error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count()),
+        line: error
+            .span()
+            .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count()),
         fault: Fault::Toml(error.message().to_owned()),
     })
 }

@@ -9,8 +9,8 @@ use trien_protocol::call::Language;
 
 use super::file::{ConfigError, Fault, fault};
 use super::{
-    Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig, beside_program,
-    software_token,
+    Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig,
+    beside_program, software_token,
 };
 use crate::policy::origin::{Origin, Schemes};
 use crate::policy::{OriginRules, Scope};
@@ -38,7 +38,10 @@ struct RawWebSocket {
 
 impl Default for RawWebSocket {
     fn default() -> Self {
-        Self { enabled: true, port: DEFAULT_PORT }
+        Self {
+            enabled: true,
+            port: DEFAULT_PORT,
+        }
     }
 }
 
@@ -91,17 +94,28 @@ impl RawConfig {
     pub(super) fn check(self, path: &Path) -> Result<Config, ConfigError> {
         let seconds = self.prompt.seconds.unwrap_or(USUAL_WAIT);
         if !(1..=LONGEST_WAIT).contains(&seconds) {
-            return Err(wrong(path, format!("prompt.seconds must be from 1 to {LONGEST_WAIT}")));
+            return Err(wrong(
+                path,
+                format!("prompt.seconds must be from 1 to {LONGEST_WAIT}"),
+            ));
         }
-        let program = self.prompt.program.unwrap_or_else(|| beside_program(PROMPT_PROGRAM));
+        let program = self
+            .prompt
+            .program
+            .unwrap_or_else(|| beside_program(PROMPT_PROGRAM));
         if !program.is_absolute() {
             return Err(wrong(path, "prompt.program must be an absolute path"));
         }
-        let modules = self.modules.map(|modules| check_modules(path, modules)).transpose()?;
+        let modules = self
+            .modules
+            .map(|modules| check_modules(path, modules))
+            .transpose()?;
         Ok(Config {
             developer: self.developer,
             language: self.language.unwrap_or_else(crate::language::of_environment),
-            websocket: self.websocket.enabled.then_some(WebSocketConfig { port: self.websocket.port }),
+            websocket: self.websocket.enabled.then_some(WebSocketConfig {
+                port: self.websocket.port,
+            }),
             modules: modules.unwrap_or_else(|| vec![software_token()]),
             prompt: PromptConfig {
                 program: PromptProgram::Window(program),
@@ -134,7 +148,12 @@ impl RawPolicy {
         };
         config.origins = OriginRules {
             only_these: self.origins.only_these,
-            forbid: self.origins.forbid.iter().map(|text| origin(text)).collect::<Result<_, _>>()?,
+            forbid: self
+                .origins
+                .forbid
+                .iter()
+                .map(|text| origin(text))
+                .collect::<Result<_, _>>()?,
             allow: self
                 .origins
                 .allow
@@ -152,7 +171,9 @@ fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfi
     }
     let mut checked: Vec<ModuleConfig> = Vec::new();
     for RawModule { name, path: library } in modules {
-        let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        let plain = name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if !plain || name.is_empty() || name.len() > 32 {
             return Err(wrong(path, "a module's name is 1 to 32 of a-z, 0-9 and -"));
         }
@@ -183,7 +204,9 @@ mod tests {
 
     impl Files {
         fn new(user: &str, admin: Option<&str>) -> Self {
-            let files = Self { folder: tempfile::tempdir().unwrap() };
+            let files = Self {
+                folder: tempfile::tempdir().unwrap(),
+            };
             write(&files.user(), user, 0o600);
             if let Some(admin) = admin {
                 write(&files.admin(), admin, 0o644);
@@ -237,7 +260,10 @@ mod tests {
             assert_eq!(error.line, line, "{text:?}: {error}");
         }
         let large = "#".repeat(1024 * 1024 + 1);
-        assert!(matches!(Files::new(&large, None).load().unwrap_err().fault, Fault::TooLarge));
+        assert!(matches!(
+            Files::new(&large, None).load().unwrap_err().fault,
+            Fault::TooLarge
+        ));
     }
 
     #[test]
@@ -252,12 +278,18 @@ mod tests {
         let policy = "prompter = \"scripted:/etc/answers\"\nmodules = []\n[websocket]\nenabled = false\n\
                       [origins]\nforbid = [\"https://bad.vn\"]\n[[origins.allow]]\norigin = \"https://a.gov.vn\"\n\
                       scopes = [\"sign\"]\n";
-        let files = Files::new("[websocket]\nport = 1234\n[[modules]]\nname = \"x\"\npath = \"/etc/passwd\"\n", Some(policy));
+        let files = Files::new(
+            "[websocket]\nport = 1234\n[[modules]]\nname = \"x\"\npath = \"/etc/passwd\"\n",
+            Some(policy),
+        );
         let config = files.load().unwrap();
         if rustix::process::geteuid().is_root() {
             assert_eq!(config.websocket, None);
             assert!(config.modules.is_empty());
-            assert_eq!(config.prompt.program, PromptProgram::Scripted("/etc/answers".into()));
+            assert_eq!(
+                config.prompt.program,
+                PromptProgram::Scripted("/etc/answers".into())
+            );
             assert_eq!(config.origins.forbid.len(), 1);
             assert_eq!(config.origins.allow.len(), 1);
         } else {
@@ -273,7 +305,11 @@ mod tests {
     #[test]
     fn a_policy_that_cannot_be_understood_stops_the_start() {
         if rustix::process::geteuid().is_root() {
-            assert!(Files::new("", Some("[origins]\nforbid = [\"*\"]\n")).load().is_err());
+            assert!(
+                Files::new("", Some("[origins]\nforbid = [\"*\"]\n"))
+                    .load()
+                    .is_err()
+            );
             assert!(Files::new("", Some("mystery = 1\n")).load().is_err());
         }
     }

@@ -152,12 +152,26 @@ pub async fn ask<C>(
     permitted: Permitted<C>,
     offer: Offer,
 ) -> Result<Approved<C>, AskError> {
-    let Yes { candidate, pin, window } = prompter.ask(turn, permitted.channel(), &offer).await?;
-    let Offer { documents, mut candidates, .. } = offer;
+    let Yes {
+        candidate,
+        pin,
+        window,
+    } = prompter.ask(turn, permitted.channel(), &offer).await?;
+    let Offer {
+        documents,
+        mut candidates,
+        ..
+    } = offer;
     if candidate >= candidates.len() {
         return Err(AskError::Failed("a certificate that was not offered".into()));
     }
-    Ok(Approved { permitted, candidate: candidates.swap_remove(candidate), documents, pin, window })
+    Ok(Approved {
+        permitted,
+        candidate: candidates.swap_remove(candidate),
+        documents,
+        pin,
+        window,
+    })
 }
 
 impl<C> Approved<C> {

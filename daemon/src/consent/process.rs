@@ -36,8 +36,21 @@ const MAX_LINE: u64 = 4096;
 const LEAVING: Duration = Duration::from_secs(10);
 /// What of the daemon's environment a prompt gets: what it needs to find the display and the person's language.
 const ENVIRONMENT: [&str; 15] = [
-    "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE", "XDG_DATA_DIRS",
-    "DBUS_SESSION_BUS_ADDRESS", "HOME", "LANG", "LC_ALL", "PATH", "GDK_BACKEND", "GTK_THEME", "TMPDIR", "TRIEN_HOME",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "XDG_SESSION_TYPE",
+    "XDG_DATA_DIRS",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "GDK_BACKEND",
+    "GTK_THEME",
+    "TMPDIR",
+    "TRIEN_HOME",
 ];
 
 /// Asks by starting a program.
@@ -55,20 +68,36 @@ impl ProcessPrompter {
     /// The consent window.
     #[must_use]
     pub fn window(program: PathBuf, language: Language, wait: Duration) -> Self {
-        Self { kind: "window", program, arguments: Vec::new(), language, wait, turns: Turns::default() }
+        Self {
+            kind: "window",
+            program,
+            arguments: Vec::new(),
+            language,
+            wait,
+            turns: Turns::default(),
+        }
     }
 
     /// Answers out of a file: this program itself, as [`super::scripted`].
     #[must_use]
     pub fn scripted(own_program: PathBuf, script: PathBuf, language: Language, wait: Duration) -> Self {
         let arguments = vec!["scripted-prompt".into(), "--script".into(), script.into()];
-        Self { kind: "scripted", program: own_program, arguments, language, wait, turns: Turns::default() }
+        Self {
+            kind: "scripted",
+            program: own_program,
+            arguments,
+            language,
+            wait,
+            turns: Turns::default(),
+        }
     }
 
     fn start(&self) -> std::io::Result<(Child, UnixStream, OwnedFd)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let (pin_reader, pin_writer) = std::io::pipe()?;
-        let environment = ENVIRONMENT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let environment = ENVIRONMENT
+            .iter()
+            .filter_map(|name| Some((*name, std::env::var_os(name)?)));
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
@@ -118,14 +147,24 @@ impl Prompter for ProcessPrompter {
         })?;
         let (reading, writing) = socket.into_split();
         let reading = BufReader::new(reading);
-        let mut window = Process { child, reading, writing, wait: self.wait, _turn: turn };
+        let mut window = Process {
+            child,
+            reading,
+            writing,
+            wait: self.wait,
+            _turn: turn,
+        };
         window.tell(&ToPrompt::Ask(self.question(asker, offer))).await;
         match window.hear().await? {
-            FromPrompt::Answer(Answer::Approved { certificate }) => {
-                Ok(Yes { candidate: certificate, pin: Some(pin), window: Box::new(window) })
-            }
+            FromPrompt::Answer(Answer::Approved { certificate }) => Ok(Yes {
+                candidate: certificate,
+                pin: Some(pin),
+                window: Box::new(window),
+            }),
             FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
-            FromPrompt::PinTyped | FromPrompt::Shown => Err(AskError::Failed("a PIN that nobody asked for".into())),
+            FromPrompt::PinTyped | FromPrompt::Shown => {
+                Err(AskError::Failed("a PIN that nobody asked for".into()))
+            }
         }
     }
 }
@@ -152,8 +191,15 @@ impl Process {
         let deadline = Instant::now() + self.wait;
         loop {
             let mut line = Vec::new();
-            let reading = async { (&mut self.reading).take(MAX_LINE).read_until(b'\n', &mut line).await };
-            let read = tokio::time::timeout_at(deadline, reading).await.map_err(|_| AskError::TimedOut)?;
+            let reading = async {
+                (&mut self.reading)
+                    .take(MAX_LINE)
+                    .read_until(b'\n', &mut line)
+                    .await
+            };
+            let read = tokio::time::timeout_at(deadline, reading)
+                .await
+                .map_err(|_| AskError::TimedOut)?;
             if read.map_err(|error| AskError::Failed(error.to_string()))? == 0 {
                 return Err(self.vanished().await);
             }
@@ -169,7 +215,9 @@ impl Process {
     async fn vanished(&mut self) -> AskError {
         let status = tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await;
         match status {
-            Ok(Ok(status)) if status.code() == Some(NOBODY) => AskError::NobodyToAsk("the prompt found no display".into()),
+            Ok(Ok(status)) if status.code() == Some(NOBODY) => {
+                AskError::NobodyToAsk("the prompt found no display".into())
+            }
             Ok(Ok(status)) => {
                 tracing::warn!(%status, "the prompt ended without an answer");
                 AskError::Refused
@@ -216,8 +264,12 @@ impl Window for Process {
 
 fn asker(channel: &Channel) -> Result<Asker, AskError> {
     match channel {
-        Channel::WebSocket { origin } => Ok(Asker::WebSocket { origin: origin.to_string() }),
-        Channel::Extension { origin } => Ok(Asker::Extension { origin: origin.to_string() }),
+        Channel::WebSocket { origin } => Ok(Asker::WebSocket {
+            origin: origin.to_string(),
+        }),
+        Channel::Extension { origin } => Ok(Asker::Extension {
+            origin: origin.to_string(),
+        }),
         Channel::Shell => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
     }
 }
@@ -225,8 +277,14 @@ fn asker(channel: &Channel) -> Result<Asker, AskError> {
 fn show(candidate: &Candidate) -> ShownCertificate {
     let certificate = &candidate.held.certificate;
     let subject = certificate.subject();
-    let identity = [("MST", &subject.tax_code), ("CCCD", &subject.citizen_id), ("CMND", &subject.old_identity_card)];
-    let identity = identity.into_iter().filter_map(|(kind, number)| Some(format!("{kind} {}", number.as_ref()?)));
+    let identity = [
+        ("MST", &subject.tax_code),
+        ("CCCD", &subject.citizen_id),
+        ("CMND", &subject.old_identity_card),
+    ];
+    let identity = identity
+        .into_iter()
+        .filter_map(|(kind, number)| Some(format!("{kind} {}", number.as_ref()?)));
     ShownCertificate {
         identity: identity.collect(),
         name: subject.common_name.unwrap_or(subject.rfc4514),
@@ -243,14 +301,20 @@ fn show(candidate: &Candidate) -> ShownCertificate {
 
 fn date_in_vietnam(time: time::OffsetDateTime) -> String {
     let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
-    time.to_offset(vietnam).format(format_description!("[year]-[month]-[day]")).unwrap_or_default()
+    time.to_offset(vietnam)
+        .format(format_description!("[year]-[month]-[day]"))
+        .unwrap_or_default()
 }
 
 fn pin_entry(need: PinNeed) -> PinEntry {
     match need {
         PinNeed::NotNeeded => PinEntry::NotNeeded,
         PinNeed::Reader => PinEntry::Reader,
-        PinNeed::Locked | PinNeed::Pipe { state: PinState::Locked, .. } => PinEntry::Locked,
+        PinNeed::Locked
+        | PinNeed::Pipe {
+            state: PinState::Locked,
+            ..
+        } => PinEntry::Locked,
         PinNeed::Pipe { min, max, state } => {
             let tries = match state {
                 PinState::FewTries => TriesLeft::Few,

@@ -72,7 +72,10 @@ pub fn run(script: &Path) -> ExitCode {
 
 fn answer_one(script: &Path) -> io::Result<bool> {
     let socket = own_stream(rustix::stdio::stdin())?;
-    let mut talk = Talk { reading: BufReader::new(socket.try_clone()?), writing: socket };
+    let mut talk = Talk {
+        reading: BufReader::new(socket.try_clone()?),
+        writing: socket,
+    };
     let pin_pipe = own_stream(rustix::stdio::stdout())?;
     let Some(ToPrompt::Ask(question)) = talk.hear()? else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -146,18 +149,27 @@ fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted
     let mut used_file = script.as_os_str().to_owned();
     used_file.push(".used");
     let used = match std::fs::read_to_string(&used_file) {
-        Ok(text) => text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<usize>>(),
+        Ok(text) => text
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect::<Vec<usize>>(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
     let (Asker::Extension { origin } | Asker::WebSocket { origin }) = &question.asker;
     let fits = |answer: &Scripted| answer.origin.as_ref().is_none_or(|wanted| wanted == origin);
-    let found = answers.into_iter().enumerate().find(|(index, answer)| {
-        fits(answer) && (answer.repeat || !used.contains(index))
-    });
-    let Some((index, answer)) = found else { return Ok(None) };
+    let found = answers
+        .into_iter()
+        .enumerate()
+        .find(|(index, answer)| fits(answer) && (answer.repeat || !used.contains(index)));
+    let Some((index, answer)) = found else {
+        return Ok(None);
+    };
     if !answer.repeat {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&used_file)?;
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&used_file)?;
         writeln!(file, "{index}")?;
     }
     Ok(Some(answer))

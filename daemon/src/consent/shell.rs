@@ -58,7 +58,9 @@ impl Prompter for ShellPrompter {
     }
 
     fn considers(&self, certificate: &HeldCertificate) -> bool {
-        self.selector.as_deref().is_none_or(|selector| selects(selector, certificate))
+        self.selector
+            .as_deref()
+            .is_none_or(|selector| selects(selector, certificate))
     }
 
     async fn turn(&self, _channel: &Channel) -> Result<Turn, AskError> {
@@ -67,7 +69,13 @@ impl Prompter for ShellPrompter {
 
     async fn ask(&self, _turn: Turn, _channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
         let [candidate] = offer.candidates.as_slice() else {
-            return Err(AskError::Ambiguous(offer.candidates.iter().map(|candidate| name(&candidate.held)).collect()));
+            return Err(AskError::Ambiguous(
+                offer
+                    .candidates
+                    .iter()
+                    .map(|candidate| name(&candidate.held))
+                    .collect(),
+            ));
         };
         let pin = match candidate.pin {
             PinNeed::Pipe { .. } => {
@@ -76,7 +84,11 @@ impl Prompter for ShellPrompter {
             }
             PinNeed::NotNeeded | PinNeed::Reader | PinNeed::Locked => None,
         };
-        Ok(Yes { candidate: 0, pin, window: Box::new(Terminal(Arc::clone(&self.source))) })
+        Ok(Yes {
+            candidate: 0,
+            pin,
+            window: Box::new(Terminal(Arc::clone(&self.source))),
+        })
     }
 }
 
@@ -89,28 +101,46 @@ pub fn selects(selector: &str, held: &HeldCertificate) -> bool {
     held.label == selector
         || serial.trim_start_matches('0') == hexadecimal.trim_start_matches('0') && !hexadecimal.is_empty()
         || certificate.sha256_hex() == hexadecimal
-        || certificate.subject().rfc4514.to_lowercase().contains(&selector.to_lowercase())
+        || certificate
+            .subject()
+            .rfc4514
+            .to_lowercase()
+            .contains(&selector.to_lowercase())
 }
 
 /// How a certificate is named in a list to choose from.
 fn name(held: &HeldCertificate) -> String {
     let subject = held.certificate.subject();
     let owner = subject.common_name.unwrap_or(subject.rfc4514);
-    format!("{} ({owner}, {}, {})", held.label, held.token.label, &held.certificate.sha256_hex()[..16])
+    format!(
+        "{} ({owner}, {}, {})",
+        held.label,
+        held.token.label,
+        &held.certificate.sha256_hex()[..16]
+    )
 }
 
 struct Terminal(Arc<dyn PinSource>);
 
 impl Terminal {
     async fn again(&self, trouble: PinTrouble) -> Result<(), AskError> {
-        if self.0.again(trouble).await { Ok(()) } else { Err(AskError::Refused) }
+        if self.0.again(trouble).await {
+            Ok(())
+        } else {
+            Err(AskError::Refused)
+        }
     }
 }
 
 #[async_trait]
 impl Window for Terminal {
     async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
-        self.again(if final_try { PinTrouble::LastTry } else { PinTrouble::Incorrect }).await
+        self.again(if final_try {
+            PinTrouble::LastTry
+        } else {
+            PinTrouble::Incorrect
+        })
+        .await
     }
 
     async fn pin_invalid(&mut self) -> Result<(), AskError> {

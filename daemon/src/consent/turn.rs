@@ -32,7 +32,10 @@ impl Turn {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { gate: Arc::new(Semaphore::new(1)), waiting: Arc::default() }
+        Self {
+            gate: Arc::new(Semaphore::new(1)),
+            waiting: Arc::default(),
+        }
     }
 }
 
@@ -58,7 +61,10 @@ impl Turns {
         if waiting.len() >= MAX_WAITING || !waiting.insert(origin.clone()) {
             return Err(AskError::Busy);
         }
-        Ok(Place { origin: origin.clone(), waiting: Arc::clone(&self.waiting) })
+        Ok(Place {
+            origin: origin.clone(),
+            waiting: Arc::clone(&self.waiting),
+        })
     }
 }
 
@@ -69,7 +75,10 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.origin);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.origin);
     }
 }
 

@@ -57,18 +57,29 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
             }
         }
     }
-    let mut found =
-        Found { candidates: Vec::new(), trust: context.trust(), beside: Vec::new(), now };
+    let mut found = Found {
+        candidates: Vec::new(),
+        trust: context.trust(),
+        beside: Vec::new(),
+        now,
+    };
     found.beside = held.iter().map(|(_, one)| one.certificate.clone()).collect();
     let mut unfit = None;
-    for (token, one) in held.into_iter().filter(|(_, one)| wanted.names(one) && context.prompter.considers(one)) {
+    for (token, one) in held
+        .into_iter()
+        .filter(|(_, one)| wanted.names(one) && context.prompter.considers(one))
+    {
         match candidate(token, one, wanted, &found).await {
             Ok(candidate) => found.candidates.push(candidate),
             Err(error) => unfit = Some(error),
         }
     }
     if found.candidates.is_empty() {
-        let none = if wanted.sha256.is_some() { JobError::CertificateNotFound } else { JobError::NoCertificate };
+        let none = if wanted.sha256.is_some() {
+            JobError::CertificateNotFound
+        } else {
+            JobError::NoCertificate
+        };
         return Err(unfit.or(failure.map(JobError::from)).unwrap_or(none));
     }
     Ok(found)
@@ -79,7 +90,9 @@ impl Wanted<'_> {
         let subject_fits = |code| held.certificate.subject().tax_code.as_deref() == Some(code);
         held.key.is_some()
             && !held.certificate.is_ca()
-            && self.sha256.is_none_or(|wanted| held.certificate.sha256_hex() == wanted)
+            && self
+                .sha256
+                .is_none_or(|wanted| held.certificate.sha256_hex() == wanted)
             && self.tax_code.is_none_or(subject_fits)
     }
 }
@@ -96,12 +109,21 @@ async fn candidate(
     if !(wanted.suits)(&held.certificate) {
         return Err(JobError::CertificateUnsuitable);
     }
-    let pin = if wanted.signing { token.pin().await? } else { PinNeed::NotNeeded };
+    let pin = if wanted.signing {
+        token.pin().await?
+    } else {
+        PinNeed::NotNeeded
+    };
     if pin == PinNeed::Locked {
         return Err(JobError::Login(crate::tokens::LoginError::Locked));
     }
     let warnings = warnings(&held.certificate, token.entry().hardware, found);
-    Ok(Candidate { held, token, pin, warnings })
+    Ok(Candidate {
+        held,
+        token,
+        pin,
+        warnings,
+    })
 }
 
 fn warnings(certificate: &Certificate, hardware: bool, found: &Found) -> Vec<Warning> {
@@ -113,7 +135,10 @@ fn warnings(certificate: &Certificate, hardware: bool, found: &Found) -> Vec<War
         (!reaches, Warning::PathUnknown),
         (!hardware, Warning::SoftwareToken),
     ];
-    doubts.into_iter().filter_map(|(doubtful, warning)| doubtful.then_some(warning)).collect()
+    doubts
+        .into_iter()
+        .filter_map(|(doubtful, warning)| doubtful.then_some(warning))
+        .collect()
 }
 
 impl Found {

@@ -30,7 +30,10 @@ pub async fn run(
     };
     let found = candidates::find(context, wanted).await?;
 
-    let mut intent = context.audit.intend(Subject::of_request(permitted.channel(), "certificates")).await?;
+    let mut intent = context
+        .audit
+        .intend(Subject::of_request(permitted.channel(), "certificates"))
+        .await?;
     caller.report.stage(Stage::Asking, 0, 0);
     let offer = Offer {
         kind: QuestionKind::ShareCertificate,

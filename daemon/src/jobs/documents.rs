@@ -85,7 +85,10 @@ impl Documents {
     /// With room for so many bytes.
     #[must_use]
     pub fn new(quota: u64) -> Self {
-        Self { quota, state: Arc::default() }
+        Self {
+            quota,
+            state: Arc::default(),
+        }
     }
 
     /// Takes the next bytes of a document; seals it with the last.
@@ -101,7 +104,10 @@ impl Documents {
         if let Some(document) = self.lock().complete.get(name) {
             // The same document once more is the same document.
             return match document.size() == upload.size {
-                true => Ok(UploadReply { received: upload.size, sealed: true }),
+                true => Ok(UploadReply {
+                    received: upload.size,
+                    sealed: true,
+                }),
                 false => Err(DocumentError::Mismatch("size: another than before")),
             };
         }
@@ -129,7 +135,13 @@ impl Documents {
         if size == 0 {
             return Err(DocumentError::Bad("size: zero"));
         }
-        Ok(Coming { file: memory_file()?, size, received: 0, hasher: Sha256::new(), _room: self.reserve(size)? })
+        Ok(Coming {
+            file: memory_file()?,
+            size,
+            received: 0,
+            hasher: Sha256::new(),
+            _room: self.reserve(size)?,
+        })
     }
 
     fn reserve(&self, bytes: u64) -> Result<Room, DocumentError> {
@@ -144,7 +156,10 @@ impl Documents {
             return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
         }
         state.held += bytes;
-        Ok(Room { bytes, state: Arc::downgrade(&self.state) })
+        Ok(Room {
+            bytes,
+            state: Arc::downgrade(&self.state),
+        })
     }
 
     /// Holds bytes of our own making. They cannot be had by anybody before [`Documents::publish`].
@@ -153,7 +168,13 @@ impl Documents {
     /// [`DocumentError`].
     pub fn seal(&self, bytes: &[u8]) -> Result<Sealed, DocumentError> {
         let size = bytes.len() as u64;
-        let mut coming = Coming { file: memory_file()?, size, received: 0, hasher: Sha256::new(), _room: self.reserve(size)? };
+        let mut coming = Coming {
+            file: memory_file()?,
+            size,
+            received: 0,
+            hasher: Sha256::new(),
+            _room: self.reserve(size)?,
+        };
         coming.append(bytes)?;
         let sha256 = hex::encode(Sha256::digest(bytes));
         coming.seal(&sha256)
@@ -162,7 +183,10 @@ impl Documents {
     /// Lets the connection have a document.
     pub fn publish(&self, document: Sealed) {
         // What it replaces gives its room back, for which the lock must be free.
-        let replaced = self.lock().complete.insert(document.sha256().to_owned(), document);
+        let replaced = self
+            .lock()
+            .complete
+            .insert(document.sha256().to_owned(), document);
         drop(replaced);
     }
 
@@ -172,7 +196,9 @@ impl Documents {
     /// [`DocumentError::Missing`].
     pub fn find(&self, sha256: &str, size: u64) -> Result<Sealed, DocumentError> {
         let found = self.lock().complete.get(sha256).cloned();
-        found.filter(|document| document.size() == size).ok_or(DocumentError::Missing)
+        found
+            .filter(|document| document.size() == size)
+            .ok_or(DocumentError::Missing)
     }
 
     /// Some bytes of a document, and its size.
@@ -180,7 +206,12 @@ impl Documents {
     /// # Errors
     /// [`DocumentError`].
     pub fn read(&self, download: &Download) -> Result<(u64, Vec<u8>), DocumentError> {
-        let document = self.lock().complete.get(&download.sha256).cloned().ok_or(DocumentError::Missing)?;
+        let document = self
+            .lock()
+            .complete
+            .get(&download.sha256)
+            .cloned()
+            .ok_or(DocumentError::Missing)?;
         if download.offset >= document.size() {
             return Err(DocumentError::Bad("offset: past the end"));
         }
@@ -226,8 +257,15 @@ impl Coming {
         if hex::encode(self.hasher.finalize()) != sha256 {
             return Err(DocumentError::Mismatch("sha256: the bytes have another digest"));
         }
-        let Self { file, size, _room, .. } = self;
-        Ok(Sealed(Arc::new(SealedFile { file, size, sha256: sha256.to_owned(), _room })))
+        let Self {
+            file, size, _room, ..
+        } = self;
+        Ok(Sealed(Arc::new(SealedFile {
+            file,
+            size,
+            sha256: sha256.to_owned(),
+            _room,
+        })))
     }
 }
 
@@ -272,7 +310,11 @@ fn memory_file() -> io::Result<File> {
 /// 64 lower-case hexadecimal digits.
 fn check_digest(text: &str) -> Result<(), DocumentError> {
     let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if text.len() == 64 && digits { Ok(()) } else { Err(DocumentError::Bad("sha256: not 64 lower-case hexadecimal digits")) }
+    if text.len() == 64 && digits {
+        Ok(())
+    } else {
+        Err(DocumentError::Bad("sha256: not 64 lower-case hexadecimal digits"))
+    }
 }
 
 #[cfg(test)]
@@ -284,24 +326,47 @@ mod tests {
     }
 
     fn chunk(sha256: &str, size: usize, offset: usize) -> Upload {
-        Upload { sha256: sha256.to_owned(), size: size as u64, offset: offset as u64, data: None }
+        Upload {
+            sha256: sha256.to_owned(),
+            size: size as u64,
+            offset: offset as u64,
+            data: None,
+        }
     }
 
     #[test]
     fn pieces_become_a_document_that_cannot_change() {
         let documents = Documents::new(100);
         let (bytes, name) = (b"mot hai ba", digest(b"mot hai ba"));
-        assert!(!documents.upload(&chunk(&name, 10, 0), &bytes[..4]).unwrap().sealed);
+        assert!(
+            !documents
+                .upload(&chunk(&name, 10, 0), &bytes[..4])
+                .unwrap()
+                .sealed
+        );
         assert!(matches!(documents.find(&name, 10), Err(DocumentError::Missing)));
-        assert!(documents.upload(&chunk(&name, 10, 4), &bytes[4..]).unwrap().sealed);
+        assert!(
+            documents
+                .upload(&chunk(&name, 10, 4), &bytes[4..])
+                .unwrap()
+                .sealed
+        );
         let document = documents.find(&name, 10).unwrap();
         assert_eq!(document.bytes().unwrap(), bytes);
         assert!(document.0.file.write_at(b"x", 0).is_err() && document.0.file.set_len(3).is_err());
         assert!(matches!(documents.find(&name, 11), Err(DocumentError::Missing)));
         assert!(documents.upload(&chunk(&name, 10, 0), bytes).unwrap().sealed);
-        let read = Download { sha256: name.clone(), offset: 4, length: 3 };
+        let read = Download {
+            sha256: name.clone(),
+            offset: 4,
+            length: 3,
+        };
         assert_eq!(documents.read(&read).unwrap(), (10, b"hai".to_vec()));
-        let past = Download { sha256: name, offset: 10, length: 1 };
+        let past = Download {
+            sha256: name,
+            offset: 10,
+            length: 1,
+        };
         assert!(matches!(documents.read(&past), Err(DocumentError::Bad(_))));
     }
 
@@ -317,9 +382,17 @@ mod tests {
         ] {
             let documents = Documents::new(10);
             documents.upload(&chunk(&name, 10, 0), b"0123").unwrap();
-            assert!(matches!(documents.upload(&second, bytes), Err(DocumentError::Mismatch(_))));
+            assert!(matches!(
+                documents.upload(&second, bytes),
+                Err(DocumentError::Mismatch(_))
+            ));
             assert_eq!(documents.lock().held, 0);
-            assert!(documents.upload(&chunk(&name, 10, 0), b"0123456789").unwrap().sealed);
+            assert!(
+                documents
+                    .upload(&chunk(&name, 10, 0), b"0123456789")
+                    .unwrap()
+                    .sealed
+            );
         }
     }
 
@@ -329,9 +402,17 @@ mod tests {
         let name = digest(b"x");
         let too_large = |result| matches!(result, Err(DocumentError::TooLarge(_)));
         assert!(too_large(documents.upload(&chunk(&name, 101, 0), b"x")));
-        assert!(too_large(documents.upload(&chunk(&name, 1, 0), &vec![0; MAX_CHUNK + 1])));
-        assert!(too_large(Documents::new(u64::MAX / 2).upload(&chunk(&name, MAX_DOCUMENT as usize + 1, 0), b"x")));
-        for bad in [chunk("", 1, 0), chunk(&name.to_uppercase(), 1, 0), chunk(&name, 0, 0)] {
+        assert!(too_large(
+            documents.upload(&chunk(&name, 1, 0), &vec![0; MAX_CHUNK + 1])
+        ));
+        assert!(too_large(
+            Documents::new(u64::MAX / 2).upload(&chunk(&name, MAX_DOCUMENT as usize + 1, 0), b"x")
+        ));
+        for bad in [
+            chunk("", 1, 0),
+            chunk(&name.to_uppercase(), 1, 0),
+            chunk(&name, 0, 0),
+        ] {
             assert!(matches!(documents.upload(&bad, b"x"), Err(DocumentError::Bad(_))));
         }
     }

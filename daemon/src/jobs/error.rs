@@ -158,7 +158,9 @@ impl JobError {
     pub fn action(&self) -> Action {
         match self {
             Self::Ask(AskError::Refused) => Action::Refused,
-            _ => Action::Failed { outcome: self.code().name().to_owned() },
+            _ => Action::Failed {
+                outcome: self.code().name().to_owned(),
+            },
         }
     }
 }
@@ -167,7 +169,11 @@ impl JobError {
 #[must_use]
 pub fn error_object(code: ErrorCode, detail: Option<String>) -> ErrorObject {
     let data = ErrorData { detail, ..text(code) };
-    ErrorObject { code: code.number(), message: data.message.en.clone(), data }
+    ErrorObject {
+        code: code.number(),
+        message: data.message.en.clone(),
+        data,
+    }
 }
 
 /// What happened and what to do, from the message files.
@@ -175,7 +181,12 @@ pub fn error_object(code: ErrorCode, detail: Option<String>) -> ErrorObject {
 pub fn text(code: ErrorCode) -> ErrorData {
     let key = format!("error-{}", code.name().replace('_', "-"));
     let remedy = language::bilingual(&format!("{key}-remedy"));
-    ErrorData { code, message: language::bilingual(&key), remedy, detail: None }
+    ErrorData {
+        code,
+        message: language::bilingual(&key),
+        remedy,
+        detail: None,
+    }
 }
 
 fn of_document(error: &DocumentError) -> ErrorCode {
@@ -201,7 +212,10 @@ fn of_ask(error: &AskError) -> ErrorCode {
 
 fn of_login(error: &LoginError) -> ErrorCode {
     match error {
-        LoginError::Incorrect { now: crate::tokens::PinState::Locked } | LoginError::Locked => ErrorCode::PinLocked,
+        LoginError::Incorrect {
+            now: crate::tokens::PinState::Locked,
+        }
+        | LoginError::Locked => ErrorCode::PinLocked,
         LoginError::Incorrect { .. } => ErrorCode::PinIncorrect,
         LoginError::Invalid => ErrorCode::PinInvalid,
         LoginError::Expired => ErrorCode::PinExpired,
@@ -293,9 +307,24 @@ mod tests {
     fn login_errors_tell_no_count() {
         let table = [
             (LoginError::Incorrect { now: PinState::Ready }, "pin_incorrect"),
-            (LoginError::Incorrect { now: PinState::FewTries }, "pin_incorrect"),
-            (LoginError::Incorrect { now: PinState::LastTry }, "pin_incorrect"),
-            (LoginError::Incorrect { now: PinState::Locked }, "pin_locked"),
+            (
+                LoginError::Incorrect {
+                    now: PinState::FewTries,
+                },
+                "pin_incorrect",
+            ),
+            (
+                LoginError::Incorrect {
+                    now: PinState::LastTry,
+                },
+                "pin_incorrect",
+            ),
+            (
+                LoginError::Incorrect {
+                    now: PinState::Locked,
+                },
+                "pin_locked",
+            ),
             (LoginError::Invalid, "pin_invalid"),
             (LoginError::Locked, "pin_locked"),
             (LoginError::Expired, "pin_expired"),
@@ -325,7 +354,10 @@ mod tests {
             assert_eq!(JobError::from(error).code().name(), name);
         }
         let cms = [
-            (PrepareError::UnsuitableKey(PublicKeyKind::Other), "certificate_unsuitable"),
+            (
+                PrepareError::UnsuitableKey(PublicKeyKind::Other),
+                "certificate_unsuitable",
+            ),
             (PrepareError::NotForSigning, "certificate_unsuitable"),
             (PrepareError::DigestLength { len: 1 }, "bad_digest"),
             (PrepareError::ContentIsSignedAttributes, "document_unreadable"),
@@ -334,8 +366,18 @@ mod tests {
         for (error, name) in cms {
             assert_eq!(JobError::from(error).code().name(), name);
         }
-        assert_eq!(JobError::from(FinishError::BadSignature).code(), ErrorCode::BadSignatureFromToken);
-        assert_eq!(JobError::from(FinishError::NoRoom { needed: 2, reserved: 1 }).code(), ErrorCode::Internal);
+        assert_eq!(
+            JobError::from(FinishError::BadSignature).code(),
+            ErrorCode::BadSignatureFromToken
+        );
+        assert_eq!(
+            JobError::from(FinishError::NoRoom {
+                needed: 2,
+                reserved: 1
+            })
+            .code(),
+            ErrorCode::Internal
+        );
     }
 
     #[test]

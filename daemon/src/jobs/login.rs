@@ -15,7 +15,11 @@ pub struct Unlocked(Box<dyn SigningSession>);
 /// [`JobError`]: the page learns *cancelled*, *incorrect* or *locked*, never a count.
 pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
     let candidate = approved.candidate();
-    let key = candidate.held.key.clone().ok_or(JobError::CertificateUnsuitable)?;
+    let key = candidate
+        .held
+        .key
+        .clone()
+        .ok_or(JobError::CertificateUnsuitable)?;
     let mut session = candidate.token.open(&key).await?;
     let outcome = unlock(&mut *session, approved).await;
     match outcome {
@@ -40,10 +44,15 @@ async fn unlock<C>(session: &mut dyn SigningSession, approved: &mut Approved<C>)
     loop {
         let (given_up, again) = match session.login().await {
             Ok(()) => return Ok(()),
-            Err(LoginError::Incorrect { now: PinState::Locked }) => return Err(LoginError::Locked.into()),
+            Err(LoginError::Incorrect {
+                now: PinState::Locked,
+            }) => return Err(LoginError::Locked.into()),
             Err(LoginError::Incorrect { now }) => {
                 let final_try = now == PinState::LastTry;
-                (JobError::PinIncorrect, approved.window().pin_incorrect(final_try).await)
+                (
+                    JobError::PinIncorrect,
+                    approved.window().pin_incorrect(final_try).await,
+                )
             }
             Err(LoginError::Invalid) => (JobError::PinInvalid, approved.window().pin_invalid().await),
             Err(error) => return Err(error.into()),

@@ -124,7 +124,10 @@ impl Holdings {
     /// With room for so many bytes of documents.
     #[must_use]
     pub fn with_quota(bytes: u64) -> Self {
-        Self { documents: Documents::new(bytes), shared: Mutex::default() }
+        Self {
+            documents: Documents::new(bytes),
+            shared: Mutex::default(),
+        }
     }
 
     /// Its documents.
@@ -135,12 +138,18 @@ impl Holdings {
 
     /// Remembers that the page has been shown this certificate (SHA-256, lower-case hexadecimal).
     fn share(&self, certificate: &str) {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).insert(certificate.to_owned());
+        self.shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(certificate.to_owned());
     }
 
     /// True if the page has been shown this certificate on this connection.
     fn knows(&self, certificate: &str) -> bool {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).contains(certificate)
+        self.shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(certificate)
     }
 }
 

@@ -32,5 +32,7 @@ pub(super) fn subject(subject: &Subject) -> reply::Subject {
 
 /// RFC 3339, UTC.
 pub(super) fn time(time: OffsetDateTime) -> String {
-    time.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+    time.to_offset(time::UtcOffset::UTC)
+        .format(&Rfc3339)
+        .unwrap_or_default()
 }

@@ -36,8 +36,13 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
     let bad = |what: &str| Err(JobError::BadRequest(what.to_owned()));
     let texts = [("reason", &call.reason), ("location", &call.location)];
     for (name, value) in texts {
-        if value.as_ref().is_some_and(|value| value.chars().count() > MAX_TEXT) {
-            return Err(JobError::TooLarge(format!("{name}: more than {MAX_TEXT} characters")));
+        if value
+            .as_ref()
+            .is_some_and(|value| value.chars().count() > MAX_TEXT)
+        {
+            return Err(JobError::TooLarge(format!(
+                "{name}: more than {MAX_TEXT} characters"
+            )));
         }
     }
     let for_pdf = call.appearance.is_some() || call.reason.is_some() || call.location.is_some();
@@ -75,7 +80,11 @@ pub(super) fn rsa_padding(padding: Option<call::RsaPadding>) -> RsaPadding {
 }
 
 impl Recipe {
-    pub(super) fn new(call: &SignDocuments, signer: Certificate, chain: Vec<Certificate>) -> Result<Self, JobError> {
+    pub(super) fn new(
+        call: &SignDocuments,
+        signer: Certificate,
+        chain: Vec<Certificate>,
+    ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
             algorithm: algorithm(&signer, call.padding)?,
@@ -88,10 +97,17 @@ impl Recipe {
     }
 
     /// Prepares one document.
-    pub(super) fn prepare(&self, bytes: Vec<u8>, signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+    pub(super) fn prepare(
+        &self,
+        bytes: Vec<u8>,
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedDocument, JobError> {
         match self.format {
             SignatureFormat::Pades => {
-                let appearance = self.appearance.as_ref().map(|wanted| self.appearance(wanted, signing_time));
+                let appearance = self
+                    .appearance
+                    .as_ref()
+                    .map(|wanted| self.appearance(wanted, signing_time));
                 let request = PadesRequest {
                     signer: &self.signer,
                     chain: &self.chain,
@@ -102,7 +118,9 @@ impl Recipe {
                     appearance: appearance.as_ref(),
                     field_name: None,
                 };
-                Ok(PreparedDocument::Pades(Box::new(pades::prepare(bytes, &request)?)))
+                Ok(PreparedDocument::Pades(Box::new(pades::prepare(
+                    bytes, &request,
+                )?)))
             }
             SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
                 let request = CadesRequest {
@@ -122,10 +140,24 @@ impl Recipe {
     fn appearance(&self, wanted: &call::Appearance, signing_time: OffsetDateTime) -> pades::Appearance {
         let subject = self.signer.subject();
         let line = |key, value| text(wanted.language, key, &arguments([("value", value)]));
-        let mut lines = vec![line("appearance-signer", subject.common_name.unwrap_or(subject.rfc4514))];
-        lines.extend(subject.organization.map(|name| line("appearance-organization", name)));
-        lines.extend(self.reason.clone().map(|reason| line("appearance-reason", reason)));
-        lines.push(line("appearance-time", time_in_vietnam(signing_time, wanted.language)));
+        let mut lines = vec![line(
+            "appearance-signer",
+            subject.common_name.unwrap_or(subject.rfc4514),
+        )];
+        lines.extend(
+            subject
+                .organization
+                .map(|name| line("appearance-organization", name)),
+        );
+        lines.extend(
+            self.reason
+                .clone()
+                .map(|reason| line("appearance-reason", reason)),
+        );
+        lines.push(line(
+            "appearance-time",
+            time_in_vietnam(signing_time, wanted.language),
+        ));
         pades::Appearance {
             page: wanted.page,
             rectangle: wanted.rectangle.map(f64::from),
@@ -139,8 +171,12 @@ fn time_in_vietnam(time: OffsetDateTime, language: Language) -> String {
     let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
     let time = time.to_offset(vietnam);
     let formatted = match language {
-        Language::Vi => time.format(format_description!("[day]/[month]/[year] [hour]:[minute]:[second] +07:00")),
-        Language::En => time.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second] +07:00")),
+        Language::Vi => time.format(format_description!(
+            "[day]/[month]/[year] [hour]:[minute]:[second] +07:00"
+        )),
+        Language::En => time.format(format_description!(
+            "[year]-[month]-[day] [hour]:[minute]:[second] +07:00"
+        )),
     };
     formatted.unwrap_or_default()
 }

@@ -30,7 +30,9 @@ pub async fn run(
 ) -> Result<DigestSignature, JobError> {
     let call = permitted.call().clone();
     let hash = hash(call.hash);
-    let digest = STANDARD.decode(&call.digest).map_err(|_| JobError::BadRequest("digest: not base64".into()))?;
+    let digest = STANDARD
+        .decode(&call.digest)
+        .map_err(|_| JobError::BadRequest("digest: not base64".into()))?;
     if digest.len() != hash.len() {
         return Err(JobError::BadDigest);
     }
@@ -42,7 +44,9 @@ pub async fn run(
         sha256: Some(&call.certificate),
         tax_code: None,
         // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
-        suits: |certificate| certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok(),
+        suits: |certificate| {
+            certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok()
+        },
         signing: true,
     };
     let found = candidates::find(context, wanted).await?;
@@ -57,15 +61,32 @@ pub async fn run(
     };
     let intent = context.audit.intend(subject).await?;
     caller.report.stage(Stage::Asking, 0, 1);
-    let document =
-        ShownDocument { name: String::new(), size: None, hash: hash.name().to_owned(), digest: hex::encode(&digest) };
-    let offer =
-        Offer { kind: QuestionKind::SignDigest, documents: vec![document], candidates: found.candidates };
+    let document = ShownDocument {
+        name: String::new(),
+        size: None,
+        hash: hash.name().to_owned(),
+        digest: hex::encode(&digest),
+    };
+    let offer = Offer {
+        kind: QuestionKind::SignDigest,
+        documents: vec![document],
+        candidates: found.candidates,
+    };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into()).await),
     };
-    carry_out(caller, intent, approved, Signable { algorithm, digest, message: None }).await
+    carry_out(
+        caller,
+        intent,
+        approved,
+        Signable {
+            algorithm,
+            digest,
+            message: None,
+        },
+    )
+    .await
 }
 
 async fn carry_out(
@@ -89,7 +110,11 @@ async fn carry_out(
         }
     };
     let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
-    intent.conclude(Action::Signed { results: vec![result] }).await?;
+    intent
+        .conclude(Action::Signed {
+            results: vec![result],
+        })
+        .await?;
     approved.finish(Outcome::Done).await;
     Ok(DigestSignature {
         signature: STANDARD.encode(value.as_bytes()),

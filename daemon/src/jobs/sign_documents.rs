@@ -49,7 +49,11 @@ pub async fn run(
     caller.report.stage(Stage::Asking, 0, count(&items));
     let offer = Offer {
         kind: QuestionKind::SignDocuments,
-        documents: items.iter().filter(|item| item.outcome.is_none()).map(Item::shown).collect(),
+        documents: items
+            .iter()
+            .filter(|item| item.outcome.is_none())
+            .map(Item::shown)
+            .collect(),
         candidates: found.candidates.clone(),
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
@@ -65,22 +69,37 @@ fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError>
         return Err(JobError::BadRequest("documents: none".into()));
     }
     if call.documents.len() > MAX_DOCUMENTS {
-        return Err(JobError::TooLarge(format!("documents: more than {MAX_DOCUMENTS}")));
+        return Err(JobError::TooLarge(format!(
+            "documents: more than {MAX_DOCUMENTS}"
+        )));
     }
     let mut items = Vec::with_capacity(call.documents.len());
     for document in &call.documents {
         if document.name.chars().count() > MAX_NAME {
-            return Err(JobError::TooLarge(format!("documents.name: more than {MAX_NAME} characters")));
+            return Err(JobError::TooLarge(format!(
+                "documents.name: more than {MAX_NAME} characters"
+            )));
         }
-        let sealed = caller.holdings.documents().find(&document.sha256, document.size)?;
-        items.push(Item { name: document.name.clone(), document: sealed, outcome: None });
+        let sealed = caller
+            .holdings
+            .documents()
+            .find(&document.sha256, document.size)?;
+        items.push(Item {
+            name: document.name.clone(),
+            document: sealed,
+            outcome: None,
+        });
     }
     Ok(items)
 }
 
 /// Certificates that may sign this. One that the page names, it must have been shown.
 async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Result<Found, JobError> {
-    if call.certificate.as_ref().is_some_and(|name| !caller.holdings.knows(name)) {
+    if call
+        .certificate
+        .as_ref()
+        .is_some_and(|name| !caller.holdings.knows(name))
+    {
         return Err(JobError::CertificateNotFound);
     }
     let wanted = Wanted {
@@ -130,14 +149,24 @@ async fn carry_out(
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
     }
-    let results = items.iter().map(|item| item.result().map_or_else(String::new, |sealed| sealed.sha256().to_owned()));
-    intent.conclude(Action::Signed { results: results.collect() }).await?;
+    let results = items.iter().map(|item| {
+        item.result()
+            .map_or_else(String::new, |sealed| sealed.sha256().to_owned())
+    });
+    intent
+        .conclude(Action::Signed {
+            results: results.collect(),
+        })
+        .await?;
     for sealed in items.iter().filter_map(Item::result) {
         caller.holdings.documents().publish(sealed.clone());
     }
     approved.finish(Outcome::Done).await;
     caller.holdings.share(&shown.sha256);
-    Ok(SignedDocuments { documents: items.into_iter().map(Item::into_reply).collect(), certificate: shown })
+    Ok(SignedDocuments {
+        documents: items.into_iter().map(Item::into_reply).collect(),
+        certificate: shown,
+    })
 }
 
 /// Logs in and signs one after the other. Fails only if nothing was signed.
@@ -178,7 +207,9 @@ fn settle(items: &mut [Item]) -> Result<(), JobError> {
         return Ok(());
     }
     let last = items.iter_mut().rev().find_map(|item| item.outcome.take());
-    last.map_or(Err(JobError::Internal("nothing was tried".into())), |outcome| outcome.map(drop))
+    last.map_or(Err(JobError::Internal("nothing was tried".into())), |outcome| {
+        outcome.map(drop)
+    })
 }
 
 async fn sign_one(
@@ -196,7 +227,11 @@ async fn sign_one(
 
     let algorithm = prepared.algorithm();
     let message = prepared.to_be_signed().to_vec();
-    let signable = Signable { algorithm, digest: algorithm.hash().digest(&message), message: Some(message) };
+    let signable = Signable {
+        algorithm,
+        digest: algorithm.hash().digest(&message),
+        message: Some(message),
+    };
     let raw = unlocked.sign(&signable).await?;
     let value = SignatureValue::from_token(algorithm, &raw).map_err(|_| JobError::BadSignature)?;
 
@@ -227,11 +262,17 @@ impl Item {
             },
             Some(Err(error)) => {
                 tracing::info!(document = ?self.document.sha256(), %error, "a document was not signed");
-                SignedDocument::Failed { name: self.name, error: error.object() }
+                SignedDocument::Failed {
+                    name: self.name,
+                    error: error.object(),
+                }
             }
             None => {
                 let error = JobError::Internal("a document was passed over".into());
-                SignedDocument::Failed { name: self.name, error: error.object() }
+                SignedDocument::Failed {
+                    name: self.name,
+                    error: error.object(),
+                }
             }
         }
     }
@@ -256,13 +297,24 @@ pub(super) fn window_outcome(error: &JobError) -> Outcome {
 /// How a token is named in the record.
 pub(super) fn token_hash(token: &TokenId) -> String {
     use sha2::{Digest, Sha256};
-    hex::encode(Sha256::new().chain_update(&token.module).chain_update("\n").chain_update(&token.serial).finalize())
+    hex::encode(
+        Sha256::new()
+            .chain_update(&token.module)
+            .chain_update("\n")
+            .chain_update(&token.serial)
+            .finalize(),
+    )
 }
 
 fn subject(permitted: &Permitted<SignDocuments>, items: &[Item]) -> Subject {
     Subject {
-        format: serde_json::to_value(permitted.call().format).ok().and_then(|name| name.as_str().map(str::to_owned)),
-        documents: items.iter().map(|item| item.document.sha256().to_owned()).collect(),
+        format: serde_json::to_value(permitted.call().format)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned)),
+        documents: items
+            .iter()
+            .map(|item| item.document.sha256().to_owned())
+            .collect(),
         ..Subject::of_request(permitted.channel(), "sign_documents")
     }
 }
@@ -272,12 +324,16 @@ fn count(items: &[Item]) -> u32 {
 }
 
 fn bytes(document: &Sealed) -> Result<Vec<u8>, JobError> {
-    document.bytes().map_err(|error| JobError::Internal(error.to_string()))
+    document
+        .bytes()
+        .map_err(|error| JobError::Internal(error.to_string()))
 }
 
 /// Work of many milliseconds goes where it keeps nobody waiting.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
 ) -> Result<T, JobError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| JobError::Internal(error.to_string()))?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| JobError::Internal(error.to_string()))?
 }

@@ -3,9 +3,9 @@
 
 use time::OffsetDateTime;
 use trien_protocol::call::{DocumentRef, VerifyDocuments};
+use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_DOCUMENTS;
 use trien_protocol::reply::{VerifiedDocument, VerifiedDocuments, VerifiedSignature};
-use trien_protocol::error::ErrorCode;
 use trien_signatures::cms::FormatError;
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Indication, Report, SignatureReport};
@@ -29,10 +29,14 @@ pub async fn run(
 ) -> Result<VerifiedDocuments, JobError> {
     let call = permitted.call();
     if call.documents.is_empty() || call.content.is_some() && call.documents.len() != 1 {
-        return Err(JobError::BadRequest("documents: one or more, and one only beside a content".into()));
+        return Err(JobError::BadRequest(
+            "documents: one or more, and one only beside a content".into(),
+        ));
     }
     if call.documents.len() > MAX_DOCUMENTS {
-        return Err(JobError::TooLarge(format!("documents: more than {MAX_DOCUMENTS}")));
+        return Err(JobError::TooLarge(format!(
+            "documents: more than {MAX_DOCUMENTS}"
+        )));
     }
     let find = |document: &DocumentRef| caller.holdings.documents().find(&document.sha256, document.size);
     let content = call.content.as_ref().map(find).transpose()?;
@@ -58,9 +62,17 @@ fn judge(
     trust: &Trust,
     now: OffsetDateTime,
 ) -> Result<Report, JobError> {
-    let read = |sealed: &Sealed| sealed.bytes().map_err(|error| JobError::Internal(error.to_string()));
+    let read = |sealed: &Sealed| {
+        sealed
+            .bytes()
+            .map_err(|error| JobError::Internal(error.to_string()))
+    };
     let content = content.map(read).transpose()?;
-    Ok(verify(&read(document)?, content.as_deref(), &trust.reliance(now))?)
+    Ok(verify(
+        &read(document)?,
+        content.as_deref(),
+        &trust.reliance(now),
+    )?)
 }
 
 /// Why there is no signature to check.
@@ -79,7 +91,8 @@ impl Unreadable {
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Pdf(PdfError::NotPdf) | Self::Cms(FormatError::Malformed | FormatError::NotSignedData(_)) => None,
+            Self::Pdf(PdfError::NotPdf)
+            | Self::Cms(FormatError::Malformed | FormatError::NotSignedData(_)) => None,
             Self::Pdf(error) => Some(of_pdf(error)),
             Self::Cms(_) => Some(ErrorCode::TooLarge),
         }
@@ -90,7 +103,11 @@ impl Unreadable {
 ///
 /// # Errors
 /// [`Unreadable`] when it is neither.
-pub fn verify(document: &[u8], content: Option<&[u8]>, reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+pub fn verify(
+    document: &[u8],
+    content: Option<&[u8]>,
+    reliance: &Reliance<'_>,
+) -> Result<Report, Unreadable> {
     if content.is_none() && document.starts_with(b"%PDF-") {
         return Ok(pades::verify(document, reliance)?);
     }
@@ -106,8 +123,14 @@ fn present(signature: SignatureReport) -> VerifiedSignature {
             Indication::Indeterminate => "INDETERMINATE",
         }
         .to_owned(),
-        sub_indication: signature.sub_indication.and_then(|sub| serde_json::to_value(sub).ok()).and_then(name),
-        signer: signature.signer.as_ref().map(|signer| present::subject(&signer.subject)),
+        sub_indication: signature
+            .sub_indication
+            .and_then(|sub| serde_json::to_value(sub).ok())
+            .and_then(name),
+        signer: signature
+            .signer
+            .as_ref()
+            .map(|signer| present::subject(&signer.subject)),
         issuer: signature.signer.map(|signer| signer.issuer),
         claimed_time: signature.signing_time.map(|claimed| present::time(claimed.time)),
         covers_whole_document: signature.coverage.is_some_and(|coverage| coverage.whole),

@@ -47,7 +47,12 @@ impl GrantBook {
     /// Of this file, under these rules.
     #[must_use]
     pub fn new(file: PathBuf, rules: OriginRules, schemes: Schemes) -> Self {
-        Self { file, rules, schemes, read: Mutex::default() }
+        Self {
+            file,
+            rules,
+            schemes,
+            read: Mutex::default(),
+        }
     }
 
     /// Which origins may be spoken of at all.
@@ -113,7 +118,12 @@ mod tests {
     }
 
     fn allow(path: &std::path::Path, text: &str, scopes: &[Scope]) {
-        let grant = Grant { origin: origin(text), scopes: scopes.to_vec(), granted: NOW, expires: None };
+        let grant = Grant {
+            origin: origin(text),
+            scopes: scopes.to_vec(),
+            granted: NOW,
+            expires: None,
+        };
         Grants::edit(path, |grants| grants.allow(grant)).unwrap();
     }
 
@@ -149,7 +159,10 @@ mod tests {
         assert!(!book.knows(&origin("https://b.gov.vn"), NOW));
         allow(&path, "https://c.gov.vn", &Scope::USUAL);
         assert!(book.knows(&origin("https://c.gov.vn"), NOW));
-        let only = OriginRules { only_these: true, ..OriginRules::default() };
+        let only = OriginRules {
+            only_these: true,
+            ..OriginRules::default()
+        };
         assert!(!GrantBook::new(path, only, Schemes::Https).knows(&origin("https://c.gov.vn"), NOW));
     }
 
@@ -167,11 +180,15 @@ mod tests {
             padding: None,
         };
         let list = || trien_protocol::call::Certificates::default();
-        let page = Channel::WebSocket { origin: origin("https://a.gov.vn") };
+        let page = Channel::WebSocket {
+            origin: origin("https://a.gov.vn"),
+        };
         assert!(judge(&page, list(), &book, NOW).is_ok());
         assert!(judge(&page, digest(), &book, NOW).is_err());
         assert!(judge(&Channel::Shell, digest(), &book, NOW).is_ok());
-        let plain = Channel::Extension { origin: origin("http://localhost:8080") };
+        let plain = Channel::Extension {
+            origin: origin("http://localhost:8080"),
+        };
         assert!(judge(&plain, list(), &book, NOW).is_err());
     }
 }

@@ -134,31 +134,49 @@ impl Grants {
     /// # Errors
     /// [`GrantsError`].
     pub fn load(path: &Path) -> Result<Self, GrantsError> {
-        let error = |cause| GrantsError::Io { file: path.to_owned(), cause };
+        let error = |cause| GrantsError::Io {
+            file: path.to_owned(),
+            cause,
+        };
         let file = match super::ownership::open_ours(path) {
             Ok(file) => file,
             Err(super::ownership::NotOurs::Io(cause)) if cause.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self::default());
             }
             Err(super::ownership::NotOurs::Io(cause)) => return Err(error(cause)),
-            Err(super::ownership::NotOurs::Rights) => return Err(GrantsError::Rights { file: path.to_owned() }),
+            Err(super::ownership::NotOurs::Rights) => {
+                return Err(GrantsError::Rights {
+                    file: path.to_owned(),
+                });
+            }
         };
         let mut text = String::new();
         let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(error)?;
         if length as u64 > MAX_FILE {
-            return Err(GrantsError::Content { file: path.to_owned(), line: 1, reason: "the file is too large".into() });
+            return Err(GrantsError::Content {
+                file: path.to_owned(),
+                line: 1,
+                reason: "the file is too large".into(),
+            });
         }
         Self::parse(&text).map_err(|(at, reason)| GrantsError::Content {
             file: path.to_owned(),
-            line: 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count(),
+            line: 1 + text.as_bytes()[..at.min(text.len())]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count(),
             reason,
         })
     }
 
     /// The text of a file; on failure the byte offset of the trouble, and what it is.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
-        let raw: RawFile = toml::from_str(text)
-            .map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        let raw: RawFile = toml::from_str(text).map_err(|error| {
+            (
+                error.span().map_or(0, |span| span.start),
+                error.message().to_owned(),
+            )
+        })?;
         if raw.origins.len() > MAX_ORIGINS {
             return Err((0, format!("more than {MAX_ORIGINS} origins")));
         }
@@ -171,8 +189,15 @@ impl Grants {
                 return Err((at, "the origin stands twice".into()));
             }
             let granted = read_time(&entry.granted).ok_or((at, "granted is no RFC 3339 time".to_owned()))?;
-            let expires = entry.expires.map(|text| read_time(&text).ok_or((at, "expires is no RFC 3339 time".to_owned())));
-            grants.0.push(Grant { origin, scopes: tidy(&entry.scopes), granted, expires: expires.transpose()? });
+            let expires = entry
+                .expires
+                .map(|text| read_time(&text).ok_or((at, "expires is no RFC 3339 time".to_owned())));
+            grants.0.push(Grant {
+                origin,
+                scopes: tidy(&entry.scopes),
+                granted,
+                expires: expires.transpose()?,
+            });
         }
         Ok(grants)
     }
@@ -183,8 +208,13 @@ impl Grants {
     /// # Errors
     /// [`GrantsError`]; the file is as it was then.
     pub fn edit<T>(path: &Path, change: impl FnOnce(&mut Self) -> T) -> Result<T, GrantsError> {
-        let error = |cause| GrantsError::Io { file: path.to_owned(), cause };
-        let folder = path.parent().ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
+        let error = |cause| GrantsError::Io {
+            file: path.to_owned(),
+            cause,
+        };
+        let folder = path
+            .parent()
+            .ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
         super::ownership::create_private_folder(folder).map_err(error)?;
         let lock = File::open(folder).map_err(error)?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|errno| error(errno.into()))?;
@@ -202,7 +232,11 @@ impl Grants {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&new, path)?;
@@ -228,7 +262,10 @@ impl Grants {
     /// Gives an origin these scopes, instead of those it had.
     pub fn allow(&mut self, grant: Grant) {
         self.revoke(&grant.origin);
-        self.0.push(Grant { scopes: tidy(&grant.scopes), ..grant });
+        self.0.push(Grant {
+            scopes: tidy(&grant.scopes),
+            ..grant
+        });
         self.0.sort_by(|one, other| one.origin.cmp(&other.origin));
     }
 
@@ -292,8 +329,13 @@ mod tests {
         let read = Grants::load(&path).unwrap();
         let a = read.of(&origin("https://a.gov.vn")).unwrap();
         assert_eq!(a.scopes, [Scope::Sign, Scope::Verify]);
-        assert!(a.in_force(datetime!(2027-01-02 03:04:04 UTC)) && !a.in_force(datetime!(2027-01-02 03:04:05 UTC)));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(
+            a.in_force(datetime!(2027-01-02 03:04:04 UTC)) && !a.in_force(datetime!(2027-01-02 03:04:05 UTC))
+        );
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert!(Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
         assert!(!Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
         assert_eq!(Grants::load(&path).unwrap().iter().count(), 1);
@@ -301,7 +343,10 @@ mod tests {
 
     #[test]
     fn a_missing_file_allows_nobody() {
-        assert_eq!(Grants::load(Path::new("/nonexistent/origins.toml")).unwrap(), Grants::default());
+        assert_eq!(
+            Grants::load(Path::new("/nonexistent/origins.toml")).unwrap(),
+            Grants::default()
+        );
     }
 
     #[test]

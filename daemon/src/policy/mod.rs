@@ -77,5 +77,12 @@ pub fn judge<C: Scoped>(
         None => true,
         Some(origin) => book.scopes(origin, now).contains(&C::SCOPE),
     };
-    if permitted { Ok(Permitted { channel: channel.clone(), call }) } else { Err(NotAllowed) }
+    if permitted {
+        Ok(Permitted {
+            channel: channel.clone(),
+            call,
+        })
+    } else {
+        Err(NotAllowed)
+    }
 }

@@ -110,32 +110,77 @@ mod tests {
             "https://192.0.2.7",
             "https://[2001:db8::1]:444",
         ] {
-            assert_eq!(Origin::parse(text, Schemes::Https).map(|origin| origin.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                Origin::parse(text, Schemes::Https).map(|origin| origin.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 
     #[test]
     fn lookalikes_are_refused() {
         for text in [
-            "", "null", "*", "https://*", "https://*.gov.vn", "https://", "https://GOOD.gov.vn", "https://good.gov.vn/",
-            "https://good.gov.vn/path", "https://good.gov.vn?x", "https://good.gov.vn#x", "https://good.gov.vn:443",
-            "https://good.gov.vn@evil.example", "https://a:b@good.gov.vn", "https://good.gov.vn.", "https://gооd.gov.vn",
-            " https://good.gov.vn", "https://good.gov.vn ", "https://good.gov.vn\n", "https:good.gov.vn",
-            "https://2130706433", "https://0x7f.1", "https://good.gov.vn, https://evil.example",
-            "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0f0f", "blob:https://good.gov.vn/1",
-            "data:text/html,x", "file:///etc/passwd", "about:blank", "http://good.gov.vn", "ftp://good.gov.vn",
+            "",
+            "null",
+            "*",
+            "https://*",
+            "https://*.gov.vn",
+            "https://",
+            "https://GOOD.gov.vn",
+            "https://good.gov.vn/",
+            "https://good.gov.vn/path",
+            "https://good.gov.vn?x",
+            "https://good.gov.vn#x",
+            "https://good.gov.vn:443",
+            "https://good.gov.vn@evil.example",
+            "https://a:b@good.gov.vn",
+            "https://good.gov.vn.",
+            "https://gооd.gov.vn",
+            " https://good.gov.vn",
+            "https://good.gov.vn ",
+            "https://good.gov.vn\n",
+            "https:good.gov.vn",
+            "https://2130706433",
+            "https://0x7f.1",
+            "https://good.gov.vn, https://evil.example",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0f0f",
+            "blob:https://good.gov.vn/1",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "about:blank",
+            "http://good.gov.vn",
+            "ftp://good.gov.vn",
             "ws://good.gov.vn",
         ] {
-            assert!(Origin::parse(text, Schemes::HttpsAndLoopbackHttp).is_err(), "{text:?}");
+            assert!(
+                Origin::parse(text, Schemes::HttpsAndLoopbackHttp).is_err(),
+                "{text:?}"
+            );
         }
-        assert_eq!(Origin::parse(&format!("https://{}.vn", "a".repeat(300)), Schemes::Https), Err(BadOrigin::TooLong));
+        assert_eq!(
+            Origin::parse(&format!("https://{}.vn", "a".repeat(300)), Schemes::Https),
+            Err(BadOrigin::TooLong)
+        );
     }
 
     #[test]
     fn plain_http_is_for_developers_on_loopback() {
-        for text in ["http://localhost:8080", "http://127.0.0.1:3000", "http://[::1]:1", "http://portal.localhost"] {
-            assert!(Origin::parse(text, Schemes::HttpsAndLoopbackHttp).is_ok(), "{text}");
-            assert_eq!(Origin::parse(text, Schemes::Https), Err(BadOrigin::Scheme), "{text}");
+        for text in [
+            "http://localhost:8080",
+            "http://127.0.0.1:3000",
+            "http://[::1]:1",
+            "http://portal.localhost",
+        ] {
+            assert!(
+                Origin::parse(text, Schemes::HttpsAndLoopbackHttp).is_ok(),
+                "{text}"
+            );
+            assert_eq!(
+                Origin::parse(text, Schemes::Https),
+                Err(BadOrigin::Scheme),
+                "{text}"
+            );
         }
         let elsewhere = Origin::parse("http://192.168.1.1", Schemes::HttpsAndLoopbackHttp);
         assert_eq!(elsewhere, Err(BadOrigin::Scheme));

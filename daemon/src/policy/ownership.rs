@@ -36,7 +36,11 @@ pub fn open_owned(path: &Path, uid: u32) -> Result<File, NotOurs> {
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
     let metadata = file.metadata()?;
     let owned = metadata.uid() == uid || metadata.uid() == 0;
-    if metadata.is_file() && owned && metadata.mode() & 0o022 == 0 { Ok(file) } else { Err(NotOurs::Rights) }
+    if metadata.is_file() && owned && metadata.mode() & 0o022 == 0 {
+        Ok(file)
+    } else {
+        Err(NotOurs::Rights)
+    }
 }
 
 /// Makes a folder, and those above it, with mode 0700; leaves one that exists as it is.
@@ -44,7 +48,10 @@ pub fn open_owned(path: &Path, uid: u32) -> Result<File, NotOurs> {
 /// # Errors
 /// Of the file system.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 /// True for a folder of ours, not a link, that neither group nor others may enter, read or write.

@@ -1,8 +1,8 @@
 //! The decision about a WebSocket handshake: in this order, and nothing else is ever answered.
 
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use time::OffsetDateTime;
 use trien_protocol::{SUBPROTOCOL, WEBSOCKET_PATH};
@@ -30,14 +30,22 @@ pub(super) enum Refusal {
 }
 
 /// Judges a request head that came to our `port`.
-pub(super) fn judge(head: &Head, port: u16, book: &GrantBook, now: OffsetDateTime) -> Result<Origin, Refusal> {
+pub(super) fn judge(
+    head: &Head,
+    port: u16,
+    book: &GrantBook,
+    now: OffsetDateTime,
+) -> Result<Origin, Refusal> {
     let headers = &head.headers;
     let body = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     if head.method != "GET" || head.target != WEBSOCKET_PATH || !head.version_1_1 || body {
         return Err(Refusal::RequestLine);
     }
     let host = only(headers, &HOST).ok_or(Refusal::Host)?;
-    if !["127.0.0.1", "[::1]", "localhost"].iter().any(|name| host == format!("{name}:{port}")) {
+    if !["127.0.0.1", "[::1]", "localhost"]
+        .iter()
+        .any(|name| host == format!("{name}:{port}"))
+    {
         return Err(Refusal::Host);
     }
     let origin = only(headers, &ORIGIN).ok_or(Refusal::Origin)?;
@@ -45,7 +53,11 @@ pub(super) fn judge(head: &Head, port: u16, book: &GrantBook, now: OffsetDateTim
     if !book.knows(&origin, now) {
         return Err(Refusal::NotAllowed);
     }
-    if speaks_websocket(headers) { Ok(origin) } else { Err(Refusal::WebSocket) }
+    if speaks_websocket(headers) {
+        Ok(origin)
+    } else {
+        Err(Refusal::WebSocket)
+    }
 }
 
 /// RFC 6455, section 4.2.1, and the subprotocol.
@@ -62,14 +74,21 @@ fn speaks_websocket(headers: &HeaderMap) -> bool {
 
 /// True if the comma-separated values of a header have this word among them.
 fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
-    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case(word))
+    let values = headers
+        .get_all(header)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|name| name.trim().eq_ignore_ascii_case(word))
 }
 
 /// 16 bytes in base64 (RFC 6455, section 4.1, item 7).
 fn is_key(text: &str) -> bool {
     use base64::Engine;
-    base64::engine::general_purpose::STANDARD.decode(text).is_ok_and(|bytes| bytes.len() == 16)
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .is_ok_and(|bytes| bytes.len() == 16)
 }
 
 /// The value of a header that stands exactly once.

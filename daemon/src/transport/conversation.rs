@@ -116,7 +116,11 @@ impl Party {
     #[must_use]
     pub fn is_welcome(&self, context: &Context) -> bool {
         let now = OffsetDateTime::now_utc();
-        self.channel.origin().into_iter().chain(&self.companions).all(|origin| context.grants.knows(origin, now))
+        self.channel
+            .origin()
+            .into_iter()
+            .chain(&self.companions)
+            .all(|origin| context.grants.knows(origin, now))
     }
 }
 
@@ -138,7 +142,8 @@ where
         let _ = outbox.try_send(Frame::End(ending));
         drop(outbox);
         let _ = tokio::time::timeout(CLOSING, &mut writer).await;
-        let _ = tokio::time::timeout(CLOSING, async { while let Some(Ok(_)) = reading.next().await {} }).await;
+        let _ =
+            tokio::time::timeout(CLOSING, async { while let Some(Ok(_)) = reading.next().await {} }).await;
         writer.abort();
     }
 }

@@ -82,12 +82,20 @@ pub(super) struct Rewound {
 
 impl Rewound {
     pub(super) fn new(head: Vec<u8>, stream: TcpStream) -> Self {
-        Self { head, given: 0, stream }
+        Self {
+            head,
+            given: 0,
+            stream,
+        }
     }
 }
 
 impl AsyncRead for Rewound {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let rest = &self.head[self.given..];
         if rest.is_empty() {
             return Pin::new(&mut self.stream).poll_read(context, buffer);
@@ -100,7 +108,11 @@ impl AsyncRead for Rewound {
 }
 
 impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

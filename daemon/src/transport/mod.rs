@@ -95,7 +95,10 @@ impl Stop {
     pub async fn stop(mut self) {
         // Nobody to tell is as good.
         let _ = self.tell.send(true);
-        if tokio::time::timeout(Self::PATIENCE, self.busy.recv()).await.is_err() {
+        if tokio::time::timeout(Self::PATIENCE, self.busy.recv())
+            .await
+            .is_err()
+        {
             tracing::warn!("a connection did not end in time");
         }
     }

@@ -78,7 +78,11 @@ impl NativeSocket {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Ok(Self { listener, path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Serves connections until the halt.
@@ -127,7 +131,9 @@ async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
     let (mut reading, mut writing) = stream.into_split();
     let opening = tokio::time::timeout(OPENING, read_frame(&mut reading)).await;
     let Ok(Some(Ok(text))) = opening else { return };
-    let party = serde_json::from_str(&text).map_err(|_| ErrorCode::BadRequest).and_then(|opening| admit(opening, &context));
+    let party = serde_json::from_str(&text)
+        .map_err(|_| ErrorCode::BadRequest)
+        .and_then(|opening| admit(opening, &context));
     match party {
         Ok(party) => conversation::hold(messages(reading), frames(writing), party, context, halt).await,
         Err(code) => {
@@ -144,7 +150,11 @@ async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
 
 /// A page in a frame needs a permission for itself and for the page around it.
 fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
-    let Opening::Extension { origin, top_origin, extension } = opening;
+    let Opening::Extension {
+        origin,
+        top_origin,
+        extension,
+    } = opening;
     tracing::debug!(?origin, ?top_origin, ?extension, "a page by the extension");
     let parse = |text: &str| Origin::parse(text, context.grants.schemes()).map_err(|_| ErrorCode::NotAllowed);
     let (origin, top) = (parse(&origin)?, parse(&top_origin)?);
@@ -155,7 +165,11 @@ fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
         bytes: DocumentBytes::Base64,
         longest_reply: MAX_NATIVE_MESSAGE,
     };
-    if party.is_welcome(context) { Ok(party) } else { Err(ErrorCode::NotAllowed) }
+    if party.is_welcome(context) {
+        Ok(party)
+    } else {
+        Err(ErrorCode::NotAllowed)
+    }
 }
 
 /// One frame; `None` at the end.
@@ -188,12 +202,19 @@ fn messages(reading: OwnedReadHalf) -> Pin<Box<dyn Stream<Item = Result<Message,
 
 /// What goes. Document bytes go inside the messages here.
 fn frames(writing: OwnedWriteHalf) -> Pin<Box<dyn Sink<Frame, Error = io::Error> + Send>> {
-    Box::pin(futures_util::sink::unfold(writing, async |mut writing: OwnedWriteHalf, frame| {
-        match frame {
-            Frame::Text(text) => writing.write_all(&frame::encode(&text).map_err(io::Error::other)?).await?,
-            Frame::Binary(_) => return Err(io::ErrorKind::Unsupported.into()),
-            Frame::End(_) => writing.shutdown().await?,
-        }
-        Ok(writing)
-    }))
+    Box::pin(futures_util::sink::unfold(
+        writing,
+        async |mut writing: OwnedWriteHalf, frame| {
+            match frame {
+                Frame::Text(text) => {
+                    writing
+                        .write_all(&frame::encode(&text).map_err(io::Error::other)?)
+                        .await?
+                }
+                Frame::Binary(_) => return Err(io::ErrorKind::Unsupported.into()),
+                Frame::End(_) => writing.shutdown().await?,
+            }
+            Ok(writing)
+        },
+    ))
 }

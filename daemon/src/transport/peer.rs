@@ -69,9 +69,15 @@ fn request(peer: SocketAddr, local: SocketAddr) -> io::Result<[u8; REQUEST]> {
 }
 
 fn read(answer: &[u8]) -> io::Result<u32> {
-    let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
+    let kind = answer
+        .get(4..6)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u16::from_ne_bytes);
     let state = answer.get(STATE);
-    let uid = answer.get(UID..UID + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
+    let uid = answer
+        .get(UID..UID + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_ne_bytes);
     match (kind, state, uid) {
         // A socket that has been closed since belongs to nobody: the kernel would call that root.
         (Some(SOCK_DIAG_BY_FAMILY), Some(&TCP_ESTABLISHED), Some(uid)) => Ok(uid),
@@ -88,7 +94,9 @@ mod tests {
     #[test]
     fn the_kernel_says_whose_connection_it_is() {
         for address in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let Ok(listener) = TcpListener::bind(address) else {
+                continue;
+            };
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (server, peer) = listener.accept().unwrap();
             let own = rustix::process::getuid().as_raw();

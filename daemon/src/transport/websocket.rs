@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, WebSocketUpgrade};
 use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
@@ -78,7 +78,11 @@ struct Doorkeeper {
 /// # Errors
 /// When a listener has no address.
 pub async fn serve(listeners: Vec<TcpListener>, context: Arc<Context>, halt: Halt) -> io::Result<()> {
-    let port = listeners.first().ok_or(io::ErrorKind::InvalidInput)?.local_addr()?.port();
+    let port = listeners
+        .first()
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .local_addr()?
+        .port();
     let door = Arc::new(Doorkeeper {
         port,
         context,
@@ -87,7 +91,9 @@ pub async fn serve(listeners: Vec<TcpListener>, context: Arc<Context>, halt: Hal
         per_origin: Arc::default(),
         log: super::QuietLog::default(),
     });
-    let loops = listeners.into_iter().map(|listener| Arc::clone(&door).accept_all(listener));
+    let loops = listeners
+        .into_iter()
+        .map(|listener| Arc::clone(&door).accept_all(listener));
     tokio::select! {
         _ = futures_util::future::join_all(loops) => {}
         () = halt.come() => {}
@@ -118,7 +124,11 @@ impl Doorkeeper {
         match peer::uid(peer, local) {
             Ok(uid) if uid == rustix::process::getuid().as_raw() => {}
             Ok(uid) => return self.log.note(&format!("a connection of uid {uid}")),
-            Err(error) => return self.log.note(&format!("a connection whose uid is unknown: {error}")),
+            Err(error) => {
+                return self
+                    .log
+                    .note(&format!("a connection whose uid is unknown: {error}"));
+            }
         }
         let Ok(permit) = Arc::clone(&self.half_open).try_acquire_owned() else {
             return self.log.note("too many handshakes at once");
@@ -161,7 +171,10 @@ impl Doorkeeper {
         let count = taken.entry(origin.clone()).or_default();
         (*count < MAX_PER_ORIGIN).then(|| {
             *count += 1;
-            Seat { origin, taken: Arc::clone(&self.per_origin) }
+            Seat {
+                origin,
+                taken: Arc::clone(&self.per_origin),
+            }
         })
     }
 
@@ -173,8 +186,15 @@ impl Doorkeeper {
             async move { Ok::<_, std::convert::Infallible>(upgrade(request, ticket, context, halt).await) }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        let http = http.keep_alive(false).auto_date_header(false).max_buf_size(16 * 1024);
-        if let Err(error) = http.serve_connection(TokioIo::new(connection), service).with_upgrades().await {
+        let http = http
+            .keep_alive(false)
+            .auto_date_header(false)
+            .max_buf_size(16 * 1024);
+        if let Err(error) = http
+            .serve_connection(TokioIo::new(connection), service)
+            .with_upgrades()
+            .await
+        {
             tracing::debug!(%error, "the handshake broke off");
         }
     }
@@ -188,10 +208,15 @@ async fn upgrade(
     halt: Halt,
 ) -> Response<Body> {
     let (mut head, _) = request.into_parts();
-    let (Ok(upgrade), Some((seat, permit))) = (WebSocketUpgrade::from_request_parts(&mut head, &()).await, ticket) else {
+    let (Ok(upgrade), Some((seat, permit))) =
+        (WebSocketUpgrade::from_request_parts(&mut head, &()).await, ticket)
+    else {
         return StatusCode::FORBIDDEN.into_response();
     };
-    let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE);
     upgrade.on_upgrade(async move |socket| {
         drop(permit);
         converse(socket, seat, context, halt).await;
@@ -209,7 +234,9 @@ async fn converse(socket: WebSocket, seat: Seat, context: Arc<Context>, halt: Ha
     });
     let writing = writing.with(async |frame| Ok::<_, axum::Error>(ws_message(frame)));
     let party = Party {
-        channel: Channel::WebSocket { origin: seat.origin.clone() },
+        channel: Channel::WebSocket {
+            origin: seat.origin.clone(),
+        },
         companions: Vec::new(),
         bytes: DocumentBytes::Binary,
         longest_reply: MAX_MESSAGE,
@@ -222,7 +249,10 @@ fn ws_message(frame: Frame) -> WsMessage {
     match frame {
         Frame::Text(text) => WsMessage::Text(text.into()),
         Frame::Binary(bytes) => WsMessage::Binary(bytes.into()),
-        Frame::End(ending) => WsMessage::Close(Some(CloseFrame { code: close_code(ending), reason: "".into() })),
+        Frame::End(ending) => WsMessage::Close(Some(CloseFrame {
+            code: close_code(ending),
+            reason: "".into(),
+        })),
     }
 }
 
@@ -243,7 +273,9 @@ fn road_error(error: axum::Error) -> RoadError {
     match error.into_inner().downcast_ref::<Error>() {
         Some(Error::Capacity(_)) => RoadError::TooLarge,
         Some(Error::Utf8(_)) => RoadError::Utf8,
-        Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => RoadError::Gone,
+        Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+            RoadError::Gone
+        }
         Some(Error::Protocol(_)) => RoadError::Protocol,
         _ => RoadError::Gone,
     }

@@ -36,10 +36,17 @@ impl Trust {
                 return trust;
             }
         };
-        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        let mut files: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file())
+            .collect();
         files.sort();
         if files.len() > MAX_FILES {
-            trust.faults.push(format!("{}: only the first {MAX_FILES} files are read", folder.display()));
+            trust.faults.push(format!(
+                "{}: only the first {MAX_FILES} files are read",
+                folder.display()
+            ));
         }
         for file in files.iter().take(MAX_FILES) {
             if let Err(reason) = trust.add_file(file) {
@@ -82,28 +89,46 @@ impl Trust {
     /// Everything as a validation at this time wants it.
     #[must_use]
     pub fn reliance(&self, at: OffsetDateTime) -> Reliance<'_> {
-        Reliance { anchors: &self.anchors, intermediates: &self.intermediates, at }
+        Reliance {
+            anchors: &self.anchors,
+            intermediates: &self.intermediates,
+            at,
+        }
     }
 
     /// True if a path from the certificate to an anchor is valid now.
     #[must_use]
     pub fn reaches(&self, certificate: &Certificate, beside: &[Certificate], at: OffsetDateTime) -> bool {
-        matches!(validate_path(certificate, beside, &self.reliance(at)), PathVerdict::Trusted { .. })
+        matches!(
+            validate_path(certificate, beside, &self.reliance(at)),
+            PathVerdict::Trusted { .. }
+        )
     }
 
     /// The certificates between this one and its root, as far as they are here or `beside` it on its token: what goes
     /// with a signature.
     #[must_use]
-    pub fn chain(&self, certificate: &Certificate, beside: &[Certificate], at: OffsetDateTime) -> Vec<Certificate> {
+    pub fn chain(
+        &self,
+        certificate: &Certificate,
+        beside: &[Certificate],
+        at: OffsetDateTime,
+    ) -> Vec<Certificate> {
         if let PathVerdict::Trusted { path } = validate_path(certificate, beside, &self.reliance(at)) {
-            return path.into_iter().skip(1).filter(|link| !link.is_self_issued()).collect();
+            return path
+                .into_iter()
+                .skip(1)
+                .filter(|link| !link.is_self_issued())
+                .collect();
         }
         let mut chain: Vec<Certificate> = Vec::new();
         while chain.len() < MAX_DEPTH {
             let last = chain.last().unwrap_or(certificate);
             let known = self.intermediates.iter().chain(beside);
             let mut issuers = known.filter(|link| !link.is_self_issued() && !chain.contains(link));
-            let Some(issuer) = issuers.find(|link| link.is_ca() && last.may_be_issued_by(link)) else { break };
+            let Some(issuer) = issuers.find(|link| link.is_ca() && last.may_be_issued_by(link)) else {
+                break;
+            };
             chain.push(issuer.clone());
         }
         chain

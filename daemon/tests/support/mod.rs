@@ -2,6 +2,8 @@
 //! certificates of the demo PKI. Everything goes through the command line, as a person would do it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod daemon;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -21,7 +23,9 @@ pub struct Desk {
 impl Desk {
     /// With an empty `TRIEN_HOME`, and a demo PKI whose root it trusts.
     pub fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let desk = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
         succeed(Command::new(repository().join("testdata/pki/generate.sh")).arg(desk.pki()));
         let trust = desk.home().join("config/trust");
         std::fs::create_dir_all(&trust).expect("a trust folder");
@@ -32,12 +36,23 @@ impl Desk {
         desk
     }
 
+    /// With an empty `TRIEN_HOME` alone.
+    pub fn bare() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
     /// With a token on it as well.
     pub fn with_token() -> Self {
         let desk = Self::new();
         let pin = desk.pin_file();
         let so_pin = ["--so-pin-file".as_ref(), pin.as_os_str()];
-        succeed(desk.trien(["token", "init", "--label", TOKEN]).args(desk.pin()).args(so_pin));
+        succeed(
+            desk.trien(["token", "init", "--label", TOKEN])
+                .args(desk.pin())
+                .args(so_pin),
+        );
         desk
     }
 
@@ -52,15 +67,39 @@ impl Desk {
 
     /// Makes a key on the token, has it certified and puts the certificate beside it.
     pub fn add_key(&self, label: &str, algorithm: &str, profile: &str) {
-        let words = ["token", "generate-key", "--token", TOKEN, "--algorithm", algorithm, "--label", label];
+        let words = [
+            "token",
+            "generate-key",
+            "--token",
+            TOKEN,
+            "--algorithm",
+            algorithm,
+            "--label",
+            label,
+        ];
         succeed(self.trien(words).args(self.pin()));
         let request = self.path(&format!("{label}.csr"));
         let subject = format!("CN=Nguyễn Văn An {label},UID=CCCD:079085000123,ST=Thành phố Hồ Chí Minh,C=VN");
-        let words = ["token", "request", "--token", TOKEN, "--key", label, "--subject", &subject];
+        let words = [
+            "token",
+            "request",
+            "--token",
+            TOKEN,
+            "--key",
+            label,
+            "--subject",
+            &subject,
+        ];
         succeed(self.trien(words).arg("--out").arg(&request).args(self.pin()));
         let certificate = self.path(&format!("{label}.pem"));
         let issue = repository().join("testdata/pki/issue.sh");
-        succeed(Command::new(issue).arg(self.pki()).arg(profile).arg(&request).arg(&certificate));
+        succeed(
+            Command::new(issue)
+                .arg(self.pki())
+                .arg(profile)
+                .arg(&request)
+                .arg(&certificate),
+        );
         let words = ["token", "install", "--token", TOKEN, "--cert"];
         succeed(self.trien(words).arg(&certificate).args(self.pin()));
     }
@@ -68,7 +107,11 @@ impl Desk {
     /// `trien` with these words, on this desk, in English.
     pub fn trien<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trien"));
-        command.args(words).env("TRIEN_HOME", self.home()).env("LC_ALL", "en_US.UTF-8").stdin(Stdio::null());
+        command
+            .args(words)
+            .env("TRIEN_HOME", self.home())
+            .env("LC_ALL", "en_US.UTF-8")
+            .stdin(Stdio::null());
         command
     }
 
@@ -105,14 +148,21 @@ impl Desk {
 
 /// The root of the checkout.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the checkout")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package lies in the checkout")
 }
 
 /// Runs a command that has to succeed, and gives its standard output.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> String {
     let output = output(command);
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        both(&output)
+    );
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
@@ -125,7 +175,9 @@ pub fn fail(command: &mut Command, code: i32) -> String {
 }
 
 fn output(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 fn both(output: &Output) -> String {

@@ -85,7 +85,11 @@ impl Session {
             Message::Text(text) => (text.as_str(), None),
             Message::Binary(binary) => match frame::split_binary(binary) {
                 Ok((text, bytes)) => (text, Some(bytes)),
-                Err(error) => return self.complain(None, JobError::BadRequest(error.to_string()).object()).await,
+                Err(error) => {
+                    return self
+                        .complain(None, JobError::BadRequest(error.to_string()).object())
+                        .await;
+                }
             },
         };
         let request = match Request::parse(text) {
@@ -124,7 +128,10 @@ impl Session {
             }
             Call::Download(download) => self.download(id, &download).await,
             Call::Cancel(Cancel { request }) => {
-                let cancelled = self.cancels.remove(&request).is_some_and(|cancel| cancel.send(()).is_ok());
+                let cancelled = self
+                    .cancels
+                    .remove(&request)
+                    .is_some_and(|cancel| cancel.send(()).is_ok());
                 self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
@@ -156,7 +163,9 @@ impl Session {
         let decoded;
         let bytes = match (&upload.data, bytes) {
             (Some(text), None) => {
-                decoded = STANDARD.decode(text).map_err(|_| JobError::BadRequest("data: not base64".into()))?;
+                decoded = STANDARD
+                    .decode(text)
+                    .map_err(|_| JobError::BadRequest("data: not base64".into()))?;
                 &decoded
             }
             (None, Some(bytes)) => bytes,
@@ -175,7 +184,8 @@ impl Session {
         match self.party.bytes {
             DocumentBytes::Base64 => {
                 let data = Some(STANDARD.encode(bytes));
-                self.reply(id, Ok(Reply::Download(DownloadReply { size, data }))).await;
+                self.reply(id, Ok(Reply::Download(DownloadReply { size, data })))
+                    .await;
             }
             DocumentBytes::Binary => {
                 let reply = Outgoing::result(id, Reply::Download(DownloadReply { size, data: None }));
@@ -196,7 +206,10 @@ impl Session {
         let caller = Caller {
             channel: self.party.channel.clone(),
             holdings: Arc::clone(&self.holdings),
-            report: Box::new(ProgressNotes { request: id, outbox: self.outbox.clone() }),
+            report: Box::new(ProgressNotes {
+                request: id,
+                outbox: self.outbox.clone(),
+            }),
         };
         let task = self.running.spawn(async move {
             tokio::select! {
@@ -245,7 +258,12 @@ struct ProgressNotes {
 
 impl Report for ProgressNotes {
     fn stage(&self, stage: Stage, done: u32, total: u32) {
-        let progress = Progress { request: self.request, stage, done, total };
+        let progress = Progress {
+            request: self.request,
+            stage,
+            done,
+            total,
+        };
         let text = text_of(&Outgoing::event(Event::Progress(progress)));
         let _ = self.outbox.try_send(Frame::Text(text));
     }
@@ -255,7 +273,11 @@ impl Report for ProgressNotes {
 fn mint_session() -> Result<String, JobError> {
     let mut bytes = [0u8; 16];
     let filled = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
-    if filled == Ok(bytes.len()) { Ok(hex::encode(bytes)) } else { Err(JobError::Internal("no randomness".into())) }
+    if filled == Ok(bytes.len()) {
+        Ok(hex::encode(bytes))
+    } else {
+        Err(JobError::Internal("no randomness".into()))
+    }
 }
 
 fn text_of(outgoing: &Outgoing) -> String {

@@ -1,0 +1,357 @@
+//! A running daemon, and pages that speak to it over either road. The clients are written here, byte by byte where the
+//! bytes matter: what the page library and the extension host would never send has to be refused as well.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tungstenite::{Message, WebSocket};
+
+use super::{Desk, succeed};
+
+/// The page's origin in these tests.
+pub const PORTAL: &str = "https://dichvucong.example.gov.vn";
+
+/// A daemon; ended when dropped.
+pub struct Daemon {
+    child: Child,
+    pub port: u16,
+    pub socket: std::path::PathBuf,
+    log: std::path::PathBuf,
+}
+
+impl Daemon {
+    /// Starts one with this script for its prompter, and waits until it is ready.
+    pub fn start(desk: &Desk, script: &str) -> Self {
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = desk.home().join("config/config.toml");
+        if !config.exists() {
+            std::fs::write(&config, "[websocket]\nport = 0\n[prompt]\nseconds = 20\n").unwrap();
+        }
+        let file = desk.path("script.toml");
+        std::fs::write(&file, script).unwrap();
+        let _ = std::fs::remove_file(desk.path("script.toml.used"));
+        let log = desk.path("daemon.log");
+        let errors = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&log)
+            .unwrap();
+        let mut child = command(desk, &file)
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let words: Vec<_> = line.split_whitespace().collect();
+        let field = |name: &str| {
+            words
+                .iter()
+                .find_map(|word| word.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        let read_log = || std::fs::read_to_string(&log).unwrap();
+        assert_eq!(words.first(), Some(&"ready"), "{line:?} {}", read_log());
+        let websocket = field("websocket=").unwrap();
+        let port = websocket.rsplit(':').next().unwrap().parse().unwrap_or(0);
+        Self {
+            child,
+            port,
+            socket: field("socket=").unwrap().into(),
+            log,
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// True if a good client gets its hello: what every test of bad ones ends with.
+    pub fn answers(&self) -> bool {
+        Page::over_websocket(self).hello()["result"]["version"] == 1
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
+
+/// `trien daemon` with a scripted prompter.
+pub fn command(desk: &Desk, script: &Path) -> Command {
+    let mut command = desk.trien(["daemon", "--prompter"]);
+    command
+        .arg(format!("scripted:{}", script.display()))
+        .env("TRIEN_LOG", "trien=debug");
+    command
+}
+
+/// Gives the portal the usual permissions, or these.
+pub fn allow(desk: &Desk, origin: &str, scopes: &[&str]) {
+    let mut command = desk.trien(["origin", "allow", origin]);
+    for scope in scopes {
+        command.args(["--scope", scope]);
+    }
+    succeed(&mut command);
+}
+
+/// What the record says happened, in order, once it has `count` entries.
+pub fn record(desk: &Desk, count: usize) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let entries: Vec<Value> =
+            serde_json::from_str(&succeed(&mut desk.trien(["audit", "show", "--json"]))).unwrap();
+        let actions: Vec<_> = entries
+            .iter()
+            .map(|entry| entry["action"].as_str().unwrap().to_owned())
+            .collect();
+        if actions.len() >= count || Instant::now() > deadline {
+            return actions;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How many processes the daemon has below it whose command line holds this word.
+pub fn children(pid: u32, word: &str) -> usize {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|child| parent(*child) == Some(pid))
+        .filter(|child| {
+            std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains(word))
+        })
+        .count()
+}
+
+/// A page's connection.
+pub struct Page {
+    road: Road,
+    next_id: u64,
+}
+
+enum Road {
+    WebSocket(Box<WebSocket<TcpStream>>),
+    Socket(UnixStream),
+}
+
+impl Page {
+    /// Over the WebSocket, as the portal.
+    pub fn over_websocket(daemon: &Daemon) -> Self {
+        Self::websocket_from(daemon, PORTAL).expect("the handshake")
+    }
+
+    /// Over the WebSocket, as any origin.
+    pub fn websocket_from(daemon: &Daemon, origin: &str) -> Result<Self, String> {
+        let stream = TcpStream::connect(("127.0.0.1", daemon.port)).map_err(|error| error.to_string())?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let request = tungstenite::http::Request::builder()
+            .uri(format!("ws://127.0.0.1:{}/v1", daemon.port))
+            .header("Host", format!("127.0.0.1:{}", daemon.port))
+            .header("Origin", origin)
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header(
+                "Sec-WebSocket-Key",
+                tungstenite::handshake::client::generate_key(),
+            )
+            .header("Sec-WebSocket-Protocol", "trien.v1")
+            .body(())
+            .unwrap();
+        let (socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
+        Ok(Self {
+            road: Road::WebSocket(Box::new(socket)),
+            next_id: 1,
+        })
+    }
+
+    /// Over the per-user socket, as the extension's host would open it for the portal.
+    pub fn over_socket(daemon: &Daemon) -> Self {
+        Self::opening(
+            daemon,
+            &json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL }),
+        )
+    }
+
+    /// Over the per-user socket, with any opening.
+    pub fn opening(daemon: &Daemon, opening: &Value) -> Self {
+        let stream = UnixStream::connect(&daemon.socket).expect("the socket");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut page = Self {
+            road: Road::Socket(stream),
+            next_id: 1,
+        };
+        page.send_text(&opening.to_string());
+        page
+    }
+
+    pub fn send_text(&mut self, text: &str) {
+        match &mut self.road {
+            Road::WebSocket(socket) => socket.send(Message::text(text)).expect("sent"),
+            Road::Socket(stream) => trien_protocol::frame::write(stream, text).expect("sent"),
+        }
+    }
+
+    /// Bytes that are no message of the road.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        // What is refused before its end cannot all be sent.
+        let _ = match &mut self.road {
+            Road::WebSocket(socket) => socket.get_mut().write_all(bytes),
+            Road::Socket(stream) => stream.write_all(bytes),
+        };
+    }
+
+    pub fn send_binary(&mut self, message: &Value, bytes: &[u8]) {
+        let frame = trien_protocol::frame::join_binary(&message.to_string(), bytes).unwrap();
+        let Road::WebSocket(socket) = &mut self.road else {
+            panic!("no binary frames on this road")
+        };
+        socket.send(Message::binary(frame)).expect("sent");
+    }
+
+    /// The next message, and document bytes that came with it. On the end: the close code, or 0 without one.
+    pub fn receive(&mut self) -> Result<(Value, Vec<u8>), u16> {
+        match &mut self.road {
+            Road::Socket(stream) => match trien_protocol::frame::read(stream, usize::MAX) {
+                Ok(Some(text)) => Ok((serde_json::from_str(&text).unwrap(), Vec::new())),
+                _ => Err(0),
+            },
+            Road::WebSocket(socket) => loop {
+                match socket.read() {
+                    Ok(Message::Text(text)) => return Ok((serde_json::from_str(&text).unwrap(), Vec::new())),
+                    Ok(Message::Binary(frame)) => {
+                        let (text, bytes) = trien_protocol::frame::split_binary(&frame).unwrap();
+                        return Ok((serde_json::from_str(text).unwrap(), bytes.to_vec()));
+                    }
+                    Ok(Message::Close(frame)) => return Err(frame.map_or(0, |frame| frame.code.into())),
+                    Ok(_) => {}
+                    Err(_) => return Err(0),
+                }
+            },
+        }
+    }
+
+    /// Sends a request without waiting; gives its id.
+    pub fn ask(&mut self, method: &str, params: &Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.send_text(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(),
+        );
+        id
+    }
+
+    /// The reply to a request; progress on the way is passed over.
+    pub fn reply(&mut self, id: u64) -> Value {
+        loop {
+            let (message, _) = self.receive().expect("a reply");
+            if message["id"] == id {
+                return message;
+            }
+            assert_eq!(message["method"], "progress", "{message}");
+        }
+    }
+
+    pub fn call(&mut self, method: &str, params: &Value) -> Value {
+        let id = self.ask(method, params);
+        self.reply(id)
+    }
+
+    pub fn hello(&mut self) -> Value {
+        self.call("hello", &json!({ "versions": [1], "client": "test" }))
+    }
+
+    /// Brings a document, and gives its reference for a manifest.
+    pub fn upload(&mut self, name: &str, bytes: &[u8]) -> Value {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        let size = bytes.len();
+        for (index, chunk) in bytes.chunks(400_000).enumerate() {
+            let mut params = json!({ "sha256": sha256, "size": size, "offset": index * 400_000 });
+            let reply = if matches!(self.road, Road::WebSocket(_)) {
+                let id = self.next_id;
+                self.next_id += 1;
+                let message = json!({ "jsonrpc": "2.0", "id": id, "method": "upload", "params": params });
+                self.send_binary(&message, chunk);
+                self.reply(id)
+            } else {
+                params["data"] = STANDARD.encode(chunk).into();
+                self.call("upload", &params)
+            };
+            assert!(reply["result"].is_object(), "{reply}");
+        }
+        json!({ "name": name, "sha256": sha256, "size": size })
+    }
+
+    /// Fetches a document.
+    pub fn download(&mut self, sha256: &str, size: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < size {
+            let id = self.ask(
+                "download",
+                &json!({ "sha256": sha256, "offset": bytes.len(), "length": 400_000 }),
+            );
+            let (message, body) = self.receive().expect("a reply");
+            assert_eq!(message["id"], id, "{message}");
+            match message["result"]["data"].as_str() {
+                Some(text) => bytes.extend(STANDARD.decode(text).unwrap()),
+                None => bytes.extend(body),
+            }
+        }
+        assert_eq!(hex::encode(Sha256::digest(&bytes)), sha256);
+        bytes
+    }
+}
+
+/// The code of an error reply.
+#[track_caller]
+pub fn code(reply: &Value) -> &str {
+    reply["error"]["data"]["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no error: {reply}"))
+}
+
+/// What a raw TCP client gets back: up to the end, or the end of a response head.
+pub fn raw(port: u16, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    // Who is refused in the middle cannot send it all.
+    let _ = stream.write_all(bytes);
+    if !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
+    let mut answer = Vec::new();
+    let mut byte = [0u8];
+    while !answer.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        answer.push(byte[0]);
+    }
+    answer
+}

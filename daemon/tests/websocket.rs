@@ -1,0 +1,447 @@
+//! The second road's handshake and messages, by a plain TCP client: what our page library would never send.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::Desk;
+use support::daemon::{Daemon, PORTAL, Page, allow, code, raw};
+
+const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+fn portal() -> (Desk, Daemon) {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let daemon = Daemon::start(&desk, "");
+    (desk, daemon)
+}
+
+/// A good handshake; each test spoils one thing in it.
+fn handshake(port: u16) -> String {
+    format!(
+        "GET /v1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {PORTAL}\r\nConnection: keep-alive, Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: trien.v1\r\n\r\n"
+    )
+}
+
+#[track_caller]
+fn refused(daemon: &Daemon, request: &str) {
+    let answer = raw(daemon.port, request.as_bytes());
+    assert_eq!(
+        answer,
+        REFUSAL,
+        "{request:?} got {:?}",
+        String::from_utf8_lossy(&answer)
+    );
+}
+
+#[track_caller]
+fn accepted(daemon: &Daemon, request: &str) -> String {
+    let answer = raw(daemon.port, request.as_bytes());
+    let text = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(text.starts_with("http/1.1 101 "), "{request:?} got {text:?}");
+    text
+}
+
+#[test]
+fn only_the_exact_handshake_is_answered() {
+    let (_desk, daemon) = portal();
+    let port = daemon.port;
+    let good = handshake(port);
+    let answer = accepted(&daemon, &good);
+    assert!(answer.contains("sec-websocket-protocol: trien.v1"));
+    for host in ["localhost", "[::1]"] {
+        accepted(
+            &daemon,
+            &good.replace("Host: 127.0.0.1:", &format!("Host: {host}:")),
+        );
+    }
+    // Extensions are offered by every browser, and never taken.
+    let offered = good.replace(
+        "Upgrade: websocket",
+        "Sec-WebSocket-Extensions: permessage-deflate\r\nUpgrade: websocket",
+    );
+    assert!(!accepted(&daemon, &offered).contains("extensions"));
+    // What a stranger may add changes nothing.
+    let noise = "Cookie: a=b\r\nAuthorization: Basic eA==\r\nX-Forwarded-For: 127.0.0.1\r\nX-Original-Host: evil.com\r\n";
+    accepted(
+        &daemon,
+        &good.replace("Upgrade: websocket", &format!("{noise}Upgrade: websocket")),
+    );
+    assert!(daemon.answers());
+}
+
+#[test]
+fn origins_are_compared_byte_for_byte() {
+    let (_desk, daemon) = portal();
+    let good = handshake(daemon.port);
+    let line = format!("Origin: {PORTAL}\r\n");
+    refused(&daemon, &good.replace(&line, ""));
+    refused(&daemon, &good.replace(&line, &format!("{line}{line}")));
+    refused(
+        &daemon,
+        &good.replace(&line, &format!("{line}Origin: https://evil.com\r\n")),
+    );
+    for origin in [
+        "null",
+        "",
+        "https://evil.com",
+        "http://dichvucong.example.gov.vn",
+        "https://dichvucong.example.gov.vn:8443",
+        "https://dichvucong.example.gov.vn:443",
+        "https://dichvucong.example.gov.vn/",
+        "https://dichvucong.example.gov.vn.",
+        "https://DICHVUCONG.example.gov.vn",
+        "https://dichvucong.example.gov.vn.evil.com",
+        "https://evildichvucong.example.gov.vn",
+        "https://dichvucong.example.gov.vn@evil.com",
+        "https://dichvucong.example.gov.vn, https://evil.com",
+        "https://dіchvucong.example.gov.vn",
+        "https://xn--dchvucong-yvi.example.gov.vn",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "moz-extension://0f0f",
+        "file://",
+    ] {
+        refused(&daemon, &good.replace(&line, &format!("Origin: {origin}\r\n")));
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn another_host_is_refused() {
+    let (_desk, daemon) = portal();
+    let port = daemon.port;
+    let good = handshake(port);
+    let line = format!("Host: 127.0.0.1:{port}\r\n");
+    refused(&daemon, &good.replace(&line, ""));
+    refused(&daemon, &good.replace(&line, &format!("{line}{line}")));
+    for host in [
+        "evil.com".to_owned(),
+        "127.0.0.1".into(),
+        "localhost".into(),
+        format!("127.0.0.1:{}", port ^ 1),
+        format!("evil.com:{port}"),
+        format!("localhost.evil.com:{port}"),
+        format!("127.0.0.1.evil.com:{port}"),
+        format!("0.0.0.0:{port}"),
+        format!("2130706433:{port}"),
+        format!("0x7f.1:{port}"),
+        format!("127.0.0.1:{port}\0"),
+    ] {
+        refused(&daemon, &good.replace(&line, &format!("Host: {host}\r\n")));
+    }
+}
+
+#[test]
+fn there_is_no_other_endpoint_and_no_other_method() {
+    let (_desk, daemon) = portal();
+    let good = handshake(daemon.port);
+    for target in [
+        "/",
+        "/v1/",
+        "/v1?x",
+        "/v1#x",
+        "//v1",
+        "/v1/../v1",
+        "/%761",
+        "/status",
+        "/favicon.ico",
+        "http://evil/v1",
+        "*",
+    ] {
+        refused(&daemon, &good.replacen("/v1", target, 1));
+    }
+    for method in ["POST", "OPTIONS", "HEAD", "PUT", "get"] {
+        refused(&daemon, &good.replacen("GET", method, 1));
+    }
+    refused(&daemon, &good.replacen("HTTP/1.1", "HTTP/1.0", 1));
+    let preflight = "OPTIONS /v1 HTTP/1.1\r\nAccess-Control-Request-Private-Network: true\r\n\r\n";
+    refused(&daemon, preflight);
+    for body in [
+        "Content-Length: 5\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    ] {
+        refused(&daemon, &good.replace("\r\n\r\n", &format!("\r\n{body}")));
+    }
+    refused(&daemon, &format!("{good}{good}"));
+    for rubbish in [
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "SSH-2.0-OpenSSH_9\r\n",
+        "\u{16}\u{3}\u{1}\u{0}",
+        "\0\0\0\0",
+        "x",
+    ] {
+        refused(&daemon, rubbish);
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn the_websocket_fields_must_be_right() {
+    let (_desk, daemon) = portal();
+    let good = handshake(daemon.port);
+    for (from, to) in [
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 12"),
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: abc"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "not base64"),
+        ("Upgrade: websocket", "Upgrade: h2c"),
+        ("Connection: keep-alive, Upgrade", "Connection: keep-alive"),
+        (
+            "Sec-WebSocket-Protocol: trien.v1",
+            "Sec-WebSocket-Protocol: trien.v2",
+        ),
+        ("Sec-WebSocket-Protocol: trien.v1\r\n", ""),
+        ("Upgrade: websocket", "Upgrade: websocket\r\nSec-Fetch-Mode: cors"),
+    ] {
+        refused(&daemon, &good.replace(from, to));
+    }
+    accepted(
+        &daemon,
+        &good.replace(
+            "Upgrade: websocket",
+            "Upgrade: websocket\r\nSec-Fetch-Mode: websocket",
+        ),
+    );
+}
+
+#[test]
+fn heads_have_limits() {
+    let (_desk, daemon) = portal();
+    let good = handshake(daemon.port);
+    let with = |extra: &str| good.replace("Upgrade: websocket", &format!("{extra}Upgrade: websocket"));
+    refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(8 * 1024))));
+    refused(&daemon, &with(&"X: y\r\n".repeat(60)));
+    accepted(&daemon, &with(&"X: y\r\n".repeat(50)));
+    refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(1 << 20))));
+
+    let mut slow = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let began = Instant::now();
+    slow.write_all(&good.as_bytes()[..20]).unwrap();
+    let mut answer = Vec::new();
+    let _ = slow.read_to_end(&mut answer);
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(answer, REFUSAL);
+    assert!(daemon.answers());
+}
+
+#[test]
+fn many_half_open_connections_do_not_stop_others() {
+    let (_desk, daemon) = portal();
+    let mut good = Page::over_websocket(&daemon);
+    good.hello();
+    let idle: Vec<_> = (0..300)
+        .filter_map(|_| TcpStream::connect(("127.0.0.1", daemon.port)).ok())
+        .collect();
+    assert_eq!(
+        code(&good.call("download", &json!({ "sha256": "00", "offset": 0, "length": 1 }))),
+        "document_missing"
+    );
+    drop(idle);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.answers());
+}
+
+#[test]
+fn an_origin_has_eight_connections() {
+    let (_desk, daemon) = portal();
+    let pages: Vec<_> = (0..8).map(|_| Page::over_websocket(&daemon)).collect();
+    assert!(Page::websocket_from(&daemon, PORTAL).is_err());
+    drop(pages);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.answers());
+}
+
+#[test]
+fn nobody_is_allowed_without_a_usable_file_of_permissions() {
+    let (desk, daemon) = portal();
+    let file = desk.home().join("config/origins.toml");
+    for content in [
+        "",
+        "not toml [",
+        "[[origin]]\norigin = \"*\"\nscopes = []\ngranted = \"2026-01-01T00:00:00Z\"\n",
+    ] {
+        std::fs::write(&file, content).unwrap();
+        refused(&daemon, &handshake(daemon.port));
+    }
+    std::fs::remove_file(&file).unwrap();
+    refused(&daemon, &handshake(daemon.port));
+}
+
+#[test]
+fn a_revoked_origin_is_disconnected_within_a_second() {
+    let (desk, daemon) = portal();
+    let mut pages = [Page::over_websocket(&daemon), Page::over_socket(&daemon)];
+    pages.iter_mut().for_each(|page| drop(page.hello()));
+    support::succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    let began = Instant::now();
+    assert_eq!(pages[0].receive(), Err(1008));
+    assert_eq!(pages[1].receive(), Err(0));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(Page::websocket_from(&daemon, PORTAL).is_err());
+}
+
+#[test]
+fn both_roads_say_hello_once() {
+    let (_desk, daemon) = portal();
+    let mut sessions = Vec::new();
+    for mut page in [Page::over_websocket(&daemon), Page::over_socket(&daemon)] {
+        assert_eq!(code(&page.call("certificates", &json!({}))), "hello_expected");
+        assert_eq!(
+            code(&page.call("hello", &json!({ "versions": [7] }))),
+            "version_mismatch"
+        );
+        let hello = page.call(
+            "hello",
+            &json!({ "versions": [7, 1], "client": "x", "newer": true }),
+        );
+        assert_eq!(hello["result"]["version"], 1);
+        sessions.push(hello["result"]["session"].as_str().unwrap().to_owned());
+        assert_eq!(code(&page.hello()), "hello_expected");
+    }
+    assert_eq!(sessions[0].len(), 32);
+    assert_ne!(sessions[0], sessions[1]);
+}
+
+#[test]
+fn bad_messages_get_an_error_and_the_third_in_a_row_ends_it() {
+    let (_desk, daemon) = portal();
+    let deep = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"hello\",\"params\":{}{}}}",
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    let many = format!(
+        "{{{}}}",
+        (0..50_000)
+            .map(|n| format!("\"k{n}\":1"))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let base = |params: &str| {
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"certificates\",\"params\":{params}}}")
+    };
+    let bad = [
+        String::new() + "]",
+        "null".into(),
+        "7".into(),
+        "[]".into(),
+        "\u{feff}{}".into(),
+        "{} {}".into(),
+        "\0".into(),
+        deep,
+        many,
+        base("{\"origin\":\"https://good.gov\"}"),
+        base("{\"pin\":\"1234\"}"),
+        base("{\"__proto__\":{}}"),
+        base("{\"tax_code\":1}"),
+        base("{\"tax_code\":\"a\",\"tax_code\":\"b\"}"),
+        base("{\"tax_code\":\"\\ud800\"}"),
+        "{\"jsonrpc\":\"2.0\",\"id\":1e400,\"method\":\"hello\"}".into(),
+        "{\"jsonrpc\":\"1.0\",\"id\":9,\"method\":\"hello\"}".into(),
+        "{\"jsonrpc\":\"2.0\",\"id\":9,\"id\":9,\"method\":\"hello\"}".into(),
+        "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"hello\",\"params\":{\"versions\":[1]},\"more\":1}".into(),
+        "[{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"hello\",\"params\":{\"versions\":[1]}}]".into(),
+    ];
+    for pair in bad.chunks(2) {
+        for mut page in [Page::over_websocket(&daemon), Page::over_socket(&daemon)] {
+            for text in pair {
+                page.send_text(text);
+                let (reply, _) = page.receive().unwrap();
+                assert_eq!(code(&reply), "bad_request", "{}", &text[..text.len().min(80)]);
+                let said = reply.to_string();
+                assert!(!said.contains("good.gov") && !said.contains("1234"), "{said}");
+            }
+            assert_eq!(page.hello()["result"]["version"], 1);
+            for _ in 0..3 {
+                page.send_text("nonsense");
+                assert_eq!(code(&page.receive().unwrap().0), "bad_request");
+            }
+            assert!(matches!(page.receive(), Err(1008 | 0)));
+        }
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn an_unknown_field_is_named_but_no_value() {
+    let (_desk, daemon) = portal();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let reply = page.call("certificates", &json!({ "origin": "https://good.gov" }));
+    assert!(
+        reply["error"]["data"]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("origin"),
+        "{reply}"
+    );
+    assert_eq!(code(&page.call("no_such_method", &json!({}))), "method_not_found");
+}
+
+#[test]
+fn ids_only_grow() {
+    let (_desk, daemon) = portal();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    for id in [1, 0] {
+        page.send_text(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": "cancel", "params": { "request": 5 } })
+                .to_string(),
+        );
+        assert_eq!(code(&page.receive().unwrap().0), "bad_request");
+    }
+    let reply = page.call("cancel", &json!({ "request": 5 }));
+    assert_eq!(reply["result"]["cancelled"], false);
+}
+
+#[test]
+fn messages_have_a_size() {
+    let (_desk, daemon) = portal();
+    for size in [1024 * 1024 + 1, 64 * 1024 * 1024] {
+        let mut page = Page::over_websocket(&daemon);
+        // A masked text frame with a 64-bit length (RFC 6455, 5.2).
+        let mut frame = vec![0x81, 0xff];
+        frame.extend((size as u64).to_be_bytes());
+        frame.extend([0; 4]);
+        page.send_raw(&frame);
+        page.send_raw(&vec![b' '; 4096]);
+        assert_eq!(page.receive(), Err(1009), "{size}");
+
+        let mut page = Page::over_socket(&daemon);
+        page.send_raw(&(size as u32).to_le_bytes());
+        assert_eq!(page.receive(), Err(0));
+    }
+    let mut page = Page::over_socket(&daemon);
+    page.send_raw(&0u32.to_le_bytes());
+    assert_eq!(page.receive(), Err(0));
+    assert!(daemon.answers());
+}
+
+#[test]
+fn what_is_no_text_or_no_frame_ends_the_connection() {
+    let (_desk, daemon) = portal();
+    for (frame, close) in [
+        (&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe][..], 1007),
+        (&[0x81, 0x02, b'{', b'}'], 1002),
+        (&[0xc1, 0x82, 0, 0, 0, 0, b'{', b'}'], 1002),
+        (&[0x83, 0x82, 0, 0, 0, 0, b'{', b'}'], 1002),
+    ] {
+        let mut page = Page::over_websocket(&daemon);
+        page.send_raw(frame);
+        assert_eq!(page.receive(), Err(close), "{frame:x?}");
+    }
+    let mut page = Page::over_socket(&daemon);
+    page.send_raw(&[2, 0, 0, 0, 0xff, 0xfe]);
+    assert_eq!(page.receive(), Err(0));
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    page.send_raw(&[0x82, 0x83, 0, 0, 0, 0, 1, 2, 3]);
+    assert_eq!(code(&page.receive().unwrap().0), "bad_request");
+    assert!(daemon.answers());
+}
