@@ -1,27 +1,31 @@
 //! `libtrien_pkcs11.so`: a software token with the interface of PKCS #11 2.40.
 //!
-//! Any program that speaks PKCS #11 loads it by its path and gets everything through the one exported symbol,
-//! `C_GetFunctionList`:
+//! Any program that speaks PKCS #11 loads it by its path and gets everything through the one exported
+//! symbol, `C_GetFunctionList`:
 //!
 //! ```text
 //! pkcs11-tool --module libtrien_pkcs11.so --init-token --slot-index 0 --label "Nguyễn Văn An" --so-pin 87654321
 //! p11tool --provider /path/to/libtrien_pkcs11.so --list-tokens
 //! ```
 //!
-//! **Where tokens are.** `$TRIEN_HOME/data/tokens` if `TRIEN_HOME` is set, else `~/.local/share/trien/tokens`. No
-//! configuration is needed. There is one slot for each token, in the order of their making, and after them a free slot, in which
-//! `C_InitToken` makes the next. `store` specifies the format.
+//! **Where tokens are.** `$TRIEN_HOME/data/tokens` if `TRIEN_HOME` is set, else
+//! `~/.local/share/trien/tokens`. No configuration is needed. There is one slot for each token, in the
+//! order of their making, and after them a free slot, in which `C_InitToken` makes the next. `store`
+//! specifies the format.
 //!
-//! **What it does.** RSA-2048/3072/4096 and P-256/P-384 key pairs made on the token; X.509 certificates and data objects
-//! stored; PKCS #1 v1.5, PSS and ECDSA signatures, over data, digests or (PKCS #1 v1.5) any bytes; their verification; SHA-2;
-//! random numbers. Every other function answers with the return value that the standard has for it.
+//! **What it does.** RSA-2048/3072/4096 and P-256/P-384 key pairs made on the token; X.509 certificates
+//! and data objects stored; PKCS #1 v1.5, PSS and ECDSA signatures, over data, digests or (PKCS #1 v1.5)
+//! any bytes; their verification; SHA-2; random numbers. Every other function answers with the return
+//! value that the standard has for it.
 //!
-//! **Limits.** PINs of 4 to 64 bytes, locked after 10 wrong ones; 64 tokens; 4096 sessions; 1 MiB for an attribute's value;
-//! modulus up to 4096 bits. `TRIEN_PKCS11_TRACE=1` traces every call to standard error, without its arguments.
+//! **Limits.** PINs of 4 to 64 bytes, locked after 10 wrong ones; 64 tokens; 4096 sessions; 1 MiB for an
+//! attribute's value; modulus up to 4096 bits. `TRIEN_PKCS11_TRACE=1` traces every call to standard
+//! error, without its arguments.
 //!
-//! **As a guest in somebody's process.** The cryptographic library is linked in, its symbols hidden, and nothing of the
-//! host's is used; there are no threads, signal handlers or exit handlers; a panic is `CKR_GENERAL_ERROR`; a forked child
-//! starts uninitialised and may call `C_Initialize`. A host should not fork while another of its threads is in a call.
+//! **As a guest in somebody's process.** The cryptographic library is linked in, its symbols hidden, and
+//! nothing of the host's is used; there are no threads, signal handlers or exit handlers; a panic is
+//! `CKR_GENERAL_ERROR`; a forked child starts uninitialised and may call `C_Initialize`. A host should
+//! not fork while another of its threads is in a call.
 //!
 //! | module | what |
 //! |---|---|

@@ -2,12 +2,12 @@
 //!
 //! # Format, version 1
 //!
-//! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with one SQLite
-//! database `token.db`, mode 0600 (see [`db`] for the tables and why they are written as they are). All numbers
-//! below are little-endian.
+//! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with
+//! one SQLite database `token.db`, mode 0600 (see [`db`] for the tables and why they are written as they
+//! are). All numbers below are little-endian.
 //!
-//! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of
-//! `"trien-token/1" ‖ 0 ‖ name ‖ 0 ‖ serial ‖ body`: it finds damage, so that damage is never taken for a wrong PIN.
+//! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of `"trien-token/1" ‖ 0 ‖
+//! name ‖ 0 ‖ serial ‖ body`: it finds damage, so that damage is never taken for a wrong PIN.
 //!
 //! | part | body |
 //! |---|---|
@@ -16,32 +16,32 @@
 //! | `tries` | wrong SO PINs in a row u8 · wrong user PINs in a row u8 |
 //! | `manifest` | revision u64 · last id u64 · number of objects u64 · XOR of SHA-256(id) of all objects 32 |
 //!
-//! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is initialised
-//! anew (then with a new random *epoch*). Each PIN seals it: key-encryption key = Argon2id(PIN, salt, parameters)
-//! (RFC 9106), sealed = AES-256-GCM(kek, nonce, data key), additional data =
-//! `"trien-token/1 pin" ‖ 0 ‖ role u8 ‖ SHA-256(header) ‖ memory ‖ passes ‖ lanes ‖ salt`. The parameters have a floor,
-//! so nobody can weaken them, and a ceiling, so nobody can make a login exhaust the machine. A PIN change seals the
-//! same key anew and touches no object.
+//! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is
+//! initialised anew (then with a new random *epoch*). Each PIN seals it: key-encryption key =
+//! Argon2id(PIN, salt, parameters) (RFC 9106), sealed = AES-256-GCM(kek, nonce, data key), additional
+//! data = `"trien-token/1 pin" ‖ 0 ‖ role u8 ‖ SHA-256(header) ‖ memory ‖ passes ‖ lanes ‖ salt`. The
+//! parameters have a floor, so nobody can weaken them, and a ceiling, so nobody can make a login exhaust
+//! the machine. A PIN change seals the same key anew and touches no object.
 //!
-//! **The security officer's PIN seals the data key too.** `C_InitPIN` must set a new user PIN without losing the
-//! keys, and PKCS #11 gives the officer no other secret. So whoever knows the SO PIN can set a user PIN and then
-//! use the keys, as on a card; the SO PIN deserves the same care.
+//! **The security officer's PIN seals the data key too.** `C_InitPIN` must set a new user PIN without
+//! losing the keys, and PKCS #11 gives the officer no other secret. So whoever knows the SO PIN can set a
+//! user PIN and then use the keys, as on a card; the SO PIN deserves the same care.
 //!
-//! **Objects** are the rows of `object`: id, revision, private flag, class, and the record =
-//! nonce 12 ‖ AES-256-GCM(key, nonce, attributes) with tag 16, where the attributes are encoded as [`record`] says and
-//! additional data = `"trien-token/1 object" ‖ 0 ‖ serial ‖ epoch ‖ id u64 ‖ revision u64 ‖ private u8 ‖ class u64`. The key
-//! of a private object is the data key. The key of a public object is the *public key* of the header, because
-//! PKCS #11 lets everybody read public objects, and write them in a public read/write session: their seal finds
-//! every accident and every record moved to another place, token or time, but not the deliberate forger who can
-//! write the file. A certificate is proved by its own signature, and by the private key that answers for it. Private
-//! keys are never public objects.
+//! **Objects** are the rows of `object`: id, revision, private flag, class, and the record = nonce 12 ‖
+//! AES-256-GCM(key, nonce, attributes) with tag 16, where the attributes are encoded as [`record`] says
+//! and additional data = `"trien-token/1 object" ‖ 0 ‖ serial ‖ epoch ‖ id u64 ‖ revision u64 ‖ private
+//! u8 ‖ class u64`. The key of a private object is the data key. The key of a public object is the
+//! *public key* of the header, because PKCS #11 lets everybody read public objects, and write them in a
+//! public read/write session: their seal finds every accident and every record moved to another place,
+//! token or time, but not the deliberate forger who can write the file. A certificate is proved by its
+//! own signature, and by the private key that answers for it. Private keys are never public objects.
 //!
-//! Ids count up and are never used again. The manifest changes with every object in the same transaction, so an
-//! object that has vanished is noticed even though the rest reads well.
+//! Ids count up and are never used again. The manifest changes with every object in the same transaction,
+//! so an object that has vanished is noticed even though the rest reads well.
 //!
-//! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN sets it to
-//! zero. Ten wrong ones lock the PIN. It limits guessing through this library; against whoever copies the file only
-//! the PIN's own strength and Argon2id stand.
+//! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN
+//! sets it to zero. Ten wrong ones lock the PIN. It limits guessing through this library; against whoever
+//! copies the file only the PIN's own strength and Argon2id stand.
 
 pub(crate) mod db;
 pub(crate) mod folder;
