@@ -343,6 +343,46 @@ fn the_cms_has_the_attributes_of_the_baseline_and_no_signing_time() {
 }
 
 #[test]
+fn a_signing_time_in_the_cms_is_told() {
+    // The same document with a CMS that says a time of its own, as a signer who knows CMS but not PAdES makes it.
+    let signed = sign(&Draft::new().classic());
+    let (_, content) = take_apart(&signed);
+    let signer = &OFFICE.signer;
+    let cms = trien_signatures::cms::prepare(&trien_signatures::cms::Request {
+        content: trien_signatures::cms::Content::Detached {
+            digest: Hash::Sha256.digest(&content),
+        },
+        signer: &signer.certificate,
+        chain: std::slice::from_ref(&OFFICE.pki.ca.certificate),
+        algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
+        signing_time: Some(now()),
+    })
+    .unwrap();
+    let value = OFFICE
+        .pki
+        .workshop
+        .sign(signer, cms.algorithm(), cms.to_be_signed());
+    let digits = hex::encode(cms.finish(value).unwrap());
+    let start = signed
+        .windows(11)
+        .rposition(|window| window == b"/Contents <")
+        .unwrap()
+        + 11;
+    let mut changed = signed;
+    let end = start + changed[start..].iter().position(|byte| *byte == b'>').unwrap();
+    changed[start..end].fill(b'0');
+    changed[start..start + digits.len()].copy_from_slice(digits.as_bytes());
+
+    let report = check(&changed);
+    assert!(report.valid());
+    let [one] = report.signatures.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert!(one.warnings.contains(&Warning::SigningTimeAttributeInPades));
+    assert_eq!(one.level, None, "that is no baseline signature");
+}
+
+#[test]
 fn a_wrong_signature_is_not_put_in() {
     let prepared = prepare(Draft::new().classic(), &request(&OFFICE.signer)).unwrap();
     let value = OFFICE

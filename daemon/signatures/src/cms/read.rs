@@ -4,7 +4,7 @@
 use der::asn1::ObjectIdentifier;
 
 use super::tlv::{Element, Elements, Malformed, tag};
-use super::{ID_SIGNED_DATA, ber};
+use super::{ID_SIGNED_DATA, attributes, ber};
 use crate::algorithm::{Hash, UnknownAlgorithm};
 use crate::certificate::Certificate;
 
@@ -94,6 +94,13 @@ impl SignerInfo {
     /// [`UnknownAlgorithm`]
     pub fn digest_algorithm(&self) -> Result<Hash, UnknownAlgorithm> {
         Hash::from_identifier_der(&self.digest_algorithm)
+    }
+
+    /// Whether it carries the signing-time attribute (RFC 5652, section 11.3), which PAdES leaves out.
+    #[must_use]
+    pub fn has_signing_time(&self) -> bool {
+        let attributes = self.signed_attributes.as_deref().map(attributes::read);
+        matches!(attributes, Some(Ok(read)) if attributes::value(&read, attributes::SIGNING_TIME).is_some())
     }
 
     fn read(element: Element<'_>) -> Result<Self, Malformed> {

@@ -201,8 +201,14 @@ impl Judged<'_, '_> {
             coverage: Some(self.coverage(covered)),
         };
         let mut report = cms::verify_signer(&signed_data, signer, &message, reliance);
-        if kind == SubFilter::Pkcs7 {
-            report.level = None;
+        match kind {
+            SubFilter::Pkcs7 => report.level = None,
+            // Two times for one signature (EN 319 142-1, clause 6.3).
+            SubFilter::Cades if signer.has_signing_time() => {
+                report.warn(Warning::SigningTimeAttributeInPades);
+                report.level = None;
+            }
+            SubFilter::Cades => {}
         }
         Ok(report)
     }
