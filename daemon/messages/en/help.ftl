@@ -1,8 +1,8 @@
 help = Triện lets a web page ask you for a digital signature, and lets nothing else happen.
-help-template = {"{"}about-with-newline}
-    {"{"}usage-heading} {"{"}usage}
+help-template = {"{"}about-with-newline{"}"}
+    {"{"}usage-heading{"}"} {"{"}usage{"}"}
 
-    {"{"}all-args}
+    {"{"}all-args{"}"}
 help-commands = Verbs
 help-arguments = Arguments
 help-options = Options

@@ -1,8 +1,8 @@
 help = Triện để trang web xin chữ ký số của bạn, và không để bất cứ việc gì khác xảy ra.
-help-template = {"{"}about-with-newline}
-    {"{"}usage-heading} {"{"}usage}
+help-template = {"{"}about-with-newline{"}"}
+    {"{"}usage-heading{"}"} {"{"}usage{"}"}
 
-    {"{"}all-args}
+    {"{"}all-args{"}"}
 help-commands = Lệnh
 help-arguments = Đối số
 help-options = Tùy chọn
