@@ -27,6 +27,9 @@ pub enum BadOrigin {
     /// Not the serialisation of a tuple origin, byte for byte: upper case, a path, a default port, userinfo, `null`.
     #[error("not the exact serialisation of a web origin")]
     NotSerialised,
+    /// The host has characters that no name in the DNS has: the URL standard lets `*` pass.
+    #[error("the host is no domain name")]
+    Host,
     /// Another scheme than `https`.
     #[error("the scheme is not https")]
     Scheme,
@@ -54,8 +57,13 @@ impl Origin {
             return Err(BadOrigin::NotSerialised);
         }
         let host = url.host().ok_or(BadOrigin::NotSerialised)?;
-        if matches!(&host, Host::Domain(name) if name.ends_with('.')) {
-            return Err(BadOrigin::TrailingDot);
+        if let Host::Domain(name) = &host {
+            if name.ends_with('.') {
+                return Err(BadOrigin::TrailingDot);
+            }
+            if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')) {
+                return Err(BadOrigin::Host);
+            }
         }
         match (url.scheme(), schemes) {
             ("https", _) => Ok(Self(text.to_owned())),
