@@ -170,6 +170,9 @@ fn build_update(
     let document = Document::open(bytes, Limits::default())?;
     document.check_references()?;
     permissions::check(&document)?;
+    if request.appearance.is_some() && permissions::certification(&document)?.is_some() {
+        return Err(AppearanceError::Certified.into());
+    }
     let mut update = Update::new(&document)?;
     let signature = update.reserve();
     field::add(&document, &mut update, request, signature)?;

@@ -742,6 +742,37 @@ fn a_document_certified_against_changes_is_not_signed() {
     assert_good("certified-3", &sign(&certified(3)), 1);
 }
 
+#[test]
+fn a_certified_document_takes_no_visible_signature() {
+    let mut visible = request(&OFFICE.signer);
+    let appearance = appearance();
+    visible.appearance = Some(&appearance);
+    let refused = prepare(certified(2), &visible).unwrap_err();
+    assert_eq!(refused, AppearanceError::Certified.into());
+
+    // Others may have done so: a signature that was there then says that something may have been covered.
+    let signed = sign(&certified(2));
+    assert!(check(&sign(&signed)).valid());
+    let text: String = signed.iter().map(|byte| char::from(*byte)).collect();
+    let number = |at: &str| -> u32 {
+        let before = text[..text.find(at).unwrap()].trim_end_matches(" 0 obj\n");
+        before.rsplit('\n').next().unwrap().parse().unwrap()
+    };
+    let (form, widget) = (number("<< /Fields ["), number("<< /Type /Annot"));
+    for (rectangle, permitted) in [("[0 0 0 0]", true), ("[0 0 400 300]", false)] {
+        let field =
+            format!("<< /Type /Annot /Subtype /Widget /FT /Sig /T (new) /Rect {rectangle} /P 3 0 R >>");
+        let covered = update(
+            &signed,
+            &[
+                (form, &format!("<< /Fields [{widget} 0 R 160 0 R] /SigFlags 3 >>")),
+                (160, &field),
+            ],
+        );
+        assert_eq!(check(&covered).valid(), permitted, "{rectangle}");
+    }
+}
+
 // A document that other software made
 
 #[test]

@@ -47,6 +47,10 @@ pub enum Mark {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppearanceError {
+    /// A certified document takes new signatures, but not visible ones: they could cover what was certified, and
+    /// validators call the certification broken.
+    #[error("a certified document takes no new visible signature")]
+    Certified,
     /// The font has no glyph for this character, or nobody could see it.
     #[error("the character U+{:04X} cannot be shown", u32::from(*.0))]
     MissingGlyph(char),

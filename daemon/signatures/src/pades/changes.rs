@@ -30,12 +30,38 @@ pub(super) fn are_permitted(signed: &Document<'_>, whole: &Document<'_>) -> Resu
         Some(fields) => fields,
         None => return Ok(false),
     };
+    if permissions::certification(signed)?.is_some() && any_visible(whole, &new_fields)? {
+        return Ok(false);
+    }
     for number in changed {
         if !is_permitted(number, &roles, &new_fields, signed, whole)? {
             return Ok(false);
         }
     }
     Ok(!refers_to(signed, &added)?)
+}
+
+/// Whether one of these widgets takes up room on its page, where it may cover what the author certified.
+fn any_visible(document: &Document<'_>, widgets: &HashSet<ObjectId>) -> Result<bool, PdfError> {
+    for widget in widgets {
+        let Some(located) = document.object(*widget)? else {
+            continue;
+        };
+        let Some(widget) = located.dictionary() else {
+            continue;
+        };
+        let Some(rectangle) = document.get(widget, b"Rect")? else {
+            continue;
+        };
+        let corners: Option<Vec<f64>> = rectangle
+            .array()
+            .and_then(|corners| corners.iter().map(|node| node.value.number()).collect());
+        let empty = matches!(corners.as_deref(), Some([x1, y1, x2, y2]) if x1 == x2 || y1 == y2);
+        if !empty {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the whole document's cross-references go on from the signed revision's.

@@ -22,7 +22,7 @@ pub(super) fn check(document: &Document<'_>) -> Result<(), PdfError> {
 }
 
 /// The certification, if the catalog names one. One that names no rule stands for the default, P = 2.
-fn certification(document: &Document<'_>) -> Result<Option<Allowed>, PdfError> {
+pub(super) fn certification(document: &Document<'_>) -> Result<Option<Allowed>, PdfError> {
     let catalog = document.catalog()?;
     let Some(catalog) = catalog.dictionary() else {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! The filters of cross-reference and object streams (ISO 32000-1, 7.4): Flate with PNG predictors, or none.
 
-use std::io::Read;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::error::PdfError;
 use super::object::{Dictionary, Value};
@@ -31,13 +31,28 @@ pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> 
     }
 }
 
+/// Inflates at most one byte more than `limit`, so that the caller sees that it was too much.
+///
+/// Data that stops short, mostly by the checksum, gives what it has, as it does in every reader; whether that is enough
+/// is for the caller to see. Data that is wrong gives nothing.
 fn inflate(data: &[u8], limit: usize) -> Result<Vec<u8>, PdfError> {
+    const STEP: usize = 64 << 10;
+    let mut decoder = Decompress::new(true);
     let mut decoded = Vec::new();
-    let mut bounded =
-        flate2::read::ZlibDecoder::new(data).take(u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1));
-    bounded
-        .read_to_end(&mut decoded)
-        .map_err(|_| PdfError::UnsupportedFilter)?;
+    let mut rest = data;
+    while decoded.len() <= limit {
+        decoded.reserve(STEP.min(limit + 1 - decoded.len()).max(1));
+        let (before, length) = (decoder.total_in(), decoded.len());
+        let status = decoder
+            .decompress_vec(rest, &mut decoded, FlushDecompress::None)
+            .map_err(|_| PdfError::UnsupportedFilter)?;
+        let taken = usize::try_from(decoder.total_in() - before).unwrap_or(rest.len());
+        rest = &rest[taken..];
+        let stuck = taken == 0 && decoded.len() == length;
+        if status == Status::StreamEnd || stuck {
+            break;
+        }
+    }
     Ok(decoded)
 }
 
