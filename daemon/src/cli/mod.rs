@@ -24,7 +24,6 @@ use std::process::ExitCode;
 pub use shell::{CliError, Exit, Shell};
 
 use arguments::{Command, Invocation};
-use clap::Parser;
 
 /// The whole program: reads the arguments, runs the verb, gives the exit code.
 #[must_use]
@@ -68,15 +67,5 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Origin(command) => origin::run(command, shell),
         Command::Audit(command) => audit::run(command, shell),
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
-    }
-}
-
-impl arguments::Invocation {
-    /// Reads a list of words as the program's arguments would be read, in English.
-    ///
-    /// # Errors
-    /// clap's, for tests to look at.
-    pub fn of_words(words: &[&str]) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words)
     }
 }

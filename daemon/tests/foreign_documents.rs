@@ -11,6 +11,12 @@ use std::process::Command;
 use serde_json::Value;
 use support::{Desk, fail, repository, succeed};
 
+/// Originals whose cross-reference tables pyHanko's strict reader refuses whatever is appended to them: generation 65536
+/// for object 0, or a /Size that is too small. The other judges accept them; one that pyHanko learns to read fails the
+/// test, and leaves this list.
+const PYHANKO_CANNOT_READ: [&str; 5] =
+    ["mutool_clean.pdf", "pillow_scan.pdf", "poppler_union.pdf", "scan_colour.pdf", "scan_grey.pdf"];
+
 /// A document of `testdata/documents/make.sh`.
 struct Foreign {
     path: PathBuf,
@@ -43,6 +49,13 @@ fn judge(desk: &Desk, kind: &str, words: &[&Path]) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// The judges that do not accept.
+fn refusing(verdict: &Value) -> Vec<&str> {
+    let judges = verdict["judges"].as_array().expect("a list of judges");
+    assert!(judges.len() >= 4, "{verdict:#}");
+    judges.iter().filter(|judge| judge["ok"] != true).filter_map(|judge| judge["judge"].as_str()).collect()
+}
+
 #[test]
 fn every_foreign_document_is_signed_and_judged_or_refused_by_name() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
@@ -64,8 +77,11 @@ fn every_foreign_document_is_signed_and_judged_or_refused_by_name() {
         assert!(after.starts_with(&before) && after.len() > before.len(), "{}", document.producer);
         let words = [&signed, Path::new("--original"), &document.path];
         let verdict = judge(&desk, "pdf", &words);
-        if verdict["ok"] != true {
-            rejected.push(format!("{}: {verdict:#}", document.producer));
+        let refusing = refusing(&verdict);
+        let name = document.path.file_name().unwrap().to_str().unwrap();
+        let expected: &[&str] = if PYHANKO_CANNOT_READ.contains(&name) { &["pyhanko"] } else { &[] };
+        if refusing != expected {
+            rejected.push(format!("{name} ({}): {verdict:#}", document.producer));
         }
         succeed(desk.trien(["verify", "--json"]).arg(&signed));
     }
