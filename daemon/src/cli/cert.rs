@@ -74,8 +74,14 @@ fn instant(time: OffsetDateTime) -> String {
 fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
     let certificate = &held.certificate;
     let subject = certificate.subject();
-    let name = subject.common_name.clone().unwrap_or_else(|| subject.rfc4514.clone());
-    let mut text = shell.text("cert-line", &arguments([("name", name), ("label", held.label.clone())])) + "\n";
+    let name = subject
+        .common_name
+        .clone()
+        .unwrap_or_else(|| subject.rfc4514.clone());
+    let mut text = shell.text(
+        "cert-line",
+        &arguments([("name", name), ("label", held.label.clone())]),
+    ) + "\n";
     let facts = [
         ("cert-organization", subject.organization),
         ("cert-tax-code", subject.tax_code),
@@ -84,15 +90,25 @@ fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
         ("cert-issuer", Some(certificate.issuer_common_name())),
         ("cert-serial", Some(certificate.serial_hex())),
         ("cert-sha256", Some(certificate.sha256_hex())),
-        ("cert-token", Some(format!("{} ({})", held.token.label, held.token.module))),
+        (
+            "cert-token",
+            Some(format!("{} ({})", held.token.label, held.token.module)),
+        ),
     ];
     for (key, value) in facts {
         if let Some(value) = value {
             text += &format!("  {}\n", shell.text(key, &arguments([("value", value)])));
         }
     }
-    let validity = if certificate.is_valid_at(now) { "cert-valid" } else { "cert-not-valid" };
-    let days = arguments([("from", day(certificate.not_before())), ("to", day(certificate.not_after()))]);
+    let validity = if certificate.is_valid_at(now) {
+        "cert-valid"
+    } else {
+        "cert-not-valid"
+    };
+    let days = arguments([
+        ("from", day(certificate.not_before())),
+        ("to", day(certificate.not_after())),
+    ]);
     text += &format!("  {}\n", shell.text(validity, &days));
     if held.key.is_none() {
         text += &format!("  {}\n", shell.text("cert-no-key", &Arguments::new()));

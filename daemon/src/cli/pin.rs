@@ -50,7 +50,9 @@ impl PinArguments {
 
 /// Opens a file with a PIN in its first line.
 pub(super) fn open(file: &Path) -> Result<OwnedFd, CliError> {
-    File::open(file).map(OwnedFd::from).map_err(|error| CliError::file("pin-unreadable", file, &error))
+    File::open(file)
+        .map(OwnedFd::from)
+        .map_err(|error| CliError::file("pin-unreadable", file, &error))
 }
 
 /// One PIN, from a file or descriptor. There is no second one.
@@ -76,7 +78,10 @@ struct TerminalPin {
 
 impl TerminalPin {
     const fn new(language: Language) -> Self {
-        Self { language, asked: Mutex::new(None) }
+        Self {
+            language,
+            asked: Mutex::new(None),
+        }
     }
 }
 
@@ -84,7 +89,11 @@ impl TerminalPin {
 impl PinSource for TerminalPin {
     async fn pin(&self, token_label: &str) -> io::Result<OwnedFd> {
         let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let prompt = text(self.language, "pin-prompt", &arguments([("token", token_label.to_owned())]));
+        let prompt = text(
+            self.language,
+            "pin-prompt",
+            &arguments([("token", token_label.to_owned())]),
+        );
         let written = move || ask(&prompt).and_then(|typed| put(&writing, &typed).map(|()| writing));
         let writing = blocking(written).await?;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((token_label.to_owned(), writing));
@@ -102,12 +111,18 @@ impl PinSource for TerminalPin {
         };
         let question = text(self.language, key, &Arguments::new());
         let yes = text(self.language, "pin-last-yes", &Arguments::new());
-        let prompt = text(self.language, "pin-prompt", &arguments([("token", label.clone())]));
+        let prompt = text(
+            self.language,
+            "pin-prompt",
+            &arguments([("token", label.clone())]),
+        );
         let typed = blocking(move || {
             let mut terminal = Terminal::open()?;
             terminal.say(&format!("{question}\n"))?;
             // The last try needs a second confirmation, so that nobody locks a token by habit.
-            if trouble == PinTrouble::LastTry && terminal.ask(&format!("{yes} "), Echo::On)?.as_str() != Some("ok") {
+            if trouble == PinTrouble::LastTry
+                && terminal.ask(&format!("{yes} "), Echo::On)?.as_str() != Some("ok")
+            {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             put(&writing, &terminal.ask(&prompt, Echo::Off)?).map(|()| writing)
@@ -123,7 +138,9 @@ impl PinSource for TerminalPin {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
 }
 
 /// Asks for a new PIN twice and gives a pipe with it.
@@ -217,7 +234,9 @@ impl Terminal {
     fn ask(&mut self, prompt: &str, echo: Echo) -> io::Result<Typed> {
         let before = tcgetattr(&self.0)?;
         let mut during = before.clone();
-        during.local_modes.remove(LocalModes::ICANON | LocalModes::ISIG | LocalModes::ECHO | LocalModes::ECHONL);
+        during
+            .local_modes
+            .remove(LocalModes::ICANON | LocalModes::ISIG | LocalModes::ECHO | LocalModes::ECHONL);
         during.special_codes[SpecialCodeIndex::VMIN] = 1;
         during.special_codes[SpecialCodeIndex::VTIME] = 0;
         if echo == Echo::On {
@@ -234,7 +253,10 @@ impl Terminal {
 }
 
 fn read_line(terminal: impl AsFd) -> io::Result<Typed> {
-    let mut typed = Typed { bytes: Zeroizing::new([0; MAX_TYPED]), length: 0 };
+    let mut typed = Typed {
+        bytes: Zeroizing::new([0; MAX_TYPED]),
+        length: 0,
+    };
     let mut key = Zeroizing::new([0; 1]);
     loop {
         match rustix::io::read(&terminal, &mut *key) {

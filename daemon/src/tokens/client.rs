@@ -59,7 +59,13 @@ impl Default for Deadlines {
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
 /// them (`LD_PRELOAD`).
-const ENVIRONMENT: [&str; 5] = ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "LANG", "PCSCLITE_CSOCK_NAME"];
+const ENVIRONMENT: [&str; 5] = [
+    "HOME",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "LANG",
+    "PCSCLITE_CSOCK_NAME",
+];
 
 /// One module and its process. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -87,7 +93,13 @@ impl Worker {
     /// `program` is the `trien` binary.
     pub(super) fn new(module: ModuleConfig, program: &Path, deadlines: Deadlines) -> Self {
         let program = program.to_owned();
-        Self(Arc::new(Inner { module, program, deadlines, process: Mutex::new(None), starts: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            module,
+            program,
+            deadlines,
+            process: Mutex::new(None),
+            starts: AtomicU64::new(0),
+        }))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -105,8 +117,14 @@ impl Worker {
     /// when other requests kept the module for as long as this one was ready to wait.
     pub(super) async fn call(&self, call: Call, deadline: Duration) -> Result<Answer, TokenError> {
         let worker = self.clone();
-        detached(async move { worker.0.exchange(call, Vec::new(), deadline, None).await.map(|(answer, _)| answer) })
-            .await
+        detached(async move {
+            worker
+                .0
+                .exchange(call, Vec::new(), deadline, None)
+                .await
+                .map(|(answer, _)| answer)
+        })
+        .await
     }
 
     /// A request with descriptors beside it.
@@ -120,8 +138,14 @@ impl Worker {
         deadline: Duration,
     ) -> Result<Answer, TokenError> {
         let worker = self.clone();
-        detached(async move { worker.0.exchange(call, descriptors, deadline, None).await.map(|(answer, _)| answer) })
-            .await
+        detached(async move {
+            worker
+                .0
+                .exchange(call, descriptors, deadline, None)
+                .await
+                .map(|(answer, _)| answer)
+        })
+        .await
     }
 
     /// Opens a session, which is closed again when the lease is dropped, by whoever holds it then.
@@ -133,9 +157,15 @@ impl Worker {
         detached(async move {
             let deadline = worker.deadlines().enumerate;
             match worker.0.exchange(call, Vec::new(), deadline, None).await? {
-                (Answer::Session { session, pin }, start) => {
-                    Ok((Lease { worker, session, start, open: true }, pin))
-                }
+                (Answer::Session { session, pin }, start) => Ok((
+                    Lease {
+                        worker,
+                        session,
+                        start,
+                        open: true,
+                    },
+                    pin,
+                )),
                 _ => Err(unexpected()),
             }
         })
@@ -181,7 +211,11 @@ impl Lease {
     ) -> Result<Answer, TokenError> {
         let (worker, start, call) = (self.worker.clone(), self.start, call(self.session));
         detached(async move {
-            worker.0.exchange(call, descriptors, deadline, Some(start)).await.map(|(answer, _)| answer)
+            worker
+                .0
+                .exchange(call, descriptors, deadline, Some(start))
+                .await
+                .map(|(answer, _)| answer)
         })
         .await
     }
@@ -189,7 +223,13 @@ impl Lease {
     /// Logs out and waits for it.
     pub(super) async fn close(mut self) {
         self.open = false;
-        let _ = self.call(|session| Call::Close { session }, Vec::new(), self.worker.deadlines().enumerate).await;
+        let _ = self
+            .call(
+                |session| Call::Close { session },
+                Vec::new(),
+                self.worker.deadlines().enumerate,
+            )
+            .await;
     }
 }
 
@@ -200,7 +240,10 @@ impl Drop for Lease {
             let (worker, session, start) = (self.worker.clone(), self.session, self.start);
             runtime.spawn(async move {
                 let deadline = worker.deadlines().enumerate;
-                worker.0.exchange(Call::Close { session }, Vec::new(), deadline, Some(start)).await
+                worker
+                    .0
+                    .exchange(Call::Close { session }, Vec::new(), deadline, Some(start))
+                    .await
             });
         }
     }
@@ -214,7 +257,9 @@ impl Inner {
         deadline: Duration,
         start: Option<u64>,
     ) -> Result<(Answer, u64), TokenError> {
-        let mut kept = timeout(deadline, self.process.lock()).await.map_err(|_| TokenError::Busy)?;
+        let mut kept = timeout(deadline, self.process.lock())
+            .await
+            .map_err(|_| TokenError::Busy)?;
         let process = self.running(&mut kept, start).await?;
         let start = process.start;
         match timeout(deadline, process.exchange(call, descriptors)).await {
@@ -225,9 +270,15 @@ impl Inner {
                 Err(TokenError::Crashed)
             }
             Err(_) => {
-                tracing::warn!(module = self.module.name, ?deadline, "the module did not answer and was ended");
+                tracing::warn!(
+                    module = self.module.name,
+                    ?deadline,
+                    "the module did not answer and was ended"
+                );
                 end(kept.take());
-                Err(TokenError::Hung { seconds: deadline.as_secs() })
+                Err(TokenError::Hung {
+                    seconds: deadline.as_secs(),
+                })
             }
         }
     }
@@ -254,15 +305,18 @@ impl Inner {
 
     async fn start(&self) -> Result<Process, TokenError> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut process =
-            self.spawn(start).map_err(|error| TokenError::Load(format!("{}: {error}", self.program.display())))?;
+        let mut process = self
+            .spawn(start)
+            .map_err(|error| TokenError::Load(format!("{}: {error}", self.program.display())))?;
         let greeted = timeout(self.deadlines.start, process.receive(GREETING)).await;
         let refusal = match greeted {
             Ok(Ok(Ok(Answer::Ready))) => return Ok(process),
             Ok(Ok(Ok(_))) => unexpected(),
             Ok(Ok(Err(error))) => error,
             Ok(Err(_)) => TokenError::Crashed,
-            Err(_) => TokenError::Hung { seconds: self.deadlines.start.as_secs() },
+            Err(_) => TokenError::Hung {
+                seconds: self.deadlines.start.as_secs(),
+            },
         };
         end(Some(process));
         Err(refusal)
@@ -276,7 +330,11 @@ impl Inner {
             .args(["module-worker", "--name", &self.module.name, "--module"])
             .arg(&self.module.path)
             .env_clear()
-            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(
+                ENVIRONMENT
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
@@ -288,7 +346,12 @@ impl Inner {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(log(output, self.module.name.clone()));
         }
-        Ok(Process { child, socket: UnixStream::from_std(ours)?, last_id: GREETING, start })
+        Ok(Process {
+            child,
+            socket: UnixStream::from_std(ours)?,
+            last_id: GREETING,
+            start,
+        })
     }
 }
 
@@ -320,7 +383,10 @@ impl Process {
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<Result<Answer, TokenError>> {
         self.last_id += 1;
-        let request = serde_json::to_string(&Request { id: self.last_id, call })?;
+        let request = serde_json::to_string(&Request {
+            id: self.last_id,
+            call,
+        })?;
         let bytes = frame::encode(&request).map_err(io::Error::other)?;
         self.send(&bytes, &descriptors).await?;
         drop(descriptors);
@@ -332,7 +398,9 @@ impl Process {
         let mut sent = 0;
         if !descriptors.is_empty() {
             let socket = &self.socket;
-            sent = socket.async_io(Interest::WRITABLE, || send_with(socket, bytes, descriptors)).await?;
+            sent = socket
+                .async_io(Interest::WRITABLE, || send_with(socket, bytes, descriptors))
+                .await?;
         }
         self.socket.write_all(&bytes[sent..]).await
     }
@@ -345,7 +413,11 @@ impl Process {
         let mut body = vec![0; length];
         self.socket.read_exact(&mut body).await?;
         let reply: Reply = serde_json::from_slice(&body)?;
-        if reply.id == id { Ok(reply.outcome) } else { Err(io::Error::other("an answer to something else")) }
+        if reply.id == id {
+            Ok(reply.outcome)
+        } else {
+            Err(io::Error::other("an answer to something else"))
+        }
     }
 }
 
@@ -356,5 +428,10 @@ fn send_with(socket: &UnixStream, bytes: &[u8], descriptors: &[OwnedFd]) -> io::
     if !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
         return Err(io::Error::other("too many descriptors"));
     }
-    Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?)
+    Ok(rustix::net::sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut ancillary,
+        SendFlags::NOSIGNAL,
+    )?)
 }

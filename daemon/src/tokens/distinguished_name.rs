@@ -70,8 +70,12 @@ pub fn parse(text: &str) -> Result<Name, BadName> {
     }
     let mut rdns = Vec::new();
     for part in split(text, ',')? {
-        let attributes: Vec<_> = split(part, '+')?.into_iter().map(attribute).collect::<Result<_, _>>()?;
-        let rdn = RelativeDistinguishedName::try_from(attributes).map_err(|_| BadName::Syntax(part.to_owned()))?;
+        let attributes: Vec<_> = split(part, '+')?
+            .into_iter()
+            .map(attribute)
+            .collect::<Result<_, _>>()?;
+        let rdn =
+            RelativeDistinguishedName::try_from(attributes).map_err(|_| BadName::Syntax(part.to_owned()))?;
         rdns.push(rdn);
     }
     if rdns.is_empty() || rdns.len() > MAX_RDNS {
@@ -104,9 +108,13 @@ fn split(text: &str, separator: char) -> Result<Vec<&str>, BadName> {
 }
 
 fn attribute(part: &str) -> Result<AttributeTypeAndValue, BadName> {
-    let (name, value) = part.split_once('=').ok_or_else(|| BadName::Syntax(part.trim().to_owned()))?;
+    let (name, value) = part
+        .split_once('=')
+        .ok_or_else(|| BadName::Syntax(part.trim().to_owned()))?;
     let name = name.trim();
-    let known = TYPES.iter().find(|(short, dotted, _)| short.eq_ignore_ascii_case(name) || *dotted == name);
+    let known = TYPES
+        .iter()
+        .find(|(short, dotted, _)| short.eq_ignore_ascii_case(name) || *dotted == name);
     let (_, dotted, tag) = known.ok_or_else(|| BadName::UnknownType(name.to_owned()))?;
     let value = unescape(value)?;
     let wrong = || BadName::Value(format!("{name}={value}"));
@@ -115,13 +123,18 @@ fn attribute(part: &str) -> Result<AttributeTypeAndValue, BadName> {
         Tag::Ia5String => value.is_ascii(),
         _ => true,
     };
-    let is_country = *dotted != "2.5.4.6" || (value.len() == 2 && value.chars().all(|c| c.is_ascii_uppercase()));
-    let sane = !value.is_empty() && value.chars().count() <= MAX_VALUE && !value.chars().any(char::is_control);
+    let is_country =
+        *dotted != "2.5.4.6" || (value.len() == 2 && value.chars().all(|c| c.is_ascii_uppercase()));
+    let sane =
+        !value.is_empty() && value.chars().count() <= MAX_VALUE && !value.chars().any(char::is_control);
     if !(fits && is_country && sane) {
         return Err(wrong());
     }
     let oid = ObjectIdentifier::new(dotted).map_err(|_| wrong())?;
-    Ok(AttributeTypeAndValue { oid, value: Any::new(*tag, value.as_bytes()).map_err(|_| wrong())? })
+    Ok(AttributeTypeAndValue {
+        oid,
+        value: Any::new(*tag, value.as_bytes()).map_err(|_| wrong())?,
+    })
 }
 
 /// X.680, 41.4
@@ -181,7 +194,10 @@ mod tests {
     #[test]
     fn a_name_is_encoded_in_the_order_it_is_written() {
         let read = values("C=VN, ST=Hà Nội,CN=Trần Thị Hương , UID=MST:0100109106, uid=CCCD:001084000123");
-        let types: Vec<_> = read.iter().map(|(oid, tag, text)| (oid.as_str(), *tag, text.as_str())).collect();
+        let types: Vec<_> = read
+            .iter()
+            .map(|(oid, tag, text)| (oid.as_str(), *tag, text.as_str()))
+            .collect();
         assert_eq!(
             types,
             [
@@ -203,12 +219,18 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["", ",", "CN", "CN=", "=a", "CN=a,", "CN=#0403", "CN=\"a\"", r"CN=a\", r"CN=\g", r"CN=\ff", "C=Việt"] {
+        for text in [
+            "", ",", "CN", "CN=", "=a", "CN=a,", "CN=#0403", "CN=\"a\"", r"CN=a\", r"CN=\g", r"CN=\ff",
+            "C=Việt",
+        ] {
             assert!(parse(text).is_err(), "{text:?}");
         }
         assert_eq!(parse("XY=a"), Err(BadName::UnknownType("XY".into())));
         assert_eq!(parse("C=vn"), Err(BadName::Value("C=vn".into())));
-        assert_eq!(parse("emailAddress=huệ@a.vn"), Err(BadName::Value("emailAddress=huệ@a.vn".into())));
+        assert_eq!(
+            parse("emailAddress=huệ@a.vn"),
+            Err(BadName::Value("emailAddress=huệ@a.vn".into()))
+        );
         assert_eq!(parse(&"CN=a,".repeat(2000)), Err(BadName::Length));
         assert_eq!(parse(&vec!["CN=a"; 33].join(",")), Err(BadName::Length));
         assert!(parse("CN=a\nb").is_err());

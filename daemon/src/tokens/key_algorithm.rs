@@ -30,7 +30,14 @@ pub struct UnknownKeyAlgorithm;
 
 impl KeyAlgorithm {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::P256, Self::P384, Self::Ed25519];
+    pub const ALL: [Self; 6] = [
+        Self::Rsa2048,
+        Self::Rsa3072,
+        Self::Rsa4096,
+        Self::P256,
+        Self::P384,
+        Self::Ed25519,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -56,6 +63,9 @@ impl FromStr for KeyAlgorithm {
     type Err = UnknownKeyAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownKeyAlgorithm)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or(UnknownKeyAlgorithm)
     }
 }

@@ -11,7 +11,9 @@ use trien_signatures::certificate::Certificate;
 use super::client::{Deadlines, Worker, unexpected};
 use super::session::ModuleSession;
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, Octets, TokenName};
-use super::{HeldCertificate, KeyRef, PinNeed, SigningSession, Token, TokenEntry, TokenError, TokenId, TokenSource};
+use super::{
+    HeldCertificate, KeyRef, PinNeed, SigningSession, Token, TokenEntry, TokenError, TokenId, TokenSource,
+};
 use crate::config::ModuleConfig;
 
 /// The configured modules, each in a process of its own.
@@ -51,19 +53,27 @@ impl Modules {
     #[must_use]
     pub fn new(modules: &[ModuleConfig], program: &Path, deadlines: Deadlines) -> Self {
         let worker = |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines);
-        Self { workers: modules.iter().map(worker).collect() }
+        Self {
+            workers: modules.iter().map(worker).collect(),
+        }
     }
 
     /// Looks at every module anew, all at once. One that fails costs its own tokens only.
     pub async fn look(&self) -> Sight {
-        let looks = self.workers.iter().map(|worker| async move { (worker, entries(worker).await) });
+        let looks = self
+            .workers
+            .iter()
+            .map(|worker| async move { (worker, entries(worker).await) });
         let mut seen = HashSet::new();
         let mut sight = Sight::default();
         for (worker, entries) in futures_util::future::join_all(looks).await {
             match entries {
                 Ok(entries) => {
                     let new = entries.into_iter().filter(|entry| is_new(&mut seen, entry));
-                    sight.tokens.extend(new.map(|entry| ModuleToken { entry, worker: worker.clone() }));
+                    sight.tokens.extend(new.map(|entry| ModuleToken {
+                        entry,
+                        worker: worker.clone(),
+                    }));
                 }
                 Err(error) => {
                     tracing::warn!(module = worker.name(), %error, "no tokens of this module");
@@ -87,10 +97,17 @@ impl Modules {
         let free = |token: &ModuleToken| !token.entry.initialized && !token.entry.hardware;
         let Sight { tokens, failures } = self.look().await;
         let Some(ModuleToken { worker, .. }) = tokens.into_iter().find(free) else {
-            return Err(failures.into_iter().next().map_or(InitializeError::NoFreeSlot, |(_, error)| error.into()));
+            return Err(failures
+                .into_iter()
+                .next()
+                .map_or(InitializeError::NoFreeSlot, |(_, error)| error.into()));
         };
-        let call = Call::InitializeToken { label: label.to_owned() };
-        let answer = worker.call_with(call, vec![officer_pin, user_pin], worker.deadlines().generate).await?;
+        let call = Call::InitializeToken {
+            label: label.to_owned(),
+        };
+        let answer = worker
+            .call_with(call, vec![officer_pin, user_pin], worker.deadlines().generate)
+            .await?;
         match answer {
             Answer::Initialized(InitializeOutcome::Made(entry)) => Ok(of_module(entry, &worker)),
             Answer::Initialized(InitializeOutcome::NoFreeSlot) => Err(InitializeError::NoFreeSlot),
@@ -105,7 +122,10 @@ impl Modules {
 
 async fn entries(worker: &Worker) -> Result<Vec<TokenEntry>, TokenError> {
     match worker.call(Call::Tokens, worker.deadlines().enumerate).await? {
-        Answer::Tokens(entries) => Ok(entries.into_iter().map(|entry| of_module(entry, worker)).collect()),
+        Answer::Tokens(entries) => Ok(entries
+            .into_iter()
+            .map(|entry| of_module(entry, worker))
+            .collect()),
         _ => Err(unexpected()),
     }
 }
@@ -125,7 +145,12 @@ fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> b
 #[async_trait]
 impl TokenSource for Modules {
     async fn tokens(&self) -> Vec<Arc<dyn Token>> {
-        let ready = self.look().await.tokens.into_iter().filter(|token| token.entry.initialized);
+        let ready = self
+            .look()
+            .await
+            .tokens
+            .into_iter()
+            .filter(|token| token.entry.initialized);
         ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect()
     }
 }
@@ -139,7 +164,10 @@ pub struct ModuleToken {
 
 impl ModuleToken {
     fn name(&self) -> TokenName {
-        TokenName { serial: self.entry.id.serial.clone(), label: self.entry.id.label.clone() }
+        TokenName {
+            serial: self.entry.id.serial.clone(),
+            label: self.entry.id.label.clone(),
+        }
     }
 
     /// Begins to change the token: key pairs, certificates.
@@ -147,17 +175,36 @@ impl ModuleToken {
     /// # Errors
     /// [`TokenError`]; [`TokenError::Busy`] while it is signing.
     pub async fn administer(&self) -> Result<ModuleSession, TokenError> {
-        let (lease, pin) = self.worker.open(Call::Open { token: self.name(), key: None }).await?;
-        Ok(ModuleSession::new(lease, self.name(), self.entry.id.clone(), None, pin))
+        let (lease, pin) = self
+            .worker
+            .open(Call::Open {
+                token: self.name(),
+                key: None,
+            })
+            .await?;
+        Ok(ModuleSession::new(
+            lease,
+            self.name(),
+            self.entry.id.clone(),
+            None,
+            pin,
+        ))
     }
 
     fn held(&self, record: CertificateRecord) -> Option<HeldCertificate> {
         let certificate = Certificate::from_der(&record.der.0)
             .inspect_err(|error| tracing::debug!(%error, "a certificate on the token cannot be read"))
             .ok()?;
-        let key = (record.key && !certificate.is_ca())
-            .then(|| KeyRef { token: self.entry.id.clone(), id: record.id.0 });
-        Some(HeldCertificate { token: self.entry.id.clone(), label: record.label, certificate, key })
+        let key = (record.key && !certificate.is_ca()).then(|| KeyRef {
+            token: self.entry.id.clone(),
+            id: record.id.0,
+        });
+        Some(HeldCertificate {
+            token: self.entry.id.clone(),
+            label: record.label,
+            certificate,
+            key,
+        })
     }
 }
 
@@ -170,9 +217,10 @@ impl Token for ModuleToken {
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
         let call = Call::Certificates { token: self.name() };
         match self.worker.call(call, self.worker.deadlines().enumerate).await? {
-            Answer::Certificates(records) => {
-                Ok(records.into_iter().filter_map(|record| self.held(record)).collect())
-            }
+            Answer::Certificates(records) => Ok(records
+                .into_iter()
+                .filter_map(|record| self.held(record))
+                .collect()),
             _ => Err(unexpected()),
         }
     }
@@ -189,9 +237,18 @@ impl Token for ModuleToken {
         if key.token != self.entry.id {
             return Err(TokenError::NoSuchKey);
         }
-        let call = Call::Open { token: self.name(), key: Some(Octets(key.id.clone())) };
+        let call = Call::Open {
+            token: self.name(),
+            key: Some(Octets(key.id.clone())),
+        };
         let (lease, pin) = self.worker.open(call).await?;
-        Ok(Box::new(ModuleSession::new(lease, self.name(), self.entry.id.clone(), Some(key.id.clone()), pin)))
+        Ok(Box::new(ModuleSession::new(
+            lease,
+            self.name(),
+            self.entry.id.clone(),
+            Some(key.id.clone()),
+            pin,
+        )))
     }
 }
 
@@ -202,7 +259,11 @@ mod tests {
 
     fn entry(module: &str, serial: &str, label: &str) -> TokenEntry {
         TokenEntry {
-            id: TokenId { module: module.into(), serial: serial.into(), label: label.into() },
+            id: TokenId {
+                module: module.into(),
+                serial: serial.into(),
+                label: label.into(),
+            },
             slot: 0,
             manufacturer: "m".into(),
             model: "m".into(),

@@ -4,7 +4,9 @@ use der::asn1::BitString;
 use der::pem::LineEnding;
 use der::{Decode, Encode, EncodePem};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use trien_signatures::algorithm::{Hash, PublicKey, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
+use trien_signatures::algorithm::{
+    Hash, PublicKey, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue,
+};
 use x509_cert::attr::Attributes;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, Version};
@@ -38,14 +40,28 @@ impl PreparedRequest {
     /// [`RequestError::UnsuitableKey`]
     pub fn new(subject: Name, public_key: &[u8]) -> Result<Self, RequestError> {
         let key = PublicKey::from_spki_der(public_key);
-        let hash = if key.kind() == PublicKeyKind::P384 { Hash::Sha384 } else { Hash::Sha256 };
+        let hash = if key.kind() == PublicKeyKind::P384 {
+            Hash::Sha384
+        } else {
+            Hash::Sha256
+        };
         let algorithm = SignatureAlgorithm::for_key(key.kind(), RsaPadding::Pkcs1, hash)
             .map_err(|_| RequestError::UnsuitableKey)?;
         let public_key =
             SubjectPublicKeyInfoOwned::from_der(public_key).map_err(|_| RequestError::UnsuitableKey)?;
-        let info = CertReqInfo { version: Version::V1, subject, public_key, attributes: Attributes::default() };
+        let info = CertReqInfo {
+            version: Version::V1,
+            subject,
+            public_key,
+            attributes: Attributes::default(),
+        };
         let to_be_signed = info.to_der().map_err(|_| RequestError::UnsuitableKey)?;
-        Ok(Self { info, to_be_signed, key, algorithm })
+        Ok(Self {
+            info,
+            to_be_signed,
+            key,
+            algorithm,
+        })
     }
 
     /// What the token signs.
@@ -71,7 +87,12 @@ impl PreparedRequest {
         let encoded = || -> der::Result<String> {
             let algorithm = AlgorithmIdentifierOwned::from_der(&self.algorithm.identifier_der())?;
             let signature = BitString::from_bytes(signature.as_bytes())?;
-            CertReq { info: self.info, algorithm, signature }.to_pem(LineEnding::LF)
+            CertReq {
+                info: self.info,
+                algorithm,
+                signature,
+            }
+            .to_pem(LineEnding::LF)
         };
         encoded().map_err(|_| RequestError::BadSignature)
     }

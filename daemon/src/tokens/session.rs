@@ -40,7 +40,13 @@ impl ModuleSession {
         key: Option<Vec<u8>>,
         pin: PinNeed,
     ) -> Self {
-        Self { lease, name, token, key, pin }
+        Self {
+            lease,
+            name,
+            token,
+            key,
+            pin,
+        }
     }
 
     /// The key pairs on the token, after login.
@@ -49,7 +55,11 @@ impl ModuleSession {
     /// [`TokenError`]
     pub async fn keys(&self) -> Result<Vec<TokenKey>, TokenError> {
         let deadline = self.lease.worker().deadlines().enumerate;
-        match self.lease.call(|session| Call::Keys { session }, Vec::new(), deadline).await? {
+        match self
+            .lease
+            .call(|session| Call::Keys { session }, Vec::new(), deadline)
+            .await?
+        {
             Answer::Keys(keys) => Ok(keys.into_iter().map(|key| self.token_key(key)).collect()),
             _ => Err(unexpected()),
         }
@@ -61,7 +71,11 @@ impl ModuleSession {
     /// [`TokenError::Unsupported`] if the token does not have the algorithm.
     pub async fn generate(&self, algorithm: KeyAlgorithm, label: &str) -> Result<TokenKey, TokenError> {
         let deadline = self.lease.worker().deadlines().generate;
-        let call = |session| Call::GenerateKey { session, algorithm, label: label.to_owned() };
+        let call = |session| Call::GenerateKey {
+            session,
+            algorithm,
+            label: label.to_owned(),
+        };
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Keys(mut keys) if keys.len() == 1 => Ok(self.token_key(keys.swap_remove(0))),
             _ => Err(unexpected()),
@@ -74,9 +88,15 @@ impl ModuleSession {
     /// [`TokenError`]
     pub async fn install(&self, key: &TokenKey, certificate: &Certificate) -> Result<(), TokenError> {
         let deadline = self.lease.worker().deadlines().sign;
-        let parts = parts(certificate).map_err(|_| TokenError::Failed("a certificate out of shape".to_owned()))?;
+        let parts =
+            parts(certificate).map_err(|_| TokenError::Failed("a certificate out of shape".to_owned()))?;
         let (id, label) = (Octets(key.key.id.clone()), key.label.clone());
-        let call = |session| Call::InstallCertificate { session, key: id, label, certificate: parts };
+        let call = |session| Call::InstallCertificate {
+            session,
+            key: id,
+            label,
+            certificate: parts,
+        };
         self.lease.call(call, Vec::new(), deadline).await.map(|_| ())
     }
 
@@ -94,10 +114,19 @@ impl ModuleSession {
     async fn signature(&self, key: Option<Octets>, signable: &Signable) -> Result<Vec<u8>, TokenError> {
         let algorithm: SignatureAlgorithm = signable.algorithm;
         let digest = Octets(signable.digest.clone());
-        let message = signable.message.as_ref().filter(|message| message.len() <= MAX_MESSAGE_TO_HASH);
+        let message = signable
+            .message
+            .as_ref()
+            .filter(|message| message.len() <= MAX_MESSAGE_TO_HASH);
         let message = message.cloned().map(Octets);
         let deadline = self.lease.worker().deadlines().sign;
-        let call = |session| Call::Sign { session, algorithm, digest, message, key };
+        let call = |session| Call::Sign {
+            session,
+            algorithm,
+            digest,
+            message,
+            key,
+        };
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Signature(Octets(signature)) => Ok(signature),
             _ => Err(unexpected()),
@@ -107,7 +136,10 @@ impl ModuleSession {
     fn token_key(&self, record: KeyRecord) -> TokenKey {
         TokenKey {
             label: record.label,
-            key: KeyRef { token: self.token.clone(), id: record.id.0 },
+            key: KeyRef {
+                token: self.token.clone(),
+                id: record.id.0,
+            },
             public_key: record.public_key.map(|key| key.0),
         }
     }
@@ -129,7 +161,9 @@ fn parts(certificate: &Certificate) -> der::Result<CertificateParts> {
 impl SigningSession for ModuleSession {
     async fn pin(&mut self) -> Result<PinNeed, TokenError> {
         let deadline = self.lease.worker().deadlines().enumerate;
-        let call = |_| Call::Pin { token: self.name.clone() };
+        let call = |_| Call::Pin {
+            token: self.name.clone(),
+        };
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Pin(need) => {
                 self.pin = need;
@@ -141,13 +175,24 @@ impl SigningSession for ModuleSession {
 
     async fn attach_pin_pipe(&mut self, pipe: OwnedFd) -> Result<(), TokenError> {
         let deadline = self.lease.worker().deadlines().enumerate;
-        self.lease.call(|session| Call::AttachPinPipe { session }, vec![pipe], deadline).await.map(|_| ())
+        self.lease
+            .call(|session| Call::AttachPinPipe { session }, vec![pipe], deadline)
+            .await
+            .map(|_| ())
     }
 
     async fn login(&mut self) -> Result<(), LoginError> {
         let deadlines = self.lease.worker().deadlines();
-        let deadline = if self.pin == PinNeed::Reader { deadlines.reader } else { deadlines.login };
-        match self.lease.call(|session| Call::Login { session }, Vec::new(), deadline).await? {
+        let deadline = if self.pin == PinNeed::Reader {
+            deadlines.reader
+        } else {
+            deadlines.login
+        };
+        match self
+            .lease
+            .call(|session| Call::Login { session }, Vec::new(), deadline)
+            .await?
+        {
             Answer::Login(outcome) => outcome.into_result(),
             _ => Err(unexpected().into()),
         }

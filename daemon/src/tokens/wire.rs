@@ -106,9 +106,18 @@ pub(super) enum Call {
     /// The key pairs on the token: [`Answer::Keys`].
     Keys { session: u64 },
     /// [`Answer::Keys`] with the new one.
-    GenerateKey { session: u64, algorithm: KeyAlgorithm, label: String },
+    GenerateKey {
+        session: u64,
+        algorithm: KeyAlgorithm,
+        label: String,
+    },
     /// Puts a certificate beside the key of that `CKA_ID`: [`Answer::Done`].
-    InstallCertificate { session: u64, key: Octets, label: String, certificate: CertificateParts },
+    InstallCertificate {
+        session: u64,
+        key: Octets,
+        label: String,
+        certificate: CertificateParts,
+    },
     /// Logs out and lets go of the token: [`Answer::Done`].
     Close { session: u64 },
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the

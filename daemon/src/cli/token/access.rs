@@ -8,7 +8,9 @@ use crate::cli::{CliError, Shell};
 use crate::consent::shell::{PinSource, PinTrouble};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{LoginError, ModuleSession, ModuleToken, PinNeed, PinState, Sight, SigningSession, Token};
+use crate::tokens::{
+    LoginError, ModuleSession, ModuleToken, PinNeed, PinState, Sight, SigningSession, Token,
+};
 
 /// Finds the one token of that label or serial number.
 pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, CliError> {
@@ -68,12 +70,19 @@ async fn unlock(
         io::ErrorKind::Interrupted => failed(&JobError::Cancelled),
         _ => CliError::misuse("pin-no-terminal", Arguments::new()),
     })?;
-    session.attach_pin_pipe(pipe).await.map_err(|error| failed(&error.into()))?;
+    session
+        .attach_pin_pipe(pipe)
+        .await
+        .map_err(|error| failed(&error.into()))?;
     loop {
         let (given_up, trouble) = match session.login().await {
             Ok(()) => return Ok(()),
-            Err(LoginError::Incorrect { now: PinState::Locked }) => return Err(failed(&LoginError::Locked.into())),
-            Err(LoginError::Incorrect { now: PinState::LastTry }) => (JobError::PinIncorrect, PinTrouble::LastTry),
+            Err(LoginError::Incorrect {
+                now: PinState::Locked,
+            }) => return Err(failed(&LoginError::Locked.into())),
+            Err(LoginError::Incorrect {
+                now: PinState::LastTry,
+            }) => (JobError::PinIncorrect, PinTrouble::LastTry),
             Err(LoginError::Incorrect { .. }) => (JobError::PinIncorrect, PinTrouble::Incorrect),
             Err(LoginError::Invalid) => (JobError::PinInvalid, PinTrouble::Invalid),
             Err(error) => return Err(failed(&error.into())),

@@ -36,10 +36,12 @@ pub(super) async fn generate(
     shell: &Shell,
 ) -> Result<(), CliError> {
     check_label(wanted.label, MAX_KEY_LABEL)?;
-    let algorithm: KeyAlgorithm = wanted
-        .algorithm
-        .parse()
-        .map_err(|_| CliError::misuse("token-bad-algorithm", arguments([("value", wanted.algorithm.to_owned())])))?;
+    let algorithm: KeyAlgorithm = wanted.algorithm.parse().map_err(|_| {
+        CliError::misuse(
+            "token-bad-algorithm",
+            arguments([("value", wanted.algorithm.to_owned())]),
+        )
+    })?;
     let subject = wanted.subject.map(name).transpose()?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
@@ -57,7 +59,10 @@ pub(super) async fn generate(
         "request": request,
     });
     shell.answer(&value, || {
-        let facts = arguments([("label", key.label.clone()), ("algorithm", algorithm.name().to_owned())]);
+        let facts = arguments([
+            ("label", key.label.clone()),
+            ("algorithm", algorithm.name().to_owned()),
+        ]);
         let told = shell.text("token-key-made", &facts);
         match request.filter(|_| out.is_none()) {
             Some(request) => format!("{told}\n{request}"),
@@ -75,9 +80,15 @@ async fn new_key(
 ) -> Result<(TokenKey, Option<String>), CliError> {
     let keys = session.keys().await.map_err(|error| failed(&error.into()))?;
     if keys.iter().any(|key| key.label == label) {
-        return Err(CliError::misuse("token-key-taken", arguments([("label", label.to_owned())])));
+        return Err(CliError::misuse(
+            "token-key-taken",
+            arguments([("label", label.to_owned())]),
+        ));
     }
-    let key = session.generate(algorithm, label).await.map_err(|error| failed(&error.into()))?;
+    let key = session
+        .generate(algorithm, label)
+        .await
+        .map_err(|error| failed(&error.into()))?;
     let request = match subject {
         Some(subject) => Some(signed_request(session, &key, subject).await?),
         None => None,
@@ -103,7 +114,12 @@ pub(super) async fn request(
     Box::new(session).close().await;
     output::write(out, requested?.as_bytes())?;
     let value = json!({ "token": token.entry().id.label, "key": key, "out": out });
-    shell.answer(&value, || shell.text("token-requested", &arguments([("file", out.display().to_string())])));
+    shell.answer(&value, || {
+        shell.text(
+            "token-requested",
+            &arguments([("file", out.display().to_string())]),
+        )
+    });
     Ok(())
 }
 
@@ -123,15 +139,22 @@ async fn signed_request(session: &ModuleSession, key: &TokenKey, subject: Name) 
     let unsuitable = || CliError::failed("token-key-unsuitable", arguments([("label", key.label.clone())]));
     let public_key = key.public_key.as_deref().ok_or_else(unsuitable)?;
     let prepared = PreparedRequest::new(subject, public_key).map_err(|_| unsuitable())?;
-    let signature =
-        session.sign_with(&key.key, &prepared.signable()).await.map_err(|error| failed(&error.into()))?;
+    let signature = session
+        .sign_with(&key.key, &prepared.signable())
+        .await
+        .map_err(|error| failed(&error.into()))?;
     prepared.finish(&signature).map_err(|error| match error {
         RequestError::BadSignature => failed(&JobError::BadSignature),
         RequestError::UnsuitableKey => unsuitable(),
     })
 }
 
-pub(super) async fn install(token: &str, file: &Path, pin: &PinArguments, shell: &Shell) -> Result<(), CliError> {
+pub(super) async fn install(
+    token: &str,
+    file: &Path,
+    pin: &PinArguments,
+    shell: &Shell,
+) -> Result<(), CliError> {
     let certificate = read_certificate(file)?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
@@ -139,7 +162,10 @@ pub(super) async fn install(token: &str, file: &Path, pin: &PinArguments, shell:
     Box::new(session).close().await;
     let key = installed?;
     if !certificate.is_valid_at(time::OffsetDateTime::now_utc()) {
-        shell.note("token-certificate-not-valid-now", &crate::language::Arguments::new());
+        shell.note(
+            "token-certificate-not-valid-now",
+            &crate::language::Arguments::new(),
+        );
     }
     let value = json!({
         "token": token.entry().id.label,
@@ -148,7 +174,10 @@ pub(super) async fn install(token: &str, file: &Path, pin: &PinArguments, shell:
         "subject": certificate.subject(),
     });
     shell.answer(&value, || {
-        let facts = arguments([("subject", certificate.subject().rfc4514), ("key", key.label.clone())]);
+        let facts = arguments([
+            ("subject", certificate.subject().rfc4514),
+            ("key", key.label.clone()),
+        ]);
         shell.text("token-installed", &facts)
     });
     Ok(())
@@ -158,9 +187,15 @@ pub(super) async fn install(token: &str, file: &Path, pin: &PinArguments, shell:
 async fn beside_its_key(session: &ModuleSession, certificate: &Certificate) -> Result<TokenKey, CliError> {
     let keys = session.keys().await.map_err(|error| failed(&error.into()))?;
     let certified = certificate.public_key_der();
-    let key = keys.into_iter().find(|key| key.public_key.as_deref() == Some(certified));
-    let key = key.ok_or_else(|| CliError::failed("token-certificate-of-no-key", crate::language::Arguments::new()))?;
-    session.install(&key, certificate).await.map_err(|error| failed(&error.into()))?;
+    let key = keys
+        .into_iter()
+        .find(|key| key.public_key.as_deref() == Some(certified));
+    let key = key
+        .ok_or_else(|| CliError::failed("token-certificate-of-no-key", crate::language::Arguments::new()))?;
+    session
+        .install(&key, certificate)
+        .await
+        .map_err(|error| failed(&error.into()))?;
     Ok(key)
 }
 
@@ -175,7 +210,12 @@ fn read_certificate(file: &Path) -> Result<Certificate, CliError> {
         Ok(text) if text.contains("-----BEGIN") => Certificate::from_pem(text),
         _ => Certificate::from_der(&bytes),
     };
-    read.map_err(|_| CliError::failed("token-no-certificate", arguments([("file", file.display().to_string())])))
+    read.map_err(|_| {
+        CliError::failed(
+            "token-no-certificate",
+            arguments([("file", file.display().to_string())]),
+        )
+    })
 }
 
 fn name(text: &str) -> Result<Name, CliError> {

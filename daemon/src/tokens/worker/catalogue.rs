@@ -21,12 +21,17 @@ const MAX_LABEL: usize = 255;
 
 /// Every token of the module. A slot that cannot be read costs its own token only.
 pub(super) fn tokens(module: &Pkcs11, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
-    Ok(slots(module)?.into_iter().filter_map(|slot| entry(module, slot, name).ok()).collect())
+    Ok(slots(module)?
+        .into_iter()
+        .filter_map(|slot| entry(module, slot, name).ok())
+        .collect())
 }
 
 /// The slots that hold a token.
 pub(super) fn slots(module: &Pkcs11) -> Result<Vec<Slot>, TokenError> {
-    let mut slots = module.get_slots_with_token().map_err(|error| token_error(&error))?;
+    let mut slots = module
+        .get_slots_with_token()
+        .map_err(|error| token_error(&error))?;
     slots.truncate(MAX_SLOTS);
     Ok(slots)
 }
@@ -37,7 +42,11 @@ pub(super) fn entry(module: &Pkcs11, slot: Slot, name: &str) -> Result<TokenEntr
     let hardware = module.get_slot_info(slot).is_ok_and(|slot| slot.hardware_slot());
     let TokenName { serial, label } = name_of(&info);
     Ok(TokenEntry {
-        id: TokenId { module: name.to_owned(), serial, label },
+        id: TokenId {
+            module: name.to_owned(),
+            serial,
+            label,
+        },
         slot: slot.id(),
         manufacturer: legible(info.manufacturer_id()),
         model: legible(info.model()),
@@ -59,11 +68,18 @@ pub(super) fn find(module: &Pkcs11, wanted: &TokenName) -> Result<(Slot, TokenIn
 /// The token's state, if it is still the one in that slot.
 pub(super) fn still_there(module: &Pkcs11, slot: Slot, wanted: &TokenName) -> Result<TokenInfo, TokenError> {
     let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
-    if name_of(&info) == *wanted { Ok(info) } else { Err(TokenError::Removed) }
+    if name_of(&info) == *wanted {
+        Ok(info)
+    } else {
+        Err(TokenError::Removed)
+    }
 }
 
 fn name_of(info: &TokenInfo) -> TokenName {
-    TokenName { serial: legible(info.serial_number()), label: legible(info.label()) }
+    TokenName {
+        serial: legible(info.serial_number()),
+        label: legible(info.label()),
+    }
 }
 
 fn pin_state(info: &TokenInfo) -> PinState {
@@ -88,7 +104,11 @@ pub(super) fn pin_need(info: &TokenInfo) -> PinNeed {
         _ => {
             let (min, max) = pin_lengths(info);
             let shown = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-            PinNeed::Pipe { min: shown(min), max: shown(max), state }
+            PinNeed::Pipe {
+                min: shown(min),
+                max: shown(max),
+                state,
+            }
         }
     }
 }
@@ -105,28 +125,43 @@ pub(super) fn pin_lengths(info: &TokenInfo) -> (usize, usize) {
 /// The certificates that can be read without a PIN.
 pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<CertificateRecord>, TokenError> {
     let (slot, info) = find(module, token)?;
-    let session = module.open_ro_session(slot).map_err(|error| token_error(&error))?;
+    let session = module
+        .open_ro_session(slot)
+        .map_err(|error| token_error(&error))?;
     let keys = private_key_ids(&session)?;
     let keys_may_hide = keys.is_empty() && info.login_required();
-    let template = [Attribute::Class(ObjectClass::CERTIFICATE), Attribute::CertificateType(CertificateType::X_509)];
+    let template = [
+        Attribute::Class(ObjectClass::CERTIFICATE),
+        Attribute::CertificateType(CertificateType::X_509),
+    ];
     let mut records = Vec::new();
     let mut bytes = 0;
     for object in objects(&session, &template, MAX_CERTIFICATES)? {
-        let Some((label, id, der)) = read_certificate(&session, object) else { continue };
+        let Some((label, id, der)) = read_certificate(&session, object) else {
+            continue;
+        };
         bytes += der.len();
         if bytes > MAX_CERTIFICATE_BYTES {
             tracing::warn!("the token holds more certificates than are looked at");
             break;
         }
         let key = !id.is_empty() && (keys_may_hide || keys.contains(&id));
-        records.push(CertificateRecord { label, id: Octets(id), der: Octets(der), key });
+        records.push(CertificateRecord {
+            label,
+            id: Octets(id),
+            der: Octets(der),
+            key,
+        });
     }
     Ok(records)
 }
 
 fn private_key_ids(session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {
     let keys = objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)], MAX_KEYS)?;
-    Ok(keys.into_iter().filter_map(|key| octets(session, key, AttributeType::Id)).collect())
+    Ok(keys
+        .into_iter()
+        .filter_map(|key| octets(session, key, AttributeType::Id))
+        .collect())
 }
 
 fn read_certificate(session: &Session, object: ObjectHandle) -> Option<(String, Vec<u8>, Vec<u8>)> {
@@ -141,13 +176,20 @@ pub(super) fn objects(
     template: &[Attribute],
     limit: usize,
 ) -> Result<Vec<ObjectHandle>, TokenError> {
-    let found = session.iter_objects(template).map_err(|error| token_error(&error))?;
-    found.take(limit).collect::<Result<_, _>>().map_err(|error| token_error(&error))
+    let found = session
+        .iter_objects(template)
+        .map_err(|error| token_error(&error))?;
+    found
+        .take(limit)
+        .collect::<Result<_, _>>()
+        .map_err(|error| token_error(&error))
 }
 
 /// `CKA_LABEL`
 pub(super) fn label(session: &Session, object: ObjectHandle) -> String {
-    legible(&String::from_utf8_lossy(&octets(session, object, AttributeType::Label).unwrap_or_default()))
+    legible(&String::from_utf8_lossy(
+        &octets(session, object, AttributeType::Label).unwrap_or_default(),
+    ))
 }
 
 /// An attribute that is octets. Absent where the token will not show it; each is asked for alone, because one that it
@@ -169,13 +211,19 @@ pub(super) fn octets(session: &Session, object: ObjectHandle, attribute: Attribu
 /// so that a label cannot pretend to be another.
 fn legible(text: &str) -> String {
     let neutral = |character: char| match character {
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-            char::REPLACEMENT_CHARACTER
-        }
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
         control if control.is_control() => char::REPLACEMENT_CHARACTER,
         other => other,
     };
-    text.trim_end_matches([' ', '\0']).chars().take(MAX_LABEL).map(neutral).collect()
+    text.trim_end_matches([' ', '\0'])
+        .chars()
+        .take(MAX_LABEL)
+        .map(neutral)
+        .collect()
 }
 
 #[cfg(test)]

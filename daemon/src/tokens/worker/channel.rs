@@ -21,7 +21,10 @@ pub(super) struct Channel {
 impl Channel {
     /// Standard input is the socket: the daemon puts it there.
     pub(super) fn of_standard_input() -> io::Result<Self> {
-        Ok(Self { socket: UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?), descriptors: Vec::new() })
+        Ok(Self {
+            socket: UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?),
+            descriptors: Vec::new(),
+        })
     }
 
     /// The next request with its descriptors; none when the daemon has closed its end.

@@ -71,8 +71,15 @@ mod tests {
 
     #[test]
     fn a_pulled_token_is_removed() {
-        for value in [RvError::DeviceRemoved, RvError::TokenNotPresent, RvError::SessionHandleInvalid] {
-            assert!(matches!(token_error(&Error::Pkcs11(value, Function::Sign)), TokenError::Removed));
+        for value in [
+            RvError::DeviceRemoved,
+            RvError::TokenNotPresent,
+            RvError::SessionHandleInvalid,
+        ] {
+            assert!(matches!(
+                token_error(&Error::Pkcs11(value, Function::Sign)),
+                TokenError::Removed
+            ));
         }
     }
 }

@@ -14,7 +14,13 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) fn harden() {
     let refused = [
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
-        rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }),
+        rustix::process::setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        ),
         rustix::thread::set_no_new_privs(true),
     ];
     for error in refused.into_iter().filter_map(Result::err) {
@@ -26,12 +32,14 @@ pub(super) fn harden() {
 /// thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
 pub(super) fn end_with_the_daemon() -> std::io::Result<()> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
-    std::thread::Builder::new().name("daemon-watch".to_owned()).spawn(move || {
-        wait_for_hangup(socket.as_fd());
-        std::thread::sleep(GRACE);
-        // Not exit(): that runs the module's own clean-up, which may hang as well.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
-    })?;
+    std::thread::Builder::new()
+        .name("daemon-watch".to_owned())
+        .spawn(move || {
+            wait_for_hangup(socket.as_fd());
+            std::thread::sleep(GRACE);
+            // Not exit(): that runs the module's own clean-up, which may hang as well.
+            let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+        })?;
     Ok(())
 }
 

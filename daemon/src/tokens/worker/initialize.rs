@@ -10,8 +10,8 @@ use cryptoki::slot::Slot;
 use super::catalogue;
 use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
-use crate::tokens::wire::InitializeOutcome;
 use crate::tokens::TokenError;
+use crate::tokens::wire::InitializeOutcome;
 
 /// Makes a token in the first slot that has none. Both PINs are judged before anything is made.
 pub(super) fn initialize(
@@ -25,7 +25,9 @@ pub(super) fn initialize(
     };
     let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
     let (min, max) = catalogue::pin_lengths(&info);
-    let [officer, user] = pipes.each_ref().map(|pipe| PinLine::read(pipe).ok().and_then(|line| line.judge(min, max)));
+    let [officer, user] = pipes
+        .each_ref()
+        .map(|pipe| PinLine::read(pipe).ok().and_then(|line| line.judge(min, max)));
     let Some(officer) = officer else {
         return Ok(InitializeOutcome::SecurityOfficerPinInvalid);
     };
@@ -47,7 +49,11 @@ pub(super) fn initialize(
 }
 
 fn free_slot(module: &Pkcs11) -> Result<Option<Slot>, TokenError> {
-    let free = |slot: &Slot| module.get_token_info(*slot).is_ok_and(|info| !info.token_initialized());
+    let free = |slot: &Slot| {
+        module
+            .get_token_info(*slot)
+            .is_ok_and(|info| !info.token_initialized())
+    };
     Ok(catalogue::slots(module)?.into_iter().find(free))
 }
 
@@ -61,14 +67,20 @@ fn slot_of(module: &Pkcs11, first: Slot, label: &str) -> Result<Slot, TokenError
     if made(&first) {
         return Ok(first);
     }
-    catalogue::slots(module)?.into_iter().find(made).ok_or(TokenError::Removed)
+    catalogue::slots(module)?
+        .into_iter()
+        .find(made)
+        .ok_or(TokenError::Removed)
 }
-
 
 /// False if the token does not take the user's PIN.
 fn set_user_pin(module: &Pkcs11, slot: Slot, officer: &Pin, user: &Pin) -> Result<bool, TokenError> {
-    let session = module.open_rw_session(slot).map_err(|error| token_error(&error))?;
-    session.login(UserType::So, Some(officer.secret())).map_err(|error| token_error(&error))?;
+    let session = module
+        .open_rw_session(slot)
+        .map_err(|error| token_error(&error))?;
+    session
+        .login(UserType::So, Some(officer.secret()))
+        .map_err(|error| token_error(&error))?;
     let set = session.init_pin(user.secret());
     let left = session.logout();
     match set {

@@ -31,7 +31,11 @@ pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
         let id = octets(pkcs11, key, AttributeType::Id)?;
         let label = catalogue::label(pkcs11, key);
         let public_key = public_half(session, key, &id);
-        Some(KeyRecord { label, id: Octets(id), public_key: public_key.map(Octets) })
+        Some(KeyRecord {
+            label,
+            id: Octets(id),
+            public_key: public_key.map(Octets),
+        })
     };
     Ok(keys.into_iter().filter_map(record).collect())
 }
@@ -39,13 +43,22 @@ pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
 /// From the public key object of the same `CKA_ID`, else from the private key, which knows an RSA public key.
 fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -> Option<Vec<u8>> {
     let pkcs11 = &session.pkcs11;
-    let Some(Attribute::KeyType(key_type)) = pkcs11.get_attributes(private, &[AttributeType::KeyType]).ok()?.pop()
+    let Some(Attribute::KeyType(key_type)) = pkcs11
+        .get_attributes(private, &[AttributeType::KeyType])
+        .ok()?
+        .pop()
     else {
         return None;
     };
-    let template =
-        [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(key_type), Attribute::Id(id.to_vec())];
-    let public = catalogue::objects(pkcs11, &template, 1).ok()?.pop().unwrap_or(private);
+    let template = [
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::KeyType(key_type),
+        Attribute::Id(id.to_vec()),
+    ];
+    let public = catalogue::objects(pkcs11, &template, 1)
+        .ok()?
+        .pop()
+        .unwrap_or(private);
     public_key::read(pkcs11, public, key_type)
 }
 
@@ -68,7 +81,11 @@ pub(super) fn generate(
         return Err(TokenError::Unsupported(needed.to_string()));
     }
     let id = new_id()?;
-    let common = [Attribute::Token(true), Attribute::Id(id.clone()), Attribute::Label(label.as_bytes().to_vec())];
+    let common = [
+        Attribute::Token(true),
+        Attribute::Id(id.clone()),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ];
     let mut public = vec![Attribute::Private(false), Attribute::Verify(true)];
     public.extend(common.iter().cloned());
     public.extend(parameters(algorithm));
@@ -84,12 +101,19 @@ pub(super) fn generate(
         .generate_key_pair(&mechanism, &public, &private)
         .map_err(|error| token_error(&error))?;
     let public_key = public_key::read(&session.pkcs11, public, key_type);
-    Ok(KeyRecord { label: label.to_owned(), id: Octets(id), public_key: public_key.map(Octets) })
+    Ok(KeyRecord {
+        label: label.to_owned(),
+        id: Octets(id),
+        public_key: public_key.map(Octets),
+    })
 }
 
 fn parameters(algorithm: KeyAlgorithm) -> Vec<Attribute> {
     let rsa = |bits: u64| {
-        vec![Attribute::ModulusBits(Ulong::from(bits)), Attribute::PublicExponent(PUBLIC_EXPONENT.to_vec())]
+        vec![
+            Attribute::ModulusBits(Ulong::from(bits)),
+            Attribute::PublicExponent(PUBLIC_EXPONENT.to_vec()),
+        ]
     };
     match algorithm {
         KeyAlgorithm::Rsa2048 => rsa(2048),
@@ -125,7 +149,9 @@ pub(super) fn install(
         Attribute::Id(key.clone()),
     ];
     let there = catalogue::objects(pkcs11, &same, MAX_CERTIFICATES)?;
-    if there.into_iter().any(|object| octets(pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0))
+    if there
+        .into_iter()
+        .any(|object| octets(pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0))
     {
         return Ok(());
     }
@@ -141,5 +167,8 @@ pub(super) fn install(
         Attribute::SerialNumber(certificate.serial.0),
         Attribute::Value(certificate.der.0),
     ];
-    pkcs11.create_object(&template).map(|_| ()).map_err(|error| token_error(&error))
+    pkcs11
+        .create_object(&template)
+        .map(|_| ())
+        .map_err(|error| token_error(&error))
 }

@@ -32,11 +32,17 @@ pub(super) fn plan(
             SignatureAlgorithm::RsaPkcs1(hash) => hash.digest_info(digest),
             SignatureAlgorithm::RsaPss(_) | SignatureAlgorithm::Ecdsa(_) => digest.to_vec(),
         };
-        return Ok(Plan { mechanism: over_digest, input });
+        return Ok(Plan {
+            mechanism: over_digest,
+            input,
+        });
     }
     let over_message = over_message(algorithm);
     match message {
-        Some(message) if has(&over_message) => Ok(Plan { mechanism: over_message, input: message.to_vec() }),
+        Some(message) if has(&over_message) => Ok(Plan {
+            mechanism: over_message,
+            input: message.to_vec(),
+        }),
         _ => Err(TokenError::Unsupported(over_digest.mechanism_type().to_string())),
     }
 }
@@ -78,7 +84,11 @@ fn pss(hash: Hash) -> PkcsPssParams {
         Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
         Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
     };
-    PkcsPssParams { hash_alg, mgf, s_len: Ulong::from(salt) }
+    PkcsPssParams {
+        hash_alg,
+        mgf,
+        s_len: Ulong::from(salt),
+    }
 }
 
 #[cfg(test)]
@@ -87,8 +97,16 @@ mod tests {
 
     const DIGEST: [u8; 32] = [7; 32];
 
-    fn chosen(offered: &[MechanismType], message: Option<&[u8]>) -> Result<(MechanismType, usize), TokenError> {
-        let plan = plan(offered, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), &DIGEST, message)?;
+    fn chosen(
+        offered: &[MechanismType],
+        message: Option<&[u8]>,
+    ) -> Result<(MechanismType, usize), TokenError> {
+        let plan = plan(
+            offered,
+            SignatureAlgorithm::RsaPkcs1(Hash::Sha256),
+            &DIGEST,
+            message,
+        )?;
         Ok((plan.mechanism.mechanism_type(), plan.input.len()))
     }
 
@@ -102,12 +120,20 @@ mod tests {
     #[test]
     fn a_token_that_hashes_itself_gets_the_message() {
         let only = [MechanismType::SHA256_RSA_PKCS];
-        assert_eq!(chosen(&only, Some(b"message")).unwrap(), (MechanismType::SHA256_RSA_PKCS, 7));
-        assert!(matches!(chosen(&only, None), Err(TokenError::Unsupported(name)) if name.contains("CKM_RSA_PKCS")));
+        assert_eq!(
+            chosen(&only, Some(b"message")).unwrap(),
+            (MechanismType::SHA256_RSA_PKCS, 7)
+        );
+        assert!(
+            matches!(chosen(&only, None), Err(TokenError::Unsupported(name)) if name.contains("CKM_RSA_PKCS"))
+        );
     }
 
     #[test]
     fn a_token_with_another_hash_only_cannot() {
-        assert!(matches!(chosen(&[MechanismType::SHA384_RSA_PKCS], Some(b"m")), Err(TokenError::Unsupported(_))));
+        assert!(matches!(
+            chosen(&[MechanismType::SHA384_RSA_PKCS], Some(b"m")),
+            Err(TokenError::Unsupported(_))
+        ));
     }
 }

@@ -52,11 +52,19 @@ pub fn run(name: &str, module: &Path) -> ExitCode {
 fn serve(mut channel: Channel, name: &str, path: &Path) -> Result<(), trien_protocol::frame::FrameError> {
     let loaded = load(path);
     let greeting = loaded.as_ref().map(|_| Answer::Ready).map_err(Clone::clone);
-    channel.send(&Reply { id: GREETING, outcome: greeting })?;
+    channel.send(&Reply {
+        id: GREETING,
+        outcome: greeting,
+    })?;
     let Ok(module) = loaded else {
         return Ok(());
     };
-    let mut worker = Worker { name: name.to_owned(), module, sessions: HashMap::new(), last_session: 0 };
+    let mut worker = Worker {
+        name: name.to_owned(),
+        module,
+        sessions: HashMap::new(),
+        last_session: 0,
+    };
     while let Some((Request { id, call }, descriptors)) = channel.receive()? {
         let outcome = worker.answer(call, descriptors);
         channel.send(&Reply { id, outcome })?;
@@ -98,24 +106,39 @@ impl Worker {
             }
             Call::Open { token, key } => self.open(token, key),
             Call::AttachPinPipe { session } => {
-                let pipe = descriptors.into_iter().next().ok_or_else(|| missing("a descriptor"))?;
+                let pipe = descriptors
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| missing("a descriptor"))?;
                 self.session(session)?.attach(pipe);
                 Ok(Answer::Done)
             }
             Call::Login { session } => self.session(session)?.login().map(Answer::Login),
-            Call::Sign { session, algorithm, digest, message, key } => {
+            Call::Sign {
+                session,
+                algorithm,
+                digest,
+                message,
+                key,
+            } => {
                 let message = message.as_ref().map(|message| message.0.as_slice());
                 let signature =
-                    self.session(session)?.sign(key.map(|key| key.0), algorithm, &digest.0, message)?;
+                    self.session(session)?
+                        .sign(key.map(|key| key.0), algorithm, &digest.0, message)?;
                 Ok(Answer::Signature(Octets(signature)))
             }
             Call::Keys { session } => keys::list(self.session(session)?).map(Answer::Keys),
-            Call::GenerateKey { session, algorithm, label } => {
-                keys::generate(self.session(session)?, algorithm, &label).map(|key| Answer::Keys(vec![key]))
-            }
-            Call::InstallCertificate { session, key, label, certificate } => {
-                keys::install(self.session(session)?, key.0, &label, certificate).map(|()| Answer::Done)
-            }
+            Call::GenerateKey {
+                session,
+                algorithm,
+                label,
+            } => keys::generate(self.session(session)?, algorithm, &label).map(|key| Answer::Keys(vec![key])),
+            Call::InstallCertificate {
+                session,
+                key,
+                label,
+                certificate,
+            } => keys::install(self.session(session)?, key.0, &label, certificate).map(|()| Answer::Done),
             Call::Close { session } => {
                 self.sessions.remove(&session);
                 Ok(Answer::Done)
@@ -136,7 +159,10 @@ impl Worker {
         let (opened, pin) = Session::open(&self.module, token, key.map(|key| key.0))?;
         self.last_session += 1;
         self.sessions.insert(self.last_session, opened);
-        Ok(Answer::Session { session: self.last_session, pin })
+        Ok(Answer::Session {
+            session: self.last_session,
+            pin,
+        })
     }
 
     fn session(&mut self, number: u64) -> Result<&mut Session, TokenError> {

@@ -57,7 +57,12 @@ impl PinLine {
         let bytes = Box::new(Zeroizing::new([0; MAX_LINE]));
         // Locking is refused where the user's limit on locked memory is used up; the PIN is wiped all the same.
         let locked = region::lock(bytes.as_ptr(), MAX_LINE).ok();
-        let mut line = Self { bytes, length: 0, too_long: false, _in_memory: locked };
+        let mut line = Self {
+            bytes,
+            length: 0,
+            too_long: false,
+            _in_memory: locked,
+        };
         let deadline = Instant::now() + PATIENCE;
         let mut started = false;
         while let Some(byte) = next_byte(pipe, deadline)? {
@@ -85,7 +90,10 @@ impl PinLine {
         let mut exact = String::with_capacity(text.len());
         exact.push_str(text);
         let locked = region::lock(exact.as_ptr(), exact.len()).ok();
-        Some(Pin { secret: AuthPin::from(exact), _in_memory: locked })
+        Some(Pin {
+            secret: AuthPin::from(exact),
+            _in_memory: locked,
+        })
     }
 }
 
@@ -94,7 +102,10 @@ fn next_byte(pipe: &OwnedFd, deadline: Instant) -> Result<Option<Zeroizing<u8>>,
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(|_| NoLine)?;
-        match poll(&mut [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)], Some(&timeout)) {
+        match poll(
+            &mut [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)],
+            Some(&timeout),
+        ) {
             Ok(0) => return Err(NoLine),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
@@ -151,6 +162,9 @@ mod tests {
         long.extend(b"\n4321\n");
         let pipe = pipe_with(&long);
         assert!(PinLine::read(&pipe).unwrap().judge(1, 255).is_none());
-        assert!(PinLine::read(&pipe).unwrap().judge(1, 255).is_some(), "the rest of the long line is gone");
+        assert!(
+            PinLine::read(&pipe).unwrap().judge(1, 255).is_some(),
+            "the rest of the long line is gone"
+        );
     }
 }

@@ -46,9 +46,16 @@ pub(super) fn read(session: &Session, key: ObjectHandle, key_type: KeyType) -> O
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
-    let key = RsaPublicKey { modulus: Uint::new(modulus).ok()?, public_exponent: Uint::new(exponent).ok()? };
+    let key = RsaPublicKey {
+        modulus: Uint::new(modulus).ok()?,
+        public_exponent: Uint::new(exponent).ok()?,
+    };
     let null = Null.to_der().ok()?;
-    encode(RSA_ENCRYPTION, Some(AnyRef::from_der(&null).ok()?), &key.to_der().ok()?)
+    encode(
+        RSA_ENCRYPTION,
+        Some(AnyRef::from_der(&null).ok()?),
+        &key.to_der().ok()?,
+    )
 }
 
 fn elliptic(algorithm: ObjectIdentifier, curve: Option<AnyRef<'_>>, point: &[u8]) -> Option<Vec<u8>> {
@@ -62,5 +69,10 @@ fn unwrapped(point: &[u8]) -> &[u8] {
 
 fn encode(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Option<Vec<u8>> {
     let subject_public_key = BitString::from_bytes(key).ok()?;
-    SubjectPublicKeyInfo { algorithm: AlgorithmIdentifier { oid, parameters }, subject_public_key }.to_der().ok()
+    SubjectPublicKeyInfo {
+        algorithm: AlgorithmIdentifier { oid, parameters },
+        subject_public_key,
+    }
+    .to_der()
+    .ok()
 }

@@ -43,10 +43,16 @@ impl Session {
         key: Option<Vec<u8>>,
     ) -> Result<(Self, PinNeed), TokenError> {
         let (slot, info) = catalogue::find(module, &token)?;
-        let pkcs11 = if key.is_some() { module.open_ro_session(slot) } else { module.open_rw_session(slot) };
+        let pkcs11 = if key.is_some() {
+            module.open_ro_session(slot)
+        } else {
+            module.open_rw_session(slot)
+        };
         let session = Self {
             pkcs11: pkcs11.map_err(|error| token_error(&error))?,
-            mechanisms: module.get_mechanism_list(slot).map_err(|error| token_error(&error))?,
+            mechanisms: module
+                .get_mechanism_list(slot)
+                .map_err(|error| token_error(&error))?,
             module: module.clone(),
             token,
             slot,
@@ -110,13 +116,18 @@ impl Session {
             Err(other) => return Err(token_error(&other)),
         };
         match value {
-            RvError::PinIncorrect => Ok(LoginOutcome::Incorrect { now: self.pin_state() }),
+            RvError::PinIncorrect => Ok(LoginOutcome::Incorrect {
+                now: self.pin_state(),
+            }),
             RvError::PinInvalid | RvError::PinLenRange => Ok(LoginOutcome::Invalid),
             RvError::PinLocked => Ok(LoginOutcome::Locked),
             RvError::PinExpired => Ok(LoginOutcome::Expired),
             RvError::FunctionCanceled | RvError::Cancel => Ok(LoginOutcome::NoPin),
             RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes => Err(TokenError::Busy),
-            other => Err(token_error(&Error::Pkcs11(other, cryptoki::context::Function::Login))),
+            other => Err(token_error(&Error::Pkcs11(
+                other,
+                cryptoki::context::Function::Login,
+            ))),
         }
     }
 
@@ -147,7 +158,10 @@ impl Session {
         self.require_login()?;
         let key = self.private_key(&id, algorithm)?;
         let plan = mechanism::plan(&self.mechanisms, algorithm, digest, message)?;
-        let signature = self.pkcs11.sign(&plan.mechanism, key, &plan.input).map_err(|error| token_error(&error))?;
+        let signature = self
+            .pkcs11
+            .sign(&plan.mechanism, key, &plan.input)
+            .map_err(|error| token_error(&error))?;
         match signature.len() {
             1..=MAX_SIGNATURE => Ok(signature),
             length => Err(TokenError::Failed(format!("a signature of {length} bytes"))),
@@ -157,7 +171,11 @@ impl Session {
     /// The token must still be the same, and this session must have logged in to it if it wants that.
     pub(super) fn require_login(&self) -> Result<(), TokenError> {
         let needed = self.info()?.login_required();
-        if needed && !self.logged_in { Err(TokenError::LoginNeeded) } else { Ok(()) }
+        if needed && !self.logged_in {
+            Err(TokenError::LoginNeeded)
+        } else {
+            Ok(())
+        }
     }
 
     fn private_key(&mut self, id: &[u8], algorithm: SignatureAlgorithm) -> Result<ObjectHandle, TokenError> {
@@ -170,8 +188,12 @@ impl Session {
             Attribute::KeyType(mechanism::key_type(algorithm)),
             Attribute::Id(id.to_vec()),
         ];
-        let key = *catalogue::objects(&self.pkcs11, &template, 1)?.first().ok_or(TokenError::NoSuchKey)?;
-        let asked = self.pkcs11.get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
+        let key = *catalogue::objects(&self.pkcs11, &template, 1)?
+            .first()
+            .ok_or(TokenError::NoSuchKey)?;
+        let asked = self
+            .pkcs11
+            .get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
         if asked.is_ok_and(|values| values.contains(&Attribute::AlwaysAuthenticate(true))) {
             return Err(TokenError::Unsupported("CKA_ALWAYS_AUTHENTICATE".to_owned()));
         }
