@@ -86,11 +86,12 @@ cp "$home/pki/root.pem" "$home/pki/ca.pem" "$home/config/trust/"
 
 say "2. Thiết bị ký bằng phần mềm, ba khóa, ba chứng thư" "A software token through our own PKCS #11 module, three keys, three certificates"
 quiet trien token init --label "$token" --pin-file "$home/pin" --so-pin-file "$home/so-pin"
-place="L=Phường Trình Diễn,ST=Thành phố Hồ Chí Minh,C=VN"
+# In the order of the encoding, as the public authorities write subjects.
+place="C=VN,ST=Thành phố Hồ Chí Minh,L=Phường Trình Diễn"
 office="O=Ủy ban nhân dân phường Trình Diễn"
-enrol citizen rsa:2048 citizen "UID=CCCD:079085000123,CN=NGUYỄN VĂN AN,$place"
-enrol official ec:p256 official "UID=CCCD:079190000456,CN=TRẦN THỊ BÌNH,title=Chuyên viên,OU=Bộ phận Một cửa,$office,$place"
-enrol agency rsa:3072 agency "UID=MST:0301234567,CN=ỦY BAN NHÂN DÂN PHƯỜNG TRÌNH DIỄN,$office,$place"
+enrol citizen rsa:2048 citizen "$place,CN=NGUYỄN VĂN AN,UID=CCCD:079085000123"
+enrol official ec:p256 official "$place,$office,OU=Bộ phận Một cửa,title=Chuyên viên,CN=TRẦN THỊ BÌNH,UID=CCCD:079190000456"
+enrol agency rsa:3072 agency "$place,$office,CN=ỦY BAN NHÂN DÂN PHƯỜNG TRÌNH DIỄN,UID=MST:0301234567"
 
 say "3. Cổng dịch vụ công và dịch vụ Triện" "The portal and the daemon"
 port=$(free_port)

@@ -79,7 +79,7 @@ impl Desk {
         ];
         succeed(self.trien(words).args(self.pin()));
         let request = self.path(&format!("{label}.csr"));
-        let subject = format!("CN=Nguyễn Văn An {label},UID=CCCD:079085000123,ST=Thành phố Hồ Chí Minh,C=VN");
+        let subject = format!("C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An {label},UID=CCCD:079085000123");
         let words = [
             "token",
             "request",

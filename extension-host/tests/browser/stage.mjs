@@ -21,7 +21,7 @@ export const dossier = path.join(root, "testdata/documents/dossier.pdf");
 const PATIENCE = 20_000;
 
 const PIN = "24681357";
-const SUBJECT = "UID=CCCD:079085000123,CN=Nguyễn Văn An,L=Phường Trình Diễn,ST=Thành phố Hồ Chí Minh,C=VN";
+const SUBJECT = "C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An,UID=CCCD:079085000123";
 
 export class Stage {
   #folder = mkdtempSync(path.join(tmpdir(), "trien-stage-"));
