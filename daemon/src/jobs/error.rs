@@ -249,7 +249,7 @@ pub(super) fn of_pdf(error: &PdfError) -> ErrorCode {
     match error {
         PdfError::Encrypted => ErrorCode::DocumentEncrypted,
         PdfError::Locked => ErrorCode::DocumentLocked,
-        PdfError::TooLarge { .. } | PdfError::TooMany(_) | PdfError::TooDeep => ErrorCode::TooLarge,
+        PdfError::TooLarge { .. } | PdfError::TooMany(_) => ErrorCode::TooLarge,
         PdfError::PageOutOfRange { .. } => ErrorCode::BadRequest,
         _ => ErrorCode::DocumentUnreadable,
     }
@@ -345,7 +345,7 @@ mod tests {
             (PdfError::XrefLoop, "document_unreadable"),
             (PdfError::Encrypted, "document_encrypted"),
             (PdfError::Locked, "document_locked"),
-            (PdfError::TooDeep, "too_large"),
+            (PdfError::TooDeep, "document_unreadable"),
             (PdfError::TooMany("objects"), "too_large"),
             (PdfError::TooLarge { limit: 1 }, "too_large"),
             (PdfError::PageOutOfRange { page: 9, pages: 1 }, "bad_request"),
