@@ -168,14 +168,11 @@ fn there_is_no_other_endpoint_and_no_other_method() {
         refused(&daemon, &good.replace("\r\n\r\n", &format!("\r\n{body}")));
     }
     refused(&daemon, &format!("{good}{good}"));
-    for rubbish in [
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "SSH-2.0-OpenSSH_9\r\n",
-        "\u{16}\u{3}\u{1}\u{0}",
-        "\0\0\0\0",
-        "x",
-    ] {
-        refused(&daemon, rubbish);
+    refused(&daemon, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    for rubbish in ["SSH-2.0-OpenSSH_9\r\n", "\u{16}\u{3}\u{1}\u{0}", "\0\0\0\0", "x"] {
+        // Who has closed his end already may be gone before anybody looks who he was.
+        let answer = raw(daemon.port, rubbish.as_bytes());
+        assert!(answer.is_empty() || answer == REFUSAL, "{rubbish:?}");
     }
     assert!(daemon.answers());
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
+use rustix::fs::FlockOperation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -31,6 +32,9 @@ use crate::policy::ownership::{create_private_folder, is_private_folder};
 const MAX_CONNECTIONS: usize = 64;
 /// How long the first frame may take.
 const OPENING: Duration = Duration::from_secs(5);
+
+/// How long a dead daemon's lock may live on in a child of it.
+const INHERITED: Duration = Duration::from_secs(2);
 
 /// Why the socket cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +69,7 @@ impl NativeSocket {
         if !is_private_folder(folder)? {
             return Err(BindError::Folder(folder.to_owned()));
         }
-        let lock = std::fs::File::open(folder)?;
-        let locked = rustix::fs::flock(lock.as_fd(), rustix::fs::FlockOperation::NonBlockingLockExclusive);
-        locked.map_err(|errno| match errno {
-            rustix::io::Errno::WOULDBLOCK => BindError::InUse,
-            other => BindError::Io(other.into()),
-        })?;
+        let lock = take_lock(folder, path)?;
         // The lock is ours: whatever has this name, nobody serves it.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -117,6 +116,25 @@ impl NativeSocket {
                 drop(place);
             });
         }
+    }
+}
+
+/// Becomes the one daemon of this user. A child that a daemon was just starting when it died may hold the lock for a
+/// moment longer, until it becomes another program; somebody who serves the socket holds it in earnest.
+fn take_lock(folder: &Path, socket: &Path) -> Result<std::fs::File, BindError> {
+    let lock = std::fs::File::open(folder)?;
+    let deadline = std::time::Instant::now() + INHERITED;
+    loop {
+        match rustix::fs::flock(lock.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(errno) => return Err(BindError::Io(errno.into())),
+        }
+        let served = std::os::unix::net::UnixStream::connect(socket).is_ok();
+        if served || std::time::Instant::now() > deadline {
+            return Err(BindError::InUse);
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

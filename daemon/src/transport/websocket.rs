@@ -186,10 +186,7 @@ impl Doorkeeper {
             async move { Ok::<_, std::convert::Infallible>(upgrade(request, ticket, context, halt).await) }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        let http = http
-            .keep_alive(false)
-            .auto_date_header(false)
-            .max_buf_size(16 * 1024);
+        let http = http.auto_date_header(false).max_buf_size(16 * 1024);
         if let Err(error) = http
             .serve_connection(TokioIo::new(connection), service)
             .with_upgrades()
