@@ -48,7 +48,7 @@ impl Audit {
     /// [`AuditError`].
     pub async fn append(self: &Arc<Self>, subject: &Subject, action: Action) -> Result<(), AuditError> {
         let (audit, subject) = (Arc::clone(self), subject.clone());
-        let written = tokio::task::spawn_blocking(move || audit.write(&subject, action)).await;
+        let written = tokio::task::spawn_blocking(move || audit.write(&subject, &action)).await;
         written.map_err(|error| AuditError(io::Error::other(error)))?
     }
 
@@ -56,7 +56,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub fn write(&self, subject: &Subject, action: Action) -> Result<(), AuditError> {
+    pub fn write(&self, subject: &Subject, action: &Action) -> Result<(), AuditError> {
         let mut file = self.open()?;
         let tail = chain::mend(&mut file)?;
         let mut link = tail.link;
@@ -70,7 +70,7 @@ impl Audit {
                 now(),
             )?;
         }
-        chain::push(&mut text, &link, subject, &action, now())?;
+        chain::push(&mut text, &link, subject, action, now())?;
         io::Write::write_all(&mut file, text.as_bytes())?;
         file.sync_data()?;
         Ok(())
@@ -165,7 +165,7 @@ impl Drop for Intent {
     /// A request that ends without a word was withdrawn: the page, or its connection, went away.
     fn drop(&mut self) {
         if self.open
-            && let Err(error) = self.audit.write(&self.subject, Action::Withdrawn)
+            && let Err(error) = self.audit.write(&self.subject, &Action::Withdrawn)
         {
             tracing::error!(%error, "a withdrawal is not on the record");
         }

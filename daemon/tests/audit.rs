@@ -1,5 +1,7 @@
 //! The record survives whatever happens to the daemon, and nothing is signed without it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::time::Duration;

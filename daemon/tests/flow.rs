@@ -1,6 +1,8 @@
 //! The whole path: a page asks, a person agrees, a token signs. Real daemon, real software token, real module worker;
 //! the person is a script.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The per-user socket: whose folder it is, whose daemon, and what the extension may say first.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,7 @@
 //! The second road's handshake and messages, by a plain TCP client: what our page library would never send.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::io::{Read, Write};

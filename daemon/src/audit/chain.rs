@@ -196,7 +196,7 @@ mod tests {
                 origin: Some("https://a\n\u{1b}[31m\"}".into()),
                 ..Subject::default()
             };
-            audit.write(&subject, Action::Asked).unwrap();
+            audit.write(&subject, &Action::Asked).unwrap();
         }
         (folder, path, audit)
     }
@@ -261,7 +261,7 @@ mod tests {
         let checked = audit.verify().unwrap();
         assert_eq!(checked.entries, 2);
         assert!(checked.torn > 0);
-        audit.write(&Subject::of_daemon(), Action::Approved).unwrap();
+        audit.write(&Subject::of_daemon(), &Action::Approved).unwrap();
         let mut seen = Vec::new();
         assert_eq!(audit.read(|entry| seen.push(entry.action)).unwrap().entries, 4);
         assert_eq!(seen[2], Action::Repaired { bytes: checked.torn });
@@ -271,9 +271,9 @@ mod tests {
     fn nothing_is_appended_to_what_is_no_record() {
         let (_folder, path, audit) = record(1);
         fs::write(&path, "rubbish\n").unwrap();
-        assert!(audit.write(&Subject::of_daemon(), Action::Asked).is_err());
+        assert!(audit.write(&Subject::of_daemon(), &Action::Asked).is_err());
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(audit.write(&Subject::of_daemon(), Action::Asked).is_err());
+        assert!(audit.write(&Subject::of_daemon(), &Action::Asked).is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! A running daemon, and pages that speak to it over either road. The clients are written here, byte by byte where the
 //! bytes matter: what the page library and the extension host would never send has to be refused as well.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,6 @@
 //! What tests of the whole program stand on: a throw-away `TRIEN_HOME` with a real software token, keys made on it, and
 //! certificates of the demo PKI. Everything goes through the command line, as a person would do it.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod daemon;
 
