@@ -208,7 +208,7 @@ fn a_wrong_pin_may_be_typed_again() {
     );
     let (mut page, document) = ready(&daemon);
     assert_eq!(
-        sign(&mut page, &[document.clone()], "pades")["result"]["documents"][0]["status"],
+        sign(&mut page, std::slice::from_ref(&document), "pades")["result"]["documents"][0]["status"],
         "signed"
     );
     let reply = sign(&mut page, &[document], "pades");
@@ -223,7 +223,7 @@ fn pins_that_cannot_be_spend_no_try() {
     let daemon = Daemon::start(&desk, &(approve_with(&["", "1", &long]) + &approve_with(&[PIN])));
     let (mut page, document) = ready(&daemon);
     assert_eq!(
-        code(&sign(&mut page, &[document.clone()], "pades")),
+        code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
         "pin_invalid"
     );
     let tokens = succeed(&mut desk.trien(["token", "list", "--json"]));
@@ -241,7 +241,10 @@ fn wrong_pins_lock_the_token_and_the_page_learns_that_much() {
     let wrong: Vec<_> = wrong.iter().map(String::as_str).collect();
     let daemon = Daemon::start(&desk, &approve_with(&wrong));
     let (mut page, document) = ready(&daemon);
-    assert_eq!(code(&sign(&mut page, &[document.clone()], "pades")), "pin_locked");
+    assert_eq!(
+        code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
+        "pin_locked"
+    );
     assert_eq!(code(&sign(&mut page, &[document], "pades")), "pin_locked");
     assert!(daemon.answers());
 }
@@ -251,7 +254,10 @@ fn no_is_no() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"refuse\"\n");
     let (mut page, document) = ready(&daemon);
-    assert_eq!(code(&sign(&mut page, &[document.clone()], "pades")), "cancelled");
+    assert_eq!(
+        code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
+        "cancelled"
+    );
     assert_eq!(
         code(&sign(&mut page, &[document], "pades")),
         "nobody_to_ask",
@@ -338,7 +344,7 @@ fn what_is_not_here_is_said_so() {
     let (mut page, document) = ready(&daemon);
     assert_eq!(code(&page.call("certificates", &json!({}))), "no_certificate");
     assert_eq!(
-        code(&sign(&mut page, &[document.clone()], "pades")),
+        code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
         "no_certificate"
     );
     let missing = json!({ "name": "x", "sha256": "0".repeat(64), "size": 3 });
