@@ -15,12 +15,17 @@ use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 
 /// DER of DigestInfo for SHA-256 up to the digest (RFC 8017, section 9.2, note 1).
-const DIGEST_INFO: [u8; 19] =
-    [0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
+const DIGEST_INFO: [u8; 19] = [
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
+    0x04, 0x20,
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // `cargo bench` adds a word of its own.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
     let [module, label, pin_file, count] = words.as_slice() else {
         println!("bare_signature: MODULE TOKEN-LABEL PIN-FILE COUNT; see `make bench`");
         return Ok(());
@@ -30,17 +35,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let context = Pkcs11::new(module)?;
     context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
     let mut slots = context.get_slots_with_token()?.into_iter();
-    let slot = slots.find(|slot| context.get_token_info(*slot).is_ok_and(|token| token.label().trim_end() == label));
+    let slot = slots.find(|slot| {
+        context
+            .get_token_info(*slot)
+            .is_ok_and(|token| token.label().trim_end() == label)
+    });
     let session = context.open_ro_session(slot.ok_or("there is no such token")?)?;
 
     let input = [&DIGEST_INFO[..], &[0x5a; 32]].concat();
-    let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(KeyType::RSA)];
+    let template = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::RSA),
+    ];
     let mut sign = Vec::with_capacity(count);
     let mut login_and_sign = Vec::with_capacity(count);
     for _ in 0..count {
         let start = Instant::now();
         session.login(UserType::User, Some(&pin))?;
-        let key = *session.find_objects(&template)?.first().ok_or("there is no RSA key")?;
+        let key = *session
+            .find_objects(&template)?
+            .first()
+            .ok_or("there is no RSA key")?;
         black_box(session.sign(&Mechanism::RsaPkcs, key, &input)?);
         login_and_sign.push(start.elapsed().as_secs_f64() * 1e3);
         // The first signature after a login also unseals the key; the next is the bare one.

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use fluent_templates::fluent_bundle::FluentValue;
 use fluent_templates::{LanguageIdentifier, Loader, static_loader};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::offset;
 use trien_protocol::call::Language;
 use trien_protocol::error::Bilingual;
 use unic_langid::langid;
@@ -27,7 +30,10 @@ pub type Arguments = HashMap<Cow<'static, str>, FluentValue<'static>>;
 /// The arguments of a message from pairs of name and value.
 #[must_use]
 pub fn arguments<const N: usize>(pairs: [(&'static str, String); N]) -> Arguments {
-    pairs.into_iter().map(|(name, value)| (Cow::Borrowed(name), FluentValue::from(value))).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (Cow::Borrowed(name), FluentValue::from(value)))
+        .collect()
 }
 
 /// The message in one language. A key that no file has gives the key itself: a test sees to it that there is none.
@@ -37,7 +43,9 @@ pub fn text(language: Language, key: &str, arguments: &Arguments) -> String {
         Language::Vi => VI,
         Language::En => EN,
     };
-    MESSAGES.try_lookup_with_args(&identifier, key, arguments).unwrap_or_else(|| key.to_owned())
+    MESSAGES
+        .try_lookup_with_args(&identifier, key, arguments)
+        .unwrap_or_else(|| key.to_owned())
 }
 
 /// The message in one language, without placeholders.
@@ -49,7 +57,10 @@ pub fn plain(language: Language, key: &str) -> String {
 /// The message in both languages, without placeholders.
 #[must_use]
 pub fn bilingual(key: &str) -> Bilingual {
-    Bilingual { vi: plain(Language::Vi, key), en: plain(Language::En, key) }
+    Bilingual {
+        vi: plain(Language::Vi, key),
+        en: plain(Language::En, key),
+    }
 }
 
 /// True if the key has a message of its own in that language.
@@ -59,7 +70,26 @@ pub fn exists(language: Language, key: &str) -> bool {
         Language::Vi => VI,
         Language::En => EN,
     };
-    MESSAGES.lookup_no_default_fallback::<&str>(&identifier, key, None).is_some()
+    MESSAGES
+        .lookup_no_default_fallback::<&str>(&identifier, key, None)
+        .is_some()
+}
+
+/// A time as people in Vietnam read it, to the second: ISO 8601 (RFC 3339) with the offset +07:00. Vietnam is seven
+/// hours ahead of UTC all year; whatever zone this computer is in, an office reads its own time.
+#[must_use]
+pub fn time_in_vietnam(time: OffsetDateTime) -> String {
+    let time = in_vietnam(time);
+    time.replace_nanosecond(0)
+        .unwrap_or(time)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+/// The same moment with Vietnam's offset.
+#[must_use]
+pub fn in_vietnam(time: OffsetDateTime) -> OffsetDateTime {
+    time.to_offset(offset!(+7))
 }
 
 /// The language of the person's environment (POSIX: `LC_ALL`, `LC_MESSAGES`, `LANG`): English where that is what it
@@ -71,7 +101,11 @@ pub fn of_environment() -> Language {
         .filter_map(|name| std::env::var(name).ok())
         .find(|value| !value.is_empty())
         .unwrap_or_default();
-    if locale.starts_with("en") { Language::En } else { Language::Vi }
+    if locale.starts_with("en") {
+        Language::En
+    } else {
+        Language::Vi
+    }
 }
 
 #[cfg(test)]
@@ -81,13 +115,21 @@ mod tests {
     /// Every key of a language's files, by reading them as Fluent's grammar has it: an identifier and an equals sign at
     /// the beginning of a line.
     fn keys(language: &str) -> std::collections::BTreeSet<String> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("messages").join(language);
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("messages")
+            .join(language);
         let mut keys = std::collections::BTreeSet::new();
         for file in std::fs::read_dir(folder).unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            for line in text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())) {
+            for line in text
+                .lines()
+                .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
+            {
                 let (key, _) = line.split_once('=').unwrap();
-                assert!(keys.insert(key.trim().to_owned()), "{key} stands twice in {language}");
+                assert!(
+                    keys.insert(key.trim().to_owned()),
+                    "{key} stands twice in {language}"
+                );
             }
         }
         keys
@@ -102,7 +144,12 @@ mod tests {
     #[test]
     fn placeholders_are_filled_without_marks() {
         let arguments = arguments([("file", "a.pdf".to_owned())]);
-        assert_eq!(text(Language::En, "sign-done", &arguments).matches('\u{2068}').count(), 0);
+        assert_eq!(
+            text(Language::En, "sign-done", &arguments)
+                .matches('\u{2068}')
+                .count(),
+            0
+        );
         assert!(text(Language::Vi, "sign-done", &arguments).contains("a.pdf"));
     }
 }

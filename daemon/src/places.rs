@@ -39,7 +39,11 @@ impl Places {
     /// Everything under one folder.
     #[must_use]
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), data: home.join("data"), runtime: home.join("run") }
+        Self {
+            config: home.join("config"),
+            data: home.join("data"),
+            runtime: home.join("run"),
+        }
     }
 
     /// The user's configuration file.

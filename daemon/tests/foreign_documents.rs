@@ -14,8 +14,13 @@ use support::{Desk, fail, repository, succeed};
 /// Originals whose cross-reference tables pyHanko's strict reader refuses whatever is appended to them: generation 65536
 /// for object 0, or a /Size that is too small. The other judges accept them; one that pyHanko learns to read fails the
 /// test, and leaves this list.
-const PYHANKO_CANNOT_READ: [&str; 5] =
-    ["mutool_clean.pdf", "pillow_scan.pdf", "poppler_union.pdf", "scan_colour.pdf", "scan_grey.pdf"];
+const PYHANKO_CANNOT_READ: [&str; 5] = [
+    "mutool_clean.pdf",
+    "pillow_scan.pdf",
+    "poppler_union.pdf",
+    "scan_colour.pdf",
+    "scan_grey.pdf",
+];
 
 /// A document of `testdata/documents/make.sh`.
 struct Foreign {
@@ -30,8 +35,16 @@ fn foreign() -> Vec<Foreign> {
     let documents: Vec<Foreign> = manifest
         .lines()
         .map(|line| {
-            let [file, producer, expected] = line.split('\t').collect::<Vec<_>>().try_into().expect("three columns");
-            Foreign { path: folder.join(file), producer: producer.to_owned(), expected: expected.to_owned() }
+            let [file, producer, expected] = line
+                .split('\t')
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("three columns");
+            Foreign {
+                path: folder.join(file),
+                producer: producer.to_owned(),
+                expected: expected.to_owned(),
+            }
         })
         .collect();
     assert!(documents.len() >= 20, "only {} documents", documents.len());
@@ -42,18 +55,27 @@ fn judge(desk: &Desk, kind: &str, words: &[&Path]) -> Value {
     let python = repository().join("target/judges/bin/python");
     assert!(python.exists(), "run `make target/judges/.made` first");
     let mut command = Command::new(python);
-    command.arg("-B").arg(repository().join("daemon/tests/judges/judge.py")).arg(kind).args(words);
+    command
+        .arg("-B")
+        .arg(repository().join("daemon/tests/judges/judge.py"))
+        .arg(kind)
+        .args(words);
     command.arg("--trust").arg(desk.pki().join("root.pem"));
     let output = command.output().expect("the judges");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// The judges that do not accept.
 fn refusing(verdict: &Value) -> Vec<&str> {
     let judges = verdict["judges"].as_array().expect("a list of judges");
     assert!(judges.len() >= 4, "{verdict:#}");
-    judges.iter().filter(|judge| judge["ok"] != true).filter_map(|judge| judge["judge"].as_str()).collect()
+    judges
+        .iter()
+        .filter(|judge| judge["ok"] != true)
+        .filter_map(|judge| judge["judge"].as_str())
+        .collect()
 }
 
 #[test]
@@ -66,30 +88,51 @@ fn every_foreign_document_is_signed_and_judged_or_refused_by_name() {
 
     // One batch, one PIN.
     let mut batch = desk.trien(["sign", "--format", "pades", "--json", "--out"]);
-    batch.arg(&out).args(desk.pin()).args(good.iter().map(|document| &document.path));
+    batch
+        .arg(&out)
+        .args(desk.pin())
+        .args(good.iter().map(|document| &document.path));
     let answer: Value = serde_json::from_str(&succeed(&mut batch)).unwrap();
     assert_eq!(answer["documents"].as_array().unwrap().len(), good.len());
 
     let mut rejected = Vec::new();
     for document in &good {
         let signed = out.join(document.path.file_name().unwrap());
-        let (before, after) = (std::fs::read(&document.path).unwrap(), std::fs::read(&signed).unwrap());
-        assert!(after.starts_with(&before) && after.len() > before.len(), "{}", document.producer);
+        let (before, after) = (
+            std::fs::read(&document.path).unwrap(),
+            std::fs::read(&signed).unwrap(),
+        );
+        assert!(
+            after.starts_with(&before) && after.len() > before.len(),
+            "{}",
+            document.producer
+        );
         let words = [&signed, Path::new("--original"), &document.path];
         let verdict = judge(&desk, "pdf", &words);
         let refusing = refusing(&verdict);
         let name = document.path.file_name().unwrap().to_str().unwrap();
-        let expected: &[&str] = if PYHANKO_CANNOT_READ.contains(&name) { &["pyhanko"] } else { &[] };
+        let expected: &[&str] = if PYHANKO_CANNOT_READ.contains(&name) {
+            &["pyhanko"]
+        } else {
+            &[]
+        };
         if refusing != expected {
             rejected.push(format!("{name} ({}): {verdict:#}", document.producer));
         }
         succeed(desk.trien(["verify", "--json"]).arg(&signed));
     }
-    assert!(rejected.is_empty(), "{} rejected:\n{}", rejected.len(), rejected.join("\n"));
+    assert!(
+        rejected.is_empty(),
+        "{} rejected:\n{}",
+        rejected.len(),
+        rejected.join("\n")
+    );
 
     for document in bad {
         let mut sign = desk.trien(["sign", "--format", "pades", "--json", "--out"]);
-        sign.arg(desk.path("refused.pdf")).args(desk.pin()).arg(&document.path);
+        sign.arg(desk.path("refused.pdf"))
+            .args(desk.pin())
+            .arg(&document.path);
         let output = sign.output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success(), "{} was signed", document.producer);
@@ -108,13 +151,35 @@ fn every_kind_of_key_and_scheme_signs_a_visible_signature_and_a_second_one() {
     ]);
     let dossier = repository().join("testdata/documents/dossier.pdf");
     let mut last = dossier.clone();
-    for (index, (label, padding)) in
-        [("rsa2", "pkcs1"), ("rsa3", "pss"), ("p256", "pkcs1"), ("p384", "pkcs1")].into_iter().enumerate()
+    for (index, (label, padding)) in [
+        ("rsa2", "pkcs1"),
+        ("rsa3", "pss"),
+        ("p256", "pkcs1"),
+        ("p384", "pkcs1"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let signed = desk.path(&format!("signed-{index}.pdf"));
         let rectangle = format!("320,{},560,{}", 60 + 90 * index, 140 + 90 * index);
-        let words = ["sign", "--cert", label, "--padding", padding, "--appearance", "plain", "--rectangle", &rectangle];
-        succeed(desk.trien(words).args(["--reason", "Đồng ý", "--out"]).arg(&signed).arg(&last).args(desk.pin()));
+        let words = [
+            "sign",
+            "--cert",
+            label,
+            "--padding",
+            padding,
+            "--appearance",
+            "plain",
+            "--rectangle",
+            &rectangle,
+        ];
+        succeed(
+            desk.trien(words)
+                .args(["--reason", "Đồng ý", "--out"])
+                .arg(&signed)
+                .arg(&last)
+                .args(desk.pin()),
+        );
         last = signed;
     }
     let verdict = judge(&desk, "pdf", &[&last, Path::new("--original"), &dossier]);
@@ -122,7 +187,12 @@ fn every_kind_of_key_and_scheme_signs_a_visible_signature_and_a_second_one() {
     let reports: Value = serde_json::from_str(&succeed(desk.trien(["verify", "--json"]).arg(&last))).unwrap();
     let signatures = reports[0]["signatures"].as_array().unwrap();
     assert_eq!(signatures.len(), 4);
-    assert!(signatures.iter().all(|signature| signature["indication"] == "TOTAL-PASSED"), "{signatures:#?}");
+    assert!(
+        signatures
+            .iter()
+            .all(|signature| signature["indication"] == "TOTAL-PASSED"),
+        "{signatures:#?}"
+    );
     let text = succeed(Command::new("pdftotext").arg("-layout").arg(&last).arg("-"));
     assert_eq!(text.matches("Nguyễn Văn An").count(), 4, "{text}");
 }
@@ -135,11 +205,27 @@ fn cades_is_what_openssl_calls_valid() {
     for (label, padding) in [("rsa", "pkcs1"), ("rsa", "pss"), ("p256", "pkcs1")] {
         for detached in [false, true] {
             let signature = desk.path("signature");
-            let mut sign = desk.trien(["sign", "--format", "cades", "--cert", label, "--padding", padding, "--out"]);
-            sign.arg(&signature).arg(&content).args(desk.pin()).args(detached.then_some("--detached"));
+            let mut sign = desk.trien([
+                "sign",
+                "--format",
+                "cades",
+                "--cert",
+                label,
+                "--padding",
+                padding,
+                "--out",
+            ]);
+            sign.arg(&signature)
+                .arg(&content)
+                .args(desk.pin())
+                .args(detached.then_some("--detached"));
             succeed(&mut sign);
             let option = Path::new("--content");
-            let words: Vec<&Path> = if detached { vec![&signature, option, &content] } else { vec![&signature] };
+            let words: Vec<&Path> = if detached {
+                vec![&signature, option, &content]
+            } else {
+                vec![&signature]
+            };
             let verdict = judge(&desk, "cms", &words);
             assert_eq!(verdict["ok"], true, "{label} {padding} {detached}: {verdict:#}");
             let mut verify = desk.trien(["verify"]);
@@ -157,18 +243,35 @@ fn a_changed_document_and_a_stranger_are_not_valid() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
     let signed = desk.path("signed.pdf");
     let dossier = repository().join("testdata/documents/dossier.pdf");
-    succeed(desk.trien(["sign", "--out"]).arg(&signed).arg(&dossier).args(desk.pin()));
+    succeed(
+        desk.trien(["sign", "--out"])
+            .arg(&signed)
+            .arg(&dossier)
+            .args(desk.pin()),
+    );
     let mut bytes = std::fs::read(&signed).unwrap();
     let middle = std::fs::read(&dossier).unwrap().len() / 2;
     bytes[middle] ^= 1;
     let changed = desk.path("changed.pdf");
     std::fs::write(&changed, bytes).unwrap();
     let said = fail(desk.trien(["verify"]).arg(&changed), 1);
-    assert!(said.contains("TOTAL-FAILED") && said.contains("HASH_FAILURE"), "{said}");
+    assert!(
+        said.contains("TOTAL-FAILED") && said.contains("HASH_FAILURE"),
+        "{said}"
+    );
 
     let other = Desk::new();
-    let said = fail(desk.trien(["verify"]).arg(&signed).arg("--trust").arg(other.trust()), 1);
-    assert!(said.contains("INDETERMINATE") && said.contains("NO_CERTIFICATE_CHAIN_FOUND"), "{said}");
+    let said = fail(
+        desk.trien(["verify"])
+            .arg(&signed)
+            .arg("--trust")
+            .arg(other.trust()),
+        1,
+    );
+    assert!(
+        said.contains("INDETERMINATE") && said.contains("NO_CERTIFICATE_CHAIN_FOUND"),
+        "{said}"
+    );
     assert!(said.contains("Nguyễn Văn An"), "{said}");
     let said = fail(desk.trien(["verify"]).arg(&dossier), 1);
     assert!(said.contains("no signature"), "{said}");
@@ -179,11 +282,19 @@ fn an_output_that_cannot_be_written_costs_no_pin_and_leaves_nothing() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
     let dossier = repository().join("testdata/documents/dossier.pdf");
     let mut sign = desk.trien(["sign", "--json", "--out"]);
-    sign.arg(desk.path("nowhere/signed.pdf")).arg(&dossier).args(desk.pin());
+    sign.arg(desk.path("nowhere/signed.pdf"))
+        .arg(&dossier)
+        .args(desk.pin());
     let said = fail(&mut sign, 3);
     assert!(said.contains("cli-unwritable"), "{said}");
     let before = std::fs::read(&dossier).unwrap();
-    fail(desk.trien(["sign", "--out"]).arg(&dossier).arg(&dossier).args(desk.pin()), 2);
+    fail(
+        desk.trien(["sign", "--out"])
+            .arg(&dossier)
+            .arg(&dossier)
+            .args(desk.pin()),
+        2,
+    );
     assert_eq!(std::fs::read(&dossier).unwrap(), before);
     assert!(succeed(&mut desk.trien(["audit", "verify"])).contains("0 entries"));
 }

@@ -24,8 +24,17 @@ fn cases() -> Vec<Case> {
         .expect("the table of expectations")
         .lines()
         .map(|line| {
-            let [file, sign, verify, what] = line.split('\t').collect::<Vec<_>>().try_into().expect("four columns");
-            Case { file: file.to_owned(), sign: choices(sign), verify: choices(verify), what: what.to_owned() }
+            let [file, sign, verify, what] = line
+                .split('\t')
+                .collect::<Vec<_>>()
+                .try_into()
+                .expect("four columns");
+            Case {
+                file: file.to_owned(),
+                sign: choices(sign),
+                verify: choices(verify),
+                what: what.to_owned(),
+            }
         })
         .collect();
     assert!(cases.len() >= 40);
@@ -36,12 +45,23 @@ fn cases() -> Vec<Case> {
 fn ask(command: &mut std::process::Command) -> (Value, String) {
     let start = Instant::now();
     let output = command.output().expect("trien runs");
-    assert!(output.status.code().is_some_and(|code| code <= 3), "{command:?} ended with {}", output.status);
-    assert!(start.elapsed() < PATIENCE, "{command:?} took {:?}", start.elapsed());
+    assert!(
+        output.status.code().is_some_and(|code| code <= 3),
+        "{command:?} ended with {}",
+        output.status
+    );
+    assert!(
+        start.elapsed() < PATIENCE,
+        "{command:?} took {:?}",
+        start.elapsed()
+    );
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!said.contains("panicked"), "{command:?}: {said}");
-    (serde_json::from_str(&text).unwrap_or_else(|_| panic!("{command:?}: {text}{said}")), text)
+    (
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{command:?}: {text}{said}")),
+        text,
+    )
 }
 
 #[test]
@@ -54,7 +74,12 @@ fn hostile_documents_are_never_found_valid_and_refused_by_name() {
         let (answer, text) = ask(verify.arg(&folder).arg(folder.join(&case.file)));
         let signatures = answer[0]["signatures"].as_array();
         let found = match signatures {
-            None => case.verify.iter().find(|code| text.contains(code.as_str())).cloned().unwrap_or(text.clone()),
+            None => case
+                .verify
+                .iter()
+                .find(|code| text.contains(code.as_str()))
+                .cloned()
+                .unwrap_or(text.clone()),
             Some(none) if none.is_empty() => "none".to_owned(),
             Some(all) => worst(all),
         };
@@ -62,12 +87,21 @@ fn hostile_documents_are_never_found_valid_and_refused_by_name() {
             wrong.push(format!("{} ({}): {found}", case.file, case.what));
         }
     }
-    assert!(wrong.is_empty(), "{} of the verdicts:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of the verdicts:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 fn worst(signatures: &[Value]) -> String {
     let has = |name: &str| signatures.iter().any(|signature| signature["indication"] == name);
-    ["TOTAL-FAILED", "INDETERMINATE", "TOTAL-PASSED"].into_iter().find(|name| has(name)).unwrap_or("?").to_owned()
+    ["TOTAL-FAILED", "INDETERMINATE", "TOTAL-PASSED"]
+        .into_iter()
+        .find(|name| has(name))
+        .unwrap_or("?")
+        .to_owned()
 }
 
 #[test]
@@ -81,7 +115,10 @@ fn hostile_documents_are_signed_whole_or_refused_by_name() {
         let (_, text) = ask(sign.arg(&out).args(desk.pin()).arg(folder.join(&case.file)));
         let signed = out.exists();
         if signed {
-            let (before, after) = (std::fs::read(folder.join(&case.file)).unwrap(), std::fs::read(&out).unwrap());
+            let (before, after) = (
+                std::fs::read(folder.join(&case.file)).unwrap(),
+                std::fs::read(&out).unwrap(),
+            );
             assert!(after.starts_with(&before), "{}", case.file);
             std::fs::remove_file(&out).unwrap();
         }
@@ -94,5 +131,10 @@ fn hostile_documents_are_signed_whole_or_refused_by_name() {
             wrong.push(format!("{} ({}): signed: {signed}; {text}", case.file, case.what));
         }
     }
-    assert!(wrong.is_empty(), "{} of the outcomes:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of the outcomes:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -1,6 +1,9 @@
 //! Tokens through the front door: the program with the software token, and the module's process when it dies or hangs.
 
-#![allow(clippy::unwrap_used, reason = "what a test's own helpers cannot do fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test's own helpers cannot do fails the test"
+)]
 
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;

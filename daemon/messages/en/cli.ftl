@@ -36,10 +36,6 @@ verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothi
 verify-bad-trust = Passed over: { $reason }
 verify-bad-time = "{ $value }" is no time.
 verify-bad-time-remedy = Write it like 2026-11-21T09:00:00+07:00.
-verify-not-signed-file = "{ $file }" is neither a PDF nor a CMS signature.
-verify-not-signed-file-remedy = Choose the signed file.
-verify-unreadable-document = "{ $file }" cannot be checked: { $reason }.
-verify-unreadable-document-remedy = Ask for the file again: it is damaged, encrypted, or not complete.
 
 origin-bad = "{ $origin }" is no origin that can be permitted.
 origin-bad-remedy = Write it like https://dichvucong.gov.vn: https, the host, a port if it is not 443, and nothing behind it.

@@ -36,10 +36,6 @@ verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "
 verify-bad-trust = Bỏ qua: { $reason }
 verify-bad-time = "{ $value }" không phải là thời điểm.
 verify-bad-time-remedy = Hãy viết như 2026-11-21T09:00:00+07:00.
-verify-not-signed-file = "{ $file }" không phải là PDF mà cũng không phải là chữ ký CMS.
-verify-not-signed-file-remedy = Hãy chọn tệp đã ký.
-verify-unreadable-document = Không kiểm tra được "{ $file }": { $reason }.
-verify-unreadable-document-remedy = Hãy xin lại tệp: tệp bị hỏng, bị mã hóa, hoặc chưa đủ.
 
 origin-bad = "{ $origin }" không phải là nguồn gốc có thể cho phép.
 origin-bad-remedy = Hãy viết như https://dichvucong.gov.vn: https, tên máy chủ, cổng nếu khác 443, và không gì phía sau.

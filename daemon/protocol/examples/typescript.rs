@@ -7,21 +7,56 @@ use ts_rs::{Config, TS};
 fn main() {
     let config = Config::default();
     println!("// Generated from daemon/protocol by `make protocol`. Do not edit.\n");
-    println!("export const PROTOCOL_VERSION = {};", trien_protocol::PROTOCOL_VERSION);
+    println!(
+        "export const PROTOCOL_VERSION = {};",
+        trien_protocol::PROTOCOL_VERSION
+    );
     println!("export const SUBPROTOCOL = \"{}\";", trien_protocol::SUBPROTOCOL);
     println!("export const DEFAULT_PORT = {};", trien_protocol::DEFAULT_PORT);
-    println!("export const WEBSOCKET_PATH = \"{}\";", trien_protocol::WEBSOCKET_PATH);
-    println!("export const NATIVE_HOST_NAME = \"{}\";\n", trien_protocol::NATIVE_HOST_NAME);
+    println!(
+        "export const WEBSOCKET_PATH = \"{}\";",
+        trien_protocol::WEBSOCKET_PATH
+    );
+    println!(
+        "export const NATIVE_HOST_NAME = \"{}\";\n",
+        trien_protocol::NATIVE_HOST_NAME
+    );
     macro_rules! declare {
         ($($type:ty),+ $(,)?) => { $(println!("export {}\n", <$type>::decl(&config));)+ };
     }
     declare!(
-        call::Language, call::HashAlgorithm, call::RsaPadding, call::SignatureFormat, call::Appearance,
-        call::DocumentRef, call::Hello, call::Certificates, call::SignDigest, call::SignDocuments,
-        call::VerifyDocuments, call::Upload, call::Download, call::Cancel, error::ErrorCode, error::Bilingual,
-        error::ErrorData, error::ErrorObject, event::Stage, event::Progress, event::Event, reply::Subject,
-        reply::Certificate, reply::HelloReply, reply::DigestSignature, reply::SignedDocument,
-        reply::SignedDocuments, reply::VerifiedSignature, reply::VerifiedDocument, reply::VerifiedDocuments,
-        reply::UploadReply, reply::DownloadReply, reply::CancelReply,
+        call::Language,
+        call::HashAlgorithm,
+        call::RsaPadding,
+        call::SignatureFormat,
+        call::Appearance,
+        call::DocumentRef,
+        call::Hello,
+        call::Certificates,
+        call::SignDigest,
+        call::SignDocuments,
+        call::VerifyDocuments,
+        call::Upload,
+        call::Download,
+        call::Cancel,
+        error::ErrorCode,
+        error::Bilingual,
+        error::ErrorData,
+        error::ErrorObject,
+        event::Stage,
+        event::Progress,
+        event::Event,
+        reply::Subject,
+        reply::Certificate,
+        reply::HelloReply,
+        reply::DigestSignature,
+        reply::SignedDocument,
+        reply::SignedDocuments,
+        reply::VerifiedSignature,
+        reply::VerifiedDocument,
+        reply::VerifiedDocuments,
+        reply::UploadReply,
+        reply::DownloadReply,
+        reply::CancelReply,
     );
 }

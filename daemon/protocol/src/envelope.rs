@@ -50,15 +50,28 @@ impl Request {
         let bad = |id, error: &serde_json::Error| Malformed {
             id,
             code: ErrorCode::BadRequest,
-            detail: format!("line {} column {}: {}", error.line(), error.column(), classify(error)),
+            detail: format!(
+                "line {} column {}: {}",
+                error.line(),
+                error.column(),
+                classify(error)
+            ),
         };
         let raw: Raw<'_> = serde_json::from_str(text).map_err(|error| bad(None, &error))?;
         let id = Some(raw.id);
         if raw.jsonrpc != "2.0" {
-            return Err(Malformed { id, code: ErrorCode::BadRequest, detail: "jsonrpc is not \"2.0\"".into() });
+            return Err(Malformed {
+                id,
+                code: ErrorCode::BadRequest,
+                detail: "jsonrpc is not \"2.0\"".into(),
+            });
         }
         let Some(method) = Method::parse(raw.method) else {
-            return Err(Malformed { id, code: ErrorCode::MethodNotFound, detail: "unknown method".into() });
+            return Err(Malformed {
+                id,
+                code: ErrorCode::MethodNotFound,
+                detail: "unknown method".into(),
+            });
         };
         let params = raw.params.map_or("{}", RawValue::get);
         let call = method.read(params).map_err(|error| bad(id, &error))?;
@@ -102,19 +115,30 @@ impl Outgoing {
     /// The reply to a request that succeeded.
     #[must_use]
     pub fn result(id: RequestId, result: Reply) -> Self {
-        Self::Result { jsonrpc: Version, id, result }
+        Self::Result {
+            jsonrpc: Version,
+            id,
+            result,
+        }
     }
 
     /// The reply to a request that failed.
     #[must_use]
     pub fn error(id: Option<RequestId>, error: ErrorObject) -> Self {
-        Self::Error { jsonrpc: Version, id, error }
+        Self::Error {
+            jsonrpc: Version,
+            id,
+            error,
+        }
     }
 
     /// A notification.
     #[must_use]
     pub fn event(event: Event) -> Self {
-        Self::Notification { jsonrpc: Version, event }
+        Self::Notification {
+            jsonrpc: Version,
+            event,
+        }
     }
 }
 
@@ -132,6 +156,12 @@ impl Serialize for Version {
 fn classify(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let head = text.split(" at line ").next().unwrap_or_default();
-    let known = ["unknown field", "missing field", "duplicate field"].iter().any(|start| head.starts_with(start));
-    if known { head.chars().take(120).collect() } else { format!("{:?}", error.classify()).to_lowercase() }
+    let known = ["unknown field", "missing field", "duplicate field"]
+        .iter()
+        .any(|start| head.starts_with(start));
+    if known {
+        head.chars().take(120).collect()
+    } else {
+        format!("{:?}", error.classify()).to_lowercase()
+    }
 }

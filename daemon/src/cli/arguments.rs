@@ -7,8 +7,14 @@ use super::{audit, cert, daemon, origin, sign, token, verify};
 
 /// One call of `trien`.
 #[derive(Debug, Parser)]
-#[command(name = "trien", version, max_term_width = 100, disable_help_subcommand = true, arg_required_else_help = true)]
-pub struct Invocation {
+#[command(
+    name = "trien",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(super) struct Invocation {
     /// The language of messages.
     #[arg(long, global = true, value_enum)]
     pub lang: Option<LanguageArgument>,
@@ -22,7 +28,7 @@ pub struct Invocation {
 
 /// The languages by their ISO 639-1 codes.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum LanguageArgument {
+pub(super) enum LanguageArgument {
     /// Vietnamese
     Vi,
     /// English
@@ -40,7 +46,7 @@ impl From<LanguageArgument> for Language {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Runs the service in the foreground.
     Daemon(daemon::DaemonArguments),
     /// Tokens and their keys.
@@ -69,7 +75,7 @@ pub enum Command {
 
 /// Of the hidden `trien module-worker`.
 #[derive(Debug, Args)]
-pub struct ModuleWorkerArguments {
+pub(super) struct ModuleWorkerArguments {
     /// The module's name in the configuration.
     #[arg(long)]
     pub name: String,
@@ -80,7 +86,7 @@ pub struct ModuleWorkerArguments {
 
 /// Of the hidden `trien scripted-prompt`.
 #[derive(Debug, Args)]
-pub struct ScriptedPromptArguments {
+pub(super) struct ScriptedPromptArguments {
     /// The answers.
     #[arg(long)]
     pub script: std::path::PathBuf,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::json;
 
-use super::{CliError, Shell};
+use super::{CliError, Exit, Shell};
 use crate::audit::{Action, Audit, Broken, Entry};
 use crate::language::{Arguments, arguments};
 
@@ -25,7 +25,7 @@ pub enum AuditCommand {
 ///
 /// # Errors
 /// No if the record was changed; failure if it cannot be read.
-pub fn run(command: AuditCommand, shell: &Shell) -> Result<(), CliError> {
+pub fn run(command: &AuditCommand, shell: &Shell) -> Result<(), CliError> {
     let audit = Audit::new(shell.places.audit_file());
     match command {
         AuditCommand::Show { last } => show(&audit, last.unwrap_or(usize::MAX), shell),
@@ -60,13 +60,19 @@ fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
             shell.answer(&value, || {
                 let count = arguments([("count", checked.entries.to_string())]);
                 let torn = (checked.torn > 0).then(|| shell.text("audit-torn", &Arguments::new()));
-                [Some(shell.text("audit-intact", &count)), torn].into_iter().flatten().collect::<Vec<_>>().join("\n")
+                [Some(shell.text("audit-intact", &count)), torn]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("\n")
             });
             Ok(())
         }
         Err(Broken::At { seq }) => {
-            shell.answer(&json!({ "intact": false, "first_bad_entry": seq }), || broken_text(seq, shell));
-            Err(CliError::answered_no())
+            shell.answer(&json!({ "intact": false, "first_bad_entry": seq }), || {
+                broken_text(seq, shell)
+            });
+            Err(CliError::answered(Exit::No))
         }
         Err(broken) => Err(trouble(&broken, shell)),
     }
@@ -76,7 +82,7 @@ fn trouble(broken: &Broken, shell: &Shell) -> CliError {
     match broken {
         Broken::At { seq } => {
             super::shell::complain(&broken_text(*seq, shell));
-            CliError::answered_no()
+            CliError::answered(Exit::No)
         }
         Broken::Io(error) => CliError::file("audit-unreadable", &shell.places.audit_file(), error),
     }
@@ -100,9 +106,22 @@ fn line(entry: &Entry, shell: &Shell) -> String {
         Action::Repaired { bytes } => ("audit-repaired", bytes.to_string()),
     };
     let subject = &entry.subject;
-    let who = subject.origin.as_ref().or(subject.channel.as_ref()).map(|who| format!(" {who}")).unwrap_or_default();
-    let method = subject.method.as_ref().map(|method| format!(" {method}")).unwrap_or_default();
-    let documents: String = subject.documents.iter().map(|digest| format!("\n      {digest}")).collect();
+    let who = subject
+        .origin
+        .as_ref()
+        .or(subject.channel.as_ref())
+        .map(|who| format!(" {who}"))
+        .unwrap_or_default();
+    let method = subject
+        .method
+        .as_ref()
+        .map(|method| format!(" {method}"))
+        .unwrap_or_default();
+    let documents: String = subject
+        .documents
+        .iter()
+        .map(|digest| format!("\n      {digest}"))
+        .collect();
     let what = shell.text(key, &arguments([("more", more)]));
     format!("{:>5}  {}{who}{method}: {what}{documents}", entry.seq, entry.time)
 }

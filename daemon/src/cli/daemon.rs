@@ -24,9 +24,16 @@ pub struct DaemonArguments {
 /// Misuse if the prompter is none; failure if the service cannot begin.
 pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> {
     let prompter = given.prompter.map(|text| {
-        PromptProgram::parse(&text).ok_or_else(|| CliError::misuse("daemon-bad-prompter", arguments([("value", text)])))
+        PromptProgram::parse(&text)
+            .ok_or_else(|| CliError::misuse("daemon-bad-prompter", arguments([("value", text)])))
     });
-    let options = DaemonOptions { config: given.config, prompter: prompter.transpose()? };
-    run_daemon(options, &shell.places, |ready| super::shell::print(&ready.to_string())).await?;
+    let options = DaemonOptions {
+        config: given.config,
+        prompter: prompter.transpose()?,
+    };
+    run_daemon(options, &shell.places, |ready| {
+        super::shell::print(&ready.to_string())
+    })
+    .await?;
     Ok(())
 }

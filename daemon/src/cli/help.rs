@@ -16,34 +16,38 @@ pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode>
     let words: Vec<_> = std::env::args_os().collect();
     let language = asked_language(&words).unwrap_or_else(language::of_environment);
     let command = translate(T::command(), "help", language);
-    command.try_get_matches_from(words).and_then(|matches| T::from_arg_matches(&matches)).map_err(|error| {
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                // A reader that closed the pipe has seen enough.
-                let _ = error.print();
-                ExitCode::SUCCESS
+    command
+        .try_get_matches_from(words)
+        .and_then(|matches| T::from_arg_matches(&matches))
+        .map_err(|error| {
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    // A reader that closed the pipe has seen enough.
+                    let _ = error.print();
+                    ExitCode::SUCCESS
+                }
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    let _ = error.print();
+                    ExitCode::from(2)
+                }
+                _ if language == Language::En => {
+                    let _ = error.print();
+                    ExitCode::from(2)
+                }
+                kind => {
+                    super::shell::complain(&misuse(&error, kind, language));
+                    ExitCode::from(2)
+                }
             }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                let _ = error.print();
-                ExitCode::from(2)
-            }
-            _ if language == Language::En => {
-                let _ = error.print();
-                ExitCode::from(2)
-            }
-            kind => {
-                super::shell::complain(&misuse(&error, kind, language));
-                ExitCode::from(2)
-            }
-        }
-    })
+        })
 }
 
 /// `--lang` has to be known before the texts are, so it is looked for before clap reads.
 fn asked_language(words: &[std::ffi::OsString]) -> Option<Language> {
     let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
     let value = words.iter().enumerate().find_map(|(index, word)| {
-        word.strip_prefix("--lang=").or_else(|| (*word == "--lang").then(|| words.get(index + 1).copied())?)
+        word.strip_prefix("--lang=")
+            .or_else(|| (*word == "--lang").then(|| words.get(index + 1).copied())?)
     })?;
     match value {
         "vi" => Some(Language::Vi),
@@ -68,8 +72,15 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
                 "help" | "version" | "lang" | "json" | "pin-file" | "pin-fd" => format!("help-any-{id}"),
                 _ => format!("{path}-{id}"),
             };
-            let heading = if argument.is_positional() { "help-arguments" } else { "help-options" };
-            argument.help(plain(language, &key)).long_help(None).help_heading(plain(language, heading))
+            let heading = if argument.is_positional() {
+                "help-arguments"
+            } else {
+                "help-options"
+            };
+            argument
+                .help(plain(language, &key))
+                .long_help(None)
+                .help_heading(plain(language, heading))
         })
         .disable_help_flag(true)
         .arg(
@@ -104,7 +115,11 @@ fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),
         Some(ContextValue::StyledStr(text)) => text.to_string(),
-        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Some(ContextValue::StyledStrs(texts)) => texts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
         _ => String::new(),
     };
     let key = match kind {
@@ -124,7 +139,11 @@ fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
         ("choices", shown(ContextKind::ValidValue)),
         ("other", shown(ContextKind::PriorArg)),
     ]);
-    format!("{}\n{}", text(language, key, &arguments), plain(language, "misuse-remedy"))
+    format!(
+        "{}\n{}",
+        text(language, key, &arguments),
+        plain(language, "misuse-remedy")
+    )
 }
 
 #[cfg(test)]

@@ -39,12 +39,18 @@ pub fn main() -> ExitCode {
         Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
         command => command,
     };
-    let language = invocation.lang.map_or_else(crate::language::of_environment, Into::into);
+    let language = invocation
+        .lang
+        .map_or_else(crate::language::of_environment, Into::into);
     let shell = match Shell::new(language, invocation.json) {
         Ok(shell) => shell,
         Err(error) => return error.report(language, invocation.json),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return CliError::io("cli-no-runtime", &error).report(language, shell.json),
     };
@@ -65,7 +71,7 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Sign(arguments) => sign::run(arguments, shell).await,
         Command::Verify(arguments) => verify::run(&arguments, shell),
         Command::Origin(command) => origin::run(command, shell),
-        Command::Audit(command) => audit::run(command, shell),
+        Command::Audit(command) => audit::run(&command, shell),
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{CliError, Shell};
+use super::{CliError, Exit, Shell};
 use crate::language::{Arguments, arguments};
 use crate::policy::grants::{Grant, Grants, GrantsError};
 use crate::policy::origin::Schemes;
@@ -44,7 +44,9 @@ pub fn run(command: OriginCommand, shell: &Shell) -> Result<(), CliError> {
     let file = shell.places.origins_file();
     match command {
         OriginCommand::List => list(&file, shell),
-        OriginCommand::Allow { origin, scope, until } => allow(&file, &origin, &scope, until.as_deref(), shell),
+        OriginCommand::Allow { origin, scope, until } => {
+            allow(&file, &origin, &scope, until.as_deref(), shell)
+        }
         OriginCommand::Revoke { origin } => revoke(&file, &origin, shell),
     }
 }
@@ -62,7 +64,13 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
     Ok(())
 }
 
-fn allow(file: &Path, origin: &str, scopes: &[String], until: Option<&str>, shell: &Shell) -> Result<(), CliError> {
+fn allow(
+    file: &Path,
+    origin: &str,
+    scopes: &[String],
+    until: Option<&str>,
+    shell: &Shell,
+) -> Result<(), CliError> {
     let granted = OffsetDateTime::now_utc();
     let expires = until.map(|text| {
         OffsetDateTime::parse(text, &Rfc3339)
@@ -71,15 +79,27 @@ fn allow(file: &Path, origin: &str, scopes: &[String], until: Option<&str>, shel
             .ok_or_else(|| CliError::misuse("origin-bad-time", arguments([("value", text.to_owned())])))
     });
     let asked: Vec<Scope> = scopes.iter().filter_map(|name| Scope::parse(name)).collect();
-    let scopes = if asked.is_empty() { Scope::USUAL.to_vec() } else { asked };
-    let grant = Grant { origin: parse(origin)?, scopes, granted, expires: expires.transpose()? };
+    let scopes = if asked.is_empty() {
+        Scope::USUAL.to_vec()
+    } else {
+        asked
+    };
+    let grant = Grant {
+        origin: parse(origin)?,
+        scopes,
+        granted,
+        expires: expires.transpose()?,
+    };
     Grants::edit(file, |grants| grants.allow(grant.clone())).map_err(|error| unusable(file, &error))?;
     if !grant.origin.is_https() {
         shell.note("origin-developer-only", &Arguments::new());
     }
     shell.answer(&as_json(&grant, granted), || {
         let names = named(&grant.scopes, shell);
-        shell.text("origin-allowed", &arguments([("origin", grant.origin.to_string()), ("scopes", names)]))
+        shell.text(
+            "origin-allowed",
+            &arguments([("origin", grant.origin.to_string()), ("scopes", names)]),
+        )
     });
     Ok(())
 }
@@ -91,7 +111,11 @@ fn revoke(file: &Path, origin: &str, shell: &Shell) -> Result<(), CliError> {
     shell.answer(&json!({ "origin": origin.as_str(), "revoked": had }), || {
         shell.text(key, &arguments([("origin", origin.to_string())]))
     });
-    if had { Ok(()) } else { Err(CliError::answered_no()) }
+    if had {
+        Ok(())
+    } else {
+        Err(CliError::answered(Exit::No))
+    }
 }
 
 fn parse(origin: &str) -> Result<Origin, CliError> {
@@ -100,7 +124,10 @@ fn parse(origin: &str) -> Result<Origin, CliError> {
 }
 
 fn unusable(file: &Path, error: &GrantsError) -> CliError {
-    let arguments = arguments([("file", file.display().to_string()), ("reason", error.to_string())]);
+    let arguments = arguments([
+        ("file", file.display().to_string()),
+        ("reason", error.to_string()),
+    ]);
     CliError::failed("origin-file-failed", arguments)
 }
 
@@ -124,6 +151,9 @@ fn line(grant: &Grant, shell: &Shell) -> String {
 
 fn named(scopes: &[Scope], shell: &Shell) -> String {
     let key = |scope: &Scope| format!("scope-{}", scope.name().replace('_', "-"));
-    let names: Vec<String> = scopes.iter().map(|scope| shell.text(&key(scope), &Arguments::new())).collect();
+    let names: Vec<String> = scopes
+        .iter()
+        .map(|scope| shell.text(&key(scope), &Arguments::new()))
+        .collect();
     names.join(", ")
 }

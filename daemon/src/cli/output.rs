@@ -27,14 +27,24 @@ impl Outputs {
         let mut planned = Vec::with_capacity(inputs.len());
         let mut seen = HashSet::new();
         for input in inputs {
-            let output = if out.is_dir() { out.join(result_name(input, extension)) } else { out.to_owned() };
+            let output = if out.is_dir() {
+                out.join(result_name(input, extension))
+            } else {
+                out.to_owned()
+            };
             if !seen.insert(output.clone()) {
                 return Err(CliError::misuse("sign-same-name", shown(&output)));
             }
             planned.push(output);
         }
-        let originals: HashSet<_> = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
-        match planned.iter().find(|output| output.canonicalize().is_ok_and(|path| originals.contains(&path))) {
+        let originals: HashSet<_> = inputs
+            .iter()
+            .filter_map(|input| input.canonicalize().ok())
+            .collect();
+        match planned
+            .iter()
+            .find(|output| output.canonicalize().is_ok_and(|path| originals.contains(&path)))
+        {
             Some(output) => Err(CliError::misuse("sign-over-input", shown(output))),
             None => Ok(Self(planned)),
         }
@@ -76,9 +86,15 @@ fn begin(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     if path.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     // As any new file of the person's: the umask decides.
-    tempfile::Builder::new().prefix(".trien-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".trien-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
 }
 
 fn result_name(input: &Path, extension: Option<&str>) -> PathBuf {
@@ -109,7 +125,10 @@ mod tests {
         let file = Outputs::plan(&input, &folder.path().join("x.pdf"), None).unwrap();
         assert_eq!(file.iter().collect::<Vec<_>>(), [folder.path().join("x.pdf")]);
         let inside = Outputs::plan(&input, folder.path(), Some("p7s")).unwrap();
-        assert_eq!(inside.iter().collect::<Vec<_>>(), [folder.path().join("don.pdf.p7s")]);
+        assert_eq!(
+            inside.iter().collect::<Vec<_>>(),
+            [folder.path().join("don.pdf.p7s")]
+        );
     }
 
     #[test]
@@ -118,7 +137,9 @@ mod tests {
         let original = folder.path().join("don.pdf");
         std::fs::write(&original, b"original").unwrap();
         let two = [original.clone(), PathBuf::from("b/don.pdf")];
-        assert!(key(Outputs::plan(&two, &folder.path().join("none"), None)).contains("sign-out-not-a-folder"));
+        assert!(
+            key(Outputs::plan(&two, &folder.path().join("none"), None)).contains("sign-out-not-a-folder")
+        );
         assert!(key(Outputs::plan(&two, folder.path(), None)).contains("sign-same-name"));
         assert!(key(Outputs::plan(&two[..1], folder.path(), None)).contains("sign-over-input"));
         assert!(key(Outputs::plan(&two[..1], &original, None)).contains("sign-over-input"));

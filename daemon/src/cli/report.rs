@@ -1,13 +1,12 @@
 //! A validation report in words: one list of labelled lines, laid out as text or as a web page.
 
 use serde::Serialize;
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 use trien_protocol::call::Language;
+use trien_protocol::error::ErrorData;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::report::{Coverage, Report, SignatureReport};
 
-use crate::language::{Arguments, arguments, plain, text};
+use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
 
 /// The report on one file.
 #[derive(Debug, Serialize)]
@@ -18,7 +17,39 @@ pub(super) struct FileReport {
     pub(super) valid: bool,
     /// What was found.
     #[serde(flatten)]
-    pub(super) report: Report,
+    pub(super) outcome: Outcome,
+}
+
+/// What was found in one file.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Outcome {
+    /// It could be judged.
+    Report(Report),
+    /// It could not.
+    Unreadable {
+        /// Why, and what to do.
+        error: ErrorData,
+    },
+}
+
+impl FileReport {
+    fn signatures(&self) -> &[SignatureReport] {
+        match &self.outcome {
+            Outcome::Report(report) => &report.signatures,
+            Outcome::Unreadable { .. } => &[],
+        }
+    }
+
+    /// Each signature with the lines that describe it.
+    fn described(&self, language: Language) -> Vec<(String, Vec<Line>)> {
+        let Outcome::Report(report) = &self.outcome else {
+            return Vec::new();
+        };
+        let describe =
+            |(index, signature)| (heading(index, self, language), lines(signature, report, language));
+        report.signatures.iter().enumerate().map(describe).collect()
+    }
 }
 
 struct Line {
@@ -30,10 +61,14 @@ struct Line {
 pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
     let mut out = String::new();
     for file in reports {
-        out.push_str(&format!("{}: {}\n", printable(&file.file), headline(file, language)));
-        for (index, signature) in file.report.signatures.iter().enumerate() {
-            out.push_str(&format!("\n  {}\n", heading(index, file, language)));
-            for line in lines(signature, &file.report, language) {
+        out.push_str(&format!(
+            "{}: {}\n",
+            printable(&file.file),
+            headline(file, language)
+        ));
+        for (heading, lines) in file.described(language) {
+            out.push_str(&format!("\n  {heading}\n"));
+            for line in lines {
                 out.push_str(&format!("    {}: {}\n", line.label, line.value));
             }
         }
@@ -48,11 +83,18 @@ pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
     for file in reports {
         let class = if file.valid { "valid" } else { "invalid" };
         let headline = escape(&headline(file, language));
-        body.push_str(&format!("<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>", escape(&printable(&file.file))));
-        for (index, signature) in file.report.signatures.iter().enumerate() {
-            body.push_str(&format!("<h3>{}</h3><dl>", escape(&heading(index, file, language))));
-            for line in lines(signature, &file.report, language) {
-                body.push_str(&format!("<dt>{}</dt><dd>{}</dd>", escape(&line.label), escape(&line.value)));
+        body.push_str(&format!(
+            "<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>",
+            escape(&printable(&file.file))
+        ));
+        for (heading, lines) in file.described(language) {
+            body.push_str(&format!("<h3>{}</h3><dl>", escape(&heading)));
+            for line in lines {
+                body.push_str(&format!(
+                    "<dt>{}</dt><dd>{}</dd>",
+                    escape(&line.label),
+                    escape(&line.value)
+                ));
             }
             body.push_str("</dl>");
         }
@@ -69,17 +111,23 @@ pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
 }
 
 fn headline(file: &FileReport, language: Language) -> String {
-    let key = match (file.valid, file.report.signatures.is_empty()) {
-        (true, _) => "report-file-valid",
-        (false, true) => "report-file-unsigned",
-        (false, false) => "report-file-invalid",
-    };
-    plain(language, key)
+    match &file.outcome {
+        Outcome::Unreadable { error } => {
+            format!("{} {}", error.message.text(language), error.remedy.text(language))
+        }
+        Outcome::Report(_) if file.valid => plain(language, "report-file-valid"),
+        Outcome::Report(report) if report.signatures.is_empty() => plain(language, "report-file-unsigned"),
+        Outcome::Report(_) => plain(language, "report-file-invalid"),
+    }
 }
 
 fn heading(index: usize, file: &FileReport, language: Language) -> String {
-    let total = file.report.signatures.len().to_string();
-    text(language, "report-signature", &arguments([("number", (index + 1).to_string()), ("total", total)]))
+    let total = file.signatures().len().to_string();
+    text(
+        language,
+        "report-signature",
+        &arguments([("number", (index + 1).to_string()), ("total", total)]),
+    )
 }
 
 fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Vec<Line> {
@@ -87,15 +135,28 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     let yes_no = |yes: bool| say(if yes { "report-yes" } else { "report-no" });
     let mut lines = Vec::new();
     let mut line = |key: &str, value: String| {
-        lines.push(Line { label: say(&format!("report-{key}")), value: printable(&value) });
+        lines.push(Line {
+            label: say(&format!("report-{key}")),
+            value: printable(&value),
+        });
     };
     line("verdict", say(&keyed("indication", &signature.indication)));
     if let Some(reason) = &signature.reason {
-        let standard = signature.sub_indication.map(|sub| format!(" ({})", name(&sub))).unwrap_or_default();
+        let standard = signature
+            .sub_indication
+            .map(|sub| format!(" ({})", name(&sub)))
+            .unwrap_or_default();
         line("because", say(&keyed("reason", reason)) + &standard);
     }
     if let Some(signer) = &signature.signer {
-        line("signer", signer.subject.common_name.clone().unwrap_or_else(|| signer.subject.rfc4514.clone()));
+        line(
+            "signer",
+            signer
+                .subject
+                .common_name
+                .clone()
+                .unwrap_or_else(|| signer.subject.rfc4514.clone()),
+        );
         if let Some(unit) = &signer.managing_unit {
             line("unit", unit.clone());
         }
@@ -105,7 +166,10 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
         }
         line("issuer", signer.issuer.clone());
         line("serial", signer.serial.clone());
-        let span = arguments([("from", in_vietnam(signer.not_before)), ("to", in_vietnam(signer.not_after))]);
+        let span = arguments([
+            ("from", time_in_vietnam(signer.not_before)),
+            ("to", time_in_vietnam(signer.not_after)),
+        ]);
         line("validity", text(language, "report-from-to", &span));
         if let Some(valid) = signer.valid_at_signing_time {
             line("then", yes_no(valid));
@@ -113,7 +177,14 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
         line("now", yes_no(signer.valid_at_validation_time));
     }
     if let Some(time) = &signature.signing_time {
-        line("time", format!("{} ({})", in_vietnam(time.time), say(&keyed("report-time", &time.source))));
+        line(
+            "time",
+            format!(
+                "{} ({})",
+                time_in_vietnam(time.time),
+                say(&keyed("report-time", &time.source))
+            ),
+        );
     }
     line("integrity", say(&keyed("report-integrity", &signature.integrity)));
     if let Some(coverage) = &signature.coverage {
@@ -122,7 +193,10 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     if let Some(algorithm) = signature.algorithm {
         line("algorithm", algorithm_name(algorithm));
     }
-    let level = signature.level.map(|level| format!(" {}", name(&level))).unwrap_or_default();
+    let level = signature
+        .level
+        .map(|level| format!(" {}", name(&level)))
+        .unwrap_or_default();
     line("format", say(&keyed("report-format", &signature.format)) + &level);
     if !signature.path.is_empty() {
         line("path", signature.path.join(" ← "));
@@ -130,7 +204,7 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     for warning in &signature.warnings {
         line("warning", say(&keyed("warning", warning)));
     }
-    line("validated-at", in_vietnam(report.validated_at));
+    line("validated-at", time_in_vietnam(report.validated_at));
     lines
 }
 
@@ -147,26 +221,30 @@ fn covered(coverage: &Coverage, language: Language) -> String {
     match (coverage.whole, coverage.revision, coverage.revisions) {
         (true, ..) => text(language, "report-coverage-whole", &Arguments::new()),
         (false, Some(revision), Some(revisions)) => {
-            let revisions = [("revision", revision.to_string()), ("revisions", revisions.to_string())];
+            let revisions = [
+                ("revision", revision.to_string()),
+                ("revisions", revisions.to_string()),
+            ];
             text(language, "report-coverage-revision", &numbers(revisions))
         }
-        _ => text(language, "report-coverage-part", &numbers([("revision", String::new()), ("revisions", String::new())])),
+        _ => text(
+            language,
+            "report-coverage-part",
+            &numbers([("revision", String::new()), ("revisions", String::new())]),
+        ),
     }
 }
 
 /// Identity numbers of a subject, as people write them.
 fn identity(subject: &trien_signatures::certificate::Subject) -> Vec<String> {
-    [("MST", &subject.tax_code), ("CCCD", &subject.citizen_id), ("CMND", &subject.old_identity_card)]
-        .into_iter()
-        .filter_map(|(kind, number)| number.as_ref().map(|number| format!("{kind} {number}")))
-        .collect()
-}
-
-/// Vietnam is seven hours ahead of UTC all year; whatever zone this computer is in, an office reads its own time.
-fn in_vietnam(time: OffsetDateTime) -> String {
-    let zone = UtcOffset::from_hms(7, 0, 0).unwrap_or(UtcOffset::UTC);
-    let time = time.replace_nanosecond(0).unwrap_or(time);
-    time.to_offset(zone).format(&Rfc3339).unwrap_or_default()
+    [
+        ("MST", &subject.tax_code),
+        ("CCCD", &subject.citizen_id),
+        ("CMND", &subject.old_identity_card),
+    ]
+    .into_iter()
+    .filter_map(|(kind, number)| number.as_ref().map(|number| format!("{kind} {number}")))
+    .collect()
 }
 
 fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
@@ -185,7 +263,10 @@ fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
 
 /// The serialised name of a unit variant: the stable one.
 fn name(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn keyed(prefix: &str, value: &impl Serialize) -> String {
@@ -196,9 +277,12 @@ fn keyed(prefix: &str, value: &impl Serialize) -> String {
 /// the bidirectional and zero-width ones become U+FFFD.
 fn printable(text: &str) -> String {
     let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
     };
-    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if hidden(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 fn escape(text: &str) -> String {

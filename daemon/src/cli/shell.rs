@@ -24,8 +24,13 @@ pub struct Shell {
 
 impl Shell {
     pub(super) fn new(language: Language, json: bool) -> Result<Self, CliError> {
-        let places = Places::of_this_user().map_err(|_| CliError::failed("cli-no-places", Arguments::new()))?;
-        Ok(Self { language, json, places })
+        let places =
+            Places::of_this_user().map_err(|_| CliError::failed("cli-no-places", Arguments::new()))?;
+        Ok(Self {
+            language,
+            json,
+            places,
+        })
     }
 
     /// A message in the person's language.
@@ -72,7 +77,7 @@ pub struct CliError {
 
 #[derive(Debug)]
 enum Cause {
-    /// The answer has been printed, and it is no.
+    /// The answer has been printed.
     Answered,
     /// A message of ours: the key for what happened; with `-remedy` behind it, for what to do.
     Message { key: &'static str, arguments: Arguments },
@@ -81,22 +86,31 @@ enum Cause {
 }
 
 impl CliError {
-    /// The answer was printed, and it is no: exit code 1 and nothing more to say.
+    /// The answer was printed, and there is nothing more to say.
     #[must_use]
-    pub fn answered_no() -> Self {
-        Self { exit: Exit::No, cause: Cause::Answered }
+    pub fn answered(exit: Exit) -> Self {
+        Self {
+            exit,
+            cause: Cause::Answered,
+        }
     }
 
     /// The arguments make no sense together. `key` names what happened, `key-remedy` what to do.
     #[must_use]
     pub fn misuse(key: &'static str, arguments: Arguments) -> Self {
-        Self { exit: Exit::Misuse, cause: Cause::Message { key, arguments } }
+        Self {
+            exit: Exit::Misuse,
+            cause: Cause::Message { key, arguments },
+        }
     }
 
     /// The operation failed. `key` names what happened, `key-remedy` what to do.
     #[must_use]
     pub fn failed(key: &'static str, arguments: Arguments) -> Self {
-        Self { exit: Exit::Failed, cause: Cause::Message { key, arguments } }
+        Self {
+            exit: Exit::Failed,
+            cause: Cause::Message { key, arguments },
+        }
     }
 
     /// The operation failed in the operating system, whose word goes into the message as `reason`.
@@ -108,13 +122,22 @@ impl CliError {
     /// A file cannot be read or written; it goes into the message as `file`, the system's word as `reason`.
     #[must_use]
     pub fn file(key: &'static str, file: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::failed(key, arguments([("file", file.display().to_string()), ("reason", error.to_string())]))
+        Self::failed(
+            key,
+            arguments([
+                ("file", file.display().to_string()),
+                ("reason", error.to_string()),
+            ]),
+        )
     }
 
     /// An error as a page would have got it.
     #[must_use]
     pub fn wire(exit: Exit, error: ErrorObject) -> Self {
-        Self { exit, cause: Cause::Wire(Box::new(error)) }
+        Self {
+            exit,
+            cause: Cause::Wire(Box::new(error)),
+        }
     }
 
     pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
@@ -129,7 +152,11 @@ impl CliError {
                 if let Some(detail) = &error.data.detail {
                     what = format!("{what} ({detail})");
                 }
-                Some((error.data.code.name().to_owned(), what, error.data.remedy.text(language).to_owned()))
+                Some((
+                    error.data.code.name().to_owned(),
+                    what,
+                    error.data.remedy.text(language).to_owned(),
+                ))
             }
         };
         if let Some((code, message, remedy)) = told {
@@ -151,7 +178,13 @@ impl CliError {
 /// The one place that writes to standard output. A reader that closed the pipe has seen enough.
 pub(super) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let _ = out.write_all(text.as_bytes()).and_then(|()| {
+        if text.ends_with('\n') {
+            Ok(())
+        } else {
+            out.write_all(b"\n")
+        }
+    });
     let _ = out.flush();
 }
 
@@ -166,5 +199,8 @@ pub(super) fn start_log(daemon: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRIEN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     // The only other subscriber would be one of ours, set up twice in a test.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }

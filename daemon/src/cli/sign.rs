@@ -121,7 +121,11 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
     outputs.check_writable()?;
     let holdings = Arc::new(Holdings::with_quota(u64::MAX));
-    let documents = arguments.inputs.iter().map(|input| hold(&holdings, input)).collect::<Result<_, _>>()?;
+    let documents = arguments
+        .inputs
+        .iter()
+        .map(|input| hold(&holdings, input))
+        .collect::<Result<_, _>>()?;
     let call = SignDocuments {
         documents,
         format,
@@ -146,11 +150,20 @@ async fn sign(
     call: SignDocuments,
     shell: &Shell,
 ) -> Result<SignedDocuments, CliError> {
-    let report = Box::new(Progress { quiet: shell.json || call.documents.len() < 2 });
-    let caller = Caller { channel: Channel::Shell, holdings: Arc::clone(holdings), report };
+    let report = Box::new(Progress {
+        quiet: shell.json || call.documents.len() < 2,
+    });
+    let caller = Caller {
+        channel: Channel::Shell,
+        holdings: Arc::clone(holdings),
+        report,
+    };
     match jobs::run(context, caller, Job::SignDocuments(call)).await {
         Ok(Reply::Documents(signed)) => Ok(signed),
-        Ok(_) => Err(CliError::wire(Exit::Failed, error_object(ErrorCode::Internal, None))),
+        Ok(_) => Err(CliError::wire(
+            Exit::Failed,
+            error_object(ErrorCode::Internal, None),
+        )),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -177,9 +190,20 @@ pub(super) fn failed(error: &JobError) -> CliError {
 fn hold(holdings: &Holdings, input: &Path) -> Result<DocumentRef, CliError> {
     let bytes = read_document(input)?;
     let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
-    let sealed = holdings.documents().seal(&bytes).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
-    let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let document = DocumentRef { name, sha256: sealed.sha256().to_owned(), size: sealed.size() };
+    let sealed = holdings
+        .documents()
+        .seal(&bytes)
+        .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    let name = input
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let document = DocumentRef {
+        name,
+        sha256: sealed.sha256().to_owned(),
+        size: sealed.size(),
+    };
     holdings.documents().publish(sealed);
     Ok(document)
 }
@@ -198,7 +222,10 @@ fn keep(
     for ((document, input), output) in signed.documents.iter().zip(inputs).zip(outputs.iter()) {
         match document {
             SignedDocument::Signed { sha256, size, .. } => {
-                let found = holdings.documents().find(sha256, *size).map_err(|error| error.to_string());
+                let found = holdings
+                    .documents()
+                    .find(sha256, *size)
+                    .map_err(|error| error.to_string());
                 let bytes = found.and_then(|sealed| sealed.bytes().map_err(|error| error.to_string()));
                 let bytes = bytes.map_err(|reason| {
                     CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
@@ -221,8 +248,15 @@ fn keep(
         }
         lines.push('\n');
     }
-    shell.answer(&json!({ "documents": told, "certificate": signed.certificate }), || lines);
-    if all { Ok(()) } else { Err(CliError::answered_no()) }
+    shell.answer(
+        &json!({ "documents": told, "certificate": signed.certificate }),
+        || lines,
+    );
+    if all {
+        Ok(())
+    } else {
+        Err(CliError::answered(Exit::No))
+    }
 }
 
 fn appearance(arguments: &SignArguments, shell: &Shell) -> Result<Option<Appearance>, CliError> {
@@ -235,11 +269,18 @@ fn appearance(arguments: &SignArguments, shell: &Shell) -> Result<Option<Appeara
             CliError::misuse("sign-bad-rectangle", self::arguments([("value", text.clone())]))
         })?,
     };
-    Ok(Some(Appearance { page: arguments.page, rectangle, language: shell.language }))
+    Ok(Some(Appearance {
+        page: arguments.page,
+        rectangle,
+        language: shell.language,
+    }))
 }
 
 fn rectangle(text: &str) -> Option<[f32; 4]> {
-    let numbers: Vec<f32> = text.split(',').map(|part| part.trim().parse().ok()).collect::<Option<_>>()?;
+    let numbers: Vec<f32> = text
+        .split(',')
+        .map(|part| part.trim().parse().ok())
+        .collect::<Option<_>>()?;
     let corners: [f32; 4] = numbers.try_into().ok()?;
     let [x1, y1, x2, y2] = corners;
     (corners.iter().all(|number| number.is_finite()) && x1 < x2 && y1 < y2).then_some(corners)
@@ -265,7 +306,16 @@ mod tests {
     #[test]
     fn a_rectangle_has_four_numbers_in_order() {
         assert_eq!(rectangle("1, 2,3.5,4"), Some([1.0, 2.0, 3.5, 4.0]));
-        for bad in ["", "1,2,3", "1,2,3,4,5", "a,2,3,4", "3,2,1,4", "1,4,3,2", "1,2,inf,4", "NaN,2,3,4"] {
+        for bad in [
+            "",
+            "1,2,3",
+            "1,2,3,4,5",
+            "a,2,3,4",
+            "3,2,1,4",
+            "1,4,3,2",
+            "1,2,inf,4",
+            "NaN,2,3,4",
+        ] {
             assert_eq!(rectangle(bad), None, "{bad}");
         }
     }

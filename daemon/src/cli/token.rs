@@ -95,28 +95,56 @@ pub enum TokenCommand {
 pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
     match command {
         TokenCommand::List => list(shell).await,
-        TokenCommand::Init { label, pin_file, so_pin_file } => init(&label, pin_file, so_pin_file, shell).await,
-        TokenCommand::GenerateKey { token, algorithm, label, subject, out, pin } => {
-            let wanted = keys::NewKey { algorithm: &algorithm, label: &label, subject: subject.as_deref() };
+        TokenCommand::Init {
+            label,
+            pin_file,
+            so_pin_file,
+        } => init(&label, pin_file, so_pin_file, shell).await,
+        TokenCommand::GenerateKey {
+            token,
+            algorithm,
+            label,
+            subject,
+            out,
+            pin,
+        } => {
+            let wanted = keys::NewKey {
+                algorithm: &algorithm,
+                label: &label,
+                subject: subject.as_deref(),
+            };
             keys::generate(&token, &wanted, out.as_deref(), &pin, shell).await
         }
-        TokenCommand::Request { token, key, subject, out, pin } => {
-            keys::request(&token, &key, &subject, &out, &pin, shell).await
-        }
+        TokenCommand::Request {
+            token,
+            key,
+            subject,
+            out,
+            pin,
+        } => keys::request(&token, &key, &subject, &out, &pin, shell).await,
         TokenCommand::Install { token, cert, pin } => keys::install(&token, &cert, &pin, shell).await,
     }
 }
 
 async fn list(shell: &Shell) -> Result<(), CliError> {
     let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
-    let entries: Vec<TokenEntry> = tokens.iter().map(|token| crate::tokens::Token::entry(token).clone()).collect();
+    let entries: Vec<TokenEntry> = tokens
+        .iter()
+        .map(|token| crate::tokens::Token::entry(token).clone())
+        .collect();
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
     let values: Vec<Value> = entries.iter().map(as_json).collect();
-    shell.answer(&values, || match entries.iter().filter(|entry| entry.initialized).count() {
-        0 => shell.text("token-none", &Arguments::new()),
-        _ => entries.iter().filter(|entry| entry.initialized).map(|entry| line(entry, shell)).collect(),
+    shell.answer(&values, || {
+        match entries.iter().filter(|entry| entry.initialized).count() {
+            0 => shell.text("token-none", &Arguments::new()),
+            _ => entries
+                .iter()
+                .filter(|entry| entry.initialized)
+                .map(|entry| line(entry, shell))
+                .collect(),
+        }
     });
     Ok(())
 }
@@ -143,7 +171,11 @@ fn as_json(entry: &TokenEntry) -> Value {
 
 fn line(entry: &TokenEntry, shell: &Shell) -> String {
     let said = |key: &str| shell.text(key, &Arguments::new());
-    let sort = said(if entry.hardware { "token-hardware" } else { "token-software" });
+    let sort = said(if entry.hardware {
+        "token-hardware"
+    } else {
+        "token-software"
+    });
     let facts = arguments([
         ("label", entry.id.label.clone()),
         ("serial", entry.id.serial.clone()),
@@ -181,7 +213,10 @@ async fn init(
         entry.initialized && entry.id.label == label
     };
     if modules.look().await.tokens.iter().any(taken) {
-        return Err(CliError::misuse("token-label-taken", arguments([("label", label.to_owned())])));
+        return Err(CliError::misuse(
+            "token-label-taken",
+            arguments([("label", label.to_owned())]),
+        ));
     }
     let user = match pin_file {
         Some(file) => pin::open(&file)?,
@@ -191,14 +226,25 @@ async fn init(
         Some(file) => pin::open(&file)?,
         None => pin::new_pin(shell, "pin-new-so", "pin-new-so-repeat")?,
     };
-    let entry = modules.initialize(label, officer, user).await.map_err(|error| match error {
-        InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
-        InitializeError::SecurityOfficerPinInvalid => CliError::failed("token-so-pin-invalid", Arguments::new()),
-        InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
-        InitializeError::Token(error) => failed(&error.into()),
-    })?;
+    let entry = modules
+        .initialize(label, officer, user)
+        .await
+        .map_err(|error| match error {
+            InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
+            InitializeError::SecurityOfficerPinInvalid => {
+                CliError::failed("token-so-pin-invalid", Arguments::new())
+            }
+            InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
+            InitializeError::Token(error) => failed(&error.into()),
+        })?;
     shell.answer(&as_json(&entry), || {
-        shell.text("token-made", &arguments([("label", entry.id.label.clone()), ("serial", entry.id.serial.clone())]))
+        shell.text(
+            "token-made",
+            &arguments([
+                ("label", entry.id.label.clone()),
+                ("serial", entry.id.serial.clone()),
+            ]),
+        )
     });
     Ok(())
 }
@@ -207,5 +253,9 @@ async fn init(
 fn check_label(label: &str, limit: usize) -> Result<(), CliError> {
     let sane = !label.trim().is_empty() && label.len() <= limit && !label.chars().any(char::is_control);
     let facts = || arguments([("label", label.to_owned()), ("limit", limit.to_string())]);
-    if sane && label.trim() == label { Ok(()) } else { Err(CliError::misuse("token-bad-label", facts())) }
+    if sane && label.trim() == label {
+        Ok(())
+    } else {
+        Err(CliError::misuse("token-bad-label", facts()))
+    }
 }

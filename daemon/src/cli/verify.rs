@@ -6,10 +6,11 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::limits::MAX_DOCUMENT;
+use trien_signatures::trust::Reliance;
 
-use super::report::{self, FileReport};
-use super::{CliError, Shell, output};
-use crate::jobs::verify_documents::{self, Unreadable};
+use super::report::{self, FileReport, Outcome};
+use super::{CliError, Exit, Shell, output};
+use crate::jobs::verify_documents;
 use crate::language::arguments;
 use crate::trust::Trust;
 
@@ -42,21 +43,52 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
         None => OffsetDateTime::now_utc(),
         Some(text) => read_time(text)?,
     };
-    let folder = arguments.trust.clone().unwrap_or_else(|| shell.places.trust_folder());
+    let folder = arguments
+        .trust
+        .clone()
+        .unwrap_or_else(|| shell.places.trust_folder());
     let trust = load_trust(&folder, shell);
     let content = arguments.content.as_deref().map(read_document).transpose()?;
-    let mut reports = Vec::with_capacity(arguments.inputs.len());
-    for input in &arguments.inputs {
-        let document = read_document(input)?;
-        let report = verify_documents::verify(&document, content.as_deref(), &trust.reliance(at))
-            .map_err(|error| unreadable(input, &error, shell))?;
-        reports.push(FileReport { file: input.display().to_string(), valid: report.valid(), report });
-    }
+    // One file that cannot be read does not keep the others from being judged.
+    let reports: Vec<FileReport> = arguments
+        .inputs
+        .iter()
+        .map(|input| judge(input, content.as_deref(), &trust.reliance(at)))
+        .collect::<Result<_, _>>()?;
     if let Some(file) = &arguments.html {
         output::write(file, report::as_html(&reports, shell.language).as_bytes())?;
     }
     shell.answer(&reports, || report::as_text(&reports, shell.language));
-    if reports.iter().all(|report| report.valid) { Ok(()) } else { Err(CliError::answered_no()) }
+    if reports
+        .iter()
+        .any(|report| matches!(report.outcome, Outcome::Unreadable { .. }))
+    {
+        Err(CliError::answered(Exit::Failed))
+    } else if reports.iter().all(|report| report.valid) {
+        Ok(())
+    } else {
+        Err(CliError::answered(Exit::No))
+    }
+}
+
+fn judge(input: &Path, content: Option<&[u8]>, reliance: &Reliance<'_>) -> Result<FileReport, CliError> {
+    let document = read_document(input)?;
+    let file = input.display().to_string();
+    Ok(match verify_documents::verify(&document, content, reliance) {
+        Ok(report) => FileReport {
+            file,
+            valid: report.valid(),
+            outcome: Outcome::Report(report),
+        },
+        Err(unreadable) => {
+            let error = crate::jobs::error::text(unreadable.code());
+            FileReport {
+                file,
+                valid: false,
+                outcome: Outcome::Unreadable { error },
+            }
+        }
+    })
 }
 
 fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
@@ -71,7 +103,10 @@ fn load_trust(folder: &Path, shell: &Shell) -> Trust {
         shell.note("verify-bad-trust", &arguments([("reason", fault.clone())]));
     }
     if trust.is_empty() {
-        shell.note("verify-nothing-to-trust", &arguments([("file", folder.display().to_string())]));
+        shell.note(
+            "verify-nothing-to-trust",
+            &arguments([("file", folder.display().to_string())]),
+        );
     }
     trust
 }
@@ -82,21 +117,15 @@ pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |error: std::io::Error| CliError::file("cli-unreadable", path, &error);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_DOCUMENT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > MAX_DOCUMENT {
-        let values = [("file", path.display().to_string()), ("limit", MAX_DOCUMENT.to_string())];
+        let values = [
+            ("file", path.display().to_string()),
+            ("limit", MAX_DOCUMENT.to_string()),
+        ];
         return Err(CliError::failed("cli-too-large", arguments(values)));
     }
     Ok(bytes)
-}
-
-fn unreadable(input: &Path, error: &Unreadable, shell: &Shell) -> CliError {
-    let file = ("file", input.display().to_string());
-    match error.code() {
-        None => CliError::failed("verify-not-signed-file", arguments([file])),
-        Some(code) => {
-            let reason = crate::jobs::error::text(code).message.text(shell.language).to_owned();
-            CliError::failed("verify-unreadable-document", arguments([file, ("reason", reason)]))
-        }
-    }
 }

@@ -11,7 +11,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use time::UtcOffset;
 use time::macros::format_description;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -24,6 +23,7 @@ use trien_protocol::prompt::{
 };
 
 use super::{AskError, Candidate, Offer, Prompter, Turn, Turns, Window, Yes};
+use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
 use crate::transport::Channel;
 
@@ -300,8 +300,7 @@ fn show(candidate: &Candidate) -> ShownCertificate {
 }
 
 fn date_in_vietnam(time: time::OffsetDateTime) -> String {
-    let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
-    time.to_offset(vietnam)
+    in_vietnam(time)
         .format(format_description!("[year]-[month]-[day]"))
         .unwrap_or_default()
 }

@@ -125,7 +125,7 @@ impl JobError {
             Self::Token(error) => of_token(error),
             Self::Pades(error) => of_pades(error),
             Self::Cms(error) => of_cms(error),
-            Self::Unreadable(error) => error.code().unwrap_or(ErrorCode::DocumentUnreadable),
+            Self::Unreadable(error) => error.code(),
             Self::BadSignature | Self::Finish(FinishError::BadSignature) => ErrorCode::BadSignatureFromToken,
             Self::Audit(_) => ErrorCode::AuditUnavailable,
             Self::Finish(_) | Self::Internal(_) => ErrorCode::Internal,

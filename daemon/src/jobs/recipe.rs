@@ -1,8 +1,7 @@
 //! How each document of a request is prepared: everything that its format needs but its bytes.
 
-use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
-use trien_protocol::call::{self, Language, SignDocuments, SignatureFormat};
+use time::OffsetDateTime;
+use trien_protocol::call::{self, SignDocuments, SignatureFormat};
 use trien_protocol::limits::MAX_TEXT;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
@@ -11,7 +10,7 @@ use trien_signatures::pades::{self, Mark, PadesRequest, PreparedPades};
 use trien_signatures::signing::{FinishError, Prepared};
 
 use super::JobError;
-use crate::language::{arguments, text};
+use crate::language::{arguments, text, time_in_vietnam};
 
 /// The part of a request that is the same for each document, with the signer's certificate.
 #[derive(Debug, Clone)]
@@ -154,10 +153,7 @@ impl Recipe {
                 .clone()
                 .map(|reason| line("appearance-reason", reason)),
         );
-        lines.push(line(
-            "appearance-time",
-            time_in_vietnam(signing_time, wanted.language),
-        ));
+        lines.push(line("appearance-time", time_in_vietnam(signing_time)));
         pades::Appearance {
             page: wanted.page,
             rectangle: wanted.rectangle.map(f64::from),
@@ -165,20 +161,6 @@ impl Recipe {
             mark: Mark::Seal,
         }
     }
-}
-
-fn time_in_vietnam(time: OffsetDateTime, language: Language) -> String {
-    let vietnam = UtcOffset::from_hms(7, 0, 0).expect("UTC+07:00 is an offset");
-    let time = time.to_offset(vietnam);
-    let formatted = match language {
-        Language::Vi => time.format(format_description!(
-            "[day]/[month]/[year] [hour]:[minute]:[second] +07:00"
-        )),
-        Language::En => time.format(format_description!(
-            "[year]-[month]-[day] [hour]:[minute]:[second] +07:00"
-        )),
-    };
-    formatted.unwrap_or_default()
 }
 
 impl PreparedDocument {

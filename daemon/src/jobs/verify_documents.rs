@@ -87,14 +87,15 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
-    /// What it is called on the wire; `None` for a file of some other kind.
+    /// What it is called on the wire.
     #[must_use]
-    pub fn code(&self) -> Option<ErrorCode> {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Pdf(PdfError::NotPdf)
-            | Self::Cms(FormatError::Malformed | FormatError::NotSignedData(_)) => None,
-            Self::Pdf(error) => Some(of_pdf(error)),
-            Self::Cms(_) => Some(ErrorCode::TooLarge),
+            Self::Cms(FormatError::Malformed | FormatError::NotSignedData(_)) => {
+                ErrorCode::DocumentUnreadable
+            }
+            Self::Pdf(error) => of_pdf(error),
+            Self::Cms(_) => ErrorCode::TooLarge,
         }
     }
 }

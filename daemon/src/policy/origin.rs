@@ -61,7 +61,10 @@ impl Origin {
             if name.ends_with('.') {
                 return Err(BadOrigin::TrailingDot);
             }
-            if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')) {
+            if !name
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
+            {
                 return Err(BadOrigin::Host);
             }
         }
