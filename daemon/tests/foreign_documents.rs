@@ -61,10 +61,30 @@ fn judge(desk: &Desk, kind: &str, words: &[&Path]) -> Value {
         .arg(kind)
         .args(words);
     command.arg("--trust").arg(desk.pki().join("root.pem"));
+    // Some documents came signed: by a key of the authority that was made with them.
+    let theirs = repository().join("target/documents/root.pem");
+    command.args(theirs.exists().then_some(theirs));
     let output = command.output().expect("the judges");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// What `trien verify` says of the newest signature. An older one may be by somebody whom this desk does not trust.
+fn last_indication(desk: &Desk, signed: &Path) -> String {
+    let output = desk
+        .trien(["verify", "--json"])
+        .arg(signed)
+        .output()
+        .expect("trien runs");
+    let reports: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let newest = reports[0]["signatures"]
+        .as_array()
+        .and_then(|signatures| signatures.last());
+    newest
+        .and_then(|signature| signature["indication"].as_str())
+        .unwrap_or("no signature")
+        .to_owned()
 }
 
 /// The judges that do not accept.
@@ -119,7 +139,7 @@ fn every_foreign_document_is_signed_and_judged_or_refused_by_name() {
         if refusing != expected {
             rejected.push(format!("{name} ({}): {verdict:#}", document.producer));
         }
-        succeed(desk.trien(["verify", "--json"]).arg(&signed));
+        assert_eq!(last_indication(&desk, &signed), "TOTAL-PASSED", "{name}");
     }
     assert!(
         rejected.is_empty(),
