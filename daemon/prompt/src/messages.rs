@@ -128,6 +128,7 @@ mod tests {
             include_str!("window/documents.rs"),
             include_str!("window/certificate.rs"),
             include_str!("window/pin_field.rs"),
+            include_str!("window/signature.rs"),
             include_str!("window/actions.rs"),
         ];
         let known = keys(SOURCES[0].1);

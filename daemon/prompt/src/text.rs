@@ -4,6 +4,7 @@
 //! line to be taken for one of ours, or a name so long that its end is never seen.
 
 use trien_protocol::call::Language;
+use trien_protocol::limits::MAX_TEXT;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -20,6 +21,11 @@ const MAX_MARKS: usize = 3;
 /// long loses its middle, so that a file's extension stays.
 pub(crate) fn shown(outside: &str) -> String {
     shorten(&harmless(outside), MAX_SHOWN)
+}
+
+/// As [`shown`], but as long as what a page may have signed: nothing of that is left out.
+pub(crate) fn statement(outside: &str) -> String {
+    shorten(&harmless(outside), MAX_TEXT)
 }
 
 /// As [`shown`], but of any length: for what must be seen in full, as an origin.
@@ -236,6 +242,19 @@ mod tests {
             "{short}"
         );
         assert_eq!(shown(&"ộ".repeat(80)), "ộ".repeat(80));
+    }
+
+    #[test]
+    fn a_statement_is_shown_whole() {
+        let longest = "lý do "
+            .repeat(MAX_TEXT)
+            .chars()
+            .take(MAX_TEXT - 1)
+            .collect::<String>()
+            + ".";
+        assert_eq!(statement(&longest), longest);
+        assert_eq!(statement(&"ộ".repeat(10_000)).chars().count(), MAX_TEXT);
+        assert_eq!(statement("a\u{202E}b\n<b>"), "a\u{FFFD}b <b>");
     }
 
     #[test]

@@ -11,10 +11,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use desk::Desk;
-use trien_protocol::call::Language;
+use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::prompt::{
-    Asker, FromPrompt, Outcome, PinEntry, Question, QuestionKind, ShownCertificate, ShownDocument, ToPrompt,
-    TriesLeft, Warning,
+    Asker, FromPrompt, Outcome, PinEntry, Question, QuestionKind, ShownCertificate, ShownDocument,
+    ShownSignature, ToPrompt, TriesLeft, Warning,
 };
 
 const PIN: &str = "402817";
@@ -61,12 +61,19 @@ fn question(pin: PinEntry) -> Question {
         kind: QuestionKind::SignDocuments,
         asker: Asker::Extension {
             origin: "https://dichvucong.hochiminhcity.gov.vn".into(),
+            top_origin: None,
         },
         documents: vec![
             document("Đơn đề nghị cấp đổi giấy chứng nhận.pdf", 482_133),
             document("Bản vẽ sơ đồ thửa đất số 27.pdf", 1_904_772),
             document("Tờ khai lệ phí trước bạ nhà, đất.pdf", 96_540),
         ],
+        signature: Some(ShownSignature {
+            format: SignatureFormat::Pades,
+            reason: Some("Nộp hồ sơ cấp đổi giấy chứng nhận".into()),
+            location: Some("Thành phố Thủ Đức".into()),
+            visible: true,
+        }),
         certificates: vec![certificate(pin)],
         seconds: 120,
     }
@@ -276,6 +283,52 @@ fn a_message_out_of_turn_ends_it_without_an_approval() {
 }
 
 #[test]
+fn a_hostile_reason_leaves_the_decision_in_sight() {
+    let desk = Desk::start();
+    let mut hostile = hostile();
+    for size in [1, 10_240] {
+        let reason = format!("\u{202E}gnaht<b>&amp;</b>\n{}", "W ".repeat(size / 2));
+        hostile.signature.as_mut().unwrap().reason = Some(reason);
+        let mut asked = desk.ask(hostile.clone());
+        assert!(asked.height() <= desk::SCREEN_HEIGHT, "{size}");
+        asked.wait_until_armed();
+        asked.type_text(PIN);
+        asked.key_until_heard("Return");
+        asked.assert_approved(0);
+        assert_eq!(asked.typed(), format!("{PIN}\n"));
+    }
+}
+
+/// A frame in a page of another site, whose signature says what nobody should read at a glance.
+fn hostile() -> Question {
+    let mut question = question(window_pin(TriesLeft::Unknown));
+    question.asker = Asker::Extension {
+        origin: "https://dichvucong.hochiminhcity.gov.vn".into(),
+        top_origin: Some("https://xn--dch-3tz.example:8443".into()),
+    };
+    question.signature.as_mut().unwrap().reason = Some(format!(
+        "\u{202E}gnaht<b>&amp;</b>\nNơi ký: {}",
+        "vay nợ ".repeat(1_500)
+    ));
+    question
+}
+
+#[test]
+fn sharing_a_certificate_takes_no_pin() {
+    let desk = Desk::start();
+    let mut share = question(window_pin(TriesLeft::Last));
+    share.kind = QuestionKind::ShareCertificate;
+    share.documents.clear();
+    share.signature = None;
+    let mut asked = desk.ask(share);
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+x");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "", "no PIN, whatever the token would ask for");
+}
+
+#[test]
 fn five_hundred_documents_open_quickly() {
     let desk = Desk::start();
     let mut many = question(window_pin(TriesLeft::Unknown));
@@ -382,9 +435,13 @@ fn the_window_can_be_photographed() {
         origin: "https://xn--dch-3tz.example:8443".into(),
     };
     digest.documents.truncate(1);
+    digest.documents[0].name.clear();
+    digest.documents[0].size = None;
+    digest.signature = None;
     let mut share = question(PinEntry::NotNeeded);
     share.kind = QuestionKind::ShareCertificate;
     share.documents.clear();
+    share.signature = None;
     share
         .certificates
         .push(certificate(window_pin(TriesLeft::Unknown)));
@@ -397,6 +454,7 @@ fn the_window_can_be_photographed() {
         ("dark", plain(), dark),
         ("digest", digest, None),
         ("share", share, None),
+        ("hostile", hostile(), None),
         ("scaled", plain(), scaled),
     ];
     for (name, question, environment) in settings {

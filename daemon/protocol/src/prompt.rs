@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::Language;
+use crate::call::{Language, SignatureFormat};
 
 /// From the daemon to the window.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct Question {
     pub asker: Asker,
     /// What it is about; empty for [`QuestionKind::ShareCertificate`].
     pub documents: Vec<ShownDocument>,
+    /// What the page has put into each signature; for [`QuestionKind::SignDocuments`] only.
+    pub signature: Option<ShownSignature>,
     /// What the person may choose from; the first is proposed. Never empty.
     pub certificates: Vec<ShownCertificate>,
     /// Seconds until the daemon gives up.
@@ -110,6 +112,8 @@ pub enum Asker {
     Extension {
         /// ASCII serialisation (WHATWG), punycode for IDN.
         origin: String,
+        /// The page around it, in the same form, if the asking page is a frame in another site's.
+        top_origin: Option<String>,
     },
     /// A page, as the WebSocket handshake says.
     WebSocket {
@@ -130,6 +134,20 @@ pub struct ShownDocument {
     pub hash: String,
     /// Lower-case hexadecimal.
     pub digest: String,
+}
+
+/// What goes into each signature because the page says so, and is signed with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShownSignature {
+    /// The signature format.
+    pub format: SignatureFormat,
+    /// Why it is signed (ISO 32000-1, table 252, Reason); at most [`crate::limits::MAX_TEXT`] characters.
+    pub reason: Option<String>,
+    /// Where it is signed (ISO 32000-1, table 252, Location); at most [`crate::limits::MAX_TEXT`] characters.
+    pub location: Option<String>,
+    /// The signature shows on a page of the document, with the reason.
+    pub visible: bool,
 }
 
 /// A certificate as the window shows it.

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument, Warning};
+use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument, ShownSignature, Warning};
 
 use crate::policy::Permitted;
 use crate::tokens::{HeldCertificate, PinNeed, Token, TokenEntry};
@@ -49,6 +49,8 @@ pub struct Offer {
     pub kind: QuestionKind,
     /// What it is about: the manifest. Approval is for these documents and no others.
     pub documents: Vec<ShownDocument>,
+    /// What the page has put into each signature.
+    pub signature: Option<ShownSignature>,
     /// What there is to choose from; never empty.
     pub candidates: Vec<Candidate>,
 }

@@ -119,6 +119,7 @@ impl ProcessPrompter {
             kind: offer.kind,
             asker,
             documents: offer.documents.clone(),
+            signature: offer.signature.clone(),
             certificates: offer.candidates.iter().map(show).collect(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
         }
@@ -267,8 +268,9 @@ fn asker(channel: &Channel) -> Result<Asker, AskError> {
         Channel::WebSocket { origin } => Ok(Asker::WebSocket {
             origin: origin.to_string(),
         }),
-        Channel::Extension { origin } => Ok(Asker::Extension {
+        Channel::Extension { origin, top } => Ok(Asker::Extension {
             origin: origin.to_string(),
+            top_origin: top.as_ref().map(ToString::to_string),
         }),
         Channel::Shell => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
     }

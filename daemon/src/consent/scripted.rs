@@ -156,7 +156,7 @@ fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
-    let (Asker::Extension { origin } | Asker::WebSocket { origin }) = &question.asker;
+    let (Asker::Extension { origin, .. } | Asker::WebSocket { origin }) = &question.asker;
     let fits = |answer: &Scripted| answer.origin.as_ref().is_none_or(|wanted| wanted == origin);
     let found = answers
         .into_iter()

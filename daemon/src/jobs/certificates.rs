@@ -38,6 +38,7 @@ pub async fn run(
     let offer = Offer {
         kind: QuestionKind::ShareCertificate,
         documents: Vec::new(),
+        signature: None,
         candidates: found.candidates.clone(),
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {

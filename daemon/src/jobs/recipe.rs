@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
 use trien_protocol::limits::MAX_TEXT;
+use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
@@ -53,6 +54,16 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
             bad("appearance.rectangle: not a number")
         }
         _ => Ok(()),
+    }
+}
+
+/// What of it the person must see, because [`Recipe`] has it signed.
+pub(super) fn shown(call: &SignDocuments) -> ShownSignature {
+    ShownSignature {
+        format: call.format,
+        reason: call.reason.clone(),
+        location: call.location.clone(),
+        visible: call.appearance.is_some(),
     }
 }
 

@@ -70,6 +70,7 @@ pub async fn run(
     let offer = Offer {
         kind: QuestionKind::SignDigest,
         documents: vec![document],
+        signature: None,
         candidates: found.candidates,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {

@@ -54,6 +54,7 @@ pub async fn run(
             .filter(|item| item.outcome.is_none())
             .map(Item::shown)
             .collect(),
+        signature: Some(recipe::shown(&call)),
         candidates: found.candidates.clone(),
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {

@@ -188,6 +188,7 @@ mod tests {
         assert!(judge(&Channel::Shell, digest(), &book, NOW).is_ok());
         let plain = Channel::Extension {
             origin: origin("http://localhost:8080"),
+            top: None,
         };
         assert!(judge(&plain, list(), &book, NOW).is_err());
     }

@@ -30,6 +30,8 @@ pub enum Channel {
     Extension {
         /// Whose page.
         origin: Origin,
+        /// The page around it, if it is a frame in another site's.
+        top: Option<Origin>,
     },
     /// The person at the command line, who needs no permission for his own token.
     Shell,
@@ -40,7 +42,7 @@ impl Channel {
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         match self {
-            Self::WebSocket { origin } | Self::Extension { origin } => Some(origin),
+            Self::WebSocket { origin } | Self::Extension { origin, .. } => Some(origin),
             Self::Shell => None,
         }
     }

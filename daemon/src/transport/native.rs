@@ -176,9 +176,10 @@ fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
     tracing::debug!(?origin, ?top_origin, ?extension, "a page by the extension");
     let parse = |text: &str| Origin::parse(text, context.grants.schemes()).map_err(|_| ErrorCode::NotAllowed);
     let (origin, top) = (parse(&origin)?, parse(&top_origin)?);
-    let companions = if top == origin { Vec::new() } else { vec![top] };
+    let top = (top != origin).then_some(top);
+    let companions = top.iter().cloned().collect();
     let party = Party {
-        channel: Channel::Extension { origin },
+        channel: Channel::Extension { origin, top },
         companions,
         bytes: DocumentBytes::Base64,
         longest_reply: MAX_NATIVE_MESSAGE,

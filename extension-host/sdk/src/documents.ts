@@ -18,8 +18,8 @@ export type Meter = (done: number, total: number) => void;
 export class Documents {
   readonly #conversation: Conversation;
   readonly #limits: HelloReply;
-  /** Digests of what the daemon holds for this connection; it takes each document once. */
-  readonly #sealed = new Set<string>();
+  /** By digest, what the daemon holds for this connection or is being sent: true when it is there, false if it failed. */
+  readonly #uploads = new Map<string, Promise<boolean>>();
 
   constructor(conversation: Conversation, limits: HelloReply) {
     this.#conversation = conversation;
@@ -45,25 +45,57 @@ export class Documents {
     return references;
   }
 
+  /**
+   * Sends one document, or waits until a call beside this one has sent it: the pieces of one document come one after
+   * the other. What ends the other call does not end this one.
+   */
   async #uploadOne(
+    reference: DocumentRef,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+    meter: (done: number) => void,
+  ): Promise<void> {
+    for (let running; (running = this.#uploads.get(reference.sha256)) !== undefined; ) {
+      if (await unlessAborted(running, signal)) return meter(reference.size);
+    }
+    const sending = this.#send(reference, bytes, signal, meter);
+    const settled = sending.then(() => true, () => false);
+    this.#uploads.set(reference.sha256, settled);
+    try {
+      await sending;
+    } catch (error) {
+      this.#uploads.delete(reference.sha256);
+      throw error;
+    }
+  }
+
+  async #send(
     { sha256, size }: DocumentRef,
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
     meter: (done: number) => void,
   ): Promise<void> {
-    if (this.#sealed.has(sha256)) return meter(size);
     let offset = 0;
+    let anew = true;
     do {
       const piece = bytes.subarray(offset, offset + this.#limits.max_chunk);
       const params = { sha256, size, offset };
-      const { result } = await this.#conversation.request<UploadReply>("upload", params, { bytes: piece, signal });
-      offset += piece.length;
+      let result: UploadReply;
+      try {
+        ({ result } = await this.#conversation.request<UploadReply>("upload", params, { bytes: piece, signal }));
+      } catch (error) {
+        // The daemon still had the beginning that an aborted call left; with this refusal it has dropped it.
+        if (offset > 0 || !anew || !(error instanceof TrienError) || error.code !== "upload_mismatch") throw error;
+        anew = false;
+        continue;
+      }
+      // The daemon may have the whole already, as the last piece of an aborted call.
+      offset = result.sealed && result.received === size ? size : offset + piece.length;
       if (result.received !== offset || result.sealed !== (offset === size)) {
         throw TrienError.local("internal", `upload: ${result.received} of ${offset} bytes`);
       }
       meter(offset);
     } while (offset < size);
-    this.#sealed.add(sha256);
   }
 
   /** Fetches one document and checks that it is the one that was named. */
@@ -81,13 +113,29 @@ export class Documents {
       meter(offset);
     }
     if ((await sha256(bytes)) !== reference.sha256) throw TrienError.local("internal", "download: another digest");
-    this.#sealed.add(reference.sha256);
+    this.#uploads.set(reference.sha256, Promise.resolve(true));
     return bytes;
   }
 }
 
 function size(bytes: Uint8Array | Blob): number {
   return bytes instanceof Blob ? bytes.size : bytes.length;
+}
+
+/** Waits for somebody else's upload, but not longer than this call is wanted. */
+async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return running;
+  let cancel = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    cancel = () => reject(TrienError.local("cancelled"));
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+  });
+  try {
+    return await Promise.race([running, aborted]);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
 }
 
 /** A copy, so that what was hashed is what is sent, whatever the page does meanwhile. */

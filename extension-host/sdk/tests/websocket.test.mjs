@@ -63,6 +63,49 @@ test("a document is uploaded once a connection", async (context) => {
   assert.equal(conversation.heard.filter(({ method }) => method === "upload").length, 1);
 });
 
+test("calls at once send a document they share one piece after the other, and once", async (context) => {
+  const { trien, conversation } = await connected(context, {});
+  const document = { name: "a", bytes: bytes(2 * PIECE + 17) };
+  const sign = () => trien.signDocuments({ documents: [document], format: "pades" });
+  const signed = await Promise.all([sign(), sign(), sign()]);
+  assert.deepEqual(signed.map(({ documents: [{ bytes }] }) => bytes.length), Array(3).fill(document.bytes.length + 9));
+  const uploads = conversation.heard.filter(({ method }) => method === "upload");
+  assert.deepEqual(uploads.map(({ params }) => params.offset), [0, PIECE, 2 * PIECE]);
+});
+
+test("a call that is aborted takes no other with it", async (context) => {
+  const abort = new AbortController();
+  const { trien, conversation } = await connected(context, {});
+  const document = { name: "a", bytes: bytes(2 * PIECE + 17) };
+  const call = (signal) => trien.signDocuments({ documents: [document], format: "pades", signal });
+  conversation.override.upload = ({ refuse }) => {
+    delete conversation.override.upload;
+    abort.abort();
+    refuse("cancelled");
+  };
+  const [first, second] = await Promise.allSettled([call(abort.signal), call()]);
+  assert.equal(first.reason?.code, "cancelled");
+  assert.equal(second.status, "fulfilled", String(second.reason));
+  const impatient = AbortSignal.abort();
+  await rejects(call(impatient), "cancelled");
+});
+
+test("what an aborted call left half sent is sent anew", async (context) => {
+  const { trien, conversation } = await connected(context, {});
+  const document = { name: "a", bytes: bytes(PIECE + 1) };
+  const abort = new AbortController();
+  const onProgress = ({ stage }) => stage === "uploading" && abort.abort();
+  await rejects(trien.signDocuments({ documents: [document], format: "pades", signal: abort.signal, onProgress }), "cancelled");
+  conversation.override.upload = ({ params, refuse }) => {
+    delete conversation.override.upload;
+    assert.equal(params.offset, 0);
+    conversation.documents.delete(params.sha256);
+    refuse("upload_mismatch");
+  };
+  const { documents } = await trien.signDocuments({ documents: [document], format: "pades" });
+  assert.equal(documents[0].bytes.length, PIECE + 10);
+});
+
 test("what the page changes after the call does not change what is sent", async (context) => {
   const { trien } = await connected(context, {});
   const document = bytes(100);

@@ -11,7 +11,8 @@ ask-sign-documents = { $count ->
 ask-sign-digest = This site asks you to sign a digest
 road-extension = The request came through the browser extension
 road-websocket = The request came through a WebSocket on this computer
-origin-unicode = Written out: { $host }
+origin-unicode = In Unicode: { $host }
+origin-around = inside a page of another site:
 share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
 digest-explained = This site does not show what you sign. Agree only if you trust it and know what you are signing.
 
@@ -19,6 +20,17 @@ digest-explained = This site does not show what you sign. Agree only if you trus
 documents = Documents ({ $count })
 documents-hint = Names are the site’s own. Click a line to see its whole digest.
 digest-heading = Digest to be signed
+
+# The signature: what the site puts into it, signed with the document
+signature = Signature
+signature-format = Format
+format-pades = PAdES: the signature is inside the PDF
+format-cades-attached = CAdES: the signature file holds the document
+format-cades-detached = CAdES: the signature file is apart from the document
+signature-appearance = Appearance
+signature-visible = The signature shows on the page
+signature-reason = Reason, by the site
+signature-location = Place of signing
 
 # Certificate
 certificate = Certificate

@@ -1,4 +1,4 @@
-# Cửa sổ hỏi ý: xưng "bạn", câu ngắn, nói điều xảy ra rồi điều cần làm.
+# Cửa sổ xác nhận: xưng "bạn", câu ngắn, nói điều xảy ra rồi điều cần làm.
 
 window-title = Triện
 
@@ -10,7 +10,8 @@ ask-sign-documents = { $count ->
 ask-sign-digest = Trang web này xin bạn ký một mã băm
 road-extension = Yêu cầu đến qua tiện ích mở rộng của trình duyệt
 road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
-origin-unicode = Viết đầy đủ: { $host }
+origin-unicode = Dạng Unicode: { $host }
+origin-around = nằm trong một trang của trang web khác:
 share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
 digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Chỉ đồng ý nếu bạn tin trang web này và biết mình đang ký gì.
 
@@ -18,6 +19,17 @@ digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Ch
 documents = Tài liệu ({ $count })
 documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.
 digest-heading = Mã băm sẽ được ký
+
+# Chữ ký: những gì trang web ghi vào và được ký cùng tài liệu
+signature = Chữ ký
+signature-format = Định dạng
+format-pades = PAdES: chữ ký nằm trong tệp PDF
+format-cades-attached = CAdES: tệp chữ ký chứa cả tài liệu
+format-cades-detached = CAdES: tệp chữ ký tách rời tài liệu
+signature-appearance = Hình thức
+signature-visible = Chữ ký hiển thị trên trang
+signature-reason = Trang web ghi lý do
+signature-location = Nơi ký
 
 # Chứng thư
 certificate = Chứng thư số
@@ -53,10 +65,10 @@ pin-control = Mã PIN không được chứa ký tự điều khiển hay dấu 
 
 # Quyết định và kết quả
 approve-sign = _Ký
-approve-share = _Cho xem
+approve-share = Cho _xem
 refuse = _Từ chối
 close = Đó_ng
-time-left = Tự từ chối sau { $time }
+time-left = Tự động từ chối sau { $time }
 working = Đang xử lý…
 working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
 working-progress = Đã ký { $done } trên { $total } tài liệu…
@@ -67,7 +79,7 @@ failed = Không thực hiện được. Trang web và nhật ký của Triện c
 
 # Dòng lệnh
 help =
-    trien-prompt: cửa sổ hỏi ý của Triện
+    trien-prompt: cửa sổ xác nhận của Triện
 
     Dịch vụ Triện tự chạy chương trình này mỗi khi cần hỏi bạn; không chạy bằng tay.
 

@@ -15,19 +15,26 @@ pub(super) fn build(question: &Question, phrases: Phrases) -> gtk4::Box {
     let area = gtk4::Box::new(gtk4::Orientation::Vertical, 6);
     area.add_css_class("asker");
     area.append(&label(&asks(question, phrases), &["asks"]));
-    let (origin, road) = match &question.asker {
-        Asker::Extension { origin } => (text::origin(origin), phrases.say("road-extension")),
-        Asker::WebSocket { origin } => (text::origin(origin), phrases.say("road-websocket")),
+    let (origin, around, road) = match &question.asker {
+        Asker::Extension { origin, top_origin } => (origin, top_origin.as_ref(), "road-extension"),
+        Asker::WebSocket { origin } => (origin, None, "road-websocket"),
     };
-    area.append(&origin_label(&origin));
-    if let Some(host) = &origin.unicode {
-        area.append(&label(
-            &phrases.fill("origin-unicode", [("host", host.clone().into())]),
-            &[],
-        ));
+    append_origin(&area, origin, "origin", phrases);
+    if let Some(around) = around.filter(|around| *around != origin) {
+        area.append(&label(&phrases.say("origin-around"), &[]));
+        append_origin(&area, around, "around", phrases);
     }
-    area.append(&label(&road, &["dim", "small"]));
+    area.append(&label(&phrases.say(road), &["dim", "small"]));
     area
+}
+
+fn append_origin(area: &gtk4::Box, origin: &str, class: &str, phrases: Phrases) {
+    let origin = text::origin(origin);
+    area.append(&origin_label(&origin, class));
+    if let Some(host) = &origin.unicode {
+        let words = phrases.fill("origin-unicode", [("host", host.clone().into())]);
+        area.append(&label(&words, &[]));
+    }
 }
 
 /// What the person should know about this kind of question before he answers.
@@ -50,8 +57,8 @@ fn asks(question: &Question, phrases: Phrases) -> String {
 }
 
 /// The whole origin, never shortened: the end of a long host is what tells whose it is.
-fn origin_label(origin: &ShownOrigin) -> gtk4::Label {
-    let shown = label(&origin.ascii, &["origin"]);
+fn origin_label(origin: &ShownOrigin, class: &str) -> gtk4::Label {
+    let shown = label(&origin.ascii, &[class]);
     shown.set_wrap_mode(WrapMode::Char);
     shown.set_selectable(false);
     let attributes = AttrList::new();

@@ -3,7 +3,7 @@
 use gtk4::prelude::*;
 use trien_protocol::prompt::{Question, ShownCertificate, Warning};
 
-use super::{Phrases, label};
+use super::{Phrases, label, layout};
 use crate::text;
 
 /// The area, and the certificates it shows one of.
@@ -76,18 +76,9 @@ impl CertificateArea {
         let Some(certificate) = self.certificates.get(index) else {
             return;
         };
-        while let Some(child) = self.details.first_child() {
-            self.details.remove(&child);
-        }
-        for (line, (key, value)) in (0..).zip(self.lines(certificate)) {
-            let key_label = label(&key, &["dim"]);
-            key_label.set_wrap(false);
-            key_label.set_valign(gtk4::Align::Baseline);
-            let value_label = label(&value, if line == 0 { &["name"] } else { &[] });
-            value_label.set_hexpand(true);
-            value_label.set_valign(gtk4::Align::Baseline);
-            self.details.attach(&key_label, 0, line, 1, 1);
-            self.details.attach(&value_label, 1, line, 1, 1);
+        layout::fill(&self.details, &self.lines(certificate));
+        if let Some(name) = self.details.child_at(1, 0) {
+            name.add_css_class("name");
         }
         self.show_warnings(&certificate.warnings);
     }

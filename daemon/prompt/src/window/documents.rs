@@ -50,8 +50,13 @@ pub(super) fn build(question: &Question, phrases: Phrases) -> Option<gtk4::Box> 
     Some(area)
 }
 
-fn row(document: &ShownDocument, opened: bool, phrases: Phrases) -> Row {
-    let name = text::shown(&document.name);
+fn row(document: &ShownDocument, is_digest: bool, phrases: Phrases) -> Row {
+    // A bare digest has no name, and none is put in its place.
+    let name = if is_digest {
+        String::new()
+    } else {
+        text::shown(&document.name)
+    };
     let size = document
         .size
         .map(|size| text::size(size, phrases.language()))
@@ -64,7 +69,7 @@ fn row(document: &ShownDocument, opened: bool, phrases: Phrases) -> Row {
         size,
         short,
         full,
-        opened: Cell::new(opened),
+        opened: Cell::new(is_digest),
     }
 }
 
@@ -132,6 +137,9 @@ fn bind(item: &gtk4::ListItem) {
     };
     let row = object.borrow::<Row>();
     let first = widget.first_child();
+    if let Some(first) = &first {
+        first.set_visible(!row.name.is_empty());
+    }
     let name = first
         .as_ref()
         .and_then(WidgetExt::first_child)

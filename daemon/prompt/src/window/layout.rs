@@ -70,6 +70,24 @@ pub(super) fn label(text: &str, classes: &[&str]) -> gtk4::Label {
     label
 }
 
+/// Names and values side by side, in place of what the grid has held. Each value has a cell of its own, so that none
+/// can pass for another line.
+pub(super) fn fill(grid: &gtk4::Grid, lines: &[(String, String)]) {
+    while let Some(child) = grid.first_child() {
+        grid.remove(&child);
+    }
+    for (line, (key, value)) in (0..).zip(lines) {
+        let key = label(key, &["dim"]);
+        key.set_wrap(false);
+        key.set_valign(gtk4::Align::Baseline);
+        let value = label(value, &[]);
+        value.set_hexpand(true);
+        value.set_valign(gtk4::Align::Baseline);
+        grid.attach(&key, 0, line, 1, 1);
+        grid.attach(&value, 1, line, 1, 1);
+    }
+}
+
 /// A label behind an icon.
 pub(super) fn marked(icon: &str, text: &str, classes: &[&str]) -> gtk4::Box {
     let line = gtk4::Box::new(gtk4::Orientation::Horizontal, 8);

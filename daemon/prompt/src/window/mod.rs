@@ -6,6 +6,7 @@ mod certificate;
 mod documents;
 mod layout;
 mod pin_field;
+mod signature;
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
@@ -18,7 +19,7 @@ use gtk4::prelude::*;
 use gtk4::{gdk, gio, glib};
 use layout::{label, marked};
 use pin_field::PinField;
-use trien_protocol::prompt::{FromPrompt, PinEntry, Question, ToPrompt};
+use trien_protocol::prompt::{FromPrompt, PinEntry, Question, QuestionKind, ToPrompt};
 
 use crate::Failure;
 use crate::channel::{self, Channel, Reader};
@@ -64,6 +65,8 @@ struct Prompt {
     certificate: CertificateArea,
     pin_field: PinField,
     actions: Actions,
+    /// Sharing a certificate needs no key, whatever its token would ask for.
+    takes_pin: bool,
     course: RefCell<Course>,
     tokens: Vec<String>,
     channel: Channel,
@@ -89,8 +92,16 @@ impl Prompt {
         if let Some(documents) = documents::build(question, phrases) {
             content.append(&documents);
         }
+        if let Some(signature) = &question.signature {
+            content.append(&signature::build(signature, phrases));
+        }
         content.append(&certificate.widget);
-        let pins = question.certificates.iter().map(|one| one.pin).collect();
+        let takes_pin = question.kind != QuestionKind::ShareCertificate;
+        let pins = question.certificates.iter().map(|one| match takes_pin {
+            true => one.pin,
+            false => PinEntry::NotNeeded,
+        });
+        let pins = pins.collect();
         let patience = Duration::from_secs(question.seconds.into());
         Rc::new(Self {
             window: layout::window(
@@ -101,6 +112,7 @@ impl Prompt {
             certificate,
             pin_field,
             actions,
+            takes_pin,
             course: RefCell::new(Course::new(pins, patience, Duration::ZERO)),
             tokens: question
                 .certificates
@@ -315,7 +327,7 @@ impl Prompt {
         self.pin_field.set_open(open);
         self.pin_field
             .widget
-            .set_visible(!matches!(course.phase(), Phase::Finished(_)));
+            .set_visible(self.takes_pin && !matches!(course.phase(), Phase::Finished(_)));
         self.actions.show(&course);
         drop(course);
         if open {

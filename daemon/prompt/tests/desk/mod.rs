@@ -15,6 +15,9 @@ use trien_protocol::prompt::{Answer, FromPrompt, Question, ToPrompt};
 /// Longer than the window's arming time, with room for a slow machine.
 const ARMED: Duration = Duration::from_millis(1300);
 
+/// Of the X server, in pixels.
+pub(crate) const SCREEN_HEIGHT: i32 = 1024;
+
 /// How long anything may take on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -239,20 +242,26 @@ impl Asked<'_> {
 
     /// Clicks where *approve* is: the right end of the bar at the bottom.
     pub(crate) fn click_approve(&self) {
+        let (x, y) = (self.geometry("WIDTH") - 70, self.height() - 32);
+        let (x, y) = (x.to_string(), y.to_string());
+        let click = ["mousemove", "--window", &self.window, &x, &y, "click", "1"];
+        self.desk.xdotool(&click).expect("cannot click");
+    }
+
+    /// Height of the window, in pixels.
+    pub(crate) fn height(&self) -> i32 {
+        self.geometry("HEIGHT")
+    }
+
+    fn geometry(&self, name: &str) -> i32 {
         let geometry = self
             .desk
             .xdotool(&["getwindowgeometry", "--shell", &self.window])
             .unwrap();
-        let value = |name: &str| -> i32 {
-            let line = geometry
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.unwrap().parse().unwrap()
-        };
-        let (x, y) = (value("WIDTH") - 70, value("HEIGHT") - 32);
-        let (x, y) = (x.to_string(), y.to_string());
-        let click = ["mousemove", "--window", &self.window, &x, &y, "click", "1"];
-        self.desk.xdotool(&click).expect("cannot click");
+        let line = geometry
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap().parse().unwrap()
     }
 
     /// Closes the window as the window manager's button does (ICCCM, `WM_DELETE_WINDOW`).
