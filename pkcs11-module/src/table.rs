@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 
+use crate::error::{Error, Result};
 use crate::library::Handles;
 use crate::object::{Object, Search};
 use crate::store::{Content, Head};
@@ -44,6 +45,16 @@ pub(crate) enum Thing {
         class: Option<CK_OBJECT_CLASS>,
         private: bool,
     },
+}
+
+impl Thing {
+    /// The object, if it can be read.
+    pub(crate) fn object(self) -> Result<Arc<Object>> {
+        match self {
+            Self::Sound(object) => Ok(object),
+            Self::Damaged { .. } => Err(Error::DeviceError),
+        }
+    }
 }
 
 impl Entry {

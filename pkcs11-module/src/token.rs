@@ -1,6 +1,6 @@
 //! A token in use: its store, who is logged in, and the objects that this process sees.
 
-use std::sync::{Arc, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use cryptoki_sys::*;
 
@@ -10,6 +10,9 @@ use crate::library::Handles;
 use crate::object::{Attributes, Change, Object, Search};
 use crate::store::{DataKey, LABEL_LEN, Pin, PinState, Role, Seen, Serial, StoreError, Vault, folder};
 use crate::table::{Entry, Home, Table, Thing};
+
+/// How often a change is tried that others come before; each time one of them has made theirs.
+const CHANGE_ATTEMPTS: usize = 8;
 
 /// One token.
 pub(crate) struct Token {
@@ -92,7 +95,8 @@ impl Token {
     pub(crate) fn initialize_anew(&self, label: [u8; LABEL_LEN], pin: &Pin) -> Result<()> {
         self.vault.unlock(Role::Officer, pin)?;
         self.vault.initialize(folder::now(), label, pin)?;
-        self.logout()
+        self.logout()?;
+        self.refreshed().map(drop)
     }
 
     // Login.
@@ -117,9 +121,12 @@ impl Token {
     pub(crate) fn login(&self, role: Role, pin: &Pin) -> Result<()> {
         // The lock is not held while the PIN's key is derived: signatures of other sessions go on.
         let key = Arc::new(self.vault.unlock(role, pin)?);
-        let mut state = self.state.write()?;
+        let mut state = self.refreshed()?;
         if !matches!(state.login, Login::Nobody) {
             return Err(Error::UserAlreadyLoggedIn);
+        }
+        if key.epoch() != state.epoch {
+            return Err(StoreError::Gone.into());
         }
         state.login = match role {
             Role::Officer => Login::Officer(key),
@@ -127,18 +134,18 @@ impl Token {
         };
         drop(state);
         // A login that cannot read the objects is none.
-        match self.refreshed() {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.logout()?;
-                Err(error)
-            }
-        }
+        let outcome = match self.refreshed() {
+            Ok(state) if matches!(state.login, Login::Nobody) => Err(StoreError::Gone.into()),
+            Ok(_) => return Ok(()),
+            Err(error) => Err(error),
+        };
+        self.logout()?;
+        outcome
     }
 
-    /// Forgets the key and every private object.
+    /// Forgets the key and every private object, also after a panic: the lock stays poisoned, the key does not stay.
     pub(crate) fn logout(&self) -> Result<()> {
-        let mut state = self.state.write()?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.login = Login::Nobody;
         state.table.clear_private();
         state.seen.forget_private();
@@ -155,15 +162,16 @@ impl Token {
     fn refreshed(&self) -> Result<RwLockWriteGuard<'_, State>> {
         let mut guard = self.state.write()?;
         let state = &mut *guard;
-        let changes = self.vault.changes(&mut state.seen, state.login.private_key())?;
+        let mut changes = self.vault.changes(&mut state.seen, state.login.private_key())?;
         if changes.anew {
             state.table.clear_stored();
-            let header = self.vault.header()?;
-            if header.epoch != state.epoch {
-                // Initialised anew by another process: nobody is logged in to the new token.
+            if state.seen.epoch() != state.epoch {
+                // Initialised anew: nobody is logged in to the new token, and the old key opens nothing of it.
                 state.login = Login::Nobody;
-                state.epoch = header.epoch;
                 state.table.clear_private();
+                state.seen = Seen::default();
+                changes = self.vault.changes(&mut state.seen, None)?;
+                state.epoch = state.seen.epoch();
             }
         }
         for id in changes.gone {
@@ -191,10 +199,7 @@ impl Token {
 
     /// An object as this process knows it; the way to every signature, so no look at the store.
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-        match self.entry(handle)?.thing {
-            Thing::Sound(object) => Ok(object),
-            Thing::Damaged { .. } => Err(Error::DeviceError),
-        }
+        self.entry(handle)?.thing.object()
     }
 
     /// Whether the session may make, change or destroy such an object (section 2.4, table 6).
@@ -211,6 +216,7 @@ impl Token {
 
     /// Keeps new objects, all or none: in the store if they are token objects, else in the session.
     pub(crate) fn add(&self, objects: Vec<Object>, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        let epoch = self.refreshed()?.epoch;
         let mut login = Login::Nobody;
         for object in &objects {
             login = self.check_access(object, asker)?;
@@ -230,13 +236,15 @@ impl Token {
                 )
             })
             .collect();
-        let epoch = self.state.read()?.epoch;
         let heads = if stored.is_empty() {
             Vec::new()
         } else {
             self.vault.insert(epoch, &stored, login.private_key())?
         };
         let mut state = self.state.write()?;
+        if state.epoch != epoch {
+            return Err(StoreError::Gone.into());
+        }
         let mut heads = heads.into_iter();
         let mut handles = Vec::with_capacity(objects.len());
         for object in objects {
@@ -256,40 +264,63 @@ impl Token {
         Ok(handles)
     }
 
-    /// `C_SetAttributeValue`.
+    /// `C_SetAttributeValue`. When somebody else has changed the object at the same moment, what he wrote is read
+    /// and the change is made to that.
     pub(crate) fn change(
         &self,
         handle: CK_OBJECT_HANDLE,
         template: &[RawAttribute<'_>],
         asker: Asker,
     ) -> Result<()> {
-        let entry = self.entry(handle)?;
-        let object = self.object(handle)?;
+        for _ in 1..CHANGE_ATTEMPTS {
+            match self.try_change(handle, template, asker) {
+                Err(Error::DeviceRemoved) => self.state.write()?.seen.look_again(),
+                other => return other,
+            }
+        }
+        self.try_change(handle, template, asker)
+    }
+
+    fn try_change(
+        &self,
+        handle: CK_OBJECT_HANDLE,
+        template: &[RawAttribute<'_>],
+        asker: Asker,
+    ) -> Result<()> {
+        let state = self.refreshed()?;
+        let epoch = state.epoch;
+        let entry = state.table.get(handle).cloned();
+        let Entry { home, thing } = entry.ok_or(Error::ObjectHandleInvalid)?;
+        let known = match home {
+            Home::Store(id) => state.seen.head(id),
+            Home::Session(_) | Home::Nowhere => None,
+        };
+        drop(state);
+        let object = thing.object()?;
         let login = self.check_access(&object, asker)?;
         if !object.is(CKA_MODIFIABLE) {
             return Err(Error::ActionProhibited);
         }
-        let trusts = template
-            .iter()
-            .any(|raw| raw.kind == CKA_TRUSTED && raw.value != [CK_FALSE]);
-        if trusts && !matches!(login, Login::Officer(_)) {
-            return Err(Error::AttributeReadOnly);
-        }
+        check_trust(template, &login)?;
         let changed = object.changed(template, Change::InPlace)?;
-        let epoch = self.state.read()?.epoch;
-        match entry.home {
-            Home::Store(id) => {
+        match (home, known) {
+            (Home::Store(_), Some(known)) if known.private == changed.is_private() => {
                 let head = self
                     .vault
-                    .replace(epoch, id, changed.attributes(), login.private_key())?;
+                    .replace(epoch, &known, changed.attributes(), login.private_key())?;
                 let mut state = self.state.write()?;
-                state.seen.wrote(head);
-                state.table.put_stored(id, Thing::Sound(Arc::new(changed)));
+                let is_ours = state.epoch == epoch && (!head.private || state.login.private_key().is_some());
+                if is_ours && state.seen.wrote(head) {
+                    state.table.put_stored(head.id, Thing::Sound(Arc::new(changed)));
+                }
+                Ok(())
             }
-            Home::Session(_) => self.state.write()?.table.put_session_object(handle, changed),
-            Home::Nowhere => return Err(Error::DeviceError),
+            (Home::Session(_), _) => {
+                self.state.write()?.table.put_session_object(handle, changed);
+                Ok(())
+            }
+            _ => Err(Error::DeviceError),
         }
-        Ok(())
     }
 
     /// `C_CopyObject`.
@@ -303,6 +334,7 @@ impl Token {
         if !object.is(CKA_COPYABLE) {
             return Err(Error::ActionProhibited);
         }
+        check_trust(template, &self.login_state()?)?;
         let copy = object.changed(template, Change::Copy)?;
         self.add(vec![copy], asker)?.pop().ok_or(Error::General)
     }
@@ -346,6 +378,18 @@ impl Token {
 
     pub(crate) fn drop_session_objects(&self, session: CK_SESSION_HANDLE) -> Result<()> {
         self.state.write()?.table.clear_session(session);
+        Ok(())
+    }
+}
+
+/// Only the security officer may say that an object is to be trusted (PKCS #11, section 4.6.3).
+fn check_trust(template: &[RawAttribute<'_>], login: &Login) -> Result<()> {
+    let trusts = template
+        .iter()
+        .any(|raw| raw.kind == CKA_TRUSTED && raw.value != [CK_FALSE]);
+    if trusts && !matches!(login, Login::Officer(_)) {
+        Err(Error::AttributeReadOnly)
+    } else {
         Ok(())
     }
 }

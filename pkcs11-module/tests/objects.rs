@@ -154,6 +154,51 @@ alone! {
         assert_eq!(session.find_objects(&trust).unwrap(), [root]);
     }
 
+    fn a_copy_is_trusted_by_the_officer_only(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let template = [
+            Attribute::Class(ObjectClass::CERTIFICATE),
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Token(true),
+            Attribute::Value(harness::certificate(home, "/CN=Root")),
+        ];
+        let root = session.create_object(&template).unwrap();
+        let trust = [Attribute::Trusted(true)];
+        assert_eq!(rv(session.copy_object(root, &trust)), RvError::AttributeReadOnly);
+        session.copy_object(root, &[Attribute::Trusted(false)]).unwrap();
+        session.logout().unwrap();
+        assert_eq!(rv(session.copy_object(root, &trust)), RvError::AttributeReadOnly);
+        session.login(UserType::So, Some(&pin(harness::SO_PIN))).unwrap();
+        let copy = session.copy_object(root, &trust).unwrap();
+        assert_eq!(session.find_objects(&trust).unwrap(), [copy]);
+    }
+
+    fn rsa_keys_that_are_too_small_are_refused(_home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let import = |bits: usize| {
+            let mut modulus = vec![0xc5; bits / 8];
+            *modulus.last_mut().unwrap() |= 1;
+            session.create_object(&[
+                Attribute::Class(ObjectClass::PUBLIC_KEY),
+                Attribute::KeyType(KeyType::RSA),
+                Attribute::Modulus(modulus),
+                Attribute::PublicExponent(vec![1, 0, 1]),
+            ])
+        };
+        for bits in [512, 1016] {
+            assert_eq!(rv(import(bits)), RvError::KeySizeRange, "{bits}");
+        }
+        // Those that the cryptographic library refuses itself are refused too.
+        for bits in [8, 40, 80, 88, 256] {
+            let refusals = [RvError::KeySizeRange, RvError::AttributeValueInvalid];
+            assert!(refusals.contains(&rv(import(bits))), "{bits}");
+        }
+        import(1024).unwrap();
+        assert_eq!(rv(import(4104)), RvError::KeySizeRange);
+    }
+
     fn searches_that_nothing_can_match_find_nothing(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));

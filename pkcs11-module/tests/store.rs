@@ -303,6 +303,109 @@ alone! {
         assert_eq!(library.get_token_info(slot).unwrap().label(), "token");
     }
 
+    fn a_private_object_is_not_sealed_anew_for_everybody(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let object = session.create_object(&data("secret", true, b"hidden value")).unwrap();
+        let file = rusqlite::Connection::open(database(home)).unwrap();
+        let record = || file.query_row("SELECT record FROM object", [], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        let before = record();
+        for (column, value) in [("private", 0), ("class", 1), ("revision", 0)] {
+            let kept: i64 = file.query_row(&format!("SELECT {column} FROM object"), [], |row| row.get(0)).unwrap();
+            file.execute(&format!("UPDATE object SET {column} = {value}"), []).unwrap();
+            let renamed = session.update_attributes(object, &[Attribute::Label(b"renamed".to_vec())]);
+            assert_eq!(rv(renamed), RvError::DeviceError, "{column}");
+            assert_eq!(record(), before, "{column}");
+            file.execute(&format!("UPDATE object SET {column} = {kept}"), []).unwrap();
+        }
+        session.update_attributes(object, &[Attribute::Label(b"renamed".to_vec())]).unwrap();
+        assert_eq!(bytes(&session, object, AttributeType::Value), b"hidden value");
+    }
+
+    fn changes_of_two_processes_to_one_object_are_both_kept(home) {
+        let test = "changes_of_two_processes_to_one_object_are_both_kept";
+        const EACH: u8 = 20;
+        let label = [Attribute::Label(b"shared".to_vec())];
+        if role().is_some() {
+            let library = load();
+            let session = first_user_session(&library);
+            let object = session.find_objects(&label).unwrap()[0];
+            for i in 0..=EACH {
+                session.update_attributes(object, &[Attribute::Application(vec![i])]).unwrap();
+            }
+            return;
+        }
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let object = session.create_object(&data("shared", true, b"0")).unwrap();
+        // One after the other: this process has not looked since.
+        assert!(actor(test, home, "other").status().unwrap().success());
+        session.update_attributes(object, &[Attribute::Value(b"1".to_vec())]).unwrap();
+        let application = || session.get_attributes(object, &[AttributeType::Application]).unwrap();
+        assert_eq!(application(), [Attribute::Application(vec![EACH])]);
+        // At the same time.
+        let mut other = actor(test, home, "other").spawn().unwrap();
+        for i in 0..=EACH {
+            session.update_attributes(object, &[Attribute::Value(vec![i])]).unwrap();
+        }
+        assert!(other.wait().unwrap().success());
+        session.find_objects(&[]).unwrap();
+        assert_eq!(application(), [Attribute::Application(vec![EACH])]);
+        assert_eq!(bytes(&session, object, AttributeType::Value), [EACH]);
+        assert!(!library.get_token_info(library.get_slots_with_token().unwrap()[0]).unwrap().error_state());
+    }
+
+    fn an_old_record_in_its_row_is_noticed(home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        let session = user_session(&library, slot);
+        let object = session.create_object(&data("note", true, b"old")).unwrap();
+        let other = session.create_object(&data("other", false, b"x")).unwrap();
+        let file = rusqlite::Connection::open(database(home)).unwrap();
+        file.execute("CREATE TEMP TABLE kept AS SELECT * FROM object WHERE id = 1", []).unwrap();
+        session.update_attributes(object, &[Attribute::Value(b"new".to_vec())]).unwrap();
+        file.execute("UPDATE object SET record = record WHERE id = 1", []).unwrap();
+        assert!(!library.get_token_info(slot).unwrap().error_state());
+        file.execute("CREATE TEMP TABLE last AS SELECT * FROM object WHERE id = 1", []).unwrap();
+        file.execute("INSERT OR REPLACE INTO object SELECT * FROM kept", []).unwrap();
+        assert!(library.get_token_info(slot).unwrap().error_state());
+        file.execute("INSERT OR REPLACE INTO object SELECT * FROM last", []).unwrap();
+        assert!(!library.get_token_info(slot).unwrap().error_state());
+        session.destroy_object(object).unwrap();
+        session.destroy_object(other).unwrap();
+        file.execute("UPDATE part SET body = body", []).unwrap();
+        assert!(!library.get_token_info(slot).unwrap().error_state());
+    }
+
+    fn a_token_that_another_process_empties_is_left_without_a_key(home) {
+        let test = "a_token_that_another_process_empties_is_left_without_a_key";
+        let library = load();
+        if role().is_some() {
+            let slot = library.get_slots_with_token().unwrap()[0];
+            library.init_token(slot, &pin(harness::SO_PIN), "anew").unwrap();
+            let session = library.open_rw_session(slot).unwrap();
+            session.login(UserType::So, Some(&pin(harness::SO_PIN))).unwrap();
+            session.init_pin(&pin(PIN)).unwrap();
+            session.logout().unwrap();
+            session.login(UserType::User, Some(&pin(PIN))).unwrap();
+            session.create_object(&data("theirs", true, b"x")).unwrap();
+            session.create_object(&data("open", false, b"x")).unwrap();
+            return;
+        }
+        let slot = new_token(&library, "token");
+        let session = user_session(&library, slot);
+        let mine = session.create_object(&data("mine", true, b"x")).unwrap();
+        assert!(actor(test, home, "other").status().unwrap().success());
+        assert_eq!(rv(session.create_object(&data("late", true, b"x"))), RvError::UserNotLoggedIn);
+        assert!(!library.get_token_info(slot).unwrap().error_state());
+        let (read, damaged) = inventory(&session);
+        assert_eq!((read.len(), damaged), (1, 0));
+        let changed = session.update_attributes(mine, &[Attribute::Label(vec![])]);
+        assert_eq!(rv(changed), RvError::ObjectHandleInvalid);
+        session.login(UserType::User, Some(&pin(PIN))).unwrap();
+        assert_eq!(inventory(&session).0.len(), 2);
+    }
+
     fn nothing_secret_is_in_the_file(home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));

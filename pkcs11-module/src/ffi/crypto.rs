@@ -13,7 +13,7 @@ use aws_lc_sys::*;
 use crate::error::{Error, Result};
 use crate::mechanism::{Curve, Hash};
 
-/// An RSA key of up to [`RsaKey::MAX_BITS`], private or public, ready for use.
+/// An RSA key of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], private or public, ready for use.
 pub(crate) struct RsaKey(NonNull<RSA>);
 
 // SAFETY: the library documents an RSA object as usable from many threads at once as long as none changes it;
@@ -23,8 +23,10 @@ unsafe impl Send for RsaKey {}
 unsafe impl Sync for RsaKey {}
 
 impl RsaKey {
-    /// The largest modulus taken, in bits.
-    pub(crate) const MAX_BITS: usize = 4096;
+    /// The smallest modulus taken, in bits: old signatures are verified with such keys, no card has smaller ones.
+    pub(crate) const MIN_BITS: u32 = 1024;
+    /// The largest.
+    pub(crate) const MAX_BITS: u32 = 4096;
 
     /// Reads an `RSAPrivateKey` (RFC 8017, A.1.2); the library checks that its numbers belong together.
     pub(crate) fn private(der: &[u8]) -> Result<Self> {
@@ -41,10 +43,12 @@ impl RsaKey {
     fn checked(key: *mut RSA) -> Result<Self> {
         let key = NonNull::new(key).map(Self).ok_or(Error::AttributeValueInvalid);
         let key = key.inspect_err(|_| forget_errors())?;
-        if key.len() * 8 > Self::MAX_BITS {
-            Err(Error::KeySizeRange)
-        } else {
+        // SAFETY: the key lives.
+        let bits = unsafe { RSA_bits(key.0.as_ptr()) };
+        if (Self::MIN_BITS..=Self::MAX_BITS).contains(&bits) {
             Ok(key)
+        } else {
+            Err(Error::KeySizeRange)
         }
     }
 

@@ -25,7 +25,11 @@ impl RsaPkcs {
     fn begin(&self, call: &Call<'_>, object: &Object) -> Result<Operation<Padded>> {
         call.no_parameter()?;
         let key = object.key()?;
-        let limit = key.rsa()?.len() - MIN_PADDING;
+        let limit = key
+            .rsa()?
+            .len()
+            .checked_sub(MIN_PADDING)
+            .ok_or(Error::KeySizeRange)?;
         Ok(Operation {
             input: Input::new(self.0, limit),
             scheme: Padded { key, hash: self.0 },
@@ -47,10 +51,10 @@ impl Mechanism for RsaPkcs {
     }
 }
 
-/// Signs and verifies with RSA keys of the sizes that are generated; smaller ones may be imported to verify.
+/// Signs and verifies with RSA keys of the sizes that are generated, and with smaller ones that were imported.
 pub(super) fn info() -> CK_MECHANISM_INFO {
     CK_MECHANISM_INFO {
-        ulMinKeySize: 1024,
+        ulMinKeySize: RsaKey::MIN_BITS as CK_ULONG,
         ulMaxKeySize: RsaKey::MAX_BITS as CK_ULONG,
         flags: CKF_SIGN | CKF_VERIFY,
     }

@@ -192,6 +192,9 @@ impl From<rusqlite::Error> for StoreError {
             // A value of another type than was written, or a statement that does not fit the tables.
             return Self::Corrupt("a row of another shape");
         };
+        if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
+            return Self::Gone; // somebody has taken the file away
+        }
         match failure.code {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt("not a sound database"),
             ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::Unknown => {

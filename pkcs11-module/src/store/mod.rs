@@ -14,7 +14,7 @@
 //! | `header` | version u16 = 1 · serial 16 · epoch 16 · created u64 (ms since 1970) · label 32 (blank padded) · public key 32 |
 //! | `pin.so`, `pin.user` | memory u32 (KiB) · passes u32 · lanes u32 · salt 16 · nonce 12 · sealed data key 32 + 16 |
 //! | `tries` | wrong SO PINs in a row u8 · wrong user PINs in a row u8 |
-//! | `manifest` | revision u64 · last id u64 · number of objects u64 · XOR of SHA-256(id) of all objects 32 |
+//! | `manifest` | revision u64 · last id u64 · number of objects u64 · XOR of SHA-256(id u64 ‖ revision u64) of all objects 32 |
 //!
 //! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is
 //! initialised anew (then with a new random *epoch*). Each PIN seals it: key-encryption key =
@@ -37,7 +37,9 @@
 //! own signature, and by the private key that answers for it. Private keys are never public objects.
 //!
 //! Ids count up and are never used again. The manifest changes with every object in the same transaction,
-//! so an object that has vanished is noticed even though the rest reads well.
+//! so an object that has vanished, or an old record that was put back in its row, is noticed even though the rest
+//! reads well. Not noticed is the whole file, or a PIN's part with the same epoch, put back as it was before: nothing
+//! outside the file says how new it is, so an old copy brings its old objects, and an old PIN opens it again.
 //!
 //! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN
 //! sets it to zero. Ten wrong ones lock the PIN. It limits guessing through this library; against whoever

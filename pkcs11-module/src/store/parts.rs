@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::rows::Transaction;
+use super::rows::{Head, Transaction};
 use super::sealing::random;
 use super::{Result, StoreError};
 
@@ -219,25 +219,26 @@ impl Manifest {
         write_part(rows, Self::NAME, serial, &[&numbers[..], &self.sum].concat())
     }
 
-    /// Adds an object to the sum, or takes it away.
-    pub(super) fn toggle(&mut self, id: u64) {
-        let digest = digest(&SHA256, &id.to_le_bytes());
+    /// Adds an object in one revision to the sum, or takes it away.
+    pub(super) fn toggle(&mut self, head: &Head) {
+        let name = [head.id.to_le_bytes(), head.revision.to_le_bytes()].concat();
+        let digest = digest(&SHA256, &name);
         self.sum
             .iter_mut()
             .zip(digest.as_ref())
             .for_each(|(sum, byte)| *sum ^= byte);
     }
 
-    /// Whether these are all the objects.
-    pub(super) fn covers(&self, ids: impl Iterator<Item = u64>) -> bool {
+    /// Whether these are all the objects, each in its last revision.
+    pub(super) fn covers<'a>(&self, heads: impl Iterator<Item = &'a Head>) -> bool {
         let mut found = Self {
             count: 0,
             sum: [0; 32],
             ..*self
         };
-        for id in ids {
+        for head in heads {
             found.count += 1;
-            found.toggle(id);
+            found.toggle(head);
         }
         found == *self
     }

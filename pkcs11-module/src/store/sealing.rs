@@ -1,6 +1,6 @@
 //! PINs, the keys made from them, and AES-256-GCM.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{digest, rand};
 use zeroize::Zeroizing;
@@ -48,6 +48,11 @@ impl DataKey {
         })
     }
 
+    /// The epoch of the token that it is the key of.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     pub(super) fn bytes(&self) -> &[u8; KEY_LEN] {
         &self.bytes
     }
@@ -69,7 +74,7 @@ impl Derivation {
 
     /// The least of the parameters that are recommended for passwords (RFC 9106 and the usual guidance: 19 MiB,
     /// two passes), and the most that a login may cost.
-    const MEMORY_BOUNDS: std::ops::RangeInclusive<u32> = 19 * 1024..=1024 * 1024;
+    const MEMORY_BOUNDS: std::ops::RangeInclusive<u32> = 19 * 1024..=256 * 1024;
     const PASSES_BOUNDS: std::ops::RangeInclusive<u32> = 2..=10;
     const LANES_BOUNDS: std::ops::RangeInclusive<u32> = 1..=4;
 
@@ -119,9 +124,15 @@ impl Derivation {
     fn derive(&self, pin: &Pin) -> Result<Zeroizing<[u8; KEY_LEN]>> {
         let parameters = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))
             .map_err(|_| StoreError::Corrupt("key derivation parameters"))?;
+        // Whoever finds the blocks can try PINs against them without paying for the derivation: they are wiped.
+        let mut blocks = Zeroizing::new(Vec::new());
+        blocks
+            .try_reserve_exact(parameters.block_count())
+            .map_err(|_| StoreError::Io("no memory for the key derivation".to_owned()))?;
+        blocks.resize(parameters.block_count(), Block::new());
         let mut key = Zeroizing::new([0; KEY_LEN]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
-            .hash_password_into(&pin.0, &self.salt, &mut *key)
+            .hash_password_into_with_memory(&pin.0, &self.salt, &mut *key, blocks.as_mut_slice())
             .map_err(|_| StoreError::Corrupt("key derivation"))?;
         Ok(key)
     }
@@ -228,4 +239,54 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| StoreError::Random)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(memory: u32, passes: u32, lanes: u32) -> Result<Derivation> {
+        let salt = [7; SALT_LEN];
+        let derivation = Derivation {
+            memory,
+            passes,
+            lanes,
+            salt,
+        };
+        Derivation::decode(&derivation.encode())
+    }
+
+    #[test]
+    fn a_login_never_costs_less_or_more_than_the_bounds() {
+        for (memory, passes, lanes) in [(19 * 1024, 2, 1), (32 * 1024, 3, 1), (256 * 1024, 10, 4)] {
+            assert!(decoded(memory, passes, lanes).is_ok());
+        }
+        for (memory, passes, lanes) in [
+            (19 * 1024 - 1, 2, 1),
+            (256 * 1024 + 1, 3, 1),
+            (u32::MAX, 3, 1),
+            (32 * 1024, 1, 1),
+            (32 * 1024, 11, 1),
+            (32 * 1024, 3, 0),
+            (32 * 1024, 3, 5),
+        ] {
+            assert!(matches!(
+                decoded(memory, passes, lanes),
+                Err(StoreError::Corrupt(_))
+            ));
+        }
+    }
+
+    /// The memory is our own now, so the result is held against the library's own way of deriving.
+    #[test]
+    fn a_pin_gives_the_key_of_rfc_9106() {
+        let derivation = decoded(19 * 1024, 2, 1).unwrap();
+        let pin = Pin::new(b"123456").unwrap();
+        let mut expected = [0; KEY_LEN];
+        let parameters = Params::new(19 * 1024, 2, 1, Some(KEY_LEN)).unwrap();
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
+            .hash_password_into(b"123456", &[7; SALT_LEN], &mut expected)
+            .unwrap();
+        assert_eq!(*derivation.derive(&pin).unwrap(), expected);
+    }
 }

@@ -31,9 +31,30 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Notes a write of our own, which does not change the database's version for us.
-    pub(crate) fn wrote(&mut self, head: Head) {
-        self.heads.insert(head.id, head);
+    /// The epoch of the token that was read.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The head of an object as it was read.
+    pub(crate) fn head(&self, id: u64) -> Option<Head> {
+        self.heads.get(&id).copied()
+    }
+
+    /// Notes a write of our own, which does not change the database's version for us; `false` if a later one is
+    /// known already.
+    pub(crate) fn wrote(&mut self, head: Head) -> bool {
+        let known = self.heads.get(&head.id);
+        let is_newer = known.is_none_or(|known| known.revision <= head.revision);
+        if is_newer {
+            self.heads.insert(head.id, head);
+        }
+        is_newer
+    }
+
+    /// The next look reads the store, whatever its version says.
+    pub(crate) fn look_again(&mut self) {
+        self.version = None;
     }
 
     pub(crate) fn removed(&mut self, id: u64) {
@@ -42,7 +63,7 @@ impl Seen {
 
     /// Private objects are to be found again at the next login.
     pub(crate) fn forget_private(&mut self) {
-        self.version = None;
+        self.look_again();
         self.heads.retain(|_, head| !head.private);
     }
 }
@@ -187,6 +208,7 @@ impl Vault {
         objects: &[(u64, bool, &Attributes)],
         key: Option<&DataKey>,
     ) -> Result<Vec<Head>> {
+        check_key(epoch, key)?;
         self.write(|rows| {
             let header = self.check_epoch(rows, epoch)?;
             let mut manifest = Manifest::read(rows, self.serial)?;
@@ -198,13 +220,13 @@ impl Vault {
                 manifest.revision += 1;
                 manifest.last_id += 1;
                 manifest.count += 1;
-                manifest.toggle(manifest.last_id);
                 let head = Head {
                     id: manifest.last_id,
                     revision: manifest.revision,
                     private: *private,
                     class: *class,
                 };
+                manifest.toggle(&head);
                 rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
                 heads.push(head);
             }
@@ -213,20 +235,30 @@ impl Vault {
         })
     }
 
-    /// Stores an object's new attributes; its class stays.
+    /// Stores the new attributes of an object that the caller has read under the head `known`; its class stays, and
+    /// so does who may see it. `Gone` if it is another by now: the columns beside a record are not sealed until the
+    /// record is, so they are never taken over, and nobody's change is written over unseen.
     pub(crate) fn replace(
         &self,
         epoch: Epoch,
-        id: u64,
+        known: &Head,
         attributes: &Attributes,
         key: Option<&DataKey>,
     ) -> Result<Head> {
+        check_key(epoch, key)?;
         self.write(|rows| {
             let header = self.check_epoch(rows, epoch)?;
-            let mut head = rows.head(id)?.ok_or(StoreError::Gone)?;
+            if rows.head(known.id)? != Some(*known) {
+                return Err(StoreError::Gone);
+            }
             let mut manifest = Manifest::read(rows, self.serial)?;
             manifest.revision += 1;
-            head.revision = manifest.revision;
+            let head = Head {
+                revision: manifest.revision,
+                ..*known
+            };
+            manifest.toggle(known);
+            manifest.toggle(&head);
             rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
             manifest.write(rows, self.serial)?;
             Ok(head)
@@ -238,12 +270,18 @@ impl Vault {
         self.write(|rows| {
             self.check_epoch(rows, epoch)?;
             let mut manifest = Manifest::read(rows, self.serial)?;
+            let head = match rows.head(id) {
+                Ok(head) => head.ok_or(StoreError::Gone)?,
+                // A damaged object can be destroyed; the manifest goes on telling that something was lost.
+                Err(StoreError::Corrupt(_)) => Head::unreadable(id),
+                Err(error) => return Err(error),
+            };
             if !rows.delete_object(id)? {
                 return Err(StoreError::Gone);
             }
             manifest.revision += 1;
             manifest.count = manifest.count.saturating_sub(1);
-            manifest.toggle(id);
+            manifest.toggle(&head);
             manifest.write(rows, self.serial)
         })
     }
@@ -267,7 +305,7 @@ impl Vault {
                 anew,
                 ..Changes::default()
             };
-            changes.is_short = !manifest.covers(heads.keys().copied());
+            changes.is_short = !manifest.covers(heads.values());
             heads.retain(|_, head| !head.private || key.is_some());
             for (id, head) in &heads {
                 if anew || seen.heads.get(id) != Some(head) {
@@ -312,6 +350,15 @@ fn heads(rows: &dyn Transaction, manifest: &Manifest) -> Result<BTreeMap<u64, He
                 .collect())
         }
         Err(error) => Err(error),
+    }
+}
+
+/// A key of another epoch would make records that nobody can open.
+fn check_key(epoch: Epoch, key: Option<&DataKey>) -> Result<()> {
+    if key.is_some_and(|key| key.epoch != epoch) {
+        Err(StoreError::Gone)
+    } else {
+        Ok(())
     }
 }
 
