@@ -204,8 +204,10 @@ unsafe fn write_out<T: Copy>(
         return Err(Error::General);
     }
     if let Answer::Items(items) = &answer {
-        // SAFETY: `Room::answer` makes `Items` only if the buffer is there and as many fit.
-        unsafe { copy_nonoverlapping(items.as_ptr(), buffer, items.len()) };
+        let length = size_of_val(&items[..]);
+        // SAFETY: `Room::answer` makes `Items` only if the buffer is there and as many fit; as bytes, because the
+        // buffer may be unaligned.
+        unsafe { copy_nonoverlapping(items.as_ptr().cast::<u8>(), buffer.cast::<u8>(), length) };
     }
     // SAFETY: `read` has found it not NULL; the caller vouches for the rest.
     unsafe { write_unaligned(length, answer.length()) };

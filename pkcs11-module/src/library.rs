@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
 use cryptoki_sys::*;
@@ -77,17 +77,16 @@ impl Library {
         LIBRARY.load_full().ok_or(Error::NotInitialized)
     }
 
-    /// `C_Finalize`: sessions end, keys are wiped when the last call that works with them is over.
+    /// `C_Finalize`: sessions end, keys are wiped when the last call that works with them is over. It is the way out
+    /// after a panic, so it goes through poisoned locks: what they guard is only emptied.
     pub(crate) fn finalize(&self) -> Result<()> {
-        let sessions = mem::take(&mut *self.sessions.write()?);
+        LIBRARY.store(None);
+        let sessions = mem::take(&mut *self.sessions.write().unwrap_or_else(PoisonError::into_inner));
         for session in sessions.values() {
             session.end_operations()?;
         }
-        for token in self.slots.lock()?.tokens() {
-            token.logout()?;
-        }
-        LIBRARY.store(None);
-        Ok(())
+        let tokens = self.slots.lock().unwrap_or_else(PoisonError::into_inner).tokens();
+        tokens.iter().try_for_each(|token| token.logout())
     }
 
     /// The right to go on, where only the host's mutexes may be used.
@@ -134,6 +133,22 @@ impl Library {
             .collect())
     }
 
+    /// Ends all sessions of a slot.
+    pub(crate) fn close_sessions_in(&self, slot: CK_SLOT_ID) -> Result<()> {
+        let sessions = self.sessions.read()?;
+        let in_slot = sessions.values().filter(|session| session.slot == slot);
+        let handles: Vec<_> = in_slot.map(|session| session.handle).collect();
+        drop(sessions);
+        for handle in handles {
+            match self.close_session(handle) {
+                // Another thread has closed it meanwhile.
+                Err(Error::SessionHandleInvalid) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
     /// Ends a session with its objects and operations; the last one of a token logs out (section 5.6).
     pub(crate) fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
         let session = self
@@ -174,5 +189,32 @@ fn abandon_parents_library() {
         {
             mem::forget(library.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The only test of the crate's own that uses the one library there is.
+    #[test]
+    fn finalize_is_the_way_out_after_a_panic() {
+        Library::initialize(Threading::Own).unwrap();
+        let library = Library::current().unwrap();
+        let panicking = library.clone();
+        let outcome = std::thread::spawn(move || {
+            let _slots = panicking.slots.lock();
+            let _sessions = panicking.sessions.write();
+            panic!("in the middle of a call");
+        })
+        .join();
+        assert!(outcome.is_err());
+        assert_eq!(library.session(1).err(), Some(Error::General));
+        library.finalize().unwrap();
+        assert_eq!(Library::current().err(), Some(Error::NotInitialized));
+        Library::initialize(Threading::Own).unwrap();
+        let library = Library::current().unwrap();
+        assert_eq!(library.session(1).err(), Some(Error::SessionHandleInvalid));
+        library.finalize().unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions and the operations that run in them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 use cryptoki_sys::*;
@@ -76,8 +76,9 @@ impl Session {
         })
     }
 
+    /// Also after a panic in one of them.
     pub(crate) fn end_operations(&self) -> Result<()> {
-        *self.operations.lock()? = Operations::default();
+        *self.operations.lock().unwrap_or_else(PoisonError::into_inner) = Operations::default();
         Ok(())
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Slot {
 /// All slots, by number.
 pub(crate) struct Slots {
     slots: Vec<Slot>,
+    /// Whose token was taken away, until their sessions are closed.
+    emptied: Vec<CK_SLOT_ID>,
     handles: Handles,
 }
 
@@ -36,6 +38,7 @@ impl Slots {
     pub(crate) fn new(handles: Handles) -> Self {
         Self {
             slots: Vec::new(),
+            emptied: Vec::new(),
             handles,
         }
     }
@@ -46,6 +49,9 @@ impl Slots {
         for number in 0..self.slots.len() {
             match &self.slots[number] {
                 Slot::Token(token) if !folder::is_there(&tokens, token.serial()) => {
+                    // Nobody goes on with a key of a token that is not there.
+                    token.logout()?;
+                    self.emptied.push(number as CK_SLOT_ID);
                     self.slots[number] = Slot::Empty
                 }
                 Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => {
@@ -81,6 +87,11 @@ impl Slots {
                 (u64::MAX, Slot::Unreadable(serial))
             }
         }
+    }
+
+    /// The slots whose tokens were taken away since the last time.
+    pub(crate) fn take_emptied(&mut self) -> Vec<CK_SLOT_ID> {
+        std::mem::take(&mut self.emptied)
     }
 
     /// The numbers of the slots as `C_GetSlotList` lists them: tokens, then the free slot.

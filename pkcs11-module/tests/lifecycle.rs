@@ -128,6 +128,47 @@ alone! {
         assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::UserPinNotInitialized);
     }
 
+    fn a_token_emptied_is_ready_at_once(_home) {
+        let library = load();
+        let slot = new_token(&library, "before");
+        drop(user_session(&library, slot));
+        library.init_token(slot, &pin(SO_PIN), "after").unwrap();
+        let session = library.open_rw_session(slot).unwrap();
+        session.create_object(&harness::data("note", false, b"x")).unwrap();
+        assert_eq!(session.find_objects(&[]).unwrap().len(), 1);
+    }
+
+    fn a_locked_so_pin_is_locked_for_a_pin_of_any_length(_home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        assert_eq!(rv(library.init_token(slot, &pin("abc"), "after")), RvError::PinIncorrect);
+        for _ in 0..10 {
+            assert_eq!(rv(library.init_token(slot, &pin("wrong pin"), "after")), RvError::PinIncorrect);
+        }
+        for wrong in ["abc", "wrong pin", SO_PIN] {
+            assert_eq!(rv(library.init_token(slot, &pin(wrong), "after")), RvError::PinLocked);
+        }
+    }
+
+    fn a_token_taken_away_takes_its_sessions_and_keys_along(home) {
+        let library = load();
+        let slot = new_token(&library, "token");
+        let session = user_session(&library, slot);
+        let (_, key) = harness::ec_pair(&session, harness::P256, 1);
+        session.sign(&Mechanism::Ecdsa, key, &[1; 32]).unwrap();
+        std::fs::rename(home.join("data/tokens"), home.join("away")).unwrap();
+        // What would be written now would be lost.
+        assert_eq!(rv(session.create_object(&harness::data("note", false, b"x"))), RvError::DeviceRemoved);
+        library.get_slots_with_token().unwrap();
+        assert_eq!(rv(session.sign(&Mechanism::Ecdsa, key, &[1; 32])), RvError::SessionHandleInvalid);
+        std::fs::rename(home.join("away"), home.join("data/tokens")).unwrap();
+        // It comes back in a slot of its own, and nobody is logged in.
+        let slots = library.get_slots_with_token().unwrap();
+        assert_ne!(slots[0], slot);
+        let session = library.open_rw_session(slots[0]).unwrap();
+        assert_eq!(session.get_session_info().unwrap().session_state(), SessionState::RwPublic);
+    }
+
     fn a_token_taken_away_leaves_its_slot_empty(home) {
         let library = load();
         let slot = new_token(&library, "token");

@@ -269,6 +269,97 @@ alone! {
         assert_eq!(call!(list, C_Sign(session, out.as_mut_ptr(), 32, out.as_mut_ptr(), &raw mut length)), CKR_OK);
     }
 
+    fn a_length_may_be_asked_before_the_login_for_one_use(_home) {
+        let list = functions();
+        initialize(list);
+        let session = session(list);
+        let mut kind = mechanism(CKM_EC_KEY_PAIR_GEN);
+        let mut yes = CK_TRUE;
+        let mut curve = [CK_ATTRIBUTE { type_: CKA_EC_PARAMS, pValue: harness::P256.as_ptr().cast_mut().cast(), ulValueLen: 10 }];
+        let mut each_time = [CK_ATTRIBUTE { type_: CKA_ALWAYS_AUTHENTICATE, pValue: (&raw mut yes).cast(), ulValueLen: 1 }];
+        let (mut public, mut key) = (0, 0);
+        let (curve, each_time) = (curve.as_mut_ptr(), each_time.as_mut_ptr());
+        let made = call!(list, C_GenerateKeyPair(session, &raw mut kind, curve, 1, each_time, 1, &raw mut public, &raw mut key));
+        assert_eq!(made, CKR_OK);
+        let (mut data, mut out, mut length) = ([7_u8; 32], [0_u8; 64], 0);
+        let (data, out) = (data.as_mut_ptr(), out.as_mut_ptr());
+        assert_eq!(begin(list, session, CKM_ECDSA, key), CKR_OK);
+        assert_eq!(call!(list, C_Sign(session, data, 32, null_mut(), &raw mut length)), CKR_OK);
+        assert_eq!(length, 64);
+        length = 1;
+        assert_eq!(call!(list, C_Sign(session, data, 32, out, &raw mut length)), CKR_BUFFER_TOO_SMALL);
+        assert_eq!(call!(list, C_Login(session, CKU_CONTEXT_SPECIFIC, PIN.as_ptr().cast_mut(), 6)), CKR_OK);
+        assert_eq!(call!(list, C_Sign(session, data, 32, out, &raw mut length)), CKR_OK);
+        // Without the PIN there is no signature, and the attempt ends the operation.
+        assert_eq!(begin(list, session, CKM_ECDSA, key), CKR_OK);
+        assert_eq!(call!(list, C_Sign(session, data, 32, out, &raw mut length)), CKR_USER_NOT_LOGGED_IN);
+        assert_eq!(call!(list, C_Sign(session, data, 32, out, &raw mut length)), CKR_OPERATION_NOT_INITIALIZED);
+    }
+
+    fn a_buffer_may_be_unaligned(_home) {
+        let list = functions();
+        initialize(list);
+        let session = session(list);
+        key_pair(list, session);
+        let mut count = 0;
+        assert_eq!(call!(list, C_GetMechanismList(0, null_mut(), &raw mut count)), CKR_OK);
+        let (mut aligned, mut odd) = (vec![0; 64], vec![0_u64; 65]);
+        assert_eq!(call!(list, C_GetMechanismList(0, aligned.as_mut_ptr(), &raw mut count)), CKR_OK);
+        let place = odd.as_mut_ptr().cast::<u8>().wrapping_add(1);
+        assert_eq!(call!(list, C_GetMechanismList(0, place.cast(), &raw mut count)), CKR_OK);
+        let raw: Vec<u8> = odd.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let words = raw[1..].chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap()));
+        assert_eq!(words.collect::<Vec<_>>(), aligned);
+        let mut slots = 2;
+        assert_eq!(call!(list, C_GetSlotList(1, place.cast(), &raw mut slots)), CKR_OK);
+        assert_eq!(call!(list, C_FindObjectsInit(session, null_mut(), 0)), CKR_OK);
+        assert_eq!(call!(list, C_FindObjects(session, place.cast(), 8, &raw mut count)), CKR_OK);
+        assert_eq!(count, 2);
+    }
+
+    fn a_login_does_not_outlive_the_sessions_that_asked_for_it(_home) {
+        let list = functions();
+        initialize(list);
+        let first = session(list);
+        assert_eq!(call!(list, C_CloseSession(first)), CKR_OK);
+        for wait in [0, 1, 5, 20, 60] {
+            let asking = open(list);
+            let (login, closed) = std::thread::scope(|scope| {
+                let login = scope.spawn(|| call!(list, C_Login(asking, CKU_USER, PIN.as_ptr().cast_mut(), 6)));
+                std::thread::sleep(std::time::Duration::from_millis(wait));
+                let closed = call!(list, C_CloseAllSessions(0));
+                (login.join().unwrap(), closed)
+            });
+            assert_eq!(closed, CKR_OK);
+            assert!([CKR_OK, CKR_SESSION_HANDLE_INVALID].contains(&login), "{login:x}");
+            let mut info = CK_SESSION_INFO::default();
+            let later = open(list);
+            assert_eq!(call!(list, C_GetSessionInfo(later, &raw mut info)), CKR_OK);
+            assert_eq!(info.state, CKS_RW_PUBLIC_SESSION, "after {wait} ms");
+            assert_eq!(call!(list, C_CloseSession(later)), CKR_OK);
+        }
+    }
+
+    fn the_officer_and_a_reader_are_never_together(_home) {
+        let list = functions();
+        initialize(list);
+        let first = session(list);
+        assert_eq!(call!(list, C_CloseSession(first)), CKR_OK);
+        for wait in [0, 1, 5, 20, 60] {
+            let asking = open(list);
+            let mut reader = 0;
+            let (login, opened) = std::thread::scope(|scope| {
+                let login = scope.spawn(|| call!(list, C_Login(asking, CKU_SO, SO_PIN.as_ptr().cast_mut(), 8)));
+                std::thread::sleep(std::time::Duration::from_millis(wait));
+                let opened = call!(list, C_OpenSession(0, CKF_SERIAL_SESSION, null_mut(), None, &raw mut reader));
+                (login.join().unwrap(), opened)
+            });
+            let outcomes = [(CKR_SESSION_READ_ONLY_EXISTS, CKR_OK), (CKR_OK, CKR_SESSION_READ_WRITE_SO_EXISTS), (CKR_SESSION_READ_ONLY_EXISTS, CKR_SESSION_READ_WRITE_SO_EXISTS)];
+            assert!(outcomes.contains(&(login, opened)), "{login:x} {opened:x}");
+            assert_eq!(call!(list, C_CloseAllSessions(0)), CKR_OK);
+        }
+    }
+
     fn one_refused_attribute_does_not_keep_the_others_back(_home) {
         let list = functions();
         initialize(list);

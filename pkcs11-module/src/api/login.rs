@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::session::Session;
 use crate::store::{Pin, Role};
-use crate::token::Login;
+use crate::token::{Login, Token};
 
 /// `C_InitPIN`: the security officer sets the user's PIN, which also unlocks it.
 pub(crate) fn init_pin(library: &Library, session: CK_SESSION_HANDLE, pin: &[u8]) -> Result<()> {
@@ -28,7 +28,7 @@ pub(crate) fn set_pin(library: &Library, session: CK_SESSION_HANDLE, old: &[u8],
         Login::Officer(_) => Role::Officer,
         Login::User(_) | Login::Nobody => Role::User,
     };
-    let old = tried_pin(&session, role, old)?;
+    let old = tried_pin(&session.token, role, old)?;
     let key = session.token.unlock(role, &old)?;
     session.token.set_pin(role, &key, &new)
 }
@@ -42,23 +42,17 @@ pub(crate) fn login(
 ) -> Result<()> {
     let session = library.session(session)?;
     match user {
-        CKU_USER => login_as(&session, Role::User, pin),
+        CKU_USER => login_as(library, &session, Role::User, pin),
         CKU_SO => {
-            if library
-                .sessions_with(&session.token)?
-                .iter()
-                .any(|other| !other.writes())
-            {
-                return Err(Error::SessionReadOnlyExists);
-            }
-            login_as(&session, Role::Officer, pin)
+            check_sessions(library, &session, Role::Officer)?;
+            login_as(library, &session, Role::Officer, pin)
         }
         CKU_CONTEXT_SPECIFIC => login_for_operation(&session, pin),
         _ => Err(Error::UserTypeInvalid),
     }
 }
 
-fn login_as(session: &Session, role: Role, pin: &[u8]) -> Result<()> {
+fn login_as(library: &Library, session: &Session, role: Role, pin: &[u8]) -> Result<()> {
     match (session.token.login_state()?, role) {
         (Login::Nobody, _) => {}
         (Login::User(_), Role::User) | (Login::Officer(_), Role::Officer) => {
@@ -66,8 +60,26 @@ fn login_as(session: &Session, role: Role, pin: &[u8]) -> Result<()> {
         }
         _ => return Err(Error::UserAnotherAlreadyLoggedIn),
     }
-    let pin = tried_pin(session, role, pin)?;
-    session.token.login(role, &pin)
+    let pin = tried_pin(&session.token, role, pin)?;
+    session.token.login(role, &pin)?;
+    // The derivation of the PIN's key takes long enough for sessions to come and go. Whoever opens one after the
+    // login finds it in the token's state, so one more look meets all the others.
+    check_sessions(library, session, role).inspect_err(|_| {
+        // The refusal is what counts; a logout fails only where nobody is logged in.
+        let _ = library.logout(&session.token);
+    })
+}
+
+/// Whether the token's sessions allow the login: there is one, and none reads only when the officer logs in.
+fn check_sessions(library: &Library, session: &Session, role: Role) -> Result<()> {
+    let sessions = library.sessions_with(&session.token)?;
+    if sessions.is_empty() {
+        Err(Error::SessionHandleInvalid)
+    } else if role == Role::Officer && sessions.iter().any(|other| !other.writes()) {
+        Err(Error::SessionReadOnlyExists)
+    } else {
+        Ok(())
+    }
 }
 
 /// The PIN for one use of a key that always asks (`CKA_ALWAYS_AUTHENTICATE`), after `C_SignInit`.
@@ -75,7 +87,7 @@ fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
     let mut operations = session.operations.lock()?;
     let waiting = operations.sign.as_mut().filter(|sign| sign.wants_login);
     let waiting = waiting.ok_or(Error::OperationNotInitialized)?;
-    let pin = tried_pin(session, Role::User, pin)?;
+    let pin = tried_pin(&session.token, Role::User, pin)?;
     session.token.unlock(Role::User, &pin)?;
     waiting.wants_login = false;
     Ok(())
@@ -102,10 +114,10 @@ pub(super) fn new_pin(pin: &[u8]) -> Result<Pin> {
 
 /// A PIN that is tried. One of a length that none can have is wrong at once and costs no try: it tells nothing
 /// that `C_GetTokenInfo` does not tell.
-fn tried_pin(session: &Session, role: Role, pin: &[u8]) -> Result<Pin> {
+pub(super) fn tried_pin(token: &Token, role: Role, pin: &[u8]) -> Result<Pin> {
     match Pin::new(pin) {
         Some(pin) => Ok(pin),
-        None if session.token.is_locked(role)? => Err(Error::PinLocked),
+        None if token.is_locked(role)? => Err(Error::PinLocked),
         None => Err(Error::PinIncorrect),
     }
 }

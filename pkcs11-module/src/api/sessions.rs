@@ -21,20 +21,9 @@ pub(crate) fn close(library: &Library, session: CK_SESSION_HANDLE) -> Result<()>
 
 /// `C_CloseAllSessions`.
 pub(crate) fn close_all(library: &Library, slot: CK_SLOT_ID) -> Result<()> {
-    let token = match library.slots.lock()?.token(slot) {
-        Ok(token) => token,
-        // A slot without a token has no sessions to close.
-        Err(Error::TokenNotRecognized) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for session in library.sessions_with(&token)? {
-        match library.close_session(session.handle) {
-            // Another thread has closed it meanwhile.
-            Err(Error::SessionHandleInvalid) => {}
-            other => other?,
-        }
-    }
-    Ok(())
+    // The slot has to exist; its token may have been taken away under the sessions.
+    library.slots.lock()?.slot(slot)?;
+    library.close_sessions_in(slot)
 }
 
 /// `C_GetSessionInfo`.

@@ -78,12 +78,12 @@ fn give(
     data: &[u8],
     room: Room,
 ) -> Result<Step<Answer<u8>, Active<dyn Signing>>> {
-    if operation.wants_login {
-        return Err(Error::UserNotLoggedIn);
-    }
     let needed = operation.work.signature_len();
     if !room.takes(needed) {
         return Ok((room.answer(needed, || Err(Error::General))?, Some(operation)));
+    }
+    if operation.wants_login {
+        return Err(Error::UserNotLoggedIn);
     }
     operation.work.update(data)?;
     let signature = operation.work.finish()?;

@@ -15,6 +15,9 @@ pub(crate) fn list(library: &Library, only_with_token: bool, room: Room) -> Resu
     let mut slots = library.slots.lock()?;
     if room == Room::Query || slots.numbers(false).is_empty() {
         slots.refresh()?;
+        for slot in slots.take_emptied() {
+            library.close_sessions_in(slot)?;
+        }
     }
     let numbers = slots.numbers(only_with_token);
     room.answer(numbers.len(), || Ok(numbers))

@@ -3,11 +3,11 @@
 use cryptoki_sys::*;
 
 use super::general::{MANUFACTURER, VERSION, padded};
-use super::login::new_pin;
+use super::login::{new_pin, tried_pin};
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::slot::Slot;
-use crate::store::{LABEL_LEN, MAX_TRIES, Pin, PinState};
+use crate::store::{LABEL_LEN, MAX_TRIES, Pin, PinState, Role};
 use crate::token::Token;
 
 const MODEL: &str = "Trien SoftToken";
@@ -105,8 +105,7 @@ pub(crate) fn init_token(
             if !library.sessions_with(&token)?.is_empty() {
                 return Err(Error::SessionExists);
             }
-            // A PIN of an impossible length is a wrong one.
-            token.initialize_anew(label, &Pin::new(pin).ok_or(Error::PinIncorrect)?)
+            token.initialize_anew(label, &tried_pin(&token, Role::Officer, pin)?)
         }
         Slot::Unreadable(_) => Err(Error::TokenNotRecognized),
         Slot::Empty => Err(Error::TokenNotPresent),
