@@ -86,10 +86,11 @@ pub fn time_in_vietnam(time: OffsetDateTime) -> String {
         .unwrap_or_default()
 }
 
-/// The same moment with Vietnam's offset.
+/// The same moment with Vietnam's offset; as it is if that lies past the year 9999, where RFC 3339 ends. Certificates
+/// without a good end name the last second of that year (RFC 5280, 4.1.2.5).
 #[must_use]
 pub fn in_vietnam(time: OffsetDateTime) -> OffsetDateTime {
-    time.to_offset(offset!(+7))
+    time.checked_to_offset(offset!(+7)).unwrap_or(time)
 }
 
 /// The language of the person's environment (POSIX: `LC_ALL`, `LC_MESSAGES`, `LANG`): English where that is what it
@@ -139,6 +140,78 @@ mod tests {
     fn both_languages_have_the_same_messages() {
         assert_eq!(keys("vi"), keys("en"));
         assert!(keys("vi").len() > 20);
+    }
+
+    /// The string literals of the program's sources, without those of its unit tests, each with what stands before it.
+    fn literals() -> Vec<(String, String)> {
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let source = std::fs::read_to_string(path).unwrap();
+                    let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+                    for line in program
+                        .lines()
+                        .filter(|line| !line.trim_start().starts_with("//"))
+                    {
+                        let parts: Vec<_> = line.split('"').collect();
+                        for pair in parts.chunks_exact(2) {
+                            found.push((pair[0].to_owned(), pair[1].to_owned()));
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_key_that_is_used_exists() {
+        let known = keys("vi");
+        let families: std::collections::BTreeSet<_> =
+            known.iter().filter_map(|key| key.split('-').next()).collect();
+        // Names that are no keys: an argument's, a thread's.
+        let others = ["pin-file", "pin-fd", "daemon-watch", "token-removed"];
+        let mut used = 0;
+        for (before, literal) in literals() {
+            let kebab = literal.contains('-')
+                && !literal.ends_with('-')
+                && literal
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+            let family = literal.split('-').next().unwrap_or_default();
+            if kebab && families.contains(family) && !others.contains(&literal.as_str()) {
+                assert!(known.contains(&literal), "no message {literal}");
+                used += 1;
+            }
+            let raised = [
+                "misuse(",
+                "refused(",
+                "failed(",
+                "CliError::io(",
+                "CliError::file(",
+            ];
+            if kebab && raised.iter().any(|call| before.trim_end().ends_with(call)) {
+                assert!(
+                    known.contains(&format!("{literal}-remedy")),
+                    "no remedy for {literal}"
+                );
+            }
+        }
+        assert!(used > 100, "{used}");
+    }
+
+    #[test]
+    fn the_last_second_of_the_last_year_is_a_time() {
+        let last = OffsetDateTime::parse("9999-12-31T23:59:59Z", &Rfc3339).unwrap();
+        assert_eq!(in_vietnam(last), last);
+        assert_eq!(time_in_vietnam(last), "9999-12-31T23:59:59Z");
+        let usual = OffsetDateTime::parse("2026-11-21T20:00:00Z", &Rfc3339).unwrap();
+        assert_eq!(time_in_vietnam(usual), "2026-11-22T03:00:00+07:00");
     }
 
     #[test]

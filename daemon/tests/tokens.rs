@@ -269,7 +269,8 @@ fn a_pin_that_is_wrong_or_none_is_told_apart() {
         ("wrong", "7654321\n", "pin_incorrect"),
         ("empty", "\n", "pin_invalid"),
         ("long", long.as_str(), "pin_invalid"),
-        ("nothing", "", "cancelled"),
+        // Nobody left a question: the file was given, and what is in it cannot be a PIN.
+        ("nothing", "", "pin_invalid"),
     ] {
         home.file(name, content);
         let pin = format!("@{name}");
@@ -498,4 +499,24 @@ async fn a_library_that_is_no_module_is_told() {
         matches!(failures.as_slice(), [(name, TokenError::Load(_))] if name == "no"),
         "{failures:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_left_while_the_module_hangs_is_closed_when_it_answers_again() {
+    let home = Home::with_token();
+    assert!(home.generate("ec:p256", "k", "@pin").status.success());
+    let modules = home.modules(Deadlines {
+        enumerate: Duration::from_secs(2),
+        ..Deadlines::default()
+    });
+    let (mut session, _) = unlocked(&modules).await;
+    let worker = home.worker();
+    kill_process(worker, Signal::STOP).unwrap();
+    let left = tokio::time::timeout(Duration::from_millis(200), session.sign(&signable())).await;
+    assert!(left.is_err());
+    drop(session);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    kill_process(worker, Signal::CONT).unwrap();
+    unlocked(&modules).await.0.sign(&signable()).await.unwrap();
+    assert_eq!(home.worker(), worker, "the same process");
 }

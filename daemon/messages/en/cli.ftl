@@ -7,6 +7,8 @@ misuse-bad-value = "{ $value }" is no value for { $argument }.
 misuse-conflict = { $argument } and { $other } cannot stand together.
 misuse-other = The arguments make no sense together.
 misuse-remedy = See "trien --help", or "trien VERB --help".
+daemon-bad-prompter = "{ $value }" is no way to ask the person.
+daemon-bad-prompter-remedy = Give "window", or "scripted:" with an absolute path.
 
 cli-no-runtime = The program could not start its threads: { $reason }.
 cli-no-runtime-remedy = Close other programs, or raise the limit on processes, and try again.
@@ -31,6 +33,8 @@ sign-detached-pdf = A PAdES signature lies inside the PDF; it cannot be detached
 sign-detached-pdf-remedy = Leave --detached out, or choose --format cades.
 sign-bad-rectangle = "{ $value }" is no rectangle.
 sign-bad-rectangle-remedy = Give four numbers with x1 < x2 and y1 < y2, for instance 320,60,560,140.
+sign-empty-selector = --cert names no certificate.
+sign-empty-selector-remedy = Give a label, serial number, SHA-256 or part of a subject, or leave --cert out; see "trien cert list".
 
 verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothing can be found valid. Put the root certificates of the CAs there, as PEM or DER files.
 verify-bad-trust = Passed over: { $reason }
@@ -45,6 +49,10 @@ origin-bad-time = "{ $value }" is no time in the future.
 origin-bad-time-remedy = Write it like 2027-01-01T00:00:00+07:00.
 origin-file-failed = The permissions in "{ $file }" cannot be read or written: { $reason }.
 origin-file-failed-remedy = See that the file is yours, that only you may write it, and that its folder exists.
+origin-file-rights = Others may write the file of permissions "{ $file }", or it is not yours.
+origin-file-rights-remedy = Set its owner to you and its mode to 0600, then try again.
+origin-file-content = The file of permissions "{ $file }" makes no sense in line { $line }: { $reason }.
+origin-file-content-remedy = Correct that line, or move the file away and give the permissions anew.
 origin-developer-only = Note: the daemon takes http pages of this computer only with "developer = true" in its configuration.
 origin-none = No origin has any permission.
 origin-allowed = { $origin } may now: { $scopes }.

@@ -62,6 +62,7 @@ fn as_json(held: &HeldCertificate, now: OffsetDateTime) -> Value {
         "not_after": instant(certificate.not_after()),
         "valid_now": certificate.is_valid_at(now),
         "status": "unknown",
+        "status_as_of": null,
         "token": { "module": held.token.module, "label": held.token.label, "serial": held.token.serial },
     })
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::{CliError, Shell};
 use crate::config::PromptProgram;
 use crate::language::arguments;
@@ -14,7 +16,7 @@ pub struct DaemonArguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Who asks the person: window, or scripted:FILE.
-    #[arg(long, value_name = "window|scripted:FILE")]
+    #[arg(long)]
     pub prompter: Option<String>,
 }
 
@@ -32,7 +34,12 @@ pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> 
         prompter: prompter.transpose()?,
     };
     run_daemon(options, &shell.places, |ready| {
-        super::shell::print(&ready.to_string())
+        super::shell::print(&if shell.json {
+            let websocket = ready.websocket.map(|address| address.to_string());
+            json!({ "ready": true, "socket": ready.socket, "websocket": websocket }).to_string()
+        } else {
+            ready.to_string()
+        });
     })
     .await?;
     Ok(())

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
+use serde_json::json;
 use trien_protocol::call::Language;
 
 use crate::language::{self, arguments, plain, text};
@@ -15,31 +16,39 @@ use crate::language::{self, arguments, plain, text};
 pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode> {
     let words: Vec<_> = std::env::args_os().collect();
     let language = asked_language(&words).unwrap_or_else(language::of_environment);
+    let json = words
+        .iter()
+        .take_while(|word| *word != "--")
+        .any(|word| word == "--json");
     let command = translate(T::command(), "help", language);
     command
         .try_get_matches_from(words)
         .and_then(|matches| T::from_arg_matches(&matches))
-        .map_err(|error| {
-            match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                    // A reader that closed the pipe has seen enough.
-                    let _ = error.print();
-                    ExitCode::SUCCESS
+        .map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                super::shell::print(&shown(&error, language));
+                ExitCode::SUCCESS
+            }
+            kind => {
+                let told = misuse(&error, kind, language);
+                if json {
+                    super::shell::print(&told.as_json());
+                } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                    super::shell::complain(&shown(&error, language));
+                } else {
+                    super::shell::complain(&format!("{}\n{}", told.message, told.remedy));
                 }
-                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    let _ = error.print();
-                    ExitCode::from(2)
-                }
-                _ if language == Language::En => {
-                    let _ = error.print();
-                    ExitCode::from(2)
-                }
-                kind => {
-                    super::shell::complain(&misuse(&error, kind, language));
-                    ExitCode::from(2)
-                }
+                ExitCode::from(2)
             }
         })
+}
+
+/// Help as clap lays it out. Of its words, only one comes from no text of ours.
+fn shown(error: &clap::Error, language: Language) -> String {
+    error
+        .render()
+        .to_string()
+        .replace("[OPTIONS]", &plain(language, "help-value-options"))
 }
 
 /// `--lang` has to be known before the texts are, so it is looked for before clap reads.
@@ -66,6 +75,7 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
         .long_about(None)
         .help_template(plain(language, "help-template"))
         .subcommand_help_heading(plain(language, "help-commands"))
+        .subcommand_value_name(plain(language, "help-value-verb"))
         .mut_args(|argument| {
             let id = argument.get_id().as_str().replace('_', "-");
             let key = match id.as_str() {
@@ -76,6 +86,21 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
                 "help-arguments"
             } else {
                 "help-options"
+            };
+            let values: Vec<_> = argument
+                .get_value_names()
+                .unwrap_or_default()
+                .iter()
+                .map(|name| value_name(name, language))
+                .collect();
+            let argument = if argument.get_action().takes_values() {
+                // Values stand in our texts: clap's words around them are English.
+                argument
+                    .value_names(values)
+                    .hide_default_value(true)
+                    .hide_possible_values(true)
+            } else {
+                argument
             };
             argument
                 .help(plain(language, &key))
@@ -109,8 +134,33 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
     })
 }
 
+/// `FILE|DIR` by the key `help-value-file-dir`; what has no text is no word, but a form.
+fn value_name(name: &str, language: Language) -> String {
+    let key = format!("help-value-{}", name.to_lowercase().replace(['_', '|'], "-"));
+    if language::exists(language, &key) {
+        plain(language, &key)
+    } else {
+        name.to_owned()
+    }
+}
+
+/// What is told of misuse.
+struct Misuse {
+    key: &'static str,
+    message: String,
+    remedy: String,
+}
+
+impl Misuse {
+    /// As every error of a verb is told to programs.
+    fn as_json(&self) -> String {
+        let error = json!({ "error": { "code": self.key, "message": self.message, "remedy": self.remedy } });
+        format!("{error:#}")
+    }
+}
+
 /// clap's own sentences are English; these are the kinds a person can meet.
-fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
+fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> Misuse {
     let shown = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),
@@ -126,7 +176,10 @@ fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
         ErrorKind::UnknownArgument => "misuse-unknown-argument",
         ErrorKind::InvalidSubcommand => "misuse-unknown-verb",
         ErrorKind::MissingRequiredArgument => "misuse-missing-argument",
-        ErrorKind::MissingSubcommand => "misuse-missing-verb",
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "misuse-missing-verb"
+        }
+        ErrorKind::InvalidValue if shown(ContextKind::ValidValue).is_empty() => "misuse-bad-value",
         ErrorKind::InvalidValue => "misuse-invalid-value",
         ErrorKind::ValueValidation => "misuse-bad-value",
         ErrorKind::ArgumentConflict => "misuse-conflict",
@@ -139,11 +192,11 @@ fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> String {
         ("choices", shown(ContextKind::ValidValue)),
         ("other", shown(ContextKind::PriorArg)),
     ]);
-    format!(
-        "{}\n{}",
-        text(language, key, &arguments),
-        plain(language, "misuse-remedy")
-    )
+    Misuse {
+        key,
+        message: text(language, key, &arguments),
+        remedy: plain(language, "misuse-remedy"),
+    }
 }
 
 #[cfg(test)]

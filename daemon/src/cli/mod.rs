@@ -39,6 +39,8 @@ pub fn main() -> ExitCode {
         Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
         command => command,
     };
+    // Before anything is typed.
+    crate::service::keep_memory_to_ourselves();
     let language = invocation
         .lang
         .map_or_else(crate::language::of_environment, Into::into);

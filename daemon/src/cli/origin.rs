@@ -52,7 +52,7 @@ pub fn run(command: OriginCommand, shell: &Shell) -> Result<(), CliError> {
 }
 
 fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
-    let grants = Grants::load(file).map_err(|error| unusable(file, &error))?;
+    let grants = Grants::load(file).map_err(|error| unusable(&error))?;
     let now = OffsetDateTime::now_utc();
     let value: Vec<Value> = grants.iter().map(|grant| as_json(grant, now)).collect();
     shell.answer(&value, || {
@@ -90,7 +90,7 @@ fn allow(
         granted,
         expires: expires.transpose()?,
     };
-    Grants::edit(file, |grants| grants.allow(grant.clone())).map_err(|error| unusable(file, &error))?;
+    Grants::edit(file, |grants| grants.allow(grant.clone())).map_err(|error| unusable(&error))?;
     if !grant.origin.is_https() {
         shell.note("origin-developer-only", &Arguments::new());
     }
@@ -106,7 +106,7 @@ fn allow(
 
 fn revoke(file: &Path, origin: &str, shell: &Shell) -> Result<(), CliError> {
     let origin = parse(origin)?;
-    let had = Grants::edit(file, |grants| grants.revoke(&origin)).map_err(|error| unusable(file, &error))?;
+    let had = Grants::edit(file, |grants| grants.revoke(&origin)).map_err(|error| unusable(&error))?;
     let key = if had { "origin-revoked" } else { "origin-unknown" };
     shell.answer(&json!({ "origin": origin.as_str(), "revoked": had }), || {
         shell.text(key, &arguments([("origin", origin.to_string())]))
@@ -123,12 +123,20 @@ fn parse(origin: &str) -> Result<Origin, CliError> {
         .map_err(|_| CliError::misuse("origin-bad", arguments([("origin", origin.to_owned())])))
 }
 
-fn unusable(file: &Path, error: &GrantsError) -> CliError {
-    let arguments = arguments([
-        ("file", file.display().to_string()),
-        ("reason", error.to_string()),
-    ]);
-    CliError::failed("origin-file-failed", arguments)
+fn unusable(error: &GrantsError) -> CliError {
+    let shown = |file: &Path| ("file", file.display().to_string());
+    match error {
+        GrantsError::Io { file, cause } => CliError::file("origin-file-failed", file, cause),
+        GrantsError::Rights { file } => CliError::failed("origin-file-rights", arguments([shown(file)])),
+        GrantsError::Content { file, line, reason } => CliError::failed(
+            "origin-file-content",
+            arguments([
+                shown(file),
+                ("line", line.to_string()),
+                ("reason", reason.clone()),
+            ]),
+        ),
+    }
 }
 
 fn as_json(grant: &Grant, now: OffsetDateTime) -> Value {

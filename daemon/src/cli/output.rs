@@ -55,16 +55,23 @@ impl Outputs {
     /// # Errors
     /// `cli-unwritable` for the first folder that takes no new file.
     pub(super) fn check_writable(&self) -> Result<(), CliError> {
-        for output in &self.0 {
-            begin(output).map_err(|error| CliError::file("cli-unwritable", output, &error))?;
-        }
-        Ok(())
+        self.0.iter().try_for_each(|output| check_writable(output))
     }
 
     /// In the order of the inputs.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(PathBuf::as_path)
     }
+}
+
+/// Fails early, as [`Outputs::check_writable`], for one file.
+///
+/// # Errors
+/// `cli-unwritable` if its folder takes no new file.
+pub(super) fn check_writable(path: &Path) -> Result<(), CliError> {
+    begin(path)
+        .map(drop)
+        .map_err(|error| CliError::file("cli-unwritable", path, &error))
 }
 
 /// Writes a file whole or not at all: beside its place, to the disk, then into place by renaming.

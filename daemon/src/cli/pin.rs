@@ -14,9 +14,12 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 use trien_protocol::call::Language;
 use zeroize::Zeroizing;
 
+use super::sign::failed;
 use super::{CliError, Shell};
-use crate::consent::shell::{PinSource, PinTrouble};
+use crate::consent::shell::{NoPin, PinSource, PinTrouble};
+use crate::jobs::JobError;
 use crate::language::{Arguments, arguments, text};
+use crate::tokens::PinState;
 
 /// The longest PIN that is typed, in bytes; the module's process takes no longer one.
 const MAX_TYPED: usize = 256;
@@ -60,13 +63,41 @@ struct GivenPin(Mutex<Option<OwnedFd>>);
 
 #[async_trait]
 impl PinSource for GivenPin {
-    async fn pin(&self, _token_label: &str) -> io::Result<OwnedFd> {
+    async fn pin(&self, _token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
+        // Who wrote the file did not know that it would be the last try; a script must not lock a token.
+        if state == PinState::LastTry {
+            return Err(NoPin::LastTry);
+        }
         let given = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        given.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+        given.filter(|given| !is_empty_file(given)).ok_or(NoPin::Empty)
     }
 
     async fn again(&self, _trouble: PinTrouble) -> bool {
         false
+    }
+}
+
+/// True for a regular file without a byte: in a pipe, the line may still come.
+fn is_empty_file(given: &OwnedFd) -> bool {
+    rustix::fs::fstat(given)
+        .is_ok_and(|found| rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() && found.st_size == 0)
+}
+
+/// How a verb ends that got no PIN: a person who leaves says no; an empty file holds a PIN that cannot be one; a token
+/// at its last try is not risked.
+pub(super) fn no_pin(none: &NoPin) -> CliError {
+    match none {
+        NoPin::Left => failed(&JobError::Cancelled),
+        NoPin::Empty => failed(&JobError::PinInvalid),
+        NoPin::NoTerminal(_) => CliError::misuse("pin-no-terminal", Arguments::new()),
+        NoPin::LastTry => CliError::refused("pin-last-try-typed-only", Arguments::new()),
+    }
+}
+
+fn not_typed(error: io::Error) -> NoPin {
+    match error.kind() {
+        io::ErrorKind::Interrupted => NoPin::Left,
+        _ => NoPin::NoTerminal(error),
     }
 }
 
@@ -87,15 +118,26 @@ impl TerminalPin {
 
 #[async_trait]
 impl PinSource for TerminalPin {
-    async fn pin(&self, token_label: &str) -> io::Result<OwnedFd> {
-        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let prompt = text(
-            self.language,
-            "pin-prompt",
-            &arguments([("token", token_label.to_owned())]),
-        );
-        let written = move || ask(&prompt).and_then(|typed| put(&writing, &typed).map(|()| writing));
-        let writing = blocking(written).await?;
+    async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
+        let token = || arguments([("token", token_label.to_owned())]);
+        let prompt = text(self.language, "pin-prompt", &token());
+        let last = (state == PinState::LastTry).then(|| {
+            (
+                text(self.language, "pin-at-last-try", &token()),
+                text(self.language, "pin-last-yes", &Arguments::new()),
+            )
+        });
+        let written = move || {
+            let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            let mut terminal = Terminal::open()?;
+            if let Some((notice, yes)) = last {
+                terminal.say(&format!("{notice}\n"))?;
+                terminal.confirm(&yes)?;
+            }
+            put(&writing, terminal.ask(&prompt, Echo::Off)?)?;
+            Ok((reading, writing))
+        };
+        let (reading, writing) = blocking(written).await.map_err(not_typed)?;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((token_label.to_owned(), writing));
         Ok(reading)
     }
@@ -119,13 +161,10 @@ impl PinSource for TerminalPin {
         let typed = blocking(move || {
             let mut terminal = Terminal::open()?;
             terminal.say(&format!("{question}\n"))?;
-            // The last try needs a second confirmation, so that nobody locks a token by habit.
-            if trouble == PinTrouble::LastTry
-                && terminal.ask(&format!("{yes} "), Echo::On)?.as_str() != Some("ok")
-            {
-                return Err(io::ErrorKind::Interrupted.into());
+            if trouble == PinTrouble::LastTry {
+                terminal.confirm(&yes)?;
             }
-            put(&writing, &terminal.ask(&prompt, Echo::Off)?).map(|()| writing)
+            put(&writing, terminal.ask(&prompt, Echo::Off)?).map(|()| writing)
         });
         match typed.await {
             Ok(writing) => {
@@ -146,9 +185,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 /// Asks for a new PIN twice and gives a pipe with it.
 ///
 /// # Errors
-/// Misuse if there is no terminal or nothing was typed, failure if the two differ.
+/// Misuse if there is no terminal or the two differ; no if the person leaves.
 pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<OwnedFd, CliError> {
-    let no_terminal = |_| CliError::misuse("pin-no-terminal", Arguments::new());
+    let no_terminal = |error| no_pin(&not_typed(error));
     let said = |key| text(shell.language, key, &Arguments::new());
     let first = ask(&said(prompt)).map_err(no_terminal)?;
     let second = ask(&said(repeat)).map_err(no_terminal)?;
@@ -157,7 +196,7 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
     }
     let piped = || -> io::Result<OwnedFd> {
         let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        put(&writing, &first)?;
+        put(&writing, first)?;
         Ok(reading)
     };
     piped().map_err(|error| CliError::io("pin-no-pipe", &error))
@@ -168,23 +207,35 @@ fn ask(prompt: &str) -> io::Result<Typed> {
 }
 
 /// A line always fits: it is shorter than the kernel's smallest pipe.
-fn put(pipe: &OwnedFd, typed: &Typed) -> io::Result<()> {
-    let mut line = Zeroizing::new([0; MAX_TYPED + 1]);
-    line[..typed.length].copy_from_slice(typed.bytes());
-    line[typed.length] = b'\n';
-    rustix::io::write(pipe, &line[..=typed.length])?;
+fn put(pipe: &OwnedFd, mut typed: Typed) -> io::Result<()> {
+    let end = typed.length;
+    typed.line[end] = b'\n';
+    rustix::io::write(pipe, &typed.line[..=end])?;
     Ok(())
 }
 
-/// What was typed, wiped when it is dropped.
+/// What was typed: in one place from the first key on, which is locked in memory, and wiped when it is dropped.
 struct Typed {
-    bytes: Zeroizing<[u8; MAX_TYPED]>,
+    _in_memory: Option<region::LockGuard>,
+    /// With room for the line feed.
+    line: Box<Zeroizing<[u8; MAX_TYPED + 1]>>,
     length: usize,
 }
 
 impl Typed {
+    fn new() -> Self {
+        let line = Box::new(Zeroizing::new([0; MAX_TYPED + 1]));
+        // Locking is refused where the user's limit on locked memory is used up; the PIN is wiped all the same.
+        let locked = region::lock(line.as_ptr(), line.len()).ok();
+        Self {
+            _in_memory: locked,
+            line,
+            length: 0,
+        }
+    }
+
     fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        &self.line[..self.length]
     }
 
     fn as_str(&self) -> Option<&str> {
@@ -195,7 +246,7 @@ impl Typed {
     fn erase(&mut self) {
         while let Some(last) = self.length.checked_sub(1) {
             self.length = last;
-            if self.bytes[last] & 0xc0 != 0x80 {
+            if self.line[last] & 0xc0 != 0x80 {
                 break;
             }
         }
@@ -230,6 +281,14 @@ impl Terminal {
         self.0.write_all(text.as_bytes())
     }
 
+    /// The last try needs a second confirmation, so that nobody locks a token by habit.
+    fn confirm(&mut self, question: &str) -> io::Result<()> {
+        match self.ask(&format!("{question} "), Echo::On)?.as_str() {
+            Some("ok") => Ok(()),
+            _ => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
     /// Reads a line key by key: with signals off, so that Ctrl-C cannot leave the terminal without echo.
     fn ask(&mut self, prompt: &str, echo: Echo) -> io::Result<Typed> {
         let before = tcgetattr(&self.0)?;
@@ -253,10 +312,7 @@ impl Terminal {
 }
 
 fn read_line(terminal: impl AsFd) -> io::Result<Typed> {
-    let mut typed = Typed {
-        bytes: Zeroizing::new([0; MAX_TYPED]),
-        length: 0,
-    };
+    let mut typed = Typed::new();
     let mut key = Zeroizing::new([0; 1]);
     loop {
         match rustix::io::read(&terminal, &mut *key) {
@@ -273,7 +329,7 @@ fn read_line(terminal: impl AsFd) -> io::Result<Typed> {
             // Ctrl-U
             21 => typed.length = 0,
             byte if typed.length < MAX_TYPED => {
-                typed.bytes[typed.length] = byte;
+                typed.line[typed.length] = byte;
                 typed.length += 1;
             }
             _ => return Err(io::ErrorKind::InvalidInput.into()),

@@ -104,6 +104,15 @@ impl CliError {
         }
     }
 
+    /// The answer is no. `key` names what happened, `key-remedy` what to do.
+    #[must_use]
+    pub fn refused(key: &'static str, arguments: Arguments) -> Self {
+        Self {
+            exit: Exit::No,
+            cause: Cause::Message { key, arguments },
+        }
+    }
+
     /// The operation failed. `key` names what happened, `key-remedy` what to do.
     #[must_use]
     pub fn failed(key: &'static str, arguments: Arguments) -> Self {

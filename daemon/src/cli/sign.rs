@@ -11,10 +11,10 @@ use trien_protocol::event::Stage;
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
 
 use super::output::{self, Outputs};
-use super::pin::PinArguments;
+use super::pin::{PinArguments, no_pin};
 use super::verify::read_document;
 use super::{CliError, Exit, Shell};
-use crate::consent::ShellPrompter;
+use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
 use crate::transport::Channel;
@@ -117,6 +117,13 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     if format == SignatureFormat::Pades && arguments.detached {
         return Err(CliError::misuse("sign-detached-pdf", self::arguments([])));
     }
+    if arguments
+        .cert
+        .as_ref()
+        .is_some_and(|selector| selector.trim().is_empty())
+    {
+        return Err(CliError::misuse("sign-empty-selector", self::arguments([])));
+    }
     let appearance = appearance(&arguments, shell)?;
     let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
     outputs.check_writable()?;
@@ -170,6 +177,9 @@ async fn sign(
 
 /// A refusal is an answer; a machine that does not do its part is a failure.
 pub(super) fn failed(error: &JobError) -> CliError {
+    if let JobError::Ask(AskError::NoPin(none)) = error {
+        return no_pin(none);
+    }
     let object = error.object();
     let exit = match object.data.code {
         ErrorCode::Cancelled
@@ -192,7 +202,7 @@ fn hold(holdings: &Holdings, input: &Path) -> Result<DocumentRef, CliError> {
     let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
     let sealed = holdings
         .documents()
-        .seal(&bytes)
+        .seal(&bytes, None)
         .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
     let name = input
         .file_name()

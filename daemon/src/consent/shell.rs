@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use trien_protocol::prompt::Outcome;
 
 use super::{AskError, Offer, Prompter, Turn, Window, Yes};
-use crate::tokens::{HeldCertificate, PinNeed};
+use crate::tokens::{HeldCertificate, PinNeed, PinState};
 use crate::transport::Channel;
 use std::sync::Arc;
 
@@ -21,15 +21,33 @@ pub enum PinTrouble {
     Invalid,
 }
 
+/// Why a source gives no PIN.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPin {
+    /// The person left the question.
+    #[error("the person left the question")]
+    Left,
+    /// There is no terminal to ask at.
+    #[error("there is no terminal")]
+    NoTerminal(#[source] std::io::Error),
+    /// The token is at its last try, which only a person who knows that may spend.
+    #[error("the last try is for a PIN that is typed")]
+    LastTry,
+    /// The file is empty.
+    #[error("there is no PIN in the file")]
+    Empty,
+}
+
 /// Where the PIN comes from: a terminal, a file, a file descriptor.
 #[async_trait]
 pub trait PinSource: Send + Sync {
     /// The reading end of a pipe (or an open file) with one line in it, or one that comes. Called once, when it is
-    /// known that the token with this label wants a PIN.
+    /// known that the token with this label wants a PIN, and in what state its PIN is: the last try is spent by a
+    /// person who was told, and confirmed it.
     ///
     /// # Errors
     /// When there is none to be had.
-    async fn pin(&self, token_label: &str) -> std::io::Result<OwnedFd>;
+    async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin>;
 
     /// True when another line is in the pipe, or behind in the file; false if there is no other PIN.
     async fn again(&self, trouble: PinTrouble) -> bool;
@@ -78,16 +96,19 @@ impl Prompter for ShellPrompter {
             ));
         };
         let pin = match candidate.pin {
-            PinNeed::Pipe { .. } => {
-                let given = self.source.pin(&candidate.entry().id.label).await;
-                Some(given.map_err(|error| AskError::NobodyToAsk(error.to_string()))?)
+            PinNeed::Pipe { state, .. } => {
+                let given = self.source.pin(&candidate.entry().id.label, state).await;
+                Some(given.map_err(|none| match none {
+                    NoPin::Left => AskError::Refused,
+                    other => AskError::NoPin(other),
+                })?)
             }
             PinNeed::NotNeeded | PinNeed::Reader | PinNeed::Locked => None,
         };
         Ok(Yes {
             candidate: 0,
             pin,
-            window: Box::new(Terminal(Arc::clone(&self.source))),
+            window: Box::new(AtTheShell::new(Arc::clone(&self.source))),
         })
     }
 }
@@ -120,9 +141,16 @@ fn name(held: &HeldCertificate) -> String {
     )
 }
 
-struct Terminal(Arc<dyn PinSource>);
+/// What stays with the person at the shell: where his PINs come from.
+pub struct AtTheShell(Arc<dyn PinSource>);
 
-impl Terminal {
+impl AtTheShell {
+    /// Further PINs come from this source.
+    #[must_use]
+    pub fn new(source: Arc<dyn PinSource>) -> Self {
+        Self(source)
+    }
+
     async fn again(&self, trouble: PinTrouble) -> Result<(), AskError> {
         if self.0.again(trouble).await {
             Ok(())
@@ -133,7 +161,7 @@ impl Terminal {
 }
 
 #[async_trait]
-impl Window for Terminal {
+impl Window for AtTheShell {
     async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
         self.again(if final_try {
             PinTrouble::LastTry
@@ -147,7 +175,9 @@ impl Window for Terminal {
         self.again(PinTrouble::Invalid).await
     }
 
-    async fn progress(&mut self, _done: u32, _total: u32) {}
+    async fn progress(&mut self, _done: u32, _total: u32) -> Result<(), AskError> {
+        Ok(())
+    }
 
     async fn finish(self: Box<Self>, _outcome: Outcome) {}
 }

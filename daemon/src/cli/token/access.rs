@@ -1,16 +1,14 @@
 //! A token is found by what the person calls it, and logged in to.
 
-use std::io;
+use std::sync::Arc;
 
-use crate::cli::pin::PinArguments;
+use crate::cli::pin::{PinArguments, no_pin};
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell};
-use crate::consent::shell::{PinSource, PinTrouble};
-use crate::jobs::JobError;
+use crate::consent::shell::{AtTheShell, PinSource};
+use crate::jobs::login;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{
-    LoginError, ModuleSession, ModuleToken, PinNeed, PinState, Sight, SigningSession, Token,
-};
+use crate::tokens::{ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
 
 /// Finds the one token of that label or serial number.
 pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, CliError> {
@@ -41,7 +39,7 @@ pub(super) async fn enter(
 ) -> Result<ModuleSession, CliError> {
     let source = pin.source(shell)?;
     let mut session = token.administer().await.map_err(|error| failed(&error.into()))?;
-    match unlock(&mut session, &token.entry().id.label, &*source, shell).await {
+    match unlock(&mut session, &token.entry().id.label, source, shell).await {
         Ok(()) => Ok(session),
         Err(error) => {
             Box::new(session).close().await;
@@ -54,41 +52,19 @@ pub(super) async fn enter(
 async fn unlock(
     session: &mut ModuleSession,
     label: &str,
-    source: &dyn PinSource,
+    source: Arc<dyn PinSource>,
     shell: &Shell,
 ) -> Result<(), CliError> {
-    match session.pin().await.map_err(|error| failed(&error.into()))? {
-        PinNeed::NotNeeded => return Ok(()),
-        PinNeed::Locked => return Err(failed(&LoginError::Locked.into())),
+    let shown = session.pin().await.map_err(|error| failed(&error.into()))?;
+    let pin = match shown {
+        PinNeed::Pipe { state, .. } => Some(source.pin(label, state).await.map_err(|none| no_pin(&none))?),
         PinNeed::Reader => {
             shell.note("pin-on-reader", &Arguments::new());
-            return session.login().await.map_err(|error| failed(&error.into()));
+            None
         }
-        PinNeed::Pipe { .. } => {}
-    }
-    let pipe = source.pin(label).await.map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted => failed(&JobError::Cancelled),
-        _ => CliError::misuse("pin-no-terminal", Arguments::new()),
-    })?;
-    session
-        .attach_pin_pipe(pipe)
+        PinNeed::NotNeeded | PinNeed::Locked => None,
+    };
+    login::unlock(session, pin, shown, &mut AtTheShell::new(source))
         .await
-        .map_err(|error| failed(&error.into()))?;
-    loop {
-        let (given_up, trouble) = match session.login().await {
-            Ok(()) => return Ok(()),
-            Err(LoginError::Incorrect {
-                now: PinState::Locked,
-            }) => return Err(failed(&LoginError::Locked.into())),
-            Err(LoginError::Incorrect {
-                now: PinState::LastTry,
-            }) => (JobError::PinIncorrect, PinTrouble::LastTry),
-            Err(LoginError::Incorrect { .. }) => (JobError::PinIncorrect, PinTrouble::Incorrect),
-            Err(LoginError::Invalid) => (JobError::PinInvalid, PinTrouble::Invalid),
-            Err(error) => return Err(failed(&error.into())),
-        };
-        if !source.again(trouble).await {
-            return Err(failed(&given_up));
-        }
-    }
+        .map_err(|error| failed(&error))
 }

@@ -43,6 +43,7 @@ pub(super) async fn generate(
         )
     })?;
     let subject = wanted.subject.map(name).transpose()?;
+    out.map_or(Ok(()), output::check_writable)?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
     let made = new_key(&session, algorithm, wanted.label, subject).await;
@@ -105,6 +106,7 @@ pub(super) async fn request(
     shell: &Shell,
 ) -> Result<(), CliError> {
     let subject = name(subject)?;
+    output::check_writable(out)?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
     let requested = match named(&session, key).await {

@@ -16,10 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One line of a PIN pipe, not yet judged.
 pub(super) struct PinLine {
+    /// First, so that it is let go before the memory is.
+    _in_memory: Option<region::LockGuard>,
     bytes: Box<Zeroizing<[u8; MAX_LINE]>>,
     length: usize,
     too_long: bool,
-    _in_memory: Option<region::LockGuard>,
 }
 
 impl fmt::Debug for PinLine {
@@ -34,8 +35,9 @@ pub(super) struct NoLine;
 
 /// A PIN as PKCS #11 takes it.
 pub(super) struct Pin {
-    secret: AuthPin,
+    /// First, so that it is let go before the memory is.
     _in_memory: Option<region::LockGuard>,
+    secret: AuthPin,
 }
 
 impl fmt::Debug for Pin {

@@ -1,0 +1,414 @@
+//! The command line as a person or a script meets it: exit codes, both languages, JSON, and the terminal.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use support::{Desk, PIN, TOKEN, fail, repository, succeed};
+
+fn desk_with_key() -> Desk {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
+    desk
+}
+
+/// `trien sign` of the text, without a PIN.
+fn sign(desk: &Desk) -> Command {
+    let mut command = desk.trien(["sign", "--format", "cades", "--cert", "an"]);
+    command
+        .arg("--out")
+        .arg(desk.path("đơn.p7m"))
+        .arg(desk.path("đơn.txt"));
+    command
+}
+
+fn read_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The code of the error a verb printed as JSON.
+fn error_code(command: &mut Command, exit: i32) -> String {
+    read_json(&fail(command.arg("--json"), exit))["error"]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
+    let desk = desk_with_key();
+    succeed(sign(&desk).args(desk.pin()));
+    let verify = |words: &[&str]| {
+        let mut command = desk.trien(["verify"]);
+        command.args(words).arg(desk.path("đơn.p7m"));
+        command
+    };
+    assert!(succeed(&mut verify(&[])).contains("TOTAL-PASSED"));
+    let before = fail(&mut verify(&["--at", "2001-02-03T04:05:06Z"]), 1);
+    assert!(before.contains("2001-02-03T11:05:06+07:00"), "{before}");
+    assert!(before.contains("not valid yet"), "{before}");
+    let end = fail(&mut verify(&["--at", "9999-12-31T23:59:59Z"]), 1);
+    assert!(end.contains("9999-12-31T23:59:59Z"), "{end}");
+    assert_eq!(
+        error_code(&mut verify(&["--at", "yesterday"]), 2),
+        "verify-bad-time"
+    );
+
+    let page = desk.path("report.html");
+    succeed(verify(&["--lang", "vi"]).arg("--html").arg(&page));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("Nguyễn Văn An an") && page.contains("CCCD 079085000123"),
+        "{page}"
+    );
+    assert!(
+        page.contains("lang=\"vi\"") && page.contains("Thời điểm kiểm tra"),
+        "{page}"
+    );
+
+    let code = error_code(desk.trien(["verify"]).arg(desk.path("none.p7m")), 3);
+    assert_eq!(code, "cli-unreadable");
+}
+
+#[test]
+fn permissions_are_listed_in_both_languages() {
+    let desk = Desk::bare();
+    let portal = "https://dichvucong.gov.vn";
+    let list = |language| succeed(&mut desk.trien(["origin", "list", "--lang", language]));
+    assert_eq!(list("vi"), "Chưa trang nào có quyền.\n");
+    assert_eq!(list("en"), "No origin has any permission.\n");
+    succeed(&mut desk.trien(["origin", "allow", portal, "--scope", "sign", "--scope", "verify"]));
+    assert_eq!(
+        list("vi"),
+        format!("{portal}: xin ký tài liệu, kiểm tra chữ ký (không thời hạn)\n")
+    );
+    assert_eq!(
+        list("en"),
+        format!("{portal}: ask for signatures on documents, check signatures (no end)\n")
+    );
+    let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
+    assert_eq!(listed[0]["origin"], portal);
+    assert_eq!(listed[0]["scopes"], json!(["sign", "verify"]));
+    assert_eq!(
+        (&listed[0]["in_force"], &listed[0]["expires"]),
+        (&json!(true), &json!(null))
+    );
+
+    let bad = fail(&mut desk.trien(["origin", "allow", "ftp://x", "--lang", "vi"]), 2);
+    assert!(bad.contains("không phải là địa chỉ trang web (origin)"), "{bad}");
+    succeed(&mut desk.trien(["origin", "revoke", portal]));
+    fail(&mut desk.trien(["origin", "revoke", portal]), 1);
+}
+
+#[test]
+fn the_record_is_shown_in_words() {
+    let desk = desk_with_key();
+    let show = |language| succeed(&mut desk.trien(["audit", "show", "--lang", language]));
+    assert_eq!(show("vi"), "Sổ ghi nhận việc ký còn trống.\n");
+    succeed(sign(&desk).args(desk.pin()));
+    assert!(show("vi").contains("đã ký (1)"), "{}", show("vi"));
+    assert!(show("en").contains("signed (1)"), "{}", show("en"));
+    let last = succeed(&mut desk.trien(["audit", "show", "--last", "1", "--json"]));
+    assert_eq!(read_json(&last).as_array().unwrap().len(), 1);
+    let checked = succeed(&mut desk.trien(["audit", "verify", "--lang", "vi"]));
+    assert!(checked.contains("Sổ ghi nhận việc ký nguyên vẹn"), "{checked}");
+}
+
+/// Every verb with its words on the command line.
+const VERBS: [&[&str]; 18] = [
+    &[],
+    &["daemon"],
+    &["token"],
+    &["token", "list"],
+    &["token", "init"],
+    &["token", "generate-key"],
+    &["token", "request"],
+    &["token", "install"],
+    &["cert"],
+    &["cert", "list"],
+    &["sign"],
+    &["verify"],
+    &["origin"],
+    &["origin", "list"],
+    &["origin", "allow"],
+    &["origin", "revoke"],
+    &["audit"],
+    &["audit", "verify"],
+];
+
+#[test]
+fn help_is_in_one_language() {
+    let desk = Desk::bare();
+    for verb in VERBS {
+        let help = |language| {
+            succeed(
+                desk.trien(verb.iter().copied())
+                    .args(["--help", "--lang", language]),
+            )
+        };
+        let (vietnamese, english) = (help("vi"), help("en"));
+        assert!(vietnamese.contains("Cách dùng: trien"), "{vietnamese}");
+        assert!(
+            vietnamese.contains("Tùy chọn:") && !vietnamese.contains("help-"),
+            "{vietnamese}"
+        );
+        for left in [
+            "Usage",
+            "Options",
+            "OPTIONS",
+            "COMMAND",
+            "Commands",
+            "default:",
+            "possible",
+            "FILE",
+            "DIR",
+            "Print",
+            "Arguments",
+            "<IN>",
+            "VERB",
+            "TIME",
+        ] {
+            assert!(!vietnamese.contains(left), "{left} in {verb:?}: {vietnamese}");
+        }
+        assert!(
+            english.contains("Usage: trien") && !english.contains("help-"),
+            "{english}"
+        );
+        let strange = |c: char| "ăâđêôơư".contains(c);
+        let only_name = english.replace("Triện", "").replace("Hà Nội", "");
+        assert!(!only_name.contains(strange), "{english}");
+    }
+}
+
+#[test]
+fn misuse_is_told_to_people_and_programs() {
+    let desk = Desk::bare();
+    for (words, key) in [
+        (&["nope"][..], "misuse-unknown-verb"),
+        (&["verify"], "misuse-missing-argument"),
+        (&["cert"], "misuse-missing-verb"),
+        (&["sign", "--nope"], "misuse-unknown-argument"),
+        (
+            &["sign", "x", "--out", "y", "--format", "z"],
+            "misuse-invalid-value",
+        ),
+        (&["sign", "x", "--out"], "misuse-bad-value"),
+        (&["sign", "x", "--out", "y", "--cert", ""], "sign-empty-selector"),
+        (&["daemon", "--prompter", "nobody"], "daemon-bad-prompter"),
+    ] {
+        assert_eq!(
+            error_code(&mut desk.trien(words.iter().copied()), 2),
+            key,
+            "{words:?}"
+        );
+        let told = fail(desk.trien(words.iter().copied()).args(["--lang", "vi"]), 2);
+        assert!(!told.contains("misuse-") && !told.contains("error:"), "{told}");
+    }
+    let told = fail(
+        &mut desk.trien(["daemon", "--prompter", "nobody", "--lang", "vi"]),
+        2,
+    );
+    assert!(
+        told.contains("\"nobody\" không phải là cách hỏi người dùng."),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_unknown_locale_is_answered_in_vietnamese() {
+    let desk = Desk::bare();
+    for locale in ["C", "C.UTF-8", "fr_FR.UTF-8", "vi_VN"] {
+        let told = succeed(desk.trien(["origin", "list"]).env("LC_ALL", locale));
+        assert_eq!(told, "Chưa trang nào có quyền.\n", "{locale}");
+    }
+}
+
+#[test]
+fn a_daemon_tells_programs_that_it_is_ready() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    std::fs::write(desk.home().join("config/config.toml"), "[websocket]\nport = 0\n").unwrap();
+    let mut daemon = desk
+        .trien(["daemon", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let ready = read_json(&line);
+    assert_eq!(ready["ready"], true);
+    assert!(ready["socket"].as_str().unwrap().starts_with('/'), "{ready}");
+    assert!(
+        ready["websocket"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{ready}"
+    );
+}
+
+#[test]
+fn where_a_request_goes_is_looked_at_before_a_key_is_made() {
+    let desk = Desk::with_token();
+    let generate = |out: &str, key: &str| {
+        let words = [
+            "token",
+            "generate-key",
+            "--token",
+            TOKEN,
+            "--algorithm",
+            "ec:p256",
+            "--label",
+            key,
+            "--subject",
+            "CN=x",
+        ];
+        let mut command = desk.trien(words);
+        command.arg("--out").arg(desk.path(out)).args(desk.pin());
+        command
+    };
+    assert_eq!(error_code(&mut generate("none/x.csr", "k"), 3), "cli-unwritable");
+    let words = [
+        "token",
+        "request",
+        "--token",
+        TOKEN,
+        "--key",
+        "k",
+        "--subject",
+        "CN=x",
+    ];
+    let mut request = desk.trien(words);
+    request.arg("--out").arg(desk.path("none/x.csr")).args(desk.pin());
+    assert_eq!(error_code(&mut request, 3), "cli-unwritable");
+    // The name is free: no key was made.
+    succeed(&mut generate("x.csr", "k"));
+}
+
+/// Runs a verb at a terminal of its own with someone who gives these answers; gives the exit code, and what stood there.
+fn at_terminal(command: &Command, answers: &[(&str, &str)]) -> (i32, String) {
+    let mut terminal = Command::new("python3");
+    terminal
+        .arg(repository().join("daemon/tests/support/terminal.py"))
+        .arg(json!(answers).to_string())
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        terminal.env(name, value.unwrap());
+    }
+    let output = terminal.stdin(Stdio::null()).output().unwrap();
+    let told =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), told)
+}
+
+#[test]
+fn a_pin_is_typed_at_the_terminal() {
+    let desk = desk_with_key();
+    let (right, asked) = (format!("{PIN}\r"), format!("PIN of \"{TOKEN}\": "));
+    let answers = [
+        (asked.as_str(), "12\r"),
+        ("cannot be the PIN", "99999999\r"),
+        ("was wrong", right.as_str()),
+    ];
+    let (exit, told) = at_terminal(&sign(&desk), &answers);
+    assert_eq!(exit, 0, "{told}");
+    assert!(
+        told.contains("Signed: ") && desk.path("đơn.p7m").exists(),
+        "{told}"
+    );
+    assert!(
+        !told.contains(PIN) && !told.contains("99999999"),
+        "a PIN is not shown: {told}"
+    );
+    let limits: Vec<_> = told.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(limits[4..6], ["0", "0"], "no core dumps: {limits:?}");
+
+    let (exit, told) = at_terminal(&sign(&desk), &[(asked.as_str(), "24\u{3}")]);
+    assert_eq!(exit, 1, "Ctrl-C is a no: {told}");
+    assert!(told.contains("cancelled"), "{told}");
+    let words = [
+        "token",
+        "generate-key",
+        "--token",
+        TOKEN,
+        "--algorithm",
+        "ec:p256",
+        "--label",
+        "k",
+    ];
+    let (exit, told) = at_terminal(&desk.trien(words), &[(asked.as_str(), "\u{3}")]);
+    assert_eq!(exit, 1, "{told}");
+
+    let mut alone = Command::new("setsid");
+    let signing = sign(&desk);
+    alone
+        .arg("--wait")
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in signing.get_envs() {
+        alone.env(name, value.unwrap());
+    }
+    assert_eq!(error_code(&mut alone, 2), "pin-no-terminal");
+}
+
+fn pin_state(desk: &Desk) -> String {
+    let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
+    let ours = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["label"] == TOKEN);
+    ours.unwrap()["pin"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_last_try_is_spent_by_a_person_who_was_told() {
+    let desk = desk_with_key();
+    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
+    let with_wrong = || {
+        let mut command = sign(&desk);
+        command.arg("--pin-file").arg(desk.path("wrong"));
+        command
+    };
+    let mut tries = 0;
+    while pin_state(&desk) != "last_try" {
+        assert_eq!(error_code(&mut with_wrong(), 1), "pin_incorrect");
+        tries += 1;
+        assert!(tries < 20);
+    }
+    assert_eq!(error_code(&mut with_wrong(), 1), "pin-last-try-typed-only");
+    let words = [
+        "token",
+        "generate-key",
+        "--token",
+        TOKEN,
+        "--algorithm",
+        "ec:p256",
+        "--label",
+        "k",
+    ];
+    let generate = || desk.trien(words);
+    // The right one in a file is not taken either: nobody looks at it.
+    assert_eq!(
+        error_code(generate().args(desk.pin()), 1),
+        "pin-last-try-typed-only"
+    );
+    let confirm = "type \"ok\":";
+    for verb in [sign(&desk), generate()] {
+        let (exit, told) = at_terminal(&verb, &[(confirm, "\r")]);
+        assert_eq!(exit, 1, "{told}");
+        assert!(told.contains("ONE try is left"), "{told}");
+    }
+    assert_eq!(pin_state(&desk), "last_try", "no try was spent");
+    let right = format!("{PIN}\r");
+    let (exit, told) = at_terminal(&sign(&desk), &[(confirm, "ok\r"), ("PIN of", right.as_str())]);
+    assert_eq!(exit, 0, "{told}");
+    assert_eq!(pin_state(&desk), "ready");
+}
