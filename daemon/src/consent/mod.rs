@@ -104,8 +104,11 @@ pub trait Window: Send + Sync {
     /// As [`Window::pin_incorrect`].
     async fn pin_invalid(&mut self) -> Result<(), AskError>;
 
-    /// The PIN was right, and so much is signed.
-    async fn progress(&mut self, done: u32, total: u32);
+    /// The PIN was right, and so much is signed. Looks, without waiting, whether the person still wants it.
+    ///
+    /// # Errors
+    /// [`AskError::Refused`] if he has closed the window since.
+    async fn progress(&mut self, done: u32, total: u32) -> Result<(), AskError>;
 
     /// It is over.
     async fn finish(self: Box<Self>, outcome: Outcome);
@@ -123,6 +126,9 @@ pub enum AskError {
     /// No display, no program that asks.
     #[error("there is nobody to ask: {0}")]
     NobodyToAsk(String),
+    /// At the shell: the person agreed, but there is no PIN to be had.
+    #[error(transparent)]
+    NoPin(#[from] shell::NoPin),
     /// The question was open too long.
     #[error("the question was open too long")]
     TimedOut,

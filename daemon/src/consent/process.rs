@@ -11,6 +11,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use time::macros::format_description;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -227,6 +229,15 @@ impl Process {
         }
     }
 
+    /// True if the prompt has said nothing that was not heard, and lives. While the token works it has nothing to say
+    /// but no. Asks the kernel, not the runtime, which may not have looked yet.
+    fn is_silent(&self) -> bool {
+        let socket: &UnixStream = self.reading.get_ref().as_ref();
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let nothing_came = rustix::net::recv(socket, &mut [0u8; 1], flags).err() == Some(Errno::AGAIN);
+        nothing_came && self.reading.buffer().is_empty()
+    }
+
     async fn another_pin(&mut self) -> Result<(), AskError> {
         match self.hear().await? {
             FromPrompt::PinTyped => Ok(()),
@@ -250,8 +261,13 @@ impl Window for Process {
         self.another_pin().await
     }
 
-    async fn progress(&mut self, done: u32, total: u32) {
+    async fn progress(&mut self, done: u32, total: u32) -> Result<(), AskError> {
         self.tell(&ToPrompt::Progress { done, total }).await;
+        if self.is_silent() {
+            Ok(())
+        } else {
+            Err(AskError::Refused)
+        }
     }
 
     async fn finish(mut self: Box<Self>, outcome: Outcome) {

@@ -3,7 +3,7 @@
 //!
 //! ```toml
 //! [[answer]]
-//! decision = "approve"              # or "refuse", or "hang": never answer
+//! decision = "approve"              # or "refuse", "hang": never answer, "approve_then_close": no as soon as yes
 //! certificate = "Nguyễn Văn An"     # part of the name, or the serial number; the first certificate if absent
 //! pins = ["0000", "1234"]           # the first with the approval, the next after a wrong one; then refuse
 //! pin_file = "/run/ci/pin"          # instead of pins: one a line
@@ -53,6 +53,7 @@ struct Scripted {
 #[serde(rename_all = "snake_case")]
 enum Decision {
     Approve,
+    ApproveThenClose,
     Refuse,
     Hang,
 }
@@ -87,7 +88,7 @@ fn answer_one(script: &Path) -> io::Result<bool> {
     match answer.decision {
         Decision::Refuse => talk.say(&FromPrompt::Answer(Answer::Refused))?,
         Decision::Hang => while talk.hear()?.is_some() {},
-        Decision::Approve => approve(&mut talk, pin_pipe, &answer, &question)?,
+        Decision::Approve | Decision::ApproveThenClose => approve(&mut talk, pin_pipe, &answer, &question)?,
     }
     Ok(true)
 }
@@ -105,6 +106,9 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
         }
     }
     talk.say(&FromPrompt::Answer(Answer::Approved { certificate }))?;
+    if answer.decision == Decision::ApproveThenClose {
+        return talk.say(&FromPrompt::Answer(Answer::Refused));
+    }
     while let Some(message) = talk.hear()? {
         match message {
             ToPrompt::PinIncorrect { .. } | ToPrompt::PinInvalid => match pins.next() {

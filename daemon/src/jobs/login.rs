@@ -1,7 +1,9 @@
 //! The one loop that asks for PINs. One PIN typed by the person is one try; after a wrong one the same window says so
 //! and lets him type again, or end it.
 
-use crate::consent::{Approved, AskError};
+use std::os::fd::OwnedFd;
+
+use crate::consent::{Approved, AskError, Window};
 use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession};
 
 use super::JobError;
@@ -21,7 +23,9 @@ pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> 
         .clone()
         .ok_or(JobError::CertificateUnsuitable)?;
     let mut session = candidate.token.open(&key).await?;
-    let outcome = unlock(&mut *session, approved).await;
+    let shown = candidate.pin;
+    let pin = approved.take_pin();
+    let outcome = unlock(&mut *session, pin, shown, approved.window()).await;
     match outcome {
         Ok(()) => Ok(Unlocked(session)),
         Err(error) => {
@@ -31,16 +35,31 @@ pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> 
     }
 }
 
-async fn unlock<C>(session: &mut dyn SigningSession, approved: &mut Approved<C>) -> Result<(), JobError> {
-    match session.pin().await? {
+/// The loop itself: `pin` is the pipe with the first try, which was typed by a person who had been `shown` how the token
+/// takes its PIN; `window` has the further ones.
+///
+/// # Errors
+/// As [`login`].
+pub async fn unlock(
+    session: &mut dyn SigningSession,
+    pin: Option<OwnedFd>,
+    shown: PinNeed,
+    window: &mut dyn Window,
+) -> Result<(), JobError> {
+    let state = match session.pin().await? {
         PinNeed::NotNeeded => return Ok(()),
         PinNeed::Locked => return Err(LoginError::Locked.into()),
         // The reader asks. A wrong PIN there ends the request: nothing is tried again unseen.
         PinNeed::Reader => return Ok(session.login().await?),
-        PinNeed::Pipe { .. } => {}
-    }
-    let pipe = approved.take_pin().ok_or(JobError::Login(LoginError::NoPin))?;
+        PinNeed::Pipe { state, .. } => state,
+    };
+    let pipe = pin.ok_or(JobError::Login(LoginError::NoPin))?;
     session.attach_pin_pipe(pipe).await?;
+    if state == PinState::LastTry && !is_last_try(shown) {
+        // Another program spent tries while the question was open. This PIN was not typed for the last one.
+        session.skip_pin().await?;
+        window.pin_incorrect(true).await?;
+    }
     loop {
         let (given_up, again) = match session.login().await {
             Ok(()) => return Ok(()),
@@ -49,12 +68,9 @@ async fn unlock<C>(session: &mut dyn SigningSession, approved: &mut Approved<C>)
             }) => return Err(LoginError::Locked.into()),
             Err(LoginError::Incorrect { now }) => {
                 let final_try = now == PinState::LastTry;
-                (
-                    JobError::PinIncorrect,
-                    approved.window().pin_incorrect(final_try).await,
-                )
+                (JobError::PinIncorrect, window.pin_incorrect(final_try).await)
             }
-            Err(LoginError::Invalid) => (JobError::PinInvalid, approved.window().pin_invalid().await),
+            Err(LoginError::Invalid) => (JobError::PinInvalid, window.pin_invalid().await),
             Err(error) => return Err(error.into()),
         };
         match again {
@@ -63,6 +79,11 @@ async fn unlock<C>(session: &mut dyn SigningSession, approved: &mut Approved<C>)
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+fn is_last_try(need: PinNeed) -> bool {
+    let last = PinState::LastTry;
+    matches!(need, PinNeed::Pipe { state, .. } if state == last)
 }
 
 impl Unlocked {

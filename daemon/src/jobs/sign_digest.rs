@@ -10,7 +10,7 @@ use trien_protocol::reply::DigestSignature;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 
 use super::candidates::{self, Wanted};
-use super::login::login;
+use super::login::{Unlocked, login};
 use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
 use super::{Caller, Context, JobError};
@@ -134,8 +134,7 @@ async fn sign(
     }
     let mut unlocked = login(approved).await?;
     caller.report.stage(Stage::Signing, 0, 1);
-    approved.window().progress(0, 1).await;
-    let raw = unlocked.sign(signable).await;
+    let raw = sign_once(approved, &mut unlocked, signable).await;
     unlocked.close().await;
     let value = SignatureValue::from_token(signable.algorithm, &raw?).map_err(|_| JobError::BadSignature)?;
     let certificate = &approved.candidate().held.certificate;
@@ -143,6 +142,18 @@ async fn sign(
         .verify_digest(signable.algorithm, &signable.digest, &value)
         .map_err(|_| JobError::BadSignature)?;
     Ok(value)
+}
+
+/// The token's signature, unless the person closes the window before it is there.
+async fn sign_once(
+    approved: &mut Approved<SignDigest>,
+    unlocked: &mut Unlocked,
+    signable: &Signable,
+) -> Result<Vec<u8>, JobError> {
+    approved.window().progress(0, 1).await?;
+    let raw = unlocked.sign(signable).await?;
+    approved.window().progress(1, 1).await?;
+    Ok(raw)
 }
 
 fn hash(name: HashAlgorithm) -> Hash {

@@ -154,6 +154,9 @@ pub trait SigningSession: Send {
     /// Hands over the reading end of the pipe that PINs come through, one line a try.
     async fn attach_pin_pipe(&mut self, pipe: OwnedFd) -> Result<(), TokenError>;
 
+    /// Has one line of the pipe read away: a PIN that was typed and may not be tried.
+    async fn skip_pin(&mut self) -> Result<(), TokenError>;
+
     /// One try: reads one line from the pipe (or lets the reader ask) and logs in.
     async fn login(&mut self) -> Result<(), LoginError>;
 

@@ -181,6 +181,14 @@ impl SigningSession for ModuleSession {
             .map(|_| ())
     }
 
+    async fn skip_pin(&mut self) -> Result<(), TokenError> {
+        let deadline = self.lease.worker().deadlines().login;
+        self.lease
+            .call(|session| Call::SkipPin { session }, Vec::new(), deadline)
+            .await
+            .map(|_| ())
+    }
+
     async fn login(&mut self) -> Result<(), LoginError> {
         let deadlines = self.lease.worker().deadlines();
         let deadline = if self.pin == PinNeed::Reader {

@@ -92,6 +92,8 @@ pub(super) enum Call {
     },
     /// One descriptor comes along, to read PINs from: [`Answer::Done`].
     AttachPinPipe { session: u64 },
+    /// Reads one line of the pipe away, and spends no try: [`Answer::Done`].
+    SkipPin { session: u64 },
     /// One try: [`Answer::Login`].
     Login { session: u64 },
     /// [`Answer::Signature`]

@@ -113,6 +113,10 @@ impl Worker {
                 self.session(session)?.attach(pipe);
                 Ok(Answer::Done)
             }
+            Call::SkipPin { session } => {
+                self.session(session)?.skip_pin();
+                Ok(Answer::Done)
+            }
             Call::Login { session } => self.session(session)?.login().map(Answer::Login),
             Call::Sign {
                 session,

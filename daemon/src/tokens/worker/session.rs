@@ -68,6 +68,12 @@ impl Session {
         self.pipe = Some(pipe);
     }
 
+    /// Reads one line of the pipe away, unseen by the token.
+    pub(super) fn skip_pin(&self) {
+        // A pipe that has ended tells so at the next login.
+        let _ = self.pipe.as_ref().map(PinLine::read);
+    }
+
     pub(super) fn offers(&self, mechanism: MechanismType) -> bool {
         self.mechanisms.contains(&mechanism)
     }
@@ -75,10 +81,13 @@ impl Session {
     /// One try. Nothing reaches the token that its own limits rule out.
     pub(super) fn login(&mut self) -> Result<LoginOutcome, TokenError> {
         let info = self.info()?;
-        let pin = match catalogue::pin_need(&info) {
-            PinNeed::NotNeeded => None,
-            PinNeed::Locked => return Ok(LoginOutcome::Locked),
-            PinNeed::Reader => return self.try_pin(None),
+        match catalogue::pin_need(&info) {
+            PinNeed::NotNeeded => {
+                self.logged_in = true;
+                Ok(LoginOutcome::In)
+            }
+            PinNeed::Locked => Ok(LoginOutcome::Locked),
+            PinNeed::Reader => self.try_pin(None),
             PinNeed::Pipe { .. } => {
                 let Some(line) = self.pipe.as_ref().and_then(|pipe| PinLine::read(pipe).ok()) else {
                     return Ok(LoginOutcome::NoPin);
@@ -87,15 +96,12 @@ impl Session {
                 let Some(pin) = line.judge(min, max) else {
                     return Ok(LoginOutcome::Invalid);
                 };
-                Some(pin)
+                let tried = self.try_pin(Some(pin.secret()));
+                // Memory is unlocked by whole pages: the line, which may share one with the PIN, stays as long as it.
+                drop(pin);
+                drop(line);
+                tried
             }
-        };
-        match pin {
-            None => {
-                self.logged_in = true;
-                Ok(LoginOutcome::In)
-            }
-            Some(pin) => self.try_pin(Some(pin.secret())),
         }
     }
 
