@@ -62,6 +62,13 @@ fn only_the_exact_handshake_is_answered() {
             &good.replace("Host: 127.0.0.1:", &format!("Host: {host}:")),
         );
     }
+    accepted(&daemon, &good.replace("Upgrade: websocket", "Upgrade: WebSocket"));
+    for upgrade in ["websocket, h2c", "h2c, websocket", "websocket2", ""] {
+        refused(
+            &daemon,
+            &good.replace("Upgrade: websocket", &format!("Upgrade: {upgrade}")),
+        );
+    }
     // Extensions are offered by every browser, and never taken.
     let offered = good.replace(
         "Upgrade: websocket",

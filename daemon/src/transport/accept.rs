@@ -64,7 +64,7 @@ pub(super) fn judge(
 fn speaks_websocket(headers: &HeaderMap) -> bool {
     let fetch_mode = HeaderName::from_static("sec-fetch-mode");
     let mode = !headers.contains_key(&fetch_mode) || only(headers, &fetch_mode) == Some("websocket");
-    names(headers, &UPGRADE, "websocket")
+    only(headers, &UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
         && names(headers, &CONNECTION, "upgrade")
         && only(headers, &SEC_WEBSOCKET_VERSION) == Some("13")
         && only(headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key)

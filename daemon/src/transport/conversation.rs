@@ -19,7 +19,7 @@ use session::{Session, Step};
 
 /// How long a connection may be silent before it says hello.
 const GREETING: Duration = Duration::from_secs(30);
-/// How often a connection's permission is looked at while nothing is asked.
+/// How often a connection's permission, and what it left unfinished, is looked at.
 const PERMISSION: Duration = Duration::from_millis(400);
 /// How long the other end may take to read what was written.
 const WRITING: Duration = Duration::from_secs(30);
@@ -124,7 +124,8 @@ impl Party {
     }
 }
 
-/// Talks until either side has enough. All that the connection held is gone when this returns.
+/// Talks until either side has enough. All that the connection held is gone when this returns, and the end of its
+/// requests is on the record: the daemon waits for the `halt` that is held here.
 pub async fn hold<R, W>(mut reading: R, writing: W, party: Party, context: Arc<Context>, halt: Halt)
 where
     R: Stream<Item = Result<Message, RoadError>> + Unpin,
@@ -132,10 +133,13 @@ where
 {
     let (outbox, frames) = mpsc::channel(OUTBOX);
     let mut writer = tokio::spawn(write(writing, frames));
+    let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone());
     let ending = tokio::select! {
-        ending = listen(&mut reading, &outbox, party, context, halt) => ending,
+        ending = listen(&mut reading, &mut session, &party, &context, &halt) => ending,
         _ = &mut writer => Ending::Gone,
     };
+    session.end().await;
+    drop(session);
     tracing::debug!(?ending, "a conversation ended");
     if !writer.is_finished() {
         // A full outbox belongs to somebody who does not read: he needs no farewell.
@@ -161,10 +165,10 @@ async fn write<W: Sink<Frame> + Unpin>(mut writing: W, mut frames: mpsc::Receive
 
 async fn listen<R>(
     reading: &mut R,
-    outbox: &mpsc::Sender<Frame>,
-    party: Party,
-    context: Arc<Context>,
-    halt: Halt,
+    session: &mut Session,
+    party: &Party,
+    context: &Context,
+    halt: &Halt,
 ) -> Ending
 where
     R: Stream<Item = Result<Message, RoadError>> + Unpin,
@@ -172,7 +176,6 @@ where
     let mut permission = tokio::time::interval(PERMISSION);
     let greeting = tokio::time::sleep_until(Instant::now() + GREETING);
     tokio::pin!(greeting);
-    let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone());
     let mut bad_in_a_row = 0;
     loop {
         let step = tokio::select! {
@@ -181,11 +184,15 @@ where
                 Some(Err(error)) => return error.into(),
                 Some(Ok(message)) => session.take(message).await,
             },
-            () = session.finish_one() => Step::Neutral,
+            ended = session.next_ended() => {
+                session.answer(ended).await;
+                Step::Neutral
+            }
             _ = permission.tick() => {
-                if !party.is_welcome(&context) {
+                if !party.is_welcome(context) {
                     return Ending::Policy;
                 }
+                session.tidy();
                 Step::Neutral
             }
             () = &mut greeting, if !session.is_greeted() => return Ending::Policy,

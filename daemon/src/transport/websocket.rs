@@ -14,6 +14,7 @@ use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket, WebSocketUp
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
+use hyper::header::CONNECTION;
 use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
 use tokio::io::AsyncWriteExt;
@@ -208,7 +209,7 @@ async fn upgrade(
     let (Ok(upgrade), Some((seat, permit))) =
         (WebSocketUpgrade::from_request_parts(&mut head, &()).await, ticket)
     else {
-        return StatusCode::FORBIDDEN.into_response();
+        return (StatusCode::FORBIDDEN, [(CONNECTION, "close")]).into_response();
     };
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])

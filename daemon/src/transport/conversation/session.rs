@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +31,9 @@ pub(super) enum Step {
     Neutral,
 }
 
+/// A request that has ended and waits for its reply.
+pub(super) struct Ended(Result<(tokio::task::Id, Result<Reply, JobError>), tokio::task::JoinError>);
+
 pub(super) struct Session {
     party: Party,
     context: Arc<Context>,
@@ -46,8 +50,8 @@ impl Session {
     pub(super) fn new(party: Party, context: Arc<Context>, outbox: mpsc::Sender<Frame>) -> Self {
         Self {
             party,
+            holdings: Arc::new(Holdings::of_a_page(&context.memory)),
             context,
-            holdings: Arc::new(Holdings::of_a_page()),
             outbox,
             greeted: false,
             last_id: None,
@@ -61,11 +65,21 @@ impl Session {
         self.greeted
     }
 
-    /// Waits until a request in flight has ended, and replies; for ever if there is none.
-    pub(super) async fn finish_one(&mut self) {
-        let Some(ended) = self.running.join_next_with_id().await else {
-            return std::future::pending().await;
-        };
+    /// Lets go of what the page began to upload and left.
+    pub(super) fn tidy(&self) {
+        self.holdings.documents().drop_stale(Instant::now());
+    }
+
+    /// Waits until a request in flight has ended; for ever if there is none. Loses nothing when it is dropped.
+    pub(super) async fn next_ended(&mut self) -> Ended {
+        match self.running.join_next_with_id().await {
+            Some(ended) => Ended(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Replies to a request that has ended. Must run to its end: nobody else has the reply.
+    pub(super) async fn answer(&mut self, Ended(ended): Ended) {
         let (task, result) = match ended {
             Ok((task, result)) => (task, result),
             Err(error) => {
@@ -77,6 +91,11 @@ impl Session {
             self.cancels.remove(&id);
             self.reply(id, result).await;
         }
+    }
+
+    /// Ends what is still in flight, and returns when its end is on the record.
+    pub(super) async fn end(&mut self) {
+        self.running.shutdown().await;
     }
 
     /// Takes a message that came: answers it, or sets a job to work on it.
