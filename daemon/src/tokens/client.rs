@@ -257,9 +257,18 @@ impl Inner {
         deadline: Duration,
         start: Option<u64>,
     ) -> Result<(Answer, u64), TokenError> {
-        let mut kept = timeout(deadline, self.process.lock())
-            .await
-            .map_err(|_| TokenError::Busy)?;
+        // A session whose close gave up would keep its token busy for good. Each call before it has a deadline, so
+        // that this wait has an end, too.
+        let patience = match call {
+            Call::Close { .. } => None,
+            _ => Some(deadline),
+        };
+        let mut kept = match patience {
+            None => self.process.lock().await,
+            Some(patience) => timeout(patience, self.process.lock())
+                .await
+                .map_err(|_| TokenError::Busy)?,
+        };
         let process = self.running(&mut kept, start).await?;
         let start = process.start;
         match timeout(deadline, process.exchange(call, descriptors)).await {
