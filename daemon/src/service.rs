@@ -8,13 +8,15 @@ use std::sync::Arc;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use trien_protocol::limits::MAX_HELD_BY_ALL;
 
 use crate::audit::{Action, Audit, AuditError, Subject};
 use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, PromptProgram};
 use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
-use crate::jobs::Context;
+use crate::jobs::{Context, MAX_LABOUR, Memory};
 use crate::language::{Arguments, arguments};
 use crate::places::Places;
 use crate::policy::GrantBook;
@@ -77,7 +79,14 @@ impl From<ServiceError> for CliError {
                 "service-folder",
                 arguments([("folder", folder.display().to_string())]),
             ),
-            ServiceError::Audit(_) => Self::failed("service-audit", reason()),
+            // Its own sentence says the same as ours.
+            ServiceError::Audit(inner) => {
+                let cause = std::error::Error::source(inner).map(ToString::to_string);
+                Self::failed(
+                    "service-audit",
+                    arguments([("reason", cause.unwrap_or_default())]),
+                )
+            }
             ServiceError::Socket(BindError::Io(_)) | ServiceError::Io(_) => {
                 Self::failed("service-system", reason())
             }
@@ -119,6 +128,8 @@ fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn P
         trust_folder: places.trust_folder(),
         prompter,
         grants: Arc::new(grants),
+        memory: Memory::of(MAX_HELD_BY_ALL),
+        labour: Arc::new(Semaphore::new(MAX_LABOUR)),
     }
 }
 
@@ -216,7 +227,7 @@ async fn listen(config: &Config) -> Vec<TcpListener> {
 }
 
 /// No core dumps, and no reading of this process's memory by others of the same user (prctl(2), PR_SET_DUMPABLE).
-fn keep_memory_to_ourselves() {
+pub(crate) fn keep_memory_to_ourselves() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),

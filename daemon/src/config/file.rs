@@ -96,9 +96,26 @@ fn parse<T: DeserializeOwned>(path: &Path, file: File) -> Result<T, ConfigError>
     let text = String::from_utf8(bytes).map_err(|_| fault(path, Fault::Utf8))?;
     toml::from_str(&text).map_err(|error| ConfigError {
         file: path.to_owned(),
-        line: error
-            .span()
-            .map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count()),
+        line: error.span().map(|span| 1 + lines_before(&text, span.start)),
         fault: Fault::Toml(error.message().to_owned()),
     })
+}
+
+/// Line feeds before this byte, which may lie within a character.
+fn lines_before(text: &str, byte: usize) -> usize {
+    let before = text.bytes().take(byte);
+    before.filter(|one| *one == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_within_characters_too() {
+        let text = "một\nhai\nế";
+        for (byte, lines) in [(0, 0), (3, 0), (text.len() - 1, 2), (text.len() + 9, 2)] {
+            assert_eq!(lines_before(text, byte), lines);
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
+use trien_protocol::limits::MAX_CANDIDATES;
 use trien_protocol::prompt::Warning;
 use trien_signatures::certificate::Certificate;
 
-use super::{Context, JobError};
+use super::{Context, JobError, blocking};
 use crate::consent::Candidate;
 use crate::tokens::{HeldCertificate, PinNeed, Token, TokenError};
 use crate::trust::Trust;
@@ -32,9 +33,9 @@ pub struct Found {
     /// Never empty.
     pub candidates: Vec<Candidate>,
     /// Anchors and intermediates, as they were now.
-    pub trust: Trust,
+    pub trust: Arc<Trust>,
     /// Every certificate on the tokens: issuers may be among them.
-    pub beside: Vec<Certificate>,
+    pub beside: Arc<Vec<Certificate>>,
     /// The time all this was judged at.
     pub now: OffsetDateTime,
 }
@@ -59,16 +60,19 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     }
     let mut found = Found {
         candidates: Vec::new(),
-        trust: context.trust(),
-        beside: Vec::new(),
+        trust: Arc::new(context.trust().await?),
+        beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,
     };
-    found.beside = held.iter().map(|(_, one)| one.certificate.clone()).collect();
     let mut unfit = None;
     for (token, one) in held
         .into_iter()
         .filter(|(_, one)| wanted.names(one) && context.prompter.considers(one))
     {
+        if found.candidates.len() >= MAX_CANDIDATES {
+            tracing::warn!("more than {MAX_CANDIDATES} certificates fit: the rest are not offered");
+            break;
+        }
         match candidate(token, one, wanted, &found).await {
             Ok(candidate) => found.candidates.push(candidate),
             Err(error) => unfit = Some(error),
@@ -117,7 +121,7 @@ async fn candidate(
     if pin == PinNeed::Locked {
         return Err(JobError::Login(crate::tokens::LoginError::Locked));
     }
-    let warnings = warnings(&held.certificate, token.entry().hardware, found);
+    let warnings = warnings(&held.certificate, token.entry().hardware, found).await?;
     Ok(Candidate {
         held,
         token,
@@ -126,8 +130,14 @@ async fn candidate(
     })
 }
 
-fn warnings(certificate: &Certificate, hardware: bool, found: &Found) -> Vec<Warning> {
-    let reaches = found.trust.reaches(certificate, &found.beside, found.now);
+async fn warnings(
+    certificate: &Certificate,
+    hardware: bool,
+    found: &Found,
+) -> Result<Vec<Warning>, JobError> {
+    let (trust, beside) = (Arc::clone(&found.trust), Arc::clone(&found.beside));
+    let (judged, now) = (certificate.clone(), found.now);
+    let reaches = blocking(move || Ok(trust.reaches(&judged, &beside, now))).await?;
     let doubts = [
         (certificate.not_after() - found.now < SOON, Warning::ExpiresSoon),
         // Revocation is not looked up yet: nothing here may look as if it were.
@@ -135,10 +145,10 @@ fn warnings(certificate: &Certificate, hardware: bool, found: &Found) -> Vec<War
         (!reaches, Warning::PathUnknown),
         (!hardware, Warning::SoftwareToken),
     ];
-    doubts
+    let warnings = doubts
         .into_iter()
-        .filter_map(|(doubtful, warning)| doubtful.then_some(warning))
-        .collect()
+        .filter_map(|(doubtful, warning)| doubtful.then_some(warning));
+    Ok(warnings.collect())
 }
 
 impl Found {

@@ -8,20 +8,32 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use sha2::{Digest, Sha256};
 use trien_protocol::call::{Download, Upload};
-use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS};
+use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
 use trien_protocol::reply::UploadReply;
 
 /// Documents a connection may hold: as many as a request names, and their results.
 const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
 
+/// How long an upload may take.
+const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
+
+/// Bytes that all connections together may hold.
+#[derive(Debug)]
+pub struct Memory {
+    limit: u64,
+    held: Mutex<u64>,
+}
+
 /// The documents of one connection.
 #[derive(Debug)]
 pub struct Documents {
     quota: u64,
+    memory: Arc<Memory>,
     state: Arc<Mutex<State>>,
 }
 
@@ -39,6 +51,7 @@ struct Coming {
     size: u64,
     received: u64,
     hasher: Sha256,
+    begun: Instant,
     _room: Room,
 }
 
@@ -54,11 +67,12 @@ struct SealedFile {
     _room: Room,
 }
 
-/// Bytes of a connection's quota; given back when dropped.
+/// Bytes of a connection's quota and of the memory of all; given back when dropped.
 #[derive(Debug)]
-struct Room {
+pub struct Room {
     bytes: u64,
     state: std::sync::Weak<Mutex<State>>,
+    memory: Arc<Memory>,
 }
 
 /// A document cannot be held, or is not there.
@@ -84,9 +98,10 @@ pub enum DocumentError {
 impl Documents {
     /// With room for so many bytes.
     #[must_use]
-    pub fn new(quota: u64) -> Self {
+    pub fn new(quota: u64, memory: Arc<Memory>) -> Self {
         Self {
             quota,
+            memory,
             state: Arc::default(),
         }
     }
@@ -135,49 +150,60 @@ impl Documents {
         if size == 0 {
             return Err(DocumentError::Bad("size: zero"));
         }
-        Ok(Coming {
-            file: memory_file()?,
-            size,
-            received: 0,
-            hasher: Sha256::new(),
-            _room: self.reserve(size)?,
-        })
-    }
-
-    fn reserve(&self, bytes: u64) -> Result<Room, DocumentError> {
-        let mut state = self.lock();
-        if bytes > MAX_DOCUMENT {
+        if size > MAX_DOCUMENT {
             return Err(DocumentError::TooLarge("size: past the largest document"));
         }
-        if state.complete.len() + state.coming.len() >= MAX_COUNT {
+        Coming::new(size, self.reserve(1, size)?)
+    }
+
+    /// Takes room for so many documents of so many bytes in all.
+    ///
+    /// # Errors
+    /// [`DocumentError::TooLarge`].
+    pub fn reserve(&self, documents: usize, bytes: u64) -> Result<Room, DocumentError> {
+        let mut state = self.lock();
+        if state.complete.len() + state.coming.len() + documents > MAX_COUNT {
             return Err(DocumentError::TooLarge("too many documents on this connection"));
         }
-        if state.held + bytes > self.quota {
+        if state.held.saturating_add(bytes) > self.quota {
             return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
+        }
+        if !self.memory.take(bytes) {
+            return Err(DocumentError::TooLarge(
+                "more bytes than all connections together may hold",
+            ));
         }
         state.held += bytes;
         Ok(Room {
             bytes,
             state: Arc::downgrade(&self.state),
+            memory: Arc::clone(&self.memory),
         })
     }
 
-    /// Holds bytes of our own making. They cannot be had by anybody before [`Documents::publish`].
+    /// Holds bytes of our own making, in the room that was taken for them if they fit there. They cannot be had by
+    /// anybody before [`Documents::publish`].
     ///
     /// # Errors
     /// [`DocumentError`].
-    pub fn seal(&self, bytes: &[u8]) -> Result<Sealed, DocumentError> {
+    pub fn seal(&self, bytes: &[u8], room: Option<Room>) -> Result<Sealed, DocumentError> {
         let size = bytes.len() as u64;
-        let mut coming = Coming {
-            file: memory_file()?,
-            size,
-            received: 0,
-            hasher: Sha256::new(),
-            _room: self.reserve(size)?,
+        let part = match room.and_then(|mut room| room.split(size)) {
+            Some(part) => part,
+            None => self.reserve(1, size)?,
         };
+        let mut coming = Coming::new(size, part)?;
         coming.append(bytes)?;
         let sha256 = hex::encode(Sha256::digest(bytes));
         coming.seal(&sha256)
+    }
+
+    /// Lets go of uploads that were begun longer than [`MAX_UPLOAD_SECONDS`] before `now`.
+    pub fn drop_stale(&self, now: Instant) {
+        let stale = |coming: &Coming| now.saturating_duration_since(coming.begun) > MAX_UPLOAD;
+        // They give their room back when dropped, for which the lock must be free.
+        let dropped: Vec<_> = self.lock().coming.extract_if(|_, coming| stale(coming)).collect();
+        drop(dropped);
     }
 
     /// Lets the connection have a document.
@@ -227,7 +253,55 @@ impl Documents {
     }
 }
 
+impl Memory {
+    /// So many bytes.
+    #[must_use]
+    pub fn of(limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            held: Mutex::new(0),
+        })
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = held.checked_add(bytes).is_some_and(|sum| sum <= self.limit);
+        if fits {
+            *held += bytes;
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: u64) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
+    }
+}
+
+impl Room {
+    /// A part of this room; none if it is smaller than that.
+    #[must_use]
+    pub fn split(&mut self, bytes: u64) -> Option<Self> {
+        self.bytes = self.bytes.checked_sub(bytes)?;
+        Some(Self {
+            bytes,
+            state: self.state.clone(),
+            memory: Arc::clone(&self.memory),
+        })
+    }
+}
+
 impl Coming {
+    fn new(size: u64, room: Room) -> Result<Self, DocumentError> {
+        Ok(Self {
+            file: memory_file()?,
+            size,
+            received: 0,
+            hasher: Sha256::new(),
+            begun: Instant::now(),
+            _room: room,
+        })
+    }
+
     fn take(&mut self, upload: &Upload, bytes: &[u8]) -> Result<(), DocumentError> {
         if upload.size != self.size {
             return Err(DocumentError::Mismatch("size: another than before"));
@@ -295,6 +369,7 @@ impl Sealed {
 
 impl Drop for Room {
     fn drop(&mut self) {
+        self.memory.give_back(self.bytes);
         if let Some(state) = self.state.upgrade() {
             // Never dropped by who holds the lock: documents leave the maps as values.
             state.lock().unwrap_or_else(PoisonError::into_inner).held -= self.bytes;
@@ -321,6 +396,10 @@ fn check_digest(text: &str) -> Result<(), DocumentError> {
 mod tests {
     use super::*;
 
+    fn documents(quota: u64) -> Documents {
+        Documents::new(quota, Memory::of(quota))
+    }
+
     fn digest(bytes: &[u8]) -> String {
         hex::encode(Sha256::digest(bytes))
     }
@@ -336,7 +415,7 @@ mod tests {
 
     #[test]
     fn pieces_become_a_document_that_cannot_change() {
-        let documents = Documents::new(100);
+        let documents = documents(100);
         let (bytes, name) = (b"mot hai ba", digest(b"mot hai ba"));
         assert!(
             !documents
@@ -380,7 +459,7 @@ mod tests {
             (chunk(&name, 10, 4), b"4567890"),
             (chunk(&name, 10, 4), b"45678X"),
         ] {
-            let documents = Documents::new(10);
+            let documents = documents(10);
             documents.upload(&chunk(&name, 10, 0), b"0123").unwrap();
             assert!(matches!(
                 documents.upload(&second, bytes),
@@ -398,7 +477,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let documents = Documents::new(100);
+        let documents = documents(100);
         let name = digest(b"x");
         let too_large = |result| matches!(result, Err(DocumentError::TooLarge(_)));
         assert!(too_large(documents.upload(&chunk(&name, 101, 0), b"x")));
@@ -406,7 +485,7 @@ mod tests {
             documents.upload(&chunk(&name, 1, 0), &vec![0; MAX_CHUNK + 1])
         ));
         assert!(too_large(
-            Documents::new(u64::MAX / 2).upload(&chunk(&name, MAX_DOCUMENT as usize + 1, 0), b"x")
+            super::tests::documents(u64::MAX / 2).upload(&chunk(&name, MAX_DOCUMENT as usize + 1, 0), b"x")
         ));
         for bad in [
             chunk("", 1, 0),
@@ -415,5 +494,31 @@ mod tests {
         ] {
             assert!(matches!(documents.upload(&bad, b"x"), Err(DocumentError::Bad(_))));
         }
+    }
+
+    #[test]
+    fn connections_share_the_memory_of_all() {
+        let memory = Memory::of(15);
+        let [one, other] = [(); 2].map(|()| Documents::new(10, Arc::clone(&memory)));
+        let held = one.seal(b"0123456789", None).unwrap();
+        assert!(matches!(
+            other.seal(b"0123456789", None),
+            Err(DocumentError::TooLarge(_))
+        ));
+        drop(held);
+        let mut room = other.reserve(2, 10).unwrap();
+        let part = room.split(5);
+        let first = other.seal(b"0123", part).unwrap();
+        assert_eq!((room.bytes, other.lock().held), (5, 9));
+        drop((first, room));
+        let begun = chunk(&digest(b"0123456789"), 10, 0);
+        other.upload(&begun, b"0").unwrap();
+        other.drop_stale(Instant::now() + MAX_UPLOAD / 2);
+        assert_eq!(*memory.held.lock().unwrap(), 10);
+        other.drop_stale(Instant::now() + MAX_UPLOAD + Duration::from_secs(1));
+        assert_eq!((*memory.held.lock().unwrap(), other.lock().held), (0, 0));
+        drop(one.seal(b"x", None).unwrap());
+        drop((one, other));
+        assert_eq!(*memory.held.lock().unwrap(), 0);
     }
 }

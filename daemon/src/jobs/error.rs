@@ -203,7 +203,7 @@ fn of_ask(error: &AskError) -> ErrorCode {
     match error {
         AskError::Refused => ErrorCode::Cancelled,
         AskError::Busy => ErrorCode::Busy,
-        AskError::NobodyToAsk(_) => ErrorCode::NobodyToAsk,
+        AskError::NobodyToAsk(_) | AskError::NoPin(_) => ErrorCode::NobodyToAsk,
         AskError::TimedOut => ErrorCode::TimedOut,
         AskError::Failed(_) => ErrorCode::Internal,
         AskError::Ambiguous(_) => ErrorCode::CertificateNotFound,

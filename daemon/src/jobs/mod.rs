@@ -6,7 +6,6 @@
 //! | [`sign_documents`] | prepare → approve → log in → sign → finish, for one document or many |
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
-//! | [`list`] | every certificate in reach, for the person himself |
 //! | [`login`] | the one loop that asks for PINs |
 //! | [`documents`] | the bytes a connection holds, sealed |
 //! | [`error`] | every failure → one code, in one match |
@@ -15,7 +14,6 @@ pub mod candidates;
 pub mod certificates;
 pub mod documents;
 pub mod error;
-pub mod list;
 pub mod login;
 pub mod sign_digest;
 pub mod sign_documents;
@@ -29,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use trien_protocol::call::{Certificates, SignDigest, SignDocuments, VerifyDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_HELD;
@@ -40,7 +39,7 @@ use crate::policy::{GrantBook, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::trust::Trust;
-pub use documents::Documents;
+pub use documents::{Documents, Memory};
 pub use error::{JobError, error_object};
 
 /// What every job works with.
@@ -56,17 +55,42 @@ pub struct Context {
     pub prompter: Arc<dyn Prompter>,
     /// What origins may do.
     pub grants: Arc<GrantBook>,
+    /// What all connections together may hold.
+    pub memory: Arc<Memory>,
+    /// Places for work on whole documents: [`MAX_LABOUR`].
+    pub labour: Arc<Semaphore>,
 }
+
+/// Documents that are checked, or rehearsed before a question, at one time.
+pub const MAX_LABOUR: usize = 2;
 
 impl Context {
     /// The anchors and intermediate certificates as they are now.
-    #[must_use]
-    pub fn trust(&self) -> Trust {
-        let trust = Trust::load(&self.trust_folder);
+    ///
+    /// # Errors
+    /// [`JobError::Internal`] if reading them broke.
+    pub async fn trust(&self) -> Result<Trust, JobError> {
+        let folder = self.trust_folder.clone();
+        let trust = blocking(move || Ok(Trust::load_ours(&folder))).await?;
         for fault in trust.faults() {
             tracing::warn!(%fault, "passed over in the trust folder");
         }
-        trust
+        Ok(trust)
+    }
+
+    /// As [`blocking`], for work on whole documents that a page can ask for without the person: a few at a time. The
+    /// place is given back when the work ends, whether or not the page still waits.
+    async fn laborious<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, JobError> {
+        let place = Arc::clone(&self.labour).acquire_owned().await;
+        let place = place.map_err(|error| JobError::Internal(error.to_string()))?;
+        blocking(move || {
+            let _place = place;
+            work()
+        })
+        .await
     }
 }
 
@@ -115,17 +139,21 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Of a page's connection.
+    /// Of a page's connection, which shares this memory with all others.
     #[must_use]
-    pub fn of_a_page() -> Self {
-        Self::with_quota(MAX_HELD)
+    pub fn of_a_page(memory: &Arc<Memory>) -> Self {
+        Self::with(Documents::new(MAX_HELD, Arc::clone(memory)))
     }
 
     /// With room for so many bytes of documents.
     #[must_use]
     pub fn with_quota(bytes: u64) -> Self {
+        Self::with(Documents::new(bytes, Memory::of(bytes)))
+    }
+
+    fn with(documents: Documents) -> Self {
         Self {
-            documents: Documents::new(bytes),
+            documents,
             shared: Mutex::default(),
         }
     }
@@ -151,6 +179,15 @@ impl Holdings {
             .unwrap_or_else(PoisonError::into_inner)
             .contains(certificate)
     }
+}
+
+/// Work of many milliseconds goes where it keeps nobody waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| JobError::Internal(error.to_string()))?
 }
 
 /// Carries a job out: policy first, and then the operation's own story.

@@ -32,7 +32,8 @@ pub(super) fn subject(subject: &Subject) -> reply::Subject {
 
 /// RFC 3339, UTC.
 pub(super) fn time(time: OffsetDateTime) -> String {
-    time.to_offset(time::UtcOffset::UTC)
+    time.checked_to_offset(time::UtcOffset::UTC)
+        .unwrap_or(time)
         .format(&Rfc3339)
         .unwrap_or_default()
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use trien_protocol::call::SignDocuments;
 use trien_protocol::event::Stage;
-use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
+use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENTS, MAX_NAME};
 use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
 use trien_signatures::certificate::Certificate;
 
 use super::candidates::{self, Found, Wanted};
-use super::documents::Sealed;
+use super::documents::{Room, Sealed};
 use super::login::{Unlocked, login};
 use super::recipe::{self, Recipe};
-use super::{Caller, Context, JobError, present};
+use super::{Caller, Context, JobError, blocking, present};
 use crate::audit::{Action, Intent, Subject};
-use crate::consent::{self, Approved, Offer};
+use crate::consent::{self, Approved, AskError, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, Signable, TokenId};
 
@@ -25,6 +25,8 @@ use crate::tokens::{LoginError, Signable, TokenId};
 struct Item {
     name: String,
     document: Sealed,
+    /// For its result.
+    room: Option<Room>,
     /// The signed document, or why there is none.
     outcome: Option<Result<Sealed, JobError>>,
 }
@@ -41,9 +43,10 @@ pub async fn run(
     let call = permitted.call().clone();
     recipe::check(&call)?;
     let mut items = collect(caller, &call)?;
+    make_room(caller, &mut items)?;
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, caller, &call).await?;
-    rehearse(&mut items, &call, &found).await?;
+    rehearse(context, &mut items, &call, &found).await?;
 
     let intent = context.audit.intend(subject(&permitted, &items)).await?;
     caller.report.stage(Stage::Asking, 0, count(&items));
@@ -62,6 +65,17 @@ pub async fn run(
         Err(error) => return Err(end(intent, error.into()).await),
     };
     carry_out(caller, intent, approved, items, &found).await
+}
+
+/// Room for every result, before anybody is asked: no PIN is spent on what cannot be held.
+fn make_room(caller: &Caller, items: &mut [Item]) -> Result<(), JobError> {
+    let wanted = |item: &Item| item.document.size().saturating_add(MAX_ADDED);
+    let sum = items.iter().map(wanted).fold(0, u64::saturating_add);
+    let mut room = caller.holdings.documents().reserve(items.len(), sum)?;
+    for item in items {
+        item.room = room.split(wanted(item));
+    }
+    Ok(())
 }
 
 /// Every document must be here, whole, before anybody is asked.
@@ -88,6 +102,7 @@ fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError>
         items.push(Item {
             name: document.name.clone(),
             document: sealed,
+            room: None,
             outcome: None,
         });
     }
@@ -114,12 +129,18 @@ async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Resul
 
 /// Prepares every document once and throws the result away: what is wrong with a document is found before the person
 /// is asked and before a PIN is spent. If nothing is left to sign, that is the request's failure.
-async fn rehearse(items: &mut [Item], call: &SignDocuments, found: &Found) -> Result<(), JobError> {
+async fn rehearse(
+    context: &Context,
+    items: &mut [Item],
+    call: &SignDocuments,
+    found: &Found,
+) -> Result<(), JobError> {
     let signer = &found.candidates[0].held.certificate;
     let recipe = Arc::new(Recipe::new(call, signer.clone(), found.chain(signer))?);
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
-        let prepared = blocking(move || recipe.prepare(bytes(&document)?, now).map(drop)).await;
+        let preparing = move || recipe.prepare(bytes(&document)?, now).map(drop);
+        let prepared = context.laborious(preparing).await;
         item.outcome = prepared.err().map(Err);
     }
     if items.iter().all(|item| item.outcome.is_some()) {
@@ -170,7 +191,8 @@ async fn carry_out(
     })
 }
 
-/// Logs in and signs one after the other. Fails only if nothing was signed.
+/// Logs in and signs one after the other. Fails if nothing was signed, or if the person closed the window meanwhile:
+/// then what was signed stays here.
 async fn sign_all(
     caller: &Caller,
     approved: &mut Approved<SignDocuments>,
@@ -180,14 +202,28 @@ async fn sign_all(
 ) -> Result<(), JobError> {
     let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain)?);
     let mut unlocked = login(approved).await?;
+    let wanted = sign_each(caller, approved, items, &recipe, &mut unlocked).await;
+    unlocked.close().await;
+    wanted?;
+    settle(items)
+}
+
+/// Signs until the token is lost or the person says no; he is looked at before each signature and after the last.
+async fn sign_each(
+    caller: &Caller,
+    approved: &mut Approved<SignDocuments>,
+    items: &mut [Item],
+    recipe: &Arc<Recipe>,
+    unlocked: &mut Unlocked,
+) -> Result<(), AskError> {
     let total = count(items);
     for (done, item) in (0..).zip(items.iter_mut()) {
         caller.report.stage(Stage::Signing, done, total);
-        approved.window().progress(done, total).await;
+        approved.window().progress(done, total).await?;
         if item.outcome.is_some() {
             continue;
         }
-        let outcome = sign_one(caller, approved, &mut unlocked, &recipe, &item.document).await;
+        let outcome = sign_one(caller, approved, unlocked, recipe, item).await;
         let lost = matches!(&outcome, Err(JobError::Token(error)) if candidates::is_lost(error))
             || matches!(&outcome, Err(JobError::BadSignature | JobError::Finish(_)));
         item.outcome = Some(outcome);
@@ -195,8 +231,7 @@ async fn sign_all(
             break;
         }
     }
-    unlocked.close().await;
-    settle(items)
+    approved.window().progress(total, total).await
 }
 
 /// What the token was lost before is failed like the one it was lost at.
@@ -218,12 +253,12 @@ async fn sign_one(
     approved: &Approved<SignDocuments>,
     unlocked: &mut Unlocked,
     recipe: &Arc<Recipe>,
-    document: &Sealed,
+    item: &mut Item,
 ) -> Result<Sealed, JobError> {
-    if !approved.covers(document.sha256()) {
+    if !approved.covers(item.document.sha256()) {
         return Err(JobError::Internal("a document the person has not seen".into()));
     }
-    let (making, source) = (Arc::clone(recipe), document.clone());
+    let (making, source) = (Arc::clone(recipe), item.document.clone());
     let prepared = blocking(move || making.prepare(bytes(&source)?, OffsetDateTime::now_utc())).await?;
 
     let algorithm = prepared.algorithm();
@@ -237,7 +272,8 @@ async fn sign_one(
     let value = SignatureValue::from_token(algorithm, &raw).map_err(|_| JobError::BadSignature)?;
 
     let holdings = Arc::clone(&caller.holdings);
-    blocking(move || Ok(holdings.documents().seal(&prepared.finish(value)?)?)).await
+    let room = item.room.take();
+    blocking(move || Ok(holdings.documents().seal(&prepared.finish(value)?, room)?)).await
 }
 
 impl Item {
@@ -328,13 +364,4 @@ fn bytes(document: &Sealed) -> Result<Vec<u8>, JobError> {
     document
         .bytes()
         .map_err(|error| JobError::Internal(error.to_string()))
-}
-
-/// Work of many milliseconds goes where it keeps nobody waiting.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
-) -> Result<T, JobError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| JobError::Internal(error.to_string()))?
 }

@@ -40,13 +40,13 @@ pub async fn run(
     }
     let find = |document: &DocumentRef| caller.holdings.documents().find(&document.sha256, document.size);
     let content = call.content.as_ref().map(find).transpose()?;
-    let trust = context.trust();
+    let trust = context.trust().await?;
     let now = OffsetDateTime::now_utc();
     let mut documents = Vec::new();
     for document in &call.documents {
         let (sealed, content, trust) = (find(document)?, content.clone(), trust.clone());
-        let judged = tokio::task::spawn_blocking(move || judge(&sealed, content.as_ref(), &trust, now)).await;
-        let report = judged.map_err(|error| JobError::Internal(error.to_string()))??;
+        let judging = move || judge(&sealed, content.as_ref(), &trust, now);
+        let report = context.laborious(judging).await?;
         documents.push(VerifiedDocument {
             name: document.name.clone(),
             valid: report.valid(),

@@ -54,6 +54,16 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
+/// True for a folder, not a link, of this user or of root, in which nobody else may put files.
+///
+/// # Errors
+/// Of the file system.
+pub fn is_our_folder(path: &Path) -> io::Result<bool> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    let owned = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
+    Ok(metadata.is_dir() && owned && metadata.mode() & 0o022 == 0)
+}
+
 /// True for a folder of ours, not a link, that neither group nor others may enter, read or write.
 ///
 /// # Errors

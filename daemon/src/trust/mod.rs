@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 use trien_signatures::certificate::Certificate;
 use trien_signatures::trust::{Anchors, MAX_DEPTH, PathVerdict, Reliance, validate_path};
 
+use crate::policy::ownership::{NotOurs, is_our_folder, open_ours};
+
 /// The most files that are read in one folder.
 const MAX_FILES: usize = 500;
 /// The largest of them, in bytes.
@@ -27,14 +29,34 @@ impl Trust {
     /// holds nothing.
     #[must_use]
     pub fn load(folder: &Path) -> Self {
+        Self::read(folder, |file| fs::File::open(file).map_err(NotOurs::from))
+    }
+
+    /// As [`Trust::load`], for the folder that is relied on without a word: neither it nor a file in it may be
+    /// another user's or writable by group or others.
+    #[must_use]
+    pub fn load_ours(folder: &Path) -> Self {
+        match is_our_folder(folder) {
+            Ok(true) => Self::read(folder, open_ours),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Ok(false) => Self::faulty(folder, "it must be a folder of its user alone"),
+            Err(error) => Self::faulty(folder, error),
+        }
+    }
+
+    fn faulty(folder: &Path, reason: impl std::fmt::Display) -> Self {
+        Self {
+            faults: vec![format!("{}: {reason}", folder.display())],
+            ..Self::default()
+        }
+    }
+
+    fn read(folder: &Path, open: impl Fn(&Path) -> Result<fs::File, NotOurs>) -> Self {
         let mut trust = Self::default();
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return trust,
-            Err(error) => {
-                trust.faults.push(format!("{}: {error}", folder.display()));
-                return trust;
-            }
+            Err(error) => return Self::faulty(folder, error),
         };
         let mut files: Vec<_> = entries
             .flatten()
@@ -49,17 +71,20 @@ impl Trust {
             ));
         }
         for file in files.iter().take(MAX_FILES) {
-            if let Err(reason) = trust.add_file(file) {
+            if let Err(reason) = open(file)
+                .map_err(|error| error.to_string())
+                .and_then(|opened| trust.add_file(opened))
+            {
                 trust.faults.push(format!("{}: {reason}", file.display()));
             }
         }
         trust
     }
 
-    fn add_file(&mut self, file: &Path) -> Result<(), String> {
+    fn add_file(&mut self, file: fs::File) -> Result<(), String> {
         let mut bytes = Vec::new();
-        let opened = fs::File::open(file).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
-        if opened.map_err(|error| error.to_string())? as u64 > MAX_FILE {
+        let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+        if read.map_err(|error| error.to_string())? as u64 > MAX_FILE {
             return Err("too large".into());
         }
         let mut found = Anchors::default();
