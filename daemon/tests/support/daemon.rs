@@ -84,6 +84,11 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    /// Waits for the end.
+    pub fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
@@ -141,6 +146,11 @@ pub fn record(desk: &Desk, count: usize) -> Vec<String> {
 
 /// How many processes the daemon has below it whose command line holds this word.
 pub fn children(pid: u32, word: &str) -> usize {
+    child_pids(pid, word).len()
+}
+
+/// Their numbers.
+pub fn child_pids(pid: u32, word: &str) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
@@ -151,7 +161,7 @@ pub fn children(pid: u32, word: &str) -> usize {
         .filter(|child| {
             std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains(word))
         })
-        .count()
+        .collect()
 }
 
 /// A page's connection.
