@@ -58,6 +58,9 @@ fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
         "verify-bad-time"
     );
 
+    let signed = desk.path("đơn.p7m");
+    let over = error_code(verify(&[]).arg("--html").arg(&signed), 2);
+    assert_eq!(over, "verify-over-input");
     let page = desk.path("report.html");
     succeed(verify(&["--lang", "vi"]).arg("--html").arg(&page));
     let page = std::fs::read_to_string(page).unwrap();
@@ -288,6 +291,25 @@ fn where_a_request_goes_is_looked_at_before_a_key_is_made() {
     assert_eq!(error_code(&mut request, 3), "cli-unwritable");
     // The name is free: no key was made.
     succeed(&mut generate("x.csr", "k"));
+}
+
+#[test]
+fn a_pin_comes_from_an_open_descriptor() {
+    let desk = desk_with_key();
+    let signing = sign(&desk);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "exec 7<\"$0\"; exec \"$@\" --pin-fd 7"])
+        .arg(desk.pin_file())
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .env("TRIEN_HOME", desk.home())
+        .stdin(Stdio::null());
+    succeed(&mut shell);
+    assert_eq!(
+        error_code(sign(&desk).args(["--pin-fd", "99"]), 3),
+        "pin-unreadable"
+    );
 }
 
 /// Runs a verb at a terminal of its own with someone who gives these answers; gives the exit code, and what stood there.

@@ -37,6 +37,8 @@ sign-empty-selector = --cert names no certificate.
 sign-empty-selector-remedy = Give a label, serial number, SHA-256 or part of a subject, or leave --cert out; see "trien cert list".
 
 verify-nothing-to-trust = No trusted certificate was found in "{ $file }": nothing can be found valid. Put the root certificates of the CAs there, as PEM or DER files.
+verify-over-input = "{ $file }" is an input; its original would be lost.
+verify-over-input-remedy = Name another file with --html.
 verify-bad-trust = Passed over: { $reason }
 verify-bad-time = "{ $value }" is no time.
 verify-bad-time-remedy = Write it like 2026-11-21T09:00:00+07:00.

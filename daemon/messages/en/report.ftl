@@ -34,6 +34,7 @@ report-path = Path
 report-warning = Note
 report-format-cades = CAdES
 report-format-pades = PAdES
+report-format-document-time-stamp = document time-stamp (not a signature, not checked)
 
 indication-total-passed = valid (TOTAL-PASSED)
 indication-total-failed = invalid (TOTAL-FAILED)

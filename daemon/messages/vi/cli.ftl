@@ -37,6 +37,8 @@ sign-empty-selector = --cert không nêu chứng thư nào.
 sign-empty-selector-remedy = Hãy nêu nhãn, số sê-ri, SHA-256 hoặc một phần tên chủ thể, hoặc bỏ --cert; xem "trien cert list".
 
 verify-nothing-to-trust = Không tìm thấy chứng thư tin cậy nào trong "{ $file }": không thể kết luận hợp lệ. Hãy đặt chứng thư gốc của các CA vào đó, dạng PEM hoặc DER.
+verify-over-input = "{ $file }" cũng là tệp cần kiểm tra; bản gốc sẽ bị ghi đè.
+verify-over-input-remedy = Hãy nêu tệp khác với --html.
 verify-bad-trust = Bỏ qua: { $reason }
 verify-bad-time = "{ $value }" không phải là thời điểm.
 verify-bad-time-remedy = Hãy viết như 2026-11-21T09:00:00+07:00.

@@ -34,6 +34,7 @@ report-path = Đường dẫn chứng thực
 report-warning = Lưu ý
 report-format-cades = CAdES
 report-format-pades = PAdES
+report-format-document-time-stamp = dấu thời gian của tài liệu (không phải chữ ký, không được kiểm tra)
 
 indication-total-passed = hợp lệ (TOTAL-PASSED)
 indication-total-failed = không hợp lệ (TOTAL-FAILED)

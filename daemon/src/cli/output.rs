@@ -37,14 +37,7 @@ impl Outputs {
             }
             planned.push(output);
         }
-        let originals: HashSet<_> = inputs
-            .iter()
-            .filter_map(|input| input.canonicalize().ok())
-            .collect();
-        match planned
-            .iter()
-            .find(|output| output.canonicalize().is_ok_and(|path| originals.contains(&path)))
-        {
+        match planned.iter().find(|output| replaces(output, inputs)) {
             Some(output) => Err(CliError::misuse("sign-over-input", shown(output))),
             None => Ok(Self(planned)),
         }
@@ -62,6 +55,15 @@ impl Outputs {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(PathBuf::as_path)
     }
+}
+
+/// True if the file at this place is one of the originals, by whatever name.
+pub(super) fn replaces<'a>(output: &Path, originals: impl IntoIterator<Item = &'a PathBuf>) -> bool {
+    output.canonicalize().is_ok_and(|path| {
+        originals
+            .into_iter()
+            .any(|original| original.canonicalize().is_ok_and(|original| original == path))
+    })
 }
 
 /// Fails early, as [`Outputs::check_writable`], for one file.

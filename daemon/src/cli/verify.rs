@@ -37,12 +37,20 @@ pub struct VerifyArguments {
 /// Runs it.
 ///
 /// # Errors
-/// No unless every signature of every file is TOTAL-PASSED; failure if a file cannot be read.
+/// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED; failure if a file cannot be read.
 pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     let at = match &arguments.at {
         None => OffsetDateTime::now_utc(),
         Some(text) => read_time(text)?,
     };
+    if let Some(file) = &arguments.html {
+        let originals = arguments.inputs.iter().chain(&arguments.content);
+        if output::replaces(file, originals) {
+            let shown = self::arguments([("file", file.display().to_string())]);
+            return Err(CliError::misuse("verify-over-input", shown));
+        }
+        output::check_writable(file)?;
+    }
     let folder = arguments
         .trust
         .clone()
