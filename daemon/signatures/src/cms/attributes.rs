@@ -92,7 +92,7 @@ fn algorithm_protection(algorithm: SignatureAlgorithm) -> Vec<u8> {
 /// `Time`: UTCTime through 2049, GeneralizedTime after (RFC 5652, 11.3), whole seconds.
 fn time_der(time: OffsetDateTime) -> Option<Vec<u8>> {
     let seconds = std::time::Duration::from_secs(u64::try_from(time.unix_timestamp()).ok()?);
-    if time.to_offset(time::UtcOffset::UTC).year() < 2050 {
+    if time.checked_to_offset(time::UtcOffset::UTC)?.year() < 2050 {
         UtcTime::from_unix_duration(seconds).ok()?.to_der().ok()
     } else {
         GeneralizedTime::from_unix_duration(seconds).ok()?.to_der().ok()

@@ -77,6 +77,8 @@ pub fn date(time: OffsetDateTime) -> String {
 }
 
 /// The time a date stands for; `None` unless it has at least year to second. Without an offset it is UTC.
+///
+/// Years are 1 to 9998: whatever offset such a time is shown with, it stays one that RFC 3339 can write.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
     let text = text.strip_prefix("D:").unwrap_or(text);
@@ -85,7 +87,11 @@ pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let part = |range: std::ops::Range<usize>| digits.get(range)?.parse::<u8>().ok();
     let month = time::Month::try_from(part(4..6)?).ok()?;
-    let day = time::Date::from_calendar_date(digits.get(..4)?.parse().ok()?, month, part(6..8)?).ok()?;
+    let year: i32 = digits.get(..4)?.parse().ok()?;
+    if !(1..=9998).contains(&year) {
+        return None;
+    }
+    let day = time::Date::from_calendar_date(year, month, part(6..8)?).ok()?;
     let clock = time::Time::from_hms(part(8..10)?, part(10..12)?, part(12..14)?).ok()?;
     let offset = parse_offset(text.get(14..)?)?;
     Some(PrimitiveDateTime::new(day, clock).assume_offset(offset))
@@ -98,12 +104,19 @@ fn parse_offset(text: &str) -> Option<UtcOffset> {
         Some(b'-') => -1,
         Some(_) => return None,
     };
-    let hours: i8 = text.get(1..3)?.parse().ok()?;
-    let minutes: i8 = text
+    let hours = two_digits(text.get(1..3)?, 23)?;
+    // The minutes may be missing, and the apostrophe behind the hours with them.
+    let minutes = text
         .get(4..6)
-        .and_then(|minutes| minutes.parse().ok())
-        .unwrap_or(0);
+        .map_or(Some(0), |minutes| two_digits(minutes, 59))?;
     UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
+}
+
+/// Two digits up to a highest number.
+fn two_digits(text: &str, highest: i8) -> Option<i8> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| digits)?;
+    (0..=highest).contains(&number).then_some(number)
 }
 
 #[cfg(test)]
@@ -128,5 +141,36 @@ mod tests {
         assert_eq!(parse_date("D:20261121070305Z"), Some(time));
         assert_eq!(parse_date("D:2026"), None);
         assert_eq!(parse_date("D:20261321070305Z"), None);
+        assert_eq!(parse_date("D:20261121140305+07"), Some(time));
+    }
+
+    #[test]
+    fn dates_that_no_offset_can_hold_are_none() {
+        for text in [
+            "D:20261121140305+-7'00'",
+            "D:20261121140305--5'00'",
+            "D:20261121140305-+7'00'",
+            "D:20261121140305--128'",
+            "D:20261121140305+24'00'",
+            "D:20261121140305+07'60'",
+            "D:20261121140305+07'-1'",
+            "D:99991231235959Z",
+            "D:99991231235959-07'00'",
+            "D:00000101000000+07'00'",
+        ] {
+            assert_eq!(parse_date(text), None, "{text}");
+        }
+        let first = parse_date("D:00010101000000+23'59'").unwrap();
+        let last = parse_date("D:99981231235959-23'59'").unwrap();
+        for time in [first, last] {
+            assert!(
+                time.format(&time::format_description::well_known::Rfc3339)
+                    .is_ok()
+            );
+            for hours in [-23, 23] {
+                let offset = time::UtcOffset::from_hms(hours, 0, 0).unwrap();
+                assert!(time.checked_to_offset(offset).is_some());
+            }
+        }
     }
 }
