@@ -40,6 +40,7 @@ mod dictionary;
 mod field;
 mod font;
 mod form;
+mod lock;
 mod permissions;
 mod verify;
 

@@ -20,14 +20,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether there is at least one signature and every one is TOTAL-PASSED.
+    /// Whether there is at least one signature and every one is TOTAL-PASSED. Document time-stamps are nobody's
+    /// signature: they do not count, neither way.
     #[must_use]
     pub fn valid(&self) -> bool {
-        !self.signatures.is_empty()
-            && self
-                .signatures
-                .iter()
-                .all(|signature| signature.indication == Indication::TotalPassed)
+        let mut signatures = self
+            .signatures
+            .iter()
+            .filter(|signature| signature.format != Format::DocumentTimeStamp)
+            .peekable();
+        signatures.peek().is_some()
+            && signatures.all(|signature| signature.indication == Indication::TotalPassed)
     }
 }
 
@@ -187,6 +190,9 @@ pub enum Format {
     Cades,
     /// EN 319 142-1
     Pades,
+    /// EN 319 142-1, clause 5.4.3: proves a time and is nobody's signature. It is named and not judged, INDETERMINATE,
+    /// and without weight in [`Report::valid`].
+    DocumentTimeStamp,
 }
 
 /// Baseline levels.

@@ -271,6 +271,40 @@ fn bomb_in_a_cross_reference_stream() {
 }
 
 #[test]
+fn object_stream_of_another_type() {
+    let mut document = b"%PDF-1.7\n".to_vec();
+    let container = document.len();
+    let objects = b"1 0 << /Type /Catalog /Pages 4 0 R >>";
+    document.extend(stream(2, "/Type /ObjStx /N 1 /First 4", &deflate(objects)));
+    let start = document.len();
+    let mut rows = vec![2, 0, 0, 0, 2, 0, 0, 1];
+    rows.extend(u32::try_from(container).unwrap().to_be_bytes());
+    rows.extend([0, 0]);
+    document.extend(stream(
+        3,
+        "/Type /XRef /Size 4 /Root 1 0 R /W [1 4 2] /Index [1 2]",
+        &deflate(&rows),
+    ));
+    document.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
+    assert_eq!(refusal(&document), PdfError::Missing("an object stream"));
+}
+
+#[test]
+fn numbers_that_are_not_finite() {
+    let huge = "9".repeat(400);
+    for rectangle in [format!("[0 0 {huge} 300]"), format!("[-{huge} 0 {huge} 300]")] {
+        let mut draft = Draft::new();
+        draft.set(
+            3,
+            &format!("<< /Type /Page /Parent 2 0 R /MediaBox {rectangle} >>"),
+        );
+        let document = draft.classic();
+        let opened = Document::open(&document, Limits::default()).unwrap();
+        assert_eq!(opened.page(1).unwrap().shown, None, "{rectangle}");
+    }
+}
+
+#[test]
 fn bomb_in_an_object_stream() {
     let mut document = b"%PDF-1.7\n".to_vec();
     let container = document.len();

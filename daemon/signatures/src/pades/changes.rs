@@ -7,12 +7,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::form::{self, Field, Form};
+mod new_fields;
+mod roles;
+
+use self::new_fields::{NewFields, has_area, value_of};
+use self::roles::{Role, Roles, STORE_KEYS};
+use super::lock::Lock;
 use super::permissions;
 use crate::pdf::{Dictionary, Document, Entry, Located, Node, ObjectId, PdfError, Value};
 
-/// Whether only permitted changes lie between the signed revision and the whole document.
-pub(super) fn are_permitted(signed: &Document<'_>, whole: &Document<'_>) -> Result<bool, PdfError> {
+/// Whether only permitted changes lie between the signed revision and the whole document; `lock` is what the signature
+/// itself forbids.
+pub(super) fn are_permitted(
+    signed: &Document<'_>,
+    whole: &Document<'_>,
+    lock: &Lock,
+) -> Result<bool, PdfError> {
     if whole.trailing() != 0 || !continues(signed, whole) {
         return Ok(false);
     }
@@ -21,16 +31,18 @@ pub(super) fn are_permitted(signed: &Document<'_>, whole: &Document<'_>) -> Resu
         let behind = &whole.bytes()[signed.bytes().len()..];
         return Ok(behind.iter().all(u8::is_ascii_whitespace));
     }
-    if permissions::check(signed).is_err() || root(signed) != root(whole) {
+    if lock.forbids_everything() || permissions::check(signed).is_err() || root(signed) != root(whole) {
         return Ok(false);
     }
     let (changed, added) = changed_numbers(signed, whole);
-    let roles = Roles::of(signed)?;
-    let new_fields = match new_fields(signed, whole)? {
-        Some(fields) => fields,
-        None => return Ok(false),
+    let Some(roles) = Roles::of(signed, lock, &added)? else {
+        return Ok(false);
     };
-    if permissions::certification(signed)?.is_some() && any_visible(whole, &new_fields)? {
+    let Some(new_fields) = new_fields::between(signed, whole, lock)? else {
+        return Ok(false);
+    };
+    // They may cover what the author certified.
+    if new_fields.any_visible && permissions::certification(signed)?.is_some() {
         return Ok(false);
     }
     for number in changed {
@@ -38,30 +50,7 @@ pub(super) fn are_permitted(signed: &Document<'_>, whole: &Document<'_>) -> Resu
             return Ok(false);
         }
     }
-    Ok(!refers_to(signed, &added)?)
-}
-
-/// Whether one of these widgets takes up room on its page, where it may cover what the author certified.
-fn any_visible(document: &Document<'_>, widgets: &HashSet<ObjectId>) -> Result<bool, PdfError> {
-    for widget in widgets {
-        let Some(located) = document.object(*widget)? else {
-            continue;
-        };
-        let Some(widget) = located.dictionary() else {
-            continue;
-        };
-        let Some(rectangle) = document.get(widget, b"Rect")? else {
-            continue;
-        };
-        let corners: Option<Vec<f64>> = rectangle
-            .array()
-            .and_then(|corners| corners.iter().map(|node| node.value.number()).collect());
-        let empty = matches!(corners.as_deref(), Some([x1, y1, x2, y2]) if x1 == x2 || y1 == y2);
-        if !empty {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(true)
 }
 
 /// Whether the whole document's cross-references go on from the signed revision's.
@@ -97,177 +86,10 @@ fn changed_numbers(signed: &Document<'_>, whole: &Document<'_>) -> (Vec<u32>, Ha
     (changed, added)
 }
 
-/// The objects of the signed revision that may change, by what they are.
-#[derive(Default)]
-struct Roles {
-    by_id: HashMap<ObjectId, Role>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Catalog,
-    /// The form dictionary, or its array of fields; compared by [`new_fields`].
-    Form,
-    Page,
-    Annotations,
-    /// A signature field without a signature, or its widget.
-    UnsignedField,
-    Information,
-    Metadata,
-    ValidationData,
-}
-
-impl Roles {
-    fn of(document: &Document<'_>) -> Result<Self, PdfError> {
-        let mut roles = Self::default();
-        roles.add_document(document)?;
-        for page in document.pages()? {
-            let page = page?.located;
-            let annotations = page
-                .dictionary()
-                .and_then(|page| page.get(b"Annots")?.value.reference());
-            roles.add(Some(page.id), Role::Page);
-            roles.add(annotations, Role::Annotations);
-        }
-        for field in form::fields(document)?.iter().filter(|field| is_unsigned(field)) {
-            roles.add(Some(field.located.id), Role::UnsignedField);
-            field
-                .widgets
-                .iter()
-                .for_each(|widget| roles.add(Some(*widget), Role::UnsignedField));
-        }
-        Ok(roles)
-    }
-
-    /// An object with two roles is somebody's trick: it keeps the first, and the stricter come first.
-    fn add(&mut self, id: Option<ObjectId>, role: Role) {
-        if let Some(id) = id {
-            self.by_id.entry(id).or_insert(role);
-        }
-    }
-
-    fn add_document(&mut self, document: &Document<'_>) -> Result<(), PdfError> {
-        let catalog = document.catalog()?;
-        self.add(Some(catalog.id), Role::Catalog);
-        if let Some(form) = Form::of(document)? {
-            self.add(Some(form.holder.id), Role::Form);
-            self.add(
-                form.dictionary()
-                    .get(b"Fields")
-                    .and_then(|node| node.value.reference()),
-                Role::Form,
-            );
-        }
-        self.add(
-            document.trailer(b"Info").and_then(|node| node.value.reference()),
-            Role::Information,
-        );
-        let Some(catalog) = catalog.dictionary() else {
-            return Ok(());
-        };
-        self.add(
-            catalog.get(b"Metadata").and_then(|node| node.value.reference()),
-            Role::Metadata,
-        );
-        self.add(
-            catalog.get(b"DSS").and_then(|node| node.value.reference()),
-            Role::ValidationData,
-        );
-        if let Some(store) = document.get(catalog, b"DSS")?
-            && let Some(store) = store.dictionary()
-        {
-            for key in STORE_KEYS {
-                self.add(
-                    store.get(key).and_then(|node| node.value.reference()),
-                    Role::ValidationData,
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Keys of the document security store that hold validation data (EN 319 142-1, clause 5.4.2).
-const STORE_KEYS: [&[u8]; 4] = [b"Certs", b"OCSPs", b"CRLs", b"VRI"];
-
-fn is_unsigned(field: &Field<'_>) -> bool {
-    field.is_signature()
-        && field
-            .located
-            .dictionary()
-            .is_some_and(|field| field.get(b"V").is_none())
-}
-
-/// The objects of signature fields and widgets that the whole document has more; `None` if the form differs otherwise.
-fn new_fields(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<HashSet<ObjectId>>, PdfError> {
-    let (before, now) = (Form::of(signed)?, Form::of(whole)?);
-    let empty = Dictionary::default();
-    let dictionaries = (
-        before.as_ref().map_or(&empty, Form::dictionary),
-        now.as_ref().map_or(&empty, Form::dictionary),
-    );
-    if !form_permitted(before.is_none(), dictionaries.0, dictionaries.1) {
-        return Ok(None);
-    }
-    let roots = |form: Option<&Form<'_>>, document: &Document<'_>| {
-        form.map_or(Ok(Vec::new()), |form| form.roots(document))
-    };
-    let (before, now) = (roots(before.as_ref(), signed)?, roots(now.as_ref(), whole)?);
-    let Some(more) = now.strip_prefix(before.as_slice()) else {
-        return Ok(None);
-    };
-    let more: HashSet<_> = more.iter().collect();
-    let known: HashSet<_> = form::fields(signed)?
-        .into_iter()
-        .map(|field| field.located.id)
-        .collect();
-    let mut new = HashSet::new();
-    for field in form::fields(whole)? {
-        if known.contains(&field.located.id) {
-            continue;
-        }
-        if field.depth != 0 || !more.contains(&field.located.id) || !field.is_signature() {
-            return Ok(None);
-        }
-        new.insert(field.located.id);
-        new.extend(field.widgets);
-    }
-    Ok(Some(new))
-}
-
-/// The form but for its fields. A signing program may bring resources for the appearance it makes, in a form that is
-/// new or beside what is there.
-fn form_permitted(is_new: bool, before: &Dictionary, now: &Dictionary) -> bool {
-    let resources = |form: &Dictionary| form.get(b"DR").map(|node| node.value.clone());
-    let kept = match (resources(before), resources(now)) {
-        (Some(before), Some(now)) => grew(&before, &now),
-        (before, now) => is_new || before == now,
-    };
-    let mut own: Vec<&[u8]> = vec![b"Fields", b"SigFlags", b"DR"];
-    if is_new {
-        own.push(b"DA");
-    }
-    kept && same_but(before, now, &own)
-}
-
-/// Whether nothing was taken out of a dictionary and those in it, or changed.
-fn grew(before: &Value, now: &Value) -> bool {
-    match (before, now) {
-        (Value::Dictionary(before), Value::Dictionary(now)) => {
-            let now = by_key(now);
-            let kept = |(key, node): (&[u8], &Node)| {
-                now.get(key).is_some_and(|later| grew(&node.value, &later.value))
-            };
-            before.iter().all(kept)
-        }
-        _ => before == now,
-    }
-}
-
 fn is_permitted(
     number: u32,
     roles: &Roles,
-    new_fields: &HashSet<ObjectId>,
+    new_fields: &NewFields,
     signed: &Document<'_>,
     whole: &Document<'_>,
 ) -> Result<bool, PdfError> {
@@ -277,19 +99,20 @@ fn is_permitted(
     if before.id == now.id && before.node == now.node && before.stream == now.stream {
         return Ok(true);
     }
-    let Some(role) = roles.by_id.get(&before.id).filter(|_| before.id == now.id) else {
+    let Some(role) = roles.get(before.id).filter(|_| before.id == now.id) else {
         return Ok(false);
     };
     let (Some(old), Some(new)) = (before.dictionary(), now.dictionary()) else {
         // An array.
-        return Ok(match role {
-            Role::Form => true,
-            Role::Annotations => annotations_permitted(&before.node, &now.node, new_fields, signed, whole)?,
-            Role::ValidationData => begins_with(&before.node, &now.node),
-            _ => false,
-        });
+        return match role {
+            Role::Annotations => annotations_permitted(&before.node, &now.node, new_fields, signed, whole),
+            Role::Form | Role::ValidationData => Ok(begins_with(&before.node, &now.node)),
+            _ => Ok(false),
+        };
     };
-    if (before.stream.is_some() || now.stream.is_some()) && *role != Role::Metadata {
+    let has_stream = before.stream.is_some() || now.stream.is_some();
+    // Of a key that stands twice readers take the one or the other.
+    if (has_stream && role != Role::Metadata) || new.has_duplicates() {
         return Ok(false);
     }
     Ok(match role {
@@ -310,12 +133,42 @@ fn is_permitted(
             same_but(old, new, &[b"Annots"])
                 && annotations_permitted(&annotations(old), &annotations(new), new_fields, signed, whole)?
         }
-        Role::UnsignedField => same_but(old, new, &[b"V", b"AP", b"M", b"F"]) && flags_permitted(old, new),
-        Role::Information => true,
+        Role::UnsignedField(field) => {
+            let own: &[&[u8]] = if field == before.id {
+                &[b"V", b"AP", b"M", b"F"]
+            } else {
+                &[b"AP", b"M", b"F"]
+            };
+            same_but(old, new, own)
+                && flags_permitted(old, new)
+                && is_signed(whole, field, has_area(signed, old)?)?
+        }
+        Role::Information => information_permitted(old, new),
         Role::Metadata => old.is_type(b"Metadata") && new.is_type(b"Metadata"),
         Role::ValidationData => store_grew(old, new),
         Role::Annotations => false,
     })
+}
+
+/// Whether the field has a value now that is reported on; where it is seen, one that is judged.
+fn is_signed(whole: &Document<'_>, field: ObjectId, is_seen: bool) -> Result<bool, PdfError> {
+    let field = whole.object(field)?;
+    let value = match field.as_ref().and_then(Located::dictionary) {
+        Some(field) => value_of(whole, field)?,
+        None => None,
+    };
+    Ok(value.is_some_and(|value| value.is_judged || !is_seen))
+}
+
+/// The information dictionary (14.3.3): who made the document and when, in strings.
+fn information_permitted(before: &Dictionary, now: &Dictionary) -> bool {
+    let (before, now) = (by_key(before), by_key(now));
+    let is_text = |node: Option<&&Node>| node.is_none_or(|node| node.value.string().is_some());
+    before
+        .keys()
+        .chain(now.keys())
+        .map(|key| (before.get(key), now.get(key)))
+        .all(|(before, now)| before == now || (is_text(before) && is_text(now)))
 }
 
 fn current<'d>(document: &Document<'d>, number: u32) -> Result<Option<Located<'d>>, PdfError> {
@@ -333,21 +186,27 @@ fn current<'d>(document: &Document<'d>, number: u32) -> Result<Option<Located<'d
 fn annotations_permitted(
     before: &Node,
     now: &Node,
-    new_fields: &HashSet<ObjectId>,
+    new_fields: &NewFields,
     signed: &Document<'_>,
     whole: &Document<'_>,
 ) -> Result<bool, PdfError> {
     let (before, now) = (signed.resolve(before)?, whole.resolve(now)?);
-    let Some(more) = now
-        .array()
-        .unwrap_or_default()
-        .strip_prefix(before.array().unwrap_or_default())
-    else {
+    let (Some(before), Some(now)) = (elements(&before), elements(&now)) else {
         return Ok(false);
     };
-    Ok(more
-        .iter()
-        .all(|node| node.value.reference().is_some_and(|id| new_fields.contains(&id))))
+    let is_widget = |id: ObjectId| new_fields.widgets.contains(&id);
+    Ok(now.strip_prefix(before).is_some_and(|more| {
+        more.iter()
+            .all(|node| node.value.reference().is_some_and(is_widget))
+    }))
+}
+
+/// Of an array that may be missing; `None` if something else is there.
+fn elements(value: &Value) -> Option<&[Node]> {
+    match value {
+        Value::Null => Some(&[]),
+        value => value.array(),
+    }
 }
 
 fn begins_with(before: &Node, now: &Node) -> bool {
@@ -398,31 +257,4 @@ fn by_key(dictionary: &Dictionary) -> HashMap<&[u8], &Node> {
         .iter()
         .filter(|(_, node)| node.value != Value::Null)
         .collect()
-}
-
-/// Whether any object of the document refers to one of these numbers.
-fn refers_to(document: &Document<'_>, numbers: &HashSet<u32>) -> Result<bool, PdfError> {
-    for number in document.numbers() {
-        if let Some(located) = current(document, number)?
-            && mentions(&located.node.value, numbers)
-        {
-            return Ok(true);
-        }
-    }
-    Ok(document.sections().iter().any(|section| {
-        section
-            .trailer
-            .iter()
-            .any(|(_, node)| mentions(&node.value, numbers))
-    }))
-}
-
-/// Recursion as deep as the parser's, which has a limit.
-fn mentions(value: &Value, numbers: &HashSet<u32>) -> bool {
-    match value {
-        Value::Reference(id) => numbers.contains(&id.number),
-        Value::Array(nodes) => nodes.iter().any(|node| mentions(&node.value, numbers)),
-        Value::Dictionary(dictionary) => dictionary.iter().any(|(_, node)| mentions(&node.value, numbers)),
-        _ => false,
-    }
 }

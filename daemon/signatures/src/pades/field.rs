@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::appearance;
 use super::form::{self, Form};
+use super::lock;
 use super::{PadesError, PadesRequest};
 use crate::pdf::{Document, Node, ObjectId, PdfError, Splice, Update, Value, text_string};
 
@@ -21,6 +22,7 @@ pub(super) fn add(
 ) -> Result<(), PadesError> {
     let page = document.page(request.appearance.map_or(1, |appearance| appearance.page))?;
     let name = unused_name(document, request.field_name)?;
+    lock::check(document, &name)?;
     let field = update.reserve();
     let (rectangle, form, turned) = match request.appearance {
         Some(appearance) => {

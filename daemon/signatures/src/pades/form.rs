@@ -43,15 +43,15 @@ impl<'d> Form<'d> {
             .expect("checked where a form is made")
     }
 
-    /// The root fields it names.
-    pub(super) fn roots(&self, document: &Document<'_>) -> Result<Vec<ObjectId>, PdfError> {
+    /// The root fields it names, as they stand there.
+    pub(super) fn fields(&self, document: &Document<'_>) -> Result<Vec<Node>, PdfError> {
         let Some(fields) = document.get(self.dictionary(), b"Fields")? else {
             return Ok(Vec::new());
         };
-        let fields = fields
-            .array()
-            .ok_or(PdfError::Missing("the fields of the form"))?;
-        Ok(fields.iter().filter_map(|node| node.value.reference()).collect())
+        match fields.into_owned() {
+            Value::Array(fields) => Ok(fields),
+            _ => Err(PdfError::Missing("the fields of the form")),
+        }
     }
 }
 
@@ -63,6 +63,8 @@ pub(super) struct Field<'d> {
     pub(super) name: String,
     /// `/FT`
     pub(super) kind: Option<Vec<u8>>,
+    /// The place of the field it is a kid of.
+    pub(super) parent: Option<usize>,
     /// How deep in the tree; a root has 0.
     pub(super) depth: usize,
     /// The objects it is shown by, itself among them if it is merged with its only one.
@@ -75,16 +77,21 @@ impl Field<'_> {
     }
 }
 
+/// Whether a signature dictionary is a document time-stamp (EN 319 142-1, clause 5.4.3).
+pub(super) fn is_time_stamp(signature: &Dictionary) -> bool {
+    signature.get(b"SubFilter").and_then(|node| node.value.name()) == Some(b"ETSI.RFC3161")
+}
+
 /// All fields, parents before their children, in the order of the form.
 pub(super) fn fields<'d>(document: &Document<'d>) -> Result<Vec<Field<'d>>, PdfError> {
     let Some(form) = Form::of(document)? else {
         return Ok(Vec::new());
     };
     let mut stack: Vec<_> = form
-        .roots(document)?
+        .fields(document)?
         .into_iter()
         .rev()
-        .map(|id| (id, None))
+        .filter_map(|node| Some((node.value.reference()?, None)))
         .collect();
     let mut seen = HashSet::new();
     let mut fields: Vec<Field<'d>> = Vec::new();
@@ -111,7 +118,8 @@ pub(super) fn fields<'d>(document: &Document<'d>) -> Result<Vec<Field<'d>>, PdfE
         if parent_field.is_some_and(|field| field.depth >= limits.depth) {
             return Err(PdfError::TooDeep);
         }
-        let field = read_field(document, &located, parent_field)?;
+        let mut field = read_field(document, &located, parent_field)?;
+        field.parent = parent;
         let kids = kids(document, dictionary)?;
         let index = fields.len();
         stack.extend(kids.into_iter().rev().map(|kid| (kid, Some(index))));
@@ -145,6 +153,7 @@ fn read_field<'d>(
         located: located.clone(),
         name: own,
         kind: kind.or_else(|| parent.and_then(|parent| parent.kind.clone())),
+        parent: None,
         depth: parent.map_or(0, |parent| parent.depth + 1),
         widgets: if widget { vec![located.id] } else { Vec::new() },
     })

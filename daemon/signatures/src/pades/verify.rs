@@ -3,6 +3,7 @@
 use super::byte_range::{self, Covered};
 use super::changes;
 use super::form::{self, Field};
+use super::lock::Lock;
 use crate::algorithm::Hash;
 use crate::cms::{self, FormatError, Message, SignedData};
 use crate::pdf::{
@@ -22,7 +23,7 @@ const MAX_SIGNATURES: usize = 100;
 ///
 /// Beside the signature itself the document is judged: the byte range has to be exact, and what later revisions changed
 /// has to be permitted (further signatures and what belongs to them; see EN 319 142-1, clause 5.5, and the report's
-/// [`Reason::ForbiddenChange`]). Document time-stamps are named and not judged.
+/// [`Reason::ForbiddenChange`]). Document time-stamps are named and not judged: see [`Format::DocumentTimeStamp`].
 ///
 /// # Errors
 /// [`PdfError`] when the document itself cannot be read; limits are those of [`Limits::default`].
@@ -72,6 +73,8 @@ fn unreadable() -> SignatureReport {
 }
 
 /// The signature dictionary of a field, with the object it stands in; `None` for other fields and unsigned ones.
+///
+/// A value that is anything but a dictionary is an error and no missing signature: readers may show the field as signed.
 fn signature_of<'d>(
     document: &Document<'d>,
     field: &Field<'d>,
@@ -82,14 +85,17 @@ fn signature_of<'d>(
         .filter(|_| field.is_signature())
         .and_then(|field| field.get(b"V"));
     let found = match value {
-        None => None,
+        None => return Ok(None),
         Some(Node {
             value: Value::Reference(id),
             ..
         }) => document.object(*id)?.map(|holder| (holder.clone(), holder.node)),
         Some(node) => Some((field.located.clone(), node.clone())),
     };
-    Ok(found.filter(|(_, node)| node.value.dictionary().is_some()))
+    let found = found.filter(|(_, node)| node.value.dictionary().is_some());
+    found
+        .map(Some)
+        .ok_or(PdfError::Missing("the signature dictionary of a field"))
 }
 
 /// A signature on its way to a report.
@@ -104,6 +110,11 @@ type Finding = (SubIndication, Reason);
 
 impl Judged<'_, '_> {
     fn report(&self, covered: Result<Covered, Reason>, reliance: &Reliance<'_>) -> SignatureReport {
+        if form::is_time_stamp(self.dictionary()) {
+            let mut report = SignatureReport::new(Format::DocumentTimeStamp);
+            report.fail(SubIndication::SigConstraintsFailure, Reason::UnsupportedSubFilter);
+            return report;
+        }
         let covered = covered.map_err(|reason| (SubIndication::FormatFailure, reason));
         let judged = covered.and_then(|covered| {
             let kind = self.kind()?;
@@ -132,11 +143,6 @@ impl Judged<'_, '_> {
         {
             Some(b"ETSI.CAdES.detached") => Ok(SubFilter::Cades),
             Some(b"adbe.pkcs7.detached") => Ok(SubFilter::Pkcs7),
-            // A document time-stamp proves a time and is nobody's signature; it is not judged, and so nothing is said
-            // against it.
-            Some(b"ETSI.RFC3161") => {
-                Err((SubIndication::SigConstraintsFailure, Reason::UnsupportedSubFilter))
-            }
             _ => Err((SubIndication::FormatFailure, Reason::UnsupportedSubFilter)),
         }
     }
@@ -244,18 +250,24 @@ impl Judged<'_, '_> {
 
     /// `None` if the covered bytes are no revision that has the signature; else whether forbidden changes came later.
     fn is_of_revision(&self, covered: &Covered) -> Result<Option<bool>, PdfError> {
-        let bytes = self.document.bytes();
-        let signed = Document::open(&bytes[..covered.end], self.document.limits().clone())?;
-        let known = form::fields(&signed)?
+        let signed = self.document.revision(covered.end)?;
+        let changed = self.is_changed(&signed);
+        self.document.charge(&signed);
+        changed
+    }
+
+    fn is_changed(&self, signed: &Document<'_>) -> Result<Option<bool>, PdfError> {
+        let known = form::fields(signed)?
             .into_iter()
-            .any(|field| field.located.id == self.field.located.id);
+            .find(|field| field.located.id == self.field.located.id);
         let same = signed
             .object(self.holder.id)?
             .is_some_and(|holder| holder.node.span == self.holder.node.span);
-        if signed.trailing() != 0 || !known || !same {
+        let Some(field) = known.filter(|_| signed.trailing() == 0 && same) else {
             return Ok(None);
-        }
-        Ok(Some(!changes::are_permitted(&signed, self.document)?))
+        };
+        let lock = Lock::of(signed, &field)?;
+        Ok(Some(!changes::are_permitted(signed, self.document, &lock)?))
     }
 }
 

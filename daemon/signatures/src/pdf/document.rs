@@ -28,6 +28,8 @@ pub struct Document<'d> {
     entries: HashMap<u32, Entry>,
     /// Ends just after the last `%%EOF` and its line end.
     end: usize,
+    /// The limit of work it was opened with.
+    granted: usize,
     /// What is left of the limits.
     left: RefCell<Left>,
     streams: RefCell<HashMap<u32, ObjectStream>>,
@@ -90,10 +92,41 @@ impl<'d> Document<'d> {
                 limit: limits.document,
             });
         }
+        let mut left = Left::new(&limits, bytes.len());
+        Self::open_within(bytes, limits, &mut left)
+    }
+
+    /// The document as it was when it ended here, read on what is left of this one's limit of work; what reading it
+    /// takes has to be [charged](Self::charge) afterwards.
+    pub(crate) fn revision(&self, end: usize) -> Result<Self, PdfError> {
+        let bytes = self.bytes.get(..end).ok_or(PdfError::Truncated)?;
+        let granted = self.left.borrow().work;
+        let mut left = Left::new(&self.limits, end);
+        left.work = granted;
+        let opened = Self::open_within(bytes, self.limits.clone(), &mut left);
+        if opened.is_err() {
+            self.take_off(granted, &left);
+        }
+        opened
+    }
+
+    /// Takes off what reading an earlier revision took.
+    pub(crate) fn charge(&self, revision: &Self) {
+        self.take_off(revision.granted, &revision.left.borrow());
+    }
+
+    fn take_off(&self, granted: usize, left: &Left) {
+        let inflated = self.limits.inflated.saturating_sub(left.inflated);
+        let spent = granted.saturating_sub(left.work).saturating_add(inflated);
+        let mut own = self.left.borrow_mut();
+        own.work = own.work.saturating_sub(spent);
+    }
+
+    fn open_within(bytes: &'d [u8], limits: Limits, left: &mut Left) -> Result<Self, PdfError> {
+        let granted = left.work;
         check_header(bytes)?;
         let (start, end) = find_startxref(bytes)?;
-        let mut left = Left::new(&limits, bytes.len());
-        let sections = read_sections(bytes, start, &limits, &mut left)?;
+        let sections = read_sections(bytes, start, &limits, left)?;
         if sections
             .iter()
             .any(|section| section.trailer.get(b"Encrypt").is_some())
@@ -112,7 +145,8 @@ impl<'d> Document<'d> {
             sections,
             entries,
             end,
-            left: RefCell::new(left),
+            granted,
+            left: RefCell::new(left.clone()),
             streams: RefCell::default(),
         })
     }
@@ -390,6 +424,10 @@ impl<'d> Document<'d> {
         let (Some(dictionary), Some(data)) = (located.dictionary(), located.stream) else {
             return Err(PdfError::Missing("an object stream"));
         };
+        // Readers that look at the type and readers that do not would see different objects (7.5.7, table 16).
+        if !dictionary.is_type(b"ObjStm") {
+            return Err(PdfError::Missing("an object stream"));
+        }
         let decoded = filter::decode(data, dictionary, &mut self.left.borrow_mut().inflated)?;
         let read = ObjectStream::read(dictionary, decoded, offset)?;
         self.streams.borrow_mut().insert(number, read.clone());

@@ -174,7 +174,9 @@ impl<'d> Pages<'_, 'd> {
         };
         let mut corners = [0.0; 4];
         for (corner, node) in corners.iter_mut().zip([a, b, c, d]) {
-            let Some(number) = self.document.resolve(node)?.number() else {
+            // Digits enough make a number that is not finite.
+            let number = self.document.resolve(node)?.number();
+            let Some(number) = number.filter(|number| number.is_finite()) else {
                 return Ok(None);
             };
             *corner = number;

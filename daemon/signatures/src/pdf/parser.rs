@@ -135,7 +135,8 @@ fn number(token: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(token).ok()?;
     match text.parse() {
         Ok(integer) => Some(Value::Integer(integer)),
-        // Some producers write "--5" or "5.0-3"; readers differ about it, so it is only ever carried along.
-        Err(_) => Some(Value::Real(text.parse().unwrap_or(0.0))),
+        // Some producers write "--5" or "5.0-3"; readers differ about it, so it is only ever carried along, and equals
+        // nothing, itself not either.
+        Err(_) => Some(Value::Real(text.parse().unwrap_or(f64::NAN))),
     }
 }

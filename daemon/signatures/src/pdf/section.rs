@@ -54,7 +54,7 @@ pub struct Section {
     /// Just after the trailer dictionary or the stream data.
     pub(super) end: usize,
     /// The number of the stream itself.
-    pub(super) own_number: Option<u32>,
+    pub(crate) own_number: Option<u32>,
 }
 
 impl Section {
@@ -187,7 +187,7 @@ impl Section {
 }
 
 /// What is left of the limits that all sections share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Left {
     pub(super) entries: usize,
     pub(super) inflated: usize,
