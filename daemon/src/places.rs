@@ -10,10 +10,11 @@ use directories::ProjectDirs;
 pub struct Places {
     config: PathBuf,
     data: PathBuf,
-    runtime: PathBuf,
+    /// Only the daemon needs one; a build server or a portal's back end has none.
+    runtime: Option<PathBuf>,
 }
 
-/// Neither `TRIEN_HOME` nor the user's home and runtime folders are known.
+/// Neither `TRIEN_HOME` nor the user's home folder is known; or, for the daemon, his runtime folder.
 #[derive(Debug, thiserror::Error)]
 #[error("no home folder, or no XDG_RUNTIME_DIR")]
 pub struct NoPlaces;
@@ -22,17 +23,16 @@ impl Places {
     /// Reads the environment.
     ///
     /// # Errors
-    /// [`NoPlaces`]. There is no fall-back to a shared temporary folder: other users could be there first.
+    /// [`NoPlaces`] without a home folder. There is no fall-back to a shared temporary folder: other users could be there first.
     pub fn of_this_user() -> Result<Self, NoPlaces> {
         if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
             return Ok(Self::under(Path::new(&home)));
         }
         let project = ProjectDirs::from("", "", "trien").ok_or(NoPlaces)?;
-        let runtime = project.runtime_dir().ok_or(NoPlaces)?;
         Ok(Self {
             config: project.config_dir().to_owned(),
             data: project.data_dir().to_owned(),
-            runtime: runtime.to_owned(),
+            runtime: project.runtime_dir().map(Path::to_owned),
         })
     }
 
@@ -42,7 +42,7 @@ impl Places {
         Self {
             config: home.join("config"),
             data: home.join("data"),
-            runtime: home.join("run"),
+            runtime: Some(home.join("run")),
         }
     }
 
@@ -71,14 +71,18 @@ impl Places {
     }
 
     /// The folder of the per-user socket: must be ours alone, mode 0700.
-    #[must_use]
-    pub fn runtime_folder(&self) -> &Path {
-        &self.runtime
+    ///
+    /// # Errors
+    /// [`NoPlaces`] where the environment names no runtime folder (`XDG_RUNTIME_DIR`).
+    pub fn runtime_folder(&self) -> Result<&Path, NoPlaces> {
+        self.runtime.as_deref().ok_or(NoPlaces)
     }
 
     /// The per-user socket, mode 0600.
-    #[must_use]
-    pub fn socket(&self) -> PathBuf {
-        self.runtime.join("daemon.sock")
+    ///
+    /// # Errors
+    /// As [`Places::runtime_folder`].
+    pub fn socket(&self) -> Result<PathBuf, NoPlaces> {
+        Ok(self.runtime_folder()?.join("daemon.sock"))
     }
 }

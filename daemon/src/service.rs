@@ -18,7 +18,7 @@ use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
 use crate::jobs::{Context, MAX_LABOUR, Memory};
 use crate::language::{Arguments, arguments};
-use crate::places::Places;
+use crate::places::{NoPlaces, Places};
 use crate::policy::GrantBook;
 use crate::tokens::{Deadlines, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
@@ -58,6 +58,9 @@ pub enum ServiceError {
     /// The configuration or the administrator's policy.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// There is no place for the per-user socket.
+    #[error(transparent)]
+    Places(#[from] NoPlaces),
     /// The per-user socket.
     #[error(transparent)]
     Socket(#[from] BindError),
@@ -74,6 +77,7 @@ impl From<ServiceError> for CliError {
         let reason = || arguments([("reason", error.to_string())]);
         match &error {
             ServiceError::Config(_) => Self::failed("service-config", reason()),
+            ServiceError::Places(_) => Self::failed("cli-no-places", Arguments::new()),
             ServiceError::Socket(BindError::InUse) => Self::failed("service-in-use", Arguments::new()),
             ServiceError::Socket(BindError::Folder(folder)) => Self::failed(
                 "service-folder",
@@ -149,7 +153,8 @@ pub async fn run_daemon(
     let kind = prompter.kind();
     let context = Arc::new(context(&config, places, &program, prompter));
 
-    let socket = NativeSocket::bind(places.runtime_folder(), &places.socket())?;
+    let path = places.socket()?;
+    let socket = NativeSocket::bind(places.runtime_folder()?, &path)?;
     let listeners = listen(&config).await;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let started = Action::DaemonStarted {
@@ -165,7 +170,7 @@ pub async fn run_daemon(
     }
     drop(halt);
     announce(&Ready {
-        socket: places.socket(),
+        socket: path,
         websocket,
     });
     // Modules are loaded before a page asks: what the person waits for is the token.

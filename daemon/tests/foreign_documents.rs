@@ -298,6 +298,17 @@ fn a_changed_document_and_a_stranger_are_not_valid() {
 }
 
 #[test]
+fn a_server_without_a_runtime_folder_verifies() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let signed = desk.path("signed.pdf");
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(desk.trien(["sign", "--out"]).arg(&signed).arg(&dossier).args(desk.pin()));
+    let mut verify = desk.trien(["verify"]);
+    verify.env_remove("TRIEN_HOME").env_remove("XDG_RUNTIME_DIR").env("HOME", desk.path("nobody"));
+    succeed(verify.arg(&signed).arg("--trust").arg(desk.home().join("config/trust")));
+}
+
+#[test]
 fn an_output_that_cannot_be_written_costs_no_pin_and_leaves_nothing() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
     let dossier = repository().join("testdata/documents/dossier.pdf");

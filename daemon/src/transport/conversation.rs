@@ -126,11 +126,13 @@ impl Party {
 
 /// Talks until either side has enough. All that the connection held is gone when this returns, and the end of its
 /// requests is on the record: the daemon waits for the `halt` that is held here.
-pub async fn hold<R, W>(mut reading: R, writing: W, party: Party, context: Arc<Context>, halt: Halt)
+pub async fn hold<R, W>(reading: R, writing: W, party: Party, context: Arc<Context>, halt: Halt)
 where
     R: Stream<Item = Result<Message, RoadError>> + Unpin,
     W: Sink<Frame> + Unpin + Send + 'static,
 {
+    // Read on after its end, below: an unfused stream may panic then.
+    let mut reading = reading.fuse();
     let (outbox, frames) = mpsc::channel(OUTBOX);
     let mut writer = tokio::spawn(write(writing, frames));
     let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone());

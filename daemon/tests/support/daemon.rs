@@ -103,8 +103,14 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         if std::thread::panicking() {
-            eprintln!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+            eprintln!("{log}");
+        } else {
+            assert!(
+                !log.contains("panicked at"),
+                "the daemon went on after a panic:\n{log}"
+            );
         }
     }
 }
