@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench fuzz install protocol deny advisories documents packages-demo packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -30,6 +30,9 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 bench: packages-demo extension  ## one RSA-2048 signature: page to page on both roads, beside the bare C_Sign
 	cargo build --release --locked --workspace --bins --lib
 	BIN=$(BUILD)/release node extension-host/tests/bench/roads.mjs
+
+fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf SECONDS=60
+	daemon/fuzz/run.sh $(or $(TARGET),request) $(or $(SECONDS),60)
 
 install: extension  ## installs programs, module and extension below PREFIX (default /usr/local)
 	cargo build --release --locked --workspace --bins --lib

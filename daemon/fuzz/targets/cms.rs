@@ -2,12 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trien_signatures::trust::Anchors;
+use trien_signatures::trust::{Anchors, Reliance};
 
 fuzz_target!(|bytes: &[u8]| {
-    let at = time::OffsetDateTime::UNIX_EPOCH;
+    let anchors = Anchors::default();
+    let reliance = Reliance { anchors: &anchors, intermediates: &[], at: time::OffsetDateTime::UNIX_EPOCH };
     for content in [None, Some(&b"content"[..])] {
-        if let Ok(report) = trien_signatures::cades::verify(bytes, content, &Anchors::default(), &[], at) {
+        if let Ok(report) = trien_signatures::cades::verify(bytes, content, &reliance) {
             assert!(!report.valid(), "nothing is valid without an anchor");
         }
     }
