@@ -153,9 +153,13 @@ async fn warnings(
 
 impl Found {
     /// The certificates between this one and its root.
-    #[must_use]
-    pub fn chain(&self, certificate: &Certificate) -> Vec<Certificate> {
-        self.trust.chain(certificate, &self.beside, self.now)
+    ///
+    /// # Errors
+    /// [`JobError::Internal`] if looking for them broke.
+    pub async fn chain(&self, certificate: &Certificate) -> Result<Vec<Certificate>, JobError> {
+        let (trust, beside) = (Arc::clone(&self.trust), Arc::clone(&self.beside));
+        let (certificate, now) = (certificate.clone(), self.now);
+        blocking(move || Ok(trust.chain(&certificate, &beside, now))).await
     }
 }
 

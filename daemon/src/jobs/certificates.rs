@@ -50,7 +50,7 @@ pub async fn run(
         }
     };
     let certificate = &approved.candidate().held.certificate;
-    let shown = present::certificate(certificate, &found.chain(certificate));
+    let shown = present::certificate(certificate, &found.chain(certificate).await?);
     intent.know(|subject| subject.certificate = Some(shown.sha256.clone()));
     intent.conclude(Action::Shared).await?;
     approved.finish(Outcome::Done).await;

@@ -136,7 +136,7 @@ async fn rehearse(
     found: &Found,
 ) -> Result<(), JobError> {
     let signer = &found.candidates[0].held.certificate;
-    let recipe = Arc::new(Recipe::new(call, signer.clone(), found.chain(signer))?);
+    let recipe = Arc::new(Recipe::new(call, signer.clone(), found.chain(signer).await?)?);
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
         let preparing = move || recipe.prepare(bytes(&document)?, now).map(drop);
@@ -164,7 +164,7 @@ async fn carry_out(
         subject.certificate = Some(certificate.sha256_hex());
         subject.token = Some(token_hash(&held.token));
     });
-    let chain = found.chain(&certificate);
+    let chain = found.chain(&certificate).await?;
     let shown = present::certificate(&certificate, &chain);
     intent.note(Action::Approved).await?;
     if let Err(error) = sign_all(caller, &mut approved, &mut items, certificate, chain).await {
