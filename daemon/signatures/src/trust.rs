@@ -1,4 +1,7 @@
 //! Anchors and certification paths (RFC 5280, section 6).
+//!
+//! A limit of the reader of certificate policies: an object identifier below root arc 2 whose second arc is above 39
+//! (2.999, say, the arc for examples) is not decoded. A path with such a policy is refused as [`Reason::PathOther`].
 
 mod build;
 mod check;

@@ -605,3 +605,41 @@ fn one_bad_signer_among_two_spoils_the_document() {
         assert_eq!(report.valid(), valid, "{report:?}");
     }
 }
+
+#[test]
+fn the_last_year_of_the_calendar_is_reported() {
+    // RFC 5280, 4.1.2.5: what does not expire ends on 9999-12-31.
+    let pki = Pki::of("ec:P-256");
+    let last = time::macros::datetime!(9999-12-31 12:00 UTC);
+    let days = (last - OffsetDateTime::now_utc()).whole_days().to_string();
+    let key = pki.workshop.key("ever", "ec:P-256");
+    let ever = pki.workshop.certify(
+        &pki.ca,
+        "ever",
+        &key,
+        CITIZEN,
+        "signer",
+        &["-sha256", "-days", &days],
+    );
+    assert_eq!(ever.certificate.not_after().year(), 9999);
+    let mut forge = Forge::new(&pki, &ever, ECDSA);
+    let time = der(0x18, &[b"99991231235959Z"]);
+    forge.replace(SIGNING_TIME, attribute(SIGNING_TIME, &[&time]));
+    let report = cades::verify(&forge.make(), Some(CONTENT), &pki.reliance()).unwrap();
+    let written = serde_json::to_string(&report).unwrap();
+    assert!(written.contains("\"9999-12-31T23:59:59Z\""), "{written}");
+    assert!(written.contains("\"not_after\":\"9999-12-3"), "{written}");
+
+    // A clock beyond the end of the calendar is no time to sign at.
+    let beyond = time::macros::datetime!(9999-12-31 23:59:59 -07:00);
+    let request = trien_signatures::cms::Request {
+        content: trien_signatures::cms::Content::Detached {
+            digest: Hash::Sha256.digest(CONTENT),
+        },
+        signer: &ever.certificate,
+        chain: &[],
+        algorithm: ECDSA,
+        signing_time: Some(beyond),
+    };
+    assert!(trien_signatures::cms::prepare(&request).is_err());
+}

@@ -4,11 +4,15 @@
 //! validation data. It may not touch anything else that the signed revision shows or refers to. Comparing every object
 //! that a later cross-reference names is what keeps out content that was prepared before signing: an object number the
 //! signed revision already refers to, but does not define, may not be defined later.
-
-use std::collections::{HashMap, HashSet};
+//!
+//! An object may change for what it is, and only if it is nothing else ([`roles`]). New fields are seen only where they
+//! are signed, and so judged themselves ([`new_fields`]). Fields that the signature locks stay as they are
+//! ([`super::lock`]).
 
 mod new_fields;
 mod roles;
+
+use std::collections::{HashMap, HashSet};
 
 use self::new_fields::{NewFields, has_area, value_of};
 use self::roles::{Role, Roles, STORE_KEYS};

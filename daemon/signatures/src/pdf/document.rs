@@ -505,3 +505,38 @@ fn read_sections(
     }
     Ok(sections)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Limits, ObjectId, PdfError};
+
+    #[test]
+    fn earlier_revisions_are_read_on_what_is_left_of_one_limit() {
+        let catalog = format!("1 0 obj\n<< /A [{}] >>\nendobj\n", "0 ".repeat(1_000));
+        let mut file = format!("%PDF-1.7\n{catalog}");
+        let start = file.len();
+        file += "xref\n0 2\n0000000000 65535 f \n0000000009 00000 n \n";
+        file += &format!("trailer\n<< /Size 2 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+        let limits = Limits {
+            work: 1 << 20,
+            ..Limits::default()
+        };
+        let whole = Document::open(file.as_bytes(), limits).unwrap();
+        let read = |document: &Document<'_>| {
+            let id = ObjectId {
+                number: 1,
+                generation: 0,
+            };
+            document.object(id).map(|_| ())
+        };
+        let read_revision = || {
+            let revision = whole.revision(file.len())?;
+            let result = read(&revision);
+            whole.charge(&revision);
+            result
+        };
+        let error = (0..1_000).find_map(|_| read_revision().err());
+        assert_eq!(error, Some(PdfError::TooMany("bytes to read over and over")));
+        assert!(read(&whole).is_err(), "what the revisions took is gone");
+    }
+}

@@ -207,11 +207,11 @@ impl Left {
     }
 
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), PdfError> {
-        self.work = self
-            .work
-            .checked_sub(bytes)
-            .ok_or(PdfError::TooMany("bytes to read over and over"))?;
-        Ok(())
+        let left = self.work.checked_sub(bytes);
+        // What was too much has been read all the same: nothing is left then.
+        self.work = left.unwrap_or(0);
+        left.map(|_| ())
+            .ok_or(PdfError::TooMany("bytes to read over and over"))
     }
 
     fn take_entries(&mut self, count: usize) -> Result<(), PdfError> {
