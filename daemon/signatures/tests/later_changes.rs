@@ -479,3 +479,25 @@ fn assert_lock(lock: &str, in_field: bool, waiting: bool, other: bool) {
         );
     }
 }
+
+// What is permitted stays so
+
+#[test]
+fn documents_of_other_software_are_signed_again() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/documents/dossier.pdf"
+    );
+    let packed = OFFICE.0.workshop.path("packed.pdf");
+    let arguments = ["--object-streams=generate", path, packed.to_str().unwrap()];
+    assert_eq!(drafts::run("qpdf", &arguments).0, Some(0));
+    for path in [std::path::Path::new(path), &packed] {
+        let mut document = std::fs::read(path).unwrap();
+        for count in 1..=3 {
+            document = try_to_sign(&document).unwrap();
+            let report = check(&document);
+            assert_eq!(report.signatures.len(), count);
+            assert!(report.valid(), "{path:?}, {count}: {report:#?}");
+        }
+    }
+}
