@@ -27,9 +27,12 @@ export class Stage {
   #folder = mkdtempSync(path.join(tmpdir(), "trien-stage-"));
   #portals = [];
   #daemon;
+  #display;
 
-  static async open({ daemon = true } = {}) {
+  /** With `display`, the daemon asks with its window on that X display; else a script says yes to everything. */
+  static async open({ daemon = true, display } = {}) {
     const stage = new Stage();
+    stage.#display = display;
     try {
       stage.websocketPort = await freePort();
       stage.#prepare();
@@ -53,6 +56,11 @@ export class Stage {
   /** Of the software token, for who signs without a browser. */
   get tokenLabel() {
     return "Thử";
+  }
+
+  /** The token's PIN, for who types it. */
+  get pin() {
+    return PIN;
   }
 
   /** Holds the token's PIN. */
@@ -102,9 +110,11 @@ export class Stage {
   }
 
   async startDaemon() {
-    const words = ["daemon", "--prompter", `scripted:${this.#file("answers.toml")}`];
+    const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
+    const words = ["daemon", ...(this.#display ? [] : script)];
+    const display = this.#display && { DISPLAY: this.#display, WAYLAND_DISPLAY: "" };
     const daemon = spawn(path.join(binaries, "trien"), words, {
-      env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...this.env, ...display }, stdio: ["ignore", "pipe", "inherit"],
     });
     this.#daemon = daemon;
     await within(PATIENCE, "the daemon is not ready", (resolve, reject) => {

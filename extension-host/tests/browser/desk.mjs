@@ -1,0 +1,87 @@
+// A screen of its own with a window manager, and a person at its keyboard.
+import { execFileSync, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** The window's *approve* is dead for 800 ms after a change; with room for a slow machine. */
+const ARMED = 1500;
+const PATIENCE = 30_000;
+const WINDOW = ["search", "--onlyvisible", "--class", "trien-prompt"];
+/** The red that the theme has for errors, on the test's screen. */
+const ERROR_RED = "#b00808";
+
+export class Desk {
+  #server;
+  #manager;
+
+  static async open() {
+    const desk = new Desk();
+    const words = ["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"];
+    desk.#server = spawn("Xvfb", words, { stdio: ["ignore", "pipe", "ignore"] });
+    const [number] = await new Promise((resolve, reject) => {
+      createInterface({ input: desk.#server.stdout }).once("line", (line) => resolve([line.trim()]));
+      desk.#server.once("error", reject).once("exit", () => reject(new Error("Xvfb ended")));
+    });
+    desk.display = `:${number}`;
+    desk.#manager = spawn("openbox", [], { env: { ...process.env, DISPLAY: desk.display }, stdio: "ignore" });
+    await desk.#until("a window manager", () => desk.#xdotool("get_num_desktops"));
+    return desk;
+  }
+
+  close() {
+    this.#manager?.kill();
+    this.#server?.kill();
+  }
+
+  /** Waits until a consent window has the keyboard and *approve* is alive. */
+  async asked() {
+    await this.#until("the window", () => {
+      const [window] = this.#xdotool(...WINDOW).split("\n");
+      return window && this.#xdotool("getactivewindow").trim() === window;
+    });
+    await pause(ARMED);
+  }
+
+  /** Waits until the window says in red what is wrong, and *approve* is alive again. */
+  async complained() {
+    await this.#until("a complaint", () => this.#redPixels() > 50);
+    await pause(ARMED);
+  }
+
+  /** Waits until no consent window is left. */
+  async left() {
+    await this.#until("the window's end", () => this.#xdotool(...WINDOW) === "");
+  }
+
+  type(text) {
+    this.#xdotool("type", "--delay", "15", text);
+  }
+
+  key(name) {
+    this.#xdotool("key", name);
+  }
+
+  #redPixels() {
+    const mask = ["-fuzz", "8%", "-fill", "black", "+opaque", ERROR_RED, "-fill", "white", "-opaque", ERROR_RED];
+    const env = { ...process.env, DISPLAY: this.display };
+    const picture = execFileSync("import", ["-window", "root", "png:-"], { env, maxBuffer: 32 * 1024 * 1024 });
+    const count = execFileSync("convert", ["png:-", ...mask, "-format", "%[fx:mean*w*h]", "info:"], { input: picture });
+    return Number(count);
+  }
+
+  /** What xdotool prints; nothing if it finds nothing. */
+  #xdotool(...words) {
+    try {
+      const env = { ...process.env, DISPLAY: this.display };
+      return execFileSync("xdotool", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    } catch (error) {
+      if (error.code === "ENOENT") throw error;
+      return "";
+    }
+  }
+
+  async #until(what, holds) {
+    for (const start = Date.now(); Date.now() - start < PATIENCE; await pause(50)) if (holds()) return;
+    throw new Error(`no sign of ${what}`);
+  }
+}

@@ -1,0 +1,73 @@
+// Nothing is scripted here: a page in a real browser, the real daemon, and its window on a screen, answered by keys.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test, { after, before } from "node:test";
+import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
+import { Desk } from "./desk.mjs";
+import { Stage, binaries, dossier } from "./stage.mjs";
+
+const WRONG_PIN = "13572468";
+
+let desk;
+let stage;
+let portal;
+let chromium;
+before(async () => {
+  desk = await Desk.open();
+  stage = await Stage.open({ display: desk.display });
+  portal = await stage.portal();
+  chromium = await launch("chromium", { binaries, env: stage.env });
+});
+after(async () => {
+  await chromium?.close();
+  await stage?.close();
+  desk?.close();
+});
+
+/** Starts to sign on the page, and answers the window meanwhile. */
+async function signAnswering(road, answer) {
+  const [shown] = await Promise.all([
+    signOnPage(chromium.browser, portal.url, { road }),
+    desk.asked().then(answer),
+  ]);
+  await desk.left();
+  return shown;
+}
+
+for (const road of ["extension", "websocket"]) {
+  test(`the right PIN signs, over the ${road}`, async () => {
+    const shown = await signAnswering(road, () => {
+      desk.type(stage.pin);
+      desk.key("Return");
+    });
+    assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
+    assertSigned(shown.files[0]);
+  });
+}
+
+test("a wrong PIN, then the right one", async () => {
+  const shown = await signAnswering("extension", async () => {
+    desk.type(WRONG_PIN);
+    desk.key("Return");
+    await desk.complained();
+    desk.type(stage.pin);
+    desk.key("Return");
+  });
+  assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
+  assertSigned(shown.files[0]);
+});
+
+test("Escape refuses, and nothing is signed", async () => {
+  const shown = await signAnswering("extension", () => {
+    desk.type(stage.pin);
+    desk.key("Escape");
+  });
+  assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "cancelled", []], shown.words);
+});
+
+function assertSigned(file) {
+  const [original, signed] = [readFileSync(dossier), readFileSync(file)];
+  assert.ok(signed.length > original.length && signed.subarray(0, original.length).equals(original));
+  // Fails unless every signature is valid and trusted.
+  stage.trien("verify", "--trust", stage.trust, file);
+}
