@@ -5,12 +5,16 @@
     reason = "what a test's own helpers cannot do fails the test"
 )]
 
+#[path = "support/module.rs"]
+mod module;
+
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use module::software_token;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use trien::config::ModuleConfig;
@@ -28,6 +32,7 @@ struct Home(tempfile::TempDir);
 
 impl Home {
     fn new() -> Self {
+        software_token();
         let home = Self(tempfile::tempdir().unwrap());
         home.file("pin", &format!("{PIN}\nanother line\n"));
         home.file("so-pin", "87654321");
@@ -107,13 +112,7 @@ impl Home {
     /// The library's own view of the token, by a program that knows this home, and a module path no other test has.
     fn modules(&self, deadlines: Deadlines) -> Modules {
         let module = self.path("libtrien_pkcs11.so");
-        let beside = Path::new(PROGRAM).with_file_name("libtrien_pkcs11.so");
-        assert!(
-            beside.is_file(),
-            "the tests need the package trien-pkcs11 built: {}",
-            beside.display()
-        );
-        std::os::unix::fs::symlink(beside, &module).unwrap();
+        std::os::unix::fs::symlink(software_token(), &module).unwrap();
         let home = self.0.path().display();
         let script = self.file(
             "trien",

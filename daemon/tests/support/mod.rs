@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod daemon;
+mod module;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -45,6 +46,7 @@ impl Desk {
 
     /// With a token on it as well.
     pub fn with_token() -> Self {
+        module::software_token();
         let desk = Self::new();
         let pin = desk.pin_file();
         let so_pin = ["--so-pin-file".as_ref(), pin.as_os_str()];

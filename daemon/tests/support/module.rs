@@ -1,0 +1,18 @@
+//! Which software token the programs under test load.
+
+use std::path::{Path, PathBuf};
+
+/// The module beside the program. Cargo puts it there when it builds; a test run by itself renews only the copy among
+/// its dependencies, and the program would go on loading an old module: better a failure that names the remedy.
+#[track_caller]
+pub(crate) fn software_token() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_trien")).with_file_name("libtrien_pkcs11.so");
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    let renewed = modified(&beside.with_file_name("deps").join("libtrien_pkcs11.so"));
+    assert!(
+        modified(&beside).is_some_and(|present| renewed <= Some(present)),
+        "{} is missing or old: run cargo build --workspace --all-targets",
+        beside.display()
+    );
+    beside
+}
