@@ -302,10 +302,23 @@ fn a_server_without_a_runtime_folder_verifies() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
     let signed = desk.path("signed.pdf");
     let dossier = repository().join("testdata/documents/dossier.pdf");
-    succeed(desk.trien(["sign", "--out"]).arg(&signed).arg(&dossier).args(desk.pin()));
+    succeed(
+        desk.trien(["sign", "--out"])
+            .arg(&signed)
+            .arg(&dossier)
+            .args(desk.pin()),
+    );
     let mut verify = desk.trien(["verify"]);
-    verify.env_remove("TRIEN_HOME").env_remove("XDG_RUNTIME_DIR").env("HOME", desk.path("nobody"));
-    succeed(verify.arg(&signed).arg("--trust").arg(desk.home().join("config/trust")));
+    verify
+        .env_remove("TRIEN_HOME")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env("HOME", desk.path("nobody"));
+    succeed(
+        verify
+            .arg(&signed)
+            .arg("--trust")
+            .arg(desk.home().join("config/trust")),
+    );
 }
 
 #[test]
