@@ -16,7 +16,7 @@ export class Desk {
 
   static async open() {
     const desk = new Desk();
-    const words = ["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"];
+    const words = ["-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-noreset"];
     desk.#server = spawn("Xvfb", words, { stdio: ["ignore", "pipe", "ignore"] });
     const [number] = await new Promise((resolve, reject) => {
       createInterface({ input: desk.#server.stdout }).once("line", (line) => resolve([line.trim()]));

@@ -87,7 +87,7 @@ def dictionaries(good, sign):
     yield trap("sig_field_is_value", signed(sign, objects={7: FIELD.replace(b"/V 8 0 R", b"/V 7 0 R")}),
                "/V names its own field", f"{NOT_PASSED}|none")
     yield trap("sig_value_dangling", signed(sign, objects={7: FIELD.replace(b"/V 8 0 R", b"/V 9 0 R")}),
-               "/V names no object: a field that waits", "none")
+               "/V names no object: a signature that was there, or is said to be", "TOTAL-FAILED")
     yield trap("sig_fields_loop", signed(sign, objects={7: FIELD.replace(b"/V 8 0 R", b"/Kids [7 0 R] /V 8 0 R")}),
                "a field that is its own child", f"{NOT_PASSED}|TOTAL-PASSED|none|document_unreadable")
     yield trap("sig_fields_number", signed(sign, objects={6: FORM.replace(b"[7 0 R]", b"4711")}),

@@ -40,6 +40,9 @@ impl Desk {
                 "1280x1024x24",
                 "-nolisten",
                 "tcp",
+                // A server that starts anew when its last client leaves takes a window manager that is just coming
+                // down with it.
+                "-noreset",
             ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
