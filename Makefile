@@ -29,7 +29,7 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 
 bench: packages-demo extension  ## one RSA-2048 signature: page to page on both roads, beside the bare C_Sign
 	cargo build --release --locked --workspace --bins --lib
-	BIN=$(BUILD)/release node extension-host/tests/bench/roads.mjs
+	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
 
 fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf SECONDS=60
 	daemon/fuzz/run.sh $(or $(TARGET),request) $(or $(SECONDS),60)
