@@ -105,7 +105,7 @@ impl From<StoreError> for Error {
             StoreError::PinLocked => Self::PinLocked,
             StoreError::PinNotSet => Self::UserPinNotInitialized,
             StoreError::ReadOnly => Self::TokenWriteProtected,
-            StoreError::Busy => Self::FunctionFailed,
+            StoreError::Busy | StoreError::Profile => Self::FunctionFailed,
             StoreError::Corrupt(_) | StoreError::Io(_) => Self::DeviceError,
             StoreError::Random => Self::General,
         }

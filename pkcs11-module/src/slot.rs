@@ -10,7 +10,7 @@ use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
 use crate::library::Handles;
-use crate::store::{Pin, Serial, folder};
+use crate::store::{Pin, Profile, Serial, folder};
 use crate::token::Token;
 
 /// What a slot holds.
@@ -141,7 +141,8 @@ impl Slots {
     /// Makes a token in the free slot.
     pub(crate) fn make_token(&mut self, number: CK_SLOT_ID, label: [u8; 32], pin: &Pin) -> Result<()> {
         let index = usize::try_from(number).map_err(|_| Error::SlotIdInvalid)?;
-        let vault = folder::create(&folder::tokens()?, label, pin)?;
+        let profile = Profile::from_environment()?.unwrap_or_default();
+        let vault = folder::create(&folder::tokens()?, label, profile, pin)?;
         let (_, token) = Token::open(vault, self.handles.clone())?;
         self.slots[index] = Slot::Token(Arc::new(token));
         self.slots.push(Slot::Free);

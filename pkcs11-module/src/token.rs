@@ -8,7 +8,9 @@ use crate::attribute::RawAttribute;
 use crate::error::{Error, Result};
 use crate::library::Handles;
 use crate::object::{Attributes, Change, Object, Search};
-use crate::store::{DataKey, LABEL_LEN, Pin, PinState, Role, Seen, Serial, StoreError, Vault, folder};
+use crate::store::{
+    DataKey, LABEL_LEN, Pin, PinState, Profile, Role, Seen, Serial, StoreError, Vault, folder,
+};
 use crate::table::{Entry, Home, Table, Thing};
 
 /// How often a change is tried that others come before; each time one of them has made theirs.
@@ -24,6 +26,7 @@ struct State {
     login: Login,
     /// The epoch of the store this state is of.
     epoch: [u8; 16],
+    profile: Profile,
     seen: Seen,
     table: Table,
 }
@@ -62,9 +65,11 @@ impl Token {
         let state = State {
             login: Login::Nobody,
             epoch: header.epoch,
+            profile: header.profile,
             seen: Seen::default(),
             table,
         };
+        tracing::debug!(serial = %vault.serial(), profile = header.profile.name(), "token opened");
         Ok((
             header.created,
             Self {
@@ -82,6 +87,11 @@ impl Token {
         Ok(self.vault.header()?.label)
     }
 
+    /// What the token imitates; changes only when it is initialised anew.
+    pub(crate) fn profile(&self) -> Result<Profile> {
+        Ok(self.state.read()?.profile)
+    }
+
     /// The states of the SO PIN and the user PIN.
     pub(crate) fn pins(&self) -> Result<[PinState; 2]> {
         Ok(self.vault.pins()?)
@@ -91,10 +101,13 @@ impl Token {
         Ok(self.refreshed()?.table.has_damage())
     }
 
-    /// Makes it an empty token again; the caller has seen to it that there is no session.
+    /// Makes it an empty token again, of the same profile unless the environment asks for another; the caller has
+    /// seen to it that there is no session.
     pub(crate) fn initialize_anew(&self, label: [u8; LABEL_LEN], pin: &Pin) -> Result<()> {
+        let profile = Profile::from_environment()?;
         self.vault.unlock(Role::Officer, pin)?;
-        self.vault.initialize(folder::now(), label, pin)?;
+        let profile = profile.map_or_else(|| self.profile(), Ok)?;
+        self.vault.initialize(folder::now(), label, profile, pin)?;
         self.logout()?;
         self.refreshed().map(drop)
     }
@@ -153,7 +166,15 @@ impl Token {
     }
 
     pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<()> {
-        Ok(self.vault.set_pin(role, key, pin)?)
+        let seal = self.vault.set_pin(role, key, pin)?;
+        let mut state = self.state.write()?;
+        // The login that is there goes on under the new setting.
+        state.login = match (&state.login, role) {
+            (Login::Officer(key), Role::Officer) => Login::Officer(Arc::new(key.under(seal))),
+            (Login::User(key), Role::User) => Login::User(Arc::new(key.under(seal))),
+            (login, _) => login.clone(),
+        };
+        Ok(())
     }
 
     // Objects.
@@ -172,6 +193,7 @@ impl Token {
                 state.seen = Seen::default();
                 changes = self.vault.changes(&mut state.seen, None)?;
                 state.epoch = state.seen.epoch();
+                state.profile = self.vault.header()?.profile;
             }
         }
         for id in changes.gone {

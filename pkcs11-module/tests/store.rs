@@ -218,9 +218,24 @@ alone! {
     fn a_lost_try_counter_is_no_new_beginning(home) {
         let library = load();
         let slot = new_token(&library, "token");
-        rusqlite::Connection::open(database(home)).unwrap().execute("DELETE FROM part WHERE name = 'tries'", []).unwrap();
+        let counter = database(home).with_file_name("tries");
         let session = library.open_rw_session(slot).unwrap();
-        assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::DeviceError);
+        let sound = std::fs::read(&counter).unwrap();
+        let refused = || assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::DeviceError);
+        std::fs::remove_file(&counter).unwrap();
+        refused();
+        for bit in 64 * 8..(64 + 49) * 8 {
+            let mut broken = sound.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&counter, broken).unwrap();
+            refused();
+        }
+        for length in 0..64 + 49 {
+            std::fs::write(&counter, &sound[..length]).unwrap();
+            refused();
+        }
+        std::fs::write(&counter, sound).unwrap();
+        session.login(UserType::User, Some(&pin(PIN))).unwrap();
     }
 
     fn what_was_acknowledged_survives_a_kill_and_nothing_is_half(home) {

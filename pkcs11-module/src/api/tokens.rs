@@ -7,7 +7,7 @@ use super::login::{new_pin, tried_pin};
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::slot::Slot;
-use crate::store::{LABEL_LEN, MAX_TRIES, Pin, PinState, Role};
+use crate::store::{LABEL_LEN, Pin, PinState, Role};
 use crate::token::Token;
 
 const MODEL: &str = "Trien SoftToken";
@@ -60,8 +60,8 @@ fn info_of(library: &Library, token: &std::sync::Arc<Token>) -> Result<CK_TOKEN_
 fn pin_flags(state: PinState, [low, last, locked]: [CK_FLAGS; 3]) -> CK_FLAGS {
     match state.tries {
         0 => 0,
-        tries if tries >= MAX_TRIES => low | locked,
-        tries if tries == MAX_TRIES - 1 => low | last,
+        tries if tries >= state.max => low | locked,
+        tries if tries == state.max - 1 => low | last,
         _ => low,
     }
 }

@@ -1,4 +1,4 @@
-//! The rows in SQLite: `token.db`, application id `0x54524E54`, user version 1.
+//! The rows in SQLite: `token.db`, application id `0x54524E54`, user version 2.
 //!
 //! ```sql
 //! CREATE TABLE part(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -24,7 +24,7 @@ use super::rows::{Head, Rows, Transaction};
 use super::{Result, StoreError};
 
 const APPLICATION_ID: i32 = 0x5452_4e54;
-const USER_VERSION: i32 = 1;
+const USER_VERSION: i32 = 2;
 
 /// How long another process may hold the store before a call fails.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,12 +1,12 @@
 //! The token on disk: what is kept, how it is protected, and how it changes.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with
 //! one SQLite database `token.db`, mode 0600 (see [`db`] for the tables and why they are written as they
 //! are). All numbers below are little-endian.
 //!
-//! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of `"trien-token/1" ‖ 0 ‖
+//! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of `"trien-token/2" ‖ 0 ‖
 //! name ‖ 0 ‖ serial ‖ body`: it finds damage, so that damage is never taken for a wrong PIN.
 //!
 //! | part | body |
@@ -19,7 +19,7 @@
 //! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is
 //! initialised anew (then with a new random *epoch*). Each PIN seals it: key-encryption key =
 //! Argon2id(PIN, salt, parameters) (RFC 9106), sealed = AES-256-GCM(kek, nonce, data key), additional
-//! data = `"trien-token/1 pin" ‖ 0 ‖ role u8 ‖ SHA-256(header) ‖ memory ‖ passes ‖ lanes ‖ salt`. The
+//! data = `"trien-token/2 pin" ‖ 0 ‖ role u8 ‖ SHA-256(header) ‖ memory ‖ passes ‖ lanes ‖ salt`. The
 //! parameters have a floor, so nobody can weaken them, and a ceiling, so nobody can make a login exhaust
 //! the machine. A PIN change seals the same key anew and touches no object.
 //!
@@ -29,7 +29,7 @@
 //!
 //! **Objects** are the rows of `object`: id, revision, private flag, class, and the record = nonce 12 ‖
 //! AES-256-GCM(key, nonce, attributes) with tag 16, where the attributes are encoded as [`record`] says
-//! and additional data = `"trien-token/1 object" ‖ 0 ‖ serial ‖ epoch ‖ id u64 ‖ revision u64 ‖ private
+//! and additional data = `"trien-token/2 object" ‖ 0 ‖ serial ‖ epoch ‖ id u64 ‖ revision u64 ‖ private
 //! u8 ‖ class u64`. The key of a private object is the data key. The key of a public object is the
 //! *public key* of the header, because PKCS #11 lets everybody read public objects, and write them in a
 //! public read/write session: their seal finds every accident and every record moved to another place,
@@ -48,12 +48,15 @@
 pub(crate) mod db;
 pub(crate) mod folder;
 mod parts;
+mod profile;
 pub(crate) mod record;
 mod rows;
 mod sealing;
+mod tries;
 mod vault;
 
-pub(crate) use parts::{LABEL_LEN, MAX_TRIES, PinState, Role, Serial};
+pub(crate) use parts::{LABEL_LEN, PinState, Role, Serial};
+pub(crate) use profile::Profile;
 pub(crate) use rows::Head;
 pub(crate) use sealing::{DataKey, Pin};
 pub(crate) use vault::{Content, Seen, Vault};
@@ -79,6 +82,9 @@ pub(crate) enum StoreError {
     /// There is no such PIN yet.
     #[error("the PIN is not set")]
     PinNotSet,
+    /// The host's environment asks for a profile that cannot be.
+    #[error("TRIEN_TOKEN_PROFILE or TRIEN_TOKEN_TRIES is not usable")]
+    Profile,
     /// The folder or file may not be written.
     #[error("the token may not be written")]
     ReadOnly,

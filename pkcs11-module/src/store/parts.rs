@@ -1,9 +1,10 @@
-//! The parts of a token that are not objects: header, tries, manifest; and the check that every part carries.
+//! The parts of a token that are not objects: header, PINs, manifest; and the check that every part carries.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::profile::Profile;
 use super::rows::{Head, Transaction};
 use super::sealing::random;
 use super::{Result, StoreError};
@@ -11,10 +12,7 @@ use super::{Result, StoreError};
 /// The length of a token's label (`CK_TOKEN_INFO`), blank padded.
 pub(crate) const LABEL_LEN: usize = 32;
 
-/// So many wrong PINs in a row lock a PIN.
-pub(crate) const MAX_TRIES: u8 = 10;
-
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 const CHECK_LEN: usize = 32;
 
 /// Changes when a token is initialised anew: what was sealed before is not of this token any more.
@@ -75,20 +73,27 @@ pub(crate) struct Header {
     /// Milliseconds since 1970; orders the slots.
     pub(crate) created: u64,
     pub(crate) label: [u8; LABEL_LEN],
+    pub(crate) profile: Profile,
     pub(super) public_key: [u8; 32],
 }
 
 impl Header {
     const NAME: &str = "header";
-    const LEN: usize = 2 + 16 + 16 + 8 + LABEL_LEN + 32;
+    const LEN: usize = 2 + 16 + 16 + 8 + LABEL_LEN + Profile::LEN + 32;
 
     /// The header of a token that is being initialised.
-    pub(super) fn new(serial: Serial, created: u64, label: [u8; LABEL_LEN]) -> Result<Self> {
+    pub(super) fn new(
+        serial: Serial,
+        created: u64,
+        label: [u8; LABEL_LEN],
+        profile: Profile,
+    ) -> Result<Self> {
         Ok(Self {
             serial,
             epoch: random()?,
             created,
             label,
+            profile,
             public_key: random()?,
         })
     }
@@ -100,6 +105,7 @@ impl Header {
             &self.epoch,
             &self.created.to_le_bytes(),
             &self.label,
+            &self.profile.encode(),
             &self.public_key,
         ]
         .concat()
@@ -114,6 +120,7 @@ impl Header {
         let (epoch, rest) = rest.split_first_chunk()?;
         let (created, rest) = rest.split_first_chunk()?;
         let (label, rest) = rest.split_first_chunk()?;
+        let (profile, rest) = rest.split_first_chunk()?;
         let (public_key, _) = rest.split_first_chunk()?;
         if u16::from_le_bytes(*format) != FORMAT {
             return None;
@@ -123,6 +130,7 @@ impl Header {
             epoch: *epoch,
             created: u64::from_le_bytes(*created),
             label: *label,
+            profile: Profile::decode(profile)?,
             public_key: *public_key,
         })
     }
@@ -143,35 +151,6 @@ impl Header {
     }
 }
 
-/// Wrong PINs in a row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tries([u8; 2]);
-
-impl Tries {
-    const NAME: &str = "tries";
-
-    pub(super) fn read(rows: &dyn Transaction, serial: Serial) -> Result<Self> {
-        // Without a counter there is no login: a lost one must not mean that guessing starts anew.
-        let body = read_part(rows, Self::NAME, serial)?.ok_or(StoreError::Corrupt("no try counter"))?;
-        body.try_into()
-            .map(Self)
-            .map_err(|_| StoreError::Corrupt("try counter"))
-    }
-
-    pub(super) fn write(self, rows: &dyn Transaction, serial: Serial) -> Result<()> {
-        write_part(rows, Self::NAME, serial, &self.0)
-    }
-
-    pub(super) fn of(self, role: Role) -> u8 {
-        self.0[role as usize]
-    }
-
-    pub(super) fn with(mut self, role: Role, tries: u8) -> Self {
-        self.0[role as usize] = tries;
-        self
-    }
-}
-
 /// What `C_GetTokenInfo` tells of a PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PinState {
@@ -179,6 +158,8 @@ pub(crate) struct PinState {
     pub(crate) is_set: bool,
     /// Wrong ones in a row.
     pub(crate) tries: u8,
+    /// So many of them lock it.
+    pub(crate) max: u8,
 }
 
 /// What objects there are, by number and sum.
@@ -267,7 +248,7 @@ pub(super) fn write_part(rows: &dyn Transaction, name: &str, serial: Serial, bod
 fn check(name: &str, serial: Serial, body: &[u8]) -> [u8; CHECK_LEN] {
     let digest = digest(
         &SHA256,
-        &[b"trien-token/1\0", name.as_bytes(), b"\0", serial.digits(), body].concat(),
+        &[b"trien-token/2\0", name.as_bytes(), b"\0", serial.digits(), body].concat(),
     );
     let mut check = [0; CHECK_LEN];
     check.copy_from_slice(digest.as_ref());

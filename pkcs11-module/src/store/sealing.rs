@@ -34,9 +34,14 @@ impl Pin {
     }
 }
 
+/// Tells one setting of a PIN from every other: the random salt of its key derivation.
+pub(crate) type Seal = [u8; SALT_LEN];
+
 /// The key of a token's private objects, of one epoch.
 pub(crate) struct DataKey {
     pub(super) epoch: Epoch,
+    /// The setting of the PIN that opened it.
+    pub(super) seal: Seal,
     bytes: Zeroizing<[u8; KEY_LEN]>,
 }
 
@@ -44,8 +49,23 @@ impl DataKey {
     pub(super) fn random(epoch: Epoch) -> Result<Self> {
         Ok(Self {
             epoch,
+            seal: Seal::default(),
             bytes: Zeroizing::new(random()?),
         })
+    }
+
+    /// The same key as another setting of the PIN opens it.
+    pub(crate) fn under(&self, seal: Seal) -> Self {
+        Self {
+            epoch: self.epoch,
+            seal,
+            bytes: self.bytes.clone(),
+        }
+    }
+
+    /// The setting of the PIN that opened it.
+    pub(crate) fn seal(&self) -> Seal {
+        self.seal
     }
 
     /// The epoch of the token that it is the key of.
@@ -63,7 +83,7 @@ pub(super) struct Derivation {
     memory: u32,
     passes: u32,
     lanes: u32,
-    salt: [u8; SALT_LEN],
+    salt: Seal,
 }
 
 impl Derivation {
@@ -167,7 +187,16 @@ impl Wrap {
         let key = key.ok_or(StoreError::PinIncorrect)?;
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
         bytes.copy_from_slice(key.get(..KEY_LEN).ok_or(StoreError::Corrupt("data key"))?);
-        Ok(DataKey { epoch, bytes })
+        Ok(DataKey {
+            epoch,
+            seal: self.name(),
+            bytes,
+        })
+    }
+
+    /// Which setting of the PIN this is.
+    pub(super) fn name(&self) -> Seal {
+        self.derivation.salt
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -188,7 +217,7 @@ impl Wrap {
 fn additional_data(role: Role, header: &[u8], derivation: &Derivation) -> Vec<u8> {
     let header = digest::digest(&digest::SHA256, header);
     [
-        b"trien-token/1 pin\0",
+        b"trien-token/2 pin\0",
         &[role as u8][..],
         header.as_ref(),
         &derivation.encode(),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::parts::{
-    Epoch, Header, MAX_TRIES, Manifest, PinState, Role, Serial, Tries, read_part, write_part,
-};
+use super::parts::{Epoch, Header, Manifest, PinState, Role, Serial, read_part, write_part};
+use super::profile::Profile;
 use super::rows::{Head, Rows, Transaction};
-use super::sealing::{self, DataKey, Pin, Wrap};
+use super::sealing::{self, DataKey, Pin, Seal, Wrap};
+use super::tries::Tries;
 use super::{LABEL_LEN, Result, StoreError, record};
 use crate::object::Attributes;
 
@@ -18,6 +18,7 @@ const MAX_OBJECTS: u64 = 1 << 20;
 pub(crate) struct Vault {
     serial: Serial,
     rows: Mutex<Box<dyn Rows>>,
+    tries: Tries,
 }
 
 /// What a reader already knows, so that only changes are read.
@@ -87,10 +88,11 @@ pub(crate) struct Changes {
 }
 
 impl Vault {
-    pub(crate) fn new(serial: Serial, rows: Box<dyn Rows>) -> Self {
+    pub(super) fn new(serial: Serial, rows: Box<dyn Rows>, tries: Tries) -> Self {
         Self {
             serial,
             rows: Mutex::new(rows),
+            tries,
         }
     }
 
@@ -116,8 +118,14 @@ impl Vault {
     }
 
     /// Makes an empty token of it: new epoch, new keys, only the SO PIN set. What was there is gone.
-    pub(crate) fn initialize(&self, created: u64, label: [u8; LABEL_LEN], pin: &Pin) -> Result<()> {
-        let header = Header::new(self.serial, created, label)?;
+    pub(crate) fn initialize(
+        &self,
+        created: u64,
+        label: [u8; LABEL_LEN],
+        profile: Profile,
+        pin: &Pin,
+    ) -> Result<()> {
+        let header = Header::new(self.serial, created, label, profile)?;
         let key = DataKey::random(header.epoch)?;
         let wrap = Wrap::seal(Role::Officer, &header.encode(), &key, pin)?.encode();
         self.write(|rows| {
@@ -125,71 +133,69 @@ impl Vault {
             rows.delete_part(Role::User.part())?;
             header.write(rows)?;
             write_part(rows, Role::Officer.part(), self.serial, &wrap)?;
-            Tries::default().write(rows, self.serial)?;
             Manifest::default().write(rows, self.serial)
         })
     }
 
-    /// Label, epoch and the states of both PINs.
+    /// Label, epoch and profile.
     pub(crate) fn header(&self) -> Result<Header> {
         self.read(|rows| Header::read(rows, self.serial))
     }
 
     /// The states of the SO PIN and the user PIN.
     pub(crate) fn pins(&self) -> Result<[PinState; 2]> {
-        self.read(|rows| {
-            let tries = Tries::read(rows, self.serial)?;
-            let state = |role: Role| -> Result<PinState> {
-                let is_set = read_part(rows, role.part(), self.serial)?.is_some();
-                Ok(PinState {
-                    is_set,
-                    tries: tries.of(role),
-                })
-            };
-            Ok([state(Role::Officer)?, state(Role::User)?])
-        })
+        let (header, wraps) = self.read(|rows| {
+            let wraps = [self.wrap(rows, Role::Officer)?, self.wrap(rows, Role::User)?];
+            Ok((Header::read(rows, self.serial)?, wraps))
+        })?;
+        let [officer, user] = wraps;
+        let state = |role, wrap: Option<Wrap>| -> Result<PinState> {
+            Ok(PinState {
+                is_set: wrap.is_some(),
+                tries: wrap.map_or(Ok(0), |wrap| self.tries.count(role, wrap.name()))?,
+                max: header.profile.max_tries(),
+            })
+        };
+        Ok([state(Role::Officer, officer)?, state(Role::User, user)?])
+    }
+
+    fn wrap(&self, rows: &dyn Transaction, role: Role) -> Result<Option<Wrap>> {
+        let body = read_part(rows, role.part(), self.serial)?;
+        body.map(|body| Wrap::decode(&body)).transpose()
     }
 
     /// Opens the data key with a PIN. The try is on disk before the PIN is looked at.
     pub(crate) fn unlock(&self, role: Role, pin: &Pin) -> Result<DataKey> {
-        let (header, wrap) = self.write(|rows| {
-            let header = Header::read(rows, self.serial)?;
-            let wrap = read_part(rows, role.part(), self.serial)?.ok_or(StoreError::PinNotSet)?;
+        let counter = self.tries.hold()?;
+        let (header, wrap) = self.read(|rows| {
             // Damage is found before a try is spent on it.
-            let wrap = Wrap::decode(&wrap)?;
-            let tries = Tries::read(rows, self.serial)?;
-            if tries.of(role) >= MAX_TRIES {
-                return Err(StoreError::PinLocked);
-            }
-            tries.with(role, tries.of(role) + 1).write(rows, self.serial)?;
-            Ok((header, wrap))
+            let wrap = self.wrap(rows, role)?.ok_or(StoreError::PinNotSet)?;
+            Ok((Header::read(rows, self.serial)?, wrap))
         })?;
+        counter.spend(role, wrap.name(), header.profile.max_tries())?;
+        drop(counter); // others try while this one is derived; their tries are counted too
         let key = wrap.open(role, &header.encode(), header.epoch, pin)?;
-        self.write(|rows| {
-            self.check_epoch(rows, key.epoch)?;
-            Tries::read(rows, self.serial)?
-                .with(role, 0)
-                .write(rows, self.serial)
-        })?;
+        self.read(|rows| self.check_epoch(rows, key.epoch))?;
+        self.tries.hold()?.clear(role, wrap.name())?;
         Ok(key)
     }
 
     /// Whether too many wrong PINs have been tried.
     pub(crate) fn is_locked(&self, role: Role) -> Result<bool> {
-        self.read(|rows| Ok(Tries::read(rows, self.serial)?.of(role) >= MAX_TRIES))
+        let [officer, user] = self.pins()?;
+        let state = if role == Role::Officer { officer } else { user };
+        Ok(state.tries >= state.max)
     }
 
-    /// Sets a PIN, and its tries to zero. No object is touched.
-    pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<()> {
+    /// Sets a PIN, whose tries begin at zero; tells which setting it is. No object is touched.
+    pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<Seal> {
         let header = self.header()?;
-        let wrap = Wrap::seal(role, &header.encode(), key, pin)?.encode();
+        let wrap = Wrap::seal(role, &header.encode(), key, pin)?;
         self.write(|rows| {
             self.check_epoch(rows, key.epoch)?;
-            write_part(rows, role.part(), self.serial, &wrap)?;
-            Tries::read(rows, self.serial)?
-                .with(role, 0)
-                .write(rows, self.serial)
-        })
+            write_part(rows, role.part(), self.serial, &wrap.encode())
+        })?;
+        Ok(wrap.name())
     }
 
     fn check_epoch(&self, rows: &dyn Transaction, epoch: Epoch) -> Result<Header> {
@@ -390,7 +396,7 @@ fn record_key<'a>(header: &'a Header, head: &Head, key: Option<&'a DataKey>) -> 
 
 fn additional_data(header: &Header, head: &Head) -> Vec<u8> {
     [
-        b"trien-token/1 object\0",
+        b"trien-token/2 object\0",
         &header.serial.digits()[..],
         &header.epoch,
         &head.id.to_le_bytes(),
