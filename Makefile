@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench bench-token fuzz install protocol deny advisories documents packages-demo packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -27,9 +27,14 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo deny --log-level error check licenses bans sources
 	cargo nextest run --locked --workspace --lib --bins
 
-bench: packages-demo extension  ## one RSA-2048 signature: page to page on both roads, beside the bare C_Sign
-	cargo build --release --locked --workspace --bins --lib
+bench: packages-demo extension  ## a signature on both roads from a page; the software token beside its peers
+	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
+	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
+
+bench-token:  ## only the software token beside its peers; WHAT="signatures starts" for some of it
+	cargo build --release --locked -p trien-pkcs11 --lib --example measure
+	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
 
 fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf SECONDS=60
 	daemon/fuzz/run.sh $(or $(TARGET),request) $(or $(SECONDS),60)

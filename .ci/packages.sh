@@ -2,7 +2,8 @@
 # Installs the system packages that are missing, and says which.
 #
 #   packages.sh demo      to build Triện and run the demo
-#   packages.sh test      that, and what the tests need: browsers, a screen, the judges, makers of documents
+#   packages.sh bench     the other software tokens that ours is measured beside
+#   packages.sh test      what the demo and the tests need: browsers, a screen, the judges, makers of documents
 #
 # Each line of the lists says what shows that it is there, and the package that brings it. What is there already,
 # from wherever it came, is left alone.
@@ -19,6 +20,17 @@ command:openssl     openssl
 command:pdfsig      poppler-utils
 command:chromium    chromium
 package:fonts-noto-core fonts-noto-core
+'
+bench='
+command:cc           build-essential
+command:pkg-config   pkg-config
+command:pkcs11-tool  opensc
+command:softhsm2-util softhsm2
+command:certutil     libnss3-tools
+command:strace       strace
+pc:libcrypto         libssl-dev
+pc:sqlite3           libsqlite3-dev
+package:libclang-dev libclang-dev
 '
 test='
 command:git         git
@@ -44,8 +56,9 @@ python:ensurepip    python3-venv
 
 case ${1:-} in
     demo) wanted=$demo ;;
+    bench) wanted=$bench ;;
     test) wanted=$demo$test ;;
-    *) echo "usage: packages.sh demo|test" >&2; exit 2 ;;
+    *) echo "usage: packages.sh demo|bench|test" >&2; exit 2 ;;
 esac
 
 installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }

@@ -31,9 +31,9 @@ try {
 }
 
 function bare() {
-  const words = ["bench", "-q", "-p", "trien", "--bench", "bare_signature", "--"];
+  const program = path.join(binaries, "examples", "bare_signature");
   const module = path.join(binaries, "libtrien_pkcs11.so");
-  const output = execFileSync("cargo", [...words, module, stage.tokenLabel, stage.pinFile, String(COUNT)], {
+  const output = execFileSync(program, [module, stage.tokenLabel, stage.pinFile, String(COUNT)], {
     encoding: "utf8", env: { ...process.env, ...stage.env }, stdio: ["ignore", "pipe", "inherit"],
   });
   return JSON.parse(output.trim().split("\n").at(-1));

@@ -21,11 +21,7 @@ const DIGEST_INFO: [u8; 19] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo bench` adds a word of its own.
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let [module, label, pin_file, count] = words.as_slice() else {
         println!("bare_signature: MODULE TOKEN-LABEL PIN-FILE COUNT; see `make bench`");
         return Ok(());
