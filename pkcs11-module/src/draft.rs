@@ -16,11 +16,18 @@ use crate::rules::{self, Rule};
 pub(crate) enum Origin {
     /// `C_CreateObject`.
     Import,
-    /// `C_GenerateKeyPair`, one half of it.
+    /// `C_GenerateKey`, or one half of `C_GenerateKeyPair`.
     Generation {
         class: CK_OBJECT_CLASS,
         key_type: CK_KEY_TYPE,
         mechanism: CK_MECHANISM_TYPE,
+    },
+    /// `C_UnwrapKey`, `C_DecapsulateKey`: the key comes from outside, in another key's protection.
+    Unwrapping,
+    /// `C_DeriveKey`, `C_EncapsulateKey`: what was always true of the base key may be of this one.
+    Derivation {
+        always_sensitive: bool,
+        never_extractable: bool,
     },
 }
 
@@ -36,14 +43,14 @@ impl Draft {
     pub(crate) fn new(template: &[RawAttribute<'_>], origin: Origin) -> Result<Self> {
         let mut attributes = Attributes::new();
         let (class, key_type) = match origin {
-            Origin::Import => {
-                let class = given_ulong(template, CKA_CLASS)?.ok_or(Error::TemplateIncomplete)?;
-                let keyed = matches!(class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY);
-                let key_type = given_ulong(template, CKA_KEY_TYPE)?;
-                if keyed && key_type.is_none() {
-                    return Err(Error::TemplateIncomplete);
-                }
-                (class, key_type.filter(|_| keyed))
+            Origin::Import => class_and_type(template, None)?,
+            // Most programs derive secret keys without saying so.
+            Origin::Unwrapping | Origin::Derivation { .. } => {
+                let (class, key_type) = class_and_type(template, Some(CKO_SECRET_KEY))?;
+                let key_type = key_type.ok_or(Error::TemplateInconsistent)?;
+                attributes.insert(CKA_CLASS, Value::Ulong(class));
+                attributes.insert(CKA_KEY_TYPE, Value::Ulong(key_type));
+                (class, Some(key_type))
             }
             Origin::Generation { class, key_type, .. } => {
                 attributes.insert(CKA_CLASS, Value::Ulong(class));
@@ -74,7 +81,7 @@ impl Draft {
         let value = Value::parse(rule.form, raw.value)?;
         let taken = match self.origin {
             Origin::Import => rule.on_create(),
-            Origin::Generation { .. } => rule.on_generate(),
+            Origin::Generation { .. } | Origin::Unwrapping | Origin::Derivation { .. } => rule.on_generate(),
         };
         if !taken {
             return Err(Error::AttributeReadOnly);
@@ -90,6 +97,7 @@ impl Draft {
             let needed = match self.origin {
                 Origin::Import => rule.needed_on_create(),
                 Origin::Generation { .. } => rule.needed_on_generate(),
+                Origin::Unwrapping | Origin::Derivation { .. } => false,
             };
             needed && !self.attributes.contains_key(&rule.kind)
         });
@@ -132,8 +140,17 @@ impl Draft {
         self.attributes
             .entry(CKA_PRIVATE)
             .or_insert(Value::Bool(private_by_default));
-        if let Origin::Generation { mechanism, .. } = self.origin {
-            self.mark_as_generated(mechanism);
+        match self.origin {
+            Origin::Import | Origin::Unwrapping => {}
+            Origin::Generation { mechanism, .. } => {
+                self.insert(CKA_LOCAL, Value::Bool(true));
+                self.insert(CKA_KEY_GEN_MECHANISM, Value::Ulong(mechanism));
+                self.mark_history(true, true);
+            }
+            Origin::Derivation {
+                always_sensitive,
+                never_extractable,
+            } => self.mark_history(always_sensitive, never_extractable),
         }
         if self.attributes.get(&CKA_TRUSTED) == Some(&Value::Bool(true)) {
             // Only the security officer may trust (4.6.3), who has no business with the making of objects here.
@@ -152,15 +169,17 @@ impl Draft {
         Ok(object)
     }
 
-    fn mark_as_generated(&mut self, mechanism: CK_MECHANISM_TYPE) {
-        self.insert(CKA_LOCAL, Value::Bool(true));
-        self.insert(CKA_KEY_GEN_MECHANISM, Value::Ulong(mechanism));
-        if self.ulong(CKA_CLASS) == Some(CKO_PRIVATE_KEY) {
-            let is = |kind| self.attributes.get(&kind) == Some(&Value::Bool(true));
-            let (sensitive, extractable) = (is(CKA_SENSITIVE), is(CKA_EXTRACTABLE));
-            self.insert(CKA_ALWAYS_SENSITIVE, Value::Bool(sensitive));
-            self.insert(CKA_NEVER_EXTRACTABLE, Value::Bool(!extractable));
+    /// What can be said of the key's whole life (`CKA_ALWAYS_SENSITIVE`, `CKA_NEVER_EXTRACTABLE`), which for a
+    /// derived one began with its base key.
+    fn mark_history(&mut self, sensitive_before: bool, unextractable_before: bool) {
+        if !matches!(self.ulong(CKA_CLASS), Some(CKO_PRIVATE_KEY | CKO_SECRET_KEY)) {
+            return;
         }
+        let is = |kind| self.attributes.get(&kind) == Some(&Value::Bool(true));
+        let sensitive = sensitive_before && is(CKA_SENSITIVE);
+        let unextractable = unextractable_before && !is(CKA_EXTRACTABLE);
+        self.insert(CKA_ALWAYS_SENSITIVE, Value::Bool(sensitive));
+        self.insert(CKA_NEVER_EXTRACTABLE, Value::Bool(unextractable));
     }
 
     /// X.509 only; subject, issuer and serial number come from the certificate where the host left them out, so
@@ -201,6 +220,21 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// Class and key type of a template; `default` stands for a class that is not given.
+fn class_and_type(
+    template: &[RawAttribute<'_>],
+    default: Option<CK_OBJECT_CLASS>,
+) -> Result<(CK_OBJECT_CLASS, Option<CK_KEY_TYPE>)> {
+    let class = given_ulong(template, CKA_CLASS)?.or(default);
+    let class = class.ok_or(Error::TemplateIncomplete)?;
+    let keyed = matches!(class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY);
+    let key_type = given_ulong(template, CKA_KEY_TYPE)?;
+    if keyed && key_type.is_none() {
+        return Err(Error::TemplateIncomplete);
+    }
+    Ok((class, key_type.filter(|_| keyed)))
 }
 
 fn given_ulong(template: &[RawAttribute<'_>], kind: CK_ATTRIBUTE_TYPE) -> Result<Option<CK_ULONG>> {

@@ -30,20 +30,25 @@ macro_rules! errors {
 }
 
 errors! {
+    ActionProhibited = CKR_ACTION_PROHIBITED;
+    AeadDecryptFailed = CKR_AEAD_DECRYPT_FAILED;
+    AlreadyInitialized = CKR_CRYPTOKI_ALREADY_INITIALIZED;
     ArgumentsBad = CKR_ARGUMENTS_BAD;
     AttributeReadOnly = CKR_ATTRIBUTE_READ_ONLY;
     AttributeSensitive = CKR_ATTRIBUTE_SENSITIVE;
     AttributeTypeInvalid = CKR_ATTRIBUTE_TYPE_INVALID;
     AttributeValueInvalid = CKR_ATTRIBUTE_VALUE_INVALID;
-    AlreadyInitialized = CKR_CRYPTOKI_ALREADY_INITIALIZED;
-    ActionProhibited = CKR_ACTION_PROHIBITED;
     BufferTooSmall = CKR_BUFFER_TOO_SMALL;
     CantLock = CKR_CANT_LOCK;
     CurveNotSupported = CKR_CURVE_NOT_SUPPORTED;
+    DataInvalid = CKR_DATA_INVALID;
     DataLenRange = CKR_DATA_LEN_RANGE;
     DeviceError = CKR_DEVICE_ERROR;
     DeviceMemory = CKR_DEVICE_MEMORY;
     DeviceRemoved = CKR_DEVICE_REMOVED;
+    DomainParamsInvalid = CKR_DOMAIN_PARAMS_INVALID;
+    EncryptedDataInvalid = CKR_ENCRYPTED_DATA_INVALID;
+    EncryptedDataLenRange = CKR_ENCRYPTED_DATA_LEN_RANGE;
     FunctionFailed = CKR_FUNCTION_FAILED;
     FunctionNotParallel = CKR_FUNCTION_NOT_PARALLEL;
     FunctionNotSupported = CKR_FUNCTION_NOT_SUPPORTED;
@@ -51,20 +56,26 @@ errors! {
     HostMemory = CKR_HOST_MEMORY;
     KeyFunctionNotPermitted = CKR_KEY_FUNCTION_NOT_PERMITTED;
     KeyHandleInvalid = CKR_KEY_HANDLE_INVALID;
+    KeyIndigestible = CKR_KEY_INDIGESTIBLE;
+    KeyNotWrappable = CKR_KEY_NOT_WRAPPABLE;
     KeySizeRange = CKR_KEY_SIZE_RANGE;
     KeyTypeInconsistent = CKR_KEY_TYPE_INCONSISTENT;
+    KeyUnextractable = CKR_KEY_UNEXTRACTABLE;
     MechanismInvalid = CKR_MECHANISM_INVALID;
     MechanismParamInvalid = CKR_MECHANISM_PARAM_INVALID;
     NoEvent = CKR_NO_EVENT;
     NotInitialized = CKR_CRYPTOKI_NOT_INITIALIZED;
     ObjectHandleInvalid = CKR_OBJECT_HANDLE_INVALID;
     OperationActive = CKR_OPERATION_ACTIVE;
+    OperationCancelFailed = CKR_OPERATION_CANCEL_FAILED;
     OperationNotInitialized = CKR_OPERATION_NOT_INITIALIZED;
     PinIncorrect = CKR_PIN_INCORRECT;
     PinInvalid = CKR_PIN_INVALID;
     PinLenRange = CKR_PIN_LEN_RANGE;
     PinLocked = CKR_PIN_LOCKED;
+    PublicKeyInvalid = CKR_PUBLIC_KEY_INVALID;
     RandomSeedNotSupported = CKR_RANDOM_SEED_NOT_SUPPORTED;
+    SavedStateInvalid = CKR_SAVED_STATE_INVALID;
     SessionCount = CKR_SESSION_COUNT;
     SessionExists = CKR_SESSION_EXISTS;
     SessionHandleInvalid = CKR_SESSION_HANDLE_INVALID;
@@ -75,16 +86,25 @@ errors! {
     SignatureInvalid = CKR_SIGNATURE_INVALID;
     SignatureLenRange = CKR_SIGNATURE_LEN_RANGE;
     SlotIdInvalid = CKR_SLOT_ID_INVALID;
+    StateUnsaveable = CKR_STATE_UNSAVEABLE;
     TemplateIncomplete = CKR_TEMPLATE_INCOMPLETE;
     TemplateInconsistent = CKR_TEMPLATE_INCONSISTENT;
     TokenNotPresent = CKR_TOKEN_NOT_PRESENT;
     TokenNotRecognized = CKR_TOKEN_NOT_RECOGNIZED;
     TokenWriteProtected = CKR_TOKEN_WRITE_PROTECTED;
+    UnwrappingKeyHandleInvalid = CKR_UNWRAPPING_KEY_HANDLE_INVALID;
+    UnwrappingKeySizeRange = CKR_UNWRAPPING_KEY_SIZE_RANGE;
+    UnwrappingKeyTypeInconsistent = CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT;
     UserAlreadyLoggedIn = CKR_USER_ALREADY_LOGGED_IN;
     UserAnotherAlreadyLoggedIn = CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
     UserNotLoggedIn = CKR_USER_NOT_LOGGED_IN;
     UserPinNotInitialized = CKR_USER_PIN_NOT_INITIALIZED;
     UserTypeInvalid = CKR_USER_TYPE_INVALID;
+    WrappedKeyInvalid = CKR_WRAPPED_KEY_INVALID;
+    WrappedKeyLenRange = CKR_WRAPPED_KEY_LEN_RANGE;
+    WrappingKeyHandleInvalid = CKR_WRAPPING_KEY_HANDLE_INVALID;
+    WrappingKeySizeRange = CKR_WRAPPING_KEY_SIZE_RANGE;
+    WrappingKeyTypeInconsistent = CKR_WRAPPING_KEY_TYPE_INCONSISTENT;
 }
 
 /// A lock is poisoned when a call panicked while it held it: what it guards may be half changed, so later calls

@@ -11,18 +11,19 @@
 pub(crate) mod crypto;
 mod entry_points;
 pub(crate) mod mutex;
+mod parameter;
 
-pub use entry_points::C_GetFunctionList;
+pub use entry_points::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 
 use std::ffi::c_void;
 use std::ptr::{copy_nonoverlapping, read_unaligned, write_unaligned};
 
 use cryptoki_sys::*;
+use zeroize::Zeroize;
 
 use crate::attribute::{Answer as AttributeAnswer, Query, RawAttribute};
 use crate::error::{Error, Result};
 use crate::library::Threading;
-use crate::mechanism::Call;
 use crate::output::{Answer, Room};
 
 /// More attributes than any template has a use for.
@@ -97,21 +98,6 @@ fn place<T>(pointer: *mut T) -> Result<()> {
 unsafe fn label(pointer: *const u8) -> Result<[u8; 32]> {
     // SAFETY: the caller's promise is ours.
     unsafe { read(pointer.cast::<[u8; 32]>()) }
-}
-
-/// A mechanism with its parameter as bytes; the mechanism's own file reads them.
-///
-/// # Safety
-/// If `pointer` is not NULL it points to a `CK_MECHANISM` whose parameter is as long as it says, during `'a`.
-unsafe fn mechanism<'a>(pointer: *const CK_MECHANISM) -> Result<Call<'a>> {
-    // SAFETY: the caller's promise is ours.
-    let mechanism = unsafe { read(pointer) }?;
-    // SAFETY: likewise.
-    let parameter = unsafe { bytes(mechanism.pParameter.cast(), mechanism.ulParameterLen) };
-    Ok(Call {
-        kind: mechanism.mechanism,
-        parameter: parameter.map_err(|_| Error::MechanismParamInvalid)?,
-    })
 }
 
 /// # Safety
@@ -191,7 +177,7 @@ unsafe fn answer_template(
 ///
 /// # Safety
 /// If `length` is not NULL it points to a length; if `buffer` is not NULL there is room for that many elements.
-unsafe fn write_out<T: Copy>(
+unsafe fn write_out<T: Copy + Zeroize>(
     buffer: *mut T,
     length: *mut CK_ULONG,
     work: impl FnOnce(Result<Room>) -> Result<Answer<T>>,
@@ -203,9 +189,9 @@ unsafe fn write_out<T: Copy>(
     if !has_length {
         return Err(Error::General);
     }
-    if let Answer::Items(items) = &answer {
-        let length = size_of_val(&items[..]);
-        // SAFETY: `Room::answer` makes `Items` only if the buffer is there and as many fit; as bytes, because the
+    if let Some(items) = answer.items() {
+        let length = size_of_val(items);
+        // SAFETY: `Room` makes items only if the buffer is there and as many fit; as bytes, because the
         // buffer may be unaligned.
         unsafe { copy_nonoverlapping(items.as_ptr().cast::<u8>(), buffer.cast::<u8>(), length) };
     }

@@ -65,4 +65,4 @@ mod table;
 mod token;
 mod trace;
 
-pub use ffi::C_GetFunctionList;
+pub use ffi::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};

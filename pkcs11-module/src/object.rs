@@ -57,6 +57,16 @@ impl Object {
         matches!(self.attributes.get(&kind), Some(Value::Bool(true)))
     }
 
+    /// Whether the key may be used with a mechanism (`CKA_ALLOWED_MECHANISMS`); one that does not say may with all.
+    pub(crate) fn allows(&self, mechanism: CK_MECHANISM_TYPE) -> bool {
+        let Some(Value::Bytes(allowed)) = self.attributes.get(&CKA_ALLOWED_MECHANISMS) else {
+            return true;
+        };
+        allowed
+            .chunks_exact(size_of::<CK_MECHANISM_TYPE>())
+            .any(|allowed| allowed == mechanism.to_ne_bytes())
+    }
+
     pub(crate) fn ulong(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<CK_ULONG> {
         match self.attributes.get(&kind) {
             Some(Value::Ulong(value)) => CK_ULONG::try_from(*value).ok(),

@@ -1,6 +1,7 @@
 //! Negotiated lengths (PKCS #11, section 5.2) as values: what room the host has, and what it gets.
 
 use cryptoki_sys::CK_ULONG;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Result};
 
@@ -28,7 +29,7 @@ impl Room {
     }
 
     /// Answers with what `produce` makes, which has at most `needed` elements, if there is room for `needed`.
-    pub(crate) fn answer<T>(
+    pub(crate) fn answer<T: Zeroize>(
         self,
         needed: usize,
         produce: impl FnOnce() -> Result<Vec<T>>,
@@ -49,21 +50,32 @@ impl Room {
 }
 
 /// What is written to the host.
-#[derive(Debug)]
-pub(crate) enum Answer<T> {
+pub(crate) enum Answer<T: Zeroize> {
     /// The length that was asked for.
     Length(usize),
     /// The needed length, with `CKR_BUFFER_TOO_SMALL`.
     TooSmall(usize),
     /// The output itself, known to fit.
     Items(Vec<T>),
+    /// The same where it is wiped after it was written.
+    Secret(Zeroizing<Vec<T>>),
 }
 
-impl<T> Answer<T> {
+impl<T: Zeroize> Answer<T> {
+    /// What is to be written, if anything is.
+    pub(crate) fn items(&self) -> Option<&[T]> {
+        match self {
+            Self::Items(items) => Some(items),
+            Self::Secret(items) => Some(items),
+            Self::Length(_) | Self::TooSmall(_) => None,
+        }
+    }
+
     pub(crate) fn length(&self) -> CK_ULONG {
         let length = match self {
             Self::Length(needed) | Self::TooSmall(needed) => *needed,
             Self::Items(items) => items.len(),
+            Self::Secret(items) => items.len(),
         };
         length as CK_ULONG
     }

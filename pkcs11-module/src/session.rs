@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::digest;
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::mechanism::{Signing, Verifying};
+use crate::mechanism::{Cipher, Digesting, Signing, Verifying};
 use crate::token::{Asker, Login, Token};
 
 /// A session of this process with a token.
@@ -23,24 +23,40 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Operations {
     pub(crate) find: Option<std::vec::IntoIter<CK_OBJECT_HANDLE>>,
-    pub(crate) digest: Option<Digesting>,
+    pub(crate) digest: Option<Active<dyn Digesting>>,
     pub(crate) sign: Option<Active<dyn Signing>>,
     pub(crate) verify: Option<Active<dyn Verifying>>,
+    pub(crate) encrypt: Option<Ciphering>,
+    pub(crate) decrypt: Option<Ciphering>,
+    pub(crate) sign_recover: Option<Ciphering>,
+    pub(crate) verify_recover: Option<Ciphering>,
 }
 
-/// A digest in the making.
-pub(crate) struct Digesting {
-    pub(crate) context: digest::Context,
-    pub(crate) in_parts: bool,
-}
-
-/// A signature or verification in the making.
+/// A digest, signature or verification in the making.
 pub(crate) struct Active<W: ?Sized> {
     pub(crate) work: Box<W>,
     /// Whether it has been fed, so that only the function that finishes parts can end it.
     pub(crate) in_parts: bool,
     /// Whether the key wants the PIN again for this one use (`CKA_ALWAYS_AUTHENTICATE`).
     pub(crate) wants_login: bool,
+}
+
+impl<W: ?Sized> Active<W> {
+    pub(crate) fn new(work: Box<W>) -> Self {
+        Self {
+            work,
+            in_parts: false,
+            wants_login: false,
+        }
+    }
+}
+
+/// An encryption or decryption in the making.
+pub(crate) struct Ciphering {
+    pub(crate) active: Active<dyn Cipher>,
+    /// An output that did not fit into the host's buffer, whose length is known only now that it is made: the same
+    /// call, made again with more room, gets it.
+    pub(crate) ready: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Session {
@@ -94,4 +110,19 @@ pub(crate) fn advance<O, T>(place: &mut Option<O>, step: impl FnOnce(O) -> Resul
     let (answer, rest) = step(operation)?;
     *place = rest;
     Ok(answer)
+}
+
+/// Ends an operation that the host does not want any more: `C_…Init` with a NULL mechanism (3.0, section 5.8 and
+/// those after it). Where none is active NULL is the mistake it was before 3.0.
+pub(crate) fn cancel<O>(place: &mut Option<O>) -> Result<()> {
+    place.take().map(drop).ok_or(Error::ArgumentsBad)
+}
+
+/// Whether an operation may begin in its place.
+pub(crate) fn check_free<O>(place: &Option<O>) -> Result<()> {
+    if place.is_none() {
+        Ok(())
+    } else {
+        Err(Error::OperationActive)
+    }
 }

@@ -1,12 +1,11 @@
-//! Functions this version does not offer (section 5.1.5, `CKR_FUNCTION_NOT_SUPPORTED`): encryption, decryption,
-//! recovery, dual functions, secret keys, wrapping, derivation and saved operation states.
+//! Functions that this token does not have: saved operation states and asynchronous calls.
 
 use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
 use crate::library::Library;
 
-/// Refuses, once it is clear that the session is one.
+/// Refuses (`CKR_FUNCTION_NOT_SUPPORTED`, section 5.1.5), once it is clear that the session is one.
 pub(crate) fn refuse(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
     library.session(session)?;
     Err(Error::FunctionNotSupported)

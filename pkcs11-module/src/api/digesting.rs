@@ -1,25 +1,21 @@
-//! Section 5.10, message digesting.
+//! Message digesting (2.40, section 5.10).
 
 use cryptoki_sys::*;
 
+use super::signing::object_as_key;
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism::{self, Call};
+use crate::mechanism::{self, Call, Digesting};
 use crate::output::{Answer, Room};
-use crate::session::{Digesting, Step, advance};
+use crate::session::{Active, Step, advance, cancel, check_free};
 
 /// `C_DigestInit`.
-pub(crate) fn init(library: &Library, session: CK_SESSION_HANDLE, call: &Call<'_>) -> Result<()> {
+pub(crate) fn init(library: &Library, session: CK_SESSION_HANDLE, call: Option<&Call<'_>>) -> Result<()> {
     let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    if operations.digest.is_some() {
-        return Err(Error::OperationActive);
-    }
-    let context = mechanism::find(call.kind)?.digest(call)?;
-    operations.digest = Some(Digesting {
-        context,
-        in_parts: false,
-    });
+    let place = &mut session.operations.lock()?.digest;
+    let Some(call) = call else { return cancel(place) };
+    check_free(place)?;
+    *place = Some(Active::new(mechanism::find(call.kind)?.digest(call)?));
     Ok(())
 }
 
@@ -42,18 +38,20 @@ pub(crate) fn digest(
 /// `C_DigestUpdate`.
 pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |mut operation| {
-        operation.context.update(part?);
-        operation.in_parts = true;
-        Ok(((), Some(operation)))
+    advance(&mut session.operations.lock()?.digest, |operation| {
+        fed(operation, part?).map(|operation| ((), Some(operation)))
     })
 }
 
-/// `C_DigestKey`: there are no secret keys to digest. The digest in flight ends, as with every error.
-pub(crate) fn key(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
+/// `C_DigestKey`: a secret key's value, which is digested like data.
+pub(crate) fn key(library: &Library, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |_| {
-        Err(Error::FunctionNotSupported)
+    advance(&mut session.operations.lock()?.digest, |operation| {
+        let key = object_as_key(&session.token, key)?;
+        if key.class() != CKO_SECRET_KEY {
+            return Err(Error::KeyIndigestible);
+        }
+        fed(operation, key.bytes(CKA_VALUE)?).map(|operation| ((), Some(operation)))
     })
 }
 
@@ -69,12 +67,23 @@ pub(crate) fn finish(
     })
 }
 
-fn give(mut operation: Digesting, data: &[u8], room: Room) -> Result<Step<Answer<u8>, Digesting>> {
-    let needed = operation.context.algorithm().output_len();
+/// Feeds a digest one part.
+pub(super) fn fed(mut operation: Active<dyn Digesting>, part: &[u8]) -> Result<Active<dyn Digesting>> {
+    operation.work.update(part)?;
+    operation.in_parts = true;
+    Ok(operation)
+}
+
+fn give(
+    mut operation: Active<dyn Digesting>,
+    data: &[u8],
+    room: Room,
+) -> Result<Step<Answer<u8>, Active<dyn Digesting>>> {
+    let needed = operation.work.digest_len();
     if !room.takes(needed) {
         return Ok((room.answer(needed, || Err(Error::General))?, Some(operation)));
     }
-    operation.context.update(data);
-    let digest = operation.context.finish();
-    Ok((room.answer(needed, || Ok(digest.as_ref().to_vec()))?, None))
+    operation.work.update(data)?;
+    let digest = operation.work.finish()?;
+    Ok((room.answer(needed, || Ok(digest))?, None))
 }

@@ -28,7 +28,7 @@ pub(crate) fn finalize(library: &Library, reserved_is_null: bool) -> Result<()> 
 /// `C_GetInfo`.
 pub(crate) fn info() -> CK_INFO {
     CK_INFO {
-        cryptokiVersion: CK_VERSION { major: 2, minor: 40 },
+        cryptokiVersion: CK_VERSION { major: 3, minor: 2 },
         manufacturerID: padded(MANUFACTURER),
         flags: 0,
         libraryDescription: padded("Trien software token"),

@@ -14,6 +14,35 @@ pub(crate) struct Pair {
     pub(crate) private: CK_OBJECT_HANDLE,
 }
 
+/// `C_GenerateKey`.
+pub(crate) fn generate(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    call: &Call<'_>,
+    template: &[RawAttribute<'_>],
+) -> Result<CK_OBJECT_HANDLE> {
+    let session = library.session(session)?;
+    let mechanism = mechanism::find(call.kind)?;
+    let types = mechanism.secret_types()?;
+    let wanted = template.iter().find(|raw| raw.kind == CKA_KEY_TYPE);
+    let key_type = types
+        .iter()
+        .find(|key_type| wanted.is_none_or(|wanted| wanted.value == key_type.to_ne_bytes()))
+        .copied()
+        .ok_or(Error::TemplateInconsistent)?;
+    let template = check_given(template, CKO_SECRET_KEY, key_type)?;
+    let origin = Origin::Generation {
+        class: CKO_SECRET_KEY,
+        key_type,
+        mechanism: call.kind,
+    };
+    let mut key = Draft::new(&template, origin)?;
+    let made = mechanism.generate_secret(call, &key)?;
+    made.into_iter().for_each(|(kind, value)| key.insert(kind, value));
+    let handles = session.token.add(vec![key.finish()?], session.asker())?;
+    handles.first().copied().ok_or(Error::General)
+}
+
 /// `C_GenerateKeyPair`. Both halves are kept, or none.
 pub(crate) fn generate_pair(
     library: &Library,

@@ -52,6 +52,21 @@ pub(crate) fn login(
     }
 }
 
+/// `C_LoginUser` (3.0): a token with one user, who has no name, so only the empty one is his.
+pub(crate) fn login_user(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    user: CK_USER_TYPE,
+    pin: &[u8],
+    name: &[u8],
+) -> Result<()> {
+    if !name.is_empty() {
+        library.session(session)?;
+        return Err(Error::ArgumentsBad);
+    }
+    login(library, session, user, pin)
+}
+
 fn login_as(library: &Library, session: &Session, role: Role, pin: &[u8]) -> Result<()> {
     match (session.token.login_state()?, role) {
         (Login::Nobody, _) => {}
@@ -85,11 +100,23 @@ fn check_sessions(library: &Library, session: &Session, role: Role) -> Result<()
 /// The PIN for one use of a key that always asks (`CKA_ALWAYS_AUTHENTICATE`), after `C_SignInit`.
 fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
     let mut operations = session.operations.lock()?;
-    let waiting = operations.sign.as_mut().filter(|sign| sign.wants_login);
+    let operations = &mut *operations;
+    let sign = operations.sign.as_mut().map(|sign| &mut sign.wants_login);
+    let ciphers = [
+        &mut operations.decrypt,
+        &mut operations.sign_recover,
+        &mut operations.encrypt,
+        &mut operations.verify_recover,
+    ];
+    let ciphers = ciphers.into_iter().flatten();
+    let waiting = sign
+        .into_iter()
+        .chain(ciphers.map(|cipher| &mut cipher.active.wants_login))
+        .find(|wants_login| **wants_login);
     let waiting = waiting.ok_or(Error::OperationNotInitialized)?;
     let pin = tried_pin(&session.token, Role::User, pin)?;
     session.token.unlock(Role::User, &pin)?;
-    waiting.wants_login = false;
+    *waiting = false;
     Ok(())
 }
 

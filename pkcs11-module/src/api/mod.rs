@@ -1,7 +1,9 @@
 //! The chapters of PKCS #11 2.40, section 5, one file each: what a call means, in safe values.
 
 pub(crate) mod absent;
+pub(crate) mod ciphering;
 pub(crate) mod digesting;
+pub(crate) mod dual;
 pub(crate) mod general;
 pub(crate) mod keys;
 pub(crate) mod login;

@@ -37,3 +37,34 @@ pub(crate) fn session_info(library: &Library, session: CK_SESSION_HANDLE) -> Res
         ulDeviceError: 0,
     })
 }
+
+/// `C_SessionCancel` (3.0): ends the operations that the flags name. None of them being active is no mistake.
+pub(crate) fn cancel(library: &Library, session: CK_SESSION_HANDLE, flags: CK_FLAGS) -> Result<()> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    let wants = |flag| flags & flag != 0;
+    let operations = &mut *operations;
+    operations.find.take_if(|_| wants(CKF_FIND_OBJECTS));
+    operations.digest.take_if(|_| wants(CKF_DIGEST));
+    operations.sign.take_if(|_| wants(CKF_SIGN));
+    operations.verify.take_if(|_| wants(CKF_VERIFY));
+    operations.encrypt.take_if(|_| wants(CKF_ENCRYPT));
+    operations.decrypt.take_if(|_| wants(CKF_DECRYPT));
+    operations.sign_recover.take_if(|_| wants(CKF_SIGN_RECOVER));
+    operations.verify_recover.take_if(|_| wants(CKF_VERIFY_RECOVER));
+    Ok(())
+}
+
+/// `C_GetSessionValidationFlags` (3.2): this token was validated by nobody, so no operation was.
+pub(crate) fn validation_flags(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+) -> Result<CK_FLAGS> {
+    library.session(session)?;
+    if kind == CKS_LAST_VALIDATION_OK {
+        Ok(0)
+    } else {
+        Err(Error::ArgumentsBad)
+    }
+}

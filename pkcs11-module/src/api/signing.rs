@@ -1,5 +1,7 @@
 //! Section 5.11, signing.
 
+use std::sync::Arc;
+
 use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
@@ -7,30 +9,25 @@ use crate::library::Library;
 use crate::mechanism::{self, Call, Fed, Signing};
 use crate::object::Object;
 use crate::output::{Answer, Room};
-use crate::session::{Active, Step, advance};
+use crate::session::{Active, Step, advance, cancel, check_free};
 use crate::token::{Login, Token};
 
 /// `C_SignInit`.
 pub(crate) fn init(
     library: &Library,
     session: CK_SESSION_HANDLE,
-    call: &Call<'_>,
+    call: Option<&Call<'_>>,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
     let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    if operations.sign.is_some() {
-        return Err(Error::OperationActive);
-    }
+    let place = &mut session.operations.lock()?.sign;
+    let Some(call) = call else { return cancel(place) };
+    check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, CKA_SIGN)?;
-    let work = mechanism.sign(call, &key)?;
-    let wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
-    operations.sign = Some(Active {
-        work,
-        in_parts: false,
-        wants_login,
-    });
+    let key = usable_key(&session.token, key, CKA_SIGN, call.kind)?;
+    let mut active = Active::new(mechanism.sign(call, &key)?);
+    active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
+    *place = Some(active);
     Ok(())
 }
 
@@ -116,20 +113,30 @@ pub(super) fn usable_key(
     token: &Token,
     handle: CK_OBJECT_HANDLE,
     usage: CK_ATTRIBUTE_TYPE,
-) -> Result<std::sync::Arc<Object>> {
+    mechanism: CK_MECHANISM_TYPE,
+) -> Result<Arc<Object>> {
+    let key = object_as_key(token, handle)?;
+    if !key.is(usage) {
+        return Err(Error::KeyFunctionNotPermitted);
+    }
+    if key.allows(mechanism) {
+        Ok(key)
+    } else {
+        Err(Error::MechanismInvalid)
+    }
+}
+
+/// An object that is a key, whatever it allows.
+pub(super) fn object_as_key(token: &Token, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
     let key = token.object(handle).map_err(|error| match error {
         Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
         other => other,
     })?;
-    if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY) {
+    if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
         return Err(Error::KeyHandleInvalid);
     }
     if key.is_private() && !matches!(token.login_state()?, Login::User(_)) {
         return Err(Error::UserNotLoggedIn);
     }
-    if key.is(usage) {
-        Ok(key)
-    } else {
-        Err(Error::KeyFunctionNotPermitted)
-    }
+    Ok(key)
 }

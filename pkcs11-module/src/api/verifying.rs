@@ -6,28 +6,22 @@ use super::signing::{check_parts, fed, usable_key};
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call};
-use crate::session::{Active, advance};
+use crate::session::{Active, advance, cancel, check_free};
 
 /// `C_VerifyInit`.
 pub(crate) fn init(
     library: &Library,
     session: CK_SESSION_HANDLE,
-    call: &Call<'_>,
+    call: Option<&Call<'_>>,
     key: CK_OBJECT_HANDLE,
 ) -> Result<()> {
     let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    if operations.verify.is_some() {
-        return Err(Error::OperationActive);
-    }
+    let place = &mut session.operations.lock()?.verify;
+    let Some(call) = call else { return cancel(place) };
+    check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, CKA_VERIFY)?;
-    let work = mechanism.verify(call, &key)?;
-    operations.verify = Some(Active {
-        work,
-        in_parts: false,
-        wants_login: false,
-    });
+    let key = usable_key(&session.token, key, CKA_VERIFY, call.kind)?;
+    *place = Some(Active::new(mechanism.verify(call, &key)?));
     Ok(())
 }
 

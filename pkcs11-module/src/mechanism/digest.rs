@@ -1,56 +1,106 @@
-//! SHA-2 (FIPS 180-4): `CKM_SHA256`, `CKM_SHA384`, `CKM_SHA512` (PKCS #11, section 2.20 to 2.22).
+//! Hash functions: SHA-1 and SHA-2 (FIPS 180-4), SHA-3 (FIPS 202).
 
-use aws_lc_rs::digest::{self, Algorithm, Context};
 use cryptoki_sys::*;
 
-use super::{Call, Mechanism};
+use super::{Call, Digesting, Mechanism, Table};
 use crate::error::{Error, Result};
+use crate::ffi::crypto::Context;
 
 /// A hash function this token offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hash {
+    Sha1,
+    Sha224,
     Sha256,
     Sha384,
     Sha512,
+    Sha512_224,
+    Sha512_256,
+    Sha3_224,
+    Sha3_256,
+    Sha3_384,
+    Sha3_512,
 }
 
 impl Hash {
     /// The hash function that a mechanism type names, in the parameters of other mechanisms.
     pub(crate) fn from_mechanism(kind: CK_MECHANISM_TYPE) -> Result<Self> {
         match kind {
+            CKM_SHA_1 => Ok(Self::Sha1),
+            CKM_SHA224 => Ok(Self::Sha224),
             CKM_SHA256 => Ok(Self::Sha256),
             CKM_SHA384 => Ok(Self::Sha384),
             CKM_SHA512 => Ok(Self::Sha512),
+            CKM_SHA512_224 => Ok(Self::Sha512_224),
+            CKM_SHA512_256 => Ok(Self::Sha512_256),
+            CKM_SHA3_224 => Ok(Self::Sha3_224),
+            CKM_SHA3_256 => Ok(Self::Sha3_256),
+            CKM_SHA3_384 => Ok(Self::Sha3_384),
+            CKM_SHA3_512 => Ok(Self::Sha3_512),
+            _ => Err(Error::MechanismParamInvalid),
+        }
+    }
+
+    /// The hash function of the mask generation function MGF1 that a parameter names (RFC 8017, B.2.1).
+    pub(crate) fn from_mask(mask: CK_RSA_PKCS_MGF_TYPE) -> Result<Self> {
+        match mask {
+            CKG_MGF1_SHA1 => Ok(Self::Sha1),
+            CKG_MGF1_SHA224 => Ok(Self::Sha224),
+            CKG_MGF1_SHA256 => Ok(Self::Sha256),
+            CKG_MGF1_SHA384 => Ok(Self::Sha384),
+            CKG_MGF1_SHA512 => Ok(Self::Sha512),
+            CKG_MGF1_SHA3_224 => Ok(Self::Sha3_224),
+            CKG_MGF1_SHA3_256 => Ok(Self::Sha3_256),
+            CKG_MGF1_SHA3_384 => Ok(Self::Sha3_384),
+            CKG_MGF1_SHA3_512 => Ok(Self::Sha3_512),
             _ => Err(Error::MechanismParamInvalid),
         }
     }
 
     /// The length of a digest, in bytes.
-    pub(crate) fn len(self) -> usize {
-        self.algorithm().output_len()
+    pub(crate) const fn len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha224 | Self::Sha512_224 | Self::Sha3_224 => 28,
+            Self::Sha256 | Self::Sha512_256 | Self::Sha3_256 => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
+            Self::Sha512 | Self::Sha3_512 => 64,
+        }
     }
 
-    pub(crate) fn algorithm(self) -> &'static Algorithm {
+    /// The length of the blocks that it takes, in bytes (FIPS 180-4, 1; FIPS 202, 7).
+    pub(crate) const fn block_len(self) -> usize {
         match self {
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
+            Self::Sha1 | Self::Sha224 | Self::Sha256 => 64,
+            Self::Sha384 | Self::Sha512 | Self::Sha512_224 | Self::Sha512_256 => 128,
+            Self::Sha3_224 => 144,
+            Self::Sha3_256 => 136,
+            Self::Sha3_384 => 104,
+            Self::Sha3_512 => 72,
         }
     }
 
     /// The DER of a `DigestInfo` up to the digest (RFC 8017, 9.2, note 1).
-    pub(crate) fn digest_info_prefix(self) -> [u8; 19] {
-        let (algorithm, len) = match self {
-            Self::Sha256 => (1, 32),
-            Self::Sha384 => (2, 48),
-            Self::Sha512 => (3, 64),
+    pub(crate) fn digest_info_prefix(self) -> Vec<u8> {
+        /// The arc of NIST's hash functions, 2.16.840.1.101.3.4.2.
+        const NIST: [u8; 8] = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2];
+        let nist = |last| [&NIST[..], &[last]].concat();
+        let oid = match self {
+            Self::Sha1 => vec![0x2b, 14, 3, 2, 26],
+            Self::Sha256 => nist(1),
+            Self::Sha384 => nist(2),
+            Self::Sha512 => nist(3),
+            Self::Sha224 => nist(4),
+            Self::Sha512_224 => nist(5),
+            Self::Sha512_256 => nist(6),
+            Self::Sha3_224 => nist(7),
+            Self::Sha3_256 => nist(8),
+            Self::Sha3_384 => nist(9),
+            Self::Sha3_512 => nist(10),
         };
-        let oid = [0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, algorithm];
-        let mut prefix = [0; 19];
-        prefix[..4].copy_from_slice(&[0x30, 17 + len, 0x30, 13]);
-        prefix[4..15].copy_from_slice(&oid);
-        prefix[15..].copy_from_slice(&[0x05, 0, 0x04, len]);
-        prefix
+        let (oid_len, len) = (oid.len() as u8, self.len() as u8);
+        let head = [0x30, oid_len + len + 8, 0x30, oid_len + 4, 0x06, oid_len];
+        [&head[..], &oid, &[0x05, 0, 0x04, len]].concat()
     }
 }
 
@@ -65,8 +115,36 @@ impl Mechanism for Digest {
         }
     }
 
-    fn digest(&self, call: &Call<'_>) -> Result<Context> {
+    fn digest(&self, call: &Call<'_>) -> Result<Box<dyn Digesting>> {
         call.no_parameter()?;
-        Ok(Context::new(self.0.algorithm()))
+        Ok(Box::new(Context::new(self.0)?))
     }
 }
+
+impl Digesting for Context {
+    fn digest_len(&self) -> usize {
+        self.hash().len()
+    }
+
+    fn update(&mut self, part: &[u8]) -> Result<()> {
+        Self::update(self, part)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+        Self::finish(*self)
+    }
+}
+
+pub(super) static MECHANISMS: Table = &[
+    (CKM_SHA_1, &Digest(Hash::Sha1)),
+    (CKM_SHA224, &Digest(Hash::Sha224)),
+    (CKM_SHA256, &Digest(Hash::Sha256)),
+    (CKM_SHA384, &Digest(Hash::Sha384)),
+    (CKM_SHA512, &Digest(Hash::Sha512)),
+    (CKM_SHA512_224, &Digest(Hash::Sha512_224)),
+    (CKM_SHA512_256, &Digest(Hash::Sha512_256)),
+    (CKM_SHA3_224, &Digest(Hash::Sha3_224)),
+    (CKM_SHA3_256, &Digest(Hash::Sha3_256)),
+    (CKM_SHA3_384, &Digest(Hash::Sha3_384)),
+    (CKM_SHA3_512, &Digest(Hash::Sha3_512)),
+];

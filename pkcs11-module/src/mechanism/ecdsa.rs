@@ -9,7 +9,7 @@ use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Signing, Verifying};
+use super::{Call, Hash, Mechanism, Signing, Table, Verifying};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::object::Object;
@@ -64,7 +64,7 @@ impl Ecdsa {
         let key = object.key()?;
         key.ec()?;
         Ok(Operation {
-            input: Input::new(self.0, MAX_DIGEST),
+            input: Input::new(self.0, MAX_DIGEST)?,
             scheme: Signature(key),
         })
     }
@@ -145,3 +145,10 @@ impl Scheme for Signature {
         Ok(key.verify(input, &der))
     }
 }
+
+pub(super) static MECHANISMS: Table = &[
+    (CKM_ECDSA, &Ecdsa(None)),
+    (CKM_ECDSA_SHA256, &Ecdsa(Some(Hash::Sha256))),
+    (CKM_ECDSA_SHA384, &Ecdsa(Some(Hash::Sha384))),
+    (CKM_ECDSA_SHA512, &Ecdsa(Some(Hash::Sha512))),
+];

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 use cryptoki_sys::*;
 
-use super::{Call, Curve, Mechanism, ecdsa};
+use super::{Call, Curve, Mechanism, Table, ecdsa};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaKey;
@@ -79,3 +79,5 @@ impl Mechanism for Ec {
         GeneratedPair::from_ec(curve, scalar.as_ref(), pair.public_key().as_ref())
     }
 }
+
+pub(super) static MECHANISMS: Table = &[(CKM_RSA_PKCS_KEY_PAIR_GEN, &Rsa), (CKM_EC_KEY_PAIR_GEN, &Ec)];

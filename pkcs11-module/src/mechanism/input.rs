@@ -1,9 +1,8 @@
 //! What a signature is made of: a digest of what is fed, or the bytes themselves.
 
-use aws_lc_rs::digest::Context;
-
 use super::{Fed, Hash, Signing, Verifying};
 use crate::error::{Error, Result};
+use crate::ffi::crypto::Context;
 
 /// Collects the data of a signature or verification.
 pub(super) enum Input {
@@ -15,14 +14,14 @@ pub(super) enum Input {
 
 impl Input {
     /// `limit` bounds the data of a mechanism without a hash function of its own.
-    pub(super) fn new(hash: Option<Hash>, limit: usize) -> Self {
-        match hash {
-            Some(hash) => Self::Hashed(Context::new(hash.algorithm())),
+    pub(super) fn new(hash: Option<Hash>, limit: usize) -> Result<Self> {
+        Ok(match hash {
+            Some(hash) => Self::Hashed(Context::new(hash)?),
             None => Self::Raw {
                 data: Vec::new(),
                 limit,
             },
-        }
+        })
     }
 
     fn takes_parts(&self) -> bool {
@@ -31,17 +30,17 @@ impl Input {
 
     fn update(&mut self, part: &[u8]) -> Result<()> {
         match self {
-            Self::Hashed(context) => context.update(part),
+            Self::Hashed(context) => context.update(part)?,
             Self::Raw { data, limit } if data.len() + part.len() <= *limit => data.extend_from_slice(part),
             Self::Raw { .. } => return Err(Error::DataLenRange),
         }
         Ok(())
     }
 
-    fn finish(self) -> Vec<u8> {
+    fn finish(self) -> Result<Vec<u8>> {
         match self {
-            Self::Hashed(context) => context.finish().as_ref().to_vec(),
-            Self::Raw { data, .. } => data,
+            Self::Hashed(context) => context.finish(),
+            Self::Raw { data, .. } => Ok(data),
         }
     }
 }
@@ -81,7 +80,7 @@ impl<S: Scheme> Signing for Operation<S> {
 
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
         let Self { input, scheme } = *self;
-        scheme.sign(&input.finish())
+        scheme.sign(&input.finish()?)
     }
 }
 
@@ -91,7 +90,7 @@ impl<S: Scheme> Verifying for Operation<S> {
         if signature.len() != scheme.signature_len() {
             return Err(Error::SignatureLenRange);
         }
-        if scheme.verify(&input.finish(), signature)? {
+        if scheme.verify(&input.finish()?, signature)? {
             Ok(())
         } else {
             Err(Error::SignatureInvalid)

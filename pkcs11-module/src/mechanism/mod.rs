@@ -1,4 +1,4 @@
-//! Mechanisms: one file an algorithm, one table that names them.
+//! Mechanisms: one file an algorithm, each with a table of the mechanisms it answers for.
 //!
 //! A mechanism refuses by default: each kind of use it does not define is `CKR_MECHANISM_INVALID`.
 
@@ -6,64 +6,111 @@ mod digest;
 mod ecdsa;
 mod generate;
 mod input;
+mod parameter;
 mod rsa_pkcs;
 mod rsa_pss;
 
+use std::sync::{Arc, LazyLock};
+
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::key::GeneratedPair;
-use crate::object::Object;
+use crate::object::{Attributes, Object};
 
 pub(crate) use digest::Hash;
 pub(crate) use ecdsa::Curve;
+pub(crate) use parameter::{Call, Field, Hkdf, Kbkdf, Number, Oaep, Parameter, Pbkdf2};
 
-/// A mechanism as a call names it: `CK_MECHANISM`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Call<'a> {
-    pub(crate) kind: CK_MECHANISM_TYPE,
-    pub(crate) parameter: &'a [u8],
-}
-
-impl Call<'_> {
-    /// For the many mechanisms without a parameter.
-    fn no_parameter(&self) -> Result<()> {
-        if self.parameter.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::MechanismParamInvalid)
-        }
-    }
-}
-
-/// What a mechanism can do.
+/// What a mechanism can do. The keys it is given are known to allow the use.
 pub(crate) trait Mechanism: Sync {
     /// Key sizes and uses (`C_GetMechanismInfo`).
     fn info(&self) -> CK_MECHANISM_INFO;
 
     /// Begins a digest.
-    fn digest(&self, _call: &Call<'_>) -> Result<aws_lc_rs::digest::Context> {
+    fn digest(&self, _call: &Call<'_>) -> Result<Box<dyn Digesting>> {
         Err(Error::MechanismInvalid)
     }
 
-    /// Begins a signature with a key that is known to allow it.
+    /// Begins a signature.
     fn sign(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Signing>> {
         Err(Error::MechanismInvalid)
     }
 
-    /// Begins a verification with a key that is known to allow it.
+    /// Begins a verification.
     fn verify(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Verifying>> {
         Err(Error::MechanismInvalid)
     }
 
-    /// The type of the keys that it makes.
+    /// Begins a signature that the data can be recovered from.
+    fn sign_recover(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Cipher>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Begins the recovery of data from a signature.
+    fn verify_recover(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Cipher>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Begins an encryption.
+    fn encrypt(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Cipher>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Begins a decryption.
+    fn decrypt(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Cipher>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// The types of the secret keys that it makes; the first is meant when a template says nothing.
+    fn secret_types(&self) -> Result<&'static [CK_KEY_TYPE]> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Makes a secret key's own attributes (`CKA_VALUE`) as the template asks.
+    fn generate_secret(&self, _call: &Call<'_>, _template: &Draft) -> Result<Attributes> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// The type of the key pairs that it makes.
     fn pair_type(&self) -> Result<CK_KEY_TYPE> {
         Err(Error::MechanismInvalid)
     }
 
     /// Makes a key pair as the template of its public half asks.
     fn generate_pair(&self, _call: &Call<'_>, _public: &Draft) -> Result<GeneratedPair> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Wraps another key's bytes: a secret key's value, or a private key's `PrivateKeyInfo`.
+    fn wrap(&self, _call: &Call<'_>, _wrapping: &Object, _plain: &[u8]) -> Result<Vec<u8>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Unwraps what [`Self::wrap`] made.
+    fn unwrap(&self, _call: &Call<'_>, _unwrapping: &Object, _wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Derives the values of keys from a base key.
+    fn derive(&self, _call: &Call<'_>, _base: &Object, _wanted: &Wanted<'_>) -> Result<Derived> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Makes a shared secret for the holder of the private key, and the ciphertext that carries it (3.2).
+    fn encapsulate(&self, _call: &Call<'_>, _public: &Object) -> Result<Encapsulated> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Opens the ciphertext of [`Self::encapsulate`].
+    fn decapsulate(
+        &self,
+        _call: &Call<'_>,
+        _private: &Object,
+        _ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::MechanismInvalid)
     }
 }
@@ -75,6 +122,18 @@ pub(crate) trait Fed: Send {
 
     /// Takes the next piece.
     fn update(&mut self, part: &[u8]) -> Result<()>;
+}
+
+/// A digest in the making.
+pub(crate) trait Digesting: Send {
+    /// The length of the digest.
+    fn digest_len(&self) -> usize;
+
+    /// Takes the next piece.
+    fn update(&mut self, part: &[u8]) -> Result<()>;
+
+    /// The digest of all that was fed.
+    fn finish(self: Box<Self>) -> Result<Vec<u8>>;
 }
 
 /// A signature in the making.
@@ -92,35 +151,75 @@ pub(crate) trait Verifying: Fed {
     fn finish(self: Box<Self>, signature: &[u8]) -> Result<()>;
 }
 
+/// An encryption or decryption in the making; also a signature with recovery, which is one with the private key.
+pub(crate) trait Cipher: Send {
+    /// Whether the mechanism is defined for data in many pieces.
+    fn takes_parts(&self) -> bool;
+
+    /// The most bytes that [`Self::update`] gives for so many, before anything is known of their values.
+    fn most_of_part(&self, len: usize) -> usize;
+
+    /// The most bytes that [`Self::finish`] gives after so many more have been fed.
+    fn most_of_rest(&self, len: usize) -> usize;
+
+    /// Takes the next piece and appends what it gives.
+    fn update(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<()>;
+
+    /// Appends what is left.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// What a derivation is asked for.
+pub(crate) struct Wanted<'a> {
+    /// The type of the new key.
+    pub(crate) key_type: CK_KEY_TYPE,
+    /// Its length in bytes, from `CKA_VALUE_LEN` or from a key type that has only one.
+    pub(crate) len: Option<usize>,
+    /// The lengths of the additional keys, each from its own template.
+    pub(crate) additional: Vec<usize>,
+    /// Finds the other keys that a parameter names.
+    pub(crate) key: &'a dyn Fn(CK_OBJECT_HANDLE) -> Result<Arc<Object>>,
+}
+
+/// What a derivation gives.
+pub(crate) struct Derived {
+    /// The new key's value; cut to the wanted length by the mechanism.
+    pub(crate) value: Zeroizing<Vec<u8>>,
+    /// The values of the additional keys, in their order.
+    pub(crate) additional: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// A shared secret and what carries it.
+pub(crate) struct Encapsulated {
+    pub(crate) ciphertext: Vec<u8>,
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+}
+
 /// Finds a mechanism by its type.
 pub(crate) fn find(kind: CK_MECHANISM_TYPE) -> Result<&'static dyn Mechanism> {
-    let entry = MECHANISMS.iter().find(|(known, _)| *known == kind);
-    entry
-        .map(|(_, mechanism)| *mechanism)
-        .ok_or(Error::MechanismInvalid)
+    let found = SORTED.binary_search_by_key(&kind, |(known, _)| *known);
+    found.map(|i| SORTED[i].1).map_err(|_| Error::MechanismInvalid)
 }
 
-/// Every mechanism's type, in the order of the table.
+/// Every mechanism's type, in ascending order.
 pub(crate) fn kinds() -> Vec<CK_MECHANISM_TYPE> {
-    MECHANISMS.iter().map(|(kind, _)| *kind).collect()
+    SORTED.iter().map(|(kind, _)| *kind).collect()
 }
 
-static MECHANISMS: &[(CK_MECHANISM_TYPE, &dyn Mechanism)] = &[
-    (CKM_RSA_PKCS_KEY_PAIR_GEN, &generate::Rsa),
-    (CKM_RSA_PKCS, &rsa_pkcs::RsaPkcs(None)),
-    (CKM_SHA256_RSA_PKCS, &rsa_pkcs::RsaPkcs(Some(Hash::Sha256))),
-    (CKM_SHA384_RSA_PKCS, &rsa_pkcs::RsaPkcs(Some(Hash::Sha384))),
-    (CKM_SHA512_RSA_PKCS, &rsa_pkcs::RsaPkcs(Some(Hash::Sha512))),
-    (CKM_RSA_PKCS_PSS, &rsa_pss::RsaPss(None)),
-    (CKM_SHA256_RSA_PKCS_PSS, &rsa_pss::RsaPss(Some(Hash::Sha256))),
-    (CKM_SHA384_RSA_PKCS_PSS, &rsa_pss::RsaPss(Some(Hash::Sha384))),
-    (CKM_SHA512_RSA_PKCS_PSS, &rsa_pss::RsaPss(Some(Hash::Sha512))),
-    (CKM_EC_KEY_PAIR_GEN, &generate::Ec),
-    (CKM_ECDSA, &ecdsa::Ecdsa(None)),
-    (CKM_ECDSA_SHA256, &ecdsa::Ecdsa(Some(Hash::Sha256))),
-    (CKM_ECDSA_SHA384, &ecdsa::Ecdsa(Some(Hash::Sha384))),
-    (CKM_ECDSA_SHA512, &ecdsa::Ecdsa(Some(Hash::Sha512))),
-    (CKM_SHA256, &digest::Digest(Hash::Sha256)),
-    (CKM_SHA384, &digest::Digest(Hash::Sha384)),
-    (CKM_SHA512, &digest::Digest(Hash::Sha512)),
+/// The mechanisms of one algorithm.
+type Table = &'static [(CK_MECHANISM_TYPE, &'static dyn Mechanism)];
+
+static TABLES: &[Table] = &[
+    digest::MECHANISMS,
+    ecdsa::MECHANISMS,
+    generate::MECHANISMS,
+    rsa_pkcs::MECHANISMS,
+    rsa_pss::MECHANISMS,
 ];
+
+/// All of them by type: a look-up is part of every signature.
+static SORTED: LazyLock<Vec<(CK_MECHANISM_TYPE, &dyn Mechanism)>> = LazyLock::new(|| {
+    let mut all: Vec<_> = TABLES.iter().flat_map(|table| table.iter().copied()).collect();
+    all.sort_unstable_by_key(|(kind, _)| *kind);
+    all
+});

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Signing, Verifying};
+use super::{Call, Hash, Mechanism, Signing, Table, Verifying};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaKey;
 use crate::key::Key;
@@ -31,7 +31,7 @@ impl RsaPkcs {
             .checked_sub(MIN_PADDING)
             .ok_or(Error::KeySizeRange)?;
         Ok(Operation {
-            input: Input::new(self.0, limit),
+            input: Input::new(self.0, limit)?,
             scheme: Padded { key, hash: self.0 },
         })
     }
@@ -68,7 +68,7 @@ struct Padded {
 impl Padded {
     fn message(&self, input: &[u8]) -> Vec<u8> {
         let prefix = self.hash.map(Hash::digest_info_prefix);
-        [prefix.as_ref().map_or(&[][..], |prefix| prefix), input].concat()
+        [prefix.as_deref().unwrap_or_default(), input].concat()
     }
 }
 
@@ -91,3 +91,10 @@ impl Scheme for Padded {
             == self.message(input))
     }
 }
+
+pub(super) static MECHANISMS: Table = &[
+    (CKM_RSA_PKCS, &RsaPkcs(None)),
+    (CKM_SHA256_RSA_PKCS, &RsaPkcs(Some(Hash::Sha256))),
+    (CKM_SHA384_RSA_PKCS, &RsaPkcs(Some(Hash::Sha384))),
+    (CKM_SHA512_RSA_PKCS, &RsaPkcs(Some(Hash::Sha512))),
+];

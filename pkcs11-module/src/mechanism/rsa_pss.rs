@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Signing, Verifying, rsa_pkcs};
+use super::{Call, Hash, Mechanism, Parameter, Signing, Table, Verifying, rsa_pkcs};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaKey;
 use crate::key::Key;
@@ -16,7 +16,7 @@ pub(super) struct RsaPss(pub(super) Option<Hash>);
 
 impl RsaPss {
     fn begin(&self, call: &Call<'_>, object: &Object) -> Result<Operation<Pss>> {
-        let parameters = Parameters::read(call.parameter)?;
+        let parameters = Parameters::read(&call.parameter)?;
         if self.0.is_some_and(|hash| hash != parameters.hash) {
             return Err(Error::MechanismParamInvalid);
         }
@@ -26,7 +26,7 @@ impl RsaPss {
         if longest.is_none_or(|longest| parameters.salt > longest) {
             return Err(Error::MechanismParamInvalid);
         }
-        let input = Input::new(self.0, parameters.hash.len());
+        let input = Input::new(self.0, parameters.hash.len())?;
         Ok(Operation {
             input,
             scheme: Pss { key, parameters },
@@ -56,31 +56,14 @@ struct Parameters {
 }
 
 impl Parameters {
-    fn read(raw: &[u8]) -> Result<Self> {
-        const WIDTH: usize = size_of::<CK_ULONG>();
-        if raw.len() != size_of::<CK_RSA_PKCS_PSS_PARAMS>() {
+    fn read(parameter: &Parameter<'_>) -> Result<Self> {
+        let Parameter::Pss { hash, mask, salt_len } = *parameter else {
             return Err(Error::MechanismParamInvalid);
-        }
-        // Three CK_ULONGs: hashAlg, mgf, sLen.
-        let field = |i: usize| {
-            let field = raw
-                .get(i * WIDTH..(i + 1) * WIDTH)
-                .and_then(|field| field.try_into().ok());
-            field
-                .map(CK_ULONG::from_ne_bytes)
-                .ok_or(Error::MechanismParamInvalid)
         };
-        let mask = match field(1)? {
-            CKG_MGF1_SHA256 => Hash::Sha256,
-            CKG_MGF1_SHA384 => Hash::Sha384,
-            CKG_MGF1_SHA512 => Hash::Sha512,
-            _ => return Err(Error::MechanismParamInvalid),
-        };
-        let salt = usize::try_from(field(2)?).map_err(|_| Error::MechanismParamInvalid)?;
         Ok(Self {
-            hash: Hash::from_mechanism(field(0)?)?,
-            mask,
-            salt,
+            hash: Hash::from_mechanism(hash)?,
+            mask: Hash::from_mask(mask)?,
+            salt: usize::try_from(salt_len).map_err(|_| Error::MechanismParamInvalid)?,
         })
     }
 }
@@ -105,3 +88,10 @@ impl Scheme for Pss {
         self.key.rsa()?.verify_pss(input, hash, mask, salt, signature)
     }
 }
+
+pub(super) static MECHANISMS: Table = &[
+    (CKM_RSA_PKCS_PSS, &RsaPss(None)),
+    (CKM_SHA256_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha256))),
+    (CKM_SHA384_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha384))),
+    (CKM_SHA512_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha512))),
+];

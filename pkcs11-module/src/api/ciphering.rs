@@ -1,0 +1,178 @@
+//! Encryption and decryption (2.40, sections 5.8 and 5.9), and signatures that the data is recovered from
+//! (`C_SignRecover`, `C_VerifyRecover`), which are the same thing with the other half of a key pair.
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use super::signing::usable_key;
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::mechanism::{self, Call, Cipher};
+use crate::output::{Answer, Room};
+use crate::session::{Active, Ciphering, Operations, Step, advance, cancel, check_free};
+
+/// Which of the four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Encrypt,
+    Decrypt,
+    SignRecover,
+    VerifyRecover,
+}
+
+impl Use {
+    /// The key's attribute that allows it.
+    fn permission(self) -> CK_ATTRIBUTE_TYPE {
+        match self {
+            Self::Encrypt => CKA_ENCRYPT,
+            Self::Decrypt => CKA_DECRYPT,
+            Self::SignRecover => CKA_SIGN_RECOVER,
+            Self::VerifyRecover => CKA_VERIFY_RECOVER,
+        }
+    }
+
+    pub(super) fn place(self, operations: &mut Operations) -> &mut Option<Ciphering> {
+        match self {
+            Self::Encrypt => &mut operations.encrypt,
+            Self::Decrypt => &mut operations.decrypt,
+            Self::SignRecover => &mut operations.sign_recover,
+            Self::VerifyRecover => &mut operations.verify_recover,
+        }
+    }
+}
+
+/// `C_EncryptInit` and the like.
+pub(crate) fn init(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    which: Use,
+    call: Option<&Call<'_>>,
+    key: CK_OBJECT_HANDLE,
+) -> Result<()> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    let place = which.place(&mut operations);
+    let Some(call) = call else { return cancel(place) };
+    check_free(place)?;
+    let mechanism = mechanism::find(call.kind)?;
+    let key = usable_key(&session.token, key, which.permission(), call.kind)?;
+    let work = match which {
+        Use::Encrypt => mechanism.encrypt(call, &key),
+        Use::Decrypt => mechanism.decrypt(call, &key),
+        Use::SignRecover => mechanism.sign_recover(call, &key),
+        Use::VerifyRecover => mechanism.verify_recover(call, &key),
+    }?;
+    let mut active = Active::new(work);
+    active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
+    *place = Some(Ciphering { active, ready: None });
+    Ok(())
+}
+
+/// `C_Encrypt` and the like: all the data in one piece.
+pub(crate) fn whole(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    which: Use,
+    data: Result<&[u8]>,
+    room: Result<Room>,
+) -> Result<Answer<u8>> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    advance(which.place(&mut operations), |operation| {
+        let data = data?;
+        if operation.active.in_parts {
+            return Err(Error::OperationActive);
+        }
+        let most = operation.active.work.most_of_rest(data.len());
+        let (answer, operation) = give(operation, room?, most, |work, out| {
+            work.update(data, out)?;
+            work.finish(out)
+        })?;
+        let goes_on = answer.items().is_none();
+        Ok((answer, goes_on.then_some(operation)))
+    })
+}
+
+/// `C_EncryptUpdate` and `C_DecryptUpdate`.
+pub(crate) fn update(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    which: Use,
+    part: Result<&[u8]>,
+    room: Result<Room>,
+) -> Result<Answer<u8>> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    advance(which.place(&mut operations), |operation| {
+        next(operation, part?, room?)
+    })
+}
+
+/// One part, for [`update`] and the functions that do two things with it.
+pub(super) fn next(operation: Ciphering, part: &[u8], room: Room) -> Result<Step<Answer<u8>, Ciphering>> {
+    check_parts(&*operation.active.work)?;
+    let most = operation.active.work.most_of_part(part.len());
+    let (answer, mut operation) = give(operation, room, most, |work, out| work.update(part, out))?;
+    operation.active.in_parts = true;
+    Ok((answer, Some(operation)))
+}
+
+/// `C_EncryptFinal` and `C_DecryptFinal`.
+pub(crate) fn finish(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    which: Use,
+    room: Result<Room>,
+) -> Result<Answer<u8>> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    advance(which.place(&mut operations), |operation| {
+        check_parts(&*operation.active.work)?;
+        let most = operation.active.work.most_of_rest(0);
+        let (answer, operation) = give(operation, room?, most, |work, out| work.finish(out))?;
+        let goes_on = answer.items().is_none();
+        Ok((answer, goes_on.then_some(operation)))
+    })
+}
+
+/// Makes an output, or hands out the one that was made before and did not fit. A length query makes nothing.
+fn give(
+    mut operation: Ciphering,
+    room: Room,
+    most: usize,
+    make: impl FnOnce(&mut dyn Cipher, &mut Vec<u8>) -> Result<()>,
+) -> Result<(Answer<u8>, Ciphering)> {
+    if operation.active.wants_login {
+        return Err(Error::UserNotLoggedIn);
+    }
+    let output = match operation.ready.take() {
+        Some(output) => output,
+        None if room == Room::Query => return Ok((Answer::Length(most), operation)),
+        None => {
+            // Sized in advance, so that no copy of a plaintext is left behind when the buffer grows.
+            let mut output = Zeroizing::new(Vec::with_capacity(most));
+            make(&mut *operation.active.work, &mut output)?;
+            output
+        }
+    };
+    if room.takes(output.len()) {
+        return Ok((Answer::Secret(output), operation));
+    }
+    let needed = output.len();
+    operation.ready = Some(output);
+    let answer = if room == Room::Query {
+        Answer::Length(needed)
+    } else {
+        Answer::TooSmall(needed)
+    };
+    Ok((answer, operation))
+}
+
+/// A mechanism that is defined for one piece of data has no operation in parts.
+fn check_parts(work: &dyn Cipher) -> Result<()> {
+    if work.takes_parts() {
+        Ok(())
+    } else {
+        Err(Error::OperationNotInitialized)
+    }
+}

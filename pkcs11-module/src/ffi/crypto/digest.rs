@@ -1,0 +1,61 @@
+//! Hash functions.
+
+use std::ptr::{NonNull, null_mut};
+
+use aws_lc_sys::*;
+
+use super::{description, forget_errors};
+use crate::error::{Error, Result};
+use crate::mechanism::Hash;
+
+/// A digest in the making.
+pub(crate) struct Context {
+    hash: Hash,
+    state: NonNull<EVP_MD_CTX>,
+}
+
+// SAFETY: the state is owned by this value alone and used by one thread at a time.
+unsafe impl Send for Context {}
+
+impl Context {
+    pub(crate) fn new(hash: Hash) -> Result<Self> {
+        // SAFETY: takes nothing and gives a new state or NULL.
+        let state = NonNull::new(unsafe { EVP_MD_CTX_new() }).ok_or(Error::HostMemory)?;
+        let context = Self { hash, state };
+        // SAFETY: the state lives, the description is static; NULL leaves the implementation to the library.
+        let begun = unsafe { EVP_DigestInit_ex(context.state.as_ptr(), description(hash), null_mut()) };
+        checked(begun).map(|()| context)
+    }
+
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    pub(crate) fn update(&mut self, part: &[u8]) -> Result<()> {
+        // SAFETY: the state lives; the slice gives its own pointer and length.
+        checked(unsafe { EVP_DigestUpdate(self.state.as_ptr(), part.as_ptr().cast(), part.len()) })
+    }
+
+    /// The digest of all that was fed.
+    pub(crate) fn finish(self) -> Result<Vec<u8>> {
+        let mut out = vec![0; self.hash.len()];
+        // SAFETY: the state lives; `out` is as long as this hash function's digest; NULL asks for no length.
+        checked(unsafe { EVP_DigestFinal_ex(self.state.as_ptr(), out.as_mut_ptr(), null_mut()) })?;
+        Ok(out)
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, owned by this value alone; the library wipes what it frees.
+        unsafe { EVP_MD_CTX_free(self.state.as_ptr()) };
+    }
+}
+
+fn checked(outcome: std::ffi::c_int) -> Result<()> {
+    if outcome == 1 {
+        return Ok(());
+    }
+    forget_errors();
+    Err(Error::FunctionFailed)
+}

@@ -1,0 +1,59 @@
+//! Key management (2.40, section 5.14; 3.2, section 5.18).
+
+use cryptoki_sys::*;
+
+use super::super::parameter::mechanism;
+use super::super::{place, template, write};
+use super::{Attributes, Bytes, Length, Mechanism, Object, Session, entry_points};
+use crate::api::{absent, keys};
+
+entry_points! {
+    C_GenerateKey(
+        session: Session, call: Mechanism, list: Attributes, count: CK_ULONG, key: *mut CK_OBJECT_HANDLE
+    ) |library| =>
+        write(key, || keys::generate(library, session, &mechanism(call)?, &template(list, count)?));
+    C_GenerateKeyPair(
+        session: Session, call: Mechanism, public: Attributes, public_count: CK_ULONG,
+        private: Attributes, private_count: CK_ULONG,
+        public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE
+    ) |library| => {
+        // Both places are looked at before a key exists that nobody could name.
+        place(public_key)?;
+        place(private_key)?;
+        let pair = keys::generate_pair(
+            library, session, &mechanism(call)?, &template(public, public_count)?, &template(private, private_count)?,
+        )?;
+        write(public_key, || Ok(pair.public))?;
+        write(private_key, || Ok(pair.private))
+    };
+    C_WrapKey(
+        session: Session, _call: Mechanism, _wrapping: Object, _key: Object, _out: Bytes, _out_len: Length
+    ) |library| => absent::refuse(library, session);
+    C_UnwrapKey(
+        session: Session, _call: Mechanism, _unwrapping: Object, _wrapped: Bytes, _wrapped_len: CK_ULONG,
+        _list: Attributes, _count: CK_ULONG, _key: *mut CK_OBJECT_HANDLE
+    ) |library| => absent::refuse(library, session);
+    C_DeriveKey(
+        session: Session, _call: Mechanism, _base: Object, _list: Attributes, _count: CK_ULONG,
+        _key: *mut CK_OBJECT_HANDLE
+    ) |library| => absent::refuse(library, session);
+
+    // Since 3.2.
+    C_EncapsulateKey(
+        session: Session, _call: Mechanism, _public: Object, _list: Attributes, _count: CK_ULONG,
+        _out: Bytes, _out_len: Length, _key: *mut CK_OBJECT_HANDLE
+    ) |library| => absent::refuse(library, session);
+    C_DecapsulateKey(
+        session: Session, _call: Mechanism, _private: Object, _list: Attributes, _count: CK_ULONG,
+        _ciphertext: Bytes, _ciphertext_len: CK_ULONG, _key: *mut CK_OBJECT_HANDLE
+    ) |library| => absent::refuse(library, session);
+    C_WrapKeyAuthenticated(
+        session: Session, _call: Mechanism, _wrapping: Object, _key: Object,
+        _additional: Bytes, _additional_len: CK_ULONG, _out: Bytes, _out_len: Length
+    ) |library| => absent::refuse(library, session);
+    C_UnwrapKeyAuthenticated(
+        session: Session, _call: Mechanism, _unwrapping: Object, _wrapped: Bytes, _wrapped_len: CK_ULONG,
+        _list: Attributes, _count: CK_ULONG, _additional: Bytes, _additional_len: CK_ULONG,
+        _key: *mut CK_OBJECT_HANDLE
+    ) |library| => absent::refuse(library, session);
+}
