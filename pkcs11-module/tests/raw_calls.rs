@@ -173,6 +173,11 @@ alone! {
         assert_eq!(call!(list, C_DigestInit(session, m)), bad);
         assert_eq!(call!(list, C_SignInit(session, m, 1)), bad);
         assert_eq!(call!(list, C_VerifyInit(session, m, 1)), bad);
+        assert_eq!(call!(list, C_EncryptInit(session, m, 1)), bad);
+        assert_eq!(call!(list, C_DecryptInit(session, m, 1)), bad);
+        assert_eq!(call!(list, C_SignRecoverInit(session, m, 1)), bad);
+        assert_eq!(call!(list, C_VerifyRecoverInit(session, m, 1)), bad);
+        assert_eq!(call!(list, C_GenerateKey(session, m, template, 1, handle)), bad);
         assert_eq!(call!(list, C_GenerateKeyPair(session, m, template, 1, template, 1, handle, handle)), bad);
         assert_eq!(call!(list, C_GenerateRandom(session, bytes, 8)), bad);
         for idle in [
@@ -186,29 +191,24 @@ alone! {
             call!(list, C_Verify(session, bytes, 1, bytes, 1)),
             call!(list, C_VerifyUpdate(session, bytes, 1)),
             call!(list, C_VerifyFinal(session, bytes, 1)),
+            call!(list, C_Encrypt(session, bytes, 1, bytes, length)),
+            call!(list, C_EncryptUpdate(session, bytes, 1, bytes, length)),
+            call!(list, C_EncryptFinal(session, bytes, length)),
+            call!(list, C_Decrypt(session, bytes, 1, bytes, length)),
+            call!(list, C_DecryptUpdate(session, bytes, 1, bytes, length)),
+            call!(list, C_DecryptFinal(session, bytes, length)),
+            call!(list, C_SignRecover(session, bytes, 1, bytes, length)),
+            call!(list, C_VerifyRecover(session, bytes, 1, bytes, length)),
+            call!(list, C_DigestEncryptUpdate(session, bytes, 1, bytes, length)),
+            call!(list, C_DecryptDigestUpdate(session, bytes, 1, bytes, length)),
+            call!(list, C_SignEncryptUpdate(session, bytes, 1, bytes, length)),
+            call!(list, C_DecryptVerifyUpdate(session, bytes, 1, bytes, length)),
         ] {
             assert_eq!(idle, CKR_OPERATION_NOT_INITIALIZED);
         }
         for absent in [
             call!(list, C_GetOperationState(session, bytes, length)),
             call!(list, C_SetOperationState(session, bytes, 1, 0, 0)),
-            call!(list, C_EncryptInit(session, m, 1)),
-            call!(list, C_Encrypt(session, bytes, 1, bytes, length)),
-            call!(list, C_EncryptUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_EncryptFinal(session, bytes, length)),
-            call!(list, C_DecryptInit(session, m, 1)),
-            call!(list, C_Decrypt(session, bytes, 1, bytes, length)),
-            call!(list, C_DecryptUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_DecryptFinal(session, bytes, length)),
-            call!(list, C_SignRecoverInit(session, m, 1)),
-            call!(list, C_SignRecover(session, bytes, 1, bytes, length)),
-            call!(list, C_VerifyRecoverInit(session, m, 1)),
-            call!(list, C_VerifyRecover(session, bytes, 1, bytes, length)),
-            call!(list, C_DigestEncryptUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_DecryptDigestUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_SignEncryptUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_DecryptVerifyUpdate(session, bytes, 1, bytes, length)),
-            call!(list, C_GenerateKey(session, m, template, 1, handle)),
             call!(list, C_WrapKey(session, m, 1, 1, bytes, length)),
             call!(list, C_UnwrapKey(session, m, 1, bytes, 1, template, 1, handle)),
             call!(list, C_DeriveKey(session, m, 1, template, 1, handle)),
