@@ -61,6 +61,10 @@ pub(crate) enum Form {
     Integer,
     /// `CK_DATE`, eight digits, or empty.
     Date,
+    /// An array of `CK_ULONG` (`CKA_ALLOWED_MECHANISMS`).
+    Ulongs,
+    /// An array of attributes (`CKA_WRAP_TEMPLATE` and its like).
+    Template,
 }
 
 /// An attribute's value, independent of the width of the host's `CK_ULONG`.
@@ -69,6 +73,10 @@ pub(crate) enum Value {
     Bool(bool),
     Ulong(u64),
     Bytes(Zeroizing<Vec<u8>>),
+    /// Numbers in the order in which they were given.
+    Ulongs(Vec<u64>),
+    /// What another object's attributes have to be, or get; no template in it.
+    Template(Vec<(CK_ATTRIBUTE_TYPE, Self)>),
 }
 
 impl Value {
@@ -92,6 +100,14 @@ impl Value {
                 Ok(Self::bytes(&raw[zeros..]))
             }
             (Form::Date, raw) if raw.is_empty() || is_date(raw) => Ok(Self::bytes(raw)),
+            (Form::Ulongs, raw) => {
+                let (numbers, rest) = raw.as_chunks::<{ size_of::<CK_ULONG>() }>();
+                if !rest.is_empty() {
+                    return Err(Error::AttributeValueInvalid);
+                }
+                let numbers = numbers.iter().map(|raw| CK_ULONG::from_ne_bytes(*raw).into());
+                Ok(Self::Ulongs(numbers.collect()))
+            }
             _ => Err(Error::AttributeValueInvalid),
         }
     }
@@ -100,16 +116,29 @@ impl Value {
     pub(crate) fn to_host(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Bool(value) => Zeroizing::new(vec![u8::from(*value)]),
-            // A value that does not fit into a narrower CK_ULONG came from one that was wider.
-            Self::Ulong(value) => {
-                let value = CK_ULONG::try_from(*value).unwrap_or(CK_UNAVAILABLE_INFORMATION);
-                Zeroizing::new(value.to_ne_bytes().to_vec())
-            }
+            Self::Ulong(value) => Zeroizing::new(host_ulong(*value).to_vec()),
             Self::Bytes(value) => value.clone(),
+            Self::Ulongs(values) => Zeroizing::new(values.iter().copied().flat_map(host_ulong).collect()),
+            // Its attributes are answered one by one.
+            Self::Template(_) => Zeroizing::default(),
         }
     }
 }
 
+/// A number as the host reads it. One that does not fit into a narrower `CK_ULONG` came from one that was wider.
+fn host_ulong(value: u64) -> [u8; size_of::<CK_ULONG>()] {
+    CK_ULONG::try_from(value)
+        .unwrap_or(CK_UNAVAILABLE_INFORMATION)
+        .to_ne_bytes()
+}
+
+/// Eight digits: a year, a month from 01 to 12, a day from 01 to 31.
 fn is_date(raw: &[u8]) -> bool {
-    raw.len() == 8 && raw.iter().all(u8::is_ascii_digit)
+    let Ok([_, _, _, _, month @ .., tens, ones]) = <&[u8; 8]>::try_from(raw) else {
+        return false;
+    };
+    let number = |digits: [u8; 2]| (digits[0] - b'0') * 10 + (digits[1] - b'0');
+    raw.iter().all(u8::is_ascii_digit)
+        && (1..=12).contains(&number(*month))
+        && (1..=31).contains(&number([*tens, *ones]))
 }

@@ -236,16 +236,21 @@ impl Token {
         Ok(login)
     }
 
-    /// Keeps new objects, all or none: in the store if they are token objects, else in the session.
+    /// Keeps new objects, all or none. Only the security officer makes one that is to be trusted (footnote 10).
     pub(crate) fn add(&self, objects: Vec<Object>, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
+        if objects.iter().any(|object| object.is(CKA_TRUSTED)) && !self.is_officer_in()? {
+            return Err(Error::AttributeReadOnly);
+        }
+        self.keep(objects, asker)
+    }
+
+    /// Keeps objects: in the store if they are token objects, else in the session.
+    fn keep(&self, objects: Vec<Object>, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
         let epoch = self.refreshed()?.epoch;
         let mut login = Login::Nobody;
         for object in &objects {
             login = self.check_access(object, asker)?;
-            if object.is_token() && object.class() == CKO_PRIVATE_KEY && !object.is_private() {
-                // What everybody may read is sealed with a key that everybody has: no place for a private key.
-                return Err(Error::TemplateInconsistent);
-            }
+            object.check_home()?;
         }
         let stored: Vec<(u64, bool, &Attributes)> = objects
             .iter()
@@ -325,6 +330,7 @@ impl Token {
         }
         check_trust(template, &login)?;
         let changed = object.changed(template, Change::InPlace)?;
+        changed.check_home()?;
         match (home, known) {
             (Home::Store(_), Some(known)) if known.private == changed.is_private() => {
                 let head = self
@@ -358,7 +364,7 @@ impl Token {
         }
         check_trust(template, &self.login_state()?)?;
         let copy = object.changed(template, Change::Copy)?;
-        self.add(vec![copy], asker)?.pop().ok_or(Error::General)
+        self.keep(vec![copy], asker)?.pop().ok_or(Error::General)
     }
 
     /// `C_DestroyObject`. A damaged object can be destroyed by whoever may write to the token.

@@ -1,5 +1,7 @@
 //! Objects: what one is, what may be asked of it and changed in it.
 
+pub(crate) mod check_value;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +11,7 @@ use crate::attribute::{Answer, Query, RawAttribute, Value};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::output::Room;
-use crate::rules::{self, Rule};
+use crate::rules::{self, Rule, Rules};
 
 /// The attributes of an object, by type.
 pub(crate) type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Value>;
@@ -55,16 +57,6 @@ impl Object {
     /// Whether the attribute is there and true.
     pub(crate) fn is(&self, kind: CK_ATTRIBUTE_TYPE) -> bool {
         matches!(self.attributes.get(&kind), Some(Value::Bool(true)))
-    }
-
-    /// Whether the key may be used with a mechanism (`CKA_ALLOWED_MECHANISMS`); one that does not say may with all.
-    pub(crate) fn allows(&self, mechanism: CK_MECHANISM_TYPE) -> bool {
-        let Some(Value::Bytes(allowed)) = self.attributes.get(&CKA_ALLOWED_MECHANISMS) else {
-            return true;
-        };
-        allowed
-            .chunks_exact(size_of::<CK_MECHANISM_TYPE>())
-            .any(|allowed| allowed == mechanism.to_ne_bytes())
     }
 
     pub(crate) fn ulong(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<CK_ULONG> {
@@ -119,33 +111,76 @@ impl Object {
         // A private key that does not say that it may be told may not.
         let open =
             self.attributes.get(&CKA_SENSITIVE) == Some(&Value::Bool(false)) && self.is(CKA_EXTRACTABLE);
-        !open && self.rule(kind).is_some_and(|rule| rule.is_secret())
+        !open
+            && self
+                .rules()
+                .and_then(|rules| rules.find(kind))
+                .is_some_and(Rule::is_secret)
     }
 
-    fn rule(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&'static Rule> {
-        rules::of(self.class(), self.ulong(CKA_KEY_TYPE))?
-            .into_iter()
-            .find(|rule| rule.kind == kind)
+    fn rules(&self) -> Option<Rules> {
+        let class = self.class();
+        rules::of(
+            class,
+            rules::subtype_attribute(class).and_then(|kind| self.ulong(kind)),
+        )
     }
 
-    /// The object with other values, for `C_SetAttributeValue` or `C_CopyObject` (sections 5.7 and 4.4.1).
+    /// Whether a mechanism may be used with this key (`CKA_ALLOWED_MECHANISMS`, section 4.7).
+    pub(crate) fn allows(&self, mechanism: CK_MECHANISM_TYPE) -> bool {
+        match self.attributes.get(&CKA_ALLOWED_MECHANISMS) {
+            Some(Value::Ulongs(allowed)) => allowed.contains(&mechanism),
+            _ => true,
+        }
+    }
+
+    #[allow(dead_code)] // for the key functions
+    /// The template that this key lays on others (`CKA_WRAP_TEMPLATE`, `CKA_UNWRAP_TEMPLATE`,
+    /// `CKA_DERIVE_TEMPLATE`); empty if it has none.
+    pub(crate) fn template(&self, kind: CK_ATTRIBUTE_TYPE) -> &[(CK_ATTRIBUTE_TYPE, Value)] {
+        match self.attributes.get(&kind) {
+            Some(Value::Template(template)) => template,
+            _ => &[],
+        }
+    }
+
+    #[allow(dead_code)] // for the key functions
+    /// Whether the object has every value of another's template: what a key with `CKA_WRAP_TEMPLATE` wraps.
+    pub(crate) fn fits(&self, template: &[(CK_ATTRIBUTE_TYPE, Value)]) -> bool {
+        template
+            .iter()
+            .all(|(kind, value)| self.attributes.get(kind) == Some(value))
+    }
+
+    /// Whether the store can keep its promise to the object. What everybody may read is sealed with a key that
+    /// everybody has, so a key that has something to hide cannot be a public object of the token.
+    pub(crate) fn check_home(&self) -> Result<()> {
+        let hides = matches!(self.class(), CKO_PRIVATE_KEY | CKO_SECRET_KEY)
+            && (self.is(CKA_SENSITIVE) || !self.is(CKA_EXTRACTABLE));
+        if hides && self.is_token() && !self.is_private() {
+            Err(Error::TemplateInconsistent)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The object with other values, for `C_SetAttributeValue` or `C_CopyObject` (sections 5.7.6 and 5.7.2).
     pub(crate) fn changed(&self, template: &[RawAttribute<'_>], change: Change) -> Result<Self> {
-        let mut attributes = self.attributes.clone();
+        let rules = self.rules().ok_or(Error::General)?;
+        let mut given = Attributes::new();
         for raw in template {
-            let rule = self.rule(raw.kind).ok_or(Error::AttributeTypeInvalid)?;
-            if raw.value.len() > MAX_VALUE {
-                return Err(Error::AttributeValueInvalid);
-            }
-            let value = Value::parse(rule.form, raw.value)?;
-            let allowed = match change {
-                Change::InPlace => rule.on_set(),
-                Change::Copy => rule.on_copy(),
+            let rule = rules.find(raw.kind).ok_or(Error::AttributeTypeInvalid)?;
+            let value = parse(rule, raw)?;
+            self.check_change(rule, &value, change)?;
+            match given.get(&raw.kind) {
+                Some(other) if *other != value => return Err(Error::TemplateInconsistent),
+                _ => given.insert(raw.kind, value),
             };
-            if !allowed && self.attributes.get(&raw.kind) != Some(&value) {
-                return Err(Error::AttributeReadOnly);
-            }
-            self.check_direction(raw.kind, &value, change)?;
-            attributes.insert(raw.kind, value);
+        }
+        let mut attributes = self.attributes.clone();
+        attributes.extend(given);
+        if change == Change::Copy {
+            attributes.insert(CKA_UNIQUE_ID, new_unique_id()?);
         }
         Ok(Self {
             attributes,
@@ -153,19 +188,39 @@ impl Object {
         })
     }
 
-    /// Protection only grows: sensitive stays sensitive, not extractable stays not extractable, and a private
-    /// object has no public copy (footnotes 11 and 12 of section 4.2).
-    fn check_direction(&self, kind: CK_ATTRIBUTE_TYPE, value: &Value, change: Change) -> Result<()> {
-        let lowers = match (kind, value) {
-            (CKA_SENSITIVE | CKA_WRAP_WITH_TRUSTED, Value::Bool(false)) => self.is(kind),
-            (CKA_EXTRACTABLE | CKA_COPYABLE, Value::Bool(true)) => !self.is(kind),
-            (CKA_PRIVATE, Value::Bool(false)) if change == Change::Copy => self.is_private(),
-            _ => false,
+    fn check_change(&self, rule: &Rule, value: &Value, change: Change) -> Result<()> {
+        let current = self.attributes.get(&rule.kind);
+        let allowed = match change {
+            Change::InPlace => rule.on_set(),
+            // A copy may say again what it is a copy of.
+            Change::Copy => rule.on_copy() || (current == Some(value) && rule.on_create()),
         };
-        if lowers {
-            Err(Error::AttributeReadOnly)
+        if allowed && !self.goes_back(rule, value) {
+            self.check_check_value(rule.kind, value)
         } else {
+            Err(Error::AttributeReadOnly)
+        }
+    }
+
+    /// Protection only grows: sensitive stays sensitive, not extractable stays not extractable (footnotes 11 and 12),
+    /// and a private object has no public copy.
+    fn goes_back(&self, rule: &Rule, value: &Value) -> bool {
+        let last = match rule.kind {
+            CKA_PRIVATE => Some(true),
+            _ => rule.final_value(),
+        };
+        last.is_some_and(|last| {
+            self.attributes.get(&rule.kind) == Some(&Value::Bool(last)) && *value != Value::Bool(last)
+        })
+    }
+
+    /// A check value can be taken away, and not changed (4.10.2).
+    fn check_check_value(&self, kind: CK_ATTRIBUTE_TYPE, value: &Value) -> Result<()> {
+        let is_right = self.attributes.get(&kind) == Some(value) || *value == Value::bytes([]);
+        if kind != CKA_CHECK_VALUE || is_right {
             Ok(())
+        } else {
+            Err(Error::AttributeValueInvalid)
         }
     }
 
@@ -176,6 +231,22 @@ impl Object {
             .map(|value| value.to_host().len() + size_of::<CK_ATTRIBUTE_TYPE>())
             .sum()
     }
+}
+
+/// A value of a template, as its rule wants it written.
+pub(crate) fn parse(rule: &Rule, raw: &RawAttribute<'_>) -> Result<Value> {
+    if raw.value.len() > MAX_VALUE {
+        return Err(Error::AttributeValueInvalid);
+    }
+    Value::parse(rule.form, raw.value)
+}
+
+/// A value for `CKA_UNIQUE_ID` (section 4.4.1): 128 random bits as text, so no two objects ever share one.
+pub(crate) fn new_unique_id() -> Result<Value> {
+    let mut random = [0; 16];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| Error::General)?;
+    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Value::bytes(text))
 }
 
 /// How an object is being changed.

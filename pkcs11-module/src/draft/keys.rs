@@ -1,0 +1,106 @@
+//! What keys want beyond the tables: one form of each value, sizes, and what the token computes (sections 4.8 to
+//! 4.10, 6.1, 6.3).
+
+use cryptoki_sys::*;
+use der::Encode;
+use der::asn1::OctetString;
+
+use super::{Draft, Origin, public_key_info};
+use crate::attribute::Value;
+use crate::error::{Error, Result};
+use crate::mechanism::Curve;
+use crate::object::check_value;
+
+impl Draft {
+    pub(super) fn complete_public_key(&mut self) -> Result<()> {
+        if let Some(modulus) = self.bytes(CKA_MODULUS) {
+            let bits = modulus.first().map_or(0, |first| {
+                modulus.len() as u64 * 8 - u64::from(first.leading_zeros())
+            });
+            self.insert(CKA_MODULUS_BITS, Value::Ulong(bits));
+        }
+        self.wrap_point()?;
+        self.settle_public_key_info()
+    }
+
+    /// The standard wants a point in an OCTET STRING; some hosts give it bare. One form is kept.
+    fn wrap_point(&mut self) -> Result<()> {
+        let (Some(parameters), Some(point)) = (self.bytes(CKA_EC_PARAMS), self.bytes(CKA_EC_POINT)) else {
+            return Ok(());
+        };
+        let is_bare = match self.key_type() {
+            Some(CKK_EC) => point.len() == Curve::from_parameters(parameters)?.point_len(),
+            // Edwards and Montgomery points of the curves over 255 and 448 bits.
+            _ => matches!(point.len(), 32 | 56 | 57),
+        };
+        if is_bare {
+            let wrapped = OctetString::new(point).and_then(|point| point.to_der());
+            let wrapped = wrapped.map_err(|_| Error::AttributeValueInvalid)?;
+            self.insert(CKA_EC_POINT, Value::bytes(wrapped));
+        }
+        Ok(())
+    }
+
+    pub(super) fn complete_private_key(&mut self) -> Result<()> {
+        match self.key_type() {
+            Some(CKK_EC) => self.fit_scalar()?,
+            Some(CKK_ML_DSA | CKK_ML_KEM)
+                if self.bytes(CKA_SEED).is_none() && self.bytes(CKA_VALUE).is_none() =>
+            {
+                return Err(Error::TemplateIncomplete);
+            }
+            _ => {}
+        }
+        self.settle_public_key_info()
+    }
+
+    /// A scalar is a number (6.3.4); it is kept as long as a field element, as everybody expects to read it.
+    fn fit_scalar(&mut self) -> Result<()> {
+        let curve = Curve::from_parameters(self.bytes(CKA_EC_PARAMS).ok_or(Error::TemplateIncomplete)?)?;
+        let value = self.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+        let zeros = value.iter().take_while(|&&byte| byte == 0).count();
+        let scalar = &value[zeros..];
+        let missing = curve.field_len().checked_sub(scalar.len());
+        let missing = missing.ok_or(Error::AttributeValueInvalid)?;
+        let mut fitted = zeroize::Zeroizing::new(vec![0; curve.field_len()]);
+        fitted[missing..].copy_from_slice(scalar);
+        self.attributes.insert(CKA_VALUE, Value::Bytes(fitted));
+        Ok(())
+    }
+
+    /// Puts `CKA_PUBLIC_KEY_INFO` in place: computed, or as given if it is right.
+    fn settle_public_key_info(&mut self) -> Result<()> {
+        let expected = public_key_info::of(self)?;
+        let given = self.bytes(CKA_PUBLIC_KEY_INFO).filter(|given| !given.is_empty());
+        match (given, expected) {
+            (Some(given), Some(expected)) if given != expected => Err(Error::AttributeValueInvalid),
+            (_, Some(expected)) => {
+                self.insert(CKA_PUBLIC_KEY_INFO, Value::bytes(expected));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn complete_secret_key(&mut self) -> Result<()> {
+        let value = self.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+        let length = value.len();
+        let fits = match self.key_type() {
+            Some(CKK_AES) => matches!(length, 16 | 24 | 32),
+            _ => length > 0,
+        };
+        if !fits {
+            return Err(match self.origin {
+                Origin::Import => Error::AttributeValueInvalid,
+                Origin::Unwrapping => Error::WrappedKeyLenRange,
+                Origin::Generation { .. } | Origin::Derivation { .. } => Error::KeySizeRange,
+            });
+        }
+        let expected = match self.key_type() {
+            Some(CKK_AES) => check_value::of_aes(value)?,
+            _ => check_value::of_secret(value),
+        };
+        self.agree(CKA_VALUE_LEN, Value::Ulong(length as u64))?;
+        self.settle_check_value(Some(expected))
+    }
+}

@@ -1,0 +1,108 @@
+//! `CKA_PUBLIC_KEY_INFO` (section 4.8): a key's `SubjectPublicKeyInfo` (RFC 5280, 4.1.2.7).
+
+use cryptoki_sys::*;
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
+use der::{Decode, Encode, Sequence};
+
+use super::Draft;
+use crate::error::{Error, Result};
+
+/// RFC 8017, appendix A.1.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// RFC 5480, section 2.1.1.
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// RFC 8410, section 3.
+const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// RFC 9881, section 2.
+const ML_DSA: [ObjectIdentifier; 3] = [
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"),
+];
+/// RFC 9935, section 3.
+const ML_KEM: [ObjectIdentifier; 3] = [
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3"),
+];
+
+#[derive(Sequence)]
+struct PublicKeyInfo<'a> {
+    algorithm: Algorithm<'a>,
+    key: BitStringRef<'a>,
+}
+
+#[derive(Sequence)]
+struct Algorithm<'a> {
+    name: ObjectIdentifier,
+    parameters: Option<AnyRef<'a>>,
+}
+
+#[derive(Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: UintRef<'a>,
+    public_exponent: UintRef<'a>,
+}
+
+/// The info of a key in the making, as far as its attributes tell it: not for a private key that has no public part
+/// among them.
+pub(super) fn of(draft: &Draft) -> Result<Option<Vec<u8>>> {
+    let info = match draft.key_type() {
+        Some(CKK_RSA) => of_rsa(draft),
+        Some(CKK_EC) => of_point(draft, EC, true),
+        Some(CKK_EC_EDWARDS) => of_point(draft, ED25519, false),
+        Some(CKK_EC_MONTGOMERY) => of_point(draft, X25519, false),
+        Some(CKK_ML_DSA) => of_value(draft, ML_DSA),
+        Some(CKK_ML_KEM) => of_value(draft, ML_KEM),
+        _ => Ok(None),
+    };
+    info.map_err(|_| Error::AttributeValueInvalid)
+}
+
+fn of_rsa(draft: &Draft) -> der::Result<Option<Vec<u8>>> {
+    let (Some(modulus), Some(exponent)) = (draft.bytes(CKA_MODULUS), draft.bytes(CKA_PUBLIC_EXPONENT)) else {
+        return Ok(None);
+    };
+    let key = RsaPublicKey {
+        modulus: UintRef::new(modulus)?,
+        public_exponent: UintRef::new(exponent)?,
+    };
+    encode(RSA, Some(AnyRef::NULL), &key.to_der()?)
+}
+
+fn of_point(draft: &Draft, name: ObjectIdentifier, with_curve: bool) -> der::Result<Option<Vec<u8>>> {
+    let (Some(parameters), Some(point)) = (draft.bytes(CKA_EC_PARAMS), draft.bytes(CKA_EC_POINT)) else {
+        return Ok(None);
+    };
+    let curve = if with_curve {
+        Some(AnyRef::from_der(parameters)?)
+    } else {
+        None
+    };
+    encode(name, curve, <&OctetStringRef>::from_der(point)?.as_bytes())
+}
+
+/// Parameter sets are numbered from one in the standard's order (6.67.2, 6.68.2).
+fn of_value(draft: &Draft, names: [ObjectIdentifier; 3]) -> der::Result<Option<Vec<u8>>> {
+    let set = draft
+        .ulong(CKA_PARAMETER_SET)
+        .and_then(|set| usize::try_from(set).ok()?.checked_sub(1));
+    let name = set.and_then(|set| names.get(set));
+    match (draft.class(), name, draft.bytes(CKA_VALUE)) {
+        (Some(CKO_PUBLIC_KEY), Some(name), Some(value)) => encode(*name, None, value),
+        _ => Ok(None),
+    }
+}
+
+fn encode(
+    name: ObjectIdentifier,
+    parameters: Option<AnyRef<'_>>,
+    key: &[u8],
+) -> der::Result<Option<Vec<u8>>> {
+    let info = PublicKeyInfo {
+        algorithm: Algorithm { name, parameters },
+        key: BitStringRef::from_bytes(key)?,
+    };
+    info.to_der().map(Some)
+}
