@@ -1,5 +1,7 @@
 //! Keys ready for use, made from an object's attributes, and the attributes made from a generated key.
 
+mod ml;
+
 use cryptoki_sys::*;
 use der::asn1::{AnyRef, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
@@ -7,14 +9,16 @@ use zeroize::Zeroizing;
 
 use crate::attribute::Value;
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{EcKey, RsaKey};
-use crate::mechanism::Curve;
+use crate::ffi::crypto::{EcKey, MlKey, RsaKey};
+use crate::mechanism::{Curve, MlDsaSet};
 use crate::object::{Attributes, Object};
 
 /// A parsed key.
 pub(crate) enum Key {
     Rsa(RsaKey),
     Ec(Curve, EcKey),
+    MlDsa(MlDsaSet, MlKey),
+    MlKem(MlKey),
 }
 
 impl Key {
@@ -33,12 +37,29 @@ impl Key {
                 let point = point.map_err(|_| Error::AttributeValueInvalid)?;
                 Ok(Self::Ec(curve, EcKey::public(curve, point.as_bytes())?))
             }
+            (_, Some(CKK_ML_DSA | CKK_ML_KEM)) => ml::of(object),
             _ => Err(Error::KeyTypeInconsistent),
         }
     }
 
     pub(crate) fn rsa(&self) -> Result<&RsaKey> {
         if let Self::Rsa(key) = self {
+            Ok(key)
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn ml_dsa(&self) -> Result<(MlDsaSet, &MlKey)> {
+        if let Self::MlDsa(set, key) = self {
+            Ok((*set, key))
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn ml_kem(&self) -> Result<&MlKey> {
+        if let Self::MlKem(key) = self {
             Ok(key)
         } else {
             Err(Error::KeyTypeInconsistent)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
+use crate::api::messages::Messages;
 use crate::error::{Error, Result};
 use crate::mechanism::{Cipher, Digesting, Signing, Verifying};
 use crate::token::{Asker, Login, Token};
@@ -30,6 +31,15 @@ pub(crate) struct Operations {
     pub(crate) decrypt: Option<Ciphering>,
     pub(crate) sign_recover: Option<Ciphering>,
     pub(crate) verify_recover: Option<Ciphering>,
+    pub(crate) verify_signature: Option<SignatureFirst>,
+    pub(crate) message_sign: Option<Messages<dyn Signing>>,
+    pub(crate) message_verify: Option<Messages<dyn Verifying>>,
+}
+
+/// A verification that was begun with the signature (3.2).
+pub(crate) struct SignatureFirst {
+    pub(crate) active: Active<dyn Verifying>,
+    pub(crate) signature: Vec<u8>,
 }
 
 /// A digest, signature or verification in the making.

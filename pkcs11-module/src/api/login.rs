@@ -102,6 +102,10 @@ fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
     let mut operations = session.operations.lock()?;
     let operations = &mut *operations;
     let sign = operations.sign.as_mut().map(|sign| &mut sign.wants_login);
+    let messages = operations
+        .message_sign
+        .as_mut()
+        .map(|messages| messages.wants_login());
     let ciphers = [
         &mut operations.decrypt,
         &mut operations.sign_recover,
@@ -111,6 +115,7 @@ fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
     let ciphers = ciphers.into_iter().flatten();
     let waiting = sign
         .into_iter()
+        .chain(messages)
         .chain(ciphers.map(|cipher| &mut cipher.active.wants_login))
         .find(|wants_login| **wants_login);
     let waiting = waiting.ok_or(Error::OperationNotInitialized)?;

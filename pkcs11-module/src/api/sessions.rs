@@ -48,10 +48,13 @@ pub(crate) fn cancel(library: &Library, session: CK_SESSION_HANDLE, flags: CK_FL
     operations.digest.take_if(|_| wants(CKF_DIGEST));
     operations.sign.take_if(|_| wants(CKF_SIGN));
     operations.verify.take_if(|_| wants(CKF_VERIFY));
+    operations.verify_signature.take_if(|_| wants(CKF_VERIFY));
     operations.encrypt.take_if(|_| wants(CKF_ENCRYPT));
     operations.decrypt.take_if(|_| wants(CKF_DECRYPT));
     operations.sign_recover.take_if(|_| wants(CKF_SIGN_RECOVER));
     operations.verify_recover.take_if(|_| wants(CKF_VERIFY_RECOVER));
+    operations.message_sign.take_if(|_| wants(CKF_MESSAGE_SIGN));
+    operations.message_verify.take_if(|_| wants(CKF_MESSAGE_VERIFY));
     Ok(())
 }
 

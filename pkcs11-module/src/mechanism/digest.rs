@@ -80,26 +80,29 @@ impl Hash {
         }
     }
 
+    /// The DER of its object identifier (RFC 8017, B.1; NIST's registry for SHA-3).
+    pub(crate) fn oid(self) -> Vec<u8> {
+        let last = match self {
+            Self::Sha1 => return vec![0x06, 5, 0x2b, 14, 3, 2, 26],
+            Self::Sha256 => 1,
+            Self::Sha384 => 2,
+            Self::Sha512 => 3,
+            Self::Sha224 => 4,
+            Self::Sha512_224 => 5,
+            Self::Sha512_256 => 6,
+            Self::Sha3_224 => 7,
+            Self::Sha3_256 => 8,
+            Self::Sha3_384 => 9,
+            Self::Sha3_512 => 10,
+        };
+        vec![0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, last]
+    }
+
     /// The DER of a `DigestInfo` up to the digest (RFC 8017, 9.2, note 1).
     pub(crate) fn digest_info_prefix(self) -> Vec<u8> {
-        /// The arc of NIST's hash functions, 2.16.840.1.101.3.4.2.
-        const NIST: [u8; 8] = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2];
-        let nist = |last| [&NIST[..], &[last]].concat();
-        let oid = match self {
-            Self::Sha1 => vec![0x2b, 14, 3, 2, 26],
-            Self::Sha256 => nist(1),
-            Self::Sha384 => nist(2),
-            Self::Sha512 => nist(3),
-            Self::Sha224 => nist(4),
-            Self::Sha512_224 => nist(5),
-            Self::Sha512_256 => nist(6),
-            Self::Sha3_224 => nist(7),
-            Self::Sha3_256 => nist(8),
-            Self::Sha3_384 => nist(9),
-            Self::Sha3_512 => nist(10),
-        };
+        let oid = self.oid();
         let (oid_len, len) = (oid.len() as u8, self.len() as u8);
-        let head = [0x30, oid_len + len + 8, 0x30, oid_len + 4, 0x06, oid_len];
+        let head = [0x30, oid_len + len + 6, 0x30, oid_len + 2];
         [&head[..], &oid, &[0x05, 0, 0x04, len]].concat()
     }
 }

@@ -6,6 +6,8 @@ mod digest;
 mod ecdsa;
 mod generate;
 mod input;
+mod ml_dsa;
+mod ml_kem;
 mod parameter;
 mod rsa_pkcs;
 mod rsa_pss;
@@ -22,7 +24,9 @@ use crate::object::{Attributes, Object};
 
 pub(crate) use digest::Hash;
 pub(crate) use ecdsa::Curve;
-pub(crate) use parameter::{Call, Field, Hkdf, Kbkdf, Number, Oaep, Parameter, Pbkdf2};
+pub(crate) use ml_dsa::MlDsaSet;
+pub(crate) use ml_kem::MlKemSet;
+pub(crate) use parameter::{Call, Field, Hkdf, Kbkdf, KeptCall, Number, Oaep, Parameter, Pbkdf2};
 
 /// What a mechanism can do. The keys it is given are known to allow the use.
 pub(crate) trait Mechanism: Sync {
@@ -213,6 +217,8 @@ static TABLES: &[Table] = &[
     digest::MECHANISMS,
     ecdsa::MECHANISMS,
     generate::MECHANISMS,
+    ml_dsa::MECHANISMS,
+    ml_kem::MECHANISMS,
     rsa_pkcs::MECHANISMS,
     rsa_pss::MECHANISMS,
 ];

@@ -128,6 +128,79 @@ pub(crate) struct Pbkdf2<'a> {
     pub(crate) password: &'a [u8],
 }
 
+/// A call of a signature mechanism that outlives the host's memory: work on messages begins each one with it.
+pub(crate) struct KeptCall {
+    kind: CK_MECHANISM_TYPE,
+    parameter: KeptParameter,
+}
+
+enum KeptParameter {
+    Bytes(Vec<u8>),
+    Pss(CK_RSA_PKCS_PSS_PARAMS),
+    EdDsa {
+        prehash: bool,
+        context: Vec<u8>,
+    },
+    SignContext {
+        hedge: CK_HEDGE_TYPE,
+        context: Vec<u8>,
+        hash: Option<CK_MECHANISM_TYPE>,
+    },
+}
+
+impl KeptCall {
+    /// Takes a copy. The parameters of mechanisms that do not sign are refused.
+    pub(crate) fn new(call: &Call<'_>) -> Result<Self> {
+        let parameter = match call.parameter {
+            Parameter::Bytes(bytes) => KeptParameter::Bytes(bytes.to_vec()),
+            Parameter::Pss { hash, mask, salt_len } => KeptParameter::Pss(CK_RSA_PKCS_PSS_PARAMS {
+                hashAlg: hash,
+                mgf: mask,
+                sLen: salt_len,
+            }),
+            Parameter::EdDsa { prehash, context } => KeptParameter::EdDsa {
+                prehash,
+                context: context.to_vec(),
+            },
+            Parameter::SignContext { hedge, context, hash } => KeptParameter::SignContext {
+                hedge,
+                context: context.to_vec(),
+                hash,
+            },
+            _ => return Err(Error::MechanismParamInvalid),
+        };
+        Ok(Self {
+            kind: call.kind,
+            parameter,
+        })
+    }
+
+    /// The call again.
+    pub(crate) fn call(&self) -> Call<'_> {
+        let parameter = match &self.parameter {
+            KeptParameter::Bytes(bytes) => Parameter::Bytes(bytes),
+            KeptParameter::Pss(pss) => Parameter::Pss {
+                hash: pss.hashAlg,
+                mask: pss.mgf,
+                salt_len: pss.sLen,
+            },
+            KeptParameter::EdDsa { prehash, context } => Parameter::EdDsa {
+                prehash: *prehash,
+                context,
+            },
+            KeptParameter::SignContext { hedge, context, hash } => Parameter::SignContext {
+                hedge: *hedge,
+                context,
+                hash: *hash,
+            },
+        };
+        Call {
+            kind: self.kind,
+            parameter,
+        }
+    }
+}
+
 impl<'a> Call<'a> {
     /// For the many mechanisms without a parameter.
     pub(super) fn no_parameter(&self) -> Result<()> {

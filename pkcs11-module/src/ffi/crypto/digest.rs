@@ -52,6 +52,43 @@ impl Drop for Context {
     }
 }
 
+/// SHAKE256 (FIPS 202, 6.2), which gives as many bytes as are wanted.
+pub(crate) struct Shake256(NonNull<EVP_MD_CTX>);
+
+// SAFETY: the state is owned by this value alone and used by one thread at a time.
+unsafe impl Send for Shake256 {}
+
+impl Shake256 {
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: takes nothing and gives a new state or NULL.
+        let state = NonNull::new(unsafe { EVP_MD_CTX_new() }).map(Self);
+        let state = state.ok_or(Error::HostMemory)?;
+        // SAFETY: the state lives, the description is static; NULL leaves the implementation to the library.
+        checked(unsafe { EVP_DigestInit_ex(state.0.as_ptr(), EVP_shake256(), null_mut()) })?;
+        Ok(state)
+    }
+
+    pub(crate) fn update(&mut self, part: &[u8]) -> Result<()> {
+        // SAFETY: the state lives; the slice gives its own pointer and length.
+        checked(unsafe { EVP_DigestUpdate(self.0.as_ptr(), part.as_ptr().cast(), part.len()) })
+    }
+
+    /// The first bytes of the output.
+    pub(crate) fn finish<const N: usize>(self) -> Result<[u8; N]> {
+        let mut out = [0; N];
+        // SAFETY: the state lives; `out` has the length that is asked for.
+        checked(unsafe { EVP_DigestFinalXOF(self.0.as_ptr(), out.as_mut_ptr(), N) })?;
+        Ok(out)
+    }
+}
+
+impl Drop for Shake256 {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, owned by this value alone; the library wipes what it frees.
+        unsafe { EVP_MD_CTX_free(self.0.as_ptr()) };
+    }
+}
+
 fn checked(outcome: std::ffi::c_int) -> Result<()> {
     if outcome == 1 {
         return Ok(());

@@ -7,14 +7,16 @@
 
 mod digest;
 mod ec;
+mod ml;
 mod rsa;
 
 use aws_lc_sys::*;
 
 use crate::mechanism::Hash;
 
-pub(crate) use digest::Context;
+pub(crate) use digest::{Context, Shake256};
 pub(crate) use ec::EcKey;
+pub(crate) use ml::MlKey;
 pub(crate) use rsa::RsaKey;
 
 /// The library's description of a hash function.

@@ -3,9 +3,9 @@
 use cryptoki_sys::*;
 
 use super::super::parameter::mechanism;
-use super::super::{place, template, write};
+use super::super::{bytes, place, template, write, write_out};
 use super::{Attributes, Bytes, Length, Mechanism, Object, Session, entry_points};
-use crate::api::{absent, keys};
+use crate::api::{absent, encapsulation, keys};
 
 entry_points! {
     C_GenerateKey(
@@ -40,13 +40,30 @@ entry_points! {
 
     // Since 3.2.
     C_EncapsulateKey(
-        session: Session, _call: Mechanism, _public: Object, _list: Attributes, _count: CK_ULONG,
-        _out: Bytes, _out_len: Length, _key: *mut CK_OBJECT_HANDLE
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, public: Object, list: Attributes, count: CK_ULONG,
+        out: Bytes, out_len: Length, key: *mut CK_OBJECT_HANDLE
+    ) |library| => {
+        // A length query makes no key, so it needs no place for one.
+        if !out.is_null() {
+            place(key)?;
+        }
+        let mut made = None;
+        write_out(out, out_len, |room| {
+            let (answer, handle) = encapsulation::encapsulate(
+                library, session, &mechanism(call)?, public, &template(list, count)?, room?,
+            )?;
+            made = handle;
+            Ok(answer)
+        })?;
+        made.map_or(Ok(()), |handle| write(key, || Ok(handle)))
+    };
     C_DecapsulateKey(
-        session: Session, _call: Mechanism, _private: Object, _list: Attributes, _count: CK_ULONG,
-        _ciphertext: Bytes, _ciphertext_len: CK_ULONG, _key: *mut CK_OBJECT_HANDLE
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, private: Object, list: Attributes, count: CK_ULONG,
+        ciphertext: Bytes, ciphertext_len: CK_ULONG, key: *mut CK_OBJECT_HANDLE
+    ) |library| => write(key, || {
+        let ciphertext = bytes(ciphertext, ciphertext_len)?;
+        encapsulation::decapsulate(library, session, &mechanism(call)?, private, &template(list, count)?, ciphertext)
+    });
     C_WrapKeyAuthenticated(
         session: Session, _call: Mechanism, _wrapping: Object, _key: Object,
         _additional: Bytes, _additional_len: CK_ULONG, _out: Bytes, _out_len: Length

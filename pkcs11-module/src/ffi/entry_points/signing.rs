@@ -6,7 +6,7 @@ use super::super::parameter::mechanism_or_none;
 use super::super::{bytes, present, write_out};
 use super::{Bytes, Length, Mechanism, Object, Session, entry_points};
 use crate::api::ciphering::{self, Use};
-use crate::api::{absent, digesting, signing, verifying};
+use crate::api::{digesting, signing, verifying};
 
 entry_points! {
     // 5.10 Message digesting.
@@ -58,11 +58,14 @@ entry_points! {
 
     // Since 3.2: the signature comes first.
     C_VerifySignatureInit(
-        session: Session, _call: Mechanism, _key: Object, _signature: Bytes, _signature_len: CK_ULONG
-    ) |library| => absent::refuse(library, session);
-    C_VerifySignature(session: Session, _data: Bytes, _data_len: CK_ULONG) |library| =>
-        absent::refuse(library, session);
-    C_VerifySignatureUpdate(session: Session, _part: Bytes, _part_len: CK_ULONG) |library| =>
-        absent::refuse(library, session);
-    C_VerifySignatureFinal(session: Session) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, key: Object, signature: Bytes, signature_len: CK_ULONG
+    ) |library| =>
+        verifying::init_with_signature(
+            library, session, mechanism_or_none(call)?.as_ref(), key, bytes(signature, signature_len)?
+        );
+    C_VerifySignature(session: Session, data: Bytes, data_len: CK_ULONG) |library| =>
+        verifying::verify_known(library, session, bytes(data, data_len));
+    C_VerifySignatureUpdate(session: Session, part: Bytes, part_len: CK_ULONG) |library| =>
+        verifying::update_known(library, session, bytes(part, part_len));
+    C_VerifySignatureFinal(session: Session) |library| => verifying::finish_known(library, session);
 }
