@@ -12,6 +12,7 @@ pub(crate) mod crypto;
 mod entry_points;
 pub(crate) mod mutex;
 mod parameter;
+pub(crate) mod sqlite;
 
 pub use entry_points::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 

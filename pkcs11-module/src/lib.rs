@@ -33,7 +33,8 @@
 //! | `entry` | what every entry point does around its work |
 //! | `api` | the chapters of the standard, one file each |
 //! | `library`, `slot`, `token`, `session` | state: process, slots, one token in use, one session |
-//! | `object`, `attribute`, `rules`, `draft`, `table` | objects: what one is, its rules as data, how it is made and found |
+//! | `object`, `attribute`, `rules`, `draft` | objects: what one is, its rules as data, how it is made |
+//! | `table`, `index` | the objects that a process sees, and how they are found |
 //! | `mechanism`, `key` | one file an algorithm; parsed keys |
 //! | `store` | the token on disk, with the specification of its format |
 
@@ -52,6 +53,7 @@ mod entry;
 mod error;
 #[allow(unsafe_code)] // the one place for it, see its head
 mod ffi;
+mod index;
 mod key;
 mod library;
 mod mechanism;

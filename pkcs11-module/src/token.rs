@@ -1,25 +1,35 @@
 //! A token in use: its store, who is logged in, and the objects that this process sees.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Instant;
 
 use cryptoki_sys::*;
 
 use crate::attribute::RawAttribute;
 use crate::error::{Error, Result};
 use crate::library::Handles;
-use crate::object::{Attributes, Change, Object, Search};
+use crate::object::{Change, Object, Search};
 use crate::store::{
-    DataKey, LABEL_LEN, Pin, PinState, Profile, Role, Seen, Serial, StoreError, Vault, folder,
+    Changes, DataKey, Head, LABEL_LEN, Packed, Pin, PinState, Profile, Role, Seen, Serial, StoreError, Vault,
+    Written, folder,
 };
 use crate::table::{Entry, Home, Table, Thing};
 
 /// How often a change is tried that others come before; each time one of them has made theirs.
 const CHANGE_ATTEMPTS: usize = 8;
 
+/// How long, in milliseconds, a key may be used that another process has destroyed, or a login last whose PIN another
+/// process has changed.
+const LOOK_EVERY: u64 = 1_000;
+
 /// One token.
 pub(crate) struct Token {
     vault: Vault,
     state: RwLock<State>,
+    opened: Instant,
+    /// When this process last looked whether others have written, in milliseconds since it opened the token.
+    looked: AtomicU64,
 }
 
 struct State {
@@ -31,6 +41,36 @@ struct State {
     table: Table,
 }
 
+impl State {
+    /// Nobody is logged in any more, and nobody sees a private object.
+    fn end_login(&mut self) {
+        self.login = Login::Nobody;
+        self.table.clear_private();
+        self.seen.forget_private();
+    }
+
+    /// Takes over what was read.
+    fn take(&mut self, changes: Changes) {
+        if changes.anew {
+            self.table.clear_stored();
+        }
+        for id in changes.gone {
+            self.table.remove_stored(id);
+        }
+        for (head, content) in changes.found {
+            self.table.put_found(&head, content);
+        }
+        self.table.mark_short(changes.is_short);
+    }
+}
+
+/// New objects of which the store has what belongs there.
+struct Stored {
+    epoch: [u8; 16],
+    packed: Vec<Packed>,
+    written: Option<Written<Vec<Head>>>,
+}
+
 /// Who is logged in, in all sessions of this process at once (PKCS #11, section 2.4).
 #[derive(Clone)]
 pub(crate) enum Login {
@@ -40,6 +80,15 @@ pub(crate) enum Login {
 }
 
 impl Login {
+    /// Whether the PIN that it was made with is still set; `settings` are those of the officer and the user.
+    fn is_under(&self, [officer, user]: [Option<[u8; 16]>; 2]) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::Officer(key) => officer == Some(key.seal()),
+            Self::User(key) => user == Some(key.seal()),
+        }
+    }
+
     /// Only the user has private objects.
     fn private_key(&self) -> Option<&DataKey> {
         if let Self::User(key) = self {
@@ -75,6 +124,8 @@ impl Token {
             Self {
                 vault,
                 state: RwLock::new(state),
+                opened: Instant::now(),
+                looked: AtomicU64::new(0),
             },
         ))
     }
@@ -159,16 +210,17 @@ impl Token {
     /// Forgets the key and every private object, also after a panic: the lock stays poisoned, the key does not stay.
     pub(crate) fn logout(&self) -> Result<()> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.login = Login::Nobody;
-        state.table.clear_private();
-        state.seen.forget_private();
+        state.end_login();
         Ok(())
     }
 
+    /// Sets a PIN. The login of this process goes on; those of others end when they next look, for whoever changes a
+    /// PIN may have reason to.
     pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<()> {
-        let seal = self.vault.set_pin(role, key, pin)?;
+        let new = self.vault.prepare_pin(role, key, pin)?;
+        // Nobody looks between the write and the note of it.
         let mut state = self.state.write()?;
-        // The login that is there goes on under the new setting.
+        let seal = self.vault.set_pin(&new)?;
         state.login = match (&state.login, role) {
             (Login::Officer(key), Role::Officer) => Login::Officer(Arc::new(key.under(seal))),
             (Login::User(key), Role::User) => Login::User(Arc::new(key.under(seal))),
@@ -183,44 +235,65 @@ impl Token {
     fn refreshed(&self) -> Result<RwLockWriteGuard<'_, State>> {
         let mut guard = self.state.write()?;
         let state = &mut *guard;
-        let mut changes = self.vault.changes(&mut state.seen, state.login.private_key())?;
-        if changes.anew {
-            state.table.clear_stored();
-            if state.seen.epoch() != state.epoch {
-                // Initialised anew: nobody is logged in to the new token, and the old key opens nothing of it.
-                state.login = Login::Nobody;
-                state.table.clear_private();
+        let changes = self.vault.changes(&mut state.seen, state.login.private_key())?;
+        let is_other_token = changes.anew && state.seen.epoch() != state.epoch;
+        let is_other_pin = changes
+            .settings
+            .is_some_and(|settings| !state.login.is_under(settings));
+        if is_other_token || is_other_pin {
+            // Nobody is logged in to a token that was initialised anew, and the old key opens nothing of it. Nor does
+            // a login outlive the PIN that it was made with.
+            state.end_login();
+            if is_other_token {
+                state.table.clear_stored();
                 state.seen = Seen::default();
-                changes = self.vault.changes(&mut state.seen, None)?;
-                state.epoch = state.seen.epoch();
                 state.profile = self.vault.header()?.profile;
             }
+            let changes = self.vault.changes(&mut state.seen, None)?;
+            state.epoch = state.seen.epoch();
+            state.take(changes);
+        } else {
+            state.take(changes);
         }
-        for id in changes.gone {
-            state.table.remove_stored(id);
-        }
-        for (head, content) in changes.found {
-            state.table.put_found(&head, content);
-        }
-        state.table.mark_short(changes.is_short);
         Ok(guard)
     }
 
+    /// Looks whether others have written, which costs next to nothing if nobody has.
+    fn look(&self) -> Result<()> {
+        let version = self.vault.version()?;
+        let state = self.state.read()?;
+        let is_known = state.seen.is(version, state.login.private_key().is_some());
+        drop(state);
+        if is_known {
+            return Ok(());
+        }
+        self.refreshed().map(drop)
+    }
+
+    /// The same, if nobody has looked for [`LOOK_EVERY`].
+    fn look_now_and_then(&self) -> Result<()> {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if now.saturating_sub(self.looked.load(Ordering::Relaxed)) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked.store(now, Ordering::Relaxed);
+        self.look()
+    }
+
     pub(crate) fn find(&self, search: &Search) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        Ok(self.refreshed()?.table.find(search))
+        self.look()?;
+        Ok(self.state.read()?.table.find(search))
     }
 
     fn entry(&self, handle: CK_OBJECT_HANDLE) -> Result<Entry> {
-        self.state
-            .read()?
-            .table
-            .get(handle)
-            .cloned()
-            .ok_or(Error::ObjectHandleInvalid)
+        let entry = self.state.read()?.table.get(handle);
+        entry.ok_or(Error::ObjectHandleInvalid)
     }
 
-    /// An object as this process knows it; the way to every signature, so no look at the store.
+    /// An object as this process knows it. It is the way to every signature, so the store is looked at only now and
+    /// then: what another process has destroyed is used no longer than that.
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        self.look_now_and_then()?;
         self.entry(handle)?.thing.object()
     }
 
@@ -246,44 +319,68 @@ impl Token {
 
     /// Keeps objects: in the store if they are token objects, else in the session.
     fn keep(&self, objects: Vec<Object>, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let epoch = self.refreshed()?.epoch;
+        match self.store(&objects, asker) {
+            // Initialised anew by another process: whoever may write to the new token does.
+            Err(Error::DeviceRemoved) => {
+                drop(self.refreshed()?);
+                let stored = self.store(&objects, asker)?;
+                self.note(objects, stored, asker)
+            }
+            stored => self.note(objects, stored?, asker),
+        }
+    }
+
+    /// Writes those of the objects that are token objects to the store.
+    fn store(&self, objects: &[Object], asker: Asker) -> Result<Stored> {
+        let epoch = self.state.read()?.epoch;
         let mut login = Login::Nobody;
-        for object in &objects {
+        let mut packed = Vec::new();
+        for object in objects {
             login = self.check_access(object, asker)?;
             object.check_home()?;
+            if object.is_token() {
+                packed.push(Packed::new(object.attributes())?);
+            }
         }
-        let stored: Vec<(u64, bool, &Attributes)> = objects
-            .iter()
-            .filter(|object| object.is_token())
-            .map(|object| {
-                (
-                    u64::from(object.class()),
-                    object.is_private(),
-                    object.attributes(),
-                )
-            })
+        let kept = objects.iter().filter(|object| object.is_token()).zip(&packed);
+        let rows: Vec<(u64, bool, &Packed)> = kept
+            .map(|(object, packed)| (u64::from(object.class()), object.is_private(), packed))
             .collect();
-        let heads = if stored.is_empty() {
-            Vec::new()
+        let written = if rows.is_empty() {
+            None
         } else {
-            self.vault.insert(epoch, &stored, login.private_key())?
+            Some(self.vault.insert(epoch, &rows, login.private_key())?)
         };
+        Ok(Stored {
+            epoch,
+            packed,
+            written,
+        })
+    }
+
+    /// Gives new objects their handles, once the store has what belongs there.
+    fn note(&self, objects: Vec<Object>, stored: Stored, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
         let mut state = self.state.write()?;
-        if state.epoch != epoch {
+        if state.epoch != stored.epoch {
             return Err(StoreError::Gone.into());
         }
-        let mut heads = heads.into_iter();
+        let heads = stored.written.map(|written| {
+            state.seen.built_on(written.base);
+            written.outcome
+        });
+        let mut rows = heads.into_iter().flatten().zip(stored.packed);
         let mut handles = Vec::with_capacity(objects.len());
         for object in objects {
             if object.is_private() && state.login.private_key().is_none() {
                 // Logged out by another thread meanwhile: what is stored is there, but not for this session.
+                state.seen.look_again();
                 return Err(Error::UserNotLoggedIn);
             }
-            let head = if object.is_token() { heads.next() } else { None };
-            handles.push(match head {
-                Some(head) => {
+            let row = if object.is_token() { rows.next() } else { None };
+            handles.push(match row {
+                Some((head, packed)) => {
                     state.seen.wrote(head);
-                    state.table.put_stored(head.id, Thing::Sound(Arc::new(object)))
+                    state.table.put_stored(&head, packed, object)
                 }
                 None => state.table.add_session_object(asker.session, object),
             });
@@ -314,9 +411,10 @@ impl Token {
         template: &[RawAttribute<'_>],
         asker: Asker,
     ) -> Result<()> {
-        let state = self.refreshed()?;
+        self.look()?;
+        let state = self.state.read()?;
         let epoch = state.epoch;
-        let entry = state.table.get(handle).cloned();
+        let entry = state.table.get(handle);
         let Entry { home, thing } = entry.ok_or(Error::ObjectHandleInvalid)?;
         let known = match home {
             Home::Store(id) => state.seen.head(id),
@@ -333,13 +431,14 @@ impl Token {
         changed.check_home()?;
         match (home, known) {
             (Home::Store(_), Some(known)) if known.private == changed.is_private() => {
-                let head = self
-                    .vault
-                    .replace(epoch, &known, changed.attributes(), login.private_key())?;
+                let packed = Packed::new(changed.attributes())?;
+                let written = self.vault.replace(epoch, &known, &packed, login.private_key())?;
+                let Written { base, outcome: head } = written;
                 let mut state = self.state.write()?;
                 let is_ours = state.epoch == epoch && (!head.private || state.login.private_key().is_some());
                 if is_ours && state.seen.wrote(head) {
-                    state.table.put_stored(head.id, Thing::Sound(Arc::new(changed)));
+                    state.seen.built_on(base);
+                    state.table.put_stored(&head, packed, changed);
                 }
                 Ok(())
             }
@@ -377,28 +476,29 @@ impl Token {
                     return Err(Error::ActionProhibited);
                 }
             }
-            Thing::Damaged { .. } if !asker.writes => return Err(Error::SessionReadOnly),
-            Thing::Damaged { .. } if matches!(self.login_state()?, Login::Nobody) => {
+            Thing::Damaged if !asker.writes => return Err(Error::SessionReadOnly),
+            Thing::Damaged if matches!(self.login_state()?, Login::Nobody) => {
                 return Err(Error::UserNotLoggedIn);
             }
-            Thing::Damaged { .. } => {}
+            Thing::Damaged => {}
         }
         let epoch = self.state.read()?.epoch;
-        match entry.home {
+        let written = match entry.home {
             Home::Store(id) => match self.vault.remove(epoch, id) {
                 // Another process was faster: the handle is not valid any more.
                 Err(StoreError::Gone) => {
                     self.state.write()?.table.remove(handle);
                     return Err(Error::ObjectHandleInvalid);
                 }
-                other => other?,
+                other => Some((id, other?.base)),
             },
-            Home::Session(_) => {}
+            Home::Session(_) => None,
             Home::Nowhere => return Err(Error::DeviceError),
-        }
+        };
         let mut state = self.state.write()?;
-        if let Home::Store(id) = entry.home {
+        if let Some((id, base)) = written {
             state.seen.removed(id);
+            state.seen.built_on(base);
         }
         state.table.remove(handle);
         Ok(())

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::output::Room;
 use crate::rules::{self, Rule, Rules};
+use crate::store::ValueRef;
 
 /// The attributes of an object, by type.
 pub(crate) type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Value>;
@@ -264,6 +265,42 @@ impl Search {
     pub(crate) fn new(template: &[RawAttribute<'_>]) -> Self {
         let value = |raw: &RawAttribute<'_>| Value::parse(rules::form(raw.kind)?, raw.value).ok();
         Self(template.iter().map(|raw| (raw.kind, value(raw))).collect())
+    }
+
+    /// What it looks for, as far as an object can have it.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'_>)> {
+        let criteria = self.0.iter();
+        criteria.filter_map(|(kind, value)| Some((*kind, ValueRef::of(value.as_ref()?)?)))
+    }
+
+    /// Whether an object with these values has all that are looked for, as far as bytes can tell.
+    pub(crate) fn may_match<'a>(
+        &self,
+        values: impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>)>,
+    ) -> bool {
+        let mut missing = self.0.len();
+        for (kind, value) in values {
+            if missing == 0 {
+                break;
+            }
+            for (_, wanted) in self.0.iter().filter(|(wanted, _)| *wanted == kind) {
+                let Some(wanted) = wanted else {
+                    return false;
+                };
+                if ValueRef::of(wanted).is_some_and(|wanted| wanted != value) {
+                    return false;
+                }
+                missing -= 1;
+            }
+        }
+        missing == 0
+    }
+
+    /// Whether bytes cannot tell: it looks for a value that some objects keep to themselves, or for a list.
+    pub(crate) fn needs_objects(&self) -> bool {
+        self.0.iter().any(|(kind, value)| {
+            rules::may_be_secret(*kind) || value.as_ref().is_some_and(|value| ValueRef::of(value).is_none())
+        })
     }
 
     /// Whether it lists a whole class, or all objects, rather than looking for one.

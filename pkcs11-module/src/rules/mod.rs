@@ -179,6 +179,12 @@ pub(crate) fn of(class: CK_OBJECT_CLASS, subtype: Option<CK_ULONG>) -> Option<Ru
     }
 }
 
+/// Whether objects of some class keep the attribute to themselves.
+pub(crate) fn may_be_secret(kind: CK_ATTRIBUTE_TYPE) -> bool {
+    let mut rules = ALL.iter().flat_map(|table| table.iter());
+    rules.any(|rule| rule.kind == kind && rule.is_secret())
+}
+
 /// How an attribute is written, whatever the class; `None` for one that this token does not know. A template
 /// that searches has attributes of any class.
 pub(crate) fn form(kind: CK_ATTRIBUTE_TYPE) -> Option<Form> {

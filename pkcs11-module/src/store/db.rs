@@ -15,13 +15,14 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::rows::{Head, Rows, Transaction};
+use super::rows::{Head, Rows, Transaction, Version};
 use super::{Result, StoreError};
+use crate::ffi::sqlite;
 
 const APPLICATION_ID: i32 = 0x5452_4e54;
 const USER_VERSION: i32 = 2;
@@ -36,7 +37,12 @@ const SCHEMA: &str = "
 ";
 
 /// One connection to a token's database.
-pub(crate) struct Database(Connection);
+pub(crate) struct Database {
+    path: PathBuf,
+    connection: Connection,
+    /// Counts the files that were opened at the path.
+    file: u32,
+}
 
 impl Database {
     /// Makes an empty database; the file must not exist.
@@ -51,17 +57,29 @@ impl Database {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", USER_VERSION)?;
         connection.execute_batch(SCHEMA)?;
-        Ok(Self(connection))
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            file: 0,
+        })
     }
 
     /// Opens a database that [`Self::create`] made.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Self::connect_to_token(path)?,
+            file: 0,
+        })
+    }
+
+    fn connect_to_token(path: &Path) -> Result<Connection> {
         let connection = Self::connect(path)?;
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         if number("application_id")? != APPLICATION_ID || number("user_version")? != USER_VERSION {
             return Err(StoreError::Corrupt("not a token database of this version"));
         }
-        Ok(Self(connection))
+        Ok(connection)
     }
 
     fn connect(path: &Path) -> Result<Connection> {
@@ -81,11 +99,19 @@ impl Database {
 }
 
 impl Rows for Database {
-    fn data_version(&mut self) -> Result<i64> {
-        Ok(self
-            .0
-            .prepare_cached("PRAGMA data_version")?
-            .query_row([], |row| row.get(0))?)
+    fn version(&mut self) -> Result<Option<Version>> {
+        if sqlite::has_moved(&self.connection) {
+            if !self.path.exists() {
+                return Err(StoreError::Gone);
+            }
+            self.connection = Self::connect_to_token(&self.path)?;
+            self.file += 1;
+        }
+        let counter = sqlite::change_counter(&self.connection);
+        Ok(counter.map(|counter| Version {
+            file: self.file,
+            counter,
+        }))
     }
 
     fn transaction(
@@ -98,37 +124,58 @@ impl Rows for Database {
         } else {
             TransactionBehavior::Deferred
         };
-        let transaction = self.0.transaction_with_behavior(behavior)?;
-        work(&Rolling(&transaction))?; // dropped without a commit, the transaction rolls back
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        let rolling = Rolling {
+            connection: &transaction,
+            file: self.file,
+        };
+        work(&rolling)?; // dropped without a commit, the transaction rolls back
         transaction.commit()?;
         Ok(())
     }
 }
 
-struct Rolling<'a>(&'a Connection);
+struct Rolling<'a> {
+    connection: &'a Connection,
+    file: u32,
+}
 
 impl Transaction for Rolling<'_> {
+    fn version(&self) -> Result<Version> {
+        // A transaction that only reads takes its lock with the first row that it asks for.
+        let mut any = self.connection.prepare_cached("SELECT 1 FROM part")?;
+        any.query_row([], |_| Ok(())).optional()?;
+        let counter = sqlite::change_counter(self.connection);
+        Ok(Version {
+            file: self.file,
+            counter: counter.ok_or(StoreError::Corrupt("no change counter"))?,
+        })
+    }
+
     fn part(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        let mut statement = self.0.prepare_cached("SELECT body FROM part WHERE name = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT body FROM part WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
     }
 
     fn put_part(&self, name: &str, body: &[u8]) -> Result<()> {
         let mut statement = self
-            .0
+            .connection
             .prepare_cached("INSERT OR REPLACE INTO part(name, body) VALUES(?1, ?2)")?;
         statement.execute(params![name, body])?;
         Ok(())
     }
 
     fn delete_part(&self, name: &str) -> Result<()> {
-        self.0.execute("DELETE FROM part WHERE name = ?1", [name])?;
+        self.connection
+            .execute("DELETE FROM part WHERE name = ?1", [name])?;
         Ok(())
     }
 
     fn heads(&self) -> Result<Vec<Head>> {
         let mut statement = self
-            .0
+            .connection
             .prepare_cached("SELECT id, revision, private, class FROM object ORDER BY id")?;
         let heads = statement.query_map([], head)?.collect::<rusqlite::Result<_>>()?;
         Ok(heads)
@@ -136,18 +183,20 @@ impl Transaction for Rolling<'_> {
 
     fn head(&self, id: u64) -> Result<Option<Head>> {
         let mut statement = self
-            .0
+            .connection
             .prepare_cached("SELECT id, revision, private, class FROM object WHERE id = ?1")?;
         Ok(statement.query_row([signed(id)?], head).optional()?)
     }
 
     fn record(&self, id: u64) -> Result<Option<Vec<u8>>> {
-        let mut statement = self.0.prepare_cached("SELECT record FROM object WHERE id = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT record FROM object WHERE id = ?1")?;
         Ok(statement.query_row([signed(id)?], |row| row.get(0)).optional()?)
     }
 
     fn put_object(&self, head: &Head, record: &[u8]) -> Result<()> {
-        let mut statement = self.0.prepare_cached(
+        let mut statement = self.connection.prepare_cached(
             "INSERT OR REPLACE INTO object(id, revision, private, class, record) VALUES(?1, ?2, ?3, ?4, ?5)",
         )?;
         // Classes are unsigned; vendors' have the highest bit set. The column keeps the bits.
@@ -163,12 +212,14 @@ impl Transaction for Rolling<'_> {
     }
 
     fn delete_object(&self, id: u64) -> Result<bool> {
-        let mut statement = self.0.prepare_cached("DELETE FROM object WHERE id = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("DELETE FROM object WHERE id = ?1")?;
         Ok(statement.execute([signed(id)?])? > 0)
     }
 
     fn clear_objects(&self) -> Result<()> {
-        self.0.execute("DELETE FROM object", [])?;
+        self.connection.execute("DELETE FROM object", [])?;
         Ok(())
     }
 }

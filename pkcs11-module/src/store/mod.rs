@@ -49,7 +49,7 @@ pub(crate) mod db;
 pub(crate) mod folder;
 mod parts;
 mod profile;
-pub(crate) mod record;
+mod record;
 mod rows;
 mod sealing;
 mod tries;
@@ -57,9 +57,10 @@ mod vault;
 
 pub(crate) use parts::{LABEL_LEN, PinState, Role, Serial};
 pub(crate) use profile::Profile;
+pub(crate) use record::{Packed, ValueRef};
 pub(crate) use rows::Head;
 pub(crate) use sealing::{DataKey, Pin};
-pub(crate) use vault::{Content, Seen, Vault};
+pub(crate) use vault::{Changes, Content, Seen, Vault, Written};
 
 /// Why the store cannot do what is asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,11 @@
-//! An object's attributes as bytes, inside the seal.
+//! An object's attributes as bytes: inside the seal on disk, and in memory until somebody asks for the object.
 //!
-//! Version u8 = 1, number of attributes u16, then for each in ascending order of its type: type u64, form u8
-//! (0 false, 1 true, 2 number, 3 bytes, 4 numbers, 5 template), and for a number its u64, for bytes their length
-//! u32 and themselves, for numbers their count u16 and themselves, for a template the number of its attributes u16
-//! and these, in the order in which they were given, none of them a template.
-//! Numbers are little-endian and 64 bits wide on every machine, so a token can move between machines.
+//! Version u8 = 2, number of attributes, then for each in ascending order of its type: type, form u8 (0 false, 1 true,
+//! 2 number, 3 bytes, 4 numbers, 5 template), and for a number the number, for bytes their length and themselves, for
+//! numbers their count and themselves, for a template the number of its attributes and these, in the order in which
+//! they were given, none of them a template. Numbers have 64 bits on every machine, so a token can move between
+//! machines, and are written as in LEB128: seven bits a byte, the lowest first, the highest bit set in all but the
+//! last, no byte more than needed.
 
 use cryptoki_sys::CK_ATTRIBUTE_TYPE;
 use zeroize::Zeroizing;
@@ -13,137 +14,254 @@ use super::{Result, StoreError};
 use crate::attribute::Value;
 use crate::object::{Attributes, MAX_VALUE};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const MAX_ATTRIBUTES: usize = 256;
+/// The longest number: ten times seven bits.
+const MAX_NUMBER: usize = 10;
 
-/// Writes the attributes of an object.
-pub(crate) fn encode(attributes: &Attributes) -> Result<Zeroizing<Vec<u8>>> {
-    let count = u16::try_from(attributes.len())
-        .ok()
-        .filter(|&count| usize::from(count) <= MAX_ATTRIBUTES);
-    // Sized in advance, so that no copy of a secret is left behind when the buffer grows.
-    let size = attributes
-        .values()
-        .map(|value| 21 + byte_len(value))
-        .sum::<usize>()
-        + 3;
-    let mut out = Zeroizing::new(Vec::with_capacity(size));
-    out.push(VERSION);
-    out.extend_from_slice(&count.ok_or(StoreError::Full)?.to_le_bytes());
-    for (kind, value) in attributes {
-        write(&mut out, *kind, value)?;
-    }
-    Ok(out)
+/// The attributes of an object, whole and in the order that the format wants.
+pub(crate) struct Packed(Zeroizing<Box<[u8]>>);
+
+/// A value where it lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueRef<'a> {
+    Bool(bool),
+    Ulong(u64),
+    Bytes(&'a [u8]),
+    /// As the record has it, from the count on.
+    Ulongs(&'a [u8]),
+    /// The same.
+    Template(&'a [u8]),
 }
 
-fn write(out: &mut Vec<u8>, kind: CK_ATTRIBUTE_TYPE, value: &Value) -> Result<()> {
-    out.extend_from_slice(&u64::from(kind).to_le_bytes());
+impl<'a> ValueRef<'a> {
+    /// The same of a value that is not packed; `None` for those that only a record writes.
+    pub(crate) fn of(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(Self::Bool(*value)),
+            Value::Ulong(value) => Some(Self::Ulong(*value)),
+            Value::Bytes(value) => Some(Self::Bytes(value)),
+            Value::Ulongs(_) | Value::Template(_) => None,
+        }
+    }
+
+    fn to_value(self) -> Value {
+        match self {
+            Self::Bool(value) => Value::Bool(value),
+            Self::Ulong(value) => Value::Ulong(value),
+            Self::Bytes(value) => Value::bytes(value),
+            Self::Ulongs(mut rest) => {
+                let count = take(&mut rest).unwrap_or_default();
+                Value::Ulongs((0..count).map_while(|_| take(&mut rest)).collect())
+            }
+            Self::Template(rest) => {
+                let attributes = Values::counted(rest, true);
+                Value::Template(attributes.map(|(kind, value)| (kind, value.to_value())).collect())
+            }
+        }
+    }
+}
+
+impl Packed {
+    /// Packs the attributes of an object.
+    pub(crate) fn new(attributes: &Attributes) -> Result<Self> {
+        let is_long = |value: &Value| matches!(value, Value::Template(inner) if inner.len() > MAX_ATTRIBUTES);
+        if attributes.len() > MAX_ATTRIBUTES || attributes.values().any(is_long) {
+            return Err(StoreError::Full);
+        }
+        // Sized in advance, so that no copy of a secret is left behind when the buffer grows.
+        let size = attributes.values().map(max_len);
+        let mut out = Zeroizing::new(Vec::with_capacity(size.sum::<usize>() + 1 + MAX_NUMBER));
+        out.push(VERSION);
+        put(&mut out, attributes.len() as u64);
+        for (kind, value) in attributes {
+            put_attribute(&mut out, *kind, value);
+        }
+        Ok(Self(Zeroizing::new(out.as_slice().into())))
+    }
+
+    /// Takes what [`Self::bytes`] gave. The seal has been checked before, so a fault here is one of another version's.
+    pub(crate) fn read(record: &[u8]) -> Result<Self> {
+        let mut values = Values::new(record);
+        let mut before = None;
+        for (kind, _) in values.by_ref() {
+            if before.is_some_and(|before| before >= kind) {
+                return Err(StoreError::Corrupt("an object's attributes are out of order"));
+            }
+            before = Some(kind);
+        }
+        if values.is_whole() {
+            Ok(Self(Zeroizing::new(record.into())))
+        } else {
+            Err(StoreError::Corrupt("an object's attributes"))
+        }
+    }
+
+    /// The bytes that are sealed.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The attributes, each where it lies.
+    pub(crate) fn values(&self) -> Values<'_> {
+        Values::new(&self.0)
+    }
+
+    /// The attributes by themselves.
+    pub(crate) fn unpack(&self) -> Attributes {
+        self.values()
+            .map(|(kind, value)| (kind, value.to_value()))
+            .collect()
+    }
+}
+
+/// What an attribute takes at the most.
+fn max_len(value: &Value) -> usize {
+    let own = match value {
+        Value::Bool(_) | Value::Ulong(_) => 0,
+        Value::Bytes(value) => value.len(),
+        Value::Ulongs(values) => MAX_NUMBER * values.len(),
+        Value::Template(attributes) => attributes.iter().map(|(_, value)| max_len(value)).sum(),
+    };
+    2 * MAX_NUMBER + 1 + own
+}
+
+fn put_attribute(out: &mut Vec<u8>, kind: CK_ATTRIBUTE_TYPE, value: &Value) {
+    put(out, u64::from(kind));
     match value {
         Value::Bool(value) => out.push(u8::from(*value)),
         Value::Ulong(value) => {
             out.push(2);
-            out.extend_from_slice(&value.to_le_bytes());
+            put(out, *value);
         }
         Value::Bytes(value) => {
-            let length = u32::try_from(value.len()).map_err(|_| StoreError::Full)?;
             out.push(3);
-            out.extend_from_slice(&length.to_le_bytes());
+            put(out, value.len() as u64);
             out.extend_from_slice(value);
         }
         Value::Ulongs(values) => {
-            let count = u16::try_from(values.len()).map_err(|_| StoreError::Full)?;
             out.push(4);
-            out.extend_from_slice(&count.to_le_bytes());
-            values
-                .iter()
-                .for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+            put(out, values.len() as u64);
+            values.iter().for_each(|value| put(out, *value));
         }
         Value::Template(attributes) => {
-            let count = u16::try_from(attributes.len()).map_err(|_| StoreError::Full)?;
             out.push(5);
-            out.extend_from_slice(&count.to_le_bytes());
-            attributes
-                .iter()
-                .try_for_each(|(kind, value)| write(out, *kind, value))?;
+            put(out, attributes.len() as u64);
+            let each = attributes.iter();
+            each.for_each(|(kind, value)| put_attribute(out, *kind, value));
         }
     }
-    Ok(())
 }
 
-fn byte_len(value: &Value) -> usize {
-    match value {
-        Value::Bool(_) | Value::Ulong(_) => 0,
-        Value::Bytes(value) => value.len(),
-        Value::Ulongs(values) => 8 * values.len(),
-        Value::Template(attributes) => attributes.iter().map(|(_, value)| 21 + byte_len(value)).sum(),
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
     }
+    out.push(number as u8);
 }
 
-/// Reads what [`encode`] wrote. The seal has been checked before, so a fault here is one of another version's.
-pub(crate) fn decode(record: &[u8]) -> Result<Attributes> {
-    read(record).ok_or(StoreError::Corrupt("an object's attributes"))
+/// Goes over the attributes of a record; ends early at the first fault.
+pub(crate) struct Values<'a> {
+    rest: &'a [u8],
+    left: Option<u64>,
+    in_template: bool,
 }
 
-fn read(mut rest: &[u8]) -> Option<Attributes> {
-    let rest = &mut rest;
-    if take::<1>(rest)? != [VERSION] {
-        return None;
+impl<'a> Values<'a> {
+    fn new(record: &'a [u8]) -> Self {
+        Self::counted(record.strip_prefix(&[VERSION]).unwrap_or_default(), false)
     }
-    let count = usize::from(u16::from_le_bytes(take(rest)?));
-    if count > MAX_ATTRIBUTES {
-        return None;
-    }
-    let mut attributes = Attributes::new();
-    for _ in 0..count {
-        let (kind, value) = read_attribute(rest, true)?;
-        attributes.insert(kind, value);
-    }
-    rest.is_empty().then_some(attributes)
-}
 
-fn read_attribute(rest: &mut &[u8], may_be_template: bool) -> Option<(CK_ATTRIBUTE_TYPE, Value)> {
-    let kind = CK_ATTRIBUTE_TYPE::try_from(u64::from_le_bytes(take(rest)?)).ok()?;
-    let value = match take::<1>(rest)? {
-        [0] => Value::Bool(false),
-        [1] => Value::Bool(true),
-        [2] => Value::Ulong(u64::from_le_bytes(take(rest)?)),
-        [3] => {
-            let length = usize::try_from(u32::from_le_bytes(take(rest)?))
-                .ok()
-                .filter(|&len| len <= MAX_VALUE)?;
-            let (value, after) = rest.split_at_checked(length)?;
-            *rest = after;
-            Value::bytes(value)
+    fn counted(mut rest: &'a [u8], in_template: bool) -> Self {
+        let left = take(&mut rest).filter(|&count| count <= MAX_ATTRIBUTES as u64);
+        Self {
+            rest,
+            left,
+            in_template,
         }
-        [4] => {
-            let count = u16::from_le_bytes(take(rest)?);
-            let numbers = (0..count).map(|_| take(rest).map(u64::from_le_bytes));
-            Value::Ulongs(numbers.collect::<Option<_>>()?)
-        }
-        [5] if may_be_template => {
-            let count = u16::from_le_bytes(take(rest)?);
-            let attributes = (0..count).map(|_| read_attribute(rest, false));
-            Value::Template(attributes.collect::<Option<_>>()?)
-        }
-        _ => return None,
-    };
-    Some((kind, value))
+    }
+
+    /// Whether all were there, and nothing behind them.
+    fn is_whole(&self) -> bool {
+        self.left == Some(0) && self.rest.is_empty()
+    }
+
+    fn take_one(&mut self) -> Option<(CK_ATTRIBUTE_TYPE, ValueRef<'a>)> {
+        let kind = CK_ATTRIBUTE_TYPE::try_from(take(&mut self.rest)?).ok()?;
+        let (form, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        let value = match form {
+            0 => ValueRef::Bool(false),
+            1 => ValueRef::Bool(true),
+            2 => ValueRef::Ulong(take(&mut self.rest)?),
+            3 => {
+                let length = usize::try_from(take(&mut self.rest)?).ok();
+                let length = length.filter(|&length| length <= MAX_VALUE)?;
+                let (value, rest) = self.rest.split_at_checked(length)?;
+                self.rest = rest;
+                ValueRef::Bytes(value)
+            }
+            4 => ValueRef::Ulongs(self.take_list(MAX_VALUE, |rest| take(rest).map(drop))?),
+            5 if !self.in_template => ValueRef::Template(self.take_list(MAX_ATTRIBUTES, |rest| {
+                let mut one = Self {
+                    rest,
+                    left: Some(1),
+                    in_template: true,
+                };
+                one.next()?;
+                *rest = one.rest;
+                Some(())
+            })?),
+            _ => return None,
+        };
+        Some((kind, value))
+    }
+
+    /// A count and as many elements, each taken by `one`.
+    fn take_list(&mut self, max: usize, one: impl Fn(&mut &'a [u8]) -> Option<()>) -> Option<&'a [u8]> {
+        let list = self.rest;
+        let count = take(&mut self.rest).filter(|&count| count <= max as u64)?;
+        (0..count).try_for_each(|_| one(&mut self.rest))?;
+        list.get(..list.len() - self.rest.len())
+    }
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*head)
+impl<'a> Iterator for Values<'a> {
+    type Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.left.filter(|&left| left > 0)?;
+        let one = self.take_one();
+        self.left = one.as_ref().map(|_| left - 1);
+        one
+    }
+}
+
+fn take(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for i in 0..MAX_NUMBER {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        let bits = u64::from(byte & 0x7f);
+        if i == MAX_NUMBER - 1 && bits > 1 {
+            return None; // more than 64 bits
+        }
+        number |= bits << (7 * i);
+        if byte & 0x80 == 0 {
+            return (byte != 0 || i == 0).then_some(number);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_record_reads_back_and_no_cut_or_grown_one_does() {
-        let attributes: Attributes = [
-            (0, Value::Ulong(2)),
+    fn attributes() -> Attributes {
+        [
+            (0, Value::Ulong(u64::MAX)),
             (1, Value::Bool(true)),
             (3, Value::bytes(*b"nh\xc3\xa3n")),
             (4, Value::Ulongs(vec![1, u64::MAX])),
@@ -151,14 +269,37 @@ mod tests {
                 5,
                 Value::Template(vec![(2, Value::Bool(false)), (1, Value::Ulongs(vec![]))]),
             ),
+            (0x8000_0001, Value::bytes([7; 300])),
         ]
         .into_iter()
-        .collect();
-        let record = encode(&attributes).unwrap();
-        assert!(decode(&record).unwrap() == attributes);
+        .collect()
+    }
+
+    #[test]
+    fn a_record_reads_back_and_no_cut_or_grown_one_does() {
+        let packed = Packed::new(&attributes()).unwrap();
+        let record = packed.bytes();
+        assert!(Packed::read(record).unwrap().unpack() == attributes());
         for length in 0..record.len() {
-            assert!(decode(&record[..length]).is_err(), "cut to {length}");
+            assert!(Packed::read(&record[..length]).is_err(), "cut to {length}");
         }
-        assert!(decode(&[&record[..], &[0]].concat()).is_err());
+        assert!(Packed::read(&[record, &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn there_is_one_way_of_writing_each_record() {
+        let packed = Packed::new(&attributes()).unwrap();
+        for bit in 0..packed.bytes().len() * 8 {
+            let mut other = packed.bytes().to_vec();
+            other[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(read) = Packed::read(&other) {
+                assert_eq!(Packed::new(&read.unpack()).unwrap().bytes(), other);
+            }
+        }
+        // A number with a byte too many, one with more than 64 bits, one type twice.
+        assert!(Packed::read(&[VERSION, 1, 0x81, 0x00, 1]).is_err());
+        let wide = [VERSION, 1, 1, 2, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2];
+        assert!(Packed::read(&wide).is_err());
+        assert!(Packed::read(&[VERSION, 2, 1, 1, 1, 0]).is_err());
     }
 }

@@ -23,10 +23,32 @@ impl Head {
     }
 }
 
+/// Which state of which file: when two are equal, nobody has written in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// Counts the files that this process has opened at the place.
+    pub(super) file: u32,
+    /// The change counter that is in the file.
+    pub(super) counter: u32,
+}
+
+impl Version {
+    /// After one more transaction that has written.
+    pub(super) fn next(self) -> Self {
+        Self {
+            counter: self.counter.wrapping_add(1),
+            ..self
+        }
+    }
+}
+
 /// A database of one token.
 pub(crate) trait Rows: Send {
-    /// A number that changes when another process or connection has written.
-    fn data_version(&mut self) -> Result<i64>;
+    /// The version that the file has now; `None` if it cannot be read, which a transaction will explain. It takes no
+    /// lock: a version that is just being committed may be told before it is certain, so only a [`Transaction`]'s
+    /// version may be remembered, and one that differs from it means: read again. If another file is at the place,
+    /// that one is opened; if none is, the token is `Gone`.
+    fn version(&mut self) -> Result<Option<Version>>;
 
     /// Runs `work` in one transaction: all of it is on disk when this returns `Ok`, none of it otherwise. One that
     /// writes excludes every other writer from its beginning.
@@ -39,6 +61,9 @@ pub(crate) trait Rows: Send {
 
 /// What can be done in a transaction.
 pub(crate) trait Transaction {
+    /// The version that is read; for a transaction that writes, the one on which it builds.
+    fn version(&self) -> Result<Version>;
+
     fn part(&self, name: &str) -> Result<Option<Vec<u8>>>;
     fn put_part(&self, name: &str, body: &[u8]) -> Result<()>;
     fn delete_part(&self, name: &str) -> Result<()>;

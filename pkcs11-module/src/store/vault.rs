@@ -1,15 +1,14 @@
 //! A token's store as the rest of the library sees it: sealed objects and PINs over the rows of a database.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::parts::{Epoch, Header, Manifest, PinState, Role, Serial, read_part, write_part};
 use super::profile::Profile;
-use super::rows::{Head, Rows, Transaction};
+use super::record::Packed;
+use super::rows::{Head, Rows, Transaction, Version};
 use super::sealing::{self, DataKey, Pin, Seal, Wrap};
 use super::tries::Tries;
-use super::{LABEL_LEN, Result, StoreError, record};
-use crate::object::Attributes;
+use super::{LABEL_LEN, Result, StoreError};
 
 /// More objects than anybody keeps in a token; what is above it comes from damage.
 const MAX_OBJECTS: u64 = 1 << 20;
@@ -24,9 +23,10 @@ pub(crate) struct Vault {
 /// What a reader already knows, so that only changes are read.
 #[derive(Default)]
 pub(crate) struct Seen {
-    version: Option<i64>,
+    version: Option<Version>,
     epoch: Epoch,
-    heads: BTreeMap<u64, Head>,
+    /// Of all objects, in the order of their ids; of private ones also while nobody sees them.
+    heads: Vec<Head>,
     has_private: bool,
     is_short: bool,
 }
@@ -37,20 +37,42 @@ impl Seen {
         self.epoch
     }
 
-    /// The head of an object as it was read.
-    pub(crate) fn head(&self, id: u64) -> Option<Head> {
-        self.heads.get(&id).copied()
+    /// Whether this is what a version has, for a reader with or without the key of private objects.
+    pub(crate) fn is(&self, version: Option<Version>, has_key: bool) -> bool {
+        version.is_some() && self.version == version && self.has_private == has_key
     }
 
-    /// Notes a write of our own, which does not change the database's version for us; `false` if a later one is
-    /// known already.
+    fn place(&self, id: u64) -> std::result::Result<usize, usize> {
+        self.heads.binary_search_by_key(&id, |head| head.id)
+    }
+
+    /// The head of an object as it was read.
+    pub(crate) fn head(&self, id: u64) -> Option<Head> {
+        Some(self.heads[self.place(id).ok()?])
+    }
+
+    /// Notes a write of our own to one object; `false` if a later one is known already.
     pub(crate) fn wrote(&mut self, head: Head) -> bool {
-        let known = self.heads.get(&head.id);
-        let is_newer = known.is_none_or(|known| known.revision <= head.revision);
-        if is_newer {
-            self.heads.insert(head.id, head);
+        match self.place(head.id) {
+            Ok(place) if self.heads[place].revision > head.revision => return false,
+            Ok(place) => self.heads[place] = head,
+            Err(place) => self.heads.insert(place, head),
         }
-        is_newer
+        true
+    }
+
+    pub(crate) fn removed(&mut self, id: u64) {
+        if let Ok(place) = self.place(id) {
+            self.heads.remove(place);
+        }
+    }
+
+    /// Notes that a transaction of our own was built on this version. If that is the one that was seen, nothing else
+    /// is new.
+    pub(crate) fn built_on(&mut self, base: Version) {
+        if self.version == Some(base) {
+            self.version = Some(base.next());
+        }
     }
 
     /// The next look reads the store, whatever its version says.
@@ -58,20 +80,19 @@ impl Seen {
         self.version = None;
     }
 
-    pub(crate) fn removed(&mut self, id: u64) {
-        self.heads.remove(&id);
-    }
-
     /// Private objects are to be found again at the next login.
     pub(crate) fn forget_private(&mut self) {
-        self.look_again();
-        self.heads.retain(|_, head| !head.private);
+        self.has_private = false;
+    }
+
+    fn sees(&self, head: &Head) -> bool {
+        !head.private || self.has_private
     }
 }
 
 /// An object as it was found.
 pub(crate) enum Content {
-    Sound(Attributes),
+    Sound(Packed),
     /// Its bytes are not what was written.
     Damaged,
 }
@@ -85,6 +106,21 @@ pub(crate) struct Changes {
     pub(crate) found: Vec<(Head, Content)>,
     /// Objects are missing, and nobody can say which.
     pub(crate) is_short: bool,
+    /// The settings of the SO PIN and the user PIN; `None` if nothing was read.
+    pub(crate) settings: Option<[Option<Seal>; 2]>,
+}
+
+/// What a transaction wrote, and on which version it was built.
+pub(crate) struct Written<T> {
+    pub(crate) base: Version,
+    pub(crate) outcome: T,
+}
+
+/// A PIN that is ready to be set.
+pub(crate) struct NewPin {
+    role: Role,
+    epoch: Epoch,
+    wrap: Wrap,
 }
 
 impl Vault {
@@ -187,15 +223,23 @@ impl Vault {
         Ok(state.tries >= state.max)
     }
 
-    /// Sets a PIN, whose tries begin at zero; tells which setting it is. No object is touched.
-    pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<Seal> {
+    /// Prepares a new PIN, which takes as long as a login.
+    pub(crate) fn prepare_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<NewPin> {
         let header = self.header()?;
-        let wrap = Wrap::seal(role, &header.encode(), key, pin)?;
+        Ok(NewPin {
+            role,
+            epoch: key.epoch,
+            wrap: Wrap::seal(role, &header.encode(), key, pin)?,
+        })
+    }
+
+    /// Sets a PIN, whose tries begin at zero; tells which setting it is. No object is touched.
+    pub(crate) fn set_pin(&self, new: &NewPin) -> Result<Seal> {
         self.write(|rows| {
-            self.check_epoch(rows, key.epoch)?;
-            write_part(rows, role.part(), self.serial, &wrap.encode())
+            self.check_epoch(rows, new.epoch)?;
+            write_part(rows, new.role.part(), self.serial, &new.wrap.encode())
         })?;
-        Ok(wrap.name())
+        Ok(new.wrap.name())
     }
 
     fn check_epoch(&self, rows: &dyn Transaction, epoch: Epoch) -> Result<Header> {
@@ -211,15 +255,16 @@ impl Vault {
     pub(crate) fn insert(
         &self,
         epoch: Epoch,
-        objects: &[(u64, bool, &Attributes)],
+        objects: &[(u64, bool, &Packed)],
         key: Option<&DataKey>,
-    ) -> Result<Vec<Head>> {
+    ) -> Result<Written<Vec<Head>>> {
         check_key(epoch, key)?;
         self.write(|rows| {
+            let base = rows.version()?;
             let header = self.check_epoch(rows, epoch)?;
             let mut manifest = Manifest::read(rows, self.serial)?;
             let mut heads = Vec::with_capacity(objects.len());
-            for (class, private, attributes) in objects {
+            for (class, private, packed) in objects {
                 if manifest.count >= MAX_OBJECTS {
                     return Err(StoreError::Full);
                 }
@@ -233,11 +278,12 @@ impl Vault {
                     class: *class,
                 };
                 manifest.toggle(&head);
-                rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
+                rows.put_object(&head, &seal(&header, &head, packed, key)?)?;
                 heads.push(head);
             }
             manifest.write(rows, self.serial)?;
-            Ok(heads)
+            let outcome = heads;
+            Ok(Written { base, outcome })
         })
     }
 
@@ -248,11 +294,12 @@ impl Vault {
         &self,
         epoch: Epoch,
         known: &Head,
-        attributes: &Attributes,
+        packed: &Packed,
         key: Option<&DataKey>,
-    ) -> Result<Head> {
+    ) -> Result<Written<Head>> {
         check_key(epoch, key)?;
         self.write(|rows| {
+            let base = rows.version()?;
             let header = self.check_epoch(rows, epoch)?;
             if rows.head(known.id)? != Some(*known) {
                 return Err(StoreError::Gone);
@@ -265,15 +312,17 @@ impl Vault {
             };
             manifest.toggle(known);
             manifest.toggle(&head);
-            rows.put_object(&head, &seal(&header, &head, attributes, key)?)?;
+            rows.put_object(&head, &seal(&header, &head, packed, key)?)?;
             manifest.write(rows, self.serial)?;
-            Ok(head)
+            let outcome = head;
+            Ok(Written { base, outcome })
         })
     }
 
     /// Destroys an object.
-    pub(crate) fn remove(&self, epoch: Epoch, id: u64) -> Result<()> {
+    pub(crate) fn remove(&self, epoch: Epoch, id: u64) -> Result<Written<()>> {
         self.write(|rows| {
+            let base = rows.version()?;
             self.check_epoch(rows, epoch)?;
             let mut manifest = Manifest::read(rows, self.serial)?;
             let head = match rows.head(id) {
@@ -288,75 +337,95 @@ impl Vault {
             manifest.revision += 1;
             manifest.count = manifest.count.saturating_sub(1);
             manifest.toggle(&head);
-            manifest.write(rows, self.serial)
+            manifest.write(rows, self.serial)?;
+            Ok(Written { base, outcome: () })
         })
+    }
+
+    /// The version that the file has now; see [`Rows::version`].
+    pub(crate) fn version(&self) -> Result<Option<Version>> {
+        self.rows.lock()?.version()
     }
 
     /// Reads what has changed since `seen`: public objects, and private ones if there is a key. A damaged object
     /// does not hide the others.
     pub(crate) fn changes(&self, seen: &mut Seen, key: Option<&DataKey>) -> Result<Changes> {
-        let version = self.rows.lock()?.data_version()?;
-        if seen.version == Some(version) && seen.has_private == key.is_some() {
+        if seen.is(self.version()?, key.is_some()) {
             return Ok(Changes {
                 is_short: seen.is_short,
                 ..Changes::default()
             });
         }
-        let (header, changes, heads) = self.read(|rows| {
+        let (next, changes) = self.read(|rows| {
+            let version = rows.version()?;
             let header = Header::read(rows, self.serial)?;
             let manifest = Manifest::read(rows, self.serial)?;
-            let anew = header.epoch != seen.epoch;
-            let mut heads = heads(rows, &manifest)?;
-            let mut changes = Changes {
-                anew,
-                ..Changes::default()
+            let is_same_file = seen.version.is_none_or(|seen| seen.file == version.file);
+            let anew = header.epoch != seen.epoch || !is_same_file;
+            let heads = heads(rows, &manifest)?;
+            let next = Seen {
+                version: Some(version),
+                epoch: header.epoch,
+                has_private: key.is_some(),
+                is_short: !manifest.covers(heads.iter()),
+                heads,
             };
-            changes.is_short = !manifest.covers(heads.values());
-            heads.retain(|_, head| !head.private || key.is_some());
-            for (id, head) in &heads {
-                if anew || seen.heads.get(id) != Some(head) {
-                    let sealed = rows.record(*id).ok().flatten();
-                    let content = sealed.and_then(|sealed| open(&header, head, &sealed, key));
-                    changes
-                        .found
-                        .push((*head, content.map_or(Content::Damaged, Content::Sound)));
-                }
-            }
-            changes.gone = seen
+            let is_known = |head: &Head| !anew && seen.sees(head) && seen.head(head.id) == Some(*head);
+            let news = next
                 .heads
-                .keys()
-                .filter(|id| !heads.contains_key(id))
-                .copied()
-                .collect();
-            Ok((header, changes, heads))
+                .iter()
+                .filter(|head| next.sees(head) && !is_known(head));
+            let is_gone = |id: u64| !next.head(id).is_some_and(|head| next.sees(&head));
+            let before = seen.heads.iter().filter(|head| seen.sees(head));
+            let changes = Changes {
+                anew,
+                gone: before.map(|head| head.id).filter(|id| is_gone(*id)).collect(),
+                found: news
+                    .map(|head| (*head, content(rows, &header, head, key)))
+                    .collect(),
+                is_short: next.is_short,
+                settings: Some(self.settings(rows)?),
+            };
+            Ok((next, changes))
         })?;
-        *seen = Seen {
-            version: Some(version),
-            epoch: header.epoch,
-            heads,
-            has_private: key.is_some(),
-            is_short: changes.is_short,
-        };
+        *seen = next;
         Ok(changes)
+    }
+
+    /// The settings of the SO PIN and the user PIN.
+    fn settings(&self, rows: &dyn Transaction) -> Result<[Option<Seal>; 2]> {
+        let [officer, user] = [Role::Officer, Role::User].map(|role| self.wrap(rows, role));
+        let name = |wrap: Wrap| wrap.name();
+        Ok([officer?.map(name), user?.map(name)])
     }
 }
 
-/// All objects' heads by id; where the table is damaged, each id by itself. One that cannot be read gets
-/// [`Head::unreadable`], whose record no key opens.
-fn heads(rows: &dyn Transaction, manifest: &Manifest) -> Result<BTreeMap<u64, Head>> {
+/// All objects' heads in the order of their ids; where the table is damaged, each id by itself. One that cannot be
+/// read gets [`Head::unreadable`], whose record no key opens.
+fn heads(rows: &dyn Transaction, manifest: &Manifest) -> Result<Vec<Head>> {
     match rows.heads() {
-        Ok(heads) => Ok(heads.into_iter().map(|head| (head.id, head)).collect()),
+        Ok(mut heads) => {
+            // What a damaged table says in another order, or twice, is still looked up by its id.
+            heads.sort_by_key(|head| head.id);
+            heads.dedup_by_key(|head| head.id);
+            Ok(heads)
+        }
         Err(StoreError::Corrupt(_)) => {
             let ids = 1..=manifest.last_id.min(MAX_OBJECTS);
-            Ok(ids
-                .filter_map(|id| match rows.head(id) {
-                    Ok(head) => Some((id, head?)),
-                    Err(_) => Some((id, Head::unreadable(id))),
-                })
-                .collect())
+            let each = ids.filter_map(|id| match rows.head(id) {
+                Ok(head) => head,
+                Err(_) => Some(Head::unreadable(id)),
+            });
+            Ok(each.collect())
         }
         Err(error) => Err(error),
     }
+}
+
+fn content(rows: &dyn Transaction, header: &Header, head: &Head, key: Option<&DataKey>) -> Content {
+    let sealed = rows.record(head.id).ok().flatten();
+    let packed = sealed.and_then(|sealed| open(header, head, &sealed, key));
+    packed.map_or(Content::Damaged, Content::Sound)
 }
 
 /// A key of another epoch would make records that nobody can open.
@@ -368,22 +437,21 @@ fn check_key(epoch: Epoch, key: Option<&DataKey>) -> Result<()> {
     }
 }
 
-fn seal(header: &Header, head: &Head, attributes: &Attributes, key: Option<&DataKey>) -> Result<Vec<u8>> {
-    let plain = record::encode(attributes)?;
+fn seal(header: &Header, head: &Head, packed: &Packed, key: Option<&DataKey>) -> Result<Vec<u8>> {
     sealing::seal(
         record_key(header, head, key).ok_or(StoreError::Gone)?,
         &additional_data(header, head),
-        &plain,
+        packed.bytes(),
     )
 }
 
-fn open(header: &Header, head: &Head, sealed: &[u8], key: Option<&DataKey>) -> Option<Attributes> {
+fn open(header: &Header, head: &Head, sealed: &[u8], key: Option<&DataKey>) -> Option<Packed> {
     let plain = sealing::open(
         record_key(header, head, key)?,
         &additional_data(header, head),
         sealed,
     )?;
-    record::decode(&plain).ok()
+    Packed::read(&plain).ok()
 }
 
 fn record_key<'a>(header: &'a Header, head: &Head, key: Option<&'a DataKey>) -> Option<&'a [u8; 32]> {
