@@ -19,7 +19,7 @@ use crate::slot::Slots;
 use crate::token::Token;
 
 /// More sessions than any host opens on purpose.
-const MAX_SESSIONS: usize = 4096;
+pub(crate) const MAX_SESSIONS: usize = 4096;
 
 static LIBRARY: ArcSwapOption<Library> = ArcSwapOption::const_empty();
 

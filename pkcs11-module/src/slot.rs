@@ -3,6 +3,7 @@
 //! A slot keeps its number until `C_Finalize`. The free slot becomes the slot of the token that is initialised
 //! in it, and another free one appears; tokens of other processes get slots of their own.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub(crate) struct Slots {
     slots: Vec<Slot>,
     /// Whose token was taken away, until their sessions are closed.
     emptied: Vec<CK_SLOT_ID>,
+    /// Whose token came or went since somebody was told (section 5.5.3, `C_WaitForSlotEvent`).
+    events: BTreeSet<CK_SLOT_ID>,
     handles: Handles,
 }
 
@@ -39,6 +42,7 @@ impl Slots {
         Self {
             slots: Vec::new(),
             emptied: Vec::new(),
+            events: BTreeSet::new(),
             handles,
         }
     }
@@ -46,17 +50,16 @@ impl Slots {
     /// Looks at the folder: new tokens get slots, vanished ones leave theirs empty, and there is one free slot.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         let tokens = folder::tokens()?;
+        let is_first_look = self.slots.is_empty();
         for number in 0..self.slots.len() {
             match &self.slots[number] {
                 Slot::Token(token) if !folder::is_there(&tokens, token.serial()) => {
                     // Nobody goes on with a key of a token that is not there.
                     token.logout()?;
                     self.emptied.push(number as CK_SLOT_ID);
-                    self.slots[number] = Slot::Empty
+                    self.empty(number);
                 }
-                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => {
-                    self.slots[number] = Slot::Empty
-                }
+                Slot::Unreadable(serial) if !folder::is_there(&tokens, *serial) => self.empty(number),
                 // It may have been repaired, or was only busy.
                 Slot::Unreadable(serial) => self.slots[number] = self.look(&tokens, *serial).1,
                 _ => {}
@@ -70,8 +73,13 @@ impl Slots {
         }
         // Damaged ones last: a host that takes the first slot shall find a token that works.
         found.sort_by_key(|(created, _)| *created);
-        // On the first look there is no free slot yet, so tokens get the first numbers.
-        self.slots.extend(found.into_iter().map(|(_, slot)| slot));
+        // On the first look there is no free slot yet, so tokens get the first numbers; nobody saw them come.
+        for (_, slot) in found {
+            if !is_first_look {
+                self.events.insert(self.slots.len() as CK_SLOT_ID);
+            }
+            self.slots.push(slot);
+        }
         if !self.slots.iter().any(|slot| matches!(slot, Slot::Free)) {
             self.slots.push(Slot::Free);
         }
@@ -87,6 +95,16 @@ impl Slots {
                 (u64::MAX, Slot::Unreadable(serial))
             }
         }
+    }
+
+    fn empty(&mut self, number: usize) {
+        self.slots[number] = Slot::Empty;
+        self.events.insert(number as CK_SLOT_ID);
+    }
+
+    /// A slot whose token came or went, each told once.
+    pub(crate) fn take_event(&mut self) -> Option<CK_SLOT_ID> {
+        self.events.pop_first()
     }
 
     /// The slots whose tokens were taken away since the last time.

@@ -1,5 +1,8 @@
 //! Section 5.5, slots and their mechanisms.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use cryptoki_sys::*;
 
 use super::general::{MANUFACTURER, VERSION, padded};
@@ -7,17 +10,17 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism;
 use crate::output::{Answer, Room};
-use crate::slot::Slot;
+use crate::slot::{Slot, Slots};
+
+/// How long a new token may go unnoticed by whoever waits for it.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// `C_GetSlotList`. Looks for tokens only when the length is asked, so that the list fits what was said (the
 /// standard: the list changes only then). The free slot counts as one with a token, uninitialised.
 pub(crate) fn list(library: &Library, only_with_token: bool, room: Room) -> Result<Answer<CK_SLOT_ID>> {
     let mut slots = library.slots.lock()?;
     if room == Room::Query || slots.numbers(false).is_empty() {
-        slots.refresh()?;
-        for slot in slots.take_emptied() {
-            library.close_sessions_in(slot)?;
-        }
+        look(library, &mut slots)?;
     }
     let numbers = slots.numbers(only_with_token);
     room.answer(numbers.len(), || Ok(numbers))
@@ -40,13 +43,40 @@ pub(crate) fn slot_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_SLOT_I
     })
 }
 
-/// `C_WaitForSlotEvent`. Folders give no events; to wait for one would be to wait for ever.
-pub(crate) fn wait(_library: &Library, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
-    match (reserved_is_null, flags & CKF_DONT_BLOCK != 0) {
-        (false, _) => Err(Error::ArgumentsBad),
-        (true, true) => Err(Error::NoEvent),
-        (true, false) => Err(Error::FunctionNotSupported),
+/// Looks at the folder; sessions with tokens that are gone end.
+fn look(library: &Library, slots: &mut Slots) -> Result<()> {
+    slots.refresh()?;
+    slots
+        .take_emptied()
+        .into_iter()
+        .try_for_each(|slot| library.close_sessions_in(slot))
+}
+
+/// `C_WaitForSlotEvent`. A folder tells nobody that it has changed, so whoever waits looks again and again. No lock
+/// and no turn is held between two looks, so other threads go on, and `C_Finalize` ends the waiting.
+pub(crate) fn wait(library: &Arc<Library>, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
+    if !reserved_is_null {
+        return Err(Error::ArgumentsBad);
     }
+    loop {
+        if let Some(slot) = event(library)? {
+            return Ok(slot);
+        }
+        if flags & CKF_DONT_BLOCK != 0 {
+            return Err(Error::NoEvent);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+        if !Arc::ptr_eq(library, &Library::current()?) {
+            return Err(Error::NotInitialized);
+        }
+    }
+}
+
+fn event(library: &Library) -> Result<Option<CK_SLOT_ID>> {
+    let _turn = library.take_turn()?;
+    let mut slots = library.slots.lock()?;
+    look(library, &mut slots)?;
+    Ok(slots.take_event())
 }
 
 /// `C_GetMechanismList`.

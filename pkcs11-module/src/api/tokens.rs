@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 use super::general::{MANUFACTURER, VERSION, padded};
 use super::login::{new_pin, tried_pin};
 use crate::error::{Error, Result};
-use crate::library::Library;
+use crate::library::{Library, MAX_SESSIONS};
 use crate::slot::Slot;
 use crate::store::{LABEL_LEN, Pin, PinState, Role};
 use crate::token::Token;
@@ -26,7 +26,7 @@ pub(crate) fn token_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_TOKEN
 fn info_of(library: &Library, token: &std::sync::Arc<Token>) -> Result<CK_TOKEN_INFO> {
     let sessions = library.sessions_with(token)?;
     let [officer, user] = token.pins()?;
-    let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_TOKEN_INITIALIZED;
+    let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS | CKF_TOKEN_INITIALIZED;
     flags |= pin_flags(
         officer,
         [CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED],
@@ -73,10 +73,10 @@ fn blank() -> CK_TOKEN_INFO {
         manufacturerID: padded(MANUFACTURER),
         model: padded(MODEL),
         serialNumber: padded(""),
-        flags: CKF_RNG | CKF_LOGIN_REQUIRED,
-        ulMaxSessionCount: CK_EFFECTIVELY_INFINITE,
+        flags: CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS,
+        ulMaxSessionCount: MAX_SESSIONS as CK_ULONG,
         ulSessionCount: 0,
-        ulMaxRwSessionCount: CK_EFFECTIVELY_INFINITE,
+        ulMaxRwSessionCount: MAX_SESSIONS as CK_ULONG,
         ulRwSessionCount: 0,
         ulMaxPinLen: Pin::MAX_LEN as CK_ULONG,
         ulMinPinLen: Pin::MIN_LEN as CK_ULONG,

@@ -5,6 +5,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub(crate) mod raw;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

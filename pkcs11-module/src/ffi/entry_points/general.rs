@@ -7,6 +7,7 @@ use cryptoki_sys::*;
 use super::super::{fill, label, present, threading, write, write_out};
 use super::{Bytes, Length, Session, Slot, entry_points};
 use crate::api::{general, parallel, random, slots, tokens};
+use crate::library::Library;
 
 entry_points! {
     // 5.4 General-purpose functions.
@@ -21,8 +22,9 @@ entry_points! {
         write(info, || slots::slot_info(library, slot));
     C_GetTokenInfo(slot: Slot, info: *mut CK_TOKEN_INFO) |library| =>
         write(info, || tokens::token_info(library, slot));
-    C_WaitForSlotEvent(flags: CK_FLAGS, slot: *mut CK_SLOT_ID, reserved: *mut c_void) |library| =>
-        write(slot, || slots::wait(library, flags, reserved.is_null()));
+    // Finds its library itself, because it must not keep other calls from their turn while it waits.
+    C_WaitForSlotEvent(flags: CK_FLAGS, slot: *mut CK_SLOT_ID, reserved: *mut c_void) =>
+        Library::current().and_then(|library| write(slot, || slots::wait(&library, flags, reserved.is_null())));
     C_GetMechanismList(slot: Slot, list: *mut CK_MECHANISM_TYPE, count: Length) |library| =>
         write_out(list, count, |room| slots::mechanisms(library, slot, room?));
     C_GetMechanismInfo(slot: Slot, kind: CK_MECHANISM_TYPE, info: *mut CK_MECHANISM_INFO) |library| =>
