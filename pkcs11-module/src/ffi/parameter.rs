@@ -84,6 +84,8 @@ unsafe fn parameter<'a>(kind: CK_MECHANISM_TYPE, place: &Place) -> Result<Parame
             CKM_RSA_PKCS_OAEP => Ok(Parameter::Oaep(oaep(place.structure()?)?)),
             CKM_RSA_AES_KEY_WRAP => rsa_aes_key_wrap(place),
             CKM_AES_GCM => gcm(place),
+            // The standard's structure, or the initialisation vector alone, as some hosts have it.
+            CKM_AES_GMAC if usize::try_from(place.length) == Ok(size_of::<CK_GCM_PARAMS>()) => gcm(place),
             CKM_AES_CCM => ccm(place),
             CKM_AES_CTR => counter(place),
             // Both are defined with and without their structure.

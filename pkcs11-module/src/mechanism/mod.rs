@@ -2,15 +2,19 @@
 //!
 //! A mechanism refuses by default: each kind of use it does not define is `CKR_MECHANISM_INVALID`.
 
+mod aes;
 mod digest;
 mod ecdsa;
 mod generate;
+mod hmac;
 mod input;
+mod mac;
 mod ml_dsa;
 mod ml_kem;
 mod parameter;
 mod rsa_pkcs;
 mod rsa_pss;
+mod secret;
 
 use std::sync::{Arc, LazyLock};
 
@@ -217,15 +221,18 @@ static TABLES: &[Table] = &[
     digest::MECHANISMS,
     ecdsa::MECHANISMS,
     generate::MECHANISMS,
+    hmac::MECHANISMS,
     ml_dsa::MECHANISMS,
     ml_kem::MECHANISMS,
     rsa_pkcs::MECHANISMS,
     rsa_pss::MECHANISMS,
+    secret::MECHANISMS,
 ];
 
 /// All of them by type: a look-up is part of every signature.
 static SORTED: LazyLock<Vec<(CK_MECHANISM_TYPE, &dyn Mechanism)>> = LazyLock::new(|| {
-    let mut all: Vec<_> = TABLES.iter().flat_map(|table| table.iter().copied()).collect();
+    let tables = TABLES.iter().chain(aes::TABLES);
+    let mut all: Vec<_> = tables.flat_map(|table| table.iter().copied()).collect();
     all.sort_unstable_by_key(|(kind, _)| *kind);
     all
 });

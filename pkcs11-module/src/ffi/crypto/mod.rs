@@ -5,8 +5,11 @@
 //! and much that the safe interface leaves out; so these operations call the C library under `aws-lc-rs` (the same
 //! copy). One file an algorithm.
 
+mod cipher;
 mod digest;
 mod ec;
+mod key_wrap;
+mod mac;
 mod ml;
 mod rsa;
 
@@ -14,8 +17,11 @@ use aws_lc_sys::*;
 
 use crate::mechanism::Hash;
 
+pub(crate) use cipher::{AesKey, BLOCK, CipherContext, Direction, Mode, Padding};
 pub(crate) use digest::{Context, Shake256};
 pub(crate) use ec::EcKey;
+pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
+pub(crate) use mac::{CmacContext, HmacContext};
 pub(crate) use ml::MlKey;
 pub(crate) use rsa::RsaKey;
 

@@ -1,0 +1,132 @@
+//! Modes that know only whole blocks (SP 800-38A; sections 6.13.4 to 6.13.6): `CKM_AES_ECB`, `CKM_AES_CBC`, and
+//! `CKM_AES_CBC_PAD`, which pads.
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use super::{CIPHERING, finish, info, iv, key, unwrap, wrap};
+use crate::error::{Error, Result};
+use crate::ffi::crypto::{BLOCK, CipherContext, Direction, Mode, Padding};
+use crate::mechanism::{Call, Cipher, Mechanism, Table};
+use crate::object::Object;
+
+struct Blocks {
+    mode: Mode,
+    padding: Padding,
+}
+
+impl Blocks {
+    fn begin(&self, call: &Call<'_>, object: &Object, direction: Direction) -> Result<Ciphering> {
+        let key = key(object)?;
+        let iv = if self.mode == Mode::Ecb {
+            call.no_parameter()?;
+            &[]
+        } else {
+            iv(call)?
+        };
+        Ok(Ciphering {
+            context: CipherContext::new(self.mode, direction, key, iv, self.padding)?,
+            padding: self.padding,
+            direction,
+        })
+    }
+}
+
+impl Mechanism for Blocks {
+    fn info(&self) -> CK_MECHANISM_INFO {
+        info(CIPHERING)
+    }
+
+    fn encrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
+        Ok(Box::new(self.begin(call, key, Direction::Encrypt)?))
+    }
+
+    fn decrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
+        Ok(Box::new(self.begin(call, key, Direction::Decrypt)?))
+    }
+
+    fn wrap(&self, call: &Call<'_>, wrapping: &Object, plain: &[u8]) -> Result<Vec<u8>> {
+        let mut cipher = self.begin(call, wrapping, Direction::Encrypt)?;
+        if self.padding == Padding::Pkcs7 {
+            return wrap(&mut cipher, plain);
+        }
+        // A key that does not fill its last block gets zeros, which the template of the unwrapping cuts off by its
+        // CKA_VALUE_LEN (6.13.4 and 6.13.5).
+        let mut filled = Zeroizing::new(Vec::with_capacity(plain.len().next_multiple_of(BLOCK)));
+        filled.extend_from_slice(plain);
+        filled.resize(plain.len().next_multiple_of(BLOCK), 0);
+        wrap(&mut cipher, &filled)
+    }
+
+    fn unwrap(&self, call: &Call<'_>, unwrapping: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        unwrap(&mut self.begin(call, unwrapping, Direction::Decrypt)?, wrapped)
+    }
+}
+
+struct Ciphering {
+    context: CipherContext,
+    padding: Padding,
+    direction: Direction,
+}
+
+impl Cipher for Ciphering {
+    fn takes_parts(&self) -> bool {
+        true
+    }
+
+    fn most_of_part(&self, len: usize) -> usize {
+        self.context.output_len(len)
+    }
+
+    fn most_of_rest(&self, len: usize) -> usize {
+        let all = self.context.withheld() + len;
+        match (self.padding, self.direction) {
+            // Always at least one byte of padding.
+            (Padding::Pkcs7, Direction::Encrypt) => (all + 1).next_multiple_of(BLOCK),
+            _ => all,
+        }
+    }
+
+    fn update(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.context.append(part, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        let whole = match self.padding {
+            Padding::Pkcs7 if self.direction == Direction::Decrypt => self.context.withheld() == BLOCK,
+            Padding::Pkcs7 => true,
+            Padding::None => self.context.withheld() == 0,
+        };
+        match self.direction {
+            Direction::Encrypt if !whole => Err(Error::DataLenRange),
+            Direction::Decrypt if !whole => Err(Error::EncryptedDataLenRange),
+            // The padding is the only thing that can still be wrong.
+            Direction::Decrypt => finish(&mut self.context, out).map_err(|_| Error::EncryptedDataInvalid),
+            Direction::Encrypt => finish(&mut self.context, out),
+        }
+    }
+}
+
+pub(super) static MECHANISMS: Table = &[
+    (
+        CKM_AES_ECB,
+        &Blocks {
+            mode: Mode::Ecb,
+            padding: Padding::None,
+        },
+    ),
+    (
+        CKM_AES_CBC,
+        &Blocks {
+            mode: Mode::Cbc,
+            padding: Padding::None,
+        },
+    ),
+    (
+        CKM_AES_CBC_PAD,
+        &Blocks {
+            mode: Mode::Cbc,
+            padding: Padding::Pkcs7,
+        },
+    ),
+];

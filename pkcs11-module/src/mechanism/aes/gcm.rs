@@ -1,0 +1,236 @@
+//! Galois/Counter Mode (SP 800-38D; sections 6.13.12 and 6.13.13): `CKM_AES_GCM`, and `CKM_AES_GMAC`, which
+//! authenticates without encrypting anything.
+
+use cryptoki_sys::*;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{CIPHERING, info, key, unwrap, wrap};
+use crate::error::{Error, Result};
+use crate::ffi::crypto::{BLOCK, CipherContext, Direction};
+use crate::mechanism::mac::{Mac, Tagging};
+use crate::mechanism::{Call, Cipher, Mechanism, Parameter, Signing, Table, Verifying};
+use crate::object::Object;
+
+/// The longest initialisation vector; the standard's own limit, 2³² - 1 bytes, is no use to anybody.
+const MAX_IV: usize = 1 << 16;
+
+/// How much ciphertext is held back until its tag has been seen.
+const MAX_HELD: usize = 256 << 20;
+
+/// What the parameter says.
+struct Given<'a> {
+    iv: &'a [u8],
+    additional: &'a [u8],
+    tag_len: usize,
+}
+
+impl<'a> Given<'a> {
+    fn read(call: &Call<'a>) -> Result<Self> {
+        let Parameter::Gcm {
+            iv,
+            additional,
+            tag_bits,
+        } = call.parameter
+        else {
+            return Err(Error::MechanismParamInvalid);
+        };
+        if !(1..=MAX_IV).contains(&iv.len()) {
+            return Err(Error::MechanismParamInvalid);
+        }
+        Ok(Self {
+            iv,
+            additional,
+            tag_len: tag_len(tag_bits)?,
+        })
+    }
+
+    fn begin(&self, object: &Object, direction: Direction) -> Result<CipherContext> {
+        let mut context = CipherContext::gcm(direction, key(object)?, self.iv)?;
+        context.associate(self.additional)?;
+        Ok(context)
+    }
+}
+
+/// A tag's length in bytes: four at least, as SP 800-38D, 5.2.1.2 has it.
+pub(in crate::mechanism) fn tag_len(bits: CK_ULONG) -> Result<usize> {
+    match bits {
+        32..=128 if bits % 8 == 0 => Ok(bits as usize / 8),
+        _ => Err(Error::MechanismParamInvalid),
+    }
+}
+
+struct Gcm;
+
+impl Gcm {
+    fn sealing(call: &Call<'_>, object: &Object) -> Result<Sealing> {
+        key(object)?;
+        let given = Given::read(call)?;
+        Ok(Sealing {
+            context: given.begin(object, Direction::Encrypt)?,
+            tag_len: given.tag_len,
+        })
+    }
+
+    fn opening(call: &Call<'_>, object: &Object) -> Result<Opening> {
+        key(object)?;
+        let given = Given::read(call)?;
+        Ok(Opening {
+            context: given.begin(object, Direction::Decrypt)?,
+            tag_len: given.tag_len,
+            held: Vec::new(),
+        })
+    }
+}
+
+impl Mechanism for Gcm {
+    fn info(&self) -> CK_MECHANISM_INFO {
+        info(CIPHERING)
+    }
+
+    fn encrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
+        Ok(Box::new(Self::sealing(call, key)?))
+    }
+
+    fn decrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
+        Ok(Box::new(Self::opening(call, key)?))
+    }
+
+    fn wrap(&self, call: &Call<'_>, wrapping: &Object, plain: &[u8]) -> Result<Vec<u8>> {
+        wrap(&mut Self::sealing(call, wrapping)?, plain)
+    }
+
+    fn unwrap(&self, call: &Call<'_>, unwrapping: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        unwrap(&mut Self::opening(call, unwrapping)?, wrapped)
+    }
+}
+
+/// Encrypts as the data comes; the tag comes last.
+struct Sealing {
+    context: CipherContext,
+    tag_len: usize,
+}
+
+impl Cipher for Sealing {
+    fn takes_parts(&self) -> bool {
+        true
+    }
+
+    fn most_of_part(&self, len: usize) -> usize {
+        len
+    }
+
+    fn most_of_rest(&self, len: usize) -> usize {
+        len + self.tag_len
+    }
+
+    fn update(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        // Only the mode's own limit, 2³⁶ - 32 bytes, can be in the way.
+        self.context.append(part, out).map_err(|_| Error::DataLenRange)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.context.finish()?;
+        out.extend_from_slice(&self.context.tag(self.tag_len)?);
+        Ok(())
+    }
+}
+
+/// Holds the ciphertext back until the tag has been seen, which comes last: nobody gets a plaintext that nobody
+/// vouches for.
+struct Opening {
+    context: CipherContext,
+    tag_len: usize,
+    held: Vec<u8>,
+}
+
+impl Opening {
+    fn open(&mut self, ciphertext: &[u8], tag: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.context.append(ciphertext, out)?;
+        self.context.expect_tag(tag)?;
+        self.context.finish().map(drop).map_err(|_| {
+            out.zeroize();
+            Error::EncryptedDataInvalid
+        })
+    }
+}
+
+impl Cipher for Opening {
+    fn takes_parts(&self) -> bool {
+        true
+    }
+
+    fn most_of_part(&self, _len: usize) -> usize {
+        0
+    }
+
+    fn most_of_rest(&self, len: usize) -> usize {
+        (self.held.len() + len).saturating_sub(self.tag_len)
+    }
+
+    fn update(&mut self, part: &[u8], _out: &mut Vec<u8>) -> Result<()> {
+        if self.held.len() + part.len() > MAX_HELD {
+            return Err(Error::EncryptedDataLenRange);
+        }
+        self.held.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        let held = std::mem::take(&mut self.held);
+        let split = held.len().checked_sub(self.tag_len);
+        let (ciphertext, tag) = held.split_at(split.ok_or(Error::EncryptedDataLenRange)?);
+        self.open(ciphertext, tag, out)
+    }
+}
+
+struct Gmac;
+
+impl Gmac {
+    /// The parameter is that of GCM without additional data, or an initialisation vector alone, with the whole tag.
+    fn begin(call: &Call<'_>, object: &Object) -> Result<Tagging<Gmacing>> {
+        let key = key(object)?;
+        let (iv, len) = match call.parameter {
+            Parameter::Gcm {
+                iv,
+                additional: [],
+                tag_bits,
+            } => (iv, tag_len(tag_bits)?),
+            Parameter::Bytes(iv) => (iv, BLOCK),
+            _ => return Err(Error::MechanismParamInvalid),
+        };
+        if !(1..=MAX_IV).contains(&iv.len()) {
+            return Err(Error::MechanismParamInvalid);
+        }
+        let mac = Gmacing(CipherContext::gcm(Direction::Encrypt, key, iv)?);
+        Ok(Tagging { mac, len })
+    }
+}
+
+impl Mechanism for Gmac {
+    fn info(&self) -> CK_MECHANISM_INFO {
+        info(CKF_SIGN | CKF_VERIFY)
+    }
+
+    fn sign(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Signing>> {
+        Ok(Box::new(Self::begin(call, key)?))
+    }
+
+    fn verify(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Verifying>> {
+        Ok(Box::new(Self::begin(call, key)?))
+    }
+}
+
+struct Gmacing(CipherContext);
+
+impl Mac for Gmacing {
+    fn update(&mut self, part: &[u8]) -> Result<()> {
+        self.0.associate(part)
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>> {
+        self.0.finish()?;
+        self.0.tag(BLOCK)
+    }
+}
+
+pub(super) static MECHANISMS: Table = &[(CKM_AES_GCM, &Gcm), (CKM_AES_GMAC, &Gmac)];

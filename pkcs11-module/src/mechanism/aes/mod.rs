@@ -1,0 +1,84 @@
+//! AES (FIPS 197; PKCS #11, section 6.13): its keys, and what its mechanisms have in common. One file a group of
+//! modes; each mode that encrypts also wraps keys.
+
+mod blocks;
+mod ccm;
+mod cmac;
+mod gcm;
+mod key_wrap;
+mod streams;
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use super::{Call, Cipher, Table, secret};
+use crate::error::{Error, Result};
+use crate::ffi::crypto::{AesKey, CipherContext};
+use crate::object::Object;
+
+pub(super) static TABLES: &[Table] = &[
+    blocks::MECHANISMS,
+    ccm::MECHANISMS,
+    cmac::MECHANISMS,
+    gcm::MECHANISMS,
+    key_wrap::MECHANISMS,
+    streams::MECHANISMS,
+];
+
+/// What each mode of encryption can do.
+const CIPHERING: CK_FLAGS = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+
+/// The key sizes are counted in bytes.
+const fn info(flags: CK_FLAGS) -> CK_MECHANISM_INFO {
+    CK_MECHANISM_INFO {
+        ulMinKeySize: 16,
+        ulMaxKeySize: 32,
+        flags,
+    }
+}
+
+/// The key that an object holds: `CKR_KEY_TYPE_INCONSISTENT` if it is another's, `CKR_KEY_SIZE_RANGE` if it is none.
+fn key(object: &Object) -> Result<AesKey<'_>> {
+    AesKey::new(secret::value(object, &[CKK_AES])?)
+}
+
+/// The initialisation vector that is the whole parameter.
+fn iv<'a>(call: &Call<'a>) -> Result<&'a [u8]> {
+    let iv = call.bytes()?;
+    if iv.len() == crate::ffi::crypto::BLOCK {
+        Ok(iv)
+    } else {
+        Err(Error::MechanismParamInvalid)
+    }
+}
+
+/// Wraps by an encryption (section 5.18.3, `C_WrapKey`).
+fn wrap(cipher: &mut dyn Cipher, plain: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(cipher.most_of_rest(plain.len()));
+    let made = cipher
+        .update(plain, &mut out)
+        .and_then(|()| cipher.finish(&mut out));
+    made.map(|()| out).map_err(|error| match error {
+        Error::DataLenRange => Error::KeySizeRange,
+        other => other,
+    })
+}
+
+/// Unwraps by a decryption (section 5.18.4, `C_UnwrapKey`).
+fn unwrap(cipher: &mut dyn Cipher, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(cipher.most_of_rest(wrapped.len())));
+    let made = cipher
+        .update(wrapped, &mut out)
+        .and_then(|()| cipher.finish(&mut out));
+    made.map(|()| out).map_err(|error| match error {
+        Error::DataLenRange | Error::EncryptedDataLenRange => Error::WrappedKeyLenRange,
+        Error::EncryptedDataInvalid => Error::WrappedKeyInvalid,
+        other => other,
+    })
+}
+
+/// Appends what ends a ciphering.
+fn finish(context: &mut CipherContext, out: &mut Vec<u8>) -> Result<()> {
+    out.extend_from_slice(context.finish()?.bytes());
+    Ok(())
+}
