@@ -10,6 +10,7 @@
 
 pub(crate) mod crypto;
 mod entry_points;
+pub(crate) mod fork;
 pub(crate) mod mutex;
 mod parameter;
 pub(crate) mod sqlite;

@@ -32,7 +32,7 @@
 //! | `ffi` | everything unsafe: pointers in and out, the function list, calls of the cryptographic library |
 //! | `entry` | what every entry point does around its work |
 //! | `api` | the chapters of the standard, one file each |
-//! | `library`, `slot`, `token`, `session` | state: process, slots, one token in use, one session |
+//! | `library`, `slot`, `token`, `sessions`, `session` | state: process, slots, one token in use, its sessions |
 //! | `object`, `attribute`, `rules`, `draft` | objects: what one is, its rules as data, how it is made |
 //! | `table`, `index` | the objects that a process sees, and how they are found |
 //! | `mechanism`, `key` | one file an algorithm; parsed keys |
@@ -61,6 +61,7 @@ mod object;
 mod output;
 mod rules;
 mod session;
+mod sessions;
 mod slot;
 mod store;
 mod table;

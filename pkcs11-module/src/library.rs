@@ -1,25 +1,23 @@
 //! What exists between `C_Initialize` and `C_Finalize`: slots, sessions, and the process they belong to.
 //!
 //! Locks are taken in this order and never the other way: slots, sessions, one session's operations, one token's
-//! state, one token's store. A signature takes the list of sessions for the moment of a look-up, then only what
-//! belongs to its own session.
+//! state, one token's store. A signature finds its session without a lock, and then takes only what belongs to it.
 
-use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
+use crate::ffi::fork;
 use crate::ffi::mutex::{Held, HostMutex};
 use crate::session::Session;
+use crate::sessions::Sessions;
 use crate::slot::Slots;
 use crate::token::Token;
-
-/// More sessions than any host opens on purpose.
-pub(crate) const MAX_SESSIONS: usize = 4096;
 
 static LIBRARY: ArcSwapOption<Library> = ArcSwapOption::const_empty();
 
@@ -33,10 +31,11 @@ pub(crate) enum Threading {
 
 /// The initialised library.
 pub(crate) struct Library {
-    process: u32,
+    /// The process it was made in.
+    generation: u64,
     threading: Threading,
     pub(crate) slots: Mutex<Slots>,
-    sessions: RwLock<BTreeMap<CK_SESSION_HANDLE, Arc<Session>>>,
+    sessions: Sessions,
     handles: Handles,
 }
 
@@ -57,10 +56,10 @@ impl Library {
         abandon_parents_library();
         let handles = Handles(Arc::new(AtomicU64::new(1)));
         let library = Arc::new(Self {
-            process: std::process::id(),
+            generation: fork::generation(),
             threading,
             slots: Mutex::new(Slots::new(handles.clone())),
-            sessions: RwLock::default(),
+            sessions: Sessions::new(),
             handles,
         });
         let before = LIBRARY.compare_and_swap(&None::<Arc<Self>>, Some(library));
@@ -71,18 +70,24 @@ impl Library {
         }
     }
 
-    /// The library, if this very process has initialised it.
-    pub(crate) fn current() -> Result<Arc<Self>> {
-        abandon_parents_library();
-        LIBRARY.load_full().ok_or(Error::NotInitialized)
+    /// The library, if this very process has initialised it, for as long as one call takes.
+    pub(crate) fn current() -> Result<Current> {
+        let library = LIBRARY.load();
+        match &*library {
+            Some(known) if known.generation == fork::generation() => Ok(Current(library)),
+            Some(_) => {
+                abandon_parents_library();
+                Err(Error::NotInitialized)
+            }
+            None => Err(Error::NotInitialized),
+        }
     }
 
     /// `C_Finalize`: sessions end, keys are wiped when the last call that works with them is over. It is the way out
     /// after a panic, so it goes through poisoned locks: what they guard is only emptied.
     pub(crate) fn finalize(&self) -> Result<()> {
         LIBRARY.store(None);
-        let sessions = mem::take(&mut *self.sessions.write().unwrap_or_else(PoisonError::into_inner));
-        for session in sessions.values() {
+        for session in self.sessions.remove_all() {
             session.end_operations()?;
         }
         let tokens = self.slots.lock().unwrap_or_else(PoisonError::into_inner).tokens();
@@ -103,44 +108,27 @@ impl Library {
         token: Arc<Token>,
         writes: bool,
     ) -> Result<CK_SESSION_HANDLE> {
-        let mut sessions = self.sessions.write()?;
-        if sessions.len() >= MAX_SESSIONS {
-            return Err(Error::SessionCount);
-        }
-        if !writes && token.is_officer_in()? {
-            return Err(Error::SessionReadWriteSoExists);
-        }
-        let handle = self.handles.next();
-        sessions.insert(handle, Arc::new(Session::new(handle, slot, token, writes)));
-        Ok(handle)
+        self.sessions.open(&self.handles, |handle| {
+            if !writes && token.is_officer_in()? {
+                return Err(Error::SessionReadWriteSoExists);
+            }
+            Ok(Session::new(handle, slot, token, writes))
+        })
     }
 
     pub(crate) fn session(&self, handle: CK_SESSION_HANDLE) -> Result<Arc<Session>> {
-        self.sessions
-            .read()?
-            .get(&handle)
-            .cloned()
-            .ok_or(Error::SessionHandleInvalid)
+        self.sessions.get(handle)
     }
 
     /// All sessions with a token.
     pub(crate) fn sessions_with(&self, token: &Arc<Token>) -> Result<Vec<Arc<Session>>> {
-        let sessions = self.sessions.read()?;
-        Ok(sessions
-            .values()
-            .filter(|session| Arc::ptr_eq(&session.token, token))
-            .cloned()
-            .collect())
+        self.sessions.which(|session| Arc::ptr_eq(&session.token, token))
     }
 
     /// Ends all sessions of a slot.
     pub(crate) fn close_sessions_in(&self, slot: CK_SLOT_ID) -> Result<()> {
-        let sessions = self.sessions.read()?;
-        let in_slot = sessions.values().filter(|session| session.slot == slot);
-        let handles: Vec<_> = in_slot.map(|session| session.handle).collect();
-        drop(sessions);
-        for handle in handles {
-            match self.close_session(handle) {
+        for session in self.sessions.which(|session| session.slot == slot)? {
+            match self.close_session(session.handle) {
                 // Another thread has closed it meanwhile.
                 Err(Error::SessionHandleInvalid) => {}
                 other => other?,
@@ -151,11 +139,7 @@ impl Library {
 
     /// Ends a session with its objects and operations; the last one of a token logs out (section 5.6).
     pub(crate) fn close_session(&self, handle: CK_SESSION_HANDLE) -> Result<()> {
-        let session = self
-            .sessions
-            .write()?
-            .remove(&handle)
-            .ok_or(Error::SessionHandleInvalid)?;
+        let session = self.sessions.remove(handle)?;
         session.end_operations()?;
         session.token.drop_session_objects(handle)?;
         if self.sessions_with(&session.token)?.is_empty() {
@@ -173,21 +157,31 @@ impl Library {
     }
 }
 
+/// The library during one call. Taking it counts nothing that threads share.
+pub(crate) struct Current(Guard<Option<Arc<Library>>>);
+
+impl Deref for Current {
+    type Target = Library;
+
+    fn deref(&self) -> &Library {
+        self.0.as_ref().expect("made only of a library that is there")
+    }
+}
+
 /// After a fork the child sees its parent's library. It must not use it: locks may be held by threads that the
 /// child does not have, and SQLite's connections do not survive a fork. It is left where it is, never dropped,
 /// because dropping would close the parent's connections.
 fn abandon_parents_library() {
-    let inherited = LIBRARY.load();
-    if inherited
-        .as_ref()
-        .is_some_and(|library| library.process != std::process::id())
-    {
-        let before = LIBRARY.compare_and_swap(&*inherited, None);
-        if let Some(library) = before
+    let is_inherited = |library: &Option<Arc<Library>>| {
+        library
             .as_ref()
-            .filter(|library| library.process != std::process::id())
-        {
-            mem::forget(library.clone());
+            .is_some_and(|library| library.generation != fork::generation())
+    };
+    let inherited = LIBRARY.load();
+    if is_inherited(&inherited) {
+        let before = LIBRARY.compare_and_swap(&*inherited, None);
+        if is_inherited(&before) {
+            mem::forget(before.clone());
         }
     }
 }
@@ -201,15 +195,17 @@ mod tests {
     fn finalize_is_the_way_out_after_a_panic() {
         Library::initialize(Threading::Own).unwrap();
         let library = Library::current().unwrap();
-        let panicking = library.clone();
-        let outcome = std::thread::spawn(move || {
+        let outcome = std::thread::spawn(|| {
+            let panicking = Library::current().unwrap();
             let _slots = panicking.slots.lock();
-            let _sessions = panicking.sessions.write();
-            panic!("in the middle of a call");
+            let _opened = panicking
+                .sessions
+                .open(&panicking.handles, |_| panic!("in the middle of a call"));
         })
         .join();
         assert!(outcome.is_err());
-        assert_eq!(library.session(1).err(), Some(Error::General));
+        assert_eq!(library.close_session(1).err(), Some(Error::General));
+        assert_eq!(library.close_sessions_in(0).err(), Some(Error::General));
         library.finalize().unwrap();
         assert_eq!(Library::current().err(), Some(Error::NotInitialized));
         Library::initialize(Threading::Own).unwrap();
