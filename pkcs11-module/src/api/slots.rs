@@ -1,6 +1,5 @@
 //! Section 5.5, slots and their mechanisms.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cryptoki_sys::*;
@@ -54,7 +53,7 @@ fn look(library: &Library, slots: &mut Slots) -> Result<()> {
 
 /// `C_WaitForSlotEvent`. A folder tells nobody that it has changed, so whoever waits looks again and again. No lock
 /// and no turn is held between two looks, so other threads go on, and `C_Finalize` ends the waiting.
-pub(crate) fn wait(library: &Arc<Library>, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
+pub(crate) fn wait(library: &Library, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
     if !reserved_is_null {
         return Err(Error::ArgumentsBad);
     }
@@ -66,7 +65,8 @@ pub(crate) fn wait(library: &Arc<Library>, flags: CK_FLAGS, reserved_is_null: bo
             return Err(Error::NoEvent);
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        if !Arc::ptr_eq(library, &Library::current()?) {
+        // Ours is held, so no later one can have its address.
+        if !std::ptr::eq(library, &raw const *Library::current()?) {
             return Err(Error::NotInitialized);
         }
     }
