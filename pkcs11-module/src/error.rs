@@ -74,7 +74,6 @@ errors! {
     PinLenRange = CKR_PIN_LEN_RANGE;
     PinLocked = CKR_PIN_LOCKED;
     PublicKeyInvalid = CKR_PUBLIC_KEY_INVALID;
-    RandomSeedNotSupported = CKR_RANDOM_SEED_NOT_SUPPORTED;
     SavedStateInvalid = CKR_SAVED_STATE_INVALID;
     SessionCount = CKR_SESSION_COUNT;
     SessionExists = CKR_SESSION_EXISTS;

@@ -4,11 +4,9 @@
 
 mod harness;
 
-use std::time::{Duration, Instant};
-
 use cryptoki_sys::*;
 use harness::raw::{Given, Library, bytes, no, number, yes};
-use harness::{PIN, SO_PIN, actor, role};
+use harness::{PIN, SO_PIN};
 
 /// The states of table 3 and 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -317,52 +315,6 @@ alone! {
         assert_eq!(library.token_info(free).unwrap().flags & CKF_TOKEN_INITIALIZED, 0);
         assert_eq!(library.open(free, CKF_RW_SESSION), Err(CKR_TOKEN_NOT_RECOGNIZED));
         assert_eq!(library.open(free + 1, CKF_RW_SESSION), Err(CKR_SLOT_ID_INVALID));
-    }
-
-    fn a_token_that_comes_or_goes_is_an_event_once(home) {
-        let library = Library::initialized();
-        if role().is_some() {
-            library.new_token();
-            return;
-        }
-        let test = "a_token_that_comes_or_goes_is_an_event_once";
-        let mine = library.new_token();
-        assert_eq!(library.wait_for_slot_event(CKF_DONT_BLOCK), Err(CKR_NO_EVENT));
-        assert!(actor(test, home, "maker").status().unwrap().success());
-        let theirs = library.wait_for_slot_event(CKF_DONT_BLOCK).unwrap();
-        assert_ne!(theirs, mine);
-        assert_ne!(library.token_info(theirs).unwrap().flags & CKF_TOKEN_INITIALIZED, 0);
-        assert_eq!(library.wait_for_slot_event(CKF_DONT_BLOCK), Err(CKR_NO_EVENT));
-        std::fs::remove_dir_all(home.join("data/tokens")).unwrap();
-        let mut gone = [library.wait_for_slot_event(0).unwrap(), library.wait_for_slot_event(0).unwrap()];
-        gone.sort_unstable();
-        assert_eq!(gone, [mine.min(theirs), mine.max(theirs)]);
-        assert_eq!(library.token_info(mine).err(), Some(CKR_TOKEN_NOT_PRESENT));
-    }
-
-    fn whoever_waits_is_woken_by_a_token_or_by_finalize(home) {
-        let library = Library::initialized();
-        if role().is_some() {
-            library.new_token();
-            return;
-        }
-        let test = "whoever_waits_is_woken_by_a_token_or_by_finalize";
-        library.slots();
-        let waiting = std::thread::spawn(move || library.wait_for_slot_event(0));
-        assert!(actor(test, home, "maker").status().unwrap().success());
-        let slot = waiting.join().unwrap().unwrap();
-        assert!(library.slots().contains(&slot));
-        let waiting = std::thread::spawn(move || (library.wait_for_slot_event(0), Instant::now()));
-        std::thread::sleep(Duration::from_millis(300));
-        // Other calls are not kept waiting by it.
-        library.token_info(slot).unwrap();
-        assert!(!waiting.is_finished());
-        assert_eq!(library.finalize(), CKR_OK);
-        let finalized = Instant::now();
-        let (answer, woken) = waiting.join().unwrap();
-        assert_eq!(answer, Err(CKR_CRYPTOKI_NOT_INITIALIZED));
-        assert!(woken.saturating_duration_since(finalized) < Duration::from_secs(2));
-        assert_eq!(library.wait_for_slot_event(0), Err(CKR_CRYPTOKI_NOT_INITIALIZED));
     }
 }
 

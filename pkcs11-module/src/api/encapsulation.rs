@@ -54,7 +54,12 @@ pub(crate) fn decapsulate(
 
 /// The secret as a key. A template may ask for fewer bytes, which are the first.
 fn shared_key(template: &[RawAttribute<'_>], mut secret: Zeroizing<Vec<u8>>) -> Result<Object> {
-    let mut draft = Draft::new(template, Origin::Unwrapping)?;
+    // It comes from outside, so nothing can be said of its life so far.
+    let origin = Origin::Derivation {
+        always_sensitive: false,
+        never_extractable: false,
+    };
+    let mut draft = Draft::new(template, origin)?;
     if draft.ulong(CKA_CLASS) != Some(CKO_SECRET_KEY) {
         return Err(Error::TemplateInconsistent);
     }

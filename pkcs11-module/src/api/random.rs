@@ -6,10 +6,10 @@ use cryptoki_sys::*;
 use crate::error::{Error, Result};
 use crate::library::Library;
 
-/// `C_SeedRandom`: the generator takes its seeds from the system alone.
-pub(crate) fn seed(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
-    library.session(session)?;
-    Err(Error::RandomSeedNotSupported)
+/// `C_SeedRandom`: the seed is taken and not needed. The generator draws its seeds from the system, and no host's
+/// can make it weaker or stronger.
+pub(crate) fn seed(library: &Library, session: CK_SESSION_HANDLE, _seed: &[u8]) -> Result<()> {
+    library.session(session).map(drop)
 }
 
 /// `C_GenerateRandom`, before a byte is made.

@@ -1,5 +1,6 @@
 //! Section 5.5, slots and their mechanisms.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cryptoki_sys::*;
@@ -13,6 +14,15 @@ use crate::slot::{Slot, Slots};
 
 /// How long a new token may go unnoticed by whoever waits for it.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+/// Whether slots come and go as a reader's do: `TRIEN_PKCS11_SLOT_EVENTS=1`. Without it they are fixed, of which no
+/// event can come, because programs watch removable slots for ever: NSS keeps a thread for it and asks for the token
+/// before each use.
+fn have_events() -> bool {
+    static HAVE_EVENTS: OnceLock<bool> = OnceLock::new();
+    *HAVE_EVENTS
+        .get_or_init(|| std::env::var_os("TRIEN_PKCS11_SLOT_EVENTS").is_some_and(|value| value == "1"))
+}
 
 /// `C_GetSlotList`. Looks for tokens only when the length is asked, so that the list fits what was said (the
 /// standard: the list changes only then). The free slot counts as one with a token, uninitialised.
@@ -33,10 +43,11 @@ pub(crate) fn slot_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_SLOT_I
     } else {
         CKF_TOKEN_PRESENT
     };
+    let removable = if have_events() { CKF_REMOVABLE_DEVICE } else { 0 };
     Ok(CK_SLOT_INFO {
         slotDescription: padded(&format!("Trien software token slot {slot}")),
         manufacturerID: padded(MANUFACTURER),
-        flags: present | CKF_REMOVABLE_DEVICE,
+        flags: present | removable,
         hardwareVersion: VERSION,
         firmwareVersion: VERSION,
     })
@@ -51,11 +62,14 @@ fn look(library: &Library, slots: &mut Slots) -> Result<()> {
         .try_for_each(|slot| library.close_sessions_in(slot))
 }
 
-/// `C_WaitForSlotEvent`. A folder tells nobody that it has changed, so whoever waits looks again and again. No lock
+/// `C_WaitForSlotEvent`, where slots have events. A folder tells nobody that it has changed, so whoever waits looks again and again. No lock
 /// and no turn is held between two looks, so other threads go on, and `C_Finalize` ends the waiting.
 pub(crate) fn wait(library: &Library, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
     if !reserved_is_null {
         return Err(Error::ArgumentsBad);
+    }
+    if !have_events() {
+        return Err(Error::FunctionNotSupported);
     }
     loop {
         if let Some(slot) = event(library)? {

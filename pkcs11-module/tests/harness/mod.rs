@@ -43,11 +43,17 @@ pub(crate) fn module() -> PathBuf {
 
 /// Runs the body in a process of its own with an empty `TRIEN_HOME`.
 pub(crate) fn alone(test: &str, body: impl FnOnce(&Path)) {
+    alone_with(test, &[], body);
+}
+
+/// The same with more in the environment.
+pub(crate) fn alone_with(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Path)) {
     if std::env::var(CHILD).is_ok_and(|child| child == test) {
         return body(Path::new(&std::env::var_os("TRIEN_HOME").unwrap()));
     }
     let home = tempfile::tempdir().unwrap();
-    let status = again(test, home.path()).status().unwrap();
+    let environment = environment.iter().copied();
+    let status = again(test, home.path()).envs(environment).status().unwrap();
     assert!(status.success(), "{test} failed: {status}");
 }
 

@@ -110,6 +110,11 @@ impl Library {
         )
     }
 
+    pub(crate) fn slot_info(self, slot: CK_SLOT_ID) -> Result<CK_SLOT_INFO> {
+        let mut info = CK_SLOT_INFO::default();
+        answer(call!(self, C_GetSlotInfo(slot, &raw mut info)), info)
+    }
+
     pub(crate) fn token_info(self, slot: CK_SLOT_ID) -> Result<CK_TOKEN_INFO> {
         let mut info = CK_TOKEN_INFO::default();
         answer(call!(self, C_GetTokenInfo(slot, &raw mut info)), info)

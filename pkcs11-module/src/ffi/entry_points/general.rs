@@ -33,7 +33,8 @@ entry_points! {
         tokens::init_token(library, slot, present(pin, pin_len)?, label(name)?);
 
     // 5.15 Random numbers.
-    C_SeedRandom(session: Session, _seed: Bytes, _seed_len: CK_ULONG) |library| => random::seed(library, session);
+    C_SeedRandom(session: Session, seed: Bytes, seed_len: CK_ULONG) |library| =>
+        random::seed(library, session, present(seed, seed_len)?);
     C_GenerateRandom(session: Session, data: Bytes, data_len: CK_ULONG) |library| => {
         random::check(library, session)?;
         fill(data, data_len, random::generate)
