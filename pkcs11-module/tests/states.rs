@@ -92,9 +92,11 @@ fn opened(answer: harness::raw::Result<CK_SESSION_HANDLE>) -> CK_RV {
     answer.err().unwrap_or(CKR_OK)
 }
 
-/// Calls that move between the states: what each state answers, in the order of [`STATES`], and the state after it
-/// where that is another.
-const MOVES: &[(&str, Answer, [(CK_RV, Option<State>); 5])] = &[
+/// A call, its name, what each state answers in the order of [`STATES`], and the state after it where that is another.
+type Move = (&'static str, Answer, [(CK_RV, Option<State>); 5]);
+
+/// The calls that move between the states, and those that only some states allow.
+const MOVES: &[Move] = &[
     (
         "the user logs in",
         |library, _, session| library.login(session, CKU_USER, PIN),

@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use crate::attribute::RawAttribute;
+use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
 use crate::library::Library;
@@ -74,9 +74,14 @@ pub(crate) fn generate_pair(
     pair.private
         .into_iter()
         .for_each(|(kind, value)| private.insert(kind, value));
+    let public = public.finish()?;
+    // A private key shows its public half too (section 4.9, `CKA_PUBLIC_KEY_INFO`).
+    if let Ok(info) = public.bytes(CKA_PUBLIC_KEY_INFO) {
+        private.insert(CKA_PUBLIC_KEY_INFO, Value::bytes(info));
+    }
     let handles = session
         .token
-        .add(vec![public.finish()?, private.finish()?], session.asker())?;
+        .add(vec![public, private.finish()?], session.asker())?;
     match handles[..] {
         [public, private] => Ok(Pair { public, private }),
         _ => Err(Error::General),

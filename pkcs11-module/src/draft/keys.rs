@@ -8,6 +8,7 @@ use der::asn1::OctetString;
 use super::{Draft, Origin, public_key_info};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
+use crate::ffi::crypto::RsaNumbers;
 use crate::mechanism::Curve;
 use crate::object::check_value;
 
@@ -43,6 +44,7 @@ impl Draft {
 
     pub(super) fn complete_private_key(&mut self) -> Result<()> {
         match self.key_type() {
+            Some(CKK_RSA) => self.recover_numbers()?,
             Some(CKK_EC) => self.fit_scalar()?,
             Some(CKK_ML_DSA | CKK_ML_KEM)
                 if self.bytes(CKA_SEED).is_none() && self.bytes(CKA_VALUE).is_none() =>
@@ -52,6 +54,46 @@ impl Draft {
             _ => {}
         }
         self.settle_public_key_info()
+    }
+
+    /// An RSA key comes with its modulus and private exponent at least (6.1.3); the rest is computed, and has to agree
+    /// with what is given of it.
+    fn recover_numbers(&mut self) -> Result<()> {
+        const REST: [CK_ATTRIBUTE_TYPE; 6] = [
+            CKA_PUBLIC_EXPONENT,
+            CKA_PRIME_1,
+            CKA_PRIME_2,
+            CKA_EXPONENT_1,
+            CKA_EXPONENT_2,
+            CKA_COEFFICIENT,
+        ];
+        if REST.iter().all(|kind| self.bytes(*kind).is_some()) {
+            return Ok(());
+        }
+        let given = |kind| self.bytes(kind).ok_or(Error::TemplateIncomplete);
+        let numbers = RsaNumbers::recover(
+            given(CKA_MODULUS)?,
+            given(CKA_PRIVATE_EXPONENT)?,
+            self.bytes(CKA_PUBLIC_EXPONENT),
+        )?;
+        let RsaNumbers {
+            public_exponent,
+            primes: [prime_1, prime_2],
+            exponents: [exponent_1, exponent_2],
+            coefficient,
+        } = numbers;
+        let found = [
+            Value::bytes(public_exponent),
+            Value::Bytes(prime_1),
+            Value::Bytes(prime_2),
+            Value::Bytes(exponent_1),
+            Value::Bytes(exponent_2),
+            Value::Bytes(coefficient),
+        ];
+        REST.into_iter()
+            .zip(found)
+            .try_for_each(|(kind, value)| self.agree(kind, value))
+            .map_err(|_| Error::AttributeValueInvalid)
     }
 
     /// A scalar is a number (6.3.4); it is kept as long as a field element, as everybody expects to read it.

@@ -19,7 +19,8 @@ pub(super) const PUBLIC_NUMBERS: &[Rule] = &[
 
 pub(super) const PRIVATE_NUMBERS: &[Rule] = &[
     Rule::new(CKA_MODULUS, Form::Integer, &[1, 4, 6], Default::Absent),
-    Rule::new(CKA_PUBLIC_EXPONENT, Form::Integer, &[1, 4, 6], Default::Absent),
+    // What follows from modulus and private exponent need not be given: see `Draft::finish`.
+    Rule::new(CKA_PUBLIC_EXPONENT, Form::Integer, &[4, 6], Default::Absent),
     Rule::new(
         CKA_PRIVATE_EXPONENT,
         Form::Integer,

@@ -12,6 +12,7 @@ mod key_wrap;
 mod mac;
 mod ml;
 mod rsa;
+mod rsa_numbers;
 
 use aws_lc_sys::*;
 
@@ -24,6 +25,7 @@ pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
 pub(crate) use mac::{CmacContext, HmacContext};
 pub(crate) use ml::MlKey;
 pub(crate) use rsa::RsaKey;
+pub(crate) use rsa_numbers::RsaNumbers;
 
 /// The library's description of a hash function.
 fn description(hash: Hash) -> *const EVP_MD {

@@ -1,0 +1,534 @@
+//! The attribute rules of the standard (PKCS #11, section 4), a test each.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
+
+mod harness;
+
+use cryptoki_sys::*;
+use harness::raw::{Given, Library, bytes, no, number, yes};
+use harness::{P256, SO_PIN, tlv};
+
+const AES_KEY: [u8; 16] = [7; 16];
+
+fn aes(rest: &[Given]) -> Vec<Given> {
+    secret(CKK_AES, &AES_KEY, rest)
+}
+
+fn secret(kind: CK_KEY_TYPE, value: &[u8], rest: &[Given]) -> Vec<Given> {
+    let key = [
+        number(CKA_CLASS, CKO_SECRET_KEY),
+        number(CKA_KEY_TYPE, kind),
+        bytes(CKA_VALUE, value),
+    ];
+    [&key, rest].concat()
+}
+
+fn note(rest: &[Given]) -> Vec<Given> {
+    [&[number(CKA_CLASS, CKO_DATA), bytes(CKA_LABEL, b"note")], rest].concat()
+}
+
+fn certificate(value: &[u8], rest: &[Given]) -> Vec<Given> {
+    let x509 = [
+        number(CKA_CLASS, CKO_CERTIFICATE),
+        number(CKA_CERTIFICATE_TYPE, CKC_X_509),
+        bytes(CKA_VALUE, value),
+    ];
+    [&x509, rest].concat()
+}
+
+/// The flags that are true, of those asked.
+fn flags(
+    library: Library,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    asked: &[CK_ATTRIBUTE_TYPE],
+) -> Vec<CK_ATTRIBUTE_TYPE> {
+    asked
+        .iter()
+        .copied()
+        .filter(|kind| library.is(session, object, *kind))
+        .collect()
+}
+
+/// An RSA key pair that can be read, and the private key's numbers in the order of their types.
+fn open_rsa(library: Library, session: CK_SESSION_HANDLE) -> (CK_OBJECT_HANDLE, Vec<Given>) {
+    let open = [no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+    let bits = [number(CKA_MODULUS_BITS, 2048)];
+    let (public, private) = library
+        .generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, &bits, &open)
+        .unwrap();
+    let kinds = [
+        CKA_MODULUS,
+        CKA_PUBLIC_EXPONENT,
+        CKA_PRIVATE_EXPONENT,
+        CKA_PRIME_1,
+        CKA_PRIME_2,
+        CKA_EXPONENT_1,
+        CKA_EXPONENT_2,
+        CKA_COEFFICIENT,
+    ];
+    let numbers = kinds.map(|kind| bytes(kind, &library.get(session, private, kind).unwrap()));
+    (public, numbers.to_vec())
+}
+
+fn rsa_private(numbers: &[Given]) -> Vec<Given> {
+    let key = [number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_RSA)];
+    [&key, numbers].concat()
+}
+
+alone! {
+    fn what_an_import_leaves_open_is_as_the_table_says(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let key = library.create(session, &aes(&[])).unwrap();
+        let uses = [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE];
+        assert_eq!(flags(library, session, key, &uses), uses[..6]);
+        let general = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE, CKA_SENSITIVE,
+            CKA_EXTRACTABLE, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL, CKA_WRAP_WITH_TRUSTED, CKA_TRUSTED];
+        let told = [CKA_PRIVATE, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE, CKA_EXTRACTABLE];
+        assert_eq!(flags(library, session, key, &general), told);
+        for empty in [CKA_LABEL, CKA_ID, CKA_START_DATE, CKA_END_DATE] {
+            assert_eq!(library.get(session, key, empty).unwrap(), b"");
+        }
+        let unavailable = CK_UNAVAILABLE_INFORMATION.to_ne_bytes();
+        assert_eq!(library.get(session, key, CKA_KEY_GEN_MECHANISM).unwrap(), unavailable);
+        assert_eq!(library.get(session, key, CKA_VALUE_LEN).unwrap(), (16 as CK_ULONG).to_ne_bytes());
+        let data = library.create(session, &note(&[])).unwrap();
+        assert!(!library.is(session, data, CKA_PRIVATE) && !library.is(session, data, CKA_TOKEN));
+        for empty in [CKA_APPLICATION, CKA_OBJECT_ID, CKA_VALUE] {
+            assert_eq!(library.get(session, data, empty).unwrap(), b"");
+        }
+    }
+
+    fn keys_may_do_by_default_what_their_type_can(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let public_uses = [CKA_ENCRYPT, CKA_VERIFY, CKA_VERIFY_RECOVER, CKA_WRAP, CKA_DERIVE];
+        let private_uses = [CKA_DECRYPT, CKA_SIGN, CKA_SIGN_RECOVER, CKA_UNWRAP, CKA_DERIVE];
+        let bits = [number(CKA_MODULUS_BITS, 2048)];
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        for (mechanism, template, count) in
+            [(CKM_RSA_PKCS_KEY_PAIR_GEN, &bits, [4, 4]), (CKM_EC_KEY_PAIR_GEN, &curve, [1, 1])]
+        {
+            let (public, private) = library.generate_pair(session, mechanism, template, &[]).unwrap();
+            let found = [
+                flags(library, session, public, &public_uses),
+                flags(library, session, private, &private_uses),
+            ];
+            assert!(found[0].contains(&CKA_VERIFY) && found[1].contains(&CKA_SIGN));
+            assert_eq!([found[0].len(), found[1].len()], count, "{mechanism:#x}");
+        }
+        let generic = library.create(session, &secret(CKK_GENERIC_SECRET, b"secret", &[])).unwrap();
+        let uses = [CKA_ENCRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_DERIVE];
+        assert_eq!(flags(library, session, generic, &uses), [CKA_SIGN, CKA_VERIFY]);
+    }
+
+    fn what_only_the_token_says_is_read_only(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let ours = [
+            bytes(CKA_UNIQUE_ID, b"mine"), yes(CKA_LOCAL), number(CKA_KEY_GEN_MECHANISM, 1),
+            no(CKA_ALWAYS_SENSITIVE), yes(CKA_NEVER_EXTRACTABLE), number(CKA_VALUE_LEN, 16),
+        ];
+        let key = library.create(session, &aes(&[])).unwrap();
+        for attribute in ours {
+            let rest = std::slice::from_ref(&attribute);
+            assert_eq!(library.create(session, &aes(rest)), Err(CKR_ATTRIBUTE_READ_ONLY), "{:#x}", attribute.0);
+            assert_eq!(library.set(session, key, rest), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", attribute.0);
+        }
+        for attribute in [number(CKA_CLASS, CKO_SECRET_KEY), number(CKA_KEY_TYPE, CKK_AES), bytes(CKA_VALUE, &AES_KEY), yes(CKA_TOKEN), no(CKA_PRIVATE)] {
+            assert_eq!(library.set(session, key, &[attribute.clone()]), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", attribute.0);
+        }
+        let bits = [number(CKA_MODULUS_BITS, 2048), bytes(CKA_MODULUS, &[1])];
+        let made = library.generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, &bits, &[]);
+        assert_eq!(made, Err(CKR_ATTRIBUTE_READ_ONLY));
+    }
+
+    fn a_template_is_refused_for_the_first_thing_that_is_wrong_with_it(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let create = |template: &[Given]| library.create(session, template).err().unwrap_or(CKR_OK);
+        let unknown = bytes(0x4000_1234, b"x");
+        // No class, a class nobody holds, a key type nobody holds.
+        assert_eq!(create(&[]), CKR_TEMPLATE_INCOMPLETE);
+        assert_eq!(create(&[number(CKA_CLASS, 77)]), CKR_ATTRIBUTE_VALUE_INVALID);
+        for class in [CKO_HW_FEATURE, CKO_MECHANISM, CKO_DOMAIN_PARAMETERS, CKO_PROFILE] {
+            assert_eq!(create(&[number(CKA_CLASS, class)]), CKR_ATTRIBUTE_VALUE_INVALID);
+        }
+        assert_eq!(create(&[number(CKA_CLASS, CKO_SECRET_KEY)]), CKR_TEMPLATE_INCOMPLETE);
+        assert_eq!(create(&secret(CKK_DES, &[1; 8], &[])), CKR_ATTRIBUTE_VALUE_INVALID);
+        // An attribute of no class, or of another.
+        assert_eq!(create(&note(&[unknown.clone()])), CKR_ATTRIBUTE_TYPE_INVALID);
+        assert_eq!(create(&note(&[yes(CKA_SIGN)])), CKR_ATTRIBUTE_TYPE_INVALID);
+        // A value of the wrong form.
+        assert_eq!(create(&note(&[bytes(CKA_TOKEN, b"")])), CKR_ATTRIBUTE_VALUE_INVALID);
+        assert_eq!(create(&aes(&[bytes(CKA_ALLOWED_MECHANISMS, &[1; 9])])), CKR_ATTRIBUTE_VALUE_INVALID);
+        // One that is missing.
+        let key = [number(CKA_CLASS, CKO_SECRET_KEY), number(CKA_KEY_TYPE, CKK_AES)];
+        assert_eq!(create(&key), CKR_TEMPLATE_INCOMPLETE);
+        assert_eq!(create(&rsa_private(&[bytes(CKA_MODULUS, &[1; 256])])), CKR_TEMPLATE_INCOMPLETE);
+        let object = library.create(session, &note(&[])).unwrap();
+        assert_eq!(library.set(session, object, &[unknown]), CKR_ATTRIBUTE_TYPE_INVALID);
+        assert_eq!(library.set(session, object, &[bytes(CKA_COPYABLE, b"")]), CKR_ATTRIBUTE_VALUE_INVALID);
+    }
+
+    fn what_is_said_twice_counts_once_and_what_contradicts_itself_is_refused(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let twice = note(&[bytes(CKA_LABEL, b"note"), no(CKA_TOKEN), no(CKA_TOKEN)]);
+        let object = library.create(session, &twice).unwrap();
+        assert_eq!(library.get(session, object, CKA_LABEL).unwrap(), b"note");
+        let both = note(&[bytes(CKA_LABEL, b"other")]);
+        assert_eq!(library.create(session, &both), Err(CKR_TEMPLATE_INCONSISTENT));
+        let both = [bytes(CKA_LABEL, b"a"), bytes(CKA_LABEL, b"b")];
+        assert_eq!(library.set(session, object, &both), CKR_TEMPLATE_INCONSISTENT);
+        assert_eq!(library.copy(session, object, &both), Err(CKR_TEMPLATE_INCONSISTENT));
+        assert_eq!(library.get(session, object, CKA_LABEL).unwrap(), b"note");
+    }
+
+    fn a_change_that_fails_changes_nothing(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        for home in [no(CKA_TOKEN), yes(CKA_TOKEN)] {
+            let key = library.create(session, &aes(&[home])).unwrap();
+            let before = library.get(session, key, CKA_LABEL).unwrap();
+            let change = [bytes(CKA_LABEL, b"other"), no(CKA_SIGN), yes(CKA_LOCAL)];
+            assert_eq!(library.set(session, key, &change), CKR_ATTRIBUTE_READ_ONLY);
+            assert_eq!(library.get(session, key, CKA_LABEL).unwrap(), before);
+            assert!(library.is(session, key, CKA_SIGN));
+            assert_eq!(library.set(session, key, &change[..2]), CKR_OK);
+            assert_eq!(library.get(session, key, CKA_LABEL).unwrap(), b"other");
+            assert!(!library.is(session, key, CKA_SIGN));
+        }
+    }
+
+    fn flags_that_go_one_way_do_not_come_back(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let key = library.create(session, &aes(&[no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)])).unwrap();
+        assert_eq!(library.get(session, key, CKA_VALUE).unwrap(), AES_KEY);
+        for (there, back) in [
+            (yes(CKA_SENSITIVE), no(CKA_SENSITIVE)),
+            (no(CKA_EXTRACTABLE), yes(CKA_EXTRACTABLE)),
+            (yes(CKA_WRAP_WITH_TRUSTED), no(CKA_WRAP_WITH_TRUSTED)),
+        ] {
+            assert_eq!(library.set(session, key, &[back.clone()]), CKR_OK, "{:#x}", back.0);
+            assert_eq!(library.set(session, key, &[there]), CKR_OK);
+            assert_eq!(library.set(session, key, &[back.clone()]), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", back.0);
+            assert_eq!(library.copy(session, key, &[back]), Err(CKR_ATTRIBUTE_READ_ONLY));
+            assert_eq!(library.get(session, key, CKA_VALUE), Err(CKR_ATTRIBUTE_SENSITIVE));
+        }
+        assert_eq!(library.set(session, key, &[no(CKA_COPYABLE)]), CKR_OK);
+        assert_eq!(library.set(session, key, &[yes(CKA_COPYABLE)]), CKR_ATTRIBUTE_READ_ONLY);
+        assert_eq!(library.copy(session, key, &[]), Err(CKR_ACTION_PROHIBITED));
+        // A private object has no public copy.
+        let key = library.create(session, &aes(&[])).unwrap();
+        assert_eq!(library.copy(session, key, &[no(CKA_PRIVATE)]), Err(CKR_ATTRIBUTE_READ_ONLY));
+    }
+
+    fn only_a_copy_gets_another_home_or_other_rights(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let object = library.create(session, &note(&[])).unwrap();
+        let rights = [yes(CKA_TOKEN), yes(CKA_PRIVATE), no(CKA_MODIFIABLE), no(CKA_DESTROYABLE)];
+        for right in &rights {
+            assert_eq!(library.set(session, object, std::slice::from_ref(right)), CKR_ATTRIBUTE_READ_ONLY);
+        }
+        let copy = library.copy(session, object, &rights).unwrap();
+        let kinds = [CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE];
+        assert_eq!(flags(library, session, copy, &kinds), [CKA_TOKEN, CKA_PRIVATE]);
+        assert_eq!(library.get(session, copy, CKA_LABEL).unwrap(), b"note");
+        assert_eq!(library.set(session, copy, &[bytes(CKA_LABEL, b"x")]), CKR_ACTION_PROHIBITED);
+        assert_eq!(library.destroy(session, copy), CKR_ACTION_PROHIBITED);
+        // But a copy of it may be made modifiable again.
+        let second = library.copy(session, copy, &[yes(CKA_MODIFIABLE), yes(CKA_DESTROYABLE)]).unwrap();
+        assert_eq!(library.set(session, second, &[bytes(CKA_LABEL, b"x")]), CKR_OK);
+        assert_eq!(library.destroy(session, second), CKR_OK);
+    }
+
+    fn every_object_has_an_id_of_its_own_for_ever(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let slot = library.session_info(session).unwrap().slotID;
+        let object = library.create(session, &note(&[yes(CKA_TOKEN)])).unwrap();
+        let id = library.get(session, object, CKA_UNIQUE_ID).unwrap();
+        assert!(id.len() == 32 && id.is_ascii());
+        let copy = library.copy(session, object, &[]).unwrap();
+        assert_ne!(library.get(session, copy, CKA_UNIQUE_ID).unwrap(), id);
+        assert_eq!(library.set(session, object, &[bytes(CKA_LABEL, b"renamed")]), CKR_OK);
+        assert_eq!(library.find(session, &[bytes(CKA_UNIQUE_ID, &id)]), [object]);
+        assert_eq!(library.copy(session, object, &[bytes(CKA_UNIQUE_ID, &id)]), Err(CKR_ATTRIBUTE_READ_ONLY));
+        assert_eq!((library.finalize(), library.initialize()), (CKR_OK, CKR_OK));
+        library.slots();
+        let session = library.open(slot, 0).unwrap();
+        let found = library.find(session, &[bytes(CKA_UNIQUE_ID, &id)]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(library.get(session, found[0], CKA_LABEL).unwrap(), b"renamed");
+    }
+
+    fn a_check_value_is_computed_checked_and_may_be_taken_away(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        // FIPS 197: AES-128 with a key of zeros makes 66 E9 4B D4… of a block of zeros.
+        let zeros = |rest: &[Given]| secret(CKK_AES, &[0; 16], rest);
+        let key = library.create(session, &zeros(&[])).unwrap();
+        assert_eq!(library.get(session, key, CKA_CHECK_VALUE).unwrap(), [0x66, 0xe9, 0x4b]);
+        // SHA-1 of "abc" begins with A9 99 3E.
+        let generic = library.create(session, &secret(CKK_GENERIC_SECRET, b"abc", &[])).unwrap();
+        assert_eq!(library.get(session, generic, CKA_CHECK_VALUE).unwrap(), [0xa9, 0x99, 0x3e]);
+        library.create(session, &zeros(&[bytes(CKA_CHECK_VALUE, &[0x66, 0xe9, 0x4b])])).unwrap();
+        let wrong = bytes(CKA_CHECK_VALUE, &[1, 2, 3]);
+        assert_eq!(library.create(session, &zeros(&[wrong.clone()])), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        assert_eq!(library.set(session, key, &[wrong]), CKR_ATTRIBUTE_VALUE_INVALID);
+        let without = library.create(session, &zeros(&[bytes(CKA_CHECK_VALUE, b"")])).unwrap();
+        assert_eq!(library.get(session, without, CKA_CHECK_VALUE).unwrap(), b"");
+        assert_eq!(library.set(session, key, &[bytes(CKA_CHECK_VALUE, b"")]), CKR_OK);
+        assert_eq!(library.get(session, key, CKA_CHECK_VALUE).unwrap(), b"");
+    }
+
+    fn an_aes_key_has_one_of_three_lengths(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        for length in 0..40 {
+            let made = library.create(session, &secret(CKK_AES, &vec![1; length], &[]));
+            let is_right = matches!(length, 16 | 24 | 32);
+            assert_eq!(made.err(), (!is_right).then_some(CKR_ATTRIBUTE_VALUE_INVALID), "{length}");
+        }
+        let empty = secret(CKK_GENERIC_SECRET, b"", &[]);
+        assert_eq!(library.create(session, &empty), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    }
+
+    fn a_date_is_a_day_or_nothing(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        for (date, is_day) in [
+            ("20261121", true), ("", true), ("20261321", false), ("20261100", false), ("2026112", false), ("2026112x", false),
+        ] {
+            let made = library.create(session, &aes(&[bytes(CKA_START_DATE, date.as_bytes())]));
+            assert_eq!(made.err(), (!is_day).then_some(CKR_ATTRIBUTE_VALUE_INVALID), "{date}");
+        }
+    }
+
+    fn the_past_of_a_key_is_told_truly(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let past = [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE];
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let make = |private: &[Given]| {
+            library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, private).unwrap()
+        };
+        let (public, kept) = make(&[]);
+        assert_eq!(flags(library, session, kept, &past), past);
+        assert!(library.is(session, public, CKA_LOCAL));
+        let mechanism = CKM_EC_KEY_PAIR_GEN.to_ne_bytes();
+        assert_eq!(library.get(session, kept, CKA_KEY_GEN_MECHANISM).unwrap(), mechanism);
+        let (_, open) = make(&[no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)]);
+        assert_eq!(flags(library, session, open, &past), [CKA_LOCAL]);
+        // What is protected later was not always so.
+        assert_eq!(library.set(session, open, &[yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)]), CKR_OK);
+        assert_eq!(flags(library, session, open, &past), [CKA_LOCAL]);
+        let imported = library.create(session, &aes(&[yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)])).unwrap();
+        assert_eq!(flags(library, session, imported, &past), []);
+        // And neither was its copy.
+        let copy = library.copy(session, open, &[]).unwrap();
+        assert_eq!(flags(library, session, copy, &past), [CKA_LOCAL]);
+    }
+
+    fn a_key_that_hides_something_is_no_public_object_of_the_token(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let public = [yes(CKA_TOKEN), no(CKA_PRIVATE)];
+        for hides in [yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)] {
+            let template = aes(&[&public[..], &[hides.clone()]].concat());
+            assert_eq!(library.create(session, &template), Err(CKR_TEMPLATE_INCONSISTENT));
+            // In the session everything is possible.
+            let in_session = library.create(session, &aes(&[no(CKA_PRIVATE), hides])).unwrap();
+            assert_eq!(library.copy(session, in_session, &[yes(CKA_TOKEN)]), Err(CKR_TEMPLATE_INCONSISTENT));
+        }
+        let open = library.create(session, &aes(&public)).unwrap();
+        assert_eq!(library.set(session, open, &[yes(CKA_SENSITIVE)]), CKR_TEMPLATE_INCONSISTENT);
+        assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!(library.get(session, open, CKA_VALUE).unwrap(), AES_KEY);
+    }
+
+    fn a_key_that_always_asks_is_private(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let asks = [yes(CKA_ALWAYS_AUTHENTICATE), no(CKA_PRIVATE)];
+        let made = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &asks);
+        assert_eq!(made, Err(CKR_TEMPLATE_INCONSISTENT));
+        library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &asks[..1]).unwrap();
+    }
+
+    fn only_the_officer_makes_what_is_to_be_trusted(home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let root = certificate(&harness::certificate(home, "/CN=Root"), &[yes(CKA_TOKEN), yes(CKA_TRUSTED)]);
+        assert_eq!(library.create(session, &root), Err(CKR_ATTRIBUTE_READ_ONLY));
+        assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!(library.create(session, &root), Err(CKR_ATTRIBUTE_READ_ONLY));
+        assert_eq!(library.login(session, CKU_SO, SO_PIN), CKR_OK);
+        let root = library.create(session, &root).unwrap();
+        assert!(library.is(session, root, CKA_TRUSTED));
+    }
+
+    fn allowed_mechanisms_are_kept_and_obeyed(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let only = [CKM_ECDSA_SHA256, CKM_ECDSA].map(CK_ULONG::to_ne_bytes).concat();
+        let only = [bytes(CKA_ALLOWED_MECHANISMS, &only)];
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let (_, key) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &only).unwrap();
+        assert_eq!(library.get(session, key, CKA_ALLOWED_MECHANISMS).unwrap(), only[0].1);
+        assert_eq!(library.find(session, &only), [key]);
+        library.sign(session, CKM_ECDSA_SHA256, key, b"text").unwrap();
+        assert_eq!(library.sign(session, CKM_ECDSA_SHA384, key, b"text"), Err(CKR_MECHANISM_INVALID));
+        let none = [bytes(CKA_ALLOWED_MECHANISMS, b"")];
+        let (_, key) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &none).unwrap();
+        assert_eq!(library.sign(session, CKM_ECDSA_SHA256, key, b"text"), Err(CKR_MECHANISM_INVALID));
+    }
+
+    fn an_rsa_key_comes_with_as_few_numbers_as_the_standard_wants(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let (public, numbers) = open_rsa(library, session);
+        let open = [no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+        let take = |places: &[usize]| -> Vec<Given> { places.iter().map(|&place| numbers[place].clone()).collect() };
+        // Modulus and private exponent; with the public exponent; with the primes; with all but one.
+        for places in [&[0, 2][..], &[0, 1, 2], &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4, 5, 6]] {
+            let template = rsa_private(&[&take(places)[..], &open].concat());
+            let key = library.create(session, &template).unwrap();
+            for (kind, value) in &numbers {
+                assert_eq!(library.get(session, key, *kind).unwrap(), *value, "{kind:#x}");
+            }
+            let signature = library.sign(session, CKM_SHA256_RSA_PKCS, key, b"text").unwrap();
+            assert_eq!(library.verify(session, CKM_SHA256_RSA_PKCS, public, b"text", &signature), Ok(()));
+        }
+    }
+
+    fn numbers_that_are_no_rsa_key_are_refused(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let (_, numbers) = open_rsa(library, session);
+        let refused = |template: &[Given]| {
+            assert_eq!(library.create(session, &rsa_private(template)), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        };
+        for place in [0, 1, 2, 3] {
+            let mut wrong: Vec<Given> = numbers[..4].to_vec();
+            *wrong[place].1.last_mut().unwrap() ^= 2;
+            refused(&wrong);
+        }
+        for value in [&[][..], &[0], &[1], &[2], &[0xff; 256]] {
+            refused(&[numbers[0].clone(), bytes(CKA_PRIVATE_EXPONENT, value)]);
+            refused(&[bytes(CKA_MODULUS, value), numbers[2].clone()]);
+        }
+        let long = [bytes(CKA_MODULUS, &[0xff; 513]), bytes(CKA_PRIVATE_EXPONENT, &[1; 513])];
+        assert_eq!(library.create(session, &rsa_private(&long)), Err(CKR_KEY_SIZE_RANGE));
+    }
+
+    fn both_halves_of_a_pair_show_the_public_key_info(home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let bits = [number(CKA_MODULUS_BITS, 2048)];
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        for (mechanism, template) in [(CKM_RSA_PKCS_KEY_PAIR_GEN, &bits), (CKM_EC_KEY_PAIR_GEN, &curve)] {
+            let (public, private) = library.generate_pair(session, mechanism, template, &[]).unwrap();
+            let info = library.get(session, public, CKA_PUBLIC_KEY_INFO).unwrap();
+            assert_eq!(library.get(session, private, CKA_PUBLIC_KEY_INFO).unwrap(), info);
+            // Another program reads it.
+            std::fs::write(home.join("public.der"), &info).unwrap();
+            harness::run(home, "openssl", &["pkey", "-pubin", "-inform", "DER", "-in", "public.der", "-noout"]);
+            assert_eq!(library.find(session, &[bytes(CKA_PUBLIC_KEY_INFO, &info)]).len(), 2);
+        }
+    }
+
+    fn a_public_key_info_that_is_given_has_to_be_the_keys(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let (public, _) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &[]).unwrap();
+        let get = |kind| bytes(kind, &library.get(session, public, kind).unwrap());
+        let key = [number(CKA_CLASS, CKO_PUBLIC_KEY), number(CKA_KEY_TYPE, CKK_EC), get(CKA_EC_PARAMS), get(CKA_EC_POINT)];
+        let mut info = get(CKA_PUBLIC_KEY_INFO);
+        library.create(session, &[&key[..], &[info.clone()]].concat()).unwrap();
+        *info.1.last_mut().unwrap() ^= 1;
+        let wrong = [&key[..], &[info]].concat();
+        assert_eq!(library.create(session, &wrong), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    }
+
+    fn a_point_may_be_bare_or_wrapped_and_a_scalar_short_or_long(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let (public, _) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &[]).unwrap();
+        let point = library.get(session, public, CKA_EC_POINT).unwrap();
+        assert_eq!(point[..2], [4, 65]);
+        for form in [&point[..], &point[2..]] {
+            let template = [
+                number(CKA_CLASS, CKO_PUBLIC_KEY), number(CKA_KEY_TYPE, CKK_EC), curve[0].clone(), bytes(CKA_EC_POINT, form),
+            ];
+            let key = library.create(session, &template).unwrap();
+            assert_eq!(library.get(session, key, CKA_EC_POINT).unwrap(), point);
+        }
+        let open = [no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+        for scalar in [&[5][..], &[0, 5], &[&[0; 40][..], &[5]].concat()] {
+            let template = [
+                number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_EC), curve[0].clone(), bytes(CKA_VALUE, scalar),
+            ];
+            let key = library.create(session, &[&template[..], &open].concat()).unwrap();
+            assert_eq!(library.get(session, key, CKA_VALUE).unwrap(), [&[0; 31][..], &[5]].concat());
+        }
+    }
+
+    fn a_certificate_fills_in_what_it_says_and_no_more(home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let value = harness::certificate(home, "/CN=An");
+        let object = library.create(session, &certificate(&value, &[])).unwrap();
+        assert_eq!(library.get(session, object, CKA_CHECK_VALUE).unwrap().len(), 3);
+        let info = library.get(session, object, CKA_PUBLIC_KEY_INFO).unwrap();
+        std::fs::write(home.join("public.der"), &info).unwrap();
+        harness::run(home, "openssl", &["pkey", "-pubin", "-inform", "DER", "-in", "public.der", "-noout"]);
+        let sha1 = CKM_SHA_1.to_ne_bytes();
+        assert_eq!(library.get(session, object, CKA_NAME_HASH_ALGORITHM).unwrap(), sha1);
+        let create = |rest: &[Given]| library.create(session, &certificate(&value, rest)).err();
+        for category in 0..6 {
+            let expected = (category > 3).then_some(CKR_ATTRIBUTE_VALUE_INVALID);
+            assert_eq!(create(&[number(CKA_CERTIFICATE_CATEGORY, category)]), expected);
+            assert_eq!(create(&[number(CKA_JAVA_MIDP_SECURITY_DOMAIN, category)]), expected);
+        }
+        assert_eq!(create(&[bytes(CKA_PUBLIC_KEY_INFO, &info)]), None);
+        assert_eq!(create(&[bytes(CKA_PUBLIC_KEY_INFO, b"x")]), Some(CKR_ATTRIBUTE_VALUE_INVALID));
+        assert_eq!(create(&[bytes(CKA_CHECK_VALUE, b"xyz")]), Some(CKR_ATTRIBUTE_VALUE_INVALID));
+    }
+
+    fn a_certificate_elsewhere_says_where_and_whose(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let create = |rest: &[Given]| library.create(session, &certificate(b"", rest)).err();
+        let whole = [
+            bytes(CKA_URL, b"https://example.vn/ca.cer"), bytes(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, &[1; 20]),
+            bytes(CKA_HASH_OF_ISSUER_PUBLIC_KEY, &[2; 20]), bytes(CKA_SUBJECT, &tlv(0x30, b"")),
+        ];
+        assert_eq!(create(&whole), None);
+        assert_eq!(create(&whole[1..]), Some(CKR_ATTRIBUTE_VALUE_INVALID));
+        for missing in 1..4 {
+            let mut rest = whole.to_vec();
+            rest.remove(missing);
+            assert_eq!(create(&rest), Some(CKR_TEMPLATE_INCOMPLETE));
+        }
+    }
+
+    fn attribute_certificates_are_kept_and_those_of_wtls_are_not(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let of = |kind, rest: &[Given]| {
+            [&[number(CKA_CLASS, CKO_CERTIFICATE), number(CKA_CERTIFICATE_TYPE, kind), bytes(CKA_VALUE, b"x")], rest].concat()
+        };
+        let owner = [bytes(CKA_OWNER, &tlv(0x30, b""))];
+        library.create(session, &of(CKC_X_509_ATTR_CERT, &owner)).unwrap();
+        assert_eq!(library.create(session, &of(CKC_X_509_ATTR_CERT, &[])), Err(CKR_TEMPLATE_INCOMPLETE));
+        assert_eq!(library.create(session, &of(CKC_WTLS, &[])), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    }
+}
