@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)] // the C interface is what is tested
 
+pub(crate) mod ciphering;
+
 use std::ptr::null_mut;
 
 use cryptoki_sys::*;
