@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use crate::api::messages::Messages;
+use crate::api::messages::{ciphers, signatures::Messages};
 use crate::error::{Error, Result};
 use crate::mechanism::{Cipher, Digesting, Signing, Verifying};
 use crate::token::{Asker, Login, Token};
@@ -32,6 +32,8 @@ pub(crate) struct Operations {
     pub(crate) sign_recover: Option<Ciphering>,
     pub(crate) verify_recover: Option<Ciphering>,
     pub(crate) verify_signature: Option<SignatureFirst>,
+    pub(crate) message_encrypt: Option<ciphers::Messages>,
+    pub(crate) message_decrypt: Option<ciphers::Messages>,
     pub(crate) message_sign: Option<Messages<dyn Signing>>,
     pub(crate) message_verify: Option<Messages<dyn Verifying>>,
 }

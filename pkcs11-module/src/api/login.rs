@@ -106,6 +106,12 @@ fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
         .message_sign
         .as_mut()
         .map(|messages| messages.wants_login());
+    let sealed = operations.message_encrypt.as_mut();
+    let opened = operations.message_decrypt.as_mut();
+    let sealed = sealed
+        .into_iter()
+        .chain(opened)
+        .map(|messages| messages.wants_login());
     let ciphers = [
         &mut operations.decrypt,
         &mut operations.sign_recover,
@@ -116,6 +122,7 @@ fn login_for_operation(session: &Session, pin: &[u8]) -> Result<()> {
     let waiting = sign
         .into_iter()
         .chain(messages)
+        .chain(sealed)
         .chain(ciphers.map(|cipher| &mut cipher.active.wants_login))
         .find(|wants_login| **wants_login);
     let waiting = waiting.ok_or(Error::OperationNotInitialized)?;

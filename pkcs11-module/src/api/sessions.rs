@@ -53,6 +53,8 @@ pub(crate) fn cancel(library: &Library, session: CK_SESSION_HANDLE, flags: CK_FL
     operations.decrypt.take_if(|_| wants(CKF_DECRYPT));
     operations.sign_recover.take_if(|_| wants(CKF_SIGN_RECOVER));
     operations.verify_recover.take_if(|_| wants(CKF_VERIFY_RECOVER));
+    operations.message_encrypt.take_if(|_| wants(CKF_MESSAGE_ENCRYPT));
+    operations.message_decrypt.take_if(|_| wants(CKF_MESSAGE_DECRYPT));
     operations.message_sign.take_if(|_| wants(CKF_MESSAGE_SIGN));
     operations.message_verify.take_if(|_| wants(CKF_MESSAGE_VERIFY));
     Ok(())

@@ -62,8 +62,9 @@ fn look(library: &Library, slots: &mut Slots) -> Result<()> {
         .try_for_each(|slot| library.close_sessions_in(slot))
 }
 
-/// `C_WaitForSlotEvent`, where slots have events. A folder tells nobody that it has changed, so whoever waits looks again and again. No lock
-/// and no turn is held between two looks, so other threads go on, and `C_Finalize` ends the waiting.
+/// `C_WaitForSlotEvent`, where slots have events. A folder tells nobody that it has changed, so whoever waits looks
+/// again and again. No lock and no turn is held between two looks, so other threads go on, and `C_Finalize` ends the
+/// waiting.
 pub(crate) fn wait(library: &Library, flags: CK_FLAGS, reserved_is_null: bool) -> Result<CK_SLOT_ID> {
     if !reserved_is_null {
         return Err(Error::ArgumentsBad);
@@ -111,7 +112,15 @@ pub(crate) fn mechanism_info(
     kind: CK_MECHANISM_TYPE,
 ) -> Result<CK_MECHANISM_INFO> {
     check_present(library, slot)?;
-    Ok(mechanism::find(kind)?.info())
+    let mut info = mechanism::find(kind)?.info();
+    // Whatever signs signs messages too (3.0).
+    if info.flags & CKF_SIGN != 0 {
+        info.flags |= CKF_MESSAGE_SIGN;
+    }
+    if info.flags & CKF_VERIFY != 0 {
+        info.flags |= CKF_MESSAGE_VERIFY;
+    }
+    Ok(info)
 }
 
 fn check_present(library: &Library, slot: CK_SLOT_ID) -> Result<()> {

@@ -9,6 +9,7 @@ mod generate;
 mod hmac;
 mod input;
 mod mac;
+mod message;
 mod ml_dsa;
 mod ml_kem;
 mod parameter;
@@ -28,6 +29,7 @@ use crate::object::{Attributes, Object};
 
 pub(crate) use digest::Hash;
 pub(crate) use ecdsa::Curve;
+pub(crate) use message::{MessageCipher, MessageParameter, NonceSource};
 pub(crate) use ml_dsa::MlDsaSet;
 pub(crate) use ml_kem::MlKemSet;
 pub(crate) use parameter::{Call, Field, Hkdf, Kbkdf, KeptCall, Number, Oaep, Parameter, Pbkdf2};
@@ -104,6 +106,33 @@ pub(crate) trait Mechanism: Sync {
 
     /// Derives the values of keys from a base key.
     fn derive(&self, _call: &Call<'_>, _base: &Object, _wanted: &Wanted<'_>) -> Result<Derived> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Whether it works on messages that are authenticated (3.0), and with this key.
+    fn check_message_key(&self, _key: &Object) -> Result<()> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Begins to encrypt a message.
+    fn seal_message(
+        &self,
+        _key: &Object,
+        _parameter: &MessageParameter<'_>,
+        _nonce: &[u8],
+        _additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        Err(Error::MechanismInvalid)
+    }
+
+    /// Begins to decrypt a message.
+    fn open_message(
+        &self,
+        _key: &Object,
+        _parameter: &MessageParameter<'_>,
+        _nonce: &[u8],
+        _additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
         Err(Error::MechanismInvalid)
     }
 

@@ -8,7 +8,9 @@ use super::{CIPHERING, info, key, unwrap, wrap};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{BLOCK, CipherContext, Direction};
 use crate::mechanism::mac::{Mac, Tagging};
-use crate::mechanism::{Call, Cipher, Mechanism, Parameter, Signing, Table, Verifying};
+use crate::mechanism::{
+    Call, Cipher, Mechanism, MessageCipher, MessageParameter, Parameter, Signing, Table, Verifying,
+};
 use crate::object::Object;
 
 /// The longest initialisation vector; the standard's own limit, 2³² - 1 bytes, is no use to anybody.
@@ -84,7 +86,7 @@ impl Gcm {
 
 impl Mechanism for Gcm {
     fn info(&self) -> CK_MECHANISM_INFO {
-        info(CIPHERING)
+        info(CIPHERING | CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
     }
 
     fn encrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
@@ -101,6 +103,71 @@ impl Mechanism for Gcm {
 
     fn unwrap(&self, call: &Call<'_>, unwrapping: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         unwrap(&mut Self::opening(call, unwrapping)?, wrapped)
+    }
+
+    fn check_message_key(&self, object: &Object) -> Result<()> {
+        key(object).map(drop)
+    }
+
+    fn seal_message(
+        &self,
+        key: &Object,
+        parameter: &MessageParameter<'_>,
+        nonce: &[u8],
+        additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        message(key, Direction::Encrypt, parameter, nonce, additional)
+    }
+
+    fn open_message(
+        &self,
+        key: &Object,
+        parameter: &MessageParameter<'_>,
+        nonce: &[u8],
+        additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        message(key, Direction::Decrypt, parameter, nonce, additional)
+    }
+}
+
+fn message(
+    object: &Object,
+    direction: Direction,
+    parameter: &MessageParameter<'_>,
+    nonce: &[u8],
+    additional: &[u8],
+) -> Result<Box<dyn MessageCipher>> {
+    if parameter.data_len.is_some() {
+        return Err(Error::MechanismParamInvalid);
+    }
+    tag_len(8 * parameter.tag.len() as CK_ULONG)?;
+    let given = Given {
+        iv: nonce,
+        additional,
+        tag_len: parameter.tag.len(),
+    };
+    if !(1..=MAX_IV).contains(&nonce.len()) {
+        return Err(Error::MechanismParamInvalid);
+    }
+    Ok(Box::new(Message(given.begin(object, direction)?)))
+}
+
+/// A message, its tag apart from it.
+struct Message(CipherContext);
+
+impl MessageCipher for Message {
+    fn update(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.0.append(part, out).map_err(|_| Error::DataLenRange)
+    }
+
+    fn tag(&mut self, len: usize) -> Result<Vec<u8>> {
+        self.0.finish()?;
+        self.0.tag(len)
+    }
+
+    fn check(&mut self, tag: &[u8]) -> Result<()> {
+        self.0.expect_tag(tag)?;
+        self.0.finish().map(drop).map_err(|_| Error::AeadDecryptFailed)
     }
 }
 

@@ -1,12 +1,10 @@
-//! Signatures of many messages with one key (3.0, sections 5.14 and 5.16): `C_MessageSignInit` begins what
-//! `C_MessageSignFinal` ends, and between them each message is signed anew, whole or in parts. A message that fails
-//! is over; the work on messages goes on.
+//! Signatures of many messages with one key (3.0, sections 5.14 and 5.16): each message is signed anew.
 
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
-use super::signing::usable_key;
+use crate::api::signing::usable_key;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call, KeptCall, Signing, Verifying};
