@@ -44,6 +44,16 @@ command:xwininfo    x11-utils
 command:certutil    libnss3-tools
 command:pkcs11-tool opensc
 command:p11tool     gnutls-bin
+command:jarsigner   default-jdk-headless
+command:ssh-agent   openssh-client
+file:/usr/sbin/sshd openssh-server
+package:libengine-pkcs11-openssl libengine-pkcs11-openssl
+command:osslsigncode osslsigncode
+command:sbsign      sbsigntool
+file:/usr/sbin/nginx nginx-light
+command:curl        curl
+command:stunnel4    stunnel4
+file:/usr/sbin/openvpn openvpn
 command:qpdf        qpdf
 command:mutool      mupdf-tools
 command:gs          ghostscript
@@ -68,6 +78,7 @@ there() {
     case $kind in
         command) command -v "$name" >/dev/null ;;
         pc) pkg-config --exists "$name" 2>/dev/null ;;
+        file) [ -e "$name" ] ;;
         python) python3 -c "import $name" 2>/dev/null ;;
         package) for each in ${name//|/ }; do installed "$each" && return; done; return 1 ;;
     esac

@@ -6,6 +6,8 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub(crate) mod raw;
+mod started;
+pub(crate) mod stocked;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -17,6 +19,8 @@ use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
+
+pub(crate) use started::{Started, free_port, until};
 
 pub(crate) const SO_PIN: &str = "87654321";
 pub(crate) const PIN: &str = "123456";
@@ -234,19 +238,19 @@ pub(crate) fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
 /// Runs a program in the folder; it has to succeed.
 #[track_caller]
 pub(crate) fn run(home: &Path, program: &str, arguments: &[&str]) -> Output {
-    let output = attempt(home, program, arguments);
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+    succeeded(&mut command(home, program, arguments))
 }
 
 /// Runs a program in the folder.
 pub(crate) fn attempt(home: &Path, program: &str, arguments: &[&str]) -> Output {
+    let mut command = command(home, program, arguments);
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+/// A program in the folder, with the tokens of the test.
+pub(crate) fn command(home: &Path, program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -254,8 +258,23 @@ pub(crate) fn attempt(home: &Path, program: &str, arguments: &[&str]) -> Output 
         .env("TRIEN_HOME", home)
         .env("GNUTLS_PIN", PIN);
     command
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+/// Runs it; it has to succeed.
+#[track_caller]
+pub(crate) fn succeeded(command: &mut Command) -> Output {
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => panic!("{command:?}: {error}"),
+    };
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
 }
 
 /// A self-signed certificate, as DER.
