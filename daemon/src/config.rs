@@ -16,7 +16,7 @@ pub use file::{ConfigError, Fault};
 pub const ADMIN_POLICY: &str = "/etc/trien/policy.toml";
 
 /// The file name of the software token's module, looked for beside the program and in its `lib` folders.
-const SOFTWARE_TOKEN: &str = "libtrien_pkcs11.so";
+pub const SOFTWARE_TOKEN: &str = "libtrien_pkcs11.so";
 
 /// The file name of the consent window, beside the program.
 const PROMPT_PROGRAM: &str = "trien-prompt";

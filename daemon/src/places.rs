@@ -64,6 +64,18 @@ impl Places {
         self.config.join("trust")
     }
 
+    /// The folder of everything that the program writes by itself.
+    #[must_use]
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
+    /// Where the software token keeps its tokens, one folder each.
+    #[must_use]
+    pub fn tokens_folder(&self) -> PathBuf {
+        self.data.join("tokens")
+    }
+
     /// The record of approvals and signatures.
     #[must_use]
     pub fn audit_file(&self) -> PathBuf {

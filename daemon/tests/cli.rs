@@ -122,12 +122,15 @@ fn the_record_is_shown_in_words() {
 }
 
 /// Every verb with its words on the command line.
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 21] = [
     &[],
     &["daemon"],
     &["token"],
     &["token", "list"],
     &["token", "init"],
+    &["token", "import"],
+    &["token", "export-store"],
+    &["token", "import-store"],
     &["token", "generate-key"],
     &["token", "request"],
     &["token", "install"],

@@ -36,6 +36,7 @@
 //! | `object`, `attribute`, `rules`, `draft` | objects: what one is, its rules as data, how it is made |
 //! | `table`, `index` | the objects that a process sees, and how they are found |
 //! | `mechanism`, `key` | one file an algorithm; parsed keys |
+//! | `profile` | tokens of the field that a token can imitate |
 //! | `store` | the token on disk, with the specification of its format |
 
 // CK_ULONG has 32 bits on some systems, so what is a conversion there looks useless here.
@@ -59,6 +60,7 @@ mod library;
 mod mechanism;
 mod object;
 mod output;
+mod profile;
 mod rules;
 mod session;
 mod sessions;

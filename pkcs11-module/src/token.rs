@@ -9,7 +9,9 @@ use cryptoki_sys::*;
 use crate::attribute::RawAttribute;
 use crate::error::{Error, Result};
 use crate::library::Handles;
+use crate::mechanism::Mechanism;
 use crate::object::{Change, Object, Search};
+use crate::profile::Imitation;
 use crate::store::{
     Changes, DataKey, Head, LABEL_LEN, Packed, Pin, PinState, Profile, Role, Seen, Serial, StoreError, Vault,
     Written, folder,
@@ -141,6 +143,16 @@ impl Token {
     /// What the token imitates; changes only when it is initialised anew.
     pub(crate) fn profile(&self) -> Result<Profile> {
         Ok(self.state.read()?.profile)
+    }
+
+    /// The row of its profile.
+    pub(crate) fn imitation(&self) -> Result<&'static Imitation> {
+        Ok(Imitation::of(&self.profile()?))
+    }
+
+    /// Finds a mechanism, if the token offers it.
+    pub(crate) fn mechanism(&self, kind: CK_MECHANISM_TYPE) -> Result<&'static dyn Mechanism> {
+        self.imitation()?.mechanism(kind)
     }
 
     /// The states of the SO PIN and the user PIN.
@@ -314,6 +326,11 @@ impl Token {
         if objects.iter().any(|object| object.is(CKA_TRUSTED)) && !self.is_officer_in()? {
             return Err(Error::AttributeReadOnly);
         }
+        let imitation = self.imitation()?;
+        let objects = objects
+            .into_iter()
+            .map(|object| imitation.shaped(object))
+            .collect();
         self.keep(objects, asker)
     }
 

@@ -17,7 +17,7 @@ mod verify;
 mod write;
 
 pub use attributes::looks_like_signed_attributes;
-pub use ber::element_len;
+pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
 pub use verify::{Message, verify_signer};
 pub use write::{Content, PrepareError, PreparedCms, Request, prepare, reserved_len};

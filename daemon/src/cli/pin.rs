@@ -202,6 +202,15 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
     piped().map_err(|error| CliError::io("pin-no-pipe", &error))
 }
 
+/// Asks at the terminal for something that is not shown.
+///
+/// # Errors
+/// Misuse if there is no terminal; no if the person leaves.
+pub(super) fn secret(shell: &Shell, prompt: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| no_pin(&not_typed(error)))?;
+    Ok(Zeroizing::new(typed.bytes().to_vec()))
+}
+
 fn ask(prompt: &str) -> io::Result<Typed> {
     Terminal::open()?.ask(prompt, Echo::Off)
 }

@@ -1,7 +1,11 @@
 //! `trien token`: the tokens in reach, software tokens made, key pairs generated, certificates requested and installed.
 
 mod access;
+mod backup;
+mod import;
 mod keys;
+mod spec;
+mod staging;
 
 use std::path::PathBuf;
 
@@ -13,7 +17,7 @@ use super::sign::failed;
 use super::{CliError, Shell};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, TokenEntry};
+use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, TokenEntry, TokenProfile};
 
 /// `CK_TOKEN_INFO.label`, in bytes of UTF-8
 const MAX_TOKEN_LABEL: usize = 32;
@@ -26,8 +30,14 @@ pub enum TokenCommand {
     /// Makes a software token.
     Init {
         /// What it is called.
-        #[arg(long)]
-        label: String,
+        #[arg(long, required_unless_present = "from_spec", conflicts_with = "from_spec")]
+        label: Option<String>,
+        /// Tokens, keys and certificates from one file.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "pin_file", "so_pin_file"])]
+        from_spec: Option<PathBuf>,
+        /// Which token of the field it imitates.
+        #[arg(long, value_parser = PossibleValuesParser::new(TokenProfile::ALL.map(TokenProfile::name)))]
+        profile: Option<String>,
         /// The user's PIN.
         #[arg(long)]
         pin_file: Option<PathBuf>,
@@ -35,6 +45,23 @@ pub enum TokenCommand {
         #[arg(long)]
         so_pin_file: Option<PathBuf>,
     },
+    /// Saves a whole software token.
+    ExportStore {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// Where it goes.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Brings a saved token back.
+    ImportStore {
+        /// What was saved.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Puts a key from a file on a token.
+    Import(import::ImportArguments),
     /// Generates a key pair.
     GenerateKey {
         /// The token's label or serial number.
@@ -97,9 +124,21 @@ pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
         TokenCommand::List => list(shell).await,
         TokenCommand::Init {
             label,
+            from_spec,
+            profile,
             pin_file,
             so_pin_file,
-        } => init(&label, pin_file, so_pin_file, shell).await,
+        } => match from_spec {
+            Some(file) => spec::run(&file, shell).await,
+            None => {
+                let profile = profile.as_deref().and_then(TokenProfile::named);
+                // An empty one is refused as any other that cannot be a label.
+                init(&label.unwrap_or_default(), profile, pin_file, so_pin_file, shell).await
+            }
+        },
+        TokenCommand::ExportStore { token, out } => backup::export(&token, &out, shell).await,
+        TokenCommand::ImportStore { file } => backup::restore(&file, shell).await,
+        TokenCommand::Import(arguments) => import::run(&arguments, shell).await,
         TokenCommand::GenerateKey {
             token,
             algorithm,
@@ -202,6 +241,7 @@ const fn pin_state(state: PinState) -> &'static str {
 
 async fn init(
     label: &str,
+    profile: Option<TokenProfile>,
     pin_file: Option<PathBuf>,
     so_pin_file: Option<PathBuf>,
     shell: &Shell,
@@ -226,17 +266,14 @@ async fn init(
         Some(file) => pin::open(&file)?,
         None => pin::new_pin(shell, "pin-new-so", "pin-new-so-repeat")?,
     };
+    let modules = match profile {
+        Some(profile) => modules.imitating(profile),
+        None => modules,
+    };
     let entry = modules
         .initialize(label, officer, user)
         .await
-        .map_err(|error| match error {
-            InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
-            InitializeError::SecurityOfficerPinInvalid => {
-                CliError::failed("token-so-pin-invalid", Arguments::new())
-            }
-            InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
-            InitializeError::Token(error) => failed(&error.into()),
-        })?;
+        .map_err(not_initialized)?;
     shell.answer(&as_json(&entry), || {
         shell.text(
             "token-made",
@@ -247,6 +284,17 @@ async fn init(
         )
     });
     Ok(())
+}
+
+fn not_initialized(error: InitializeError) -> CliError {
+    match error {
+        InitializeError::NoFreeSlot => CliError::failed("token-no-free-slot", Arguments::new()),
+        InitializeError::SecurityOfficerPinInvalid => {
+            CliError::failed("token-so-pin-invalid", Arguments::new())
+        }
+        InitializeError::UserPinInvalid => failed(&JobError::PinInvalid),
+        InitializeError::Token(error) => failed(&error.into()),
+    }
 }
 
 /// A label is 1 to `limit` bytes and holds nothing that a terminal or a list would be misled by.

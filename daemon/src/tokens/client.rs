@@ -4,6 +4,7 @@
 //! who loses interest leaves no half-read answer behind. A process that died is started again by the next request;
 //! nobody is logged in again.
 
+use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -76,6 +77,8 @@ struct Inner {
     module: ModuleConfig,
     program: PathBuf,
     deadlines: Deadlines,
+    /// Beside [`ENVIRONMENT`].
+    more_environment: Vec<(&'static str, OsString)>,
     process: Mutex<Option<Process>>,
     starts: AtomicU64,
 }
@@ -92,14 +95,39 @@ struct Process {
 impl Worker {
     /// `program` is the `trien` binary.
     pub(super) fn new(module: ModuleConfig, program: &Path, deadlines: Deadlines) -> Self {
+        Self::with_environment(module, program, deadlines, Vec::new())
+    }
+
+    /// Another worker for the same module, whose process is started with these variables, too.
+    pub(super) fn another(&self, more_environment: Vec<(&'static str, OsString)>) -> Self {
+        let Inner {
+            module,
+            program,
+            deadlines,
+            ..
+        } = &*self.0;
+        Self::with_environment(module.clone(), program, *deadlines, more_environment)
+    }
+
+    fn with_environment(
+        module: ModuleConfig,
+        program: &Path,
+        deadlines: Deadlines,
+        more_environment: Vec<(&'static str, OsString)>,
+    ) -> Self {
         let program = program.to_owned();
         Self(Arc::new(Inner {
             module,
             program,
             deadlines,
+            more_environment,
             process: Mutex::new(None),
             starts: AtomicU64::new(0),
         }))
+    }
+
+    pub(super) fn library(&self) -> &Path {
+        &self.0.module.path
     }
 
     pub(super) fn name(&self) -> &str {
@@ -351,6 +379,7 @@ impl Inner {
         if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
             command.env("TRIEN_HOME", std::path::absolute(home)?);
         }
+        command.envs(self.more_environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn()?;
         if let Some(output) = child.stderr.take() {
             tokio::spawn(log(output, self.module.name.clone()));

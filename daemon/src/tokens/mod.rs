@@ -5,9 +5,13 @@
 
 mod client;
 pub mod distinguished_name;
+pub mod issue;
 mod key_algorithm;
+pub mod key_file;
+mod profile;
 mod registry;
 pub mod request;
+mod rsa_key;
 mod session;
 mod wire;
 pub mod worker;
@@ -22,6 +26,7 @@ use trien_signatures::certificate::Certificate;
 
 pub use client::Deadlines;
 pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
+pub use profile::TokenProfile;
 pub use registry::{InitializeError, ModuleToken, Modules, Sight};
 pub use session::{ModuleSession, TokenKey};
 

@@ -1,6 +1,7 @@
 //! The tokens of all configured modules.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use async_trait::async_trait;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
+use super::profile::TokenProfile;
 use super::session::ModuleSession;
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, Octets, TokenName};
 use super::{
     HeldCertificate, KeyRef, PinNeed, SigningSession, Token, TokenEntry, TokenError, TokenId, TokenSource,
 };
-use crate::config::ModuleConfig;
+use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
 /// The configured modules, each in a process of its own.
 #[derive(Debug, Clone)]
@@ -55,6 +57,36 @@ impl Modules {
         let worker = |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines);
         Self {
             workers: modules.iter().map(worker).collect(),
+        }
+    }
+
+    /// The same modules in processes of their own, which make tokens that imitate this profile.
+    #[must_use]
+    pub fn imitating(&self, profile: TokenProfile) -> Self {
+        self.anew(|| vec![("TRIEN_TOKEN_PROFILE", profile.name().into())], |_| true)
+    }
+
+    /// Our own software token alone, in a process of its own, with its tokens below another home. Nobody else sees
+    /// them there until they are moved to where tokens are.
+    #[must_use]
+    pub fn software_at(&self, home: &Path, profile: Option<TokenProfile>) -> Self {
+        let environment = || {
+            let profile = profile.map(|profile| ("TRIEN_TOKEN_PROFILE", profile.name().into()));
+            let home = ("TRIEN_HOME", home.as_os_str().to_owned());
+            profile.into_iter().chain([home]).collect()
+        };
+        let is_ours = |library: &Path| library.file_name().is_some_and(|name| name == SOFTWARE_TOKEN);
+        self.anew(environment, is_ours)
+    }
+
+    fn anew(
+        &self,
+        environment: impl Fn() -> Vec<(&'static str, OsString)>,
+        wanted: impl Fn(&Path) -> bool,
+    ) -> Self {
+        let wanted = self.workers.iter().filter(|worker| wanted(worker.library()));
+        Self {
+            workers: wanted.map(|worker| worker.another(environment())).collect(),
         }
     }
 

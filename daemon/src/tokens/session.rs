@@ -8,7 +8,10 @@ use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Lease, unexpected};
-use super::wire::{Answer, Call, CertificateParts, KeyRecord, MAX_MESSAGE_TO_HASH, Octets, TokenName};
+use super::key_file::{KeyFile, MAX_KEY};
+use super::wire::{
+    Answer, Call, CertificateParts, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets, TokenName,
+};
 use super::{KeyAlgorithm, KeyRef, LoginError, PinNeed, Signable, SigningSession, TokenError, TokenId};
 
 /// A key pair on a token.
@@ -65,18 +68,61 @@ impl ModuleSession {
         }
     }
 
-    /// A new key pair, after login.
+    /// A new key pair, after login; its `CKA_ID` is random if none is given.
     ///
     /// # Errors
     /// [`TokenError::Unsupported`] if the token does not have the algorithm.
-    pub async fn generate(&self, algorithm: KeyAlgorithm, label: &str) -> Result<TokenKey, TokenError> {
+    pub async fn generate(
+        &self,
+        algorithm: KeyAlgorithm,
+        label: &str,
+        id: Option<Vec<u8>>,
+    ) -> Result<TokenKey, TokenError> {
         let deadline = self.lease.worker().deadlines().generate;
         let call = |session| Call::GenerateKey {
             session,
             algorithm,
             label: label.to_owned(),
+            id: id.map(Octets),
         };
         match self.lease.call(call, Vec::new(), deadline).await? {
+            Answer::Keys(mut keys) if keys.len() == 1 => Ok(self.token_key(keys.swap_remove(0))),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Puts a key made elsewhere on the token, with certificates, after login: all of it or nothing. That the
+    /// certificates belong to it, and that it is not there yet, is the caller's to check.
+    ///
+    /// # Errors
+    /// [`TokenError`]
+    pub async fn import(
+        &self,
+        key: &KeyFile,
+        label: &str,
+        id: &[u8],
+        certificates: &[(String, Vec<u8>, &Certificate)],
+    ) -> Result<TokenKey, TokenError> {
+        let mut named = Vec::with_capacity(certificates.len());
+        for (label, id, certificate) in certificates {
+            named.push(NewCertificate {
+                label: label.clone(),
+                id: Octets(id.clone()),
+                parts: parts(certificate).map_err(|_| out_of_shape())?,
+            });
+        }
+        let pipe = filled_pipe(&key.pkcs8).map_err(|error| TokenError::Failed(error.to_string()))?;
+        let (label, id) = (label.to_owned(), Octets(id.to_vec()));
+        let public_key = Octets(key.public_key.clone());
+        let call = |session| Call::ImportKey {
+            session,
+            label,
+            id,
+            public_key,
+            certificates: named,
+        };
+        let deadline = self.lease.worker().deadlines().generate;
+        match self.lease.call(call, vec![pipe], deadline).await? {
             Answer::Keys(mut keys) if keys.len() == 1 => Ok(self.token_key(keys.swap_remove(0))),
             _ => Err(unexpected()),
         }
@@ -88,8 +134,7 @@ impl ModuleSession {
     /// [`TokenError`]
     pub async fn install(&self, key: &TokenKey, certificate: &Certificate) -> Result<(), TokenError> {
         let deadline = self.lease.worker().deadlines().sign;
-        let parts =
-            parts(certificate).map_err(|_| TokenError::Failed("a certificate out of shape".to_owned()))?;
+        let parts = parts(certificate).map_err(|_| out_of_shape())?;
         let (id, label) = (Octets(key.key.id.clone()), key.label.clone());
         let call = |session| Call::InstallCertificate {
             session,
@@ -143,6 +188,19 @@ impl ModuleSession {
             public_key: record.public_key.map(|key| key.0),
         }
     }
+}
+
+fn out_of_shape() -> TokenError {
+    TokenError::Failed("a certificate out of shape".to_owned())
+}
+
+/// The reading end of a pipe with the key in it. It fits: [`MAX_KEY`] is less than the kernel's smallest pipe of
+/// sixteen pages, so that writing does not wait for a reader.
+fn filled_pipe(key: &[u8]) -> std::io::Result<OwnedFd> {
+    debug_assert!(key.len() <= MAX_KEY, "checked when the key was read");
+    let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    std::io::Write::write_all(&mut std::fs::File::from(writing), key)?;
+    Ok(reading)
 }
 
 /// The DER of the names and the serial number, which PKCS #11 keeps beside a certificate.

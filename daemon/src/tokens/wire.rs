@@ -112,6 +112,18 @@ pub(super) enum Call {
         session: u64,
         algorithm: KeyAlgorithm,
         label: String,
+        /// `CKA_ID`; a random one if there is none.
+        id: Option<Octets>,
+    },
+    /// Puts a key made elsewhere on the token, with certificates: all of it or nothing. One descriptor comes along,
+    /// to read the key from as PKCS #8: [`Answer::Keys`] with it.
+    ImportKey {
+        session: u64,
+        label: String,
+        id: Octets,
+        /// DER of the `SubjectPublicKeyInfo`.
+        public_key: Octets,
+        certificates: Vec<NewCertificate>,
     },
     /// Puts a certificate beside the key of that `CKA_ID`: [`Answer::Done`].
     InstallCertificate {
@@ -125,6 +137,15 @@ pub(super) enum Call {
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
     /// user's: [`Answer::Initialized`].
     InitializeToken { label: String },
+}
+
+/// A certificate that is to lie on a token.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct NewCertificate {
+    pub(super) label: String,
+    /// `CKA_ID`
+    pub(super) id: Octets,
+    pub(super) parts: CertificateParts,
 }
 
 /// A certificate, and the DER of its parts that PKCS #11 keeps beside it (PKCS #11 3.1, 4.6.3).

@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 use super::signing::object_as_key;
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism::{self, Call, Digesting};
+use crate::mechanism::{Call, Digesting};
 use crate::output::{Answer, Room};
 use crate::session::{Active, Step, advance, cancel, check_free};
 
@@ -15,7 +15,7 @@ pub(crate) fn init(library: &Library, session: CK_SESSION_HANDLE, call: Option<&
     let place = &mut session.operations.lock()?.digest;
     let Some(call) = call else { return cancel(place) };
     check_free(place)?;
-    *place = Some(Active::new(mechanism::find(call.kind)?.digest(call)?));
+    *place = Some(Active::new(session.token.mechanism(call.kind)?.digest(call)?));
     Ok(())
 }
 

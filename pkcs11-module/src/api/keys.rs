@@ -6,7 +6,7 @@ use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism::{self, Call};
+use crate::mechanism::Call;
 
 /// The handles of a new key pair.
 pub(crate) struct Pair {
@@ -22,7 +22,7 @@ pub(crate) fn generate(
     template: &[RawAttribute<'_>],
 ) -> Result<CK_OBJECT_HANDLE> {
     let session = library.session(session)?;
-    let mechanism = mechanism::find(call.kind)?;
+    let mechanism = session.token.mechanism(call.kind)?;
     let types = mechanism.secret_types()?;
     let wanted = template.iter().find(|raw| raw.kind == CKA_KEY_TYPE);
     let key_type = types
@@ -52,7 +52,7 @@ pub(crate) fn generate_pair(
     private: &[RawAttribute<'_>],
 ) -> Result<Pair> {
     let session = library.session(session)?;
-    let mechanism = mechanism::find(call.kind)?;
+    let mechanism = session.token.mechanism(call.kind)?;
     let key_type = mechanism.pair_type()?;
     let half = |template, class| {
         let public = check_given(template, class, key_type)?;
@@ -67,6 +67,10 @@ pub(crate) fn generate_pair(
     };
     let mut public = half(public, CKO_PUBLIC_KEY)?;
     let mut private = half(private, CKO_PRIVATE_KEY)?;
+    session
+        .token
+        .imitation()?
+        .check_rsa_bits(public.ulong(CKA_MODULUS_BITS))?;
     let pair = mechanism.generate_pair(call, &public)?;
     pair.public
         .into_iter()

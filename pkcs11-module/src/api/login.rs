@@ -4,6 +4,7 @@ use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::profile::Imitation;
 use crate::session::Session;
 use crate::store::{Pin, Role};
 use crate::token::{Login, Token};
@@ -14,7 +15,8 @@ pub(crate) fn init_pin(library: &Library, session: CK_SESSION_HANDLE, pin: &[u8]
     let Login::Officer(key) = session.token.login_state()? else {
         return Err(Error::UserNotLoggedIn);
     };
-    session.token.set_pin(Role::User, &key, &new_pin(pin)?)
+    let pin = new_pin(pin, session.token.imitation()?)?;
+    session.token.set_pin(Role::User, &key, &pin)
 }
 
 /// `C_SetPIN`: whoever is logged in changes his PIN; when nobody is, it is the user's.
@@ -23,7 +25,7 @@ pub(crate) fn set_pin(library: &Library, session: CK_SESSION_HANDLE, old: &[u8],
     if !session.writes() {
         return Err(Error::SessionReadOnly);
     }
-    let new = new_pin(new)?;
+    let new = new_pin(new, session.token.imitation()?)?;
     let role = match session.token.login_state()? {
         Login::Officer(_) => Role::Officer,
         Login::User(_) | Login::Nobody => Role::User,
@@ -142,7 +144,8 @@ pub(crate) fn logout(library: &Library, session: CK_SESSION_HANDLE) -> Result<()
 }
 
 /// A PIN that is to be set.
-pub(super) fn new_pin(pin: &[u8]) -> Result<Pin> {
+pub(super) fn new_pin(pin: &[u8], imitation: &Imitation) -> Result<Pin> {
+    imitation.check_pin_len(pin)?;
     let pin = Pin::new(pin).ok_or(Error::PinLenRange)?;
     if pin.is_text() {
         Ok(pin)

@@ -25,7 +25,8 @@ pub(crate) fn init(
     check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
     let key = usable_key(&session.token, key, CKA_SIGN, call.kind)?;
-    let mut active = Active::new(mechanism.sign(call, &key)?);
+    let work = mechanism.sign(call, &key)?;
+    let mut active = Active::new(session.token.imitation()?.paced(work));
     active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
     *place = Some(active);
     Ok(())
@@ -115,6 +116,7 @@ pub(super) fn usable_key(
     usage: CK_ATTRIBUTE_TYPE,
     mechanism: CK_MECHANISM_TYPE,
 ) -> Result<Arc<Object>> {
+    token.imitation()?.check_offered(mechanism)?;
     let key = object_as_key(token, handle)?;
     if !key.is(usage) {
         return Err(Error::KeyFunctionNotPermitted);

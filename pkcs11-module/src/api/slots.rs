@@ -8,8 +8,8 @@ use cryptoki_sys::*;
 use super::general::{MANUFACTURER, VERSION, padded};
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism;
 use crate::output::{Answer, Room};
+use crate::profile::Imitation;
 use crate::slot::{Slot, Slots};
 
 /// How long a new token may go unnoticed by whoever waits for it.
@@ -100,8 +100,7 @@ pub(crate) fn mechanisms(
     slot: CK_SLOT_ID,
     room: Room,
 ) -> Result<Answer<CK_MECHANISM_TYPE>> {
-    check_present(library, slot)?;
-    let kinds = mechanism::kinds();
+    let kinds = imitation(library, slot)?.mechanisms();
     room.answer(kinds.len(), || Ok(kinds))
 }
 
@@ -111,8 +110,7 @@ pub(crate) fn mechanism_info(
     slot: CK_SLOT_ID,
     kind: CK_MECHANISM_TYPE,
 ) -> Result<CK_MECHANISM_INFO> {
-    check_present(library, slot)?;
-    let mut info = mechanism::find(kind)?.info();
+    let mut info = imitation(library, slot)?.mechanism_info(kind)?;
     // Whatever signs signs messages too (3.0).
     if info.flags & CKF_SIGN != 0 {
         info.flags |= CKF_MESSAGE_SIGN;
@@ -123,9 +121,11 @@ pub(crate) fn mechanism_info(
     Ok(info)
 }
 
-fn check_present(library: &Library, slot: CK_SLOT_ID) -> Result<()> {
+/// What the token in a slot imitates; a token that is still to be made there, what the environment asks for.
+fn imitation(library: &Library, slot: CK_SLOT_ID) -> Result<&'static Imitation> {
     match library.slots.lock()?.slot(slot)? {
         Slot::Empty => Err(Error::TokenNotPresent),
-        Slot::Token(_) | Slot::Unreadable(_) | Slot::Free => Ok(()),
+        Slot::Token(token) => token.imitation(),
+        Slot::Unreadable(_) | Slot::Free => Imitation::of_the_next_token(),
     }
 }

@@ -2,23 +2,22 @@
 
 use cryptoki_sys::*;
 
-use super::general::{MANUFACTURER, VERSION, padded};
+use super::general::{VERSION, padded};
 use super::login::{new_pin, tried_pin};
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::profile::Imitation;
 use crate::sessions::MAX_SESSIONS;
 use crate::slot::Slot;
-use crate::store::{LABEL_LEN, Pin, PinState, Role};
+use crate::store::{LABEL_LEN, PinState, Role};
 use crate::token::Token;
-
-const MODEL: &str = "Trien SoftToken";
 
 /// `C_GetTokenInfo`.
 pub(crate) fn token_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_TOKEN_INFO> {
     let holds = library.slots.lock()?.slot(slot)?;
     match holds {
         Slot::Token(token) => info_of(library, &token),
-        Slot::Free => Ok(blank()),
+        Slot::Free => Ok(blank(Imitation::of_the_next_token()?)),
         Slot::Unreadable(_) => Err(Error::TokenNotRecognized),
         Slot::Empty => Err(Error::TokenNotPresent),
     }
@@ -53,7 +52,7 @@ fn info_of(library: &Library, token: &std::sync::Arc<Token>) -> Result<CK_TOKEN_
         flags,
         ulSessionCount: sessions.len() as CK_ULONG,
         ulRwSessionCount: sessions.iter().filter(|session| session.writes()).count() as CK_ULONG,
-        ..blank()
+        ..blank(token.imitation()?)
     })
 }
 
@@ -68,19 +67,19 @@ fn pin_flags(state: PinState, [low, last, locked]: [CK_FLAGS; 3]) -> CK_FLAGS {
 }
 
 /// A token that is not initialised.
-fn blank() -> CK_TOKEN_INFO {
+fn blank(imitation: &Imitation) -> CK_TOKEN_INFO {
     CK_TOKEN_INFO {
         label: padded(""),
-        manufacturerID: padded(MANUFACTURER),
-        model: padded(MODEL),
+        manufacturerID: padded(imitation.manufacturer),
+        model: padded(imitation.model),
         serialNumber: padded(""),
         flags: CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS,
         ulMaxSessionCount: MAX_SESSIONS as CK_ULONG,
         ulSessionCount: 0,
         ulMaxRwSessionCount: MAX_SESSIONS as CK_ULONG,
         ulRwSessionCount: 0,
-        ulMaxPinLen: Pin::MAX_LEN as CK_ULONG,
-        ulMinPinLen: Pin::MIN_LEN as CK_ULONG,
+        ulMaxPinLen: *imitation.pin_len.end() as CK_ULONG,
+        ulMinPinLen: *imitation.pin_len.start() as CK_ULONG,
         ulTotalPublicMemory: CK_UNAVAILABLE_INFORMATION,
         ulFreePublicMemory: CK_UNAVAILABLE_INFORMATION,
         ulTotalPrivateMemory: CK_UNAVAILABLE_INFORMATION,
@@ -101,7 +100,7 @@ pub(crate) fn init_token(
 ) -> Result<()> {
     let mut slots = library.slots.lock()?;
     match slots.slot(slot)? {
-        Slot::Free => slots.make_token(slot, label, &new_pin(pin)?),
+        Slot::Free => slots.make_token(slot, label, &new_pin(pin, Imitation::of_the_next_token()?)?),
         Slot::Token(token) => {
             if !library.sessions_with(&token)?.is_empty() {
                 return Err(Error::SessionExists);

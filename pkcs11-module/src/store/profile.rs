@@ -1,6 +1,7 @@
 //! What a token imitates: the name of a profile, and how many wrong PINs lock it.
 
 use super::{Result, StoreError};
+use crate::profile::Imitation;
 
 /// Fixed when the token is initialised; told in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,8 @@ impl Profile {
         })
     }
 
-    /// What the host's environment asks for: `TRIEN_TOKEN_PROFILE`, the name, and `TRIEN_TOKEN_TRIES`, 1 to 10.
-    /// `None` if it asks for nothing.
+    /// What the host's environment asks for: `TRIEN_TOKEN_PROFILE`, the name of one that is known here, and
+    /// `TRIEN_TOKEN_TRIES`, 1 to 10, if not as many as the profile has. `None` if it asks for nothing.
     pub(crate) fn from_environment() -> Result<Option<Self>> {
         let variable = |name| std::env::var_os(name).map(|value| value.into_string());
         let (name, tries) = match (variable("TRIEN_TOKEN_PROFILE"), variable("TRIEN_TOKEN_TRIES")) {
@@ -39,8 +40,9 @@ impl Profile {
             (name, tries) => (name.transpose(), tries.transpose()),
         };
         let profile = name.ok().zip(tries.ok()).and_then(|(name, tries)| {
-            let tries = tries.map_or(Ok(Self::MAX_TRIES), |tries| tries.parse());
-            Self::new(&name.unwrap_or_default(), tries.ok()?)
+            let imitation = Imitation::named(&name.unwrap_or_default())?;
+            let tries = tries.map_or(Ok(imitation.max_tries), |tries| tries.parse());
+            Self::new(imitation.name, tries.ok()?)
         });
         profile.map(Some).ok_or(StoreError::Profile)
     }

@@ -28,6 +28,14 @@ pub fn element_len(bytes: &[u8]) -> Result<usize, FormatError> {
         .map_err(|Malformed| FormatError::Malformed)
 }
 
+/// One element that came as BER, with the lengths of DER and octet strings in one piece; as it was, if it has that form.
+///
+/// # Errors
+/// [`FormatError::Malformed`] when the bytes are not one element.
+pub fn to_der(bytes: &[u8]) -> Result<Cow<'_, [u8]>, FormatError> {
+    normalised(bytes).map_err(|Malformed| FormatError::Malformed)
+}
+
 /// One element, brought into the form of DER. Nothing may follow it.
 pub(super) fn normalised(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     let element = measure(bytes, 0, &mut { MAX_ELEMENTS })?;

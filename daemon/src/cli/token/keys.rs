@@ -19,7 +19,7 @@ use crate::tokens::request::{PreparedRequest, RequestError};
 use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenKey};
 
 /// `CKA_LABEL` has no limit of its own; tokens have.
-const MAX_KEY_LABEL: usize = 64;
+pub(super) const MAX_KEY_LABEL: usize = 64;
 
 /// What is to be generated.
 pub(super) struct NewKey<'a> {
@@ -87,7 +87,7 @@ async fn new_key(
         ));
     }
     let key = session
-        .generate(algorithm, label)
+        .generate(algorithm, label, None)
         .await
         .map_err(|error| failed(&error.into()))?;
     let request = match subject {
@@ -202,25 +202,38 @@ async fn beside_its_key(session: &ModuleSession, certificate: &Certificate) -> R
 }
 
 fn read_certificate(file: &Path) -> Result<Certificate, CliError> {
+    match <[Certificate; 1]>::try_from(read_certificates(file)?) {
+        Ok([certificate]) => Ok(certificate),
+        Err(_) => Err(no_certificate(file)),
+    }
+}
+
+/// The certificates of a file, at least one: PEM, one after another, or one in DER.
+pub(super) fn read_certificates(file: &Path) -> Result<Vec<Certificate>, CliError> {
     // PEM is a third longer than what it holds, and may have a few lines before it.
-    let limit = 2 * certificate::MAX_LEN as u64;
+    let limit = 8 * certificate::MAX_LEN as u64;
     let mut bytes = Vec::new();
     std::fs::File::open(file)
         .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
         .map_err(|error| CliError::file("cli-unreadable", file, &error))?;
     let read = match std::str::from_utf8(&bytes) {
-        Ok(text) if text.contains("-----BEGIN") => Certificate::from_pem(text),
-        _ => Certificate::from_der(&bytes),
+        Ok(text) if text.contains("-----BEGIN") => Certificate::all_from_pem(text),
+        _ => Certificate::from_der(&bytes).map(|one| vec![one]),
     };
-    read.map_err(|_| {
-        CliError::failed(
-            "token-no-certificate",
-            arguments([("file", file.display().to_string())]),
-        )
-    })
+    match read {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(no_certificate(file)),
+    }
 }
 
-fn name(text: &str) -> Result<Name, CliError> {
+fn no_certificate(file: &Path) -> CliError {
+    CliError::failed(
+        "token-no-certificate",
+        arguments([("file", file.display().to_string())]),
+    )
+}
+
+pub(super) fn name(text: &str) -> Result<Name, CliError> {
     distinguished_name::parse(text).map_err(|error| {
         let key = match error {
             BadName::Length => "token-name-length",

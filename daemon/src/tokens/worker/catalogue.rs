@@ -6,8 +6,10 @@ use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
+use trien_signatures::certificate::Certificate;
 
 use super::failure::token_error;
+use super::public_key;
 use crate::tokens::wire::{
     CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, MAX_SLOTS, Octets, TokenName,
 };
@@ -130,6 +132,7 @@ pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<Cer
         .map_err(|error| token_error(&error))?;
     let keys = private_key_ids(&session)?;
     let keys_may_hide = keys.is_empty() && info.login_required();
+    let public_keys = public_keys(&session)?;
     let template = [
         Attribute::Class(ObjectClass::CERTIFICATE),
         Attribute::CertificateType(CertificateType::X_509),
@@ -137,9 +140,12 @@ pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<Cer
     let mut records = Vec::new();
     let mut bytes = 0;
     for object in objects(&session, &template, MAX_CERTIFICATES)? {
-        let Some((label, id, der)) = read_certificate(&session, object) else {
+        let Some((label, mut id, der)) = read_certificate(&session, object) else {
             continue;
         };
+        if let Some(of_key) = paired(&public_keys, &id, &der) {
+            id.clone_from(of_key);
+        }
         bytes += der.len();
         if bytes > MAX_CERTIFICATE_BYTES {
             tracing::warn!("the token holds more certificates than are looked at");
@@ -154,6 +160,34 @@ pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<Cer
         });
     }
     Ok(records)
+}
+
+/// `CKA_ID` and `SubjectPublicKeyInfo` of the public keys, which tokens show without a PIN.
+fn public_keys(session: &Session) -> Result<Vec<(Vec<u8>, Vec<u8>)>, TokenError> {
+    let keys = objects(session, &[Attribute::Class(ObjectClass::PUBLIC_KEY)], MAX_KEYS)?;
+    let read = |key| {
+        let Some(Attribute::KeyType(key_type)) =
+            session.get_attributes(key, &[AttributeType::KeyType]).ok()?.pop()
+        else {
+            return None;
+        };
+        let id = octets(session, key, AttributeType::Id)?;
+        Some((id, public_key::read(session, key, key_type)?))
+    };
+    Ok(keys.into_iter().filter_map(read).collect())
+}
+
+/// The `CKA_ID` of the key that a certificate is about, where its own names none: some programs give certificates ids
+/// of their own.
+fn paired<'a>(public_keys: &'a [(Vec<u8>, Vec<u8>)], id: &[u8], der: &[u8]) -> Option<&'a Vec<u8>> {
+    if public_keys.iter().any(|(of_key, _)| of_key == id) {
+        return None;
+    }
+    let certificate = Certificate::from_der(der).ok()?;
+    let mut fitting = public_keys
+        .iter()
+        .filter(|(_, key)| key == certificate.public_key_der());
+    fitting.next().map(|(of_key, _)| of_key)
 }
 
 fn private_key_ids(session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {

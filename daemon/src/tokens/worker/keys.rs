@@ -17,7 +17,7 @@ const ID_LEN: usize = 20;
 /// The DER of the object identifiers in `CKA_EC_PARAMS`: prime256v1, secp384r1 (RFC 5480), id-Ed25519 (RFC 8410).
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
-const ED25519: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+pub(super) const ED25519: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
 
 /// 65537, as `CKA_PUBLIC_EXPONENT`
 const PUBLIC_EXPONENT: [u8; 3] = [1, 0, 1];
@@ -67,6 +67,7 @@ pub(super) fn generate(
     session: &Session,
     algorithm: KeyAlgorithm,
     label: &str,
+    id: Option<Vec<u8>>,
 ) -> Result<KeyRecord, TokenError> {
     session.require_login()?;
     let (mechanism, key_type) = match algorithm {
@@ -80,7 +81,7 @@ pub(super) fn generate(
     if !session.offers(needed) {
         return Err(TokenError::Unsupported(needed.to_string()));
     }
-    let id = new_id()?;
+    let id = id.map_or_else(new_id, Ok)?;
     let common = [
         Attribute::Token(true),
         Attribute::Id(id.clone()),
@@ -134,13 +135,13 @@ fn new_id() -> Result<Vec<u8>, TokenError> {
     }
 }
 
-/// Puts a certificate beside its key; one that lies there already stays as it is.
+/// Puts a certificate beside its key; one that lies there already stays as it is. Gives the object if it is new.
 pub(super) fn install(
     session: &Session,
     key: Vec<u8>,
     label: &str,
     certificate: CertificateParts,
-) -> Result<(), TokenError> {
+) -> Result<Option<ObjectHandle>, TokenError> {
     session.require_login()?;
     let pkcs11 = &session.pkcs11;
     let same = [
@@ -153,7 +154,7 @@ pub(super) fn install(
         .into_iter()
         .any(|object| octets(pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0))
     {
-        return Ok(());
+        return Ok(None);
     }
     let template = [
         Attribute::Class(ObjectClass::CERTIFICATE),
@@ -169,6 +170,6 @@ pub(super) fn install(
     ];
     pkcs11
         .create_object(&template)
-        .map(|_| ())
+        .map(Some)
         .map_err(|error| token_error(&error))
 }

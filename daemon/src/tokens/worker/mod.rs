@@ -8,6 +8,7 @@ mod catalogue;
 mod channel;
 mod failure;
 mod hardening;
+mod import;
 mod initialize;
 mod keys;
 mod mechanism;
@@ -136,13 +137,36 @@ impl Worker {
                 session,
                 algorithm,
                 label,
-            } => keys::generate(self.session(session)?, algorithm, &label).map(|key| Answer::Keys(vec![key])),
+                id,
+            } => keys::generate(self.session(session)?, algorithm, &label, id.map(|id| id.0))
+                .map(|key| Answer::Keys(vec![key])),
+            Call::ImportKey {
+                session,
+                label,
+                id,
+                public_key,
+                certificates,
+            } => {
+                let pipe = descriptors
+                    .into_iter()
+                    .next()
+                    .ok_or_else(|| missing("a descriptor"))?;
+                let identity = import::Identity { label, id: id.0 };
+                import::import(
+                    self.session(session)?,
+                    &pipe,
+                    identity,
+                    &public_key.0,
+                    certificates,
+                )
+                .map(|key| Answer::Keys(vec![key]))
+            }
             Call::InstallCertificate {
                 session,
                 key,
                 label,
                 certificate,
-            } => keys::install(self.session(session)?, key.0, &label, certificate).map(|()| Answer::Done),
+            } => keys::install(self.session(session)?, key.0, &label, certificate).map(|_| Answer::Done),
             Call::Close { session } => {
                 self.sessions.remove(&session);
                 Ok(Answer::Done)

@@ -1,0 +1,55 @@
+//! Where tokens are made or restored: beside their places, out of everybody's sight until they are whole.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::CliError;
+
+/// A folder of its own beside the tokens, on the same file system; gone when it is dropped.
+pub(super) struct Staging(tempfile::TempDir);
+
+impl Staging {
+    pub(super) fn below(data: &Path) -> Result<Self, CliError> {
+        let made = || {
+            DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+            tempfile::Builder::new().prefix(".unfinished-").tempdir_in(data)
+        };
+        made()
+            .map(Self)
+            .map_err(|error| CliError::file("cli-unwritable", data, &error))
+    }
+
+    pub(super) fn home(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Moves what was made to where tokens are: all of it, or nothing.
+    pub(super) fn move_in(self, tokens: &Path) -> Result<(), CliError> {
+        let made = self.home().join("data/tokens");
+        let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
+        let mut move_all = || {
+            if !made.is_dir() {
+                return Ok(()); // every token of the file was there already
+            }
+            DirBuilder::new().recursive(true).mode(0o700).create(tokens)?;
+            for entry in std::fs::read_dir(&made)? {
+                let entry = entry?;
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    let place = tokens.join(entry.file_name());
+                    std::fs::rename(entry.path(), &place)?;
+                    moved.push((place, entry.path()));
+                }
+            }
+            File::open(tokens)?.sync_all()
+        };
+        let outcome = move_all();
+        if outcome.is_err() {
+            for (place, back) in moved {
+                // The first failure is the one to tell.
+                let _ = std::fs::rename(place, back);
+            }
+        }
+        outcome.map_err(|error| CliError::file("cli-unwritable", tokens, &error))
+    }
+}

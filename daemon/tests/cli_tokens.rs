@@ -1,0 +1,632 @@
+//! Tokens made for tests and build servers: from a specification, from key files, out of a backup or a repository.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Desk, TOKEN, fail, repository, succeed};
+
+fn read_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The code of the error a verb printed as JSON.
+#[track_caller]
+fn error_code(command: &mut Command, exit: i32) -> String {
+    let told = read_json(&fail(command.arg("--json"), exit));
+    told["error"]["code"].as_str().unwrap().to_owned()
+}
+
+fn openssl(desk: &Desk, words: &[&str]) {
+    succeed(Command::new("openssl").args(words).current_dir(desk.path("")));
+}
+
+/// A key with a certificate of the demo PKI, as files.
+fn issued(desk: &Desk, name: &str, algorithm: &[&str]) {
+    let [key, csr] = ["key", "csr"].map(|kind| format!("{name}.{kind}"));
+    openssl(desk, &[&["genpkey", "-out", &key], algorithm].concat());
+    let subject = format!("/C=VN/ST=Hà Nội/CN=Trần Thị {name}/UID=CCCD:001084000123");
+    openssl(
+        desk,
+        &[
+            "req", "-new", "-utf8", "-key", &key, "-subj", &subject, "-out", &csr,
+        ],
+    );
+    succeed(
+        Command::new(repository().join("testdata/pki/issue.sh"))
+            .arg(desk.pki())
+            .arg("citizen")
+            .arg(desk.path(&csr))
+            .arg(desk.path(&format!("{name}.pem"))),
+    );
+}
+
+fn import(desk: &Desk, words: &[&str]) -> Command {
+    let mut command = desk.trien(["token", "import", "--token", TOKEN]);
+    command.args(words).args(desk.pin()).current_dir(desk.path(""));
+    command
+}
+
+/// Signs a file with the certificate of that label, and has it verified.
+#[track_caller]
+fn sign_and_verify(desk: &Desk, home: &Path, label: &str) {
+    let (input, output) = (desk.path("văn bản.txt"), desk.path(&format!("{label}.p7m")));
+    std::fs::write(&input, "Quyết định").unwrap();
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", label]);
+    signing
+        .env("TRIEN_HOME", home)
+        .arg("--out")
+        .arg(&output)
+        .arg(&input);
+    succeed(signing.args(desk.pin()));
+    // What this desk trusts, whichever home the token was in.
+    succeed(desk.trien(["verify"]).arg(&output));
+}
+
+#[test]
+fn a_key_from_a_file_signs_with_its_chain_beside_it() {
+    let desk = Desk::with_token();
+    issued(
+        &desk,
+        "rsa",
+        &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    );
+    issued(
+        &desk,
+        "ec",
+        &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    );
+    std::fs::write(desk.path("password"), "Mật khẩu\n").unwrap();
+    let ca = desk.pki().join("ca.pem").display().to_string();
+    let words = [
+        "pkcs12",
+        "-export",
+        "-legacy",
+        "-inkey",
+        "rsa.key",
+        "-in",
+        "rsa.pem",
+        "-certfile",
+        &ca,
+        "-name",
+        "Ký số",
+        "-out",
+        "rsa.p12",
+        "-passout",
+        "pass:Mật khẩu",
+    ];
+    openssl(&desk, &words);
+
+    let told = succeed(import(&desk, &["--key", "rsa.p12", "--password-file", "password"]).arg("--json"));
+    let told = read_json(&told);
+    assert_eq!(
+        (&told["label"], &told["algorithm"]),
+        (&"Ký số".into(), &"rsa:2048".into())
+    );
+    assert_eq!(told["certificates"].as_array().unwrap().len(), 2);
+    assert_eq!(told["id"].as_str().unwrap().len(), 40, "SHA-1 of the public key");
+    let again = import(
+        &desk,
+        &["--key", "rsa.p12", "--password-file", "password", "--label", "x"],
+    );
+    assert_eq!(error_code(&mut { again }, 2), "token-import-there");
+    sign_and_verify(&desk, &desk.home(), "Ký số");
+
+    let wrong = import(&desk, &["--key", "ec.key", "--cert", "rsa.pem"]);
+    assert_eq!(error_code(&mut { wrong }, 3), "token-import-no-match");
+    let bad_id = import(&desk, &["--key", "ec.key", "--cert", "ec.pem", "--id", "0x01"]);
+    assert_eq!(error_code(&mut { bad_id }, 2), "token-import-bad-id");
+    succeed(&mut import(
+        &desk,
+        &[
+            "--key", "ec.key", "--cert", "ec.pem", "--label", "ec", "--id", "01",
+        ],
+    ));
+    sign_and_verify(&desk, &desk.home(), "ec");
+
+    issued(
+        &desk,
+        "next",
+        &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    );
+    let words = ["--key", "next.key", "--label"];
+    let same_id = import(&desk, &[&words[..], &["next", "--id", "01"]].concat());
+    assert_eq!(error_code(&mut { same_id }, 2), "token-import-id-taken");
+    assert_eq!(
+        error_code(&mut import(&desk, &[&words[..], &["ec"]].concat()), 2),
+        "token-key-taken"
+    );
+    let none = import(&desk, &["--key", "rsa.pem"]);
+    assert_eq!(error_code(&mut { none }, 3), "token-import-no-key");
+    std::fs::write(desk.path("password"), "falsch\n").unwrap();
+    let wrong = import(&desk, &["--key", "rsa.p12", "--password-file", "password"]);
+    assert_eq!(error_code(&mut { wrong }, 3), "token-import-password-wrong");
+}
+
+const SPEC: &str = r#"
+[[token]]
+label = "CA"
+pin = "24681357"
+
+[[token.key]]
+label = "root"
+algorithm = "rsa:2048"
+certificate = { subject = "C=VN,O=Thử nghiệm,CN=Gốc", ca = true, days = 3650, out = "trust/root.pem" }
+
+[[token]]
+label = "Ký"
+pin_file = "pin"
+so_pin_env = "SO_PIN"
+profile = "pkcs1-only"
+
+[[token.key]]
+label = "an"
+id = "01"
+algorithm = "rsa:2048"
+certificate = { subject = "C=VN,CN=Nguyễn Văn An,UID=CCCD:079085000123", issuer = "root", out = "an.pem" }
+
+[[token.key]]
+label = "cũ"
+file = "old.p12"
+password = "x"
+"#;
+
+fn spec(desk: &Desk, text: &str) -> Command {
+    std::fs::write(desk.path("tokens.toml"), text).unwrap();
+    let mut command = desk.trien(["token", "init", "--from-spec"]);
+    command.arg(desk.path("tokens.toml")).env("SO_PIN", "87654321");
+    command
+}
+
+fn desk_with_old_key() -> Desk {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("trust")).unwrap();
+    issued(
+        &desk,
+        "old",
+        &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    );
+    let words = [
+        "pkcs12", "-export", "-inkey", "old.key", "-in", "old.pem", "-out", "old.p12", "-passout", "pass:x",
+    ];
+    openssl(&desk, &words);
+    desk
+}
+
+fn token_folders(desk: &Desk) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(desk.home().join("data/tokens"))
+        .into_iter()
+        .flatten();
+    folder.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_specification_makes_tokens_keys_and_certificates_once() {
+    let desk = desk_with_old_key();
+    let told = read_json(&succeed(spec(&desk, SPEC).arg("--json")));
+    let states = |told: &Value| -> Vec<String> {
+        let tokens = told["tokens"].as_array().unwrap().iter();
+        tokens
+            .map(|token| format!("{} {} {}", token["label"], token["state"], token["keys"]))
+            .collect()
+    };
+    assert_eq!(states(&told), [r#""CA" "made" 1"#, r#""Ký" "made" 2"#]);
+    assert_eq!(told["certificates"].as_array().unwrap().len(), 2);
+    let trust = desk.path("trust").display().to_string();
+    openssl(
+        &desk,
+        &["verify", "-CAfile", "trust/root.pem", "-x509_strict", "an.pem"],
+    );
+
+    std::fs::write(desk.path("x.txt"), "x").unwrap();
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an"]);
+    signing
+        .arg("--out")
+        .arg(desk.path("x.p7m"))
+        .arg(desk.path("x.txt"));
+    succeed(signing.args(desk.pin()));
+    succeed(desk.trien(["verify", "--trust", &trust]).arg(desk.path("x.p7m")));
+    sign_and_verify(&desk, &desk.home(), "cũ");
+
+    let before = token_folders(&desk);
+    std::fs::remove_file(desk.path("an.pem")).unwrap();
+    let again = read_json(&succeed(spec(&desk, SPEC).arg("--json")));
+    assert_eq!(states(&again), [r#""CA" "kept" 0"#, r#""Ký" "kept" 0"#]);
+    assert_eq!(token_folders(&desk), before);
+    openssl(&desk, &["verify", "-CAfile", "trust/root.pem", "an.pem"]);
+
+    // A token that is added is certified by one that was there.
+    let more = SPEC.to_owned()
+        + r#"
+[[token]]
+label = "Thêm"
+pin = "24681357"
+[[token.key]]
+label = "binh"
+algorithm = "ec:p256"
+certificate = { subject = "C=VN,CN=Lê Bình", issuer = "root", out = "binh.pem" }
+"#;
+    let told = succeed(&mut spec(&desk, &more));
+    assert!(
+        told.contains("\"Thêm\" was made") && told.contains("\"CA\" (serial"),
+        "{told}"
+    );
+    openssl(&desk, &["verify", "-CAfile", "trust/root.pem", "binh.pem"]);
+    assert_eq!(
+        std::fs::read_dir(desk.home().join("data")).unwrap().count(),
+        2,
+        "tokens and the record"
+    );
+}
+
+#[test]
+fn a_specification_that_cannot_be_met_makes_nothing_and_says_where() {
+    let desk = desk_with_old_key();
+    for (wrong, right, place) in [
+        (
+            "algorithm = \"rsa:512\"",
+            "algorithm = \"rsa:2048\"",
+            "no such algorithm: rsa:512",
+        ),
+        (
+            "labl = \"root\"",
+            "label = \"root\"",
+            "tokens.toml\", 7: unknown field",
+        ),
+        (
+            "issuer = \"nobody\"",
+            "issuer = \"root\"",
+            "token \"Ký\", key \"an\": \"issuer\" names no key",
+        ),
+        (
+            "profile = \"none\"",
+            "profile = \"pkcs1-only\"",
+            "no such profile: none",
+        ),
+        (
+            "subject = \"=\"",
+            "subject = \"C=VN,CN=Nguyễn Văn An,UID=CCCD:079085000123\"",
+            "no subject",
+        ),
+        (
+            "file = \"none.p12\"",
+            "file = \"old.p12\"",
+            "none.p12\" cannot be read",
+        ),
+        ("password = \"y\"", "password = \"x\"", "old.p12\" is wrong"),
+        (
+            "so_pin_env = \"NOT_SET\"",
+            "so_pin_env = \"SO_PIN\"",
+            "NOT_SET is not set",
+        ),
+        (
+            "out = \"no/an.pem\"",
+            "out = \"an.pem\"",
+            "no/an.pem\" cannot be written",
+        ),
+        // Only the token itself can tell: the first one is made by then, and must not stay.
+        ("pin = \"123\"\n#", "pin_file = \"pin\"", "PIN"),
+    ] {
+        let text = SPEC.replacen(right, wrong, 1);
+        assert_ne!(text, SPEC, "{right}");
+        let output = spec(&desk, &text).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && told.contains(place),
+            "{wrong}: {told}"
+        );
+        assert_eq!(token_folders(&desk), Vec::<PathBuf>::new(), "{wrong}");
+        assert!(!desk.path("trust/root.pem").exists(), "{wrong}");
+    }
+    let both = desk.trien(["token", "init", "--from-spec", "x", "--label", "y"]);
+    fail(&mut { both }, 2);
+    fail(&mut desk.trien(["token", "init"]), 2);
+}
+
+#[test]
+fn a_token_comes_back_from_its_backup() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let saved = desk.path("saved.tar");
+    let export = || {
+        let mut command = desk.trien(["token", "export-store", "--token", TOKEN, "--out"]);
+        command.arg(&saved);
+        command
+    };
+    succeed(&mut export());
+    assert_eq!(
+        std::fs::metadata(&saved).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(error_code(&mut export(), 2), "token-export-there");
+    let restore = |home: &Path, file: &Path| {
+        let mut command = desk.trien(["token", "import-store"]);
+        command.arg(file).env("TRIEN_HOME", home);
+        command
+    };
+    assert_eq!(
+        error_code(&mut restore(&desk.home(), &saved), 2),
+        "token-import-store-there"
+    );
+
+    let elsewhere = desk.path("elsewhere");
+    succeed(&mut restore(&elsewhere, &saved));
+    sign_and_verify(&desk, &elsewhere, "an");
+    let folder = std::fs::read_dir(elsewhere.join("data/tokens"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        assert_eq!(
+            file.unwrap().metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    let whole = std::fs::read(&saved).unwrap();
+    let bad = desk.path("bad.tar");
+    let nowhere = desk.path("nowhere");
+    for (what, bytes) in [
+        ("cut", whole[..whole.len() / 2].to_vec()),
+        ("empty", Vec::new()),
+        ("flipped", {
+            let mut bytes = whole.clone();
+            bytes[1024..4096].iter_mut().for_each(|byte| *byte ^= 0x55);
+            bytes
+        }),
+    ] {
+        std::fs::write(&bad, bytes).unwrap();
+        assert_eq!(
+            error_code(&mut restore(&nowhere, &bad), 3),
+            "token-import-store-bad",
+            "{what}"
+        );
+        assert!(!nowhere.join("data/tokens").exists(), "{what}");
+    }
+    succeed(
+        Command::new("tar")
+            .args(["-C", "/etc", "-cf"])
+            .arg(&bad)
+            .arg("hostname"),
+    );
+    assert_eq!(
+        error_code(&mut restore(&nowhere, &bad), 3),
+        "token-import-store-bad"
+    );
+}
+
+#[test]
+fn a_backup_taken_while_others_write_is_whole() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for number in 0..6 {
+                let label = format!("khóa {number}");
+                let words = [
+                    "token",
+                    "generate-key",
+                    "--token",
+                    TOKEN,
+                    "--algorithm",
+                    "ec:p256",
+                    "--label",
+                    &label,
+                ];
+                succeed(desk.trien(words).args(desk.pin()));
+            }
+        });
+        let mut number = 0;
+        while !writer.is_finished() {
+            let (saved, home) = (
+                desk.path(&format!("{number}.tar")),
+                desk.path(&format!("home {number}")),
+            );
+            succeed(
+                desk.trien(["token", "export-store", "--token", TOKEN, "--out"])
+                    .arg(&saved),
+            );
+            succeed(
+                desk.trien(["token", "import-store"])
+                    .arg(&saved)
+                    .env("TRIEN_HOME", &home),
+            );
+            sign_and_verify(&desk, &home, "an");
+            number += 1;
+        }
+    });
+}
+
+#[test]
+fn a_token_directory_in_a_repository_signs_after_a_clone() {
+    let desk = Desk::with_keys(&[("an", "rsa:2048", "citizen")]);
+    let git = |folder: &Path, words: &[&str]| {
+        let identity = ["-c", "user.name=An", "-c", "user.email=an@example.vn"];
+        succeed(Command::new("git").args(identity).args(words).current_dir(folder));
+    };
+    git(&desk.home(), &["init", "-q"]);
+    git(&desk.home(), &["add", "data/tokens"]);
+    git(&desk.home(), &["commit", "-q", "-m", "A token to test with"]);
+    let clone = desk.path("clone").display().to_string();
+    git(&desk.home(), &["clone", "-q", ".", &clone]);
+    sign_and_verify(&desk, Path::new(&clone), "an");
+    let output = Command::new("git")
+        .args(["status", "--porcelain", "data/tokens"])
+        .current_dir(&clone)
+        .output();
+    assert_eq!(
+        String::from_utf8(output.unwrap().stdout).unwrap(),
+        "",
+        "signing changes no byte of it"
+    );
+}
+
+/// The commands of the example for build servers in the README.
+fn readme_commands() -> String {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let (_, behind) = readme
+        .split_once("        run: |\n")
+        .expect("the example has a run block");
+    let lines = behind.lines().take_while(|line| line.starts_with("          "));
+    lines.map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+#[test]
+fn the_example_for_build_servers_signs_a_pdf() {
+    let desk = Desk::bare();
+    let commands = readme_commands();
+    assert!(commands.contains("trien sign dossier.pdf"), "{commands}");
+    std::fs::copy(
+        repository().join("testdata/documents/dossier.pdf"),
+        desk.path("dossier.pdf"),
+    )
+    .unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_trien")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    for round in ["first", "again"] {
+        let mut build = Command::new("bash");
+        build.args(["-e", "-c", &commands]).current_dir(desk.path(""));
+        build
+            .env("PATH", &path)
+            .env("TRIEN_HOME", desk.path("runner"))
+            .env("SIGNING_PIN", "24681357");
+        let told = succeed(build.env("LC_ALL", "en_US.UTF-8"));
+        assert!(told.contains("TOTAL-PASSED"), "{round}: {told}");
+    }
+}
+
+/// A desk with one token of each of these profiles; its keys have its name, and certificates of one authority where
+/// the profile lets them be made.
+fn field(profiles: &[(&str, &str)]) -> Desk {
+    let desk = Desk::bare();
+    std::fs::create_dir(desk.path("trust")).unwrap();
+    std::fs::write(desk.pin_file(), "24681357\n").unwrap();
+    let certificate = |words: &str| format!("certificate = {{ subject = \"C=VN,CN=Thử\", {words} }}\n");
+    let token = |label: &str, more: &str| {
+        format!(
+            "[[token]]\nlabel = \"{label}\"\npin = \"24681357\"\n{more}[[token.key]]\nlabel = \"{label}\"\n"
+        )
+    };
+    let mut text = token("root", "") + "algorithm = \"ec:p256\"\n";
+    text += &certificate("ca = true, out = \"trust/root.pem\"");
+    for (profile, algorithm) in profiles {
+        text += &token(profile, &format!("profile = \"{profile}\"\n"));
+        text += &format!("algorithm = \"{algorithm}\"\n");
+        text += &certificate("issuer = \"root\"");
+    }
+    succeed(&mut spec(&desk, &text));
+    desk
+}
+
+fn signing(desk: &Desk, label: &str) -> Command {
+    std::fs::write(desk.path("x.txt"), "x").unwrap();
+    let mut command = desk.trien(["sign", "--format", "cades", "--cert", label, "--out"]);
+    command
+        .arg(desk.path(&format!("{label}.p7m")))
+        .arg(desk.path("x.txt"));
+    command
+}
+
+#[test]
+fn tokens_of_the_field_sign() {
+    let profiles = [
+        ("enter-safe", "rsa:2048"),
+        ("vgca", "rsa:3072"),
+        ("pkcs1-only", "rsa:2048"),
+        ("slow", "ec:p256"),
+        ("no-matching-id", "ec:p256"),
+    ];
+    let desk = field(&profiles);
+    for (profile, _) in profiles {
+        succeed(signing(&desk, profile).args(desk.pin()));
+        let signed = desk.path(&format!("{profile}.p7m"));
+        succeed(
+            desk.trien(["verify", "--trust"])
+                .arg(desk.path("trust"))
+                .arg(signed),
+        );
+    }
+}
+
+#[test]
+fn what_a_token_of_the_field_cannot_do_is_said() {
+    let desk = field(&[
+        ("pkcs1-only", "rsa:2048"),
+        ("private-certificate", "ec:p256"),
+        ("vgca", "rsa:3072"),
+    ]);
+    let mut pss = signing(&desk, "pkcs1-only");
+    pss.args(["--padding", "pss"]).args(desk.pin());
+    assert_eq!(error_code(&mut pss, 3), "unsupported_by_token");
+    let mut hidden = signing(&desk, "private-certificate");
+    assert_eq!(error_code(hidden.args(desk.pin()), 3), "certificate_not_found");
+
+    let words = [
+        "token",
+        "generate-key",
+        "--token",
+        "vgca",
+        "--algorithm",
+        "rsa:2048",
+        "--label",
+        "short",
+    ];
+    assert_eq!(
+        error_code(desk.trien(words).args(desk.pin()), 3),
+        "unsupported_by_token"
+    );
+    let vgca = || {
+        let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
+        let tokens = tokens.as_array().unwrap().clone();
+        tokens.into_iter().find(|token| token["label"] == "vgca").unwrap()
+    };
+    assert_eq!(vgca()["model"], "VGCA-like");
+    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
+    for _ in 0..2 {
+        let mut command = signing(&desk, "vgca");
+        command.arg("--pin-file").arg(desk.path("wrong"));
+        assert_eq!(error_code(&mut command, 1), "pin_incorrect");
+    }
+    assert_eq!(vgca()["pin"], "last_try", "three tries in all");
+
+    let words = [
+        "token",
+        "init",
+        "--label",
+        "always",
+        "--profile",
+        "always-authenticate",
+    ];
+    let mut init = desk.trien(words);
+    succeed(init.args(desk.pin()).arg("--so-pin-file").arg(desk.pin_file()));
+    let words = [
+        "token",
+        "generate-key",
+        "--token",
+        "always",
+        "--algorithm",
+        "ec:p256",
+        "--label",
+        "an",
+    ];
+    succeed(desk.trien(words).args(desk.pin()));
+    let words = [
+        "token",
+        "request",
+        "--token",
+        "always",
+        "--key",
+        "an",
+        "--subject",
+        "CN=An",
+        "--out",
+    ];
+    let mut request = desk.trien(words);
+    request.arg(desk.path("an.csr")).args(desk.pin());
+    assert_eq!(error_code(&mut request, 3), "unsupported_by_token");
+}
