@@ -26,7 +26,7 @@ use zeroize::Zeroize;
 use crate::attribute::{Answer as AttributeAnswer, Query, RawAttribute};
 use crate::error::{Error, Result};
 use crate::library::Threading;
-use crate::output::{Answer, Room};
+use crate::output::{Answer, InPlace, Room};
 
 /// More attributes than any template has a use for.
 const MAX_TEMPLATE: usize = 1024;
@@ -200,6 +200,44 @@ unsafe fn write_out<T: Copy + Zeroize>(
     // SAFETY: `read` has found it not NULL; the caller vouches for the rest.
     unsafe { write_unaligned(length, answer.length()) };
     answer.outcome()
+}
+
+/// The same for data that is ciphered: `work` also gets the host's buffer itself if no byte of it is the input's, for
+/// an output that is not worth a copy.
+///
+/// # Safety
+/// As for [`bytes`] and [`write_out`].
+unsafe fn write_through(
+    data: *const u8,
+    data_len: CK_ULONG,
+    buffer: *mut u8,
+    length: *mut CK_ULONG,
+    work: impl FnOnce(Result<&[u8]>, Result<Room>, InPlace<'_>) -> Result<Answer<u8>>,
+) -> Result<()> {
+    /// No ciphering gives more bytes than it is fed, and these: what was withheld, and a tag.
+    const MOST_BESIDES: usize = 64;
+    // SAFETY: the caller's promise is ours.
+    let data = unsafe { bytes(data, data_len) };
+    let in_place = |room| {
+        let (data, Room::Items(room)) = (data.ok()?, room) else {
+            return None;
+        };
+        let room = room
+            .min(data.len().saturating_add(MOST_BESIDES))
+            .min(isize::MAX as usize);
+        let (input, output) = (data.as_ptr().addr(), buffer.addr());
+        let apart = input + data.len() <= output || output.checked_add(room)? <= input;
+        // SAFETY: `Room` has items only if the buffer is there; the caller vouches for the room, and nothing else
+        // refers to these bytes while the slice is alive.
+        apart.then(|| unsafe { std::slice::from_raw_parts_mut(buffer.cast(), room) })
+    };
+    // SAFETY: the caller's promise is ours.
+    unsafe {
+        write_out(buffer, length, |room| {
+            let in_place = room.ok().and_then(in_place);
+            work(data, room, in_place)
+        })
+    }
 }
 
 /// Fills the host's buffer with what `work` makes of its length (`C_GenerateRandom`).

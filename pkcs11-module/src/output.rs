@@ -1,5 +1,7 @@
 //! Negotiated lengths (PKCS #11, section 5.2) as values: what room the host has, and what it gets.
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::CK_ULONG;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -49,6 +51,9 @@ impl Room {
     }
 }
 
+/// The host's own buffer, where it shares no byte with the input, so that a long output can be made in its place.
+pub(crate) type InPlace<'a> = Option<&'a mut [MaybeUninit<u8>]>;
+
 /// What is written to the host.
 pub(crate) enum Answer<T: Zeroize> {
     /// The length that was asked for.
@@ -59,6 +64,8 @@ pub(crate) enum Answer<T: Zeroize> {
     Items(Vec<T>),
     /// The same where it is wiped after it was written.
     Secret(Zeroizing<Vec<T>>),
+    /// So many elements, which were made where the host wants them.
+    Written(usize),
 }
 
 impl<T: Zeroize> Answer<T> {
@@ -67,13 +74,19 @@ impl<T: Zeroize> Answer<T> {
         match self {
             Self::Items(items) => Some(items),
             Self::Secret(items) => Some(items),
-            Self::Length(_) | Self::TooSmall(_) => None,
+            Self::Length(_) | Self::TooSmall(_) | Self::Written(_) => None,
         }
+    }
+
+    /// Whether the output itself was given, and not only its length.
+    pub(crate) fn is_given(&self) -> bool {
+        !matches!(self, Self::Length(_) | Self::TooSmall(_))
     }
 
     pub(crate) fn length(&self) -> CK_ULONG {
         let length = match self {
             Self::Length(needed) | Self::TooSmall(needed) => *needed,
+            Self::Written(written) => *written,
             Self::Items(items) => items.len(),
             Self::Secret(items) => items.len(),
         };

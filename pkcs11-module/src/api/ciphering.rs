@@ -1,6 +1,8 @@
 //! Encryption and decryption (2.40, sections 5.8 and 5.9), and signatures that the data is recovered from
 //! (`C_SignRecover`, `C_VerifyRecover`), which are the same thing with the other half of a key pair.
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
@@ -8,7 +10,7 @@ use super::signing::usable_key;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call, Cipher};
-use crate::output::{Answer, Room};
+use crate::output::{Answer, InPlace, Room};
 use crate::session::{Active, Ciphering, Operations, Step, advance, cancel, check_free};
 
 /// Which of the four.
@@ -75,6 +77,7 @@ pub(crate) fn whole(
     which: Use,
     data: Result<&[u8]>,
     room: Result<Room>,
+    place: InPlace<'_>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
@@ -84,11 +87,15 @@ pub(crate) fn whole(
             return Err(Error::OperationActive);
         }
         let most = operation.active.work.most_of_rest(data.len());
-        let (answer, operation) = give(operation, room?, most, |work, out| {
-            work.update(data, out)?;
-            work.finish(out)
-        })?;
-        let goes_on = answer.items().is_none();
+        let making = Making {
+            in_place: |work: &mut dyn Cipher, out: &mut _| work.whole_into(data, out),
+            by_copy: |work: &mut dyn Cipher, out: &mut _| {
+                work.update(data, out)?;
+                work.finish(out)
+            },
+        };
+        let (answer, operation) = give(operation, room?, most, place, making)?;
+        let goes_on = !answer.is_given();
         Ok((answer, goes_on.then_some(operation)))
     })
 }
@@ -100,19 +107,29 @@ pub(crate) fn update(
     which: Use,
     part: Result<&[u8]>,
     room: Result<Room>,
+    place: InPlace<'_>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
     advance(which.place(&mut operations), |operation| {
-        next(operation, part?, room?)
+        next(operation, part?, room?, place)
     })
 }
 
 /// One part, for [`update`] and the functions that do two things with it.
-pub(super) fn next(operation: Ciphering, part: &[u8], room: Room) -> Result<Step<Answer<u8>, Ciphering>> {
+pub(super) fn next(
+    operation: Ciphering,
+    part: &[u8],
+    room: Room,
+    place: InPlace<'_>,
+) -> Result<Step<Answer<u8>, Ciphering>> {
     check_parts(&*operation.active.work)?;
     let most = operation.active.work.most_of_part(part.len());
-    let (answer, mut operation) = give(operation, room, most, |work, out| work.update(part, out))?;
+    let making = Making {
+        in_place: |work: &mut dyn Cipher, out: &mut _| work.update_into(part, out),
+        by_copy: |work: &mut dyn Cipher, out: &mut _| work.update(part, out),
+    };
+    let (answer, mut operation) = give(operation, room, most, place, making)?;
     operation.active.in_parts = true;
     Ok((answer, Some(operation)))
 }
@@ -129,10 +146,20 @@ pub(crate) fn finish(
     advance(which.place(&mut operations), |operation| {
         check_parts(&*operation.active.work)?;
         let most = operation.active.work.most_of_rest(0);
-        let (answer, operation) = give(operation, room?, most, |work, out| work.finish(out))?;
-        let goes_on = answer.items().is_none();
+        let making = Making {
+            in_place: |_: &mut dyn Cipher, _: &mut _| None,
+            by_copy: |work: &mut dyn Cipher, out: &mut _| work.finish(out),
+        };
+        let (answer, operation) = give(operation, room?, most, None, making)?;
+        let goes_on = !answer.is_given();
         Ok((answer, goes_on.then_some(operation)))
     })
+}
+
+/// The two ways to make an output: where the host wants it, which a mechanism may decline, or for a copy.
+struct Making<P, C> {
+    in_place: P,
+    by_copy: C,
 }
 
 /// Makes an output, or hands out the one that was made before and did not fit. A length query makes nothing.
@@ -140,7 +167,11 @@ fn give(
     mut operation: Ciphering,
     room: Room,
     most: usize,
-    make: impl FnOnce(&mut dyn Cipher, &mut Vec<u8>) -> Result<()>,
+    place: InPlace<'_>,
+    making: Making<
+        impl FnOnce(&mut dyn Cipher, &mut [MaybeUninit<u8>]) -> Option<Result<usize>>,
+        impl FnOnce(&mut dyn Cipher, &mut Vec<u8>) -> Result<()>,
+    >,
 ) -> Result<(Answer<u8>, Ciphering)> {
     if operation.active.wants_login {
         return Err(Error::UserNotLoggedIn);
@@ -149,9 +180,17 @@ fn give(
         Some(output) => output,
         None if room == Room::Query => return Ok((Answer::Length(most), operation)),
         None => {
+            let work = &mut *operation.active.work;
+            if let Some(place) = place.filter(|place| place.len() >= most)
+                && let Some(written) = (making.in_place)(work, &mut *place)
+            {
+                // What a failure has left there is nobody's.
+                let written = written.inspect_err(|_| wipe(&mut place[..most]))?;
+                return Ok((Answer::Written(written), operation));
+            }
             // Sized in advance, so that no copy of a plaintext is left behind when the buffer grows.
             let mut output = Zeroizing::new(Vec::with_capacity(most));
-            make(&mut *operation.active.work, &mut output)?;
+            (making.by_copy)(work, &mut output)?;
             output
         }
     };
@@ -166,6 +205,12 @@ fn give(
         Answer::TooSmall(needed)
     };
     Ok((answer, operation))
+}
+
+fn wipe(place: &mut [MaybeUninit<u8>]) {
+    place.iter_mut().for_each(|byte| {
+        byte.write(0);
+    });
 }
 
 /// A mechanism that is defined for one piece of data has no operation in parts.

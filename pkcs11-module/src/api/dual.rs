@@ -31,7 +31,9 @@ pub(crate) fn encrypt(
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
     check_active(&operations, other)?;
-    let answer = advance(&mut operations.encrypt, |operation| next(operation, part?, room?))?;
+    let answer = advance(&mut operations.encrypt, |operation| {
+        next(operation, part?, room?, None)
+    })?;
     if answer.items().is_some() {
         feed(&mut operations, other, part?)?;
     }
@@ -50,7 +52,7 @@ pub(crate) fn decrypt(
     let mut operations = session.operations.lock()?;
     check_active(&operations, other)?;
     let answer = advance(Use::Decrypt.place(&mut operations), |operation| {
-        next(operation, part?, room?)
+        next(operation, part?, room?, None)
     })?;
     if let Some(plain) = answer.items() {
         feed(&mut operations, other, plain)?;

@@ -17,6 +17,7 @@ mod rsa_pkcs;
 mod rsa_pss;
 mod secret;
 
+use std::mem::MaybeUninit;
 use std::sync::{Arc, LazyLock};
 
 use cryptoki_sys::*;
@@ -204,6 +205,17 @@ pub(crate) trait Cipher: Send {
 
     /// Appends what is left.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
+
+    /// As [`Self::update`], into the host's memory, which has room for [`Self::most_of_part`] and shares no byte with
+    /// the part: how much was written there. For bulk data; other mechanisms leave it to a copy.
+    fn update_into(&mut self, _part: &[u8], _out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        None
+    }
+
+    /// As [`Self::update`] and [`Self::finish`], likewise, with room for [`Self::most_of_rest`].
+    fn whole_into(&mut self, _data: &[u8], _out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        None
+    }
 }
 
 /// What a derivation is asked for.

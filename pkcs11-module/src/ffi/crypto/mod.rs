@@ -18,7 +18,7 @@ use aws_lc_sys::*;
 
 use crate::mechanism::Hash;
 
-pub(crate) use cipher::{AesKey, BLOCK, CipherContext, Direction, Mode, Padding};
+pub(crate) use cipher::{AesKey, BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
 pub(crate) use digest::{Context, Shake256};
 pub(crate) use ec::EcKey;
 pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};

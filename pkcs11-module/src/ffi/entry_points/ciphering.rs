@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 
 use super::super::parameter::mechanism_or_none;
-use super::super::{bytes, write_out};
+use super::super::{bytes, write_out, write_through};
 use super::{Bytes, Length, Mechanism, Object, Session, entry_points};
 use crate::api::ciphering::{self, Use};
 use crate::api::dual::{self, Other};
@@ -13,12 +13,12 @@ entry_points! {
     C_EncryptInit(session: Session, call: Mechanism, key: Object) |library| =>
         ciphering::init(library, session, Use::Encrypt, mechanism_or_none(call)?.as_ref(), key);
     C_Encrypt(session: Session, data: Bytes, data_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
-        write_out(out, out_len, |room| {
-            ciphering::whole(library, session, Use::Encrypt, bytes(data, data_len), room)
+        write_through(data, data_len, out, out_len, |data, room, place| {
+            ciphering::whole(library, session, Use::Encrypt, data, room, place)
         });
     C_EncryptUpdate(session: Session, part: Bytes, part_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
-        write_out(out, out_len, |room| {
-            ciphering::update(library, session, Use::Encrypt, bytes(part, part_len), room)
+        write_through(part, part_len, out, out_len, |part, room, place| {
+            ciphering::update(library, session, Use::Encrypt, part, room, place)
         });
     C_EncryptFinal(session: Session, out: Bytes, out_len: Length) |library| =>
         write_out(out, out_len, |room| ciphering::finish(library, session, Use::Encrypt, room));
@@ -27,12 +27,12 @@ entry_points! {
     C_DecryptInit(session: Session, call: Mechanism, key: Object) |library| =>
         ciphering::init(library, session, Use::Decrypt, mechanism_or_none(call)?.as_ref(), key);
     C_Decrypt(session: Session, data: Bytes, data_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
-        write_out(out, out_len, |room| {
-            ciphering::whole(library, session, Use::Decrypt, bytes(data, data_len), room)
+        write_through(data, data_len, out, out_len, |data, room, place| {
+            ciphering::whole(library, session, Use::Decrypt, data, room, place)
         });
     C_DecryptUpdate(session: Session, part: Bytes, part_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
-        write_out(out, out_len, |room| {
-            ciphering::update(library, session, Use::Decrypt, bytes(part, part_len), room)
+        write_through(part, part_len, out, out_len, |part, room, place| {
+            ciphering::update(library, session, Use::Decrypt, part, room, place)
         });
     C_DecryptFinal(session: Session, out: Bytes, out_len: Length) |library| =>
         write_out(out, out_len, |room| ciphering::finish(library, session, Use::Decrypt, room));

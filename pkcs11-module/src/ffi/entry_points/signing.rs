@@ -35,7 +35,7 @@ entry_points! {
         ciphering::init(library, session, Use::SignRecover, mechanism_or_none(call)?.as_ref(), key);
     C_SignRecover(session: Session, data: Bytes, data_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
         write_out(out, out_len, |room| {
-            ciphering::whole(library, session, Use::SignRecover, bytes(data, data_len), room)
+            ciphering::whole(library, session, Use::SignRecover, bytes(data, data_len), room, None)
         });
 
     // 5.12 Verifying.
@@ -53,7 +53,7 @@ entry_points! {
         ciphering::init(library, session, Use::VerifyRecover, mechanism_or_none(call)?.as_ref(), key);
     C_VerifyRecover(session: Session, data: Bytes, data_len: CK_ULONG, out: Bytes, out_len: Length) |library| =>
         write_out(out, out_len, |room| {
-            ciphering::whole(library, session, Use::VerifyRecover, present(data, data_len), room)
+            ciphering::whole(library, session, Use::VerifyRecover, present(data, data_len), room, None)
         });
 
     // Since 3.2: the signature comes first.

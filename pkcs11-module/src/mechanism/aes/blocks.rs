@@ -1,12 +1,14 @@
 //! Modes that know only whole blocks (SP 800-38A; sections 6.13.4 to 6.13.6): `CKM_AES_ECB`, `CKM_AES_CBC`, and
 //! `CKM_AES_CBC_PAD`, which pads.
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::{CIPHERING, finish, info, iv, key, unwrap, wrap};
+use super::{CIPHERING, end_with, info, iv, key, unwrap, wrap};
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{BLOCK, CipherContext, Direction, Mode, Padding};
+use crate::ffi::crypto::{BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
 use crate::mechanism::{Call, Cipher, Mechanism, Table};
 use crate::object::Object;
 
@@ -69,6 +71,24 @@ struct Ciphering {
     direction: Direction,
 }
 
+impl Ciphering {
+    /// What is left, if it is whole.
+    fn last(&mut self) -> Result<LastBlock> {
+        let whole = match self.padding {
+            Padding::Pkcs7 if self.direction == Direction::Decrypt => self.context.withheld() == BLOCK,
+            Padding::Pkcs7 => true,
+            Padding::None => self.context.withheld() == 0,
+        };
+        match self.direction {
+            Direction::Encrypt if !whole => Err(Error::DataLenRange),
+            Direction::Decrypt if !whole => Err(Error::EncryptedDataLenRange),
+            // The padding is the only thing that can still be wrong.
+            Direction::Decrypt => self.context.finish().map_err(|_| Error::EncryptedDataInvalid),
+            Direction::Encrypt => self.context.finish(),
+        }
+    }
+}
+
 impl Cipher for Ciphering {
     fn takes_parts(&self) -> bool {
         true
@@ -92,18 +112,17 @@ impl Cipher for Ciphering {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        let whole = match self.padding {
-            Padding::Pkcs7 if self.direction == Direction::Decrypt => self.context.withheld() == BLOCK,
-            Padding::Pkcs7 => true,
-            Padding::None => self.context.withheld() == 0,
-        };
-        match self.direction {
-            Direction::Encrypt if !whole => Err(Error::DataLenRange),
-            Direction::Decrypt if !whole => Err(Error::EncryptedDataLenRange),
-            // The padding is the only thing that can still be wrong.
-            Direction::Decrypt => finish(&mut self.context, out).map_err(|_| Error::EncryptedDataInvalid),
-            Direction::Encrypt => finish(&mut self.context, out),
-        }
+        out.extend_from_slice(self.last()?.bytes());
+        Ok(())
+    }
+
+    fn update_into(&mut self, part: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        Some(self.context.update(part, out))
+    }
+
+    fn whole_into(&mut self, data: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        let written = self.context.update(data, out);
+        Some(written.and_then(|written| end_with(self.last()?.bytes(), written, out)))
     }
 }
 

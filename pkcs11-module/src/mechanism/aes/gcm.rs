@@ -1,10 +1,12 @@
 //! Galois/Counter Mode (SP 800-38D; sections 6.13.12 and 6.13.13): `CKM_AES_GCM`, and `CKM_AES_GMAC`, which
 //! authenticates without encrypting anything.
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{CIPHERING, info, key, unwrap, wrap};
+use super::{CIPHERING, end_with, info, key, unwrap, wrap};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{BLOCK, CipherContext, Direction};
 use crate::mechanism::mac::{Mac, Tagging};
@@ -177,6 +179,13 @@ struct Sealing {
     tag_len: usize,
 }
 
+impl Sealing {
+    fn tag(&mut self) -> Result<Vec<u8>> {
+        self.context.finish()?;
+        self.context.tag(self.tag_len)
+    }
+}
+
 impl Cipher for Sealing {
     fn takes_parts(&self) -> bool {
         true
@@ -196,9 +205,17 @@ impl Cipher for Sealing {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        self.context.finish()?;
-        out.extend_from_slice(&self.context.tag(self.tag_len)?);
+        out.extend_from_slice(&self.tag()?);
         Ok(())
+    }
+
+    fn update_into(&mut self, part: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        Some(self.context.update(part, out).map_err(|_| Error::DataLenRange))
+    }
+
+    fn whole_into(&mut self, data: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        let written = self.update_into(data, out)?;
+        Some(written.and_then(|written| end_with(&self.tag()?, written, out)))
     }
 }
 
@@ -211,13 +228,19 @@ struct Opening {
 }
 
 impl Opening {
-    fn open(&mut self, ciphertext: &[u8], tag: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        self.context.append(ciphertext, out)?;
+    /// Compares the tag of what has been decrypted.
+    fn check(&mut self, tag: &[u8]) -> Result<()> {
         self.context.expect_tag(tag)?;
-        self.context.finish().map(drop).map_err(|_| {
-            out.zeroize();
-            Error::EncryptedDataInvalid
-        })
+        self.context
+            .finish()
+            .map(drop)
+            .map_err(|_| Error::EncryptedDataInvalid)
+    }
+
+    /// Ciphertext and tag of all that there is.
+    fn split<'a>(&self, all: &'a [u8]) -> Result<(&'a [u8], &'a [u8])> {
+        let split = all.len().checked_sub(self.tag_len);
+        Ok(all.split_at(split.ok_or(Error::EncryptedDataLenRange)?))
     }
 }
 
@@ -244,9 +267,17 @@ impl Cipher for Opening {
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let held = std::mem::take(&mut self.held);
-        let split = held.len().checked_sub(self.tag_len);
-        let (ciphertext, tag) = held.split_at(split.ok_or(Error::EncryptedDataLenRange)?);
-        self.open(ciphertext, tag, out)
+        let (ciphertext, tag) = self.split(&held)?;
+        self.context.append(ciphertext, out)?;
+        self.check(tag).inspect_err(|_| out.zeroize())
+    }
+
+    /// The caller wipes what it does not vouch for.
+    fn whole_into(&mut self, data: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        Some(self.split(data).and_then(|(ciphertext, tag)| {
+            let written = self.context.update(ciphertext, out)?;
+            self.check(tag).map(|()| written)
+        }))
     }
 }
 

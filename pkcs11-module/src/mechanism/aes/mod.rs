@@ -8,12 +8,14 @@ mod gcm;
 mod key_wrap;
 mod streams;
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::{Call, Cipher, Table, secret};
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{AesKey, CipherContext};
+use crate::ffi::crypto::{AesKey, BLOCK};
 use crate::object::Object;
 
 pub(super) static TABLES: &[Table] = &[
@@ -45,7 +47,7 @@ fn key(object: &Object) -> Result<AesKey<'_>> {
 /// The initialisation vector that is the whole parameter.
 fn iv<'a>(call: &Call<'a>) -> Result<&'a [u8]> {
     let iv = call.bytes()?;
-    if iv.len() == crate::ffi::crypto::BLOCK {
+    if iv.len() == BLOCK {
         Ok(iv)
     } else {
         Err(Error::MechanismParamInvalid)
@@ -77,8 +79,11 @@ fn unwrap(cipher: &mut dyn Cipher, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>>
     })
 }
 
-/// Appends what ends a ciphering.
-fn finish(context: &mut CipherContext, out: &mut Vec<u8>) -> Result<()> {
-    out.extend_from_slice(context.finish()?.bytes());
-    Ok(())
+/// Writes what ends an output behind the `written` bytes that are there: the length of all.
+fn end_with(end: &[u8], written: usize, out: &mut [MaybeUninit<u8>]) -> Result<usize> {
+    let places = out.get_mut(written..written + end.len()).ok_or(Error::General)?;
+    for (place, byte) in places.iter_mut().zip(end) {
+        place.write(*byte);
+    }
+    Ok(written + end.len())
 }

@@ -1,6 +1,8 @@
 //! Modes that make a stream of the cipher (SP 800-38A; sections 6.13.7, 6.13.9 and 6.13.10): `CKM_AES_CTR`,
 //! `CKM_AES_OFB`, `CKM_AES_CFB8`, `CKM_AES_CFB128`.
 
+use std::mem::MaybeUninit;
+
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
@@ -97,6 +99,15 @@ impl Cipher for Ciphering {
 
     fn finish(&mut self, _out: &mut Vec<u8>) -> Result<()> {
         Ok(())
+    }
+
+    fn update_into(&mut self, part: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        let counted = self.count(part.len());
+        Some(counted.and_then(|()| self.context.update(part, out)))
+    }
+
+    fn whole_into(&mut self, data: &[u8], out: &mut [MaybeUninit<u8>]) -> Option<Result<usize>> {
+        self.update_into(data, out)
     }
 }
 
