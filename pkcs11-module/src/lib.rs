@@ -1,7 +1,7 @@
-//! `libtrien_pkcs11.so`: a software token with the interface of PKCS #11 2.40.
+//! `libtrien_pkcs11.so`: a software token with the interfaces of PKCS #11 2.40, 3.0 and 3.2.
 //!
-//! Any program that speaks PKCS #11 loads it by its path and gets everything through the one exported
-//! symbol, `C_GetFunctionList`:
+//! Any program that speaks PKCS #11 loads it by its path and gets everything through three exported symbols:
+//! `C_GetFunctionList` (2.40), `C_GetInterfaceList` and `C_GetInterface` (3.0 and 3.2):
 //!
 //! ```text
 //! pkcs11-tool --module libtrien_pkcs11.so --init-token --slot-index 0 --label "Nguyễn Văn An" --so-pin 87654321
@@ -13,14 +13,21 @@
 //! order of their making, and after them a free slot, in which `C_InitToken` makes the next. `store`
 //! specifies the format.
 //!
-//! **What it does.** RSA-2048/3072/4096 and P-256/P-384 key pairs made on the token; X.509 certificates
-//! and data objects stored; PKCS #1 v1.5, PSS and ECDSA signatures, over data, digests or (PKCS #1 v1.5)
-//! any bytes; their verification; SHA-2; random numbers. Every other function answers with the return
-//! value that the standard has for it.
+//! **What it does.** The files of `mechanism` are the list: RSA (PKCS #1 v1.5, PSS, OAEP, raw), the NIST
+//! curves, Ed25519 and X25519, ML-DSA and ML-KEM, AES in its modes, HMAC, SHA-1, SHA-2 and SHA-3, key
+//! wrapping and derivation; in one piece, in parts, and on messages. SHA-1 signatures are verified, and
+//! made only where the host asks for it (see `mechanism::rsa_pkcs`). Functions that it does not have, saved
+//! operation states and asynchronous calls, answer with the return value that the standard has for it.
+//!
+//! **Post-quantum algorithms** come from AWS-LC, whose implementations of the final FIPS 203 and FIPS 204
+//! are part of its validated module and have had a stable C interface since; SLH-DSA it does not offer.
 //!
 //! **Limits.** PINs of 4 to 64 bytes, locked after 10 wrong ones; 64 tokens; 4096 sessions; 1 MiB for an
-//! attribute's value; modulus up to 4096 bits. `TRIEN_PKCS11_TRACE=1` traces every call to standard
-//! error, without its arguments.
+//! attribute's value; modulus up to 4096 bits for keys that are made here.
+//!
+//! **From the environment**, read once: `TRIEN_PKCS11_TRACE=1` traces every call to standard error, without its
+//! arguments; `TRIEN_TOKEN_PROFILE` names the profile of tokens that are made; `TRIEN_PKCS11_SLOT_EVENTS=1` makes
+//! slots removable, with `C_WaitForSlotEvent`.
 //!
 //! **As a guest in somebody's process.** The cryptographic library is linked in, its symbols hidden, and
 //! nothing of the host's is used; there are no threads, signal handlers or exit handlers; a panic is
