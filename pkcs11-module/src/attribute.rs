@@ -7,10 +7,12 @@ use crate::error::{Error, Result};
 use crate::output::Room;
 
 /// An attribute of a template that gives values.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct RawAttribute<'a> {
     pub(crate) kind: CK_ATTRIBUTE_TYPE,
     pub(crate) value: &'a [u8],
+    /// What the value is where it is a template of its own.
+    pub(crate) template: Option<Vec<Self>>,
 }
 
 /// An attribute of a template that asks for values.
@@ -26,6 +28,9 @@ pub(crate) enum Answer {
     Length(usize),
     /// The value, known to fit.
     Value(Zeroizing<Vec<u8>>),
+    /// The attributes of a template, for whose number there is room in the host's array; each has its own buffer
+    /// there.
+    Template(Vec<(CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)>),
     /// No value, and why: the length becomes `CK_UNAVAILABLE_INFORMATION`.
     Refused(Error),
 }
@@ -35,6 +40,7 @@ impl Answer {
         match self {
             Self::Length(length) => *length as CK_ULONG,
             Self::Value(value) => value.len() as CK_ULONG,
+            Self::Template(attributes) => array_len(attributes.len()) as CK_ULONG,
             Self::Refused(_) => CK_UNAVAILABLE_INFORMATION,
         }
     }
@@ -46,6 +52,11 @@ impl Answer {
             Ok(())
         }
     }
+}
+
+/// The length of the host's array of so many attributes, in bytes.
+pub(crate) fn array_len(attributes: usize) -> usize {
+    attributes.saturating_mul(size_of::<CK_ATTRIBUTE>())
 }
 
 /// How an attribute's value is written.
@@ -119,7 +130,7 @@ impl Value {
             Self::Ulong(value) => Zeroizing::new(host_ulong(*value).to_vec()),
             Self::Bytes(value) => value.clone(),
             Self::Ulongs(values) => Zeroizing::new(values.iter().copied().flat_map(host_ulong).collect()),
-            // Its attributes are answered one by one.
+            // Its attributes are read and answered one by one, see `RawAttribute` and `Answer`.
             Self::Template(_) => Zeroizing::default(),
         }
     }

@@ -21,12 +21,13 @@ use std::ffi::c_void;
 use std::ptr::{copy_nonoverlapping, read_unaligned, write_unaligned};
 
 use cryptoki_sys::*;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::attribute::{Answer as AttributeAnswer, Query, RawAttribute};
+use crate::attribute::{Answer as AttributeAnswer, Form, Query, RawAttribute};
 use crate::error::{Error, Result};
 use crate::library::Threading;
 use crate::output::{Answer, InPlace, Room};
+use crate::rules;
 
 /// More attributes than any template has a use for.
 const MAX_TEMPLATE: usize = 1024;
@@ -118,21 +119,51 @@ unsafe fn attributes(pointer: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<Ve
 /// A template that gives values.
 ///
 /// # Safety
-/// If `pointer` is not NULL it points to `count` attributes, each with a value as long as it says, during `'a`.
+/// If `pointer` is not NULL it points to `count` attributes, each with a value as long as it says, during `'a`; the
+/// value of an attribute that is a template itself is again such an array.
 unsafe fn template<'a>(pointer: *const CK_ATTRIBUTE, count: CK_ULONG) -> Result<Vec<RawAttribute<'a>>> {
     // SAFETY: the caller's promise is ours.
-    let attributes = unsafe { attributes(pointer, count) }?;
-    attributes
+    unsafe { attributes(pointer, count) }?
         .into_iter()
         .map(|attribute| {
             // SAFETY: likewise.
-            let value = unsafe { bytes(attribute.pValue.cast(), attribute.ulValueLen) }?;
-            Ok(RawAttribute {
-                kind: attribute.type_,
-                value,
-            })
+            let template = unsafe { inner_template(&attribute) }?;
+            // SAFETY: likewise.
+            unsafe { raw_attribute(&attribute, template) }
         })
         .collect()
+}
+
+/// The template that an attribute is, if it is one, and no templates in that.
+///
+/// # Safety
+/// As for [`template`].
+unsafe fn inner_template<'a>(attribute: &CK_ATTRIBUTE) -> Result<Option<Vec<RawAttribute<'a>>>> {
+    let size = size_of::<CK_ATTRIBUTE>() as CK_ULONG;
+    if rules::form(attribute.type_) != Some(Form::Template) || !attribute.ulValueLen.is_multiple_of(size) {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise is ours.
+    let attributes = unsafe { attributes(attribute.pValue.cast(), attribute.ulValueLen / size) }?;
+    let inner = attributes.iter().map(|attribute| {
+        // SAFETY: likewise.
+        unsafe { raw_attribute(attribute, None) }
+    });
+    inner.collect::<Result<_>>().map(Some)
+}
+
+/// # Safety
+/// The attribute has a value as long as it says, during `'a`.
+unsafe fn raw_attribute<'a>(
+    attribute: &CK_ATTRIBUTE,
+    template: Option<Vec<RawAttribute<'a>>>,
+) -> Result<RawAttribute<'a>> {
+    Ok(RawAttribute {
+        kind: attribute.type_,
+        // SAFETY: the caller's promise is ours.
+        value: unsafe { bytes(attribute.pValue.cast(), attribute.ulValueLen) }?,
+        template,
+    })
 }
 
 /// Answers a template that asks for values (`C_GetAttributeValue`): every attribute gets its length or
@@ -160,13 +191,47 @@ unsafe fn answer_template(
     let mut outcome = Ok(());
     for (i, (mut attribute, answer)) in asked.into_iter().zip(work(&queries)?).enumerate() {
         attribute.ulValueLen = answer.length();
+        let mut written = answer.outcome();
         if let AttributeAnswer::Value(value) = &answer {
             // SAFETY: `Room` compared the value with the room that the caller vouches for.
             unsafe { copy_nonoverlapping(value.as_ptr(), attribute.pValue.cast::<u8>(), value.len()) };
         }
+        if let AttributeAnswer::Template(inner) = &answer {
+            // SAFETY: `Room` compared their number with the room that the caller vouches for.
+            written = unsafe { answer_inner(attribute.pValue.cast(), inner) };
+        }
         // SAFETY: `i` is below `count`.
         unsafe { write_unaligned(pointer.add(i), attribute) };
-        outcome = outcome.and(answer.outcome());
+        outcome = outcome.and(written);
+    }
+    outcome
+}
+
+/// Answers the attributes of a template (section 5.7.5): each has its type and length set, and its value where
+/// there is a buffer for it.
+///
+/// # Safety
+/// `pointer` points to as many attributes as `inner` has, each NULL or with the room it says.
+unsafe fn answer_inner(
+    pointer: *mut CK_ATTRIBUTE,
+    inner: &[(CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)],
+) -> Result<()> {
+    let mut outcome = Ok(());
+    for (i, (kind, value)) in inner.iter().enumerate() {
+        // SAFETY: `i` is below the number that the caller vouches for.
+        let mut attribute = unsafe { read_unaligned(pointer.add(i)) };
+        let room = Room::new(attribute.pValue.is_null(), attribute.ulValueLen);
+        attribute.type_ = *kind;
+        attribute.ulValueLen = value.len() as CK_ULONG;
+        if room.takes(value.len()) {
+            // SAFETY: `Room` compared the value with the room that the caller vouches for.
+            unsafe { copy_nonoverlapping(value.as_ptr(), attribute.pValue.cast::<u8>(), value.len()) };
+        } else if room != Room::Query {
+            attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+            outcome = Err(Error::BufferTooSmall);
+        }
+        // SAFETY: as above.
+        unsafe { write_unaligned(pointer.add(i), attribute) };
     }
     outcome
 }

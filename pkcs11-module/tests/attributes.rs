@@ -5,7 +5,7 @@
 mod harness;
 
 use cryptoki_sys::*;
-use harness::raw::{Given, Library, bytes, no, number, yes};
+use harness::raw::{Given, Library, bytes, no, number, template, yes};
 use harness::{P256, SO_PIN, tlv};
 
 const AES_KEY: [u8; 16] = [7; 16];
@@ -137,7 +137,7 @@ alone! {
             assert_eq!(library.set(session, key, rest), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", attribute.0);
         }
         for attribute in [number(CKA_CLASS, CKO_SECRET_KEY), number(CKA_KEY_TYPE, CKK_AES), bytes(CKA_VALUE, &AES_KEY), yes(CKA_TOKEN), no(CKA_PRIVATE)] {
-            assert_eq!(library.set(session, key, &[attribute.clone()]), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", attribute.0);
+            assert_eq!(library.set(session, key, std::slice::from_ref(&attribute)), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", attribute.0);
         }
         let bits = [number(CKA_MODULUS_BITS, 2048), bytes(CKA_MODULUS, &[1])];
         let made = library.generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, &bits, &[]);
@@ -158,7 +158,7 @@ alone! {
         assert_eq!(create(&[number(CKA_CLASS, CKO_SECRET_KEY)]), CKR_TEMPLATE_INCOMPLETE);
         assert_eq!(create(&secret(CKK_DES, &[1; 8], &[])), CKR_ATTRIBUTE_VALUE_INVALID);
         // An attribute of no class, or of another.
-        assert_eq!(create(&note(&[unknown.clone()])), CKR_ATTRIBUTE_TYPE_INVALID);
+        assert_eq!(create(&note(std::slice::from_ref(&unknown))), CKR_ATTRIBUTE_TYPE_INVALID);
         assert_eq!(create(&note(&[yes(CKA_SIGN)])), CKR_ATTRIBUTE_TYPE_INVALID);
         // A value of the wrong form.
         assert_eq!(create(&note(&[bytes(CKA_TOKEN, b"")])), CKR_ATTRIBUTE_VALUE_INVALID);
@@ -212,9 +212,9 @@ alone! {
             (no(CKA_EXTRACTABLE), yes(CKA_EXTRACTABLE)),
             (yes(CKA_WRAP_WITH_TRUSTED), no(CKA_WRAP_WITH_TRUSTED)),
         ] {
-            assert_eq!(library.set(session, key, &[back.clone()]), CKR_OK, "{:#x}", back.0);
+            assert_eq!(library.set(session, key, std::slice::from_ref(&back)), CKR_OK, "{:#x}", back.0);
             assert_eq!(library.set(session, key, &[there]), CKR_OK);
-            assert_eq!(library.set(session, key, &[back.clone()]), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", back.0);
+            assert_eq!(library.set(session, key, std::slice::from_ref(&back)), CKR_ATTRIBUTE_READ_ONLY, "{:#x}", back.0);
             assert_eq!(library.copy(session, key, &[back]), Err(CKR_ATTRIBUTE_READ_ONLY));
             assert_eq!(library.get(session, key, CKA_VALUE), Err(CKR_ATTRIBUTE_SENSITIVE));
         }
@@ -278,7 +278,7 @@ alone! {
         assert_eq!(library.get(session, generic, CKA_CHECK_VALUE).unwrap(), [0xa9, 0x99, 0x3e]);
         library.create(session, &zeros(&[bytes(CKA_CHECK_VALUE, &[0x66, 0xe9, 0x4b])])).unwrap();
         let wrong = bytes(CKA_CHECK_VALUE, &[1, 2, 3]);
-        assert_eq!(library.create(session, &zeros(&[wrong.clone()])), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        assert_eq!(library.create(session, &zeros(std::slice::from_ref(&wrong))), Err(CKR_ATTRIBUTE_VALUE_INVALID));
         assert_eq!(library.set(session, key, &[wrong]), CKR_ATTRIBUTE_VALUE_INVALID);
         let without = library.create(session, &zeros(&[bytes(CKA_CHECK_VALUE, b"")])).unwrap();
         assert_eq!(library.get(session, without, CKA_CHECK_VALUE).unwrap(), b"");
@@ -387,6 +387,34 @@ alone! {
         let none = [bytes(CKA_ALLOWED_MECHANISMS, b"")];
         let (_, key) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &none).unwrap();
         assert_eq!(library.sign(session, CKM_ECDSA_SHA256, key, b"text"), Err(CKR_MECHANISM_INVALID));
+    }
+
+    fn a_template_is_an_attribute_that_is_kept_and_read_back(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let inner = vec![
+            number(CKA_CLASS, CKO_SECRET_KEY), yes(CKA_EXTRACTABLE), bytes(CKA_LABEL, b"wrapped"),
+            bytes(CKA_ALLOWED_MECHANISMS, &CKM_AES_GCM.to_ne_bytes()), bytes(CKA_ID, b""),
+        ];
+        for home in [no(CKA_TOKEN), yes(CKA_TOKEN)] {
+            let rest = [home, template(CKA_WRAP_TEMPLATE, inner.clone()), template(CKA_UNWRAP_TEMPLATE, vec![])];
+            let key = library.create(session, &aes(&rest)).unwrap();
+            assert_eq!(library.get_template(session, key, CKA_WRAP_TEMPLATE), inner);
+            assert_eq!(library.get_template(session, key, CKA_UNWRAP_TEMPLATE), []);
+            assert_eq!(library.get(session, key, CKA_DERIVE_TEMPLATE), Err(CKR_ATTRIBUTE_TYPE_INVALID));
+            assert!(library.find(session, &[template(CKA_WRAP_TEMPLATE, inner.clone())]).contains(&key));
+            assert_eq!(library.find(session, &[template(CKA_WRAP_TEMPLATE, inner[..2].to_vec())]), []);
+            assert_eq!(library.set(session, key, &[template(CKA_WRAP_TEMPLATE, vec![])]), CKR_ATTRIBUTE_READ_ONLY);
+        }
+        // Not an array, an attribute nobody knows, an impossible value, a template in a template.
+        for wrong in [
+            bytes(CKA_WRAP_TEMPLATE, &[0; 23]),
+            template(CKA_WRAP_TEMPLATE, vec![bytes(0x4000_1234, b"x")]),
+            template(CKA_WRAP_TEMPLATE, vec![bytes(CKA_SIGN, b"")]),
+            template(CKA_WRAP_TEMPLATE, vec![template(CKA_WRAP_TEMPLATE, inner)]),
+        ] {
+            assert_eq!(library.create(session, &aes(&[wrong])), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+        }
     }
 
     fn an_rsa_key_comes_with_as_few_numbers_as_the_standard_wants(_home) {

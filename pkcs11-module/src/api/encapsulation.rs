@@ -29,7 +29,7 @@ pub(crate) fn encapsulate(
         let answer = room.answer(made.ciphertext.len(), || Err(Error::General))?;
         return Ok((answer, None));
     }
-    let key = shared_key(template, made.secret)?;
+    let key = shared_key(public.template(CKA_ENCAPSULATE_TEMPLATE), template, made.secret)?;
     let handle = session.token.add(vec![key], session.asker())?.pop();
     Ok((Answer::Items(made.ciphertext), handle))
 }
@@ -47,19 +47,23 @@ pub(crate) fn decapsulate(
     let mechanism = mechanism::find(call.kind)?;
     let private = usable_key(&session.token, private, CKA_DECAPSULATE, call.kind)?;
     let secret = mechanism.decapsulate(call, &private, ciphertext)?;
-    let key = shared_key(template, secret)?;
+    let key = shared_key(private.template(CKA_DECAPSULATE_TEMPLATE), template, secret)?;
     let handle = session.token.add(vec![key], session.asker())?.pop();
     handle.ok_or(Error::General)
 }
 
 /// The secret as a key. A template may ask for fewer bytes, which are the first.
-fn shared_key(template: &[RawAttribute<'_>], mut secret: Zeroizing<Vec<u8>>) -> Result<Object> {
+fn shared_key(
+    imposed: &[(CK_ATTRIBUTE_TYPE, Value)],
+    template: &[RawAttribute<'_>],
+    mut secret: Zeroizing<Vec<u8>>,
+) -> Result<Object> {
     // It comes from outside, so nothing can be said of its life so far.
     let origin = Origin::Derivation {
         always_sensitive: false,
         never_extractable: false,
     };
-    let mut draft = Draft::new(template, origin)?;
+    let mut draft = Draft::under(imposed, template, origin)?;
     if draft.ulong(CKA_CLASS) != Some(CKO_SECRET_KEY) {
         return Err(Error::TemplateInconsistent);
     }

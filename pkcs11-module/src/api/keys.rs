@@ -104,7 +104,7 @@ fn check_given<'a>(
             CKA_CLASS => class,
             CKA_KEY_TYPE => key_type,
             _ => {
-                rest.push(*raw);
+                rest.push(raw.clone());
                 continue;
             }
         };

@@ -99,12 +99,24 @@ impl Draft {
     /// Reads a template. What is wrong with it is told in the order of section 4.1.1: an attribute that the class
     /// does not have, a value that it cannot have, one that may not be given, one that is missing.
     pub(crate) fn new(template: &[RawAttribute<'_>], origin: Origin) -> Result<Self> {
-        let class = origin.class(given_ulong(template, CKA_CLASS)?)?;
+        Self::under(&[], template, origin)
+    }
+
+    /// The same under the template that an unwrapping, deriving or encapsulating key lays on all that come from it
+    /// (`CKA_UNWRAP_TEMPLATE` and its like, section 4.8): what both say has to be the same.
+    pub(crate) fn under(
+        imposed: &[(CK_ATTRIBUTE_TYPE, Value)],
+        template: &[RawAttribute<'_>],
+        origin: Origin,
+    ) -> Result<Self> {
+        let given =
+            |kind| -> Result<_> { Ok(given_ulong(template, kind)?.or_else(|| imposed_ulong(imposed, kind))) };
+        let class = origin.class(given(CKA_CLASS)?)?;
         let mut attributes = Attributes::new();
         attributes.insert(CKA_CLASS, Value::Ulong(class));
         let mut subtype = None;
         if let Some(kind) = rules::subtype_attribute(class) {
-            let value = origin.subtype(given_ulong(template, kind)?)?;
+            let value = origin.subtype(given(kind)?)?;
             attributes.insert(kind, Value::Ulong(value));
             subtype = Some(value);
         }
@@ -115,13 +127,17 @@ impl Draft {
             origin,
         };
         template.iter().try_for_each(|raw| draft.take(raw))?;
+        for (kind, value) in imposed {
+            rules.find(*kind).ok_or(Error::TemplateInconsistent)?;
+            draft.agree(*kind, value.clone())?;
+        }
         draft.check_needed()?;
         Ok(draft)
     }
 
     fn take(&mut self, raw: &RawAttribute<'_>) -> Result<()> {
         let rule = self.rules.find(raw.kind).ok_or(Error::AttributeTypeInvalid)?;
-        let value = object::parse(rule, raw)?;
+        let value = object::parse(rule.form, raw)?;
         if !self.origin.takes(rule) {
             return Err(Error::AttributeReadOnly);
         }
@@ -182,17 +198,6 @@ impl Draft {
     /// Adds what the token made: the numbers of a generated key, the value of one unwrapped or derived.
     pub(crate) fn insert(&mut self, kind: CK_ATTRIBUTE_TYPE, value: Value) {
         self.attributes.insert(kind, value);
-    }
-
-    #[allow(dead_code)] // for the key functions
-    /// Lays an unwrapping or deriving key's own template over this one (`CKA_UNWRAP_TEMPLATE`, `CKA_DERIVE_TEMPLATE`):
-    /// what both say has to be the same.
-    pub(crate) fn impose(&mut self, template: &[(CK_ATTRIBUTE_TYPE, Value)]) -> Result<()> {
-        for (kind, value) in template {
-            self.rules.find(*kind).ok_or(Error::TemplateInconsistent)?;
-            self.agree(*kind, value.clone())?;
-        }
-        Ok(())
     }
 
     /// Fills in what is missing and checks what belongs together.
@@ -271,6 +276,13 @@ impl Draft {
             );
         }
     }
+}
+
+fn imposed_ulong(imposed: &[(CK_ATTRIBUTE_TYPE, Value)], kind: CK_ATTRIBUTE_TYPE) -> Option<CK_ULONG> {
+    imposed.iter().find_map(|(known, value)| match value {
+        Value::Ulong(value) if *known == kind => CK_ULONG::try_from(*value).ok(),
+        _ => None,
+    })
 }
 
 fn given_ulong(template: &[RawAttribute<'_>], kind: CK_ATTRIBUTE_TYPE) -> Result<Option<CK_ULONG>> {

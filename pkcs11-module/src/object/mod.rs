@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use cryptoki_sys::*;
 
-use crate::attribute::{Answer, Query, RawAttribute, Value};
+use crate::attribute::{Answer, Form, Query, RawAttribute, Value, array_len};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::output::Room;
@@ -100,10 +100,22 @@ impl Object {
         let Some(value) = self.attributes.get(&query.kind) else {
             return Answer::Refused(Error::AttributeTypeInvalid);
         };
-        let value = value.to_host();
+        let (needed, answer) = match value {
+            Value::Template(attributes) => {
+                let attributes = attributes.iter().map(|(kind, value)| (*kind, value.to_host()));
+                (
+                    array_len(attributes.len()),
+                    Answer::Template(attributes.collect()),
+                )
+            }
+            value => {
+                let value = value.to_host();
+                (value.len(), Answer::Value(value))
+            }
+        };
         match query.room {
-            room if room.takes(value.len()) => Answer::Value(value),
-            Room::Query => Answer::Length(value.len()),
+            room if room.takes(needed) => answer,
+            Room::Query => Answer::Length(needed),
             Room::Items(_) => Answer::Refused(Error::BufferTooSmall),
         }
     }
@@ -135,7 +147,6 @@ impl Object {
         }
     }
 
-    #[allow(dead_code)] // for the key functions
     /// The template that this key lays on others (`CKA_WRAP_TEMPLATE`, `CKA_UNWRAP_TEMPLATE`,
     /// `CKA_DERIVE_TEMPLATE`); empty if it has none.
     pub(crate) fn template(&self, kind: CK_ATTRIBUTE_TYPE) -> &[(CK_ATTRIBUTE_TYPE, Value)] {
@@ -171,7 +182,7 @@ impl Object {
         let mut given = Attributes::new();
         for raw in template {
             let rule = rules.find(raw.kind).ok_or(Error::AttributeTypeInvalid)?;
-            let value = parse(rule, raw)?;
+            let value = parse(rule.form, raw)?;
             self.check_change(rule, &value, change)?;
             match given.get(&raw.kind) {
                 Some(other) if *other != value => return Err(Error::TemplateInconsistent),
@@ -234,12 +245,20 @@ impl Object {
     }
 }
 
-/// A value of a template, as its rule wants it written.
-pub(crate) fn parse(rule: &Rule, raw: &RawAttribute<'_>) -> Result<Value> {
+/// A value of a template in the form that its attribute has.
+pub(crate) fn parse(form: Form, raw: &RawAttribute<'_>) -> Result<Value> {
     if raw.value.len() > MAX_VALUE {
         return Err(Error::AttributeValueInvalid);
     }
-    Value::parse(rule.form, raw.value)
+    if form != Form::Template {
+        return Value::parse(form, raw.value);
+    }
+    let template = raw.template.as_ref().ok_or(Error::AttributeValueInvalid)?;
+    let attributes = template.iter().map(|inner| {
+        let form = rules::form(inner.kind).ok_or(Error::AttributeValueInvalid)?;
+        Ok((inner.kind, parse(form, inner)?))
+    });
+    Ok(Value::Template(attributes.collect::<Result<_>>()?))
 }
 
 /// A value for `CKA_UNIQUE_ID` (section 4.4.1): 128 random bits as text, so no two objects ever share one.
@@ -263,7 +282,7 @@ pub(crate) struct Search(Vec<(CK_ATTRIBUTE_TYPE, Option<Value>)>);
 
 impl Search {
     pub(crate) fn new(template: &[RawAttribute<'_>]) -> Self {
-        let value = |raw: &RawAttribute<'_>| Value::parse(rules::form(raw.kind)?, raw.value).ok();
+        let value = |raw: &RawAttribute<'_>| parse(rules::form(raw.kind)?, raw).ok();
         Self(template.iter().map(|raw| (raw.kind, value(raw))).collect())
     }
 

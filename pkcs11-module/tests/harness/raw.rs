@@ -36,6 +36,16 @@ pub(crate) fn bytes(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Given {
     (kind, value.to_vec())
 }
 
+/// An attribute that is a template.
+pub(crate) fn template(kind: CK_ATTRIBUTE_TYPE, inner: Vec<Given>) -> Given {
+    // The array points into the values, which stay where they are for the rest of the test.
+    let list = array(Vec::leak(inner));
+    let length = size_of_val(&list[..]);
+    // SAFETY: an array of plain numbers and pointers, as long as it is.
+    let raw = unsafe { std::slice::from_raw_parts(list.as_ptr().cast::<u8>(), length) };
+    (kind, raw.to_vec())
+}
+
 fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
     if rv == CKR_OK { Ok(value) } else { Err(rv) }
 }
@@ -284,6 +294,42 @@ impl Library {
         answer(rv, ())?;
         value.truncate(usize::try_from(asked[0].ulValueLen).unwrap());
         Ok(value)
+    }
+
+    /// The attributes of a template that an attribute is, by the three calls of section 5.7.5.
+    pub(crate) fn get_template(
+        self,
+        session: CK_SESSION_HANDLE,
+        object: CK_OBJECT_HANDLE,
+        kind: CK_ATTRIBUTE_TYPE,
+    ) -> Vec<Given> {
+        let mut asked = CK_ATTRIBUTE {
+            type_: kind,
+            ..Default::default()
+        };
+        let ask = |asked: &mut CK_ATTRIBUTE| {
+            let rv = call!(self, C_GetAttributeValue(session, object, &raw mut *asked, 1));
+            assert_eq!(rv, CKR_OK);
+        };
+        ask(&mut asked);
+        let count = usize::try_from(asked.ulValueLen).unwrap() / size_of::<CK_ATTRIBUTE>();
+        let mut inner = vec![CK_ATTRIBUTE::default(); count];
+        asked.pValue = inner.as_mut_ptr().cast();
+        ask(&mut asked);
+        let mut values: Vec<Given> = inner
+            .iter()
+            .map(|attribute| {
+                (
+                    attribute.type_,
+                    vec![0; usize::try_from(attribute.ulValueLen).unwrap()],
+                )
+            })
+            .collect();
+        for (attribute, (_, value)) in inner.iter_mut().zip(&mut values) {
+            attribute.pValue = value.as_mut_ptr().cast();
+        }
+        ask(&mut asked);
+        values
     }
 
     /// Whether an attribute is true.
