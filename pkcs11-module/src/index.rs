@@ -12,7 +12,7 @@ use cryptoki_sys::*;
 use crate::object::Search;
 use crate::store::ValueRef;
 
-/// What hosts look for: identifiers, names, and what is in a certificate or key.
+/// What hosts look for: identifiers, names, and what is in a certificate or public key.
 const INDEXED: &[CK_ATTRIBUTE_TYPE] = &[
     CKA_CLASS,
     CKA_KEY_TYPE,
@@ -24,7 +24,6 @@ const INDEXED: &[CK_ATTRIBUTE_TYPE] = &[
     CKA_ISSUER,
     CKA_SERIAL_NUMBER,
     CKA_VALUE,
-    CKA_CHECK_VALUE,
     CKA_PUBLIC_KEY_INFO,
     CKA_MODULUS,
     CKA_EC_POINT,
@@ -45,7 +44,9 @@ pub(crate) struct Index {
 /// Handles in ascending order; never empty.
 enum List {
     One(CK_OBJECT_HANDLE),
-    Many(Vec<CK_OBJECT_HANDLE>),
+    // Most lists are of one: the box keeps them small.
+    #[allow(clippy::box_collection)]
+    Many(Box<Vec<CK_OBJECT_HANDLE>>),
 }
 
 impl List {
@@ -59,7 +60,10 @@ impl List {
     fn insert(&mut self, handle: CK_OBJECT_HANDLE) {
         match self {
             Self::One(other) if *other == handle => {}
-            Self::One(other) => *self = Self::Many(vec![(*other).min(handle), (*other).max(handle)]),
+            Self::One(other) => {
+                let both = vec![(*other).min(handle), (*other).max(handle)];
+                *self = Self::Many(Box::new(both));
+            }
             Self::Many(handles) => {
                 if let Err(place) = handles.binary_search(&handle) {
                     handles.insert(place, handle);
@@ -88,13 +92,12 @@ impl Index {
         handle: CK_OBJECT_HANDLE,
         values: impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>)>,
     ) {
-        for (kind, value) in values {
-            if let Some(term) = self.term(kind, value) {
-                self.lists
-                    .entry(term)
-                    .and_modify(|list| list.insert(handle))
-                    .or_insert(List::One(handle));
-            }
+        let Self { lists, keys } = self;
+        for term in terms(keys, values) {
+            lists
+                .entry(term)
+                .and_modify(|list| list.insert(handle))
+                .or_insert(List::One(handle));
         }
     }
 
@@ -104,12 +107,10 @@ impl Index {
         handle: CK_OBJECT_HANDLE,
         values: impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>)>,
     ) {
-        for (kind, value) in values {
-            let Some(term) = self.term(kind, value) else {
-                continue;
-            };
-            if self.lists.get_mut(&term).is_some_and(|list| list.remove(handle)) {
-                self.lists.remove(&term);
+        let Self { lists, keys } = self;
+        for term in terms(keys, values) {
+            if lists.get_mut(&term).is_some_and(|list| list.remove(handle)) {
+                lists.remove(&term);
             }
         }
     }
@@ -121,22 +122,35 @@ impl Index {
     /// The objects that may have all values of a search, in ascending order; `None` if it has no value that is
     /// indexed, so that any object may.
     pub(crate) fn candidates(&self, search: &Search) -> Option<&[CK_OBJECT_HANDLE]> {
-        let terms = search.values().filter_map(|(kind, value)| self.term(kind, value));
-        terms
-            .map(|term| self.lists.get(&term).map(List::handles).unwrap_or_default())
+        let handles = |term| self.lists.get(&term).map(List::handles).unwrap_or_default();
+        terms(&self.keys, search.values())
+            .map(handles)
             .min_by_key(|handles| handles.len())
     }
+}
 
-    /// Every object that has the value is in its list, or the attribute is in no list at all. An empty value says
-    /// nothing, and many objects have it.
-    fn term(&self, kind: CK_ATTRIBUTE_TYPE, value: ValueRef<'_>) -> Option<u64> {
-        if !INDEXED.contains(&kind) {
+/// The hashes of those values that are indexed. Every object with such a value is in its list, or none is. The class
+/// comes first in an object; a search that gives it later, or not at all, goes without what depends on it.
+fn terms<'a>(
+    keys: &RandomState,
+    values: impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>)>,
+) -> impl Iterator<Item = u64> {
+    let mut has_open_value = false;
+    values.filter_map(move |(kind, value)| {
+        if let (CKA_CLASS, ValueRef::Ulong(class)) = (kind, value) {
+            has_open_value = matches!(
+                class as CK_OBJECT_CLASS,
+                CKO_CERTIFICATE | CKO_DATA | CKO_PUBLIC_KEY
+            );
+        }
+        if !INDEXED.contains(&kind) || (kind == CKA_VALUE && !has_open_value) {
             return None;
         }
         match value {
-            ValueRef::Ulong(number) => Some(self.keys.hash_one((kind, number))),
-            ValueRef::Bytes(bytes) if !bytes.is_empty() => Some(self.keys.hash_one((kind, bytes))),
+            ValueRef::Ulong(number) => Some(keys.hash_one((kind, number))),
+            // An empty value says nothing, and many objects have it.
+            ValueRef::Bytes(bytes) if !bytes.is_empty() => Some(keys.hash_one((kind, bytes))),
             _ => None,
         }
-    }
+    })
 }

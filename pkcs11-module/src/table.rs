@@ -16,7 +16,7 @@ use crate::object::{Object, Search};
 use crate::store::{Content, Head, Packed, ValueRef};
 
 /// So many objects of the store are kept unpacked.
-const MAX_UNPACKED: usize = 512;
+const MAX_UNPACKED: usize = 256;
 
 /// Objects by handle, and handles by the id in the store. Handles count up, so searches find objects in the order
 /// in which they came.

@@ -10,17 +10,27 @@
 //! a transaction, so a host that forks between calls leaves its child a database that the child can open (a log
 //! keeps a shared lock for the life of the connection, which a child believes to have and has not); there is no
 //! shared memory that somebody could truncate under the host's feet; and what was committed is in one file, where a
-//! flipped bit is found by its seal instead of ending the log early and taking later transactions along. The journal
-//! is truncated and flushed at each commit (`synchronous=FULL`), so a commit that was reported survives a power cut.
+//! flipped bit is found by its seal instead of ending the log early and taking later transactions along.
+//!
+//! # What a commit flushes
+//!
+//! `synchronous=FULL`, four times `fdatasync`: the journal's pages, the journal's head that counts them, the database,
+//! and the journal's head once more when it is made void, which is the commit. So a commit that was reported survives
+//! a power cut, and one that was not is undone by whoever opens the token next. The journal stays (`PERSIST`) and is
+//! written over: a flush of bytes in place is cheaper than one of a length that changes, and no folder has to be
+//! flushed. It shows what the pages were
+//! before the last transactions, so a transaction that is to leave no trace (an object destroyed, a PIN changed, the
+//! token emptied) cuts it to nothing when it commits, and what is deleted is overwritten in the database itself
+//! (`secure_delete`).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::rows::{Head, Rows, Transaction, Version};
+use super::rows::{Head, Kind, Rows, Transaction, Version};
 use super::{Result, StoreError};
 use crate::ffi::sqlite;
 
@@ -29,6 +39,14 @@ const USER_VERSION: i32 = 2;
 
 /// How long another process may hold the store before a call fails.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The journal's modes: what stays, and what is cut.
+const KEPT: &str = "PERSIST";
+const CUT: &str = "TRUNCATE";
+/// What a journal may keep of a larger transaction, in bytes.
+const JOURNAL_LIMIT: i64 = 64 * 1024;
+/// The most memory for pages; SQLite reads a negative number as KiB.
+const CACHE: i64 = -512;
 
 const SCHEMA: &str = "
     CREATE TABLE part(name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -53,6 +71,7 @@ impl Database {
             .create_new(true)
             .mode(0o600)
             .open(path)?;
+        make_journal(path)?;
         let connection = Self::connect(path)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", USER_VERSION)?;
@@ -74,6 +93,11 @@ impl Database {
     }
 
     fn connect_to_token(path: &Path) -> Result<Connection> {
+        match make_journal(path) {
+            // Who may not write needs no journal.
+            Ok(()) | Err(StoreError::ReadOnly) => {}
+            Err(error) => return Err(error),
+        }
         let connection = Self::connect(path)?;
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         if number("application_id")? != APPLICATION_ID || number("user_version")? != USER_VERSION {
@@ -87,10 +111,14 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
-        connection.pragma_update_and_check(None, "journal_mode", "TRUNCATE", |_| Ok(()))?;
+        journal(&connection, KEPT)?;
+        connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_LIMIT, |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // What is deleted is overwritten: a destroyed key does not stay in a free page.
         connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
+        // The objects are kept by the table; the pages they came from are not needed twice.
+        connection.pragma_update(None, "cache_size", CACHE)?;
+        connection.pragma_update(None, "cache_spill", "OFF")?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         connection.pragma_update(None, "cell_size_check", "ON")?;
@@ -116,13 +144,25 @@ impl Rows for Database {
 
     fn transaction(
         &mut self,
-        writes: bool,
+        kind: Kind,
         work: &mut dyn FnMut(&dyn Transaction) -> Result<()>,
     ) -> Result<()> {
-        let behavior = if writes {
-            TransactionBehavior::Immediate
-        } else {
-            TransactionBehavior::Deferred
+        if kind != Kind::Erase {
+            return self.run(kind, work);
+        }
+        journal(&self.connection, CUT)?;
+        let outcome = self.run(kind, work);
+        // The next transaction works in either mode.
+        let _ = journal(&self.connection, KEPT);
+        outcome
+    }
+}
+
+impl Database {
+    fn run(&mut self, kind: Kind, work: &mut dyn FnMut(&dyn Transaction) -> Result<()>) -> Result<()> {
+        let behavior = match kind {
+            Kind::Read => TransactionBehavior::Deferred,
+            Kind::Write | Kind::Erase => TransactionBehavior::Immediate,
         };
         let transaction = self.connection.transaction_with_behavior(behavior)?;
         let rolling = Rolling {
@@ -133,6 +173,34 @@ impl Rows for Database {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// Makes the journal if there is none, and flushes the folder that it is in: SQLite is built not to do that at every
+/// transaction (`SQLITE_DISABLE_DIRSYNC`), because the journal stays. A token that comes from a repository or a
+/// backup may have lost it.
+fn make_journal(database: &Path) -> Result<()> {
+    let mut journal = database.as_os_str().to_owned();
+    journal.push("-journal");
+    if Path::new(&journal).exists() || !database.exists() {
+        return Ok(());
+    }
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&journal);
+    match made {
+        Ok(_) => {}
+        // Another process was faster, and flushes; a second time does no harm.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error.into()),
+    }
+    let folder = database.parent().unwrap_or(Path::new("."));
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+fn journal(connection: &Connection, mode: &str) -> Result<()> {
+    Ok(connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?)
 }
 
 struct Rolling<'a> {

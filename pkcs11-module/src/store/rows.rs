@@ -42,6 +42,16 @@ impl Version {
     }
 }
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    /// Excludes every other writer from its beginning.
+    Write,
+    /// The same, and nothing of what was before stays in the folder.
+    Erase,
+}
+
 /// A database of one token.
 pub(crate) trait Rows: Send {
     /// The version that the file has now; `None` if it cannot be read, which a transaction will explain. It takes no
@@ -50,13 +60,9 @@ pub(crate) trait Rows: Send {
     /// that one is opened; if none is, the token is `Gone`.
     fn version(&mut self) -> Result<Option<Version>>;
 
-    /// Runs `work` in one transaction: all of it is on disk when this returns `Ok`, none of it otherwise. One that
-    /// writes excludes every other writer from its beginning.
-    fn transaction(
-        &mut self,
-        writes: bool,
-        work: &mut dyn FnMut(&dyn Transaction) -> Result<()>,
-    ) -> Result<()>;
+    /// Runs `work` in one transaction: all of it is on disk when this returns `Ok`, none of it otherwise.
+    fn transaction(&mut self, kind: Kind, work: &mut dyn FnMut(&dyn Transaction) -> Result<()>)
+    -> Result<()>;
 }
 
 /// What can be done in a transaction.

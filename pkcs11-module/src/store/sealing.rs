@@ -246,16 +246,29 @@ pub(super) fn seal(key: &[u8; KEY_LEN], additional_data: &[u8], plain: &[u8]) ->
 
 /// Opens what [`seal`] made with the same key and additional data; `None` for anything else.
 pub(super) fn open(key: &[u8; KEY_LEN], additional_data: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
-    let mut plain = Zeroizing::new(sealed.to_vec());
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    let length = aead_key(key)
-        .ok()?
-        .open_in_place(nonce, Aad::from(additional_data), &mut plain)
-        .ok()?
-        .len();
-    plain.truncate(length);
-    Some(plain)
+    Opener::new(key).ok()?.open(additional_data, sealed)
+}
+
+/// A key that opens many records.
+pub(super) struct Opener(LessSafeKey);
+
+impl Opener {
+    pub(super) fn new(key: &[u8; KEY_LEN]) -> Result<Self> {
+        Ok(Self(aead_key(key)?))
+    }
+
+    /// As [`open`].
+    pub(super) fn open(&self, additional_data: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self
+            .0
+            .open_in_place(nonce, Aad::from(additional_data), &mut plain);
+        let length = opened.ok()?.len();
+        plain.truncate(length);
+        Some(plain)
+    }
 }
 
 fn aead_key(key: &[u8; KEY_LEN]) -> Result<LessSafeKey> {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::parts::{Epoch, Header, Manifest, PinState, Role, Serial, read_part, write_part};
 use super::profile::Profile;
 use super::record::Packed;
-use super::rows::{Head, Rows, Transaction, Version};
+use super::rows::{Head, Kind, Rows, Transaction, Version};
 use super::sealing::{self, DataKey, Pin, Seal, Wrap};
 use super::tries::Tries;
 use super::{LABEL_LEN, Result, StoreError};
@@ -136,9 +136,9 @@ impl Vault {
         self.serial
     }
 
-    fn transaction<T>(&self, writes: bool, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
+    fn transaction<T>(&self, kind: Kind, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
         let mut outcome = None;
-        self.rows.lock()?.transaction(writes, &mut |rows| {
+        self.rows.lock()?.transaction(kind, &mut |rows| {
             outcome = Some(work(rows)?);
             Ok(())
         })?;
@@ -146,11 +146,15 @@ impl Vault {
     }
 
     fn read<T>(&self, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
-        self.transaction(false, work)
+        self.transaction(Kind::Read, work)
     }
 
     fn write<T>(&self, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
-        self.transaction(true, work)
+        self.transaction(Kind::Write, work)
+    }
+
+    fn erase<T>(&self, work: impl Fn(&dyn Transaction) -> Result<T>) -> Result<T> {
+        self.transaction(Kind::Erase, work)
     }
 
     /// Makes an empty token of it: new epoch, new keys, only the SO PIN set. What was there is gone.
@@ -164,7 +168,7 @@ impl Vault {
         let header = Header::new(self.serial, created, label, profile)?;
         let key = DataKey::random(header.epoch)?;
         let wrap = Wrap::seal(Role::Officer, &header.encode(), &key, pin)?.encode();
-        self.write(|rows| {
+        self.erase(|rows| {
             rows.clear_objects()?;
             rows.delete_part(Role::User.part())?;
             header.write(rows)?;
@@ -235,7 +239,7 @@ impl Vault {
 
     /// Sets a PIN, whose tries begin at zero; tells which setting it is. No object is touched.
     pub(crate) fn set_pin(&self, new: &NewPin) -> Result<Seal> {
-        self.write(|rows| {
+        self.erase(|rows| {
             self.check_epoch(rows, new.epoch)?;
             write_part(rows, new.role.part(), self.serial, &new.wrap.encode())
         })?;
@@ -321,7 +325,7 @@ impl Vault {
 
     /// Destroys an object.
     pub(crate) fn remove(&self, epoch: Epoch, id: u64) -> Result<Written<()>> {
-        self.write(|rows| {
+        self.erase(|rows| {
             let base = rows.version()?;
             self.check_epoch(rows, epoch)?;
             let mut manifest = Manifest::read(rows, self.serial)?;
@@ -370,6 +374,7 @@ impl Vault {
                 is_short: !manifest.covers(heads.iter()),
                 heads,
             };
+            let openers = Openers::new(&header, key)?;
             let is_known = |head: &Head| !anew && seen.sees(head) && seen.head(head.id) == Some(*head);
             let news = next
                 .heads
@@ -380,9 +385,7 @@ impl Vault {
             let changes = Changes {
                 anew,
                 gone: before.map(|head| head.id).filter(|id| is_gone(*id)).collect(),
-                found: news
-                    .map(|head| (*head, content(rows, &header, head, key)))
-                    .collect(),
+                found: news.map(|head| (*head, openers.content(rows, head))).collect(),
                 is_short: next.is_short,
                 settings: Some(self.settings(rows)?),
             };
@@ -422,10 +425,38 @@ fn heads(rows: &dyn Transaction, manifest: &Manifest) -> Result<Vec<Head>> {
     }
 }
 
-fn content(rows: &dyn Transaction, header: &Header, head: &Head, key: Option<&DataKey>) -> Content {
-    let sealed = rows.record(head.id).ok().flatten();
-    let packed = sealed.and_then(|sealed| open(header, head, &sealed, key));
-    packed.map_or(Content::Damaged, Content::Sound)
+/// What opens the records of one token.
+struct Openers<'a> {
+    header: &'a Header,
+    public: sealing::Opener,
+    private: Option<sealing::Opener>,
+}
+
+impl<'a> Openers<'a> {
+    fn new(header: &'a Header, key: Option<&DataKey>) -> Result<Self> {
+        let private = key.map(|key| sealing::Opener::new(key.bytes())).transpose()?;
+        Ok(Self {
+            header,
+            public: sealing::Opener::new(&header.public_key)?,
+            private,
+        })
+    }
+
+    fn content(&self, rows: &dyn Transaction, head: &Head) -> Content {
+        let sealed = rows.record(head.id).ok().flatten();
+        let packed = sealed.and_then(|sealed| self.open(head, &sealed));
+        packed.map_or(Content::Damaged, Content::Sound)
+    }
+
+    fn open(&self, head: &Head, sealed: &[u8]) -> Option<Packed> {
+        let opener = if head.private {
+            self.private.as_ref()?
+        } else {
+            &self.public
+        };
+        let plain = opener.open(&additional_data(self.header, head), sealed)?;
+        Packed::read(&plain).ok()
+    }
 }
 
 /// A key of another epoch would make records that nobody can open.
@@ -443,15 +474,6 @@ fn seal(header: &Header, head: &Head, packed: &Packed, key: Option<&DataKey>) ->
         &additional_data(header, head),
         packed.bytes(),
     )
-}
-
-fn open(header: &Header, head: &Head, sealed: &[u8], key: Option<&DataKey>) -> Option<Packed> {
-    let plain = sealing::open(
-        record_key(header, head, key)?,
-        &additional_data(header, head),
-        sealed,
-    )?;
-    Packed::read(&plain).ok()
 }
 
 fn record_key<'a>(header: &'a Header, head: &Head, key: Option<&'a DataKey>) -> Option<&'a [u8; 32]> {
