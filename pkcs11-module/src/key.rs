@@ -1,5 +1,6 @@
 //! Keys ready for use, made from an object's attributes, and the attributes made from a generated key.
 
+mod ec;
 mod ml;
 
 use cryptoki_sys::*;
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::attribute::Value;
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{EcKey, MlKey, RsaKey};
+use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN, MlKey, RsaKey};
 use crate::mechanism::{Curve, MlDsaSet};
 use crate::object::{Attributes, Object};
 
@@ -17,6 +18,11 @@ use crate::object::{Attributes, Object};
 pub(crate) enum Key {
     Rsa(RsaKey),
     Ec(Curve, EcKey),
+    Ed25519(Ed25519Key),
+    Ed25519Public([u8; KEY_LEN]),
+    X25519(Zeroizing<[u8; KEY_LEN]>),
+    /// Known to be one; nothing is done with it alone.
+    X25519Public,
     MlDsa(MlDsaSet, MlKey),
     MlKem(MlKey),
 }
@@ -27,16 +33,7 @@ impl Key {
         match (object.class(), object.ulong(CKA_KEY_TYPE)) {
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => rsa_private(object),
             (CKO_PUBLIC_KEY, Some(CKK_RSA)) => rsa_public(object),
-            (CKO_PRIVATE_KEY, Some(CKK_EC)) => {
-                let curve = Curve::from_parameters(object.bytes(CKA_EC_PARAMS)?)?;
-                Ok(Self::Ec(curve, EcKey::private(curve, object.bytes(CKA_VALUE)?)?))
-            }
-            (CKO_PUBLIC_KEY, Some(CKK_EC)) => {
-                let curve = Curve::from_parameters(object.bytes(CKA_EC_PARAMS)?)?;
-                let point = <&OctetStringRef>::from_der(object.bytes(CKA_EC_POINT)?);
-                let point = point.map_err(|_| Error::AttributeValueInvalid)?;
-                Ok(Self::Ec(curve, EcKey::public(curve, point.as_bytes())?))
-            }
+            (_, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => ec::of(object),
             (_, Some(CKK_ML_DSA | CKK_ML_KEM)) => ml::of(object),
             _ => Err(Error::KeyTypeInconsistent),
         }
@@ -165,23 +162,6 @@ impl GeneratedPair {
         ];
         Ok(Self {
             public,
-            private: private.into_iter().collect(),
-        })
-    }
-
-    /// An elliptic-curve key pair (section 2.3): scalar and uncompressed point.
-    pub(crate) fn from_ec(curve: Curve, scalar: &[u8], point: &[u8]) -> Result<Self> {
-        let point = OctetStringRef::new(point)
-            .and_then(|point| point.to_der())
-            .map_err(|_| Error::FunctionFailed)?;
-        let parameters = Value::bytes(curve.parameters());
-        let public = [
-            (CKA_EC_PARAMS, parameters.clone()),
-            (CKA_EC_POINT, Value::bytes(point)),
-        ];
-        let private = [(CKA_EC_PARAMS, parameters), (CKA_VALUE, Value::bytes(scalar))];
-        Ok(Self {
-            public: public.into_iter().collect(),
             private: private.into_iter().collect(),
         })
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod absent;
 pub(crate) mod ciphering;
+pub(crate) mod derivation;
 pub(crate) mod digesting;
 pub(crate) mod dual;
 pub(crate) mod encapsulation;

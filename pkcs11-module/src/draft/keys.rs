@@ -8,6 +8,7 @@ use der::asn1::OctetString;
 use super::{Draft, Origin, public_key_info};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
+use crate::ffi::crypto::KEY_LEN;
 use crate::ffi::crypto::RsaNumbers;
 use crate::mechanism::Curve;
 use crate::object::check_value;
@@ -30,9 +31,13 @@ impl Draft {
             return Ok(());
         };
         let is_bare = match self.key_type() {
-            Some(CKK_EC) => point.len() == Curve::from_parameters(parameters)?.point_len(),
-            // Edwards and Montgomery points of the curves over 255 and 448 bits.
-            _ => matches!(point.len(), 32 | 56 | 57),
+            Some(CKK_EC) => {
+                let curve = Curve::from_parameters(parameters)?;
+                let is_compressed = matches!(point, [2 | 3, ..]) && point.len() == curve.field_len() + 1;
+                is_compressed || point.len() == curve.point_len()
+            }
+            // A point of edwards25519 or curve25519.
+            _ => point.len() == KEY_LEN,
         };
         if is_bare {
             let wrapped = OctetString::new(point).and_then(|point| point.to_der());

@@ -226,9 +226,19 @@ impl Draft {
 
     /// The defaults of the table, and those that depend on other attributes.
     fn fill_in(&mut self) {
+        // A derivation that says what its key is for means that and nothing else; keys are made apart by their use.
+        let is_derived = matches!(self.origin, Origin::Derivation { .. });
+        let says_use = is_derived
+            && self
+                .rules
+                .iter()
+                .any(|rule| rule.is_usage() && self.is(rule.kind));
         for rule in self.rules.iter() {
-            if let (false, Some(value)) = (self.attributes.contains_key(&rule.kind), self.rules.default(rule))
-            {
+            let default = match self.rules.default(rule) {
+                Some(Value::Bool(_)) if says_use && rule.is_usage() => Some(Value::Bool(false)),
+                other => other,
+            };
+            if let (false, Some(value)) = (self.attributes.contains_key(&rule.kind), default) {
                 self.attributes.insert(rule.kind, value);
             }
         }

@@ -6,6 +6,7 @@ use der::{Decode, Encode, Sequence};
 
 use super::Draft;
 use crate::error::{Error, Result};
+use crate::mechanism::Curve;
 
 /// RFC 8017, appendix A.1.
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -76,7 +77,9 @@ fn of_point(draft: &Draft, name: ObjectIdentifier, with_curve: bool) -> der::Res
         return Ok(None);
     };
     let curve = if with_curve {
-        Some(AnyRef::from_der(parameters)?)
+        // A curve may be given by its name, but here it has its object identifier (RFC 5480, 2.1.1).
+        let identifier = Curve::from_parameters(parameters).map_or(parameters, |curve| curve.parameters());
+        Some(AnyRef::from_der(identifier)?)
     } else {
         None
     };

@@ -1,4 +1,4 @@
-//! ECDSA (FIPS 186-5, section 6; PKCS #11, sections 2.3.6 and 2.3.7): `CKM_ECDSA` and `CKM_ECDSA_SHA…`.
+//! ECDSA (FIPS 186-5, section 6; PKCS #11, section 6.3.12): `CKM_ECDSA` and `CKM_ECDSA_SHA…`.
 //!
 //! A signature is r and s, each as long as the order of the curve, one after the other.
 
@@ -9,51 +9,13 @@ use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Signing, Table, Verifying};
+use super::{Call, Hash, Mechanism, Signing, Table, Verifying, ec_key_pair};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::object::Object;
 
 /// More than any hash function gives; only the leftmost bits count.
 const MAX_DIGEST: usize = 128;
-
-/// A curve this token offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Curve {
-    P256,
-    P384,
-}
-
-impl Curve {
-    /// Reads `CKA_EC_PARAMS`: the DER of a named curve's object identifier.
-    pub(crate) fn from_parameters(parameters: &[u8]) -> Result<Self> {
-        [Self::P256, Self::P384]
-            .into_iter()
-            .find(|curve| curve.parameters() == parameters)
-            .ok_or(Error::CurveNotSupported)
-    }
-
-    /// The DER of its object identifier (RFC 5480, 2.1.1.1).
-    pub(crate) fn parameters(self) -> &'static [u8] {
-        match self {
-            Self::P256 => &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7],
-            Self::P384 => &[0x06, 5, 0x2b, 0x81, 4, 0, 0x22],
-        }
-    }
-
-    /// The length of a field element, and of a scalar, in bytes.
-    pub(crate) fn field_len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-        }
-    }
-
-    /// The length of an uncompressed point (SEC 1, 2.3.3).
-    pub(crate) fn point_len(self) -> usize {
-        2 * self.field_len() + 1
-    }
-}
 
 /// With a hash function, or over a digest that the host has made.
 pub(super) struct Ecdsa(pub(super) Option<Hash>);
@@ -72,25 +34,24 @@ impl Ecdsa {
 
 impl Mechanism for Ecdsa {
     fn info(&self) -> CK_MECHANISM_INFO {
-        info(CKF_SIGN | CKF_VERIFY)
+        // Nobody shall sign with SHA-1 any more; old signatures can be looked at.
+        let uses = if self.0 == Some(Hash::Sha1) {
+            CKF_VERIFY
+        } else {
+            CKF_SIGN | CKF_VERIFY
+        };
+        ec_key_pair::info(uses)
     }
 
     fn sign(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Signing>> {
+        if self.0 == Some(Hash::Sha1) {
+            return Err(Error::MechanismInvalid);
+        }
         Ok(Box::new(self.begin(call, key)?))
     }
 
     fn verify(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Verifying>> {
         Ok(Box::new(self.begin(call, key)?))
-    }
-}
-
-/// Named prime curves, points uncompressed.
-pub(super) fn info(uses: CK_FLAGS) -> CK_MECHANISM_INFO {
-    let flags = uses | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS;
-    CK_MECHANISM_INFO {
-        ulMinKeySize: 256,
-        ulMaxKeySize: 384,
-        flags,
     }
 }
 
@@ -148,7 +109,13 @@ impl Scheme for Signature {
 
 pub(super) static MECHANISMS: Table = &[
     (CKM_ECDSA, &Ecdsa(None)),
+    (CKM_ECDSA_SHA1, &Ecdsa(Some(Hash::Sha1))),
+    (CKM_ECDSA_SHA224, &Ecdsa(Some(Hash::Sha224))),
     (CKM_ECDSA_SHA256, &Ecdsa(Some(Hash::Sha256))),
     (CKM_ECDSA_SHA384, &Ecdsa(Some(Hash::Sha384))),
     (CKM_ECDSA_SHA512, &Ecdsa(Some(Hash::Sha512))),
+    (CKM_ECDSA_SHA3_224, &Ecdsa(Some(Hash::Sha3_224))),
+    (CKM_ECDSA_SHA3_256, &Ecdsa(Some(Hash::Sha3_256))),
+    (CKM_ECDSA_SHA3_384, &Ecdsa(Some(Hash::Sha3_384))),
+    (CKM_ECDSA_SHA3_512, &Ecdsa(Some(Hash::Sha3_512))),
 ];

@@ -1,14 +1,11 @@
-//! Key pairs made on the token: `CKM_RSA_PKCS_KEY_PAIR_GEN` (PKCS #11, section 2.1.4) and `CKM_EC_KEY_PAIR_GEN`
-//! (section 2.3.5).
+//! RSA key pairs made on the token: `CKM_RSA_PKCS_KEY_PAIR_GEN` (PKCS #11, section 6.1.4).
 
-use aws_lc_rs::encoding::{AsBigEndian, AsDer};
+use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair,
-};
+use aws_lc_rs::signature::RsaKeyPair;
 use cryptoki_sys::*;
 
-use super::{Call, Curve, Mechanism, Table, ecdsa};
+use super::{Call, Mechanism, Table};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaKey;
@@ -53,31 +50,4 @@ impl Mechanism for Rsa {
     }
 }
 
-pub(super) struct Ec;
-
-impl Mechanism for Ec {
-    fn info(&self) -> CK_MECHANISM_INFO {
-        ecdsa::info(CKF_GENERATE_KEY_PAIR)
-    }
-
-    fn pair_type(&self) -> Result<CK_KEY_TYPE> {
-        Ok(CKK_EC)
-    }
-
-    fn generate_pair(&self, call: &Call<'_>, public: &Draft) -> Result<GeneratedPair> {
-        call.no_parameter()?;
-        let curve = Curve::from_parameters(public.bytes(CKA_EC_PARAMS).ok_or(Error::TemplateIncomplete)?)?;
-        let algorithm = match curve {
-            Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-            Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        };
-        let pair = EcdsaKeyPair::generate(algorithm).map_err(|_| Error::FunctionFailed)?;
-        let scalar = pair
-            .private_key()
-            .as_be_bytes()
-            .map_err(|_| Error::FunctionFailed)?;
-        GeneratedPair::from_ec(curve, scalar.as_ref(), pair.public_key().as_ref())
-    }
-}
-
-pub(super) static MECHANISMS: Table = &[(CKM_RSA_PKCS_KEY_PAIR_GEN, &Rsa), (CKM_EC_KEY_PAIR_GEN, &Ec)];
+pub(super) static MECHANISMS: Table = &[(CKM_RSA_PKCS_KEY_PAIR_GEN, &Rsa)];

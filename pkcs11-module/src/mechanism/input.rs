@@ -10,6 +10,8 @@ pub(super) enum Input {
     Hashed(Context),
     /// The host has hashed, or pads by itself: one piece of at most so many bytes.
     Raw { data: Vec<u8>, limit: usize },
+    /// The mechanism goes over all the data more than once: many pieces, at most so many bytes in all.
+    Collected { data: Vec<u8>, limit: usize },
 }
 
 impl Input {
@@ -24,15 +26,27 @@ impl Input {
         })
     }
 
+    /// For a mechanism that takes parts but wants them all at once.
+    pub(super) fn collected(limit: usize) -> Self {
+        Self::Collected {
+            data: Vec::new(),
+            limit,
+        }
+    }
+
     fn takes_parts(&self) -> bool {
-        matches!(self, Self::Hashed(_))
+        !matches!(self, Self::Raw { .. })
     }
 
     fn update(&mut self, part: &[u8]) -> Result<()> {
         match self {
             Self::Hashed(context) => context.update(part)?,
-            Self::Raw { data, limit } if data.len() + part.len() <= *limit => data.extend_from_slice(part),
-            Self::Raw { .. } => return Err(Error::DataLenRange),
+            Self::Raw { data, limit } | Self::Collected { data, limit } => {
+                if part.len() > *limit - data.len() {
+                    return Err(Error::DataLenRange);
+                }
+                data.extend_from_slice(part);
+            }
         }
         Ok(())
     }
@@ -40,7 +54,7 @@ impl Input {
     fn finish(self) -> Result<Vec<u8>> {
         match self {
             Self::Hashed(context) => context.finish(),
-            Self::Raw { data, .. } => Ok(data),
+            Self::Raw { data, .. } | Self::Collected { data, .. } => Ok(data),
         }
     }
 }

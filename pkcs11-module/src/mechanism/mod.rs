@@ -3,22 +3,32 @@
 //! A mechanism refuses by default: each kind of use it does not define is `CKR_MECHANISM_INVALID`.
 
 mod aes;
+mod curve;
+mod derivation;
 mod digest;
+mod ec_key_pair;
+mod ecdh;
 mod ecdsa;
+mod eddsa;
+mod encrypt_data;
 mod generate;
+mod hkdf;
 mod hmac;
 mod input;
+mod kbkdf;
 mod mac;
 mod message;
 mod ml_dsa;
 mod ml_kem;
 mod parameter;
+mod pbkdf2;
 mod rsa_pkcs;
 mod rsa_pss;
 mod secret;
+mod simple_derivation;
 
 use std::mem::MaybeUninit;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
@@ -28,8 +38,10 @@ use crate::error::{Error, Result};
 use crate::key::GeneratedPair;
 use crate::object::{Attributes, Object};
 
+pub(crate) use curve::{Curve, check_edwards, check_montgomery};
+pub(crate) use derivation::{Derived, Inheritance, Wanted};
 pub(crate) use digest::Hash;
-pub(crate) use ecdsa::Curve;
+pub(crate) use eddsa::Variant;
 pub(crate) use message::{MessageCipher, MessageParameter, NonceSource};
 pub(crate) use ml_dsa::MlDsaSet;
 pub(crate) use ml_kem::MlKemSet;
@@ -103,6 +115,16 @@ pub(crate) trait Mechanism: Sync {
     /// Unwraps what [`Self::wrap`] made.
     fn unwrap(&self, _call: &Call<'_>, _unwrapping: &Object, _wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::MechanismInvalid)
+    }
+
+    /// What a derivation makes: a secret key, but for one mechanism.
+    fn derived_class(&self) -> CK_OBJECT_CLASS {
+        CKO_SECRET_KEY
+    }
+
+    /// How the new key is protected.
+    fn inheritance(&self) -> Inheritance {
+        Inheritance::History
     }
 
     /// Derives the values of keys from a base key.
@@ -218,26 +240,6 @@ pub(crate) trait Cipher: Send {
     }
 }
 
-/// What a derivation is asked for.
-pub(crate) struct Wanted<'a> {
-    /// The type of the new key.
-    pub(crate) key_type: CK_KEY_TYPE,
-    /// Its length in bytes, from `CKA_VALUE_LEN` or from a key type that has only one.
-    pub(crate) len: Option<usize>,
-    /// The lengths of the additional keys, each from its own template.
-    pub(crate) additional: Vec<usize>,
-    /// Finds the other keys that a parameter names.
-    pub(crate) key: &'a dyn Fn(CK_OBJECT_HANDLE) -> Result<Arc<Object>>,
-}
-
-/// What a derivation gives.
-pub(crate) struct Derived {
-    /// The new key's value; cut to the wanted length by the mechanism.
-    pub(crate) value: Zeroizing<Vec<u8>>,
-    /// The values of the additional keys, in their order.
-    pub(crate) additional: Vec<Zeroizing<Vec<u8>>>,
-}
-
 /// A shared secret and what carries it.
 pub(crate) struct Encapsulated {
     pub(crate) ciphertext: Vec<u8>,
@@ -260,14 +262,22 @@ type Table = &'static [(CK_MECHANISM_TYPE, &'static dyn Mechanism)];
 
 static TABLES: &[Table] = &[
     digest::MECHANISMS,
+    ec_key_pair::MECHANISMS,
+    ecdh::MECHANISMS,
     ecdsa::MECHANISMS,
+    eddsa::MECHANISMS,
+    encrypt_data::MECHANISMS,
     generate::MECHANISMS,
+    hkdf::MECHANISMS,
     hmac::MECHANISMS,
+    kbkdf::MECHANISMS,
     ml_dsa::MECHANISMS,
     ml_kem::MECHANISMS,
+    pbkdf2::MECHANISMS,
     rsa_pkcs::MECHANISMS,
     rsa_pss::MECHANISMS,
     secret::MECHANISMS,
+    simple_derivation::MECHANISMS,
 ];
 
 /// All of them by type: a look-up is part of every signature.

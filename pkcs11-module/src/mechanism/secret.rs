@@ -1,5 +1,5 @@
-//! Secret keys made on the token: `CKM_AES_KEY_GEN`, `CKM_GENERIC_SECRET_KEY_GEN` (sections 6.13.3 and 6.8.4) and
-//! `CKM_SHA…_KEY_GEN` for the HMAC of one hash function.
+//! Secret keys made on the token: `CKM_AES_KEY_GEN`, `CKM_GENERIC_SECRET_KEY_GEN` (sections 6.13.3 and 6.8.4),
+//! `CKM_SHA…_KEY_GEN` for the HMAC of one hash function and `CKM_HKDF_KEY_GEN` (section 6.62.5).
 
 use aws_lc_rs::rand;
 use cryptoki_sys::*;
@@ -85,6 +85,7 @@ pub(super) static MECHANISMS: Table = &[
             unit: 1,
         },
     ),
+    (CKM_HKDF_KEY_GEN, &Generation::of(&[CKK_HKDF])),
     (CKM_SHA_1_KEY_GEN, &Generation::of(&[CKK_SHA_1_HMAC])),
     (CKM_SHA224_KEY_GEN, &Generation::of(&[CKK_SHA224_HMAC])),
     (CKM_SHA256_KEY_GEN, &Generation::of(&[CKK_SHA256_HMAC])),

@@ -107,6 +107,11 @@ impl Rule {
         self.on_set() || self.has(COPY_ONLY)
     }
 
+    /// Whether it says what a key is for.
+    pub(crate) const fn is_usage(&self) -> bool {
+        matches!(self.default, Default::Usage)
+    }
+
     /// Footnotes 11 and 12: the value that stays for ever once the attribute has it.
     pub(crate) fn final_value(&self) -> Option<bool> {
         match (self.has(11), self.has(12)) {

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // the C interface is what is tested
 
 pub(crate) mod ciphering;
+pub(crate) mod deriving;
 
 use std::ptr::null_mut;
 

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::ptr::{NonNull, null_mut};
 
 use aws_lc_sys::*;
+use zeroize::Zeroizing;
 
 use super::forget_errors;
 use crate::error::{Error, Result};
@@ -35,30 +36,98 @@ impl EcKey {
         key.accepted(taken)
     }
 
-    /// Takes a point as SEC 1, 2.3.3 writes it; the library checks that it is on the curve.
+    /// Takes a point as SEC 1, 2.3.3 writes it, compressed or not; the library checks that it is on the curve.
     pub(crate) fn public(curve: Curve, point: &[u8]) -> Result<Self> {
         let key = Self::empty(curve)?;
-        // SAFETY: the key and so its group live to the end of this function; the new point is checked and freed
-        // here; the key takes a copy of it; a slice's pointer and length.
+        let point = key.point(point)?;
+        // SAFETY: both live; the key takes a copy of the point.
         let taken = unsafe {
-            let group = EC_KEY_get0_group(key.0.as_ptr());
-            let place = EC_POINT_new(group);
-            if place.is_null() {
-                return Err(Error::HostMemory);
-            }
-            let taken = EC_POINT_oct2point(group, place, point.as_ptr(), point.len(), null_mut()) == 1
-                && EC_KEY_set_public_key(key.0.as_ptr(), place) == 1
-                && EC_KEY_check_key(key.0.as_ptr()) == 1;
-            EC_POINT_free(place);
-            c_int::from(taken)
+            EC_KEY_set_public_key(key.0.as_ptr(), point.0.as_ptr()) == 1
+                && EC_KEY_check_key(key.0.as_ptr()) == 1
         };
-        key.accepted(taken)
+        key.accepted(c_int::from(taken))
+    }
+
+    /// A new key pair: the private scalar, as long as a field element, and the uncompressed point.
+    pub(crate) fn generate(curve: Curve) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>)> {
+        let key = Self::empty(curve)?;
+        let mut scalar = Zeroizing::new(vec![0; curve.field_len()]);
+        let mut point = vec![0; curve.point_len()];
+        // SAFETY: the key lives, and with it the parts of it that are asked for after it is made; the places
+        // give their own lengths.
+        let made = unsafe {
+            let key = key.0.as_ptr();
+            EC_KEY_generate_key(key) == 1
+                && BN_bn2bin_padded(scalar.as_mut_ptr(), scalar.len(), EC_KEY_get0_private_key(key)) == 1
+                && EC_POINT_point2oct(
+                    EC_KEY_get0_group(key),
+                    EC_KEY_get0_public_key(key),
+                    point_conversion_form_t::POINT_CONVERSION_UNCOMPRESSED,
+                    point.as_mut_ptr(),
+                    point.len(),
+                    null_mut(),
+                ) == point.len()
+        };
+        if made {
+            return Ok((scalar, point));
+        }
+        forget_errors();
+        Err(Error::FunctionFailed)
+    }
+
+    /// The x coordinate of this private scalar times somebody's point (SEC 1, 3.3.1), as long as a field element.
+    /// A point that is not on the curve is `CKR_ATTRIBUTE_VALUE_INVALID`.
+    pub(crate) fn agree(&self, curve: Curve, point: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let point = self.point(point)?;
+        let mut secret = Zeroizing::new(vec![0; curve.field_len()]);
+        // SAFETY: key and point live; the place gives its own length; no function is called on the secret.
+        let written = unsafe {
+            ECDH_compute_key(
+                secret.as_mut_ptr().cast(),
+                secret.len(),
+                point.0.as_ptr(),
+                self.0.as_ptr(),
+                None,
+            )
+        };
+        if usize::try_from(written) == Ok(secret.len()) {
+            return Ok(secret);
+        }
+        forget_errors();
+        Err(Error::FunctionFailed)
+    }
+
+    /// A point of the key's curve.
+    fn point(&self, encoded: &[u8]) -> Result<Point> {
+        // SAFETY: the key lives, and so its group.
+        let group = unsafe { EC_KEY_get0_group(self.0.as_ptr()) };
+        // SAFETY: the group lives; a new point or NULL.
+        let point = NonNull::new(unsafe { EC_POINT_new(group) }).map(Point);
+        let point = point.ok_or(Error::HostMemory)?;
+        // SAFETY: both live; a slice's pointer and length.
+        let read = unsafe {
+            EC_POINT_oct2point(
+                group,
+                point.0.as_ptr(),
+                encoded.as_ptr(),
+                encoded.len(),
+                null_mut(),
+            )
+        };
+        if read == 1 {
+            return Ok(point);
+        }
+        forget_errors();
+        Err(Error::AttributeValueInvalid)
     }
 
     fn empty(curve: Curve) -> Result<Self> {
         let identifier = match curve {
+            Curve::P224 => NID_secp224r1,
             Curve::P256 => NID_X9_62_prime256v1,
             Curve::P384 => NID_secp384r1,
+            Curve::P521 => NID_secp521r1,
+            Curve::Secp256k1 => NID_secp256k1,
         };
         // SAFETY: takes a number and gives a new key or NULL.
         NonNull::new(unsafe { EC_KEY_new_by_curve_name(identifier) })
@@ -120,5 +189,15 @@ impl Drop for EcKey {
     fn drop(&mut self) {
         // SAFETY: made by the library, owned by this value alone; the library wipes what it frees.
         unsafe { EC_KEY_free(self.0.as_ptr()) };
+    }
+}
+
+/// A point of a curve.
+struct Point(NonNull<EC_POINT>);
+
+impl Drop for Point {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, owned by this value alone.
+        unsafe { EC_POINT_free(self.0.as_ptr()) };
     }
 }

@@ -6,8 +6,10 @@
 //! copy). One file an algorithm.
 
 mod cipher;
+mod curve25519;
 mod digest;
 mod ec;
+mod kdf;
 mod key_wrap;
 mod mac;
 mod ml;
@@ -19,8 +21,10 @@ use aws_lc_sys::*;
 use crate::mechanism::Hash;
 
 pub(crate) use cipher::{AesKey, BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
+pub(crate) use curve25519::{Ed25519Key, KEY_LEN, SIGNATURE_LEN, verify_ed25519, x25519, x25519_public};
 pub(crate) use digest::{Context, Shake256};
 pub(crate) use ec::EcKey;
+pub(crate) use kdf::{hkdf_expand, pbkdf2};
 pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
 pub(crate) use mac::{CmacContext, HmacContext};
 pub(crate) use ml::MlKey;

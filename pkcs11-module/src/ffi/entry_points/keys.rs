@@ -2,10 +2,10 @@
 
 use cryptoki_sys::*;
 
-use super::super::parameter::mechanism;
+use super::super::parameter::{mechanism, write_additional};
 use super::super::{bytes, place, template, write, write_out};
 use super::{Attributes, Bytes, Length, Mechanism, Object, Session, entry_points};
-use crate::api::{absent, encapsulation, keys};
+use crate::api::{absent, derivation, encapsulation, keys};
 
 entry_points! {
     C_GenerateKey(
@@ -34,9 +34,14 @@ entry_points! {
         _list: Attributes, _count: CK_ULONG, _key: *mut CK_OBJECT_HANDLE
     ) |library| => absent::refuse(library, session);
     C_DeriveKey(
-        session: Session, _call: Mechanism, _base: Object, _list: Attributes, _count: CK_ULONG,
-        _key: *mut CK_OBJECT_HANDLE
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, base: Object, list: Attributes, count: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE
+    ) |library| => {
+        place(key)?;
+        let keys = derivation::derive(library, session, &mechanism(call)?, base, &template(list, count)?)?;
+        write(key, || Ok(keys.key))?;
+        write_additional(call, &keys.additional)
+    };
 
     // Since 3.2.
     C_EncapsulateKey(

@@ -1,0 +1,127 @@
+//! The elliptic curves this token offers, and the names by which hosts ask for them (`CKA_EC_PARAMS`, PKCS #11,
+//! section 6.3.3): an object identifier, or the curve's name as a `PrintableString`.
+//!
+//! The curves over 448 bits, the binary ones and Brainpool's are not in the cryptographic library.
+
+use crate::error::{Error, Result};
+
+/// A prime curve in short Weierstrass form: `CKK_EC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P224,
+    P256,
+    P384,
+    P521,
+    Secp256k1,
+}
+
+/// The names of one curve.
+struct Names {
+    /// DER of its object identifiers; the first is the one to write.
+    identifiers: &'static [&'static [u8]],
+    printable: &'static [&'static str],
+}
+
+impl Names {
+    fn has(&self, parameters: &[u8]) -> bool {
+        match parameters {
+            [0x13, len, name @ ..] if usize::from(*len) == name.len() => {
+                self.printable.iter().any(|known| known.as_bytes() == name)
+            }
+            identifier => self.identifiers.contains(&identifier),
+        }
+    }
+}
+
+/// RFC 8410; before it people wrote what GnuPG had chosen.
+const EDWARDS25519: Names = Names {
+    identifiers: &[
+        &[0x06, 3, 0x2b, 0x65, 0x70],
+        &[0x06, 9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
+    ],
+    printable: &["edwards25519", "Ed25519"],
+};
+
+const CURVE25519: Names = Names {
+    identifiers: &[
+        &[0x06, 3, 0x2b, 0x65, 0x6e],
+        &[
+            0x06, 10, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01,
+        ],
+    ],
+    printable: &["curve25519", "X25519"],
+};
+
+impl Curve {
+    const ALL: [Self; 5] = [Self::P224, Self::P256, Self::P384, Self::P521, Self::Secp256k1];
+
+    /// Reads `CKA_EC_PARAMS`.
+    pub(crate) fn from_parameters(parameters: &[u8]) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|curve| curve.names().has(parameters))
+            .ok_or(Error::CurveNotSupported)
+    }
+
+    /// The DER of its object identifier (RFC 5480, 2.1.1.1).
+    pub(crate) fn parameters(self) -> &'static [u8] {
+        self.names().identifiers[0]
+    }
+
+    const fn names(self) -> &'static Names {
+        const fn names(identifiers: &'static [&'static [u8]], printable: &'static [&'static str]) -> Names {
+            Names {
+                identifiers,
+                printable,
+            }
+        }
+        const P224: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x21]], &["secp224r1", "P-224"]);
+        const P256: Names = names(
+            &[&[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]],
+            &["secp256r1", "prime256v1", "P-256"],
+        );
+        const P384: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x22]], &["secp384r1", "P-384"]);
+        const P521: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x23]], &["secp521r1", "P-521"]);
+        const SECP256K1: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x0a]], &["secp256k1"]);
+        match self {
+            Self::P224 => &P224,
+            Self::P256 => &P256,
+            Self::P384 => &P384,
+            Self::P521 => &P521,
+            Self::Secp256k1 => &SECP256K1,
+        }
+    }
+
+    /// The length of a field element, and of a scalar, in bytes.
+    pub(crate) const fn field_len(self) -> usize {
+        match self {
+            Self::P224 => 28,
+            Self::P256 | Self::Secp256k1 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// The length of an uncompressed point (SEC 1, 2.3.3).
+    pub(crate) const fn point_len(self) -> usize {
+        2 * self.field_len() + 1
+    }
+}
+
+/// Whether `CKA_EC_PARAMS` of a `CKK_EC_EDWARDS` key names edwards25519.
+pub(crate) fn check_edwards(parameters: &[u8]) -> Result<()> {
+    check(&EDWARDS25519, parameters)
+}
+
+/// Whether `CKA_EC_PARAMS` of a `CKK_EC_MONTGOMERY` key names curve25519.
+pub(crate) fn check_montgomery(parameters: &[u8]) -> Result<()> {
+    check(&CURVE25519, parameters)
+}
+
+fn check(curve: &Names, parameters: &[u8]) -> Result<()> {
+    if curve.has(parameters) {
+        Ok(())
+    } else {
+        Err(Error::CurveNotSupported)
+    }
+}
