@@ -343,10 +343,12 @@ alone! {
         let library = Library::initialized();
         let slot = library.new_token();
         let ciphering = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+        let of_messages = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
         for (mechanism, least, most, flags) in [
             (CKM_AES_KEY_GEN, 16, 32, CKF_GENERATE),
             (CKM_GENERIC_SECRET_KEY_GEN, 8, 32768, CKF_GENERATE),
-            (CKM_AES_GCM, 16, 32, ciphering),
+            (CKM_AES_GCM, 16, 32, ciphering | of_messages),
+            (CKM_AES_CTR, 16, 32, ciphering),
             (CKM_AES_KEY_WRAP_KWP, 16, 32, ciphering),
             (CKM_AES_CMAC, 16, 32, CKF_SIGN | CKF_VERIFY),
             (CKM_SHA256_HMAC_GENERAL, 1, 4096, CKF_SIGN | CKF_VERIFY),
