@@ -1,7 +1,7 @@
 //! A token in use: its store, who is logged in, and the objects that this process sees.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Instant;
 
 use cryptoki_sys::*;
@@ -29,6 +29,8 @@ const LOOK_EVERY: u64 = 1_000;
 pub(crate) struct Token {
     vault: Vault,
     state: RwLock<State>,
+    /// Held by the one thread whose PIN is tried.
+    trying: Mutex<()>,
     opened: Instant,
     /// When this process last looked whether others have written, in milliseconds since it opened the token.
     looked: AtomicU64,
@@ -126,6 +128,7 @@ impl Token {
             Self {
                 vault,
                 state: RwLock::new(state),
+                trying: Mutex::new(()),
                 opened: Instant::now(),
                 looked: AtomicU64::new(0),
             },
@@ -194,14 +197,15 @@ impl Token {
         Ok(self.vault.unlock(role, pin)?)
     }
 
+    /// Logs in. Of several threads one tries its PIN after the other, and none any more once one is in.
     pub(crate) fn login(&self, role: Role, pin: &Pin) -> Result<()> {
-        // The lock is not held while the PIN's key is derived: signatures of other sessions go on.
+        let _trying = self.trying.lock()?;
+        self.check_nobody_is_in(role)?;
+        // The state's lock is not held while the PIN's key is derived: signatures of other sessions go on.
         let key = Arc::new(self.vault.unlock(role, pin)?);
+        let epoch = key.epoch();
         let mut state = self.refreshed()?;
-        if !matches!(state.login, Login::Nobody) {
-            return Err(Error::UserAlreadyLoggedIn);
-        }
-        if key.epoch() != state.epoch {
+        if epoch != state.epoch {
             return Err(StoreError::Gone.into());
         }
         state.login = match role {
@@ -209,14 +213,25 @@ impl Token {
             Role::User => Login::User(key),
         };
         drop(state);
-        // A login that cannot read the objects is none.
+        // A login that cannot read the objects is none; one that another thread has ended meanwhile was one.
         let outcome = match self.refreshed() {
-            Ok(state) if matches!(state.login, Login::Nobody) => Err(StoreError::Gone.into()),
+            Ok(state) if state.epoch != epoch => Err(StoreError::Gone.into()),
             Ok(_) => return Ok(()),
             Err(error) => Err(error),
         };
         self.logout()?;
         outcome
+    }
+
+    /// Whether the role may log in: nobody is yet.
+    pub(crate) fn check_nobody_is_in(&self, role: Role) -> Result<()> {
+        match (self.login_state()?, role) {
+            (Login::Nobody, _) => Ok(()),
+            (Login::User(_), Role::User) | (Login::Officer(_), Role::Officer) => {
+                Err(Error::UserAlreadyLoggedIn)
+            }
+            _ => Err(Error::UserAnotherAlreadyLoggedIn),
+        }
     }
 
     /// Forgets the key and every private object, also after a panic: the lock stays poisoned, the key does not stay.

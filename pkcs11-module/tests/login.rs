@@ -176,4 +176,29 @@ alone! {
         session.logout().unwrap();
         session.login(UserType::So, Some(&pin("new so pin"))).unwrap();
     }
+
+    /// A try is counted before the PIN is looked at; those that are right must not add up.
+    fn the_right_pin_at_many_places_at_once_locks_nothing(home) {
+        let test = "the_right_pin_at_many_places_at_once_locks_nothing";
+        let library = load();
+        if role().is_some() {
+            user_session(&library, library.get_slots_with_token().unwrap()[0]);
+            return;
+        }
+        let slot = new_token(&library, "token");
+        std::thread::scope(|threads| {
+            for _ in 0..40 {
+                threads.spawn(|| {
+                    let session = library.open_rw_session(slot).unwrap();
+                    let login = session.login(UserType::User, Some(&pin(PIN)));
+                    assert!(login.is_ok() || rv(login) == RvError::UserAlreadyLoggedIn);
+                });
+            }
+        });
+        let processes: Vec<_> = (0..12).map(|_| actor(test, home, "login").spawn().unwrap()).collect();
+        for mut process in processes {
+            assert!(process.wait().unwrap().success());
+        }
+        assert_eq!(user_flags(&library, slot), (false, false, false));
+    }
 }

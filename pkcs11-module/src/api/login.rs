@@ -70,13 +70,7 @@ pub(crate) fn login_user(
 }
 
 fn login_as(library: &Library, session: &Session, role: Role, pin: &[u8]) -> Result<()> {
-    match (session.token.login_state()?, role) {
-        (Login::Nobody, _) => {}
-        (Login::User(_), Role::User) | (Login::Officer(_), Role::Officer) => {
-            return Err(Error::UserAlreadyLoggedIn);
-        }
-        _ => return Err(Error::UserAnotherAlreadyLoggedIn),
-    }
+    session.token.check_nobody_is_in(role)?;
     let pin = tried_pin(&session.token, role, pin)?;
     session.token.login(role, &pin)?;
     // The derivation of the PIN's key takes long enough for sessions to come and go. Whoever opens one after the

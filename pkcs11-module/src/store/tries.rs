@@ -21,8 +21,8 @@ use super::parts::{Role, Serial};
 use super::sealing::Seal;
 use super::{Result, StoreError};
 
-/// How long others may hold the counter; each needs one flush of the disk.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long others may have the turn, or hold the counter; each needs one derivation of a key and one flush.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(1);
 
 const SLOT: usize = 64;
@@ -67,6 +67,14 @@ impl Tries {
         self.read(&file, role, seal)
     }
 
+    /// Takes the turn to try a PIN, which is a lock of the token's folder. It is kept until the PIN is known to be
+    /// right or wrong.
+    pub(super) fn turn(&self) -> Result<Turn> {
+        let folder = File::open(self.path.parent().unwrap_or(&self.path)).map_err(missing)?;
+        wait(|| folder.try_lock())?;
+        Ok(Turn(folder))
+    }
+
     /// Takes the counter for one try.
     pub(super) fn hold(&self) -> Result<TryingCounter<'_>> {
         let mut options = OpenOptions::new();
@@ -104,6 +112,15 @@ impl Tries {
         out[16] = wrong;
         out[17..].copy_from_slice(digest(&SHA256, &name).as_ref());
         out
+    }
+}
+
+/// The turn to try a PIN; nobody else tries one meanwhile.
+pub(super) struct Turn(File);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = self.0.unlock(); // as below
     }
 }
 

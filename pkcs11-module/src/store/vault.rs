@@ -204,8 +204,10 @@ impl Vault {
         body.map(|body| Wrap::decode(&body)).transpose()
     }
 
-    /// Opens the data key with a PIN. The try is on disk before the PIN is looked at.
+    /// Opens the data key with a PIN. The try is on disk before the PIN is looked at. One try after another, also of
+    /// other processes: right ones that were counted at the same time would add up to a locked PIN.
     pub(crate) fn unlock(&self, role: Role, pin: &Pin) -> Result<DataKey> {
+        let _turn = self.tries.turn()?;
         let counter = self.tries.hold()?;
         let (header, wrap) = self.read(|rows| {
             // Damage is found before a try is spent on it.
@@ -213,7 +215,7 @@ impl Vault {
             Ok((Header::read(rows, self.serial)?, wrap))
         })?;
         counter.spend(role, wrap.name(), header.profile.max_tries())?;
-        drop(counter); // others try while this one is derived; their tries are counted too
+        drop(counter); // others read it meanwhile
         let key = wrap.open(role, &header.encode(), header.epoch, pin)?;
         self.read(|rows| self.check_epoch(rows, key.epoch))?;
         self.tries.hold()?.clear(role, wrap.name())?;
