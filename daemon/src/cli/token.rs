@@ -204,6 +204,7 @@ fn as_json(entry: &TokenEntry) -> Value {
         "model": entry.model,
         "hardware": entry.hardware,
         "initialized": entry.initialized,
+        "damaged": entry.damaged,
         "pin": entry.pin,
     })
 }

@@ -56,6 +56,8 @@ pub struct TokenEntry {
     pub hardware: bool,
     /// `CKF_TOKEN_INITIALIZED`.
     pub initialized: bool,
+    /// `CKF_ERROR_STATE`: something on it is damaged.
+    pub damaged: bool,
     /// How it stands with the user PIN.
     pub pin: PinState,
 }

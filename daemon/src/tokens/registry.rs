@@ -301,6 +301,7 @@ mod tests {
             model: "m".into(),
             hardware: true,
             initialized: true,
+            damaged: false,
             pin: PinState::Ready,
         }
     }

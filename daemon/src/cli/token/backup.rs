@@ -155,7 +155,8 @@ pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> 
     let modules = crate::service::modules(shell)?;
     let restored = modules.software_at(staging.home(), None).look().await.tokens;
     let restored = restored.iter().find(|token| token.entry().id.serial == serial);
-    let Some(restored) = restored.filter(|token| token.entry().initialized) else {
+    let is_sound = |entry: &TokenEntry| entry.initialized && !entry.damaged;
+    let Some(restored) = restored.filter(|token| is_sound(token.entry())) else {
         return Err(bad("store corrupt".to_owned()));
     };
     let id = restored.entry().id.clone();

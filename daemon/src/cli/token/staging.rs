@@ -3,8 +3,14 @@
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::CliError;
+
+const UNFINISHED: &str = ".unfinished-";
+
+/// What a killed program leaves is removed when it is older than any that still runs.
+const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A folder of its own beside the tokens, on the same file system; gone when it is dropped.
 pub(super) struct Staging(tempfile::TempDir);
@@ -13,7 +19,8 @@ impl Staging {
     pub(super) fn below(data: &Path) -> Result<Self, CliError> {
         let made = || {
             DirBuilder::new().recursive(true).mode(0o700).create(data)?;
-            tempfile::Builder::new().prefix(".unfinished-").tempdir_in(data)
+            sweep(data)?;
+            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(data)
         };
         made()
             .map(Self)
@@ -52,4 +59,20 @@ impl Staging {
         }
         outcome.map_err(|error| CliError::file("cli-unwritable", tokens, &error))
     }
+}
+
+fn sweep(data: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(data)? {
+        let entry = entry?;
+        let is_ours = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes());
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if is_ours && age >= LEFTOVER {
+            // Another program may be sweeping it too; what stays is tried again next time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }

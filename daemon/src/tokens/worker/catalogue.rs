@@ -54,6 +54,7 @@ pub(super) fn entry(module: &Pkcs11, slot: Slot, name: &str) -> Result<TokenEntr
         model: legible(info.model()),
         hardware,
         initialized: info.token_initialized(),
+        damaged: info.error_state(),
         pin: pin_state(&info),
     })
 }

@@ -32,7 +32,7 @@ struct Outcome<'a> {
 
 /// Everything is read and checked before anything is made.
 pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
-    let spec = Spec::read(file)?;
+    let spec = Spec::read(file, shell)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let imports = prepare_imports(&spec, folder)?;
     for certificate in written(&spec) {

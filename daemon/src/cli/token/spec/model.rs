@@ -2,6 +2,7 @@
 //! told with its line.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use serde::de::{Deserializer, Error as _};
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
-use crate::cli::CliError;
+use crate::cli::{CliError, Shell};
 use crate::language::arguments;
 use crate::tokens::{KeyAlgorithm, TokenProfile, distinguished_name};
 
@@ -79,6 +80,23 @@ const fn a_year() -> Days {
     Days(365)
 }
 
+/// What is wrong with a value: the key of its message and the value, as one text, because that is all that passes
+/// through a deserialiser. [`reason`] takes it apart again.
+fn fault(key: &str, value: impl fmt::Display) -> String {
+    format!("{key}{SEPARATOR}{value}")
+}
+
+/// Stands in no key, and no value here is kept for its sake.
+const SEPARATOR: char = '\u{1f}';
+
+/// In the person's language; what the TOML reader says itself is English.
+fn reason(fault: &str, shell: &Shell) -> String {
+    match fault.trim().split_once(SEPARATOR) {
+        Some((key, value)) => shell.text(key, &arguments([("value", value.to_owned())])),
+        None => fault.trim().replace('\n', " "),
+    }
+}
+
 /// A label of at most so many bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Label<const LIMIT: usize>(pub(super) String);
@@ -88,51 +106,43 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Label<LIMIT> {
         let text = String::deserialize(deserializer)?;
         match super::super::check_label(&text, LIMIT) {
             Ok(()) => Ok(Self(text)),
-            Err(_) => Err(D::Error::custom(format!(
-                "a label is 1 to {LIMIT} bytes without control characters"
-            ))),
+            Err(_) => Err(D::Error::custom(fault("token-spec-label", LIMIT))),
         }
     }
 }
 
 /// A value that has a form of its own as text.
 macro_rules! read_from_text {
-    ($name:ident($inner:ty), $read:expr) => {
+    ($name:ident($inner:ty), $fault:literal, $read:expr) => {
         #[derive(Debug, Clone)]
         pub(super) struct $name(pub(super) $inner);
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                let read: fn(&str) -> Result<$inner, String> = $read;
-                read(&text).map(Self).map_err(D::Error::custom)
+                let read: fn(&str) -> Option<$inner> = $read;
+                read(&text)
+                    .map(Self)
+                    .ok_or_else(|| D::Error::custom(fault($fault, &text)))
             }
         }
     };
 }
 
-read_from_text!(Algorithm(KeyAlgorithm), |text| text.parse().map_err(|_| format!(
-    "no such algorithm: {text}; one of {}",
-    names(KeyAlgorithm::ALL.map(KeyAlgorithm::name))
-)));
-
-read_from_text!(ProfileName(TokenProfile), |text| TokenProfile::named(text)
-    .ok_or_else(|| format!(
-        "no such profile: {text}; one of {}",
-        names(TokenProfile::ALL.map(TokenProfile::name))
-    )));
-
-read_from_text!(Subject(Name), |text| distinguished_name::parse(text)
-    .map_err(|error| format!("no subject of the form C=VN,CN=…: {error}")));
-
-read_from_text!(Identifier(Vec<u8>), |text| match hex::decode(text) {
-    Ok(id) if (1..=64).contains(&id.len()) => Ok(id),
-    _ => Err("an id is 1 to 64 bytes in hexadecimal".to_owned()),
+read_from_text!(Algorithm(KeyAlgorithm), "token-spec-algorithm", |text| text
+    .parse()
+    .ok());
+read_from_text!(
+    ProfileName(TokenProfile),
+    "token-spec-profile",
+    TokenProfile::named
+);
+read_from_text!(Subject(Name), "token-spec-subject", |text| {
+    distinguished_name::parse(text).ok()
 });
-
-fn names<const N: usize>(names: [&str; N]) -> String {
-    names.join(", ")
-}
+read_from_text!(Identifier(Vec<u8>), "token-spec-id", |text| hex::decode(text)
+    .ok()
+    .filter(|id| (1..=64).contains(&id.len())));
 
 /// How many days a certificate is valid.
 #[derive(Debug, Clone, Copy)]
@@ -140,9 +150,9 @@ pub(super) struct Days(pub(super) u32);
 
 impl<'de> Deserialize<'de> for Days {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u32::deserialize(deserializer)? {
-            days @ 1..=36_500 => Ok(Self(days)),
-            _ => Err(D::Error::custom("days are 1 to 36500")),
+        match i64::deserialize(deserializer)? {
+            days @ 1..=36_500 => Ok(Self(u32::try_from(days).map_err(D::Error::custom)?)),
+            other => Err(D::Error::custom(fault("token-spec-days", other))),
         }
     }
 }
@@ -163,46 +173,64 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// Where something is wrong: on which token, at which of its keys.
+type Place<'a> = (&'a str, Option<&'a str>);
+
 impl Spec {
     /// Reads a file, and sees that its parts fit together.
-    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        use std::io::Read;
+    pub(super) fn read(path: &Path, shell: &Shell) -> Result<Self, CliError> {
         let mut text = Zeroizing::new(String::new());
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
             .map_err(|error| CliError::file("cli-unreadable", path, &error))?;
+        let bad = |place: String, fault: &str| {
+            let facts = [
+                ("file", path.display().to_string()),
+                ("place", place),
+                ("reason", reason(fault, shell)),
+            ];
+            CliError::misuse("token-spec-bad", arguments(facts))
+        };
         let spec: Self = toml::from_str(&text).map_err(|error| {
             let before = error
                 .span()
                 .map_or("", |span| text.get(..span.start).unwrap_or(""));
-            let line = 1 + before.matches('\n').count();
-            bad(path, &format!("{line}"), error.message())
+            let line = (1 + before.matches('\n').count()).to_string();
+            let place = shell.text("token-spec-at-line", &arguments([("line", line)]));
+            bad(place, error.message())
         })?;
-        spec.check()
-            .map_err(|(place, reason)| bad(path, &place, &reason))?;
+        spec.check().map_err(|((token, key), fault)| {
+            let facts = arguments([
+                ("token", token.to_owned()),
+                ("key", key.unwrap_or_default().to_owned()),
+            ]);
+            let place = if key.is_some() {
+                "token-spec-at-key"
+            } else {
+                "token-spec-at-token"
+            };
+            bad(shell.text(place, &facts), &fault)
+        })?;
         Ok(spec)
     }
 
-    fn check(&self) -> Result<(), (String, String)> {
-        if self.token.is_empty() {
-            return Err(("token".to_owned(), "there is no [[token]]".to_owned()));
-        }
+    fn check(&self) -> Result<(), (Place<'_>, String)> {
         let mut tokens: Vec<&str> = Vec::new();
         let mut certified: Vec<&str> = Vec::new();
         for token in &self.token {
-            let at_token = format!("token \"{}\"", token.label.0);
-            if tokens.contains(&token.label.0.as_str()) {
-                return Err((at_token, "two tokens have this label".to_owned()));
+            let label = token.label.0.as_str();
+            if tokens.contains(&label) {
+                return Err(((label, None), fault("token-spec-twice", label)));
             }
-            tokens.push(&token.label.0);
+            tokens.push(label);
             let mut keys: Vec<&str> = Vec::new();
             for key in &token.key {
-                let at = format!("{at_token}, key \"{}\"", key.label.0);
+                let place = (label, Some(key.label.0.as_str()));
                 if keys.contains(&key.label.0.as_str()) {
-                    return Err((at, "two keys have this label".to_owned()));
+                    return Err((place, fault("token-spec-twice", &key.label.0)));
                 }
                 keys.push(&key.label.0);
-                key.check(&certified).map_err(|reason| (at, reason))?;
+                key.check(&certified).map_err(|fault| (place, fault))?;
                 if key.certificate.is_some() {
                     certified.push(&key.label.0);
                 }
@@ -214,33 +242,23 @@ impl Spec {
 
 impl KeySpec {
     fn check(&self, certified: &[&str]) -> Result<(), String> {
-        match (&self.algorithm, &self.file) {
-            (Some(_), Some(_)) => return Err("\"algorithm\" and \"file\" cannot stand together".to_owned()),
-            (None, None) => return Err("\"algorithm\" or \"file\" is missing".to_owned()),
-            (None, Some(_)) if self.certificate.is_some() => {
-                return Err(
-                    "\"certificate\" is for keys that are generated; use \"certificate_files\"".to_owned(),
-                );
-            }
-            _ => {}
+        let wrong = match (&self.algorithm, &self.file) {
+            (Some(_), Some(_)) => Some("token-spec-algorithm-and-file"),
+            (None, None) => Some("token-spec-neither"),
+            (None, Some(_)) if self.certificate.is_some() => Some("token-spec-certificate-of-file"),
+            _ => None,
+        };
+        if let Some(key) = wrong {
+            return Err(fault(key, ""));
         }
-        let issuer = self
-            .certificate
-            .as_ref()
-            .and_then(|certificate| certificate.issuer.as_deref());
-        match issuer.map(|issuer| certified.iter().filter(|key| **key == issuer).count()) {
-            None | Some(1) => Ok(()),
-            Some(0) => Err("\"issuer\" names no key with a certificate before this one".to_owned()),
-            Some(_) => Err("\"issuer\" names several keys".to_owned()),
+        let certificate = self.certificate.as_ref();
+        let Some(issuer) = certificate.and_then(|certificate| certificate.issuer.as_deref()) else {
+            return Ok(());
+        };
+        match certified.iter().filter(|key| **key == issuer).count() {
+            1 => Ok(()),
+            0 => Err(fault("token-spec-issuer-unknown", issuer)),
+            _ => Err(fault("token-spec-issuer-ambiguous", issuer)),
         }
     }
-}
-
-fn bad(path: &Path, place: &str, reason: &str) -> CliError {
-    let facts = [
-        ("file", path.display().to_string()),
-        ("place", place.to_owned()),
-        ("reason", reason.trim().replace('\n', " ")),
-    ];
-    CliError::misuse("token-spec-bad", arguments(facts))
 }
