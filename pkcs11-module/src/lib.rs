@@ -42,6 +42,7 @@
 //! | `library`, `slot`, `token`, `sessions`, `session` | state: process, slots, one token in use, its sessions |
 //! | `object`, `attribute`, `rules`, `draft` | objects: what one is, its rules as data, how it is made |
 //! | `table`, `index` | the objects that a process sees, and how they are found |
+//! | `conformance` | the objects by which a token tells which profiles of the standard it conforms to |
 //! | `mechanism`, `key` | one file an algorithm; parsed keys |
 //! | `profile` | tokens of the field that a token can imitate |
 //! | `store` | the token on disk, with the specification of its format |
@@ -56,6 +57,7 @@ compile_error!(
 
 mod api;
 mod attribute;
+mod conformance;
 mod draft;
 mod entry;
 mod error;

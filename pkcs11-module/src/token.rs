@@ -7,6 +7,7 @@ use std::time::Instant;
 use cryptoki_sys::*;
 
 use crate::attribute::RawAttribute;
+use crate::conformance::Conformance;
 use crate::error::{Error, Result};
 use crate::library::Handles;
 use crate::mechanism::Mechanism;
@@ -28,6 +29,7 @@ const LOOK_EVERY: u64 = 1_000;
 /// One token.
 pub(crate) struct Token {
     vault: Vault,
+    conformance: Conformance,
     state: RwLock<State>,
     /// Held by the one thread whose PIN is tried.
     trying: Mutex<()>,
@@ -114,6 +116,7 @@ impl Token {
     /// Opens a token; also tells when it was made.
     pub(crate) fn open(vault: Vault, handles: Handles) -> std::result::Result<(u64, Self), StoreError> {
         let header = vault.header()?;
+        let conformance = Conformance::new(&handles);
         let table = Table::new(handles);
         let state = State {
             login: Login::Nobody,
@@ -127,6 +130,7 @@ impl Token {
             header.created,
             Self {
                 vault,
+                conformance,
                 state: RwLock::new(state),
                 trying: Mutex::new(()),
                 opened: Instant::now(),
@@ -309,12 +313,16 @@ impl Token {
 
     pub(crate) fn find(&self, search: &Search) -> Result<Vec<CK_OBJECT_HANDLE>> {
         self.look()?;
-        Ok(self.state.read()?.table.find(search))
+        let mut found = self.state.read()?.table.find(search);
+        found.extend(self.conformance.find(search));
+        Ok(found)
     }
 
     fn entry(&self, handle: CK_OBJECT_HANDLE) -> Result<Entry> {
         let entry = self.state.read()?.table.get(handle);
-        entry.ok_or(Error::ObjectHandleInvalid)
+        entry
+            .or_else(|| self.conformance.get(handle))
+            .ok_or(Error::ObjectHandleInvalid)
     }
 
     /// An object as this process knows it. It is the way to every signature, so the store is looked at only now and
@@ -446,7 +454,7 @@ impl Token {
         self.look()?;
         let state = self.state.read()?;
         let epoch = state.epoch;
-        let entry = state.table.get(handle);
+        let entry = state.table.get(handle).or_else(|| self.conformance.get(handle));
         let Entry { home, thing } = entry.ok_or(Error::ObjectHandleInvalid)?;
         let known = match home {
             Home::Store(id) => state.seen.head(id),

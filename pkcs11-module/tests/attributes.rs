@@ -559,4 +559,24 @@ alone! {
         assert_eq!(library.create(session, &of(CKC_X_509_ATTR_CERT, &[])), Err(CKR_TEMPLATE_INCOMPLETE));
         assert_eq!(library.create(session, &of(CKC_WTLS, &[])), Err(CKR_ATTRIBUTE_VALUE_INVALID));
     }
+
+    fn a_token_says_which_profiles_it_conforms_to_when_it_is_asked(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        assert_eq!(library.find(session, &[]), []);
+        let class = number(CKA_CLASS, CKO_PROFILE);
+        let found = library.find(session, std::slice::from_ref(&class));
+        let ids: Vec<_> = found.iter().map(|object| library.get(session, *object, CKA_PROFILE_ID).unwrap()).collect();
+        let expected = [CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER, CKP_AUTHENTICATION_TOKEN];
+        assert_eq!(ids, expected.map(|id| id.to_ne_bytes().to_vec()));
+        let baseline = library.find(session, &[class, number(CKA_PROFILE_ID, CKP_BASELINE_PROVIDER)]);
+        assert_eq!(baseline, found[..1]);
+        assert_eq!(library.set(session, found[0], &[bytes(CKA_LABEL, b"x")]), CKR_ACTION_PROHIBITED);
+        assert_eq!(library.copy(session, found[0], &[]), Err(CKR_ACTION_PROHIBITED));
+        assert_eq!(library.destroy(session, found[0]), CKR_ACTION_PROHIBITED);
+        assert!(library.object_size(session, found[0]).unwrap() > 0);
+        // They are there for everybody.
+        assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!(library.get(session, found[2], CKA_PROFILE_ID).unwrap(), ids[2]);
+    }
 }

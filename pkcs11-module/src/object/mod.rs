@@ -322,6 +322,14 @@ impl Search {
         })
     }
 
+    /// Whether it asks for this class by name.
+    pub(crate) fn names(&self, class: CK_OBJECT_CLASS) -> bool {
+        let class = Value::Ulong(class.into());
+        self.0
+            .iter()
+            .any(|(kind, value)| *kind == CKA_CLASS && value.as_ref() == Some(&class))
+    }
+
     /// Whether it lists a whole class, or all objects, rather than looking for one.
     pub(crate) fn lists(&self, class: Option<CK_OBJECT_CLASS>) -> bool {
         self.0.iter().all(|(kind, value)| match (*kind, value) {

@@ -202,6 +202,7 @@ pub(crate) fn form(kind: CK_ATTRIBUTE_TYPE) -> Option<Form> {
 const ALL: &[&[Rule]] = &[
     storage::OBJECT,
     storage::DATA,
+    storage::PROFILE,
     certificate::COMMON,
     certificate::X_509,
     certificate::ATTRIBUTE,

@@ -25,3 +25,11 @@ pub(super) const DATA: &[Rule] = &[
     Rule::new(CKA_OBJECT_ID, Form::Bytes, &[8], Default::Empty),
     Rule::new(CKA_VALUE, Form::Bytes, &[8], Default::Empty),
 ];
+
+/// Profile objects (section 4.13) are made by the token alone, so there are no rules for their making.
+pub(super) const PROFILE: &[Rule] = &[Rule::new(
+    CKA_PROFILE_ID,
+    Form::Ulong,
+    &[2, 4, 6],
+    Default::Absent,
+)];

@@ -34,7 +34,8 @@
 //! *public key* of the header, because PKCS #11 lets everybody read public objects, and write them in a
 //! public read/write session: their seal finds every accident and every record moved to another place,
 //! token or time, but not the deliberate forger who can write the file. A certificate is proved by its
-//! own signature, and by the private key that answers for it. Private keys are never public objects.
+//! own signature, and by the private key that answers for it. Keys that are sensitive or not
+//! extractable are never public objects.
 //!
 //! Ids count up and are never used again. The manifest changes with every object in the same transaction,
 //! so an object that has vanished, or an old record that was put back in its row, is noticed even though the rest
