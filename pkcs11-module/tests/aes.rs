@@ -343,6 +343,7 @@ alone! {
         let library = Library::initialized();
         let slot = library.new_token();
         let ciphering = CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP;
+        let signing = CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
         let of_messages = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE;
         for (mechanism, least, most, flags) in [
             (CKM_AES_KEY_GEN, 16, 32, CKF_GENERATE),
@@ -350,8 +351,8 @@ alone! {
             (CKM_AES_GCM, 16, 32, ciphering | of_messages),
             (CKM_AES_CTR, 16, 32, ciphering),
             (CKM_AES_KEY_WRAP_KWP, 16, 32, ciphering),
-            (CKM_AES_CMAC, 16, 32, CKF_SIGN | CKF_VERIFY),
-            (CKM_SHA256_HMAC_GENERAL, 1, 4096, CKF_SIGN | CKF_VERIFY),
+            (CKM_AES_CMAC, 16, 32, signing),
+            (CKM_SHA256_HMAC_GENERAL, 1, 4096, signing),
         ] {
             let info = library.mechanism_info(slot, mechanism).unwrap();
             assert_eq!((info.ulMinKeySize, info.ulMaxKeySize, info.flags), (least, most, flags));
