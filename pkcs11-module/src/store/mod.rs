@@ -2,18 +2,17 @@
 //!
 //! # Format, version 2
 //!
-//! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with
-//! one SQLite database `token.db`, mode 0600 (see [`db`] for the tables and why they are written as they
-//! are). All numbers below are little-endian.
+//! A token is a folder named after its serial number (16 lower-case hexadecimal digits), mode 0700, with three files,
+//! mode 0600: the SQLite database `token.db` (see [`db`] for the tables and why they are written as they are), its
+//! journal `token.db-journal`, and the try counter `tries` (see [`tries`]). All numbers below are little-endian.
 //!
 //! **Parts** are the rows of `part`. Each body is followed by a check, SHA-256 of `"trien-token/2" ‖ 0 ‖
 //! name ‖ 0 ‖ serial ‖ body`: it finds damage, so that damage is never taken for a wrong PIN.
 //!
 //! | part | body |
 //! |---|---|
-//! | `header` | version u16 = 1 · serial 16 · epoch 16 · created u64 (ms since 1970) · label 32 (blank padded) · public key 32 |
+//! | `header` | version u16 = 2 · serial 16 · epoch 16 · created u64 (ms since 1970) · label 32 (blank padded) · profile 32 (ASCII, zero padded) · wrong PINs that lock u8 (1 to 10) · public key 32 |
 //! | `pin.so`, `pin.user` | memory u32 (KiB) · passes u32 · lanes u32 · salt 16 · nonce 12 · sealed data key 32 + 16 |
-//! | `tries` | wrong SO PINs in a row u8 · wrong user PINs in a row u8 |
 //! | `manifest` | revision u64 · last id u64 · number of objects u64 · XOR of SHA-256(id u64 ‖ revision u64) of all objects 32 |
 //!
 //! **Keys.** Every token has a random *data key* of 256 bits, made with the token and again when it is
@@ -42,9 +41,39 @@
 //! reads well. Not noticed is the whole file, or a PIN's part with the same epoch, put back as it was before: nothing
 //! outside the file says how new it is, so an old copy brings its old objects, and an old PIN opens it again.
 //!
-//! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN
-//! sets it to zero. Ten wrong ones lock the PIN. It limits guessing through this library; against whoever
-//! copies the file only the PIN's own strength and Argon2id stand.
+//! **Tries.** A login first writes the incremented counter, durably, then derives the key; the right PIN sets it to
+//! zero. As many wrong ones as the header says lock the PIN. It limits guessing through this library; against whoever
+//! copies the files only the PIN's own strength and Argon2id stand.
+//!
+//! # What is flushed when
+//!
+//! | call | before it returns |
+//! |---|---|
+//! | `C_CreateObject`, `C_CopyObject`, key generation (both halves in one), `C_SetAttributeValue` | one transaction: four `fdatasync` ([`db`]) |
+//! | `C_DestroyObject`, `C_SetPIN`, `C_InitPIN`, `C_InitToken` of a token | the same, and the journal is cut |
+//! | `C_Login` and every other try of a PIN | the counter, one `fdatasync`; its return to zero is not flushed |
+//! | `C_InitToken` in a free slot | the new files, their folder, and the folder of all tokens |
+//!
+//! # Several processes
+//!
+//! Every process keeps the objects that it has read. Searches and changes first look at the file's change counter,
+//! one read of four bytes, and read the objects again when it has changed; a signature does so at most once a second.
+//! So an object that was made elsewhere is found at once, a key that was destroyed elsewhere is used for at most a
+//! second more, and so is a login whose PIN was changed elsewhere: it ends. A file that was put in the place of
+//! another (renamed there, not written over) is opened anew.
+//!
+//! # Copies
+//!
+//! A consistent copy of a token that is in use is `token.db` as SQLite's backup or `VACUUM INTO` writes it, and `tries`,
+//! under the token's own serial number; the journal is not part of it. A plain copy of the files is right only while
+//! nobody writes. Whoever brings one back checks first that there is no token of this serial number, that the database
+//! has the application id and the user version, and that each part matches its check, the header with the serial
+//! number of the folder; he puts the folder in its place by renaming it, whole.
+//!
+//! A token's folder may be kept in a repository: a login and a signature leave `token.db` and `tries` byte for byte as
+//! they were. Version control keeps neither modes nor, usually, the journal; both are tolerated, the rights of the
+//! files are for whoever checks them out to set, and a missing journal is made. Where the folder cannot be written, the
+//! public objects can be read and nobody can log in, because no try could be counted (`CKR_TOKEN_WRITE_PROTECTED`).
 
 pub(crate) mod db;
 pub(crate) mod folder;
