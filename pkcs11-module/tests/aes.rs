@@ -289,7 +289,7 @@ alone! {
     }
 
     fn keys_that_do_not_fit_are_refused(_home) {
-        let scene @ (library, session) = scene();
+        let (library, session) = scene();
         let begin = |call: &Call, key| library.begin(session, Way::Encrypt, call, key);
         let (cbc, ecb) = (Call::flat(CKM_AES_CBC, &IV), Call::plain(CKM_AES_ECB));
         assert_eq!(begin(&cbc, 4711), CKR_KEY_HANDLE_INVALID);

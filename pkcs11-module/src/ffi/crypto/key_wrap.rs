@@ -45,7 +45,7 @@ impl KeyWrap {
 
     /// KW: at least two half blocks, and whole ones. `iv` stands for the standard's initial value.
     pub(crate) fn wrap(&self, iv: Option<[u8; HALF_BLOCK]>, plain: &[u8]) -> Result<Vec<u8>> {
-        if !(2 * HALF_BLOCK..=MAX_LEN).contains(&plain.len()) || plain.len() % HALF_BLOCK != 0 {
+        if !(2 * HALF_BLOCK..=MAX_LEN).contains(&plain.len()) || !plain.len().is_multiple_of(HALF_BLOCK) {
             return Err(Error::DataLenRange);
         }
         let mut out = vec![0; plain.len() + HALF_BLOCK];
@@ -67,7 +67,7 @@ impl KeyWrap {
 
     /// Undoes [`Self::wrap`]; nothing if the initial value does not come out.
     pub(crate) fn unwrap(&self, iv: Option<[u8; HALF_BLOCK]>, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        if !(3 * HALF_BLOCK..=MAX_LEN).contains(&wrapped.len()) || wrapped.len() % HALF_BLOCK != 0 {
+        if !(3 * HALF_BLOCK..=MAX_LEN).contains(&wrapped.len()) || !wrapped.len().is_multiple_of(HALF_BLOCK) {
             return Err(Error::EncryptedDataLenRange);
         }
         let mut out = Zeroizing::new(vec![0; wrapped.len() - HALF_BLOCK]);
@@ -111,7 +111,7 @@ impl KeyWrap {
 
     /// Undoes [`Self::wrap_padded`].
     pub(crate) fn unwrap_padded(&self, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        if !(2 * HALF_BLOCK..=MAX_LEN).contains(&wrapped.len()) || wrapped.len() % HALF_BLOCK != 0 {
+        if !(2 * HALF_BLOCK..=MAX_LEN).contains(&wrapped.len()) || !wrapped.len().is_multiple_of(HALF_BLOCK) {
             return Err(Error::EncryptedDataLenRange);
         }
         let mut out = Zeroizing::new(vec![0; wrapped.len()]);

@@ -58,7 +58,7 @@ impl<'a> Given<'a> {
 /// A tag's length in bytes: four at least, as SP 800-38D, 5.2.1.2 has it.
 pub(in crate::mechanism) fn tag_len(bits: CK_ULONG) -> Result<usize> {
     match bits {
-        32..=128 if bits % 8 == 0 => Ok(bits as usize / 8),
+        32..=128 if bits.is_multiple_of(8) => Ok(bits as usize / 8),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
