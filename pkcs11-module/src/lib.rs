@@ -27,7 +27,8 @@
 //!
 //! **From the environment**, read once: `TRIEN_PKCS11_TRACE=1` traces every call to standard error, without its
 //! arguments; `TRIEN_TOKEN_PROFILE` names the profile of tokens that are made; `TRIEN_PKCS11_SLOT_EVENTS=1` makes
-//! slots removable, with `C_WaitForSlotEvent`.
+//! slots removable, with `C_WaitForSlotEvent`; `TRIEN_PKCS11_SHA1_SIGNATURES=1` lets SHA-1 signatures be made, which
+//! otherwise are only verified.
 //!
 //! **As a guest in somebody's process.** The cryptographic library is linked in, its symbols hidden, and
 //! nothing of the host's is used; there are no threads, signal handlers or exit handlers; a panic is

@@ -18,3 +18,4 @@ pub(crate) mod signing;
 pub(crate) mod slots;
 pub(crate) mod tokens;
 pub(crate) mod verifying;
+pub(crate) mod wrapping;

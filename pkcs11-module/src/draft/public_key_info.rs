@@ -6,27 +6,8 @@ use der::{Decode, Encode, Sequence};
 
 use super::Draft;
 use crate::error::{Error, Result};
+use crate::key::names::{EC, ED25519, ML_DSA, ML_KEM, RSA, X25519};
 use crate::mechanism::Curve;
-
-/// RFC 8017, appendix A.1.
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-/// RFC 5480, section 2.1.1.
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-/// RFC 8410, section 3.
-const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-/// RFC 9881, section 2.
-const ML_DSA: [ObjectIdentifier; 3] = [
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"),
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"),
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"),
-];
-/// RFC 9935, section 3.
-const ML_KEM: [ObjectIdentifier; 3] = [
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1"),
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2"),
-    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3"),
-];
 
 #[derive(Sequence)]
 struct PublicKeyInfo<'a> {

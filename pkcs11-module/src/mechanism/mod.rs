@@ -11,7 +11,6 @@ mod ecdh;
 mod ecdsa;
 mod eddsa;
 mod encrypt_data;
-mod generate;
 mod hkdf;
 mod hmac;
 mod input;
@@ -22,9 +21,14 @@ mod ml_dsa;
 mod ml_kem;
 mod parameter;
 mod pbkdf2;
+mod rsa;
+mod rsa_key_wrap;
+mod rsa_oaep;
 mod rsa_pkcs;
 mod rsa_pss;
+mod rsa_raw;
 mod secret;
+mod sha1;
 mod simple_derivation;
 
 use std::mem::MaybeUninit;
@@ -107,6 +111,16 @@ pub(crate) trait Mechanism: Sync {
         Err(Error::MechanismInvalid)
     }
 
+    /// Whether it wraps keys of this class, which is that of secret or private keys.
+    fn wraps(&self, _class: CK_OBJECT_CLASS) -> bool {
+        true
+    }
+
+    /// What [`Self::unwrap`] leaves around a secret key's value.
+    fn filling(&self) -> Filling {
+        Filling::None
+    }
+
     /// Wraps another key's bytes: a secret key's value, or a private key's `PrivateKeyInfo`.
     fn wrap(&self, _call: &Call<'_>, _wrapping: &Object, _plain: &[u8]) -> Result<Vec<u8>> {
         Err(Error::MechanismInvalid)
@@ -173,6 +187,16 @@ pub(crate) trait Mechanism: Sync {
     ) -> Result<Zeroizing<Vec<u8>>> {
         Err(Error::MechanismInvalid)
     }
+}
+
+/// The zeros that a mechanism which pads nothing by itself needs around a secret key's value, and gives back with it;
+/// `CKA_VALUE_LEN` tells the value from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filling {
+    /// The mechanism knows the length.
+    None,
+    Before,
+    After,
 }
 
 /// Data that arrives in one piece or in many.
@@ -267,15 +291,18 @@ static TABLES: &[Table] = &[
     ecdsa::MECHANISMS,
     eddsa::MECHANISMS,
     encrypt_data::MECHANISMS,
-    generate::MECHANISMS,
     hkdf::MECHANISMS,
     hmac::MECHANISMS,
     kbkdf::MECHANISMS,
     ml_dsa::MECHANISMS,
     ml_kem::MECHANISMS,
     pbkdf2::MECHANISMS,
+    rsa::MECHANISMS,
+    rsa_key_wrap::MECHANISMS,
+    rsa_oaep::MECHANISMS,
     rsa_pkcs::MECHANISMS,
     rsa_pss::MECHANISMS,
+    rsa_raw::MECHANISMS,
     secret::MECHANISMS,
     simple_derivation::MECHANISMS,
 ];

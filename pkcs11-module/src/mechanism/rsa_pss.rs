@@ -1,26 +1,25 @@
-//! RSASSA-PSS (RFC 8017, 8.1; PKCS #11, section 2.1.10 and 2.1.12): `CKM_RSA_PKCS_PSS` and `CKM_SHA…_RSA_PKCS_PSS`.
+//! RSASSA-PSS (RFC 8017, 8.1; PKCS #11 3.1, sections 6.1.10 and 6.1.12): `CKM_RSA_PKCS_PSS` and `CKM_SHA…_RSA_PKCS_PSS`.
 
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Parameter, Signing, Table, Verifying, rsa_pkcs};
+use super::{Call, Hash, Mechanism, Parameter, Signing, Table, Verifying, rsa, sha1};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaKey;
 use crate::key::Key;
 use crate::object::Object;
 
 /// With a hash function, or over a digest that the host has made.
-pub(super) struct RsaPss(pub(super) Option<Hash>);
+struct RsaPss(Option<Hash>);
 
 impl RsaPss {
-    fn begin(&self, call: &Call<'_>, object: &Object) -> Result<Operation<Pss>> {
+    fn begin(&self, call: &Call<'_>, key: Arc<Key>) -> Result<Operation<Pss>> {
         let parameters = Parameters::read(&call.parameter)?;
         if self.0.is_some_and(|hash| hash != parameters.hash) {
             return Err(Error::MechanismParamInvalid);
         }
-        let key = object.key()?;
         // RFC 8017, 9.1.1, step 3: emLen ≥ hLen + sLen + 2; the modulus has 8·k bits, so emLen is k.
         let longest = key.rsa()?.len().checked_sub(parameters.hash.len() + 2);
         if longest.is_none_or(|longest| parameters.salt > longest) {
@@ -36,15 +35,16 @@ impl RsaPss {
 
 impl Mechanism for RsaPss {
     fn info(&self) -> CK_MECHANISM_INFO {
-        rsa_pkcs::info()
+        rsa::info(self.0.map_or(CKF_SIGN | CKF_VERIFY, sha1::uses))
     }
 
     fn sign(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Signing>> {
-        Ok(Box::new(self.begin(call, key)?))
+        self.0.map_or(Ok(()), sha1::check_signing)?;
+        Ok(Box::new(self.begin(call, rsa::key_for_new(key)?)?))
     }
 
     fn verify(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Verifying>> {
-        Ok(Box::new(self.begin(call, key)?))
+        Ok(Box::new(self.begin(call, rsa::key_for_old(key)?)?))
     }
 }
 
@@ -91,7 +91,13 @@ impl Scheme for Pss {
 
 pub(super) static MECHANISMS: Table = &[
     (CKM_RSA_PKCS_PSS, &RsaPss(None)),
+    (CKM_SHA1_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha1))),
+    (CKM_SHA224_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha224))),
     (CKM_SHA256_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha256))),
     (CKM_SHA384_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha384))),
     (CKM_SHA512_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha512))),
+    (CKM_SHA3_224_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha3_224))),
+    (CKM_SHA3_256_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha3_256))),
+    (CKM_SHA3_384_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha3_384))),
+    (CKM_SHA3_512_RSA_PKCS_PSS, &RsaPss(Some(Hash::Sha3_512))),
 ];

@@ -156,7 +156,6 @@ impl Object {
         }
     }
 
-    #[allow(dead_code)] // for the key functions
     /// Whether the object has every value of another's template: what a key with `CKA_WRAP_TEMPLATE` wraps.
     pub(crate) fn fits(&self, template: &[(CK_ATTRIBUTE_TYPE, Value)]) -> bool {
         template

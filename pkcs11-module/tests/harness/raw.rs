@@ -13,7 +13,7 @@ use super::{PIN, SO_PIN, module};
 
 /// The library under test, initialised.
 #[derive(Clone, Copy)]
-pub(crate) struct Library(&'static CK_FUNCTION_LIST);
+pub(crate) struct Library(pub(super) &'static CK_FUNCTION_LIST);
 
 /// What a call refuses with.
 pub(crate) type Result<T> = std::result::Result<T, CK_RV>;
@@ -47,12 +47,12 @@ pub(crate) fn template(kind: CK_ATTRIBUTE_TYPE, inner: Vec<Given>) -> Given {
     (kind, raw.to_vec())
 }
 
-fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
+pub(super) fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
     if rv == CKR_OK { Ok(value) } else { Err(rv) }
 }
 
 /// As the host's array; the values stay where the template has them.
-fn array(template: &[Given]) -> Vec<CK_ATTRIBUTE> {
+pub(super) fn array(template: &[Given]) -> Vec<CK_ATTRIBUTE> {
     let attribute = |(kind, value): &Given| CK_ATTRIBUTE {
         type_: *kind,
         pValue: value.as_ptr().cast_mut().cast(),

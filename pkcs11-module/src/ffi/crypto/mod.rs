@@ -14,6 +14,8 @@ mod key_wrap;
 mod mac;
 mod ml;
 mod rsa;
+mod rsa_encryption;
+mod rsa_generation;
 mod rsa_numbers;
 
 use aws_lc_sys::*;
@@ -29,6 +31,7 @@ pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
 pub(crate) use mac::{CmacContext, HmacContext};
 pub(crate) use ml::MlKey;
 pub(crate) use rsa::RsaKey;
+pub(crate) use rsa_encryption::OaepPadding;
 pub(crate) use rsa_numbers::RsaNumbers;
 
 /// The library's description of a hash function.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::mechanism::Hash;
 
 /// An RSA key of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], private or public, ready for use.
-pub(crate) struct RsaKey(NonNull<RSA>);
+pub(crate) struct RsaKey(pub(super) NonNull<RSA>);
 
 // SAFETY: the library documents an RSA object as usable from many threads at once as long as none changes it;
 // its caches (blinding, Montgomery values) have locks of their own. Nothing here changes it once it is made.
@@ -141,7 +141,10 @@ impl RsaKey {
         Ok(verdict == 1)
     }
 
-    fn produce(&self, work: impl FnOnce(*mut RSA, *mut usize, &mut [u8]) -> c_int) -> Result<Vec<u8>> {
+    pub(super) fn produce(
+        &self,
+        work: impl FnOnce(*mut RSA, *mut usize, &mut [u8]) -> c_int,
+    ) -> Result<Vec<u8>> {
         let mut out = vec![0; self.len()];
         let mut length = 0;
         if work(self.0.as_ptr(), &raw mut length, &mut out) != 1 {

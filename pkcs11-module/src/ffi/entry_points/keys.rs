@@ -5,7 +5,7 @@ use cryptoki_sys::*;
 use super::super::parameter::{mechanism, write_additional};
 use super::super::{bytes, place, template, write, write_out};
 use super::{Attributes, Bytes, Length, Mechanism, Object, Session, entry_points};
-use crate::api::{absent, derivation, encapsulation, keys};
+use crate::api::{absent, derivation, encapsulation, keys, wrapping};
 
 entry_points! {
     C_GenerateKey(
@@ -27,12 +27,17 @@ entry_points! {
         write(private_key, || Ok(pair.private))
     };
     C_WrapKey(
-        session: Session, _call: Mechanism, _wrapping: Object, _key: Object, _out: Bytes, _out_len: Length
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, wrapping: Object, key: Object, out: Bytes, out_len: Length
+    ) |library| => write_out(out, out_len, |room| {
+        wrapping::wrap(library, session, &mechanism(call)?, wrapping, key, room?)
+    });
     C_UnwrapKey(
-        session: Session, _call: Mechanism, _unwrapping: Object, _wrapped: Bytes, _wrapped_len: CK_ULONG,
-        _list: Attributes, _count: CK_ULONG, _key: *mut CK_OBJECT_HANDLE
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, unwrapping: Object, wrapped: Bytes, wrapped_len: CK_ULONG,
+        list: Attributes, count: CK_ULONG, key: *mut CK_OBJECT_HANDLE
+    ) |library| => write(key, || {
+        let wrapped = bytes(wrapped, wrapped_len)?;
+        wrapping::unwrap(library, session, &mechanism(call)?, unwrapping, wrapped, &template(list, count)?)
+    });
     C_DeriveKey(
         session: Session, call: Mechanism, base: Object, list: Attributes, count: CK_ULONG,
         key: *mut CK_OBJECT_HANDLE

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{CIPHERING, end_with, info, iv, key, unwrap, wrap};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
-use crate::mechanism::{Call, Cipher, Mechanism, Table};
+use crate::mechanism::{Call, Cipher, Filling, Mechanism, Table};
 use crate::object::Object;
 
 struct Blocks {
@@ -45,6 +45,13 @@ impl Mechanism for Blocks {
 
     fn decrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
         Ok(Box::new(self.begin(call, key, Direction::Decrypt)?))
+    }
+
+    fn filling(&self) -> Filling {
+        match self.padding {
+            Padding::None => Filling::After,
+            Padding::Pkcs7 => Filling::None,
+        }
     }
 
     fn wrap(&self, call: &Call<'_>, wrapping: &Object, plain: &[u8]) -> Result<Vec<u8>> {

@@ -54,16 +54,13 @@ fn iv<'a>(call: &Call<'a>) -> Result<&'a [u8]> {
     }
 }
 
-/// Wraps by an encryption (section 5.18.3, `C_WrapKey`).
+/// Wraps by an encryption (section 5.18.3, `C_WrapKey`); `api::wrapping` says of keys what is said of data here.
 fn wrap(cipher: &mut dyn Cipher, plain: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(cipher.most_of_rest(plain.len()));
     let made = cipher
         .update(plain, &mut out)
         .and_then(|()| cipher.finish(&mut out));
-    made.map(|()| out).map_err(|error| match error {
-        Error::DataLenRange => Error::KeySizeRange,
-        other => other,
-    })
+    made.map(|()| out)
 }
 
 /// Unwraps by a decryption (section 5.18.4, `C_UnwrapKey`).
@@ -72,11 +69,7 @@ fn unwrap(cipher: &mut dyn Cipher, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>>
     let made = cipher
         .update(wrapped, &mut out)
         .and_then(|()| cipher.finish(&mut out));
-    made.map(|()| out).map_err(|error| match error {
-        Error::DataLenRange | Error::EncryptedDataLenRange => Error::WrappedKeyLenRange,
-        Error::EncryptedDataInvalid => Error::WrappedKeyInvalid,
-        other => other,
-    })
+    made.map(|()| out)
 }
 
 /// Writes what ends an output behind the `written` bytes that are there: the length of all.

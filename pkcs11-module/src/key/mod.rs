@@ -1,0 +1,80 @@
+//! Keys ready for use, made from an object's attributes, and the attributes made from a key that came from
+//! elsewhere: generated, or unwrapped. One file a kind of key; `pkcs8` is the form in which private keys travel.
+
+mod ec;
+mod ml;
+pub(crate) mod names;
+pub(crate) mod pkcs8;
+mod rsa;
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN, MlKey, RsaKey};
+use crate::mechanism::{Curve, MlDsaSet};
+use crate::object::{Attributes, Object};
+
+/// A parsed key.
+pub(crate) enum Key {
+    Rsa(RsaKey),
+    Ec(Curve, EcKey),
+    Ed25519(Ed25519Key),
+    Ed25519Public([u8; KEY_LEN]),
+    X25519(Zeroizing<[u8; KEY_LEN]>),
+    /// Known to be one; nothing is done with it alone.
+    X25519Public,
+    MlDsa(MlDsaSet, MlKey),
+    MlKem(MlKey),
+}
+
+impl Key {
+    /// Builds the key of a public or private key object.
+    pub(crate) fn of(object: &Object) -> Result<Self> {
+        match (object.class(), object.ulong(CKA_KEY_TYPE)) {
+            (CKO_PRIVATE_KEY, Some(CKK_RSA)) => rsa::private(object),
+            (CKO_PUBLIC_KEY, Some(CKK_RSA)) => rsa::public(object),
+            (_, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => ec::of(object),
+            (_, Some(CKK_ML_DSA | CKK_ML_KEM)) => ml::of(object),
+            _ => Err(Error::KeyTypeInconsistent),
+        }
+    }
+
+    pub(crate) fn rsa(&self) -> Result<&RsaKey> {
+        if let Self::Rsa(key) = self {
+            Ok(key)
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn ml_dsa(&self) -> Result<(MlDsaSet, &MlKey)> {
+        if let Self::MlDsa(set, key) = self {
+            Ok((*set, key))
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn ml_kem(&self) -> Result<&MlKey> {
+        if let Self::MlKem(key) = self {
+            Ok(key)
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn ec(&self) -> Result<(Curve, &EcKey)> {
+        if let Self::Ec(curve, key) = self {
+            Ok((*curve, key))
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+}
+
+/// The two halves of a generated key, as attributes.
+pub(crate) struct GeneratedPair {
+    pub(crate) public: Attributes,
+    pub(crate) private: Attributes,
+}
