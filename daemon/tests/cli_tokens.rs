@@ -141,6 +141,13 @@ fn a_key_from_a_file_signs_with_its_chain_beside_it() {
         error_code(&mut import(&desk, &[&words[..], &["ec"]].concat()), 2),
         "token-key-taken"
     );
+    openssl(&desk, &["genpkey", "-algorithm", "ED25519", "-out", "ed.key"]);
+    let told = succeed(import(&desk, &["--key", "ed.key"]).arg("--json"));
+    assert_eq!(
+        read_json(&told)["label"],
+        "ed",
+        "without another name, the file's"
+    );
     let none = import(&desk, &["--key", "rsa.pem"]);
     assert_eq!(error_code(&mut { none }, 3), "token-import-no-key");
     std::fs::write(desk.path("password"), "falsch\n").unwrap();

@@ -163,8 +163,16 @@ pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<Cer
     Ok(records)
 }
 
-/// `CKA_ID` and `SubjectPublicKeyInfo` of the public keys, which tokens show without a PIN.
-fn public_keys(session: &Session) -> Result<Vec<(Vec<u8>, Vec<u8>)>, TokenError> {
+/// A public key object.
+struct PublicKey {
+    /// `CKA_ID`
+    id: Vec<u8>,
+    /// DER of the `SubjectPublicKeyInfo`
+    info: Vec<u8>,
+}
+
+/// The public keys, which tokens show without a PIN.
+fn public_keys(session: &Session) -> Result<Vec<PublicKey>, TokenError> {
     let keys = objects(session, &[Attribute::Class(ObjectClass::PUBLIC_KEY)], MAX_KEYS)?;
     let read = |key| {
         let Some(Attribute::KeyType(key_type)) =
@@ -172,23 +180,25 @@ fn public_keys(session: &Session) -> Result<Vec<(Vec<u8>, Vec<u8>)>, TokenError>
         else {
             return None;
         };
-        let id = octets(session, key, AttributeType::Id)?;
-        Some((id, public_key::read(session, key, key_type)?))
+        Some(PublicKey {
+            id: octets(session, key, AttributeType::Id)?,
+            info: public_key::read(session, key, key_type)?,
+        })
     };
     Ok(keys.into_iter().filter_map(read).collect())
 }
 
 /// The `CKA_ID` of the key that a certificate is about, where its own names none: some programs give certificates ids
 /// of their own.
-fn paired<'a>(public_keys: &'a [(Vec<u8>, Vec<u8>)], id: &[u8], der: &[u8]) -> Option<&'a Vec<u8>> {
-    if public_keys.iter().any(|(of_key, _)| of_key == id) {
+fn paired<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Option<&'a Vec<u8>> {
+    if public_keys.iter().any(|key| key.id == id) {
         return None;
     }
     let certificate = Certificate::from_der(der).ok()?;
     let mut fitting = public_keys
         .iter()
-        .filter(|(_, key)| key == certificate.public_key_der());
-    fitting.next().map(|(of_key, _)| of_key)
+        .filter(|key| key.info == certificate.public_key_der());
+    fitting.next().map(|key| &key.id)
 }
 
 fn private_key_ids(session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {
