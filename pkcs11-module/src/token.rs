@@ -328,8 +328,16 @@ impl Token {
     /// An object as this process knows it. It is the way to every signature, so the store is looked at only now and
     /// then: what another process has destroyed is used no longer than that.
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
+        Ok(self.object_and_user(handle)?.0)
+    }
+
+    /// The same, and whether the user is logged in. One look at the state answers both, because it is the only place
+    /// where threads that sign side by side meet.
+    pub(crate) fn object_and_user(&self, handle: CK_OBJECT_HANDLE) -> Result<(Arc<Object>, bool)> {
         self.look_now_and_then()?;
-        self.entry(handle)?.thing.object()
+        let state = self.state.read()?;
+        let entry = state.table.get(handle).ok_or(Error::ObjectHandleInvalid)?;
+        Ok((entry.thing.object()?, state.login.private_key().is_some()))
     }
 
     /// Whether the session may make, change or destroy such an object (section 2.4, table 6).

@@ -15,7 +15,7 @@ use crate::calls::{Failed, KeyKind, Module, Result};
 use crate::contestants::{Named, Token};
 use crate::signatures::ok;
 use crate::table::{head, line, remark};
-use crate::turns::median;
+use crate::turns::{clock, median};
 
 /// How many processes of each are started.
 const STARTS: usize = 15;
@@ -29,9 +29,12 @@ const STEPS: [&str; 5] = [
     "find, sign",
 ];
 
-/// The rest of a child's report: Argon2id by itself, and resident KiB that came with the module.
-const ARGON2: usize = STEPS.len();
-const RESIDENT: usize = ARGON2 + 1;
+/// The rest of a child's report: the processor's time for all steps, Argon2id by itself on both clocks, and the resident
+/// KiB that came with the module.
+const PROCESSOR: usize = STEPS.len();
+const ARGON2: usize = PROCESSOR + 1;
+const ARGON2_PROCESSOR: usize = ARGON2 + 1;
+const RESIDENT: usize = ARGON2_PROCESSOR + 1;
 
 /// Our own PINs' Argon2id (`store::sealing`): KiB, passes, lanes.
 const DERIVATION: (u32, u32, u32) = (32 * 1024, 3, 1);
@@ -48,37 +51,42 @@ pub(crate) fn starts(modules: &[Named], token: &Token) {
         }
     }
     let heads = ["new process, ms"].into_iter().chain(STEPS);
-    head(
-        &heads
-            .chain(["in all", "without Argon2id", "resident"])
-            .collect::<Vec<_>>(),
-    );
-    let ours = modules.first().map(|named| named.name.clone());
-    for (named, reports) in modules.iter().zip(&reports) {
-        let argon2 = |report: &Vec<f64>| {
-            if Some(&named.name) == ours.as_ref() {
-                report[ARGON2]
-            } else {
-                0.0
-            }
-        };
-        let total = |report: &Vec<f64>| report[..ARGON2].iter().sum::<f64>();
-        let column = |figure: &dyn Fn(&Vec<f64>) -> f64| median(reports.iter().map(figure));
-        let mut fields = vec![named.name.clone()];
-        fields.extend((0..STEPS.len()).map(|step| millis(column(&|report| report[step]))));
-        fields.push(millis(column(&total)));
-        fields.push(millis(column(&|report| total(report) - argon2(report))));
-        fields.push(format!("{:.1} MiB", column(&|report| report[RESIDENT]) / 1024.0));
-        line(&fields);
+    let sums = [
+        "in all",
+        "without Argon2id",
+        "processor, without Argon2id",
+        "resident",
+    ];
+    head(&heads.chain(sums).collect::<Vec<_>>());
+    for (number, (named, reports)) in modules.iter().zip(&reports).enumerate() {
+        line(&row(named, reports, number == 0));
     }
-    let argon2 = median(reports.first().into_iter().flatten().map(|report| report[ARGON2]));
+    let ours = reports.first().map(Vec::as_slice).unwrap_or_default();
+    let argon2 = |place: usize| millis(median(ours.iter().map(|report| report[place])));
+    let (memory, passes, lanes) = DERIVATION;
     remark(&format!(
-        "Argon2id by itself, in the same processes: {} ms ({} MiB, {} passes, {} lane).",
-        millis(argon2),
-        DERIVATION.0 / 1024,
-        DERIVATION.1,
-        DERIVATION.2
+        "Argon2id by itself, in the same processes: {} ms, {} ms of the processor ({} MiB, {passes} passes, {lanes} lane).",
+        argon2(ARGON2),
+        argon2(ARGON2_PROCESSOR),
+        memory / 1024,
     ));
+}
+
+/// A module's medians. Argon2id is in our login only.
+fn row(named: &Named, reports: &[Vec<f64>], is_ours: bool) -> Vec<String> {
+    let column = |figure: &dyn Fn(&Vec<f64>) -> f64| millis(median(reports.iter().map(figure)));
+    let share = if is_ours { 1.0 } else { 0.0 };
+    let total = |report: &Vec<f64>| report[..PROCESSOR].iter().sum::<f64>();
+    let resident = median(reports.iter().map(|report| report[RESIDENT])) / 1024.0;
+    let mut fields = vec![named.name.clone()];
+    fields.extend((0..STEPS.len()).map(|step| column(&|report| report[step])));
+    fields.push(column(&total));
+    fields.push(column(&|report| total(report) - share * report[ARGON2]));
+    fields.push(column(&|report| {
+        report[PROCESSOR] - share * report[ARGON2_PROCESSOR]
+    }));
+    fields.push(format!("{resident:.1} MiB"));
+    fields
 }
 
 fn millis(micros: f64) -> String {
@@ -126,7 +134,7 @@ pub(crate) fn key_one(named: &Named, token: &Token) -> Result<()> {
 /// In the child: every step once, its microseconds; then Argon2id once, and the memory.
 #[allow(clippy::print_stdout, reason = "the parent reads it")]
 pub(crate) fn start_one(named: &Named, token: &Token) -> Result<()> {
-    let before = resident()?;
+    let (before, begun) = (resident()?, clock());
     let mut times = vec![Instant::now()];
     let module = Module::load(&named.path)?;
     times.push(Instant::now());
@@ -143,20 +151,26 @@ pub(crate) fn start_one(named: &Named, token: &Token) -> Result<()> {
         &mut [0; 512],
     )?;
     times.push(Instant::now());
-    let after = resident()?;
+    let (after, processor) = (resident()?, clock() - begun);
+    let (derived, derived_processor) = derivation()?;
     let steps = times
         .windows(2)
         .map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1e6);
-    let report = steps
-        .chain([derivation()?, after - before])
-        .map(|figure| format!("{figure:.1}"));
-    println!("{}", report.collect::<Vec<_>>().join(" "));
+    let report = steps.chain([processor, derived, derived_processor, after - before]);
+    println!(
+        "{}",
+        report
+            .map(|figure| format!("{figure:.1}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
     Ok(())
 }
 
-/// Microseconds of one Argon2id with the parameters of our PINs, its memory taken and wiped as the store does it.
-fn derivation() -> Result<f64> {
-    let started = Instant::now();
+/// Microseconds of one Argon2id with the parameters of our PINs, its memory taken and wiped as the store does it: by
+/// the clock, and of the processor.
+fn derivation() -> Result<(f64, f64)> {
+    let (started, begun) = (Instant::now(), clock());
     let (memory, passes, lanes) = DERIVATION;
     let failed = |error: argon2::Error| Failed::Because(error.to_string());
     let parameters = Params::new(memory, passes, lanes, Some(32)).map_err(failed)?;
@@ -165,7 +179,7 @@ fn derivation() -> Result<f64> {
         .hash_password_into_with_memory(b"12345678", &[0x5a; 16], &mut [0; 32], blocks.as_mut_slice())
         .map_err(failed)?;
     drop(blocks);
-    Ok(started.elapsed().as_secs_f64() * 1e6)
+    Ok((started.elapsed().as_secs_f64() * 1e6, clock() - begun))
 }
 
 /// Resident KiB of this process.

@@ -56,7 +56,8 @@ fn processor_time(count: usize, work: &mut dyn FnMut() -> Result<()>) -> Result<
     Ok((clock() - before) / count as f64)
 }
 
-fn clock() -> f64 {
+/// Microseconds of processor time that this process has taken.
+pub(crate) fn clock() -> f64 {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3
 }

@@ -10,7 +10,7 @@ use crate::mechanism::{self, Call, Fed, Signing};
 use crate::object::Object;
 use crate::output::{Answer, Room};
 use crate::session::{Active, Step, advance, cancel, check_free};
-use crate::token::{Login, Token};
+use crate::token::Token;
 
 /// `C_SignInit`.
 pub(crate) fn init(
@@ -130,14 +130,14 @@ pub(super) fn usable_key(
 
 /// An object that is a key, whatever it allows.
 pub(super) fn object_as_key(token: &Token, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-    let key = token.object(handle).map_err(|error| match error {
+    let (key, is_user_in) = token.object_and_user(handle).map_err(|error| match error {
         Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
         other => other,
     })?;
     if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
         return Err(Error::KeyHandleInvalid);
     }
-    if key.is_private() && !matches!(token.login_state()?, Login::User(_)) {
+    if key.is_private() && !is_user_in {
         return Err(Error::UserNotLoggedIn);
     }
     Ok(key)
