@@ -485,6 +485,24 @@ alone! {
         assert_eq!(library.create(session, &wrong), Err(CKR_ATTRIBUTE_VALUE_INVALID));
     }
 
+    fn an_imported_private_key_shows_its_public_half(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let open = [no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
+        let (public, private) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &open).unwrap();
+        let info = library.get(session, public, CKA_PUBLIC_KEY_INFO).unwrap();
+        let value = library.get(session, private, CKA_VALUE).unwrap();
+        let template = [
+            number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_EC), curve[0].clone(), bytes(CKA_VALUE, &value),
+        ];
+        let key = library.create(session, &template).unwrap();
+        assert_eq!(library.get(session, key, CKA_PUBLIC_KEY_INFO).unwrap(), info);
+        library.create(session, &[&template[..], &[bytes(CKA_PUBLIC_KEY_INFO, &info)]].concat()).unwrap();
+        let wrong = [&template[..], &[bytes(CKA_PUBLIC_KEY_INFO, &info[1..])]].concat();
+        assert_eq!(library.create(session, &wrong), Err(CKR_ATTRIBUTE_VALUE_INVALID));
+    }
+
     fn a_point_may_be_bare_or_wrapped_and_a_scalar_short_or_long(_home) {
         let library = Library::initialized();
         let session = library.user_session();

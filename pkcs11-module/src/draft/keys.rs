@@ -117,6 +117,16 @@ impl Draft {
 
     /// Puts `CKA_PUBLIC_KEY_INFO` in place: computed, or as given if it is right.
     fn settle_public_key_info(&mut self) -> Result<()> {
+        let is_half_of_pair =
+            matches!(self.origin, Origin::Generation { .. }) && self.class() == Some(CKO_PRIVATE_KEY);
+        if is_half_of_pair
+            && self
+                .bytes(CKA_PUBLIC_KEY_INFO)
+                .is_some_and(|info| !info.is_empty())
+        {
+            // Computed for the public half already.
+            return Ok(());
+        }
         let expected = public_key_info::of(self)?;
         let given = self.bytes(CKA_PUBLIC_KEY_INFO).filter(|given| !given.is_empty());
         match (given, expected) {

@@ -6,6 +6,7 @@ use der::{Decode, Encode, Sequence};
 
 use super::Draft;
 use crate::error::{Error, Result};
+use crate::ffi::crypto::{EcKey, Ed25519Key, x25519_public};
 use crate::key::names::{EC, ED25519, ML_DSA, ML_KEM, RSA, X25519};
 use crate::mechanism::Curve;
 
@@ -27,8 +28,7 @@ struct RsaPublicKey<'a> {
     public_exponent: UintRef<'a>,
 }
 
-/// The info of a key in the making, as far as its attributes tell it: not for a private key that has no public part
-/// among them.
+/// The info of a key in the making, as far as its attributes tell it: not for a post-quantum private key.
 pub(super) fn of(draft: &Draft) -> Result<Option<Vec<u8>>> {
     let info = match draft.key_type() {
         Some(CKK_RSA) => of_rsa(draft),
@@ -54,7 +54,7 @@ fn of_rsa(draft: &Draft) -> der::Result<Option<Vec<u8>>> {
 }
 
 fn of_point(draft: &Draft, name: ObjectIdentifier, with_curve: bool) -> der::Result<Option<Vec<u8>>> {
-    let (Some(parameters), Some(point)) = (draft.bytes(CKA_EC_PARAMS), draft.bytes(CKA_EC_POINT)) else {
+    let (Some(parameters), Some(point)) = (draft.bytes(CKA_EC_PARAMS), point(draft)) else {
         return Ok(None);
     };
     let curve = if with_curve {
@@ -64,7 +64,25 @@ fn of_point(draft: &Draft, name: ObjectIdentifier, with_curve: bool) -> der::Res
     } else {
         None
     };
-    encode(name, curve, <&OctetStringRef>::from_der(point)?.as_bytes())
+    encode(name, curve, &point)
+}
+
+/// The point of a public key, or the one that a private key has. `None` for what is no key, which the key's own file
+/// refuses.
+fn point(draft: &Draft) -> Option<Vec<u8>> {
+    if let Some(point) = draft.bytes(CKA_EC_POINT) {
+        return Some(<&OctetStringRef>::from_der(point).ok()?.as_bytes().to_vec());
+    }
+    let value = draft.bytes(CKA_VALUE)?;
+    match draft.key_type()? {
+        CKK_EC => {
+            let curve = Curve::from_parameters(draft.bytes(CKA_EC_PARAMS)?).ok()?;
+            EcKey::private(curve, value).ok()?.own_point(curve).ok()
+        }
+        CKK_EC_EDWARDS => Some(Ed25519Key::from_seed(value.try_into().ok()?).public().to_vec()),
+        CKK_EC_MONTGOMERY => Some(x25519_public(value.try_into().ok()?).to_vec()),
+        _ => None,
+    }
 }
 
 /// Parameter sets are numbered from one in the standard's order (6.67.2, 6.68.2).

@@ -1,7 +1,7 @@
 //! Elliptic curves over prime fields (FIPS 186-5).
 
 use std::ffi::c_int;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 
 use aws_lc_sys::*;
 use zeroize::Zeroizing;
@@ -70,6 +70,35 @@ impl EcKey {
         };
         if made {
             return Ok((scalar, point));
+        }
+        forget_errors();
+        Err(Error::FunctionFailed)
+    }
+
+    /// The uncompressed point of a private key (SEC 1, 2.3.3 and 3.2.1).
+    pub(crate) fn own_point(&self, curve: Curve) -> Result<Vec<u8>> {
+        let mut encoded = vec![0; curve.point_len()];
+        // SAFETY: the key lives, and so its group.
+        let group = unsafe { EC_KEY_get0_group(self.0.as_ptr()) };
+        // SAFETY: the group lives; a new point or NULL.
+        let point = NonNull::new(unsafe { EC_POINT_new(group) }).map(Point);
+        let point = point.ok_or(Error::HostMemory)?;
+        // SAFETY: all live; NULL stands for no second point and no room of ours; the place gives its own length.
+        let made = unsafe {
+            let scalar = EC_KEY_get0_private_key(self.0.as_ptr());
+            !scalar.is_null()
+                && EC_POINT_mul(group, point.0.as_ptr(), scalar, null(), null(), null_mut()) == 1
+                && EC_POINT_point2oct(
+                    group,
+                    point.0.as_ptr(),
+                    point_conversion_form_t::POINT_CONVERSION_UNCOMPRESSED,
+                    encoded.as_mut_ptr(),
+                    encoded.len(),
+                    null_mut(),
+                ) == encoded.len()
+        };
+        if made {
+            return Ok(encoded);
         }
         forget_errors();
         Err(Error::FunctionFailed)
