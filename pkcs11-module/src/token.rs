@@ -271,20 +271,21 @@ impl Token {
         let is_other_pin = changes
             .settings
             .is_some_and(|settings| !state.login.is_under(settings));
-        if is_other_token || is_other_pin {
-            // Nobody is logged in to a token that was initialised anew, and the old key opens nothing of it. Nor does
-            // a login outlive the PIN that it was made with.
+        if is_other_token {
+            // Nobody is logged in to a token that was initialised anew, and the old key opens nothing of it.
             state.end_login();
-            if is_other_token {
-                state.table.clear_stored();
-                state.seen = Seen::default();
-                state.profile = self.vault.header()?.profile;
-            }
+            state.table.clear_stored();
+            state.seen = Seen::default();
+            state.profile = self.vault.header()?.profile;
             let changes = self.vault.changes(&mut state.seen, None)?;
             state.epoch = state.seen.epoch();
             state.take(changes);
-        } else {
-            state.take(changes);
+            return Ok(guard);
+        }
+        state.take(changes);
+        if is_other_pin {
+            // A login does not outlive the PIN that it was made with.
+            state.end_login();
         }
         Ok(guard)
     }

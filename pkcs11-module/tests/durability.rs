@@ -401,7 +401,10 @@ alone! {
         let test = "a_login_ends_when_another_process_changes_its_pin";
         let library = load();
         if role().is_some() {
-            return first_user_session(&library).set_pin(&pin(PIN), &pin(NEW_PIN)).unwrap();
+            let session = first_user_session(&library);
+            session.create_object(&data("open", false, b"x")).unwrap();
+            session.create_object(&data("hidden", true, b"x")).unwrap();
+            return session.set_pin(&pin(PIN), &pin(NEW_PIN)).unwrap();
         }
         let session = user_session(&library, new_token(&library, "token"));
         let (_, key) = ec_pair(&session, P256, 1);
@@ -415,7 +418,9 @@ alone! {
         std::thread::sleep(Duration::from_millis(1100));
         assert_eq!(rv(sign()), RvError::KeyHandleInvalid);
         assert_eq!(rv(session.logout()), RvError::UserNotLoggedIn);
+        assert_eq!(labels(&session), ["open"]);
         session.login(UserType::User, Some(&pin(NEW_PIN))).unwrap();
+        assert_eq!(labels(&session), ["hidden", "open"]);
         assert_eq!(session.find_objects(&[Attribute::Sign(true)]).unwrap().len(), 1);
     }
 

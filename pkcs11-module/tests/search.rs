@@ -12,9 +12,9 @@ use cryptoki::session::{Session, UserType};
 use harness::{PIN, actor, bytes, data, first_user_session, load, new_token, pin, role, user_session};
 
 fn note(i: usize, label: &str, application: &str) -> Vec<Attribute> {
-    let mut template = data(label, i % 3 == 0, format!("value {i}").as_bytes());
+    let mut template = data(label, i.is_multiple_of(3), format!("value {i}").as_bytes());
     template.push(Attribute::Application(application.into()));
-    if i % 5 == 0 {
+    if i.is_multiple_of(5) {
         template.retain(|attribute| !matches!(attribute, Attribute::Token(_)));
         template.push(Attribute::Token(false));
     }
@@ -127,7 +127,11 @@ alone! {
             time
         };
         let quickest = || (0..200).map(|_| search()).min().unwrap();
-        let fill = |from, to| (from..to).for_each(|i| drop(session.create_object(&note(i)).unwrap()));
+        let fill = |from, to| {
+            for i in from..to {
+                session.create_object(&note(i)).unwrap();
+            }
+        };
         fill(0, 10);
         let among_ten = quickest();
         fill(10, 10_000);
