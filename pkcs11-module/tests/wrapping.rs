@@ -170,7 +170,7 @@ alone! {
             round_trip!(&iv(CKM_AES_CBC_PAD), aes, aes, either);
             round_trip!(&iv(CKM_AES_CBC), aes, aes, &[true]);
             round_trip!(&plain(CKM_AES_ECB), aes, aes, &[true]);
-            if value.len() % 8 == 0 {
+            if value.len().is_multiple_of(8) {
                 round_trip!(&plain(CKM_AES_KEY_WRAP), aes, aes, either);
             } else {
                 assert_eq!(host.wrap(&plain(CKM_AES_KEY_WRAP), aes, key), Err(CKR_KEY_SIZE_RANGE));

@@ -102,7 +102,7 @@ pub(super) struct OnePiece {
 }
 
 impl OnePiece {
-    pub(super) fn new(key: Arc<Key>, longest: (usize, Error), most: usize, work: Work) -> Box<dyn Cipher> {
+    pub(super) fn begin(key: Arc<Key>, longest: (usize, Error), most: usize, work: Work) -> Box<dyn Cipher> {
         Box::new(Self {
             key,
             data: Zeroizing::new(Vec::with_capacity(longest.0)),

@@ -74,7 +74,7 @@ impl Mechanism for RsaOaep {
         let (key, padding) = (key_for_new(key)?, read(call)?);
         let (longest, most) = (longest(key.rsa()?, &padding)?, key.rsa()?.len());
         let work = move |key: &RsaKey, data: &[u8]| encrypt(key, &padding, data).map(Zeroizing::new);
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (longest, Error::DataLenRange),
             most,
@@ -86,7 +86,7 @@ impl Mechanism for RsaOaep {
         let (key, padding) = (key_for_old(key)?, read(call)?);
         let (most, len) = (longest(key.rsa()?, &padding)?, key.rsa()?.len());
         let work = move |key: &RsaKey, data: &[u8]| decrypt(key, &padding, data);
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (len, Error::EncryptedDataLenRange),
             most,

@@ -89,7 +89,7 @@ impl Mechanism for Bare {
         let key = key_for_new(key)?;
         let (longest, most) = (longest(&key)?, key.rsa()?.len());
         let work = |key: &RsaKey, data: &[u8]| key.sign_pkcs1(data).map(Zeroizing::new);
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (longest, Error::DataLenRange),
             most,
@@ -108,7 +108,7 @@ impl Mechanism for Bare {
             let data = key.recover_pkcs1(signature).ok_or(Error::SignatureInvalid)?;
             Ok(Zeroizing::new(data))
         };
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (len, Error::SignatureLenRange),
             most,
@@ -121,7 +121,7 @@ impl Mechanism for Bare {
         let key = key_for_new(key)?;
         let (longest, most) = (longest(&key)?, key.rsa()?.len());
         let work = |key: &RsaKey, data: &[u8]| key.encrypt_pkcs1(data).map(Zeroizing::new);
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (longest, Error::DataLenRange),
             most,
@@ -133,7 +133,7 @@ impl Mechanism for Bare {
         call.no_parameter()?;
         let key = key_for_old(key)?;
         let (len, most) = (key.rsa()?.len(), longest(&key)?);
-        Ok(OnePiece::new(
+        Ok(OnePiece::begin(
             key,
             (len, Error::EncryptedDataLenRange),
             most,

@@ -50,7 +50,7 @@ fn one_piece(
         }
         work(key, data)
     };
-    Ok(OnePiece::new(key, (len, wrong_length), len, Box::new(work)))
+    Ok(OnePiece::begin(key, (len, wrong_length), len, Box::new(work)))
 }
 
 fn begin(call: &Call<'_>, key: Arc<Key>) -> Result<Operation<Bare>> {
