@@ -143,7 +143,7 @@ fn judge_signature(outcome: harness::raw::Result<()>, expected: TestResult, case
     }
 }
 
-fn judge_plain(outcome: harness::raw::Result<Vec<u8>>, expected: TestResult, plain: &[u8], case: &str) {
+fn judge_plain(outcome: &harness::raw::Result<Vec<u8>>, expected: TestResult, plain: &[u8], case: &str) {
     match expected {
         TestResult::Valid => assert_eq!(outcome.as_deref(), Ok(plain), "{case}"),
         TestResult::Invalid => assert!(
@@ -218,7 +218,7 @@ alone! {
                     let case = format!("{name:?} {}: {}", test.tc_id, test.comment);
                     let with = With::new(CKM_RSA_PKCS_OAEP, oaep_params(hash.hash, mask, &test.label));
                     let outcome = library.decrypt_with(session, &with, key, &test.ct);
-                    judge_plain(outcome, test.result, &test.pt, &case);
+                    judge_plain(&outcome, test.result, &test.pt, &case);
                     judged += 1;
                 }
             }
@@ -238,7 +238,7 @@ alone! {
                 for test in group.tests {
                     let case = format!("{name:?} {}: {}", test.tc_id, test.comment);
                     let outcome = library.decrypt_with(session, &plain(CKM_RSA_PKCS), key, &test.ct);
-                    judge_plain(outcome, test.result, &test.pt, &case);
+                    judge_plain(&outcome, test.result, &test.pt, &case);
                     judged += 1;
                 }
             }
