@@ -8,9 +8,8 @@ use der::asn1::OctetString;
 use super::{Draft, Origin, public_key_info};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
-use crate::ffi::crypto::KEY_LEN;
 use crate::ffi::crypto::RsaNumbers;
-use crate::mechanism::Curve;
+use crate::mechanism::{Curve, Edwards, Montgomery};
 use crate::object::check_value;
 
 impl Draft {
@@ -36,8 +35,8 @@ impl Draft {
                 let is_compressed = matches!(point, [2 | 3, ..]) && point.len() == curve.field_len() + 1;
                 is_compressed || point.len() == curve.point_len()
             }
-            // A point of edwards25519 or curve25519.
-            _ => point.len() == KEY_LEN,
+            Some(CKK_EC_EDWARDS) => point.len() == Edwards::from_parameters(parameters)?.key_len(),
+            _ => point.len() == Montgomery::from_parameters(parameters)?.key_len(),
         };
         if is_bare {
             let wrapped = OctetString::new(point).and_then(|point| point.to_der());

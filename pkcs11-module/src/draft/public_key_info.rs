@@ -7,8 +7,8 @@ use der::{Decode, Encode, Sequence};
 use super::Draft;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{EcKey, Ed25519Key, x25519_public};
-use crate::key::names::{EC, ED25519, ML_DSA, ML_KEM, RSA, X25519};
-use crate::mechanism::Curve;
+use crate::key::names::{EC, ML_DSA, ML_KEM, RSA, of_curve};
+use crate::mechanism::{Curve, Edwards, Montgomery, ed448_public, x448_public};
 
 #[derive(Sequence)]
 struct PublicKeyInfo<'a> {
@@ -33,8 +33,10 @@ pub(super) fn of(draft: &Draft) -> Result<Option<Vec<u8>>> {
     let info = match draft.key_type() {
         Some(CKK_RSA) => of_rsa(draft),
         Some(CKK_EC) => of_point(draft, EC, true),
-        Some(CKK_EC_EDWARDS) => of_point(draft, ED25519, false),
-        Some(CKK_EC_MONTGOMERY) => of_point(draft, X25519, false),
+        Some(curve @ (CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => match draft.bytes(CKA_EC_PARAMS) {
+            Some(parameters) => of_point(draft, of_curve(curve, parameters)?, false),
+            None => Ok(None),
+        },
         Some(CKK_ML_DSA) => of_value(draft, ML_DSA),
         Some(CKK_ML_KEM) => of_value(draft, ML_KEM),
         _ => Ok(None),
@@ -73,14 +75,20 @@ fn point(draft: &Draft) -> Option<Vec<u8>> {
     if let Some(point) = draft.bytes(CKA_EC_POINT) {
         return Some(<&OctetStringRef>::from_der(point).ok()?.as_bytes().to_vec());
     }
-    let value = draft.bytes(CKA_VALUE)?;
+    let (parameters, value) = (draft.bytes(CKA_EC_PARAMS)?, draft.bytes(CKA_VALUE)?);
     match draft.key_type()? {
         CKK_EC => {
-            let curve = Curve::from_parameters(draft.bytes(CKA_EC_PARAMS)?).ok()?;
+            let curve = Curve::from_parameters(parameters).ok()?;
             EcKey::private(curve, value).ok()?.own_point(curve).ok()
         }
-        CKK_EC_EDWARDS => Some(Ed25519Key::from_seed(value.try_into().ok()?).public().to_vec()),
-        CKK_EC_MONTGOMERY => Some(x25519_public(value.try_into().ok()?).to_vec()),
+        CKK_EC_EDWARDS => Some(match Edwards::from_parameters(parameters).ok()? {
+            Edwards::Ed25519 => Ed25519Key::from_seed(value.try_into().ok()?).public().to_vec(),
+            Edwards::Ed448 => ed448_public(value.try_into().ok()?).to_vec(),
+        }),
+        CKK_EC_MONTGOMERY => Some(match Montgomery::from_parameters(parameters).ok()? {
+            Montgomery::X25519 => x25519_public(value.try_into().ok()?).to_vec(),
+            Montgomery::X448 => x448_public(value.try_into().ok()?).to_vec(),
+        }),
         _ => None,
     }
 }

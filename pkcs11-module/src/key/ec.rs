@@ -9,7 +9,7 @@ use super::{GeneratedPair, Key};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN};
-use crate::mechanism::{Curve, check_edwards, check_montgomery};
+use crate::mechanism::{Curve, Edwards, Montgomery, X448_LEN};
 use crate::object::Object;
 
 /// The key of an object of one of the three key types.
@@ -17,22 +17,18 @@ pub(super) fn of(object: &Object) -> Result<Key> {
     let parameters = object.bytes(CKA_EC_PARAMS)?;
     let is_private = object.class() == CKO_PRIVATE_KEY;
     match object.ulong(CKA_KEY_TYPE) {
-        Some(CKK_EC_EDWARDS) => {
-            check_edwards(parameters)?;
-            if is_private {
-                Ok(Key::Ed25519(Ed25519Key::from_seed(&*private(object)?)))
-            } else {
-                Ok(Key::Ed25519Public(public(object)?))
-            }
-        }
-        Some(CKK_EC_MONTGOMERY) => {
-            check_montgomery(parameters)?;
-            if is_private {
-                Ok(Key::X25519(private(object)?))
-            } else {
-                public(object).map(|_| Key::X25519Public)
-            }
-        }
+        Some(CKK_EC_EDWARDS) => match (Edwards::from_parameters(parameters)?, is_private) {
+            (Edwards::Ed25519, true) => Ok(Key::Ed25519(Ed25519Key::from_seed(&*private(object)?))),
+            (Edwards::Ed25519, false) => Ok(Key::Ed25519Public(public(object)?)),
+            (Edwards::Ed448, true) => Ok(Key::Ed448(private(object)?)),
+            (Edwards::Ed448, false) => Ok(Key::Ed448Public(public(object)?)),
+        },
+        Some(CKK_EC_MONTGOMERY) => match (Montgomery::from_parameters(parameters)?, is_private) {
+            (Montgomery::X25519, true) => Ok(Key::X25519(private(object)?)),
+            (Montgomery::X25519, false) => public::<KEY_LEN>(object).map(|_| Key::MontgomeryPublic),
+            (Montgomery::X448, true) => Ok(Key::X448(private(object)?)),
+            (Montgomery::X448, false) => public::<X448_LEN>(object).map(|_| Key::MontgomeryPublic),
+        },
         _ => {
             let curve = Curve::from_parameters(parameters)?;
             let key = if is_private {
@@ -45,12 +41,12 @@ pub(super) fn of(object: &Object) -> Result<Key> {
     }
 }
 
-fn private(object: &Object) -> Result<Zeroizing<[u8; KEY_LEN]>> {
+fn private<const N: usize>(object: &Object) -> Result<Zeroizing<[u8; N]>> {
     let value = object.bytes(CKA_VALUE)?.try_into().map(Zeroizing::new);
     value.map_err(|_| Error::AttributeValueInvalid)
 }
 
-fn public(object: &Object) -> Result<[u8; KEY_LEN]> {
+fn public<const N: usize>(object: &Object) -> Result<[u8; N]> {
     point(object)?
         .try_into()
         .map_err(|_| Error::AttributeValueInvalid)

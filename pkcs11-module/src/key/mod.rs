@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN, MlKey, RsaKey};
-use crate::mechanism::{Curve, MlDsaSet};
+use crate::mechanism::{Curve, ED448_LEN, MlDsaSet, X448_LEN};
 use crate::object::{Attributes, Object};
 
 /// A parsed key.
@@ -22,8 +22,11 @@ pub(crate) enum Key {
     Ed25519(Ed25519Key),
     Ed25519Public([u8; KEY_LEN]),
     X25519(Zeroizing<[u8; KEY_LEN]>),
-    /// Known to be one; nothing is done with it alone.
-    X25519Public,
+    Ed448(Zeroizing<[u8; ED448_LEN]>),
+    Ed448Public([u8; ED448_LEN]),
+    X448(Zeroizing<[u8; X448_LEN]>),
+    /// A point known to be one; nothing is done with it alone.
+    MontgomeryPublic,
     MlDsa(MlDsaSet, MlKey),
     MlKem(MlKey),
 }

@@ -6,7 +6,7 @@ use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Reader, Sequence, SliceReader, Tag, TagNumber, Tagged};
 use zeroize::Zeroizing;
 
-use super::names::{EC, ED25519, ML_DSA, ML_KEM, RSA, X25519};
+use super::names::{EC, ED448, ED25519, ML_DSA, ML_KEM, RSA, X448, X25519, of_curve};
 use super::rsa;
 use crate::attribute::Value;
 use crate::error::{Error, Result};
@@ -55,7 +55,7 @@ const SEED: Tag = Tag::ContextSpecific {
 /// A private key object as `PrivateKeyInfo`.
 pub(crate) fn encode(object: &Object) -> Result<Zeroizing<Vec<u8>>> {
     let key_type = object.ulong(CKA_KEY_TYPE);
-    let name = name(key_type, object.ulong(CKA_PARAMETER_SET)).ok_or(Error::KeyNotWrappable)?;
+    let name = name(object, key_type).ok_or(Error::KeyNotWrappable)?;
     let parameters = match key_type {
         Some(CKK_RSA) => Some(AnyRef::NULL),
         Some(CKK_EC) => {
@@ -138,16 +138,15 @@ fn read<'a>(info: &mut SliceReader<'a>) -> der::Result<PrivateKeyInfo<'a>> {
     Ok(read)
 }
 
-fn name(key_type: Option<CK_KEY_TYPE>, set: Option<CK_ULONG>) -> Option<ObjectIdentifier> {
+fn name(object: &Object, key_type: Option<CK_KEY_TYPE>) -> Option<ObjectIdentifier> {
     let numbered = |names: [ObjectIdentifier; 3]| {
-        let set = usize::try_from(set?).ok()?.checked_sub(1)?;
+        let set = usize::try_from(object.ulong(CKA_PARAMETER_SET)?).ok()?.checked_sub(1)?;
         names.get(set).copied()
     };
     match key_type? {
         CKK_RSA => Some(RSA),
         CKK_EC => Some(EC),
-        CKK_EC_EDWARDS => Some(ED25519),
-        CKK_EC_MONTGOMERY => Some(X25519),
+        curve @ (CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => of_curve(curve, object.bytes(CKA_EC_PARAMS).ok()?).ok(),
         CKK_ML_DSA => numbered(ML_DSA),
         CKK_ML_KEM => numbered(ML_KEM),
         _ => None,
@@ -163,8 +162,8 @@ fn key_type(name: ObjectIdentifier) -> Option<(CK_KEY_TYPE, u64)> {
     match name {
         RSA => Some((CKK_RSA, 0)),
         EC => Some((CKK_EC, 0)),
-        ED25519 => Some((CKK_EC_EDWARDS, 0)),
-        X25519 => Some((CKK_EC_MONTGOMERY, 0)),
+        ED25519 | ED448 => Some((CKK_EC_EDWARDS, 0)),
+        X25519 | X448 => Some((CKK_EC_MONTGOMERY, 0)),
         _ => numbered(ML_DSA)
             .map(|set| (CKK_ML_DSA, set))
             .or_else(|| numbered(ML_KEM).map(|set| (CKK_ML_KEM, set))),

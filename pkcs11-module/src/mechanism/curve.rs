@@ -1,7 +1,7 @@
 //! The elliptic curves this token offers, and the names by which hosts ask for them (`CKA_EC_PARAMS`, PKCS #11,
 //! section 6.3.3): an object identifier, or the curve's name as a `PrintableString`.
 //!
-//! The curves over 448 bits, the binary ones and Brainpool's are not in the cryptographic library.
+//! The binary curves and Brainpool's are not in the cryptographic library.
 
 use crate::error::{Error, Result};
 
@@ -40,6 +40,17 @@ const EDWARDS25519: Names = Names {
         &[0x06, 9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01],
     ],
     printable: &["edwards25519", "Ed25519"],
+};
+
+/// RFC 8410.
+const EDWARDS448: Names = Names {
+    identifiers: &[&[0x06, 3, 0x2b, 0x65, 0x71]],
+    printable: &["edwards448", "Ed448"],
+};
+
+const CURVE448: Names = Names {
+    identifiers: &[&[0x06, 3, 0x2b, 0x65, 0x6f]],
+    printable: &["curve448", "X448"],
 };
 
 const CURVE25519: Names = Names {
@@ -108,20 +119,54 @@ impl Curve {
     }
 }
 
-/// Whether `CKA_EC_PARAMS` of a `CKK_EC_EDWARDS` key names edwards25519.
-pub(crate) fn check_edwards(parameters: &[u8]) -> Result<()> {
-    check(&EDWARDS25519, parameters)
+/// A curve in twisted Edwards form: `CKK_EC_EDWARDS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edwards {
+    Ed25519,
+    Ed448,
 }
 
-/// Whether `CKA_EC_PARAMS` of a `CKK_EC_MONTGOMERY` key names curve25519.
-pub(crate) fn check_montgomery(parameters: &[u8]) -> Result<()> {
-    check(&CURVE25519, parameters)
+impl Edwards {
+    /// Reads `CKA_EC_PARAMS`.
+    pub(crate) fn from_parameters(parameters: &[u8]) -> Result<Self> {
+        match parameters {
+            name if EDWARDS25519.has(name) => Ok(Self::Ed25519),
+            name if EDWARDS448.has(name) => Ok(Self::Ed448),
+            _ => Err(Error::CurveNotSupported),
+        }
+    }
+
+    /// The length of a seed, and of a point.
+    pub(crate) const fn key_len(self) -> usize {
+        match self {
+            Self::Ed25519 => 32,
+            Self::Ed448 => 57,
+        }
+    }
 }
 
-fn check(curve: &Names, parameters: &[u8]) -> Result<()> {
-    if curve.has(parameters) {
-        Ok(())
-    } else {
-        Err(Error::CurveNotSupported)
+/// A curve in Montgomery form: `CKK_EC_MONTGOMERY`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Montgomery {
+    X25519,
+    X448,
+}
+
+impl Montgomery {
+    /// Reads `CKA_EC_PARAMS`.
+    pub(crate) fn from_parameters(parameters: &[u8]) -> Result<Self> {
+        match parameters {
+            name if CURVE25519.has(name) => Ok(Self::X25519),
+            name if CURVE448.has(name) => Ok(Self::X448),
+            _ => Err(Error::CurveNotSupported),
+        }
+    }
+
+    /// The length of a scalar, and of a point.
+    pub(crate) const fn key_len(self) -> usize {
+        match self {
+            Self::X25519 => 32,
+            Self::X448 => 56,
+        }
     }
 }

@@ -5,10 +5,11 @@ use aws_lc_rs::rand;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::{Call, Curve, Mechanism, Table, curve};
+use super::curve448::{ed448_public, x448_public};
+use super::{Call, Curve, Edwards, Mechanism, Montgomery, Table};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN, x25519_public};
+use crate::ffi::crypto::{EcKey, Ed25519Key, x25519_public};
 use crate::key::GeneratedPair;
 
 /// A generator of key pairs of one form of curve.
@@ -22,7 +23,7 @@ impl Mechanism for Generator {
     fn info(&self) -> CK_MECHANISM_INFO {
         match self {
             Self::Weierstrass => info(CKF_GENERATE_KEY_PAIR),
-            Self::Edwards | Self::Montgomery => info_25519(CKF_GENERATE_KEY_PAIR),
+            Self::Edwards | Self::Montgomery => info_edwards(CKF_GENERATE_KEY_PAIR),
         }
     }
 
@@ -42,24 +43,34 @@ impl Mechanism for Generator {
                 let (scalar, point) = EcKey::generate(Curve::from_parameters(parameters)?)?;
                 GeneratedPair::from_ec(parameters, &scalar, &point)
             }
-            Self::Edwards => {
-                curve::check_edwards(parameters)?;
-                let seed = random()?;
-                let point = Ed25519Key::from_seed(&seed).public();
-                GeneratedPair::from_ec(parameters, &*seed, &point)
-            }
-            Self::Montgomery => {
-                curve::check_montgomery(parameters)?;
-                let scalar = random()?;
-                GeneratedPair::from_ec(parameters, &*scalar, &x25519_public(&scalar))
-            }
+            Self::Edwards => match Edwards::from_parameters(parameters)? {
+                Edwards::Ed25519 => {
+                    let seed = random()?;
+                    let point = Ed25519Key::from_seed(&seed).public();
+                    GeneratedPair::from_ec(parameters, &*seed, &point)
+                }
+                Edwards::Ed448 => {
+                    let seed = random()?;
+                    GeneratedPair::from_ec(parameters, &*seed, &ed448_public(&seed))
+                }
+            },
+            Self::Montgomery => match Montgomery::from_parameters(parameters)? {
+                Montgomery::X25519 => {
+                    let scalar = random()?;
+                    GeneratedPair::from_ec(parameters, &*scalar, &x25519_public(&scalar))
+                }
+                Montgomery::X448 => {
+                    let scalar = random()?;
+                    GeneratedPair::from_ec(parameters, &*scalar, &x448_public(&scalar))
+                }
+            },
         }
     }
 }
 
-/// Every 32 bytes are a seed (RFC 8032, 5.1.5) and a scalar (RFC 7748, 5: the bits that matter are set in use).
-fn random() -> Result<Zeroizing<[u8; KEY_LEN]>> {
-    let mut bytes = Zeroizing::new([0; KEY_LEN]);
+/// Any bytes are a seed (RFC 8032, 5.1.5) and a scalar (RFC 7748, 5: the bits that matter are set in use).
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
     rand::fill(&mut *bytes).map_err(|_| Error::General)?;
     Ok(bytes)
 }
@@ -73,11 +84,11 @@ pub(super) fn info(uses: CK_FLAGS) -> CK_MECHANISM_INFO {
     }
 }
 
-/// Of edwards25519 and curve25519.
-pub(super) fn info_25519(uses: CK_FLAGS) -> CK_MECHANISM_INFO {
+/// Of the curves in Edwards and Montgomery form.
+pub(super) fn info_edwards(uses: CK_FLAGS) -> CK_MECHANISM_INFO {
     CK_MECHANISM_INFO {
         ulMinKeySize: 255,
-        ulMaxKeySize: 255,
+        ulMaxKeySize: 448,
         flags: uses | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_COMPRESS,
     }
 }

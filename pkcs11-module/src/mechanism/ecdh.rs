@@ -7,6 +7,7 @@ use der::asn1::OctetStringRef;
 use zeroize::Zeroizing;
 
 use super::derivation::{Derived, Wanted};
+use super::curve448::agree_x448;
 use super::{Call, Hash, Mechanism, Parameter, Table, ec_key_pair};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{Context, x25519};
@@ -14,7 +15,7 @@ use crate::key::Key;
 use crate::object::Object;
 
 struct Ecdh {
-    /// curve25519 is for the plain mechanism only (table 79).
+    /// Curves in Montgomery form are for the plain mechanism only (table 79).
     takes_montgomery: bool,
 }
 
@@ -26,7 +27,7 @@ impl Mechanism for Ecdh {
     fn derive(&self, call: &Call<'_>, base: &Object, wanted: &Wanted<'_>) -> Result<Derived> {
         let key = base.key()?;
         if base.class() != CKO_PRIVATE_KEY
-            || !(matches!(*key, Key::Ec(..)) || (self.takes_montgomery && matches!(*key, Key::X25519(_))))
+            || !(matches!(*key, Key::Ec(..)) || (self.takes_montgomery && matches!(*key, Key::X25519(_) | Key::X448(_))))
         {
             return Err(Error::KeyTypeInconsistent);
         }
@@ -69,6 +70,11 @@ fn agree_with_point(key: &Key, point: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         Key::X25519(key) => {
             let point = point.try_into().map_err(|_| Error::MechanismParamInvalid)?;
             let secret = x25519(key, point).ok_or(Error::MechanismParamInvalid)?;
+            Ok(Zeroizing::new(secret.to_vec()))
+        }
+        Key::X448(key) => {
+            let point = point.try_into().map_err(|_| Error::MechanismParamInvalid)?;
+            let secret = agree_x448(key, point).ok_or(Error::MechanismParamInvalid)?;
             Ok(Zeroizing::new(secret.to_vec()))
         }
         _ => Err(Error::KeyTypeInconsistent),

@@ -4,6 +4,7 @@
 
 mod aes;
 mod curve;
+mod curve448;
 mod derivation;
 mod digest;
 mod ec_key_pair;
@@ -42,7 +43,8 @@ use crate::error::{Error, Result};
 use crate::key::GeneratedPair;
 use crate::object::{Attributes, Object};
 
-pub(crate) use curve::{Curve, check_edwards, check_montgomery};
+pub(crate) use curve::{Curve, Edwards, Montgomery};
+pub(crate) use curve448::{ED448_LEN, X448_LEN, ed448_public, x448_public};
 pub(crate) use derivation::{Derived, Inheritance, Wanted};
 pub(crate) use digest::Hash;
 pub(crate) use eddsa::Variant;
