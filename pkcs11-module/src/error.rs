@@ -46,7 +46,6 @@ errors! {
     DeviceError = CKR_DEVICE_ERROR;
     DeviceMemory = CKR_DEVICE_MEMORY;
     DeviceRemoved = CKR_DEVICE_REMOVED;
-    DomainParamsInvalid = CKR_DOMAIN_PARAMS_INVALID;
     EncryptedDataInvalid = CKR_ENCRYPTED_DATA_INVALID;
     EncryptedDataLenRange = CKR_ENCRYPTED_DATA_LEN_RANGE;
     FunctionFailed = CKR_FUNCTION_FAILED;
@@ -67,14 +66,11 @@ errors! {
     NotInitialized = CKR_CRYPTOKI_NOT_INITIALIZED;
     ObjectHandleInvalid = CKR_OBJECT_HANDLE_INVALID;
     OperationActive = CKR_OPERATION_ACTIVE;
-    OperationCancelFailed = CKR_OPERATION_CANCEL_FAILED;
     OperationNotInitialized = CKR_OPERATION_NOT_INITIALIZED;
     PinIncorrect = CKR_PIN_INCORRECT;
     PinInvalid = CKR_PIN_INVALID;
     PinLenRange = CKR_PIN_LEN_RANGE;
     PinLocked = CKR_PIN_LOCKED;
-    PublicKeyInvalid = CKR_PUBLIC_KEY_INVALID;
-    SavedStateInvalid = CKR_SAVED_STATE_INVALID;
     SessionCount = CKR_SESSION_COUNT;
     SessionExists = CKR_SESSION_EXISTS;
     SessionHandleInvalid = CKR_SESSION_HANDLE_INVALID;
@@ -85,7 +81,6 @@ errors! {
     SignatureInvalid = CKR_SIGNATURE_INVALID;
     SignatureLenRange = CKR_SIGNATURE_LEN_RANGE;
     SlotIdInvalid = CKR_SLOT_ID_INVALID;
-    StateUnsaveable = CKR_STATE_UNSAVEABLE;
     TemplateIncomplete = CKR_TEMPLATE_INCOMPLETE;
     TemplateInconsistent = CKR_TEMPLATE_INCONSISTENT;
     TokenNotPresent = CKR_TOKEN_NOT_PRESENT;

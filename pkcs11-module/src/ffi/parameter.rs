@@ -365,7 +365,7 @@ unsafe fn read_message<'a>(place: &Place) -> Result<MessageParameter<'a>> {
     }
     // SAFETY: likewise.
     let given: CK_GCM_MESSAGE_PARAMS = unsafe { place.structure() }?;
-    if given.ulTagBits % 8 != 0 {
+    if !given.ulTagBits.is_multiple_of(8) {
         return Err(Error::MechanismParamInvalid);
     }
     Ok(MessageParameter {

@@ -140,13 +140,17 @@ fn read<'a>(info: &mut SliceReader<'a>) -> der::Result<PrivateKeyInfo<'a>> {
 
 fn name(object: &Object, key_type: Option<CK_KEY_TYPE>) -> Option<ObjectIdentifier> {
     let numbered = |names: [ObjectIdentifier; 3]| {
-        let set = usize::try_from(object.ulong(CKA_PARAMETER_SET)?).ok()?.checked_sub(1)?;
+        let set = usize::try_from(object.ulong(CKA_PARAMETER_SET)?)
+            .ok()?
+            .checked_sub(1)?;
         names.get(set).copied()
     };
     match key_type? {
         CKK_RSA => Some(RSA),
         CKK_EC => Some(EC),
-        curve @ (CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => of_curve(curve, object.bytes(CKA_EC_PARAMS).ok()?).ok(),
+        curve @ (CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => {
+            of_curve(curve, object.bytes(CKA_EC_PARAMS).ok()?).ok()
+        }
         CKK_ML_DSA => numbered(ML_DSA),
         CKK_ML_KEM => numbered(ML_KEM),
         _ => None,

@@ -68,18 +68,6 @@ impl Hash {
         }
     }
 
-    /// The length of the blocks that it takes, in bytes (FIPS 180-4, 1; FIPS 202, 7).
-    pub(crate) const fn block_len(self) -> usize {
-        match self {
-            Self::Sha1 | Self::Sha224 | Self::Sha256 => 64,
-            Self::Sha384 | Self::Sha512 | Self::Sha512_224 | Self::Sha512_256 => 128,
-            Self::Sha3_224 => 144,
-            Self::Sha3_256 => 136,
-            Self::Sha3_384 => 104,
-            Self::Sha3_512 => 72,
-        }
-    }
-
     /// The DER of its object identifier (RFC 8017, B.1; NIST's registry for SHA-3).
     pub(crate) fn oid(self) -> Vec<u8> {
         let last = match self {

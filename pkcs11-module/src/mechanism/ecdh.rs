@@ -6,8 +6,8 @@ use der::Decode;
 use der::asn1::OctetStringRef;
 use zeroize::Zeroizing;
 
-use super::derivation::{Derived, Wanted};
 use super::curve448::agree_x448;
+use super::derivation::{Derived, Wanted};
 use super::{Call, Hash, Mechanism, Parameter, Table, ec_key_pair};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{Context, x25519};
@@ -27,7 +27,8 @@ impl Mechanism for Ecdh {
     fn derive(&self, call: &Call<'_>, base: &Object, wanted: &Wanted<'_>) -> Result<Derived> {
         let key = base.key()?;
         if base.class() != CKO_PRIVATE_KEY
-            || !(matches!(*key, Key::Ec(..)) || (self.takes_montgomery && matches!(*key, Key::X25519(_) | Key::X448(_))))
+            || !(matches!(*key, Key::Ec(..))
+                || (self.takes_montgomery && matches!(*key, Key::X25519(_) | Key::X448(_))))
         {
             return Err(Error::KeyTypeInconsistent);
         }

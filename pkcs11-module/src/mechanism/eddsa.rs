@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use cryptoki_sys::*;
 
-use super::input::{Input, Operation, Scheme};
 use super::curve448::{ED448_SIGNATURE_LEN, ed448_public, sign_ed448, verify_ed448};
+use super::input::{Input, Operation, Scheme};
 use super::{Call, Hash, Mechanism, Parameter, Signing, Table, Verifying, ec_key_pair};
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{SIGNATURE_LEN, verify_ed25519};
