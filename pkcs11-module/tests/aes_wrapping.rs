@@ -56,7 +56,7 @@ alone! {
                 }
                 let wrapped = wrapped.unwrap();
                 let mut template = vec![number(CKA_CLASS, CKO_SECRET_KEY), number(CKA_KEY_TYPE, kind)];
-                if value.len() % 16 != 0 && number_of_mode < 2 {
+                if !value.len().is_multiple_of(16) && number_of_mode < 2 {
                     // ECB and CBC fill the last block up with zeros, which only the template can tell from the key.
                     template.push(number(CKA_VALUE_LEN, CK_ULONG::from(len)));
                 }

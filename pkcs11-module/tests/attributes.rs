@@ -339,7 +339,7 @@ alone! {
         let session = library.user_session();
         let public = [yes(CKA_TOKEN), no(CKA_PRIVATE)];
         for hides in [yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)] {
-            let template = aes(&[&public[..], &[hides.clone()]].concat());
+            let template = aes(&[&public[..], std::slice::from_ref(&hides)].concat());
             assert_eq!(library.create(session, &template), Err(CKR_TEMPLATE_INCONSISTENT));
             // In the session everything is possible.
             let in_session = library.create(session, &aes(&[no(CKA_PRIVATE), hides])).unwrap();

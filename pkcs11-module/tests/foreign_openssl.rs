@@ -32,7 +32,7 @@ fn windows_program() -> Vec<u8> {
     put(0x96, &0x22_u16.to_le_bytes()); // executable, large addresses
     put(0x98, &0x20b_u16.to_le_bytes()); // PE32+
     put(0x98 + 16, &0x1000_u32.to_le_bytes()); // entry point
-    put(0x98 + 24, &0x14000_0000_u64.to_le_bytes()); // base
+    put(0x98 + 24, &0x0001_4000_0000_u64.to_le_bytes()); // base
     put(0x98 + 32, &0x1000_u32.to_le_bytes()); // alignment in memory
     put(0x98 + 36, &0x200_u32.to_le_bytes()); // alignment in the file
     put(0x98 + 48, &6_u16.to_le_bytes()); // subsystem version

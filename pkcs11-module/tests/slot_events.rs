@@ -1,5 +1,7 @@
 //! `C_WaitForSlotEvent`, where the environment asks for slots whose tokens come and go; and where it does not.
 
+#![allow(clippy::unwrap_used)] // a test may fail
+
 mod harness;
 
 use std::path::Path;

@@ -131,6 +131,9 @@ fn private_keys(host: Host) -> Vec<(CK_KEY_TYPE, Handle, Vec<CK_ATTRIBUTE_TYPE>)
     ]
 }
 
+/// Unwraps some bytes as a template says.
+type Open<'a> = dyn Fn(&[u8], &[Given]) -> Result<Handle, CK_RV> + 'a;
+
 alone! {
     fn every_mechanism_wraps_every_secret_key(_home) {
         let host = Host::new();
@@ -147,7 +150,7 @@ alone! {
         ] {
             let key = host.secret(key_type, value, &[]);
             let length = number(CKA_VALUE_LEN, value.len() as CK_ULONG);
-            let back = |with: &dyn Fn() -> Result<Vec<u8>, CK_RV>, open: &dyn Fn(&[u8], &[Given]) -> Result<Handle, CK_RV>, lengths: &[bool]| {
+            let back = |with: &dyn Fn() -> Result<Vec<u8>, CK_RV>, open: &Open<'_>, lengths: &[bool]| {
                 let wrapped = with().unwrap();
                 for &has_length in lengths {
                     let mut template = template(CKO_SECRET_KEY, key_type);

@@ -21,6 +21,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 
+#[allow(unused_imports)] // as above
 pub(crate) use started::{Started, free_port, until};
 
 pub(crate) const SO_PIN: &str = "87654321";
