@@ -1,4 +1,4 @@
-//! NSS uses the token: its tools, and `pdfsig` with its database.
+//! NSS uses the token: its tools, `pdfsig` with its database, and a Firefox that lists the certificates.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
 
@@ -7,7 +7,7 @@ mod harness;
 use std::path::Path;
 
 use harness::stocked::{LABEL, stock};
-use harness::{PIN, module, run};
+use harness::{PIN, free_port, module, run};
 
 const DATABASE: &str = "sql:db";
 
@@ -40,6 +40,35 @@ fn database(home: &Path) {
 fn said(home: &Path, program: &str, arguments: &[&str]) -> String {
     let output = run(home, program, arguments);
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// What a program says on its standard output.
+fn said_alone(home: &Path, program: &str, arguments: &[&str]) -> String {
+    String::from_utf8(run(home, program, arguments).stdout).unwrap()
+}
+
+/// Subject, serial number and fingerprint of a certificate as Firefox writes them, by OpenSSL.
+fn line_in_firefox(home: &Path, name: &str) -> String {
+    let file = format!("{name}.pem");
+    let read = |what: &str| {
+        let said = said_alone(
+            home,
+            "openssl",
+            &["x509", "-in", &file, "-noout", what, "-sha256"],
+        );
+        said.trim_end().split_once('=').unwrap().1.to_owned()
+    };
+    // Firefox writes the serial number as pairs of digits, as OpenSSL writes the fingerprint.
+    let serial = read("-serial");
+    let pairs: Vec<_> = (0..serial.len())
+        .step_by(2)
+        .map(|at| &serial[at..at + 2])
+        .collect();
+    format!(
+        "CN={name},O=Trien,C=VN\t{}\t{}",
+        pairs.join(":"),
+        read("-fingerprint")
+    )
 }
 
 alone! {
@@ -117,5 +146,17 @@ alone! {
         let judged = run(home, "pdfsig", &["-nssdir", "db", "signed.pdf"]);
         let judged = String::from_utf8_lossy(&judged.stdout);
         assert!(judged.contains("Signature is Valid.") && judged.contains("Total document signed"), "{judged}");
+    }
+
+    fn a_browser_asks_for_the_pin_and_lists_the_certificates(home) {
+        stock(home);
+        database(home);
+        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/firefox.py");
+        let port = free_port().to_string();
+        let listed = said_alone(home, "python3", &["-B", driver.to_str().unwrap(), "db", &port, LABEL, PIN]);
+        let (asked, certificates) = listed.split_once('\n').unwrap();
+        assert!(asked.contains(LABEL), "{asked}");
+        let expected: Vec<_> = ["ec1", "rsa1"].iter().map(|name| line_in_firefox(home, name)).collect();
+        assert_eq!(certificates.lines().collect::<Vec<_>>(), expected);
     }
 }
