@@ -337,8 +337,9 @@ impl Token {
     pub(crate) fn object_and_user(&self, handle: CK_OBJECT_HANDLE) -> Result<(Arc<Object>, bool)> {
         self.look_now_and_then()?;
         let state = self.state.read()?;
-        let entry = state.table.get(handle).ok_or(Error::ObjectHandleInvalid)?;
-        Ok((entry.thing.object()?, state.login.private_key().is_some()))
+        let entry = state.table.get(handle).or_else(|| self.conformance.get(handle));
+        let object = entry.ok_or(Error::ObjectHandleInvalid)?.thing.object()?;
+        Ok((object, state.login.private_key().is_some()))
     }
 
     /// Whether the session may make, change or destroy such an object (section 2.4, table 6).
