@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-token fuzz install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench bench-token fuzz sanitize install protocol deny advisories documents packages-demo packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -38,6 +38,10 @@ bench-token:  ## only the software token beside its peers; WHAT="signatures star
 
 fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf|template|parameter|store SECONDS=60
 	.ci/fuzz.sh $(or $(TARGET),request) $(or $(SECONDS),60)
+
+sanitize:  ## the software token's tests under the address sanitizer, leaks included
+	.ci/packages.sh sanitize
+	.ci/sanitize.sh
 
 install: extension  ## installs programs, module and extension below PREFIX (default /usr/local)
 	cargo build --release --locked --workspace --bins --lib

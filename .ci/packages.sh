@@ -3,6 +3,7 @@
 #
 #   packages.sh demo      to build Triện and run the demo
 #   packages.sh bench     the other software tokens that ours is measured beside
+#   packages.sh sanitize  to run the software token's tests under the address sanitizer
 #   packages.sh test      what the demo and the tests need: browsers, a screen, the judges, makers of documents
 #
 # Each line of the lists says what shows that it is there, and the package that brings it. What is there already,
@@ -32,6 +33,11 @@ pc:libcrypto         libssl-dev
 pc:sqlite3           libsqlite3-dev
 package:libclang-dev libclang-dev
 '
+sanitize='
+command:cc          build-essential
+command:clang       clang
+command:openssl     openssl
+'
 test='
 command:git         git
 command:firefox-esr firefox-esr
@@ -45,6 +51,8 @@ command:certutil    libnss3-tools
 command:pkcs11-tool opensc
 command:p11tool     gnutls-bin
 command:jarsigner   default-jdk-headless
+command:valgrind    valgrind
+package:libc6-dbg   libc6-dbg
 command:ssh-agent   openssh-client
 file:/usr/sbin/sshd openssh-server
 package:libengine-pkcs11-openssl libengine-pkcs11-openssl
@@ -67,8 +75,9 @@ python:ensurepip    python3-venv
 case ${1:-} in
     demo) wanted=$demo ;;
     bench) wanted=$bench ;;
+    sanitize) wanted=$sanitize ;;
     test) wanted=$demo$test ;;
-    *) echo "usage: packages.sh demo|bench|test" >&2; exit 2 ;;
+    *) echo "usage: packages.sh demo|bench|sanitize|test" >&2; exit 2 ;;
 esac
 
 installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }

@@ -1,9 +1,12 @@
 //! What the fuzz targets share: a host of the library that keeps the one promise a host makes, that a pointer leads to
 //! as many bytes as the length beside it says, and none other.
 
+pub mod mechanism;
+
 use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cryptoki_sys::*;
 use tempfile::TempDir;
@@ -50,17 +53,22 @@ pub fn home() -> &'static Path {
     home.path()
 }
 
-/// A session with a new token, the user logged in.
-pub fn session() -> CK_SESSION_HANDLE {
+/// The library, initialised.
+pub fn initialize() {
     home();
     let mut arguments = CK_C_INITIALIZE_ARGS {
         flags: CKF_OS_LOCKING_OK,
         ..Default::default()
     };
     assert_eq!(call!(C_Initialize((&raw mut arguments).cast())), CKR_OK);
+}
+
+/// A session with a new or emptied token, the user logged in. Handles of before are void.
+pub fn session() -> CK_SESSION_HANDLE {
     let mut count = 0;
     assert_eq!(call!(C_GetSlotList(1, null_mut(), &raw mut count)), CKR_OK);
     let (so, user, mut label) = (SO_PIN.as_ptr().cast_mut(), PIN.as_ptr().cast_mut(), [b' '; 32]);
+    assert_eq!(call!(C_CloseAllSessions(0)), CKR_OK);
     assert_eq!(call!(C_InitToken(0, so, 8, label.as_mut_ptr())), CKR_OK);
     let session = open();
     assert_eq!(call!(C_Login(session, CKU_SO, so, 8)), CKR_OK);
@@ -69,6 +77,24 @@ pub fn session() -> CK_SESSION_HANDLE {
     assert_eq!(call!(C_Login(session, CKU_USER, user, 6)), CKR_OK);
     session
 }
+
+/// Destroys what an input has made. What a template forbids to destroy stays, until the token is made anew.
+pub fn destroy(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) {
+    if call!(C_DestroyObject(session, object)) != CKR_OK {
+        LEFT.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether so much has stayed that a new token is worth its time.
+pub fn is_full() -> bool {
+    let is_full = LEFT.load(Ordering::Relaxed) >= 64;
+    if is_full {
+        LEFT.store(0, Ordering::Relaxed);
+    }
+    is_full
+}
+
+static LEFT: AtomicUsize = AtomicUsize::new(0);
 
 /// A read/write session with the first token.
 pub fn open() -> CK_SESSION_HANDLE {

@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 
 use cryptoki_sys::*;
-use harness::module;
+use harness::raw::exports;
 
 /// Any function of the interface, called with more arguments than it has, as the calling conventions of all our
 /// systems allow.
@@ -29,11 +29,6 @@ const GET_INFO: usize = 2;
 const GET_FUNCTION_LIST: usize = 3;
 const GET_INTERFACE_LIST: usize = 68;
 const GET_INTERFACE: usize = 69;
-
-fn library() -> &'static Pkcs11 {
-    // SAFETY: the library under test is what the test has to trust; it is never unloaded.
-    Box::leak(Box::new(unsafe { Pkcs11::new(module()).unwrap() }))
-}
 
 /// The version of a list, and its functions, each of them there.
 fn functions(list: *const c_void, count: usize) -> ((u8, u8), Vec<Function>) {
@@ -102,7 +97,7 @@ fn ask(
 
 alone! {
     fn each_interface_has_the_functions_of_its_version(_home) {
-        let library = library();
+        let library = exports();
         let counts = [((3, 2), IN_3_2), ((3, 0), IN_3_0), ((2, 40), IN_2_40)];
         let found = interfaces(library);
         assert_eq!(found.len(), counts.len());
@@ -128,7 +123,7 @@ alone! {
     }
 
     fn an_interface_is_found_by_name_version_and_flags(_home) {
-        let library = library();
+        let library = exports();
         let name = Some(c"PKCS 11");
         for version in [(3, 2), (3, 0), (2, 40)] {
             assert_eq!(ask(library, name, Some(version), 0), Ok(version));
@@ -152,7 +147,7 @@ alone! {
     }
 
     fn before_initialization_nothing_works(_home) {
-        let library = library();
+        let library = exports();
         for (interface, count) in interfaces(library).iter().zip([IN_3_2, IN_3_0, IN_2_40]) {
             let (_, all) = functions(interface.pFunctionList, count);
             for (place, function) in all.into_iter().enumerate().filter(|(place, _)| *place != INITIALIZE) {
@@ -166,7 +161,7 @@ alone! {
     }
 
     fn every_function_stands_being_called_with_nothing(_home) {
-        let library = library();
+        let library = exports();
         let mut list = null_mut();
         // SAFETY: the place is the test's.
         assert_eq!(unsafe { library.C_GetFunctionList(&raw mut list) }, CKR_OK);
@@ -192,7 +187,7 @@ alone! {
     }
 
     fn a_signature_may_come_before_its_data(_home) {
-        let library = library();
+        let library = exports();
         let harness = harness::raw::Library::initialized();
         let session = harness.user_session();
         let list = interfaces(library)[0].pFunctionList.cast::<CK_FUNCTION_LIST_3_2>();
@@ -227,7 +222,7 @@ alone! {
     }
 
     fn many_messages_are_signed_after_one_beginning(_home) {
-        let library = library();
+        let library = exports();
         let harness = harness::raw::Library::initialized();
         let session = harness.user_session();
         let list = interfaces(library)[1].pFunctionList.cast::<CK_FUNCTION_LIST_3_0>();

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use cryptoki_sys::*;
 use libfuzzer_sys::fuzz_target;
-use trien_pkcs11_fuzz::{Choices, PIN, call, home, session};
+use trien_pkcs11_fuzz::{Choices, PIN, call, home, initialize, session};
 
 /// The token's files as they were written, by name.
 static SOUND: OnceLock<(PathBuf, Vec<(String, Vec<u8>)>)> = OnceLock::new();
@@ -30,6 +30,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// A token with two objects, closed.
 fn token() -> (PathBuf, Vec<(String, Vec<u8>)>) {
+    initialize();
     let session = session();
     for private in [0_u8, 1] {
         let class = CKO_DATA.to_ne_bytes();

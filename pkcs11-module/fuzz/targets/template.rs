@@ -2,14 +2,14 @@
 #![no_main]
 
 use std::ptr::null_mut;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use cryptoki_sys::*;
 use libfuzzer_sys::fuzz_target;
-use trien_pkcs11_fuzz::{ATTRIBUTES, Choices, Template, call, session};
+use trien_pkcs11_fuzz::{ATTRIBUTES, Choices, Template, call, destroy, initialize, is_full, session};
 
-/// The session of the whole run.
-static SESSION: OnceLock<CK_SESSION_HANDLE> = OnceLock::new();
+/// The session of the runs.
+static SESSION: Mutex<Option<CK_SESSION_HANDLE>> = Mutex::new(None);
 
 /// Generations that are quick enough to be repeated.
 const GENERATORS: [CK_MECHANISM_TYPE; 4] = [
@@ -26,7 +26,14 @@ const PAIRS: [CK_MECHANISM_TYPE; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let session = *SESSION.get_or_init(session);
+    let mut held = SESSION.lock().expect("a panic ends the fuzzer");
+    if held.is_none() {
+        initialize();
+    }
+    if held.is_none() || is_full() {
+        *held = Some(session());
+    }
+    let session = held.expect("just opened");
     let mut choices = Choices::new(data);
     let mut made = Vec::new();
     for _ in 0..8 {
@@ -37,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     }
     for object in made {
         look(session, object);
-        call!(C_DestroyObject(session, object));
+        destroy(session, object);
     }
 });
 

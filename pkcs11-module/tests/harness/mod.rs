@@ -31,7 +31,8 @@ pub(crate) const PIN: &str = "123456";
 pub(crate) const P256: &[u8] = &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 pub(crate) const P384: &[u8] = &[0x06, 5, 0x2b, 0x81, 4, 0, 0x22];
 
-const CHILD: &str = "TRIEN_TEST_CHILD";
+/// Names the test that a process is to run as itself, in the folder that `TRIEN_HOME` names.
+pub(crate) const CHILD: &str = "TRIEN_TEST_CHILD";
 const ROLE: &str = "TRIEN_TEST_ROLE";
 
 /// The shared library that Cargo built for this test: beside the test binary, or in the profile's folder above it.
@@ -77,9 +78,14 @@ pub(crate) fn role() -> Option<String> {
 
 fn again(test: &str, home: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+    command.args(only(test));
     command.env(CHILD, test).env("TRIEN_HOME", home).env_remove(ROLE);
     command
+}
+
+/// The arguments that make a test program run one test.
+pub(crate) fn only(test: &str) -> [&str; 4] {
+    [test, "--exact", "--nocapture", "--test-threads=1"]
 }
 
 /// Declares tests that run [`alone`].

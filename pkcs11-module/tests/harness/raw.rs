@@ -6,6 +6,7 @@ pub(crate) mod ciphering;
 pub(crate) mod deriving;
 
 use std::ptr::null_mut;
+use std::sync::OnceLock;
 
 use cryptoki_sys::*;
 
@@ -47,7 +48,14 @@ pub(crate) fn template(kind: CK_ATTRIBUTE_TYPE, inner: Vec<Given>) -> Given {
     (kind, raw.to_vec())
 }
 
-pub(super) fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
+pub(super) /// What the library under test exports. It is never unloaded.
+pub(crate) fn exports() -> &'static Pkcs11 {
+    static EXPORTS: OnceLock<Pkcs11> = OnceLock::new();
+    // SAFETY: the library under test is what the test has to trust.
+    EXPORTS.get_or_init(|| unsafe { Pkcs11::new(module()) }.unwrap())
+}
+
+fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
     if rv == CKR_OK { Ok(value) } else { Err(rv) }
 }
 
@@ -79,10 +87,9 @@ impl Library {
     /// Loads the library, not initialised.
     pub(crate) fn load() -> Self {
         let mut list = null_mut();
-        // SAFETY: the library under test is what the test has to trust; it is never unloaded.
+        // SAFETY: the place is ours, and what the library hands out there is constant.
         unsafe {
-            let library = Box::leak(Box::new(Pkcs11::new(module()).unwrap()));
-            assert_eq!(library.C_GetFunctionList(&raw mut list), CKR_OK);
+            assert_eq!(exports().C_GetFunctionList(&raw mut list), CKR_OK);
             Self(&*list)
         }
     }

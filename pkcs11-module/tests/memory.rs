@@ -1,0 +1,69 @@
+//! The library under valgrind's memcheck: no byte is read that was not written, none outside its place, and nothing
+//! that is lost stays behind. Other tests of the crate are run again under it, some of each chapter.
+//!
+//! A login costs about a hundred times what it costs otherwise, so these are the tests that make few tokens. Without
+//! suppressions: what memcheck says of the libraries that are linked in is said of ours.
+
+#![allow(clippy::unwrap_used)] // a test may fail
+
+mod harness;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What memcheck ends with when it has found something.
+const FOUND: &str = "--error-exitcode=97";
+
+/// Runs tests of another test program under memcheck, each in a process of its own.
+#[track_caller]
+fn clean(program: &str, tests: &[&str]) {
+    let program = sibling(program);
+    for test in tests {
+        let home = tempfile::tempdir().unwrap();
+        let output = harness::succeeded(memcheck(home.path()).arg(&program).args(harness::only(test)).env(harness::CHILD, test));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(told.contains("1 passed"), "{test} did not run: {told}");
+    }
+}
+
+/// Memcheck, before the program that it is to run, in a folder of tokens.
+fn memcheck(home: &Path) -> Command {
+    let arguments = [
+        "--quiet",
+        FOUND,
+        "--leak-check=full",
+        "--errors-for-leak-kinds=definite",
+        "--show-leak-kinds=definite",
+        "--trace-children=yes",
+        "--num-callers=30",
+    ];
+    harness::command(home, "valgrind", &arguments)
+}
+
+/// The newest test program of this crate with that name: Cargo puts them all beside this one.
+fn sibling(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let beside = std::fs::read_dir(own.parent().unwrap()).unwrap();
+    let built = beside.filter_map(|entry| {
+        let path = entry.unwrap().path();
+        let (stem, _) = path.file_name()?.to_str()?.rsplit_once('-')?;
+        let is_program = stem == name && path.extension().is_none();
+        is_program.then(|| (path.metadata().unwrap().modified().unwrap(), path))
+    });
+    let (_, newest) = built.max().unwrap_or_else(|| panic!("{name} is built with the other tests of the crate"));
+    newest
+}
+
+#[test]
+fn calls_as_only_c_makes_them() {
+    clean(
+        "raw_calls",
+        &[
+            "every_function_is_there_and_refuses_null_without_a_crash",
+            "lengths_are_negotiated_and_only_that_leaves_an_operation_alive",
+            "a_buffer_may_be_unaligned",
+            "a_forked_child_begins_anew_and_the_parent_goes_on",
+        ],
+    );
+    clean("interfaces", &["every_function_stands_being_called_with_nothing"]);
+}
