@@ -20,7 +20,12 @@ fn clean(program: &str, tests: &[&str]) {
     let program = sibling(program);
     for test in tests {
         let home = tempfile::tempdir().unwrap();
-        let output = harness::succeeded(memcheck(home.path()).arg(&program).args(harness::only(test)).env(harness::CHILD, test));
+        let output = harness::succeeded(
+            memcheck(home.path())
+                .arg(&program)
+                .args(harness::only(test))
+                .env(harness::CHILD, test),
+        );
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(told.contains("1 passed"), "{test} did not run: {told}");
     }
@@ -50,7 +55,9 @@ fn sibling(name: &str) -> PathBuf {
         let is_program = stem == name && path.extension().is_none();
         is_program.then(|| (path.metadata().unwrap().modified().unwrap(), path))
     });
-    let (_, newest) = built.max().unwrap_or_else(|| panic!("{name} is built with the other tests of the crate"));
+    let (_, newest) = built
+        .max()
+        .unwrap_or_else(|| panic!("{name} is built with the other tests of the crate"));
     newest
 }
 
@@ -66,24 +73,70 @@ fn calls_as_only_c_makes_them() {
 
 #[test]
 fn functions_called_with_nothing() {
-    clean("raw_calls", &["every_function_is_there_and_refuses_null_without_a_crash"]);
+    clean(
+        "raw_calls",
+        &["every_function_is_there_and_refuses_null_without_a_crash"],
+    );
     clean("interfaces", &["every_function_stands_being_called_with_nothing"]);
 }
 
 #[test]
 fn templates_and_objects() {
-    clean("attributes", &["a_template_is_an_attribute_that_is_kept_and_read_back"]);
-    clean("objects", &["a_key_that_was_made_extractable_can_be_read_and_brought_back"]);
+    clean(
+        "attributes",
+        &["a_template_is_an_attribute_that_is_kept_and_read_back"],
+    );
+    clean(
+        "objects",
+        &["a_key_that_was_made_extractable_can_be_read_and_brought_back"],
+    );
 }
 
 #[test]
 fn ciphers_messages_and_encapsulation() {
     clean("aes", &["every_failure_ends_an_operation"]);
-    clean("messages", &["a_changed_message_is_refused_and_the_next_is_opened"]);
+    clean(
+        "messages",
+        &["a_changed_message_is_refused_and_the_next_is_opened"],
+    );
     clean("ml_kem", &["both_sides_get_one_secret"]);
 }
 
 #[test]
-fn derivations() {
+fn derived_and_wrapped_keys() {
     clean("derivation_by_c", &["a_key_among_the_fields"]);
+    clean("wrapping", &["an_unwrapped_key_says_where_it_comes_from"]);
+}
+
+/// The same library in a program that nobody here wrote: it has nothing to be forgiven either.
+#[test]
+fn a_program_of_others() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let module = harness::module();
+    let tool = ["--module", module.to_str().unwrap()];
+    let with = |more: &[&'static str]| [&tool[..], more].concat();
+    let so = ["--so-pin", harness::SO_PIN];
+    let made = ["--init-token", "--slot-index", "0", "--label", "memory"];
+    harness::run(home, "pkcs11-tool", &[&with(&made)[..], &so].concat());
+    let user = ["--login", "--pin", harness::PIN];
+    let given = ["--init-pin", "--login-type", "so"];
+    harness::run(home, "pkcs11-tool", &[&with(&given)[..], &user, &so].concat());
+    std::fs::write(home.join("text"), "Hồ sơ").unwrap();
+    let pair = ["--keypairgen", "--key-type", "EC:prime256v1", "--id", "01"];
+    let sign = [
+        "--sign",
+        "-m",
+        "ECDSA-SHA256",
+        "--id",
+        "01",
+        "-i",
+        "text",
+        "-o",
+        "signature",
+    ];
+    for work in [&pair[..], &sign] {
+        harness::succeeded(memcheck(home).arg("pkcs11-tool").args(tool).args(user).args(work));
+    }
+    assert_eq!(std::fs::read(home.join("signature")).unwrap().len(), 64);
 }

@@ -6,7 +6,7 @@ pub(crate) mod ciphering;
 pub(crate) mod deriving;
 
 use std::ptr::null_mut;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use cryptoki_sys::*;
 
@@ -38,24 +38,27 @@ pub(crate) fn bytes(kind: CK_ATTRIBUTE_TYPE, value: &[u8]) -> Given {
     (kind, value.to_vec())
 }
 
+/// The values of templates in templates: arrays point to them, to the end of the test.
+static KEPT: Mutex<Vec<Vec<Given>>> = Mutex::new(Vec::new());
+
 /// An attribute that is a template.
 pub(crate) fn template(kind: CK_ATTRIBUTE_TYPE, inner: Vec<Given>) -> Given {
-    // The array points into the values, which stay where they are for the rest of the test.
-    let list = array(Vec::leak(inner));
+    let list = array(&inner);
+    KEPT.lock().unwrap().push(inner);
     let length = size_of_val(&list[..]);
     // SAFETY: an array of plain numbers and pointers, as long as it is.
     let raw = unsafe { std::slice::from_raw_parts(list.as_ptr().cast::<u8>(), length) };
     (kind, raw.to_vec())
 }
 
-pub(super) /// What the library under test exports. It is never unloaded.
+/// What the library under test exports. It is never unloaded.
 pub(crate) fn exports() -> &'static Pkcs11 {
     static EXPORTS: OnceLock<Pkcs11> = OnceLock::new();
     // SAFETY: the library under test is what the test has to trust.
     EXPORTS.get_or_init(|| unsafe { Pkcs11::new(module()) }.unwrap())
 }
 
-fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
+pub(super) fn answer<T>(rv: CK_RV, value: T) -> Result<T> {
     if rv == CKR_OK { Ok(value) } else { Err(rv) }
 }
 
