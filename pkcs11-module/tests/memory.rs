@@ -71,24 +71,30 @@ fn calls_as_only_c_makes_them() {
 }
 
 #[test]
-fn templates() {
+fn templates_and_objects() {
     clean(
         "attributes",
         &["a_template_is_an_attribute_that_is_kept_and_read_back"],
     );
-}
-
-#[test]
-fn messages() {
     clean(
-        "messages",
-        &["a_changed_message_is_refused_and_the_next_is_opened"],
+        "objects",
+        &["a_key_that_was_made_extractable_can_be_read_and_brought_back"],
     );
 }
 
 #[test]
-fn derived_keys() {
+fn messages_and_encapsulation() {
+    clean(
+        "messages",
+        &["a_changed_message_is_refused_and_the_next_is_opened"],
+    );
+    clean("ml_kem", &["both_sides_get_one_secret"]);
+}
+
+#[test]
+fn derived_and_wrapped_keys() {
     clean("derivation_by_c", &["a_key_among_the_fields"]);
+    clean("wrapping", &["an_unwrapped_key_says_where_it_comes_from"]);
 }
 
 /// The same library in a program that nobody here wrote: it has nothing to be forgiven either.
