@@ -50,6 +50,8 @@ command:xwininfo    x11-utils
 command:certutil    libnss3-tools
 command:pkcs11-tool opensc
 command:p11tool     gnutls-bin
+command:p11-kit     p11-kit
+package:p11-kit-modules p11-kit-modules
 command:jarsigner   default-jdk-headless
 command:valgrind    valgrind
 package:libc6-dbg   libc6-dbg

@@ -1,4 +1,5 @@
-//! Programs nobody here wrote use the token: OpenSC's `pkcs11-tool`, GnuTLS's `p11tool`, and OpenSSL, which verifies.
+//! Programs nobody here wrote use the token: OpenSC's `pkcs11-tool`, GnuTLS's `p11tool` and `certtool`, p11-kit's server
+//! for programs elsewhere, and OpenSSL, which verifies.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail, and says what it found
 
@@ -6,23 +7,9 @@ mod harness;
 
 use std::path::Path;
 
-use harness::{PIN, SO_PIN, attempt, module, run};
-
-/// `pkcs11-tool` with the library under test.
-fn tool(home: &Path, arguments: &[&str]) -> String {
-    let module = module();
-    let output = run(
-        home,
-        "pkcs11-tool",
-        &[&["--module", module.to_str().unwrap()], arguments].concat(),
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The same, logged in.
-fn user(home: &Path, arguments: &[&str]) -> String {
-    tool(home, &[&["--login", "--pin", PIN], arguments].concat())
-}
+use harness::opensc::{tool, user};
+use harness::stocked::{LABEL, stock};
+use harness::{PIN, SO_PIN, Started, attempt, command, module, run, succeeded};
 
 fn p11tool(home: &Path, arguments: &[&str]) -> String {
     let module = module();
@@ -33,6 +20,9 @@ fn p11tool(home: &Path, arguments: &[&str]) -> String {
     );
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// The module through which programs reach p11-kit's server.
+const P11_KIT_CLIENT: &str = "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so";
 
 fn make_token(home: &Path) {
     tool(
@@ -160,5 +150,52 @@ alone! {
         }
         p11tool(home, &["--login", "--generate-privkey", "ecdsa", "--curve", "secp256r1", "--label", "theirs", "pkcs11:model=Trien%20SoftToken"]);
         assert!(p11tool(home, &["--login", "--list-privkeys"]).contains("theirs"));
+    }
+
+    fn gnutls_issues_a_certificate_with_a_key_of_the_token(home) {
+        stock(home);
+        std::fs::write(home.join("template"), "cn = own\norganization = Trien\nserial = 7\nexpiration_days = 20\nca\n").unwrap();
+        let module = module();
+        for name in ["rsa1", "ec1"] {
+            let [private, public] = ["private", "public"].map(|kind| format!("pkcs11:token={LABEL};object={name};type={kind}"));
+            run(home, "certtool", &[
+                "--provider", module.to_str().unwrap(), "--generate-self-signed", "--template", "template", "--hash", "SHA256",
+                "--load-privkey", &private, "--load-pubkey", &public, "--outfile", "own.pem",
+            ]);
+            run(home, "openssl", &["verify", "-check_ss_sig", "-CAfile", "own.pem", "own.pem"]);
+            let shown = run(home, "openssl", &["x509", "-in", "own.pem", "-noout", "-pubkey"]).stdout;
+            assert_eq!(shown, run(home, "openssl", &["x509", "-in", &format!("{name}.pem"), "-noout", "-pubkey"]).stdout);
+        }
+    }
+
+    fn p11_kit_serves_the_token_to_another_process(home) {
+        stock(home);
+        let (module, socket) = (module(), home.join("socket"));
+        let serve = [
+            "server", "--foreground", "--name", socket.to_str().unwrap(), "--provider", module.to_str().unwrap(),
+            &format!("pkcs11:token={LABEL}"),
+        ];
+        let _server = Started::program(command(home, "p11-kit", &serve));
+        harness::until("the server listens", || socket.exists());
+        std::fs::write(home.join("text"), "Hồ sơ").unwrap();
+        run(home, "openssl", &["dgst", "-sha256", "-binary", "-out", "digest", "text"]);
+        // The client has the socket, and no way to the token's folder.
+        let client = |arguments: &[&str]| {
+            let fixed = ["--module", P11_KIT_CLIENT, "--login", "--pin", PIN];
+            let mut client = command(home, "pkcs11-tool", &[&fixed[..], arguments].concat());
+            client.env("P11_KIT_SERVER_ADDRESS", format!("unix:path={}", socket.display()));
+            String::from_utf8(succeeded(client.env_remove("TRIEN_HOME")).stdout).unwrap()
+        };
+        let listed = client(&["--list-objects"]);
+        for name in ["rsa1", "ec1"] {
+            // Certificate, public and private key.
+            assert_eq!(listed.matches(&format!("label:      {name}")).count(), 3, "{listed}");
+            let pem = run(home, "openssl", &["x509", "-in", &format!("{name}.pem"), "-noout", "-pubkey"]).stdout;
+            std::fs::write(home.join("public.pem"), pem).unwrap();
+            // p11-kit 0.24 passes on only mechanisms that it knows, and of ECDSA's only the one without a hash function.
+            let (id, mechanism, input) = if name == "rsa1" { ("01", "SHA256-RSA-PKCS", "text") } else { ("02", "ECDSA", "digest") };
+            client(&["--sign", "-m", mechanism, "-f", "openssl", "--id", id, "-i", input, "-o", "signature"]);
+            verify(home, &["-verify", "public.pem"]);
+        }
     }
 }

@@ -6,6 +6,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub(crate) mod crypto;
+pub(crate) mod opensc;
 pub(crate) mod raw;
 mod started;
 pub(crate) mod stocked;
