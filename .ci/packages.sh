@@ -112,4 +112,11 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 "${root[@]}" apt-get update -qq
+# Some of the packages bring daemons (sshd, nginx, stunnel, OpenVPN). The tests start their own on loopback; while we
+# install, none is started for the machine. Whether one starts with the machine is up to its owner (systemctl disable).
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '"${root[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" install -m 755 /dev/stdin "$policy"
+fi
 "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
