@@ -338,13 +338,15 @@ alone! {
         let library = Library::initialized();
         let session = library.user_session();
         let public = [yes(CKA_TOKEN), no(CKA_PRIVATE)];
-        for hides in [yes(CKA_SENSITIVE), no(CKA_EXTRACTABLE)] {
-            let template = aes(&[&public[..], std::slice::from_ref(&hides)].concat());
-            assert_eq!(library.create(session, &template), Err(CKR_TEMPLATE_INCONSISTENT));
-            // In the session everything is possible.
-            let in_session = library.create(session, &aes(&[no(CKA_PRIVATE), hides])).unwrap();
-            assert_eq!(library.copy(session, in_session, &[yes(CKA_TOKEN)]), Err(CKR_TEMPLATE_INCONSISTENT));
-        }
+        let hides = yes(CKA_SENSITIVE);
+        let template = aes(&[&public[..], std::slice::from_ref(&hides)].concat());
+        assert_eq!(library.create(session, &template), Err(CKR_TEMPLATE_INCONSISTENT));
+        // In the session everything is possible.
+        let in_session = library.create(session, &aes(&[no(CKA_PRIVATE), hides])).unwrap();
+        assert_eq!(library.copy(session, in_session, &[yes(CKA_TOKEN)]), Err(CKR_TEMPLATE_INCONSISTENT));
+        // One that may only not be wrapped hides nothing: it says so itself.
+        let kept = library.create(session, &aes(&[&public[..], &[no(CKA_EXTRACTABLE)]].concat())).unwrap();
+        assert_eq!(library.destroy(session, kept), CKR_OK);
         let open = library.create(session, &aes(&public)).unwrap();
         assert_eq!(library.set(session, open, &[yes(CKA_SENSITIVE)]), CKR_TEMPLATE_INCONSISTENT);
         assert_eq!(library.logout(session), CKR_OK);

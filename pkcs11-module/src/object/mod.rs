@@ -164,10 +164,14 @@ impl Object {
     }
 
     /// Whether the store can keep its promise to the object. What everybody may read is sealed with a key that
-    /// everybody has, so a key that has something to hide cannot be a public object of the token.
+    /// everybody has, so a key that has something to hide cannot be a public object of the token. A secret key that
+    /// says it is neither private nor sensitive has nothing to hide, whether it may be wrapped or not.
     pub(crate) fn check_home(&self) -> Result<()> {
-        let hides = matches!(self.class(), CKO_PRIVATE_KEY | CKO_SECRET_KEY)
-            && (self.is(CKA_SENSITIVE) || !self.is(CKA_EXTRACTABLE));
+        let hides = match self.class() {
+            CKO_PRIVATE_KEY => self.is(CKA_SENSITIVE) || !self.is(CKA_EXTRACTABLE),
+            CKO_SECRET_KEY => self.is(CKA_SENSITIVE),
+            _ => false,
+        };
         if hides && self.is_token() && !self.is_private() {
             Err(Error::TemplateInconsistent)
         } else {
