@@ -17,7 +17,7 @@ demo: packages-demo extension  ## installs, builds, and signs a dossier from a w
 	cargo build --release --locked --workspace --bins --lib
 	BIN=$(BUILD)/release testdata/demo.sh
 
-test: packages-test target/tools/.made target/judges/.made extension documents  ## every test, as the build server runs them
+test: packages-test target/tools/.made target/judges/.made target/judges/suites/.made extension documents  ## every test, as the build server runs them
 	cargo build --locked --workspace --all-targets
 	.ci/test.sh
 
@@ -89,6 +89,11 @@ target/tools/.made: .ci/tools.txt
 target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/requirements.txt
 	python3 -m venv target/judges
 	target/judges/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	touch $@
+
+# Suites that others wrote for PKCS #11 libraries; built ahead of the tests that run them, whose time is limited.
+target/judges/suites/.made: $(addprefix pkcs11-module/tests/judges/,prepare.sh requirements.txt) Cargo.lock
+	$< target/judges/suites
 	touch $@
 
 target/documents/.made: target/judges/.made testdata/documents/make.sh testdata/documents/dossier.fodt

@@ -72,6 +72,11 @@ command:soffice     libreoffice-writer-nogui
 package:libreoffice-calc|libreoffice-calc-nogui libreoffice-calc-nogui
 command:pdflatex    texlive-latex-base
 python:ensurepip    python3-venv
+package:python3-dev  python3-dev
+command:swig        swig
+command:go          golang-go
+package:golang-github-thalesignite-crypto11-dev golang-github-thalesignite-crypto11-dev
+package:golang-github-stretchr-testify-dev golang-github-stretchr-testify-dev
 '
 
 case ${1:-} in
