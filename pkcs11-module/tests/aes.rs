@@ -147,7 +147,12 @@ alone! {
                 for part in data.chunks(20) {
                     let (_, asked, _) = library.part(session, way, part, None);
                     if asked > 0 {
-                        let (rv, _, out) = library.part(session, way, part, Some(asked - 1));
+                        let (rv, length, out) = library.part(session, way, part, Some(asked - 1));
+                        if (rv, length) == (CKR_OK, 0) {
+                            // Held back until the tag: the host was told a length so that it has a buffer.
+                            assert_eq!(out, vec![0x5a; asked - 1]);
+                            continue;
+                        }
                         assert_eq!((rv, out), (CKR_BUFFER_TOO_SMALL, vec![0x5a; asked - 1]));
                     }
                     let (rv, length, out) = library.part(session, way, part, Some(asked));

@@ -83,13 +83,26 @@ alone! {
         assert_eq!(rv(short), cryptoki::error::RvError::DataLenRange);
     }
 
+    fn deterministic_signatures_repeat_themselves(_home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "ml-dsa"));
+        let mechanism = |hedge| Mechanism::MlDsa(SignAdditionalContext::new(hedge, Some(b"context")));
+        let deterministic = mechanism(HedgeType::DeterministicRequired);
+        for set in SETS {
+            let (public, private) = pair(&session, set);
+            let signature = session.sign(&deterministic, private, b"m").unwrap();
+            assert_eq!(session.sign(&deterministic, private, b"m").unwrap(), signature);
+            assert_ne!(session.sign(&mechanism(HedgeType::Preferred), private, b"m").unwrap(), signature);
+            session.verify(&deterministic, public, b"m", &signature).unwrap();
+            session.verify(&mechanism(HedgeType::Required), public, b"m", &signature).unwrap();
+        }
+    }
+
     fn what_cannot_be_done_is_refused(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "ml-dsa"));
         let (_, private) = pair(&session, SETS[0]);
-        let deterministic = Mechanism::MlDsa(SignAdditionalContext::new(HedgeType::DeterministicRequired, None));
         let refused = cryptoki::error::RvError::MechanismParamInvalid;
-        assert_eq!(rv(session.sign(&deterministic, private, b"m")), refused);
         assert_eq!(rv(session.sign(&pure(Some(&[0; 256])), private, b"m")), refused);
         let longest = session.sign(&pure(Some(&[0; 255])), private, b"m").unwrap();
         assert_eq!(longest.len(), 2420);

@@ -83,7 +83,7 @@ alone! {
         assert_eq!(library.get(session, private, CKA_PUBLIC_EXPONENT).unwrap(), [1, 0, 3]);
         let signature = library.sign(session, CKM_SHA256_RSA_PKCS, private, TEXT).unwrap();
         assert_eq!(library.verify(session, CKM_SHA256_RSA_PKCS, public, TEXT, &signature), Ok(()));
-        for bits in [0, 1024, 1920, 2047, 2049, 4097, 4224, 16384] {
+        for bits in [0, 512, 896, 1000, 2047, 2049, 4097, 4224, 16384] {
             assert_eq!(generate(&[number(CKA_MODULUS_BITS, bits)]), Err(CKR_KEY_SIZE_RANGE), "{bits}");
         }
         for exponent in [&[3][..], &[1], &[], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
@@ -255,7 +255,7 @@ alone! {
     fn small_keys_only_do_what_old_data_needs(home) {
         let library = Library::initialized();
         let session = library.user_session();
-        run(home, "openssl", &["genrsa", "-out", "key.pem", "1024"]);
+        run(home, "openssl", &["genrsa", "-out", "key.pem", "768"]);
         let text = String::from_utf8(run(home, "openssl", &["rsa", "-in", "key.pem", "-noout", "-text"]).stdout).unwrap();
         let value = |name: &str| {
             let (_, rest) = text.split_once(&format!("\n{name}:\n")).unwrap();
@@ -270,13 +270,10 @@ alone! {
             number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_RSA),
             bytes(CKA_PRIVATE_EXPONENT, &value("privateExponent")),
         ];
-        let private = library.create(session, &[&private[..], &numbers].concat()).unwrap();
+        assert_eq!(library.create(session, &[&private[..], &numbers].concat()), Err(CKR_KEY_SIZE_RANGE));
         std::fs::write(home.join("text"), TEXT).unwrap();
         let signature = run(home, "openssl", &["dgst", "-sha256", "-sign", "key.pem", "text"]).stdout;
         assert_eq!(library.verify(session, CKM_SHA256_RSA_PKCS, public, TEXT, &signature), Ok(()));
-        let encrypted = pkeyutl(home, TEXT, &["-encrypt"]);
-        assert_eq!(library.decrypt_with(session, &plain(CKM_RSA_PKCS), private, &encrypted).unwrap(), TEXT);
-        assert_eq!(library.sign(session, CKM_SHA256_RSA_PKCS, private, TEXT), Err(CKR_KEY_SIZE_RANGE));
         assert_eq!(library.encrypt_with(session, &plain(CKM_RSA_PKCS), public, TEXT), Err(CKR_KEY_SIZE_RANGE));
     }
 

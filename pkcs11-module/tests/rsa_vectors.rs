@@ -96,7 +96,7 @@ fn public(library: Library, session: CK_SESSION_HANDLE, n: &[u8], e: &[u8]) -> O
         bytes(CKA_MODULUS, n),
         bytes(CKA_PUBLIC_EXPONENT, e),
     ];
-    made(library.create(session, &template), n)
+    made(library.create(session, &template), n, 512..=8192)
 }
 
 /// The same for a private key, of which only what the standard wants is given.
@@ -115,13 +115,17 @@ fn private(
         bytes(CKA_PUBLIC_EXPONENT, e),
         bytes(CKA_PRIVATE_EXPONENT, d),
     ];
-    made(library.create(session, &template), n)
+    made(library.create(session, &template), n, 1024..=4096)
 }
 
-fn made(key: harness::raw::Result<CK_OBJECT_HANDLE>, n: &[u8]) -> Option<CK_OBJECT_HANDLE> {
+fn made(
+    key: harness::raw::Result<CK_OBJECT_HANDLE>,
+    n: &[u8],
+    sizes: std::ops::RangeInclusive<usize>,
+) -> Option<CK_OBJECT_HANDLE> {
     let zeros = n.iter().take_while(|&&byte| byte == 0).count();
     let bits = (n.len() - zeros) * 8 - n[zeros].leading_zeros() as usize;
-    if (1024..=4096).contains(&bits) {
+    if sizes.contains(&bits) {
         Some(key.unwrap())
     } else {
         assert!(

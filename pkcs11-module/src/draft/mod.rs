@@ -139,7 +139,14 @@ impl Draft {
         let rule = self.rules.find(raw.kind).ok_or(Error::AttributeTypeInvalid)?;
         let value = object::parse(rule.form, raw)?;
         if !self.origin.takes(rule) {
-            return Err(Error::AttributeReadOnly);
+            // 4.4.1 calls this attribute read-only too; who tests `C_CreateObject` takes it for one that no template
+            // can have.
+            let is_never_given = raw.kind == CKA_UNIQUE_ID && self.origin == Origin::Import;
+            return Err(if is_never_given {
+                Error::AttributeTypeInvalid
+            } else {
+                Error::AttributeReadOnly
+            });
         }
         self.agree(raw.kind, value)
     }

@@ -2,14 +2,14 @@
 //! (`CKM_HASH_ML_DSA`, and with a hash function of its own `CKM_HASH_ML_DSA_SHA…`).
 //!
 //! What is signed is always `mu`, a hash over the public key, the context and the message, so a message of any
-//! length is taken in parts. Signatures are hedged; the library offers no deterministic ones, so a call that requires
-//! them is refused.
+//! length is taken in parts. Signatures are hedged unless a call requires deterministic ones; a verification takes
+//! both.
 
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 
-use super::{Call, Fed, Hash, Mechanism, Parameter, Signing, Table, Verifying};
+use super::{Call, Fed, Hash, Mechanism, Parameter, Signing, Table, Verifying, ml_dsa_deterministic};
 use crate::attribute::Value;
 use crate::draft::Draft;
 use crate::error::{Error, Result};
@@ -87,7 +87,11 @@ impl MlDsa {
     fn begin(&self, call: &Call<'_>, object: &Object) -> Result<Operation> {
         let key = object.key()?;
         let (set, ml) = key.ml_dsa()?;
-        let (context, named) = read_parameter(&call.parameter)?;
+        let Given {
+            context,
+            hash: named,
+            is_deterministic,
+        } = read_parameter(&call.parameter)?;
         let hash = match (self.0, named) {
             (Message::Pure, None) => None,
             (Message::Hashed(hash), None) => Some(hash),
@@ -113,19 +117,41 @@ impl MlDsa {
             (Message::Hashed(hash), _) => Input::Hashed(Context::new(hash)?),
             _ => Input::Pure,
         };
-        Ok(Operation { key, set, mu, input })
+        Ok(Operation {
+            key,
+            set,
+            mu,
+            input,
+            is_deterministic,
+        })
     }
 }
 
-/// Context and named hash function. Without a parameter the context is empty.
-fn read_parameter<'a>(parameter: &Parameter<'a>) -> Result<(&'a [u8], Option<CK_MECHANISM_TYPE>)> {
+/// What the parameter says.
+struct Given<'a> {
+    context: &'a [u8],
+    /// The hash function, where the mechanism does not name it.
+    hash: Option<CK_MECHANISM_TYPE>,
+    is_deterministic: bool,
+}
+
+/// Without a parameter the context is empty.
+fn read_parameter<'a>(parameter: &Parameter<'a>) -> Result<Given<'a>> {
     match *parameter {
-        Parameter::Bytes([]) => Ok((&[], None)),
+        Parameter::Bytes([]) => Ok(Given {
+            context: &[],
+            hash: None,
+            is_deterministic: false,
+        }),
         Parameter::SignContext {
-            hedge: CKH_HEDGE_PREFERRED | CKH_HEDGE_REQUIRED,
+            hedge: hedge @ (CKH_HEDGE_PREFERRED | CKH_HEDGE_REQUIRED | CKH_DETERMINISTIC_REQUIRED),
             context,
             hash,
-        } if context.len() <= MAX_CONTEXT => Ok((context, hash)),
+        } if context.len() <= MAX_CONTEXT => Ok(Given {
+            context,
+            hash,
+            is_deterministic: hedge == CKH_DETERMINISTIC_REQUIRED,
+        }),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
@@ -158,6 +184,8 @@ struct Operation {
     set: MlDsaSet,
     mu: Shake256,
     input: Input,
+    /// Of interest to who signs.
+    is_deterministic: bool,
 }
 
 enum Input {
@@ -205,9 +233,14 @@ impl Signing for Operation {
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
-        let (key, len) = (self.key.clone(), self.set.signature_len());
+        let (key, set, is_deterministic) = (self.key.clone(), self.set, self.is_deterministic);
         let (_, ml) = key.ml_dsa()?;
-        ml.sign(&self.mu()?, len)
+        let mu = self.mu()?;
+        if is_deterministic {
+            ml_dsa_deterministic::sign(set, ml, &mu)
+        } else {
+            ml.sign(&mu, set.signature_len())
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod kbkdf;
 mod mac;
 mod message;
 mod ml_dsa;
+mod ml_dsa_deterministic;
 mod ml_kem;
 mod parameter;
 mod pbkdf2;

@@ -1,8 +1,10 @@
 //! What the mechanisms of RSA share (PKCS #11 3.1, section 6.1): key generation, the sizes of keys, and operations on
 //! one piece of data.
 //!
-//! **Key sizes.** Keys are made from 2048 to 4096 bits. Smaller ones can be imported, and do what old data needs: they
-//! verify, recover and decrypt. They do not sign, encrypt or wrap (NIST SP 800-131A, "legacy use").
+//! **Key sizes.** Keys are made from 1024 to 4096 bits; how weak a key may be is the caller's choice, and a profile
+//! may refuse what its token would (`trien` itself makes none below 2048). Smaller public keys, from 512 bits, and
+//! larger ones, to 8192, can be imported, and do what old data and others' keys need: those too small to be made here
+//! verify and recover, but do not encrypt or wrap (NIST SP 800-131A, "legacy use").
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::key::{GeneratedPair, Key};
 use crate::object::Object;
 
 /// The smallest modulus, in bits, that something new is protected with.
-const MIN_NEW_BITS: u32 = 2048;
+const MIN_NEW_BITS: u32 = RsaKey::MIN_BITS;
 /// Moduli are made in steps of this many bits.
 const STEP: u32 = 128;
 /// The public exponent of a template that names none: F4, as every certificate policy has it.
@@ -61,7 +63,7 @@ fn exponent(bytes: &[u8]) -> Result<u32> {
         .ok_or(Error::AttributeValueInvalid)
 }
 
-/// Sizes in bits, those of imported keys included.
+/// Sizes in bits, those of private keys.
 pub(super) fn info(flags: CK_FLAGS) -> CK_MECHANISM_INFO {
     CK_MECHANISM_INFO {
         ulMinKeySize: RsaKey::MIN_BITS.into(),

@@ -1,6 +1,7 @@
 //! RSA (RFC 8017).
 
 use std::ffi::c_int;
+use std::ops::RangeInclusive;
 use std::ptr::NonNull;
 
 use aws_lc_sys::*;
@@ -9,7 +10,8 @@ use super::{description, forget_errors};
 use crate::error::{Error, Result};
 use crate::mechanism::Hash;
 
-/// An RSA key of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], private or public, ready for use.
+/// An RSA key, ready for use: private of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], public of
+/// [`RsaKey::PUBLIC_BITS`].
 pub(crate) struct RsaKey(pub(super) NonNull<RSA>);
 
 // SAFETY: the library documents an RSA object as usable from many threads at once as long as none changes it;
@@ -19,29 +21,34 @@ unsafe impl Send for RsaKey {}
 unsafe impl Sync for RsaKey {}
 
 impl RsaKey {
-    /// The smallest modulus taken, in bits: old signatures are verified with such keys, no card has smaller ones.
+    /// The smallest modulus of a private key, in bits.
     pub(crate) const MIN_BITS: u32 = 1024;
     /// The largest.
     pub(crate) const MAX_BITS: u32 = 4096;
+    /// The moduli of public keys: old signatures are verified with small ones, other people's keys may be large. The
+    /// upper bound keeps a verification within a few milliseconds.
+    pub(crate) const PUBLIC_BITS: RangeInclusive<u32> = 512..=8192;
 
     /// Reads an `RSAPrivateKey` (RFC 8017, A.1.2); the library checks that its numbers belong together.
     pub(crate) fn private(der: &[u8]) -> Result<Self> {
         // SAFETY: a slice's pointer and length.
-        Self::checked(unsafe { RSA_private_key_from_bytes(der.as_ptr(), der.len()) })
+        let key = unsafe { RSA_private_key_from_bytes(der.as_ptr(), der.len()) };
+        Self::checked(key, &(Self::MIN_BITS..=Self::MAX_BITS))
     }
 
     /// Reads an `RSAPublicKey` (RFC 8017, A.1.1).
     pub(crate) fn public(der: &[u8]) -> Result<Self> {
         // SAFETY: a slice's pointer and length.
-        Self::checked(unsafe { RSA_public_key_from_bytes(der.as_ptr(), der.len()) })
+        let key = unsafe { RSA_public_key_from_bytes(der.as_ptr(), der.len()) };
+        Self::checked(key, &Self::PUBLIC_BITS)
     }
 
-    fn checked(key: *mut RSA) -> Result<Self> {
+    fn checked(key: *mut RSA, sizes: &RangeInclusive<u32>) -> Result<Self> {
         let key = NonNull::new(key).map(Self).ok_or(Error::AttributeValueInvalid);
         let key = key.inspect_err(|_| forget_errors())?;
         // SAFETY: the key lives.
         let bits = unsafe { RSA_bits(key.0.as_ptr()) };
-        if (Self::MIN_BITS..=Self::MAX_BITS).contains(&bits) {
+        if sizes.contains(&bits) {
             Ok(key)
         } else {
             Err(Error::KeySizeRange)

@@ -121,8 +121,10 @@ impl Cipher for Ciphering {
         true
     }
 
-    fn most_of_part(&self, _len: usize) -> usize {
-        0
+    /// Nothing comes out of a part; but a host that asks first and is told so has no buffer to point at when it hands
+    /// the part over, and would only ask again.
+    fn most_of_part(&self, len: usize) -> usize {
+        len
     }
 
     fn most_of_rest(&self, _len: usize) -> usize {
