@@ -71,6 +71,7 @@ mod mechanism;
 mod object;
 mod output;
 mod profile;
+mod recent;
 mod rules;
 mod session;
 mod sessions;

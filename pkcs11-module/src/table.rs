@@ -3,7 +3,7 @@
 //! An object of the store is kept packed, in a few hundred bytes, and unpacked when somebody works with it; of the
 //! unpacked ones, which carry their parsed keys, the last few hundred are kept.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -18,10 +18,11 @@ use crate::store::{Content, Head, Packed, ValueRef};
 /// So many objects of the store are kept unpacked.
 const MAX_UNPACKED: usize = 256;
 
-/// Objects by handle, and handles by the id in the store. Handles count up, so searches find objects in the order
-/// in which they came.
+/// Objects by handle, and handles by the id in the store. Handles count up, and searches give them in ascending
+/// order, so objects are found in the order in which they came.
 pub(crate) struct Table {
-    entries: BTreeMap<CK_OBJECT_HANDLE, Kept>,
+    /// Not ordered: of many objects, a tree has one at the end of a walk through memory that nobody has read lately.
+    entries: HashMap<CK_OBJECT_HANDLE, Kept>,
     stored: BTreeMap<u64, CK_OBJECT_HANDLE>,
     of_sessions: BTreeMap<CK_SESSION_HANDLE, BTreeSet<CK_OBJECT_HANDLE>>,
     damaged: BTreeSet<CK_OBJECT_HANDLE>,
@@ -107,7 +108,7 @@ impl Kept {
 impl Table {
     pub(crate) fn new(handles: Handles) -> Self {
         Self {
-            entries: BTreeMap::new(),
+            entries: HashMap::new(),
             stored: BTreeMap::new(),
             of_sessions: BTreeMap::new(),
             damaged: BTreeSet::new(),
@@ -272,10 +273,11 @@ impl Table {
             handles.retain(|handle| entries.contains_key(handle));
         }
         self.index.clear();
-        for (handle, kept) in entries {
-            match kept {
-                Kept::Whole { object, .. } => self.index.insert(*handle, values(object)),
-                Kept::Packed { packed, .. } => self.index.insert(*handle, packed.values()),
+        // In ascending order each is put at the end of its lists.
+        for handle in handles(entries) {
+            match &entries[&handle] {
+                Kept::Whole { object, .. } => self.index.insert(handle, values(object)),
+                Kept::Packed { packed, .. } => self.index.insert(handle, packed.values()),
                 Kept::Damaged { .. } => {}
             }
         }
@@ -319,7 +321,7 @@ impl Table {
         let matches = |handle: &CK_OBJECT_HANDLE| self.matches(*handle, search);
         let mut found: Vec<_> = match self.index.candidates(search) {
             Some(handles) => handles.iter().copied().filter(matches).collect(),
-            None => self.entries.keys().copied().filter(matches).collect(),
+            None => handles(&self.entries).into_iter().filter(matches).collect(),
         };
         let is_listed = |handle: &CK_OBJECT_HANDLE| match self.entries.get(handle) {
             Some(Kept::Damaged { class, .. }) => search.lists(*class),
@@ -333,12 +335,19 @@ impl Table {
         match self.entries.get(&handle) {
             Some(Kept::Whole { object, .. }) => object.matches(search),
             Some(Kept::Packed { packed, object, .. }) => {
-                search.may_match(packed.values())
+                search.may_match(|kind| packed.value(kind))
                     && (!search.needs_objects() || self.unpack(handle, packed, object).matches(search))
             }
             Some(Kept::Damaged { .. }) | None => false,
         }
     }
+}
+
+/// All of them, in ascending order.
+fn handles(entries: &HashMap<CK_OBJECT_HANDLE, Kept>) -> Vec<CK_OBJECT_HANDLE> {
+    let mut handles: Vec<_> = entries.keys().copied().collect();
+    handles.sort_unstable();
+    handles
 }
 
 fn values(object: &Object) -> impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'_>)> {

@@ -1,7 +1,7 @@
 //! A token in use: its store, who is logged in, and the objects that this process sees.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use cryptoki_sys::*;
@@ -13,6 +13,7 @@ use crate::library::Handles;
 use crate::mechanism::Mechanism;
 use crate::object::{Change, Object, Search};
 use crate::profile::Imitation;
+use crate::recent::{InUse, Known, Recent};
 use crate::store::{
     Changes, DataKey, Head, LABEL_LEN, Packed, Pin, PinState, Profile, Role, Seen, Serial, StoreError, Vault,
     Written, folder,
@@ -30,7 +31,9 @@ const LOOK_EVERY: u64 = 1_000;
 pub(crate) struct Token {
     vault: Vault,
     conformance: Conformance,
+    /// Written only through [`Token::state_to_change`].
     state: RwLock<State>,
+    recent: Recent,
     /// Held by the one thread whose PIN is tried.
     trying: Mutex<()>,
     opened: Instant,
@@ -132,6 +135,7 @@ impl Token {
                 vault,
                 conformance,
                 state: RwLock::new(state),
+                recent: Recent::new(),
                 trying: Mutex::new(()),
                 opened: Instant::now(),
                 looked: AtomicU64::new(0),
@@ -241,6 +245,7 @@ impl Token {
     /// Forgets the key and every private object, also after a panic: the lock stays poisoned, the key does not stay.
     pub(crate) fn logout(&self) -> Result<()> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        self.recent.clear();
         state.end_login();
         Ok(())
     }
@@ -250,7 +255,7 @@ impl Token {
     pub(crate) fn set_pin(&self, role: Role, key: &DataKey, pin: &Pin) -> Result<()> {
         let new = self.vault.prepare_pin(role, key, pin)?;
         // Nobody looks between the write and the note of it.
-        let mut state = self.state.write()?;
+        let mut state = self.state_to_change()?;
         let seal = self.vault.set_pin(&new)?;
         state.login = match (&state.login, role) {
             (Login::Officer(key), Role::Officer) => Login::Officer(Arc::new(key.under(seal))),
@@ -262,9 +267,16 @@ impl Token {
 
     // Objects.
 
+    /// The state for a change, before which what is known of objects in use is forgotten.
+    fn state_to_change(&self) -> Result<RwLockWriteGuard<'_, State>> {
+        let state = self.state.write()?;
+        self.recent.clear();
+        Ok(state)
+    }
+
     /// The state, with what other processes have changed taken over.
     fn refreshed(&self) -> Result<RwLockWriteGuard<'_, State>> {
-        let mut guard = self.state.write()?;
+        let mut guard = self.state_to_change()?;
         let state = &mut *guard;
         let changes = self.vault.changes(&mut state.seen, state.login.private_key())?;
         let is_other_token = changes.anew && state.seen.epoch() != state.epoch;
@@ -290,19 +302,23 @@ impl Token {
         Ok(guard)
     }
 
-    /// Looks whether others have written, which costs next to nothing if nobody has.
-    fn look(&self) -> Result<()> {
+    /// The state as the store has it now. Looking whether others have written costs next to nothing if nobody has.
+    fn current(&self) -> Result<RwLockReadGuard<'_, State>> {
         let version = self.vault.version()?;
         let state = self.state.read()?;
-        let is_known = state.seen.is(version, state.login.private_key().is_some());
-        drop(state);
-        if is_known {
-            return Ok(());
+        if state.seen.is(version, state.login.private_key().is_some()) {
+            return Ok(state);
         }
-        self.refreshed().map(drop)
+        drop(state);
+        drop(self.refreshed()?);
+        Ok(self.state.read()?)
     }
 
-    /// The same, if nobody has looked for [`LOOK_EVERY`].
+    fn look(&self) -> Result<()> {
+        self.current().map(drop)
+    }
+
+    /// Looks, if nobody has for [`LOOK_EVERY`].
     fn look_now_and_then(&self) -> Result<()> {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         if now.saturating_sub(self.looked.load(Ordering::Relaxed)) < LOOK_EVERY {
@@ -313,8 +329,7 @@ impl Token {
     }
 
     pub(crate) fn find(&self, search: &Search) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        self.look()?;
-        let mut found = self.state.read()?.table.find(search);
+        let mut found = self.current()?.table.find(search);
         found.extend(self.conformance.find(search));
         Ok(found)
     }
@@ -326,20 +341,29 @@ impl Token {
             .ok_or(Error::ObjectHandleInvalid)
     }
 
-    /// An object as this process knows it. It is the way to every signature, so the store is looked at only now and
-    /// then: what another process has destroyed is used no longer than that.
+    /// An object as this process knows it. It is the way to every value, so the store is looked at only now and
+    /// then: what another process has destroyed is shown no longer than that.
     pub(crate) fn object(&self, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-        Ok(self.object_and_user(handle)?.0)
+        self.look_now_and_then()?;
+        self.entry(handle)?.thing.object()
     }
 
-    /// The same, and whether the user is logged in. One look at the state answers both, because it is the only place
-    /// where threads that sign side by side meet.
-    pub(crate) fn object_and_user(&self, handle: CK_OBJECT_HANDLE) -> Result<(Arc<Object>, bool)> {
+    /// The same for an object that is to be used as a key, with whether the user is logged in. It is the way to
+    /// every signature.
+    pub(crate) fn object_in_use(&self, handle: CK_OBJECT_HANDLE) -> Result<InUse> {
         self.look_now_and_then()?;
+        if let Some(known) = self.recent.get(handle) {
+            return Ok(known);
+        }
         let state = self.state.read()?;
         let entry = state.table.get(handle).or_else(|| self.conformance.get(handle));
         let object = entry.ok_or(Error::ObjectHandleInvalid)?.thing.object()?;
-        Ok((object, state.login.private_key().is_some()))
+        Ok(self.recent.put(Known {
+            handle,
+            object,
+            is_user_in: state.login.private_key().is_some(),
+            imitation: Imitation::of(&state.profile),
+        }))
     }
 
     /// Whether the session may make, change or destroy such an object (section 2.4, table 6).
@@ -410,7 +434,7 @@ impl Token {
 
     /// Gives new objects their handles, once the store has what belongs there.
     fn note(&self, objects: Vec<Object>, stored: Stored, asker: Asker) -> Result<Vec<CK_OBJECT_HANDLE>> {
-        let mut state = self.state.write()?;
+        let mut state = self.state_to_change()?;
         if state.epoch != stored.epoch {
             return Err(StoreError::Gone.into());
         }
@@ -448,7 +472,7 @@ impl Token {
     ) -> Result<()> {
         for _ in 1..CHANGE_ATTEMPTS {
             match self.try_change(handle, template, asker) {
-                Err(Error::DeviceRemoved) => self.state.write()?.seen.look_again(),
+                Err(Error::DeviceRemoved) => self.state_to_change()?.seen.look_again(),
                 other => return other,
             }
         }
@@ -461,8 +485,7 @@ impl Token {
         template: &[RawAttribute<'_>],
         asker: Asker,
     ) -> Result<()> {
-        self.look()?;
-        let state = self.state.read()?;
+        let state = self.current()?;
         let epoch = state.epoch;
         let entry = state.table.get(handle).or_else(|| self.conformance.get(handle));
         let Entry { home, thing } = entry.ok_or(Error::ObjectHandleInvalid)?;
@@ -484,7 +507,7 @@ impl Token {
                 let packed = Packed::new(changed.attributes())?;
                 let written = self.vault.replace(epoch, &known, &packed, login.private_key())?;
                 let Written { base, outcome: head } = written;
-                let mut state = self.state.write()?;
+                let mut state = self.state_to_change()?;
                 let is_ours = state.epoch == epoch && (!head.private || state.login.private_key().is_some());
                 if is_ours && state.seen.wrote(head) {
                     state.seen.built_on(base);
@@ -493,7 +516,7 @@ impl Token {
                 Ok(())
             }
             (Home::Session(_), _) => {
-                self.state.write()?.table.put_session_object(handle, changed);
+                self.state_to_change()?.table.put_session_object(handle, changed);
                 Ok(())
             }
             _ => Err(Error::DeviceError),
@@ -537,7 +560,7 @@ impl Token {
             Home::Store(id) => match self.vault.remove(epoch, id) {
                 // Another process was faster: the handle is not valid any more.
                 Err(StoreError::Gone) => {
-                    self.state.write()?.table.remove(handle);
+                    self.state_to_change()?.table.remove(handle);
                     return Err(Error::ObjectHandleInvalid);
                 }
                 other => Some((id, other?.base)),
@@ -545,7 +568,7 @@ impl Token {
             Home::Session(_) => None,
             Home::Nowhere => return Err(Error::DeviceError),
         };
-        let mut state = self.state.write()?;
+        let mut state = self.state_to_change()?;
         if let Some((id, base)) = written {
             state.seen.removed(id);
             state.seen.built_on(base);
@@ -555,7 +578,7 @@ impl Token {
     }
 
     pub(crate) fn drop_session_objects(&self, session: CK_SESSION_HANDLE) -> Result<()> {
-        self.state.write()?.table.clear_session(session);
+        self.state_to_change()?.table.clear_session(session);
         Ok(())
     }
 }

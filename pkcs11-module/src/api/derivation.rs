@@ -42,9 +42,9 @@ pub(crate) fn derive(
     let len = lens.next().ok_or(Error::General)??;
     let additional: Result<Vec<_>> = lens.map(|len| len?.ok_or(Error::TemplateIncomplete)).collect();
     // Every key that goes into the new ones has its say in how they are protected.
-    let sources = RefCell::new(vec![base.clone()]);
+    let sources = RefCell::new(vec![base.object()]);
     let find = |handle| {
-        let key = usable_key(&session.token, handle, CKA_DERIVE, call.kind)?;
+        let key = usable_key(&session.token, handle, CKA_DERIVE, call.kind)?.object();
         sources.borrow_mut().push(key.clone());
         Ok(key)
     };

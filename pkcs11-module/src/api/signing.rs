@@ -1,14 +1,12 @@
 //! Section 5.11, signing.
 
-use std::sync::Arc;
-
 use cryptoki_sys::*;
 
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call, Fed, Signing};
-use crate::object::Object;
 use crate::output::{Answer, Room};
+use crate::recent::InUse;
 use crate::session::{Active, Step, advance, cancel, check_free};
 use crate::token::Token;
 
@@ -26,7 +24,7 @@ pub(crate) fn init(
     let mechanism = mechanism::find(call.kind)?;
     let key = usable_key(&session.token, key, CKA_SIGN, call.kind)?;
     let work = mechanism.sign(call, &key)?;
-    let mut active = Active::new(session.token.imitation()?.paced(work));
+    let mut active = Active::new(key.imitation().paced(work));
     active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
     *place = Some(active);
     Ok(())
@@ -115,9 +113,14 @@ pub(super) fn usable_key(
     handle: CK_OBJECT_HANDLE,
     usage: CK_ATTRIBUTE_TYPE,
     mechanism: CK_MECHANISM_TYPE,
-) -> Result<Arc<Object>> {
-    token.imitation()?.check_offered(mechanism)?;
-    let key = object_as_key(token, handle)?;
+) -> Result<InUse> {
+    let found = object_as_key(token, handle);
+    // What the token does not offer is refused before the key is.
+    match &found {
+        Ok(key) => key.imitation().check_offered(mechanism)?,
+        Err(_) => token.imitation()?.check_offered(mechanism)?,
+    }
+    let key = found?;
     if !key.is(usage) {
         return Err(Error::KeyFunctionNotPermitted);
     }
@@ -129,15 +132,15 @@ pub(super) fn usable_key(
 }
 
 /// An object that is a key, whatever it allows.
-pub(super) fn object_as_key(token: &Token, handle: CK_OBJECT_HANDLE) -> Result<Arc<Object>> {
-    let (key, is_user_in) = token.object_and_user(handle).map_err(|error| match error {
+pub(super) fn object_as_key(token: &Token, handle: CK_OBJECT_HANDLE) -> Result<InUse> {
+    let key = token.object_in_use(handle).map_err(|error| match error {
         Error::ObjectHandleInvalid => Error::KeyHandleInvalid,
         other => other,
     })?;
     if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
         return Err(Error::KeyHandleInvalid);
     }
-    if key.is_private() && !is_user_in {
+    if key.is_private() && !key.is_user_in() {
         return Err(Error::UserNotLoggedIn);
     }
     Ok(key)

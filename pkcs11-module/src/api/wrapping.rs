@@ -103,7 +103,7 @@ pub(super) fn wrappable_key(
     }
     // 5.18.3: a key that the wrapping key's template does not fit is as good as not there.
     if key.fits(wrapping.template(CKA_WRAP_TEMPLATE)) {
-        Ok(key)
+        Ok(key.object())
     } else {
         Err(Error::KeyHandleInvalid)
     }

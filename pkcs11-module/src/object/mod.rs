@@ -295,27 +295,14 @@ impl Search {
         criteria.filter_map(|(kind, value)| Some((*kind, ValueRef::of(value.as_ref()?)?)))
     }
 
-    /// Whether an object with these values has all that are looked for, as far as bytes can tell.
-    pub(crate) fn may_match<'a>(
-        &self,
-        values: impl Iterator<Item = (CK_ATTRIBUTE_TYPE, ValueRef<'a>)>,
-    ) -> bool {
-        let mut missing = self.0.len();
-        for (kind, value) in values {
-            if missing == 0 {
-                break;
-            }
-            for (_, wanted) in self.0.iter().filter(|(wanted, _)| *wanted == kind) {
-                let Some(wanted) = wanted else {
-                    return false;
-                };
-                if ValueRef::of(wanted).is_some_and(|wanted| wanted != value) {
-                    return false;
-                }
-                missing -= 1;
-            }
-        }
-        missing == 0
+    /// Whether an object has all that is looked for, as far as bytes can tell; `value` gives what it has of a type.
+    pub(crate) fn may_match<'a>(&self, value: impl Fn(CK_ATTRIBUTE_TYPE) -> Option<ValueRef<'a>>) -> bool {
+        self.0.iter().all(|(kind, wanted)| {
+            let (Some(wanted), Some(value)) = (wanted, value(*kind)) else {
+                return false;
+            };
+            ValueRef::of(wanted).is_none_or(|wanted| wanted == value)
+        })
     }
 
     /// Whether bytes cannot tell: it looks for a value that some objects keep to themselves, or for a list.

@@ -7,7 +7,7 @@
 //! machines, and are written as in LEB128: seven bits a byte, the lowest first, the highest bit set in all but the
 //! last, no byte more than needed.
 
-use cryptoki_sys::CK_ATTRIBUTE_TYPE;
+use cryptoki_sys::{CK_ATTRIBUTE_TYPE, CKA_ID};
 use zeroize::Zeroizing;
 
 use super::{Result, StoreError};
@@ -20,7 +20,12 @@ const MAX_ATTRIBUTES: usize = 256;
 const MAX_NUMBER: usize = 10;
 
 /// The attributes of an object, whole and in the order that the format wants.
-pub(crate) struct Packed(Zeroizing<Box<[u8]>>);
+pub(crate) struct Packed {
+    record: Zeroizing<Box<[u8]>>,
+    /// Where the attributes from [`CKA_ID`] on begin. Among thousands of objects every line of memory that a search
+    /// reads is one that the processor waits for, and what lies before is a secret key's value or a certificate.
+    from_id: u32,
+}
 
 /// A value where it lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +82,21 @@ impl Packed {
         for (kind, value) in attributes {
             put_attribute(&mut out, *kind, value);
         }
-        Ok(Self(Zeroizing::new(out.as_slice().into())))
+        Ok(Self::whole(&out))
+    }
+
+    /// For a record that has no fault.
+    fn whole(record: &[u8]) -> Self {
+        let mut values = Values::new(record);
+        let mut rest = values.rest;
+        while values.next().is_some_and(|(kind, _)| kind < CKA_ID) {
+            rest = values.rest;
+        }
+        Self {
+            // A record is far below 4 GiB; a mark that were not would only be of no use.
+            from_id: u32::try_from(record.len() - rest.len()).unwrap_or(u32::MAX),
+            record: Zeroizing::new(record.into()),
+        }
     }
 
     /// Takes what [`Self::bytes`] gave. The seal has been checked before, so a fault here is one of another version's.
@@ -91,7 +110,7 @@ impl Packed {
             before = Some(kind);
         }
         if values.is_whole() {
-            Ok(Self(Zeroizing::new(record.into())))
+            Ok(Self::whole(record))
         } else {
             Err(StoreError::Corrupt("an object's attributes"))
         }
@@ -99,12 +118,26 @@ impl Packed {
 
     /// The bytes that are sealed.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.record
     }
 
     /// The attributes, each where it lies.
     pub(crate) fn values(&self) -> Values<'_> {
-        Values::new(&self.0)
+        Values::new(&self.record)
+    }
+
+    /// One attribute where it lies.
+    pub(crate) fn value(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<ValueRef<'_>> {
+        let values = if kind < CKA_ID {
+            self.values()
+        } else {
+            Values::from_within(self.record.get(self.from_id as usize..)?)
+        };
+        let mut ascending = values.skip_while(|(other, _)| *other < kind);
+        ascending
+            .next()
+            .filter(|(other, _)| *other == kind)
+            .map(|(_, value)| value)
     }
 
     /// The attributes by themselves.
@@ -179,6 +212,15 @@ impl<'a> Values<'a> {
             rest,
             left,
             in_template,
+        }
+    }
+
+    /// All from the beginning of one to the end of the record.
+    fn from_within(rest: &'a [u8]) -> Self {
+        Self {
+            rest,
+            left: Some(MAX_ATTRIBUTES as u64),
+            in_template: false,
         }
     }
 
@@ -284,6 +326,23 @@ mod tests {
             assert!(Packed::read(&record[..length]).is_err(), "cut to {length}");
         }
         assert!(Packed::read(&[record, &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn every_attribute_is_found_by_itself() {
+        let marks = [(CKA_ID - 1, Value::Bool(true)), (CKA_ID, Value::bytes([9]))];
+        for attributes in [
+            attributes(),
+            attributes().into_iter().chain(marks.clone()).collect(),
+            marks.into_iter().collect(),
+            Attributes::new(),
+        ] {
+            let packed = Packed::new(&attributes).unwrap();
+            for kind in (0..=CKA_ID + 1).chain([0x8000_0000, 0x8000_0001, 0x8000_0002]) {
+                let value = packed.value(kind).map(ValueRef::to_value);
+                assert!(value.as_ref() == attributes.get(&kind), "{kind:#x}");
+            }
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub(crate) fn init(
         nonces: NonceSource::default(),
         current: None,
         wants_login: key.is(CKA_ALWAYS_AUTHENTICATE),
-        key,
+        key: key.object(),
     });
     Ok(())
 }

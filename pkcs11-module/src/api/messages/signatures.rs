@@ -80,7 +80,7 @@ fn begun<W: Kind + ?Sized>(
     Ok(Messages {
         call: KeptCall::new(call)?,
         wants_login: W::PERMISSION == CKA_SIGN && key.is(CKA_ALWAYS_AUTHENTICATE),
-        key,
+        key: key.object(),
         current: None,
     })
 }
