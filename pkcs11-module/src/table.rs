@@ -97,9 +97,9 @@ impl Kept {
         }
     }
 
-    fn is_private(&self) -> bool {
+    fn is_guarded(&self) -> bool {
         match self {
-            Self::Whole { object, .. } => object.is_private(),
+            Self::Whole { object, .. } => object.is_guarded(),
             Self::Packed { private, .. } | Self::Damaged { private, .. } => *private,
         }
     }
@@ -256,7 +256,7 @@ impl Table {
 
     /// Forgets private objects, at logout. Session objects among them are destroyed (section 5.6, `C_Logout`).
     pub(crate) fn clear_private(&mut self) {
-        self.keep(|kept| !kept.is_private());
+        self.keep(|kept| !kept.is_guarded());
     }
 
     /// Forgets all others; the index is made anew, which is less work than taking many out of it.

@@ -369,7 +369,7 @@ impl Token {
     /// Whether the session may make, change or destroy such an object (section 2.4, table 6).
     fn check_access(&self, object: &Object, asker: Asker) -> Result<Login> {
         let login = self.login_state()?;
-        if object.is_private() && login.private_key().is_none() {
+        if object.is_guarded() && login.private_key().is_none() {
             return Err(Error::UserNotLoggedIn);
         }
         if object.is_token() && !asker.writes {
@@ -411,14 +411,13 @@ impl Token {
         let mut packed = Vec::new();
         for object in objects {
             login = self.check_access(object, asker)?;
-            object.check_home()?;
             if object.is_token() {
                 packed.push(Packed::new(object.attributes())?);
             }
         }
         let kept = objects.iter().filter(|object| object.is_token()).zip(&packed);
         let rows: Vec<(u64, bool, &Packed)> = kept
-            .map(|(object, packed)| (u64::from(object.class()), object.is_private(), packed))
+            .map(|(object, packed)| (u64::from(object.class()), object.is_guarded(), packed))
             .collect();
         let written = if rows.is_empty() {
             None
@@ -445,7 +444,7 @@ impl Token {
         let mut rows = heads.into_iter().flatten().zip(stored.packed);
         let mut handles = Vec::with_capacity(objects.len());
         for object in objects {
-            if object.is_private() && state.login.private_key().is_none() {
+            if object.is_guarded() && state.login.private_key().is_none() {
                 // Logged out by another thread meanwhile: what is stored is there, but not for this session.
                 state.seen.look_again();
                 return Err(Error::UserNotLoggedIn);
@@ -501,9 +500,12 @@ impl Token {
         }
         check_trust(template, &login)?;
         let changed = object.changed(template, Change::InPlace)?;
-        changed.check_home()?;
+        if changed.is_guarded() != object.is_guarded() {
+            // It would have to be sealed with another key, and be hidden from those who see it now.
+            return Err(Error::TemplateInconsistent);
+        }
         match (home, known) {
-            (Home::Store(_), Some(known)) if known.private == changed.is_private() => {
+            (Home::Store(_), Some(known)) if known.private == changed.is_guarded() => {
                 let packed = Packed::new(changed.attributes())?;
                 let written = self.vault.replace(epoch, &known, &packed, login.private_key())?;
                 let Written { base, outcome: head } = written;

@@ -6,7 +6,7 @@ mod harness;
 
 use cryptoki_sys::*;
 use harness::raw::{Given, Library, bytes, no, number, template, yes};
-use harness::{P256, SO_PIN, tlv};
+use harness::{P256, PIN, SO_PIN, tlv};
 
 const AES_KEY: [u8; 16] = [7; 16];
 
@@ -335,23 +335,31 @@ alone! {
         assert_eq!(flags(library, session, copy, &past), [CKA_LOCAL]);
     }
 
-    fn a_key_that_hides_something_is_no_public_object_of_the_token(_home) {
+    fn a_public_key_of_the_token_that_hides_something_is_there_after_login_only(_home) {
         let library = Library::initialized();
-        let session = library.user_session();
+        let slot = library.new_token();
+        let session = library.open(slot, CKF_RW_SESSION).unwrap();
         let public = [yes(CKA_TOKEN), no(CKA_PRIVATE)];
-        let hides = yes(CKA_SENSITIVE);
-        let template = aes(&[&public[..], std::slice::from_ref(&hides)].concat());
-        assert_eq!(library.create(session, &template), Err(CKR_TEMPLATE_INCONSISTENT));
-        // In the session everything is possible.
-        let in_session = library.create(session, &aes(&[no(CKA_PRIVATE), hides])).unwrap();
-        assert_eq!(library.copy(session, in_session, &[yes(CKA_TOKEN)]), Err(CKR_TEMPLATE_INCONSISTENT));
+        let hides = aes(&[&public[..], &[yes(CKA_SENSITIVE), bytes(CKA_LABEL, b"hidden")]].concat());
+        let kept = aes(&[&public[..], &[no(CKA_EXTRACTABLE), bytes(CKA_LABEL, b"kept")]].concat());
+        assert_eq!(library.create(session, &hides), Err(CKR_USER_NOT_LOGGED_IN));
         // One that may only not be wrapped hides nothing: it says so itself.
-        let kept = library.create(session, &aes(&[&public[..], &[no(CKA_EXTRACTABLE)]].concat())).unwrap();
-        assert_eq!(library.destroy(session, kept), CKR_OK);
+        library.create(session, &kept).unwrap();
+        assert_eq!(library.login(session, CKU_USER, PIN), CKR_OK);
+        let hidden = library.create(session, &hides).unwrap();
+        assert_eq!(library.get(session, hidden, CKA_PRIVATE).unwrap(), [CK_FALSE]);
+        assert_eq!(library.get(session, hidden, CKA_VALUE), Err(CKR_ATTRIBUTE_SENSITIVE));
+        // What everybody has seen is not hidden afterwards.
         let open = library.create(session, &aes(&public)).unwrap();
         assert_eq!(library.set(session, open, &[yes(CKA_SENSITIVE)]), CKR_TEMPLATE_INCONSISTENT);
+        let named = |name: &[u8]| library.find(session, &[bytes(CKA_LABEL, name)]).len();
+        assert_eq!((named(b"hidden"), named(b"kept")), (1, 1));
         assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!((named(b"hidden"), named(b"kept")), (0, 1));
+        assert_eq!(library.get(session, hidden, CKA_PRIVATE), Err(CKR_OBJECT_HANDLE_INVALID));
         assert_eq!(library.get(session, open, CKA_VALUE).unwrap(), AES_KEY);
+        assert_eq!(library.login(session, CKU_USER, PIN), CKR_OK);
+        assert_eq!(named(b"hidden"), 1);
     }
 
     fn a_key_that_always_asks_is_private(_home) {

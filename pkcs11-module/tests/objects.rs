@@ -123,17 +123,23 @@ alone! {
         let _ = home;
     }
 
+    /// It may call itself public, but it is sealed with the user's key, and there only after login.
     fn a_private_key_of_the_token_is_never_public(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));
         let curve = Attribute::EcParams(P256.to_vec());
         let open = [Attribute::Token(true), Attribute::Private(false)];
-        let made = session.generate_key_pair(&Mechanism::EccKeyPairGen, std::slice::from_ref(&curve), &open);
-        assert_eq!(rv(made), RvError::TemplateInconsistent);
-        assert_eq!(session.find_objects(&[]).unwrap().len(), 0);
-        session.generate_key_pair(&Mechanism::EccKeyPairGen, &[curve], &open[1..]).unwrap();
+        let (public, private) =
+            session.generate_key_pair(&Mechanism::EccKeyPairGen, std::slice::from_ref(&curve), &open).unwrap();
+        let private_keys = || session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).unwrap();
+        assert_eq!(private_keys(), [private]);
         session.logout().unwrap();
-        assert_eq!(session.find_objects(&[]).unwrap().len(), 2);
+        assert_eq!(private_keys(), []);
+        assert_eq!(rv(session.sign(&Mechanism::Ecdsa, private, b"text")), RvError::KeyHandleInvalid);
+        assert_eq!(session.find_objects(&[]).unwrap(), [public]);
+        // A key of the session stays with it.
+        session.generate_key_pair(&Mechanism::EccKeyPairGen, &[curve], &open[1..]).unwrap();
+        assert_eq!(private_keys().len(), 1);
     }
 
     fn only_the_officer_trusts(home) {

@@ -140,7 +140,7 @@ pub(super) fn object_as_key(token: &Token, handle: CK_OBJECT_HANDLE) -> Result<I
     if !matches!(key.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY) {
         return Err(Error::KeyHandleInvalid);
     }
-    if key.is_private() && !key.is_user_in() {
+    if key.is_guarded() && !key.is_user_in() {
         return Err(Error::UserNotLoggedIn);
     }
     Ok(key)

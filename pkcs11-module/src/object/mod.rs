@@ -163,20 +163,17 @@ impl Object {
             .all(|(kind, value)| self.attributes.get(kind) == Some(value))
     }
 
-    /// Whether the store can keep its promise to the object. What everybody may read is sealed with a key that
-    /// everybody has, so a key that has something to hide cannot be a public object of the token. A secret key that
-    /// says it is neither private nor sensitive has nothing to hide, whether it may be wrapped or not.
-    pub(crate) fn check_home(&self) -> Result<()> {
+    /// Whether it is sealed with the user's key, and there only after login: a private object, and a key of the token
+    /// that has something to hide. Such a key may call itself public (`CKA_PRIVATE`), which the standard allows, but
+    /// what everybody may read is sealed with a key that everybody has. A secret key that is neither private nor
+    /// sensitive has nothing to hide, whether it may be wrapped or not.
+    pub(crate) fn is_guarded(&self) -> bool {
         let hides = match self.class() {
             CKO_PRIVATE_KEY => self.is(CKA_SENSITIVE) || !self.is(CKA_EXTRACTABLE),
             CKO_SECRET_KEY => self.is(CKA_SENSITIVE),
             _ => false,
         };
-        if hides && self.is_token() && !self.is_private() {
-            Err(Error::TemplateInconsistent)
-        } else {
-            Ok(())
-        }
+        self.is_private() || (hides && self.is_token())
     }
 
     /// The object with other values, for `C_SetAttributeValue` or `C_CopyObject` (sections 5.7.6 and 5.7.2).
