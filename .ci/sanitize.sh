@@ -25,4 +25,5 @@ for test in pkcs11-module/tests/*.rs; do
     esac
 done
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
-exec "${build[@]}" --no-fail-fast "${programs[@]}" -- "$@"
+# Leaks cannot be looked for in a process that strace holds, which kills the writers of these tests.
+exec "${build[@]}" --no-fail-fast "${programs[@]}" -- --skip killed_anywhere "$@"
