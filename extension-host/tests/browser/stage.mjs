@@ -170,10 +170,17 @@ function within(milliseconds, complaint, start) {
   });
 }
 
+/**
+ * A free port below those that the system gives away by itself: between two starts of the daemon, a browser's own
+ * connections could take one of those.
+ */
 async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = net.createServer().listen(port, "127.0.0.1");
+    const taken = await new Promise((resolve) => server.once("listening", () => resolve(false)).once("error", () => resolve(true)));
+    if (taken) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
