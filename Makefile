@@ -73,6 +73,10 @@ extension: extension-host/node_modules/.package-lock.json  ## the browser extens
 extension-host/node_modules/.package-lock.json: extension-host/package-lock.json
 	cd extension-host && npm ci --silent --no-progress
 
+.PHONY: extension-packages
+extension-packages: extension  ## the extension for the stores and for policy installs; TRIEN_CRX_KEY_FILE signs the .crx
+	cd extension-host && node packages.mjs --out $(CURDIR)/target/extension $(if $(CRX_URL),--crx-url $(CRX_URL))
+
 packages-demo:
 	.ci/packages.sh demo
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::OPERATIONAL_FAILURE;
 use crate::manifest::{self, Browser, Scope};
+use crate::sandbox;
 use crate::text::{language, text};
 
 const MISUSE: u8 = 2;
@@ -17,7 +18,7 @@ pub(crate) enum Command {
     /// Writes host manifests.
     Install(Target),
     /// Removes host manifests.
-    Uninstall(Target),
+    Remove(Target),
     /// How to use this program.
     Help,
     /// Its version.
@@ -39,7 +40,7 @@ impl Command {
         let (first, rest) = arguments.split_first()?;
         let build: fn(Target) -> Self = match first.to_str()? {
             "install" => Self::Install,
-            "uninstall" => Self::Uninstall,
+            "remove" | "uninstall" => Self::Remove,
             "--help" | "-h" => return Some(Self::Help),
             "--version" | "-V" => return Some(Self::Version),
             _ => return None,
@@ -107,19 +108,46 @@ pub(crate) fn run(command: Command) -> ExitCode {
             ExitCode::from(MISUSE)
         }
         Command::Install(target) => match std::env::current_exe() {
-            Ok(program) => each(&target, |browser, path| install(browser, path, &program)),
+            Ok(program) => {
+                let outcome = each(&target, |browser, path| install(browser, path, &program));
+                tell_of_sandboxes(&target);
+                outcome
+            }
             Err(error) => fail("no-program", &[("reason", error.to_string())]),
         },
-        Command::Uninstall(target) => each(&target, |_, path| uninstall(path)),
+        Command::Remove(target) => each(&target, |_, path| remove(path)),
+    }
+}
+
+/// Browsers that run in a sandbox find these manifests by a portal or not at all; who has one is told which.
+fn tell_of_sandboxes(target: &Target) {
+    if matches!(target.scope, Scope::UserDataDir(_)) {
+        return;
+    }
+    for found in sandbox::installed() {
+        if target.browsers.contains(&found.browser) {
+            let arguments = [
+                ("browser", found.name.to_owned()),
+                ("package", found.package.to_owned()),
+            ];
+            say(&text(language(), found.message(), &arguments));
+        }
     }
 }
 
 /// Goes on after a failure: one browser's folder may be locked while the others are not.
 fn each(target: &Target, act: impl Fn(Browser, &Path) -> ExitCode) -> ExitCode {
     let mut outcome = ExitCode::SUCCESS;
+    let mut seen = Vec::new();
     for browser in &target.browsers {
         let done = match manifest::path(*browser, &target.scope) {
-            Some(path) => act(*browser, &path),
+            // Two browsers may read the same folder.
+            Some(path) if seen.contains(&path) => continue,
+            Some(path) => {
+                let done = act(*browser, &path);
+                seen.push(path);
+                done
+            }
             None => fail("no-home", &[]),
         };
         if done != ExitCode::SUCCESS {
@@ -137,9 +165,9 @@ fn install(browser: Browser, path: &Path, program: &Path) -> ExitCode {
     }
 }
 
-fn uninstall(path: &Path) -> ExitCode {
+fn remove(path: &Path) -> ExitCode {
     let shown = path.display().to_string();
-    match manifest::uninstall(path) {
+    match manifest::remove(path) {
         Ok(true) => say(&text(language(), "removed", &[("path", shown)])),
         Ok(false) => say(&text(language(), "absent", &[("path", shown)])),
         Err(error) => fail("cannot-remove", &[("path", shown), ("reason", error.to_string())]),
@@ -184,6 +212,14 @@ mod tests {
             scope: Scope::User,
         };
         assert_eq!(parse("install"), Some(Command::Install(target)));
+        let brave = Target {
+            browsers: vec![Browser::Brave],
+            scope: Scope::System,
+        };
+        assert_eq!(
+            parse("remove --browser brave --system"),
+            Some(Command::Remove(brave))
+        );
     }
 
     #[test]
@@ -191,7 +227,7 @@ mod tests {
         for (line, argument) in [
             ("install --browser opera", "opera"),
             ("install --browser", "--browser"),
-            ("uninstall --user --system", "--system"),
+            ("remove --user --system", "--system"),
             ("install --browser firefox --user-data-dir /x", "--user-data-dir"),
             ("install now", "now"),
         ] {

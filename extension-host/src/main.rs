@@ -7,7 +7,8 @@
 //! | [`daemon`] | finding the socket, and making sure that it is ours before the first byte |
 //! | [`relay`] | both directions, with their limits |
 //! | [`manifest`] | the host manifests by which browsers find this program |
-//! | [`command`] | what a person at the shell may ask: `install`, `uninstall`, `--help`, `--version` |
+//! | [`sandbox`] | browsers from Snap and Flatpak, and whether they can start this program at all |
+//! | [`command`] | what a person at the shell may ask: `install`, `remove`, `--help`, `--version` |
 //! | [`text`] | messages for people |
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ mod command;
 mod daemon;
 mod manifest;
 mod relay;
+mod sandbox;
 mod text;
 
 use std::process::ExitCode;

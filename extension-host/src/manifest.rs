@@ -25,13 +25,21 @@ pub(crate) enum Browser {
     Chrome,
     /// Microsoft Edge
     Edge,
+    /// Brave
+    Brave,
     /// Mozilla Firefox
     Firefox,
 }
 
 impl Browser {
     /// Every browser.
-    pub(crate) const ALL: [Self; 4] = [Self::Chromium, Self::Chrome, Self::Edge, Self::Firefox];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Chromium,
+        Self::Chrome,
+        Self::Edge,
+        Self::Brave,
+        Self::Firefox,
+    ];
 
     /// By its name on the command line.
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -39,6 +47,7 @@ impl Browser {
             "chromium" => Self::Chromium,
             "chrome" => Self::Chrome,
             "edge" => Self::Edge,
+            "brave" => Self::Brave,
             "firefox" => Self::Firefox,
             _ => return None,
         })
@@ -46,7 +55,8 @@ impl Browser {
 
     fn system_folder(self) -> &'static Path {
         Path::new(match self {
-            Self::Chromium => "/etc/chromium/native-messaging-hosts",
+            // Brave is built without Chrome's branding and reads Chromium's folder.
+            Self::Chromium | Self::Brave => "/etc/chromium/native-messaging-hosts",
             Self::Chrome => "/etc/opt/chrome/native-messaging-hosts",
             Self::Edge => "/etc/opt/edge/native-messaging-hosts",
             Self::Firefox => "/usr/lib/mozilla/native-messaging-hosts",
@@ -58,6 +68,9 @@ impl Browser {
             Self::Chromium => user.config_dir().join("chromium/NativeMessagingHosts"),
             Self::Chrome => user.config_dir().join("google-chrome/NativeMessagingHosts"),
             Self::Edge => user.config_dir().join("microsoft-edge/NativeMessagingHosts"),
+            Self::Brave => user
+                .config_dir()
+                .join("BraveSoftware/Brave-Browser/NativeMessagingHosts"),
             Self::Firefox => user.home_dir().join(".mozilla/native-messaging-hosts"),
         }
     }
@@ -85,7 +98,7 @@ pub(crate) enum Scope {
     User,
     /// Everybody on this computer.
     System,
-    /// One profile folder of Chromium, Chrome or Edge.
+    /// One profile folder of Chromium or its kin.
     UserDataDir(PathBuf),
 }
 
@@ -123,7 +136,7 @@ pub(crate) fn install(browser: Browser, path: &Path, program: &Path) -> io::Resu
 ///
 /// # Errors
 /// The error of the file system.
-pub(crate) fn uninstall(path: &Path) -> io::Result<bool> {
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -1,4 +1,4 @@
-//! `install` and `uninstall` write and remove what browsers look for.
+//! `install` and `remove` write and remove what browsers look for.
 
 mod support;
 
@@ -31,6 +31,7 @@ fn every_browser_of_the_user() {
         ".config/chromium",
         ".config/google-chrome",
         ".config/microsoft-edge",
+        ".config/BraveSoftware/Brave-Browser",
     ];
     let paths = chromium.map(|folder| {
         home.path()
@@ -53,12 +54,37 @@ fn every_browser_of_the_user() {
         json!(["trien@trien.vn"])
     );
     assert_eq!(manifest(&firefox).get("allowed_origins"), None);
-    assert!(run(home.path(), &["uninstall"]).status.success());
+    assert!(run(home.path(), &["remove"]).status.success());
     assert!(paths.iter().chain([&firefox]).all(|path| !path.exists()));
     assert!(
-        run(home.path(), &["uninstall"]).status.success(),
+        run(home.path(), &["remove"]).status.success(),
         "nothing to remove is no failure"
     );
+}
+
+#[test]
+fn sandboxed_browsers_are_told_of() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let say = |arguments: &[&str]| String::from_utf8(run(home.path(), arguments).stdout).expect("UTF-8");
+    assert!(!say(&["install"]).contains("sandbox"), "none is there");
+    for folder in [
+        "snap/firefox",
+        "snap/chromium",
+        ".local/share/flatpak/app/com.brave.Browser",
+    ] {
+        std::fs::create_dir_all(home.path().join(folder)).expect("folder");
+    }
+    let all = say(&["install"]);
+    for line in [
+        "Firefox from Snap: it reads the same file",
+        "Chromium from Snap: nothing was done",
+        "Brave from Flatpak: nothing was done",
+    ] {
+        assert!(all.contains(line), "{all}");
+    }
+    assert!(!all.contains("Edge from"), "{all}");
+    assert!(!say(&["install", "--browser", "chrome"]).contains("Snap"));
+    assert!(!say(&["remove"]).contains("Snap"));
 }
 
 #[test]

@@ -2,18 +2,20 @@ usage =
     trien-extension-host: the program by which a browser talks to Triện on this computer.
     The browser starts it by itself; a person needs only these commands.
 
-    trien-extension-host install   [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir FOLDER]
-    trien-extension-host uninstall [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir FOLDER]
+    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir FOLDER]
+    trien-extension-host remove  [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir FOLDER]
     trien-extension-host --version
     trien-extension-host --help
 
     --browser        for this browser only; may be repeated; for all of them if absent
     --user           for the current user (the default)
     --system         for every user of the computer; needs an administrator
-    --user-data-dir  for one profile folder of Chromium, Chrome or Edge
+    --user-data-dir  for one profile folder of Chromium, Chrome, Edge or Brave
 installed = Wrote { $path }
 removed = Removed { $path }
 absent = There is no { $path }
+sandbox-portal = { $browser } from { $package }: it reads the same file through the desktop's portal and asks you once whether it may start Triện. If it does not ask, the portal is missing; install Firefox as a .deb package or from Mozilla.
+sandbox-closed = { $browser } from { $package }: nothing was done. Its sandbox lets it start no other program, so the extension cannot reach Triện. Pages can still use the WebSocket; for the extension, install { $browser } as a .deb package.
 misuse = The argument “{ $argument }” is not understood. See trien-extension-host --help.
 no-home = The user's home folder is not known. Set the variable HOME.
 cannot-write = { $path } cannot be written: { $reason }. Check the permissions of the folder.

@@ -2,18 +2,20 @@ usage =
     trien-extension-host: chương trình để trình duyệt nói chuyện với Triện trên máy này.
     Trình duyệt tự chạy chương trình này; người dùng chỉ cần các lệnh sau.
 
-    trien-extension-host install   [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
-    trien-extension-host uninstall [--browser chromium|chrome|edge|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
+    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
+    trien-extension-host remove  [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
     trien-extension-host --version
     trien-extension-host --help
 
     --browser        chỉ cho trình duyệt này; có thể lặp lại; nếu không có thì cho tất cả
     --user           cho người dùng hiện tại (mặc định)
     --system         cho mọi người dùng của máy; cần quyền quản trị
-    --user-data-dir  cho một thư mục hồ sơ của Chromium, Chrome hoặc Edge
+    --user-data-dir  cho một thư mục hồ sơ của Chromium, Chrome, Edge hoặc Brave
 installed = Đã ghi { $path }
 removed = Đã xóa { $path }
 absent = Không có { $path }
+sandbox-portal = { $browser } cài bằng { $package }: trình duyệt đọc cùng tệp này qua cổng (portal) của môi trường làm việc và sẽ hỏi bạn một lần có cho chạy Triện không. Nếu không thấy hỏi thì máy thiếu cổng đó; hãy cài Firefox bằng gói .deb hoặc từ Mozilla.
+sandbox-closed = { $browser } cài bằng { $package }: không làm gì. Hộp cát không cho trình duyệt này chạy chương trình khác nên tiện ích không đến được Triện. Trang web vẫn dùng được WebSocket; muốn dùng tiện ích, hãy cài { $browser } bằng gói .deb.
 misuse = Không hiểu tham số “{ $argument }”. Xem trien-extension-host --help.
 no-home = Không biết thư mục cá nhân của người dùng. Hãy đặt biến HOME.
 cannot-write = Không ghi được { $path }: { $reason }. Hãy kiểm tra quyền ghi thư mục.
