@@ -10,6 +10,7 @@ use directories::ProjectDirs;
 pub struct Places {
     config: PathBuf,
     data: PathBuf,
+    cache: PathBuf,
     /// Only the daemon needs one; a build server or a portal's back end has none.
     runtime: Option<PathBuf>,
 }
@@ -32,6 +33,7 @@ impl Places {
         Ok(Self {
             config: project.config_dir().to_owned(),
             data: project.data_dir().to_owned(),
+            cache: project.cache_dir().to_owned(),
             runtime: project.runtime_dir().map(Path::to_owned),
         })
     }
@@ -42,6 +44,7 @@ impl Places {
         Self {
             config: home.join("config"),
             data: home.join("data"),
+            cache: home.join("cache"),
             runtime: Some(home.join("run")),
         }
     }
@@ -68,6 +71,12 @@ impl Places {
     #[must_use]
     pub fn data_folder(&self) -> &Path {
         &self.data
+    }
+
+    /// Where large documents lie while a page has them signed: encrypted, and without names.
+    #[must_use]
+    pub fn spool_folder(&self) -> PathBuf {
+        self.cache.join("spool")
     }
 
     /// Where the software token keeps its tokens, one folder each.

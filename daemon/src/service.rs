@@ -132,7 +132,7 @@ fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn P
         trust_folder: places.trust_folder(),
         prompter,
         grants: Arc::new(grants),
-        memory: Memory::of(MAX_HELD_BY_ALL),
+        memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),
         labour: Arc::new(Semaphore::new(MAX_LABOUR)),
     }
 }

@@ -22,7 +22,18 @@ const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins =
 
 fn desk(algorithm: &str) -> Desk {
     let desk = Desk::with_keys(&[("k", algorithm, "citizen")]);
-    allow(&desk, PORTAL, &["certificates", "sign", "verify", "blind_digest"]);
+    allow(
+        &desk,
+        PORTAL,
+        &[
+            "certificates",
+            "sign_in",
+            "sign",
+            "batch",
+            "verify",
+            "blind_digest",
+        ],
+    );
     desk
 }
 

@@ -67,11 +67,13 @@ fn opening(text: &str, caller: Option<String>) -> Result<String, serde_json::Err
     let Opening::Extension {
         origin,
         top_origin,
+        user_activation,
         extension: _,
     } = serde_json::from_str(text)?;
     serde_json::to_string(&Opening::Extension {
         origin,
         top_origin,
+        user_activation,
         extension: caller,
     })
 }

@@ -61,7 +61,9 @@ origin-allowed = { $origin } may now: { $scopes }.
 origin-revoked = { $origin } has no permission any more.
 origin-forever = no end
 scope-certificates = see a certificate
+scope-sign-in = ask you to sign in
 scope-sign = ask for signatures on documents
+scope-batch = ask for several signatures at once
 scope-verify = check signatures
 scope-blind-digest = ask for signatures on bare digests
 

@@ -24,9 +24,19 @@ error-document-locked = Its author has locked the document against changes.
 error-document-locked-remedy = Ask the author for a copy that may still be signed.
 error-bad-digest = The digest to be signed does not have the length of its hash function.
 error-bad-digest-remedy = Tell the portal's operator.
+error-bad-nonce = The site sent a challenge for the sign-in that is none.
+error-bad-nonce-remedy = Tell the portal's operator.
+error-batch-mismatch = The site brought something else than the list you agreed to; the batch has ended.
+error-batch-mismatch-remedy = Start again; if it happens once more, tell the portal's operator.
+error-key-reused = The site used the key of another request.
+error-key-reused-remedy = Load the page again; if it happens once more, tell the portal's operator.
+error-rate-limited = The site sends too many requests in a short time.
+error-rate-limited-remedy = Wait a few seconds and try again.
 
 error-not-allowed = This website has no permission for this.
 error-not-allowed-remedy = If you trust the website, give it the permission with: trien origin allow.
+error-user-muted = You have refused this site several times in a row, so it may not ask for a while.
+error-user-muted-remedy = Wait ten minutes, or allow it again by: trien origin allow.
 
 error-cancelled = The request was cancelled; nothing was signed.
 error-cancelled-remedy = Start again if you still want to sign.

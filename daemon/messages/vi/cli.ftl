@@ -61,7 +61,9 @@ origin-allowed = { $origin } từ nay được: { $scopes }.
 origin-revoked = { $origin } không còn quyền nào.
 origin-forever = không thời hạn
 scope-certificates = xem một chứng thư
+scope-sign-in = đề nghị bạn đăng nhập
 scope-sign = xin ký tài liệu
+scope-batch = xin ký nhiều tài liệu một lần
 scope-verify = kiểm tra chữ ký
 scope-blind-digest = xin ký giá trị băm
 

@@ -24,9 +24,19 @@ error-document-locked = Tác giả đã khóa tài liệu, không cho thay đổ
 error-document-locked-remedy = Hãy xin tác giả một bản còn được phép ký.
 error-bad-digest = Giá trị băm cần ký không có độ dài đúng với hàm băm của nó.
 error-bad-digest-remedy = Hãy báo cho đơn vị vận hành cổng.
+error-bad-nonce = Trang web đã gửi một giá trị ngẫu nhiên không đúng quy ước để đăng nhập.
+error-bad-nonce-remedy = Hãy báo cho đơn vị vận hành cổng.
+error-batch-mismatch = Trang web đã đưa lên một tài liệu khác với danh sách bạn đã đồng ý; lô ký đã dừng.
+error-batch-mismatch-remedy = Hãy bắt đầu lại; nếu vẫn lỗi, hãy báo cho đơn vị vận hành cổng.
+error-key-reused = Trang web đã dùng lại khóa của một yêu cầu khác.
+error-key-reused-remedy = Hãy tải lại trang; nếu vẫn lỗi, hãy báo cho đơn vị vận hành cổng.
+error-rate-limited = Trang web gửi quá nhiều yêu cầu trong một thời gian ngắn.
+error-rate-limited-remedy = Hãy đợi vài giây rồi thử lại.
 
 error-not-allowed = Trang web này chưa được phép làm việc này.
 error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền bằng lệnh: trien origin allow.
+error-user-muted = Bạn đã từ chối trang web này nhiều lần liên tiếp, nên nó tạm thời không được hỏi nữa.
+error-user-muted-remedy = Hãy đợi mười phút, hoặc cấp quyền lại bằng lệnh: trien origin allow.
 
 error-cancelled = Yêu cầu đã bị hủy; chưa có gì được ký.
 error-cancelled-remedy = Hãy bắt đầu lại nếu bạn vẫn muốn ký.

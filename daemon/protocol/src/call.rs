@@ -14,6 +14,8 @@ pub enum Method {
     Hello,
     /// `certificates`
     Certificates,
+    /// `authenticate`
+    Authenticate,
     /// `sign_digest`
     SignDigest,
     /// `sign_documents`
@@ -33,6 +35,7 @@ impl Method {
         Some(match name {
             "hello" => Self::Hello,
             "certificates" => Self::Certificates,
+            "authenticate" => Self::Authenticate,
             "sign_digest" => Self::SignDigest,
             "sign_documents" => Self::SignDocuments,
             "verify_documents" => Self::VerifyDocuments,
@@ -47,6 +50,7 @@ impl Method {
         Ok(match self {
             Self::Hello => Call::Hello(serde_json::from_str(params)?),
             Self::Certificates => Call::Certificates(serde_json::from_str(params)?),
+            Self::Authenticate => Call::Authenticate(serde_json::from_str(params)?),
             Self::SignDigest => Call::SignDigest(serde_json::from_str(params)?),
             Self::SignDocuments => Call::SignDocuments(serde_json::from_str(params)?),
             Self::VerifyDocuments => Call::VerifyDocuments(serde_json::from_str(params)?),
@@ -64,6 +68,8 @@ pub enum Call {
     Hello(Hello),
     /// The person picks a certificate; the page sees that one.
     Certificates(Certificates),
+    /// Proves to the portal who sits here. Needs the grant `sign_in`.
+    Authenticate(Authenticate),
     /// Signs a digest the person cannot look behind. Needs the grant `blind_digest`.
     SignDigest(SignDigest),
     /// Signs uploaded documents.
@@ -84,6 +90,10 @@ pub enum Call {
 pub struct Hello {
     /// Protocol versions the client speaks.
     pub versions: Vec<u32>,
+    /// What the client can make use of: [`crate::CAPABILITIES`]. Others are passed over.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<String>>", optional))]
+    pub capabilities: Vec<String>,
     /// Name and version of the client, for the log.
     #[serde(default)]
     pub client: String,
@@ -98,6 +108,21 @@ pub struct Certificates {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub tax_code: Option<String>,
+}
+
+/// `authenticate`: a Web eID authentication token, bound to the page's origin as the browser attests it and to the
+/// portal's nonce. The signed value is H(H(origin) ‖ H(nonce)), H being the hash function of the token's algorithm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Authenticate {
+    /// The portal's single-use challenge: base64 of at least 256 bits, [`crate::limits::NONCE_LENGTH`] characters.
+    pub nonce: String,
+    /// Also hand over the person's signing certificate: the token is then in the format `web-eid:1.1`. Needs the grant
+    /// `certificates` as well.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+    pub signing_certificate: bool,
 }
 
 /// `sign_digest`: a bare signature over a digest.

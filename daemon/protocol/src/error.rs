@@ -59,11 +59,22 @@ error_codes! {
     /// The digest's length is not that of its hash function.
     BadDigest = "bad_digest", -32010;
 
+    /// The nonce is not base64 of at least 256 bits in 44 to 128 characters.
+    BadNonce = "bad_nonce", -32011;
+    /// What was brought is not what the batch was approved for; the batch has ended.
+    BatchMismatch = "batch_mismatch", -32012;
+    /// The idempotency key belongs to another request.
+    KeyReused = "key_reused", -32013;
+    /// More requests in a short time than an origin may make.
+    RateLimited = "rate_limited", -32014;
+
     // An administrator, or the person, can act by a permission.
     /// The origin has no permission for this.
     NotAllowed = "not_allowed", -32020;
 
     // The person can act.
+    /// The person has said no several times in a row and is not asked by this origin for a while.
+    UserMuted = "user_muted", -32029;
     /// The person said no, closed the window, or the page cancelled.
     Cancelled = "cancelled", -32030;
     /// There is nobody to ask: no display, no prompter.

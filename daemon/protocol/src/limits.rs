@@ -18,11 +18,14 @@ pub const MAX_HELD: u64 = 2 * MAX_DOCUMENT + 32 * 1024 * 1024;
 /// What a signature adds to a document, in bytes: so much room is taken for each result before the person is asked.
 pub const MAX_ADDED: u64 = 64 * 1024;
 
-/// All documents of all connections together, in bytes: the daemon holds them in memory.
+/// All documents of all connections together, in bytes: large ones lie encrypted on the disk, small ones in memory.
 pub const MAX_HELD_BY_ALL: u64 = 2 * MAX_HELD;
 
 /// How long an upload may take from its first bytes to its last, in seconds. Past it, what came is gone.
 pub const MAX_UPLOAD_SECONDS: u64 = 60;
+
+/// Characters of the nonce that an authentication token is bound to: base64 of 256 bits to 768.
+pub const NONCE_LENGTH: std::ops::RangeInclusive<usize> = 44..=128;
 
 /// Certificates the person may choose from in one question.
 pub const MAX_CANDIDATES: usize = 100;

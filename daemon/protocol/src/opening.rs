@@ -13,6 +13,10 @@ pub enum Opening {
         origin: String,
         /// Origin of the tab's top-level document; another one means a cross-origin frame.
         top_origin: String,
+        /// The person has just clicked or typed in the page or on the extension's button, as the browser says. An origin
+        /// that is not known yet is put to the person only then.
+        #[serde(default)]
+        user_activation: bool,
         /// First argument the browser started the host with: `chrome-extension://ID/`, or the add-on's id.
         #[serde(default)]
         extension: Option<String>,

@@ -98,6 +98,8 @@ pub struct Question {
 pub enum QuestionKind {
     /// May this page see a certificate of yours? No PIN.
     ShareCertificate,
+    /// Tell this page who you are? Takes the PIN.
+    SignIn,
     /// Sign these documents?
     SignDocuments,
     /// Sign a digest that nobody can look behind?

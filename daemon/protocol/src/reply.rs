@@ -14,6 +14,8 @@ pub enum Reply {
     Hello(HelloReply),
     /// of `certificates`
     Certificate(Certificate),
+    /// of `authenticate`
+    Token(Box<AuthenticationToken>),
     /// of `sign_digest`
     Digest(DigestSignature),
     /// of `sign_documents`
@@ -36,6 +38,10 @@ pub struct HelloReply {
     pub version: u32,
     /// Minted by the daemon for this connection; 128 random bits, hexadecimal.
     pub session: String,
+    /// What both ends can make use of: those of [`crate::CAPABILITIES`] that the client named.
+    pub capabilities: Vec<String>,
+    /// What the page's origin may ask for: `certificates`, `sign_in`, `sign`, `batch`, `verify`, `blind_digest`.
+    pub scopes: Vec<String>,
     /// Most document bytes in one `upload` or `download`.
     pub max_chunk: u32,
     /// Largest document, in bytes.
@@ -63,6 +69,54 @@ pub struct Certificate {
     pub not_before: String,
     /// RFC 3339, UTC.
     pub not_after: String,
+    /// What its key can sign with, the usual one first.
+    pub supported_algorithms: Vec<Algorithm>,
+}
+
+/// A signature algorithm in the words of Web eID's wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct Algorithm {
+    /// `RSA` or `ECC`
+    pub crypto_algorithm: String,
+    /// For instance `SHA-256`
+    pub hash_function: String,
+    /// `PKCS1.5` or `PSS` for RSA, `NONE` for ECC
+    pub padding_scheme: String,
+}
+
+/// Answer to `authenticate`: a token as the Web eID libraries of portals validate it, field by field. Nothing in it but
+/// the signature proves anything before the portal has checked it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct AuthenticationToken {
+    /// The authentication certificate: DER, base64.
+    pub unverified_certificate: String,
+    /// What it is signed with (RFC 7518, section 3.1), for instance `ES384`.
+    pub algorithm: String,
+    /// base64. RSA: as in RFC 8017; ECDSA: r‖s.
+    pub signature: String,
+    /// `web-eid:1.0`; `web-eid:1.1` with a signing certificate.
+    pub format: String,
+    /// Names program and version.
+    pub app_version: String,
+    /// In the format `web-eid:1.1` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub unverified_signing_certificates: Option<Vec<SigningCertificate>>,
+}
+
+/// A signing certificate in a token of the format `web-eid:1.1`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub struct SigningCertificate {
+    /// DER, base64.
+    pub certificate: String,
+    /// What its key can sign with.
+    pub supported_signature_algorithms: Vec<Algorithm>,
 }
 
 /// The parts of a subject that Vietnamese portals read. Absent parts are absent, never empty.
@@ -97,8 +151,12 @@ pub struct Subject {
 pub struct DigestSignature {
     /// base64. RSA: as in RFC 8017; ECDSA: DER `Ecdsa-Sig-Value` (RFC 3279, section 2.2.3).
     pub signature: String,
+    /// base64. RSA: the same; ECDSA: r‖s, as PKCS #11, JOSE and Web eID have it.
+    pub raw_signature: String,
     /// What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
     pub algorithm: String,
+    /// The same in the words of Web eID's wire.
+    pub signature_algorithm: Algorithm,
 }
 
 /// Answer to `sign_documents`: one item a document, in the order of the request.

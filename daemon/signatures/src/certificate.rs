@@ -8,10 +8,13 @@ use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use const_oid::db::rfc5280::ID_KP_CLIENT_AUTH;
 use der::Decode;
 use time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+};
 
 use crate::algorithm::{
     BadSignature, Declared, Hash, PublicKey, PublicKeyKind, SignatureAlgorithm, SignatureValue,
@@ -268,6 +271,21 @@ impl Certificate {
             Ok(Some((_, usage))) => usage.non_repudiation(),
             Err(_) => false,
         }
+    }
+
+    /// Whether its owner may prove with it who he is: it names clientAuth among its purposes (RFC 5280, 4.2.1.12), and
+    /// its key usage, if there is one, has digitalSignature. Without purposes it is for anything, and thus not meant.
+    #[must_use]
+    pub fn may_authenticate(&self) -> bool {
+        let inner = self.parsed.tbs_certificate();
+        let usage = match inner.get_extension::<KeyUsage>() {
+            Ok(None) => true,
+            Ok(Some((_, usage))) => usage.digital_signature(),
+            Err(_) => false,
+        };
+        let purposes = inner.get_extension::<ExtendedKeyUsage>();
+        let meant = matches!(purposes, Ok(Some((_, ExtendedKeyUsage(purposes)))) if purposes.contains(&ID_KP_CLIENT_AUTH));
+        usage && meant
     }
 
     /// Whether it calls itself a CA (RFC 5280, 4.2.1.9).

@@ -1,20 +1,21 @@
-//! The documents a connection holds: each in a memory file that is sealed when it is complete, named by its digest.
-//! What was shown is what is signed: the kernel lets nobody change a sealed file, not even us.
+//! The documents a connection holds, each sealed when it is complete and named by its digest. What was shown is what is
+//! signed: nobody can change a sealed document, not even us (see [`vault`]).
 //!
 //! Here, and not with the transport, because a document is what jobs work on; a road only brings its bytes.
 
+mod vault;
+
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, SealFlags};
 use sha2::{Digest, Sha256};
 use trien_protocol::call::{Download, Upload};
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
 use trien_protocol::reply::UploadReply;
+use vault::Vault;
 
 /// Documents a connection may hold: as many as a request names, and their results.
 const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
@@ -26,6 +27,8 @@ const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
 #[derive(Debug)]
 pub struct Memory {
     limit: u64,
+    /// Where large documents lie, encrypted; in memory like the others if there is no such place.
+    folder: Option<PathBuf>,
     held: Mutex<u64>,
 }
 
@@ -47,7 +50,7 @@ struct State {
 
 #[derive(Debug)]
 struct Coming {
-    file: File,
+    vault: Vault,
     size: u64,
     received: u64,
     hasher: Sha256,
@@ -61,7 +64,7 @@ pub struct Sealed(Arc<SealedFile>);
 
 #[derive(Debug)]
 struct SealedFile {
-    file: File,
+    vault: Vault,
     size: u64,
     sha256: String,
     _room: Room,
@@ -90,7 +93,7 @@ pub enum DocumentError {
     /// No complete document of this digest and size is held.
     #[error("no such document is held")]
     Missing,
-    /// The kernel gives no memory file.
+    /// The system gives no memory file, or no place on the disk.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -153,7 +156,7 @@ impl Documents {
         if size > MAX_DOCUMENT {
             return Err(DocumentError::TooLarge("size: past the largest document"));
         }
-        Coming::new(size, self.reserve(1, size)?)
+        Coming::new(size, self.reserve(1, size)?, &self.memory)
     }
 
     /// Takes room for so many documents of so many bytes in all.
@@ -192,7 +195,7 @@ impl Documents {
             Some(part) => part,
             None => self.reserve(1, size)?,
         };
-        let mut coming = Coming::new(size, part)?;
+        let mut coming = Coming::new(size, part, &self.memory)?;
         coming.append(bytes)?;
         let sha256 = hex::encode(Sha256::digest(bytes));
         coming.seal(&sha256)
@@ -244,7 +247,7 @@ impl Documents {
         let rest = document.size() - download.offset;
         let length = rest.min(u64::from(download.length)).min(MAX_CHUNK as u64);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(MAX_CHUNK)];
-        document.0.file.read_exact_at(&mut bytes, download.offset)?;
+        document.read_exact_at(&mut bytes, download.offset)?;
         Ok((document.size(), bytes))
     }
 
@@ -257,8 +260,15 @@ impl Memory {
     /// So many bytes.
     #[must_use]
     pub fn of(limit: u64) -> Arc<Self> {
+        Self::on_disk(limit, None)
+    }
+
+    /// So many bytes, the large documents among them in files of this folder, which only this user can enter.
+    #[must_use]
+    pub fn on_disk(limit: u64, folder: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
             limit,
+            folder,
             held: Mutex::new(0),
         })
     }
@@ -291,9 +301,9 @@ impl Room {
 }
 
 impl Coming {
-    fn new(size: u64, room: Room) -> Result<Self, DocumentError> {
+    fn new(size: u64, room: Room, memory: &Memory) -> Result<Self, DocumentError> {
         Ok(Self {
-            file: memory_file()?,
+            vault: Vault::new(size, memory.folder.as_deref())?,
             size,
             received: 0,
             hasher: Sha256::new(),
@@ -319,23 +329,22 @@ impl Coming {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.received)?;
+        self.vault.append(bytes, self.received)?;
         self.hasher.update(bytes);
         self.received += bytes.len() as u64;
         Ok(())
     }
 
-    fn seal(self, sha256: &str) -> Result<Sealed, DocumentError> {
-        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(&self.file, seals).map_err(io::Error::from)?;
+    fn seal(mut self, sha256: &str) -> Result<Sealed, DocumentError> {
+        self.vault.seal()?;
         if hex::encode(self.hasher.finalize()) != sha256 {
             return Err(DocumentError::Mismatch("sha256: the bytes have another digest"));
         }
         let Self {
-            file, size, _room, ..
+            vault, size, _room, ..
         } = self;
         Ok(Sealed(Arc::new(SealedFile {
-            file,
+            vault,
             size,
             sha256: sha256.to_owned(),
             _room,
@@ -362,8 +371,16 @@ impl Sealed {
     /// Of the kernel.
     pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
-        self.0.file.read_exact_at(&mut bytes, 0)?;
+        self.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
+    }
+
+    /// Exactly so many bytes of it, from `offset` on.
+    ///
+    /// # Errors
+    /// Past the end, or of the system.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.vault.read_exact_at(buffer, offset)
     }
 }
 
@@ -375,11 +392,6 @@ impl Drop for Room {
             state.lock().unwrap_or_else(PoisonError::into_inner).held -= self.bytes;
         }
     }
-}
-
-fn memory_file() -> io::Result<File> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    Ok(File::from(rustix::fs::memfd_create("document", flags)?))
 }
 
 /// 64 lower-case hexadecimal digits.
@@ -432,7 +444,11 @@ mod tests {
         );
         let document = documents.find(&name, 10).unwrap();
         assert_eq!(document.bytes().unwrap(), bytes);
-        assert!(document.0.file.write_at(b"x", 0).is_err() && document.0.file.set_len(3).is_err());
+        let Vault::Memory(file) = &document.0.vault else {
+            panic!("a small document on the disk");
+        };
+        let written = std::os::unix::fs::FileExt::write_at(file, b"x", 0);
+        assert!(written.is_err() && file.set_len(3).is_err());
         assert!(matches!(documents.find(&name, 11), Err(DocumentError::Missing)));
         assert!(documents.upload(&chunk(&name, 10, 0), bytes).unwrap().sealed);
         let read = Download {

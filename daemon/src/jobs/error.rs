@@ -38,6 +38,9 @@ pub enum JobError {
     /// The page cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// The nonce is not base64 of 256 bits.
+    #[error("the nonce is not base64 of 256 bits in 44 to 128 characters")]
+    BadNonce,
     /// The digest has not the length of its hash function.
     #[error("the digest has not the length of its hash function")]
     BadDigest,
@@ -112,6 +115,7 @@ impl JobError {
             Self::Busy => ErrorCode::Busy,
             Self::NotAllowed(NotAllowed) => ErrorCode::NotAllowed,
             Self::Cancelled => ErrorCode::Cancelled,
+            Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
             Self::Document(error) => of_document(error),
             Self::NoCertificate => ErrorCode::NoCertificate,

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`certificates`] | the person shares one certificate with a page |
+//! | [`authenticate`] | a Web eID token for the portal's nonce |
 //! | [`sign_documents`] | prepare → approve → log in → sign → finish, for one document or many |
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
@@ -10,6 +11,7 @@
 //! | [`documents`] | the bytes a connection holds, sealed |
 //! | [`error`] | every failure → one code, in one match |
 
+pub mod authenticate;
 pub mod candidates;
 pub mod certificates;
 pub mod documents;
@@ -28,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
-use trien_protocol::call::{Certificates, SignDigest, SignDocuments, VerifyDocuments};
+use trien_protocol::call::{Authenticate, Certificates, SignDigest, SignDocuments, VerifyDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_HELD;
 use trien_protocol::reply::Reply;
@@ -99,6 +101,8 @@ impl Context {
 pub enum Job {
     /// `certificates`
     Certificates(Certificates),
+    /// `authenticate`
+    Authenticate(Authenticate),
     /// `sign_digest`
     SignDigest(SignDigest),
     /// `sign_documents`
@@ -201,6 +205,10 @@ pub async fn run(context: &Context, caller: Caller, job: Job) -> Result<Reply, J
         Job::Certificates(call) => {
             let permitted = judge(channel, call, grants, now)?;
             Reply::Certificate(certificates::run(context, &caller, permitted).await?)
+        }
+        Job::Authenticate(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Token(Box::new(authenticate::run(context, &caller, permitted).await?))
         }
         Job::SignDigest(call) => {
             let permitted = judge(channel, call, grants, now)?;

@@ -13,7 +13,7 @@ use super::candidates::{self, Wanted};
 use super::login::{Unlocked, login};
 use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
-use super::{Caller, Context, JobError};
+use super::{Caller, Context, JobError, present};
 use crate::audit::{Action, Intent, Subject};
 use crate::consent::{self, Approved, Offer};
 use crate::policy::Permitted;
@@ -116,10 +116,13 @@ async fn carry_out(
             results: vec![result],
         })
         .await?;
+    let raw = present::raw_signature(&approved.candidate().held.certificate, signable.algorithm, &value)?;
     approved.finish(Outcome::Done).await;
     Ok(DigestSignature {
         signature: STANDARD.encode(value.as_bytes()),
+        raw_signature: STANDARD.encode(raw),
         algorithm: signable.algorithm.jose_name().to_owned(),
+        signature_algorithm: present::algorithm(signable.algorithm),
     })
 }
 

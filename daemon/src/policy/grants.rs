@@ -24,8 +24,12 @@ const MAX_ORIGINS: usize = 2000;
 pub enum Scope {
     /// Ask the person to share a certificate.
     Certificates,
+    /// Ask the person to sign in.
+    SignIn,
     /// Ask the person to sign documents.
     Sign,
+    /// Ask for several signatures with one question and one PIN.
+    Batch,
     /// Have documents checked.
     Verify,
     /// Ask the person to sign a digest that nobody can look behind.
@@ -34,17 +38,32 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Certificates, Self::Sign, Self::Verify, Self::BlindDigest];
+    pub const ALL: [Self; 6] = [
+        Self::Certificates,
+        Self::SignIn,
+        Self::Sign,
+        Self::Batch,
+        Self::Verify,
+        Self::BlindDigest,
+    ];
 
     /// What an origin gets when nothing else is said. Never blind signing.
-    pub const USUAL: [Self; 3] = [Self::Certificates, Self::Sign, Self::Verify];
+    pub const USUAL: [Self; 5] = [
+        Self::Certificates,
+        Self::SignIn,
+        Self::Sign,
+        Self::Batch,
+        Self::Verify,
+    ];
 
     /// As it stands in the file and on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Certificates => "certificates",
+            Self::SignIn => "sign_in",
             Self::Sign => "sign",
+            Self::Batch => "batch",
             Self::Verify => "verify",
             Self::BlindDigest => "blind_digest",
         }

@@ -7,7 +7,7 @@ pub mod ownership;
 mod book;
 
 use time::OffsetDateTime;
-use trien_protocol::call::{Certificates, SignDigest, SignDocuments, VerifyDocuments};
+use trien_protocol::call::{Authenticate, Certificates, SignDigest, SignDocuments, VerifyDocuments};
 
 pub use book::{GrantBook, OriginRules};
 pub use grants::Scope;
@@ -19,14 +19,39 @@ use crate::transport::Channel;
 pub trait Scoped {
     /// Which.
     const SCOPE: Scope;
+
+    /// What else it needs, by what is asked.
+    fn more(&self) -> &'static [Scope] {
+        &[]
+    }
 }
 
 impl Scoped for Certificates {
     const SCOPE: Scope = Scope::Certificates;
 }
 
+impl Scoped for Authenticate {
+    const SCOPE: Scope = Scope::SignIn;
+
+    fn more(&self) -> &'static [Scope] {
+        if self.signing_certificate {
+            &[Scope::Certificates]
+        } else {
+            &[]
+        }
+    }
+}
+
 impl Scoped for SignDocuments {
     const SCOPE: Scope = Scope::Sign;
+
+    fn more(&self) -> &'static [Scope] {
+        if self.documents.len() > 1 {
+            &[Scope::Batch]
+        } else {
+            &[]
+        }
+    }
 }
 
 impl Scoped for SignDigest {
@@ -75,7 +100,10 @@ pub fn judge<C: Scoped>(
 ) -> Result<Permitted<C>, NotAllowed> {
     let permitted = match channel.origin() {
         None => true,
-        Some(origin) => book.scopes(origin, now).contains(&C::SCOPE),
+        Some(origin) => {
+            let scopes = book.scopes(origin, now);
+            scopes.contains(&C::SCOPE) && call.more().iter().all(|scope| scopes.contains(scope))
+        }
     };
     if permitted {
         Ok(Permitted {

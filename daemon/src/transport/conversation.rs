@@ -25,8 +25,8 @@ const PERMISSION: Duration = Duration::from_millis(400);
 const WRITING: Duration = Duration::from_secs(30);
 /// How long the other end may take to close after we did.
 const CLOSING: Duration = Duration::from_secs(1);
-/// Messages that wait to be written.
-const OUTBOX: usize = 64;
+/// Messages that wait to be written, of up to a chunk of a document each. Then requests wait, and with them the page.
+const OUTBOX: usize = 16;
 
 /// A message that came.
 #[derive(Debug)]

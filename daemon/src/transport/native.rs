@@ -171,9 +171,16 @@ fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
     let Opening::Extension {
         origin,
         top_origin,
+        user_activation,
         extension,
     } = opening;
-    tracing::debug!(?origin, ?top_origin, ?extension, "a page by the extension");
+    tracing::debug!(
+        ?origin,
+        ?top_origin,
+        user_activation,
+        ?extension,
+        "a page by the extension"
+    );
     let parse = |text: &str| Origin::parse(text, context.grants.schemes()).map_err(|_| ErrorCode::NotAllowed);
     let (origin, top) = (parse(&origin)?, parse(&top_origin)?);
     let top = (top != origin).then_some(top);

@@ -4,6 +4,7 @@ window-title = Triện
 
 # Who asks, and what
 ask-share-certificate = This site wants to see one of your certificates
+ask-sign-in = This site asks you to sign in
 ask-sign-documents = { $count ->
     [one] This site asks you to sign a document
    *[other] This site asks you to sign { $count } documents
@@ -14,6 +15,7 @@ road-websocket = The request came through a WebSocket on this computer
 origin-unicode = In Unicode: { $host }
 origin-around = inside a page of another site:
 share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
+sign-in-explained = The site learns who you are: your name, your identity numbers, and that the key is in your hands. No document is signed. Go on only if you came to this site yourself to sign in.
 digest-explained = This site does not show what you sign. Agree only if you trust it and know what you are signing.
 
 # Documents
@@ -67,6 +69,7 @@ pin-control = A PIN holds no control characters or line breaks. No try was spent
 # The decision and how it ended
 approve-sign = _Sign
 approve-share = Let it _see
+approve-sign-in = _Sign in
 refuse = _Refuse
 close = C_lose
 time-left = Refused by itself in { $time }
@@ -75,6 +78,7 @@ working-reader = Type the PIN on the card reader…
 working-progress = { $done } of { $total } documents signed…
 done-sign = Signed.
 done-share = The site has the certificate.
+done-sign-in = Signed in.
 failed-pin-locked = The token is locked: a wrong PIN was typed too often. Unlock it with the PUK, or ask the issuer of the certificate.
 failed = It could not be done. The site and Triện’s log have the reason.
 

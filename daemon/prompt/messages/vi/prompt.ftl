@@ -4,6 +4,7 @@ window-title = Triện
 
 # Ai hỏi, hỏi gì
 ask-share-certificate = Trang web này muốn xem một chứng thư số của bạn
+ask-sign-in = Trang này đề nghị bạn đăng nhập
 ask-sign-documents = { $count ->
    *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
 }
@@ -13,6 +14,7 @@ road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
 origin-unicode = Dạng Unicode: { $host }
 origin-around = nằm trong một trang của trang web khác:
 share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
+sign-in-explained = Trang sẽ biết bạn là ai: họ tên, các số định danh, và bạn đang giữ khóa. Không có tài liệu nào được ký. Chỉ tiếp tục nếu chính bạn đã vào trang này để đăng nhập.
 digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Chỉ đồng ý nếu bạn tin trang web này và biết mình đang ký gì.
 
 # Tài liệu
@@ -66,6 +68,7 @@ pin-control = Mã PIN không được chứa ký tự điều khiển hay dấu 
 # Quyết định và kết quả
 approve-sign = _Ký
 approve-share = Cho _xem
+approve-sign-in = Đăng _nhập
 refuse = _Từ chối
 close = Đó_ng
 time-left = Tự động từ chối sau { $time }
@@ -74,6 +77,7 @@ working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
 working-progress = Đã ký { $done } trên { $total } tài liệu…
 done-sign = Đã ký xong.
 done-share = Đã cho trang web xem chứng thư.
+done-sign-in = Đã đăng nhập.
 failed-pin-locked = Thiết bị đã bị khóa vì nhập sai mã PIN quá nhiều lần. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
 failed = Không thực hiện được. Trang web và nhật ký của Triện có ghi lý do.
 

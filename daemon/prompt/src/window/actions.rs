@@ -24,6 +24,7 @@ impl Actions {
     pub(super) fn new(kind: QuestionKind, phrases: Phrases) -> Self {
         let approve = match kind {
             QuestionKind::ShareCertificate => phrases.say("approve-share"),
+            QuestionKind::SignIn => phrases.say("approve-sign-in"),
             QuestionKind::SignDocuments | QuestionKind::SignDigest => phrases.say("approve-sign"),
         };
         let actions = Self {
@@ -122,6 +123,7 @@ impl Actions {
     fn done(&self) -> String {
         match self.kind {
             QuestionKind::ShareCertificate => self.phrases.say("done-share"),
+            QuestionKind::SignIn => self.phrases.say("done-sign-in"),
             QuestionKind::SignDocuments | QuestionKind::SignDigest => self.phrases.say("done-sign"),
         }
     }

@@ -41,6 +41,7 @@ fn append_origin(area: &gtk4::Box, origin: &str, class: &str, phrases: Phrases) 
 pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Label> {
     match question.kind {
         QuestionKind::SignDocuments => None,
+        QuestionKind::SignIn => Some(label(&phrases.say("sign-in-explained"), &["dim"])),
         QuestionKind::ShareCertificate => Some(label(&phrases.say("share-explained"), &["dim"])),
         QuestionKind::SignDigest => Some(label(&phrases.say("digest-explained"), &["caution"])),
     }
@@ -49,6 +50,7 @@ pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Lab
 fn asks(question: &Question, phrases: Phrases) -> String {
     match question.kind {
         QuestionKind::ShareCertificate => phrases.say("ask-share-certificate"),
+        QuestionKind::SignIn => phrases.say("ask-sign-in"),
         QuestionKind::SignDigest => phrases.say("ask-sign-digest"),
         QuestionKind::SignDocuments => {
             phrases.fill("ask-sign-documents", [("count", question.documents.len().into())])

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use trien_protocol::PROTOCOL_VERSION;
 use trien_protocol::call::{Call, Cancel, Download, Hello, Upload};
 use trien_protocol::envelope::{Outgoing, Request, RequestId};
 use trien_protocol::error::ErrorObject;
@@ -16,6 +16,7 @@ use trien_protocol::event::{Event, Progress, Stage};
 use trien_protocol::frame;
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
+use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
 
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report};
@@ -154,6 +155,7 @@ impl Session {
                 self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
+            Call::Authenticate(call) => self.start(id, Job::Authenticate(call)).await,
             Call::SignDigest(call) => self.start(id, Job::SignDigest(call)).await,
             Call::SignDocuments(call) => self.start(id, Job::SignDocuments(call)).await,
             Call::VerifyDocuments(call) => self.start(id, Job::VerifyDocuments(call)).await,
@@ -173,9 +175,27 @@ impl Session {
         Ok(Reply::Hello(HelloReply {
             version: PROTOCOL_VERSION,
             session: mint_session()?,
+            capabilities: CAPABILITIES
+                .iter()
+                .filter(|name| hello.capabilities.iter().any(|wanted| wanted == *name))
+                .map(|name| (*name).to_owned())
+                .collect(),
+            scopes: self.scopes(),
             max_chunk: MAX_CHUNK as u32,
             max_document: MAX_DOCUMENT,
         }))
+    }
+
+    /// What the origin may ask for now, by name.
+    fn scopes(&self) -> Vec<String> {
+        let now = OffsetDateTime::now_utc();
+        let origin = self.party.channel.origin();
+        let scopes = origin.map(|origin| self.context.grants.scopes(origin, now));
+        scopes
+            .into_iter()
+            .flatten()
+            .map(|scope| scope.name().to_owned())
+            .collect()
     }
 
     fn upload(&self, upload: &Upload, bytes: Option<&[u8]>) -> Result<Reply, JobError> {

@@ -1,0 +1,118 @@
+//! Signing in: the token a page gets is judged as a portal judges it, by another implementation of the cryptography.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::{Desk, fail, repository, succeed};
+
+const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+
+fn nonce() -> String {
+    STANDARD.encode((0..33).collect::<Vec<u8>>())
+}
+
+/// A portal's check of a token.
+fn portal(desk: &Desk, token: &Value, origin: &str, nonce: &str) -> Command {
+    let file = desk.path("token.json");
+    std::fs::write(&file, token.to_string()).unwrap();
+    let mut command = Command::new(repository().join("target/judges/bin/python"));
+    command
+        .arg("-B")
+        .arg(repository().join("daemon/tests/judges/web_eid.py"))
+        .arg(&file)
+        .args([origin, nonce])
+        .args(["root.pem", "ca.pem"].map(|name| desk.pki().join(name)));
+    command
+}
+
+#[test]
+fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
+    for (algorithm, jose) in [("rsa:2048", "RS256"), ("ec:p256", "ES256"), ("ec:p384", "ES384")] {
+        let desk = Desk::with_keys(&[("k", algorithm, "citizen")]);
+        allow(&desk, PORTAL, &["sign_in"]);
+        let daemon = Daemon::start(&desk, APPROVE);
+        for mut page in [Page::over_websocket(&daemon), Page::over_socket(&daemon)] {
+            page.hello();
+            let reply = page.call("authenticate", &json!({ "nonce": nonce() }));
+            let token = &reply["result"];
+            assert_eq!(token["algorithm"], jose, "{reply}");
+            assert_eq!(token["format"], "web-eid:1.0");
+            let who = succeed(&mut portal(&desk, token, PORTAL, &nonce()));
+            assert!(who.contains("CN=Nguyễn Văn An k"), "{who}");
+            let other = STANDARD.encode([7u8, 1].repeat(20));
+            fail(&mut portal(&desk, token, PORTAL, &other), 1);
+            fail(&mut portal(&desk, token, "https://evil.example", &nonce()), 1);
+        }
+        assert_eq!(
+            record(&desk, 7)[1..],
+            ["asked", "approved", "signed", "asked", "approved", "signed"]
+        );
+    }
+}
+
+#[test]
+fn the_signing_certificate_comes_with_it_when_the_origin_may_see_one() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign_in"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let wanted = json!({ "nonce": nonce(), "signing_certificate": true });
+    assert_eq!(code(&page.call("authenticate", &wanted)), "not_allowed");
+    allow(&desk, PORTAL, &["sign_in", "certificates"]);
+    let token = page.call("authenticate", &wanted)["result"].clone();
+    assert_eq!(token["format"], "web-eid:1.1", "{token}");
+    succeed(&mut portal(&desk, &token, PORTAL, &nonce()));
+    let signing = &token["unverifiedSigningCertificates"][0];
+    assert_eq!(
+        signing["supportedSignatureAlgorithms"][0],
+        json!({ "cryptoAlgorithm": "ECC", "hashFunction": "SHA-256", "paddingScheme": "NONE" })
+    );
+}
+
+#[test]
+fn n039_a_bad_nonce_and_an_origin_in_the_message_are_refused_before_anybody_is_asked() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign_in"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    for bad in [
+        "A".repeat(43),
+        "A".repeat(129),
+        "A".repeat(44),
+        "not base64 at all, and longer than forty-four".into(),
+        format!("{} ", &nonce()[..43]),
+    ] {
+        assert_eq!(
+            code(&page.call("authenticate", &json!({ "nonce": bad }))),
+            "bad_nonce",
+            "{bad}"
+        );
+    }
+    let with_origin = json!({ "nonce": nonce(), "origin": "https://other.example" });
+    assert_eq!(code(&page.call("authenticate", &with_origin)), "bad_request");
+    assert_eq!(record(&desk, 1), ["daemon_started"]);
+}
+
+#[test]
+fn only_a_certificate_for_signing_in_and_only_a_granted_origin() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "no_status")]);
+    allow(&desk, PORTAL, &["certificates", "sign", "verify", "blind_digest"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let call = json!({ "nonce": nonce() });
+    assert_eq!(code(&page.call("authenticate", &call)), "not_allowed");
+    allow(&desk, PORTAL, &["sign_in"]);
+    // It has digitalSignature, and no purpose clientAuth.
+    assert_eq!(code(&page.call("authenticate", &call)), "certificate_unsuitable");
+    assert_eq!(record(&desk, 1), ["daemon_started"]);
+}
