@@ -67,7 +67,7 @@ file:/usr/sbin/openvpn openvpn
 command:qpdf        qpdf
 command:mutool      mupdf-tools
 command:gs          ghostscript
-command:groff       groff
+package:groff       groff
 command:soffice     libreoffice-writer-nogui
 package:libreoffice-calc|libreoffice-calc-nogui libreoffice-calc-nogui
 command:pdflatex    texlive-latex-base
