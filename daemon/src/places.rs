@@ -85,6 +85,24 @@ impl Places {
         self.data.join("tokens")
     }
 
+    /// CRLs and OCSP answers that were fetched or imported.
+    #[must_use]
+    pub fn revocation_folder(&self) -> PathBuf {
+        self.data.join("revocation")
+    }
+
+    /// Signed files that wait for their time-stamp.
+    #[must_use]
+    pub fn queue_folder(&self) -> PathBuf {
+        self.data.join("queue")
+    }
+
+    /// What was known of each signer's certificate when it signed.
+    #[must_use]
+    pub fn evidence_folder(&self) -> PathBuf {
+        self.data.join("evidence")
+    }
+
     /// The record of approvals and signatures.
     #[must_use]
     pub fn audit_file(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use trien_signatures::trust::{Anchors, Reliance};
 
 fuzz_target!(|bytes: &[u8]| {
     let anchors = Anchors::default();
-    let reliance = Reliance { anchors: &anchors, intermediates: &[], at: time::OffsetDateTime::UNIX_EPOCH };
+    let reliance = Reliance::new(&anchors, &[], time::OffsetDateTime::UNIX_EPOCH);
     for content in [None, Some(&b"content"[..])] {
         if let Ok(report) = trien_signatures::cades::verify(bytes, content, &reliance) {
             assert!(!report.valid(), "nothing is valid without an anchor");

@@ -21,6 +21,9 @@ pub const MIN_RSA_BITS: usize = 2048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hash {
+    /// SHA-1, 20 bytes: in old documents only. Nothing is made with it, and nothing is believed that was, unless
+    /// whoever validates says so ([`Reliance::sha1`](crate::trust::Reliance::sha1)).
+    Sha1,
     /// SHA-256, 32 bytes
     Sha256,
     /// SHA-384, 48 bytes
@@ -30,14 +33,18 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// All of them.
+    /// All that signatures are made with.
     pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
+
+    /// All that are known, SHA-1 last.
+    pub const KNOWN: [Self; 4] = [Self::Sha256, Self::Sha384, Self::Sha512, Self::Sha1];
 
     /// Bytes of a digest; never 0, hence no `is_empty`.
     #[allow(clippy::len_without_is_empty)]
     #[must_use]
     pub const fn len(self) -> usize {
         match self {
+            Self::Sha1 => 20,
             Self::Sha256 => 32,
             Self::Sha384 => 48,
             Self::Sha512 => 64,
@@ -56,6 +63,7 @@ impl Hash {
     #[must_use]
     pub fn hasher(self) -> Hasher {
         Hasher(match self {
+            Self::Sha1 => State::Sha1(sha1::Sha1::new()),
             Self::Sha256 => State::Sha256(sha2::Sha256::new()),
             Self::Sha384 => State::Sha384(sha2::Sha384::new()),
             Self::Sha512 => State::Sha512(sha2::Sha512::new()),
@@ -66,6 +74,7 @@ impl Hash {
     #[must_use]
     pub const fn oid(self) -> ObjectIdentifier {
         match self {
+            Self::Sha1 => identifier::SHA_1,
             Self::Sha256 => identifier::SHA_256,
             Self::Sha384 => identifier::SHA_384,
             Self::Sha512 => identifier::SHA_512,
@@ -76,6 +85,7 @@ impl Hash {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Sha1 => "SHA-1",
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",
             Self::Sha512 => "SHA-512",
@@ -89,6 +99,7 @@ pub struct Hasher(State);
 
 #[derive(Debug, Clone)]
 enum State {
+    Sha1(sha1::Sha1),
     Sha256(sha2::Sha256),
     Sha384(sha2::Sha384),
     Sha512(sha2::Sha512),
@@ -98,6 +109,7 @@ impl Hasher {
     /// Takes the next piece of the message.
     pub fn update(&mut self, piece: &[u8]) {
         match &mut self.0 {
+            State::Sha1(state) => state.update(piece),
             State::Sha256(state) => state.update(piece),
             State::Sha384(state) => state.update(piece),
             State::Sha512(state) => state.update(piece),
@@ -108,6 +120,7 @@ impl Hasher {
     #[must_use]
     pub fn finalize(self) -> Vec<u8> {
         match self.0 {
+            State::Sha1(state) => state.finalize().to_vec(),
             State::Sha256(state) => state.finalize().to_vec(),
             State::Sha384(state) => state.finalize().to_vec(),
             State::Sha512(state) => state.finalize().to_vec(),
@@ -146,10 +159,11 @@ impl SignatureAlgorithm {
     /// The scheme for a key. `padding` counts for RSA only.
     ///
     /// # Errors
-    /// [`UnsuitableKey`] for RSA under [`MIN_RSA_BITS`], for P-521 with a hash under SHA-384, and for keys of other
+    /// [`UnsuitableKey`] for SHA-1, for RSA under [`MIN_RSA_BITS`], for P-521 with a hash under SHA-384, and for keys of other
     /// kinds.
     pub fn for_key(key: PublicKeyKind, padding: RsaPadding, hash: Hash) -> Result<Self, UnsuitableKey> {
         match (key, padding) {
+            _ if hash == Hash::Sha1 => Err(UnsuitableKey(key)),
             (PublicKeyKind::Rsa { bits }, _) if bits < MIN_RSA_BITS => Err(UnsuitableKey(key)),
             (PublicKeyKind::Rsa { .. }, RsaPadding::Pkcs1) => Ok(Self::RsaPkcs1(hash)),
             (PublicKeyKind::Rsa { .. }, RsaPadding::Pss) => Ok(Self::RsaPss(hash)),
@@ -167,10 +181,12 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// The `alg` of RFC 7518, section 3.1. (There, ES256 also names the curve P-256; here the key says the curve.)
+    /// The `alg` of RFC 7518, section 3.1. (There, ES256 also names the curve P-256; here the key says the curve.) With
+    /// SHA-1 there is none but the name that RFC 8812 registers as prohibited.
     #[must_use]
     pub const fn jose_name(self) -> &'static str {
         match self {
+            Self::RsaPkcs1(Hash::Sha1) | Self::RsaPss(Hash::Sha1) | Self::Ecdsa(Hash::Sha1) => "RS1",
             Self::RsaPkcs1(Hash::Sha256) => "RS256",
             Self::RsaPkcs1(Hash::Sha384) => "RS384",
             Self::RsaPkcs1(Hash::Sha512) => "RS512",

@@ -1,4 +1,15 @@
-//! CAdES baseline B-B (EN 319 122-1, clause 6): attached, or detached beside its file.
+//! CAdES baseline signatures (EN 319 122-1, clause 6): attached, or detached beside their file.
+//!
+//! | what | where |
+//! |---|---|
+//! | B-B | [`prepare`], [`prepare_digest`] |
+//! | B-T, B-LT, B-LTA | [`CadesSignature`], by [`crate::augment`] |
+//! | one more signature, a counter-signature | [`prepare_parallel`], [`prepare_counter`] |
+//! | content that does not fit into memory | [`Container`], [`Digests`], [`verify_digests`] |
+
+mod augment;
+mod more;
+mod stream;
 
 use std::cell::OnceCell;
 
@@ -10,6 +21,11 @@ use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedDa
 use crate::report::{Coverage, Format, Reason, Report, SignatureReport, SubIndication};
 use crate::signing::{FinishError, Prepared};
 use crate::trust::Reliance;
+
+pub use augment::CadesSignature;
+pub(crate) use more::COUNTER_SIGNATURE;
+pub use more::{FurtherError, FurtherRequest, PreparedFurther, prepare_counter, prepare_parallel};
+pub use stream::{Container, ContentReader, Digests};
 
 /// What a CAdES signature is made from.
 #[derive(Debug, Clone)]
@@ -98,10 +114,10 @@ pub fn verify(
     let signed_data = SignedData::parse(signature)?;
     let bytes = content.or(signed_data.content());
     // Many signers, one content: each hash is computed once.
-    let computed: [OnceCell<Vec<u8>>; Hash::ALL.len()] = Default::default();
+    let computed: [OnceCell<Vec<u8>>; Hash::KNOWN.len()] = Default::default();
     let digest = |hash: Hash| {
         let bytes = bytes?;
-        let place = Hash::ALL.iter().position(|other| *other == hash)?;
+        let place = Hash::KNOWN.iter().position(|other| *other == hash)?;
         Some(computed[place].get_or_init(|| hash.digest(bytes)).clone())
     };
     let message = Message {
@@ -111,19 +127,65 @@ pub fn verify(
         signing_time: None,
         format: Format::Cades,
         coverage: bytes.map(|bytes| Coverage::whole(bytes.len() as u64)),
+        beside: cms::Beside::default(),
     };
-    let mut signatures: Vec<SignatureReport> = signed_data
-        .signers()
-        .iter()
-        .map(|signer| cms::verify_signer(&signed_data, signer, &message, reliance))
-        .collect();
+    Ok(report(&signed_data, &message, reliance))
+}
+
+/// Validates a CAdES signature whose content was hashed elsewhere. `signature` is a detached one, or the skeleton of a
+/// [`Container`]; `given_apart` says whether the content came beside it, though it may be inside.
+///
+/// # Errors
+/// [`FormatError`] when the bytes are no SignedData at all; everything else is in the report.
+pub fn verify_digests(
+    signature: &[u8],
+    content: Option<&Digests>,
+    given_apart: bool,
+    reliance: &Reliance<'_>,
+) -> Result<Report, FormatError> {
+    let signed_data = SignedData::parse(signature)?;
+    let message = Message {
+        digest: &|hash| content.and_then(|digests| digests.get(hash)),
+        given_apart,
+        is_signed_attributes: content.is_some_and(Digests::is_signed_attributes),
+        signing_time: None,
+        format: Format::Cades,
+        coverage: content.map(|digests| Coverage::whole(digests.length())),
+        beside: cms::Beside::default(),
+    };
+    Ok(report(&signed_data, &message, reliance))
+}
+
+/// One report for each signer, and behind it those of its counter-signatures.
+fn report(signed_data: &SignedData, message: &Message<'_>, reliance: &Reliance<'_>) -> Report {
+    let mut signatures: Vec<SignatureReport> = Vec::new();
+    for signer in signed_data.signers() {
+        signatures.push(cms::verify_signer(signed_data, signer, message, reliance));
+        for counter in signer.counter_signatures().into_iter().take(cms::MAX_SIGNERS) {
+            let mut report = SignatureReport::new(Format::CounterSignature);
+            let judged = match counter {
+                Some(counter) => cms::authenticate_counter(
+                    signed_data,
+                    &counter,
+                    signer.signature_value(),
+                    reliance,
+                    &mut report,
+                ),
+                None => Err((SubIndication::FormatFailure, Reason::MalformedCms)),
+            };
+            if let Err((sub_indication, reason)) = judged {
+                report.fail(sub_indication, reason);
+            }
+            signatures.push(report);
+        }
+    }
     if signatures.is_empty() {
         let mut nobody = SignatureReport::new(Format::Cades);
         nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
         signatures.push(nobody);
     }
-    Ok(Report {
+    Report {
         validated_at: reliance.at,
         signatures,
-    })
+    }
 }

@@ -1,5 +1,7 @@
 //! A certificate with the bytes it came as (RFC 5280), and what its subject says.
 
+pub(crate) mod extension;
+pub(crate) mod name;
 mod subject;
 
 use std::collections::BTreeSet;
@@ -298,10 +300,10 @@ impl Certificate {
     /// Whether issuer and subject are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
-        self.issuer_der() == self.subject_der()
+        name::same(self.issuer_der(), self.subject_der())
     }
 
-    /// Whether `other` may have issued it: the names are the same octets, or the key identifiers agree. That is a
+    /// Whether `other` may have issued it: the names are the same, or the key identifiers agree. That is a
     /// reason to look closer and nothing more; signatures are not looked at.
     #[must_use]
     pub fn may_be_issued_by(&self, other: &Self) -> bool {
@@ -314,7 +316,7 @@ impl Certificate {
         let authority = authority.and_then(|(_, identifier)| identifier.key_identifier);
         match (authority, other.subject_key_identifier()) {
             (Some(authority), Some(own)) => authority.as_bytes() == own,
-            _ => self.issuer_der() == other.subject_der(),
+            _ => name::same(self.issuer_der(), other.subject_der()),
         }
     }
 
@@ -354,9 +356,9 @@ impl Certificate {
         &self.der[self.parts.subject.clone()]
     }
 
-    /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted.
-    pub(crate) fn is_signed_by(&self, issuer: &Self) -> Result<bool, UnknownAlgorithm> {
-        let declared = Declared::in_certificate(&self.der[self.parts.signature_algorithm.clone()])?;
+    /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted; `sha1` lets SHA-1 in.
+    pub(crate) fn is_signed_by(&self, issuer: &Self, sha1: bool) -> Result<bool, UnknownAlgorithm> {
+        let declared = Declared::in_certificate(&self.der[self.parts.signature_algorithm.clone()], sha1)?;
         let digest = declared
             .algorithm
             .hash()

@@ -4,14 +4,23 @@
 //! |---|---|
 //! | `tlv` | elements of DER |
 //! | `ber` | what came as BER, in DER |
+//! | `clock` | times, with fractions of a second |
 //! | `attributes` | signed attributes (RFC 5652, 11; RFC 5035; RFC 6211) |
 //! | `write` | making a SignedData |
 //! | `read` | reading one |
+//! | `material` | certificates, CRLs and OCSP responses in it (RFC 5940) |
+//! | `stamps` | its time-stamps |
+//! | `archive` | archive time-stamps, version 3 (EN 319 122-1, 5.5) |
 //! | `verify` | judging one signer |
 
+pub(crate) mod archive;
 pub(crate) mod attributes;
 mod ber;
+pub(crate) mod clock;
+pub(crate) mod edit;
+pub(crate) mod material;
 mod read;
+pub(crate) mod stamps;
 pub(crate) mod tlv;
 mod verify;
 mod write;
@@ -19,8 +28,10 @@ mod write;
 pub use attributes::looks_like_signed_attributes;
 pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
-pub use verify::{Message, verify_signer};
+pub use verify::{Beside, Message, verify_signer};
+pub(crate) use verify::{authenticate, authenticate_counter};
 pub use write::{Content, PrepareError, PreparedCms, Request, prepare, reserved_len};
+pub(crate) use write::{enclose_signed_data, prepare_counter};
 
 use der::asn1::ObjectIdentifier;
 

@@ -22,17 +22,27 @@
 //! | [`cades`] | CAdES B-B, attached and detached | EN 319 122-1 |
 //! | [`pdf`] | reading a PDF and appending to it | ISO 32000-1 |
 //! | [`pades`] | PAdES B-B, visible and invisible | EN 319 142-1 |
+//! | [`timestamp`] | asking for time-stamps, checking them | RFC 3161, RFC 5816 |
+//! | [`augment`] | raising the level of a signature | EN 319 102-1, 4.3 |
+//! | [`material`] | what proves a signature later | |
+//! | [`revocation`] | CRLs and OCSP responses | RFC 5280, RFC 6960 |
+//! | [`validation`] | certificates and signatures in time | EN 319 102-1, clause 5 |
 //! | [`trust`] | anchors and certification paths | RFC 5280, section 6 |
 //! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |
 
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod augment;
 pub mod cades;
 pub mod certificate;
 pub mod cms;
+pub mod material;
 pub mod pades;
 pub mod pdf;
 pub mod report;
+pub mod revocation;
 pub mod signing;
+pub mod timestamp;
 pub mod trust;
+pub mod validation;

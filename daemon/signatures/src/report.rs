@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::algorithm::{PublicKeyKind, SignatureAlgorithm};
 use crate::certificate::{Certificate, Subject};
+use crate::revocation::CertificateStatus;
 
 /// The report on one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +117,13 @@ pub struct SignatureReport {
     /// When, and who says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_time: Option<SigningTime>,
+    /// When the signature existed for certain, and who says so (EN 319 102-1: best-signature-time); absent without a
+    /// valid time-stamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_signature_time: Option<SigningTime>,
+    /// Its time-stamps, the innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timestamps: Vec<TimestampReport>,
     /// Whether the signed bytes are what was signed.
     pub integrity: Integrity,
     /// How much of the document the signature covers.
@@ -126,6 +134,9 @@ pub struct SignatureReport {
     pub algorithm: Option<SignatureAlgorithm>,
     /// Subjects (RFC 4514) from the signer up to the anchor; empty where no path was found.
     pub path: Vec<String>,
+    /// The same certificates, each with what is known of its revocation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateReport>,
     /// Whether revocation was looked at.
     pub revocation_status: RevocationStatus,
     /// What people have to be told beside the verdict.
@@ -144,10 +155,13 @@ impl SignatureReport {
             level: None,
             signer: None,
             signing_time: None,
+            best_signature_time: None,
+            timestamps: Vec::new(),
             integrity: Integrity::NotChecked,
             coverage: None,
             algorithm: None,
             path: Vec::new(),
+            certificates: Vec::new(),
             revocation_status: RevocationStatus::NotChecked,
             warnings: Vec::new(),
         }
@@ -188,6 +202,8 @@ impl SignatureReport {
 pub enum Format {
     /// EN 319 122-1
     Cades,
+    /// A signature over the value of another one (RFC 5652, 11.4)
+    CounterSignature,
     /// EN 319 142-1
     Pades,
     /// EN 319 142-1, clause 5.4.3: proves a time and is nobody's signature. It is named and not judged, INDETERMINATE,
@@ -196,11 +212,20 @@ pub enum Format {
 }
 
 /// Baseline levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
     /// Basic
     #[serde(rename = "B-B")]
     BB,
+    /// With a trusted time
+    #[serde(rename = "B-T")]
+    BT,
+    /// With long-term validation material
+    #[serde(rename = "B-LT")]
+    BLT,
+    /// With time-stamps over that material
+    #[serde(rename = "B-LTA")]
+    BLTA,
 }
 
 /// What the certificate says about the signer.
@@ -271,6 +296,103 @@ pub enum TimeSource {
     SignerAttribute,
     /// The signer's computer, in `/M` of the PDF signature dictionary (ISO 32000-1, 12.8.1)
     SignerDictionary,
+    /// An authority, in a time-stamp that could be believed (RFC 3161)
+    TimestampAuthority,
+}
+
+/// What a time-stamp is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimestampKind {
+    /// The signed content existed before the signature (content-time-stamp)
+    Content,
+    /// The signature existed (signature-time-stamp, SignatureTimeStamp)
+    Signature,
+    /// The signature and all that proves it existed (archive-time-stamp-v3, ArchiveTimeStamp, document time-stamp)
+    Archive,
+}
+
+/// What came of one time-stamp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimestampReport {
+    /// What it is for.
+    pub kind: TimestampKind,
+    /// Whether its time can be believed.
+    pub valid: bool,
+    /// The time it states, RFC 3339.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub time: Option<OffsetDateTime>,
+    /// Who states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Under which policy, an object identifier in dots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Why it cannot be believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_indication: Option<SubIndication>,
+    /// The rule that was broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// From the authority up to the anchor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateReport>,
+}
+
+impl TimestampReport {
+    /// A report that says nothing yet: not valid, nothing found.
+    #[must_use]
+    pub const fn new(kind: TimestampKind) -> Self {
+        Self {
+            kind,
+            valid: false,
+            time: None,
+            authority: None,
+            policy: None,
+            sub_indication: None,
+            reason: None,
+            certificates: Vec::new(),
+        }
+    }
+}
+
+/// One certificate of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// Its subject (RFC 4514).
+    pub subject: String,
+    /// Serial number, lower-case hexadecimal.
+    pub serial: String,
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    pub sha256: String,
+    /// Start of the validity period, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_before: OffsetDateTime,
+    /// End of the validity period, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub not_after: OffsetDateTime,
+    /// What is known of its revocation; absent for the anchor, which is trusted for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<CertificateStatus>,
+}
+
+impl CertificateReport {
+    /// What `certificate` says, and what is known of it.
+    #[must_use]
+    pub fn of(certificate: &Certificate, revocation: Option<&CertificateStatus>) -> Self {
+        Self {
+            subject: certificate.subject().rfc4514,
+            serial: certificate.serial_hex(),
+            sha256: certificate.sha256_hex(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            revocation: revocation.cloned(),
+        }
+    }
 }
 
 /// Whether the signed bytes are what was signed.
@@ -321,8 +443,14 @@ impl Coverage {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RevocationStatus {
-    /// No CRL and no OCSP response was consulted.
+    /// No CRL and no OCSP response was there that says anything.
     NotChecked,
+    /// Of some certificates on the path nothing is known.
+    Incomplete,
+    /// No certificate on the path was revoked.
+    Good,
+    /// One was.
+    Revoked,
 }
 
 /// What people have to be told beside the verdict.
@@ -340,6 +468,12 @@ pub enum Warning {
     SigningTimeInFuture,
     /// The document was changed after this signature; what came later is not signed by it.
     ChangedAfterSigning,
+    /// A time-stamp could not be believed.
+    TimestampNotValid,
+    /// The claimed signing time lies after the time that is proven.
+    SigningTimeAfterTimestamp,
+    /// SHA-1 was used, which proves nothing against whoever wants to deceive; it was let in on demand.
+    Sha1,
     /// A PAdES signature carries the signing-time attribute (EN 319 142-1, clause 6.3).
     SigningTimeAttributeInPades,
 }
@@ -394,6 +528,14 @@ pub enum Reason {
     PathKeyTooShort,
     PathLimit,
     PathOther,
+    CertificateRevoked,
+    AuthorityRevoked,
+    RevocationUnknown,
+    // time-stamps
+    TimestampMalformed,
+    TimestampImprintMismatch,
+    TimestampOutsideValidity,
+    KeyUsageNotForTimeStamps,
     // PDF
     MalformedPdf,
     MalformedByteRange,

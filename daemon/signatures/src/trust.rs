@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::report::{Reason, SubIndication};
+use crate::revocation::Revocations;
 
 /// The longest path that is looked at, signer and anchor included.
 pub const MAX_DEPTH: usize = 8;
@@ -66,8 +67,33 @@ pub struct Reliance<'a> {
     /// Certificates that may be needed on the way and are not trusted for themselves; many documents carry only the
     /// signer's.
     pub intermediates: &'a [Certificate],
-    /// The time at which certificates have to be valid.
+    /// CRLs and OCSP responses beside those of the document: a cache, imported lists.
+    pub revocations: &'a Revocations,
+    /// The time at which certificates have to be valid. Where a document proves an earlier one, that is taken for what
+    /// it proves.
     pub at: OffsetDateTime,
+    /// The time of validation; nothing that was made later is believed.
+    pub now: OffsetDateTime,
+    /// Lets SHA-1 count, for documents of a time when it was in use; the report says where.
+    pub sha1: bool,
+    /// Refuses where nothing is known about a revocation, instead of warning.
+    pub require_revocation: bool,
+}
+
+impl<'a> Reliance<'a> {
+    /// On these certificates at this time: without revocation information, without SHA-1.
+    #[must_use]
+    pub const fn new(anchors: &'a Anchors, intermediates: &'a [Certificate], at: OffsetDateTime) -> Self {
+        Self {
+            anchors,
+            intermediates,
+            revocations: Revocations::NONE,
+            at,
+            now: at,
+            sha1: false,
+            require_revocation: false,
+        }
+    }
 }
 
 /// What came of looking for a path.
@@ -92,12 +118,50 @@ pub enum PathVerdict {
 /// `embedded` are certificates out of the document; they are taken as candidates like [`Reliance::intermediates`].
 #[must_use]
 pub fn validate_path(leaf: &Certificate, embedded: &[Certificate], reliance: &Reliance<'_>) -> PathVerdict {
+    first_path(leaf, embedded, reliance, false)
+}
+
+/// As [`validate_path`], also for a certificate of a CA: one that signs revocation lists may be one.
+pub(crate) fn validate_any_path(
+    leaf: &Certificate,
+    embedded: &[Certificate],
+    reliance: &Reliance<'_>,
+) -> PathVerdict {
+    first_path(leaf, embedded, reliance, true)
+}
+
+/// Every path that RFC 5280 accepts, and what stopped the others.
+pub(crate) fn valid_paths(
+    leaf: &Certificate,
+    embedded: &[Certificate],
+    reliance: &Reliance<'_>,
+) -> (Vec<Vec<Certificate>>, (SubIndication, Reason)) {
+    let found = build::candidates(leaf, embedded, reliance);
+    let mut finding = found
+        .obstacle
+        .unwrap_or((SubIndication::NoCertificateChainFound, Reason::NoPathToAnchor));
+    let mut paths = Vec::new();
+    for path in found.paths {
+        match check::path(&path, reliance.at, false) {
+            Ok(()) => paths.push(path.into_iter().cloned().collect()),
+            Err(broken) => finding = broken,
+        }
+    }
+    (paths, finding)
+}
+
+fn first_path(
+    leaf: &Certificate,
+    embedded: &[Certificate],
+    reliance: &Reliance<'_>,
+    authority: bool,
+) -> PathVerdict {
     let found = build::candidates(leaf, embedded, reliance);
     let mut finding = found
         .obstacle
         .unwrap_or((SubIndication::NoCertificateChainFound, Reason::NoPathToAnchor));
     for path in found.paths {
-        match check::path(&path, reliance.at) {
+        match check::path(&path, reliance.at, authority) {
             Ok(()) => {
                 return PathVerdict::Trusted {
                     path: path.into_iter().cloned().collect(),

@@ -46,11 +46,7 @@ const ECDSA: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 const RSA_PSS: SignatureAlgorithm = SignatureAlgorithm::RsaPss(Hash::Sha256);
 
 fn judged(vector: &Vector, anchors: &Anchors, at: OffsetDateTime) -> Outcome {
-    let reliance = Reliance {
-        anchors,
-        intermediates: &[],
-        at,
-    };
+    let reliance = Reliance::new(anchors, &[], at);
     match cades::verify(&vector.bytes, vector.detached.then_some(CONTENT), &reliance) {
         Err(error) => Unreadable(error),
         Ok(report) if report.valid() => Valid,

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorData;
-use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::report::{Coverage, Report, SignatureReport};
+use trien_signatures::algorithm::SignatureAlgorithm;
+use trien_signatures::report::{Coverage, Report, SignatureReport, TimestampReport};
+use trien_signatures::revocation::{CertificateStatus, Source, SourceKind};
 
 use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
 
@@ -186,6 +187,19 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
             ),
         );
     }
+    if let Some(time) = &signature.best_signature_time {
+        line(
+            "proven",
+            format!(
+                "{} ({})",
+                time_in_vietnam(time.time),
+                say(&keyed("report-time", &time.source))
+            ),
+        );
+    }
+    for stamp in &signature.timestamps {
+        line("timestamp", stamped(stamp, language));
+    }
     line("integrity", say(&keyed("report-integrity", &signature.integrity)));
     if let Some(coverage) = &signature.coverage {
         line("coverage", covered(coverage, language));
@@ -201,11 +215,62 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     if !signature.path.is_empty() {
         line("path", signature.path.join(" ← "));
     }
+    for certificate in &signature.certificates {
+        if let Some(status) = &certificate.revocation {
+            line("revocation", revocation(&certificate.subject, status, language));
+        }
+    }
     for warning in &signature.warnings {
         line("warning", say(&keyed("warning", warning)));
     }
     line("validated-at", time_in_vietnam(report.validated_at));
     lines
+}
+
+fn stamped(stamp: &TimestampReport, language: Language) -> String {
+    let time = stamp.time.map(time_in_vietnam).unwrap_or_default();
+    let values = arguments([
+        ("time", time),
+        ("authority", stamp.authority.clone().unwrap_or_default()),
+        (
+            "reason",
+            stamp
+                .reason
+                .map(|reason| plain(language, &keyed("reason", &reason)))
+                .unwrap_or_default(),
+        ),
+    ]);
+    let key = if stamp.valid {
+        "report-timestamp-valid"
+    } else {
+        "report-timestamp-invalid"
+    };
+    text(language, key, &values)
+}
+
+fn revocation(subject: &str, status: &CertificateStatus, language: Language) -> String {
+    let source = |source: &Source| match source.source {
+        SourceKind::Crl => "CRL",
+        SourceKind::Ocsp => "OCSP",
+    };
+    let (key, since, from) = match status {
+        CertificateStatus::Good(from) => ("report-revocation-good", None, Some(from)),
+        CertificateStatus::Revoked { since, source, .. } => {
+            ("report-revocation-revoked", Some(*since), Some(source))
+        }
+        CertificateStatus::Unknown => ("report-revocation-unknown", None, None),
+    };
+    let values = arguments([
+        ("subject", subject.to_owned()),
+        ("since", since.map(time_in_vietnam).unwrap_or_default()),
+        ("source", from.map(source).unwrap_or_default().to_owned()),
+        (
+            "time",
+            from.map(|from| time_in_vietnam(from.this_update))
+                .unwrap_or_default(),
+        ),
+    ]);
+    text(language, key, &values)
 }
 
 fn covered(coverage: &Coverage, language: Language) -> String {
@@ -253,12 +318,7 @@ fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
         SignatureAlgorithm::RsaPss(hash) => ("RSASSA-PSS", hash),
         SignatureAlgorithm::Ecdsa(hash) => ("ECDSA", hash),
     };
-    let hash = match hash {
-        Hash::Sha256 => "SHA-256",
-        Hash::Sha384 => "SHA-384",
-        Hash::Sha512 => "SHA-512",
-    };
-    format!("{scheme}, {hash}")
+    format!("{scheme}, {}", hash.name())
 }
 
 /// The serialised name of a unit variant: the stable one.

@@ -1,5 +1,9 @@
-//! The anchors certificates are judged by, and the certificates on the way to them: a folder of files, PEM or DER. What
-//! issued itself is an anchor, everything else is an intermediate and trusted only through one.
+//! The anchors certificates are judged by, the certificates on the way to them, and what is known about revocations: a
+//! folder of files, PEM or DER. What issued itself is an anchor, everything else is an intermediate and trusted only
+//! through one. CRLs beside them count, and those in the cache of [`revocation`].
+
+pub mod published;
+pub mod revocation;
 
 use std::fs;
 use std::io::Read;
@@ -7,20 +11,34 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 use trien_signatures::certificate::Certificate;
+use trien_signatures::revocation::{Crl, Revocations};
 use trien_signatures::trust::{Anchors, MAX_DEPTH, PathVerdict, Reliance, validate_path};
+
+use trien_signatures::validation::CertificateVerdict;
 
 use crate::policy::ownership::{NotOurs, is_our_folder, open_ours};
 
 /// The most files that are read in one folder.
 const MAX_FILES: usize = 500;
 /// The largest of them, in bytes.
-const MAX_FILE: u64 = 1024 * 1024;
+const MAX_FILE: u64 = 10 * 1024 * 1024;
+
+/// How strictly is judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What is not known about a revocation is a refusal, not a warning.
+    pub require_revocation: bool,
+    /// SHA-1 counts, for documents of a time when it was in use.
+    pub sha1: bool,
+}
 
 /// The contents of one trust folder.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     anchors: Anchors,
     intermediates: Vec<Certificate>,
+    revocations: Revocations,
+    rules: Rules,
     faults: Vec<String>,
 }
 
@@ -87,6 +105,10 @@ impl Trust {
         if read.map_err(|error| error.to_string())? as u64 > MAX_FILE {
             return Err("too large".into());
         }
+        if let Some(crl) = revocation::read_crl(&bytes) {
+            self.revocations.add_crl(crl);
+            return Ok(());
+        }
         let mut found = Anchors::default();
         found.add_file(&bytes).map_err(|error| error.to_string())?;
         for certificate in found.certificates() {
@@ -97,6 +119,63 @@ impl Trust {
             }
         }
         Ok(())
+    }
+
+    /// With the lists and answers of a cache.
+    #[must_use]
+    pub fn with_cache(mut self, cache: &revocation::Cache) -> Self {
+        cache.fill(&mut self.revocations, &mut self.faults);
+        self
+    }
+
+    /// Judging by these rules.
+    #[must_use]
+    pub const fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// What is known about revocations.
+    pub fn revocations_mut(&mut self) -> &mut Revocations {
+        &mut self.revocations
+    }
+
+    /// The revocation lists.
+    #[must_use]
+    pub fn crls(&self) -> &[Crl] {
+        self.revocations.crls()
+    }
+
+    /// The anchors.
+    #[must_use]
+    pub fn anchors(&self) -> &[Certificate] {
+        self.anchors.certificates()
+    }
+
+    /// The certificates on the way to them.
+    #[must_use]
+    pub fn intermediates(&self) -> &[Certificate] {
+        &self.intermediates
+    }
+
+    /// The certificate of the authority that made a list, if it is known here and made it.
+    #[must_use]
+    pub fn issuer_of(&self, crl: &Crl) -> Option<&Certificate> {
+        let known = self.anchors.certificates().iter().chain(&self.intermediates);
+        known
+            .into_iter()
+            .find(|issuer| crl.is_signed_by(issuer, self.rules.sha1))
+    }
+
+    /// What is known of a certificate at a time: its path and the status of each certificate on it.
+    #[must_use]
+    pub fn judge(
+        &self,
+        certificate: &Certificate,
+        beside: &[Certificate],
+        at: OffsetDateTime,
+    ) -> CertificateVerdict {
+        trien_signatures::validation::certificate(certificate, beside, Revocations::NONE, &self.reliance(at))
     }
 
     /// What was passed over, one line each.
@@ -115,9 +194,10 @@ impl Trust {
     #[must_use]
     pub fn reliance(&self, at: OffsetDateTime) -> Reliance<'_> {
         Reliance {
-            anchors: &self.anchors,
-            intermediates: &self.intermediates,
-            at,
+            revocations: &self.revocations,
+            require_revocation: self.rules.require_revocation,
+            sha1: self.rules.sha1,
+            ..Reliance::new(&self.anchors, &self.intermediates, at)
         }
     }
 

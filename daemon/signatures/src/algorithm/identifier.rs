@@ -6,6 +6,7 @@ use der::asn1::ObjectIdentifier;
 use super::{Hash, SignatureAlgorithm};
 use crate::cms::tlv::{self, Elements, tag};
 
+pub(super) const SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 pub(super) const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 pub(super) const SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 pub(super) const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
@@ -13,9 +14,11 @@ pub(super) const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const MGF_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const SHA_1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const SHA_256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const SHA_384_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
 const SHA_512_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 const ECDSA_WITH_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_WITH_SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
@@ -80,9 +83,23 @@ impl Hash {
     /// # Errors
     /// [`UnknownAlgorithm`]; SHA-1 and older are not accepted.
     pub fn from_identifier_der(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
+        Self::read_identifier(der, &Self::ALL)
+    }
+
+    /// As [`Hash::from_identifier_der`], with SHA-1 among them where `sha1` says so.
+    ///
+    /// # Errors
+    /// [`UnknownAlgorithm`]
+    pub fn from_old_identifier_der(der: &[u8], sha1: bool) -> Result<Self, UnknownAlgorithm> {
+        let accepted: &[Self] = if sha1 { &Self::KNOWN } else { &Self::ALL };
+        Self::read_identifier(der, accepted)
+    }
+
+    fn read_identifier(der: &[u8], accepted: &[Self]) -> Result<Self, UnknownAlgorithm> {
         let identifier = Identifier::read(der)?;
-        let hash = Self::ALL
-            .into_iter()
+        let hash = accepted
+            .iter()
+            .copied()
             .find(|hash| hash.oid() == identifier.oid)
             .ok_or_else(|| UnknownAlgorithm::NotAccepted(identifier.oid.to_string()))?;
         identifier.require_no_parameters()?;
@@ -111,10 +128,12 @@ impl SignatureAlgorithm {
     #[must_use]
     pub fn identifier_der(self) -> Vec<u8> {
         let (oid, parameters) = match self {
+            Self::RsaPkcs1(Hash::Sha1) => (SHA_1_WITH_RSA, NULL.to_vec()),
             Self::RsaPkcs1(Hash::Sha256) => (SHA_256_WITH_RSA, NULL.to_vec()),
             Self::RsaPkcs1(Hash::Sha384) => (SHA_384_WITH_RSA, NULL.to_vec()),
             Self::RsaPkcs1(Hash::Sha512) => (SHA_512_WITH_RSA, NULL.to_vec()),
             Self::RsaPss(hash) => (RSASSA_PSS, pss_parameters(hash)),
+            Self::Ecdsa(Hash::Sha1) => (ECDSA_WITH_SHA_1, Vec::new()),
             Self::Ecdsa(Hash::Sha256) => (ECDSA_WITH_SHA_256, Vec::new()),
             Self::Ecdsa(Hash::Sha384) => (ECDSA_WITH_SHA_384, Vec::new()),
             Self::Ecdsa(Hash::Sha512) => (ECDSA_WITH_SHA_512, Vec::new()),
@@ -143,7 +162,8 @@ impl From<SignatureAlgorithm> for Declared {
 }
 
 impl Declared {
-    /// From the `signatureAlgorithm` of a SignerInfo whose digest algorithm is `digest`. Bare `rsaEncryption` takes
+    /// From the `signatureAlgorithm` of a SignerInfo whose digest algorithm is `digest` (SHA-1 only where the caller
+    /// has let it in). Bare `rsaEncryption` takes
     /// its hash from there (RFC 5754, 3.2); every other identifier has to agree with it.
     ///
     /// # Errors
@@ -152,9 +172,11 @@ impl Declared {
         let identifier = Identifier::read(der)?;
         let declared = match identifier.oid {
             RSA_ENCRYPTION => SignatureAlgorithm::RsaPkcs1(digest).into(),
+            SHA_1_WITH_RSA if digest == Hash::Sha1 => SignatureAlgorithm::RsaPkcs1(Hash::Sha1).into(),
             SHA_256_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha256).into(),
             SHA_384_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha384).into(),
             SHA_512_WITH_RSA => SignatureAlgorithm::RsaPkcs1(Hash::Sha512).into(),
+            ECDSA_WITH_SHA_1 if digest == Hash::Sha1 => SignatureAlgorithm::Ecdsa(Hash::Sha1).into(),
             ECDSA_WITH_SHA_256 => SignatureAlgorithm::Ecdsa(Hash::Sha256).into(),
             ECDSA_WITH_SHA_384 => SignatureAlgorithm::Ecdsa(Hash::Sha384).into(),
             ECDSA_WITH_SHA_512 => SignatureAlgorithm::Ecdsa(Hash::Sha512).into(),
@@ -175,7 +197,7 @@ impl Declared {
     ///
     /// # Errors
     /// [`UnknownAlgorithm`]; bare `rsaEncryption` is none there.
-    pub(crate) fn in_certificate(der: &[u8]) -> Result<Self, UnknownAlgorithm> {
+    pub(crate) fn in_certificate(der: &[u8], sha1: bool) -> Result<Self, UnknownAlgorithm> {
         if Identifier::read(der)?.oid == RSA_ENCRYPTION {
             return Err(UnknownAlgorithm::NotAccepted(RSA_ENCRYPTION.to_string()));
         }
@@ -184,8 +206,12 @@ impl Declared {
         readings
             .iter()
             .find(|reading| reading.is_ok())
-            .unwrap_or(first)
-            .clone()
+            .cloned()
+            .or_else(|| {
+                sha1.then(|| Self::in_signer(der, Hash::Sha1))
+                    .filter(Result::is_ok)
+            })
+            .unwrap_or_else(|| first.clone())
     }
 }
 
@@ -285,7 +311,7 @@ mod tests {
                     };
                     assert_eq!(read, expected);
                 }
-                assert_eq!(Declared::in_certificate(&der), Ok(scheme(hash).into()));
+                assert_eq!(Declared::in_certificate(&der, false), Ok(scheme(hash).into()));
             }
         }
     }
@@ -297,6 +323,6 @@ mod tests {
         let der = tlv::write(tag::SEQUENCE, &body);
         let read = Declared::in_signer(&der, Hash::Sha384);
         assert_eq!(read, Ok(SignatureAlgorithm::RsaPkcs1(Hash::Sha384).into()));
-        assert!(Declared::in_certificate(&der).is_err());
+        assert!(Declared::in_certificate(&der, true).is_err());
     }
 }

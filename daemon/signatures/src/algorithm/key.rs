@@ -167,8 +167,17 @@ impl PublicKey {
     }
 }
 
+/// What stands before a SHA-1 digest in a DigestInfo (RFC 8017, section 9.2, note 1).
+const SHA_1_PREFIX: [u8; 15] = [
+    0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2B, 0x0E, 0x03, 0x02, 0x1A, 0x05, 0x00, 0x04, 0x14,
+];
+
 fn verify_pkcs1(key: &RsaPublicKey, hash: Hash, digest: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
     let scheme = match hash {
+        Hash::Sha1 => Pkcs1v15Sign {
+            hash_len: Some(Hash::Sha1.len()),
+            prefix: SHA_1_PREFIX.into(),
+        },
         Hash::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
         Hash::Sha384 => Pkcs1v15Sign::new::<sha2::Sha384>(),
         Hash::Sha512 => Pkcs1v15Sign::new::<sha2::Sha512>(),
@@ -184,6 +193,7 @@ fn verify_pss(
 ) -> Result<(), BadSignature> {
     let salt = declared.salt_len;
     match declared.algorithm.hash() {
+        Hash::Sha1 => return Err(BadSignature),
         Hash::Sha256 => key.verify(Pss::<sha2::Sha256>::new_with_salt(salt), digest, signature),
         Hash::Sha384 => key.verify(Pss::<sha2::Sha384>::new_with_salt(salt), digest, signature),
         Hash::Sha512 => key.verify(Pss::<sha2::Sha512>::new_with_salt(salt), digest, signature),

@@ -24,7 +24,8 @@ const MAX_ATTRIBUTES: usize = 64;
 
 /// What goes into the signed attributes.
 pub(super) struct SignedAttributes<'a> {
-    pub(super) content_type: ObjectIdentifier,
+    /// None in a counter-signature (RFC 5652, 11.4).
+    pub(super) content_type: Option<ObjectIdentifier>,
     pub(super) message_digest: &'a [u8],
     pub(super) signer: &'a Certificate,
     pub(super) algorithm: SignatureAlgorithm,
@@ -35,7 +36,6 @@ impl SignedAttributes<'_> {
     /// As SET OF, the form that is signed (RFC 5652, section 5.4); none when the signing time cannot be written.
     pub(super) fn to_der(&self) -> Option<Vec<u8>> {
         let mut attributes = vec![
-            attribute(&CONTENT_TYPE, &tlv::oid(&self.content_type)),
             attribute(
                 &MESSAGE_DIGEST,
                 &tlv::write(tag::OCTET_STRING, self.message_digest),
@@ -46,6 +46,9 @@ impl SignedAttributes<'_> {
             ),
             attribute(&ALGORITHM_PROTECTION, &algorithm_protection(self.algorithm)),
         ];
+        if let Some(content_type) = &self.content_type {
+            attributes.push(attribute(&CONTENT_TYPE, &tlv::oid(content_type)));
+        }
         if let Some(time) = self.signing_time {
             attributes.push(attribute(&SIGNING_TIME, &time_der(time)?));
         }

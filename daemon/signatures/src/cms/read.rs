@@ -7,6 +7,7 @@ use super::tlv::{Element, Elements, Malformed, tag};
 use super::{ID_SIGNED_DATA, attributes, ber};
 use crate::algorithm::{Hash, UnknownAlgorithm};
 use crate::certificate::Certificate;
+use crate::material::ValidationMaterial;
 
 /// The longest SignedData that is read, attached content included, in bytes.
 pub(super) const MAX_LEN: usize = 256 * 1024 * 1024;
@@ -51,6 +52,15 @@ pub struct SignedData {
     content: Option<Vec<u8>>,
     certificates: Vec<Certificate>,
     signers: Vec<SignerInfo>,
+    pub(crate) raw: RawSets,
+}
+
+/// The sets of a SignedData, each element as it stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawSets {
+    pub(crate) digest_algorithms: Vec<Vec<u8>>,
+    pub(crate) certificates: Vec<Vec<u8>>,
+    pub(crate) crls: Vec<Vec<u8>>,
 }
 
 /// A SignerInfo (RFC 5652, section 5.3) as it came.
@@ -64,6 +74,10 @@ pub struct SignerInfo {
     /// AlgorithmIdentifier
     pub(super) signature_algorithm: Vec<u8>,
     pub(super) signature: Vec<u8>,
+    /// Everything before the unsigned attributes, as it stands.
+    pub(crate) fields: Vec<u8>,
+    /// What stands in the `[1]`.
+    pub(crate) unsigned_attributes: Option<Vec<u8>>,
 }
 
 /// Which certificate is the signer's.
@@ -96,6 +110,42 @@ impl SignerInfo {
         Hash::from_identifier_der(&self.digest_algorithm)
     }
 
+    /// As [`SignerInfo::digest_algorithm`], SHA-1 among them; whether it counts is decided when it is judged.
+    pub(crate) fn digest_algorithm_with_sha1(&self) -> Option<Hash> {
+        Hash::from_old_identifier_der(&self.digest_algorithm, true).ok()
+    }
+
+    /// The signature value.
+    pub(crate) fn signature_value(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// Whether it has an unsigned attribute of this type.
+    pub(crate) fn has_unsigned_attribute(&self, oid: ObjectIdentifier) -> bool {
+        let contents = self.unsigned_attributes.as_deref().unwrap_or_default();
+        attributes::read(contents)
+            .is_ok_and(|attributes| attributes.iter().any(|attribute| attribute.oid == oid))
+    }
+
+    /// The counter-signatures over it (RFC 5652, 11.4); none in the place of one that cannot be read.
+    pub(crate) fn counter_signatures(&self) -> Vec<Option<Self>> {
+        let contents = self.unsigned_attributes.as_deref().unwrap_or_default();
+        attributes::read(contents)
+            .unwrap_or_default()
+            .iter()
+            .filter(|attribute| attribute.oid == crate::cades::COUNTER_SIGNATURE)
+            .flat_map(|attribute| &attribute.values)
+            .map(|value| Self::read(*value).ok())
+            .collect()
+    }
+
+    /// Its certificate among these, as its identifier names it.
+    pub(crate) fn find<'a>(&self, certificates: &'a [Certificate]) -> Option<&'a Certificate> {
+        certificates
+            .iter()
+            .find(|certificate| self.identifier.names(certificate))
+    }
+
     /// Whether it carries the signing-time attribute (RFC 5652, section 11.3), which PAdES leaves out.
     #[must_use]
     pub fn has_signing_time(&self) -> bool {
@@ -103,7 +153,7 @@ impl SignerInfo {
         matches!(attributes, Some(Ok(read)) if attributes::value(&read, attributes::SIGNING_TIME).is_some())
     }
 
-    fn read(element: Element<'_>) -> Result<Self, Malformed> {
+    pub(super) fn read(element: Element<'_>) -> Result<Self, Malformed> {
         if element.tag != tag::SEQUENCE {
             return Err(Malformed);
         }
@@ -125,7 +175,10 @@ impl SignerInfo {
             .map(|attributes| attributes.value.to_vec());
         let signature_algorithm = fields.next_tagged(tag::SEQUENCE)?.raw.to_vec();
         let signature = fields.next_tagged(tag::OCTET_STRING)?.value.to_vec();
-        fields.next_if(tag::context(1))?;
+        let before = element.value.len() - fields.remaining();
+        let unsigned_attributes = fields
+            .next_if(tag::context(1))?
+            .map(|attributes| attributes.value.to_vec());
         fields.finish()?;
         Ok(Self {
             identifier,
@@ -133,6 +186,8 @@ impl SignerInfo {
             signed_attributes,
             signature_algorithm,
             signature,
+            fields: element.value[..before].to_vec(),
+            unsigned_attributes,
         })
     }
 }
@@ -160,7 +215,7 @@ impl SignedData {
     fn read(element: Element<'_>) -> Result<Self, FormatError> {
         let mut fields = element.children();
         fields.next_tagged(tag::INTEGER)?;
-        fields.next_tagged(tag::SET)?.children().collect(MAX_OTHERS)?;
+        let digest_algorithms = fields.next_tagged(tag::SET)?.children().collect(MAX_OTHERS)?;
         let (content_type, content) = encapsulated_content(fields.next_tagged(tag::SEQUENCE)?)?;
         let certificates = match fields.next_if(tag::context(0))? {
             Some(set) => set
@@ -169,9 +224,10 @@ impl SignedData {
                 .map_err(|_| too_many(&set, MAX_CERTIFICATES))?,
             None => Vec::new(),
         };
-        if let Some(revocation) = fields.next_if(tag::context(1))? {
-            revocation.children().collect(MAX_OTHERS)?;
-        }
+        let crls = match fields.next_if(tag::context(1))? {
+            Some(revocation) => revocation.children().collect(MAX_OTHERS)?,
+            None => Vec::new(),
+        };
         let set = fields.next_tagged(tag::SET)?;
         fields.finish()?;
         let signers = set
@@ -181,6 +237,11 @@ impl SignedData {
         Ok(Self {
             content_type,
             content,
+            raw: RawSets {
+                digest_algorithms: owned(&digest_algorithms),
+                certificates: owned(&certificates),
+                crls: owned(&crls),
+            },
             certificates: certificates
                 .into_iter()
                 .filter(|choice| choice.tag == tag::SEQUENCE)
@@ -194,8 +255,35 @@ impl SignedData {
     }
 
     /// The type of the content (eContentType).
-    pub(super) const fn content_type(&self) -> ObjectIdentifier {
+    pub(crate) const fn content_type(&self) -> ObjectIdentifier {
         self.content_type
+    }
+
+    /// Nothing at all, to be filled.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            content_type: super::ID_DATA,
+            content: None,
+            certificates: Vec::new(),
+            signers: Vec::new(),
+            raw: RawSets {
+                digest_algorithms: Vec::new(),
+                certificates: Vec::new(),
+                crls: Vec::new(),
+            },
+        }
+    }
+
+    /// Its signers, to be changed.
+    pub(crate) fn signers_mut(&mut self) -> &mut Vec<SignerInfo> {
+        &mut self.signers
+    }
+
+    /// What it brings along to be validated with: its certificates, CRLs and OCSP responses (RFC 5940), and those in the
+    /// unsigned attributes of its signers.
+    #[must_use]
+    pub fn material(&self) -> ValidationMaterial {
+        super::material::of(self)
     }
 
     /// The content, if it is attached.
@@ -232,6 +320,10 @@ fn encapsulated_content(element: Element<'_>) -> Result<(ObjectIdentifier, Optio
     };
     fields.finish()?;
     Ok((content_type, content))
+}
+
+fn owned(elements: &[Element<'_>]) -> Vec<Vec<u8>> {
+    elements.iter().map(|element| element.raw.to_vec()).collect()
 }
 
 /// What stopped the reading of a set: its size or its form.

@@ -68,6 +68,11 @@ impl<'a> Elements<'a> {
         Ok(elements)
     }
 
+    /// Bytes that are left.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

@@ -1,18 +1,22 @@
-//! Judging one signer (EN 319 102-1, clause 5.3, for signatures without timestamps).
+//! Judging one signer (EN 319 102-1, clause 5.2): form, attributes, digest, signature value. What remains, the judgement
+//! in time, is [`crate::validation`]'s.
 
-use time::OffsetDateTime;
+use der::asn1::ObjectIdentifier;
 
 use super::ID_DATA;
 use super::attributes::{self, Attribute};
 use super::read::{SignedData, SignerInfo};
 use super::tlv::{self, Elements, Malformed, tag};
+use crate::algorithm::SignatureAlgorithm;
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue, UnknownAlgorithm};
 use crate::certificate::Certificate;
 use crate::report::{
-    Coverage, Format, Integrity, Level, Reason, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource, Warning,
+    Coverage, Format, Integrity, Reason, SignatureReport, Signer, SigningTime, SubIndication, TimeSource,
+    Warning,
 };
-use crate::trust::{self, PathVerdict, Reliance};
+use crate::revocation::Revocations;
+use crate::trust::Reliance;
+use crate::validation::{self, Evidence, Stamped};
 
 type Finding = (SubIndication, Reason);
 
@@ -31,6 +35,19 @@ pub struct Message<'a> {
     pub format: Format,
     /// How much of the document the bytes are, for the report.
     pub coverage: Option<Coverage>,
+    /// What the document holds outside of the SignedData.
+    pub beside: Beside<'a>,
+}
+
+/// What a document holds for its signatures outside of a SignedData, as the DSS dictionary of PDF does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Certificates.
+    pub certificates: &'a [Certificate],
+    /// CRLs and OCSP responses.
+    pub revocations: Option<&'a Revocations>,
+    /// Time-stamps over the whole, later than those in the SignedData; in the order they were made.
+    pub timestamps: &'a [Stamped],
 }
 
 /// Judges one signer of a SignedData.
@@ -43,44 +60,119 @@ pub fn verify_signer(
 ) -> SignatureReport {
     let mut report = SignatureReport::new(message.format);
     report.coverage = message.coverage;
-    report.warn(Warning::RevocationNotChecked);
     let judged = Judgement {
         signed_data,
         signer,
         message,
-        reliance,
+        known: &[],
+        reliance: Some(reliance),
+        content_type: Some(ID_DATA),
+        sha1: reliance.sha1,
     }
-    .run(&mut report);
-    match judged {
-        Ok(()) => {
-            let level = report.signing_time.map(|_| Level::BB);
-            report.pass(level);
-        }
-        Err((sub_indication, reason)) => report.fail(sub_indication, reason),
+    .run(&mut report, reliance);
+    if let Err((sub_indication, reason)) = judged {
+        report.warn(Warning::RevocationNotChecked);
+        report.fail(sub_indication, reason);
     }
     report
+}
+
+/// Who made the one signature of a SignedData with its content inside, and with what: form, attributes, digest and
+/// signature value are checked, trust is not. `known` are certificates that are looked through beside its own.
+pub(crate) fn authenticate(
+    signed_data: &SignedData,
+    content_type: ObjectIdentifier,
+    known: &[Certificate],
+    sha1: bool,
+) -> Result<(Certificate, SignatureAlgorithm), Finding> {
+    let content = signed_data
+        .content()
+        .ok_or((SubIndication::SignedDataNotFound, Reason::ContentMissing))?;
+    let [signer] = signed_data.signers() else {
+        return Err((SubIndication::FormatFailure, Reason::NoSigners));
+    };
+    let message = Message {
+        digest: &|hash| Some(hash.digest(content)),
+        given_apart: false,
+        is_signed_attributes: false,
+        signing_time: None,
+        format: Format::Cades,
+        coverage: None,
+        beside: Beside::default(),
+    };
+    let judgement = Judgement {
+        signed_data,
+        signer,
+        message: &message,
+        known,
+        reliance: None,
+        content_type: Some(content_type),
+        sha1,
+    };
+    judgement.authenticate()
+}
+
+/// Who made a counter-signature (RFC 5652, 11.4), with the same checks; `value` is the signature value that it signs. It
+/// has no content type, and its certificates are those of the SignedData around it.
+pub(crate) fn authenticate_counter(
+    signed_data: &SignedData,
+    signer: &SignerInfo,
+    value: &[u8],
+    reliance: &Reliance<'_>,
+    report: &mut SignatureReport,
+) -> Result<(), Finding> {
+    let message = Message {
+        digest: &|hash| Some(hash.digest(value)),
+        given_apart: false,
+        is_signed_attributes: false,
+        signing_time: None,
+        format: Format::Cades,
+        coverage: None,
+        beside: Beside::default(),
+    };
+    let judgement = Judgement {
+        signed_data,
+        signer,
+        message: &message,
+        known: &[],
+        reliance: Some(reliance),
+        content_type: None,
+        sha1: reliance.sha1,
+    };
+    judgement.run(report, reliance)
 }
 
 struct Judgement<'a> {
     signed_data: &'a SignedData,
     signer: &'a SignerInfo,
     message: &'a Message<'a>,
-    reliance: &'a Reliance<'a>,
+    /// Certificates beside those of the SignedData.
+    known: &'a [Certificate],
+    reliance: Option<&'a Reliance<'a>>,
+    /// What the signed content has to be; none for a counter-signature.
+    content_type: Option<ObjectIdentifier>,
+    sha1: bool,
 }
 
 impl Judgement<'_> {
     /// The rules in their order. What can be told before the first broken rule is in the report then; the rules about
     /// people and paths come last, so that a report on an intact signature says who signed.
-    fn run(&self, report: &mut SignatureReport) -> Result<(), Finding> {
+    fn run(&self, report: &mut SignatureReport, reliance: &Reliance<'_>) -> Result<(), Finding> {
         self.form()?;
         let attributes = self.attributes()?;
         let claimed = self.signing_time(&attributes)?;
         let declared = self.algorithm()?;
         report.algorithm = Some(declared.algorithm);
         report.signing_time = claimed;
+        if declared.algorithm.hash() == Hash::Sha1 {
+            report.warn(Warning::Sha1);
+        }
         let (certificate, unproven) = self.certificate(&attributes)?;
-        let at = self.reliance.at;
-        report.signer = Some(Signer::of(certificate, claimed.map(|claimed| claimed.time), at));
+        report.signer = Some(Signer::of(
+            certificate,
+            claimed.map(|claimed| claimed.time),
+            reliance.at,
+        ));
 
         let verdict = self.integrity(&attributes, declared, certificate);
         report.integrity = match verdict {
@@ -90,22 +182,57 @@ impl Judgement<'_> {
         };
         verdict?;
         self.algorithm_protection(&attributes)?;
-        warn_about_time(report, claimed, at);
-        unproven.map_or(Ok(()), Err)?;
-        constraints(certificate, claimed)?;
-        match trust::validate_path(certificate, self.signed_data.certificates(), self.reliance) {
-            PathVerdict::Trusted { path } => {
-                report.path = path
-                    .iter()
-                    .map(|certificate| certificate.subject().rfc4514)
-                    .collect();
-                Ok(())
-            }
-            PathVerdict::Untrusted {
-                sub_indication,
-                reason,
-            } => Err((sub_indication, reason)),
+        if let Some(finding) = unproven {
+            warn_about_time(report, claimed, reliance);
+            return Err(finding);
         }
+        self.in_time(certificate, claimed, report, reliance)
+    }
+
+    /// The judgement in time, with what the SignedData and the document around it bring.
+    fn in_time(
+        &self,
+        certificate: &Certificate,
+        claimed: Option<SigningTime>,
+        report: &mut SignatureReport,
+        reliance: &Reliance<'_>,
+    ) -> Result<(), Finding> {
+        let mut embedded = self.signed_data.certificates().to_vec();
+        embedded.extend(self.message.beside.certificates.iter().cloned());
+        let material = self.signed_data.material();
+        let more = material.certificates.iter();
+        embedded.extend(
+            more.filter(|der| !embedded.iter().any(|present| present.as_der() == der.as_slice()))
+                .filter_map(|der| Certificate::from_der(der).ok())
+                .collect::<Vec<_>>(),
+        );
+        let own = Revocations::read(&material);
+        let brought = self
+            .message
+            .beside
+            .revocations
+            .map_or_else(|| own.clone(), |beside| own.and(beside));
+        let mut timestamps = super::stamps::of(self.signed_data, self.signer, self.message);
+        timestamps.extend(self.message.beside.timestamps.iter().cloned());
+        let evidence = Evidence {
+            signer: certificate,
+            claimed,
+            embedded: &embedded,
+            brought: &brought,
+            timestamps: &timestamps,
+        };
+        validation::judge(&evidence, reliance, report)
+    }
+
+    fn authenticate(&self) -> Result<(Certificate, SignatureAlgorithm), Finding> {
+        self.form()?;
+        let attributes = self.attributes()?;
+        let declared = self.algorithm()?;
+        let (certificate, unproven) = self.certificate(&attributes)?;
+        unproven.map_or(Ok(()), Err)?;
+        self.integrity(&attributes, declared, certificate)?;
+        self.algorithm_protection(&attributes)?;
+        Ok((certificate.clone(), declared.algorithm))
     }
 
     /// One signature, one reading.
@@ -114,7 +241,7 @@ impl Judgement<'_> {
             .signed_data
             .signers()
             .iter()
-            .filter(|other| *other == self.signer)
+            .filter(|other| other.fields == self.signer.fields)
             .count();
         if same > 1 {
             return Err((SubIndication::FormatFailure, Reason::DuplicateSigner));
@@ -152,21 +279,26 @@ impl Judgement<'_> {
                 return Err(failure(Reason::AttributeNotSingleValued));
             }
         }
+        let Some(expected) = self.content_type else {
+            // RFC 5652, 11.4: a counter-signature has none.
+            return match attributes::value(&attributes, attributes::CONTENT_TYPE) {
+                None => Ok(attributes),
+                Some(_) => Err(failure(Reason::ContentTypeMismatch)),
+            };
+        };
         let content_type = attributes::value(&attributes, attributes::CONTENT_TYPE)
             .ok_or(failure(Reason::ContentTypeMissing))?;
         if content_type.raw != tlv::oid(&self.signed_data.content_type()) {
             return Err(failure(Reason::ContentTypeMismatch));
         }
-        if self.signed_data.content_type() != ID_DATA {
+        if self.signed_data.content_type() != expected {
             return Err(failure(Reason::ContentTypeNotData));
         }
         Ok(attributes)
     }
 
     fn algorithm(&self) -> Result<Declared, Finding> {
-        let hash = self
-            .signer
-            .digest_algorithm()
+        let hash = Hash::from_old_identifier_der(&self.signer.digest_algorithm, self.sha1)
             .map_err(|error| algorithm_finding(&error))?;
         Declared::in_signer(&self.signer.signature_algorithm, hash).map_err(|error| algorithm_finding(&error))
     }
@@ -195,8 +327,13 @@ impl Judgement<'_> {
             .signed_data
             .certificates()
             .iter()
-            .chain(self.reliance.intermediates)
-            .chain(self.reliance.anchors.certificates())
+            .chain(self.known)
+            .chain(self.message.beside.certificates)
+            .chain(self.reliance.map_or(&[][..], |reliance| reliance.intermediates))
+            .chain(
+                self.reliance
+                    .map_or(&[][..], |reliance| reliance.anchors.certificates()),
+            )
             .filter(|certificate| self.signer.identifier.names(certificate))
             .peekable();
         let missing = (
@@ -204,21 +341,30 @@ impl Judgement<'_> {
             Reason::SignerCertificateMissing,
         );
         let first = *named.peek().ok_or(missing)?;
-        let Some(reference) = attributes::value(attributes, attributes::SIGNING_CERTIFICATE_V2) else {
-            // The first version knows SHA-1 only.
-            let unproven = match attributes::value(attributes, attributes::SIGNING_CERTIFICATE) {
-                Some(_) => (
+        let second = attributes::value(attributes, attributes::SIGNING_CERTIFICATE_V2);
+        let first_version = attributes::value(attributes, attributes::SIGNING_CERTIFICATE);
+        // The first version knows SHA-1 only. RFC 3161 wanted it in time-stamps, where it names a certificate that has
+        // to be for time-stamps anyway.
+        let old = self.sha1 || self.content_type == Some(crate::timestamp::TST_INFO);
+        let (reference, hash) = match (second, first_version) {
+            (Some(reference), _) => (reference, Hash::Sha256),
+            (None, Some(reference)) if old => (reference, Hash::Sha1),
+            (None, Some(_)) => {
+                let finding = (
                     SubIndication::CryptoConstraintsFailure,
                     Reason::AlgorithmNotAccepted,
-                ),
-                None => (
+                );
+                return Ok((first, Some(finding)));
+            }
+            (None, None) => {
+                let finding = (
                     SubIndication::SigConstraintsFailure,
                     Reason::SigningCertificateMissing,
-                ),
-            };
-            return Ok((first, Some(unproven)));
+                );
+                return Ok((first, Some(finding)));
+            }
         };
-        let reference = CertificateReference::read(reference.raw)?;
+        let reference = CertificateReference::read(reference.raw, hash, self.sha1)?;
         let mismatch = (
             SubIndication::NoSigningCertificateFound,
             Reason::SigningCertificateMismatch,
@@ -294,7 +440,8 @@ struct CertificateReference<'a> {
 }
 
 impl<'a> CertificateReference<'a> {
-    fn read(der: &'a [u8]) -> Result<Self, Finding> {
+    /// `usual` is the hash where none is named.
+    fn read(der: &'a [u8], usual: Hash, sha1: bool) -> Result<Self, Finding> {
         let read = || -> Result<_, Malformed> {
             let mut attribute = Elements::of_single(der)?.next_tagged(tag::SEQUENCE)?.children();
             let mut first = attribute
@@ -311,7 +458,7 @@ impl<'a> CertificateReference<'a> {
         let (algorithm, digest, issuer_serial) =
             read().map_err(|_| (SubIndication::FormatFailure, Reason::AttributeMalformed))?;
         let hash = algorithm
-            .map_or(Ok(Hash::Sha256), Hash::from_identifier_der)
+            .map_or(Ok(usual), |der| Hash::from_old_identifier_der(der, sha1))
             .map_err(|error| algorithm_finding(&error))?;
         Ok(Self {
             hash,
@@ -343,32 +490,15 @@ fn algorithm_finding(error: &UnknownAlgorithm) -> Finding {
     }
 }
 
-fn warn_about_time(report: &mut SignatureReport, claimed: Option<SigningTime>, at: OffsetDateTime) {
+/// Of a signature whose certificate is not proven, and which is therefore not judged in time.
+fn warn_about_time(report: &mut SignatureReport, claimed: Option<SigningTime>, reliance: &Reliance<'_>) {
     match claimed {
         None => report.warn(Warning::SigningTimeMissing),
         Some(claimed) => {
             report.warn(Warning::SigningTimeNotProven);
-            if claimed.time > at {
+            if claimed.time > reliance.now {
                 report.warn(Warning::SigningTimeInFuture);
             }
         }
     }
-}
-
-/// What the certificate has to allow: documents by its key usage, and the signing time by its validity
-/// (Circular 15/2025/TT-BKHCN, Annex II, 1.1).
-fn constraints(certificate: &Certificate, claimed: Option<SigningTime>) -> Result<(), Finding> {
-    if !certificate.may_sign_documents() {
-        return Err((
-            SubIndication::ChainConstraintsFailure,
-            Reason::KeyUsageNotForSigning,
-        ));
-    }
-    if claimed.is_some_and(|claimed| !certificate.is_valid_at(claimed.time)) {
-        return Err((
-            SubIndication::SigConstraintsFailure,
-            Reason::SigningTimeOutsideValidity,
-        ));
-    }
-    Ok(())
 }

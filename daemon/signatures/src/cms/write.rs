@@ -78,6 +78,18 @@ pub struct PreparedCms {
 /// # Errors
 /// [`PrepareError`]
 pub fn prepare(request: &Request<'_>) -> Result<PreparedCms, PrepareError> {
+    prepare_kind(request, Some(ID_DATA))
+}
+
+/// As [`prepare`], for a signature over another one's value, which has no content type.
+pub(crate) fn prepare_counter(request: &Request<'_>) -> Result<PreparedCms, PrepareError> {
+    prepare_kind(request, None)
+}
+
+fn prepare_kind(
+    request: &Request<'_>,
+    content_type: Option<ObjectIdentifier>,
+) -> Result<PreparedCms, PrepareError> {
     let algorithm = request.algorithm;
     suitable(request.signer, algorithm)?;
     let (digest, content) = match &request.content {
@@ -91,7 +103,7 @@ pub fn prepare(request: &Request<'_>) -> Result<PreparedCms, PrepareError> {
         return Err(PrepareError::DigestLength { len: digest.len() });
     }
     let attributes = SignedAttributes {
-        content_type: ID_DATA,
+        content_type,
         message_digest: &digest,
         signer: request.signer,
         algorithm,
@@ -193,6 +205,48 @@ impl PreparedCms {
         body.extend(tlv::write(tag::OCTET_STRING, signature));
         tlv::write(tag::SEQUENCE, &body)
     }
+}
+
+/// What stands before and behind a content of `length` bytes in a ContentInfo around SignedData: `front` are its fields
+/// before the content, `tail` those behind. Without content all is in the first part.
+pub(super) fn enclose(
+    outer: &ObjectIdentifier,
+    content_type: &ObjectIdentifier,
+    front: Vec<u8>,
+    length: Option<u64>,
+    tail: Vec<u8>,
+) -> (Vec<u8>, Vec<u8>) {
+    // A content that does not fit into the address space is written as long as it says all the same.
+    let length = length.map(|length| usize::try_from(length).unwrap_or(usize::MAX / 2));
+    let oid = tlv::oid(content_type);
+    let (content_headers, content) = match length {
+        None => (tlv::write(tag::SEQUENCE, &oid), 0),
+        Some(length) => {
+            let octets = tlv::header(tag::OCTET_STRING, length);
+            let explicit = tlv::header(tag::context(0), octets.len() + length);
+            let sequence = tlv::header(tag::SEQUENCE, oid.len() + explicit.len() + octets.len() + length);
+            ([sequence, oid, explicit, octets].concat(), length)
+        }
+    };
+    let body = front.len() + content_headers.len() + content + tail.len();
+    let signed_data = tlv::header(tag::SEQUENCE, body);
+    let explicit = tlv::header(tag::context(0), signed_data.len() + body);
+    let outer = tlv::oid(outer);
+    let whole = tlv::header(
+        tag::SEQUENCE,
+        outer.len() + explicit.len() + signed_data.len() + body,
+    );
+    let mut head = [whole, outer, explicit, signed_data, front, content_headers].concat();
+    if length.is_none() {
+        head.extend(tail);
+        return (head, Vec::new());
+    }
+    (head, tail)
+}
+
+/// ContentInfo around the fields of a SignedData.
+pub(crate) fn enclose_signed_data(body: &[u8]) -> Vec<u8> {
+    wrapped(&ID_SIGNED_DATA, &tlv::write(tag::SEQUENCE, body))
 }
 
 /// `SEQUENCE { oid, [0] EXPLICIT content }`

@@ -205,6 +205,7 @@ impl Judged<'_, '_> {
             signing_time: self.signing_time(),
             format: Format::Pades,
             coverage: Some(self.coverage(covered)),
+            beside: cms::Beside::default(),
         };
         let mut report = cms::verify_signer(&signed_data, signer, &message, reliance);
         match kind {

@@ -25,6 +25,7 @@ struct Search<'a> {
     anchors: &'a [Certificate],
     pool: Vec<&'a Certificate>,
     verifications: usize,
+    sha1: bool,
     found: Found<'a>,
 }
 
@@ -38,6 +39,7 @@ pub(super) fn candidates<'a>(
         anchors: reliance.anchors.certificates(),
         pool: reliance.intermediates.iter().chain(embedded).collect(),
         verifications: 0,
+        sha1: reliance.sha1,
         found: Found {
             paths: Vec::new(),
             obstacle: None,
@@ -94,7 +96,7 @@ impl<'a> Search<'a> {
             return false;
         }
         self.verifications += 1;
-        match last.is_signed_by(issuer) {
+        match last.is_signed_by(issuer, self.sha1) {
             Ok(true) => return true,
             Ok(false) => self.obstacle(
                 SubIndication::CertificateChainGeneralFailure,

@@ -17,7 +17,8 @@ const OTHER: Finding = (SubIndication::CertificateChainGeneralFailure, Reason::P
 
 /// Judges a path, the signer's certificate first, the anchor last, at a time. An anchor that is the signer's own
 /// certificate is a path of one (EN 319 102-1, 5.2.6.4): it is checked for its validity only.
-pub(super) fn path(path: &[&Certificate], at: OffsetDateTime) -> Result<(), Finding> {
+/// `authority` lets the first certificate be a CA's.
+pub(super) fn path(path: &[&Certificate], at: OffsetDateTime, authority: bool) -> Result<(), Finding> {
     let [leaf, issuers @ ..] = path else {
         return Err(OTHER);
     };
@@ -25,7 +26,7 @@ pub(super) fn path(path: &[&Certificate], at: OffsetDateTime) -> Result<(), Find
     if path.iter().any(|certificate| too_short(certificate)) {
         return Err((SubIndication::CryptoConstraintsFailure, Reason::PathKeyTooShort));
     }
-    if leaf.is_ca() {
+    if leaf.is_ca() && !authority {
         return Err((
             SubIndication::ChainConstraintsFailure,
             Reason::PathBasicConstraints,

@@ -184,6 +184,7 @@ impl Workshop {
         bytes: &[u8],
     ) -> SignatureValue {
         let digest = match algorithm.hash() {
+            Hash::Sha1 => "sha1",
             Hash::Sha256 => "-sha256",
             Hash::Sha384 => "-sha384",
             Hash::Sha512 => "-sha512",
@@ -277,10 +278,6 @@ impl Pki {
     }
 
     pub(crate) fn reliance(&self) -> Reliance<'_> {
-        Reliance {
-            anchors: &self.anchors,
-            intermediates: &[],
-            at: OffsetDateTime::now_utc(),
-        }
+        Reliance::new(&self.anchors, &[], OffsetDateTime::now_utc())
     }
 }

@@ -25,6 +25,9 @@ pub(super) fn plan(
     digest: &[u8],
     message: Option<&[u8]>,
 ) -> Result<Plan, TokenError> {
+    if algorithm.hash() == Hash::Sha1 {
+        return Err(TokenError::Unsupported("SHA-1".into()));
+    }
     let has = |mechanism: &Mechanism<'_>| offered.contains(&mechanism.mechanism_type());
     let over_digest = over_digest(algorithm);
     if has(&over_digest) {
@@ -65,12 +68,16 @@ fn over_digest(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
 
 fn over_message(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
     match algorithm {
+        // Nothing is made with SHA-1: `plan` has refused it.
+        SignatureAlgorithm::RsaPkcs1(Hash::Sha1) => Mechanism::RsaPkcs,
         SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => Mechanism::Sha256RsaPkcs,
         SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => Mechanism::Sha384RsaPkcs,
         SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => Mechanism::Sha512RsaPkcs,
+        SignatureAlgorithm::RsaPss(hash @ Hash::Sha1) => Mechanism::RsaPkcsPss(pss(hash)),
         SignatureAlgorithm::RsaPss(hash @ Hash::Sha256) => Mechanism::Sha256RsaPkcsPss(pss(hash)),
         SignatureAlgorithm::RsaPss(hash @ Hash::Sha384) => Mechanism::Sha384RsaPkcsPss(pss(hash)),
         SignatureAlgorithm::RsaPss(hash @ Hash::Sha512) => Mechanism::Sha512RsaPkcsPss(pss(hash)),
+        SignatureAlgorithm::Ecdsa(Hash::Sha1) => Mechanism::Ecdsa,
         SignatureAlgorithm::Ecdsa(Hash::Sha256) => Mechanism::EcdsaSha256,
         SignatureAlgorithm::Ecdsa(Hash::Sha384) => Mechanism::EcdsaSha384,
         SignatureAlgorithm::Ecdsa(Hash::Sha512) => Mechanism::EcdsaSha512,
@@ -80,7 +87,8 @@ fn over_message(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
 /// MGF1 with the same hash, a salt as long as the hash: what `SignatureAlgorithm::RsaPss` means.
 fn pss(hash: Hash) -> PkcsPssParams {
     let (hash_alg, mgf, salt) = match hash {
-        Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32u64),
+        Hash::Sha1 => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1, 20u64),
+        Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32),
         Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
         Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
     };

@@ -1,0 +1,100 @@
+//! Raising the level of a signature that is there (EN 319 102-1, clause 4.3): B-B → B-T → B-LT → B-LTA.
+//!
+//! As with signing, nothing here fetches anything. A format implements [`Augment`] for a signed document:
+//!
+//! 1. [`Augment::prepare_timestamp`] gives a value that says what has to be stamped ([`PreparedTimestamp::imprint`]);
+//! 2. whoever calls gets a token from an authority ([`crate::timestamp::TimestampRequest`]);
+//! 3. [`PreparedTimestamp::finish`] puts it in and gives the document anew.
+//!
+//! For B-LT, [`Augment::to_be_proven`] says whose status has to go in; [`Augment::add_material`] takes what was
+//! gathered. B-LTA is a time-stamp of the kind [`TimestampKind::Archive`] over all that.
+
+use crate::algorithm::Hash;
+use crate::certificate::Certificate;
+use crate::material::ValidationMaterial;
+use crate::report::TimestampKind;
+use crate::timestamp::{Imprint, TimestampToken};
+
+/// Why the level of a document cannot be raised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AugmentError {
+    /// There is no signature whose level could be raised, or the format cannot be read.
+    #[error("there is no signature whose level could be raised: {0}")]
+    NotSigned(String),
+    /// The signed content is not there, and the time-stamp would have to cover it.
+    #[error("the signed content is needed")]
+    ContentMissing,
+    /// The format has no such level, or not in this form.
+    #[error("this form of signature has no such level")]
+    Unsupported,
+    /// The place that was reserved is too small.
+    #[error("{needed} bytes are needed, {reserved} are reserved")]
+    NoRoom {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes reserved in the document.
+        reserved: usize,
+    },
+    /// The token is not about what was asked for.
+    #[error("the time-stamp is about something else")]
+    OtherImprint,
+    /// Raising the level would break a signature: a lock or a certification forbids it.
+    #[error("raising the level would break a signature: {0}")]
+    Forbidden(String),
+}
+
+/// Whose certificates a B-LT signature has to prove, and what is there to prove them with.
+#[derive(Debug, Clone, Default)]
+pub struct ToBeProven {
+    /// The signers, and the authorities of the time-stamps.
+    pub leaves: Vec<Certificate>,
+    /// All certificates in the document.
+    pub embedded: Vec<Certificate>,
+    /// What is embedded already.
+    pub material: ValidationMaterial,
+}
+
+/// A document on its way to a time-stamp.
+pub trait PreparedTimestamp: Send {
+    /// What has to be stamped.
+    fn imprint(&self) -> &Imprint;
+
+    /// Puts the token in and gives the document anew.
+    ///
+    /// # Errors
+    /// [`AugmentError`]; nothing has been made then.
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError>;
+}
+
+/// A signed document whose level can be raised.
+pub trait Augment: Send {
+    /// Prepares a time-stamp: of the signature's value for B-T ([`TimestampKind::Signature`]), of everything for B-LTA
+    /// ([`TimestampKind::Archive`]).
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn prepare_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError>;
+
+    /// Whether every signature of the document has a time-stamp of this kind, or a later one that covers it.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError>;
+
+    /// Whose certificates B-LT has to prove.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn to_be_proven(&self) -> Result<ToBeProven, AugmentError>;
+
+    /// The document with this material in it. What is there already is not put in twice.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError>;
+}

@@ -1,0 +1,135 @@
+//! Further signatures in one SignedData: beside the others (parallel), or over another one's value (counter-signature;
+//! RFC 5652, 11.4; EN 319 122-1, 5.2.7).
+
+use crate::algorithm::{SignatureAlgorithm, SignatureValue};
+use crate::certificate::Certificate;
+use crate::cms::{self, PrepareError, PreparedCms, SignedData, edit};
+use crate::signing::{FinishError, Prepared};
+use time::OffsetDateTime;
+
+/// counterSignature
+pub(crate) const COUNTER_SIGNATURE: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.6");
+
+/// Whose further signature it will be, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct FurtherRequest<'a> {
+    /// Whose signature it will be.
+    pub signer: &'a Certificate,
+    /// The certificates up to the root that go with it.
+    pub chain: &'a [Certificate],
+    /// With what.
+    pub algorithm: SignatureAlgorithm,
+    /// The time on the signer's clock.
+    pub signing_time: OffsetDateTime,
+}
+
+/// Why there can be no further signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FurtherError {
+    /// The signature that is there cannot be read.
+    #[error(transparent)]
+    Format(#[from] cms::FormatError),
+    /// As for a first signature.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// There is no signature of this number.
+    #[error("there is no signature {0}")]
+    NoSuchSignature(usize),
+    /// The content is outside, and its digest was not handed in.
+    #[error("the signed content is needed")]
+    ContentMissing,
+    /// As many signers as are read already.
+    #[error("there are {} signatures already", cms::MAX_SIGNERS)]
+    TooMany,
+}
+
+/// A further signature on its way to being signed.
+#[derive(Debug, Clone)]
+pub struct PreparedFurther {
+    signed_data: SignedData,
+    signature: PreparedCms,
+    /// The signature that is counter-signed.
+    over: Option<usize>,
+}
+
+/// Prepares one more signature over the same content. `digest` is the content's, with the algorithm's hash, when the
+/// content is outside.
+///
+/// # Errors
+/// [`FurtherError`]
+pub fn prepare_parallel(
+    signature: &[u8],
+    digest: Option<Vec<u8>>,
+    request: &FurtherRequest<'_>,
+) -> Result<PreparedFurther, FurtherError> {
+    let signed_data = SignedData::parse(signature)?;
+    if signed_data.signers().len() >= cms::MAX_SIGNERS {
+        return Err(FurtherError::TooMany);
+    }
+    let inside = signed_data
+        .content()
+        .map(|content| request.algorithm.hash().digest(content));
+    let digest = inside.or(digest).ok_or(FurtherError::ContentMissing)?;
+    let signature = cms::prepare(&cms_request(request, digest))?;
+    Ok(PreparedFurther {
+        signed_data,
+        signature,
+        over: None,
+    })
+}
+
+/// Prepares a counter-signature over the signature of this number, from 0.
+///
+/// # Errors
+/// [`FurtherError`]
+pub fn prepare_counter(
+    signature: &[u8],
+    over: usize,
+    request: &FurtherRequest<'_>,
+) -> Result<PreparedFurther, FurtherError> {
+    let signed_data = SignedData::parse(signature)?;
+    let signer = signed_data
+        .signers()
+        .get(over)
+        .ok_or(FurtherError::NoSuchSignature(over))?;
+    let digest = request.algorithm.hash().digest(signer.signature_value());
+    let signature = cms::prepare_counter(&cms_request(request, digest))?;
+    Ok(PreparedFurther {
+        signed_data,
+        signature,
+        over: Some(over),
+    })
+}
+
+fn cms_request<'a>(request: &FurtherRequest<'a>, digest: Vec<u8>) -> cms::Request<'a> {
+    cms::Request {
+        content: cms::Content::Detached { digest },
+        signer: request.signer,
+        chain: request.chain,
+        algorithm: request.algorithm,
+        signing_time: Some(request.signing_time),
+    }
+}
+
+impl Prepared for PreparedFurther {
+    fn to_be_signed(&self) -> &[u8] {
+        self.signature.to_be_signed()
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.signature.algorithm()
+    }
+
+    fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
+        let Self {
+            mut signed_data,
+            signature: prepared,
+            over,
+        } = self;
+        let made = SignedData::parse(&prepared.finish(signature)?).map_err(|_| FinishError::BadSignature)?;
+        edit::join(&mut signed_data, &made, over).ok_or(FinishError::BadSignature)?;
+        Ok(edit::to_der(&signed_data))
+    }
+}

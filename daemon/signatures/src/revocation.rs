@@ -1,0 +1,162 @@
+//! Whether a certificate was revoked: CRLs (RFC 5280, 5 and 6.3) and OCSP responses (RFC 6960), read and judged.
+//!
+//! | module | what |
+//! |---|---|
+//! | `crl` | reading a CRL |
+//! | `scope` | for which certificates and reasons a CRL speaks |
+//! | `ocsp` | reading an OCSP response, and asking for one |
+//! | `check` | what they say about a certificate, and who says it |
+
+mod check;
+mod crl;
+mod ocsp;
+mod scope;
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::material::ValidationMaterial;
+
+pub(crate) use check::{Asked, status};
+pub use crl::Crl;
+pub use ocsp::{OcspRequest, OcspResponse};
+
+/// How far clocks may lie apart.
+pub(crate) const CLOCK_SKEW: Duration = Duration::minutes(5);
+
+/// How long an answer without a next update counts as fresh.
+pub(crate) const FRESH: Duration = Duration::minutes(10);
+
+/// These bytes are not what they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevocationError {
+    /// Longer than is read.
+    #[error("too long")]
+    TooLong,
+    /// Not a CRL in DER, or no OCSP response.
+    #[error("not a CRL and not an OCSP response")]
+    Malformed,
+    /// An OCSP responder that gives no answer (RFC 6960, 4.2.1): `tryLater`, `unauthorized` and the like.
+    #[error("the responder gives no answer (status {0})")]
+    Refused(u8),
+    /// It answers another question: another certificate, or another nonce.
+    #[error("the response is not an answer to the request")]
+    OtherQuestion,
+}
+
+/// CRLs and OCSP responses that could be read. Not one of them is believed for being here.
+#[derive(Debug, Clone, Default)]
+pub struct Revocations {
+    pub(crate) crls: Vec<Crl>,
+    pub(crate) responses: Vec<OcspResponse>,
+}
+
+impl Revocations {
+    /// None at all.
+    pub const NONE: &'static Self = &Self {
+        crls: Vec::new(),
+        responses: Vec::new(),
+    };
+
+    /// What could be read of a document's material, or of a cache; the rest is passed over.
+    #[must_use]
+    pub fn read(material: &ValidationMaterial) -> Self {
+        Self {
+            crls: material
+                .crls
+                .iter()
+                .filter_map(|der| Crl::from_der(der).ok())
+                .collect(),
+            responses: material
+                .ocsp_responses
+                .iter()
+                .filter_map(|der| OcspResponse::from_der(der).ok())
+                .collect(),
+        }
+    }
+
+    /// Adds a CRL.
+    pub fn add_crl(&mut self, crl: Crl) {
+        self.crls.push(crl);
+    }
+
+    /// Adds an OCSP response.
+    pub fn add_response(&mut self, response: OcspResponse) {
+        self.responses.push(response);
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.crls.is_empty() && self.responses.is_empty()
+    }
+
+    /// Both together.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.crls.extend(other.crls.iter().cloned());
+        both.responses.extend(other.responses.iter().cloned());
+        both
+    }
+
+    /// Its OCSP responses.
+    #[must_use]
+    pub fn responses(&self) -> &[OcspResponse] {
+        &self.responses
+    }
+
+    /// Its CRLs.
+    #[must_use]
+    pub fn crls(&self) -> &[Crl] {
+        &self.crls
+    }
+}
+
+/// What is known of a certificate's revocation at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum CertificateStatus {
+    /// It was not revoked then.
+    Good(Source),
+    /// It was revoked at or before that time.
+    Revoked {
+        /// Since when, RFC 3339.
+        #[serde(with = "time::serde::rfc3339")]
+        since: OffsetDateTime,
+        /// `CRLReason` (RFC 5280, 5.3.1); 0, unspecified, where none is given.
+        reason: u8,
+        /// Who says so.
+        #[serde(flatten)]
+        source: Source,
+    },
+    /// Nothing that is there says anything that counts.
+    Unknown,
+}
+
+/// Where a status is from, and as of when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// CRL or OCSP.
+    pub source: SourceKind,
+    /// As of when, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    pub this_update: OffsetDateTime,
+    /// Until when the next one will be there, RFC 3339.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub next_update: Option<OffsetDateTime>,
+}
+
+/// Sorts of revocation information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A revocation list
+    Crl,
+    /// An answer about one certificate
+    Ocsp,
+}

@@ -1,0 +1,282 @@
+//! What the revocation information at hand says about a certificate at a time, and whether who says it may
+//! (RFC 5280, 6.3; RFC 6960, 4.2.2.2).
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::crl::{Crl, Entry};
+use super::ocsp::{OcspResponse, Verdict};
+use super::scope::{self, ALL_REASONS};
+use super::{CLOCK_SKEW, CertificateStatus, FRESH, Revocations, Source, SourceKind};
+use crate::certificate::extension::PURPOSE_OCSP_SIGNING;
+use crate::certificate::{Certificate, name};
+use crate::trust::{self, PathVerdict, Reliance};
+
+/// `removeFromCRL` (RFC 5280, 5.3.1)
+const REMOVED: u8 = 8;
+
+/// How many signers of revocation information may stand behind each other.
+const MAX_DEPTH: usize = 3;
+
+/// Certificates that are tried as the signer of one list or response.
+const MAX_SIGNERS: usize = 8;
+
+/// Whose status is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) certificate: &'a Certificate,
+    /// The next one on the path.
+    pub(crate) issuer: &'a Certificate,
+    /// The end of the path.
+    pub(crate) anchor: &'a Certificate,
+    /// Certificates of the document, among which signers of lists may be.
+    pub(crate) embedded: &'a [Certificate],
+    /// What the document brings.
+    pub(crate) brought: &'a Revocations,
+    /// For which time.
+    pub(crate) at: OffsetDateTime,
+    /// How many signers of revocation information this one stands behind.
+    pub(crate) depth: usize,
+}
+
+/// The status of a certificate at a time. Of several sources the newest counts; of equally new ones the one that says
+/// it is revoked.
+pub(crate) fn status(asked: &Asked<'_>, reliance: &Reliance<'_>) -> CertificateStatus {
+    if asked.depth > MAX_DEPTH {
+        return CertificateStatus::Unknown;
+    }
+    let sources = [asked.brought, reliance.revocations];
+    let mut known: Vec<(OffsetDateTime, CertificateStatus)> = Vec::new();
+    for response in sources.iter().flat_map(|source| &source.responses) {
+        known.extend(by_response(asked, response, reliance));
+    }
+    let crls: Vec<&Crl> = sources.iter().flat_map(|source| &source.crls).collect();
+    known.extend(by_lists(asked, &crls, reliance));
+    let revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
+    let newest = known
+        .into_iter()
+        .max_by_key(|(this_update, status)| (*this_update, revoked(status)));
+    newest.map_or(CertificateStatus::Unknown, |(_, status)| status)
+}
+
+/// Whether information of these times speaks about the time that is asked for: made after it, or in force then; and not
+/// from the future.
+fn in_force(
+    asked: &Asked<'_>,
+    reliance: &Reliance<'_>,
+    this_update: OffsetDateTime,
+    next_update: Option<OffsetDateTime>,
+) -> bool {
+    let until = next_update.unwrap_or(this_update + FRESH);
+    this_update <= reliance.now + CLOCK_SKEW && (this_update >= asked.at || until >= asked.at)
+}
+
+/// As a status at the time that is asked for: what was revoked later was not revoked then.
+fn verdict(asked: &Asked<'_>, entry: Option<Entry>, source: Source) -> CertificateStatus {
+    match entry {
+        Some(Entry { since, reason }) if since <= asked.at => CertificateStatus::Revoked {
+            since,
+            reason,
+            source,
+        },
+        _ => CertificateStatus::Good(source),
+    }
+}
+
+fn by_response(
+    asked: &Asked<'_>,
+    response: &OcspResponse,
+    reliance: &Reliance<'_>,
+) -> Option<(OffsetDateTime, CertificateStatus)> {
+    let answer = response.about(asked.certificate, asked.issuer)?;
+    let source = Source {
+        source: SourceKind::Ocsp,
+        this_update: answer.this_update,
+        next_update: answer.next_update,
+    };
+    let entry = match answer.verdict {
+        Verdict::Good => None,
+        Verdict::Revoked { since, reason } => Some(Entry { since, reason }),
+        Verdict::Unknown => return None,
+    };
+    let counts = in_force(asked, reliance, answer.this_update, answer.next_update)
+        && is_authorised(asked, response, reliance);
+    counts.then(|| (answer.this_update, verdict(asked, entry, source)))
+}
+
+/// A response is made by the issuer itself, or by whom the issuer certified for it (RFC 6960, 4.2.2.2).
+fn is_authorised(asked: &Asked<'_>, response: &OcspResponse, reliance: &Reliance<'_>) -> bool {
+    let sha1 = reliance.sha1;
+    if response.names(asked.issuer) && response.is_signed_by(asked.issuer, sha1) {
+        return true;
+    }
+    let known = response
+        .certificates()
+        .iter()
+        .chain(asked.embedded)
+        .chain(reliance.intermediates);
+    known
+        .filter(|certificate| response.names(certificate))
+        .take(MAX_SIGNERS)
+        .any(|responder| {
+            let for_it = responder
+                .purposes()
+                .is_some_and(|(_, purposes)| purposes.contains(&PURPOSE_OCSP_SIGNING));
+            for_it
+                && responder.is_valid_at(response.produced_at())
+                && responder.may_be_issued_by(asked.issuer)
+                && responder.is_signed_by(asked.issuer, sha1) == Ok(true)
+                && response.is_signed_by(responder, sha1)
+                && (responder.has_ocsp_no_check() || !is_revoked(asked, responder, asked.issuer, reliance))
+        })
+}
+
+/// Whether a signer of revocation information is itself known to be revoked.
+fn is_revoked(
+    asked: &Asked<'_>,
+    signer: &Certificate,
+    issuer: &Certificate,
+    reliance: &Reliance<'_>,
+) -> bool {
+    let question = Asked {
+        certificate: signer,
+        issuer,
+        depth: asked.depth + 1,
+        ..*asked
+    };
+    matches!(status(&question, reliance), CertificateStatus::Revoked { .. })
+}
+
+/// Lists may each speak for a part of the reasons; only together they may say that a certificate is good.
+fn by_lists(
+    asked: &Asked<'_>,
+    crls: &[&Crl],
+    reliance: &Reliance<'_>,
+) -> Option<(OffsetDateTime, CertificateStatus)> {
+    let points = asked.certificate.distribution_points().ok()?;
+    // Of lists for the same scope the newest counts.
+    let mut newest: BTreeMap<Vec<u8>, (u16, &Crl)> = BTreeMap::new();
+    for crl in crls.iter().filter(|crl| !crl.is_delta()) {
+        let Some(mask) = scope::covered(crl, asked.certificate, &points) else {
+            continue;
+        };
+        let scope = [crl.issuer_der(), format!("{:?}", crl.point).as_bytes()].concat();
+        let counts = in_force(asked, reliance, crl.this_update(), crl.next_update())
+            && keeps(crl, asked.certificate)
+            && newest
+                .get(&scope)
+                .is_none_or(|(_, other)| other.this_update() < crl.this_update())
+            && is_signed(asked, crl, reliance);
+        if counts {
+            newest.insert(scope, (mask, crl));
+        }
+    }
+    let mut reasons = 0;
+    let mut oldest: Option<Source> = None;
+    for (mask, crl) in newest.into_values() {
+        let (entry, source) = entry(asked, crl, crls, reliance)?;
+        let status = verdict(asked, entry, source);
+        if matches!(status, CertificateStatus::Revoked { .. }) {
+            return Some((source.this_update, status));
+        }
+        reasons |= mask;
+        if oldest.is_none_or(|oldest| source.this_update < oldest.this_update) {
+            oldest = Some(source);
+        }
+    }
+    let source = oldest.filter(|_| reasons == ALL_REASONS)?;
+    Some((source.this_update, CertificateStatus::Good(source)))
+}
+
+/// What a list and the newest delta to it say; nothing when one of them cannot be read to the end.
+fn entry(
+    asked: &Asked<'_>,
+    crl: &Crl,
+    crls: &[&Crl],
+    reliance: &Reliance<'_>,
+) -> Option<(Option<Entry>, Source)> {
+    let find = |crl: &Crl| crl.find(asked.certificate.serial(), asked.certificate.issuer_der());
+    let source = |crl: &Crl| Source {
+        source: SourceKind::Crl,
+        this_update: crl.this_update(),
+        next_update: crl.next_update(),
+    };
+    let number = |number: &Option<Vec<u8>>| number.as_deref().map(magnitude);
+    let delta = crls
+        .iter()
+        .filter(|delta| {
+            let after = delta.delta_to.as_deref().map(magnitude) <= number(&crl.number)
+                && number(&delta.number) > number(&crl.number);
+            delta.is_delta()
+                && crl.number.is_some()
+                && after
+                && !delta.not_understood
+                && delta.point == crl.point
+                && delta.authority_key == crl.authority_key
+                && name::same(delta.issuer_der(), crl.issuer_der())
+                && in_force(asked, reliance, delta.this_update(), delta.next_update())
+        })
+        .max_by_key(|delta| delta.this_update())
+        .filter(|delta| is_signed(asked, delta, reliance));
+    let base = find(crl).ok()?;
+    let Some(delta) = delta else {
+        return Some((base, source(crl)));
+    };
+    let entry = match find(delta).ok()? {
+        Some(entry) if entry.reason == REMOVED => None,
+        Some(entry) => Some(entry),
+        None => base,
+    };
+    Some((entry, source(delta)))
+}
+
+/// An INTEGER that sorts by its value.
+fn magnitude(number: &[u8]) -> (usize, Vec<u8>) {
+    let significant: Vec<u8> = number.iter().copied().skip_while(|octet| *octet == 0).collect();
+    (significant.len(), significant)
+}
+
+/// A CA may drop certificates from its list once they have expired, unless the list says that it does not.
+fn keeps(crl: &Crl, certificate: &Certificate) -> bool {
+    crl.this_update() <= certificate.not_after()
+        || crl
+            .keeps_expired_since
+            .is_some_and(|since| since <= certificate.not_after())
+}
+
+/// A list is made by the issuer's key, or by somebody of the list's issuer name with a path of his own to the same
+/// anchor (RFC 5280, 6.3.3 (f)).
+fn is_signed(asked: &Asked<'_>, crl: &Crl, reliance: &Reliance<'_>) -> bool {
+    let by = |signer: &Certificate| {
+        name::same(signer.subject_der(), crl.issuer_der())
+            && signer.may_sign_crls()
+            && crl.is_signed_by(signer, reliance.sha1)
+    };
+    if by(asked.issuer) || by(asked.anchor) {
+        return true;
+    }
+    if asked.depth >= MAX_DEPTH {
+        return false;
+    }
+    let known = reliance.intermediates.iter().chain(asked.embedded);
+    known
+        .filter(|signer| **signer != *asked.certificate && by(signer))
+        .take(MAX_SIGNERS)
+        .any(|signer| {
+            let reliance = Reliance {
+                at: asked.at,
+                ..*reliance
+            };
+            let PathVerdict::Trusted { path } = trust::validate_any_path(signer, asked.embedded, &reliance)
+            else {
+                return false;
+            };
+            let same_anchor = path.last() == Some(asked.anchor);
+            same_anchor
+                && path.windows(2).all(|pair| {
+                    let [signer, issuer] = pair else { return false };
+                    !is_revoked(asked, signer, issuer, &reliance)
+                })
+        })
+}

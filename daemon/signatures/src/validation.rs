@@ -1,0 +1,350 @@
+//! Judging certificates and signatures in time (EN 319 102-1, clauses 5.2 to 5.6): what the verifiers of all formats
+//! call once they have found that a signature value is genuine.
+//!
+//! A format hands in [`Evidence`]; [`judge`] goes from the outermost time-stamp inwards. Each that can be believed moves
+//! the time at which everything inside it has to be valid: the proof of existence (POE). What is left at the end is the
+//! best-signature-time, at which the signer's certificate has to be valid and not revoked.
+
+use time::OffsetDateTime;
+
+use crate::certificate::Certificate;
+use crate::report::{
+    CertificateReport, Level, Reason, RevocationStatus, SignatureReport, SigningTime, SubIndication,
+    TimeSource, TimestampKind, TimestampReport, Warning,
+};
+use crate::revocation::{Asked, CLOCK_SKEW, CertificateStatus, Revocations, status};
+use crate::timestamp::TimestampToken;
+use crate::trust::{self, Reliance};
+
+/// The rule that is broken, and what EN 319 102-1 calls it.
+pub type Finding = (SubIndication, Reason);
+
+/// Time-stamps of one signature that are looked at.
+pub const MAX_TIMESTAMPS: usize = 64;
+
+/// What came of judging a certificate at a time.
+#[derive(Debug, Clone)]
+pub struct CertificateVerdict {
+    /// From the certificate to the anchor; empty where there is no path.
+    pub path: Vec<Certificate>,
+    /// What is known of each certificate of the path but the anchor.
+    pub statuses: Vec<CertificateStatus>,
+    /// Whether it can be relied on.
+    pub finding: Result<(), Finding>,
+}
+
+/// Judges a certificate at [`Reliance::at`]: a path to an anchor, and the revocation of every certificate on it.
+/// `embedded` and `brought` are what the document holds.
+///
+/// Where nothing is known about a revocation, the verdict stands and [`CertificateVerdict::statuses`] says so, unless
+/// [`Reliance::require_revocation`] wants it known.
+#[must_use]
+pub fn certificate(
+    leaf: &Certificate,
+    embedded: &[Certificate],
+    brought: &Revocations,
+    reliance: &Reliance<'_>,
+) -> CertificateVerdict {
+    let (paths, obstacle) = trust::valid_paths(leaf, embedded, reliance);
+    let mut best: Option<CertificateVerdict> = None;
+    for path in paths {
+        let verdict = revocation(path, embedded, brought, reliance);
+        if verdict.finding.is_ok() {
+            return verdict;
+        }
+        best.get_or_insert(verdict);
+    }
+    best.unwrap_or(CertificateVerdict {
+        path: Vec::new(),
+        statuses: Vec::new(),
+        finding: Err(obstacle),
+    })
+}
+
+fn revocation(
+    path: Vec<Certificate>,
+    embedded: &[Certificate],
+    brought: &Revocations,
+    reliance: &Reliance<'_>,
+) -> CertificateVerdict {
+    let mut statuses = Vec::new();
+    let mut finding = Ok(());
+    for (place, pair) in path.windows(2).enumerate() {
+        let [certificate, issuer] = pair else { continue };
+        let status = status(
+            &Asked {
+                certificate,
+                issuer,
+                anchor: path.last().unwrap_or(issuer),
+                embedded,
+                brought,
+                at: reliance.at,
+                depth: 0,
+            },
+            reliance,
+        );
+        let found = match (&status, place) {
+            (CertificateStatus::Good(_), _) => Ok(()),
+            (CertificateStatus::Revoked { .. }, 0) => {
+                Err((SubIndication::RevokedNoPoe, Reason::CertificateRevoked))
+            }
+            (CertificateStatus::Revoked { .. }, _) => {
+                Err((SubIndication::RevokedCaNoPoe, Reason::AuthorityRevoked))
+            }
+            (CertificateStatus::Unknown, _) if reliance.require_revocation => {
+                Err((SubIndication::TryLater, Reason::RevocationUnknown))
+            }
+            (CertificateStatus::Unknown, _) => Ok(()),
+        };
+        // A certificate that is revoked is worse than one of which nothing is known.
+        let graver = matches!(finding, Ok(()) | Err((SubIndication::TryLater, _)));
+        if found.is_err() && graver {
+            finding = found;
+        }
+        statuses.push(status);
+    }
+    CertificateVerdict {
+        path,
+        statuses,
+        finding,
+    }
+}
+
+/// A time-stamp of a signature, as the format found it.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    /// What it is for.
+    pub kind: TimestampKind,
+    /// None where it cannot be read.
+    pub token: Option<TimestampToken>,
+    /// Whether it is about what it should be about.
+    pub about_this: bool,
+}
+
+/// What a format found about one signature whose value is genuine.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// Whose signature it is.
+    pub signer: &'a Certificate,
+    /// What the signer's clock said.
+    pub claimed: Option<SigningTime>,
+    /// The certificates in the document.
+    pub embedded: &'a [Certificate],
+    /// The revocation information in the document.
+    pub brought: &'a Revocations,
+    /// Its time-stamps, in the order they were made: the innermost first.
+    pub timestamps: &'a [Stamped],
+}
+
+/// Judges a genuine signature in time and writes what it found into the report: time-stamps, path, revocation, warnings
+/// and the level that is reached ([`SignatureReport::pass`] is called with it).
+///
+/// # Errors
+/// The finding that keeps it from TOTAL-PASSED; the caller hands it to [`SignatureReport::fail`].
+pub fn judge(
+    evidence: &Evidence<'_>,
+    reliance: &Reliance<'_>,
+    report: &mut SignatureReport,
+) -> Result<(), Finding> {
+    let proven = timestamps(evidence, reliance, report);
+    let best = proven.unwrap_or(reliance.at);
+    report.best_signature_time = proven.map(|time| SigningTime {
+        time,
+        source: TimeSource::TimestampAuthority,
+    });
+    warn_about_time(evidence, proven, reliance, report);
+    constraints(evidence, report)?;
+    let verdict = certificate(
+        evidence.signer,
+        evidence.embedded,
+        evidence.brought,
+        &Reliance {
+            at: best,
+            ..*reliance
+        },
+    );
+    describe(&verdict, report);
+    verdict
+        .finding
+        .map_err(|finding| past(finding, evidence, proven))?;
+    let level = level(evidence, &verdict.statuses, report);
+    report.pass(level);
+    Ok(())
+}
+
+/// Judges the time-stamps from the outermost inwards, and gives the earliest time that is proven.
+fn timestamps(
+    evidence: &Evidence<'_>,
+    reliance: &Reliance<'_>,
+    report: &mut SignatureReport,
+) -> Option<OffsetDateTime> {
+    let mut poe: Option<OffsetDateTime> = None;
+    let mut reports = Vec::new();
+    for stamped in evidence.timestamps.iter().take(MAX_TIMESTAMPS).rev() {
+        let reliance = Reliance {
+            at: poe.unwrap_or(reliance.at),
+            ..*reliance
+        };
+        let judged = judge_stamp(stamped, evidence, &reliance);
+        if judged.valid && stamped.kind != TimestampKind::Content {
+            poe = judged.time.into_iter().chain(poe).min();
+        }
+        reports.push(judged);
+    }
+    reports.reverse();
+    if reports.iter().any(|stamp| !stamp.valid) {
+        report.warn(Warning::TimestampNotValid);
+    }
+    report.timestamps = reports;
+    poe
+}
+
+fn judge_stamp(stamped: &Stamped, evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> TimestampReport {
+    let mut report = TimestampReport::new(stamped.kind);
+    let Some(token) = &stamped.token else {
+        report.reason = Some(Reason::TimestampMalformed);
+        return report;
+    };
+    report.time = Some(token.time());
+    report.policy = Some(token.policy());
+    if !stamped.about_this {
+        report.reason = Some(Reason::TimestampImprintMismatch);
+        return report;
+    }
+    match token.validate(evidence.embedded, evidence.brought, reliance) {
+        Ok(verdict) => {
+            report.valid = true;
+            report.authority = verdict.path.first().map(|authority| {
+                let subject = authority.subject();
+                subject.common_name.unwrap_or(subject.rfc4514)
+            });
+            report.certificates = reports(&verdict);
+        }
+        Err((sub_indication, reason)) => {
+            report.sub_indication = Some(sub_indication);
+            report.reason = Some(reason);
+        }
+    }
+    report
+}
+
+fn warn_about_time(
+    evidence: &Evidence<'_>,
+    proven: Option<OffsetDateTime>,
+    reliance: &Reliance<'_>,
+    report: &mut SignatureReport,
+) {
+    match evidence.claimed {
+        None => report.warn(Warning::SigningTimeMissing),
+        Some(claimed) => {
+            if proven.is_none() {
+                report.warn(Warning::SigningTimeNotProven);
+            }
+            if claimed.time > reliance.now {
+                report.warn(Warning::SigningTimeInFuture);
+            }
+            // Some Vietnamese signers write the local time as UTC: told, never mended.
+            if proven.is_some_and(|proven| claimed.time > proven + CLOCK_SKEW) {
+                report.warn(Warning::SigningTimeAfterTimestamp);
+            }
+        }
+    }
+}
+
+/// What the certificate has to allow: documents by its key usage, and the signing time by its validity
+/// (Circular 15/2025/TT-BKHCN, Annex II, 1.1).
+fn constraints(evidence: &Evidence<'_>, report: &SignatureReport) -> Result<(), Finding> {
+    if !evidence.signer.may_sign_documents() {
+        return Err((
+            SubIndication::ChainConstraintsFailure,
+            Reason::KeyUsageNotForSigning,
+        ));
+    }
+    let claimed = report.best_signature_time.or(evidence.claimed);
+    if claimed.is_some_and(|claimed| !evidence.signer.is_valid_at(claimed.time)) {
+        let not_yet = report
+            .best_signature_time
+            .is_some_and(|best| best.time < evidence.signer.not_before());
+        return Err(if not_yet {
+            (SubIndication::NotYetValid, Reason::SigningTimeOutsideValidity)
+        } else {
+            (
+                SubIndication::SigConstraintsFailure,
+                Reason::SigningTimeOutsideValidity,
+            )
+        });
+    }
+    Ok(())
+}
+
+/// EN 319 102-1, 5.5.4: with a proof of existence after the revocation there is nothing left to hope for.
+fn past(finding: Finding, evidence: &Evidence<'_>, proven: Option<OffsetDateTime>) -> Finding {
+    let content_stamp = evidence
+        .timestamps
+        .iter()
+        .any(|stamped| stamped.kind == TimestampKind::Content);
+    match finding {
+        (SubIndication::RevokedNoPoe, reason) if content_stamp && proven.is_some() => {
+            (SubIndication::Revoked, reason)
+        }
+        other => other,
+    }
+}
+
+fn reports(verdict: &CertificateVerdict) -> Vec<CertificateReport> {
+    verdict
+        .path
+        .iter()
+        .enumerate()
+        .map(|(place, certificate)| CertificateReport::of(certificate, verdict.statuses.get(place)))
+        .collect()
+}
+
+fn describe(verdict: &CertificateVerdict, report: &mut SignatureReport) {
+    report.path = verdict
+        .path
+        .iter()
+        .map(|certificate| certificate.subject().rfc4514)
+        .collect();
+    report.certificates = reports(verdict);
+    let known = |status: &CertificateStatus| *status != CertificateStatus::Unknown;
+    let revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
+    report.revocation_status = if verdict.statuses.iter().any(revoked) {
+        RevocationStatus::Revoked
+    } else if verdict.statuses.is_empty() || !verdict.statuses.iter().any(known) {
+        RevocationStatus::NotChecked
+    } else if verdict.statuses.iter().all(known) {
+        RevocationStatus::Good
+    } else {
+        RevocationStatus::Incomplete
+    };
+    if matches!(
+        report.revocation_status,
+        RevocationStatus::NotChecked | RevocationStatus::Incomplete
+    ) {
+        // First: the circular wants it seen.
+        report.warnings.insert(0, Warning::RevocationNotChecked);
+    }
+}
+
+/// The level as far as this signature can be judged: time-stamps that are not valid raise nothing.
+fn level(evidence: &Evidence<'_>, statuses: &[CertificateStatus], report: &SignatureReport) -> Option<Level> {
+    evidence.claimed?;
+    let has = |kind| {
+        report
+            .timestamps
+            .iter()
+            .any(|stamp| stamp.valid && stamp.kind == kind)
+    };
+    let known = |status: &CertificateStatus| *status != CertificateStatus::Unknown;
+    // In PDF a document time-stamp may stand for the one of the signature (EN 319 142-1, 6.3).
+    if !has(TimestampKind::Signature) && !has(TimestampKind::Archive) {
+        return Some(Level::BB);
+    }
+    let material = !evidence.brought.is_empty() && statuses.iter().all(known);
+    match (material, has(TimestampKind::Archive)) {
+        (false, _) => Some(Level::BT),
+        (true, false) => Some(Level::BLT),
+        (true, true) => Some(Level::BLTA),
+    }
+}

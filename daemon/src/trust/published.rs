@@ -1,0 +1,51 @@
+//! Fingerprints of Vietnamese authorities as they are published, so that whoever adds an anchor sees whether it is the one
+//! it calls itself. They vouch for nothing: nothing is trusted before a person adds it.
+
+/// SHA-256 of the DER in lower-case hexadecimal, and what the certificate is.
+const PUBLISHED: [(&str, &str); 6] = [
+    (
+        "bac8bf609ab420a8ee1780d74f4de5c7f7184959d2a7375b0a75e4c29f0908e7",
+        "Vietnam National Root CA (2014–2039)",
+    ),
+    (
+        "f04ba4b459a7c9a1b971ad9b1cb833e695a80c79aea63b174b66a70edfe2fdb8",
+        "VGCA: RootCA chuyên dùng Chính phủ G2 (2018–2048)",
+    ),
+    (
+        "d8cab7a4aef92e6bb2509d7c61cee7b44f3731b2d21074963530277b366fae4b",
+        "VGCA: CA phục vụ các cơ quan Nhà nước G2",
+    ),
+    (
+        "e4b402e3cb4cacc0a20d21fa49bce76beb4eb47ba7ffb7a8f71c554dbe561a81",
+        "VGCA: CA phục vụ các cơ quan Đảng G2",
+    ),
+    (
+        "f7bc89054cec7f12730d7b8cd3eb7955b163835087e5eb873edfb584763b3f90",
+        "VGCA: Root G1 (2010–2030)",
+    ),
+    (
+        "75e969c07ba35c29c72bbc1bfb880f20f3891a619b00b77eb02ca6160736a1fe",
+        "VGCA: cp (G1)",
+    ),
+];
+
+/// What a certificate with this fingerprint is published as.
+#[must_use]
+pub fn name(sha256: &str) -> Option<&'static str> {
+    let found = PUBLISHED.iter().find(|(fingerprint, _)| *fingerprint == sha256);
+    found.map(|(_, name)| *name)
+}
+
+/// Whether a subject calls itself one of the authorities whose fingerprints are published.
+#[must_use]
+pub fn calls_itself_one(subject: &str) -> bool {
+    let subject = subject.to_lowercase();
+    [
+        "vietnam national root ca",
+        "rootca chuyên dùng chính phủ",
+        "ca phục vụ các cơ quan nhà nước",
+        "ca phục vụ các cơ quan đảng",
+    ]
+    .iter()
+    .any(|name| subject.contains(name))
+}
