@@ -16,6 +16,15 @@ const CHROMIUM_EXTENSION: &str = "jkimigkodbknlgplganhnoaekpijpohb";
 /// The id of our add-on in Firefox; `browser_specific_settings.gecko.id` in its manifest.
 const FIREFOX_EXTENSION: &str = "trien@trien.vn";
 
+/// Whether an extension that a browser names is ours: a browser lets only those of the manifest start this program, but
+/// nobody says that a browser has started it.
+pub(crate) fn is_ours(caller: &str) -> bool {
+    let id = caller
+        .strip_prefix("chrome-extension://")
+        .map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    id.map_or(caller == FIREFOX_EXTENSION, |id| id == CHROMIUM_EXTENSION)
+}
+
 /// The browsers whose manifests we write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Browser {

@@ -18,7 +18,7 @@ use trien_protocol::opening::Opening;
 
 use crate::browser::{self, Output};
 use crate::daemon::{self, Unreachable};
-use crate::text;
+use crate::{manifest, text};
 
 /// How long a daemon that no longer listens may take to say the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -29,6 +29,9 @@ pub(crate) enum RelayError {
     /// Standard output cannot be taken.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
+    /// The browser names an extension that is not ours.
+    #[error("started for another extension: {0:?}")]
+    Caller(String),
     /// The browser sent no valid frame, or its pipe broke.
     #[error("from the browser: {0}")]
     Browser(#[source] FrameError),
@@ -45,6 +48,10 @@ pub(crate) enum RelayError {
 
 /// Relays until the browser or the daemon closes.
 pub(crate) fn run(caller: Option<String>) -> Result<(), RelayError> {
+    // Under a desktop portal the browser's arguments do not arrive; then there is nothing to check.
+    if let Some(stranger) = caller.as_deref().filter(|caller| !manifest::is_ours(caller)) {
+        return Err(RelayError::Caller(stranger.to_owned()));
+    }
     let output = Output::take()?;
     let mut input = io::stdin().lock();
     let Some(first) = browser::read(&mut input).map_err(RelayError::Browser)? else {

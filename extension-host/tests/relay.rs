@@ -24,11 +24,13 @@ fn opening_with(arguments: &[&str], opening: &str) -> Value {
 }
 
 #[test]
-fn the_extension_is_who_the_browser_says_it_is() {
-    let mut expected = json!({"from": "extension", "origin": "https://a.example", "top_origin": "https://b.example", "extension": EXTENSION});
+fn n062_the_extension_is_who_the_browser_says_it_is() {
+    let mut expected = json!({"from": "extension", "origin": "https://a.example", "top_origin": "https://b.example", "user_activation": false, "extension": EXTENSION});
     assert_eq!(opening_with(&[EXTENSION], OPENING), expected);
     let forged = r#"{"from":"extension","origin":"https://a.example","top_origin":"https://b.example","extension":"forged"}"#;
     assert_eq!(opening_with(&[EXTENSION], forged), expected);
+    let clicked = OPENING.replace('}', r#","user_activation":true}"#);
+    assert_eq!(opening_with(&[EXTENSION], &clicked)["user_activation"], true);
     expected["extension"] = json!("trien@trien.vn");
     assert_eq!(
         opening_with(&["/usr/lib/mozilla/x.json", "trien@trien.vn"], forged),
@@ -56,7 +58,7 @@ fn texts_pass_unchanged_both_ways() {
 }
 
 #[test]
-fn single_bytes_and_two_in_one_write() {
+fn n058_single_bytes_and_two_in_one_write() {
     let home = Home::new();
     let (mut host, mut daemon) = Host::connected(&home);
     for byte in framed(b"{\"slow\":1}") {
@@ -79,7 +81,7 @@ fn the_largest_message_passes() {
 }
 
 #[test]
-fn a_length_past_the_limit_ends_the_host() {
+fn n056_a_length_past_the_limit_ends_the_host() {
     let too_long = u32::try_from(MAX_MESSAGE).expect("32 bits") + 1;
     for length in [0, too_long, u32::MAX, 20_u32.swap_bytes()] {
         let home = Home::new();
@@ -97,7 +99,7 @@ fn a_length_past_the_limit_ends_the_host() {
 }
 
 #[test]
-fn the_end_inside_a_frame_sends_nothing_on() {
+fn n057_the_end_inside_a_frame_sends_nothing_on() {
     for piece in [
         &framed(b"{\"whole\":1}")[..2],
         &framed(b"{\"whole\":1}")[..9],
@@ -168,7 +170,7 @@ fn the_last_words_of_a_daemon_that_no_longer_listens() {
 }
 
 #[test]
-fn a_reply_too_large_for_the_browser_becomes_an_error() {
+fn n059_a_reply_too_large_for_the_browser_becomes_an_error() {
     let home = Home::new();
     let (mut host, mut daemon) = Host::connected(&home);
     let reply = |id: u64, length: usize| {
@@ -213,7 +215,7 @@ fn status_of(home: &Home) -> Value {
 }
 
 #[test]
-fn no_daemon() {
+fn n066_no_daemon() {
     let home = Home::new();
     assert_eq!(
         status_of(&home),
@@ -232,6 +234,7 @@ fn no_daemon() {
         json!({"trien_host": "daemon_not_running"}),
         "no folder"
     );
+    assert!(!home.run().exists(), "the host makes nothing of its own");
 }
 
 #[test]
@@ -258,6 +261,101 @@ fn a_folder_that_is_a_link() {
     std::os::unix::fs::symlink(real.run(), home.run()).expect("link");
     assert_eq!(status_of(&home), json!({"trien_host": "daemon_untrusted"}));
     assert_untouched(&listener);
+}
+
+#[test]
+fn n061_another_extension_is_refused() {
+    for arguments in [
+        &["chrome-extension://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"][..],
+        &["chrome-extension://jkimigkodbknlgplganhnoaekpijpohb.evil/"],
+        &["/usr/lib/mozilla/x.json", "evil@evil.example"],
+    ] {
+        let home = Home::new();
+        let listener = home.listen();
+        let mut host = Host::start(&home, arguments);
+        // It may have gone before it reads this.
+        if let Some(mut input) = host.input.take() {
+            let _ = std::io::Write::write_all(&mut input, &support::framed(OPENING.as_bytes()));
+        }
+        let (status, rest) = host.end();
+        assert_eq!(status.code(), Some(OPERATIONAL_FAILURE), "{arguments:?}");
+        assert!(rest.is_empty());
+        assert_untouched(&listener);
+    }
+}
+
+/// A library that is loaded into the host and prints on standard output as long as it runs.
+const CHATTER: &str = r#"
+#include <pthread.h>
+#include <unistd.h>
+static void *chatter(void *unused) {
+    for (;;) { usleep(20000); if (write(1, "noise\n", 6) < 0) return unused; }
+}
+__attribute__((constructor)) static void begin(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, chatter, NULL);
+}
+"#;
+
+#[test]
+fn n060_what_a_library_prints_does_not_reach_the_browser() {
+    let home = Home::new();
+    let source = home.0.path().join("chatter.c");
+    let library = home.0.path().join("chatter.so");
+    std::fs::write(&source, CHATTER).expect("source");
+    let mut compiler = std::process::Command::new("cc");
+    compiler
+        .args(["-shared", "-fPIC", "-pthread", "-o"])
+        .args([&library, &source]);
+    assert!(compiler.status().expect("a C compiler").success());
+    let listener = home.listen();
+    let mut host = Host::start_with(&home, &[EXTENSION], &[("LD_PRELOAD", &library)]);
+    host.send(OPENING.as_bytes());
+    let (mut daemon, _) = listener.accept().expect("a connection");
+    read_frame(&mut daemon);
+    for round in 0..20 {
+        std::thread::sleep(Duration::from_millis(15));
+        frame::write(&mut daemon, &json!({ "round": round }).to_string()).expect("write");
+        assert_eq!(host.receive(), json!({ "round": round }));
+    }
+    drop(daemon);
+    let (status, rest) = host.end();
+    assert!(status.success() && rest.is_empty(), "{status} {rest:?}");
+}
+
+/// Listens under another user's name on the socket given; prints `ready`, and then whether a byte came.
+const STRANGER: &str = "import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.setuid(65534)
+listener.listen()
+print('ready', flush=True)
+connection, _ = listener.accept()
+print(len(connection.recv(1)), flush=True)
+";
+
+#[test]
+fn n072_a_listener_of_another_user_gets_no_byte() {
+    if !rustix::process::getuid().is_root() {
+        // Only root can be two users; the folder's check, which comes first, is tested above for everybody.
+        return;
+    }
+    let home = Home::new();
+    let mut stranger = std::process::Command::new("python3")
+        .args(["-c", STRANGER])
+        .arg(home.run().join("daemon.sock"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3");
+    let mut told = std::io::BufReader::new(stranger.stdout.take().expect("piped"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut told, &mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    assert_eq!(status_of(&home), json!({"trien_host": "daemon_untrusted"}));
+    line.clear();
+    std::io::BufRead::read_line(&mut told, &mut line).expect("a line");
+    assert_eq!(line, "0\n");
+    stranger.wait().expect("an end");
 }
 
 fn assert_untouched(listener: &UnixListener) {

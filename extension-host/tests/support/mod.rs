@@ -53,9 +53,14 @@ pub struct Host {
 
 impl Host {
     pub fn start(home: &Home, arguments: &[&str]) -> Self {
+        Self::start_with(home, arguments, &[])
+    }
+
+    pub fn start_with(home: &Home, arguments: &[&str], variables: &[(&str, &PathBuf)]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(arguments)
             .env("TRIEN_HOME", home.0.path())
+            .envs(variables.iter().map(|(name, value)| (name, value.as_os_str())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
