@@ -48,6 +48,8 @@ export type CloseReason =
   | "too_many"
   /** A message too large, or not JSON. */
   | "bad_message"
+  /** The browser stopped the extension's background; the next session starts it again. */
+  | "extension_stopped"
   /** The extension was updated or switched off. */
   | "extension_gone";
 

@@ -11,8 +11,11 @@ import { openWebSocket } from "./websocket-road.ts";
 
 export const SDK_VERSION = "0.1.0";
 
+/** What this library can make use of. */
+export const CAPABILITIES: readonly string[] = ["authenticate"];
+
 /** How long to look for an extension while there is another road to try; it answers within a few milliseconds. */
-const LOOK_MS = 500;
+const LOOK_MS = 1000;
 
 /** How long to look for it when it is the only road. */
 const LOOK_LONGER_MS = 3000;
@@ -46,6 +49,7 @@ interface DeadEnd {
 /** Tries the roads in order. Throws {@link TrienError}. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { signal, roads = ["extension", "websocket"] } = options;
+  if (typeof window === "undefined") throw TrienError.local("blocked_by_browser", "a worker: connect in the page");
   const deadEnds: DeadEnd[] = [];
   for (const road of roads) {
     try {
@@ -81,7 +85,7 @@ async function greet(
   attempt: Attempt,
 ): Promise<Connection> {
   const conversation = new Conversation(road, explain);
-  const params = { versions: [PROTOCOL_VERSION], client: [`@trien/sdk ${SDK_VERSION}`, client].filter(Boolean).join("; ") };
+  const params = { versions: [PROTOCOL_VERSION], capabilities: CAPABILITIES, client: [`@trien/sdk ${SDK_VERSION}`, client].filter(Boolean).join("; ") };
   try {
     const reply = await bounded(conversation.request<HelloReply>("hello", params), attempt);
     if (reply === undefined) throw TrienError.local("timed_out", "hello");

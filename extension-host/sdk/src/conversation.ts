@@ -16,7 +16,7 @@ export interface RequestOptions {
 }
 
 interface Pending {
-  resolve(reply: { result: unknown; bytes: Uint8Array | undefined }): void;
+  resolve(reply: { result: unknown; bytes: Uint8Array<ArrayBuffer> | undefined }): void;
   reject(error: TrienError): void;
   onProgress: RequestOptions["onProgress"];
 }
@@ -47,6 +47,11 @@ export class Conversation {
     return this.#road.name;
   }
 
+  /** Whether the road has ended. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** Sends a request and waits for its reply. Throws {@link TrienError}. */
   async request<Result>(method: string, params: object, options: RequestOptions = {}) {
     const { signal, bytes } = options;
@@ -54,7 +59,7 @@ export class Conversation {
     if (signal?.aborted) throw TrienError.local("cancelled");
     const id = ++this.#last;
     const cancel = () => this.#send(++this.#last, "cancel", { request: id });
-    const reply = new Promise<{ result: unknown; bytes: Uint8Array | undefined }>((resolve, reject) => {
+    const reply = new Promise<{ result: unknown; bytes: Uint8Array<ArrayBuffer> | undefined }>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
     });
     signal?.addEventListener("abort", cancel, { once: true });
@@ -81,7 +86,7 @@ export class Conversation {
     this.#road.send({ jsonrpc: "2.0", id, method, params: inside }, beside);
   }
 
-  #hear(message: unknown, bytes: Uint8Array | undefined): void {
+  #hear(message: unknown, bytes: Uint8Array<ArrayBuffer> | undefined): void {
     if (typeof message !== "object" || message === null) return;
     const { id, result, error, method, params } = message as Incoming;
     if (method === "progress") {
@@ -105,7 +110,7 @@ export class Conversation {
 }
 
 /** Bytes that came inside the message. */
-function inline(result: unknown): Uint8Array | undefined {
+function inline(result: unknown): Uint8Array<ArrayBuffer> | undefined {
   const data = (result as { data?: unknown } | null)?.data;
   return typeof data === "string" ? fromBase64(data) : undefined;
 }

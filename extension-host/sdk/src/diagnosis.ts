@@ -13,19 +13,41 @@ export type Refusal =
   /** The page's Content Security Policy does not have the address in `connect-src`. */
   | "content_security_policy"
   /** The constructor threw: in Firefox, a Content Security Policy. */
-  | "constructor_refused"
-  /** The page itself came over an insecure connection; browsers do not let it near loopback. */
-  | "insecure_page";
+  | "constructor_refused";
+
+/** What of the browser stands in between; each has its remedy in the messages. */
+export type Obstacle =
+  /** The person, or an administrator, has said no to the browser's question, or has not answered it. */
+  | "permission"
+  /** The page around this frame does not pass the permission on to it. */
+  | "frame"
+  /** The browser would ask the person, who has not done anything in this page yet. */
+  | "click"
+  /** The page's own Content Security Policy. */
+  | "policy"
+  /** The page is not secure. */
+  | "insecure";
+
+/**
+ * What would keep a socket from opening, before one is tried. A socket makes the browser ask a question in which the
+ * person sees no reason unless he has just asked for something; so without a click there is none.
+ */
+export async function foresee(): Promise<Obstacle | undefined> {
+  if (!window.isSecureContext) return "insecure";
+  if (isLoopback(location.hostname)) return undefined;
+  const state = await permission();
+  if (state === "denied") return denied();
+  return state === "prompt" && navigator.userActivation?.hasBeenActive === false ? "click" : undefined;
+}
 
 /** Whether it was the browser, and not the absence of a daemon. */
-export async function isBlocked(refusal: Refusal): Promise<boolean> {
+export async function obstacleOf(refusal: Refusal): Promise<Obstacle | undefined> {
   switch (refusal) {
-    case "insecure_page":
     case "content_security_policy":
     case "constructor_refused":
-      return true;
+      return "policy";
     case "no_answer":
-      return (await permission()) !== "granted" && !isLoopback(location.hostname);
+      return (await permission()) !== "granted" && !isLoopback(location.hostname) ? "permission" : undefined;
     case "refused":
       return refusedByPermission(await permission());
   }
@@ -36,9 +58,15 @@ export async function isBlocked(refusal: Refusal): Promise<boolean> {
  * that the question was dismissed or could not be shown, since an answer would have changed the state. Firefox
  * reports `prompt` without asking it for sockets, so there it says nothing.
  */
-function refusedByPermission(state: PermissionState | undefined): boolean {
-  if (isLoopback(location.hostname)) return false;
-  return state === "denied" || (state === "prompt" && "userAgentData" in navigator);
+function refusedByPermission(state: PermissionState | undefined): Obstacle | undefined {
+  if (isLoopback(location.hostname)) return undefined;
+  if (state === "denied") return denied();
+  return state === "prompt" && "userAgentData" in navigator ? "permission" : undefined;
+}
+
+/** A frame of another site is denied until the page around it says `allow="loopback-network"`. */
+function denied(): Obstacle {
+  return window.parent !== undefined && window.parent !== window ? "frame" : "permission";
 }
 
 /** The newer name of the permission first; `undefined` where the browser knows neither. */

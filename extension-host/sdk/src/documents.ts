@@ -4,12 +4,21 @@ import type { Conversation } from "./conversation.ts";
 import { sha256 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import type { DocumentRef, DownloadReply, HelloReply, UploadReply } from "./protocol.ts";
+import { Sha256 } from "./sha256.ts";
+import type { DocumentBytes, Source } from "./source.ts";
+import { Collector, hold } from "./source.ts";
 
 /** A document of the page. */
 export interface PageDocument {
   /** What the person sees. */
   name: string;
-  bytes: Uint8Array | Blob;
+  bytes: DocumentBytes;
+}
+
+/** A document whose bytes do not change any more. */
+export interface Held {
+  name: string;
+  source: Source;
 }
 
 /** How many bytes of how many have passed. */
@@ -26,20 +35,22 @@ export class Documents {
     this.#limits = limits;
   }
 
+  /** Takes what the page hands over, before anything is sent: from now on the page cannot change it. */
+  hold(documents: PageDocument[], signal: AbortSignal | undefined): Promise<Held[]> {
+    const limit = this.#limits.max_document;
+    return Promise.all(documents.map(async ({ name, bytes }) => ({ name, source: await hold(bytes, limit, signal) })));
+  }
+
   /** Uploads what the daemon does not hold yet, and says how it is named from now on. */
-  async upload(documents: PageDocument[], signal: AbortSignal | undefined, meter: Meter): Promise<DocumentRef[]> {
-    const total = documents.reduce((sum, { bytes }) => sum + size(bytes), 0);
+  async upload(documents: Held[], signal: AbortSignal | undefined, meter: Meter): Promise<DocumentRef[]> {
+    const total = documents.reduce((sum, { source }) => sum + source.size, 0);
     const references: DocumentRef[] = [];
     let done = 0;
-    for (const { name, bytes } of documents) {
-      if (size(bytes) > this.#limits.max_document) {
-        throw TrienError.local("too_large", `${size(bytes)} bytes; at most ${this.#limits.max_document}`);
-      }
-      const copy = await snapshot(bytes);
-      const reference = { name, sha256: await sha256(copy), size: copy.length };
+    for (const { name, source } of documents) {
+      const reference = { name, sha256: source.sha256, size: source.size };
       const before = done;
-      await this.#uploadOne(reference, copy, signal, (part) => meter(before + part, total));
-      done += copy.length;
+      await this.#uploadOne(reference, source, signal, (part) => meter(before + part, total));
+      done += source.size;
       references.push(reference);
     }
     return references;
@@ -51,14 +62,14 @@ export class Documents {
    */
   async #uploadOne(
     reference: DocumentRef,
-    bytes: Uint8Array,
+    source: Source,
     signal: AbortSignal | undefined,
     meter: (done: number) => void,
   ): Promise<void> {
     for (let running; (running = this.#uploads.get(reference.sha256)) !== undefined; ) {
       if (await unlessAborted(running, signal)) return meter(reference.size);
     }
-    const sending = this.#send(reference, bytes, signal, meter);
+    const sending = this.#send(reference, source, signal, meter);
     const settled = sending.then(() => true, () => false);
     this.#uploads.set(reference.sha256, settled);
     try {
@@ -71,14 +82,14 @@ export class Documents {
 
   async #send(
     { sha256, size }: DocumentRef,
-    bytes: Uint8Array,
+    source: Source,
     signal: AbortSignal | undefined,
     meter: (done: number) => void,
   ): Promise<void> {
     let offset = 0;
     let anew = true;
     do {
-      const piece = bytes.subarray(offset, offset + this.#limits.max_chunk);
+      const piece = await source.slice(offset, offset + this.#limits.max_chunk);
       const params = { sha256, size, offset };
       let result: UploadReply;
       try {
@@ -100,26 +111,52 @@ export class Documents {
 
   /** Fetches one document and checks that it is the one that was named. */
   async download(reference: DocumentRef, signal: AbortSignal | undefined, meter: (done: number) => void) {
-    if (reference.size > 2 * this.#limits.max_document) throw TrienError.local("too_large");
-    const bytes = new Uint8Array(reference.size);
-    let offset = 0;
-    while (offset < bytes.length) {
-      const params = { sha256: reference.sha256, offset, length: this.#limits.max_chunk };
-      const { result, bytes: piece } = await this.#conversation.request<DownloadReply>("download", params, { signal });
-      const fits = piece !== undefined && piece.length > 0 && piece.length <= bytes.length - offset;
-      if (!fits || result.size !== bytes.length) throw TrienError.local("internal", "download: a piece that does not fit");
+    const bytes = new Uint8Array(this.#fitting(reference));
+    await this.#fetch(reference, signal, (piece, offset) => {
       bytes.set(piece, offset);
-      offset += piece.length;
-      meter(offset);
-    }
-    if ((await sha256(bytes)) !== reference.sha256) throw TrienError.local("internal", "download: another digest");
-    this.#uploads.set(reference.sha256, Promise.resolve(true));
+      meter(offset + piece.length);
+    });
+    this.#check(reference, await sha256(bytes));
     return bytes;
   }
-}
 
-function size(bytes: Uint8Array | Blob): number {
-  return bytes instanceof Blob ? bytes.size : bytes.length;
+  /** The same, without ever having it in the page's memory as a whole. */
+  async downloadBlob(reference: DocumentRef, signal: AbortSignal | undefined, meter: (done: number) => void) {
+    this.#fitting(reference);
+    const [collected, hash] = [new Collector(), new Sha256()];
+    await this.#fetch(reference, signal, (piece, offset) => {
+      hash.update(piece);
+      collected.add(piece);
+      meter(offset + piece.length);
+    });
+    this.#check(reference, hash.hex());
+    return collected.blob();
+  }
+
+  #fitting({ size }: DocumentRef): number {
+    if (size > 2 * this.#limits.max_document) throw TrienError.local("too_large");
+    return size;
+  }
+
+  async #fetch(
+    { sha256, size }: DocumentRef,
+    signal: AbortSignal | undefined,
+    take: (piece: Uint8Array<ArrayBuffer>, offset: number) => void,
+  ): Promise<void> {
+    for (let offset = 0; offset < size; ) {
+      const params = { sha256, offset, length: this.#limits.max_chunk };
+      const { result, bytes: piece } = await this.#conversation.request<DownloadReply>("download", params, { signal });
+      const fits = piece !== undefined && piece.length > 0 && piece.length <= size - offset;
+      if (!fits || result.size !== size) throw TrienError.local("internal", "download: a piece that does not fit");
+      take(piece, offset);
+      offset += piece.length;
+    }
+  }
+
+  #check(reference: DocumentRef, digest: string): void {
+    if (digest !== reference.sha256) throw TrienError.local("internal", "download: another digest");
+    this.#uploads.set(digest, Promise.resolve(true));
+  }
 }
 
 /** Waits for somebody else's upload, but not longer than this call is wanted. */
@@ -136,9 +173,4 @@ async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undef
   } finally {
     signal.removeEventListener("abort", cancel);
   }
-}
-
-/** A copy, so that what was hashed is what is sent, whatever the page does meanwhile. */
-async function snapshot(bytes: Uint8Array | Blob): Promise<Uint8Array<ArrayBuffer>> {
-  return bytes instanceof Blob ? new Uint8Array(await bytes.arrayBuffer()) : new Uint8Array(bytes);
 }

@@ -12,7 +12,7 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /** `undefined` if the text is not base64. */
-export function fromBase64(text: string): Uint8Array | undefined {
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   } catch {

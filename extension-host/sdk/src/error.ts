@@ -1,4 +1,5 @@
-import { messages } from "./messages.ts";
+import type { Obstacle } from "./diagnosis.ts";
+import { messages, remedies } from "./messages.ts";
 import type { Bilingual, ErrorCode, ErrorObject } from "./protocol.ts";
 
 /** Why there is no connection to the daemon. */
@@ -28,6 +29,11 @@ export class TrienError extends Error {
   static local(code: keyof typeof messages, detail?: string): TrienError {
     const { message, remedy } = messages[code];
     return new TrienError(code, message, remedy, detail);
+  }
+
+  /** The browser stands in between; what to do depends on how. */
+  static blocked(obstacle: Obstacle, detail: string): TrienError {
+    return new TrienError("blocked_by_browser", messages.blocked_by_browser.message, remedies[obstacle], detail);
   }
 
   /** An error that the daemon reported. */

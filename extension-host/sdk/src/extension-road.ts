@@ -87,6 +87,7 @@ export function explainEnd(reason: string): TrienError {
       return TrienError.local("internal", known);
     case "host_failed":
     case "host_exited":
+    case "extension_stopped":
     case "extension_gone":
       return TrienError.local("closed", known);
     case "too_many":

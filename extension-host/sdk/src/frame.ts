@@ -14,7 +14,7 @@ export function joinBinary(message: object, bytes: Uint8Array): Uint8Array<Array
 }
 
 /** Splits a frame. `undefined` if it is shorter than it says, or its message is not JSON in UTF-8. */
-export function splitBinary(frame: ArrayBuffer): { message: unknown; bytes: Uint8Array } | undefined {
+export function splitBinary(frame: ArrayBuffer): { message: unknown; bytes: Uint8Array<ArrayBuffer> } | undefined {
   if (frame.byteLength < 4) return undefined;
   const length = new DataView(frame).getUint32(0, true);
   if (length === 0 || 4 + length > frame.byteLength) return undefined;

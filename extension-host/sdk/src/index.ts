@@ -8,14 +8,16 @@
 
 export { Trien } from "./trien.ts";
 export type {
-  CallOptions, ProgressReport, SignDigestOptions, SignDocumentsOptions, SignResult, VerifyDocumentsOptions,
+  AuthenticateOptions, BlobResults, CallOptions, ProgressReport, SignBlobResult, SignDigestOptions, SignDocumentsOptions,
+  SignResult, VerifyDocumentsOptions,
 } from "./trien.ts";
 export type { ConnectOptions } from "./connect.ts";
 export type { PageDocument } from "./documents.ts";
+export type { DocumentBytes } from "./source.ts";
 export { TrienError } from "./error.ts";
 export type { ConnectionCode, TrienErrorCode } from "./error.ts";
 export type { RoadName } from "./road.ts";
 export type {
-  Appearance, Bilingual, Certificate, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
-  SignatureFormat, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
+  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
+  SignatureFormat, SigningCertificate, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
 } from "./protocol.ts";

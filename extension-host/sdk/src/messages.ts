@@ -71,6 +71,13 @@ export const messages = {
     message: { vi: "Tài liệu quá lớn.", en: "The document is too large." },
     remedy: { vi: "Hãy chia tài liệu thành các phần nhỏ hơn.", en: "Split the document into smaller parts." },
   },
+  document_unreadable: {
+    message: { vi: "Trang không đọc được tài liệu.", en: "The page cannot read the document." },
+    remedy: {
+      vi: "Hãy chọn lại tệp; có thể tệp đã bị thay đổi hoặc xóa sau khi chọn.",
+      en: "Choose the file again; it may have been changed or deleted since.",
+    },
+  },
   internal: {
     message: { vi: "Triện trả lời không đúng quy ước.", en: "Triện gave an answer that makes no sense." },
     remedy: {
@@ -79,3 +86,27 @@ export const messages = {
     },
   },
 } satisfies Record<string, Text>;
+
+/** What to do about a browser that stands in between. */
+export const remedies = {
+  permission: {
+    vi: "Hãy trả lời “Cho phép” khi trình duyệt hỏi về việc truy cập vào các ứng dụng trên thiết bị này. Nếu đã chặn, hãy mở phần quyền của trang (biểu tượng bên trái địa chỉ), cho phép rồi thử lại; hoặc cài tiện ích Triện.",
+    en: "Answer “Allow” when the browser asks about apps and services on this device. If it is blocked, open the site's permissions (the icon left of the address), allow it and try again; or install Triện's browser extension.",
+  },
+  frame: {
+    vi: "Trang bao ngoài chưa cho khung này kết nối với máy của bạn. Hãy cài tiện ích Triện, hoặc báo cho đơn vị vận hành cổng: thẻ iframe cần allow=\"loopback-network\".",
+    en: "The page around this frame does not let it connect to your computer. Install Triện's browser extension, or tell the portal's operator: the iframe needs allow=\"loopback-network\".",
+  },
+  click: {
+    vi: "Hãy bấm nút ký trên trang; trang chỉ được kết nối với Triện sau khi bạn yêu cầu.",
+    en: "Press the page's button to sign; a page may connect to Triện only after you ask for it.",
+  },
+  policy: {
+    vi: "Hãy cài tiện ích Triện, hoặc báo cho đơn vị vận hành cổng: chính sách nội dung (CSP) của trang chưa cho kết nối ws://127.0.0.1:47470.",
+    en: "Install Triện's browser extension, or tell the portal's operator: the page's Content Security Policy lacks ws://127.0.0.1:47470 in connect-src.",
+  },
+  insecure: {
+    vi: "Hãy mở trang bằng địa chỉ bắt đầu với https:// rồi thử lại.",
+    en: "Open the page at an address that begins with https:// and try again.",
+  },
+} satisfies Record<string, Bilingual>;

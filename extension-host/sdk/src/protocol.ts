@@ -48,6 +48,10 @@ export type Hello = {
  */
 versions: Array<number>, 
 /**
+ * What the client can make use of: [`crate::CAPABILITIES`]. Others are passed over.
+ */
+capabilities?: Array<string>, 
+/**
  * Name and version of the client, for the log.
  */
 client: string, };
@@ -57,6 +61,17 @@ export type Certificates = {
  * Only a certificate whose subject carries this tax code (`UID=MST:…`).
  */
 tax_code?: string, };
+
+export type Authenticate = { 
+/**
+ * The portal's single-use challenge: base64 of at least 256 bits, [`crate::limits::NONCE_LENGTH`] characters.
+ */
+nonce: string, 
+/**
+ * Also hand over the person's signing certificate: the token is then in the format `web-eid:1.1`. Needs the grant
+ * `certificates` as well.
+ */
+signing_certificate?: boolean, };
 
 export type SignDigest = { 
 /**
@@ -154,7 +169,7 @@ export type Cancel = {
  */
 request: number, };
 
-export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "not_allowed" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_mismatch" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
 
 export type Bilingual = { 
 /**
@@ -242,6 +257,20 @@ citizen_id?: string,
  */
 old_identity_card?: string, };
 
+export type Algorithm = { 
+/**
+ * `RSA` or `ECC`
+ */
+cryptoAlgorithm: string, 
+/**
+ * For instance `SHA-256`
+ */
+hashFunction: string, 
+/**
+ * `PKCS1.5` or `PSS` for RSA, `NONE` for ECC
+ */
+paddingScheme: string, };
+
 export type Certificate = { 
 /**
  * SHA-256 of the DER, lower-case hexadecimal: the certificate's name in other calls.
@@ -274,7 +303,47 @@ not_before: string,
 /**
  * RFC 3339, UTC.
  */
-not_after: string, };
+not_after: string, 
+/**
+ * What its key can sign with, the usual one first.
+ */
+supported_algorithms: Array<Algorithm>, };
+
+export type AuthenticationToken = { 
+/**
+ * The authentication certificate: DER, base64.
+ */
+unverifiedCertificate: string, 
+/**
+ * What it is signed with (RFC 7518, section 3.1), for instance `ES384`.
+ */
+algorithm: string, 
+/**
+ * base64. RSA: as in RFC 8017; ECDSA: r‖s.
+ */
+signature: string, 
+/**
+ * `web-eid:1.0`; `web-eid:1.1` with a signing certificate.
+ */
+format: string, 
+/**
+ * Names program and version.
+ */
+appVersion: string, 
+/**
+ * In the format `web-eid:1.1` only.
+ */
+unverifiedSigningCertificates?: Array<SigningCertificate>, };
+
+export type SigningCertificate = { 
+/**
+ * DER, base64.
+ */
+certificate: string, 
+/**
+ * What its key can sign with.
+ */
+supportedSignatureAlgorithms: Array<Algorithm>, };
 
 export type HelloReply = { 
 /**
@@ -285,6 +354,14 @@ version: number,
  * Minted by the daemon for this connection; 128 random bits, hexadecimal.
  */
 session: string, 
+/**
+ * What both ends can make use of: those of [`crate::CAPABILITIES`] that the client named.
+ */
+capabilities: Array<string>, 
+/**
+ * What the page's origin may ask for: `certificates`, `sign_in`, `sign`, `batch`, `verify`, `blind_digest`.
+ */
+scopes: Array<string>, 
 /**
  * Most document bytes in one `upload` or `download`.
  */
@@ -300,9 +377,17 @@ export type DigestSignature = {
  */
 signature: string, 
 /**
+ * base64. RSA: the same; ECDSA: r‖s, as PKCS #11, JOSE and Web eID have it.
+ */
+raw_signature: string, 
+/**
  * What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
  */
-algorithm: string, };
+algorithm: string, 
+/**
+ * The same in the words of Web eID's wire.
+ */
+signature_algorithm: Algorithm, };
 
 export type SignedDocument = { "status": "signed", 
 /**

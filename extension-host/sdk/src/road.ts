@@ -6,7 +6,7 @@ export interface Road {
   readonly binary: boolean;
 
   /** Hears every message, with the bytes that travelled beside it. */
-  onMessage: (message: unknown, bytes?: Uint8Array) => void;
+  onMessage: (message: unknown, bytes?: Uint8Array<ArrayBuffer>) => void;
 
   /** Hears once that the road has ended, and why if the road knows. */
   onClose: (reason: string) => void;

@@ -6,7 +6,7 @@ import type { ConnectOptions } from "./connect.ts";
 import { toBase64 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import type {
-  Appearance, Certificate, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
+  Appearance, AuthenticationToken, Certificate, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
   SignedDocuments, Stage, VerifiedDocuments,
 } from "./protocol.ts";
 import type { RoadName } from "./road.ts";
@@ -36,6 +36,19 @@ export interface SignDocumentsOptions extends CallOptions {
   location?: string;
 }
 
+/** How results come back: in memory, or as a Blob that the browser may keep on disk. */
+export interface BlobResults {
+  results: "blob";
+}
+
+/** What {@link Trien.authenticate} needs. */
+export interface AuthenticateOptions extends CallOptions {
+  /** The portal's single-use challenge: base64 of at least 256 random bits, 44 to 128 characters, at most five minutes old. */
+  nonce: string;
+  /** Also hand over the person's signing certificate (format `web-eid:1.1`); needs the permission `certificates` too. */
+  signingCertificate?: boolean;
+}
+
 export interface SignDigestOptions extends CallOptions {
   certificate: string;
   hash: HashAlgorithm;
@@ -54,13 +67,20 @@ export type SignResult =
   | { name: string; bytes: Uint8Array<ArrayBuffer>; error?: undefined }
   | { name: string; bytes?: undefined; error: TrienError };
 
+/** The same with the result as a Blob. */
+export type SignBlobResult =
+  | { name: string; blob: Blob; error?: undefined }
+  | { name: string; blob?: undefined; error: TrienError };
+
 /** A connection to the daemon on this computer. Every method throws {@link TrienError} and nothing else. */
 export class Trien {
   readonly #conversation: Conversation;
   readonly #documents: Documents;
+  readonly #hello: HelloReply;
 
   private constructor(conversation: Conversation, hello: HelloReply) {
     this.#conversation = conversation;
+    this.#hello = hello;
     this.#documents = new Documents(conversation, hello);
   }
 
@@ -75,14 +95,32 @@ export class Trien {
     return this.#conversation.road;
   }
 
+  /** What this origin may ask for, by name: `certificates`, `sign_in`, `sign`, `batch`, `verify`, `blind_digest`. */
+  get scopes(): readonly string[] {
+    return this.#hello.scopes;
+  }
+
   /** The person picks a certificate, and the page sees that one. */
   async certificates(options: CallOptions & { taxCode?: string } = {}): Promise<Certificate> {
     const params = present({ tax_code: options.taxCode });
     return (await this.#conversation.request<Certificate>("certificates", params, options)).result;
   }
 
+  /**
+   * The person proves who sits here. The token goes to the portal's server, which checks it against the origin that it
+   * is configured with and the nonce that it keeps in its own session; nothing in it may be believed before.
+   */
+  async authenticate(options: AuthenticateOptions): Promise<AuthenticationToken> {
+    const params = present({ nonce: options.nonce, signing_certificate: options.signingCertificate });
+    return (await this.#conversation.request<AuthenticationToken>("authenticate", params, options)).result;
+  }
+
   /** Signs documents and returns each with its signature. One that fails does not touch the others. */
-  async signDocuments(options: SignDocumentsOptions): Promise<{ documents: SignResult[]; certificate: Certificate }> {
+  async signDocuments(
+    options: SignDocumentsOptions & BlobResults,
+  ): Promise<{ documents: SignBlobResult[]; certificate: Certificate }>;
+  async signDocuments(options: SignDocumentsOptions): Promise<{ documents: SignResult[]; certificate: Certificate }>;
+  async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
     const { format, certificate, padding, appearance, reason, location, signal, onProgress } = options;
     const documents = await this.#upload(options.documents, options);
     const params = present({ documents, format, certificate, padding, appearance, reason, location });
@@ -117,28 +155,28 @@ export class Trien {
     this.#conversation.close();
   }
 
-  #upload(documents: PageDocument[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
-    return this.#documents.upload(documents, signal, (done, total) =>
-      onProgress?.({ stage: "uploading", done, total }),
-    );
+  async #upload(documents: PageDocument[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
+    const held = await this.#documents.hold(documents, signal);
+    return this.#documents.upload(held, signal, (done, total) => onProgress?.({ stage: "uploading", done, total }));
   }
 
-  async #collect({ documents }: SignedDocuments, { signal, onProgress }: CallOptions): Promise<SignResult[]> {
+  async #collect({ documents }: SignedDocuments, options: CallOptions & Partial<BlobResults>) {
+    const { signal, onProgress, results } = options;
     const total = documents.reduce((sum, item) => sum + (item.status === "signed" ? item.size : 0), 0);
-    const results: SignResult[] = [];
+    const collected: (SignResult | SignBlobResult)[] = [];
     let before = 0;
     for (const item of documents) {
       if (item.status === "failed") {
-        results.push({ name: item.name, error: TrienError.fromReply(item.error) });
+        collected.push({ name: item.name, error: TrienError.fromReply(item.error) });
         continue;
       }
-      const bytes = await this.#documents.download(item, signal, (part) =>
-        onProgress?.({ stage: "downloading", done: before + part, total }),
-      );
+      const meter = (part: number) => onProgress?.({ stage: "downloading", done: before + part, total });
+      const { name } = item;
+      if (results === "blob") collected.push({ name, blob: await this.#documents.downloadBlob(item, signal, meter) });
+      else collected.push({ name, bytes: await this.#documents.download(item, signal, meter) });
       before += item.size;
-      results.push({ name: item.name, bytes });
     }
-    return results;
+    return collected;
   }
 }
 

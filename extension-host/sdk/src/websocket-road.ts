@@ -6,7 +6,7 @@ import { SUBPROTOCOL, WEBSOCKET_PATH } from "./protocol.ts";
 import type { Attempt, Road } from "./road.ts";
 import { bounded } from "./road.ts";
 import type { Refusal } from "./diagnosis.ts";
-import { isBlocked } from "./diagnosis.ts";
+import { foresee, obstacleOf } from "./diagnosis.ts";
 
 /**
  * Connects to 127.0.0.1. The literal address, because looking up "localhost" costs time and may go astray.
@@ -15,16 +15,18 @@ import { isBlocked } from "./diagnosis.ts";
  * "not running" look the same.
  */
 export async function openWebSocket(port: number, attempt: Attempt): Promise<WebSocketRoad> {
+  const foreseen = await foresee();
+  if (foreseen !== undefined) throw TrienError.blocked(foreseen, foreseen);
   const url = `ws://127.0.0.1:${port}${WEBSOCKET_PATH}`;
   const outcome = await dial(url, attempt);
   if (outcome instanceof WebSocket) return new WebSocketRoad(outcome);
-  if (await isBlocked(outcome)) throw TrienError.local("blocked_by_browser", outcome);
+  const obstacle = await obstacleOf(outcome);
+  if (obstacle !== undefined) throw TrienError.blocked(obstacle, outcome);
   throw TrienError.local("not_installed", `${url}: ${outcome}`);
 }
 
 /** A socket that is open, or how it failed. */
 async function dial(url: string, attempt: Attempt): Promise<WebSocket | Refusal> {
-  if (!window.isSecureContext) return "insecure_page";
   let socket: WebSocket | undefined;
   let forget = () => {};
   const settled = new Promise<WebSocket | Refusal>((resolve) => {
@@ -97,7 +99,7 @@ class WebSocketRoad implements Road {
   }
 }
 
-function parse(text: string): { message: unknown; bytes?: Uint8Array } | undefined {
+function parse(text: string): { message: unknown; bytes?: Uint8Array<ArrayBuffer> } | undefined {
   try {
     return { message: JSON.parse(text) };
   } catch {

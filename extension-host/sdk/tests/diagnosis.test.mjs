@@ -4,8 +4,8 @@ import { load } from "../../tests/peer/load.mjs";
 import { openPage, playExtension } from "../../tests/peer/page.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
-const { isBlocked, isLoopback } = await load("sdk/src/diagnosis.ts");
-const { messages } = await load("sdk/src/messages.ts");
+const { foresee, isLoopback, obstacleOf } = await load("sdk/src/diagnosis.ts");
+const { messages, remedies } = await load("sdk/src/messages.ts");
 
 /** A port on which nobody listens: none that the system gives away, so that no test beside this one can get it. */
 const NOBODY = 1;
@@ -27,21 +27,54 @@ test("a refused socket, by permission and browser", async () => {
     [{ permission: "denied", hostname: "localhost" }, false],
   ]) {
     openPage(page);
-    assert.equal(await isBlocked("refused"), blocked, JSON.stringify(page));
+    assert.equal(await obstacleOf("refused"), blocked ? "permission" : undefined, JSON.stringify(page));
     assert.equal(await codeOf(), blocked ? "blocked_by_browser" : "not_installed");
   }
 });
 
 test("what a browser blocks before it asks", async () => {
   openPage({ permission: "granted" });
-  for (const refusal of ["insecure_page", "content_security_policy", "constructor_refused"]) {
-    assert.equal(await isBlocked(refusal), true);
-  }
-  assert.equal(await isBlocked("no_answer"), false);
+  for (const refusal of ["content_security_policy", "constructor_refused"]) assert.equal(await obstacleOf(refusal), "policy");
+  assert.equal(await obstacleOf("no_answer"), undefined);
   openPage({ permission: "prompt" });
-  assert.equal(await isBlocked("no_answer"), true);
+  assert.equal(await obstacleOf("no_answer"), "permission");
   openPage({ secure: false });
   assert.equal(await codeOf({ roads: ["websocket"] }), "blocked_by_browser");
+});
+
+test("no socket is tried that must fail, or that would make the browser ask without a click", async () => {
+  for (const [page, obstacle] of [
+    [{ secure: false }, "insecure"],
+    [{ permission: "denied" }, "permission"],
+    [{ permission: "denied", framed: true }, "frame"],
+    [{ permission: "denied", hostname: "127.0.0.1" }, undefined],
+    [{ permission: "prompt", touched: false }, "click"],
+    [{ permission: "prompt", touched: false, chromium: false }, "click"],
+    [{ permission: "prompt", touched: true }, undefined],
+    [{ permission: "granted", touched: false }, undefined],
+    [{ touched: false }, undefined],
+  ]) {
+    openPage(page);
+    assert.equal(await foresee(), obstacle, JSON.stringify(page));
+    if (obstacle === undefined) continue;
+    globalThis.WebSocket = class {
+      constructor() {
+        assert.fail("a socket was tried");
+      }
+    };
+    const error = await Trien.connect({ roads: ["websocket"] }).catch((error) => error);
+    assert.deepEqual([error.code, error.remedy], ["blocked_by_browser", remedies[obstacle]]);
+  }
+});
+
+test("loading the library does nothing", async () => {
+  openPage({ permission: "prompt" });
+  const forbidden = () => assert.fail("the library probes");
+  globalThis.WebSocket = forbidden;
+  navigator.permissions.query = forbidden;
+  window.postMessage = forbidden;
+  await load("sdk/src/index.ts");
+  await new Promise((resolve) => setTimeout(resolve, 100));
 });
 
 test("a policy violation ends the wait at once", async () => {
@@ -67,7 +100,7 @@ test("a policy violation ends the wait at once", async () => {
 for (const [reason, code] of [
   ["host_missing", "not_installed"], ["daemon_not_running", "not_running"], ["daemon_untrusted", "not_running"],
   ["host_forbidden", "blocked_by_browser"], ["origin_refused", "blocked_by_browser"], ["host_exited", "closed"],
-  ["extension_gone", "closed"], ["too_many", "busy"], ["something new", "closed"],
+  ["extension_gone", "closed"], ["extension_stopped", "closed"], ["too_many", "busy"], ["something new", "closed"],
 ]) {
   test(`an extension that says ${reason}`, async () => {
     const page = openPage();
@@ -90,7 +123,8 @@ test("no extension", async () => {
 });
 
 test("every text is there in both languages", () => {
-  for (const [code, { message, remedy }] of Object.entries(messages)) {
+  const all = [...Object.entries(messages), ...Object.entries(remedies).map(([code, remedy]) => [code, { message: remedy, remedy }])];
+  for (const [code, { message, remedy }] of all) {
     for (const { vi, en } of [message, remedy]) {
       assert.match(vi, /[ạảấầậắằẵặẹẻếềểệịọỏốồổộớờợụủứừửựỳàáãèéìíòóôơưđ]/iu, code);
       assert.match(en, /\.$/, code);

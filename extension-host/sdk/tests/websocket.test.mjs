@@ -95,8 +95,9 @@ test("a call that is aborted takes no other with it", async (context) => {
   // The second call comes while the first one sends, and waits for it: which of two calls begins is not ours to say.
   conversation.override.upload = async ({ refuse }) => {
     delete conversation.override.upload;
+    const hashed = digested(context);
     second = call();
-    await digested(context);
+    await hashed;
     abort.abort();
     refuse("cancelled");
   };

@@ -84,7 +84,7 @@ async function titleOf(browser, url) {
 }
 
 for (const name of ["chromium", "firefox"]) {
-  test(`who is asking, in ${name}`, async () => {
+  test(`n062 n063 n064 n065 n068 who is asking, in ${name}`, async () => {
     const { inner, outer } = sites();
     const framed = (frame, sandbox = "") => `${outer}/around?${new URLSearchParams({ frame, sandbox })}`;
     for (const origin of [inner, outer]) stage.allow(origin);

@@ -2,6 +2,8 @@
 // daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -16,6 +18,22 @@ export const binaries = path.resolve(
   process.env.TRIEN_BIN_DIR ?? path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "debug"),
 );
 export const dossier = path.join(root, "testdata/documents/dossier.pdf");
+
+/** The page's library, as the build made it. */
+export const sdk = () => readFileSync(path.join(root, "extension-host/sdk/dist/index.js"), "utf8");
+
+/** A Python with the package `cryptography`, which judges what we sign. */
+export const python = path.join(root, "target/judges/bin/python");
+
+/** What a browser needs so that `host` is this computer, whatever the port; and, for `public`, so that it takes the page for one of the Internet. */
+export function elsewhere(name, host, { public: port } = {}) {
+  if (name === "firefox") {
+    const override = port ? { "network.lna.address_space.public.override": `127.0.0.1:${port}` } : {};
+    return { preferences: { "network.dns.localDomains": host, ...override } };
+  }
+  const override = port ? [`--ip-address-space-overrides=127.0.0.1:${port}=public`] : [];
+  return { args: [`--host-resolver-rules=MAP ${host} 127.0.0.1`, ...override] };
+}
 
 /** How long the daemon may take to be ready or to end, in milliseconds. */
 const PATIENCE = 20_000;
@@ -77,11 +95,21 @@ export class Stage {
     const config = path.join(this.home, "config");
     mkdirSync(path.join(config, "trust"), { recursive: true });
     writeFileSync(path.join(config, "config.toml"), `developer = true\n[websocket]\nport = ${this.websocketPort}\n`);
-    const script = `[[answer]]\ndecision = "approve"\npins = ["${PIN}"]\nrepeat = true\n`;
-    writeFileSync(this.#file("answers.toml"), script);
+    this.answer("approve");
     writeFileSync(this.pinFile, PIN, { mode: 0o600 });
     this.#makeToken();
     for (const name of ["root.pem", "ca.pem"]) copyFileSync(this.#file(`pki/${name}`), path.join(config, "trust", name));
+  }
+
+  /** What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers. */
+  answer(decision) {
+    writeFileSync(this.#file("answers.toml"), `[[answer]]\ndecision = "${decision}"\npins = ["${PIN}"]\nrepeat = true\n`);
+  }
+
+  /** What the record says was done, in order. */
+  get record() {
+    const lines = readFileSync(path.join(this.home, "data/audit.jsonl"), "utf8").trim().split("\n");
+    return lines.map((line) => JSON.parse(line));
   }
 
   #makeToken() {
@@ -107,6 +135,11 @@ export class Stage {
 
   allow(origin) {
     this.trien("origin", "allow", origin);
+  }
+
+  /** The daemon's process. */
+  get daemonId() {
+    return this.#daemon?.pid;
   }
 
   async startDaemon() {
@@ -143,6 +176,32 @@ export class Stage {
     const url = host ? portal.url.replace("127.0.0.1", host) : portal.url;
     if (allowed) this.allow(url);
     return { url, port: Number(new URL(url).port) };
+  }
+
+  /**
+   * Serves pages by their paths, each a text of HTML or, by the ending `.js`, of JavaScript, or a function that answers a
+   * request. `host` stands in the address in place of 127.0.0.1, with TLS.
+   */
+  async site(pages, { host, allowed = true } = {}) {
+    const answer = (request, response) => {
+      const { pathname } = new URL(request.url, "http://site");
+      const page = pages[pathname];
+      if (typeof page === "function") return page(request, response);
+      const type = pathname.endsWith(".js") ? "text/javascript" : "text/html";
+      response.writeHead(page === undefined ? 404 : 200, { "Content-Type": `${type}; charset=utf-8` });
+      response.end(page);
+    };
+    const server = host ? https.createServer(this.#certificateFor(host), answer) : http.createServer(answer);
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address();
+    const close = () => new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+    this.#portals.push({ close });
+    const url = host ? `https://${host}:${port}` : `http://127.0.0.1:${port}`;
+    if (allowed) this.allow(url);
+    return { url, port };
   }
 
   #certificateFor(host) {

@@ -13,10 +13,14 @@ class WebSocket extends NodeWebSocket {
   }
 }
 
-/** Puts a page at this address around the test. `permission` is the state of "loopback-network", if it is known. */
-export function openPage({ hostname = "portal.example", permission, chromium = true, secure = true } = {}) {
+/**
+ * Puts a page at this address around the test. `permission` is the state of "loopback-network", if it is known; `touched`
+ * whether the person has done something in it, if the browser tells; `framed` puts it into another page.
+ */
+export function openPage({ hostname = "portal.example", permission, chromium = true, secure = true, touched, framed = false } = {}) {
   const window = new EventTarget();
   window.isSecureContext = secure;
+  window.parent = framed ? {} : window;
   window.location = { hostname, origin: `https://${hostname}` };
   window.postMessage = (data) => {
     const event = new Event("message");
@@ -29,6 +33,7 @@ export function openPage({ hostname = "portal.example", permission, chromium = t
     return { state: permission };
   };
   const navigator = { permissions: { query }, ...(chromium ? { userAgentData: {} } : {}) };
+  if (touched !== undefined) navigator.userActivation = { hasBeenActive: touched };
   const document = new EventTarget();
   for (const [name, value] of Object.entries({ window, document, navigator, location: window.location, WebSocket })) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

@@ -1,17 +1,21 @@
 /**
- * The background: one native host for each session of a page. It opens the conversation with the origin that the
- * browser attests, and passes messages on. It decides nothing else; permission and consent are the daemon's.
+ * The background: one native host for each session of a page, opened with the origin that the browser attests. It
+ * decides nothing else; permission and consent are the daemon's.
+ *
+ * It may be stopped at any time. An open native port keeps it alive in Chromium; where it is stopped all the same, its
+ * hosts end with it, the daemon withdraws what they asked, each page hears that its session has ended, and the next
+ * message of a page starts it again. Nothing but {@link starts} is lost.
  */
 
-import { MAX_TEXT } from "../../sdk/src/bridge.ts";
-import type { CloseReason } from "../../sdk/src/bridge.ts";
-import { NATIVE_HOST_NAME } from "../../sdk/src/protocol.ts";
-import { reasonOf, statusOf } from "./host.ts";
-import type { ToBackground, ToContent } from "./internal.ts";
-import { PORT_NAME } from "./internal.ts";
-import type { Origins } from "./origin.ts";
-import { originsOf } from "./origin.ts";
+import { PORT_NAME, WEB_EID_PORT_NAME } from "./internal.ts";
+import type { WebEidToBackground } from "./internal.ts";
+import { greet } from "./native.ts";
+import { originOf, originsOf } from "./origin.ts";
 import { Rate } from "./rate.ts";
+import { refuse, relay } from "./relay.ts";
+import { isSilent, know, knownOrigins } from "./settings.ts";
+import { TrienError } from "../../sdk/src/error.ts";
+import { WebEidSession } from "./web-eid/session.ts";
 
 /** Starting a host is starting a process; a site may start a few at once and then one every two seconds. */
 const STARTS = { burst: 8, perSecond: 0.5 };
@@ -20,12 +24,44 @@ const STARTS = { burst: 8, perSecond: 0.5 };
 const starts = new Map<string, Rate>();
 
 chrome.runtime.onConnect.addListener((page) => {
-  if (page.name !== PORT_NAME || page.sender?.id !== chrome.runtime.id) return page.disconnect();
+  if (page.sender?.id !== chrome.runtime.id) return page.disconnect();
+  if (page.name === PORT_NAME) return openSession(page);
+  if (page.name === WEB_EID_PORT_NAME) return openWebEid(page);
+  page.disconnect();
+});
+
+function openSession(page: chrome.runtime.Port): void {
   const origins = originsOf(page.sender);
   if (origins === undefined) return refuse(page, "origin_refused");
   if (!mayStart(origins.origin)) return refuse(page, "too_many");
   relay(page, origins);
-});
+}
+
+function openWebEid(page: chrome.runtime.Port): void {
+  const origin = originOf(page.sender);
+  if (origin === undefined) return page.disconnect();
+  const session = new WebEidSession({
+    connect: async (active) => {
+      const origins = originsOf(page.sender);
+      if (origins === undefined) throw TrienError.local("blocked_by_browser", "origin_refused");
+      if (!mayStart(origin)) throw TrienError.local("busy", "too_many");
+      try {
+        const line = await greet(origins, active, "a page of Web eID");
+        void know(origin, line.hello.scopes.length > 0);
+        return line;
+      } catch (error) {
+        if (error instanceof TrienError && error.code === "not_allowed") void know(origin, false);
+        throw error;
+      }
+    },
+    tell: (message) => page.postMessage(message),
+    silent: () => isSilent(origin),
+    known: async () => (await knownOrigins()).includes(origin),
+    version: chrome.runtime.getManifest().version,
+  });
+  page.onMessage.addListener((message: WebEidToBackground) => void session.hear(message).catch(() => session.close()));
+  page.onDisconnect.addListener(() => session.close());
+}
 
 function mayStart(origin: string): boolean {
   for (const [known, rate] of starts) {
@@ -34,53 +70,4 @@ function mayStart(origin: string): boolean {
   const rate = starts.get(origin) ?? new Rate(STARTS.burst, STARTS.perSecond);
   starts.set(origin, rate);
   return rate.allows();
-}
-
-function relay(page: chrome.runtime.Port, { origin, topOrigin }: Origins): void {
-  const host = chrome.runtime.connectNative(NATIVE_HOST_NAME);
-  let open = true;
-  const end = (reason: CloseReason) => {
-    if (!open) return;
-    open = false;
-    refuse(page, reason);
-    host.disconnect();
-  };
-  host.onMessage.addListener((message: unknown) => {
-    const status = statusOf(message);
-    if (status !== undefined) end(status);
-    else if (open) page.postMessage({ message } satisfies ToContent);
-  });
-  host.onDisconnect.addListener((port) => end(reasonOf(sentenceOf(port))));
-  page.onDisconnect.addListener(() => {
-    open = false;
-    host.disconnect();
-  });
-  page.onMessage.addListener((incoming: ToBackground) => {
-    const message = parse(incoming.text);
-    if (message === undefined) end("bad_message");
-    else if (open) host.postMessage(message);
-  });
-  host.postMessage({ from: "extension", origin, top_origin: topOrigin });
-}
-
-/** Native messaging carries JSON values, so the text is parsed here; the host writes it as text again. */
-function parse(text: string): object | undefined {
-  if (new TextEncoder().encode(text).length > MAX_TEXT) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function refuse(page: chrome.runtime.Port, reason: CloseReason): void {
-  page.postMessage({ closed: reason } satisfies ToContent);
-  page.disconnect();
-}
-
-/** Chromium puts it into `lastError`, Firefox into the port. */
-function sentenceOf(port: chrome.runtime.Port): string | undefined {
-  const inPort = (port as { error?: { message?: string } | null }).error?.message;
-  return inPort ?? chrome.runtime.lastError?.message;
 }

@@ -8,6 +8,7 @@ import type { CloseReason, FromExtension, FromPage } from "../../sdk/src/bridge.
 import type { ToBackground, ToContent } from "./internal.ts";
 import { PORT_NAME } from "./internal.ts";
 import { Rate } from "./rate.ts";
+import { hearWebEid, leaveWebEid } from "./web-eid/page.ts";
 
 /** Uploading in the largest pieces as fast as the fastest computer takes them stays below this. */
 const messages = new Rate(1000, 500);
@@ -20,7 +21,9 @@ const sessions = new Map<string, chrome.runtime.Port>();
 function hear(event: MessageEvent): void {
   if (event.source !== window) return;
   const message = readFromPage(event.data);
-  if (message === undefined) return;
+  if (message === undefined) return hearWebEid(event.data, messages);
+  // Our own messages are for secure contexts alone; Web eID's have an answer for the others.
+  if (!window.isSecureContext) return;
   if (message[MARK] === "ping") {
     if (pings.allows()) post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: version() });
     return;
@@ -54,11 +57,13 @@ function open(session: string): void {
     return post({ [MARK]: "closed", session, reason: "extension_gone" });
   }
   sessions.set(session, port);
+  port.postMessage({ open: { active: navigator.userActivation?.isActive === true } } satisfies ToBackground);
   port.onMessage.addListener((message: ToContent) => {
     if ("closed" in message) end(session, message.closed);
     else if (sessions.has(session)) post({ [MARK]: "message", session, message: message.message });
   });
-  port.onDisconnect.addListener(() => end(session, "extension_gone"));
+  // After an update this script has lost its extension; otherwise only the background was stopped.
+  port.onDisconnect.addListener(() => end(session, alive() ? "extension_stopped" : "extension_gone"));
 }
 
 function send(session: string, text: string): void {
@@ -79,6 +84,11 @@ function end(session: string, reason: CloseReason): void {
 /** A page kept in the back/forward cache must not keep its hosts, nor hear of requests it no longer shows. */
 function leave(): void {
   for (const session of [...sessions.keys()]) end(session, "extension_gone");
+  leaveWebEid();
+}
+
+function alive(): boolean {
+  return chrome.runtime?.id !== undefined;
 }
 
 function version(): string {
@@ -94,7 +104,7 @@ function post(message: FromExtension): void {
 }
 
 // A sandboxed page has the address of a site but not its origin; it is not answered at all.
-if (window.isSecureContext && window.origin === window.location.origin) {
+if (window.origin === window.location.origin) {
   window.addEventListener("message", hear);
   window.addEventListener("pagehide", leave);
 }

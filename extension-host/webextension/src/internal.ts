@@ -1,14 +1,33 @@
-/** What the content script and the background say to each other over a runtime port. */
+/** What the content script and the background say to each other over runtime ports. */
 
 import type { CloseReason } from "../../sdk/src/bridge.ts";
+import type { WebEidRequest } from "./web-eid/wire.ts";
 
-/** Names the port; the background listens to no other. */
+/** Names the port of a session of our own protocol. */
 export const PORT_NAME = "trien";
 
-/** From the content script: one JSON-RPC message. */
-export interface ToBackground {
-  text: string;
+/** Names the port of a page that speaks the wire of Web eID; one a page. */
+export const WEB_EID_PORT_NAME = "trien-web-eid";
+
+/** What the browser says about the person's last click or key in the page; a page cannot make it up. */
+export interface Activation {
+  active: boolean;
 }
+
+/** From the content script: first that the session begins, then JSON-RPC messages. */
+export type ToBackground = { open: Activation } | { text: string };
 
 /** From the background; after `closed` it disconnects. */
 export type ToContent = { message: unknown } | { closed: CloseReason };
+
+/** From the content script: one request of a page of Web eID. */
+export interface WebEidToBackground extends Activation {
+  request: WebEidRequest;
+  /** Whether the page is a secure context. */
+  secure: boolean;
+}
+
+/** From the background: what the page is told, as it stands. */
+export interface WebEidToContent {
+  action: string;
+}

@@ -29,6 +29,11 @@ export function originsOf(sender: Sender | undefined): Origins | undefined {
   return topOrigin === undefined ? undefined : { origin, topOrigin };
 }
 
+/** Of the frame alone, as far as the browser names it. */
+export function originOf(sender: Sender | undefined): string | undefined {
+  return acceptable(sender?.origin ?? sender?.url);
+}
+
 /** The origin of a URL, if it is `https:`, or `http:` on this computer. */
 function acceptable(text: string | undefined): string | undefined {
   if (text === undefined || !URL.canParse(text)) return undefined;

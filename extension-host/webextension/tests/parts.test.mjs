@@ -9,7 +9,7 @@ const { reasonOf, statusOf } = await load("webextension/src/host.ts");
 const { Rate } = await load("webextension/src/rate.ts");
 const { readFromPage } = await load("sdk/src/bridge.ts");
 
-test("the origin is the browser's word", () => {
+test("n062 the origin is the browser's word", () => {
   const top = { origin: "https://a.example", url: "https://a.example/x?y", frameId: 0 };
   assert.deepEqual(originsOf(top), { origin: "https://a.example", topOrigin: "https://a.example" });
   assert.deepEqual(originsOf({ ...top, origin: undefined }), originsOf(top), "older browsers give the address only");
@@ -19,7 +19,7 @@ test("the origin is the browser's word", () => {
   assert.equal(originsOf(local).origin, "http://127.0.0.1:8080");
 });
 
-test("a page without an origin of its own may ask nothing", () => {
+test("n063 a page without an origin of its own may ask nothing", () => {
   const https = { origin: "https://a.example", url: "https://a.example/", frameId: 0 };
   for (const sender of [
     undefined, {}, { ...https, origin: "null" }, { ...https, url: "about:blank" }, { ...https, url: "about:srcdoc" },
@@ -80,14 +80,14 @@ test("the manifests ask for no more than is needed, and name the ids the host kn
   const json = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url)));
   const host = readFileSync(new URL("../../src/manifest.rs", import.meta.url), "utf8");
   const common = json("../manifest.json");
-  assert.deepEqual(common.permissions, ["nativeMessaging"]);
+  assert.deepEqual(common.permissions, ["nativeMessaging", "storage"]);
   for (const more of ["host_permissions", "web_accessible_resources", "externally_connectable"]) assert.equal(common[more], undefined);
   const { key } = json("../manifest.chromium.json");
   const digest = createHash("sha256").update(Buffer.from(key, "base64")).digest("hex").slice(0, 32);
   const id = digest.replace(/./g, (digit) => String.fromCharCode(97 + parseInt(digit, 16)));
   assert.ok(host.includes(`"${id}"`), id);
   assert.ok(host.includes(`"${json("../manifest.firefox.json").browser_specific_settings.gecko.id}"`));
-  for (const file of ["background.js", "content.js"]) {
+  for (const file of ["background.js", "content.js", "options.js"]) {
     const code = readFileSync(new URL(`../dist/chromium/${file}`, import.meta.url), "utf8");
     assert.doesNotMatch(code, /\beval\b|new Function|innerHTML|document\.write/);
   }

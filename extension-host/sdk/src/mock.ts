@@ -1,0 +1,238 @@
+/**
+ * `@trien/sdk/mock`: plays the extension, the daemon and the person in a window, for a portal's own tests. The page's
+ * code stays as it is: `Trien.connect()` finds the mock as it would find the extension. It signs nothing: a "signed"
+ * document is the document with a line appended, which no verifier takes for signed.
+ *
+ *     const mock = playTrien({ decide: ({ method }) => (method === "sign_documents" ? "approve" : "cancelled") });
+ *     … the page does what it does …
+ *     assert.equal(mock.heard.at(-1).method, "sign_documents");
+ *     mock.close();
+ */
+
+import { BRIDGE_VERSION, MARK, readFromPage } from "./bridge.ts";
+import type { CloseReason, FromExtension } from "./bridge.ts";
+import { fromBase64, sha256, toBase64 } from "./encoding.ts";
+import type {
+  AuthenticationToken, CancelReply, Certificate, DigestSignature, Download, DownloadReply, ErrorCode, ErrorObject, Hello,
+  HelloReply, SignDocuments, SignedDocuments, Upload, UploadReply, VerifiedDocuments, VerifyDocuments,
+} from "./protocol.ts";
+import { PROTOCOL_VERSION } from "./protocol.ts";
+
+/** What the page asks of the person. */
+export interface MockQuestion {
+  method: "certificates" | "authenticate" | "sign_digest" | "sign_documents";
+  params: Record<string, unknown>;
+}
+
+export interface MockOptions {
+  /** What the person, or the token, says: `approve`, or the error that the page gets. `approve` if absent. */
+  decide?: (question: MockQuestion) => "approve" | ErrorCode | Promise<"approve" | ErrorCode>;
+  /** Instead of a connection: why there is none, for instance `daemon_not_running`. */
+  refuse?: CloseReason;
+  /** What the origin may ask for; everything if absent. */
+  scopes?: string[];
+  /** Fields of the certificate that the person picks. */
+  certificate?: Partial<Certificate>;
+}
+
+/** A mock that plays. */
+export interface Mock {
+  /** Every request of the page, in order, without document bytes. */
+  readonly heard: readonly { method: string; params: Record<string, unknown> }[];
+  /** Stops to play; open sessions end as if the daemon had ended. */
+  close(): void;
+}
+
+const MAX_CHUNK = 512 * 1024;
+const MAX_DOCUMENT = 200 * 1024 * 1024;
+const MARKER = new TextEncoder().encode("\n% signed by the mock of Trien: worth nothing\n");
+const SCOPES = ["certificates", "sign_in", "sign", "batch", "verify", "blind_digest"];
+const ALGORITHM = { cryptoAlgorithm: "RSA", hashFunction: "SHA-256", paddingScheme: "PKCS1.5" };
+
+const CERTIFICATE: Certificate = {
+  sha256: "00".repeat(32), certificate: "AA==", chain: [], subject: { common_name: "Nguyễn Văn An" }, issuer: "Mock CA",
+  serial: "01", not_before: "2026-01-01T00:00:00Z", not_after: "2046-01-01T00:00:00Z", supported_algorithms: [ALGORITHM],
+};
+
+/** The numbers of errors do not matter to a page; the codes do. */
+const NUMBER = -32000;
+
+class Refusal {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode) {
+    this.code = code;
+  }
+}
+
+/** Starts to play in this window. */
+export function playTrien(options: MockOptions = {}): Mock {
+  const heard: { method: string; params: Record<string, unknown> }[] = [];
+  const sessions = new Map<string, MockSession>();
+  const listen = (event: MessageEvent) => {
+    const message = event.source === window ? readFromPage(event.data) : undefined;
+    if (message === undefined) return;
+    if (message[MARK] === "ping") return post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: "0.0.0-mock" });
+    const { session } = message;
+    if (message[MARK] === "open" && options.refuse !== undefined) {
+      post({ [MARK]: "closed", session, reason: options.refuse });
+    } else if (message[MARK] === "open") {
+      sessions.set(session, new MockSession(options, (reply) => post({ [MARK]: "message", session, message: reply })));
+    } else if (message[MARK] === "send") {
+      const { id, method, params } = JSON.parse(message.text) as { id: number; method: string; params: Record<string, unknown> };
+      const { data: _, ...told } = params;
+      heard.push({ method, params: told });
+      void sessions.get(session)?.hear(id, method, params);
+    } else {
+      sessions.delete(session);
+    }
+  };
+  window.addEventListener("message", listen);
+  return {
+    heard,
+    close: () => {
+      window.removeEventListener("message", listen);
+      for (const session of sessions.keys()) post({ [MARK]: "closed", session, reason: "host_exited" });
+    },
+  };
+}
+
+function post(message: FromExtension): void {
+  window.postMessage(message, window.location.origin);
+}
+
+class MockSession {
+  readonly #options: MockOptions;
+  readonly #reply: (message: object) => void;
+  readonly #documents = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #waiting = new Map<number, (refusal: Refusal) => void>();
+
+  constructor(options: MockOptions, reply: (message: object) => void) {
+    this.#options = options;
+    this.#reply = reply;
+  }
+
+  async hear(id: number, method: string, params: Record<string, unknown>): Promise<void> {
+    try {
+      const cancelled = new Promise<never>((_, reject) => this.#waiting.set(id, reject));
+      cancelled.catch(() => {});
+      const result = await Promise.race([this.#do(id, method, params), cancelled]);
+      this.#reply({ jsonrpc: "2.0", id, result });
+    } catch (error) {
+      this.#reply({ jsonrpc: "2.0", id, error: errorObject(error instanceof Refusal ? error.code : "internal") });
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #do(id: number, method: string, params: Record<string, unknown>): Promise<object> {
+    switch (method) {
+      case "hello":
+        return this.#hello(params as Hello);
+      case "certificates":
+        await this.#ask(id, { method, params });
+        return this.#certificate;
+      case "authenticate":
+        await this.#ask(id, { method, params });
+        return this.#token();
+      case "sign_digest":
+        await this.#ask(id, { method, params });
+        return signature();
+      case "sign_documents":
+        await this.#ask(id, { method, params });
+        return this.#sign(params as SignDocuments);
+      case "verify_documents":
+        return verify(params as VerifyDocuments);
+      case "upload":
+        return this.#upload(params as Upload);
+      case "download":
+        return this.#download(params as Download);
+      case "cancel":
+        return this.#cancel(params.request as number);
+      default:
+        throw new Refusal("method_not_found");
+    }
+  }
+
+  get #certificate(): Certificate {
+    return { ...CERTIFICATE, ...this.#options.certificate };
+  }
+
+  #hello({ versions, capabilities = [] }: Hello): HelloReply {
+    if (!versions.includes(PROTOCOL_VERSION)) throw new Refusal("version_mismatch");
+    const scopes = this.#options.scopes ?? SCOPES;
+    if (scopes.length === 0) throw new Refusal("not_allowed");
+    const both = capabilities.filter((name) => name === "authenticate");
+    const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
+    return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };
+  }
+
+  async #ask(request: number, question: MockQuestion): Promise<void> {
+    const total = (question.params as { documents?: unknown[] }).documents?.length ?? 1;
+    this.#reply({ jsonrpc: "2.0", method: "progress", params: { request, stage: "asking", done: 0, total } });
+    const decision = (await this.#options.decide?.(question)) ?? "approve";
+    if (decision !== "approve") throw new Refusal(decision);
+  }
+
+  #token(): AuthenticationToken {
+    const { certificate } = this.#certificate;
+    const proof = { algorithm: "RS256", signature: toBase64(new Uint8Array(256)) };
+    return { unverifiedCertificate: certificate, ...proof, format: "web-eid:1.0", appVersion: "https://trien.vn/mock/0.0.0" };
+  }
+
+  async #sign({ documents }: SignDocuments): Promise<SignedDocuments> {
+    const signed: SignedDocuments["documents"] = [];
+    for (const { name, sha256: digest } of documents) {
+      const held = this.#documents.get(digest);
+      if (held === undefined) throw new Refusal("document_missing");
+      const bytes = new Uint8Array(held.length + MARKER.length);
+      bytes.set(held);
+      bytes.set(MARKER, held.length);
+      const result = await sha256(bytes);
+      this.#documents.set(result, bytes);
+      signed.push({ status: "signed", name, sha256: result, size: bytes.length });
+    }
+    return { documents: signed, certificate: this.#certificate };
+  }
+
+  async #upload({ sha256: digest, size, offset, data }: Upload): Promise<UploadReply> {
+    const piece = fromBase64(data ?? "");
+    const held = this.#documents.get(digest) ?? new Uint8Array();
+    if (piece === undefined || piece.length > MAX_CHUNK || offset !== held.length) throw new Refusal("upload_mismatch");
+    const bytes = new Uint8Array(held.length + piece.length);
+    bytes.set(held);
+    bytes.set(piece, held.length);
+    const sealed = bytes.length === size;
+    if (bytes.length > size || (sealed && (await sha256(bytes)) !== digest)) throw new Refusal("upload_mismatch");
+    this.#documents.set(digest, bytes);
+    return { received: bytes.length, sealed };
+  }
+
+  #download({ sha256: digest, offset, length }: Download): DownloadReply {
+    const held = this.#documents.get(digest);
+    if (held === undefined) throw new Refusal("document_missing");
+    return { size: held.length, data: toBase64(held.subarray(offset, offset + Math.min(length, MAX_CHUNK))) };
+  }
+
+  #cancel(request: number): CancelReply {
+    const end = this.#waiting.get(request);
+    end?.(new Refusal("cancelled"));
+    return { cancelled: end !== undefined };
+  }
+}
+
+function signature(): DigestSignature {
+  const bytes = toBase64(new Uint8Array(256));
+  return { signature: bytes, raw_signature: bytes, algorithm: "RS256", signature_algorithm: ALGORITHM };
+}
+
+/** What the mock calls signed is signed by nobody. */
+function verify({ documents }: VerifyDocuments): VerifiedDocuments {
+  return { documents: documents.map(({ name }) => ({ name, valid: false, signatures: [] })) };
+}
+
+function errorObject(code: ErrorCode): ErrorObject {
+  const message = { vi: `Bản giả lập trả lời: ${code}.`, en: `The mock says: ${code}.` };
+  const remedy = { vi: "Đây là bản giả lập của Triện dùng để kiểm thử.", en: "This is the mock of Triện, for tests." };
+  return { code: NUMBER, message: message.en, data: { code, message, remedy } };
+}

@@ -1,0 +1,160 @@
+// A portal's page that speaks the wire of the Web eID page library, and nothing else, in real browsers.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { X509Certificate, createHash, randomBytes, verify } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries, elsewhere, python } from "./stage.mjs";
+
+const HOST = "portal.example";
+const validator = fileURLToPath(new URL("../../../daemon/tests/judges/web_eid.py", import.meta.url));
+const SEMVER = /^\d+\.\d+\.\d+(\+[0-9A-Za-z.-]+)?$/;
+
+/** What the page library does: asks its own window, waits a second for somebody, then for the answer. */
+const PAGE = `<!doctype html><title>Cổng</title><script>
+  window.ask = (action, fields = {}, { library = "2.1.0", patience = 20000 } = {}) => new Promise((resolve) => {
+    const started = performance.now();
+    let acknowledged;
+    const end = (answer) => {
+      window.removeEventListener("message", hear);
+      resolve(acknowledged === undefined ? answer : { acknowledged, ...answer });
+    };
+    const hear = ({ source, origin, data }) => {
+      if (source !== window || origin !== location.origin) return;
+      if (data.action === "web-eid:" + action + "-ack") acknowledged = performance.now() - started;
+      if (data.action === "web-eid:" + action + "-success") end({ success: data });
+      if (data.action === "web-eid:" + action + "-failure") end({ failure: data.error });
+    };
+    window.addEventListener("message", hear);
+    setTimeout(() => acknowledged === undefined && end({ unavailable: true }), 1000);
+    setTimeout(() => end({ unanswered: true }), patience);
+    window.postMessage({ action: "web-eid:" + action, libraryVersion: library, ...fields }, "*");
+  });
+</script>`;
+
+const SCOPES = ["sign_in", "certificates", "blind_digest"].flatMap((scope) => ["--scope", scope]);
+
+let stage;
+let folder;
+before(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), "trien-web-eid-"));
+  stage = await Stage.open();
+});
+after(async () => {
+  await stage?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A portal's check, by other people's cryptography. */
+function judge(token, origin, nonce) {
+  const file = path.join(folder, "token.json");
+  writeFileSync(file, JSON.stringify(token));
+  const anchors = ["root.pem", "ca.pem"].map((name) => path.join(stage.home, "config/trust", name));
+  return execFileSync(python, ["-B", validator, file, origin, nonce, ...anchors], { encoding: "utf8" });
+}
+
+const code = ({ failure }) => failure?.code;
+
+for (const name of ["chromium", "firefox"]) {
+  test(`a portal built for Web eID, in ${name}`, { timeout: 150_000 }, async (context) => {
+    const { url } = await stage.site({ "/": PAGE }, { host: HOST, allowed: false });
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
+    context.after(close);
+    const page = await browser.newPage();
+    await page.goto(url);
+    const ask = (...words) => page.evaluate((words) => window.ask(...words), words);
+    const nonce = randomBytes(33).toString("base64");
+    stage.answer("approve");
+
+    await context.test("a stranger hears nothing, not even that somebody is here", async () => {
+      for (const action of ["status", "authenticate"]) assert.deepEqual(await ask(action, { challengeNonce: nonce }), { unavailable: true });
+    });
+
+    stage.trien("origin", "allow", url, ...SCOPES);
+    await context.test("status", async () => {
+      const { success, acknowledged } = await ask("status");
+      assert.ok(acknowledged < 1000);
+      assert.equal(success.library, "2.1.0");
+      for (const version of [success.extension, success.nativeApp]) assert.match(version, SEMVER);
+    });
+
+    await context.test("authenticate: a token that a portal accepts, for this origin and nonce only", async () => {
+      const { success: { action, ...token } } = await ask("authenticate", { challengeNonce: nonce });
+      assert.equal(action, "web-eid:authenticate-success");
+      assert.deepEqual([token.format, token.algorithm], ["web-eid:1.0", "RS256"]);
+      assert.match(judge(token, url, nonce), /Nguyễn Văn An/);
+      assert.throws(() => judge(token, "https://evil.example", nonce));
+      assert.throws(() => judge(token, url, randomBytes(33).toString("base64")));
+    });
+
+    let certificate;
+    await context.test("get-signing-certificate, then sign", async () => {
+      const { success } = await ask("get-signing-certificate");
+      ({ certificate } = success);
+      assert.deepEqual(Object.keys(success.supportedSignatureAlgorithms[0]).sort(), ["cryptoAlgorithm", "hashFunction", "paddingScheme"]);
+      const document = randomBytes(1000);
+      const hash = createHash("sha256").update(document).digest("base64");
+      const { success: signed } = await ask("sign", { certificate, hash, hashFunction: "SHA-256" });
+      assert.deepEqual(signed.signatureAlgorithm, { cryptoAlgorithm: "RSA", hashFunction: "SHA-256", paddingScheme: "PKCS1.5" });
+      const { publicKey } = new X509Certificate(Buffer.from(certificate, "base64"));
+      assert.ok(verify("sha256", document, publicKey, Buffer.from(signed.signature, "base64")));
+    });
+
+    await context.test("a certificate that was picked on another page is picked again, and signed with", async () => {
+      await page.reload();
+      const hash = createHash("sha256").update("x").digest("base64");
+      const { success, failure } = await ask("sign", { certificate, hash, hashFunction: "SHA-256" });
+      const { publicKey } = new X509Certificate(Buffer.from(certificate, "base64"));
+      assert.ok(success, JSON.stringify(failure));
+      assert.ok(verify("sha256", "x", publicKey, Buffer.from(success.signature, "base64")));
+    });
+
+    await context.test("every failure has its code", async () => {
+      const hash = createHash("sha256").update("x").digest("base64");
+      for (const [wanted, ...words] of [
+        ["MISSING_PARAMETER", "authenticate"],
+        ["MISSING_PARAMETER", "sign", { certificate, hash }],
+        ["NATIVE_INVALID_ARGUMENT", "authenticate", { challengeNonce: "A".repeat(43) }],
+        ["NATIVE_INVALID_ARGUMENT", "authenticate", { challengeNonce: { forged: 1 } }],
+        ["NATIVE_INVALID_ARGUMENT", "sign", { certificate, hash, hashFunction: "SHA-224" }],
+        ["NATIVE_INVALID_ARGUMENT", "sign", { certificate, hash: "AAAA", hashFunction: "SHA-256" }],
+        ["NATIVE_INVALID_ARGUMENT", "sign", { certificate: "§", hash, hashFunction: "SHA-256" }],
+        ["VERSION_INVALID", "status", {}, { library: "two" }],
+        ["VERSION_MISMATCH", "status", {}, { library: "3.0.0" }],
+      ]) {
+        assert.equal(code(await ask(...words)), `ERR_WEBEID_${wanted}`, JSON.stringify(words));
+      }
+      const { failure } = await ask("status", {}, { library: "3.0.0" });
+      assert.deepEqual(failure.requiresUpdate, { extension: true, nativeApp: false });
+      stage.answer("hang");
+      // Both promises hear the same window, so the second request's failure is the first answer that either sees.
+      const first = ask("authenticate", { challengeNonce: nonce, options: { userInteractionTimeout: 2500 } });
+      const second = ask("authenticate", { challengeNonce: nonce });
+      assert.deepEqual([code(await first), code(await second)], Array(2).fill("ERR_WEBEID_ACTION_PENDING"));
+      await new Promise((resolve) => setTimeout(resolve, 3500));
+      stage.answer("refuse");
+      assert.equal(code(await ask("authenticate", { challengeNonce: nonce })), "ERR_WEBEID_USER_CANCELLED");
+      stage.answer("hang");
+      const options = { userInteractionTimeout: 500 };
+      assert.equal(code(await ask("authenticate", { challengeNonce: nonce, options })), "ERR_WEBEID_USER_TIMEOUT");
+      stage.answer("approve");
+    });
+
+    await context.test("without the daemon, an origin that had a permission is told", async () => {
+      await stage.stopDaemon();
+      assert.equal(code(await ask("status")), "ERR_WEBEID_NATIVE_UNAVAILABLE");
+      await stage.startDaemon();
+      assert.ok((await ask("status")).success, "the next request finds it again");
+    });
+
+    await context.test("a permission that is taken back ends it", async () => {
+      stage.trien("origin", "revoke", url);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      assert.deepEqual(await ask("status"), { unavailable: true });
+    });
+  });
+}

@@ -1,0 +1,127 @@
+/** The options page: whether the program is well, which sites have a permission, and where Web eID is answered. */
+
+import { TrienError } from "../../sdk/src/error.ts";
+import { greet } from "./native.ts";
+import { isSilent, isSilentByPolicy, know, knownOrigins, setSilent } from "./settings.ts";
+import type { Language, TextKey } from "./texts.ts";
+import { scopeNames, texts } from "./texts.ts";
+
+/** What is known of a site. */
+interface Site {
+  origin: string;
+  /** `undefined` while the program cannot be asked. */
+  scopes: string[] | undefined;
+  silent: boolean;
+  fixed: boolean;
+}
+
+/** How the program is. */
+type Health = { state: "looking" } | { state: "well" } | { state: "ill"; error: TrienError };
+
+let language: Language = chrome.i18n.getUILanguage().startsWith("vi") ? "vi" : "en";
+let health: Health = { state: "looking" };
+let sites: Site[] = [];
+
+function element(id: string): HTMLElement {
+  return document.getElementById(id) as HTMLElement;
+}
+
+function text(key: TextKey): string {
+  return texts[key][language];
+}
+
+/** An origin of the extension itself has no permission: that it is told so shows that the whole way is there. */
+async function examine(): Promise<Health> {
+  const own = { origin: "https://extension.invalid", topOrigin: "https://extension.invalid" };
+  try {
+    const { conversation } = await greet(own, false, "options page");
+    conversation.close();
+    return { state: "well" };
+  } catch (error) {
+    if (error instanceof TrienError && error.code === "not_allowed") return { state: "well" };
+    return { state: "ill", error: error instanceof TrienError ? error : TrienError.local("internal", String(error)) };
+  }
+}
+
+/** Asks the daemon what a site may do now; a site that has lost its permission is forgotten. */
+async function scopesOf(origin: string): Promise<string[]> {
+  try {
+    const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, "options page");
+    conversation.close();
+    return hello.scopes;
+  } catch (error) {
+    if (error instanceof TrienError && error.code === "not_allowed") return [];
+    throw error;
+  }
+}
+
+async function siteOf(origin: string): Promise<Site | undefined> {
+  const [silent, fixed] = [await isSilent(origin), await isSilentByPolicy(origin)];
+  if (health.state !== "well") return { origin, scopes: undefined, silent, fixed };
+  const scopes = await scopesOf(origin).catch(() => undefined);
+  if (scopes?.length === 0) {
+    await know(origin, false);
+    return undefined;
+  }
+  return { origin, scopes, silent, fixed };
+}
+
+async function look(): Promise<void> {
+  health = { state: "looking" };
+  show();
+  health = await examine();
+  const found: Site[] = [];
+  // One after the other: each starts a process.
+  for (const origin of await knownOrigins()) {
+    const site = await siteOf(origin);
+    if (site !== undefined) found.push(site);
+  }
+  sites = found.sort((one, other) => one.origin.localeCompare(other.origin));
+  show();
+}
+
+function show(): void {
+  document.documentElement.lang = language;
+  document.title = text("title");
+  for (const node of document.querySelectorAll<HTMLElement>("[data-text]")) node.textContent = text(node.dataset.text as TextKey);
+  for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language));
+  }
+  const state = element("state");
+  state.dataset.state = health.state;
+  state.dataset.code = health.state === "ill" ? health.error.code : "";
+  state.textContent = health.state === "ill" ? health.error.text[language] : text(health.state);
+  element("remedy").textContent = health.state === "ill" ? health.error.remedy[language] : "";
+  element("version").textContent = `${text("version")} ${chrome.runtime.getManifest().version}`;
+  element("none").hidden = health.state === "looking" || sites.length > 0;
+  element("list").replaceChildren(...sites.map(row));
+}
+
+function row({ origin, scopes, silent, fixed }: Site): HTMLElement {
+  const made = document.createElement("li");
+  made.dataset.origin = origin;
+  const name = document.createElement("strong");
+  name.textContent = origin;
+  const may = document.createElement("div");
+  may.textContent = scopes === undefined
+    ? text("scopes-unknown")
+    : scopes.map((scope) => scopeNames[scope]?.[language] ?? scope).join("; ");
+  const label = document.createElement("label");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = !silent;
+  box.disabled = fixed;
+  box.addEventListener("change", () => void setSilent(origin, !box.checked));
+  label.append(box, ` ${text(fixed ? "web-eid-fixed" : "web-eid")}`);
+  made.append(name, may, label);
+  return made;
+}
+
+for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {
+  button.addEventListener("click", () => {
+    language = button.dataset.language as Language;
+    show();
+  });
+}
+element("again").addEventListener("click", () => void look());
+void look();

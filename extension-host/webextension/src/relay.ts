@@ -1,0 +1,60 @@
+/** A session of a page: its messages and the host's pass through, and nothing is decided here. */
+
+import { MAX_TEXT } from "../../sdk/src/bridge.ts";
+import type { CloseReason } from "../../sdk/src/bridge.ts";
+import type { ToBackground, ToContent } from "./internal.ts";
+import type { Host } from "./native.ts";
+import { startHost } from "./native.ts";
+import type { Origins } from "./origin.ts";
+import { know } from "./settings.ts";
+
+/** Carries messages between a page's port and a host of its own, from the page's first message on. */
+export function relay(page: chrome.runtime.Port, origins: Origins): void {
+  let host: Host | undefined;
+  let greeted = false;
+  const end = (reason: CloseReason) => {
+    refuse(page, reason);
+    host?.end();
+  };
+  page.onDisconnect.addListener(() => host?.end());
+  page.onMessage.addListener((incoming: ToBackground) => {
+    if ("open" in incoming) {
+      host ??= startHost(origins, incoming.open.active === true, {
+        onMessage: (message) => {
+          if (!greeted) greeted = remember(origins.origin, message);
+          page.postMessage({ message } satisfies ToContent);
+        },
+        onEnd: (reason) => refuse(page, reason),
+      });
+      return;
+    }
+    const message = parse(incoming.text);
+    if (message === undefined || host === undefined) end("bad_message");
+    else host.send(message);
+  });
+}
+
+/** Tells a page that its session has ended. */
+export function refuse(page: chrome.runtime.Port, reason: CloseReason): void {
+  page.postMessage({ closed: reason } satisfies ToContent);
+  page.disconnect();
+}
+
+/** The first answer is that to `hello`: it says whether the origin has a permission. */
+function remember(origin: string, message: unknown): boolean {
+  const { result, error } = message as { result?: { scopes?: unknown }; error?: { data?: { code?: unknown } } };
+  if (Array.isArray(result?.scopes)) void know(origin, result.scopes.length > 0);
+  else if (error?.data?.code === "not_allowed") void know(origin, false);
+  return true;
+}
+
+/** Native messaging carries JSON values, so the text is parsed here; the host writes it as text again. */
+function parse(text: unknown): object | undefined {
+  if (typeof text !== "string" || new TextEncoder().encode(text).length > MAX_TEXT) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

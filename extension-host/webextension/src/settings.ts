@@ -1,0 +1,56 @@
+/** What the extension remembers: which origins had a permission, and where Web eID's messages are not answered. */
+
+/** Origins of each kind; the oldest go first. */
+const MAX_ORIGINS = 500;
+
+/** A list in the browser's store. */
+type List = "known" | "silent";
+
+/** Origins that had a permission when they were last seen, the latest last. */
+export async function knownOrigins(): Promise<string[]> {
+  return read("known");
+}
+
+/** Remembers, or forgets, that an origin has a permission. */
+export async function know(origin: string, permitted: boolean): Promise<void> {
+  await change("known", origin, permitted);
+}
+
+/** Whether messages of Web eID are to stay unanswered here, by the person's or the administrator's word. */
+export async function isSilent(origin: string): Promise<boolean> {
+  return (await read("silent")).includes(origin) || (await isSilentByPolicy(origin));
+}
+
+/** Lets an origin's messages of Web eID be answered, or not. */
+export async function setSilent(origin: string, silent: boolean): Promise<void> {
+  await change("silent", origin, silent);
+}
+
+/** The administrator's list; `*` stands for every origin. */
+export async function isSilentByPolicy(origin: string): Promise<boolean> {
+  try {
+    const { webEidSilent } = await chrome.storage.managed.get("webEidSilent");
+    return Array.isArray(webEidSilent) && (webEidSilent.includes(origin) || webEidSilent.includes("*"));
+  } catch {
+    // Firefox says so when there is no policy for this add-on.
+    return false;
+  }
+}
+
+async function read(list: List): Promise<string[]> {
+  const held = (await chrome.storage.local.get(list))[list];
+  return Array.isArray(held) ? held.filter((it): it is string => typeof it === "string") : [];
+}
+
+/** One change after the other, so that none is lost. */
+let changes: Promise<void> = Promise.resolve();
+
+async function change(list: List, origin: string, member: boolean): Promise<void> {
+  changes = changes.catch(() => {}).then(async () => {
+    const before = await read(list);
+    if (before.includes(origin) === member) return;
+    const after = member ? [...before, origin].slice(-MAX_ORIGINS) : before.filter((it) => it !== origin);
+    await chrome.storage.local.set({ [list]: after });
+  });
+  return changes;
+}

@@ -1,0 +1,171 @@
+/**
+ * One page that speaks the wire of Web eID: its requests become requests of our own protocol. Nothing is answered, not
+ * even that somebody is here, unless the daemon says that the page's origin has a permission.
+ */
+
+import type { Conversation } from "../../../sdk/src/conversation.ts";
+import { TrienError } from "../../../sdk/src/error.ts";
+import type { AuthenticationToken, Certificate, DigestSignature, HelloReply } from "../../../sdk/src/protocol.ts";
+import type { WebEidToBackground } from "../internal.ts";
+import type { Action, CheckedRequest } from "./wire.ts";
+import { Failure, WIRE_VERSION, check, failureOf } from "./wire.ts";
+
+/** How long a host without a request is kept, in milliseconds: from a certificate to the digest signed with it. */
+const IDLE_MS = 10 * 60_000;
+
+/** What the daemon says to an origin that it does not talk to. */
+const REFUSALS: readonly string[] = ["not_allowed", "user_muted"];
+
+/** A greeted connection to the daemon. */
+export interface Line {
+  conversation: Conversation;
+  hello: HelloReply;
+}
+
+/** What a session needs of the world around it. */
+export interface World {
+  /** Connects to the daemon for this page and says hello. */
+  connect(active: boolean): Promise<Line>;
+  /** Tells the page. */
+  tell(message: { action: string }): void;
+  /** Whether the person or the administrator wants no answers at this origin. */
+  silent(): Promise<boolean>;
+  /** Whether the origin had a permission when it was last seen. */
+  known(): Promise<boolean>;
+  /** Our own version. */
+  version: string;
+}
+
+export class WebEidSession {
+  readonly #world: World;
+  readonly #pending = new Set<Action>();
+  #line: Promise<Line> | undefined;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  async hear({ request, secure, active }: WebEidToBackground): Promise<void> {
+    const { action } = request;
+    if (await this.#world.silent()) return;
+    const found = secure ? await this.#find(active) : new Failure("CONTEXT_INSECURE", "the page is no secure context");
+    if (found === undefined || (found instanceof Failure && !(await this.#world.known()))) return;
+    this.#world.tell({ action: `web-eid:${action}-ack` });
+    if (found instanceof Failure) return this.#world.tell(found.of(action));
+    if (this.#pending.has(action)) {
+      return this.#world.tell(new Failure("ACTION_PENDING", `${action} has not been answered yet`).of(action));
+    }
+    this.#pending.add(action);
+    const answer = await this.#answer(action, check(request), found);
+    this.#pending.delete(action);
+    this.#rest();
+    this.#world.tell(answer instanceof Failure ? answer.of(action) : { action: `web-eid:${action}-success`, ...answer });
+  }
+
+  /** The page has gone: so must its questions. */
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#line?.then(({ conversation }) => conversation.close(), () => {});
+    this.#line = undefined;
+  }
+
+  /** A line to the daemon; why there is none; `undefined` when the origin has no permission. */
+  async #find(active: boolean): Promise<Line | Failure | undefined> {
+    clearTimeout(this.#idle);
+    const kept = this.#line;
+    const line = await this.#dial(active);
+    if (kept === undefined || line === undefined || line instanceof Failure || !line.conversation.ended) return line;
+    // The daemon ended the line that was kept, for instance because a permission was changed.
+    this.#line = undefined;
+    return this.#dial(active);
+  }
+
+  async #dial(active: boolean): Promise<Line | Failure | undefined> {
+    this.#line ??= this.#world.connect(active);
+    try {
+      const line = await this.#line;
+      return line.hello.scopes.length > 0 ? line : undefined;
+    } catch (error) {
+      this.#line = undefined;
+      return error instanceof TrienError && REFUSALS.includes(error.code) ? undefined : asFailure(error);
+    }
+  }
+
+  #rest(): void {
+    clearTimeout(this.#idle);
+    if (this.#pending.size === 0) this.#idle = setTimeout(() => this.close(), IDLE_MS);
+  }
+
+  async #answer(action: Action, checked: CheckedRequest | Failure, { conversation }: Line): Promise<object | Failure> {
+    if (checked instanceof Failure) return checked;
+    const abort = new AbortController();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      abort.abort();
+    }, checked.timeoutMs);
+    try {
+      return await this.#do(action, checked, conversation, abort.signal);
+    } catch (error) {
+      return late ? new Failure("USER_TIMEOUT", "the person did not answer in time") : asFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #do(action: Action, request: CheckedRequest, conversation: Conversation, signal: AbortSignal): Promise<object> {
+    const version = `${WIRE_VERSION}+trien.${this.#world.version}`;
+    switch (action) {
+      case "status":
+        return { library: request.libraryVersion, extension: version, nativeApp: version };
+      case "authenticate": {
+        const params = { nonce: request.fields.challengeNonce };
+        const { result } = await conversation.request<AuthenticationToken>("authenticate", params, { signal });
+        const { unverifiedCertificate, algorithm, signature, format, appVersion } = result;
+        return { unverifiedCertificate, algorithm, signature, format, appVersion };
+      }
+      case "get-signing-certificate": {
+        const { result } = await conversation.request<Certificate>("certificates", {}, { signal });
+        return { certificate: result.certificate, supportedSignatureAlgorithms: result.supported_algorithms };
+      }
+      case "sign":
+        return sign(request.fields, conversation, signal);
+    }
+  }
+}
+
+/** A certificate that was picked on an earlier connection is picked once more: it must be the same one. */
+async function sign(fields: Record<string, string>, conversation: Conversation, signal: AbortSignal): Promise<object> {
+  const { certificate = "", hash: digest, hashFunction: hash } = fields;
+  const params = { certificate: await nameOf(certificate), hash, digest };
+  const ask = () => conversation.request<DigestSignature>("sign_digest", params, { signal });
+  const { result } = await ask().catch(async (error: unknown) => {
+    if (!(error instanceof TrienError) || error.code !== "certificate_not_found") throw error;
+    const { result: picked } = await conversation.request<Certificate>("certificates", {}, { signal });
+    if (picked.sha256 !== params.certificate) throw error;
+    return ask();
+  });
+  return { signature: result.raw_signature, signatureAlgorithm: result.signature_algorithm };
+}
+
+/** How the daemon names a certificate. */
+async function nameOf(certificate: string): Promise<string> {
+  const der = Uint8Array.from(decode(certificate), (letter) => letter.charCodeAt(0));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", der));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function decode(base64: string): string {
+  try {
+    return atob(base64);
+  } catch {
+    throw new Failure("NATIVE_INVALID_ARGUMENT", "certificate is not base64");
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof TrienError) return failureOf(error.code, error.text.en);
+  return new Failure("UNKNOWN_ERROR", String(error));
+}
