@@ -28,8 +28,9 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo nextest run --locked --workspace --lib --bins
 
 bench: packages-demo extension  ## a signature on both roads from a page; the software token beside its peers
-	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure
+	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure --example echo_host
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
+	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/native.mjs
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
 
 bench-token:  ## only the software token beside its peers; WHAT="signatures starts" for some of it

@@ -12,7 +12,7 @@ import { openWebSocket } from "./websocket-road.ts";
 export const SDK_VERSION = "0.1.0";
 
 /** What this library can make use of. */
-export const CAPABILITIES: readonly string[] = ["authenticate"];
+export const CAPABILITIES: readonly string[] = ["authenticate", "idempotency"];
 
 /** How long to look for an extension while there is another road to try; it answers within a few milliseconds. */
 const LOOK_MS = 1000;
@@ -23,6 +23,9 @@ const LOOK_LONGER_MS = 3000;
 /** Most `timeoutMs` that makes sense, in milliseconds: the browser's question may wait for the person. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+/** How long the person may take to say whether a site may ask, in milliseconds; the daemon's own bound is shorter. */
+const PERMISSION_MS = 600_000;
+
 export interface ConnectOptions {
   /** Name and version of the page's program, for the daemon's log. */
   client?: string;
@@ -30,6 +33,8 @@ export interface ConnectOptions {
   port?: number;
   /** Roads to try, in order. */
   roads?: readonly RoadName[];
+  /** The person is asked, in Triện's own window, whether this site may use Triện; it takes as long as it takes. */
+  onAsking?: () => void;
   /** For each road, in milliseconds; includes the time the person takes to answer the browser's question. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -70,24 +75,30 @@ async function travel(road: RoadName, only: boolean, options: ConnectOptions): P
   if (attempt.signal?.aborted) throw TrienError.local("cancelled");
   if (road === "websocket") {
     const socket = await openWebSocket(options.port ?? DEFAULT_PORT, attempt);
-    return greet(socket, (reason) => TrienError.local("closed", reason), options.client, attempt);
+    return greet(socket, (reason) => TrienError.local("closed", reason), options, attempt);
   }
   const look = { ...attempt, timeoutMs: Math.min(attempt.timeoutMs, only ? LOOK_LONGER_MS : LOOK_MS) };
   const extension = await openExtension(look);
   if (extension === undefined) throw TrienError.local("not_installed", NO_EXTENSION);
-  return greet(extension, explainEnd, options.client, attempt);
+  return greet(extension, explainEnd, options, attempt);
 }
 
 async function greet(
   road: Road,
   explain: (reason: string) => TrienError,
-  client: string | undefined,
+  { client, onAsking }: ConnectOptions,
   attempt: Attempt,
 ): Promise<Connection> {
   const conversation = new Conversation(road, explain);
   const params = { versions: [PROTOCOL_VERSION], capabilities: CAPABILITIES, client: [`@trien/sdk ${SDK_VERSION}`, client].filter(Boolean).join("; ") };
   try {
-    const reply = await bounded(conversation.request<HelloReply>("hello", params), attempt);
+    const asking = new Promise<"asking">((resolve) => (conversation.onAsking = () => resolve("asking")));
+    const hello = conversation.request<HelloReply>("hello", params);
+    let reply = await bounded(Promise.race([hello, asking]), attempt);
+    if (reply === "asking") {
+      onAsking?.();
+      reply = await bounded(hello, { ...attempt, timeoutMs: PERMISSION_MS });
+    }
     if (reply === undefined) throw TrienError.local("timed_out", "hello");
     return { conversation, hello: checked(reply.result) };
   } catch (failure) {

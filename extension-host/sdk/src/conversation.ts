@@ -33,6 +33,8 @@ export class Conversation {
   readonly #road: Road;
   readonly #pending = new Map<number, Pending>();
   readonly #explain: (reason: string) => TrienError;
+  /** Hears that the person is asked whether this origin may ask at all; until then `hello` has no reply. */
+  onAsking: () => void = () => {};
   #last = 0;
   #ended: TrienError | undefined;
 
@@ -89,7 +91,9 @@ export class Conversation {
   #hear(message: unknown, bytes: Uint8Array<ArrayBuffer> | undefined): void {
     if (typeof message !== "object" || message === null) return;
     const { id, result, error, method, params } = message as Incoming;
-    if (method === "progress") {
+    if (method === "permission") {
+      this.onAsking();
+    } else if (method === "progress") {
       const progress = params as Progress;
       this.#pending.get(progress?.request)?.onProgress?.(progress);
     } else if (error !== undefined && typeof id !== "number") {

@@ -1,10 +1,11 @@
 import { Conversation } from "./conversation.ts";
 import { Documents } from "./documents.ts";
-import type { PageDocument } from "./documents.ts";
+import type { Held, PageDocument } from "./documents.ts";
 import { connect } from "./connect.ts";
-import type { ConnectOptions } from "./connect.ts";
+import type { ConnectOptions, Connection } from "./connect.ts";
 import { toBase64 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
+import type { TrienErrorCode } from "./error.ts";
 import type {
   Appearance, AuthenticationToken, Certificate, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
   SignedDocuments, Stage, VerifiedDocuments,
@@ -74,11 +75,14 @@ export type SignBlobResult =
 
 /** A connection to the daemon on this computer. Every method throws {@link TrienError} and nothing else. */
 export class Trien {
-  readonly #conversation: Conversation;
-  readonly #documents: Documents;
-  readonly #hello: HelloReply;
+  readonly #options: ConnectOptions;
+  #conversation: Conversation;
+  #documents: Documents;
+  #hello: HelloReply;
+  #closed = false;
 
-  private constructor(conversation: Conversation, hello: HelloReply) {
+  private constructor(options: ConnectOptions, { conversation, hello }: Connection) {
+    this.#options = options;
     this.#conversation = conversation;
     this.#hello = hello;
     this.#documents = new Documents(conversation, hello);
@@ -86,8 +90,7 @@ export class Trien {
 
   /** Finds a road to the daemon and agrees on a version. Best called after a click: the browser may ask a question. */
   static async connect(options: ConnectOptions = {}): Promise<Trien> {
-    const { conversation, hello } = await connect(options);
-    return new Trien(conversation, hello);
+    return new Trien(options, await connect(options));
   }
 
   /** The road that was found. */
@@ -103,7 +106,7 @@ export class Trien {
   /** The person picks a certificate, and the page sees that one. */
   async certificates(options: CallOptions & { taxCode?: string } = {}): Promise<Certificate> {
     const params = present({ tax_code: options.taxCode });
-    return (await this.#conversation.request<Certificate>("certificates", params, options)).result;
+    return this.#ask<Certificate>("certificates", params, options);
   }
 
   /**
@@ -112,7 +115,7 @@ export class Trien {
    */
   async authenticate(options: AuthenticateOptions): Promise<AuthenticationToken> {
     const params = present({ nonce: options.nonce, signing_certificate: options.signingCertificate });
-    return (await this.#conversation.request<AuthenticationToken>("authenticate", params, options)).result;
+    return this.#ask<AuthenticationToken>("authenticate", this.#keyed(params), options);
   }
 
   /** Signs documents and returns each with its signature. One that fails does not touch the others. */
@@ -121,13 +124,11 @@ export class Trien {
   ): Promise<{ documents: SignBlobResult[]; certificate: Certificate }>;
   async signDocuments(options: SignDocumentsOptions): Promise<{ documents: SignResult[]; certificate: Certificate }>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
-    const { format, certificate, padding, appearance, reason, location, signal, onProgress } = options;
-    const documents = await this.#upload(options.documents, options);
-    const params = present({ documents, format, certificate, padding, appearance, reason, location });
-    const { result } = await this.#conversation.request<SignedDocuments>("sign_documents", params, {
-      signal,
-      onProgress,
-    });
+    const { format, certificate, padding, appearance, reason, location, signal } = options;
+    const held = await this.#documents.hold(options.documents, signal);
+    const documents = await this.#upload(held, options);
+    const params = this.#keyed(present({ documents, format, certificate, padding, appearance, reason, location }));
+    const result = await this.#ask<SignedDocuments>("sign_documents", params, options, held);
     return { documents: await this.#collect(result, options), certificate: result.certificate };
   }
 
@@ -135,28 +136,68 @@ export class Trien {
   async signDigest(options: SignDigestOptions): Promise<DigestSignature> {
     const { certificate, hash, digest, padding } = options;
     const params = present({ certificate, hash, digest: toBase64(digest), padding });
-    return (await this.#conversation.request<DigestSignature>("sign_digest", params, options)).result;
+    return this.#ask<DigestSignature>("sign_digest", this.#keyed(params), options);
   }
 
   /** Checks every signature of each document. */
   async verifyDocuments(options: VerifyDocumentsOptions): Promise<VerifiedDocuments> {
-    const { content, signal, onProgress } = options;
+    const { content, signal } = options;
     const all = content === undefined ? options.documents : [...options.documents, content];
-    const references = await this.#upload(all, options);
+    const held = await this.#documents.hold(all, signal);
+    const references = await this.#upload(held, options);
     const params = content === undefined
       ? { documents: references }
       : { documents: references.slice(0, -1), content: references.at(-1) };
-    const request = { signal, onProgress };
-    return (await this.#conversation.request<VerifiedDocuments>("verify_documents", params, request)).result;
+    return this.#ask<VerifiedDocuments>("verify_documents", params, options, held);
   }
 
   /** Ends the connection; the daemon forgets its documents. */
   close(): void {
+    this.#closed = true;
     this.#conversation.close();
   }
 
-  async #upload(documents: PageDocument[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
-    const held = await this.#documents.hold(documents, signal);
+  /** A signature is asked for again only under a key, by which the daemon knows that it is the same one. */
+  #keyed<T extends object>(params: T): T & { idempotency_key?: string } {
+    return this.#hello.capabilities?.includes("idempotency") ? { ...params, idempotency_key: crypto.randomUUID() } : params;
+  }
+
+  /**
+   * Sends a request and waits for its reply. Where the connection is lost, for instance because the browser stopped the
+   * extension, it is made anew once and the request asked again, if that cannot sign anything twice.
+   */
+  async #ask<Result>(method: string, params: object, { signal, onProgress }: CallOptions, held: Held[] = []): Promise<Result> {
+    const ask = async () => (await this.#conversation.request<Result>(method, params, { signal, onProgress })).result;
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isCode(error, "closed") || this.#closed || signal?.aborted) throw error;
+      if (!REPEATABLE.includes(method) && !("idempotency_key" in params)) throw error;
+      await this.#reconnect(signal).catch((why: unknown) => {
+        // Whoever was connected a moment ago is not helped by "not installed".
+        throw isCode(why, "not_running") || isCode(why, "not_allowed") ? why : error;
+      });
+    }
+    try {
+      return await ask();
+    } catch (error) {
+      // The first request had come to nothing, and its documents went with the connection.
+      if (!isCode(error, "document_missing") || held.length === 0) throw error;
+      await this.#upload(held, signal === undefined ? {} : { signal });
+      return ask();
+    }
+  }
+
+  async #reconnect(signal: AbortSignal | undefined): Promise<void> {
+    const options = { ...this.#options, roads: [this.road], ...(signal === undefined ? {} : { signal }) };
+    const { conversation, hello } = await connect(options);
+    if (this.#closed) conversation.close();
+    this.#conversation = conversation;
+    this.#hello = hello;
+    this.#documents = new Documents(conversation, hello);
+  }
+
+  #upload(held: Held[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
     return this.#documents.upload(held, signal, (done, total) => onProgress?.({ stage: "uploading", done, total }));
   }
 
@@ -178,6 +219,13 @@ export class Trien {
     }
     return collected;
   }
+}
+
+/** Requests that sign nothing. */
+const REPEATABLE: readonly string[] = ["certificates", "verify_documents"];
+
+function isCode(error: unknown, code: TrienErrorCode): boolean {
+  return error instanceof TrienError && error.code === code;
 }
 
 /** Without absent fields: the daemon refuses a field whose value is null. */

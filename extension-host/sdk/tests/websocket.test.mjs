@@ -222,6 +222,45 @@ test("hello that is not answered", async (context) => {
   await rejects(Trien.connect({ roads: ["websocket"], port: peer.port, timeoutMs: 500 }), "timed_out");
 });
 
+test("while the person is asked whether the site may ask, hello has its time", async (context) => {
+  openPage();
+  const hello = ({ answer, conversation }) => {
+    conversation.reply({ jsonrpc: "2.0", method: "permission", params: { asking: true } });
+    setTimeout(() => answer({ version: 1, session: "", capabilities: [], scopes: ["sign"], max_chunk: 4, max_document: 10 }), 700);
+  };
+  const peer = await listenWebSocket({ override: { hello } });
+  context.after(() => peer.close());
+  let asked = 0;
+  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port, timeoutMs: 500, onAsking: () => (asked += 1) });
+  assert.deepEqual([asked, trien.scopes], [1, ["sign"]]);
+  trien.close();
+});
+
+test("a connection that is lost is made anew once, and asked again what cannot sign twice", async (context) => {
+  openPage();
+  const lost = { certificates: 1, sign_documents: 1, sign_digest: 1 };
+  const losing = (method) => ({ conversation, ...rest }) => {
+    if (lost[method]-- > 0) return conversation.socket.terminate();
+    if (method === "sign_digest") return rest.answer({ signature: "AA==" });
+    conversation[method]({ conversation, ...rest });
+  };
+  const capabilities = ["idempotency"];
+  const hello = ({ answer }) => answer({ version: 1, session: "", capabilities, scopes: [], max_chunk: PIECE, max_document: 1 << 30 });
+  const peer = await listenWebSocket({ override: { hello, ...Object.fromEntries(Object.keys(lost).map((name) => [name, losing(name)])) } });
+  const trien = await Trien.connect({ roads: ["websocket"], port: peer.port });
+  context.after(() => (trien.close(), peer.close()));
+  assert.equal((await trien.certificates()).serial, "01");
+  const { documents } = await trien.signDocuments({ documents: [{ name: "a", bytes: bytes(PIECE + 1) }], format: "pades" });
+  assert.equal(documents[0].bytes.length, PIECE + 10);
+  const keys = peer.conversations.flatMap(({ heard }) => heard).filter(({ method }) => method === "sign_documents").map(({ params }) => params.idempotency_key);
+  assert.match(keys[0], /^[A-Za-z0-9_-]{16,64}$/);
+  assert.deepEqual(keys, Array(3).fill(keys[0]), "the same request: lost, without its documents, and answered");
+  capabilities.pop();
+  const plain = await Trien.connect({ roads: ["websocket"], port: peer.port });
+  context.after(() => plain.close());
+  await rejects(plain.signDigest({ certificate: "00", hash: "SHA-256", digest: bytes(32) }), "closed");
+});
+
 test("an aborted connect", async () => {
   openPage();
   await rejects(Trien.connect({ roads: ["websocket"], signal: AbortSignal.abort() }), "cancelled");

@@ -40,8 +40,9 @@ export function refuse(page: chrome.runtime.Port, reason: CloseReason): void {
   page.disconnect();
 }
 
-/** The first answer is that to `hello`: it says whether the origin has a permission. */
+/** The first answer is that to `hello`: it says whether the origin has a permission. Notifications may come before it. */
 function remember(origin: string, message: unknown): boolean {
+  if ((message as { method?: unknown }).method !== undefined) return false;
   const { result, error } = message as { result?: { scopes?: unknown }; error?: { data?: { code?: unknown } } };
   if (Array.isArray(result?.scopes)) void know(origin, result.scopes.length > 0);
   else if (error?.data?.code === "not_allowed") void know(origin, false);

@@ -49,7 +49,8 @@ export class WebEidSession {
   async hear({ request, secure, active }: WebEidToBackground): Promise<void> {
     const { action } = request;
     if (await this.#world.silent()) return;
-    const found = secure ? await this.#find(active) : new Failure("CONTEXT_INSECURE", "the page is no secure context");
+    // Whether somebody is here may be asked at any time; for that the person is not.
+    const found = secure ? await this.#find(active && action !== "status") : new Failure("CONTEXT_INSECURE", "the page is no secure context");
     if (found === undefined || (found instanceof Failure && !(await this.#world.known()))) return;
     this.#world.tell({ action: `web-eid:${action}-ack` });
     if (found instanceof Failure) return this.#world.tell(found.of(action));

@@ -1,0 +1,104 @@
+// The extension's background may be stopped at any moment, and its pages are a page's. In real browsers.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
+
+const HOST = "portal.example";
+const PAGE = `<!doctype html><title>Cổng</title><script type="module">
+  import { Trien } from "/sdk.js";
+  window.connect = async () => (window.trien = await Trien.connect({ roads: ["extension"] })).road;
+  window.pick = () => window.trien.certificates().then(({ serial }) => serial, ({ code }) => code);
+</script>`;
+/** The id of the extension in Chromium, from the key in its manifest. */
+const CHROMIUM_ID = "jkimigkodbknlgplganhnoaekpijpohb";
+
+let stage;
+before(async () => (stage = await Stage.open()));
+after(() => stage?.close());
+
+async function until(holds, what) {
+  for (let left = 200; left > 0; left -= 1, await pause(50)) if (await holds()) return;
+  assert.fail(`no sign of ${what}`);
+}
+
+/** What the record says of the latest request. */
+const last = () => stage.record.at(-1)?.action?.kind ?? stage.record.at(-1)?.action ?? JSON.stringify(stage.record.at(-1));
+
+test("n069 the background is stopped in the middle of a request: its question goes, and the request is asked again", {
+  timeout: 90_000,
+}, async (context) => {
+  const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...elsewhere("chromium", HOST) });
+  context.after(close);
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.waitForFunction(() => window.connect !== undefined);
+  assert.equal(await page.evaluate(() => window.connect()), "extension");
+  stage.answer("hang");
+  const before = stage.record.length;
+  const open = page.evaluate(() => window.pick());
+  await until(() => stage.record.length > before, "a question");
+  const target = await browser.waitForTarget((target) => target.type() === "service_worker");
+  stage.answer("approve");
+  await (await target.worker()).close();
+  assert.match(await open, /^[0-9a-f]+$/, "the library connects anew, which starts the background again");
+  const told = stage.record.slice(before).map((entry) => JSON.stringify(entry));
+  assert.ok(told.some((entry) => /withdrawn|cancelled|closed/.test(entry)), `the first question ended: ${told.join("\n")}`);
+  assert.match(await page.evaluate(() => window.pick()), /^[0-9a-f]+$/);
+});
+
+test("n048 the tab is closed while the person is asked: the question goes, and the record says so", { timeout: 90_000 }, async (context) => {
+  const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...elsewhere("chromium", HOST) });
+  context.after(close);
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.waitForFunction(() => window.connect !== undefined);
+  await page.evaluate(() => window.connect());
+  stage.answer("hang");
+  const before = stage.record.length;
+  page.evaluate(() => window.pick()).catch(() => "the page is gone");
+  await until(() => stage.record.length > before, "a question");
+  await page.close();
+  await until(() => /withdrawn|cancelled|closed/.test(JSON.stringify(stage.record.at(-1))), `the question's end: ${last()}`);
+  stage.answer("approve");
+});
+
+// Firefox lets no program that drives it open the page of an extension; the page is the same one.
+test("the options page: what is permitted, whether the program is well, and silence for Web eID", { timeout: 120_000 }, async (context) => {
+  stage.answer("approve");
+  const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...elsewhere("chromium", HOST) });
+  context.after(close);
+  const portal = await browser.newPage();
+  await portal.goto(url);
+  await portal.waitForFunction(() => window.connect !== undefined);
+  await portal.evaluate(() => window.connect());
+  const options = await browser.newPage();
+  await options.goto(`chrome-extension://${CHROMIUM_ID}/options.html`);
+  const state = () => options.evaluate(() => ({ ...document.getElementById("state").dataset }));
+  await until(async () => (await state()).state === "well", "health");
+  await options.waitForSelector(`li[data-origin="${url}"]`);
+  const words = () => options.evaluate(() => document.body.innerText);
+  await options.evaluate(() => document.querySelector('[data-language="vi"]').click());
+  assert.match(await words(), /đang chạy[^]*xin ký tài liệu/);
+  await options.evaluate(() => document.querySelector('[data-language="en"]').click());
+  assert.match(await words(), /is installed and running[^]*ask for signatures on documents/);
+
+  const asked = () => portal.evaluate(() => new Promise((resolve) => {
+    window.addEventListener("message", ({ data }) => data.action === "web-eid:status-ack" && resolve(true));
+    setTimeout(() => resolve(false), 1000);
+    window.postMessage({ action: "web-eid:status", libraryVersion: "2.1.0" }, "*");
+  }));
+  assert.equal(await asked(), true);
+  await options.evaluate(() => document.querySelector("li input").click());
+  await until(async () => !(await asked()), "silence");
+
+  await stage.stopDaemon();
+  await options.evaluate(() => document.getElementById("again").click());
+  await until(async () => (await state()).code === "not_running", "a program that does not run");
+  assert.match(await words(), /Start Triện/);
+  await stage.startDaemon();
+});

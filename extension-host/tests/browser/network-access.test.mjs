@@ -1,0 +1,86 @@
+// Local Network Access: a page of the Internet and the loopback socket, with the permission granted, denied and not asked
+// for yet. In real browsers, which take the page for one of the Internet.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
+
+const HOST = "portal.example";
+const PAGE = `<!doctype html><title>Cổng</title><button>Ký</button><script type="module">
+  import { Trien } from "/sdk.js";
+  const port = Number(new URLSearchParams(location.search).get("port"));
+  window.connect = () => Trien.connect({ roads: ["websocket"], port, timeoutMs: 8000 }).then((trien) => (trien.close(), trien.road),
+    ({ code, detail, remedy }) => [code, detail, remedy.en].join("|"));
+  // A test's own calls count as the person's clicks; this one is the page's alone.
+  window.atLoad = window.connect();
+  window.addEventListener("message", async ({ data }) => data === "connect" && parent.postMessage({ told: await window.connect() }, "*"));
+</script>`;
+
+/** A page around a frame, which tells what became of the frame's connection. */
+const AROUND = (frame, allow) => `<!doctype html><button>Ký</button><iframe src="${frame}" allow="${allow}"></iframe><script>
+  window.told = new Promise((resolve) => window.addEventListener("message", ({ data }) => data.told && resolve(data.told)));
+  window.begin = () => (document.querySelector("iframe").contentWindow.postMessage("connect", "*"), window.told);
+</script>`;
+
+let stage;
+before(async () => (stage = await Stage.open()));
+after(() => stage?.close());
+
+async function open(browser, address) {
+  const page = await browser.newPage();
+  await page.goto(address);
+  return page;
+}
+
+test("n029 Local Network Access in chromium: the library asks nothing without a click, and says what to do", {
+  timeout: 120_000,
+}, async (context) => {
+  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const around = {};
+  const outer = await stage.site(around, { host: HOST });
+  for (const allow of ["", "loopback-network"]) around[`/${allow}`] = AROUND(`${site.url}/?port=${stage.websocketPort}`, allow);
+  const settings = elsewhere("chromium", HOST, { public: site.port });
+  settings.args[1] += `,127.0.0.1:${outer.port}=public`;
+  const { browser, close } = await launch("chromium", { binaries, extension: false, host: false, env: stage.env, ...settings });
+  context.after(close);
+  const session = await browser.target().createCDPSession();
+  const permit = (setting, origin = site.url) => session.send("Browser.setPermission", { origin, permission: { name: "loopback-network" }, setting });
+
+  const page = await open(browser, `${site.url}/?port=${stage.websocketPort}`);
+  await page.waitForFunction(() => window.connect !== undefined);
+  const connect = () => page.evaluate(() => window.connect());
+  assert.match(await page.evaluate(() => window.atLoad), /^blocked_by_browser\|websocket: click\|Press the page's button/);
+  await page.click("button");
+  assert.match(await connect(), /^blocked_by_browser\|websocket: refused\|Answer “Allow”/, "the question cannot be shown here, so it is not answered");
+  await permit("granted");
+  assert.equal(await connect(), "websocket");
+  await permit("denied");
+  const started = Date.now();
+  const answers = await page.evaluate(() => Promise.all(Array.from({ length: 20 }, () => window.connect())));
+  assert.ok(answers.every((answer) => answer.startsWith("blocked_by_browser|websocket: permission|Answer “Allow”")), answers[0]);
+  assert.ok(Date.now() - started < 5000, "no storm of tries");
+
+  await permit("granted", outer.url);
+  // A frame's socket opens by the permission of the page around it, whatever `allow` says: whose frames may ask is decided by
+  // the daemon alone.
+  for (const allow of ["", "loopback-network"]) {
+    const framed = await open(browser, `${outer.url}/${allow}`);
+    const [, frame] = framed.frames();
+    await frame.waitForFunction(() => window.connect !== undefined);
+    await framed.click("button");
+    assert.equal(await framed.evaluate(() => window.begin()), "websocket", `allow="${allow}"`);
+  }
+});
+
+test("n029 Local Network Access in firefox: the library asks nothing without a click", { timeout: 120_000 }, async (context) => {
+  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const settings = elsewhere("firefox", HOST, { public: site.port });
+  const { browser, close } = await launch("firefox", { binaries, extension: false, host: false, env: stage.env, ...settings });
+  context.after(close);
+  const page = await open(browser, `${site.url}/?port=${stage.websocketPort}`);
+  await page.waitForFunction(() => window.connect !== undefined);
+  const connect = () => page.evaluate(() => window.connect());
+  assert.match(await page.evaluate(() => window.atLoad), /^blocked_by_browser\|websocket: click/);
+  await page.click("button");
+  assert.equal(await connect(), "websocket", "this Firefox does not gate sockets");
+});

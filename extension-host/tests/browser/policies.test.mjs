@@ -1,0 +1,170 @@
+// The policy files for fleets, in real browsers: each in a mount namespace of its own, so that no other browser of this
+// computer sees them.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { setTimeout as pause } from "node:timers/promises";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { writePackages } from "../../packages.mjs";
+import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
+
+const puppeteer = createRequire(import.meta.url)("puppeteer-core");
+const HOST = "portal.example";
+const ID = "jkimigkodbknlgplganhnoaekpijpohb";
+const policies = fileURLToPath(new URL("../../policies/", import.meta.url));
+const unpacked = fileURLToPath(new URL("../../webextension/dist/chromium", import.meta.url));
+
+const PAGE = `<!doctype html><title>Cổng</title><script type="module">
+  import { Trien } from "/sdk.js";
+  window.connect = (road, port) => Trien.connect({ roads: [road], port }).then((trien) => trien.road, ({ code, detail }) => code + " " + detail);
+  window.ping = () => new Promise((resolve) => {
+    window.addEventListener("message", ({ data }) => data.trien === "pong" && resolve(data.version));
+    const timer = setInterval(() => window.postMessage({ trien: "ping" }, "*"), 100);
+    setTimeout(() => (clearInterval(timer), resolve("nobody")), 500);
+  });
+</script>`;
+
+/** Why no mount namespace can be had here, if so. */
+const obstacle = (() => {
+  try {
+    execFileSync("unshare", ["--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], { stdio: "pipe" });
+    return false;
+  } catch (error) {
+    return `no mount namespaces on this computer: ${String(error.stderr ?? error).trim()}`;
+  }
+})();
+
+let stage;
+let folder;
+let site;
+before(async () => {
+  if (obstacle) return;
+  folder = mkdtempSync(path.join(tmpdir(), "trien-policies-"));
+  stage = await Stage.open();
+  site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+});
+after(async () => {
+  await stage?.close();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A policy file with the portal's and the packages' addresses of this test. */
+function adapted(name, changes) {
+  let text = readFileSync(path.join(policies, name), "utf8");
+  for (const [from, to] of Object.entries(changes)) {
+    assert.ok(text.includes(from), from);
+    text = text.replaceAll(from, to);
+  }
+  const file = path.join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** A program that is `browser` with these commands run before, in a mount namespace of its own. */
+function within(name, browser, commands) {
+  const file = path.join(folder, name);
+  writeFileSync(file, `#!/bin/sh\nexec unshare --map-root-user --mount sh -ec '${commands}; exec ${browser} "$@"' sh "$@"\n`, { mode: 0o755 });
+  return file;
+}
+
+const chromiumWith = (name, policy, more = "") => within(name, process.env.CHROMIUM ?? "/usr/bin/chromium",
+  `mount -t tmpfs none /etc/chromium; mkdir -p /etc/chromium/policies/managed; cp ${policy} /etc/chromium/policies/managed/trien.json${more}`);
+
+async function pageOf(browser) {
+  const page = await browser.newPage();
+  await page.goto(site.url);
+  await page.waitForFunction(() => window.connect !== undefined);
+  return page;
+}
+
+async function somebody(page) {
+  for (let left = 60; left > 0; left -= 1, await pause(250)) {
+    const version = await page.evaluate(() => window.ping());
+    if (version !== "nobody") return version;
+    await page.reload();
+    await page.waitForFunction(() => window.ping !== undefined);
+  }
+  return "nobody";
+}
+
+/** Chromium as its users start it: it may fetch what a policy tells it to, from this computer alone. */
+async function startManaged(context, executablePath, args = []) {
+  const userDataDir = mkdtempSync(path.join(folder, "profile-"));
+  const browser = await puppeteer.launch({
+    executablePath, userDataDir, headless: true, acceptInsecureCerts: true, env: { ...process.env, ...stage.env },
+    ignoreDefaultArgs: ["--disable-background-networking", "--disable-extensions", "--disable-default-apps"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync",
+      `--host-resolver-rules=MAP ${HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
+      `--ip-address-space-overrides=127.0.0.1:${site.port}=public`, ...args],
+  });
+  context.after(() => browser.close());
+  return browser;
+}
+
+test("n067 Chromium: the host of the system wins, a user's is not started; the portal reaches the socket without a question", {
+  skip: obstacle, timeout: 90_000,
+}, async (context) => {
+  const policy = adapted("chromium.json", { "https://portal.example": site.url, [`${ID};https://intranet.example/trien/update.xml`]: `${"a".repeat(32)};http://127.0.0.1:1/none.xml` });
+  const host = path.join(binaries, "trien-extension-host");
+  for (const [name, more, road] of [
+    ["chromium-system", `; ${host} install --system --browser chromium >/dev/null`, "extension"],
+    ["chromium-user", "", "not_installed extension: host_missing"],
+  ]) {
+    const browser = await startManaged(context, chromiumWith(name, policy, more), ["--enable-unsafe-extension-debugging", `--load-extension=${unpacked}`]);
+    const profile = browser.process().spawnargs.find((it) => it.startsWith("--user-data-dir=")).slice(16);
+    execFileSync(host, ["install", "--browser", "chromium", "--user-data-dir", profile]);
+    const page = await pageOf(browser);
+    assert.notEqual(await somebody(page), "nobody");
+    assert.equal(await page.evaluate(() => window.connect("extension")), road, name);
+    assert.equal(await page.evaluate((port) => window.connect("websocket", port), stage.websocketPort), "websocket");
+    await browser.close();
+  }
+});
+
+test("Chromium installs the packed extension because the policy says so", { skip: obstacle, timeout: 90_000 }, async (context) => {
+  const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const packed = {};
+  const { url } = await stage.site({
+    "/update.xml": (_, response) => response.end(readFileSync(packed.update)),
+    "/trien.crx": (_, response) => response.end(readFileSync(packed.crx)),
+  }, { allowed: false });
+  Object.assign(packed, writePackages({ out: path.join(folder, "packages"), key, crxUrl: `${url}/trien.crx` }));
+  const policy = adapted("chromium.json", { [ID]: packed.id, "https://intranet.example/trien": url, "https://portal.example": site.url });
+  const browser = await startManaged(context, chromiumWith("chromium-force", policy));
+  const page = await pageOf(browser);
+  assert.equal(await somebody(page), packed.version);
+});
+
+test("Firefox installs the packed add-on because the policy says so, its host answers, and the socket is free for the portal", {
+  skip: obstacle, timeout: 120_000,
+}, async (context) => {
+  const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const { xpi, version } = writePackages({ out: path.join(folder, "packages"), key });
+  const policy = adapted("firefox.json", { "https://intranet.example/trien/trien-firefox.xpi": `file://${xpi}` });
+  const distribution = "/usr/lib/firefox-esr/distribution";
+  const executable = within("firefox-managed", process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+    `mount -t tmpfs none ${distribution}; cp ${policy} ${distribution}/policies.json`);
+  const { preferences } = elsewhere("firefox", HOST, { public: site.port });
+  process.env.FIREFOX = executable;
+  let started;
+  try {
+    started = await launch("firefox", {
+      // What is not signed by Mozilla is installed only so.
+      binaries, extension: false, env: stage.env, preferences: { ...preferences, "xpinstall.signatures.required": false },
+    });
+  } finally {
+    delete process.env.FIREFOX;
+  }
+  context.after(started.close);
+  const page = await pageOf(started.browser);
+  assert.equal(await somebody(page), version);
+  assert.equal(await page.evaluate(() => window.connect("extension")), "extension");
+  await page.mouse.click(5, 5);
+  assert.equal(await page.evaluate((port) => window.connect("websocket", port), stage.websocketPort), "websocket");
+});
