@@ -21,7 +21,7 @@ function roads() {
 
 async function submit(signal) {
   say("connecting");
-  const trien = await Trien.connect({ client: "portal-demo", port: dossier.websocket_port, roads: roads(), signal });
+  const trien = await Trien.connect({ client: "portal-demo", port: dossier.websocket_port, roads: roads(), signal, onAsking: () => say("asking") });
   try {
     say("reading");
     const format = $("format").value;

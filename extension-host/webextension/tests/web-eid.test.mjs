@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { load } from "../../tests/peer/load.mjs";
+import "../../tests/peer/page.mjs";
+
+const { check, failureOf, readRequest } = await load("webextension/src/web-eid/wire.ts");
+const { WebEidSession, TrienError } = await load("webextension/tests/web-eid-session.ts");
+
+test("n062 what a page of Web eID can say", () => {
+  const request = readRequest({ action: "web-eid:authenticate", libraryVersion: "2.1.0", challengeNonce: "x", origin: "https://forged.example",
+    options: { userInteractionTimeout: 5, lang: "vi" }, extra: 1 });
+  assert.deepEqual(request, { action: "authenticate", libraryVersion: "2.1.0", userInteractionTimeout: 5, fields: { challengeNonce: "x" } });
+  for (const data of [null, 7, "web-eid:status", {}, { action: "status" }, { action: "web-eid:toString" }, { action: "web-eid:status-ack" },
+    { action: "web-eid:constructor" }, { action: ["web-eid:status"] }]) {
+    assert.equal(readRequest(data), undefined, JSON.stringify(data));
+  }
+  assert.equal(readRequest({ action: "web-eid:authenticate", challengeNonce: "A".repeat(65 * 1024) }).fields.challengeNonce, null, "too long");
+  assert.equal(readRequest({ action: "web-eid:sign", options: "x" }).userInteractionTimeout, undefined);
+});
+
+test("what is wrong with a request, by its code", () => {
+  const status = { action: "status", libraryVersion: "2.0.1-beta.1", fields: {} };
+  assert.equal(check(status).timeoutMs, 120_000);
+  for (const [timeout, ms] of [[5000, 5000], [-1, 120_000], [NaN, 120_000], [1e12, 3_600_000]]) {
+    assert.equal(check({ ...status, userInteractionTimeout: timeout }).timeoutMs, ms);
+  }
+  for (const [request, code] of [
+    [{ ...status, libraryVersion: undefined }, "VERSION_INVALID"],
+    [{ ...status, libraryVersion: "2" }, "VERSION_INVALID"],
+    [{ ...status, libraryVersion: "99.0.0" }, "VERSION_MISMATCH"],
+    [{ ...status, action: "authenticate" }, "MISSING_PARAMETER"],
+    [{ ...status, action: "authenticate", fields: { challengeNonce: null } }, "NATIVE_INVALID_ARGUMENT"],
+    [{ ...status, action: "sign", fields: { certificate: "a", hash: "b", hashFunction: "SHA3-256" } }, "NATIVE_INVALID_ARGUMENT"],
+    [{ ...status, action: "sign", fields: { certificate: "a", hash: "b", hashFunction: "MD5" } }, "NATIVE_INVALID_ARGUMENT"],
+  ]) {
+    assert.equal(check(request).code, code, JSON.stringify(request));
+  }
+  for (const [ours, theirs] of [
+    ["cancelled", "USER_CANCELLED"], ["timed_out", "USER_TIMEOUT"], ["outdated", "VERSION_MISMATCH"], ["not_running", "NATIVE_UNAVAILABLE"],
+    ["closed", "NATIVE_UNAVAILABLE"], ["bad_nonce", "NATIVE_INVALID_ARGUMENT"], ["certificate_not_found", "NATIVE_INVALID_ARGUMENT"],
+    ["pin_locked", "NATIVE_FATAL"], ["no_certificate", "NATIVE_FATAL"], ["internal", "NATIVE_FATAL"],
+  ]) {
+    const { action, error } = failureOf(ours, "words").of("sign");
+    assert.deepEqual([action, error.code, error.message], ["web-eid:sign-failure", `ERR_WEBEID_${theirs}`, "words"]);
+    assert.match(error.name, /Error$/);
+  }
+});
+
+/** A session whose daemon answers as told, and what the page hears of it. */
+function play({ connect, silent = false, known = false } = {}) {
+  const told = [];
+  const session = new WebEidSession({
+    connect: async (active) => connect(active), tell: (message) => told.push(message),
+    silent: async () => silent, known: async () => known, version: "0.1.0",
+  });
+  const status = (more = {}) => session.hear({ request: { action: "status", libraryVersion: "2.1.0", fields: {} }, secure: true, active: true, ...more });
+  return { session, told, status };
+}
+
+const line = (scopes, more = {}) => ({ hello: { scopes }, conversation: { ended: false, close() {}, ...more } });
+const refusing = (code) => () => {
+  throw TrienError.fromReply({ data: { code, message: { vi: "", en: code }, remedy: { vi: "", en: "" } } });
+};
+const kinds = (told) => told.map(({ action, error }) => error?.code ?? action.replace("web-eid:status-", ""));
+
+test("nobody is heard where there is no permission, or where silence is wished", async () => {
+  for (const world of [
+    { connect: refusing("not_allowed") }, { connect: refusing("not_allowed"), known: true }, { connect: () => line([]) },
+    { connect: refusing("user_muted"), known: true }, { connect: refusing("not_running") }, { connect: () => line(["sign_in"]), silent: true },
+  ]) {
+    const { told, status } = play(world);
+    await status();
+    assert.deepEqual(told, [], JSON.stringify(world));
+  }
+  const insecure = play({ connect: () => line(["sign_in"]) });
+  await insecure.status({ secure: false });
+  assert.deepEqual(insecure.told, []);
+});
+
+test("an origin with a permission is acknowledged before it is answered", async () => {
+  const { told, status, session } = play({ connect: (active) => (assert.equal(active, false, "for a status nobody is asked"), line(["sign_in"])) });
+  await status();
+  assert.deepEqual(kinds(told), ["ack", "success"]);
+  session.close();
+  for (const [code, expected] of [["not_running", "NATIVE_UNAVAILABLE"], ["version_mismatch", "VERSION_MISMATCH"]]) {
+    const failed = play({ connect: refusing(code), known: true });
+    await failed.status();
+    assert.deepEqual(kinds(failed.told), ["ack", `ERR_WEBEID_${expected}`]);
+  }
+  const insecure = play({ known: true });
+  await insecure.status({ secure: false });
+  assert.deepEqual(kinds(insecure.told), ["ack", "ERR_WEBEID_CONTEXT_INSECURE"]);
+});
+
+test("a line that the daemon has ended is made anew", async () => {
+  let made = 0;
+  const { told, status, session } = play({ connect: () => line(["sign_in"], (made += 1, {})) });
+  await status();
+  await status();
+  assert.deepEqual([made, told.length], [1, 4], "one line serves both");
+  session.close();
+  await status();
+  assert.equal(made, 2);
+  session.close();
+});
