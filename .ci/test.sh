@@ -50,7 +50,14 @@ clean_tree() {
     [ ! -s "$logs/clean-tree.txt" ]
 }
 
-browser_tests() { (cd extension-host && node --test --test-concurrency=1 tests/browser/*.test.mjs); }
+browser_tests() { # the files run one after the other and share one token
+    local template status
+    template=$(mktemp -d)
+    (cd extension-host && TRIEN_STAGE_TEMPLATE=$template node --test --test-concurrency=1 tests/browser/*.test.mjs)
+    status=$?
+    rm -rf "$template"
+    return "$status"
+}
 node_tests() { (cd extension-host && node --test sdk/tests/*.test.mjs webextension/tests/*.test.mjs); }
 typescript() { (cd extension-host && npm run --silent check); }
 judges() { target/judges/bin/python -B daemon/tests/judges/test_judges.py -v; }

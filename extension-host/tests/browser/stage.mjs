@@ -1,7 +1,8 @@
 // What a test in a real browser needs: a throw-away TRIEN_HOME with a software token and a certificate on it, the real
 // daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
+// TRIEN_STAGE_TEMPLATE names an empty folder, in which the first stage leaves its token for the others.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -91,11 +92,23 @@ export class Stage {
     return { TRIEN_HOME: this.home };
   }
 
+  /** Keys and certificates take seconds to make; test files that run one after the other may share them. */
   #prepare() {
+    const template = process.env.TRIEN_STAGE_TEMPLATE;
+    if (template && existsSync(path.join(template, "home"))) {
+      run("cp", ["-a", `${template}/.`, this.#folder]);
+    } else {
+      this.#make();
+      if (template) run("cp", ["-a", `${this.#folder}/.`, template]);
+    }
+    const config = `developer = true\n[websocket]\nport = ${this.websocketPort}\n`;
+    writeFileSync(path.join(this.home, "config/config.toml"), config);
+    this.answer("approve");
+  }
+
+  #make() {
     const config = path.join(this.home, "config");
     mkdirSync(path.join(config, "trust"), { recursive: true });
-    writeFileSync(path.join(config, "config.toml"), `developer = true\n[websocket]\nport = ${this.websocketPort}\n`);
-    this.answer("approve");
     writeFileSync(this.pinFile, PIN, { mode: 0o600 });
     this.#makeToken();
     for (const name of ["root.pem", "ca.pem"]) copyFileSync(this.#file(`pki/${name}`), path.join(config, "trust", name));
