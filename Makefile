@@ -37,7 +37,7 @@ bench-token:  ## only the software token beside its peers; WHAT="signatures star
 	cargo build --release --locked -p trien-pkcs11 --lib --example measure
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
 
-fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf|template|parameter|store SECONDS=60
+fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
 	.ci/fuzz.sh $(or $(TARGET),request) $(or $(SECONDS),60)
 
 sanitize:  ## the software token's tests under the address sanitizer, leaks included

@@ -2,7 +2,7 @@
 # Runs one fuzz target for so many seconds: fuzz.sh TARGET SECONDS. Uses the stable compiler: coverage by LLVM's own
 # pass, libFuzzer from its crate. Found inputs stay in target/fuzz/corpus/TARGET; a crash ends with its input's name.
 set -euo pipefail
-target=${1:?target: request, frame, cms, certificate, pdf, template, parameter or store}
+target=${1:?target: request, frame, cms, certificate, pdf, xml, container, jws, template, parameter or store}
 seconds=${2:-60}
 cd "$(dirname "$0")/.."
 out=$PWD/target/fuzz
@@ -10,7 +10,7 @@ seeds=()
 longest=65536
 case $target in
     request | frame) folder=daemon/fuzz ;;
-    cms | certificate | pdf)
+    cms | certificate | pdf | xml | container | jws)
         folder=daemon/fuzz
         for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents"; do
             [ -d "$seed" ] && seeds+=("$seed")

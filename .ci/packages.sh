@@ -65,6 +65,7 @@ command:curl        curl
 command:stunnel4    stunnel4
 file:/usr/sbin/openvpn openvpn
 command:qpdf        qpdf
+command:xmlsec1     xmlsec1
 command:mutool      mupdf-tools
 command:gs          ghostscript
 package:groff       groff

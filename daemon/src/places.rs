@@ -67,6 +67,12 @@ impl Places {
         self.config.join("trust")
     }
 
+    /// Templates for XML signatures, one TOML file each.
+    #[must_use]
+    pub fn templates_folder(&self) -> PathBuf {
+        self.config.join("templates")
+    }
+
     /// The folder of everything that the program writes by itself.
     #[must_use]
     pub fn data_folder(&self) -> &Path {

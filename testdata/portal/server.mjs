@@ -30,7 +30,7 @@ const PAGE = {
 };
 
 /** What a signed document is called, by format. */
-const SUFFIX = { pades: ".pdf", cades_attached: ".p7m", cades_detached: ".p7s" };
+const SUFFIX = { pades: ".pdf", cades_attached: ".p7m", cades_detached: ".p7s", xades_enveloped: ".xml", xmldsig: ".xml" };
 
 const ROADS = ["extension", "websocket"];
 

@@ -58,7 +58,7 @@ help-cert = Certificates on tokens
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
 help-sign-inputs = The files to sign
 help-sign-out = Where to write: a file, or a folder if there are several inputs
-help-sign-format = The signature format: pades (the default, for PDF) or cades (for any file)
+help-sign-format = The signature format: pades (the default, for PDF) cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default) is a signature without timestamp
 help-sign-cert = Which certificate: its label, serial number or SHA-256 exactly, or part of its subject
 help-sign-padding = For RSA keys: the signature scheme, pkcs1 (the default) or pss
@@ -68,12 +68,15 @@ help-sign-rectangle = For PDF: where it shows, in points from the page's lower l
 help-sign-reason = For PDF: why it is signed
 help-sign-location = For PDF: where it is signed
 help-sign-detached = For CAdES: write the signature alone, without the content
+help-sign-enveloping = For XAdES: put the content inside the signature
+help-sign-template = For xmldsig: general (the default), tax-declaration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
 
 help-verify = Check the signatures of files; success only if every signature of every file is TOTAL-PASSED
 help-verify-inputs = Signed PDF files or CMS signatures
 help-verify-trust = A folder with the certificates to trust; without it, the configuration's
 help-verify-at = Judge as of this time (RFC 3339) instead of now
 help-verify-content = What a detached signature is about
+help-verify-allow-sha1 = Let SHA-1 count, for old documents; the report says so
 help-verify-html = Also write the report as a web page to this file
 
 help-origin = What web pages may do

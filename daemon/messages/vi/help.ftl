@@ -58,7 +58,7 @@ help-cert = Chứng thư số trên các thiết bị ký
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
 help-sign-inputs = Các tệp cần ký
 help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp
-help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) hoặc cades (cho mọi tệp)
+help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
 help-sign-level = Mức cơ sở: b (mặc định) là chữ ký không kèm dấu thời gian
 help-sign-cert = Chứng thư nào: đúng nhãn, đúng số sê-ri hoặc đúng SHA-256 của nó, hoặc một phần tên chủ thể
 help-sign-padding = Với khóa RSA: lược đồ ký, pkcs1 (mặc định) hoặc pss
@@ -68,12 +68,15 @@ help-sign-rectangle = Với PDF: vị trí, tính bằng point từ góc dưới
 help-sign-reason = Với PDF: lý do ký
 help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung
+help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký
+help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 
 help-verify = Kiểm tra chữ ký của tệp; chỉ thành công khi mọi chữ ký của mọi tệp đều TOTAL-PASSED
 help-verify-inputs = Tệp PDF đã ký hoặc chữ ký CMS
 help-verify-trust = Thư mục chứa các chứng thư được tin cậy; nếu không nêu thì theo cấu hình
 help-verify-at = Xét tại thời điểm này (RFC 3339) thay vì bây giờ
 help-verify-content = Nội dung của chữ ký tách rời
+help-verify-allow-sha1 = Chấp nhận SHA-1 cho các tài liệu cũ; báo cáo sẽ ghi rõ
 help-verify-html = Ghi thêm báo cáo dạng trang web vào tệp này
 
 help-origin = Những gì các trang web được phép làm

@@ -171,6 +171,10 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub location: Option<String>,
+    /// XML-DSig only: the name of the template; `general` if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub template: Option<String>,
 }
 
 /// A document, named by its content.
@@ -198,6 +202,26 @@ pub enum SignatureFormat {
     CadesAttached,
     /// CAdES baseline B-B (EN 319 122-1), the signature alone.
     CadesDetached,
+    /// XAdES baseline B-B (EN 319 132-1): the XML document comes back with the signature inside.
+    XadesEnveloped,
+    /// XAdES baseline B-B (EN 319 132-1), the document inside the signature.
+    XadesEnveloping,
+    /// XAdES baseline B-B (EN 319 132-1), the signature alone.
+    XadesDetached,
+    /// XML-DSig by a template: the XML document comes back with the signature in the template's place.
+    Xmldsig,
+    /// JAdES baseline B-B (TS 119 182-1), compact, the document inside.
+    JadesCompact,
+    /// JAdES baseline B-B (TS 119 182-1) as a JSON object, the document inside.
+    JadesJson,
+    /// ASiC-E (EN 319 162-1): a container with the document and a XAdES signature.
+    AsicE,
+    /// ASiC-E (EN 319 162-1): a container with the document and a CAdES signature.
+    AsicECades,
+    /// ASiC-S (EN 319 162-1): a container with the document and a XAdES signature.
+    AsicS,
+    /// ASiC-S (EN 319 162-1): a container with the document and a CAdES signature.
+    AsicSCades,
 }
 
 /// RSA signature schemes (RFC 8017, section 8).
@@ -256,9 +280,9 @@ pub enum Language {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 pub struct VerifyDocuments {
-    /// Uploaded documents: PDF, or CMS with its content inside.
+    /// Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
     pub documents: Vec<DocumentRef>,
-    /// For detached CMS: the content, uploaded too. Then `documents` holds one entry.
+    /// For detached signatures: the content, uploaded too. Then `documents` holds one entry.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub content: Option<DocumentRef>,

@@ -229,6 +229,22 @@ impl SignatureValue {
         }
     }
 
+    /// From the form of [`Self::to_fixed`], as XML and JOSE carry it; none when the length is not that of the curve.
+    #[must_use]
+    pub fn from_fixed(algorithm: SignatureAlgorithm, key: PublicKeyKind, bytes: &[u8]) -> Option<Self> {
+        let expected = match (algorithm, key) {
+            (SignatureAlgorithm::Ecdsa(_), PublicKeyKind::P256) => 64,
+            (SignatureAlgorithm::Ecdsa(_), PublicKeyKind::P384) => 96,
+            (SignatureAlgorithm::Ecdsa(_), PublicKeyKind::P521) => 132,
+            (SignatureAlgorithm::Ecdsa(_), _) => return None,
+            _ => bytes.len(),
+        };
+        if bytes.len() != expected {
+            return None;
+        }
+        Self::from_token(algorithm, bytes).ok()
+    }
+
     /// The octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -25,11 +25,13 @@ pub(crate) mod tlv;
 mod verify;
 mod write;
 
+pub(crate) use attributes::issuer_serial_der;
 pub use attributes::looks_like_signed_attributes;
 pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
 pub use verify::{Beside, Message, verify_signer};
 pub(crate) use verify::{authenticate, authenticate_counter};
+pub(crate) use write::suitable;
 pub use write::{Content, PrepareError, PreparedCms, Request, prepare, reserved_len};
 pub(crate) use write::{enclose_signed_data, prepare_counter};
 

@@ -27,16 +27,23 @@
 //! | [`material`] | what proves a signature later | |
 //! | [`revocation`] | CRLs and OCSP responses | RFC 5280, RFC 6960 |
 //! | [`validation`] | certificates and signatures in time | EN 319 102-1, clause 5 |
+//! | [`xml`] | one strict reader, canonical forms | XML 1.0, Canonical XML 1.0 and 1.1 |
+//! | [`xmldsig`] | XML signatures by templates, and judging them | XML-DSig, second edition |
+//! | [`xades`] | XAdES B-B: enveloped, enveloping, detached | EN 319 132-1 |
+//! | [`jades`] | JWS and JAdES B-B, compact and JSON | RFC 7515, TS 119 182-1 |
+//! | [`asic`], [`zip`] | containers with XAdES or CAdES | EN 319 162-1 |
 //! | [`trust`] | anchors and certification paths | RFC 5280, section 6 |
 //! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |
 
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
+pub mod asic;
 pub mod augment;
 pub mod cades;
 pub mod certificate;
 pub mod cms;
+pub mod jades;
 pub mod material;
 pub mod pades;
 pub mod pdf;
@@ -46,3 +53,7 @@ pub mod signing;
 pub mod timestamp;
 pub mod trust;
 pub mod validation;
+pub mod xades;
+pub mod xml;
+pub mod xmldsig;
+pub mod zip;

@@ -129,6 +129,12 @@ pub struct SignatureReport {
     /// How much of the document the signature covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// What is signed, by the document's own names; for formats that sign parts (XML, containers).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covered: Vec<String>,
+    /// What is not, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_covered: Vec<String>,
     /// With what it was signed; absent when the algorithm is not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<SignatureAlgorithm>,
@@ -159,6 +165,8 @@ impl SignatureReport {
             timestamps: Vec::new(),
             integrity: Integrity::NotChecked,
             coverage: None,
+            covered: Vec::new(),
+            not_covered: Vec::new(),
             algorithm: None,
             path: Vec::new(),
             certificates: Vec::new(),
@@ -206,6 +214,20 @@ pub enum Format {
     CounterSignature,
     /// EN 319 142-1
     Pades,
+    /// XML-DSig, without the properties of XAdES
+    XmlDsig,
+    /// EN 319 132-1
+    Xades,
+    /// JWS (RFC 7515), without the properties of JAdES
+    Jws,
+    /// TS 119 182-1
+    Jades,
+    /// EN 319 162-1 with CAdES
+    AsicCades,
+    /// EN 319 162-1 with XAdES
+    AsicXades,
+    /// ECMA-376, part 2
+    Ooxml,
     /// EN 319 142-1, clause 5.4.3: proves a time and is nobody's signature. It is named and not judged, INDETERMINATE,
     /// and without weight in [`Report::valid`].
     DocumentTimeStamp,
@@ -294,6 +316,8 @@ pub struct SigningTime {
 pub enum TimeSource {
     /// The signer's computer, in the signing-time attribute of CMS (RFC 5652, 11.3)
     SignerAttribute,
+    /// The signer's computer, in a signed property of XML or JSON (EN 319 132-1, 5.2.1; TS 119 182-1, 5.1.11)
+    SignerProperty,
     /// The signer's computer, in `/M` of the PDF signature dictionary (ISO 32000-1, 12.8.1)
     SignerDictionary,
     /// An authority, in a time-stamp that could be believed (RFC 3161)
@@ -474,6 +498,10 @@ pub enum Warning {
     SigningTimeAfterTimestamp,
     /// SHA-1 was used, which proves nothing against whoever wants to deceive; it was let in on demand.
     Sha1,
+    /// The format does not sign which certificate is the signer's.
+    SigningCertificateNotSigned,
+    /// Parts of the document are not signed by this signature.
+    NotAllCovered,
     /// A PAdES signature carries the signing-time attribute (EN 319 142-1, clause 6.3).
     SigningTimeAttributeInPades,
 }
@@ -536,6 +564,23 @@ pub enum Reason {
     TimestampImprintMismatch,
     TimestampOutsideValidity,
     KeyUsageNotForTimeStamps,
+    // XML, JSON, containers
+    MalformedXml,
+    MalformedSignature,
+    CanonicalizationNotAccepted,
+    TransformNotAllowed,
+    ReferenceWithoutUri,
+    ReferenceNotFound,
+    ReferenceDigestMismatch,
+    ExternalReference,
+    NothingSigned,
+    IdAmbiguous,
+    SignatureWrapping,
+    Sha1NotAccepted,
+    SignedPropertiesNotSigned,
+    SignedPropertiesMalformed,
+    CriticalHeaderUnknown,
+    ContainerFileNotCovered,
     // PDF
     MalformedPdf,
     MalformedByteRange,

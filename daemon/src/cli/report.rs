@@ -204,6 +204,14 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     if let Some(coverage) = &signature.coverage {
         line("coverage", covered(coverage, language));
     }
+    for (key, parts) in [
+        ("covered", &signature.covered),
+        ("not-covered", &signature.not_covered),
+    ] {
+        if !parts.is_empty() {
+            line(key, parts.join(", "));
+        }
+    }
     if let Some(algorithm) = signature.algorithm {
         line("algorithm", algorithm_name(algorithm));
     }

@@ -43,6 +43,12 @@ pub struct SignArguments {
     /// The signature alone.
     #[arg(long)]
     pub detached: bool,
+    /// The content inside the signature.
+    #[arg(long, conflicts_with = "detached")]
+    pub enveloping: bool,
+    /// How an XML document is signed.
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
     /// How it shows.
     #[arg(long, value_enum, value_name = "PRESET")]
     pub appearance: Option<AppearancePreset>,
@@ -70,6 +76,22 @@ pub enum FormatArgument {
     Pades,
     /// CMS
     Cades,
+    /// XML
+    Xades,
+    /// XML by a template
+    Xmldsig,
+    /// JSON, compact
+    Jades,
+    /// JSON as an object
+    JadesJson,
+    /// A container with XAdES
+    AsicE,
+    /// A container with CAdES
+    AsicECades,
+    /// A container for one file, with XAdES
+    AsicS,
+    /// A container for one file, with CAdES
+    AsicSCades,
 }
 
 /// Baseline levels.
@@ -104,19 +126,8 @@ const USUAL_RECTANGLE: [f32; 4] = [320.0, 60.0, 560.0, 140.0];
 /// No if a document was not signed or the PIN was refused; failure if a file or a token fails. What was signed before is
 /// written all the same.
 pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError> {
-    let format = match (arguments.format, arguments.detached) {
-        (FormatArgument::Pades, _) => SignatureFormat::Pades,
-        (FormatArgument::Cades, false) => SignatureFormat::CadesAttached,
-        (FormatArgument::Cades, true) => SignatureFormat::CadesDetached,
-    };
-    let extension = match format {
-        SignatureFormat::Pades => None,
-        SignatureFormat::CadesAttached => Some("p7m"),
-        SignatureFormat::CadesDetached => Some("p7s"),
-    };
-    if format == SignatureFormat::Pades && arguments.detached {
-        return Err(CliError::misuse("sign-detached-pdf", self::arguments([])));
-    }
+    let format = format(&arguments)?;
+    let extension = extension(format);
     if arguments
         .cert
         .as_ref()
@@ -144,11 +155,58 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         appearance,
         reason: arguments.reason,
         location: arguments.location,
+        template: arguments.template,
     };
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
     let context = crate::service::shell_context(shell, Arc::new(prompter))?;
     let signed = sign(&context, &holdings, call, shell).await?;
     keep(&signed, &arguments.inputs, &outputs, &holdings, shell)
+}
+
+/// The format on the wire; what does not go together is misuse.
+fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
+    let misuse = |key| Err(CliError::misuse(key, self::arguments([])));
+    let can_be_detached = matches!(arguments.format, FormatArgument::Cades | FormatArgument::Xades);
+    match arguments.format {
+        FormatArgument::Pades if arguments.detached => return misuse("sign-detached-pdf"),
+        _ if arguments.detached && !can_be_detached => return misuse("sign-not-detached"),
+        other if arguments.enveloping && other != FormatArgument::Xades => {
+            return misuse("sign-not-enveloping");
+        }
+        other if arguments.template.is_some() && other != FormatArgument::Xmldsig => {
+            return misuse("sign-template-format");
+        }
+        _ => {}
+    }
+    Ok(match arguments.format {
+        FormatArgument::Pades => SignatureFormat::Pades,
+        FormatArgument::Cades if arguments.detached => SignatureFormat::CadesDetached,
+        FormatArgument::Cades => SignatureFormat::CadesAttached,
+        FormatArgument::Xades if arguments.detached => SignatureFormat::XadesDetached,
+        FormatArgument::Xades if arguments.enveloping => SignatureFormat::XadesEnveloping,
+        FormatArgument::Xades => SignatureFormat::XadesEnveloped,
+        FormatArgument::Xmldsig => SignatureFormat::Xmldsig,
+        FormatArgument::Jades => SignatureFormat::JadesCompact,
+        FormatArgument::JadesJson => SignatureFormat::JadesJson,
+        FormatArgument::AsicE => SignatureFormat::AsicE,
+        FormatArgument::AsicECades => SignatureFormat::AsicECades,
+        FormatArgument::AsicS => SignatureFormat::AsicS,
+        FormatArgument::AsicSCades => SignatureFormat::AsicSCades,
+    })
+}
+
+/// What is put behind an input's name, where the result is not of the input's kind.
+const fn extension(format: SignatureFormat) -> Option<&'static str> {
+    match format {
+        SignatureFormat::Pades | SignatureFormat::XadesEnveloped | SignatureFormat::Xmldsig => None,
+        SignatureFormat::CadesAttached => Some("p7m"),
+        SignatureFormat::CadesDetached => Some("p7s"),
+        SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => Some("xml"),
+        SignatureFormat::JadesCompact => Some("jws"),
+        SignatureFormat::JadesJson => Some("json"),
+        SignatureFormat::AsicE | SignatureFormat::AsicECades => Some("asice"),
+        SignatureFormat::AsicS | SignatureFormat::AsicSCades => Some("asics"),
+    }
 }
 
 async fn sign(

@@ -29,6 +29,9 @@ pub struct VerifyArguments {
     /// What detached signatures are about.
     #[arg(long, value_name = "FILE")]
     pub content: Option<PathBuf>,
+    /// SHA-1 counts, for old documents.
+    #[arg(long)]
+    pub allow_sha1: bool,
     /// Report as a web page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -61,7 +64,11 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     let reports: Vec<FileReport> = arguments
         .inputs
         .iter()
-        .map(|input| judge(input, content.as_deref(), &trust.reliance(at)))
+        .map(|input| {
+            let mut reliance = trust.reliance(at);
+            reliance.sha1 = arguments.allow_sha1;
+            judge(input, content.as_deref(), &reliance)
+        })
         .collect::<Result<_, _>>()?;
     if let Some(file) = &arguments.html {
         output::write(file, report::as_html(&reports, shell.language).as_bytes())?;

@@ -1,10 +1,14 @@
 //! Every failure of a job → one code, in one match. A page learns what it can act on; the log has the cause.
 
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
+use trien_signatures::asic::AsicError;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::pades::PadesError;
 use trien_signatures::pdf::PdfError;
 use trien_signatures::signing::FinishError;
+use trien_signatures::xml::XmlError;
+use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
+use trien_signatures::zip::ZipError;
 
 use super::documents::DocumentError;
 use super::verify_documents::Unreadable;
@@ -80,6 +84,15 @@ pub enum JobError {
     /// The CMS structure cannot be prepared.
     #[error(transparent)]
     Cms(#[from] PrepareError),
+    /// The XML signature cannot be prepared.
+    #[error(transparent)]
+    Xml(#[from] XmlPrepareError),
+    /// The container cannot be prepared.
+    #[error(transparent)]
+    Asic(#[from] AsicError),
+    /// The template of the user cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// There is no signature to check.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -129,6 +142,9 @@ impl JobError {
             Self::Token(error) => of_token(error),
             Self::Pades(error) => of_pades(error),
             Self::Cms(error) => of_cms(error),
+            Self::Xml(error) => of_xml(error),
+            Self::Asic(error) => of_asic(error),
+            Self::Template(_) => ErrorCode::BadRequest,
             Self::Unreadable(error) => error.code(),
             Self::BadSignature | Self::Finish(FinishError::BadSignature) => ErrorCode::BadSignatureFromToken,
             Self::Audit(_) => ErrorCode::AuditUnavailable,
@@ -150,6 +166,9 @@ impl JobError {
             Self::Document(error) => Some(error.to_string()),
             Self::Pades(error) => Some(error.to_string()),
             Self::Cms(error) => Some(error.to_string()),
+            Self::Xml(error) => Some(error.to_string()),
+            Self::Asic(error) => Some(error.to_string()),
+            Self::Template(error) => Some(error.to_string()),
             Self::Unreadable(error) => Some(error.to_string()),
             // Only the shell has a selector.
             Self::Ask(AskError::Ambiguous(choices)) => Some(choices.join("; ")),
@@ -256,6 +275,24 @@ pub(super) fn of_pdf(error: &PdfError) -> ErrorCode {
         PdfError::TooLarge { .. } | PdfError::TooMany(_) => ErrorCode::TooLarge,
         PdfError::PageOutOfRange { .. } => ErrorCode::BadRequest,
         _ => ErrorCode::DocumentUnreadable,
+    }
+}
+
+fn of_xml(error: &XmlPrepareError) -> ErrorCode {
+    match error {
+        XmlPrepareError::Prepare(error) => of_cms(error),
+        XmlPrepareError::WouldBreakSignature => ErrorCode::DocumentLocked,
+        XmlPrepareError::Xml(XmlError::TooLong(_) | XmlError::TooComplex { .. }) => ErrorCode::TooLarge,
+        _ => ErrorCode::DocumentUnreadable,
+    }
+}
+
+fn of_asic(error: &AsicError) -> ErrorCode {
+    match error {
+        AsicError::Xml(error) => of_xml(error),
+        AsicError::Cms(error) => of_cms(error),
+        AsicError::Zip(ZipError::TooLarge) => ErrorCode::TooLarge,
+        _ => ErrorCode::BadRequest,
     }
 }
 

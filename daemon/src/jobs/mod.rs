@@ -53,6 +53,8 @@ pub struct Context {
     /// Where anchors and intermediate certificates lie. Read when needed: what an administrator puts there counts at
     /// once.
     pub trust_folder: PathBuf,
+    /// Where the user's own templates for XML signatures lie.
+    pub templates_folder: PathBuf,
     /// Who asks the person.
     pub prompter: Arc<dyn Prompter>,
     /// What origins may do.

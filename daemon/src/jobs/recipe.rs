@@ -1,14 +1,20 @@
 //! How each document of a request is prepared: everything that its format needs but its bytes.
 
+use std::path::Path;
+
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
 use trien_protocol::limits::MAX_TEXT;
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
+use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
+use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::pades::{self, Mark, PadesRequest, PreparedPades};
 use trien_signatures::signing::{FinishError, Prepared};
+use trien_signatures::xades::{self, Packaging, XadesRequest};
+use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
 use super::JobError;
 use crate::language::{arguments, text, time_in_vietnam};
@@ -23,13 +29,21 @@ pub(super) struct Recipe {
     reason: Option<String>,
     location: Option<String>,
     appearance: Option<call::Appearance>,
+    /// There for XML-DSig.
+    template: Option<Template>,
 }
 
 /// A document between *prepare* and *finish*.
 pub(super) enum PreparedDocument {
     Pades(Box<PreparedPades>),
     Cades(Box<PreparedCades>),
+    Xml(Box<PreparedXml>),
+    Jades(Box<PreparedJades>),
+    Asic(Box<PreparedAsic>),
 }
+
+/// Of documents whose sort nobody told.
+const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// Refuses parameters that cannot be right, before anything else is done.
 pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
@@ -49,11 +63,40 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
     if for_pdf && call.format != SignatureFormat::Pades {
         return bad("appearance, reason, location: for PAdES only");
     }
+    if call.template.is_some() && call.format != SignatureFormat::Xmldsig {
+        return bad("template: for XML-DSig only");
+    }
     match &call.appearance {
         Some(appearance) if !appearance.rectangle.iter().all(|number| number.is_finite()) => {
             bad("appearance.rectangle: not a number")
         }
         _ => Ok(()),
+    }
+}
+
+/// The template of a request: one of the user's, else one that is built in. A name is a name, never a path.
+pub(super) fn template(call: &SignDocuments, folder: &Path) -> Result<Option<Template>, JobError> {
+    if call.format != SignatureFormat::Xmldsig {
+        return Ok(None);
+    }
+    let name = call.template.as_deref().unwrap_or("general");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        return Err(JobError::BadRequest("template: not a name".into()));
+    }
+    let own = folder.join(format!("{name}.toml"));
+    match std::fs::read_to_string(&own) {
+        Ok(text) => Ok(Some(Template::read(&text)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Template::named(name).map(Some).ok_or_else(|| {
+                let known: Vec<_> = Template::names().collect();
+                JobError::BadRequest(format!(
+                    "template: none of this name; built in are {}",
+                    known.join(", ")
+                ))
+            })
+        }
+        Err(error) => Err(JobError::BadRequest(format!("template: {error}"))),
     }
 }
 
@@ -94,6 +137,7 @@ impl Recipe {
         call: &SignDocuments,
         signer: Certificate,
         chain: Vec<Certificate>,
+        template: Option<Template>,
     ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
@@ -103,12 +147,14 @@ impl Recipe {
             reason: call.reason.clone(),
             location: call.location.clone(),
             appearance: call.appearance.clone(),
+            template,
         })
     }
 
-    /// Prepares one document.
+    /// Prepares one document. Where a signature names what it is about, it is this name.
     pub(super) fn prepare(
         &self,
+        name: &str,
         bytes: Vec<u8>,
         signing_time: OffsetDateTime,
     ) -> Result<PreparedDocument, JobError> {
@@ -143,7 +189,105 @@ impl Recipe {
                 };
                 Ok(PreparedDocument::Cades(Box::new(cades::prepare(&request)?)))
             }
+            SignatureFormat::XadesEnveloped
+            | SignatureFormat::XadesEnveloping
+            | SignatureFormat::XadesDetached => self.xades(name, bytes, signing_time),
+            SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
+            SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
+            SignatureFormat::JadesJson => self.jades(Serialization::Json, &bytes, signing_time),
+            SignatureFormat::AsicE => self.asic(Kind::Extended, Inside::Xades, name, &bytes, signing_time),
+            SignatureFormat::AsicECades => {
+                self.asic(Kind::Extended, Inside::Cades, name, &bytes, signing_time)
+            }
+            SignatureFormat::AsicS => self.asic(Kind::Simple, Inside::Xades, name, &bytes, signing_time),
+            SignatureFormat::AsicSCades => self.asic(Kind::Simple, Inside::Cades, name, &bytes, signing_time),
         }
+    }
+
+    fn xades(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedDocument, JobError> {
+        let packaging = match self.format {
+            SignatureFormat::XadesEnveloping => Packaging::Enveloping {
+                content: &bytes,
+                media_type: MEDIA_TYPE,
+            },
+            SignatureFormat::XadesDetached => Packaging::Detached {
+                content: &bytes,
+                name,
+                media_type: MEDIA_TYPE,
+            },
+            _ => Packaging::Enveloped(bytes),
+        };
+        let request = XadesRequest {
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        Ok(PreparedDocument::Xml(Box::new(xades::prepare(
+            packaging, &request,
+        )?)))
+    }
+
+    fn xmldsig(&self, bytes: Vec<u8>, signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+        let template = self.template.as_ref();
+        let request = XmlDsigRequest {
+            template: template.ok_or_else(|| JobError::Internal("no template".into()))?,
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        Ok(PreparedDocument::Xml(Box::new(xmldsig::prepare(
+            bytes, &request,
+        )?)))
+    }
+
+    fn jades(
+        &self,
+        serialization: Serialization,
+        content: &[u8],
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedDocument, JobError> {
+        let request = JadesRequest {
+            content,
+            detached: false,
+            serialization,
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        Ok(PreparedDocument::Jades(Box::new(jades::prepare(&request)?)))
+    }
+
+    fn asic(
+        &self,
+        kind: Kind,
+        inside: Inside,
+        name: &str,
+        bytes: &[u8],
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedDocument, JobError> {
+        let files = [File {
+            name,
+            bytes,
+            media_type: MEDIA_TYPE,
+        }];
+        let request = AsicRequest {
+            kind,
+            inside,
+            files: &files,
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        Ok(PreparedDocument::Asic(Box::new(asic::prepare(&request)?)))
     }
 
     /// What a digital signature shows by Decree 30/2020/NĐ-CP, Annex I: who, for whom, and when, in the time of Việt Nam.
@@ -179,6 +323,9 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.to_be_signed(),
             Self::Cades(prepared) => prepared.to_be_signed(),
+            Self::Xml(prepared) => prepared.to_be_signed(),
+            Self::Jades(prepared) => prepared.to_be_signed(),
+            Self::Asic(prepared) => prepared.to_be_signed(),
         }
     }
 
@@ -186,6 +333,9 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.algorithm(),
             Self::Cades(prepared) => prepared.algorithm(),
+            Self::Xml(prepared) => prepared.algorithm(),
+            Self::Jades(prepared) => prepared.algorithm(),
+            Self::Asic(prepared) => prepared.algorithm(),
         }
     }
 
@@ -194,6 +344,9 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.finish(signature),
             Self::Cades(prepared) => prepared.finish(signature),
+            Self::Xml(prepared) => prepared.finish(signature),
+            Self::Jades(prepared) => prepared.finish(signature),
+            Self::Asic(prepared) => prepared.finish(signature),
         }
     }
 }

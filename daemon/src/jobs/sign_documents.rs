@@ -10,6 +10,7 @@ use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
 use trien_signatures::certificate::Certificate;
+use trien_signatures::xmldsig::Template;
 
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
@@ -42,11 +43,12 @@ pub async fn run(
 ) -> Result<SignedDocuments, JobError> {
     let call = permitted.call().clone();
     recipe::check(&call)?;
+    let template = recipe::template(&call, &context.templates_folder)?;
     let mut items = collect(caller, &call)?;
     make_room(caller, &mut items)?;
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, caller, &call).await?;
-    rehearse(context, &mut items, &call, &found).await?;
+    rehearse(context, &mut items, &call, template.clone(), &found).await?;
 
     let intent = context.audit.intend(subject(&permitted, &items)).await?;
     caller.report.stage(Stage::Asking, 0, count(&items));
@@ -64,7 +66,7 @@ pub async fn run(
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into()).await),
     };
-    carry_out(caller, intent, approved, items, &found).await
+    carry_out(caller, intent, approved, items, template, &found).await
 }
 
 /// Room for every result, before anybody is asked: no PIN is spent on what cannot be held.
@@ -133,13 +135,20 @@ async fn rehearse(
     context: &Context,
     items: &mut [Item],
     call: &SignDocuments,
+    template: Option<Template>,
     found: &Found,
 ) -> Result<(), JobError> {
     let signer = &found.candidates[0].held.certificate;
-    let recipe = Arc::new(Recipe::new(call, signer.clone(), found.chain(signer).await?)?);
+    let recipe = Arc::new(Recipe::new(
+        call,
+        signer.clone(),
+        found.chain(signer).await?,
+        template,
+    )?);
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
-        let preparing = move || recipe.prepare(bytes(&document)?, now).map(drop);
+        let name = item.name.clone();
+        let preparing = move || recipe.prepare(&name, bytes(&document)?, now).map(drop);
         let prepared = context.laborious(preparing).await;
         item.outcome = prepared.err().map(Err);
     }
@@ -156,6 +165,7 @@ async fn carry_out(
     mut intent: Intent,
     mut approved: Approved<SignDocuments>,
     mut items: Vec<Item>,
+    template: Option<Template>,
     found: &Found,
 ) -> Result<SignedDocuments, JobError> {
     let held = &approved.candidate().held;
@@ -167,7 +177,7 @@ async fn carry_out(
     let chain = found.chain(&certificate).await?;
     let shown = present::certificate(&certificate, &chain);
     intent.note(Action::Approved).await?;
-    if let Err(error) = sign_all(caller, &mut approved, &mut items, certificate, chain).await {
+    if let Err(error) = sign_all(caller, &mut approved, &mut items, (certificate, chain), template).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
     }
@@ -197,10 +207,10 @@ async fn sign_all(
     caller: &Caller,
     approved: &mut Approved<SignDocuments>,
     items: &mut [Item],
-    certificate: Certificate,
-    chain: Vec<Certificate>,
+    (certificate, chain): (Certificate, Vec<Certificate>),
+    template: Option<Template>,
 ) -> Result<(), JobError> {
-    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain)?);
+    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain, template)?);
     let mut unlocked = login(approved).await?;
     let wanted = sign_each(caller, approved, items, &recipe, &mut unlocked).await;
     unlocked.close().await;
@@ -258,8 +268,9 @@ async fn sign_one(
     if !approved.covers(item.document.sha256()) {
         return Err(JobError::Internal("a document the person has not seen".into()));
     }
-    let (making, source) = (Arc::clone(recipe), item.document.clone());
-    let prepared = blocking(move || making.prepare(bytes(&source)?, OffsetDateTime::now_utc())).await?;
+    let (making, source, name) = (Arc::clone(recipe), item.document.clone(), item.name.clone());
+    let preparing = move || making.prepare(&name, bytes(&source)?, OffsetDateTime::now_utc());
+    let prepared = blocking(preparing).await?;
 
     let algorithm = prepared.algorithm();
     let message = prepared.to_be_signed().to_vec();

@@ -7,10 +7,13 @@ use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_DOCUMENTS;
 use trien_protocol::reply::{VerifiedDocument, VerifiedDocuments, VerifiedSignature};
 use trien_signatures::cms::FormatError;
+use trien_signatures::jades::JoseError;
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Indication, Report, SignatureReport};
 use trien_signatures::trust::Reliance;
-use trien_signatures::{cades, pades};
+use trien_signatures::xml::XmlError;
+use trien_signatures::zip::ZipError;
+use trien_signatures::{asic, cades, jades, pades, xmldsig};
 
 use super::documents::Sealed;
 use super::error::of_pdf;
@@ -81,7 +84,16 @@ pub enum Unreadable {
     /// A PDF that cannot be read.
     #[error(transparent)]
     Pdf(#[from] PdfError),
-    /// Neither a PDF nor CMS with signatures.
+    /// XML that cannot be read.
+    #[error(transparent)]
+    Xml(#[from] XmlError),
+    /// A container that cannot be read.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// A JWS that cannot be read.
+    #[error(transparent)]
+    Jose(#[from] JoseError),
+    /// Nothing of all these, nor CMS with signatures.
     #[error(transparent)]
     Cms(#[from] FormatError),
 }
@@ -95,15 +107,20 @@ impl Unreadable {
                 ErrorCode::DocumentUnreadable
             }
             Self::Pdf(error) => of_pdf(error),
-            Self::Cms(_) => ErrorCode::TooLarge,
+            Self::Xml(XmlError::TooLong(_) | XmlError::TooComplex { .. })
+            | Self::Zip(ZipError::TooLarge)
+            | Self::Jose(JoseError::TooLong(_) | JoseError::TooMany)
+            | Self::Cms(_) => ErrorCode::TooLarge,
+            Self::Xml(_) | Self::Zip(_) | Self::Jose(_) => ErrorCode::DocumentUnreadable,
         }
     }
 }
 
-/// The report on one document: a PDF by its header, else CMS with its content inside, or beside it.
+/// The report on one document, by what its bytes are: PDF, ASiC, XML, JWS, else CMS; with its content inside, or beside
+/// it.
 ///
 /// # Errors
-/// [`Unreadable`] when it is neither.
+/// [`Unreadable`] when it is none of these.
 pub fn verify(
     document: &[u8],
     content: Option<&[u8]>,
@@ -112,7 +129,26 @@ pub fn verify(
     if content.is_none() && document.starts_with(b"%PDF-") {
         return Ok(pades::verify(document, reliance)?);
     }
+    if asic::looks_like(document) {
+        return Ok(asic::verify(document, reliance)?);
+    }
+    if looks_like_xml(document) {
+        return Ok(xmldsig::verify(
+            document,
+            &xmldsig::Options { content },
+            reliance,
+        )?);
+    }
+    if jades::looks_like(document) {
+        return Ok(jades::verify(document, content, reliance)?);
+    }
     Ok(cades::verify(document, content, reliance)?)
+}
+
+/// A tag first, after a byte order mark and white space; CMS starts with a SEQUENCE or with a line of PEM.
+fn looks_like_xml(document: &[u8]) -> bool {
+    let text = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 fn present(signature: SignatureReport) -> VerifiedSignature {

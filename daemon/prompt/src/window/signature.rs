@@ -24,6 +24,13 @@ fn lines(signature: &ShownSignature, phrases: Phrases) -> Vec<(String, String)> 
         SignatureFormat::Pades => phrases.say("format-pades"),
         SignatureFormat::CadesAttached => phrases.say("format-cades-attached"),
         SignatureFormat::CadesDetached => phrases.say("format-cades-detached"),
+        SignatureFormat::XadesEnveloped => phrases.say("format-xades-enveloped"),
+        SignatureFormat::XadesEnveloping => phrases.say("format-xades-enveloping"),
+        SignatureFormat::XadesDetached => phrases.say("format-xades-detached"),
+        SignatureFormat::Xmldsig => phrases.say("format-xmldsig"),
+        SignatureFormat::JadesCompact | SignatureFormat::JadesJson => phrases.say("format-jades"),
+        SignatureFormat::AsicE | SignatureFormat::AsicECades => phrases.say("format-asic-e"),
+        SignatureFormat::AsicS | SignatureFormat::AsicSCades => phrases.say("format-asic-s"),
     };
     let mut lines = vec![("signature-format", format)];
     if signature.visible {

@@ -75,6 +75,11 @@ fn signing_certificate_v2(signer: &Certificate, hash: Hash) -> Vec<u8> {
     tlv::write(tag::SEQUENCE, &identifiers)
 }
 
+/// `IssuerSerial` for a certificate.
+pub(crate) fn issuer_serial_der(certificate: &Certificate) -> Vec<u8> {
+    tlv::write(tag::SEQUENCE, &issuer_serial(certificate))
+}
+
 /// Contents of `IssuerSerial` (RFC 5035, section 5.4.1) for a certificate.
 pub(super) fn issuer_serial(certificate: &Certificate) -> Vec<u8> {
     let directory_name = tlv::write(tag::context(4), certificate.issuer_der());

@@ -140,7 +140,8 @@ pub fn reserved_len(
     .map(|prepared| prepared.max_len())
 }
 
-fn suitable(signer: &Certificate, algorithm: SignatureAlgorithm) -> Result<(), PrepareError> {
+/// Whether a certificate's key makes such signatures, and may sign documents.
+pub(crate) fn suitable(signer: &Certificate, algorithm: SignatureAlgorithm) -> Result<(), PrepareError> {
     let key = signer.public_key();
     let padding = match algorithm {
         SignatureAlgorithm::RsaPss(_) => RsaPadding::Pss,

@@ -1,0 +1,285 @@
+//! ASiC baseline containers (EN 319 162-1): files and the signatures over them in one ZIP, with XAdES or CAdES.
+
+mod verify;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use time::OffsetDateTime;
+
+use crate::algorithm::{SignatureAlgorithm, SignatureValue};
+use crate::cades::{self, CadesRequest, PreparedCades};
+use crate::certificate::Certificate;
+use crate::cms::PrepareError;
+use crate::signing::{FinishError, Prepared};
+use crate::xades::{SignedFile, XadesRequest, prepare_files, uri_of};
+use crate::xml::attribute_value;
+use crate::xmldsig::algorithms::digest_uri;
+use crate::xmldsig::{PreparedXml, XmlPrepareError};
+use crate::zip::{self, ZipError};
+
+pub use verify::{looks_like, verify};
+
+const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
+const MANIFEST: &str = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0";
+
+/// The two kinds of container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// ASiC-S: one file.
+    Simple,
+    /// ASiC-E: any number.
+    Extended,
+}
+
+impl Kind {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Simple => "application/vnd.etsi.asic-s+zip",
+            Self::Extended => "application/vnd.etsi.asic-e+zip",
+        }
+    }
+}
+
+/// What signs in the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// XAdES
+    Xades,
+    /// CAdES
+    Cades,
+}
+
+/// A file that is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// Its name in the container.
+    pub name: &'a str,
+    /// Its contents.
+    pub bytes: &'a [u8],
+    /// Its media type.
+    pub media_type: &'a str,
+}
+
+/// What a container is made from.
+#[derive(Debug, Clone)]
+pub struct AsicRequest<'a> {
+    /// Which kind.
+    pub kind: Kind,
+    /// What signs.
+    pub inside: Inside,
+    /// What is signed; one file for ASiC-S.
+    pub files: &'a [File<'a>],
+    /// Whose signature it will be.
+    pub signer: &'a Certificate,
+    /// The certificates up to the root that go with it.
+    pub chain: &'a [Certificate],
+    /// With what.
+    pub algorithm: SignatureAlgorithm,
+    /// The time on the signer's clock; B-B requires it.
+    pub signing_time: OffsetDateTime,
+}
+
+/// Why no container can be prepared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AsicError {
+    /// ASiC-S has one file, ASiC-E at least one.
+    #[error("{0} files do not make such a container")]
+    Files(usize),
+    /// A name that a container cannot have, or that is its own.
+    #[error("a file cannot have this name in the container: {0:?}")]
+    Name(String),
+    /// The container cannot be written.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// The XML signature cannot be prepared.
+    #[error(transparent)]
+    Xml(#[from] XmlPrepareError),
+    /// The CMS signature cannot be prepared.
+    #[error(transparent)]
+    Cms(#[from] PrepareError),
+}
+
+/// A container on its way to being signed.
+#[derive(Debug, Clone)]
+pub struct PreparedAsic {
+    entries: Vec<(String, Vec<u8>)>,
+    /// The name of the file that the signature goes into.
+    signature: &'static str,
+    inner: Inner,
+}
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Xades(Box<PreparedXml>),
+    Cades(Box<PreparedCades>),
+}
+
+/// Prepares a container.
+///
+/// # Errors
+/// [`AsicError`]
+pub fn prepare(request: &AsicRequest<'_>) -> Result<PreparedAsic, AsicError> {
+    check_files(request)?;
+    let mut entries = vec![(
+        "mimetype".to_owned(),
+        request.kind.media_type().as_bytes().to_vec(),
+    )];
+    entries.extend(
+        request
+            .files
+            .iter()
+            .map(|file| (file.name.to_owned(), file.bytes.to_vec())),
+    );
+    let (signature, inner) = match (request.kind, request.inside) {
+        (kind, Inside::Xades) => {
+            entries.push(("META-INF/manifest.xml".to_owned(), package_manifest(request)));
+            let name = match kind {
+                Kind::Simple => "META-INF/signatures.xml",
+                Kind::Extended => "META-INF/signatures0.xml",
+            };
+            (name, Inner::Xades(Box::new(xades(request)?)))
+        }
+        (Kind::Simple, Inside::Cades) => (
+            "META-INF/signature.p7s",
+            Inner::Cades(Box::new(cades_over(request, request.files[0].bytes)?)),
+        ),
+        (Kind::Extended, Inside::Cades) => {
+            let name = "META-INF/signature001.p7s";
+            let manifest = asic_manifest(request, name);
+            let inner = cades_over(request, &manifest)?;
+            entries.push(("META-INF/ASiCManifest001.xml".to_owned(), manifest));
+            (name, Inner::Cades(Box::new(inner)))
+        }
+    };
+    // What cannot be written is found before anything is signed.
+    write(&entries, signature, b"")?;
+    Ok(PreparedAsic {
+        entries,
+        signature,
+        inner,
+    })
+}
+
+fn check_files(request: &AsicRequest<'_>) -> Result<(), AsicError> {
+    let count = request.files.len();
+    if count == 0 || request.kind == Kind::Simple && count != 1 {
+        return Err(AsicError::Files(count));
+    }
+    for (at, file) in request.files.iter().enumerate() {
+        let folded = file.name.to_lowercase();
+        let own = folded == "mimetype" || folded.starts_with("meta-inf/") || folded.ends_with('/');
+        let twice = request.files[..at]
+            .iter()
+            .any(|other| other.name.to_lowercase() == folded);
+        if own || twice {
+            return Err(AsicError::Name(file.name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn xades(request: &AsicRequest<'_>) -> Result<PreparedXml, XmlPrepareError> {
+    let hash = request.algorithm.hash();
+    let files: Vec<SignedFile> = request
+        .files
+        .iter()
+        .map(|file| SignedFile {
+            uri: uri_of(file.name),
+            digest: hash.digest(file.bytes),
+            media_type: file.media_type.to_owned(),
+        })
+        .collect();
+    let open = format!("<asic:XAdESSignatures xmlns:asic=\"{ASIC}\">");
+    let inner = XadesRequest {
+        signer: request.signer,
+        chain: request.chain,
+        algorithm: request.algorithm,
+        signing_time: request.signing_time,
+    };
+    prepare_files(&files, Some((&open, "</asic:XAdESSignatures>")), &inner)
+}
+
+fn cades_over(request: &AsicRequest<'_>, content: &[u8]) -> Result<PreparedCades, PrepareError> {
+    cades::prepare(&CadesRequest {
+        content,
+        detached: true,
+        signer: request.signer,
+        chain: request.chain,
+        algorithm: request.algorithm,
+        signing_time: request.signing_time,
+    })
+}
+
+/// `ASiCManifest` (EN 319 162-1, A.4): what a CAdES signature of ASiC-E signs.
+fn asic_manifest(request: &AsicRequest<'_>, signature: &str) -> Vec<u8> {
+    let hash = request.algorithm.hash();
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<asic:ASiCManifest xmlns:asic=\"{ASIC}\" xmlns:ds=\"{}\">\
+         <asic:SigReference URI=\"{signature}\" MimeType=\"application/pkcs7-signature\"/>",
+        crate::xmldsig::DS
+    );
+    for file in request.files {
+        out += &format!(
+            "<asic:DataObjectReference URI=\"{}\" MimeType=\"{}\"><ds:DigestMethod Algorithm=\"{}\"/>\
+             <ds:DigestValue>{}</ds:DigestValue></asic:DataObjectReference>",
+            uri_of(file.name),
+            attribute_value(file.media_type),
+            digest_uri(hash),
+            BASE64.encode(hash.digest(file.bytes))
+        );
+    }
+    (out + "</asic:ASiCManifest>").into_bytes()
+}
+
+/// The list of files that ODF has, which readers of ASiC with XAdES look for.
+fn package_manifest(request: &AsicRequest<'_>) -> Vec<u8> {
+    let entry = |path: &str, media_type: &str| {
+        let (path, media_type) = (attribute_value(path), attribute_value(media_type));
+        format!("<manifest:file-entry manifest:full-path=\"{path}\" manifest:media-type=\"{media_type}\"/>")
+    };
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<manifest:manifest xmlns:manifest=\"{MANIFEST}\" manifest:version=\"1.2\">"
+    );
+    out += &entry("/", request.kind.media_type());
+    for file in request.files {
+        out += &entry(file.name, file.media_type);
+    }
+    (out + "</manifest:manifest>").into_bytes()
+}
+
+fn write(entries: &[(String, Vec<u8>)], name: &str, signature: &[u8]) -> Result<Vec<u8>, ZipError> {
+    let mut all: Vec<(&str, &[u8])> = entries
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    all.push((name, signature));
+    zip::write(&all)
+}
+
+impl Prepared for PreparedAsic {
+    fn to_be_signed(&self) -> &[u8] {
+        match &self.inner {
+            Inner::Xades(inner) => inner.to_be_signed(),
+            Inner::Cades(inner) => inner.to_be_signed(),
+        }
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        match &self.inner {
+            Inner::Xades(inner) => inner.algorithm(),
+            Inner::Cades(inner) => inner.algorithm(),
+        }
+    }
+
+    fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
+        let bytes = match self.inner {
+            Inner::Xades(inner) => inner.finish(signature)?,
+            Inner::Cades(inner) => inner.finish(signature)?,
+        };
+        write(&self.entries, self.signature, &bytes).map_err(|_| FinishError::NoRoom {
+            needed: bytes.len(),
+            reserved: 0,
+        })
+    }
+}

@@ -1,0 +1,392 @@
+//! Reading and judging JSON Web Signatures: compact, flattened or general; nobody's names are taken twice.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
+use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue};
+use crate::certificate::Certificate;
+use crate::report::{
+    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
+    TimeSource,
+};
+use crate::revocation::Revocations;
+use crate::trust::Reliance;
+use crate::validation::{self, Evidence, Finding};
+
+/// Signatures of one JWS that are looked at.
+pub const MAX_SIGNATURES: usize = 64;
+
+/// The longest JWS that is read, in bytes.
+const MAX_LEN: usize = 256 * 1024 * 1024;
+
+/// The longest protected header, in bytes of JSON.
+const MAX_HEADER: usize = 256 * 1024;
+
+const MAX_CERTIFICATES: usize = 32;
+
+/// Why bytes are no JWS that can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoseError {
+    /// Longer than 256 MiB.
+    #[error("{0} bytes are too long for a JWS")]
+    TooLong(usize),
+    /// Neither the compact nor a JSON serialisation.
+    #[error("not a JSON Web Signature")]
+    Malformed,
+    /// More signatures than are looked at.
+    #[error("more signatures than are looked at")]
+    TooMany,
+}
+
+/// A JSON object none of whose names stands twice: two readers would take different ones.
+struct Single(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Single {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Single;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object without duplicate names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Single, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(de::Error::custom("duplicate name"));
+                    }
+                }
+                Ok(Single(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// One signature of a JWS.
+struct ReadSignature {
+    protected: String,
+    signature: String,
+}
+
+/// A JWS taken apart.
+struct Jws {
+    /// The payload in Base64url; none when it is detached.
+    payload: Option<String>,
+    signatures: Vec<ReadSignature>,
+}
+
+/// Whether bytes may be a JWS: three parts of Base64url, or a JSON object with a signature.
+#[must_use]
+pub fn looks_like(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    if start.starts_with(b"{") {
+        return memchr::memmem::find(bytes, b"\"signature").is_some();
+    }
+    start.starts_with(b"eyJ") && start.iter().filter(|byte| **byte == b'.').count() == 2
+}
+
+impl Jws {
+    fn parse(bytes: &[u8]) -> Result<Self, JoseError> {
+        if bytes.len() > MAX_LEN {
+            return Err(JoseError::TooLong(bytes.len()));
+        }
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| JoseError::Malformed)?
+            .trim();
+        if text.starts_with('{') {
+            Self::json(text)
+        } else {
+            Self::compact(text)
+        }
+    }
+
+    fn compact(text: &str) -> Result<Self, JoseError> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let [protected, payload, signature] = parts[..] else {
+            return Err(JoseError::Malformed);
+        };
+        Ok(Self {
+            payload: Some(payload.to_owned()).filter(|payload| !payload.is_empty()),
+            signatures: vec![ReadSignature {
+                protected: protected.to_owned(),
+                signature: signature.to_owned(),
+            }],
+        })
+    }
+
+    fn json(text: &str) -> Result<Self, JoseError> {
+        let Single(mut members) = serde_json::from_str(text).map_err(|_| JoseError::Malformed)?;
+        let payload = match members.remove("payload") {
+            None => None,
+            Some(Value::String(payload)) => Some(payload),
+            Some(_) => return Err(JoseError::Malformed),
+        };
+        let one = |members: &Map<String, Value>| -> Result<ReadSignature, JoseError> {
+            let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+            Ok(ReadSignature {
+                protected: text("protected").ok_or(JoseError::Malformed)?,
+                signature: text("signature").ok_or(JoseError::Malformed)?,
+            })
+        };
+        let signatures = match members.get("signatures") {
+            Some(Value::Array(all)) if !members.contains_key("signature") => {
+                if all.len() > MAX_SIGNATURES {
+                    return Err(JoseError::TooMany);
+                }
+                all.iter()
+                    .map(|each| one(each.as_object().ok_or(JoseError::Malformed)?))
+                    .collect::<Result<_, _>>()?
+            }
+            None => vec![one(&members)?],
+            Some(_) => return Err(JoseError::Malformed),
+        };
+        Ok(Self { payload, signatures })
+    }
+}
+
+/// Validates every signature of a JWS. `content` is what a detached one is about; for an attached one there must be
+/// none.
+///
+/// # Errors
+/// [`JoseError`] when the bytes are no JWS; everything else is in the report.
+pub fn verify(bytes: &[u8], content: Option<&[u8]>, reliance: &Reliance<'_>) -> Result<Report, JoseError> {
+    let jws = Jws::parse(bytes)?;
+    let mut signatures: Vec<SignatureReport> = jws
+        .signatures
+        .iter()
+        .map(|signature| judge(&jws, signature, content, reliance))
+        .collect();
+    if signatures.is_empty() {
+        let mut nobody = SignatureReport::new(Format::Jws);
+        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        signatures.push(nobody);
+    }
+    Ok(Report {
+        validated_at: reliance.at,
+        signatures,
+    })
+}
+
+fn judge(
+    jws: &Jws,
+    signature: &ReadSignature,
+    content: Option<&[u8]>,
+    reliance: &Reliance<'_>,
+) -> SignatureReport {
+    let mut report = SignatureReport::new(Format::Jws);
+    if let Err((sub_indication, reason)) = run(jws, signature, content, reliance, &mut report) {
+        report.fail(sub_indication, reason);
+    }
+    report
+}
+
+const MALFORMED: Finding = (SubIndication::FormatFailure, Reason::MalformedSignature);
+
+fn run(
+    jws: &Jws,
+    signature: &ReadSignature,
+    content: Option<&[u8]>,
+    reliance: &Reliance<'_>,
+    report: &mut SignatureReport,
+) -> Result<(), Finding> {
+    let header = Header::read(&signature.protected)?;
+    if header.is_jades {
+        report.format = Format::Jades;
+    }
+    report.algorithm = Some(header.algorithm);
+    report.signing_time = header.time;
+    let payload = match (&jws.payload, content) {
+        (Some(_), Some(_)) => return Err((SubIndication::FormatFailure, Reason::ContentGivenTwice)),
+        (Some(payload), None) => payload.clone(),
+        (None, Some(content)) => BASE64URL.encode(content),
+        (None, None) => return Err((SubIndication::SignedDataNotFound, Reason::ContentMissing)),
+    };
+    let octets = BASE64URL.decode(&payload).map_err(|_| MALFORMED)?;
+    report.coverage = Some(Coverage::whole(octets.len() as u64));
+    let certificate = header.certificates.first().ok_or((
+        SubIndication::NoSigningCertificateFound,
+        Reason::SignerCertificateMissing,
+    ))?;
+    report.signer = Some(Signer::of(
+        certificate,
+        header.time.map(|claimed| claimed.time),
+        reliance.at,
+    ));
+    let verdict = value(
+        &header,
+        certificate,
+        &format!("{}.{payload}", signature.protected),
+        &signature.signature,
+    );
+    report.integrity = match verdict {
+        Ok(()) => Integrity::Intact,
+        Err((SubIndication::SigCryptoFailure, _)) => Integrity::Broken,
+        Err(_) => Integrity::NotChecked,
+    };
+    verdict?;
+    match &header.thumbprint {
+        Some(thumbprint) if *thumbprint == certificate.digest(Hash::Sha256) => {}
+        Some(_) => {
+            return Err((
+                SubIndication::NoSigningCertificateFound,
+                Reason::SigningCertificateMismatch,
+            ));
+        }
+        None => {}
+    }
+    let evidence = Evidence {
+        signer: certificate,
+        claimed: header.time,
+        embedded: &header.certificates,
+        brought: Revocations::NONE,
+        timestamps: &[],
+    };
+    validation::judge(&evidence, reliance, report)?;
+    if !header.is_jades {
+        report.level = None;
+    }
+    Ok(())
+}
+
+fn value(header: &Header, certificate: &Certificate, input: &str, signature: &str) -> Result<(), Finding> {
+    let key = certificate.public_key();
+    if matches!(key, PublicKeyKind::Rsa { bits } if bits < MIN_RSA_BITS) {
+        return Err((SubIndication::CryptoConstraintsFailure, Reason::KeyTooShort));
+    }
+    if !curve_fits(header.algorithm, key) {
+        return Err((
+            SubIndication::CryptoConstraintsFailure,
+            Reason::AlgorithmParameters,
+        ));
+    }
+    let wrong = (SubIndication::SigCryptoFailure, Reason::SignatureValueWrong);
+    let octets = BASE64URL.decode(signature).map_err(|_| MALFORMED)?;
+    let value = SignatureValue::from_fixed(header.algorithm, key, &octets).ok_or(wrong)?;
+    certificate
+        .verify(header.algorithm, input.as_bytes(), &value)
+        .map_err(|_| wrong)
+}
+
+/// ES256 is P-256 and nothing else, and so on (RFC 7518, 3.4).
+pub(super) fn curve_fits(algorithm: SignatureAlgorithm, key: PublicKeyKind) -> bool {
+    match (algorithm, key) {
+        (SignatureAlgorithm::Ecdsa(Hash::Sha256), key) => key == PublicKeyKind::P256,
+        (SignatureAlgorithm::Ecdsa(Hash::Sha384), key) => key == PublicKeyKind::P384,
+        (SignatureAlgorithm::Ecdsa(Hash::Sha512), key) => key == PublicKeyKind::P521,
+        (_, key) => matches!(key, PublicKeyKind::Rsa { .. }),
+    }
+}
+
+/// A protected header.
+struct Header {
+    algorithm: SignatureAlgorithm,
+    certificates: Vec<Certificate>,
+    thumbprint: Option<Vec<u8>>,
+    time: Option<SigningTime>,
+    is_jades: bool,
+}
+
+/// Header parameters that may be critical: those that are understood here.
+const UNDERSTOOD: [&str; 2] = ["sigT", "x5t#S256"];
+
+impl Header {
+    fn read(protected: &str) -> Result<Self, Finding> {
+        let bytes = BASE64URL.decode(protected).map_err(|_| MALFORMED)?;
+        if bytes.len() > MAX_HEADER {
+            return Err(MALFORMED);
+        }
+        let Single(members) = serde_json::from_slice(&bytes).map_err(|_| MALFORMED)?;
+        if let Some(critical) = members.get("crit") {
+            let names = critical
+                .as_array()
+                .filter(|names| !names.is_empty())
+                .ok_or(MALFORMED)?;
+            let known = |name: &Value| name.as_str().is_some_and(|name| UNDERSTOOD.contains(&name));
+            if !names.iter().all(known) {
+                return Err((SubIndication::FormatFailure, Reason::CriticalHeaderUnknown));
+            }
+        }
+        // RFC 7797 would have another signing input; it has to be critical, and is not understood.
+        if members.contains_key("b64") {
+            return Err((SubIndication::FormatFailure, Reason::CriticalHeaderUnknown));
+        }
+        let name = members.get("alg").and_then(Value::as_str).ok_or(MALFORMED)?;
+        let algorithm = algorithm(name).ok_or((
+            SubIndication::CryptoConstraintsFailure,
+            Reason::AlgorithmNotAccepted,
+        ))?;
+        let thumbprint = match members.get("x5t#S256") {
+            None => None,
+            Some(value) => {
+                let text = value.as_str().ok_or(MALFORMED)?;
+                Some(BASE64URL.decode(text).map_err(|_| MALFORMED)?)
+            }
+        };
+        let time = time(&members)?;
+        Ok(Self {
+            algorithm,
+            certificates: certificates(&members)?,
+            is_jades: thumbprint.is_some() && time.is_some(),
+            thumbprint,
+            time,
+        })
+    }
+}
+
+fn algorithm(name: &str) -> Option<SignatureAlgorithm> {
+    let schemes: [fn(Hash) -> SignatureAlgorithm; 3] = [
+        SignatureAlgorithm::RsaPkcs1,
+        SignatureAlgorithm::RsaPss,
+        SignatureAlgorithm::Ecdsa,
+    ];
+    let mut all = schemes.iter().flat_map(|scheme| Hash::ALL.map(scheme));
+    all.find(|algorithm| algorithm.jose_name() == name)
+}
+
+/// `x5c` (RFC 7515, 4.1.6): standard Base64, the signer's first.
+fn certificates(members: &Map<String, Value>) -> Result<Vec<Certificate>, Finding> {
+    let Some(list) = members.get("x5c") else {
+        return Ok(Vec::new());
+    };
+    let list = list
+        .as_array()
+        .filter(|list| list.len() <= MAX_CERTIFICATES)
+        .ok_or(MALFORMED)?;
+    list.iter()
+        .map(|text| {
+            let der = BASE64.decode(text.as_str()?).ok()?;
+            Certificate::from_der(&der).ok()
+        })
+        .collect::<Option<_>>()
+        .ok_or(MALFORMED)
+}
+
+/// `iat` in seconds (TS 119 182-1 V1.2.1, 5.1.11), or `sigT` as text (V1.1.1, 5.2.1).
+fn time(members: &Map<String, Value>) -> Result<Option<SigningTime>, Finding> {
+    let claimed = |time| SigningTime {
+        time,
+        source: TimeSource::SignerProperty,
+    };
+    if let Some(seconds) = members.get("iat") {
+        let seconds = seconds.as_i64().ok_or(MALFORMED)?;
+        let time = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| MALFORMED)?;
+        return Ok(Some(claimed(time)));
+    }
+    match members.get("sigT") {
+        None => Ok(None),
+        Some(text) => {
+            let time = text.as_str().and_then(crate::xades::read_time).ok_or(MALFORMED)?;
+            Ok(Some(claimed(time)))
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Templates: where a signature goes and what it covers, as data (TOML), so that a new kind of document is a file and
+//! no new code.
+
+use serde::Deserialize;
+
+use super::algorithms::ENVELOPED;
+use crate::xml::{Canonicalization, is_nc_name};
+
+/// The longest template that is read, in bytes.
+const MAX_LEN: usize = 64 * 1024;
+
+/// References of one template.
+const MAX_REFERENCES: usize = 16;
+
+/// Steps of one path.
+const MAX_STEPS: usize = 32;
+
+/// How documents of one kind are signed.
+///
+/// A path is the names of elements from the document element downwards, without prefixes (`{namespace}name` to have the
+/// namespace looked at, `*` for any name). A path may also begin further down, at the first element of its first name:
+/// an invoice inside an envelope is signed as by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// What people read in a list.
+    pub title: Title,
+    /// The element that the signature becomes the last child of.
+    pub place: Vec<String>,
+    /// Whether the last elements of `place` are made where they are missing.
+    #[serde(default)]
+    pub create: bool,
+    /// URI of the method for SignedInfo.
+    pub canonicalization: String,
+    /// Whether the Signature gets an Id.
+    #[serde(default)]
+    pub signature_id: bool,
+    /// Whether KeyInfo has the subject's name beside the certificate.
+    #[serde(default)]
+    pub subject_name: bool,
+    /// What is signed.
+    #[serde(rename = "reference")]
+    pub references: Vec<Reference>,
+    /// The time of signing as a signed object.
+    #[serde(default)]
+    pub signing_time: Option<SigningTimeObject>,
+}
+
+/// A title in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Title {
+    /// Vietnamese
+    pub vi: String,
+    /// English
+    pub en: String,
+}
+
+/// One reference.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What it points to.
+    pub target: ReferenceTarget,
+    /// The Id that the element gets if it has none.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The attribute that Id goes into.
+    #[serde(default)]
+    pub id_attribute: IdAttribute,
+    /// URIs of the transforms, in their order.
+    #[serde(default)]
+    pub transforms: Vec<String>,
+    /// Passed over, without an error, where the document has no such element.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// The names that Ids go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum IdAttribute {
+    /// `Id`
+    #[default]
+    Id,
+    /// `ID`
+    ID,
+    /// `id`
+    #[serde(rename = "id")]
+    Lower,
+}
+
+impl IdAttribute {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "Id",
+            Self::ID => "ID",
+            Self::Lower => "id",
+        }
+    }
+}
+
+/// What a reference points to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ReferenceTarget {
+    /// `"document"`: all of it, URI `""`.
+    Document(WholeDocument),
+    /// The element at this path, by its Id.
+    Element(Vec<String>),
+}
+
+/// The word for a whole document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WholeDocument {
+    /// `"document"`
+    Document,
+}
+
+/// The object with the time of signing: `Object/SignatureProperties/SignatureProperty/SigningTime`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningTimeObject {
+    /// How the time is written.
+    pub format: TimeFormat,
+}
+
+/// Forms of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeFormat {
+    /// `2026-11-28T20:00:00`, the time in Việt Nam without its zone, as the e-invoice has it.
+    Local,
+    /// `2026-11-28T20:00:00+07:00`
+    Zoned,
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// Longer than 64 KiB.
+    #[error("{0} bytes are too long for a template")]
+    TooLong(usize),
+    /// Not TOML, or not the fields of a template.
+    #[error("not a template: {0}")]
+    Malformed(String),
+    /// A path that is empty, too long, or has a step that is no name.
+    #[error("not a path of element names: {0}")]
+    Path(String),
+    /// No reference, or more than 16.
+    #[error("a template has 1 to 16 references, this one {0}")]
+    References(usize),
+    /// A canonicalisation method that is not known here.
+    #[error("unknown canonicalisation method: {0}")]
+    Canonicalization(String),
+    /// A transform that is not allowed here.
+    #[error("unknown transform, or one in the wrong place: {0}")]
+    Transform(String),
+    /// A reference whose element the signature stands in has no enveloped-signature transform: it would sign itself.
+    #[error("a reference covers the signature itself and lacks the enveloped-signature transform")]
+    SignsItself,
+    /// An Id that is no `NCName`.
+    #[error("not an Id: {0}")]
+    Id(String),
+}
+
+const BUILT_IN: [(&str, &str); 5] = [
+    ("general", include_str!("../../templates/general.toml")),
+    (
+        "tax-declaration",
+        include_str!("../../templates/tax-declaration.toml"),
+    ),
+    ("e-invoice", include_str!("../../templates/e-invoice.toml")),
+    (
+        "e-invoice-buyer",
+        include_str!("../../templates/e-invoice-buyer.toml"),
+    ),
+    (
+        "e-invoice-tax-authority",
+        include_str!("../../templates/e-invoice-tax-authority.toml"),
+    ),
+];
+
+impl Template {
+    /// Names of the templates that are built in.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// One of those that are built in.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Self::read(text).expect("the templates that are built in are tested"))
+    }
+
+    /// Reads and checks a template.
+    ///
+    /// # Errors
+    /// [`TemplateError`]
+    pub fn read(text: &str) -> Result<Self, TemplateError> {
+        if text.len() > MAX_LEN {
+            return Err(TemplateError::TooLong(text.len()));
+        }
+        let template: Self =
+            toml::from_str(text).map_err(|error| TemplateError::Malformed(error.message().to_owned()))?;
+        template.check()?;
+        Ok(template)
+    }
+
+    fn check(&self) -> Result<(), TemplateError> {
+        check_path(&self.place)?;
+        if Canonicalization::from_uri(&self.canonicalization).is_none() {
+            return Err(TemplateError::Canonicalization(self.canonicalization.clone()));
+        }
+        if self.references.is_empty() || self.references.len() > MAX_REFERENCES {
+            return Err(TemplateError::References(self.references.len()));
+        }
+        for reference in &self.references {
+            let surrounds = match &reference.target {
+                ReferenceTarget::Document(_) => true,
+                ReferenceTarget::Element(path) => {
+                    check_path(path)?;
+                    self.place.starts_with(path)
+                }
+            };
+            check_transforms(&reference.transforms)?;
+            let enveloped = reference.transforms.first().is_some_and(|uri| uri == ENVELOPED);
+            if surrounds && !enveloped {
+                return Err(TemplateError::SignsItself);
+            }
+            if let Some(id) = reference.id.as_ref().filter(|id| !is_nc_name(id)) {
+                return Err(TemplateError::Id(id.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `enveloped-signature` first, then one canonicalisation, each at most once.
+fn check_transforms(transforms: &[String]) -> Result<(), TemplateError> {
+    let mut rest = transforms.iter().peekable();
+    rest.next_if(|uri| *uri == ENVELOPED);
+    rest.next_if(|uri| Canonicalization::from_uri(uri).is_some());
+    rest.next()
+        .map_or(Ok(()), |uri| Err(TemplateError::Transform(uri.clone())))
+}
+
+fn check_path(path: &[String]) -> Result<(), TemplateError> {
+    let good =
+        |step: &String| step == "*" || is_nc_name(step.rsplit_once('}').map_or(step, |(_, local)| local));
+    if path.is_empty() || path.len() > MAX_STEPS || !path.iter().all(good) {
+        return Err(TemplateError::Path(path.join("/")));
+    }
+    Ok(())
+}

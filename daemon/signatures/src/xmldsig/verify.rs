@@ -1,0 +1,473 @@
+//! Judging the signatures of an XML document (EN 319 102-1, clause 5.3; XML-DSig, 3.2), wrapping included: what is
+//! reported as covered is the very element whose digest was computed, and nothing else of its name may pass for it.
+
+use super::DS;
+use super::algorithms::{digest_from_uri, signature_from_uri};
+use super::read::{MAX_SIGNATURES, ReadReference, ReadSignature};
+use super::reference::{self, Resolver, Target};
+use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue};
+use crate::certificate::Certificate;
+use crate::report::{
+    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
+    TimeSource, Warning,
+};
+use crate::revocation::Revocations;
+use crate::trust::Reliance;
+use crate::validation::{self, Evidence, Finding};
+use crate::xades;
+use crate::xml::{Document, ElementId, Outer, XmlError};
+
+/// Names in the report of what is, or is not, covered.
+const MAX_NAMES: usize = 16;
+
+/// What stands beside the document.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// What the one reference to something outside of the document is about.
+    pub content: Option<&'a [u8]>,
+}
+
+/// Every Signature of a document.
+pub(crate) fn signature_elements(document: &Document<'_>) -> Vec<ElementId> {
+    document
+        .elements()
+        .filter(|element| document.local_name(*element) == "Signature" && document.namespace(*element) == DS)
+        .take(MAX_SIGNATURES + 1)
+        .collect()
+}
+
+/// The content that a person handed in beside the document.
+struct Beside<'a>(Option<&'a [u8]>);
+
+impl Resolver for Beside<'_> {
+    fn find(&self, _: &str) -> Option<&[u8]> {
+        self.0
+    }
+}
+
+/// Validates every signature of an XML document, XML-DSig or XAdES.
+///
+/// # Errors
+/// [`XmlError`] when the bytes are no document; everything else is in the report.
+pub fn verify(bytes: &[u8], options: &Options<'_>, reliance: &Reliance<'_>) -> Result<Report, XmlError> {
+    let document = Document::parse(bytes)?;
+    Ok(Report {
+        validated_at: reliance.at,
+        signatures: verify_in(&document, &Beside(options.content), reliance),
+    })
+}
+
+/// Judges every signature of a document that is read, with what stands beside it.
+pub(crate) fn verify_in(
+    document: &Document<'_>,
+    resolver: &dyn Resolver,
+    reliance: &Reliance<'_>,
+) -> Vec<SignatureReport> {
+    let elements = signature_elements(document);
+    let read: Vec<_> = elements
+        .iter()
+        .map(|element| ReadSignature::read(document, *element).map_err(|_| *element))
+        .collect();
+    let mut signatures: Vec<SignatureReport> = read
+        .iter()
+        .map(|signature| match signature {
+            Ok(signature) => judge(document, signature, resolver, reliance),
+            Err(_) => malformed(),
+        })
+        .collect();
+    if signatures.is_empty() || elements.len() > MAX_SIGNATURES {
+        let mut nobody = SignatureReport::new(Format::XmlDsig);
+        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        signatures.push(nobody);
+    }
+    let good: Vec<&ReadSignature> = read.iter().filter_map(|read| read.as_ref().ok()).collect();
+    against_wrapping(document, &good, &mut signatures, &read);
+    signatures
+}
+
+fn malformed() -> SignatureReport {
+    let mut report = SignatureReport::new(Format::XmlDsig);
+    report.fail(SubIndication::FormatFailure, Reason::MalformedSignature);
+    report
+}
+
+/// Judges one signature.
+pub(crate) fn judge(
+    document: &Document<'_>,
+    signature: &ReadSignature,
+    resolver: &dyn Resolver,
+    reliance: &Reliance<'_>,
+) -> SignatureReport {
+    let qualifying = xades::Qualifying::read(document, signature);
+    let format = if matches!(qualifying, Ok(None)) {
+        Format::XmlDsig
+    } else {
+        Format::Xades
+    };
+    let mut report = SignatureReport::new(format);
+    let mut judgement = Judgement {
+        document,
+        signature,
+        resolver,
+        reliance,
+        targets: Vec::new(),
+    };
+    if let Err((sub_indication, reason)) = judgement.run(qualifying, &mut report) {
+        report.fail(sub_indication, reason);
+    }
+    report
+}
+
+struct Judgement<'a> {
+    document: &'a Document<'a>,
+    signature: &'a ReadSignature,
+    resolver: &'a dyn Resolver,
+    reliance: &'a Reliance<'a>,
+    targets: Vec<Target>,
+}
+
+impl Judgement<'_> {
+    fn run(
+        &mut self,
+        qualifying: Result<Option<xades::Qualifying>, Finding>,
+        report: &mut SignatureReport,
+    ) -> Result<(), Finding> {
+        let method = self.method(report)?;
+        let digests = self.references(report);
+        if digests.is_err() {
+            report.integrity = Integrity::Broken;
+        }
+        digests?;
+        let qualifying = qualifying?;
+        let claimed = match &qualifying {
+            Some(qualifying) => qualifying.signing_time(),
+            None => self.signing_time_object(),
+        };
+        report.signing_time = claimed;
+        let (certificate, unproven) = self.certificate(qualifying.as_ref(), method)?;
+        let at = self.reliance.at;
+        report.signer = Some(Signer::of(&certificate, claimed.map(|claimed| claimed.time), at));
+        let verdict = self.value(method, &certificate);
+        report.integrity = match verdict {
+            Ok(()) => Integrity::Intact,
+            Err((SubIndication::SigCryptoFailure, _)) => Integrity::Broken,
+            Err(_) => Integrity::NotChecked,
+        };
+        verdict?;
+        if let Some(qualifying) = &qualifying {
+            self.signed_properties(qualifying)?;
+        } else {
+            report.warn(Warning::SigningCertificateNotSigned);
+        }
+        unproven.map_or(Ok(()), Err)?;
+        let evidence = Evidence {
+            signer: &certificate,
+            claimed,
+            embedded: &self.signature.certificates,
+            brought: Revocations::NONE,
+            timestamps: &[],
+        };
+        validation::judge(&evidence, self.reliance, report)?;
+        // Baseline levels are those of XAdES.
+        if qualifying.is_none() {
+            report.level = None;
+        }
+        Ok(())
+    }
+
+    fn method(&self, report: &mut SignatureReport) -> Result<Declared, Finding> {
+        let method = signature_from_uri(&self.signature.method.uri).ok_or((
+            SubIndication::CryptoConstraintsFailure,
+            Reason::AlgorithmNotAccepted,
+        ))?;
+        report.algorithm = Some(method.algorithm);
+        let weak = self
+            .signature
+            .references
+            .iter()
+            .any(|reference| digest_from_uri(&reference.digest_method) == Some(Hash::Sha1));
+        if weak || method.algorithm.hash() == Hash::Sha1 {
+            report.warn(Warning::Sha1);
+            if !self.reliance.sha1 {
+                return Err((SubIndication::CryptoConstraintsFailure, Reason::Sha1NotAccepted));
+            }
+        }
+        Ok(method)
+    }
+
+    /// Every digest fits, and something else than the signature itself is signed.
+    fn references(&mut self, report: &mut SignatureReport) -> Result<(), Finding> {
+        if self.signature.references.is_empty() {
+            return Err((SubIndication::SignedDataNotFound, Reason::NothingSigned));
+        }
+        for reference in &self.signature.references {
+            let target = reference::target(self.document, reference)?;
+            self.check(reference, &target)?;
+            self.targets.push(target);
+        }
+        self.cover(report)
+    }
+
+    fn check(&self, reference: &ReadReference, target: &Target) -> Result<(), Finding> {
+        let actual = reference::digest(self.document, self.signature, reference, target, self.resolver)?;
+        if actual == reference.digest {
+            Ok(())
+        } else {
+            Err((SubIndication::HashFailure, Reason::ReferenceDigestMismatch))
+        }
+    }
+
+    fn cover(&self, report: &mut SignatureReport) -> Result<(), Finding> {
+        let document = self.document;
+        let total = document.text().len() as u64 - document.span(self.signature.element).len() as u64;
+        let (mut signed, mut whole, mut content) = (0, false, false);
+        let enveloping = self.signature.element == document.root();
+        for target in &self.targets {
+            match target {
+                Target::Document => {
+                    (whole, content, signed) = (true, true, total);
+                    report.covered.push("/".to_owned());
+                }
+                Target::External(uri) => {
+                    (whole, content) = (true, true);
+                    report.covered.push(uri.clone());
+                }
+                Target::Element(element) => {
+                    let own = self.signature.has_inside(document, *element);
+                    let length = document.span(*element).len() as u64;
+                    if own && !self.is_own_content(*element) {
+                        continue;
+                    }
+                    content = true;
+                    report.covered.push(name_of(document, *element));
+                    if *element == document.root() || own && enveloping {
+                        (whole, signed) = (true, total);
+                    } else if !whole {
+                        signed = (signed + length).min(total);
+                    }
+                }
+            }
+        }
+        report.covered.truncate(MAX_NAMES);
+        if !content {
+            return Err((SubIndication::SignedDataNotFound, Reason::NothingSigned));
+        }
+        if !whole {
+            report.not_covered = uncovered(document, self.signature.element, &self.targets);
+            if !report.not_covered.is_empty() {
+                report.warn(Warning::NotAllCovered);
+            }
+        }
+        report.coverage = Some(Coverage {
+            whole,
+            signed_bytes: if whole { total } else { signed },
+            total_bytes: total,
+            revision: None,
+            revisions: None,
+        });
+        Ok(())
+    }
+
+    /// An Object of an enveloping signature is content; properties of the signature are not, and of a signature that
+    /// stands in a document nothing inside is.
+    fn is_own_content(&self, element: ElementId) -> bool {
+        let document = self.document;
+        let enveloping = self.signature.element == document.root();
+        let properties = document.children(element).any(|child| {
+            document.local_name(child) == "SignatureProperties" && document.namespace(child) == DS
+        });
+        enveloping && document.is(element, DS, "Object") && !properties
+    }
+
+    /// The signer's certificate: by XAdES the one whose digest is signed, otherwise the one whose key fits.
+    fn certificate(
+        &self,
+        qualifying: Option<&xades::Qualifying>,
+        method: Declared,
+    ) -> Result<(Certificate, Option<Finding>), Finding> {
+        let missing = (
+            SubIndication::NoSigningCertificateFound,
+            Reason::SignerCertificateMissing,
+        );
+        let known: Vec<&Certificate> = self
+            .signature
+            .certificates
+            .iter()
+            .chain(self.reliance.intermediates)
+            .chain(self.reliance.anchors.certificates())
+            .collect();
+        let Some(qualifying) = qualifying else {
+            let embedded = &self.signature.certificates;
+            let fitting = embedded
+                .iter()
+                .find(|certificate| self.value(method, certificate).is_ok());
+            let found = fitting.or(embedded.first()).ok_or(missing)?;
+            return Ok((found.clone(), None));
+        };
+        match qualifying.signing_certificate(&known, self.reliance.sha1) {
+            Ok(found) => Ok((found.clone(), None)),
+            Err(finding) => {
+                let shown = self.signature.certificates.first().ok_or(missing)?;
+                Ok((shown.clone(), Some(finding)))
+            }
+        }
+    }
+
+    fn value(&self, method: Declared, certificate: &Certificate) -> Result<(), Finding> {
+        match certificate.public_key() {
+            PublicKeyKind::Other => {
+                return Err((
+                    SubIndication::CryptoConstraintsFailure,
+                    Reason::AlgorithmNotAccepted,
+                ));
+            }
+            PublicKeyKind::Rsa { bits } if bits < MIN_RSA_BITS && !self.reliance.sha1 => {
+                return Err((SubIndication::CryptoConstraintsFailure, Reason::KeyTooShort));
+            }
+            _ => {}
+        }
+        let form = reference::canonicalization(self.document, &self.signature.canonicalization);
+        let form = form.ok_or((SubIndication::FormatFailure, Reason::CanonicalizationNotAccepted))?;
+        let mut hashing = method.algorithm.hash().hasher();
+        form.write(
+            self.document,
+            Some(self.signature.signed_info),
+            None,
+            &Outer::default(),
+            &mut |piece| hashing.update(piece),
+        )
+        .map_err(|_| (SubIndication::FormatFailure, Reason::CanonicalizationNotAccepted))?;
+        let digest = hashing.finalize();
+        let wrong = (SubIndication::SigCryptoFailure, Reason::SignatureValueWrong);
+        let value =
+            SignatureValue::from_fixed(method.algorithm, certificate.public_key(), &self.signature.value)
+                .ok_or(wrong)?;
+        let verified = certificate.key().verify_declared(method, &digest, &value);
+        verified.map_err(|_| wrong)
+    }
+
+    /// The properties count only when they are signed (EN 319 132-1, 4.4.2).
+    fn signed_properties(&self, qualifying: &xades::Qualifying) -> Result<(), Finding> {
+        let signed = self
+            .targets
+            .iter()
+            .any(|target| *target == Target::Element(qualifying.signed_properties()));
+        if signed {
+            Ok(())
+        } else {
+            Err((SubIndication::FormatFailure, Reason::SignedPropertiesNotSigned))
+        }
+    }
+
+    /// The time in a signed SignatureProperty, as e-invoices have it: without a zone it is the time in Việt Nam.
+    fn signing_time_object(&self) -> Option<SigningTime> {
+        let document = self.document;
+        let inside = |element: &ElementId| {
+            self.targets.iter().any(|target| match target {
+                Target::Element(signed) => document.contains(*signed, *element),
+                _ => false,
+            })
+        };
+        let element = document
+            .elements()
+            .skip_while(|element| *element <= self.signature.element)
+            .take_while(|element| document.contains(self.signature.element, *element))
+            .find(|element| document.local_name(*element) == "SigningTime" && inside(element))?;
+        Some(SigningTime {
+            time: xades::read_time(&document.text_of(element))?,
+            source: TimeSource::SignerProperty,
+        })
+    }
+}
+
+fn name_of(document: &Document<'_>, element: ElementId) -> String {
+    let name = document.local_name(element);
+    match document.id(element) {
+        Some(id) => format!("{name}#{id}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The outermost elements that nothing of this signature covers; what only holds signatures is left out.
+fn uncovered(document: &Document<'_>, signature: ElementId, targets: &[Target]) -> Vec<String> {
+    let covered: Vec<ElementId> = targets
+        .iter()
+        .filter_map(|target| match target {
+            Target::Element(element) => Some(*element),
+            _ => None,
+        })
+        .collect();
+    let mut names = Vec::new();
+    let mut waiting: Vec<ElementId> = vec![document.root()];
+    while let Some(element) = waiting.pop() {
+        if names.len() >= MAX_NAMES || covered.contains(&element) || document.is(element, DS, "Signature") {
+            continue;
+        }
+        let holds = element <= signature && document.contains(element, signature)
+            || covered.iter().any(|inner| document.contains(element, *inner));
+        let children: Vec<ElementId> = document.children(element).collect();
+        let only_signatures =
+            !children.is_empty() && children.iter().all(|child| document.is(*child, DS, "Signature"));
+        if holds || only_signatures {
+            waiting.extend(children.into_iter().rev());
+        } else if !document.content_span(element).is_empty() {
+            names.push(name_of(document, element));
+        }
+    }
+    names
+}
+
+/// No other element that nothing covers may have the name of one that is signed: a program that looks for the name
+/// would find it. And what is signed may not be hidden inside of the signature, or of another one.
+fn against_wrapping(
+    document: &Document<'_>,
+    signatures: &[&ReadSignature],
+    reports: &mut [SignatureReport],
+    read: &[Result<ReadSignature, ElementId>],
+) {
+    let targets_of = |signature: &ReadSignature| -> Vec<ElementId> {
+        let found = signature
+            .references
+            .iter()
+            .filter_map(|reference| reference::target(document, reference).ok());
+        let mut elements = Vec::new();
+        for target in found {
+            match target {
+                Target::Element(element) => elements.push(element),
+                Target::Document => elements.push(document.root()),
+                Target::External(_) => {}
+            }
+        }
+        elements
+    };
+    let all: Vec<ElementId> = signatures
+        .iter()
+        .flat_map(|signature| targets_of(signature))
+        .collect();
+    let is_covered = |element: ElementId| all.iter().any(|signed| document.contains(*signed, element));
+    for (read, report) in read.iter().zip(reports) {
+        let Ok(signature) = read else { continue };
+        let wrapped = targets_of(signature).into_iter().any(|signed| {
+            let own = document.contains(signature.element, signed);
+            let hidden = document
+                .lineage(signed)
+                .skip(1)
+                .any(|outer| document.local_name(outer) == "Object" && document.is(outer, DS, "Object"));
+            let properties =
+                document.namespace(signed) == DS || xades::is_namespace(&document.namespace(signed));
+            if own && properties {
+                return false;
+            }
+            if hidden && !(own && signature.element == document.root()) {
+                return true;
+            }
+            let name = document.local_name(signed);
+            document
+                .elements()
+                .any(|other| document.local_name(other) == name && other != signed && !is_covered(other))
+        });
+        if wrapped {
+            report.fail(SubIndication::FormatFailure, Reason::SignatureWrapping);
+        }
+    }
+}

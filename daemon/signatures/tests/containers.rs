@@ -1,0 +1,524 @@
+//! ASiC containers and JSON Web Signatures: made, judged by openssl and jwcrypto, taken apart by hand.
+
+mod openssl;
+
+use std::path::Path;
+use std::process::Command;
+
+use openssl::{Identity, Pki};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::asic::{self, AsicError, AsicRequest, File, Inside, Kind};
+use trien_signatures::jades::{self, JadesRequest, JoseError, Serialization};
+use trien_signatures::report::{Format, Level, Reason, Report};
+use trien_signatures::signing::Prepared;
+use trien_signatures::zip::{self, Container, ZipError};
+
+const FILES: [File<'_>; 2] = [
+    File {
+        name: "Đơn đề nghị.txt",
+        bytes: b"xin",
+        media_type: "text/plain",
+    },
+    File {
+        name: "kèm/ảnh.bin",
+        bytes: &[0, 1, 2, 255],
+        media_type: "application/octet-stream",
+    },
+];
+
+fn algorithm(who: &Identity, padding: RsaPadding, hash: Hash) -> SignatureAlgorithm {
+    SignatureAlgorithm::for_key(who.certificate.public_key(), padding, hash).unwrap()
+}
+
+fn container(pki: &Pki, who: &Identity, kind: Kind, inside: Inside, files: &[File<'_>]) -> Vec<u8> {
+    let chain = [pki.ca.certificate.clone()];
+    let prepared = asic::prepare(&AsicRequest {
+        kind,
+        inside,
+        files,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(who, RsaPadding::Pkcs1, Hash::Sha256),
+        signing_time: OffsetDateTime::now_utc(),
+    })
+    .unwrap();
+    let signature = pki
+        .workshop
+        .sign(who, prepared.algorithm(), prepared.to_be_signed());
+    prepared.finish(signature).unwrap()
+}
+
+fn verified(pki: &Pki, bytes: &[u8]) -> Report {
+    asic::verify(bytes, &pki.reliance()).unwrap()
+}
+
+fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let container = Container::parse(bytes).unwrap();
+    container
+        .entries()
+        .iter()
+        .map(|entry| (entry.name.clone(), entry.bytes.clone()))
+        .collect()
+}
+
+fn packed(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let all: Vec<(&str, &[u8])> = entries
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    zip::write(&all).unwrap()
+}
+
+#[test]
+fn containers_of_both_kinds_with_both_signatures() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    for (kind, files) in [(Kind::Simple, &FILES[..1]), (Kind::Extended, &FILES[..])] {
+        for (inside, format) in [
+            (Inside::Xades, Format::AsicXades),
+            (Inside::Cades, Format::AsicCades),
+        ] {
+            let made = container(&pki, &who, kind, inside, files);
+            assert!(asic::looks_like(&made));
+            let report = verified(&pki, &made);
+            assert!(report.valid(), "{kind:?} {inside:?}: {report:#?}");
+            let signature = &report.signatures[0];
+            assert_eq!((signature.format, signature.level), (format, Some(Level::BB)));
+            assert_eq!(
+                signature.covered,
+                files.iter().map(|file| file.name).collect::<Vec<_>>()
+            );
+            // Others read the same files.
+            let file = pki.workshop.write("made.zip", &made);
+            let listed = Command::new("python3")
+                .args(["-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; i=z.infolist()[0]; assert (i.filename,i.compress_type,i.extra)==('mimetype',0,b''); print(len(z.namelist()))"])
+                .arg(file).output().unwrap();
+            assert!(
+                listed.status.success(),
+                "{}",
+                String::from_utf8_lossy(&listed.stderr)
+            );
+            if inside == Inside::Cades {
+                let all = entries(&made);
+                let find = |end: &str| &all.iter().find(|(name, _)| name.ends_with(end)).unwrap().1;
+                let content = if kind == Kind::Simple {
+                    files[0].bytes
+                } else {
+                    find("ASiCManifest001.xml")
+                };
+                pki.workshop
+                    .accepts(find(".p7s"), Some(content), &pki.root)
+                    .unwrap();
+            }
+            for at in 0..made.len() {
+                if made.len() < 9000 && at % 7 != 0 {
+                    continue;
+                }
+                let mut changed = made.clone();
+                changed[at] ^= 1;
+                if let Ok(report) = asic::verify(&changed, &pki.reliance()) {
+                    let same = entries(&changed)
+                        .iter()
+                        .filter(|(name, _)| !name.starts_with("META-INF/"))
+                        .eq(entries(&made)
+                            .iter()
+                            .filter(|(name, _)| !name.starts_with("META-INF/")));
+                    assert!(!report.valid() || same, "byte {at}");
+                }
+            }
+        }
+    }
+    let chain = [];
+    let refused = asic::prepare(&AsicRequest {
+        kind: Kind::Simple,
+        inside: Inside::Xades,
+        files: &FILES,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256),
+        signing_time: OffsetDateTime::now_utc(),
+    });
+    assert_eq!(refused.unwrap_err(), AsicError::Files(2));
+}
+
+#[test]
+fn n154_what_is_missing_left_over_or_exchanged_is_named() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    for inside in [Inside::Xades, Inside::Cades] {
+        let made = container(&pki, &who, Kind::Extended, inside, &FILES);
+        let good = entries(&made);
+        let reasons = |entries: &[(String, Vec<u8>)]| {
+            let report = verified(&pki, &packed(entries));
+            assert!(!report.valid());
+            (
+                report.signatures[0].reason.unwrap(),
+                report.signatures[0].not_covered.clone(),
+            )
+        };
+        let mut extra = good.clone();
+        extra.insert(3, ("extra.txt".into(), b"unsigned".to_vec()));
+        assert_eq!(
+            reasons(&extra),
+            (Reason::ContainerFileNotCovered, vec!["extra.txt".to_owned()])
+        );
+        let mut folded = good.clone();
+        folded.push(("meta-inf/signatures9.xml".into(), b"<a/>".to_vec()));
+        assert_eq!(reasons(&folded).0, Reason::ContainerFileNotCovered);
+        let mut absent = good.clone();
+        absent.remove(1);
+        assert!(matches!(
+            reasons(&absent).0,
+            Reason::ReferenceNotFound | Reason::ExternalReference
+        ));
+        let mut exchanged = good.clone();
+        exchanged[1].1 = b"other".to_vec();
+        assert_eq!(reasons(&exchanged).0, Reason::ReferenceDigestMismatch);
+        let mut late = good.clone();
+        late.swap(0, 1);
+        assert_eq!(reasons(&late).0, Reason::MalformedSignature);
+        let mut wrong = good.clone();
+        wrong[0].1 = b"application/zip".to_vec();
+        assert_eq!(reasons(&wrong).0, Reason::MalformedSignature);
+        let mut simple = good.clone();
+        simple[0].1 = b"application/vnd.etsi.asic-s+zip".to_vec();
+        assert_eq!(reasons(&simple).0, Reason::MalformedSignature);
+        let unsigned: Vec<_> = good
+            .iter()
+            .filter(|(name, _)| !name.contains("signature"))
+            .cloned()
+            .collect();
+        assert_eq!(reasons(&unsigned).0, Reason::NoSigners);
+    }
+}
+
+/// n155: a container in a container is a file like any other.
+#[test]
+fn n155_signatures_have_their_exact_place() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let inner = container(&pki, &who, Kind::Extended, Inside::Xades, &FILES);
+    let nested = [File {
+        name: "inner.asice",
+        bytes: &inner,
+        media_type: "application/vnd.etsi.asic-e+zip",
+    }];
+    let outer = container(&pki, &who, Kind::Extended, Inside::Xades, &nested);
+    let report = verified(&pki, &outer);
+    assert!(report.valid());
+    assert_eq!(report.signatures.len(), 1);
+    let moved: Vec<_> = entries(&inner)
+        .into_iter()
+        .map(|(name, bytes)| (name.replace("META-INF/", "meta-INF/"), bytes))
+        .collect();
+    assert_eq!(
+        verified(&pki, &packed(&moved)).signatures[0].reason,
+        Some(Reason::NoSigners)
+    );
+}
+
+#[test]
+fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
+    let good = zip::write(&[("mimetype", b"x"), ("a", b"content"), ("b", b"other")]).unwrap();
+    assert_eq!(Container::parse(&good).unwrap().entries().len(), 3);
+    let find = |needle: &[u8], nth: usize| {
+        let mut found = good
+            .windows(needle.len())
+            .enumerate()
+            .filter(|(_, window)| *window == needle);
+        found.nth(nth).unwrap().0
+    };
+    let with = |at: usize, bytes: &[u8]| {
+        let mut changed = good.clone();
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+        changed
+    };
+    let directory = find(b"PK\x01\x02", 0);
+    let end = find(b"PK\x05\x06", 0);
+    let hostile: Vec<(&str, Vec<u8>)> = vec![
+        ("nothing", Vec::new()),
+        ("cut", good[..good.len() - 1].to_vec()),
+        ("something behind", [&good[..], b"x"].concat()),
+        ("something before", [b"x", &good[..]].concat()),
+        ("two ends", [&good[..], &good[end..]].concat()),
+        ("another name in the local header", with(30, b"Mimetype")),
+        ("another size in the local header", with(22, &9_u32.to_le_bytes())),
+        (
+            "another method in the local header",
+            with(8, &8_u16.to_le_bytes()),
+        ),
+        ("another check sum", with(14, &[0; 4])),
+        (
+            "an offset into another entry",
+            with(directory + 42, &5_u32.to_le_bytes()),
+        ),
+        ("a gigabyte", with(directory + 24, &0x4000_0000_u32.to_le_bytes())),
+        ("ZIP64 says so", with(directory + 20, &[0xff; 4])),
+        ("encrypted", with(directory + 8, &1_u16.to_le_bytes())),
+        ("another method", with(directory + 10, &12_u16.to_le_bytes())),
+        ("a symbolic link", {
+            let mut link = with(directory + 38, &0xA1FF_0000_u32.to_le_bytes());
+            link[directory + 5] = 3;
+            link
+        }),
+        ("more entries than there are", with(end + 8, &[9, 0, 9, 0])),
+        ("65535 entries", with(end + 8, &[0xff; 4])),
+        ("2000 entries", with(end + 8, &[0xd0, 7, 0xd0, 7])),
+    ];
+    for (what, bytes) in hostile {
+        assert!(Container::parse(&bytes).is_err(), "{what}");
+    }
+    for name in [
+        "../x", "/etc/x", "C:\\x", "C:x", "a\\..\\b", "a/../b", "a//b", "./a", "a\0b", "a\nb", "",
+    ] {
+        assert!(
+            matches!(zip::write(&[(name, b"")]), Err(ZipError::Name(_))),
+            "{name:?}"
+        );
+        if name.len() == 4 {
+            let mut bytes = zip::write(&[("abcd", b"")]).unwrap();
+            for at in [30, bytes.len() - 22 - 4] {
+                bytes[at..at + 4].copy_from_slice(name.as_bytes());
+            }
+            assert!(
+                matches!(Container::parse(&bytes), Err(ZipError::Name(_))),
+                "{name:?}"
+            );
+        }
+    }
+    for names in [["a", "a"], ["a", "A"], ["\u{e2}", "a\u{302}"], ["Đ", "đ"]] {
+        let twice = zip::write(&[(names[0], b"1"), (names[1], b"2")]).unwrap();
+        assert!(
+            matches!(Container::parse(&twice), Err(ZipError::Name(_))),
+            "{names:?}"
+        );
+    }
+    bombs();
+}
+
+/// Made by Python, so that the packing is somebody else's.
+fn bombs() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = "import zipfile,sys\nz=zipfile.ZipFile(sys.argv[1],'w',zipfile.ZIP_DEFLATED)\nz.writestr('mimetype','x')\nz.writestr('zeros',b'\\0'*int(sys.argv[2]))\nz.close()";
+    for (size, good) in [(50_000, true), (200_000_000, false), (300_000_000, false)] {
+        let file = folder.path().join("bomb.zip");
+        let status = Command::new("python3")
+            .args(["-c", make])
+            .arg(&file)
+            .arg(size.to_string())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let bytes = std::fs::read(&file).unwrap();
+        let parsed = Container::parse(&bytes);
+        assert_eq!(parsed.is_ok(), good, "{size}");
+        if !good {
+            assert_eq!(parsed, Err(ZipError::TooLarge));
+        }
+    }
+}
+
+fn jws(
+    pki: &Pki,
+    who: &Identity,
+    with: SignatureAlgorithm,
+    serialization: Serialization,
+    detached: bool,
+    content: &[u8],
+) -> Vec<u8> {
+    let chain = [pki.ca.certificate.clone()];
+    let prepared = jades::prepare(&JadesRequest {
+        content,
+        detached,
+        serialization,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    })
+    .unwrap();
+    let signature = pki
+        .workshop
+        .sign(who, prepared.algorithm(), prepared.to_be_signed());
+    prepared.finish(signature).unwrap()
+}
+
+/// What jwcrypto says of a file with the key of a certificate; and a signature of its own making.
+const JWCRYPTO: &str = r#"
+import sys, base64, json
+from jwcrypto import jws, jwk
+from cryptography import x509
+verb, certificate, file = sys.argv[1:4]
+token = jws.JWS()
+if verb == 'verify':
+    key = jwk.JWK.from_pem(open(certificate, 'rb').read())
+    token.allowed_algs = ['RS256','RS384','RS512','PS256','PS384','PS512','ES256','ES384','ES512']
+    token.deserialize(open(file).read(), key)
+    assert token.payload == b'{"a": "\xc4\x90"}', token.payload
+else:
+    pem = open(certificate, 'rb').read()
+    key = jwk.JWK.from_pem(open(sys.argv[4], 'rb').read())
+    chain = [base64.b64encode(x509.load_pem_x509_certificate(pem).public_bytes(__import__('cryptography').hazmat.primitives.serialization.Encoding.DER)).decode()]
+    token = jws.JWS(b'{"a": 1}')
+    token.add_signature(key, None, json.dumps({'alg': sys.argv[5], 'x5c': chain}))
+    print(token.serialize(compact=sys.argv[6] == 'compact'))
+"#;
+
+fn jwcrypto(arguments: &[&str]) -> Result<Vec<u8>, String> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/bin/python");
+    let output = Command::new(python)
+        .args(["-c", JWCRYPTO])
+        .args(arguments)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+#[test]
+fn jades_in_every_algorithm_is_accepted_by_jwcrypto_and_the_other_way_round() {
+    let pki = Pki::new();
+    let content = "{\"a\": \"Đ\"}".as_bytes();
+    let cases = [
+        ("rsa:2048", Hash::Sha256, RsaPadding::Pkcs1),
+        ("rsa:2048", Hash::Sha512, RsaPadding::Pss),
+        ("ec:P-256", Hash::Sha256, RsaPadding::Pkcs1),
+        ("ec:P-384", Hash::Sha384, RsaPadding::Pkcs1),
+        ("ec:P-521", Hash::Sha512, RsaPadding::Pkcs1),
+    ];
+    let intermediates = [pki.ca.certificate.clone()];
+    for (number, (key, hash, padding)) in cases.into_iter().enumerate() {
+        let name = format!("leaf{number}");
+        let who = pki.leaf(&name, key);
+        let mut reliance = pki.reliance();
+        reliance.intermediates = &intermediates;
+        let with = algorithm(&who, padding, hash);
+        let certificate = pki.workshop.path(&format!("{name}.crt"));
+        for serialization in [Serialization::Compact, Serialization::Json] {
+            let made = jws(&pki, &who, with, serialization, false, content);
+            assert!(jades::looks_like(&made));
+            let report = jades::verify(&made, None, &reliance).unwrap();
+            assert!(report.valid(), "{report:#?}");
+            assert_eq!(
+                (report.signatures[0].format, report.signatures[0].level),
+                (Format::Jades, Some(Level::BB))
+            );
+            let file = pki.workshop.write("made.jws", &made);
+            jwcrypto(&["verify", certificate.to_str().unwrap(), file.to_str().unwrap()]).unwrap();
+            let form = if serialization == Serialization::Compact {
+                "compact"
+            } else {
+                "json"
+            };
+            let theirs = jwcrypto(&[
+                "sign",
+                certificate.to_str().unwrap(),
+                "-",
+                who.key.to_str().unwrap(),
+                with.jose_name(),
+                form,
+            ])
+            .unwrap();
+            let report = jades::verify(&theirs, None, &reliance).unwrap();
+            assert!(report.valid(), "{report:#?}");
+            assert_eq!(
+                (report.signatures[0].format, report.signatures[0].level),
+                (Format::Jws, None)
+            );
+            let detached = jws(&pki, &who, with, serialization, true, content);
+            assert!(
+                jades::verify(&detached, Some(content), &reliance)
+                    .unwrap()
+                    .valid()
+            );
+            assert!(
+                !jades::verify(&detached, Some(b"other"), &reliance)
+                    .unwrap()
+                    .valid()
+            );
+            assert!(!jades::verify(&detached, None, &reliance).unwrap().valid());
+            assert!(
+                !jades::verify(&made, Some(content), &reliance).unwrap().valid(),
+                "given twice"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_changed_or_hostile_jws_is_not_valid() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let made = jws(&pki, &who, with, Serialization::Compact, false, b"content");
+    for at in 0..made.len() {
+        let mut changed = made.clone();
+        changed[at] ^= 1;
+        let valid = jades::verify(&changed, None, &pki.reliance()).is_ok_and(|report| report.valid());
+        assert!(!valid, "byte {at}");
+    }
+    let text = String::from_utf8(made).unwrap();
+    let header = String::from_utf8(URL_SAFE_NO_PAD.decode(text.split('.').next().unwrap()).unwrap()).unwrap();
+    let reason = |header: &str| {
+        let rest = text.split_once('.').unwrap().1;
+        let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
+        let report = jades::verify(token.as_bytes(), None, &pki.reliance()).unwrap();
+        assert!(!report.valid());
+        report.signatures[0].reason.unwrap()
+    };
+    for name in ["none", "HS256", "RS1", "es256", "EdDSA"] {
+        assert_eq!(
+            reason(&header.replace("ES256", name)),
+            Reason::AlgorithmNotAccepted,
+            "{name}"
+        );
+    }
+    assert_eq!(
+        reason(&header.replace("ES256", "ES384")),
+        Reason::AlgorithmParameters
+    );
+    assert_eq!(
+        reason(&header.replace("ES256", "RS256")),
+        Reason::AlgorithmParameters
+    );
+    assert_eq!(
+        reason(&header.replacen('{', "{\"alg\":\"none\",", 1)),
+        Reason::MalformedSignature
+    );
+    assert_eq!(
+        reason(&header.replacen('{', "{\"crit\":[\"exp\"],", 1)),
+        Reason::CriticalHeaderUnknown
+    );
+    assert_eq!(
+        reason(&header.replacen('{', "{\"crit\":[],", 1)),
+        Reason::MalformedSignature
+    );
+    assert_eq!(
+        reason(&header.replacen('{', "{\"b64\":false,", 1)),
+        Reason::CriticalHeaderUnknown
+    );
+    for bad in [
+        "",
+        "{}",
+        "a.b",
+        "a.b.c.d",
+        "[]",
+        "{\"payload\":\"\",\"signatures\":[1]}",
+        "{\"payload\":1,\"protected\":\"\",\"signature\":\"\"}",
+        "{\"payload\":\"\",\"payload\":\"\",\"protected\":\"\",\"signature\":\"\"}",
+    ] {
+        assert_eq!(
+            jades::verify(bad.as_bytes(), None, &pki.reliance()),
+            Err(JoseError::Malformed),
+            "{bad}"
+        );
+    }
+    let none = jades::verify(b"{\"payload\":\"\",\"signatures\":[]}", None, &pki.reliance()).unwrap();
+    assert_eq!(none.signatures[0].reason, Some(Reason::NoSigners));
+}

@@ -1,0 +1,659 @@
+//! XML-DSig by templates and XAdES: what we make xmlsec1 accepts, what xmlsec1 makes we accept, and what was changed,
+//! moved or wrapped afterwards is found.
+
+mod openssl;
+
+use std::process::Command;
+
+use openssl::{Identity, Pki, Workshop};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::report::{Format, Indication, Level, Reason, Report, TimeSource, Warning};
+use trien_signatures::signing::Prepared;
+use trien_signatures::xades::{self, Packaging, XadesRequest};
+use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
+
+const INVOICE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<HDon xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\r\n\
+    <DLHDon Id=\"data-1\"><TTChung><THDon>Hóa đơn giá trị gia tăng</THDon><SHDon a='1\t2'>42</SHDon></TTChung>\
+    <NDHDon><NBan><Ten>Công ty &amp; Con</Ten></NBan></NDHDon></DLHDon><MCCQT>00ABC</MCCQT>\n<DSCKS><NBan/><NMua></NMua><CCKSKhac/></DSCKS></HDon>";
+
+const DECLARATION: &str = "<HSoThueDTu xmlns=\"http://kekhaithue.gdt.gov.vn/TKhaiThue\"><HSoKhaiThue><TTinChung>\
+    <maTKhai>842</maTKhai></TTinChung></HSoKhaiThue><CKyDTu/></HSoThueDTu>";
+
+const LETTER: &str = "<!-- before --><thư xmlns=\"urn:thu\" xmlns:b=\"urn:b\"><b:người gửi=\"An\">Xin chào\r\n &gt; <![CDATA[<&>]]></b:người></thư>\n<?after x?>";
+
+fn algorithm(who: &Identity, padding: RsaPadding, hash: Hash) -> SignatureAlgorithm {
+    SignatureAlgorithm::for_key(who.certificate.public_key(), padding, hash).unwrap()
+}
+
+fn finish(workshop: &Workshop, who: &Identity, prepared: impl Prepared) -> Vec<u8> {
+    let signature = workshop.sign(who, prepared.algorithm(), prepared.to_be_signed());
+    prepared.finish(signature).unwrap()
+}
+
+fn by_template(pki: &Pki, who: &Identity, with: SignatureAlgorithm, name: &str, document: &[u8]) -> Vec<u8> {
+    let chain = [pki.ca.certificate.clone()];
+    let template = Template::named(name).unwrap();
+    let request = XmlDsigRequest {
+        template: &template,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    finish(
+        &pki.workshop,
+        who,
+        xmldsig::prepare(document.to_vec(), &request).unwrap(),
+    )
+}
+
+fn by_xades(pki: &Pki, who: &Identity, with: SignatureAlgorithm, packaging: Packaging<'_>) -> Vec<u8> {
+    let chain = [pki.ca.certificate.clone()];
+    let request = XadesRequest {
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    finish(&pki.workshop, who, xades::prepare(packaging, &request).unwrap())
+}
+
+/// Whether xmlsec1 accepts the signature at an XPath.
+fn xmlsec1(pki: &Pki, document: &[u8], at: &str) -> Result<(), String> {
+    let file = pki.workshop.write("judged.xml", document);
+    let output = Command::new("xmlsec1")
+        .args(["--verify", "--trusted-pem"])
+        .arg(pki.workshop.path("root.crt"))
+        .args(["--node-xpath", at])
+        .args(
+            ["DLHDon", "MCCQT", "Object", "HSoKhaiThue", "SignedProperties"]
+                .iter()
+                .flat_map(|name| {
+                    [
+                        "--id-attr:Id".to_owned(),
+                        if *name == "SignedProperties" {
+                            format!("http://uri.etsi.org/01903/v1.3.2#:{name}")
+                        } else if *name == "Object" {
+                            format!("http://www.w3.org/2000/09/xmldsig#:{name}")
+                        } else {
+                            (*name).to_owned()
+                        },
+                    ]
+                }),
+        )
+        .args([
+            "--id-attr:id",
+            "http://kekhaithue.gdt.gov.vn/TKhaiThue:HSoKhaiThue",
+        ])
+        .arg(file)
+        .output()
+        .expect("xmlsec1 is installed");
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+fn verified(pki: &Pki, document: &[u8]) -> Report {
+    xmldsig::verify(document, &Options::default(), &pki.reliance()).unwrap()
+}
+
+#[track_caller]
+fn passes(report: &Report) {
+    assert!(report.valid(), "{report:#?}");
+}
+
+#[track_caller]
+fn fails(report: &Report, reason: Reason) {
+    assert!(!report.valid());
+    let reasons: Vec<_> = report
+        .signatures
+        .iter()
+        .map(|signature| signature.reason)
+        .collect();
+    assert!(reasons.contains(&Some(reason)), "{reasons:?}");
+}
+
+#[test]
+fn every_algorithm_signs_by_template_and_xmlsec1_accepts_it() {
+    let pki = Pki::new();
+    let keys = ["rsa:2048", "ec:P-256", "ec:P-384", "ec:P-521"];
+    for (number, key) in keys.into_iter().enumerate() {
+        let who = pki.leaf(&format!("leaf{number}"), key);
+        let paddings: &[_] = if number == 0 {
+            &[RsaPadding::Pkcs1, RsaPadding::Pss]
+        } else {
+            &[RsaPadding::Pkcs1]
+        };
+        for padding in paddings {
+            for hash in Hash::ALL {
+                if key == "ec:P-521" && hash == Hash::Sha256 {
+                    continue;
+                }
+                let with = algorithm(&who, *padding, hash);
+                let signed = by_template(&pki, &who, with, "general", LETTER.as_bytes());
+                let report = verified(&pki, &signed);
+                passes(&report);
+                assert_eq!(report.signatures[0].algorithm, Some(with));
+                assert!(report.signatures[0].coverage.unwrap().whole);
+                // xmlsec1 1.2.37 has no name for PSS.
+                if *padding == RsaPadding::Pkcs1 {
+                    xmlsec1(&pki, &signed, "//*[local-name()='Signature']")
+                        .unwrap_or_else(|error| panic!("{with:?}: {error}"));
+                }
+                let xades = by_xades(&pki, &who, with, Packaging::Enveloped(LETTER.as_bytes().to_vec()));
+                let report = verified(&pki, &xades);
+                passes(&report);
+                assert_eq!(report.signatures[0].level, Some(Level::BB));
+                if *padding == RsaPadding::Pkcs1 {
+                    xmlsec1(&pki, &xades, "//*[local-name()='Signature']")
+                        .unwrap_or_else(|error| panic!("{with:?}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_invoice_has_the_layout_of_the_tax_office_with_seller_buyer_and_authority() {
+    let pki = Pki::new();
+    let who = pki.leaf("seller", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let once = by_template(&pki, &who, with, "e-invoice", INVOICE.as_bytes());
+    let text = String::from_utf8(once.clone()).unwrap();
+    assert!(
+        text.contains("<DSCKS><NBan><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\""),
+        "{text}"
+    );
+    assert!(text.contains("<Reference URI=\"#data-1\">"));
+    let report = verified(&pki, &once);
+    passes(&report);
+    let signature = &report.signatures[0];
+    assert_eq!(signature.format, Format::XmlDsig);
+    assert_eq!(signature.covered, ["DLHDon#data-1"]);
+    assert_eq!(signature.not_covered, ["MCCQT"]);
+    assert_eq!(signature.signing_time.unwrap().source, TimeSource::SignerProperty);
+    assert!(signature.warnings.contains(&Warning::NotAllCovered));
+
+    let twice = by_template(&pki, &who, with, "e-invoice-buyer", &once);
+    let thrice = by_template(&pki, &who, with, "e-invoice-tax-authority", &twice);
+    let report = verified(&pki, &thrice);
+    passes(&report);
+    assert_eq!(report.signatures.len(), 3);
+    assert_eq!(report.signatures[2].covered, ["DLHDon#data-1", "MCCQT#MCCQT"]);
+    for party in ["NBan", "NMua", "CQT"] {
+        xmlsec1(
+            &pki,
+            &thrice,
+            &format!("//DSCKS/{party}/*[local-name()='Signature']"),
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_tax_declaration_is_signed_in_ckydtu() {
+    let pki = Pki::new();
+    let who = pki.leaf("payer", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = by_template(&pki, &who, with, "tax-declaration", DECLARATION.as_bytes());
+    let text = String::from_utf8(signed.clone()).unwrap();
+    assert!(text.contains("<HSoKhaiThue id=\"NODETOSIGN\">"), "{text}");
+    assert!(text.contains("<CKyDTu><Signature "));
+    let report = verified(&pki, &signed);
+    passes(&report);
+    assert_eq!(report.signatures[0].covered, ["HSoKhaiThue#NODETOSIGN"]);
+    assert!(report.signatures[0].not_covered.is_empty());
+    xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
+    let other = xmldsig::prepare(
+        b"<other/>".to_vec(),
+        &XmlDsigRequest {
+            template: &Template::named("tax-declaration").unwrap(),
+            signer: &who.certificate,
+            chain: &[],
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        },
+    );
+    assert!(matches!(other, Err(XmlPrepareError::NoPlace(_))), "{other:?}");
+}
+
+#[test]
+fn xades_envelops_and_stands_beside() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    for content in [LETTER.as_bytes(), b"\x00\xff bytes"] {
+        let signed = by_xades(
+            &pki,
+            &who,
+            with,
+            Packaging::Enveloping {
+                content,
+                media_type: "application/octet-stream",
+            },
+        );
+        let report = verified(&pki, &signed);
+        passes(&report);
+        assert!(report.signatures[0].coverage.unwrap().whole);
+        xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
+    }
+    let packaging = Packaging::Detached {
+        content: b"content",
+        name: "Đơn.txt",
+        media_type: "text/plain",
+    };
+    let signed = by_xades(&pki, &who, with, packaging);
+    fails(&verified(&pki, &signed), Reason::ExternalReference);
+    let with_content = |content| {
+        let options = Options {
+            content: Some(content),
+        };
+        xmldsig::verify(&signed, &options, &pki.reliance()).unwrap()
+    };
+    passes(&with_content(b"content"));
+    fails(&with_content(b"Content"), Reason::ReferenceDigestMismatch);
+}
+
+#[test]
+fn every_byte_that_is_changed_is_found() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = by_xades(
+        &pki,
+        &who,
+        with,
+        Packaging::Enveloped(b"<a b=\"c\">d<e/></a>".to_vec()),
+    );
+    let mut accepted = Vec::new();
+    for at in 0..signed.len() {
+        for flip in [1] {
+            let mut changed = signed.clone();
+            changed[at] ^= flip;
+            if xmldsig::verify(&changed, &Options::default(), &pki.reliance())
+                .is_ok_and(|report| report.valid())
+            {
+                accepted.push(at);
+            }
+        }
+    }
+    // Certificates that are not the signer's may change: they prove nothing by being here.
+    let text = String::from_utf8(signed.clone()).unwrap();
+    let second = text.match_indices("<ds:X509Certificate>").nth(1).unwrap().0;
+    let end = text.find("</ds:X509Data>").unwrap();
+    // So may the Id of the value, which nothing refers to.
+    let value = text
+        .find(" Id=\"")
+        .map(|_| text.find("<ds:SignatureValue").unwrap())
+        .unwrap();
+    accepted.retain(|at| !(second..end).contains(at) && !(value..value + 80).contains(at));
+    assert!(
+        accepted.is_empty(),
+        "{:?}",
+        accepted
+            .iter()
+            .map(|at| &text[at.saturating_sub(20)..(at + 20).min(text.len())])
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn n136_document_types_and_what_fetches_are_refused() {
+    let pki = Pki::new();
+    for document in [
+        "<!DOCTYPE a><a/>",
+        "<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>",
+        "<!DOCTYPE a SYSTEM \"http://127.0.0.1/a.dtd\"><a/>",
+        "<!DOCTYPE a [<!ENTITY % p SYSTEM \"file:///etc/passwd\">%p;]><a/>",
+        "<a>&unknown;</a>",
+    ] {
+        assert!(
+            xmldsig::verify(document.as_bytes(), &Options::default(), &pki.reliance()).is_err(),
+            "{document}"
+        );
+    }
+    // An include is an element like any other, a style sheet an instruction: nothing is fetched, nothing is replaced.
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let document = "<?xml-stylesheet href=\"http://127.0.0.1/x.xsl\"?><a xmlns:xi=\"http://www.w3.org/2001/XInclude\" \
+        xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"a http://127.0.0.1/x.xsd\"><xi:include href=\"/etc/passwd\"/></a>";
+    let signed = by_template(&pki, &who, with, "general", document.as_bytes());
+    passes(&verified(&pki, &signed));
+    assert!(
+        String::from_utf8(signed)
+            .unwrap()
+            .contains("<xi:include href=\"/etc/passwd\"/>")
+    );
+}
+
+#[test]
+fn n137_wrapping_and_ambiguous_ids_are_found() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = String::from_utf8(by_template(&pki, &who, with, "e-invoice", INVOICE.as_bytes())).unwrap();
+    passes(&verified(&pki, signed.as_bytes()));
+    let start = signed.find("<DLHDon").unwrap();
+    let end = signed.find("</DLHDon>").unwrap() + "</DLHDon>".len();
+    let original = &signed[start..end];
+    let evil = original.replace("42", "43");
+    let evil_other_id = evil.replace("data-1", "data-2");
+    let evil_no_id = evil.replace(" Id=\"data-1\"", "");
+    let hidden = original.replace("<DLHDon ", "<DLHDon xmlns=\"\" ");
+    let in_object =
+        |inner: &str| signed.replace("</Signature>", &format!("<Object>{inner}</Object></Signature>"));
+    let cases: Vec<(&str, String, Reason)> = vec![
+        (
+            "the same Id twice",
+            signed.replace(original, &format!("{evil}{original}")),
+            Reason::IdAmbiguous,
+        ),
+        (
+            "the same Id, after",
+            signed.replace(original, &format!("{original}{evil}")),
+            Reason::IdAmbiguous,
+        ),
+        (
+            "the same Id under another name",
+            signed.replace(original, &format!("{}{original}", evil.replace("Id=", "ID="))),
+            Reason::IdAmbiguous,
+        ),
+        (
+            "the same Id as xml:id",
+            signed.replace(original, &format!("{}{original}", evil.replace("Id=", "xml:id="))),
+            Reason::IdAmbiguous,
+        ),
+        (
+            "another Id before",
+            signed.replace(original, &format!("{evil_other_id}{original}")),
+            Reason::SignatureWrapping,
+        ),
+        (
+            "no Id after",
+            signed.replace(original, &format!("{original}{evil_no_id}")),
+            Reason::SignatureWrapping,
+        ),
+        (
+            "moved into a wrapper",
+            signed.replace(original, &format!("{evil_other_id}<w>{original}</w>")),
+            Reason::SignatureWrapping,
+        ),
+        (
+            "moved into the signature",
+            in_object(&hidden).replacen(original, &evil_other_id, 1),
+            Reason::SignatureWrapping,
+        ),
+        (
+            "moved into the signature, nothing left",
+            in_object(&hidden).replacen(original, "", 1),
+            Reason::SignatureWrapping,
+        ),
+        (
+            "the signed one inside the evil one",
+            signed.replace(
+                original,
+                &evil_no_id.replace("</DLHDon>", &format!("{original}</DLHDon>")),
+            ),
+            Reason::SignatureWrapping,
+        ),
+    ];
+    for (what, document, reason) in cases {
+        assert_ne!(document, signed, "{what}");
+        let report = verified(&pki, document.as_bytes());
+        assert!(!report.valid(), "{what}");
+        assert_eq!(report.signatures[0].reason, Some(reason), "{what}: {report:#?}");
+    }
+    for uri in [
+        "#xpointer(id('data-1'))",
+        "#xpointer(/)",
+        "http://127.0.0.1/x",
+        "file:///etc/passwd",
+        "#%64ata-1",
+        "#data-1' or '1'='1",
+        "#data-1\u{201d}",
+    ] {
+        let document = signed.replace("URI=\"#data-1\"", &format!("URI=\"{uri}\""));
+        let report = verified(&pki, document.as_bytes());
+        assert_eq!(
+            report.signatures[0].indication == Indication::TotalPassed,
+            false,
+            "{uri}"
+        );
+        assert!(
+            matches!(
+                report.signatures[0].reason,
+                Some(Reason::ReferenceNotFound | Reason::ExternalReference)
+            ),
+            "{uri}: {report:#?}"
+        );
+    }
+    let moved = signed
+        .replace("<HDon ", "<TDiep><HDon ")
+        .replace("</HDon>", "</HDon></TDiep>");
+    passes(&verified(&pki, moved.as_bytes()));
+    let whole = String::from_utf8(by_template(&pki, &who, with, "general", INVOICE.as_bytes())).unwrap();
+    let moved = whole
+        .replace("<HDon ", "<TDiep><HDon ")
+        .replace("</HDon>", "</HDon></TDiep>");
+    fails(&verified(&pki, moved.as_bytes()), Reason::ReferenceDigestMismatch);
+}
+
+#[test]
+fn n138_nothing_verified_is_never_valid() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    fails(&verified(&pki, b"<a/>"), Reason::NoSigners);
+    fails(
+        &verified(
+            &pki,
+            b"<a><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"/></a>",
+        ),
+        Reason::MalformedSignature,
+    );
+    let signed = String::from_utf8(by_template(&pki, &who, with, "general", LETTER.as_bytes())).unwrap();
+    let (from, to) = (
+        signed.find("<Reference").unwrap(),
+        signed.rfind("</SignedInfo>").unwrap(),
+    );
+    let none = format!("{}{}", &signed[..from], &signed[to..]);
+    fails(&verified(&pki, none.as_bytes()), Reason::NothingSigned);
+    // Only an object of the signature is signed, and nothing of the document.
+    let template = "title = { vi = \"x\", en = \"x\" }\nplace = [\"*\"]\ncanonicalization = \"http://www.w3.org/2001/10/xml-exc-c14n#\"\nsignature_id = true\n[[reference]]\ntarget = [\"nothing\"]\noptional = true\n[signing_time]\nformat = \"zoned\"\n";
+    let template = Template::read(template).unwrap();
+    let request = XmlDsigRequest {
+        template: &template,
+        signer: &who.certificate,
+        chain: &[],
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    assert!(matches!(
+        xmldsig::prepare(LETTER.as_bytes().to_vec(), &request),
+        Err(XmlPrepareError::NoTarget(_))
+    ));
+}
+
+#[test]
+fn n139_transforms_are_those_of_the_list() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = String::from_utf8(by_template(&pki, &who, with, "general", b"<a>admin</a>")).unwrap();
+    for uri in [
+        "http://www.w3.org/TR/1999/REC-xslt-19991116",
+        "http://www.w3.org/TR/1999/REC-xpath-19991116",
+        "http://www.w3.org/2002/06/xmldsig-filter2",
+        "http://www.w3.org/2000/09/xmldsig#base64",
+        "urn:unknown",
+    ] {
+        let changed = signed.replacen(
+            "<Transforms>",
+            &format!("<Transforms><Transform Algorithm=\"{uri}\"/>"),
+            1,
+        );
+        fails(&verified(&pki, changed.as_bytes()), Reason::TransformNotAllowed);
+    }
+    let many = "<Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>".repeat(100);
+    let changed = signed.replacen("<Transforms>", &format!("<Transforms>{many}"), 1);
+    fails(&verified(&pki, changed.as_bytes()), Reason::MalformedSignature);
+    // A comment in the middle of a text does not end it: the text is what was signed.
+    let commented = signed.replace("<a>admin", "<a>admin<!-- -->");
+    passes(&verified(&pki, commented.as_bytes()));
+    let document = trien_signatures::xml::Document::parse(commented.as_bytes()).unwrap();
+    assert_eq!(document.text_of(document.root()), "admin");
+}
+
+#[test]
+fn n140_weak_and_keyed_algorithms_are_refused() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = String::from_utf8(by_template(&pki, &who, with, "general", LETTER.as_bytes())).unwrap();
+    let method = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+    for uri in [
+        "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
+        "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256",
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-md5",
+        "http://www.w3.org/2000/09/xmldsig#dsa-sha1",
+        "urn:unknown",
+        "",
+    ] {
+        let changed = signed.replace(method, uri);
+        fails(&verified(&pki, changed.as_bytes()), Reason::AlgorithmNotAccepted);
+    }
+    let changed = signed.replace(method, "http://www.w3.org/2000/09/xmldsig#rsa-sha1");
+    fails(&verified(&pki, changed.as_bytes()), Reason::Sha1NotAccepted);
+    let changed = signed.replace(
+        "http://www.w3.org/2001/04/xmlenc#sha256",
+        "http://www.w3.org/2000/09/xmldsig#sha1",
+    );
+    fails(&verified(&pki, changed.as_bytes()), Reason::Sha1NotAccepted);
+}
+
+#[test]
+fn what_xmlsec1_signs_is_accepted_and_sha_1_only_behind_the_switch() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let sign = |method: &str, digest: &str, form: &str| {
+        let template = format!(
+            "<a xml:lang=\"vi\" xmlns=\"urn:a\" xmlns:q=\"urn:q\">\r\n<b Id=\"x\" q:z='&quot;'>1 &lt; 2</b><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><SignedInfo>\
+             <CanonicalizationMethod Algorithm=\"{form}\"/><SignatureMethod Algorithm=\"{method}\"/><Reference URI=\"#x\"><Transforms>\
+             <Transform Algorithm=\"{form}\"/></Transforms><DigestMethod Algorithm=\"{digest}\"/><DigestValue/></Reference></SignedInfo>\
+             <SignatureValue/><KeyInfo><X509Data/></KeyInfo></Signature></a>"
+        );
+        let file = pki.workshop.write("template.xml", template.as_bytes());
+        let key = format!(
+            "{},{}",
+            who.key.display(),
+            pki.workshop.path("signer.crt").display()
+        );
+        let output = Command::new("xmlsec1")
+            .args(["--sign", "--privkey-pem", &key, "--id-attr:Id", "urn:a:b"])
+            .arg(file)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output.stdout
+    };
+    let intermediates = [pki.ca.certificate.clone()];
+    let mut reliance = pki.reliance();
+    reliance.intermediates = &intermediates;
+    let forms = [
+        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+        "http://www.w3.org/2006/12/xml-c14n11",
+        "http://www.w3.org/2001/10/xml-exc-c14n#",
+        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+        "http://www.w3.org/2001/10/xml-exc-c14n#WithComments",
+    ];
+    for form in forms {
+        let signed = sign(
+            "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+            "http://www.w3.org/2001/04/xmlenc#sha512",
+            form,
+        );
+        passes(&xmldsig::verify(&signed, &Options::default(), &reliance).unwrap());
+    }
+    let old = sign(
+        "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+        "http://www.w3.org/2000/09/xmldsig#sha1",
+        forms[0],
+    );
+    fails(
+        &xmldsig::verify(&old, &Options::default(), &reliance).unwrap(),
+        Reason::Sha1NotAccepted,
+    );
+    reliance.sha1 = true;
+    let report = xmldsig::verify(&old, &Options::default(), &reliance).unwrap();
+    passes(&report);
+    assert!(report.signatures[0].warnings.contains(&Warning::Sha1));
+}
+
+#[test]
+fn a_second_signature_never_breaks_the_first() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = by_template(&pki, &who, with, "general", LETTER.as_bytes());
+    let request = XmlDsigRequest {
+        template: &Template::named("general").unwrap(),
+        signer: &who.certificate,
+        chain: &[],
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    assert!(matches!(
+        xmldsig::prepare(signed, &request),
+        Err(XmlPrepareError::WouldBreakSignature)
+    ));
+}
+
+#[test]
+fn templates_are_checked() {
+    for name in Template::names() {
+        assert!(Template::named(name).is_some(), "{name}");
+    }
+    let good = include_str!("../templates/e-invoice.toml");
+    let changed = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        Template::read(&good.replace(from, to)).unwrap_err()
+    };
+    assert!(matches!(
+        changed("[signing_time]", "[signing]"),
+        TemplateError::Malformed(_)
+    ));
+    assert!(matches!(
+        changed("\"DSCKS\"", "\"D SCKS\""),
+        TemplateError::Path(_)
+    ));
+    assert!(matches!(
+        changed("2001/REC-xml-c14n-20010315", "2001/none"),
+        TemplateError::Canonicalization(_)
+    ));
+    assert!(matches!(
+        changed("#enveloped-signature", "#base64"),
+        TemplateError::Transform(_)
+    ));
+    assert!(matches!(
+        changed("id = \"DLHDon\"", "id = \"1 2\""),
+        TemplateError::Id(_)
+    ));
+    assert!(matches!(
+        changed(
+            "target = [\"HDon\", \"DLHDon\"]\nid = \"DLHDon\"\ntransforms = [\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"]",
+            "target = \"document\""
+        ),
+        TemplateError::SignsItself
+    ));
+    assert!(matches!(
+        Template::read(&" ".repeat(70_000)),
+        Err(TemplateError::TooLong(_))
+    ));
+}
