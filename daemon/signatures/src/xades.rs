@@ -3,12 +3,18 @@
 //! | module | what |
 //! |---|---|
 //! | `read` | the qualifying properties of a signature |
+//! | `unsigned` | time-stamps and validation material |
+//! | `augment` | B-B → B-T → B-LT → B-LTA |
 //! | `write` | making one: enveloped, enveloping, detached |
 
+mod augment;
 mod read;
+mod unsigned;
 mod write;
 
+pub use augment::XadesSignature;
 pub(crate) use read::{Qualifying, is_namespace, read_time};
+pub(crate) use unsigned::Unsigned;
 pub use write::{Packaging, XadesRequest, prepare};
 pub(crate) use write::{SignedFile, prepare_files, uri_of};
 

@@ -17,10 +17,11 @@ mod verify;
 pub(crate) mod write;
 
 pub use read::MAX_SIGNATURES;
-pub(crate) use read::{ReadSignature, base64};
-pub(crate) use reference::Resolver;
+pub(crate) use read::{ReadAlgorithm, ReadSignature, base64};
+pub(crate) use reference::canonicalization;
+pub(crate) use reference::{Resolver, feed, target};
 pub use template::{Template, TemplateError};
-pub(crate) use verify::verify_in;
+pub(crate) use verify::{Beside, signature_elements, verify_in};
 pub use verify::{Options, verify};
 pub use write::{PreparedXml, XmlDsigRequest, XmlPrepareError, prepare};
 

@@ -8,9 +8,14 @@ use std::process::Command;
 use openssl::{Identity, Pki, Workshop};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
-use trien_signatures::report::{Format, Indication, Level, Reason, Report, TimeSource, Warning};
+use trien_signatures::augment::Augment;
+use trien_signatures::material::ValidationMaterial;
+use trien_signatures::report::{
+    Format, Indication, Level, Reason, Report, TimeSource, TimestampKind, Warning,
+};
 use trien_signatures::signing::Prepared;
-use trien_signatures::xades::{self, Packaging, XadesRequest};
+use trien_signatures::timestamp::{Imprint, TimestampToken};
+use trien_signatures::xades::{self, Packaging, XadesRequest, XadesSignature};
 use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
 
 const INVOICE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<HDon xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\r\n\
@@ -656,4 +661,138 @@ fn templates_are_checked() {
         Template::read(&" ".repeat(70_000)),
         Err(TemplateError::TooLong(_))
     ));
+}
+
+/// An authority and its lists, all by openssl.
+struct Authority<'a>(&'a Pki);
+
+impl<'a> Authority<'a> {
+    fn new(pki: &'a Pki) -> Self {
+        pki.workshop.write(
+            "more.cnf",
+            b"[stamps]\nextendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n\
+              [ts]\ndefault_tsa=one\n[one]\nserial=serial\ndefault_policy=1.2.3.4\ndigests=sha256,sha384,sha512\n\
+              signer_digest=sha256\ness_cert_id_alg=sha256\naccuracy=secs:1\n[ca]\ndefault_ca=lists\n\
+              [lists]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n",
+        );
+        pki.workshop.write("serial", b"01\n");
+        pki.workshop.write("index.txt", b"");
+        let run = |arguments: &str| pki.workshop.run(&arguments.split(' ').collect::<Vec<_>>());
+        run("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /CN=TSA -out tsa.csr");
+        run(
+            "x509 -req -in tsa.csr -CA root.crt -CAkey root.key -extfile more.cnf -extensions stamps -days 100 -out tsa.crt",
+        );
+        for name in ["root", "ca"] {
+            run(&format!(
+                "ca -config more.cnf -gencrl -keyfile {name}.key -cert {name}.crt -out {name}.pem"
+            ));
+            run(&format!("crl -in {name}.pem -outform DER -out {name}.crl"));
+        }
+        Self(pki)
+    }
+
+    fn stamp(&self, imprint: &Imprint) -> TimestampToken {
+        let run = |arguments: &str| self.0.workshop.run(&arguments.split(' ').collect::<Vec<_>>());
+        run(&format!(
+            "ts -query -digest {} -sha256 -cert -out query.tsq",
+            hex::encode(&imprint.digest)
+        ));
+        run(
+            "ts -reply -config more.cnf -section one -queryfile query.tsq -signer tsa.crt -inkey tsa.key -token_out -out token.der",
+        );
+        TimestampToken::from_der(&std::fs::read(self.0.workshop.path("token.der")).unwrap()).unwrap()
+    }
+
+    fn material(&self) -> ValidationMaterial {
+        let read = |name: &str| std::fs::read(self.0.workshop.path(name)).unwrap();
+        ValidationMaterial {
+            certificates: vec![self.0.root.certificate.as_der().to_vec()],
+            crls: vec![read("root.crl"), read("ca.crl")],
+            ocsp_responses: Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let authority = Authority::new(&pki);
+    let stamped = |bytes: Vec<u8>, kind| {
+        let open = XadesSignature::open(bytes, Some(b"content".to_vec())).unwrap();
+        assert!(!open.has_timestamp(kind).unwrap());
+        let prepared = open.prepare_timestamp(kind, Hash::Sha256).unwrap();
+        let token = authority.stamp(prepared.imprint());
+        prepared.finish(&token).unwrap()
+    };
+    let level = |bytes: &[u8], expected| {
+        let mut reliance = pki.reliance();
+        reliance.at += time::Duration::seconds(2);
+        reliance.now = reliance.at;
+        let options = Options {
+            content: Some(b"content"),
+        };
+        let report = xmldsig::verify(bytes, &options, &reliance).unwrap();
+        assert!(report.valid(), "{report:#?}");
+        assert_eq!(report.signatures[0].level, Some(expected), "{report:#?}");
+    };
+    let enveloping = Packaging::Enveloping {
+        content: LETTER.as_bytes(),
+        media_type: "text/xml",
+    };
+    let detached = Packaging::Detached {
+        content: b"content",
+        name: "a",
+        media_type: "text/plain",
+    };
+    for packaging in [
+        Packaging::Enveloped(LETTER.as_bytes().to_vec()),
+        enveloping,
+        detached,
+    ] {
+        let alone = matches!(packaging, Packaging::Detached { .. });
+        let b = by_xades(&pki, &who, with, packaging);
+        level(&b, Level::BB);
+        let t = stamped(b, TimestampKind::Signature);
+        level(&t, Level::BT);
+        let open = XadesSignature::open(t, None).unwrap();
+        assert_eq!(open.to_be_proven().unwrap().leaves.len(), 2);
+        let lt = open.add_material(&authority.material()).unwrap();
+        level(&lt, Level::BLT);
+        let lta = stamped(lt.clone(), TimestampKind::Archive);
+        level(&lta, Level::BLTA);
+        let again = XadesSignature::open(lta.clone(), Some(b"content".to_vec())).unwrap();
+        let prepared = again
+            .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
+            .unwrap();
+        let token = authority.stamp(prepared.imprint());
+        level(&prepared.finish(&token).unwrap(), Level::BLTA);
+        if !alone {
+            xmlsec1(&pki, &lta, "//*[local-name()='Signature']").unwrap();
+        }
+        // A property before the archive time-stamp is covered by it.
+        let text = String::from_utf8(lta).unwrap();
+        let changed = text.replacen("<xades:CRLValues>", "<xades:CRLValues><xades:Other/>", 1);
+        let reliance = {
+            let mut reliance = pki.reliance();
+            reliance.at += time::Duration::seconds(2);
+            reliance.now = reliance.at;
+            reliance
+        };
+        let report = xmldsig::verify(
+            changed.as_bytes(),
+            &Options {
+                content: Some(b"content"),
+            },
+            &reliance,
+        )
+        .unwrap();
+        assert!(
+            report.signatures[0]
+                .warnings
+                .contains(&Warning::TimestampNotValid)
+        );
+        assert_eq!(report.signatures[0].level, Some(Level::BLT));
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) struct ReadSignature {
     pub(crate) method: ReadAlgorithm,
     pub(crate) references: Vec<ReadReference>,
     pub(crate) value: Vec<u8>,
+    pub(crate) value_element: ElementId,
+    pub(crate) key_info: Option<ElementId>,
     /// The certificates of KeyInfo that could be read, in their order.
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) objects: Vec<ElementId>,
@@ -96,6 +98,8 @@ impl ReadSignature {
             method,
             references,
             value: base64(&document.text_of(value_element)).ok_or(NotASignature)?,
+            value_element,
+            key_info,
             certificates: key_info.map_or_else(Vec::new, |key_info| certificates(document, key_info)),
             objects,
         })
@@ -119,7 +123,7 @@ fn certificates(document: &Document<'_>, key_info: ElementId) -> Vec<Certificate
 }
 
 impl ReadAlgorithm {
-    fn read(document: &Document<'_>, element: ElementId) -> Result<Self, NotASignature> {
+    pub(crate) fn read(document: &Document<'_>, element: ElementId) -> Result<Self, NotASignature> {
         let uri = document.attribute(element, "Algorithm").ok_or(NotASignature)?;
         Ok(Self {
             uri: uri.into_owned(),

@@ -3,7 +3,6 @@
 
 use super::algorithms::{ENVELOPED, digest_from_uri};
 use super::read::{ReadAlgorithm, ReadReference, ReadSignature};
-use crate::algorithm::Hash;
 use crate::report::{Reason, SubIndication};
 use crate::xml::{Canonicalization, Document, ElementId, Method, Outer};
 
@@ -24,17 +23,6 @@ pub(crate) enum Target {
 pub(crate) trait Resolver {
     /// The octets that a URI names.
     fn find(&self, uri: &str) -> Option<&[u8]>;
-
-    /// Another transform than those of the allow-list, for what stands beside the document. `None`: not allowed.
-    fn transform(
-        &self,
-        document: &Document<'_>,
-        transform: &ReadAlgorithm,
-        octets: &[u8],
-    ) -> Option<Vec<u8>> {
-        let _ = (document, transform, octets);
-        None
-    }
 }
 
 /// The method of an element with an `Algorithm`, with its `InclusiveNamespaces`.
@@ -83,27 +71,54 @@ pub(crate) fn digest(
         SubIndication::CryptoConstraintsFailure,
         Reason::AlgorithmNotAccepted,
     ))?;
+    let mut hashing = method.hasher();
+    feed(
+        document,
+        signature,
+        reference,
+        target,
+        resolver,
+        None,
+        &mut |piece| {
+            hashing.update(piece);
+        },
+    )?;
+    Ok(hashing.finalize())
+}
+
+/// What a Reference points to, after its transforms, piece by piece. A node-set that no transform made octets of takes
+/// the form `usual`, or else that of XML-DSig.
+pub(crate) fn feed(
+    document: &Document<'_>,
+    signature: &ReadSignature,
+    reference: &ReadReference,
+    target: &Target,
+    resolver: &dyn Resolver,
+    usual: Option<&Canonicalization>,
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), Finding> {
     match target {
-        Target::Document => node_digest(document, signature, reference, None, method),
-        Target::Element(element) => node_digest(document, signature, reference, Some(*element), method),
+        Target::Document => nodes(document, signature, reference, None, usual, out),
+        Target::Element(element) => nodes(document, signature, reference, Some(*element), usual, out),
         Target::External(uri) => {
             let octets = resolver
                 .find(uri)
                 .ok_or((SubIndication::SignedDataNotFound, Reason::ExternalReference))?;
-            external_digest(document, reference, octets, method, resolver)
+            external(document, reference, octets, out)
         }
     }
 }
 
 const NOT_ALLOWED: Finding = (SubIndication::FormatFailure, Reason::TransformNotAllowed);
 
-fn node_digest(
+fn nodes(
     document: &Document<'_>,
     signature: &ReadSignature,
     reference: &ReadReference,
     apex: Option<ElementId>,
-    method: Hash,
-) -> Result<Vec<u8>, Finding> {
+    usual: Option<&Canonicalization>,
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), Finding> {
     let mut omitted = None;
     let mut form = None;
     for transform in &reference.transforms {
@@ -117,24 +132,21 @@ fn node_digest(
             form = Some(canonicalization(document, transform).ok_or(NOT_ALLOWED)?);
         }
     }
-    let mut form = form.unwrap_or(Canonicalization::INCLUSIVE);
+    let mut form = form
+        .or_else(|| usual.cloned())
+        .unwrap_or(Canonicalization::INCLUSIVE);
     // "" and "#Id" leave comments out of the node-set, whatever the method would do with them (4.4.3.3).
     form.comments = false;
-    let mut hashing = method.hasher();
-    form.write(document, apex, omitted, &Outer::default(), &mut |piece| {
-        hashing.update(piece)
-    })
-    .map_err(|_| (SubIndication::FormatFailure, Reason::CanonicalizationNotAccepted))?;
-    Ok(hashing.finalize())
+    form.write(document, apex, omitted, &Outer::default(), out)
+        .map_err(|_| (SubIndication::FormatFailure, Reason::CanonicalizationNotAccepted))
 }
 
-fn external_digest(
+fn external(
     document: &Document<'_>,
     reference: &ReadReference,
     octets: &[u8],
-    method: Hash,
-    resolver: &dyn Resolver,
-) -> Result<Vec<u8>, Finding> {
+    out: &mut dyn FnMut(&[u8]),
+) -> Result<(), Finding> {
     let mut made: Option<Vec<u8>> = None;
     for transform in &reference.transforms {
         let before = made.as_deref().unwrap_or(octets);
@@ -145,11 +157,10 @@ fn external_digest(
                 form.to_vec(&parsed, None, None, &Outer::default())
                     .map_err(|_| malformed)?
             }
-            None => resolver
-                .transform(document, transform, before)
-                .ok_or(NOT_ALLOWED)?,
+            None => return Err(NOT_ALLOWED),
         };
         made = Some(after);
     }
-    Ok(method.digest(made.as_deref().unwrap_or(octets)))
+    out(made.as_deref().unwrap_or(octets));
+    Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) fn signature_elements(document: &Document<'_>) -> Vec<ElementId> {
 }
 
 /// The content that a person handed in beside the document.
-struct Beside<'a>(Option<&'a [u8]>);
+pub(crate) struct Beside<'a>(pub(crate) Option<&'a [u8]>);
 
 impl Resolver for Beside<'_> {
     fn find(&self, _: &str) -> Option<&[u8]> {
@@ -160,12 +160,20 @@ impl Judgement<'_> {
             report.warn(Warning::SigningCertificateNotSigned);
         }
         unproven.map_or(Ok(()), Err)?;
+        let unsigned = match &qualifying {
+            Some(_) => xades::Unsigned::read(self.document, self.signature),
+            None => xades::Unsigned::default(),
+        };
+        let mut embedded = self.signature.certificates.clone();
+        embedded.extend(unsigned.certificates());
+        let timestamps = unsigned.timestamps(self.document, self.signature, self.resolver);
+        let brought = Revocations::read(unsigned.material());
         let evidence = Evidence {
             signer: &certificate,
             claimed,
-            embedded: &self.signature.certificates,
-            brought: Revocations::NONE,
-            timestamps: &[],
+            embedded: &embedded,
+            brought: &brought,
+            timestamps: &timestamps,
         };
         validation::judge(&evidence, self.reliance, report)?;
         // Baseline levels are those of XAdES.

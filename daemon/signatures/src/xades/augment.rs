@@ -1,0 +1,187 @@
+//! Raising a XAdES signature from B-B to B-T, B-LT and B-LTA (EN 319 132-1, clause 6).
+
+use super::unsigned::{self, Unsigned};
+use super::{Qualifying, XADES};
+use crate::algorithm::Hash;
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::material::ValidationMaterial;
+use crate::report::TimestampKind;
+use crate::timestamp::{Imprint, TimestampToken};
+use crate::xml::{Canonicalization, Document};
+use crate::xmldsig::{Beside, ReadSignature, signature_elements};
+
+/// An XML document whose last XAdES signature that lacks something gets it.
+#[derive(Debug, Clone)]
+pub struct XadesSignature {
+    bytes: Vec<u8>,
+    /// What a detached signature is about; only archive time-stamps need it.
+    content: Option<Vec<u8>>,
+}
+
+impl XadesSignature {
+    /// Reads a document with at least one XAdES signature. `content` is what a detached one is about.
+    ///
+    /// # Errors
+    /// [`AugmentError::NotSigned`]
+    pub fn open(bytes: Vec<u8>, content: Option<Vec<u8>>) -> Result<Self, AugmentError> {
+        let document = parse(&bytes)?;
+        signatures(&document)?;
+        Ok(Self { bytes, content })
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Document<'_>, AugmentError> {
+    Document::parse(bytes).map_err(|error| AugmentError::NotSigned(error.to_string()))
+}
+
+/// The XAdES signatures of a document; at least one.
+fn signatures(document: &Document<'_>) -> Result<Vec<ReadSignature>, AugmentError> {
+    let found: Vec<ReadSignature> = signature_elements(document)
+        .into_iter()
+        .filter_map(|element| ReadSignature::read(document, element).ok())
+        .filter(|signature| matches!(Qualifying::read(document, signature), Ok(Some(_))))
+        .collect();
+    if found.is_empty() {
+        return Err(AugmentError::NotSigned("no XAdES signature".into()));
+    }
+    Ok(found)
+}
+
+/// The signature that is raised: the last one without such a time-stamp, else the last one.
+fn chosen<'s>(document: &Document<'_>, all: &'s [ReadSignature], kind: TimestampKind) -> &'s ReadSignature {
+    let lacking = all
+        .iter()
+        .rfind(|signature| !Unsigned::read(document, signature).has(kind));
+    lacking.unwrap_or(&all[all.len() - 1])
+}
+
+/// Where a property goes, and what has to stand around it.
+fn insert(
+    document: &Document<'_>,
+    signature: &ReadSignature,
+    property: &str,
+) -> Result<Vec<u8>, AugmentError> {
+    let text = document.text();
+    let (at, text_in) = if let Some(place) = unsigned::place(document, signature) {
+        if document.is_one_tag(place) {
+            return Err(AugmentError::Unsupported);
+        }
+        (document.content_span(place).end, property.to_owned())
+    } else {
+        let qualifying = unsigned::qualifying(document, signature).ok_or(AugmentError::Unsupported)?;
+        if document.child(qualifying, XADES, "UnsignedProperties").is_some() {
+            return Err(AugmentError::Unsupported);
+        }
+        let around = format!(
+            "<xades:UnsignedProperties xmlns:xades=\"{XADES}\"><xades:UnsignedSignatureProperties>{property}\
+             </xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
+        );
+        (document.content_span(qualifying).end, around)
+    };
+    Ok([&text.as_bytes()[..at], text_in.as_bytes(), &text.as_bytes()[at..]].concat())
+}
+
+/// A document on its way to a time-stamp.
+struct Stamping {
+    bytes: Vec<u8>,
+    kind: TimestampKind,
+    imprint: Imprint,
+}
+
+impl PreparedTimestamp for Stamping {
+    fn imprint(&self) -> &Imprint {
+        &self.imprint
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        if !token.is_about(&self.imprint) {
+            return Err(AugmentError::OtherImprint);
+        }
+        let document = parse(&self.bytes)?;
+        let all = signatures(&document)?;
+        let signature = chosen(&document, &all, self.kind);
+        insert(&document, signature, &unsigned::stamp_text(self.kind, token))
+    }
+}
+
+impl Augment for XadesSignature {
+    fn prepare_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let document = parse(&self.bytes)?;
+        let all = signatures(&document)?;
+        let signature = chosen(&document, &all, kind);
+        let form = Canonicalization::EXCLUSIVE;
+        let digest = match kind {
+            TimestampKind::Content => return Err(AugmentError::Unsupported),
+            TimestampKind::Signature => unsigned::value_digest(&document, signature, &form, hash),
+            TimestampKind::Archive => {
+                let properties = Unsigned::read(&document, signature);
+                let beside = Beside(self.content.as_deref());
+                properties.archive_digest(&document, signature, &beside, &form, hash, None)
+            }
+        };
+        Ok(Box::new(Stamping {
+            bytes: self.bytes.clone(),
+            kind,
+            imprint: Imprint {
+                hash,
+                digest: digest.ok_or(AugmentError::ContentMissing)?,
+            },
+        }))
+    }
+
+    fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
+        let document = parse(&self.bytes)?;
+        let all = signatures(&document)?;
+        Ok(all
+            .iter()
+            .all(|signature| Unsigned::read(&document, signature).has(kind)))
+    }
+
+    fn to_be_proven(&self) -> Result<ToBeProven, AugmentError> {
+        let document = parse(&self.bytes)?;
+        let mut proven = ToBeProven::default();
+        for signature in signatures(&document)? {
+            let properties = Unsigned::read(&document, &signature);
+            let mut embedded = signature.certificates.clone();
+            embedded.extend(properties.certificates());
+            if let Ok(Some(qualifying)) = Qualifying::read(&document, &signature) {
+                let known: Vec<_> = embedded.iter().collect();
+                proven
+                    .leaves
+                    .extend(qualifying.signing_certificate(&known, true).ok().cloned());
+            }
+            for token in properties.tokens() {
+                let authority = token.authority(&embedded, true);
+                proven
+                    .leaves
+                    .extend(authority.ok().map(|(authority, _)| authority));
+            }
+            proven.embedded.extend(embedded);
+            proven.material.merge(properties.material());
+        }
+        Ok(proven)
+    }
+
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
+        let document = parse(&self.bytes)?;
+        let all = signatures(&document)?;
+        let signature = &all[all.len() - 1];
+        let present = Unsigned::read(&document, signature);
+        let mut known = present.material().clone();
+        known.certificates.extend(
+            signature
+                .certificates
+                .iter()
+                .map(|certificate| certificate.as_der().to_vec()),
+        );
+        let text = unsigned::material_text(&material.beyond(&known));
+        if text.is_empty() {
+            return Ok(self.bytes.clone());
+        }
+        insert(&document, signature, &text)
+    }
+}
