@@ -4,6 +4,7 @@
 //! The protected header says with what, by whom (`x5t#S256`, `x5c`) and when (`iat`, or `sigT` in older ones) it was
 //! signed; what is signed is the text that is sent, never one written again.
 
+mod augment;
 mod read;
 
 use base64::Engine;
@@ -17,6 +18,7 @@ use crate::cms::{self, PrepareError};
 use crate::signing::{FinishError, Prepared};
 use crate::xmldsig::write::field_len;
 
+pub use augment::JadesSignature;
 pub use read::{JoseError, MAX_SIGNATURES, looks_like, verify};
 
 /// The two serialisations of RFC 7515, section 7.

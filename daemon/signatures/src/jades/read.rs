@@ -13,11 +13,12 @@ use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, Si
 use crate::certificate::Certificate;
 use crate::report::{
     Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource,
+    TimeSource, TimestampKind,
 };
 use crate::revocation::Revocations;
+use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Finding};
+use crate::validation::{self, Evidence, Finding, MAX_TIMESTAMPS, Stamped};
 
 /// Signatures of one JWS that are looked at.
 pub const MAX_SIGNATURES: usize = 64;
@@ -73,16 +74,48 @@ impl<'de> Deserialize<'de> for Single {
 }
 
 /// One signature of a JWS.
-struct ReadSignature {
-    protected: String,
-    signature: String,
+pub(super) struct ReadSignature {
+    pub(super) protected: String,
+    pub(super) signature: String,
+    /// Time-stamps of the signature value; none where one cannot be read.
+    pub(super) timestamps: Vec<Option<TimestampToken>>,
 }
 
 /// A JWS taken apart.
-struct Jws {
+pub(super) struct Jws {
     /// The payload in Base64url; none when it is detached.
     payload: Option<String>,
-    signatures: Vec<ReadSignature>,
+    pub(super) signatures: Vec<ReadSignature>,
+}
+
+/// The time-stamps in `etsiU` of the unprotected header, whose components stand there plain or in Base64url
+/// (TS 119 182-1, 5.3.1 and 5.3.4).
+fn timestamps(members: &Map<String, Value>) -> Result<Vec<Option<TimestampToken>>, JoseError> {
+    let unsigned = members.get("header").and_then(|header| header.get("etsiU"));
+    let Some(components) = unsigned else {
+        return Ok(Vec::new());
+    };
+    let components = components.as_array().ok_or(JoseError::Malformed)?;
+    let mut found = Vec::new();
+    for component in components.iter().take(MAX_TIMESTAMPS) {
+        let decoded: Value = match component {
+            Value::String(text) => {
+                let bytes = BASE64URL.decode(text).map_err(|_| JoseError::Malformed)?;
+                serde_json::from_slice(&bytes).map_err(|_| JoseError::Malformed)?
+            }
+            other => other.clone(),
+        };
+        let tokens = decoded
+            .get("sigTst")
+            .and_then(|stamp| stamp.get("tstTokens"))
+            .and_then(Value::as_array);
+        for token in tokens.into_iter().flatten().take(MAX_TIMESTAMPS) {
+            let value = token.get("val").and_then(Value::as_str);
+            let der = value.and_then(|value| BASE64.decode(value).ok());
+            found.push(der.and_then(|der| TimestampToken::from_der(&der).ok()));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether bytes may be a JWS: three parts of Base64url, or a JSON object with a signature.
@@ -96,7 +129,7 @@ pub fn looks_like(bytes: &[u8]) -> bool {
 }
 
 impl Jws {
-    fn parse(bytes: &[u8]) -> Result<Self, JoseError> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, JoseError> {
         if bytes.len() > MAX_LEN {
             return Err(JoseError::TooLong(bytes.len()));
         }
@@ -110,6 +143,11 @@ impl Jws {
         }
     }
 
+    /// The payload in Base64url; none when it is detached.
+    pub(super) fn payload(&self) -> Option<&str> {
+        self.payload.as_deref()
+    }
+
     fn compact(text: &str) -> Result<Self, JoseError> {
         let parts: Vec<&str> = text.split('.').collect();
         let [protected, payload, signature] = parts[..] else {
@@ -120,6 +158,7 @@ impl Jws {
             signatures: vec![ReadSignature {
                 protected: protected.to_owned(),
                 signature: signature.to_owned(),
+                timestamps: Vec::new(),
             }],
         })
     }
@@ -136,6 +175,7 @@ impl Jws {
             Ok(ReadSignature {
                 protected: text("protected").ok_or(JoseError::Malformed)?,
                 signature: text("signature").ok_or(JoseError::Malformed)?,
+                timestamps: timestamps(members)?,
             })
         };
         let signatures = match members.get("signatures") {
@@ -244,12 +284,25 @@ fn run(
         }
         None => {}
     }
+    let tokens = signature.timestamps.iter();
+    let timestamps: Vec<Stamped> = tokens
+        .map(|token| Stamped {
+            kind: TimestampKind::Signature,
+            about_this: token.as_ref().is_some_and(|token| {
+                token.is_about_digest(|hash| Some(hash.digest(signature.signature.as_bytes())))
+            }),
+            token: token.clone(),
+        })
+        .collect();
+    let mut embedded = header.certificates.clone();
+    let stamped = signature.timestamps.iter().flatten();
+    embedded.extend(stamped.flat_map(|token| token.certificates().to_vec()));
     let evidence = Evidence {
         signer: certificate,
         claimed: header.time,
-        embedded: &header.certificates,
+        embedded: &embedded,
         brought: Revocations::NONE,
-        timestamps: &[],
+        timestamps: &timestamps,
     };
     validation::judge(&evidence, reliance, report)?;
     if !header.is_jades {
