@@ -82,6 +82,7 @@ mod profile;
 mod record;
 mod rows;
 mod sealing;
+mod seen;
 mod tries;
 mod vault;
 
@@ -90,7 +91,8 @@ pub(crate) use profile::Profile;
 pub(crate) use record::{Packed, ValueRef};
 pub(crate) use rows::Head;
 pub(crate) use sealing::{DataKey, Pin};
-pub(crate) use vault::{Changes, Content, Seen, Vault, Written};
+pub(crate) use seen::Seen;
+pub(crate) use vault::{Changes, Content, Vault, Written};
 
 /// Why the store cannot do what is asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@ use super::profile::Profile;
 use super::record::Packed;
 use super::rows::{Head, Kind, Rows, Transaction, Version};
 use super::sealing::{self, DataKey, Pin, Seal, Wrap};
+use super::seen::Seen;
 use super::tries::Tries;
 use super::{LABEL_LEN, Result, StoreError};
 
@@ -18,76 +19,6 @@ pub(crate) struct Vault {
     serial: Serial,
     rows: Mutex<Box<dyn Rows>>,
     tries: Tries,
-}
-
-/// What a reader already knows, so that only changes are read.
-#[derive(Default)]
-pub(crate) struct Seen {
-    version: Option<Version>,
-    epoch: Epoch,
-    /// Of all objects, in the order of their ids; of private ones also while nobody sees them.
-    heads: Vec<Head>,
-    has_private: bool,
-    is_short: bool,
-}
-
-impl Seen {
-    /// The epoch of the token that was read.
-    pub(crate) fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    /// Whether this is what a version has, for a reader with or without the key of private objects.
-    pub(crate) fn is(&self, version: Option<Version>, has_key: bool) -> bool {
-        version.is_some() && self.version == version && self.has_private == has_key
-    }
-
-    fn place(&self, id: u64) -> std::result::Result<usize, usize> {
-        self.heads.binary_search_by_key(&id, |head| head.id)
-    }
-
-    /// The head of an object as it was read.
-    pub(crate) fn head(&self, id: u64) -> Option<Head> {
-        Some(self.heads[self.place(id).ok()?])
-    }
-
-    /// Notes a write of our own to one object; `false` if a later one is known already.
-    pub(crate) fn wrote(&mut self, head: Head) -> bool {
-        match self.place(head.id) {
-            Ok(place) if self.heads[place].revision > head.revision => return false,
-            Ok(place) => self.heads[place] = head,
-            Err(place) => self.heads.insert(place, head),
-        }
-        true
-    }
-
-    pub(crate) fn removed(&mut self, id: u64) {
-        if let Ok(place) = self.place(id) {
-            self.heads.remove(place);
-        }
-    }
-
-    /// Notes that a transaction of our own was built on this version. If that is the one that was seen, nothing else
-    /// is new.
-    pub(crate) fn built_on(&mut self, base: Version) {
-        if self.version == Some(base) {
-            self.version = Some(base.next());
-        }
-    }
-
-    /// The next look reads the store, whatever its version says.
-    pub(crate) fn look_again(&mut self) {
-        self.version = None;
-    }
-
-    /// Private objects are to be found again at the next login.
-    pub(crate) fn forget_private(&mut self) {
-        self.has_private = false;
-    }
-
-    fn sees(&self, head: &Head) -> bool {
-        !head.private || self.has_private
-    }
 }
 
 /// An object as it was found.
