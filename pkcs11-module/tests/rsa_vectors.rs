@@ -17,74 +17,44 @@ struct Names {
     signing: Option<[CK_MECHANISM_TYPE; 2]>,
 }
 
+/// Hash function, mask, PKCS #1 v1.5 and PSS.
+type Row = (
+    HashFunction,
+    CK_MECHANISM_TYPE,
+    CK_RSA_PKCS_MGF_TYPE,
+    [CK_MECHANISM_TYPE; 2],
+);
+
+#[rustfmt::skip]
+const NAMED: [Row; 9] = [
+    (HashFunction::Sha1, CKM_SHA_1, CKG_MGF1_SHA1, [CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS]),
+    (HashFunction::Sha2_224, CKM_SHA224, CKG_MGF1_SHA224, [CKM_SHA224_RSA_PKCS, CKM_SHA224_RSA_PKCS_PSS]),
+    (HashFunction::Sha2_256, CKM_SHA256, CKG_MGF1_SHA256, [CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS]),
+    (HashFunction::Sha2_384, CKM_SHA384, CKG_MGF1_SHA384, [CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS]),
+    (HashFunction::Sha2_512, CKM_SHA512, CKG_MGF1_SHA512, [CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS]),
+    (HashFunction::Sha3_224, CKM_SHA3_224, CKG_MGF1_SHA3_224, [CKM_SHA3_224_RSA_PKCS, CKM_SHA3_224_RSA_PKCS_PSS]),
+    (HashFunction::Sha3_256, CKM_SHA3_256, CKG_MGF1_SHA3_256, [CKM_SHA3_256_RSA_PKCS, CKM_SHA3_256_RSA_PKCS_PSS]),
+    (HashFunction::Sha3_384, CKM_SHA3_384, CKG_MGF1_SHA3_384, [CKM_SHA3_384_RSA_PKCS, CKM_SHA3_384_RSA_PKCS_PSS]),
+    (HashFunction::Sha3_512, CKM_SHA3_512, CKG_MGF1_SHA3_512, [CKM_SHA3_512_RSA_PKCS, CKM_SHA3_512_RSA_PKCS_PSS]),
+];
+
 fn names(hash: HashFunction) -> Option<Names> {
-    let named = |hash, mask, pkcs, pss| {
-        Some(Names {
-            hash,
-            mask: Some(mask),
-            signing: Some([pkcs, pss]),
-        })
-    };
-    let bare = |hash| {
-        Some(Names {
-            hash,
-            mask: None,
-            signing: None,
-        })
+    let bare = |hash| Names {
+        hash,
+        mask: None,
+        signing: None,
     };
     match hash {
-        HashFunction::Sha1 => named(CKM_SHA_1, CKG_MGF1_SHA1, CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS),
-        HashFunction::Sha2_224 => named(
-            CKM_SHA224,
-            CKG_MGF1_SHA224,
-            CKM_SHA224_RSA_PKCS,
-            CKM_SHA224_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha2_256 => named(
-            CKM_SHA256,
-            CKG_MGF1_SHA256,
-            CKM_SHA256_RSA_PKCS,
-            CKM_SHA256_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha2_384 => named(
-            CKM_SHA384,
-            CKG_MGF1_SHA384,
-            CKM_SHA384_RSA_PKCS,
-            CKM_SHA384_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha2_512 => named(
-            CKM_SHA512,
-            CKG_MGF1_SHA512,
-            CKM_SHA512_RSA_PKCS,
-            CKM_SHA512_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha3_224 => named(
-            CKM_SHA3_224,
-            CKG_MGF1_SHA3_224,
-            CKM_SHA3_224_RSA_PKCS,
-            CKM_SHA3_224_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha3_256 => named(
-            CKM_SHA3_256,
-            CKG_MGF1_SHA3_256,
-            CKM_SHA3_256_RSA_PKCS,
-            CKM_SHA3_256_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha3_384 => named(
-            CKM_SHA3_384,
-            CKG_MGF1_SHA3_384,
-            CKM_SHA3_384_RSA_PKCS,
-            CKM_SHA3_384_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha3_512 => named(
-            CKM_SHA3_512,
-            CKG_MGF1_SHA3_512,
-            CKM_SHA3_512_RSA_PKCS,
-            CKM_SHA3_512_RSA_PKCS_PSS,
-        ),
-        HashFunction::Sha2_512_224 => bare(CKM_SHA512_224),
-        HashFunction::Sha2_512_256 => bare(CKM_SHA512_256),
-        _ => None,
+        HashFunction::Sha2_512_224 => Some(bare(CKM_SHA512_224)),
+        HashFunction::Sha2_512_256 => Some(bare(CKM_SHA512_256)),
+        hash => {
+            let row = NAMED.iter().find(|(known, ..)| *known == hash);
+            row.map(|&(_, hash, mask, signing)| Names {
+                hash,
+                mask: Some(mask),
+                signing: Some(signing),
+            })
+        }
     }
 }
 

@@ -10,6 +10,10 @@ use super::{description, forget_errors};
 use crate::error::{Error, Result};
 use crate::mechanism::Hash;
 
+/// What the library's functions on one piece of data look like: key, length and place of the output, room for it, data.
+pub(super) type Function =
+    unsafe extern "C" fn(*mut RSA, *mut usize, *mut u8, usize, *const u8, usize, c_int) -> c_int;
+
 /// An RSA key, ready for use: private of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], public of
 /// [`RsaKey::PUBLIC_BITS`].
 pub(crate) struct RsaKey(pub(super) NonNull<RSA>);
@@ -63,20 +67,7 @@ impl RsaKey {
 
     /// Signs `data` itself, padded as RFC 8017, 9.2 steps 3 to 5 (block type 1); at most `len() - 11` bytes.
     pub(crate) fn sign_pkcs1(&self, data: &[u8]) -> Result<Vec<u8>> {
-        self.produce(|key, length, out| {
-            // SAFETY: the key lives; the slices give their own pointers and lengths.
-            unsafe {
-                RSA_sign_raw(
-                    key,
-                    length,
-                    out.as_mut_ptr(),
-                    out.len(),
-                    data.as_ptr(),
-                    data.len(),
-                    RSA_PKCS1_PADDING,
-                )
-            }
-        })
+        self.apply(RSA_sign_raw, data, RSA_PKCS1_PADDING)
     }
 
     /// Signs a digest by RSASSA-PSS (RFC 8017, 8.1.1). The digest has the length of `hash`.
@@ -103,22 +94,7 @@ impl RsaKey {
 
     /// Takes the padding of a signature off: the data that [`Self::sign_pkcs1`] signed, or nothing if it is none.
     pub(crate) fn recover_pkcs1(&self, signature: &[u8]) -> Option<Vec<u8>> {
-        let (pointer, length) = (signature.as_ptr(), signature.len());
-        self.produce(|key, out_length, out| {
-            // SAFETY: the key lives; the slices give their own pointers and lengths.
-            unsafe {
-                RSA_verify_raw(
-                    key,
-                    out_length,
-                    out.as_mut_ptr(),
-                    out.len(),
-                    pointer,
-                    length,
-                    RSA_PKCS1_PADDING,
-                )
-            }
-        })
-        .ok()
+        self.apply(RSA_verify_raw, signature, RSA_PKCS1_PADDING).ok()
     }
 
     /// Whether this is an RSASSA-PSS signature of the digest.
@@ -148,10 +124,16 @@ impl RsaKey {
         Ok(verdict == 1)
     }
 
-    pub(super) fn produce(
-        &self,
-        work: impl FnOnce(*mut RSA, *mut usize, &mut [u8]) -> c_int,
-    ) -> Result<Vec<u8>> {
+    /// Pads and raises to an exponent, or the other way round, as the function has it.
+    pub(super) fn apply(&self, function: Function, data: &[u8], padding: c_int) -> Result<Vec<u8>> {
+        self.produce(|key, length, out| {
+            let (room, len) = (out.len(), data.len());
+            // SAFETY: the key lives; the slices give their own pointers and lengths.
+            unsafe { function(key, length, out.as_mut_ptr(), room, data.as_ptr(), len, padding) }
+        })
+    }
+
+    fn produce(&self, work: impl FnOnce(*mut RSA, *mut usize, &mut [u8]) -> c_int) -> Result<Vec<u8>> {
         let mut out = vec![0; self.len()];
         let mut length = 0;
         if work(self.0.as_ptr(), &raw mut length, &mut out) != 1 {

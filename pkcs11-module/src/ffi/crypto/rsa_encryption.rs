@@ -24,58 +24,26 @@ pub(crate) struct OaepPadding {
 impl RsaKey {
     /// RSAES-PKCS1-v1_5 (RFC 8017, 7.2.1) of at most `len() - 11` bytes.
     pub(crate) fn encrypt_pkcs1(&self, data: &[u8]) -> Result<Vec<u8>> {
-        self.encrypt(data, RSA_PKCS1_PADDING)
+        self.apply(RSA_encrypt, data, RSA_PKCS1_PADDING)
     }
 
     /// The data, or nothing if there is no padding (RFC 8017, 7.2.2).
     pub(crate) fn decrypt_pkcs1(&self, data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.decrypt(data, RSA_PKCS1_PADDING)
+        self.apply(RSA_decrypt, data, RSA_PKCS1_PADDING)
+            .map(Zeroizing::new)
+            .ok()
     }
 
     /// The public function on a number of `len()` bytes below the modulus; nothing if it is not below.
     pub(crate) fn public_raw(&self, number: &[u8]) -> Option<Vec<u8>> {
-        self.encrypt(number, RSA_NO_PADDING).ok()
+        self.apply(RSA_encrypt, number, RSA_NO_PADDING).ok()
     }
 
     /// The private function on a number of `len()` bytes below the modulus; nothing if it is not below.
     pub(crate) fn private_raw(&self, number: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.decrypt(number, RSA_NO_PADDING)
-    }
-
-    fn encrypt(&self, data: &[u8], padding: c_int) -> Result<Vec<u8>> {
-        self.produce(|key, length, out| {
-            // SAFETY: the key lives; the slices give their own pointers and lengths.
-            unsafe {
-                RSA_encrypt(
-                    key,
-                    length,
-                    out.as_mut_ptr(),
-                    out.len(),
-                    data.as_ptr(),
-                    data.len(),
-                    padding,
-                )
-            }
-        })
-    }
-
-    fn decrypt(&self, data: &[u8], padding: c_int) -> Option<Zeroizing<Vec<u8>>> {
-        self.produce(|key, length, out| {
-            // SAFETY: the key lives; the slices give their own pointers and lengths.
-            unsafe {
-                RSA_decrypt(
-                    key,
-                    length,
-                    out.as_mut_ptr(),
-                    out.len(),
-                    data.as_ptr(),
-                    data.len(),
-                    padding,
-                )
-            }
-        })
-        .map(Zeroizing::new)
-        .ok()
+        self.apply(RSA_decrypt, number, RSA_NO_PADDING)
+            .map(Zeroizing::new)
+            .ok()
     }
 
     /// RSAES-OAEP (RFC 8017, 7.1.1) of at most `len() - 2 * hash.len() - 2` bytes.
