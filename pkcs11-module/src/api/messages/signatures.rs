@@ -1,4 +1,4 @@
-//! Signatures of many messages with one key (3.0, sections 5.14 and 5.16): each message is signed anew.
+//! Signatures of many messages with one key (3.0, sections 5.14 and 5.16): each message is signed, or verified, anew.
 
 use std::sync::Arc;
 
@@ -7,50 +7,77 @@ use cryptoki_sys::*;
 use crate::api::signing::usable_key;
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism::{self, Call, KeptCall, Signing, Verifying};
+use crate::mechanism::{self, Call, Fed, KeptCall, Signing, Verifying};
 use crate::object::Object;
 use crate::output::{Answer, Room};
-use crate::session::{advance, cancel, check_free};
+use crate::profile::Imitation;
+use crate::session::{Operations, Session, advance, cancel, check_free};
 
 /// Work on messages: how each begins, and the one that is in parts now.
 pub(crate) struct Messages<W: ?Sized> {
     call: KeptCall,
     key: Arc<Object>,
+    imitation: &'static Imitation,
     current: Option<Box<W>>,
     wants_login: bool,
 }
 
 /// What is done with each message.
-pub(crate) trait Kind {
+pub(crate) trait Kind: Fed {
     /// The key's attribute that allows it.
     const PERMISSION: CK_ATTRIBUTE_TYPE;
 
-    fn begin(call: &Call<'_>, key: &Object) -> Result<Box<Self>>;
+    fn place(operations: &mut Operations) -> &mut Option<Messages<Self>>;
+
+    fn begin(call: &Call<'_>, key: &Object, imitation: &'static Imitation) -> Result<Box<Self>>;
 }
 
 impl Kind for dyn Signing {
     const PERMISSION: CK_ATTRIBUTE_TYPE = CKA_SIGN;
 
-    fn begin(call: &Call<'_>, key: &Object) -> Result<Box<Self>> {
-        mechanism::find(call.kind)?.sign(call, key)
+    fn place(operations: &mut Operations) -> &mut Option<Messages<Self>> {
+        &mut operations.message_sign
+    }
+
+    fn begin(call: &Call<'_>, key: &Object, imitation: &'static Imitation) -> Result<Box<Self>> {
+        Ok(imitation.paced(mechanism::find(call.kind)?.sign(call, key)?))
     }
 }
 
 impl Kind for dyn Verifying {
     const PERMISSION: CK_ATTRIBUTE_TYPE = CKA_VERIFY;
 
-    fn begin(call: &Call<'_>, key: &Object) -> Result<Box<Self>> {
+    fn place(operations: &mut Operations) -> &mut Option<Messages<Self>> {
+        &mut operations.message_verify
+    }
+
+    fn begin(call: &Call<'_>, key: &Object, _imitation: &'static Imitation) -> Result<Box<Self>> {
         mechanism::find(call.kind)?.verify(call, key)
     }
 }
 
 impl<W: Kind + ?Sized> Messages<W> {
-    /// Begins a message.
+    fn new(session: &Session, call: &Call<'_>, key: CK_OBJECT_HANDLE) -> Result<Self> {
+        let key = usable_key(&session.token, key, W::PERMISSION, call.kind)?;
+        let imitation = key.imitation();
+        // What cannot begin is refused now, not at the first message.
+        W::begin(call, &key, imitation)?;
+        Ok(Self {
+            call: KeptCall::new(call)?,
+            wants_login: W::PERMISSION == CKA_SIGN && key.is(CKA_ALWAYS_AUTHENTICATE),
+            key: key.object(),
+            imitation,
+            current: None,
+        })
+    }
+
+    /// Begins a message, which none in parts may be in the way of.
     fn fresh(&self) -> Result<Box<W>> {
+        check_free(&self.current)?;
         if self.wants_login {
             return Err(Error::UserNotLoggedIn);
         }
-        W::begin(&self.call.call(), &self.key)
+        W::begin(&self.call.call(), &self.key, self.imitation)
     }
 
     /// Whether the key wants the PIN for this use.
@@ -68,25 +95,20 @@ pub(crate) fn check_parameter(parameter: &[u8]) -> Result<()> {
     }
 }
 
-/// Makes the work on messages of a kind.
-fn begun<W: Kind + ?Sized>(
-    session: &crate::session::Session,
-    call: &Call<'_>,
-    key: CK_OBJECT_HANDLE,
-) -> Result<Messages<W>> {
-    let key = usable_key(&session.token, key, W::PERMISSION, call.kind)?;
-    // What cannot begin is refused now, not at the first message.
-    W::begin(call, &key)?;
-    Ok(Messages {
-        call: KeptCall::new(call)?,
-        wants_login: W::PERMISSION == CKA_SIGN && key.is(CKA_ALWAYS_AUTHENTICATE),
-        key: key.object(),
-        current: None,
-    })
+/// Works on the messages of a session that it has begun with.
+fn with<W: Kind + ?Sized, T>(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    work: impl FnOnce(&mut Messages<W>) -> Result<T>,
+) -> Result<T> {
+    let session = library.session(session)?;
+    let mut operations = session.operations.lock()?;
+    let messages = W::place(&mut operations).as_mut();
+    work(messages.ok_or(Error::OperationNotInitialized)?)
 }
 
-/// `C_MessageSignInit`.
-pub(crate) fn sign_init(
+/// `C_MessageSignInit` and `C_MessageVerifyInit`.
+pub(crate) fn init<W: Kind + ?Sized>(
     library: &Library,
     session: CK_SESSION_HANDLE,
     call: Option<&Call<'_>>,
@@ -94,12 +116,59 @@ pub(crate) fn sign_init(
 ) -> Result<()> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
-    let Some(call) = call else {
-        return cancel(&mut operations.message_sign);
-    };
-    check_free(&operations.message_sign)?;
-    operations.message_sign = Some(begun(&session, call, key)?);
+    let place = W::place(&mut operations);
+    let Some(call) = call else { return cancel(place) };
+    check_free(place)?;
+    *place = Some(Messages::new(&session, call, key)?);
     Ok(())
+}
+
+/// `C_SignMessageBegin` and `C_VerifyMessageBegin`.
+pub(crate) fn begin<W: Kind + ?Sized>(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
+    with(library, session, |messages: &mut Messages<W>| {
+        let work = messages.fresh()?;
+        if !work.takes_parts() {
+            return Err(Error::FunctionNotSupported);
+        }
+        messages.current = Some(work);
+        Ok(())
+    })
+}
+
+/// `C_SignMessageNext` and `C_VerifyMessageNext` with a part that is not the last.
+pub(crate) fn next<W: Kind + ?Sized>(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    part: &[u8],
+) -> Result<()> {
+    with(library, session, |messages: &mut Messages<W>| {
+        advance(&mut messages.current, |mut work| {
+            work.update(part)?;
+            Ok(((), Some(work)))
+        })
+    })
+}
+
+/// `C_MessageSignFinal` and `C_MessageVerifyFinal`.
+pub(crate) fn finish<W: Kind + ?Sized>(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
+    let session = library.session(session)?;
+    let ended = W::place(&mut *session.operations.lock()?).take();
+    ended.map(drop).ok_or(Error::OperationNotInitialized)
+}
+
+/// Signs what was fed and the last part, if there is room for it; the work goes on if there is not.
+fn signed(
+    mut work: Box<dyn Signing>,
+    last: &[u8],
+    room: Room,
+) -> Result<(Answer<u8>, Option<Box<dyn Signing>>)> {
+    let needed = work.signature_len();
+    if !room.takes(needed) {
+        return Ok((room.answer(needed, || Err(Error::General))?, Some(work)));
+    }
+    work.update(last)?;
+    let signature = work.finish()?;
+    Ok((room.answer(needed, || Ok(signature))?, None))
 }
 
 /// `C_SignMessage`.
@@ -109,55 +178,8 @@ pub(crate) fn sign(
     data: &[u8],
     room: Room,
 ) -> Result<Answer<u8>> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_sign
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    if messages.current.is_some() {
-        return Err(Error::OperationActive);
-    }
-    let mut work = messages.fresh()?;
-    let needed = work.signature_len();
-    if !room.takes(needed) {
-        return room.answer(needed, || Err(Error::General));
-    }
-    work.update(data)?;
-    let signature = work.finish()?;
-    room.answer(needed, || Ok(signature))
-}
-
-/// `C_SignMessageBegin`.
-pub(crate) fn sign_begin(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_sign
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    if messages.current.is_some() {
-        return Err(Error::OperationActive);
-    }
-    messages.current = Some(messages.fresh()?).filter(|work| work.takes_parts());
-    messages
-        .current
-        .as_ref()
-        .map(|_| ())
-        .ok_or(Error::FunctionNotSupported)
-}
-
-/// `C_SignMessageNext` that wants no signature yet.
-pub(crate) fn sign_next(library: &Library, session: CK_SESSION_HANDLE, part: &[u8]) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_sign
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    advance(&mut messages.current, |mut work| {
-        work.update(part)?;
-        Ok(((), Some(work)))
+    with(library, session, |messages: &mut Messages<dyn Signing>| {
+        signed(messages.fresh()?, data, room).map(|(answer, _)| answer)
     })
 }
 
@@ -168,45 +190,9 @@ pub(crate) fn sign_last(
     part: &[u8],
     room: Room,
 ) -> Result<Answer<u8>> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_sign
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    advance(&mut messages.current, |mut work| {
-        let needed = work.signature_len();
-        if !room.takes(needed) {
-            return Ok((room.answer(needed, || Err(Error::General))?, Some(work)));
-        }
-        work.update(part)?;
-        let signature = work.finish()?;
-        Ok((room.answer(needed, || Ok(signature))?, None))
+    with(library, session, |messages: &mut Messages<dyn Signing>| {
+        advance(&mut messages.current, |work| signed(work, part, room))
     })
-}
-
-/// `C_MessageSignFinal`.
-pub(crate) fn sign_final(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
-    let session = library.session(session)?;
-    let ended = session.operations.lock()?.message_sign.take();
-    ended.map(drop).ok_or(Error::OperationNotInitialized)
-}
-
-/// `C_MessageVerifyInit`.
-pub(crate) fn verify_init(
-    library: &Library,
-    session: CK_SESSION_HANDLE,
-    call: Option<&Call<'_>>,
-    key: CK_OBJECT_HANDLE,
-) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let Some(call) = call else {
-        return cancel(&mut operations.message_verify);
-    };
-    check_free(&operations.message_verify)?;
-    operations.message_verify = Some(begun(&session, call, key)?);
-    Ok(())
 }
 
 /// `C_VerifyMessage`.
@@ -216,64 +202,25 @@ pub(crate) fn verify(
     data: &[u8],
     signature: &[u8],
 ) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_verify
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    if messages.current.is_some() {
-        return Err(Error::OperationActive);
-    }
-    let mut work = messages.fresh()?;
-    work.update(data)?;
-    work.finish(signature)
-}
-
-/// `C_VerifyMessageBegin`.
-pub(crate) fn verify_begin(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_verify
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    if messages.current.is_some() {
-        return Err(Error::OperationActive);
-    }
-    messages.current = Some(messages.fresh()?).filter(|work| work.takes_parts());
-    messages
-        .current
-        .as_ref()
-        .map(|_| ())
-        .ok_or(Error::FunctionNotSupported)
-}
-
-/// `C_VerifyMessageNext`: the last part comes with the signature.
-pub(crate) fn verify_next(
-    library: &Library,
-    session: CK_SESSION_HANDLE,
-    part: &[u8],
-    signature: Option<&[u8]>,
-) -> Result<()> {
-    let session = library.session(session)?;
-    let mut operations = session.operations.lock()?;
-    let messages = operations
-        .message_verify
-        .as_mut()
-        .ok_or(Error::OperationNotInitialized)?;
-    advance(&mut messages.current, |mut work| {
-        work.update(part)?;
-        match signature {
-            None => Ok(((), Some(work))),
-            Some(signature) => work.finish(signature).map(|()| ((), None)),
-        }
+    with(library, session, |messages: &mut Messages<dyn Verifying>| {
+        let mut work = messages.fresh()?;
+        work.update(data)?;
+        work.finish(signature)
     })
 }
 
-/// `C_MessageVerifyFinal`.
-pub(crate) fn verify_final(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
-    let session = library.session(session)?;
-    let ended = session.operations.lock()?.message_verify.take();
-    ended.map(drop).ok_or(Error::OperationNotInitialized)
+/// `C_VerifyMessageNext` with the last part, which comes with the signature.
+pub(crate) fn verify_last(
+    library: &Library,
+    session: CK_SESSION_HANDLE,
+    part: &[u8],
+    signature: &[u8],
+) -> Result<()> {
+    with(library, session, |messages: &mut Messages<dyn Verifying>| {
+        advance(&mut messages.current, |mut work| {
+            work.update(part)?;
+            work.finish(signature)?;
+            Ok(((), None))
+        })
+    })
 }
