@@ -132,10 +132,7 @@ pub(crate) fn threads(modules: &[Named], token: &Token) {
         .chain(names)
         .collect();
     head(&names);
-    for kind in KINDS
-        .iter()
-        .filter(|kind| !matches!(kind.key, KeyKind::Rsa(3072)))
-    {
+    for kind in &KINDS {
         let control: Maker<'_> = Box::new(kind.direct);
         let makers: Vec<Option<Maker<'_>>> = contestants
             .iter()
