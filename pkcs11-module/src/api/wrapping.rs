@@ -1,6 +1,8 @@
 //! Keys that leave the token and come back, encrypted with another key (3.1, sections 5.18.3 and 5.18.4): a secret key
 //! as its value, a private key as its `PrivateKeyInfo`.
 
+pub(crate) mod authenticated;
+
 use std::sync::Arc;
 
 use cryptoki_sys::*;
@@ -12,9 +14,11 @@ use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
 use crate::key::pkcs8;
 use crate::library::Library;
-use crate::mechanism::{self, Call, Filling, Mechanism};
+use crate::mechanism::{self, Call, Filling, Mechanism, natural_len};
 use crate::object::Object;
 use crate::output::{Answer, Room};
+use crate::recent::InUse;
+use crate::session::Session;
 use crate::token::Token;
 
 /// `C_WrapKey`. A length query wraps too: the length is known only then, and nothing is used up.
@@ -55,25 +59,51 @@ pub(crate) fn unwrap(
 ) -> Result<CK_OBJECT_HANDLE> {
     let session = library.session(session)?;
     let mechanism = mechanism::find(call.kind)?;
-    check_use(mechanism, CKF_UNWRAP)?;
-    let unwrapping =
-        usable_key(&session.token, unwrapping, CKA_UNWRAP, call.kind).map_err(of_unwrapping_key)?;
-    if unwrapping.is(CKA_ALWAYS_AUTHENTICATE) {
-        // The PIN is asked for between two calls of an operation (4.9), and this one has no second.
-        return Err(Error::UserNotLoggedIn);
-    }
-    let imposed = unwrapping.template(CKA_UNWRAP_TEMPLATE);
-    let draft = Draft::under(imposed, template, Origin::Unwrapping)?;
-    let class = draft.class().ok_or(Error::TemplateIncomplete)?;
-    if !matches!(class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) || !mechanism.wraps(class) {
-        return Err(Error::TemplateInconsistent);
-    }
+    let unwrapping = Unwrapping::begin(&session, mechanism, call.kind, unwrapping, template)?;
     let plain = mechanism
-        .unwrap(call, &unwrapping, wrapped)
+        .unwrap(call, &unwrapping.key, wrapped)
         .map_err(of_unwrapping_key)?;
-    let key = opened(draft, plain, mechanism.filling())?;
-    let handles = session.token.add(vec![key], session.asker())?;
-    handles.first().copied().ok_or(Error::General)
+    unwrapping.finish(&session, plain, mechanism.filling())
+}
+
+/// An unwrapping before anything is decrypted: the key for it, and the new one's template, which can be had.
+struct Unwrapping {
+    key: InUse,
+    draft: Draft,
+}
+
+impl Unwrapping {
+    fn begin(
+        session: &Session,
+        mechanism: &dyn Mechanism,
+        kind: CK_MECHANISM_TYPE,
+        key: CK_OBJECT_HANDLE,
+        template: &[RawAttribute<'_>],
+    ) -> Result<Self> {
+        check_use(mechanism, CKF_UNWRAP)?;
+        let key = usable_key(&session.token, key, CKA_UNWRAP, kind).map_err(of_unwrapping_key)?;
+        if key.is(CKA_ALWAYS_AUTHENTICATE) {
+            // The PIN is asked for between two calls of an operation (4.9), and this one has no second.
+            return Err(Error::UserNotLoggedIn);
+        }
+        let draft = Draft::under(key.template(CKA_UNWRAP_TEMPLATE), template, Origin::Unwrapping)?;
+        let class = draft.class().ok_or(Error::TemplateIncomplete)?;
+        if !matches!(class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) || !mechanism.wraps(class) {
+            return Err(Error::TemplateInconsistent);
+        }
+        Ok(Self { key, draft })
+    }
+
+    fn finish(
+        self,
+        session: &Session,
+        plain: Zeroizing<Vec<u8>>,
+        filling: Filling,
+    ) -> Result<CK_OBJECT_HANDLE> {
+        let key = opened(self.draft, plain, filling)?;
+        let handles = session.token.add(vec![key], session.asker())?;
+        handles.first().copied().ok_or(Error::General)
+    }
 }
 
 /// A mechanism for other uses is none for this one, whatever the handles say.
@@ -128,7 +158,9 @@ pub(super) fn opened(mut draft: Draft, plain: Zeroizing<Vec<u8>>, filling: Filli
             draft.insert(kind, value);
         }
     } else {
-        let value = unfilled(plain, draft.ulong(CKA_VALUE_LEN), filling)?;
+        let natural = natural_len(draft.key_type()).map(|len| len as u64);
+        let len = draft.ulong(CKA_VALUE_LEN).or(natural);
+        let value = unfilled(plain, len, filling)?;
         draft.insert(CKA_VALUE, Value::Bytes(value));
     }
     draft.finish().map_err(|error| match error {

@@ -1,15 +1,17 @@
 //! Reads the parameters of mechanisms: the structures that the standard defines with each, pointers followed,
 //! counts bounded.
 
+mod messages;
+
 use std::ffi::c_void;
-use std::ptr::copy_nonoverlapping;
 
 use cryptoki_sys::*;
 
 use super::{bytes, read, template};
-use crate::api::messages::ciphers::Told;
 use crate::error::{Error, Result};
-use crate::mechanism::{Call, Field, Hkdf, Kbkdf, MessageParameter, Number, Oaep, Parameter, Pbkdf2};
+use crate::mechanism::{Call, Field, Hkdf, Kbkdf, Number, Oaep, Parameter, Pbkdf2};
+
+pub(super) use messages::{kind_or_none, message, wrapping_parameter, write_message};
 
 /// More pieces, or additional keys, than any key derivation has a use for.
 const MAX_FIELDS: CK_ULONG = 256;
@@ -321,86 +323,6 @@ unsafe fn feedback_kbkdf<'a>(place: &Place) -> Result<Parameter<'a>> {
         // SAFETY: likewise.
         additional: unsafe { additional(given.pAdditionalDerivedKeys, given.ulAdditionalDerivedKeys) }?,
     }))
-}
-
-/// The mechanism of `C_MessageEncryptInit` and `C_MessageDecryptInit`, whose parameter belongs to the messages and is
-/// not read; `None` for NULL.
-///
-/// # Safety
-/// If `pointer` is not NULL it points to a `CK_MECHANISM`.
-pub(super) unsafe fn kind_or_none(pointer: *const CK_MECHANISM) -> Result<Option<CK_MECHANISM_TYPE>> {
-    if pointer.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: the caller's promise is ours.
-    unsafe { read(pointer) }.map(|mechanism| Some(mechanism.mechanism))
-}
-
-/// A message's parameter; which one it is shows in its size.
-///
-/// # Safety
-/// If `pointer` is not NULL it points to `length` bytes, and what the structure there points to is as long as it says,
-/// during `'a`.
-pub(super) unsafe fn message<'a>(pointer: *mut c_void, length: CK_ULONG) -> Result<MessageParameter<'a>> {
-    let place = Place { pointer, length };
-    // SAFETY: the caller's promise is ours.
-    unsafe { read_message(&place) }.map_err(|_| Error::MechanismParamInvalid)
-}
-
-/// # Safety
-/// As for [`message`].
-unsafe fn read_message<'a>(place: &Place) -> Result<MessageParameter<'a>> {
-    if usize::try_from(place.length) == Ok(size_of::<CK_CCM_MESSAGE_PARAMS>()) {
-        // SAFETY: the caller's promise is ours.
-        let given: CK_CCM_MESSAGE_PARAMS = unsafe { place.structure() }?;
-        return Ok(MessageParameter {
-            // SAFETY: likewise.
-            nonce: unsafe { bytes(given.pNonce, given.ulNonceLen) }?,
-            fixed_bits: given.ulNonceFixedBits,
-            generator: given.nonceGenerator,
-            // SAFETY: likewise.
-            tag: unsafe { bytes(given.pMAC, given.ulMACLen) }?,
-            data_len: Some(given.ulDataLen),
-        });
-    }
-    // SAFETY: likewise.
-    let given: CK_GCM_MESSAGE_PARAMS = unsafe { place.structure() }?;
-    if !given.ulTagBits.is_multiple_of(8) {
-        return Err(Error::MechanismParamInvalid);
-    }
-    Ok(MessageParameter {
-        // SAFETY: likewise.
-        nonce: unsafe { bytes(given.pIv, given.ulIvLen) }?,
-        fixed_bits: given.ulIvFixedBits,
-        generator: given.ivGenerator,
-        // SAFETY: likewise.
-        tag: unsafe { bytes(given.pTag, given.ulTagBits / 8) }?,
-        data_len: None,
-    })
-}
-
-/// Writes what a message tells the host into its parameter.
-///
-/// # Safety
-/// `pointer` and `length` are what [`message`] has read before in the same call.
-pub(super) unsafe fn write_message(pointer: *mut c_void, length: CK_ULONG, told: &Told) -> Result<()> {
-    let place = Place { pointer, length };
-    let (nonce, tag) = if usize::try_from(length) == Ok(size_of::<CK_CCM_MESSAGE_PARAMS>()) {
-        // SAFETY: the caller's promise is ours.
-        let given: CK_CCM_MESSAGE_PARAMS = unsafe { place.structure() }?;
-        (given.pNonce, given.pMAC)
-    } else {
-        // SAFETY: likewise.
-        let given: CK_GCM_MESSAGE_PARAMS = unsafe { place.structure() }?;
-        (given.pIv, given.pTag)
-    };
-    for (to, from) in [(nonce, &told.nonce), (tag, &told.tag)] {
-        if let Some(from) = from {
-            // SAFETY: nonce and tag were made as long as the places that `message` has read, none of them NULL then.
-            unsafe { copy_nonoverlapping(from.as_ptr(), to, from.len()) };
-        }
-    }
-    Ok(())
 }
 
 /// # Safety

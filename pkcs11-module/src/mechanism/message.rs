@@ -17,6 +17,42 @@ pub(crate) struct MessageParameter<'a> {
     pub(crate) data_len: Option<CK_ULONG>,
 }
 
+/// How a key is wrapped together with data that is authenticated (`CK_GCM_PARAMS`, `CK_GCM_MESSAGE_PARAMS`,
+/// `CK_GCM_WRAP_PARAMS` and those of CCM; 3.2).
+pub(crate) struct WrapParameter<'a> {
+    /// The nonce, and the tag or as many bytes as it has.
+    pub(crate) message: MessageParameter<'a>,
+    /// What the parameter itself says of associated data.
+    pub(crate) additional: &'a [u8],
+    /// Whether the tag follows the wrapped key, rather than having a place of its own.
+    pub(crate) tag_follows: bool,
+}
+
+impl<'a> MessageParameter<'a> {
+    /// The same for data of this length, which a mechanism that needs none is not told.
+    pub(crate) fn of_len(&self, len: usize) -> Self {
+        Self {
+            data_len: self.data_len.map(|_| len as CK_ULONG),
+            ..*self
+        }
+    }
+
+    /// The same with this tag.
+    pub(crate) fn with_tag(&self, tag: &'a [u8]) -> Self {
+        Self { tag, ..*self }
+    }
+
+    /// The nonce of the only message that there is. No count is kept, so what the token makes is random.
+    pub(crate) fn fresh_nonce(&self) -> Result<Vec<u8>> {
+        let generator = match self.generator {
+            CKG_GENERATE => CKG_GENERATE_RANDOM,
+            CKG_NO_GENERATE | CKG_GENERATE_RANDOM => self.generator,
+            _ => return Err(Error::MechanismParamInvalid),
+        };
+        NonceSource::default().next(&Self { generator, ..*self })
+    }
+}
+
 /// One message being encrypted or decrypted.
 pub(crate) trait MessageCipher: Send {
     /// Takes the next piece and appends as many bytes.

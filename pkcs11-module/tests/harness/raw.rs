@@ -4,6 +4,7 @@
 
 pub(crate) mod ciphering;
 pub(crate) mod deriving;
+pub(crate) mod since_3_2;
 
 use std::ptr::null_mut;
 use std::sync::{Mutex, OnceLock};
@@ -158,6 +159,9 @@ impl Library {
 
     /// A token with both PINs in the last slot; no session is left.
     pub(crate) fn new_token(self) -> CK_SLOT_ID {
+        if super::is_ready() {
+            return self.slots()[0];
+        }
         let slot = *self.slots().last().unwrap();
         assert_eq!(self.init_token(slot, SO_PIN), CKR_OK);
         let session = self.open(slot, CKF_RW_SESSION).unwrap();

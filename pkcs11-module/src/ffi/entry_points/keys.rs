@@ -2,10 +2,12 @@
 
 use cryptoki_sys::*;
 
-use super::super::parameter::{mechanism, write_additional};
+use super::super::parameter::{mechanism, wrapping_parameter, write_additional};
 use super::super::{bytes, place, template, write, write_out};
 use super::{Attributes, Bytes, Length, Mechanism, Object, Session, entry_points};
-use crate::api::{absent, derivation, encapsulation, keys, wrapping};
+use crate::api::messages::ciphers::Told;
+use crate::api::wrapping::authenticated;
+use crate::api::{derivation, encapsulation, keys, wrapping};
 
 entry_points! {
     C_GenerateKey(
@@ -75,12 +77,28 @@ entry_points! {
         encapsulation::decapsulate(library, session, &mechanism(call)?, private, &template(list, count)?, ciphertext)
     });
     C_WrapKeyAuthenticated(
-        session: Session, _call: Mechanism, _wrapping: Object, _key: Object,
-        _additional: Bytes, _additional_len: CK_ULONG, _out: Bytes, _out_len: Length
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, wrapping: Object, key: Object,
+        additional: Bytes, additional_len: CK_ULONG, out: Bytes, out_len: Length
+    ) |library| => {
+        let (mut told, mut places) = (Told::default(), None);
+        write_out(out, out_len, |room| {
+            let (kind, parameter, written) = wrapping_parameter(call)?;
+            let additional = bytes(additional, additional_len)?;
+            let handles = [wrapping, key];
+            let (answer, tells) =
+                authenticated::wrap(library, session, (kind, &parameter), handles, additional, room?)?;
+            (told, places) = (tells, Some(written));
+            Ok(answer)
+        })?;
+        places.map_or(Ok(()), |places| places.write(&told))
+    };
     C_UnwrapKeyAuthenticated(
-        session: Session, _call: Mechanism, _unwrapping: Object, _wrapped: Bytes, _wrapped_len: CK_ULONG,
-        _list: Attributes, _count: CK_ULONG, _additional: Bytes, _additional_len: CK_ULONG,
-        _key: *mut CK_OBJECT_HANDLE
-    ) |library| => absent::refuse(library, session);
+        session: Session, call: Mechanism, unwrapping: Object, wrapped: Bytes, wrapped_len: CK_ULONG,
+        list: Attributes, count: CK_ULONG, additional: Bytes, additional_len: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE
+    ) |library| => write(key, || {
+        let (kind, parameter, _) = wrapping_parameter(call)?;
+        let data = [bytes(wrapped, wrapped_len)?, bytes(additional, additional_len)?];
+        authenticated::unwrap(library, session, (kind, &parameter), unwrapping, data, &template(list, count)?)
+    });
 }

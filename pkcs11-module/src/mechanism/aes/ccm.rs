@@ -7,8 +7,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{CIPHERING, info, key, unwrap, wrap};
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{AesKey, CipherContext, Direction};
-use crate::mechanism::{Call, Cipher, Mechanism, Parameter, Table};
+use crate::ffi::crypto::{AesKey, BLOCK, CipherContext, Direction, Mode, Padding};
+use crate::mechanism::{Call, Cipher, Mechanism, MessageCipher, MessageParameter, Parameter, Table};
 use crate::object::Object;
 
 /// The longest data and additional data, in bytes.
@@ -59,7 +59,7 @@ fn fits(data_len: usize, nonce_len: usize) -> bool {
 
 impl Mechanism for Ccm {
     fn info(&self) -> CK_MECHANISM_INFO {
-        info(CIPHERING)
+        info(CIPHERING | CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE)
     }
 
     fn encrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
@@ -76,6 +76,90 @@ impl Mechanism for Ccm {
 
     fn unwrap(&self, call: &Call<'_>, unwrapping: &Object, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         unwrap(&mut Self::begin(call, unwrapping, Direction::Decrypt)?, wrapped)
+    }
+
+    fn check_message_key(&self, object: &Object) -> Result<()> {
+        key(object).map(drop)
+    }
+
+    fn seal_message(
+        &self,
+        key: &Object,
+        parameter: &MessageParameter<'_>,
+        nonce: &[u8],
+        additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        Message::begin(key, Direction::Encrypt, parameter, nonce, additional)
+    }
+
+    fn open_message(
+        &self,
+        key: &Object,
+        parameter: &MessageParameter<'_>,
+        nonce: &[u8],
+        additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        Message::begin(key, Direction::Decrypt, parameter, nonce, additional)
+    }
+}
+
+/// A message. Its parts come out as they go in, by the keystream that the mode has (SP 800-38C, A.3); the tag is that of
+/// all of it, which is held for that.
+struct Message {
+    all: Ciphering,
+    stream: CipherContext,
+}
+
+impl Message {
+    fn begin(
+        object: &Object,
+        direction: Direction,
+        parameter: &MessageParameter<'_>,
+        nonce: &[u8],
+        additional: &[u8],
+    ) -> Result<Box<dyn MessageCipher>> {
+        let call = Call {
+            kind: CKM_AES_CCM,
+            parameter: Parameter::Ccm {
+                data_len: parameter.data_len.ok_or(Error::MechanismParamInvalid)?,
+                nonce,
+                additional,
+                tag_len: parameter.tag.len() as CK_ULONG,
+            },
+        };
+        let all = Ccm::begin(&call, object, direction)?;
+        // The block that the first bytes of data are encrypted with has the counter 1.
+        let mut first = [0; BLOCK];
+        first[0] = (BLOCK - 2 - nonce.len()) as u8;
+        first[1..=nonce.len()].copy_from_slice(nonce);
+        first[BLOCK - 1] = 1;
+        let stream = CipherContext::new(Mode::Ctr, direction, key(object)?, &first, Padding::None)?;
+        Ok(Box::new(Self { all, stream }))
+    }
+}
+
+impl MessageCipher for Message {
+    fn update(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        if part.len() > self.all.data_len - self.all.held.len() {
+            return Err(self.all.wrong_length());
+        }
+        self.all.update(part, &mut Vec::new())?;
+        self.stream.append(part, out)
+    }
+
+    fn tag(&mut self, len: usize) -> Result<Vec<u8>> {
+        let mut sealed = Vec::with_capacity(self.all.data_len + len);
+        self.all.finish(&mut sealed)?;
+        Ok(sealed.split_off(self.all.data_len))
+    }
+
+    fn check(&mut self, tag: &[u8]) -> Result<()> {
+        self.all.update(tag, &mut Vec::new())?;
+        let mut plain = Zeroizing::new(Vec::with_capacity(self.all.data_len));
+        self.all.finish(&mut plain).map_err(|error| match error {
+            Error::EncryptedDataInvalid => Error::AeadDecryptFailed,
+            other => other,
+        })
     }
 }
 
