@@ -16,7 +16,8 @@ use harness::{load, new_token, run, rv, tlv, user_session};
 const TEXT: &[u8] = "Hồ sơ đề nghị cấp giấy phép".as_bytes();
 
 /// Name, object identifier's DER, length of a signature.
-const CURVES: [(&str, &[u8], usize); 5] = [
+const CURVES: [(&str, &[u8], usize); 6] = [
+    ("prime192v1", &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1], 48),
     ("secp224r1", &[6, 5, 0x2b, 0x81, 4, 0, 0x21], 56),
     ("secp256r1", harness::P256, 64),
     ("secp384r1", harness::P384, 96),
@@ -181,6 +182,37 @@ alone! {
         let (_, private) = pair(&session, &Mechanism::EccKeyPairGen, harness::P256);
         assert_eq!(rv(session.sign(&Mechanism::EcdsaSha1, private, TEXT)), RvError::MechanismInvalid);
         assert!(!library.get_mechanism_info(slot, MechanismType::ECDSA_SHA1).unwrap().sign());
+    }
+
+    /// As old programs write it (`ECParameters`): that of a curve with a name is the curve, any other is refused.
+    fn curves_may_be_given_by_their_equation(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        for (name, _, length) in CURVES {
+            let explicit = ["ecparam", "-param_enc", "explicit", "-outform", "DER", "-out", "parameters", "-name"];
+            run(home, "openssl", &[&explicit[..], &[name]].concat());
+            let parameters = std::fs::read(home.join("parameters")).unwrap();
+            let pair = pair(&session, &Mechanism::EccKeyPairGen, &parameters);
+            assert_eq!(harness::bytes(&session, pair.0, AttributeType::EcParams), parameters);
+            public_key_info(&session, pair.0, home);
+            let signature = session.sign(&Mechanism::EcdsaSha256, pair.1, TEXT).unwrap();
+            assert_eq!(signature.len(), length);
+            judge(home, Some("sha256"), &ecdsa_der(&signature));
+            // Another prime, another order, another base, and a structure that ends early.
+            let end = parameters.len();
+            let changed = |place: usize| {
+                let mut other = parameters.clone();
+                other[place] ^= 1;
+                other
+            };
+            let mut others = [30, end - 10, end - length / 2 - 20].map(changed).to_vec();
+            others.push(parameters[..parameters.len() - 1].to_vec());
+            for other in others {
+                let public = [Attribute::EcParams(other)];
+                let refused = session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &[]);
+                assert_eq!(rv(refused), RvError::CurveNotSupported, "{name}");
+            }
+        }
     }
 
     fn curves_have_names_and_identifiers(home) {

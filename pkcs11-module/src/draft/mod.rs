@@ -220,6 +220,7 @@ impl Draft {
             Some(CKO_PUBLIC_KEY) => self.complete_public_key()?,
             Some(CKO_PRIVATE_KEY) => self.complete_private_key()?,
             Some(CKO_SECRET_KEY) => self.complete_secret_key()?,
+            Some(CKO_DOMAIN_PARAMETERS) => self.complete_parameters()?,
             _ => {}
         }
         self.insert(CKA_UNIQUE_ID, object::new_unique_id()?);
@@ -279,7 +280,10 @@ impl Draft {
                 self.insert(CKA_KEY_GEN_MECHANISM, Value::Ulong(mechanism));
                 (true, true)
             }
-            Origin::Generation { .. } => return,
+            Origin::Generation { .. } => {
+                self.insert(CKA_LOCAL, Value::Bool(true));
+                return;
+            }
             Origin::Derivation {
                 always_sensitive,
                 never_extractable,

@@ -7,7 +7,8 @@ use der::{Decode, Encode, Sequence};
 use super::Draft;
 use crate::error::{Error, Result};
 use crate::ffi::crypto::{EcKey, Ed25519Key, x25519_public};
-use crate::key::names::{EC, ML_DSA, ML_KEM, RSA, of_curve};
+use crate::key::FiniteField;
+use crate::key::names::{DH, DSA, EC, ML_DSA, ML_KEM, RSA, of_curve};
 use crate::mechanism::{Curve, Edwards, Montgomery, ed448_public, x448_public};
 
 #[derive(Sequence)]
@@ -37,6 +38,8 @@ pub(super) fn of(draft: &Draft) -> Result<Option<Vec<u8>>> {
             Some(parameters) => of_point(draft, of_curve(curve, parameters)?, false),
             None => Ok(None),
         },
+        Some(CKK_DSA) => of_finite_field(draft, DSA),
+        Some(CKK_DH) => of_finite_field(draft, DH),
         Some(CKK_ML_DSA) => of_value(draft, ML_DSA),
         Some(CKK_ML_KEM) => of_value(draft, ML_KEM),
         _ => Ok(None),
@@ -91,6 +94,25 @@ fn point(draft: &Draft) -> Option<Vec<u8>> {
         }),
         _ => None,
     }
+}
+
+/// RFC 3279, 2.3.2; PKCS #3, section 9. `None` for what is no key.
+fn of_finite_field(draft: &Draft, name: ObjectIdentifier) -> der::Result<Option<Vec<u8>>> {
+    let numbers = draft
+        .key_type()
+        .and_then(|key_type| FiniteField::of(key_type, |kind| draft.bytes(kind)));
+    let (Some(numbers), Some(value)) = (numbers, draft.bytes(CKA_VALUE)) else {
+        return Ok(None);
+    };
+    let public = match draft.class() {
+        Some(CKO_PUBLIC_KEY) => Ok(value.to_vec()),
+        _ => numbers.public_of(value),
+    };
+    let (Ok(parameters), Ok(public)) = (numbers.to_der(), public) else {
+        return Ok(None);
+    };
+    let key = UintRef::new(&public)?.to_der()?;
+    encode(name, Some(AnyRef::from_der(&parameters)?), &key)
 }
 
 /// Parameter sets are numbered from one in the standard's order (6.67.2, 6.68.2).

@@ -2,6 +2,7 @@
 //! elsewhere: generated, or unwrapped. One file a kind of key; `pkcs8` is the form in which private keys travel.
 
 mod ec;
+mod finite_field;
 mod ml;
 pub(crate) mod names;
 pub(crate) mod pkcs8;
@@ -11,13 +12,19 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{EcKey, Ed25519Key, KEY_LEN, MlKey, RsaKey};
+use crate::ffi::crypto::{DhKey, DsaKey, EcKey, Ed25519Key, KEY_LEN, MlKey, RsaKey};
 use crate::mechanism::{Curve, ED448_LEN, MlDsaSet, X448_LEN};
 use crate::object::{Attributes, Object};
+
+pub(crate) use finite_field::FiniteField;
 
 /// A parsed key.
 pub(crate) enum Key {
     Rsa(RsaKey),
+    Dsa(DsaKey),
+    Dh(DhKey),
+    /// A value known to be one of its group; nothing is done with it alone.
+    DhPublic,
     Ec(Curve, EcKey),
     Ed25519(Ed25519Key),
     Ed25519Public([u8; KEY_LEN]),
@@ -37,6 +44,7 @@ impl Key {
         match (object.class(), object.ulong(CKA_KEY_TYPE)) {
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => rsa::private(object),
             (CKO_PUBLIC_KEY, Some(CKK_RSA)) => rsa::public(object),
+            (_, Some(CKK_DSA | CKK_DH)) => finite_field::of(object),
             (_, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => ec::of(object),
             (_, Some(CKK_ML_DSA | CKK_ML_KEM)) => ml::of(object),
             _ => Err(Error::KeyTypeInconsistent),
@@ -45,6 +53,14 @@ impl Key {
 
     pub(crate) fn rsa(&self) -> Result<&RsaKey> {
         if let Self::Rsa(key) = self {
+            Ok(key)
+        } else {
+            Err(Error::KeyTypeInconsistent)
+        }
+    }
+
+    pub(crate) fn dsa(&self) -> Result<&DsaKey> {
+        if let Self::Dsa(key) = self {
             Ok(key)
         } else {
             Err(Error::KeyTypeInconsistent)

@@ -8,6 +8,10 @@ use crate::mechanism::{Edwards, Montgomery};
 
 /// RFC 8017, appendix A.1.
 pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// RFC 3279, section 2.3.2.
+pub(crate) const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
+/// PKCS #3, section 9.
+pub(crate) const DH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.3.1");
 /// RFC 5480, section 2.1.1.
 pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 /// RFC 8410, section 3.

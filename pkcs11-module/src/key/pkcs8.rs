@@ -6,8 +6,8 @@ use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Reader, Sequence, SliceReader, Tag, TagNumber, Tagged};
 use zeroize::Zeroizing;
 
-use super::names::{EC, ED448, ED25519, ML_DSA, ML_KEM, RSA, X448, X25519, of_curve};
-use super::rsa;
+use super::names::{DH, DSA, EC, ED448, ED25519, ML_DSA, ML_KEM, RSA, X448, X25519, of_curve};
+use super::{finite_field, rsa};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
 use crate::mechanism::Curve;
@@ -56,8 +56,16 @@ const SEED: Tag = Tag::ContextSpecific {
 pub(crate) fn encode(object: &Object) -> Result<Zeroizing<Vec<u8>>> {
     let key_type = object.ulong(CKA_KEY_TYPE);
     let name = name(object, key_type).ok_or(Error::KeyNotWrappable)?;
+    let field = match key_type {
+        Some(CKK_DSA | CKK_DH) => Some(finite_field::private_der(object)?),
+        _ => None,
+    };
     let parameters = match key_type {
         Some(CKK_RSA) => Some(AnyRef::NULL),
+        Some(CKK_DSA | CKK_DH) => {
+            let parameters = field.as_ref().ok_or(Error::General)?;
+            Some(AnyRef::from_der(&parameters.0).map_err(|_| Error::KeyNotWrappable)?)
+        }
         Some(CKK_EC) => {
             // The host may have named the curve otherwise than by its identifier.
             let curve = Curve::from_parameters(object.bytes(CKA_EC_PARAMS)?)?;
@@ -67,6 +75,7 @@ pub(crate) fn encode(object: &Object) -> Result<Zeroizing<Vec<u8>>> {
     };
     let key = match key_type {
         Some(CKK_RSA) => rsa::private_der(object)?,
+        Some(CKK_DSA | CKK_DH) => field.as_ref().ok_or(Error::General)?.1.clone(),
         Some(CKK_EC) => {
             let scalar = OctetStringRef::new(object.bytes(CKA_VALUE)?).map_err(|_| Error::General)?;
             der(&EcPrivateKey {
@@ -99,6 +108,7 @@ pub(crate) fn decode(info: &[u8]) -> Option<(CK_KEY_TYPE, Attributes)> {
     let key = info.key.as_bytes();
     let attributes = match key_type {
         CKK_RSA => rsa::private_attributes(key)?,
+        CKK_DSA | CKK_DH => finite_field::private_attributes(key_type, info.algorithm.parameters?, key)?,
         CKK_EC => {
             let parameters = info.algorithm.parameters?.to_der().ok()?;
             let key = EcPrivateKey::from_der(key).ok().filter(|key| key.version == 1)?;
@@ -147,6 +157,8 @@ fn name(object: &Object, key_type: Option<CK_KEY_TYPE>) -> Option<ObjectIdentifi
     };
     match key_type? {
         CKK_RSA => Some(RSA),
+        CKK_DSA => Some(DSA),
+        CKK_DH => Some(DH),
         CKK_EC => Some(EC),
         curve @ (CKK_EC_EDWARDS | CKK_EC_MONTGOMERY) => {
             of_curve(curve, object.bytes(CKA_EC_PARAMS).ok()?).ok()
@@ -165,6 +177,8 @@ fn key_type(name: ObjectIdentifier) -> Option<(CK_KEY_TYPE, u64)> {
     };
     match name {
         RSA => Some((CKK_RSA, 0)),
+        DSA => Some((CKK_DSA, 0)),
+        DH => Some((CKK_DH, 0)),
         EC => Some((CKK_EC, 0)),
         ED25519 | ED448 => Some((CKK_EC_EDWARDS, 0)),
         X25519 | X448 => Some((CKK_EC_MONTGOMERY, 0)),

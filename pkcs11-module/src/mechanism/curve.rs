@@ -1,13 +1,21 @@
 //! The elliptic curves this token offers, and the names by which hosts ask for them (`CKA_EC_PARAMS`, PKCS #11,
-//! section 6.3.3): an object identifier, or the curve's name as a `PrintableString`.
+//! section 6.3.3): an object identifier, the curve's name as a `PrintableString`, or its equation (`ECParameters`,
+//! ANSI X9.62), if it is that of a curve which has a name here: nobody can tell whether any other is sound.
 //!
 //! The binary curves and Brainpool's are not in the cryptographic library.
 
-use crate::error::{Error, Result};
+use std::sync::OnceLock;
 
-/// A prime curve in short Weierstrass form: `CKK_EC`.
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
+use der::{Decode, Sequence};
+
+use crate::error::{Error, Result};
+use crate::ffi::crypto::Equation;
+
+/// A prime curve in short Weierstrass form: `CKK_EC`. The smallest is for old keys, and for programs that know no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Curve {
+    P192,
     P224,
     P256,
     P384,
@@ -64,14 +72,34 @@ const CURVE25519: Names = Names {
 };
 
 impl Curve {
-    const ALL: [Self; 5] = [Self::P224, Self::P256, Self::P384, Self::P521, Self::Secp256k1];
+    const ALL: [Self; 6] = [
+        Self::P192,
+        Self::P224,
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        Self::Secp256k1,
+    ];
 
     /// Reads `CKA_EC_PARAMS`.
     pub(crate) fn from_parameters(parameters: &[u8]) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|curve| curve.names().has(parameters))
-            .ok_or(Error::CurveNotSupported)
+        let mut curves = Self::ALL.into_iter();
+        match parameters {
+            [0x30, ..] => Self::with_equation(parameters),
+            name => curves.find(|curve| curve.names().has(name)),
+        }
+        .ok_or(Error::CurveNotSupported)
+    }
+
+    fn with_equation(parameters: &[u8]) -> Option<Self> {
+        static KNOWN: OnceLock<Vec<(Curve, Equation)>> = OnceLock::new();
+        let given = read_equation(parameters)?;
+        let known = KNOWN.get_or_init(|| {
+            let equation = |curve: Self| Some((curve, Equation::of(curve).ok()?));
+            Self::ALL.into_iter().filter_map(equation).collect()
+        });
+        let found = known.iter().find(|(_, equation)| *equation == given);
+        found.map(|(curve, _)| *curve)
     }
 
     /// The DER of its object identifier (RFC 5480, 2.1.1.1).
@@ -86,6 +114,10 @@ impl Curve {
                 printable,
             }
         }
+        const P192: Names = names(
+            &[&[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1]],
+            &["secp192r1", "prime192v1", "P-192"],
+        );
         const P224: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x21]], &["secp224r1", "P-224"]);
         const P256: Names = names(
             &[&[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]],
@@ -95,6 +127,7 @@ impl Curve {
         const P521: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x23]], &["secp521r1", "P-521"]);
         const SECP256K1: Names = names(&[&[0x06, 5, 0x2b, 0x81, 4, 0, 0x0a]], &["secp256k1"]);
         match self {
+            Self::P192 => &P192,
             Self::P224 => &P224,
             Self::P256 => &P256,
             Self::P384 => &P384,
@@ -106,6 +139,7 @@ impl Curve {
     /// The length of a field element, and of a scalar, in bytes.
     pub(crate) const fn field_len(self) -> usize {
         match self {
+            Self::P192 => 24,
             Self::P224 => 28,
             Self::P256 | Self::Secp256k1 => 32,
             Self::P384 => 48,
@@ -117,6 +151,56 @@ impl Curve {
     pub(crate) const fn point_len(self) -> usize {
         2 * self.field_len() + 1
     }
+}
+
+/// `ECParameters` (SEC 1, C.2).
+#[derive(Sequence)]
+struct EcParameters<'a> {
+    version: u8,
+    field: FieldId<'a>,
+    curve: Coefficients<'a>,
+    base: &'a OctetStringRef,
+    order: UintRef<'a>,
+    cofactor: Option<UintRef<'a>>,
+    hash: Option<AnyRef<'a>>,
+}
+
+/// `FieldID`.
+#[derive(Sequence)]
+struct FieldId<'a> {
+    kind: ObjectIdentifier,
+    prime: UintRef<'a>,
+}
+
+/// `Curve`.
+#[derive(Sequence)]
+struct Coefficients<'a> {
+    a: &'a OctetStringRef,
+    b: &'a OctetStringRef,
+    seed: Option<BitStringRef<'a>>,
+}
+
+/// The equation in `ECParameters` of a curve over a prime field, of cofactor one. Where the coefficients come from,
+/// and a point that is compressed, nobody asks here.
+fn read_equation(parameters: &[u8]) -> Option<Equation> {
+    const PRIME_FIELD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.1.1");
+    let given = EcParameters::from_der(parameters).ok()?;
+    let has_cofactor_one = given.cofactor.is_none_or(|cofactor| cofactor.as_bytes() == [1]);
+    if !matches!(given.version, 1..=3) || given.field.kind != PRIME_FIELD || !has_cofactor_one {
+        return None;
+    }
+    let coefficient = |bytes: &OctetStringRef| {
+        let bytes = bytes.as_bytes();
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        bytes[zeros..].to_vec()
+    };
+    Some(Equation {
+        prime: given.field.prime.as_bytes().to_vec(),
+        a: coefficient(given.curve.a),
+        b: coefficient(given.curve.b),
+        base: given.base.as_bytes().to_vec(),
+        order: given.order.as_bytes().to_vec(),
+    })
 }
 
 /// A curve in twisted Edwards form: `CKK_EC_EDWARDS`.

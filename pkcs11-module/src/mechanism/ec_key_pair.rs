@@ -35,7 +35,7 @@ impl Mechanism for Generator {
         })
     }
 
-    fn generate_pair(&self, call: &Call<'_>, public: &Draft) -> Result<GeneratedPair> {
+    fn generate_pair(&self, call: &Call<'_>, public: &Draft, _private: &Draft) -> Result<GeneratedPair> {
         call.no_parameter()?;
         let parameters = public.bytes(CKA_EC_PARAMS).ok_or(Error::TemplateIncomplete)?;
         match self {
@@ -78,7 +78,7 @@ fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
 /// Of the prime curves: named, points uncompressed or compressed; sizes are those of the field, in bits.
 pub(super) fn info(uses: CK_FLAGS) -> CK_MECHANISM_INFO {
     CK_MECHANISM_INFO {
-        ulMinKeySize: 224,
+        ulMinKeySize: 192,
         ulMaxKeySize: 521,
         flags: uses | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS,
     }

@@ -9,7 +9,7 @@ use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
 
 use super::input::{Input, Operation, Scheme};
-use super::{Call, Hash, Mechanism, Signing, Table, Verifying, ec_key_pair};
+use super::{Call, Hash, Mechanism, Signing, Table, Verifying, ec_key_pair, sha1};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::object::Object;
@@ -34,19 +34,11 @@ impl Ecdsa {
 
 impl Mechanism for Ecdsa {
     fn info(&self) -> CK_MECHANISM_INFO {
-        // Nobody shall sign with SHA-1 any more; old signatures can be looked at.
-        let uses = if self.0 == Some(Hash::Sha1) {
-            CKF_VERIFY
-        } else {
-            CKF_SIGN | CKF_VERIFY
-        };
-        ec_key_pair::info(uses)
+        ec_key_pair::info(self.0.map_or(CKF_SIGN | CKF_VERIFY, sha1::uses))
     }
 
     fn sign(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Signing>> {
-        if self.0 == Some(Hash::Sha1) {
-            return Err(Error::MechanismInvalid);
-        }
+        self.0.map_or(Ok(()), sha1::check_signing)?;
         Ok(Box::new(self.begin(call, key)?))
     }
 

@@ -54,7 +54,7 @@ impl Mechanism for Generate {
         Ok(CKK_ML_KEM)
     }
 
-    fn generate_pair(&self, call: &Call<'_>, public: &Draft) -> Result<GeneratedPair> {
+    fn generate_pair(&self, call: &Call<'_>, public: &Draft, _private: &Draft) -> Result<GeneratedPair> {
         call.no_parameter()?;
         let number = public.ulong(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?;
         GeneratedPair::from_ml(

@@ -3,10 +3,16 @@
 //! A mechanism refuses by default: each kind of use it does not define is `CKR_MECHANISM_INVALID`.
 
 mod aes;
+mod blocks;
+mod cbc_mac;
+mod cmac;
 mod curve;
 mod curve448;
 mod derivation;
+mod des;
+mod dh;
 mod digest;
+mod dsa;
 mod ec_key_pair;
 mod ecdh;
 mod ecdsa;
@@ -47,9 +53,10 @@ use crate::object::{Attributes, Object};
 pub(crate) use curve::{Curve, Edwards, Montgomery};
 pub(crate) use curve448::{ED448_LEN, X448_LEN, ed448_public, x448_public};
 pub(crate) use derivation::{Derived, Inheritance, Wanted};
+pub(crate) use des::{natural_len, set_parity};
 pub(crate) use digest::Hash;
 pub(crate) use eddsa::Variant;
-pub(crate) use message::{MessageCipher, MessageParameter, NonceSource};
+pub(crate) use message::{MessageCipher, MessageParameter, NonceSource, WrapParameter};
 pub(crate) use ml_dsa::MlDsaSet;
 pub(crate) use ml_kem::MlKemSet;
 pub(crate) use parameter::{Call, Field, Hkdf, Kbkdf, KeptCall, Number, Oaep, Parameter, Pbkdf2};
@@ -94,12 +101,17 @@ pub(crate) trait Mechanism: Sync {
         Err(Error::MechanismInvalid)
     }
 
+    /// What `C_GenerateKey` makes: a secret key, or the numbers that many key pairs share.
+    fn generated_class(&self) -> CK_OBJECT_CLASS {
+        CKO_SECRET_KEY
+    }
+
     /// The types of the secret keys that it makes; the first is meant when a template says nothing.
     fn secret_types(&self) -> Result<&'static [CK_KEY_TYPE]> {
         Err(Error::MechanismInvalid)
     }
 
-    /// Makes a secret key's own attributes (`CKA_VALUE`) as the template asks.
+    /// Makes the object's own attributes, a secret key's `CKA_VALUE`, as the template asks.
     fn generate_secret(&self, _call: &Call<'_>, _template: &Draft) -> Result<Attributes> {
         Err(Error::MechanismInvalid)
     }
@@ -109,8 +121,8 @@ pub(crate) trait Mechanism: Sync {
         Err(Error::MechanismInvalid)
     }
 
-    /// Makes a key pair as the template of its public half asks.
-    fn generate_pair(&self, _call: &Call<'_>, _public: &Draft) -> Result<GeneratedPair> {
+    /// Makes a key pair as the templates of its halves ask; nearly all is in that of the public one.
+    fn generate_pair(&self, _call: &Call<'_>, _public: &Draft, _private: &Draft) -> Result<GeneratedPair> {
         Err(Error::MechanismInvalid)
     }
 
@@ -288,7 +300,12 @@ pub(crate) fn kinds() -> Vec<CK_MECHANISM_TYPE> {
 type Table = &'static [(CK_MECHANISM_TYPE, &'static dyn Mechanism)];
 
 static TABLES: &[Table] = &[
+    cbc_mac::MECHANISMS,
+    cmac::MECHANISMS,
+    des::MECHANISMS,
+    dh::MECHANISMS,
     digest::MECHANISMS,
+    dsa::MECHANISMS,
     ec_key_pair::MECHANISMS,
     ecdh::MECHANISMS,
     ecdsa::MECHANISMS,

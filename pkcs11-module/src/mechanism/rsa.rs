@@ -40,7 +40,7 @@ impl Mechanism for KeyPair {
         Ok(CKK_RSA)
     }
 
-    fn generate_pair(&self, call: &Call<'_>, public: &Draft) -> Result<GeneratedPair> {
+    fn generate_pair(&self, call: &Call<'_>, public: &Draft, _private: &Draft) -> Result<GeneratedPair> {
         call.no_parameter()?;
         let bits = public.ulong(CKA_MODULUS_BITS).ok_or(Error::TemplateIncomplete)?;
         let bits = u32::try_from(bits).map_err(|_| Error::KeySizeRange)?;

@@ -6,7 +6,9 @@
 //!
 //! **Decryption** looks for the padding in constant time and then says `CKR_ENCRYPTED_DATA_INVALID` if there is none, as
 //! the standard has it. That one bit is what an attacker of Bleichenbacher's kind lives on, so a host that lets strangers
-//! choose what is decrypted must not tell them; who wants it hidden by the mathematics uses OAEP.
+//! choose what is decrypted must not tell them; who wants it hidden by the mathematics uses OAEP. Implicit rejection, a
+//! random message in place of the error, would hide it from careless hosts and take the return value from all others:
+//! `C_UnwrapKey` would make keys of noise, and whoever tests a decryption by its error (Wycheproof does) could not.
 
 use std::sync::Arc;
 

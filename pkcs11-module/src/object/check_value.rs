@@ -4,6 +4,7 @@ use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, EncryptingKey, UnboundCipherK
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::error::{Error, Result};
+use crate::ffi::crypto::{CipherContext, DesKey, Direction, Mode, Padding};
 
 /// Of a certificate: the first bytes of its SHA-1.
 pub(crate) fn of_certificate(certificate: &[u8]) -> [u8; 3] {
@@ -31,6 +32,15 @@ pub(crate) fn of_aes(value: &[u8]) -> Result<[u8; 3]> {
         .map_err(|_| Error::FunctionFailed)?;
     let [first, second, third, ..] = block;
     Ok([first, second, third])
+}
+
+/// Of a key of triple DES, likewise (6.16.1).
+pub(crate) fn of_des(value: &[u8]) -> Result<[u8; 3]> {
+    let key = DesKey::new(value).map_err(|_| Error::AttributeValueInvalid)?;
+    let mut context = CipherContext::new(Mode::Ecb, Direction::Encrypt, key, &[], Padding::None)?;
+    let mut block = Vec::with_capacity(DesKey::BLOCK);
+    context.append(&[0; DesKey::BLOCK], &mut block)?;
+    block.first_chunk().copied().ok_or(Error::General)
 }
 
 fn first_of_sha1(bytes: &[u8]) -> [u8; 3] {

@@ -7,6 +7,7 @@
 
 mod certificate;
 mod ec;
+mod finite_field;
 mod keys;
 mod post_quantum;
 mod rsa;
@@ -164,21 +165,26 @@ impl Rules {
 pub(crate) fn subtype_attribute(class: CK_OBJECT_CLASS) -> Option<CK_ATTRIBUTE_TYPE> {
     match class {
         CKO_CERTIFICATE => Some(CKA_CERTIFICATE_TYPE),
-        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY => Some(CKA_KEY_TYPE),
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY | CKO_DOMAIN_PARAMETERS => Some(CKA_KEY_TYPE),
         _ => None,
     }
 }
 
 /// The rules of a class and the value of its [`subtype_attribute`]. `None` for what this token does not hold:
-/// hardware features, mechanisms and domain parameters, certificates of WTLS, keys of ciphers that are not offered.
+/// hardware features and mechanisms, certificates of WTLS, keys of ciphers that are not offered.
 pub(crate) fn of(class: CK_OBJECT_CLASS, subtype: Option<CK_ULONG>) -> Option<Rules> {
     match (class, subtype) {
         (CKO_DATA, _) => Some(storage::DATA_OBJECT),
         (CKO_CERTIFICATE, Some(kind)) => certificate::rules(kind),
         (CKO_PUBLIC_KEY, Some(CKK_RSA)) => Some(rsa::PUBLIC),
         (CKO_PRIVATE_KEY, Some(CKK_RSA)) => Some(rsa::PRIVATE),
-        (CKO_PUBLIC_KEY, Some(kind)) => ec::public(kind).or_else(|| post_quantum::public(kind)),
-        (CKO_PRIVATE_KEY, Some(kind)) => ec::private(kind).or_else(|| post_quantum::private(kind)),
+        (CKO_PUBLIC_KEY, Some(kind)) => ec::public(kind)
+            .or_else(|| post_quantum::public(kind))
+            .or_else(|| finite_field::public(kind)),
+        (CKO_PRIVATE_KEY, Some(kind)) => ec::private(kind)
+            .or_else(|| post_quantum::private(kind))
+            .or_else(|| finite_field::private(kind)),
+        (CKO_DOMAIN_PARAMETERS, Some(kind)) => finite_field::parameters(kind),
         (CKO_SECRET_KEY, Some(kind)) => secret::rules(kind),
         _ => None,
     }
@@ -214,6 +220,16 @@ const ALL: &[&[Rule]] = &[
     rsa::PRIVATE_NUMBERS,
     ec::PUBLIC_POINT,
     ec::PRIVATE_SCALAR,
+    finite_field::GROUP,
+    finite_field::SUBGROUP,
+    finite_field::PUBLIC_VALUE,
+    finite_field::OWN_GROUP,
+    finite_field::OWN_SUBGROUP,
+    finite_field::PRIVATE_VALUE,
+    finite_field::VALUE_BITS,
+    finite_field::PARAMETERS,
+    finite_field::MADE_GROUP,
+    finite_field::MADE_SUBGROUP,
     post_quantum::PUBLIC_VALUE,
     post_quantum::PRIVATE_VALUE,
     secret::VALUE,

@@ -1,4 +1,4 @@
-//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F).
+//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F), and triple DES (SP 800-67) in two of them.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 use super::forget_errors;
 use crate::error::{Error, Result};
 
-/// The length of a block, and of most initialisation vectors, in bytes.
+/// The length of a block of AES, and of most of its initialisation vectors, in bytes; no cipher has a longer one.
 pub(crate) const BLOCK: usize = 16;
 
 /// A value that is a key of AES: 16, 24 or 32 bytes.
@@ -27,6 +27,77 @@ impl<'a> AesKey<'a> {
 
     pub(crate) fn bytes(self) -> &'a [u8] {
         self.0
+    }
+}
+
+/// A value that is a key of triple DES: two or three keys of DES.
+#[derive(Clone, Copy)]
+pub(crate) struct DesKey<'a>(&'a [u8]);
+
+impl<'a> DesKey<'a> {
+    /// The length of a block, and of one of the keys, in bytes.
+    pub(crate) const BLOCK: usize = 8;
+
+    pub(crate) fn new(value: &'a [u8]) -> Result<Self> {
+        match value.len() {
+            16 | 24 => Ok(Self(value)),
+            _ => Err(Error::KeySizeRange),
+        }
+    }
+}
+
+/// A key of a cipher that works on blocks.
+#[derive(Clone, Copy)]
+pub(crate) enum BlockKey<'a> {
+    Aes(AesKey<'a>),
+    Des(DesKey<'a>),
+}
+
+impl<'a> BlockKey<'a> {
+    fn block_len(self) -> usize {
+        match self {
+            Self::Aes(_) => BLOCK,
+            Self::Des(_) => DesKey::BLOCK,
+        }
+    }
+
+    pub(super) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Aes(key) => key.0,
+            Self::Des(key) => key.0,
+        }
+    }
+
+    /// The library's description of a mode without authentication; triple DES has two.
+    fn description(self, mode: Mode) -> Result<*const EVP_CIPHER> {
+        // SAFETY: these functions take nothing and give a static description.
+        unsafe {
+            match (self, mode) {
+                (Self::Aes(key), mode) => Ok(description(mode, key)),
+                (Self::Des(_), Mode::Ecb) if self.bytes().len() == 16 => Ok(EVP_des_ede()),
+                (Self::Des(_), Mode::Ecb) => Ok(EVP_des_ede3()),
+                (Self::Des(_), Mode::Cbc) if self.bytes().len() == 16 => Ok(EVP_des_ede_cbc()),
+                (Self::Des(_), Mode::Cbc) => Ok(EVP_des_ede3_cbc()),
+                (Self::Des(_), _) => Err(Error::MechanismInvalid),
+            }
+        }
+    }
+
+    /// The description of its CBC mode, which CMAC is made of.
+    pub(super) fn cbc(self) -> Result<*const EVP_CIPHER> {
+        self.description(Mode::Cbc)
+    }
+}
+
+impl<'a> From<AesKey<'a>> for BlockKey<'a> {
+    fn from(key: AesKey<'a>) -> Self {
+        Self::Aes(key)
+    }
+}
+
+impl<'a> From<DesKey<'a>> for BlockKey<'a> {
+    fn from(key: DesKey<'a>) -> Self {
+        Self::Des(key)
     }
 }
 
@@ -64,6 +135,8 @@ pub(crate) struct CipherContext {
     mode: Mode,
     padding: Padding,
     direction: Direction,
+    /// The length of the cipher's blocks.
+    block: usize,
     /// How many bytes it withholds, because they do not fill a block or may be the last.
     withheld: usize,
 }
@@ -72,19 +145,22 @@ pub(crate) struct CipherContext {
 unsafe impl Send for CipherContext {}
 
 impl CipherContext {
-    /// A mode without authentication. The initialisation vector has [`BLOCK`] bytes, none for ECB.
-    pub(crate) fn new(
+    /// A mode without authentication. The initialisation vector is as long as a block; ECB has none.
+    pub(crate) fn new<'a>(
         mode: Mode,
         direction: Direction,
-        key: AesKey<'_>,
+        key: impl Into<BlockKey<'a>>,
         iv: &[u8],
         padding: Padding,
     ) -> Result<Self> {
-        if iv.len() != if mode == Mode::Ecb { 0 } else { BLOCK } {
+        let key = key.into();
+        let block = key.block_len();
+        if iv.len() != if mode == Mode::Ecb { 0 } else { block } {
             return Err(Error::MechanismParamInvalid);
         }
-        let context = Self::empty(mode, direction, padding)?;
-        context.begin(Some(description(mode, key)), Some(key), Some(iv))?;
+        let mut context = Self::empty(mode, direction, padding)?;
+        context.block = block;
+        context.begin(Some(key.description(mode)?), Some(key), Some(iv))?;
         // SAFETY: the state lives and has its cipher.
         unsafe { EVP_CIPHER_CTX_set_padding(context.state.as_ptr(), c_int::from(padding == Padding::Pkcs7)) };
         Ok(context)
@@ -96,7 +172,7 @@ impl CipherContext {
         let context = Self::empty(Mode::Gcm, direction, Padding::None)?;
         context.begin(Some(description(Mode::Gcm, key)), None, None)?;
         context.control(EVP_CTRL_AEAD_SET_IVLEN, length, null_mut())?;
-        context.begin(None, Some(key), Some(iv))?;
+        context.begin(None, Some(key.into()), Some(iv))?;
         Ok(context)
     }
 
@@ -123,7 +199,7 @@ impl CipherContext {
         // The library only reads the tag, and it is as long as is said.
         let tag = tag.map_or(null_mut(), |tag| tag.as_ptr().cast_mut().cast());
         context.control(EVP_CTRL_AEAD_SET_TAG, tag_len, tag)?;
-        context.begin(None, Some(key), Some(nonce))?;
+        context.begin(None, Some(key.into()), Some(nonce))?;
         let mut done = 0;
         // SAFETY: the state lives; without both buffers the call tells only the length of the data.
         let told = unsafe {
@@ -147,6 +223,7 @@ impl CipherContext {
             mode,
             padding,
             direction,
+            block: BLOCK,
             withheld: 0,
         })
     }
@@ -154,7 +231,7 @@ impl CipherContext {
     fn begin(
         &self,
         cipher: Option<*const EVP_CIPHER>,
-        key: Option<AesKey<'_>>,
+        key: Option<BlockKey<'_>>,
         iv: Option<&[u8]>,
     ) -> Result<()> {
         let direction = c_int::from(self.direction == Direction::Encrypt);
@@ -166,7 +243,7 @@ impl CipherContext {
                 self.state.as_ptr(),
                 cipher.unwrap_or(null()),
                 null_mut(),
-                key.map_or(null(), |key| key.0.as_ptr()),
+                key.map_or(null(), |key| key.bytes().as_ptr()),
                 iv.map_or(null(), <[u8]>::as_ptr),
                 direction,
             )
@@ -206,9 +283,9 @@ impl CipherContext {
             len
         } else if self.padding == Padding::Pkcs7 && self.direction == Direction::Decrypt {
             // The last block is withheld: it may be the one with the padding.
-            all.saturating_sub(1) / BLOCK * BLOCK
+            all.saturating_sub(1) / self.block * self.block
         } else {
-            all / BLOCK * BLOCK
+            all / self.block * self.block
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::ffi::c_int;
 use std::ptr::{NonNull, null, null_mut};
+use std::sync::OnceLock;
 
 use aws_lc_sys::*;
 use zeroize::Zeroizing;
 
 use super::forget_errors;
+use super::number::Number;
 use crate::error::{Error, Result};
 use crate::mechanism::Curve;
 
@@ -151,17 +153,15 @@ impl EcKey {
     }
 
     fn empty(curve: Curve) -> Result<Self> {
-        let identifier = match curve {
-            Curve::P224 => NID_secp224r1,
-            Curve::P256 => NID_X9_62_prime256v1,
-            Curve::P384 => NID_secp384r1,
-            Curve::P521 => NID_secp521r1,
-            Curve::Secp256k1 => NID_secp256k1,
-        };
-        // SAFETY: takes a number and gives a new key or NULL.
-        NonNull::new(unsafe { EC_KEY_new_by_curve_name(identifier) })
-            .map(Self)
-            .ok_or(Error::HostMemory)
+        let group = Group::of(curve)?;
+        // SAFETY: takes nothing and gives a new key or NULL.
+        let key = Self(NonNull::new(unsafe { EC_KEY_new() }).ok_or(Error::HostMemory)?);
+        // SAFETY: both live, and the key keeps the group or a copy of it.
+        if unsafe { EC_KEY_set_group(key.0.as_ptr(), group.as_ptr()) } == 1 {
+            return Ok(key);
+        }
+        forget_errors();
+        Err(Error::HostMemory)
     }
 
     fn accepted(self, taken: c_int) -> Result<Self> {
@@ -228,5 +228,141 @@ impl Drop for Point {
     fn drop(&mut self) {
         // SAFETY: made by the library, owned by this value alone.
         unsafe { EC_POINT_free(self.0.as_ptr()) };
+    }
+}
+
+/// A curve of the library's, which lives as long as the process.
+#[derive(Clone, Copy)]
+struct Group(NonNull<EC_GROUP>);
+
+// SAFETY: nothing changes a group once it is made.
+unsafe impl Send for Group {}
+// SAFETY: likewise.
+unsafe impl Sync for Group {}
+
+impl Group {
+    fn of(curve: Curve) -> Result<Self> {
+        let identifier = match curve {
+            Curve::P192 => return Self::p192(),
+            Curve::P224 => NID_secp224r1,
+            Curve::P256 => NID_X9_62_prime256v1,
+            Curve::P384 => NID_secp384r1,
+            Curve::P521 => NID_secp521r1,
+            Curve::Secp256k1 => NID_secp256k1,
+        };
+        // SAFETY: takes a number and gives a static group or NULL.
+        let group = NonNull::new(unsafe { EC_GROUP_new_by_curve_name(identifier) });
+        group.map(Self).ok_or(Error::HostMemory)
+    }
+
+    fn as_ptr(self) -> *mut EC_GROUP {
+        self.0.as_ptr()
+    }
+
+    /// The one curve that the library does not know by name.
+    fn p192() -> Result<Self> {
+        static P192: OnceLock<Group> = OnceLock::new();
+        if let Some(group) = P192.get() {
+            return Ok(*group);
+        }
+        let group = Self::from_equation(&Equation::p192())?;
+        // Two threads may have made it at once; both are right, and one stays for ever.
+        Ok(*P192.get_or_init(|| group))
+    }
+
+    fn from_equation(equation: &Equation) -> Result<Self> {
+        let [prime, a, b, order] =
+            [&equation.prime, &equation.a, &equation.b, &equation.order].map(|number| Number::read(number));
+        let (prime, a, b, order) = (prime?, a?, b?, order?);
+        // SAFETY: all numbers live; NULL asks for room of the library's.
+        let group = unsafe { EC_GROUP_new_curve_GFp(prime.as_ptr(), a.as_ptr(), b.as_ptr(), null_mut()) };
+        let group = Self(NonNull::new(group).ok_or(Error::HostMemory)?);
+        // SAFETY: the group lives; a new point or NULL.
+        let base = NonNull::new(unsafe { EC_POINT_new(group.as_ptr()) }).map(Point);
+        let base = base.ok_or(Error::HostMemory)?;
+        // SAFETY: all live; a slice's pointer and length; the cofactor is one, which is a number of the library's.
+        let made = unsafe {
+            EC_POINT_oct2point(
+                group.as_ptr(),
+                base.0.as_ptr(),
+                equation.base.as_ptr(),
+                equation.base.len(),
+                null_mut(),
+            ) == 1
+                && EC_GROUP_set_generator(group.as_ptr(), base.0.as_ptr(), order.as_ptr(), BN_value_one())
+                    == 1
+        };
+        if made {
+            return Ok(group);
+        }
+        forget_errors();
+        Err(Error::FunctionFailed)
+    }
+}
+
+/// What a curve of cofactor one is (SEC 1, 3.1.1.1): y² = x³ + ax + b modulo the prime, and a point with the order of
+/// the curve; big-endian, without leading zeros, the point uncompressed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Equation {
+    pub(crate) prime: Vec<u8>,
+    pub(crate) a: Vec<u8>,
+    pub(crate) b: Vec<u8>,
+    pub(crate) base: Vec<u8>,
+    pub(crate) order: Vec<u8>,
+}
+
+impl Equation {
+    /// That of a curve, as the library has it.
+    pub(crate) fn of(curve: Curve) -> Result<Self> {
+        if curve == Curve::P192 {
+            return Ok(Self::p192());
+        }
+        let group = Group::of(curve)?.as_ptr();
+        let (prime, a, b) = (Number::new()?, Number::new()?, Number::new()?);
+        let mut base = vec![0; curve.point_len()];
+        // SAFETY: the group lives, and with it its point and order, which is copied; the numbers live; NULL asks for
+        // room of the library's; the place gives its own length.
+        let order = unsafe {
+            let told = EC_GROUP_get_curve_GFp(group, prime.as_ptr(), a.as_ptr(), b.as_ptr(), null_mut()) == 1
+                && EC_POINT_point2oct(
+                    group,
+                    EC_GROUP_get0_generator(group),
+                    point_conversion_form_t::POINT_CONVERSION_UNCOMPRESSED,
+                    base.as_mut_ptr(),
+                    base.len(),
+                    null_mut(),
+                ) == base.len();
+            if !told {
+                forget_errors();
+                return Err(Error::FunctionFailed);
+            }
+            Number::copy_of(EC_GROUP_get0_order(group))?
+        };
+        let [prime, a, b, order] = [prime, a, b, order].map(|number| number.bytes().to_vec());
+        Ok(Self {
+            prime,
+            a,
+            b,
+            base,
+            order,
+        })
+    }
+
+    /// FIPS 186-4, D.1.2.1.
+    fn p192() -> Self {
+        const PRIME: u128 = 0xffff_ffff_ffff_ffff_ffff_ffff_ffff_fffe;
+        let number = |high: u128, low: u64| [&high.to_be_bytes()[..], &low.to_be_bytes()].concat();
+        let base = [
+            vec![4],
+            number(0x188d_a80e_b030_90f6_7cbf_20eb_43a1_8800, 0xf4ff_0afd_82ff_1012),
+            number(0x0719_2b95_ffc8_da78_6310_11ed_6b24_cdd5, 0x73f9_77a1_1e79_4811),
+        ];
+        Self {
+            prime: number(PRIME, u64::MAX),
+            a: number(PRIME, u64::MAX - 3),
+            b: number(0x6421_0519_e59c_80e7_0fa7_e9ab_7224_3049, 0xfeb8_deec_c146_b9b1),
+            base: base.concat(),
+            order: number(0xffff_ffff_ffff_ffff_ffff_ffff_99de_f836, 0x146b_c9b1_b4d2_2831),
+        }
     }
 }

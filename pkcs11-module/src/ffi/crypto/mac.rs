@@ -5,7 +5,7 @@ use std::ptr::{NonNull, null_mut};
 
 use aws_lc_sys::*;
 
-use super::cipher::{AesKey, BLOCK};
+use super::cipher::{BLOCK, BlockKey};
 use super::{description, forget_errors};
 use crate::error::{Error, Result};
 use crate::mechanism::Hash;
@@ -61,25 +61,19 @@ impl Drop for HmacContext {
     }
 }
 
-/// A CMAC with AES in the making.
+/// A CMAC in the making.
 pub(crate) struct CmacContext(NonNull<CMAC_CTX>);
 
 // SAFETY: the state is owned by this value alone and used by one thread at a time.
 unsafe impl Send for CmacContext {}
 
 impl CmacContext {
-    pub(crate) fn new(key: AesKey<'_>) -> Result<Self> {
+    pub(crate) fn new<'a>(key: impl Into<BlockKey<'a>>) -> Result<Self> {
+        let key = key.into();
+        let cipher = key.cbc()?;
         // SAFETY: takes nothing and gives a new state or NULL.
         let context = Self(NonNull::new(unsafe { CMAC_CTX_new() }).ok_or(Error::HostMemory)?);
         let key = key.bytes();
-        // SAFETY: these functions take nothing and give a static description.
-        let cipher = unsafe {
-            match key.len() {
-                16 => EVP_aes_128_cbc(),
-                24 => EVP_aes_192_cbc(),
-                _ => EVP_aes_256_cbc(),
-            }
-        };
         // SAFETY: the state lives; a slice's pointer and length, which is that of the cipher's keys; NULL leaves the
         // implementation to the library.
         checked(unsafe {
@@ -105,6 +99,7 @@ impl CmacContext {
         let mut length = 0;
         // SAFETY: the state lives; there is room for a block.
         checked(unsafe { CMAC_Final(self.0.as_ptr(), out.as_mut_ptr(), &raw mut length) })?;
+        out.truncate(length);
         Ok(out)
     }
 }

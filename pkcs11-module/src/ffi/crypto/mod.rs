@@ -7,12 +7,15 @@
 
 mod cipher;
 mod curve25519;
+mod dh;
 mod digest;
+mod dsa;
 mod ec;
 mod kdf;
 mod key_wrap;
 mod mac;
 mod ml;
+mod number;
 mod rsa;
 mod rsa_encryption;
 mod rsa_generation;
@@ -22,10 +25,14 @@ use aws_lc_sys::*;
 
 use crate::mechanism::Hash;
 
-pub(crate) use cipher::{AesKey, BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
+pub(crate) use cipher::{
+    AesKey, BLOCK, BlockKey, CipherContext, DesKey, Direction, LastBlock, Mode, Padding,
+};
 pub(crate) use curve25519::{Ed25519Key, KEY_LEN, SIGNATURE_LEN, verify_ed25519, x25519, x25519_public};
+pub(crate) use dh::{DhKey, DhParameters};
 pub(crate) use digest::{Context, Shake256};
-pub(crate) use ec::EcKey;
+pub(crate) use dsa::{DsaKey, DsaParameters};
+pub(crate) use ec::{EcKey, Equation};
 pub(crate) use kdf::{hkdf_expand, pbkdf2};
 pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
 pub(crate) use mac::{CmacContext, HmacContext};

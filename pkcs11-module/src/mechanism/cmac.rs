@@ -1,21 +1,23 @@
-//! CMAC (SP 800-38B; section 6.14): `CKM_AES_CMAC`, and `CKM_AES_CMAC_GENERAL` with a length of the host's choice.
+//! CMAC (SP 800-38B; sections 6.14 and 6.18): `CKM_AES_CMAC` and `CKM_DES3_CMAC`, and `CKM_…_CMAC_GENERAL` with a
+//! length of the host's choice.
 
 use cryptoki_sys::*;
 
-use super::{info, key};
+use super::blocks::BlockCipher;
+use super::mac::{Length, Mac, Tagging};
+use super::{Call, Mechanism, Signing, Table, Verifying};
 use crate::error::Result;
-use crate::ffi::crypto::{BLOCK, CmacContext};
-use crate::mechanism::mac::{Length, Mac, Tagging};
-use crate::mechanism::{Call, Mechanism, Signing, Table, Verifying};
+use crate::ffi::crypto::CmacContext;
 use crate::object::Object;
 
-struct Cmac(Length);
+struct Cmac(BlockCipher, Length);
 
 impl Cmac {
     fn begin(&self, call: &Call<'_>, object: &Object) -> Result<Tagging<CmacContext>> {
-        let key = key(object)?;
+        let Self(cipher, length) = self;
+        let key = cipher.key(object)?;
         Ok(Tagging {
-            len: self.0.read(call, BLOCK)?,
+            len: length.read(call, cipher.block_len())?,
             mac: CmacContext::new(key)?,
         })
     }
@@ -23,7 +25,7 @@ impl Cmac {
 
 impl Mechanism for Cmac {
     fn info(&self) -> CK_MECHANISM_INFO {
-        info(CKF_SIGN | CKF_VERIFY)
+        self.0.info(CKF_SIGN | CKF_VERIFY)
     }
 
     fn sign(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Signing>> {
@@ -46,6 +48,11 @@ impl Mac for CmacContext {
 }
 
 pub(super) static MECHANISMS: Table = &[
-    (CKM_AES_CMAC, &Cmac(Length::Whole)),
-    (CKM_AES_CMAC_GENERAL, &Cmac(Length::Given)),
+    (CKM_AES_CMAC, &Cmac(BlockCipher::Aes, Length::Whole)),
+    (CKM_AES_CMAC_GENERAL, &Cmac(BlockCipher::Aes, Length::Given)),
+    (CKM_DES3_CMAC, &Cmac(BlockCipher::TripleDes, Length::Whole)),
+    (
+        CKM_DES3_CMAC_GENERAL,
+        &Cmac(BlockCipher::TripleDes, Length::Given),
+    ),
 ];

@@ -1,32 +1,69 @@
-//! Modes that know only whole blocks (SP 800-38A; sections 6.13.4 to 6.13.6): `CKM_AES_ECB`, `CKM_AES_CBC`, and
-//! `CKM_AES_CBC_PAD`, which pads.
+//! Modes that know only whole blocks (SP 800-38A; sections 6.13.4 to 6.13.6, 6.16.4): `CKM_…_ECB`, `CKM_…_CBC`, and
+//! `CKM_…_CBC_PAD`, which pads, with any block cipher.
 
 use std::mem::MaybeUninit;
 
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::{CIPHERING, end_with, info, iv, key, unwrap, wrap};
+use super::aes::{self, CIPHERING, end_with, unwrap, wrap};
+use super::{Call, Cipher, Filling, Mechanism, des};
 use crate::error::{Error, Result};
-use crate::ffi::crypto::{BLOCK, CipherContext, Direction, LastBlock, Mode, Padding};
-use crate::mechanism::{Call, Cipher, Filling, Mechanism, Table};
+use crate::ffi::crypto::{BLOCK, BlockKey, CipherContext, DesKey, Direction, LastBlock, Mode, Padding};
 use crate::object::Object;
 
-struct Blocks {
-    mode: Mode,
-    padding: Padding,
+/// A cipher that works on blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockCipher {
+    Aes,
+    TripleDes,
+}
+
+impl BlockCipher {
+    pub(super) const fn block_len(self) -> usize {
+        match self {
+            Self::Aes => BLOCK,
+            Self::TripleDes => DesKey::BLOCK,
+        }
+    }
+
+    /// Its key in an object, which says whose key it is.
+    pub(super) fn key(self, object: &Object) -> Result<BlockKey<'_>> {
+        Ok(match self {
+            Self::Aes => aes::key(object)?.into(),
+            Self::TripleDes => des::key(object)?.into(),
+        })
+    }
+
+    pub(super) const fn info(self, flags: CK_FLAGS) -> CK_MECHANISM_INFO {
+        match self {
+            Self::Aes => aes::info(flags),
+            Self::TripleDes => des::info(flags),
+        }
+    }
+}
+
+/// A cipher in one of the modes.
+pub(super) struct Blocks {
+    pub(super) cipher: BlockCipher,
+    pub(super) mode: Mode,
+    pub(super) padding: Padding,
 }
 
 impl Blocks {
     fn begin(&self, call: &Call<'_>, object: &Object, direction: Direction) -> Result<Ciphering> {
-        let key = key(object)?;
-        let iv = if self.mode == Mode::Ecb {
-            call.no_parameter()?;
-            &[]
+        let key = self.cipher.key(object)?;
+        let iv = call.bytes()?;
+        let expected = if self.mode == Mode::Ecb {
+            0
         } else {
-            iv(call)?
+            self.cipher.block_len()
         };
+        if iv.len() != expected {
+            return Err(Error::MechanismParamInvalid);
+        }
         Ok(Ciphering {
+            block: self.cipher.block_len(),
             context: CipherContext::new(self.mode, direction, key, iv, self.padding)?,
             padding: self.padding,
             direction,
@@ -36,7 +73,7 @@ impl Blocks {
 
 impl Mechanism for Blocks {
     fn info(&self) -> CK_MECHANISM_INFO {
-        info(CIPHERING)
+        self.cipher.info(CIPHERING)
     }
 
     fn encrypt(&self, call: &Call<'_>, key: &Object) -> Result<Box<dyn Cipher>> {
@@ -61,9 +98,11 @@ impl Mechanism for Blocks {
         }
         // A key that does not fill its last block gets zeros, which the template of the unwrapping cuts off by its
         // CKA_VALUE_LEN (6.13.4 and 6.13.5).
-        let mut filled = Zeroizing::new(Vec::with_capacity(plain.len().next_multiple_of(BLOCK)));
+        let mut filled = Zeroizing::new(Vec::with_capacity(
+            plain.len().next_multiple_of(self.cipher.block_len()),
+        ));
         filled.extend_from_slice(plain);
-        filled.resize(plain.len().next_multiple_of(BLOCK), 0);
+        filled.resize(plain.len().next_multiple_of(self.cipher.block_len()), 0);
         wrap(&mut cipher, &filled)
     }
 
@@ -73,6 +112,7 @@ impl Mechanism for Blocks {
 }
 
 struct Ciphering {
+    block: usize,
     context: CipherContext,
     padding: Padding,
     direction: Direction,
@@ -82,7 +122,7 @@ impl Ciphering {
     /// What is left, if it is whole.
     fn last(&mut self) -> Result<LastBlock> {
         let whole = match self.padding {
-            Padding::Pkcs7 if self.direction == Direction::Decrypt => self.context.withheld() == BLOCK,
+            Padding::Pkcs7 if self.direction == Direction::Decrypt => self.context.withheld() == self.block,
             Padding::Pkcs7 => true,
             Padding::None => self.context.withheld() == 0,
         };
@@ -109,7 +149,7 @@ impl Cipher for Ciphering {
         let all = self.context.withheld() + len;
         match (self.padding, self.direction) {
             // Always at least one byte of padding.
-            (Padding::Pkcs7, Direction::Encrypt) => (all + 1).next_multiple_of(BLOCK),
+            (Padding::Pkcs7, Direction::Encrypt) => (all + 1).next_multiple_of(self.block),
             _ => all,
         }
     }
@@ -132,27 +172,3 @@ impl Cipher for Ciphering {
         Some(written.and_then(|written| end_with(self.last()?.bytes(), written, out)))
     }
 }
-
-pub(super) static MECHANISMS: Table = &[
-    (
-        CKM_AES_ECB,
-        &Blocks {
-            mode: Mode::Ecb,
-            padding: Padding::None,
-        },
-    ),
-    (
-        CKM_AES_CBC,
-        &Blocks {
-            mode: Mode::Cbc,
-            padding: Padding::None,
-        },
-    ),
-    (
-        CKM_AES_CBC_PAD,
-        &Blocks {
-            mode: Mode::Cbc,
-            padding: Padding::Pkcs7,
-        },
-    ),
-];
