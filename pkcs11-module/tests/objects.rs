@@ -274,8 +274,8 @@ alone! {
         assert_eq!(rv(generate(&[bits(2048)], &class)), RvError::TemplateInconsistent);
         assert_eq!(rv(generate(&[bits(2048)], &[Attribute::Local(true)])), RvError::AttributeReadOnly);
         assert_eq!(rv(generate(&[bits(2048)], &[Attribute::Token(true), Attribute::Modulus(vec![1])])), RvError::AttributeReadOnly);
-        let p192 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1];
-        let curve = [Attribute::EcParams(p192.to_vec())];
+        let secp192k1 = [6, 5, 0x2b, 0x81, 4, 0, 0x1f];
+        let curve = [Attribute::EcParams(secp192k1.to_vec())];
         assert_eq!(rv(session.generate_key_pair(&Mechanism::EccKeyPairGen, &curve, &[])), RvError::CurveNotSupported);
         assert_eq!(session.find_objects(&[]).unwrap().len(), 0);
         session.logout().unwrap();

@@ -11,7 +11,7 @@ use crate::mechanism::{self, Call, Fed, KeptCall, Signing, Verifying};
 use crate::object::Object;
 use crate::output::{Answer, Room};
 use crate::profile::Imitation;
-use crate::session::{Operations, Session, advance, cancel, check_free};
+use crate::session::{Operations, Session, Step, advance, cancel, check_free};
 
 /// Work on messages: how each begins, and the one that is in parts now.
 pub(crate) struct Messages<W: ?Sized> {
@@ -157,11 +157,7 @@ pub(crate) fn finish<W: Kind + ?Sized>(library: &Library, session: CK_SESSION_HA
 }
 
 /// Signs what was fed and the last part, if there is room for it; the work goes on if there is not.
-fn signed(
-    mut work: Box<dyn Signing>,
-    last: &[u8],
-    room: Room,
-) -> Result<(Answer<u8>, Option<Box<dyn Signing>>)> {
+fn signed(mut work: Box<dyn Signing>, last: &[u8], room: Room) -> Result<Step<Answer<u8>, Box<dyn Signing>>> {
     let needed = work.signature_len();
     if !room.takes(needed) {
         return Ok((room.answer(needed, || Err(Error::General))?, Some(work)));
