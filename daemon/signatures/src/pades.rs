@@ -16,15 +16,11 @@
 //! #     now: time::OffsetDateTime,
 //! #     token: impl Fn(&[u8]) -> SignatureValue,
 //! # ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! let algorithm = SignatureAlgorithm::RsaPkcs1(Hash::Sha256);
 //! let request = PadesRequest {
-//!     signer: &certificate,
-//!     chain: &[],
-//!     algorithm: SignatureAlgorithm::RsaPkcs1(Hash::Sha256),
-//!     signing_time: now,
 //!     reason: Some("Phê duyệt"),
 //!     location: Some("Hà Nội"),
-//!     appearance: None,
-//!     field_name: None,
+//!     ..PadesRequest::new(&certificate, algorithm, now)
 //! };
 //! let prepared = prepare(pdf, &request)?;
 //! let signature = token(prepared.to_be_signed());
@@ -34,6 +30,7 @@
 //! ```
 
 mod appearance;
+mod archive;
 mod byte_range;
 mod changes;
 mod dictionary;
@@ -42,6 +39,8 @@ mod font;
 mod form;
 mod lock;
 mod permissions;
+mod placement;
+mod seed;
 mod verify;
 
 use time::{OffsetDateTime, UtcOffset};
@@ -49,10 +48,15 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::algorithm::{SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, Content, PrepareError, PreparedCms};
-use crate::pdf::{Document, Limits, PdfError, Update};
+use crate::pdf::{Document, Limits, PdfError, Splices, Update};
 use crate::signing::{FinishError, Prepared};
 
-pub use appearance::{Appearance, AppearanceError, Mark};
+pub use appearance::{
+    Align, Appearance, AppearanceError, Colour, MAX_PICTURE, Mark, Picture, PictureError, TextStyle,
+};
+pub use lock::FieldLock;
+pub use permissions::Allowed;
+pub use placement::{Corner, PageChoice, Place, Side};
 pub use verify::verify;
 
 /// The time zone of signing times: Việt Nam knows no other, whatever the machine is set to.
@@ -81,8 +85,43 @@ pub struct PadesRequest<'a> {
     pub location: Option<&'a str>,
     /// What is seen of it; nothing if absent.
     pub appearance: Option<&'a Appearance>,
-    /// The name of the new field; if absent, `Signature` and the first number that is free.
-    pub field_name: Option<&'a str>,
+    /// Which field is signed.
+    pub field: FieldChoice<'a>,
+    /// Makes this the author's certification: what may be done to the document afterwards.
+    pub certify: Option<Allowed>,
+    /// Which fields nobody may fill in or sign afterwards; for new fields only, others bring their lock.
+    pub lock: Option<&'a FieldLock>,
+    /// Bytes that are kept free in the signature for what is put into it later, mostly a time-stamp.
+    pub extra_room: usize,
+}
+
+/// Which field is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldChoice<'a> {
+    /// A new one of this name; if absent, `Signature` and the first number that is free.
+    New(Option<&'a str>),
+    /// One that is there and not signed, by its full name.
+    Existing(&'a str),
+}
+
+impl<'a> PadesRequest<'a> {
+    /// An invisible signature in a new field that says nothing but who and when.
+    #[must_use]
+    pub fn new(signer: &'a Certificate, algorithm: SignatureAlgorithm, signing_time: OffsetDateTime) -> Self {
+        Self {
+            signer,
+            chain: &[],
+            algorithm,
+            signing_time,
+            reason: None,
+            location: None,
+            appearance: None,
+            field: FieldChoice::New(None),
+            certify: None,
+            lock: None,
+            extra_room: 0,
+        }
+    }
 }
 
 /// Why a document cannot be prepared.
@@ -95,12 +134,30 @@ pub enum PadesError {
     /// No signature with this certificate and algorithm.
     #[error(transparent)]
     Cms(#[from] PrepareError),
+    /// The field that is there has a lock of its own, or none; it is its author's choice.
+    #[error("a field that is there keeps its own lock")]
+    FieldLocks,
     /// The form has a field of this name already, or it is none: empty, too long, or with a full stop.
     #[error("the field name cannot be used")]
     FieldName,
+    /// The field that is there is signed in its own place, and no other can be asked for.
+    #[error("the field has a place of its own")]
+    FieldPlace,
+    /// The field has a signature.
+    #[error("the field is signed already")]
+    FieldSigned,
+    /// The form has no signature field of this name, or more than one.
+    #[error("the document has no such signature field")]
+    NoSuchField,
+    /// The document has signatures; only the first can certify it (ISO 32000-1, 12.8.2.2).
+    #[error("the document is signed already and cannot be certified")]
+    NotFirst,
     /// The document cannot be read, or must not be changed.
     #[error(transparent)]
     Pdf(#[from] PdfError),
+    /// The author of the field asks for something that this signature would not have: which entry of its seed values.
+    #[error("the signature field asks for another {0}")]
+    SeedValue(&'static str),
     /// Reason or place are longer than 1024 characters.
     #[error("the reason or the place is too long")]
     TextTooLong,
@@ -124,7 +181,7 @@ pub struct PreparedPades {
 /// [`PadesError`]
 pub fn prepare(mut document: Vec<u8>, request: &PadesRequest<'_>) -> Result<PreparedPades, PadesError> {
     check_texts(request)?;
-    let reserved = cms::reserved_len(request.signer, request.chain, request.algorithm)?;
+    let reserved = cms::reserved_len(request.signer, request.chain, request.algorithm)? + request.extra_room;
     let (update, place) = build_update(&document, request, reserved)?;
     document.reserve_exact(update.len());
     document.extend_from_slice(&update);
@@ -157,9 +214,10 @@ fn check_texts(request: &PadesRequest<'_>) -> Result<(), PadesError> {
         return Err(PadesError::TextTooLong);
     }
     let bad_name = |name: &str| name.is_empty() || name.contains('.');
-    if too_long(request.field_name) || request.field_name.is_some_and(bad_name) {
-        return Err(PadesError::FieldName);
-    }
+    match request.field {
+        FieldChoice::New(name) if too_long(name) || name.is_some_and(bad_name) => Err(PadesError::FieldName),
+        _ => Ok(()),
+    }?;
     Ok(())
 }
 
@@ -171,13 +229,16 @@ fn build_update(
     let document = Document::open(bytes, Limits::default())?;
     document.check_references()?;
     permissions::check(&document)?;
-    if request.appearance.is_some() && permissions::certification(&document)?.is_some() {
-        return Err(AppearanceError::Certified.into());
-    }
     let mut update = Update::new(&document)?;
+    let mut splices = Splices::default();
     let signature = update.reserve();
-    field::add(&document, &mut update, request, signature)?;
-    let place = dictionary::add(&mut update, request, signature, reserved)?;
+    if request.certify.is_some() {
+        permissions::certify(&document, &mut splices, signature)?;
+    }
+    let claimed = field::claim(&document, &mut update, &mut splices, request, signature)?;
+    splices.finish(&mut update);
+    let catalog = document.catalog()?.id;
+    let place = dictionary::add(&mut update, request, &claimed, catalog, signature, reserved)?;
     Ok((update.finish(&document)?, place))
 }
 

@@ -37,15 +37,10 @@ const BOUND: Duration = Duration::from_secs(10);
 
 fn try_to_sign(document: &[u8]) -> Result<Vec<u8>, PadesError> {
     let (pki, signer) = &*OFFICE;
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
     let request = PadesRequest {
-        signer: &signer.certificate,
         chain: std::slice::from_ref(&pki.ca.certificate),
-        algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
-        signing_time: OffsetDateTime::now_utc(),
-        reason: None,
-        location: None,
-        appearance: None,
-        field_name: None,
+        ..PadesRequest::new(&signer.certificate, algorithm, OffsetDateTime::now_utc())
     };
     let started = Instant::now();
     let prepared = prepare(document.to_vec(), &request);

@@ -12,7 +12,7 @@ use drafts::{Draft, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::pades::{PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pades::{FieldChoice, PadesError, PadesRequest, prepare, verify};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Format, Indication, Reason, Report, SubIndication};
 use trien_signatures::signing::Prepared;
@@ -25,15 +25,10 @@ static OFFICE: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
 
 fn try_to_sign(document: &[u8]) -> Result<Vec<u8>, PadesError> {
     let (pki, signer) = &*OFFICE;
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
     let request = PadesRequest {
-        signer: &signer.certificate,
         chain: std::slice::from_ref(&pki.ca.certificate),
-        algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
-        signing_time: OffsetDateTime::now_utc(),
-        reason: None,
-        location: None,
-        appearance: None,
-        field_name: None,
+        ..PadesRequest::new(&signer.certificate, algorithm, OffsetDateTime::now_utc())
     };
     let prepared = prepare(document.to_vec(), &request)?;
     let value = pki
@@ -377,15 +372,12 @@ fn a_document_time_stamp_does_not_spoil_the_signatures() {
 fn locked(document: &[u8], lock: &str, in_field: bool) -> Vec<u8> {
     let (pki, signer) = &*OFFICE;
     let room = "x".repeat(300);
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
     let request = PadesRequest {
-        signer: &signer.certificate,
         chain: std::slice::from_ref(&pki.ca.certificate),
-        algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
-        signing_time: OffsetDateTime::now_utc(),
         reason: Some(&room),
-        location: None,
-        appearance: None,
-        field_name: Some(&room),
+        field: FieldChoice::New(Some(&room)),
+        ..PadesRequest::new(&signer.certificate, algorithm, OffsetDateTime::now_utc())
     };
     let prepared = prepare(document.to_vec(), &request).unwrap();
     let value = pki

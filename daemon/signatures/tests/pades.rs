@@ -13,7 +13,9 @@ use openssl::{Identity, Pki};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
-use trien_signatures::pades::{Appearance, AppearanceError, Mark, PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pades::{
+    Appearance, AppearanceError, FieldChoice, Mark, PadesError, PadesRequest, Place, prepare, verify,
+};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{
     Indication, Integrity, Level, Reason, Report, SubIndication, TimeSource, Warning,
@@ -37,15 +39,12 @@ fn now() -> OffsetDateTime {
 
 fn request(signer: &Identity) -> PadesRequest<'_> {
     let key = signer.certificate.public_key();
+    let algorithm = SignatureAlgorithm::for_key(key, RsaPadding::Pkcs1, Hash::Sha256).unwrap();
     PadesRequest {
-        signer: &signer.certificate,
         chain: std::slice::from_ref(&OFFICE.pki.ca.certificate),
-        algorithm: SignatureAlgorithm::for_key(key, RsaPadding::Pkcs1, Hash::Sha256).unwrap(),
-        signing_time: now(),
         reason: Some("Phê duyệt hồ sơ"),
         location: Some("Hà Nội"),
-        appearance: None,
-        field_name: None,
+        ..PadesRequest::new(&signer.certificate, algorithm, now())
     }
 }
 
@@ -400,14 +399,14 @@ fn fields_get_names_that_are_free() {
     assert!(text.contains("/T (Signature1)") && text.contains("/T (Signature2)"));
     let long = "x".repeat(2000);
     for name in ["Signature1", "", "a.b", &long] {
-        request.field_name = Some(name);
+        request.field = FieldChoice::New(Some(name));
         assert_eq!(
             prepare(twice.clone(), &request).unwrap_err(),
             PadesError::FieldName,
             "{name}"
         );
     }
-    request.field_name = Some("Người duyệt");
+    request.field = FieldChoice::New(Some("Người duyệt"));
     assert_good("named", &sign_as(&twice, &OFFICE.signer, &request), 3);
 }
 
@@ -425,19 +424,14 @@ fn texts_have_a_limit() {
 // Appearance
 
 fn appearance() -> Appearance {
-    Appearance {
-        page: 1,
-        rectangle: [20.0, 20.0, 220.0, 80.0],
-        lines: [
-            "Ký bởi: NGUYỄN THỊ ÁNH",
-            "Đơn vị: Ủy ban nhân dân phường Cầu Giấy",
-            "Mã số thuế: 0100686209-199",
-            "Ngày ký: 2026-11-21T14:03:05+07:00",
-        ]
-        .map(String::from)
-        .to_vec(),
-        mark: Mark::Seal,
-    }
+    let lines = [
+        "Ký bởi: NGUYỄN THỊ ÁNH",
+        "Đơn vị: Ủy ban nhân dân phường Cầu Giấy",
+        "Mã số thuế: 0100686209-199",
+        "Ngày ký: 2026-11-21T14:03:05+07:00",
+    ];
+    let place = Place::on(1, [20.0, 20.0, 220.0, 80.0]);
+    Appearance::plain(place, lines.map(String::from).to_vec())
 }
 
 fn sign_visibly(document: &[u8], appearance: &Appearance) -> Vec<u8> {
@@ -475,7 +469,7 @@ fn all_of_vietnamese_can_be_shown() {
         .collect();
     let lines: Vec<String> = letters.chunks(24).map(|line| line.iter().collect()).collect();
     let wide = Appearance {
-        rectangle: [5.0, 100.0, 395.0, 290.0],
+        place: Place::on(1, [5.0, 100.0, 395.0, 290.0]),
         lines: lines.clone(),
         mark: Mark::None,
         ..appearance()
@@ -562,10 +556,10 @@ fn what_cannot_be_shown_is_refused() {
         }),
         AppearanceError::MissingGlyph('漢').into()
     );
-    let rectangle = [300.0, 20.0, 420.0, 80.0];
+    let place = Place::on(1, [300.0, 20.0, 420.0, 80.0]);
     assert_eq!(
         refuse(&Appearance {
-            rectangle,
+            place,
             ..appearance()
         }),
         AppearanceError::OutsidePage.into()
@@ -581,7 +575,7 @@ fn what_cannot_be_shown_is_refused() {
     let missing = PdfError::PageOutOfRange { page: 2, pages: 1 };
     assert_eq!(
         refuse(&Appearance {
-            page: 2,
+            place: Place::on(2, [20.0, 20.0, 220.0, 80.0]),
             ..appearance()
         }),
         missing.into()

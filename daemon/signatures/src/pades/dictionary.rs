@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::field::Claimed;
 use super::{PadesError, PadesRequest, VIETNAM};
 use crate::cms::PrepareError;
 use crate::pdf::{ObjectId, Update, date, text_string};
@@ -34,6 +35,8 @@ impl Place {
 pub(super) fn add(
     update: &mut Update,
     request: &PadesRequest<'_>,
+    claimed: &Claimed,
+    catalog: ObjectId,
     id: ObjectId,
     reserved: usize,
 ) -> Result<Place, PadesError> {
@@ -47,6 +50,7 @@ pub(super) fn add(
     body.extend_from_slice(b"> /M ");
     body.extend_from_slice(signing_time(request)?.as_bytes());
     let name = request.signer.subject().common_name;
+    body.extend_from_slice(&references(request, claimed, catalog));
     for (key, text) in [
         (" /Reason ", request.reason),
         (" /Location ", request.location),
@@ -64,6 +68,33 @@ pub(super) fn add(
         byte_range: start + byte_range,
         contents: contents..contents + 2 * reserved,
     })
+}
+
+/// What the signature asks of later revisions (12.8.1, table 253): DocMDP if it certifies, FieldMDP if it locks fields.
+fn references(request: &PadesRequest<'_>, claimed: &Claimed, catalog: ObjectId) -> Vec<u8> {
+    let mut references = Vec::new();
+    if let Some(allowed) = request.certify {
+        references.extend_from_slice(
+            format!(
+                "<< /Type /SigRef /TransformMethod /DocMDP /TransformParams << /Type /TransformParams /P {} /V /1.2 >> >>",
+                allowed.level()
+            )
+            .as_bytes(),
+        );
+    }
+    if let Some(lock) = &claimed.lock {
+        let head = format!(
+            "<< /Type /SigRef /TransformMethod /FieldMDP /Data {catalog} R /TransformParams << /Type /TransformParams /V \
+             /1.2 "
+        );
+        references.extend_from_slice(head.as_bytes());
+        references.extend_from_slice(lock);
+        references.extend_from_slice(b" >> >>");
+    }
+    if references.is_empty() {
+        return references;
+    }
+    [b" /Reference [".as_slice(), &references, b"]"].concat()
 }
 
 fn signing_time(request: &PadesRequest<'_>) -> Result<String, PrepareError> {

@@ -75,11 +75,37 @@ impl Field<'_> {
     pub(super) fn is_signature(&self) -> bool {
         self.kind.as_deref() == Some(b"Sig")
     }
+
+    /// Whether it has a value.
+    pub(super) fn is_signed(&self) -> bool {
+        let field = self.located.dictionary();
+        field.is_some_and(|field| field.get(b"V").is_some())
+    }
 }
 
 /// Whether a signature dictionary is a document time-stamp (EN 319 142-1, clause 5.4.3).
 pub(super) fn is_time_stamp(signature: &Dictionary) -> bool {
     signature.get(b"SubFilter").and_then(|node| node.value.name()) == Some(b"ETSI.RFC3161")
+}
+
+/// Characters of a field's full name; a longer one counts as locked.
+const MAX_NAME: usize = 4096;
+
+/// The partial names from the root down, with full stops between (12.7.3.2); `None` if that is too long.
+pub(super) fn full_name(fields: &[Field<'_>], field: &Field<'_>) -> Option<String> {
+    let mut names = vec![field.name.as_str()];
+    let mut parent = field.parent;
+    let mut length = field.name.len();
+    while let Some(above) = parent.and_then(|index| fields.get(index)) {
+        length += 1 + above.name.len();
+        if length > MAX_NAME {
+            return None;
+        }
+        names.push(&above.name);
+        parent = above.parent;
+    }
+    names.reverse();
+    (length <= MAX_NAME).then(|| names.join("."))
 }
 
 /// All fields, parents before their children, in the order of the form.

@@ -4,10 +4,59 @@
 use std::collections::HashSet;
 
 use super::form::{self, Field};
-use crate::pdf::{Dictionary, Document, PdfError, Value, decode_text_string};
+use crate::pdf::{Dictionary, Document, PdfError, Value, decode_text_string, text_string};
 
-/// Characters of a field's full name; a longer one counts as locked.
-const MAX_NAME: usize = 4096;
+/// Which fields a new signature locks: none of them may be filled in or signed afterwards (FieldMDP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldLock {
+    /// Every field
+    All,
+    /// These, by their full names, and those below them
+    Include(Vec<String>),
+    /// All but these
+    Exclude(Vec<String>),
+}
+
+impl FieldLock {
+    /// `/Action` and `/Fields`, which the field's lock and the signature's transform parameters both have.
+    pub(super) fn entries(&self) -> Vec<u8> {
+        let (action, names) = match self {
+            Self::All => return b"/Action /All".to_vec(),
+            Self::Include(names) => ("Include", names),
+            Self::Exclude(names) => ("Exclude", names),
+        };
+        let mut entries = format!("/Action /{action} /Fields [").into_bytes();
+        for name in names {
+            entries.extend(text_string(name));
+            entries.push(b' ');
+        }
+        entries.push(b']');
+        entries
+    }
+}
+
+/// What a field's own lock says, written anew for the signature's transform parameters (ISO 32000-1, 12.8.2.4: the two
+/// have to be the same).
+pub(super) fn of_field(document: &Document<'_>, field: &Dictionary) -> Result<Option<Vec<u8>>, PdfError> {
+    let Some(lock) = document.get(field, b"Lock")? else {
+        return Ok(None);
+    };
+    let rule = match lock.dictionary() {
+        Some(lock) => Rule::read(document, lock)?,
+        None => Rule::All,
+    };
+    let sorted = |names: HashSet<String>| {
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort();
+        names
+    };
+    let lock = match rule {
+        Rule::All => FieldLock::All,
+        Rule::Include(names) => FieldLock::Include(sorted(names)),
+        Rule::Exclude(names) => FieldLock::Exclude(sorted(names)),
+    };
+    Ok(Some(lock.entries()))
+}
 
 /// What one signature forbids.
 #[derive(Debug, Default)]
@@ -103,7 +152,7 @@ impl Lock {
 
     /// Whether this field, one of `fields`, may not be added or signed.
     pub(super) fn forbids(&self, fields: &[Field<'_>], field: &Field<'_>) -> bool {
-        !self.rules.is_empty() && full_name(fields, field).is_none_or(|name| self.forbids_name(&name))
+        !self.rules.is_empty() && form::full_name(fields, field).is_none_or(|name| self.forbids_name(&name))
     }
 
     fn forbids_name(&self, name: &str) -> bool {
@@ -111,34 +160,13 @@ impl Lock {
     }
 }
 
-/// The partial names from the root down, with full stops between (12.7.3.2); `None` if that is too long.
-fn full_name(fields: &[Field<'_>], field: &Field<'_>) -> Option<String> {
-    let mut names = vec![field.name.as_str()];
-    let mut parent = field.parent;
-    let mut length = field.name.len();
-    while let Some(above) = parent.and_then(|index| fields.get(index)) {
-        length += 1 + above.name.len();
-        if length > MAX_NAME {
-            return None;
-        }
-        names.push(&above.name);
-        parent = above.parent;
-    }
-    names.reverse();
-    (length <= MAX_NAME).then(|| names.join("."))
-}
-
-/// Refuses a new field that a signature in the document has locked out.
-pub(super) fn check(document: &Document<'_>, new_field: &str) -> Result<(), PdfError> {
+/// Refuses to sign a field, new or there already, that a signature in the document has locked out.
+pub(super) fn check(document: &Document<'_>, full_name: &str) -> Result<(), PdfError> {
     for field in form::fields(document)?
         .iter()
         .filter(|field| field.is_signature())
     {
-        let is_signed = field
-            .located
-            .dictionary()
-            .is_some_and(|field| field.get(b"V").is_some());
-        if is_signed && Lock::of(document, field)?.forbids_name(new_field) {
+        if field.is_signed() && Lock::of(document, field)?.forbids_name(full_name) {
             return Err(PdfError::Locked);
         }
     }

@@ -1,16 +1,59 @@
 //! What the author's certification allows (DocMDP; ISO 32000-1, 12.8.2.2 and 12.8.4).
 
-use crate::pdf::{Dictionary, Document, PdfError, Value};
+use super::PadesError;
+use super::form;
+use crate::pdf::{Dictionary, Document, ObjectId, PdfError, Splices, Value};
 
 /// What may be done to a certified document (table 254).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Allowed {
+pub enum Allowed {
     /// P = 1
     Nothing,
     /// P = 2: filling in forms, signing
     Signing,
     /// P = 3: comments too
     Comments,
+}
+
+impl Allowed {
+    /// P
+    #[must_use]
+    pub fn level(self) -> u8 {
+        match self {
+            Self::Nothing => 1,
+            Self::Signing => 2,
+            Self::Comments => 3,
+        }
+    }
+}
+
+/// Makes `signature` the document's certification: the first signature, and the only one of its kind (12.8.2.2).
+pub(super) fn certify<'d>(
+    document: &Document<'d>,
+    splices: &mut Splices<'d>,
+    signature: ObjectId,
+) -> Result<(), PadesError> {
+    let is_signed = |field: &form::Field<'_>| field.is_signature() && field.is_signed();
+    if certification(document)?.is_some() || form::fields(document)?.iter().any(is_signed) {
+        return Err(PadesError::NotFirst);
+    }
+    let catalog = document.catalog()?;
+    let permissions = catalog.dictionary().and_then(|catalog| catalog.get(b"Perms")).cloned();
+    let entry = format!("{signature} R");
+    match permissions {
+        None => {
+            let permissions = format!("<< /DocMDP {entry} >>");
+            splices.of(&catalog).set(&catalog.node, b"Perms", permissions.as_bytes())?;
+        }
+        Some(node) => match node.value {
+            Value::Reference(id) => {
+                let own = document.object(id)?.ok_or(PdfError::Missing("the permissions"))?;
+                splices.of(&own).set(&own.node, b"DocMDP", entry.as_bytes())?;
+            }
+            _ => splices.of(&catalog).set(&node, b"DocMDP", entry.as_bytes())?,
+        },
+    }
+    Ok(())
 }
 
 /// Refuses documents that a signature would break.

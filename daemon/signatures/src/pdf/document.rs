@@ -279,6 +279,25 @@ impl<'d> Document<'d> {
         Ok(Some(self.resolve(node)?).filter(|value| **value != Value::Null))
     }
 
+    /// The data of a stream through all its filters, at most `limit` bytes; they count against the document's limits.
+    ///
+    /// # Errors
+    /// [`PdfError::UnsupportedFilter`], [`PdfError::TooMany`]; [`PdfError::Missing`] if it is no stream.
+    pub fn decoded(&self, stream: &Located<'d>, limit: usize) -> Result<Vec<u8>, PdfError> {
+        let (Some(dictionary), Some(data)) = (stream.dictionary(), stream.stream) else {
+            return Err(PdfError::Missing("a stream"));
+        };
+        let mut left = self.left.borrow().inflated.min(limit);
+        let granted = left;
+        let decoded = filter::decode_all(data, dictionary, &mut left);
+        self.left.borrow_mut().inflated -= granted - left;
+        self.spend(data.len())?;
+        decoded.and_then(|decoded| match decoded.len() <= limit {
+            true => Ok(decoded),
+            false => Err(PdfError::TooMany("bytes in compressed streams")),
+        })
+    }
+
     /// The catalog (7.7.2).
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! The filters of cross-reference and object streams (ISO 32000-1, 7.4): Flate with PNG predictors, or none.
+//! Filters (ISO 32000-1, 7.4). Cross-reference and object streams may have Flate with PNG predictors, or none; page
+//! content a chain of those that producers use for it.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -29,6 +30,118 @@ pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> 
         Some(parameters) => unpredict(decoded, parameters),
         None => Ok(decoded),
     }
+}
+
+/// Decodes a stream through all its filters, of which LZW and those of pictures are not known here; at most `left` bytes
+/// in all, which are taken from it.
+pub(super) fn decode_all(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> Result<Vec<u8>, PdfError> {
+    let filters: Vec<&[u8]> = match dictionary.get(b"Filter").map(|node| &node.value) {
+        None => Vec::new(),
+        Some(Value::Name(name)) => vec![name],
+        Some(Value::Array(nodes)) if nodes.len() <= 4 => nodes
+            .iter()
+            .map(|node| node.value.name().ok_or(PdfError::UnsupportedFilter))
+            .collect::<Result<_, _>>()?,
+        Some(_) => return Err(PdfError::UnsupportedFilter),
+    };
+    let parameters = |index: usize| {
+        let value = &dictionary.get(b"DecodeParms")?.value;
+        match value.array() {
+            Some(each) => each.get(index)?.value.dictionary(),
+            None => value.dictionary().filter(|_| index == 0),
+        }
+    };
+    let mut decoded = std::borrow::Cow::Borrowed(data);
+    for (index, filter) in filters.iter().enumerate() {
+        let next = match *filter {
+            b"FlateDecode" | b"Fl" => {
+                let plain = inflate(&decoded, *left)?;
+                match parameters(index) {
+                    Some(parameters) => unpredict(plain, parameters)?,
+                    None => plain,
+                }
+            }
+            b"ASCIIHexDecode" | b"AHx" => ascii_hex(&decoded)?,
+            b"ASCII85Decode" | b"A85" => ascii_85(&decoded)?,
+            b"RunLengthDecode" | b"RL" => run_lengths(&decoded, *left)?,
+            _ => return Err(PdfError::UnsupportedFilter),
+        };
+        *left = left
+            .checked_sub(next.len())
+            .ok_or(PdfError::TooMany("bytes in compressed streams"))?;
+        decoded = std::borrow::Cow::Owned(next);
+    }
+    Ok(decoded.into_owned())
+}
+
+fn ascii_hex(data: &[u8]) -> Result<Vec<u8>, PdfError> {
+    let digits: Vec<u8> = data
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != b'>')
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let even = [digits.as_slice(), if digits.len().is_multiple_of(2) { b"" } else { b"0" }].concat();
+    hex::decode(even).map_err(|_| PdfError::UnsupportedFilter)
+}
+
+fn ascii_85(data: &[u8]) -> Result<Vec<u8>, PdfError> {
+    let mut decoded = Vec::with_capacity(data.len() / 5 * 4);
+    let mut group: Vec<u8> = Vec::with_capacity(5);
+    let flush = |group: &[u8], decoded: &mut Vec<u8>| {
+        let value = (0..5).try_fold(0_u32, |value, index| {
+            value
+                .checked_mul(85)?
+                .checked_add(u32::from(group.get(index).copied().unwrap_or(84)))
+        });
+        let bytes = value.ok_or(PdfError::UnsupportedFilter)?.to_be_bytes();
+        decoded.extend_from_slice(&bytes[..group.len().saturating_sub(1)]);
+        Ok(())
+    };
+    for byte in data.iter().copied() {
+        match byte {
+            b'~' => break,
+            b'z' if group.is_empty() => decoded.extend([0; 4]),
+            b'!'..=b'u' => {
+                group.push(byte - b'!');
+                if group.len() == 5 {
+                    flush(&group, &mut decoded)?;
+                    group.clear();
+                }
+            }
+            byte if byte.is_ascii_whitespace() || byte == 0 => {}
+            _ => return Err(PdfError::UnsupportedFilter),
+        }
+    }
+    if !group.is_empty() {
+        flush(&group, &mut decoded)?;
+    }
+    Ok(decoded)
+}
+
+fn run_lengths(data: &[u8], limit: usize) -> Result<Vec<u8>, PdfError> {
+    let mut decoded = Vec::new();
+    let mut rest = data;
+    while let Some((&length, tail)) = rest.split_first() {
+        let count = usize::from(length);
+        match length {
+            128 => break,
+            0..=127 => {
+                let (run, after) = tail.split_at_checked(count + 1).ok_or(PdfError::UnsupportedFilter)?;
+                decoded.extend_from_slice(run);
+                rest = after;
+            }
+            129.. => {
+                let (&byte, after) = tail.split_first().ok_or(PdfError::UnsupportedFilter)?;
+                decoded.resize(decoded.len() + 257 - count, byte);
+                rest = after;
+            }
+        }
+        if decoded.len() > limit {
+            return Err(PdfError::TooMany("bytes in compressed streams"));
+        }
+    }
+    Ok(decoded)
 }
 
 /// Inflates at most one byte more than `limit`, so that the caller sees that it was too much.

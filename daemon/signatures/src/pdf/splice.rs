@@ -3,28 +3,28 @@
 //! Writing a dictionary anew would round numbers and drop what this reader has no type for; an earlier signature's
 //! validator then sees a page that was "changed". So only the spans that have to change do.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::document::Located;
 use super::error::PdfError;
 use super::lexer::is_whitespace;
-use super::object::{Node, Value};
+use super::object::{Node, ObjectId, Value};
+use super::update::Update;
 
 /// The raw bytes of one object with edits to come.
 #[derive(Debug)]
-pub struct Splice<'s> {
-    source: &'s [u8],
-    span: Range<usize>,
+pub struct Splice<'d> {
+    located: Located<'d>,
     edits: Vec<(Range<usize>, Vec<u8>)>,
 }
 
-impl<'s> Splice<'s> {
+impl<'d> Splice<'d> {
     /// Edits of this object.
     #[must_use]
-    pub fn new(located: &'s Located<'_>) -> Self {
+    pub fn new(located: &Located<'d>) -> Self {
         Self {
-            source: located.source(),
-            span: located.node.span.clone(),
+            located: located.clone(),
             edits: Vec::new(),
         }
     }
@@ -43,7 +43,7 @@ impl<'s> Splice<'s> {
         let known = dictionary.iter().find(|(name, _)| *name == key);
         match known {
             Some((_, old)) => {
-                let apart = self.source[..old.span.start]
+                let apart = self.located.source()[..old.span.start]
                     .last()
                     .is_some_and(|byte| is_whitespace(*byte));
                 let space: &[u8] = if apart { b"" } else { b" " };
@@ -81,14 +81,41 @@ impl<'s> Splice<'s> {
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.edits.sort_by_key(|(span, _)| span.start);
-        let mut result = Vec::with_capacity(self.span.len() + 64);
-        let mut position = self.span.start;
+        let (source, whole) = (self.located.source(), self.located.node.span.clone());
+        let mut result = Vec::with_capacity(whole.len() + 64);
+        let mut position = whole.start;
         for (span, bytes) in self.edits {
-            result.extend_from_slice(&self.source[position..span.start]);
+            result.extend_from_slice(&source[position..span.start]);
             result.extend_from_slice(&bytes);
             position = span.end;
         }
-        result.extend_from_slice(&self.source[position..self.span.end]);
+        result.extend_from_slice(&source[position..whole.end]);
         result
+    }
+}
+
+/// Edits of several objects, each of which is written once, however often it is edited.
+#[derive(Debug, Default)]
+pub struct Splices<'d>(BTreeMap<ObjectId, Splice<'d>>);
+
+impl<'d> Splices<'d> {
+    /// The edits of this object.
+    pub fn of(&mut self, located: &Located<'d>) -> &mut Splice<'d> {
+        self.0.entry(located.id).or_insert_with(|| Splice::new(located))
+    }
+
+    /// Whether the object has been edited.
+    #[must_use]
+    pub fn has(&self, id: ObjectId) -> bool {
+        self.0.get(&id).is_some_and(|splice| !splice.is_empty())
+    }
+
+    /// Adds every object that has been edited to the update.
+    pub fn finish(self, update: &mut Update) {
+        for (id, splice) in self.0 {
+            if !splice.is_empty() {
+                update.add(id, &splice.finish());
+            }
+        }
     }
 }
