@@ -55,6 +55,12 @@ impl Places {
         self.config.join("config.toml")
     }
 
+    /// The person's own presets for visible signatures.
+    #[must_use]
+    pub fn appearances_folder(&self) -> PathBuf {
+        self.config.join("appearances")
+    }
+
     /// Which origins may do what, until when. Written by `trien origin`.
     #[must_use]
     pub fn origins_file(&self) -> PathBuf {

@@ -131,6 +131,7 @@ fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn P
         audit: Arc::new(Audit::new(places.audit_file())),
         trust_folder: places.trust_folder(),
         templates_folder: places.templates_folder(),
+        appearances_folder: places.appearances_folder(),
         prompter,
         grants: Arc::new(grants),
         memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),

@@ -39,6 +39,8 @@ sign-template-format = A template is for XML signatures.
 sign-template-format-remedy = Leave --template out, or choose --format xmldsig.
 sign-bad-rectangle = "{ $value }" is no rectangle.
 sign-bad-rectangle-remedy = Give four numbers with x1 < x2 and y1 < y2, for instance 320,60,560,140.
+sign-bad-value = "{ $value }" is no value.
+sign-bad-value-remedy = Write name=text, for instance --value "number=15/QĐ-UBND".
 sign-empty-selector = --cert names no certificate.
 sign-empty-selector-remedy = Give a label, serial number, SHA-256 or part of a subject, or leave --cert out; see "trien cert list".
 

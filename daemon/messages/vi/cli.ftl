@@ -39,6 +39,8 @@ sign-template-format = Mẫu chỉ dùng cho chữ ký XML.
 sign-template-format-remedy = Hãy bỏ --template, hoặc chọn --format xmldsig.
 sign-bad-rectangle = "{ $value }" không phải là một hình chữ nhật.
 sign-bad-rectangle-remedy = Hãy nêu bốn số với x1 < x2 và y1 < y2, ví dụ 320,60,560,140.
+sign-bad-value = "{ $value }" không phải là một giá trị.
+sign-bad-value-remedy = Hãy viết tên=nội dung, ví dụ --value "number=15/QĐ-UBND".
 sign-empty-selector = --cert không nêu chứng thư nào.
 sign-empty-selector-remedy = Hãy nêu nhãn, số sê-ri, SHA-256 hoặc một phần tên chủ thể, hoặc bỏ --cert; xem "trien cert list".
 

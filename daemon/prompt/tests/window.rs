@@ -73,6 +73,8 @@ fn question(pin: PinEntry) -> Question {
             reason: Some("Nộp hồ sơ cấp đổi giấy chứng nhận".into()),
             location: Some("Thành phố Thủ Đức".into()),
             visible: true,
+            certify: None,
+            locks: false,
         }),
         certificates: vec![certificate(pin)],
         seconds: 120,

@@ -175,6 +175,31 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub template: Option<String>,
+    /// PAdES only: the full name of an unsigned signature field that is there; a new field if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub field: Option<String>,
+    /// PAdES only: certifies the document, and says what may be done to it afterwards.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub certify: Option<Certification>,
+    /// PAdES only: the full names of form fields that nobody may fill in or sign afterwards; all of them if empty.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub lock: Option<Vec<String>>,
+}
+
+/// What a certified document still takes (DocMDP; ISO 32000-2, table 257).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+pub enum Certification {
+    /// P = 1: no change at all.
+    Nothing,
+    /// P = 2: filling in forms, and signatures.
+    Forms,
+    /// P = 3: comments too.
+    Comments,
 }
 
 /// A document, named by its content.
@@ -255,10 +280,37 @@ pub enum HashAlgorithm {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 pub struct Appearance {
-    /// Counted from 1.
-    pub page: u32,
+    /// The name of a preset; `plain` if absent.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub preset: Option<String>,
+    /// Counted from 1, 0 is the last one; if absent, the preset says which.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub page: Option<u32>,
     /// Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
-    pub rectangle: [f32; 4],
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub rectangle: Option<[f32; 4]>,
+    /// A text on the page, beside which it shows; instead of a rectangle.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub keyword: Option<String>,
+    /// A PNG file, base64, at most [`crate::limits::MAX_IMAGE`] bytes: signature or seal.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub image: Option<String>,
+    /// What a QR code beside it says.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub qr: Option<String>,
+    /// Values that the preset's text has places for, by name.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "typescript",
+        ts(as = "Option<std::collections::BTreeMap<String, String>>", optional)
+    )]
+    pub values: std::collections::BTreeMap<String, String>,
     /// The language of the labels.
     pub language: Language,
 }

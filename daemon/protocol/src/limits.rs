@@ -42,5 +42,14 @@ pub const MAX_NAME: usize = 255;
 /// Other text a page supplies (reason, location), in characters.
 pub const MAX_TEXT: usize = 1024;
 
+/// A picture of a signature or a seal, in bytes, before base64.
+pub const MAX_IMAGE: usize = 512 * 1024;
+
+/// Values for the places in an appearance's text.
+pub const MAX_VALUES: usize = 16;
+
+/// Names of form fields that one signature locks.
+pub const MAX_LOCKED: usize = 1000;
+
 /// Messages in a row that are no valid request, after which the connection is closed.
 pub const MAX_BAD_MESSAGES: u32 = 3;

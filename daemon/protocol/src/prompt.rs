@@ -150,6 +150,12 @@ pub struct ShownSignature {
     pub location: Option<String>,
     /// The signature shows on a page of the document, with the reason.
     pub visible: bool,
+    /// It certifies the document: what may be done to it afterwards.
+    #[serde(default)]
+    pub certify: Option<crate::call::Certification>,
+    /// It locks form fields.
+    #[serde(default)]
+    pub locks: bool,
 }
 
 /// A certificate as the window shows it.

@@ -41,6 +41,8 @@ mod lock;
 mod permissions;
 mod placement;
 mod seed;
+mod store;
+mod time_stamp;
 mod verify;
 
 use time::{OffsetDateTime, UtcOffset};
@@ -57,6 +59,8 @@ pub use appearance::{
 pub use lock::FieldLock;
 pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};
+pub use store::{ValidationData, add_validation_data, validation_data};
+pub use time_stamp::{PreparedTimeStamp, prepare_time_stamp};
 pub use verify::verify;
 
 /// The time zone of signing times: Việt Nam knows no other, whatever the machine is set to.

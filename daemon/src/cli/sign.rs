@@ -1,13 +1,19 @@
 //! `trien sign`: the same job as a page's, with the person at the shell as his own consent.
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use trien_protocol::call::{Appearance, DocumentRef, RsaPadding, SignDocuments, SignatureFormat};
+use trien_protocol::call::{
+    Appearance, Certification, DocumentRef, RsaPadding, SignDocuments, SignatureFormat,
+};
 use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
+use trien_protocol::limits::MAX_IMAGE;
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
 
 use super::output::{self, Outputs};
@@ -50,14 +56,41 @@ pub struct SignArguments {
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
     /// How it shows.
-    #[arg(long, value_enum, value_name = "PRESET")]
-    pub appearance: Option<AppearancePreset>,
+    #[arg(long, value_name = "PRESET")]
+    pub appearance: Option<String>,
     /// Where it shows: page.
-    #[arg(long, default_value_t = 1, requires = "appearance", value_parser = clap::value_parser!(u32).range(1..))]
-    pub page: u32,
+    #[arg(long, value_name = "N|last", requires = "appearance")]
+    pub page: Option<PageArgument>,
     /// Where it shows: rectangle.
-    #[arg(long, value_name = "X1,Y1,X2,Y2", requires = "appearance")]
+    #[arg(
+        long,
+        visible_alias = "rect",
+        value_name = "X1,Y1,X2,Y2",
+        requires = "appearance",
+        conflicts_with = "at_keyword"
+    )]
     pub rectangle: Option<String>,
+    /// Where it shows: beside a text.
+    #[arg(long, value_name = "TEXT", requires = "appearance")]
+    pub at_keyword: Option<String>,
+    /// A picture.
+    #[arg(long, value_name = "PNG", requires = "appearance")]
+    pub image: Option<PathBuf>,
+    /// A QR code.
+    #[arg(long, value_name = "URL", requires = "appearance")]
+    pub qr: Option<String>,
+    /// Values of the preset.
+    #[arg(long, value_name = "NAME=TEXT", requires = "appearance")]
+    pub value: Vec<String>,
+    /// A field that is there.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "rectangle", "at_keyword", "lock"])]
+    pub field: Option<String>,
+    /// Certification.
+    #[arg(long, value_enum)]
+    pub certify: Option<CertifyArgument>,
+    /// Fields that are locked.
+    #[arg(long, value_name = "all|NAME,NAME")]
+    pub lock: Option<String>,
     /// Why.
     #[arg(long)]
     pub reason: Option<String>,
@@ -110,15 +143,34 @@ pub enum PaddingArgument {
     Pss,
 }
 
-/// What a signature looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AppearancePreset {
-    /// Name, organisation, identity number and time, in a frame.
-    Plain,
+/// A page by its number or `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageArgument(u32);
+
+impl std::str::FromStr for PageArgument {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "last" => Ok(Self(0)),
+            text => text.parse::<std::num::NonZeroU32>().map(|page| Self(page.get())),
+        }
+    }
 }
 
-/// Where a signature shows unless the person says otherwise: lower right of an A4 page, in points.
-const USUAL_RECTANGLE: [f32; 4] = [320.0, 60.0, 560.0, 140.0];
+/// What a certified document still takes (DocMDP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CertifyArgument {
+    /// P = 1
+    #[value(name = "1", alias = "nothing")]
+    Nothing,
+    /// P = 2
+    #[value(name = "2", alias = "forms")]
+    Forms,
+    /// P = 3
+    #[value(name = "3", alias = "comments")]
+    Comments,
+}
 
 /// Runs it.
 ///
@@ -156,6 +208,16 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         reason: arguments.reason,
         location: arguments.location,
         template: arguments.template,
+        field: arguments.field,
+        certify: arguments.certify.map(|certify| match certify {
+            CertifyArgument::Nothing => Certification::Nothing,
+            CertifyArgument::Forms => Certification::Forms,
+            CertifyArgument::Comments => Certification::Comments,
+        }),
+        lock: arguments.lock.map(|names| match names.as_str() {
+            "all" => Vec::new(),
+            names => names.split(',').map(|name| name.trim().to_owned()).collect(),
+        }),
     };
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
     let context = crate::service::shell_context(shell, Arc::new(prompter))?;
@@ -327,21 +389,44 @@ fn keep(
     }
 }
 
+/// What the arguments say of it. A field that is there shows who signed it unless another look is asked for.
 fn appearance(arguments: &SignArguments, shell: &Shell) -> Result<Option<Appearance>, CliError> {
-    if arguments.appearance.is_none() {
+    if arguments.appearance.is_none() && arguments.field.is_none() {
         return Ok(None);
     }
-    let rectangle = match &arguments.rectangle {
-        None => USUAL_RECTANGLE,
-        Some(text) => rectangle(text).ok_or_else(|| {
-            CliError::misuse("sign-bad-rectangle", self::arguments([("value", text.clone())]))
-        })?,
-    };
+    let rectangle = arguments.rectangle.as_ref().map(|text| {
+        rectangle(text)
+            .ok_or_else(|| CliError::misuse("sign-bad-rectangle", self::arguments([("value", text.clone())])))
+    });
+    let mut values = BTreeMap::new();
+    for text in &arguments.value {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| CliError::misuse("sign-bad-value", self::arguments([("value", text.clone())])))?;
+        values.insert(name.trim().to_owned(), value.to_owned());
+    }
+    let image = arguments.image.as_deref().map(picture).transpose()?;
     Ok(Some(Appearance {
-        page: arguments.page,
-        rectangle,
+        preset: arguments.appearance.clone(),
+        page: arguments.page.map(|page| page.0),
+        rectangle: rectangle.transpose()?,
+        keyword: arguments.at_keyword.clone(),
+        image,
+        qr: arguments.qr.clone(),
+        values,
         language: shell.language,
     }))
+}
+
+/// A picture's file as the call wants it.
+fn picture(path: &Path) -> Result<String, CliError> {
+    let failed = |error: std::io::Error| CliError::file("cli-unreadable", path, &error);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_IMAGE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 fn rectangle(text: &str) -> Option<[f32; 4]> {

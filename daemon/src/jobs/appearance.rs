@@ -24,12 +24,15 @@ use crate::language::{in_vietnam, time_in_vietnam};
 const USUAL: &str = "plain";
 
 /// The presets that come with Triện.
-pub const PRESETS: [(&str, &str); 7] = [
+const PRESETS: [(&str, &str); 7] = [
     ("agency", include_str!("../../appearances/agency.toml")),
     ("attachment", include_str!("../../appearances/attachment.toml")),
     ("copy", include_str!("../../appearances/copy.toml")),
     ("incoming", include_str!("../../appearances/incoming.toml")),
-    ("number-and-date", include_str!("../../appearances/number-and-date.toml")),
+    (
+        "number-and-date",
+        include_str!("../../appearances/number-and-date.toml"),
+    ),
     ("person", include_str!("../../appearances/person.toml")),
     ("plain", include_str!("../../appearances/plain.toml")),
 ];
@@ -161,13 +164,19 @@ impl Appearance {
         check(wanted)?;
         let name = wanted.preset.as_deref().unwrap_or(USUAL);
         let (text, is_own) = find(name, folder)?;
-        let preset: Preset = toml::from_str(&text).map_err(|error| bad(format!("appearance.preset {name}: {error}")))?;
+        let preset: Preset =
+            toml::from_str(&text).map_err(|error| bad(format!("appearance.preset {name}: {error}")))?;
         if !preset.is_sane() {
-            return Err(bad(format!("appearance.preset {name}: a size or share that cannot be")));
+            return Err(bad(format!(
+                "appearance.preset {name}: a size or share that cannot be"
+            )));
         }
-        let missing = |value: &&String| !wanted.values.contains_key(*value) && !preset.defaults.contains_key(*value);
+        let missing =
+            |value: &&String| !wanted.values.contains_key(*value) && !preset.defaults.contains_key(*value);
         if let Some(value) = preset.text.required.iter().find(missing) {
-            return Err(bad(format!("appearance.values: the preset {name} needs \"{value}\"")));
+            return Err(bad(format!(
+                "appearance.values: the preset {name} needs \"{value}\""
+            )));
         }
         let own_picture = preset.look.picture.as_ref().filter(|_| is_own);
         let png = match (&wanted.image, own_picture) {
@@ -178,7 +187,9 @@ impl Appearance {
         let picture = png.map(|png| Picture::from_png(&png)).transpose();
         let picture = picture.map_err(|error| bad(format!("appearance.image: {error}")))?;
         if preset.look.mark == PresetMark::Picture && picture.is_none() {
-            return Err(bad(format!("appearance.image: the preset {name} needs a picture (PNG)")));
+            return Err(bad(format!(
+                "appearance.image: the preset {name} needs a picture (PNG)"
+            )));
         }
         Ok(Self {
             preset,
@@ -188,7 +199,12 @@ impl Appearance {
     }
 
     /// The field's own place is meant.
-    pub(super) fn for_field(&self, signer: &Certificate, reason: Option<&str>, at: OffsetDateTime) -> pades::Appearance {
+    pub(super) fn for_field(
+        &self,
+        signer: &Certificate,
+        reason: Option<&str>,
+        at: OffsetDateTime,
+    ) -> pades::Appearance {
         pades::Appearance {
             place: Place::Field,
             ..self.of(signer, reason, at)
@@ -196,7 +212,12 @@ impl Appearance {
     }
 
     /// What is shown of one signature.
-    pub(super) fn of(&self, signer: &Certificate, reason: Option<&str>, at: OffsetDateTime) -> pades::Appearance {
+    pub(super) fn of(
+        &self,
+        signer: &Certificate,
+        reason: Option<&str>,
+        at: OffsetDateTime,
+    ) -> pades::Appearance {
         let Preset { look, text, .. } = &self.preset;
         let values = self.values(signer, reason, at);
         let lines = match self.wanted.language {
@@ -221,7 +242,9 @@ impl Appearance {
                     PresetAlign::Centre => Align::Centre,
                     PresetAlign::Right => Align::Right,
                 },
-                colour: text.colour.map_or(usual.colour, |[red, green, blue]| Colour::Rgb(red, green, blue)),
+                colour: text
+                    .colour
+                    .map_or(usual.colour, |[red, green, blue]| Colour::Rgb(red, green, blue)),
             },
             code: self.wanted.qr.clone(),
         }
@@ -273,7 +296,12 @@ impl Appearance {
     }
 
     /// Times are those of Việt Nam, whatever zone this computer is in.
-    fn values(&self, signer: &Certificate, reason: Option<&str>, at: OffsetDateTime) -> BTreeMap<String, String> {
+    fn values(
+        &self,
+        signer: &Certificate,
+        reason: Option<&str>,
+        at: OffsetDateTime,
+    ) -> BTreeMap<String, String> {
         let subject = signer.subject();
         let local = in_vietnam(at);
         let own = [
@@ -285,8 +313,15 @@ impl Appearance {
             ("month", Some(format!("{:02}", u8::from(local.month())))),
             ("year", Some(local.year().to_string())),
         ];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let given = self.preset.defaults.clone().into_iter().chain(self.wanted.values.clone());
+        let own = own
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let given = self
+            .preset
+            .defaults
+            .clone()
+            .into_iter()
+            .chain(self.wanted.values.clone());
         // Who signs and when is not for the request to say.
         given.chain(own).collect()
     }
@@ -295,9 +330,20 @@ impl Appearance {
 impl Preset {
     /// Sizes of paper, and shares of one.
     fn is_sane(&self) -> bool {
-        let measures = self.place.size_mm.iter().all(|side| (1.0..=2_000.0).contains(side))
-            && self.place.margin_mm.iter().all(|side| (0.0..=2_000.0).contains(side));
-        let share = self.place.over_signature.is_none_or(|share| (0.0..=1.0).contains(&share));
+        let measures = self
+            .place
+            .size_mm
+            .iter()
+            .all(|side| (1.0..=2_000.0).contains(side))
+            && self
+                .place
+                .margin_mm
+                .iter()
+                .all(|side| (0.0..=2_000.0).contains(side));
+        let share = self
+            .place
+            .over_signature
+            .is_none_or(|share| (0.0..=1.0).contains(&share));
         let size = self.text.size.is_none_or(|size| (4.0..=72.0).contains(&size));
         measures && share && size
     }
@@ -310,10 +356,21 @@ fn bad(what: String) -> JobError {
 /// Refuses what cannot be right whatever the preset says.
 fn check(wanted: &call::Appearance) -> Result<(), JobError> {
     let long = |text: &String| text.chars().count() > MAX_TEXT;
-    if [&wanted.keyword, &wanted.qr, &wanted.preset].into_iter().flatten().any(long) {
-        return Err(JobError::TooLarge(format!("appearance: more than {MAX_TEXT} characters")));
+    if [&wanted.keyword, &wanted.qr, &wanted.preset]
+        .into_iter()
+        .flatten()
+        .any(long)
+    {
+        return Err(JobError::TooLarge(format!(
+            "appearance: more than {MAX_TEXT} characters"
+        )));
     }
-    if wanted.values.len() > MAX_VALUES || wanted.values.iter().any(|(name, value)| long(name) || long(value)) {
+    if wanted.values.len() > MAX_VALUES
+        || wanted
+            .values
+            .iter()
+            .any(|(name, value)| long(name) || long(value))
+    {
         return Err(JobError::TooLarge("appearance.values".into()));
     }
     if let Some(rectangle) = wanted.rectangle
@@ -336,7 +393,8 @@ fn find(name: &str, folder: &Path) -> Result<(String, bool), JobError> {
     let file = folder.join(format!("{name}.toml"));
     if file.is_file() {
         let bytes = read_bounded(&file, MAX_PRESET)?;
-        let text = String::from_utf8(bytes).map_err(|_| bad(format!("appearance.preset {name}: not UTF-8")))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| bad(format!("appearance.preset {name}: not UTF-8")))?;
         return Ok((text, true));
     }
     let found = PRESETS.iter().find(|(known, _)| *known == name);

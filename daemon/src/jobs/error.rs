@@ -261,7 +261,14 @@ fn of_token(error: &TokenError) -> ErrorCode {
 
 fn of_pades(error: &PadesError) -> ErrorCode {
     match error {
-        PadesError::Appearance(_) | PadesError::FieldName | PadesError::TextTooLong => ErrorCode::BadRequest,
+        PadesError::Appearance(_)
+        | PadesError::FieldLocks
+        | PadesError::FieldName
+        | PadesError::FieldPlace
+        | PadesError::FieldSigned
+        | PadesError::NoSuchField
+        | PadesError::TextTooLong => ErrorCode::BadRequest,
+        PadesError::NotFirst | PadesError::SeedValue(_) => ErrorCode::DocumentLocked,
         PadesError::Cms(error) => of_cms(error),
         PadesError::Pdf(error) => of_pdf(error),
         _ => ErrorCode::Internal,

@@ -21,6 +21,7 @@ pub mod sign_digest;
 pub mod sign_documents;
 pub mod verify_documents;
 
+mod appearance;
 mod present;
 mod recipe;
 
@@ -55,6 +56,8 @@ pub struct Context {
     pub trust_folder: PathBuf,
     /// Where the user's own templates for XML signatures lie.
     pub templates_folder: PathBuf,
+    /// Where the person's own presets for appearances lie.
+    pub appearances_folder: PathBuf,
     /// Who asks the person.
     pub prompter: Arc<dyn Prompter>,
     /// What origins may do.

@@ -4,20 +4,20 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
-use trien_protocol::limits::MAX_TEXT;
+use trien_protocol::limits::{MAX_LOCKED, MAX_TEXT};
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
-use trien_signatures::pades::{self, Mark, PadesRequest, PreparedPades};
+use trien_signatures::pades::{self, Allowed, FieldChoice, FieldLock, PadesRequest, PreparedPades};
 use trien_signatures::signing::{FinishError, Prepared};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
 use super::JobError;
-use crate::language::{arguments, text, time_in_vietnam};
+use super::appearance::Appearance;
 
 /// The part of a request that is the same for each document, with the signer's certificate.
 #[derive(Debug, Clone)]
@@ -28,9 +28,21 @@ pub(super) struct Recipe {
     algorithm: SignatureAlgorithm,
     reason: Option<String>,
     location: Option<String>,
-    appearance: Option<call::Appearance>,
+    appearance: Option<Appearance>,
+    field: Option<String>,
+    certify: Option<Allowed>,
+    lock: Option<FieldLock>,
     /// There for XML-DSig.
     template: Option<Template>,
+}
+
+/// What a request names, read once for all its documents.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Data {
+    /// There for XML-DSig.
+    pub(super) template: Option<Template>,
+    /// There for what is seen.
+    pub(super) appearance: Option<Appearance>,
 }
 
 /// A document between *prepare* and *finish*.
@@ -59,19 +71,30 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
             )));
         }
     }
-    let for_pdf = call.appearance.is_some() || call.reason.is_some() || call.location.is_some();
+    let for_pdf = call.appearance.is_some()
+        || [&call.reason, &call.location, &call.field]
+            .iter()
+            .any(|text| text.is_some())
+        || call.certify.is_some()
+        || call.lock.is_some();
     if for_pdf && call.format != SignatureFormat::Pades {
-        return bad("appearance, reason, location: for PAdES only");
+        return bad("appearance, reason, location, field, certify, lock: for PAdES only");
     }
     if call.template.is_some() && call.format != SignatureFormat::Xmldsig {
         return bad("template: for XML-DSig only");
     }
-    match &call.appearance {
-        Some(appearance) if !appearance.rectangle.iter().all(|number| number.is_finite()) => {
-            bad("appearance.rectangle: not a number")
-        }
-        _ => Ok(()),
+    let long = |name: &String| name.chars().count() > MAX_TEXT;
+    let locked = call.lock.as_deref().unwrap_or_default();
+    if locked.len() > MAX_LOCKED || locked.iter().chain(&call.field).any(long) {
+        return Err(JobError::TooLarge("field, lock: too many or too long".to_owned()));
     }
+    let placed = |appearance: &call::Appearance| {
+        appearance.page.is_some() || appearance.rectangle.is_some() || appearance.keyword.is_some()
+    };
+    if call.field.is_some() && call.appearance.as_ref().is_some_and(placed) {
+        return bad("appearance: a field has a place of its own");
+    }
+    Ok(())
 }
 
 /// The template of a request: one of the user's, else one that is built in. A name is a name, never a path.
@@ -107,6 +130,8 @@ pub(super) fn shown(call: &SignDocuments) -> ShownSignature {
         reason: call.reason.clone(),
         location: call.location.clone(),
         visible: call.appearance.is_some(),
+        certify: call.certify,
+        locks: call.lock.is_some(),
     }
 }
 
@@ -137,7 +162,7 @@ impl Recipe {
         call: &SignDocuments,
         signer: Certificate,
         chain: Vec<Certificate>,
-        template: Option<Template>,
+        data: Data,
     ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
@@ -146,8 +171,18 @@ impl Recipe {
             chain,
             reason: call.reason.clone(),
             location: call.location.clone(),
-            appearance: call.appearance.clone(),
-            template,
+            appearance: data.appearance,
+            template: data.template,
+            field: call.field.clone(),
+            certify: call.certify.map(|certify| match certify {
+                call::Certification::Nothing => Allowed::Nothing,
+                call::Certification::Forms => Allowed::Signing,
+                call::Certification::Comments => Allowed::Comments,
+            }),
+            lock: call.lock.as_ref().map(|names| match names.as_slice() {
+                [] => FieldLock::All,
+                names => FieldLock::Include(names.to_vec()),
+            }),
         })
     }
 
@@ -160,19 +195,19 @@ impl Recipe {
     ) -> Result<PreparedDocument, JobError> {
         match self.format {
             SignatureFormat::Pades => {
-                let appearance = self
-                    .appearance
-                    .as_ref()
-                    .map(|wanted| self.appearance(wanted, signing_time));
+                let appearance = self.appearance(signing_time);
                 let request = PadesRequest {
-                    signer: &self.signer,
                     chain: &self.chain,
-                    algorithm: self.algorithm,
-                    signing_time,
                     reason: self.reason.as_deref(),
                     location: self.location.as_deref(),
                     appearance: appearance.as_ref(),
-                    field_name: None,
+                    field: match &self.field {
+                        Some(name) => FieldChoice::Existing(name),
+                        None => FieldChoice::New(None),
+                    },
+                    certify: self.certify,
+                    lock: self.lock.as_ref(),
+                    ..PadesRequest::new(&self.signer, self.algorithm, signing_time)
                 };
                 Ok(PreparedDocument::Pades(Box::new(pades::prepare(
                     bytes, &request,
@@ -290,31 +325,14 @@ impl Recipe {
         Ok(PreparedDocument::Asic(Box::new(asic::prepare(&request)?)))
     }
 
-    /// What a digital signature shows by Decree 30/2020/NĐ-CP, Annex I: who, for whom, and when, in the time of Việt Nam.
-    fn appearance(&self, wanted: &call::Appearance, signing_time: OffsetDateTime) -> pades::Appearance {
-        let subject = self.signer.subject();
-        let line = |key, value| text(wanted.language, key, &arguments([("value", value)]));
-        let mut lines = vec![line(
-            "appearance-signer",
-            subject.common_name.unwrap_or(subject.rfc4514),
-        )];
-        lines.extend(
-            subject
-                .organization
-                .map(|name| line("appearance-organization", name)),
-        );
-        lines.extend(
-            self.reason
-                .clone()
-                .map(|reason| line("appearance-reason", reason)),
-        );
-        lines.push(line("appearance-time", time_in_vietnam(signing_time)));
-        pades::Appearance {
-            page: wanted.page,
-            rectangle: wanted.rectangle.map(f64::from),
-            lines,
-            mark: Mark::Seal,
-        }
+    /// In a field that is there, its own place is meant.
+    fn appearance(&self, at: OffsetDateTime) -> Option<pades::Appearance> {
+        let appearance = self.appearance.as_ref()?;
+        let reason = self.reason.as_deref();
+        Some(match self.field {
+            Some(_) => appearance.for_field(&self.signer, reason, at),
+            None => appearance.of(&self.signer, reason, at),
+        })
     }
 }
 

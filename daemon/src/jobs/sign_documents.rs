@@ -10,12 +10,12 @@ use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
 use trien_signatures::certificate::Certificate;
-use trien_signatures::xmldsig::Template;
 
+use super::appearance::Appearance;
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
 use super::login::{Unlocked, login};
-use super::recipe::{self, Recipe};
+use super::recipe::{self, Data, Recipe};
 use super::{Caller, Context, JobError, blocking, present};
 use crate::audit::{Action, Intent, Subject};
 use crate::consent::{self, Approved, AskError, Offer};
@@ -46,9 +46,11 @@ pub async fn run(
     let template = recipe::template(&call, &context.templates_folder)?;
     let mut items = collect(caller, &call)?;
     make_room(caller, &mut items)?;
+    let appearance = appearance(context, &call).await?;
+    let data = Data { template, appearance };
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, caller, &call).await?;
-    rehearse(context, &mut items, &call, template.clone(), &found).await?;
+    rehearse(context, &mut items, &call, data.clone(), &found).await?;
 
     let intent = context.audit.intend(subject(&permitted, &items)).await?;
     caller.report.stage(Stage::Asking, 0, count(&items));
@@ -66,7 +68,16 @@ pub async fn run(
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into()).await),
     };
-    carry_out(caller, intent, approved, items, template, &found).await
+    carry_out(caller, intent, approved, items, data, &found).await
+}
+
+/// The preset and the picture of what is to be seen, read once for all documents.
+async fn appearance(context: &Context, call: &SignDocuments) -> Result<Option<Appearance>, JobError> {
+    let Some(wanted) = call.appearance.clone() else {
+        return Ok(None);
+    };
+    let folder = context.appearances_folder.clone();
+    blocking(move || Appearance::read(&wanted, &folder).map(Some)).await
 }
 
 /// Room for every result, before anybody is asked: no PIN is spent on what cannot be held.
@@ -135,7 +146,7 @@ async fn rehearse(
     context: &Context,
     items: &mut [Item],
     call: &SignDocuments,
-    template: Option<Template>,
+    data: Data,
     found: &Found,
 ) -> Result<(), JobError> {
     let signer = &found.candidates[0].held.certificate;
@@ -143,7 +154,7 @@ async fn rehearse(
         call,
         signer.clone(),
         found.chain(signer).await?,
-        template,
+        data,
     )?);
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
@@ -165,7 +176,7 @@ async fn carry_out(
     mut intent: Intent,
     mut approved: Approved<SignDocuments>,
     mut items: Vec<Item>,
-    template: Option<Template>,
+    data: Data,
     found: &Found,
 ) -> Result<SignedDocuments, JobError> {
     let held = &approved.candidate().held;
@@ -177,7 +188,7 @@ async fn carry_out(
     let chain = found.chain(&certificate).await?;
     let shown = present::certificate(&certificate, &chain);
     intent.note(Action::Approved).await?;
-    if let Err(error) = sign_all(caller, &mut approved, &mut items, (certificate, chain), template).await {
+    if let Err(error) = sign_all(caller, &mut approved, &mut items, (certificate, chain), data).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
     }
@@ -208,9 +219,9 @@ async fn sign_all(
     approved: &mut Approved<SignDocuments>,
     items: &mut [Item],
     (certificate, chain): (Certificate, Vec<Certificate>),
-    template: Option<Template>,
+    data: Data,
 ) -> Result<(), JobError> {
-    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain, template)?);
+    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain, data)?);
     let mut unlocked = login(approved).await?;
     let wanted = sign_each(caller, approved, items, &recipe, &mut unlocked).await;
     unlocked.close().await;

@@ -18,6 +18,6 @@ export { TrienError } from "./error.ts";
 export type { ConnectionCode, TrienErrorCode } from "./error.ts";
 export type { RoadName } from "./road.ts";
 export type {
-  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
+  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, Certification, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
   SignatureFormat, SigningCertificate, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
 } from "./protocol.ts";

@@ -7,7 +7,7 @@ import { toBase64 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import type { TrienErrorCode } from "./error.ts";
 import type {
-  Appearance, AuthenticationToken, Certificate, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
+  Appearance, AuthenticationToken, Certificate, Certification, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
   SignedDocuments, Stage, VerifiedDocuments,
 } from "./protocol.ts";
 import type { RoadName } from "./road.ts";
@@ -35,6 +35,9 @@ export interface SignDocumentsOptions extends CallOptions {
   appearance?: Appearance;
   reason?: string;
   location?: string;
+  field?: string;
+  certify?: Certification;
+  lock?: string[];
 }
 
 /** How results come back: in memory, or as a Blob that the browser may keep on disk. */
@@ -124,10 +127,12 @@ export class Trien {
   ): Promise<{ documents: SignBlobResult[]; certificate: Certificate }>;
   async signDocuments(options: SignDocumentsOptions): Promise<{ documents: SignResult[]; certificate: Certificate }>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
-    const { format, certificate, padding, appearance, reason, location, signal } = options;
+    const { format, certificate, padding, appearance, reason, location, field, certify, lock, signal } = options;
     const held = await this.#documents.hold(options.documents, signal);
     const documents = await this.#upload(held, options);
-    const params = this.#keyed(present({ documents, format, certificate, padding, appearance, reason, location }));
+    const params = this.#keyed(present({
+      documents, format, certificate, padding, appearance, reason, location, field, certify, lock,
+    }));
     const result = await this.#ask<SignedDocuments>("sign_documents", params, options, held);
     return { documents: await this.#collect(result, options), certificate: result.certificate };
   }

@@ -38,6 +38,12 @@ format-asic-e = ASiC-E: a container with document and signature
 format-asic-s = ASiC-S: a container with document and signature
 signature-appearance = Appearance
 signature-visible = The signature shows on the page
+signature-certifies = Certification
+certifies-nothing = Nobody may change the document afterwards
+certifies-forms = Afterwards only forms may be filled in and signatures added
+certifies-comments = Afterwards only forms, signatures and comments may be added
+signature-locks = Form fields
+locks-fields = Locked afterwards
 signature-reason = Reason, by the site
 signature-location = Place of signing
 

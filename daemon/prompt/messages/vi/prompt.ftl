@@ -37,6 +37,12 @@ format-asic-e = ASiC-E: gói gồm tài liệu và chữ ký
 format-asic-s = ASiC-S: gói gồm tài liệu và chữ ký
 signature-appearance = Hình thức
 signature-visible = Chữ ký hiển thị trên trang
+signature-certifies = Chứng thực
+certifies-nothing = Sau đó không ai được sửa văn bản
+certifies-forms = Sau đó chỉ được điền biểu mẫu và ký thêm
+certifies-comments = Sau đó chỉ được điền biểu mẫu, ký thêm và ghi chú
+signature-locks = Các ô biểu mẫu
+locks-fields = Bị khóa sau khi ký
 signature-reason = Trang web ghi lý do
 signature-location = Nơi ký
 

@@ -1,7 +1,7 @@
 //! What the page has put into each signature: it is signed with the document, so the person sees it.
 
 use gtk4::prelude::*;
-use trien_protocol::call::SignatureFormat;
+use trien_protocol::call::{Certification, SignatureFormat};
 use trien_protocol::prompt::ShownSignature;
 
 use super::{Phrases, label, layout};
@@ -36,6 +36,17 @@ fn lines(signature: &ShownSignature, phrases: Phrases) -> Vec<(String, String)> 
     if signature.visible {
         lines.push(("signature-appearance", phrases.say("signature-visible")));
     }
+    if let Some(certify) = signature.certify {
+        let said = match certify {
+            Certification::Nothing => "certifies-nothing",
+            Certification::Forms => "certifies-forms",
+            Certification::Comments => "certifies-comments",
+        };
+        lines.push(("signature-certifies", phrases.say(said)));
+    }
+    if signature.locks {
+        lines.push(("signature-locks", phrases.say("locks-fields")));
+    }
     if let Some(reason) = &signature.reason {
         lines.push(("signature-reason", text::statement(reason)));
     }
@@ -61,6 +72,8 @@ mod tests {
             reason: Some("Nộp hồ sơ".into()),
             location: Some("Thủ Đức".into()),
             visible: true,
+            certify: None,
+            locks: false,
         }
     }
 
@@ -93,6 +106,25 @@ mod tests {
     }
 
     #[test]
+    fn a_certification_is_told() {
+        let certifying = ShownSignature {
+            certify: Some(Certification::Nothing),
+            locks: true,
+            reason: None,
+            location: None,
+            ..signature()
+        };
+        assert_eq!(
+            values(&certifying, Language::En)[2..],
+            [
+                "Certification: Nobody may change the document afterwards",
+                "Form fields: Locked afterwards"
+            ]
+        );
+        assert_eq!(values(&certifying, Language::Vi).len(), 4);
+    }
+
+    #[test]
     fn what_is_absent_is_not_shown() {
         for format in [SignatureFormat::CadesAttached, SignatureFormat::CadesDetached] {
             let bare = ShownSignature {
@@ -100,6 +132,8 @@ mod tests {
                 reason: None,
                 location: None,
                 visible: false,
+                certify: None,
+                locks: false,
             };
             assert_eq!(values(&bare, Language::Vi).len(), 1);
         }

@@ -200,7 +200,11 @@ fn draw(
     let room = height - 2.0 * edge;
     let alone = appearance.lines.is_empty();
     if let Some(text) = &appearance.code {
-        let part = if alone && appearance.mark == Mark::None { 1.0 } else { 0.4 };
+        let part = if alone && appearance.mark == Mark::None {
+            1.0
+        } else {
+            0.4
+        };
         let side = room.min((right - left) * part).max(0.0);
         content.push_str(&code::draw(text, [right - side, (height - side) / 2.0], side)?);
         right -= side + PADDING;
@@ -218,7 +222,11 @@ fn draw(
             let most = (right - left) * if alone { 1.0 } else { 0.45 };
             let high = room.min(most / picture.proportion()).max(0.0);
             let wide = high * picture.proportion();
-            let x = if alone { left + (right - left - wide) / 2.0 } else { left };
+            let x = if alone {
+                left + (right - left - wide) / 2.0
+            } else {
+                left
+            };
             content.push_str(&format!(
                 "q {} 0 0 {} {} {} cm /Im1 Do Q\n",
                 number(wide),
@@ -231,7 +239,13 @@ fn draw(
     }
     let inner = PADDING - edge.min(PADDING);
     let columns = [left.max(inner), right.min(width - inner)];
-    content.push_str(&text::draw(&appearance.lines, appearance.style, columns, height, font)?);
+    content.push_str(&text::draw(
+        &appearance.lines,
+        appearance.style,
+        columns,
+        height,
+        font,
+    )?);
     Ok(content)
 }
 

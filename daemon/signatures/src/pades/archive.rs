@@ -21,7 +21,9 @@ impl Archive {
         let Some(dictionary) = catalog.dictionary() else {
             return Ok(Self::default());
         };
-        let metadata = dictionary.get(b"Metadata").and_then(|node| node.value.reference());
+        let metadata = dictionary
+            .get(b"Metadata")
+            .and_then(|node| node.value.reference());
         let metadata = metadata.map(|id| document.object(id)).transpose()?.flatten();
         // What cannot be read says nothing, to other readers neither.
         let text = metadata.and_then(|stream| document.decoded(&stream, MAX_METADATA).ok());
@@ -62,7 +64,9 @@ fn part(metadata: &[u8]) -> Option<u8> {
     const KEY: &[u8] = b"pdfaid:part";
     let at = metadata.windows(KEY.len()).position(|window| window == KEY)?;
     let rest = metadata[at + KEY.len()..].iter().take(16);
-    let digit = rest.copied().find(|byte| !matches!(byte, b'=' | b'"' | b'\'' | b'>' | b' ' | b'\n'))?;
+    let digit = rest
+        .copied()
+        .find(|byte| !matches!(byte, b'=' | b'"' | b'\'' | b'>' | b' ' | b'\n'))?;
     digit.is_ascii_digit().then(|| digit - b'0')
 }
 
@@ -72,7 +76,10 @@ mod tests {
 
     #[test]
     fn the_part_is_read_from_both_ways_of_writing_it() {
-        assert_eq!(part(b"<rdf:Description pdfaid:part=\"2\" pdfaid:conformance=\"B\"/>"), Some(2));
+        assert_eq!(
+            part(b"<rdf:Description pdfaid:part=\"2\" pdfaid:conformance=\"B\"/>"),
+            Some(2)
+        );
         assert_eq!(part(b"<pdfaid:part>1</pdfaid:part>"), Some(1));
         assert_eq!(part(b"<pdfaid:part></pdfaid:part>"), None);
         assert_eq!(part(b"nothing"), None);

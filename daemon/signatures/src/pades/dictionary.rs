@@ -40,14 +40,8 @@ pub(super) fn add(
     id: ObjectId,
     reserved: usize,
 ) -> Result<Place, PadesError> {
-    let mut body =
-        b"<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /ByteRange ".to_vec();
-    let byte_range = body.len();
-    body.extend_from_slice(BYTE_RANGE);
-    body.extend_from_slice(b" /Contents <");
-    let contents = body.len();
-    body.resize(contents + 2 * reserved, b'0');
-    body.extend_from_slice(b"> /M ");
+    let (mut body, byte_range, contents) = begin("/Type /Sig", "ETSI.CAdES.detached", reserved);
+    body.extend_from_slice(b" /M ");
     body.extend_from_slice(signing_time(request)?.as_bytes());
     let name = request.signer.subject().common_name;
     body.extend_from_slice(&references(request, claimed, catalog));
@@ -68,6 +62,31 @@ pub(super) fn add(
         byte_range: start + byte_range,
         contents: contents..contents + 2 * reserved,
     })
+}
+
+/// Adds the dictionary of a document time-stamp.
+pub(super) fn add_time_stamp(update: &mut Update, id: ObjectId, reserved: usize) -> Place {
+    let (mut body, byte_range, contents) = begin("/Type /DocTimeStamp", "ETSI.RFC3161", reserved);
+    body.extend_from_slice(b" >>");
+    let start = update.add(id, &body);
+    let contents = start + contents;
+    Place {
+        byte_range: start + byte_range,
+        contents: contents..contents + 2 * reserved,
+    }
+}
+
+/// The beginning of the dictionary with the places of byte range and contents in it.
+fn begin(kind: &str, sub_filter: &str, reserved: usize) -> (Vec<u8>, usize, usize) {
+    let mut body =
+        format!("<< {kind} /Filter /Adobe.PPKLite /SubFilter /{sub_filter} /ByteRange ").into_bytes();
+    let byte_range = body.len();
+    body.extend_from_slice(BYTE_RANGE);
+    body.extend_from_slice(b" /Contents <");
+    let contents = body.len();
+    body.resize(contents + 2 * reserved, b'0');
+    body.push(b'>');
+    (body, byte_range, contents)
 }
 
 /// What the signature asks of later revisions (12.8.1, table 253): DocMDP if it certifies, FieldMDP if it locks fields.

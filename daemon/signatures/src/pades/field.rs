@@ -80,7 +80,12 @@ impl NewField<'_> {
                 let rectangle = spot.corners.map(appearance::number).join(" ");
                 (spot.page, rectangle, placed.form, placed.turned)
             }
-            None => (document.page(1)?, "0 0 0 0".to_owned(), empty_form(update, [0.0; 2]), 0),
+            None => (
+                document.page(1)?,
+                "0 0 0 0".to_owned(),
+                empty_form(update, [0.0; 2]),
+                0,
+            ),
         };
         let mut body = b"<< /Type /Annot /Subtype /Widget /FT /Sig /T ".to_vec();
         body.extend_from_slice(&text_string(self.name));
@@ -97,7 +102,10 @@ impl NewField<'_> {
         body.extend_from_slice(rest.as_bytes());
         if let Some(lock) = self.lock {
             let id = update.reserve();
-            update.add(id, &[b"<< /Type /SigFieldLock ".as_slice(), &lock.entries(), b" >>"].concat());
+            update.add(
+                id,
+                &[b"<< /Type /SigFieldLock ".as_slice(), &lock.entries(), b" >>"].concat(),
+            );
             body.extend_from_slice(format!(" /Lock {id} R").as_bytes());
         }
         body.extend_from_slice(b" >>");
@@ -172,7 +180,9 @@ fn sign_existing<'d>(
     let lock = lock::of_field(document, dictionary)?;
 
     let value = format!("{signature} R");
-    splices.of(&field.located).set(&field.located.node, b"V", value.as_bytes())?;
+    splices
+        .of(&field.located)
+        .set(&field.located.node, b"V", value.as_bytes())?;
     show_in(document, update, splices, request, field)?;
     set_flags(document, splices)?;
     Ok(Claimed { lock })
@@ -258,7 +268,9 @@ fn set_flags<'d>(document: &Document<'d>, splices: &mut Splices<'d>) -> Result<(
         .unwrap_or(0);
     if flags & SIG_FLAGS != SIG_FLAGS {
         let flags = (flags | SIG_FLAGS).to_string();
-        splices.of(&form.holder).set(&form.node, b"SigFlags", flags.as_bytes())?;
+        splices
+            .of(&form.holder)
+            .set(&form.node, b"SigFlags", flags.as_bytes())?;
     }
     Ok(())
 }

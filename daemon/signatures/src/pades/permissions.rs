@@ -38,12 +38,17 @@ pub(super) fn certify<'d>(
         return Err(PadesError::NotFirst);
     }
     let catalog = document.catalog()?;
-    let permissions = catalog.dictionary().and_then(|catalog| catalog.get(b"Perms")).cloned();
+    let permissions = catalog
+        .dictionary()
+        .and_then(|catalog| catalog.get(b"Perms"))
+        .cloned();
     let entry = format!("{signature} R");
     match permissions {
         None => {
             let permissions = format!("<< /DocMDP {entry} >>");
-            splices.of(&catalog).set(&catalog.node, b"Perms", permissions.as_bytes())?;
+            splices
+                .of(&catalog)
+                .set(&catalog.node, b"Perms", permissions.as_bytes())?;
         }
         Some(node) => match node.value {
             Value::Reference(id) => {

@@ -148,7 +148,9 @@ pub(super) fn find<'d>(
             side,
             size,
         } => beside_keyword(document, text, *page, *side, *size),
-        Place::OverSignature { field, share, size } => over_signature(document, field.as_deref(), *share, *size),
+        Place::OverSignature { field, share, size } => {
+            over_signature(document, field.as_deref(), *share, *size)
+        }
         Place::Field => {
             let field = field.ok_or(AppearanceError::NoSignature)?;
             let (page, corners) = widget_place(document, field)?.ok_or(AppearanceError::OutsidePage)?;
@@ -222,7 +224,10 @@ fn beside_keyword<'d>(
 /// little.
 fn beside([x1, y1, x2, y2]: [f64; 4], side: Side, [width, height]: [f64; 2], page: [f64; 2]) -> [f64; 4] {
     const GAP: f64 = 3.0;
-    let centred = (f64::midpoint(x1, x2) - width / 2.0, f64::midpoint(y1, y2) - height / 2.0);
+    let centred = (
+        f64::midpoint(x1, x2) - width / 2.0,
+        f64::midpoint(y1, y2) - height / 2.0,
+    );
     let (x, y) = match side {
         Side::Above => (centred.0, y2 + GAP),
         Side::Below => (centred.0, y1 - GAP - height),
@@ -241,7 +246,9 @@ fn over_signature<'d>(
     [width, height]: [f64; 2],
 ) -> Result<Spot<'d>, PadesError> {
     let fields = form::fields(document)?;
-    let signed = fields.iter().filter(|field| field.is_signature() && field.is_signed());
+    let signed = fields
+        .iter()
+        .filter(|field| field.is_signature() && field.is_signed());
     let mut candidates: Vec<_> = signed
         .filter(|field| name.is_none_or(|name| form::full_name(&fields, field).as_deref() == Some(name)))
         .collect();
@@ -284,7 +291,12 @@ pub(super) fn widget_place<'d>(
     };
     let mut corners = Vec::new();
     for node in rectangle.array().unwrap_or_default() {
-        corners.extend(document.resolve(node)?.number().filter(|number| number.is_finite()));
+        corners.extend(
+            document
+                .resolve(node)?
+                .number()
+                .filter(|number| number.is_finite()),
+        );
     }
     let &[x1, y1, x2, y2] = corners.as_slice() else {
         return Ok(None);
@@ -300,7 +312,10 @@ pub(super) fn widget_place<'d>(
         };
         let annotations = document.get(dictionary, b"Annots")?;
         let annotations = annotations.as_deref().and_then(Value::array).unwrap_or_default();
-        if annotations.iter().any(|node| node.value.reference() == Some(*widget)) {
+        if annotations
+            .iter()
+            .any(|node| node.value.reference() == Some(*widget))
+        {
             return Ok(Some((page, corners)));
         }
     }
@@ -317,12 +332,8 @@ fn user_space(rectangle: [f64; 4], shown: [f64; 4], rotation: Rotation) -> Optio
     }
     // A place that was computed may miss the edge by the last digit. Comparisons that are false for NaN.
     const SLACK: f64 = 1e-6;
-    let on_page = -SLACK <= x1
-        && x1 < x2
-        && x2 <= width + SLACK
-        && -SLACK <= y1
-        && y1 < y2
-        && y2 <= height + SLACK;
+    let on_page =
+        -SLACK <= x1 && x1 < x2 && x2 <= width + SLACK && -SLACK <= y1 && y1 < y2 && y2 <= height + SLACK;
     if !on_page {
         return None;
     }
@@ -351,7 +362,12 @@ mod tests {
     use super::{Side, beside, shown_space, user_space};
     use crate::pdf::Rotation;
 
-    const ROTATIONS: [Rotation; 4] = [Rotation::None, Rotation::Quarter, Rotation::Half, Rotation::ThreeQuarters];
+    const ROTATIONS: [Rotation; 4] = [
+        Rotation::None,
+        Rotation::Quarter,
+        Rotation::Half,
+        Rotation::ThreeQuarters,
+    ];
 
     #[test]
     fn a_corner_of_the_shown_page_is_found_on_the_turned_one_and_back() {
@@ -389,8 +405,17 @@ mod tests {
     fn a_place_beside_a_text_stays_on_the_page() {
         let page = [200.0, 300.0];
         let text = [100.0, 100.0, 150.0, 110.0];
-        assert_eq!(beside(text, Side::Below, [40.0, 20.0], page), [105.0, 77.0, 145.0, 97.0]);
-        assert_eq!(beside(text, Side::Right, [80.0, 20.0], page), [120.0, 95.0, 200.0, 115.0]);
-        assert_eq!(beside([0.0, 5.0, 9.0, 9.0], Side::Below, [40.0, 20.0], page), [0.0, 0.0, 40.0, 20.0]);
+        assert_eq!(
+            beside(text, Side::Below, [40.0, 20.0], page),
+            [105.0, 77.0, 145.0, 97.0]
+        );
+        assert_eq!(
+            beside(text, Side::Right, [80.0, 20.0], page),
+            [120.0, 95.0, 200.0, 115.0]
+        );
+        assert_eq!(
+            beside([0.0, 5.0, 9.0, 9.0], Side::Below, [40.0, 20.0], page),
+            [0.0, 0.0, 40.0, 20.0]
+        );
     }
 }

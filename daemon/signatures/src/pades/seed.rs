@@ -81,7 +81,10 @@ pub(super) fn check(
         return Err(PadesError::SeedValue("AddRevInfo"));
     }
     if let Some(certificate) = document.get(seed, b"Cert")?
-        && certificate.dictionary().map_or(Ok(1), |certificate| integer(certificate, b"Ff"))? != 0
+        && certificate
+            .dictionary()
+            .map_or(Ok(1), |certificate| integer(certificate, b"Ff"))?
+            != 0
     {
         return Err(PadesError::SeedValue("Cert"));
     }

@@ -34,7 +34,11 @@ pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> 
 
 /// Decodes a stream through all its filters, of which LZW and those of pictures are not known here; at most `left` bytes
 /// in all, which are taken from it.
-pub(super) fn decode_all(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> Result<Vec<u8>, PdfError> {
+pub(super) fn decode_all(
+    data: &[u8],
+    dictionary: &Dictionary,
+    left: &mut usize,
+) -> Result<Vec<u8>, PdfError> {
     let filters: Vec<&[u8]> = match dictionary.get(b"Filter").map(|node| &node.value) {
         None => Vec::new(),
         Some(Value::Name(name)) => vec![name],
@@ -81,7 +85,11 @@ fn ascii_hex(data: &[u8]) -> Result<Vec<u8>, PdfError> {
         .take_while(|byte| *byte != b'>')
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
-    let even = [digits.as_slice(), if digits.len().is_multiple_of(2) { b"" } else { b"0" }].concat();
+    let even = [
+        digits.as_slice(),
+        if digits.len().is_multiple_of(2) { b"" } else { b"0" },
+    ]
+    .concat();
     hex::decode(even).map_err(|_| PdfError::UnsupportedFilter)
 }
 
@@ -127,7 +135,9 @@ fn run_lengths(data: &[u8], limit: usize) -> Result<Vec<u8>, PdfError> {
         match length {
             128 => break,
             0..=127 => {
-                let (run, after) = tail.split_at_checked(count + 1).ok_or(PdfError::UnsupportedFilter)?;
+                let (run, after) = tail
+                    .split_at_checked(count + 1)
+                    .ok_or(PdfError::UnsupportedFilter)?;
                 decoded.extend_from_slice(run);
                 rest = after;
             }

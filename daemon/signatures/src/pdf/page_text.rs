@@ -161,7 +161,10 @@ enum Step {
 
 fn step(before: &Glyph, glyph: &Glyph) -> Step {
     let [dx, dy] = before.direction;
-    let moved = [glyph.origin[0] - before.origin[0], glyph.origin[1] - before.origin[1]];
+    let moved = [
+        glyph.origin[0] - before.origin[0],
+        glyph.origin[1] - before.origin[1],
+    ];
     let height = (before.place[3] - before.place[1]).max(1e-3);
     let across = (moved[1] * dx - moved[0] * dy).abs();
     let along = moved[0] * dx + moved[1] * dy;
@@ -256,7 +259,12 @@ struct Reader<'a, 'd> {
 }
 
 impl Reader<'_, '_> {
-    fn run(&mut self, content: &[u8], resources: Option<&Dictionary>, matrix: Matrix) -> Result<(), PdfError> {
+    fn run(
+        &mut self,
+        content: &[u8],
+        resources: Option<&Dictionary>,
+        matrix: Matrix,
+    ) -> Result<(), PdfError> {
         let mut state = State {
             matrix,
             font: None,
@@ -275,7 +283,12 @@ impl Reader<'_, '_> {
                 .checked_sub(1)
                 .ok_or(PdfError::TooMany("operators of page content"))?;
             let Operation { name, operands } = operation;
-            let number = |index: usize| operands.get(index).and_then(|node| node.value.number()).unwrap_or(0.0);
+            let number = |index: usize| {
+                operands
+                    .get(index)
+                    .and_then(|node| node.value.number())
+                    .unwrap_or(0.0)
+            };
             let matrix = || [number(0), number(1), number(2), number(3), number(4), number(5)];
             let mut next_line = |text: &mut Matrix, x: f64, y: f64| {
                 line = times([1.0, 0.0, 0.0, 1.0, x, y], line);
@@ -325,7 +338,10 @@ impl Reader<'_, '_> {
                     }
                 }
                 b"TJ" => {
-                    let parts = operands.first().and_then(|node| node.value.array()).unwrap_or_default();
+                    let parts = operands
+                        .first()
+                        .and_then(|node| node.value.array())
+                        .unwrap_or_default();
                     for part in parts {
                         match &part.value {
                             Value::String(shown) => self.show(shown, &state, &mut text)?,
@@ -348,7 +364,12 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn resource(&self, resources: Option<&Dictionary>, kind: &[u8], name: &[u8]) -> Result<Option<Node>, PdfError> {
+    fn resource(
+        &self,
+        resources: Option<&Dictionary>,
+        kind: &[u8],
+        name: &[u8],
+    ) -> Result<Option<Node>, PdfError> {
         let Some(resources) = resources else {
             return Ok(None);
         };
@@ -360,7 +381,11 @@ impl Reader<'_, '_> {
             .cloned())
     }
 
-    fn font(&mut self, resources: Option<&Dictionary>, name: &[u8]) -> Result<Option<Rc<TextFont>>, PdfError> {
+    fn font(
+        &mut self,
+        resources: Option<&Dictionary>,
+        name: &[u8],
+    ) -> Result<Option<Rc<TextFont>>, PdfError> {
         let Some(node) = self.resource(resources, b"Font", name)? else {
             return Ok(None);
         };
@@ -381,7 +406,10 @@ impl Reader<'_, '_> {
 
     /// A form XObject (8.10).
     fn draw(&mut self, resources: Option<&Dictionary>, name: &[u8], matrix: Matrix) -> Result<(), PdfError> {
-        let Some(id) = self.resource(resources, b"XObject", name)?.and_then(|node| node.value.reference()) else {
+        let Some(id) = self
+            .resource(resources, b"XObject", name)?
+            .and_then(|node| node.value.reference())
+        else {
             return Ok(());
         };
         if self.forms.len() == MAX_FORMS || self.forms.contains(&id) {
@@ -399,7 +427,12 @@ impl Reader<'_, '_> {
         let content = self.document.decoded(&form, MAX_CONTENT)?;
         let own = self.document.get(dictionary, b"Resources")?;
         let own = own.as_deref().and_then(Value::dictionary).cloned();
-        let own_matrix = match self.document.get(dictionary, b"Matrix")?.as_deref().map(Value::array) {
+        let own_matrix = match self
+            .document
+            .get(dictionary, b"Matrix")?
+            .as_deref()
+            .map(Value::array)
+        {
             Some(Some(nodes)) if nodes.len() == 6 => {
                 let mut matrix = IDENTITY;
                 for (part, node) in matrix.iter_mut().zip(nodes) {
@@ -444,7 +477,8 @@ impl Reader<'_, '_> {
 fn glyph(text: String, matrix: Matrix, width: f64, state: &State) -> Option<Glyph> {
     // Ascenders and descenders of usual fonts.
     let (top, bottom) = (state.rise + 0.9 * state.size, state.rise - 0.22 * state.size);
-    let corners = [[0.0, bottom], [width, bottom], [0.0, top], [width, top]].map(|corner| apply(matrix, corner));
+    let corners =
+        [[0.0, bottom], [width, bottom], [0.0, top], [width, top]].map(|corner| apply(matrix, corner));
     let mut place = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     for [x, y] in corners {
         place = [place[0].min(x), place[1].min(y), place[2].max(x), place[3].max(y)];
@@ -456,10 +490,14 @@ fn glyph(text: String, matrix: Matrix, width: f64, state: &State) -> Option<Glyp
     } else {
         [1.0, 0.0]
     };
-    place.iter().chain(&origin).all(|number| number.is_finite()).then_some(Glyph {
-        text,
-        place,
-        origin,
-        direction,
-    })
+    place
+        .iter()
+        .chain(&origin)
+        .all(|number| number.is_finite())
+        .then_some(Glyph {
+            text,
+            place,
+            origin,
+            direction,
+        })
 }

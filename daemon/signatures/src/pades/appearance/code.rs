@@ -17,7 +17,8 @@ pub(super) fn draw(text: &str, [x, y]: [f64; 2], side: f64) -> Result<String, Ap
     if text.is_empty() || text.len() > MAX_CODE {
         return Err(AppearanceError::CodeTooLong);
     }
-    let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| AppearanceError::CodeTooLong)?;
+    let code =
+        QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| AppearanceError::CodeTooLong)?;
     let modules = code.width();
     let module = side / (modules + 2 * QUIET) as f64;
     if module < SMALLEST_MODULE {
@@ -38,7 +39,10 @@ pub(super) fn draw(text: &str, [x, y]: [f64; 2], side: f64) -> Result<String, Ap
     for (row, colours) in code.to_colors().chunks(modules).enumerate() {
         let mut column = 0;
         while column < modules {
-            let run = colours[column..].iter().take_while(|colour| **colour == Color::Dark).count();
+            let run = colours[column..]
+                .iter()
+                .take_while(|colour| **colour == Color::Dark)
+                .count();
             if run > 0 {
                 content.push_str(&format!("{column} {} {run} 1 re ", modules - 1 - row));
             }
@@ -59,7 +63,14 @@ mod tests {
 
     #[test]
     fn a_code_that_nobody_could_read_is_refused() {
-        assert!(draw("https://tracuu.example.vn/ho-so/H29.15-261121-0001", [0.0, 0.0], 60.0).is_ok());
+        assert!(
+            draw(
+                "https://tracuu.example.vn/ho-so/H29.15-261121-0001",
+                [0.0, 0.0],
+                60.0
+            )
+            .is_ok()
+        );
         let small = draw("https://tracuu.example.vn/", [0.0, 0.0], 15.0);
         assert_eq!(small, Err(AppearanceError::CodeTooSmall));
         for text in ["", &"x".repeat(513)] {

@@ -53,7 +53,8 @@ impl Picture {
         }
         let limits = png::Limits { bytes: 64 << 20 };
         let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-        decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
+        decoder
+            .set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
         let mut reader = decoder.read_info().map_err(|_| PictureError::NotPng)?;
         let (width, height) = (reader.info().width, reader.info().height);
         if u64::from(width) * u64::from(height) > MAX_POINTS {
@@ -121,7 +122,11 @@ impl Picture {
             (Some(opacity), _) => {
                 let mask = update.reserve();
                 update.add_stream(mask, &head("DeviceGray"), opacity);
-                update.add_stream(image, &format!("{} /SMask {mask} R", head("DeviceRGB")), &read.colour);
+                update.add_stream(
+                    image,
+                    &format!("{} /SMask {mask} R", head("DeviceRGB")),
+                    &read.colour,
+                );
             }
             (None, _) => update.add_stream(image, &head("DeviceRGB"), &read.colour),
         }
@@ -149,13 +154,19 @@ mod tests {
     fn what_is_no_picture_is_refused() {
         assert_eq!(Picture::from_png(b""), Err(PictureError::NotPng));
         assert_eq!(Picture::from_png(b"\x89PNG\r\n\x1a\n"), Err(PictureError::NotPng));
-        assert_eq!(Picture::from_png(&vec![0; super::MAX_PICTURE + 1]), Err(PictureError::TooLarge));
+        assert_eq!(
+            Picture::from_png(&vec![0; super::MAX_PICTURE + 1]),
+            Err(PictureError::TooLarge)
+        );
         let unseen = Picture::from_points(1, 1, &[9, 9, 9, 0], false);
         assert_eq!(unseen, Err(PictureError::Invisible));
     }
 
     #[test]
     fn transparent_points_become_white() {
-        assert_eq!(on_white(&[0, 0, 0, 200, 0, 0, 7, 7, 7], &[0, 255, 128]), [255, 255, 255, 200, 0, 0, 131, 131, 131]);
+        assert_eq!(
+            on_white(&[0, 0, 0, 200, 0, 0, 7, 7, 7], &[0, 255, 128]),
+            [255, 255, 255, 200, 0, 0, 131, 131, 131]
+        );
     }
 }

@@ -35,8 +35,7 @@ pub(super) fn draw(
         .collect::<Result<_, _>>()?;
     let largest = style.size.clamp(SMALLEST, MAX_SIZE);
     let room = (height - PADDING).max(0.0);
-    let (size, lines) =
-        fit(&lines, largest, right - left, room, font).ok_or(AppearanceError::TextTooLong)?;
+    let (size, lines) = fit(&lines, largest, right - left, room, font).ok_or(AppearanceError::TextTooLong)?;
     let (ascent, _) = font.extent();
     let block = block_height(lines.len(), size, font);
     let base = f64::midpoint(height, block) - ascent * size;
@@ -64,7 +63,10 @@ pub(super) fn draw(
             font.show(&line)
         ));
         // What is written is rounded; the next line goes on from there.
-        before = [round(before[0] + round(x - before[0])), round(before[1] + round(y - before[1]))];
+        before = [
+            round(before[0] + round(x - before[0])),
+            round(before[1] + round(y - before[1])),
+        ];
         y -= size * LEADING;
     }
     content.push_str("ET\n");
@@ -99,7 +101,10 @@ fn fit(
     };
     let whole = largest(&|_| lines.to_vec());
     // Nothing is won where the lines fit as they are.
-    if whole.as_ref().is_some_and(|(size, _)| *size * WORTH_BREAKING >= largest_size) {
+    if whole
+        .as_ref()
+        .is_some_and(|(size, _)| *size * WORTH_BREAKING >= largest_size)
+    {
         return whole;
     }
     let broken = largest(&|size| {

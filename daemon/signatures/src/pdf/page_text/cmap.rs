@@ -47,11 +47,15 @@ impl ToUnicode {
                     operands.clear();
                 }
                 b"endbfchar" => {
-                    operands.chunks_exact(2).for_each(|pair| map.add_character(&pair[0], &pair[1]));
+                    operands
+                        .chunks_exact(2)
+                        .for_each(|pair| map.add_character(&pair[0], &pair[1]));
                     operands.clear();
                 }
                 b"endbfrange" => {
-                    operands.chunks_exact(3).for_each(|range| map.add_range(&range[0], &range[1], &range[2]));
+                    operands
+                        .chunks_exact(3)
+                        .for_each(|range| map.add_range(&range[0], &range[1], &range[2]));
                     operands.clear();
                 }
                 name if name.starts_with(b"begin") => operands.clear(),
@@ -104,11 +108,17 @@ impl ToUnicode {
 
 fn number(node: &Node) -> Option<u32> {
     let bytes = node.value.string().filter(|bytes| bytes.len() <= 4)?;
-    Some(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
+    Some(
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u32::from(*byte)),
+    )
 }
 
 fn utf16(bytes: &[u8]) -> String {
-    let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+    let units = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
     char::decode_utf16(units)
         .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()

@@ -46,7 +46,10 @@ impl BaseEncoding {
 pub(super) fn glyph(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let name = name.split('.').next().filter(|name| !name.is_empty())?;
-    if let Some(hex) = name.strip_prefix("uni").filter(|hex| hex.len() >= 4 && hex.len() % 4 == 0) {
+    if let Some(hex) = name
+        .strip_prefix("uni")
+        .filter(|hex| hex.len() >= 4 && hex.len() % 4 == 0)
+    {
         let units: Option<Vec<u8>> = hex::decode(hex).ok();
         if let Some(units) = units {
             return Some(decode_text_string(&[&[0xfe, 0xff], units.as_slice()].concat()));

@@ -65,7 +65,10 @@ impl TextFont {
     fn read_descendant(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
         self.default_width = 1.0;
         let descendants = document.get(font, b"DescendantFonts")?;
-        let first = descendants.as_deref().and_then(Value::array).and_then(<[Node]>::first);
+        let first = descendants
+            .as_deref()
+            .and_then(Value::array)
+            .and_then(<[Node]>::first);
         let Some(first) = first else { return Ok(()) };
         let descendant = document.resolve(first)?;
         let Some(descendant) = descendant.dictionary() else {
@@ -93,7 +96,9 @@ impl TextFont {
                     break;
                 };
                 let width = document.resolve(width)?;
-                (first..=last).take(MAX_WIDTHS).for_each(|code| self.add_width(code, &width));
+                (first..=last)
+                    .take(MAX_WIDTHS)
+                    .for_each(|code| self.add_width(code, &width));
                 at += 3;
             }
         }
@@ -141,7 +146,10 @@ impl TextFont {
     }
 
     fn read_widths(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
-        let first = document.get(font, b"FirstChar")?.and_then(|value| value.integer()).unwrap_or(0);
+        let first = document
+            .get(font, b"FirstChar")?
+            .and_then(|value| value.integer())
+            .unwrap_or(0);
         let Ok(first) = u32::try_from(first) else {
             return Ok(());
         };
@@ -163,7 +171,11 @@ impl TextFont {
     pub(super) fn codes(&self, shown: &[u8]) -> impl Iterator<Item = Code> {
         shown.chunks(self.code_len).map(|bytes| {
             let code = bytes.iter().fold(0, |code, byte| code << 8 | u32::from(*byte));
-            let text = self.to_unicode.characters.get(&code).or_else(|| self.encoding.get(&code));
+            let text = self
+                .to_unicode
+                .characters
+                .get(&code)
+                .or_else(|| self.encoding.get(&code));
             Code {
                 text: text.cloned(),
                 width: self.widths.get(&code).copied().unwrap_or(self.default_width),

@@ -31,9 +31,9 @@ impl<'c> Operators<'c> {
     /// Goes past the data of an inline image: to `EI` between white space (8.9.7).
     fn skip_image(&mut self) {
         let rest = self.lexer.rest();
-        let end = rest
-            .windows(4)
-            .position(|window| is_whitespace(window[0]) && &window[1..3] == b"EI" && is_whitespace(window[3]));
+        let end = rest.windows(4).position(|window| {
+            is_whitespace(window[0]) && &window[1..3] == b"EI" && is_whitespace(window[3])
+        });
         self.lexer.position += end.map_or(rest.len(), |end| end + 3);
     }
 }
