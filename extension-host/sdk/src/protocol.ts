@@ -12,17 +12,37 @@ export type HashAlgorithm = "SHA-256" | "SHA-384" | "SHA-512";
 
 export type RsaPadding = "pkcs1" | "pss";
 
-export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "xades_enveloped" | "xades_enveloping" | "xades_detached" | "xmldsig" | "jades_compact" | "jades_json" | "asic_e" | "asic_e_cades" | "asic_s" | "asic_s_cades";
+export type SignatureFormat = "pades" | "cades_attached" | "cades_detached";
 
 export type Appearance = { 
 /**
- * Counted from 1.
+ * The name of a preset; `plain` if absent.
  */
-page: number, 
+preset?: string, 
+/**
+ * Counted from 1, 0 is the last one; if absent, the preset says which.
+ */
+page?: number, 
 /**
  * Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
  */
-rectangle: [number, number, number, number], 
+rectangle?: [number, number, number, number], 
+/**
+ * A text on the page, beside which it shows; instead of a rectangle.
+ */
+keyword?: string, 
+/**
+ * A PNG file, base64, at most [`crate::limits::MAX_IMAGE`] bytes: signature or seal.
+ */
+image?: string, 
+/**
+ * What a QR code beside it says.
+ */
+qr?: string, 
+/**
+ * Values that the preset's text has places for, by name.
+ */
+values?: { [key in string]: string }, 
 /**
  * The language of the labels.
  */
@@ -121,17 +141,25 @@ reason?: string,
  */
 location?: string, 
 /**
- * XML-DSig only: the name of the template; `general` if absent.
+ * PAdES only: the full name of an unsigned signature field that is there; a new field if absent.
  */
-template?: string, };
+field?: string, 
+/**
+ * PAdES only: certifies the document, and says what may be done to it afterwards.
+ */
+certify?: Certification, 
+/**
+ * PAdES only: the full names of form fields that nobody may fill in or sign afterwards; all of them if empty.
+ */
+lock?: Array<string>, };
 
 export type VerifyDocuments = { 
 /**
- * Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
+ * Uploaded documents: PDF, or CMS with its content inside.
  */
 documents: Array<DocumentRef>, 
 /**
- * For detached signatures: the content, uploaded too. Then `documents` holds one entry.
+ * For detached CMS: the content, uploaded too. Then `documents` holds one entry.
  */
 content?: DocumentRef, };
 
