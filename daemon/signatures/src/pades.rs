@@ -31,6 +31,7 @@
 
 mod appearance;
 mod archive;
+mod augment;
 mod byte_range;
 mod changes;
 mod dictionary;
@@ -56,10 +57,11 @@ use crate::signing::{FinishError, Prepared};
 pub use appearance::{
     Align, Appearance, AppearanceError, Colour, MAX_PICTURE, Mark, Picture, PictureError, TextStyle,
 };
+pub use augment::{PadesDocument, TIME_STAMP_ROOM};
 pub use lock::FieldLock;
 pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};
-pub use store::{ValidationData, add_validation_data, validation_data};
+pub use store::add_validation_data;
 pub use time_stamp::{PreparedTimeStamp, prepare_time_stamp};
 pub use verify::verify;
 

@@ -228,8 +228,7 @@ pub enum Format {
     AsicXades,
     /// ECMA-376, part 2
     Ooxml,
-    /// EN 319 142-1, clause 5.4.3: proves a time and is nobody's signature. It is named and not judged, INDETERMINATE,
-    /// and without weight in [`Report::valid`].
+    /// EN 319 142-1, clause 5.4.3: proves a time and is nobody's signature, and so without weight in [`Report::valid`].
     DocumentTimeStamp,
 }
 

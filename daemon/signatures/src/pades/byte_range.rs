@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::algorithm::Hash;
 use crate::pdf::{Located, Location, Node, Value};
 use crate::report::Reason;
 
@@ -16,8 +17,21 @@ pub(super) struct Covered {
 
 impl Covered {
     /// The covered bytes in two pieces.
-    pub(super) fn pieces<'b>(&self, bytes: &'b [u8]) -> [&'b [u8]; 2] {
+    fn pieces<'b>(&self, bytes: &'b [u8]) -> [&'b [u8]; 2] {
         [&bytes[..self.gap.start], &bytes[self.gap.end..self.end]]
+    }
+
+    /// Their digest.
+    pub(super) fn digest(&self, bytes: &[u8], hash: Hash) -> Vec<u8> {
+        let mut hasher = hash.hasher();
+        self.pieces(bytes)
+            .into_iter()
+            .for_each(|piece| hasher.update(piece));
+        hasher.finalize()
+    }
+
+    pub(super) fn gap(&self) -> Range<usize> {
+        self.gap.clone()
     }
 
     pub(super) fn signed_bytes(&self) -> usize {

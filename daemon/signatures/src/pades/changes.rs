@@ -35,9 +35,11 @@ pub(super) fn are_permitted(
         let behind = &whole.bytes()[signed.bytes().len()..];
         return Ok(behind.iter().all(u8::is_ascii_whitespace));
     }
-    if lock.forbids_everything() || permissions::check(signed).is_err() || root(signed) != root(whole) {
+    if root(signed) != root(whole) {
         return Ok(false);
     }
+    // Validation data and document time-stamps are no changes, whatever is forbidden (ISO 32000-2, 12.8.2.2.2).
+    let nothing_else = lock.forbids_everything() || permissions::check(signed).is_err();
     let (changed, added) = changed_numbers(signed, whole);
     let Some(roles) = Roles::of(signed, lock, &added)? else {
         return Ok(false);
@@ -45,12 +47,15 @@ pub(super) fn are_permitted(
     let Some(new_fields) = new_fields::between(signed, whole, lock)? else {
         return Ok(false);
     };
+    if nothing_else && !new_fields.only_time_stamps {
+        return Ok(false);
+    }
     // They may cover what the author certified.
     if new_fields.any_visible && permissions::certification(signed)?.is_some() {
         return Ok(false);
     }
     for number in changed {
-        if !is_permitted(number, &roles, &new_fields, signed, whole)? {
+        if !is_permitted(number, &roles, &new_fields, signed, whole, nothing_else)? {
             return Ok(false);
         }
     }
@@ -96,6 +101,7 @@ fn is_permitted(
     new_fields: &NewFields,
     signed: &Document<'_>,
     whole: &Document<'_>,
+    nothing_else: bool,
 ) -> Result<bool, PdfError> {
     let (Some(before), Some(now)) = (current(signed, number)?, current(whole, number)?) else {
         return Ok(false);
@@ -106,6 +112,9 @@ fn is_permitted(
     let Some(role) = roles.get(before.id).filter(|_| before.id == now.id) else {
         return Ok(false);
     };
+    if nothing_else && matches!(role, Role::UnsignedField(_) | Role::Information | Role::Metadata) {
+        return Ok(false);
+    }
     let (Some(old), Some(new)) = (before.dictionary(), now.dictionary()) else {
         // An array.
         return match role {

@@ -7,6 +7,7 @@ use sha1::{Digest, Sha1};
 
 use super::font::deflate;
 use super::{PadesError, VIETNAM};
+use crate::material::ValidationMaterial;
 use crate::pdf::{
     Dictionary, Document, Limits, Located, Node, ObjectId, PdfError, Splices, Update, Value, date,
 };
@@ -16,44 +17,22 @@ const MAX_ITEM: usize = 16 << 20;
 /// Items of one kind that are looked at.
 const MAX_ITEMS: usize = 1_000;
 
-/// What a signature is validated with, each in DER.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ValidationData {
-    /// Certificates (RFC 5280).
-    pub certificates: Vec<Vec<u8>>,
-    /// OCSP responses (RFC 6960, `OCSPResponse`).
-    pub responses: Vec<Vec<u8>>,
-    /// Certificate revocation lists (RFC 5280).
-    pub lists: Vec<Vec<u8>>,
-}
-
 /// The keys of the store, and what those of one signature are called (ISO 32000-2, tables 261 and 262).
 const KINDS: [(&[u8], &str); 3] = [(b"Certs", "Cert"), (b"OCSPs", "OCSP"), (b"CRLs", "CRL")];
 
-impl ValidationData {
-    fn of_kind(&self, kind: usize) -> &[Vec<u8>] {
-        match kind {
-            0 => &self.certificates,
-            1 => &self.responses,
-            _ => &self.lists,
-        }
+fn of_kind(material: &ValidationMaterial, kind: usize) -> &[Vec<u8>] {
+    match kind {
+        0 => &material.certificates,
+        1 => &material.ocsp_responses,
+        _ => &material.crls,
     }
+}
 
-    fn of_kind_mut(&mut self, kind: usize) -> &mut Vec<Vec<u8>> {
-        match kind {
-            0 => &mut self.certificates,
-            1 => &mut self.responses,
-            _ => &mut self.lists,
-        }
-    }
-
-    /// Whether there is nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        KINDS
-            .iter()
-            .enumerate()
-            .all(|(kind, _)| self.of_kind(kind).is_empty())
+fn of_kind_mut(material: &mut ValidationMaterial, kind: usize) -> &mut Vec<Vec<u8>> {
+    match kind {
+        0 => &mut material.certificates,
+        1 => &mut material.ocsp_responses,
+        _ => &mut material.crls,
     }
 }
 
@@ -61,14 +40,14 @@ impl ValidationData {
 ///
 /// # Errors
 /// [`PdfError`] when the document itself cannot be read.
-pub fn validation_data(document: &Document<'_>) -> Result<ValidationData, PdfError> {
-    let mut data = ValidationData::default();
+pub(crate) fn read(document: &Document<'_>) -> Result<ValidationMaterial, PdfError> {
+    let mut data = ValidationMaterial::default();
     let Some(store) = Place::of(document)? else {
         return Ok(data);
     };
     for (kind, (key, _)) in KINDS.iter().enumerate() {
         for (_, item) in items(document, store.dictionary(), key)? {
-            data.of_kind_mut(kind).push(item);
+            of_kind_mut(&mut data, kind).push(item);
         }
     }
     Ok(data)
@@ -81,7 +60,7 @@ pub fn validation_data(document: &Document<'_>) -> Result<ValidationData, PdfErr
 /// [`PadesError`]
 pub fn add_validation_data(
     bytes: &[u8],
-    signatures: &[(&[u8], &ValidationData)],
+    signatures: &[(&[u8], &ValidationMaterial)],
     at: time::OffsetDateTime,
 ) -> Result<Vec<u8>, PadesError> {
     let document = Document::open(bytes, Limits::default())?;
@@ -242,11 +221,11 @@ struct Writer {
 
 impl Writer {
     /// Adds what is not there yet, and gives the entry of the signature it is for.
-    fn add(&mut self, update: &mut Update, data: &ValidationData, at: time::OffsetDateTime) -> String {
+    fn add(&mut self, update: &mut Update, data: &ValidationMaterial, at: time::OffsetDateTime) -> String {
         let mut entry = String::from("<< ");
         for (kind, (_, name)) in KINDS.iter().enumerate() {
             let mut ids = Vec::new();
-            for item in data.of_kind(kind) {
+            for item in of_kind(data, kind) {
                 let known = self.known.get(&(kind, item.clone())).copied();
                 let id = known.unwrap_or_else(|| {
                     let id = update.reserve();

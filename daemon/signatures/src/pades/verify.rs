@@ -1,18 +1,23 @@
 //! Checking the signatures of a PDF.
 
 use super::byte_range::{self, Covered};
-use super::changes;
 use super::form::{self, Field};
 use super::lock::Lock;
+use super::{changes, store};
 use crate::algorithm::Hash;
+use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, SignedData};
 use crate::pdf::{
     Dictionary, Document, Limits, Located, Node, PdfError, Value, decode_text_string, parse_date,
 };
 use crate::report::{
-    Coverage, Format, Reason, Report, SignatureReport, SigningTime, SubIndication, TimeSource, Warning,
+    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
+    TimeSource, TimestampKind, Warning,
 };
+use crate::revocation::Revocations;
+use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
+use crate::validation::Stamped;
 
 /// Bytes that all signatures of a document together may cover. Each is hashed and compared on its own.
 const MAX_COVERED: usize = 1 << 30;
@@ -23,46 +28,114 @@ const MAX_SIGNATURES: usize = 100;
 ///
 /// Beside the signature itself the document is judged: the byte range has to be exact, and what later revisions changed
 /// has to be permitted (further signatures and what belongs to them; see EN 319 142-1, clause 5.5, and the report's
-/// [`Reason::ForbiddenChange`]). Document time-stamps are named and not judged: see [`Format::DocumentTimeStamp`].
+/// [`Reason::ForbiddenChange`]). Document time-stamps are judged like signatures, and prove the time of what they cover;
+/// see [`Format::DocumentTimeStamp`].
 ///
 /// # Errors
 /// [`PdfError`] when the document itself cannot be read; limits are those of [`Limits::default`].
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError> {
     let document = Document::open(bytes, Limits::default())?;
+    let found = find(&document)?;
+    let store = Store::read(&document);
+    // Each with where it ends; what proves a signature has to come after it.
+    let stamps: Vec<(usize, Stamped)> = found.iter().filter_map(|found| found.stamp(&document)).collect();
     let mut signatures = Vec::new();
+    for found in &found {
+        let report = match found {
+            Found::Unreadable => unreadable(),
+            Found::Signature(judged) => judged.report(&store, &stamps, reliance),
+        };
+        signatures.push(report);
+    }
+    Ok(Report {
+        validated_at: reliance.at,
+        signatures,
+    })
+}
+
+/// The values of all signature fields, in the order they were made.
+fn find<'a, 'd>(document: &'a Document<'d>) -> Result<Vec<Found<'a, 'd>>, PdfError> {
+    let total = document.bytes().len();
+    let mut found = Vec::new();
     let mut covered_bytes = 0_usize;
-    for field in form::fields(&document)? {
-        if signatures.len() > MAX_SIGNATURES {
+    for field in form::fields(document)? {
+        if found.len() > MAX_SIGNATURES {
             return Err(PdfError::TooMany("signatures"));
         }
-        let (holder, node) = match signature_of(&document, &field) {
+        let (holder, node) = match signature_of(document, &field) {
             Ok(Some(found)) => found,
             Ok(None) => continue,
             Err(_) => {
-                signatures.push((bytes.len(), unreadable()));
+                found.push((total, Found::Unreadable));
                 continue;
             }
         };
-        let covered = byte_range::check(&holder, &node, bytes.len());
-        let end = covered.as_ref().map_or(bytes.len(), |covered| covered.end);
+        let covered = byte_range::check(&holder, &node, total);
+        let end = covered.as_ref().map_or(total, |covered| covered.end);
         covered_bytes = covered_bytes.saturating_add(end);
         if covered_bytes > MAX_COVERED {
             return Err(PdfError::TooMany("signatures"));
         }
         let judged = Judged {
-            document: &document,
-            field: &field,
-            holder: &holder,
-            node: &node,
+            document,
+            field,
+            holder,
+            node,
+            covered,
         };
-        signatures.push((end, judged.report(covered, reliance)));
+        found.push((end, Found::Signature(Box::new(judged))));
     }
-    signatures.sort_by_key(|(end, _)| *end);
-    let signatures = signatures.into_iter().map(|(_, report)| report).collect();
-    Ok(Report {
-        validated_at: reliance.at,
-        signatures,
-    })
+    found.sort_by_key(|(end, _)| *end);
+    Ok(found.into_iter().map(|(_, found)| found).collect())
+}
+
+/// The value of a signature field.
+enum Found<'a, 'd> {
+    Unreadable,
+    Signature(Box<Judged<'a, 'd>>),
+}
+
+impl Found<'_, '_> {
+    /// The document time-stamp it is, as evidence, with where what it covers ends.
+    fn stamp(&self, document: &Document<'_>) -> Option<(usize, Stamped)> {
+        let Self::Signature(judged) = self else {
+            return None;
+        };
+        let covered = judged.covered.as_ref().ok().filter(|_| judged.is_time_stamp())?;
+        let token = judged.token();
+        let about_this = token
+            .as_ref()
+            .is_some_and(|token| token.is_about_digest(|hash| Some(covered.digest(document.bytes(), hash))));
+        // One whose revision is not what it says proves nothing of what lies before it.
+        let about_this = about_this && matches!(judged.is_of_revision(covered), Ok(Some(_)));
+        let stamped = Stamped {
+            kind: TimestampKind::Archive,
+            token,
+            about_this,
+        };
+        Some((covered.end, stamped))
+    }
+}
+
+/// What the document's security store holds.
+#[derive(Default)]
+struct Store {
+    certificates: Vec<Certificate>,
+    revocations: Revocations,
+}
+
+impl Store {
+    /// What of it cannot be read proves nothing.
+    fn read(document: &Document<'_>) -> Self {
+        let material = store::read(document).unwrap_or_default();
+        let certificates = material.certificates.iter();
+        Self {
+            certificates: certificates
+                .filter_map(|der| Certificate::from_der(der).ok())
+                .collect(),
+            revocations: Revocations::read(&material),
+        }
+    }
 }
 
 /// The report on a signature whose dictionary cannot be read.
@@ -101,37 +174,118 @@ fn signature_of<'d>(
 /// A signature on its way to a report.
 struct Judged<'a, 'd> {
     document: &'a Document<'d>,
-    field: &'a Field<'d>,
-    holder: &'a Located<'d>,
-    node: &'a Node,
+    field: Field<'d>,
+    holder: Located<'d>,
+    node: Node,
+    covered: Result<Covered, Reason>,
 }
 
 type Finding = (SubIndication, Reason);
 
 impl Judged<'_, '_> {
-    fn report(&self, covered: Result<Covered, Reason>, reliance: &Reliance<'_>) -> SignatureReport {
-        if form::is_time_stamp(self.dictionary()) {
-            let mut report = SignatureReport::new(Format::DocumentTimeStamp);
-            report.fail(SubIndication::SigConstraintsFailure, Reason::UnsupportedSubFilter);
-            return report;
-        }
-        let covered = covered.map_err(|reason| (SubIndication::FormatFailure, reason));
+    fn report(&self, store: &Store, stamps: &[(usize, Stamped)], reliance: &Reliance<'_>) -> SignatureReport {
+        let covered = self.covered.as_ref();
+        let covered = covered.map_err(|reason| (SubIndication::FormatFailure, *reason));
         let judged = covered.and_then(|covered| {
-            let kind = self.kind()?;
-            Ok((self.signature(&covered, reliance, kind)?, covered))
+            let report = if self.is_time_stamp() {
+                self.time_stamp(covered, store, stamps, reliance)
+            } else {
+                let kind = self.kind()?;
+                self.signature(covered, reliance, kind, store, stamps)?
+            };
+            Ok((report, covered))
         });
         match judged {
             Ok((mut report, covered)) => {
-                self.judge_changes(&covered, &mut report);
+                self.judge_changes(covered, &mut report);
                 report
             }
             Err((sub_indication, reason)) => {
-                let mut report = SignatureReport::new(Format::Pades);
+                let format = if self.is_time_stamp() {
+                    Format::DocumentTimeStamp
+                } else {
+                    Format::Pades
+                };
+                let mut report = SignatureReport::new(format);
                 report.signing_time = self.signing_time();
                 report.fail(sub_indication, reason);
                 report
             }
         }
+    }
+
+    fn is_time_stamp(&self) -> bool {
+        form::is_time_stamp(self.dictionary())
+    }
+
+    /// The CMS in `/Contents`; none if something other than padding follows it.
+    fn cms(&self) -> Option<&[u8]> {
+        let contents = self
+            .dictionary()
+            .get(b"Contents")
+            .and_then(|node| node.value.string())
+            .unwrap_or_default();
+        let len = cms::element_len(contents).ok()?;
+        let (cms, padding) = contents.split_at_checked(len)?;
+        padding.iter().all(|byte| *byte == 0).then_some(cms)
+    }
+
+    fn token(&self) -> Option<TimestampToken> {
+        TimestampToken::from_der(self.cms()?).ok()
+    }
+
+    /// A document time-stamp, judged like a signature: what it covers, who made it, what came later.
+    fn time_stamp(
+        &self,
+        covered: &Covered,
+        store: &Store,
+        stamps: &[(usize, Stamped)],
+        reliance: &Reliance<'_>,
+    ) -> SignatureReport {
+        let mut report = SignatureReport::new(Format::DocumentTimeStamp);
+        report.coverage = Some(self.coverage(covered));
+        let Some(token) = self.token() else {
+            report.fail(SubIndication::FormatFailure, Reason::TimestampMalformed);
+            return report;
+        };
+        report.signing_time = Some(SigningTime {
+            time: token.time(),
+            source: TimeSource::TimestampAuthority,
+        });
+        if !token.is_about_digest(|hash| Some(covered.digest(self.document.bytes(), hash))) {
+            report.integrity = Integrity::Broken;
+            report.fail(SubIndication::HashFailure, Reason::TimestampImprintMismatch);
+            return report;
+        }
+        // A later time-stamp proves that this one was there then.
+        let later = stamps
+            .iter()
+            .filter(|(end, stamp)| *end > covered.end && stamp.about_this)
+            .filter_map(|(_, stamp)| stamp.token.as_ref());
+        let proven = later
+            .filter(|token| {
+                token
+                    .validate(&store.certificates, &store.revocations, reliance)
+                    .is_ok()
+            })
+            .map(TimestampToken::time)
+            .min();
+        let at = proven.unwrap_or(reliance.at);
+        match token.validate(
+            &store.certificates,
+            &store.revocations,
+            &Reliance { at, ..*reliance },
+        ) {
+            Ok(verdict) => {
+                let authority = verdict.path.first();
+                report.signer =
+                    authority.map(|authority| Signer::of(authority, Some(token.time()), reliance.at));
+                report.integrity = Integrity::Intact;
+                report.pass(None);
+            }
+            Err((sub_indication, reason)) => report.fail(sub_indication, reason),
+        }
+        report
     }
 
     /// What `/SubFilter` says (12.8.3.3; EN 319 142-1, clause 5.3).
@@ -169,20 +323,11 @@ impl Judged<'_, '_> {
         covered: &Covered,
         reliance: &Reliance<'_>,
         kind: SubFilter,
+        store: &Store,
+        stamps: &[(usize, Stamped)],
     ) -> Result<SignatureReport, Finding> {
         let malformed = |reason| (SubIndication::FormatFailure, reason);
-        let contents = self
-            .dictionary()
-            .get(b"Contents")
-            .and_then(|node| node.value.string())
-            .unwrap_or_default();
-        let len = cms::element_len(contents).map_err(|_| malformed(Reason::MalformedCms))?;
-        let (cms, padding) = contents
-            .split_at_checked(len)
-            .ok_or(malformed(Reason::MalformedCms))?;
-        if padding.iter().any(|byte| *byte != 0) {
-            return Err(malformed(Reason::MalformedCms));
-        }
+        let cms = self.cms().ok_or(malformed(Reason::MalformedCms))?;
         let signed_data = SignedData::parse(cms).map_err(|error| malformed(cms_reason(&error)))?;
         // One signature dictionary, one signer (EN 319 142-1, clause 4.1).
         let signer = match signed_data.signers() {
@@ -190,14 +335,12 @@ impl Judged<'_, '_> {
             [] => return Err(malformed(Reason::NoSigners)),
             _ => return Err(malformed(Reason::DuplicateSigner)),
         };
-        let digest = |hash: Hash| {
-            let mut hasher = hash.hasher();
-            covered
-                .pieces(self.document.bytes())
-                .into_iter()
-                .for_each(|piece| hasher.update(piece));
-            Some(hasher.finalize())
-        };
+        let digest = |hash: Hash| Some(covered.digest(self.document.bytes(), hash));
+        let later: Vec<Stamped> = stamps
+            .iter()
+            .filter(|(end, _)| *end > covered.end)
+            .map(|(_, stamp)| stamp.clone())
+            .collect();
         let message = Message {
             digest: &digest,
             given_apart: true,
@@ -205,7 +348,11 @@ impl Judged<'_, '_> {
             signing_time: self.signing_time(),
             format: Format::Pades,
             coverage: Some(self.coverage(covered)),
-            beside: cms::Beside::default(),
+            beside: cms::Beside {
+                certificates: &store.certificates,
+                revocations: Some(&store.revocations),
+                timestamps: &later,
+            },
         };
         let mut report = cms::verify_signer(&signed_data, signer, &message, reliance);
         match kind {

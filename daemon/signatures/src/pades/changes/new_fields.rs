@@ -13,6 +13,8 @@ pub(super) struct NewFields {
     pub(super) widgets: HashSet<ObjectId>,
     /// Whether one of the widgets takes up room on its page.
     pub(super) any_visible: bool,
+    /// Whether all of them are document time-stamps.
+    pub(super) only_time_stamps: bool,
 }
 
 /// The new signature fields; `None` if the form differs otherwise, or one of them is more than such a field.
@@ -31,11 +33,16 @@ pub(super) fn between(
     let mut new = NewFields {
         widgets: HashSet::new(),
         any_visible: false,
+        only_time_stamps: true,
     };
     let fields = form::fields(whole)?;
     for field in fields.iter().filter(|field| !known.contains(&field.located.id)) {
         let is_root = field.depth == 0 && roots.contains(&field.located.id);
-        if !is_root || !field.is_signature() || lock.forbids(&fields, field) {
+        let value = field.located.dictionary().map(|field| value_of(whole, field));
+        let is_time_stamp = value.transpose()?.flatten().is_some_and(|value| !value.is_judged);
+        new.only_time_stamps &= is_time_stamp;
+        let is_locked = !is_time_stamp && lock.forbids(&fields, field);
+        if !is_root || !field.is_signature() || is_locked {
             return Ok(None);
         }
         let Some(is_visible) = visibility(signed, whole, field)? else {

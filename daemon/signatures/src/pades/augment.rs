@@ -1,0 +1,314 @@
+//! Raising the level of the signatures in a PDF: B-B → B-T → B-LT → B-LTA (EN 319 142-1, clause 6).
+//!
+//! A signature's own time-stamp goes into its CMS, where room was kept for it and no later revision covers it; else a
+//! document time-stamp proves its time as well.
+
+use std::ops::Range;
+
+use super::byte_range::{self, Covered};
+use super::form::{self, is_time_stamp};
+use super::time_stamp::{self, PreparedTimeStamp};
+use super::{PadesError, store};
+use crate::algorithm::Hash;
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::certificate::Certificate;
+use crate::cms::{self, SignedData, edit, stamps};
+use crate::material::ValidationMaterial;
+use crate::pdf::{Document, Limits, PdfError, Value};
+use crate::report::TimestampKind;
+use crate::signing::FinishError;
+use crate::timestamp::{Imprint, TimestampToken};
+
+/// Bytes that are kept free for a time-stamp token with its certificates.
+pub const TIME_STAMP_ROOM: usize = 12 << 10;
+/// Below this no token fits, and none is asked for.
+const SMALLEST_ROOM: usize = 3 << 10;
+
+/// A signed PDF whose level is raised.
+#[derive(Debug, Clone)]
+pub struct PadesDocument {
+    bytes: Vec<u8>,
+    /// In the order they were made.
+    signatures: Vec<Signature>,
+    store: ValidationMaterial,
+    /// When the material is said to have been added.
+    at: time::OffsetDateTime,
+}
+
+#[derive(Debug, Clone)]
+struct Signature {
+    covered: Covered,
+    /// The whole value of `/Contents`.
+    contents: Vec<u8>,
+    /// Bytes of the CMS in it.
+    cms_len: usize,
+    is_time_stamp: bool,
+}
+
+impl Signature {
+    fn cms(&self) -> &[u8] {
+        &self.contents[..self.cms_len]
+    }
+
+    fn signed_data(&self) -> Option<SignedData> {
+        SignedData::parse(self.cms()).ok()
+    }
+}
+
+impl PadesDocument {
+    /// Reads a document. `at` is the present, which goes beside the material that is added.
+    ///
+    /// # Errors
+    /// [`AugmentError::NotSigned`]
+    pub fn open(bytes: Vec<u8>, at: time::OffsetDateTime) -> Result<Self, AugmentError> {
+        let unreadable = |error: PdfError| AugmentError::NotSigned(error.to_string());
+        let (mut signatures, store) = {
+            let document = Document::open(&bytes, Limits::default()).map_err(unreadable)?;
+            let found = find(&document).map_err(unreadable)?;
+            (found, store::read(&document).map_err(unreadable)?)
+        };
+        signatures.sort_by_key(|signature| signature.covered.end);
+        if signatures.iter().all(|signature| signature.is_time_stamp) {
+            return Err(AugmentError::NotSigned("no signatures".into()));
+        }
+        Ok(Self {
+            bytes,
+            signatures,
+            store,
+            at,
+        })
+    }
+
+    fn regular(&self) -> impl DoubleEndedIterator<Item = &Signature> {
+        self.signatures
+            .iter()
+            .filter(|signature| !signature.is_time_stamp)
+    }
+
+    /// Where the last document time-stamp's coverage ends.
+    fn stamped_until(&self) -> usize {
+        let stamps = self.signatures.iter().filter(|signature| signature.is_time_stamp);
+        stamps.map(|stamp| stamp.covered.end).max().unwrap_or(0)
+    }
+
+    /// The newest signature, if a token can go into it.
+    fn with_room(&self) -> Option<&Signature> {
+        let last = self.signatures.last().filter(|last| !last.is_time_stamp)?;
+        let room = last.contents.len() - last.cms_len;
+        let is_last = last.covered.end == self.bytes.len();
+        let has_one = has_own_stamp(last);
+        (is_last && !has_one && room >= SMALLEST_ROOM).then_some(last)
+    }
+}
+
+fn has_own_stamp(signature: &Signature) -> bool {
+    let signed_data = signature.signed_data();
+    signed_data.is_some_and(|data| {
+        let signers = data.signers();
+        signers
+            .iter()
+            .any(|signer| signer.has_unsigned_attribute(stamps::SIGNATURE))
+    })
+}
+
+/// The signatures that can be read; others are left as they are.
+fn find(document: &Document<'_>) -> Result<Vec<Signature>, PdfError> {
+    let mut found = Vec::new();
+    for field in form::fields(document)?
+        .iter()
+        .filter(|field| field.is_signature())
+    {
+        let Some(value) = field.located.dictionary().and_then(|field| field.get(b"V")) else {
+            continue;
+        };
+        let (holder, node) = match value.value {
+            Value::Reference(id) => match document.object(id)? {
+                Some(holder) => (holder.clone(), holder.node),
+                None => continue,
+            },
+            _ => (field.located.clone(), value.clone()),
+        };
+        let Some(dictionary) = node.value.dictionary() else {
+            continue;
+        };
+        let Ok(covered) = byte_range::check(&holder, &node, document.bytes().len()) else {
+            continue;
+        };
+        let contents = dictionary.get(b"Contents").and_then(|node| node.value.string());
+        let contents = contents.unwrap_or_default().to_vec();
+        let Ok(cms_len) = cms::element_len(&contents) else {
+            continue;
+        };
+        if cms_len <= contents.len() {
+            found.push(Signature {
+                covered,
+                cms_len,
+                contents,
+                is_time_stamp: is_time_stamp(dictionary),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A signature on its way to its own time-stamp.
+struct OwnStamp {
+    bytes: Vec<u8>,
+    cms: Vec<u8>,
+    /// Of the hexadecimal digits.
+    digits: Range<usize>,
+    imprint: Imprint,
+}
+
+impl PreparedTimestamp for OwnStamp {
+    fn imprint(&self) -> &Imprint {
+        &self.imprint
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        if !token.is_about(&self.imprint) {
+            return Err(AugmentError::OtherImprint);
+        }
+        let attribute = edit::attribute(&stamps::SIGNATURE, &der(token)?);
+        let cms = edit::with_unsigned(&self.cms, 0, attribute)
+            .ok_or_else(|| AugmentError::NotSigned("attributes that cannot be read".into()))?;
+        let (needed, reserved) = (cms.len(), self.digits.len() / 2);
+        if needed > reserved {
+            return Err(AugmentError::NoRoom { needed, reserved });
+        }
+        let mut bytes = self.bytes;
+        let digits = &mut bytes[self.digits];
+        digits.fill(b'0');
+        hex::encode_to_slice(&cms, &mut digits[..2 * needed]).expect("two digits a byte");
+        Ok(bytes)
+    }
+}
+
+/// A document on its way to a document time-stamp.
+struct WholeStamp {
+    prepared: PreparedTimeStamp,
+    imprint: Imprint,
+}
+
+impl PreparedTimestamp for WholeStamp {
+    fn imprint(&self) -> &Imprint {
+        &self.imprint
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        if !token.is_about(&self.imprint) {
+            return Err(AugmentError::OtherImprint);
+        }
+        self.prepared.finish(&der(token)?).map_err(|error| match error {
+            FinishError::NoRoom { needed, reserved } => AugmentError::NoRoom { needed, reserved },
+            other => AugmentError::NotSigned(other.to_string()),
+        })
+    }
+}
+
+/// The token in DER, as it has to be in `/Contents`.
+fn der(token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+    cms::to_der(token.as_der())
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|error| AugmentError::NotSigned(error.to_string()))
+}
+
+fn failed(error: PadesError) -> AugmentError {
+    match error {
+        PadesError::Pdf(PdfError::Locked) => AugmentError::Forbidden("a certification".into()),
+        other => AugmentError::NotSigned(other.to_string()),
+    }
+}
+
+impl Augment for PadesDocument {
+    fn prepare_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        if kind == TimestampKind::Content {
+            return Err(AugmentError::Unsupported);
+        }
+        if kind == TimestampKind::Signature
+            && let Some(signature) = self.with_room()
+            && let Some(data) = signature.signed_data()
+            && let [signer] = data.signers()
+        {
+            let gap = signature.covered.gap();
+            return Ok(Box::new(OwnStamp {
+                bytes: self.bytes.clone(),
+                cms: signature.cms().to_vec(),
+                digits: gap.start + 1..gap.end - 1,
+                imprint: Imprint::of(hash, signer.signature_value()),
+            }));
+        }
+        let prepared =
+            time_stamp::prepare_time_stamp(self.bytes.clone(), hash, TIME_STAMP_ROOM).map_err(failed)?;
+        let digest = prepared.digest().to_vec();
+        Ok(Box::new(WholeStamp {
+            prepared,
+            imprint: Imprint { hash, digest },
+        }))
+    }
+
+    fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
+        let until = self.stamped_until();
+        match kind {
+            TimestampKind::Content => Err(AugmentError::Unsupported),
+            TimestampKind::Signature => Ok(self
+                .regular()
+                .all(|signature| signature.covered.end < until || has_own_stamp(signature))),
+            TimestampKind::Archive => Ok(until == self.bytes.len()),
+        }
+    }
+
+    fn to_be_proven(&self) -> Result<ToBeProven, AugmentError> {
+        let mut proven = ToBeProven {
+            material: self.store.clone(),
+            ..ToBeProven::default()
+        };
+        let stored = self.store.certificates.iter();
+        proven
+            .embedded
+            .extend(stored.filter_map(|der| Certificate::from_der(der).ok()));
+        for signature in &self.signatures {
+            let Some(data) = signature.signed_data() else {
+                continue;
+            };
+            proven.embedded.extend(data.certificates().iter().cloned());
+            proven.material.merge(&data.material());
+            let mut tokens: Vec<TimestampToken> = data.signers().iter().flat_map(stamps::tokens).collect();
+            if signature.is_time_stamp {
+                tokens.extend(TimestampToken::from_der(signature.cms()).ok());
+            } else {
+                let signers = data.signers().iter();
+                proven.leaves.extend(
+                    signers
+                        .filter_map(|signer| signer.find(&proven.embedded))
+                        .cloned(),
+                );
+            }
+            for token in tokens {
+                proven.embedded.extend(token.certificates().iter().cloned());
+                let authority = token.authority(&proven.embedded, true);
+                proven
+                    .leaves
+                    .extend(authority.ok().map(|(authority, _)| authority));
+            }
+        }
+        Ok(proven)
+    }
+
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
+        let more = material.beyond(&self.store);
+        if more.is_empty() {
+            return Ok(self.bytes.clone());
+        }
+        let named: Vec<(&[u8], &ValidationMaterial)> = self
+            .regular()
+            .map(|signature| (signature.contents.as_slice(), material))
+            .collect();
+        let update = store::add_validation_data(&self.bytes, &named, self.at).map_err(failed)?;
+        Ok([self.bytes.as_slice(), &update].concat())
+    }
+}
