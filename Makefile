@@ -101,6 +101,6 @@ target/judges/suites/.made: $(addprefix pkcs11-module/tests/judges/,prepare.sh r
 	$< target/judges/suites
 	touch $@
 
-target/documents/.made: target/judges/.made testdata/documents/make.sh testdata/documents/dossier.fodt
+target/documents/.made: target/judges/.made $(addprefix testdata/documents/,make.sh corpus.py dossier.fodt)
 	PYTHON=$(CURDIR)/target/judges/bin/python testdata/documents/make.sh target/documents
 	touch $@

@@ -45,6 +45,11 @@ impl Archive {
         self.part.is_some_and(|part| part == 1 || !self.has_intent)
     }
 
+    /// Whether every field has to have an appearance, be it one that draws nothing (ISO 19005-1, 6.9).
+    pub(super) fn needs_appearances(self) -> bool {
+        self.part == Some(1)
+    }
+
     /// Resources that give the colours of devices a meaning of their own (ISO 19005-2, 6.2.4.3), whatever the file's
     /// output intent is for: sRGB, nearly.
     pub(super) fn colour_spaces(self) -> &'static str {

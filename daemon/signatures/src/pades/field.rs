@@ -42,6 +42,7 @@ pub(super) fn claim<'d>(
                 value: Some(signature),
                 appearance: request.appearance,
                 lock: request.lock,
+                bare: false,
             };
             new.add(document, archive, update, splices)?;
             Ok(Claimed {
@@ -58,6 +59,9 @@ pub(super) struct NewField<'a> {
     pub(super) value: Option<ObjectId>,
     pub(super) appearance: Option<&'a appearance::Appearance>,
     pub(super) lock: Option<&'a FieldLock>,
+    /// Without even an empty appearance, where that is allowed: a document time-stamp's field is to bring nothing that
+    /// it does not need into a certified document.
+    pub(super) bare: bool,
 }
 
 impl NewField<'_> {
@@ -78,21 +82,19 @@ impl NewField<'_> {
                 let spot = placement::find(document, &appearance.place, None)?;
                 let placed = appearance::add(appearance, &spot, archive, update)?;
                 let rectangle = spot.corners.map(appearance::number).join(" ");
-                (spot.page, rectangle, placed.form, placed.turned)
+                (spot.page, rectangle, Some(placed.form), placed.turned)
             }
-            None => (
-                document.page(1)?,
-                "0 0 0 0".to_owned(),
-                empty_form(update, [0.0; 2]),
-                0,
-            ),
+            None => {
+                let form = (!self.bare || archive.needs_appearances()).then(|| empty_form(update, [0.0; 2]));
+                (document.page(1)?, "0 0 0 0".to_owned(), form, 0)
+            }
         };
         let mut body = b"<< /Type /Annot /Subtype /Widget /FT /Sig /T ".to_vec();
         body.extend_from_slice(&text_string(self.name));
-        let mut rest = format!(
-            " /Rect [{rectangle}] /F {FLAGS} /P {} R /AP << /N {form} R >>",
-            page.located.id
-        );
+        let mut rest = format!(" /Rect [{rectangle}] /F {FLAGS} /P {} R", page.located.id);
+        if let Some(form) = form {
+            rest += &format!(" /AP << /N {form} R >>");
+        }
         if let Some(value) = self.value {
             rest += &format!(" /V {value} R");
         }

@@ -42,8 +42,9 @@ pub fn prepare_time_stamp(
             value: Some(token),
             appearance: None,
             lock: None,
+            bare: true,
         };
-        field.add(&read, Archive::default(), &mut update, &mut splices)?;
+        field.add(&read, Archive::of(&read)?, &mut update, &mut splices)?;
         splices.finish(&mut update);
         let place = dictionary::add_time_stamp(&mut update, token, reserved);
         (update.finish(&read)?, place)

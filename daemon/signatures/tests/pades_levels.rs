@@ -1,0 +1,342 @@
+//! PAdES B-T, B-LT and B-LTA: time-stamps by OpenSSL, revocation lists by OpenSSL, judged by pyHanko's validation for the
+//! archive, now and in 2041, and by ourselves.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod drafts;
+mod openssl;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use drafts::{Draft, assert_qpdf_clean, pdfsig, update};
+use openssl::{Identity, Pki};
+use time::{Duration, OffsetDateTime};
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::material::ValidationMaterial;
+use trien_signatures::pades::{Allowed, PadesDocument, PadesRequest, TIME_STAMP_ROOM, prepare, verify};
+use trien_signatures::report::{Format, Indication, Level, Report, TimestampKind};
+use trien_signatures::signing::Prepared;
+use trien_signatures::timestamp::TimestampRequest;
+
+struct Office {
+    pki: Pki,
+    /// Valid in 2041: pyHanko's simulation wants that of authorities.
+    ca: Identity,
+    signer: Identity,
+    authority: Identity,
+    /// Of root and authority.
+    lists: ValidationMaterial,
+}
+
+/// What `openssl ca -gencrl` and `openssl ts -reply` are told.
+const CONFIGURATION: &str = "[ca]\ndefault_ca = lists\n[lists]\ndatabase = index.txt\ncrlnumber = crlnumber\ndefault_md = sha256\n\
+    default_crl_days = 30\ncrl_extensions = crl\n[crl]\nauthorityKeyIdentifier = keyid\n[tsa]\ndefault_tsa = t\n[t]\n\
+    serial = tsaserial\ncrypto_device = builtin\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
+    digests = sha256,sha384,sha512\naccuracy = secs:1\ness_cert_id_chain = no\ness_cert_id_alg = sha256\n\
+    [stamper]\nbasicConstraints = critical,CA:FALSE\nkeyUsage = critical,digitalSignature\n\
+    extendedKeyUsage = critical,timeStamping\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+
+static OFFICE: LazyLock<Office> = LazyLock::new(|| {
+    let pki = Pki::new();
+    let workshop = &pki.workshop;
+    let key = workshop.key("long-ca", "rsa:2048");
+    let long = ["-sha256", "-days", "7000"];
+    let ca = workshop.certify(&pki.root, "long-ca", &key, "/C=VN/O=Thu/CN=Thu-CA 2", "ca", &long);
+    let signer = workshop.issue(&ca, "level-signer", "ec:P-256", openssl::CITIZEN, "signer");
+    let shared = std::fs::read_to_string(workshop.path("pki.cnf")).unwrap();
+    workshop.write("pki.cnf", format!("{shared}\n{CONFIGURATION}").as_bytes());
+    let authority = workshop.issue(&ca, "tsa", "rsa:2048", "/C=VN/O=Thu/CN=Test TSA", "stamper");
+    workshop.write("index.txt", b"");
+    workshop.write("crlnumber", b"01\n");
+    workshop.write("tsaserial", b"01\n");
+    let list = |issuer: &Identity| {
+        let certificate = workshop.path(&format!("{}.crt", issuer.name));
+        let out = format!("{}.crl", issuer.name);
+        workshop.run(&[
+            "ca",
+            "-gencrl",
+            "-config",
+            "pki.cnf",
+            "-keyfile",
+            issuer.key.to_str().unwrap(),
+            "-cert",
+            certificate.to_str().unwrap(),
+            "-out",
+            &out,
+        ]);
+        workshop.run(&[
+            "crl",
+            "-in",
+            &out,
+            "-outform",
+            "DER",
+            "-out",
+            &format!("{out}.der"),
+        ]);
+        std::fs::read(workshop.path(&format!("{out}.der"))).unwrap()
+    };
+    let lists = ValidationMaterial {
+        certificates: vec![
+            ca.certificate.as_der().to_vec(),
+            pki.root.certificate.as_der().to_vec(),
+        ],
+        crls: vec![list(&ca), list(&pki.root)],
+        ocsp_responses: Vec::new(),
+    };
+    Office {
+        pki,
+        ca,
+        signer,
+        authority,
+        lists,
+    }
+});
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc().replace_nanosecond(0).unwrap()
+}
+
+fn sign(document: &[u8], change: impl FnOnce(&mut PadesRequest<'_>)) -> Vec<u8> {
+    let Office { pki, ca, signer, .. } = &*OFFICE;
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let mut request = PadesRequest {
+        chain: std::slice::from_ref(&ca.certificate),
+        ..PadesRequest::new(&signer.certificate, algorithm, now())
+    };
+    change(&mut request);
+    let prepared = prepare(document.to_vec(), &request).unwrap();
+    let value = pki
+        .workshop
+        .sign(signer, prepared.algorithm(), prepared.to_be_signed());
+    prepared.finish(value).unwrap()
+}
+
+fn open(document: Vec<u8>) -> PadesDocument {
+    PadesDocument::open(document, now()).unwrap()
+}
+
+/// A time-stamp of OpenSSL's authority.
+fn stamp(name: &str, document: Vec<u8>, kind: TimestampKind) -> Vec<u8> {
+    let Office { pki, authority, .. } = &*OFFICE;
+    let prepared = open(document).prepare_timestamp(kind, Hash::Sha256).unwrap();
+    let request = TimestampRequest::new(prepared.imprint().clone(), &[7; 8], None).unwrap();
+    let query = pki.workshop.write(&format!("{name}.tsq"), request.as_der());
+    let reply = format!("{name}.tsr");
+    let chain = pki.workshop.path("long-ca.crt");
+    pki.workshop.run(&[
+        "ts",
+        "-reply",
+        "-config",
+        "pki.cnf",
+        "-section",
+        "t",
+        "-queryfile",
+        query.to_str().unwrap(),
+        "-signer",
+        pki.workshop.path("tsa.crt").to_str().unwrap(),
+        "-inkey",
+        authority.key.to_str().unwrap(),
+        "-chain",
+        chain.to_str().unwrap(),
+        "-out",
+        &reply,
+    ]);
+    let response = std::fs::read(pki.workshop.path(&reply)).unwrap();
+    let token = request.accept(&response, &[], now()).unwrap();
+    prepared.finish(&token).unwrap()
+}
+
+fn check(document: &[u8]) -> Report {
+    verify(document, &OFFICE.pki.reliance()).unwrap()
+}
+
+fn level(document: &[u8]) -> Option<Level> {
+    let report = check(document);
+    assert!(report.valid(), "{report:#?}");
+    report.signatures[0].level
+}
+
+/// What pyHanko says now and for 2041.
+fn pyhanko(path: &Path) -> [String; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join("target/judges/bin/python");
+    assert!(python.exists(), "run `make target/judges/.made` first");
+    let output = Command::new(python)
+        .arg("-B")
+        .arg(root.join("daemon/tests/judges/levels.py"))
+        .arg(path)
+        .arg("--trust")
+        .arg(OFFICE.pki.workshop.path("root.crt"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let verdicts: serde_json::Value = serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    let verdict = &verdicts[path.to_str().unwrap()];
+    ["now", "later"].map(|when| verdict[when].as_str().unwrap().to_owned())
+}
+
+fn judged(name: &str, document: &[u8]) -> [String; 2] {
+    let path = OFFICE.pki.workshop.write(&format!("{name}.pdf"), document);
+    if let Ok(f) = std::env::var("KEEP") { std::fs::copy(&path, format!("{f}/{name}.pdf")).unwrap(); std::fs::copy(OFFICE.pki.workshop.path("root.crt"), format!("{f}/root.crt")).unwrap(); }
+    assert_qpdf_clean(&path);
+    assert!(pdfsig(&path).first().unwrap().0, "{name}");
+    pyhanko(&path)
+}
+
+fn dossier() -> Vec<u8> {
+    std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/documents/dossier.pdf"
+    ))
+    .unwrap()
+}
+
+/// All levels in turn; `room` is what was kept for a time-stamp in the signature.
+fn climb(name: &str, original: &[u8], room: usize) {
+    let signed = sign(original, |request| request.extra_room = room);
+    assert_eq!(level(&signed), Some(Level::BB));
+
+    let stamped = stamp(name, signed.clone(), TimestampKind::Signature);
+    assert_eq!(stamped.len() == signed.len(), room > 0, "{name}");
+    assert!(
+        open(stamped.clone())
+            .has_timestamp(TimestampKind::Signature)
+            .unwrap()
+    );
+    assert_eq!(level(&stamped), Some(Level::BT), "{name}");
+
+    let proven = open(stamped.clone()).to_be_proven().unwrap();
+    assert_eq!(proven.leaves.len(), 2, "the signer and the authority");
+    let with_material = open(stamped).add_material(&OFFICE.lists).unwrap();
+    let expected = if room > 0 { Level::BLT } else { Level::BLTA };
+    assert_eq!(level(&with_material), Some(expected), "{name}");
+    let again = open(with_material.clone()).add_material(&OFFICE.lists).unwrap();
+    assert_eq!(again, with_material, "what is there is not added twice");
+
+    let archived = stamp(name, with_material.clone(), TimestampKind::Archive);
+    assert!(archived.starts_with(&with_material));
+    assert_eq!(level(&archived), Some(Level::BLTA), "{name}");
+    assert!(
+        open(archived.clone())
+            .has_timestamp(TimestampKind::Archive)
+            .unwrap()
+    );
+    assert_eq!(judged(name, &archived), ["OK", "OK"], "{name}");
+
+    // Once more, over all that.
+    let renewed = stamp(name, archived, TimestampKind::Archive);
+    let report = check(&renewed);
+    assert!(report.valid());
+    let stamps = report
+        .signatures
+        .iter()
+        .filter(|found| found.format == Format::DocumentTimeStamp);
+    assert!(stamps.clone().count() >= 2);
+    assert!(
+        stamps
+            .into_iter()
+            .all(|found| found.indication == Indication::TotalPassed),
+        "{report:#?}"
+    );
+    assert_eq!(
+        judged(&format!("{name}-renewed"), &renewed),
+        ["OK", "OK"],
+        "{name}"
+    );
+}
+
+#[test]
+fn every_level_is_reached_and_kept_with_a_time_stamp_in_the_signature() {
+    climb("own", &Draft::with_text("").classic(), TIME_STAMP_ROOM);
+}
+
+#[test]
+fn every_level_is_reached_and_kept_with_document_time_stamps_alone() {
+    climb("whole", &dossier(), 0);
+}
+
+#[test]
+fn a_certification_against_all_changes_takes_time_stamps_and_material() {
+    let certified = sign(&Draft::with_text("").classic(), |request| {
+        request.certify = Some(Allowed::Nothing)
+    });
+    let stamped = stamp("certified", certified, TimestampKind::Archive);
+    let with_material = open(stamped).add_material(&OFFICE.lists).unwrap();
+    let archived = stamp("certified", with_material, TimestampKind::Archive);
+    assert_eq!(level(&archived), Some(Level::BLTA));
+    assert_eq!(judged("certified", &archived), ["OK", "OK"]);
+    let text = String::from_utf8_lossy(&archived).into_owned();
+    let catalog = text
+        .rfind("/Type /Catalog")
+        .map(|_| "<< /Type /Catalog /Pages 2 0 R /OpenAction [3 0 R /Fit] >>");
+    assert!(!check(&update(&archived, &[(1, catalog.unwrap())])).valid());
+}
+
+#[test]
+fn a_time_stamp_over_something_else_proves_nothing() {
+    let signed = sign(&Draft::with_text("").classic(), |_| ());
+    let stamped = stamp("moved", signed.clone(), TimestampKind::Archive);
+    // The token of another document's time-stamp, in the same place.
+    let other = stamp(
+        "other",
+        sign(&Draft::with_text("/F1 9 Tf").classic(), |_| ()),
+        TimestampKind::Archive,
+    );
+    let place = |document: &[u8]| {
+        let at = document
+            .windows(12)
+            .rposition(|window| window == b"ETSI.RFC3161")
+            .unwrap();
+        at + document[at..].iter().position(|byte| *byte == b'<').unwrap()
+    };
+    let mut forged = stamped.clone();
+    let (here, there) = (place(&stamped), place(&other));
+    let length = 2 * TIME_STAMP_ROOM;
+    forged[here + 1..=here + length].copy_from_slice(&other[there + 1..=there + length]);
+    let report = check(&forged);
+    assert_eq!(report.signatures[0].level, Some(Level::BB), "{report:#?}");
+    assert_eq!(report.signatures[1].indication, Indication::TotalFailed);
+    assert!(report.valid(), "the signature itself is as good as before");
+}
+
+#[test]
+fn after_the_certificates_end_only_what_was_proven_in_time_is_valid() {
+    let signed = sign(&Draft::with_text("").classic(), |_| ());
+    let stamped = stamp("late", signed.clone(), TimestampKind::Archive);
+    let with_material = open(stamped).add_material(&OFFICE.lists).unwrap();
+    let archived = stamp("late", with_material, TimestampKind::Archive);
+    // The signer's certificate ends after 1500 days, and so does the authority's.
+    let mut later = OFFICE.pki.reliance();
+    later.at += Duration::days(1600);
+    later.now = later.at;
+    let bare = verify(&signed, &later).unwrap();
+    assert!(!bare.valid());
+    let reached = verify(&archived, &later).unwrap();
+    assert_ne!(
+        reached.signatures[0].indication,
+        Indication::TotalFailed,
+        "{reached:#?}"
+    );
+}
+
+#[test]
+fn what_is_not_signed_is_not_raised() {
+    let open = |document: Vec<u8>| PadesDocument::open(document, now()).map(drop);
+    assert!(matches!(
+        open(Draft::with_text("").classic()),
+        Err(AugmentError::NotSigned(_))
+    ));
+    assert!(matches!(
+        open(b"%PDF-1.7".to_vec()),
+        Err(AugmentError::NotSigned(_))
+    ));
+    let signed = PadesDocument::open(sign(&Draft::with_text("").classic(), |_| ()), now()).unwrap();
+    let content = signed
+        .prepare_timestamp(TimestampKind::Content, Hash::Sha256)
+        .map(drop);
+    assert_eq!(content, Err(AugmentError::Unsupported));
+}

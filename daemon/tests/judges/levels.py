@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Judges PDF signatures in time with pyHanko's validation for the archive (EN 319 102-1), offline.
+
+    levels.py FILE... --trust ROOT
+
+Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of the simulation for
+the year 2041, each as the name of the sub-indication; `OK` when it passed.
+"""
+
+import argparse
+import asyncio
+import datetime
+import json
+import logging
+
+from pades import read_certificates
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import ades
+from pyhanko.sign.validation.policy_decl import PdfSignatureValidationSpec, SignatureValidationSpec
+from pyhanko_certvalidator import policy_decl
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.registry import SimpleTrustManager
+
+LATER = datetime.datetime(2041, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+async def judge(path, spec):
+    """Both verdicts on the first signature that is no time-stamp."""
+    with open(path, "rb") as file:
+        reader = PdfFileReader(file)
+        signature = reader.embedded_regular_signatures[0]
+        verdict = {}
+        for name, validation in [
+            ("now", lambda: ades.ades_lta_validation(signature, pdf_validation_spec=spec)),
+            ("later", lambda: ades.simulate_future_ades_lta_validation(
+                signature, pdf_validation_spec=spec, future_validation_time=LATER)),
+        ]:
+            try:
+                result = await validation()
+                verdict[name] = result.ades_subindic.name
+            except Exception as error:  # pylint: disable=broad-except
+                verdict[name] = f"{type(error).__name__}: {error}"
+        return verdict
+
+
+def main():
+    """Reads the arguments, prints the verdicts."""
+    parser = argparse.ArgumentParser(description="Judge PDF signatures in time with pyHanko.")
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--trust", nargs="+", required=True, metavar="ROOT")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    revocation = policy_decl.CertRevTrustPolicy(
+        revocation_checking_policy=policy_decl.REQUIRE_REVINFO,
+        freshness_req_type=policy_decl.FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
+    )
+    trust = SimpleTrustManager.build(read_certificates(options.trust))
+    policy = CertValidationPolicySpec(trust_manager=trust, revinfo_policy=revocation)
+    spec = PdfSignatureValidationSpec(signature_validation_spec=SignatureValidationSpec(cert_validation_policy=policy))
+    print(json.dumps({path: asyncio.run(judge(path, spec)) for path in options.files}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
