@@ -752,7 +752,9 @@ fn sub_filters_that_are_not_known() {
     }
     let timestamp = replace(&document, "/ETSI.CAdES.detached", "/ETSI.RFC3161       ");
     let report = check(&timestamp);
-    assert_eq!(report.signatures[0].indication, Indication::Indeterminate);
+    assert_eq!(report.signatures[0].indication, Indication::TotalFailed);
+    assert_eq!(report.signatures[0].reason, Some(Reason::TimestampMalformed));
+    assert!(!report.valid());
 }
 
 // Updates and wrapping after the signature

@@ -3,13 +3,12 @@
 
     levels.py FILE... --trust ROOT
 
-Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of the simulation for
-the year 2041, each as the name of the sub-indication; `OK` when it passed.
+Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation as the name of the sub-indication; `OK`
+when it passed.
 """
 
 import argparse
 import asyncio
-import datetime
 import json
 import logging
 
@@ -21,25 +20,17 @@ from pyhanko_certvalidator import policy_decl
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
-LATER = datetime.datetime(2041, 1, 1, tzinfo=datetime.timezone.utc)
-
-
 async def judge(path, spec):
-    """Both verdicts on the first signature that is no time-stamp."""
+    """The verdict on the first signature that is no time-stamp."""
     with open(path, "rb") as file:
         reader = PdfFileReader(file)
         signature = reader.embedded_regular_signatures[0]
         verdict = {}
-        for name, validation in [
-            ("now", lambda: ades.ades_lta_validation(signature, pdf_validation_spec=spec)),
-            ("later", lambda: ades.simulate_future_ades_lta_validation(
-                signature, pdf_validation_spec=spec, future_validation_time=LATER)),
-        ]:
-            try:
-                result = await validation()
-                verdict[name] = result.ades_subindic.name
-            except Exception as error:  # pylint: disable=broad-except
-                verdict[name] = f"{type(error).__name__}: {error}"
+        try:
+            result = await ades.ades_lta_validation(signature, pdf_validation_spec=spec)
+            verdict["now"] = result.ades_subindic.name
+        except Exception as error:  # pylint: disable=broad-except
+            verdict["now"] = f"{type(error).__name__}: {error}"
         return verdict
 
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{by_key, same_but};
+use crate::pades::byte_range;
 use crate::pades::form::{self, Field, Form, is_time_stamp};
 use crate::pades::lock::Lock;
 use crate::pdf::{Dictionary, Document, Entry, Node, ObjectId, PdfError, Value};
@@ -38,8 +39,7 @@ pub(super) fn between(
     let fields = form::fields(whole)?;
     for field in fields.iter().filter(|field| !known.contains(&field.located.id)) {
         let is_root = field.depth == 0 && roots.contains(&field.located.id);
-        let value = field.located.dictionary().map(|field| value_of(whole, field));
-        let is_time_stamp = value.transpose()?.flatten().is_some_and(|value| !value.is_judged);
+        let is_time_stamp = is_sound_time_stamp(whole, field)?;
         new.only_time_stamps &= is_time_stamp;
         let is_locked = !is_time_stamp && lock.forbids(&fields, field);
         if !is_root || !field.is_signature() || is_locked {
@@ -52,6 +52,23 @@ pub(super) fn between(
         new.widgets.extend(&field.widgets);
     }
     Ok(Some(new))
+}
+
+/// Whether its value is a document time-stamp over everything but itself. What only calls itself one is a signature like
+/// others, and as little permitted.
+fn is_sound_time_stamp(whole: &Document<'_>, field: &Field<'_>) -> Result<bool, PdfError> {
+    let value = field.located.dictionary().and_then(|field| field.get(b"V"));
+    let Some(id) = value.and_then(|value| value.value.reference()) else {
+        return Ok(false);
+    };
+    let Some(holder) = whole.object(id)? else {
+        return Ok(false);
+    };
+    let is_time_stamp = holder
+        .dictionary()
+        .is_some_and(|value| is_time_stamp(value) && value.is_type(b"DocTimeStamp"));
+    let length = whole.bytes().len();
+    Ok(is_time_stamp && byte_range::check(&holder, &holder.node, length).is_ok())
 }
 
 /// What the form names behind the fields it had; `None` if it differs in anything else.
