@@ -12,7 +12,7 @@ export type HashAlgorithm = "SHA-256" | "SHA-384" | "SHA-512";
 
 export type RsaPadding = "pkcs1" | "pss";
 
-export type SignatureFormat = "pades" | "cades_attached" | "cades_detached";
+export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "xades_enveloped" | "xades_enveloping" | "xades_detached" | "xmldsig" | "jades_compact" | "jades_json" | "asic_e" | "asic_e_cades" | "asic_s" | "asic_s_cades";
 
 export type Appearance = { 
 /**
@@ -141,6 +141,10 @@ reason?: string,
  */
 location?: string, 
 /**
+ * XML-DSig only: the name of the template; `general` if absent.
+ */
+template?: string, 
+/**
  * PAdES only: the full name of an unsigned signature field that is there; a new field if absent.
  */
 field?: string, 
@@ -155,11 +159,11 @@ lock?: Array<string>, };
 
 export type VerifyDocuments = { 
 /**
- * Uploaded documents: PDF, or CMS with its content inside.
+ * Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
  */
 documents: Array<DocumentRef>, 
 /**
- * For detached CMS: the content, uploaded too. Then `documents` holds one entry.
+ * For detached signatures: the content, uploaded too. Then `documents` holds one entry.
  */
 content?: DocumentRef, };
 
