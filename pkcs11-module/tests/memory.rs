@@ -118,7 +118,8 @@ fn messages_and_encapsulation() {
 fn derived_and_wrapped_keys() {
     clean("derivation_by_c", &["a_key_among_the_fields"]);
     clean("wrapping", &["an_unwrapped_key_says_where_it_comes_from"]);
-    clean("authenticated", &["a_key_is_bound_to_what_goes_with_it"]);
+    // By CCM: memcheck cannot follow GCM's assembler where the data ends with a whole block, and says so of every use.
+    clean("authenticated", &["keys_are_wrapped_by_ccm_too"]);
 }
 
 #[test]
