@@ -219,6 +219,51 @@ fn every_kind_of_key_and_scheme_signs_a_visible_signature_and_a_second_one() {
 }
 
 #[test]
+fn a_person_signs_above_the_name_and_an_agency_seals_it_by_presets() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    // Any picture will do: a small page.
+    let picture = desk.path("picture");
+    succeed(
+        Command::new("pdftoppm")
+            .args(["-png", "-r", "20", "-singlefile"])
+            .args([&dossier, &picture]),
+    );
+    let picture = desk.path("picture.png");
+    let mut last = dossier.clone();
+    for (name, more) in [
+        ("person", vec!["--at-keyword", "NGUYỄN VĂN AN"]),
+        ("agency", vec!["--qr", "https://tracuu.example.vn/15"]),
+        ("copy", vec!["--value", "form=TRÍCH SAO"]),
+        ("number-and-date", vec!["--value", "number=15/QĐ-UBND"]),
+    ] {
+        let signed = desk.path(&format!("{name}.pdf"));
+        let mut sign = desk.trien(["sign", "--appearance", name, "--out"]);
+        sign.arg(&signed).arg(&last).args(desk.pin()).args(more);
+        if matches!(name, "person" | "agency") {
+            sign.arg("--image").arg(&picture);
+        }
+        succeed(&mut sign);
+        last = signed;
+    }
+    let verdict = judge(&desk, "pdf", &[&last, Path::new("--original"), &dossier]);
+    assert_eq!(verdict["ok"], true, "{verdict:#}");
+    let text = succeed(Command::new("pdftotext").arg("-layout").arg(&last).arg("-"));
+    assert!(
+        text.contains("TRÍCH SAO") && text.contains("Số: 15/QĐ-UBND"),
+        "{text}"
+    );
+
+    let mut sign = desk.trien(["sign", "--json", "--appearance", "agency", "--out"]);
+    sign.arg(desk.path("none.pdf")).arg(&dossier).args(desk.pin());
+    let said = fail(&mut sign, 2);
+    assert!(
+        said.contains("bad_request") && !desk.path("none.pdf").exists(),
+        "{said}"
+    );
+}
+
+#[test]
 fn cades_is_what_openssl_calls_valid() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen"), ("p256", "ec:p256", "citizen")]);
     let content = desk.path("tờ khai.xml");

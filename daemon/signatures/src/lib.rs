@@ -21,7 +21,7 @@
 //! | [`cms`] | SignedData and its attributes | RFC 5652, RFC 5035 |
 //! | [`cades`] | CAdES B-B, attached and detached | EN 319 122-1 |
 //! | [`pdf`] | reading a PDF and appending to it | ISO 32000-1 |
-//! | [`pades`] | PAdES B-B, visible and invisible | EN 319 142-1 |
+//! | [`pades`] | PAdES B-B to B-LTA, visible and invisible | EN 319 142-1 |
 //! | [`timestamp`] | asking for time-stamps, checking them | RFC 3161, RFC 5816 |
 //! | [`augment`] | raising the level of a signature | EN 319 102-1, 4.3 |
 //! | [`material`] | what proves a signature later | |
