@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use trien_protocol::call::Language;
 
+use crate::network::NetworkRules;
 use crate::policy::OriginRules;
 use crate::policy::origin::Schemes;
 pub use file::{ConfigError, Fault};
@@ -39,6 +40,10 @@ pub struct Config {
     pub prompt: PromptConfig,
     /// What the administrator says about origins.
     pub origins: OriginRules,
+    /// What may be reached over the network, and who stamps time.
+    pub network: NetworkRules,
+    /// Nothing is signed with a certificate about whose revocation nothing is known.
+    pub require_revocation: bool,
     /// What was passed over, for the log: one line each.
     pub notices: Vec<String>,
 }

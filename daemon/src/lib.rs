@@ -9,7 +9,9 @@
 //! | [`consent`] | does the person agree? gives [`consent::Approved`] |
 //! | [`jobs`] | one file an operation; reads like the story of a request |
 //! | [`tokens`] | certificates and signatures from PKCS #11 modules, each in a process of its own |
-//! | [`trust`] | the anchors certificates are judged by |
+//! | [`trust`] | the anchors certificates are judged by, revocation lists and answers |
+//! | [`network`] | the only outgoing HTTP: time-stamps, OCSP, CRL |
+//! | [`queue`] | signed files that wait for their time-stamp |
 //! | [`audit`] | the hash-chained record of approvals and signatures |
 //! | [`cli`] | the same jobs from a shell |
 //!
@@ -44,8 +46,10 @@ pub mod config;
 pub mod consent;
 pub mod jobs;
 pub mod language;
+pub mod network;
 pub mod places;
 pub mod policy;
+pub mod queue;
 pub mod service;
 pub mod tokens;
 pub mod transport;

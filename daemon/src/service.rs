@@ -18,11 +18,16 @@ use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
 use crate::jobs::{Context, MAX_LABOUR, Memory};
 use crate::language::{Arguments, arguments};
+use crate::network::Network;
 use crate::places::{NoPlaces, Places};
 use crate::policy::GrantBook;
+use crate::queue::Queue;
 use crate::tokens::{Deadlines, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
 use crate::transport::{Halt, websocket};
+use crate::trust::Rules;
+use crate::trust::evidence::EvidenceStore;
+use crate::trust::revocation::Cache;
 
 /// What the command line may change for one run of the daemon.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +114,16 @@ pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Conte
     Ok(context(&config, &shell.places, &program, prompter))
 }
 
+/// What may be reached over the network, as configured.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub fn network(shell: &Shell) -> Result<Network, ServiceError> {
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
+    tell_notices(&config);
+    Ok(Network::new(config.network))
+}
+
 /// The configured modules alone: for verbs that look after tokens.
 ///
 /// # Errors
@@ -132,6 +147,13 @@ fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn P
         trust_folder: places.trust_folder(),
         templates_folder: places.templates_folder(),
         appearances_folder: places.appearances_folder(),
+        revocation: Cache::new(places.revocation_folder()),
+        evidence: EvidenceStore::new(places.evidence_folder()),
+        network: Network::new(config.network.clone()),
+        rules: Rules {
+            require_revocation: config.require_revocation,
+            sha1: false,
+        },
         prompter,
         grants: Arc::new(grants),
         memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),
@@ -166,6 +188,7 @@ pub async fn run_daemon(
 
     let (stop, halt) = Halt::new();
     let websocket = listeners.first().and_then(|listener| listener.local_addr().ok());
+    let halt_queue = halt.clone();
     tokio::spawn(socket.serve(Arc::clone(&context), halt.clone()));
     if websocket.is_some() {
         tokio::spawn(websocket::serve(listeners, Arc::clone(&context), halt.clone()));
@@ -181,6 +204,12 @@ pub async fn run_daemon(
         let tokens = warm.tokens.tokens().await;
         tracing::info!(tokens = tokens.len(), "in reach");
     });
+
+    tokio::spawn(crate::queue::work(
+        Queue::new(places.queue_folder()),
+        Arc::clone(&context),
+        halt_queue,
+    ));
 
     tokio::select! {
         _ = terminate.recv() => {}

@@ -101,6 +101,10 @@ error_codes! {
     TokenRemoved = "token_removed", -32041;
     /// Another program holds the token.
     TokenBusy = "token_busy", -32042;
+    /// The certificate, or that of an authority above it, was revoked.
+    CertificateRevoked = "certificate_revoked", -32043;
+    /// Nothing is known about the certificate's revocation, and the policy wants it known.
+    CertificateStatusUnknown = "certificate_status_unknown", -32044;
 
     // Whoever looks after the computer can act.
     /// The token's driver did not answer in time.

@@ -68,7 +68,7 @@ pub trait PreparedTimestamp: Send {
 }
 
 /// A signed document whose level can be raised.
-pub trait Augment: Send {
+pub trait Augment: Send + Sync {
     /// Prepares a time-stamp: of the signature's value for B-T ([`TimestampKind::Signature`]), of everything for B-LTA
     /// ([`TimestampKind::Archive`]).
     ///

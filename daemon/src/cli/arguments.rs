@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trien_protocol::call::Language;
 
-use super::{audit, cert, daemon, origin, sign, token, verify};
+use super::{audit, augment, cert, daemon, origin, sign, token, trust, verify};
 
 /// One call of `trien`.
 #[derive(Debug, Parser)]
@@ -57,8 +57,13 @@ pub(super) enum Command {
     Cert(cert::CertCommand),
     /// Signs files.
     Sign(sign::SignArguments),
+    /// Raises the level of signatures.
+    Augment(augment::AugmentArguments),
     /// Checks the signatures of files.
     Verify(verify::VerifyArguments),
+    /// Whom this computer trusts.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// What pages may do.
     #[command(subcommand)]
     Origin(origin::OriginCommand),

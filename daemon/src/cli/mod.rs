@@ -11,12 +11,14 @@ mod report;
 mod shell;
 
 pub mod audit;
+pub mod augment;
 pub mod cert;
 pub mod daemon;
 pub mod origin;
 pub mod pin;
 pub mod sign;
 pub mod token;
+pub mod trust;
 pub mod verify;
 
 use std::process::ExitCode;
@@ -71,7 +73,9 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Token(command) => token::run(command, shell).await,
         Command::Cert(command) => cert::run(command, shell).await,
         Command::Sign(arguments) => sign::run(arguments, shell).await,
+        Command::Augment(arguments) => augment::run(arguments, shell).await,
         Command::Verify(arguments) => verify::run(&arguments, shell),
+        Command::Trust(command) => trust::run(command, shell),
         Command::Origin(command) => origin::run(command, shell),
         Command::Audit(command) => audit::run(&command, shell),
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),

@@ -91,6 +91,40 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     write().map_err(|error| CliError::file("cli-unwritable", path, &error))
 }
 
+/// As [`write`], for a result that is not held in memory: `fill` writes it.
+///
+/// # Errors
+/// `cli-unwritable`
+pub(super) fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), CliError> {
+    let write = || {
+        let mut file = begin(path)?;
+        fill(&mut file)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| CliError::file("cli-unwritable", path, &error))
+}
+
+/// As [`write`], for a file that is its user's alone.
+///
+/// # Errors
+/// `cli-unwritable`
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let write = || {
+        let mut file = begin(path)?;
+        file.as_file().set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| CliError::file("cli-unwritable", path, &error))
+}
+
 fn begin(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     if path.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());

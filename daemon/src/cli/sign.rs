@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use trien_protocol::call::{
     Appearance, Certification, DocumentRef, RsaPadding, SignDocuments, SignatureFormat,
 };
@@ -15,14 +16,19 @@ use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_IMAGE;
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
+use trien_signatures::report::Level;
 
+use super::augment;
 use super::output::{self, Outputs};
 use super::pin::{PinArguments, no_pin};
 use super::verify::read_document;
 use super::{CliError, Exit, Shell};
 use crate::consent::{AskError, ShellPrompter};
+use crate::jobs::augment::RaiseError;
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
+use crate::network::{Authority, Network};
+use crate::queue::Queue;
 use crate::transport::Channel;
 
 /// Of `trien sign`.
@@ -40,6 +46,12 @@ pub struct SignArguments {
     /// Baseline level.
     #[arg(long, value_enum, default_value_t = LevelArgument::B)]
     pub level: LevelArgument,
+    /// Who stamps the time.
+    #[arg(long, value_name = "URL")]
+    pub tsa: Option<String>,
+    /// Offline, the level is raised later.
+    #[arg(long)]
+    pub queue: bool,
     /// Which certificate.
     #[arg(long, value_name = "SELECTOR")]
     pub cert: Option<String>,
@@ -132,6 +144,23 @@ pub enum FormatArgument {
 pub enum LevelArgument {
     /// B-B
     B,
+    /// B-T
+    T,
+    /// B-LT
+    Lt,
+    /// B-LTA
+    Lta,
+}
+
+impl From<LevelArgument> for Level {
+    fn from(level: LevelArgument) -> Self {
+        match level {
+            LevelArgument::B => Self::BB,
+            LevelArgument::T => Self::BT,
+            LevelArgument::Lt => Self::BLT,
+            LevelArgument::Lta => Self::BLTA,
+        }
+    }
 }
 
 /// RSA signature schemes.
@@ -222,7 +251,49 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
     let context = crate::service::shell_context(shell, Arc::new(prompter))?;
     let signed = sign(&context, &holdings, call, shell).await?;
-    keep(&signed, &arguments.inputs, &outputs, &holdings, shell)
+    let raising = Raising {
+        level: arguments.level.into(),
+        tsa: arguments.tsa.as_deref(),
+        queue: arguments.queue,
+        network: &context.network,
+    };
+    keep(&signed, &arguments.inputs, &outputs, &holdings, &raising, shell).await
+}
+
+/// To which level the results are raised, by whom, and whether that may wait.
+struct Raising<'a> {
+    level: Level,
+    tsa: Option<&'a str>,
+    queue: bool,
+    network: &'a Network,
+}
+
+impl Raising<'_> {
+    /// Raises what was signed. True if it waits for the network, and is at level B-B until then.
+    async fn raise(&self, bytes: Vec<u8>, input: &Path, shell: &Shell) -> Result<(Vec<u8>, bool), CliError> {
+        if self.level == Level::BB {
+            return Ok((bytes, false));
+        }
+        let network = match self.tsa {
+            Some(url) => self.network.with_authority(Authority::at(url)),
+            None => self.network.clone(),
+        };
+        match augment::raise(bytes.clone(), Some(input), self.level, &network, shell).await {
+            Ok(raised) => Ok((raised, false)),
+            Err(RaiseError::Network(_)) if self.queue => Ok((bytes, true)),
+            Err(error) => Err(augment::failed(&error)),
+        }
+    }
+
+    /// Remembers a result that waits.
+    fn wait(&self, output: &Path, input: &Path, shell: &Shell) -> Result<(), CliError> {
+        let queue = Queue::new(shell.places.queue_folder());
+        queue
+            .add(output, Some(input), self.level, self.tsa)
+            .map_err(|error| {
+                CliError::failed("queue-failed", self::arguments([("reason", error.to_string())]))
+            })
+    }
 }
 
 /// The format on the wire; what does not go together is misuse.
@@ -339,11 +410,12 @@ fn hold(holdings: &Holdings, input: &Path) -> Result<DocumentRef, CliError> {
 }
 
 /// Writes what was signed, tells what was not.
-fn keep(
+async fn keep(
     signed: &SignedDocuments,
     inputs: &[PathBuf],
     outputs: &Outputs,
     holdings: &Holdings,
+    raising: &Raising<'_>,
     shell: &Shell,
 ) -> Result<(), CliError> {
     let mut told: Vec<Value> = Vec::with_capacity(inputs.len());
@@ -360,8 +432,24 @@ fn keep(
                 let bytes = bytes.map_err(|reason| {
                     CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
                 })?;
+                // At level B-B first: a signature that cost a PIN is not lost to a network that fails.
                 output::write(output, &bytes)?;
-                told.push(json!({ "input": input, "output": output, "sha256": sha256, "size": size }));
+                let (raised, waits) = raising.raise(bytes, input, shell).await?;
+                output::write(output, &raised)?;
+                if waits {
+                    raising.wait(output, input, shell)?;
+                    shell.note(
+                        "sign-queued",
+                        &arguments([("file", output.display().to_string())]),
+                    );
+                }
+                let (sha256, size) = match raising.level {
+                    Level::BB => (sha256.clone(), *size),
+                    _ => (hex::encode(Sha256::digest(&raised)), raised.len() as u64),
+                };
+                told.push(json!({
+                    "input": input, "output": output, "sha256": sha256, "size": size, "waits_for_time_stamp": waits,
+                }));
                 lines += &shell.text("sign-done", &arguments([("file", output.display().to_string())]));
             }
             SignedDocument::Failed { error, .. } => {

@@ -6,13 +6,16 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::limits::MAX_DOCUMENT;
+use trien_signatures::cades::{self, Container, Digests};
+use trien_signatures::report::Report;
 use trien_signatures::trust::Reliance;
 
 use super::report::{self, FileReport, Outcome};
 use super::{CliError, Exit, Shell, output};
-use crate::jobs::verify_documents;
+use crate::jobs::verify_documents::{self, Unreadable};
 use crate::language::arguments;
-use crate::trust::Trust;
+use crate::trust::revocation::Cache;
+use crate::trust::{Rules, Trust};
 
 /// Of `trien verify`.
 #[derive(Debug, Args)]
@@ -29,9 +32,12 @@ pub struct VerifyArguments {
     /// What detached signatures are about.
     #[arg(long, value_name = "FILE")]
     pub content: Option<PathBuf>,
-    /// SHA-1 counts, for old documents.
+    /// SHA-1 counts.
     #[arg(long)]
     pub allow_sha1: bool,
+    /// Unknown revocation is no pass.
+    #[arg(long)]
+    pub require_revocation: bool,
     /// Report as a web page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -58,17 +64,17 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
         .trust
         .clone()
         .unwrap_or_else(|| shell.places.trust_folder());
-    let trust = load_trust(&folder, shell);
-    let content = arguments.content.as_deref().map(read_document).transpose()?;
+    let rules = Rules {
+        require_revocation: arguments.require_revocation,
+        sha1: arguments.allow_sha1,
+    };
+    let cache = Cache::new(shell.places.revocation_folder());
+    let trust = load_trust(&folder, shell).with_cache(&cache).with_rules(rules);
     // One file that cannot be read does not keep the others from being judged.
     let reports: Vec<FileReport> = arguments
         .inputs
         .iter()
-        .map(|input| {
-            let mut reliance = trust.reliance(at);
-            reliance.sha1 = arguments.allow_sha1;
-            judge(input, content.as_deref(), &reliance)
-        })
+        .map(|input| judge(input, arguments.content.as_deref(), &trust.reliance(at)))
         .collect::<Result<_, _>>()?;
     if let Some(file) = &arguments.html {
         output::write(file, report::as_html(&reports, shell.language).as_bytes())?;
@@ -86,10 +92,16 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     }
 }
 
-fn judge(input: &Path, content: Option<&[u8]>, reliance: &Reliance<'_>) -> Result<FileReport, CliError> {
-    let document = read_document(input)?;
+fn judge(input: &Path, content: Option<&Path>, reliance: &Reliance<'_>) -> Result<FileReport, CliError> {
     let file = input.display().to_string();
-    Ok(match verify_documents::verify(&document, content, reliance) {
+    let judged = match judge_stream(input, content, reliance)? {
+        Some(judged) => judged,
+        None => {
+            let content = content.map(read_document).transpose()?;
+            verify_documents::verify(&read_document(input)?, content.as_deref(), reliance)
+        }
+    };
+    Ok(match judged {
         Ok(report) => FileReport {
             file,
             valid: report.valid(),
@@ -106,7 +118,50 @@ fn judge(input: &Path, content: Option<&[u8]>, reliance: &Reliance<'_>) -> Resul
     })
 }
 
-fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
+/// A CMS file of any size, with its content inside or beside it; none when it is something else. The content is read once
+/// and not held.
+fn judge_stream(
+    input: &Path,
+    content: Option<&Path>,
+    reliance: &Reliance<'_>,
+) -> Result<Option<Result<Report, Unreadable>>, CliError> {
+    use std::io::{Read, Seek, SeekFrom};
+    let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
+    let mut file = std::fs::File::open(input).map_err(failed)?;
+    let mut first = [0];
+    let read = file.read(&mut first).map_err(failed)?;
+    if read == 0 || first != [0x30] {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let Ok(container) = Container::open(&mut file) else {
+        // Whatever is wrong with it is told by the one who reads it whole.
+        return Ok(None);
+    };
+    let hashes = container.hashes();
+    let inside = container.content(&mut file);
+    let given = content.map(std::fs::File::open).transpose();
+    let given = given.map_err(|error| CliError::file("cli-unreadable", content.unwrap_or(input), &error))?;
+    let twice = inside.is_some() && given.is_some();
+    let digests = match (given, inside) {
+        (Some(mut given), _) => Some(Digests::of(&mut given, &hashes).map_err(failed)?),
+        (None, Some(mut inside)) => Some(Digests::of(&mut inside, &hashes).map_err(failed)?),
+        (None, None) => None,
+    };
+    if twice {
+        // The one report on a content that is given twice is that it is.
+        return Ok(None);
+    }
+    let judged = cades::verify_digests(
+        container.skeleton(),
+        digests.as_ref(),
+        content.is_some(),
+        reliance,
+    );
+    Ok(Some(judged.map_err(Unreadable::from)))
+}
+
+pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|_| CliError::misuse("verify-bad-time", arguments([("value", text.to_owned())])))
 }

@@ -12,11 +12,14 @@ use super::{
     Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig,
     beside_program, software_token,
 };
+use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
 use crate::policy::origin::{Origin, Schemes};
 use crate::policy::{OriginRules, Scope};
 
 const USUAL_WAIT: u32 = 120;
 const LONGEST_WAIT: u32 = 600;
+const LONGEST_AUTHORITY_WAIT: Duration = Duration::from_secs(600);
+const MAX_AUTHORITIES: usize = 8;
 
 /// The user's file.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +30,9 @@ pub(super) struct RawConfig {
     websocket: RawWebSocket,
     modules: Option<Vec<RawModule>>,
     prompt: RawPrompt,
+    network: RawNetwork,
+    timestamp_authorities: Vec<RawAuthority>,
+    require_revocation: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +58,22 @@ struct RawModule {
     path: PathBuf,
 }
 
+/// Off unless it is asked for: the daemon works offline.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawNetwork {
+    revocation: bool,
+    private_addresses: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAuthority {
+    url: String,
+    policy: Option<String>,
+    seconds: Option<u32>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawPrompt {
@@ -66,6 +88,9 @@ pub(super) struct RawPolicy {
     prompter: Option<String>,
     websocket: Option<RawPolicyWebSocket>,
     modules: Option<Vec<RawModule>>,
+    network: Option<RawNetwork>,
+    timestamp_authorities: Option<Vec<RawAuthority>>,
+    require_revocation: Option<bool>,
     origins: RawOrigins,
 }
 
@@ -123,6 +148,12 @@ impl RawConfig {
                 fixed: false,
             },
             origins: OriginRules::default(),
+            network: NetworkRules {
+                revocation: self.network.revocation,
+                private_addresses: self.network.private_addresses,
+                authorities: check_authorities(path, self.timestamp_authorities)?,
+            },
+            require_revocation: self.require_revocation,
             notices: Vec::new(),
         })
     }
@@ -138,6 +169,16 @@ impl RawPolicy {
         }
         if self.websocket.is_some_and(|websocket| !websocket.enabled) {
             config.websocket = None;
+        }
+        if let Some(network) = self.network {
+            config.network.revocation = network.revocation;
+            config.network.private_addresses = network.private_addresses;
+        }
+        if let Some(authorities) = self.timestamp_authorities {
+            config.network.authorities = check_authorities(path, authorities)?;
+        }
+        if let Some(required) = self.require_revocation {
+            config.require_revocation = required;
         }
         if let Some(modules) = self.modules {
             config.modules = check_modules(path, modules)?;
@@ -163,6 +204,35 @@ impl RawPolicy {
         };
         Ok(())
     }
+}
+
+fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authority>, ConfigError> {
+    if raw.len() > MAX_AUTHORITIES {
+        return Err(wrong(
+            path,
+            format!("more than {MAX_AUTHORITIES} time-stamp authorities"),
+        ));
+    }
+    let check = |authority: RawAuthority| {
+        let seconds = authority
+            .seconds
+            .map_or(AUTHORITY_WAIT, |seconds| Duration::from_secs(seconds.into()));
+        if !authority.url.starts_with("http://") {
+            return Err(wrong(path, "a time-stamp authority's url begins with http://"));
+        }
+        if !(Duration::from_secs(1)..=LONGEST_AUTHORITY_WAIT).contains(&seconds) {
+            return Err(wrong(
+                path,
+                "a time-stamp authority's seconds must be from 1 to 600",
+            ));
+        }
+        Ok(Authority {
+            url: authority.url,
+            policy: authority.policy,
+            wait: seconds,
+        })
+    };
+    raw.into_iter().map(check).collect()
 }
 
 fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfig>, ConfigError> {
@@ -255,6 +325,12 @@ mod tests {
             ("[[modules]]\nname = \"a\"\npath = \"lib.so\"\n", None),
             ("[[modules]]\nname = \"A b\"\npath = \"/lib.so\"\n", None),
             ("prompter = \"scripted:/tmp/answers\"\n", Some(1)),
+            ("[[timestamp_authorities]]\nurl = \"https://a\"\n", None),
+            (
+                "[[timestamp_authorities]]\nurl = \"http://a\"\nseconds = 0\n",
+                None,
+            ),
+            ("[network]\nproxy = \"x\"\n", Some(2)),
         ] {
             let error = Files::new(text, None).load().unwrap_err();
             assert_eq!(error.line, line, "{text:?}: {error}");

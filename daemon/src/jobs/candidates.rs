@@ -1,13 +1,16 @@
 //! Which certificates a request may be answered with. Read without a PIN.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 use trien_protocol::limits::MAX_CANDIDATES;
 use trien_protocol::prompt::Warning;
 use trien_signatures::certificate::Certificate;
+use trien_signatures::revocation::CertificateStatus;
+use trien_signatures::validation::CertificateVerdict;
 
-use super::{Context, JobError, blocking};
+use super::{Context, JobError, augment, blocking};
 use crate::consent::Candidate;
 use crate::tokens::{HeldCertificate, PinNeed, Token, TokenError};
 use crate::trust::Trust;
@@ -36,6 +39,8 @@ pub struct Found {
     pub trust: Arc<Trust>,
     /// Every certificate on the tokens: issuers may be among them.
     pub beside: Arc<Vec<Certificate>>,
+    /// What was known of each candidate's certificate, by its SHA-256.
+    pub verdicts: BTreeMap<String, CertificateVerdict>,
     /// The time all this was judged at.
     pub now: OffsetDateTime,
 }
@@ -61,6 +66,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     let mut found = Found {
         candidates: Vec::new(),
         trust: Arc::new(context.trust().await?),
+        verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,
     };
@@ -73,8 +79,12 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
             tracing::warn!("more than {MAX_CANDIDATES} certificates fit: the rest are not offered");
             break;
         }
-        match candidate(token, one, wanted, &found).await {
-            Ok(candidate) => found.candidates.push(candidate),
+        match candidate(token, one, wanted, context, &found).await {
+            Ok((candidate, verdict)) => {
+                let name = candidate.held.certificate.sha256_hex();
+                found.verdicts.insert(name, verdict);
+                found.candidates.push(candidate);
+            }
             Err(error) => unfit = Some(error),
         }
     }
@@ -105,8 +115,9 @@ async fn candidate(
     token: Arc<dyn Token>,
     held: HeldCertificate,
     wanted: Wanted<'_>,
+    context: &Context,
     found: &Found,
-) -> Result<Candidate, JobError> {
+) -> Result<(Candidate, CertificateVerdict), JobError> {
     if !held.certificate.is_valid_at(found.now) {
         return Err(JobError::CertificateExpired);
     }
@@ -121,34 +132,73 @@ async fn candidate(
     if pin == PinNeed::Locked {
         return Err(JobError::Login(crate::tokens::LoginError::Locked));
     }
-    let warnings = warnings(&held.certificate, token.entry().hardware, found).await?;
-    Ok(Candidate {
+    let status = status(&held.certificate, context, found).await?;
+    let warnings = warnings(&held.certificate, token.entry().hardware, &status, found);
+    let candidate = Candidate {
         held,
         token,
         pin,
         warnings,
-    })
+    };
+    Ok((candidate, status))
 }
 
-async fn warnings(
+/// What is known of a certificate before it signs (Circular 15/2025/TT-BKHCN, article 5.1a and Annex II): its path, and
+/// the revocation of every certificate on it, looked up where the configuration says so.
+async fn status(
+    certificate: &Certificate,
+    context: &Context,
+    found: &Found,
+) -> Result<CertificateVerdict, JobError> {
+    let judge = |trust: Arc<Trust>| {
+        let (judged, beside, now) = (certificate.clone(), Arc::clone(&found.beside), found.now);
+        blocking(move || Ok(trust.judge(&judged, &beside, now)))
+    };
+    let mut verdict = judge(Arc::clone(&found.trust)).await?;
+    let unknown = |verdict: &CertificateVerdict| verdict.statuses.contains(&CertificateStatus::Unknown);
+    if context.network.rules().revocation && unknown(&verdict) {
+        let mut trust = (*found.trust).clone();
+        for pair in verdict.path.windows(2) {
+            let [certificate, issuer] = pair else { continue };
+            let fetched =
+                augment::fetch(&context.network, certificate, issuer, Some(&context.revocation)).await;
+            let known = trust.revocations_mut();
+            fetched.crls().iter().for_each(|crl| known.add_crl(crl.clone()));
+            fetched
+                .responses()
+                .iter()
+                .for_each(|response| known.add_response(response.clone()));
+        }
+        verdict = judge(Arc::new(trust)).await?;
+    }
+    let revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
+    if verdict.statuses.iter().any(revoked) {
+        return Err(JobError::CertificateRevoked);
+    }
+    if context.rules.require_revocation && (verdict.path.is_empty() || unknown(&verdict)) {
+        return Err(JobError::CertificateStatusUnknown);
+    }
+    Ok(verdict)
+}
+
+fn warnings(
     certificate: &Certificate,
     hardware: bool,
+    status: &CertificateVerdict,
     found: &Found,
-) -> Result<Vec<Warning>, JobError> {
-    let (trust, beside) = (Arc::clone(&found.trust), Arc::clone(&found.beside));
-    let (judged, now) = (certificate.clone(), found.now);
-    let reaches = blocking(move || Ok(trust.reaches(&judged, &beside, now))).await?;
+) -> Vec<Warning> {
+    let known = !status.statuses.is_empty() && !status.statuses.contains(&CertificateStatus::Unknown);
     let doubts = [
         (certificate.not_after() - found.now < SOON, Warning::ExpiresSoon),
-        // Revocation is not looked up yet: nothing here may look as if it were.
-        (true, Warning::StatusUnknown),
-        (!reaches, Warning::PathUnknown),
+        // An anchor that signs for itself has nobody who could revoke it.
+        (!known && status.path.len() != 1, Warning::StatusUnknown),
+        (status.path.is_empty(), Warning::PathUnknown),
         (!hardware, Warning::SoftwareToken),
     ];
     let warnings = doubts
         .into_iter()
         .filter_map(|(doubtful, warning)| doubtful.then_some(warning));
-    Ok(warnings.collect())
+    warnings.collect()
 }
 
 impl Found {

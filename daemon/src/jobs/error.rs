@@ -60,6 +60,12 @@ pub enum JobError {
     /// Expired or not valid yet.
     #[error("the certificate is not valid now")]
     CertificateExpired,
+    /// It, or an authority above it, was revoked.
+    #[error("the certificate was revoked")]
+    CertificateRevoked,
+    /// Nothing is known about its revocation, and the policy wants it known.
+    #[error("nothing is known about the revocation of the certificate")]
+    CertificateStatusUnknown,
     /// Its key usage, or its key, does not allow this.
     #[error("the certificate is not for this")]
     CertificateUnsuitable,
@@ -134,6 +140,8 @@ impl JobError {
             Self::NoCertificate => ErrorCode::NoCertificate,
             Self::CertificateNotFound => ErrorCode::CertificateNotFound,
             Self::CertificateExpired => ErrorCode::CertificateExpired,
+            Self::CertificateRevoked => ErrorCode::CertificateRevoked,
+            Self::CertificateStatusUnknown => ErrorCode::CertificateStatusUnknown,
             Self::CertificateUnsuitable => ErrorCode::CertificateUnsuitable,
             Self::Ask(error) => of_ask(error),
             Self::PinIncorrect => ErrorCode::PinIncorrect,

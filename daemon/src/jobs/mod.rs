@@ -6,11 +6,13 @@
 //! | [`authenticate`] | a Web eID token for the portal's nonce |
 //! | [`sign_documents`] | prepare → approve → log in → sign → finish, for one document or many |
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
+//! | [`augment`] | raising the level of what is signed |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | [`login`] | the one loop that asks for PINs |
 //! | [`documents`] | the bytes a connection holds, sealed |
 //! | [`error`] | every failure → one code, in one match |
 
+pub mod augment;
 pub mod authenticate;
 pub mod candidates;
 pub mod certificates;
@@ -38,10 +40,13 @@ use trien_protocol::reply::Reply;
 
 use crate::audit::Audit;
 use crate::consent::Prompter;
+use crate::network::Network;
 use crate::policy::{GrantBook, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
-use crate::trust::Trust;
+use crate::trust::evidence::EvidenceStore;
+use crate::trust::revocation::Cache;
+use crate::trust::{Rules, Trust};
 pub use documents::{Documents, Memory};
 pub use error::{JobError, error_object};
 
@@ -58,6 +63,14 @@ pub struct Context {
     pub templates_folder: PathBuf,
     /// Where the person's own presets for appearances lie.
     pub appearances_folder: PathBuf,
+    /// Lists and answers that were fetched or imported.
+    pub revocation: Cache,
+    /// What was known of certificates when they signed.
+    pub evidence: EvidenceStore,
+    /// What may be fetched.
+    pub network: Network,
+    /// How strictly certificates are judged.
+    pub rules: Rules,
     /// Who asks the person.
     pub prompter: Arc<dyn Prompter>,
     /// What origins may do.
@@ -77,8 +90,9 @@ impl Context {
     /// # Errors
     /// [`JobError::Internal`] if reading them broke.
     pub async fn trust(&self) -> Result<Trust, JobError> {
-        let folder = self.trust_folder.clone();
-        let trust = blocking(move || Ok(Trust::load_ours(&folder))).await?;
+        let (folder, cache, rules) = (self.trust_folder.clone(), self.revocation.clone(), self.rules);
+        let load = move || Ok(Trust::load_ours(&folder).with_cache(&cache).with_rules(rules));
+        let trust = blocking(load).await?;
         for fault in trust.faults() {
             tracing::warn!(%fault, "passed over in the trust folder");
         }

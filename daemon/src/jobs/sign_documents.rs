@@ -21,6 +21,7 @@ use crate::audit::{Action, Intent, Subject};
 use crate::consent::{self, Approved, AskError, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, Signable, TokenId};
+use crate::trust::evidence::Evidence;
 
 /// One document of the request on its way.
 struct Item {
@@ -68,7 +69,7 @@ pub async fn run(
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into()).await),
     };
-    carry_out(caller, intent, approved, items, data, &found).await
+    carry_out(context, caller, intent, approved, items, data, &found).await
 }
 
 /// The preset and the picture of what is to be seen, read once for all documents.
@@ -172,6 +173,7 @@ async fn rehearse(
 
 /// From the approval to the reply. The record has the result before the page can have it.
 async fn carry_out(
+    context: &Context,
     caller: &Caller,
     mut intent: Intent,
     mut approved: Approved<SignDocuments>,
@@ -188,19 +190,36 @@ async fn carry_out(
     let chain = found.chain(&certificate).await?;
     let shown = present::certificate(&certificate, &chain);
     intent.note(Action::Approved).await?;
+    let signer = certificate.clone();
     if let Err(error) = sign_all(caller, &mut approved, &mut items, (certificate, chain), data).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
     }
-    let results = items.iter().map(|item| {
-        item.result()
-            .map_or_else(String::new, |sealed| sealed.sha256().to_owned())
-    });
-    intent
-        .conclude(Action::Signed {
-            results: results.collect(),
+    let results: Vec<String> = items
+        .iter()
+        .map(|item| {
+            item.result()
+                .map_or_else(String::new, |sealed| sealed.sha256().to_owned())
         })
-        .await?;
+        .collect();
+    let evidence = Evidence::of(
+        &signer,
+        found.verdicts.get(&shown.sha256),
+        results.clone(),
+        OffsetDateTime::now_utc(),
+    );
+    intent.conclude(Action::Signed { results }).await?;
+    let store = context.evidence.clone();
+    // The record has the signature; that the evidence beside it is missing is told and no reason to lose it.
+    if let Err(error) = blocking(move || {
+        store
+            .keep(&evidence)
+            .map_err(|error| JobError::Internal(error.to_string()))
+    })
+    .await
+    {
+        tracing::error!(%error, "the evidence of a signature is not kept");
+    }
     for sealed in items.iter().filter_map(Item::result) {
         caller.holdings.documents().publish(sealed.clone());
     }

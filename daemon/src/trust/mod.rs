@@ -2,6 +2,7 @@
 //! folder of files, PEM or DER. What issued itself is an anchor, everything else is an intermediate and trusted only
 //! through one. CRLs beside them count, and those in the cache of [`revocation`].
 
+pub mod evidence;
 pub mod published;
 pub mod revocation;
 

@@ -205,7 +205,7 @@ export type Cancel = {
  */
 request: number, };
 
-export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_mismatch" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_mismatch" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "certificate_revoked" | "certificate_status_unknown" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
 
 export type Bilingual = { 
 /**

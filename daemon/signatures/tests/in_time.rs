@@ -1,0 +1,690 @@
+//! Signatures in time: time-stamps, CRLs and OCSP answers by OpenSSL, levels up to B-LTA, and what must not be believed.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
+mod openssl;
+
+use std::sync::LazyLock;
+
+use openssl::{Identity, Pki};
+use time::{Duration, OffsetDateTime};
+use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::cades::{self, CadesRequest, CadesSignature, Container, Digests, FurtherRequest};
+use trien_signatures::certificate::Certificate;
+use trien_signatures::material::ValidationMaterial;
+use trien_signatures::report::{
+    Format, Indication, Level, Reason, Report, RevocationStatus, SubIndication, TimestampKind, Warning,
+};
+use trien_signatures::revocation::{
+    CertificateStatus, Crl, OcspRequest, OcspResponse, RevocationError, Revocations,
+};
+use trien_signatures::signing::Prepared;
+use trien_signatures::timestamp::{Imprint, TimestampError, TimestampRequest, TimestampToken};
+use trien_signatures::trust::Reliance;
+use trien_signatures::validation;
+
+const CONTENT: &[u8] = "Kính gửi: Sở Tư pháp. Hồ sơ số 12/2026.\n".as_bytes();
+const NONCE: [u8; 8] = [0x41, 2, 3, 4, 5, 6, 7, 8];
+
+static WORLD: LazyLock<World> = LazyLock::new(World::new);
+
+/// A PKI with an authority for time-stamps, a responder, and people.
+struct World {
+    pki: Pki,
+    signer: Identity,
+    revoked: Identity,
+    authority: Identity,
+    responder: Identity,
+}
+
+impl World {
+    fn new() -> Self {
+        let pki = Pki::new();
+        let shop = &pki.workshop;
+        let key = shop.key("tsa", "rsa:2048");
+        // Longer than the people's.
+        let authority = shop.certify(
+            &pki.root,
+            "tsa",
+            &key,
+            "/C=VN/CN=Test TSA",
+            "tsa",
+            &["-sha256", "-days", "3000"],
+        );
+        let responder = shop.issue(&pki.ca, "ocsp", "rsa:2048", "/C=VN/CN=Test OCSP", "responder");
+        let signer = pki.leaf("an", "rsa:2048");
+        let revoked = pki.leaf("binh", "ec:P-256");
+        for name in ["tsa", "tsa-weak"] {
+            let config = format!(
+                "[tsa]\ndefault_tsa = t\n[t]\nserial = ./{name}.serial\ncrypto_device = builtin\nsigner_cert = {name}.crt\n\
+                 certs = root.crt\nsigner_key = {name}.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
+                 other_policies = 1.2.3.4.2\ndigests = sha256,sha384,sha512\naccuracy = secs:1\ness_cert_id_chain = no\n\
+                 ess_cert_id_alg = sha256\n"
+            );
+            shop.write(&format!("{name}.cnf"), config.as_bytes());
+        }
+        shop.issue(
+            &pki.root,
+            "tsa-weak",
+            "rsa:2048",
+            "/C=VN/CN=Weak TSA",
+            "tsa_not_critical",
+        );
+        Self {
+            signer,
+            revoked,
+            authority,
+            responder,
+            pki,
+        }
+    }
+
+    fn sign(&self, signer: &Identity, detached: bool) -> Vec<u8> {
+        let prepared = cades::prepare(&CadesRequest {
+            content: CONTENT,
+            detached,
+            signer: &signer.certificate,
+            chain: &[self.pki.ca.certificate.clone()],
+            algorithm: algorithm(signer),
+            signing_time: now(),
+        })
+        .unwrap();
+        let value = self
+            .pki
+            .workshop
+            .sign(signer, prepared.algorithm(), prepared.to_be_signed());
+        prepared.finish(value).unwrap()
+    }
+
+    /// What OpenSSL's authority answers.
+    fn answer(&self, request: &[u8], configuration: &str) -> Vec<u8> {
+        static NEXT: std::sync::Mutex<u32> = std::sync::Mutex::new(0);
+        let mut number = NEXT.lock().unwrap();
+        *number += 1;
+        let query = self.pki.workshop.write(&format!("query-{number}.tsq"), request);
+        let answer = self.pki.workshop.path(&format!("answer-{number}.tsr"));
+        self.pki.workshop.run(&[
+            "ts",
+            "-reply",
+            "-config",
+            &format!("{configuration}.cnf"),
+            "-queryfile",
+            query.to_str().unwrap(),
+            "-out",
+            answer.to_str().unwrap(),
+        ]);
+        std::fs::read(answer).unwrap()
+    }
+
+    fn stamp(&self, imprint: &Imprint) -> TimestampToken {
+        let request = TimestampRequest::new(imprint.clone(), &NONCE, None).unwrap();
+        request
+            .accept(
+                &self.answer(request.as_der(), "tsa"),
+                &[],
+                OffsetDateTime::now_utc(),
+            )
+            .unwrap()
+    }
+
+    fn raise(&self, signed: &[u8], kind: TimestampKind) -> Vec<u8> {
+        let opened = CadesSignature::open(signed, vec![Imprint::of(Hash::Sha256, CONTENT)]).unwrap();
+        let prepared = opened.prepare_timestamp(kind, Hash::Sha256).unwrap();
+        let token = self.stamp(prepared.imprint());
+        prepared.finish(&token).unwrap()
+    }
+
+    /// A list by one of the authorities, with these revoked.
+    fn crl(&self, issuer: &Identity, revoked: &[(&Identity, &str)]) -> Vec<u8> {
+        let index: String = revoked
+            .iter()
+            .map(|(one, since)| {
+                let serial = one.certificate.serial_hex().to_uppercase();
+                format!("R\t351231235959Z\t{since},keyCompromise\t{serial}\tunknown\t/CN=x\n")
+            })
+            .collect();
+        let name = format!("{}-{}", issuer.name, revoked.len());
+        let shop = &self.pki.workshop;
+        shop.write(&format!("{name}.index"), index.as_bytes());
+        shop.write(&format!("{name}.number"), b"01\n");
+        let config = format!(
+            "[ca]\ndefault_ca = c\n[c]\ndatabase = {name}.index\ncrlnumber = {name}.number\ndefault_md = sha256\n\
+             default_crl_days = 30\ncrl_extensions = e\n[e]\nauthorityKeyIdentifier = keyid\n"
+        );
+        shop.write(&format!("{name}.cnf"), config.as_bytes());
+        let certificate = format!("{}.crt", issuer.name);
+        shop.run(&[
+            "ca",
+            "-gencrl",
+            "-config",
+            &format!("{name}.cnf"),
+            "-cert",
+            &certificate,
+            "-keyfile",
+            issuer.key.to_str().unwrap(),
+            "-out",
+            &format!("{name}.crl"),
+        ]);
+        shop.run(&[
+            "crl",
+            "-in",
+            &format!("{name}.crl"),
+            "-outform",
+            "DER",
+            "-out",
+            &format!("{name}.crl.der"),
+        ]);
+        std::fs::read(shop.path(&format!("{name}.crl.der"))).unwrap()
+    }
+
+    /// What OpenSSL's responder answers about a certificate of the CA.
+    fn ocsp(&self, asked: &Identity, status: &str, responder: &Identity, options: &[&str]) -> Vec<u8> {
+        let request = OcspRequest::new(&asked.certificate, &self.pki.ca.certificate, &[]);
+        let name = format!("{}-{}-{}", asked.name, &status[..1], responder.name);
+        let shop = &self.pki.workshop;
+        let serial = asked.certificate.serial_hex().to_uppercase();
+        shop.write(
+            &format!("{name}.index"),
+            format!("{status}\t{serial}\tunknown\t/CN=x\n").as_bytes(),
+        );
+        shop.write(&format!("{name}.req"), request.as_der());
+        let mut arguments = vec!["ocsp", "-index"];
+        let (index, query, answer) = (
+            format!("{name}.index"),
+            format!("{name}.req"),
+            format!("{name}.resp"),
+        );
+        let certificate = format!("{}.crt", responder.name);
+        arguments.extend([
+            index.as_str(),
+            "-CA",
+            "ca.crt",
+            "-rsigner",
+            &certificate,
+            "-rkey",
+            responder.key.to_str().unwrap(),
+            "-reqin",
+            &query,
+            "-respout",
+            &answer,
+        ]);
+        arguments.extend(options);
+        shop.run(&arguments);
+        std::fs::read(shop.path(&answer)).unwrap()
+    }
+
+    fn material(&self) -> ValidationMaterial {
+        ValidationMaterial {
+            certificates: vec![self.authority.certificate.as_der().to_vec()],
+            crls: vec![self.crl(&self.pki.ca, &[]), self.crl(&self.pki.root, &[])],
+            ocsp_responses: vec![self.ocsp(
+                &self.signer,
+                "V\t351231235959Z\t",
+                &self.responder,
+                &["-nmin", "60"],
+            )],
+        }
+    }
+
+    fn verify(&self, signed: &[u8], at: OffsetDateTime) -> Report {
+        cades::verify(signed, Some(CONTENT), &Reliance::new(&self.pki.anchors, &[], at)).unwrap()
+    }
+}
+
+fn algorithm(signer: &Identity) -> SignatureAlgorithm {
+    SignatureAlgorithm::for_key(signer.certificate.public_key(), RsaPadding::Pkcs1, Hash::Sha256).unwrap()
+}
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc().replace_nanosecond(0).unwrap()
+}
+
+fn utc(time: OffsetDateTime) -> String {
+    let format = time::macros::format_description!("[year repr:last_two][month][day][hour][minute][second]Z");
+    time.format(format).unwrap()
+}
+
+#[test]
+fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
+    let world = &*WORLD;
+    let basic = world.sign(&world.signer, true);
+    let stamped = world.raise(&basic, TimestampKind::Signature);
+    let opened = CadesSignature::open(&stamped, Vec::new()).unwrap();
+    let proven = opened.to_be_proven().unwrap();
+    assert_eq!(proven.leaves.len(), 2, "the signer and the authority");
+    let long = opened.add_material(&world.material()).unwrap();
+    assert_eq!(
+        CadesSignature::open(&long, Vec::new())
+            .unwrap()
+            .add_material(&world.material())
+            .unwrap()
+            .len()
+            >= long.len(),
+        true
+    );
+    let archived = world.raise(&long, TimestampKind::Archive);
+    let renewed = world.raise(&archived, TimestampKind::Archive);
+
+    let expired = world.signer.certificate.not_after() + Duration::days(1);
+    for (signed, level, later) in [
+        (&basic, Level::BB, false),
+        (&stamped, Level::BT, true),
+        (&long, Level::BLT, true),
+        (&archived, Level::BLTA, true),
+        (&renewed, Level::BLTA, true),
+    ] {
+        let report = world.verify(signed, OffsetDateTime::now_utc());
+        let signature = &report.signatures[0];
+        assert!(report.valid(), "{level:?}: {signature:#?}");
+        assert_eq!(signature.level, Some(level));
+        assert_eq!(signature.best_signature_time.is_some(), level >= Level::BT);
+        world
+            .pki
+            .workshop
+            .accepts(signed, Some(CONTENT), &world.pki.root)
+            .unwrap();
+        let report = world.verify(signed, expired);
+        // The time that an authority proves still counts when the signer's certificate has ended.
+        assert_eq!(report.valid(), later, "{level:?}");
+    }
+    let report = world.verify(&long, OffsetDateTime::now_utc());
+    assert_eq!(report.signatures[0].revocation_status, RevocationStatus::Good);
+    assert!(
+        !report.signatures[0]
+            .warnings
+            .contains(&Warning::SigningTimeNotProven)
+    );
+}
+
+#[test]
+fn a_time_stamp_proves_that_a_signature_was_there_before_the_revocation() {
+    let world = &*WORLD;
+    let signed = world.raise(&world.sign(&world.revoked, true), TimestampKind::Signature);
+    let judge = |since: OffsetDateTime| {
+        let crl = world.crl(&world.pki.ca, &[(&world.revoked, &utc(since))]);
+        let mut known = Revocations::default();
+        known.add_crl(Crl::from_der(&crl).unwrap());
+        let at = OffsetDateTime::now_utc();
+        let reliance = Reliance {
+            revocations: &known,
+            ..Reliance::new(&world.pki.anchors, &[], at)
+        };
+        cades::verify(&signed, Some(CONTENT), &reliance)
+            .unwrap()
+            .signatures
+            .remove(0)
+    };
+    let before = judge(now() - Duration::days(1));
+    assert_eq!(before.sub_indication, Some(SubIndication::RevokedNoPoe));
+    assert_eq!(before.reason, Some(Reason::CertificateRevoked));
+    assert_eq!(before.revocation_status, RevocationStatus::Revoked);
+    let after = judge(now() + Duration::hours(1));
+    assert_eq!(after.indication, Indication::TotalPassed, "{after:#?}");
+}
+
+#[test]
+fn revocation_that_is_required_and_not_known_is_no_pass() {
+    let world = &*WORLD;
+    let signed = world.sign(&world.signer, true);
+    let reliance = Reliance {
+        require_revocation: true,
+        ..world.pki.reliance()
+    };
+    let report = cades::verify(&signed, Some(CONTENT), &reliance).unwrap();
+    assert_eq!(report.signatures[0].sub_indication, Some(SubIndication::TryLater));
+    assert_eq!(report.signatures[0].reason, Some(Reason::RevocationUnknown));
+}
+
+#[test]
+fn parallel_and_counter_signatures_stand_beside_the_first() {
+    let world = &*WORLD;
+    for detached in [true, false] {
+        let first = world.sign(&world.signer, detached);
+        let request = FurtherRequest {
+            signer: &world.revoked.certificate,
+            chain: &[world.pki.ca.certificate.clone()],
+            algorithm: algorithm(&world.revoked),
+            signing_time: now(),
+        };
+        let digest = detached.then(|| Hash::Sha256.digest(CONTENT));
+        let finish = |prepared: cades::PreparedFurther| {
+            let value =
+                world
+                    .pki
+                    .workshop
+                    .sign(&world.revoked, prepared.algorithm(), prepared.to_be_signed());
+            prepared.finish(value).unwrap()
+        };
+        let both = finish(cades::prepare_parallel(&first, digest, &request).unwrap());
+        let countered = finish(cades::prepare_counter(&both, 0, &request).unwrap());
+        let content = detached.then_some(CONTENT);
+        let report = cades::verify(&countered, content, &world.pki.reliance()).unwrap();
+        assert!(report.valid(), "{report:#?}");
+        let formats: Vec<Format> = report.signatures.iter().map(|one| one.format).collect();
+        assert_eq!(formats.len(), 3);
+        assert_eq!(
+            formats
+                .iter()
+                .filter(|one| **one == Format::CounterSignature)
+                .count(),
+            1
+        );
+        world
+            .pki
+            .workshop
+            .accepts(&both, content, &world.pki.root)
+            .unwrap();
+        world
+            .pki
+            .workshop
+            .accepts(&countered, content, &world.pki.root)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_content_that_is_not_held_is_signed_and_checked_in_a_stream() {
+    use std::io::{Cursor, Read};
+    let world = &*WORLD;
+    let content = vec![b'x'; 300_000];
+    let digests = Digests::of(&mut content.as_slice(), &[Hash::Sha256]).unwrap();
+    let request = CadesRequest {
+        content: &[],
+        detached: true,
+        signer: &world.signer.certificate,
+        chain: &[world.pki.ca.certificate.clone()],
+        algorithm: algorithm(&world.signer),
+        signing_time: now(),
+    };
+    let prepared = cades::prepare_digest(&request, digests.get(Hash::Sha256).unwrap()).unwrap();
+    let value = world
+        .pki
+        .workshop
+        .sign(&world.signer, prepared.algorithm(), prepared.to_be_signed());
+    let (head, tail) = prepared.finish_around(value, digests.length()).unwrap();
+    let ours = [head.as_slice(), &content, &tail].concat();
+    assert_eq!(
+        world.pki.workshop.accepts(&ours, None, &world.pki.root).unwrap(),
+        content
+    );
+    let file = world.pki.workshop.write("streamed.bin", &content);
+    let theirs = world.pki.workshop.run(&[
+        "cms",
+        "-sign",
+        "-cades",
+        "-binary",
+        "-nodetach",
+        "-stream",
+        "-outform",
+        "DER",
+        "-md",
+        "sha256",
+        "-signer",
+        "an.crt",
+        "-inkey",
+        "an.key",
+        "-certfile",
+        "ca.crt",
+        "-in",
+        file.to_str().unwrap(),
+    ]);
+    for attached in [ours, theirs] {
+        let mut file = Cursor::new(&attached);
+        let container = Container::open(&mut file).unwrap();
+        assert_eq!(container.content_length(), Some(content.len() as u64));
+        let mut read = Vec::new();
+        container
+            .content(&mut file)
+            .unwrap()
+            .read_to_end(&mut read)
+            .unwrap();
+        assert_eq!(read, content);
+        let digests = Digests::of(&mut read.as_slice(), &container.hashes()).unwrap();
+        let report =
+            cades::verify_digests(container.skeleton(), Some(&digests), false, &world.pki.reliance())
+                .unwrap();
+        assert!(report.valid(), "{report:#?}");
+        // Raised without the content being held, and whole again.
+        let opened = CadesSignature::open(container.skeleton(), digests.imprints().to_vec()).unwrap();
+        let prepared = opened
+            .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
+            .unwrap();
+        let token = world.stamp(prepared.imprint());
+        let skeleton = prepared.finish(&token).unwrap();
+        let mut whole = Vec::new();
+        container.write(&skeleton, &mut file, &mut whole).unwrap();
+        let report = cades::verify(&whole, None, &world.pki.reliance()).unwrap();
+        assert_eq!(report.signatures[0].level, Some(Level::BT), "{report:#?}");
+        world.pki.workshop.accepts(&whole, None, &world.pki.root).unwrap();
+        // One changed byte of the content is seen.
+        let mut changed = attached.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        let container = Container::open(&mut Cursor::new(&changed)).unwrap();
+        let mut file = Cursor::new(&changed);
+        let digests = Digests::of(&mut container.content(&mut file).unwrap(), &container.hashes()).unwrap();
+        let report =
+            cades::verify_digests(container.skeleton(), Some(&digests), false, &world.pki.reliance())
+                .unwrap();
+        assert_eq!(
+            report.signatures[0].sub_indication,
+            Some(SubIndication::HashFailure)
+        );
+    }
+}
+
+#[test]
+fn n157_a_time_stamp_that_is_not_the_one_asked_for_is_not_taken() {
+    let world = &*WORLD;
+    let imprint = Imprint::of(Hash::Sha256, b"signature");
+    let request = |policy| TimestampRequest::new(imprint.clone(), &NONCE, policy).unwrap();
+    let other = TimestampRequest::new(Imprint::of(Hash::Sha256, b"other"), &NONCE, None).unwrap();
+    let other_nonce = TimestampRequest::new(imprint.clone(), &[0x42; 8], None).unwrap();
+    let good = world.answer(request(None).as_der(), "tsa");
+    let at = OffsetDateTime::now_utc();
+    assert!(request(None).accept(&good, &[], at).is_ok());
+    assert_eq!(
+        other.accept(&good, &[], at).unwrap_err(),
+        TimestampError::OtherImprint
+    );
+    assert_eq!(
+        other_nonce.accept(&good, &[], at).unwrap_err(),
+        TimestampError::OtherNonce
+    );
+    assert!(matches!(
+        request(Some("1.2.3.4.2")).accept(&good, &[], at).unwrap_err(),
+        TimestampError::OtherPolicy(_)
+    ));
+    assert!(
+        request(Some("1.2.3.4.2"))
+            .accept(&world.answer(request(Some("1.2.3.4.2")).as_der(), "tsa"), &[], at)
+            .is_ok()
+    );
+    assert!(matches!(
+        request(None)
+            .accept(&good, &[], at + Duration::days(3650))
+            .unwrap_err(),
+        TimestampError::OtherTime(_)
+    ));
+    let refused = world.answer(request(Some("1.2.3.4.9")).as_der(), "tsa");
+    assert!(matches!(
+        request(Some("1.2.3.4.9")).accept(&refused, &[], at).unwrap_err(),
+        TimestampError::Refused { status: 2, .. }
+    ));
+    for at_byte in 0..good.len() {
+        let mut changed = good.clone();
+        changed[at_byte] ^= 0x01;
+        if let Ok(token) = request(None).accept(&changed, &[], at) {
+            // Only what nobody signs may differ: certificates beside the authority's, the status.
+            let verdict = token.validate(&[], Revocations::NONE, &world.pki.reliance());
+            assert!(verdict.is_ok() || verdict.is_err());
+            assert_eq!(token.time(), request(None).accept(&good, &[], at).unwrap().time());
+        }
+    }
+    for cut in 0..good.len() {
+        assert!(request(None).accept(&good[..cut], &[], at).is_err());
+    }
+    // An authority without a critical purpose, one that is expired, and one nobody trusts.
+    let token = TimestampRequest::new(imprint.clone(), &NONCE, None).unwrap();
+    let weak = world
+        .pki
+        .workshop
+        .openssl(&["ts", "-reply", "-config", "tsa-weak.cnf", "-queryfile", "none"]);
+    assert!(!weak.status.success());
+    let strict = token.accept(&good, &[], at).unwrap();
+    let nobody = trien_signatures::trust::Anchors::default();
+    assert!(
+        strict
+            .validate(&[], Revocations::NONE, &Reliance::new(&nobody, &[], at))
+            .is_err()
+    );
+    let expired = world.authority.certificate.not_after() + Duration::days(1);
+    assert!(
+        strict
+            .validate(
+                &[],
+                Revocations::NONE,
+                &Reliance::new(&world.pki.anchors, &[], expired)
+            )
+            .is_err()
+    );
+    assert!(!certificate(world, "tsa-weak").is_for_time_stamps());
+    assert!(certificate(world, "tsa").is_for_time_stamps());
+    // Not embedded: the prepared value takes only a token about its own imprint.
+    let opened = CadesSignature::open(&world.sign(&world.signer, true), Vec::new()).unwrap();
+    let prepared = opened
+        .prepare_timestamp(TimestampKind::Signature, Hash::Sha256)
+        .unwrap();
+    assert_eq!(prepared.finish(&strict).unwrap_err(), AugmentError::OtherImprint);
+}
+
+fn certificate(world: &World, name: &str) -> Certificate {
+    let pem = std::fs::read_to_string(world.pki.workshop.path(&format!("{name}.crt"))).unwrap();
+    Certificate::from_pem(&pem).unwrap()
+}
+
+#[test]
+fn n158_an_ocsp_answer_that_does_not_count_says_nothing() {
+    let world = &*WORLD;
+    let (signer, ca) = (&world.signer, &world.pki.ca);
+    let at = OffsetDateTime::now_utc();
+    let status = |response: &[u8], at: OffsetDateTime| {
+        let mut known = Revocations::default();
+        known.add_response(OcspResponse::from_der(response).unwrap());
+        let reliance = Reliance {
+            revocations: &known,
+            ..Reliance::new(&world.pki.anchors, &[], at)
+        };
+        let embedded = [ca.certificate.clone()];
+        let verdict = validation::certificate(&signer.certificate, &embedded, Revocations::NONE, &reliance);
+        verdict.statuses[0].clone()
+    };
+    const VALID: &str = "V\t351231235959Z\t";
+    let good = world.ocsp(signer, VALID, &world.responder, &["-nmin", "60"]);
+    assert!(matches!(status(&good, at), CertificateStatus::Good(_)));
+    let by_the_ca = world.ocsp(signer, VALID, ca, &["-nmin", "60"]);
+    assert!(matches!(status(&by_the_ca, at), CertificateStatus::Good(_)));
+    let since = utc(now() - Duration::days(2));
+    let revoked = world.ocsp(
+        signer,
+        &format!("R\t351231235959Z\t{since},keyCompromise"),
+        &world.responder,
+        &["-nmin", "60"],
+    );
+    assert!(matches!(
+        status(&revoked, at),
+        CertificateStatus::Revoked { reason: 1, .. }
+    ));
+    // Stale, and without a next update when it is no longer fresh.
+    assert_eq!(status(&good, at + Duration::hours(2)), CertificateStatus::Unknown);
+    let no_next = world.ocsp(signer, VALID, &world.responder, &[]);
+    assert!(matches!(status(&no_next, at), CertificateStatus::Good(_)));
+    assert_eq!(
+        status(&no_next, at + Duration::hours(1)),
+        CertificateStatus::Unknown
+    );
+    // From the future.
+    let mut known = Revocations::default();
+    known.add_response(OcspResponse::from_der(&good).unwrap());
+    let reliance = Reliance {
+        revocations: &known,
+        now: at - Duration::hours(1),
+        ..Reliance::new(&world.pki.anchors, &[], at)
+    };
+    let embedded = [ca.certificate.clone()];
+    let verdict = validation::certificate(&signer.certificate, &embedded, Revocations::NONE, &reliance);
+    assert_eq!(verdict.statuses[0], CertificateStatus::Unknown);
+    // For another one, and by somebody who may not.
+    let other = world.ocsp(&world.revoked, VALID, &world.responder, &["-nmin", "60"]);
+    assert_eq!(status(&other, at), CertificateStatus::Unknown);
+    let request = OcspRequest::new(&signer.certificate, &ca.certificate, &[]);
+    assert_eq!(
+        request.accept(&other).unwrap_err(),
+        RevocationError::OtherQuestion
+    );
+    let unauthorised = world.ocsp(signer, VALID, &world.revoked, &["-nmin", "60"]);
+    assert_eq!(status(&unauthorised, at), CertificateStatus::Unknown);
+    // A changed octet of what is signed, and an answer that is none.
+    let mut unsigned = good.clone();
+    let last = unsigned.len() / 3;
+    unsigned[last] ^= 1;
+    if OcspResponse::from_der(&unsigned).is_ok() {
+        assert_eq!(status(&unsigned, at), CertificateStatus::Unknown);
+    }
+    let try_later = [0x30, 0x03, 0x0A, 0x01, 0x03];
+    assert_eq!(
+        OcspResponse::from_der(&try_later).unwrap_err(),
+        RevocationError::Refused(3)
+    );
+    for cut in 0..good.len() {
+        assert!(OcspResponse::from_der(&good[..cut]).is_err());
+    }
+}
+
+#[test]
+fn a_list_counts_only_from_its_authority_in_its_time_and_whole() {
+    let world = &*WORLD;
+    let ca = &world.pki.ca;
+    let since = utc(now() - Duration::days(1));
+    let list = world.crl(ca, &[(&world.revoked, &since)]);
+    let status = |crls: &[&[u8]], of: &Identity, at| {
+        let mut known = Revocations::default();
+        for crl in crls {
+            known.add_crl(Crl::from_der(crl).unwrap());
+        }
+        let reliance = Reliance {
+            revocations: &known,
+            ..Reliance::new(&world.pki.anchors, &[], at)
+        };
+        let embedded = [ca.certificate.clone()];
+        validation::certificate(&of.certificate, &embedded, Revocations::NONE, &reliance).statuses[0].clone()
+    };
+    let at = OffsetDateTime::now_utc();
+    assert!(matches!(
+        status(&[&list], &world.revoked, at),
+        CertificateStatus::Revoked { .. }
+    ));
+    assert!(matches!(
+        status(&[&list], &world.signer, at),
+        CertificateStatus::Good(_)
+    ));
+    assert_eq!(
+        status(&[&list], &world.signer, at + Duration::days(31)),
+        CertificateStatus::Unknown
+    );
+    let of_the_root = world.crl(&world.pki.root, &[]);
+    assert_eq!(
+        status(&[&of_the_root], &world.signer, at),
+        CertificateStatus::Unknown
+    );
+    let mut changed = list.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    if Crl::from_der(&changed).is_ok() {
+        assert_eq!(status(&[&changed], &world.signer, at), CertificateStatus::Unknown);
+    }
+    for cut in 0..list.len() {
+        assert!(Crl::from_der(&list[..cut]).is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! `trien augment`: raises the level of a signature that is there. No key and no PIN: an authority stamps the time, and
+//! what proves the certificates is put in.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use trien_signatures::algorithm::Hash;
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::cades::{CadesSignature, Container, Digests};
+use trien_signatures::report::Level;
+
+use super::sign::LevelArgument;
+use super::verify::read_document;
+use super::{CliError, Exit, Shell, output};
+use crate::jobs::augment::{RaiseError, Raiser};
+use crate::language::{Arguments, arguments};
+use crate::network::{Authority, Network, NetworkError};
+use crate::queue::Queue;
+use crate::trust::Trust;
+use crate::trust::revocation::Cache;
+
+/// Of `trien augment`.
+#[derive(Debug, Args)]
+pub struct AugmentArguments {
+    /// Signed file.
+    #[arg(value_name = "IN", required_unless_present = "queued")]
+    pub input: Option<PathBuf>,
+    /// Baseline level.
+    #[arg(long, value_enum, default_value_t = LevelArgument::T)]
+    pub level: LevelArgument,
+    /// File.
+    #[arg(long, value_name = "FILE", required_unless_present = "queued")]
+    pub out: Option<PathBuf>,
+    /// What a detached signature is about.
+    #[arg(long, value_name = "FILE")]
+    pub content: Option<PathBuf>,
+    /// Who stamps the time.
+    #[arg(long, value_name = "URL")]
+    pub tsa: Option<String>,
+    /// Everything that waits.
+    #[arg(long, conflicts_with_all = ["input", "out", "content"])]
+    pub queued: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Misuse if the result would replace an input; failure if the level is not reached.
+pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliError> {
+    let network = crate::service::network(shell)?;
+    let network = match &arguments.tsa {
+        Some(url) => network.with_authority(Authority::at(url)),
+        None => network,
+    };
+    let (Some(input), Some(out)) = (&arguments.input, &arguments.out) else {
+        return queued(&network, shell).await;
+    };
+    if output::replaces(out, [input].into_iter().chain(&arguments.content)) {
+        let shown = self::arguments([("file", out.display().to_string())]);
+        return Err(CliError::misuse("sign-over-input", shown));
+    }
+    output::check_writable(out)?;
+    let level = Level::from(arguments.level);
+    if let Some(raised) = raise_stream(input, arguments.content.as_deref(), level, &network, shell).await? {
+        output::write_with(out, |file| raised.write(file))?;
+    } else {
+        let bytes = read_document(input)?;
+        let raised = raise(bytes, arguments.content.as_deref(), level, &network, shell).await;
+        output::write(out, &raised.map_err(|error| failed(&error))?)?;
+    }
+    let value = json!({ "input": input, "output": out, "level": level });
+    shell.answer(&value, || {
+        shell.text(
+            "augment-done",
+            &self::arguments([("file", out.display().to_string())]),
+        ) + "\n"
+    });
+    Ok(())
+}
+
+/// Does now what the daemon would do by itself.
+async fn queued(network: &Network, shell: &Shell) -> Result<(), CliError> {
+    let queue = Queue::new(shell.places.queue_folder());
+    let done = queue.run(network, trust(shell), &cache(shell)).await;
+    let value = json!({ "raised": done.raised, "waiting": done.waiting, "given_up": done.given_up });
+    shell.answer(&value, || {
+        let count = |paths: &[PathBuf]| paths.len().to_string();
+        let values = self::arguments([
+            ("raised", count(&done.raised)),
+            ("waiting", count(&done.waiting)),
+            ("given_up", count(&done.given_up)),
+        ]);
+        shell.text("augment-queued", &values) + "\n"
+    });
+    if done.waiting.is_empty() && done.given_up.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::answered(Exit::No))
+    }
+}
+
+fn trust(shell: &Shell) -> Trust {
+    Trust::load_ours(&shell.places.trust_folder()).with_cache(&cache(shell))
+}
+
+fn cache(shell: &Shell) -> Cache {
+    Cache::new(shell.places.revocation_folder())
+}
+
+/// Raises a document in memory. `content` is the file of a detached signature.
+///
+/// # Errors
+/// [`RaiseError`]
+pub(super) async fn raise(
+    bytes: Vec<u8>,
+    content: Option<&Path>,
+    level: Level,
+    network: &Network,
+    shell: &Shell,
+) -> Result<Vec<u8>, RaiseError> {
+    let cache = cache(shell);
+    let mut trust = trust(shell);
+    let mut raiser = Raiser {
+        network,
+        trust: &mut trust,
+        cache: Some(&cache),
+    };
+    raiser
+        .raise(bytes, level, &|document| open(document, content))
+        .await
+}
+
+/// Reads a signed document in its format.
+///
+/// # Errors
+/// [`AugmentError`]
+pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, AugmentError> {
+    if document.first() == Some(&0x30) {
+        let digests =
+            content.map(|path| File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL)));
+        let digests = digests.transpose().map_err(|_| AugmentError::ContentMissing)?;
+        let imprints = digests
+            .map(|digests| digests.imprints().to_vec())
+            .unwrap_or_default();
+        return Ok(Box::new(CadesSignature::open(document, imprints)?));
+    }
+    Err(AugmentError::Unsupported)
+}
+
+/// A CMS with its content inside, raised without the content being held.
+struct Raised {
+    file: std::cell::RefCell<File>,
+    container: Container,
+    skeleton: Vec<u8>,
+}
+
+impl Raised {
+    fn write(&self, output: &mut dyn Write) -> io::Result<()> {
+        let mut output = io::BufWriter::new(output);
+        self.container
+            .write(&self.skeleton, &mut *self.file.borrow_mut(), &mut output)?;
+        output.flush()
+    }
+}
+
+/// Raises a CMS file of any size; none when it is something else.
+async fn raise_stream(
+    input: &Path,
+    content: Option<&Path>,
+    level: Level,
+    network: &Network,
+    shell: &Shell,
+) -> Result<Option<Raised>, CliError> {
+    let unreadable = |error: io::Error| CliError::file("cli-unreadable", input, &error);
+    let mut file = File::open(input).map_err(unreadable)?;
+    let mut first = [0];
+    let read = file.read(&mut first).map_err(unreadable)?;
+    if read == 0 || first != [0x30] {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    let container = Container::open(&mut file).map_err(unreadable)?;
+    let digests = match (container.content(&mut file), content) {
+        (Some(mut inside), _) => Some(Digests::of(&mut inside, &Hash::ALL).map_err(unreadable)?),
+        (None, Some(path)) => {
+            let digests = File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL));
+            Some(digests.map_err(|error| CliError::file("cli-unreadable", path, &error))?)
+        }
+        (None, None) => None,
+    };
+    let imprints = digests
+        .map(|digests| digests.imprints().to_vec())
+        .unwrap_or_default();
+    let cache = cache(shell);
+    let mut trust = trust(shell);
+    let mut raiser = Raiser {
+        network,
+        trust: &mut trust,
+        cache: Some(&cache),
+    };
+    let open = |skeleton: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
+        Ok(Box::new(CadesSignature::open(skeleton, imprints.clone())?))
+    };
+    let raised = raiser.raise(container.skeleton().to_vec(), level, &open).await;
+    let skeleton = raised.map_err(|error| failed(&error))?;
+    Ok(Some(Raised {
+        file: std::cell::RefCell::new(file),
+        container,
+        skeleton,
+    }))
+}
+
+/// What happened, and what to do.
+pub(super) fn failed(error: &RaiseError) -> CliError {
+    let key = match error {
+        RaiseError::Network(NetworkError::NoAddress) => {
+            return CliError::failed("augment-no-authority", Arguments::new());
+        }
+        RaiseError::Network(_) => "augment-network",
+        RaiseError::Authority(_) | RaiseError::NoPath(_) => "augment-untrusted",
+        RaiseError::StatusUnknown(_) => "augment-status-unknown",
+        RaiseError::Revoked(_) => "augment-revoked",
+        RaiseError::Augment(_) => "augment-format",
+    };
+    CliError::failed(key, arguments([("reason", error.to_string())]))
+}

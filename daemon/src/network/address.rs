@@ -1,0 +1,166 @@
+//! Which addresses are asked, and connecting to the one that was checked: a name is resolved once, so that it cannot mean
+//! something else a moment later.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::{TcpStream, lookup_host};
+use url::{Host, Url};
+
+/// Why an address is not asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not an `http` address, or one with a user name in it.
+    #[error("{0} is not an http address")]
+    NotHttp(String),
+    /// It leads to this computer or its local network.
+    #[error("{0} leads to this computer or its local network")]
+    Private(String),
+    /// The name cannot be resolved.
+    #[error("{0} cannot be found")]
+    Unknown(String),
+}
+
+/// An address that was checked.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// For messages: the address without anything that could be a secret.
+    pub(super) shown: String,
+    pub(super) host: String,
+    pub(super) path: String,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Target {
+    /// Resolves and checks an address. `anywhere` lets it lead to this computer and its local network.
+    pub(super) async fn resolve(text: &str, anywhere: bool) -> Result<Self, AddressError> {
+        let not_http = || AddressError::NotHttp(text.chars().take(200).collect());
+        let url = Url::parse(text).map_err(|_| not_http())?;
+        let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
+        let host = url.host().filter(|_| plain).ok_or_else(not_http)?;
+        let port = url.port_or_known_default().ok_or_else(not_http)?;
+        let shown = format!("http://{}", url.host_str().unwrap_or_default());
+        let unknown = || AddressError::Unknown(shown.clone());
+        let found: Vec<SocketAddr> = match host {
+            Host::Ipv4(address) => vec![SocketAddr::from((address, port))],
+            Host::Ipv6(address) => vec![SocketAddr::from((address, port))],
+            Host::Domain(name) => lookup_host((name, port)).await.map_err(|_| unknown())?.collect(),
+        };
+        if found.is_empty() {
+            return Err(unknown());
+        }
+        // One bad address spoils the name: what is public is not also here.
+        if !anywhere && found.iter().any(|address| !is_public(address.ip())) {
+            return Err(AddressError::Private(shown));
+        }
+        let host = match url.port() {
+            Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
+            None => url.host_str().unwrap_or_default().to_owned(),
+        };
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        Ok(Self {
+            shown,
+            host,
+            path,
+            addresses: found,
+        })
+    }
+
+    pub(super) async fn connect(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(self.addresses.as_slice()).await
+    }
+}
+
+/// Whether an address is in the public Internet (RFC 6890 and its registries).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match address.to_ipv4() {
+            // ::ffff:0:0/96 and ::/96
+            Some(inner) => is_public_v4(inner) && !address.is_loopback() && !address.is_unspecified(),
+            None => is_public_v6(address),
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    !(address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || first == 0
+        || first >= 240
+        || (first == 100 && (64..128).contains(&second))
+        || (first == 198 && (18..20).contains(&second)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let first = address.segments()[0];
+    // 2000::/3 is what is given out; 64:ff9b::/96, 2002::/16 and 2001::/32 carry IPv4 addresses inside.
+    (0x2000..0x4000).contains(&first)
+        && first != 0x2002
+        && !(first == 0x2001 && (address.segments()[1] == 0 || address.segments()[1] == 0x0DB8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(text: &str) -> Option<AddressError> {
+        Target::resolve(text, false).await.err()
+    }
+
+    #[tokio::test]
+    async fn addresses_of_this_computer_and_its_network_are_not_asked() {
+        for text in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://localhost/crl",
+            "http://0.0.0.0:80/",
+            "http://10.1.2.3/",
+            "http://172.31.0.1/",
+            "http://192.168.1.1/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://100.64.0.1/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[fe80::1]/",
+            "http://[fd00::1]/",
+            "http://[2002:7f00:1::]/",
+            "http://224.0.0.1/",
+        ] {
+            assert!(
+                matches!(refused(text).await, Some(AddressError::Private(_))),
+                "{text}"
+            );
+            assert!(
+                Target::resolve(text, true).await.is_ok() || text.contains("localhost"),
+                "{text}"
+            );
+        }
+        for text in [
+            "https://example.com/",
+            "file:///etc/passwd",
+            "ftp://a/",
+            "http://user@1.1.1.1/",
+            "http:///x",
+            "x",
+            "",
+        ] {
+            assert!(
+                matches!(refused(text).await, Some(AddressError::NotHttp(_))),
+                "{text}"
+            );
+        }
+        for text in ["http://1.1.1.1/a?b", "http://[2606:4700::1111]:8080/"] {
+            assert_eq!(refused(text).await, None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Files that were signed offline and wait for their time-stamp: remembered on disk, raised when an authority can be
+//! reached again, by the daemon or by `trien augment --queued`.
+//!
+//! A file that is no longer what was signed is left alone. The queue is bounded; what could not be raised in thirty days
+//! is given up and named.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use trien_signatures::report::Level;
+
+use crate::jobs::Context;
+use crate::jobs::augment::{RaiseError, Raiser};
+use crate::network::{Authority, Network, NetworkError};
+use crate::transport::Halt;
+use crate::trust::Trust;
+use crate::trust::revocation::Cache;
+
+/// Files that may wait.
+const MAX_WAITING: usize = 1000;
+
+/// The largest file that waits, in bytes.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+/// How long a file waits before it is given up.
+const LONGEST: time::Duration = time::Duration::days(30);
+
+/// How often the daemon tries.
+const PAUSE: Duration = Duration::from_secs(300);
+
+/// One file that waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    file: PathBuf,
+    /// Of a detached signature.
+    content: Option<PathBuf>,
+    /// Of the file as it was signed.
+    sha256: String,
+    level: Level,
+    tsa: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+}
+
+/// The queue of one user.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    folder: PathBuf,
+}
+
+/// What one run did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// At their level now.
+    pub raised: Vec<PathBuf>,
+    /// Still waiting.
+    pub waiting: Vec<PathBuf>,
+    /// Changed, gone, or not to be raised.
+    pub given_up: Vec<PathBuf>,
+}
+
+impl Queue {
+    /// In this folder, which need not exist yet.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Remembers a file.
+    ///
+    /// # Errors
+    /// Of the file system; [`io::ErrorKind::QuotaExceeded`] when too many wait.
+    pub fn add(
+        &self,
+        file: &Path,
+        content: Option<&Path>,
+        level: Level,
+        tsa: Option<&str>,
+    ) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        if fs::read_dir(&self.folder)?.count() >= MAX_WAITING {
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                format!("{MAX_WAITING} files wait already"),
+            ));
+        }
+        let file = file.canonicalize()?;
+        let waiting = Waiting {
+            sha256: hex::encode(Sha256::digest(read(&file)?)),
+            content: content.map(Path::canonicalize).transpose()?,
+            level,
+            tsa: tsa.map(str::to_owned),
+            since: OffsetDateTime::now_utc(),
+            file,
+        };
+        let name = hex::encode(Sha256::digest(waiting.file.as_os_str().as_encoded_bytes()));
+        let mut entry = tempfile::NamedTempFile::new_in(&self.folder)?;
+        entry.write_all(&serde_json::to_vec(&waiting)?)?;
+        entry.as_file().sync_all()?;
+        entry
+            .persist(self.folder.join(format!("{name}.json")))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        fs::read_dir(&self.folder).map_or(true, |mut entries| entries.next().is_none())
+    }
+
+    /// Tries every file once.
+    pub async fn run(&self, network: &Network, mut trust: Trust, cache: &Cache) -> Done {
+        let mut done = Done::default();
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return done;
+        };
+        for entry in entries.flatten().take(MAX_WAITING) {
+            let path = entry.path();
+            let waiting = fs::read(&path)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice::<Waiting>(&bytes).ok());
+            let Some(waiting) = waiting else {
+                continue;
+            };
+            let end = match raise(&waiting, network, &mut trust, cache).await {
+                Ok(true) => &mut done.raised,
+                Ok(false) => &mut done.given_up,
+                Err(error) => {
+                    tracing::info!(file = ?waiting.file, %error, "waits for its time-stamp");
+                    if OffsetDateTime::now_utc() - waiting.since < LONGEST {
+                        done.waiting.push(waiting.file);
+                        continue;
+                    }
+                    &mut done.given_up
+                }
+            };
+            end.push(waiting.file);
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(%error, "the queue cannot be cleared");
+            }
+        }
+        for file in &done.given_up {
+            tracing::warn!(?file, "is not raised: it was changed, or cannot be");
+        }
+        done
+    }
+}
+
+/// False if the file cannot be raised, whatever the network does.
+async fn raise(
+    waiting: &Waiting,
+    network: &Network,
+    trust: &mut Trust,
+    cache: &Cache,
+) -> Result<bool, NetworkError> {
+    let Ok(bytes) = read(&waiting.file) else {
+        return Ok(false);
+    };
+    if hex::encode(Sha256::digest(&bytes)) != waiting.sha256 {
+        return Ok(false);
+    }
+    let network = match &waiting.tsa {
+        Some(url) => network.with_authority(Authority::at(url)),
+        None => network.clone(),
+    };
+    let mut raiser = Raiser {
+        network: &network,
+        trust,
+        cache: Some(cache),
+    };
+    let content = waiting.content.clone();
+    let open = move |document: &[u8]| crate::cli::augment::open(document, content.as_deref());
+    match raiser.raise(bytes, waiting.level, &open).await {
+        Ok(raised) => Ok(replace(&waiting.file, &raised).is_ok()),
+        Err(RaiseError::Network(error)) => Err(error),
+        Err(RaiseError::StatusUnknown(_)) => Err(NetworkError::NoAddress),
+        Err(error) => {
+            tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
+            Ok(false)
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+/// Whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.as_file()
+        .set_permissions(fs::metadata(path)?.permissions())?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The daemon's part: tries from time to time until the daemon ends.
+pub async fn work(queue: Queue, context: Arc<Context>, halt: Halt) {
+    loop {
+        tokio::select! {
+            () = halt.come() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        if queue.is_empty() {
+            continue;
+        }
+        match context.trust().await {
+            Ok(trust) => {
+                let done = queue.run(&context.network, trust, &context.revocation).await;
+                if !done.raised.is_empty() {
+                    tracing::info!(files = done.raised.len(), "have their time-stamps");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the queue waits"),
+        }
+    }
+}

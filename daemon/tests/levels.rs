@@ -1,0 +1,384 @@
+//! Levels above B-B as a person meets them: `trien sign --level`, `trien augment`, the queue, `trien trust`, and what comes
+//! over the network. OpenSSL is the time-stamp authority, behind a server that can also misbehave.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Desk, fail, repository, succeed};
+
+/// An HTTP server on the loopback interface.
+struct Server {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Serves time-stamps of the desk's authority at `/tsa`, and trouble elsewhere.
+    fn start(folder: PathBuf, port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
+        let turn = Arc::new(Mutex::new(0));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (folder, turn) = (folder.clone(), Arc::clone(&turn));
+                count.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || serve(stream, &folder, &turn, port));
+            }
+        });
+        Self { port, requests }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+fn serve(mut stream: TcpStream, folder: &std::path::Path, turn: &Mutex<u32>, port: u16) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .and_then(|length| length.trim().parse().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+    // A client that has seen enough goes away, and that is no failure of the server.
+    let _gone = match path.as_str() {
+        "/tsa" => {
+            let mut number = turn.lock().unwrap();
+            *number += 1;
+            let (query, answer) = (folder.join("query.tsq"), folder.join("answer.tsr"));
+            std::fs::write(&query, &body).unwrap();
+            succeed(
+                Command::new("openssl")
+                    .current_dir(folder)
+                    .args(["ts", "-reply", "-config", "tsa.cnf", "-queryfile"])
+                    .arg(&query)
+                    .arg("-out")
+                    .arg(&answer),
+            );
+            let answer = std::fs::read(answer).unwrap();
+            let head = format!(
+                "{ok}Content-Type: application/timestamp-reply\r\nContent-Length: {}\r\n\r\n",
+                answer.len()
+            );
+            stream.write_all(&[head.as_bytes(), &answer].concat())
+        }
+        "/redirect" => stream.write_all(
+            format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/tsa\r\nContent-Length: 0\r\n\r\n"
+            )
+            .as_bytes(),
+        ),
+        "/html" => stream.write_all(format!("{ok}Content-Length: 6\r\n\r\n<html>").as_bytes()),
+        "/gzip" => stream.write_all(
+            format!("{ok}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x00\x00").as_bytes(),
+        ),
+        "/endless" => {
+            let _begun = stream.write_all(format!("{ok}\r\n").as_bytes());
+            let block = vec![0x30; 1 << 20];
+            loop {
+                if let Err(error) = stream.write_all(&block) {
+                    break Err(error);
+                }
+            }
+        }
+        _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+    };
+}
+
+/// A desk with a signer, an authority for time-stamps below the desk's root, and a text.
+struct Office {
+    desk: Desk,
+}
+
+impl Office {
+    fn new(keys: &[(&str, &str, &str)]) -> Self {
+        let desk = Desk::with_keys(keys);
+        let folder = desk.pki();
+        let config = "[tsa]\ndefault_tsa = t\n[t]\nserial = ./tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\n\
+                      certs = root.pem\nsigner_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
+                      digests = sha256,sha384,sha512\ness_cert_id_chain = no\ness_cert_id_alg = sha256\n\
+                      [e]\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = critical,timeStamping\n\
+                      subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+        std::fs::write(folder.join("tsa.cnf"), config).unwrap();
+        let openssl = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            succeed(Command::new("openssl").current_dir(&folder).args(words));
+        };
+        openssl("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
+        openssl(
+            "x509 -req -in tsa.csr -CA root.pem -CAkey private/root.key -set_serial 77 -days 3000 -sha256 -extfile tsa.cnf -extensions e -out tsa.pem",
+        );
+        std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
+        Self { desk }
+    }
+
+    fn server(&self) -> Server {
+        Server::start(self.desk.pki(), 0)
+    }
+
+    fn sign(&self, words: &[&str], out: &str) -> Command {
+        let mut command = self
+            .desk
+            .trien(["sign", "--format", "cades", "--detached", "--cert", "an"]);
+        command
+            .args(words)
+            .arg("--out")
+            .arg(self.desk.path(out))
+            .arg(self.desk.path("đơn.txt"))
+            .args(self.desk.pin());
+        command
+    }
+
+    fn augment(&self, input: &str, out: &str, words: &[&str]) -> Command {
+        let mut command = self.desk.trien(["augment"]);
+        command
+            .arg(self.desk.path(input))
+            .arg("--out")
+            .arg(self.desk.path(out))
+            .arg("--content")
+            .arg(self.desk.path("đơn.txt"))
+            .args(words);
+        command
+    }
+
+    fn verify(&self, signed: &str) -> Command {
+        let mut command = self.desk.trien(["verify", "--json", "--content"]);
+        command.arg(self.desk.path("đơn.txt")).arg(self.desk.path(signed));
+        command
+    }
+
+    fn level(&self, signed: &str) -> String {
+        let report: Value = serde_json::from_str(&succeed(&mut self.verify(signed))).unwrap();
+        report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
+    }
+
+    fn import(&self, lists: &[&str]) {
+        let mut command = self.desk.trien(["trust", "import-crl"]);
+        command.args(lists.iter().map(|list| self.desk.pki().join(list)));
+        succeed(&mut command);
+    }
+}
+
+#[test]
+fn every_level_is_reached_and_openssl_agrees() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    // Without lists nothing proves that nobody was revoked: B-LT is refused, not lowered.
+    let refused = fail(
+        &mut office.augment("t.p7s", "lt.p7s", &["--level", "lt", "--tsa", &tsa]),
+        3,
+    );
+    assert!(refused.contains("revocation"), "{refused}");
+    assert!(!office.desk.path("lt.p7s").exists());
+    office.import(&["root.crl", "ca.crl"]);
+    let listed = succeed(&mut office.desk.trien(["trust", "list", "--json"]));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["crls"].as_array().unwrap().len(), 2);
+    assert!(
+        listed["crls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|crl| crl["fresh"] == true)
+    );
+    succeed(&mut office.augment("t.p7s", "lt.p7s", &["--level", "lt", "--tsa", &tsa]));
+    assert_eq!(office.level("lt.p7s"), "B-LT");
+    succeed(&mut office.augment("lt.p7s", "lta.p7s", &["--level", "lta", "--tsa", &tsa]));
+    assert_eq!(office.level("lta.p7s"), "B-LTA");
+    succeed(&mut office.sign(&["--level", "lta", "--tsa", &tsa], "direct.p7s"));
+    assert_eq!(office.level("direct.p7s"), "B-LTA");
+    for signed in ["t.p7s", "lt.p7s", "lta.p7s"] {
+        succeed(
+            Command::new("openssl")
+                .args([
+                    "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
+                ])
+                .arg(office.desk.path(signed))
+                .arg("-content")
+                .arg(office.desk.path("đơn.txt"))
+                .arg("-CAfile")
+                .arg(office.desk.pki().join("root.pem"))
+                .args(["-out", "/dev/null"]),
+        );
+    }
+    let text = succeed(
+        office
+            .desk
+            .trien(["verify", "--lang", "vi", "--content"])
+            .arg(office.desk.path("đơn.txt"))
+            .arg(office.desk.path("lta.p7s")),
+    );
+    for said in [
+        "Dấu thời gian",
+        "Đã tồn tại muộn nhất vào",
+        "không bị thu hồi",
+        "B-LTA",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let tsa = format!("http://127.0.0.1:{port}/tsa");
+    let refused = fail(&mut office.sign(&["--level", "t", "--tsa", &tsa], "t.p7s"), 3);
+    assert!(refused.contains("at level B"), "{refused}");
+    let queued = succeed(
+        office
+            .sign(&["--level", "t", "--tsa", &tsa, "--queue"], "q.p7s")
+            .arg("--json"),
+    );
+    assert!(queued.contains("\"waits_for_time_stamp\": true"), "{queued}");
+    assert_eq!(office.level("q.p7s"), "B-B");
+    fail(&mut office.desk.trien(["augment", "--queued"]), 1);
+    let _server = Server::start(office.desk.pki(), port);
+    let done = succeed(&mut office.desk.trien(["augment", "--queued", "--json"]));
+    assert!(done.contains("q.p7s"), "{done}");
+    assert_eq!(office.level("q.p7s"), "B-T");
+    assert_eq!(
+        std::fs::read_dir(office.desk.home().join("data/queue"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    succeed(&mut office.sign(&[], "b.p7s"));
+    for path in ["redirect", "html", "gzip", "endless", "none"] {
+        let (before, start) = (server.requests(), Instant::now());
+        let refused = fail(
+            &mut office.augment("b.p7s", "t.p7s", &["--tsa", &server.url(path)]),
+            3,
+        );
+        assert!(refused.contains("No time-stamp"), "{path}: {refused}");
+        assert_eq!(
+            server.requests(),
+            before + 1,
+            "{path}: one request, no redirect followed"
+        );
+        assert!(start.elapsed() < Duration::from_secs(10), "{path}");
+        assert!(!office.desk.path("t.p7s").exists());
+    }
+    for url in ["https://127.0.0.1/tsa", "file:///etc/passwd", "ftp://127.0.0.1/"] {
+        fail(&mut office.augment("b.p7s", "t.p7s", &["--tsa", url]), 3);
+    }
+}
+
+#[test]
+fn n159_addresses_of_a_certificate_that_nobody_vouches_for_are_not_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let folder = office.desk.pki();
+    let config = format!(
+        "[req]\ndistinguished_name = d\nprompt = no\nx509_extensions = e\n[d]\nCN = Stranger\n[e]\n\
+         keyUsage = critical,digitalSignature\ncrlDistributionPoints = URI:{0}\n\
+         authorityInfoAccess = OCSP;URI:{0},caIssuers;URI:{0}\n",
+        server.url("tracking")
+    );
+    std::fs::write(folder.join("stranger.cnf"), config).unwrap();
+    for words in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout stranger.key -config stranger.cnf -days 30 -out stranger.pem",
+        "cms -sign -cades -binary -nodetach -outform DER -md sha256 -signer stranger.pem -inkey stranger.key -in stranger.cnf -out stranger.p7m",
+    ] {
+        succeed(
+            Command::new("openssl")
+                .current_dir(&folder)
+                .args(words.split(' ')),
+        );
+    }
+    let signed = folder.join("stranger.p7m");
+    fail(office.desk.trien(["verify"]).arg(&signed), 1);
+    let out = office.desk.path("x.p7m");
+    let mut augment = office
+        .desk
+        .trien(["augment", "--level", "lt", "--tsa", &server.url("tsa")]);
+    fail(augment.arg(&signed).arg("--out").arg(&out), 3);
+    assert_eq!(server.requests(), 1, "the time-stamp, and nothing else");
+}
+
+#[test]
+fn a_revoked_certificate_signs_nothing_once_that_is_known() {
+    let office = Office::new(&[("an", "ec:p256", "revoked")]);
+    succeed(&mut office.sign(&[], "before.p7s"));
+    succeed(
+        Command::new(repository().join("testdata/pki/publish-crl.sh"))
+            .arg(office.desk.pki())
+            .arg("ca"),
+    );
+    office.import(&["ca.crl", "root.crl"]);
+    let refused = fail(&mut office.sign(&[], "after.p7s"), 1);
+    assert!(refused.contains("revoked"), "{refused}");
+    let report = fail(&mut office.verify("before.p7s"), 1);
+    assert!(report.contains("REVOKED_NO_POE"), "{report}");
+}
+
+#[test]
+fn trust_is_added_told_and_taken_back() {
+    let office = Office::new(&[]);
+    let impostor = office.desk.pki().join("impostor.pem");
+    let added = succeed(office.desk.trien(["trust", "add", "--json"]).arg(&impostor));
+    let added: Value = serde_json::from_str(&added).unwrap();
+    let sha256 = added[0]["sha256"].as_str().unwrap().to_owned();
+    let count = || {
+        let listed = succeed(&mut office.desk.trien(["trust", "list", "--json"]));
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["anchors"].as_array().unwrap().len()
+    };
+    assert_eq!(count(), 2);
+    let warned = succeed(Command::new("sh").arg("-c").arg(format!(
+        "TRIEN_HOME={} {} --lang en trust add {} 2>&1",
+        office.desk.home().display(),
+        env!("CARGO_BIN_EXE_trien"),
+        impostor.display()
+    )));
+    assert!(warned.contains("none of the published ones"), "{warned}");
+    succeed(&mut office.desk.trien(["trust", "remove", &sha256[..12]]));
+    assert_eq!(count(), 1);
+    fail(&mut office.desk.trien(["trust", "remove", &sha256[..12]]), 1);
+    let by_nobody = fail(
+        office
+            .desk
+            .trien(["trust", "import-crl"])
+            .arg(office.desk.pki().join("pin")),
+        3,
+    );
+    assert!(by_nobody.contains("cannot be read"), "{by_nobody}");
+}
