@@ -27,17 +27,18 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo deny --log-level error check licenses bans sources
 	cargo nextest run --locked --workspace --lib --bins
 
-bench: packages-demo extension  ## a signature on both roads from a page; the software token beside its peers
-	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure --example echo_host
+bench: packages-demo extension  ## a signature on both roads from a page; the software token and documents beside their peers
+	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure --example echo_host --example stream
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/native.mjs
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
+	BUILD=$(BUILD) daemon/benches/documents.sh
 
 bench-token:  ## only the software token beside its peers; WHAT="signatures starts" for some of it
 	cargo build --release --locked -p trien-pkcs11 --lib --example measure
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
 
-fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
+fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|stream|timestamp|ocsp|crl|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
 	.ci/fuzz.sh $(or $(TARGET),request) $(or $(SECONDS),60)
 
 sanitize:  ## the software token's tests under the address sanitizer, leaks included

@@ -2,21 +2,22 @@
 # Runs one fuzz target for so many seconds: fuzz.sh TARGET SECONDS. Uses the stable compiler: coverage by LLVM's own
 # pass, libFuzzer from its crate. Found inputs stay in target/fuzz/corpus/TARGET; a crash ends with its input's name.
 set -euo pipefail
-target=${1:?target: request, frame, cms, certificate, pdf, xml, container, jws, template, parameter or store}
+target=${1:?target: request, frame, cms, stream, timestamp, ocsp, crl, certificate, pdf, xml, container, jws, template, parameter or store}
 seconds=${2:-60}
 cd "$(dirname "$0")/.."
 out=$PWD/target/fuzz
 seeds=()
 longest=65536
+memory=512
 case $target in
     request | frame) folder=daemon/fuzz ;;
-    cms | certificate | pdf | xml | container | jws)
+    cms | stream | timestamp | ocsp | crl | certificate | pdf | xml | container | jws)
         folder=daemon/fuzz
         for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents"; do
             [ -d "$seed" ] && seeds+=("$seed")
         done ;;
     # A template or a parameter is short; what is long comes from repetition.
-    template | parameter | store) folder=pkcs11-module/fuzz longest=2048 ;;
+    template | parameter | store) folder=pkcs11-module/fuzz longest=2048 memory=1024 ;;
     *) echo "unknown target: $target" >&2; exit 2 ;;
 esac
 mkdir -p "$out/corpus/$target" "$out/crashes"
@@ -28,4 +29,4 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 # A named target keeps the instrumentation away from build scripts and macros, which have no libFuzzer to report to.
 (cd "$folder" && cargo build --quiet --release --target "$host" --bin "$target")
 exec "$out/$host/release/$target" "$out/corpus/$target" "${seeds[@]}" -max_total_time="$seconds" -timeout=10 \
-    -rss_limit_mb=1024 -max_len="$longest" -artifact_prefix="$out/crashes/$target-" -print_final_stats=1
+    -rss_limit_mb="$memory" -max_len="$longest" -artifact_prefix="$out/crashes/$target-" -print_final_stats=1

@@ -13,7 +13,8 @@ use trien_signatures::trust::{Anchors, Reliance};
 use trien_signatures::validation;
 
 /// Tests whose names say nothing, and what RFC 5280 makes of them with any policy accepted and none required.
-const UNNAMED: [(&str, bool); 19] = [
+const UNNAMED: [(&str, bool); 20] = [
+    ("inhibitAnyPolicyTest3EE", true),
     ("AllCertificatesNoPoliciesTest2EE", true),
     ("AllCertificatesSamePoliciesTest10EE", true),
     ("AllCertificatesSamePoliciesTest13EE", true),

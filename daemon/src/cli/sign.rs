@@ -380,6 +380,8 @@ pub(super) fn failed(error: &JobError) -> CliError {
         | ErrorCode::PinExpired
         | ErrorCode::CertificateExpired
         | ErrorCode::CertificateUnsuitable
+        | ErrorCode::CertificateRevoked
+        | ErrorCode::CertificateStatusUnknown
         | ErrorCode::DocumentLocked
         | ErrorCode::NotAllowed => Exit::No,
         ErrorCode::BadRequest => Exit::Misuse,

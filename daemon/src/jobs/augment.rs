@@ -11,7 +11,7 @@ use trien_signatures::material::ValidationMaterial;
 use trien_signatures::report::{Level, TimestampKind};
 use trien_signatures::revocation::{CertificateStatus, Revocations};
 use trien_signatures::timestamp::TimestampToken;
-use trien_signatures::validation;
+use trien_signatures::validation::{self, CertificateVerdict};
 
 use crate::network::{Network, NetworkError};
 use crate::trust::Trust;
@@ -119,73 +119,68 @@ impl Raiser<'_> {
         let proven = signed.to_be_proven()?;
         let mut material = ValidationMaterial::default();
         let now = OffsetDateTime::now_utc();
+        let brought = Revocations::read(&proven.material);
         for leaf in &proven.leaves {
-            let judged = validation::certificate(
-                leaf,
-                &proven.embedded,
-                &Revocations::read(&proven.material),
-                &self.trust.reliance(now),
-            );
-            if judged.path.is_empty() {
+            let judge = |trust: &Trust| {
+                validation::certificate(leaf, &proven.embedded, &brought, &trust.reliance(now))
+            };
+            let path = judge(self.trust).path;
+            if path.is_empty() {
                 return Err(RaiseError::NoPath(leaf.subject().rfc4514));
             }
-            for certificate in &judged.path {
+            for certificate in &path {
                 material.certificates.push(certificate.as_der().to_vec());
             }
-            for pair in judged.path.windows(2) {
+            for pair in path.windows(2) {
                 if let [certificate, issuer] = pair {
-                    self.status(certificate, issuer, now, &mut material).await?;
+                    self.look_up(certificate, issuer, &mut material).await;
                 }
             }
+            all_good(&judge(self.trust))?;
         }
         let mut once = ValidationMaterial::default();
         once.merge(&material);
         Ok(once)
     }
 
-    /// Puts in what says that a certificate of a path to an anchor is not revoked: fetched, else what is at hand.
-    async fn status(
+    /// Puts in what says whether a certificate of a path to an anchor is revoked: fetched, else the lists at hand.
+    async fn look_up(
         &mut self,
         certificate: &Certificate,
         issuer: &Certificate,
-        now: OffsetDateTime,
         material: &mut ValidationMaterial,
-    ) -> Result<(), RaiseError> {
+    ) {
         let fetched = fetch(self.network, certificate, issuer, self.cache).await;
-        let mut sources = Revocations::default();
+        let known = self.trust.revocations_mut();
         for response in fetched.responses() {
-            sources.add_response(response.clone());
-            self.trust.revocations_mut().add_response(response.clone());
+            material.ocsp_responses.push(response.as_der().to_vec());
+            known.add_response(response.clone());
         }
         for crl in fetched.crls() {
-            sources.add_crl(crl.clone());
-            self.trust.revocations_mut().add_crl(crl.clone());
+            known.add_crl(crl.clone());
         }
-        let verdict = self.trust.judge(certificate, &[issuer.clone()], now);
-        match verdict.statuses.first() {
-            Some(CertificateStatus::Good(_)) => {}
-            Some(CertificateStatus::Revoked { .. }) => {
-                return Err(RaiseError::Revoked(certificate.subject().rfc4514));
-            }
-            _ => return Err(RaiseError::StatusUnknown(certificate.subject().rfc4514)),
-        }
-        if sources.is_empty() {
-            // Imported or cached lists of this issuer.
-            for crl in self
+        if fetched.responses().is_empty() {
+            let lists = self
                 .trust
                 .crls()
                 .iter()
-                .filter(|crl| crl.is_signed_by(issuer, false))
-            {
-                sources.add_crl(crl.clone());
-            }
+                .filter(|crl| crl.is_signed_by(issuer, false));
+            material.crls.extend(lists.map(|crl| crl.as_der().to_vec()));
         }
-        let crls = sources.crls().iter().map(|crl| crl.as_der().to_vec());
-        material.crls.extend(crls);
-        let responses = sources.responses().iter().map(|one| one.as_der().to_vec());
-        material.ocsp_responses.extend(responses);
-        Ok(())
     }
+}
+
+/// Every certificate of a path is known not to be revoked.
+fn all_good(verdict: &CertificateVerdict) -> Result<(), RaiseError> {
+    for (status, certificate) in verdict.statuses.iter().zip(&verdict.path) {
+        let name = || certificate.subject().rfc4514;
+        match status {
+            CertificateStatus::Good(_) => {}
+            CertificateStatus::Revoked { .. } => return Err(RaiseError::Revoked(name())),
+            CertificateStatus::Unknown => return Err(RaiseError::StatusUnknown(name())),
+        }
+    }
+    Ok(())
 }
 
 /// Whether every signer has a time-stamp already.
