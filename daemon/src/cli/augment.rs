@@ -10,7 +10,9 @@ use serde_json::json;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{CadesSignature, Container, Digests};
+use trien_signatures::jades::JadesSignature;
 use trien_signatures::report::Level;
+use trien_signatures::xades::XadesSignature;
 
 use super::sign::LevelArgument;
 use super::verify::read_document;
@@ -147,7 +149,17 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
             .unwrap_or_default();
         return Ok(Box::new(CadesSignature::open(document, imprints)?));
     }
-    Err(AugmentError::Unsupported)
+    let held = || {
+        content
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| AugmentError::ContentMissing)
+    };
+    match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
+        Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document)?)),
+        _ => Err(AugmentError::Unsupported),
+    }
 }
 
 /// A CMS with its content inside, raised without the content being held.

@@ -75,8 +75,6 @@ impl Raiser<'_> {
         }
         if level >= Level::BLTA {
             document = self.stamp(&*open(&document)?, TimestampKind::Archive).await?;
-            // The archive time-stamp's own path is proven too, for the next one over it.
-            document = self.prove_if_possible(document, open).await?;
         }
         Ok(document)
     }
@@ -104,15 +102,6 @@ impl Raiser<'_> {
     async fn prove(&mut self, signed: &dyn Augment) -> Result<Vec<u8>, RaiseError> {
         let material = self.gather(signed).await?;
         Ok(signed.add_material(&material)?)
-    }
-
-    async fn prove_if_possible(&mut self, document: Vec<u8>, open: &Open<'_>) -> Result<Vec<u8>, RaiseError> {
-        // In PDF more material is one more revision; in CMS it stands beside what the time-stamp covers.
-        let signed = open(&document)?;
-        match self.gather(&*signed).await {
-            Ok(material) => Ok(signed.add_material(&material)?),
-            Err(_) => Ok(document),
-        }
     }
 
     async fn gather(&mut self, signed: &dyn Augment) -> Result<ValidationMaterial, RaiseError> {
