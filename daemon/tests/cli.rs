@@ -77,6 +77,69 @@ fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
     assert_eq!(code, "cli-unreadable");
 }
 
+/// Every format of the command line, read back by `trien verify`; and what does not go together.
+#[test]
+fn xml_json_and_containers_are_signed_and_verified() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let input = desk.path("hóa đơn.xml");
+    std::fs::write(
+        &input,
+        "<HDon><DLHDon Id=\"d\"><a>1</a></DLHDon><DSCKS><NBan/></DSCKS></HDon>",
+    )
+    .unwrap();
+    let own =
+        include_str!("../signatures/templates/general.toml").replace("[\"*\"]", "[\"HDon\", \"DSCKS\"]");
+    let folder = desk.home().join("config/templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("own.toml"), own).unwrap();
+    std::fs::write(folder.join("bad.toml"), "title = 1").unwrap();
+    let out = desk.path("signed");
+    let sign = |words: &[&str]| {
+        let mut command = desk.trien(["sign", "--cert", "an", "--format"]);
+        command
+            .args(words)
+            .args(desk.pin())
+            .arg("--out")
+            .arg(&out)
+            .arg(&input);
+        command
+    };
+    for words in [
+        &["xades"][..],
+        &["xades", "--enveloping"],
+        &["xades", "--detached"],
+        &["xmldsig"],
+        &["xmldsig", "--template", "e-invoice"],
+        &["xmldsig", "--template", "own"],
+        &["jades"],
+        &["jades-json"],
+        &["asic-e"],
+        &["asic-e-cades"],
+        &["asic-s"],
+        &["asic-s-cades"],
+    ] {
+        succeed(&mut sign(words));
+        let mut verify = desk.trien(["verify"]);
+        if words.contains(&"--detached") {
+            verify.arg("--content").arg(&input);
+        }
+        let report = succeed(verify.arg(&out));
+        assert!(report.contains("TOTAL-PASSED"), "{words:?}: {report}");
+    }
+    for (words, code) in [
+        (&["jades", "--detached"][..], "sign-not-detached"),
+        (&["cades", "--enveloping"], "sign-not-enveloping"),
+        (&["xades", "--template", "general"], "sign-template-format"),
+        (&["xmldsig", "--template", "none"], "bad_request"),
+        (&["xmldsig", "--template", "../own"], "bad_request"),
+        (&["xmldsig", "--template", "bad"], "bad_request"),
+    ] {
+        assert_eq!(error_code(&mut sign(words), 2), code, "{words:?}");
+    }
+    std::fs::write(&input, "<!DOCTYPE a><a/>").unwrap();
+    assert_eq!(error_code(&mut sign(&["xades"]), 3), "document_unreadable");
+}
+
 #[test]
 fn permissions_are_listed_in_both_languages() {
     let desk = Desk::bare();
