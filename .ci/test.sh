@@ -53,12 +53,12 @@ clean_tree() {
 browser_tests() { # the files run one after the other and share one token
     local template status
     template=$(mktemp -d)
-    (cd extension-host && TRIEN_STAGE_TEMPLATE=$template node --test --test-concurrency=1 tests/browser/*.test.mjs)
+    (cd extension-host && TRIEN_STAGE_TEMPLATE=$template timeout 1800 node --test --test-concurrency=1 tests/browser/*.test.mjs)
     status=$?
     rm -rf "$template"
     return "$status"
 }
-node_tests() { (cd extension-host && node --test sdk/tests/*.test.mjs webextension/tests/*.test.mjs); }
+node_tests() { (cd extension-host && timeout 600 node --test sdk/tests/*.test.mjs webextension/tests/*.test.mjs); }
 typescript() { (cd extension-host && npm run --silent check); }
 judges() { target/judges/bin/python -B daemon/tests/judges/test_judges.py -v; }
 demo() { BIN=${CARGO_TARGET_DIR:-target}/debug OUT=target/demo-test testdata/demo.sh; }

@@ -30,6 +30,7 @@ fn main() {
         call::RsaPadding,
         call::SignatureFormat,
         call::Appearance,
+        call::Certification,
         call::DocumentRef,
         call::Hello,
         call::Certificates,

@@ -21,7 +21,8 @@ pub const MAX_ADDED: u64 = 64 * 1024;
 /// All documents of all connections together, in bytes: large ones lie encrypted on the disk, small ones in memory.
 pub const MAX_HELD_BY_ALL: u64 = 2 * MAX_HELD;
 
-/// How long an upload may take from its first bytes to its last, in seconds. Past it, what came is gone.
+/// How long an upload may bring nothing, in seconds. Past it, what came is gone. Not a bound on the whole: a large document
+/// on a busy computer takes its time.
 pub const MAX_UPLOAD_SECONDS: u64 = 60;
 
 /// Characters of the nonce that an authentication token is bound to: base64 of 256 bits to 768.

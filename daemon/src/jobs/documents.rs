@@ -20,7 +20,7 @@ use vault::Vault;
 /// Documents a connection may hold: as many as a request names, and their results.
 const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
 
-/// How long an upload may take.
+/// How long an upload may bring nothing.
 const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
 
 /// Bytes that all connections together may hold.
@@ -54,7 +54,8 @@ struct Coming {
     size: u64,
     received: u64,
     hasher: Sha256,
-    begun: Instant,
+    /// When its latest piece came.
+    touched: Instant,
     _room: Room,
 }
 
@@ -201,9 +202,9 @@ impl Documents {
         coming.seal(&sha256)
     }
 
-    /// Lets go of uploads that were begun longer than [`MAX_UPLOAD_SECONDS`] before `now`.
+    /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`.
     pub fn drop_stale(&self, now: Instant) {
-        let stale = |coming: &Coming| now.saturating_duration_since(coming.begun) > MAX_UPLOAD;
+        let stale = |coming: &Coming| now.saturating_duration_since(coming.touched) > MAX_UPLOAD;
         // They give their room back when dropped, for which the lock must be free.
         let dropped: Vec<_> = self.lock().coming.extract_if(|_, coming| stale(coming)).collect();
         drop(dropped);
@@ -307,7 +308,7 @@ impl Coming {
             size,
             received: 0,
             hasher: Sha256::new(),
-            begun: Instant::now(),
+            touched: Instant::now(),
             _room: room,
         })
     }
@@ -332,6 +333,7 @@ impl Coming {
         self.vault.append(bytes, self.received)?;
         self.hasher.update(bytes);
         self.received += bytes.len() as u64;
+        self.touched = Instant::now();
         Ok(())
     }
 

@@ -48,6 +48,8 @@ values?: { [key in string]: string },
  */
 language: Language, };
 
+export type Certification = "nothing" | "forms" | "comments";
+
 export type DocumentRef = { 
 /**
  * What the person sees; never used as a path.

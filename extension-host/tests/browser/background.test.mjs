@@ -41,6 +41,8 @@ test("n069 the background is stopped in the middle of a request: its question go
   const open = page.evaluate(() => window.pick());
   await until(() => stage.record.length > before, "a question");
   const target = await browser.waitForTarget((target) => target.type() === "service_worker");
+  // The record has the question before the prompter has read what it is to say.
+  await pause(1500);
   stage.answer("approve");
   await (await target.worker()).close();
   assert.match(await open, /^[0-9a-f]+$/, "the library connects anew, which starts the background again");

@@ -2,7 +2,7 @@
 // daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
 // TRIEN_STAGE_TEMPLATE names an empty folder, in which the first stage leaves its token for the others.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -114,9 +114,16 @@ export class Stage {
     for (const name of ["root.pem", "ca.pem"]) copyFileSync(this.#file(`pki/${name}`), path.join(config, "trust", name));
   }
 
-  /** What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers. */
-  answer(decision) {
-    writeFileSync(this.#file("answers.toml"), `[[answer]]\ndecision = "${decision}"\npins = ["${PIN}"]\nrepeat = true\n`);
+  /**
+   * What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers. With
+   * `introduce`, also to the question whether a page that is new here may ask at all; else there is nobody to answer it.
+   */
+  answer(decision, { introduce = false } = {}) {
+    const answer = `decision = "${decision}"\npins = ["${PIN}"]\nrepeat = true\n`;
+    const first = introduce ? `[[answer]]\nkind = "allow_origin"\n${answer}` : "";
+    // A prompter that is just starting reads the old script or the new one, never half of one.
+    writeFileSync(this.#file("answers.part"), `${first}[[answer]]\n${answer}`);
+    renameSync(this.#file("answers.part"), this.#file("answers.toml"));
   }
 
   /** What the record says was done, in order. */
