@@ -11,6 +11,7 @@ use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{CadesSignature, Container, Digests};
 use trien_signatures::jades::JadesSignature;
+use trien_signatures::pades::PadesDocument;
 use trien_signatures::report::Level;
 use trien_signatures::xades::XadesSignature;
 
@@ -148,6 +149,11 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
             .map(|digests| digests.imprints().to_vec())
             .unwrap_or_default();
         return Ok(Box::new(CadesSignature::open(document, imprints)?));
+    }
+    let head = &document[..document.len().min(1024)];
+    if head.windows(5).any(|word| word == b"%PDF-") {
+        let now = time::OffsetDateTime::now_utc();
+        return Ok(Box::new(PadesDocument::open(document.to_vec(), now)?));
     }
     let held = || {
         content
