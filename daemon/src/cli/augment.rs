@@ -163,10 +163,6 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
     };
     match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
-        Some(b'%') => Ok(Box::new(PadesDocument::open(
-            document.to_vec(),
-            time::OffsetDateTime::now_utc(),
-        )?)),
         Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document)?)),
         _ => Err(AugmentError::Unsupported),
     }
