@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-token fuzz sanitize install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench bench-bridge bench-token fuzz sanitize install protocol deny advisories documents packages-demo packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -34,6 +34,11 @@ bench: packages-demo extension  ## a signature on both roads from a page; the so
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
 	BUILD=$(BUILD) daemon/benches/documents.sh
 
+bench-bridge:  ## only what the bridge adds to the token
+	cargo build --release --locked -p trien --bins --example bare_signature
+	cargo build --release --locked -p trien-pkcs11 --lib
+	daemon/benches/bridge.py $(abspath $(BUILD))/release
+
 bench-token:  ## only the software token beside its peers; WHAT="signatures starts" for some of it
 	cargo build --release --locked -p trien-pkcs11 --lib --example measure
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
@@ -53,10 +58,13 @@ install: extension  ## installs programs, module and extension below PREFIX (def
 	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(DESTDIR)$(PREFIX)/lib/trien/
 	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
 
-protocol:  ## writes the protocol's TypeScript types into the SDK
-	cargo run --quiet --locked -p trien-protocol --features typescript --example typescript \
+protocol:  ## writes the protocol's JSON Schema, and its TypeScript types into the SDK
+	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example typescript \
 	    > target/protocol.ts
+	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example schema \
+	    > target/protocol.json
 	mv target/protocol.ts extension-host/sdk/src/protocol.ts
+	mv target/protocol.json daemon/protocol/schema/trien.v1.json
 
 deny: target/tools/.made  ## licences and sources of all dependencies
 	cargo deny check licenses bans sources

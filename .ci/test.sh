@@ -42,7 +42,7 @@ single() {
 }
 
 protocol_drift() {
-    make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts
+    make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts daemon/protocol/schema
 }
 
 clean_tree() {

@@ -1,26 +1,32 @@
 //! The record of approvals and signatures: one JSON object a line, each chained to the one before.
 //!
 //! `h(n) = SHA-256(h(n-1) ‖ record(n))`, with `h(0)` 32 zero bytes and `record(n)` the bytes between `{"record":` and
-//! `,"hash":…}` of its line. An entry is on the disk before what it speaks of happens: the intent before the PIN is
-//! asked for, the signature before it leaves. There is no PIN in it, no content, no file name and no subject.
+//! `,"hash":…}` of its line. What counts is on the disk in time: the intent before a PIN reaches the token, the signature
+//! before it leaves. The disk works on the intent while the person reads the question, so that a request waits for it
+//! once. There is no PIN in the record, no content, no file name and no subject.
 //!
 //! Who can write the file can also write it anew from the beginning: without an anchor elsewhere the chain shows
 //! accidents and clumsy hands, and the program that signs cannot forget.
 
 mod chain;
 mod entry;
+mod receipt;
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::FlockOperation;
 use time::OffsetDateTime;
+use tokio::task::JoinHandle;
+use trien_protocol::reply::Receipt;
 
 pub use chain::{Broken, Checked};
 pub use entry::{Action, Entry, Subject};
+pub use receipt::{Mismatch, manifest_hash};
 
 use crate::policy::ownership::create_private_folder;
 
@@ -33,20 +39,44 @@ pub struct AuditError(#[from] io::Error);
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
+    /// As this process left it.
+    left: Mutex<Option<Left>>,
+}
+
+/// The file as it was left: if nobody else has written since, its end need not be read again.
+#[derive(Debug)]
+struct Left {
+    file: File,
+    length: u64,
+    link: chain::Link,
+}
+
+/// Where an entry stands in the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Counted from 1.
+    pub seq: u64,
+    /// RFC 3339, UTC.
+    pub time: String,
+    /// The entry's hash in the chain, lower-case hexadecimal.
+    pub hash: String,
 }
 
 impl Audit {
     /// The record in this file, which need not exist yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            left: Mutex::default(),
+        }
     }
 
     /// Appends an entry and waits until the disk has it. Several processes may write; they wait for each other.
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn append(self: &Arc<Self>, subject: &Subject, action: Action) -> Result<(), AuditError> {
+    pub async fn append(self: &Arc<Self>, subject: &Subject, action: Action) -> Result<Place, AuditError> {
         let (audit, subject) = (Arc::clone(self), subject.clone());
         let written = tokio::task::spawn_blocking(move || audit.write(&subject, &action)).await;
         written.map_err(|error| AuditError(io::Error::other(error)))?
@@ -56,36 +86,67 @@ impl Audit {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub fn write(&self, subject: &Subject, action: &Action) -> Result<(), AuditError> {
-        let mut file = self.open()?;
-        let tail = chain::mend(&mut file)?;
-        let mut link = tail.link;
-        let mut text = String::new();
-        if tail.cut > 0 {
-            link = chain::push(
-                &mut text,
-                &link,
-                &Subject::of_daemon(),
-                &Action::Repaired { bytes: tail.cut },
-                now(),
-            )?;
-        }
-        chain::push(&mut text, &link, subject, action, now())?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
+    pub fn write(&self, subject: &Subject, action: &Action) -> Result<Place, AuditError> {
+        let (place, file) = self.put(subject, action)?;
         file.sync_data()?;
-        Ok(())
+        Ok(place)
     }
 
-    /// Begins the record of one request: its intent. What becomes of it must be told by [`Intent::conclude`].
+    /// Appends an entry; the disk has it when the file that comes back has been synced.
+    fn put(&self, subject: &Subject, action: &Action) -> Result<(Place, File), AuditError> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = left.take();
+        let untouched = kept.as_ref().map_or(Ok(false), |kept| self.is_untouched(kept))?;
+        let mut kept = match kept {
+            Some(kept) if untouched => kept,
+            stale => {
+                // It holds the lock that the same file is to be opened with.
+                drop(stale);
+                self.open()?
+            }
+        };
+        let outcome = self.push(&mut kept, subject, action);
+        // Another process may write between our entries.
+        let unlocked = rustix::fs::flock(&kept.file, FlockOperation::Unlock);
+        let place = outcome?;
+        unlocked.map_err(io::Error::from)?;
+        let file = kept.file.try_clone()?;
+        *left = Some(kept);
+        Ok((place, file))
+    }
+
+    fn push(&self, kept: &mut Left, subject: &Subject, action: &Action) -> Result<Place, AuditError> {
+        let mut text = String::new();
+        let (link, time) = chain::push(&mut text, &kept.link, subject, action, now())?;
+        io::Write::write_all(&mut kept.file, text.as_bytes())?;
+        kept.length += text.len() as u64;
+        let place = link.place(time);
+        kept.link = link;
+        Ok(place)
+    }
+
+    /// Locks the file that was kept. False if somebody else has written to it, or put another in its place.
+    fn is_untouched(&self, kept: &Left) -> Result<bool, AuditError> {
+        rustix::fs::flock(&kept.file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+        let ours = kept.file.metadata()?;
+        let named = std::fs::symlink_metadata(&self.path);
+        Ok(ours.len() == kept.length && named.is_ok_and(|named| named.ino() == ours.ino()))
+    }
+
+    /// Begins the record of one request: its intent. What becomes of it must be told by [`Intent::conclude`]. The disk
+    /// begins to work on it; [`Intent::approve`] waits for that.
     ///
     /// # Errors
     /// [`AuditError`].
     pub async fn intend(self: &Arc<Self>, subject: Subject) -> Result<Intent, AuditError> {
-        self.append(&subject, Action::Asked).await?;
+        let (audit, asked) = (Arc::clone(self), subject.clone());
+        let written = tokio::task::spawn_blocking(move || audit.put(&asked, &Action::Asked)).await;
+        let (_, file) = written.map_err(|error| AuditError(io::Error::other(error)))??;
         Ok(Intent {
             audit: Arc::clone(self),
             subject,
             open: true,
+            settling: Some(tokio::task::spawn_blocking(move || file.sync_data())),
         })
     }
 
@@ -97,11 +158,29 @@ impl Audit {
         self.read(|_| {})
     }
 
+    /// Checks the chain, and that the record holds what a receipt says.
+    ///
+    /// # Errors
+    /// [`Mismatch`].
+    pub fn check_receipt(&self, receipt: &Receipt) -> Result<Entry, Mismatch> {
+        let mut found = None;
+        self.walk(|entry, place| {
+            if place.seq == receipt.entry {
+                found = Some((entry, place.clone()));
+            }
+        })?;
+        receipt::check(receipt, found)
+    }
+
     /// As [`Audit::verify`], and hands every entry to `see` on the way.
     ///
     /// # Errors
     /// [`Broken`]; the entries before it have been seen.
-    pub fn read(&self, see: impl FnMut(Entry)) -> Result<Checked, Broken> {
+    pub fn read(&self, mut see: impl FnMut(Entry)) -> Result<Checked, Broken> {
+        self.walk(|entry, _| see(entry))
+    }
+
+    fn walk(&self, see: impl FnMut(Entry, &Place)) -> Result<Checked, Broken> {
         match File::open(&self.path) {
             Ok(file) => {
                 // A writer in another process would show a line that is not there yet.
@@ -114,18 +193,29 @@ impl Audit {
         }
     }
 
-    fn open(&self) -> io::Result<File> {
+    /// The file, locked and mended.
+    fn open(&self) -> Result<Left, AuditError> {
         create_private_folder(self.path.parent().unwrap_or(Path::new("/")))?;
         let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
             .custom_flags(no_link)
             .open(&self.path)?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
-        Ok(file)
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+        let tail = chain::mend(&mut file)?;
+        let mut left = Left {
+            length: file.metadata()?.len(),
+            file,
+            link: tail.link,
+        };
+        if tail.cut > 0 {
+            let repaired = Action::Repaired { bytes: tail.cut };
+            self.push(&mut left, &Subject::of_daemon(), &repaired)?;
+        }
+        Ok(left)
     }
 }
 
@@ -135,6 +225,8 @@ pub struct Intent {
     audit: Arc<Audit>,
     subject: Subject,
     open: bool,
+    /// The disk at work on the intent.
+    settling: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Intent {
@@ -143,19 +235,54 @@ impl Intent {
         learn(&mut self.subject);
     }
 
-    /// Records a step on the way.
+    /// Records the person's yes, and waits until the disk has the intent: only then may a PIN reach the token. The yes
+    /// itself is on the disk with the result, at the latest.
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn note(&self, action: Action) -> Result<(), AuditError> {
-        self.audit.append(&self.subject, action).await
+    pub async fn approve(&mut self) -> Result<(), AuditError> {
+        let (audit, subject) = (Arc::clone(&self.audit), self.subject.clone());
+        let noted = tokio::task::spawn_blocking(move || audit.put(&subject, &Action::Approved)).await;
+        noted.map_err(|error| AuditError(io::Error::other(error)))??;
+        if let Some(settling) = self.settling.take() {
+            settling
+                .await
+                .map_err(|error| AuditError(io::Error::other(error)))??;
+        }
+        Ok(())
     }
 
-    /// Records the end.
+    /// Records that signatures were made, waits until the disk has it, and gives the page's receipt.
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn conclude(mut self, action: Action) -> Result<(), AuditError> {
+    pub async fn receipt(self, results: Vec<String>) -> Result<Receipt, AuditError> {
+        let Subject {
+            manifest,
+            certificate,
+            origin,
+            ..
+        } = self.subject.clone();
+        let signed = Action::Signed {
+            results: results.clone(),
+        };
+        let place = self.conclude(signed).await?;
+        Ok(Receipt {
+            manifest: manifest.unwrap_or_default(),
+            entry: place.seq,
+            hash: place.hash,
+            time: place.time,
+            certificate: certificate.unwrap_or_default(),
+            origin,
+            results,
+        })
+    }
+
+    /// Records the end, and waits until the disk has it.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn conclude(mut self, action: Action) -> Result<Place, AuditError> {
         self.open = false;
         self.audit.append(&self.subject, action).await
     }

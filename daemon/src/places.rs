@@ -91,6 +91,12 @@ impl Places {
         self.cache.join("spool")
     }
 
+    /// Where copies of documents lie while the person looks at them before he decides.
+    #[must_use]
+    pub fn views_folder(&self) -> PathBuf {
+        self.cache.join("views")
+    }
+
     /// Where the software token keeps its tokens, one folder each.
     #[must_use]
     pub fn tokens_folder(&self) -> PathBuf {

@@ -158,6 +158,8 @@ fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn P
         grants: Arc::new(grants),
         memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),
         labour: Arc::new(Semaphore::new(MAX_LABOUR)),
+        recall: Arc::default(),
+        rates: Arc::default(),
     }
 }
 
@@ -173,7 +175,7 @@ pub async fn run_daemon(
     keep_memory_to_ourselves();
     let config = load(&options, places)?;
     let program = std::env::current_exe()?;
-    let prompter = prompter(&config, &program);
+    let prompter = prompter(&config, &program, places);
     let kind = prompter.kind();
     let context = Arc::new(context(&config, places, &program, prompter));
 
@@ -240,12 +242,13 @@ fn tell_notices(config: &Config) {
     }
 }
 
-fn prompter(config: &Config, program: &Path) -> Arc<dyn Prompter> {
+fn prompter(config: &Config, program: &Path, places: &Places) -> Arc<dyn Prompter> {
+    let views = places.views_folder();
     let (language, wait) = (config.language, config.prompt.wait);
     Arc::new(match config.prompt.program.clone() {
-        PromptProgram::Window(window) => ProcessPrompter::window(window, language, wait),
+        PromptProgram::Window(window) => ProcessPrompter::window(window, language, wait, views),
         PromptProgram::Scripted(script) => {
-            ProcessPrompter::scripted(program.to_owned(), script, language, wait)
+            ProcessPrompter::scripted(program.to_owned(), script, language, wait, views)
         }
     })
 }

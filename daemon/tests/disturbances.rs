@@ -369,7 +369,7 @@ fn what_others_could_have_put_into_the_trust_folder_is_not_relied_on() {
 }
 
 #[test]
-fn another_user_gets_not_even_a_refusal() {
+fn n012_another_user_gets_not_even_a_refusal() {
     if !rustix::process::getuid().is_root() {
         eprintln!("left out: only root can become another user");
         return;

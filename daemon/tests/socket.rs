@@ -29,7 +29,7 @@ fn folder_and_socket_are_ours_alone() {
 }
 
 #[test]
-fn a_folder_open_to_others_or_a_link_stops_the_start() {
+fn n070_a_folder_open_to_others_or_a_link_stops_the_start() {
     let desk = portal();
     let run = desk.home().join("run");
     let start = || fail(&mut command(&desk, &desk.path("none.toml")), 3);
@@ -47,7 +47,7 @@ fn a_folder_open_to_others_or_a_link_stops_the_start() {
 }
 
 #[test]
-fn a_second_daemon_says_so_and_the_first_goes_on() {
+fn n016_a_second_daemon_says_so_and_the_first_goes_on() {
     let desk = portal();
     let daemon = Daemon::start(&desk, "");
     let said = fail(&mut command(&desk, &desk.path("script.toml")), 3);
@@ -57,7 +57,7 @@ fn a_second_daemon_says_so_and_the_first_goes_on() {
 }
 
 #[test]
-fn what_a_dead_daemon_left_is_replaced() {
+fn n073_what_a_dead_daemon_left_is_replaced() {
     let desk = portal();
     let mut daemon = Daemon::start(&desk, "");
     daemon.kill();
@@ -67,7 +67,7 @@ fn what_a_dead_daemon_left_is_replaced() {
 }
 
 #[test]
-fn a_taken_port_costs_the_websocket_only() {
+fn n014_n015_a_taken_port_costs_the_websocket_only() {
     let desk = portal();
     let other = std::net::TcpListener::bind("[::1]:0")
         .or_else(|_| std::net::TcpListener::bind("127.0.0.1:0"))
@@ -86,7 +86,7 @@ fn a_taken_port_costs_the_websocket_only() {
 }
 
 #[test]
-fn a_page_without_permission_is_told_and_closed() {
+fn n063_n064_a_page_without_permission_is_told_and_closed() {
     let desk = portal();
     let daemon = Daemon::start(&desk, "");
     for (origin, top) in [

@@ -50,7 +50,7 @@ fn accepted(daemon: &Daemon, request: &str) -> String {
 }
 
 #[test]
-fn only_the_exact_handshake_is_answered() {
+fn n020_n022_only_the_exact_handshake_is_answered() {
     let (_desk, daemon) = portal();
     let port = daemon.port;
     let good = handshake(port);
@@ -85,7 +85,7 @@ fn only_the_exact_handshake_is_answered() {
 }
 
 #[test]
-fn origins_are_compared_byte_for_byte() {
+fn n001_n002_n003_n004_n005_n006_n026_origins_are_compared_byte_for_byte() {
     let (_desk, daemon) = portal();
     let good = handshake(daemon.port);
     let line = format!("Origin: {PORTAL}\r\n");
@@ -121,7 +121,7 @@ fn origins_are_compared_byte_for_byte() {
 }
 
 #[test]
-fn another_host_is_refused() {
+fn n007_n008_another_host_is_refused() {
     let (_desk, daemon) = portal();
     let port = daemon.port;
     let good = handshake(port);
@@ -146,7 +146,7 @@ fn another_host_is_refused() {
 }
 
 #[test]
-fn there_is_no_other_endpoint_and_no_other_method() {
+fn n009_n010_n023_n024_there_is_no_other_endpoint_and_no_other_method() {
     let (_desk, daemon) = portal();
     let good = handshake(daemon.port);
     for target in [
@@ -187,7 +187,7 @@ fn there_is_no_other_endpoint_and_no_other_method() {
 }
 
 #[test]
-fn the_websocket_fields_must_be_right() {
+fn n019_n021_the_websocket_fields_must_be_right() {
     let (_desk, daemon) = portal();
     let good = handshake(daemon.port);
     for (from, to) in [
@@ -216,7 +216,7 @@ fn the_websocket_fields_must_be_right() {
 }
 
 #[test]
-fn heads_have_limits() {
+fn n017_heads_have_limits() {
     let (_desk, daemon) = portal();
     let good = handshake(daemon.port);
     let with = |extra: &str| good.replace("Upgrade: websocket", &format!("{extra}Upgrade: websocket"));
@@ -264,7 +264,7 @@ fn an_origin_has_eight_connections() {
 }
 
 #[test]
-fn nobody_is_allowed_without_a_usable_file_of_permissions() {
+fn n025_nobody_is_allowed_without_a_usable_file_of_permissions() {
     let (desk, daemon) = portal();
     let file = desk.home().join("config/origins.toml");
     for content in [
@@ -280,7 +280,7 @@ fn nobody_is_allowed_without_a_usable_file_of_permissions() {
 }
 
 #[test]
-fn a_revoked_origin_is_disconnected_within_a_second() {
+fn n028_a_revoked_origin_is_disconnected_within_a_second() {
     let (desk, daemon) = portal();
     let mut pages = [Page::over_websocket(&daemon), Page::over_socket(&daemon)];
     pages.iter_mut().for_each(|page| drop(page.hello()));
@@ -315,7 +315,7 @@ fn both_roads_say_hello_once() {
 }
 
 #[test]
-fn bad_messages_get_an_error_and_the_third_in_a_row_ends_it() {
+fn n032_n033_n034_n035_bad_messages_get_an_error_and_the_third_in_a_row_ends_it() {
     let (_desk, daemon) = portal();
     let deep = format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"hello\",\"params\":{}{}}}",
@@ -391,7 +391,7 @@ fn an_unknown_field_is_named_but_no_value() {
 }
 
 #[test]
-fn ids_only_grow() {
+fn n037_ids_only_grow() {
     let (_desk, daemon) = portal();
     let mut page = Page::over_websocket(&daemon);
     page.hello();
@@ -407,7 +407,7 @@ fn ids_only_grow() {
 }
 
 #[test]
-fn messages_have_a_size() {
+fn n030_n056_messages_have_a_size() {
     let (_desk, daemon) = portal();
     for size in [1024 * 1024 + 1, 64 * 1024 * 1024] {
         let mut page = Page::over_websocket(&daemon);
@@ -430,7 +430,7 @@ fn messages_have_a_size() {
 }
 
 #[test]
-fn what_is_no_text_or_no_frame_ends_the_connection() {
+fn n031_what_is_no_text_or_no_frame_ends_the_connection() {
     let (_desk, daemon) = portal();
     for (frame, close) in [
         (&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe][..], 1007),

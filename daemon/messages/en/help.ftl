@@ -93,15 +93,18 @@ help-origin = What web pages may do
 help-origin-list = List the origins with their permissions
 help-origin-allow = Permit an origin to ask you for signatures
 help-origin-allow-origin = The origin, for instance https://dichvucong.gov.vn
-help-origin-allow-scope = What it may ask for: certificates, sign, verify, blind_digest; may be repeated; without it, the usual ones
+help-origin-allow-scope = What it may ask for: certificates, sign_in, sign, batch, verify, blind_digest; may be repeated; without it, the usual ones
 help-origin-allow-until = When the permission ends (RFC 3339); without it, never
+help-origin-allow-add = Beside what it has already, each with its own end; without it, instead
 help-origin-revoke = Take an origin's permissions back; its open connections are closed
 help-origin-revoke-origin = The origin
+help-origin-revoke-scope = Only this permission; may be repeated; without it, all
 
 help-audit = The record of approvals and signatures
 help-audit-show = Show the record
 help-audit-show-last = Only the last so many entries
 help-audit-verify = Check that nobody has changed the record
+help-audit-verify-receipt = Also check this receipt, which a page got beside its signatures (JSON)
 
 help-augment = Raise the level of a signature: a time-stamp (t), what proves the certificates (lt), a time-stamp over all that (lta)
 help-augment-input = The signed file

@@ -93,15 +93,18 @@ help-origin = Những gì các trang web được phép làm
 help-origin-list = Liệt kê các trang cùng quyền của chúng
 help-origin-allow = Cho phép một trang xin chữ ký của bạn
 help-origin-allow-origin = Địa chỉ gốc (origin) của trang, ví dụ https://dichvucong.gov.vn
-help-origin-allow-scope = Trang được xin gì: certificates, sign, verify, blind_digest; có thể nêu nhiều lần; nếu không nêu thì là các quyền thông thường
+help-origin-allow-scope = Trang được xin gì: certificates, sign_in, sign, batch, verify, blind_digest; có thể nêu nhiều lần; nếu không nêu thì là các quyền thông thường
 help-origin-allow-until = Thời điểm hết quyền (RFC 3339); nếu không nêu thì không có thời hạn
+help-origin-allow-add = Thêm vào những quyền đã có, mỗi quyền có thời hạn riêng; nếu không, thay cho chúng
 help-origin-revoke = Thu lại quyền của một trang; các kết nối đang mở của nó bị đóng
 help-origin-revoke-origin = Địa chỉ gốc (origin) của trang
+help-origin-revoke-scope = Chỉ quyền này; có thể lặp lại; nếu không có, tất cả
 
 help-audit = Sổ ghi nhận việc ký: các lần chấp thuận và ký
 help-audit-show = Xem sổ ghi nhận việc ký
 help-audit-show-last = Chỉ xem từng này mục cuối cùng
 help-audit-verify = Kiểm tra rằng không ai sửa sổ ghi nhận việc ký
+help-audit-verify-receipt = Kiểm tra cả biên nhận này, thứ trang web nhận được cùng với chữ ký (JSON)
 
 help-augment = Nâng mức chữ ký: dấu thời gian (t), dữ liệu chứng minh chứng thư (lt), dấu thời gian lên tất cả (lta)
 help-augment-input = Tệp đã ký

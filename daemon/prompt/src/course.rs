@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! Asking ──approve──► Waiting ──pin_incorrect, pin_invalid──► Retry ──approve──► Waiting
+//!                 │ paused ▼        ▲ resumed
+//!                 └──► Paused ─────┘
 //!    └──────refuse, close, time up──► Finished ◄──finish, end of stream──┘
 //! ```
 
@@ -27,6 +29,8 @@ pub(crate) enum Phase {
     Asking,
     /// Approved; the token works.
     Waiting,
+    /// Approved; the token was pulled, and the batch waits for it.
+    Paused,
     /// The PIN was not taken; the person may type again.
     Retry(Retry),
     /// Over, and shown until [`Course::leaves`].
@@ -42,6 +46,8 @@ pub(crate) enum Retry {
     Incorrect,
     /// The token takes no such PIN; none was spent.
     Invalid,
+    /// The token was pulled and is back.
+    Resumed,
 }
 
 /// A message that has no place in the phase it came in.
@@ -151,7 +157,10 @@ impl Course {
 
     /// *Refuse*, Escape, or the window closed. After the end, or where nothing is left to refuse, just leaves.
     pub(crate) fn refuse(&mut self) -> Option<FromPrompt> {
-        let open = matches!(self.phase, Phase::Asking | Phase::Retry(_) | Phase::Waiting);
+        let open = matches!(
+            self.phase,
+            Phase::Asking | Phase::Retry(_) | Phase::Waiting | Phase::Paused
+        );
         self.phase = Phase::Left;
         open.then_some(FromPrompt::Answer(Answer::Refused))
     }
@@ -187,6 +196,14 @@ impl Course {
                 self.note_tries(*final_try);
                 self.retry(Retry::Incorrect, now);
             }
+            (ToPrompt::Paused, Phase::Waiting) => self.phase = Phase::Paused,
+            (ToPrompt::Resumed { final_try }, Phase::Paused) => {
+                if *final_try {
+                    self.note_tries(true);
+                }
+                self.retry(Retry::Resumed, now);
+            }
+            (ToPrompt::Opened { .. } | ToPrompt::NotOpened, Phase::Asking | Phase::Retry(_)) => {}
             (ToPrompt::PinInvalid, Phase::Waiting) => self.retry(Retry::Invalid, now),
             (ToPrompt::Progress { done, total }, Phase::Waiting) => self.progress = Some((*done, *total)),
             _ => return Err(OutOfTurn),
@@ -338,6 +355,26 @@ mod tests {
         course.receive(&ToPrompt::PinInvalid, at(1000)).unwrap();
         assert_eq!(course.phase(), Phase::Retry(Retry::Invalid));
         assert_eq!(course.pin(), PIN);
+    }
+
+    #[test]
+    fn a_pulled_token_pauses_and_its_pin_is_typed_again() {
+        let mut course = course(&[PIN]);
+        course.approve(false, at(900));
+        course.receive(&ToPrompt::Paused, at(1000)).unwrap();
+        assert!(!course.is_open() && course.seconds_left(at(1000)).is_none());
+        assert_eq!(course.approve(true, at(5000)), None);
+        assert_eq!(course.receive(&ToPrompt::PinInvalid, at(5000)), Err(OutOfTurn));
+        course
+            .receive(&ToPrompt::Resumed { final_try: false }, at(6000))
+            .unwrap();
+        assert_eq!(course.phase(), Phase::Retry(Retry::Resumed));
+        assert_eq!(course.approve(false, at(6799)), None);
+        assert_eq!(course.approve(false, at(6800)), Some(FromPrompt::PinTyped));
+        let mut refused = self::course(&[PIN]);
+        refused.approve(false, at(900));
+        refused.receive(&ToPrompt::Paused, at(1000)).unwrap();
+        assert_eq!(refused.refuse(), Some(REFUSED));
     }
 
     #[test]

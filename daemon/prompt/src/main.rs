@@ -48,7 +48,7 @@ use channel::{Channel, Reader};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use trien_protocol::call::Language;
 use trien_protocol::limits;
-use trien_protocol::prompt::{Question, ToPrompt};
+use trien_protocol::prompt::{Question, QuestionKind, ToPrompt};
 
 /// How long the daemon may take to ask, once it has started us.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
@@ -171,6 +171,10 @@ fn first_question(channel: &Channel, reader: &mut Reader) -> Result<Option<Quest
 }
 
 fn acceptable(question: &Question) -> bool {
-    (1..=MAX_CERTIFICATES).contains(&question.certificates.len())
-        && question.documents.len() <= limits::MAX_DOCUMENTS
+    let certificates = question.certificates.len();
+    let choice = match question.kind {
+        QuestionKind::AllowOrigin => certificates == 0 && !question.permissions.is_empty(),
+        _ => (1..=MAX_CERTIFICATES).contains(&certificates),
+    };
+    choice && question.documents.len() <= limits::MAX_DOCUMENTS
 }

@@ -124,6 +124,7 @@ mod tests {
             include_str!("main.rs"),
             include_str!("window/mod.rs"),
             include_str!("window/layout.rs"),
+            include_str!("window/permissions.rs"),
             include_str!("window/asker.rs"),
             include_str!("window/documents.rs"),
             include_str!("window/certificate.rs"),

@@ -129,9 +129,11 @@ pub(crate) fn date(iso: &str, language: Language) -> String {
 pub(crate) struct ShownOrigin {
     /// The whole origin, ASCII.
     pub(crate) ascii: String,
-    /// Where the host begins and ends in it, in bytes. Which part of it is registrable is not marked: that takes the
-    /// public suffix list, and guessing it wrong would be worse than leaving it out.
+    /// Where the host begins and ends in it, in bytes.
     pub(crate) host: std::ops::Range<usize>,
+    /// Where the part of the host stands that somebody has registered, by the public suffix list: whose site it is. The
+    /// whole host where there is no such part, as in an address.
+    pub(crate) registrable: std::ops::Range<usize>,
     /// The host in Unicode, if it is an internationalised one.
     pub(crate) unicode: Option<String>,
 }
@@ -151,7 +153,18 @@ pub(crate) fn origin(outside: &str) -> ShownOrigin {
     };
     let host = start..start + length;
     let unicode = unicode_host(&ascii[host.clone()]);
-    ShownOrigin { ascii, host, unicode }
+    let registered = psl::domain_str(&ascii[host.clone()]).map_or(host.len(), str::len);
+    let registrable = if ascii[host.clone()].parse::<std::net::Ipv4Addr>().is_ok() {
+        host.clone()
+    } else {
+        host.end - registered..host.end
+    };
+    ShownOrigin {
+        ascii,
+        host,
+        registrable,
+        unicode,
+    }
 }
 
 fn unicode_host(host: &str) -> Option<String> {
@@ -169,7 +182,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reorders_or_hides() {
+    fn whose_site_it_is() {
+        for (shown, registrable) in [
+            ("https://dichvucong.hochiminhcity.gov.vn", "hochiminhcity.gov.vn"),
+            ("https://a.b.example.com:8443", "example.com"),
+            ("https://google.com.evil.example", "evil.example"),
+            ("https://xn--dch-3tz.example", "xn--dch-3tz.example"),
+            ("https://me.github.io", "me.github.io"),
+            ("https://192.0.2.7:444", "192.0.2.7"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+            ("http://localhost:8080", "localhost"),
+        ] {
+            let origin = origin(shown);
+            assert_eq!(&origin.ascii[origin.registrable], registrable, "{shown}");
+        }
+    }
+
+    #[test]
+    fn n054_n092_nothing_reorders_or_hides() {
         assert_eq!(shown("hop dong \u{202E}fdp.exe"), "hop dong \u{FFFD}fdp.exe");
         for hidden in [
             '\u{0}',

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use desk::Desk;
 use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::prompt::{
-    Asker, FromPrompt, Outcome, PinEntry, Question, QuestionKind, ShownCertificate, ShownDocument,
-    ShownSignature, ToPrompt, TriesLeft, Warning,
+    Answer, Asker, DocumentKind, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind,
+    ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
 };
 
 const PIN: &str = "402817";
@@ -50,6 +50,7 @@ fn document(name: &str, size: u64) -> ShownDocument {
     ShownDocument {
         name: name.into(),
         size: Some(size),
+        kind: Some(DocumentKind::Pdf),
         hash: "SHA-256".into(),
         digest,
     }
@@ -76,6 +77,7 @@ fn question(pin: PinEntry) -> Question {
             certify: None,
             locks: false,
         }),
+        permissions: Vec::new(),
         certificates: vec![certificate(pin)],
         seconds: 120,
     }
@@ -116,7 +118,7 @@ fn a_wrong_pin_can_be_typed_again() {
 }
 
 #[test]
-fn the_last_try_needs_a_second_confirmation() {
+fn n085_the_last_try_needs_a_second_confirmation() {
     let desk = Desk::start();
     let mut asked = desk.ask(question(window_pin(TriesLeft::Last)));
     asked.type_text(PIN);
@@ -171,7 +173,7 @@ fn enter_on_the_default_refuses_where_no_pin_is_asked() {
 }
 
 #[test]
-fn a_click_before_it_is_armed_does_nothing() {
+fn n080_a_click_before_it_is_armed_does_nothing() {
     let desk = Desk::start();
     // A click that a busy machine delivers late proves nothing: then once more, with a new window.
     let early = || {
@@ -192,7 +194,7 @@ fn a_click_before_it_is_armed_does_nothing() {
 }
 
 #[test]
-fn a_pin_that_can_be_none_stays_in_the_window() {
+fn n087_a_pin_that_can_be_none_stays_in_the_window() {
     let desk = Desk::start();
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
     asked.wait_until_armed();
@@ -214,7 +216,7 @@ fn a_pin_that_can_be_none_stays_in_the_window() {
 }
 
 #[test]
-fn a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
+fn n085_n088_a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
     let desk = Desk::start();
     let mut locked = desk.ask(question(PinEntry::Locked));
     locked.wait_until_armed();
@@ -285,7 +287,7 @@ fn a_message_out_of_turn_ends_it_without_an_approval() {
 }
 
 #[test]
-fn a_hostile_reason_leaves_the_decision_in_sight() {
+fn n054_a_hostile_reason_leaves_the_decision_in_sight() {
     let desk = Desk::start();
     let mut hostile = hostile();
     for size in [1, 10_240] {
@@ -423,6 +425,108 @@ fn a_worker_that_is_gone_ends_it_as_a_failure() {
     assert!(asked.end().success());
 }
 
+/// A page that nobody has decided about.
+fn first_use() -> Question {
+    let mut question = question(PinEntry::NotNeeded);
+    question.kind = QuestionKind::AllowOrigin;
+    question.documents.clear();
+    question.certificates.clear();
+    question.signature = None;
+    question.permissions = vec![
+        Permission::Certificates,
+        Permission::SignIn,
+        Permission::Sign,
+        Permission::Batch,
+        Permission::Verify,
+    ];
+    question
+}
+
+#[test]
+fn a_page_is_let_in_for_what_is_ticked_and_so_long() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(first_use());
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+p");
+    let Some(FromPrompt::Answer(Answer::Granted { permissions, days })) = asked.hear() else {
+        panic!("no permission")
+    };
+    assert_eq!((permissions.len(), days), (5, 30));
+    assert_eq!(asked.typed(), "");
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+    let mut refused = desk.ask(first_use());
+    refused.key("Escape");
+    refused.assert_refused();
+}
+
+#[test]
+fn n080_n081_n082_nothing_is_approved_that_was_not_seen_for_a_while() {
+    let desk = Desk::start();
+    // A key that is held down when the window comes.
+    let mut held = desk.ask(question(PinEntry::NotNeeded));
+    for _ in 0..3 {
+        held.key("alt+k");
+    }
+    let early = held.is_fresh();
+    assert!(!early || !held.says_within(Duration::from_millis(100)));
+    held.key("Escape");
+    let _ = held.hear();
+    // A search changes what is in sight, and arms anew.
+    let mut many = question(window_pin(TriesLeft::Unknown));
+    many.documents = (1..=40)
+        .map(|n| document(&format!("Hồ sơ {n:03}.pdf"), 90_000 + n))
+        .collect();
+    let mut asked = desk.ask(many);
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+}
+
+#[test]
+fn a_document_can_be_looked_at_before_the_decision() {
+    let desk = Desk::start();
+    let mut one = question(window_pin(TriesLeft::Unknown));
+    one.documents.truncate(1);
+    let mut asked = desk.ask(one);
+    // From the field backwards to the button in the list.
+    for _ in 0..12 {
+        asked.key("shift+Tab");
+        asked.key("space");
+        if asked.says_within(Duration::from_millis(200)) {
+            break;
+        }
+    }
+    assert_eq!(asked.hear(), Some(FromPrompt::Open { document: 0 }));
+    asked.say(&ToPrompt::NotOpened);
+    asked.key("Escape");
+    asked.assert_refused();
+}
+
+#[test]
+fn a_pulled_token_can_be_put_back_or_given_up() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+    asked.say(&ToPrompt::Paused);
+    asked.say(&ToPrompt::Resumed { final_try: false });
+    std::thread::sleep(Duration::from_millis(300));
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+    assert_eq!(asked.typed(), format!("{PIN}\n{PIN}\n"));
+    asked.say(&ToPrompt::Paused);
+    std::thread::sleep(Duration::from_millis(300));
+    asked.key("Escape");
+    asked.assert_refused();
+}
+
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
 /// the windows are only opened, photographed and thrown away.
 #[test]
@@ -439,6 +543,7 @@ fn the_window_can_be_photographed() {
     digest.documents.truncate(1);
     digest.documents[0].name.clear();
     digest.documents[0].size = None;
+    digest.documents[0].kind = None;
     digest.signature = None;
     let mut share = question(PinEntry::NotNeeded);
     share.kind = QuestionKind::ShareCertificate;
@@ -448,6 +553,10 @@ fn the_window_can_be_photographed() {
         .certificates
         .push(certificate(window_pin(TriesLeft::Unknown)));
     share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
+    let mut sign_in = question(window_pin(TriesLeft::Unknown));
+    sign_in.kind = QuestionKind::SignIn;
+    sign_in.documents.clear();
+    sign_in.signature = None;
     let plain = || question(window_pin(TriesLeft::Unknown));
     let dark = Some(("GTK_THEME", "Adwaita:dark"));
     let scaled = Some(("GDK_SCALE", "2"));
@@ -458,6 +567,8 @@ fn the_window_can_be_photographed() {
         ("share", share, None),
         ("hostile", hostile(), None),
         ("scaled", plain(), scaled),
+        ("first-use", first_use(), None),
+        ("sign-in", sign_in, None),
     ];
     for (name, question, environment) in settings {
         let mut command = desk.command();
@@ -493,7 +604,17 @@ fn photograph_the_states(desk: &Desk, folder: &Path) {
     asked.type_text(PIN);
     asked.key_until_heard("Return");
     asked.assert_approved(0);
+    asked.say(&ToPrompt::Progress {
+        done: 120,
+        total: 500,
+    });
     photograph(&asked, "waiting.png");
+    asked.say(&ToPrompt::Paused);
+    photograph(&asked, "paused.png");
+    asked.say(&ToPrompt::Resumed { final_try: false });
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
     asked.say(&ToPrompt::PinIncorrect { final_try: true });
     photograph(&asked, "last-try.png");
     asked.say(&ToPrompt::Finish(Outcome::PinLocked));

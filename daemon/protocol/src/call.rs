@@ -18,6 +18,8 @@ pub enum Method {
     Authenticate,
     /// `sign_digest`
     SignDigest,
+    /// `sign_digests`
+    SignDigests,
     /// `sign_documents`
     SignDocuments,
     /// `verify_documents`
@@ -37,6 +39,7 @@ impl Method {
             "certificates" => Self::Certificates,
             "authenticate" => Self::Authenticate,
             "sign_digest" => Self::SignDigest,
+            "sign_digests" => Self::SignDigests,
             "sign_documents" => Self::SignDocuments,
             "verify_documents" => Self::VerifyDocuments,
             "upload" => Self::Upload,
@@ -52,6 +55,7 @@ impl Method {
             Self::Certificates => Call::Certificates(serde_json::from_str(params)?),
             Self::Authenticate => Call::Authenticate(serde_json::from_str(params)?),
             Self::SignDigest => Call::SignDigest(serde_json::from_str(params)?),
+            Self::SignDigests => Call::SignDigests(serde_json::from_str(params)?),
             Self::SignDocuments => Call::SignDocuments(serde_json::from_str(params)?),
             Self::VerifyDocuments => Call::VerifyDocuments(serde_json::from_str(params)?),
             Self::Upload => Call::Upload(serde_json::from_str(params)?),
@@ -72,6 +76,8 @@ pub enum Call {
     Authenticate(Authenticate),
     /// Signs a digest the person cannot look behind. Needs the grant `blind_digest`.
     SignDigest(SignDigest),
+    /// Signs several digests with one question and one PIN. Needs the grants `blind_digest` and `batch`.
+    SignDigests(SignDigests),
     /// Signs uploaded documents.
     SignDocuments(SignDocuments),
     /// Checks the signatures of uploaded documents.
@@ -87,6 +93,7 @@ pub enum Call {
 /// `hello`: agrees on the version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hello {
     /// Protocol versions the client speaks.
     pub versions: Vec<u32>,
@@ -103,6 +110,7 @@ pub struct Hello {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificates {
     /// Only a certificate whose subject carries this tax code (`UID=MST:…`).
     #[serde(default)]
@@ -115,6 +123,7 @@ pub struct Certificates {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Authenticate {
     /// The portal's single-use challenge: base64 of at least 256 bits, [`crate::limits::NONCE_LENGTH`] characters.
     pub nonce: String,
@@ -123,12 +132,17 @@ pub struct Authenticate {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
     pub signing_certificate: bool,
+    /// See [`IdempotencyKey`].
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// `sign_digest`: a bare signature over a digest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignDigest {
     /// SHA-256 of the certificate's DER, lower-case hexadecimal; one that `certificates` returned on this connection.
     pub certificate: String,
@@ -140,12 +154,91 @@ pub struct SignDigest {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub padding: Option<RsaPadding>,
+    /// See [`IdempotencyKey`].
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// `sign_digests`: bare signatures over several digests, with one question and one PIN.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignDigests {
+    /// As in [`SignDigest`].
+    pub certificate: String,
+    /// As in [`SignDigest`].
+    pub hash: HashAlgorithm,
+    /// What is to be signed, at most [`crate::limits::MAX_DOCUMENTS`].
+    pub digests: Vec<NamedDigest>,
+    /// As in [`SignDigest`].
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub padding: Option<RsaPadding>,
+    /// What becomes of the others when one fails.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<OnError>", optional))]
+    pub on_error: OnError,
+    /// See [`IdempotencyKey`].
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// A digest with what the page calls it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NamedDigest {
+    /// What the person sees beside the digest, as the page's word.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
+    pub name: String,
+    /// base64. Its length must be that of the hash function.
+    pub digest: String,
+}
+
+/// What becomes of the rest of a batch when one item fails. A token that is lost for good ends it either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum OnError {
+    /// The others are signed.
+    #[default]
+    GoOn,
+    /// The later ones are not signed any more.
+    Stop,
+}
+
+/// A name the page gives a request, so that it can ask again when the connection broke before the reply came: the same
+/// request under the same key gets the reply of the first, for ten minutes, and nothing is signed twice. 16 to 64 of
+/// `A-Z a-z 0-9 - _`, random: a new request needs a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct IdempotencyKey(
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9_-]{16,64}$")))] String,
+);
+
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if crate::limits::KEY_LENGTH.contains(&text.len()) && text.bytes().all(plain) {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom("an idempotency key of another form"))
+        }
+    }
 }
 
 /// `sign_documents`: signs each document of a manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignDocuments {
     /// What is to be signed; every document must have been uploaded.
     pub documents: Vec<DocumentRef>,
@@ -187,12 +280,21 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub lock: Option<Vec<String>>,
+    /// What becomes of the others when one fails.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<OnError>", optional))]
+    pub on_error: OnError,
+    /// See [`IdempotencyKey`].
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// What a certified document still takes (DocMDP; ISO 32000-2, table 257).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Certification {
     /// P = 1: no change at all.
     Nothing,
@@ -206,6 +308,7 @@ pub enum Certification {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DocumentRef {
     /// What the person sees; never used as a path.
     pub name: String,
@@ -220,6 +323,7 @@ pub struct DocumentRef {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SignatureFormat {
     /// PAdES baseline B-B (EN 319 142-1): the document comes back with the signature inside.
     Pades,
@@ -253,6 +357,7 @@ pub enum SignatureFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RsaPadding {
     /// RSASSA-PKCS1-v1_5
     Pkcs1,
@@ -263,6 +368,7 @@ pub enum RsaPadding {
 /// Hash functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HashAlgorithm {
     /// SHA-256
     #[serde(rename = "SHA-256")]
@@ -279,6 +385,7 @@ pub enum HashAlgorithm {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Appearance {
     /// The name of a preset; `plain` if absent.
     #[serde(default)]
@@ -319,6 +426,7 @@ pub struct Appearance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Language {
     /// Vietnamese
     #[default]
@@ -331,6 +439,7 @@ pub enum Language {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyDocuments {
     /// Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
     pub documents: Vec<DocumentRef>,
@@ -344,6 +453,7 @@ pub struct VerifyDocuments {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upload {
     /// SHA-256 of the whole document, lower-case hexadecimal; checked when the last byte has come.
     pub sha256: String,
@@ -363,6 +473,7 @@ pub struct Upload {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Download {
     /// SHA-256 of the whole document, lower-case hexadecimal.
     pub sha256: String,
@@ -377,6 +488,7 @@ pub struct Download {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cancel {
     /// Id of the request to end.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]

@@ -14,6 +14,7 @@ macro_rules! error_codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[cfg_attr(feature = "typescript", derive(TS))]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[non_exhaustive]
         pub enum ErrorCode { $($(#[doc = $doc])+ $variant,)+ }
 
@@ -61,8 +62,8 @@ error_codes! {
 
     /// The nonce is not base64 of at least 256 bits in 44 to 128 characters.
     BadNonce = "bad_nonce", -32011;
-    /// What was brought is not what the batch was approved for; the batch has ended.
-    BatchMismatch = "batch_mismatch", -32012;
+    /// Not signed any more: the batch ended at an item before it.
+    BatchStopped = "batch_stopped", -32012;
     /// The idempotency key belongs to another request.
     KeyReused = "key_reused", -32013;
     /// More requests in a short time than an origin may make.
@@ -126,6 +127,7 @@ error_codes! {
 /// The JSON-RPC error object (section 5.1).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorObject {
     /// See [`ErrorCode::number`].
     pub code: i32,
@@ -138,6 +140,7 @@ pub struct ErrorObject {
 /// What a program and a person need to know of an error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorData {
     /// The stable name.
     pub code: ErrorCode,
@@ -154,6 +157,7 @@ pub struct ErrorData {
 /// One text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bilingual {
     /// Vietnamese
     pub vi: String,

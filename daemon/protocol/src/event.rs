@@ -10,14 +10,27 @@ use crate::envelope::RequestId;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Event {
     /// How far a request has come.
     Progress(Progress),
+    /// On the per-user socket, before `hello` is answered: the person is asked whether the page may ask at all.
+    Permission(PermissionNote),
+}
+
+/// That the person is asked whether a page may ask at all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PermissionNote {
+    /// Always true: the answer is that of `hello`.
+    pub asking: bool,
 }
 
 /// How far a request has come.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Which request.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
@@ -34,6 +47,7 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Stage {
     /// The person is being asked.
     Asking,

@@ -28,6 +28,12 @@ pub const MAX_UPLOAD_SECONDS: u64 = 60;
 /// Characters of the nonce that an authentication token is bound to: base64 of 256 bits to 768.
 pub const NONCE_LENGTH: std::ops::RangeInclusive<usize> = 44..=128;
 
+/// Characters of an idempotency key.
+pub const KEY_LENGTH: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// How long a reply can be asked for again by its idempotency key, in seconds.
+pub const MAX_RECALL_SECONDS: u64 = 600;
+
 /// Certificates the person may choose from in one question.
 pub const MAX_CANDIDATES: usize = 100;
 

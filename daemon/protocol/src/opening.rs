@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Opening {
     /// A page, through our extension and its native host.

@@ -29,6 +29,20 @@ pub enum ToPrompt {
         /// Documents in all.
         total: u32,
     },
+    /// The token was pulled in the middle of a batch: the person may put it back, or refuse.
+    Paused,
+    /// The token is back: ask for its PIN again. After `final_try` only with a second confirmation.
+    Resumed {
+        /// The next wrong one locks the token.
+        final_try: bool,
+    },
+    /// The document lies there now, for a program of the person's to show; the daemon takes it away at the end.
+    Opened {
+        /// Absolute. Its name is the daemon's own, with an ending by what the bytes are.
+        path: String,
+    },
+    /// The document cannot be put anywhere to look at.
+    NotOpened,
     /// Over. Tell the person how it ended, then leave; `withdrawn` leaves at once.
     Finish(Outcome),
 }
@@ -55,7 +69,13 @@ pub enum FromPrompt {
     Shown,
     /// The person decided.
     Answer(Answer),
-    /// After [`ToPrompt::PinIncorrect`] or [`ToPrompt::PinInvalid`]: another line is in the PIN pipe.
+    /// The person wants to look at a document, while he is asked: exactly the bytes that will be signed.
+    Open {
+        /// Index into [`Question::documents`].
+        document: usize,
+    },
+    /// After [`ToPrompt::PinIncorrect`], [`ToPrompt::PinInvalid`] or [`ToPrompt::Resumed`]: another line is in the PIN
+    /// pipe.
     PinTyped,
 }
 
@@ -67,6 +87,13 @@ pub enum Answer {
     Approved {
         /// Index into [`Question::certificates`].
         certificate: usize,
+    },
+    /// To [`QuestionKind::AllowOrigin`]: yes, for these things and so long.
+    Granted {
+        /// Out of [`Question::permissions`]; never empty.
+        permissions: Vec<Permission>,
+        /// Days until it ends.
+        days: u32,
     },
     /// No, or the window was closed.
     Refused,
@@ -86,7 +113,10 @@ pub struct Question {
     pub documents: Vec<ShownDocument>,
     /// What the page has put into each signature; for [`QuestionKind::SignDocuments`] only.
     pub signature: Option<ShownSignature>,
-    /// What the person may choose from; the first is proposed. Never empty.
+    /// What a page that is not known yet may be allowed; for [`QuestionKind::AllowOrigin`] only.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
+    /// What the person may choose from; the first is proposed. Empty for [`QuestionKind::AllowOrigin`] only.
     pub certificates: Vec<ShownCertificate>,
     /// Seconds until the daemon gives up.
     pub seconds: u32,
@@ -96,6 +126,8 @@ pub struct Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
+    /// May this page, which is not known yet, ask at all? No certificate, no PIN.
+    AllowOrigin,
     /// May this page see a certificate of yours? No PIN.
     ShareCertificate,
     /// Tell this page who you are? Takes the PIN.
@@ -104,6 +136,24 @@ pub enum QuestionKind {
     SignDocuments,
     /// Sign a digest that nobody can look behind?
     SignDigest,
+}
+
+/// What a page may be allowed, in the words of `trien origin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Ask the person to share a certificate.
+    Certificates,
+    /// Ask the person to sign in.
+    SignIn,
+    /// Ask the person to sign documents.
+    Sign,
+    /// Ask for several signatures with one question and one PIN.
+    Batch,
+    /// Have documents checked.
+    Verify,
+    /// Ask the person to sign a digest that nobody can look behind.
+    BlindDigest,
 }
 
 /// Who asks, and how we know.
@@ -132,10 +182,59 @@ pub struct ShownDocument {
     pub name: String,
     /// In bytes; absent for a bare digest.
     pub size: Option<u64>,
+    /// What its bytes look like, whatever its name says; absent for a bare digest.
+    #[serde(default)]
+    pub kind: Option<DocumentKind>,
     /// Name of the hash function, for instance `SHA-256`.
     pub hash: String,
     /// Lower-case hexadecimal.
     pub digest: String,
+}
+
+/// What a document's first bytes say it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// `%PDF-`
+    Pdf,
+    /// An XML declaration or element
+    Xml,
+    /// A ZIP container: office documents, ASiC
+    Zip,
+    /// UTF-8 text
+    Text,
+    /// Anything else
+    Other,
+}
+
+impl DocumentKind {
+    /// By the first bytes of a document, of which a few hundred are enough.
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        let text = head
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(head)
+            .trim_ascii_start();
+        match () {
+            () if head.starts_with(b"%PDF-") => Self::Pdf,
+            () if head.starts_with(b"PK\x03\x04") => Self::Zip,
+            () if text.starts_with(b"<?xml") => Self::Xml,
+            () if text.starts_with(b"<") && text.get(1).is_some_and(u8::is_ascii_alphabetic) => Self::Xml,
+            () if is_text(head) => Self::Text,
+            () => Self::Other,
+        }
+    }
+}
+
+/// UTF-8 without control characters; its end may be cut.
+fn is_text(head: &[u8]) -> bool {
+    let whole = match std::str::from_utf8(head) {
+        Ok(_) => head.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    let plain = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    whole > 0 && head.iter().all(plain)
 }
 
 /// What goes into each signature because the page says so, and is signed with it.

@@ -18,6 +18,8 @@ pub enum Reply {
     Token(Box<AuthenticationToken>),
     /// of `sign_digest`
     Digest(DigestSignature),
+    /// of `sign_digests`
+    Digests(DigestSignatures),
     /// of `sign_documents`
     Documents(SignedDocuments),
     /// of `verify_documents`
@@ -33,6 +35,7 @@ pub enum Reply {
 /// Answer to `hello`. Before a grant is used, an allowed origin learns this much and no more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HelloReply {
     /// The version both speak from now on.
     pub version: u32,
@@ -52,6 +55,7 @@ pub struct HelloReply {
 /// A certificate, as the page may see it once the person has picked it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// SHA-256 of the DER, lower-case hexadecimal: the certificate's name in other calls.
     pub sha256: String,
@@ -77,6 +81,7 @@ pub struct Certificate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Algorithm {
     /// `RSA` or `ECC`
     pub crypto_algorithm: String,
@@ -91,6 +96,7 @@ pub struct Algorithm {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthenticationToken {
     /// The authentication certificate: DER, base64.
     pub unverified_certificate: String,
@@ -112,6 +118,7 @@ pub struct AuthenticationToken {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SigningCertificate {
     /// DER, base64.
     pub certificate: String,
@@ -122,6 +129,7 @@ pub struct SigningCertificate {
 /// The parts of a subject that Vietnamese portals read. Absent parts are absent, never empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
     /// CN
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +156,7 @@ pub struct Subject {
 /// Answer to `sign_digest`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DigestSignature {
     /// base64. RSA: as in RFC 8017; ECDSA: DER `Ecdsa-Sig-Value` (RFC 3279, section 2.2.3).
     pub signature: String,
@@ -162,17 +171,85 @@ pub struct DigestSignature {
 /// Answer to `sign_documents`: one item a document, in the order of the request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedDocuments {
     /// In the order of the request.
     pub documents: Vec<SignedDocument>,
     /// The certificate it was signed with.
     pub certificate: Certificate,
+    /// To be checked later against the record on this computer: `trien audit verify --receipt`.
+    pub receipt: Receipt,
+}
+
+/// What the record on this computer says of a signed request. Worth keeping beside the signatures: it ties them to what
+/// the person agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Receipt {
+    /// What was agreed to: SHA-256, lower-case hexadecimal, over the documents in their order, each as three lines
+    /// (digest, size in bytes, length of the name in bytes) and the name in UTF-8 with a line feed behind it. For bare
+    /// digests the size is 0.
+    pub manifest: String,
+    /// Number of the entry in the record.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub entry: u64,
+    /// Hash of the entry in the record's chain, lower-case hexadecimal.
+    pub hash: String,
+    /// Of the entry: RFC 3339, UTC, by that computer's clock.
+    pub time: String,
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    pub certificate: String,
+    /// Whose page asked; absent for the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub origin: Option<String>,
+    /// SHA-256 of each result (of the signature value, for a bare digest), in the order of the manifest; empty for one
+    /// that failed.
+    pub results: Vec<String>,
+}
+
+/// Answer to `sign_digests`: one item a digest, in the order of the request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DigestSignatures {
+    /// In the order of the request.
+    pub signatures: Vec<SignedDigest>,
+    /// What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
+    pub algorithm: String,
+    /// The same in the words of Web eID's wire.
+    pub signature_algorithm: Algorithm,
+    /// To be checked later against the record on this computer.
+    pub receipt: Receipt,
+}
+
+/// What became of one digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum SignedDigest {
+    /// Signed.
+    Signed {
+        /// As in [`DigestSignature`].
+        signature: String,
+        /// As in [`DigestSignature`].
+        raw_signature: String,
+    },
+    /// Not signed.
+    Failed {
+        /// Why.
+        error: ErrorObject,
+    },
 }
 
 /// What became of one document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SignedDocument {
     /// Signed; to be had with `download`.
     Signed {
@@ -196,6 +273,7 @@ pub enum SignedDocument {
 /// Answer to `verify_documents`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifiedDocuments {
     /// In the order of the request.
     pub documents: Vec<VerifiedDocument>,
@@ -204,6 +282,7 @@ pub struct VerifiedDocuments {
 /// The signatures of one document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifiedDocument {
     /// Of the request.
     pub name: String,
@@ -216,6 +295,7 @@ pub struct VerifiedDocument {
 /// One signature as EN 319 102-1 judges it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifiedSignature {
     /// `TOTAL-PASSED`, `TOTAL-FAILED` or `INDETERMINATE` (EN 319 102-1, table 5).
     pub indication: String,
@@ -242,6 +322,7 @@ pub struct VerifiedSignature {
 /// Answer to `upload`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadReply {
     /// Bytes held so far.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
@@ -253,6 +334,7 @@ pub struct UploadReply {
 /// Answer to `download`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DownloadReply {
     /// Size of the whole document, in bytes.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
@@ -266,6 +348,7 @@ pub struct DownloadReply {
 /// Answer to `cancel`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CancelReply {
     /// False when the request had ended before.
     pub cancelled: bool,

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Place;
 use super::entry::{Action, Entry, Subject};
 
 /// The longest line: 500 digests and their results are far below.
@@ -19,6 +20,17 @@ const MAX_LINE: u64 = 1024 * 1024;
 pub(super) struct Link {
     seq: u64,
     hash: [u8; 32],
+}
+
+impl Link {
+    /// Where the entry stands that it is the end of.
+    pub(super) fn place(&self, time: String) -> Place {
+        Place {
+            seq: self.seq,
+            time,
+            hash: hex::encode(self.hash),
+        }
+    }
 }
 
 /// The end of a file that may be appended to.
@@ -61,18 +73,18 @@ struct Line<'a> {
     hash: &'a str,
 }
 
-/// Adds a line to `text` and gives the link for the next.
+/// Adds a line to `text` and gives the link for the next, with the line's time.
 pub(super) fn push(
     text: &mut String,
     link: &Link,
     subject: &Subject,
     action: &Action,
     time: OffsetDateTime,
-) -> io::Result<Link> {
+) -> io::Result<(Link, String)> {
     let time = time.format(&Rfc3339).map_err(io::Error::other)?;
     let entry = Entry {
         seq: link.seq + 1,
-        time,
+        time: time.clone(),
         action: action.clone(),
         subject: subject.clone(),
     };
@@ -82,7 +94,7 @@ pub(super) fn push(
         "{{\"record\":{record},\"hash\":\"{}\"}}\n",
         hex::encode(hash)
     ));
-    Ok(Link { seq: entry.seq, hash })
+    Ok((Link { seq: entry.seq, hash }, time))
 }
 
 /// Finds the end of the last whole line, cuts off what is behind it, and reads that line.
@@ -126,7 +138,7 @@ pub(super) fn mend(file: &mut File) -> io::Result<Tail> {
 }
 
 /// Reads all lines.
-pub(super) fn check(file: File, mut see: impl FnMut(Entry)) -> Result<Checked, Broken> {
+pub(super) fn check(file: File, mut see: impl FnMut(Entry, &Place)) -> Result<Checked, Broken> {
     let mut reader = BufReader::new(file);
     let mut link = Link::default();
     let mut line = Vec::new();
@@ -156,7 +168,8 @@ pub(super) fn check(file: File, mut see: impl FnMut(Entry)) -> Result<Checked, B
             return Err(Broken::At { seq });
         }
         link = Link { seq, hash: stated };
-        see(entry);
+        let place = link.place(entry.time.clone());
+        see(entry, &place);
     }
 }
 
@@ -251,6 +264,21 @@ mod tests {
             fs::write(&path, text.join("\n") + "\n").unwrap();
             assert_eq!(broken_at(&audit), seq);
         }
+    }
+
+    #[test]
+    fn entries_of_two_writers_make_one_chain() {
+        let (_folder, path, audit) = record(2);
+        let other = Audit::new(path.clone());
+        for _ in 0..3 {
+            other.write(&Subject::of_daemon(), &Action::Asked).unwrap();
+            audit.write(&Subject::of_daemon(), &Action::Approved).unwrap();
+        }
+        assert_eq!(audit.verify().unwrap().entries, 8);
+        // Another file in its place is another record.
+        fs::remove_file(&path).unwrap();
+        audit.write(&Subject::of_daemon(), &Action::Asked).unwrap();
+        assert_eq!(audit.verify().unwrap().entries, 1);
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub enum Action {
     Approved,
     /// The person said no.
     Refused,
+    /// The person allowed an origin that was not known before.
+    Granted {
+        /// What.
+        scopes: Vec<String>,
+        /// For how many days.
+        days: u32,
+    },
     /// The person's certificate goes to the page.
     Shared,
     /// Signatures were made and verified, and may leave.
@@ -77,6 +84,9 @@ pub struct Subject {
     /// Digests of the documents, or the bare digest; lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub documents: Vec<String>,
+    /// What the approval is bound to ([`super::manifest_hash`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
     /// SHA-256 of the certificate, lower-case hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,

@@ -1,11 +1,13 @@
 //! `trien audit`: the hash-chained record of approvals and signatures.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use trien_protocol::reply::Receipt;
 
 use super::{CliError, Exit, Shell};
-use crate::audit::{Action, Audit, Broken, Entry};
+use crate::audit::{Action, Audit, Broken, Entry, Mismatch};
 use crate::language::{Arguments, arguments};
 
 /// The verbs under `trien audit`.
@@ -17,8 +19,12 @@ pub enum AuditCommand {
         #[arg(long, value_name = "COUNT")]
         last: Option<usize>,
     },
-    /// Checks the chain.
-    Verify,
+    /// Checks the chain, and a receipt against it.
+    Verify {
+        /// What a page got beside its signatures.
+        #[arg(long, value_name = "FILE")]
+        receipt: Option<PathBuf>,
+    },
 }
 
 /// Runs one of them.
@@ -29,7 +35,8 @@ pub fn run(command: &AuditCommand, shell: &Shell) -> Result<(), CliError> {
     let audit = Audit::new(shell.places.audit_file());
     match command {
         AuditCommand::Show { last } => show(&audit, last.unwrap_or(usize::MAX), shell),
-        AuditCommand::Verify => verify(&audit, shell),
+        AuditCommand::Verify { receipt: None } => verify(&audit, shell),
+        AuditCommand::Verify { receipt: Some(file) } => verify_receipt(&audit, file, shell),
     }
 }
 
@@ -78,6 +85,61 @@ fn verify(audit: &Audit, shell: &Shell) -> Result<(), CliError> {
     }
 }
 
+/// The largest receipt: 500 digests are far below.
+const MAX_RECEIPT: u64 = 256 * 1024;
+
+fn verify_receipt(audit: &Audit, file: &Path, shell: &Shell) -> Result<(), CliError> {
+    let unreadable = |error: std::io::Error| CliError::file("cli-unreadable", file, &error);
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(opened, MAX_RECEIPT), &mut text)
+        .map_err(unreadable)?;
+    let receipt: Receipt = serde_json::from_str(&text).map_err(|_| {
+        CliError::misuse(
+            "audit-no-receipt",
+            arguments([("file", file.display().to_string())]),
+        )
+    })?;
+    match audit.check_receipt(&receipt) {
+        Ok(entry) => {
+            let value = json!({ "intact": true, "receipt": true, "entry": entry });
+            shell.answer(&value, || {
+                let true_words = arguments([
+                    ("sequence", entry.seq.to_string()),
+                    (
+                        "count",
+                        receipt
+                            .results
+                            .iter()
+                            .filter(|one| !one.is_empty())
+                            .count()
+                            .to_string(),
+                    ),
+                ]);
+                format!(
+                    "{}\n{}",
+                    shell.text("audit-receipt-true", &true_words),
+                    line(&entry, shell)
+                )
+            });
+            Ok(())
+        }
+        Err(Mismatch::Record(broken)) => Err(trouble(&broken, shell)),
+        Err(mismatch) => {
+            shell.answer(
+                &json!({ "intact": true, "receipt": false, "reason": mismatch.to_string() }),
+                || {
+                    shell.text(
+                        "audit-receipt-false",
+                        &arguments([("sequence", receipt.entry.to_string())]),
+                    )
+                },
+            );
+            Err(CliError::answered(Exit::No))
+        }
+    }
+}
+
 fn trouble(broken: &Broken, shell: &Shell) -> CliError {
     match broken {
         Broken::At { seq } => {
@@ -99,6 +161,7 @@ fn line(entry: &Entry, shell: &Shell) -> String {
         Action::Asked => ("audit-asked", String::new()),
         Action::Approved => ("audit-approved", String::new()),
         Action::Refused => ("audit-refused", String::new()),
+        Action::Granted { scopes, .. } => ("audit-granted", scopes.join(", ")),
         Action::Shared => ("audit-shared", String::new()),
         Action::Signed { results } => ("audit-signed", results.len().to_string()),
         Action::Failed { outcome } => ("audit-failed", outcome.clone()),

@@ -1,5 +1,6 @@
 //! `trien origin`: what pages may do, by origin.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -7,10 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{CliError, Exit, Shell};
+use crate::config::{ADMIN_POLICY, Config};
 use crate::language::{Arguments, arguments};
 use crate::policy::grants::{Grant, Grants, GrantsError};
 use crate::policy::origin::Schemes;
-use crate::policy::{Origin, Scope};
+use crate::policy::{GrantBook, Origin, OriginRules, Scope};
+use crate::service::ServiceError;
 
 /// The verbs under `trien origin`.
 #[derive(Debug, clap::Subcommand)]
@@ -27,11 +30,17 @@ pub enum OriginCommand {
         /// Until when, RFC 3339.
         #[arg(long)]
         until: Option<String>,
+        /// Beside those it has, each with its own end.
+        #[arg(long)]
+        add: bool,
     },
-    /// Takes all permissions back.
+    /// Takes permissions back.
     Revoke {
         /// From whom.
         origin: String,
+        /// Only these.
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Scope::ALL.map(Scope::name)))]
+        scope: Vec<String>,
     },
 }
 
@@ -44,33 +53,58 @@ pub fn run(command: OriginCommand, shell: &Shell) -> Result<(), CliError> {
     let file = shell.places.origins_file();
     match command {
         OriginCommand::List => list(&file, shell),
-        OriginCommand::Allow { origin, scope, until } => {
-            allow(&file, &origin, &scope, until.as_deref(), shell)
+        OriginCommand::Allow {
+            origin,
+            scope,
+            until,
+            add,
+        } => {
+            let grant = grant(&origin, &scope, until.as_deref())?;
+            allow(&file, &grant, add, shell)
         }
-        OriginCommand::Revoke { origin } => revoke(&file, &origin, shell),
+        OriginCommand::Revoke { origin, scope } => revoke(&file, &origin, &scope, shell),
     }
+}
+
+/// What the administrator says about origins.
+fn rules(shell: &Shell) -> Result<OriginRules, CliError> {
+    let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY));
+    Ok(config.map_err(ServiceError::from)?.origins)
 }
 
 fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let grants = Grants::load(file).map_err(|error| unusable(&error))?;
+    let rules = rules(shell)?;
     let now = OffsetDateTime::now_utc();
-    let value: Vec<Value> = grants.iter().map(|grant| as_json(grant, now)).collect();
+    let administrators = [("fixed", &rules.allow), ("pregranted", &rules.pregrant)]
+        .into_iter()
+        .flat_map(|(how, list)| {
+            list.iter()
+                .map(move |(origin, scopes)| (how, origin, scopes.as_slice()))
+        })
+        .chain(rules.forbid.iter().map(|origin| ("forbidden", origin, &[][..])));
+    let told = administrators.clone().map(|(how, origin, scopes)| {
+        json!({ "origin": origin.as_str(), "scopes": names(scopes), "administrator": how })
+    });
+    let value: Vec<Value> = told
+        .chain(grants.iter().map(|grant| as_json(grant, now)))
+        .collect();
     shell.answer(&value, || {
         if value.is_empty() {
             return shell.text("origin-none", &Arguments::new());
         }
-        grants.iter().map(|grant| line(grant, shell) + "\n").collect()
+        let fixed = administrators.map(|(how, origin, scopes)| {
+            let how = shell.text(&format!("origin-administrator-{how}"), &Arguments::new());
+            format!("{origin}: {} ({how})\n", named(scopes, shell))
+        });
+        fixed
+            .chain(grants.iter().map(|grant| line(grant, shell) + "\n"))
+            .collect()
     });
     Ok(())
 }
 
-fn allow(
-    file: &Path,
-    origin: &str,
-    scopes: &[String],
-    until: Option<&str>,
-    shell: &Shell,
-) -> Result<(), CliError> {
+fn grant(origin: &str, scopes: &[String], until: Option<&str>) -> Result<Grant, CliError> {
     let granted = OffsetDateTime::now_utc();
     let expires = until.map(|text| {
         OffsetDateTime::parse(text, &Rfc3339)
@@ -78,24 +112,41 @@ fn allow(
             .filter(|time| *time > granted)
             .ok_or_else(|| CliError::misuse("origin-bad-time", arguments([("value", text.to_owned())])))
     });
-    let asked: Vec<Scope> = scopes.iter().filter_map(|name| Scope::parse(name)).collect();
+    let asked = scopes_of(scopes);
     let scopes = if asked.is_empty() {
         Scope::USUAL.to_vec()
     } else {
         asked
     };
-    let grant = Grant {
-        origin: parse(origin)?,
+    Ok(Grant::until(
+        parse(origin)?,
         scopes,
         granted,
-        expires: expires.transpose()?,
+        expires.transpose()?,
+    ))
+}
+
+fn scopes_of(names: &[String]) -> Vec<Scope> {
+    names.iter().filter_map(|name| Scope::parse(name)).collect()
+}
+
+fn allow(file: &Path, grant: &Grant, add: bool, shell: &Shell) -> Result<(), CliError> {
+    let write = |grants: &mut Grants| match add {
+        true => grants.add(grant.clone()),
+        false => grants.allow(grant.clone()),
     };
-    Grants::edit(file, |grants| grants.allow(grant.clone())).map_err(|error| unusable(&error))?;
+    Grants::edit(file, write).map_err(|error| unusable(&error))?;
     if !grant.origin.is_https() {
         shell.note("origin-developer-only", &Arguments::new());
     }
-    shell.answer(&as_json(&grant, granted), || {
-        let names = named(&grant.scopes, shell);
+    let now = OffsetDateTime::now_utc();
+    let book = GrantBook::new(file.to_owned(), rules(shell)?, Schemes::HttpsAndLoopbackHttp);
+    let effective = book.scopes(&grant.origin, now);
+    if grant.in_force(now).iter().any(|scope| !effective.contains(scope)) {
+        shell.note("origin-administrator-limits", &Arguments::new());
+    }
+    shell.answer(&as_json(grant, now), || {
+        let names = named(&effective, shell);
         shell.text(
             "origin-allowed",
             &arguments([("origin", grant.origin.to_string()), ("scopes", names)]),
@@ -104,14 +155,41 @@ fn allow(
     Ok(())
 }
 
-fn revoke(file: &Path, origin: &str, shell: &Shell) -> Result<(), CliError> {
+fn revoke(file: &Path, origin: &str, scopes: &[String], shell: &Shell) -> Result<(), CliError> {
     let origin = parse(origin)?;
-    let had = Grants::edit(file, |grants| grants.revoke(&origin)).map_err(|error| unusable(&error))?;
-    let key = if had { "origin-revoked" } else { "origin-unknown" };
-    shell.answer(&json!({ "origin": origin.as_str(), "revoked": had }), || {
-        shell.text(key, &arguments([("origin", origin.to_string())]))
-    });
-    if had {
+    let rules = rules(shell)?;
+    let scopes = scopes_of(scopes);
+    let pregranted = rules.pregrant.iter().find(|(named, _)| *named == origin);
+    let change = |grants: &mut Grants| match pregranted {
+        // What stays is written down, so that the rest is gone.
+        Some((_, given)) => {
+            let now = OffsetDateTime::now_utc();
+            let left = grants
+                .of(&origin)
+                .map_or_else(|| given.clone(), |grant| grant.in_force(now));
+            let kept = left
+                .iter()
+                .filter(|scope| !scopes.is_empty() && !scopes.contains(scope));
+            let kept: Vec<Scope> = kept.copied().collect();
+            let fewer = kept.len() < left.len();
+            grants.allow(Grant::until(origin.clone(), kept, now, None));
+            fewer
+        }
+        None if scopes.is_empty() => grants.revoke(&origin),
+        None => grants.narrow(&origin, &scopes),
+    };
+    let had = Grants::edit(file, change).map_err(|error| unusable(&error))?;
+    let fixed = rules.allow.iter().any(|(named, _)| *named == origin);
+    let key = match (fixed, had) {
+        (true, _) => "origin-administrator-fixed-it",
+        (false, true) => "origin-revoked",
+        (false, false) => "origin-unknown",
+    };
+    shell.answer(
+        &json!({ "origin": origin.as_str(), "revoked": had && !fixed }),
+        || shell.text(key, &arguments([("origin", origin.to_string())])),
+    );
+    if had && !fixed {
         Ok(())
     } else {
         Err(CliError::answered(Exit::No))
@@ -140,21 +218,44 @@ fn unusable(error: &GrantsError) -> CliError {
 }
 
 fn as_json(grant: &Grant, now: OffsetDateTime) -> Value {
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).ok();
+    let scopes: Vec<Scope> = grant.scopes.keys().copied().collect();
+    let until = grant
+        .scopes
+        .iter()
+        .filter_map(|(scope, end)| Some((scope.name(), text((*end)?)?)));
     json!({
         "origin": grant.origin.as_str(),
-        "scopes": grant.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
-        "granted": grant.granted.format(&Rfc3339).ok(),
-        "expires": grant.expires.and_then(|time| time.format(&Rfc3339).ok()),
-        "in_force": grant.in_force(now),
+        "scopes": names(&scopes),
+        "granted": text(grant.granted),
+        "expires": grant.common_end().flatten().and_then(text),
+        "until": until.collect::<BTreeMap<_, _>>(),
+        "in_force": !grant.in_force(now).is_empty(),
     })
 }
 
+fn names(scopes: &[Scope]) -> Vec<&'static str> {
+    scopes.iter().map(|scope| scope.name()).collect()
+}
+
 fn line(grant: &Grant, shell: &Shell) -> String {
-    let until = match grant.expires {
+    let until = |end: Option<OffsetDateTime>| match end {
         Some(time) => time.format(&Rfc3339).unwrap_or_default(),
         None => shell.text("origin-forever", &Arguments::new()),
     };
-    format!("{}: {} ({until})", grant.origin, named(&grant.scopes, shell))
+    let all: Vec<Scope> = grant.scopes.keys().copied().collect();
+    if all.is_empty() {
+        let nothing = shell.text("origin-nothing", &Arguments::new());
+        return format!("{}: {nothing}", grant.origin);
+    }
+    if let Some(end) = grant.common_end() {
+        return format!("{}: {} ({})", grant.origin, named(&all, shell), until(end));
+    }
+    let each = grant
+        .scopes
+        .iter()
+        .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end)));
+    format!("{}: {}", grant.origin, each.collect::<Vec<_>>().join(", "))
 }
 
 fn named(scopes: &[Scope], shell: &Shell) -> String {

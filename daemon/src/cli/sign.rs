@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use trien_protocol::call::{
-    Appearance, Certification, DocumentRef, RsaPadding, SignDocuments, SignatureFormat,
+    Appearance, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
 use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
@@ -247,6 +247,8 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
             "all" => Vec::new(),
             names => names.split(',').map(|name| name.trim().to_owned()).collect(),
         }),
+        on_error: OnError::default(),
+        idempotency_key: None,
     };
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
     let context = crate::service::shell_context(shell, Arc::new(prompter))?;

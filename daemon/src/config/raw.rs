@@ -106,6 +106,9 @@ struct RawOrigins {
     only_these: bool,
     forbid: Vec<String>,
     allow: Vec<RawAllowed>,
+    pregrant: Vec<RawAllowed>,
+    user_scopes: Option<Vec<Scope>>,
+    first_use: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -187,6 +190,12 @@ impl RawPolicy {
             Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
                 .map_err(|error| wrong(path, format!("origin {text:?}: {error}")))
         };
+        let listed = |entries: Vec<RawAllowed>| {
+            entries
+                .into_iter()
+                .map(|entry| Ok((origin(&entry.origin)?, entry.scopes)))
+                .collect::<Result<_, ConfigError>>()
+        };
         config.origins = OriginRules {
             only_these: self.origins.only_these,
             forbid: self
@@ -195,12 +204,10 @@ impl RawPolicy {
                 .iter()
                 .map(|text| origin(text))
                 .collect::<Result<_, _>>()?,
-            allow: self
-                .origins
-                .allow
-                .into_iter()
-                .map(|entry| Ok((origin(&entry.origin)?, entry.scopes)))
-                .collect::<Result<_, ConfigError>>()?,
+            allow: listed(self.origins.allow)?,
+            pregrant: listed(self.origins.pregrant)?,
+            user_scopes: self.origins.user_scopes,
+            no_first_use: self.origins.first_use == Some(false),
         };
         Ok(())
     }

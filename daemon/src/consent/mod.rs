@@ -9,18 +9,21 @@ pub mod scripted;
 pub mod shell;
 
 mod turn;
+mod viewing;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument, ShownSignature, Warning};
+use trien_protocol::prompt::{Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning};
 
 use crate::policy::Permitted;
 use crate::tokens::{HeldCertificate, PinNeed, Token, TokenEntry};
 use crate::transport::Channel;
 pub use shell::ShellPrompter;
 pub use turn::{Turn, Turns};
+pub use viewing::Contents;
 
 /// A certificate the person may choose, and what he should know of it.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ pub struct Offer {
     pub signature: Option<ShownSignature>,
     /// What there is to choose from; never empty.
     pub candidates: Vec<Candidate>,
+    /// The documents themselves, for the person to look at.
+    pub contents: Option<Arc<dyn Contents>>,
 }
 
 /// Whoever asks the person.
@@ -77,6 +82,22 @@ pub trait Prompter: Send + Sync {
     /// # Errors
     /// [`AskError`].
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError>;
+
+    /// Puts a page to the person that nobody has decided about: what may it ask for, and for how many days? The same is
+    /// true of dropping it.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    async fn introduce(
+        &self,
+        _turn: Turn,
+        _channel: &Channel,
+        _permissions: Vec<Permission>,
+    ) -> Result<(Vec<Permission>, u32), AskError> {
+        Err(AskError::NobodyToAsk(
+            "a page is put to a person at a window".into(),
+        ))
+    }
 }
 
 /// The person said yes.
@@ -110,6 +131,21 @@ pub trait Window: Send + Sync {
     /// [`AskError::Refused`] if he has closed the window since.
     async fn progress(&mut self, done: u32, total: u32) -> Result<(), AskError>;
 
+    /// Looks, without waiting and without telling anything, whether the person still wants it.
+    ///
+    /// # Errors
+    /// As [`Window::progress`].
+    fn look(&self) -> Result<(), AskError>;
+
+    /// The token was pulled in the middle. False where nobody waits for it to come back.
+    async fn paused(&mut self) -> bool;
+
+    /// The token is back. Returns when the person typed its PIN again.
+    ///
+    /// # Errors
+    /// As [`Window::pin_incorrect`].
+    async fn resumed(&mut self, final_try: bool) -> Result<(), AskError>;
+
     /// It is over.
     async fn finish(self: Box<Self>, outcome: Outcome);
 }
@@ -123,6 +159,9 @@ pub enum AskError {
     /// Another question is open, and one of this origin waits already.
     #[error("another question is open")]
     Busy,
+    /// The person has said no to this origin several times in a row.
+    #[error("the person has said no several times in a row")]
+    Muted,
     /// No display, no program that asks.
     #[error("there is nobody to ask: {0}")]
     NobodyToAsk(String),
@@ -148,6 +187,8 @@ pub struct Approved<C> {
     documents: Vec<ShownDocument>,
     pin: Option<OwnedFd>,
     window: Box<dyn Window>,
+    /// What the person took to decide, and what the token took to log in.
+    spent: (Duration, Duration),
 }
 
 /// Puts a permitted call to the person.
@@ -160,6 +201,7 @@ pub async fn ask<C>(
     permitted: Permitted<C>,
     offer: Offer,
 ) -> Result<Approved<C>, AskError> {
+    let began = Instant::now();
     let Yes {
         candidate,
         pin,
@@ -179,6 +221,7 @@ pub async fn ask<C>(
         documents,
         pin,
         window,
+        spent: (began.elapsed(), Duration::ZERO),
     })
 }
 
@@ -201,10 +244,17 @@ impl<C> Approved<C> {
         self.documents.iter().any(|document| document.digest == digest)
     }
 
-    /// The pipe PINs come through; once.
-    #[must_use]
-    pub fn take_pin(&mut self) -> Option<OwnedFd> {
-        self.pin.take()
+    /// The pipe PINs come through.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn pin(&self) -> std::io::Result<Option<OwnedFd>> {
+        self.pin.as_ref().map(OwnedFd::try_clone).transpose()
+    }
+
+    /// Notes what a login took: with the person's time, what a request costs beside ours.
+    pub fn spent_on_login(&mut self, time: Duration) {
+        self.spent.1 += time;
     }
 
     /// What is on the screen.
@@ -214,6 +264,12 @@ impl<C> Approved<C> {
 
     /// Tells the person how it ended.
     pub async fn finish(self, outcome: Outcome) {
+        let (person, login) = self.spent;
+        tracing::debug!(
+            person_us = person.as_micros(),
+            login_us = login.as_micros(),
+            "time of the person and of the login"
+        );
         self.window.finish(outcome).await;
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,10 +22,12 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{
-    Answer, Asker, FromPrompt, Outcome, PinEntry, Question, ShownCertificate, ToPrompt, TriesLeft,
+    Answer, Asker, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind, ShownCertificate,
+    ToPrompt, TriesLeft,
 };
 
-use super::{AskError, Candidate, Offer, Prompter, Turn, Turns, Window, Yes};
+use super::viewing::Viewing;
+use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window, Yes};
 use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
 use crate::transport::Channel;
@@ -64,12 +67,14 @@ pub struct ProcessPrompter {
     language: Language,
     wait: Duration,
     turns: Turns,
+    /// Where documents lie that the person looks at.
+    views: PathBuf,
 }
 
 impl ProcessPrompter {
     /// The consent window.
     #[must_use]
-    pub fn window(program: PathBuf, language: Language, wait: Duration) -> Self {
+    pub fn window(program: PathBuf, language: Language, wait: Duration, views: PathBuf) -> Self {
         Self {
             kind: "window",
             program,
@@ -77,12 +82,19 @@ impl ProcessPrompter {
             language,
             wait,
             turns: Turns::default(),
+            views,
         }
     }
 
     /// Answers out of a file: this program itself, as [`super::scripted`].
     #[must_use]
-    pub fn scripted(own_program: PathBuf, script: PathBuf, language: Language, wait: Duration) -> Self {
+    pub fn scripted(
+        own_program: PathBuf,
+        script: PathBuf,
+        language: Language,
+        wait: Duration,
+        views: PathBuf,
+    ) -> Self {
         let arguments = vec!["scripted-prompt".into(), "--script".into(), script.into()];
         Self {
             kind: "scripted",
@@ -91,6 +103,7 @@ impl ProcessPrompter {
             language,
             wait,
             turns: Turns::default(),
+            views,
         }
     }
 
@@ -115,6 +128,25 @@ impl ProcessPrompter {
         Ok((child, UnixStream::from_std(ours)?, pin_reader.into()))
     }
 
+    /// A prompt that is ready to ask, and the end of its PIN pipe.
+    fn open(&self, turn: Turn, contents: Option<Arc<dyn Contents>>) -> Result<(Process, OwnedFd), AskError> {
+        let (child, socket, pin) = self.start().map_err(|error| {
+            tracing::error!(program = %self.program.display(), %error, "the prompt cannot be started");
+            AskError::NobodyToAsk(error.to_string())
+        })?;
+        let (reading, writing) = socket.into_split();
+        let window = Process {
+            child,
+            reading: BufReader::new(reading),
+            writing,
+            wait: self.wait,
+            contents,
+            viewing: Some(Viewing::below(&self.views)),
+            _turn: turn,
+        };
+        Ok((window, pin))
+    }
+
     fn question(&self, asker: Asker, offer: &Offer) -> Question {
         Question {
             language: self.language,
@@ -122,6 +154,7 @@ impl ProcessPrompter {
             asker,
             documents: offer.documents.clone(),
             signature: offer.signature.clone(),
+            permissions: Vec::new(),
             certificates: offer.candidates.iter().map(show).collect(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
         }
@@ -143,31 +176,48 @@ impl Prompter for ProcessPrompter {
 
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
         let asker = asker(channel)?;
-        let started = self.start();
-        let (child, socket, pin) = started.map_err(|error| {
-            tracing::error!(program = %self.program.display(), %error, "the prompt cannot be started");
-            AskError::NobodyToAsk(error.to_string())
-        })?;
-        let (reading, writing) = socket.into_split();
-        let reading = BufReader::new(reading);
-        let mut window = Process {
-            child,
-            reading,
-            writing,
-            wait: self.wait,
-            _turn: turn,
-        };
+        let (mut window, pin) = self.open(turn, offer.contents.clone())?;
         window.tell(&ToPrompt::Ask(self.question(asker, offer))).await;
         match window.hear().await? {
-            FromPrompt::Answer(Answer::Approved { certificate }) => Ok(Yes {
-                candidate: certificate,
-                pin: Some(pin),
-                window: Box::new(window),
-            }),
-            FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
-            FromPrompt::PinTyped | FromPrompt::Shown => {
-                Err(AskError::Failed("a PIN that nobody asked for".into()))
+            FromPrompt::Answer(Answer::Approved { certificate }) => {
+                self.turns.agreed(channel);
+                Ok(Yes {
+                    candidate: certificate,
+                    pin: Some(pin),
+                    window: Box::new(window),
+                })
             }
+            FromPrompt::Answer(Answer::Refused) => Err(self.turns.refused(channel)),
+            _ => Err(AskError::Failed("an answer to something else".into())),
+        }
+    }
+
+    async fn introduce(
+        &self,
+        turn: Turn,
+        channel: &Channel,
+        permissions: Vec<Permission>,
+    ) -> Result<(Vec<Permission>, u32), AskError> {
+        let asker = asker(channel)?;
+        let (mut window, _) = self.open(turn, None)?;
+        let question = Question {
+            language: self.language,
+            kind: QuestionKind::AllowOrigin,
+            asker,
+            documents: Vec::new(),
+            signature: None,
+            permissions,
+            certificates: Vec::new(),
+            seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
+        };
+        window.tell(&ToPrompt::Ask(question)).await;
+        match window.hear().await? {
+            FromPrompt::Answer(Answer::Granted { permissions, days }) => {
+                Box::new(window).finish(Outcome::Done).await;
+                Ok((permissions, days))
+            }
+            FromPrompt::Answer(Answer::Refused) => Err(self.turns.refused(channel)),
+            _ => Err(AskError::Failed("an answer to something else".into())),
         }
     }
 }
@@ -178,6 +228,9 @@ struct Process {
     reading: BufReader<OwnedReadHalf>,
     writing: OwnedWriteHalf,
     wait: Duration,
+    contents: Option<Arc<dyn Contents>>,
+    /// Away while a copy is being made.
+    viewing: Option<Viewing>,
     _turn: Turn,
 }
 
@@ -208,8 +261,34 @@ impl Process {
             }
             match serde_json::from_slice(&line) {
                 Ok(FromPrompt::Shown) => tracing::debug!("the question is on the screen"),
+                Ok(FromPrompt::Open { document }) => self.view(document).await,
                 Ok(message) => return Ok(message),
                 Err(_) => return Err(AskError::Failed("a message that is none".into())),
+            }
+        }
+    }
+
+    /// The person wants to look at a document.
+    async fn view(&mut self, document: usize) {
+        let (Some(mut viewing), Some(contents)) = (self.viewing.take(), self.contents.clone()) else {
+            return self.tell(&ToPrompt::NotOpened).await;
+        };
+        let copying = tokio::task::spawn_blocking(move || {
+            let shown = viewing.show(&*contents, document);
+            (viewing, shown)
+        });
+        let Ok((viewing, shown)) = copying.await else {
+            return self.tell(&ToPrompt::NotOpened).await;
+        };
+        self.viewing = Some(viewing);
+        match shown {
+            Ok(path) => {
+                let path = path.display().to_string();
+                self.tell(&ToPrompt::Opened { path }).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a document cannot be shown");
+                self.tell(&ToPrompt::NotOpened).await;
             }
         }
     }
@@ -242,9 +321,7 @@ impl Process {
         match self.hear().await? {
             FromPrompt::PinTyped => Ok(()),
             FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
-            FromPrompt::Answer(Answer::Approved { .. }) | FromPrompt::Shown => {
-                Err(AskError::Failed("a second approval".into()))
-            }
+            _ => Err(AskError::Failed("a second approval".into())),
         }
     }
 }
@@ -263,11 +340,25 @@ impl Window for Process {
 
     async fn progress(&mut self, done: u32, total: u32) -> Result<(), AskError> {
         self.tell(&ToPrompt::Progress { done, total }).await;
+        self.look()
+    }
+
+    fn look(&self) -> Result<(), AskError> {
         if self.is_silent() {
             Ok(())
         } else {
             Err(AskError::Refused)
         }
+    }
+
+    async fn paused(&mut self) -> bool {
+        self.tell(&ToPrompt::Paused).await;
+        true
+    }
+
+    async fn resumed(&mut self, final_try: bool) -> Result<(), AskError> {
+        self.tell(&ToPrompt::Resumed { final_try }).await;
+        self.another_pin().await
     }
 
     async fn finish(mut self: Box<Self>, outcome: Outcome) {

@@ -8,6 +8,9 @@
 //! pins = ["0000", "1234"]           # the first with the approval, the next after a wrong one; then refuse
 //! pin_file = "/run/ci/pin"          # instead of pins: one a line
 //! origin = "https://portal.vn"      # only for this origin
+//! kind = "sign_documents"           # only for this kind of question; needed for "allow_origin"
+//! permissions = ["sign"]            # for "allow_origin": only these; all that are offered if absent
+//! days = 7                          # for "allow_origin"; 30 if absent
 //! repeat = true                     # may answer more than one question
 //! ```
 //!
@@ -22,7 +25,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use trien_protocol::prompt::{Answer, Asker, FromPrompt, PinEntry, Question, QuestionKind, ToPrompt};
+use trien_protocol::prompt::{
+    Answer, Asker, FromPrompt, Permission, PinEntry, Question, QuestionKind, ToPrompt,
+};
 use zeroize::Zeroizing;
 
 use super::process::NOBODY;
@@ -45,6 +50,9 @@ struct Scripted {
     pins: Vec<String>,
     pin_file: Option<PathBuf>,
     origin: Option<String>,
+    kind: Option<QuestionKind>,
+    permissions: Option<Vec<String>>,
+    days: Option<u32>,
     #[serde(default)]
     repeat: bool,
 }
@@ -85,6 +93,22 @@ fn answer_one(script: &Path) -> io::Result<bool> {
         return Ok(false);
     };
     talk.say(&FromPrompt::Shown)?;
+    if question.kind == QuestionKind::AllowOrigin && answer.decision == Decision::Approve {
+        let wanted = |permission: &Permission| {
+            let named = serde_json::to_value(permission).ok();
+            let wanted = answer.permissions.as_ref();
+            wanted.is_none_or(|names| {
+                names
+                    .iter()
+                    .any(|name| named.as_ref().is_some_and(|one| one == name))
+            })
+        };
+        let permissions = question.permissions.iter().copied().filter(wanted).collect();
+        let days = answer.days.unwrap_or(30);
+        talk.say(&FromPrompt::Answer(Answer::Granted { permissions, days }))?;
+        while talk.hear()?.is_some() {}
+        return Ok(true);
+    }
     match answer.decision {
         Decision::Refuse => talk.say(&FromPrompt::Answer(Answer::Refused))?,
         Decision::Hang => while talk.hear()?.is_some() {},
@@ -111,15 +135,21 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
     }
     while let Some(message) = talk.hear()? {
         match message {
-            ToPrompt::PinIncorrect { .. } | ToPrompt::PinInvalid => match pins.next() {
-                Some(pin) => {
-                    type_pin(&mut pin_pipe, &pin)?;
-                    talk.say(&FromPrompt::PinTyped)?;
+            ToPrompt::PinIncorrect { .. } | ToPrompt::PinInvalid | ToPrompt::Resumed { .. } => {
+                match pins.next() {
+                    Some(pin) => {
+                        type_pin(&mut pin_pipe, &pin)?;
+                        talk.say(&FromPrompt::PinTyped)?;
+                    }
+                    None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
                 }
-                None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
-            },
+            }
             ToPrompt::Finish(_) => return Ok(()),
-            ToPrompt::Progress { .. } | ToPrompt::Ask(_) => {}
+            ToPrompt::Progress { .. }
+            | ToPrompt::Paused
+            | ToPrompt::Opened { .. }
+            | ToPrompt::NotOpened
+            | ToPrompt::Ask(_) => {}
         }
     }
     Ok(())
@@ -161,7 +191,14 @@ fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted
         Err(error) => return Err(error),
     };
     let (Asker::Extension { origin, .. } | Asker::WebSocket { origin }) = &question.asker;
-    let fits = |answer: &Scripted| answer.origin.as_ref().is_none_or(|wanted| wanted == origin);
+    let fits = |answer: &Scripted| {
+        answer.origin.as_ref().is_none_or(|wanted| wanted == origin)
+            && match answer.kind {
+                Some(kind) => kind == question.kind,
+                // A page is let in only by an answer that says so.
+                None => question.kind != QuestionKind::AllowOrigin,
+            }
+    };
     let found = answers
         .into_iter()
         .enumerate()

@@ -179,5 +179,18 @@ impl Window for AtTheShell {
         Ok(())
     }
 
+    fn look(&self) -> Result<(), AskError> {
+        Ok(())
+    }
+
+    /// A command that failed is typed again; nobody sits there waiting for a token.
+    async fn paused(&mut self) -> bool {
+        false
+    }
+
+    async fn resumed(&mut self, _final_try: bool) -> Result<(), AskError> {
+        Err(AskError::Refused)
+    }
+
     async fn finish(self: Box<Self>, _outcome: Outcome) {}
 }

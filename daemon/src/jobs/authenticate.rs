@@ -62,6 +62,7 @@ pub async fn run(
         documents: Vec::new(),
         signature: None,
         candidates: found.candidates.clone(),
+        contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
@@ -93,7 +94,7 @@ async fn carry_out(
         subject.certificate = Some(certificate.sha256_hex());
         subject.token = Some(token_hash(&held.token));
     });
-    intent.note(Action::Approved).await?;
+    intent.approve().await?;
     let (algorithm, value) = match sign(caller, &mut approved, origin, &certificate).await {
         Ok(signed) => signed,
         Err(error) => {

@@ -40,6 +40,7 @@ pub async fn run(
         documents: Vec::new(),
         signature: None,
         candidates: found.candidates.clone(),
+        contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,

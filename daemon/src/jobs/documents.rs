@@ -377,12 +377,38 @@ impl Sealed {
         Ok(bytes)
     }
 
+    /// From its beginning to its end.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            document: self.clone(),
+            offset: 0,
+        }
+    }
+
     /// Exactly so many bytes of it, from `offset` on.
     ///
     /// # Errors
     /// Past the end, or of the system.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.0.vault.read_exact_at(buffer, offset)
+    }
+}
+
+/// Reads a document piece by piece.
+#[derive(Debug)]
+pub struct Reader {
+    document: Sealed,
+    offset: u64,
+}
+
+impl io::Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = self.document.size() - self.offset;
+        let length = usize::try_from(rest).map_or(buffer.len(), |rest| rest.min(buffer.len()));
+        self.document.read_exact_at(&mut buffer[..length], self.offset)?;
+        self.offset += length as u64;
+        Ok(length)
     }
 }
 

@@ -39,6 +39,15 @@ pub enum JobError {
     /// The origin has no permission.
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
+    /// The key of another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    /// More requests in a short time than an origin may make.
+    #[error("too many requests in a short time")]
+    RateLimited,
+    /// The batch ended at an item before this one.
+    #[error("the batch ended before it")]
+    Stopped,
     /// The page cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -133,6 +142,9 @@ impl JobError {
             Self::TooLarge(_) => ErrorCode::TooLarge,
             Self::Busy => ErrorCode::Busy,
             Self::NotAllowed(NotAllowed) => ErrorCode::NotAllowed,
+            Self::KeyReused => ErrorCode::KeyReused,
+            Self::RateLimited => ErrorCode::RateLimited,
+            Self::Stopped => ErrorCode::BatchStopped,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
@@ -234,6 +246,7 @@ fn of_ask(error: &AskError) -> ErrorCode {
     match error {
         AskError::Refused => ErrorCode::Cancelled,
         AskError::Busy => ErrorCode::Busy,
+        AskError::Muted => ErrorCode::UserMuted,
         AskError::NobodyToAsk(_) | AskError::NoPin(_) => ErrorCode::NobodyToAsk,
         AskError::TimedOut => ErrorCode::TimedOut,
         AskError::Failed(_) => ErrorCode::Internal,
@@ -441,6 +454,7 @@ mod tests {
         let table = [
             (AskError::Refused, "cancelled"),
             (AskError::Busy, "busy"),
+            (AskError::Muted, "user_muted"),
             (AskError::NobodyToAsk("no display".into()), "nobody_to_ask"),
             (AskError::TimedOut, "timed_out"),
             (AskError::Failed("x".into()), "internal"),

@@ -2,6 +2,7 @@
 //! and lets him type again, or end it.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use crate::consent::{Approved, AskError, Window};
 use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession};
@@ -16,17 +17,54 @@ pub struct Unlocked(Box<dyn SigningSession>);
 /// # Errors
 /// [`JobError`]: the page learns *cancelled*, *incorrect* or *locked*, never a count.
 pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
+    let began = Instant::now();
+    let session = open(approved).await?;
+    let unlocked = unlocked(session, approved).await;
+    approved.spent_on_login(began.elapsed());
+    unlocked
+}
+
+/// As [`login`], for a token that was pulled and is back: the person is told, and types its PIN anew.
+///
+/// # Errors
+/// As [`login`]; [`JobError::Token`] as long as it is not back, before the person is told anything.
+pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
+    let mut session = open(approved).await?;
+    let last = match session.pin().await {
+        Ok(PinNeed::NotNeeded) => return Ok(Unlocked(session)),
+        Ok(PinNeed::Pipe { state, .. }) => state == PinState::LastTry,
+        Ok(PinNeed::Reader | PinNeed::Locked) => false,
+        Err(error) => {
+            session.close().await;
+            return Err(error.into());
+        }
+    };
+    if let Err(no) = approved.window().resumed(last).await {
+        session.close().await;
+        return Err(no.into());
+    }
+    unlocked(session, approved).await
+}
+
+async fn open<C>(approved: &Approved<C>) -> Result<Box<dyn SigningSession>, JobError> {
     let candidate = approved.candidate();
     let key = candidate
         .held
         .key
         .clone()
         .ok_or(JobError::CertificateUnsuitable)?;
-    let mut session = candidate.token.open(&key).await?;
-    let shown = candidate.pin;
-    let pin = approved.take_pin();
-    let outcome = unlock(&mut *session, pin, shown, approved.window()).await;
-    match outcome {
+    Ok(candidate.token.open(&key).await?)
+}
+
+async fn unlocked<C>(
+    mut session: Box<dyn SigningSession>,
+    approved: &mut Approved<C>,
+) -> Result<Unlocked, JobError> {
+    let shown = approved.candidate().pin;
+    let pin = approved
+        .pin()
+        .map_err(|error| JobError::Internal(error.to_string()))?;
+    match unlock(&mut *session, pin, shown, approved.window()).await {
         Ok(()) => Ok(Unlocked(session)),
         Err(error) => {
             session.close().await;

@@ -3,23 +3,30 @@
 //! | file | what |
 //! |---|---|
 //! | [`certificates`] | the person shares one certificate with a page |
+//! | [`introduce`] | the first use: the person allows a page something |
 //! | [`authenticate`] | a Web eID token for the portal's nonce |
 //! | [`sign_documents`] | prepare → approve → log in → sign → finish, for one document or many |
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
+//! | [`sign_digests`] | the same over several digests, with one PIN |
 //! | [`augment`] | raising the level of what is signed |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
+//! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
 //! | [`documents`] | the bytes a connection holds, sealed |
 //! | [`error`] | every failure → one code, in one match |
 
 pub mod augment;
 pub mod authenticate;
+mod batch;
 pub mod candidates;
 pub mod certificates;
 pub mod documents;
 pub mod error;
+pub mod introduce;
 pub mod login;
+pub mod recall;
 pub mod sign_digest;
+pub mod sign_digests;
 pub mod sign_documents;
 pub mod verify_documents;
 
@@ -30,13 +37,17 @@ mod recipe;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
-use trien_protocol::call::{Authenticate, Certificates, SignDigest, SignDocuments, VerifyDocuments};
+use trien_protocol::call::{
+    Authenticate, Certificates, IdempotencyKey, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
+};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_HELD;
-use trien_protocol::reply::Reply;
+use trien_protocol::reply::{Reply, SignedDocument};
 
 use crate::audit::Audit;
 use crate::consent::Prompter;
@@ -44,11 +55,15 @@ use crate::network::Network;
 use crate::policy::{GrantBook, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
+use crate::transport::rate::Rates;
 use crate::trust::evidence::EvidenceStore;
 use crate::trust::revocation::Cache;
 use crate::trust::{Rules, Trust};
+use documents::Sealed;
 pub use documents::{Documents, Memory};
 pub use error::{JobError, error_object};
+use recall::Begun;
+pub use recall::Recall;
 
 /// What every job works with.
 pub struct Context {
@@ -79,6 +94,10 @@ pub struct Context {
     pub memory: Arc<Memory>,
     /// Places for work on whole documents: [`MAX_LABOUR`].
     pub labour: Arc<Semaphore>,
+    /// How many requests each origin has made lately.
+    pub rates: Arc<Rates>,
+    /// What is remembered of origins whose connections are gone.
+    pub recall: Arc<Recall>,
 }
 
 /// Documents that are checked, or rehearsed before a question, at one time.
@@ -116,7 +135,8 @@ impl Context {
 }
 
 /// An operation and its parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
 pub enum Job {
     /// `certificates`
     Certificates(Certificates),
@@ -124,6 +144,8 @@ pub enum Job {
     Authenticate(Authenticate),
     /// `sign_digest`
     SignDigest(SignDigest),
+    /// `sign_digests`
+    SignDigests(SignDigests),
     /// `sign_documents`
     SignDocuments(SignDocuments),
     /// `verify_documents`
@@ -181,12 +203,6 @@ impl Holdings {
         }
     }
 
-    /// Its documents.
-    #[must_use]
-    pub fn documents(&self) -> &Documents {
-        &self.documents
-    }
-
     /// Remembers that the page has been shown this certificate (SHA-256, lower-case hexadecimal).
     fn share(&self, certificate: &str) {
         self.shared
@@ -202,6 +218,20 @@ impl Holdings {
             .unwrap_or_else(PoisonError::into_inner)
             .contains(certificate)
     }
+
+    /// Its documents.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// A signed document of a reply, if it is here.
+    fn result(&self, document: &SignedDocument) -> Option<Sealed> {
+        match document {
+            SignedDocument::Signed { sha256, size, .. } => self.documents.find(sha256, *size).ok(),
+            SignedDocument::Failed { .. } => None,
+        }
+    }
 }
 
 /// Work of many milliseconds goes where it keeps nobody waiting.
@@ -213,33 +243,82 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| JobError::Internal(error.to_string()))?
 }
 
-/// Carries a job out: policy first, and then the operation's own story.
+/// Carries a job out: policy first, and then the operation's own story. One that was carried out before under the same
+/// idempotency key gets the same reply.
 ///
 /// # Errors
 /// [`JobError`].
 pub async fn run(context: &Context, caller: Caller, job: Job) -> Result<Reply, JobError> {
+    let began = Instant::now();
+    let Some((origin, key)) = caller.channel.origin().cloned().zip(job.key().cloned()) else {
+        return carry_out(context, &caller, job, began).await;
+    };
+    // Who may not ask may not ask again either.
+    job.judge(&caller.channel, &context.grants)?;
+    match context.recall.begin(&caller, &origin, &key, &job)? {
+        Begun::Again(reply) => Ok(*reply),
+        Begun::First(ticket) => {
+            let reply = carry_out(context, &caller, job, began).await?;
+            ticket.keep(&reply, &caller);
+            Ok(reply)
+        }
+    }
+}
+
+impl Job {
+    fn key(&self) -> Option<&IdempotencyKey> {
+        match self {
+            Self::Authenticate(call) => call.idempotency_key.as_ref(),
+            Self::SignDigest(call) => call.idempotency_key.as_ref(),
+            Self::SignDigests(call) => call.idempotency_key.as_ref(),
+            Self::SignDocuments(call) => call.idempotency_key.as_ref(),
+            Self::Certificates(_) | Self::VerifyDocuments(_) => None,
+        }
+    }
+
+    fn judge(&self, channel: &Channel, grants: &GrantBook) -> Result<(), JobError> {
+        let now = OffsetDateTime::now_utc();
+        match self.clone() {
+            Self::Certificates(call) => judge(channel, call, grants, now).map(drop)?,
+            Self::Authenticate(call) => judge(channel, call, grants, now).map(drop)?,
+            Self::SignDigest(call) => judge(channel, call, grants, now).map(drop)?,
+            Self::SignDigests(call) => judge(channel, call, grants, now).map(drop)?,
+            Self::SignDocuments(call) => judge(channel, call, grants, now).map(drop)?,
+            Self::VerifyDocuments(call) => judge(channel, call, grants, now).map(drop)?,
+        }
+        Ok(())
+    }
+}
+
+async fn carry_out(context: &Context, caller: &Caller, job: Job, began: Instant) -> Result<Reply, JobError> {
     let (channel, grants) = (&caller.channel, &*context.grants);
     let now = OffsetDateTime::now_utc();
-    Ok(match job {
+    let reply = match job {
         Job::Certificates(call) => {
             let permitted = judge(channel, call, grants, now)?;
-            Reply::Certificate(certificates::run(context, &caller, permitted).await?)
+            Reply::Certificate(certificates::run(context, caller, permitted).await?)
         }
         Job::Authenticate(call) => {
             let permitted = judge(channel, call, grants, now)?;
-            Reply::Token(Box::new(authenticate::run(context, &caller, permitted).await?))
+            Reply::Token(Box::new(authenticate::run(context, caller, permitted).await?))
         }
         Job::SignDigest(call) => {
             let permitted = judge(channel, call, grants, now)?;
-            Reply::Digest(sign_digest::run(context, &caller, permitted).await?)
+            Reply::Digest(sign_digest::run(context, caller, permitted).await?)
+        }
+        Job::SignDigests(call) => {
+            let permitted = judge(channel, call, grants, now)?;
+            Reply::Digests(sign_digests::run(context, caller, permitted).await?)
         }
         Job::SignDocuments(call) => {
             let permitted = judge(channel, call, grants, now)?;
-            Reply::Documents(sign_documents::run(context, &caller, permitted).await?)
+            Reply::Documents(sign_documents::run(context, caller, permitted).await?)
         }
         Job::VerifyDocuments(call) => {
             let permitted = judge(channel, call, grants, now)?;
-            Reply::Verified(verify_documents::run(context, &caller, permitted).await?)
+            Reply::Verified(verify_documents::run(context, caller, permitted).await?)
         }
-    })
+    };
+    tracing::debug!(total_us = began.elapsed().as_micros(), "time of a request");
+    Ok(reply)
 }

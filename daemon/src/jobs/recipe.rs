@@ -10,6 +10,7 @@ use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgo
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
+use trien_signatures::cms::PrepareError;
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::pades::{self, Allowed, FieldChoice, FieldLock, PadesRequest, PreparedPades};
 use trien_signatures::signing::{FinishError, Prepared};
@@ -18,6 +19,7 @@ use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
 use super::JobError;
 use super::appearance::Appearance;
+use super::documents::Sealed;
 
 /// The part of a request that is the same for each document, with the signer's certificate.
 #[derive(Debug, Clone)]
@@ -190,9 +192,30 @@ impl Recipe {
     pub(super) fn prepare(
         &self,
         name: &str,
-        bytes: Vec<u8>,
+        document: &Sealed,
         signing_time: OffsetDateTime,
     ) -> Result<PreparedDocument, JobError> {
+        let unreadable = |error: std::io::Error| JobError::Internal(error.to_string());
+        let cades = |content| CadesRequest {
+            content,
+            detached: self.format == SignatureFormat::CadesDetached,
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        if self.format == SignatureFormat::CadesDetached {
+            // However large it is, only its digest is signed.
+            let hash = self.algorithm.hash();
+            let digests = cades::Digests::of(&mut document.reader(), &[hash]).map_err(unreadable)?;
+            if digests.is_signed_attributes() {
+                return Err(PrepareError::ContentIsSignedAttributes.into());
+            }
+            let digest = digests.get(hash).unwrap_or_default();
+            let prepared = cades::prepare_digest(&cades(&[]), digest)?;
+            return Ok(PreparedDocument::Cades(Box::new(prepared)));
+        }
+        let bytes = document.bytes().map_err(unreadable)?;
         match self.format {
             SignatureFormat::Pades => {
                 let appearance = self.appearance(signing_time);
@@ -214,15 +237,7 @@ impl Recipe {
                 )?)))
             }
             SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
-                let request = CadesRequest {
-                    content: &bytes,
-                    detached: self.format == SignatureFormat::CadesDetached,
-                    signer: &self.signer,
-                    chain: &self.chain,
-                    algorithm: self.algorithm,
-                    signing_time,
-                };
-                Ok(PreparedDocument::Cades(Box::new(cades::prepare(&request)?)))
+                Ok(PreparedDocument::Cades(Box::new(cades::prepare(&cades(&bytes))?)))
             }
             SignatureFormat::XadesEnveloped
             | SignatureFormat::XadesEnveloping

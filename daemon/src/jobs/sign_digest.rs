@@ -9,7 +9,7 @@ use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::DigestSignature;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 
-use super::candidates::{self, Wanted};
+use super::candidates::{self, Found, Wanted};
 use super::login::{Unlocked, login};
 use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
@@ -40,16 +40,7 @@ pub async fn run(
         return Err(JobError::CertificateNotFound);
     }
     let turn = context.prompter.turn(permitted.channel()).await?;
-    let wanted = Wanted {
-        sha256: Some(&call.certificate),
-        tax_code: None,
-        // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
-        suits: |certificate| {
-            certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok()
-        },
-        signing: true,
-    };
-    let found = candidates::find(context, wanted).await?;
+    let found = find(context, &call.certificate).await?;
     let key = found.candidates[0].held.certificate.public_key();
     let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding), hash)
         .map_err(|_| JobError::CertificateUnsuitable)?;
@@ -64,6 +55,7 @@ pub async fn run(
     let document = ShownDocument {
         name: String::new(),
         size: None,
+        kind: None,
         hash: hash.name().to_owned(),
         digest: hex::encode(&digest),
     };
@@ -72,6 +64,7 @@ pub async fn run(
         documents: vec![document],
         signature: None,
         candidates: found.candidates,
+        contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
@@ -90,6 +83,20 @@ pub async fn run(
     .await
 }
 
+/// The certificate of the request, if it may vouch for contents.
+pub(super) async fn find(context: &Context, certificate: &str) -> Result<Found, JobError> {
+    let wanted = Wanted {
+        sha256: Some(certificate),
+        tax_code: None,
+        // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
+        suits: |certificate| {
+            certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok()
+        },
+        signing: true,
+    };
+    candidates::find(context, wanted).await
+}
+
 async fn carry_out(
     caller: &Caller,
     mut intent: Intent,
@@ -101,7 +108,7 @@ async fn carry_out(
         subject.certificate = Some(held.certificate.sha256_hex());
         subject.token = Some(token_hash(&held.token));
     });
-    intent.note(Action::Approved).await?;
+    intent.approve().await?;
     let signed = sign(caller, &mut approved, &signable).await;
     let value = match signed {
         Ok(value) => value,
@@ -159,7 +166,7 @@ async fn sign_once(
     Ok(raw)
 }
 
-fn hash(name: HashAlgorithm) -> Hash {
+pub(super) fn hash(name: HashAlgorithm) -> Hash {
     match name {
         HashAlgorithm::Sha256 => Hash::Sha256,
         HashAlgorithm::Sha384 => Hash::Sha384,

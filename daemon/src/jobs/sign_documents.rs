@@ -1,24 +1,24 @@
 //! `sign_documents`: prepare → approve → log in → sign → finish, for one document or many, with one PIN.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
-use trien_protocol::call::SignDocuments;
+use trien_protocol::call::{OnError, SignDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENTS, MAX_NAME};
-use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
-use trien_signatures::certificate::Certificate;
 
 use super::appearance::Appearance;
+use super::batch::{self, Work};
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
-use super::login::{Unlocked, login};
-use super::recipe::{self, Data, Recipe};
-use super::{Caller, Context, JobError, blocking, present};
-use crate::audit::{Action, Intent, Subject};
-use crate::consent::{self, Approved, AskError, Offer};
+use super::recipe::{self, Data, PreparedDocument, Recipe};
+use super::{Caller, Context, Holdings, JobError, present};
+use crate::audit::{Intent, Subject, manifest_hash};
+use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, Signable, TokenId};
 use crate::trust::evidence::Evidence;
@@ -64,6 +64,7 @@ pub async fn run(
             .collect(),
         signature: Some(recipe::shown(&call)),
         candidates: found.candidates.clone(),
+        contents: Some(Arc::new(Shown(shown_of(&items)))),
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
@@ -160,11 +161,13 @@ async fn rehearse(
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
         let name = item.name.clone();
-        let preparing = move || recipe.prepare(&name, bytes(&document)?, now).map(drop);
+        let preparing = move || recipe.prepare(&name, &document, now).map(drop);
         let prepared = context.laborious(preparing).await;
         item.outcome = prepared.err().map(Err);
     }
-    if items.iter().all(|item| item.outcome.is_some()) {
+    // Who wants all or nothing is told before the person is asked.
+    let failed = items.iter().filter(|item| item.outcome.is_some()).count();
+    if failed == items.len() || failed > 0 && call.on_error == OnError::Stop {
         let first = items.iter_mut().find_map(|item| item.outcome.take());
         return first.map_or(Ok(()), |outcome| outcome.map(drop));
     }
@@ -189,9 +192,10 @@ async fn carry_out(
     });
     let chain = found.chain(&certificate).await?;
     let shown = present::certificate(&certificate, &chain);
-    intent.note(Action::Approved).await?;
+    intent.approve().await?;
     let signer = certificate.clone();
-    if let Err(error) = sign_all(caller, &mut approved, &mut items, (certificate, chain), data).await {
+    let recipe = Recipe::new(approved.call(), certificate, chain, data)?;
+    if let Err(error) = sign_all(caller, &mut approved, &mut items, recipe).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
     }
@@ -208,7 +212,7 @@ async fn carry_out(
         results.clone(),
         OffsetDateTime::now_utc(),
     );
-    intent.conclude(Action::Signed { results }).await?;
+    let receipt = intent.receipt(results).await?;
     let store = context.evidence.clone();
     // The record has the signature; that the evidence beside it is missing is told and no reason to lose it.
     if let Err(error) = blocking(move || {
@@ -228,93 +232,123 @@ async fn carry_out(
     Ok(SignedDocuments {
         documents: items.into_iter().map(Item::into_reply).collect(),
         certificate: shown,
+        receipt,
     })
 }
 
-/// Logs in and signs one after the other. Fails if nothing was signed, or if the person closed the window meanwhile:
-/// then what was signed stays here.
+/// Signs what can be signed. Fails if nothing was, or if the person closed the window meanwhile: then what was signed
+/// stays here.
 async fn sign_all(
     caller: &Caller,
     approved: &mut Approved<SignDocuments>,
     items: &mut [Item],
-    (certificate, chain): (Certificate, Vec<Certificate>),
-    data: Data,
+    recipe: Recipe,
 ) -> Result<(), JobError> {
-    let recipe = Arc::new(Recipe::new(approved.call(), certificate, chain, data)?);
-    let mut unlocked = login(approved).await?;
-    let wanted = sign_each(caller, approved, items, &recipe, &mut unlocked).await;
-    unlocked.close().await;
-    wanted?;
-    settle(items)
-}
-
-/// Signs until the token is lost or the person says no; he is looked at before each signature and after the last.
-async fn sign_each(
-    caller: &Caller,
-    approved: &mut Approved<SignDocuments>,
-    items: &mut [Item],
-    recipe: &Arc<Recipe>,
-    unlocked: &mut Unlocked,
-) -> Result<(), AskError> {
-    let total = count(items);
-    for (done, item) in (0..).zip(items.iter_mut()) {
-        caller.report.stage(Stage::Signing, done, total);
-        approved.window().progress(done, total).await?;
-        if item.outcome.is_some() {
-            continue;
-        }
-        let outcome = sign_one(caller, approved, unlocked, recipe, item).await;
-        let lost = matches!(&outcome, Err(JobError::Token(error)) if candidates::is_lost(error))
-            || matches!(&outcome, Err(JobError::BadSignature | JobError::Finish(_)));
-        item.outcome = Some(outcome);
-        if lost {
-            break;
-        }
-    }
-    approved.window().progress(total, total).await
-}
-
-/// What the token was lost before is failed like the one it was lost at.
-fn settle(items: &mut [Item]) -> Result<(), JobError> {
-    if items.iter().any(|item| item.result().is_some()) {
-        for item in items.iter_mut().filter(|item| item.outcome.is_none()) {
-            item.outcome = Some(Err(JobError::Token(crate::tokens::TokenError::Removed)));
-        }
-        return Ok(());
-    }
-    let last = items.iter_mut().rev().find_map(|item| item.outcome.take());
-    last.map_or(Err(JobError::Internal("nothing was tried".into())), |outcome| {
-        outcome.map(drop)
-    })
-}
-
-async fn sign_one(
-    caller: &Caller,
-    approved: &Approved<SignDocuments>,
-    unlocked: &mut Unlocked,
-    recipe: &Arc<Recipe>,
-    item: &mut Item,
-) -> Result<Sealed, JobError> {
-    if !approved.covers(item.document.sha256()) {
+    let todo: Vec<usize> = (0..items.len())
+        .filter(|index| items[*index].outcome.is_none())
+        .collect();
+    if todo
+        .iter()
+        .any(|index| !approved.covers(items[*index].document.sha256()))
+    {
         return Err(JobError::Internal("a document the person has not seen".into()));
     }
-    let (making, source, name) = (Arc::clone(recipe), item.document.clone(), item.name.clone());
-    let preparing = move || making.prepare(&name, bytes(&source)?, OffsetDateTime::now_utc());
-    let prepared = blocking(preparing).await?;
+    let work = Arc::new(Documents {
+        recipe,
+        sources: items
+            .iter()
+            .map(|item| (item.name.clone(), item.document.clone()))
+            .collect(),
+        rooms: Mutex::new(items.iter_mut().map(|item| item.room.take()).collect()),
+        holdings: Arc::clone(&caller.holdings),
+    });
+    let on_error = approved.call().on_error;
+    let mut outcomes = batch::sign_all(caller, approved, &work, &todo, on_error).await?;
+    outcomes.resize_with(items.len(), || None);
+    for (item, outcome) in items.iter_mut().zip(&mut outcomes) {
+        if item.outcome.is_none() {
+            item.outcome = outcome.take();
+        }
+    }
+    let known = items.iter_mut().map(|item| item.outcome.take()).collect();
+    let complete = batch::complete(known, items.len())?;
+    for (item, outcome) in items.iter_mut().zip(complete) {
+        item.outcome = Some(outcome);
+    }
+    Ok(())
+}
 
-    let algorithm = prepared.algorithm();
-    let message = prepared.to_be_signed().to_vec();
-    let signable = Signable {
-        algorithm,
-        digest: algorithm.hash().digest(&message),
-        message: Some(message),
-    };
-    let raw = unlocked.sign(&signable).await?;
-    let value = SignatureValue::from_token(algorithm, &raw).map_err(|_| JobError::BadSignature)?;
+/// The documents of a batch: prepare and finish, the token's part between them.
+struct Documents {
+    recipe: Recipe,
+    /// With the page's names for them, which some formats have signed, too.
+    sources: Vec<(String, Sealed)>,
+    /// For each result; taken when it is there.
+    rooms: Mutex<Vec<Option<Room>>>,
+    holdings: Arc<Holdings>,
+}
 
-    let holdings = Arc::clone(&caller.holdings);
-    let room = item.room.take();
-    blocking(move || Ok(holdings.documents().seal(&prepared.finish(value)?, room)?)).await
+impl Work for Documents {
+    type Prepared = PreparedDocument;
+    type Signed = Sealed;
+
+    fn prepare(&self, index: usize) -> Result<(Signable, PreparedDocument), JobError> {
+        let (name, source) = &self.sources[index];
+        let prepared = self.recipe.prepare(name, source, OffsetDateTime::now_utc())?;
+        let algorithm = prepared.algorithm();
+        let message = prepared.to_be_signed().to_vec();
+        let signable = Signable {
+            algorithm,
+            digest: algorithm.hash().digest(&message),
+            message: Some(message),
+        };
+        Ok((signable, prepared))
+    }
+
+    fn finish(&self, index: usize, prepared: PreparedDocument, raw: &[u8]) -> Result<Sealed, JobError> {
+        let value =
+            SignatureValue::from_token(prepared.algorithm(), raw).map_err(|_| JobError::BadSignature)?;
+        let room = self.rooms.lock().unwrap_or_else(PoisonError::into_inner)[index].take();
+        Ok(self.holdings.documents().seal(&prepared.finish(value)?, room)?)
+    }
+}
+
+/// What the person is shown, in that order: see [`Offer::documents`].
+fn shown_of(items: &[Item]) -> Vec<Sealed> {
+    let shown = items.iter().filter(|item| item.outcome.is_none());
+    shown.map(|item| item.document.clone()).collect()
+}
+
+/// The documents of a question, for the person to look at.
+struct Shown(Vec<Sealed>);
+
+impl Contents for Shown {
+    fn copy(&self, document: usize, to: &mut dyn io::Write) -> io::Result<()> {
+        let source = self.0.get(document).ok_or(io::ErrorKind::NotFound)?;
+        let mut piece = vec![0; 64 * 1024];
+        let mut offset = 0;
+        while offset < source.size() {
+            let length =
+                usize::try_from(source.size() - offset).map_or(piece.len(), |rest| rest.min(piece.len()));
+            source.read_exact_at(&mut piece[..length], offset)?;
+            to.write_all(&piece[..length])?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    fn kind(&self, document: usize) -> DocumentKind {
+        self.0.get(document).map_or(DocumentKind::Other, kind)
+    }
+}
+
+fn kind(document: &Sealed) -> DocumentKind {
+    let mut head = [0; 512];
+    let length = usize::try_from(document.size()).map_or(head.len(), |size| size.min(head.len()));
+    match document.read_exact_at(&mut head[..length], 0) {
+        Ok(()) => DocumentKind::of(&head[..length]),
+        Err(_) => DocumentKind::Other,
+    }
 }
 
 impl Item {
@@ -322,6 +356,7 @@ impl Item {
         ShownDocument {
             name: self.name.clone(),
             size: Some(self.document.size()),
+            kind: Some(kind(&self.document)),
             hash: "SHA-256".to_owned(),
             digest: self.document.sha256().to_owned(),
         }
@@ -393,16 +428,11 @@ fn subject(permitted: &Permitted<SignDocuments>, items: &[Item]) -> Subject {
             .iter()
             .map(|item| item.document.sha256().to_owned())
             .collect(),
+        manifest: Some(manifest_hash(&permitted.call().documents)),
         ..Subject::of_request(permitted.channel(), "sign_documents")
     }
 }
 
 fn count(items: &[Item]) -> u32 {
     u32::try_from(items.len()).unwrap_or(u32::MAX)
-}
-
-fn bytes(document: &Sealed) -> Result<Vec<u8>, JobError> {
-    document
-        .bytes()
-        .map_err(|error| JobError::Internal(error.to_string()))
 }

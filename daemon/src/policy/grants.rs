@@ -1,5 +1,6 @@
 //! What each origin may do, until when: the file `origins.toml`.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -81,19 +82,43 @@ impl Scope {
 pub struct Grant {
     /// Who.
     pub origin: Origin,
-    /// What; sorted, without duplicates.
-    pub scopes: Vec<Scope>,
+    /// What, and until when each; for good if there is no time. Nothing at all means that the person wants no questions
+    /// of this origin, whatever the administrator allows it.
+    pub scopes: BTreeMap<Scope, Option<OffsetDateTime>>,
     /// Since when.
     pub granted: OffsetDateTime,
-    /// Until when; for good if absent.
-    pub expires: Option<OffsetDateTime>,
 }
 
 impl Grant {
-    /// True if the permission has not run out.
+    /// These scopes until one time.
     #[must_use]
-    pub fn in_force(&self, now: OffsetDateTime) -> bool {
-        self.expires.is_none_or(|expires| now < expires)
+    pub fn until(
+        origin: Origin,
+        scopes: impl IntoIterator<Item = Scope>,
+        granted: OffsetDateTime,
+        expires: Option<OffsetDateTime>,
+    ) -> Self {
+        Self {
+            origin,
+            scopes: scopes.into_iter().map(|scope| (scope, expires)).collect(),
+            granted,
+        }
+    }
+
+    /// What has not run out.
+    #[must_use]
+    pub fn in_force(&self, now: OffsetDateTime) -> Vec<Scope> {
+        let alive = |expires: &Option<OffsetDateTime>| expires.is_none_or(|expires| now < expires);
+        let scopes = self.scopes.iter().filter(|(_, expires)| alive(expires));
+        scopes.map(|(scope, _)| *scope).collect()
+    }
+
+    /// The one time all scopes end at, if they do.
+    #[must_use]
+    pub fn common_end(&self) -> Option<Option<OffsetDateTime>> {
+        let mut ends = self.scopes.values();
+        let first = ends.next()?;
+        ends.all(|end| end == first).then_some(*first)
     }
 }
 
@@ -143,8 +168,12 @@ struct RawGrant {
     origin: toml::Spanned<String>,
     scopes: Vec<Scope>,
     granted: String,
+    /// Of the scopes that have no time of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
+    /// Of single scopes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    until: BTreeMap<Scope, String>,
 }
 
 impl Grants {
@@ -211,11 +240,19 @@ impl Grants {
             let expires = entry
                 .expires
                 .map(|text| read_time(&text).ok_or((at, "expires is no RFC 3339 time".to_owned())));
+            let expires = expires.transpose()?;
+            let mut scopes: BTreeMap<_, _> = entry.scopes.iter().map(|scope| (*scope, expires)).collect();
+            for (scope, text) in &entry.until {
+                let time = read_time(text).ok_or((at, "until is no RFC 3339 time".to_owned()))?;
+                let known = scopes
+                    .get_mut(scope)
+                    .ok_or((at, "until names no scope of it".to_owned()))?;
+                *known = Some(time);
+            }
             grants.0.push(Grant {
                 origin,
-                scopes: tidy(&entry.scopes),
+                scopes,
                 granted,
-                expires: expires.transpose()?,
             });
         }
         Ok(grants)
@@ -264,15 +301,26 @@ impl Grants {
 
     fn raw(&self) -> RawFile {
         let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        let until = |grant: &Grant| match grant.common_end() {
+            Some(_) => BTreeMap::new(),
+            None => {
+                let timed = grant
+                    .scopes
+                    .iter()
+                    .filter_map(|(scope, end)| Some((*scope, (*end)?)));
+                timed.map(|(scope, end)| (scope, text(end))).collect()
+            }
+        };
         RawFile {
             origins: self
                 .0
                 .iter()
                 .map(|grant| RawGrant {
                     origin: toml::Spanned::new(0..0, grant.origin.to_string()),
-                    scopes: grant.scopes.clone(),
+                    scopes: grant.scopes.keys().copied().collect(),
                     granted: text(grant.granted),
-                    expires: grant.expires.map(text),
+                    expires: grant.common_end().flatten().map(text),
+                    until: until(grant),
                 })
                 .collect(),
         }
@@ -281,11 +329,31 @@ impl Grants {
     /// Gives an origin these scopes, instead of those it had.
     pub fn allow(&mut self, grant: Grant) {
         self.revoke(&grant.origin);
-        self.0.push(Grant {
-            scopes: tidy(&grant.scopes),
-            ..grant
-        });
+        self.0.push(grant);
         self.0.sort_by(|one, other| one.origin.cmp(&other.origin));
+    }
+
+    /// Gives an origin these scopes, beside those it has.
+    pub fn add(&mut self, mut grant: Grant) {
+        if let Some(before) = self.of(&grant.origin) {
+            for (scope, end) in &before.scopes {
+                grant.scopes.entry(*scope).or_insert(*end);
+            }
+        }
+        self.allow(grant);
+    }
+
+    /// Takes these scopes from an origin. False if it had none of them.
+    pub fn narrow(&mut self, origin: &Origin, scopes: &[Scope]) -> bool {
+        let Some(grant) = self.0.iter_mut().find(|grant| grant.origin == *origin) else {
+            return false;
+        };
+        let before = grant.scopes.len();
+        grant.scopes.retain(|scope, _| !scopes.contains(scope));
+        let narrowed = grant.scopes.len() != before;
+        self.0
+            .retain(|grant| !grant.scopes.is_empty() || grant.origin != *origin);
+        narrowed
     }
 
     /// Takes everything from an origin. False if it had nothing.
@@ -307,13 +375,6 @@ impl Grants {
     }
 }
 
-fn tidy(scopes: &[Scope]) -> Vec<Scope> {
-    let mut scopes = scopes.to_vec();
-    scopes.sort_unstable();
-    scopes.dedup();
-    scopes
-}
-
 fn read_time(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
@@ -331,12 +392,12 @@ mod tests {
     }
 
     fn grant(text: &str) -> Grant {
-        Grant {
-            origin: origin(text),
-            scopes: vec![Scope::Verify, Scope::Sign, Scope::Sign],
-            granted: datetime!(2026-01-02 03:04:05 UTC),
-            expires: Some(datetime!(2027-01-02 03:04:05 UTC)),
-        }
+        let (granted, expires) = (
+            datetime!(2026-01-02 03:04:05 UTC),
+            datetime!(2027-01-02 03:04:05 UTC),
+        );
+        let scopes = [Scope::Verify, Scope::Sign, Scope::Sign];
+        Grant::until(origin(text), scopes, granted, Some(expires))
     }
 
     #[test]
@@ -347,10 +408,11 @@ mod tests {
         Grants::edit(&path, |grants| grants.allow(grant("https://b.gov.vn"))).unwrap();
         let read = Grants::load(&path).unwrap();
         let a = read.of(&origin("https://a.gov.vn")).unwrap();
-        assert_eq!(a.scopes, [Scope::Sign, Scope::Verify]);
-        assert!(
-            a.in_force(datetime!(2027-01-02 03:04:04 UTC)) && !a.in_force(datetime!(2027-01-02 03:04:05 UTC))
+        assert_eq!(
+            a.in_force(datetime!(2027-01-02 03:04:04 UTC)),
+            [Scope::Sign, Scope::Verify]
         );
+        assert_eq!(a.in_force(datetime!(2027-01-02 03:04:05 UTC)), []);
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
@@ -358,6 +420,39 @@ mod tests {
         assert!(Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
         assert!(!Grants::edit(&path, |grants| grants.revoke(&origin("https://a.gov.vn"))).unwrap());
         assert_eq!(Grants::load(&path).unwrap().iter().count(), 1);
+    }
+
+    #[test]
+    fn each_scope_has_its_own_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins.toml");
+        let a = origin("https://a.gov.vn");
+        let blind = Grant::until(
+            a.clone(),
+            [Scope::BlindDigest],
+            datetime!(2026-03-01 00:00 UTC),
+            Some(datetime!(2026-03-02 00:00 UTC)),
+        );
+        let forever = Grant::until(a.clone(), [Scope::SignIn], datetime!(2026-03-01 00:00 UTC), None);
+        for more in [grant("https://a.gov.vn"), blind, forever] {
+            Grants::edit(&path, |grants| grants.add(more)).unwrap();
+        }
+        let scopes = |now| Grants::load(&path).unwrap().of(&a).unwrap().in_force(now);
+        assert_eq!(
+            scopes(datetime!(2026-03-01 12:00 UTC)),
+            [Scope::SignIn, Scope::Sign, Scope::Verify, Scope::BlindDigest]
+        );
+        assert_eq!(
+            scopes(datetime!(2026-03-02 00:00 UTC)),
+            [Scope::SignIn, Scope::Sign, Scope::Verify]
+        );
+        assert_eq!(scopes(datetime!(2030-01-01 00:00 UTC)), [Scope::SignIn]);
+        assert!(Grants::edit(&path, |grants| grants.narrow(&a, &[Scope::SignIn])).unwrap());
+        assert!(!Grants::edit(&path, |grants| grants.narrow(&a, &[Scope::SignIn])).unwrap());
+        assert_eq!(scopes(datetime!(2030-01-01 00:00 UTC)), []);
+        let rest = [Scope::Sign, Scope::Verify, Scope::BlindDigest];
+        assert!(Grants::edit(&path, |grants| grants.narrow(&a, &rest)).unwrap());
+        assert_eq!(Grants::load(&path).unwrap().of(&a), None);
     }
 
     #[test]
@@ -394,6 +489,11 @@ mod tests {
             (format!("{good}{good}"), 6),
             (format!("{good}extra = 1\n"), 5),
             (good.replace("2026-01-02", "yesterday"), 2),
+            (format!("{good}[origin.until]\nsign = \"soon\"\n"), 2),
+            (
+                format!("{good}[origin.until]\nverify = \"2026-01-02T03:04:05Z\"\n"),
+                2,
+            ),
         ] {
             let (at, reason) = Grants::parse(&bad).unwrap_err();
             assert_eq!(1 + bad[..at].matches('\n').count(), line, "{bad} {reason}");

@@ -7,7 +7,9 @@ pub mod ownership;
 mod book;
 
 use time::OffsetDateTime;
-use trien_protocol::call::{Authenticate, Certificates, SignDigest, SignDocuments, VerifyDocuments};
+use trien_protocol::call::{
+    Authenticate, Certificates, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
+};
 
 pub use book::{GrantBook, OriginRules};
 pub use grants::Scope;
@@ -56,6 +58,14 @@ impl Scoped for SignDocuments {
 
 impl Scoped for SignDigest {
     const SCOPE: Scope = Scope::BlindDigest;
+}
+
+impl Scoped for SignDigests {
+    const SCOPE: Scope = Scope::BlindDigest;
+
+    fn more(&self) -> &'static [Scope] {
+        &[Scope::Batch]
+    }
 }
 
 impl Scoped for VerifyDocuments {

@@ -10,6 +10,7 @@ pub mod websocket;
 mod accept;
 mod head;
 mod peer;
+pub mod rate;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::FlockOperation;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -18,6 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use trien_protocol::envelope::Outgoing;
 use trien_protocol::error::ErrorCode;
+use trien_protocol::event::{Event, PermissionNote};
 use trien_protocol::frame;
 use trien_protocol::limits::{MAX_MESSAGE, MAX_NATIVE_MESSAGE};
 use trien_protocol::opening::Opening;
@@ -32,6 +34,9 @@ use crate::policy::ownership::{create_private_folder, is_private_folder};
 const MAX_CONNECTIONS: usize = 64;
 /// How long the first frame may take.
 const OPENING: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the other end is still there while the person is asked.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a dead daemon's lock may live on in a child of it.
 const INHERITED: Duration = Duration::from_secs(2);
@@ -149,9 +154,10 @@ async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
     let (mut reading, mut writing) = stream.into_split();
     let opening = tokio::time::timeout(OPENING, read_frame(&mut reading)).await;
     let Ok(Some(Ok(text))) = opening else { return };
-    let party = serde_json::from_str(&text)
-        .map_err(|_| ErrorCode::BadRequest)
-        .and_then(|opening| admit(opening, &context));
+    let party = match serde_json::from_str(&text) {
+        Ok(opening) => admit(opening, &context, &reading, &mut writing).await,
+        Err(_) => Err(ErrorCode::BadRequest),
+    };
     match party {
         Ok(party) => conversation::hold(messages(reading), frames(writing), party, context, halt).await,
         Err(code) => {
@@ -166,8 +172,14 @@ async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
     }
 }
 
-/// A page in a frame needs a permission for itself and for the page around it.
-fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
+/// A page in a frame needs a permission for itself and for the page around it. One that is not known yet is put to the
+/// person, if he has just done something in it.
+async fn admit(
+    opening: Opening,
+    context: &Context,
+    reading: &OwnedReadHalf,
+    writing: &mut OwnedWriteHalf,
+) -> Result<Party, ErrorCode> {
     let Opening::Extension {
         origin,
         top_origin,
@@ -191,10 +203,55 @@ fn admit(opening: Opening, context: &Context) -> Result<Party, ErrorCode> {
         bytes: DocumentBytes::Base64,
         longest_reply: MAX_NATIVE_MESSAGE,
     };
+    if !party.is_welcome(context) && user_activation && party.companions.is_empty() {
+        introduce(&party.channel, context, reading, writing).await?;
+    }
     if party.is_welcome(context) {
         Ok(party)
     } else {
         Err(ErrorCode::NotAllowed)
+    }
+}
+
+/// Puts the page to the person, and tells the extension that it takes a while. The page goes: the window goes.
+async fn introduce(
+    channel: &Channel,
+    context: &Context,
+    reading: &OwnedReadHalf,
+    writing: &mut OwnedWriteHalf,
+) -> Result<(), ErrorCode> {
+    let now = time::OffsetDateTime::now_utc();
+    let origin = channel.origin().ok_or(ErrorCode::NotAllowed)?;
+    if context.grants.offers(origin, now).is_none() {
+        return Err(ErrorCode::NotAllowed);
+    }
+    let event = Outgoing::event(Event::Permission(PermissionNote { asking: true }));
+    let text = serde_json::to_string(&event).map_err(|_| ErrorCode::Internal)?;
+    let bytes = frame::encode(&text).map_err(|_| ErrorCode::Internal)?;
+    // Whoever does not read this will not read the rest either.
+    let _ = tokio::time::timeout(OPENING, writing.write_all(&bytes)).await;
+    tokio::select! {
+        introduced = jobs::introduce::run(context, channel) => introduced.map_err(|error| {
+            tracing::info!(%error, "a page was not allowed");
+            match error.code() {
+                code @ (ErrorCode::Busy | ErrorCode::UserMuted | ErrorCode::NobodyToAsk) => code,
+                _ => ErrorCode::NotAllowed,
+            }
+        }),
+        () = hung_up(reading) => Err(ErrorCode::NotAllowed),
+    }
+}
+
+/// Returns when the other end has closed, whatever it sent before that nobody has read.
+async fn hung_up(reading: &OwnedReadHalf) {
+    let socket: &UnixStream = reading.as_ref();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let mut polled = [PollFd::new(socket, PollFlags::RDHUP)];
+        let seen = rustix::event::poll(&mut polled, Some(&Timespec::default()));
+        if !matches!(seen, Ok(0)) {
+            return;
+        }
     }
 }
 

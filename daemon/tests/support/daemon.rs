@@ -304,6 +304,14 @@ impl Page {
         self.reply(id)
     }
 
+    /// The code a request fails with. A good request follows, so that not too many bad ones come in a row.
+    pub fn refusal(&mut self, method: &str, params: &Value) -> String {
+        let reply = self.call(method, params);
+        let told = code(&reply).to_owned();
+        self.call("cancel", &json!({ "request": 0 }));
+        told
+    }
+
     pub fn hello(&mut self) -> Value {
         self.call("hello", &json!({ "versions": [1], "client": "test" }))
     }

@@ -14,7 +14,7 @@ import type { CloseReason, FromExtension } from "./bridge.ts";
 import { fromBase64, sha256, toBase64 } from "./encoding.ts";
 import type {
   AuthenticationToken, CancelReply, Certificate, DigestSignature, Download, DownloadReply, ErrorCode, ErrorObject, Hello,
-  HelloReply, SignDocuments, SignedDocuments, Upload, UploadReply, VerifiedDocuments, VerifyDocuments,
+  HelloReply, Receipt, SignDocuments, SignedDocuments, Upload, UploadReply, VerifiedDocuments, VerifyDocuments,
 } from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 
@@ -45,6 +45,7 @@ export interface Mock {
 
 const MAX_CHUNK = 512 * 1024;
 const MAX_DOCUMENT = 200 * 1024 * 1024;
+const utf8 = (text: string) => new TextEncoder().encode(text);
 const MARKER = new TextEncoder().encode("\n% signed by the mock of Trien: worth nothing\n");
 const SCOPES = ["certificates", "sign_in", "sign", "batch", "verify", "blind_digest"];
 const ALGORITHM = { cryptoAlgorithm: "RSA", hashFunction: "SHA-256", paddingScheme: "PKCS1.5" };
@@ -192,7 +193,16 @@ class MockSession {
       this.#documents.set(result, bytes);
       signed.push({ status: "signed", name, sha256: result, size: bytes.length });
     }
-    return { documents: signed, certificate: this.#certificate };
+    const results = signed.map((one) => (one.status === "signed" ? one.sha256 : ""));
+    return { documents: signed, certificate: this.#certificate, receipt: await this.#receipt(documents, results) };
+  }
+
+  /** As the daemon makes it, but that no record bears it out. */
+  async #receipt(documents: SignDocuments["documents"], results: string[]): Promise<Receipt> {
+    const lines = documents.map((one) => `${one.sha256}\n${one.size}\n${utf8(one.name).length}\n${one.name}\n`);
+    const manifest = await sha256(utf8(lines.join("")));
+    const certificate = this.#certificate.sha256;
+    return { manifest, entry: 1, hash: "0".repeat(64), time: new Date().toISOString(), certificate, results };
   }
 
   async #upload({ sha256: digest, size, offset, data }: Upload): Promise<UploadReply> {

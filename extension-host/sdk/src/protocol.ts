@@ -16,39 +16,17 @@ export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "x
 
 export type Appearance = { 
 /**
- * The name of a preset; `plain` if absent.
+ * Counted from 1.
  */
-preset?: string, 
-/**
- * Counted from 1, 0 is the last one; if absent, the preset says which.
- */
-page?: number, 
+page: number, 
 /**
  * Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
  */
-rectangle?: [number, number, number, number], 
-/**
- * A text on the page, beside which it shows; instead of a rectangle.
- */
-keyword?: string, 
-/**
- * A PNG file, base64, at most [`crate::limits::MAX_IMAGE`] bytes: signature or seal.
- */
-image?: string, 
-/**
- * What a QR code beside it says.
- */
-qr?: string, 
-/**
- * Values that the preset's text has places for, by name.
- */
-values?: { [key in string]: string }, 
+rectangle: [number, number, number, number], 
 /**
  * The language of the labels.
  */
 language: Language, };
-
-export type Certification = "nothing" | "forms" | "comments";
 
 export type DocumentRef = { 
 /**
@@ -93,7 +71,11 @@ nonce: string,
  * Also hand over the person's signing certificate: the token is then in the format `web-eid:1.1`. Needs the grant
  * `certificates` as well.
  */
-signing_certificate?: boolean, };
+signing_certificate?: boolean, 
+/**
+ * See [`IdempotencyKey`].
+ */
+idempotency_key?: string, };
 
 export type SignDigest = { 
 /**
@@ -111,7 +93,49 @@ digest: string,
 /**
  * RSA only; PKCS #1 v1.5 if absent.
  */
-padding?: RsaPadding, };
+padding?: RsaPadding, 
+/**
+ * See [`IdempotencyKey`].
+ */
+idempotency_key?: string, };
+
+export type NamedDigest = { 
+/**
+ * What the person sees beside the digest, as the page's word.
+ */
+name?: string, 
+/**
+ * base64. Its length must be that of the hash function.
+ */
+digest: string, };
+
+export type OnError = "go_on" | "stop";
+
+export type SignDigests = { 
+/**
+ * As in [`SignDigest`].
+ */
+certificate: string, 
+/**
+ * As in [`SignDigest`].
+ */
+hash: HashAlgorithm, 
+/**
+ * What is to be signed, at most [`crate::limits::MAX_DOCUMENTS`].
+ */
+digests: Array<NamedDigest>, 
+/**
+ * As in [`SignDigest`].
+ */
+padding?: RsaPadding, 
+/**
+ * What becomes of the others when one fails.
+ */
+on_error?: OnError, 
+/**
+ * See [`IdempotencyKey`].
+ */
+idempotency_key?: string, };
 
 export type SignDocuments = { 
 /**
@@ -147,17 +171,13 @@ location?: string,
  */
 template?: string, 
 /**
- * PAdES only: the full name of an unsigned signature field that is there; a new field if absent.
+ * What becomes of the others when one fails.
  */
-field?: string, 
+on_error?: OnError, 
 /**
- * PAdES only: certifies the document, and says what may be done to it afterwards.
+ * See [`IdempotencyKey`].
  */
-certify?: Certification, 
-/**
- * PAdES only: the full names of form fields that nobody may fill in or sign afterwards; all of them if empty.
- */
-lock?: Array<string>, };
+idempotency_key?: string, };
 
 export type VerifyDocuments = { 
 /**
@@ -207,7 +227,7 @@ export type Cancel = {
  */
 request: number, };
 
-export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_mismatch" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "certificate_revoked" | "certificate_status_unknown" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_stopped" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
 
 export type Bilingual = { 
 /**
@@ -253,6 +273,12 @@ data: ErrorData, };
 
 export type Stage = "asking" | "signing";
 
+export type PermissionNote = { 
+/**
+ * Always true: the answer is that of `hello`.
+ */
+asking: boolean, };
+
 export type Progress = { 
 /**
  * Which request.
@@ -271,7 +297,7 @@ done: number,
  */
 total: number, };
 
-export type Event = { "method": "progress", "params": Progress };
+export type Event = { "method": "progress", "params": Progress } | { "method": "permission", "params": PermissionNote };
 
 export type Subject = { 
 /**
@@ -427,6 +453,71 @@ algorithm: string,
  */
 signature_algorithm: Algorithm, };
 
+export type Receipt = { 
+/**
+ * What was agreed to: SHA-256, lower-case hexadecimal, over the documents in their order, each as three lines
+ * (digest, size in bytes, length of the name in bytes) and the name in UTF-8 with a line feed behind it. For bare
+ * digests the size is 0.
+ */
+manifest: string, 
+/**
+ * Number of the entry in the record.
+ */
+entry: number, 
+/**
+ * Hash of the entry in the record's chain, lower-case hexadecimal.
+ */
+hash: string, 
+/**
+ * Of the entry: RFC 3339, UTC, by that computer's clock.
+ */
+time: string, 
+/**
+ * SHA-256 of the certificate, lower-case hexadecimal.
+ */
+certificate: string, 
+/**
+ * Whose page asked; absent for the command line.
+ */
+origin?: string, 
+/**
+ * SHA-256 of each result (of the signature value, for a bare digest), in the order of the manifest; empty for one
+ * that failed.
+ */
+results: Array<string>, };
+
+export type SignedDigest = { "status": "signed", 
+/**
+ * As in [`DigestSignature`].
+ */
+signature: string, 
+/**
+ * As in [`DigestSignature`].
+ */
+raw_signature: string, } | { "status": "failed", 
+/**
+ * Why.
+ */
+error: ErrorObject, };
+
+export type DigestSignatures = { 
+/**
+ * In the order of the request.
+ */
+signatures: Array<SignedDigest>, 
+/**
+ * What was used, for instance `RS256`, `PS256`, `ES256` (RFC 7518, section 3.1).
+ */
+algorithm: string, 
+/**
+ * The same in the words of Web eID's wire.
+ */
+signature_algorithm: Algorithm, 
+/**
+ * To be checked later against the record on this computer.
+ */
+receipt: Receipt, };
+
 export type SignedDocument = { "status": "signed", 
 /**
  * Of the request.
@@ -457,7 +548,11 @@ documents: Array<SignedDocument>,
 /**
  * The certificate it was signed with.
  */
-certificate: Certificate, };
+certificate: Certificate, 
+/**
+ * To be checked later against the record on this computer: `trien audit verify --receipt`.
+ */
+receipt: Receipt, };
 
 export type VerifiedSignature = { 
 /**

@@ -10,9 +10,6 @@ const SIZE = 200 * 1024 * 1024;
 /** How much the daemon's memory may grow, in bytes. */
 const GROWTH = 64 * 1024 * 1024;
 
-/** Why the daemon still grows; when it does not, the test says so, and this line goes. */
-const UNBOUNDED = "a signature over a document's bytes is prepared with the whole document in memory";
-
 /** Makes the document in the browser, as a Blob that lies on its disk, and signs it apart from its content. */
 const PAGE = `<!doctype html><title>Cổng</title><script type="module">
   import { Trien } from "/sdk.js";
@@ -59,7 +56,6 @@ for (const [name, road, kind] of [["chromium", "extension", "stream"], ["chromiu
     const [pieces, done, total] = stages.uploading;
     assert.deepEqual([pieces, done, total], [SIZE / (512 * 1024), SIZE, SIZE]);
     const grown = memory().most - idle.now;
-    if (UNBOUNDED) assert.ok(grown >= GROWTH, `the daemon grew by ${grown >> 20} MiB only: the exception has no reason any more`);
-    else assert.ok(grown < GROWTH, `the daemon grew by ${grown >> 20} MiB`);
+    assert.ok(grown < GROWTH, `the daemon grew by ${grown >> 20} MiB`);
   });
 }

@@ -5,6 +5,7 @@ window-title = Triện
 # Who asks, and what
 ask-share-certificate = This site wants to see one of your certificates
 ask-sign-in = This site asks you to sign in
+ask-allow-origin = This site has not been here before. May it ask you for signatures?
 ask-sign-documents = { $count ->
     [one] This site asks you to sign a document
    *[other] This site asks you to sign { $count } documents
@@ -16,12 +17,37 @@ origin-unicode = In Unicode: { $host }
 origin-around = inside a page of another site:
 share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
 sign-in-explained = The site learns who you are: your name, your identity numbers, and that the key is in your hands. No document is signed. Go on only if you came to this site yourself to sign in.
+allow-explained = Nothing is signed and nothing is shown to the site now. Each time it asks, you are asked again. Allow only a site that you came to yourself.
 digest-explained = This site does not show what you sign. Agree only if you trust it and know what you are signing.
 
 # Documents
 documents = Documents ({ $count })
 documents-hint = Names are the site’s own. Click a line to see its whole digest.
+documents-search = Search by name or digest
+documents-none = No document fits the search.
+document-open = Open
+document-open-named = Open { $name }
+document-not-opened = The document cannot be shown here; no program may be set up for it.
+document-kind = { $kind } · { $size }
+kind-pdf = PDF
+kind-xml = XML
+kind-zip = ZIP container
+kind-text = text
+kind-other = other data
 digest-heading = Digest to be signed
+
+# A page that is not known yet
+permissions = It may
+permissions-days = For how _long
+permission-certificates = ask to see one of your certificates
+permission-sign-in = ask you to sign in
+permission-sign = ask you to sign documents
+permission-batch = ask for several signatures at once
+permission-verify = have signatures checked
+permission-blind-digest = ask you to sign digests that nobody can look behind
+days-one = one day
+days-month = 30 days
+days-year = one year
 
 # The signature: what the site puts into it, signed with the document
 signature = Signature
@@ -74,6 +100,7 @@ pin-last = This is the last try. If the PIN is wrong, the token locks.
 pin-acknowledge = I know this is the last try
 pin-incorrect = The PIN is wrong. Type it again.
 pin-invalid = The token takes no such PIN. No try was spent. Type it again.
+pin-resumed = The token is back. Type its PIN to go on.
 pin-empty = Type the PIN.
 pin-too-short = A PIN has at least { $min } characters. No try was spent.
 pin-too-long = A PIN has at most { $max } characters. No try was spent.
@@ -82,6 +109,7 @@ pin-control = A PIN holds no control characters or line breaks. No try was spent
 # The decision and how it ended
 approve-sign = _Sign
 approve-share = Let it _see
+approve-allow = _Allow
 approve-sign-in = _Sign in
 refuse = _Refuse
 close = C_lose
@@ -89,8 +117,10 @@ time-left = Refused by itself in { $time }
 working = Working…
 working-reader = Type the PIN on the card reader…
 working-progress = { $done } of { $total } documents signed…
+paused = The token was pulled after { $done } of { $total }. Put it back to go on.
 done-sign = Signed.
 done-share = The site has the certificate.
+done-allow = Allowed.
 done-sign-in = Signed in.
 failed-pin-locked = The token is locked: a wrong PIN was typed too often. Unlock it with the PUK, or ask the issuer of the certificate.
 failed = It could not be done. The site and Triện’s log have the reason.

@@ -5,6 +5,7 @@ window-title = Triện
 # Ai hỏi, hỏi gì
 ask-share-certificate = Trang web này muốn xem một chứng thư số của bạn
 ask-sign-in = Trang này đề nghị bạn đăng nhập
+ask-allow-origin = Trang này chưa từng làm việc ở đây. Bạn có cho phép nó đề nghị bạn ký không?
 ask-sign-documents = { $count ->
    *[other] Trang web này xin chữ ký của bạn trên { $count } tài liệu
 }
@@ -15,12 +16,37 @@ origin-unicode = Dạng Unicode: { $host }
 origin-around = nằm trong một trang của trang web khác:
 share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
 sign-in-explained = Trang sẽ biết bạn là ai: họ tên, các số định danh, và bạn đang giữ khóa. Không có tài liệu nào được ký. Chỉ tiếp tục nếu chính bạn đã vào trang này để đăng nhập.
+allow-explained = Lúc này chưa có gì được ký và trang chưa xem được gì. Mỗi lần trang đề nghị, bạn sẽ được hỏi lại. Chỉ cho phép trang mà chính bạn đã chủ động vào.
 digest-explained = Trang web này không cho thấy bạn ký nội dung gì. Chỉ đồng ý nếu bạn tin trang web này và biết mình đang ký gì.
 
 # Tài liệu
 documents = Tài liệu ({ $count })
 documents-hint = Tên do trang web đặt. Nhấn vào một dòng để xem trọn mã băm.
+documents-search = Tìm theo tên hoặc giá trị băm
+documents-none = Không có tài liệu nào khớp.
+document-open = Mở
+document-open-named = Mở { $name }
+document-not-opened = Không mở được tài liệu ở đây; có thể chưa cài phần mềm đọc loại này.
+document-kind = { $kind } · { $size }
+kind-pdf = PDF
+kind-xml = XML
+kind-zip = gói ZIP
+kind-text = văn bản
+kind-other = dữ liệu khác
 digest-heading = Mã băm sẽ được ký
+
+# Một trang web chưa được biết đến
+permissions = Trang được phép
+permissions-days = _Thời hạn
+permission-certificates = đề nghị xem một chứng thư số của bạn
+permission-sign-in = đề nghị bạn đăng nhập
+permission-sign = đề nghị bạn ký tài liệu
+permission-batch = đề nghị ký nhiều tài liệu một lần
+permission-verify = nhờ kiểm tra chữ ký
+permission-blind-digest = đề nghị bạn ký giá trị băm mà không ai xem được nội dung
+days-one = một ngày
+days-month = 30 ngày
+days-year = một năm
 
 # Chữ ký: những gì trang web ghi vào và được ký cùng tài liệu
 signature = Chữ ký
@@ -73,6 +99,7 @@ pin-last = Đây là lần thử cuối cùng. Nếu sai lần này, thiết b�
 pin-acknowledge = Tôi biết đây là lần thử cuối cùng
 pin-incorrect = Mã PIN không đúng. Hãy nhập lại.
 pin-invalid = Thiết bị không nhận mã PIN như vậy. Chưa mất lần thử nào. Hãy nhập lại.
+pin-resumed = Thiết bị đã được cắm lại. Hãy nhập mã PIN để tiếp tục.
 pin-empty = Hãy nhập mã PIN.
 pin-too-short = Mã PIN phải có ít nhất { $min } ký tự. Chưa mất lần thử nào.
 pin-too-long = Mã PIN dài nhất là { $max } ký tự. Chưa mất lần thử nào.
@@ -81,6 +108,7 @@ pin-control = Mã PIN không được chứa ký tự điều khiển hay dấu 
 # Quyết định và kết quả
 approve-sign = _Ký
 approve-share = Cho _xem
+approve-allow = Cho _phép
 approve-sign-in = Đăng _nhập
 refuse = _Từ chối
 close = Đó_ng
@@ -88,8 +116,10 @@ time-left = Tự động từ chối sau { $time }
 working = Đang xử lý…
 working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
 working-progress = Đã ký { $done } trên { $total } tài liệu…
+paused = Thiết bị đã bị rút ra khi mới ký { $done }/{ $total }. Hãy cắm lại để tiếp tục.
 done-sign = Đã ký xong.
 done-share = Đã cho trang web xem chứng thư.
+done-allow = Đã cho phép.
 done-sign-in = Đã đăng nhập.
 failed-pin-locked = Thiết bị đã bị khóa vì nhập sai mã PIN quá nhiều lần. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
 failed = Không thực hiện được. Trang web và nhật ký của Triện có ghi lý do.

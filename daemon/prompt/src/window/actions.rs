@@ -23,6 +23,7 @@ impl Actions {
     /// The bar for one kind of question.
     pub(super) fn new(kind: QuestionKind, phrases: Phrases) -> Self {
         let approve = match kind {
+            QuestionKind::AllowOrigin => phrases.say("approve-allow"),
             QuestionKind::ShareCertificate => phrases.say("approve-share"),
             QuestionKind::SignIn => phrases.say("approve-sign-in"),
             QuestionKind::SignDocuments | QuestionKind::SignDigest => phrases.say("approve-sign"),
@@ -92,10 +93,12 @@ impl Actions {
         self.spinner.set_visible(works);
         self.spinner.set_spinning(works);
         self.refuse.set_sensitive(!works);
-        self.approve.set_visible(!matches!(phase, Phase::Finished(_)));
+        self.approve
+            .set_visible(!matches!(phase, Phase::Finished(_) | Phase::Paused));
         let (class, words) = match phase {
             Phase::Asking | Phase::Retry(_) | Phase::Left => ("dim", String::new()),
             Phase::Waiting => ("dim", self.working(course)),
+            Phase::Paused => ("warning", self.paused(course)),
             Phase::Finished(Outcome::Done) => ("success", self.done()),
             Phase::Finished(Outcome::PinLocked) => ("error", self.phrases.say("failed-pin-locked")),
             Phase::Finished(_) => ("error", self.phrases.say("failed")),
@@ -107,6 +110,12 @@ impl Actions {
             name(&self.refuse, &self.phrases.say("close"));
             self.refuse.grab_focus();
         }
+    }
+
+    fn paused(&self, course: &Course) -> String {
+        let (done, total) = course.progress().unwrap_or_default();
+        self.phrases
+            .fill("paused", [("done", done.into()), ("total", total.into())])
     }
 
     fn working(&self, course: &Course) -> String {
@@ -122,6 +131,7 @@ impl Actions {
 
     fn done(&self) -> String {
         match self.kind {
+            QuestionKind::AllowOrigin => self.phrases.say("done-allow"),
             QuestionKind::ShareCertificate => self.phrases.say("done-share"),
             QuestionKind::SignIn => self.phrases.say("done-sign-in"),
             QuestionKind::SignDocuments | QuestionKind::SignDigest => self.phrases.say("done-sign"),

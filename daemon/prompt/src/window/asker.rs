@@ -1,6 +1,6 @@
 //! Who asks: the kind of question, the origin on its own line, and how the request came.
 
-use gtk4::pango::{AttrInt, AttrList, WrapMode};
+use gtk4::pango::{AttrInt, AttrList, Weight, WrapMode};
 use gtk4::prelude::*;
 use trien_protocol::prompt::{Asker, Question, QuestionKind};
 
@@ -41,6 +41,7 @@ fn append_origin(area: &gtk4::Box, origin: &str, class: &str, phrases: Phrases) 
 pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Label> {
     match question.kind {
         QuestionKind::SignDocuments => None,
+        QuestionKind::AllowOrigin => Some(label(&phrases.say("allow-explained"), &["dim"])),
         QuestionKind::SignIn => Some(label(&phrases.say("sign-in-explained"), &["dim"])),
         QuestionKind::ShareCertificate => Some(label(&phrases.say("share-explained"), &["dim"])),
         QuestionKind::SignDigest => Some(label(&phrases.say("digest-explained"), &["caution"])),
@@ -49,6 +50,7 @@ pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Lab
 
 fn asks(question: &Question, phrases: Phrases) -> String {
     match question.kind {
+        QuestionKind::AllowOrigin => phrases.say("ask-allow-origin"),
         QuestionKind::ShareCertificate => phrases.say("ask-share-certificate"),
         QuestionKind::SignIn => phrases.say("ask-sign-in"),
         QuestionKind::SignDigest => phrases.say("ask-sign-digest"),
@@ -58,12 +60,21 @@ fn asks(question: &Question, phrases: Phrases) -> String {
     }
 }
 
-/// The whole origin, never shortened: the end of a long host is what tells whose it is.
+/// The whole origin, the registrable domain in bold, never shortened: the end of a long host is what tells whose it is.
 fn origin_label(origin: &ShownOrigin, class: &str) -> gtk4::Label {
     let shown = label(&origin.ascii, &[class]);
     shown.set_wrap_mode(WrapMode::Char);
     shown.set_selectable(false);
     let attributes = AttrList::new();
+    let bold = origin.registrable.clone();
+    for (start, end) in [(0, bold.start), (bold.end, origin.ascii.len())] {
+        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
+            let mut plain = AttrInt::new_weight(Weight::Normal);
+            plain.set_start_index(start);
+            plain.set_end_index(end);
+            attributes.insert(plain);
+        }
+    }
     for (start, end) in [(0, origin.host.start), (origin.host.end, origin.ascii.len())] {
         if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
             let mut faint = AttrInt::new_foreground_alpha(FAINT);

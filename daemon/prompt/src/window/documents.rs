@@ -1,11 +1,13 @@
-//! What is to be signed: a list that stays quick with 500 entries, because only the rows in sight exist.
+//! What is to be signed: a list that stays quick with 500 entries, because only the rows in sight exist. It can be
+//! searched, and each document can be looked at as it will be signed.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use gtk4::glib::BoxedAnyObject;
 use gtk4::prelude::*;
 use gtk4::{gio, pango};
-use trien_protocol::prompt::{Question, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, Question, QuestionKind, ShownDocument};
 
 use super::{Phrases, label};
 use crate::text;
@@ -13,63 +15,207 @@ use crate::text;
 /// Height of the list before it scrolls, in pixels.
 const MAX_HEIGHT: i32 = 208;
 
+/// From so many documents on there is a field to search them by.
+const SEARCHABLE: usize = 8;
+
 /// One row, its texts ready.
 struct Row {
+    index: usize,
     name: String,
     size: String,
     short: String,
     full: String,
+    /// What a search looks through.
+    sought: String,
+    opens: bool,
     opened: Cell<bool>,
 }
 
-/// Builds the area; `None` if the question is not about documents.
-pub(super) fn build(question: &Question, phrases: Phrases) -> Option<gtk4::Box> {
-    if question.documents.is_empty() {
-        return None;
-    }
-    let is_digest = question.kind == QuestionKind::SignDigest;
-    let heading = if is_digest {
-        phrases.say("digest-heading")
-    } else {
-        phrases.fill("documents", [("count", question.documents.len().into())])
-    };
-    let area = gtk4::Box::new(gtk4::Orientation::Vertical, 6);
-    let heading = label(&heading, &["heading"]);
-    area.append(&heading);
-    let model = gio::ListStore::new::<BoxedAnyObject>();
-    let rows: Vec<BoxedAnyObject> = question
-        .documents
-        .iter()
-        .map(|document| BoxedAnyObject::new(row(document, is_digest, phrases)))
-        .collect();
-    model.extend_from_slice(&rows);
-    area.append(&list(model, &heading));
-    if !is_digest {
-        area.append(&label(&phrases.say("documents-hint"), &["dim", "small"]));
-    }
-    Some(area)
+/// The area.
+pub(super) struct Documents {
+    /// What to put into the window.
+    pub(super) widget: gtk4::Box,
+    search: Option<gtk4::SearchEntry>,
+    none: gtk4::Label,
+    trouble: gtk4::Label,
+    open: Rc<Cell<bool>>,
+    wanted: Rc<dyn Fn(usize)>,
 }
 
-fn row(document: &ShownDocument, is_digest: bool, phrases: Phrases) -> Row {
-    // A bare digest has no name, and none is put in its place.
-    let name = if is_digest {
-        String::new()
-    } else {
-        text::shown(&document.name)
+impl Documents {
+    /// `None` if the question is not about documents. `wanted` is called with the number of a document that the person
+    /// wants to look at.
+    pub(super) fn new(
+        question: &Question,
+        phrases: Phrases,
+        wanted: impl Fn(usize) + 'static,
+    ) -> Option<Self> {
+        if question.documents.is_empty() {
+            return None;
+        }
+        let is_digest = question.kind == QuestionKind::SignDigest;
+        let single = is_digest && question.documents.len() == 1;
+        let heading = match is_digest {
+            true => phrases.say("digest-heading"),
+            false => phrases.fill("documents", [("count", question.documents.len().into())]),
+        };
+        let area = Self {
+            widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
+            search: (question.documents.len() >= SEARCHABLE).then(|| search_field(phrases)),
+            none: label(&phrases.say("documents-none"), &["dim"]),
+            trouble: label(&phrases.say("document-not-opened"), &["warning", "small"]),
+            open: Rc::new(Cell::new(true)),
+            wanted: Rc::new(wanted),
+        };
+        let heading = label(&heading, &["heading"]);
+        area.widget.append(&heading);
+        if let Some(search) = &area.search {
+            area.widget.append(search);
+        }
+        let rows = question.documents.iter().enumerate();
+        let rows: Vec<BoxedAnyObject> = rows
+            .map(|(index, document)| BoxedAnyObject::new(row(index, document, single, phrases)))
+            .collect();
+        area.widget.append(&area.list(&rows, &heading, phrases));
+        area.widget.append(&area.none);
+        area.widget.append(&area.trouble);
+        area.none.set_visible(false);
+        area.trouble.set_visible(false);
+        if !is_digest {
+            area.widget
+                .append(&label(&phrases.say("documents-hint"), &["dim", "small"]));
+        }
+        Some(area)
+    }
+
+    /// Calls back when other documents are in sight.
+    pub(super) fn connect_changed(&self, changed: impl Fn() + 'static) {
+        if let Some(search) = &self.search {
+            search.connect_search_changed(move |_| changed());
+        }
+    }
+
+    /// Whether a document can be looked at: only while the person is asked.
+    pub(super) fn set_open(&self, open: bool) {
+        self.open.set(open);
+    }
+
+    /// A document could not be shown.
+    pub(super) fn show_trouble(&self) {
+        self.trouble.set_visible(true);
+    }
+
+    fn list(&self, rows: &[BoxedAnyObject], heading: &gtk4::Label, phrases: Phrases) -> gtk4::ScrolledWindow {
+        let model = gio::ListStore::new::<BoxedAnyObject>();
+        model.extend_from_slice(rows);
+        let shown = self.filtered(&model);
+        let factory = gtk4::SignalListItemFactory::new();
+        let (open, wanted) = (Rc::clone(&self.open), Rc::clone(&self.wanted));
+        factory.connect_setup(move |_, item| {
+            if let Some(item) = item.downcast_ref::<gtk4::ListItem>() {
+                item.set_child(Some(&row_widget(item, phrases, &open, &wanted)));
+            }
+        });
+        factory.connect_bind(move |_, item| {
+            if let Some(item) = item.downcast_ref::<gtk4::ListItem>() {
+                bind(item, phrases);
+            }
+        });
+        let view = gtk4::ListView::new(Some(gtk4::NoSelection::new(Some(shown.clone()))), Some(factory));
+        view.set_single_click_activate(true);
+        heading.set_mnemonic_widget(Some(&view));
+        view.connect_activate(move |_, position| {
+            let Some(object) = shown.item(position).and_downcast::<BoxedAnyObject>() else {
+                return;
+            };
+            let row = object.borrow::<Row>();
+            row.opened.set(!row.opened.get());
+            let place = u32::try_from(row.index).unwrap_or(u32::MAX);
+            drop(row);
+            model.items_changed(place, 1, 1);
+        });
+        gtk4::ScrolledWindow::builder()
+            .child(&view)
+            .hscrollbar_policy(gtk4::PolicyType::Never)
+            .overlay_scrolling(false)
+            .propagate_natural_height(true)
+            .max_content_height(MAX_HEIGHT)
+            .overflow(gtk4::Overflow::Hidden)
+            .css_classes(["card"])
+            .build()
+    }
+
+    /// The rows that fit the search.
+    fn filtered(&self, model: &gio::ListStore) -> gtk4::FilterListModel {
+        let Some(search) = &self.search else {
+            return gtk4::FilterListModel::new(Some(model.clone()), None::<gtk4::Filter>);
+        };
+        let sought = search.clone();
+        let filter = gtk4::CustomFilter::new(move |object| {
+            let words = sought.text().to_lowercase();
+            let row = object.downcast_ref::<BoxedAnyObject>();
+            row.is_some_and(|row| {
+                let row = row.borrow::<Row>();
+                words.split_whitespace().all(|word| row.sought.contains(word))
+            })
+        });
+        let shown = gtk4::FilterListModel::new(Some(model.clone()), Some(filter.clone()));
+        let (none, counted) = (self.none.clone(), shown.clone());
+        search.connect_search_changed(move |_| {
+            filter.changed(gtk4::FilterChange::Different);
+            none.set_visible(counted.n_items() == 0);
+        });
+        shown
+    }
+}
+
+fn search_field(phrases: Phrases) -> gtk4::SearchEntry {
+    let words = phrases.say("documents-search");
+    gtk4::SearchEntry::builder()
+        .placeholder_text(&words)
+        .tooltip_text(&words)
+        .build()
+}
+
+fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -> Row {
+    // A bare digest that stands alone has no name, and none is put in its place.
+    let name = match single || document.name.is_empty() {
+        true => String::new(),
+        false => text::shown(&document.name),
     };
-    let size = document
-        .size
-        .map(|size| text::size(size, phrases.language()))
-        .unwrap_or_default();
+    let size = document.size.map(|size| text::size(size, phrases.language()));
+    let size = match (size, document.kind) {
+        (Some(size), Some(kind)) => phrases.fill(
+            "document-kind",
+            [
+                ("kind", phrases.say(kind_key(kind)).into()),
+                ("size", size.into()),
+            ],
+        ),
+        (size, _) => size.unwrap_or_default(),
+    };
     let hash = text::shown(&document.hash);
     let short = format!("{hash}  {}", text::short_digest(&document.digest));
     let full = lines(&hash, &text::groups(&document.digest));
     Row {
+        index,
+        sought: format!("{} {}", name.to_lowercase(), document.digest.to_lowercase()),
         name,
         size,
         short,
         full,
-        opened: Cell::new(is_digest),
+        opens: document.kind.is_some(),
+        opened: Cell::new(single),
+    }
+}
+
+fn kind_key(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::Pdf => "kind-pdf",
+        DocumentKind::Xml => "kind-xml",
+        DocumentKind::Zip => "kind-zip",
+        DocumentKind::Text => "kind-text",
+        DocumentKind::Other => "kind-other",
     }
 }
 
@@ -81,77 +227,59 @@ fn lines(hash: &str, groups: &str) -> String {
     format!("{hash}  {}", lines.join(&indent))
 }
 
-fn list(model: gio::ListStore, heading: &gtk4::Label) -> gtk4::ScrolledWindow {
-    let factory = gtk4::SignalListItemFactory::new();
-    factory.connect_setup(|_, item| {
-        if let Some(item) = item.downcast_ref::<gtk4::ListItem>() {
-            item.set_child(Some(&row_widget()));
-        }
-    });
-    factory.connect_bind(|_, item| {
-        if let Some(item) = item.downcast_ref::<gtk4::ListItem>() {
-            bind(item);
-        }
-    });
-    let view = gtk4::ListView::new(Some(gtk4::NoSelection::new(Some(model.clone()))), Some(factory));
-    view.set_single_click_activate(true);
-    heading.set_mnemonic_widget(Some(&view));
-    view.connect_activate(move |_, position| {
-        if let Some(object) = model.item(position).and_downcast::<BoxedAnyObject>() {
-            let row = object.borrow::<Row>();
-            row.opened.set(!row.opened.get());
-            drop(row);
-            model.items_changed(position, 1, 1);
-        }
-    });
-    gtk4::ScrolledWindow::builder()
-        .child(&view)
-        .hscrollbar_policy(gtk4::PolicyType::Never)
-        .overlay_scrolling(false)
-        .propagate_natural_height(true)
-        .max_content_height(MAX_HEIGHT)
-        .overflow(gtk4::Overflow::Hidden)
-        .css_classes(["card"])
-        .build()
-}
-
-/// Name and size on one line, the digest below.
-fn row_widget() -> gtk4::Box {
+/// Name, size and the button on one line, the digest below.
+fn row_widget(
+    item: &gtk4::ListItem,
+    phrases: Phrases,
+    open: &Rc<Cell<bool>>,
+    wanted: &Rc<dyn Fn(usize)>,
+) -> gtk4::Box {
     let name = label("", &["name"]);
     name.set_hexpand(true);
     name.set_wrap_mode(pango::WrapMode::WordChar);
     let size = label("", &["dim", "small"]);
     size.set_wrap(false);
+    let button = gtk4::Button::with_label(&phrases.say("document-open"));
+    button.set_css_classes(&["flat", "small"]);
+    button.set_valign(gtk4::Align::Center);
+    let (item, open, wanted) = (item.downgrade(), Rc::clone(open), Rc::clone(wanted));
+    button.connect_clicked(move |_| {
+        let object = item.upgrade().and_then(|item| item.item());
+        if let (Some(object), true) = (object.and_downcast::<BoxedAnyObject>(), open.get()) {
+            let index = object.borrow::<Row>().index;
+            wanted(index);
+        }
+    });
     let first = gtk4::Box::new(gtk4::Orientation::Horizontal, 12);
     first.append(&name);
     first.append(&size);
+    first.append(&button);
     let row = gtk4::Box::new(gtk4::Orientation::Vertical, 2);
     row.append(&first);
     row.append(&label("", &["digest"]));
     row
 }
 
-fn bind(item: &gtk4::ListItem) {
+fn bind(item: &gtk4::ListItem, phrases: Phrases) {
     let (Some(widget), Some(object)) = (item.child(), item.item().and_downcast::<BoxedAnyObject>()) else {
         return;
     };
     let row = object.borrow::<Row>();
-    let first = widget.first_child();
-    if let Some(first) = &first {
-        first.set_visible(!row.name.is_empty());
-    }
-    let name = first
+    let Some(first) = widget.first_child() else { return };
+    first.set_visible(!row.name.is_empty() || row.opens);
+    let name = first.first_child().and_downcast::<gtk4::Label>();
+    let button = first.last_child().and_downcast::<gtk4::Button>();
+    let size = button
         .as_ref()
-        .and_then(WidgetExt::first_child)
-        .and_downcast::<gtk4::Label>();
-    let size = first
-        .as_ref()
-        .and_then(WidgetExt::last_child)
+        .and_then(WidgetExt::prev_sibling)
         .and_downcast::<gtk4::Label>();
     let digest = widget.last_child().and_downcast::<gtk4::Label>();
-    if let (Some(name), Some(size), Some(digest)) = (name, size, digest) {
+    if let (Some(name), Some(size), Some(button), Some(digest)) = (name, size, button, digest) {
         name.set_text(&row.name);
         size.set_text(&row.size);
+        button.set_visible(row.opens);
+        let words = phrases.fill("document-open-named", [("name", row.name.clone().into())]);
+        button.set_tooltip_text(Some(&words));
         let shown = if row.opened.get() { &row.full } else { &row.short };
         digest.set_text(shown);
         widget.set_tooltip_text(Some(&row.full));

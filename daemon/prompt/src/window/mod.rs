@@ -5,6 +5,7 @@ mod asker;
 mod certificate;
 mod documents;
 mod layout;
+mod permissions;
 mod pin_field;
 mod signature;
 
@@ -15,11 +16,13 @@ use std::time::{Duration, Instant};
 
 use actions::Actions;
 use certificate::CertificateArea;
+use documents::Documents;
 use gtk4::prelude::*;
 use gtk4::{gdk, gio, glib};
 use layout::{label, marked};
+use permissions::Permissions;
 use pin_field::PinField;
-use trien_protocol::prompt::{FromPrompt, PinEntry, Question, QuestionKind, ToPrompt};
+use trien_protocol::prompt::{Answer, FromPrompt, PinEntry, Question, QuestionKind, ToPrompt};
 
 use crate::Failure;
 use crate::channel::{self, Channel, Reader};
@@ -63,13 +66,16 @@ struct Prompt {
     window: gtk4::Window,
     content: gtk4::Box,
     certificate: CertificateArea,
+    documents: Option<Documents>,
+    /// For a page that is not known yet; then there is no certificate and no PIN.
+    permissions: Option<Permissions>,
     pin_field: PinField,
     actions: Actions,
     /// Sharing a certificate needs no key, whatever its token would ask for.
     takes_pin: bool,
     course: RefCell<Course>,
     tokens: Vec<String>,
-    channel: Channel,
+    channel: Rc<Channel>,
     pin_pipe: OwnedFd,
     started: Instant,
     shown: Cell<bool>,
@@ -79,6 +85,7 @@ struct Prompt {
 
 impl Prompt {
     fn new(question: &Question, channel: Channel, pin_pipe: OwnedFd) -> Rc<Self> {
+        let channel = Rc::new(channel);
         let phrases = Phrases::new(question.language);
         let certificate = CertificateArea::new(question, phrases);
         let pin_field = PinField::new(phrases);
@@ -89,19 +96,35 @@ impl Prompt {
         if let Some(caution) = asker::caution(question, phrases) {
             content.append(&caution);
         }
-        if let Some(documents) = documents::build(question, phrases) {
-            content.append(&documents);
+        let asking = Rc::clone(&channel);
+        let documents = Documents::new(question, phrases, move |document| {
+            // A daemon that is gone is noticed when nothing comes back.
+            let _ = asking.send(&FromPrompt::Open { document });
+        });
+        if let Some(documents) = &documents {
+            content.append(&documents.widget);
         }
         if let Some(signature) = &question.signature {
             content.append(&signature::build(signature, phrases));
         }
-        content.append(&certificate.widget);
-        let takes_pin = question.kind != QuestionKind::ShareCertificate;
+        let permissions =
+            (question.kind == QuestionKind::AllowOrigin).then(|| Permissions::new(question, phrases));
+        match &permissions {
+            Some(permissions) => content.append(&permissions.widget),
+            None => content.append(&certificate.widget),
+        }
+        let takes_pin = !matches!(
+            question.kind,
+            QuestionKind::ShareCertificate | QuestionKind::AllowOrigin
+        );
         let pins = question.certificates.iter().map(|one| match takes_pin {
             true => one.pin,
             false => PinEntry::NotNeeded,
         });
-        let pins = pins.collect();
+        let mut pins: Vec<PinEntry> = pins.collect();
+        if permissions.is_some() {
+            pins.push(PinEntry::NotNeeded);
+        }
         let patience = Duration::from_secs(question.seconds.into());
         Rc::new(Self {
             window: layout::window(
@@ -110,6 +133,8 @@ impl Prompt {
             ),
             content,
             certificate,
+            documents,
+            permissions,
             pin_field,
             actions,
             takes_pin,
@@ -143,6 +168,12 @@ impl Prompt {
                 prompt.choose(index);
             }
         });
+        if let Some(documents) = &self.documents {
+            documents.connect_changed(self.on(Self::changed));
+        }
+        if let Some(permissions) = &self.permissions {
+            permissions.connect_changed(self.on(Self::changed));
+        }
         let closed = self.on(Self::refuse);
         self.window.connect_close_request(move |_| {
             closed();
@@ -221,6 +252,14 @@ impl Prompt {
         match message {
             Ok(Some(message)) => {
                 let received = self.course.borrow_mut().receive(&message, self.now());
+                match &message {
+                    ToPrompt::Opened { path } => self.show_document(path),
+                    ToPrompt::NotOpened => self.show_trouble(),
+                    _ => {}
+                }
+                if matches!(message, ToPrompt::Opened { .. } | ToPrompt::NotOpened) && received.is_ok() {
+                    return true;
+                }
                 if let Err(out_of_turn) = received {
                     self.fail(out_of_turn.into());
                     return false;
@@ -264,6 +303,27 @@ impl Prompt {
         }
     }
 
+    /// What is in sight, or chosen, is not what it was.
+    fn changed(&self) {
+        self.course.borrow_mut().changed(self.now());
+        self.tick();
+    }
+
+    /// Has a program of the person's show a document. It is a copy of the bytes that will be signed.
+    fn show_document(&self, path: &str) {
+        let file = gio::File::for_path(path);
+        let context = gdk::Display::default().map(|display| display.app_launch_context());
+        if gio::AppInfo::launch_default_for_uri(&file.uri(), context.as_ref()).is_err() {
+            self.show_trouble();
+        }
+    }
+
+    fn show_trouble(&self) {
+        if let Some(documents) = &self.documents {
+            documents.show_trouble();
+        }
+    }
+
     fn choose(&self, index: usize) {
         self.course.borrow_mut().choose(index, self.now());
         let chosen = self.course.borrow().chosen();
@@ -278,6 +338,7 @@ impl Prompt {
             let course = self.course.borrow();
             (course.may_approve(acknowledged, self.now()), course.pin())
         };
+        let alive = alive && self.permits_something();
         if !alive {
             return;
         }
@@ -292,14 +353,20 @@ impl Prompt {
         }
         let message = self.course.borrow_mut().approve(acknowledged, self.now());
         if let Some(message) = message {
-            self.send(&message);
+            self.send(&self.permissions.as_ref().map_or(message, granted));
         }
         self.show_phase();
     }
 
+    /// False if a page is to be allowed nothing at all.
+    fn permits_something(&self) -> bool {
+        let chosen = self.permissions.as_ref().map(Permissions::chosen);
+        chosen.is_none_or(|(permissions, _)| !permissions.is_empty())
+    }
+
     /// The worker that would have read the PIN is gone: the daemon hears a refusal, the person a failure.
     fn give_up(&self) {
-        self.send(&FromPrompt::Answer(trien_protocol::prompt::Answer::Refused));
+        self.send(&FromPrompt::Answer(Answer::Refused));
         self.course.borrow_mut().pin_lost(self.now());
         self.show_phase();
     }
@@ -325,6 +392,9 @@ impl Prompt {
         let open = course.is_open();
         self.certificate.set_open(course.phase() == Phase::Asking);
         self.pin_field.set_open(open);
+        if let Some(documents) = &self.documents {
+            documents.set_open(open);
+        }
         self.pin_field
             .widget
             .set_visible(self.takes_pin && !matches!(course.phase(), Phase::Finished(_)));
@@ -359,8 +429,16 @@ impl Prompt {
             self.ended.quit();
             return;
         }
-        let armed = self.shown.get() && course.may_approve(self.pin_field.is_acknowledged(), now);
+        let armed = self.shown.get()
+            && self.permits_something()
+            && course.may_approve(self.pin_field.is_acknowledged(), now);
         self.actions.set_armed(armed);
         self.actions.set_time_left(course.seconds_left(now));
     }
+}
+
+/// What the person allows.
+fn granted(permissions: &Permissions) -> FromPrompt {
+    let (permissions, days) = permissions.chosen();
+    FromPrompt::Answer(Answer::Granted { permissions, days })
 }

@@ -91,6 +91,7 @@ impl PinField {
         let problem = match phase {
             Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
             Phase::Retry(Retry::Invalid) => Some(self.phrases.say("pin-invalid")),
+            Phase::Retry(Retry::Resumed) => Some(self.phrases.say("pin-resumed")),
             _ => None,
         };
         set(&self.problem, problem);

@@ -69,6 +69,7 @@ impl Session {
     /// Lets go of what the page began to upload and left.
     pub(super) fn tidy(&self) {
         self.holdings.documents().drop_stale(Instant::now());
+        self.context.recall.tidy();
     }
 
     /// Waits until a request in flight has ended; for ever if there is none. Loses nothing when it is dropped.
@@ -137,6 +138,13 @@ impl Session {
         if !self.greeted && !matches!(request.call, Call::Hello(_)) {
             return self.reply(id, Err(JobError::HelloExpected)).await;
         }
+        let counts = !matches!(
+            request.call,
+            Call::Upload(_) | Call::Download(_) | Call::Cancel(_)
+        );
+        if counts && !self.may_ask() {
+            return self.reply(id, Err(JobError::RateLimited)).await;
+        }
         match request.call {
             Call::Hello(hello) => {
                 let greeting = self.greet(&hello);
@@ -157,6 +165,7 @@ impl Session {
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
             Call::Authenticate(call) => self.start(id, Job::Authenticate(call)).await,
             Call::SignDigest(call) => self.start(id, Job::SignDigest(call)).await,
+            Call::SignDigests(call) => self.start(id, Job::SignDigests(call)).await,
             Call::SignDocuments(call) => self.start(id, Job::SignDocuments(call)).await,
             Call::VerifyDocuments(call) => self.start(id, Job::VerifyDocuments(call)).await,
         }
@@ -184,6 +193,12 @@ impl Session {
             max_chunk: MAX_CHUNK as u32,
             max_document: MAX_DOCUMENT,
         }))
+    }
+
+    /// False if the origin has asked too much in a short time.
+    fn may_ask(&self) -> bool {
+        let origin = self.party.channel.origin();
+        origin.is_none_or(|origin| self.context.rates.take(origin, Instant::now()))
     }
 
     /// What the origin may ask for now, by name.

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""What the bridge adds to the token: `make bench-bridge`.
+
+    bridge.py BIN_DIR [--seconds 60] [--requests 200]
+
+Starts a daemon of its own with the software token and an RSA-2048 key, and asks it over the WebSocket from a plain socket.
+A request's time is taken apart: the person (here the scripted prompter, a process of its own as the window is), the login
+(Argon2id) and the token's bare `C_Sign` of the same key are measured by themselves; what is left is ours. Prints Markdown.
+"""
+
+import argparse
+import base64
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "daemon" / "protocol" / "conformance"))
+from conformance import WebSocket  # noqa: E402  the conformance suite's client
+
+PIN = "24681357"
+SCOPES = ("certificates", "sign_in", "sign", "batch", "verify", "blind_digest")
+
+
+class Bench:
+    """A daemon on a home of its own."""
+
+    def __init__(self, binaries):
+        self.binaries = Path(binaries)
+        self.folder = tempfile.TemporaryDirectory(prefix="trien-bench-")
+        self.home = Path(self.folder.name)
+        self.env = {**os.environ, "TRIEN_HOME": str(self.home / "home"), "LANG": "C.UTF-8", "TRIEN_LOG": "trien=debug"}
+        self.pin = self.home / "pin"
+        self.pin.write_text(PIN + "\n")
+        self.stranger, self.path = "https://stranger.example", None
+        self.origin = "https://portal.example"
+        self.make_token()
+
+    def trien(self, *words):
+        command = [self.binaries / "trien", *words]
+        return subprocess.run(command, env=self.env, check=True, capture_output=True, text=True).stdout
+
+    def make_token(self):
+        pki, csr, pem = self.home / "pki", self.home / "k.csr", self.home / "k.pem"
+        quiet = {"check": True, "capture_output": True}
+        subprocess.run([ROOT / "testdata/pki/generate.sh", pki], **quiet)
+        with_pin = ("--pin-file", str(self.pin))
+        self.trien("token", "init", "--label", "bench", *with_pin, "--so-pin-file", str(self.pin))
+        key = ("--token", "bench", *with_pin)
+        self.trien("token", "generate-key", *key, "--algorithm", "rsa:2048", "--label", "k")
+        self.trien("token", "request", *key, "--key", "k", "--subject", "C=VN,CN=Bench", "--out", str(csr))
+        subprocess.run([ROOT / "testdata/pki/issue.sh", pki, "citizen", csr, pem], **quiet)
+        self.trien("token", "install", *key, "--cert", str(pem))
+        for origin in [self.origin, *self.crowd()]:
+            self.trien("origin", "allow", origin, *(word for scope in SCOPES for word in ("--scope", scope)))
+
+    def crowd(self):
+        return [f"https://portal{number}.example" for number in range(13)]
+
+    def start(self):
+        config = self.home / "home" / "config"
+        (config / "config.toml").write_text("[websocket]\nport = 0\n")
+        script = self.home / "script.toml"
+        script.write_text(f'[[answer]]\ndecision = "approve"\nrepeat = true\npins = ["{PIN}"]\n')
+        self.log = open(self.home / "daemon.log", "w+", encoding="utf-8")
+        began = time.perf_counter()
+        command = [self.binaries / "trien", "daemon", "--prompter", f"scripted:{script}"]
+        self.daemon = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        ready = self.daemon.stdout.readline()
+        took = (time.perf_counter() - began) * 1000
+        self.host, port = re.search(r"websocket=([\d.]+):(\d+)", ready).groups()
+        self.port = int(port)
+        return took
+
+    def resident(self):
+        status = Path(f"/proc/{self.daemon.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    def handshake(self, **changes):
+        from conformance import Suite
+        return Suite.handshake(self, **changes)
+
+    def spans(self):
+        """What the log says of requests since the last call: (total, person, login) in milliseconds."""
+        self.log.flush()
+        text = (self.home / "daemon.log").read_text(encoding="utf-8")[getattr(self, "seen", 0):]
+        self.seen = getattr(self, "seen", 0) + len(text)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+        find = lambda name: [int(value) / 1000 for value in re.findall(name + r"=(\d+)", text)]
+        return list(zip(find("total_us"), find("person_us"), find("login_us")))
+
+
+def quantiles(times):
+    times = sorted(times)
+    return statistics.median(times), times[min(len(times) - 1, int(len(times) * 0.99))]
+
+
+def row(what, times, goal):
+    median, worst = quantiles(times)
+    print(f"| {what} | {median:.2f} ms | {worst:.2f} ms | {goal} |")
+
+
+def bare(bench, count):
+    module = bench.binaries / "libtrien_pkcs11.so"
+    program = bench.binaries / "examples" / "bare_signature"
+    output = subprocess.run(
+        [program, module, "bench", bench.pin, str(count)], env=bench.env, check=True, capture_output=True, text=True
+    ).stdout
+    return json.loads(output.strip().splitlines()[-1])["sign_ms"]
+
+
+def warm_requests(bench, count, sign):
+    page = WebSocket(bench)
+    page.hello()
+    certificate = page.call("certificates", {})["result"]["sha256"]
+    digest = base64.b64encode(bytes(32)).decode()
+    call = {"certificate": certificate, "hash": "SHA-256", "digest": digest}
+    for _ in range(5):
+        page.call("sign_digest", call)
+    time.sleep(0.2)
+    bench.spans()
+    whole = []
+    for _ in range(count):
+        began = time.perf_counter()
+        reply = page.call("sign_digest", call)
+        whole.append((time.perf_counter() - began) * 1000)
+        assert "result" in reply, reply
+    time.sleep(0.2)
+    spans = bench.spans()
+    assert len(spans) == count, (len(spans), count)
+    row("`sign_digest`, whole", whole, "")
+    row("the person (scripted prompter)", [person for _, person, _ in spans], "")
+    row("the login (Argon2id)", [login for _, _, login in spans], "")
+    ours = [total - person - login - sign for total, (_, person, login) in zip(whole, spans)]
+    row("**added** beyond `C_Sign`, login and person", ours, "≤ 0.5 ms, ≤ 2 ms")
+    digests = [{"digest": base64.b64encode(os.urandom(32)).decode()} for _ in range(500)]
+    batch = {"certificate": certificate, "hash": "SHA-256", "digests": digests}
+    items = []
+    for _ in range(5):
+        began = time.perf_counter()
+        reply = page.call("sign_digests", batch)
+        total = (time.perf_counter() - began) * 1000
+        assert all(one["status"] == "signed" for one in reply["result"]["signatures"])
+        time.sleep(0.2)
+        _, person, login = bench.spans()[-1]
+        items.append((total - person - login) / 500 - sign)
+    row("a batch of 500 digests, added an item", items, "≤ 0.3 ms")
+
+
+def fresh_hello(bench, count):
+    times = []
+    for _ in range(count):
+        began = time.perf_counter()
+        page = WebSocket(bench)
+        page.hello()
+        times.append((time.perf_counter() - began) * 1000)
+        page.socket.close()
+    row("connect, handshake and `hello`", times, "≤ 2 ms")
+
+
+def crowd(bench, seconds):
+    """100 connections, a request a second each."""
+    times, errors, lock = [], [], threading.Lock()
+
+    def one(number):
+        seat = type("Seat", (), {})()
+        seat.host, seat.port, seat.origin = bench.host, bench.port, bench.crowd()[number % 13]
+        seat.handshake = lambda **changes: bench.__class__.handshake(seat, **changes)
+        try:
+            page = WebSocket(seat)
+            page.hello()
+            time.sleep(number / 100)
+            for _ in range(seconds):
+                began = time.perf_counter()
+                answer = page.call("cancel", {"request": 0})
+                took = (time.perf_counter() - began) * 1000
+                with lock:
+                    times.append(took)
+                    if "result" not in answer:
+                        errors.append(answer)
+                time.sleep(max(0, 1 - took / 1000))
+        except Exception as error:  # noqa: BLE001  every failure is a figure here
+            with lock:
+                errors.append(repr(error))
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    row(f"100 connections, a request a second, {seconds} s ({len(errors)} errors)", times, "p99 ≤ 10 ms, none")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("binaries")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=200)
+    options = parser.parse_args()
+    bench = Bench(options.binaries)
+    starts = []
+    for _ in range(5):
+        starts.append(bench.start())
+        time.sleep(1)
+        resident = bench.resident()
+        bench.daemon.terminate()
+        bench.daemon.wait()
+    bench.start()
+    try:
+        print("| the bridge | median | p99 | goal |\n|---|---|---|---|")
+        row("daemon, start to ready", starts, "≤ 50 ms")
+        print(f"| daemon, resident when idle | {resident:.1f} MiB | – | ≤ 15 MB |")
+        fresh_hello(bench, options.requests)
+        warm_requests(bench, options.requests, bare(bench, 200))
+        crowd(bench, options.seconds)
+    finally:
+        bench.daemon.terminate()
+        bench.daemon.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,456 @@
+#!/usr/bin/env python3
+"""Holds any build of a Triện daemon against the protocol. See README.md beside this file.
+
+    conformance.py --websocket 127.0.0.1:PORT --origin https://portal.example [--socket PATH] [--stranger ORIGIN]
+
+Uses nothing but Python's own library: a plain TCP socket, so that what no browser would send can be sent too. Prints
+one line a case (TAP 14); status 0 if all hold.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "schema" / "trien.v1.json").read_text(encoding="utf-8"))
+PATIENCE = 15
+REFUSED = b"HTTP/1.1 403"
+
+
+class Broken(Exception):
+    """What the daemon did is not what the protocol says."""
+
+
+def demand(condition, why):
+    if not condition:
+        raise Broken(why)
+
+
+# --- JSON Schema, as much of it as the protocol uses ------------------------------------------------------------------
+
+
+def check(value, schema, path="$"):
+    """Raises Broken where a value does not fit a schema."""
+    if schema is True:
+        return
+    if "$ref" in schema:
+        target = SCHEMA
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        check(value, target, path)
+    for word, number in (("oneOf", 1), ("anyOf", None)):
+        if word in schema:
+            fits = sum(matches(value, one) for one in schema[word])
+            demand(fits == number if number else fits > 0, f"{path}: {fits} of {word} fit")
+    for part in schema.get("allOf", []):
+        check(value, part, path)
+    if "const" in schema:
+        demand(value == schema["const"], f"{path}: not {schema['const']!r}")
+    if "enum" in schema:
+        demand(value in schema["enum"], f"{path}: {value!r} is not in the list")
+    kinds = schema.get("type")
+    if kinds:
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        demand(any(is_a(value, kind) for kind in kinds), f"{path}: {type(value).__name__} is not {kinds}")
+    if isinstance(value, str) and "pattern" in schema:
+        demand(re.search(schema["pattern"], value), f"{path}: {value!r} does not match")
+    if is_a(value, "integer"):
+        demand(value >= schema.get("minimum", value), f"{path}: too small")
+        demand(value <= schema.get("maximum", value), f"{path}: too large")
+    if isinstance(value, dict):
+        for name in schema.get("required", []):
+            demand(name in value, f"{path}: {name} is missing")
+        for name, one in value.items():
+            inner = schema.get("properties", {}).get(name, schema.get("additionalProperties", True))
+            demand(inner is not False, f"{path}: {name} has no place there")
+            check(one, inner, f"{path}.{name}")
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            check(one, schema.get("items", True), f"{path}[{index}]")
+
+
+def matches(value, schema):
+    try:
+        check(value, schema)
+    except Broken:
+        return False
+    return True
+
+
+def is_a(value, kind):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {
+        "object": isinstance(value, dict), "array": isinstance(value, list), "string": isinstance(value, str),
+        "boolean": isinstance(value, bool), "null": value is None, "number": number,
+        "integer": number and float(value).is_integer(),
+    }[kind]
+
+
+# --- The two roads ----------------------------------------------------------------------------------------------------
+
+
+class Closed(Exception):
+    def __init__(self, code):
+        super().__init__(f"closed with {code}")
+        self.code = code
+
+
+class Conversation:
+    """JSON-RPC over a road: `send`, `receive`, and every message held against the schema."""
+
+    last = 0
+
+    def ask(self, method, params=None, **more):
+        self.last += 1
+        message = {"jsonrpc": "2.0", "id": self.last, "method": method, **more}
+        if params is not None:
+            message["params"] = params
+        self.send(json.dumps(message))
+        return self.last
+
+    def hear(self):
+        message = json.loads(self.receive())
+        check(message, SCHEMA)
+        if "error" in message:
+            error = message["error"]
+            code = error["data"]["code"]
+            demand(SCHEMA["errors"].get(code) == error["code"], f"{code} has the number {error['code']}")
+            for language in ("vi", "en"):
+                demand(error["data"]["message"][language] and error["data"]["remedy"][language], f"{code}: no text")
+        return message
+
+    def reply(self, request, method=None):
+        while True:
+            message = self.hear()
+            if message.get("id") == request and "method" not in message:
+                if method and "result" in message:
+                    check(message["result"], SCHEMA["methods"][method]["result"], "result")
+                return message
+
+    def call(self, method, params=None):
+        return self.reply(self.ask(method, params), method)
+
+    def hello(self, **more):
+        return self.call("hello", {"versions": [1], "client": "conformance", **more})
+
+
+class WebSocket(Conversation):
+    def __init__(self, suite, **changes):
+        self.socket = socket.create_connection((suite.host, suite.port), PATIENCE)
+        self.socket.sendall(suite.handshake(**changes).encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            part = self.socket.recv(1)
+            demand(part, f"no answer to the handshake: {head!r}")
+            head += part
+        demand(head.startswith(b"HTTP/1.1 101"), f"the handshake got {head!r}")
+
+    def send(self, text, opcode=1, fin=0x80, masked=True):
+        payload = text.encode() if isinstance(text, str) else text
+        head = bytes([fin | opcode])
+        bit = 0x80 if masked else 0
+        if len(payload) < 126:
+            head += bytes([bit | len(payload)])
+        elif len(payload) < 65536:
+            head += bytes([bit | 126]) + struct.pack(">H", len(payload))
+        else:
+            head += bytes([bit | 127]) + struct.pack(">Q", len(payload))
+        key = b"\0\0\0\0" if masked else b""
+        self.raw(head + key + payload)
+
+    def raw(self, data):
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            pass  # who is refused in the middle cannot send it all
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            try:
+                part = self.socket.recv(count - len(data))
+            except OSError:
+                part = b""
+            if not part:
+                raise Closed(None)
+            data += part
+        return data
+
+    def receive(self):
+        while True:
+            first, second = self.exactly(2)
+            demand(second & 0x80 == 0, "a masked frame from the daemon")
+            length = second & 0x7F
+            if length > 125:
+                length = int.from_bytes(self.exactly(2 if length == 126 else 8), "big")
+            payload = self.exactly(length)
+            if first & 0x0F == 8:
+                raise Closed(int.from_bytes(payload[:2], "big") if payload else None)
+            if first & 0x0F == 2:
+                inner = int.from_bytes(payload[:4], "little")
+                self.bytes = payload[4 + inner:]
+                return payload[4:4 + inner].decode()
+            if first & 0x0F == 1:
+                return payload.decode()
+
+    def upload(self, data, chunk=400_000):
+        digest = hashlib.sha256(data).hexdigest()
+        for offset in range(0, len(data), chunk):
+            self.last += 1
+            params = {"sha256": digest, "size": len(data), "offset": offset}
+            message = json.dumps({"jsonrpc": "2.0", "id": self.last, "method": "upload", "params": params}).encode()
+            self.send(struct.pack("<I", len(message)) + message + data[offset:offset + chunk], opcode=2)
+            answer = self.reply(self.last, "upload")
+            demand("result" in answer, f"upload: {answer}")
+        demand(answer["result"]["sealed"], "the document is not sealed")
+        return digest
+
+    def closes(self, *codes):
+        try:
+            while True:
+                self.receive()
+        except Closed as closed:
+            demand(closed.code in codes, f"closed with {closed.code}, not {codes}")
+
+
+class UserSocket(Conversation):
+    def __init__(self, suite, opening=None):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(suite.path)
+        usual = {"from": "extension", "origin": suite.origin, "top_origin": suite.origin}
+        check(usual, SCHEMA["opening"], "opening")
+        self.send(json.dumps(opening or usual))
+
+    def send(self, text):
+        self.socket.sendall(struct.pack("<I", len(text.encode())) + text.encode())
+
+    def receive(self):
+        head = self.socket.recv(4, socket.MSG_WAITALL)
+        if len(head) < 4:
+            raise Closed(None)
+        (length,) = struct.unpack("<I", head)
+        demand(0 < length <= SCHEMA["limits"]["native_message"], f"a frame of {length} bytes")
+        return self.socket.recv(length, socket.MSG_WAITALL).decode()
+
+
+# --- The cases --------------------------------------------------------------------------------------------------------
+
+
+class Suite:
+    def __init__(self, options):
+        self.host, port = options.websocket.rsplit(":", 1)
+        self.port, self.origin, self.path, self.stranger = int(port), options.origin, options.socket, options.stranger
+
+    def handshake(self, drop=(), request="GET /v1 HTTP/1.1", extra="", **changes):
+        fields = {
+            "Host": f"{self.host}:{self.port}", "Origin": self.origin, "Connection": "keep-alive, Upgrade",
+            "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Protocol": "trien.v1",
+        }
+        fields.update({name.replace("_", "-"): value for name, value in changes.items()})
+        lines = [request] + [f"{name}: {value}" for name, value in fields.items() if name not in drop]
+        return "\r\n".join(lines) + "\r\n" + extra + "\r\n"
+
+    def refused(self, text, what):
+        with socket.create_connection((self.host, self.port), PATIENCE) as connection:
+            try:
+                connection.sendall(text if isinstance(text, bytes) else text.encode())
+                answer = connection.recv(4096)
+            except OSError:
+                answer = b""
+        demand(answer.startswith(REFUSED) or not answer, f"{what}: {answer[:80]!r}")
+        for word in (b"access-control", b"server:", b"trien"):
+            demand(word not in answer.lower(), f"{what}: the refusal says {word!r}")
+
+    # The handshake (RFC 6455, section 4.2.1, and who may make it).
+
+    def case_a_good_handshake_is_accepted_without_extensions(self):
+        WebSocket(self, Sec_WebSocket_Extensions="permessage-deflate").hello()
+        WebSocket(self, Cookie="a=b", Authorization="Basic eA==", X_Forwarded_For="127.0.0.1").hello()
+
+    def case_only_the_exact_origin(self):
+        host = self.origin.removeprefix("https://")
+        for origin in (
+            "null", "", self.stranger, f"http://{host}", f"https://{host}:8443", f"https://{host}:443",
+            f"https://{host}/", f"https://{host}.", f"https://{host.upper()}", f"https://{host}.evil.example",
+            f"https://evil{host}", f"https://{host}@evil.example", f"{self.origin}, {self.stranger}",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0f0f", "file://",
+        ):
+            self.refused(self.handshake(Origin=origin), f"origin {origin!r}")
+        self.refused(self.handshake(drop=["Origin"]), "no origin")
+        self.refused(self.handshake(extra=f"Origin: {self.origin}\r\n"), "two origins")
+
+    def case_only_a_loopback_host_with_the_port(self):
+        for host in (
+            "evil.example", "127.0.0.1", f"127.0.0.1:{self.port ^ 1}", f"localhost.evil.example:{self.port}",
+            f"127.0.0.1.evil.example:{self.port}", f"0.0.0.0:{self.port}", f"2130706433:{self.port}",
+        ):
+            self.refused(self.handshake(Host=host), f"host {host!r}")
+        self.refused(self.handshake(drop=["Host"]), "no host")
+
+    def case_there_is_nothing_else_to_ask_for(self):
+        for request in (
+            "GET / HTTP/1.1", "GET /v1?x HTTP/1.1", "GET //v1 HTTP/1.1", "GET /v1/../v1 HTTP/1.1", "GET /%761 HTTP/1.1",
+            "GET http://evil/v1 HTTP/1.1", "GET /status HTTP/1.1", "POST /v1 HTTP/1.1", "OPTIONS /v1 HTTP/1.1",
+            "GET /v1 HTTP/1.0",
+        ):
+            self.refused(self.handshake(request=request), request)
+        for rubbish in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"SSH-2.0-x\r\n\r\n"):
+            self.refused(rubbish, repr(rubbish))
+
+    def case_the_fields_of_a_websocket(self):
+        for name, value in (
+            ("Sec_WebSocket_Version", "12"), ("Sec_WebSocket_Key", "dGhlIHNhbXBsZSBub25j"),
+            ("Sec_WebSocket_Key", "not base64"), ("Upgrade", "h2c"), ("Connection", "keep-alive"),
+            ("Sec_WebSocket_Protocol", "trien.v2"), ("Sec_Fetch_Mode", "cors"),
+        ):
+            self.refused(self.handshake(**{name: value}), f"{name}: {value}")
+        self.refused(self.handshake(drop=["Sec-WebSocket-Protocol"]), "no subprotocol")
+
+    def case_a_head_has_limits(self):
+        self.refused(self.handshake(extra=f"X: {'a' * 9000}\r\n"), "a long head")
+        self.refused(self.handshake(extra="X: y\r\n" * 70), "many fields")
+
+    # What is said.
+
+    def case_hello_agrees_on_version_and_capabilities(self):
+        for page in self.roads():
+            demand(page.call("certificates", {})["error"]["data"]["code"] == "hello_expected", "before hello")
+            demand(page.call("hello", {"versions": [99]})["error"]["data"]["code"] == "version_mismatch", "99")
+            answer = page.hello(capabilities=SCHEMA["capabilities"] + ["unheard_of"], unheard_of=1)["result"]
+            demand(answer["version"] == SCHEMA["version"], "version")
+            demand(set(answer["capabilities"]) <= set(SCHEMA["capabilities"]), "capabilities")
+            demand(page.hello()["error"]["data"]["code"] == "hello_expected", "twice")
+        first, second = (page.hello()["result"]["session"] for page in (WebSocket(self), WebSocket(self)))
+        demand(len(first) == 32 and first != second, "sessions")
+
+    def case_a_bad_message_gets_an_error_and_the_third_in_a_row_ends_it(self):
+        base = '{"jsonrpc":"2.0","id":9,"method":"certificates","params":%s}'
+        for bad in (
+            "]", "null", "7", "[]", "\ufeff{}", "{} {}", "\0", "[" * 10_000, base % '{"origin":"https://x"}',
+            base % '{"__proto__":{}}', base % '{"tax_code":1}', base % '{"tax_code":"a","tax_code":"b"}',
+            base % '{"tax_code":"\\ud800"}', '{"jsonrpc":"1.0","id":9,"method":"hello"}',
+            '{"jsonrpc":"2.0","id":1e400,"method":"hello"}',
+        ):
+            page = WebSocket(self)
+            page.send(bad)
+            demand(page.hear()["error"]["data"]["code"] == "bad_request", bad[:60])
+        page = WebSocket(self)
+        for _ in range(SCHEMA["limits"]["bad_messages"]):
+            page.send("nonsense")
+            page.hear()
+        page.closes(1008)
+
+    def case_unknown_methods_and_ids_that_do_not_grow(self):
+        page = WebSocket(self)
+        page.hello()
+        demand(page.call("no_such_method", {})["error"]["data"]["code"] == "method_not_found", "an unknown method")
+        page.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "cancel", "params": {"request": 1}}))
+        demand(page.hear()["error"]["data"]["code"] == "bad_request", "an old id")
+        demand(page.call("cancel", {"request": 77})["result"]["cancelled"] is False, "nothing to cancel")
+
+    def case_frames_that_are_none(self):
+        for frame, code in (
+            (b"\x81\x82\0\0\0\0\xff\xfe", 1007), (b"\x81\x02{}", 1002), (b"\xc1\x82\0\0\0\0{}", 1002),
+            (b"\x83\x82\0\0\0\0{}", 1002), (b"\x81\xff" + struct.pack(">Q", 1 << 20 | 1) + b"\0\0\0\0", 1009),
+        ):
+            page = WebSocket(self)
+            page.raw(frame + b" " * 64)
+            page.closes(code)
+
+    def case_documents_travel_in_pieces(self):
+        page = WebSocket(self)
+        page.hello()
+        data = os.urandom(1_500_000)
+        digest = page.upload(data)
+        demand(page.upload(data) == digest, "the same document once more")
+        got = b""
+        while len(got) < len(data):
+            answer = page.call("download", {"sha256": digest, "offset": len(got), "length": 1 << 30})
+            demand(answer["result"]["size"] == len(data), f"download: {answer}")
+            demand(0 < len(page.bytes) <= SCHEMA["limits"]["chunk"], "a piece")
+            got += page.bytes
+        demand(got == data, "other bytes came back")
+        bad = {"sha256": digest, "size": 10, "offset": 0, "data": base64.b64encode(b"0123456789").decode()}
+        demand(page.call("upload", bad)["error"]["data"]["code"] == "upload_mismatch", "another size")
+        other = {**bad, "sha256": "00" * 32}
+        demand(page.call("upload", other)["error"]["data"]["code"] == "upload_mismatch", "another digest")
+        missing = {"sha256": "11" * 32, "offset": 0, "length": 1}
+        demand(page.call("download", missing)["error"]["data"]["code"] == "document_missing", "no such document")
+
+    def case_what_cannot_be_right_is_refused_before_anybody_is_asked(self):
+        page = WebSocket(self)
+        page.hello()
+        digest = base64.b64encode(bytes(32)).decode()
+        for method, params in (
+            ("authenticate", {"nonce": "A" * 43}), ("authenticate", {"nonce": "A" * 129}),
+            ("sign_digest", {"certificate": "00", "hash": "MD5", "digest": digest}),
+            ("sign_digest", {"certificate": "00", "hash": "SHA-384", "digest": digest}),
+            ("sign_documents", {"documents": [], "format": "pades"}),
+            ("sign_documents", {"documents": [], "format": "odf"}),
+            ("sign_documents", {"documents": [{"name": "x", "sha256": "00" * 32, "size": 1}], "format": "pades"}),
+            ("verify_documents", {"documents": []}),
+        ):
+            answer = page.call(method, params)
+            demand("error" in answer, f"{method} {params}: {answer}")
+
+    def case_a_page_that_asks_too_much_is_told(self):
+        page = WebSocket(self)
+        page.hello()
+        count = 1000
+        for _ in range(count):
+            page.ask("hello", {"versions": [1]})
+        codes = {page.hear()["error"]["data"]["code"] for _ in range(count)}
+        demand(codes == {"hello_expected", "rate_limited"}, f"{codes}")
+        time.sleep(3)
+        demand(page.hello()["error"]["data"]["code"] == "hello_expected", "for ever")
+
+    def case_a_stranger_on_the_user_socket_learns_nothing(self):
+        if not self.path:
+            return "no --socket"
+        for opening in (
+            {"from": "extension", "origin": self.stranger, "top_origin": self.stranger},
+            {"from": "extension", "origin": self.origin, "top_origin": self.stranger},
+            {"from": "extension", "origin": "null", "top_origin": "null"},
+        ):
+            page = UserSocket(self, opening)
+            demand(page.hear()["error"]["data"]["code"] == "not_allowed", f"{opening}")
+        demand(UserSocket(self, {"from": "shell"}).hear()["error"]["data"]["code"] == "bad_request", "an opening")
+
+    def roads(self):
+        yield WebSocket(self)
+        if self.path:
+            yield UserSocket(self)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--websocket", required=True, metavar="ADDRESS:PORT", help="where the daemon listens")
+    parser.add_argument("--origin", required=True, help="one that the daemon has granted every scope")
+    parser.add_argument("--socket", metavar="PATH", help="the per-user socket, to test that road as well")
+    parser.add_argument("--stranger", default="https://stranger.example", help="an origin that has no permission")
+    suite = Suite(parser.parse_args())
+    cases = [name for name in dir(suite) if name.startswith("case_")]
+    print(f"TAP version 14\n1..{len(cases)}")
+    failed = 0
+    for number, name in enumerate(cases, 1):
+        words = name.removeprefix("case_").replace("_", " ")
+        try:
+            skipped = getattr(suite, name)()
+            print(f"ok {number} - {words}" + (f" # SKIP {skipped}" if skipped else ""))
+        except (Broken, Closed, OSError, ValueError, KeyError) as why:
+            failed += 1
+            print(f"not ok {number} - {words}\n  # {type(why).__name__}: {why}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

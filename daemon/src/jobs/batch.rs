@@ -1,0 +1,209 @@
+//! Many signatures with one question and one PIN. While the token signs one item, the next is prepared and the one
+//! before is checked and put together: the token never waits for us.
+//!
+//! A token that is pulled pauses the batch. The window says so; when the same token is back the person types his PIN
+//! again, and the batch goes on where it was.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use trien_protocol::call::OnError;
+use trien_protocol::event::Stage;
+
+use super::candidates::is_lost;
+use super::login::{Unlocked, login, login_again};
+use super::{Caller, JobError};
+use crate::consent::Approved;
+use crate::tokens::{Signable, TokenError};
+
+/// How long a batch waits for a token that was pulled.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often the token is looked for.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// How often the person is shown how far it has come.
+const SHOWING: Duration = Duration::from_millis(50);
+
+/// What a batch does with each item beside the token's part. Runs where it keeps nobody waiting.
+pub(super) trait Work: Send + Sync + 'static {
+    /// An item between *prepare* and *finish*.
+    type Prepared: Send + 'static;
+    /// An item that is signed.
+    type Signed: Send + 'static;
+
+    /// What the token has to sign.
+    fn prepare(&self, index: usize) -> Result<(Signable, Self::Prepared), JobError>;
+
+    /// Checks the token's answer with the certificate's public key and makes the result of it.
+    fn finish(&self, index: usize, prepared: Self::Prepared, raw: &[u8]) -> Result<Self::Signed, JobError>;
+}
+
+/// What became of each item; none for those that were not come to.
+pub(super) type Outcomes<T> = Vec<Option<Result<T, JobError>>>;
+
+/// Logs in and signs the items of these numbers, in their order. `total` is how many the person saw.
+///
+/// # Errors
+/// [`JobError`] if the login failed, or the person closed the window: then what was signed stays here.
+pub(super) async fn sign_all<C, W: Work>(
+    caller: &Caller,
+    approved: &mut Approved<C>,
+    work: &Arc<W>,
+    items: &[usize],
+    on_error: OnError,
+) -> Result<Outcomes<W::Signed>, JobError> {
+    let count = items.iter().max().map_or(0, |last| last + 1);
+    let mut unlocked = login(approved).await?;
+    let mut course = Course {
+        outcomes: (0..count).map(|_| None).collect(),
+        finishing: None,
+        on_error,
+    };
+    let ended = course.run(caller, approved, work, items, &mut unlocked).await;
+    unlocked.close().await;
+    ended?;
+    Ok(course.outcomes)
+}
+
+type Finishing<T> = (usize, JoinHandle<Result<T, JobError>>);
+
+struct Course<T> {
+    outcomes: Outcomes<T>,
+    finishing: Option<Finishing<T>>,
+    on_error: OnError,
+}
+
+impl<T: Send + 'static> Course<T> {
+    async fn run<C, W: Work<Signed = T>>(
+        &mut self,
+        caller: &Caller,
+        approved: &mut Approved<C>,
+        work: &Arc<W>,
+        items: &[usize],
+        unlocked: &mut Unlocked,
+    ) -> Result<(), JobError> {
+        let total = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        let mut ahead = items.first().map(|first| prepare(work, *first));
+        let mut told = None;
+        for (done, (place, index)) in (0..).zip(items.iter().enumerate()) {
+            if told.is_none_or(|told: Instant| told.elapsed() >= SHOWING) {
+                caller.report.stage(Stage::Signing, done, total);
+                told = Some(Instant::now());
+                approved.window().progress(done, total).await?;
+            } else {
+                approved.window().look()?;
+            }
+            let Some(prepared) = ahead.take() else { break };
+            let prepared = prepared
+                .await
+                .map_err(|error| JobError::Internal(error.to_string()))?;
+            ahead = items.get(place + 1).map(|next| prepare(work, *next));
+            let signed = match prepared {
+                Ok((signable, prepared)) => {
+                    let raw = sign(approved, unlocked, &signable, (done, total)).await;
+                    raw.map(|raw| (prepared, raw))
+                }
+                Err(error) => Err(error),
+            };
+            let mut goes_on = self.settle().await;
+            match signed {
+                Ok((prepared, raw)) => {
+                    let (work, index) = (Arc::clone(work), *index);
+                    let finish = move || work.finish(index, prepared, &raw);
+                    self.finishing = Some((index, tokio::task::spawn_blocking(finish)));
+                }
+                // The person's no is for all of them.
+                Err(JobError::Ask(no)) => return Err(JobError::Ask(no)),
+                Err(error) => goes_on &= self.note(*index, Err(error)),
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        self.settle().await;
+        approved.window().progress(total, total).await?;
+        Ok(())
+    }
+
+    /// Waits for the item that is being put together. False if the batch ends with it.
+    async fn settle(&mut self) -> bool {
+        let Some((index, finishing)) = self.finishing.take() else {
+            return true;
+        };
+        let finished = finishing.await;
+        let finished = finished.unwrap_or_else(|error| Err(JobError::Internal(error.to_string())));
+        self.note(index, finished)
+    }
+
+    /// False if the batch ends with this outcome: the token is lost, or the page wants no more after a failure.
+    fn note(&mut self, index: usize, outcome: Result<T, JobError>) -> bool {
+        let goes_on = match &outcome {
+            Ok(_) => true,
+            Err(JobError::Token(error)) if is_lost(error) => false,
+            Err(JobError::BadSignature | JobError::Finish(_)) => false,
+            Err(_) => self.on_error == OnError::GoOn,
+        };
+        self.outcomes[index] = Some(outcome);
+        goes_on
+    }
+}
+
+type Preparing<W> = JoinHandle<Result<(Signable, <W as Work>::Prepared), JobError>>;
+
+fn prepare<W: Work>(work: &Arc<W>, index: usize) -> Preparing<W> {
+    let work = Arc::clone(work);
+    tokio::task::spawn_blocking(move || work.prepare(index))
+}
+
+/// The token's signature; after a pause, if it was pulled.
+async fn sign<C>(
+    approved: &mut Approved<C>,
+    unlocked: &mut Unlocked,
+    signable: &Signable,
+    (done, total): (u32, u32),
+) -> Result<Vec<u8>, JobError> {
+    loop {
+        match unlocked.sign(signable).await {
+            // A single signature is quickly asked for again; a batch is not.
+            Err(JobError::Token(TokenError::Removed)) if total > 1 => {
+                *unlocked = resume(approved).await?;
+                approved.window().progress(done, total).await?;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Waits until the token is back, and for its PIN.
+async fn resume<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
+    if !approved.window().paused().await {
+        return Err(JobError::Token(TokenError::Removed));
+    }
+    tracing::info!("the token was pulled: the batch waits for it");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        approved.window().look()?;
+        match login_again(approved).await {
+            Err(JobError::Token(_)) if Instant::now() < deadline => {}
+            other => return other,
+        }
+    }
+}
+
+/// Of `sign_documents` and `sign_digests`: what nobody came to has failed like the item the batch ended at.
+///
+/// # Errors
+/// The last failure, if nothing was signed at all.
+pub(super) fn complete<T>(outcomes: Outcomes<T>, count: usize) -> Result<Vec<Result<T, JobError>>, JobError> {
+    let mut outcomes = outcomes;
+    outcomes.resize_with(count, || None);
+    if !outcomes.iter().any(|outcome| matches!(outcome, Some(Ok(_)))) {
+        let last = outcomes.into_iter().rev().find_map(|outcome| outcome?.err());
+        return Err(last.unwrap_or_else(|| JobError::Internal("nothing was tried".into())));
+    }
+    let stopped = |outcome: Option<Result<T, JobError>>| outcome.unwrap_or(Err(JobError::Stopped));
+    Ok(outcomes.into_iter().map(stopped).collect())
+}

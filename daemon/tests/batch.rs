@@ -1,0 +1,232 @@
+//! Many signatures with one question and one PIN; receipts; and a request that is made again because its reply was lost.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::{Desk, fail, repository, succeed};
+
+const APPROVE: &str =
+    "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\", \"24681357\"]\n";
+const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+fn desk() -> Desk {
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    desk
+}
+
+fn connected(daemon: &Daemon) -> Page {
+    let mut page = Page::over_websocket(daemon);
+    page.hello();
+    page
+}
+
+fn certificate(page: &mut Page) -> Value {
+    page.call("certificates", &json!({}))["result"]["sha256"].clone()
+}
+
+fn digests(count: usize) -> Vec<Value> {
+    let digest = |n: usize| STANDARD.encode(Sha256::digest(n.to_le_bytes()));
+    (0..count)
+        .map(|n| json!({ "name": format!("Hồ sơ {n}"), "digest": digest(n) }))
+        .collect()
+}
+
+fn verify_receipt(desk: &Desk, receipt: &Value) -> std::process::Command {
+    let file = desk.path("receipt.json");
+    std::fs::write(&file, receipt.to_string()).unwrap();
+    let mut command = desk.trien(["audit", "verify", "--receipt"]);
+    command.arg(&file);
+    command
+}
+
+#[test]
+fn five_hundred_digests_take_one_question_and_give_a_receipt_that_the_record_bears_out() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let certificate = certificate(&mut page);
+    let began = Instant::now();
+    let call = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests(500) });
+    let reply = page.call("sign_digests", &call);
+    println!("500 digests in {} ms", began.elapsed().as_millis());
+    let signatures = reply["result"]["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 500);
+    assert!(signatures.iter().all(|one| one["status"] == "signed"));
+    assert_eq!(
+        record(&desk, 6)[1..],
+        ["asked", "shared", "asked", "approved", "signed"]
+    );
+    let receipt = reply["result"]["receipt"].clone();
+    let said = succeed(&mut verify_receipt(&desk, &receipt));
+    assert!(said.contains("500 signatures"), "{said}");
+    for (field, other) in [
+        ("manifest", json!("00".repeat(32))),
+        ("entry", json!(3)),
+        ("hash", json!("00".repeat(32))),
+        ("origin", json!("https://evil.example")),
+        ("certificate", json!("00".repeat(32))),
+        ("time", json!("2020-01-01T00:00:00Z")),
+        ("results", json!([])),
+    ] {
+        let mut forged = receipt.clone();
+        forged[field] = other;
+        fail(&mut verify_receipt(&desk, &forged), 1);
+    }
+    fail(&mut verify_receipt(&desk, &json!({ "what": 1 })), 2);
+}
+
+#[test]
+fn a_manifest_hash_can_be_computed_by_the_page() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let document = page.upload("Hồ sơ.pdf", &dossier);
+    let call = json!({ "documents": [document], "format": "pades" });
+    let receipt = page.call("sign_documents", &call)["result"]["receipt"].clone();
+    let (name, digest) = ("Hồ sơ.pdf", document["sha256"].as_str().unwrap());
+    let manifest = format!("{digest}\n{}\n{}\n{name}\n", dossier.len(), name.len());
+    assert_eq!(receipt["manifest"], hex::encode(Sha256::digest(manifest)));
+    succeed(&mut verify_receipt(&desk, &receipt));
+}
+
+#[test]
+fn one_that_fails_stops_the_rest_only_if_that_is_asked_for() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let good = page.upload("a.pdf", &dossier);
+    let bad = page.upload("b.pdf", b"no PDF at all");
+    let other = page.upload("c.pdf", &[dossier.as_slice(), b"\n"].concat());
+    let mut call = json!({ "documents": [good, bad, other], "format": "pades" });
+    let status = |reply: &Value| -> Vec<String> {
+        let documents = reply["result"]["documents"].as_array().unwrap().iter();
+        documents
+            .map(|one| {
+                one["error"]["data"]["code"]
+                    .as_str()
+                    .unwrap_or("signed")
+                    .to_owned()
+            })
+            .collect()
+    };
+    let reply = page.call("sign_documents", &call);
+    assert_eq!(status(&reply), ["signed", "document_unreadable", "signed"]);
+    // What cannot be signed is known before anybody is asked.
+    call["on_error"] = json!("stop");
+    let before = record(&desk, 4).len();
+    assert_eq!(code(&page.call("sign_documents", &call)), "document_unreadable");
+    assert_eq!(record(&desk, 4).len(), before);
+}
+
+#[test]
+fn several_need_their_own_permission() {
+    let desk = desk();
+    allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let document = page.upload("a.pdf", &dossier);
+    let call = |count: usize| json!({ "documents": vec![document.clone(); count], "format": "pades" });
+    assert_eq!(code(&page.call("sign_documents", &call(2))), "not_allowed");
+    assert!(page.call("sign_documents", &call(1))["result"].is_object());
+    let certificate = certificate(&mut page);
+    let batch = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests(1) });
+    assert_eq!(code(&page.call("sign_digests", &batch)), "not_allowed");
+}
+
+#[test]
+fn n041_digests_of_a_batch_have_the_length_of_their_hash() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let certificate = certificate(&mut page);
+    let mut call = |hash: &str, digests: Value| {
+        let params = json!({ "certificate": certificate, "hash": hash, "digests": digests });
+        page.refusal("sign_digests", &params)
+    };
+    let of = |length: usize| json!([{ "digest": STANDARD.encode(vec![1; length]) }]);
+    assert_eq!(call("SHA-256", of(20)), "bad_digest");
+    assert_eq!(call("SHA-384", of(32)), "bad_digest");
+    assert_eq!(call("SHA-256", json!([{ "digest": "?" }])), "bad_request");
+    assert_eq!(call("SHA-256", json!([])), "bad_request");
+    for hash in ["md5", "sha1", "none", "SHA-256 "] {
+        assert_eq!(call(hash, of(32)), "bad_request", "{hash}");
+    }
+}
+
+#[test]
+fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
+    let desk = desk();
+    let script = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n".repeat(3);
+    let daemon = Daemon::start(&desk, &script);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let mut page = connected(&daemon);
+    let document = page.upload("a.pdf", &dossier);
+    let mut call =
+        json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
+    page.ask("sign_documents", &call);
+    record(&desk, 4);
+    drop(page);
+    // Another connection, even over the other road: the same origin, the same request, the same key.
+    let mut page = Page::over_socket(&daemon);
+    page.hello();
+    let again = page.call("sign_documents", &call);
+    let signed = &again["result"]["documents"][0];
+    let bytes = page.download(
+        signed["sha256"].as_str().unwrap(),
+        signed["size"].as_u64().unwrap(),
+    );
+    assert!(bytes.starts_with(&dossier) && bytes.len() > dossier.len());
+    assert_eq!(page.call("sign_documents", &call)["result"], again["result"]);
+    assert_eq!(
+        record(&desk, 4),
+        ["daemon_started", "asked", "approved", "signed"]
+    );
+    // The key is this request's.
+    call["reason"] = json!("another");
+    assert_eq!(code(&page.call("sign_documents", &call)), "key_reused");
+    for bad in ["short", "with a space in the middle", &"x".repeat(65)] {
+        call["idempotency_key"] = json!(bad);
+        assert_eq!(page.refusal("sign_documents", &call), "bad_request");
+    }
+    // Another origin's page learns nothing by it, and who may not ask may not ask again.
+    allow(&desk, PORTAL, &["certificates"]);
+    let call = json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
+    assert_eq!(code(&page.call("sign_documents", &call)), "not_allowed");
+}
+
+#[test]
+fn a_failed_request_may_be_made_again_under_its_key() {
+    let desk = desk();
+    let script =
+        "[[answer]]\ndecision = \"refuse\"\n[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, script);
+    let mut page = connected(&daemon);
+    let call = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()), "idempotency_key": "a-random-key-0002" });
+    assert_eq!(code(&page.call("authenticate", &call)), "cancelled");
+    let token = page.call("authenticate", &call);
+    assert!(token["result"].is_object(), "{token}");
+    assert_eq!(page.call("authenticate", &call), {
+        let mut same = token.clone();
+        same["id"] = json!(4);
+        same
+    });
+}

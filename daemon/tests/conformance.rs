@@ -1,0 +1,121 @@
+//! The protocol's conformance suite, and the worked examples of its page, against the daemon of this build.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::{Desk, repository};
+
+const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+#[test]
+fn this_build_conforms_to_the_protocol() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    let daemon = Daemon::start(&desk, "");
+    let suite = repository().join("daemon/protocol/conformance/conformance.py");
+    let output = Command::new("python3")
+        .arg("-B")
+        .arg(suite)
+        .args([
+            "--origin",
+            PORTAL,
+            "--websocket",
+            &format!("127.0.0.1:{}", daemon.port),
+        ])
+        .arg("--socket")
+        .arg(&daemon.socket)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(said.contains("ok 1") && !said.contains("SKIP"), "{said}");
+    assert!(daemon.answers());
+}
+
+/// Each line that begins with `->` is sent, each with `<-` must come, in that order. In what must come, `"…"` stands for
+/// anything, and `"$name"` for what is called so from then on.
+#[test]
+fn the_worked_examples_are_true() {
+    let page = std::fs::read_to_string(repository().join("daemon/protocol/EXAMPLES.md")).unwrap();
+    let desk = Desk::with_keys(&[("ký", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, script);
+    let mut connection = Page::over_socket(&daemon);
+    let mut known = BTreeMap::new();
+    let mut lines = 0;
+    for line in page.lines() {
+        if let Some(text) = line.strip_prefix("-> ") {
+            let message = filled(serde_json::from_str(text).expect(text), &known);
+            connection.send_text(&message.to_string());
+        } else if let Some(text) = line.strip_prefix("<- ") {
+            let (came, _) = connection
+                .receive()
+                .unwrap_or_else(|_| panic!("nothing came: {text}"));
+            let expected = serde_json::from_str(text).expect(text);
+            assert!(fits(&expected, &came, &mut known), "{text}\n{came}");
+        } else {
+            continue;
+        }
+        lines += 1;
+    }
+    assert!(lines > 20, "{lines}");
+}
+
+fn filled(value: Value, known: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::String(text) => match text.strip_prefix('$') {
+            Some(name) => known.get(name).unwrap_or_else(|| panic!("${name}")).clone(),
+            None => Value::String(text),
+        },
+        Value::Array(items) => items.into_iter().map(|item| filled(item, known)).collect(),
+        Value::Object(fields) => {
+            let filled = fields
+                .into_iter()
+                .map(|(name, value)| (name, filled(value, known)));
+            Value::Object(filled.collect())
+        }
+        other => other,
+    }
+}
+
+fn fits(expected: &Value, came: &Value, known: &mut BTreeMap<String, Value>) -> bool {
+    match (expected, came) {
+        (Value::String(text), _) if text == "…" => true,
+        (Value::String(text), _) if text.starts_with('$') => {
+            let known = known.entry(text[1..].to_owned()).or_insert_with(|| came.clone());
+            known == came
+        }
+        (Value::Object(expected), Value::Object(came)) => {
+            expected.len() == came.len()
+                && expected
+                    .iter()
+                    .all(|(name, value)| came.get(name).is_some_and(|came| fits(value, came, known)))
+        }
+        (Value::Array(expected), Value::Array(came)) => {
+            expected.len() == came.len()
+                && expected
+                    .iter()
+                    .zip(came)
+                    .all(|(one, other)| fits(one, other, known))
+        }
+        _ => expected == came,
+    }
+}

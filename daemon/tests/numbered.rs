@@ -1,0 +1,540 @@
+//! Attacks of the threat model that no other test file has, each named after its number there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow, children, code, command, raw, record};
+use support::{Desk, fail, succeed};
+
+const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+const HANG: &str = "[[answer]]\ndecision = \"hang\"\nrepeat = true\n";
+const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+fn portal(scopes: &[&str]) -> (Desk, Daemon) {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, scopes);
+    let daemon = Daemon::start(&desk, "");
+    (desk, daemon)
+}
+
+fn with_key(profile: &str, script: &str) -> (Desk, Daemon) {
+    let desk = Desk::with_keys(&[("k", "ec:p256", profile)]);
+    allow(&desk, PORTAL, &ALL);
+    let daemon = Daemon::start(&desk, script);
+    (desk, daemon)
+}
+
+fn connected(daemon: &Daemon) -> Page {
+    let mut page = Page::over_websocket(daemon);
+    page.hello();
+    page
+}
+
+fn handshake(port: u16, origin: &str, host: &str) -> String {
+    format!(
+        "GET /v1 HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: trien.v1\r\n\r\n"
+    )
+}
+
+#[track_caller]
+fn wait_for(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "in vain");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn n011_nothing_listens_but_on_127_0_0_1_and_its_ipv6_twin() {
+    let (_desk, daemon) = portal(&[]);
+    let refused = |address: &str| {
+        let address = format!("{address}:{}", daemon.port).parse().unwrap();
+        TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_err()
+    };
+    assert!(refused("127.0.0.2") && refused("127.1.2.3"));
+    let own = Command::new("hostname").arg("-I").output().unwrap();
+    for address in String::from_utf8_lossy(&own.stdout).split_whitespace() {
+        let shown = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_owned()
+        };
+        assert!(refused(&shown), "{shown}");
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n013_a_client_that_vanishes_at_once_is_nobody() {
+    let (_desk, daemon) = portal(&[]);
+    for _ in 0..200 {
+        drop(TcpStream::connect(("127.0.0.1", daemon.port)).unwrap());
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n018_two_thousand_connections_leave_the_others_alone() {
+    let (_desk, daemon) = portal(&[]);
+    let mut good = connected(&daemon);
+    let descriptors = || {
+        std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+            .unwrap()
+            .count()
+    };
+    let before = descriptors();
+    let held: Vec<_> = (0..2000)
+        .filter_map(|_| TcpStream::connect(("127.0.0.1", daemon.port)).ok())
+        .collect();
+    let began = Instant::now();
+    assert_eq!(
+        good.call("cancel", &json!({ "request": 9 }))["result"]["cancelled"],
+        false
+    );
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(descriptors() < before + 80, "the caps hold");
+    drop(held);
+    wait_for(|| descriptors() <= before + 2);
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n027_a_refusal_takes_as_long_whatever_was_wrong() {
+    let (_desk, daemon) = portal(&[]);
+    let port = daemon.port;
+    let strange = handshake(port, "https://evil.example", "127.0.0.1");
+    let known = handshake(port, PORTAL, "evil.example");
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..150 {
+        for (request, times) in [&strange, &known].into_iter().zip(&mut times) {
+            let began = Instant::now();
+            raw(port, request.as_bytes());
+            times.push(began.elapsed());
+        }
+    }
+    let [strange, known] = times.map(|mut times| {
+        times.sort();
+        (times[75], times[112] - times[37])
+    });
+    let apart = strange.0.abs_diff(known.0);
+    // What tells them apart is less than what one of them varies by itself.
+    assert!(apart < strange.1.max(known.1), "{strange:?} {known:?}");
+}
+
+#[test]
+fn n030_pieces_do_not_get_round_the_size_of_a_message() {
+    let (_desk, daemon) = portal(&[]);
+    let frame = |first: u8, payload: &[u8]| {
+        let mut frame = vec![first, 0xff];
+        frame.extend((payload.len() as u64).to_be_bytes());
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        frame
+    };
+    let mut page = Page::over_websocket(&daemon);
+    page.send_raw(&frame(0x01, &[b' '; 600_000]));
+    page.send_raw(&frame(0x80, &[b' '; 600_000]));
+    assert_eq!(page.receive(), Err(1009));
+    // A million empty pieces make no message, and cost the daemon nothing it keeps.
+    let mut page = Page::over_websocket(&daemon);
+    page.send_raw(&[0x01, 0x80, 0, 0, 0, 0]);
+    let empty = [0x00, 0x80, 0, 0, 0, 0].repeat(10_000);
+    for _ in 0..100 {
+        page.send_raw(&empty);
+    }
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    assert!(resident() < 200 * 1024, "{} KiB", resident());
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n038_a_conversation_played_again_is_another_session() {
+    let (_desk, daemon) = portal(&[]);
+    let [one, other] = [(); 2].map(|()| connected(&daemon).call("hello", &json!({ "versions": [1] })));
+    assert_eq!(code(&one), "hello_expected");
+    assert_eq!(one, other, "and what it says is no secret");
+    let session = || Page::over_websocket(&daemon).hello()["result"]["session"].clone();
+    assert_ne!(session(), session());
+}
+
+#[test]
+fn n040_a_digest_without_its_permission_asks_nobody() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &[]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = connected(&daemon);
+    let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+    let before = record(&desk, 3);
+    let digest = json!({ "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([7; 32]) });
+    assert_eq!(code(&page.call("sign_digest", &digest)), "not_allowed");
+    assert_eq!(record(&desk, 3), before);
+}
+
+#[test]
+fn n042_n043_a_certificate_that_is_for_signing_in_alone_signs_no_digest() {
+    let desk = Desk::with_token();
+    desk.add_key("k", "ec:p256", "citizen");
+    // The same key with a certificate whose only use is digitalSignature.
+    let [request, certificate, config] = [desk.path("k.csr"), desk.path("login.pem"), desk.path("login.cnf")];
+    std::fs::write(
+        &config,
+        "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n",
+    )
+    .unwrap();
+    let mut issue = Command::new("openssl");
+    issue.args(["x509", "-req", "-days", "30", "-in"]).arg(&request);
+    issue.arg("-CA").arg(desk.pki().join("ca.pem"));
+    issue.arg("-CAkey").arg(desk.pki().join("private/ca.key"));
+    issue.arg("-extfile").arg(&config).arg("-out").arg(&certificate);
+    succeed(&mut issue);
+    let words = ["token", "install", "--token", support::TOKEN, "--cert"];
+    succeed(desk.trien(words).arg(&certificate).args(desk.pin()));
+    allow(&desk, PORTAL, &ALL);
+    let serial = succeed(
+        Command::new("openssl")
+            .args(["x509", "-noout", "-serial", "-in"])
+            .arg(&certificate),
+    );
+    let serial = serial.trim().trim_start_matches("serial=").to_lowercase();
+    let daemon = Daemon::start(&desk, &format!("{APPROVE}certificate = \"{serial}\"\n"));
+    let mut page = connected(&daemon);
+    let shared = page.call("certificates", &json!({}))["result"].clone();
+    assert_eq!(shared["serial"], serial, "{shared}");
+    // Whatever the digest is of: a TLS client's CertificateVerify, another portal's challenge.
+    for digest in [[7u8; 32], [9; 32]] {
+        let call =
+            json!({ "certificate": shared["sha256"], "hash": "SHA-256", "digest": STANDARD.encode(digest) });
+        assert_eq!(code(&page.call("sign_digest", &call)), "certificate_unsuitable");
+    }
+    // It is good for what it is for.
+    let nonce = STANDARD.encode((0..32).collect::<Vec<u8>>());
+    assert!(page.call("authenticate", &json!({ "nonce": nonce }))["result"].is_object());
+}
+
+#[test]
+fn n044_n045_what_is_not_here_or_not_in_the_schema_is_refused() {
+    let (desk, daemon) = with_key("citizen", APPROVE);
+    let mut page = connected(&daemon);
+    let digest = |certificate: &str| json!({ "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([7; 32]) });
+    let before = record(&desk, 1).len();
+    assert_eq!(
+        code(&page.call("sign_digest", &digest(&"00".repeat(32)))),
+        "certificate_not_found"
+    );
+    for (field, value) in [
+        ("mechanism", json!("CKM_RSA_X_509")),
+        ("mechanism", json!(3)),
+        ("padding", json!("raw")),
+        ("padding", json!("none")),
+    ] {
+        let mut call = digest(&"00".repeat(32));
+        call[field] = value;
+        assert_eq!(page.refusal("sign_digest", &call), "bad_request", "{field}");
+    }
+    assert_eq!(record(&desk, 1).len(), before);
+}
+
+#[test]
+fn n046_two_hundred_requests_open_one_question_and_one_waits() {
+    let (_desk, daemon) = with_key("citizen", HANG);
+    let mut page = connected(&daemon);
+    let asked: Vec<u64> = (0..200).map(|_| page.ask("certificates", &json!({}))).collect();
+    let mut busy = 0;
+    while busy < asked.len() - 2 {
+        let (message, _) = page.receive().unwrap();
+        if message["method"] == "progress" {
+            continue;
+        }
+        assert_eq!(code(&message), "busy", "{message}");
+        busy += 1;
+    }
+    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(children(daemon.pid(), "scripted-prompt"), 1);
+}
+
+#[test]
+fn n047_after_two_refusals_there_is_no_third_window() {
+    let (desk, daemon) = with_key("citizen", "[[answer]]\ndecision = \"refuse\"\nrepeat = true\n");
+    let mut page = connected(&daemon);
+    for told in ["cancelled", "cancelled", "user_muted", "user_muted"] {
+        assert_eq!(code(&page.call("certificates", &json!({}))), told);
+    }
+    // Another origin is asked for as before.
+    allow(&desk, "https://other.example", &[]);
+    let mut other = Page::websocket_from(&daemon, "https://other.example").unwrap();
+    other.hello();
+    assert_eq!(code(&other.call("certificates", &json!({}))), "cancelled");
+    assert_eq!(record(&desk, 7).len(), 7);
+}
+
+#[test]
+fn n048_the_tab_goes_and_the_window_goes() {
+    let (desk, daemon) = with_key("citizen", HANG);
+    for road in [Page::over_websocket, Page::over_socket] {
+        let mut page = road(&daemon);
+        page.hello();
+        page.ask("certificates", &json!({}));
+        wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+        drop(page);
+        let began = Instant::now();
+        wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+        assert!(
+            began.elapsed() < Duration::from_millis(500),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    assert_eq!(
+        record(&desk, 5),
+        ["daemon_started", "asked", "withdrawn", "asked", "withdrawn"]
+    );
+}
+
+#[test]
+fn n051_one_origins_login_is_not_anothers() {
+    let script = format!(
+        "{APPROVE}origin = \"{PORTAL}\"\n[[answer]]\ndecision = \"refuse\"\norigin = \"https://b.example\"\n"
+    );
+    let (desk, daemon) = with_key("citizen", &script);
+    allow(&desk, "https://b.example", &ALL);
+    let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
+    assert!(connected(&daemon).call("authenticate", &nonce)["result"].is_object());
+    let mut other = Page::websocket_from(&daemon, "https://b.example").unwrap();
+    other.hello();
+    assert_eq!(
+        code(&other.call("authenticate", &nonce)),
+        "cancelled",
+        "asked for himself"
+    );
+}
+
+#[test]
+fn n052_pieces_that_do_not_fit_lose_the_document() {
+    let (_desk, daemon) = portal(&[]);
+    let mut page = connected(&daemon);
+    let name = "ab".repeat(32);
+    let piece = |offset: u64, size: u64, data: &[u8]| json!({ "sha256": name, "size": size, "offset": offset, "data": STANDARD.encode(data) });
+    let mut told = |call: Value| {
+        let reply = page.call("upload", &call);
+        reply["error"]["data"]["code"]
+            .as_str()
+            .unwrap_or("taken")
+            .to_owned()
+    };
+    assert_eq!(told(piece(0, 10, b"0123")), "taken");
+    assert_eq!(told(piece(6, 10, b"6789")), "upload_mismatch", "a gap");
+    assert_eq!(told(piece(0, 10, b"0123")), "taken");
+    assert_eq!(told(piece(2, 10, b"2345")), "upload_mismatch", "an overlap");
+    assert_eq!(told(piece(0, 10, b"0123")), "taken");
+    assert_eq!(told(piece(4, 11, b"4567890")), "upload_mismatch", "another size");
+    assert_eq!(
+        told(piece(0, 10, b"0123456789")),
+        "upload_mismatch",
+        "another digest"
+    );
+    assert_eq!(told(piece(0, 1 << 40, b"0")), "too_large");
+    assert_eq!(told(piece(0, 0, b"")), "bad_request");
+}
+
+#[test]
+fn n055_there_is_no_operation_on_modules_files_or_settings() {
+    let (_desk, daemon) = portal(&ALL);
+    let mut page = connected(&daemon);
+    for method in [
+        "set_module",
+        "module",
+        "configure",
+        "update",
+        "open",
+        "exec",
+        "status",
+        "rpc.discover",
+        "",
+    ] {
+        assert_eq!(
+            code(&page.call(method, &json!({ "path": "/etc/passwd" }))),
+            "method_not_found",
+            "{method}"
+        );
+    }
+    for field in ["module", "tsa", "path", "url", "pin", "session", "batch"] {
+        let mut call = json!({ "documents": [], "format": "pades" });
+        call[field] = json!("x");
+        assert_eq!(
+            code(&page.call("sign_documents", &call)),
+            "bad_request",
+            "{field}"
+        );
+    }
+}
+
+#[test]
+fn n074_a_thousand_connections_on_the_socket_are_capped() {
+    let (_desk, daemon) = portal(&[]);
+    let mut good = Page::over_socket(&daemon);
+    good.hello();
+    let idle: Vec<_> = (0..1000)
+        .filter_map(|_| UnixStream::connect(&daemon.socket).ok())
+        .collect();
+    assert_eq!(
+        good.call("cancel", &json!({ "request": 9 }))["result"]["cancelled"],
+        false
+    );
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+        .unwrap()
+        .count();
+    assert!(descriptors < 300, "{descriptors}");
+    // Who says nothing is closed, and others have the place.
+    let mut first = idle.first().unwrap();
+    first.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(first.read(&mut [0]).unwrap(), 0);
+    drop(idle);
+    wait_for(|| Page::over_socket(&daemon).hello()["result"]["version"] == 1);
+}
+
+#[test]
+fn n075_a_frame_that_lies_about_its_length_is_not_waited_for_in_memory() {
+    let (_desk, daemon) = portal(&[]);
+    for head in [0u32, u32::MAX, 64 << 20, u32::from_be_bytes(*b"\x10\0\0\0")] {
+        let mut stream = UnixStream::connect(&daemon.socket).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(&head.to_le_bytes()).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "{head:x}");
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n078_without_a_runtime_folder_of_its_own_the_daemon_does_not_start() {
+    let desk = Desk::bare();
+    let mut without = command(&desk, &desk.path("none.toml"));
+    without
+        .env_remove("TRIEN_HOME")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env("HOME", desk.path("home"));
+    fail(&mut without, 3);
+    let shared = desk.path("shared");
+    std::fs::create_dir_all(shared.join("trien")).unwrap();
+    for folder in [&shared, &shared.join("trien")] {
+        std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
+    }
+    let mut open = command(&desk, &desk.path("none.toml"));
+    open.env_remove("TRIEN_HOME")
+        .env("XDG_RUNTIME_DIR", &shared)
+        .env("HOME", desk.path("home"));
+    fail(&mut open, 3);
+}
+
+#[test]
+fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
+    let script = "[[answer]]\ndecision = \"approve\"\npins = [\"11111111\"]\n\
+                  [[answer]]\ndecision = \"hang\"\nrepeat = true\n";
+    let (desk, daemon) = with_key("citizen", script);
+    let mut page = connected(&daemon);
+    let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
+    assert_eq!(code(&page.call("authenticate", &nonce)), "pin_incorrect");
+    let state = || succeed(&mut desk.trien(["token", "list", "--json"]));
+    let before = state();
+    for _ in 0..5 {
+        let asked = page.ask("authenticate", &nonce);
+        wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+        page.ask("cancel", &json!({ "request": asked }));
+        assert_eq!(code(&page.reply(asked)), "cancelled");
+        wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+    }
+    assert_eq!(state(), before, "no try was spent");
+}
+
+#[test]
+fn n090_a_pin_is_in_no_log_no_record_and_no_file() {
+    let canary = "837264910573";
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    let script =
+        format!("[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"{canary}\", \"24681357\"]\n");
+    let daemon = Daemon::start(&desk, &script);
+    let mut page = connected(&daemon);
+    let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
+    let reply = page.call("authenticate", &nonce);
+    assert!(reply["result"].is_object() && !reply.to_string().contains(canary));
+    assert!(!daemon.log().contains(canary) && !daemon.log().contains("24681357"));
+    let searched = Command::new("grep")
+        .args(["-rlF", canary])
+        .arg(desk.home())
+        .output()
+        .unwrap();
+    assert!(searched.stdout.is_empty(), "{searched:?}");
+    // Nor in the daemon's memory (root may look, whatever the process says of itself).
+    if rustix::process::getuid().is_root() {
+        assert!(!memory_holds(daemon.pid(), canary.as_bytes()));
+        assert!(
+            memory_holds(daemon.pid(), PORTAL.as_bytes()),
+            "the search finds what is there"
+        );
+    }
+}
+
+/// Looks for bytes in everything a process can write to.
+fn memory_holds(pid: u32, wanted: &[u8]) -> bool {
+    use std::os::unix::fs::FileExt;
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let ranges = maps
+        .lines()
+        .filter(|line| line.contains(" rw"))
+        .filter_map(|line| {
+            let (start, end) = line.split_whitespace().next()?.split_once('-')?;
+            Some((
+                u64::from_str_radix(start, 16).ok()?,
+                u64::from_str_radix(end, 16).ok()?,
+            ))
+        });
+    ranges.into_iter().any(|(start, end)| {
+        let mut bytes = vec![0; (end - start) as usize];
+        let length = memory.read_at(&mut bytes, start).unwrap_or(0);
+        bytes[..length]
+            .windows(wanted.len())
+            .any(|window| window == wanted)
+    })
+}
+
+#[test]
+fn n093_a_prompt_that_dies_cancels_the_request() {
+    let (desk, daemon) = with_key("citizen", HANG);
+    let mut page = connected(&daemon);
+    let asked = page.ask("certificates", &json!({}));
+    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    for pid in support::daemon::child_pids(daemon.pid(), "scripted-prompt") {
+        succeed(Command::new("kill").args(["-9", &pid.to_string()]));
+    }
+    assert_eq!(code(&page.reply(asked)), "cancelled");
+    assert_eq!(record(&desk, 3), ["daemon_started", "asked", "refused"]);
+}
