@@ -16,7 +16,7 @@ use super::batch::{self, Work};
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
 use super::recipe::{self, Data, PreparedDocument, Recipe};
-use super::{Caller, Context, Holdings, JobError, present};
+use super::{Caller, Context, Holdings, JobError, blocking, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
