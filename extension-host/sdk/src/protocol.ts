@@ -16,17 +16,39 @@ export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "x
 
 export type Appearance = { 
 /**
- * Counted from 1.
+ * The name of a preset; `plain` if absent.
  */
-page: number, 
+preset?: string, 
+/**
+ * Counted from 1, 0 is the last one; if absent, the preset says which.
+ */
+page?: number, 
 /**
  * Lower left and upper right corner in points, from the page's lower left: `[x1, y1, x2, y2]`.
  */
-rectangle: [number, number, number, number], 
+rectangle?: [number, number, number, number], 
+/**
+ * A text on the page, beside which it shows; instead of a rectangle.
+ */
+keyword?: string, 
+/**
+ * A PNG file, base64, at most [`crate::limits::MAX_IMAGE`] bytes: signature or seal.
+ */
+image?: string, 
+/**
+ * What a QR code beside it says.
+ */
+qr?: string, 
+/**
+ * Values that the preset's text has places for, by name.
+ */
+values?: { [key in string]: string }, 
 /**
  * The language of the labels.
  */
 language: Language, };
+
+export type Certification = "nothing" | "forms" | "comments";
 
 export type DocumentRef = { 
 /**
@@ -171,6 +193,18 @@ location?: string,
  */
 template?: string, 
 /**
+ * PAdES only: the full name of an unsigned signature field that is there; a new field if absent.
+ */
+field?: string, 
+/**
+ * PAdES only: certifies the document, and says what may be done to it afterwards.
+ */
+certify?: Certification, 
+/**
+ * PAdES only: the full names of form fields that nobody may fill in or sign afterwards; all of them if empty.
+ */
+lock?: Array<string>, 
+/**
  * What becomes of the others when one fails.
  */
 on_error?: OnError, 
@@ -227,7 +261,7 @@ export type Cancel = {
  */
 request: number, };
 
-export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_stopped" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_stopped" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "certificate_revoked" | "certificate_status_unknown" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "internal";
 
 export type Bilingual = { 
 /**
