@@ -55,7 +55,8 @@ install: extension  ## installs programs, module and extension below PREFIX (def
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/trien $(DESTDIR)$(PREFIX)/share/trien
 	install -m 755 $(BUILD)/release/trien $(BUILD)/release/trien-prompt $(BUILD)/release/trien-extension-host \
 	    $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(DESTDIR)$(PREFIX)/lib/trien/
+	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(BUILD)/release/libtrien_simulator.so \
+	    $(DESTDIR)$(PREFIX)/lib/trien/
 	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
 
 protocol:  ## writes the protocol's JSON Schema, and its TypeScript types into the SDK

@@ -49,6 +49,7 @@ command:import      imagemagick
 command:xwininfo    x11-utils
 command:certutil    libnss3-tools
 command:pkcs11-tool opensc
+command:softhsm2-util softhsm2
 command:p11tool     gnutls-bin
 command:p11-kit     p11-kit
 package:p11-kit-modules p11-kit-modules

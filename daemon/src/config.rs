@@ -62,6 +62,32 @@ pub struct ModuleConfig {
     pub name: String,
     /// Its library.
     pub path: PathBuf,
+    /// SHA-256 of the library in lower-case hexadecimal: no other file is loaded.
+    pub sha256: Option<String>,
+    /// It cannot work without the network.
+    pub network: bool,
+    /// Folders that it keeps its state in.
+    pub folders: Vec<PathBuf>,
+    /// Variables of the environment that it finds its configuration by.
+    pub environment: Vec<String>,
+    /// Variables that are set for it.
+    pub variables: Vec<(String, std::ffi::OsString)>,
+}
+
+impl ModuleConfig {
+    /// A module that needs nothing but its library.
+    #[must_use]
+    pub fn new(name: &str, path: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            path,
+            sha256: None,
+            network: false,
+            folders: Vec::new(),
+            environment: Vec::new(),
+            variables: Vec::new(),
+        }
+    }
 }
 
 /// Who asks the person, and for how long.
@@ -141,15 +167,30 @@ impl Config {
 
 /// Our own module, if no other is configured.
 fn software_token() -> ModuleConfig {
+    ModuleConfig::new(
+        "software",
+        beside(SOFTWARE_TOKEN).unwrap_or_else(|| beside_program(SOFTWARE_TOKEN)),
+    )
+}
+
+/// A library that ships with the program.
+#[must_use]
+pub fn beside(library: &str) -> Option<PathBuf> {
     let places = ["", "../lib/trien", "../lib"];
-    let found = places
-        .iter()
-        .map(|place| beside_program(place).join(SOFTWARE_TOKEN))
-        .find(|path| path.is_file());
-    ModuleConfig {
-        name: "software".to_owned(),
-        path: found.unwrap_or_else(|| beside_program(SOFTWARE_TOKEN)),
+    let mut paths = places.iter().map(|place| beside_program(place).join(library));
+    paths.find(|path| path.is_file())
+}
+
+/// The software token, and the known modules on this computer unless `discover` is off. A Triện that carries its files
+/// with it (`TRIEN_HOME`) carries its modules, too, and looks for others only when told.
+fn usual_modules(discover: Option<bool>) -> Vec<ModuleConfig> {
+    let portable = std::env::var_os("TRIEN_HOME").is_some_and(|home| !home.is_empty());
+    let mut modules = vec![software_token()];
+    if discover.unwrap_or(!portable) {
+        modules.extend(crate::tokens::known::discover());
     }
+    modules.truncate(MAX_MODULES);
+    modules
 }
 
 fn beside_program(name: &str) -> PathBuf {

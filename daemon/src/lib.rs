@@ -32,13 +32,14 @@
 //! 6. The origin comes from the channel (browser-attested `sender.origin`, or the WebSocket handshake), never from a
 //!    message.
 //! 7. Every signature is verified with the certificate's public key before it leaves.
-//! 8. Unsafe code lives in the module `ffi` of `trien-pkcs11`; this crate has none.
+//! 8. Unsafe code lives in the module `ffi` of `trien-pkcs11`, and here in one file of the module's process
+//!    (`tokens/worker/raw.rs`), which calls what a module exports; each block states why it is sound.
 //! 9. What arrives from outside has a limit on size, depth, count and time, and gets a typed error that says who can
 //!    act on it.
 //! 10. Refuse by default: unknown origin, unknown field, unknown mechanism, empty allow list. The only thing that
 //!     listens is the WebSocket; there is no health, status or version endpoint for strangers.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod audit;
 pub mod cli;

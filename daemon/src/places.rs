@@ -121,6 +121,12 @@ impl Places {
         self.data.join("evidence")
     }
 
+    /// Where a file says that a module is switched off.
+    #[must_use]
+    pub fn switches_folder(&self) -> PathBuf {
+        self.data.join("modules-off")
+    }
+
     /// The record of approvals and signatures.
     #[must_use]
     pub fn audit_file(&self) -> PathBuf {

@@ -13,7 +13,7 @@ use trien_protocol::limits::MAX_HELD_BY_ALL;
 
 use crate::audit::{Action, Audit, AuditError, Subject};
 use crate::cli::{CliError, Shell};
-use crate::config::{ADMIN_POLICY, Config, ConfigError, PromptProgram};
+use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
 use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
 use crate::jobs::{Context, MAX_LABOUR, Memory};
@@ -36,6 +36,8 @@ pub struct DaemonOptions {
     pub config: Option<PathBuf>,
     /// Instead of the prompter of the configuration. The administrator's policy wins over this too.
     pub prompter: Option<PromptProgram>,
+    /// Instead of the modules of the configuration: a simulation.
+    pub modules: Option<Vec<ModuleConfig>>,
 }
 
 /// Where a daemon that is ready can be reached. Displays as its one line on standard output.
@@ -131,16 +133,22 @@ pub fn network(shell: &Shell) -> Result<Network, ServiceError> {
 pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
-    Ok(Modules::new(
+    Ok(Modules::with_switches(
         &config.modules,
         &std::env::current_exe()?,
         Deadlines::default(),
+        Some(shell.places.switches_folder()),
     ))
 }
 
 fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn Prompter>) -> Context {
     let grants = GrantBook::new(places.origins_file(), config.origins.clone(), config.schemes());
-    let tokens: Arc<dyn TokenSource> = Arc::new(Modules::new(&config.modules, program, Deadlines::default()));
+    let tokens: Arc<dyn TokenSource> = Arc::new(Modules::with_switches(
+        &config.modules,
+        program,
+        Deadlines::default(),
+        Some(places.switches_folder()),
+    ));
     Context {
         tokens,
         audit: Arc::new(Audit::new(places.audit_file())),
@@ -226,6 +234,10 @@ fn load(options: &DaemonOptions, places: &Places) -> Result<Config, ServiceError
     let file = options.config.clone().unwrap_or_else(|| places.config_file());
     let mut config = Config::load(&file, Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
+    if let Some(modules) = &options.modules {
+        tracing::warn!("a simulation: the tokens of this computer are not looked at");
+        config.modules.clone_from(modules);
+    }
     if let Some(program) = &options.prompter {
         if config.prompt.fixed {
             tracing::warn!("the administrator has chosen the prompter: the command line's is ignored");

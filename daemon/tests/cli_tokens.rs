@@ -555,6 +555,8 @@ fn tokens_of_the_field_sign() {
         ("pkcs1-only", "rsa:2048"),
         ("slow", "ec:p256"),
         ("no-matching-id", "ec:p256"),
+        ("always-authenticate", "ec:p256"),
+        ("private-certificate", "ec:p256"),
     ];
     let desk = field(&profiles);
     for (profile, _) in profiles {
@@ -570,16 +572,10 @@ fn tokens_of_the_field_sign() {
 
 #[test]
 fn what_a_token_of_the_field_cannot_do_is_said() {
-    let desk = field(&[
-        ("pkcs1-only", "rsa:2048"),
-        ("private-certificate", "ec:p256"),
-        ("vgca", "rsa:3072"),
-    ]);
+    let desk = field(&[("pkcs1-only", "rsa:2048"), ("vgca", "rsa:3072")]);
     let mut pss = signing(&desk, "pkcs1-only");
     pss.args(["--padding", "pss"]).args(desk.pin());
     assert_eq!(error_code(&mut pss, 3), "unsupported_by_token");
-    let mut hidden = signing(&desk, "private-certificate");
-    assert_eq!(error_code(hidden.args(desk.pin()), 3), "no_certificate");
 
     let words = [
         "token",
@@ -608,40 +604,50 @@ fn what_a_token_of_the_field_cannot_do_is_said() {
         assert_eq!(error_code(&mut command, 1), "pin_incorrect");
     }
     assert_eq!(vgca()["pin"], "last_try", "three tries in all");
+}
 
-    let words = [
-        "token",
-        "init",
-        "--label",
-        "always",
-        "--profile",
-        "always-authenticate",
-    ];
-    let mut init = desk.trien(words);
-    succeed(init.args(desk.pin()).arg("--so-pin-file").arg(desk.pin_file()));
-    let words = [
-        "token",
-        "generate-key",
-        "--token",
-        "always",
-        "--algorithm",
-        "ec:p256",
-        "--label",
-        "an",
-    ];
-    succeed(desk.trien(words).args(desk.pin()));
-    let words = [
-        "token",
-        "request",
-        "--token",
-        "always",
-        "--key",
-        "an",
-        "--subject",
-        "CN=An",
-        "--out",
-    ];
-    let mut request = desk.trien(words);
-    request.arg(desk.path("an.csr")).args(desk.pin());
-    assert_eq!(error_code(&mut request, 3), "unsupported_by_token");
+/// The PIN is tried for each signature: out of a file it is the same one, out of a pipe the next line.
+#[test]
+fn a_key_that_wants_its_pin_for_each_signature_signs_a_batch() {
+    let desk = field(&[("always-authenticate", "ec:p256")]);
+    let inputs = ["one", "two", "three"].map(|name| {
+        std::fs::write(desk.path(name), name).unwrap();
+        desk.path(name)
+    });
+    let batch = |out: &str| {
+        std::fs::create_dir(desk.path(out)).unwrap();
+        let mut command = desk.trien([
+            "sign",
+            "--format",
+            "cades",
+            "--cert",
+            "always-authenticate",
+            "--out",
+        ]);
+        command.arg(desk.path(out)).args(&inputs);
+        command
+    };
+    succeed(batch("by-file").args(desk.pin()));
+    assert_eq!(std::fs::read_dir(desk.path("by-file")).unwrap().count(), 3);
+    // Two lines for three signatures: what was signed by then is there.
+    std::fs::write(desk.path("lines"), "24681357\n24681357\n").unwrap();
+    let pipe = format!("cat '{}' | \"$@\"", desk.path("lines").display());
+    let mut words = batch("by-pipe");
+    words.args(["--pin-fd", "0", "--json"]);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &pipe, "sh"])
+        .arg(words.get_program())
+        .args(words.get_args());
+    for (name, value) in words.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let output = shell.output().unwrap();
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(std::fs::read_dir(desk.path("by-pipe")).unwrap().count(), 2);
+    // A wrong PIN is one try for all of them.
+    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
+    let mut wrong = batch("wrong-pin");
+    wrong.arg("--pin-file").arg(desk.path("wrong"));
+    assert_eq!(error_code(&mut wrong, 1), "pin_incorrect");
 }

@@ -119,14 +119,7 @@ impl Home {
             &format!("#!/bin/sh\nTRIEN_HOME='{home}' exec '{PROGRAM}' \"$@\"\n"),
         );
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
-        Modules::new(
-            &[ModuleConfig {
-                name: "software".into(),
-                path: module,
-            }],
-            &script,
-            deadlines,
-        )
+        Modules::new(&[ModuleConfig::new("software", module)], &script, deadlines)
     }
 
     /// The process of that module.
@@ -392,7 +385,10 @@ async fn unlocked(modules: &Modules) -> (Box<dyn SigningSession>, Vec<u8>) {
         })
     ));
     assert!(
-        matches!(session.sign(&signable()).await, Err(TokenError::LoginNeeded)),
+        matches!(
+            session.sign(&signable(), false).await,
+            Err(LoginError::Token(TokenError::LoginNeeded))
+        ),
         "its own login, not another's"
     );
     session
@@ -420,24 +416,30 @@ async fn a_module_killed_in_the_middle_of_a_signature_costs_that_signature() {
     assert!(home.generate("ec:p256", "k", "@pin").status.success());
     let modules = home.modules(Deadlines::default());
     let (mut session, public_key) = unlocked(&modules).await;
-    let signature =
-        SignatureValue::from_token(signable().algorithm, &session.sign(&signable()).await.unwrap()).unwrap();
+    let signature = SignatureValue::from_token(
+        signable().algorithm,
+        &session.sign(&signable(), false).await.unwrap(),
+    )
+    .unwrap();
     let key = trien_signatures::algorithm::PublicKey::from_spki_der(&public_key);
     key.verify(signable().algorithm, b"document", &signature).unwrap();
 
     let worker = home.worker();
     kill_process(worker, Signal::STOP).unwrap();
-    let signing = tokio::spawn(async move { session.sign(&signable()).await });
+    let signing = tokio::spawn(async move { session.sign(&signable(), false).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     kill_process(worker, Signal::KILL).unwrap();
-    assert!(matches!(signing.await.unwrap(), Err(TokenError::Crashed)));
+    assert!(matches!(
+        signing.await.unwrap(),
+        Err(LoginError::Token(TokenError::Crashed))
+    ));
     assert_eq!(
         modules.look().await.failures.len(),
         0,
         "the next request starts it again"
     );
     assert_ne!(home.worker(), worker);
-    unlocked(&modules).await.0.sign(&signable()).await.unwrap();
+    unlocked(&modules).await.0.sign(&signable(), false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -453,16 +455,19 @@ async fn a_module_that_hangs_is_ended_at_its_deadline() {
     kill_process(worker, Signal::STOP).unwrap();
     let begun = Instant::now();
     assert!(matches!(
-        session.sign(&signable()).await,
-        Err(TokenError::Hung { seconds: 1 })
+        session.sign(&signable(), false).await,
+        Err(LoginError::Token(TokenError::Hung { seconds: 1 }))
     ));
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert!(
-        matches!(session.sign(&signable()).await, Err(TokenError::Crashed)),
+        matches!(
+            session.sign(&signable(), false).await,
+            Err(LoginError::Token(TokenError::Crashed))
+        ),
         "nobody is logged in again"
     );
     assert_eq!(modules.look().await.failures.len(), 0);
-    unlocked(&modules).await.0.sign(&signable()).await.unwrap();
+    unlocked(&modules).await.0.sign(&signable(), false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -472,11 +477,11 @@ async fn a_caller_that_leaves_does_not_confuse_the_next() {
     let modules = home.modules(Deadlines::default());
     let (mut session, _) = unlocked(&modules).await;
     for _ in 0..20 {
-        let left = tokio::time::timeout(Duration::from_micros(50), session.sign(&signable())).await;
+        let left = tokio::time::timeout(Duration::from_micros(50), session.sign(&signable(), false)).await;
         drop(left);
         assert_eq!(modules.look().await.failures.len(), 0);
     }
-    session.sign(&signable()).await.unwrap();
+    session.sign(&signable(), false).await.unwrap();
     drop(session);
     unlocked(&modules).await.0.close().await;
 }
@@ -486,16 +491,13 @@ async fn a_library_that_is_no_module_is_told() {
     let home = Home::new();
     let library = home.file("no.so", "no library");
     let modules = Modules::new(
-        &[ModuleConfig {
-            name: "no".into(),
-            path: library,
-        }],
+        &[ModuleConfig::new("no", library)],
         Path::new(PROGRAM),
         Deadlines::default(),
     );
     let failures = modules.look().await.failures;
     assert!(
-        matches!(failures.as_slice(), [(name, TokenError::Load(_))] if name == "no"),
+        matches!(failures.as_slice(), [(name, TokenError::Library(_) | TokenError::Load(_))] if name == "no"),
         "{failures:?}"
     );
 }
@@ -511,11 +513,11 @@ async fn a_session_left_while_the_module_hangs_is_closed_when_it_answers_again()
     let (mut session, _) = unlocked(&modules).await;
     let worker = home.worker();
     kill_process(worker, Signal::STOP).unwrap();
-    let left = tokio::time::timeout(Duration::from_millis(200), session.sign(&signable())).await;
+    let left = tokio::time::timeout(Duration::from_millis(200), session.sign(&signable(), false)).await;
     assert!(left.is_err());
     drop(session);
     tokio::time::sleep(Duration::from_secs(3)).await;
     kill_process(worker, Signal::CONT).unwrap();
-    unlocked(&modules).await.0.sign(&signable()).await.unwrap();
+    unlocked(&modules).await.0.sign(&signable(), false).await.unwrap();
     assert_eq!(home.worker(), worker, "the same process");
 }

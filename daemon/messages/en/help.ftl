@@ -51,6 +51,8 @@ help-any-pin-fd = Take the PIN from the first line of this open file descriptor;
 help-daemon = Run the service in the foreground; it prints "ready" with its addresses when it is
 help-daemon-config = The configuration file; without it, config.toml in the configuration folder
 help-daemon-prompter = Who is asked: "window", or "scripted:" with an absolute path, for tests and CI (noted in the audit record)
+help-daemon-simulate = Instead of the tokens of this computer, show those of a script, in the mood it says: hanging, slow, lying, pulled. For developers of portals; the README's section about the simulator has the format
+help-doctor = Look for what stands in the way of a signature: readers, drivers, tokens, certificates, browsers, clock; each finding with its remedy
 
 help-token = Tokens and the keys on them
 help-cert = Certificates on tokens

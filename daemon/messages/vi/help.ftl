@@ -51,6 +51,8 @@ help-any-pin-fd = Lấy mã PIN từ dòng đầu của bộ mô tả tệp đan
 help-daemon = Chạy dịch vụ ở tiền cảnh; khi sẵn sàng thì in "ready" kèm các địa chỉ
 help-daemon-config = Tệp cấu hình; nếu không nêu thì là config.toml trong thư mục cấu hình
 help-daemon-prompter = Hỏi ai: "window" (cửa sổ xác nhận), hoặc "scripted:" kèm đường dẫn tuyệt đối, cho kiểm thử và CI (có ghi vào sổ ghi nhận việc ký)
+help-daemon-simulate = Thay cho thiết bị của máy này, dùng thiết bị theo kịch bản: treo, chậm, trả lời sai, bị rút ra. Dành cho người lập trình cổng; phần nói về trình mô phỏng trong README mô tả định dạng
+help-doctor = Tìm những gì cản trở việc ký: đầu đọc, trình điều khiển, thiết bị, chứng thư số, trình duyệt, đồng hồ; mỗi phát hiện kèm cách xử lý
 
 help-token = Thiết bị ký và các khóa trên đó
 help-cert = Chứng thư số trên các thiết bị ký

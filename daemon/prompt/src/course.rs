@@ -48,6 +48,8 @@ pub(crate) enum Retry {
     Invalid,
     /// The token was pulled and is back.
     Resumed,
+    /// It was right; the key wants it anew for the next signature.
+    NextSignature,
 }
 
 /// A message that has no place in the phase it came in.
@@ -205,6 +207,10 @@ impl Course {
             }
             (ToPrompt::Opened { .. } | ToPrompt::NotOpened, Phase::Asking | Phase::Retry(_)) => {}
             (ToPrompt::PinInvalid, Phase::Waiting) => self.retry(Retry::Invalid, now),
+            (ToPrompt::PinForSignature { done, total }, Phase::Waiting) => {
+                self.progress = Some((*done, *total));
+                self.retry(Retry::NextSignature, now);
+            }
             (ToPrompt::Progress { done, total }, Phase::Waiting) => self.progress = Some((*done, *total)),
             _ => return Err(OutOfTurn),
         }
@@ -375,6 +381,18 @@ mod tests {
         refused.approve(false, at(900));
         refused.receive(&ToPrompt::Paused, at(1000)).unwrap();
         assert_eq!(refused.refuse(), Some(REFUSED));
+    }
+
+    #[test]
+    fn a_key_may_want_a_pin_for_each_signature() {
+        let mut course = course(&[PIN]);
+        course.approve(false, at(900));
+        let next = ToPrompt::PinForSignature { done: 1, total: 2 };
+        course.receive(&next, at(1000)).unwrap();
+        assert_eq!(course.phase(), Phase::Retry(Retry::NextSignature));
+        assert_eq!((course.pin(), course.progress()), (PIN, Some((1, 2))));
+        assert_eq!(course.approve(false, at(1799)), None);
+        assert_eq!(course.approve(false, at(1800)), Some(FromPrompt::PinTyped));
     }
 
     #[test]

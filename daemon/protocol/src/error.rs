@@ -106,6 +106,12 @@ error_codes! {
     CertificateRevoked = "certificate_revoked", -32043;
     /// Nothing is known about the certificate's revocation, and the policy wants it known.
     CertificateStatusUnknown = "certificate_status_unknown", -32044;
+    /// The token has no user PIN yet.
+    PinNotSet = "pin_not_set", -32046;
+    /// There is no room left on the token.
+    TokenFull = "token_full", -32047;
+    /// The token is protected against changes.
+    TokenReadOnly = "token_read_only", -32048;
 
     // Whoever looks after the computer can act.
     /// The token's driver did not answer in time.
@@ -120,6 +126,16 @@ error_codes! {
     TokenFailed = "token_failed", -32054;
     /// The record of approvals and signatures cannot be written, so nothing is signed.
     AuditUnavailable = "audit_unavailable", -32055;
+    /// The token's driver cannot be used on this computer.
+    ModuleUnusable = "module_unusable", -32056;
+    /// The token's driver was switched off because it failed too often.
+    ModuleDisabled = "module_disabled", -32057;
+    /// The smart card service (pcscd) does not run.
+    ReaderServiceStopped = "reader_service_stopped", -32058;
+    /// The smart card service does not let this user in.
+    ReaderNotAllowed = "reader_not_allowed", -32059;
+    /// The card reader, or the card in it, does not work.
+    ReaderFailed = "reader_failed", -32060;
     /// A fault of Triện itself.
     Internal = "internal", -32603;
 }

@@ -22,6 +22,13 @@ pub enum ToPrompt {
     },
     /// The PIN cannot be one (too short, too long, characters the token does not take); no try was spent.
     PinInvalid,
+    /// The key wants a PIN for each signature, and so much is signed: let the person type it for the next.
+    PinForSignature {
+        /// Documents signed.
+        done: u32,
+        /// Documents in all.
+        total: u32,
+    },
     /// Work goes on; the PIN was right.
     Progress {
         /// Documents signed.

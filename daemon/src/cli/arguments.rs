@@ -70,6 +70,8 @@ pub(super) enum Command {
     /// The record of approvals and signatures.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Looks for what stands in the way of a signature.
+    Doctor,
     /// The process a PKCS #11 module lives in; started by the daemon.
     #[command(hide = true)]
     ModuleWorker(ModuleWorkerArguments),
@@ -87,6 +89,12 @@ pub(super) struct ModuleWorkerArguments {
     /// Its library.
     #[arg(long)]
     pub module: std::path::PathBuf,
+    /// It may use the network.
+    #[arg(long)]
+    pub network: bool,
+    /// Folders that it may write to.
+    #[arg(long)]
+    pub folder: Vec<std::path::PathBuf>,
 }
 
 /// Of the hidden `trien scripted-prompt`.

@@ -1,5 +1,7 @@
 //! `trien daemon`: the service, in the foreground.
 
+mod simulate;
+
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -18,6 +20,9 @@ pub struct DaemonArguments {
     /// Who asks the person: window, or scripted:FILE.
     #[arg(long)]
     pub prompter: Option<String>,
+    /// Instead of the tokens of this computer, those of a script, in the mood it says.
+    #[arg(long, value_name = "SCRIPT")]
+    pub simulate: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -29,7 +34,14 @@ pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> 
         PromptProgram::parse(&text)
             .ok_or_else(|| CliError::misuse("daemon-bad-prompter", arguments([("value", text)])))
     });
+    let simulation = match &given.simulate {
+        Some(script) => Some(simulate::prepare(script, shell).await?),
+        None => None,
+    };
     let options = DaemonOptions {
+        modules: simulation
+            .as_ref()
+            .map(|simulation| vec![simulation.module.clone()]),
         config: given.config,
         prompter: prompter.transpose()?,
     };

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod augment;
 pub mod cert;
 pub mod daemon;
+pub mod doctor;
 pub mod origin;
 pub mod pin;
 pub mod sign;
@@ -37,7 +38,10 @@ pub fn main() -> ExitCode {
     let command = invocation.command;
     shell::start_log(matches!(command, Command::Daemon(_)));
     let command = match command {
-        Command::ModuleWorker(worker) => return crate::tokens::worker::run(&worker.name, &worker.module),
+        Command::ModuleWorker(worker) => {
+            let (name, module) = (&worker.name, &worker.module);
+            return crate::tokens::worker::run(name, module, worker.network, worker.folder);
+        }
         Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
         command => command,
     };
@@ -77,6 +81,7 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Verify(arguments) => verify::run(&arguments, shell),
         Command::Trust(command) => trust::run(command, shell),
         Command::Origin(command) => origin::run(command, shell),
+        Command::Doctor => doctor::run(shell).await,
         Command::Audit(command) => audit::run(&command, shell),
         Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
     }

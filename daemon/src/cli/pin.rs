@@ -47,7 +47,13 @@ impl PinArguments {
             (None, Some(number)) => open(Path::new(&format!("/proc/self/fd/{number}")))?,
             (None, None) => return Ok(Arc::new(TerminalPin::new(shell.language))),
         };
-        Ok(Arc::new(GivenPin(Mutex::new(Some(given)))))
+        let kept = given
+            .try_clone()
+            .map_err(|error| CliError::io("pin-no-pipe", &error))?;
+        Ok(Arc::new(GivenPin {
+            given: Mutex::new(Some(given)),
+            kept,
+        }))
     }
 }
 
@@ -58,8 +64,13 @@ pub(super) fn open(file: &Path) -> Result<OwnedFd, CliError> {
         .map_err(|error| CliError::file("pin-unreadable", file, &error))
 }
 
-/// One PIN, from a file or descriptor. There is no second one.
-struct GivenPin(Mutex<Option<OwnedFd>>);
+/// One PIN, from a file or descriptor. There is no second one; a key that wants it for each signature gets the same
+/// one again out of a file, and the next line of a pipe.
+struct GivenPin {
+    given: Mutex<Option<OwnedFd>>,
+    /// The same open file: what is read there moves on here.
+    kept: OwnedFd,
+}
 
 #[async_trait]
 impl PinSource for GivenPin {
@@ -68,12 +79,18 @@ impl PinSource for GivenPin {
         if state == PinState::LastTry {
             return Err(NoPin::LastTry);
         }
-        let given = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
         given.filter(|given| !is_empty_file(given)).ok_or(NoPin::Empty)
     }
 
-    async fn again(&self, _trouble: PinTrouble) -> bool {
-        false
+    async fn again(&self, trouble: PinTrouble) -> bool {
+        if trouble != PinTrouble::ForSignature {
+            return false;
+        }
+        match rustix::fs::seek(&self.kept, rustix::fs::SeekFrom::Start(0)) {
+            Ok(_) | Err(rustix::io::Errno::SPIPE) => true,
+            Err(_) => false,
+        }
     }
 }
 
@@ -150,6 +167,7 @@ impl PinSource for TerminalPin {
             PinTrouble::Incorrect => "pin-again-incorrect",
             PinTrouble::LastTry => "pin-again-last",
             PinTrouble::Invalid => "pin-again-invalid",
+            PinTrouble::ForSignature => "pin-again-signature",
         };
         let question = text(self.language, key, &Arguments::new());
         let yes = text(self.language, "pin-last-yes", &Arguments::new());
@@ -197,6 +215,20 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
     let piped = || -> io::Result<OwnedFd> {
         let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         put(&writing, first)?;
+        Ok(reading)
+    };
+    piped().map_err(|error| CliError::io("pin-no-pipe", &error))
+}
+
+/// Asks for a PIN once and gives a pipe with it.
+///
+/// # Errors
+/// As [`new_pin`].
+pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> {
+    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| no_pin(&not_typed(error)))?;
+    let piped = || -> io::Result<OwnedFd> {
+        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        put(&writing, typed)?;
         Ok(reading)
     };
     piped().map_err(|error| CliError::io("pin-no-pipe", &error))

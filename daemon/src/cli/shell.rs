@@ -149,6 +149,11 @@ impl CliError {
         }
     }
 
+    /// True if a page would have got this code.
+    pub(super) fn is(&self, code: trien_protocol::error::ErrorCode) -> bool {
+        matches!(&self.cause, Cause::Wire(error) if error.data.code == code)
+    }
+
     pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
         let told = match &self.cause {
             Cause::Answered => None,

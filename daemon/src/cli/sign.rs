@@ -21,6 +21,7 @@ use trien_signatures::report::Level;
 use super::augment;
 use super::output::{self, Outputs};
 use super::pin::{PinArguments, no_pin};
+use super::token::reveal;
 use super::verify::read_document;
 use super::{CliError, Exit, Shell};
 use crate::consent::{AskError, ShellPrompter};
@@ -252,7 +253,13 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     };
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
     let context = crate::service::shell_context(shell, Arc::new(prompter))?;
-    let signed = sign(&context, &holdings, call, shell).await?;
+    let signed = match sign(&context, &holdings, call.clone(), shell).await {
+        // A token may show its certificates only after login.
+        Err(error) if error.is(ErrorCode::NoCertificate) && reveal(&arguments.pin, shell).await? => {
+            sign(&context, &holdings, call, shell).await?
+        }
+        outcome => outcome?,
+    };
     let raising = Raising {
         level: arguments.level.into(),
         tsa: arguments.tsa.as_deref(),

@@ -4,8 +4,11 @@ mod access;
 mod backup;
 mod import;
 mod keys;
-mod spec;
+mod pin_change;
+pub(super) mod spec;
 mod staging;
+
+pub(super) use access::reveal;
 
 use std::path::PathBuf;
 
@@ -17,7 +20,7 @@ use super::sign::failed;
 use super::{CliError, Shell};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, TokenEntry, TokenProfile};
+use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, Token, TokenEntry, TokenProfile};
 
 /// `CK_TOKEN_INFO.label`, in bytes of UTF-8
 const MAX_TOKEN_LABEL: usize = 32;
@@ -82,6 +85,35 @@ pub enum TokenCommand {
         /// The PIN.
         #[command(flatten)]
         pin: PinArguments,
+    },
+    /// Changes the PIN.
+    ChangePin {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// The PIN as it is.
+        #[command(flatten)]
+        pin: PinArguments,
+        /// The new PIN.
+        #[arg(long, value_name = "FILE")]
+        new_pin_file: Option<PathBuf>,
+    },
+    /// Sets a new PIN on a token that has locked it.
+    Unblock {
+        /// The token's label or serial number.
+        #[arg(long)]
+        token: String,
+        /// The security officer's PIN.
+        #[arg(long, value_name = "FILE")]
+        so_pin_file: Option<PathBuf>,
+        /// The new PIN.
+        #[arg(long, value_name = "FILE")]
+        new_pin_file: Option<PathBuf>,
+    },
+    /// Switches a module on again.
+    EnableModule {
+        /// Its name.
+        module: String,
     },
     /// Makes a certification request.
     Request {
@@ -154,6 +186,17 @@ pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
             };
             keys::generate(&token, &wanted, out.as_deref(), &pin, shell).await
         }
+        TokenCommand::ChangePin {
+            token,
+            pin,
+            new_pin_file,
+        } => pin_change::change(&token, &pin, new_pin_file, shell).await,
+        TokenCommand::Unblock {
+            token,
+            so_pin_file,
+            new_pin_file,
+        } => pin_change::unblock(&token, so_pin_file, new_pin_file, shell).await,
+        TokenCommand::EnableModule { module } => enable_module(&module, shell),
         TokenCommand::Request {
             token,
             key,
@@ -166,24 +209,73 @@ pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
 }
 
 async fn list(shell: &Shell) -> Result<(), CliError> {
-    let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
-    let entries: Vec<TokenEntry> = tokens
-        .iter()
-        .map(|token| crate::tokens::Token::entry(token).clone())
-        .collect();
+    let modules = crate::service::modules(shell)?;
+    let Sight { tokens, failures } = modules.look().await;
+    let states = modules.states();
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
-    let values: Vec<Value> = entries.iter().map(as_json).collect();
+    let mut held = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let entry = token.entry().clone();
+        let issuers = if entry.initialized {
+            issuers(&token).await
+        } else {
+            Vec::new()
+        };
+        held.push((entry, issuers));
+    }
+    let values: Vec<Value> = held
+        .iter()
+        .map(|(entry, issuers)| {
+            let mut value = as_json(entry);
+            let library = states.iter().find(|state| state.name == entry.id.module);
+            value["library"] = json!(library.map(|state| &state.library));
+            value["ca"] = json!(issuers);
+            value
+        })
+        .collect();
     shell.answer(&values, || {
-        match entries.iter().filter(|entry| entry.initialized).count() {
-            0 => shell.text("token-none", &Arguments::new()),
-            _ => entries
-                .iter()
-                .filter(|entry| entry.initialized)
-                .map(|entry| line(entry, shell))
+        let mut initialized = held.iter().filter(|(entry, _)| entry.initialized).peekable();
+        match initialized.peek() {
+            None => shell.text("token-none", &Arguments::new()),
+            Some(_) => initialized
+                .map(|(entry, issuers)| line(entry, issuers, shell))
                 .collect(),
         }
+    });
+    Ok(())
+}
+
+/// Who issued the certificates on a token, as they say themselves: neither the module nor the chip tells.
+async fn issuers(token: &crate::tokens::ModuleToken) -> Vec<String> {
+    let certificates = token.certificates().await.unwrap_or_default();
+    let mut names: Vec<String> = certificates
+        .iter()
+        .filter(|held| held.key.is_some())
+        .map(|held| held.certificate.issuer_common_name())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Takes away the file that says that a module is switched off.
+fn enable_module(module: &str, shell: &Shell) -> Result<(), CliError> {
+    let facts = || arguments([("module", module.to_owned())]);
+    let known = crate::service::modules(shell)?.states();
+    if !known.iter().any(|state| state.name == module) {
+        return Err(CliError::misuse("token-no-such-module", facts()));
+    }
+    let switch = shell.places.switches_folder().join(module);
+    match std::fs::remove_file(&switch) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(CliError::file("cli-unwritable", &switch, &error));
+        }
+        _ => {}
+    }
+    shell.answer(&json!({ "module": module, "enabled": true }), || {
+        shell.text("token-module-enabled", &facts())
     });
     Ok(())
 }
@@ -192,6 +284,16 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
 pub(super) fn tell_failure(shell: &Shell, module: &str, error: &crate::tokens::TokenError) {
     let facts = arguments([("module", module.to_owned()), ("reason", error.to_string())]);
     shell.note("token-module-failed", &facts);
+    let remedy = match error {
+        crate::tokens::TokenError::Library(fault) => {
+            shell.text(&format!("{}-remedy", fault.key()), &Arguments::new())
+        }
+        other => {
+            let remedy = JobError::from(other.clone()).object().data.remedy;
+            remedy.text(shell.language).to_owned()
+        }
+    };
+    shell.note("token-module-remedy", &arguments([("remedy", remedy)]));
 }
 
 fn as_json(entry: &TokenEntry) -> Value {
@@ -209,7 +311,7 @@ fn as_json(entry: &TokenEntry) -> Value {
     })
 }
 
-fn line(entry: &TokenEntry, shell: &Shell) -> String {
+fn line(entry: &TokenEntry, issuers: &[String], shell: &Shell) -> String {
     let said = |key: &str| shell.text(key, &Arguments::new());
     let sort = said(if entry.hardware {
         "token-hardware"
@@ -222,6 +324,13 @@ fn line(entry: &TokenEntry, shell: &Shell) -> String {
         ("model", format!("{} {}", entry.manufacturer, entry.model)),
         ("module", entry.id.module.clone()),
         ("slot", entry.slot.to_string()),
+        (
+            "ca",
+            match issuers {
+                [] => said("token-no-issuer"),
+                names => names.join(", "),
+            },
+        ),
         ("sort", sort),
         ("pin", said(pin_state(entry.pin))),
     ]);

@@ -10,11 +10,12 @@ use trien_protocol::call::Language;
 use super::file::{ConfigError, Fault, fault};
 use super::{
     Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig,
-    beside_program, software_token,
+    beside_program, usual_modules,
 };
 use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
 use crate::policy::origin::{Origin, Schemes};
 use crate::policy::{OriginRules, Scope};
+use crate::tokens::known;
 
 const USUAL_WAIT: u32 = 120;
 const LONGEST_WAIT: u32 = 600;
@@ -29,6 +30,7 @@ pub(super) struct RawConfig {
     language: Option<Language>,
     websocket: RawWebSocket,
     modules: Option<Vec<RawModule>>,
+    discover: Option<bool>,
     prompt: RawPrompt,
     network: RawNetwork,
     timestamp_authorities: Vec<RawAuthority>,
@@ -56,6 +58,10 @@ impl Default for RawWebSocket {
 struct RawModule {
     name: String,
     path: PathBuf,
+    sha256: Option<String>,
+    network: Option<bool>,
+    folders: Option<Vec<PathBuf>>,
+    environment: Option<Vec<String>>,
 }
 
 /// Off unless it is asked for: the daemon works offline.
@@ -91,6 +97,7 @@ pub(super) struct RawPolicy {
     network: Option<RawNetwork>,
     timestamp_authorities: Option<Vec<RawAuthority>>,
     require_revocation: Option<bool>,
+    discover: Option<bool>,
     origins: RawOrigins,
 }
 
@@ -144,7 +151,7 @@ impl RawConfig {
             websocket: self.websocket.enabled.then_some(WebSocketConfig {
                 port: self.websocket.port,
             }),
-            modules: modules.unwrap_or_else(|| vec![software_token()]),
+            modules: with_discovered(modules, self.discover),
             prompt: PromptConfig {
                 program: PromptProgram::Window(program),
                 wait: Duration::from_secs(seconds.into()),
@@ -160,6 +167,57 @@ impl RawConfig {
             notices: Vec::new(),
         })
     }
+}
+
+impl RawModule {
+    /// What is not said of a module that is known is as its row says.
+    fn check(self, path: &Path) -> Result<ModuleConfig, ConfigError> {
+        let mut module = match known::of_library(&self.path) {
+            Some(row) => ModuleConfig::known(row, self.path),
+            None => ModuleConfig::new(&self.name, self.path),
+        };
+        module.name = self.name;
+        module.network = self.network.unwrap_or(module.network);
+        module.folders = self.folders.unwrap_or(module.folders);
+        module.environment = self.environment.unwrap_or(module.environment);
+        module.sha256 = self.sha256.map(|digest| digest.to_lowercase());
+        let name = &module.name;
+        let is_digest = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !module.sha256.iter().all(is_digest) {
+            return Err(wrong(
+                path,
+                format!("module {name}: sha256 must be 64 hexadecimal digits"),
+            ));
+        }
+        if !module.folders.iter().all(|folder| folder.is_absolute()) {
+            return Err(wrong(path, format!("module {name}: folders must be absolute")));
+        }
+        // What loads code into a process, or has modules log PINs, is never passed on.
+        if let Some(variable) = module.environment.iter().find(|variable| !may_pass(variable)) {
+            return Err(wrong(
+                path,
+                format!("module {name}: {variable} is not passed to modules"),
+            ));
+        }
+        Ok(module)
+    }
+}
+
+/// False for variables that load code into a process or make modules write down what they are told.
+fn may_pass(variable: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !variable.is_empty()
+        && variable.bytes().all(plain)
+        && ![
+            "LD_",
+            "PKCS11SPY",
+            "PKCS11_LOGGER",
+            "P11_KIT_DEBUG",
+            "OPENSC_DEBUG",
+            "SSLKEYLOGFILE",
+        ]
+        .iter()
+        .any(|forbidden| variable.starts_with(forbidden))
 }
 
 impl RawPolicy {
@@ -184,7 +242,10 @@ impl RawPolicy {
             config.require_revocation = required;
         }
         if let Some(modules) = self.modules {
-            config.modules = check_modules(path, modules)?;
+            config.modules = with_discovered(Some(check_modules(path, modules)?), self.discover);
+        } else if self.discover == Some(false) {
+            let known = crate::tokens::known::discover();
+            config.modules.retain(|module| !known.contains(module));
         }
         let origin = |text: &str| {
             Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
@@ -242,12 +303,34 @@ fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authorit
     raw.into_iter().map(check).collect()
 }
 
+/// Modules that are named are all there are, unless discovery is asked for beside them.
+fn with_discovered(named: Option<Vec<ModuleConfig>>, discover: Option<bool>) -> Vec<ModuleConfig> {
+    let Some(mut modules) = named else {
+        return usual_modules(discover);
+    };
+    if discover == Some(true) {
+        let others = usual_modules(Some(true));
+        let is_new = |other: &ModuleConfig| {
+            !modules
+                .iter()
+                .any(|module| module.name == other.name || module.path == other.path)
+        };
+        let others: Vec<_> = others.into_iter().filter(is_new).collect();
+        modules.extend(others);
+        modules.truncate(MAX_MODULES);
+    }
+    modules
+}
+
 fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfig>, ConfigError> {
     if modules.len() > MAX_MODULES {
         return Err(wrong(path, format!("more than {MAX_MODULES} modules")));
     }
     let mut checked: Vec<ModuleConfig> = Vec::new();
-    for RawModule { name, path: library } in modules {
+    for raw in modules {
+        let RawModule {
+            name, path: library, ..
+        } = &raw;
         let plain = name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
@@ -257,10 +340,10 @@ fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfi
         if !library.is_absolute() {
             return Err(wrong(path, format!("module {name}: path must be absolute")));
         }
-        if checked.iter().any(|module| module.name == name) {
+        if checked.iter().any(|module| module.name == *name) {
             return Err(wrong(path, format!("module {name} stands twice")));
         }
-        checked.push(ModuleConfig { name, path: library });
+        checked.push(raw.check(path)?);
     }
     Ok(checked)
 }
@@ -330,6 +413,18 @@ mod tests {
             ("[prompt]\nseconds = 0\n", None),
             ("[prompt]\nprogram = \"relative\"\n", None),
             ("[[modules]]\nname = \"a\"\npath = \"lib.so\"\n", None),
+            (
+                "[[modules]]\nname = \"a\"\npath = \"/lib.so\"\nsha256 = \"12\"\n",
+                None,
+            ),
+            (
+                "[[modules]]\nname = \"a\"\npath = \"/lib.so\"\nfolders = [\"x\"]\n",
+                None,
+            ),
+            (
+                "[[modules]]\nname = \"a\"\npath = \"/lib.so\"\nenvironment = [\"LD_PRELOAD\"]\n",
+                None,
+            ),
             ("[[modules]]\nname = \"A b\"\npath = \"/lib.so\"\n", None),
             ("prompter = \"scripted:/tmp/answers\"\n", Some(1)),
             ("[[timestamp_authorities]]\nurl = \"https://a\"\n", None),

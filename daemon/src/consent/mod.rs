@@ -125,6 +125,12 @@ pub trait Window: Send + Sync {
     /// As [`Window::pin_incorrect`].
     async fn pin_invalid(&mut self) -> Result<(), AskError>;
 
+    /// The key wants a PIN for each signature: returns when the person typed the one for the next. So much is signed.
+    ///
+    /// # Errors
+    /// As [`Window::pin_incorrect`].
+    async fn pin_for_signature(&mut self, done: u32, total: u32) -> Result<(), AskError>;
+
     /// The PIN was right, and so much is signed. Looks, without waiting, whether the person still wants it.
     ///
     /// # Errors

@@ -338,6 +338,11 @@ impl Window for Process {
         self.another_pin().await
     }
 
+    async fn pin_for_signature(&mut self, done: u32, total: u32) -> Result<(), AskError> {
+        self.tell(&ToPrompt::PinForSignature { done, total }).await;
+        self.another_pin().await
+    }
+
     async fn progress(&mut self, done: u32, total: u32) -> Result<(), AskError> {
         self.tell(&ToPrompt::Progress { done, total }).await;
         self.look()

@@ -135,7 +135,10 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
     }
     while let Some(message) = talk.hear()? {
         match message {
-            ToPrompt::PinIncorrect { .. } | ToPrompt::PinInvalid | ToPrompt::Resumed { .. } => {
+            ToPrompt::PinIncorrect { .. }
+            | ToPrompt::PinInvalid
+            | ToPrompt::PinForSignature { .. }
+            | ToPrompt::Resumed { .. } => {
                 match pins.next() {
                     Some(pin) => {
                         type_pin(&mut pin_pipe, &pin)?;

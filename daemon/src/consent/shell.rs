@@ -19,6 +19,8 @@ pub enum PinTrouble {
     LastTry,
     /// It cannot be one; no try was spent.
     Invalid,
+    /// None: the key wants it anew for the next signature.
+    ForSignature,
 }
 
 /// Why a source gives no PIN.
@@ -173,6 +175,10 @@ impl Window for AtTheShell {
 
     async fn pin_invalid(&mut self) -> Result<(), AskError> {
         self.again(PinTrouble::Invalid).await
+    }
+
+    async fn pin_for_signature(&mut self, _done: u32, _total: u32) -> Result<(), AskError> {
+        self.again(PinTrouble::ForSignature).await
     }
 
     async fn progress(&mut self, _done: u32, _total: u32) -> Result<(), AskError> {

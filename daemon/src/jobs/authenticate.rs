@@ -160,7 +160,7 @@ async fn sign_once(
     signable: &Signable,
 ) -> Result<Vec<u8>, JobError> {
     approved.window().progress(0, 1).await?;
-    let raw = unlocked.sign(signable).await?;
+    let raw = unlocked.sign(signable, approved.window(), (0, 1)).await?;
     approved.window().progress(1, 1).await?;
     Ok(raw)
 }

@@ -143,6 +143,8 @@ impl<T: Send + 'static> Course<T> {
             Ok(_) => true,
             Err(JobError::Token(error)) if is_lost(error) => false,
             Err(JobError::BadSignature | JobError::Finish(_)) => false,
+            // A PIN that was wrong, or refused, is the last word for what is left, too.
+            Err(JobError::Login(_) | JobError::PinIncorrect | JobError::PinInvalid) => false,
             Err(_) => self.on_error == OnError::GoOn,
         };
         self.outcomes[index] = Some(outcome);
@@ -165,7 +167,10 @@ async fn sign<C>(
     (done, total): (u32, u32),
 ) -> Result<Vec<u8>, JobError> {
     loop {
-        match unlocked.sign(signable).await {
+        match unlocked
+            .sign(signable, approved.window(), (done, total))
+            .await
+        {
             // A single signature is quickly asked for again; a batch is not.
             Err(JobError::Token(TokenError::Removed)) if total > 1 => {
                 *unlocked = resume(approved).await?;

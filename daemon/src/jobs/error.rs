@@ -16,7 +16,7 @@ use crate::audit::{Action, AuditError};
 use crate::consent::AskError;
 use crate::language;
 use crate::policy::NotAllowed;
-use crate::tokens::{LoginError, TokenError};
+use crate::tokens::{LoginError, TokenError, truth};
 
 /// Why a job failed. The text is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -273,9 +273,14 @@ fn of_token(error: &TokenError) -> ErrorCode {
         TokenError::Removed => ErrorCode::TokenRemoved,
         TokenError::Busy => ErrorCode::TokenBusy,
         TokenError::Hung { .. } => ErrorCode::ModuleHung,
-        TokenError::Crashed | TokenError::Load(_) => ErrorCode::ModuleCrashed,
+        TokenError::Crashed => ErrorCode::ModuleCrashed,
+        TokenError::Load(_) | TokenError::Library(_) => ErrorCode::ModuleUnusable,
+        TokenError::Disabled => ErrorCode::ModuleDisabled,
         TokenError::NoSuchKey => ErrorCode::CertificateUnsuitable,
         TokenError::Unsupported(_) => ErrorCode::UnsupportedByToken,
+        TokenError::Answered { number } => {
+            truth::cryptoki(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
+        }
         TokenError::LoginNeeded | TokenError::Failed(_) => ErrorCode::TokenFailed,
     }
 }
@@ -359,11 +364,14 @@ mod tests {
             (TokenError::Busy, "token_busy"),
             (TokenError::Hung { seconds: 30 }, "module_hung"),
             (TokenError::Crashed, "module_crashed"),
-            (TokenError::Load("x".into()), "module_crashed"),
+            (TokenError::Load("x".into()), "module_unusable"),
+            (TokenError::Disabled, "module_disabled"),
+            (TokenError::Answered { number: 0x31 }, "token_full"),
+            (TokenError::Answered { number: 0x8000_0001 }, "token_failed"),
             (TokenError::NoSuchKey, "certificate_unsuitable"),
             (TokenError::Unsupported("x".into()), "unsupported_by_token"),
             (TokenError::LoginNeeded, "token_failed"),
-            (TokenError::Failed("CKR_GENERAL_ERROR".into()), "token_failed"),
+            (TokenError::Failed("x".into()), "token_failed"),
         ];
         for (error, name) in table {
             let object = JobError::from(error).object();

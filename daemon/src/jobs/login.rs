@@ -5,9 +5,12 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use crate::consent::{Approved, AskError, Window};
-use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession};
+use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession, TokenError};
 
 use super::JobError;
+
+/// `CKR_USER_PIN_NOT_INITIALIZED`
+const PIN_NOT_SET: u64 = 0x102;
 
 /// A token that is logged in for one approved request.
 pub struct Unlocked(Box<dyn SigningSession>);
@@ -89,6 +92,15 @@ pub async fn unlock(
         PinNeed::Locked => return Err(LoginError::Locked.into()),
         // The reader asks. A wrong PIN there ends the request: nothing is tried again unseen.
         PinNeed::Reader => return Ok(session.login().await?),
+        // Nothing but a new PIN would be taken; no try is spent on finding that out.
+        PinNeed::Pipe {
+            state: PinState::ToBeChanged,
+            ..
+        } => return Err(LoginError::Expired.into()),
+        PinNeed::Pipe {
+            state: PinState::NotSet,
+            ..
+        } => return Err(TokenError::Answered { number: PIN_NOT_SET }.into()),
         PinNeed::Pipe { state, .. } => state,
     };
     let pipe = pin.ok_or(JobError::Login(LoginError::NoPin))?;
@@ -101,15 +113,7 @@ pub async fn unlock(
     loop {
         let (given_up, again) = match session.login().await {
             Ok(()) => return Ok(()),
-            Err(LoginError::Incorrect {
-                now: PinState::Locked,
-            }) => return Err(LoginError::Locked.into()),
-            Err(LoginError::Incorrect { now }) => {
-                let final_try = now == PinState::LastTry;
-                (JobError::PinIncorrect, window.pin_incorrect(final_try).await)
-            }
-            Err(LoginError::Invalid) => (JobError::PinInvalid, window.pin_invalid().await),
-            Err(error) => return Err(error.into()),
+            Err(error) => another_try(error, window).await?,
         };
         match again {
             Ok(()) => {}
@@ -119,18 +123,59 @@ pub async fn unlock(
     }
 }
 
+/// After a PIN that did not do: asks for another one, where there may be one. With the failure that it will have been
+/// if the person does not go on.
+async fn another_try(
+    error: LoginError,
+    window: &mut dyn Window,
+) -> Result<(JobError, Result<(), AskError>), JobError> {
+    match error {
+        LoginError::Incorrect {
+            now: PinState::Locked,
+        } => Err(LoginError::Locked.into()),
+        LoginError::Incorrect { now } => {
+            let final_try = now == PinState::LastTry;
+            Ok((JobError::PinIncorrect, window.pin_incorrect(final_try).await))
+        }
+        LoginError::Invalid => Ok((JobError::PinInvalid, window.pin_invalid().await)),
+        LoginError::Token(error) => Err(error.into()),
+        error => Err(error.into()),
+    }
+}
+
 fn is_last_try(need: PinNeed) -> bool {
     let last = PinState::LastTry;
     matches!(need, PinNeed::Pipe { state, .. } if state == last)
 }
 
 impl Unlocked {
-    /// The token's signature, not yet verified.
+    /// The token's signature, not yet verified. A key that wants a PIN for each signature has the person asked for the
+    /// second one on; of `total` signatures, `done` are made.
     ///
     /// # Errors
-    /// [`JobError::Token`].
-    pub async fn sign(&mut self, signable: &Signable) -> Result<Vec<u8>, JobError> {
-        Ok(self.0.sign(signable).await?)
+    /// [`JobError::Token`], or as [`login`].
+    pub async fn sign(
+        &mut self,
+        signable: &Signable,
+        window: &mut dyn Window,
+        (done, total): (u32, u32),
+    ) -> Result<Vec<u8>, JobError> {
+        let mut typed = false;
+        loop {
+            let (given_up, again) = match self.0.sign(signable, typed).await {
+                Ok(signature) => return Ok(signature),
+                Err(LoginError::NoPin) if !typed => (
+                    JobError::Login(LoginError::NoPin),
+                    window.pin_for_signature(done, total).await,
+                ),
+                Err(error) => another_try(error, window).await?,
+            };
+            match again {
+                Ok(()) => typed = true,
+                Err(AskError::Refused) => return Err(given_up),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Logs out.

@@ -4,15 +4,16 @@
 //! who loses interest leaves no half-read answer behind. A process that died is started again by the next request;
 //! nobody is logged in again.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -23,9 +24,9 @@ use tokio::time::timeout;
 use trien_protocol::frame;
 use trien_protocol::limits::MAX_MESSAGE;
 
-use super::TokenError;
-use super::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
-use crate::config::ModuleConfig;
+use super::wire::{Answer, Call, CertificateRecord, GREETING, MAX_DESCRIPTORS, Reply, Request, TokenName};
+use super::{Confinement, TokenError, library};
+use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
 /// How long a module may take. Past it, its process is ended.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,12 @@ const ENVIRONMENT: [&str; 5] = [
     "PCSCLITE_CSOCK_NAME",
 ];
 
+/// So many failures of a module's process within [`FAILURE_WINDOW`] switch the module off.
+const MAX_FAILURES: usize = 3;
+
+/// See [`MAX_FAILURES`].
+const FAILURE_WINDOW: Duration = Duration::from_secs(600);
+
 /// One module and its process. Clones are the same one.
 #[derive(Debug, Clone)]
 pub(super) struct Worker(Arc<Inner>);
@@ -81,6 +88,13 @@ struct Inner {
     more_environment: Vec<(&'static str, OsString)>,
     process: Mutex<Option<Process>>,
     starts: AtomicU64,
+    /// When its process crashed or hung lately.
+    failures: Lock<VecDeque<Instant>>,
+    /// What is kept about modules for every process of this user: a file of the module's name says that it is switched
+    /// off; others hold the certificates that tokens show only after login.
+    switches: Option<PathBuf>,
+    /// What the last process that started said of its sandbox.
+    confinement: Lock<Option<Confinement>>,
 }
 
 #[derive(Debug)]
@@ -94,8 +108,13 @@ struct Process {
 
 impl Worker {
     /// `program` is the `trien` binary.
-    pub(super) fn new(module: ModuleConfig, program: &Path, deadlines: Deadlines) -> Self {
-        Self::with_environment(module, program, deadlines, Vec::new())
+    pub(super) fn new(
+        module: ModuleConfig,
+        program: &Path,
+        deadlines: Deadlines,
+        switches: Option<PathBuf>,
+    ) -> Self {
+        Self::with_environment(module, program, deadlines, switches, Vec::new())
     }
 
     /// Another worker for the same module, whose process is started with these variables, too.
@@ -104,15 +123,23 @@ impl Worker {
             module,
             program,
             deadlines,
+            switches,
             ..
         } = &*self.0;
-        Self::with_environment(module.clone(), program, *deadlines, more_environment)
+        Self::with_environment(
+            module.clone(),
+            program,
+            *deadlines,
+            switches.clone(),
+            more_environment,
+        )
     }
 
     fn with_environment(
         module: ModuleConfig,
         program: &Path,
         deadlines: Deadlines,
+        switches: Option<PathBuf>,
         more_environment: Vec<(&'static str, OsString)>,
     ) -> Self {
         let program = program.to_owned();
@@ -123,6 +150,9 @@ impl Worker {
             more_environment,
             process: Mutex::new(None),
             starts: AtomicU64::new(0),
+            failures: Lock::default(),
+            switches,
+            confinement: Lock::default(),
         }))
     }
 
@@ -132,6 +162,51 @@ impl Worker {
 
     pub(super) fn name(&self) -> &str {
         &self.0.module.name
+    }
+
+    /// True if it was switched off because its process failed too often.
+    pub(super) fn is_off(&self) -> bool {
+        self.0.is_off()
+    }
+
+    /// What its process said of its sandbox, if one has started.
+    pub(super) fn confinement(&self) -> Option<Confinement> {
+        *self.0.confinement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps certificates that show only after login, for this process and for others of this user. A certificate is no
+    /// secret; that a token hides it is its maker's taste.
+    pub(super) fn remember(&self, token: &TokenName, records: Vec<CertificateRecord>) {
+        if let Some(file) = self.memory_of(token) {
+            let written = serde_json::to_vec(&records)
+                .map_err(io::Error::other)
+                .and_then(|bytes| {
+                    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
+                    let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new("/")))?;
+                    io::Write::write_all(&mut new, &bytes)?;
+                    new.persist(&file).map_err(|error| error.error)
+                });
+            if let Err(error) = written {
+                tracing::warn!(%error, "the certificates of this token are forgotten again");
+            }
+        }
+    }
+
+    /// What was kept of a token.
+    pub(super) fn remembered(&self, token: &TokenName) -> Vec<CertificateRecord> {
+        let kept = self.memory_of(token).and_then(|file| std::fs::read(file).ok());
+        kept.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn memory_of(&self, token: &TokenName) -> Option<PathBuf> {
+        use sha2::Digest;
+        let name = format!("{}\n{}\n{}", self.0.module.name, token.serial, token.label);
+        let name = hex::encode(&sha2::Sha256::digest(name)[..16]);
+        self.0
+            .switches
+            .as_ref()
+            .map(|folder| folder.join(format!("{name}.certificates")))
     }
 
     pub(super) fn deadlines(&self) -> &Deadlines {
@@ -303,6 +378,7 @@ impl Inner {
             Ok(Ok(outcome)) => outcome.map(|answer| (answer, start)),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.module.name, %error, "the module's process ended");
+                self.note_failure();
                 end(kept.take());
                 Err(TokenError::Crashed)
             }
@@ -312,6 +388,7 @@ impl Inner {
                     ?deadline,
                     "the module did not answer and was ended"
                 );
+                self.note_failure();
                 end(kept.take());
                 Err(TokenError::Hung {
                     seconds: deadline.as_secs(),
@@ -335,9 +412,50 @@ impl Inner {
             return Err(TokenError::Crashed);
         }
         if kept.is_none() {
+            if self.is_off() {
+                return Err(TokenError::Disabled);
+            }
+            library::check(&self.module.path, self.module.sha256.as_deref()).map_err(TokenError::Library)?;
             *kept = Some(self.start().await?);
         }
         kept.as_mut().ok_or(TokenError::Crashed)
+    }
+
+    /// Counts a crash or a hang; after too many, the module is off until somebody switches it on again.
+    fn note_failure(&self) {
+        let now = Instant::now();
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push_back(now);
+        failures.retain(|then| now.duration_since(*then) < FAILURE_WINDOW);
+        if failures.len() < MAX_FAILURES {
+            return;
+        }
+        tracing::error!(
+            module = self.module.name,
+            "the module failed {MAX_FAILURES} times within ten minutes and is switched off; \
+             switch it on again with: trien token enable-module {}",
+            self.module.name
+        );
+        if let Some(switches) = &self.switches {
+            let written = std::fs::create_dir_all(switches)
+                .and_then(|()| std::fs::write(switches.join(&self.module.name), b""));
+            if let Err(error) = written {
+                tracing::warn!(%error, "that the module is off is known to this process only");
+            }
+        }
+    }
+
+    /// The file that says so may be taken away by another process; then the failures are forgotten.
+    fn is_off(&self) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.switches {
+            Some(switches) if switches.join(&self.module.name).exists() => true,
+            Some(_) if failures.len() >= MAX_FAILURES => {
+                failures.clear();
+                false
+            }
+            _ => failures.len() >= MAX_FAILURES,
+        }
     }
 
     async fn start(&self) -> Result<Process, TokenError> {
@@ -347,7 +465,10 @@ impl Inner {
             .map_err(|error| TokenError::Load(format!("{}: {error}", self.program.display())))?;
         let greeted = timeout(self.deadlines.start, process.receive(GREETING)).await;
         let refusal = match greeted {
-            Ok(Ok(Ok(Answer::Ready))) => return Ok(process),
+            Ok(Ok(Ok(Answer::Ready(confinement)))) => {
+                *self.confinement.lock().unwrap_or_else(PoisonError::into_inner) = Some(confinement);
+                return Ok(process);
+            }
             Ok(Ok(Ok(_))) => unexpected(),
             Ok(Ok(Err(error))) => error,
             Ok(Err(_)) => TokenError::Crashed,
@@ -355,6 +476,9 @@ impl Inner {
                 seconds: self.deadlines.start.as_secs(),
             },
         };
+        if matches!(refusal, TokenError::Crashed | TokenError::Hung { .. }) {
+            self.note_failure();
+        }
         end(Some(process));
         Err(refusal)
     }
@@ -369,7 +493,8 @@ impl Inner {
             .env_clear()
             .envs(
                 ENVIRONMENT
-                    .iter()
+                    .into_iter()
+                    .chain(self.module.environment.iter().map(String::as_str))
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
             .current_dir("/")
@@ -379,6 +504,13 @@ impl Inner {
         if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
             command.env("TRIEN_HOME", std::path::absolute(home)?);
         }
+        if self.module.network {
+            command.arg("--network");
+        }
+        for folder in self.folders() {
+            command.arg("--folder").arg(folder);
+        }
+        command.envs(self.module.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.more_environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn()?;
         if let Some(output) = child.stderr.take() {
@@ -390,6 +522,37 @@ impl Inner {
             last_id: GREETING,
             start,
         })
+    }
+}
+
+impl Inner {
+    /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.
+    fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = self.module.folders.clone();
+        let is_ours = self
+            .module
+            .path
+            .file_name()
+            .is_some_and(|name| name == SOFTWARE_TOKEN);
+        if is_ours {
+            let moved = self
+                .more_environment
+                .iter()
+                .find(|(name, _)| *name == "TRIEN_HOME");
+            let home = moved
+                .map(|(_, home)| home.clone())
+                .or_else(|| std::env::var_os("TRIEN_HOME"));
+            match home.filter(|home| !home.is_empty()) {
+                Some(home) => folders.extend(std::path::absolute(home)),
+                None => folders.extend(directories::ProjectDirs::from("", "", "trien").map(|folders| {
+                    let data = folders.data_dir().to_owned();
+                    // A folder that is not there yet cannot be opened for the module.
+                    let _ = std::fs::create_dir_all(&data);
+                    data
+                })),
+            }
+        }
+        folders
     }
 }
 

@@ -8,11 +8,14 @@ pub mod distinguished_name;
 pub mod issue;
 mod key_algorithm;
 pub mod key_file;
+pub mod known;
+pub mod library;
 mod profile;
 mod registry;
 pub mod request;
 mod rsa_key;
 mod session;
+pub mod truth;
 mod wire;
 pub mod worker;
 
@@ -27,7 +30,7 @@ use trien_signatures::certificate::Certificate;
 pub use client::Deadlines;
 pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use profile::TokenProfile;
-pub use registry::{InitializeError, ModuleToken, Modules, Sight};
+pub use registry::{InitializeError, ModuleState, ModuleToken, Modules, Sight};
 pub use session::{ModuleSession, TokenKey};
 
 /// Names one token for as long as it is plugged in: never by slot number, which may be another token's tomorrow.
@@ -103,6 +106,9 @@ pub struct KeyRef {
     pub token: TokenId,
     /// `CKA_ID`
     pub id: Vec<u8>,
+    /// DER of its `SubjectPublicKeyInfo` where it is known: some tokens give several keys one `CKA_ID`, or a
+    /// certificate another one than its key.
+    pub public_key: Option<Vec<u8>>,
 }
 
 /// What a token is asked to sign.
@@ -168,7 +174,11 @@ pub trait SigningSession: Send {
     async fn login(&mut self) -> Result<(), LoginError>;
 
     /// The token's signature, as PKCS #11 gives it: ECDSA as r‖s. Not yet verified.
-    async fn sign(&mut self, signable: &Signable) -> Result<Vec<u8>, TokenError>;
+    ///
+    /// A key that wants a PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`, PIV slot 9C) takes the one of the login
+    /// for the first. For each further one it answers [`LoginError::NoPin`] at once, and is asked again with `typed`
+    /// when another line is in the pipe: one line, one try, one signature.
+    async fn sign(&mut self, signable: &Signable, typed: bool) -> Result<Vec<u8>, LoginError>;
 
     /// Logs out and lets go of the token.
     async fn close(self: Box<Self>);
@@ -200,6 +210,27 @@ pub enum LoginError {
     Token(#[from] TokenError),
 }
 
+/// How far a module's process is closed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// From files outside of what libraries and readers need.
+    pub files: Level,
+    /// From the network.
+    pub network: Level,
+}
+
+/// How well something is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// As it should be.
+    Closed,
+    /// As far as an older kernel can.
+    Partly,
+    /// Not at all: the kernel cannot, or the module's row in the registry wants it open.
+    Open,
+}
+
 /// What can go wrong with a token, apart from its PIN.
 #[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +253,10 @@ pub enum TokenError {
     /// The module cannot be loaded.
     #[error("the module cannot be loaded: {0}")]
     Load(String),
+    /// The module's file may not be loaded. Never from a worker: it is found before one is started.
+    #[error("the module's library was not loaded: {0}")]
+    #[serde(skip)]
+    Library(library::LibraryFault),
     /// There is no such key on the token.
     #[error("there is no such key")]
     NoSuchKey,
@@ -231,9 +266,35 @@ pub enum TokenError {
     /// `CKR_USER_NOT_LOGGED_IN`: a PIN is needed first.
     #[error("a PIN is needed")]
     LoginNeeded,
-    /// Some other `CKR`, by name.
-    #[error("the token answered {0}")]
+    /// The module was switched off: its process ended, or hung, too often.
+    #[error("the module was switched off, because it failed too often")]
+    Disabled,
+    /// Some other `CKR`, whose row in the truth table says what it means.
+    #[error("the token answered {}", truth::cryptoki_name(*number))]
+    Answered {
+        /// `CK_RV`
+        number: u64,
+    },
+    /// What the token or the module's process answered makes no sense.
+    #[error("the token failed: {0}")]
     Failed(String),
+}
+
+impl TokenError {
+    /// Whether the same request, made again with nothing else done, may succeed.
+    #[must_use]
+    pub fn retry_helps(&self) -> bool {
+        match self {
+            Self::Removed | Self::Busy | Self::Hung { .. } | Self::Crashed | Self::LoginNeeded => true,
+            Self::Load(_)
+            | Self::Library(_)
+            | Self::NoSuchKey
+            | Self::Unsupported(_)
+            | Self::Disabled
+            | Self::Failed(_) => false,
+            Self::Answered { number } => truth::cryptoki(*number).is_some_and(|row| row.retry),
+        }
+    }
 }
 
 /// Whoever knows which tokens are in reach.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,9 +12,10 @@ use trien_signatures::certificate::Certificate;
 use super::client::{Deadlines, Worker, unexpected};
 use super::profile::TokenProfile;
 use super::session::ModuleSession;
-use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, Octets, TokenName};
+use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, TokenName};
 use super::{
-    HeldCertificate, KeyRef, PinNeed, SigningSession, Token, TokenEntry, TokenError, TokenId, TokenSource,
+    Confinement, HeldCertificate, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry, TokenError,
+    TokenId, TokenSource,
 };
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
@@ -31,6 +32,19 @@ pub struct Sight {
     pub tokens: Vec<ModuleToken>,
     /// Modules by name, with what is wrong.
     pub failures: Vec<(String, TokenError)>,
+}
+
+/// How a module stands.
+#[derive(Debug, Clone)]
+pub struct ModuleState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its library.
+    pub library: PathBuf,
+    /// It was switched off because its process failed too often.
+    pub off: bool,
+    /// How far its process is closed in, if one has started.
+    pub confinement: Option<Confinement>,
 }
 
 /// Why no token was made.
@@ -54,7 +68,19 @@ impl Modules {
     /// `program` is the `trien` binary, which is also the modules' process. Nothing is started yet.
     #[must_use]
     pub fn new(modules: &[ModuleConfig], program: &Path, deadlines: Deadlines) -> Self {
-        let worker = |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines);
+        Self::with_switches(modules, program, deadlines, None)
+    }
+
+    /// The same, with the folder in which a file says that a module is switched off.
+    #[must_use]
+    pub fn with_switches(
+        modules: &[ModuleConfig],
+        program: &Path,
+        deadlines: Deadlines,
+        switches: Option<PathBuf>,
+    ) -> Self {
+        let worker =
+            |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines, switches.clone());
         Self {
             workers: modules.iter().map(worker).collect(),
         }
@@ -88,6 +114,18 @@ impl Modules {
         Self {
             workers: wanted.map(|worker| worker.another(environment())).collect(),
         }
+    }
+
+    /// How each module stands, after [`Self::look`].
+    #[must_use]
+    pub fn states(&self) -> Vec<ModuleState> {
+        let state = |worker: &Worker| ModuleState {
+            name: worker.name().to_owned(),
+            library: worker.library().to_owned(),
+            off: worker.is_off(),
+            confinement: worker.confinement(),
+        };
+        self.workers.iter().map(state).collect()
     }
 
     /// Looks at every module anew, all at once. One that fails costs its own tokens only.
@@ -223,6 +261,32 @@ impl ModuleToken {
         ))
     }
 
+    /// Changes the PIN: a line with the old one, a line with the new one. One try of the old one.
+    ///
+    /// # Errors
+    /// [`LoginError`]; the old PIN is what it was then.
+    pub async fn change_pin(&self, old: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
+        let call = Call::ChangePin { token: self.name() };
+        self.set_pin(call, vec![old, new]).await
+    }
+
+    /// Sets the PIN anew by the security officer's: a line with that, a line with the new one.
+    ///
+    /// # Errors
+    /// [`LoginError`], of which [`LoginError::Incorrect`] speaks of the security officer's PIN.
+    pub async fn unblock(&self, officer: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
+        let call = Call::Unblock { token: self.name() };
+        self.set_pin(call, vec![officer, new]).await
+    }
+
+    async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>) -> Result<(), LoginError> {
+        let deadline = self.worker.deadlines().reader;
+        match self.worker.call_with(call, pins, deadline).await? {
+            Answer::Login(outcome) => outcome.into_result(),
+            _ => Err(unexpected().into()),
+        }
+    }
+
     fn held(&self, record: CertificateRecord) -> Option<HeldCertificate> {
         let certificate = Certificate::from_der(&record.der.0)
             .inspect_err(|error| tracing::debug!(%error, "a certificate on the token cannot be read"))
@@ -230,6 +294,7 @@ impl ModuleToken {
         let key = (record.key && !certificate.is_ca()).then(|| KeyRef {
             token: self.entry.id.clone(),
             id: record.id.0,
+            public_key: Some(certificate.public_key_der().to_vec()),
         });
         Some(HeldCertificate {
             token: self.entry.id.clone(),
@@ -249,10 +314,13 @@ impl Token for ModuleToken {
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
         let call = Call::Certificates { token: self.name() };
         match self.worker.call(call, self.worker.deadlines().enumerate).await? {
-            Answer::Certificates(records) => Ok(records
-                .into_iter()
-                .filter_map(|record| self.held(record))
-                .collect()),
+            Answer::Certificates(mut records) => {
+                if records.is_empty() {
+                    records = self.worker.remembered(&self.name());
+                }
+                let held = records.into_iter().filter_map(|record| self.held(record));
+                Ok(held.collect())
+            }
             _ => Err(unexpected()),
         }
     }
@@ -271,14 +339,14 @@ impl Token for ModuleToken {
         }
         let call = Call::Open {
             token: self.name(),
-            key: Some(Octets(key.id.clone())),
+            key: Some(KeyName::from(key)),
         };
         let (lease, pin) = self.worker.open(call).await?;
         Ok(Box::new(ModuleSession::new(
             lease,
             self.name(),
             self.entry.id.clone(),
-            Some(key.id.clone()),
+            Some(KeyName::from(key)),
             pin,
         )))
     }

@@ -10,7 +10,8 @@ use trien_signatures::certificate::Certificate;
 use super::client::{Lease, unexpected};
 use super::key_file::{KeyFile, MAX_KEY};
 use super::wire::{
-    Answer, Call, CertificateParts, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets, TokenName,
+    Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
+    TokenName,
 };
 use super::{KeyAlgorithm, KeyRef, LoginError, PinNeed, Signable, SigningSession, TokenError, TokenId};
 
@@ -31,7 +32,7 @@ pub struct ModuleSession {
     lease: Lease,
     name: TokenName,
     token: TokenId,
-    key: Option<Vec<u8>>,
+    key: Option<KeyName>,
     pin: PinNeed,
 }
 
@@ -40,7 +41,7 @@ impl ModuleSession {
         lease: Lease,
         name: TokenName,
         token: TokenId,
-        key: Option<Vec<u8>>,
+        key: Option<KeyName>,
         pin: PinNeed,
     ) -> Self {
         Self {
@@ -64,6 +65,24 @@ impl ModuleSession {
             .await?
         {
             Answer::Keys(keys) => Ok(keys.into_iter().map(|key| self.token_key(key)).collect()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Reads the certificates that show only after login, and has them remembered: from then on the token lists them
+    /// without a PIN. Gives their number.
+    ///
+    /// # Errors
+    /// [`TokenError`]
+    pub async fn reveal(&self) -> Result<usize, TokenError> {
+        let deadline = self.lease.worker().deadlines().enumerate;
+        let call = |session| Call::CertificatesOf { session };
+        match self.lease.call(call, Vec::new(), deadline).await? {
+            Answer::Certificates(records) => {
+                let count = records.len();
+                self.lease.worker().remember(&self.name, records);
+                Ok(count)
+            }
             _ => Err(unexpected()),
         }
     }
@@ -149,14 +168,19 @@ impl ModuleSession {
     ///
     /// # Errors
     /// [`TokenError`]
-    pub async fn sign_with(&self, key: &KeyRef, signable: &Signable) -> Result<Vec<u8>, TokenError> {
+    pub async fn sign_with(&self, key: &KeyRef, signable: &Signable) -> Result<Vec<u8>, LoginError> {
         if key.token != self.token {
-            return Err(TokenError::NoSuchKey);
+            return Err(TokenError::NoSuchKey.into());
         }
-        self.signature(Some(Octets(key.id.clone())), signable).await
+        self.signature(Some(KeyName::from(key)), signable, false).await
     }
 
-    async fn signature(&self, key: Option<Octets>, signable: &Signable) -> Result<Vec<u8>, TokenError> {
+    async fn signature(
+        &self,
+        key: Option<KeyName>,
+        signable: &Signable,
+        typed: bool,
+    ) -> Result<Vec<u8>, LoginError> {
         let algorithm: SignatureAlgorithm = signable.algorithm;
         let digest = Octets(signable.digest.clone());
         let message = signable
@@ -164,17 +188,28 @@ impl ModuleSession {
             .as_ref()
             .filter(|message| message.len() <= MAX_MESSAGE_TO_HASH);
         let message = message.cloned().map(Octets);
-        let deadline = self.lease.worker().deadlines().sign;
+        let deadlines = self.lease.worker().deadlines();
+        // At a reader that asks for the PIN of each signature, a person types.
+        let deadline = if self.pin == PinNeed::Reader {
+            deadlines.reader
+        } else {
+            deadlines.sign
+        };
         let call = |session| Call::Sign {
             session,
             algorithm,
             digest,
             message,
             key,
+            typed,
         };
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Signature(Octets(signature)) => Ok(signature),
-            _ => Err(unexpected()),
+            Answer::Login(outcome) => match outcome.into_result() {
+                Ok(()) => Err(unexpected().into()),
+                Err(error) => Err(error),
+            },
+            _ => Err(unexpected().into()),
         }
     }
 
@@ -184,6 +219,7 @@ impl ModuleSession {
             key: KeyRef {
                 token: self.token.clone(),
                 id: record.id.0,
+                public_key: record.public_key.as_ref().map(|key| key.0.clone()),
             },
             public_key: record.public_key.map(|key| key.0),
         }
@@ -264,9 +300,8 @@ impl SigningSession for ModuleSession {
         }
     }
 
-    async fn sign(&mut self, signable: &Signable) -> Result<Vec<u8>, TokenError> {
-        let key = self.key.clone().map(Octets);
-        self.signature(key, signable).await
+    async fn sign(&mut self, signable: &Signable, typed: bool) -> Result<Vec<u8>, LoginError> {
+        self.signature(self.key.clone(), signable, typed).await
     }
 
     async fn close(self: Box<Self>) {

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
-use super::{KeyAlgorithm, LoginError, PinNeed, PinState, TokenEntry, TokenError};
+use super::{Confinement, KeyAlgorithm, LoginError, PinNeed, PinState, TokenEntry, TokenError};
 
 /// The number of the answer a worker gives unasked when its module is loaded, or cannot be.
 pub(super) const GREETING: u64 = 0;
@@ -74,6 +74,24 @@ pub(super) struct TokenName {
     pub(super) label: String,
 }
 
+/// Which private key of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeyName {
+    /// `CKA_ID`
+    pub(super) id: Octets,
+    /// DER of its `SubjectPublicKeyInfo`, for tokens on which the `CKA_ID` is not enough.
+    pub(super) public_key: Option<Octets>,
+}
+
+impl From<&super::KeyRef> for KeyName {
+    fn from(key: &super::KeyRef) -> Self {
+        Self {
+            id: Octets(key.id.clone()),
+            public_key: key.public_key.clone().map(Octets),
+        }
+    }
+}
+
 /// What a worker can be asked.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,13 +100,15 @@ pub(super) enum Call {
     Tokens,
     /// The certificates of one, without a PIN: [`Answer::Certificates`].
     Certificates { token: TokenName },
+    /// The certificates that show after login: [`Answer::Certificates`].
+    CertificatesOf { session: u64 },
     /// How it takes a PIN, as it says now: [`Answer::Pin`].
     Pin { token: TokenName },
     /// Begins to work with a token; one session a token at a time: [`Answer::Session`].
     Open {
         token: TokenName,
-        /// `CKA_ID` of the key to sign with; none to administer the token.
-        key: Option<Octets>,
+        /// The key to sign with; none to administer the token.
+        key: Option<KeyName>,
     },
     /// One descriptor comes along, to read PINs from: [`Answer::Done`].
     AttachPinPipe { session: u64 },
@@ -96,14 +116,16 @@ pub(super) enum Call {
     SkipPin { session: u64 },
     /// One try: [`Answer::Login`].
     Login { session: u64 },
-    /// [`Answer::Signature`]
+    /// [`Answer::Signature`], or [`Answer::Login`] if the signature needs a PIN of its own that did not do.
     Sign {
         session: u64,
         algorithm: SignatureAlgorithm,
         digest: Octets,
         message: Option<Octets>,
-        /// `CKA_ID` of another key than the one the session was opened for.
-        key: Option<Octets>,
+        /// Another key than the one the session was opened for.
+        key: Option<KeyName>,
+        /// A line with the PIN of this signature is in the pipe, or about to come.
+        typed: bool,
     },
     /// The key pairs on the token: [`Answer::Keys`].
     Keys { session: u64 },
@@ -134,6 +156,10 @@ pub(super) enum Call {
     },
     /// Logs out and lets go of the token: [`Answer::Done`].
     Close { session: u64 },
+    /// Two descriptors come along, the old PIN and the new one: [`Answer::Login`].
+    ChangePin { token: TokenName },
+    /// Two descriptors come along, the security officer's PIN and the user's new one: [`Answer::Login`].
+    Unblock { token: TokenName },
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
     /// user's: [`Answer::Initialized`].
     InitializeToken { label: String },
@@ -161,8 +187,8 @@ pub(super) struct CertificateParts {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The module is loaded.
-    Ready,
+    /// The module is loaded, in a process closed in so far.
+    Ready(Confinement),
     /// It is done.
     Done,
     Tokens(Vec<TokenEntry>),

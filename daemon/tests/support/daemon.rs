@@ -32,6 +32,11 @@ pub struct Daemon {
 impl Daemon {
     /// Starts one with this script for its prompter, and waits until it is ready.
     pub fn start(desk: &Desk, script: &str) -> Self {
+        Self::start_with(desk, script, &[])
+    }
+
+    /// The same, with further arguments.
+    pub fn start_with(desk: &Desk, script: &str, arguments: &[&std::ffi::OsStr]) -> Self {
         std::fs::create_dir_all(desk.home().join("config")).unwrap();
         let config = desk.home().join("config/config.toml");
         if !config.exists() {
@@ -47,6 +52,7 @@ impl Daemon {
             .open(&log)
             .unwrap();
         let mut child = command(desk, &file)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(errors)
             .spawn()

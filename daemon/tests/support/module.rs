@@ -6,9 +6,21 @@ use std::path::{Path, PathBuf};
 /// its dependencies, and the program would go on loading an old module: better a failure that names the remedy.
 #[track_caller]
 pub(crate) fn software_token() -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_trien")).with_file_name("libtrien_pkcs11.so");
+    beside("libtrien_pkcs11.so")
+}
+
+/// The simulator's module, beside the program as well.
+#[track_caller]
+#[allow(dead_code, reason = "not every test has use for it")]
+pub(crate) fn simulator() -> PathBuf {
+    beside("libtrien_simulator.so")
+}
+
+#[track_caller]
+fn beside(library: &str) -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_trien")).with_file_name(library);
     let modified = |path: &Path| std::fs::metadata(path).and_then(|found| found.modified()).ok();
-    let renewed = modified(&beside.with_file_name("deps").join("libtrien_pkcs11.so"));
+    let renewed = modified(&beside.with_file_name("deps").join(library));
     assert!(
         modified(&beside).is_some_and(|present| renewed <= Some(present)),
         "{} is missing or old: run cargo build --workspace --all-targets",

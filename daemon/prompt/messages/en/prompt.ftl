@@ -101,6 +101,7 @@ pin-acknowledge = I know this is the last try
 pin-incorrect = The PIN is wrong. Type it again.
 pin-invalid = The token takes no such PIN. No try was spent. Type it again.
 pin-resumed = The token is back. Type its PIN to go on.
+pin-next-signature = This key wants its PIN for each signature. Type it for the next one.
 pin-empty = Type the PIN.
 pin-too-short = A PIN has at least { $min } characters. No try was spent.
 pin-too-long = A PIN has at most { $max } characters. No try was spent.

@@ -100,6 +100,7 @@ pin-acknowledge = Tôi biết đây là lần thử cuối cùng
 pin-incorrect = Mã PIN không đúng. Hãy nhập lại.
 pin-invalid = Thiết bị không nhận mã PIN như vậy. Chưa mất lần thử nào. Hãy nhập lại.
 pin-resumed = Thiết bị đã được cắm lại. Hãy nhập mã PIN để tiếp tục.
+pin-next-signature = Khóa này đòi mã PIN cho từng chữ ký. Hãy nhập cho chữ ký tiếp theo.
 pin-empty = Hãy nhập mã PIN.
 pin-too-short = Mã PIN phải có ít nhất { $min } ký tự. Chưa mất lần thử nào.
 pin-too-long = Mã PIN dài nhất là { $max } ký tự. Chưa mất lần thử nào.

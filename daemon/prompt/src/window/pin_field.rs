@@ -92,6 +92,7 @@ impl PinField {
             Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
             Phase::Retry(Retry::Invalid) => Some(self.phrases.say("pin-invalid")),
             Phase::Retry(Retry::Resumed) => Some(self.phrases.say("pin-resumed")),
+            Phase::Retry(Retry::NextSignature) => Some(self.phrases.say("pin-next-signature")),
             _ => None,
         };
         set(&self.problem, problem);

@@ -48,6 +48,28 @@ pub(super) async fn enter(
     }
 }
 
+/// Logs in to each token that shows no certificate, and has those remembered that show then. False if there are none.
+///
+/// # Errors
+/// When the person leaves, or the PIN does not do.
+pub(in crate::cli) async fn reveal(pin: &PinArguments, shell: &Shell) -> Result<bool, CliError> {
+    let Sight { tokens, .. } = crate::service::modules(shell)?.look().await;
+    let mut revealed = false;
+    for token in tokens.iter().filter(|token| token.entry().initialized) {
+        let shown = token.certificates().await.unwrap_or_default();
+        if !shown.is_empty() || !matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader)) {
+            continue;
+        }
+        let facts = arguments([("token", token.entry().id.label.clone())]);
+        shell.note("token-hides-certificates", &facts);
+        let session = enter(token, pin, shell).await?;
+        let count = session.reveal().await;
+        Box::new(session).close().await;
+        revealed |= count.map_err(|error| failed(&error.into()))? > 0;
+    }
+    Ok(revealed)
+}
+
 /// Tries as often as the person wants and the token lets him; a PIN out of a file is one try.
 async fn unlock(
     session: &mut ModuleSession,

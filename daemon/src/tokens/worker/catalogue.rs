@@ -2,16 +2,21 @@
 
 use std::collections::HashSet;
 
-use cryptoki::context::Pkcs11;
-use cryptoki::object::{Attribute, AttributeType, CertificateType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
+use cryptoki_sys::{
+    CKF_ERROR_STATE, CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED,
+    CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_INITIALIZED, CKF_USER_PIN_LOCKED,
+    CKF_USER_PIN_TO_BE_CHANGED,
+};
 use trien_signatures::certificate::Certificate;
 
 use super::failure::token_error;
 use super::public_key;
+use super::raw::{Module, TokenInfo};
 use crate::tokens::wire::{
-    CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, MAX_SLOTS, Octets, TokenName,
+    CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, TokenName,
 };
 use crate::tokens::{PinNeed, PinState, TokenEntry, TokenError, TokenId};
 
@@ -22,26 +27,18 @@ const MAX_PIN: usize = 255;
 const MAX_LABEL: usize = 255;
 
 /// Every token of the module. A slot that cannot be read costs its own token only.
-pub(super) fn tokens(module: &Pkcs11, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
-    Ok(slots(module)?
+pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
+    Ok(module
+        .slots()?
         .into_iter()
         .filter_map(|slot| entry(module, slot, name).ok())
         .collect())
 }
 
-/// The slots that hold a token.
-pub(super) fn slots(module: &Pkcs11) -> Result<Vec<Slot>, TokenError> {
-    let mut slots = module
-        .get_slots_with_token()
-        .map_err(|error| token_error(&error))?;
-    slots.truncate(MAX_SLOTS);
-    Ok(slots)
-}
-
 /// The token in one slot.
-pub(super) fn entry(module: &Pkcs11, slot: Slot, name: &str) -> Result<TokenEntry, TokenError> {
-    let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
-    let hardware = module.get_slot_info(slot).is_ok_and(|slot| slot.hardware_slot());
+pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntry, TokenError> {
+    let info = module.token_info(slot)?;
+    let hardware = module.is_hardware(slot);
     let TokenName { serial, label } = name_of(&info);
     Ok(TokenEntry {
         id: TokenId {
@@ -50,27 +47,28 @@ pub(super) fn entry(module: &Pkcs11, slot: Slot, name: &str) -> Result<TokenEntr
             label,
         },
         slot: slot.id(),
-        manufacturer: legible(info.manufacturer_id()),
-        model: legible(info.model()),
+        manufacturer: info.manufacturer.clone(),
+        model: info.model.clone(),
         hardware,
-        initialized: info.token_initialized(),
-        damaged: info.error_state(),
+        initialized: info.has(CKF_TOKEN_INITIALIZED),
+        damaged: info.has(CKF_ERROR_STATE),
         pin: pin_state(&info),
     })
 }
 
 /// Finds a token by its name, wherever it is plugged in now.
-pub(super) fn find(module: &Pkcs11, wanted: &TokenName) -> Result<(Slot, TokenInfo), TokenError> {
-    slots(module)?
+pub(super) fn find(module: &Module, wanted: &TokenName) -> Result<(Slot, TokenInfo), TokenError> {
+    module
+        .slots()?
         .into_iter()
-        .filter_map(|slot| Some((slot, module.get_token_info(slot).ok()?)))
+        .filter_map(|slot| Some((slot, module.token_info(slot).ok()?)))
         .find(|(_, info)| name_of(info) == *wanted)
         .ok_or(TokenError::Removed)
 }
 
 /// The token's state, if it is still the one in that slot.
-pub(super) fn still_there(module: &Pkcs11, slot: Slot, wanted: &TokenName) -> Result<TokenInfo, TokenError> {
-    let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
+pub(super) fn still_there(module: &Module, slot: Slot, wanted: &TokenName) -> Result<TokenInfo, TokenError> {
+    let info = module.token_info(slot)?;
     if name_of(&info) == *wanted {
         Ok(info)
     } else {
@@ -80,19 +78,19 @@ pub(super) fn still_there(module: &Pkcs11, slot: Slot, wanted: &TokenName) -> Re
 
 fn name_of(info: &TokenInfo) -> TokenName {
     TokenName {
-        serial: legible(info.serial_number()),
-        label: legible(info.label()),
+        serial: info.serial.clone(),
+        label: info.label.clone(),
     }
 }
 
-fn pin_state(info: &TokenInfo) -> PinState {
+pub(super) fn pin_state(info: &TokenInfo) -> PinState {
     match () {
-        () if !info.login_required() && info.token_initialized() => PinState::NotNeeded,
-        () if !info.user_pin_initialized() => PinState::NotSet,
-        () if info.user_pin_locked() => PinState::Locked,
-        () if info.user_pin_final_try() => PinState::LastTry,
-        () if info.user_pin_count_low() => PinState::FewTries,
-        () if info.user_pin_to_be_changed() => PinState::ToBeChanged,
+        () if !info.has(CKF_LOGIN_REQUIRED) && info.has(CKF_TOKEN_INITIALIZED) => PinState::NotNeeded,
+        () if !info.has(CKF_USER_PIN_INITIALIZED) => PinState::NotSet,
+        () if info.has(CKF_USER_PIN_LOCKED) => PinState::Locked,
+        () if info.has(CKF_USER_PIN_FINAL_TRY) => PinState::LastTry,
+        () if info.has(CKF_USER_PIN_COUNT_LOW) => PinState::FewTries,
+        () if info.has(CKF_USER_PIN_TO_BE_CHANGED) => PinState::ToBeChanged,
         () => PinState::Ready,
     }
 }
@@ -103,7 +101,7 @@ pub(super) fn pin_need(info: &TokenInfo) -> PinNeed {
     match state {
         PinState::NotNeeded => PinNeed::NotNeeded,
         PinState::Locked => PinNeed::Locked,
-        _ if info.protected_authentication_path() => PinNeed::Reader,
+        _ if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) => PinNeed::Reader,
         _ => {
             let (min, max) = pin_lengths(info);
             let shown = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
@@ -118,30 +116,39 @@ pub(super) fn pin_need(info: &TokenInfo) -> PinNeed {
 
 /// `ulMinPinLen` and `ulMaxPinLen`, put right where they make no sense.
 pub(super) fn pin_lengths(info: &TokenInfo) -> (usize, usize) {
-    let max = match info.max_pin_length() {
+    let max = match info.max_pin {
         0 => MAX_PIN,
         length => length.min(MAX_PIN),
     };
-    (info.min_pin_length().clamp(1, max), max)
+    (info.min_pin.clamp(1, max), max)
 }
 
 /// The certificates that can be read without a PIN.
-pub(super) fn certificates(module: &Pkcs11, token: &TokenName) -> Result<Vec<CertificateRecord>, TokenError> {
+pub(super) fn certificates(module: &Module, token: &TokenName) -> Result<Vec<CertificateRecord>, TokenError> {
     let (slot, info) = find(module, token)?;
     let session = module
         .open_ro_session(slot)
         .map_err(|error| token_error(&error))?;
-    let keys = private_key_ids(&session)?;
-    let keys_may_hide = keys.is_empty() && info.login_required();
-    let public_keys = public_keys(&session)?;
+    certificates_in(module, &session, info.has(CKF_LOGIN_REQUIRED))
+}
+
+/// The certificates that a session sees; `may_hide` if it has not logged in to a token that wants it.
+pub(super) fn certificates_in(
+    module: &Module,
+    session: &Session,
+    may_hide: bool,
+) -> Result<Vec<CertificateRecord>, TokenError> {
+    let keys = private_key_ids(module, session)?;
+    let keys_may_hide = keys.is_empty() && may_hide;
+    let public_keys = public_keys(module, session)?;
     let template = [
         Attribute::Class(ObjectClass::CERTIFICATE),
         Attribute::CertificateType(CertificateType::X_509),
     ];
     let mut records = Vec::new();
     let mut bytes = 0;
-    for object in objects(&session, &template, MAX_CERTIFICATES)? {
-        let Some((label, mut id, der)) = read_certificate(&session, object) else {
+    for object in objects(session, &template, MAX_CERTIFICATES)? {
+        let Some((label, mut id, der)) = read_certificate(module, session, object) else {
             continue;
         };
         if let Some(of_key) = paired(&public_keys, &id, &der) {
@@ -172,17 +179,13 @@ struct PublicKey {
 }
 
 /// The public keys, which tokens show without a PIN.
-fn public_keys(session: &Session) -> Result<Vec<PublicKey>, TokenError> {
+fn public_keys(module: &Module, session: &Session) -> Result<Vec<PublicKey>, TokenError> {
     let keys = objects(session, &[Attribute::Class(ObjectClass::PUBLIC_KEY)], MAX_KEYS)?;
     let read = |key| {
-        let Some(Attribute::KeyType(key_type)) =
-            session.get_attributes(key, &[AttributeType::KeyType]).ok()?.pop()
-        else {
-            return None;
-        };
+        let key_type = key_type(module, session, key)?;
         Some(PublicKey {
-            id: octets(session, key, AttributeType::Id)?,
-            info: public_key::read(session, key, key_type)?,
+            id: octets(module, session, key, AttributeType::Id)?,
+            info: public_key::read(module, session, key, key_type)?,
         })
     };
     Ok(keys.into_iter().filter_map(read).collect())
@@ -201,18 +204,22 @@ fn paired<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Option<&'a
     fitting.next().map(|key| &key.id)
 }
 
-fn private_key_ids(session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {
+fn private_key_ids(module: &Module, session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {
     let keys = objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)], MAX_KEYS)?;
     Ok(keys
         .into_iter()
-        .filter_map(|key| octets(session, key, AttributeType::Id))
+        .filter_map(|key| octets(module, session, key, AttributeType::Id))
         .collect())
 }
 
-fn read_certificate(session: &Session, object: ObjectHandle) -> Option<(String, Vec<u8>, Vec<u8>)> {
-    let der = octets(session, object, AttributeType::Value).filter(|der| !der.is_empty())?;
-    let id = octets(session, object, AttributeType::Id).unwrap_or_default();
-    Some((label(session, object), id, der))
+fn read_certificate(
+    module: &Module,
+    session: &Session,
+    object: ObjectHandle,
+) -> Option<(String, Vec<u8>, Vec<u8>)> {
+    let der = octets(module, session, object, AttributeType::Value).filter(|der| !der.is_empty())?;
+    let id = octets(module, session, object, AttributeType::Id).unwrap_or_default();
+    Some((label(module, session, object), id, der))
 }
 
 /// The objects that fit a template, at most `limit`.
@@ -231,30 +238,44 @@ pub(super) fn objects(
 }
 
 /// `CKA_LABEL`
-pub(super) fn label(session: &Session, object: ObjectHandle) -> String {
+pub(super) fn label(module: &Module, session: &Session, object: ObjectHandle) -> String {
     legible(&String::from_utf8_lossy(
-        &octets(session, object, AttributeType::Label).unwrap_or_default(),
+        &octets(module, session, object, AttributeType::Label).unwrap_or_default(),
     ))
 }
 
 /// An attribute that is octets. Absent where the token will not show it; each is asked for alone, because one that it
 /// does not know makes some modules answer nothing.
-pub(super) fn octets(session: &Session, object: ObjectHandle, attribute: AttributeType) -> Option<Vec<u8>> {
-    match session.get_attributes(object, &[attribute]).ok()?.pop()? {
-        Attribute::Id(value)
-        | Attribute::Label(value)
-        | Attribute::Value(value)
-        | Attribute::Modulus(value)
-        | Attribute::PublicExponent(value)
-        | Attribute::EcParams(value)
-        | Attribute::EcPoint(value) => Some(value),
-        _ => None,
-    }
+pub(super) fn octets(
+    module: &Module,
+    session: &Session,
+    object: ObjectHandle,
+    attribute: AttributeType,
+) -> Option<Vec<u8>> {
+    module.attribute(session, object, attribute)
+}
+
+/// `CKA_KEY_TYPE`
+pub(super) fn key_type(module: &Module, session: &Session, key: ObjectHandle) -> Option<KeyType> {
+    let value = octets(module, session, key, AttributeType::KeyType)?;
+    // CK_ULONG, as this machine has it.
+    let number = u64::from_ne_bytes(value.try_into().ok()?);
+    KeyType::try_from(number).ok()
+}
+
+/// A `CK_BBOOL`; false where the token does not show it.
+pub(super) fn is_true(
+    module: &Module,
+    session: &Session,
+    object: ObjectHandle,
+    attribute: AttributeType,
+) -> bool {
+    octets(module, session, object, attribute).is_some_and(|value| value == [1])
 }
 
 /// Text from a token as a person may see it: without padding, and with controls and marks of direction made visible,
 /// so that a label cannot pretend to be another.
-fn legible(text: &str) -> String {
+pub(super) fn legible(text: &str) -> String {
     let neutral = |character: char| match character {
         '\u{61c}'
         | '\u{200b}'..='\u{200f}'

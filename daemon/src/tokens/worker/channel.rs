@@ -19,10 +19,13 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Standard input is the socket: the daemon puts it there.
+    /// Standard input is the socket: the daemon puts it there. From here on only this has it.
     pub(super) fn of_standard_input() -> io::Result<Self> {
+        let socket = UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?);
+        // A module that reads standard input, or writes to it, finds nothing there.
+        rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
         Ok(Self {
-            socket: UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?),
+            socket,
             descriptors: Vec::new(),
         })
     }

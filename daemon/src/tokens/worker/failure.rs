@@ -1,13 +1,17 @@
-//! What a module's return values mean to us.
+//! What a module's return values mean to us: a look at the truth table.
 
 use cryptoki::error::{Error, RvError};
+use trien_protocol::error::ErrorCode;
 
-use crate::tokens::TokenError;
+use crate::tokens::{TokenError, truth};
+
+/// `CKR_USER_NOT_LOGGED_IN`
+const USER_NOT_LOGGED_IN: u64 = 0x101;
 
 /// Anything but a PIN's return values, which `session::login` reads itself.
 pub(super) fn token_error(error: &Error) -> TokenError {
     match error {
-        Error::Pkcs11(value, _) => of_return_value(value),
+        Error::Pkcs11(value, _) => meaning(number(value)),
         Error::LibraryLoading(reason) => TokenError::Load(reason.to_string()),
         Error::MissingSymbol(name) => TokenError::Load(format!("no {name}")),
         Error::NullFunctionPointer => TokenError::Unsupported("the module lacks a function".to_owned()),
@@ -16,33 +20,25 @@ pub(super) fn token_error(error: &Error) -> TokenError {
     }
 }
 
-fn of_return_value(value: &RvError) -> TokenError {
-    match value {
-        RvError::DeviceRemoved
-        | RvError::TokenNotPresent
-        | RvError::TokenNotRecognized
-        | RvError::SlotIdInvalid
-        | RvError::SessionHandleInvalid
-        | RvError::SessionClosed => TokenError::Removed,
-        RvError::SessionCount | RvError::SessionExists | RvError::FunctionRejected => TokenError::Busy,
-        RvError::UserNotLoggedIn => TokenError::LoginNeeded,
-        RvError::KeyHandleInvalid | RvError::ObjectHandleInvalid => TokenError::NoSuchKey,
-        RvError::MechanismInvalid
-        | RvError::MechanismParamInvalid
-        | RvError::FunctionNotSupported
-        | RvError::CurveNotSupported
-        | RvError::DomainParamsInvalid
-        | RvError::KeySizeRange
-        | RvError::KeyFunctionNotPermitted
-        | RvError::KeyTypeInconsistent => TokenError::Unsupported(name(value)),
-        other => TokenError::Failed(name(other)),
+/// What a `CK_RV` other than `CKR_OK` says of the token.
+pub(in crate::tokens) fn meaning(number: u64) -> TokenError {
+    let Some(row) = truth::cryptoki(number) else {
+        return TokenError::Answered { number };
+    };
+    match row.code {
+        _ if number == USER_NOT_LOGGED_IN => TokenError::LoginNeeded,
+        ErrorCode::TokenRemoved => TokenError::Removed,
+        ErrorCode::TokenBusy => TokenError::Busy,
+        ErrorCode::CertificateUnsuitable => TokenError::NoSuchKey,
+        ErrorCode::UnsupportedByToken => TokenError::Unsupported(row.name.to_owned()),
+        _ => TokenError::Answered { number },
     }
 }
 
-/// As the standard writes it: `CKR_DEVICE_ERROR`.
-fn name(value: &RvError) -> String {
+/// The number behind the crate's name for it.
+pub(super) fn number(value: &RvError) -> u64 {
     match value {
-        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => format!("CKR {number:#x}"),
+        RvError::VendorDefined(number) | RvError::UnknownErrorCode(number) => *number,
         known => {
             let mut name = String::from("CKR");
             for character in format!("{known:?}").chars() {
@@ -51,7 +47,8 @@ fn name(value: &RvError) -> String {
                 }
                 name.push(character.to_ascii_uppercase());
             }
-            name
+            // A name the table does not have would be a fault of the table, which its tests rule out.
+            truth::cryptoki_named(&name).map_or(0, |row| row.number)
         }
     }
 }
@@ -60,6 +57,7 @@ fn name(value: &RvError) -> String {
 mod tests {
     use super::*;
     use cryptoki::context::Function;
+    use cryptoki::error::Rv;
 
     #[test]
     fn return_values_have_their_names() {
@@ -70,16 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pulled_token_is_removed() {
-        for value in [
-            RvError::DeviceRemoved,
-            RvError::TokenNotPresent,
-            RvError::SessionHandleInvalid,
-        ] {
-            assert!(matches!(
-                token_error(&Error::Pkcs11(value, Function::Sign)),
-                TokenError::Removed
-            ));
+    fn every_name_of_the_crate_leads_to_its_row() {
+        for number in 1..0x1000 {
+            let Rv::Error(value) = Rv::from(number) else {
+                panic!("{number} is no error");
+            };
+            assert_eq!(super::number(&value), number, "{value:?}");
         }
     }
 }

@@ -2,20 +2,21 @@
 
 use std::os::fd::OwnedFd;
 
-use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
+use cryptoki_sys::{CKF_TOKEN_INITIALIZED, CKF_USER_PIN_INITIALIZED};
 
 use super::catalogue;
 use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
+use super::raw::Module;
 use crate::tokens::TokenError;
 use crate::tokens::wire::InitializeOutcome;
 
 /// Makes a token in the first slot that has none. Both PINs are judged before anything is made.
 pub(super) fn initialize(
-    module: &Pkcs11,
+    module: &Module,
     name: &str,
     label: &str,
     pipes: &[OwnedFd; 2],
@@ -23,7 +24,7 @@ pub(super) fn initialize(
     let Some(slot) = free_slot(module)? else {
         return Ok(InitializeOutcome::NoFreeSlot);
     };
-    let info = module.get_token_info(slot).map_err(|error| token_error(&error))?;
+    let info = module.token_info(slot)?;
     let (min, max) = catalogue::pin_lengths(&info);
     let [officer, user] = pipes
         .each_ref()
@@ -48,33 +49,30 @@ pub(super) fn initialize(
     Ok(InitializeOutcome::Made(catalogue::entry(module, slot, name)?))
 }
 
-fn free_slot(module: &Pkcs11) -> Result<Option<Slot>, TokenError> {
+fn free_slot(module: &Module) -> Result<Option<Slot>, TokenError> {
     let free = |slot: &Slot| {
         module
-            .get_token_info(*slot)
-            .is_ok_and(|info| !info.token_initialized())
+            .token_info(*slot)
+            .is_ok_and(|info| !info.has(CKF_TOKEN_INITIALIZED))
     };
-    Ok(catalogue::slots(module)?.into_iter().find(free))
+    Ok(module.slots()?.into_iter().find(free))
 }
 
 /// A module may move a new token to another slot.
-fn slot_of(module: &Pkcs11, first: Slot, label: &str) -> Result<Slot, TokenError> {
+fn slot_of(module: &Module, first: Slot, label: &str) -> Result<Slot, TokenError> {
     let made = |slot: &Slot| {
-        module.get_token_info(*slot).is_ok_and(|info| {
-            info.token_initialized() && info.label() == label && !info.user_pin_initialized()
+        module.token_info(*slot).is_ok_and(|info| {
+            info.has(CKF_TOKEN_INITIALIZED) && info.label == label && !info.has(CKF_USER_PIN_INITIALIZED)
         })
     };
     if made(&first) {
         return Ok(first);
     }
-    catalogue::slots(module)?
-        .into_iter()
-        .find(made)
-        .ok_or(TokenError::Removed)
+    module.slots()?.into_iter().find(made).ok_or(TokenError::Removed)
 }
 
 /// False if the token does not take the user's PIN.
-fn set_user_pin(module: &Pkcs11, slot: Slot, officer: &Pin, user: &Pin) -> Result<bool, TokenError> {
+fn set_user_pin(module: &Module, slot: Slot, officer: &Pin, user: &Pin) -> Result<bool, TokenError> {
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;

@@ -28,8 +28,8 @@ pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
     let pkcs11 = &session.pkcs11;
     let keys = catalogue::objects(pkcs11, &[Attribute::Class(ObjectClass::PRIVATE_KEY)], MAX_KEYS)?;
     let record = |key| {
-        let id = octets(pkcs11, key, AttributeType::Id)?;
-        let label = catalogue::label(pkcs11, key);
+        let id = octets(&session.module, pkcs11, key, AttributeType::Id)?;
+        let label = catalogue::label(&session.module, pkcs11, key);
         let public_key = public_half(session, key, &id);
         Some(KeyRecord {
             label,
@@ -41,15 +41,9 @@ pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
 }
 
 /// From the public key object of the same `CKA_ID`, else from the private key, which knows an RSA public key.
-fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -> Option<Vec<u8>> {
     let pkcs11 = &session.pkcs11;
-    let Some(Attribute::KeyType(key_type)) = pkcs11
-        .get_attributes(private, &[AttributeType::KeyType])
-        .ok()?
-        .pop()
-    else {
-        return None;
-    };
+    let key_type = catalogue::key_type(&session.module, pkcs11, private)?;
     let template = [
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::KeyType(key_type),
@@ -59,7 +53,7 @@ fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -> Option<Ve
         .ok()?
         .pop()
         .unwrap_or(private);
-    public_key::read(pkcs11, public, key_type)
+    public_key::read(&session.module, pkcs11, public, key_type)
 }
 
 /// A new pair: the private half never leaves the token.
@@ -101,7 +95,7 @@ pub(super) fn generate(
         .pkcs11
         .generate_key_pair(&mechanism, &public, &private)
         .map_err(|error| token_error(&error))?;
-    let public_key = public_key::read(&session.pkcs11, public, key_type);
+    let public_key = public_key::read(&session.module, &session.pkcs11, public, key_type);
     Ok(KeyRecord {
         label: label.to_owned(),
         id: Octets(id),
@@ -150,10 +144,9 @@ pub(super) fn install(
         Attribute::Id(key.clone()),
     ];
     let there = catalogue::objects(pkcs11, &same, MAX_CERTIFICATES)?;
-    if there
-        .into_iter()
-        .any(|object| octets(pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0))
-    {
+    if there.into_iter().any(|object| {
+        octets(&session.module, pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0)
+    }) {
         return Ok(None);
     }
     let template = [

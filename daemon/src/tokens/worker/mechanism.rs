@@ -9,6 +9,7 @@ use cryptoki::object::KeyType;
 use cryptoki::types::Ulong;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
+use super::padding;
 use crate::tokens::TokenError;
 
 /// A mechanism and what it is fed with.
@@ -24,6 +25,7 @@ pub(super) fn plan(
     algorithm: SignatureAlgorithm,
     digest: &[u8],
     message: Option<&[u8]>,
+    modulus: Option<&[u8]>,
 ) -> Result<Plan, TokenError> {
     if algorithm.hash() == Hash::Sha1 {
         return Err(TokenError::Unsupported("SHA-1".into()));
@@ -46,8 +48,22 @@ pub(super) fn plan(
             mechanism: over_message,
             input: message.to_vec(),
         }),
+        _ if needs_modulus(offered, algorithm) => Ok(Plan {
+            mechanism: Mechanism::RsaX509,
+            input: padding::pad(algorithm, digest, modulus.unwrap_or_default())?,
+        }),
         _ => Err(TokenError::Unsupported(over_digest.mechanism_type().to_string())),
     }
+}
+
+/// True if the token only raises to the power of the key (`CKM_RSA_X_509`), so that the padding is made here, which
+/// needs to know the modulus.
+pub(super) fn needs_modulus(offered: &[MechanismType], algorithm: SignatureAlgorithm) -> bool {
+    matches!(
+        algorithm,
+        SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss(_)
+    ) && offered.contains(&MechanismType::RSA_X_509)
+        && !offered.contains(&over_digest(algorithm).mechanism_type())
 }
 
 /// The type of key that makes such signatures.
@@ -114,6 +130,7 @@ mod tests {
             SignatureAlgorithm::RsaPkcs1(Hash::Sha256),
             &DIGEST,
             message,
+            Some(&[0xff; 256]),
         )?;
         Ok((plan.mechanism.mechanism_type(), plan.input.len()))
     }
@@ -135,6 +152,12 @@ mod tests {
         assert!(
             matches!(chosen(&only, None), Err(TokenError::Unsupported(name)) if name.contains("CKM_RSA_PKCS"))
         );
+    }
+
+    #[test]
+    fn a_raw_token_gets_a_padded_block() {
+        let raw = [MechanismType::RSA_X_509, MechanismType::SHA384_RSA_PKCS];
+        assert_eq!(chosen(&raw, None).unwrap(), (MechanismType::RSA_X_509, 256));
     }
 
     #[test]

@@ -12,35 +12,43 @@ mod import;
 mod initialize;
 mod keys;
 mod mechanism;
+mod padding;
+mod pin_change;
 mod pin_line;
 mod public_key;
+mod raw;
+mod sandbox;
 mod session;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
-use super::TokenError;
-use super::wire::{Answer, Call, GREETING, Octets, Reply, Request};
+use super::wire::{Answer, Call, GREETING, KeyName, Octets, Reply, Request};
+use super::{Confinement, TokenError};
 use channel::Channel;
+pub(in crate::tokens) use failure::meaning;
 use failure::token_error;
-use session::Session;
+use raw::Module;
+use session::{Session, Signed};
 
 /// Sessions open at once.
 const MAX_SESSIONS: usize = 16;
 
 /// The whole process: loads the module and serves until the daemon closes the socket.
 #[must_use]
-pub fn run(name: &str, module: &Path) -> ExitCode {
+pub fn run(name: &str, module: &Path, network: bool, folders: Vec<PathBuf>) -> ExitCode {
     hardening::harden();
+    // Before the first thread: what is closed is closed for those that come after.
+    let confinement = sandbox::confine(module, &sandbox::Needs { network, folders });
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
         .map_err(Into::into)
-        .and_then(|channel| serve(channel, name, module));
+        .and_then(|channel| serve(channel, name, module, confinement));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,9 +58,17 @@ pub fn run(name: &str, module: &Path) -> ExitCode {
     }
 }
 
-fn serve(mut channel: Channel, name: &str, path: &Path) -> Result<(), trien_protocol::frame::FrameError> {
+fn serve(
+    mut channel: Channel,
+    name: &str,
+    path: &Path,
+    confinement: Confinement,
+) -> Result<(), trien_protocol::frame::FrameError> {
     let loaded = load(path);
-    let greeting = loaded.as_ref().map(|_| Answer::Ready).map_err(Clone::clone);
+    let greeting = loaded
+        .as_ref()
+        .map(|_| Answer::Ready(confinement))
+        .map_err(Clone::clone);
     channel.send(&Reply {
         id: GREETING,
         outcome: greeting,
@@ -72,15 +88,12 @@ fn serve(mut channel: Channel, name: &str, path: &Path) -> Result<(), trien_prot
     }
     // Log out of everything before the module goes.
     drop(worker.sessions);
-    let _ = worker.module.finalize();
+    worker.module.finalize();
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Pkcs11, TokenError> {
-    let module = Pkcs11::new(path).map_err(|error| match token_error(&error) {
-        load @ TokenError::Load(_) => load,
-        other => TokenError::Load(other.to_string()),
-    })?;
+fn load(path: &Path) -> Result<Module, TokenError> {
+    let module = Module::load(path)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // A library that initialises itself when it is loaded.
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(module),
@@ -90,7 +103,7 @@ fn load(path: &Path) -> Result<Pkcs11, TokenError> {
 
 struct Worker {
     name: String,
-    module: Pkcs11,
+    module: Module,
     sessions: HashMap<u64, Session>,
     last_session: u64,
 }
@@ -101,6 +114,11 @@ impl Worker {
             Call::Tokens => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
             Call::Certificates { token } => {
                 catalogue::certificates(&self.module, &token).map(Answer::Certificates)
+            }
+            Call::CertificatesOf { session } => {
+                let session = self.session(session)?;
+                session.require_login()?;
+                catalogue::certificates_in(&session.module, &session.pkcs11, false).map(Answer::Certificates)
             }
             Call::Pin { token } => {
                 catalogue::find(&self.module, &token).map(|(_, info)| Answer::Pin(catalogue::pin_need(&info)))
@@ -125,12 +143,14 @@ impl Worker {
                 digest,
                 message,
                 key,
+                typed,
             } => {
                 let message = message.as_ref().map(|message| message.0.as_slice());
-                let signature =
-                    self.session(session)?
-                        .sign(key.map(|key| key.0), algorithm, &digest.0, message)?;
-                Ok(Answer::Signature(Octets(signature)))
+                let session = self.session(session)?;
+                Ok(match session.sign(key, algorithm, &digest.0, message, typed)? {
+                    Signed::Signature(signature) => Answer::Signature(Octets(signature)),
+                    Signed::Login(outcome) => Answer::Login(outcome),
+                })
             }
             Call::Keys { session } => keys::list(self.session(session)?).map(Answer::Keys),
             Call::GenerateKey {
@@ -171,6 +191,16 @@ impl Worker {
                 self.sessions.remove(&session);
                 Ok(Answer::Done)
             }
+            Call::ChangePin { token } => {
+                self.free(&token)?;
+                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                pin_change::change(&self.module, &token, &pipes).map(Answer::Login)
+            }
+            Call::Unblock { token } => {
+                self.free(&token)?;
+                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                pin_change::unblock(&self.module, &token, &pipes).map(Answer::Login)
+            }
             Call::InitializeToken { label } => {
                 let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
                 initialize::initialize(&self.module, &self.name, &label, &pipes).map(Answer::Initialized)
@@ -179,18 +209,25 @@ impl Worker {
     }
 
     /// One session a token: PKCS #11 logs the whole process in, so that a second one could sign on the first one's PIN.
-    fn open(&mut self, token: super::wire::TokenName, key: Option<Octets>) -> Result<Answer, TokenError> {
-        let taken = self.sessions.values().any(|session| session.token == token);
-        if taken || self.sessions.len() >= MAX_SESSIONS {
+    fn open(&mut self, token: super::wire::TokenName, key: Option<KeyName>) -> Result<Answer, TokenError> {
+        self.free(&token)?;
+        if self.sessions.len() >= MAX_SESSIONS {
             return Err(TokenError::Busy);
         }
-        let (opened, pin) = Session::open(&self.module, token, key.map(|key| key.0))?;
+        let (opened, pin) = Session::open(&self.module, token, key)?;
         self.last_session += 1;
         self.sessions.insert(self.last_session, opened);
         Ok(Answer::Session {
             session: self.last_session,
             pin,
         })
+    }
+
+    fn free(&self, token: &super::wire::TokenName) -> Result<(), TokenError> {
+        match self.sessions.values().any(|session| session.token == *token) {
+            true => Err(TokenError::Busy),
+            false => Ok(()),
+        }
     }
 
     fn session(&mut self, number: u64) -> Result<&mut Session, TokenError> {

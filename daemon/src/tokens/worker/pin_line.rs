@@ -38,6 +38,8 @@ pub(super) struct Pin {
     /// First, so that it is let go before the memory is.
     _in_memory: Option<region::LockGuard>,
     secret: AuthPin,
+    /// Memory is unlocked by whole pages: the line, which may share one with the PIN, stays as long as it.
+    _line: PinLine,
 }
 
 impl fmt::Debug for Pin {
@@ -82,7 +84,7 @@ impl PinLine {
     }
 
     /// The PIN, if it has a form the token can take: not empty, UTF-8, within the token's lengths in bytes.
-    pub(super) fn judge(&self, min: usize, max: usize) -> Option<Pin> {
+    pub(super) fn judge(self, min: usize, max: usize) -> Option<Pin> {
         let bytes = &self.bytes[..self.length];
         if self.too_long || bytes.is_empty() || bytes.len() < min || bytes.len() > max {
             return None;
@@ -95,6 +97,7 @@ impl PinLine {
         Some(Pin {
             secret: AuthPin::from(exact),
             _in_memory: locked,
+            _line: self,
         })
     }
 }
@@ -135,9 +138,10 @@ mod tests {
 
     fn taken(content: &[u8]) -> Option<String> {
         let line = PinLine::read(&pipe_with(content)).unwrap();
+        assert_eq!(format!("{line:?}"), "PinLine([redacted])");
         let pin = line.judge(4, 8)?;
-        assert_eq!(format!("{pin:?} {line:?}"), "Pin([redacted]) PinLine([redacted])");
-        Some(String::from_utf8(line.bytes[..line.length].to_vec()).unwrap())
+        assert_eq!(format!("{pin:?}"), "Pin([redacted])");
+        Some(String::from_utf8(pin._line.bytes[..pin._line.length].to_vec()).unwrap())
     }
 
     #[test]

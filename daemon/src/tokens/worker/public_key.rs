@@ -7,6 +7,7 @@ use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::catalogue::octets;
+use super::raw::Module;
 
 /// rsaEncryption (RFC 3279, 2.3.1)
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -25,20 +26,25 @@ struct RsaPublicKey {
 }
 
 /// Reads the public key out of the attributes PKCS #11 gives keys of that type; none if the token does not show them.
-pub(super) fn read(session: &Session, key: ObjectHandle, key_type: KeyType) -> Option<Vec<u8>> {
+pub(super) fn read(
+    module: &Module,
+    session: &Session,
+    key: ObjectHandle,
+    key_type: KeyType,
+) -> Option<Vec<u8>> {
     match key_type {
         KeyType::RSA => {
-            let modulus = octets(session, key, AttributeType::Modulus)?;
-            let exponent = octets(session, key, AttributeType::PublicExponent)?;
+            let modulus = octets(module, session, key, AttributeType::Modulus)?;
+            let exponent = octets(module, session, key, AttributeType::PublicExponent)?;
             rsa(&modulus, &exponent)
         }
         KeyType::EC => {
-            let parameters = octets(session, key, AttributeType::EcParams)?;
-            let point = octets(session, key, AttributeType::EcPoint)?;
+            let parameters = octets(module, session, key, AttributeType::EcParams)?;
+            let point = octets(module, session, key, AttributeType::EcPoint)?;
             elliptic(EC_PUBLIC_KEY, Some(AnyRef::from_der(&parameters).ok()?), &point)
         }
         KeyType::EC_EDWARDS => {
-            let point = octets(session, key, AttributeType::EcPoint)?;
+            let point = octets(module, session, key, AttributeType::EcPoint)?;
             elliptic(ED25519, None, &point).filter(|_| unwrapped(&point).len() == 32)
         }
         _ => None,

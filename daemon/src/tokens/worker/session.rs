@@ -2,45 +2,72 @@
 
 use std::os::fd::OwnedFd;
 
-use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session as Pkcs11Session, UserType};
-use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
+use cryptoki_sys::{CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
 use super::failure::token_error;
-use super::pin_line::PinLine;
-use super::{catalogue, mechanism};
-use crate::tokens::wire::{LoginOutcome, TokenName};
+use super::pin_line::{Pin, PinLine};
+use super::raw::{Module, TokenInfo};
+use super::{catalogue, keys, mechanism};
+use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
 
-/// The longest signature that is passed on, in bytes: RSA with 8192 bits.
-const MAX_SIGNATURE: usize = 1024;
+/// What a module answers to a PIN whose form it does not take.
+const OUT_OF_FORM: [RvError; 4] = [
+    RvError::PinInvalid,
+    RvError::PinLenRange,
+    RvError::PinTooWeak,
+    // Yubico's module, to a PIN that is too short or too long.
+    RvError::ArgumentsBad,
+];
 
 /// An open session. Dropping it logs out.
-#[derive(Debug)]
 pub(super) struct Session {
-    module: Pkcs11,
+    pub(super) module: Module,
     pub(super) token: TokenName,
     slot: Slot,
     pub(super) pkcs11: Pkcs11Session,
-    key: Option<Vec<u8>>,
-    found: Option<(Vec<u8>, SignatureAlgorithm, ObjectHandle)>,
+    key: Option<KeyName>,
+    found: Option<Found>,
     pipe: Option<OwnedFd>,
+    /// The PIN of the login, kept for the first signature of a key that wants one for each: it was typed for that
+    /// signature. Wiped when it is used, and with the session.
+    kept: Option<Pin>,
     /// By this session: the module knows only whether the process has logged in.
     logged_in: bool,
+    /// The digest of a signature that was begun and waits for its PIN: a wrong one leaves the operation as it is.
+    begun: Option<Vec<u8>>,
     mechanisms: Vec<MechanismType>,
+}
+
+/// A private key, as it was found on the token.
+struct Found {
+    name: KeyName,
+    algorithm: SignatureAlgorithm,
+    key: ObjectHandle,
+    /// `CKA_ALWAYS_AUTHENTICATE`, or the token behaves so without saying it.
+    each: bool,
+}
+
+/// How a request for a signature ended, apart from failures of the token.
+pub(super) enum Signed {
+    Signature(Vec<u8>),
+    /// The login that this signature needs did not succeed; [`LoginOutcome::NoPin`] if there is no PIN for it yet.
+    Login(LoginOutcome),
 }
 
 impl Session {
     /// Opens one: to sign with `key`, or read-write to administer the token. Gives how the token takes its PIN, too.
     pub(super) fn open(
-        module: &Pkcs11,
+        module: &Module,
         token: TokenName,
-        key: Option<Vec<u8>>,
+        key: Option<KeyName>,
     ) -> Result<(Self, PinNeed), TokenError> {
         let (slot, info) = catalogue::find(module, &token)?;
         let pkcs11 = if key.is_some() {
@@ -59,7 +86,9 @@ impl Session {
             key,
             found: None,
             pipe: None,
+            kept: None,
             logged_in: false,
+            begun: None,
         };
         Ok((session, catalogue::pin_need(&info)))
     }
@@ -89,20 +118,25 @@ impl Session {
             PinNeed::Locked => Ok(LoginOutcome::Locked),
             PinNeed::Reader => self.try_pin(None),
             PinNeed::Pipe { .. } => {
-                let Some(line) = self.pipe.as_ref().and_then(|pipe| PinLine::read(pipe).ok()) else {
-                    return Ok(LoginOutcome::NoPin);
+                let pin = match self.next_pin(&info) {
+                    Ok(pin) => pin,
+                    Err(outcome) => return Ok(outcome),
                 };
-                let (min, max) = catalogue::pin_lengths(&info);
-                let Some(pin) = line.judge(min, max) else {
-                    return Ok(LoginOutcome::Invalid);
-                };
-                let tried = self.try_pin(Some(pin.secret()));
-                // Memory is unlocked by whole pages: the line, which may share one with the PIN, stays as long as it.
-                drop(pin);
-                drop(line);
-                tried
+                let tried = self.try_pin(Some(pin.secret()))?;
+                if tried == LoginOutcome::In {
+                    self.kept = Some(pin);
+                }
+                Ok(tried)
             }
         }
+    }
+
+    /// One line of the pipe, if it can be a PIN of this token.
+    fn next_pin(&self, info: &TokenInfo) -> Result<Pin, LoginOutcome> {
+        let pipe = self.pipe.as_ref().ok_or(LoginOutcome::NoPin)?;
+        let line = PinLine::read(pipe).map_err(|_| LoginOutcome::NoPin)?;
+        let (min, max) = catalogue::pin_lengths(info);
+        line.judge(min, max).ok_or(LoginOutcome::Invalid)
     }
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
@@ -113,28 +147,10 @@ impl Session {
             self.pkcs11.logout().map_err(|error| token_error(&error))?;
             tried = self.pkcs11.login(UserType::User, pin);
         }
-        let value = match tried {
-            Ok(()) => {
-                self.logged_in = true;
-                return Ok(LoginOutcome::In);
-            }
-            Err(Error::Pkcs11(value, _)) => value,
-            Err(other) => return Err(token_error(&other)),
-        };
-        match value {
-            RvError::PinIncorrect => Ok(LoginOutcome::Incorrect {
-                now: self.pin_state(),
-            }),
-            RvError::PinInvalid | RvError::PinLenRange => Ok(LoginOutcome::Invalid),
-            RvError::PinLocked => Ok(LoginOutcome::Locked),
-            RvError::PinExpired => Ok(LoginOutcome::Expired),
-            RvError::FunctionCanceled | RvError::Cancel => Ok(LoginOutcome::NoPin),
-            RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes => Err(TokenError::Busy),
-            other => Err(token_error(&Error::Pkcs11(
-                other,
-                cryptoki::context::Function::Login,
-            ))),
+        if tried.is_ok() {
+            self.logged_in = true;
         }
+        outcome(tried, || self.pin_state())
     }
 
     fn pin_state(&self) -> PinState {
@@ -145,66 +161,191 @@ impl Session {
         }
     }
 
-    fn info(&self) -> Result<TokenInfo, TokenError> {
+    pub(super) fn info(&self) -> Result<TokenInfo, TokenError> {
         catalogue::still_there(&self.module, self.slot, &self.token)
     }
 
-    /// The raw signature of the token: ECDSA as r‖s.
+    /// The raw signature of the token: ECDSA as r‖s. With `typed`, the next line of the pipe is the PIN of a signature
+    /// that needs one.
     pub(super) fn sign(
         &mut self,
-        key: Option<Vec<u8>>,
+        key: Option<KeyName>,
         algorithm: SignatureAlgorithm,
         digest: &[u8],
         message: Option<&[u8]>,
-    ) -> Result<Vec<u8>, TokenError> {
+        typed: bool,
+    ) -> Result<Signed, TokenError> {
         if digest.len() != algorithm.hash().len() {
             return Err(TokenError::Unsupported("a digest of another length".to_owned()));
         }
-        let id = key.or_else(|| self.key.clone()).ok_or(TokenError::NoSuchKey)?;
-        self.require_login()?;
-        let key = self.private_key(&id, algorithm)?;
-        let plan = mechanism::plan(&self.mechanisms, algorithm, digest, message)?;
-        let signature = self
-            .pkcs11
-            .sign(&plan.mechanism, key, &plan.input)
-            .map_err(|error| token_error(&error))?;
-        match signature.len() {
-            1..=MAX_SIGNATURE => Ok(signature),
-            length => Err(TokenError::Failed(format!("a signature of {length} bytes"))),
+        let name = key.or_else(|| self.key.clone()).ok_or(TokenError::NoSuchKey)?;
+        let info = self.info()?;
+        if info.has(CKF_LOGIN_REQUIRED) && !self.logged_in {
+            // The token ended the login by itself, and the person has typed a PIN since.
+            if !typed {
+                return Err(TokenError::LoginNeeded);
+            }
+            match self.login()? {
+                LoginOutcome::In => {}
+                other => return Ok(Signed::Login(other)),
+            }
         }
+        let (key, each) = self.private_key(&name, algorithm)?;
+        let modulus = mechanism::needs_modulus(&self.mechanisms, algorithm)
+            .then(|| catalogue::octets(&self.module, &self.pkcs11, key, AttributeType::Modulus))
+            .flatten();
+        let plan = mechanism::plan(&self.mechanisms, algorithm, digest, message, modulus.as_deref())?;
+        let pin = if each {
+            match self.pin_for_signature(&info, typed) {
+                Ok(pin) => Some(pin),
+                Err(outcome) => return Ok(Signed::Login(outcome)),
+            }
+        } else {
+            None
+        };
+        match self.begun.take() {
+            None => match self
+                .pkcs11
+                .sign_init(&plan.mechanism, key)
+                .map_err(|error| token_error(&error))
+            {
+                Ok(()) => {}
+                Err(TokenError::LoginNeeded) if !each => return self.ask_each_time(),
+                Err(error) => return Err(error),
+            },
+            Some(same) if same == digest => {}
+            Some(_) => return Err(TokenError::Busy),
+        }
+        if let Some(pin) = pin {
+            let secret = pin.as_ref().map(Pin::secret);
+            let tried = self.pkcs11.login(UserType::ContextSpecific, secret);
+            match outcome(tried, || self.pin_state())? {
+                LoginOutcome::In => {}
+                other => {
+                    self.begun = Some(digest.to_vec());
+                    return Ok(Signed::Login(other));
+                }
+            }
+        }
+        match self.module.sign(&self.pkcs11, &plan.input) {
+            Ok(signature) => Ok(Signed::Signature(signature)),
+            Err(TokenError::LoginNeeded) if !each => self.ask_each_time(),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The PIN for one signature: that of the login for the first, then a line of the pipe for each; none at a reader
+    /// that asks itself.
+    fn pin_for_signature(&mut self, info: &TokenInfo, typed: bool) -> Result<Option<Pin>, LoginOutcome> {
+        if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
+            return Ok(None);
+        }
+        match self.kept.take() {
+            Some(pin) => Ok(Some(pin)),
+            None if typed => self.next_pin(info).map(Some),
+            None => Err(LoginOutcome::NoPin),
+        }
+    }
+
+    /// The key wants a PIN for each signature, and has not said so. The login is gone with that: what is typed next
+    /// logs in again.
+    fn ask_each_time(&mut self) -> Result<Signed, TokenError> {
+        let found = self.found.as_mut().ok_or(TokenError::LoginNeeded)?;
+        found.each = true;
+        let _ = self.pkcs11.logout();
+        self.logged_in = false;
+        self.kept = None;
+        Ok(Signed::Login(LoginOutcome::NoPin))
     }
 
     /// The token must still be the same, and this session must have logged in to it if it wants that.
     pub(super) fn require_login(&self) -> Result<(), TokenError> {
-        let needed = self.info()?.login_required();
-        if needed && !self.logged_in {
+        if self.info()?.has(CKF_LOGIN_REQUIRED) && !self.logged_in {
             Err(TokenError::LoginNeeded)
         } else {
             Ok(())
         }
     }
 
-    fn private_key(&mut self, id: &[u8], algorithm: SignatureAlgorithm) -> Result<ObjectHandle, TokenError> {
-        match &self.found {
-            Some((known, of, key)) if known == id && *of == algorithm => return Ok(*key),
-            _ => {}
+    fn private_key(
+        &mut self,
+        name: &KeyName,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<(ObjectHandle, bool), TokenError> {
+        if let Some(found) = &self.found
+            && found.name == *name
+            && found.algorithm == algorithm
+        {
+            return Ok((found.key, found.each));
         }
-        let template = [
+        let key = self.find_key(name, algorithm)?;
+        let each = catalogue::is_true(&self.module, &self.pkcs11, key, AttributeType::AlwaysAuthenticate);
+        self.found = Some(Found {
+            name: name.clone(),
+            algorithm,
+            key,
+            each,
+        });
+        Ok((key, each))
+    }
+
+    /// By `CKA_ID`; where several have it, or none, by the public key.
+    fn find_key(&self, name: &KeyName, algorithm: SignatureAlgorithm) -> Result<ObjectHandle, TokenError> {
+        let mut template = vec![
             Attribute::Class(ObjectClass::PRIVATE_KEY),
             Attribute::KeyType(mechanism::key_type(algorithm)),
-            Attribute::Id(id.to_vec()),
         ];
-        let key = *catalogue::objects(&self.pkcs11, &template, 1)?
-            .first()
-            .ok_or(TokenError::NoSuchKey)?;
-        let asked = self
-            .pkcs11
-            .get_attributes(key, &[AttributeType::AlwaysAuthenticate]);
-        if asked.is_ok_and(|values| values.contains(&Attribute::AlwaysAuthenticate(true))) {
-            return Err(TokenError::Unsupported("CKA_ALWAYS_AUTHENTICATE".to_owned()));
+        let every = |template: &[Attribute]| catalogue::objects(&self.pkcs11, template, MAX_KEYS);
+        template.push(Attribute::Id(name.id.0.clone()));
+        let named = every(&template)?;
+        let Some(public) = &name.public_key else {
+            return named.first().copied().ok_or(TokenError::NoSuchKey);
+        };
+        let belongs = |key: &&ObjectHandle| {
+            let id =
+                catalogue::octets(&self.module, &self.pkcs11, **key, AttributeType::Id).unwrap_or_default();
+            keys::public_half(self, **key, &id).as_ref() == Some(&public.0)
+        };
+        match named.as_slice() {
+            [only] => Ok(*only),
+            [] => {
+                template.pop();
+                every(&template)?
+                    .iter()
+                    .find(belongs)
+                    .copied()
+                    .ok_or(TokenError::NoSuchKey)
+            }
+            // One of them, if no public key can be read: the signature is verified in any case.
+            several => Ok(*several.iter().find(belongs).unwrap_or(&several[0])),
         }
-        self.found = Some((id.to_vec(), algorithm, key));
-        Ok(key)
+    }
+}
+
+/// What a login of whatever sort came to. `state` says how it stands with the PIN now.
+pub(super) fn outcome(
+    tried: Result<(), Error>,
+    state: impl Fn() -> PinState,
+) -> Result<LoginOutcome, TokenError> {
+    let value = match tried {
+        Ok(()) => return Ok(LoginOutcome::In),
+        Err(Error::Pkcs11(value, _)) => value,
+        Err(other) => return Err(token_error(&other)),
+    };
+    match value {
+        RvError::PinIncorrect => Ok(LoginOutcome::Incorrect { now: state() }),
+        // Some tokens say nothing better when they have counted a wrong PIN (OpenSC with CAC).
+        RvError::GeneralError | RvError::FunctionFailed if state() == PinState::Locked => {
+            Ok(LoginOutcome::Locked)
+        }
+        RvError::PinLocked => Ok(LoginOutcome::Locked),
+        RvError::PinExpired => Ok(LoginOutcome::Expired),
+        // At the reader: too few digits.
+        RvError::DataInvalid => Ok(LoginOutcome::Invalid),
+        RvError::FunctionCanceled | RvError::Cancel => Ok(LoginOutcome::NoPin),
+        RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes => Err(TokenError::Busy),
+        other if OUT_OF_FORM.contains(&other) => Ok(LoginOutcome::Invalid),
+        other => Err(super::meaning(super::failure::number(&other))),
     }
 }
 

@@ -20,11 +20,12 @@ use super::pin;
 use super::staging::Staging;
 use crate::cli::{CliError, Shell, output};
 use crate::language::arguments;
+use crate::places::Places;
 use crate::tokens::{HeldCertificate, ModuleToken, Sight, Token};
 
 /// What came of a token of the file.
-struct Outcome<'a> {
-    label: &'a str,
+struct Outcome {
+    label: String,
     serial: String,
     is_new: bool,
     keys: usize,
@@ -32,6 +33,21 @@ struct Outcome<'a> {
 
 /// Everything is read and checked before anything is made.
 pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
+    let (outcomes, files) = make_all(file, &shell.places, shell).await?;
+    tell(&outcomes, &files, shell);
+    Ok(())
+}
+
+/// The same with the tokens elsewhere, and nothing on standard output.
+pub(in crate::cli) async fn make(file: &Path, places: &Places, shell: &Shell) -> Result<(), CliError> {
+    make_all(file, places, shell).await.map(drop)
+}
+
+async fn make_all(
+    file: &Path,
+    places: &Places,
+    shell: &Shell,
+) -> Result<(Vec<Outcome>, Vec<PathBuf>), CliError> {
     let spec = Spec::read(file, shell)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let imports = prepare_imports(&spec, folder)?;
@@ -40,7 +56,7 @@ pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
     }
     let modules = crate::service::modules(shell)?;
     let Sight { tokens: there, .. } = modules.look().await;
-    let staging = Staging::below(shell.places.data_folder())?;
+    let staging = Staging::below(places.data_folder())?;
     let mut workshop = Workshop::new(modules, staging.home(), folder);
     let mut outcomes = Vec::with_capacity(spec.token.len());
     let mut imports = imports.into_iter();
@@ -51,7 +67,7 @@ pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
             Some(held) => {
                 workshop.keep(token, held).await;
                 Outcome {
-                    label: &token.label.0,
+                    label: token.label.0.clone(),
                     serial: held.entry().id.serial.clone(),
                     is_new: false,
                     keys: 0,
@@ -64,7 +80,7 @@ pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
                 );
                 let serial = workshop.make(token, own_imports, shell).await?;
                 Outcome {
-                    label: &token.label.0,
+                    label: token.label.0.clone(),
                     serial,
                     is_new: true,
                     keys: token.key.len(),
@@ -74,10 +90,9 @@ pub(super) async fn run(file: &Path, shell: &Shell) -> Result<(), CliError> {
         outcomes.push(outcome);
     }
     let certificates = workshop.finish().await;
-    staging.move_in(&shell.places.tokens_folder())?;
+    staging.move_in(&places.tokens_folder())?;
     let files = write_certificates(&spec, &certificates, folder)?;
-    tell(&outcomes, &files, shell);
-    Ok(())
+    Ok((outcomes, files))
 }
 
 fn is_called(token: &ModuleToken, label: &str) -> bool {
@@ -157,7 +172,7 @@ fn pem(certificate: &Certificate) -> String {
         .expect("the label is one, and a certificate is short")
 }
 
-fn tell(outcomes: &[Outcome<'_>], files: &[PathBuf], shell: &Shell) {
+fn tell(outcomes: &[Outcome], files: &[PathBuf], shell: &Shell) {
     let tokens: Vec<Value> = outcomes
         .iter()
         .map(|outcome| {
@@ -175,7 +190,7 @@ fn tell(outcomes: &[Outcome<'_>], files: &[PathBuf], shell: &Shell) {
                     "token-spec-kept"
                 };
                 let facts = [
-                    ("label", outcome.label.to_owned()),
+                    ("label", outcome.label.clone()),
                     ("serial", outcome.serial.clone()),
                     ("keys", outcome.keys.to_string()),
                 ];

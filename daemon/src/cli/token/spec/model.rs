@@ -23,6 +23,9 @@ const MAX_FILE: u64 = 256 * 1024;
 pub(super) struct Spec {
     /// At least one.
     pub(super) token: Vec<TokenSpec>,
+    /// Of a simulation (`trien daemon --simulate`): what goes wrong. Not looked at here.
+    #[serde(default, rename = "rule")]
+    _rule: Vec<toml::Table>,
 }
 
 /// A token.

@@ -1,0 +1,208 @@
+//! The configuration, the modules, what is on their tokens, and the clock that certificates are judged by.
+
+use std::path::Path;
+
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::super::Shell;
+use super::{Finding, Weight};
+use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
+use crate::jobs::JobError;
+use crate::language::Arguments;
+use crate::tokens::{Level, Modules, PinState, Token, TokenError, known, library};
+
+/// From when on a person is told that a certificate ends.
+const SOON: Duration = Duration::days(30);
+
+/// So far a clock may run ahead of what files say that were written by it.
+const TOLERANCE: Duration = Duration::minutes(10);
+
+/// The files, and what in them was passed over.
+pub(super) fn configuration(shell: &Shell) -> Vec<Finding> {
+    match Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)) {
+        Ok(config) => {
+            let notice = |notice: &String| {
+                Finding::new(
+                    Weight::Warning,
+                    "doctor-config-notice",
+                    [("notice", notice.clone())],
+                )
+            };
+            config.notices.iter().map(notice).collect()
+        }
+        Err(error) => vec![Finding::new(
+            Weight::Trouble,
+            "doctor-config",
+            [("reason", error.to_string())],
+        )],
+    }
+}
+
+/// Each module: its file, whether it answers, how far it is closed in; and what is on its tokens.
+pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
+    let Ok(config) = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)) else {
+        return Vec::new();
+    };
+    let Ok(modules) = crate::service::modules(shell) else {
+        return Vec::new();
+    };
+    let sight = modules.look().await;
+    let mut findings = Vec::new();
+    for module in &config.modules {
+        let failure = sight.failures.iter().find(|(name, _)| *name == module.name);
+        findings.push(of_module(module, failure.map(|(_, error)| error), shell));
+    }
+    findings.extend(confinement(&modules));
+    if !sight.tokens.iter().any(|token| token.entry().initialized) {
+        findings.push(
+            Finding::new(Weight::Trouble, "doctor-no-token", []).with_remedy("error-no-certificate-remedy"),
+        );
+    }
+    for token in sight.tokens.iter().filter(|token| token.entry().initialized) {
+        findings.extend(of_token(token).await);
+    }
+    findings
+}
+
+fn of_module(module: &ModuleConfig, failure: Option<&TokenError>, shell: &Shell) -> Finding {
+    let row = known::of_library(&module.path);
+    let maker = row.map_or(String::new(), |row| match &row.ca {
+        Some(ca) => format!(" ({}, {ca})", row.maker),
+        None => format!(" ({})", row.maker),
+    });
+    let facts = |reason: String| {
+        [
+            ("module", module.name.clone()),
+            ("library", module.path.display().to_string()),
+            ("maker", maker.clone()),
+            ("reason", reason),
+        ]
+    };
+    if let Err(fault) = library::check(&module.path, module.sha256.as_deref()) {
+        return Finding::new(
+            Weight::Trouble,
+            "doctor-module-library",
+            facts(shell.text(fault.key(), &Arguments::new())),
+        )
+        .with_remedy(format!("{}-remedy", fault.key()));
+    }
+    match failure {
+        None => Finding::fine("doctor-module", facts(String::new())),
+        Some(error) => {
+            let object = JobError::from(error.clone()).object();
+            let code = object.data.code.name().replace('_', "-");
+            let reason = format!("{} ({error})", object.data.message.text(shell.language));
+            Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason))
+                .with_remedy(format!("error-{code}-remedy"))
+        }
+    }
+}
+
+/// One line for all modules that are equally closed in.
+fn confinement(modules: &Modules) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for state in modules.states() {
+        let Some(confinement) = state.confinement else {
+            continue;
+        };
+        let facts = [
+            ("module", state.name),
+            ("files", name(confinement.files).to_owned()),
+            ("network", name(confinement.network).to_owned()),
+        ];
+        let closed = confinement.files == Level::Closed && confinement.network == Level::Closed;
+        findings.push(match closed {
+            true => Finding::fine("doctor-sandbox", facts),
+            false => Finding::new(Weight::Warning, "doctor-sandbox-open", facts),
+        });
+    }
+    findings
+}
+
+const fn name(level: Level) -> &'static str {
+    match level {
+        Level::Closed => "closed",
+        Level::Partly => "partly",
+        Level::Open => "open",
+    }
+}
+
+async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
+    let entry = token.entry();
+    let label = || ("token", entry.id.label.clone());
+    let mut findings = vec![match entry.pin {
+        PinState::Locked => Finding::new(Weight::Trouble, "doctor-pin-locked", [label()])
+            .with_remedy("error-pin-locked-remedy"),
+        PinState::ToBeChanged => Finding::new(Weight::Trouble, "doctor-pin-to-be-changed", [label()])
+            .with_remedy("error-pin-expired-remedy"),
+        PinState::NotSet => Finding::new(Weight::Trouble, "doctor-pin-not-set", [label()])
+            .with_remedy("error-pin-not-set-remedy"),
+        PinState::LastTry => Finding::new(Weight::Warning, "doctor-pin-last-try", [label()]),
+        _ => Finding::fine("doctor-token", [label()]),
+    }];
+    let now = OffsetDateTime::now_utc();
+    for held in token.certificates().await.unwrap_or_default() {
+        if held.key.is_none() {
+            continue;
+        }
+        let certificate = &held.certificate;
+        let subject = certificate.subject();
+        let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        let facts = |time| {
+            [
+                ("token", entry.id.label.clone()),
+                (
+                    "name",
+                    subject
+                        .common_name
+                        .clone()
+                        .unwrap_or_else(|| subject.rfc4514.clone()),
+                ),
+                ("time", date(time)),
+            ]
+        };
+        findings.push(match () {
+            () if now > certificate.not_after() => Finding::new(
+                Weight::Trouble,
+                "doctor-certificate-expired",
+                facts(certificate.not_after()),
+            ),
+            () if now < certificate.not_before() => Finding::new(
+                Weight::Trouble,
+                "doctor-certificate-not-yet",
+                facts(certificate.not_before()),
+            ),
+            () if certificate.not_after() - now < SOON => Finding::new(
+                Weight::Warning,
+                "doctor-certificate-soon",
+                facts(certificate.not_after()),
+            ),
+            () => Finding::fine("doctor-certificate", facts(certificate.not_after())),
+        });
+    }
+    findings
+}
+
+/// A clock that runs behind is found by what was written later than it says: this program, and the record.
+pub(super) fn clock(shell: &Shell) -> Vec<Finding> {
+    let now = OffsetDateTime::now_utc();
+    let written = |path: &Path| {
+        let modified = std::fs::metadata(path).ok()?.modified().ok()?;
+        Some(OffsetDateTime::from(modified))
+    };
+    let program = std::env::current_exe().ok();
+    let latest = program
+        .as_deref()
+        .into_iter()
+        .chain([shell.places.audit_file().as_path()])
+        .filter_map(written)
+        .max();
+    let facts = [("time", now.format(&Rfc3339).unwrap_or_default())];
+    vec![match latest {
+        Some(latest) if latest > now + TOLERANCE => {
+            Finding::new(Weight::Trouble, "doctor-clock-behind", facts)
+        }
+        _ => Finding::fine("doctor-clock", facts),
+    }]
+}

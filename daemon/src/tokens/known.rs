@@ -1,0 +1,189 @@
+//! The known modules: the data file `modules.toml`, and which of its rows are on this computer.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::config::ModuleConfig;
+
+/// Where libraries lie on Linux: of the system, of a distribution's PKCS #11 modules, and put there by hand.
+const FOLDERS: [&str; 9] = [
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu/pkcs11",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib64/pkcs11",
+    "/usr/lib",
+    "/usr/lib/pkcs11",
+    "/usr/local/lib",
+    "/usr/local/lib/pkcs11",
+];
+
+/// One known module; `modules.toml` says what each field means.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownModule {
+    /// What it is called here.
+    pub name: String,
+    /// Who made it.
+    pub maker: String,
+    /// Whose tokens it comes with.
+    pub ca: Option<String>,
+    /// Which chips it is known to drive.
+    #[serde(default)]
+    pub chips: Vec<String>,
+    /// Library names on Linux.
+    #[serde(default)]
+    pub linux: Vec<String>,
+    /// Library names on Windows.
+    #[serde(default)]
+    pub windows: Vec<String>,
+    /// Library names on macOS.
+    #[serde(default)]
+    pub macos: Vec<String>,
+    /// Further folders on Linux.
+    #[serde(default)]
+    pub folders: Vec<PathBuf>,
+    /// It cannot work without the network.
+    #[serde(default)]
+    pub network: bool,
+    /// Folders below home.
+    #[serde(default)]
+    pub home: Vec<PathBuf>,
+    /// Variables of the environment.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// Why there is none for Linux.
+    pub remedy: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    module: Vec<KnownModule>,
+}
+
+static KNOWN: LazyLock<Vec<KnownModule>> = LazyLock::new(|| {
+    let table: Table = toml::from_str(include_str!("modules.toml")).expect("a test reads the table");
+    table.module
+});
+
+/// Every row.
+#[must_use]
+pub fn known() -> &'static [KnownModule] {
+    &KNOWN
+}
+
+/// The row of a module by the name of its library, whatever the configuration calls it.
+#[must_use]
+pub fn of_library(library: &Path) -> Option<&'static KnownModule> {
+    let name = library.file_name()?.to_str()?;
+    known()
+        .iter()
+        .find(|row| row.linux.iter().any(|known| known == name))
+}
+
+/// The known modules on this computer, one for each file: a library that lies in several places by links is one.
+#[must_use]
+pub fn discover() -> Vec<ModuleConfig> {
+    discover_in(known(), &FOLDERS.map(PathBuf::from))
+}
+
+fn discover_in(rows: &[KnownModule], folders: &[PathBuf]) -> Vec<ModuleConfig> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for row in rows {
+        let places = row.folders.iter().chain(folders);
+        let files = places.flat_map(|folder| row.linux.iter().map(move |name| folder.join(name)));
+        // One file a row: the next ones are older versions, or links to it.
+        let file = files
+            .filter_map(|path| path.canonicalize().ok().map(|resolved| (path, resolved)))
+            .find(|(_, resolved)| resolved.is_file() && seen.insert(resolved.clone()));
+        if let Some((path, _)) = file {
+            found.push(ModuleConfig::known(row, path));
+        }
+    }
+    found
+}
+
+impl ModuleConfig {
+    /// A library as its row says: with the folders and variables that it needs.
+    #[must_use]
+    pub fn known(row: &KnownModule, path: PathBuf) -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        Self {
+            network: row.network,
+            folders: row.home.iter().map(|folder| home.join(folder)).collect(),
+            environment: row.environment.clone(),
+            ..Self::new(&row.name, path)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_authority_has_a_row_and_every_row_makes_sense() {
+        let names: Vec<_> = known().iter().map(|row| row.name.as_str()).collect();
+        let unique: HashSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len(), "a name stands twice");
+        for authority in [
+            "VNPT-CA",
+            "Viettel-CA",
+            "FPT-CA",
+            "Bkav-CA",
+            "CA2",
+            "MISA-CA",
+            "TrustCA",
+            "VGCA",
+        ] {
+            assert!(
+                known().iter().any(|row| row.ca.as_deref() == Some(authority)),
+                "{authority}"
+            );
+        }
+        for row in known() {
+            assert!(
+                row.name
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')),
+                "{}",
+                row.name
+            );
+            assert!(!row.linux.is_empty() || row.remedy.is_some(), "{}", row.name);
+            assert!(row.home.iter().all(|folder| folder.is_relative()), "{}", row.name);
+            assert!(
+                row.folders.iter().all(|folder| folder.is_absolute()),
+                "{}",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_library_is_found_once_by_whatever_links() {
+        // Without the folders of this computer, where there may be some.
+        let mut rows = known().to_vec();
+        rows.iter_mut().for_each(|row| row.folders.clear());
+        let folder = tempfile::tempdir().expect("a folder");
+        let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+        for place in [&one, &two] {
+            std::fs::create_dir(place).expect("a folder");
+        }
+        std::fs::write(one.join("opensc-pkcs11.so"), b"").expect("a file");
+        std::os::unix::fs::symlink(one.join("opensc-pkcs11.so"), two.join("opensc-pkcs11.so"))
+            .expect("a link");
+        std::os::unix::fs::symlink(one.join("opensc-pkcs11.so"), two.join("libykcs11.so")).expect("a link");
+        let found = discover_in(&rows, &[one.clone(), two]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].name.as_str(), &found[0].path),
+            ("opensc", &one.join("opensc-pkcs11.so"))
+        );
+        assert_eq!(found[0].environment, ["OPENSC_CONF"]);
+    }
+}

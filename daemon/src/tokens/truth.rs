@@ -1,0 +1,120 @@
+//! The truth table: what each return value of PKCS #11 and of PC/SC means to a page and to a person. One row each.
+//!
+//! A row names the stable [`ErrorCode`], whose text and remedy are in the message files, and says whether the same
+//! request may succeed if it is simply made again. No other place gives a return value a meaning.
+
+use trien_protocol::error::ErrorCode;
+
+/// One return value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// `CK_RV` (PKCS #11 3.2, 5.1) or the `LONG` of PC/SC (part 10), without its sign.
+    pub number: u64,
+    /// As the standard writes it.
+    pub name: &'static str,
+    /// What the page learns.
+    pub code: ErrorCode,
+    /// Whether trying again helps, with nothing else done.
+    pub retry: bool,
+}
+
+/// Writes a table, and one test for each of its rows.
+macro_rules! table {
+    ($($name:ident = $number:literal => $code:ident $(, $retry:ident)?;)+) => {
+        use super::Row;
+        use trien_protocol::error::ErrorCode;
+
+        /// The rows, in the order of their numbers.
+        pub(super) static ROWS: &[Row] = &[$(Row {
+            number: $number,
+            name: stringify!($name),
+            code: ErrorCode::$code,
+            retry: table!(@retry $($retry)?),
+        }),+];
+
+        #[cfg(test)]
+        #[allow(non_snake_case, reason = "a test is called what its row is called")]
+        mod rows {
+            $(#[test] fn $name() { super::tests::check($number, stringify!($name)); })+
+        }
+    };
+    (@retry) => { false };
+    (@retry again) => { true };
+}
+
+mod cryptoki;
+mod smart_card;
+
+/// What a return value of a PKCS #11 module means; none if no standard knows it.
+#[must_use]
+pub fn cryptoki(number: u64) -> Option<&'static Row> {
+    find(cryptoki::ROWS, number)
+}
+
+/// The same by its name.
+#[must_use]
+pub fn cryptoki_named(name: &str) -> Option<&'static Row> {
+    cryptoki::ROWS.iter().find(|row| row.name == name)
+}
+
+/// What a return value of PC/SC means; none if no standard knows it.
+#[must_use]
+pub fn smart_card(number: u64) -> Option<&'static Row> {
+    find(smart_card::ROWS, number)
+}
+
+fn find(rows: &'static [Row], number: u64) -> Option<&'static Row> {
+    rows.binary_search_by_key(&number, |row| row.number)
+        .ok()
+        .map(|index| &rows[index])
+}
+
+/// What a module answered, as people look it up: `CKR_DEVICE_ERROR`, or its number if no standard names it.
+#[must_use]
+pub fn cryptoki_name(number: u64) -> String {
+    cryptoki(number).map_or_else(|| format!("CKR {number:#x}"), |row| row.name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language;
+    use trien_protocol::call::Language;
+
+    /// What holds for a row of either table: its code has a text and a remedy in both languages, and trying again
+    /// never helps where the person's PIN is at stake.
+    pub(super) fn check_row(row: &Row) {
+        let key = format!("error-{}", row.code.name().replace('_', "-"));
+        for language in [Language::Vi, Language::En] {
+            assert!(language::exists(language, &key), "{}: {key}", row.name);
+            assert!(
+                language::exists(language, &format!("{key}-remedy")),
+                "{}: {key}",
+                row.name
+            );
+        }
+        let pin = matches!(
+            row.code,
+            ErrorCode::PinIncorrect | ErrorCode::PinLocked | ErrorCode::PinExpired | ErrorCode::PinInvalid
+        );
+        assert!(
+            !(pin && row.retry),
+            "{}: a PIN is never tried again unasked",
+            row.name
+        );
+    }
+
+    #[test]
+    fn the_tables_are_in_order_so_that_every_row_is_found() {
+        for rows in [cryptoki::ROWS, smart_card::ROWS] {
+            assert!(rows.is_sorted_by(|one, next| one.number < next.number));
+        }
+    }
+
+    #[test]
+    fn what_no_standard_knows_has_its_number() {
+        assert_eq!(cryptoki_name(0x30), "CKR_DEVICE_ERROR");
+        assert_eq!(cryptoki_name(0x8000_1234), "CKR 0x80001234");
+        assert!(cryptoki(0xdead_beef).is_none());
+    }
+}

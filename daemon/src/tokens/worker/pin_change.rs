@@ -1,0 +1,83 @@
+//! A PIN is changed by whoever knows it (`C_SetPIN`), or set anew by the security officer's (`C_InitPIN`), which is
+//! what cards call their PUK.
+
+use std::os::fd::OwnedFd;
+
+use cryptoki::error::Error;
+use cryptoki::session::UserType;
+use cryptoki_sys::{CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_LOCKED};
+
+use super::failure::token_error;
+use super::pin_line::{Pin, PinLine};
+use super::raw::{Module, TokenInfo};
+use super::{catalogue, session};
+use crate::tokens::wire::{LoginOutcome, TokenName};
+use crate::tokens::{PinState, TokenError};
+
+/// The old PIN and the new one, a line each: one try of the old one.
+pub(super) fn change(
+    module: &Module,
+    token: &TokenName,
+    pipes: &[OwnedFd; 2],
+) -> Result<LoginOutcome, TokenError> {
+    let (slot, info) = catalogue::find(module, token)?;
+    if info.has(CKF_USER_PIN_LOCKED) {
+        return Ok(LoginOutcome::Locked);
+    }
+    let session = module
+        .open_rw_session(slot)
+        .map_err(|error| token_error(&error))?;
+    if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
+        return module.set_pin_at_reader(&session).map(|()| LoginOutcome::In);
+    }
+    let (Some(old), Some(new)) = pins(&info, pipes) else {
+        return Ok(LoginOutcome::Invalid);
+    };
+    // Tokens want the login first, or take it amiss: the standard lets C_SetPIN be called in either state (5.6.5).
+    outcome(module, token, session.set_pin(old.secret(), new.secret()))
+}
+
+/// The security officer's PIN and the user's new one, a line each.
+pub(super) fn unblock(
+    module: &Module,
+    token: &TokenName,
+    pipes: &[OwnedFd; 2],
+) -> Result<LoginOutcome, TokenError> {
+    let (slot, info) = catalogue::find(module, token)?;
+    let (Some(officer), Some(new)) = pins(&info, pipes) else {
+        return Ok(LoginOutcome::Invalid);
+    };
+    let session = module
+        .open_rw_session(slot)
+        .map_err(|error| token_error(&error))?;
+    match outcome(module, token, session.login(UserType::So, Some(officer.secret())))? {
+        LoginOutcome::In => {}
+        // The state is the user's PIN's; of the officer's it is only known that it was wrong.
+        LoginOutcome::Incorrect { .. } => {
+            return Ok(LoginOutcome::Incorrect { now: PinState::Ready });
+        }
+        other => return Ok(other),
+    }
+    let set = session.init_pin(new.secret());
+    let left = session.logout();
+    match outcome(module, token, set)? {
+        LoginOutcome::In => left
+            .map(|()| LoginOutcome::In)
+            .map_err(|error| token_error(&error)),
+        other => Ok(other),
+    }
+}
+
+fn pins(info: &TokenInfo, pipes: &[OwnedFd; 2]) -> (Option<Pin>, Option<Pin>) {
+    let (min, max) = catalogue::pin_lengths(info);
+    let [one, two] = pipes
+        .each_ref()
+        .map(|pipe| PinLine::read(pipe).ok().and_then(|line| line.judge(min, max)));
+    (one, two)
+}
+
+fn outcome(module: &Module, token: &TokenName, tried: Result<(), Error>) -> Result<LoginOutcome, TokenError> {
+    let state =
+        || catalogue::find(module, token).map_or(PinState::Ready, |(_, info)| catalogue::pin_state(&info));
+    session::outcome(tried, state)
+}

@@ -1,0 +1,270 @@
+//! The module's own function list, for what the crate `cryptoki` does not do as tokens need it:
+//!
+//! - a bare `C_Sign` after `C_SignInit` and a context-specific login (PKCS #11 3.1, 5.6.8, 5.13.2), which keys with
+//!   `CKA_ALWAYS_AUTHENTICATE` want; `C_SignUpdate`, which the crate has, is refused by SoftHSM and opencryptoki;
+//! - `C_GetTokenInfo` of a token whose clock tells no time (opencryptoki), and texts padded with NUL (tpm2-pkcs11);
+//! - `C_SetPIN` at a reader with a PIN pad, where both PINs are NULL;
+//! - `C_GetSlotList` and `C_GetAttributeValue` with a limit on what a module may have us allocate.
+//!
+//! This is the only file of the daemon with unsafe code. What is assumed of a module is what loading it assumes: that
+//! the addresses in its function list are those of its functions, and that a function does not write past the length
+//! it is given. A module that breaks this breaks its own process.
+
+#![allow(
+    unsafe_code,
+    reason = "the address of unsafe code in this crate; each block is argued"
+)]
+
+use std::path::Path;
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+
+use cryptoki::context::Pkcs11;
+use cryptoki::object::{AttributeType, ObjectHandle};
+use cryptoki::session::Session;
+use cryptoki::slot::Slot;
+use cryptoki_sys::{
+    CK_ATTRIBUTE, CK_C_GetFunctionList, CK_FUNCTION_LIST, CK_RV, CK_SLOT_INFO, CK_TOKEN_INFO, CK_TRUE,
+    CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
+};
+
+use super::failure::meaning;
+use crate::tokens::TokenError;
+use crate::tokens::wire::MAX_SLOTS;
+
+/// The longest value of an attribute that is read, in bytes.
+const MAX_ATTRIBUTE: usize = 256 * 1024;
+
+/// The longest signature that is passed on, in bytes: RSA with 8192 bits.
+const MAX_SIGNATURE: usize = 1024;
+
+/// How often a list is asked for that grows between the question for its length and the question for itself.
+const PATIENCE: u32 = 3;
+
+/// A loaded module: all of it by the crate, and beside that its function list.
+#[derive(Clone)]
+pub(super) struct Module {
+    pkcs11: Pkcs11,
+    functions: Functions,
+}
+
+impl std::ops::Deref for Module {
+    type Target = Pkcs11;
+
+    fn deref(&self) -> &Pkcs11 {
+        &self.pkcs11
+    }
+}
+
+#[derive(Clone)]
+struct Functions {
+    list: NonNull<CK_FUNCTION_LIST>,
+    /// Keeps the list where it is.
+    _library: Arc<libloading::Library>,
+}
+
+/// `CK_TOKEN_INFO` (PKCS #11 3.1, 3.2) without its padding and its clock.
+#[derive(Debug, Clone)]
+pub(super) struct TokenInfo {
+    pub(super) label: String,
+    pub(super) manufacturer: String,
+    pub(super) model: String,
+    pub(super) serial: String,
+    pub(super) flags: u64,
+    pub(super) min_pin: usize,
+    pub(super) max_pin: usize,
+}
+
+impl TokenInfo {
+    /// True if the flag (`CKF_…`) is set.
+    pub(super) const fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl Module {
+    /// Loads the library twice, which is once for the system: the second time only counts it.
+    pub(super) fn load(path: &Path) -> Result<Self, TokenError> {
+        let functions = Functions::load(path)?;
+        let pkcs11 = Pkcs11::new(path).map_err(|error| match super::failure::token_error(&error) {
+            load @ TokenError::Load(_) => load,
+            other => TokenError::Load(other.to_string()),
+        })?;
+        Ok(Self { pkcs11, functions })
+    }
+
+    /// Ends the module.
+    pub(super) fn finalize(self) {
+        // There is nobody left to tell.
+        let _ = self.pkcs11.finalize();
+    }
+
+    /// The slots that hold a token: at most [`MAX_SLOTS`], whatever the module says their number is.
+    pub(super) fn slots(&self) -> Result<Vec<Slot>, TokenError> {
+        let get = self.functions.get(|list| list.C_GetSlotList)?;
+        for _ in 0..PATIENCE {
+            let mut slots = [0; MAX_SLOTS];
+            let mut count = MAX_SLOTS as CK_ULONG;
+            // SAFETY: the function writes at most `count` numbers where there is room for as many, and the count.
+            match unsafe { get(CK_TRUE, slots.as_mut_ptr(), &raw mut count) } {
+                CKR_OK => return Ok(of_numbers(&slots[..slots.len().min(len(count))])),
+                CKR_BUFFER_TOO_SMALL => {}
+                other => return Err(meaning(other)),
+            }
+            // It has more than are looked at: they are read, and most of them thrown away.
+            let mut all = vec![0; len(count).min(MAX_ATTRIBUTE)];
+            count = all.len() as CK_ULONG;
+            // SAFETY: as above.
+            match unsafe { get(CK_TRUE, all.as_mut_ptr(), &raw mut count) } {
+                CKR_OK => {
+                    all.truncate(MAX_SLOTS.min(len(count)));
+                    return Ok(of_numbers(&all));
+                }
+                CKR_BUFFER_TOO_SMALL => {}
+                other => return Err(meaning(other)),
+            }
+        }
+        Err(TokenError::Failed("the list of slots never ends".to_owned()))
+    }
+
+    /// The token in a slot.
+    pub(super) fn token_info(&self, slot: Slot) -> Result<TokenInfo, TokenError> {
+        let get = self.functions.get(|list| list.C_GetTokenInfo)?;
+        let mut info = CK_TOKEN_INFO::default();
+        // SAFETY: the structure is of the module's version of the standard; its layout is the same in all of them.
+        check(unsafe { get(slot.id(), &raw mut info) })?;
+        Ok(TokenInfo {
+            label: super::catalogue::legible(&String::from_utf8_lossy(&info.label)),
+            manufacturer: super::catalogue::legible(&String::from_utf8_lossy(&info.manufacturerID)),
+            model: super::catalogue::legible(&String::from_utf8_lossy(&info.model)),
+            serial: super::catalogue::legible(&String::from_utf8_lossy(&info.serialNumber)),
+            flags: info.flags,
+            min_pin: len(info.ulMinPinLen),
+            max_pin: len(info.ulMaxPinLen),
+        })
+    }
+
+    /// True if the slot is a reader for hardware (`CKF_HW_SLOT`).
+    pub(super) fn is_hardware(&self, slot: Slot) -> bool {
+        let mut info = CK_SLOT_INFO::default();
+        self.functions.get(|list| list.C_GetSlotInfo).is_ok_and(|get| {
+            // SAFETY: as for `token_info`.
+            unsafe { get(slot.id(), &raw mut info) == CKR_OK && info.flags & CKF_HW_SLOT != 0 }
+        })
+    }
+
+    /// The bare `C_Sign`, after `C_SignInit`.
+    pub(super) fn sign(&self, session: &Session, data: &[u8]) -> Result<Vec<u8>, TokenError> {
+        let sign = self.functions.get(|list| list.C_Sign)?;
+        let mut signature = vec![0; MAX_SIGNATURE];
+        let mut length = MAX_SIGNATURE as CK_ULONG;
+        // SAFETY: the function reads `data` and writes at most `length` bytes where there is room for as many. The
+        // standard's pointer to the data is not const, but nothing is written there (5.13.2).
+        let answer = unsafe {
+            sign(
+                session.handle(),
+                data.as_ptr().cast_mut(),
+                data.len() as CK_ULONG,
+                signature.as_mut_ptr(),
+                &raw mut length,
+            )
+        };
+        check(answer)?;
+        match len(length) {
+            length @ 1..=MAX_SIGNATURE => {
+                signature.truncate(length);
+                Ok(signature)
+            }
+            length => Err(TokenError::Failed(format!("a signature of {length} bytes"))),
+        }
+    }
+
+    /// `C_SetPIN` at a reader that asks for both PINs itself.
+    pub(super) fn set_pin_at_reader(&self, session: &Session) -> Result<(), TokenError> {
+        let set = self.functions.get(|list| list.C_SetPIN)?;
+        // SAFETY: with a protected authentication path the PINs are NULL (5.6.5).
+        check(unsafe { set(session.handle(), null_mut(), 0, null_mut(), 0) })
+    }
+
+    /// One attribute of an object; none where the token will not show it, or says a length that makes no sense.
+    pub(super) fn attribute(
+        &self,
+        session: &Session,
+        object: ObjectHandle,
+        attribute: AttributeType,
+    ) -> Option<Vec<u8>> {
+        let get = self.functions.get(|list| list.C_GetAttributeValue).ok()?;
+        let mut wanted = CK_ATTRIBUTE {
+            type_: attribute.into(),
+            pValue: null_mut(),
+            ulValueLen: 0,
+        };
+        // SAFETY: one attribute is asked for, whose value is to go nowhere: only its length is written.
+        if unsafe { get(session.handle(), object.handle(), &raw mut wanted, 1) } != CKR_OK {
+            return None;
+        }
+        let length = len(wanted.ulValueLen);
+        if wanted.ulValueLen == CK_UNAVAILABLE_INFORMATION || length > MAX_ATTRIBUTE {
+            return None;
+        }
+        let mut value = vec![0u8; length];
+        wanted.pValue = value.as_mut_ptr().cast();
+        wanted.ulValueLen = value.len() as CK_ULONG;
+        // SAFETY: the value goes to where there is room for the length that is said with it.
+        if unsafe { get(session.handle(), object.handle(), &raw mut wanted, 1) } != CKR_OK {
+            return None;
+        }
+        // A value that has shrunk meanwhile is as long as it is now.
+        (len(wanted.ulValueLen) <= length).then(|| {
+            value.truncate(len(wanted.ulValueLen));
+            value
+        })
+    }
+}
+
+impl Functions {
+    fn load(path: &Path) -> Result<Self, TokenError> {
+        let failed = |error: libloading::Error| TokenError::Load(error.to_string());
+        // SAFETY: the library's constructors run: that is what this process is for, and why it is one of its own.
+        let library = unsafe { libloading::Library::new(path) }.map_err(failed)?;
+        // SAFETY: a symbol of that name has this type by the standard (5.4.3).
+        let get = unsafe { library.get::<CK_C_GetFunctionList>(b"C_GetFunctionList\0") }
+            .map_err(failed)?
+            .ok_or_else(|| TokenError::Load("no C_GetFunctionList".to_owned()))?;
+        let mut list = null_mut();
+        // SAFETY: the function writes one pointer.
+        let answer = unsafe { get(&raw mut list) };
+        let list = NonNull::new(list)
+            .filter(|_| answer == CKR_OK)
+            .ok_or_else(|| TokenError::Load("it has no list of functions".to_owned()))?;
+        Ok(Self {
+            list,
+            _library: Arc::new(library),
+        })
+    }
+
+    /// A function of the list; lists of version 3 begin with that of version 2.
+    fn get<F>(&self, which: impl FnOnce(&CK_FUNCTION_LIST) -> Option<F>) -> Result<F, TokenError> {
+        // SAFETY: the list is the library's, which is loaded for as long as this is; it does not change (5.4.3).
+        which(unsafe { self.list.as_ref() })
+            .ok_or_else(|| TokenError::Unsupported("the module lacks a function".to_owned()))
+    }
+}
+
+fn check(answer: CK_RV) -> Result<(), TokenError> {
+    match answer {
+        CKR_OK => Ok(()),
+        other => Err(meaning(other)),
+    }
+}
+
+fn len(number: CK_ULONG) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn of_numbers(numbers: &[CK_ULONG]) -> Vec<Slot> {
+    numbers
+        .iter()
+        .filter_map(|number| Slot::try_from(*number).ok())
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! What a module's process may reach, set before the module is loaded: no network and no home folder, unless its row
+//! in the registry says that it needs one.
+//!
+//! Landlock (landlock(7)) closes the file system but for what libraries, readers and temporary files need; seccomp
+//! closes sockets to the network, which Landlock closes for TCP only, and what no module has any business with. Both
+//! are done as far as the kernel lets us, and how far that is goes into the greeting.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+use crate::tokens::{Confinement, Level};
+
+/// The newest version of Landlock that is asked for; older kernels do less.
+const LANDLOCK: ABI = ABI::V5;
+
+/// Folders that a module may write to: temporary files, locks, readers' devices and the sockets of their services,
+/// and the stores that modules keep for all users.
+const WRITABLE: [&str; 4] = ["/dev", "/run", "/tmp", "/var"];
+
+/// Address families (socket(2)) that lead out of the machine: `AF_INET`, `AF_INET6`, `AF_PACKET`, `AF_VSOCK`, and
+/// others nobody needs for a token.
+const OUTWARD: [u64; 8] = [2, 10, 17, 40, 3, 4, 9, 31];
+
+/// `EACCES`
+const REFUSED: u32 = 13;
+
+/// What a module may have beyond the rule.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Needs {
+    pub(super) network: bool,
+    /// Folders it reads and writes, below home or elsewhere.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// Closes what can be closed, for this thread and all that it starts.
+pub(super) fn confine(module: &Path, needs: &Needs) -> Confinement {
+    Confinement {
+        files: close_files(module, needs).unwrap_or_else(|error| refused("Landlock", &error)),
+        network: match needs.network {
+            true => Level::Open,
+            false => close_network().unwrap_or_else(|error| refused("seccomp", &error)),
+        },
+    }
+}
+
+fn refused(what: &str, error: &dyn std::fmt::Display) -> Level {
+    tracing::debug!(%error, "{what} is not to be had");
+    Level::Open
+}
+
+fn close_files(module: &Path, needs: &Needs) -> Result<Level, landlock::RulesetError> {
+    let reading = AccessFs::from_read(LANDLOCK);
+    let all = AccessFs::from_all(LANDLOCK);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?;
+    if !needs.network {
+        ruleset = ruleset.handle_access(AccessNet::from_all(LANDLOCK))?;
+    }
+    let mut created = ruleset.create()?;
+    let beside = module.parent().map(Path::to_owned);
+    let resolved = module.canonicalize().ok();
+    let beside_resolved = resolved.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let readable = readable_folders()
+        .into_iter()
+        .chain(beside)
+        .chain(beside_resolved);
+    let writable = WRITABLE
+        .iter()
+        .map(PathBuf::from)
+        .chain(needs.folders.iter().cloned());
+    let rules = readable
+        .map(|path| (path, reading))
+        .chain(writable.map(|path| (path, all)));
+    for (path, access) in rules {
+        // A folder that is not there needs no rule.
+        if let Ok(folder) = PathFd::new(&path) {
+            created = created.add_rule(PathBeneath::new(folder, access))?;
+        }
+    }
+    Ok(match created.restrict_self()?.ruleset {
+        RulesetStatus::FullyEnforced => Level::Closed,
+        RulesetStatus::PartiallyEnforced => Level::Partly,
+        RulesetStatus::NotEnforced => Level::Open,
+    })
+}
+
+/// Everything at the top of the file system but people's homes.
+fn readable_folders() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let is_home =
+        |path: &Path| path == Path::new("/home") || path == Path::new("/root") || home.starts_with(path);
+    let entries = std::fs::read_dir("/").into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| !is_home(path))
+        .collect()
+}
+
+fn close_network() -> Result<Level, seccompiler::Error> {
+    let family = |number: u64| {
+        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number)?;
+        SeccompRule::new(vec![condition])
+    };
+    let mut rules = BTreeMap::new();
+    let families: Result<Vec<_>, seccompiler::BackendError> = OUTWARD.into_iter().map(family).collect();
+    rules.insert(numbers::SOCKET, families?);
+    for call in numbers::NEVER {
+        rules.insert(call, Vec::new());
+    }
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::Allow,
+        SeccompAction::Errno(REFUSED),
+        numbers::ARCHITECTURE,
+    )?;
+    let program: BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter(&program)?;
+    Ok(Level::Closed)
+}
+
+/// System calls by number (`asm/unistd.h`).
+#[cfg(target_arch = "x86_64")]
+mod numbers {
+    pub(super) const ARCHITECTURE: seccompiler::TargetArch = seccompiler::TargetArch::x86_64;
+    pub(super) const SOCKET: i64 = 41;
+    /// ptrace, process_vm_readv, process_vm_writev, mount, umount2, init_module, finit_module, kexec_load, bpf,
+    /// perf_event_open, userfaultfd, io_uring_setup (which opens sockets past this filter).
+    pub(super) const NEVER: [i64; 12] = [101, 310, 311, 165, 166, 175, 313, 246, 321, 298, 323, 425];
+}
+
+/// System calls by number (`asm-generic/unistd.h`).
+#[cfg(target_arch = "aarch64")]
+mod numbers {
+    pub(super) const ARCHITECTURE: seccompiler::TargetArch = seccompiler::TargetArch::aarch64;
+    pub(super) const SOCKET: i64 = 198;
+    /// As on x86-64.
+    pub(super) const NEVER: [i64; 12] = [117, 270, 271, 40, 39, 105, 273, 104, 280, 241, 282, 425];
+}

@@ -1,0 +1,195 @@
+//! The functions: each hands its call on, and does before and after what the script says.
+
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+use cryptoki_sys::*;
+
+use crate::harm::{self, LOCKED, REMOVED};
+use crate::script::{Action, Rule};
+use crate::{Simulation, simulation};
+
+/// What stands between the host and one call of the module behind: the rules that apply, after they did their harm; or
+/// the return value that ends the call.
+fn enter(function: &str) -> Result<(&'static Simulation, Vec<&'static Rule>), CK_RV> {
+    let simulation = simulation().ok_or(CKR_GENERAL_ERROR)?;
+    let rules = simulation.script.of_call(function);
+    for rule in &rules {
+        harm::before(rule);
+    }
+    if let Some(answer) = rules
+        .iter()
+        .find(|rule| rule.action == Action::Answer)
+        .and_then(|rule| rule.answer())
+    {
+        return Err(answer);
+    }
+    let always = ["C_Initialize", "C_Finalize", "C_GetInfo", "C_GetSlotList"];
+    if REMOVED.load(Ordering::SeqCst) && !always.contains(&function) {
+        return Err(CKR_DEVICE_REMOVED);
+    }
+    if LOCKED.load(Ordering::SeqCst) && function == "C_Login" {
+        return Err(CKR_PIN_LOCKED);
+    }
+    Ok((simulation, rules))
+}
+
+/// Functions that are handed on as they are; `after` may change the answer.
+macro_rules! handed_on {
+    ($($name:ident ( $($argument:ident : $type:ty),* ) $(=> $after:ident($($used:ident),*))?;)+) => {
+        $(
+            #[allow(non_snake_case)]
+            unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
+                let (simulation, rules) = match enter(stringify!($name)) {
+                    Ok(entered) => entered,
+                    Err(answer) => return answer,
+                };
+                let Some(function) = simulation.behind.$name else {
+                    return CKR_FUNCTION_NOT_SUPPORTED;
+                };
+                // SAFETY: the host's own arguments, as it gave them.
+                let answer = unsafe { function($($argument),*) };
+                // SAFETY: what is written is where the host said there is room.
+                $(if answer == CKR_OK { unsafe { $after(&rules, $($used),*) } })?
+                let _ = &rules;
+                answer
+            }
+        )+
+
+        /// The list of functions: ours where there is one, else that of the module behind.
+        fn list(simulation: &'static Simulation) -> CK_FUNCTION_LIST {
+            let mut list = simulation.behind;
+            list.C_GetFunctionList = Some(C_GetFunctionList);
+            $(list.$name = Some($name);)+
+            for rule in &simulation.script.rule {
+                $(if rule.action == Action::Missing && rule.function == stringify!($name) { list.$name = None; })+
+            }
+            list
+        }
+    };
+}
+
+handed_on! {
+    C_Initialize(arguments: *mut std::ffi::c_void);
+    C_Finalize(reserved: *mut std::ffi::c_void);
+    C_GetInfo(info: *mut CK_INFO);
+    C_GetSlotList(present: CK_BBOOL, slots: *mut CK_SLOT_ID, count: *mut CK_ULONG) => after_slots(count);
+    C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO);
+    C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO) => after_token_info(info);
+    C_GetMechanismList(slot: CK_SLOT_ID, list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG);
+    C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut u8, length: CK_ULONG);
+    C_SetPIN(session: CK_SESSION_HANDLE, old: *mut u8, old_length: CK_ULONG, new: *mut u8, new_length: CK_ULONG);
+    C_OpenSession(slot: CK_SLOT_ID, flags: CK_FLAGS, application: *mut std::ffi::c_void, notify: CK_NOTIFY, session: *mut CK_SESSION_HANDLE);
+    C_CloseSession(session: CK_SESSION_HANDLE);
+    C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO);
+    C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: *mut u8, length: CK_ULONG);
+    C_Logout(session: CK_SESSION_HANDLE);
+    C_GetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG) => after_attributes(template, count);
+    C_FindObjectsInit(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG);
+    C_FindObjects(session: CK_SESSION_HANDLE, objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG);
+    C_FindObjectsFinal(session: CK_SESSION_HANDLE);
+    C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_Sign(session: CK_SESSION_HANDLE, data: *mut u8, length: CK_ULONG, signature: *mut u8, signature_length: *mut CK_ULONG) => after_sign(signature, signature_length);
+    C_GenerateKeyPair(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE, public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG, public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE);
+    C_WaitForSlotEvent(flags: CK_FLAGS, slot: *mut CK_SLOT_ID, reserved: *mut std::ffi::c_void);
+}
+
+/// The one symbol by which hosts find everything else (PKCS #11 3.1, 5.4.3).
+///
+/// # Safety
+/// `place` has room for a pointer.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn C_GetFunctionList(place: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
+    struct List(CK_FUNCTION_LIST);
+    // SAFETY: addresses of functions, which are the same for every thread.
+    unsafe impl Send for List {}
+    // SAFETY: as above.
+    unsafe impl Sync for List {}
+    static LIST: OnceLock<List> = OnceLock::new();
+    let Ok((simulation, _)) = enter("C_GetFunctionList") else {
+        return CKR_GENERAL_ERROR;
+    };
+    if place.is_null() {
+        return CKR_ARGUMENTS_BAD;
+    }
+    let list = LIST.get_or_init(|| List(list(simulation)));
+    // SAFETY: not NULL, and the host vouches for the rest. Hosts do not write to the list.
+    unsafe { place.write((&raw const list.0).cast_mut()) };
+    CKR_OK
+}
+
+/// A count that is a lie, and no slots once the token was pulled.
+unsafe fn after_slots(rules: &[&Rule], count: *mut CK_ULONG) {
+    let lie = rules
+        .iter()
+        .find(|rule| rule.action == Action::Length)
+        .and_then(|rule| rule.number());
+    let lie = lie.or_else(|| REMOVED.load(Ordering::SeqCst).then_some(0));
+    if let Some(lie) = lie {
+        // SAFETY: the module behind has written the count there.
+        unsafe { count.write(lie) };
+    }
+}
+
+unsafe fn after_token_info(rules: &[&Rule], info: *mut CK_TOKEN_INFO) {
+    // SAFETY: the module behind has filled it in.
+    let info = unsafe { &mut *info };
+    if LOCKED.load(Ordering::SeqCst) {
+        info.flags |= CKF_USER_PIN_LOCKED;
+    }
+    for rule in rules {
+        match rule.action {
+            Action::Flags => info.flags = (info.flags | rule.set) & !rule.clear,
+            Action::Label => label(&mut info.label, rule.text().unwrap_or_default()),
+            Action::Reach => label(&mut info.label, &harm::reach()),
+            _ => {}
+        }
+    }
+}
+
+/// Padded with NUL, as it should not be.
+fn label(place: &mut [u8; 32], text: &str) {
+    let length = text.len().min(place.len());
+    *place = [0; 32];
+    place[..length].copy_from_slice(&text.as_bytes()[..length]);
+}
+
+/// A length that is a lie.
+unsafe fn after_attributes(rules: &[&Rule], template: *mut CK_ATTRIBUTE, count: CK_ULONG) {
+    let lie = rules
+        .iter()
+        .find(|rule| rule.action == Action::Length)
+        .and_then(|rule| rule.number());
+    if let (Some(lie), 1..) = (lie, count) {
+        // SAFETY: the module behind has written to the first of them.
+        unsafe { (*template).ulValueLen = lie };
+    }
+}
+
+/// A signature that is none.
+unsafe fn after_sign(rules: &[&Rule], signature: *mut u8, length: *mut CK_ULONG) {
+    let Some(sort) = rules
+        .iter()
+        .find(|rule| rule.action == Action::Signature)
+        .and_then(|rule| rule.text())
+    else {
+        return;
+    };
+    if signature.is_null() {
+        return;
+    }
+    // SAFETY: the module behind has written so many bytes there.
+    let (bytes, length) = unsafe {
+        let written = usize::try_from(*length).unwrap_or(0);
+        (std::slice::from_raw_parts_mut(signature, written), &mut *length)
+    };
+    match sort {
+        "zeros" => bytes.fill(0),
+        "empty" => *length = 0,
+        "short" => *length /= 2,
+        "long" => *length = CK_ULONG::MAX / 2,
+        // What ECDSA looks like in X.509, and not in PKCS #11.
+        "der" if bytes.len() > 8 => bytes[..8].copy_from_slice(&[0x30, 0x44, 2, 0x20, 1, 2, 3, 4]),
+        _ => bytes.iter_mut().zip(1u8..).for_each(|(byte, mask)| *byte ^= mask),
+    }
+}

@@ -1,0 +1,126 @@
+//! What a vendor's library may do to the process that loads it.
+
+use std::ffi::{c_int, c_void};
+use std::io::Write;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::script::{Action, Rule};
+
+/// The token was pulled.
+pub(crate) static REMOVED: AtomicBool = AtomicBool::new(false);
+
+/// The PIN was locked.
+pub(crate) static LOCKED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" {
+    fn exit(code: c_int) -> !;
+    fn fork() -> c_int;
+    fn signal(number: c_int, handler: usize) -> usize;
+    fn setlocale(category: c_int, locale: *const u8) -> *const c_void;
+}
+
+/// Does what a rule wants done before its call, other than to answer it.
+pub(crate) fn before(rule: &Rule) {
+    match rule.action {
+        Action::Hang => loop {
+            std::thread::park();
+        },
+        Action::Delay => std::thread::sleep(Duration::from_millis(rule.milliseconds)),
+        Action::Crash => {
+            // SAFETY: none: a wild write is what the rule asks for, and the process ends by it.
+            unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
+        }
+        Action::Abort => std::process::abort(),
+        // SAFETY: the C function; that it runs exit handlers is what the rule asks for.
+        Action::Exit => unsafe { exit(0) },
+        Action::Remove => REMOVED.store(true, Ordering::SeqCst),
+        Action::LockPin => LOCKED.store(true, Ordering::SeqCst),
+        Action::Print => print(),
+        Action::CloseDescriptors => close_descriptors(),
+        Action::Fork => {
+            // SAFETY: the child does nothing but end.
+            unsafe {
+                if fork() == 0 {
+                    std::process::abort();
+                }
+            }
+        }
+        Action::Threads => {
+            for _ in 0..4 {
+                std::thread::spawn(|| std::thread::sleep(Duration::from_secs(3600)));
+            }
+        }
+        // SAFETY: SIGPIPE, SIGTERM and SIGCHLD are ignored, and the locale is a name that exists everywhere.
+        Action::Signals => unsafe {
+            for number in [13, 15, 17] {
+                signal(number, 1);
+            }
+            setlocale(6, c"C".as_ptr().cast());
+        },
+        Action::Answer
+        | Action::Signature
+        | Action::Length
+        | Action::Flags
+        | Action::Label
+        | Action::Missing
+        | Action::Reach => {}
+    }
+}
+
+/// To standard error, without the macros that this workspace forbids its programs.
+pub(crate) fn say(text: &str) {
+    // There is nobody to tell that nobody can be told.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// On standard input, output and error, of which each might be somebody's protocol.
+fn print() {
+    let noise = b"{\"id\":1,\"outcome\":{\"Ok\":\"done\"}}\n\x1b]0;noise\x07";
+    for path in ["/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"] {
+        if let Ok(mut stream) = std::fs::OpenOptions::new().write(true).open(path) {
+            let _ = stream.write_all(noise);
+        }
+    }
+    let _ = std::io::stdout().write_all(noise);
+    say("noise\n");
+}
+
+/// What a library that is curious about its host finds.
+pub(crate) fn reach() -> String {
+    let word = |open: bool| if open { "open" } else { "closed" };
+    let network = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).is_ok();
+    let home = std::env::var_os("HOME").is_some_and(|home| std::fs::read_dir(home).is_ok());
+    format!("network={} home={}", word(network), word(home))
+}
+
+fn close_descriptors() {
+    for number in 0..256 {
+        // SAFETY: none: somebody else owns them, and that they are closed all the same is what the rule asks for.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+        // Numbers that are not open are left alone: the standard library checks in debug builds.
+        if std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok() {
+            drop(descriptor);
+        } else {
+            std::mem::forget(descriptor);
+        }
+    }
+}
+
+/// When the loader loads this library, before anybody has called it.
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+static ON_LOAD: extern "C" fn() = {
+    extern "C" fn on_load() {
+        if std::env::var_os(crate::script::VARIABLE).is_none() {
+            return;
+        }
+        if let Ok(script) = crate::script::Script::of_environment() {
+            for rule in script.of_call("load") {
+                before(rule);
+            }
+        }
+    }
+    on_load
+};

@@ -1,0 +1,274 @@
+//! What a script says.
+//!
+//! ```toml
+//! [[rule]]
+//! function = "C_Sign"        # or "load": when the library is loaded, before anything is asked of it
+//! from = 3                   # from the third call on; 1 if absent
+//! times = 1                  # so often; for good if absent
+//! do = "hang"
+//! ```
+//!
+//! | `do` | what happens | also says |
+//! |---|---|---|
+//! | `hang` | the call never returns | |
+//! | `delay` | it takes its time, then goes on | `milliseconds` |
+//! | `crash` `abort` `exit` | the process ends: by a wild write, by `abort()`, by `exit(0)` | |
+//! | `answer` | it returns that and does nothing | `value`: a number, or a name such as `CKR_DEVICE_ERROR` |
+//! | `remove` | the token is pulled: this call and all further ones find none | |
+//! | `lock-pin` | the PIN is locked from here on | |
+//! | `print` | noise on every standard stream | |
+//! | `close-descriptors` | descriptors 0 to 255 are closed | |
+//! | `fork` `threads` `signals` | what a library may do to its host behind its back | |
+//! | `signature` | the answer of `C_Sign` is replaced | `value`: `zeros`, `empty`, `short`, `long`, `der`, `random` |
+//! | `length` | a count or length in the answer is replaced | `value`: a number |
+//! | `flags` | `CK_TOKEN_INFO.flags` is changed | `set`, `clear`: numbers |
+//! | `label` | `CK_TOKEN_INFO.label` is replaced | `value`: text |
+//! | `reach` | `CK_TOKEN_INFO.label` says whether the network and the home folder are in reach | |
+//! | `missing` | the function is not in the list (from the first on) | |
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::Deserialize;
+
+/// Names the script.
+pub const VARIABLE: &str = "TRIEN_SIMULATE";
+
+/// A script.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// The module behind, if it is not the software token beside this library.
+    pub module: Option<PathBuf>,
+    /// What happens when.
+    #[serde(default)]
+    pub rule: Vec<Rule>,
+    /// The tokens, which the program makes before it begins: not this library's matter.
+    #[serde(default, rename = "token")]
+    _token: Vec<toml::Value>,
+}
+
+/// One rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Which function.
+    pub function: String,
+    /// From which call on, counted from 1.
+    #[serde(default = "one")]
+    pub from: u32,
+    /// So many calls; for good if absent.
+    pub times: Option<u32>,
+    /// What happens.
+    #[serde(rename = "do")]
+    pub action: Action,
+    /// Of `delay`.
+    #[serde(default)]
+    pub milliseconds: u64,
+    /// Of several.
+    pub value: Option<Value>,
+    /// Of `flags`.
+    #[serde(default)]
+    pub set: u64,
+    /// Of `flags`.
+    #[serde(default)]
+    pub clear: u64,
+    #[serde(skip)]
+    calls: AtomicU32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// What happens; the table above says what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the table of the module says what each is")]
+pub enum Action {
+    Hang,
+    Delay,
+    Crash,
+    Abort,
+    Exit,
+    Answer,
+    Remove,
+    LockPin,
+    Print,
+    CloseDescriptors,
+    Fork,
+    Threads,
+    Signals,
+    Signature,
+    Length,
+    Flags,
+    Label,
+    Missing,
+    Reach,
+}
+
+/// A number or a text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Of `answer` and `length`. TOML has no numbers past 2⁶³: -1 is `CK_UNAVAILABLE_INFORMATION`.
+    Number(i64),
+    /// Of `answer`, `signature` and `label`.
+    Text(String),
+}
+
+impl Script {
+    /// Reads what the environment names.
+    ///
+    /// # Errors
+    /// In words, if there is none or it makes no sense.
+    pub fn of_environment() -> Result<Self, String> {
+        let path = std::env::var_os(VARIABLE).ok_or("TRIEN_SIMULATE names no script")?;
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Self::parse(&text)
+    }
+
+    /// Reads a script's text.
+    ///
+    /// # Errors
+    /// In words, with line and column.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let script: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        match script.rule.iter().find(|rule| !rule.makes_sense()) {
+            Some(rule) => Err(format!(
+                "{}: {:?} with a value that is none for it",
+                rule.function, rule.action
+            )),
+            None => Ok(script),
+        }
+    }
+
+    /// The rules that apply to this call of a function, which is counted by asking.
+    pub fn of_call(&self, function: &str) -> Vec<&Rule> {
+        self.rule
+            .iter()
+            .filter(|rule| rule.function == function && rule.applies_now())
+            .collect()
+    }
+}
+
+impl Rule {
+    fn applies_now(&self) -> bool {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let end = self
+            .times
+            .map_or(u32::MAX, |times| self.from.saturating_add(times));
+        (self.from..end).contains(&call)
+    }
+
+    fn makes_sense(&self) -> bool {
+        match self.action {
+            Action::Answer => self.answer().is_some(),
+            Action::Signature | Action::Label => self.text().is_some(),
+            Action::Length => self.number().is_some(),
+            _ => true,
+        }
+    }
+
+    /// The return value of `answer`.
+    #[must_use]
+    pub fn answer(&self) -> Option<u64> {
+        match &self.value {
+            Some(Value::Number(number)) => Some(number.cast_unsigned()),
+            Some(Value::Text(name)) => NAMES
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, number)| *number),
+            None => None,
+        }
+    }
+
+    /// The text of `signature` and `label`.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number of `length`.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        match &self.value {
+            Some(Value::Number(number)) => Some(number.cast_unsigned()),
+            _ => None,
+        }
+    }
+}
+
+/// The return values that a script may name; others it writes as numbers.
+const NAMES: &[(&str, u64)] = &[
+    ("CKR_OK", 0),
+    ("CKR_HOST_MEMORY", 2),
+    ("CKR_GENERAL_ERROR", 5),
+    ("CKR_FUNCTION_FAILED", 6),
+    ("CKR_ARGUMENTS_BAD", 7),
+    ("CKR_DATA_INVALID", 0x20),
+    ("CKR_DEVICE_ERROR", 0x30),
+    ("CKR_DEVICE_MEMORY", 0x31),
+    ("CKR_DEVICE_REMOVED", 0x32),
+    ("CKR_FUNCTION_CANCELED", 0x50),
+    ("CKR_FUNCTION_NOT_SUPPORTED", 0x54),
+    ("CKR_KEY_HANDLE_INVALID", 0x60),
+    ("CKR_KEY_FUNCTION_NOT_PERMITTED", 0x68),
+    ("CKR_MECHANISM_INVALID", 0x70),
+    ("CKR_OPERATION_NOT_INITIALIZED", 0x91),
+    ("CKR_PIN_INCORRECT", 0xa0),
+    ("CKR_PIN_INVALID", 0xa1),
+    ("CKR_PIN_LEN_RANGE", 0xa2),
+    ("CKR_PIN_EXPIRED", 0xa3),
+    ("CKR_PIN_LOCKED", 0xa4),
+    ("CKR_SESSION_CLOSED", 0xb0),
+    ("CKR_SESSION_COUNT", 0xb1),
+    ("CKR_SESSION_HANDLE_INVALID", 0xb3),
+    ("CKR_TOKEN_NOT_PRESENT", 0xe0),
+    ("CKR_TOKEN_WRITE_PROTECTED", 0xe2),
+    ("CKR_USER_ALREADY_LOGGED_IN", 0x100),
+    ("CKR_USER_NOT_LOGGED_IN", 0x101),
+    ("CKR_USER_PIN_NOT_INITIALIZED", 0x102),
+    ("CKR_USER_ANOTHER_ALREADY_LOGGED_IN", 0x104),
+    ("CKR_BUFFER_TOO_SMALL", 0x150),
+    ("CKR_CRYPTOKI_ALREADY_INITIALIZED", 0x191),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_apply_from_a_call_on_and_for_so_many() {
+        let script = Script::parse(
+            "[[rule]]\nfunction = \"C_Sign\"\nfrom = 2\ntimes = 2\ndo = \"answer\"\nvalue = \"CKR_DEVICE_ERROR\"\n",
+        )
+        .expect("a script");
+        let applied: Vec<_> = (0..5).map(|_| script.of_call("C_Sign").len()).collect();
+        assert_eq!(applied, [0, 1, 1, 0, 0]);
+        assert_eq!(script.rule[0].answer(), Some(0x30));
+        assert!(script.of_call("C_Login").is_empty());
+    }
+
+    #[test]
+    fn a_script_that_makes_no_sense_is_refused_in_words() {
+        for (text, told) in [
+            ("[[rule]]\nfunction = \"C_Sign\"\ndo = \"dance\"\n", "dance"),
+            ("[[rule]]\nfunction = \"C_Sign\"\ndo = \"answer\"\n", "Answer"),
+            (
+                "[[rule]]\nfunction = \"C_Sign\"\ndo = \"answer\"\nvalue = \"CKR_NONE\"\n",
+                "Answer",
+            ),
+            (
+                "[[rule]]\nfunction = \"C_Sign\"\ndo = \"hang\"\nwhen = 1\n",
+                "when",
+            ),
+        ] {
+            let error = Script::parse(text).expect_err(text);
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
