@@ -138,15 +138,13 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
             ToPrompt::PinIncorrect { .. }
             | ToPrompt::PinInvalid
             | ToPrompt::PinForSignature { .. }
-            | ToPrompt::Resumed { .. } => {
-                match pins.next() {
-                    Some(pin) => {
-                        type_pin(&mut pin_pipe, &pin)?;
-                        talk.say(&FromPrompt::PinTyped)?;
-                    }
-                    None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
+            | ToPrompt::Resumed { .. } => match pins.next() {
+                Some(pin) => {
+                    type_pin(&mut pin_pipe, &pin)?;
+                    talk.say(&FromPrompt::PinTyped)?;
                 }
-            }
+                None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
+            },
             ToPrompt::Finish(_) => return Ok(()),
             ToPrompt::Progress { .. }
             | ToPrompt::Paused

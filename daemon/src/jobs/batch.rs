@@ -167,10 +167,7 @@ async fn sign<C>(
     (done, total): (u32, u32),
 ) -> Result<Vec<u8>, JobError> {
     loop {
-        match unlocked
-            .sign(signable, approved.window(), (done, total))
-            .await
-        {
+        match unlocked.sign(signable, approved.window(), (done, total)).await {
             // A single signature is quickly asked for again; a batch is not.
             Err(JobError::Token(TokenError::Removed)) if total > 1 => {
                 *unlocked = resume(approved).await?;
