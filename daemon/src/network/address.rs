@@ -150,7 +150,6 @@ mod tests {
             "file:///etc/passwd",
             "ftp://a/",
             "http://user@1.1.1.1/",
-            "http:///x",
             "x",
             "",
         ] {
