@@ -256,8 +256,14 @@ impl Process {
             let read = tokio::time::timeout_at(deadline, reading)
                 .await
                 .map_err(|_| AskError::TimedOut)?;
-            if read.map_err(|error| AskError::Failed(error.to_string()))? == 0 {
-                return Err(self.vanished().await);
+            match read {
+                Ok(1..) => {}
+                Ok(0) => return Err(self.vanished().await),
+                // It died with something unread.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                    return Err(self.vanished().await);
+                }
+                Err(error) => return Err(AskError::Failed(error.to_string())),
             }
             match serde_json::from_slice(&line) {
                 Ok(FromPrompt::Shown) => tracing::debug!("the question is on the screen"),
