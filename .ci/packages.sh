@@ -15,6 +15,7 @@ command:cc          build-essential
 command:make        make
 command:pkg-config  pkg-config
 pc:gtk4             libgtk-4-dev
+pc:libpcsclite      libpcsclite-dev
 command:node        nodejs
 command:npm         npm
 command:openssl     openssl
@@ -65,6 +66,16 @@ file:/usr/sbin/nginx nginx-light
 command:curl        curl
 command:stunnel4    stunnel4
 file:/usr/sbin/openvpn openvpn
+file:/usr/sbin/pcscd pcscd
+package:opensc-pkcs11 opensc-pkcs11
+command:yubico-piv-tool yubico-piv-tool
+package:ykcs11      ykcs11
+package:libclang-dev libclang-dev
+pc:libcacard        libcacard-dev
+pc:nss              libnss3-dev
+command:softhsm2-util softhsm2
+command:swtpm       swtpm
+package:libtpm2-pkcs11-1 libtpm2-pkcs11-1
 command:qpdf        qpdf
 command:xmlsec1     xmlsec1
 command:mutool      mupdf-tools

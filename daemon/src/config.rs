@@ -36,6 +36,8 @@ pub struct Config {
     pub websocket: Option<WebSocketConfig>,
     /// The PKCS #11 modules.
     pub modules: Vec<ModuleConfig>,
+    /// Smart cards.
+    pub cards: CardsConfig,
     /// Who asks the person.
     pub prompt: PromptConfig,
     /// What the administrator says about origins.
@@ -53,6 +55,15 @@ pub struct Config {
 pub struct WebSocketConfig {
     /// The port on 127.0.0.1 and `[::1]`; 0 for any that is free on both.
     pub port: u16,
+}
+
+/// How smart cards are dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CardsConfig {
+    /// Our own driver for PIV cards is used.
+    pub piv: bool,
+    /// Readers are watched: what comes and goes is seen at once.
+    pub watched: bool,
 }
 
 /// A PKCS #11 module.

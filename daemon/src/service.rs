@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use trien_protocol::limits::MAX_HELD_BY_ALL;
 
 use crate::audit::{Action, Audit, AuditError, Subject};
@@ -22,6 +22,7 @@ use crate::network::Network;
 use crate::places::{NoPlaces, Places};
 use crate::policy::GrantBook;
 use crate::queue::Queue;
+use crate::tokens::pcsc::monitor::{Monitor, Sighting};
 use crate::tokens::{Deadlines, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
 use crate::transport::{Halt, websocket};
@@ -113,7 +114,9 @@ pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Conte
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
     let program = std::env::current_exe()?;
-    Ok(context(&config, &shell.places, &program, prompter))
+    // At the shell nobody waits for tokens to come.
+    let (_, changes) = watch::channel(0);
+    Ok(context(&config, &shell.places, &program, prompter, changes))
 }
 
 /// What may be reached over the network, as configured.
@@ -133,25 +136,31 @@ pub fn network(shell: &Shell) -> Result<Network, ServiceError> {
 pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
-    Ok(Modules::with_switches(
-        &config.modules,
-        &std::env::current_exe()?,
-        Deadlines::default(),
-        Some(shell.places.switches_folder()),
-    ))
+    Ok(modules_of(&config, &shell.places, &std::env::current_exe()?))
 }
 
-fn context(config: &Config, places: &Places, program: &Path, prompter: Arc<dyn Prompter>) -> Context {
+fn modules_of(config: &Config, places: &Places, program: &Path) -> Modules {
+    let switches = Some(places.switches_folder());
+    let modules = Modules::with_switches(&config.modules, program, Deadlines::default(), switches);
+    match config.cards.piv {
+        true => modules.with_cards(program, Deadlines::default()),
+        false => modules,
+    }
+}
+
+fn context(
+    config: &Config,
+    places: &Places,
+    program: &Path,
+    prompter: Arc<dyn Prompter>,
+    changes: watch::Receiver<u64>,
+) -> Context {
     let grants = GrantBook::new(places.origins_file(), config.origins.clone(), config.schemes());
-    let tokens: Arc<dyn TokenSource> = Arc::new(Modules::with_switches(
-        &config.modules,
-        program,
-        Deadlines::default(),
-        Some(places.switches_folder()),
-    ));
+    let tokens: Arc<dyn TokenSource> = Arc::new(modules_of(config, places, program));
     Context {
         tokens,
         audit: Arc::new(Audit::new(places.audit_file())),
+        changes,
         trust_folder: places.trust_folder(),
         templates_folder: places.templates_folder(),
         appearances_folder: places.appearances_folder(),
@@ -185,7 +194,8 @@ pub async fn run_daemon(
     let program = std::env::current_exe()?;
     let prompter = prompter(&config, &program, places);
     let kind = prompter.kind();
-    let context = Arc::new(context(&config, places, &program, prompter));
+    let (changed, changes) = watch::channel(0);
+    let context = Arc::new(context(&config, places, &program, prompter, changes));
 
     let path = places.socket()?;
     let socket = NativeSocket::bind(places.runtime_folder()?, &path)?;
@@ -208,12 +218,15 @@ pub async fn run_daemon(
         socket: path,
         websocket,
     });
-    // Modules are loaded before a page asks: what the person waits for is the token.
-    let warm = Arc::clone(&context);
-    tokio::spawn(async move {
-        let tokens = warm.tokens.tokens().await;
-        tracing::info!(tokens = tokens.len(), "in reach");
-    });
+    let monitor = if config.cards.watched {
+        Some(Monitor::start()?)
+    } else {
+        None
+    };
+    tokio::spawn(keep_warm(Arc::clone(&context), context.changes.clone()));
+    if let Some(monitor) = &monitor {
+        tokio::spawn(spread(monitor.sightings(), changed));
+    }
 
     tokio::spawn(crate::queue::work(
         Queue::new(places.queue_folder()),
@@ -228,6 +241,36 @@ pub async fn run_daemon(
     tracing::info!("ending");
     stop.stop().await;
     Ok(())
+}
+
+/// Tells the connections of tokens that come and go.
+async fn spread(mut sightings: watch::Receiver<Sighting>, changed: watch::Sender<u64>) {
+    while sightings.changed().await.is_ok() {
+        let serial = sightings.borrow_and_update().serial;
+        changed.send_if_modified(|last| std::mem::replace(last, serial) != serial);
+    }
+}
+
+/// Has modules loaded and certificates read before a page asks, now and whenever tokens came: what the person waits for
+/// is the token.
+async fn keep_warm(context: Arc<Context>, mut changes: watch::Receiver<u64>) {
+    loop {
+        warm(&context).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn warm(context: &Context) {
+    let tokens = context.tokens.tokens().await;
+    tracing::info!(tokens = tokens.len(), "in reach");
+    // Those of cards are kept by their processes.
+    for token in tokens.iter().filter(|token| token.entry().reader.is_some()) {
+        if let Err(error) = token.certificates().await {
+            tracing::debug!(%error, "certificates cannot be read yet");
+        }
+    }
 }
 
 fn load(options: &DaemonOptions, places: &Places) -> Result<Config, ServiceError> {

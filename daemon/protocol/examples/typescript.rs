@@ -50,6 +50,7 @@ fn main() {
         error::ErrorObject,
         event::Stage,
         event::PermissionNote,
+        event::TokensChanged,
         event::Progress,
         event::Event,
         reply::Subject,

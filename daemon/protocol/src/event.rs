@@ -16,6 +16,8 @@ pub enum Event {
     Progress(Progress),
     /// On the per-user socket, before `hello` is answered: the person is asked whether the page may ask at all.
     Permission(PermissionNote),
+    /// Tokens came or went: a list of certificates may be another one now.
+    TokensChanged(TokensChanged),
 }
 
 /// That the person is asked whether a page may ask at all.
@@ -26,6 +28,12 @@ pub struct PermissionNote {
     /// Always true: the answer is that of `hello`.
     pub asking: bool,
 }
+
+/// That tokens came or went; a page learns nothing of which, how many, or where.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TokensChanged {}
 
 /// How far a request has come.
 #[derive(Debug, Clone, Serialize, Deserialize)]

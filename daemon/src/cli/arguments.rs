@@ -75,6 +75,9 @@ pub(super) enum Command {
     /// The process a PKCS #11 module lives in; started by the daemon.
     #[command(hide = true)]
     ModuleWorker(ModuleWorkerArguments),
+    /// The process that speaks to the card of one reader; started by the daemon.
+    #[command(hide = true)]
+    CardWorker(CardWorkerArguments),
     /// The prompter for tests; started by the daemon.
     #[command(hide = true)]
     ScriptedPrompt(ScriptedPromptArguments),
@@ -95,6 +98,17 @@ pub(super) struct ModuleWorkerArguments {
     /// Folders that it may write to.
     #[arg(long)]
     pub folder: Vec<std::path::PathBuf>,
+}
+
+/// Of the hidden `trien card-worker`.
+#[derive(Debug, Args)]
+pub(super) struct CardWorkerArguments {
+    /// The reader's name, as PC/SC has it.
+    #[arg(long)]
+    pub reader: String,
+    /// How long the daemon waits for what.
+    #[arg(long)]
+    pub deadlines: crate::tokens::Deadlines,
 }
 
 /// Of the hidden `trien scripted-prompt`.

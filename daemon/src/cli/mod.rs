@@ -42,6 +42,9 @@ pub fn main() -> ExitCode {
             let (name, module) = (&worker.name, &worker.module);
             return crate::tokens::worker::run(name, module, worker.network, worker.folder);
         }
+        Command::CardWorker(worker) => {
+            return crate::tokens::pcsc::worker::run(&worker.reader, &worker.deadlines);
+        }
         Command::ScriptedPrompt(prompt) => return crate::consent::scripted::run(&prompt.script),
         command => command,
     };
@@ -83,6 +86,6 @@ async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {
         Command::Origin(command) => origin::run(command, shell),
         Command::Doctor => doctor::run(shell).await,
         Command::Audit(command) => audit::run(&command, shell),
-        Command::ModuleWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
+        Command::ModuleWorker(_) | Command::CardWorker(_) | Command::ScriptedPrompt(_) => Ok(()),
     }
 }

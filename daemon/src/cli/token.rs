@@ -82,6 +82,9 @@ pub enum TokenCommand {
         /// Where that goes; standard output if absent.
         #[arg(long, requires = "subject")]
         out: Option<PathBuf>,
+        /// The card's management key.
+        #[arg(long)]
+        management_key_file: Option<PathBuf>,
         /// The PIN.
         #[command(flatten)]
         pin: PinArguments,
@@ -141,6 +144,9 @@ pub enum TokenCommand {
         /// The certificate, PEM or DER.
         #[arg(long)]
         cert: PathBuf,
+        /// The card's management key.
+        #[arg(long)]
+        management_key_file: Option<PathBuf>,
         /// The PIN.
         #[command(flatten)]
         pin: PinArguments,
@@ -177,12 +183,14 @@ pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
             label,
             subject,
             out,
+            management_key_file,
             pin,
         } => {
             let wanted = keys::NewKey {
                 algorithm: &algorithm,
                 label: &label,
                 subject: subject.as_deref(),
+                management_key: management_key_file.as_deref(),
             };
             keys::generate(&token, &wanted, out.as_deref(), &pin, shell).await
         }
@@ -204,7 +212,12 @@ pub async fn run(command: TokenCommand, shell: &Shell) -> Result<(), CliError> {
             out,
             pin,
         } => keys::request(&token, &key, &subject, &out, &pin, shell).await,
-        TokenCommand::Install { token, cert, pin } => keys::install(&token, &cert, &pin, shell).await,
+        TokenCommand::Install {
+            token,
+            cert,
+            management_key_file,
+            pin,
+        } => keys::install(&token, &cert, management_key_file.as_deref(), &pin, shell).await,
     }
 }
 

@@ -9,8 +9,8 @@ use trien_protocol::call::Language;
 
 use super::file::{ConfigError, Fault, fault};
 use super::{
-    Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram, WebSocketConfig,
-    beside_program, usual_modules,
+    CardsConfig, Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram,
+    WebSocketConfig, beside_program, usual_modules,
 };
 use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
 use crate::policy::origin::{Origin, Schemes};
@@ -31,10 +31,30 @@ pub(super) struct RawConfig {
     websocket: RawWebSocket,
     modules: Option<Vec<RawModule>>,
     discover: Option<bool>,
+    cards: RawCards,
     prompt: RawPrompt,
     network: RawNetwork,
     timestamp_authorities: Vec<RawAuthority>,
     require_revocation: bool,
+}
+
+/// `[cards]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCards {
+    /// Our own driver for PIV cards.
+    piv: bool,
+    /// Readers are watched.
+    watch: bool,
+}
+
+impl Default for RawCards {
+    fn default() -> Self {
+        Self {
+            piv: true,
+            watch: true,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,6 +172,10 @@ impl RawConfig {
                 port: self.websocket.port,
             }),
             modules: with_discovered(modules, self.discover),
+            cards: CardsConfig {
+                piv: self.cards.piv,
+                watched: self.cards.watch,
+            },
             prompt: PromptConfig {
                 program: PromptProgram::Window(program),
                 wait: Duration::from_secs(seconds.into()),

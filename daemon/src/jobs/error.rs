@@ -271,7 +271,7 @@ fn of_login(error: &LoginError) -> ErrorCode {
 fn of_token(error: &TokenError) -> ErrorCode {
     match error {
         TokenError::Removed => ErrorCode::TokenRemoved,
-        TokenError::Busy => ErrorCode::TokenBusy,
+        TokenError::Busy | TokenError::Held { .. } => ErrorCode::TokenBusy,
         TokenError::Hung { .. } => ErrorCode::ModuleHung,
         TokenError::Crashed => ErrorCode::ModuleCrashed,
         TokenError::Load(_) | TokenError::Library(_) => ErrorCode::ModuleUnusable,
@@ -281,7 +281,10 @@ fn of_token(error: &TokenError) -> ErrorCode {
         TokenError::Answered { number } => {
             truth::cryptoki(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
         }
-        TokenError::LoginNeeded | TokenError::Failed(_) => ErrorCode::TokenFailed,
+        TokenError::Service { number } => {
+            truth::smart_card(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
+        }
+        TokenError::LoginNeeded | TokenError::ManagementKey | TokenError::Failed(_) => ErrorCode::TokenFailed,
     }
 }
 

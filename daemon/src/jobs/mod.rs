@@ -41,7 +41,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use trien_protocol::call::{
     Authenticate, Certificates, IdempotencyKey, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
 };
@@ -86,6 +86,8 @@ pub struct Context {
     pub network: Network,
     /// How strictly certificates are judged.
     pub rules: Rules,
+    /// Grows whenever tokens come or go.
+    pub changes: watch::Receiver<u64>,
     /// Who asks the person.
     pub prompter: Arc<dyn Prompter>,
     /// What origins may do.

@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,7 +27,7 @@ use trien_protocol::frame;
 use trien_protocol::limits::MAX_MESSAGE;
 
 use super::wire::{Answer, Call, CertificateRecord, GREETING, MAX_DESCRIPTORS, Reply, Request, TokenName};
-use super::{Confinement, TokenError, library};
+use super::{Confinement, TokenError, library, pcsc};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
 /// How long a module may take. Past it, its process is ended.
@@ -58,6 +60,47 @@ impl Default for Deadlines {
     }
 }
 
+/// Milliseconds, as they stand on a card worker's command line: start, enumerate, login, sign, reader, generate.
+impl fmt::Display for Deadlines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            start,
+            enumerate,
+            login,
+            sign,
+            reader,
+            generate,
+        } = self;
+        let all = [start, enumerate, login, sign, reader, generate];
+        f.write_str(&all.map(|deadline| deadline.as_millis().to_string()).join(","))
+    }
+}
+
+/// No list of six numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("six numbers of milliseconds are needed")]
+pub struct BadDeadlines;
+
+impl FromStr for Deadlines {
+    type Err = BadDeadlines;
+
+    fn from_str(text: &str) -> Result<Self, BadDeadlines> {
+        let numbers: Result<Vec<u64>, _> = text.split(',').map(str::parse).collect();
+        let numbers = numbers.map_err(|_| BadDeadlines)?;
+        let [start, enumerate, login, sign, reader, generate] = <[u64; 6]>::try_from(numbers)
+            .map_err(|_| BadDeadlines)?
+            .map(Duration::from_millis);
+        Ok(Self {
+            start,
+            enumerate,
+            login,
+            sign,
+            reader,
+            generate,
+        })
+    }
+}
+
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
 /// them (`LD_PRELOAD`).
@@ -75,13 +118,60 @@ const MAX_FAILURES: usize = 3;
 /// See [`MAX_FAILURES`].
 const FAILURE_WINDOW: Duration = Duration::from_secs(600);
 
-/// One module and its process. Clones are the same one.
+/// What a worker process drives.
+#[derive(Debug, Clone)]
+enum Driven {
+    /// A PKCS #11 module.
+    Module(ModuleConfig),
+    /// The card in the reader of this name, by our own driver.
+    Reader(String),
+}
+
+impl Driven {
+    /// What its tokens' module is called.
+    fn name(&self) -> &str {
+        match self {
+            Self::Module(module) => &module.name,
+            Self::Reader(_) => pcsc::cards::DRIVER,
+        }
+    }
+
+    /// What else its process sees of our environment.
+    fn environment(&self) -> &[String] {
+        match self {
+            Self::Module(module) => &module.environment,
+            Self::Reader(_) => &[],
+        }
+    }
+
+    /// The words that start its process.
+    fn arguments(&self, deadlines: &Deadlines) -> Vec<OsString> {
+        match self {
+            Self::Module(module) => vec![
+                "module-worker".into(),
+                "--name".into(),
+                (&module.name).into(),
+                "--module".into(),
+                (&module.path).into(),
+            ],
+            Self::Reader(reader) => vec![
+                "card-worker".into(),
+                "--reader".into(),
+                reader.into(),
+                "--deadlines".into(),
+                deadlines.to_string().into(),
+            ],
+        }
+    }
+}
+
+/// One module, or one reader, and its process. Clones are the same one.
 #[derive(Debug, Clone)]
 pub(super) struct Worker(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    module: ModuleConfig,
+    driven: Driven,
     program: PathBuf,
     deadlines: Deadlines,
     /// Beside [`ENVIRONMENT`].
@@ -114,20 +204,25 @@ impl Worker {
         deadlines: Deadlines,
         switches: Option<PathBuf>,
     ) -> Self {
-        Self::with_environment(module, program, deadlines, switches, Vec::new())
+        Self::with_environment(Driven::Module(module), program, deadlines, switches, Vec::new())
+    }
+
+    /// For the card in the reader of this name.
+    pub(super) fn of_reader(reader: String, program: &Path, deadlines: Deadlines) -> Self {
+        Self::with_environment(Driven::Reader(reader), program, deadlines, None, Vec::new())
     }
 
     /// Another worker for the same module, whose process is started with these variables, too.
     pub(super) fn another(&self, more_environment: Vec<(&'static str, OsString)>) -> Self {
         let Inner {
-            module,
+            driven,
             program,
             deadlines,
             switches,
             ..
         } = &*self.0;
         Self::with_environment(
-            module.clone(),
+            driven.clone(),
             program,
             *deadlines,
             switches.clone(),
@@ -136,7 +231,7 @@ impl Worker {
     }
 
     fn with_environment(
-        module: ModuleConfig,
+        driven: Driven,
         program: &Path,
         deadlines: Deadlines,
         switches: Option<PathBuf>,
@@ -144,7 +239,7 @@ impl Worker {
     ) -> Self {
         let program = program.to_owned();
         Self(Arc::new(Inner {
-            module,
+            driven,
             program,
             deadlines,
             more_environment,
@@ -156,12 +251,24 @@ impl Worker {
         }))
     }
 
-    pub(super) fn library(&self) -> &Path {
-        &self.0.module.path
+    /// The module's library; none for a reader.
+    pub(super) fn library(&self) -> Option<&Path> {
+        match &self.0.driven {
+            Driven::Module(module) => Some(&module.path),
+            Driven::Reader(_) => None,
+        }
+    }
+
+    /// The reader; none for a module.
+    pub(super) fn reader(&self) -> Option<&str> {
+        match &self.0.driven {
+            Driven::Module(_) => None,
+            Driven::Reader(reader) => Some(reader),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.0.module.name
+        self.0.driven.name()
     }
 
     /// True if it was switched off because its process failed too often.
@@ -201,7 +308,7 @@ impl Worker {
 
     fn memory_of(&self, token: &TokenName) -> Option<PathBuf> {
         use sha2::Digest;
-        let name = format!("{}\n{}\n{}", self.0.module.name, token.serial, token.label);
+        let name = format!("{}\n{}\n{}", self.name(), token.serial, token.label);
         let name = hex::encode(&sha2::Sha256::digest(name)[..16]);
         self.0
             .switches
@@ -377,14 +484,14 @@ impl Inner {
         match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(outcome)) => outcome.map(|answer| (answer, start)),
             Ok(Err(error)) => {
-                tracing::warn!(module = self.module.name, %error, "the module's process ended");
+                tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
                 self.note_failure();
                 end(kept.take());
                 Err(TokenError::Crashed)
             }
             Err(_) => {
                 tracing::warn!(
-                    module = self.module.name,
+                    module = self.driven.name(),
                     ?deadline,
                     "the module did not answer and was ended"
                 );
@@ -405,7 +512,7 @@ impl Inner {
     ) -> Result<&'a mut Process, TokenError> {
         let died = |process: &mut Process| !matches!(process.child.try_wait(), Ok(None));
         if kept.as_mut().is_some_and(died) {
-            tracing::warn!(module = self.module.name, "the module's process had ended");
+            tracing::warn!(module = self.driven.name(), "the module's process had ended");
             *kept = None;
         }
         if start.is_some() && kept.as_ref().map(|process| process.start) != start {
@@ -415,14 +522,20 @@ impl Inner {
             if self.is_off() {
                 return Err(TokenError::Disabled);
             }
-            library::check(&self.module.path, self.module.sha256.as_deref()).map_err(TokenError::Library)?;
+            if let Driven::Module(module) = &self.driven {
+                library::check(&module.path, module.sha256.as_deref()).map_err(TokenError::Library)?;
+            }
             *kept = Some(self.start().await?);
         }
         kept.as_mut().ok_or(TokenError::Crashed)
     }
 
-    /// Counts a crash or a hang; after too many, the module is off until somebody switches it on again.
+    /// Counts a crash or a hang; after too many, the module is off until somebody switches it on again. Our own card
+    /// driver is never off: a mute card is taken out, and the next one may be sound.
     fn note_failure(&self) {
+        let Driven::Module(module) = &self.driven else {
+            return;
+        };
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push_back(now);
@@ -431,14 +544,14 @@ impl Inner {
             return;
         }
         tracing::error!(
-            module = self.module.name,
+            module = module.name,
             "the module failed {MAX_FAILURES} times within ten minutes and is switched off; \
              switch it on again with: trien token enable-module {}",
-            self.module.name
+            module.name
         );
         if let Some(switches) = &self.switches {
             let written = std::fs::create_dir_all(switches)
-                .and_then(|()| std::fs::write(switches.join(&self.module.name), b""));
+                .and_then(|()| std::fs::write(switches.join(&module.name), b""));
             if let Err(error) = written {
                 tracing::warn!(%error, "that the module is off is known to this process only");
             }
@@ -449,7 +562,7 @@ impl Inner {
     fn is_off(&self) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.switches {
-            Some(switches) if switches.join(&self.module.name).exists() => true,
+            Some(switches) if switches.join(self.driven.name()).exists() => true,
             Some(_) if failures.len() >= MAX_FAILURES => {
                 failures.clear();
                 false
@@ -488,13 +601,12 @@ impl Inner {
         ours.set_nonblocking(true)?;
         let mut command = Command::new(&self.program);
         command
-            .args(["module-worker", "--name", &self.module.name, "--module"])
-            .arg(&self.module.path)
+            .args(self.driven.arguments(&self.deadlines))
             .env_clear()
             .envs(
                 ENVIRONMENT
                     .into_iter()
-                    .chain(self.module.environment.iter().map(String::as_str))
+                    .chain(self.driven.environment().iter().map(String::as_str))
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
             .current_dir("/")
@@ -504,17 +616,19 @@ impl Inner {
         if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
             command.env("TRIEN_HOME", std::path::absolute(home)?);
         }
-        if self.module.network {
-            command.arg("--network");
+        if let Driven::Module(module) = &self.driven {
+            if module.network {
+                command.arg("--network");
+            }
+            for folder in self.folders(module) {
+                command.arg("--folder").arg(folder);
+            }
+            command.envs(module.variables.iter().map(|(name, value)| (name, value)));
         }
-        for folder in self.folders() {
-            command.arg("--folder").arg(folder);
-        }
-        command.envs(self.module.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.more_environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn()?;
         if let Some(output) = child.stderr.take() {
-            tokio::spawn(log(output, self.module.name.clone()));
+            tokio::spawn(log(output, self.driven.name().to_owned()));
         }
         Ok(Process {
             child,
@@ -527,10 +641,9 @@ impl Inner {
 
 impl Inner {
     /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.
-    fn folders(&self) -> Vec<PathBuf> {
-        let mut folders = self.module.folders.clone();
-        let is_ours = self
-            .module
+    fn folders(&self, module: &ModuleConfig) -> Vec<PathBuf> {
+        let mut folders = module.folders.clone();
+        let is_ours = module
             .path
             .file_name()
             .is_some_and(|name| name == SOFTWARE_TOKEN);

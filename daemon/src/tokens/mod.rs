@@ -1,7 +1,7 @@
 //! Tokens: what holds keys, whatever it is. Nothing here knows of origins, people or formats.
 //!
-//! A [`Token`] is a PKCS #11 slot in a module worker; a smart card driven over PC/SC will be another implementation of
-//! the same trait. A token that wants a PIN *says* so ([`SigningSession::pin`]); asking is not its business.
+//! A [`Token`] is a PKCS #11 slot in a module worker, or a smart card in a reader's. A token that wants a PIN *says*
+//! so ([`SigningSession::pin`]); asking is not its business.
 
 mod client;
 pub mod distinguished_name;
@@ -10,6 +10,7 @@ mod key_algorithm;
 pub mod key_file;
 pub mod known;
 pub mod library;
+pub mod pcsc;
 mod profile;
 mod registry;
 pub mod request;
@@ -63,6 +64,9 @@ pub struct TokenEntry {
     pub damaged: bool,
     /// How it stands with the user PIN.
     pub pin: PinState,
+    /// The reader it is in, as PC/SC and `CK_SLOT_INFO.slotDescription` call it, if it is in one.
+    #[serde(default)]
+    pub reader: Option<String>,
 }
 
 /// How it stands with a token's user PIN.
@@ -241,6 +245,12 @@ pub enum TokenError {
     /// Another program holds it.
     #[error("the token is busy")]
     Busy,
+    /// Another program holds the card that it is on.
+    #[error("the card is held by another program{}", named(programs))]
+    Held {
+        /// Programs that use cards now, with their process numbers: for the person at the computer, never for a page.
+        programs: Vec<String>,
+    },
     /// The worker did not answer in time and was ended.
     #[error("the module did not answer within {seconds} s")]
     Hung {
@@ -263,6 +273,9 @@ pub enum TokenError {
     /// The token offers no mechanism for this.
     #[error("the token cannot do this: {0}")]
     Unsupported(String),
+    /// The card's management key is another one than was given.
+    #[error("the card has another management key")]
+    ManagementKey,
     /// `CKR_USER_NOT_LOGGED_IN`: a PIN is needed first.
     #[error("a PIN is needed")]
     LoginNeeded,
@@ -275,6 +288,12 @@ pub enum TokenError {
         /// `CK_RV`
         number: u64,
     },
+    /// The smart card service answered an error, whose row in the truth table says what it means.
+    #[error("the smart card service answered {}", truth::smart_card_name(*number))]
+    Service {
+        /// `LONG` of PC/SC part 10, without its sign.
+        number: u64,
+    },
     /// What the token or the module's process answered makes no sense.
     #[error("the token failed: {0}")]
     Failed(String),
@@ -285,15 +304,30 @@ impl TokenError {
     #[must_use]
     pub fn retry_helps(&self) -> bool {
         match self {
-            Self::Removed | Self::Busy | Self::Hung { .. } | Self::Crashed | Self::LoginNeeded => true,
+            Self::Removed
+            | Self::Busy
+            | Self::Held { .. }
+            | Self::Hung { .. }
+            | Self::Crashed
+            | Self::LoginNeeded => true,
             Self::Load(_)
             | Self::Library(_)
             | Self::NoSuchKey
             | Self::Unsupported(_)
+            | Self::ManagementKey
             | Self::Disabled
             | Self::Failed(_) => false,
             Self::Answered { number } => truth::cryptoki(*number).is_some_and(|row| row.retry),
+            Self::Service { number } => truth::smart_card(*number).is_some_and(|row| row.retry),
         }
+    }
+}
+
+fn named(programs: &[String]) -> String {
+    if programs.is_empty() {
+        String::new()
+    } else {
+        format!("; programs that use cards now: {}", programs.join(", "))
     }
 }
 

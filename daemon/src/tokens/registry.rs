@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
+use super::pcsc::cards::{Cards, DRIVER};
 use super::profile::TokenProfile;
 use super::session::ModuleSession;
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, TokenName};
@@ -23,6 +24,8 @@ use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 #[derive(Debug, Clone)]
 pub struct Modules {
     workers: Vec<Worker>,
+    /// Our own driver for smart cards; none if it is switched off.
+    cards: Option<Cards>,
 }
 
 /// Every token in reach, and the modules that failed.
@@ -83,6 +86,16 @@ impl Modules {
             |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines, switches.clone());
         Self {
             workers: modules.iter().map(worker).collect(),
+            cards: None,
+        }
+    }
+
+    /// With our own driver for PIV cards beside the modules.
+    #[must_use]
+    pub fn with_cards(self, program: &Path, deadlines: Deadlines) -> Self {
+        Self {
+            cards: Some(Cards::new(program, deadlines)),
+            ..self
         }
     }
 
@@ -110,9 +123,13 @@ impl Modules {
         environment: impl Fn() -> Vec<(&'static str, OsString)>,
         wanted: impl Fn(&Path) -> bool,
     ) -> Self {
-        let wanted = self.workers.iter().filter(|worker| wanted(worker.library()));
+        let wanted = self
+            .workers
+            .iter()
+            .filter(|worker| worker.library().is_some_and(&wanted));
         Self {
             workers: wanted.map(|worker| worker.another(environment())).collect(),
+            cards: None,
         }
     }
 
@@ -121,7 +138,7 @@ impl Modules {
     pub fn states(&self) -> Vec<ModuleState> {
         let state = |worker: &Worker| ModuleState {
             name: worker.name().to_owned(),
-            library: worker.library().to_owned(),
+            library: worker.library().unwrap_or(Path::new("")).to_owned(),
             off: worker.is_off(),
             confinement: worker.confinement(),
         };
@@ -130,12 +147,22 @@ impl Modules {
 
     /// Looks at every module anew, all at once. One that fails costs its own tokens only.
     pub async fn look(&self) -> Sight {
-        let looks = self
-            .workers
-            .iter()
-            .map(|worker| async move { (worker, entries(worker).await) });
-        let mut seen = HashSet::new();
         let mut sight = Sight::default();
+        // The card driver comes first: where a module shows the same card, it is the one that is kept.
+        let mut workers = match &self.cards {
+            Some(cards) => cards.workers().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "no smart cards");
+                sight.failures.push((DRIVER.to_owned(), error));
+                Vec::new()
+            }),
+            None => Vec::new(),
+        };
+        workers.extend(self.workers.iter().cloned());
+        let looks = workers.into_iter().map(|worker| async move {
+            let entries = entries(&worker).await;
+            (worker, entries)
+        });
+        let mut seen = HashSet::new();
         for (worker, entries) in futures_util::future::join_all(looks).await {
             match entries {
                 Ok(entries) => {
@@ -150,6 +177,9 @@ impl Modules {
                     sight.failures.push((worker.name().to_owned(), error));
                 }
             }
+        }
+        if let Some(cards) = &self.cards {
+            cards.drop_doubles(&mut sight.tokens).await;
         }
         sight
     }
@@ -228,8 +258,8 @@ impl TokenSource for Modules {
 /// A token of a PKCS #11 module.
 #[derive(Debug, Clone)]
 pub struct ModuleToken {
-    entry: TokenEntry,
-    worker: Worker,
+    pub(super) entry: TokenEntry,
+    pub(super) worker: Worker,
 }
 
 impl ModuleToken {
@@ -371,6 +401,7 @@ mod tests {
             initialized: true,
             damaged: false,
             pin: PinState::Ready,
+            reader: None,
         }
     }
 

@@ -147,6 +147,18 @@ impl ModuleSession {
         }
     }
 
+    /// Hands over the card's management key: the reading end of a pipe with its hexadecimal form in one line.
+    ///
+    /// # Errors
+    /// [`TokenError::ManagementKey`] if it is none; [`TokenError::Unsupported`] for tokens that have none.
+    pub async fn manage(&self, key: OwnedFd) -> Result<(), TokenError> {
+        let deadline = self.lease.worker().deadlines().enumerate;
+        self.lease
+            .call(|session| Call::ManagementKey { session }, vec![key], deadline)
+            .await
+            .map(|_| ())
+    }
+
     /// Puts a certificate beside its key, after login. That they belong together is the caller's to check.
     ///
     /// # Errors

@@ -75,6 +75,12 @@ pub fn cryptoki_name(number: u64) -> String {
     cryptoki(number).map_or_else(|| format!("CKR {number:#x}"), |row| row.name.to_owned())
 }
 
+/// What the smart card service answered, likewise.
+#[must_use]
+pub fn smart_card_name(number: u64) -> String {
+    smart_card(number).map_or_else(|| format!("PC/SC {number:#x}"), |row| row.name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

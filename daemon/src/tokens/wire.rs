@@ -154,11 +154,14 @@ pub(super) enum Call {
         label: String,
         certificate: CertificateParts,
     },
+    /// One descriptor comes along, with a line that holds the card's management key in hexadecimal; it is used when
+    /// keys are generated and certificates installed: [`Answer::Done`].
+    ManagementKey { session: u64 },
     /// Logs out and lets go of the token: [`Answer::Done`].
     Close { session: u64 },
     /// Two descriptors come along, the old PIN and the new one: [`Answer::Login`].
     ChangePin { token: TokenName },
-    /// Two descriptors come along, the security officer's PIN and the user's new one: [`Answer::Login`].
+    /// Two descriptors come along, the security officer's PIN (a card's PUK) and the user's new one: [`Answer::Login`].
     Unblock { token: TokenName },
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
     /// user's: [`Answer::Initialized`].

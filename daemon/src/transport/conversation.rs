@@ -1,6 +1,7 @@
 //! What is said on a connection, whichever road it came by: hello first, then requests in parallel, each with exactly
 //! one reply; cancel at any time. When the connection goes, its requests go, and with them the open question.
 
+mod changes;
 mod session;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use trien_protocol::limits::MAX_BAD_MESSAGES;
 use super::{Channel, Halt};
 use crate::jobs::Context;
 use crate::policy::Origin;
+use changes::Changes;
 use session::{Session, Step};
 
 /// How long a connection may be silent before it says hello.
@@ -178,6 +180,7 @@ where
     let mut permission = tokio::time::interval(PERMISSION);
     let greeting = tokio::time::sleep_until(Instant::now() + GREETING);
     tokio::pin!(greeting);
+    let mut changes = Changes::new(context.changes.clone());
     let mut bad_in_a_row = 0;
     loop {
         let step = tokio::select! {
@@ -195,6 +198,14 @@ where
                     return Ending::Policy;
                 }
                 session.tidy();
+                Step::Neutral
+            }
+            () = changes.next(), if session.is_greeted() => {
+                // A permission that has just been taken away is seen before anything is told.
+                if !party.is_welcome(context) {
+                    return Ending::Policy;
+                }
+                session.tell_of_tokens();
                 Step::Neutral
             }
             () = &mut greeting, if !session.is_greeted() => return Ending::Policy,

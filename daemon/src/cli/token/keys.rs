@@ -9,14 +9,14 @@ use x509_cert::name::Name;
 
 use super::access::{enter, find};
 use super::check_label;
-use crate::cli::pin::PinArguments;
+use crate::cli::pin::{self, PinArguments};
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, output};
 use crate::jobs::JobError;
-use crate::language::arguments;
+use crate::language::{Arguments, arguments};
 use crate::tokens::distinguished_name::{self, BadName};
 use crate::tokens::request::{PreparedRequest, RequestError};
-use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenKey};
+use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenError, TokenKey};
 
 /// `CKA_LABEL` has no limit of its own; tokens have.
 pub(super) const MAX_KEY_LABEL: usize = 64;
@@ -26,6 +26,8 @@ pub(super) struct NewKey<'a> {
     pub(super) algorithm: &'a str,
     pub(super) label: &'a str,
     pub(super) subject: Option<&'a str>,
+    /// The file with the card's management key, for cards that have one.
+    pub(super) management_key: Option<&'a Path>,
 }
 
 pub(super) async fn generate(
@@ -46,7 +48,10 @@ pub(super) async fn generate(
     out.map_or(Ok(()), output::check_writable)?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
-    let made = new_key(&session, algorithm, wanted.label, subject).await;
+    let made = match manage(&session, wanted.management_key).await {
+        Ok(()) => new_key(&session, algorithm, wanted.label, subject).await,
+        Err(error) => Err(error),
+    };
     Box::new(session).close().await;
     let (key, request) = made?;
     if let (Some(out), Some(request)) = (out, &request) {
@@ -73,6 +78,25 @@ pub(super) async fn generate(
     Ok(())
 }
 
+/// Hands over the card's management key, if one was named.
+async fn manage(session: &ModuleSession, file: Option<&Path>) -> Result<(), CliError> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    session.manage(pin::open(file)?).await.map_err(of_card)
+}
+
+/// Only whoever looks after the card can do something about its management key.
+fn of_card(error: TokenError) -> CliError {
+    match error {
+        TokenError::ManagementKey => CliError::refused("token-management-key", Arguments::new()),
+        TokenError::Unsupported(_) => {
+            CliError::failed("token-cannot", arguments([("reason", error.to_string())]))
+        }
+        other => failed(&other.into()),
+    }
+}
+
 async fn new_key(
     session: &ModuleSession,
     algorithm: KeyAlgorithm,
@@ -86,10 +110,7 @@ async fn new_key(
             arguments([("label", label.to_owned())]),
         ));
     }
-    let key = session
-        .generate(algorithm, label, None)
-        .await
-        .map_err(|error| failed(&error.into()))?;
+    let key = session.generate(algorithm, label, None).await.map_err(of_card)?;
     let request = match subject {
         Some(subject) => Some(signed_request(session, &key, subject).await?),
         None => None,
@@ -154,20 +175,21 @@ async fn signed_request(session: &ModuleSession, key: &TokenKey, subject: Name) 
 pub(super) async fn install(
     token: &str,
     file: &Path,
+    management_key: Option<&Path>,
     pin: &PinArguments,
     shell: &Shell,
 ) -> Result<(), CliError> {
     let certificate = read_certificate(file)?;
     let token = find(token, shell).await?;
     let session = enter(&token, pin, shell).await?;
-    let installed = beside_its_key(&session, &certificate).await;
+    let installed = match manage(&session, management_key).await {
+        Ok(()) => beside_its_key(&session, &certificate).await,
+        Err(error) => Err(error),
+    };
     Box::new(session).close().await;
     let key = installed?;
     if !certificate.is_valid_at(time::OffsetDateTime::now_utc()) {
-        shell.note(
-            "token-certificate-not-valid-now",
-            &crate::language::Arguments::new(),
-        );
+        shell.note("token-certificate-not-valid-now", &Arguments::new());
     }
     let value = json!({
         "token": token.entry().id.label,
@@ -192,12 +214,8 @@ async fn beside_its_key(session: &ModuleSession, certificate: &Certificate) -> R
     let key = keys
         .into_iter()
         .find(|key| key.public_key.as_deref() == Some(certified));
-    let key = key
-        .ok_or_else(|| CliError::failed("token-certificate-of-no-key", crate::language::Arguments::new()))?;
-    session
-        .install(&key, certificate)
-        .await
-        .map_err(|error| failed(&error.into()))?;
+    let key = key.ok_or_else(|| CliError::failed("token-certificate-of-no-key", Arguments::new()))?;
+    session.install(&key, certificate).await.map_err(of_card)?;
     Ok(key)
 }
 

@@ -60,6 +60,7 @@ pub(super) async fn unblock(
             Ok(())
         }
         Err(LoginError::Incorrect { .. }) => Err(CliError::refused("token-so-pin-incorrect", called(&label))),
+        Err(LoginError::Locked) => Err(CliError::refused("token-so-pin-locked", called(&label))),
         Err(error) => Err(not_changed(error.into())),
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, Tok
 pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntry, TokenError> {
     let info = module.token_info(slot)?;
     let hardware = module.is_hardware(slot);
+    let place = hardware.then(|| module.get_slot_info(slot).ok()).flatten();
+    let reader = place.map(|place| legible(place.slot_description()));
     let TokenName { serial, label } = name_of(&info);
     Ok(TokenEntry {
         id: TokenId {
@@ -53,6 +55,7 @@ pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntr
         initialized: info.has(CKF_TOKEN_INITIALIZED),
         damaged: info.has(CKF_ERROR_STATE),
         pin: pin_state(&info),
+        reader,
     })
 }
 

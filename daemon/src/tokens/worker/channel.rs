@@ -13,14 +13,14 @@ use crate::tokens::wire::{MAX_DESCRIPTORS, Reply, Request};
 
 /// One end of the socket pair.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(in crate::tokens) struct Channel {
     socket: UnixStream,
     descriptors: Vec<OwnedFd>,
 }
 
 impl Channel {
     /// Standard input is the socket: the daemon puts it there. From here on only this has it.
-    pub(super) fn of_standard_input() -> io::Result<Self> {
+    pub(in crate::tokens) fn of_standard_input() -> io::Result<Self> {
         let socket = UnixStream::from(rustix::stdio::stdin().try_clone_to_owned()?);
         // A module that reads standard input, or writes to it, finds nothing there.
         rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
@@ -31,7 +31,7 @@ impl Channel {
     }
 
     /// The next request with its descriptors; none when the daemon has closed its end.
-    pub(super) fn receive(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, FrameError> {
+    pub(in crate::tokens) fn receive(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, FrameError> {
         self.descriptors.clear();
         let Some(text) = frame::read(self, MAX_MESSAGE)? else {
             return Ok(None);
@@ -40,7 +40,7 @@ impl Channel {
         Ok(Some((request, std::mem::take(&mut self.descriptors))))
     }
 
-    pub(super) fn send(&mut self, reply: &Reply) -> Result<(), FrameError> {
+    pub(in crate::tokens) fn send(&mut self, reply: &Reply) -> Result<(), FrameError> {
         let text = serde_json::to_string(reply).map_err(|error| FrameError::Io(error.into()))?;
         Ok(self.socket.write_all(&frame::encode(&text)?)?)
     }

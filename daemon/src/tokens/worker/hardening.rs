@@ -11,7 +11,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// No core dump and no debugger of the same user sees a PIN; no set-uid program gives the module more rights. Each is
 /// done as far as the system lets us.
-pub(super) fn harden() {
+pub(in crate::tokens) fn harden() {
     let refused = [
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
         rustix::process::setrlimit(
@@ -30,7 +30,7 @@ pub(super) fn harden() {
 
 /// Ends this process when the daemon is gone, also while the module hangs in a call: it watches the socket from a
 /// thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
-pub(super) fn end_with_the_daemon() -> std::io::Result<()> {
+pub(in crate::tokens) fn end_with_the_daemon() -> std::io::Result<()> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
     std::thread::Builder::new()
         .name("daemon-watch".to_owned())

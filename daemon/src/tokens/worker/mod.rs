@@ -5,16 +5,16 @@
 //! prints goes to standard error, which is the daemon's log. It ends with the daemon.
 
 mod catalogue;
-mod channel;
+pub(super) mod channel;
 mod failure;
-mod hardening;
+pub(super) mod hardening;
 mod import;
 mod initialize;
 mod keys;
 mod mechanism;
 mod padding;
 mod pin_change;
-mod pin_line;
+pub(super) mod pin_line;
 mod public_key;
 mod raw;
 mod sandbox;
@@ -187,22 +187,23 @@ impl Worker {
                 label,
                 certificate,
             } => keys::install(self.session(session)?, key.0, &label, certificate).map(|_| Answer::Done),
+            Call::ManagementKey { .. } => Err(TokenError::Unsupported("a management key".to_owned())),
             Call::Close { session } => {
                 self.sessions.remove(&session);
                 Ok(Answer::Done)
             }
             Call::ChangePin { token } => {
                 self.free(&token)?;
-                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                let pipes = pipes(descriptors)?;
                 pin_change::change(&self.module, &token, &pipes).map(Answer::Login)
             }
             Call::Unblock { token } => {
                 self.free(&token)?;
-                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                let pipes = pipes(descriptors)?;
                 pin_change::unblock(&self.module, &token, &pipes).map(Answer::Login)
             }
             Call::InitializeToken { label } => {
-                let pipes = descriptors.try_into().map_err(|_| missing("two descriptors"))?;
+                let pipes = pipes(descriptors)?;
                 initialize::initialize(&self.module, &self.name, &label, &pipes).map(Answer::Initialized)
             }
         }
@@ -233,6 +234,10 @@ impl Worker {
     fn session(&mut self, number: u64) -> Result<&mut Session, TokenError> {
         self.sessions.get_mut(&number).ok_or(TokenError::Removed)
     }
+}
+
+fn pipes(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; 2], TokenError> {
+    descriptors.try_into().map_err(|_| missing("two descriptors"))
 }
 
 fn missing(what: &str) -> TokenError {

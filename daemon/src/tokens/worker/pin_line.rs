@@ -15,7 +15,7 @@ const MAX_LINE: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One line of a PIN pipe, not yet judged.
-pub(super) struct PinLine {
+pub(in crate::tokens) struct PinLine {
     /// First, so that it is let go before the memory is.
     _in_memory: Option<region::LockGuard>,
     bytes: Box<Zeroizing<[u8; MAX_LINE]>>,
@@ -31,7 +31,7 @@ impl fmt::Debug for PinLine {
 
 /// The pipe had ended, or nothing came in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoLine;
+pub(in crate::tokens) struct NoLine;
 
 /// A PIN as PKCS #11 takes it.
 pub(super) struct Pin {
@@ -57,7 +57,7 @@ impl Pin {
 impl PinLine {
     /// Reads up to the next line feed or the end of the pipe, and nothing behind it: the next try's line stays where
     /// it is. Of a line that is too long, the rest is read away.
-    pub(super) fn read(pipe: &OwnedFd) -> Result<Self, NoLine> {
+    pub(in crate::tokens) fn read(pipe: &OwnedFd) -> Result<Self, NoLine> {
         let bytes = Box::new(Zeroizing::new([0; MAX_LINE]));
         // Locking is refused where the user's limit on locked memory is used up; the PIN is wiped all the same.
         let locked = region::lock(bytes.as_ptr(), MAX_LINE).ok();
@@ -81,6 +81,11 @@ impl PinLine {
             }
         }
         if started { Ok(line) } else { Err(NoLine) }
+    }
+
+    /// What was typed, unless the line was too long.
+    pub(in crate::tokens) fn bytes(&self) -> Option<&[u8]> {
+        (!self.too_long).then(|| &self.bytes[..self.length])
     }
 
     /// The PIN, if it has a form the token can take: not empty, UTF-8, within the token's lengths in bytes.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use trien_protocol::call::{Call, Cancel, Download, Hello, Upload};
 use trien_protocol::envelope::{Outgoing, Request, RequestId};
 use trien_protocol::error::ErrorObject;
-use trien_protocol::event::{Event, Progress, Stage};
+use trien_protocol::event::{Event, Progress, Stage, TokensChanged};
 use trien_protocol::frame;
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
@@ -70,6 +70,12 @@ impl Session {
     pub(super) fn tidy(&self) {
         self.holdings.documents().drop_stale(Instant::now());
         self.context.recall.tidy();
+    }
+
+    /// Tells the page that tokens came or went. A page that does not read is not waited for.
+    pub(super) fn tell_of_tokens(&self) {
+        let text = text_of(&Outgoing::event(Event::TokensChanged(TokensChanged {})));
+        let _ = self.outbox.try_send(Frame::Text(text));
     }
 
     /// Waits until a request in flight has ended; for ever if there is none. Loses nothing when it is dropped.

@@ -1,0 +1,160 @@
+//! The readers with a card in them, and a worker process for each: what the registry sees of smart cards.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pcsc::{Context, ReaderState, Scope, State};
+
+use super::super::client::{Deadlines, Worker};
+use super::failure::CardError;
+use crate::tokens::registry::ModuleToken;
+use crate::tokens::{Token, TokenEntry, TokenError, TokenId};
+
+/// What the driver is called where modules have their names.
+pub(in crate::tokens) const DRIVER: &str = "piv";
+
+/// Readers that are looked at; pcscd has no more.
+pub(super) const MAX_READERS: usize = 16;
+
+/// Pairs of tokens that are remembered.
+const MAX_DOUBLES: usize = 64;
+
+/// How long the service may take to say which readers there are.
+const LISTING: Duration = Duration::from_secs(5);
+
+/// The card driver: one worker process for each reader that has had a card in it, kept while the reader is there.
+#[derive(Debug, Clone)]
+pub(in crate::tokens) struct Cards {
+    program: PathBuf,
+    deadlines: Deadlines,
+    workers: Arc<Mutex<BTreeMap<String, Worker>>>,
+    /// What was found of tokens in one reader: whether they are one.
+    doubles: Arc<Mutex<HashMap<(TokenId, TokenId), bool>>>,
+}
+
+impl Cards {
+    /// `program` is the `trien` binary. Nothing is started yet.
+    pub(in crate::tokens) fn new(program: &Path, deadlines: Deadlines) -> Self {
+        Self {
+            program: program.to_owned(),
+            deadlines,
+            workers: Arc::default(),
+            doubles: Arc::default(),
+        }
+    }
+
+    /// A worker for each reader with a card. A computer without the service has none; that is no failure.
+    ///
+    /// # Errors
+    /// [`TokenError`] if the service runs, but cannot be asked.
+    pub(in crate::tokens) async fn workers(&self) -> Result<Vec<Worker>, TokenError> {
+        let listed = tokio::task::spawn_blocking(occupied_readers);
+        let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
+            Ok(Ok(Ok(readers))) => readers,
+            Ok(Ok(Err(pcsc::Error::NoService | pcsc::Error::NoReadersAvailable))) => Default::default(),
+            Ok(Ok(Err(error))) => return Err(CardError::Service(error).into()),
+            Ok(Err(_)) => return Err(TokenError::Crashed),
+            Err(_) => {
+                return Err(TokenError::Hung {
+                    seconds: LISTING.as_secs(),
+                });
+            }
+        };
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        // A process whose reader is gone ends when nobody holds its worker any more.
+        workers.retain(|reader, _| readers.contains(reader));
+        let of_reader = |reader: String| {
+            let new = || Worker::of_reader(reader.clone(), &self.program, self.deadlines);
+            workers.entry(reader.clone()).or_insert_with(new).clone()
+        };
+        Ok(occupied.into_iter().map(of_reader).collect())
+    }
+}
+
+impl Cards {
+    /// A card that a module shows as well is one token: ours. It is the same card if the module's slot is this reader
+    /// and either names the same serial number or holds one of the same certificates; a card may hold other
+    /// applications, and their tokens stay.
+    pub(in crate::tokens) async fn drop_doubles(&self, tokens: &mut Vec<ModuleToken>) {
+        let (ours, others): (Vec<_>, Vec<_>) = std::mem::take(tokens)
+            .into_iter()
+            .partition(|token| token.worker.reader().is_some());
+        let mut kept = Vec::new();
+        for other in others {
+            let beside = ours.iter().find(|own| in_one_reader(&own.entry, &other.entry));
+            let double = match beside {
+                Some(own) => self.is_double(own, &other).await,
+                None => false,
+            };
+            if !double {
+                kept.push(other);
+            }
+        }
+        tokens.extend(ours.into_iter().chain(kept));
+    }
+
+    async fn is_double(&self, own: &ModuleToken, other: &ModuleToken) -> bool {
+        if own.entry.id.serial == other.entry.id.serial {
+            return true;
+        }
+        let pair = (own.entry.id.clone(), other.entry.id.clone());
+        let known = self
+            .doubles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&pair)
+            .copied();
+        if let Some(known) = known {
+            return known;
+        }
+        let (ours, others) = futures_util::future::join(own.certificates(), other.certificates()).await;
+        let (Ok(ours), Ok(others)) = (ours, others) else {
+            return false;
+        };
+        let double = others.iter().any(|theirs| {
+            ours.iter()
+                .any(|own| own.certificate.as_der() == theirs.certificate.as_der())
+        });
+        let mut doubles = self.doubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubles.len() >= MAX_DOUBLES {
+            doubles.clear();
+        }
+        doubles.insert(pair, double);
+        double
+    }
+}
+
+/// A slot's description has 64 bytes, a reader's name may have more; some modules put words of their own before it.
+fn in_one_reader(own: &TokenEntry, other: &TokenEntry) -> bool {
+    let (Some(reader), Some(slot)) = (&own.reader, &other.reader) else {
+        return false;
+    };
+    let slot = slot.trim();
+    !slot.is_empty() && (reader.starts_with(slot) || slot.contains(reader.as_str()))
+}
+
+/// All readers, and those with a card in them, without touching any card.
+fn occupied_readers() -> Result<(Vec<String>, Vec<String>), pcsc::Error> {
+    let context = Context::establish(Scope::User)?;
+    let mut states: Vec<_> = context
+        .list_readers_owned()?
+        .into_iter()
+        .take(MAX_READERS)
+        .map(|name| ReaderState::new(name, State::UNAWARE))
+        .collect();
+    if states.is_empty() {
+        return Ok(Default::default());
+    }
+    match context.get_status_change(Duration::ZERO, &mut states) {
+        Ok(()) | Err(pcsc::Error::Timeout) => {}
+        Err(error) => return Err(error),
+    }
+    let name = |state: &ReaderState| state.name().to_string_lossy().into_owned();
+    let holds = |state: &&ReaderState| state.event_state().contains(State::PRESENT);
+    Ok((
+        states.iter().map(name).collect(),
+        states.iter().filter(holds).map(name).collect(),
+    ))
+}

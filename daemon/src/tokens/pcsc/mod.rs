@@ -1,0 +1,28 @@
+//! Smart cards over PC/SC: who comes and goes, and a driver of our own for cards that speak PIV.
+//!
+//! | file | what |
+//! |---|---|
+//! | `cards` | the readers with a card, and a worker process for each: what the registry sees |
+//! | [`monitor`] | says at once when a reader or a card comes or goes |
+//! | [`worker`] | `trien card-worker`: the process that speaks to the card of one reader |
+//! | [`piv`] | the PIV application (SP 800-73-4) |
+//! | [`card`] | a connection with a transaction on it |
+//! | [`apdu`] | commands, chains, answers (ISO/IEC 7816-4) |
+//! | [`features`] | what a reader can do: PIN pad, long APDUs |
+//! | [`names`] | what people call a card, by its answer to reset |
+//! | `holders` | which other programs use cards now |
+//! | [`failure`] | what went wrong |
+//!
+//! A PIN never enters the daemon: the driver runs in a process of its own, one a reader, behind the same wire as the
+//! modules' processes. That also gives each card its own deadline, since PC/SC calls wait without limit.
+
+pub mod apdu;
+pub mod card;
+pub(super) mod cards;
+pub mod failure;
+pub mod features;
+mod holders;
+pub mod monitor;
+pub mod names;
+pub mod piv;
+pub mod worker;

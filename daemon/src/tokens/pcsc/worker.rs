@@ -1,0 +1,199 @@
+//! The process that speaks to the card of one reader: `trien card-worker`.
+//!
+//! It reads the same requests as a module's process from the socket on its standard input, and answers each in time:
+//! the card has a thread of its own (`desk`), because a PC/SC call can wait without limit, for a card that is mute or
+//! for another program's transaction. When the time is up the request is answered with what is known of why, and
+//! whatever the thread was asked is void: it sends nothing more to the card in that request's name.
+
+mod certify;
+mod desk;
+mod session;
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use trien_protocol::frame::FrameError;
+
+use super::card::{Phase, Watch};
+use super::holders;
+use crate::tokens::{Confinement, Level, TokenError};
+use crate::tokens::client::Deadlines;
+use crate::tokens::wire::{Answer, Call, GREETING, Reply, Request};
+use crate::tokens::worker::channel::Channel;
+use crate::tokens::worker::hardening;
+use desk::Desk;
+
+/// A request for the card's thread.
+struct Work {
+    call: Call,
+    descriptors: Vec<OwnedFd>,
+}
+
+/// The whole process: serves the card in that reader until the daemon closes the socket. `deadlines` are the daemon's;
+/// this process answers a little before they end.
+#[must_use]
+pub fn run(reader: &str, deadlines: &Deadlines) -> ExitCode {
+    hardening::harden();
+    let served = hardening::end_with_the_daemon()
+        .and_then(|()| Channel::of_standard_input())
+        .map_err(Into::into)
+        .and_then(|channel| serve(channel, reader, deadlines));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, reader, "the card's process lost the daemon");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(mut channel: Channel, reader: &str, deadlines: &Deadlines) -> Result<(), FrameError> {
+    let counter = CString::new(reader)
+        .map_err(|_| TokenError::Load("the reader's name".to_owned()))
+        .and_then(|reader| Counter::open(reader).map_err(|error| TokenError::Load(error.to_string())));
+    // Nobody else's code is in this process.
+    let confinement = Confinement {
+        files: Level::Open,
+        network: Level::Open,
+    };
+    let greeting = counter
+        .as_ref()
+        .map(|_| Answer::Ready(confinement))
+        .map_err(Clone::clone);
+    channel.send(&Reply {
+        id: GREETING,
+        outcome: greeting,
+    })?;
+    let Ok(mut counter) = counter else {
+        return Ok(());
+    };
+    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
+        let patience = patience(&call, deadlines);
+        let outcome = counter.ask(Work { call, descriptors }, patience);
+        channel.send(&Reply { id, outcome })?;
+    }
+    counter.close();
+    Ok(())
+}
+
+/// How long the card's thread may take: a little less than the daemon waits for this process.
+fn patience(call: &Call, deadlines: &Deadlines) -> Duration {
+    let whole = match call {
+        Call::Login { .. } => deadlines.reader,
+        Call::Sign { .. } => deadlines.sign,
+        Call::SkipPin { .. } | Call::ChangePin { .. } | Call::Unblock { .. } => deadlines.login,
+        Call::GenerateKey { .. } | Call::InstallCertificate { .. } => deadlines.generate,
+        _ => deadlines.enumerate,
+    };
+    whole * 9 / 10
+}
+
+/// Where requests are handed in: this side of the card's thread.
+struct Counter {
+    requests: Sender<Work>,
+    answers: Receiver<Result<Answer, TokenError>>,
+    watch: Arc<Watch>,
+    /// An answer that nobody waited for is still to come.
+    owed: bool,
+}
+
+impl Counter {
+    fn open(reader: CString) -> std::io::Result<Self> {
+        let (requests, asked) = channel();
+        let (answer, answers) = channel();
+        let watch = Arc::new(Watch::default());
+        let shared = Arc::clone(&watch);
+        std::thread::Builder::new()
+            .name("card".to_owned())
+            .spawn(move || attend(reader, &shared, &asked, &answer))?;
+        Ok(Self {
+            requests,
+            answers,
+            watch,
+            owed: false,
+        })
+    }
+
+    fn ask(&mut self, work: Work, patience: Duration) -> Result<Answer, TokenError> {
+        let until = Instant::now() + patience;
+        while self.owed {
+            match self
+                .answers
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
+                Ok(_) => self.owed = false,
+                Err(RecvTimeoutError::Timeout) => return Err(self.overdue(patience)),
+                Err(RecvTimeoutError::Disconnected) => return Err(TokenError::Crashed),
+            }
+        }
+        self.watch.begin();
+        self.requests.send(work).map_err(|_| TokenError::Crashed)?;
+        match self
+            .answers
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => {
+                self.watch.abandon();
+                self.owed = true;
+                Err(self.overdue(patience))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(TokenError::Crashed),
+        }
+    }
+
+    /// Why there is no answer yet: another program holds the card, or the card does not answer.
+    fn overdue(&self, patience: Duration) -> TokenError {
+        match self.watch.phase() {
+            Phase::Waiting => holders::held(),
+            Phase::Talking | Phase::Idle => TokenError::Hung {
+                seconds: patience.as_secs().max(1),
+            },
+        }
+    }
+
+    /// Lets the thread log out and take leave of the card, if it can.
+    fn close(self) {
+        let Self {
+            requests, answers, ..
+        } = self;
+        drop(requests);
+        // The thread drops its sender when it is done.
+        let grace = Instant::now() + Duration::from_secs(1);
+        while answers
+            .recv_timeout(grace.saturating_duration_since(Instant::now()))
+            .is_ok()
+        {}
+    }
+}
+
+/// The card's thread.
+fn attend(
+    reader: CString,
+    watch: &Watch,
+    requests: &Receiver<Work>,
+    answers: &Sender<Result<Answer, TokenError>>,
+) {
+    let mut desk = Desk::new(reader, watch);
+    loop {
+        let next = match desk.rest_after() {
+            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(pause) => requests.recv_timeout(pause),
+        };
+        match next {
+            Ok(Work { call, descriptors }) => {
+                if answers.send(desk.answer(call, descriptors)).is_err() {
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => desk.rest(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    watch.begin();
+    desk.rest();
+}

@@ -1,0 +1,428 @@
+//! Serves the card in one reader: which card it is, its certificates, the one session that works with it.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use pcsc::{Context, ReaderState, State};
+
+use super::session::{Replacement, Session};
+use crate::tokens::pcsc::card::{self, Link, Watch};
+use crate::tokens::pcsc::failure::CardError;
+use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
+use crate::tokens::pcsc::{holders, names};
+use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, TokenName};
+use crate::tokens::{PinNeed, PinState, TokenEntry, TokenError, TokenId};
+
+/// How long a card that another program holds exclusively is waited for, when it is only looked at.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// How long it is waited for when somebody wants to work with it.
+const WAIT: Duration = Duration::from_secs(4);
+
+/// Between two tries at a card that another program holds exclusively.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the card is kept for us between opening a session and the PIN.
+const BEFORE_LOGIN: Duration = Duration::from_secs(1);
+
+/// How long it is kept for us, logged in, while no request comes.
+const AFTER_LOGIN: Duration = Duration::from_secs(30);
+
+/// What is known of the card that was put in last.
+struct Known {
+    /// The reader's count of insertions and removals: another one means another card.
+    insertion: u32,
+    /// None if it does not have the application.
+    entry: Option<TokenEntry>,
+    certificates: Option<Vec<CardCertificate>>,
+}
+
+/// The card's thread's own.
+pub(super) struct Desk<'watch> {
+    reader: CString,
+    watch: &'watch Watch,
+    context: Option<Context>,
+    known: Option<Known>,
+    pub(super) link: Option<Link<'watch>>,
+    pub(super) session: Option<Session>,
+    last_session: u64,
+}
+
+impl<'watch> Desk<'watch> {
+    pub(super) const fn new(reader: CString, watch: &'watch Watch) -> Self {
+        Self {
+            reader,
+            watch,
+            context: None,
+            known: None,
+            link: None,
+            session: None,
+            last_session: 0,
+        }
+    }
+
+    /// How long to wait for the next request before the card is let go of; none if it is not held.
+    pub(super) fn rest_after(&self) -> Option<Duration> {
+        self.link.as_ref()?;
+        let logged_in = self.session.as_ref().is_some_and(Session::is_logged_in);
+        Some(if logged_in { AFTER_LOGIN } else { BEFORE_LOGIN })
+    }
+
+    /// Logs out, and lets other programs have the card.
+    pub(super) fn rest(&mut self) {
+        let logged_in = self.session.as_mut().is_some_and(Session::log_out);
+        self.leave(logged_in);
+    }
+
+    /// Lets other programs have the card, and has it forget the PIN first.
+    pub(super) fn leave(&mut self, verified: bool) {
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        if verified && !Piv::selected(&mut link).log_out().unwrap_or(true) {
+            // A card that cannot be told to forget the PIN forgets it at a reset.
+            link.reset();
+        }
+    }
+
+    pub(super) fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
+        let outcome = self.dispatch(call, descriptors);
+        if let Err(error) = &outcome {
+            self.recover(error);
+        }
+        // Nothing is held for a request that is only a look.
+        if self.session.is_none() {
+            self.rest();
+        }
+        outcome.map_err(|error| match error {
+            CardError::Service(pcsc::Error::SharingViolation) => holders::held(),
+            other => other.into(),
+        })
+    }
+
+    fn dispatch(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
+        match call {
+            Call::Tokens => self.tokens().map(Answer::Tokens),
+            Call::Certificates { token } => self.certificates(&token).map(Answer::Certificates),
+            Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
+            Call::Open { token, key } => self.open(&token, key),
+            Call::Close { session } => {
+                if self.session.as_ref().is_some_and(|open| open.number == session) {
+                    self.rest();
+                    self.session = None;
+                }
+                Ok(Answer::Done)
+            }
+            Call::ChangePin { token } => self
+                .replace_pin(&token, descriptors, Replacement::Change)
+                .map(Answer::Login),
+            Call::Unblock { token } => self
+                .replace_pin(&token, descriptors, Replacement::Unblock)
+                .map(Answer::Login),
+            Call::ImportKey { .. } | Call::InitializeToken { .. } => Err(CardError::Unsupported("PIV")),
+            of_session => self.in_session(of_session, descriptors),
+        }
+    }
+
+    /// After a failure: what is no longer true is forgotten. Nobody is logged in again.
+    fn recover(&mut self, error: &CardError) {
+        if error.is_loss_of_service() {
+            self.context = None;
+        }
+        if error.is_removal() || error.is_loss_of_service() {
+            self.known = None;
+            self.session = None;
+            self.link = None;
+        } else if error.is_disturbance() || *error == CardError::Abandoned {
+            // The card has forgotten the PIN, or nobody knows what it was sent.
+            if error.is_disturbance() {
+                self.known = None;
+            }
+            self.session = None;
+            self.rest();
+            self.link = None;
+        }
+    }
+
+    /// The card, if it has the application.
+    fn tokens(&mut self) -> Result<Vec<TokenEntry>, CardError> {
+        let Some(insertion) = self.insertion()? else {
+            self.known = None;
+            self.session = None;
+            self.link = None;
+            return Ok(Vec::new());
+        };
+        let current = |known: &&Known| known.insertion == insertion;
+        let in_use = self.session.is_some() && self.link.is_some();
+        let foreign = self
+            .known
+            .as_ref()
+            .filter(current)
+            .is_some_and(|known| known.entry.is_none());
+        if !in_use && !foreign {
+            match self.look(insertion) {
+                Ok(()) => {}
+                // It is still the card that was looked at before: known well enough to be shown.
+                Err(CardError::Service(pcsc::Error::SharingViolation))
+                    if self.known.as_ref().filter(current).is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self
+            .known
+            .iter()
+            .filter_map(|known| known.entry.clone())
+            .collect())
+    }
+
+    fn look(&mut self, insertion: u32) -> Result<(), CardError> {
+        match self.reach(GLANCE) {
+            Ok(()) => {
+                let pin = self.piv()?.pin_state()?;
+                if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
+                    entry.pin = pin;
+                }
+                Ok(())
+            }
+            Err(CardError::NotThere) => {
+                self.known = Some(Known {
+                    insertion,
+                    entry: None,
+                    certificates: None,
+                });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn certificates(&mut self, token: &TokenName) -> Result<Vec<CertificateRecord>, CardError> {
+        let insertion = self.insertion()?;
+        let fresh = self
+            .known
+            .as_ref()
+            .is_some_and(|known| Some(known.insertion) == insertion && known.certificates.is_some());
+        if !fresh {
+            self.reach(WAIT)?;
+            self.expect(token)?;
+            let read = self.piv()?.certificates()?;
+            if let Some(known) = &mut self.known {
+                known.certificates = Some(read);
+            }
+        }
+        self.expect(token)?;
+        let known = self.known.iter().filter_map(|known| known.certificates.as_ref());
+        Ok(known.flatten().map(record).collect())
+    }
+
+    /// What lies in the slots, read anew.
+    pub(super) fn certificates_now(&mut self) -> Result<Vec<CardCertificate>, CardError> {
+        let read = self.piv()?.certificates()?;
+        if let Some(known) = &mut self.known {
+            known.certificates = Some(read.clone());
+        }
+        Ok(read)
+    }
+
+    /// The certificates are to be read anew: they have changed.
+    pub(super) fn forget_certificates(&mut self) {
+        if let Some(known) = &mut self.known {
+            known.certificates = None;
+        }
+    }
+
+    /// How the card takes its PIN.
+    pub(super) fn pin(&mut self, token: &TokenName, wait: Duration) -> Result<PinNeed, CardError> {
+        let held = self.link.is_some();
+        if !held {
+            self.reach(wait)?;
+        }
+        self.expect(token)?;
+        let in_use = self.session.as_ref().is_some_and(Session::is_logged_in);
+        let state = match self
+            .session
+            .as_ref()
+            .and_then(Session::last_state)
+            .filter(|_| held)
+        {
+            // The transaction has lasted since the card was asked: nobody can have spent a try.
+            Some(state) => state,
+            None if in_use => PinState::Ready,
+            None => self.piv()?.pin_state()?,
+        };
+        if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
+            entry.pin = state;
+        }
+        let pad = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.features().verify_pin.is_some());
+        Ok(need(state, pad))
+    }
+
+    fn open(&mut self, token: &TokenName, key: Option<KeyName>) -> Result<Answer, CardError> {
+        if self.session.is_some() {
+            return Err(CardError::Service(pcsc::Error::SharingViolation));
+        }
+        self.reach(WAIT)?;
+        self.expect(token)?;
+        let state = self.piv()?.pin_state()?;
+        let pad = self
+            .link
+            .as_ref()
+            .is_some_and(|link| link.features().verify_pin.is_some());
+        self.last_session += 1;
+        let session = Session::new(self.last_session, token.clone(), key.map(|key| key.id.0), state)?;
+        let pin = session.need(need(state, pad));
+        self.session = Some(session);
+        Ok(Answer::Session {
+            session: self.last_session,
+            pin,
+        })
+    }
+
+    /// Connects, selects the application, and sees which card it is; a card that was disturbed is begun anew once.
+    pub(super) fn reach(&mut self, wait: Duration) -> Result<(), CardError> {
+        if self.link.is_some() {
+            return Ok(());
+        }
+        match self.connect(wait) {
+            Err(error) if error.is_disturbance() => self.connect(wait),
+            Err(error) if error.is_loss_of_service() => {
+                // The service may have been started anew since.
+                self.context = None;
+                self.connect(wait)
+            }
+            done => done,
+        }
+    }
+
+    fn connect(&mut self, wait: Duration) -> Result<(), CardError> {
+        self.link = None;
+        let insertion = self
+            .insertion()?
+            .ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
+        let mut link = self.patiently(wait)?;
+        let serial = {
+            let mut piv = Piv::select(&mut link)?;
+            piv.serial()?
+        };
+        let same = self.known.as_ref().and_then(|known| known.entry.as_ref());
+        let same = same.is_some_and(|entry| entry.id.serial == serial)
+            && self
+                .known
+                .as_ref()
+                .is_some_and(|known| known.insertion == insertion);
+        if !same {
+            let entry = self.entry(&serial, &link.atr()?);
+            self.known = Some(Known {
+                insertion,
+                entry: Some(entry),
+                certificates: None,
+            });
+        }
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// While another program has the card exclusively, tries again.
+    fn patiently(&mut self, wait: Duration) -> Result<Link<'watch>, CardError> {
+        let until = Instant::now() + wait;
+        loop {
+            let (reader, watch) = (self.reader.clone(), self.watch);
+            match Link::open(self.context()?, &reader, watch) {
+                Err(CardError::Service(pcsc::Error::SharingViolation)) if Instant::now() < until => {
+                    std::thread::sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Which insertion this is; none if there is no card. Never waits, whoever holds the card.
+    fn insertion(&mut self) -> Result<Option<u32>, CardError> {
+        let mut states = [ReaderState::new(self.reader.clone(), State::UNAWARE)];
+        match self.context()?.get_status_change(Duration::ZERO, &mut states) {
+            Ok(()) | Err(pcsc::Error::Timeout) => {}
+            Err(error) => {
+                // Once more, with a service that may have been started since.
+                self.context = None;
+                self.context()?
+                    .get_status_change(Duration::ZERO, &mut states)
+                    .map_err(|_| error)?;
+            }
+        }
+        let [state] = states;
+        let present = state.event_state().contains(State::PRESENT);
+        Ok(present.then(|| state.event_count()))
+    }
+
+    fn context(&mut self) -> Result<&Context, CardError> {
+        if self.context.is_none() {
+            self.context = Some(card::establish()?);
+        }
+        self.context.as_ref().ok_or(CardError::OtherCard)
+    }
+
+    /// The application, which [`Self::reach`] has selected.
+    pub(super) fn piv(&mut self) -> Result<Piv<'_, 'watch>, CardError> {
+        let link = self.link.as_mut().ok_or(CardError::OtherCard)?;
+        Ok(Piv::selected(link))
+    }
+
+    /// The card is the one that was asked for.
+    pub(super) fn expect(&self, wanted: &TokenName) -> Result<(), CardError> {
+        let entry = self.known.as_ref().and_then(|known| known.entry.as_ref());
+        let is_it = |entry: &TokenEntry| entry.id.serial == wanted.serial && entry.id.label == wanted.label;
+        match entry.is_some_and(is_it) {
+            true => Ok(()),
+            false => Err(CardError::OtherCard),
+        }
+    }
+
+    fn entry(&self, serial: &str, atr: &[u8]) -> TokenEntry {
+        let reader = names::legible(&self.reader.to_string_lossy());
+        let named = if serial.is_empty() {
+            reader.as_str()
+        } else {
+            &serial[serial.len().saturating_sub(8)..]
+        };
+        TokenEntry {
+            id: TokenId {
+                module: super::super::cards::DRIVER.to_owned(),
+                serial: serial.to_owned(),
+                label: format!("PIV {named}"),
+            },
+            slot: 0,
+            manufacturer: names::of_atr(atr).unwrap_or_default().to_owned(),
+            model: "PIV".to_owned(),
+            hardware: true,
+            initialized: true,
+            damaged: false,
+            pin: PinState::Ready,
+            reader: Some(reader),
+        }
+    }
+}
+
+fn need(state: PinState, pad: bool) -> PinNeed {
+    match state {
+        PinState::Locked => PinNeed::Locked,
+        _ if pad => PinNeed::Reader,
+        state => PinNeed::Pipe {
+            min: MIN_PIN as u32,
+            max: MAX_PIN as u32,
+            state,
+        },
+    }
+}
+
+pub(super) fn record(held: &CardCertificate) -> CertificateRecord {
+    CertificateRecord {
+        label: held.slot.to_string(),
+        id: Octets(held.key.map(|key| key.to_id()).unwrap_or_default()),
+        der: Octets(held.certificate.as_der().to_vec()),
+        key: held.key.is_some(),
+    }
+}

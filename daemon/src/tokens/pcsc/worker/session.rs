@@ -1,0 +1,401 @@
+//! Work with one card, from before the PIN to the logout.
+
+use std::os::fd::OwnedFd;
+
+use super::certify;
+use super::desk::{Desk, record};
+use crate::tokens::pcsc::failure::CardError;
+use crate::tokens::pcsc::piv::slot::{CardAlgorithm, CardKey, Slot};
+use crate::tokens::pcsc::piv::{ManagementKey, PinBlock, Verified, state_of};
+use crate::tokens::wire::{Answer, Call, KeyRecord, LoginOutcome, Octets, TokenName};
+use crate::tokens::worker::pin_line::PinLine;
+use crate::tokens::{KeyAlgorithm, PinNeed, PinState};
+use trien_signatures::algorithm::SignatureAlgorithm;
+use trien_signatures::certificate::Certificate;
+
+/// How long a card is waited for that other programs used since the session began.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(4);
+
+/// An open session.
+pub(super) struct Session {
+    pub(super) number: u64,
+    pub(super) token: TokenName,
+    /// None to administer the card.
+    key: Option<CardKey>,
+    pipe: Option<OwnedFd>,
+    /// Kept while the session lasts, for slots that want the PIN before each signature: one approved request is one PIN
+    /// typed. Wiped when the session ends, or the card refuses it.
+    pin: Option<PinBlock>,
+    logged_in: bool,
+    /// The last command was a VERIFY.
+    just_verified: bool,
+    /// What the card said of its PIN since the transaction began.
+    state: Option<PinState>,
+    management_key: ManagementKey,
+}
+
+impl Session {
+    pub(super) fn new(
+        number: u64,
+        token: TokenName,
+        key: Option<Vec<u8>>,
+        state: PinState,
+    ) -> Result<Self, CardError> {
+        let key = match key {
+            Some(id) => Some(CardKey::of_id(&id).ok_or(CardError::NotThere)?),
+            None => None,
+        };
+        Ok(Self {
+            number,
+            token,
+            key,
+            pipe: None,
+            pin: None,
+            logged_in: false,
+            just_verified: false,
+            state: Some(state),
+            management_key: ManagementKey::usual(),
+        })
+    }
+
+    pub(super) const fn is_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
+    pub(super) const fn last_state(&self) -> Option<PinState> {
+        self.state
+    }
+
+    /// What the session's own key needs.
+    pub(super) fn need(&self, of_card: PinNeed) -> PinNeed {
+        match self.key {
+            Some(key) if !key.slot.needs_pin() => PinNeed::NotNeeded,
+            _ => of_card,
+        }
+    }
+
+    /// True if there was a login to end. What is known of the PIN ends with the transaction.
+    pub(super) fn log_out(&mut self) -> bool {
+        self.state = None;
+        self.pin = None;
+        std::mem::take(&mut self.logged_in)
+    }
+}
+
+impl Desk<'_> {
+    /// A request about the open session.
+    pub(super) fn in_session(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
+        let number = match &call {
+            Call::AttachPinPipe { session }
+            | Call::SkipPin { session }
+            | Call::Login { session }
+            | Call::Sign { session, .. }
+            | Call::Keys { session }
+            | Call::GenerateKey { session, .. }
+            | Call::InstallCertificate { session, .. }
+            | Call::CertificatesOf { session }
+            | Call::ManagementKey { session } => *session,
+            _ => return Err(CardError::Unsupported("a session")),
+        };
+        if self
+            .session
+            .as_ref()
+            .is_none_or(|session| session.number != number)
+        {
+            return Err(CardError::OtherCard);
+        }
+        let mut descriptors = descriptors.into_iter();
+        match call {
+            Call::AttachPinPipe { .. } => {
+                self.current()?.pipe = Some(descriptors.next().ok_or(CardError::Unsupported("no pipe"))?);
+                Ok(Answer::Done)
+            }
+            Call::SkipPin { .. } => {
+                let _ = self.current()?.pipe.as_ref().map(PinLine::read);
+                Ok(Answer::Done)
+            }
+            Call::Login { .. } => self.login().map(Answer::Login),
+            Call::Sign {
+                algorithm,
+                digest,
+                key,
+                ..
+            } => self
+                .sign(key.map(|key| key.id.0), algorithm, &digest.0)
+                .map(|made| Answer::Signature(Octets(made))),
+            Call::CertificatesOf { .. } => {
+                self.require_login()?;
+                self.again()?;
+                let held = self.certificates_now()?;
+                Ok(Answer::Certificates(held.iter().map(record).collect()))
+            }
+            Call::Keys { .. } => self.keys().map(Answer::Keys),
+            Call::GenerateKey { algorithm, label, .. } => self
+                .generate(algorithm, &label)
+                .map(|key| Answer::Keys(vec![key])),
+            Call::InstallCertificate { key, certificate, .. } => {
+                self.install(&key.0, &certificate.der.0).map(|()| Answer::Done)
+            }
+            Call::ManagementKey { .. } => {
+                let line = descriptors.next().and_then(|pipe| PinLine::read(&pipe).ok());
+                let key = line
+                    .as_ref()
+                    .and_then(PinLine::bytes)
+                    .and_then(ManagementKey::of_hexadecimal);
+                self.current()?.management_key = key.ok_or(CardError::ManagementKey)?;
+                Ok(Answer::Done)
+            }
+            _ => Err(CardError::Unsupported("a session")),
+        }
+    }
+
+    fn current(&mut self) -> Result<&mut Session, CardError> {
+        self.session.as_mut().ok_or(CardError::OtherCard)
+    }
+
+    /// The card again, if other programs had it since: it must be the same one.
+    fn again(&mut self) -> Result<(), CardError> {
+        if self.link.is_none() {
+            let token = self.current()?.token.clone();
+            self.reach(WAIT)?;
+            self.expect(&token)?;
+        }
+        self.current()?.just_verified = false;
+        Ok(())
+    }
+
+    /// One try.
+    fn login(&mut self) -> Result<LoginOutcome, CardError> {
+        let key = self.current()?.key;
+        if key.is_some_and(|key| !key.slot.needs_pin()) {
+            self.current()?.logged_in = true;
+            return Ok(LoginOutcome::In);
+        }
+        let pad = match &self.link {
+            Some(link) => link.features().verify_pin.is_some(),
+            None => {
+                self.again()?;
+                self.link
+                    .as_ref()
+                    .is_some_and(|link| link.features().verify_pin.is_some())
+            }
+        };
+        if pad {
+            self.again()?;
+            let verified = self.piv()?.verify_at_reader()?;
+            return self.judged(verified, None);
+        }
+        // The line is read before the card is waited for: nobody else has it while a person types.
+        let line = self
+            .current()?
+            .pipe
+            .as_ref()
+            .and_then(|pipe| PinLine::read(pipe).ok());
+        let Some(line) = line else {
+            return Ok(LoginOutcome::NoPin);
+        };
+        let Some(pin) = line.bytes().and_then(PinBlock::new) else {
+            return Ok(LoginOutcome::Invalid);
+        };
+        self.again()?;
+        let verified = self.piv()?.verify(&pin)?;
+        self.judged(verified, Some(pin))
+    }
+
+    fn judged(&mut self, verified: Verified, pin: Option<PinBlock>) -> Result<LoginOutcome, CardError> {
+        if verified == Verified::Right {
+            let session = self.current()?;
+            session.pin = pin;
+            session.logged_in = true;
+            session.just_verified = true;
+            session.state = Some(PinState::Ready);
+            return Ok(LoginOutcome::In);
+        }
+        // While the person thinks, others may have the card.
+        self.rest();
+        Ok(outcome(verified))
+    }
+
+    fn sign(
+        &mut self,
+        id: Option<Vec<u8>>,
+        algorithm: SignatureAlgorithm,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, CardError> {
+        let named = match id {
+            Some(id) => Some(CardKey::of_id(&id).ok_or(CardError::NotThere)?),
+            None => None,
+        };
+        let session = self.current()?;
+        let key = named.or(session.key).ok_or(CardError::NotThere)?;
+        if key.slot.needs_pin() && !session.logged_in {
+            return Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY));
+        }
+        if self.link.is_none() {
+            self.again()?;
+        }
+        if key.slot.needs_pin_each_time() && !self.current()?.just_verified {
+            self.verify_again()?;
+        }
+        self.current()?.just_verified = false;
+        match self.piv()?.sign(key, algorithm, digest) {
+            // The card wants the PIN before each signature in this slot, too.
+            Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY))
+                if key.slot.needs_pin() && !key.slot.needs_pin_each_time() =>
+            {
+                self.verify_again()?;
+                self.piv()?.sign(key, algorithm, digest)
+            }
+            done => done,
+        }
+    }
+
+    /// The PIN of this session once more, which the card has called right before: by the person at the reader's pad, or
+    /// as it was typed. Refused, it is never sent again.
+    fn verify_again(&mut self) -> Result<(), CardError> {
+        let pin = self.current()?.pin.take();
+        let verified = match &pin {
+            Some(pin) => self.piv()?.verify(pin)?,
+            None => self.piv()?.verify_at_reader()?,
+        };
+        let session = self.current()?;
+        if verified == Verified::Right {
+            session.pin = pin;
+            session.just_verified = true;
+            return Ok(());
+        }
+        session.logged_in = false;
+        Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY))
+    }
+
+    fn require_login(&mut self) -> Result<(), CardError> {
+        match self.current()?.logged_in {
+            true => Ok(()),
+            false => Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY)),
+        }
+    }
+
+    /// The keys that certificates tell of: a PIV card has no other list.
+    fn keys(&mut self) -> Result<Vec<KeyRecord>, CardError> {
+        self.require_login()?;
+        let held = self.certificates_now()?;
+        self.current()?.just_verified = false;
+        let record = |certificate: &crate::tokens::pcsc::piv::CardCertificate| {
+            Some(KeyRecord {
+                label: certificate.slot.to_string(),
+                id: Octets(certificate.key?.to_id()),
+                public_key: Some(Octets(certificate.certificate.public_key_der().to_vec())),
+            })
+        };
+        Ok(held.iter().filter_map(record).collect())
+    }
+
+    /// A new key in the slot of that name, and a certificate by the key itself beside it, so that the key can be found
+    /// until an authority has certified it.
+    fn generate(&mut self, algorithm: KeyAlgorithm, label: &str) -> Result<KeyRecord, CardError> {
+        self.require_login()?;
+        let slot = Slot::named(label).ok_or(CardError::Unsupported(
+            "a label other than a slot: 9a, 9c, 9d, 9e, 82 to 95",
+        ))?;
+        let algorithm = CardAlgorithm::to_generate(algorithm).ok_or(CardError::Unsupported("Ed25519"))?;
+        let key = CardKey { slot, algorithm };
+        self.again()?;
+        self.administer()?;
+        self.forget_certificates();
+        let public_key = self.piv()?.generate(slot, algorithm)?;
+        let prepared = certify::prepare(slot, &public_key)?;
+        if slot.needs_pin() {
+            self.verify_again()?;
+        }
+        self.current()?.just_verified = false;
+        let signable = prepared.signable();
+        let signature = self.piv()?.sign(key, signable.algorithm, &signable.digest)?;
+        let certificate = certify::finish(prepared, &signature)?;
+        self.piv()?.put_certificate(slot, &certificate)?;
+        self.piv()?.announce(slot)?;
+        Ok(KeyRecord {
+            label: label.to_owned(),
+            id: Octets(key.to_id()),
+            public_key: Some(Octets(public_key)),
+        })
+    }
+
+    fn install(&mut self, id: &[u8], der: &[u8]) -> Result<(), CardError> {
+        self.require_login()?;
+        let key = CardKey::of_id(id).ok_or(CardError::NotThere)?;
+        let certificate =
+            Certificate::from_der(der).map_err(|_| CardError::Unsupported("the certificate"))?;
+        self.again()?;
+        self.administer()?;
+        self.forget_certificates();
+        self.piv()?.put_certificate(key.slot, &certificate)
+    }
+
+    fn administer(&mut self) -> Result<(), CardError> {
+        let key = std::mem::replace(&mut self.current()?.management_key, ManagementKey::usual());
+        let proved = self.piv()?.administer(&key);
+        self.current()?.management_key = key;
+        proved
+    }
+
+    /// The known PIN or PUK and the new PIN, a line each: one try of the first, without a session. Whatever the card makes
+    /// of it, it does not stay logged in.
+    pub(super) fn replace_pin(
+        &mut self,
+        token: &TokenName,
+        pipes: Vec<OwnedFd>,
+        how: Replacement,
+    ) -> Result<LoginOutcome, CardError> {
+        if self.session.is_some() {
+            return Err(CardError::Service(pcsc::Error::SharingViolation));
+        }
+        // Both lines are read before the card is waited for: nobody else has it while a person types.
+        let mut lines = pipes.iter().map(|pipe| PinLine::read(pipe).ok());
+        let (Some(Some(known)), Some(Some(new))) = (lines.next(), lines.next()) else {
+            return self.without_lines(token);
+        };
+        let blocks = known
+            .bytes()
+            .and_then(PinBlock::new)
+            .zip(new.bytes().and_then(PinBlock::new));
+        let Some((known, new)) = blocks else {
+            return Ok(LoginOutcome::Invalid);
+        };
+        self.reach(WAIT)?;
+        self.expect(token)?;
+        let verified = match how {
+            Replacement::Change => self.piv()?.change_pin(&known, &new),
+            Replacement::Unblock => self.piv()?.unblock_pin(&known, &new),
+        };
+        self.leave(matches!(verified, Ok(Verified::Right)));
+        verified.map(outcome)
+    }
+
+    /// A reader with a pad would ask for the PINs itself; that is not offered. Otherwise nobody typed any.
+    fn without_lines(&mut self, token: &TokenName) -> Result<LoginOutcome, CardError> {
+        match self.pin(token, WAIT)? {
+            PinNeed::Reader => Err(CardError::Unsupported("a PIN changed on the reader's pad")),
+            _ => Ok(LoginOutcome::NoPin),
+        }
+    }
+}
+
+/// What a login, or a PIN replaced, comes to.
+fn outcome(verified: Verified) -> LoginOutcome {
+    match verified {
+        Verified::Right => LoginOutcome::In,
+        Verified::Wrong(tries) => LoginOutcome::Incorrect { now: state_of(tries) },
+        Verified::Blocked => LoginOutcome::Locked,
+        Verified::Refused => LoginOutcome::Invalid,
+        Verified::NotTyped => LoginOutcome::NoPin,
+    }
+}
+
+/// How a PIN is replaced.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Replacement {
+    /// By whoever knows it.
+    Change,
+    /// By whoever knows the code for that.
+    Unblock,
+}
