@@ -17,7 +17,7 @@ demo: packages-demo extension  ## installs, builds, and signs a dossier from a w
 	cargo build --release --locked --workspace --bins --lib
 	BIN=$(BUILD)/release testdata/demo.sh
 
-test: packages-test target/tools/.made target/judges/.made target/judges/suites/.made extension documents  ## every test, as the build server runs them
+test: packages-test target/tools/.made target/judges/.made target/judges/suites/.made target/cards/.made extension documents  ## every test, as the build server runs them
 	cargo build --locked --workspace --all-targets
 	.ci/test.sh
 
@@ -109,6 +109,11 @@ target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/req
 # Suites that others wrote for PKCS #11 libraries; built ahead of the tests that run them, whose time is limited.
 target/judges/suites/.made: $(addprefix pkcs11-module/tests/judges/,prepare.sh requirements.txt) Cargo.lock
 	$< target/judges/suites
+	touch $@
+
+# Cards, readers and what stands between them and pcscd: a workspace of its own, built once and kept.
+target/cards/.made: $(shell find testdata/cards -type f)
+	testdata/cards/build.sh target/cards
 	touch $@
 
 target/documents/.made: target/judges/.made $(addprefix testdata/documents/,make.sh corpus.py dossier.fodt)

@@ -2,6 +2,7 @@
 //! certificates of the demo PKI. Everything goes through the command line, as a person would do it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod cards;
 pub mod daemon;
 mod module;
 

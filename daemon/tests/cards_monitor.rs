@@ -1,0 +1,248 @@
+//! Readers and cards that come and go, and a service that does: seen by the monitor, and told to pages.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers};
+use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::{Desk, succeed};
+use trien::tokens::pcsc::monitor::{Monitor, Service, Sighting, Slot};
+
+const FIRST: &str = "Yubico YubiKey CCID";
+const SECOND: &str = "Second Reader";
+
+fn plans() -> [ReaderPlan; 2] {
+    [ReaderPlan::plain(FIRST), ReaderPlan::plain(SECOND)]
+}
+
+/// Waits for something to be seen; gives how long that took.
+#[track_caller]
+fn see(
+    sightings: &mut tokio::sync::watch::Receiver<Sighting>,
+    what: &str,
+    wanted: impl Fn(&Sighting) -> bool,
+) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let began = Instant::now();
+    let seen = runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(10), sightings.wait_for(|seen| wanted(seen)))
+            .await
+            .map(|seen| seen.is_ok())
+    });
+    assert_eq!(seen, Ok(true), "in vain: {what}; {:?}", sightings.borrow());
+    began.elapsed()
+}
+
+fn slot(sighting: &Sighting, name: &str) -> Option<Slot> {
+    let found = sighting
+        .readers
+        .iter()
+        .find(|reader| reader.name.starts_with(name));
+    found.map(|reader| reader.slot)
+}
+
+#[test]
+fn cards_and_readers_that_come_and_go_are_seen_at_once() {
+    on_proxied_readers(&plans(), |readers| {
+        let card = readers.piv(0);
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "both readers", |now| {
+            slot(now, FIRST) == Some(Slot::Card) && slot(now, SECOND) == Some(Slot::Empty)
+        });
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            card.eject();
+            times.push(see(&mut seen, "pulled", |now| {
+                slot(now, FIRST) == Some(Slot::Empty)
+            }));
+            card.insert();
+            times.push(see(&mut seen, "put in", |now| {
+                slot(now, FIRST) == Some(Slot::Card)
+            }));
+        }
+        times.sort();
+        assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+        let serial = seen.borrow().serial;
+        readers.proxy(&format!("unplug {SECOND}"));
+        see(&mut seen, "a reader pulled", |now| slot(now, SECOND).is_none());
+        readers.proxy(&format!("plug {SECOND}"));
+        see(&mut seen, "a reader plugged in", |now| {
+            slot(now, SECOND) == Some(Slot::Empty)
+        });
+        readers.proxy(&format!("unplug {FIRST}"));
+        see(&mut seen, "a reader pulled with its card", |now| {
+            slot(now, FIRST).is_none()
+        });
+        readers.proxy(&format!("plug {FIRST}"));
+        see(&mut seen, "and back", |now| slot(now, FIRST) == Some(Slot::Card));
+        assert!(seen.borrow().serial >= serial + 4);
+        readers.order(1, "gone");
+        see(&mut seen, "a dead reader", |now| {
+            slot(now, SECOND) == Some(Slot::Unavailable)
+        });
+        readers.order(1, "back");
+        see(&mut seen, "alive again", |now| {
+            slot(now, SECOND) == Some(Slot::Empty)
+        });
+        drop(monitor);
+    });
+}
+
+#[test]
+fn n115_a_contact_that_bounces_fifty_times_a_second_ends_in_what_is_true() {
+    on_readers(&plans(), |readers| {
+        let card = readers.piv(0);
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "the card", |now| slot(now, FIRST) == Some(Slot::Card));
+        for _ in 0..50 {
+            card.eject();
+            std::thread::sleep(Duration::from_millis(10));
+            card.insert();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        see(&mut seen, "the card in the end", |now| {
+            slot(now, FIRST) == Some(Slot::Card)
+        });
+        card.eject();
+        see(&mut seen, "none", |now| slot(now, FIRST) == Some(Slot::Empty));
+    });
+}
+
+/// The processor time a thread's process has used, in clock ticks.
+fn ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn n113_a_service_that_is_absent_or_dies_is_waited_for_without_a_busy_loop() {
+    on_readers(&plans(), |mut readers| {
+        let _card = readers.piv(0);
+        readers.stop_service(Signal::TERM);
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "nothing", |now| {
+            now.service == Service::Absent && now.readers.is_empty()
+        });
+        let before = ticks();
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(ticks() - before <= 3, "it waits in a loop");
+        for signal in [Signal::KILL, Signal::TERM, Signal::KILL] {
+            readers.start_service();
+            let took = see(&mut seen, "the card", |now| slot(now, FIRST) == Some(Slot::Card));
+            assert!(took < Duration::from_secs(5), "{took:?}");
+            assert_eq!(seen.borrow().service, Service::Running);
+            readers.stop_service(signal);
+            see(&mut seen, "nothing again", |now| now.service == Service::Absent);
+        }
+    });
+}
+
+#[test]
+fn n114_a_service_that_refuses_is_no_empty_reader() {
+    on_proxied_readers(&plans(), |readers| {
+        readers.proxy("refuse");
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "refused", |now| now.service == Service::Refused);
+        readers.proxy("admit");
+        see(&mut seen, "let in", |now| {
+            now.service == Service::Running && now.readers.len() == 2
+        });
+    });
+}
+
+#[test]
+fn n121_a_frozen_service_is_found_again_as_it_is() {
+    on_proxied_readers(&plans(), |readers| {
+        let card = readers.piv(0);
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "the card", |now| slot(now, FIRST) == Some(Slot::Card));
+        // As after a suspend: nothing moves, and then every handle is void.
+        readers.proxy("freeze 300");
+        card.eject();
+        readers.proxy("crash");
+        see(&mut seen, "without the card", |now| {
+            now.service == Service::Running && slot(now, FIRST) == Some(Slot::Empty)
+        });
+    });
+}
+
+#[test]
+fn an_exclusive_holder_is_seen() {
+    on_readers(&plans(), |readers| {
+        let _card = readers.piv(0);
+        let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+        let name = std::ffi::CString::new(format!("{FIRST} 00 00")).unwrap();
+        let held = context
+            .connect(&name, pcsc::ShareMode::Exclusive, pcsc::Protocols::ANY)
+            .unwrap();
+        // pcsc-lite tells the state, but not that it has changed: it is seen with the next change of anything.
+        let monitor = Monitor::start().unwrap();
+        let mut seen = monitor.sightings();
+        see(&mut seen, "held", |now| slot(now, FIRST) == Some(Slot::Exclusive));
+        let serial = seen.borrow().serial;
+        held.disconnect(pcsc::Disposition::LeaveCard)
+            .map_err(|(_, error)| error)
+            .unwrap();
+        let _other = readers.piv(1);
+        see(&mut seen, "free", |now| slot(now, FIRST) == Some(Slot::Card));
+        see(&mut seen, "the other card", |now| now.serial == serial + 1);
+    });
+}
+
+/// What a page hears, with how long after the order.
+fn told(page: &mut Page, order: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    order();
+    let (message, _) = page.receive().unwrap();
+    assert_eq!(message["method"], "tokens_changed", "{message}");
+    assert_eq!(
+        message["params"],
+        serde_json::json!({}),
+        "nothing is told of which"
+    );
+    began.elapsed()
+}
+
+#[test]
+fn a_granted_page_is_told_within_a_hundred_milliseconds_that_tokens_changed_and_not_which() {
+    on_readers(&plans(), |readers: Readers| {
+        let card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        succeed(&mut desk.trien(["token", "list"]));
+        let daemon = Daemon::start(&desk, "");
+        let (mut socket, mut websocket) = (Page::over_socket(&daemon), Page::over_websocket(&daemon));
+        let mut stranger = Page::over_websocket(&daemon);
+        // What is read at the start is no news, but it may still be under way.
+        std::thread::sleep(Duration::from_millis(700));
+        socket.hello();
+        websocket.hello();
+        let mut times = Vec::new();
+        for _ in 0..10 {
+            for order in ["eject", "insert"] {
+                times.push(told(&mut socket, || card.order(order)));
+                told(&mut websocket, || {});
+                // Closer ones are one notice.
+                std::thread::sleep(Duration::from_millis(60));
+            }
+        }
+        times.sort();
+        assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+        // Who has not said hello hears nothing but the reply to it.
+        assert_eq!(stranger.hello()["result"]["version"], 1);
+        assert!(daemon.answers());
+    });
+}

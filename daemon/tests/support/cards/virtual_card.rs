@@ -1,0 +1,174 @@
+//! Cards in the readers of a test.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+
+use super::{equipment, say};
+
+/// A card that runs applets; taken out when dropped.
+pub struct VirtualCard {
+    child: Child,
+    control: PathBuf,
+}
+
+/// What a card has done.
+#[derive(Debug, Deserialize)]
+pub struct Stats {
+    /// Time of its own computing, in microseconds.
+    pub busy_us: u64,
+    /// Commands.
+    pub apdus: u64,
+    pub resets: u64,
+    /// By instruction, two hexadecimal digits.
+    pub per_ins: BTreeMap<String, u64>,
+}
+
+impl Stats {
+    pub fn of(&self, instruction: &str) -> u64 {
+        self.per_ins.get(instruction).copied().unwrap_or(0)
+    }
+}
+
+impl VirtualCard {
+    pub(super) fn start(slot: &Path, control: &Path, state: &Path, words: &[&str]) -> Self {
+        let mut child = Command::new(equipment().join("vcard"))
+            .arg("--socket")
+            .arg(slot)
+            .arg("--control")
+            .arg(control)
+            .arg("--state")
+            .arg(state)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        ready(&mut child);
+        Self {
+            child,
+            control: control.to_owned(),
+        }
+    }
+
+    /// An order; see `testdata/cards/vcards/src/control.rs`.
+    #[track_caller]
+    pub fn order(&self, order: &str) {
+        assert_eq!(say(&self.control, order), "ok", "{order}");
+    }
+
+    pub fn eject(&self) {
+        self.order("eject");
+    }
+
+    pub fn insert(&self) {
+        self.order("insert");
+    }
+
+    pub fn stats(&self) -> Stats {
+        serde_json::from_str(&say(&self.control, "stats")).unwrap()
+    }
+
+    /// What it does while `work` runs.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> (T, Stats) {
+        self.order("reset-stats");
+        let done = work();
+        (done, self.stats())
+    }
+}
+
+impl Drop for VirtualCard {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A CAC; taken out when dropped.
+pub struct Cac(Child);
+
+impl Cac {
+    pub(super) fn start(slot: &Path, database: &Path) -> Self {
+        let names = ["id-cert", "sign-cert", "enc-cert"];
+        make_database(database, &names);
+        let mut child = Command::new(equipment().join("vcac"))
+            .arg(slot)
+            .arg(database)
+            .arg(names.join(","))
+            // NSS looks for cards of its own otherwise.
+            .env("PCSCLITE_CSOCK_NAME", "/nonexistent")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        ready(&mut child);
+        Self(child)
+    }
+
+    pub fn eject(&self) {
+        self.signal(Signal::USR1);
+    }
+
+    pub fn insert(&self) {
+        self.signal(Signal::USR2);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Cac {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A database with an authority and a certificate of each name. Its password is the card's PIN.
+fn make_database(folder: &Path, names: &[&str]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let (pin, noise) = (folder.join("pin"), folder.join("noise"));
+    std::fs::write(&pin, super::CARD_PIN).unwrap();
+    std::fs::write(&noise, [7; 64]).unwrap();
+    let certutil = |words: &[&str]| {
+        let mut command = Command::new("certutil");
+        command
+            .args(words)
+            .arg("-d")
+            .arg(format!("sql:{}", folder.display()))
+            .arg("-f")
+            .arg(&pin)
+            .arg("-z")
+            .arg(&noise)
+            // Each signature would derive the key anew, for fifty milliseconds.
+            .env("NSS_MAX_MP_PBE_ITERATION_COUNT", "1")
+            .env("PCSCLITE_CSOCK_NAME", "/nonexistent");
+        crate::support::succeed(&mut command);
+    };
+    certutil(&["-N"]);
+    certutil(&[
+        "-S", "-n", "ca", "-s", "CN=CA", "-x", "-t", "CT,CT,CT", "-k", "rsa", "-g", "2048", "-m", "1",
+    ]);
+    for (index, name) in names.iter().enumerate() {
+        let (subject, number) = (format!("CN=DOE.JOHN.{name}"), (index + 2).to_string());
+        certutil(&[
+            "-S", "-n", name, "-c", "ca", "-s", &subject, "-t", "u,u,u", "-k", "rsa", "-g", "2048", "-m",
+            &number,
+        ]);
+    }
+}
+
+/// The card says so on its first line.
+fn ready(child: &mut Child) {
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line.trim(), "ready");
+}

@@ -1,0 +1,269 @@
+//! The reader itself: one slot, whose card is whoever is connected to its socket.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Result, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+/// Seconds for a PIN where the caller names none.
+const USUAL_WAIT: u64 = 30;
+
+/// `PIN_VERIFY_STRUCTURE` without its APDU (PC/SC part 10, 2.6.2).
+const VERIFY_HEADER: usize = 19;
+
+/// What the reader says for a PIN entry that ended without a PIN.
+const TIMED_OUT: [u8; 2] = [0x64, 0x00];
+const CANCELLED: [u8; 2] = [0x64, 0x01];
+
+/// How the reader behaves: from the text file that its DEVICENAME names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// Where the card connects.
+    pub(crate) card: String,
+    /// Where tests give their orders; none if empty.
+    pub(crate) control: String,
+    /// It has a PIN pad.
+    pub(crate) pad: bool,
+    /// It is polled by pcscd every 400 ms and answers for a card that has gone with nothing, as vsmartcard's reader.
+    pub(crate) polled: bool,
+}
+
+impl Settings {
+    /// Words of the form `card=/path control=/path pad=1 polled=1`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let value = |key: &str| {
+            text.split_whitespace()
+                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+                .unwrap_or_default()
+        };
+        Self {
+            card: value("card").to_owned(),
+            control: value("control").to_owned(),
+            pad: value("pad") == "1",
+            polled: value("polled") == "1",
+        }
+    }
+}
+
+/// One reader. pcscd loads a copy of the library for each.
+pub(crate) struct Reader {
+    pub(crate) settings: Settings,
+    wire: Mutex<Option<UnixStream>>,
+    pub(crate) atr: Mutex<Vec<u8>>,
+    /// Every call fails as if the reader had been pulled.
+    pub(crate) gone: AtomicBool,
+    /// PIN entries so far.
+    asked: AtomicU64,
+    typed: (Mutex<VecDeque<String>>, Condvar),
+    events: (Mutex<u64>, Condvar),
+}
+
+static READER: OnceLock<Reader> = OnceLock::new();
+
+/// The reader, once pcscd has opened it.
+pub(crate) fn reader() -> Option<&'static Reader> {
+    READER.get()
+}
+
+/// A test's thread may have died with it; what it guards is plain data.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reader {
+    /// Opens the reader: false if this copy of the library has one already, or a socket cannot be had.
+    pub(crate) fn open(settings: Settings) -> bool {
+        let sockets = || -> Result<_> {
+            let card = listen(&settings.card)?;
+            let control = (!settings.control.is_empty())
+                .then(|| listen(&settings.control))
+                .transpose()?;
+            Ok((card, control))
+        };
+        let Ok((card, control)) = sockets() else {
+            return false;
+        };
+        let fresh = Self {
+            settings,
+            wire: Mutex::default(),
+            atr: Mutex::default(),
+            gone: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            typed: Default::default(),
+            events: Default::default(),
+        };
+        if READER.set(fresh).is_err() {
+            return false;
+        }
+        if let Some(reader) = reader() {
+            std::thread::spawn(move || reader.take_cards(&card));
+            if let Some(control) = control {
+                std::thread::spawn(move || reader.take_orders(&control));
+            }
+        }
+        true
+    }
+
+    fn notify(&self) {
+        *lock(&self.events.0) += 1;
+        self.events.1.notify_all();
+    }
+
+    /// Wakes whoever waits in [`Self::wait_for_event`].
+    pub(crate) fn wake(&self) {
+        self.notify();
+    }
+
+    /// Waits until something has happened since the count `seen`; gives the new count.
+    pub(crate) fn wait_for_event(&self, seen: u64, longest: Duration) -> u64 {
+        let end = Instant::now() + longest;
+        let mut count = lock(&self.events.0);
+        while *count == seen {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            count = self
+                .events
+                .1
+                .wait_timeout(count, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *count
+    }
+
+    /// True if there is a card. While a command is under way there is one.
+    pub(crate) fn is_occupied(&self) -> bool {
+        match self.wire.try_lock() {
+            Ok(wire) => wire.is_some(),
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Poisoned(wire)) => wire.into_inner().is_some(),
+        }
+    }
+
+    /// A message to the card and, when `answers`, its reply; none if the card goes meanwhile.
+    pub(crate) fn exchange(&self, message: &[u8], answers: bool) -> Option<Vec<u8>> {
+        let mut wire = lock(&self.wire);
+        let stream = wire.as_mut()?;
+        let exchanged =
+            send(stream, message).and_then(|()| if answers { receive(stream) } else { Ok(Vec::new()) });
+        if exchanged.is_err() {
+            *wire = None;
+        }
+        exchanged.ok()
+    }
+
+    /// A card is put in by connecting, and pulled by closing.
+    fn take_cards(&self, listener: &UnixListener) {
+        for stream in listener.incoming().flatten() {
+            let Ok(watched) = stream.try_clone() else {
+                continue;
+            };
+            *lock(&self.wire) = Some(stream);
+            self.notify();
+            let mut hangup = libc::pollfd {
+                fd: watched.as_raw_fd(),
+                events: libc::POLLRDHUP,
+                revents: 0,
+            };
+            let ended = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+            // SAFETY: one pollfd that lives across the call, with a descriptor that `watched` keeps open.
+            while unsafe { libc::poll(&raw mut hangup, 1, -1) } <= 0 || hangup.revents & ended == 0 {}
+            // A command under way sees the end by itself.
+            *lock(&self.wire) = None;
+            self.notify();
+        }
+    }
+
+    /// What was typed at the pad, in time.
+    fn typed(&self, seconds: u64) -> std::result::Result<Vec<u8>, [u8; 2]> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let end = Instant::now() + Duration::from_secs(if seconds == 0 { USUAL_WAIT } else { seconds });
+        let mut queue = lock(&self.typed.0);
+        loop {
+            match queue.pop_front().as_deref() {
+                Some("cancel") => return Err(CANCELLED),
+                Some("timeout") => return Err(TIMED_OUT),
+                Some(line) => return Ok(line.trim_start_matches("pin ").as_bytes().to_vec()),
+                None => {}
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(TIMED_OUT);
+            }
+            queue = self
+                .typed
+                .1
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// `FEATURE_VERIFY_PIN_DIRECT`: puts the typed PIN into the command of the structure, left justified, and sends it.
+    pub(crate) fn verify(&self, structure: &[u8]) -> Option<Vec<u8>> {
+        let mut command = structure.get(VERIFY_HEADER..)?.to_vec();
+        match self.typed(structure[0].into()) {
+            Err(status) => Some(status.to_vec()),
+            Ok(pin) => {
+                if command.len() > 5 {
+                    for (place, digit) in command[5..].iter_mut().zip(pin) {
+                        *place = digit;
+                    }
+                } else {
+                    command.truncate(4);
+                    command.push(u8::try_from(pin.len()).ok()?);
+                    command.extend(pin);
+                }
+                self.exchange(&command, true)
+            }
+        }
+    }
+
+    /// One order a connection: `pin 123456`, `cancel`, `timeout` answer a PIN entry, also ahead of time; `forget` drops
+    /// those; `asked` counts PIN entries; `gone` and `back` take the reader away and bring it back.
+    fn take_orders(&self, listener: &UnixListener) {
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            if BufReader::new(&stream).read_line(&mut line).is_err() {
+                continue;
+            }
+            let mut said = "ok".to_owned();
+            match line.trim() {
+                "gone" => self.gone.store(true, Ordering::SeqCst),
+                "back" => self.gone.store(false, Ordering::SeqCst),
+                "asked" => said = self.asked.load(Ordering::SeqCst).to_string(),
+                "forget" => lock(&self.typed.0).clear(),
+                typed => {
+                    lock(&self.typed.0).push_back(typed.to_owned());
+                    self.typed.1.notify_all();
+                }
+            }
+            self.notify();
+            let _ = writeln!(&stream, "{said}");
+        }
+    }
+}
+
+fn listen(path: &str) -> Result<UnixListener> {
+    let _ = std::fs::remove_file(path);
+    UnixListener::bind(path)
+}
+
+/// vsmartcard's protocol: two bytes of length in big-endian order, then the message.
+fn send(stream: &mut UnixStream, message: &[u8]) -> Result<()> {
+    let length = u16::try_from(message.len()).map_err(std::io::Error::other)?;
+    stream.write_all(&[&length.to_be_bytes()[..], message].concat())
+}
+
+fn receive(stream: &mut UnixStream) -> Result<Vec<u8>> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    stream.read_exact(&mut message)?;
+    Ok(message)
+}
