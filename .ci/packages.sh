@@ -73,7 +73,6 @@ package:ykcs11      ykcs11
 package:libclang-dev libclang-dev
 pc:libcacard        libcacard-dev
 pc:nss              libnss3-dev
-command:softhsm2-util softhsm2
 command:swtpm       swtpm
 package:libtpm2-pkcs11-1 libtpm2-pkcs11-1
 command:qpdf        qpdf

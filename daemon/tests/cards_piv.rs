@@ -18,6 +18,7 @@ use support::cards::{
     public_key, wait_until, wait_until_empty,
 };
 use support::{Desk, fail, succeed};
+use trien::config::ModuleConfig;
 use trien::tokens::{
     Deadlines, KeyRef, LoginError, ModuleToken, Modules, PinNeed, PinState, Signable, SigningSession, Token,
     TokenError,
@@ -70,6 +71,7 @@ fn key(token: &ModuleToken, slot: u8, algorithm: u8) -> KeyRef {
     KeyRef {
         token: token.entry().id.clone(),
         id: vec![slot, algorithm],
+        public_key: None,
     }
 }
 
@@ -104,9 +106,9 @@ async fn logged_in(token: &ModuleToken, key: &KeyRef) -> Result<Box<dyn SigningS
 async fn sign_once(modules: &Modules, slot: u8) -> Result<Vec<u8>, LoginError> {
     let token = token_in_time(modules).await;
     let mut session = logged_in(&token, &key(&token, slot, 0x07)).await?;
-    let signed = session.sign(&signable(RSA, b"message")).await;
+    let signed = session.sign(&signable(RSA, b"message"), false).await;
     session.close().await;
-    Ok(signed?)
+    signed
 }
 
 /// OpenSSL says whether the signature is good.
@@ -170,7 +172,7 @@ fn a_card_is_listed_signs_in_every_slot_and_openssl_agrees() {
                 let one = held.iter().find(|one| one.label == slot).unwrap();
                 let mut session = logged_in(&token, one.key.as_ref().unwrap()).await.unwrap();
                 for message in [&b"first"[..], b"second"] {
-                    let signed = session.sign(&signable(algorithm, message)).await.unwrap();
+                    let signed = session.sign(&signable(algorithm, message), false).await.unwrap();
                     judge(&readers, slot, algorithm, message, &signed);
                 }
                 session.close().await;
@@ -179,7 +181,7 @@ fn a_card_is_listed_signs_in_every_slot_and_openssl_agrees() {
             let free = held.iter().find(|one| one.label == "9e").unwrap();
             let mut session = token.open(free.key.as_ref().unwrap()).await.unwrap();
             session.login().await.unwrap();
-            let signed = session.sign(&signable(ecdsa, b"free")).await.unwrap();
+            let signed = session.sign(&signable(ecdsa, b"free"), false).await.unwrap();
             judge(&readers, "9e", ecdsa, b"free", &signed);
             session.close().await;
         });
@@ -209,11 +211,11 @@ fn a_fresh_process_sends_at_most_eight_commands_to_its_first_signature_and_three
             ));
             session.attach_pin_pipe(lines("123456\n")).await.unwrap();
             session.login().await.unwrap();
-            session.sign(&signable(RSA, b"first")).await.unwrap();
+            session.sign(&signable(RSA, b"first"), false).await.unwrap();
             let first = card.stats();
             assert!(first.apdus <= 8, "{first:?}");
             card.order("reset-stats");
-            session.sign(&signable(RSA, b"second")).await.unwrap();
+            session.sign(&signable(RSA, b"second"), false).await.unwrap();
             assert!(card.stats().apdus <= 3, "{:?}", card.stats());
             session.close().await;
         });
@@ -230,7 +232,7 @@ fn extended_lengths_are_used_where_reader_and_card_say_so() {
                 let token = only_token(&modules).await;
                 let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
                 card.order("reset-stats");
-                let signed = session.sign(&signable(RSA, b"long")).await.unwrap();
+                let signed = session.sign(&signable(RSA, b"long"), false).await.unwrap();
                 let stats = card.stats();
                 session.close().await;
                 (signed, stats)
@@ -308,7 +310,7 @@ fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
             );
             assert_eq!(tries_left(&readers), 1);
             session.login().await.unwrap();
-            session.sign(&signable(RSA, b"x")).await.unwrap();
+            session.sign(&signable(RSA, b"x"), false).await.unwrap();
             session.close().await;
             assert_eq!(
                 tries_left(&readers),
@@ -356,11 +358,11 @@ fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
             .unwrap()
             .to_owned();
         let unblock = |code: &Path| {
-            let mut command = desk.trien(["token", "unblock", "--token", &label, "--puk-file"]);
+            let mut command = desk.trien(["token", "unblock", "--token", &label, "--so-pin-file"]);
             command.arg(code).arg("--new-pin-file").arg(&new);
             command
         };
-        assert!(fail(&mut unblock(&bad), 1).contains("unblocks the token is wrong"));
+        assert!(fail(&mut unblock(&bad), 1).contains("(PUK)"));
         succeed(&mut unblock(&puk));
         let change = |old: &Path| {
             let mut command = desk.trien(["token", "change-pin", "--token", &label, "--pin-file"]);
@@ -389,8 +391,11 @@ fn n120_a_pin_that_another_program_verified_is_asked_for_all_the_same_and_ours_i
             let token = only_token(&modules).await;
             let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
             assert!(matches!(session.pin().await.unwrap(), PinNeed::Pipe { .. }));
-            let refused = session.sign(&signable(RSA, b"x")).await;
-            assert!(matches!(refused, Err(TokenError::LoginNeeded)), "{refused:?}");
+            let refused = session.sign(&signable(RSA, b"x"), false).await;
+            assert!(
+                matches!(refused, Err(LoginError::Token(TokenError::LoginNeeded))),
+                "{refused:?}"
+            );
             session.close().await;
             sign_once(&modules, 0x9a).await.unwrap();
             // Nobody can sign with what we verified.
@@ -413,23 +418,26 @@ fn pulled(instruction: &str, verifies: u64) {
                 let lost = logged_in(&token, &key(&token, 0x9a, 0x07)).await;
                 let error = match lost {
                     Ok(mut session) => {
-                        let first = session.sign(&signable(RSA, b"x")).await.unwrap_err();
+                        let first = session.sign(&signable(RSA, b"x"), false).await.unwrap_err();
                         wait_until_empty(YUBIKEY);
                         card.insert();
                         // The card is back, but nobody has typed a PIN for it.
-                        let again = session.sign(&signable(RSA, b"x")).await;
+                        let again = session.sign(&signable(RSA, b"x"), false).await;
                         assert!(again.is_err(), "round {round}");
                         session.close().await;
                         first
                     }
-                    Err(LoginError::Token(error)) => {
+                    Err(error @ LoginError::Token(_)) => {
                         wait_until_empty(YUBIKEY);
                         card.insert();
                         error
                     }
                     Err(other) => panic!("round {round}: {other:?}"),
                 };
-                assert!(matches!(error, TokenError::Removed), "round {round}: {error:?}");
+                assert!(
+                    matches!(error, LoginError::Token(TokenError::Removed)),
+                    "round {round}: {error:?}"
+                );
                 let stats = card.stats();
                 assert!(
                     stats.of("20") <= verifies,
@@ -471,7 +479,7 @@ fn the_service_may_die_twenty_times_while_signatures_are_made() {
                     };
                     if let Ok(mut session) = logged_in(&token, &key(&token, 0x9a, 0x07)).await {
                         for _ in 0..5 {
-                            if session.sign(&signable(RSA, b"x")).await.is_ok() {
+                            if session.sign(&signable(RSA, b"x"), false).await.is_ok() {
                                 counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                             }
                         }
@@ -518,7 +526,7 @@ fn a_thousand_signatures_leak_neither_descriptors_nor_memory() {
             for round in 0..20 {
                 let mut session = logged_in(&token, &curve).await.unwrap();
                 for _ in 0..50 {
-                    session.sign(&signable(algorithm, b"x")).await.unwrap();
+                    session.sign(&signable(algorithm, b"x"), false).await.unwrap();
                 }
                 session.close().await;
                 let now = (descriptors(worker), resident(worker));
@@ -564,8 +572,11 @@ fn a_mute_card_costs_one_deadline_and_comes_back() {
             let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
             card.order("mute 87");
             let began = Instant::now();
-            let hung = session.sign(&signable(RSA, b"x")).await;
-            assert!(matches!(hung, Err(TokenError::Hung { .. })), "{hung:?}");
+            let hung = session.sign(&signable(RSA, b"x"), false).await;
+            assert!(
+                matches!(hung, Err(LoginError::Token(TokenError::Hung { .. }))),
+                "{hung:?}"
+            );
             assert!(began.elapsed() < Duration::from_secs(2));
             card.eject();
             wait_until_empty(YUBIKEY);
@@ -632,7 +643,7 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 card.order("clear");
                 card.order(&format!("answer 87 {answer} 3"));
                 let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
-                let answered = session.sign(&signable(RSA, b"x")).await;
+                let answered = session.sign(&signable(RSA, b"x"), false).await;
                 assert!(answered.is_err(), "{answer}: {answered:?}");
                 session.close().await;
             }
@@ -647,9 +658,9 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
     });
 }
 
-/// The whole way of a new key: made on the card, requested, certified, installed, used; and by the modules of others.
+/// The whole way of a new key: made on the card, requested, certified, installed, used.
 #[test]
-fn keys_are_generated_certified_and_installed_and_other_makers_modules_use_them() {
+fn keys_are_generated_certified_installed_and_sign_what_openssl_verifies() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card = readers.piv(0);
         let desk = Desk::new();
@@ -741,14 +752,11 @@ fn keys_are_generated_certified_and_installed_and_other_makers_modules_use_them(
 }
 
 #[test]
-fn a_card_that_modules_show_as_well_is_one_token() {
+fn a_card_that_opensc_or_ykcs11_lists_as_well_is_listed_once() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card: VirtualCard = readers.piv(0);
         let program = Path::new(env!("CARGO_BIN_EXE_trien"));
-        let module = |name: &str, path: &str| trien::config::ModuleConfig {
-            name: name.into(),
-            path: path.into(),
-        };
+        let module = |name: &str, path: &str| ModuleConfig::new(name, path.into());
         let both = [module("opensc", OPENSC), module("yubico", YKCS11)];
         let modules = Modules::new(&both, program, Deadlines::default());
         runtime().block_on(async {

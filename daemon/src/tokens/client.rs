@@ -643,10 +643,7 @@ impl Inner {
     /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.
     fn folders(&self, module: &ModuleConfig) -> Vec<PathBuf> {
         let mut folders = module.folders.clone();
-        let is_ours = module
-            .path
-            .file_name()
-            .is_some_and(|name| name == SOFTWARE_TOKEN);
+        let is_ours = module.path.file_name().is_some_and(|name| name == SOFTWARE_TOKEN);
         if is_ours {
             let moved = self
                 .more_environment

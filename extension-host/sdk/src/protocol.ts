@@ -313,6 +313,8 @@ export type PermissionNote = {
  */
 asking: boolean, };
 
+export type TokensChanged = Record<symbol, never>;
+
 export type Progress = { 
 /**
  * Which request.
@@ -331,7 +333,7 @@ done: number,
  */
 total: number, };
 
-export type Event = { "method": "progress", "params": Progress } | { "method": "permission", "params": PermissionNote };
+export type Event = { "method": "progress", "params": Progress } | { "method": "permission", "params": PermissionNote } | { "method": "tokens_changed", "params": TokensChanged };
 
 export type Subject = { 
 /**

@@ -90,9 +90,6 @@ async fn manage(session: &ModuleSession, file: Option<&Path>) -> Result<(), CliE
 fn of_card(error: TokenError) -> CliError {
     match error {
         TokenError::ManagementKey => CliError::refused("token-management-key", Arguments::new()),
-        TokenError::Unsupported(_) => {
-            CliError::failed("token-cannot", arguments([("reason", error.to_string())]))
-        }
         other => failed(&other.into()),
     }
 }

@@ -20,11 +20,11 @@ use trien_protocol::frame::FrameError;
 
 use super::card::{Phase, Watch};
 use super::holders;
-use crate::tokens::{Confinement, Level, TokenError};
 use crate::tokens::client::Deadlines;
 use crate::tokens::wire::{Answer, Call, GREETING, Reply, Request};
 use crate::tokens::worker::channel::Channel;
 use crate::tokens::worker::hardening;
+use crate::tokens::{Confinement, Level, TokenError};
 use desk::Desk;
 
 /// A request for the card's thread.

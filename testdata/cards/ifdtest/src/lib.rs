@@ -65,12 +65,18 @@ pub struct IoHeader {
     length: Dword,
 }
 
+thread_local! {
+    /// This is pcscd's thread of this reader, which alone looks for cards; clients' threads look, too.
+    static LOOKS_FOR_CARDS: Cell<bool> = const { Cell::new(false) };
+}
+
 /// pcscd's thread of this reader waits here and looks for the card when it returns.
 unsafe extern "C" fn wait_for_event(_lun: Dword, milliseconds: i32) -> Outcome {
     thread_local!(static SEEN: Cell<u64> = const { Cell::new(0) });
     let Some(reader) = reader() else {
         return COMMUNICATION_ERROR;
     };
+    LOOKS_FOR_CARDS.set(true);
     let longest = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(600_000).min(600_000));
     SEEN.set(reader.wait_for_event(SEEN.get(), longest));
     SUCCESS
@@ -278,9 +284,17 @@ pub unsafe extern "C" fn IFDHControl(
 pub extern "C" fn IFDHICCPresence(_lun: Dword) -> Outcome {
     match reader() {
         None => COMMUNICATION_ERROR,
-        Some(reader) if reader.gone.load(Ordering::SeqCst) => NO_SUCH_DEVICE,
+        Some(reader) if reader.gone.load(Ordering::SeqCst) => {
+            reader.empty_was_seen();
+            NO_SUCH_DEVICE
+        }
         Some(reader) if reader.is_occupied() => ICC_PRESENT,
-        Some(_) => ICC_NOT_PRESENT,
+        Some(reader) => {
+            if LOOKS_FOR_CARDS.get() {
+                reader.empty_was_seen();
+            }
+            ICC_NOT_PRESENT
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Seconds for a PIN where the caller names none.
 const USUAL_WAIT: u64 = 30;
 
+/// How long the next card is kept waiting for pcscd to see that the slot is empty.
+const UNSEEN: Duration = Duration::from_secs(5);
+
 /// `PIN_VERIFY_STRUCTURE` without its APDU (PC/SC part 10, 2.6.2).
 const VERIFY_HEADER: usize = 19;
 
@@ -59,6 +62,8 @@ pub(crate) struct Reader {
     asked: AtomicU64,
     typed: (Mutex<VecDeque<String>>, Condvar),
     events: (Mutex<u64>, Condvar),
+    /// pcscd's own thread has seen that the slot is empty.
+    seen_empty: (Mutex<bool>, Condvar),
 }
 
 static READER: OnceLock<Reader> = OnceLock::new();
@@ -94,6 +99,7 @@ impl Reader {
             asked: AtomicU64::new(0),
             typed: Default::default(),
             events: Default::default(),
+            seen_empty: Default::default(),
         };
         if READER.set(fresh).is_err() {
             return false;
@@ -175,8 +181,29 @@ impl Reader {
             while unsafe { libc::poll(&raw mut hangup, 1, -1) } <= 0 || hangup.revents & ended == 0 {}
             // A command under way sees the end by itself.
             *lock(&self.wire) = None;
+            *lock(&self.seen_empty.0) = false;
             self.notify();
+            self.wait_until_seen_empty();
         }
+    }
+
+    /// pcscd's thread of this reader has been told that there is no card.
+    pub(crate) fn empty_was_seen(&self) {
+        *lock(&self.seen_empty.0) = true;
+        self.seen_empty.1.notify_all();
+    }
+
+    /// The next card waits for that, as a hand is slower than pcscd. pcscd 1.9 marks a slot empty for a client whose reset
+    /// failed, and its thread, if it has seen no absence of its own, takes the next card for the one before and leaves
+    /// the mark for good.
+    fn wait_until_seen_empty(&self) {
+        if self.settings.polled {
+            return;
+        }
+        let (seen, told) = &self.seen_empty;
+        let _ = told
+            .wait_timeout_while(lock(seen), UNSEEN, |seen| !*seen)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 
     /// What was typed at the pad, in time.
