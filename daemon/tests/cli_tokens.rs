@@ -269,7 +269,10 @@ certificate = { subject = "C=VN,CN=Lê Bình", issuer = "root", out = "binh.pem"
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(left, ["audit.jsonl", "evidence", "tokens"].map(str::to_owned).into());
+    assert_eq!(
+        left,
+        ["audit.jsonl", "evidence", "tokens"].map(str::to_owned).into()
+    );
 }
 
 #[test]
