@@ -140,8 +140,8 @@ pub fn modules(shell: &Shell) -> Result<Modules, ServiceError> {
 }
 
 fn modules_of(config: &Config, places: &Places, program: &Path) -> Modules {
-    let switches = Some(places.switches_folder());
-    let modules = Modules::with_switches(&config.modules, program, Deadlines::default(), switches);
+    let switches = places.switches_folder();
+    let modules = Modules::with_switches(&config.modules, program, Deadlines::default(), Some(&switches));
     match config.cards.piv {
         true => modules.with_cards(program, Deadlines::default()),
         false => modules,

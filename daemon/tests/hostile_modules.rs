@@ -613,14 +613,8 @@ async fn n112_a_module_that_fails_three_times_is_switched_off() {
     let stage = Stage::new();
     let switches = stage.0.path().join("off");
     let module = [stage.module("crasher", &rule("C_GetSlotList", "do = \"crash\""))];
-    let off = |switches: &Path| {
-        Modules::with_switches(
-            &module,
-            Path::new(PROGRAM),
-            deadlines(),
-            Some(switches.to_owned()),
-        )
-    };
+    let off =
+        |switches: &Path| Modules::with_switches(&module, Path::new(PROGRAM), deadlines(), Some(switches));
     let modules = off(&switches);
     for _ in 0..3 {
         assert!(matches!(token_of(&modules).await, Err(TokenError::Crashed)));

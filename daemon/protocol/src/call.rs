@@ -66,6 +66,7 @@ impl Method {
 }
 
 /// A method with its parameters.
+#[allow(clippy::large_enum_variant, reason = "one is made, moved once and gone")]
 #[derive(Debug, Clone)]
 pub enum Call {
     /// First on every connection; nothing else is answered before it.

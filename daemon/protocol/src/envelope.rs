@@ -80,6 +80,7 @@ impl Request {
 }
 
 /// A message from the daemon.
+#[allow(clippy::large_enum_variant, reason = "one is made, moved once and gone")]
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outgoing {

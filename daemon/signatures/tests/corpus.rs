@@ -117,7 +117,7 @@ fn n129_n131_every_document_of_the_corpus_is_signed_and_judged_or_refused_with_i
                     if last.indication != Indication::TotalPassed {
                         complain(name, format!("ours: {:?} {:?}", last.indication, last.reason));
                     }
-                    if !pdfsig(&path).iter().any(|found| *found == (true, true)) {
+                    if !pdfsig(&path).contains(&(true, true)) {
                         complain(name, "pdfsig".into());
                     }
                     let check = |path: &Path| run("qpdf", &["--check", path.to_str().unwrap()]);

@@ -85,7 +85,7 @@ impl World {
             content: CONTENT,
             detached,
             signer: &signer.certificate,
-            chain: &[self.pki.ca.certificate.clone()],
+            chain: std::slice::from_ref(&self.pki.ca.certificate),
             algorithm: algorithm(signer),
             signing_time: now(),
         })
@@ -254,14 +254,13 @@ fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
     let proven = opened.to_be_proven().unwrap();
     assert_eq!(proven.leaves.len(), 2, "the signer and the authority");
     let long = opened.add_material(&world.material()).unwrap();
-    assert_eq!(
+    assert!(
         CadesSignature::open(&long, Vec::new())
             .unwrap()
             .add_material(&world.material())
             .unwrap()
             .len()
-            >= long.len(),
-        true
+            >= long.len()
     );
     let archived = world.raise(&long, TimestampKind::Archive);
     let renewed = world.raise(&archived, TimestampKind::Archive);
@@ -343,7 +342,7 @@ fn parallel_and_counter_signatures_stand_beside_the_first() {
         let first = world.sign(&world.signer, detached);
         let request = FurtherRequest {
             signer: &world.revoked.certificate,
-            chain: &[world.pki.ca.certificate.clone()],
+            chain: std::slice::from_ref(&world.pki.ca.certificate),
             algorithm: algorithm(&world.revoked),
             signing_time: now(),
         };
@@ -393,7 +392,7 @@ fn a_content_that_is_not_held_is_signed_and_checked_in_a_stream() {
         content: &[],
         detached: true,
         signer: &world.signer.certificate,
-        chain: &[world.pki.ca.certificate.clone()],
+        chain: std::slice::from_ref(&world.pki.ca.certificate),
         algorithm: algorithm(&world.signer),
         signing_time: now(),
     };

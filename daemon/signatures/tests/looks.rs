@@ -242,7 +242,7 @@ fn a_person_signs_above_the_name_and_the_agency_seals_a_third_of_it() {
         "the seal is as high as the signature"
     );
     // The signature shines through where the seal is transparent.
-    let behind = extent(&picture, |point| is_blue(point)).unwrap();
+    let behind = extent(&picture, is_blue).unwrap();
     assert!(behind[0] < right, "{behind:?}");
 }
 
@@ -295,8 +295,7 @@ fn a_place_is_found_by_the_text_of_the_page() {
 
     let word = poppler
         .lines()
-        .filter(|line| line.chars().count() > 8)
-        .last()
+        .rfind(|line| line.chars().count() > 8)
         .unwrap()
         .trim()
         .to_owned();

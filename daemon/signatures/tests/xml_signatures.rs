@@ -1,6 +1,8 @@
 //! XML-DSig by templates and XAdES: what we make xmlsec1 accepts, what xmlsec1 makes we accept, and what was changed,
 //! moved or wrapped afterwards is found.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
 mod authority;
 mod openssl;
 
@@ -275,14 +277,11 @@ fn every_byte_that_is_changed_is_found() {
     );
     let mut accepted = Vec::new();
     for at in (0..signed.len()).step_by(3) {
-        for flip in [1] {
-            let mut changed = signed.clone();
-            changed[at] ^= flip;
-            if xmldsig::verify(&changed, &Options::default(), &pki.reliance())
-                .is_ok_and(|report| report.valid())
-            {
-                accepted.push(at);
-            }
+        let mut changed = signed.clone();
+        changed[at] ^= 1;
+        if xmldsig::verify(&changed, &Options::default(), &pki.reliance()).is_ok_and(|report| report.valid())
+        {
+            accepted.push(at);
         }
     }
     // Certificates that are not the signer's may change: they prove nothing by being here.
@@ -422,11 +421,7 @@ fn n137_wrapping_and_ambiguous_ids_are_found() {
     ] {
         let document = signed.replace("URI=\"#data-1\"", &format!("URI=\"{uri}\""));
         let report = verified(&pki, document.as_bytes());
-        assert_eq!(
-            report.signatures[0].indication == Indication::TotalPassed,
-            false,
-            "{uri}"
-        );
+        assert_ne!(report.signatures[0].indication, Indication::TotalPassed, "{uri}");
         assert!(
             matches!(
                 report.signatures[0].reason,

@@ -45,6 +45,7 @@ impl From<LanguageArgument> for Language {
 }
 
 /// The verbs.
+#[allow(clippy::large_enum_variant, reason = "one is made, moved once and gone")]
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs the service in the foreground.

@@ -137,6 +137,7 @@ impl Context {
 }
 
 /// An operation and its parameters.
+#[allow(clippy::large_enum_variant, reason = "one is made, moved once and gone")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Job {

@@ -283,9 +283,9 @@ impl Worker {
 
     /// Keeps certificates that show only after login, for this process and for others of this user. A certificate is no
     /// secret; that a token hides it is its maker's taste.
-    pub(super) fn remember(&self, token: &TokenName, records: Vec<CertificateRecord>) {
+    pub(super) fn remember(&self, token: &TokenName, records: &[CertificateRecord]) {
         if let Some(file) = self.memory_of(token) {
-            let written = serde_json::to_vec(&records)
+            let written = serde_json::to_vec(records)
                 .map_err(io::Error::other)
                 .and_then(|bytes| {
                     std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;

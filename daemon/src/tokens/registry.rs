@@ -80,10 +80,12 @@ impl Modules {
         modules: &[ModuleConfig],
         program: &Path,
         deadlines: Deadlines,
-        switches: Option<PathBuf>,
+        switches: Option<&Path>,
     ) -> Self {
-        let worker =
-            |module: &ModuleConfig| Worker::new(module.clone(), program, deadlines, switches.clone());
+        let worker = |module: &ModuleConfig| {
+            let switches = switches.map(Path::to_path_buf);
+            Worker::new(module.clone(), program, deadlines, switches)
+        };
         Self {
             workers: modules.iter().map(worker).collect(),
             cards: None,

@@ -80,7 +80,7 @@ impl ModuleSession {
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Certificates(records) => {
                 let count = records.len();
-                self.lease.worker().remember(&self.name, records);
+                self.lease.worker().remember(&self.name, &records);
                 Ok(count)
             }
             _ => Err(unexpected()),

@@ -70,8 +70,8 @@ impl IssuingPoint {
 pub(super) fn covered(crl: &Crl, certificate: &Certificate, points: &[DistributionPoint]) -> Option<u16> {
     let kind = &crl.point;
     let fits_kind = !kind.only_attributes
-        && !(kind.only_users && certificate.is_ca())
-        && !(kind.only_authorities && !certificate.is_ca());
+        && (!kind.only_users || !certificate.is_ca())
+        && (!kind.only_authorities || certificate.is_ca());
     if !fits_kind || crl.not_understood {
         return None;
     }

@@ -201,7 +201,7 @@ impl TimestampToken {
             ));
         }
         let verdict = validation::certificate(&authority, &known, &brought, reliance);
-        verdict.finding.clone()?;
+        verdict.finding?;
         Ok(verdict)
     }
 }

@@ -125,7 +125,7 @@ impl Canonicalization {
                 document.span(element)
             }
         };
-        writer.run(document, span, omitted, apex.is_none())?;
+        writer.run(document, span, omitted.as_ref(), apex.is_none())?;
         writer.flush();
         Ok(())
     }
@@ -260,7 +260,7 @@ impl<'a> Writer<'a, '_> {
         &mut self,
         document: &Document<'a>,
         span: std::ops::Range<usize>,
-        omitted: Option<std::ops::Range<usize>>,
+        omitted: Option<&std::ops::Range<usize>>,
         whole: bool,
     ) -> Result<(), XmlError> {
         let start = if whole { document.body_start() } else { span.start };
@@ -269,7 +269,7 @@ impl<'a> Writer<'a, '_> {
         // Outside of the document element, each comment and instruction has a line of its own.
         let mut after_root = false;
         loop {
-            if let Some(omitted) = &omitted
+            if let Some(omitted) = omitted
                 && tokens.offset() == omitted.start
             {
                 tokens.skip_to(omitted.end);

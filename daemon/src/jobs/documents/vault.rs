@@ -205,7 +205,7 @@ mod tests {
     fn what_went_in_comes_out_wherever_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let bytes: Vec<u8> = (0..SMALL as usize + 3 * BLOCK / 2 + 7)
-            .map(|n| (n * 31 >> 3) as u8)
+            .map(|n| ((n * 31) >> 3) as u8)
             .collect();
         for step in [1000, BLOCK, 500_000] {
             for place in [None, Some(folder.path())] {

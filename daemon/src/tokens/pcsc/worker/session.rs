@@ -350,7 +350,7 @@ impl Desk<'_> {
             return Err(CardError::Service(pcsc::Error::SharingViolation));
         }
         // Both lines are read before the card is waited for: nobody else has it while a person types.
-        let mut lines = pipes.iter().map(|pipe| PinLine::read(pipe).ok());
+        let mut lines = pipes.into_iter().map(|pipe| PinLine::read(&pipe).ok());
         let (Some(Some(known)), Some(Some(new))) = (lines.next(), lines.next()) else {
             return self.without_lines(token);
         };
