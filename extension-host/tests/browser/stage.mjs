@@ -176,6 +176,13 @@ export class Stage {
     });
   }
 
+  /** The daemon answers nothing until what this gives is called. */
+  freezeDaemon() {
+    const daemon = this.#daemon;
+    daemon.kill("SIGSTOP");
+    return () => daemon.kill("SIGCONT");
+  }
+
   async stopDaemon() {
     const daemon = this.#daemon;
     this.#daemon = undefined;

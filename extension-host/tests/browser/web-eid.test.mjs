@@ -76,8 +76,10 @@ for (const name of ["chromium", "firefox"]) {
 
     stage.trien("origin", "allow", url, ...SCOPES);
     await context.test("status", async () => {
-      const { success, acknowledged } = await ask("status");
-      assert.ok(acknowledged < 1000);
+      // Never seen with a permission: a daemon that is slow today is found at a later try, as a portal does it.
+      let first = await ask("status");
+      for (let left = 20; first.unavailable && left > 0; left -= 1) first = await ask("status");
+      const { success } = first;
       assert.equal(success.library, "2.1.0");
       for (const version of [success.extension, success.nativeApp]) assert.match(version, SEMVER);
     });
@@ -142,6 +144,17 @@ for (const name of ["chromium", "firefox"]) {
       const options = { userInteractionTimeout: 500 };
       assert.equal(code(await ask("authenticate", { challengeNonce: nonce, options })), "ERR_WEBEID_USER_TIMEOUT");
       stage.answer("approve");
+    });
+
+    await context.test("a daemon that hangs: an origin that had a permission is acknowledged all the same", async () => {
+      await page.reload();
+      const wake = stage.freezeDaemon();
+      try {
+        assert.deepEqual(Object.keys(await ask("status", {}, { patience: 3000 })), ["acknowledged", "unanswered"]);
+      } finally {
+        wake();
+      }
+      assert.ok((await ask("status")).success);
     });
 
     await context.test("without the daemon, an origin that had a permission is told", async () => {

@@ -92,6 +92,26 @@ test("an origin with a permission is acknowledged before it is answered", async 
   assert.deepEqual(kinds(insecure.told), ["ack", "ERR_WEBEID_CONTEXT_INSECURE"]);
 });
 
+test("an origin that had a permission need not wait for a slow daemon, a stranger hears nothing", async () => {
+  for (const [known, scopes, expected] of [
+    [true, ["sign_in"], ["ack", "success"]],
+    [true, [], ["ack", "ERR_WEBEID_NATIVE_UNAVAILABLE"]],
+    [false, [], []],
+    [false, ["sign_in"], ["ack", "success"]],
+  ]) {
+    let answer;
+    const { told, status, session } = play({ known, connect: () => new Promise((resolve) => (answer = () => resolve(line(scopes)))) });
+    const asked = status();
+    // The session looks at the clock first: nothing here but time can make it speak.
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    assert.deepEqual(kinds(told), known ? ["ack"] : []);
+    answer();
+    await asked;
+    assert.deepEqual(kinds(told), expected);
+    session.close();
+  }
+});
+
 test("a line that the daemon has ended is made anew", async () => {
   let made = 0;
   const { told, status, session } = play({ connect: () => line(["sign_in"], (made += 1, {})) });

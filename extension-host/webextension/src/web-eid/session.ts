@@ -13,6 +13,12 @@ import { Failure, WIRE_VERSION, check, failureOf } from "./wire.ts";
 /** How long a host without a request is kept, in milliseconds: from a certificate to the digest signed with it. */
 const IDLE_MS = 10 * 60_000;
 
+/**
+ * The page library takes silence of a second for nobody. A cold daemon on a busy machine may need longer, so an origin
+ * that had a permission when it was last seen is told by then, in milliseconds, that somebody is here.
+ */
+const ACKNOWLEDGE_MS = 700;
+
 /** What the daemon says to an origin that it does not talk to. */
 const REFUSALS: readonly string[] = ["not_allowed", "user_muted"];
 
@@ -50,9 +56,12 @@ export class WebEidSession {
     const { action } = request;
     if (await this.#world.silent()) return;
     // Whether somebody is here may be asked at any time; for that the person is not.
-    const found = secure ? await this.#find(active && action !== "status") : new Failure("CONTEXT_INSECURE", "the page is no secure context");
-    if (found === undefined || (found instanceof Failure && !(await this.#world.known()))) return;
-    this.#world.tell({ action: `web-eid:${action}-ack` });
+    const finding = secure ? this.#find(active && action !== "status") : Promise.resolve(new Failure("CONTEXT_INSECURE", "the page is no secure context"));
+    const early = await this.#isLateAndKnown(finding);
+    if (early) this.#world.tell({ action: `web-eid:${action}-ack` });
+    const found = (await finding) ?? (early ? new Failure("NATIVE_UNAVAILABLE", "the permission has been taken back") : undefined);
+    if (found === undefined || (found instanceof Failure && !early && !(await this.#world.known()))) return;
+    if (!early) this.#world.tell({ action: `web-eid:${action}-ack` });
     if (found instanceof Failure) return this.#world.tell(found.of(action));
     if (this.#pending.has(action)) {
       return this.#world.tell(new Failure("ACTION_PENDING", `${action} has not been answered yet`).of(action));
@@ -69,6 +78,15 @@ export class WebEidSession {
     clearTimeout(this.#idle);
     this.#line?.then(({ conversation }) => conversation.close(), () => {});
     this.#line = undefined;
+  }
+
+  /** Whether the page would give up before the daemon is found, and may know that somebody is here. */
+  async #isLateAndKnown(finding: Promise<unknown>): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(this.#world.known()), ACKNOWLEDGE_MS)));
+    const early = await Promise.race([finding.then(() => false), late]);
+    clearTimeout(timer);
+    return early;
   }
 
   /** A line to the daemon; why there is none; `undefined` when the origin has no permission. */
