@@ -247,6 +247,19 @@ fn xades_envelops_and_stands_beside() {
         assert!(report.signatures[0].coverage.unwrap().whole);
         xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
     }
+    let enveloping = Packaging::Enveloping {
+        content: LETTER.as_bytes(),
+        media_type: "text/xml",
+    };
+    let signed = String::from_utf8(by_xades(&pki, &who, with, enveloping)).unwrap();
+    let first = signed.find("<ds:Object").unwrap();
+    for at in [first, signed.rfind("</ds:Signature>").unwrap()] {
+        for inner in ["<evil/>", "evil", ""] {
+            let (head, tail) = signed.split_at(at);
+            let more = format!("{head}<ds:Object>{inner}</ds:Object>{tail}");
+            fails(&verified(&pki, more.as_bytes()), Reason::SignatureWrapping);
+        }
+    }
     let packaging = Packaging::Detached {
         content: b"content",
         name: "Đơn.txt",

@@ -388,6 +388,17 @@ impl Judgement<'_> {
     }
 }
 
+/// Whether an Object has properties of a signature and nothing else.
+fn holds_properties(document: &Document<'_>, object: ElementId) -> bool {
+    let mut children = document.children(object).peekable();
+    children.peek().is_some()
+        && children.all(|child| {
+            document.is(child, DS, "SignatureProperties")
+                || document.local_name(child) == "QualifyingProperties"
+                    && xades::is_namespace(&document.namespace(child))
+        })
+}
+
 fn name_of(document: &Document<'_>, element: ElementId) -> String {
     let name = document.local_name(element);
     match document.id(element) {
@@ -452,6 +463,12 @@ fn against_wrapping(
         .iter()
         .flat_map(|signature| targets_of(signature))
         .collect();
+    // An Object that nothing covers, beside one that is signed: a program that reads the first would take it for the content.
+    let beside = |signature: &ReadSignature| {
+        document.children(signature.element).any(|object| {
+            document.is(object, DS, "Object") && !holds_properties(document, object) && !all.contains(&object)
+        })
+    };
     let is_covered = |element: ElementId| all.iter().any(|signed| document.contains(*signed, element));
     for (read, report) in read.iter().zip(reports) {
         let Ok(signature) = read else { continue };
@@ -464,7 +481,9 @@ fn against_wrapping(
             let properties =
                 document.namespace(signed) == DS || xades::is_namespace(&document.namespace(signed));
             if own && properties {
-                return false;
+                return signature.element == document.root()
+                    && document.is(signed, DS, "Object")
+                    && beside(signature);
             }
             if hidden && !(own && signature.element == document.root()) {
                 return true;
