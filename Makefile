@@ -27,20 +27,22 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo deny --log-level error check licenses bans sources
 	cargo nextest run --locked --workspace --lib --bins
 
+# One build for all of them: `-p` would choose other features of the dependencies, and compile them again.
+BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature measure echo_host stream)
+
 bench: packages-demo extension  ## a signature on both roads from a page; the software token and documents beside their peers
-	cargo build --release --locked --workspace --bins --lib --example bare_signature --example measure --example echo_host --example stream
+	$(BENCH_BUILD)
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/native.mjs
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
 	BUILD=$(BUILD) daemon/benches/documents.sh
 
 bench-bridge:  ## only what the bridge adds to the token
-	cargo build --release --locked -p trien --bins --example bare_signature
-	cargo build --release --locked -p trien-pkcs11 --lib
+	$(BENCH_BUILD)
 	daemon/benches/bridge.py $(abspath $(BUILD))/release
 
 bench-token:  ## only the software token beside its peers; WHAT="signatures starts" for some of it
-	cargo build --release --locked -p trien-pkcs11 --lib --example measure
+	$(BENCH_BUILD)
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
 
 fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|stream|timestamp|ocsp|crl|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
