@@ -185,37 +185,37 @@ fn the_record_is_shown_in_words() {
 }
 
 /// Every verb with its words on the command line.
-const VERBS: [&[&str]; 21] = [
-    &[],
-    &["daemon"],
-    &["token"],
-    &["token", "list"],
-    &["token", "init"],
-    &["token", "import"],
-    &["token", "export-store"],
-    &["token", "import-store"],
-    &["token", "generate-key"],
-    &["token", "request"],
-    &["token", "install"],
-    &["cert"],
-    &["cert", "list"],
-    &["sign"],
-    &["verify"],
-    &["origin"],
-    &["origin", "list"],
-    &["origin", "allow"],
-    &["origin", "revoke"],
-    &["audit"],
-    &["audit", "verify"],
+/// What a value in angle brackets may be called in every language: what is typed as it stands, and proper names.
+const FORMS: &[&str] = &[
+    "URL",
+    "PNG",
+    "HEX",
+    "SHA256",
+    "TOKEN",
+    "1|2|3",
+    "N|last",
+    "X1,Y1,X2,Y2",
 ];
+
+/// The verbs that a help lists.
+fn verbs_in(help: &str) -> Vec<String> {
+    let list = help.lines().skip_while(|line| *line != "Lệnh:").skip(1);
+    list.take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
 
 #[test]
 fn help_is_in_one_language() {
     let desk = Desk::bare();
-    for verb in VERBS {
+    let mut waiting: Vec<Vec<String>> = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(verb) = waiting.pop() {
+        seen += 1;
         let help = |language| {
             succeed(
-                desk.trien(verb.iter().copied())
+                desk.trien(verb.iter().map(String::as_str))
                     .args(["--help", "--lang", language]),
             )
         };
@@ -243,6 +243,22 @@ fn help_is_in_one_language() {
         ] {
             assert!(!vietnamese.contains(left), "{left} in {verb:?}: {vietnamese}");
         }
+        for value in vietnamese
+            .split('<')
+            .skip(1)
+            .filter_map(|rest| rest.split('>').next())
+        {
+            assert!(
+                !value.is_ascii() || FORMS.contains(&value),
+                "<{value}> in {verb:?}: {vietnamese}"
+            );
+        }
+        assert!(!vietnamese.contains("alias"), "{vietnamese}");
+        waiting.extend(
+            verbs_in(&vietnamese)
+                .into_iter()
+                .map(|child| [verb.clone(), vec![child]].concat()),
+        );
         assert!(
             english.contains("Usage: trien") && !english.contains("help-"),
             "{english}"
@@ -251,6 +267,7 @@ fn help_is_in_one_language() {
         let only_name = english.replace("Triện", "").replace("Hà Nội", "");
         assert!(!only_name.contains(strange), "{english}");
     }
+    assert!(seen > 30, "{seen} verbs were found");
 }
 
 #[test]

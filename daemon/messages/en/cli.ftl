@@ -166,7 +166,16 @@ doctor-module = Driver { $module }{ $maker }: { $library }
 doctor-module-library = Driver { $module }{ $maker } is not loaded: { $library }. { $reason }
 doctor-module-failed = Driver { $module }{ $maker } fails: { $library }. { $reason }
 doctor-sandbox = Driver { $module } is closed in: no home folder, no network.
-doctor-sandbox-open = Driver { $module } is not wholly closed in: files { $files }, network { $network }.
+doctor-sandbox-open =
+    Driver { $module } is not wholly closed in: files { $files ->
+        [closed] closed
+        [partly] partly closed
+       *[open] open
+    }, network { $network ->
+        [closed] closed
+        [partly] partly closed
+       *[open] open
+    }.
 doctor-sandbox-open-remedy = A newer kernel with Landlock and seccomp closes it in; if the driver's row asks for the network, that is as it should be.
 doctor-no-token = No token is in reach.
 doctor-token = Token { $token } is ready.
@@ -182,8 +191,8 @@ doctor-certificate-expired = Certificate of { $name } on { $token }: expired at 
 doctor-certificate-expired-remedy = Have it renewed by its provider; check this computer's clock if the date surprises you.
 doctor-certificate-not-yet = Certificate of { $name } on { $token }: valid only from { $time }.
 doctor-certificate-not-yet-remedy = Check this computer's clock.
-doctor-clock = Clock: { $time } (UTC).
-doctor-clock-behind = The clock of this computer is behind: it says { $time } (UTC), and files here were written later.
+doctor-clock = Clock: { $time }.
+doctor-clock-behind = The clock of this computer is behind: it says { $time }, and files here were written later.
 doctor-clock-behind-remedy = Set the clock, or switch on its synchronisation: timedatectl set-ntp true
 doctor-browser = { $browser } can start Triện.
 doctor-browser-no-manifest = { $browser } does not know Triện.

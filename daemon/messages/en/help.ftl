@@ -42,6 +42,14 @@ help-value-rectangle = X1,Y1,X2,Y2
 help-value-profile = PROFILE
 help-value-password-file = FILE
 help-value-id = HEX
+help-value-name = NAME
+help-value-text = TEXT
+help-value-certify = 1|2|3
+help-value-name-text = NAME=TEXT
+help-value-fields = all|NAME,…
+help-value-n-last = N|last
+help-value-module = MODULE
+help-value-script = SCRIPT
 help-value-options = [OPTIONS]
 help-value-verb = VERB
 help-any-help = Print this help

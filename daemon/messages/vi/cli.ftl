@@ -166,7 +166,16 @@ doctor-module = Trình điều khiển { $module }{ $maker }: { $library }
 doctor-module-library = Trình điều khiển { $module }{ $maker } không được nạp: { $library }. { $reason }
 doctor-module-failed = Trình điều khiển { $module }{ $maker } bị lỗi: { $library }. { $reason }
 doctor-sandbox = Trình điều khiển { $module } đã được cách ly: không truy cập thư mục cá nhân, không dùng mạng.
-doctor-sandbox-open = Trình điều khiển { $module } chưa được cách ly hoàn toàn: tệp { $files }, mạng { $network }.
+doctor-sandbox-open =
+    Trình điều khiển { $module } chưa được cách ly hoàn toàn: tệp { $files ->
+        [closed] đã chặn
+        [partly] chặn một phần
+       *[open] chưa chặn
+    }, mạng { $network ->
+        [closed] đã chặn
+        [partly] chặn một phần
+       *[open] chưa chặn
+    }.
 doctor-sandbox-open-remedy = Nhân hệ điều hành mới hơn có Landlock và seccomp sẽ cách ly được; nếu dòng cấu hình của trình điều khiển cần mạng thì như vậy là đúng.
 doctor-no-token = Không thấy thiết bị nào.
 doctor-token = Thiết bị { $token } đã sẵn sàng.
@@ -182,8 +191,8 @@ doctor-certificate-expired = Chứng thư số của { $name } trên { $token }:
 doctor-certificate-expired-remedy = Hãy gia hạn với nhà cung cấp; nếu ngày này có vẻ lạ, hãy kiểm tra đồng hồ của máy.
 doctor-certificate-not-yet = Chứng thư số của { $name } trên { $token }: chỉ có hiệu lực từ { $time }.
 doctor-certificate-not-yet-remedy = Hãy kiểm tra đồng hồ của máy.
-doctor-clock = Đồng hồ: { $time } (UTC).
-doctor-clock-behind = Đồng hồ của máy chạy chậm: đang là { $time } (UTC), trong khi có tệp được ghi muộn hơn.
+doctor-clock = Đồng hồ: { $time }.
+doctor-clock-behind = Đồng hồ của máy chạy chậm: đang là { $time }, trong khi có tệp được ghi muộn hơn.
 doctor-clock-behind-remedy = Hãy chỉnh đồng hồ, hoặc bật đồng bộ giờ: timedatectl set-ntp true
 doctor-browser = { $browser } khởi động được Triện.
 doctor-browser-no-manifest = { $browser } chưa biết đến Triện.

@@ -42,6 +42,14 @@ help-value-rectangle = X1,Y1,X2,Y2
 help-value-profile = LOẠI_TOKEN
 help-value-password-file = TỆP
 help-value-id = HEX
+help-value-name = TÊN
+help-value-text = CHỮ
+help-value-certify = 1|2|3
+help-value-name-text = TÊN=NỘI_DUNG
+help-value-fields = all|TÊN,…
+help-value-n-last = N|last
+help-value-module = TRÌNH_ĐIỀU_KHIỂN
+help-value-script = KỊCH_BẢN
 help-value-options = [TÙY CHỌN]
 help-value-verb = LỆNH
 help-any-help = In phần trợ giúp này

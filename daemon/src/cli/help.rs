@@ -136,7 +136,7 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
 
 /// `FILE|DIR` by the key `help-value-file-dir`; what has no text is no word, but a form.
 fn value_name(name: &str, language: Language) -> String {
-    let key = format!("help-value-{}", name.to_lowercase().replace(['_', '|'], "-"));
+    let key = format!("help-value-{}", name.to_lowercase().replace(['_', '|', '='], "-"));
     if language::exists(language, &key) {
         plain(language, &key)
     } else {

@@ -77,7 +77,7 @@ pub struct SignArguments {
     /// Where it shows: rectangle.
     #[arg(
         long,
-        visible_alias = "rect",
+        alias = "rect",
         value_name = "X1,Y1,X2,Y2",
         requires = "appearance",
         conflicts_with = "at_keyword"
@@ -102,7 +102,7 @@ pub struct SignArguments {
     #[arg(long, value_enum)]
     pub certify: Option<CertifyArgument>,
     /// Fields that are locked.
-    #[arg(long, value_name = "all|NAME,NAME")]
+    #[arg(long, value_name = "FIELDS")]
     pub lock: Option<String>,
     /// Why.
     #[arg(long)]

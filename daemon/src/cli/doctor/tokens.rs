@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::super::Shell;
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
-use crate::language::Arguments;
+use crate::language::{self, Arguments};
 use crate::tokens::{Level, Modules, PinState, Token, TokenError, known, library};
 
 /// From when on a person is told that a certificate ends.
@@ -148,7 +147,7 @@ async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
         }
         let certificate = &held.certificate;
         let subject = certificate.subject();
-        let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        let date = language::time_in_vietnam;
         let facts = |time| {
             [
                 ("token", entry.id.label.clone()),
@@ -198,7 +197,7 @@ pub(super) fn clock(shell: &Shell) -> Vec<Finding> {
         .chain([shell.places.audit_file().as_path()])
         .filter_map(written)
         .max();
-    let facts = [("time", now.format(&Rfc3339).unwrap_or_default())];
+    let facts = [("time", language::time_in_vietnam(now))];
     vec![match latest {
         Some(latest) if latest > now + TOLERANCE => {
             Finding::new(Weight::Trouble, "doctor-clock-behind", facts)
