@@ -3,7 +3,7 @@
 //!
 //! A PIN costs about a hundred times what it costs otherwise, so each test finds its token made, and these are the
 //! tests that need no other. Without suppressions: what memcheck says of the libraries that are linked in is said of
-//! ours.
+//! ours. Where GCM is at work the library is asked for its code for processors without AVX, see [`WITHOUT_AVX`].
 
 #![allow(clippy::unwrap_used)] // a test may fail
 
@@ -15,9 +15,24 @@ use std::process::Command;
 /// What memcheck ends with when it has found something.
 const FOUND: &str = "--error-exitcode=97";
 
+/// A switch of AWS-LC's: what it knows of the processor, less AVX.
+///
+/// GHASH for AVX makes zeros of registers as it finds them, by a copy and an exclusive or of both ("subtle way to zero"
+/// in AWS-LC's `ghash-x86_64.pl`). Memcheck follows values, not what is the same in two places: where a register held
+/// nothing, the tag of up to seven blocks is undefined to it, and is the right one nevertheless. Called alone, with
+/// nothing but defined memory, that function does the same, and does not where the three registers are cleared before
+/// it is called. The other implementation clears by instructions that memcheck knows.
+const WITHOUT_AVX: (&str, &str) = ("OPENSSL_ia32cap", "~0x1000000000000000");
+
 /// Runs tests of another test program under memcheck, each in a process of its own.
 #[track_caller]
 fn clean(program: &str, tests: &[&str]) {
+    clean_with(&[], program, tests);
+}
+
+/// The same with more in the environment.
+#[track_caller]
+fn clean_with(environment: &[(&str, &str)], program: &str, tests: &[&str]) {
     let program = sibling(program);
     for test in tests {
         let home = tempfile::tempdir().unwrap();
@@ -26,6 +41,7 @@ fn clean(program: &str, tests: &[&str]) {
             memcheck(home.path())
                 .arg(&program)
                 .args(harness::only(test))
+                .envs(environment.iter().copied())
                 .env(harness::CHILD, test)
                 .env(harness::READY, "1"),
         );
@@ -107,16 +123,34 @@ fn templates_and_objects() {
 
 #[test]
 fn messages_and_encapsulation() {
-    // By CCM, see below.
     clean("authenticated", &["a_message_by_ccm_is_as_long_as_it_said"]);
     clean("ml_kem", &["both_sides_get_one_secret"]);
+}
+
+#[test]
+fn authenticated_encryption_by_gcm() {
+    let keys = [
+        "a_key_is_bound_to_what_goes_with_it",
+        "the_token_makes_the_nonce_and_the_tag_has_its_place",
+    ];
+    let messages = [
+        "a_changed_message_is_refused_and_the_next_is_opened",
+        "the_token_makes_nonces_that_open_again",
+    ];
+    let data = [
+        "one_buffer_serves_for_input_and_output",
+        "what_nobody_vouches_for_is_not_released",
+    ];
+    clean_with(&[WITHOUT_AVX], "authenticated", &keys);
+    clean_with(&[WITHOUT_AVX], "messages", &messages);
+    clean_with(&[WITHOUT_AVX], "aes", &data);
+    clean_with(&[WITHOUT_AVX], "symmetric_vectors", &["aes_gmac"]);
 }
 
 #[test]
 fn derived_and_wrapped_keys() {
     clean("derivation_by_c", &["a_key_among_the_fields"]);
     clean("wrapping", &["an_unwrapped_key_says_where_it_comes_from"]);
-    // By CCM: memcheck cannot follow GCM's assembler where the data ends with a whole block, and says so of every use.
     clean("authenticated", &["keys_are_wrapped_by_ccm_too"]);
 }
 
