@@ -18,7 +18,9 @@ use crate::object::{Attributes, Object};
 
 pub(crate) use finite_field::FiniteField;
 
-/// A parsed key.
+/// A parsed key. Processors fetch memory by pairs of lines of 64 bytes: what one thread counts its key in is in none that
+/// another thread's key or session is in.
+#[repr(align(128))]
 pub(crate) enum Key {
     Rsa(RsaKey),
     Dsa(DsaKey),

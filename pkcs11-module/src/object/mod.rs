@@ -1,9 +1,10 @@
 //! Objects: what one is, what may be asked of it and changed in it.
 
 pub(crate) mod check_value;
+mod parsed;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use cryptoki_sys::*;
 
@@ -13,6 +14,7 @@ use crate::key::Key;
 use crate::output::Room;
 use crate::rules::{self, Rule, Rules};
 use crate::store::ValueRef;
+use parsed::Parsed;
 
 /// The attributes of an object, by type.
 pub(crate) type Attributes = BTreeMap<CK_ATTRIBUTE_TYPE, Value>;
@@ -24,8 +26,7 @@ pub(crate) const MAX_VALUE: usize = 1 << 20;
 /// with the old one goes on undisturbed.
 pub(crate) struct Object {
     attributes: Attributes,
-    /// The key, parsed at its first use: building it costs more than a signature does.
-    key: Arc<OnceLock<Arc<Key>>>,
+    key: Arc<Parsed>,
 }
 
 impl Object {
@@ -77,12 +78,7 @@ impl Object {
 
     /// The key this object holds, ready for use.
     pub(crate) fn key(&self) -> Result<Arc<Key>> {
-        if let Some(key) = self.key.get() {
-            return Ok(key.clone());
-        }
-        let key = Arc::new(Key::of(self)?);
-        // Two threads may have built it at once; both copies are right.
-        Ok(self.key.get_or_init(|| key).clone())
+        self.key.get(|| Key::of(self))
     }
 
     /// Whether the object has every value of a search. Values that may not be told cannot be searched for.
