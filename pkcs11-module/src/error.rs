@@ -56,6 +56,7 @@ errors! {
     KeyFunctionNotPermitted = CKR_KEY_FUNCTION_NOT_PERMITTED;
     KeyHandleInvalid = CKR_KEY_HANDLE_INVALID;
     KeyIndigestible = CKR_KEY_INDIGESTIBLE;
+    KeyNotNeeded = CKR_KEY_NOT_NEEDED;
     KeyNotWrappable = CKR_KEY_NOT_WRAPPABLE;
     KeySizeRange = CKR_KEY_SIZE_RANGE;
     KeyTypeInconsistent = CKR_KEY_TYPE_INCONSISTENT;
@@ -71,6 +72,7 @@ errors! {
     PinInvalid = CKR_PIN_INVALID;
     PinLenRange = CKR_PIN_LEN_RANGE;
     PinLocked = CKR_PIN_LOCKED;
+    SavedStateInvalid = CKR_SAVED_STATE_INVALID;
     SessionCount = CKR_SESSION_COUNT;
     SessionExists = CKR_SESSION_EXISTS;
     SessionHandleInvalid = CKR_SESSION_HANDLE_INVALID;
@@ -81,6 +83,7 @@ errors! {
     SignatureInvalid = CKR_SIGNATURE_INVALID;
     SignatureLenRange = CKR_SIGNATURE_LEN_RANGE;
     SlotIdInvalid = CKR_SLOT_ID_INVALID;
+    StateUnsaveable = CKR_STATE_UNSAVEABLE;
     TemplateIncomplete = CKR_TEMPLATE_INCOMPLETE;
     TemplateInconsistent = CKR_TEMPLATE_INCONSISTENT;
     TokenNotPresent = CKR_TOKEN_NOT_PRESENT;

@@ -17,8 +17,9 @@
 //! curves, Ed25519, Ed448, X25519 and X448, ML-DSA and ML-KEM, AES in its modes, HMAC, SHA-1, SHA-2 and SHA-3, key
 //! wrapping and derivation; in one piece, in parts, and on messages; and for old data triple DES, DSA and
 //! Diffie-Hellman over integers. SHA-1 signatures are verified, and made only where the host asks for it (see
-//! `mechanism::sha1`). Functions that it does not have, saved
-//! operation states and asynchronous calls, answer with the return value that the standard has for it.
+//! `mechanism::sha1`). A digest in
+//! the making can be saved and restored. Asynchronous calls, which it does not have, answer with the return value that
+//! the standard has for it.
 //!
 //! **Post-quantum algorithms** come from AWS-LC, whose implementations of the final FIPS 203 and FIPS 204
 //! are part of its validated module and have had a stable C interface since; SLH-DSA it does not offer.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwapOption, Guard};
 use cryptoki_sys::*;
 
+use crate::api::states::StateKey;
 use crate::error::{Error, Result};
 use crate::ffi::fork;
 use crate::ffi::mutex::{Held, HostMutex};
@@ -37,6 +38,7 @@ pub(crate) struct Library {
     pub(crate) slots: Mutex<Slots>,
     sessions: Sessions,
     handles: Handles,
+    state_key: StateKey,
 }
 
 /// Gives out handles of sessions and objects, each once and never zero (`CK_INVALID_HANDLE`).
@@ -61,6 +63,7 @@ impl Library {
             slots: Mutex::new(Slots::new(handles.clone())),
             sessions: Sessions::new(),
             handles,
+            state_key: StateKey::default(),
         });
         let before = LIBRARY.compare_and_swap(&None::<Arc<Self>>, Some(library));
         if before.is_none() {
@@ -100,6 +103,11 @@ impl Library {
             Threading::Own => Ok(None),
             Threading::Host(mutex) => mutex.hold().map(Some),
         }
+    }
+
+    /// The key of saved operation states.
+    pub(crate) fn state_key(&self) -> &StateKey {
+        &self.state_key
     }
 
     pub(crate) fn open_session(

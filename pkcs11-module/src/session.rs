@@ -10,7 +10,10 @@ use crate::error::{Error, Result};
 use crate::mechanism::{Cipher, Digesting, Signing, Verifying};
 use crate::token::{Asker, Login, Token};
 
-/// A session of this process with a token.
+/// A session of this process with a token, with nothing of another one in its lines of memory (see [`Key`]).
+///
+/// [`Key`]: crate::key::Key
+#[repr(align(128))]
 pub(crate) struct Session {
     pub(crate) handle: CK_SESSION_HANDLE,
     pub(crate) slot: CK_SLOT_ID,
@@ -36,6 +39,36 @@ pub(crate) struct Operations {
     pub(crate) message_decrypt: Option<ciphers::Messages>,
     pub(crate) message_sign: Option<Messages<dyn Signing>>,
     pub(crate) message_verify: Option<Messages<dyn Verifying>>,
+}
+
+impl Operations {
+    /// Whether an operation is active that works with a key.
+    pub(crate) fn is_keyed(&self) -> bool {
+        let Self {
+            find: _,
+            digest: _,
+            sign,
+            verify,
+            encrypt,
+            decrypt,
+            sign_recover,
+            verify_recover,
+            verify_signature,
+            message_encrypt,
+            message_decrypt,
+            message_sign,
+            message_verify,
+        } = self;
+        let ciphers = [encrypt, decrypt, sign_recover, verify_recover];
+        let sealed = [message_encrypt, message_decrypt];
+        ciphers.iter().any(|operation| operation.is_some())
+            || sealed.iter().any(|operation| operation.is_some())
+            || sign.is_some()
+            || verify.is_some()
+            || verify_signature.is_some()
+            || message_sign.is_some()
+            || message_verify.is_some()
+    }
 }
 
 /// A verification that was begun with the signature (3.2).

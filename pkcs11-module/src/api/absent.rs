@@ -1,4 +1,4 @@
-//! Functions that this token does not have: saved operation states and asynchronous calls.
+//! Functions that this token does not have: asynchronous calls (3.2).
 
 use cryptoki_sys::*;
 

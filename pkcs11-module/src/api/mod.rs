@@ -16,6 +16,7 @@ pub(crate) mod random;
 pub(crate) mod sessions;
 pub(crate) mod signing;
 pub(crate) mod slots;
+pub(crate) mod states;
 pub(crate) mod tokens;
 pub(crate) mod verifying;
 pub(crate) mod wrapping;

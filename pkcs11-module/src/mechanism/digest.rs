@@ -1,6 +1,7 @@
 //! Hash functions: SHA-1 and SHA-2 (FIPS 180-4), SHA-3 (FIPS 202).
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use super::{Call, Digesting, Mechanism, Table};
 use crate::error::{Error, Result};
@@ -25,21 +26,29 @@ pub(crate) enum Hash {
 impl Hash {
     /// The hash function that a mechanism type names, in the parameters of other mechanisms.
     pub(crate) fn from_mechanism(kind: CK_MECHANISM_TYPE) -> Result<Self> {
-        match kind {
-            CKM_SHA_1 => Ok(Self::Sha1),
-            CKM_SHA224 => Ok(Self::Sha224),
-            CKM_SHA256 => Ok(Self::Sha256),
-            CKM_SHA384 => Ok(Self::Sha384),
-            CKM_SHA512 => Ok(Self::Sha512),
-            CKM_SHA512_224 => Ok(Self::Sha512_224),
-            CKM_SHA512_256 => Ok(Self::Sha512_256),
-            CKM_SHA3_224 => Ok(Self::Sha3_224),
-            CKM_SHA3_256 => Ok(Self::Sha3_256),
-            CKM_SHA3_384 => Ok(Self::Sha3_384),
-            CKM_SHA3_512 => Ok(Self::Sha3_512),
-            _ => Err(Error::MechanismParamInvalid),
-        }
+        let found = Self::ALL.iter().find(|(known, _)| *known == kind);
+        found.map(|(_, hash)| *hash).ok_or(Error::MechanismParamInvalid)
     }
+
+    /// The mechanism type that names it.
+    fn mechanism(self) -> Option<CK_MECHANISM_TYPE> {
+        let found = Self::ALL.iter().find(|(_, hash)| *hash == self);
+        found.map(|(kind, _)| *kind)
+    }
+
+    const ALL: [(CK_MECHANISM_TYPE, Self); 11] = [
+        (CKM_SHA_1, Self::Sha1),
+        (CKM_SHA224, Self::Sha224),
+        (CKM_SHA256, Self::Sha256),
+        (CKM_SHA384, Self::Sha384),
+        (CKM_SHA512, Self::Sha512),
+        (CKM_SHA512_224, Self::Sha512_224),
+        (CKM_SHA512_256, Self::Sha512_256),
+        (CKM_SHA3_224, Self::Sha3_224),
+        (CKM_SHA3_256, Self::Sha3_256),
+        (CKM_SHA3_384, Self::Sha3_384),
+        (CKM_SHA3_512, Self::Sha3_512),
+    ];
 
     /// The hash function of the mask generation function MGF1 that a parameter names (RFC 8017, B.2.1).
     pub(crate) fn from_mask(mask: CK_RSA_PKCS_MGF_TYPE) -> Result<Self> {
@@ -110,6 +119,10 @@ impl Mechanism for Digest {
         call.no_parameter()?;
         Ok(Box::new(Context::new(self.0)?))
     }
+
+    fn resume_digest(&self, saved: &[u8]) -> Result<Box<dyn Digesting>> {
+        Ok(Box::new(Context::resumed(self.0, saved)?))
+    }
 }
 
 impl Digesting for Context {
@@ -123,6 +136,10 @@ impl Digesting for Context {
 
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
         Self::finish(*self)
+    }
+
+    fn saved(&self) -> Option<(CK_MECHANISM_TYPE, Zeroizing<Vec<u8>>)> {
+        self.hash().mechanism().zip(Self::saved(self))
     }
 }
 

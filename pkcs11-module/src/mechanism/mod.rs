@@ -71,6 +71,11 @@ pub(crate) trait Mechanism: Sync {
         Err(Error::MechanismInvalid)
     }
 
+    /// Goes on with a digest from where [`Digesting::saved`] left it. Only what that gave may come here.
+    fn resume_digest(&self, _saved: &[u8]) -> Result<Box<dyn Digesting>> {
+        Err(Error::SavedStateInvalid)
+    }
+
     /// Begins a signature.
     fn sign(&self, _call: &Call<'_>, _key: &Object) -> Result<Box<dyn Signing>> {
         Err(Error::MechanismInvalid)
@@ -233,6 +238,9 @@ pub(crate) trait Digesting: Send {
 
     /// The digest of all that was fed.
     fn finish(self: Box<Self>) -> Result<Vec<u8>>;
+
+    /// The mechanism, and what [`Mechanism::resume_digest`] needs to go on from here; `None` if it cannot be had.
+    fn saved(&self) -> Option<(CK_MECHANISM_TYPE, Zeroizing<Vec<u8>>)>;
 }
 
 /// A signature in the making.

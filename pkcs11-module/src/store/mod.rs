@@ -90,7 +90,7 @@ pub(crate) use parts::{LABEL_LEN, PinState, Role, Serial};
 pub(crate) use profile::Profile;
 pub(crate) use record::{Packed, ValueRef};
 pub(crate) use rows::Head;
-pub(crate) use sealing::{DataKey, Pin};
+pub(crate) use sealing::{DataKey, KEY_LEN, Pin, open, random, seal};
 pub(crate) use seen::Seen;
 pub(crate) use vault::{Changes, Content, Vault, Written};
 

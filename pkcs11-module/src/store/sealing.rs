@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::parts::{Epoch, Role};
 use super::{Result, StoreError};
 
-const KEY_LEN: usize = 32;
+pub(crate) const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 const SALT_LEN: usize = 16;
 
@@ -169,7 +169,7 @@ impl Wrap {
     const LEN: usize = Derivation::LEN + NONCE_LEN + KEY_LEN + TAG_LEN;
 
     /// Seals a data key under a PIN. Takes as long as a login.
-    pub(super) fn seal(role: Role, header: &[u8], key: &DataKey, pin: &Pin) -> Result<Self> {
+    pub(crate) fn seal(role: Role, header: &[u8], key: &DataKey, pin: &Pin) -> Result<Self> {
         let derivation = Derivation::new()?;
         let kek = derivation.derive(pin)?;
         let sealed = seal(&kek, &additional_data(role, header, &derivation), key.bytes())?;
@@ -227,7 +227,7 @@ fn additional_data(role: Role, header: &[u8], derivation: &Derivation) -> Vec<u8
 
 /// Seals `plain`: nonce, ciphertext, tag. Nonces are random; at 2³² records under one key the chance of a
 /// repetition is still below 2⁻³² (NIST SP 800-38D, 8.3).
-pub(super) fn seal(key: &[u8; KEY_LEN], additional_data: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn seal(key: &[u8; KEY_LEN], additional_data: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
     let nonce: [u8; NONCE_LEN] = random()?;
     let key = aead_key(key)?;
     let mut out = Vec::with_capacity(NONCE_LEN + plain.len() + TAG_LEN);
@@ -245,7 +245,7 @@ pub(super) fn seal(key: &[u8; KEY_LEN], additional_data: &[u8], plain: &[u8]) ->
 }
 
 /// Opens what [`seal`] made with the same key and additional data; `None` for anything else.
-pub(super) fn open(key: &[u8; KEY_LEN], additional_data: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn open(key: &[u8; KEY_LEN], additional_data: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Opener::new(key).ok()?.open(additional_data, sealed)
 }
 
@@ -277,7 +277,7 @@ fn aead_key(key: &[u8; KEY_LEN]) -> Result<LessSafeKey> {
 }
 
 /// Random bytes.
-pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| StoreError::Random)?;
     Ok(bytes)

@@ -4,6 +4,7 @@
 
 pub(crate) mod ciphering;
 pub(crate) mod deriving;
+mod digesting;
 pub(crate) mod since_3_2;
 
 use std::ptr::null_mut;

@@ -1,8 +1,9 @@
 //! Hash functions.
 
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, copy_nonoverlapping, null_mut};
 
 use aws_lc_sys::*;
+use zeroize::Zeroizing;
 
 use super::{description, forget_errors};
 use crate::error::{Error, Result};
@@ -34,6 +35,46 @@ impl Context {
     pub(crate) fn update(&mut self, part: &[u8]) -> Result<()> {
         // SAFETY: the state lives; the slice gives its own pointer and length.
         checked(unsafe { EVP_DigestUpdate(self.state.as_ptr(), part.as_ptr().cast(), part.len()) })
+    }
+
+    /// The length of the library's own context, where that is a structure of its interface: whole numbers and bytes
+    /// without a gap between them (`openssl/sha.h`). That of SHA-3 is not.
+    fn state_len(hash: Hash) -> Option<usize> {
+        match hash {
+            Hash::Sha1 => Some(size_of::<SHA_CTX>()),
+            Hash::Sha224 | Hash::Sha256 => Some(size_of::<SHA256_CTX>()),
+            Hash::Sha384 | Hash::Sha512 | Hash::Sha512_224 | Hash::Sha512_256 => {
+                Some(size_of::<SHA512_CTX>())
+            }
+            Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => None,
+        }
+    }
+
+    /// What was fed, as far as it counts for the rest: it may contain the end of it.
+    pub(crate) fn saved(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let mut saved = Zeroizing::new(vec![0; Self::state_len(self.hash)?]);
+        // SAFETY: the state lives; `md_data` points to the context of its hash function (`openssl/digest.h`), which the
+        // library has filled from its first byte to its last when the digest began, and is as long as `saved`.
+        unsafe {
+            let context = (*self.state.as_ptr()).md_data.cast::<u8>();
+            copy_nonoverlapping(context, saved.as_mut_ptr(), saved.len());
+        }
+        Some(saved)
+    }
+
+    /// Goes on from what [`Self::saved`] gave for the same hash function, in this process: the caller has it from
+    /// nowhere else.
+    pub(crate) fn resumed(hash: Hash, saved: &[u8]) -> Result<Self> {
+        if Self::state_len(hash) != Some(saved.len()) {
+            return Err(Error::SavedStateInvalid);
+        }
+        let context = Self::new(hash)?;
+        // SAFETY: as in `saved`; every value that the structure had there it may have here.
+        unsafe {
+            let state = (*context.state.as_ptr()).md_data.cast::<u8>();
+            copy_nonoverlapping(saved.as_ptr(), state, saved.len());
+        }
+        Ok(context)
     }
 
     /// The digest of all that was fed.

@@ -4,9 +4,9 @@ use std::ffi::c_void;
 
 use cryptoki_sys::*;
 
-use super::super::{bytes, present, write};
+use super::super::{bytes, present, write, write_out};
 use super::{Bytes, Length, Object, Session, Slot, entry_points};
-use crate::api::{absent, login, sessions};
+use crate::api::{login, sessions, states};
 
 entry_points! {
     // 5.6 Session management.
@@ -18,11 +18,12 @@ entry_points! {
     C_CloseAllSessions(slot: Slot) |library| => sessions::close_all(library, slot);
     C_GetSessionInfo(session: Session, info: *mut CK_SESSION_INFO) |library| =>
         write(info, || sessions::session_info(library, session));
-    C_GetOperationState(session: Session, _state: Bytes, _state_len: Length) |library| =>
-        absent::refuse(library, session);
+    C_GetOperationState(session: Session, state: Bytes, state_len: Length) |library| =>
+        write_out(state, state_len, |room| states::get(library, session, room));
     C_SetOperationState(
-        session: Session, _state: Bytes, _state_len: CK_ULONG, _encryption: Object, _authentication: Object
-    ) |library| => absent::refuse(library, session);
+        session: Session, state: Bytes, state_len: CK_ULONG, encryption: Object, authentication: Object
+    ) |library| =>
+        states::set(library, session, present(state, state_len)?, [encryption, authentication]);
     C_Login(session: Session, user: CK_USER_TYPE, pin: Bytes, pin_len: CK_ULONG) |library| =>
         login::login(library, session, user, present(pin, pin_len)?);
     C_Logout(session: Session) |library| => login::logout(library, session);
