@@ -302,7 +302,8 @@ alone! {
         let slot = library.new_token();
         let info = library.token_info(slot).unwrap();
         let has = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_TOKEN_INITIALIZED | CKF_USER_PIN_INITIALIZED
-            | CKF_DUAL_CRYPTO_OPERATIONS;
+            | CKF_DUAL_CRYPTO_OPERATIONS
+            | CKF_RESTORE_KEY_NOT_NEEDED;
         assert_eq!(info.flags, has);
         assert_eq!((info.ulSessionCount, info.ulRwSessionCount), (0, 0));
         let reader = library.open(slot, 0).unwrap();

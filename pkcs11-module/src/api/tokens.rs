@@ -12,6 +12,10 @@ use crate::slot::Slot;
 use crate::store::{LABEL_LEN, PinState, Role};
 use crate::token::Token;
 
+/// What every token has. A saved operation state is that of a digest, so none needs a key to go on.
+const ALWAYS: CK_FLAGS =
+    CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS | CKF_RESTORE_KEY_NOT_NEEDED;
+
 /// `C_GetTokenInfo`.
 pub(crate) fn token_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_TOKEN_INFO> {
     let holds = library.slots.lock()?.slot(slot)?;
@@ -26,7 +30,7 @@ pub(crate) fn token_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_TOKEN
 fn info_of(library: &Library, token: &std::sync::Arc<Token>) -> Result<CK_TOKEN_INFO> {
     let sessions = library.sessions_with(token)?;
     let [officer, user] = token.pins()?;
-    let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS | CKF_TOKEN_INITIALIZED;
+    let mut flags = ALWAYS | CKF_TOKEN_INITIALIZED;
     flags |= pin_flags(
         officer,
         [CKF_SO_PIN_COUNT_LOW, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED],
@@ -73,7 +77,7 @@ fn blank(imitation: &Imitation) -> CK_TOKEN_INFO {
         manufacturerID: padded(imitation.manufacturer),
         model: padded(imitation.model),
         serialNumber: padded(""),
-        flags: CKF_RNG | CKF_LOGIN_REQUIRED | CKF_DUAL_CRYPTO_OPERATIONS,
+        flags: ALWAYS,
         ulMaxSessionCount: MAX_SESSIONS as CK_ULONG,
         ulSessionCount: 0,
         ulMaxRwSessionCount: MAX_SESSIONS as CK_ULONG,
