@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::calls::{Failed, Result, Session};
 use crate::contestants::{Contestant, Named, Token};
 use crate::signatures::{ok, open};
-use crate::table::{Table, micros, rate};
-use crate::turns::{Figures, by_turns};
+use crate::table::{Table, head, line, micros, rate};
+use crate::turns::{Figures, by_turns, median};
 
 /// Searches are measured when there are so many objects on each token.
 const STEPS: [u32; 3] = [10, 1_000, 10_000];
@@ -50,6 +50,23 @@ pub(crate) fn compare(modules: &[Named], token: &Token, most: u32) {
         micros,
     );
     found.iter().for_each(|(what, figures)| table.row(what, figures));
+    if let [(few, first), .., (many, last)] = &found[..] {
+        flatness(&format!("{many} by {few}"), &names, first, last);
+    }
+}
+
+/// How many times as long a search takes when there are more objects: one where it does not depend on their number.
+fn flatness(what: &str, names: &[&str], first: &[Figures], last: &[Figures]) {
+    head(&[&["processor time"], names].concat());
+    let middle = |figures: &Figures| median(figures.iter().flatten().copied());
+    let each = first
+        .iter()
+        .zip(last)
+        .map(|(first, last)| match middle(last) / middle(first) {
+            ratio if ratio.is_nan() => "–".into(),
+            ratio => format!("{ratio:.2}×"),
+        });
+    line(&[what.to_owned()].into_iter().chain(each).collect::<Vec<_>>());
 }
 
 /// Makes the objects from one number to another, by turns; microseconds of the clock for each. Who fails is out.

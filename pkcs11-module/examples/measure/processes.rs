@@ -61,6 +61,7 @@ pub(crate) fn starts(modules: &[Named], token: &Token) {
     for (number, (named, reports)) in modules.iter().zip(&reports).enumerate() {
         line(&row(named, reports, number == 0));
     }
+    beside_the_best(&reports);
     let ours = reports.first().map(Vec::as_slice).unwrap_or_default();
     let argon2 = |place: usize| millis(median(ours.iter().map(|report| report[place])));
     let (memory, passes, lanes) = DERIVATION;
@@ -75,18 +76,55 @@ pub(crate) fn starts(modules: &[Named], token: &Token) {
 /// A module's medians. Argon2id is in our login only.
 fn row(named: &Named, reports: &[Vec<f64>], is_ours: bool) -> Vec<String> {
     let column = |figure: &dyn Fn(&Vec<f64>) -> f64| millis(median(reports.iter().map(figure)));
-    let share = if is_ours { 1.0 } else { 0.0 };
-    let total = |report: &Vec<f64>| report[..PROCESSOR].iter().sum::<f64>();
-    let resident = median(reports.iter().map(|report| report[RESIDENT])) / 1024.0;
+    let [clock, processor, resident] = compared(reports, is_ours);
     let mut fields = vec![named.name.clone()];
     fields.extend((0..STEPS.len()).map(|step| column(&|report| report[step])));
     fields.push(column(&total));
-    fields.push(column(&|report| total(report) - share * report[ARGON2]));
-    fields.push(column(&|report| {
-        report[PROCESSOR] - share * report[ARGON2_PROCESSOR]
-    }));
-    fields.push(format!("{resident:.1} MiB"));
+    fields.extend([millis(clock), millis(processor)]);
+    fields.push(format!("{:.1} MiB", resident / 1024.0));
     fields
+}
+
+fn total(report: &Vec<f64>) -> f64 {
+    report[..PROCESSOR].iter().sum()
+}
+
+/// The medians that are held against one another: microseconds without Argon2id by the clock and of the processor, and
+/// resident KiB.
+fn compared(reports: &[Vec<f64>], is_ours: bool) -> [f64; 3] {
+    let share = if is_ours { 1.0 } else { 0.0 };
+    [
+        median(
+            reports
+                .iter()
+                .map(|report| total(report) - share * report[ARGON2]),
+        ),
+        median(
+            reports
+                .iter()
+                .map(|report| report[PROCESSOR] - share * report[ARGON2_PROCESSOR]),
+        ),
+        median(reports.iter().map(|report| report[RESIDENT])),
+    ]
+}
+
+/// Ours by the best peer's: below one is better than every one of them.
+fn beside_the_best(reports: &[Vec<Vec<f64>>]) {
+    let [ours, peers @ ..] = reports else { return };
+    let (ours, peers) = (
+        compared(ours, true),
+        peers
+            .iter()
+            .map(|reports| compared(reports, false))
+            .collect::<Vec<_>>(),
+    );
+    head(&["", "without Argon2id", "processor, without Argon2id", "resident"]);
+    let ratios = (0..ours.len()).map(|place| {
+        let best = peers.iter().map(|peer| peer[place]).fold(f64::NAN, f64::min);
+        format!("{:.2}×", ours[place] / best)
+    });
+    let what = "the first by the best of the others".to_owned();
+    line(&[what].into_iter().chain(ratios).collect::<Vec<_>>());
 }
 
 fn millis(micros: f64) -> String {
@@ -192,7 +230,14 @@ fn resident() -> Result<f64> {
 
 /// The module and what the system loads for it, beside the C library: bytes on disk.
 pub(crate) fn sizes(modules: &[Named], token: &Token) {
-    head(&["files", "module", "libraries loaded for it", "sum"]);
+    head(&[
+        "files",
+        "module",
+        "libraries loaded for it",
+        "sum",
+        "by the first's",
+    ]);
+    let mut first = None;
     for named in modules {
         let Some(output) = child("files-one", named, token)
             .ok()
@@ -222,6 +267,10 @@ pub(crate) fn sizes(modules: &[Named], token: &Token) {
                 format!("{:.1} MiB: {}", sum, names.join(", "))
             },
             format!("{:.1} MiB", size(&module) + sum),
+            format!(
+                "{:.2}×",
+                (size(&module) + sum) / *first.get_or_insert(size(&module) + sum)
+            ),
         ]);
     }
 }
