@@ -17,7 +17,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Whether slots come and go as a reader's do: `TRIEN_PKCS11_SLOT_EVENTS=1`. Without it they are fixed, of which no
 /// event can come, because programs watch removable slots for ever: NSS keeps a thread for it and asks for the token
-/// before each use.
+/// before each use. The tests of the `cryptoki` crate want `CKR_FUNCTION_NOT_SUPPORTED` of a software token, and would
+/// wait for ever.
 fn have_events() -> bool {
     static HAVE_EVENTS: OnceLock<bool> = OnceLock::new();
     *HAVE_EVENTS
