@@ -79,13 +79,13 @@ fn row(named: &Named, reports: &[Vec<f64>], is_ours: bool) -> Vec<String> {
     let [clock, processor, resident] = compared(reports, is_ours);
     let mut fields = vec![named.name.clone()];
     fields.extend((0..STEPS.len()).map(|step| column(&|report| report[step])));
-    fields.push(column(&total));
+    fields.push(column(&|report| total(report)));
     fields.extend([millis(clock), millis(processor)]);
     fields.push(format!("{:.1} MiB", resident / 1024.0));
     fields
 }
 
-fn total(report: &Vec<f64>) -> f64 {
+fn total(report: &[f64]) -> f64 {
     report[..PROCESSOR].iter().sum()
 }
 

@@ -130,7 +130,8 @@ pub(super) fn next(
         by_copy: |work: &mut dyn Cipher, out: &mut _| work.update(part, out),
     };
     let (answer, mut operation) = give(operation, room, most, place, making)?;
-    operation.active.in_parts = true;
+    // Who only asks for a length has handed nothing over yet.
+    operation.active.in_parts |= answer.is_given() || operation.ready.is_some();
     Ok((answer, Some(operation)))
 }
 
@@ -173,12 +174,10 @@ fn give(
         impl FnOnce(&mut dyn Cipher, &mut Vec<u8>) -> Result<()>,
     >,
 ) -> Result<(Answer<u8>, Ciphering)> {
-    if operation.active.wants_login {
-        return Err(Error::UserNotLoggedIn);
-    }
     let output = match operation.ready.take() {
         Some(output) => output,
         None if room == Room::Query => return Ok((Answer::Length(most), operation)),
+        None if operation.active.wants_login => return Err(Error::UserNotLoggedIn),
         None => {
             let work = &mut *operation.active.work;
             if let Some(place) = place.filter(|place| place.len() >= most)
