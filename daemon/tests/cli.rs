@@ -126,6 +126,37 @@ fn xml_json_and_containers_are_signed_and_verified() {
         let report = succeed(verify.arg(&out));
         assert!(report.contains("TOTAL-PASSED"), "{words:?}: {report}");
     }
+    let office = desk.path("don.docx");
+    let types = r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+    let list = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="document.xml"/></Relationships>"#;
+    let files: [(&str, &[u8]); 3] = [
+        ("[Content_Types].xml", types.as_bytes()),
+        ("_rels/.rels", list.as_bytes()),
+        ("document.xml", "<doc>Đơn đề nghị</doc>".as_bytes()),
+    ];
+    std::fs::write(&office, trien_signatures::zip::write(&files).unwrap()).unwrap();
+    let mut command = desk.trien(["sign", "--cert", "an", "--reason", "Duyệt"]);
+    succeed(command.args(desk.pin()).arg("--out").arg(&out).arg(&office));
+    let report = read_json(&succeed(desk.trien(["verify", "--json"]).arg(&out)));
+    let signature = &report["signatures"][0];
+    assert_eq!(
+        (&signature["format"], &signature["level"]),
+        (&json!("ooxml"), &json!("B-B"))
+    );
+    assert_eq!(signature["covered"], json!(["/_rels/.rels", "/document.xml"]));
+    let html = desk.path("report.html");
+    let text = succeed(
+        desk.trien(["verify", "--lang", "vi", "--html"])
+            .arg(&html)
+            .arg(&out),
+    );
+    assert!(text.contains("Tài liệu Office (OOXML)"), "{text}");
+    assert!(
+        std::fs::read_to_string(&html)
+            .unwrap()
+            .contains("Tài liệu Office (OOXML)")
+    );
+
     for (words, code) in [
         (&["jades", "--detached"][..], "sign-not-detached"),
         (&["cades", "--enveloping"], "sign-not-enveloping"),

@@ -71,7 +71,7 @@ help-cert = Certificates on tokens
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
 help-sign-inputs = The files to sign
 help-sign-out = Where to write: a file, or a folder if there are several inputs
-help-sign-format = The signature format: pades (the default, for PDF) cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
+help-sign-format = The signature format: pades (the default, for PDF) ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default), t with a time-stamp, lt with what proves it, lta with a time-stamp over that
 help-sign-tsa = The time-stamp authority to ask, http://…; otherwise those of the configuration, one after the other
 help-sign-queue = If no authority can be reached: leave the file at level b, and raise it when one can be
@@ -87,7 +87,7 @@ help-sign-value = For PDF: what the preset's text needs, for instance number=15/
 help-sign-field = For PDF: sign this empty signature field of the document
 help-sign-certify = For PDF: certify the document; afterwards 1: no change, 2: only forms and signatures, 3: comments too
 help-sign-lock = For PDF: form fields that nobody may fill in or sign afterwards: all, or their names
-help-sign-reason = For PDF: why it is signed
+help-sign-reason = For PDF and Office documents: why it is signed
 help-sign-location = For PDF: where it is signed
 help-sign-detached = For CAdES: write the signature alone, without the content
 help-sign-enveloping = For XAdES: put the content inside the signature

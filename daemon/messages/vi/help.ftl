@@ -71,7 +71,7 @@ help-cert = Chứng thư số trên các thiết bị ký
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
 help-sign-inputs = Các tệp cần ký
 help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp
-help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
+help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) ooxml (mặc định cho docx, xlsx, pptx), cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
 help-sign-level = Mức chữ ký: b (mặc định), t có dấu thời gian, lt có dữ liệu chứng minh, lta có dấu thời gian lên dữ liệu ấy
 help-sign-tsa = Tổ chức cấp dấu thời gian, http://…; nếu không có thì lần lượt hỏi các tổ chức trong cấu hình
 help-sign-queue = Nếu không liên lạc được tổ chức nào: để tệp ở mức b, và nâng mức khi có mạng
@@ -87,7 +87,7 @@ help-sign-value = Với PDF: nội dung mà mẫu cần, ví dụ number=15/QĐ-
 help-sign-field = Với PDF: ký vào ô chữ ký còn trống này của văn bản
 help-sign-certify = Với PDF: chứng thực văn bản; sau đó 1: không được sửa gì, 2: chỉ điền biểu mẫu và ký, 3: được thêm ghi chú
 help-sign-lock = Với PDF: các ô không ai được điền hay ký sau đó: all, hoặc tên các ô
-help-sign-reason = Với PDF: lý do ký
+help-sign-reason = Với PDF và tài liệu Office: lý do ký
 help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung
 help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký

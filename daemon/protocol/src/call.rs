@@ -352,6 +352,8 @@ pub enum SignatureFormat {
     AsicS,
     /// ASiC-S (EN 319 162-1): a container with the document and a CAdES signature.
     AsicSCades,
+    /// An Office document (docx, xlsx, pptx; ECMA-376 part 2): it comes back with the signature inside.
+    Ooxml,
 }
 
 /// RSA signature schemes (RFC 8017, section 8).

@@ -32,6 +32,7 @@
 //! | [`xades`] | XAdES B-B: enveloped, enveloping, detached | EN 319 132-1 |
 //! | [`jades`] | JWS and JAdES B-B, compact and JSON | RFC 7515, TS 119 182-1 |
 //! | [`asic`], [`zip`] | containers with XAdES or CAdES | EN 319 162-1 |
+//! | [`ooxml`] | Office documents: docx, xlsx, pptx | ECMA-376 part 2, [MS-OFFCRYPTO] |
 //! | [`trust`] | anchors and certification paths | RFC 5280, section 6 |
 //! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |
 
@@ -45,6 +46,7 @@ pub mod certificate;
 pub mod cms;
 pub mod jades;
 pub mod material;
+pub mod ooxml;
 pub mod pades;
 pub mod pdf;
 pub mod report;

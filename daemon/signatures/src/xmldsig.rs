@@ -4,24 +4,31 @@
 //! |---|---|
 //! | `algorithms` | algorithms by their URIs |
 //! | `template` | where a signature goes and what it covers, as data |
-//! | `write` | making a Signature, in two steps |
+//! | `place` | where in the document it stands |
+//! | `draft` | the text of a Signature, and what of it is signed |
+//! | `write` | making a Signature by a template, in two steps |
 //! | `read` | a Signature as it came |
 //! | `reference` | what a Reference points to, and its digest |
+//! | `cover` | what the references cover |
 //! | `verify` | judging each Signature of a document |
 
 pub(crate) mod algorithms;
+mod cover;
+pub(crate) mod draft;
+pub(crate) mod place;
 mod read;
 mod reference;
 mod template;
 mod verify;
 pub(crate) mod write;
 
+pub(crate) use cover::Cover;
 pub use read::MAX_SIGNATURES;
-pub(crate) use read::{ReadAlgorithm, ReadSignature, base64};
+pub(crate) use read::{ReadAlgorithm, ReadReference, ReadSignature, base64};
 pub(crate) use reference::canonicalization;
-pub(crate) use reference::{Resolver, feed, target};
+pub(crate) use reference::{Resolver, Target, feed, target};
 pub use template::{Template, TemplateError};
-pub(crate) use verify::{Beside, signature_elements, verify_in};
+pub(crate) use verify::{Beside, holds_properties, judge, signature_elements, verify_in};
 pub use verify::{Options, verify};
 pub use write::{PreparedXml, XmlDsigRequest, XmlPrepareError, prepare};
 

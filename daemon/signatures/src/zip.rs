@@ -4,7 +4,11 @@
 //! gaps or overlaps from the first byte on, nothing stands behind the end, names are relative and none stands twice.
 //! Programs that read only one of the two lists, or find the end another way, see the same files.
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use std::io::Write as _;
+use std::ops::Range;
+
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc, Decompress, FlushDecompress, Status};
 use unicode_normalization::UnicodeNormalization;
 
 /// Entries of one container.
@@ -49,6 +53,16 @@ pub struct Entry {
     pub bytes: Vec<u8>,
     /// Whether it was stored as it is and without extra fields, as the first entry of ASiC has to be.
     pub plain: bool,
+    /// How it stands in the file it was read from.
+    packed: Packed,
+}
+
+/// The packed bytes of an entry, by their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Packed {
+    at: Range<usize>,
+    method: u16,
+    crc: u32,
 }
 
 /// The files of a container, in their order.
@@ -247,6 +261,7 @@ fn local(cursor: &mut Cursor<'_>, listed: &Listed<'_>) -> Result<Entry, ZipError
     if sizes != stated && !(deferred && sizes == (0, 0, 0)) {
         return Err(differs);
     }
+    let start = cursor.at;
     let packed = cursor.take(listed.packed as usize)?;
     if deferred {
         descriptor(cursor, stated)?;
@@ -257,6 +272,11 @@ fn local(cursor: &mut Cursor<'_>, listed: &Listed<'_>) -> Result<Entry, ZipError
         plain: method == 0 && extra.is_empty() && listed.extra == 0 && !deferred,
         name,
         bytes,
+        packed: Packed {
+            at: start..start + packed.len(),
+            method,
+            crc: listed.crc,
+        },
     })
 }
 
@@ -310,9 +330,7 @@ fn unpack(packed: &[u8], listed: &Listed<'_>) -> Result<Vec<u8>, ZipError> {
         }
         out
     };
-    let mut crc = Crc::new();
-    crc.update(&bytes);
-    if bytes.len() as u64 != len || crc.sum() != listed.crc {
+    if bytes.len() as u64 != len || crc(&bytes) != listed.crc {
         return Err(wrong);
     }
     Ok(bytes)
@@ -321,60 +339,117 @@ fn unpack(packed: &[u8], listed: &Listed<'_>) -> Result<Vec<u8>, ZipError> {
 /// The time that every entry we write has: the format's first.
 const TIME: [u8; 4] = [0, 0, 0x21, 0];
 
-/// Writes files as they are, one after the other, names in UTF-8.
-///
-/// # Errors
-/// [`ZipError`] for a name that a reader would refuse, or more than the format holds.
-pub fn write(entries: &[(&str, &[u8])]) -> Result<Vec<u8>, ZipError> {
-    let size: usize = entries
-        .iter()
-        .map(|(name, bytes)| 2 * name.len() + bytes.len() + 76)
-        .sum();
-    if entries.len() > MAX_ENTRIES || size as u64 > MAX_TOTAL + FREE {
-        return Err(ZipError::TooLarge);
+/// A container that is being written, entry by entry.
+#[derive(Debug, Clone, Default)]
+pub struct Archive {
+    out: Vec<u8>,
+    directory: Vec<u8>,
+    count: u16,
+    /// Bytes of all entries, unpacked.
+    total: u64,
+}
+
+impl Archive {
+    /// Adds a file as it is.
+    ///
+    /// # Errors
+    /// [`ZipError`] for a name that a reader would refuse, or more than the format holds.
+    pub fn store(&mut self, name: &str, bytes: &[u8]) -> Result<(), ZipError> {
+        self.put(name, 0, crc(bytes), bytes, bytes.len())
     }
-    let mut out = Vec::with_capacity(size + 22);
-    let mut directory = Vec::new();
-    for (name, bytes) in entries {
+
+    /// Adds a file, deflated where that makes it smaller.
+    ///
+    /// # Errors
+    /// As [`Archive::store`].
+    pub fn deflate(&mut self, name: &str, bytes: &[u8]) -> Result<(), ZipError> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
+        match packed {
+            Ok(packed) if packed.len() < bytes.len() => self.put(name, 8, crc(bytes), &packed, bytes.len()),
+            _ => self.store(name, bytes),
+        }
+    }
+
+    /// Adds an entry that was read from `original`, in the bytes it was packed in.
+    ///
+    /// # Errors
+    /// As [`Archive::store`]; [`ZipError::Malformed`] when it is not from there.
+    pub fn copy(&mut self, entry: &Entry, original: &[u8]) -> Result<(), ZipError> {
+        let packed = original.get(entry.packed.at.clone()).ok_or(TRUNCATED)?;
+        let Packed { method, crc, .. } = entry.packed;
+        self.put(&entry.name, method, crc, packed, entry.bytes.len())
+    }
+
+    fn put(&mut self, name: &str, method: u16, crc: u32, packed: &[u8], len: usize) -> Result<(), ZipError> {
         name_of(name.as_bytes())?;
-        let mut crc = Crc::new();
-        crc.update(bytes);
-        let offset = number(out.len())?;
-        let name_len = u16::try_from(name.len()).map_err(|_| ZipError::Name((*name).to_owned()))?;
+        self.total += len as u64;
+        self.count += 1;
+        if usize::from(self.count) > MAX_ENTRIES || self.total > MAX_TOTAL {
+            return Err(ZipError::TooLarge);
+        }
+        let offset = number(self.out.len())?;
+        let name_len = u16::try_from(name.len()).map_err(|_| ZipError::Name(name.to_owned()))?;
         let mut common = Vec::with_capacity(26);
         common.extend(20_u16.to_le_bytes());
         // Bit 11: the name is UTF-8 (APPNOTE 4.4.4); left out where that makes no difference.
         let flags: u16 = if name.is_ascii() { 0 } else { 0x0800 };
         common.extend(flags.to_le_bytes());
-        common.extend(0_u16.to_le_bytes());
+        common.extend(method.to_le_bytes());
         common.extend(TIME);
-        common.extend(crc.sum().to_le_bytes());
-        common.extend(number(bytes.len())?.to_le_bytes());
-        common.extend(number(bytes.len())?.to_le_bytes());
+        common.extend(crc.to_le_bytes());
+        common.extend(number(packed.len())?.to_le_bytes());
+        common.extend(number(len)?.to_le_bytes());
         common.extend(name_len.to_le_bytes());
         common.extend(0_u16.to_le_bytes());
-        out.extend(LOCAL.to_le_bytes());
-        out.extend(&common);
-        out.extend(name.as_bytes());
-        out.extend(*bytes);
-        directory.extend(CENTRAL.to_le_bytes());
-        directory.extend(20_u16.to_le_bytes());
-        directory.extend(&common);
-        directory.extend([0; 10]);
-        directory.extend(offset.to_le_bytes());
-        directory.extend(name.as_bytes());
+        self.out.extend(LOCAL.to_le_bytes());
+        self.out.extend(&common);
+        self.out.extend(name.as_bytes());
+        self.out.extend(packed);
+        self.directory.extend(CENTRAL.to_le_bytes());
+        self.directory.extend(20_u16.to_le_bytes());
+        self.directory.extend(&common);
+        self.directory.extend([0; 10]);
+        self.directory.extend(offset.to_le_bytes());
+        self.directory.extend(name.as_bytes());
+        Ok(())
     }
-    let (offset, len) = (number(out.len())?, number(directory.len())?);
-    let count = u16::try_from(entries.len()).map_err(|_| ZipError::TooLarge)?;
-    out.extend(directory);
-    out.extend(END.to_le_bytes());
-    out.extend([0; 4]);
-    out.extend(count.to_le_bytes());
-    out.extend(count.to_le_bytes());
-    out.extend(len.to_le_bytes());
-    out.extend(offset.to_le_bytes());
-    out.extend(0_u16.to_le_bytes());
-    Ok(out)
+
+    /// The container.
+    ///
+    /// # Errors
+    /// [`ZipError::TooLarge`]
+    pub fn finish(self) -> Result<Vec<u8>, ZipError> {
+        let (offset, len) = (number(self.out.len())?, number(self.directory.len())?);
+        let mut out = self.out;
+        out.extend(self.directory);
+        out.extend(END.to_le_bytes());
+        out.extend([0; 4]);
+        out.extend(self.count.to_le_bytes());
+        out.extend(self.count.to_le_bytes());
+        out.extend(len.to_le_bytes());
+        out.extend(offset.to_le_bytes());
+        out.extend(0_u16.to_le_bytes());
+        Ok(out)
+    }
+}
+
+/// Writes files as they are, one after the other, names in UTF-8.
+///
+/// # Errors
+/// [`ZipError`] for a name that a reader would refuse, or more than the format holds.
+pub fn write(entries: &[(&str, &[u8])]) -> Result<Vec<u8>, ZipError> {
+    let mut archive = Archive::default();
+    for (name, bytes) in entries {
+        archive.store(name, bytes)?;
+    }
+    archive.finish()
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 fn number(value: usize) -> Result<u32, ZipError> {

@@ -41,9 +41,9 @@ pub struct SignArguments {
     /// File, or folder for several.
     #[arg(long, value_name = "FILE|DIR")]
     pub out: PathBuf,
-    /// Signature format.
-    #[arg(long, value_enum, default_value_t = FormatArgument::Pades)]
-    pub format: FormatArgument,
+    /// Signature format; by the names of the inputs where it is not said.
+    #[arg(long, value_enum)]
+    pub format: Option<FormatArgument>,
     /// Baseline level.
     #[arg(long, value_enum, default_value_t = LevelArgument::B)]
     pub level: LevelArgument,
@@ -138,6 +138,29 @@ pub enum FormatArgument {
     AsicS,
     /// A container for one file, with CAdES
     AsicSCades,
+    /// Office documents
+    Ooxml,
+}
+
+/// Extensions of Office documents, in lower case.
+const OFFICE: [&str; 6] = ["docx", "docm", "xlsx", "xlsm", "pptx", "pptm"];
+
+impl SignArguments {
+    /// The format that was asked for, else the one of Office documents if all inputs have such names, else PDF.
+    fn format(&self) -> FormatArgument {
+        let office = |input: &PathBuf| {
+            let extension = input.extension().unwrap_or_default().to_string_lossy();
+            OFFICE.contains(&extension.to_lowercase().as_str())
+        };
+        let usual = || {
+            if self.inputs.iter().all(office) {
+                FormatArgument::Ooxml
+            } else {
+                FormatArgument::Pades
+            }
+        };
+        self.format.unwrap_or_else(usual)
+    }
 }
 
 /// Baseline levels.
@@ -308,8 +331,9 @@ impl Raising<'_> {
 /// The format on the wire; what does not go together is misuse.
 fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
     let misuse = |key| Err(CliError::misuse(key, self::arguments([])));
-    let can_be_detached = matches!(arguments.format, FormatArgument::Cades | FormatArgument::Xades);
-    match arguments.format {
+    let format = arguments.format();
+    let can_be_detached = matches!(format, FormatArgument::Cades | FormatArgument::Xades);
+    match format {
         FormatArgument::Pades if arguments.detached => return misuse("sign-detached-pdf"),
         _ if arguments.detached && !can_be_detached => return misuse("sign-not-detached"),
         other if arguments.enveloping && other != FormatArgument::Xades => {
@@ -320,7 +344,7 @@ fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
         }
         _ => {}
     }
-    Ok(match arguments.format {
+    Ok(match format {
         FormatArgument::Pades => SignatureFormat::Pades,
         FormatArgument::Cades if arguments.detached => SignatureFormat::CadesDetached,
         FormatArgument::Cades => SignatureFormat::CadesAttached,
@@ -334,13 +358,17 @@ fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
         FormatArgument::AsicECades => SignatureFormat::AsicECades,
         FormatArgument::AsicS => SignatureFormat::AsicS,
         FormatArgument::AsicSCades => SignatureFormat::AsicSCades,
+        FormatArgument::Ooxml => SignatureFormat::Ooxml,
     })
 }
 
 /// What is put behind an input's name, where the result is not of the input's kind.
 const fn extension(format: SignatureFormat) -> Option<&'static str> {
     match format {
-        SignatureFormat::Pades | SignatureFormat::XadesEnveloped | SignatureFormat::Xmldsig => None,
+        SignatureFormat::Pades
+        | SignatureFormat::XadesEnveloped
+        | SignatureFormat::Xmldsig
+        | SignatureFormat::Ooxml => None,
         SignatureFormat::CadesAttached => Some("p7m"),
         SignatureFormat::CadesDetached => Some("p7s"),
         SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => Some("xml"),

@@ -3,6 +3,7 @@
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
 use trien_signatures::asic::AsicError;
 use trien_signatures::cms::PrepareError;
+use trien_signatures::ooxml::{OoxmlError, PackageError};
 use trien_signatures::pades::PadesError;
 use trien_signatures::pdf::PdfError;
 use trien_signatures::signing::FinishError;
@@ -105,6 +106,9 @@ pub enum JobError {
     /// The container cannot be prepared.
     #[error(transparent)]
     Asic(#[from] AsicError),
+    /// The Office document cannot be prepared.
+    #[error(transparent)]
+    Ooxml(#[from] OoxmlError),
     /// The template of the user cannot be used.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -164,6 +168,7 @@ impl JobError {
             Self::Cms(error) => of_cms(error),
             Self::Xml(error) => of_xml(error),
             Self::Asic(error) => of_asic(error),
+            Self::Ooxml(error) => of_ooxml(error),
             Self::Template(_) => ErrorCode::BadRequest,
             Self::Unreadable(error) => error.code(),
             Self::BadSignature | Self::Finish(FinishError::BadSignature) => ErrorCode::BadSignatureFromToken,
@@ -188,6 +193,7 @@ impl JobError {
             Self::Cms(error) => Some(error.to_string()),
             Self::Xml(error) => Some(error.to_string()),
             Self::Asic(error) => Some(error.to_string()),
+            Self::Ooxml(error) => Some(error.to_string()),
             Self::Template(error) => Some(error.to_string()),
             Self::Unreadable(error) => Some(error.to_string()),
             // Only the shell has a selector.
@@ -329,6 +335,14 @@ fn of_asic(error: &AsicError) -> ErrorCode {
         AsicError::Cms(error) => of_cms(error),
         AsicError::Zip(ZipError::TooLarge) => ErrorCode::TooLarge,
         _ => ErrorCode::BadRequest,
+    }
+}
+
+fn of_ooxml(error: &OoxmlError) -> ErrorCode {
+    match error {
+        OoxmlError::Xml(error) => of_xml(error),
+        OoxmlError::Package(PackageError::Zip(ZipError::TooLarge)) => ErrorCode::TooLarge,
+        _ => ErrorCode::DocumentUnreadable,
     }
 }
 

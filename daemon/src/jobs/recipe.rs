@@ -12,6 +12,7 @@ use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
+use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
 use trien_signatures::pades::{self, Allowed, FieldChoice, FieldLock, PadesRequest, PreparedPades};
 use trien_signatures::signing::{FinishError, Prepared};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
@@ -54,6 +55,7 @@ pub(super) enum PreparedDocument {
     Xml(Box<PreparedXml>),
     Jades(Box<PreparedJades>),
     Asic(Box<PreparedAsic>),
+    Ooxml(Box<PreparedOoxml>),
 }
 
 /// Of documents whose sort nobody told.
@@ -74,13 +76,14 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
         }
     }
     let for_pdf = call.appearance.is_some()
-        || [&call.reason, &call.location, &call.field]
-            .iter()
-            .any(|text| text.is_some())
+        || [&call.location, &call.field].iter().any(|text| text.is_some())
         || call.certify.is_some()
         || call.lock.is_some();
     if for_pdf && call.format != SignatureFormat::Pades {
-        return bad("appearance, reason, location, field, certify, lock: for PAdES only");
+        return bad("appearance, location, field, certify, lock: for PAdES only");
+    }
+    if call.reason.is_some() && !matches!(call.format, SignatureFormat::Pades | SignatureFormat::Ooxml) {
+        return bad("reason: for PAdES and Office documents only");
     }
     if call.template.is_some() && call.format != SignatureFormat::Xmldsig {
         return bad("template: for XML-DSig only");
@@ -251,6 +254,7 @@ impl Recipe {
             }
             SignatureFormat::AsicS => self.asic(Kind::Simple, Inside::Xades, name, &bytes, signing_time),
             SignatureFormat::AsicSCades => self.asic(Kind::Simple, Inside::Cades, name, &bytes, signing_time),
+            SignatureFormat::Ooxml => self.ooxml(&bytes, signing_time),
         }
     }
 
@@ -340,6 +344,19 @@ impl Recipe {
         Ok(PreparedDocument::Asic(Box::new(asic::prepare(&request)?)))
     }
 
+    fn ooxml(&self, bytes: &[u8], signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+        let request = OoxmlRequest {
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+            reason: self.reason.as_deref(),
+        };
+        Ok(PreparedDocument::Ooxml(Box::new(ooxml::prepare(
+            bytes, &request,
+        )?)))
+    }
+
     /// In a field that is there, its own place is meant.
     fn appearance(&self, at: OffsetDateTime) -> Option<pades::Appearance> {
         let appearance = self.appearance.as_ref()?;
@@ -359,6 +376,7 @@ impl PreparedDocument {
             Self::Xml(prepared) => prepared.to_be_signed(),
             Self::Jades(prepared) => prepared.to_be_signed(),
             Self::Asic(prepared) => prepared.to_be_signed(),
+            Self::Ooxml(prepared) => prepared.to_be_signed(),
         }
     }
 
@@ -369,6 +387,7 @@ impl PreparedDocument {
             Self::Xml(prepared) => prepared.algorithm(),
             Self::Jades(prepared) => prepared.algorithm(),
             Self::Asic(prepared) => prepared.algorithm(),
+            Self::Ooxml(prepared) => prepared.algorithm(),
         }
     }
 
@@ -380,6 +399,7 @@ impl PreparedDocument {
             Self::Xml(prepared) => prepared.finish(signature),
             Self::Jades(prepared) => prepared.finish(signature),
             Self::Asic(prepared) => prepared.finish(signature),
+            Self::Ooxml(prepared) => prepared.finish(signature),
         }
     }
 }

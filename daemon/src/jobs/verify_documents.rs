@@ -8,12 +8,13 @@ use trien_protocol::limits::MAX_DOCUMENTS;
 use trien_protocol::reply::{VerifiedDocument, VerifiedDocuments, VerifiedSignature};
 use trien_signatures::cms::FormatError;
 use trien_signatures::jades::JoseError;
+use trien_signatures::ooxml::PackageError;
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Indication, Report, SignatureReport};
 use trien_signatures::trust::Reliance;
 use trien_signatures::xml::XmlError;
 use trien_signatures::zip::ZipError;
-use trien_signatures::{asic, cades, jades, pades, xmldsig};
+use trien_signatures::{asic, cades, jades, ooxml, pades, xmldsig};
 
 use super::documents::Sealed;
 use super::error::of_pdf;
@@ -90,6 +91,9 @@ pub enum Unreadable {
     /// A container that cannot be read.
     #[error(transparent)]
     Zip(#[from] ZipError),
+    /// An Office document that cannot be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// A JWS that cannot be read.
     #[error(transparent)]
     Jose(#[from] JoseError),
@@ -109,14 +113,15 @@ impl Unreadable {
             Self::Pdf(error) => of_pdf(error),
             Self::Xml(XmlError::TooLong(_) | XmlError::TooComplex { .. })
             | Self::Zip(ZipError::TooLarge)
+            | Self::Package(PackageError::Zip(ZipError::TooLarge))
             | Self::Jose(JoseError::TooLong(_) | JoseError::TooMany)
             | Self::Cms(_) => ErrorCode::TooLarge,
-            Self::Xml(_) | Self::Zip(_) | Self::Jose(_) => ErrorCode::DocumentUnreadable,
+            Self::Xml(_) | Self::Zip(_) | Self::Package(_) | Self::Jose(_) => ErrorCode::DocumentUnreadable,
         }
     }
 }
 
-/// The report on one document, by what its bytes are: PDF, ASiC, XML, JWS, else CMS; with its content inside, or beside
+/// The report on one document, by what its bytes are: PDF, ASiC, OOXML, XML, JWS, else CMS; with its content inside, or beside
 /// it.
 ///
 /// # Errors
@@ -131,6 +136,9 @@ pub fn verify(
     }
     if asic::looks_like(document) {
         return Ok(asic::verify(document, reliance)?);
+    }
+    if ooxml::looks_like(document) {
+        return Ok(ooxml::verify(document, reliance)?);
     }
     if looks_like_xml(document) {
         return Ok(xmldsig::verify(

@@ -62,6 +62,7 @@ format-xmldsig = XML signature: in its place inside the XML document
 format-jades = JAdES: a JSON signature that holds the document
 format-asic-e = ASiC-E: a container with document and signature
 format-asic-s = ASiC-S: a container with document and signature
+format-ooxml = Office document (docx, xlsx, pptx): the signature goes into the document
 signature-appearance = Appearance
 signature-visible = The signature shows on the page
 signature-certifies = Certification

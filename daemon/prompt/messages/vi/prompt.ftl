@@ -61,6 +61,7 @@ format-xmldsig = Chữ ký XML: đúng chỗ quy định trong tài liệu XML
 format-jades = JAdES: chữ ký JSON chứa cả tài liệu
 format-asic-e = ASiC-E: gói gồm tài liệu và chữ ký
 format-asic-s = ASiC-S: gói gồm tài liệu và chữ ký
+format-ooxml = Tài liệu Office (docx, xlsx, pptx): chữ ký nằm trong tài liệu
 signature-appearance = Hình thức
 signature-visible = Chữ ký hiển thị trên trang
 signature-certifies = Chứng thực

@@ -31,6 +31,7 @@ fn lines(signature: &ShownSignature, phrases: Phrases) -> Vec<(String, String)> 
         SignatureFormat::JadesCompact | SignatureFormat::JadesJson => phrases.say("format-jades"),
         SignatureFormat::AsicE | SignatureFormat::AsicECades => phrases.say("format-asic-e"),
         SignatureFormat::AsicS | SignatureFormat::AsicSCades => phrases.say("format-asic-s"),
+        SignatureFormat::Ooxml => phrases.say("format-ooxml"),
     };
     let mut lines = vec![("signature-format", format)];
     if signature.visible {

@@ -12,9 +12,8 @@ use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
 use crate::cms::{self, PrepareError};
 use crate::xml::{Canonicalization, Document, Outer, attribute_value};
-use crate::xmldsig::write::{
-    Draft, DraftReference, Place, element_digest, enveloped_transforms, escaped, fresh_id,
-};
+use crate::xmldsig::draft::{Draft, DraftReference, element_digest, enveloped_transforms, escaped, fresh_id};
+use crate::xmldsig::place::Place;
 use crate::xmldsig::{PreparedXml, XmlPrepareError, algorithms};
 
 /// Where the signature stands and what is signed.

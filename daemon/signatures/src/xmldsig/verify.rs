@@ -3,22 +3,20 @@
 
 use super::DS;
 use super::algorithms::{digest_from_uri, signature_from_uri};
+use super::cover::{Cover, OfDocument};
 use super::read::{MAX_SIGNATURES, ReadReference, ReadSignature};
 use super::reference::{self, Resolver, Target};
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue};
 use crate::certificate::Certificate;
 use crate::report::{
-    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource, Warning,
+    Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication, TimeSource,
+    Warning,
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
 use crate::validation::{self, Evidence, Finding};
 use crate::xades;
 use crate::xml::{Document, ElementId, Outer, XmlError};
-
-/// Names in the report of what is, or is not, covered.
-const MAX_NAMES: usize = 16;
 
 /// What stands beside the document.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,7 +69,7 @@ pub(crate) fn verify_in(
     let mut signatures: Vec<SignatureReport> = read
         .iter()
         .map(|signature| match signature {
-            Ok(signature) => judge(document, signature, resolver, reliance),
+            Ok(signature) => judge(document, signature, resolver, reliance, &OfDocument),
             Err(_) => malformed(),
         })
         .collect();
@@ -97,6 +95,7 @@ pub(crate) fn judge(
     signature: &ReadSignature,
     resolver: &dyn Resolver,
     reliance: &Reliance<'_>,
+    cover: &dyn Cover,
 ) -> SignatureReport {
     let qualifying = xades::Qualifying::read(document, signature);
     let format = if matches!(qualifying, Ok(None)) {
@@ -110,6 +109,7 @@ pub(crate) fn judge(
         signature,
         resolver,
         reliance,
+        cover,
         targets: Vec::new(),
     };
     if let Err((sub_indication, reason)) = judgement.run(qualifying, &mut report) {
@@ -123,6 +123,7 @@ struct Judgement<'a> {
     signature: &'a ReadSignature,
     resolver: &'a dyn Resolver,
     reliance: &'a Reliance<'a>,
+    cover: &'a dyn Cover,
     targets: Vec<Target>,
 }
 
@@ -213,7 +214,8 @@ impl Judgement<'_> {
             self.check(reference, &target)?;
             self.targets.push(target);
         }
-        self.cover(report)
+        self.cover
+            .cover(self.document, self.signature, &self.targets, report)
     }
 
     fn check(&self, reference: &ReadReference, target: &Target) -> Result<(), Finding> {
@@ -223,68 +225,6 @@ impl Judgement<'_> {
         } else {
             Err((SubIndication::HashFailure, Reason::ReferenceDigestMismatch))
         }
-    }
-
-    fn cover(&self, report: &mut SignatureReport) -> Result<(), Finding> {
-        let document = self.document;
-        let total = document.text().len() as u64 - document.span(self.signature.element).len() as u64;
-        let (mut signed, mut whole, mut content) = (0, false, false);
-        let enveloping = self.signature.element == document.root();
-        for target in &self.targets {
-            match target {
-                Target::Document => {
-                    (whole, content, signed) = (true, true, total);
-                    report.covered.push("/".to_owned());
-                }
-                Target::External(uri) => {
-                    (whole, content) = (true, true);
-                    report.covered.push(uri.clone());
-                }
-                Target::Element(element) => {
-                    let own = self.signature.has_inside(document, *element);
-                    let length = document.span(*element).len() as u64;
-                    if own && !self.is_own_content(*element) {
-                        continue;
-                    }
-                    content = true;
-                    report.covered.push(name_of(document, *element));
-                    if *element == document.root() || own && enveloping {
-                        (whole, signed) = (true, total);
-                    } else if !whole {
-                        signed = (signed + length).min(total);
-                    }
-                }
-            }
-        }
-        report.covered.truncate(MAX_NAMES);
-        if !content {
-            return Err((SubIndication::SignedDataNotFound, Reason::NothingSigned));
-        }
-        if !whole {
-            report.not_covered = uncovered(document, self.signature.element, &self.targets);
-            if !report.not_covered.is_empty() {
-                report.warn(Warning::NotAllCovered);
-            }
-        }
-        report.coverage = Some(Coverage {
-            whole,
-            signed_bytes: if whole { total } else { signed },
-            total_bytes: total,
-            revision: None,
-            revisions: None,
-        });
-        Ok(())
-    }
-
-    /// An Object of an enveloping signature is content; properties of the signature are not, and of a signature that
-    /// stands in a document nothing inside is.
-    fn is_own_content(&self, element: ElementId) -> bool {
-        let document = self.document;
-        let enveloping = self.signature.element == document.root();
-        let properties = document.children(element).any(|child| {
-            document.local_name(child) == "SignatureProperties" && document.namespace(child) == DS
-        });
-        enveloping && document.is(element, DS, "Object") && !properties
     }
 
     /// The signer's certificate: by XAdES the one whose digest is signed, otherwise the one whose key fits.
@@ -367,7 +307,8 @@ impl Judgement<'_> {
         }
     }
 
-    /// The time in a signed SignatureProperty, as e-invoices have it: without a zone it is the time in Việt Nam.
+    /// The time in a signed SignatureProperty, as e-invoices have it (SigningTime; without a zone it is the time in Việt
+    /// Nam) or Office (the Value of SignatureTime; ECMA-376-2, 12.2.4.20).
     fn signing_time_object(&self) -> Option<SigningTime> {
         let document = self.document;
         let inside = |element: &ElementId| {
@@ -380,7 +321,16 @@ impl Judgement<'_> {
             .elements()
             .skip_while(|element| *element <= self.signature.element)
             .take_while(|element| document.contains(self.signature.element, *element))
-            .find(|element| document.local_name(*element) == "SigningTime" && inside(element))?;
+            .find(|element| {
+                let named = match document.local_name(*element) {
+                    "SigningTime" => true,
+                    "Value" => document.parent(*element).is_some_and(|parent| {
+                        document.is(parent, crate::ooxml::SIGNATURE_NS, "SignatureTime")
+                    }),
+                    _ => false,
+                };
+                named && inside(element)
+            })?;
         Some(SigningTime {
             time: xades::read_time(&document.text_of(element))?,
             source: TimeSource::SignerProperty,
@@ -389,7 +339,7 @@ impl Judgement<'_> {
 }
 
 /// Whether an Object has properties of a signature and nothing else.
-fn holds_properties(document: &Document<'_>, object: ElementId) -> bool {
+pub(crate) fn holds_properties(document: &Document<'_>, object: ElementId) -> bool {
     let mut children = document.children(object).peekable();
     children.peek().is_some()
         && children.all(|child| {
@@ -397,43 +347,6 @@ fn holds_properties(document: &Document<'_>, object: ElementId) -> bool {
                 || document.local_name(child) == "QualifyingProperties"
                     && xades::is_namespace(&document.namespace(child))
         })
-}
-
-fn name_of(document: &Document<'_>, element: ElementId) -> String {
-    let name = document.local_name(element);
-    match document.id(element) {
-        Some(id) => format!("{name}#{id}"),
-        None => name.to_owned(),
-    }
-}
-
-/// The outermost elements that nothing of this signature covers; what only holds signatures is left out.
-fn uncovered(document: &Document<'_>, signature: ElementId, targets: &[Target]) -> Vec<String> {
-    let covered: Vec<ElementId> = targets
-        .iter()
-        .filter_map(|target| match target {
-            Target::Element(element) => Some(*element),
-            _ => None,
-        })
-        .collect();
-    let mut names = Vec::new();
-    let mut waiting: Vec<ElementId> = vec![document.root()];
-    while let Some(element) = waiting.pop() {
-        if names.len() >= MAX_NAMES || covered.contains(&element) || document.is(element, DS, "Signature") {
-            continue;
-        }
-        let holds = element <= signature && document.contains(element, signature)
-            || covered.iter().any(|inner| document.contains(element, *inner));
-        let children: Vec<ElementId> = document.children(element).collect();
-        let only_signatures =
-            !children.is_empty() && children.iter().all(|child| document.is(*child, DS, "Signature"));
-        if holds || only_signatures {
-            waiting.extend(children.into_iter().rev());
-        } else if !document.content_span(element).is_empty() {
-            names.push(name_of(document, element));
-        }
-    }
-    names
 }
 
 /// No other element that nothing covers may have the name of one that is signed: a program that looks for the name
