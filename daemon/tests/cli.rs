@@ -138,7 +138,7 @@ fn xml_json_and_containers_are_signed_and_verified() {
     let mut command = desk.trien(["sign", "--cert", "an", "--reason", "Duyệt"]);
     succeed(command.args(desk.pin()).arg("--out").arg(&out).arg(&office));
     let report = read_json(&succeed(desk.trien(["verify", "--json"]).arg(&out)));
-    let signature = &report["signatures"][0];
+    let signature = &report[0]["signatures"][0];
     assert_eq!(
         (&signature["format"], &signature["level"]),
         (&json!("ooxml"), &json!("B-B"))
