@@ -110,6 +110,99 @@ mod tests {
         );
     }
 
+    /// A file below `src` of a crate that this one is built with.
+    pub(super) fn source_of(package: &str, file: &str) -> String {
+        let metadata = std::process::Command::new(env!("CARGO"))
+            .args([
+                "metadata",
+                "--format-version=1",
+                "--offline",
+                "--locked",
+                "--manifest-path",
+            ])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .output()
+            .expect("cargo metadata");
+        let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("metadata");
+        let packages = metadata["packages"].as_array().expect("packages");
+        let found = packages.iter().find(|found| found["name"] == package);
+        let manifest = found.expect("the package")["manifest_path"].as_str();
+        let source = std::path::Path::new(manifest.expect("a path"))
+            .with_file_name("src")
+            .join(file);
+        std::fs::read_to_string(source).expect("the source")
+    }
+
+    /// The crate's name for what PC/SC returns.
+    pub(super) fn pcsc_error(number: u64) -> pcsc::Error {
+        const ALL: [pcsc::Error; 62] = [
+            pcsc::Error::InternalError,
+            pcsc::Error::Cancelled,
+            pcsc::Error::InvalidHandle,
+            pcsc::Error::InvalidParameter,
+            pcsc::Error::InvalidTarget,
+            pcsc::Error::NoMemory,
+            pcsc::Error::WaitedTooLong,
+            pcsc::Error::InsufficientBuffer,
+            pcsc::Error::UnknownReader,
+            pcsc::Error::Timeout,
+            pcsc::Error::SharingViolation,
+            pcsc::Error::NoSmartcard,
+            pcsc::Error::UnknownCard,
+            pcsc::Error::CantDispose,
+            pcsc::Error::ProtoMismatch,
+            pcsc::Error::NotReady,
+            pcsc::Error::InvalidValue,
+            pcsc::Error::SystemCancelled,
+            pcsc::Error::CommError,
+            pcsc::Error::UnknownError,
+            pcsc::Error::InvalidAtr,
+            pcsc::Error::NotTransacted,
+            pcsc::Error::ReaderUnavailable,
+            pcsc::Error::Shutdown,
+            pcsc::Error::PciTooSmall,
+            pcsc::Error::ReaderUnsupported,
+            pcsc::Error::DuplicateReader,
+            pcsc::Error::CardUnsupported,
+            pcsc::Error::NoService,
+            pcsc::Error::ServiceStopped,
+            pcsc::Error::IccInstallation,
+            pcsc::Error::IccCreateorder,
+            pcsc::Error::UnsupportedFeature,
+            pcsc::Error::DirNotFound,
+            pcsc::Error::FileNotFound,
+            pcsc::Error::NoDir,
+            pcsc::Error::NoFile,
+            pcsc::Error::NoAccess,
+            pcsc::Error::WriteTooMany,
+            pcsc::Error::BadSeek,
+            pcsc::Error::InvalidChv,
+            pcsc::Error::UnknownResMng,
+            pcsc::Error::NoSuchCertificate,
+            pcsc::Error::CertificateUnavailable,
+            pcsc::Error::NoReadersAvailable,
+            pcsc::Error::CommDataLost,
+            pcsc::Error::NoKeyContainer,
+            pcsc::Error::ServerTooBusy,
+            pcsc::Error::UnsupportedCard,
+            pcsc::Error::UnresponsiveCard,
+            pcsc::Error::UnpoweredCard,
+            pcsc::Error::ResetCard,
+            pcsc::Error::RemovedCard,
+            pcsc::Error::SecurityViolation,
+            pcsc::Error::WrongChv,
+            pcsc::Error::ChvBlocked,
+            pcsc::Error::Eof,
+            pcsc::Error::CancelledByUser,
+            pcsc::Error::CardNotAuthenticated,
+            pcsc::Error::CacheItemNotFound,
+            pcsc::Error::CacheItemStale,
+            pcsc::Error::CacheItemTooBig,
+        ];
+        let is_it = |error: &&pcsc::Error| u64::from(**error as u32) == number;
+        *ALL.iter().find(is_it).expect("an error of PC/SC")
+    }
+
     #[test]
     fn the_tables_are_in_order_so_that_every_row_is_found() {
         for rows in [cryptoki::ROWS, smart_card::ROWS] {

@@ -1,7 +1,9 @@
 //! What can go wrong on the way to a card, and what it means.
 
+use trien_protocol::error::ErrorCode;
+
 use super::apdu::{Malformed, Status};
-use crate::tokens::TokenError;
+use crate::tokens::{TokenError, truth};
 
 /// Why a card did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,39 +41,29 @@ impl From<pcsc::Error> for CardError {
 }
 
 impl CardError {
+    /// What the truth table calls it, if PC/SC returned it.
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Service(returned) => truth::smart_card(number(*returned)).map(|row| row.code),
+            _ => None,
+        }
+    }
+
     /// The card, or its reader, is gone.
     #[must_use]
-    pub const fn is_removal(&self) -> bool {
-        matches!(
-            self,
-            // Some readers answer with nothing at all for a card that was just pulled.
-            Self::Malformed(Malformed::NoStatus)
-                | Self::OtherCard
-                | Self::Service(
-                    pcsc::Error::NoSmartcard
-                        | pcsc::Error::RemovedCard
-                        | pcsc::Error::ReaderUnavailable
-                        | pcsc::Error::UnknownReader
-                        | pcsc::Error::NoReadersAvailable
-                        | pcsc::Error::InvalidHandle
-                        | pcsc::Error::InvalidValue
-                )
-        )
+    pub fn is_removal(&self) -> bool {
+        // Some readers answer with nothing at all for a card that was just pulled.
+        matches!(self, Self::Malformed(Malformed::NoStatus) | Self::OtherCard)
+            || self.code() == Some(ErrorCode::TokenRemoved)
     }
 
     /// The smart card service is gone: every handle of it is worthless.
     #[must_use]
-    pub const fn is_loss_of_service(&self) -> bool {
-        matches!(
-            self,
-            Self::Service(
-                pcsc::Error::NoService
-                    | pcsc::Error::ServiceStopped
-                    | pcsc::Error::CommError
-                    | pcsc::Error::SecurityViolation
-                    | pcsc::Error::InvalidHandle
-            )
-        )
+    pub fn is_loss_of_service(&self) -> bool {
+        // One that is just ending may seem to refuse.
+        let lost = [ErrorCode::ReaderServiceStopped, ErrorCode::ReaderNotAllowed];
+        *self == Self::Service(pcsc::Error::InvalidHandle)
+            || self.code().is_some_and(|code| lost.contains(&code))
     }
 
     /// Another program made the card forget where we were: begun anew, it may work.
@@ -88,7 +80,12 @@ impl From<CardError> for TokenError {
     fn from(error: CardError) -> Self {
         match &error {
             removed if removed.is_removal() => Self::Removed,
-            CardError::Service(number) => of_service(*number),
+            CardError::Service(returned) => match error.code() {
+                Some(ErrorCode::TokenBusy) => Self::Busy,
+                _ => Self::Service {
+                    number: number(*returned),
+                },
+            },
             CardError::Refused(Status::SECURITY) => Self::LoginNeeded,
             CardError::NotThere => Self::NoSuchKey,
             CardError::ManagementKey => Self::ManagementKey,
@@ -98,12 +95,7 @@ impl From<CardError> for TokenError {
     }
 }
 
-/// What a return value of PC/SC says of the token.
-fn of_service(error: pcsc::Error) -> TokenError {
-    match error {
-        pcsc::Error::SharingViolation | pcsc::Error::ResetCard => TokenError::Busy,
-        other => TokenError::Service {
-            number: u64::from(other as u32),
-        },
-    }
+/// As it stands in the truth table.
+fn number(returned: pcsc::Error) -> u64 {
+    u64::from(returned as u32)
 }

@@ -109,8 +109,6 @@ table! {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
     use crate::jobs::JobError;
     use crate::tokens::truth;
@@ -128,26 +126,7 @@ mod tests {
     /// The constants are read out of the source of the bindings, so that a newer version of the standard fails here.
     #[test]
     fn every_return_value_of_the_standard_has_a_row() {
-        let metadata = Command::new(env!("CARGO"))
-            .args([
-                "metadata",
-                "--format-version=1",
-                "--offline",
-                "--locked",
-                "--manifest-path",
-            ])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-            .output()
-            .expect("cargo metadata");
-        let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("metadata");
-        let packages = metadata["packages"].as_array().expect("packages");
-        let bindings = packages
-            .iter()
-            .find(|package| package["name"] == "cryptoki-sys")
-            .expect("cryptoki-sys");
-        let manifest = std::path::Path::new(bindings["manifest_path"].as_str().expect("a path"));
-        let source = manifest.with_file_name("src").join("bindings/generic.rs");
-        let source = std::fs::read_to_string(source).expect("the bindings");
+        let source = truth::tests::source_of("cryptoki-sys", "bindings/generic.rs");
         let mut seen = 0;
         for line in source.lines() {
             let Some(rest) = line.trim().strip_prefix("pub const CKR_") else {
