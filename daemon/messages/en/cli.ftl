@@ -159,12 +159,15 @@ doctor-config-notice-remedy = Mend the configuration, or install what it names.
 doctor-pcscd = The smart card service (pcscd) runs.
 doctor-pcscd-absent = The smart card service (pcscd) does not run.
 doctor-pcscd-not-allowed = The smart card service (pcscd) does not let you in.
+doctor-pcscd-failed = The smart card service (pcscd) fails: { $reason }
+doctor-pcscd-failed-remedy = Start it anew (systemctl restart pcscd), or update the package pcscd.
 doctor-reader = Reader on USB: { $reader }
 doctor-reader-no-driver = Reader on USB without a driver: { $reader }
 doctor-reader-no-driver-remedy = Install the readers' driver (package libccid), then plug the reader in again.
 doctor-module = Driver { $module }{ $maker }: { $library }
 doctor-module-library = Driver { $module }{ $maker } is not loaded: { $library }. { $reason }
 doctor-module-failed = Driver { $module }{ $maker } fails: { $library }. { $reason }
+doctor-card-failed = A smart card cannot be used now. { $reason }
 doctor-sandbox = Driver { $module } is closed in: no home folder, no network.
 doctor-sandbox-open =
     Driver { $module } is not wholly closed in: files { $files ->

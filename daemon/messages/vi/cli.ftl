@@ -159,12 +159,15 @@ doctor-config-notice-remedy = Hãy sửa cấu hình, hoặc cài đặt những
 doctor-pcscd = Dịch vụ thẻ thông minh (pcscd) đang hoạt động.
 doctor-pcscd-absent = Dịch vụ thẻ thông minh (pcscd) không hoạt động.
 doctor-pcscd-not-allowed = Dịch vụ thẻ thông minh (pcscd) không cho phép bạn sử dụng.
+doctor-pcscd-failed = Dịch vụ thẻ thông minh (pcscd) bị lỗi: { $reason }
+doctor-pcscd-failed-remedy = Hãy khởi động lại dịch vụ (systemctl restart pcscd), hoặc cập nhật gói pcscd.
 doctor-reader = Đầu đọc USB: { $reader }
 doctor-reader-no-driver = Đầu đọc USB chưa có trình điều khiển: { $reader }
 doctor-reader-no-driver-remedy = Hãy cài đặt trình điều khiển đầu đọc (gói libccid), rồi cắm lại đầu đọc.
 doctor-module = Trình điều khiển { $module }{ $maker }: { $library }
 doctor-module-library = Trình điều khiển { $module }{ $maker } không được nạp: { $library }. { $reason }
 doctor-module-failed = Trình điều khiển { $module }{ $maker } bị lỗi: { $library }. { $reason }
+doctor-card-failed = Hiện không dùng được một thẻ thông minh. { $reason }
 doctor-sandbox = Trình điều khiển { $module } đã được cách ly: không truy cập thư mục cá nhân, không dùng mạng.
 doctor-sandbox-open =
     Trình điều khiển { $module } chưa được cách ly hoàn toàn: tệp { $files ->

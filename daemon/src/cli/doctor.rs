@@ -71,7 +71,7 @@ impl Finding {
 /// The answer no if something stands in the way of a signature.
 pub async fn run(shell: &Shell) -> Result<(), CliError> {
     let mut findings = tokens::configuration(shell);
-    findings.extend(readers::look());
+    findings.extend(readers::look().await);
     findings.extend(tokens::look(shell).await);
     findings.extend(browsers::look(shell));
     findings.extend(tokens::clock(shell));

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use time::{Duration, OffsetDateTime};
+use trien_protocol::error::ErrorCode;
 
 use super::super::Shell;
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
 use crate::language::{self, Arguments};
+use crate::tokens::pcsc::DRIVER;
 use crate::tokens::{Level, Modules, PinState, Token, TokenError, known, library};
 
 /// From when on a person is told that a certificate ends.
@@ -52,6 +54,8 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
         let failure = sight.failures.iter().find(|(name, _)| *name == module.name);
         findings.push(of_module(module, failure.map(|(_, error)| error), shell));
     }
+    let of_cards = sight.failures.iter().filter(|(name, _)| name == DRIVER);
+    findings.extend(of_cards.filter_map(|(_, error)| of_card(error, shell)));
     findings.extend(confinement(&modules));
     if !sight.tokens.iter().any(|token| token.entry().initialized) {
         findings.push(
@@ -98,15 +102,35 @@ fn of_module(module: &ModuleConfig, failure: Option<&TokenError>, shell: &Shell)
     }
 }
 
-/// One line for all modules that are equally closed in.
+/// A card that our own driver could not look at. How it stands with the service itself is said elsewhere.
+fn of_card(error: &TokenError, shell: &Shell) -> Option<Finding> {
+    let object = JobError::from(error.clone()).object();
+    let code = object.data.code;
+    if matches!(
+        code,
+        ErrorCode::ReaderServiceStopped | ErrorCode::ReaderNotAllowed
+    ) {
+        return None;
+    }
+    let reason = format!("{} ({error})", object.data.message.text(shell.language));
+    let finding = Finding::new(Weight::Trouble, "doctor-card-failed", [("reason", reason)]);
+    Some(finding.with_remedy(format!("error-{}-remedy", code.name().replace('_', "-"))))
+}
+
+/// How far each process that drives tokens is closed in: the modules', and for each reader that of the card driver.
 fn confinement(modules: &Modules) -> Vec<Finding> {
+    let of_module = modules
+        .states()
+        .into_iter()
+        .filter_map(|state| Some((state.name, state.confinement?)));
+    let of_reader = modules
+        .card_drivers()
+        .into_iter()
+        .map(|(reader, confinement)| (format!("piv ({reader})"), confinement));
     let mut findings = Vec::new();
-    for state in modules.states() {
-        let Some(confinement) = state.confinement else {
-            continue;
-        };
+    for (name_of, confinement) in of_module.chain(of_reader) {
         let facts = [
-            ("module", state.name),
+            ("module", name_of),
             ("files", name(confinement.files).to_owned()),
             ("network", name(confinement.network).to_owned()),
         ];
