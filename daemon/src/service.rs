@@ -23,7 +23,7 @@ use crate::places::{NoPlaces, Places};
 use crate::policy::GrantBook;
 use crate::queue::Queue;
 use crate::tokens::pcsc::monitor::{Monitor, Sighting};
-use crate::tokens::{Deadlines, Modules, TokenSource};
+use crate::tokens::{Deadlines, InReach, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
 use crate::transport::{Halt, websocket};
 use crate::trust::Rules;
@@ -263,7 +263,7 @@ async fn keep_warm(context: Arc<Context>, mut changes: watch::Receiver<u64>) {
 }
 
 async fn warm(context: &Context) {
-    let tokens = context.tokens.tokens().await;
+    let InReach { tokens, .. } = context.tokens.tokens().await;
     tracing::info!(tokens = tokens.len(), "in reach");
     // Those of cards are kept by their processes.
     for token in tokens.iter().filter(|token| token.entry().reader.is_some()) {

@@ -12,7 +12,7 @@ use trien_signatures::validation::CertificateVerdict;
 
 use super::{Context, JobError, augment, blocking};
 use crate::consent::Candidate;
-use crate::tokens::{HeldCertificate, PinNeed, Token, TokenError};
+use crate::tokens::{HeldCertificate, InReach, PinNeed, Token, TokenError};
 use crate::trust::Trust;
 
 /// From when on a person is told that a certificate ends.
@@ -49,12 +49,15 @@ pub struct Found {
 ///
 /// # Errors
 /// Why nothing can be offered, the most helpful reason first: nothing fits, the certificate has expired, is unsuitable,
-/// or locked, or a token failed.
+/// or locked, or a token or the smart card service failed.
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
     let now = OffsetDateTime::now_utc();
-    let mut failure = None;
+    let InReach {
+        tokens,
+        hindrance: mut failure,
+    } = context.tokens.tokens().await;
     let mut held = Vec::new();
-    for token in context.tokens.tokens().await {
+    for token in tokens {
         match token.certificates().await {
             Ok(certificates) => held.extend(certificates.into_iter().map(|one| (Arc::clone(&token), one))),
             Err(error) => {

@@ -132,7 +132,7 @@ impl Driven {
     fn name(&self) -> &str {
         match self {
             Self::Module(module) => &module.name,
-            Self::Reader(_) => pcsc::cards::DRIVER,
+            Self::Reader(_) => pcsc::DRIVER,
         }
     }
 
@@ -482,6 +482,7 @@ impl Inner {
         let process = self.running(&mut kept, start).await?;
         let start = process.start;
         match timeout(deadline, process.exchange(call, descriptors)).await {
+            Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
             Ok(Ok(outcome)) => outcome.map(|answer| (answer, start)),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
@@ -663,6 +664,14 @@ impl Inner {
             }
         }
         folders
+    }
+}
+
+/// Another program holds the card: with those that may be it.
+async fn held(program: PathBuf) -> TokenError {
+    let looked = tokio::task::spawn_blocking(move || pcsc::holders::named(&program)).await;
+    TokenError::Held {
+        programs: looked.unwrap_or_default(),
     }
 }
 

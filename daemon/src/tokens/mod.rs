@@ -331,9 +331,18 @@ fn named(programs: &[String]) -> String {
     }
 }
 
+/// What is in reach.
+#[derive(Default)]
+pub struct InReach {
+    /// The tokens that can be worked with.
+    pub tokens: Vec<Arc<dyn Token>>,
+    /// Why a card may be missing among them: the smart card service, a reader, another program that holds it.
+    pub hindrance: Option<TokenError>,
+}
+
 /// Whoever knows which tokens are in reach.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
     /// Every token of every module, looked at anew. A module that fails costs its own tokens only.
-    async fn tokens(&self) -> Vec<Arc<dyn Token>>;
+    async fn tokens(&self) -> InReach;
 }

@@ -10,13 +10,14 @@ use async_trait::async_trait;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
-use super::pcsc::cards::{Cards, DRIVER};
+use super::pcsc::DRIVER;
+use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
 use super::session::ModuleSession;
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, TokenName};
 use super::{
-    Confinement, HeldCertificate, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry, TokenError,
-    TokenId, TokenSource,
+    Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
+    TokenError, TokenId, TokenSource,
 };
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
@@ -147,6 +148,15 @@ impl Modules {
         self.workers.iter().map(state).collect()
     }
 
+    /// How far the processes of our own card driver are closed in, by the reader that each is for; none before a card
+    /// was looked at.
+    #[must_use]
+    pub fn card_drivers(&self) -> Vec<(String, Confinement)> {
+        let workers = self.cards.iter().flat_map(Cards::known);
+        let state = |worker: Worker| Some((worker.reader()?.to_owned(), worker.confinement()?));
+        workers.filter_map(state).collect()
+    }
+
     /// Looks at every module anew, all at once. One that fails costs its own tokens only.
     pub async fn look(&self) -> Sight {
         let mut sight = Sight::default();
@@ -246,14 +256,14 @@ fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> b
 
 #[async_trait]
 impl TokenSource for Modules {
-    async fn tokens(&self) -> Vec<Arc<dyn Token>> {
-        let ready = self
-            .look()
-            .await
-            .tokens
-            .into_iter()
-            .filter(|token| token.entry.initialized);
-        ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect()
+    async fn tokens(&self) -> InReach {
+        let Sight { tokens, failures } = self.look().await;
+        let ready = tokens.into_iter().filter(|token| token.entry.initialized);
+        let of_cards = failures.into_iter().find(|(module, _)| module == DRIVER);
+        InReach {
+            tokens: ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect(),
+            hindrance: of_cards.map(|(_, error)| error),
+        }
     }
 }
 

@@ -9,11 +9,9 @@ use pcsc::{Context, ReaderState, Scope, State};
 
 use super::super::client::{Deadlines, Worker};
 use super::failure::CardError;
+use super::usb;
 use crate::tokens::registry::ModuleToken;
 use crate::tokens::{Token, TokenEntry, TokenError, TokenId};
-
-/// What the driver is called where modules have their names.
-pub(in crate::tokens) const DRIVER: &str = "piv";
 
 /// Readers that are looked at; pcscd has no more.
 pub(super) const MAX_READERS: usize = 16;
@@ -45,15 +43,17 @@ impl Cards {
         }
     }
 
-    /// A worker for each reader with a card. A computer without the service has none; that is no failure.
+    /// A worker for each reader with a card. A computer without the service has none; that is no failure where there is
+    /// no reader either.
     ///
     /// # Errors
-    /// [`TokenError`] if the service runs, but cannot be asked.
+    /// [`TokenError`] if the service cannot be asked.
     pub(in crate::tokens) async fn workers(&self) -> Result<Vec<Worker>, TokenError> {
         let listed = tokio::task::spawn_blocking(occupied_readers);
         let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
             Ok(Ok(Ok(readers))) => readers,
-            Ok(Ok(Err(pcsc::Error::NoService | pcsc::Error::NoReadersAvailable))) => Default::default(),
+            Ok(Ok(Err(pcsc::Error::NoReadersAvailable))) => Default::default(),
+            Ok(Ok(Err(pcsc::Error::NoService))) if usb::readers().is_empty() => Default::default(),
             Ok(Ok(Err(error))) => return Err(CardError::Service(error).into()),
             Ok(Err(_)) => return Err(TokenError::Crashed),
             Err(_) => {
@@ -74,6 +74,12 @@ impl Cards {
 }
 
 impl Cards {
+    /// The workers so far.
+    pub(in crate::tokens) fn known(&self) -> Vec<Worker> {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.values().cloned().collect()
+    }
+
     /// A card that a module shows as well is one token: ours. It is the same card if the module's slot is this reader
     /// and either names the same serial number or holds one of the same certificates; a card may hold other
     /// applications, and their tokens stay.

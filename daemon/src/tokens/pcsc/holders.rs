@@ -3,23 +3,26 @@
 
 use std::path::Path;
 
-use crate::tokens::TokenError;
-
 /// The client library, as it stands among a process's mappings.
 const LIBRARY: &str = "/libpcsclite.so";
 
 /// Programs that are named.
 const MAX_NAMED: usize = 4;
 
-/// That another program holds the card, with the names of those that may.
-pub(super) fn held() -> TokenError {
-    let ours = family();
-    let programs = processes()
+/// Which service a program of this library speaks to, if not the usual one.
+const SERVICE: &str = "PCSCLITE_CSOCK_NAME=";
+
+/// The names of those that may hold a card that another program than this holds. The daemon looks for them: a card's
+/// process, which runs `program`, is closed in and sees no other.
+pub(in crate::tokens) fn named(program: &Path) -> Vec<String> {
+    let ours = family(program);
+    let service = service_of(std::process::id());
+    processes()
         .filter(|process| !ours.contains(process) && uses_cards(*process))
+        .filter(|process| service_of(*process) == service)
         .filter_map(name)
         .take(MAX_NAMED)
-        .collect();
-    TokenError::Held { programs }
+        .collect()
 }
 
 fn processes() -> impl Iterator<Item = u32> {
@@ -35,6 +38,14 @@ fn uses_cards(process: u32) -> bool {
     maps.is_ok_and(|maps| maps.contains(LIBRARY))
 }
 
+/// The value of [`SERVICE`] that a process was started with.
+fn service_of(process: u32) -> Option<Vec<u8>> {
+    let environment = std::fs::read(format!("/proc/{process}/environ")).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(SERVICE.as_bytes()))?;
+    Some(value.to_vec())
+}
+
 /// `gpg-agent (1234)`
 fn name(process: u32) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
@@ -47,14 +58,14 @@ fn name(process: u32) -> Option<String> {
     (name != "pcscd").then(|| format!("{name} ({process})"))
 }
 
-/// This process, the daemon above it, and what runs the same program: other readers' processes.
-fn family() -> Vec<u32> {
-    let program = |process: &Path| std::fs::read_link(process.join("exe")).ok();
-    let ours = program(Path::new("/proc/self"));
+/// This process, and what runs the same program or `program`: readers' and modules' processes.
+fn family(program: &Path) -> Vec<u32> {
+    let runs = |process: &Path| std::fs::read_link(process.join("exe")).ok();
+    let ours = [runs(Path::new("/proc/self")), program.canonicalize().ok()];
     processes()
         .filter(|process| {
-            *process == std::process::id()
-                || ours.is_some() && program(Path::new(&format!("/proc/{process}"))) == ours
+            let run = runs(Path::new(&format!("/proc/{process}")));
+            *process == std::process::id() || run.is_some() && ours.contains(&run)
         })
         .collect()
 }

@@ -11,6 +11,7 @@
 //! | [`features`] | what a reader can do: PIN pad, long APDUs |
 //! | [`names`] | what people call a card, by its answer to reset |
 //! | `holders` | which other programs use cards now |
+//! | [`usb`] | the readers that the computer has |
 //! | [`failure`] | what went wrong |
 //!
 //! A PIN never enters the daemon: the driver runs in a process of its own, one a reader, behind the same wire as the
@@ -21,8 +22,12 @@ pub mod card;
 pub(super) mod cards;
 pub mod failure;
 pub mod features;
-mod holders;
+pub(super) mod holders;
 pub mod monitor;
 pub mod names;
 pub mod piv;
+pub mod usb;
 pub mod worker;
+
+/// What our own driver is called where modules have their names.
+pub const DRIVER: &str = "piv";

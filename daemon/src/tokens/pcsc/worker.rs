@@ -19,12 +19,11 @@ use std::time::{Duration, Instant};
 use trien_protocol::frame::FrameError;
 
 use super::card::{Phase, Watch};
-use super::holders;
 use crate::tokens::client::Deadlines;
 use crate::tokens::wire::{Answer, Call, GREETING, Reply, Request};
 use crate::tokens::worker::channel::Channel;
-use crate::tokens::worker::hardening;
-use crate::tokens::{Confinement, Level, TokenError};
+use crate::tokens::worker::{hardening, sandbox};
+use crate::tokens::{Confinement, PinNeed, TokenError};
 use desk::Desk;
 
 /// A request for the card's thread.
@@ -38,10 +37,12 @@ struct Work {
 #[must_use]
 pub fn run(reader: &str, deadlines: &Deadlines) -> ExitCode {
     hardening::harden();
+    // Before the first thread: what is closed is closed for those that come after.
+    let confinement = sandbox::confine_card_driver();
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
         .map_err(Into::into)
-        .and_then(|channel| serve(channel, reader, deadlines));
+        .and_then(|channel| serve(channel, reader, deadlines, confinement));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,15 +52,15 @@ pub fn run(reader: &str, deadlines: &Deadlines) -> ExitCode {
     }
 }
 
-fn serve(mut channel: Channel, reader: &str, deadlines: &Deadlines) -> Result<(), FrameError> {
+fn serve(
+    mut channel: Channel,
+    reader: &str,
+    deadlines: &Deadlines,
+    confinement: Confinement,
+) -> Result<(), FrameError> {
     let counter = CString::new(reader)
         .map_err(|_| TokenError::Load("the reader's name".to_owned()))
         .and_then(|reader| Counter::open(reader).map_err(|error| TokenError::Load(error.to_string())));
-    // Nobody else's code is in this process.
-    let confinement = Confinement {
-        files: Level::Open,
-        network: Level::Open,
-    };
     let greeting = counter
         .as_ref()
         .map(|_| Answer::Ready(confinement))
@@ -71,18 +72,24 @@ fn serve(mut channel: Channel, reader: &str, deadlines: &Deadlines) -> Result<()
     let Ok(mut counter) = counter else {
         return Ok(());
     };
+    let mut at_reader = false;
     while let Some((Request { id, call }, descriptors)) = channel.receive()? {
-        let patience = patience(&call, deadlines);
+        let patience = patience(&call, deadlines, at_reader);
         let outcome = counter.ask(Work { call, descriptors }, patience);
+        if let Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) = &outcome {
+            at_reader = *need == PinNeed::Reader;
+        }
         channel.send(&Reply { id, outcome })?;
     }
     counter.close();
     Ok(())
 }
 
-/// How long the card's thread may take: a little less than the daemon waits for this process.
-fn patience(call: &Call, deadlines: &Deadlines) -> Duration {
+/// How long the card's thread may take: a little less than the daemon waits for this process. `at_reader`: a person types
+/// the PIN of a signature there.
+fn patience(call: &Call, deadlines: &Deadlines, at_reader: bool) -> Duration {
     let whole = match call {
+        Call::Sign { .. } if at_reader => deadlines.reader,
         Call::Login { .. } => deadlines.reader,
         Call::Sign { .. } => deadlines.sign,
         Call::SkipPin { .. } | Call::ChangePin { .. } | Call::Unblock { .. } => deadlines.login,
@@ -149,7 +156,8 @@ impl Counter {
     /// Why there is no answer yet: another program holds the card, or the card does not answer.
     fn overdue(&self, patience: Duration) -> TokenError {
         match self.watch.phase() {
-            Phase::Waiting => holders::held(),
+            // Who it is, the daemon can see; this process sees no other.
+            Phase::Waiting => TokenError::Held { programs: Vec::new() },
             Phase::Talking | Phase::Idle => TokenError::Hung {
                 seconds: patience.as_secs().max(1),
             },

@@ -17,7 +17,7 @@ mod pin_change;
 pub(super) mod pin_line;
 mod public_key;
 mod raw;
-mod sandbox;
+pub(super) mod sandbox;
 mod session;
 
 use std::collections::HashMap;

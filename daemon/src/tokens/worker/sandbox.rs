@@ -1,5 +1,5 @@
 //! What a module's process may reach, set before the module is loaded: no network and no home folder, unless its row
-//! in the registry says that it needs one.
+//! in the registry says that it needs one. A card driver's process needs less: libraries, and pcscd's socket.
 //!
 //! Landlock (landlock(7)) closes the file system but for what libraries, readers and temporary files need; seccomp
 //! closes sockets to the network, which Landlock closes for TCP only, and what no module has any business with. Both
@@ -40,6 +40,10 @@ pub(super) struct Needs {
     pub(super) folders: Vec<PathBuf>,
 }
 
+/// Where the system's libraries are: pcsc-lite 2 loads its own other half when it is first called. And what stands in for
+/// standard input.
+const LIBRARIES: [&str; 5] = ["/dev/null", "/etc/ld.so.cache", "/lib", "/lib64", "/usr"];
+
 /// Closes what can be closed, for this thread and all that it starts.
 pub(super) fn confine(module: &Path, needs: &Needs) -> Confinement {
     Confinement {
@@ -51,21 +55,23 @@ pub(super) fn confine(module: &Path, needs: &Needs) -> Confinement {
     }
 }
 
+/// The same for a process of our own card driver: it reads libraries, writes nothing, speaks to sockets of this machine
+/// alone, and starts no program.
+pub(in crate::tokens) fn confine_card_driver() -> Confinement {
+    let libraries = LIBRARIES.iter().map(PathBuf::from).collect();
+    Confinement {
+        files: restrict(libraries, Vec::new(), false).unwrap_or_else(|error| refused("Landlock", &error)),
+        network: filter(&[numbers::NEVER.as_slice(), &numbers::PROGRAMS].concat())
+            .unwrap_or_else(|error| refused("seccomp", &error)),
+    }
+}
+
 fn refused(what: &str, error: &dyn std::fmt::Display) -> Level {
     tracing::debug!(%error, "{what} is not to be had");
     Level::Open
 }
 
 fn close_files(module: &Path, needs: &Needs) -> Result<Level, landlock::RulesetError> {
-    let reading = AccessFs::from_read(LANDLOCK);
-    let all = AccessFs::from_all(LANDLOCK);
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(all)?;
-    if !needs.network {
-        ruleset = ruleset.handle_access(AccessNet::from_all(LANDLOCK))?;
-    }
-    let mut created = ruleset.create()?;
     let beside = module.parent().map(Path::to_owned);
     let resolved = module.canonicalize().ok();
     let beside_resolved = resolved.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -77,13 +83,37 @@ fn close_files(module: &Path, needs: &Needs) -> Result<Level, landlock::RulesetE
         .iter()
         .map(PathBuf::from)
         .chain(needs.folders.iter().cloned());
+    restrict(readable.collect(), writable.collect(), needs.network)
+}
+
+/// No file but below these, and no TCP unless `network`.
+fn restrict(
+    readable: Vec<PathBuf>,
+    writable: Vec<PathBuf>,
+    network: bool,
+) -> Result<Level, landlock::RulesetError> {
+    let reading = AccessFs::from_read(LANDLOCK);
+    let all = AccessFs::from_all(LANDLOCK);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)?;
+    if !network {
+        ruleset = ruleset.handle_access(AccessNet::from_all(LANDLOCK))?;
+    }
+    let mut created = ruleset.create()?;
     let rules = readable
+        .into_iter()
         .map(|path| (path, reading))
-        .chain(writable.map(|path| (path, all)));
+        .chain(writable.into_iter().map(|path| (path, all)));
     for (path, access) in rules {
         // A folder that is not there needs no rule.
-        if let Ok(folder) = PathFd::new(&path) {
-            created = created.add_rule(PathBeneath::new(folder, access))?;
+        if let Ok(beneath) = PathFd::new(&path) {
+            // Rights of folders, asked for a file, would count as not enforced.
+            let access = match path.is_dir() {
+                true => access,
+                false => access & AccessFs::from_file(LANDLOCK),
+            };
+            created = created.add_rule(PathBeneath::new(beneath, access))?;
         }
     }
     Ok(match created.restrict_self()?.ruleset {
@@ -106,6 +136,11 @@ fn readable_folders() -> Vec<PathBuf> {
 }
 
 fn close_network() -> Result<Level, seccompiler::Error> {
+    filter(&numbers::NEVER)
+}
+
+/// No sockets that lead out of the machine, and none of these system calls.
+fn filter(never: &[i64]) -> Result<Level, seccompiler::Error> {
     let family = |number: u64| {
         let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number)?;
         SeccompRule::new(vec![condition])
@@ -113,8 +148,8 @@ fn close_network() -> Result<Level, seccompiler::Error> {
     let mut rules = BTreeMap::new();
     let families: Result<Vec<_>, seccompiler::BackendError> = OUTWARD.into_iter().map(family).collect();
     rules.insert(numbers::SOCKET, families?);
-    for call in numbers::NEVER {
-        rules.insert(call, Vec::new());
+    for call in never {
+        rules.insert(*call, Vec::new());
     }
     let filter = SeccompFilter::new(
         rules,
@@ -135,6 +170,8 @@ mod numbers {
     /// ptrace, process_vm_readv, process_vm_writev, mount, umount2, init_module, finit_module, kexec_load, bpf,
     /// perf_event_open, userfaultfd, io_uring_setup (which opens sockets past this filter).
     pub(super) const NEVER: [i64; 12] = [101, 310, 311, 165, 166, 175, 313, 246, 321, 298, 323, 425];
+    /// execve, execveat, fork, vfork
+    pub(super) const PROGRAMS: [i64; 4] = [59, 322, 57, 58];
 }
 
 /// System calls by number (`asm-generic/unistd.h`).
@@ -144,4 +181,41 @@ mod numbers {
     pub(super) const SOCKET: i64 = 198;
     /// As on x86-64.
     pub(super) const NEVER: [i64; 12] = [117, 270, 271, 40, 39, 105, 273, 104, 280, 241, 282, 425];
+    /// execve, execveat
+    pub(super) const PROGRAMS: [i64; 2] = [221, 281];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::TcpListener;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    /// A sandbox is a thread's own, and that of what it starts.
+    #[test]
+    fn a_card_driver_reaches_sockets_of_this_machine_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, socket) = (folder.path().join("file"), folder.path().join("socket"));
+        std::fs::write(&file, b"content").expect("a file");
+        let _service = UnixListener::bind(&socket).expect("a socket");
+        let closed_in = std::thread::spawn(move || {
+            let confinement = confine_card_driver();
+            let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+            assert_eq!(confinement.network, Level::Closed);
+            assert!(TcpListener::bind("127.0.0.1:0").is_err_and(denied));
+            assert!(
+                std::process::Command::new("/bin/true")
+                    .status()
+                    .is_err_and(denied)
+            );
+            UnixStream::connect(&socket).expect("pcscd's socket is reached");
+            let closed = confinement.files != Level::Open;
+            assert_eq!(std::fs::read(&file).is_err_and(denied), closed);
+            assert_eq!(std::fs::write(&file, b"other").is_err_and(denied), closed);
+            assert_eq!(std::fs::read("/proc/1/stat").is_err_and(denied), closed);
+        });
+        closed_in.join().expect("closed in as it should be");
+    }
 }

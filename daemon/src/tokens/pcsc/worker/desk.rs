@@ -9,8 +9,8 @@ use pcsc::{Context, ReaderState, State};
 use super::session::{Replacement, Session};
 use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
+use crate::tokens::pcsc::names;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
-use crate::tokens::pcsc::{holders, names};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenEntry, TokenError, TokenId};
 
@@ -96,7 +96,7 @@ impl<'watch> Desk<'watch> {
             self.rest();
         }
         outcome.map_err(|error| match error {
-            CardError::Service(pcsc::Error::SharingViolation) => holders::held(),
+            CardError::Service(pcsc::Error::SharingViolation) => TokenError::Held { programs: Vec::new() },
             other => other.into(),
         })
     }
@@ -390,7 +390,7 @@ impl<'watch> Desk<'watch> {
         };
         TokenEntry {
             id: TokenId {
-                module: super::super::cards::DRIVER.to_owned(),
+                module: super::super::DRIVER.to_owned(),
                 serial: serial.to_owned(),
                 label: format!("PIV {named}"),
             },

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use super::certify;
 use super::desk::{Desk, record};
+use crate::tokens::pcsc::apdu::Status;
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::slot::{CardAlgorithm, CardKey, Slot};
 use crate::tokens::pcsc::piv::{ManagementKey, PinBlock, Verified, state_of};
@@ -23,12 +24,14 @@ pub(super) struct Session {
     /// None to administer the card.
     key: Option<CardKey>,
     pipe: Option<OwnedFd>,
-    /// Kept while the session lasts, for slots that want the PIN before each signature: one approved request is one PIN
-    /// typed. Wiped when the session ends, or the card refuses it.
+    /// The PIN of the login, kept for the first signature in a slot that wants one for each: it was typed for that
+    /// signature. Wiped when it is used, and with the login.
     pin: Option<PinBlock>,
     logged_in: bool,
     /// The last command was a VERIFY.
     just_verified: bool,
+    /// The card wants the PIN before each signature, in whatever slot.
+    each: bool,
     /// What the card said of its PIN since the transaction began.
     state: Option<PinState>,
     management_key: ManagementKey,
@@ -53,6 +56,7 @@ impl Session {
             pin: None,
             logged_in: false,
             just_verified: false,
+            each: false,
             state: Some(state),
             management_key: ManagementKey::usual(),
         })
@@ -78,6 +82,7 @@ impl Session {
     pub(super) fn log_out(&mut self) -> bool {
         self.state = None;
         self.pin = None;
+        self.just_verified = false;
         std::mem::take(&mut self.logged_in)
     }
 }
@@ -119,10 +124,9 @@ impl Desk<'_> {
                 algorithm,
                 digest,
                 key,
+                typed,
                 ..
-            } => self
-                .sign(key.map(|key| key.id.0), algorithm, &digest.0)
-                .map(|made| Answer::Signature(Octets(made))),
+            } => self.sign(key.map(|key| key.id.0), algorithm, &digest.0, typed),
             Call::CertificatesOf { .. } => {
                 self.require_login()?;
                 self.again()?;
@@ -171,35 +175,38 @@ impl Desk<'_> {
             self.current()?.logged_in = true;
             return Ok(LoginOutcome::In);
         }
-        let pad = match &self.link {
-            Some(link) => link.features().verify_pin.is_some(),
-            None => {
-                self.again()?;
-                self.link
-                    .as_ref()
-                    .is_some_and(|link| link.features().verify_pin.is_some())
-            }
-        };
-        if pad {
+        if self.has_pad()? {
             self.again()?;
             let verified = self.piv()?.verify_at_reader()?;
             return self.judged(verified, None);
         }
         // The line is read before the card is waited for: nobody else has it while a person types.
-        let line = self
-            .current()?
-            .pipe
-            .as_ref()
-            .and_then(|pipe| PinLine::read(pipe).ok());
-        let Some(line) = line else {
-            return Ok(LoginOutcome::NoPin);
-        };
-        let Some(pin) = line.bytes().and_then(PinBlock::new) else {
-            return Ok(LoginOutcome::Invalid);
+        let pin = match self.next_pin()? {
+            Ok(pin) => pin,
+            Err(outcome) => return Ok(outcome),
         };
         self.again()?;
         let verified = self.piv()?.verify(&pin)?;
         self.judged(verified, Some(pin))
+    }
+
+    /// Whether PINs are typed at the reader.
+    fn has_pad(&mut self) -> Result<bool, CardError> {
+        if self.link.is_none() {
+            self.again()?;
+        }
+        let link = self.link.as_ref();
+        Ok(link.is_some_and(|link| link.features().verify_pin.is_some()))
+    }
+
+    /// One line of the pipe, if it can be a PIN.
+    fn next_pin(&mut self) -> Result<Result<PinBlock, LoginOutcome>, CardError> {
+        let pipe = self.current()?.pipe.as_ref();
+        let Some(line) = pipe.and_then(|pipe| PinLine::read(pipe).ok()) else {
+            return Ok(Err(LoginOutcome::NoPin));
+        };
+        let pin = line.bytes().and_then(PinBlock::new);
+        Ok(pin.ok_or(LoginOutcome::Invalid))
     }
 
     fn judged(&mut self, verified: Verified, pin: Option<PinBlock>) -> Result<LoginOutcome, CardError> {
@@ -216,62 +223,88 @@ impl Desk<'_> {
         Ok(outcome(verified))
     }
 
+    /// With `typed`, the next line of the pipe is the PIN of a signature that needs one of its own.
     fn sign(
         &mut self,
         id: Option<Vec<u8>>,
         algorithm: SignatureAlgorithm,
         digest: &[u8],
-    ) -> Result<Vec<u8>, CardError> {
+        typed: bool,
+    ) -> Result<Answer, CardError> {
         let named = match id {
             Some(id) => Some(CardKey::of_id(&id).ok_or(CardError::NotThere)?),
             None => None,
         };
         let session = self.current()?;
         let key = named.or(session.key).ok_or(CardError::NotThere)?;
+        let each = key.slot.needs_pin_each_time() || session.each;
         if key.slot.needs_pin() && !session.logged_in {
-            return Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY));
+            // The login ended by itself, and the person has typed a PIN since.
+            if !typed {
+                return Err(CardError::Refused(Status::SECURITY));
+            }
+            match self.login()? {
+                LoginOutcome::In => {}
+                other => return Ok(Answer::Login(other)),
+            }
         }
         if self.link.is_none() {
             self.again()?;
         }
-        if key.slot.needs_pin_each_time() && !self.current()?.just_verified {
-            self.verify_again()?;
-        }
-        self.current()?.just_verified = false;
-        match self.piv()?.sign(key, algorithm, digest) {
-            // The card wants the PIN before each signature in this slot, too.
-            Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY))
-                if key.slot.needs_pin() && !key.slot.needs_pin_each_time() =>
-            {
-                self.verify_again()?;
-                self.piv()?.sign(key, algorithm, digest)
+        if key.slot.needs_pin() && each {
+            match self.verify_for_signature(typed)? {
+                LoginOutcome::In => {}
+                other => return Ok(Answer::Login(other)),
             }
-            done => done,
+        }
+        let session = self.current()?;
+        session.just_verified = false;
+        session.pin = None;
+        match self.piv()?.sign(key, algorithm, digest) {
+            // The card wants the PIN before each signature in this slot, too. What is typed next logs in again.
+            Err(CardError::Refused(Status::SECURITY)) if key.slot.needs_pin() && !each => {
+                self.current()?.each = true;
+                self.rest();
+                Ok(Answer::Login(LoginOutcome::NoPin))
+            }
+            done => done.map(|made| Answer::Signature(Octets(made))),
         }
     }
 
-    /// The PIN of this session once more, which the card has called right before: by the person at the reader's pad, or
-    /// as it was typed. Refused, it is never sent again.
-    fn verify_again(&mut self) -> Result<(), CardError> {
-        let pin = self.current()?.pin.take();
-        let verified = match &pin {
-            Some(pin) => self.piv()?.verify(pin)?,
-            None => self.piv()?.verify_at_reader()?,
-        };
+    /// The PIN directly before a signature that needs one of its own: that of the login for the first, then a line of
+    /// the pipe for each; at a reader with a pad the person types each there.
+    fn verify_for_signature(&mut self, typed: bool) -> Result<LoginOutcome, CardError> {
         let session = self.current()?;
-        if verified == Verified::Right {
-            session.pin = pin;
-            session.just_verified = true;
-            return Ok(());
+        let kept = session.pin.take();
+        if session.just_verified {
+            return Ok(LoginOutcome::In);
         }
-        session.logged_in = false;
-        Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY))
+        if self.has_pad()? {
+            let verified = self.piv()?.verify_at_reader()?;
+            return self.judged(verified, None);
+        }
+        let pin = match kept {
+            Some(pin) => Ok(pin),
+            None if typed => self.next_pin()?,
+            None => Err(LoginOutcome::NoPin),
+        };
+        match pin {
+            Ok(pin) => {
+                let verified = self.piv()?.verify(&pin)?;
+                self.judged(verified, None)
+            }
+            Err(outcome) => {
+                // While the person types, others may have the card.
+                self.rest();
+                Ok(outcome)
+            }
+        }
     }
 
     fn require_login(&mut self) -> Result<(), CardError> {
         match self.current()?.logged_in {
             true => Ok(()),
-            false => Err(CardError::Refused(crate::tokens::pcsc::apdu::Status::SECURITY)),
+            false => Err(CardError::Refused(Status::SECURITY)),
         }
     }
 
@@ -304,8 +337,8 @@ impl Desk<'_> {
         self.forget_certificates();
         let public_key = self.piv()?.generate(slot, algorithm)?;
         let prepared = certify::prepare(slot, &public_key)?;
-        if slot.needs_pin() {
-            self.verify_again()?;
+        if slot.needs_pin_each_time() && self.verify_for_signature(false)? != LoginOutcome::In {
+            return Err(CardError::Refused(Status::SECURITY));
         }
         self.current()?.just_verified = false;
         let signable = prepared.signable();
