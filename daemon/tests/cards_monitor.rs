@@ -246,3 +246,19 @@ fn a_granted_page_is_told_within_a_hundred_milliseconds_that_tokens_changed_and_
         assert!(daemon.answers());
     });
 }
+
+#[test]
+fn a_page_that_finds_no_token_learns_what_keeps_the_readers_away() {
+    on_proxied_readers(&plans(), |readers| {
+        let _card = readers.piv(0);
+        readers.proxy("refuse");
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let daemon = Daemon::start(&desk, "");
+        let mut page = Page::over_socket(&daemon);
+        page.hello();
+        let wanted = serde_json::json!({});
+        assert_eq!(page.refusal("certificates", &wanted), "reader_not_allowed");
+        assert!(daemon.answers());
+    });
+}

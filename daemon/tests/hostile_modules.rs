@@ -508,7 +508,7 @@ async fn n108_one_token_through_two_modules_is_one_entry() {
     let stage = Stage::new();
     let twice = [stage.module("one", ""), stage.module("two", "")];
     let modules = Modules::new(&twice, Path::new(PROGRAM), deadlines());
-    assert_eq!(modules.tokens().await.len(), 1);
+    assert_eq!(modules.tokens().await.tokens.len(), 1);
     let initialized = stage.alone(&answer("C_Initialize", "CKR_CRYPTOKI_ALREADY_INITIALIZED"));
     // It says that it is, and is not: a failure of its own, not ours.
     assert!(matches!(

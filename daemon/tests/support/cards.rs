@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod modules;
+pub mod piv;
 mod virtual_card;
 
 use std::io::{BufRead, BufReader, Write};
@@ -376,6 +377,46 @@ pub fn say(socket: &Path, line: &str) -> String {
     let mut said = String::new();
     BufReader::new(stream).read_line(&mut said).unwrap();
     said.trim().to_owned()
+}
+
+/// Another program that holds the card in a reader, until it is dropped or lets go.
+pub struct Holder(Child);
+
+impl Holder {
+    /// `how` is `exclusive` or `transaction`.
+    pub fn start(readers: &Readers, reader: &str, how: &str) -> Self {
+        let script = super::repository().join("daemon/tests/support/cards/hold.py");
+        let mut command = Command::new("python3");
+        let child = readers
+            .lend(command.arg(script).arg(format!("{reader} 00 00")).arg(how))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut line = String::new();
+        let said = child.stdout.take().unwrap();
+        BufReader::new(said).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        Self(child)
+    }
+
+    /// As people find it in a list of processes.
+    pub fn name(&self) -> String {
+        format!("python3 ({})", self.0.id())
+    }
+
+    /// Lets go of the card and ends.
+    pub fn release(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Waits until pcscd has seen that a reader is empty. A card that is put in before is one that never left, or one that

@@ -1,0 +1,186 @@
+//! `trien doctor` before a real pcscd: what it says of the service, of cards and of what is on them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/module.rs"]
+mod module;
+mod support;
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::cards::piv::YUBIKEY;
+use support::cards::{CARD_PIN, ReaderPlan, on_proxied_readers, on_readers};
+use support::{Desk, repository, succeed};
+
+/// Its findings, with their texts in English.
+fn findings(desk: &Desk) -> Vec<Value> {
+    let output = desk.trien(["doctor", "--json", "--lang", "en"]).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    told["findings"].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn finding<'a>(findings: &'a [Value], code: &str) -> &'a Value {
+    let found = findings.iter().find(|finding| finding["code"] == code);
+    found.unwrap_or_else(|| panic!("no {code}: {findings:?}"))
+}
+
+#[test]
+fn a_service_that_is_absent_and_one_that_refuses_are_told_apart_with_a_remedy_each() {
+    on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |mut readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        assert_eq!(finding(&findings(&desk), "pcscd")["state"], "ok");
+        readers.proxy("refuse");
+        let refused = findings(&desk);
+        let refused = finding(&refused, "pcscd_not_allowed");
+        assert!(
+            refused["remedy"].as_str().unwrap().contains("polkit"),
+            "{refused}"
+        );
+        readers.proxy("admit");
+        assert_eq!(finding(&findings(&desk), "pcscd")["state"], "ok");
+        readers.stop_service(Signal::TERM);
+        std::fs::remove_file(readers.socket()).unwrap();
+        let absent = findings(&desk);
+        let absent = finding(&absent, "pcscd_absent");
+        assert!(
+            absent["remedy"].as_str().unwrap().contains("systemctl start"),
+            "{absent}"
+        );
+    });
+}
+
+#[test]
+fn a_card_is_shown_with_its_certificates_and_how_far_its_process_is_closed_in() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        let desk = Desk::new();
+        let told = findings(&desk);
+        assert_eq!(finding(&told, "token")["state"], "ok");
+        assert_eq!(finding(&told, "certificate")["state"], "ok");
+        let of_card = told.iter().find(|finding| {
+            let message = finding["message"].as_str().unwrap();
+            finding["code"].as_str().unwrap().starts_with("sandbox") && message.contains(YUBIKEY)
+        });
+        // How far is the kernel's matter: closed wherever the modules' processes can be.
+        assert!(of_card.is_some(), "{told:?}");
+        // The same card with a certificate that is over.
+        std::fs::write(desk.path("card-pin"), CARD_PIN).unwrap();
+        let pin = desk.path("card-pin");
+        let listed = succeed(desk.trien(["token", "list"]).arg("--json"));
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let label = listed[0]["label"].as_str().unwrap();
+        let (request, certificate) = (desk.path("request.pem"), desk.path("certificate.pem"));
+        let mut generate = desk.trien([
+            "token",
+            "generate-key",
+            "--token",
+            label,
+            "--algorithm",
+            "ec:p256",
+        ]);
+        generate
+            .args(["--label", "82", "--subject", "C=VN,CN=Hết Hạn", "--out"])
+            .arg(&request);
+        succeed(generate.arg("--pin-file").arg(&pin));
+        let issue = repository().join("testdata/pki/issue.sh");
+        succeed(
+            Command::new(issue)
+                .arg(desk.pki())
+                .arg("expired")
+                .arg(&request)
+                .arg(&certificate),
+        );
+        let mut install = desk.trien(["token", "install", "--token", label, "--cert"]);
+        succeed(install.arg(&certificate).arg("--pin-file").arg(&pin));
+        let told = findings(&desk);
+        let expired = finding(&told, "certificate_expired");
+        assert!(
+            expired["message"].as_str().unwrap().contains("Hết Hạn"),
+            "{expired}"
+        );
+        drop(card);
+    });
+}
+
+#[test]
+fn a_card_whose_pin_is_locked_is_a_trouble_with_the_remedy() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let wrong = "00:20:00:80:08:31:31:31:31:31:31:FF:FF";
+        let select = "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00";
+        readers.run("opensc-tool", &["-s", select, "-s", wrong, "-s", wrong]);
+        let desk = Desk::new();
+        assert_eq!(finding(&findings(&desk), "pin_last_try")["state"], "warning");
+        readers.run("opensc-tool", &["-s", select, "-s", wrong]);
+        assert_eq!(finding(&findings(&desk), "pin_locked")["state"], "error");
+    });
+}
+
+#[test]
+fn a_mute_card_is_a_finding_and_the_rest_is_told_all_the_same() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        card.order("mute a4");
+        let desk = Desk::new();
+        let told = findings(&desk);
+        let failed = finding(&told, "card_failed");
+        assert_eq!(failed["state"], "error");
+        assert_eq!(finding(&told, "pcscd")["state"], "ok");
+        finding(&told, "clock");
+        card.eject();
+    });
+}
+
+#[test]
+fn a_clock_that_is_behind_what_was_written_here_is_a_trouble() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::with_token();
+        succeed(&mut desk.trien(["token", "list"]));
+        let desk_home = desk.home();
+        let tomorrow = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+        std::fs::create_dir_all(desk_home.join("data")).unwrap();
+        let audit = desk_home.join("data/audit.jsonl");
+        std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&audit)
+            .unwrap()
+            .set_modified(tomorrow)
+            .unwrap();
+        let told = findings(&desk);
+        let behind = finding(&told, "clock_behind");
+        assert!(behind["remedy"].as_str().unwrap().contains("set-ntp"), "{behind}");
+    });
+}
+
+#[test]
+fn a_module_that_hangs_is_named_with_a_remedy_and_the_rest_is_told_all_the_same() {
+    let desk = Desk::with_token();
+    let script = desk.path("hang.toml");
+    std::fs::write(&script, "[[rule]]\nfunction = \"C_GetSlotList\"\ndo = \"hang\"\n").unwrap();
+    let config = format!(
+        "[websocket]\nport = 0\n[[modules]]\nname = \"sluggish\"\npath = {:?}\nfolders = [{:?}]\nenvironment = \
+         [\"TRIEN_SIMULATE\"]\n",
+        module::simulator(),
+        desk.path("")
+    );
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    let mut doctor = desk.trien(["doctor", "--json", "--lang", "en"]);
+    let output = doctor.env("TRIEN_SIMULATE", script).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = told["findings"].as_array().unwrap();
+    let failed = finding(told, "module_failed");
+    let message = failed["message"].as_str().unwrap();
+    assert!(
+        message.contains("sluggish") && message.contains("did not answer"),
+        "{message}"
+    );
+    assert!(failed["remedy"].is_string());
+    assert_eq!(finding(told, "clock")["state"], "ok");
+}

@@ -1,0 +1,285 @@
+//! The PIN of a PIV card by our own driver: each state of it, and who may use it for how long. The card's own counter of
+//! tries is the judge.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use support::cards::piv::*;
+use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, on_readers};
+use support::{Desk, fail, succeed};
+use trien::tokens::{LoginError, PinNeed, PinState, Token, TokenError};
+
+#[test]
+fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let nine_a = key(&token, 0x9a, 0x07);
+            let mut session = token.open(&nine_a).await.unwrap();
+            // What cannot be a PIN never reaches the card.
+            session
+                .attach_pin_pipe(lines("12345\n123456789\n12345\u{1ebf}\n\n"))
+                .await
+                .unwrap();
+            for _ in 0..4 {
+                assert!(matches!(session.login().await, Err(LoginError::Invalid)));
+            }
+            assert_eq!(tries_left(&readers), 3);
+            session
+                .attach_pin_pipe(lines("111111\n222222\n123456\n"))
+                .await
+                .unwrap();
+            let wrong = session.login().await;
+            assert!(
+                matches!(
+                    wrong,
+                    Err(LoginError::Incorrect {
+                        now: PinState::FewTries
+                    })
+                ),
+                "{wrong:?}"
+            );
+            assert_eq!(tries_left(&readers), 2);
+            assert!(matches!(
+                session.pin().await.unwrap(),
+                PinNeed::Pipe {
+                    state: PinState::FewTries,
+                    ..
+                }
+            ));
+            let wrong = session.login().await;
+            assert!(
+                matches!(
+                    wrong,
+                    Err(LoginError::Incorrect {
+                        now: PinState::LastTry
+                    })
+                ),
+                "{wrong:?}"
+            );
+            assert_eq!(tries_left(&readers), 1);
+            session.login().await.unwrap();
+            session.sign(&signable(RSA, b"x"), false).await.unwrap();
+            session.close().await;
+            assert_eq!(
+                tries_left(&readers),
+                3,
+                "a right one gives all tries back, and we have logged out"
+            );
+
+            let mut session = token.open(&nine_a).await.unwrap();
+            session
+                .attach_pin_pipe(lines("111111\n111111\n111111\n123456\n"))
+                .await
+                .unwrap();
+            for _ in 0..2 {
+                assert!(matches!(session.login().await, Err(LoginError::Incorrect { .. })));
+            }
+            let locked = session.login().await;
+            assert!(
+                matches!(
+                    locked,
+                    Err(LoginError::Locked
+                        | LoginError::Incorrect {
+                            now: PinState::Locked
+                        })
+                ),
+                "{locked:?}"
+            );
+            session.close().await;
+            assert_eq!(token.pin().await.unwrap(), PinNeed::Locked);
+            assert_eq!(only_token(&modules).await.entry().pin, PinState::Locked);
+        });
+        // The PUK unblocks it, a wrong one does not; then the PIN is changed.
+        let desk = Desk::new();
+        let file = |name: &str, content: &str| {
+            std::fs::write(desk.path(name), content).unwrap();
+            desk.path(name)
+        };
+        let (puk, new, other) = (
+            file("puk", CARD_PUK),
+            file("new", "246810"),
+            file("other", "135790"),
+        );
+        let bad = file("bad", "87654321");
+        let label = json(&mut desk.trien(["token", "list"]))[0]["label"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let unblock = |code: &Path| {
+            let mut command = desk.trien(["token", "unblock", "--token", &label, "--so-pin-file"]);
+            command.arg(code).arg("--new-pin-file").arg(&new);
+            command
+        };
+        assert!(fail(&mut unblock(&bad), 1).contains("(PUK)"));
+        succeed(&mut unblock(&puk));
+        let change = |old: &Path| {
+            let mut command = desk.trien(["token", "change-pin", "--token", &label, "--pin-file"]);
+            command.arg(old).arg("--new-pin-file").arg(&other);
+            command
+        };
+        fail(&mut change(&puk), 1);
+        succeed(&mut change(&new));
+        assert_eq!(tries_left(&readers), 3);
+        drop(card);
+    });
+}
+
+#[test]
+fn n120_a_pin_that_another_program_verified_is_asked_for_all_the_same_and_ours_is_forgotten() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            // Another program leaves the card logged in: PC/SC keeps that for whoever comes next.
+            let verify = "00:20:00:80:08:31:32:33:34:35:36:FF:FF";
+            readers.run(
+                "opensc-tool",
+                &["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00", "-s", verify],
+            );
+            let token = only_token(&modules).await;
+            let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+            assert!(matches!(session.pin().await.unwrap(), PinNeed::Pipe { .. }));
+            let refused = session.sign(&signable(RSA, b"x"), false).await;
+            assert!(
+                matches!(refused, Err(LoginError::Token(TokenError::LoginNeeded))),
+                "{refused:?}"
+            );
+            session.close().await;
+            sign_once(&modules, 0x9a).await.unwrap();
+            // Nobody can sign with what we verified.
+            assert_eq!(tries_left(&readers), 3, "a card that is logged in names no count");
+        });
+        drop(card);
+    });
+}
+
+/// Whether the PIN stands anywhere in a process's memory, in the form the card takes.
+fn remembers_the_pin(process: u32) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let memory = std::fs::File::open(format!("/proc/{process}/mem")).unwrap();
+    let writable = maps.lines().filter(|line| line.contains(" rw"));
+    let mut regions = writable.filter_map(|line| {
+        let (from, to) = line.split_once(' ')?.0.split_once('-')?;
+        let from = u64::from_str_radix(from, 16).ok()?;
+        let length = usize::try_from(u64::from_str_radix(to, 16).ok()? - from).ok()?;
+        let mut bytes = vec![0; length];
+        memory.read_exact_at(&mut bytes, from).ok().map(|()| bytes)
+    });
+    regions.any(|bytes| bytes.windows(8).any(|window| window == b"135790\xff\xff"))
+}
+
+#[test]
+fn a_signature_in_9c_takes_one_line_each_and_nothing_keeps_the_pin() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        readers.run(
+            "yubico-piv-tool",
+            &[
+                "-r",
+                "YubiKey",
+                "-a",
+                "change-pin",
+                "-P",
+                "123456",
+                "-N",
+                "135790",
+            ],
+        );
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let mut session = token.open(&key(&token, 0x9c, 0x07)).await.unwrap();
+            session
+                .attach_pin_pipe(lines("135790\n135790\n12\n111111\n135790\n"))
+                .await
+                .unwrap();
+            session.login().await.unwrap();
+            let worker = support::daemon::child_pids(std::process::id(), "card-worker")[0];
+            card.order("reset-stats");
+            let first = session.sign(&signable(RSA, b"first"), false).await.unwrap();
+            judge(&readers, "9c", RSA, b"first", &first);
+            assert_eq!(card.stats().of("20"), 0, "the login was for this signature");
+            // The person is asked for the next one, and meanwhile nobody can sign.
+            for _ in 0..2 {
+                let unasked = session.sign(&signable(RSA, b"x"), false).await;
+                assert!(
+                    matches!(
+                        unasked,
+                        Err(LoginError::NoPin | LoginError::Token(TokenError::LoginNeeded))
+                    ),
+                    "{unasked:?}"
+                );
+            }
+            assert_eq!(tries_left(&readers), 3, "the card was logged out");
+            assert!(!remembers_the_pin(worker), "the process keeps the PIN");
+            let second = session.sign(&signable(RSA, b"second"), true).await.unwrap();
+            judge(&readers, "9c", RSA, b"second", &second);
+            let invalid = session.sign(&signable(RSA, b"x"), true).await;
+            assert!(matches!(invalid, Err(LoginError::Invalid)), "{invalid:?}");
+            let wrong = session.sign(&signable(RSA, b"x"), true).await;
+            assert!(
+                matches!(
+                    wrong,
+                    Err(LoginError::Incorrect {
+                        now: PinState::FewTries
+                    })
+                ),
+                "{wrong:?}"
+            );
+            assert_eq!(tries_left(&readers), 2);
+            let third = session.sign(&signable(RSA, b"third"), true).await.unwrap();
+            judge(&readers, "9c", RSA, b"third", &third);
+            let ended = session.sign(&signable(RSA, b"x"), true).await;
+            assert!(matches!(ended, Err(LoginError::NoPin)), "{ended:?}");
+            assert!(!remembers_the_pin(worker), "the process keeps the PIN");
+            session.close().await;
+            assert_eq!(tries_left(&readers), 3);
+        });
+    });
+}
+
+#[test]
+fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_signature_in_9c() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let mut session = token.open(&key(&token, 0x9c, 0x07)).await.unwrap();
+            assert_eq!(session.pin().await.unwrap(), PinNeed::Reader);
+            for order in ["cancel", "timeout"] {
+                readers.order(0, order);
+                let refused = session.login().await;
+                assert!(matches!(refused, Err(LoginError::NoPin)), "{order}: {refused:?}");
+            }
+            assert_eq!(tries_left(&readers), 3);
+            readers.order(0, "pin 111111");
+            let wrong = session.login().await;
+            assert!(
+                matches!(
+                    wrong,
+                    Err(LoginError::Incorrect {
+                        now: PinState::FewTries
+                    })
+                ),
+                "{wrong:?}"
+            );
+            readers.order(0, &format!("pin {CARD_PIN}"));
+            session.login().await.unwrap();
+            for message in [&b"first"[..], b"second"] {
+                let signed = session.sign(&signable(RSA, message), false).await.unwrap();
+                judge(&readers, "9c", RSA, message, &signed);
+                readers.order(0, &format!("pin {CARD_PIN}"));
+            }
+            session.close().await;
+            assert_eq!(readers.order(0, "asked"), "5");
+        });
+    });
+}

@@ -1,0 +1,165 @@
+//! A card that another program uses, too: our own PIV driver waits a while, says who has it, and comes back by itself.
+//! The other program is a real one, with a connection of its own to the same pcscd.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::Desk;
+use support::cards::piv::*;
+use support::cards::{Holder, ReaderPlan, on_readers, wait_until};
+use support::daemon::{Daemon, PORTAL, Page, allow};
+use trien::tokens::{Deadlines, LoginError, Token, TokenError};
+
+const SECOND: &str = "Second Reader";
+
+fn short() -> Deadlines {
+    Deadlines {
+        enumerate: Duration::from_millis(900),
+        ..Deadlines::default()
+    }
+}
+
+/// Who is said to hold the card.
+#[track_caller]
+fn programs(error: &TokenError) -> &[String] {
+    match error {
+        TokenError::Held { programs } => programs,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The processor time of a process, in clock ticks.
+fn ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn n119_an_exclusive_lock_of_another_program_is_told_with_its_name_and_waited_for_without_a_spin() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let worker = support::daemon::child_pids(std::process::id(), "card-worker")[0];
+            let holder = Holder::start(&readers, YUBIKEY, "exclusive");
+            // What was seen before can still be shown.
+            assert_eq!(only_token(&modules).await.entry().id, token.entry().id);
+            let (began, before) = (Instant::now(), ticks(worker));
+            let Err(LoginError::Token(error)) = logged_in(&token, &key(&token, 0x9a, 0x07)).await else {
+                panic!("a session with a card that another program has");
+            };
+            assert_eq!(programs(&error), [holder.name()]);
+            assert!(error.retry_helps());
+            assert!(began.elapsed() > Duration::from_secs(2), "it is waited for");
+            assert!(ticks(worker) - before < 50, "it is waited for in a loop");
+            holder.release();
+            sign_once(&modules, 0x9a).await.unwrap();
+            assert_eq!(
+                support::daemon::child_pids(std::process::id(), "card-worker"),
+                [worker]
+            );
+        });
+    });
+}
+
+#[test]
+fn a_transaction_of_another_program_holds_up_its_own_card_alone() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            let (_card, _other) = (readers.piv(0), readers.blank(1, &["piv"]));
+            readers.run("yubico-piv-tool", &["-r", SECOND, "-a", "set-chuid"]);
+            runtime().block_on(async {
+                let modules = modules_within(short());
+                assert_eq!(modules.look().await.tokens.len(), 2);
+                for ending in ["released", "killed"] {
+                    let holder = Holder::start(&readers, YUBIKEY, "transaction");
+                    let sight = modules.look().await;
+                    let readers_of: Vec<_> = sight
+                        .tokens
+                        .iter()
+                        .map(|token| token.entry().reader.clone())
+                        .collect();
+                    assert_eq!(readers_of.len(), 1, "{readers_of:?}");
+                    assert!(readers_of[0].as_ref().unwrap().starts_with(SECOND));
+                    let [(module, error)] = &sight.failures[..] else {
+                        panic!("{:?}", sight.failures);
+                    };
+                    assert_eq!(module, "piv");
+                    assert_eq!(programs(error), [holder.name()], "{ending}");
+                    match ending {
+                        "released" => holder.release(),
+                        _ => drop(holder),
+                    }
+                    let mut all = 0;
+                    while all < 2 {
+                        all = modules.look().await.tokens.len();
+                    }
+                    let first = modules.look().await.tokens.into_iter();
+                    let mut first =
+                        first.filter(|token| token.entry().reader.as_ref().unwrap().starts_with(YUBIKEY));
+                    let token = first.next().unwrap();
+                    let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
+                    let signed = session.sign(&signable(RSA, b"free"), false).await.unwrap();
+                    judge(&readers, "9a", RSA, b"free", &signed);
+                    session.close().await;
+                }
+            });
+        },
+    );
+}
+
+#[test]
+fn a_daemon_and_its_shell_say_who_has_the_card_and_a_page_learns_only_that_it_is_busy() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"123456\"]\n";
+        let daemon = Daemon::start(&desk, script);
+        // The card that is there from the start is an event, too.
+        wait_until("the daemon has read the card", || {
+            daemon.log().contains("in reach")
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        let mut page = Page::over_socket(&daemon);
+        page.hello();
+        let mut signed = || {
+            let document = page.upload("message.txt", b"message");
+            let request = serde_json::json!({ "documents": [document], "format": "cades_detached" });
+            page.call("sign_documents", &request)
+        };
+        let before = signed();
+        assert!(before["result"].is_object(), "{before}");
+        let holder = Holder::start(&readers, YUBIKEY, "exclusive");
+        // At the person's own shell: who it is, and the rest of the doctor's findings.
+        let listed = desk.trien(["token", "list", "--lang", "en"]).output().unwrap();
+        let told = String::from_utf8_lossy(&listed.stderr).into_owned();
+        assert!(told.contains(&holder.name()), "{told}");
+        let doctor = desk.trien(["doctor", "--lang", "en", "--json"]).output().unwrap();
+        let doctor: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        let held = doctor["findings"].as_array().unwrap().iter();
+        let held = held
+            .into_iter()
+            .find(|finding| finding["code"] == "card_failed")
+            .unwrap();
+        assert!(
+            held["message"].as_str().unwrap().contains(&holder.name()),
+            "{held}"
+        );
+        assert_eq!(held["remedy"], "Close the other program, then try again.");
+        // A page that asks meanwhile gets its answer, without a name in it; the daemon lives.
+        let busy = signed();
+        assert_eq!(busy["error"]["data"]["code"], "token_busy", "{busy}");
+        assert!(!busy.to_string().contains("python3"), "{busy}");
+        assert!(daemon.answers());
+        holder.release();
+        let after = signed();
+        assert!(after["result"].is_object(), "{after}");
+    });
+}
