@@ -1,0 +1,154 @@
+//! From a card put in to the event at a granted page, and to its certificates.
+
+use std::ffi::CString;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use pcsc::{Card, Context, Disposition, Protocols, ReaderState, Scope, ShareMode, State};
+use trien::tokens::Token;
+
+use crate::support::cards::piv::{YUBIKEY, modules, runtime, token_in_time};
+use crate::support::cards::{ReaderPlan, on_readers, wait_until_empty};
+use crate::support::daemon::{Daemon, PORTAL, Page, allow};
+use crate::support::{Desk, succeed};
+use crate::{median, rounds, row};
+
+fn reader() -> CString {
+    CString::new(format!("{YUBIKEY} 00 00")).unwrap()
+}
+
+/// The moments at which a bare `SCardGetStatusChange` in this process says that the reader has changed.
+fn notices() -> Receiver<Instant> {
+    let (notice, noticed) = channel();
+    std::thread::spawn(move || {
+        let context = Context::establish(Scope::User).unwrap();
+        let mut states = [ReaderState::new(reader(), State::UNAWARE)];
+        let _ = context.get_status_change(None, &mut states);
+        loop {
+            states[0].sync_current_state();
+            if context.get_status_change(None, &mut states).is_err() || notice.send(Instant::now()).is_err() {
+                return;
+            }
+        }
+    });
+    noticed
+}
+
+pub(crate) fn measure() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain("Second Reader")],
+        |readers| {
+            let card = readers.piv(0);
+            let desk = Desk::new();
+            allow(&desk, PORTAL, &[]);
+            succeed(&mut desk.trien(["token", "list"]));
+            let daemon = Daemon::start(&desk, "");
+            let mut page = Page::over_socket(&daemon);
+            std::thread::sleep(Duration::from_secs(1));
+            page.hello();
+            let noticed = notices();
+            std::thread::sleep(Duration::from_millis(200));
+            let mut later = Vec::new();
+            for _ in 0..rounds(50) {
+                for order in ["eject", "insert"] {
+                    while noticed.try_recv().is_ok() {}
+                    card.order(order);
+                    let bare = noticed.recv_timeout(Duration::from_secs(10)).unwrap();
+                    page.receive().unwrap();
+                    later.push(Instant::now().saturating_duration_since(bare));
+                    // Closer ones are one notice.
+                    std::thread::sleep(Duration::from_millis(150));
+                }
+            }
+            println!("\n## From the reader's own notice to the event at a granted page\n");
+            println!("| | rounds | median, ms | limit | |\n|---|---|---|---|---|");
+            let count = later.len().to_string();
+            row("card in or out", &[count], median(&mut later), 10.0);
+        },
+    );
+}
+
+pub(crate) fn measure_certificates() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        let (mut bare, mut ours) = (Vec::new(), Vec::new());
+        runtime().block_on(async {
+            let modules = modules();
+            token_in_time(&modules).await.certificates().await.unwrap();
+            for _ in 0..rounds(30) {
+                let again = || {
+                    card.eject();
+                    wait_until_empty(YUBIKEY);
+                    card.insert();
+                    wait_for_card();
+                };
+                again();
+                let began = Instant::now();
+                assert_eq!(read_bare(), 4);
+                bare.push(began.elapsed());
+                again();
+                let began = Instant::now();
+                let held = token_in_time(&modules).await.certificates().await.unwrap();
+                assert_eq!(held.len(), 4);
+                ours.push(began.elapsed());
+            }
+        });
+        let (bare, ours) = (median(&mut bare), median(&mut ours));
+        println!("\n## From a card put in to its list of certificates, four of them\n");
+        println!("| | bare APDUs, ms | ours, ms | ratio | limit | |\n|---|---|---|---|---|---|");
+        row(
+            "certificates",
+            &[format!("{bare:.3}"), format!("{ours:.3}")],
+            ours / bare,
+            1.2,
+        );
+    });
+}
+
+fn wait_for_card() {
+    let context = Context::establish(Scope::User).unwrap();
+    let mut states = [ReaderState::new(reader(), State::EMPTY)];
+    while !states[0].event_state().contains(State::PRESENT) {
+        context
+            .get_status_change(Duration::from_secs(10), &mut states)
+            .unwrap();
+        states[0].sync_current_state();
+    }
+}
+
+/// Connects, selects the application and reads the certificates of the four slots; gives how many there are.
+fn read_bare() -> usize {
+    let context = Context::establish(Scope::User).unwrap();
+    let card = context
+        .connect(&reader(), ShareMode::Shared, Protocols::ANY)
+        .unwrap();
+    exchange(&card, &[0, 0xa4, 4, 0, 9, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0, 0]);
+    let objects = [0x05, 0x0a, 0x0b, 0x01];
+    let read = |object: &u8| {
+        let answer = exchange(&card, &[0, 0xcb, 0x3f, 0xff, 5, 0x5c, 3, 0x5f, 0xc1, *object, 0]);
+        answer.len() > 500
+    };
+    let count = objects.iter().filter(|object| read(object)).count();
+    let left = card.disconnect(Disposition::LeaveCard);
+    left.map_err(|(_, error)| error).unwrap();
+    count
+}
+
+/// One command, with GET RESPONSE for as long as the card has more.
+fn exchange(card: &Card, command: &[u8]) -> Vec<u8> {
+    let (mut whole, mut buffer) = (Vec::new(), [0; 300]);
+    let mut answer = card.transmit(command, &mut buffer).unwrap().to_vec();
+    loop {
+        let (data, status) = answer.split_at(answer.len() - 2);
+        whole.extend_from_slice(data);
+        match status {
+            [0x61, more] => {
+                answer = card
+                    .transmit(&[0, 0xc0, 0, 0, *more], &mut buffer)
+                    .unwrap()
+                    .to_vec();
+            }
+            _ => return whole,
+        }
+    }
+}

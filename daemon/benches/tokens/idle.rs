@@ -1,0 +1,80 @@
+//! What an idle daemon costs while two readers are watched: wake-ups by the kernel's count, and memory.
+
+use std::time::Duration;
+
+use crate::row;
+use crate::support::cards::piv::YUBIKEY;
+use crate::support::cards::{ReaderPlan, on_readers};
+use crate::support::daemon::{Daemon, child_pids};
+use crate::support::{Desk, succeed};
+
+/// Seconds without an event, unless `SECONDS` says otherwise.
+const LONG: u64 = 30;
+
+/// MiB
+const LIMIT: f64 = 15.0;
+
+pub(crate) fn measure() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain("Second Reader")],
+        |readers| {
+            let _card = readers.piv(0);
+            let desk = Desk::with_token();
+            succeed(&mut desk.trien(["token", "list"]));
+            let daemon = Daemon::start(&desk, "");
+            std::thread::sleep(Duration::from_secs(5));
+            let workers = ["module-worker", "card-worker"].map(|word| child_pids(daemon.pid(), word));
+            let workers: Vec<u32> = workers.concat();
+            let all: Vec<u32> = [daemon.pid()]
+                .into_iter()
+                .chain(workers.iter().copied())
+                .collect();
+            let before: Vec<u64> = all.iter().map(|process| switches(*process)).collect();
+            let seconds = std::env::var("SECONDS")
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(LONG);
+            std::thread::sleep(Duration::from_secs(seconds));
+            println!("\n## Idle for {seconds} s, two readers watched\n");
+            println!(
+                "| process | wake-ups (voluntary context switches of all threads) | RSS, MiB | limit | |\n|---|---|---|---|---|"
+            );
+            for (process, before) in all.iter().zip(before) {
+                let woken = (switches(*process) - before).to_string();
+                let memory = resident(*process);
+                match *process == daemon.pid() {
+                    true => row("daemon", &[woken], memory, LIMIT),
+                    false => println!("| {} | {woken} | {memory:.3} | | |", name(*process)),
+                }
+            }
+        },
+    );
+}
+
+/// Each wait that ended is one: a thread that sleeps without being woken has none.
+fn switches(process: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"))
+        .unwrap()
+        .flatten();
+    threads
+        .map(|thread| number(&thread.path().join("status"), "voluntary_ctxt_switches:"))
+        .sum()
+}
+
+fn resident(process: u32) -> f64 {
+    number(format!("/proc/{process}/status").as_ref(), "VmRSS:") as f64 / 1024.0
+}
+
+fn number(file: &std::path::Path, field: &str) -> u64 {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The words it was started with, as far as they say what it is.
+fn name(process: u32) -> String {
+    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = line.split('\0').skip(1).take(3).collect();
+    words.join(" ")
+}

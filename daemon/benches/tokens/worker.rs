@@ -1,0 +1,103 @@
+//! A signature through a module's process beside the same `C_Sign` in this process, by turns.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
+use cryptoki::session::UserType;
+use cryptoki::types::AuthPin;
+use trien::config::ModuleConfig;
+use trien::tokens::{Deadlines, Modules, SigningSession, Token};
+use trien_signatures::algorithm::Hash;
+
+use crate::support::cards::piv::{RSA, lines, runtime, signable};
+use crate::support::{Desk, PIN, TOKEN, succeed};
+use crate::{median, rounds, row};
+
+/// What may be added, in milliseconds.
+const LIMIT: f64 = 0.15;
+
+/// Set in the process that measures, whose `TRIEN_HOME` has so many tokens.
+const TOKENS: &str = "TRIEN_BENCH_TOKENS";
+
+pub(crate) fn measure() {
+    if let Ok(tokens) = std::env::var(TOKENS) {
+        return measure_with(&tokens);
+    }
+    println!("\n## RSA-2048 through the module's process beside the same C_Sign in-process\n");
+    println!("| tokens | in-process, ms | through the process, ms | added, ms | limit | |");
+    println!("|---|---|---|---|---|---|");
+    for tokens in [1, 4, 16] {
+        let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+        for further in 1..tokens {
+            let label = format!("further {further}");
+            let mut make = desk.trien(["token", "init", "--label", &label]);
+            succeed(make.args(desk.pin()).arg("--so-pin-file").arg(desk.pin_file()));
+        }
+        let mut itself = Command::new(std::env::current_exe().unwrap());
+        itself.arg("worker").env("TRIEN_HOME", desk.home());
+        let told = succeed(itself.env(TOKENS, tokens.to_string()));
+        print!("{told}");
+    }
+}
+
+fn measure_with(tokens: &str) {
+    let program = Path::new(env!("CARGO_BIN_EXE_trien"));
+    let library: PathBuf = program.with_file_name("libtrien_pkcs11.so");
+    let bare = Pkcs11::new(&library).unwrap();
+    bare.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+        .unwrap();
+    let has_label = |slot: &cryptoki::slot::Slot| {
+        bare.get_token_info(*slot)
+            .is_ok_and(|info| info.label().trim_end() == TOKEN)
+    };
+    let slot = bare
+        .get_slots_with_token()
+        .unwrap()
+        .into_iter()
+        .find(has_label)
+        .unwrap();
+    let in_process = bare.open_ro_session(slot).unwrap();
+    in_process
+        .login(UserType::User, Some(&AuthPin::new(PIN.into())))
+        .unwrap();
+    let private = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::RSA),
+    ];
+    let private = in_process.find_objects(&private).unwrap()[0];
+
+    let modules = Modules::new(
+        &[ModuleConfig::new("software", library)],
+        program,
+        Deadlines::default(),
+    );
+    runtime().block_on(async {
+        let mut all = modules.look().await.tokens.into_iter();
+        let token = all.find(|token| token.entry().id.label == TOKEN).unwrap();
+        let held = token.certificates().await.unwrap();
+        let key = held.iter().find_map(|held| held.key.clone()).unwrap();
+        let mut session = token.open(&key).await.unwrap();
+        session.attach_pin_pipe(lines(&format!("{PIN}\n"))).await.unwrap();
+        session.login().await.unwrap();
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        for round in 0..rounds(1000) {
+            let signable = signable(RSA, &round.to_le_bytes());
+            let input = Hash::Sha256.digest_info(&signable.digest);
+            let began = Instant::now();
+            let expected = in_process.sign(&Mechanism::RsaPkcs, private, &input).unwrap();
+            without.push(began.elapsed());
+            let began = Instant::now();
+            let signature = session.sign(&signable, false).await.unwrap();
+            with.push(began.elapsed());
+            assert_eq!(signature, expected);
+        }
+        session.close().await;
+        let (without, with) = (median(&mut without), median(&mut with));
+        let values = [format!("{without:.3}"), format!("{with:.3}")];
+        row(tokens, &values, with - without, LIMIT);
+    });
+}
