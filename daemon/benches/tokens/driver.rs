@@ -7,7 +7,6 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use trien::tokens::{SigningSession, Token};
 use trien_signatures::algorithm::Hash;
 
 use crate::support::cards::piv::{RSA, YUBIKEY, key, logged_in, modules, runtime, signable, token_in_time};

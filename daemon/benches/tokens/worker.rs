@@ -10,7 +10,7 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use trien::config::ModuleConfig;
-use trien::tokens::{Deadlines, Modules, SigningSession, Token};
+use trien::tokens::{Deadlines, Modules, Token};
 use trien_signatures::algorithm::Hash;
 
 use crate::support::cards::piv::{RSA, lines, runtime, signable};
