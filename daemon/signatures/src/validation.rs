@@ -166,7 +166,7 @@ pub fn judge(
     describe(&verdict, report);
     verdict
         .finding
-        .map_err(|finding| past(finding, evidence, proven))?;
+        .map_err(|finding| past(finding, &verdict.statuses, report))?;
     let level = level(evidence, &verdict.statuses, report);
     report.pass(level);
     Ok(())
@@ -277,16 +277,19 @@ fn constraints(evidence: &Evidence<'_>, report: &SignatureReport) -> Result<(), 
     Ok(())
 }
 
-/// EN 319 102-1, 5.5.4: with a proof of existence after the revocation there is nothing left to hope for.
-fn past(finding: Finding, evidence: &Evidence<'_>, proven: Option<OffsetDateTime>) -> Finding {
-    let content_stamp = evidence
+/// EN 319 102-1, 5.5.4: the signature holds a time-stamp of its content, so it was made after that time; when that is
+/// after the revocation there is nothing left to hope for.
+fn past(finding: Finding, statuses: &[CertificateStatus], report: &SignatureReport) -> Finding {
+    let Some(CertificateStatus::Revoked { since, .. }) = statuses.first() else {
+        return finding;
+    };
+    let stamped_later = report
         .timestamps
         .iter()
-        .any(|stamped| stamped.kind == TimestampKind::Content);
+        .filter(|stamp| stamp.valid && stamp.kind == TimestampKind::Content)
+        .any(|stamp| stamp.time.is_some_and(|time| time >= *since));
     match finding {
-        (SubIndication::RevokedNoPoe, reason) if content_stamp && proven.is_some() => {
-            (SubIndication::Revoked, reason)
-        }
+        (SubIndication::RevokedNoPoe, reason) if stamped_later => (SubIndication::Revoked, reason),
         other => other,
     }
 }
