@@ -14,7 +14,8 @@ use trien_signatures::cades::{self, CadesRequest, CadesSignature, Container, Dig
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::ValidationMaterial;
 use trien_signatures::report::{
-    Format, Indication, Level, Reason, Report, RevocationStatus, SubIndication, TimestampKind, Warning,
+    Format, Indication, Level, Reason, Report, RevocationStatus, SignatureReport, SubIndication,
+    TimestampKind, Warning,
 };
 use trien_signatures::revocation::{
     CertificateStatus, Crl, OcspRequest, OcspResponse, RevocationError, Revocations,
@@ -22,7 +23,7 @@ use trien_signatures::revocation::{
 use trien_signatures::signing::Prepared;
 use trien_signatures::timestamp::{Imprint, TimestampError, TimestampRequest, TimestampToken};
 use trien_signatures::trust::Reliance;
-use trien_signatures::validation;
+use trien_signatures::validation::{self, Evidence, Stamped};
 
 const CONTENT: &[u8] = "Kính gửi: Sở Tư pháp. Hồ sơ số 12/2026.\n".as_bytes();
 const NONCE: [u8; 8] = [0x41, 2, 3, 4, 5, 6, 7, 8];
@@ -320,6 +321,42 @@ fn a_time_stamp_proves_that_a_signature_was_there_before_the_revocation() {
     assert_eq!(before.revocation_status, RevocationStatus::Revoked);
     let after = judge(now() + Duration::hours(1));
     assert_eq!(after.indication, Indication::TotalPassed, "{after:#?}");
+}
+
+#[test]
+fn a_content_time_stamp_counts_against_a_signature_only_when_it_is_later_than_the_revocation() {
+    let world = &*WORLD;
+    let content = Imprint::of(Hash::Sha256, CONTENT);
+    let stamps = [Stamped {
+        kind: TimestampKind::Content,
+        token: Some(world.stamp(&content)),
+        about_this: true,
+    }];
+    let judge = |since: OffsetDateTime, at: OffsetDateTime| {
+        let crl = world.crl(&world.pki.ca, &[(&world.revoked, &utc(since))]);
+        let mut known = Revocations::default();
+        known.add_crl(Crl::from_der(&crl).unwrap());
+        let reliance = Reliance {
+            revocations: &known,
+            ..Reliance::new(&world.pki.anchors, &[], at)
+        };
+        let embedded = [world.pki.ca.certificate.clone()];
+        let evidence = Evidence {
+            signer: &world.revoked.certificate,
+            claimed: None,
+            embedded: &embedded,
+            brought: Revocations::NONE,
+            timestamps: &stamps,
+        };
+        let mut report = SignatureReport::new(Format::Cades);
+        validation::judge(&evidence, &reliance, &mut report)
+            .unwrap_err()
+            .0
+    };
+    let (day, at) = (Duration::days(1), now());
+    assert_eq!(judge(at - day, at + day), SubIndication::Revoked);
+    // The signature may have been made between the stamp and the revocation: with a proof of that it would pass.
+    assert_eq!(judge(at + day, at + 2 * day), SubIndication::RevokedNoPoe);
 }
 
 #[test]
