@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, children, code, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, child_pids, code, record};
 use support::{Desk, PIN, repository, succeed};
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
@@ -202,7 +202,7 @@ fn a_daemon_that_is_told_to_end_records_what_it_withdraws() {
     let mut daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
     let (mut page, document) = ready(&daemon);
     page.ask("sign_documents", &manifest(&[document]));
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    wait_for(|| asking(daemon.pid()).len() == 1);
     signal(daemon.pid(), Signal::TERM);
     daemon.wait();
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);

@@ -140,6 +140,64 @@ fn sign_alone(page: &mut Page, text: &str) -> Value {
     )
 }
 
+/// What became of each document of a batch: `signed`, or the code of its error.
+fn outcomes(reply: &Value) -> Vec<String> {
+    let documents = reply["result"]["documents"].as_array();
+    let word = |one: &Value| {
+        let code = one["error"]["data"]["code"].as_str();
+        code.unwrap_or("signed").to_owned()
+    };
+    documents.map_or_else(Vec::new, |all| all.iter().map(word).collect())
+}
+
+/// A token that is pulled at the third signature and back two seconds later.
+const COMES_BACK: &str =
+    "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"remove\"\nmilliseconds = 2000\n";
+
+#[test]
+fn a_batch_whose_token_is_pulled_goes_on_when_it_is_back_with_the_pin_again() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let simulation = desk.path("comes-back.toml");
+    std::fs::write(&simulation, COMES_BACK).expect("written");
+    let arguments = ["--simulate".as_ref(), simulation.as_os_str()];
+    let typed = |pins: &str| format!("[[answer]]\ndecision = \"approve\"\npins = [{pins}]\n");
+    // The PIN is typed anew, wrongly at first: that is one try, as ever.
+    let script = typed("\"12345678\", \"11111111\", \"12345678\"");
+    let daemon = Daemon::start_with(&desk, &script, &arguments);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let documents =
+        ["one", "two", "three", "four"].map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
+    let call = json!({ "documents": documents, "format": "cades_detached" });
+    let id = page.ask("sign_documents", &call);
+    let mut events = Vec::new();
+    let reply = loop {
+        match page.receive().expect("a message").0 {
+            reply if reply["id"] == id => break reply,
+            event => events.push(event),
+        }
+    };
+    assert_eq!(outcomes(&reply), ["signed"; 4], "{reply}");
+    let stages: Vec<_> = events
+        .iter()
+        .filter(|event| event["method"] == "progress")
+        .map(|event| {
+            (
+                event["params"]["stage"].as_str().expect("a stage"),
+                &event["params"]["done"],
+            )
+        })
+        .collect();
+    let pause = stages.iter().position(|stage| *stage == ("paused", &json!(2)));
+    let pause = pause.unwrap_or_else(|| panic!("the page is told: {events:?}"));
+    assert_eq!(stages[pause + 1], ("signing", &json!(2)), "{events:?}");
+    assert_eq!(
+        page.call("sign_documents", &call)["error"]["data"]["code"],
+        "nobody_to_ask"
+    );
+}
+
 #[test]
 fn a_portal_meets_a_token_in_a_chosen_mood() {
     let desk = Desk::bare();
@@ -164,17 +222,28 @@ fn a_portal_meets_a_token_in_a_chosen_mood() {
     assert_eq!(reply["error"]["data"]["code"], "token_removed", "{reply}");
     drop((page, daemon));
 
-    // In the middle of a batch the person is asked to wait for it, and here does not.
+    // In the middle of a batch the person is asked to wait for it, and here does not: what was signed is reported.
     let daemon = Daemon::start_with(&desk, approve, &arguments);
     let mut page = Page::over_websocket(&daemon);
     page.hello();
-    let documents = ["one", "two", "three"].map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
+    let documents =
+        ["one", "two", "three", "four"].map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
     let reply = page.call(
         "sign_documents",
         &json!({ "documents": documents, "format": "cades_detached" }),
     );
-    assert_eq!(reply["error"]["data"]["code"], "cancelled", "{reply}");
-    drop(daemon);
+    assert_eq!(
+        outcomes(&reply),
+        ["signed", "signed", "cancelled", "batch_stopped"],
+        "{reply}"
+    );
+    let results = reply["result"]["receipt"]["results"].as_array().expect("results");
+    assert_eq!(
+        results.iter().filter(|result| *result != "").count(),
+        2,
+        "{reply}"
+    );
+    drop((page, daemon));
     let unreadable = desk.path("bad.toml");
     std::fs::write(&unreadable, "[[rules]]\n").expect("written");
     let output = desk

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, children, code, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, code, record};
 use support::{Desk, PIN, fail, repository, succeed};
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
@@ -277,7 +277,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
 
     let (mut page, document) = ready(&daemon);
     let asked = page.ask("sign_documents", &params(&document));
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    wait_for(|| asking(daemon.pid()).len() == 1);
     let cancel = page.ask("cancel", &json!({ "request": asked }));
     let began = Instant::now();
     let (mut replies, mut seen) = (Vec::new(), 0);
@@ -291,7 +291,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     let of = |id: u64| replies.iter().find(|reply| reply["id"] == id).unwrap();
     assert_eq!(of(cancel)["result"]["cancelled"], true);
     assert_eq!(code(of(asked)), "cancelled");
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+    wait_for(|| asking(daemon.pid()).len() == 0);
     assert!(
         began.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -299,10 +299,10 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     );
 
     page.ask("sign_documents", &params(&document));
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    wait_for(|| asking(daemon.pid()).len() == 1);
     drop(page);
     let began = Instant::now();
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+    wait_for(|| asking(daemon.pid()).len() == 0);
     assert!(
         began.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -322,7 +322,7 @@ fn one_question_is_open_one_waits_the_rest_are_busy() {
     let (mut page, document) = ready(&daemon);
     let params = json!({ "documents": [document], "format": "pades" });
     page.ask("sign_documents", &params);
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    wait_for(|| asking(daemon.pid()).len() == 1);
     let rest: Vec<_> = (0..20).map(|_| page.ask("sign_documents", &params)).collect();
     let mut busy = 0;
     while busy < 19 {
@@ -333,7 +333,7 @@ fn one_question_is_open_one_waits_the_rest_are_busy() {
             busy += 1;
         }
     }
-    assert_eq!(children(daemon.pid(), "scripted-prompt"), 1);
+    assert_eq!(asking(daemon.pid()).len(), 1);
 }
 
 #[test]

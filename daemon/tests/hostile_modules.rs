@@ -563,8 +563,17 @@ async fn n110_another_file_in_the_modules_place_is_not_loaded() {
     ));
 }
 
-#[test]
-fn n111_what_makes_modules_talk_is_not_passed_on() {
+#[tokio::test]
+async fn n111_what_makes_modules_talk_is_not_passed_on() {
+    // The variables are set for a process of its own, for this one has other tests: this test once more.
+    if let Some(program) = std::env::var_os("N111_PROGRAM") {
+        let home = std::env::var_os("N111_HOME").unwrap();
+        let mut module = ModuleConfig::new("scrubbed", software_token());
+        module.variables = vec![("TRIEN_HOME".to_owned(), home)];
+        let modules = Modules::new(&[module], Path::new(&program), deadlines());
+        let _ = modules.look().await;
+        return;
+    }
     let stage = Stage::new();
     let seen = stage.0.path().join("environment");
     let program = stage.file(
@@ -572,10 +581,13 @@ fn n111_what_makes_modules_talk_is_not_passed_on() {
         &format!("#!/bin/sh\nenv > '{}'\nexec '{PROGRAM}' \"$@\"\n", seen.display()),
     );
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
-    // The variables are set for a process of its own: this one has other tests.
     let test = std::env::current_exe().unwrap();
     let mut child = Command::new(test);
-    child.args(["--exact", "n111_child", "--ignored", "--nocapture"]);
+    child.args([
+        "--exact",
+        "n111_what_makes_modules_talk_is_not_passed_on",
+        "--nocapture",
+    ]);
     for variable in [
         "OPENSC_DEBUG",
         "PKCS11SPY",
@@ -595,17 +607,6 @@ fn n111_what_makes_modules_talk_is_not_passed_on() {
     for forbidden in ["OPENSC", "SPY", "LOGGER", "P11_KIT", "SSLKEYLOG", "LD_"] {
         assert!(!environment.contains(forbidden), "{environment}");
     }
-}
-
-#[tokio::test]
-#[ignore = "run by n111 in a process with an environment of its own"]
-async fn n111_child() {
-    let [program, home] =
-        ["N111_PROGRAM", "N111_HOME"].map(|name| PathBuf::from(std::env::var_os(name).unwrap()));
-    let mut module = ModuleConfig::new("scrubbed", software_token());
-    module.variables = vec![("TRIEN_HOME".to_owned(), home.into())];
-    let modules = Modules::new(&[module], &program, deadlines());
-    let _ = modules.look().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, children, code, command, raw, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, code, command, raw, record};
 use support::{Desk, fail, succeed};
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
@@ -282,9 +282,9 @@ fn n046_two_hundred_requests_open_one_question_and_one_waits() {
         assert_eq!(code(&message), "busy", "{message}");
         busy += 1;
     }
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+    wait_for(|| asking(daemon.pid()).len() == 1);
     std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(children(daemon.pid(), "scripted-prompt"), 1);
+    assert_eq!(asking(daemon.pid()).len(), 1);
 }
 
 #[test]
@@ -309,10 +309,10 @@ fn n048_the_tab_goes_and_the_window_goes() {
         let mut page = road(&daemon);
         page.hello();
         page.ask("certificates", &json!({}));
-        wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+        wait_for(|| asking(daemon.pid()).len() == 1);
         drop(page);
         let began = Instant::now();
-        wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+        wait_for(|| asking(daemon.pid()).len() == 0);
         assert!(
             began.elapsed() < Duration::from_millis(500),
             "{:?}",
@@ -466,13 +466,13 @@ fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
     let before = state();
     for _ in 0..5 {
         let asked = page.ask("authenticate", &nonce);
-        wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
+        wait_for(|| asking(daemon.pid()).len() == 1);
         page.ask("cancel", &json!({ "request": asked }));
         // The two replies come in any order.
         let ended =
             std::iter::repeat_with(|| page.receive().unwrap().0).find(|message| message["id"] == asked);
         assert_eq!(code(&ended.unwrap()), "cancelled");
-        wait_for(|| children(daemon.pid(), "scripted-prompt") == 0);
+        wait_for(|| asking(daemon.pid()).len() == 0);
     }
     assert_eq!(state(), before, "no try was spent");
 }
@@ -535,8 +535,8 @@ fn n093_a_prompt_that_dies_cancels_the_request() {
     let (desk, daemon) = with_key("citizen", HANG);
     let mut page = connected(&daemon);
     let asked = page.ask("certificates", &json!({}));
-    wait_for(|| children(daemon.pid(), "scripted-prompt") == 1);
-    for pid in support::daemon::child_pids(daemon.pid(), "scripted-prompt") {
+    wait_for(|| asking(daemon.pid()).len() == 1);
+    for pid in asking(daemon.pid()) {
         succeed(Command::new("kill").args(["-9", &pid.to_string()]));
     }
     assert_eq!(code(&page.reply(asked)), "cancelled");

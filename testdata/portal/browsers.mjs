@@ -87,12 +87,17 @@ async function startFirefox({ folder, environment, unpacked, install, args, pref
 }
 
 /**
- * Opens the portal with this road and signs. Returns what the page shows: state, road, error code, files, words.
+ * Opens the portal with this road and signs: by itself, or with a real click on its button. Returns what the page shows: state, road, error code, files, words.
  */
-export async function signOnPage(browser, portal, { road, format = "pades", timeout = 60_000 }) {
+export async function signOnPage(browser, portal, { road, format = "pades", timeout = 60_000, click = false }) {
   const page = await browser.newPage();
   try {
-    await page.goto(`${portal}?${new URLSearchParams({ road, format, autosign: "1" })}`);
+    const query = new URLSearchParams({ road, format, ...(click ? {} : { autosign: "1" }) });
+    await page.goto(`${portal}?${query}`);
+    if (click) {
+      await page.waitForSelector("html[data-ready]");
+      await page.click("#sign");
+    }
     const end = await page.waitForSelector('#result[data-state="done"], #result[data-state="failed"]', { timeout });
     const shown = await end.evaluate((node) => ({ ...node.dataset, words: node.innerText }));
     return { ...shown, files: JSON.parse(shown.files ?? "[]") };

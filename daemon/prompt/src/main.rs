@@ -2,7 +2,7 @@
 //!
 //! The daemon starts it with one end of a socket pair as standard input and the writing end of the PIN pipe as
 //! standard output, and speaks [`trien_protocol::prompt`] with it. No toolkit and no PIN is ever in the daemon, and
-//! no connection of a page is ever in here.
+//! no connection of a page is ever in here. It is started before there is a question, where one is to be expected.
 //!
 //! | module | what |
 //! |---|---|
@@ -50,8 +50,8 @@ use trien_protocol::call::Language;
 use trien_protocol::limits;
 use trien_protocol::prompt::{Question, QuestionKind, ToPrompt};
 
-/// How long the daemon may take to ask, once it has started us.
-const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+/// How long a process may stand ready without being asked. The daemon has another one started when it is needed.
+const FIRST_MESSAGE: Duration = Duration::from_secs(60 * 60);
 
 /// Certificates in one drop-down. A person with more has a problem that no list solves.
 const MAX_CERTIFICATES: usize = 100;
@@ -160,11 +160,16 @@ fn harden() -> Result<(), channel::Error> {
     Ok(())
 }
 
-/// `None` if it was withdrawn before it was asked.
+/// `None` if it was withdrawn before it was asked, or nothing was asked for a long time.
 fn first_question(channel: &Channel, reader: &mut Reader) -> Result<Option<Question>, Failure> {
-    channel.wait(FIRST_MESSAGE)?;
+    match channel.wait(FIRST_MESSAGE) {
+        Ok(()) => {}
+        Err(channel::Error::Silent) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
     match reader.next()? {
         Some(ToPrompt::Ask(question)) if acceptable(&question) => Ok(Some(question)),
+        // The end without a word: it stood ready and was not needed.
         Some(ToPrompt::Finish(_)) | None => Ok(None),
         Some(_) => Err(Failure::NoQuestion),
     }

@@ -61,4 +61,7 @@ pub enum Stage {
     Asking,
     /// The token signs.
     Signing,
+    /// The token was pulled in the middle: the person is asked to put it back and to type its PIN again. *Signing*
+    /// follows, or the reply.
+    Paused,
 }

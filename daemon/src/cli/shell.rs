@@ -209,7 +209,11 @@ pub(super) fn complain(text: &str) {
 
 /// Logs go to standard error: all of ours for the daemon, warnings for other verbs, more by `TRIEN_LOG`.
 pub(super) fn start_log(daemon: bool) {
-    let usual = if daemon { "trien=info,warn" } else { "warn" };
+    // A mechanism that the binding has no name for is nobody's trouble, and a token may have dozens, told at each session.
+    let usual = match daemon {
+        true => "trien=info,warn,cryptoki::mechanism=off",
+        false => "warn,cryptoki::mechanism=off",
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRIEN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     // The only other subscriber would be one of ours, set up twice in a test.

@@ -10,6 +10,7 @@ pub mod shell;
 
 mod turn;
 mod viewing;
+mod warm;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::transport::Channel;
 pub use shell::ShellPrompter;
 pub use turn::{Turn, Turns};
 pub use viewing::Contents;
+pub use warm::Expectation;
 
 /// A certificate the person may choose, and what he should know of it.
 #[derive(Clone)]
@@ -69,6 +71,11 @@ pub trait Prompter: Send + Sync {
     /// False for certificates that the person has ruled out beforehand.
     fn considers(&self, _certificate: &HeldCertificate) -> bool {
         true
+    }
+
+    /// A page that may ask is connected: what can be made ready for its questions is, as long as the return value lives.
+    fn expect(&self) -> Expectation {
+        Expectation::none()
     }
 
     /// Waits until nobody else is being asked.

@@ -1,24 +1,20 @@
 //! A prompt in a process of its own, so that no toolkit and no PIN is ever in the daemon.
 //!
-//! One process asks one question. Its standard input is one end of a socket pair that JSON lines go over both ways; its
+//! One process asks one question; [`super::warm`] says when it is started. Its standard input is one end of a socket pair that JSON lines go over both ways; its
 //! standard output is the writing end of the PIN pipe, whose reading end goes to the module worker unread. See
 //! [`trien_protocol::prompt`].
 
-use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use time::macros::format_description;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::Instant;
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{
@@ -27,6 +23,7 @@ use trien_protocol::prompt::{
 };
 
 use super::viewing::Viewing;
+use super::warm::{Expectation, Program, Started, Warm, is_silent};
 use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window, Yes};
 use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
@@ -39,31 +36,11 @@ pub const NOBODY: i32 = 3;
 const MAX_LINE: u64 = 4096;
 /// How long a window may stay after the request ended, to tell the person how.
 const LEAVING: Duration = Duration::from_secs(10);
-/// What of the daemon's environment a prompt gets: what it needs to find the display and the person's language.
-const ENVIRONMENT: [&str; 15] = [
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
-    "XDG_SESSION_TYPE",
-    "XDG_DATA_DIRS",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "PATH",
-    "GDK_BACKEND",
-    "GTK_THEME",
-    "TMPDIR",
-    "TRIEN_HOME",
-];
-
 /// Asks by starting a program.
 #[derive(Debug)]
 pub struct ProcessPrompter {
     kind: &'static str,
-    program: PathBuf,
-    arguments: Vec<OsString>,
+    warm: Arc<Warm>,
     language: Language,
     wait: Duration,
     turns: Turns,
@@ -77,8 +54,10 @@ impl ProcessPrompter {
     pub fn window(program: PathBuf, language: Language, wait: Duration, views: PathBuf) -> Self {
         Self {
             kind: "window",
-            program,
-            arguments: Vec::new(),
+            warm: Warm::new(Program {
+                path: program,
+                arguments: Vec::new(),
+            }),
             language,
             wait,
             turns: Turns::default(),
@@ -98,8 +77,10 @@ impl ProcessPrompter {
         let arguments = vec!["scripted-prompt".into(), "--script".into(), script.into()];
         Self {
             kind: "scripted",
-            program: own_program,
-            arguments,
+            warm: Warm::new(Program {
+                path: own_program,
+                arguments,
+            }),
             language,
             wait,
             turns: Turns::default(),
@@ -107,44 +88,61 @@ impl ProcessPrompter {
         }
     }
 
-    fn start(&self) -> std::io::Result<(Child, UnixStream, OwnedFd)> {
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        let (pin_reader, pin_writer) = std::io::pipe()?;
-        let environment = ENVIRONMENT
-            .iter()
-            .filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        let child = Command::new(&self.program)
-            .args(&self.arguments)
-            .env_clear()
-            .envs(environment)
-            // The software renderer starts faster than a GPU wakes up, and works everywhere.
-            .env("GSK_RENDERER", "cairo")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::from(pin_writer))
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()?;
-        ours.set_nonblocking(true)?;
-        Ok((child, UnixStream::from_std(ours)?, pin_reader.into()))
+    /// Asks a question, and gives what came of it with the prompt, and the end of its PIN pipe. Takes the prompt that
+    /// stands ready; where that one ends before anything was on the screen, another is started.
+    async fn put(
+        &self,
+        turn: Turn,
+        contents: Option<Arc<dyn Contents>>,
+        question: Question,
+    ) -> Result<(Process, OwnedFd, FromPrompt), AskError> {
+        let question = ToPrompt::Ask(question);
+        let ready = self.warm.take();
+        let was_ready = ready.is_some();
+        let started = match ready {
+            Some(started) => started,
+            None => self.start()?,
+        };
+        let (mut window, mut pin) = self.open(turn, contents, started);
+        window.tell(&question).await;
+        let mut heard = window.hear().await;
+        if was_ready && !window.shown && matches!(heard, Err(AskError::Refused | AskError::NobodyToAsk(_))) {
+            tracing::debug!("the prompt that stood ready is gone");
+            pin = window.begin_again(self.start()?);
+            window.tell(&question).await;
+            heard = window.hear().await;
+        }
+        Ok((window, pin, heard?))
+    }
+
+    fn start(&self) -> Result<Started, AskError> {
+        let program = self.warm.program();
+        program.start().map_err(|error| {
+            tracing::error!(program = %program.path.display(), %error, "the prompt cannot be started");
+            AskError::NobodyToAsk(error.to_string())
+        })
     }
 
     /// A prompt that is ready to ask, and the end of its PIN pipe.
-    fn open(&self, turn: Turn, contents: Option<Arc<dyn Contents>>) -> Result<(Process, OwnedFd), AskError> {
-        let (child, socket, pin) = self.start().map_err(|error| {
-            tracing::error!(program = %self.program.display(), %error, "the prompt cannot be started");
-            AskError::NobodyToAsk(error.to_string())
-        })?;
+    fn open(
+        &self,
+        turn: Turn,
+        contents: Option<Arc<dyn Contents>>,
+        Started { child, socket, pin }: Started,
+    ) -> (Process, OwnedFd) {
         let (reading, writing) = socket.into_split();
         let window = Process {
-            child,
+            child: Some(child),
             reading: BufReader::new(reading),
             writing,
             wait: self.wait,
             contents,
             viewing: Some(Viewing::below(&self.views)),
+            shown: false,
+            warm: Arc::clone(&self.warm),
             _turn: turn,
         };
-        Ok((window, pin))
+        (window, pin)
     }
 
     fn question(&self, asker: Asker, offer: &Offer) -> Question {
@@ -167,6 +165,10 @@ impl Prompter for ProcessPrompter {
         self.kind
     }
 
+    fn expect(&self) -> Expectation {
+        self.warm.expect()
+    }
+
     async fn turn(&self, channel: &Channel) -> Result<Turn, AskError> {
         match channel.origin() {
             Some(origin) => self.turns.take(origin).await,
@@ -176,9 +178,9 @@ impl Prompter for ProcessPrompter {
 
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
         let asker = asker(channel)?;
-        let (mut window, pin) = self.open(turn, offer.contents.clone())?;
-        window.tell(&ToPrompt::Ask(self.question(asker, offer))).await;
-        match window.hear().await? {
+        let question = self.question(asker, offer);
+        let (window, pin, answer) = self.put(turn, offer.contents.clone(), question).await?;
+        match answer {
             FromPrompt::Answer(Answer::Approved { certificate }) => {
                 self.turns.agreed(channel);
                 Ok(Yes {
@@ -199,7 +201,6 @@ impl Prompter for ProcessPrompter {
         permissions: Vec<Permission>,
     ) -> Result<(Vec<Permission>, u32), AskError> {
         let asker = asker(channel)?;
-        let (mut window, _) = self.open(turn, None)?;
         let question = Question {
             language: self.language,
             kind: QuestionKind::AllowOrigin,
@@ -210,8 +211,8 @@ impl Prompter for ProcessPrompter {
             certificates: Vec::new(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
         };
-        window.tell(&ToPrompt::Ask(question)).await;
-        match window.hear().await? {
+        let (window, _, answer) = self.put(turn, None, question).await?;
+        match answer {
             FromPrompt::Answer(Answer::Granted { permissions, days }) => {
                 Box::new(window).finish(Outcome::Done).await;
                 Ok((permissions, days))
@@ -224,13 +225,17 @@ impl Prompter for ProcessPrompter {
 
 /// A running prompt. Dropping it ends the process, and the window with it.
 struct Process {
-    child: Child,
+    /// Away when it is over.
+    child: Option<Child>,
     reading: BufReader<OwnedReadHalf>,
     writing: OwnedWriteHalf,
     wait: Duration,
     contents: Option<Arc<dyn Contents>>,
     /// Away while a copy is being made.
     viewing: Option<Viewing>,
+    /// The question is, or was, on the screen.
+    shown: bool,
+    warm: Arc<Warm>,
     _turn: Turn,
 }
 
@@ -266,7 +271,11 @@ impl Process {
                 Err(error) => return Err(AskError::Failed(error.to_string())),
             }
             match serde_json::from_slice(&line) {
-                Ok(FromPrompt::Shown) => tracing::debug!("the question is on the screen"),
+                Ok(FromPrompt::Shown) => {
+                    tracing::debug!("the question is on the screen");
+                    self.shown = true;
+                    self.warm.was_shown();
+                }
                 Ok(FromPrompt::Open { document }) => self.view(document).await,
                 Ok(message) => return Ok(message),
                 Err(_) => return Err(AskError::Failed("a message that is none".into())),
@@ -301,7 +310,10 @@ impl Process {
 
     /// The process closed its end: with nobody there, or because the window was closed or broke.
     async fn vanished(&mut self) -> AskError {
-        let status = tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await;
+        let Some(child) = &mut self.child else {
+            return AskError::Failed("the prompt has ended".into());
+        };
+        let status = tokio::time::timeout(Duration::from_secs(1), child.wait()).await;
         match status {
             Ok(Ok(status)) if status.code() == Some(NOBODY) => {
                 AskError::NobodyToAsk("the prompt found no display".into())
@@ -315,12 +327,19 @@ impl Process {
     }
 
     /// True if the prompt has said nothing that was not heard, and lives. While the token works it has nothing to say
-    /// but no. Asks the kernel, not the runtime, which may not have looked yet.
+    /// but no.
     fn is_silent(&self) -> bool {
         let socket: &UnixStream = self.reading.get_ref().as_ref();
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let nothing_came = rustix::net::recv(socket, &mut [0u8; 1], flags).err() == Some(Errno::AGAIN);
-        nothing_came && self.reading.buffer().is_empty()
+        is_silent(socket) && self.reading.buffer().is_empty()
+    }
+
+    /// Goes on with another process, to which nothing has been said.
+    fn begin_again(&mut self, Started { child, socket, pin }: Started) -> OwnedFd {
+        let (reading, writing) = socket.into_split();
+        self.child = Some(child);
+        self.reading = BufReader::new(reading);
+        self.writing = writing;
+        pin
     }
 
     async fn another_pin(&mut self) -> Result<(), AskError> {
@@ -375,9 +394,20 @@ impl Window for Process {
     async fn finish(mut self: Box<Self>, outcome: Outcome) {
         self.tell(&ToPrompt::Finish(outcome)).await;
         // The window says how it ended and leaves by itself; the next question waits for that.
+        self.warm.refill();
         tokio::spawn(async move {
-            let _ = tokio::time::timeout(LEAVING, self.child.wait()).await;
+            if let Some(child) = &mut self.child {
+                let _ = tokio::time::timeout(LEAVING, child.wait()).await;
+            }
         });
+    }
+}
+
+impl Drop for Process {
+    /// The next question has its own.
+    fn drop(&mut self) {
+        drop(self.child.take());
+        self.warm.refill();
     }
 }
 

@@ -32,6 +32,9 @@ use zeroize::Zeroizing;
 
 use super::process::NOBODY;
 
+/// The name of a process that has a question.
+const ASKING: &std::ffi::CStr = c"trien-asking";
+
 const MAX_SCRIPT: u64 = 1024 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -86,12 +89,17 @@ fn answer_one(script: &Path) -> io::Result<bool> {
         writing: socket,
     };
     let pin_pipe = own_stream(rustix::stdio::stdout())?;
-    let Some(ToPrompt::Ask(question)) = talk.hear()? else {
-        return Err(io::ErrorKind::InvalidData.into());
+    let question = match talk.hear()? {
+        Some(ToPrompt::Ask(question)) => question,
+        Some(_) => return Err(io::ErrorKind::InvalidData.into()),
+        // It stood ready, and was not needed.
+        None => return Ok(true),
     };
     let Some(answer) = next_answer(script, &question)? else {
         return Ok(false);
     };
+    // Who looks at processes can tell a prompt that asks from one that stands ready.
+    let _ = rustix::thread::set_name(ASKING);
     talk.say(&FromPrompt::Shown)?;
     if question.kind == QuestionKind::AllowOrigin && answer.decision == Decision::Approve {
         let wanted = |permission: &Permission| {

@@ -1,8 +1,10 @@
 //! Many signatures with one question and one PIN. While the token signs one item, the next is prepared and the one
 //! before is checked and put together: the token never waits for us.
 //!
-//! A token that is pulled pauses the batch. The window says so; when the same token is back the person types his PIN
-//! again, and the batch goes on where it was.
+//! A token that is pulled pauses the batch. The window and the page are told; when the same token is back the person types
+//! his PIN again, and the batch goes on where it was. If he gives up instead, or it does not come back, what was signed
+//! before is reported: he had approved it, and it is made. A window that is closed while the token works is another
+//! matter: then he wants none of it, and nothing leaves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,14 +57,16 @@ pub(super) async fn sign_all<C, W: Work>(
     on_error: OnError,
 ) -> Result<Outcomes<W::Signed>, JobError> {
     let count = items.iter().max().map_or(0, |last| last + 1);
-    let mut unlocked = login(approved).await?;
+    let mut unlocked = Some(login(approved).await?);
     let mut course = Course {
         outcomes: (0..count).map(|_| None).collect(),
         finishing: None,
         on_error,
     };
     let ended = course.run(caller, approved, work, items, &mut unlocked).await;
-    unlocked.close().await;
+    if let Some(unlocked) = unlocked {
+        unlocked.close().await;
+    }
     ended?;
     Ok(course.outcomes)
 }
@@ -82,7 +86,7 @@ impl<T: Send + 'static> Course<T> {
         approved: &mut Approved<C>,
         work: &Arc<W>,
         items: &[usize],
-        unlocked: &mut Unlocked,
+        unlocked: &mut Option<Unlocked>,
     ) -> Result<(), JobError> {
         let total = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let mut ahead = items.first().map(|first| prepare(work, *first));
@@ -102,10 +106,10 @@ impl<T: Send + 'static> Course<T> {
             ahead = items.get(place + 1).map(|next| prepare(work, *next));
             let signed = match prepared {
                 Ok((signable, prepared)) => {
-                    let raw = sign(approved, unlocked, &signable, (done, total)).await;
+                    let raw = sign(caller, approved, unlocked, &signable, (done, total)).await;
                     raw.map(|raw| (prepared, raw))
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(Unsigned::AtWork(error)),
             };
             let mut goes_on = self.settle().await;
             match signed {
@@ -115,8 +119,12 @@ impl<T: Send + 'static> Course<T> {
                     self.finishing = Some((index, tokio::task::spawn_blocking(finish)));
                 }
                 // The person's no is for all of them.
-                Err(JobError::Ask(no)) => return Err(JobError::Ask(no)),
-                Err(error) => goes_on &= self.note(*index, Err(error)),
+                Err(Unsigned::AtWork(JobError::Ask(no))) => return Err(JobError::Ask(no)),
+                Err(Unsigned::AtWork(error)) => goes_on &= self.note(*index, Err(error)),
+                Err(Unsigned::Away(error)) => {
+                    self.note(*index, Err(error));
+                    return Ok(());
+                }
             }
             if !goes_on {
                 break;
@@ -159,21 +167,40 @@ fn prepare<W: Work>(work: &Arc<W>, index: usize) -> Preparing<W> {
     tokio::task::spawn_blocking(move || work.prepare(index))
 }
 
+/// Why an item is not signed.
+enum Unsigned {
+    /// While the token was there.
+    AtWork(JobError),
+    /// The token was pulled, and the batch did not go on after it.
+    Away(JobError),
+}
+
 /// The token's signature; after a pause, if it was pulled.
 async fn sign<C>(
+    caller: &Caller,
     approved: &mut Approved<C>,
-    unlocked: &mut Unlocked,
+    unlocked: &mut Option<Unlocked>,
     signable: &Signable,
     (done, total): (u32, u32),
-) -> Result<Vec<u8>, JobError> {
+) -> Result<Vec<u8>, Unsigned> {
     loop {
-        match unlocked.sign(signable, approved.window(), (done, total)).await {
+        let Some(session) = unlocked.as_mut() else {
+            return Err(Unsigned::Away(JobError::Token(TokenError::Removed)));
+        };
+        match session.sign(signable, approved.window(), (done, total)).await {
             // A single signature is quickly asked for again; a batch is not.
             Err(JobError::Token(TokenError::Removed)) if total > 1 => {
-                *unlocked = resume(approved).await?;
-                approved.window().progress(done, total).await?;
+                caller.report.stage(Stage::Paused, done, total);
+                // Its login is gone with it, and a token lets nobody in beside a session that is still open.
+                if let Some(session) = unlocked.take() {
+                    session.close().await;
+                }
+                *unlocked = Some(resume(approved).await.map_err(Unsigned::Away)?);
+                caller.report.stage(Stage::Signing, done, total);
+                let wanted = approved.window().progress(done, total).await;
+                wanted.map_err(|no| Unsigned::AtWork(no.into()))?;
             }
-            other => return other,
+            other => return other.map_err(Unsigned::AtWork),
         }
     }
 }
@@ -189,7 +216,9 @@ async fn resume<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
         tokio::time::sleep(LOOK).await;
         approved.window().look()?;
         match login_again(approved).await {
-            Err(JobError::Token(_)) if Instant::now() < deadline => {}
+            Err(JobError::Token(error)) if Instant::now() < deadline => {
+                tracing::debug!(%error, "the token is not back yet");
+            }
             other => return other,
         }
     }

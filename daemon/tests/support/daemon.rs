@@ -156,12 +156,18 @@ pub fn record(desk: &Desk, count: usize) -> Vec<String> {
     }
 }
 
-/// How many processes the daemon has below it whose command line holds this word.
-pub fn children(pid: u32, word: &str) -> usize {
-    child_pids(pid, word).len()
+/// The scripted prompts below the daemon that have a question; one more may stand ready for the next.
+pub fn asking(pid: u32) -> Vec<u32> {
+    let asks = |child: &u32| {
+        std::fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name.trim() == "trien-asking")
+    };
+    child_pids(pid, "scripted-prompt")
+        .into_iter()
+        .filter(asks)
+        .collect()
 }
 
-/// Their numbers.
+/// The processes below this one whose command line holds this word.
 pub fn child_pids(pid: u32, word: &str) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -159,8 +159,8 @@ export class Documents {
   }
 }
 
-/** Waits for somebody else's upload, but not longer than this call is wanted. */
-async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** Waits for what others wait for too, but not longer than this call is wanted. */
+export async function unlessAborted<T>(running: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return running;
   let cancel = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -8,8 +8,8 @@
 
 export { Trien } from "./trien.ts";
 export type {
-  AuthenticateOptions, BlobResults, CallOptions, ProgressReport, SignBlobResult, SignDigestOptions, SignDocumentsOptions,
-  SignResult, VerifyDocumentsOptions,
+  AuthenticateOptions, BlobResults, CallOptions, DigestResult, PageDigest, ProgressReport, SignBlobResult, SignDigestOptions,
+  SignDigestsOptions, SignDocumentsOptions, SignedBatch, SignedDigests, SignResult, VerifyDocumentsOptions,
 } from "./trien.ts";
 export type { ConnectOptions } from "./connect.ts";
 export type { PageDocument } from "./documents.ts";
@@ -18,6 +18,6 @@ export { TrienError } from "./error.ts";
 export type { ConnectionCode, TrienErrorCode } from "./error.ts";
 export type { RoadName } from "./road.ts";
 export type {
-  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, Certification, DigestSignature, ErrorCode, HashAlgorithm, Language, RsaPadding,
-  SignatureFormat, SigningCertificate, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
+  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, Certification, DigestSignature, ErrorCode, HashAlgorithm, Language, OnError,
+  Receipt, RsaPadding, SignatureFormat, SigningCertificate, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
 } from "./protocol.ts";

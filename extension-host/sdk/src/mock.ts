@@ -13,20 +13,25 @@ import { BRIDGE_VERSION, MARK, readFromPage } from "./bridge.ts";
 import type { CloseReason, FromExtension } from "./bridge.ts";
 import { fromBase64, sha256, toBase64 } from "./encoding.ts";
 import type {
-  AuthenticationToken, CancelReply, Certificate, DigestSignature, Download, DownloadReply, ErrorCode, ErrorObject, Hello,
-  HelloReply, Receipt, SignDocuments, SignedDocuments, Upload, UploadReply, VerifiedDocuments, VerifyDocuments,
+  AuthenticationToken, CancelReply, Certificate, DigestSignature, DigestSignatures, DocumentRef, Download, DownloadReply, ErrorCode,
+  ErrorObject, Hello, HelloReply, Receipt, SignDigests, SignDocuments, SignedDigest, SignedDocuments, Stage, Upload, UploadReply,
+  VerifiedDocuments, VerifyDocuments,
 } from "./protocol.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 
 /** What the page asks of the person. */
 export interface MockQuestion {
-  method: "certificates" | "authenticate" | "sign_digest" | "sign_documents";
+  method: "certificates" | "authenticate" | "sign_digest" | "sign_digests" | "sign_documents";
   params: Record<string, unknown>;
 }
 
 export interface MockOptions {
   /** What the person, or the token, says: `approve`, or the error that the page gets. `approve` if absent. */
   decide?: (question: MockQuestion) => "approve" | ErrorCode | Promise<"approve" | ErrorCode>;
+  /** What becomes of one item of a batch, counted from 0: `signed`, or the error that this item has. `signed` if absent. */
+  item?: (question: MockQuestion, index: number) => "signed" | ErrorCode;
+  /** Before which item of a batch, counted from 0, the token is pulled; the page hears `paused`, and then that it goes on. */
+  pulledAt?: number;
   /** Instead of a connection: why there is none, for instance `daemon_not_running`. */
   refuse?: CloseReason;
   /** What the origin may ask for; everything if absent. */
@@ -39,6 +44,8 @@ export interface MockOptions {
 export interface Mock {
   /** Every request of the page, in order, without document bytes. */
   readonly heard: readonly { method: string; params: Record<string, unknown> }[];
+  /** Ends open sessions as if the browser had stopped the extension; the page's next try finds the mock again. */
+  lose(): void;
   /** Stops to play; open sessions end as if the daemon had ended. */
   close(): void;
 }
@@ -89,11 +96,16 @@ export function playTrien(options: MockOptions = {}): Mock {
     }
   };
   window.addEventListener("message", listen);
+  const end = (reason: CloseReason) => {
+    for (const session of sessions.keys()) post({ [MARK]: "closed", session, reason });
+    sessions.clear();
+  };
   return {
     heard,
+    lose: () => end("extension_stopped"),
     close: () => {
       window.removeEventListener("message", listen);
-      for (const session of sessions.keys()) post({ [MARK]: "closed", session, reason: "host_exited" });
+      end("host_exited");
     },
   };
 }
@@ -139,9 +151,12 @@ class MockSession {
       case "sign_digest":
         await this.#ask(id, { method, params });
         return signature();
+      case "sign_digests":
+        await this.#ask(id, { method, params });
+        return this.#signDigests(id, params as SignDigests);
       case "sign_documents":
         await this.#ask(id, { method, params });
-        return this.#sign(params as SignDocuments);
+        return this.#sign(id, params as SignDocuments);
       case "verify_documents":
         return verify(params as VerifyDocuments);
       case "upload":
@@ -163,14 +178,14 @@ class MockSession {
     if (!versions.includes(PROTOCOL_VERSION)) throw new Refusal("version_mismatch");
     const scopes = this.#options.scopes ?? SCOPES;
     if (scopes.length === 0) throw new Refusal("not_allowed");
-    const both = capabilities.filter((name) => name === "authenticate");
+    const both = capabilities.filter((name) => name === "authenticate" || name === "idempotency");
     const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
     return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };
   }
 
   async #ask(request: number, question: MockQuestion): Promise<void> {
-    const total = (question.params as { documents?: unknown[] }).documents?.length ?? 1;
-    this.#reply({ jsonrpc: "2.0", method: "progress", params: { request, stage: "asking", done: 0, total } });
+    const { documents, digests } = question.params as { documents?: unknown[]; digests?: unknown[] };
+    this.#tell(request, "asking", 0, (documents ?? digests)?.length ?? 1);
     const decision = (await this.#options.decide?.(question)) ?? "approve";
     if (decision !== "approve") throw new Refusal(decision);
   }
@@ -181,11 +196,52 @@ class MockSession {
     return { unverifiedCertificate: certificate, ...proof, format: "web-eid:1.0", appVersion: "https://trien.vn/mock/0.0.0" };
   }
 
-  async #sign({ documents }: SignDocuments): Promise<SignedDocuments> {
+  #tell(request: number, stage: Stage, done: number, total: number): void {
+    this.#reply({ jsonrpc: "2.0", method: "progress", params: { request, stage, done, total } });
+  }
+
+  /** What becomes of each item of a batch: the error it has, or none. Throws where nothing at all is signed. */
+  #batch(request: number, question: MockQuestion, total: number, stop: boolean): (ErrorObject | undefined)[] {
+    const errors: (ErrorObject | undefined)[] = [];
+    let last: ErrorCode | undefined;
+    for (let index = 0; index < total; index += 1) {
+      if (index === this.#options.pulledAt) this.#tell(request, "paused", index, total);
+      this.#tell(request, "signing", index, total);
+      const outcome = last !== undefined && stop ? "batch_stopped" : (this.#options.item?.(question, index) ?? "signed");
+      if (outcome !== "signed") last = outcome;
+      errors.push(outcome === "signed" ? undefined : errorObject(outcome));
+    }
+    if (last !== undefined && !errors.includes(undefined)) throw new Refusal(last);
+    return errors;
+  }
+
+  async #signDigests(id: number, params: SignDigests): Promise<DigestSignatures> {
+    const question: MockQuestion = { method: "sign_digests", params: { ...params } };
+    const errors = this.#batch(id, question, params.digests.length, params.on_error === "stop");
+    const { signature: value, raw_signature, algorithm, signature_algorithm } = signature();
+    const signatures = errors.map((error): SignedDigest =>
+      error === undefined ? { status: "signed", signature: value, raw_signature } : { status: "failed", error });
+    const result = await sha256(fromBase64(value) ?? new Uint8Array());
+    const manifest = params.digests.map(({ name = "", digest }) => {
+      const bytes = fromBase64(digest) ?? new Uint8Array();
+      return { name, sha256: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""), size: 0 };
+    });
+    const receipt = await this.#receipt(manifest, errors.map((error) => (error === undefined ? result : "")));
+    return { signatures, algorithm, signature_algorithm, receipt };
+  }
+
+  async #sign(id: number, params: SignDocuments): Promise<SignedDocuments> {
+    const { documents } = params;
+    if (documents.some((one) => !this.#documents.has(one.sha256))) throw new Refusal("document_missing");
+    const question: MockQuestion = { method: "sign_documents", params: { ...params } };
+    const errors = this.#batch(id, question, documents.length, params.on_error === "stop");
     const signed: SignedDocuments["documents"] = [];
-    for (const { name, sha256: digest } of documents) {
-      const held = this.#documents.get(digest);
-      if (held === undefined) throw new Refusal("document_missing");
+    for (const [index, { name, sha256: digest }] of documents.entries()) {
+      const [error, held] = [errors[index], this.#documents.get(digest)];
+      if (error !== undefined || held === undefined) {
+        signed.push({ status: "failed", name, error: error ?? errorObject("document_missing") });
+        continue;
+      }
       const bytes = new Uint8Array(held.length + MARKER.length);
       bytes.set(held);
       bytes.set(MARKER, held.length);
@@ -198,7 +254,7 @@ class MockSession {
   }
 
   /** As the daemon makes it, but that no record bears it out. */
-  async #receipt(documents: SignDocuments["documents"], results: string[]): Promise<Receipt> {
+  async #receipt(documents: DocumentRef[], results: string[]): Promise<Receipt> {
     const lines = documents.map((one) => `${one.sha256}\n${one.size}\n${utf8(one.name).length}\n${one.name}\n`);
     const manifest = await sha256(utf8(lines.join("")));
     const certificate = this.#certificate.sha256;

@@ -305,7 +305,7 @@ message: string,
  */
 data: ErrorData, };
 
-export type Stage = "asking" | "signing";
+export type Stage = "asking" | "signing" | "paused";
 
 export type PermissionNote = { 
 /**

@@ -1,5 +1,5 @@
 import { Conversation } from "./conversation.ts";
-import { Documents } from "./documents.ts";
+import { Documents, unlessAborted } from "./documents.ts";
 import type { Held, PageDocument } from "./documents.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions, Connection } from "./connect.ts";
@@ -7,12 +7,15 @@ import { toBase64 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import type { TrienErrorCode } from "./error.ts";
 import type {
-  Appearance, AuthenticationToken, Certificate, Certification, DigestSignature, DocumentRef, HashAlgorithm, HelloReply, RsaPadding, SignatureFormat,
-  SignedDocuments, Stage, VerifiedDocuments,
+  Algorithm, Appearance, AuthenticationToken, Certificate, Certification, DigestSignature, DigestSignatures, DocumentRef, HashAlgorithm,
+  HelloReply, OnError, Receipt, RsaPadding, SignatureFormat, SignedDocuments, Stage, VerifiedDocuments,
 } from "./protocol.ts";
 import type { RoadName } from "./road.ts";
 
-/** How far a request has come: bytes while documents travel, documents while the daemon works. */
+/**
+ * How far a request has come: bytes while documents travel, documents while the daemon works. `paused` says that the token
+ * was pulled and the person is asked to put it back; `signing` follows when it is, or the request's end.
+ */
 export interface ProgressReport {
   stage: Stage | "uploading" | "downloading";
   done: number;
@@ -38,6 +41,8 @@ export interface SignDocumentsOptions extends CallOptions {
   field?: string;
   certify?: Certification;
   lock?: string[];
+  /** What becomes of the others when one fails: `go_on` if absent. */
+  onError?: OnError;
 }
 
 /** How results come back: in memory, or as a Blob that the browser may keep on disk. */
@@ -60,6 +65,24 @@ export interface SignDigestOptions extends CallOptions {
   padding?: RsaPadding;
 }
 
+/** One digest of a batch. */
+export interface PageDigest {
+  /** What the person sees beside it, as the page's word. */
+  name?: string;
+  /** As long as the hash function makes it. */
+  digest: Uint8Array;
+}
+
+export interface SignDigestsOptions extends CallOptions {
+  certificate: string;
+  hash: HashAlgorithm;
+  /** At most 500. */
+  digests: readonly PageDigest[];
+  padding?: RsaPadding;
+  /** What becomes of the others when one fails: `go_on` if absent. */
+  onError?: OnError;
+}
+
 export interface VerifyDocumentsOptions extends CallOptions {
   documents: PageDocument[];
   /** For detached CMS: what was signed. */
@@ -76,6 +99,32 @@ export type SignBlobResult =
   | { name: string; blob: Blob; error?: undefined }
   | { name: string; blob?: undefined; error: TrienError };
 
+/** What became of one digest of a batch: its signature as in {@link DigestSignature}, or why there is none. */
+export type DigestResult =
+  | { name?: string; signature: string; raw_signature: string; error?: undefined }
+  | { name?: string; signature?: undefined; raw_signature?: undefined; error: TrienError };
+
+/** What {@link Trien.signDocuments} gives. */
+export interface SignedBatch<Result> {
+  /** In the order of the request. */
+  documents: Result[];
+  certificate: Certificate;
+  /** To be kept with what was signed: `trien audit verify --receipt` checks it against the record on the person's computer. */
+  receipt: Receipt;
+}
+
+/** What {@link Trien.signDigests} gives. */
+export interface SignedDigests {
+  /** In the order of the request. */
+  signatures: DigestResult[];
+  /** What was used, for instance `RS256`. */
+  algorithm: string;
+  /** The same in the words of Web eID's wire. */
+  signature_algorithm: Algorithm;
+  /** As in {@link SignedBatch}. */
+  receipt: Receipt;
+}
+
 /** A connection to the daemon on this computer. Every method throws {@link TrienError} and nothing else. */
 export class Trien {
   readonly #options: ConnectOptions;
@@ -83,6 +132,8 @@ export class Trien {
   #documents: Documents;
   #hello: HelloReply;
   #closed = false;
+  /** While a connection that was lost is made anew. */
+  #renewal: Promise<void> | undefined;
 
   private constructor(options: ConnectOptions, { conversation, hello }: Connection) {
     this.#options = options;
@@ -124,17 +175,17 @@ export class Trien {
   /** Signs documents and returns each with its signature. One that fails does not touch the others. */
   async signDocuments(
     options: SignDocumentsOptions & BlobResults,
-  ): Promise<{ documents: SignBlobResult[]; certificate: Certificate }>;
-  async signDocuments(options: SignDocumentsOptions): Promise<{ documents: SignResult[]; certificate: Certificate }>;
+  ): Promise<SignedBatch<SignBlobResult>>;
+  async signDocuments(options: SignDocumentsOptions): Promise<SignedBatch<SignResult>>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
-    const { format, certificate, padding, appearance, reason, location, field, certify, lock, signal } = options;
+    const { format, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
     const held = await this.#documents.hold(options.documents, signal);
     const documents = await this.#upload(held, options);
     const params = this.#keyed(present({
-      documents, format, certificate, padding, appearance, reason, location, field, certify, lock,
+      documents, format, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
     }));
     const result = await this.#ask<SignedDocuments>("sign_documents", params, options, held);
-    return { documents: await this.#collect(result, options), certificate: result.certificate };
+    return { documents: await this.#collect(result, options), certificate: result.certificate, receipt: result.receipt };
   }
 
   /** Signs a digest. The origin needs a permission of its own for this: the person cannot see what is behind it. */
@@ -142,6 +193,26 @@ export class Trien {
     const { certificate, hash, digest, padding } = options;
     const params = present({ certificate, hash, digest: toBase64(digest), padding });
     return this.#ask<DigestSignature>("sign_digest", this.#keyed(params), options);
+  }
+
+  /**
+   * Signs digests with one question and one PIN. The origin needs the permissions for this and for batches. One that fails
+   * does not touch the others.
+   */
+  async signDigests(options: SignDigestsOptions): Promise<SignedDigests> {
+    const { certificate, hash, padding, onError } = options;
+    const digests = options.digests.map(({ name, digest }) => present({ name, digest: toBase64(digest) }));
+    const params = present({ certificate, hash, digests, padding, on_error: onError });
+    const result = await this.#ask<DigestSignatures>("sign_digests", this.#keyed(params), options);
+    if (result.signatures?.length !== digests.length) throw TrienError.local("internal", "sign_digests: another number");
+    const signatures = result.signatures.map((item, index): DigestResult => {
+      const name = options.digests[index]?.name;
+      const named = name === undefined ? {} : { name };
+      if (item.status === "failed") return { ...named, error: TrienError.fromReply(item.error) };
+      return { ...named, signature: item.signature, raw_signature: item.raw_signature };
+    });
+    const { algorithm, signature_algorithm, receipt } = result;
+    return { signatures, algorithm, signature_algorithm, receipt };
   }
 
   /** Checks every signature of each document. */
@@ -167,43 +238,69 @@ export class Trien {
     return this.#hello.capabilities?.includes("idempotency") ? { ...params, idempotency_key: crypto.randomUUID() } : params;
   }
 
-  /**
-   * Sends a request and waits for its reply. Where the connection is lost, for instance because the browser stopped the
-   * extension, it is made anew once and the request asked again, if that cannot sign anything twice.
-   */
+  /** Sends a request and waits for its reply; documents that went with a lost connection are sent again. */
   async #ask<Result>(method: string, params: object, { signal, onProgress }: CallOptions, held: Held[] = []): Promise<Result> {
-    const ask = async () => (await this.#conversation.request<Result>(method, params, { signal, onProgress })).result;
-    try {
-      return await ask();
-    } catch (error) {
-      if (!isCode(error, "closed") || this.#closed || signal?.aborted) throw error;
-      if (!REPEATABLE.includes(method) && !("idempotency_key" in params)) throw error;
-      await this.#reconnect(signal).catch((why: unknown) => {
-        // Whoever was connected a moment ago is not helped by "not installed".
-        throw isCode(why, "not_running") || isCode(why, "not_allowed") ? why : error;
-      });
-    }
-    try {
-      return await ask();
-    } catch (error) {
-      // The first request had come to nothing, and its documents went with the connection.
-      if (!isCode(error, "document_missing") || held.length === 0) throw error;
+    const mayRepeat = REPEATABLE.includes(method) || "idempotency_key" in params;
+    const request = async () => (await this.#conversation.request<Result>(method, params, { signal, onProgress })).result;
+    for (let left = RENEWALS; ; left -= 1) {
+      try {
+        return await this.#lasting(request, mayRepeat, signal);
+      } catch (error) {
+        if (!isCode(error, "document_missing") || held.length === 0 || left === 0) throw error;
+      }
       await this.#upload(held, signal === undefined ? {} : { signal });
-      return ask();
     }
   }
 
-  async #reconnect(signal: AbortSignal | undefined): Promise<void> {
-    const options = { ...this.#options, roads: [this.road], ...(signal === undefined ? {} : { signal }) };
-    const { conversation, hello } = await connect(options);
-    if (this.#closed) conversation.close();
-    this.#conversation = conversation;
-    this.#hello = hello;
-    this.#documents = new Documents(conversation, hello);
+  /**
+   * Where the connection is lost, for instance because the browser stopped the extension, it is made anew and the work
+   * done again, if it may be repeated. A connection that was lost before costs nothing.
+   */
+  async #lasting<T>(work: () => Promise<T>, mayRepeat: boolean, signal: AbortSignal | undefined): Promise<T> {
+    for (let left = mayRepeat ? RENEWALS : 0; ; left -= 1) {
+      if (this.#conversation.ended && !this.#closed) await this.#renew(signal);
+      try {
+        return await work();
+      } catch (error) {
+        if (!isCode(error, "closed") || this.#closed || signal?.aborted || left === 0) throw error;
+      }
+    }
+  }
+
+  /** Makes the connection anew, once for all requests that miss it. */
+  async #renew(signal: AbortSignal | undefined): Promise<void> {
+    this.#renewal ??= this.#reconnect().finally(() => (this.#renewal = undefined));
+    await unlessAborted(this.#renewal, signal);
+  }
+
+  /** Tries for some seconds: a daemon that is started anew, or an extension that is updated, is back after that. */
+  async #reconnect(): Promise<void> {
+    const options = { ...this.#options, roads: [this.road] };
+    delete options.signal;
+    for (let wait = FIRST_PAUSE_MS; ; wait *= 2) {
+      try {
+        const { conversation, hello } = await connect(options);
+        if (this.#closed) conversation.close();
+        this.#conversation = conversation;
+        this.#hello = hello;
+        this.#documents = new Documents(conversation, hello);
+        return;
+      } catch (error) {
+        const code = error instanceof TrienError ? error.code : undefined;
+        if (this.#closed) throw TrienError.local("closed", "by the page");
+        if (code === undefined || !PASSING.includes(code) || wait > LAST_PAUSE_MS) {
+          // Whoever was connected a moment ago is not helped by "not installed".
+          throw code === "not_running" || code === "not_allowed" ? error : TrienError.local("closed", `lost: ${code}`);
+        }
+      }
+      // Many pages that lost the same daemon do not all come back at once.
+      await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+    }
   }
 
   #upload(held: Held[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
-    return this.#documents.upload(held, signal, (done, total) => onProgress?.({ stage: "uploading", done, total }));
+    const meter = (done: number, total: number) => onProgress?.({ stage: "uploading", done, total });
+    return this.#lasting(() => this.#documents.upload(held, signal, meter), true, signal);
   }
 
   async #collect({ documents }: SignedDocuments, options: CallOptions & Partial<BlobResults>) {
@@ -225,6 +322,16 @@ export class Trien {
     return collected;
   }
 }
+
+/** How often one request survives the loss of its connection. */
+const RENEWALS = 3;
+
+/** Between tries to connect anew; each pause is twice the one before: 0.2, 0.4, 0.8, 1.6 and 3.2 s. */
+const FIRST_PAUSE_MS = 200;
+const LAST_PAUSE_MS = 3200;
+
+/** What may pass by itself. On the WebSocket nobody listens while the daemon starts anew. */
+const PASSING: readonly TrienErrorCode[] = ["closed", "not_running", "not_installed", "timed_out"];
 
 /** Requests that sign nothing. */
 const REPEATABLE: readonly string[] = ["certificates", "verify_documents"];

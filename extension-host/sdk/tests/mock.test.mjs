@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import test from "node:test";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
@@ -43,6 +44,59 @@ test("the person, the token and the computer can say no", async (context) => {
     await assert.rejects(Trien.connect({ roads: ["extension"] }), { code });
     mock.close();
   }
+});
+
+test("a batch: what became of each, a pause on the way, and a receipt", async (context) => {
+  const { mock, trien } = await connected(context, {
+    item: (_, index) => (index === 1 ? "key_unusable" : "signed"),
+    pulledAt: 2,
+  });
+  const digests = [0, 1, 2].map((fill) => ({ name: `Hồ sơ ${fill}`, digest: new Uint8Array(32).fill(fill) }));
+  const stages = [];
+  const onProgress = ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`);
+  const call = { certificate: "00".repeat(32), hash: "SHA-256", digests, onProgress };
+  const { signatures, algorithm, receipt } = await trien.signDigests(call);
+  assert.deepEqual(signatures.map(({ name, error }) => [name, error?.code]), [
+    ["Hồ sơ 0", undefined], ["Hồ sơ 1", "key_unusable"], ["Hồ sơ 2", undefined],
+  ]);
+  assert.equal(algorithm, "RS256");
+  assert.deepEqual(stages, ["asking 0/3", "signing 0/3", "signing 1/3", "paused 2/3", "signing 2/3"]);
+  const lines = digests.map(({ name, digest }) => `${Buffer.from(digest).toString("hex")}\n0\n${Buffer.byteLength(name)}\n${name}\n`);
+  assert.equal(receipt.manifest, createHash("sha256").update(lines.join("")).digest("hex"), "a page can compute it");
+  assert.deepEqual(receipt.results.map((result) => result !== ""), [true, false, true]);
+  const stopped = await trien.signDigests({ ...call, onError: "stop" });
+  assert.deepEqual(stopped.signatures.map(({ error }) => error?.code), [undefined, "key_unusable", "batch_stopped"]);
+  assert.equal(mock.heard.at(-1).params.on_error, "stop");
+  assert.equal("name" in mock.heard.at(-1).params.digests[0], true);
+  const documents = ["a", "b", "c"].map((name) => ({ name, bytes: new TextEncoder().encode(name) }));
+  const signed = await trien.signDocuments({ documents, format: "pades", onError: "stop" });
+  assert.deepEqual(signed.documents.map(({ error }) => error?.code), [undefined, "key_unusable", "batch_stopped"]);
+  assert.equal(signed.receipt.results.length, 3);
+});
+
+test("a connection that is lost again and again is made anew, and each request is served once", async (context) => {
+  const lost = [];
+  const { mock, trien } = await connected(context, {
+    // The first two times the connection is lost while the person is asked.
+    decide: ({ params }) => {
+      lost.push(params.idempotency_key);
+      if (lost.length > 2) return "approve";
+      mock.lose();
+      return new Promise(() => {});
+    },
+  });
+  const call = { certificate: "00".repeat(32), hash: "SHA-256", digests: [{ digest: new Uint8Array(32) }] };
+  assert.equal((await trien.signDigests(call)).signatures.length, 1);
+  assert.deepEqual(lost, [lost[0], lost[0], lost[0]], "under one key");
+  assert.match(lost[0], /^[0-9a-f-]{36}$/);
+  // Lost while nothing was asked: the next request does not notice, and two of them share the new connection.
+  mock.lose();
+  const before = mock.heard.length;
+  await Promise.all([trien.signDigests(call), trien.certificates()]);
+  // What the page says to a session that has ended is heard by nobody, and said again.
+  const heard = mock.heard.slice(before).map(({ method }) => method);
+  assert.equal(heard.filter((method) => method === "hello").length, 1, `${heard}`);
+  assert.deepEqual(heard.slice(heard.indexOf("hello") + 1).sort(), ["certificates", "sign_digests"]);
 });
 
 test("a request that the page aborts ends, and so do those that are open when the mock stops", async (context) => {

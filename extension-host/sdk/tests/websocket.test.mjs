@@ -236,6 +236,21 @@ test("while the person is asked whether the site may ask, hello has its time", a
   trien.close();
 });
 
+test("a daemon that is away for a moment is waited for, with growing pauses", async (context) => {
+  openPage();
+  const { port, close } = await listenWebSocket({ override: { certificates: ({ conversation }) => conversation.socket.terminate() } });
+  const trien = await Trien.connect({ roads: ["websocket"], port });
+  const open = trien.certificates();
+  await close();
+  const started = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  const back = await listenWebSocket({ port });
+  context.after(() => (trien.close(), back.close()));
+  assert.equal((await open).serial, "01");
+  assert.ok(Date.now() - started >= 700);
+  assert.equal(back.conversations.length, 1, "one connection is made");
+});
+
 test("a connection that is lost is made anew once, and asked again what cannot sign twice", async (context) => {
   openPage();
   const lost = { certificates: 1, sign_documents: 1, sign_digest: 1 };

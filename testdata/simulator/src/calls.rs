@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use cryptoki_sys::*;
 
-use crate::harm::{self, LOCKED, REMOVED};
+use crate::harm::{self, LOCKED};
 use crate::script::{Action, Rule};
 use crate::{Simulation, simulation};
 
@@ -17,6 +17,9 @@ fn enter(function: &str) -> Result<(&'static Simulation, Vec<&'static Rule>), CK
     for rule in &rules {
         harm::before(rule);
     }
+    if rules.iter().any(|rule| rule.action == Action::Remove) {
+        close_sessions(&simulation.behind);
+    }
     if let Some(answer) = rules
         .iter()
         .find(|rule| rule.action == Action::Answer)
@@ -25,13 +28,29 @@ fn enter(function: &str) -> Result<(&'static Simulation, Vec<&'static Rule>), CK
         return Err(answer);
     }
     let always = ["C_Initialize", "C_Finalize", "C_GetInfo", "C_GetSlotList"];
-    if REMOVED.load(Ordering::SeqCst) && !always.contains(&function) {
+    if harm::is_removed() && !always.contains(&function) {
         return Err(CKR_DEVICE_REMOVED);
     }
     if LOCKED.load(Ordering::SeqCst) && function == "C_Login" {
         return Err(CKR_PIN_LOCKED);
     }
     Ok((simulation, rules))
+}
+
+/// A token that is pulled forgets its sessions and its login (PKCS #11 3.1, 5.6): it comes back without them.
+fn close_sessions(behind: &CK_FUNCTION_LIST) {
+    let (Some(slots), Some(close)) = (behind.C_GetSlotList, behind.C_CloseAllSessions) else {
+        return;
+    };
+    let mut found = [0; 16];
+    let mut count = found.len() as CK_ULONG;
+    // SAFETY: there is room for as many as `count` says, and no more is written.
+    let answer = unsafe { slots(CK_TRUE, found.as_mut_ptr(), &raw mut count) };
+    let count = usize::try_from(count).unwrap_or(0);
+    for slot in found.iter().take(if answer == CKR_OK { count } else { 0 }) {
+        // SAFETY: it takes a number. What it answers changes nothing here.
+        unsafe { close(*slot) };
+    }
 }
 
 /// Functions that are handed on as they are; `after` may change the answer.
@@ -124,7 +143,7 @@ unsafe fn after_slots(rules: &[&Rule], count: *mut CK_ULONG) {
         .iter()
         .find(|rule| rule.action == Action::Length)
         .and_then(|rule| rule.number());
-    let lie = lie.or_else(|| REMOVED.load(Ordering::SeqCst).then_some(0));
+    let lie = lie.or_else(|| harm::is_removed().then_some(0));
     if let Some(lie) = lie {
         // SAFETY: the module behind has written the count there.
         unsafe { count.write(lie) };

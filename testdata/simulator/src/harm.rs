@@ -4,12 +4,45 @@ use std::ffi::{c_int, c_void};
 use std::io::Write;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::script::{Action, Rule};
 
-/// The token was pulled.
-pub(crate) static REMOVED: AtomicBool = AtomicBool::new(false);
+/// Whether the token was pulled.
+static PLACE: Mutex<Place> = Mutex::new(Place::In);
+
+/// Where the token is.
+#[derive(Clone, Copy)]
+enum Place {
+    In,
+    Out,
+    /// Until then.
+    OutUntil(Instant),
+}
+
+/// True while the token is pulled.
+pub(crate) fn is_removed() -> bool {
+    let mut place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+    match *place {
+        Place::In => false,
+        Place::Out => true,
+        Place::OutUntil(end) if Instant::now() < end => true,
+        Place::OutUntil(_) => {
+            *place = Place::In;
+            false
+        }
+    }
+}
+
+/// Pulls it: for good, or for so long.
+fn remove(time: Duration) {
+    let place = match time {
+        Duration::ZERO => Place::Out,
+        time => Place::OutUntil(Instant::now() + time),
+    };
+    *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place;
+}
 
 /// The PIN was locked.
 pub(crate) static LOCKED: AtomicBool = AtomicBool::new(false);
@@ -35,7 +68,7 @@ pub(crate) fn before(rule: &Rule) {
         Action::Abort => std::process::abort(),
         // SAFETY: the C function; that it runs exit handlers is what the rule asks for.
         Action::Exit => unsafe { exit(0) },
-        Action::Remove => REMOVED.store(true, Ordering::SeqCst),
+        Action::Remove => remove(Duration::from_millis(rule.milliseconds)),
         Action::LockPin => LOCKED.store(true, Ordering::SeqCst),
         Action::Print => print(),
         Action::CloseDescriptors => close_descriptors(),

@@ -14,7 +14,7 @@
 //! | `delay` | it takes its time, then goes on | `milliseconds` |
 //! | `crash` `abort` `exit` | the process ends: by a wild write, by `abort()`, by `exit(0)` | |
 //! | `answer` | it returns that and does nothing | `value`: a number, or a name such as `CKR_DEVICE_ERROR` |
-//! | `remove` | the token is pulled: this call and all further ones find none | |
+//! | `remove` | the token is pulled: this call and all further ones find none; after that time it is back | `milliseconds` |
 //! | `lock-pin` | the PIN is locked from here on | |
 //! | `print` | noise on every standard stream | |
 //! | `close-descriptors` | descriptors 0 to 255 are closed | |
@@ -62,7 +62,7 @@ pub struct Rule {
     /// What happens.
     #[serde(rename = "do")]
     pub action: Action,
-    /// Of `delay`.
+    /// Of `delay`, and of `remove`, where none means for good.
     #[serde(default)]
     pub milliseconds: u64,
     /// Of several.

@@ -19,6 +19,7 @@ use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
 use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
 
 use super::{DocumentBytes, Frame, Message, Party};
+use crate::consent::Expectation;
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report};
 
 /// What a message was.
@@ -41,6 +42,8 @@ pub(super) struct Session {
     holdings: Arc<Holdings>,
     outbox: mpsc::Sender<Frame>,
     greeted: bool,
+    /// From `hello` on.
+    expectation: Expectation,
     last_id: Option<RequestId>,
     running: JoinSet<Result<Reply, JobError>>,
     requests: HashMap<tokio::task::Id, RequestId>,
@@ -55,6 +58,7 @@ impl Session {
             context,
             outbox,
             greeted: false,
+            expectation: Expectation::none(),
             last_id: None,
             running: JoinSet::new(),
             requests: HashMap::new(),
@@ -187,6 +191,7 @@ impl Session {
         let client: String = hello.client.chars().take(80).collect();
         tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
         self.greeted = true;
+        self.expectation = self.context.prompter.expect();
         Ok(Reply::Hello(HelloReply {
             version: PROTOCOL_VERSION,
             session: mint_session()?,

@@ -1,0 +1,101 @@
+// The first use of a portal in real browsers: a person who clicks is asked once, in our own window; a page alone gets no
+// window. What a page was told it tells its own server: looking into a page would count as the person's doing there.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch } from "../../../testdata/portal/browsers.mjs";
+import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
+
+/** With `?alone` it connects by itself; else when the person clicks, wherever that is. */
+const PAGE = `<!doctype html><title>Cổng</title><style>body { height: 100vh; margin: 0 }</style><body><script type="module">
+  import { Trien } from "/sdk.js";
+  const use = async () => {
+    let asked = false;
+    const told = async () => {
+      const trien = await Trien.connect({ roads: ["extension"], onAsking: () => (asked = true) });
+      const { serial } = await trien.certificates();
+      trien.close();
+      return "served " + (serial.length > 0);
+    };
+    const outcome = await told().catch(({ code }) => code);
+    await fetch("/told?" + new URLSearchParams({ outcome, asked }), { method: "POST" });
+  };
+  if (location.search === "?alone") use();
+  addEventListener("click", use);
+  fetch("/ready", { method: "POST" });
+</script></body>`;
+
+let stage;
+before(async () => (stage = await Stage.open()));
+after(() => stage?.close());
+
+/** What the record says was done, beside the daemon's own start. */
+const actions = () => stage.record.map(({ record }) => record.action).filter((action) => action !== "daemon_started");
+
+/** A site that nobody has decided about, and what its page tells its server. */
+async function strange(host) {
+  const waiting = { "/told": [], "/ready": [] };
+  const heard = (path) => (request, response) => {
+    const { searchParams } = new URL(request.url, "http://site");
+    waiting[path].shift()?.(Object.fromEntries(searchParams));
+    response.end();
+  };
+  const pages = { "/": PAGE, "/sdk.js": sdk(), "/told": heard("/told"), "/ready": heard("/ready") };
+  const { url } = await stage.site(pages, { host, allowed: false });
+  const next = (path) => new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`nothing on ${path}`)), 30_000);
+    waiting[path].push((told) => (clearTimeout(timer), resolve(told)));
+  });
+  return { url, next };
+}
+
+/** Opens the page, has it connect by itself or by a real click, and gives what it was told. */
+async function visit(browser, site, { alone = false } = {}) {
+  const page = await browser.newPage();
+  try {
+    const [told, ready] = [site.next("/told"), site.next("/ready")];
+    await page.goto(alone ? `${site.url}/?alone` : site.url);
+    await ready;
+    if (!alone) await page.mouse.click(100, 100);
+    return await told;
+  } finally {
+    await page.close();
+  }
+}
+
+for (const name of ["chromium", "firefox"]) {
+  test(`a click on an unknown site in ${name}: one question, and then it works`, { timeout: 180_000 }, async (context) => {
+    const host = `new-${name}.example`;
+    const site = await strange(host);
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, host) });
+    context.after(close);
+    const before = actions().length;
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" }, "no click, no question");
+    assert.equal(actions().length, before);
+    stage.answer("approve");
+    assert.deepEqual(await visit(browser, site), { outcome: "nobody_to_ask", asked: "true" }, "nobody is there");
+    stage.answer("approve", { introduce: true });
+    assert.deepEqual(await visit(browser, site), { outcome: "served true", asked: "true" });
+    stage.answer("approve");
+    assert.deepEqual(await visit(browser, site), { outcome: "served true", asked: "false" }, "it is known now");
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "served true", asked: "false" });
+    assert.equal(actions().slice(before).filter((action) => action === "granted").length, 1);
+    stage.trien("origin", "revoke", site.url);
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" });
+  });
+
+  test(`a person who says no twice is left alone, in ${name}`, { timeout: 180_000 }, async (context) => {
+    const host = `refused-${name}.example`;
+    const site = await strange(host);
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, host) });
+    context.after(close);
+    stage.answer("refuse", { introduce: true });
+    const before = actions().length;
+    assert.deepEqual(await visit(browser, site), { outcome: "cancelled", asked: "true" });
+    assert.deepEqual(await visit(browser, site), { outcome: "cancelled", asked: "true" });
+    const asked = actions().slice(before);
+    assert.equal((await visit(browser, site)).outcome, "user_muted");
+    assert.equal((await visit(browser, site)).outcome, "user_muted");
+    assert.deepEqual(actions().slice(before), asked, "no further question");
+    stage.answer("approve");
+  });
+}
