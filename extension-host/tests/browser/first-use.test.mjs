@@ -16,7 +16,7 @@ const PAGE = `<!doctype html><title>Cổng</title><style>body { height: 100vh; m
       trien.close();
       return "served " + (serial.length > 0);
     };
-    const outcome = await told().catch(({ code }) => code);
+    const outcome = await told().catch(({ code, detail }) => (code === "closed" ? code + ": " + detail : code));
     await fetch("/told?" + new URLSearchParams({ outcome, asked }), { method: "POST" });
   };
   if (location.search === "?alone") use();
@@ -90,9 +90,10 @@ for (const name of ["chromium", "firefox"]) {
     context.after(close);
     stage.answer("refuse", { introduce: true });
     const before = actions().length;
-    assert.deepEqual(await visit(browser, site), { outcome: "cancelled", asked: "true" });
-    assert.deepEqual(await visit(browser, site), { outcome: "cancelled", asked: "true" });
+    assert.deepEqual(await visit(browser, site), { outcome: "not_allowed", asked: "true" });
+    assert.deepEqual(await visit(browser, site), { outcome: "not_allowed", asked: "true" });
     const asked = actions().slice(before);
+    assert.deepEqual(asked, ["asked", "refused", "asked", "refused"]);
     assert.equal((await visit(browser, site)).outcome, "user_muted");
     assert.equal((await visit(browser, site)).outcome, "user_muted");
     assert.deepEqual(actions().slice(before), asked, "no further question");
