@@ -7,8 +7,11 @@ cd "$(dirname "$0")/.." || exit 3
 logs=target/test-logs
 profile=${NEXTEST_PROFILE:-default}
 export PATH=$PWD/target/tools/cargo:$PATH
+# Pictures of the consent window in its states, to be looked at: kept from each run.
+export TRIEN_SCREENSHOT_DIR=$PWD/$logs/screenshots
 mkdir -p "$logs"
-rm -f "$logs"/*.log
+rm -rf "$logs"/*.log "$TRIEN_SCREENSHOT_DIR"
+mkdir -p "$TRIEN_SCREENSHOT_DIR"
 passed=0 failed=0 skipped=0 broken=()
 
 # One step: its output on the screen and in a log, its time, and whether it held.

@@ -632,3 +632,160 @@ async fn n112_a_module_that_fails_three_times_is_switched_off() {
         "switched on by hand"
     );
 }
+
+/// Stands between the daemon and the real process of a module, and tampers with what goes back.
+const TAMPERING: &str = r#"#!/usr/bin/env python3
+import json, os, socket, struct, subprocess, sys
+daemon = socket.socket(fileno=os.dup(0))
+ours, theirs = socket.socketpair()
+subprocess.Popen([PROGRAM, *sys.argv[1:]], stdin=theirs)
+theirs.close()
+open(PIDS, "a").write(f"{os.getpid()}\n")
+def read(stream):
+    head = stream.recv(4, socket.MSG_WAITALL)
+    if len(head) < 4: sys.exit(0)
+    return stream.recv(struct.unpack("<I", head)[0], socket.MSG_WAITALL)
+def frame(body): return struct.pack("<I", len(body)) + body
+while True:
+    ours.sendall(frame(read(daemon)))
+    reply = json.loads(read(ours))
+    if MOOD == "another": reply["id"] += 1
+    body = json.dumps(reply).encode()
+    if MOOD == "oversized": daemon.sendall(struct.pack("<I", 64 * 1024 * 1024) + body)
+    elif MOOD == "garbage": daemon.sendall(frame(b"{" + body))
+    else: daemon.sendall(frame(body) * (2 if MOOD == "unsolicited" else 1))
+"#;
+
+#[tokio::test]
+async fn n079_a_process_that_answers_out_of_turn_is_ended() {
+    for mood in ["honest", "another", "oversized", "garbage", "unsolicited"] {
+        let stage = Stage::new();
+        let pids = stage.0.path().join("pids");
+        let names = [
+            ("PROGRAM", PROGRAM.to_owned()),
+            ("PIDS", pids.display().to_string()),
+            ("MOOD", mood.to_owned()),
+        ];
+        let text = names.iter().fold(TAMPERING.to_owned(), |text, (name, value)| {
+            text.replace(name, &format!("{value:?}"))
+        });
+        let program = stage.file("trien", &text);
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let modules = Modules::new(&[stage.module("tampered", "")], &program, deadlines());
+        let outcome = match token_of(&modules).await {
+            Ok(token) => token.certificates().await.map(|held| held.len()),
+            Err(error) => Err(error),
+        };
+        if mood == "honest" {
+            assert!(matches!(outcome, Ok(1..)), "{outcome:?}");
+            continue;
+        }
+        assert!(matches!(outcome, Err(TokenError::Crashed)), "{mood}: {outcome:?}");
+        let pids = std::fs::read_to_string(pids).unwrap();
+        let first = pids.lines().next().unwrap();
+        let began = Instant::now();
+        while std::fs::read_to_string(format!("/proc/{first}/cmdline")).is_ok_and(|line| !line.is_empty()) {
+            assert!(began.elapsed() < Duration::from_secs(10), "{mood}: it still runs");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn n086_a_token_that_tells_no_tries_is_neither_locked_nor_without_a_limit() {
+    let stage = Stage::new();
+    // CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED are never told.
+    let modules = stage.alone(&rule(
+        "C_GetTokenInfo",
+        &format!("do = \"flags\"\nclear = {}", 0x7_0000),
+    ));
+    let token = token_of(&modules).await.unwrap();
+    let key = token
+        .certificates()
+        .await
+        .unwrap()
+        .into_iter()
+        .find_map(|held| held.key);
+    let mut session = token.open(&key.unwrap()).await.unwrap();
+    let unknown = |need| matches!(need, PinNeed::Pipe { state, .. } if state == PinState::Ready);
+    assert!(unknown(session.pin().await.unwrap()));
+    session
+        .attach_pin_pipe(pipe(&format!("00000000\n{PIN}\n")))
+        .await
+        .unwrap();
+    let wrong = session.login().await;
+    let still = PinState::Ready;
+    assert!(
+        matches!(wrong, Err(LoginError::Incorrect { now }) if now == still),
+        "{wrong:?}"
+    );
+    assert!(unknown(session.pin().await.unwrap()));
+    session.login().await.unwrap();
+    session.close().await;
+    // The tokens' own limit holds all the same: what cannot be told beforehand is told when it is reached.
+    let mut session = token.open(&key_of(&*token).await).await.unwrap();
+    session
+        .attach_pin_pipe(pipe(&"00000000\n".repeat(40)))
+        .await
+        .unwrap();
+    let mut tries = 0;
+    while matches!(session.login().await, Err(LoginError::Incorrect { .. })) {
+        tries += 1;
+        assert!(tries < 40, "it has no limit");
+    }
+    let locked = session.login().await;
+    assert!(matches!(locked, Err(LoginError::Locked)), "{locked:?}");
+}
+
+async fn key_of(token: &dyn Token) -> trien::tokens::KeyRef {
+    let held = token.certificates().await.unwrap();
+    held.into_iter().find_map(|held| held.key).unwrap()
+}
+
+#[tokio::test]
+async fn n089_a_token_that_was_exchanged_gets_no_pin() {
+    let stage = Stage::new();
+    let mut refused = 0;
+    // Another token lies in the slot from the n-th look on; where a PIN reaches it, the process dies of it.
+    for from in 1..40 {
+        let exchanged = rule(
+            "C_GetTokenInfo",
+            &format!("from = {from}\ndo = \"label\"\nvalue = \"another\""),
+        );
+        let rules = format!("{exchanged}{}", rule("C_Login", "do = \"crash\""));
+        let config = stage.module(&format!("m{from}"), &rules);
+        let modules = Modules::new(&[config], Path::new(PROGRAM), deadlines());
+        match until_the_pin(&modules).await {
+            // It was exchanged after the PIN had gone to the right one: no further look matters.
+            Some(LoginError::Token(TokenError::Crashed)) => {
+                assert!(refused > 0);
+                return;
+            }
+            Some(LoginError::Token(TokenError::Removed)) => refused += 1,
+            Some(other) => panic!("{from}: {other:?}"),
+            // It was another one from the beginning, as far as anybody has seen.
+            None => {}
+        }
+    }
+    panic!("the PIN never reached the right token");
+}
+
+/// What a login comes to for which the token was chosen by its name; none where no such token was seen.
+async fn until_the_pin(modules: &Modules) -> Option<LoginError> {
+    let sight = modules.look().await;
+    let chosen = sight
+        .tokens
+        .into_iter()
+        .find(|token| token.entry().id.label == "hostile")?;
+    let login = async {
+        let held = chosen.certificates().await?;
+        let key = held
+            .into_iter()
+            .find_map(|held| held.key)
+            .ok_or(TokenError::NoSuchKey)?;
+        let mut session = chosen.open(&key).await?;
+        session.attach_pin_pipe(pipe(&format!("{PIN}\n"))).await?;
+        session.login().await
+    };
+    login.await.err()
+}

@@ -94,8 +94,18 @@ fn n013_a_client_that_vanishes_at_once_is_nobody() {
 }
 
 #[test]
-fn n018_two_thousand_connections_leave_the_others_alone() {
+fn n018_ten_thousand_connections_leave_the_others_alone() {
     let (_desk, daemon) = portal(&[]);
+    // Each is a descriptor here; as many as the system lets this process have, if not all.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
+    let room = limit.maximum.map_or(u64::MAX, |most| most.saturating_sub(200));
+    let wanted = usize::try_from(room.min(10_000)).unwrap();
+    assert!(wanted >= 2000, "a limit of {room} descriptors shows nothing");
     let mut good = connected(&daemon);
     let descriptors = || {
         std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
@@ -110,7 +120,7 @@ fn n018_two_thousand_connections_leave_the_others_alone() {
             (before, since) = (descriptors(), Instant::now());
         }
     }
-    let held: Vec<_> = (0..2000)
+    let held: Vec<_> = (0..wanted)
         .filter_map(|_| TcpStream::connect(("127.0.0.1", daemon.port)).ok())
         .collect();
     let began = Instant::now();

@@ -36,6 +36,7 @@ fn certificate(pin: PinEntry) -> ShownCertificate {
         serial: "5401a1b2c3d4e5f60718293a4b5c6d7e".into(),
         not_before: "2026-01-05".into(),
         not_after: "2028-01-05".into(),
+        status_as_of: None,
         warnings: vec![Warning::StatusUnknown],
         token: "Chữ ký số của An".into(),
         pin,
@@ -553,7 +554,9 @@ fn the_window_can_be_photographed() {
         .certificates
         .push(certificate(window_pin(TriesLeft::Unknown)));
     share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
-    let mut sign_in = question(window_pin(TriesLeft::Unknown));
+    let mut sign_in = question(window_pin(TriesLeft::Last));
+    sign_in.certificates[0].status_as_of = Some("2026-11-25".into());
+    sign_in.certificates[0].warnings.clear();
     sign_in.kind = QuestionKind::SignIn;
     sign_in.documents.clear();
     sign_in.signature = None;

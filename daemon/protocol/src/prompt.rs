@@ -282,6 +282,10 @@ pub struct ShownCertificate {
     pub not_before: String,
     /// Calendar date in Vietnam (UTC+07:00), ISO 8601.
     pub not_after: String,
+    /// It was not revoked as of this day: the oldest of what is known of it and of those above it. In the same form;
+    /// absent where [`Warning::StatusUnknown`] is what there is to say.
+    #[serde(default)]
+    pub status_as_of: Option<String>,
     /// What the person should know before he uses it.
     pub warnings: Vec<Warning>,
     /// Label of the token.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use trien_protocol::prompt::{Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning};
 
 use crate::policy::Permitted;
@@ -38,6 +39,8 @@ pub struct Candidate {
     pub pin: PinNeed,
     /// What is doubtful.
     pub warnings: Vec<Warning>,
+    /// As of when it, and each certificate above it, is known not to be revoked; the oldest of these times.
+    pub good_as_of: Option<OffsetDateTime>,
 }
 
 impl Candidate {

@@ -443,6 +443,7 @@ fn show(candidate: &Candidate) -> ShownCertificate {
         serial: certificate.serial_hex(),
         not_before: date_in_vietnam(certificate.not_before()),
         not_after: date_in_vietnam(certificate.not_after()),
+        status_as_of: candidate.good_as_of.map(date_in_vietnam),
         warnings: candidate.warnings.clone(),
         token: candidate.entry().id.label.clone(),
         pin: pin_entry(candidate.pin),

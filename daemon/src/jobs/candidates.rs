@@ -142,6 +142,7 @@ async fn candidate(
         token,
         pin,
         warnings,
+        good_as_of: good_as_of(&status),
     };
     Ok((candidate, status))
 }
@@ -182,6 +183,16 @@ async fn status(
         return Err(JobError::CertificateStatusUnknown);
     }
     Ok(verdict)
+}
+
+/// As of when nothing on the path was revoked, if that is known of all of it.
+fn good_as_of(verdict: &CertificateVerdict) -> Option<OffsetDateTime> {
+    let as_of = |status: &CertificateStatus| match status {
+        CertificateStatus::Good(source) => Some(source.this_update),
+        CertificateStatus::Revoked { .. } | CertificateStatus::Unknown => None,
+    };
+    let known: Option<Vec<_>> = verdict.statuses.iter().map(as_of).collect();
+    known?.into_iter().min()
 }
 
 fn warnings(

@@ -107,6 +107,13 @@ impl CertificateArea {
         }
         lines.push(("certificate-issuer", text::shown(&certificate.issuer)));
         lines.push(("certificate-validity", validity));
+        if let Some(day) = &certificate.status_as_of {
+            let words = [("day", text::date(day, language).into())];
+            lines.push((
+                "certificate-status",
+                self.phrases.fill("certificate-status-good", words),
+            ));
+        }
         lines.push(("certificate-serial", text::shown(&certificate.serial)));
         lines.push(("certificate-token", text::shown(&certificate.token)));
         lines
