@@ -18,6 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use time::OffsetDateTime;
@@ -147,6 +148,7 @@ impl Audit {
             subject,
             open: true,
             settling: Some(tokio::task::spawn_blocking(move || file.sync_data())),
+            waited: Duration::ZERO,
         })
     }
 
@@ -227,6 +229,8 @@ pub struct Intent {
     open: bool,
     /// The disk at work on the intent.
     settling: Option<JoinHandle<io::Result<()>>>,
+    /// What the request has waited for the disk.
+    waited: Duration,
 }
 
 impl Intent {
@@ -245,9 +249,11 @@ impl Intent {
         let noted = tokio::task::spawn_blocking(move || audit.put(&subject, &Action::Approved)).await;
         noted.map_err(|error| AuditError(io::Error::other(error)))??;
         if let Some(settling) = self.settling.take() {
+            let began = Instant::now();
             settling
                 .await
                 .map_err(|error| AuditError(io::Error::other(error)))??;
+            self.waited += began.elapsed();
         }
         Ok(())
     }
@@ -284,7 +290,11 @@ impl Intent {
     /// [`AuditError`].
     pub async fn conclude(mut self, action: Action) -> Result<Place, AuditError> {
         self.open = false;
-        self.audit.append(&self.subject, action).await
+        let began = Instant::now();
+        let place = self.audit.append(&self.subject, action).await?;
+        let waited = self.waited + began.elapsed();
+        tracing::debug!(record_us = waited.as_micros(), "time of the record on the disk");
+        Ok(place)
     }
 }
 

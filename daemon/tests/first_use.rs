@@ -62,7 +62,13 @@ fn a_page_alone_opens_no_window() {
         json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL }),
     ] {
         let mut page = Page::opening(&daemon, &opening);
-        assert_eq!(code(&page.receive().unwrap().0), "not_allowed", "{opening}");
+        let refusal = page.receive().unwrap().0;
+        assert_eq!(code(&refusal), "not_allowed", "{opening}");
+        let words = refusal.to_string().to_lowercase();
+        assert!(
+            !words.contains("trien") && !words.contains("triện"),
+            "a page that nobody knows learns what is installed: {words}"
+        );
     }
     assert_eq!(record(&desk, 1), ["daemon_started"]);
     assert_eq!(listed(&desk), json!([]));

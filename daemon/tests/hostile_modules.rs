@@ -646,6 +646,7 @@ def read(stream):
     if len(head) < 4: sys.exit(0)
     return stream.recv(struct.unpack("<I", head)[0], socket.MSG_WAITALL)
 def frame(body): return struct.pack("<I", len(body)) + body
+daemon.sendall(frame(read(ours)))  # it greets first
 while True:
     ours.sendall(frame(read(daemon)))
     reply = json.loads(read(ours))

@@ -34,14 +34,14 @@ error-rate-limited = The site sends too many requests in a short time.
 error-rate-limited-remedy = Wait a few seconds and try again.
 
 error-not-allowed = This website has no permission for this.
-error-not-allowed-remedy = If you trust the website, give it the permission with: trien origin allow.
+error-not-allowed-remedy = If you trust the website, give it the permission in the signing program of this computer, or click on the page to be asked.
 error-user-muted = You have refused this site several times in a row, so it may not ask for a while.
 error-user-muted-remedy = Wait ten minutes and try again.
 
 error-cancelled = The request was cancelled; nothing was signed.
 error-cancelled-remedy = Start again if you still want to sign.
 error-nobody-to-ask = The question could not be shown to anybody.
-error-nobody-to-ask-remedy = Log in to a desktop on this computer, and check that the consent window of Triện is installed.
+error-nobody-to-ask-remedy = Log in to a desktop on this computer, and check that the consent window is installed.
 error-timed-out = The question was open too long.
 error-timed-out-remedy = Start again and answer within the time shown.
 error-no-certificate = No token with a suitable certificate was found.

@@ -34,14 +34,14 @@ error-rate-limited = Trang web gửi quá nhiều yêu cầu trong một thời 
 error-rate-limited-remedy = Hãy đợi vài giây rồi thử lại.
 
 error-not-allowed = Trang web này chưa được phép làm việc này.
-error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền bằng lệnh: trien origin allow.
+error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền trong chương trình ký số của máy này, hoặc bấm vào trang để được hỏi.
 error-user-muted = Bạn đã từ chối trang web này nhiều lần liên tiếp, nên nó tạm thời không được hỏi nữa.
 error-user-muted-remedy = Hãy đợi mười phút rồi thử lại.
 
 error-cancelled = Yêu cầu đã bị hủy; chưa có gì được ký.
 error-cancelled-remedy = Hãy bắt đầu lại nếu bạn vẫn muốn ký.
 error-nobody-to-ask = Không hiển thị được câu hỏi xác nhận.
-error-nobody-to-ask-remedy = Hãy đăng nhập vào màn hình làm việc của máy này, và kiểm tra xem cửa sổ xác nhận của Triện đã được cài đặt chưa.
+error-nobody-to-ask-remedy = Hãy đăng nhập vào màn hình làm việc của máy này, và kiểm tra xem cửa sổ xác nhận đã được cài đặt chưa.
 error-timed-out = Đã quá thời gian chờ trả lời.
 error-timed-out-remedy = Hãy bắt đầu lại và trả lời trong thời gian cho phép.
 error-no-certificate = Không tìm thấy thiết bị nào có chứng thư số phù hợp.

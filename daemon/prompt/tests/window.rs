@@ -517,7 +517,8 @@ fn a_pulled_token_can_be_put_back_or_given_up() {
     asked.say(&ToPrompt::Progress { done: 1, total: 3 });
     asked.say(&ToPrompt::Paused);
     asked.say(&ToPrompt::Resumed { final_try: false });
-    std::thread::sleep(Duration::from_millis(300));
+    // The field is empty and open again by then, however busy the machine is.
+    asked.wait_until_armed();
     asked.type_text(PIN);
     asked.key_until_heard("Return");
     assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
@@ -615,6 +616,7 @@ fn photograph_the_states(desk: &Desk, folder: &Path) {
     asked.say(&ToPrompt::Paused);
     photograph(&asked, "paused.png");
     asked.say(&ToPrompt::Resumed { final_try: false });
+    asked.wait_until_armed();
     asked.type_text(PIN);
     asked.key_until_heard("Return");
     assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));

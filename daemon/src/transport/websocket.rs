@@ -119,6 +119,10 @@ impl Doorkeeper {
     /// Whoever is not a process of this user on this computer gets not even a refusal.
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
+        // Messages are small and follow one another: the kernel must not keep one back until the one before is acknowledged.
+        if let Err(error) = stream.set_nodelay(true) {
+            self.log.note(&format!("TCP_NODELAY: {error}"));
+        }
         if !is_loopback(peer.ip()) || !is_loopback(local.ip()) {
             return self.log.note("a peer that is not loopback");
         }

@@ -84,3 +84,31 @@ test("n029 Local Network Access in firefox: the library asks nothing without a c
   await page.click("button");
   assert.equal(await connect(), "websocket", "this Firefox does not gate sockets");
 });
+
+// Sockets are not gated in this version, but in the next ones: the same with the gate closed.
+test("n029 Local Network Access in firefox with its gate for sockets: the permission decides, and the library says so", {
+  timeout: 120_000,
+}, async (context) => {
+  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const settings = elsewhere("firefox", HOST, { public: site.port });
+  settings.preferences["network.lna.websocket.enabled"] = true;
+  const { browser, close } = await launch("firefox", {
+    binaries, extension: false, host: false, env: stage.env, args: ["--remote-allow-system-access"], ...settings,
+  });
+  context.after(close);
+  const { result: { contexts: [{ context: window }] } } = await browser.connection.send("browsingContext.getTree", { "moz:scope": "chrome" });
+  const permit = async (action) => {
+    const principal = `Services.scriptSecurityManager.createContentPrincipalFromOrigin("${site.url}")`;
+    const expression = `Services.perms.addFromPrincipal(${principal}, "loopback-network", Services.perms.${action}_ACTION)`;
+    const { result } = await browser.connection.send("script.evaluate", { expression, awaitPromise: false, target: { context: window } });
+    assert.equal(result.type, "success", result.exceptionDetails?.text);
+  };
+  const page = await open(browser, `${site.url}/?port=${stage.websocketPort}`);
+  await page.waitForFunction(() => window.connect !== undefined);
+  const connect = () => page.evaluate(() => window.connect());
+  await page.click("button");
+  await permit("ALLOW");
+  assert.equal(await connect(), "websocket");
+  await permit("DENY");
+  assert.match(await connect(), /^blocked_by_browser\|/);
+});

@@ -107,16 +107,19 @@ async function startManaged(context, executablePath, args = []) {
   return browser;
 }
 
-test("n067 Chromium: the host of the system wins, a user's is not started; the portal reaches the socket without a question", {
-  skip: obstacle, timeout: 90_000,
+// Edge has Chromium's engine and its policies by the same names; that it reads the file from its own folder is not tried.
+test("n067 Chromium, and Edge's file in it: the host of the system wins, a user's is not started; the portal reaches the socket without a question", {
+  skip: obstacle, timeout: 120_000,
 }, async (context) => {
-  const policy = adapted("chromium.json", { "https://portal.example": site.url, [`${ID};https://intranet.example/trien/update.xml`]: `${"a".repeat(32)};http://127.0.0.1:1/none.xml` });
+  const adapt = (file) => adapted(file, { "https://portal.example": site.url, [`${ID};https://intranet.example/trien/update.xml`]: `${"a".repeat(32)};http://127.0.0.1:1/none.xml` });
   const host = path.join(binaries, "trien-extension-host");
-  for (const [name, more, road] of [
-    ["chromium-system", `; ${host} install --system --browser chromium >/dev/null`, "extension"],
-    ["chromium-user", "", "not_installed extension: host_missing"],
+  const system = `; ${host} install --system --browser chromium >/dev/null`;
+  for (const [name, file, more, road] of [
+    ["chromium-system", "chromium.json", system, "extension"],
+    ["edge-system", "edge.json", system, "extension"],
+    ["chromium-user", "chromium.json", "", "not_installed extension: host_missing"],
   ]) {
-    const browser = await startManaged(context, chromiumWith(name, policy, more), ["--enable-unsafe-extension-debugging", `--load-extension=${unpacked}`]);
+    const browser = await startManaged(context, chromiumWith(name, adapt(file), more), ["--enable-unsafe-extension-debugging", `--load-extension=${unpacked}`]);
     const profile = browser.process().spawnargs.find((it) => it.startsWith("--user-data-dir=")).slice(16);
     execFileSync(host, ["install", "--browser", "chromium", "--user-data-dir", profile]);
     const page = await pageOf(browser);

@@ -47,11 +47,19 @@ export class Stage {
   #portals = [];
   #daemon;
   #display;
+  #simulation;
 
-  /** With `display`, the daemon asks with its window on that X display; else a script says yes to everything. */
-  static async open({ daemon = true, display } = {}) {
+  /**
+   * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
+   * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one.
+   */
+  static async open({ daemon = true, display, simulation } = {}) {
     const stage = new Stage();
     stage.#display = display;
+    if (simulation) {
+      stage.#simulation = stage.#file("simulation.toml");
+      writeFileSync(stage.#simulation, simulation);
+    }
     try {
       stage.websocketPort = await freePort();
       stage.#prepare();
@@ -115,11 +123,12 @@ export class Stage {
   }
 
   /**
-   * What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers. With
+   * What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers; `pins` are typed
+   * one after the other. With
    * `introduce`, also to the question whether a page that is new here may ask at all; else there is nobody to answer it.
    */
-  answer(decision, { introduce = false } = {}) {
-    const answer = `decision = "${decision}"\npins = ["${PIN}"]\nrepeat = true\n`;
+  answer(decision, { introduce = false, pins = [PIN] } = {}) {
+    const answer = `decision = "${decision}"\npins = ${JSON.stringify(pins)}\nrepeat = true\n`;
     const first = introduce ? `[[answer]]\nkind = "allow_origin"\n${answer}` : "";
     // A prompter that is just starting reads the old script or the new one, never half of one.
     writeFileSync(this.#file("answers.part"), `${first}[[answer]]\n${answer}`);
@@ -164,7 +173,7 @@ export class Stage {
 
   async startDaemon() {
     const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
-    const words = ["daemon", ...(this.#display ? [] : script)];
+    const words = ["daemon", ...(this.#display ? [] : script), ...(this.#simulation ? ["--simulate", this.#simulation] : [])];
     const display = this.#display && { DISPLAY: this.#display, WAYLAND_DISPLAY: "" };
     const daemon = spawn(path.join(binaries, "trien"), words, {
       env: { ...process.env, ...this.env, ...display }, stdio: ["ignore", "pipe", "inherit"],
