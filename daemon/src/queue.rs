@@ -226,6 +226,7 @@ pub async fn work(queue: Queue, context: Arc<Context>, halt: Halt) {
         }
         match context.trust().await {
             Ok(trust) => {
+                let trust = Arc::unwrap_or_clone(trust);
                 let done = queue.run(&context.network, trust, &context.revocation).await;
                 if !done.raised.is_empty() {
                     tracing::info!(files = done.raised.len(), "have their time-stamps");

@@ -28,6 +28,7 @@ use crate::transport::native::{BindError, NativeSocket};
 use crate::transport::{Halt, websocket};
 use crate::trust::Rules;
 use crate::trust::evidence::EvidenceStore;
+use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 
 /// What the command line may change for one run of the daemon.
@@ -157,20 +158,22 @@ fn context(
 ) -> Context {
     let grants = GrantBook::new(places.origins_file(), config.origins.clone(), config.schemes());
     let tokens: Arc<dyn TokenSource> = Arc::new(modules_of(config, places, program));
+    let rules = Rules {
+        require_revocation: config.require_revocation,
+        sha1: false,
+    };
+    let revocation = Cache::new(places.revocation_folder());
     Context {
         tokens,
         audit: Arc::new(Audit::new(places.audit_file())),
         changes,
-        trust_folder: places.trust_folder(),
+        trusted: Arc::new(Kept::new(places.trust_folder(), revocation.clone(), rules)),
         templates_folder: places.templates_folder(),
         appearances_folder: places.appearances_folder(),
-        revocation: Cache::new(places.revocation_folder()),
+        revocation,
         evidence: EvidenceStore::new(places.evidence_folder()),
         network: Network::new(config.network.clone()),
-        rules: Rules {
-            require_revocation: config.require_revocation,
-            sha1: false,
-        },
+        rules,
         prompter,
         grants: Arc::new(grants),
         memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),

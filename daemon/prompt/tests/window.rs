@@ -600,8 +600,8 @@ fn photograph_the_states(desk: &Desk, folder: &Path) {
         .collect();
     let mut asked = desk.ask(many);
     let photograph = |asked: &desk::Asked<'_>, name: &str| {
-        // One frame after the change; spinners never rest, so there is nothing to wait for.
-        std::thread::sleep(Duration::from_millis(500));
+        // Some frames after the change, on a slow machine, too; spinners never rest, so there is nothing to wait for.
+        asked.wait_until_armed();
         asked.photograph(&folder.join(name));
     };
     photograph(&asked, "batch.png");

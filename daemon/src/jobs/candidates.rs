@@ -68,7 +68,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     }
     let mut found = Found {
         candidates: Vec::new(),
-        trust: Arc::new(context.trust().await?),
+        trust: context.trust().await?,
         verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,

@@ -57,6 +57,7 @@ use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::transport::rate::Rates;
 use crate::trust::evidence::EvidenceStore;
+use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 use crate::trust::{Rules, Trust};
 use documents::Sealed;
@@ -71,9 +72,9 @@ pub struct Context {
     pub tokens: Arc<dyn TokenSource>,
     /// The record.
     pub audit: Arc<Audit>,
-    /// Where anchors and intermediate certificates lie. Read when needed: what an administrator puts there counts at
-    /// once.
-    pub trust_folder: PathBuf,
+    /// The anchors and intermediate certificates, and what is known of revocations. What an administrator puts there
+    /// counts at once.
+    pub trusted: Arc<Kept>,
     /// Where the user's own templates for XML signatures lie.
     pub templates_folder: PathBuf,
     /// Where the person's own presets for appearances lie.
@@ -110,14 +111,9 @@ impl Context {
     ///
     /// # Errors
     /// [`JobError::Internal`] if reading them broke.
-    pub async fn trust(&self) -> Result<Trust, JobError> {
-        let (folder, cache, rules) = (self.trust_folder.clone(), self.revocation.clone(), self.rules);
-        let load = move || Ok(Trust::load_ours(&folder).with_cache(&cache).with_rules(rules));
-        let trust = blocking(load).await?;
-        for fault in trust.faults() {
-            tracing::warn!(%fault, "passed over in the trust folder");
-        }
-        Ok(trust)
+    pub async fn trust(&self) -> Result<Arc<Trust>, JobError> {
+        let trusted = Arc::clone(&self.trusted);
+        blocking(move || Ok(trusted.now())).await
     }
 
     /// As [`blocking`], for work on whole documents that a page can ask for without the person: a few at a time. The

@@ -3,6 +3,7 @@
 //! through one. CRLs beside them count, and those in the cache of [`revocation`].
 
 pub mod evidence;
+pub mod kept;
 pub mod published;
 pub mod revocation;
 

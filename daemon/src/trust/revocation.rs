@@ -27,6 +27,11 @@ impl Cache {
         Self { folder }
     }
 
+    /// Where they lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Keeps a list, unless a newer one of the same issuer and scope is there. True if it is kept.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ before(() => {
   folder = mkdtempSync(path.join(tmpdir(), "trien-batch-"));
   files = [1, 2, 3, 4].map((number) => {
     const file = path.join(folder, `Hồ sơ ${number}.pdf`);
-    writeFileSync(file, Buffer.concat([readFileSync(dossier), Buffer.from(`\n% ${number}\n`)]));
+    writeFileSync(file, Buffer.concat([readFileSync(dossier), Buffer.from("\n".repeat(number))]));
     return file;
   });
 });
