@@ -182,9 +182,10 @@ def crowd(bench, seconds):
         seat.host, seat.port, seat.origin = bench.host, bench.port, bench.crowd()[number % 13]
         seat.handshake = lambda **changes: bench.__class__.handshake(seat, **changes)
         try:
+            # All are open at once, but they do not all knock in the same millisecond: so many handshakes are no page's.
+            time.sleep(number / 100)
             page = WebSocket(seat)
             page.hello()
-            time.sleep(number / 100)
             for _ in range(seconds):
                 began = time.perf_counter()
                 answer = page.call("cancel", {"request": 0})
