@@ -75,6 +75,7 @@ pc:libcacard        libcacard-dev
 pc:nss              libnss3-dev
 command:swtpm       swtpm
 package:libtpm2-pkcs11-1 libtpm2-pkcs11-1
+file:/usr/sbin/pkcsslotd opencryptoki
 command:qpdf        qpdf
 command:xmlsec1     xmlsec1
 command:mutool      mupdf-tools

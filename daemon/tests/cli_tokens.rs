@@ -557,6 +557,8 @@ fn tokens_of_the_field_sign() {
         ("enter-safe", "rsa:2048"),
         ("vgca", "rsa:3072"),
         ("pkcs1-only", "rsa:2048"),
+        ("pss-only", "rsa:2048"),
+        ("raw-only", "rsa:2048"),
         ("slow", "ec:p256"),
         ("no-matching-id", "ec:p256"),
         ("always-authenticate", "ec:p256"),
@@ -572,6 +574,45 @@ fn tokens_of_the_field_sign() {
                 .arg(signed),
         );
     }
+}
+
+/// Nobody names a scheme, and the token makes only one: that is what is signed with, and what OpenSSL finds.
+#[test]
+fn the_scheme_is_chosen_from_what_the_token_offers() {
+    let desk = field(&[
+        ("pkcs1-only", "rsa:2048"),
+        ("pss-only", "rsa:2048"),
+        ("raw-only", "rsa:2048"),
+    ]);
+    for (profile, asked, expected) in [
+        ("pkcs1-only", None, "rsaencryption"),
+        ("pss-only", None, "rsassapss"),
+        ("raw-only", None, "rsaencryption"),
+        ("pss-only", Some("pss"), "rsassapss"),
+        ("raw-only", Some("pss"), "rsassapss"),
+    ] {
+        let mut command = signing(&desk, profile);
+        let asked = asked.map(|padding| ["--padding", padding]);
+        succeed(command.args(asked.iter().flatten()).args(desk.pin()));
+        let signed = desk.path(&format!("{profile}.p7m"));
+        let mut openssl = Command::new("openssl");
+        openssl.args(["cms", "-verify", "-binary", "-noverify", "-inform", "DER", "-in"]);
+        assert_eq!(succeed(openssl.arg(&signed)), "x", "{profile}");
+        let mut openssl = Command::new("openssl");
+        openssl.args(["cms", "-cmsout", "-print", "-noout", "-inform", "DER", "-in"]);
+        let shown = succeed(openssl.arg(&signed));
+        let (_, scheme) = shown.rsplit_once("signatureAlgorithm:").unwrap();
+        let scheme = scheme.lines().nth(1).unwrap();
+        assert!(
+            scheme.to_lowercase().contains(expected),
+            "{profile} {asked:?}: {scheme}"
+        );
+        std::fs::remove_file(signed).unwrap();
+    }
+    // What was asked for, and cannot be, is said rather than something else made.
+    let mut pkcs1 = signing(&desk, "pss-only");
+    pkcs1.args(["--padding", "pkcs1"]).args(desk.pin());
+    assert_eq!(error_code(&mut pkcs1, 3), "unsupported_by_token");
 }
 
 #[test]

@@ -60,6 +60,20 @@ const RSA_PKCS1: &[CK_MECHANISM_TYPE] = &[
     CKM_SHA512,
 ];
 
+const RSA_PSS: &[CK_MECHANISM_TYPE] = &[
+    CKM_RSA_PKCS_KEY_PAIR_GEN,
+    CKM_RSA_PKCS_PSS,
+    CKM_SHA256_RSA_PKCS_PSS,
+    CKM_SHA384_RSA_PKCS_PSS,
+    CKM_SHA512_RSA_PKCS_PSS,
+    CKM_SHA256,
+    CKM_SHA384,
+    CKM_SHA512,
+];
+
+/// It neither pads nor hashes.
+const RSA_RAW: &[CK_MECHANISM_TYPE] = &[CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_RSA_X_509];
+
 /// A token that imitates none, and what the rows have in common.
 const PLAIN_ROW: Imitation = Imitation {
     name: "",
@@ -75,7 +89,7 @@ const PLAIN_ROW: Imitation = Imitation {
 
 static PLAIN: Imitation = PLAIN_ROW;
 
-static IMITATIONS: [Imitation; 7] = [
+static IMITATIONS: [Imitation; 9] = [
     // Most Vietnamese authorities hand out this chip under names of their own: longer PINs, RSA and PKCS #1 v1.5
     // alone. It says 255 for the longest PIN; a longer one than ours can keep would be a promise broken.
     Imitation {
@@ -110,6 +124,16 @@ static IMITATIONS: [Imitation; 7] = [
     Imitation {
         name: "pkcs1-only",
         mechanisms: Some(RSA_PKCS1),
+        ..PLAIN_ROW
+    },
+    Imitation {
+        name: "pss-only",
+        mechanisms: Some(RSA_PSS),
+        ..PLAIN_ROW
+    },
+    Imitation {
+        name: "raw-only",
+        mechanisms: Some(RSA_RAW),
         ..PLAIN_ROW
     },
     Imitation {

@@ -14,6 +14,7 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 use trien_protocol::call::Language;
 use zeroize::Zeroizing;
 
+use super::shell::complain;
 use super::sign::failed;
 use super::{CliError, Shell};
 use crate::consent::shell::{NoPin, PinSource, PinTrouble};
@@ -74,6 +75,9 @@ struct GivenPin {
 
 #[async_trait]
 impl PinSource for GivenPin {
+    /// A file says that nobody is there to be told.
+    fn on_reader(&self) {}
+
     async fn pin(&self, _token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
         // Who wrote the file did not know that it would be the last try; a script must not lock a token.
         if state == PinState::LastTry {
@@ -135,6 +139,10 @@ impl TerminalPin {
 
 #[async_trait]
 impl PinSource for TerminalPin {
+    fn on_reader(&self) {
+        complain(&text(self.language, "pin-on-reader", &Arguments::new()));
+    }
+
     async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
         let token = || arguments([("token", token_label.to_owned())]);
         let prompt = text(self.language, "pin-prompt", &token());

@@ -56,9 +56,9 @@ pub struct SignArguments {
     /// Which certificate.
     #[arg(long, value_name = "SELECTOR")]
     pub cert: Option<String>,
-    /// Scheme of RSA keys.
-    #[arg(long, value_enum, default_value_t = PaddingArgument::Pkcs1)]
-    pub padding: PaddingArgument,
+    /// Scheme of RSA keys; what the token makes, if none is named.
+    #[arg(long, value_enum)]
+    pub padding: Option<PaddingArgument>,
     /// The signature alone.
     #[arg(long)]
     pub detached: bool,
@@ -253,7 +253,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         documents,
         format,
         certificate: None,
-        padding: Some(match arguments.padding {
+        padding: arguments.padding.map(|padding| match padding {
             PaddingArgument::Pkcs1 => RsaPadding::Pkcs1,
             PaddingArgument::Pss => RsaPadding::Pss,
         }),

@@ -51,6 +51,9 @@ pub trait PinSource: Send + Sync {
     /// When there is none to be had.
     async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin>;
 
+    /// Tells the person to type the PIN on the reader.
+    fn on_reader(&self);
+
     /// True when another line is in the pipe, or behind in the file; false if there is no other PIN.
     async fn again(&self, trouble: PinTrouble) -> bool;
 }
@@ -105,7 +108,11 @@ impl Prompter for ShellPrompter {
                     other => AskError::NoPin(other),
                 })?)
             }
-            PinNeed::NotNeeded | PinNeed::Reader | PinNeed::Locked => None,
+            PinNeed::Reader => {
+                self.source.on_reader();
+                None
+            }
+            PinNeed::NotNeeded | PinNeed::Locked => None,
         };
         Ok(Yes {
             candidate: 0,

@@ -19,7 +19,7 @@ use super::{Caller, Context, JobError, present, recipe};
 use crate::audit::{Action, Intent, Subject};
 use crate::consent::{self, Approved, Offer};
 use crate::policy::{NotAllowed, Origin, Permitted};
-use crate::tokens::Signable;
+use crate::tokens::{RsaSchemes, Signable};
 
 /// Names program and version to the portal, once the person has signed in.
 const APP_VERSION: &str = concat!("https://trien.vn/releases/", env!("CARGO_PKG_VERSION"));
@@ -44,7 +44,10 @@ pub async fn run(
     let wanted = Wanted {
         sha256: None,
         tax_code: None,
-        suits: |certificate| certificate.may_authenticate() && recipe::algorithm(certificate, None).is_ok(),
+        suits: |certificate| {
+            certificate.may_authenticate()
+                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
+        },
         signing: true,
     };
     let found = candidates::find(context, wanted).await?;
@@ -132,7 +135,8 @@ async fn sign(
     origin: &Origin,
     certificate: &Certificate,
 ) -> Result<(SignatureAlgorithm, SignatureValue), JobError> {
-    let algorithm = recipe::algorithm(certificate, None)?;
+    let offered = approved.candidate().entry().rsa;
+    let algorithm = recipe::algorithm(certificate, None, offered)?;
     let hash = algorithm.hash();
     let message = [origin.as_str(), &approved.call().nonce]
         .map(|part| hash.digest(part.as_bytes()))
@@ -186,7 +190,7 @@ fn signing_certificates(
     let signing = own.chain(found.beside.iter()).find(same_person)?;
     Some(vec![SigningCertificate {
         certificate: STANDARD.encode(signing.as_der()),
-        supported_signature_algorithms: present::algorithms(signing),
+        supported_signature_algorithms: present::algorithms(signing, approved.candidate().entry().rsa),
     }])
 }
 

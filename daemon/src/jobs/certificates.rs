@@ -51,7 +51,8 @@ pub async fn run(
         }
     };
     let certificate = &approved.candidate().held.certificate;
-    let shown = present::certificate(certificate, &found.chain(certificate).await?);
+    let offered = approved.candidate().entry().rsa;
+    let shown = present::certificate(certificate, &found.chain(certificate).await?, offered);
     intent.know(|subject| subject.certificate = Some(shown.sha256.clone()));
     intent.conclude(Action::Shared).await?;
     approved.finish(Outcome::Done).await;

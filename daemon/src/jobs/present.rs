@@ -9,8 +9,14 @@ use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgo
 use trien_signatures::certificate::{Certificate, Subject};
 
 use super::JobError;
+use crate::tokens::RsaSchemes;
 
-pub(super) fn certificate(certificate: &Certificate, chain: &[Certificate]) -> reply::Certificate {
+/// `offered` is what the token makes that it is on.
+pub(super) fn certificate(
+    certificate: &Certificate,
+    chain: &[Certificate],
+    offered: RsaSchemes,
+) -> reply::Certificate {
     reply::Certificate {
         sha256: certificate.sha256_hex(),
         certificate: STANDARD.encode(certificate.as_der()),
@@ -20,21 +26,23 @@ pub(super) fn certificate(certificate: &Certificate, chain: &[Certificate]) -> r
         serial: certificate.serial_hex(),
         not_before: time(certificate.not_before()),
         not_after: time(certificate.not_after()),
-        supported_algorithms: algorithms(certificate),
+        supported_algorithms: algorithms(certificate, offered),
     }
 }
 
-/// What a certificate's key can sign with, the usual one first.
-pub(super) fn algorithms(certificate: &Certificate) -> Vec<Algorithm> {
+/// What a certificate's key can sign with on its token, the usual one first.
+pub(super) fn algorithms(certificate: &Certificate, offered: RsaSchemes) -> Vec<Algorithm> {
     let key = certificate.public_key();
-    let usual = super::recipe::algorithm(certificate, None).ok();
+    let usual = super::recipe::algorithm(certificate, None, offered).ok();
     let hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
     let paddings = match key {
         PublicKeyKind::Rsa { .. } => &[RsaPadding::Pkcs1, RsaPadding::Pss][..],
         _ => &[RsaPadding::Pkcs1],
     };
+    let made = |padding: &&RsaPadding| paddings.len() == 1 || offered.offers(**padding);
     let all = paddings
         .iter()
+        .filter(made)
         .flat_map(|padding| hashes.map(|hash| SignatureAlgorithm::for_key(key, *padding, hash)))
         .flatten()
         .filter(|one| Some(*one) != usual);

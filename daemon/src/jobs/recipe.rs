@@ -21,6 +21,7 @@ use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 use super::JobError;
 use super::appearance::Appearance;
 use super::documents::Sealed;
+use crate::tokens::RsaSchemes;
 
 /// The part of a request that is the same for each document, with the signer's certificate.
 #[derive(Debug, Clone)]
@@ -140,10 +141,11 @@ pub(super) fn shown(call: &SignDocuments) -> ShownSignature {
     }
 }
 
-/// The scheme a certificate's key signs documents with.
+/// The scheme a certificate's key signs documents with: the one asked for, else of those that its token makes.
 pub(super) fn algorithm(
     certificate: &Certificate,
     padding: Option<call::RsaPadding>,
+    offered: RsaSchemes,
 ) -> Result<SignatureAlgorithm, JobError> {
     let key = certificate.public_key();
     // The hash function that is as strong as the curve (FIPS 186-5, 6.1.1).
@@ -152,26 +154,28 @@ pub(super) fn algorithm(
         PublicKeyKind::P521 => Hash::Sha512,
         _ => Hash::Sha256,
     };
-    SignatureAlgorithm::for_key(key, rsa_padding(padding), hash).map_err(|_| JobError::CertificateUnsuitable)
+    SignatureAlgorithm::for_key(key, rsa_padding(padding, offered), hash)
+        .map_err(|_| JobError::CertificateUnsuitable)
 }
 
-pub(super) fn rsa_padding(padding: Option<call::RsaPadding>) -> RsaPadding {
+pub(super) fn rsa_padding(padding: Option<call::RsaPadding>, offered: RsaSchemes) -> RsaPadding {
     match padding {
         Some(call::RsaPadding::Pss) => RsaPadding::Pss,
-        Some(call::RsaPadding::Pkcs1) | None => RsaPadding::Pkcs1,
+        Some(call::RsaPadding::Pkcs1) => RsaPadding::Pkcs1,
+        None => offered.usual(),
     }
 }
 
 impl Recipe {
     pub(super) fn new(
         call: &SignDocuments,
-        signer: Certificate,
+        (signer, offered): (Certificate, RsaSchemes),
         chain: Vec<Certificate>,
         data: Data,
     ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
-            algorithm: algorithm(&signer, call.padding)?,
+            algorithm: algorithm(&signer, call.padding, offered)?,
             signer,
             chain,
             reason: call.reason.clone(),

@@ -17,7 +17,7 @@ use super::{Caller, Context, JobError, present};
 use crate::audit::{Action, Intent, Subject};
 use crate::consent::{self, Approved, Offer};
 use crate::policy::Permitted;
-use crate::tokens::Signable;
+use crate::tokens::{RsaSchemes, Signable};
 
 /// Signs the digest if the person approves.
 ///
@@ -41,8 +41,9 @@ pub async fn run(
     }
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, &call.certificate).await?;
-    let key = found.candidates[0].held.certificate.public_key();
-    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding), hash)
+    let candidate = &found.candidates[0];
+    let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);
+    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding, offered), hash)
         .map_err(|_| JobError::CertificateUnsuitable)?;
 
     let subject = Subject {
@@ -90,7 +91,8 @@ pub(super) async fn find(context: &Context, certificate: &str) -> Result<Found, 
         tax_code: None,
         // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
         suits: |certificate| {
-            certificate.may_commit_to_content() && recipe::algorithm(certificate, None).is_ok()
+            certificate.may_commit_to_content()
+                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
         },
         signing: true,
     };

@@ -40,8 +40,9 @@ pub async fn run(
     }
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, &call.certificate).await?;
-    let key = found.candidates[0].held.certificate.public_key();
-    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding), hash)
+    let candidate = &found.candidates[0];
+    let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);
+    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding, offered), hash)
         .map_err(|_| JobError::CertificateUnsuitable)?;
 
     let subject = Subject {

@@ -20,7 +20,7 @@ use super::{Caller, Context, Holdings, JobError, blocking, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
-use crate::tokens::{LoginError, Signable, TokenId};
+use crate::tokens::{LoginError, RsaSchemes, Signable, TokenId};
 use crate::trust::evidence::Evidence;
 
 /// One document of the request on its way.
@@ -136,7 +136,10 @@ async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Resul
     let wanted = Wanted {
         sha256: call.certificate.as_deref(),
         tax_code: None,
-        suits: |certificate| certificate.may_sign_documents() && recipe::algorithm(certificate, None).is_ok(),
+        suits: |certificate| {
+            certificate.may_sign_documents()
+                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
+        },
         signing: true,
     };
     candidates::find(context, wanted).await
@@ -151,10 +154,11 @@ async fn rehearse(
     data: Data,
     found: &Found,
 ) -> Result<(), JobError> {
-    let signer = &found.candidates[0].held.certificate;
+    let candidate = &found.candidates[0];
+    let signer = &candidate.held.certificate;
     let recipe = Arc::new(Recipe::new(
         call,
-        signer.clone(),
+        (signer.clone(), candidate.entry().rsa),
         found.chain(signer).await?,
         data,
     )?);
@@ -191,10 +195,11 @@ async fn carry_out(
         subject.token = Some(token_hash(&held.token));
     });
     let chain = found.chain(&certificate).await?;
-    let shown = present::certificate(&certificate, &chain);
+    let offered = approved.candidate().entry().rsa;
+    let shown = present::certificate(&certificate, &chain, offered);
     intent.approve().await?;
     let signer = certificate.clone();
-    let recipe = Recipe::new(approved.call(), certificate, chain, data)?;
+    let recipe = Recipe::new(approved.call(), (certificate, offered), chain, data)?;
     if let Err(error) = sign_all(caller, &mut approved, &mut items, recipe).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -178,6 +178,8 @@ struct Inner {
     more_environment: Vec<(&'static str, OsString)>,
     process: Mutex<Option<Process>>,
     starts: AtomicU64,
+    /// Sessions that are open, of whichever start.
+    leases: AtomicUsize,
     /// When its process crashed or hung lately.
     failures: Lock<VecDeque<Instant>>,
     /// What is kept about modules for every process of this user: a file of the module's name says that it is switched
@@ -245,6 +247,7 @@ impl Worker {
             more_environment,
             process: Mutex::new(None),
             starts: AtomicU64::new(0),
+            leases: AtomicUsize::new(0),
             failures: Lock::default(),
             switches,
             confinement: Lock::default(),
@@ -367,15 +370,16 @@ impl Worker {
         detached(async move {
             let deadline = worker.deadlines().enumerate;
             match worker.0.exchange(call, Vec::new(), deadline, None).await? {
-                (Answer::Session { session, pin }, start) => Ok((
-                    Lease {
+                (Answer::Session { session, pin }, start) => {
+                    worker.0.leases.fetch_add(1, Ordering::Relaxed);
+                    let lease = Lease {
                         worker,
                         session,
                         start,
                         open: true,
-                    },
-                    pin,
-                )),
+                    };
+                    Ok((lease, pin))
+                }
                 _ => Err(unexpected()),
             }
         })
@@ -430,6 +434,23 @@ impl Lease {
         .await
     }
 
+    /// Ends the process that the session is in, without asking the module anything again: for one that answers as if it
+    /// had lost its bearings. That is no failure of its own. False if others have sessions there.
+    pub(super) async fn abandon(&self) -> bool {
+        if self.worker.0.leases.load(Ordering::Relaxed) > 1 {
+            return false;
+        }
+        let mut kept = self.worker.0.process.lock().await;
+        if kept.as_ref().is_some_and(|process| process.start == self.start) {
+            tracing::info!(
+                module = self.worker.name(),
+                "the module's process is started anew"
+            );
+            end(kept.take());
+        }
+        true
+    }
+
     /// Logs out and waits for it.
     pub(super) async fn close(mut self) {
         self.open = false;
@@ -445,6 +466,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.worker.0.leases.fetch_sub(1, Ordering::Relaxed);
         // Without a runtime everything is ending, and the worker logs out when the socket closes.
         if let (true, Ok(runtime)) = (self.open, tokio::runtime::Handle::try_current()) {
             let (worker, session, start) = (self.worker.clone(), self.session, self.start);

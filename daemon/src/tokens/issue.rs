@@ -49,6 +49,8 @@ pub struct Issuer {
     pub name: Name,
     /// DER of his `SubjectPublicKeyInfo`.
     pub public_key: Vec<u8>,
+    /// His token's, for RSA.
+    pub padding: RsaPadding,
 }
 
 /// Why there is no certificate.
@@ -114,7 +116,7 @@ impl PreparedCertificate {
             PublicKeyKind::P521 => Hash::Sha512,
             _ => Hash::Sha256,
         };
-        let algorithm = SignatureAlgorithm::for_key(key.kind(), RsaPadding::Pkcs1, hash)
+        let algorithm = SignatureAlgorithm::for_key(key.kind(), issuer.padding, hash)
             .map_err(|_| IssueError::UnsuitableKey)?;
         let mut serial = [0; SERIAL_LEN];
         rustix::rand::getrandom(&mut serial, rustix::rand::GetRandomFlags::empty())

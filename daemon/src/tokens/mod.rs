@@ -5,6 +5,7 @@
 
 mod client;
 pub mod distinguished_name;
+mod doubles;
 pub mod issue;
 mod key_algorithm;
 pub mod key_file;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use trien_signatures::algorithm::SignatureAlgorithm;
+use trien_signatures::algorithm::{RsaPadding, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
 pub use client::Deadlines;
@@ -67,6 +68,52 @@ pub struct TokenEntry {
     /// The reader it is in, as PC/SC and `CK_SLOT_INFO.slotDescription` call it, if it is in one.
     #[serde(default)]
     pub reader: Option<String>,
+    /// Which RSA signatures it makes.
+    #[serde(default)]
+    pub rsa: RsaSchemes,
+}
+
+/// Which RSA signature schemes (RFC 8017, 8) a token makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RsaSchemes {
+    /// RSASSA-PKCS1-v1_5
+    pub pkcs1: bool,
+    /// RSASSA-PSS
+    pub pss: bool,
+}
+
+impl Default for RsaSchemes {
+    /// Both.
+    fn default() -> Self {
+        Self {
+            pkcs1: true,
+            pss: true,
+        }
+    }
+}
+
+impl RsaSchemes {
+    /// The one that is taken where nobody names one: PKCS #1 v1.5, which every verifier knows, unless the token makes
+    /// nothing but PSS.
+    #[must_use]
+    pub const fn usual(self) -> RsaPadding {
+        match self {
+            Self {
+                pkcs1: false,
+                pss: true,
+            } => RsaPadding::Pss,
+            _ => RsaPadding::Pkcs1,
+        }
+    }
+
+    /// Whether it is among them.
+    #[must_use]
+    pub const fn offers(self, padding: RsaPadding) -> bool {
+        match padding {
+            RsaPadding::Pkcs1 => self.pkcs1,
+            RsaPadding::Pss => self.pss,
+        }
+    }
 }
 
 /// How it stands with a token's user PIN.

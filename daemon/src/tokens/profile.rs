@@ -13,6 +13,10 @@ pub enum TokenProfile {
     AlwaysAuthenticate,
     /// No PSS, no elliptic curves.
     Pkcs1Only,
+    /// PSS alone, as FIPS-minded modules have it: no PKCS #1 v1.5, no elliptic curves.
+    PssOnly,
+    /// RSA without a padding: the host pads.
+    RawOnly,
     /// Some three seconds a signature.
     Slow,
     /// Certificate and key have different `CKA_ID`s.
@@ -21,12 +25,14 @@ pub enum TokenProfile {
 
 impl TokenProfile {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::EnterSafe,
         Self::Vgca,
         Self::PrivateCertificate,
         Self::AlwaysAuthenticate,
         Self::Pkcs1Only,
+        Self::PssOnly,
+        Self::RawOnly,
         Self::Slow,
         Self::NoMatchingId,
     ];
@@ -40,6 +46,8 @@ impl TokenProfile {
             Self::PrivateCertificate => "private-certificate",
             Self::AlwaysAuthenticate => "always-authenticate",
             Self::Pkcs1Only => "pkcs1-only",
+            Self::PssOnly => "pss-only",
+            Self::RawOnly => "raw-only",
             Self::Slow => "slow",
             Self::NoMatchingId => "no-matching-id",
         }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
+use super::doubles::Doubles;
 use super::pcsc::DRIVER;
 use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
@@ -27,6 +28,7 @@ pub struct Modules {
     workers: Vec<Worker>,
     /// Our own driver for smart cards; none if it is switched off.
     cards: Option<Cards>,
+    doubles: Doubles,
 }
 
 /// Every token in reach, and the modules that failed.
@@ -90,6 +92,7 @@ impl Modules {
         Self {
             workers: modules.iter().map(worker).collect(),
             cards: None,
+            doubles: Doubles::default(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Modules {
         Self {
             workers: wanted.map(|worker| worker.another(environment())).collect(),
             cards: None,
+            doubles: Doubles::default(),
         }
     }
 
@@ -190,9 +194,7 @@ impl Modules {
                 }
             }
         }
-        if let Some(cards) = &self.cards {
-            cards.drop_doubles(&mut sight.tokens).await;
-        }
+        sight.tokens = self.doubles.dropped(sight.tokens).await;
         sight
     }
 
@@ -276,10 +278,7 @@ pub struct ModuleToken {
 
 impl ModuleToken {
     fn name(&self) -> TokenName {
-        TokenName {
-            serial: self.entry.id.serial.clone(),
-            label: self.entry.id.label.clone(),
-        }
+        self.entry.name()
     }
 
     /// Begins to change the token: key pairs, certificates.
@@ -294,13 +293,7 @@ impl ModuleToken {
                 key: None,
             })
             .await?;
-        Ok(ModuleSession::new(
-            lease,
-            self.name(),
-            self.entry.id.clone(),
-            None,
-            pin,
-        ))
+        Ok(ModuleSession::new(lease, self.entry.clone(), None, pin))
     }
 
     /// Changes the PIN: a line with the old one, a line with the new one. One try of the old one.
@@ -386,8 +379,7 @@ impl Token for ModuleToken {
         let (lease, pin) = self.worker.open(call).await?;
         Ok(Box::new(ModuleSession::new(
             lease,
-            self.name(),
-            self.entry.id.clone(),
+            self.entry.clone(),
             Some(KeyName::from(key)),
             pin,
         )))
@@ -397,7 +389,7 @@ impl Token for ModuleToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokens::PinState;
+    use crate::tokens::{PinState, RsaSchemes};
 
     fn entry(module: &str, serial: &str, label: &str) -> TokenEntry {
         TokenEntry {
@@ -414,6 +406,7 @@ mod tests {
             damaged: false,
             pin: PinState::Ready,
             reader: None,
+            rsa: RsaSchemes::default(),
         }
     }
 

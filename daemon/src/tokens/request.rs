@@ -34,18 +34,18 @@ pub struct PreparedRequest {
 }
 
 impl PreparedRequest {
-    /// For a subject and the DER of a `SubjectPublicKeyInfo`.
+    /// For a subject and the DER of a `SubjectPublicKeyInfo`; `padding` is the token's for RSA.
     ///
     /// # Errors
     /// [`RequestError::UnsuitableKey`]
-    pub fn new(subject: Name, public_key: &[u8]) -> Result<Self, RequestError> {
+    pub fn new(subject: Name, public_key: &[u8], padding: RsaPadding) -> Result<Self, RequestError> {
         let key = PublicKey::from_spki_der(public_key);
         let hash = if key.kind() == PublicKeyKind::P384 {
             Hash::Sha384
         } else {
             Hash::Sha256
         };
-        let algorithm = SignatureAlgorithm::for_key(key.kind(), RsaPadding::Pkcs1, hash)
+        let algorithm = SignatureAlgorithm::for_key(key.kind(), padding, hash)
             .map_err(|_| RequestError::UnsuitableKey)?;
         let public_key =
             SubjectPublicKeyInfoOwned::from_der(public_key).map_err(|_| RequestError::UnsuitableKey)?;

@@ -13,7 +13,15 @@ use super::wire::{
     Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
     TokenName,
 };
-use super::{KeyAlgorithm, KeyRef, LoginError, PinNeed, Signable, SigningSession, TokenError, TokenId};
+use super::{
+    KeyAlgorithm, KeyRef, LoginError, PinNeed, RsaSchemes, Signable, SigningSession, TokenEntry, TokenError,
+};
+
+/// `CKR_GENERAL_ERROR`
+const GENERAL_ERROR: u64 = 0x05;
+
+/// `CKR_DEVICE_ERROR`
+const DEVICE_ERROR: u64 = 0x30;
 
 /// A key pair on a token.
 #[derive(Debug, Clone)]
@@ -30,27 +38,29 @@ pub struct TokenKey {
 #[derive(Debug)]
 pub struct ModuleSession {
     lease: Lease,
-    name: TokenName,
-    token: TokenId,
+    entry: TokenEntry,
     key: Option<KeyName>,
     pin: PinNeed,
 }
 
 impl ModuleSession {
-    pub(super) const fn new(
-        lease: Lease,
-        name: TokenName,
-        token: TokenId,
-        key: Option<KeyName>,
-        pin: PinNeed,
-    ) -> Self {
+    pub(super) const fn new(lease: Lease, entry: TokenEntry, key: Option<KeyName>, pin: PinNeed) -> Self {
         Self {
             lease,
-            name,
-            token,
+            entry,
             key,
             pin,
         }
+    }
+
+    /// Which RSA signatures the token makes.
+    #[must_use]
+    pub const fn rsa(&self) -> RsaSchemes {
+        self.entry.rsa
+    }
+
+    fn name(&self) -> TokenName {
+        self.entry.name()
     }
 
     /// The key pairs on the token, after login.
@@ -80,7 +90,7 @@ impl ModuleSession {
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Certificates(records) => {
                 let count = records.len();
-                self.lease.worker().remember(&self.name, &records);
+                self.lease.worker().remember(&self.name(), &records);
                 Ok(count)
             }
             _ => Err(unexpected()),
@@ -181,7 +191,7 @@ impl ModuleSession {
     /// # Errors
     /// [`TokenError`]
     pub async fn sign_with(&self, key: &KeyRef, signable: &Signable) -> Result<Vec<u8>, LoginError> {
-        if key.token != self.token {
+        if key.token != self.entry.id {
             return Err(TokenError::NoSuchKey.into());
         }
         self.signature(Some(KeyName::from(key)), signable, false).await
@@ -215,7 +225,10 @@ impl ModuleSession {
             key,
             typed,
         };
-        match self.lease.call(call, Vec::new(), deadline).await? {
+        match self
+            .sound(self.lease.call(call, Vec::new(), deadline).await)
+            .await?
+        {
             Answer::Signature(Octets(signature)) => Ok(signature),
             Answer::Login(outcome) => match outcome.into_result() {
                 Ok(()) => Err(unexpected().into()),
@@ -225,11 +238,35 @@ impl ModuleSession {
         }
     }
 
+    /// An answer to a login or a signature after which the module's process can still be used.
+    ///
+    /// With `CKR_GENERAL_ERROR` or `CKR_DEVICE_ERROR` modules of cards tell, among other things, that the card was
+    /// pulled. OpenSC 0.23 may then not return from the next call at all, and Yubico's goes on showing the card; a new
+    /// process of the module knows whether it is there.
+    async fn sound(&self, answer: Result<Answer, TokenError>) -> Result<Answer, TokenError> {
+        let Err(TokenError::Answered {
+            number: GENERAL_ERROR | DEVICE_ERROR,
+        }) = answer
+        else {
+            return answer;
+        };
+        if !self.entry.hardware || !self.lease.abandon().await {
+            return answer;
+        }
+        let worker = self.lease.worker();
+        match worker.call(Call::Tokens, worker.deadlines().enumerate).await {
+            Ok(Answer::Tokens(tokens)) if tokens.iter().all(|token| token.name() != self.name()) => {
+                Err(TokenError::Removed)
+            }
+            _ => answer,
+        }
+    }
+
     fn token_key(&self, record: KeyRecord) -> TokenKey {
         TokenKey {
             label: record.label,
             key: KeyRef {
-                token: self.token.clone(),
+                token: self.entry.id.clone(),
                 id: record.id.0,
                 public_key: record.public_key.as_ref().map(|key| key.0.clone()),
             },
@@ -267,9 +304,7 @@ fn parts(certificate: &Certificate) -> der::Result<CertificateParts> {
 impl SigningSession for ModuleSession {
     async fn pin(&mut self) -> Result<PinNeed, TokenError> {
         let deadline = self.lease.worker().deadlines().enumerate;
-        let call = |_| Call::Pin {
-            token: self.name.clone(),
-        };
+        let call = |_| Call::Pin { token: self.name() };
         match self.lease.call(call, Vec::new(), deadline).await? {
             Answer::Pin(need) => {
                 self.pin = need;
@@ -302,11 +337,11 @@ impl SigningSession for ModuleSession {
         } else {
             deadlines.login
         };
-        match self
+        let answer = self
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)
-            .await?
-        {
+            .await;
+        match self.sound(answer).await? {
             Answer::Login(outcome) => outcome.into_result(),
             _ => Err(unexpected().into()),
         }

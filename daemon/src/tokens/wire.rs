@@ -74,6 +74,16 @@ pub(super) struct TokenName {
     pub(super) label: String,
 }
 
+impl super::TokenEntry {
+    /// What it is called on the wire.
+    pub(super) fn name(&self) -> TokenName {
+        TokenName {
+            serial: self.id.serial.clone(),
+            label: self.id.label.clone(),
+        }
+    }
+}
+
 /// Which private key of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeyName {

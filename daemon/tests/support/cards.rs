@@ -11,6 +11,7 @@
 
 mod modules;
 pub mod piv;
+pub mod scene;
 mod virtual_card;
 
 use std::io::{BufRead, BufReader, Write};
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub use modules::{Opencryptoki, SoftHsm, TpmToken, installed};
+pub use modules::{Opencryptoki, SoftHsm, TpmToken, installed, on_opencryptoki};
 pub use virtual_card::{Cac, Stats, VirtualCard};
 
 /// The PIN of every card here.
@@ -300,6 +301,13 @@ impl Readers {
         )
     }
 
+    /// An OpenPGP card: RSA-2048 for signatures (ID 01 under OpenSC), P-256 with a certificate for authentication (03).
+    pub fn openpgp(&self, index: usize) -> VirtualCard {
+        let state = self.path(&format!("state{index}"));
+        copy_folder(&OPENPGP.personalised().join("state"), &state);
+        self.blank(index, &["openpgp"])
+    }
+
     /// A CAC by libcacard, with keys in an NSS database.
     pub fn cac(&self, index: usize) -> Cac {
         Cac::start(&self.slot(index), &self.path(&format!("nss{index}")))
@@ -331,21 +339,42 @@ pub fn equipment() -> &'static Path {
     })
 }
 
-/// Where a personalised PIV card lies: `state`, and `issue` with its certificates. Made once, under a lock, since keys
-/// take the card seconds.
-pub fn personalised() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let made = equipment().join("personalised");
-        let lock = std::fs::File::create(equipment().join("personalised.lock")).unwrap();
+/// A kind of card that is personalised once and copied.
+struct Kind {
+    applet: &'static str,
+    reader: &'static str,
+    /// Script of `testdata/cards`, and the words before the folder that it writes to.
+    script: &'static [&'static str],
+    /// Where it lies then, beside the programs.
+    folder: &'static str,
+}
+
+const PIV: Kind = Kind {
+    applet: "piv",
+    reader: "Yubico YubiKey CCID",
+    script: &["personalise-piv.sh", "YubiKey"],
+    folder: "personalised",
+};
+
+const OPENPGP: Kind = Kind {
+    applet: "openpgp",
+    reader: "OpenPGP Reader",
+    script: &["personalise-openpgp.sh"],
+    folder: "personalised-openpgp",
+};
+
+impl Kind {
+    /// `state`, and `issue` with its certificates. Made once, under a lock, since keys take the card seconds.
+    fn personalised(&self) -> PathBuf {
+        let made = equipment().join(self.folder);
+        let lock = std::fs::File::create(made.with_extension("lock")).unwrap();
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
         if !made.exists() {
-            let readers = Readers::start(&[ReaderPlan::plain("Yubico YubiKey CCID")]);
-            let card = readers.blank(0, &["piv"]);
+            let readers = Readers::start(&[ReaderPlan::plain(self.reader)]);
+            let card = readers.blank(0, &[self.applet]);
             let issue = readers.path("issue");
-            let script = super::repository().join("testdata/cards/personalise-piv.sh");
-            let mut command = Command::new(script);
-            super::succeed(readers.lend(command.arg("YubiKey").arg(&issue)));
+            let mut command = Command::new(super::repository().join("testdata/cards").join(self.script[0]));
+            super::succeed(readers.lend(command.args(&self.script[1..]).arg(&issue)));
             drop(card);
             let under_way = made.with_extension("new");
             let _ = std::fs::remove_dir_all(&under_way);
@@ -354,7 +383,18 @@ pub fn personalised() -> &'static Path {
             std::fs::rename(under_way, &made).unwrap();
         }
         made
-    })
+    }
+}
+
+/// Where the personalised PIV card lies.
+pub fn personalised() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| PIV.personalised())
+}
+
+/// The public key of the OpenPGP card's key of that ID under OpenSC, as PEM.
+pub fn openpgp_key(id: &str) -> PathBuf {
+    OPENPGP.personalised().join("issue").join(format!("{id}.pub.pem"))
 }
 
 /// The public key of a slot of the personalised card, as PEM.

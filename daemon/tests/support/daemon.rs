@@ -300,14 +300,15 @@ impl Page {
         id
     }
 
-    /// The reply to a request; progress on the way is passed over.
+    /// The reply to a request; progress on the way is passed over, and that tokens came or went.
     pub fn reply(&mut self, id: u64) -> Value {
         loop {
             let (message, _) = self.receive().expect("a reply");
             if message["id"] == id {
                 return message;
             }
-            assert_eq!(message["method"], "progress", "{message}");
+            let notice = message["method"].as_str();
+            assert!(matches!(notice, Some("progress" | "tokens_changed")), "{message}");
         }
     }
 

@@ -20,6 +20,8 @@ pub const TOKEN: &str = "Thử nghiệm";
 /// A person's computer with Triện on it.
 pub struct Desk {
     folder: TempDir,
+    /// Of the environment, for every program here.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Desk {
@@ -27,6 +29,7 @@ impl Desk {
     pub fn new() -> Self {
         let desk = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
+            variables: Vec::new(),
         };
         succeed(Command::new(repository().join("testdata/pki/generate.sh")).arg(desk.pki()));
         let trust = desk.home().join("config/trust");
@@ -42,6 +45,7 @@ impl Desk {
     pub fn bare() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
+            variables: Vec::new(),
         }
     }
 
@@ -107,6 +111,12 @@ impl Desk {
         succeed(self.trien(words).arg(&certificate).args(self.pin()));
     }
 
+    /// With these variables in the environment of every program here.
+    pub fn with_variables(mut self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
     /// `trien` with these words, on this desk, in English.
     pub fn trien<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trien"));
@@ -114,6 +124,7 @@ impl Desk {
             .args(words)
             .env("TRIEN_HOME", self.home())
             .env("LC_ALL", "en_US.UTF-8")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -158,7 +158,8 @@ async fn named(session: &ModuleSession, label: &str) -> Result<TokenKey, CliErro
 async fn signed_request(session: &ModuleSession, key: &TokenKey, subject: Name) -> Result<String, CliError> {
     let unsuitable = || CliError::failed("token-key-unsuitable", arguments([("label", key.label.clone())]));
     let public_key = key.public_key.as_deref().ok_or_else(unsuitable)?;
-    let prepared = PreparedRequest::new(subject, public_key).map_err(|_| unsuitable())?;
+    let prepared =
+        PreparedRequest::new(subject, public_key, session.rsa().usual()).map_err(|_| unsuitable())?;
     let signature = session
         .sign_with(&key.key, &prepared.signable())
         .await

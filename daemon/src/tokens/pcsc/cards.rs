@@ -1,6 +1,6 @@
 //! The readers with a card in them, and a worker process for each: what the registry sees of smart cards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +10,10 @@ use pcsc::{Context, ReaderState, Scope, State};
 use super::super::client::{Deadlines, Worker};
 use super::failure::CardError;
 use super::usb;
-use crate::tokens::registry::ModuleToken;
-use crate::tokens::{Token, TokenEntry, TokenError, TokenId};
+use crate::tokens::TokenError;
 
 /// Readers that are looked at; pcscd has no more.
 pub(super) const MAX_READERS: usize = 16;
-
-/// Pairs of tokens that are remembered.
-const MAX_DOUBLES: usize = 64;
 
 /// How long the service may take to say which readers there are.
 const LISTING: Duration = Duration::from_secs(5);
@@ -28,8 +24,6 @@ pub(in crate::tokens) struct Cards {
     program: PathBuf,
     deadlines: Deadlines,
     workers: Arc<Mutex<BTreeMap<String, Worker>>>,
-    /// What was found of tokens in one reader: whether they are one.
-    doubles: Arc<Mutex<HashMap<(TokenId, TokenId), bool>>>,
 }
 
 impl Cards {
@@ -39,7 +33,6 @@ impl Cards {
             program: program.to_owned(),
             deadlines,
             workers: Arc::default(),
-            doubles: Arc::default(),
         }
     }
 
@@ -79,66 +72,6 @@ impl Cards {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         workers.values().cloned().collect()
     }
-
-    /// A card that a module shows as well is one token: ours. It is the same card if the module's slot is this reader
-    /// and either names the same serial number or holds one of the same certificates; a card may hold other
-    /// applications, and their tokens stay.
-    pub(in crate::tokens) async fn drop_doubles(&self, tokens: &mut Vec<ModuleToken>) {
-        let (ours, others): (Vec<_>, Vec<_>) = std::mem::take(tokens)
-            .into_iter()
-            .partition(|token| token.worker.reader().is_some());
-        let mut kept = Vec::new();
-        for other in others {
-            let beside = ours.iter().find(|own| in_one_reader(&own.entry, &other.entry));
-            let double = match beside {
-                Some(own) => self.is_double(own, &other).await,
-                None => false,
-            };
-            if !double {
-                kept.push(other);
-            }
-        }
-        tokens.extend(ours.into_iter().chain(kept));
-    }
-
-    async fn is_double(&self, own: &ModuleToken, other: &ModuleToken) -> bool {
-        if own.entry.id.serial == other.entry.id.serial {
-            return true;
-        }
-        let pair = (own.entry.id.clone(), other.entry.id.clone());
-        let known = self
-            .doubles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&pair)
-            .copied();
-        if let Some(known) = known {
-            return known;
-        }
-        let (ours, others) = futures_util::future::join(own.certificates(), other.certificates()).await;
-        let (Ok(ours), Ok(others)) = (ours, others) else {
-            return false;
-        };
-        let double = others.iter().any(|theirs| {
-            ours.iter()
-                .any(|own| own.certificate.as_der() == theirs.certificate.as_der())
-        });
-        let mut doubles = self.doubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if doubles.len() >= MAX_DOUBLES {
-            doubles.clear();
-        }
-        doubles.insert(pair, double);
-        double
-    }
-}
-
-/// A slot's description has 64 bytes, a reader's name may have more; some modules put words of their own before it.
-fn in_one_reader(own: &TokenEntry, other: &TokenEntry) -> bool {
-    let (Some(reader), Some(slot)) = (&own.reader, &other.reader) else {
-        return false;
-    };
-    let slot = slot.trim();
-    !slot.is_empty() && (reader.starts_with(slot) || slot.contains(reader.as_str()))
 }
 
 /// All readers, and those with a card in them, without touching any card.

@@ -13,12 +13,12 @@ use cryptoki_sys::{
 use trien_signatures::certificate::Certificate;
 
 use super::failure::token_error;
-use super::public_key;
 use super::raw::{Module, TokenInfo};
+use super::{mechanism, public_key};
 use crate::tokens::wire::{
     CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, TokenName,
 };
-use crate::tokens::{PinNeed, PinState, TokenEntry, TokenError, TokenId};
+use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
 /// The longest PIN that is taken where a token names no limit or a mad one, in bytes.
 const MAX_PIN: usize = 255;
@@ -56,7 +56,16 @@ pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntr
         damaged: info.has(CKF_ERROR_STATE),
         pin: pin_state(&info),
         reader,
+        rsa: rsa_schemes(module, slot),
     })
+}
+
+/// By the token's list of mechanisms; one that has none to show is taken to make both.
+fn rsa_schemes(module: &Module, slot: Slot) -> RsaSchemes {
+    module.get_mechanism_list(slot).map_or_else(
+        |_| RsaSchemes::default(),
+        |offered| mechanism::rsa_schemes(&offered),
+    )
 }
 
 /// Finds a token by its name, wherever it is plugged in now.
@@ -142,8 +151,11 @@ pub(super) fn certificates_in(
     may_hide: bool,
 ) -> Result<Vec<CertificateRecord>, TokenError> {
     let keys = private_key_ids(module, session)?;
-    let keys_may_hide = keys.is_empty() && may_hide;
     let public_keys = public_keys(module, session)?;
+    // Before login a token shows no private key, or only those that need none (OpenSC with PIV's 9E): then a public key
+    // says that there is another half.
+    let may_have =
+        |id: &Vec<u8>| may_hide && (keys.is_empty() || public_keys.iter().any(|key| key.id == *id));
     let template = [
         Attribute::Class(ObjectClass::CERTIFICATE),
         Attribute::CertificateType(CertificateType::X_509),
@@ -162,7 +174,7 @@ pub(super) fn certificates_in(
             tracing::warn!("the token holds more certificates than are looked at");
             break;
         }
-        let key = !id.is_empty() && (keys_may_hide || keys.contains(&id));
+        let key = !id.is_empty() && (keys.contains(&id) || may_have(&id));
         records.push(CertificateRecord {
             label,
             id: Octets(id),

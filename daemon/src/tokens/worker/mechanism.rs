@@ -10,7 +10,7 @@ use cryptoki::types::Ulong;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
 use super::padding;
-use crate::tokens::TokenError;
+use crate::tokens::{RsaSchemes, TokenError};
 
 /// A mechanism and what it is fed with.
 #[derive(Debug)]
@@ -64,6 +64,22 @@ pub(super) fn needs_modulus(offered: &[MechanismType], algorithm: SignatureAlgor
         SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss(_)
     ) && offered.contains(&MechanismType::RSA_X_509)
         && !offered.contains(&over_digest(algorithm).mechanism_type())
+}
+
+/// Which RSA signatures can be made with these mechanisms. A token without any of them has other keys.
+pub(super) fn rsa_schemes(offered: &[MechanismType]) -> RsaSchemes {
+    let raw = offered.contains(&MechanismType::RSA_X_509);
+    let any = |scheme: fn(Hash) -> SignatureAlgorithm| {
+        let made = |algorithm| {
+            [over_digest(algorithm), over_message(algorithm)].map(|mechanism| mechanism.mechanism_type())
+        };
+        let mut makers = Hash::ALL.into_iter().flat_map(|hash| made(scheme(hash)));
+        raw || makers.any(|maker| offered.contains(&maker))
+    };
+    RsaSchemes {
+        pkcs1: any(SignatureAlgorithm::RsaPkcs1),
+        pss: any(SignatureAlgorithm::RsaPss),
+    }
 }
 
 /// The type of key that makes such signatures.
@@ -158,6 +174,18 @@ mod tests {
     fn a_raw_token_gets_a_padded_block() {
         let raw = [MechanismType::RSA_X_509, MechanismType::SHA384_RSA_PKCS];
         assert_eq!(chosen(&raw, None).unwrap(), (MechanismType::RSA_X_509, 256));
+    }
+
+    #[test]
+    fn what_rsa_schemes_there_are_is_said_by_the_mechanisms() {
+        let schemes = |offered: &[MechanismType]| {
+            let RsaSchemes { pkcs1, pss } = rsa_schemes(offered);
+            (pkcs1, pss)
+        };
+        assert_eq!(schemes(&[MechanismType::SHA512_RSA_PKCS]), (true, false));
+        assert_eq!(schemes(&[MechanismType::RSA_PKCS_PSS]), (false, true));
+        assert_eq!(schemes(&[MechanismType::RSA_X_509]), (true, true));
+        assert_eq!(schemes(&[MechanismType::ECDSA]), (false, false));
     }
 
     #[test]

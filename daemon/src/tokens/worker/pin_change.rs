@@ -50,12 +50,10 @@ pub(super) fn unblock(
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
-    match outcome(module, token, session.login(UserType::So, Some(officer.secret())))? {
+    // What is known of the state is the user's PIN's; of the officer's it is only known that it was wrong.
+    let tried = session.login(UserType::So, Some(officer.secret()));
+    match session::outcome(tried, || PinState::Ready)? {
         LoginOutcome::In => {}
-        // The state is the user's PIN's; of the officer's it is only known that it was wrong.
-        LoginOutcome::Incorrect { .. } => {
-            return Ok(LoginOutcome::Incorrect { now: PinState::Ready });
-        }
         other => return Ok(other),
     }
     let set = session.init_pin(new.secret());

@@ -4,7 +4,7 @@
 //!   `CKA_ALWAYS_AUTHENTICATE` want; `C_SignUpdate`, which the crate has, is refused by SoftHSM and opencryptoki;
 //! - `C_GetTokenInfo` of a token whose clock tells no time (opencryptoki), and texts padded with NUL (tpm2-pkcs11);
 //! - `C_SetPIN` at a reader with a PIN pad, where both PINs are NULL;
-//! - `C_GetSlotList` and `C_GetAttributeValue` with a limit on what a module may have us allocate.
+//! - `C_GetSlotList` (which has to be asked without room for an answer first) and `C_GetAttributeValue` with a limit on what a module may have us allocate.
 //!
 //! This is the only file of the daemon with unsafe code. What is assumed of a module is what loading it assumes: that
 //! the addresses in its function list are those of its functions, and that a function does not write past the length
@@ -103,6 +103,14 @@ impl Module {
     pub(super) fn slots(&self) -> Result<Vec<Slot>, TokenError> {
         let get = self.functions.get(|list| list.C_GetSlotList)?;
         for _ in 0..PATIENCE {
+            let mut unused = 0;
+            // Only a question without a place for the answer has a module look for readers that were plugged in since
+            // (5.5.1): OpenSC would never see them, nor a service that came up after it.
+            // SAFETY: with NULL, the function writes the count alone.
+            match unsafe { get(CK_TRUE, null_mut(), &raw mut unused) } {
+                CKR_OK | CKR_BUFFER_TOO_SMALL => {}
+                other => return Err(meaning(other)),
+            }
             let mut slots = [0; MAX_SLOTS];
             let mut count = MAX_SLOTS as CK_ULONG;
             // SAFETY: the function writes at most `count` numbers where there is room for as many, and the count.

@@ -12,7 +12,7 @@ pub fn installed(path: &str) -> bool {
     Path::new(path).exists()
 }
 
-/// A token of SoftHSM with an RSA key of ID 01.
+/// A token of SoftHSM with an RSA key of ID 01 and the label `soft-key`.
 pub struct SoftHsm(TempDir);
 
 impl SoftHsm {
@@ -56,7 +56,7 @@ impl SoftHsm {
                 "--id",
                 "01",
                 "--label",
-                "key",
+                "soft-key",
             ])
             .env("SOFTHSM2_CONF", hsm.settings());
         crate::support::succeed(&mut generate);
@@ -69,7 +69,7 @@ impl SoftHsm {
     }
 }
 
-/// A token of tpm2-pkcs11 on a software TPM of its own.
+/// A token of tpm2-pkcs11 on a software TPM of its own, with an RSA key of ID 01 and the label `tpm-key`.
 pub struct TpmToken {
     folder: TempDir,
     tpm: Child,
@@ -135,6 +135,8 @@ impl TpmToken {
             "rsa:2048",
             "--id",
             "01",
+            "--label",
+            "tpm-key",
         ]);
         token
     }
@@ -156,9 +158,102 @@ impl Drop for TpmToken {
     }
 }
 
-/// opencryptoki's software token: one for the whole computer, and only for root.
-pub struct Opencryptoki;
+/// opencryptoki's software token. It has one daemon, one group and one set of folders for the whole computer: here the
+/// test runs in namespaces where they are its own.
+pub struct Opencryptoki(());
+
+/// Says that the process is in such namespaces.
+const PRIVATE: &str = "TRIEN_TEST_OPENCRYPTOKI";
+
+/// `$0` is a folder for the files; the words are the program to run.
+const NAMESPACE: &str = r#"
+    cd "$0" && mkdir -p etc state/swtok/TOK_OBJ run/lock/opencryptoki/swtok
+    printf 'version opencryptoki-3.1\nslot 3\n{\nstdll = libpkcs11_sw.so\n}\n' > etc/opencryptoki.conf
+    { grep -v '^pkcs11:' /etc/group; echo 'pkcs11:x:0:'; } > group
+    mount --bind group /etc/group
+    mount --bind etc /etc/opencryptoki
+    mount --bind state /var/lib/opencryptoki
+    mount -t tmpfs tmpfs /dev/shm
+    mount --bind run /run
+    pkcsslotd -f >slotd.log 2>&1 &
+    slotd=$!
+    tries=0
+    until [ -S /run/pkcsslotd.socket ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || { cat slotd.log >&2; exit 1; }
+        sleep 0.05
+    done
+    cd / && "$@"
+    status=$?
+    kill "$slotd"
+    exit "$status"
+"#;
+
+/// Runs a test with an opencryptoki of its own; in a process of its own, which comes to `test` the second time.
+#[track_caller]
+pub fn on_opencryptoki(test: impl FnOnce(Opencryptoki)) {
+    if std::env::var_os(PRIVATE).is_some() {
+        return test(Opencryptoki(()));
+    }
+    let folder = tempfile::Builder::new().prefix("ock").tempdir().unwrap();
+    let thread = std::thread::current();
+    let name = thread.name().expect("a test's thread is called as the test");
+    let namespaces: &[&str] = if rustix::process::getuid().is_root() {
+        &["-m", "-i"]
+    } else {
+        &["-r", "-m", "-i"]
+    };
+    let status = Command::new("unshare")
+        .args(namespaces)
+        .args(["sh", "-c", NAMESPACE])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(PRIVATE, "1")
+        .stdin(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name}: {status}");
+}
 
 impl Opencryptoki {
-    pub const MODULE: &str = "/usr/lib/x86_64-linux-gnu/opencryptoki/libopencryptoki.so";
+    pub const MODULE: &str = "/usr/lib/x86_64-linux-gnu/opencryptoki/libopencryptoki.so.0";
+
+    /// The PIN that the user has from the security officer. Its flags do not say that it is to be changed.
+    pub const FIRST_PIN: &str = "87651234";
+
+    /// Makes the token, whose user has been given his first PIN and no more.
+    pub fn issue(&self, label: &str) {
+        let given = ["--login", "--login-type", "so", "--so-pin"];
+        self.tool(&["--init-token", "--label", label, "--so-pin", "87654321"]);
+        let change = [&given[..], &["87654321", "--change-pin", "--new-pin", "76543210"]];
+        self.tool(&change.concat());
+        let give = [
+            &given[..],
+            &["76543210", "--init-pin", "--new-pin", Self::FIRST_PIN],
+        ];
+        self.tool(&give.concat());
+    }
+
+    /// An RSA key of ID 01 and the label `ock-key`, once the PIN is [`CARD_PIN`].
+    pub fn generate(&self) {
+        let make = [
+            "--keypairgen",
+            "--key-type",
+            "rsa:2048",
+            "--id",
+            "01",
+            "--label",
+            "ock-key",
+        ];
+        self.tool(&[&["--login", "--pin", CARD_PIN], &make[..]].concat());
+    }
+
+    fn tool(&self, words: &[&str]) {
+        let mut command = Command::new("pkcs11-tool");
+        command
+            .args(["--module", Self::MODULE, "--slot", "3"])
+            .args(words);
+        crate::support::succeed(&mut command);
+    }
 }

@@ -157,6 +157,9 @@ impl<'a> Workshop<'a> {
         self.can_certify(token, &key.label, spec, public_key.clone());
         let authority = spec.issuer.as_ref().unwrap_or(&key.label);
         let missing = || CliError::failed("token-spec-no-issuer", arguments([("label", authority.clone())]));
+        let found = self.authorities.get(authority).ok_or_else(missing)?;
+        let (signer, label) = (found.token, found.key.clone());
+        let padding = self.session(signer).await?.rsa().usual();
         let authority = self.authorities.get(authority).ok_or_else(missing)?;
         let wanted = Wanted {
             subject: spec.subject.0.clone(),
@@ -167,8 +170,8 @@ impl<'a> Workshop<'a> {
         let issuer = Issuer {
             name: authority.name.clone(),
             public_key: authority.public_key.clone(),
+            padding,
         };
-        let (signer, label) = (authority.token, authority.key.clone());
         let not_issued = |error| match error {
             IssueError::BadSignature => failed(&JobError::BadSignature),
             IssueError::UnsuitableKey | IssueError::Unwritable => unsuitable(),

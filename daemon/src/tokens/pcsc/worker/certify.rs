@@ -1,6 +1,7 @@
 //! The certificate that stands for a new key until an authority has made one: by the key itself.
 
 use time::OffsetDateTime;
+use trien_signatures::algorithm::RsaPadding;
 use trien_signatures::certificate::Certificate;
 
 use crate::tokens::distinguished_name;
@@ -23,6 +24,7 @@ pub(super) fn prepare(slot: Slot, public_key: &[u8]) -> Result<PreparedCertifica
     let issuer = Issuer {
         name,
         public_key: public_key.to_vec(),
+        padding: RsaPadding::Pkcs1,
     };
     PreparedCertificate::new(wanted, issuer, OffsetDateTime::now_utc()).map_err(|_| unsuitable)
 }

@@ -12,7 +12,7 @@ use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::names;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, TokenName};
-use crate::tokens::{PinNeed, PinState, TokenEntry, TokenError, TokenId};
+use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
 /// How long a card that another program holds exclusively is waited for, when it is only looked at.
 const GLANCE: Duration = Duration::from_millis(300);
@@ -402,6 +402,7 @@ impl<'watch> Desk<'watch> {
             damaged: false,
             pin: PinState::Ready,
             reader: Some(reader),
+            rsa: RsaSchemes::default(),
         }
     }
 }

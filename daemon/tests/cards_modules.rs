@@ -1,0 +1,142 @@
+//! Smart cards through the modules that others wrote: OpenSC's and Yubico's in our workers, on applets nobody here wrote,
+//! with OpenSSL as the judge of each signature.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::cards::scene::{
+    ECDSA, Judge, RSA, key, logged_in_with, modules, only_token, opensc, runtime, sign_once, signable,
+    tokens, ykcs11,
+};
+use support::cards::{CARD_PIN, ReaderPlan, Readers, on_readers, openpgp_key};
+use trien::tokens::{LoginError, ModuleToken, PinState, Token, TokenEntry, TokenError};
+use trien_signatures::algorithm::{Hash, PublicKeyKind, SignatureAlgorithm};
+
+const YUBIKEY: &str = "Yubico YubiKey CCID";
+
+/// The reader that a token is in, and who made it.
+fn chip(entry: &TokenEntry) -> (String, String) {
+    assert!(entry.hardware);
+    assert_eq!(entry.pin, PinState::Ready);
+    (entry.reader.clone().unwrap(), entry.manufacturer.clone())
+}
+
+/// Signs twice with each key of a token that has a certificate; gives how many there are.
+async fn sign_with_all(readers: &Readers, token: &ModuleToken) -> usize {
+    let judge = Judge {
+        folder: &readers.path(""),
+    };
+    let held = token.certificates().await.unwrap();
+    let mut keys = 0;
+    for one in held.iter().filter(|one| one.key.is_some()) {
+        let key = one.key.as_ref().unwrap();
+        let public = judge.key_of(one);
+        let algorithm = match one.certificate.public_key() {
+            PublicKeyKind::Rsa { .. } => RSA,
+            _ => ECDSA,
+        };
+        let mut session = logged_in_with(token, key, &format!("{CARD_PIN}\n{CARD_PIN}\n"))
+            .await
+            .unwrap();
+        for message in [&b"first"[..], b"second"] {
+            let signed = match session.sign(&signable(algorithm, message), false).await {
+                // It wants its PIN for each signature.
+                Err(LoginError::NoPin) => session.sign(&signable(algorithm, message), true).await,
+                other => other,
+            };
+            let signed = signed.unwrap_or_else(|error| panic!("{}: {error:?}", one.label));
+            judge.verify(&public, algorithm, message, &signed);
+        }
+        session.close().await;
+        keys += 1;
+    }
+    keys
+}
+
+#[test]
+fn opensc_signs_on_piv_openpgp_and_cac_cards_and_openssl_agrees() {
+    let plans = [YUBIKEY, "OpenPGP Reader", "CAC Reader"].map(ReaderPlan::plain);
+    on_readers(&plans, |readers| {
+        let _cards = (readers.piv(0), readers.openpgp(1), readers.cac(2));
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let found = tokens(&modules).await;
+            // What module, which reader and whose chip, each told by itself.
+            let mut shown: Vec<_> = found.iter().map(|token| chip(token.entry())).collect();
+            shown.sort();
+            let expected = [
+                ("CAC Reader 00 00", "Common Access Card"),
+                ("OpenPGP Reader 00 00", "OpenPGP project"),
+                ("OpenPGP Reader 00 00", "OpenPGP project"),
+                ("Yubico YubiKey CCID 00 00", "piv_II"),
+            ];
+            assert_eq!(
+                shown,
+                expected.map(|(reader, maker)| (reader.to_owned(), maker.to_owned()))
+            );
+            let mut keys = Vec::new();
+            for token in &found {
+                keys.push((chip(token.entry()).1, sign_with_all(&readers, token).await));
+            }
+            keys.sort();
+            let expected = [
+                ("Common Access Card", 3),
+                ("OpenPGP project", 0),
+                ("OpenPGP project", 1),
+                ("piv_II", 4),
+            ];
+            assert_eq!(keys, expected.map(|(maker, count)| (maker.to_owned(), count)));
+            // The OpenPGP card's signature key has no certificate under OpenSC.
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            let token = found
+                .iter()
+                .find(|token| token.entry().id.label.contains("(sig)"))
+                .unwrap();
+            let signature_key = key(token, &[1]);
+            let signed = sign_once(token, &signature_key, RSA, b"m").await.unwrap();
+            judge.verify(&openpgp_key("01"), RSA, b"m", &signed);
+            // What the card does not make is said.
+            assert!(!token.entry().rsa.pss);
+            let pss = SignatureAlgorithm::RsaPss(Hash::Sha256);
+            let refused = sign_once(token, &signature_key, pss, b"m").await;
+            assert!(
+                matches!(refused, Err(LoginError::Token(TokenError::Unsupported(_)))),
+                "{refused:?}"
+            );
+        });
+    });
+}
+
+#[test]
+fn yubicos_module_signs_on_a_piv_card_and_openssl_agrees() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[ykcs11()]);
+            let token = only_token(&modules).await;
+            assert_eq!(chip(token.entry()).1, "Yubico (www.yubico.com)");
+            assert_eq!(sign_with_all(&readers, &token).await, 4);
+        });
+    });
+}
+
+#[test]
+fn n108_a_card_that_two_modules_show_is_one_token_and_either_signs_alone() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            for order in [[opensc(), ykcs11()], [ykcs11(), opensc()]] {
+                let modules = modules(&order);
+                for _ in 0..2 {
+                    let token = only_token(&modules).await;
+                    assert_eq!(token.entry().id.module, order[0].name);
+                }
+                let token = only_token(&modules).await;
+                assert_eq!(sign_with_all(&readers, &token).await, 4);
+            }
+        });
+    });
+}

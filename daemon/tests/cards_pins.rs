@@ -1,0 +1,273 @@
+//! The states of a PIN on cards nobody here wrote, through the modules of OpenSC and Yubico; PINs typed on the reader.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use serde_json::json;
+use support::Desk;
+use support::cards::scene::{
+    Judge, RSA, key, lines, modules, only_token, opensc, runtime, signable, token_in_time, ykcs11,
+};
+use support::cards::{CARD_PIN, CARD_PUK, OPENSC, ReaderPlan, on_readers, public_key};
+use support::daemon::{Daemon, PORTAL, Page, allow, code};
+use trien::tokens::{
+    Deadlines, KeyRef, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError,
+};
+
+const YUBIKEY: &str = "Yubico YubiKey CCID";
+
+/// What each of these PINs, one a line, comes to in one session.
+async fn tries(token: &ModuleToken, key: &KeyRef, pins: &[&str]) -> Vec<String> {
+    let mut session = token.open(key).await.unwrap();
+    let all: String = pins.iter().map(|pin| format!("{pin}\n")).collect();
+    session.attach_pin_pipe(lines(&all)).await.unwrap();
+    let mut said = Vec::new();
+    for _ in pins {
+        said.push(match session.login().await {
+            Ok(()) => "in".to_owned(),
+            Err(LoginError::Incorrect { now }) => format!("wrong, now {now:?}"),
+            Err(LoginError::Token(TokenError::Answered { number })) => format!("{number:#x}"),
+            Err(other) => format!("{other:?}"),
+        });
+    }
+    session.close().await;
+    said
+}
+
+fn long(length: usize) -> String {
+    "1".repeat(length)
+}
+
+#[test]
+fn opensc_on_piv_tells_each_state() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let token = only_token(&modules).await;
+            let nine_a = key(&token, &[1]);
+            // What cannot be a PIN spends no try: three are left for what follows.
+            let out_of_form = tries(&token, &nine_a, &["12", &long(80), ""]).await;
+            assert_eq!(out_of_form, ["Invalid", "Invalid", "Invalid"]);
+            let said = tries(&token, &nine_a, &["111111", "222222", CARD_PIN]).await;
+            assert_eq!(said, ["wrong, now Ready", "wrong, now LastTry", "in"]);
+            let said = tries(&token, &nine_a, &["111111", "222222", "333333", CARD_PIN]).await;
+            assert_eq!(
+                said,
+                ["wrong, now Ready", "wrong, now LastTry", "Locked", "Locked"]
+            );
+            assert_eq!(token.pin().await.unwrap(), PinNeed::Locked);
+            assert_eq!(only_token(&modules).await.entry().pin, PinState::Locked);
+
+            // OpenSC unblocks no PIV card over PKCS #11 as it comes, and says nothing better than this; our driver does.
+            let unblocked = token.unblock(lines("12345678\n"), lines("246810\n")).await;
+            assert!(
+                matches!(
+                    unblocked,
+                    Err(LoginError::Token(TokenError::Answered { number: 5 }))
+                ),
+                "{unblocked:?}"
+            );
+            let direct = only_token(&with_driver()).await;
+            let puk = format!("{CARD_PUK}\n");
+            direct.unblock(lines(&puk), lines("246810\n")).await.unwrap();
+            assert_eq!(only_token(&modules).await.entry().pin, PinState::Ready);
+            // To a wrong old PIN it says no more either; one try is spent.
+            let wrong = token.change_pin(lines("111111\n"), lines("135790\n")).await;
+            assert!(
+                matches!(wrong, Err(LoginError::Token(TokenError::Answered { number: 5 }))),
+                "{wrong:?}"
+            );
+            token
+                .change_pin(lines("246810\n"), lines("135790\n"))
+                .await
+                .unwrap();
+            let said = tries(&token, &nine_a, &["135790", "246810"]).await;
+            assert_eq!(said, ["in", "wrong, now Ready"]);
+        });
+    });
+}
+
+#[test]
+fn yubicos_module_tells_each_state() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[ykcs11()]);
+            let token = only_token(&modules).await;
+            let nine_a = key(&token, &[1]);
+            let out_of_form = tries(&token, &nine_a, &["12", &long(80), ""]).await;
+            assert_eq!(out_of_form, ["Invalid", "Invalid", "Invalid"]);
+            let said = tries(&token, &nine_a, &["111111", "222222", CARD_PIN]).await;
+            assert_eq!(said, ["wrong, now FewTries", "wrong, now LastTry", "in"]);
+            token
+                .change_pin(lines(&format!("{CARD_PIN}\n")), lines("246810\n"))
+                .await
+                .unwrap();
+            let said = tries(&token, &nine_a, &["111111", "222222", "333333", "246810"]).await;
+            assert_eq!(
+                said,
+                ["wrong, now FewTries", "wrong, now LastTry", "Locked", "Locked"]
+            );
+            assert_eq!(token.pin().await.unwrap(), PinNeed::Locked);
+            assert_eq!(only_token(&modules).await.entry().pin, PinState::Locked);
+        });
+    });
+}
+
+#[test]
+fn openpgp_and_cac_tell_what_they_tell_and_no_try_is_spent_unasked() {
+    let plans = ["OpenPGP Reader", "CAC Reader"].map(ReaderPlan::plain);
+    on_readers(&plans, |readers| {
+        let _cards = (readers.openpgp(0), readers.cac(1));
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let openpgp = token_in_time(&modules, |entry| entry.id.label.contains("(User PIN)")).await;
+            let auth = key(&openpgp, &[3]);
+            // The card takes PINs of up to 127 characters. OpenSC calls a wrong one wrong even when it was the last;
+            // the flags say more.
+            let said = tries(&openpgp, &auth, &["12", &long(80), "111111", CARD_PIN]).await;
+            assert_eq!(said, ["Invalid", "wrong, now Ready", "wrong, now LastTry", "in"]);
+            let said = tries(&openpgp, &auth, &["111111", "222222", "333333", CARD_PIN]).await;
+            let expected = [
+                "wrong, now Ready",
+                "wrong, now LastTry",
+                "wrong, now Locked",
+                "Locked",
+            ];
+            assert_eq!(said, expected);
+            assert_eq!(openpgp.pin().await.unwrap(), PinNeed::Locked);
+            let unblocked = openpgp.unblock(lines("12345678\n"), lines("246810\n")).await;
+            assert!(
+                matches!(unblocked, Err(LoginError::Token(TokenError::Unsupported(_)))),
+                "{unblocked:?}"
+            );
+            let cac = token_in_time(&modules, |entry| entry.manufacturer == "Common Access Card").await;
+            let held = cac.certificates().await.unwrap();
+            let id = held[0].key.clone().unwrap();
+            // OpenSC says CKR_GENERAL_ERROR to a wrong PIN of this card, and so do we: it may have been something else.
+            assert_eq!(tries(&cac, &id, &["12", "111111"]).await, ["Invalid", "0x5"]);
+            assert_eq!(tries(&cac, &id, &[CARD_PIN]).await, ["in"]);
+        });
+    });
+}
+
+fn with_driver() -> Modules {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
+    Modules::new(&[], program, Deadlines::default()).with_cards(program, Deadlines::default())
+}
+
+#[test]
+fn a_pin_is_typed_on_the_reader() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            for (modules, nine_a, nine_c) in [
+                (modules(&[opensc()]), vec![1], vec![2]),
+                (with_driver(), vec![0x9a, 7], vec![0x9c, 7]),
+            ] {
+                let token = only_token(&modules).await;
+                let module = token.entry().id.module.clone();
+                assert_eq!(token.pin().await.unwrap(), PinNeed::Reader, "{module}");
+                let key_9a = key(&token, &nine_a);
+                let judge = Judge {
+                    folder: &readers.path(""),
+                };
+                let asked = || readers.order(0, "asked").parse::<u32>().unwrap();
+                let entries = [
+                    ("pin 123456", "in"),
+                    ("pin 111111", "wrong"),
+                    ("cancel", "none"),
+                    ("timeout", "none"),
+                    ("pin 12", "invalid"),
+                    ("pin 123456", "in"),
+                ];
+                for (typed, expected) in entries {
+                    readers.order(0, typed);
+                    let before = asked();
+                    let mut session = token.open(&key_9a).await.unwrap();
+                    let said = match session.login().await {
+                        Ok(()) => "in",
+                        Err(LoginError::Incorrect { .. }) => "wrong",
+                        Err(LoginError::NoPin) => "none",
+                        Err(LoginError::Invalid) => "invalid",
+                        Err(other) => panic!("{module} {typed}: {other:?}"),
+                    };
+                    assert_eq!(said, expected, "{module} {typed}");
+                    if said == "in" {
+                        let signed = session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                        judge.verify(&public_key("9a"), RSA, b"m", &signed);
+                    }
+                    session.close().await;
+                    assert_eq!(asked(), before + 1, "{module} {typed}: once asked, once typed");
+                    readers.order(0, "forget");
+                }
+                // 9C wants its PIN for each signature, and the reader asks for each.
+                readers.order(0, "pin 123456");
+                let mut session = token.open(&key(&token, &nine_c)).await.unwrap();
+                session.login().await.unwrap();
+                for message in [&b"first"[..], b"second", b"third"] {
+                    readers.order(0, "forget");
+                    let before = asked();
+                    readers.order(0, "pin 123456");
+                    let signed = session.sign(&signable(RSA, message), false).await.unwrap();
+                    judge.verify(&public_key("9c"), RSA, message, &signed);
+                    assert!(message == b"first" || asked() == before + 1, "{module}");
+                }
+                readers.order(0, "forget");
+                session.close().await;
+            }
+        });
+    });
+}
+
+/// A page's request on a reader with a PIN pad: no PIN is asked for in the window, and what happens at the reader has
+/// its own code.
+#[test]
+fn a_page_gets_its_signature_from_a_pin_typed_on_the_reader() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = format!(
+            "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"opensc\"\npath = {OPENSC:?}\n"
+        );
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        allow(&desk, PORTAL, &[]);
+        // A PIN in the script would be one typed in the window: there is none.
+        let script = "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\nrepeat = true\n";
+        let daemon = Daemon::start(&desk, script);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        let document = page.upload("data", b"content");
+        let mut sign = |typed: &str| {
+            readers.order(0, typed);
+            let wanted = json!({ "documents": [document], "format": "cades_attached" });
+            let reply = page.call("sign_documents", &wanted);
+            readers.order(0, "forget");
+            match &reply["result"]["documents"][0]["status"] {
+                serde_json::Value::String(status) => status.clone(),
+                _ => code(&reply).to_owned(),
+            }
+        };
+        assert_eq!(sign("pin 123456"), "signed");
+        assert_eq!(sign("pin 111111"), "pin_incorrect");
+        assert_eq!(sign("cancel"), "cancelled");
+        assert_eq!(sign("pin 123456"), "signed");
+        assert!(!daemon.log().contains("111111"));
+
+        // At the shell the person is told where to type.
+        readers.order(0, "pin 123456");
+        std::fs::write(desk.path("data"), "content").unwrap();
+        let mut shell = desk.trien(["sign", "--format", "cades", "--cert", "9a", "--out"]);
+        let output = shell
+            .arg(desk.path("signed"))
+            .arg(desk.path("data"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        assert!(told.contains("reader"), "{told}");
+    });
+}
