@@ -2,14 +2,22 @@
 
 import ctypes
 import sys
+import time
 
+SHARING_VIOLATION = 0x8010000B
 SYSTEM, EXCLUSIVE, SHARED, ANY_PROTOCOL, LEAVE = 2, 1, 2, 3, 0
 pcsc = ctypes.CDLL("libpcsclite.so.1")
 number, count = ctypes.c_long, ctypes.c_ulong
 
 
 def call(name, *arguments):
-    returned = getattr(pcsc, name)(*arguments) & 0xFFFFFFFF
+    until = time.monotonic() + 10
+    while True:
+        returned = getattr(pcsc, name)(*arguments) & 0xFFFFFFFF
+        # Others may have the card for a moment.
+        if returned != SHARING_VIOLATION or time.monotonic() > until:
+            break
+        time.sleep(0.01)
     if returned:
         sys.exit(f"{name}: {returned:#x}")
 

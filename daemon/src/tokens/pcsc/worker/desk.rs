@@ -23,6 +23,10 @@ const WAIT: Duration = Duration::from_secs(4);
 /// Between two tries at a card that another program holds exclusively.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the card is kept for us when it was looked at: whoever looked mostly goes on, to its certificates or a
+/// session, and need not find out again which card it is.
+const AFTER_LOOK: Duration = Duration::from_millis(100);
+
 /// How long the card is kept for us between opening a session and the PIN.
 const BEFORE_LOGIN: Duration = Duration::from_secs(1);
 
@@ -45,18 +49,21 @@ pub(super) struct Desk<'watch> {
     context: Option<Context>,
     known: Option<Known>,
     pub(super) link: Option<Link<'watch>>,
+    /// When the link was made.
+    linked: Instant,
     pub(super) session: Option<Session>,
     last_session: u64,
 }
 
 impl<'watch> Desk<'watch> {
-    pub(super) const fn new(reader: CString, watch: &'watch Watch) -> Self {
+    pub(super) fn new(reader: CString, watch: &'watch Watch) -> Self {
         Self {
             reader,
             watch,
             context: None,
             known: None,
             link: None,
+            linked: Instant::now(),
             session: None,
             last_session: 0,
         }
@@ -65,8 +72,12 @@ impl<'watch> Desk<'watch> {
     /// How long to wait for the next request before the card is let go of; none if it is not held.
     pub(super) fn rest_after(&self) -> Option<Duration> {
         self.link.as_ref()?;
-        let logged_in = self.session.as_ref().is_some_and(Session::is_logged_in);
-        Some(if logged_in { AFTER_LOGIN } else { BEFORE_LOGIN })
+        Some(match &self.session {
+            Some(session) if session.is_logged_in() => AFTER_LOGIN,
+            Some(_) => BEFORE_LOGIN,
+            // From when the card was taken: who looks again and again does not keep it from others.
+            None => AFTER_LOOK.saturating_sub(self.linked.elapsed()),
+        })
     }
 
     /// Logs out, and lets other programs have the card.
@@ -87,12 +98,13 @@ impl<'watch> Desk<'watch> {
     }
 
     pub(super) fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
+        let is_look = matches!(call, Call::Tokens | Call::Certificates { .. } | Call::Pin { .. });
         let outcome = self.dispatch(call, descriptors);
         if let Err(error) = &outcome {
             self.recover(error);
         }
-        // Nothing is held for a request that is only a look.
-        if self.session.is_none() {
+        let kept = is_look && outcome.is_ok() && self.linked.elapsed() < AFTER_LOOK;
+        if self.session.is_none() && !kept {
             self.rest();
         }
         outcome.map_err(|error| match error {
@@ -235,9 +247,7 @@ impl<'watch> Desk<'watch> {
     /// How the card takes its PIN.
     pub(super) fn pin(&mut self, token: &TokenName, wait: Duration) -> Result<PinNeed, CardError> {
         let held = self.link.is_some();
-        if !held {
-            self.reach(wait)?;
-        }
+        self.reach(wait)?;
         self.expect(token)?;
         let in_use = self.session.as_ref().is_some_and(Session::is_logged_in);
         let state = match self
@@ -284,7 +294,7 @@ impl<'watch> Desk<'watch> {
 
     /// Connects, selects the application, and sees which card it is; a card that was disturbed is begun anew once.
     pub(super) fn reach(&mut self, wait: Duration) -> Result<(), CardError> {
-        if self.link.is_some() {
+        if self.link.is_some() && (self.session.is_some() || self.is_same_card()?) {
             return Ok(());
         }
         match self.connect(wait) {
@@ -296,6 +306,12 @@ impl<'watch> Desk<'watch> {
             }
             done => done,
         }
+    }
+
+    /// The card that was looked at has been in the reader ever since.
+    fn is_same_card(&mut self) -> Result<bool, CardError> {
+        let insertion = self.insertion()?;
+        Ok(self.known.as_ref().map(|known| known.insertion) == insertion)
     }
 
     fn connect(&mut self, wait: Duration) -> Result<(), CardError> {
@@ -323,6 +339,7 @@ impl<'watch> Desk<'watch> {
             });
         }
         self.link = Some(link);
+        self.linked = Instant::now();
         Ok(())
     }
 
