@@ -131,6 +131,12 @@ impl Network {
         &self.rules
     }
 
+    /// Whether anybody is there who stamps the time.
+    #[must_use]
+    pub const fn has_authorities(&self) -> bool {
+        !self.rules.authorities.is_empty()
+    }
+
     /// The same, with this authority alone.
     #[must_use]
     pub fn with_authority(&self, authority: Authority) -> Self {

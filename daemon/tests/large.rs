@@ -1,20 +1,158 @@
-//! A document of 200 MiB travels through a daemon that stays small, there and back, over both roads.
+//! A document of 200 MiB travels through a daemon that stays small, there and back, over both roads, and is signed on the
+//! way; the shell signs as much, and more. Memory is what the kernel says was resident at the most.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
-use serde_json::json;
-use support::Desk;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::{Desk, repository, succeed};
 
 /// The most that the daemon's resident memory may grow, in KiB.
 const MORE: u64 = 64 * 1024;
 
-fn resident(daemon: &Daemon, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+/// The most that signing a large PDF may take above signing a small one, in KiB.
+const MORE_FOR_PDF: u64 = 16 * 1024;
+
+/// The same for a content that is only hashed, in KiB.
+const MORE_FOR_CMS: u64 = 8 * 1024;
+
+/// The largest document, in bytes.
+const LARGEST: usize = 200 << 20;
+
+fn resident(pid: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// What a program had resident at the most, in KiB; it has to succeed.
+fn peak(command: &mut Command) -> u64 {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak.max(resident(child.id(), "VmHWM:").unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert!(peak > 0);
+    peak
+}
+
+/// A PDF of 500 pages with a picture each, and of exactly so many bytes.
+fn write_pdf(path: &Path, size: usize) {
+    const PAGES: usize = 500;
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    let mut at = 0;
+    let mut offsets = Vec::new();
+    let mut put = |bytes: &[u8], begins: bool| {
+        if begins {
+            offsets.push(at);
+        }
+        file.write_all(bytes).unwrap();
+        at += bytes.len();
+        at
+    };
+    put(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", false);
+    put(b"1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n", true);
+    let kids: Vec<String> = (0..PAGES).map(|page| format!("{} 0 R", 3 + 3 * page)).collect();
+    let pages = format!(
+        "2 0 obj\n<< /Type /Pages /Count {PAGES} /Kids [{}] >>\nendobj\n",
+        kids.join(" ")
+    );
+    put(pages.as_bytes(), true);
+    let height = size / PAGES / 640 - 3;
+    let row: Vec<u8> = (0..640_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    for page in 0..PAGES {
+        let (own, drawing, picture) = (3 + 3 * page, 4 + 3 * page, 5 + 3 * page);
+        let dictionary = format!(
+            "{own} 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {drawing} 0 R /Resources << \
+             /XObject << /P {picture} 0 R >> >> >>\nendobj\n"
+        );
+        put(dictionary.as_bytes(), true);
+        let content = "q 500 0 0 700 40 70 cm /P Do Q";
+        let stream = format!(
+            "{drawing} 0 obj\n<< /Length {} >>\nstream\n{content}\nendstream\nendobj\n",
+            content.len()
+        );
+        put(stream.as_bytes(), true);
+        let head = format!(
+            "{picture} 0 obj\n<< /Type /XObject /Subtype /Image /Width 640 /Height {height} /ColorSpace /DeviceGray \
+             /BitsPerComponent 8 /Length {} >>\nstream\n",
+            640 * height
+        );
+        put(head.as_bytes(), true);
+        for line in 0..height {
+            let turn = (line + page) % 640;
+            put(&row[turn..], false);
+            put(&row[..turn], false);
+        }
+        put(b"\nendstream\nendobj\n", false);
+    }
+    // A stream that nobody refers to fills it up.
+    let last = 3 + 3 * PAGES;
+    let table = |offsets: &[usize], start: usize| {
+        let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", last + 1);
+        for offset in offsets {
+            table += &format!("{offset:010} 00000 n \n");
+        }
+        table
+            + &format!(
+                "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start:09}\n%%EOF\n",
+                last + 1
+            )
+    };
+    let begin = put(b"", true);
+    let behind = "\nendstream\nendobj\n";
+    let tail = table(&vec![0; last], 0).len() + behind.len();
+    let head = |length: usize| format!("{last} 0 obj\n<< /Length {length:09} >>\nstream\n");
+    let filling = size - begin - tail - head(0).len();
+    put(head(filling).as_bytes(), false);
+    put(&vec![b' '; filling], false);
+    let start = put(behind.as_bytes(), false);
+    let end = table(&offsets, start);
+    file.write_all(end.as_bytes()).unwrap();
+    file.into_inner().unwrap().sync_all().unwrap();
+    assert_eq!(std::fs::metadata(path).unwrap().len(), size as u64);
+}
+
+/// pdfsig, pyHanko and qpdf.
+fn judged(desk: &Desk, signed: &Path, original: &Path) {
+    let mut judge = Command::new(repository().join("target/judges/bin/python"));
+    judge
+        .arg(repository().join("daemon/tests/judges/judge.py"))
+        .arg("pdf")
+        .arg(signed)
+        .arg("--original")
+        .arg(original)
+        .arg("--trust")
+        .arg(desk.pki().join("root.pem"))
+        .arg("--other")
+        .arg(desk.pki().join("ca.pem"));
+    let output = judge.output().unwrap();
+    let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let says = |name: &str| {
+        let judges = verdict["judges"].as_array().unwrap();
+        judges.iter().find(|judge| judge["judge"] == name).unwrap()["ok"] == true
+    };
+    for name in ["pyhanko", "pdfsig", "qpdf"] {
+        assert!(says(name), "{name}: {verdict:#}");
+    }
 }
 
 #[test]
@@ -23,24 +161,39 @@ fn a_large_document_lies_on_the_disk() {
     allow(&desk, PORTAL, &[]);
     let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&desk, script);
-    let mebibyte: Vec<u8> = (0..1 << 20)
-        .map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
-    for (size, mut page) in [
-        (200, Page::over_websocket(&daemon)),
-        (48, Page::over_socket(&daemon)),
-    ] {
+    let roads: [(usize, fn(&Daemon) -> Page); 2] =
+        [(LARGEST, Page::over_websocket), (48 << 20, Page::over_socket)];
+    for (size, open) in roads {
+        let original = desk.path("lớn.pdf");
+        write_pdf(&original, size);
+        let mut page = open(&daemon);
         page.hello();
-        let idle = resident(&daemon, "VmRSS:");
-        let bytes = mebibyte.repeat(size);
+        let idle = resident(daemon.pid(), "VmRSS:").unwrap();
+        let bytes = std::fs::read(&original).unwrap();
         let document = page.upload("lớn.pdf", &bytes);
         let back = page.download(document["sha256"].as_str().unwrap(), bytes.len() as u64);
         assert!(back == bytes);
-        let call = json!({ "documents": [document], "format": "cades_detached" });
-        let signed = page.call("sign_documents", &call);
-        assert_eq!(signed["result"]["documents"][0]["status"], "signed", "{signed}");
-        let peak = resident(&daemon, "VmHWM:");
-        println!("{size} MiB: {idle} KiB when idle, {peak} KiB at the most");
+        drop(back);
+        for format in ["pades", "cades_attached", "cades_detached"] {
+            let call = json!({ "documents": [document], "format": format });
+            let signed = page.call("sign_documents", &call);
+            let result = &signed["result"]["documents"][0];
+            assert_eq!(result["status"], "signed", "{signed}");
+            if format == "pades" {
+                let length = result["size"].as_u64().unwrap();
+                let signed = page.download(result["sha256"].as_str().unwrap(), length);
+                assert!(signed.starts_with(&bytes));
+                let path = desk.path("signed.pdf");
+                std::fs::write(&path, signed).unwrap();
+                judged(&desk, &path, &original);
+            }
+            // The results of one connection have to fit beside the document.
+            if size == LARGEST {
+                break;
+            }
+        }
+        let peak = resident(daemon.pid(), "VmHWM:").unwrap();
+        println!("{size} bytes: {idle} KiB when idle, {peak} KiB at the most");
         assert!(peak < idle + MORE, "{idle} KiB, then {peak} KiB");
         let spool = desk.home().join("cache/spool");
         assert_eq!(
@@ -48,5 +201,74 @@ fn a_large_document_lies_on_the_disk() {
             0,
             "it has no name there"
         );
+    }
+}
+
+#[test]
+fn the_shell_signs_a_pdf_of_the_largest_size_in_little_memory() {
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+    let (small, large) = (
+        repository().join("testdata/documents/dossier.pdf"),
+        desk.path("large.pdf"),
+    );
+    write_pdf(&large, LARGEST);
+    let sign = |input: &Path, output: &str| {
+        let mut sign = desk.trien(["sign", "--reason", "Phê duyệt", "--out"]);
+        sign.arg(desk.path(output)).arg(input).args(desk.pin());
+        peak(&mut sign)
+    };
+    let (usual, most) = (sign(&small, "small.pdf"), sign(&large, "signed.pdf"));
+    println!("signing: {usual} KiB for a small document, {most} KiB for a large one");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    let verify = |input: &str| peak(desk.trien(["verify"]).arg(desk.path(input)));
+    let (usual, most) = (verify("small.pdf"), verify("signed.pdf"));
+    println!("checking: {usual} KiB for a small document, {most} KiB for a large one");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    judged(&desk, &desk.path("signed.pdf"), &large);
+}
+
+#[test]
+fn the_shell_signs_a_gibibyte_in_little_memory() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    let (small, large) = (desk.path("small.bin"), desk.path("large.bin"));
+    std::fs::write(&small, "small").unwrap();
+    // A file with holes: all of it is read, little is on the disk.
+    let mut file = File::create(&large).unwrap();
+    file.set_len((1 << 30) + 12_345).unwrap();
+    file.write_all(b"a gibibyte").unwrap();
+    drop(file);
+    for (detached, name) in [(true, "p7s"), (false, "p7m")] {
+        let sign = |input: &Path, output: &str| {
+            let mut sign = desk.trien(["sign", "--format", "cades"]);
+            sign.args(detached.then_some("--detached"))
+                .arg("--out")
+                .arg(desk.path(output))
+                .arg(input)
+                .args(desk.pin());
+            peak(&mut sign)
+        };
+        let signed = format!("large.{name}");
+        let (usual, most) = (sign(&small, "small.cms"), sign(&large, &signed));
+        println!("{name}: {usual} KiB for a small content, {most} KiB for a gibibyte");
+        assert!(most < usual + MORE_FOR_CMS, "{usual} KiB, then {most} KiB");
+        let mut verify = desk.trien(["verify", "--json"]);
+        verify.arg(desk.path(&signed));
+        if detached {
+            verify.arg("--content").arg(&large);
+        }
+        assert!(succeed(&mut verify).contains("TOTAL-PASSED"));
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args([
+                "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
+            ])
+            .arg(desk.path(&signed))
+            .arg("-CAfile")
+            .arg(desk.pki().join("root.pem"))
+            .args(["-out", "/dev/null"]);
+        if detached {
+            openssl.arg("-content").arg(&large);
+            succeed(&mut openssl);
+        }
     }
 }

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, fail, repository, succeed};
 
 /// An HTTP server on the loopback interface.
@@ -244,6 +245,175 @@ fn every_level_is_reached_and_openssl_agrees() {
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
+}
+
+/// What pyHanko's validations for the archive say of a PDF, now and in ten years.
+fn judged(office: &Office, signed: &str) -> Value {
+    let path = office.desk.path(signed);
+    let verdicts = succeed(
+        Command::new(repository().join("target/judges/bin/python"))
+            .arg("-B")
+            .arg(repository().join("daemon/tests/judges/levels.py"))
+            .arg(&path)
+            .arg("--trust")
+            .arg(office.desk.pki().join("root.pem")),
+    );
+    let verdicts: Value = serde_json::from_str(&verdicts).unwrap();
+    verdicts[path.to_str().unwrap()].clone()
+}
+
+fn level_of_pdf(office: &Office, signed: &str) -> String {
+    let report = succeed(
+        office
+            .desk
+            .trien(["verify", "--json"])
+            .arg(office.desk.path(signed)),
+    );
+    let report: Value = serde_json::from_str(&report).unwrap();
+    report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
+    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    office.import(&["root.crl", "ca.crl"]);
+    for (word, level) in [("t", "B-T"), ("lt", "B-LT"), ("lta", "B-LTA")] {
+        let out = format!("{word}.pdf");
+        succeed(
+            office
+                .desk
+                .trien(["sign", "--level", word, "--tsa", &tsa, "--out"])
+                .arg(office.desk.path(&out))
+                .arg(repository().join("testdata/documents/dossier.pdf"))
+                .args(office.desk.pin()),
+        );
+        assert_eq!(level_of_pdf(&office, &out), level);
+        let bytes = std::fs::read(office.desk.path(&out)).unwrap();
+        let stamps = bytes
+            .windows(12)
+            .filter(|window| window == b"ETSI.RFC3161")
+            .count();
+        assert_eq!(stamps, usize::from(level == "B-LTA"), "{level}");
+    }
+    assert_eq!(judged(&office, "lta.pdf")["now"], "OK");
+}
+
+/// A daemon whose configuration names one authority, and a page that was greeted.
+fn portal(office: &Office, tsa: &str) -> (Daemon, Page) {
+    allow(&office.desk, PORTAL, &[]);
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    let authority = if tsa.is_empty() {
+        String::new()
+    } else {
+        format!("[[timestamp_authorities]]\nurl = \"{tsa}\"\n")
+    };
+    let config = format!("[websocket]\nport = 0\n[prompt]\nseconds = 20\n{authority}");
+    std::fs::write(office.desk.home().join("config/config.toml"), config).unwrap();
+    let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&office.desk, script);
+    let mut page = Page::over_websocket(&daemon);
+    let hello = page.call("hello", &json!({ "versions": [1], "capabilities": ["level"] }));
+    assert_eq!(hello["result"]["capabilities"], json!(["level"]));
+    (daemon, page)
+}
+
+fn keep(office: &Office, page: &mut Page, document: &Value, name: &str) {
+    let size = document["size"].as_u64().unwrap();
+    let bytes = page.download(document["sha256"].as_str().unwrap(), size);
+    std::fs::write(office.desk.path(name), bytes).unwrap();
+}
+
+#[test]
+fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
+    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
+    let server = office.server();
+    let (_daemon, mut page) = portal(&office, &server.url("tsa"));
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let pdf = page.upload("đơn.pdf", &dossier);
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let sign = |page: &mut Page, document: &Value, format: &str, level: &str| {
+        let call = json!({ "documents": [document], "format": format, "level": level });
+        let reply = page.call("sign_documents", &call);
+        let signed = reply["result"]["documents"][0].clone();
+        assert_eq!(signed["status"], "signed", "{reply}");
+        signed
+    };
+    // Without lists nothing proves that nobody was revoked; what was reached is kept, and the rest waits.
+    let signed = sign(&mut page, &pdf, "pades", "B-LT");
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-T"), &json!(true))
+    );
+    keep(&office, &mut page, &signed, "t.pdf");
+    assert_eq!(level_of_pdf(&office, "t.pdf"), "B-T");
+    office.import(&["root.crl", "ca.crl"]);
+    for level in ["B-B", "B-T", "B-LT", "B-LTA"] {
+        let signed = sign(&mut page, &pdf, "pades", level);
+        let told = if level == "B-B" { Value::Null } else { json!(level) };
+        assert_eq!((&signed["level"], &signed["waiting"]), (&told, &Value::Null));
+        keep(&office, &mut page, &signed, "x.pdf");
+        assert_eq!(level_of_pdf(&office, "x.pdf"), level);
+    }
+    assert_eq!(judged(&office, "x.pdf")["now"], "OK");
+    let signed = sign(&mut page, &text, "cades_detached", "B-LTA");
+    assert_eq!(signed["level"], "B-LTA");
+    keep(&office, &mut page, &signed, "x.p7s");
+    assert_eq!(office.level("x.p7s"), "B-LTA");
+    let refused = page.refusal(
+        "sign_documents",
+        &json!({ "documents": [text], "format": "xmldsig", "level": "B-T" }),
+    );
+    assert_eq!(refused, "bad_request");
+}
+
+#[test]
+fn a_level_that_no_authority_gives_now_is_reached_later_and_the_page_is_told() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let (_daemon, mut page) = portal(&office, &format!("http://127.0.0.1:{port}/tsa"));
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let pdf = page.upload("đơn.pdf", &dossier);
+    let call = json!({ "documents": [pdf], "format": "pades", "level": "B-T" });
+    let reply = page.call("sign_documents", &call);
+    let signed = &reply["result"]["documents"][0];
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-B"), &json!(true)),
+        "{reply}"
+    );
+    keep(&office, &mut page, signed, "b.pdf");
+    assert_eq!(level_of_pdf(&office, "b.pdf"), "B-B");
+    let _server = Server::start(office.desk.pki(), port);
+    let note = loop {
+        let (message, _) = page.receive().unwrap();
+        if message["method"] == "raised" {
+            break message["params"].clone();
+        }
+    };
+    assert_eq!(
+        (&note["from"], &note["level"]),
+        (&signed["sha256"], &json!("B-T"))
+    );
+    assert_eq!(note["request"], reply["id"]);
+    keep(&office, &mut page, &note, "t.pdf");
+    assert_eq!(level_of_pdf(&office, "t.pdf"), "B-T");
+}
+
+#[test]
+fn a_computer_without_an_authority_refuses_a_level_before_anybody_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let (_daemon, mut page) = portal(&office, "");
+    let text = page.upload("đơn.txt", b"x");
+    let call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
+    let reply = page.call("sign_documents", &call);
+    assert_eq!(reply["error"]["data"]["code"], "bad_request", "{reply}");
+    assert!(reply.to_string().contains("authority"), "{reply}");
 }
 
 #[test]

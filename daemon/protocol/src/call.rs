@@ -281,6 +281,11 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub lock: Option<Vec<String>>,
+    /// The baseline level the results are to have; B-B if absent. Capability `level`. Above B-B a time-stamp authority of
+    /// this computer's configuration stamps the time; [`crate::reply::SignedDocument`] says what was reached.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub level: Option<Level>,
     /// What becomes of the others when one fails.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<OnError>", optional))]
@@ -289,6 +294,25 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(as = "Option<String>", optional))]
     pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// The baseline levels of EN 319 102-1, clause 4.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Level {
+    /// The signature.
+    #[serde(rename = "B-B")]
+    BB,
+    /// With a time-stamp over it.
+    #[serde(rename = "B-T")]
+    BT,
+    /// With certificates and revocation data, too.
+    #[serde(rename = "B-LT")]
+    BLt,
+    /// With a time-stamp over all that.
+    #[serde(rename = "B-LTA")]
+    BLta,
 }
 
 /// What a certified document still takes (DocMDP; ISO 32000-2, table 257).

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
+use crate::call::Level;
 use crate::envelope::RequestId;
 
 /// A notification.
@@ -18,6 +19,28 @@ pub enum Event {
     Permission(PermissionNote),
     /// Tokens came or went: a list of certificates may be another one now.
     TokensChanged(TokensChanged),
+    /// A document that was signed at a lower level has the one asked for now.
+    Raised(Raised),
+}
+
+/// That a document that was signed at a lower level has the one asked for now. It can be had with `download`, beside
+/// the one it was made from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Raised {
+    /// The request that asked for it.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub request: RequestId,
+    /// SHA-256 of what the reply named, lower-case hexadecimal.
+    pub from: String,
+    /// SHA-256 of the document, lower-case hexadecimal.
+    pub sha256: String,
+    /// Of the document, in bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub size: u64,
+    /// The level it has.
+    pub level: Level,
 }
 
 /// That the person is asked whether a page may ask at all.

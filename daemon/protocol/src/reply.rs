@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
 
+use crate::call::Level;
 use crate::error::ErrorObject;
 
 /// The result of a successful request; its shape follows from the method.
@@ -260,6 +261,15 @@ pub enum SignedDocument {
         /// Of the result, in bytes.
         #[cfg_attr(feature = "typescript", ts(type = "number"))]
         size: u64,
+        /// The level it has, if one was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        level: Option<Level>,
+        /// That the level asked for was not reached because no authority answered. The daemon goes on trying while the
+        /// connection lasts, and tells with the event `raised` when it is reached.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+        waiting: bool,
     },
     /// Not signed; the other documents are not touched by that.
     Failed {

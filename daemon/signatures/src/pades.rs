@@ -48,10 +48,10 @@ mod verify;
 
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::algorithm::{SignatureAlgorithm, SignatureValue};
+use crate::algorithm::{Hash, Hasher, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, Content, PrepareError, PreparedCms};
-use crate::pdf::{Document, Limits, PdfError, Splices, Update};
+use crate::pdf::{Document, Limits, PdfError, Source, Splices, Update};
 use crate::signing::{FinishError, Prepared};
 
 pub use appearance::{
@@ -62,8 +62,8 @@ pub use lock::FieldLock;
 pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};
 pub use store::add_validation_data;
-pub use time_stamp::{PreparedTimeStamp, prepare_time_stamp};
-pub use verify::verify;
+pub use time_stamp::{AppendedTimeStamp, PreparedTimeStamp, append_time_stamp, prepare_time_stamp};
+pub use verify::{verify, verify_source};
 
 /// The time zone of signing times: Việt Nam knows no other, whatever the machine is set to.
 const VIETNAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
@@ -173,7 +173,14 @@ pub enum PadesError {
 #[derive(Debug)]
 pub struct PreparedPades {
     document: Vec<u8>,
-    /// The hexadecimal digits, without the brackets.
+    appended: AppendedPades,
+}
+
+/// What is appended to a PDF to sign it, with a place for the signature.
+#[derive(Debug)]
+pub struct AppendedPades {
+    update: Vec<u8>,
+    /// The hexadecimal digits in it, without the brackets.
     contents: std::ops::Range<usize>,
     cms: PreparedCms,
 }
@@ -185,19 +192,58 @@ pub struct PreparedPades {
 ///
 /// # Errors
 /// [`PadesError`]
-pub fn prepare(mut document: Vec<u8>, request: &PadesRequest<'_>) -> Result<PreparedPades, PadesError> {
-    check_texts(request)?;
-    let reserved = cms::reserved_len(request.signer, request.chain, request.algorithm)? + request.extra_room;
-    let (update, place) = build_update(&document, request, reserved)?;
-    document.reserve_exact(update.len());
-    document.extend_from_slice(&update);
-    drop(update);
-    let contents = place.fill_byte_range(&mut document);
+pub fn prepare(document: Vec<u8>, request: &PadesRequest<'_>) -> Result<PreparedPades, PadesError> {
+    let hasher = request.algorithm.hash().hasher();
+    let read = Document::open(&document, Limits::default())?;
+    let appended = append(&read, request, hasher, 0)?;
+    drop(read);
+    Ok(PreparedPades { document, appended })
+}
 
-    let mut hasher = request.algorithm.hash().hasher();
+/// As [`prepare`], for a document that is not in memory: of it little more is held than the objects that the signature
+/// touches, and [`Prepared::finish`] gives what is to be appended to it.
+///
+/// Who has hashed the whole document already gives the hash as `begun`; it is not hashed again then, if the hash is that
+/// of the request's algorithm.
+///
+/// # Errors
+/// [`PadesError`]
+pub fn prepare_append(
+    document: &dyn Source,
+    begun: Option<(Hash, Hasher)>,
+    request: &PadesRequest<'_>,
+) -> Result<AppendedPades, PadesError> {
+    let read = Document::open_source(document, Limits::default())?;
+    let hash = request.algorithm.hash();
+    let (hasher, hashed) = match begun {
+        Some((begun, hasher)) if begun == hash => (hasher, read.size()),
+        _ => (hash.hasher(), 0),
+    };
+    append(&read, request, hasher, hashed)
+}
+
+/// Whether a document can be prepared, without hashing it.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn check(document: &dyn Source, request: &PadesRequest<'_>) -> Result<(), PadesError> {
+    let read = Document::open_source(document, Limits::default())?;
+    update_of(&read, request).map(drop)
+}
+
+fn append(
+    document: &Document<'_>,
+    request: &PadesRequest<'_>,
+    mut hasher: Hasher,
+    hashed: usize,
+) -> Result<AppendedPades, PadesError> {
+    let (mut update, place) = update_of(document, request)?;
+    let base = document.size();
+    let contents = place.fill_byte_range(base, &mut update);
+    document.hash(hashed..base, &mut hasher)?;
     // The brackets of the string are not signed (ISO 32000-1, 12.8.1: the gap is the whole value of /Contents).
-    hasher.update(&document[..contents.start - 1]);
-    hasher.update(&document[contents.end + 1..]);
+    hasher.update(&update[..contents.start - 1]);
+    hasher.update(&update[contents.end + 1..]);
     let cms = cms::prepare(&cms::Request {
         content: Content::Detached {
             digest: hasher.finalize(),
@@ -207,11 +253,23 @@ pub fn prepare(mut document: Vec<u8>, request: &PadesRequest<'_>) -> Result<Prep
         algorithm: request.algorithm,
         signing_time: None,
     })?;
-    Ok(PreparedPades {
-        document,
+    Ok(AppendedPades {
+        update,
         contents,
         cms,
     })
+}
+
+/// The bytes to append, and where in the new file the signature goes.
+fn update_of(
+    document: &Document<'_>,
+    request: &PadesRequest<'_>,
+) -> Result<(Vec<u8>, dictionary::Place), PadesError> {
+    check_texts(request)?;
+    let reserved = cms::reserved_len(request.signer, request.chain, request.algorithm)? + request.extra_room;
+    let update = build_update(document, request, reserved);
+    document.check_readable()?;
+    update
 }
 
 fn check_texts(request: &PadesRequest<'_>) -> Result<(), PadesError> {
@@ -228,27 +286,44 @@ fn check_texts(request: &PadesRequest<'_>) -> Result<(), PadesError> {
 }
 
 fn build_update(
-    bytes: &[u8],
+    document: &Document<'_>,
     request: &PadesRequest<'_>,
     reserved: usize,
 ) -> Result<(Vec<u8>, dictionary::Place), PadesError> {
-    let document = Document::open(bytes, Limits::default())?;
     document.check_references()?;
-    permissions::check(&document)?;
-    let mut update = Update::new(&document)?;
+    permissions::check(document)?;
+    let mut update = Update::new(document)?;
     let mut splices = Splices::default();
     let signature = update.reserve();
     if request.certify.is_some() {
-        permissions::certify(&document, &mut splices, signature)?;
+        permissions::certify(document, &mut splices, signature)?;
     }
-    let claimed = field::claim(&document, &mut update, &mut splices, request, signature)?;
+    let claimed = field::claim(document, &mut update, &mut splices, request, signature)?;
     splices.finish(&mut update);
     let catalog = document.catalog()?.id;
     let place = dictionary::add(&mut update, request, &claimed, catalog, signature, reserved)?;
-    Ok((update.finish(&document)?, place))
+    Ok((update.finish(document)?, place))
 }
 
 impl Prepared for PreparedPades {
+    fn to_be_signed(&self) -> &[u8] {
+        self.appended.to_be_signed()
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.appended.algorithm()
+    }
+
+    fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
+        let mut document = self.document;
+        let update = self.appended.finish(signature)?;
+        document.reserve_exact(update.len());
+        document.extend_from_slice(&update);
+        Ok(document)
+    }
+}
+
+impl Prepared for AppendedPades {
     fn to_be_signed(&self) -> &[u8] {
         self.cms.to_be_signed()
     }
@@ -259,7 +334,7 @@ impl Prepared for PreparedPades {
 
     fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
         let Self {
-            mut document,
+            mut update,
             contents,
             cms,
         } = self;
@@ -269,8 +344,8 @@ impl Prepared for PreparedPades {
             return Err(FinishError::NoRoom { needed, reserved });
         }
         // The rest of the place keeps its zeros, which every reader takes as padding.
-        let digits = &mut document[contents.start..contents.start + 2 * needed];
+        let digits = &mut update[contents.start..contents.start + 2 * needed];
         hex::encode_to_slice(&cms, digits).expect("two digits a byte");
-        Ok(document)
+        Ok(update)
     }
 }

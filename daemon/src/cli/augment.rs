@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
@@ -12,6 +13,7 @@ use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{CadesSignature, Container, Digests};
 use trien_signatures::jades::JadesSignature;
 use trien_signatures::pades::PadesDocument;
+use trien_signatures::pdf::Source;
 use trien_signatures::report::Level;
 use trien_signatures::xades::XadesSignature;
 
@@ -134,6 +136,32 @@ pub(super) async fn raise(
     raiser
         .raise(bytes, level, &|document| open(document, content))
         .await
+}
+
+/// Raises a PDF whose end alone is in memory, and gives its new end.
+///
+/// # Errors
+/// [`RaiseError`]
+pub(super) async fn raise_end(
+    base: Arc<dyn Source + Send + Sync>,
+    tail: Vec<u8>,
+    level: Level,
+    network: &Network,
+    shell: &Shell,
+) -> Result<Vec<u8>, RaiseError> {
+    let cache = cache(shell);
+    let mut trust = trust(shell);
+    let mut raiser = Raiser {
+        network,
+        trust: &mut trust,
+        cache: Some(&cache),
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let open = move |tail: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
+        let document = PadesDocument::open_end(Arc::clone(&base), tail.to_vec(), now)?;
+        Ok(Box::new(document))
+    };
+    raiser.raise(tail, level, &open).await
 }
 
 /// Reads a signed document in its format.

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use base64::Engine;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use trien_protocol::call::{
-    Appearance, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
+    self, Appearance, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
 use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
-use trien_protocol::limits::MAX_IMAGE;
+use trien_protocol::limits::{MAX_DOCUMENT, MAX_IMAGE};
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
+use trien_signatures::pdf::Limits;
 use trien_signatures::report::Level;
 
 use super::augment;
@@ -26,7 +26,8 @@ use super::verify::read_document;
 use super::{CliError, Exit, Shell};
 use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::RaiseError;
-use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
+use crate::jobs::documents::Sealed;
+use crate::jobs::{self, Caller, Context, Documents, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
 use crate::network::{Authority, Network};
 use crate::queue::Queue;
@@ -247,7 +248,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let documents = arguments
         .inputs
         .iter()
-        .map(|input| hold(&holdings, input))
+        .map(|input| hold(&holdings, input, format))
         .collect::<Result<_, _>>()?;
     let call = SignDocuments {
         documents,
@@ -270,6 +271,12 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         lock: arguments.lock.map(|names| match names.as_str() {
             "all" => Vec::new(),
             names => names.split(',').map(|name| name.trim().to_owned()).collect(),
+        }),
+        level: Some(match arguments.level {
+            LevelArgument::B => call::Level::BB,
+            LevelArgument::T => call::Level::BT,
+            LevelArgument::Lt => call::Level::BLt,
+            LevelArgument::Lta => call::Level::BLta,
         }),
         on_error: OnError::default(),
         idempotency_key: None,
@@ -301,18 +308,38 @@ struct Raising<'a> {
 }
 
 impl Raising<'_> {
-    /// Raises what was signed. True if it waits for the network, and is at level B-B until then.
-    async fn raise(&self, bytes: Vec<u8>, input: &Path, shell: &Shell) -> Result<(Vec<u8>, bool), CliError> {
+    /// Raises what was signed. None if it waits for the network, and is at level B-B until then.
+    async fn raise(
+        &self,
+        signed: &Sealed,
+        holdings: &Holdings,
+        input: &Path,
+        shell: &Shell,
+    ) -> Result<Option<Sealed>, CliError> {
         if self.level == Level::BB {
-            return Ok((bytes, false));
+            return Ok(Some(signed.clone()));
         }
         let network = match self.tsa {
             Some(url) => self.network.with_authority(Authority::at(url)),
             None => self.network.clone(),
         };
-        match augment::raise(bytes.clone(), Some(input), self.level, &network, shell).await {
-            Ok(raised) => Ok((raised, false)),
-            Err(RaiseError::Network(_)) if self.queue => Ok((bytes, true)),
+        let failed = |reason: String| CliError::file("cli-unreadable", input, &std::io::Error::other(reason));
+        let documents = holdings.documents();
+        let raised = match signed.appended() {
+            Some((base, tail)) => {
+                let (below, tail) = (Arc::new(base.clone()), tail.to_vec());
+                let raised = augment::raise_end(below, tail, self.level, &network, shell).await;
+                raised.map(|tail| documents.seal_around(Vec::new(), base, tail, None))
+            }
+            None => {
+                let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
+                let raised = augment::raise(bytes, Some(input), self.level, &network, shell).await;
+                raised.map(|raised| documents.seal(&raised, None))
+            }
+        };
+        match raised {
+            Ok(raised) => raised.map(Some).map_err(|error| failed(error.to_string())),
+            Err(RaiseError::Network(_)) if self.queue => Ok(None),
             Err(error) => Err(augment::failed(&error)),
         }
     }
@@ -427,13 +454,34 @@ pub(super) fn failed(error: &JobError) -> CliError {
     CliError::wire(exit, object)
 }
 
-fn hold(holdings: &Holdings, input: &Path) -> Result<DocumentRef, CliError> {
-    let bytes = read_document(input)?;
+/// From this size on, in bytes, a file stays where it is, and is read in pieces.
+const LARGE: u64 = 1 << 20;
+
+/// The largest file of which a signature takes only the digest, in bytes.
+const MAX_STREAMED: u64 = 1 << 40;
+
+fn hold(holdings: &Holdings, input: &Path, format: SignatureFormat) -> Result<DocumentRef, CliError> {
     let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
-    let sealed = holdings
-        .documents()
-        .seal(&bytes, None)
-        .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    let file = std::fs::File::open(input).map_err(failed)?;
+    let about = file.metadata().map_err(failed)?;
+    let streamed = matches!(
+        format,
+        SignatureFormat::CadesAttached | SignatureFormat::CadesDetached
+    );
+    let limit = match format {
+        _ if streamed => MAX_STREAMED,
+        // One that was signed before may have grown past the largest that a page can send.
+        SignatureFormat::Pades => Limits::default().document as u64,
+        _ => MAX_DOCUMENT,
+    };
+    // What is no regular file has no size, and can be read only once.
+    let sealed = if about.is_file() && (LARGE..=limit).contains(&about.len()) {
+        Documents::take_file(file).map_err(failed)?
+    } else {
+        let bytes = read_document(input)?;
+        let sealed = holdings.documents().seal(&bytes, None);
+        sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))?
+    };
     let name = input
         .file_name()
         .unwrap_or_default()
@@ -467,14 +515,13 @@ async fn keep(
                     .documents()
                     .find(sha256, *size)
                     .map_err(|error| error.to_string());
-                let bytes = found.and_then(|sealed| sealed.bytes().map_err(|error| error.to_string()));
-                let bytes = bytes.map_err(|reason| {
+                let signed = found.map_err(|reason| {
                     CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
                 })?;
                 // At level B-B first: a signature that cost a PIN is not lost to a network that fails.
-                output::write(output, &bytes)?;
-                let (raised, waits) = raising.raise(bytes, input, shell).await?;
-                output::write(output, &raised)?;
+                output::write_with(output, |file| signed.write_to(file))?;
+                let raised = raising.raise(&signed, holdings, input, shell).await?;
+                let waits = raised.is_none();
                 if waits {
                     raising.wait(output, input, shell)?;
                     shell.note(
@@ -482,10 +529,11 @@ async fn keep(
                         &arguments([("file", output.display().to_string())]),
                     );
                 }
-                let (sha256, size) = match raising.level {
-                    Level::BB => (sha256.clone(), *size),
-                    _ => (hex::encode(Sha256::digest(&raised)), raised.len() as u64),
-                };
+                let kept = raised.unwrap_or_else(|| signed.clone());
+                if kept.sha256() != sha256 {
+                    output::write_with(output, |file| kept.write_to(file))?;
+                }
+                let (sha256, size) = (kept.sha256(), kept.size());
                 told.push(json!({
                     "input": input, "output": output, "sha256": sha256, "size": size, "waits_for_time_stamp": waits,
                 }));

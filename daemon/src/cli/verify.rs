@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::cades::{self, Container, Digests};
+use trien_signatures::pades;
+use trien_signatures::pdf::Source;
 use trien_signatures::report::Report;
 use trien_signatures::trust::Reliance;
 
@@ -130,6 +132,12 @@ fn judge_stream(
     let mut file = std::fs::File::open(input).map_err(failed)?;
     let mut first = [0];
     let read = file.read(&mut first).map_err(failed)?;
+    let about = file.metadata().map_err(failed)?;
+    if read == 1 && first == *b"%" && content.is_none() && about.is_file() {
+        return judge_pdf(file)
+            .map_err(failed)
+            .map(|pdf| pdf.map(|pdf| pades::verify_source(&pdf, reliance).map_err(Unreadable::from)));
+    }
     if read == 0 || first != [0x30] {
         return Ok(None);
     }
@@ -159,6 +167,31 @@ fn judge_stream(
         reliance,
     );
     Ok(Some(judged.map_err(Unreadable::from)))
+}
+
+/// A PDF as it lies on the disk; none when it is something else.
+fn judge_pdf(file: std::fs::File) -> std::io::Result<Option<LyingFile>> {
+    use std::os::unix::fs::FileExt;
+    let mut head = [0; 5];
+    let size = file.metadata()?.len();
+    let is_pdf = size >= 5 && file.read_exact_at(&mut head, 0).is_ok() && head == *b"%PDF-";
+    Ok(is_pdf.then_some(LyingFile { file, size }))
+}
+
+/// A file that is read in pieces, as large as it was when it was opened.
+struct LyingFile {
+    file: std::fs::File,
+    size: u64,
+}
+
+impl Source for LyingFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset)
+    }
 }
 
 pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {

@@ -11,10 +11,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 use trien_protocol::call::{Download, Upload};
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
 use trien_protocol::reply::UploadReply;
+use trien_signatures::algorithm::{Hash, Hasher};
+use trien_signatures::pdf::Source;
 use vault::Vault;
 
 /// Documents a connection may hold: as many as a request names, and their results.
@@ -22,6 +26,9 @@ const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
 
 /// How long an upload may bring nothing.
 const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
+
+/// How much of a document is in memory when it is read from its beginning to its end.
+const PIECE: usize = 64 * 1024;
 
 /// Bytes that all connections together may hold.
 #[derive(Debug)]
@@ -53,7 +60,7 @@ struct Coming {
     vault: Vault,
     size: u64,
     received: u64,
-    hasher: Sha256,
+    hasher: Hasher,
     /// When its latest piece came.
     touched: Instant,
     _room: Room,
@@ -65,10 +72,26 @@ pub struct Sealed(Arc<SealedFile>);
 
 #[derive(Debug)]
 struct SealedFile {
-    vault: Vault,
+    body: Body,
     size: u64,
     sha256: String,
-    _room: Room,
+    /// SHA-256 of all of it, to go on from with what is appended.
+    hasher: Hasher,
+    _room: Option<Room>,
+}
+
+/// Where the bytes of a complete document are.
+#[derive(Debug)]
+enum Body {
+    Vault(Vault),
+    /// A document with something put before it and behind: what a signature does to it.
+    Around {
+        head: Vec<u8>,
+        inner: Sealed,
+        tail: Vec<u8>,
+    },
+    /// A file of the person at the shell, which others may change: that is found out when all of it is read.
+    File(File),
 }
 
 /// Bytes of a connection's quota and of the memory of all; given back when dropped.
@@ -198,8 +221,59 @@ impl Documents {
         };
         let mut coming = Coming::new(size, part, &self.memory)?;
         coming.append(bytes)?;
-        let sha256 = hex::encode(Sha256::digest(bytes));
-        coming.seal(&sha256)
+        coming.close()
+    }
+
+    /// Holds a document of ours as it becomes by what is put before it and behind it; its bytes are not copied.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn seal_around(
+        &self,
+        head: Vec<u8>,
+        inner: &Sealed,
+        tail: Vec<u8>,
+        room: Option<Room>,
+    ) -> Result<Sealed, DocumentError> {
+        let size = inner.size() + (head.len() + tail.len()) as u64;
+        let part = match room.and_then(|mut room| room.split(size)) {
+            Some(part) => part,
+            None => self.reserve(1, size)?,
+        };
+        let mut hasher = if head.is_empty() {
+            inner.0.hasher.clone()
+        } else {
+            let mut hasher = Hash::Sha256.hasher();
+            hasher.update(&head);
+            inner.each(|piece| hasher.update(piece))?;
+            hasher
+        };
+        hasher.update(&tail);
+        let inner = inner.clone();
+        let body = Body::Around { head, inner, tail };
+        Ok(Sealed::new(body, size, hasher, Some(part)))
+    }
+
+    /// Takes a file of the person at the shell where it is, after reading it once.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn take_file(file: File) -> io::Result<Sealed> {
+        let mut hasher = Hash::Sha256.hasher();
+        let mut size = 0;
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read_at(&mut piece, size) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hasher.update(&piece[..read]);
+                    size += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Sealed::new(Body::File(file), size, hasher, None))
     }
 
     /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`.
@@ -307,7 +381,7 @@ impl Coming {
             vault: Vault::new(size, memory.folder.as_deref())?,
             size,
             received: 0,
-            hasher: Sha256::new(),
+            hasher: Hash::Sha256.hasher(),
             touched: Instant::now(),
             _room: room,
         })
@@ -337,24 +411,38 @@ impl Coming {
         Ok(())
     }
 
-    fn seal(mut self, sha256: &str) -> Result<Sealed, DocumentError> {
-        self.vault.seal()?;
-        if hex::encode(self.hasher.finalize()) != sha256 {
+    fn seal(self, sha256: &str) -> Result<Sealed, DocumentError> {
+        let sealed = self.close()?;
+        if sealed.sha256() != sha256 {
             return Err(DocumentError::Mismatch("sha256: the bytes have another digest"));
         }
+        Ok(sealed)
+    }
+
+    fn close(mut self) -> Result<Sealed, DocumentError> {
+        self.vault.seal()?;
         let Self {
-            vault, size, _room, ..
-        } = self;
-        Ok(Sealed(Arc::new(SealedFile {
             vault,
             size,
-            sha256: sha256.to_owned(),
+            hasher,
             _room,
-        })))
+            ..
+        } = self;
+        Ok(Sealed::new(Body::Vault(vault), size, hasher, Some(_room)))
     }
 }
 
 impl Sealed {
+    fn new(body: Body, size: u64, hasher: Hasher, _room: Option<Room>) -> Self {
+        Self(Arc::new(SealedFile {
+            body,
+            size,
+            sha256: hex::encode(hasher.clone().finalize()),
+            hasher,
+            _room,
+        }))
+    }
+
     /// SHA-256, lower-case hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> &str {
@@ -367,13 +455,87 @@ impl Sealed {
         self.0.size
     }
 
+    /// If it is another document with something appended: that one, and what was.
+    #[must_use]
+    pub fn appended(&self) -> Option<(&Self, &[u8])> {
+        match &self.0.body {
+            Body::Around { head, inner, tail } if head.is_empty() => Some((inner, tail)),
+            _ => None,
+        }
+    }
+
+    /// The hash that was computed over all of it, for who appends something.
+    #[must_use]
+    pub fn begun(&self) -> (Hash, Hasher) {
+        (Hash::Sha256, self.0.hasher.clone())
+    }
+
+    /// Its digest. SHA-256 is known.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn digest(&self, hash: Hash) -> io::Result<Vec<u8>> {
+        if hash == Hash::Sha256 {
+            return Ok(self.0.hasher.clone().finalize());
+        }
+        let mut hasher = hash.hasher();
+        self.each(|piece| hasher.update(piece))?;
+        Ok(hasher.finalize())
+    }
+
+    /// All of it, in pieces.
+    fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        while offset < self.size() {
+            let rest = self.size() - offset;
+            let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
+            self.read_exact_at(&mut piece[..length], offset)?;
+            take(&piece[..length]);
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes all of it, and makes sure that it was what its digest says.
+    ///
+    /// # Errors
+    /// Of the system; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile. Something has been written then.
+    pub fn write_to(&self, output: &mut dyn io::Write) -> io::Result<()> {
+        let mut hasher = Hash::Sha256.hasher();
+        let mut outcome = Ok(());
+        self.each(|piece| {
+            hasher.update(piece);
+            if outcome.is_ok() {
+                outcome = output.write_all(piece);
+            }
+        })?;
+        outcome?;
+        self.check(hasher)
+    }
+
+    fn check(&self, hasher: Hasher) -> io::Result<()> {
+        if hex::encode(hasher.finalize()) == self.sha256() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file was changed while it was being signed",
+        ))
+    }
+
     /// All of it.
     ///
     /// # Errors
-    /// Of the kernel.
+    /// Of the kernel; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile.
     pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
         self.read_exact_at(&mut bytes, 0)?;
+        if !matches!(self.0.body, Body::Vault(_)) {
+            let mut hasher = Hash::Sha256.hasher();
+            hasher.update(&bytes);
+            self.check(hasher)?;
+        }
         Ok(bytes)
     }
 
@@ -391,7 +553,48 @@ impl Sealed {
     /// # Errors
     /// Past the end, or of the system.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.0.vault.read_exact_at(buffer, offset)
+        match &self.0.body {
+            Body::Vault(vault) => vault.read_exact_at(buffer, offset),
+            Body::File(file) => file.read_exact_at(buffer, offset),
+            Body::Around { head, inner, tail } => {
+                let (before, rest) = split(buffer, offset, head.len() as u64);
+                copy(before, head, offset)?;
+                let offset = offset.saturating_sub(head.len() as u64);
+                let (within, rest) = split(rest, offset, inner.size());
+                if !within.is_empty() {
+                    inner.read_exact_at(within, offset)?;
+                }
+                copy(rest, tail, offset.saturating_sub(inner.size()))
+            }
+        }
+    }
+}
+
+/// What of a buffer that is read from `offset` on comes from the first `length` bytes, and the rest.
+fn split(buffer: &mut [u8], offset: u64, length: u64) -> (&mut [u8], &mut [u8]) {
+    let here = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+    buffer.split_at_mut(here.min(buffer.len()))
+}
+
+fn copy(buffer: &mut [u8], from: &[u8], offset: u64) -> io::Result<()> {
+    if buffer.is_empty() {
+        return Ok(());
+    }
+    let start = usize::try_from(offset).map_err(io::Error::other)?;
+    let bytes = start
+        .checked_add(buffer.len())
+        .and_then(|end| from.get(start..end));
+    buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
+}
+
+impl Source for Sealed {
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        Self::read_exact_at(self, buffer, offset)
     }
 }
 
@@ -434,6 +637,8 @@ fn check_digest(text: &str) -> Result<(), DocumentError> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn documents(quota: u64) -> Documents {
@@ -472,7 +677,7 @@ mod tests {
         );
         let document = documents.find(&name, 10).unwrap();
         assert_eq!(document.bytes().unwrap(), bytes);
-        let Vault::Memory(file) = &document.0.vault else {
+        let Body::Vault(Vault::Memory(file)) = &document.0.body else {
             panic!("a small document on the disk");
         };
         let written = std::os::unix::fs::FileExt::write_at(file, b"x", 0);
@@ -564,5 +769,56 @@ mod tests {
         drop(one.seal(b"x", None).unwrap());
         drop((one, other));
         assert_eq!(*memory.held.lock().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_signed_document_is_read_across_its_parts() {
+        let documents = documents(10_000);
+        let inner = documents.seal(b"bbbbb", None).unwrap();
+        for (head, tail) in [("aaa", "cc"), ("", "cc"), ("aaa", ""), ("", "")] {
+            let whole = format!("{head}bbbbb{tail}");
+            let around = documents
+                .seal_around(head.into(), &inner, tail.into(), None)
+                .unwrap();
+            assert_eq!(around.bytes().unwrap(), whole.as_bytes());
+            assert_eq!(around.sha256(), digest(whole.as_bytes()));
+            for start in 0..whole.len() {
+                for end in start..=whole.len() {
+                    let mut part = vec![0; end - start];
+                    around.read_exact_at(&mut part, start as u64).unwrap();
+                    assert_eq!(part, whole.as_bytes()[start..end]);
+                }
+            }
+            let mut past = [0; 2];
+            assert!(around.read_exact_at(&mut past, whole.len() as u64 - 1).is_err());
+            let more = documents
+                .seal_around(Vec::new(), &around, b"dd".to_vec(), None)
+                .unwrap();
+            assert_eq!(more.sha256(), digest(format!("{whole}dd").as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_signed_is_found_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, b"mot hai ba").unwrap();
+        let sealed = Documents::take_file(File::open(&path).unwrap()).unwrap();
+        assert_eq!(
+            (sealed.size(), sealed.sha256()),
+            (10, digest(b"mot hai ba").as_str())
+        );
+        let signed = documents(100)
+            .seal_around(Vec::new(), &sealed, b"!".to_vec(), None)
+            .unwrap();
+        let mut written = Vec::new();
+        signed.write_to(&mut written).unwrap();
+        assert_eq!(written, b"mot hai ba!");
+        std::fs::write(&path, b"mot hai bo").unwrap();
+        for document in [&sealed, &signed] {
+            assert_eq!(document.bytes().unwrap_err().kind(), io::ErrorKind::InvalidData);
+            let error = document.write_to(&mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
     }
 }

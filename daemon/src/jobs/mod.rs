@@ -9,6 +9,7 @@
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
 //! | [`sign_digests`] | the same over several digests, with one PIN |
 //! | [`augment`] | raising the level of what is signed |
+//! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
@@ -31,6 +32,7 @@ pub mod sign_documents;
 pub mod verify_documents;
 
 mod appearance;
+mod levels;
 mod present;
 mod recipe;
 
@@ -43,7 +45,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use trien_protocol::call::{
-    Authenticate, Certificates, IdempotencyKey, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
+    Authenticate, Certificates, IdempotencyKey, Level, SignDigest, SignDigests, SignDocuments,
+    VerifyDocuments,
 };
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_HELD;
@@ -165,6 +168,27 @@ pub struct Caller {
 pub trait Report: Send + Sync {
     /// So many documents of so many are done.
     fn stage(&self, stage: Stage, done: u32, total: u32);
+
+    /// How to tell what happens after the reply; none if nobody listens then. Does not keep the connection.
+    fn afterwards(&self) -> Option<Afterwards> {
+        None
+    }
+}
+
+/// Tells that a document has the level it waited for.
+pub type Afterwards = Box<dyn Fn(Raised) + Send + Sync>;
+
+/// A document that has the level it waited for.
+#[derive(Debug, Clone)]
+pub struct Raised {
+    /// SHA-256 of what the reply named.
+    pub from: String,
+    /// SHA-256 of the document.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+    /// Its level.
+    pub level: Level,
 }
 
 /// Tells nobody.

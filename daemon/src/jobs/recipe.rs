@@ -10,10 +10,10 @@ use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgo
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
 use trien_signatures::cades::{self, CadesRequest, PreparedCades};
 use trien_signatures::certificate::Certificate;
-use trien_signatures::cms::PrepareError;
+use trien_signatures::cms::{PrepareError, looks_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
-use trien_signatures::pades::{self, Allowed, FieldChoice, FieldLock, PadesRequest, PreparedPades};
+use trien_signatures::pades::{self, Allowed, AppendedPades, FieldChoice, FieldLock, PadesRequest};
 use trien_signatures::signing::{FinishError, Prepared};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
@@ -38,6 +38,8 @@ pub(super) struct Recipe {
     lock: Option<FieldLock>,
     /// There for XML-DSig.
     template: Option<Template>,
+    /// Bytes that are kept free for a time-stamp.
+    extra_room: usize,
 }
 
 /// What a request names, read once for all its documents.
@@ -51,13 +53,26 @@ pub(super) struct Data {
 
 /// A document between *prepare* and *finish*.
 pub(super) enum PreparedDocument {
-    Pades(Box<PreparedPades>),
+    Pades(Box<AppendedPades>),
     Cades(Box<PreparedCades>),
+    /// The content, of so many bytes, comes into it.
+    CadesAttached(Box<PreparedCades>, u64),
     Xml(Box<PreparedXml>),
     Jades(Box<PreparedJades>),
     Asic(Box<PreparedAsic>),
     Ooxml(Box<PreparedOoxml>),
 }
+
+/// What a signature makes of a document.
+pub(super) enum Made {
+    /// Something of its own.
+    Whole(Vec<u8>),
+    /// The document as it was, with this before it and behind.
+    Around { head: Vec<u8>, tail: Vec<u8> },
+}
+
+/// Up to this size a document is looked at as a set of signed attributes, in bytes.
+const MAX_ATTRIBUTES: u64 = 2 << 20;
 
 /// Of documents whose sort nobody told.
 const MEDIA_TYPE: &str = "application/octet-stream";
@@ -182,6 +197,10 @@ impl Recipe {
             location: call.location.clone(),
             appearance: data.appearance,
             template: data.template,
+            extra_room: match call.level {
+                Some(call::Level::BT | call::Level::BLt | call::Level::BLta) => pades::TIME_STAMP_ROOM,
+                Some(call::Level::BB) | None => 0,
+            },
             field: call.field.clone(),
             certify: call.certify.map(|certify| match certify {
                 call::Certification::Nothing => Allowed::Nothing,
@@ -195,6 +214,26 @@ impl Recipe {
         })
     }
 
+    /// Finds out whether a document can be prepared, as far as that needs no hash of all of it.
+    pub(super) fn rehearse(
+        &self,
+        name: &str,
+        document: &Sealed,
+        signing_time: OffsetDateTime,
+    ) -> Result<(), JobError> {
+        match self.format {
+            SignatureFormat::Pades => {
+                self.pades(signing_time, |request| pades::check(document, request))?;
+                Ok(())
+            }
+            SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
+                self.cades(document, vec![0; self.algorithm.hash().len()], signing_time)?;
+                Ok(())
+            }
+            _ => self.prepare(name, document, signing_time).map(drop),
+        }
+    }
+
     /// Prepares one document. Where a signature names what it is about, it is this name.
     pub(super) fn prepare(
         &self,
@@ -202,53 +241,31 @@ impl Recipe {
         document: &Sealed,
         signing_time: OffsetDateTime,
     ) -> Result<PreparedDocument, JobError> {
-        let unreadable = |error: std::io::Error| JobError::Internal(error.to_string());
-        let cades = |content| CadesRequest {
-            content,
-            detached: self.format == SignatureFormat::CadesDetached,
-            signer: &self.signer,
-            chain: &self.chain,
-            algorithm: self.algorithm,
-            signing_time,
-        };
-        if self.format == SignatureFormat::CadesDetached {
-            // However large it is, only its digest is signed.
-            let hash = self.algorithm.hash();
-            let digests = cades::Digests::of(&mut document.reader(), &[hash]).map_err(unreadable)?;
-            if digests.is_signed_attributes() {
-                return Err(PrepareError::ContentIsSignedAttributes.into());
+        match self.format {
+            // However large these are, little of them is in memory.
+            SignatureFormat::Pades => {
+                let prepared = self.pades(signing_time, |request| {
+                    pades::prepare_append(document, Some(document.begun()), request)
+                })?;
+                return Ok(PreparedDocument::Pades(Box::new(prepared)));
             }
-            let digest = digests.get(hash).unwrap_or_default();
-            let prepared = cades::prepare_digest(&cades(&[]), digest)?;
-            return Ok(PreparedDocument::Cades(Box::new(prepared)));
+            SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
+                let digest = document.digest(self.algorithm.hash()).map_err(unreadable)?;
+                let prepared = Box::new(self.cades(document, digest, signing_time)?);
+                return Ok(match self.format {
+                    SignatureFormat::CadesAttached => {
+                        PreparedDocument::CadesAttached(prepared, document.size())
+                    }
+                    _ => PreparedDocument::Cades(prepared),
+                });
+            }
+            _ => {}
         }
         let bytes = document.bytes().map_err(unreadable)?;
         match self.format {
-            SignatureFormat::Pades => {
-                let appearance = self.appearance(signing_time);
-                let request = PadesRequest {
-                    chain: &self.chain,
-                    reason: self.reason.as_deref(),
-                    location: self.location.as_deref(),
-                    appearance: appearance.as_ref(),
-                    field: match &self.field {
-                        Some(name) => FieldChoice::Existing(name),
-                        None => FieldChoice::New(None),
-                    },
-                    certify: self.certify,
-                    lock: self.lock.as_ref(),
-                    ..PadesRequest::new(&self.signer, self.algorithm, signing_time)
-                };
-                Ok(PreparedDocument::Pades(Box::new(pades::prepare(
-                    bytes, &request,
-                )?)))
+            SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => {
+                self.xades(name, bytes, signing_time)
             }
-            SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => {
-                Ok(PreparedDocument::Cades(Box::new(cades::prepare(&cades(&bytes))?)))
-            }
-            SignatureFormat::XadesEnveloped
-            | SignatureFormat::XadesEnveloping
-            | SignatureFormat::XadesDetached => self.xades(name, bytes, signing_time),
             SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
             SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
             SignatureFormat::JadesJson => self.jades(Serialization::Json, &bytes, signing_time),
@@ -259,7 +276,55 @@ impl Recipe {
             SignatureFormat::AsicS => self.asic(Kind::Simple, Inside::Xades, name, &bytes, signing_time),
             SignatureFormat::AsicSCades => self.asic(Kind::Simple, Inside::Cades, name, &bytes, signing_time),
             SignatureFormat::Ooxml => self.ooxml(&bytes, signing_time),
+            SignatureFormat::XadesEnveloped
+            | SignatureFormat::Pades
+            | SignatureFormat::CadesAttached
+            | SignatureFormat::CadesDetached => self.xades(name, bytes, signing_time),
         }
+    }
+
+    fn pades<T>(
+        &self,
+        signing_time: OffsetDateTime,
+        work: impl FnOnce(&PadesRequest<'_>) -> Result<T, pades::PadesError>,
+    ) -> Result<T, JobError> {
+        let appearance = self.appearance(signing_time);
+        let request = PadesRequest {
+            chain: &self.chain,
+            reason: self.reason.as_deref(),
+            location: self.location.as_deref(),
+            appearance: appearance.as_ref(),
+            field: match &self.field {
+                Some(name) => FieldChoice::Existing(name),
+                None => FieldChoice::New(None),
+            },
+            certify: self.certify,
+            lock: self.lock.as_ref(),
+            extra_room: self.extra_room,
+            ..PadesRequest::new(&self.signer, self.algorithm, signing_time)
+        };
+        Ok(work(&request)?)
+    }
+
+    fn cades(
+        &self,
+        document: &Sealed,
+        digest: Vec<u8>,
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedCades, JobError> {
+        let is_small = document.size() <= MAX_ATTRIBUTES;
+        if is_small && looks_like_signed_attributes(&document.bytes().map_err(unreadable)?) {
+            return Err(PrepareError::ContentIsSignedAttributes.into());
+        }
+        let request = CadesRequest {
+            content: &[],
+            detached: true,
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        Ok(cades::prepare_digest(&request, digest)?)
     }
 
     fn xades(
@@ -376,7 +441,7 @@ impl PreparedDocument {
     pub(super) fn to_be_signed(&self) -> &[u8] {
         match self {
             Self::Pades(prepared) => prepared.to_be_signed(),
-            Self::Cades(prepared) => prepared.to_be_signed(),
+            Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.to_be_signed(),
             Self::Xml(prepared) => prepared.to_be_signed(),
             Self::Jades(prepared) => prepared.to_be_signed(),
             Self::Asic(prepared) => prepared.to_be_signed(),
@@ -387,7 +452,7 @@ impl PreparedDocument {
     pub(super) fn algorithm(&self) -> SignatureAlgorithm {
         match self {
             Self::Pades(prepared) => prepared.algorithm(),
-            Self::Cades(prepared) => prepared.algorithm(),
+            Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.algorithm(),
             Self::Xml(prepared) => prepared.algorithm(),
             Self::Jades(prepared) => prepared.algorithm(),
             Self::Asic(prepared) => prepared.algorithm(),
@@ -396,14 +461,28 @@ impl PreparedDocument {
     }
 
     /// Checks the signature with the certificate's public key and puts it in.
-    pub(super) fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
-        match self {
-            Self::Pades(prepared) => prepared.finish(signature),
+    pub(super) fn finish(self, signature: SignatureValue) -> Result<Made, FinishError> {
+        let whole = match self {
+            Self::Pades(prepared) => {
+                return prepared.finish(signature).map(|tail| Made::Around {
+                    head: Vec::new(),
+                    tail,
+                });
+            }
+            Self::CadesAttached(prepared, length) => {
+                let (head, tail) = prepared.finish_around(signature, length)?;
+                return Ok(Made::Around { head, tail });
+            }
             Self::Cades(prepared) => prepared.finish(signature),
             Self::Xml(prepared) => prepared.finish(signature),
             Self::Jades(prepared) => prepared.finish(signature),
             Self::Asic(prepared) => prepared.finish(signature),
             Self::Ooxml(prepared) => prepared.finish(signature),
-        }
+        };
+        whole.map(Made::Whole)
     }
+}
+
+fn unreadable(error: std::io::Error) -> JobError {
+    JobError::Internal(error.to_string())
 }

@@ -10,12 +10,14 @@ use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENTS, MAX_NAME};
 use trien_protocol::prompt::{DocumentKind, Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
+use trien_signatures::report::Level;
 
 use super::appearance::Appearance;
 use super::batch::{self, Work};
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
-use super::recipe::{self, Data, PreparedDocument, Recipe};
+use super::levels::{self, Levels, Reached};
+use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
 use super::{Caller, Context, Holdings, JobError, blocking, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::consent::{self, Approved, Contents, Offer};
@@ -31,6 +33,8 @@ struct Item {
     room: Option<Room>,
     /// The signed document, or why there is none.
     outcome: Option<Result<Sealed, JobError>>,
+    /// How far it was raised, and whether the rest waits; none if that was not asked for.
+    level: Option<(Level, bool)>,
 }
 
 /// Signs what the person approves.
@@ -45,6 +49,7 @@ pub async fn run(
     let call = permitted.call().clone();
     recipe::check(&call)?;
     let template = recipe::template(&call, &context.templates_folder)?;
+    let levels = Levels::of(context, caller, &call)?;
     let mut items = collect(caller, &call)?;
     make_room(caller, &mut items)?;
     let appearance = appearance(context, &call).await?;
@@ -70,6 +75,7 @@ pub async fn run(
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into()).await),
     };
+    let data = (data, levels);
     carry_out(context, caller, intent, approved, items, data, &found).await
 }
 
@@ -119,6 +125,7 @@ fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError>
             document: sealed,
             room: None,
             outcome: None,
+            level: None,
         });
     }
     Ok(items)
@@ -165,7 +172,7 @@ async fn rehearse(
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
         let name = item.name.clone();
-        let preparing = move || recipe.prepare(&name, &document, now).map(drop);
+        let preparing = move || recipe.rehearse(&name, &document, now);
         let prepared = context.laborious(preparing).await;
         item.outcome = prepared.err().map(Err);
     }
@@ -185,7 +192,7 @@ async fn carry_out(
     mut intent: Intent,
     mut approved: Approved<SignDocuments>,
     mut items: Vec<Item>,
-    data: Data,
+    (data, levels): (Data, Option<Levels>),
     found: &Found,
 ) -> Result<SignedDocuments, JobError> {
     let held = &approved.candidate().held;
@@ -203,6 +210,14 @@ async fn carry_out(
     if let Err(error) = sign_all(caller, &mut approved, &mut items, recipe).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error).await);
+    }
+    let mut window = Some(approved);
+    if let Some(levels) = &levels {
+        // The person is done; authorities may take their time.
+        if let Some(window) = window.take() {
+            window.finish(Outcome::Done).await;
+        }
+        raise(caller, &mut items, levels).await;
     }
     let results: Vec<String> = items
         .iter()
@@ -232,13 +247,48 @@ async fn carry_out(
     for sealed in items.iter().filter_map(Item::result) {
         caller.holdings.documents().publish(sealed.clone());
     }
-    approved.finish(Outcome::Done).await;
+    if let Some(window) = window {
+        window.finish(Outcome::Done).await;
+    }
+    if let Some(levels) = levels {
+        wait(caller, &items, &levels);
+    }
     caller.holdings.share(&shown.sha256);
     Ok(SignedDocuments {
         documents: items.into_iter().map(Item::into_reply).collect(),
         certificate: shown,
         receipt,
     })
+}
+
+/// Raises what was signed as far as it can be raised now.
+async fn raise(caller: &Caller, items: &mut [Item], levels: &Levels) {
+    for item in items {
+        if let Some(Ok(signed)) = &item.outcome {
+            let reached = levels.raise(&caller.holdings, signed, &item.document).await;
+            item.level = Some((reached.level, reached.waiting));
+            item.outcome = Some(Ok(reached.document));
+        }
+    }
+}
+
+/// What an authority could not be reached for is tried again later.
+fn wait(caller: &Caller, items: &[Item], levels: &Levels) {
+    for item in items {
+        if let (Some(signed), Some((level, true))) = (item.result(), item.level)
+            && let Some(tell) = caller.report.afterwards()
+        {
+            let reached = Reached {
+                document: signed.clone(),
+                level,
+                waiting: true,
+            };
+            let holdings = Arc::downgrade(&caller.holdings);
+            levels
+                .clone()
+                .go_on(holdings, tell, reached, item.document.clone());
+        }
+    }
 }
 
 /// Signs what can be signed. Fails if nothing was, or if the person closed the window meanwhile: then what was signed
@@ -314,7 +364,11 @@ impl Work for Documents {
         let value =
             SignatureValue::from_token(prepared.algorithm(), raw).map_err(|_| JobError::BadSignature)?;
         let room = self.rooms.lock().unwrap_or_else(PoisonError::into_inner)[index].take();
-        Ok(self.holdings.documents().seal(&prepared.finish(value)?, room)?)
+        let documents = self.holdings.documents();
+        Ok(match prepared.finish(value)? {
+            Made::Whole(bytes) => documents.seal(&bytes, room)?,
+            Made::Around { head, tail } => documents.seal_around(head, &self.sources[index].1, tail, room)?,
+        })
     }
 }
 
@@ -377,6 +431,8 @@ impl Item {
                 name: self.name,
                 sha256: sealed.sha256().to_owned(),
                 size: sealed.size(),
+                level: self.level.map(|(level, _)| levels::on_wire(level)),
+                waiting: self.level.is_some_and(|(_, waiting)| waiting),
             },
             Some(Err(error)) => {
                 tracing::info!(document = ?self.document.sha256(), %error, "a document was not signed");

@@ -71,6 +71,14 @@ fn judge(
             .bytes()
             .map_err(|error| JobError::Internal(error.to_string()))
     };
+    let mut head = [0; 5];
+    let is_pdf = document.size() >= 5
+        && document.read_exact_at(&mut head, 0).is_ok()
+        && head == *b"%PDF-"
+        && content.is_none();
+    if is_pdf {
+        return Ok(pades::verify_source(document, &trust.reliance(now)).map_err(Unreadable::from)?);
+    }
     let content = content.map(read).transpose()?;
     Ok(verify(
         &read(document)?,

@@ -3,12 +3,13 @@
 
     levels.py FILE... --trust ROOT
 
-Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation as the name of the sub-indication; `OK`
-when it passed.
+Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of
+simulate_future_ades_lta_validation for ten years from now, each as the name of the sub-indication; `OK` when it passed.
 """
 
 import argparse
 import asyncio
+import datetime
 import json
 import logging
 
@@ -21,16 +22,24 @@ from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
 async def judge(path, spec):
-    """The verdict on the first signature that is no time-stamp."""
+    """Both verdicts on the first signature that is no time-stamp."""
+    later = datetime.datetime.now(tz=datetime.timezone.utc) + datetime.timedelta(days=3652)
     with open(path, "rb") as file:
         reader = PdfFileReader(file)
         signature = reader.embedded_regular_signatures[0]
         verdict = {}
-        try:
-            result = await ades.ades_lta_validation(signature, pdf_validation_spec=spec)
-            verdict["now"] = result.ades_subindic.name
-        except Exception as error:  # pylint: disable=broad-except
-            verdict["now"] = f"{type(error).__name__}: {error}"
+        validations = {
+            "now": lambda: ades.ades_lta_validation(signature, pdf_validation_spec=spec),
+            "later": lambda: ades.simulate_future_ades_lta_validation(
+                signature, pdf_validation_spec=spec, future_validation_time=later
+            ),
+        }
+        for name, validation in validations.items():
+            try:
+                result = await validation()
+                verdict[name] = result.ades_subindic.name
+            except Exception as error:  # pylint: disable=broad-except
+                verdict[name] = f"{type(error).__name__}: {error}"
         return verdict
 
 

@@ -307,8 +307,7 @@ impl Page {
             if message["id"] == id {
                 return message;
             }
-            let notice = message["method"].as_str();
-            assert!(matches!(notice, Some("progress" | "tokens_changed")), "{message}");
+    /// The reply to a request; progress on the way is passed over, and that tokens came or went.
         }
     }
 

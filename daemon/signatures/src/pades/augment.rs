@@ -3,18 +3,20 @@
 //! A signature's own time-stamp goes into its CMS, where room was kept for it and no later revision covers it; else a
 //! document time-stamp proves its time as well.
 
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::byte_range::{self, Covered};
 use super::form::{self, is_time_stamp};
-use super::time_stamp::{self, PreparedTimeStamp};
+use super::time_stamp::{self, AppendedTimeStamp};
 use super::{PadesError, store};
 use crate::algorithm::Hash;
 use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
 use crate::certificate::Certificate;
 use crate::cms::{self, SignedData, edit, stamps};
 use crate::material::ValidationMaterial;
-use crate::pdf::{Document, Limits, PdfError, Value};
+use crate::pdf::{Document, Limits, PdfError, Source, Value};
 use crate::report::TimestampKind;
 use crate::signing::FinishError;
 use crate::timestamp::{Imprint, TimestampToken};
@@ -25,14 +27,74 @@ pub const TIME_STAMP_ROOM: usize = 12 << 10;
 const SMALLEST_ROOM: usize = 3 << 10;
 
 /// A signed PDF whose level is raised.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PadesDocument {
-    bytes: Vec<u8>,
+    file: Split,
     /// In the order they were made.
     signatures: Vec<Signature>,
     store: ValidationMaterial,
     /// When the material is said to have been added.
     at: time::OffsetDateTime,
+}
+
+/// A document in two parts: what stays as it is, and its end, which is in memory and changes.
+#[derive(Clone)]
+struct Split {
+    base: Option<Arc<dyn Source + Send + Sync>>,
+    tail: Vec<u8>,
+}
+
+impl Split {
+    fn base_len(&self) -> usize {
+        let size = self.base.as_ref().map_or(0, |base| base.size());
+        usize::try_from(size).unwrap_or(usize::MAX)
+    }
+
+    fn len(&self) -> usize {
+        self.base_len().saturating_add(self.tail.len())
+    }
+
+    fn open(&self) -> Result<Document<'_>, PdfError> {
+        match &self.base {
+            None => Document::open(&self.tail, Limits::default()),
+            Some(_) => Document::open_source(self, Limits::default()),
+        }
+    }
+
+    fn with(&self, update: &[u8]) -> Vec<u8> {
+        [self.tail.as_slice(), update].concat()
+    }
+}
+
+impl Source for Split {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let Some(base) = &self.base else {
+            return self.tail.read_exact_at(buffer, offset);
+        };
+        let before = usize::try_from(base.size().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (first, rest) = buffer.split_at_mut(before.min(buffer.len()));
+        if !first.is_empty() {
+            base.read_exact_at(first, offset)?;
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.tail.read_exact_at(rest, offset.saturating_sub(base.size()))
+    }
+}
+
+impl std::fmt::Debug for PadesDocument {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("PadesDocument")
+            .field("len", &self.file.len())
+            .field("signatures", &self.signatures)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -61,18 +123,51 @@ impl PadesDocument {
     /// # Errors
     /// [`AugmentError::NotSigned`]
     pub fn open(bytes: Vec<u8>, at: time::OffsetDateTime) -> Result<Self, AugmentError> {
+        Self::read(
+            Split {
+                base: None,
+                tail: bytes,
+            },
+            at,
+        )
+    }
+
+    /// As [`Self::open`], for a document whose end alone is in memory: `base` with `tail` behind it. What is made of it
+    /// by [`Augment`] is its new end, to stand behind `base`, which does not change.
+    ///
+    /// A signature that begins in `base` gets no time-stamp of its own but that of a document time-stamp.
+    ///
+    /// # Errors
+    /// As [`Self::open`]
+    pub fn open_end(
+        base: Arc<dyn Source + Send + Sync>,
+        tail: Vec<u8>,
+        at: time::OffsetDateTime,
+    ) -> Result<Self, AugmentError> {
+        Self::read(
+            Split {
+                base: Some(base),
+                tail,
+            },
+            at,
+        )
+    }
+
+    fn read(file: Split, at: time::OffsetDateTime) -> Result<Self, AugmentError> {
         let unreadable = |error: PdfError| AugmentError::NotSigned(error.to_string());
         let (mut signatures, store) = {
-            let document = Document::open(&bytes, Limits::default()).map_err(unreadable)?;
+            let document = file.open().map_err(unreadable)?;
             let found = find(&document).map_err(unreadable)?;
-            (found, store::read(&document).map_err(unreadable)?)
+            let store = store::read(&document).map_err(unreadable)?;
+            document.check_readable().map_err(unreadable)?;
+            (found, store)
         };
         signatures.sort_by_key(|signature| signature.covered.end);
         if signatures.iter().all(|signature| signature.is_time_stamp) {
             return Err(AugmentError::NotSigned("no signatures".into()));
         }
         Ok(Self {
-            bytes,
+            file,
             signatures,
             store,
             at,
@@ -95,9 +190,10 @@ impl PadesDocument {
     fn with_room(&self) -> Option<&Signature> {
         let last = self.signatures.last().filter(|last| !last.is_time_stamp)?;
         let room = last.contents.len() - last.cms_len;
-        let is_last = last.covered.end == self.bytes.len();
+        let is_last = last.covered.end == self.file.len();
+        let is_here = last.covered.gap().start >= self.file.base_len();
         let has_one = has_own_stamp(last);
-        (is_last && !has_one && room >= SMALLEST_ROOM).then_some(last)
+        (is_here && is_last && !has_one && room >= SMALLEST_ROOM).then_some(last)
     }
 }
 
@@ -131,7 +227,7 @@ fn find(document: &Document<'_>) -> Result<Vec<Signature>, PdfError> {
         let Some(dictionary) = node.value.dictionary() else {
             continue;
         };
-        let Ok(covered) = byte_range::check(&holder, &node, document.bytes().len()) else {
+        let Ok(covered) = byte_range::check(&holder, &node, document.size()) else {
             continue;
         };
         let contents = dictionary.get(b"Contents").and_then(|node| node.value.string());
@@ -153,9 +249,10 @@ fn find(document: &Document<'_>) -> Result<Vec<Signature>, PdfError> {
 
 /// A signature on its way to its own time-stamp.
 struct OwnStamp {
-    bytes: Vec<u8>,
+    /// The end of the document.
+    tail: Vec<u8>,
     cms: Vec<u8>,
-    /// Of the hexadecimal digits.
+    /// Of the hexadecimal digits in it.
     digits: Range<usize>,
     imprint: Imprint,
 }
@@ -176,17 +273,18 @@ impl PreparedTimestamp for OwnStamp {
         if needed > reserved {
             return Err(AugmentError::NoRoom { needed, reserved });
         }
-        let mut bytes = self.bytes;
-        let digits = &mut bytes[self.digits];
+        let mut tail = self.tail;
+        let digits = &mut tail[self.digits];
         digits.fill(b'0');
         hex::encode_to_slice(&cms, &mut digits[..2 * needed]).expect("two digits a byte");
-        Ok(bytes)
+        Ok(tail)
     }
 }
 
 /// A document on its way to a document time-stamp.
 struct WholeStamp {
-    prepared: PreparedTimeStamp,
+    file: Split,
+    prepared: AppendedTimeStamp,
     imprint: Imprint,
 }
 
@@ -199,10 +297,11 @@ impl PreparedTimestamp for WholeStamp {
         if !token.is_about(&self.imprint) {
             return Err(AugmentError::OtherImprint);
         }
-        self.prepared.finish(&der(token)?).map_err(|error| match error {
+        let update = self.prepared.finish(&der(token)?).map_err(|error| match error {
             FinishError::NoRoom { needed, reserved } => AugmentError::NoRoom { needed, reserved },
             other => AugmentError::NotSigned(other.to_string()),
-        })
+        })?;
+        Ok(self.file.with(&update))
     }
 }
 
@@ -234,18 +333,19 @@ impl Augment for PadesDocument {
             && let Some(data) = signature.signed_data()
             && let [signer] = data.signers()
         {
-            let gap = signature.covered.gap();
+            let (gap, base) = (signature.covered.gap(), self.file.base_len());
             return Ok(Box::new(OwnStamp {
-                bytes: self.bytes.clone(),
+                tail: self.file.tail.clone(),
                 cms: signature.cms().to_vec(),
-                digits: gap.start + 1..gap.end - 1,
+                digits: gap.start + 1 - base..gap.end - 1 - base,
                 imprint: Imprint::of(hash, signer.signature_value()),
             }));
         }
-        let prepared =
-            time_stamp::prepare_time_stamp(self.bytes.clone(), hash, TIME_STAMP_ROOM).map_err(failed)?;
+        let document = self.file.open().map_err(|error| failed(error.into()))?;
+        let prepared = time_stamp::append(&document, hash, TIME_STAMP_ROOM).map_err(failed)?;
         let digest = prepared.digest().to_vec();
         Ok(Box::new(WholeStamp {
+            file: self.file.clone(),
             prepared,
             imprint: Imprint { hash, digest },
         }))
@@ -258,7 +358,7 @@ impl Augment for PadesDocument {
             TimestampKind::Signature => Ok(self
                 .regular()
                 .all(|signature| signature.covered.end < until || has_own_stamp(signature))),
-            TimestampKind::Archive => Ok(until == self.bytes.len()),
+            TimestampKind::Archive => Ok(until == self.file.len()),
         }
     }
 
@@ -302,13 +402,15 @@ impl Augment for PadesDocument {
     fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
         let more = material.beyond(&self.store);
         if more.is_empty() {
-            return Ok(self.bytes.clone());
+            return Ok(self.file.tail.clone());
         }
         let named: Vec<(&[u8], &ValidationMaterial)> = self
             .regular()
             .map(|signature| (signature.contents.as_slice(), material))
             .collect();
-        let update = store::add_validation_data(&self.bytes, &named, self.at).map_err(failed)?;
-        Ok([self.bytes.as_slice(), &update].concat())
+        let document = self.file.open().map_err(|error| failed(error.into()))?;
+        let update = store::add_to(&document, &named, self.at).map_err(failed)?;
+        document.check_readable().map_err(|error| failed(error.into()))?;
+        Ok(self.file.with(&update))
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::algorithm::Hash;
-use crate::pdf::{Located, Location, Node, Value};
+use crate::pdf::{Document, Located, Location, Node, Value};
 use crate::report::Reason;
 
 /// A byte range that has been checked against the file.
@@ -16,18 +16,13 @@ pub(super) struct Covered {
 }
 
 impl Covered {
-    /// The covered bytes in two pieces.
-    fn pieces<'b>(&self, bytes: &'b [u8]) -> [&'b [u8]; 2] {
-        [&bytes[..self.gap.start], &bytes[self.gap.end..self.end]]
-    }
-
-    /// Their digest.
-    pub(super) fn digest(&self, bytes: &[u8], hash: Hash) -> Vec<u8> {
+    /// Their digest; none if they cannot be read.
+    pub(super) fn digest(&self, document: &Document<'_>, hash: Hash) -> Option<Vec<u8>> {
         let mut hasher = hash.hasher();
-        self.pieces(bytes)
-            .into_iter()
-            .for_each(|piece| hasher.update(piece));
-        hasher.finalize()
+        for piece in [0..self.gap.start, self.gap.end..self.end] {
+            document.hash(piece, &mut hasher).ok()?;
+        }
+        Some(hasher.finalize())
     }
 
     pub(super) fn gap(&self) -> Range<usize> {
@@ -71,7 +66,8 @@ pub(super) fn check(holder: &Located<'_>, node: &Node, len: usize) -> Result<Cov
         return Err(Reason::MalformedByteRange);
     }
     let contents = dictionary.get(b"Contents").ok_or(Reason::ContentsNotInGap)?;
-    let hexadecimal = holder.source().get(contents.span.start) == Some(&b'<');
+    let first = contents.span.start..contents.span.start.saturating_add(1);
+    let hexadecimal = holder.bytes(first) == Some(b"<");
     if contents.span != (before..after) || !hexadecimal || !matches!(contents.value, Value::String(_)) {
         return Err(Reason::ContentsNotInGap);
     }

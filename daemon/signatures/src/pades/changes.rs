@@ -32,8 +32,7 @@ pub(super) fn are_permitted(
     }
     if signed.sections().len() == whole.sections().len() {
         // No revision came, so nothing may have: what follows is in no one's revision.
-        let behind = &whole.bytes()[signed.bytes().len()..];
-        return Ok(behind.iter().all(u8::is_ascii_whitespace));
+        return whole.is_blank_after(signed.size());
     }
     if root(signed) != root(whole) {
         return Ok(false);
@@ -106,13 +105,17 @@ fn is_permitted(
     let (Some(before), Some(now)) = (current(signed, number)?, current(whole, number)?) else {
         return Ok(false);
     };
-    if before.id == now.id && before.node == now.node && before.stream == now.stream {
+    if before.id == now.id && before.node == now.node && whole.same_stream(&before, &now)? {
         return Ok(true);
     }
     let Some(role) = roles.get(before.id).filter(|_| before.id == now.id) else {
         return Ok(false);
     };
-    if nothing_else && matches!(role, Role::UnsignedField(_) | Role::Information | Role::Metadata) {
+    let is_ordinary = matches!(
+        role,
+        Role::UnsignedField(_) | Role::OpenField(_) | Role::Appearance | Role::Information | Role::Metadata
+    );
+    if nothing_else && is_ordinary {
         return Ok(false);
     }
     let (Some(old), Some(new)) = (before.dictionary(), now.dictionary()) else {
@@ -125,7 +128,8 @@ fn is_permitted(
     };
     let has_stream = before.stream.is_some() || now.stream.is_some();
     // Of a key that stands twice readers take the one or the other.
-    if (has_stream && role != Role::Metadata) || new.has_duplicates() {
+    let may_be_stream = matches!(role, Role::Metadata | Role::Appearance);
+    if (has_stream && !may_be_stream) || new.has_duplicates() {
         return Ok(false);
     }
     Ok(match role {
@@ -156,6 +160,16 @@ fn is_permitted(
                 && flags_permitted(old, new)
                 && is_signed(whole, field, has_area(signed, old)?)?
         }
+        Role::OpenField(field) => {
+            // The value and what shows it; where it stands and what it does remain.
+            let own: &[&[u8]] = if field == before.id {
+                &[b"V", b"RV", b"I", b"AP", b"AS", b"M"]
+            } else {
+                &[b"AP", b"AS", b"M"]
+            };
+            same_but(old, new, own)
+        }
+        Role::Appearance => is_appearance(old) && is_appearance(new) && now.stream.is_some(),
         Role::Information => information_permitted(old, new),
         Role::Metadata => old.is_type(b"Metadata") && new.is_type(b"Metadata"),
         Role::ValidationData => store_grew(old, new),
@@ -171,6 +185,12 @@ fn is_signed(whole: &Document<'_>, field: ObjectId, is_seen: bool) -> Result<boo
         None => None,
     };
     Ok(value.is_some_and(|value| value.is_judged || !is_seen))
+}
+
+/// Whether it is a form XObject (8.10), and brings nothing that a reader acts on.
+fn is_appearance(dictionary: &Dictionary) -> bool {
+    let subtype = dictionary.get(b"Subtype").and_then(|node| node.value.name());
+    subtype == Some(b"Form") && dictionary.get(b"Ref").is_none() && dictionary.get(b"OPI").is_none()
 }
 
 /// The information dictionary (14.3.3): who made the document and when, in strings.

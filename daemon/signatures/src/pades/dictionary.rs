@@ -18,16 +18,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Writes the byte range and gives the place of the digits.
-    pub(super) fn fill_byte_range(self, document: &mut [u8]) -> Range<usize> {
+    /// Writes the byte range into the update, which will stand at `base`, and gives the place of the digits in it.
+    pub(super) fn fill_byte_range(self, base: usize, update: &mut [u8]) -> Range<usize> {
         let before = self.contents.start - 1;
         let after = self.contents.end + 1;
-        let range = format!("[0 {before} {after} {}", document.len() - after);
-        let field = &mut document[self.byte_range..self.byte_range + BYTE_RANGE.len()];
+        let range = format!("[0 {before} {after} {}", base + update.len() - after);
+        let start = self.byte_range - base;
+        let field = &mut update[start..start + BYTE_RANGE.len()];
         field.fill(b' ');
         field[..range.len()].copy_from_slice(range.as_bytes());
         field[BYTE_RANGE.len() - 1] = b']';
-        self.contents
+        self.contents.start - base..self.contents.end - base
     }
 }
 

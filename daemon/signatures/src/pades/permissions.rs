@@ -69,6 +69,13 @@ pub(super) fn check(document: &Document<'_>) -> Result<(), PdfError> {
     }
 }
 
+/// Whether the author's certification lets forms be filled in: P = 2 and 3. A document that nobody certified says nothing
+/// of it, and then the signer has not agreed to it.
+pub(super) fn may_fill(document: &Document<'_>) -> Result<bool, PdfError> {
+    let certification = certification(document)?;
+    Ok(certification.is_some_and(|allowed| allowed != Allowed::Nothing))
+}
+
 /// The certification, if the catalog names one. One that names no rule stands for the default, P = 2.
 pub(super) fn certification(document: &Document<'_>) -> Result<Option<Allowed>, PdfError> {
     let catalog = document.catalog()?;

@@ -63,16 +63,24 @@ pub fn add_validation_data(
     signatures: &[(&[u8], &ValidationMaterial)],
     at: time::OffsetDateTime,
 ) -> Result<Vec<u8>, PadesError> {
-    let document = Document::open(bytes, Limits::default())?;
+    add_to(&Document::open(bytes, Limits::default())?, signatures, at)
+}
+
+/// As [`add_validation_data`], for a document that is open.
+pub(super) fn add_to(
+    document: &Document<'_>,
+    signatures: &[(&[u8], &ValidationMaterial)],
+    at: time::OffsetDateTime,
+) -> Result<Vec<u8>, PadesError> {
     document.check_references()?;
-    let mut update = Update::new(&document)?;
+    let mut update = Update::new(document)?;
     let mut splices = Splices::default();
-    let store = Place::of(&document)?;
+    let store = Place::of(document)?;
     let empty = Dictionary::default();
     let mut writer = Writer::default();
     for (kind, (key, _)) in KINDS.iter().enumerate() {
         let known = store.as_ref().map_or(&empty, Place::dictionary);
-        for (id, item) in items(&document, known, key)? {
+        for (id, item) in items(document, known, key)? {
             writer.arrays[kind].push(id);
             writer.known.insert((kind, item), id);
         }
@@ -86,7 +94,7 @@ pub fn add_validation_data(
         return Ok(Vec::new());
     }
     match store {
-        Some(store) => store.extend(&document, &mut splices, &writer, &entries)?,
+        Some(store) => store.extend(document, &mut splices, &writer, &entries)?,
         None => {
             let id = update.reserve();
             let arrays = writer
@@ -106,7 +114,7 @@ pub fn add_validation_data(
         }
     }
     splices.finish(&mut update);
-    Ok(update.finish(&document)?)
+    Ok(update.finish(document)?)
 }
 
 /// The name of a signature in the store: SHA-1 of the value of its `/Contents`, upper-case hexadecimal.

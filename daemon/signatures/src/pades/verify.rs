@@ -8,7 +8,7 @@ use crate::algorithm::Hash;
 use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, SignedData};
 use crate::pdf::{
-    Dictionary, Document, Limits, Located, Node, PdfError, Value, decode_text_string, parse_date,
+    Dictionary, Document, Limits, Located, Node, PdfError, Source, Value, decode_text_string, parse_date,
 };
 use crate::report::{
     Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
@@ -34,11 +34,25 @@ const MAX_SIGNATURES: usize = 100;
 /// # Errors
 /// [`PdfError`] when the document itself cannot be read; limits are those of [`Limits::default`].
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError> {
-    let document = Document::open(bytes, Limits::default())?;
-    let found = find(&document)?;
-    let store = Store::read(&document);
+    judge(&Document::open(bytes, Limits::default())?, reliance)
+}
+
+/// As [`verify`], for a document that is not in memory.
+///
+/// # Errors
+/// As [`verify`], and [`PdfError::Unreadable`].
+pub fn verify_source(document: &dyn Source, reliance: &Reliance<'_>) -> Result<Report, PdfError> {
+    let document = Document::open_source(document, Limits::default())?;
+    let report = judge(&document, reliance);
+    document.check_readable()?;
+    report
+}
+
+fn judge(document: &Document<'_>, reliance: &Reliance<'_>) -> Result<Report, PdfError> {
+    let found = find(document)?;
+    let store = Store::read(document);
     // Each with where it ends; what proves a signature has to come after it.
-    let stamps: Vec<(usize, Stamped)> = found.iter().filter_map(|found| found.stamp(&document)).collect();
+    let stamps: Vec<(usize, Stamped)> = found.iter().filter_map(|found| found.stamp(document)).collect();
     let mut signatures = Vec::new();
     for found in &found {
         let report = match found {
@@ -55,7 +69,7 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PdfError>
 
 /// The values of all signature fields, in the order they were made.
 fn find<'a, 'd>(document: &'a Document<'d>) -> Result<Vec<Found<'a, 'd>>, PdfError> {
-    let total = document.bytes().len();
+    let total = document.size();
     let mut found = Vec::new();
     let mut covered_bytes = 0_usize;
     for field in form::fields(document)? {
@@ -105,7 +119,7 @@ impl Found<'_, '_> {
         let token = judged.token();
         let about_this = token
             .as_ref()
-            .is_some_and(|token| token.is_about_digest(|hash| Some(covered.digest(document.bytes(), hash))));
+            .is_some_and(|token| token.is_about_digest(|hash| covered.digest(document, hash)));
         // One whose revision is not what it says proves nothing of what lies before it.
         let about_this = about_this && matches!(judged.is_of_revision(covered), Ok(Some(_)));
         let stamped = Stamped {
@@ -252,7 +266,7 @@ impl Judged<'_, '_> {
             time: token.time(),
             source: TimeSource::TimestampAuthority,
         });
-        if !token.is_about_digest(|hash| Some(covered.digest(self.document.bytes(), hash))) {
+        if !token.is_about_digest(|hash| covered.digest(self.document, hash)) {
             report.integrity = Integrity::Broken;
             report.fail(SubIndication::HashFailure, Reason::TimestampImprintMismatch);
             return report;
@@ -335,7 +349,7 @@ impl Judged<'_, '_> {
             [] => return Err(malformed(Reason::NoSigners)),
             _ => return Err(malformed(Reason::DuplicateSigner)),
         };
-        let digest = |hash: Hash| Some(covered.digest(self.document.bytes(), hash));
+        let digest = |hash: Hash| covered.digest(self.document, hash);
         let later: Vec<Stamped> = stamps
             .iter()
             .filter(|(end, _)| *end > covered.end)
@@ -368,7 +382,7 @@ impl Judged<'_, '_> {
     }
 
     fn coverage(&self, covered: &Covered) -> Coverage {
-        let total = self.document.bytes().len();
+        let total = self.document.size();
         let ends = self.document.revision_ends();
         // A revision's end counts the line end behind %%EOF, which a signer may have left out.
         let revision = ends.iter().filter(|end| **end <= covered.end + 2).count();

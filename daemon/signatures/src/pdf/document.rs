@@ -12,15 +12,17 @@ use super::lexer::{Lexer, is_whitespace};
 use super::object::{Dictionary, Node, ObjectId, Value};
 use super::object_stream::ObjectStream;
 use super::parser::Parser;
-use super::section::{Entry, Left, Section, object_header, read_startxref, stream_data};
+use super::section::{Entry, Left, Section, object_header, read_startxref, stream_data, stream_start};
+use super::source::{Bytes, Source, Window};
+use crate::algorithm::Hasher;
 
 /// References are followed at most so often; a value that is a reference to a reference is already rare.
 const REFERENCE_STEPS: usize = 8;
 
-/// A PDF document in memory, its cross-references read, its objects not yet.
+/// A PDF document, its cross-references read, its objects not yet.
 #[derive(Debug)]
 pub struct Document<'d> {
-    bytes: &'d [u8],
+    bytes: Bytes<'d>,
     limits: Limits,
     /// Newest first.
     sections: Vec<Section>,
@@ -53,25 +55,27 @@ pub struct Located<'d> {
     pub node: Node,
     /// What the spans in `node` count in.
     pub location: Location,
-    /// The data of the stream, if it is one, undecoded.
-    pub stream: Option<&'d [u8]>,
-    file: &'d [u8],
+    /// Where in the file the data of the stream is, if it is one, undecoded; see [`Document::stream`].
+    pub stream: Option<Range<usize>>,
+    /// What was read of the file, if it stands there.
+    window: Option<Window<'d>>,
 }
 
-impl<'d> Located<'d> {
-    /// The bytes the spans count in.
+impl Located<'_> {
+    /// Bytes of the object, by a span that counts as those of the nodes do; none past the object.
     #[must_use]
-    pub fn source(&self) -> &[u8] {
-        match &self.location {
-            Location::File => self.file,
-            Location::ObjectStream(data) => data,
+    pub fn bytes(&self, span: Range<usize>) -> Option<&[u8]> {
+        match (&self.location, &self.window) {
+            (Location::ObjectStream(data), _) => data.get(span),
+            (Location::File, Some(window)) => window.get(span),
+            (Location::File, None) => None,
         }
     }
 
     /// The bytes of the object as it was written.
     #[must_use]
     pub fn raw(&self) -> &[u8] {
-        &self.source()[self.node.span.clone()]
+        self.bytes(self.node.span.clone()).unwrap_or_default()
     }
 
     /// The object, if it is a dictionary or a stream.
@@ -87,6 +91,19 @@ impl<'d> Document<'d> {
     /// # Errors
     /// [`PdfError`]. Bytes behind the last `%%EOF` are no error here; ask [`Self::trailing`].
     pub fn open(bytes: &'d [u8], limits: Limits) -> Result<Self, PdfError> {
+        Self::open_bytes(Bytes::memory(bytes), limits)
+    }
+
+    /// Reads the cross-references of a document that is not in memory. Of it, what is asked for is read and a mebibyte
+    /// is kept.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`PdfError::Unreadable`].
+    pub fn open_source(source: &'d dyn Source, limits: Limits) -> Result<Self, PdfError> {
+        Self::open_bytes(Bytes::elsewhere(source)?, limits)
+    }
+
+    fn open_bytes(bytes: Bytes<'d>, limits: Limits) -> Result<Self, PdfError> {
         if bytes.len() > limits.document {
             return Err(PdfError::TooLarge {
                 limit: limits.document,
@@ -99,7 +116,7 @@ impl<'d> Document<'d> {
     /// The document as it was when it ended here, read on what is left of this one's limit of work; what reading it
     /// takes has to be [charged](Self::charge) afterwards.
     pub(crate) fn revision(&self, end: usize) -> Result<Self, PdfError> {
-        let bytes = self.bytes.get(..end).ok_or(PdfError::Truncated)?;
+        let bytes = self.bytes.until(end).ok_or(PdfError::Truncated)?;
         let granted = self.left.borrow().work;
         let mut left = Left::new(&self.limits, end);
         left.work = granted;
@@ -122,11 +139,11 @@ impl<'d> Document<'d> {
         own.work = own.work.saturating_sub(spent);
     }
 
-    fn open_within(bytes: &'d [u8], limits: Limits, left: &mut Left) -> Result<Self, PdfError> {
+    fn open_within(bytes: Bytes<'d>, limits: Limits, left: &mut Left) -> Result<Self, PdfError> {
         let granted = left.work;
-        check_header(bytes)?;
-        let (start, end) = find_startxref(bytes)?;
-        let sections = read_sections(bytes, start, &limits, left)?;
+        check_header(&bytes)?;
+        let (start, end) = find_startxref(&bytes)?;
+        let sections = read_sections(&bytes, start, &limits, left)?;
         if sections
             .iter()
             .any(|section| section.trailer.get(b"Encrypt").is_some())
@@ -151,10 +168,77 @@ impl<'d> Document<'d> {
         })
     }
 
-    /// The file.
+    /// Bytes of the file.
     #[must_use]
-    pub fn bytes(&self) -> &'d [u8] {
-        self.bytes
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of the file, all of which are in memory then.
+    ///
+    /// # Errors
+    /// [`PdfError::Truncated`] past the end, [`PdfError::Unreadable`], and [`PdfError::TooMany`] if they are too many
+    /// to be held.
+    pub fn read(&self, range: Range<usize>) -> Result<Cow<'d, [u8]>, PdfError> {
+        self.bytes.read(range)
+    }
+
+    /// Takes bytes of the file into a hash.
+    ///
+    /// # Errors
+    /// As [`Self::read`], but for the last.
+    pub fn hash(&self, range: Range<usize>, hasher: &mut Hasher) -> Result<(), PdfError> {
+        self.bytes.hash(range, hasher)
+    }
+
+    /// The data of a stream, undecoded; none if the object is no stream.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn stream(&self, located: &Located<'_>) -> Result<Option<Cow<'d, [u8]>>, PdfError> {
+        located
+            .stream
+            .clone()
+            .map(|range| self.bytes.read(range))
+            .transpose()
+    }
+
+    /// Whether two objects have the same data as streams, or are none. Both have to be of this file, or of an earlier
+    /// revision of it.
+    pub(crate) fn same_stream(&self, one: &Located<'_>, other: &Located<'_>) -> Result<bool, PdfError> {
+        const STEP: usize = 1 << 20;
+        let (Some(one), Some(other)) = (&one.stream, &other.stream) else {
+            return Ok(one.stream == other.stream);
+        };
+        if one == other || one.len() != other.len() {
+            return Ok(one == other);
+        }
+        for start in (0..one.len()).step_by(STEP) {
+            let length = STEP.min(one.len() - start);
+            let piece = |of: &Range<usize>| self.read(of.start + start..of.start + start + length);
+            if piece(one)? != piece(other)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether nothing but white space stands from there on.
+    pub(crate) fn is_blank_after(&self, at: usize) -> Result<bool, PdfError> {
+        let mut blank = true;
+        self.bytes.each(at..self.bytes.len(), |piece| {
+            blank &= piece.iter().all(u8::is_ascii_whitespace);
+        })?;
+        Ok(blank)
+    }
+
+    /// That the file could not be read somewhere. Verdicts that take what is unreadable for wrong ask this before they
+    /// are told.
+    ///
+    /// # Errors
+    /// [`PdfError::Unreadable`]
+    pub fn check_readable(&self) -> Result<(), PdfError> {
+        self.bytes.failure().map_or(Ok(()), Err)
     }
 
     /// The limits it was opened with.
@@ -169,25 +253,25 @@ impl<'d> Document<'d> {
         &self.sections
     }
 
-    /// How many bytes other than white space stand behind the last `%%EOF`.
+    /// How many bytes other than white space stand behind the last `%%EOF`; as many as there are, if they cannot be
+    /// read.
     #[must_use]
     pub fn trailing(&self) -> usize {
-        self.bytes[self.end..]
-            .iter()
-            .filter(|byte| !is_whitespace(**byte))
-            .count()
+        let trailing = self.bytes.visible_after(self.end);
+        trailing.unwrap_or_else(|_| self.bytes.len() - self.end)
     }
 
     /// Where the revisions end, oldest first; at most one entry a section.
     ///
-    /// An end is a `%%EOF` whose `startxref` names a section of the chain; the first of a linearised file names 0.
+    /// An end is a `%%EOF` whose `startxref` names a section of the chain; the first of a linearised file names 0. One
+    /// that cannot be read is left out: [`Self::check_readable`].
     #[must_use]
     pub fn revision_ends(&self) -> Vec<usize> {
         let known: HashSet<_> = self.sections.iter().map(|section| section.offset).collect();
         let mut ends: Vec<_> = self
             .sections
             .iter()
-            .filter_map(|section| section.startxref(self.bytes))
+            .filter_map(|section| section.startxref(&self.bytes, &self.limits).ok().flatten())
             .filter(|(offset, _)| known.contains(offset))
             .map(|(_, end)| end)
             .chain([self.end])
@@ -284,12 +368,12 @@ impl<'d> Document<'d> {
     /// # Errors
     /// [`PdfError::UnsupportedFilter`], [`PdfError::TooMany`]; [`PdfError::Missing`] if it is no stream.
     pub fn decoded(&self, stream: &Located<'d>, limit: usize) -> Result<Vec<u8>, PdfError> {
-        let (Some(dictionary), Some(data)) = (stream.dictionary(), stream.stream) else {
+        let (Some(dictionary), Some(data)) = (stream.dictionary(), self.stream(stream)?) else {
             return Err(PdfError::Missing("a stream"));
         };
         let mut left = self.left.borrow().inflated.min(limit);
         let granted = left;
-        let decoded = filter::decode_all(data, dictionary, &mut left);
+        let decoded = filter::decode_all(&data, dictionary, &mut left);
         self.left.borrow_mut().inflated -= granted - left;
         self.spend(data.len())?;
         decoded.and_then(|decoded| match decoded.len() <= limit {
@@ -315,22 +399,32 @@ impl<'d> Document<'d> {
     /// # Errors
     /// [`PdfError::XrefDamaged`] with the first place that has something else.
     pub fn check_references(&self) -> Result<(), PdfError> {
-        for (&number, &entry) in &self.entries {
-            let Entry::InUse { offset, generation } = entry else {
-                continue;
-            };
-            let parser = self.header(ObjectId { number, generation }, offset)?;
-            self.spend(parser.work())?;
+        let in_use = self.entries.iter().filter_map(|(&number, &entry)| match entry {
+            Entry::InUse { offset, generation } => Some((offset, ObjectId { number, generation })),
+            _ => None,
+        });
+        let mut in_use: Vec<_> = in_use.collect();
+        // Neighbours are read together.
+        in_use.sort_unstable();
+        for (offset, id) in in_use {
+            let (work, _) = self.at(id, offset, |parser| Ok(parser.work()))?;
+            self.spend(work)?;
         }
         Ok(())
     }
 
-    /// A parser behind the header of an object, which has to be there.
-    fn header(&self, id: ObjectId, offset: usize) -> Result<Parser<'d>, PdfError> {
-        let header = object_header(self.bytes, offset, &self.limits).filter(|(found, _)| *found == id);
-        header
-            .map(|(_, parser)| parser)
-            .ok_or(PdfError::XrefDamaged(offset))
+    /// What stands behind the header of an object, which has to be there.
+    fn at<T>(
+        &self,
+        id: ObjectId,
+        offset: usize,
+        mut read: impl FnMut(&mut Parser<'_>) -> Result<T, PdfError>,
+    ) -> Result<(T, Window<'d>), PdfError> {
+        self.bytes.parse(offset, &self.limits, |parser| {
+            let found = object_header(parser).filter(|found| *found == id);
+            found.ok_or(PdfError::XrefDamaged(offset))?;
+            read(parser)
+        })
     }
 
     fn spend(&self, bytes: usize) -> Result<(), PdfError> {
@@ -338,40 +432,47 @@ impl<'d> Document<'d> {
     }
 
     fn read_at(&self, id: ObjectId, offset: usize) -> Result<Located<'d>, PdfError> {
-        let mut parser = self.header(id, offset)?;
-        let node = parser.value()?;
-        self.spend(parser.work())?;
-        let stream = self.stream_of(&node, &mut parser)?;
-        let stream = stream.map(|span| &self.bytes[span]);
+        let ((node, work, after), window) = self.at(id, offset, |parser| {
+            let node = parser.value()?;
+            let work = parser.work();
+            let after = match node.value.dictionary() {
+                Some(_) => {
+                    parser.lexer.skip_space();
+                    let keyword = parser.lexer.position;
+                    stream_start(parser).map(|start| (keyword, start))
+                }
+                None => None,
+            };
+            Ok((node, work, after))
+        })?;
+        self.spend(work)?;
+        let stream = match after {
+            Some((keyword, start)) => Some(self.stream_of(&node, keyword, start)?),
+            None => None,
+        };
         Ok(Located {
             id,
             node,
             location: Location::File,
             stream,
-            file: self.bytes,
+            window: Some(window),
         })
     }
 
-    fn stream_of(&self, node: &Node, parser: &mut Parser<'_>) -> Result<Option<Range<usize>>, PdfError> {
-        let Some(dictionary) = node.value.dictionary() else {
-            return Ok(None);
-        };
-        parser.lexer.skip_space();
-        if !parser.lexer.clone().take_keyword(b"stream") {
-            return Ok(None);
-        }
-        let length = match dictionary.get(b"Length").map(|node| &node.value) {
+    fn stream_of(&self, node: &Node, keyword: usize, start: usize) -> Result<Range<usize>, PdfError> {
+        let length = node
+            .value
+            .dictionary()
+            .and_then(|dictionary| dictionary.get(b"Length"));
+        let length = match length.map(|node| &node.value) {
             Some(Value::Reference(id)) => self.integer_object(*id)?,
             Some(value) => value.integer(),
             None => None,
         };
-        let at = parser.lexer.position;
-        let length = length
-            .and_then(|length| usize::try_from(length).ok())
-            .ok_or(PdfError::Malformed(at))?;
-        stream_data(parser, length)
-            .map(Some)
-            .ok_or(PdfError::Malformed(at))
+        let wrong = PdfError::Malformed(keyword);
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let data = stream_data(&self.bytes, start, length.ok_or(wrong.clone())?, &self.limits)?;
+        data.ok_or(wrong)
     }
 
     /// An integer of its own, as lengths of streams are; read without looking for a stream, which could ask for a
@@ -379,9 +480,9 @@ impl<'d> Document<'d> {
     fn integer_object(&self, id: ObjectId) -> Result<Option<i64>, PdfError> {
         match self.entry(id.number) {
             Some(Entry::InUse { offset, generation }) if generation == id.generation => {
-                let mut parser = self.header(id, offset)?;
-                let node = parser.value()?;
-                self.spend(parser.work())?;
+                let read = |parser: &mut Parser<'_>| Ok((parser.value()?, parser.work()));
+                let ((node, work), _) = self.at(id, offset, read)?;
+                self.spend(work)?;
                 Ok(node.value.integer())
             }
             // Encoders put lengths into object streams too; those streams have to be readable without this one.
@@ -403,9 +504,10 @@ impl<'d> Document<'d> {
     }
 
     fn direct_length(&self, offset: usize) -> Result<bool, PdfError> {
-        let (_, mut parser) =
-            object_header(self.bytes, offset, &self.limits).ok_or(PdfError::XrefDamaged(offset))?;
-        let node = parser.value()?;
+        let (node, _) = self.bytes.parse(offset, &self.limits, |parser| {
+            object_header(parser).ok_or(PdfError::XrefDamaged(offset))?;
+            parser.value()
+        })?;
         let length = node
             .value
             .dictionary()
@@ -421,13 +523,12 @@ impl<'d> Document<'d> {
         let mut parser = Parser::new(&container.data, offset, &self.limits);
         let node = parser.value()?;
         self.spend(parser.work())?;
-        let location = Location::ObjectStream(container.data);
         Ok(Located {
             id,
             node,
-            location,
+            location: Location::ObjectStream(container.data),
             stream: None,
-            file: self.bytes,
+            window: None,
         })
     }
 
@@ -440,14 +541,14 @@ impl<'d> Document<'d> {
             return Err(PdfError::Missing("an object stream"));
         };
         let located = self.read_at(ObjectId { number, generation }, offset)?;
-        let (Some(dictionary), Some(data)) = (located.dictionary(), located.stream) else {
+        let (Some(dictionary), Some(data)) = (located.dictionary(), self.stream(&located)?) else {
             return Err(PdfError::Missing("an object stream"));
         };
         // Readers that look at the type and readers that do not would see different objects (7.5.7, table 16).
         if !dictionary.is_type(b"ObjStm") {
             return Err(PdfError::Missing("an object stream"));
         }
-        let decoded = filter::decode(data, dictionary, &mut self.left.borrow_mut().inflated)?;
+        let decoded = filter::decode(&data, dictionary, &mut self.left.borrow_mut().inflated)?;
         let read = ObjectStream::read(dictionary, decoded, offset)?;
         self.streams.borrow_mut().insert(number, read.clone());
         Ok(read)
@@ -462,8 +563,8 @@ fn size(trailer: &Dictionary) -> Option<u32> {
         .and_then(|size| u32::try_from(size).ok())
 }
 
-fn check_header(bytes: &[u8]) -> Result<(), PdfError> {
-    let head = &bytes[..bytes.len().min(1024 + 5)];
+fn check_header(bytes: &Bytes<'_>) -> Result<(), PdfError> {
+    let head = bytes.read(0..bytes.len().min(1024 + 5))?;
     let at = head
         .windows(5)
         .position(|window| window == b"%PDF-")
@@ -476,31 +577,41 @@ fn check_header(bytes: &[u8]) -> Result<(), PdfError> {
     }
 }
 
-/// The offset after the last `startxref`, and where its `%%EOF` ends. Looks at the last mebibyte.
-fn find_startxref(bytes: &[u8]) -> Result<(usize, usize), PdfError> {
+/// The offset after the last `startxref`, and where its `%%EOF` ends. Looks at the last mebibyte, if the last pages have
+/// none.
+fn find_startxref(bytes: &Bytes<'_>) -> Result<(usize, usize), PdfError> {
+    let within = |tail: usize| {
+        let from = bytes.len().saturating_sub(tail);
+        startxref_in(&bytes.read(from..bytes.len())?, from, bytes.len())
+    };
+    match within(8 << 10) {
+        Err(PdfError::Truncated) => within(1 << 20),
+        found => found,
+    }
+}
+
+fn startxref_in(tail: &[u8], from: usize, total: usize) -> Result<(usize, usize), PdfError> {
     const KEYWORD: &[u8] = b"startxref";
-    let from = bytes.len().saturating_sub(1 << 20);
-    let mut before = bytes.len();
+    let mut before = tail.len();
     loop {
-        let window = &bytes[from..before];
-        let at = window
+        let at = tail[..before]
             .windows(KEYWORD.len())
             .rposition(|window| window == KEYWORD)
             .ok_or(PdfError::Truncated)?;
-        match read_startxref(&mut Lexer::new(bytes, from + at)) {
+        match read_startxref(&mut Lexer::part(tail, from, total, from + at)) {
             // The first part of a linearised file ends with offset 0: then the rest of it is missing.
             Some((0, _)) => return Err(PdfError::Truncated),
             Some(found) => return Ok(found),
-            None if before == bytes.len() && bytes.len() - (from + at) < 64 => {
+            None if before == tail.len() && tail.len() - at < 64 => {
                 return Err(PdfError::Truncated);
             }
-            None => before = from + at + KEYWORD.len() - 1,
+            None => before = at + KEYWORD.len() - 1,
         }
     }
 }
 
 fn read_sections(
-    bytes: &[u8],
+    bytes: &Bytes<'_>,
     start: usize,
     limits: &Limits,
     left: &mut Left,

@@ -64,6 +64,9 @@ pub enum PdfError {
     /// The end is missing.
     #[error("the document is cut off")]
     Truncated,
+    /// The bytes of the document could not be had from where they are.
+    #[error("the document cannot be read: {0}")]
+    Unreadable(std::io::ErrorKind),
     /// A cross-reference or object stream uses a filter that is not read here.
     #[error("a filter is not supported")]
     UnsupportedFilter,
@@ -100,7 +103,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            document: 200 << 20,
+            document: 256 << 20,
             depth: 100,
             values: 500_000,
             entries: 1_000_000,

@@ -1,5 +1,7 @@
 //! Tokens (ISO 32000-1, 7.2).
 
+use std::cell::Cell;
+
 use super::error::PdfError;
 
 pub(super) fn is_whitespace(byte: u8) -> bool {
@@ -17,24 +19,87 @@ fn is_regular(byte: u8) -> bool {
     !is_whitespace(byte) && !is_delimiter(byte)
 }
 
-/// A place in some bytes.
+/// A place in some bytes, which may be a part of more.
 #[derive(Clone)]
 pub(super) struct Lexer<'b> {
-    pub(super) bytes: &'b [u8],
+    bytes: &'b [u8],
+    /// Where `bytes` begin in the whole.
+    base: usize,
+    /// Bytes of the whole.
+    total: usize,
+    /// In the whole.
     pub(super) position: usize,
+    /// Whether something was asked that only bytes behind `bytes` could have answered.
+    ran_out: Cell<bool>,
 }
 
 impl<'b> Lexer<'b> {
     pub(super) fn new(bytes: &'b [u8], position: usize) -> Self {
-        Self { bytes, position }
+        Self::part(bytes, 0, bytes.len(), position)
     }
 
+    /// In the bytes that stand at `base` of `total`.
+    pub(super) fn part(bytes: &'b [u8], base: usize, total: usize, position: usize) -> Self {
+        Self {
+            bytes,
+            base,
+            total,
+            position,
+            ran_out: Cell::new(false),
+        }
+    }
+
+    /// Whether the answers given may be wrong because they were sought in too small a part.
+    pub(super) fn ran_out(&self) -> bool {
+        self.ran_out.get()
+    }
+
+    /// Another lexer at this place.
+    pub(super) fn again(&self) -> Self {
+        Self::part(self.bytes, self.base, self.total, self.position)
+    }
+
+    /// Bytes of the whole from here on.
+    pub(super) fn remaining(&self) -> usize {
+        self.total.saturating_sub(self.position)
+    }
+
+    /// What is there from here on; nobody may conclude anything from where it ends.
+    fn here(&self) -> &'b [u8] {
+        let start = self.position.checked_sub(self.base);
+        start
+            .and_then(|start| self.bytes.get(start..))
+            .unwrap_or_default()
+    }
+
+    /// The part that is there ends before an answer.
+    fn run_out(&self) {
+        if self.base + self.bytes.len() < self.total {
+            self.ran_out.set(true);
+        }
+    }
+
+    /// All from here on. For lexers of whole contents.
     pub(super) fn rest(&self) -> &'b [u8] {
-        self.bytes.get(self.position..).unwrap_or_default()
+        self.run_out();
+        self.here()
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.position).copied()
+        let byte = self.here().first().copied();
+        if byte.is_none() {
+            self.run_out();
+        }
+        byte
+    }
+
+    /// Whether `text` stands here.
+    pub(super) fn sees(&self, text: &[u8]) -> bool {
+        let here = self.here();
+        if here.len() < text.len() {
+            self.run_out();
+        }
+        here.starts_with(text)
     }
 
     pub(super) fn malformed(&self) -> PdfError {
@@ -45,8 +110,9 @@ impl<'b> Lexer<'b> {
     pub(super) fn skip_space(&mut self) {
         while let Some(byte) = self.peek() {
             if byte == b'%' {
-                let line = self.rest().iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-                self.position += line.unwrap_or(self.rest().len());
+                let here = self.here();
+                let line = here.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+                self.position += line.unwrap_or(here.len());
             } else if is_whitespace(byte) {
                 self.position += 1;
             } else {
@@ -57,7 +123,7 @@ impl<'b> Lexer<'b> {
 
     /// Goes past `text` if it stands here.
     pub(super) fn take(&mut self, text: &[u8]) -> bool {
-        let here = self.rest().starts_with(text);
+        let here = self.sees(text);
         if here {
             self.position += text.len();
         }
@@ -66,22 +132,26 @@ impl<'b> Lexer<'b> {
 
     /// Goes past a keyword if it stands here and ends here.
     pub(super) fn take_keyword(&mut self, keyword: &[u8]) -> bool {
-        let ends = self
-            .rest()
-            .get(keyword.len())
-            .is_none_or(|byte| !is_regular(*byte));
-        ends && self.take(keyword)
+        if !self.sees(keyword) {
+            return false;
+        }
+        let next = self.here().get(keyword.len());
+        if next.is_none() {
+            self.run_out();
+        }
+        next.is_none_or(|byte| !is_regular(*byte)) && self.take(keyword)
     }
 
     /// The regular characters from here; may be empty.
     pub(super) fn regular(&mut self) -> &'b [u8] {
-        let rest = self.rest();
-        let length = rest
-            .iter()
-            .position(|byte| !is_regular(*byte))
-            .unwrap_or(rest.len());
+        let here = self.here();
+        let end = here.iter().position(|byte| !is_regular(*byte));
+        if end.is_none() {
+            self.run_out();
+        }
+        let length = end.unwrap_or(here.len());
         self.position += length;
-        &rest[..length]
+        &here[..length]
     }
 
     /// An unsigned decimal number.

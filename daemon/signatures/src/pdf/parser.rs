@@ -15,9 +15,14 @@ pub(super) struct Parser<'b> {
 
 impl<'b> Parser<'b> {
     pub(super) fn new(bytes: &'b [u8], position: usize, limits: &Limits) -> Self {
+        Self::with(Lexer::new(bytes, position), limits)
+    }
+
+    /// From where the lexer is.
+    pub(super) fn with(lexer: Lexer<'b>, limits: &Limits) -> Self {
         Self {
-            lexer: Lexer::new(bytes, position),
-            start: position,
+            start: lexer.position,
+            lexer,
             depth: limits.depth,
             values: limits.values,
             read: 0,
@@ -39,7 +44,7 @@ impl<'b> Parser<'b> {
             b'/' => Value::Name(self.lexer.name()?),
             b'(' => Value::String(self.lexer.literal_string()?),
             b'[' => self.nested(Self::array)?,
-            b'<' if self.lexer.rest().starts_with(b"<<") => self.nested(Self::dictionary)?,
+            b'<' if self.lexer.sees(b"<<") => self.nested(Self::dictionary)?,
             b'<' => Value::String(self.lexer.hex_string()?),
             b'0'..=b'9' => self.reference_or_number()?,
             b'+' | b'-' | b'.' => number(self.lexer.regular()).ok_or(PdfError::Malformed(start))?,

@@ -7,6 +7,7 @@ use super::filter;
 use super::lexer::Lexer;
 use super::object::{Dictionary, ObjectId};
 use super::parser::Parser;
+use super::source::Bytes;
 
 /// How a section is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub struct Section {
 impl Section {
     /// Reads the section at `offset` with the stream it may name.
     pub(super) fn read(
-        bytes: &[u8],
+        bytes: &Bytes<'_>,
         offset: usize,
         limits: &Limits,
         left: &mut Left,
@@ -71,17 +72,23 @@ impl Section {
     }
 
     fn read_uncounted(
-        bytes: &[u8],
+        bytes: &Bytes<'_>,
         offset: usize,
         limits: &Limits,
         left: &mut Left,
     ) -> Result<Self, PdfError> {
-        let mut lexer = Lexer::new(bytes, offset);
-        lexer.skip_space();
-        if !lexer.take_keyword(b"xref") {
+        let granted = left.clone();
+        let (table, _) = bytes.parse(offset, limits, |parser| {
+            parser.lexer.skip_space();
+            if !parser.lexer.take_keyword(b"xref") {
+                return Ok(None);
+            }
+            *left = granted.clone();
+            Self::table(parser, offset, left).map(Some)
+        })?;
+        let Some(mut table) = table else {
             return Self::stream(bytes, offset, limits, left);
-        }
-        let mut table = Self::table(lexer, offset, limits, left)?;
+        };
         if let Some(node) = table.trailer.get(b"XRefStm") {
             let at = node.value.integer().and_then(|at| usize::try_from(at).ok());
             let hidden = Self::stream(bytes, at.ok_or(PdfError::XrefDamaged(offset))?, limits, left)?;
@@ -106,21 +113,15 @@ impl Section {
         Ok(())
     }
 
-    fn table(
-        mut lexer: Lexer<'_>,
-        offset: usize,
-        limits: &Limits,
-        left: &mut Left,
-    ) -> Result<Self, PdfError> {
+    fn table(parser: &mut Parser<'_>, offset: usize, left: &mut Left) -> Result<Self, PdfError> {
         let mut entries = HashMap::new();
         loop {
-            lexer.skip_space();
-            if lexer.take_keyword(b"trailer") {
+            parser.lexer.skip_space();
+            if parser.lexer.take_keyword(b"trailer") {
                 break;
             }
-            read_subsection(&mut lexer, &mut entries, left).map_err(|error| damaged(error, offset))?;
+            read_subsection(&mut parser.lexer, &mut entries, left).map_err(|error| damaged(error, offset))?;
         }
-        let mut parser = Parser::new(lexer.bytes, lexer.position, limits);
         let node = parser.value()?;
         let trailer = node
             .value
@@ -137,19 +138,23 @@ impl Section {
         })
     }
 
-    fn stream(bytes: &[u8], offset: usize, limits: &Limits, left: &mut Left) -> Result<Self, PdfError> {
-        let (id, mut parser) = object_header(bytes, offset, limits).ok_or(PdfError::XrefDamaged(offset))?;
-        let node = parser.value().map_err(|error| damaged(error, offset))?;
-        let trailer = node
-            .value
-            .dictionary()
-            .filter(|dictionary| dictionary.is_type(b"XRef"));
-        let trailer = trailer.ok_or(PdfError::XrefDamaged(offset))?.clone();
+    fn stream(bytes: &Bytes<'_>, offset: usize, limits: &Limits, left: &mut Left) -> Result<Self, PdfError> {
+        let wrong = || PdfError::XrefDamaged(offset);
+        let ((id, trailer, start), _) = bytes.parse(offset, limits, |parser| {
+            let id = object_header(parser).ok_or_else(wrong)?;
+            let node = parser.value().map_err(|error| damaged(error, offset))?;
+            let trailer = node
+                .value
+                .dictionary()
+                .filter(|dictionary| dictionary.is_type(b"XRef"));
+            let trailer = trailer.ok_or_else(wrong)?.clone();
+            Ok((id, trailer, stream_start(parser).ok_or_else(wrong)?))
+        })?;
         // Its length has to stand in it: nothing can be looked up yet.
-        let length = unsigned(&trailer, b"Length").ok_or(PdfError::XrefDamaged(offset))?;
-        let data = stream_data(&mut parser, length).ok_or(PdfError::XrefDamaged(offset))?;
+        let length = unsigned(&trailer, b"Length").ok_or_else(wrong)?;
+        let data = stream_data(bytes, start, length, limits)?.ok_or_else(wrong)?;
         let end = data.end;
-        let packed = filter::decode(&bytes[data], &trailer, &mut left.inflated)?;
+        let packed = filter::decode(&bytes.read(data)?, &trailer, &mut left.inflated)?;
         let entries = read_packed(&trailer, &packed, offset, left)?;
         Ok(Self {
             offset,
@@ -174,15 +179,25 @@ impl Section {
     }
 
     /// The offset that stands after `startxref` behind this section, and where its `%%EOF` ends.
-    pub(super) fn startxref(&self, bytes: &[u8]) -> Option<(usize, usize)> {
-        let mut lexer = Lexer::new(bytes, self.end);
-        lexer.skip_space();
-        if lexer.take_keyword(b"endstream") {
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub(super) fn startxref(
+        &self,
+        bytes: &Bytes<'_>,
+        limits: &Limits,
+    ) -> Result<Option<(usize, usize)>, PdfError> {
+        let (found, _) = bytes.parse(self.end, limits, |parser| {
+            let lexer = &mut parser.lexer;
             lexer.skip_space();
-            lexer.take_keyword(b"endobj");
-            lexer.skip_space();
-        }
-        read_startxref(&mut lexer)
+            if lexer.take_keyword(b"endstream") {
+                lexer.skip_space();
+                lexer.take_keyword(b"endobj");
+                lexer.skip_space();
+            }
+            Ok(read_startxref(lexer))
+        })?;
+        Ok(found)
     }
 }
 
@@ -244,13 +259,8 @@ pub(super) fn read_startxref(lexer: &mut Lexer<'_>) -> Option<(usize, usize)> {
     Some((offset, lexer.position))
 }
 
-/// The header `12 0 obj` at this place, and a parser behind it.
-pub(super) fn object_header<'b>(
-    bytes: &'b [u8],
-    offset: usize,
-    limits: &Limits,
-) -> Option<(ObjectId, Parser<'b>)> {
-    let mut parser = Parser::new(bytes, offset, limits);
+/// Goes past the header `12 0 obj` if it stands here.
+pub(super) fn object_header(parser: &mut Parser<'_>) -> Option<ObjectId> {
     let lexer = &mut parser.lexer;
     lexer.skip_space();
     let number = u32::try_from(lexer.unsigned().ok()?).ok()?;
@@ -259,24 +269,38 @@ pub(super) fn object_header<'b>(
     lexer.skip_space();
     // No delimiter need follow: "1 0 obj<<" and "1 0 obj[" are usual.
     lexer.take_keyword(b"obj").then_some(())?;
-    Some((ObjectId { number, generation }, parser))
+    Some(ObjectId { number, generation })
 }
 
-/// The data of a stream of this length, if `stream` stands here and `endstream` behind the data.
-pub(super) fn stream_data(parser: &mut Parser<'_>, length: usize) -> Option<std::ops::Range<usize>> {
+/// Where the data of a stream begins, if `stream` stands here.
+pub(super) fn stream_start(parser: &mut Parser<'_>) -> Option<usize> {
     let lexer = &mut parser.lexer;
     lexer.skip_space();
     lexer.take_keyword(b"stream").then_some(())?;
     if !lexer.take(b"\r\n") && !lexer.take(b"\n") {
         lexer.take(b"\r");
     }
-    let start = lexer.position;
-    let end = start.checked_add(length)?;
-    lexer.position = end;
-    while lexer.peek().is_some_and(super::lexer::is_whitespace) {
-        lexer.position += 1;
-    }
-    lexer.take(b"endstream").then_some(start..end)
+    Some(lexer.position)
+}
+
+/// The data of a stream of this length that begins at `start`, if `endstream` stands behind it.
+pub(super) fn stream_data(
+    bytes: &Bytes<'_>,
+    start: usize,
+    length: usize,
+    limits: &Limits,
+) -> Result<Option<std::ops::Range<usize>>, PdfError> {
+    let Some(end) = start.checked_add(length).filter(|end| *end <= bytes.len()) else {
+        return Ok(None);
+    };
+    let (ends, _) = bytes.parse(end, limits, |parser| {
+        let lexer = &mut parser.lexer;
+        while lexer.peek().is_some_and(super::lexer::is_whitespace) {
+            lexer.position += 1;
+        }
+        Ok(lexer.take(b"endstream"))
+    })?;
+    Ok(ends.then_some(start..end))
 }
 
 pub(super) fn unsigned(dictionary: &Dictionary, key: &[u8]) -> Option<usize> {
@@ -304,11 +328,10 @@ fn read_subsection(
     lexer.skip_space();
     let count = usize::try_from(lexer.unsigned()?).map_err(|_| PdfError::XrefDamaged(at))?;
     // An entry takes at least "0 0 f" and a line end.
-    if count > lexer.rest().len() / 6 {
+    if count > lexer.remaining() / 6 {
         return Err(PdfError::XrefDamaged(at));
     }
     left.take_entries(count)?;
-    entries.reserve(count);
     for number in (first..=u32::MAX).take(count) {
         let entry = read_entry(lexer)?;
         if entries.insert(number, entry).is_some() {

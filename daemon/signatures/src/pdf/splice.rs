@@ -43,9 +43,11 @@ impl<'d> Splice<'d> {
         let known = dictionary.iter().find(|(name, _)| *name == key);
         match known {
             Some((_, old)) => {
-                let apart = self.located.source()[..old.span.start]
-                    .last()
-                    .is_some_and(|byte| is_whitespace(*byte));
+                let before = old.span.start.saturating_sub(1)..old.span.start;
+                let apart = self
+                    .located
+                    .bytes(before)
+                    .is_some_and(|before| before.iter().all(|byte| is_whitespace(*byte)));
                 let space: &[u8] = if apart { b"" } else { b" " };
                 self.edits.push((old.span.clone(), [space, value].concat()));
             }
@@ -81,15 +83,16 @@ impl<'d> Splice<'d> {
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.edits.sort_by_key(|(span, _)| span.start);
-        let (source, whole) = (self.located.source(), self.located.node.span.clone());
-        let mut result = Vec::with_capacity(whole.len() + 64);
-        let mut position = whole.start;
-        for (span, bytes) in self.edits {
-            result.extend_from_slice(&source[position..span.start]);
-            result.extend_from_slice(&bytes);
-            position = span.end;
+        let whole = self.located.node.span.clone();
+        let written = self.located.raw();
+        let mut result = Vec::with_capacity(written.len() + 64);
+        let mut position = 0;
+        for (span, bytes) in &self.edits {
+            result.extend_from_slice(&written[position..span.start - whole.start]);
+            result.extend_from_slice(bytes);
+            position = span.end - whole.start;
         }
-        result.extend_from_slice(&source[position..whole.end]);
+        result.extend_from_slice(&written[position..]);
         result
     }
 }

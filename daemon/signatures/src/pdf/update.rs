@@ -28,8 +28,9 @@ impl Update {
             trailing => return Err(PdfError::TrailingBytes(trailing)),
         }
         let next = document.next_number().ok_or(PdfError::TooMany("objects"))?;
-        let base = document.bytes().len();
-        let new_line = !matches!(document.bytes().last(), Some(b'\n' | b'\r'));
+        let base = document.size();
+        let last = document.read(base.saturating_sub(1)..base)?;
+        let new_line = !matches!(last.last(), Some(b'\n' | b'\r'));
         let bytes = if new_line { b"\n".to_vec() } else { Vec::new() };
         Ok(Self {
             base,
@@ -58,6 +59,12 @@ impl Update {
         self.bytes.extend_from_slice(body);
         self.bytes.extend_from_slice(b"\nendobj\n");
         start
+    }
+
+    /// Where in the new file the bytes to append begin.
+    #[must_use]
+    pub const fn base(&self) -> usize {
+        self.base
     }
 
     /// Whether an object has been added.
@@ -99,11 +106,11 @@ impl Update {
             if let Some(node) = document.trailer(key) {
                 trailer.extend_from_slice(&[b" /", key, b" "].concat());
                 // A trailer's values stand in the file itself, be it a table's or a stream's.
-                let raw = document
-                    .bytes()
-                    .get(node.span.clone())
-                    .ok_or(PdfError::Malformed(node.span.start))?;
-                trailer.extend_from_slice(raw);
+                let raw = document.read(node.span.clone()).map_err(|error| match error {
+                    PdfError::Truncated => PdfError::Malformed(node.span.start),
+                    other => other,
+                })?;
+                trailer.extend_from_slice(&raw);
             }
         }
         Ok(trailer)

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use trien_protocol::call::{Call, Cancel, Download, Hello, Upload};
 use trien_protocol::envelope::{Outgoing, Request, RequestId};
 use trien_protocol::error::ErrorObject;
-use trien_protocol::event::{Event, Progress, Stage, TokensChanged};
+use trien_protocol::event::{Event, Progress, Raised, Stage, TokensChanged};
 use trien_protocol::frame;
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
@@ -20,7 +20,7 @@ use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
 
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
-use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report};
+use crate::jobs::{self, Afterwards, Caller, Context, Holdings, Job, JobError, Report};
 
 /// What a message was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -331,6 +331,23 @@ impl Report for ProgressNotes {
         };
         let text = text_of(&Outgoing::event(Event::Progress(progress)));
         let _ = self.outbox.try_send(Frame::Text(text));
+    }
+
+    fn afterwards(&self) -> Option<Afterwards> {
+        let (request, outbox) = (self.request, self.outbox.downgrade());
+        Some(Box::new(move |raised| {
+            let note = Raised {
+                request,
+                from: raised.from,
+                sha256: raised.sha256,
+                size: raised.size,
+                level: raised.level,
+            };
+            if let Some(outbox) = outbox.upgrade() {
+                let text = text_of(&Outgoing::event(Event::Raised(note)));
+                let _ = outbox.try_send(Frame::Text(text));
+            }
+        }))
     }
 }
 

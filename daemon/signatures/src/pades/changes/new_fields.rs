@@ -6,6 +6,7 @@ use super::{by_key, same_but};
 use crate::pades::byte_range;
 use crate::pades::form::{self, Field, Form, is_time_stamp};
 use crate::pades::lock::Lock;
+use crate::pades::permissions;
 use crate::pdf::{Dictionary, Document, Entry, Node, ObjectId, PdfError, Value};
 
 /// The fields that the whole document has more.
@@ -67,7 +68,7 @@ fn is_sound_time_stamp(whole: &Document<'_>, field: &Field<'_>) -> Result<bool, 
     let is_time_stamp = holder
         .dictionary()
         .is_some_and(|value| is_time_stamp(value) && value.is_type(b"DocTimeStamp"));
-    let length = whole.bytes().len();
+    let length = whole.size();
     Ok(is_time_stamp && byte_range::check(&holder, &holder.node, length).is_ok())
 }
 
@@ -79,7 +80,8 @@ fn new_roots(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<HashS
         before.as_ref().map_or(&empty, Form::dictionary),
         now.as_ref().map_or(&empty, Form::dictionary),
     );
-    if !form_permitted(before.is_none(), dictionaries.0, dictionaries.1) {
+    let may_fill = permissions::may_fill(signed)?;
+    if !form_permitted(before.is_none(), may_fill, dictionaries.0, dictionaries.1) {
         return Ok(None);
     }
     let fields = |form: Option<&Form<'_>>, document: &Document<'_>| {
@@ -92,7 +94,8 @@ fn new_roots(signed: &Document<'_>, whole: &Document<'_>) -> Result<Option<HashS
 
 /// The form but for its fields. A signing program may bring resources for the appearance it makes, in a form that is
 /// new or beside what is there.
-fn form_permitted(is_new: bool, before: &Dictionary, now: &Dictionary) -> bool {
+/// Who may fill it in may also ask readers to draw it anew.
+fn form_permitted(is_new: bool, may_fill: bool, before: &Dictionary, now: &Dictionary) -> bool {
     let resources = |form: &Dictionary| form.get(b"DR").map(|node| node.value.clone());
     let kept = match (resources(before), resources(now)) {
         (Some(before), Some(now)) => grew(&before, &now),
@@ -101,6 +104,9 @@ fn form_permitted(is_new: bool, before: &Dictionary, now: &Dictionary) -> bool {
     let mut own: Vec<&[u8]> = vec![b"Fields", b"SigFlags", b"DR"];
     if is_new {
         own.push(b"DA");
+    }
+    if may_fill {
+        own.push(b"NeedAppearances");
     }
     kept && same_but(before, now, &own)
 }

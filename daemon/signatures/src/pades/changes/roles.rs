@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use super::current;
 use crate::pades::form::{self, Field, Form};
 use crate::pades::lock::Lock;
-use crate::pdf::{Dictionary, Document, ObjectId, PdfError, Value};
+use crate::pades::permissions;
+use crate::pdf::{Dictionary, Document, Located, ObjectId, PdfError, Value};
 
 /// Keys of the document security store that hold validation data (EN 319 142-1, clause 5.4.2).
 pub(super) const STORE_KEYS: [&[u8]; 4] = [b"Certs", b"OCSPs", b"CRLs", b"VRI"];
@@ -25,6 +26,10 @@ pub(super) enum Role {
     Annotations,
     /// A signature field without a signature, or a widget of it.
     UnsignedField(ObjectId),
+    /// Another field that may be filled in, or a widget of it.
+    OpenField(ObjectId),
+    /// What such a widget looks like.
+    Appearance,
     Information,
     Metadata,
     ValidationData,
@@ -70,7 +75,8 @@ fn settle(roles: &[Role], mention: Mention) -> Option<Role> {
         Role::Catalog | Role::Information => (roles.len() == 1 && mention.count == 0).then_some(first),
         Role::Metadata | Role::ValidationData => (roles.len() == 1 && all_told).then_some(first),
         Role::Page => all_same.then_some(first),
-        Role::UnsignedField(_) => (all_same && !mention.is_resource).then_some(first),
+        Role::UnsignedField(_) | Role::OpenField(_) => (all_same && !mention.is_resource).then_some(first),
+        Role::Appearance => (all_same && all_told).then_some(first),
         Role::Form if roles.len() == 1 => all_told.then_some(first),
         // Annotations are looked at more strictly.
         Role::Form | Role::Annotations => {
@@ -132,19 +138,54 @@ impl Claims {
 
     fn add_fields(&mut self, document: &Document<'_>, lock: &Lock) -> Result<(), PdfError> {
         let fields = form::fields(document)?;
-        for field in fields.iter().filter(|field| is_unsigned(field)) {
+        let may_be_filled = permissions::may_fill(document)?;
+        for field in &fields {
+            let role = if is_unsigned(field) {
+                Role::UnsignedField(field.located.id)
+            } else if may_be_filled && is_open(field) {
+                Role::OpenField(field.located.id)
+            } else {
+                continue;
+            };
             if lock.forbids(&fields, field) {
                 continue;
             }
-            let role = Role::UnsignedField(field.located.id);
             self.add(Some(field.located.id), role);
-            field
-                .widgets
-                .iter()
-                .for_each(|widget| self.add(Some(*widget), role));
+            for widget in &field.widgets {
+                self.add(Some(*widget), role);
+                if matches!(role, Role::OpenField(_)) {
+                    self.add_appearances(document, *widget)?;
+                }
+            }
         }
         Ok(())
     }
+
+    /// The streams that show a widget in its states (12.5.5).
+    fn add_appearances(&mut self, document: &Document<'_>, widget: ObjectId) -> Result<(), PdfError> {
+        let widget = document.object(widget)?;
+        let shown = match widget.as_ref().and_then(Located::dictionary) {
+            Some(widget) => document.get(widget, b"AP")?,
+            None => None,
+        };
+        let normal = shown
+            .as_deref()
+            .and_then(Value::dictionary)
+            .and_then(|shown| shown.get(b"N"));
+        match normal.map(|node| &node.value) {
+            Some(Value::Reference(id)) => self.add(Some(*id), Role::Appearance),
+            Some(Value::Dictionary(states)) => states
+                .iter()
+                .for_each(|(_, state)| self.add(state.value.reference(), Role::Appearance)),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is a field for text, choices or marks, which is there to be filled in.
+fn is_open(field: &Field<'_>) -> bool {
+    matches!(field.kind.as_deref(), Some(b"Tx" | b"Ch" | b"Btn"))
 }
 
 fn is_unsigned(field: &Field<'_>) -> bool {

@@ -48,7 +48,7 @@ impl<'c> Iterator for Operators<'c> {
             let byte = self.lexer.peek()?;
             let is_operand = matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'/' | b'(' | b'<' | b'[');
             if is_operand {
-                let mut parser = Parser::new(self.lexer.bytes, self.lexer.position, &self.limits);
+                let mut parser = Parser::with(self.lexer.again(), &self.limits);
                 let node = parser.value().ok()?;
                 self.lexer.position = parser.lexer.position;
                 if operands.len() < MAX_OPERANDS {

@@ -1,0 +1,260 @@
+//! Levels above B-B for what a page has signed: raised as far as authorities and what is known of certificates allow, and
+//! later, while the connection lasts, if no authority could be reached.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use trien_protocol::call::{self, SignDocuments, SignatureFormat};
+use trien_signatures::algorithm::Hash;
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::cades::{CadesSignature, Digests};
+use trien_signatures::pades::PadesDocument;
+use trien_signatures::pdf::Source;
+use trien_signatures::report::Level;
+use trien_signatures::xades::XadesSignature;
+
+use super::augment::{RaiseError, Raiser};
+use super::documents::Sealed;
+use super::{Afterwards, Caller, Context, Holdings, JobError, Raised};
+use crate::network::Network;
+use crate::trust::revocation::Cache;
+use crate::trust::{Rules, Trust};
+
+/// How long it waits before an authority is asked again: first, and at the most.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// How often an authority is asked again: about a day.
+const MAX_TRIES: u32 = 300;
+
+/// What raising the documents of a request works with.
+#[derive(Clone)]
+pub(super) struct Levels {
+    level: Level,
+    format: SignatureFormat,
+    network: Network,
+    /// Read anew for each step: lists may be imported while something waits.
+    trust_folder: PathBuf,
+    rules: Rules,
+    cache: Cache,
+}
+
+/// How far a document came.
+pub(super) struct Reached {
+    pub(super) document: Sealed,
+    pub(super) level: Level,
+    /// The rest waits for an authority.
+    pub(super) waiting: bool,
+}
+
+impl Levels {
+    /// None if level B-B is all that was asked for. The shell raises what it has written itself.
+    ///
+    /// # Errors
+    /// [`JobError::BadRequest`] if the format has no levels or nobody is there who stamps the time.
+    pub(super) fn of(
+        context: &Context,
+        caller: &Caller,
+        call: &SignDocuments,
+    ) -> Result<Option<Self>, JobError> {
+        let level = match call.level {
+            None | Some(call::Level::BB) => return Ok(None),
+            Some(call::Level::BT) => Level::BT,
+            Some(call::Level::BLt) => Level::BLT,
+            Some(call::Level::BLta) => Level::BLTA,
+        };
+        if caller.channel.origin().is_none() {
+            return Ok(None);
+        }
+        if call.format == SignatureFormat::Xmldsig {
+            return Err(JobError::BadRequest("level: XML-DSig has none".into()));
+        }
+        if !context.network.has_authorities() {
+            return Err(JobError::BadRequest(
+                "level: no time-stamp authority is configured on this computer".into(),
+            ));
+        }
+        Ok(Some(Self {
+            level,
+            format: call.format,
+            network: context.network.clone(),
+            trust_folder: context.trust_folder.clone(),
+            rules: context.rules,
+            cache: context.revocation.clone(),
+        }))
+    }
+
+    /// Raises one document as far as it can be raised now. `source` is what it is about.
+    pub(super) async fn raise(&self, holdings: &Arc<Holdings>, signed: &Sealed, source: &Sealed) -> Reached {
+        self.raise_from(holdings, signed, source, Level::BB).await
+    }
+
+    async fn raise_from(
+        &self,
+        holdings: &Arc<Holdings>,
+        signed: &Sealed,
+        source: &Sealed,
+        from: Level,
+    ) -> Reached {
+        let mut reached = Reached {
+            document: signed.clone(),
+            level: from,
+            waiting: false,
+        };
+        let steps = [Level::BT, Level::BLT, Level::BLTA];
+        for level in steps
+            .into_iter()
+            .filter(|level| from < *level && *level <= self.level)
+        {
+            match self.step(holdings, &reached.document, source, level).await {
+                Ok(document) => {
+                    reached.document = document;
+                    reached.level = level;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, ?level, "a level is not reached");
+                    reached.waiting = error.may_pass();
+                    break;
+                }
+            }
+        }
+        reached
+    }
+
+    async fn step(
+        &self,
+        holdings: &Arc<Holdings>,
+        signed: &Sealed,
+        source: &Sealed,
+        level: Level,
+    ) -> Result<Sealed, Failure> {
+        let (own, holdings) = (self.clone(), Arc::clone(holdings));
+        let (signed, source) = (signed.clone(), source.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // Documents are hashed and read between what the network says.
+        let work = move || runtime.block_on(own.step_here(&holdings, &signed, &source, level));
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|error| Err(Failure::Internal(error.to_string())))
+    }
+
+    async fn step_here(
+        self,
+        holdings: &Holdings,
+        signed: &Sealed,
+        source: &Sealed,
+        level: Level,
+    ) -> Result<Sealed, Failure> {
+        let mut trust = Trust::load_ours(&self.trust_folder)
+            .with_cache(&self.cache)
+            .with_rules(self.rules);
+        let mut raiser = Raiser {
+            network: &self.network,
+            trust: &mut trust,
+            cache: Some(&self.cache),
+        };
+        let documents = holdings.documents();
+        let unreadable = |error: std::io::Error| Failure::Internal(error.to_string());
+        if self.format == SignatureFormat::Pades
+            && let Some((base, tail)) = signed.appended()
+        {
+            let below: Arc<dyn Source + Send + Sync> = Arc::new(base.clone());
+            let now = OffsetDateTime::now_utc();
+            let open = |tail: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
+                let document = PadesDocument::open_end(Arc::clone(&below), tail.to_vec(), now)?;
+                Ok(Box::new(document))
+            };
+            let tail = raiser.raise(tail.to_vec(), level, &open).await?;
+            let raised = documents.seal_around(Vec::new(), base, tail, None);
+            return raised.map_err(|error| Failure::Internal(error.to_string()));
+        }
+        let bytes = signed.bytes().map_err(unreadable)?;
+        let raised = match self.format {
+            SignatureFormat::CadesDetached => {
+                let digests = Digests::of(&mut source.reader(), &Hash::ALL).map_err(unreadable)?;
+                let open = |document: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
+                    let signature = CadesSignature::open(document, digests.imprints().to_vec())?;
+                    Ok(Box::new(signature))
+                };
+                raiser.raise(bytes, level, &open).await?
+            }
+            SignatureFormat::XadesDetached => {
+                let content = source.bytes().map_err(unreadable)?;
+                let open = |document: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
+                    let signature = XadesSignature::open(document.to_vec(), Some(content.clone()))?;
+                    Ok(Box::new(signature))
+                };
+                raiser.raise(bytes, level, &open).await?
+            }
+            _ => {
+                let open = |document: &[u8]| crate::cli::augment::open(document, None);
+                raiser.raise(bytes, level, &open).await?
+            }
+        };
+        let sealed = documents.seal(&raised, None);
+        sealed.map_err(|error| Failure::Internal(error.to_string()))
+    }
+
+    /// Goes on trying while the connection lasts, and tells the page when the level is reached.
+    pub(super) fn go_on(self, holdings: Weak<Holdings>, tell: Afterwards, reached: Reached, source: Sealed) {
+        let work = async move {
+            let from = reached.document.sha256().to_owned();
+            let (mut pause, longest) = PAUSES;
+            let mut reached = reached;
+            for _ in 0..MAX_TRIES {
+                tokio::time::sleep(pause).await;
+                pause = (2 * pause).min(longest);
+                let Some(holdings) = holdings.upgrade() else {
+                    return;
+                };
+                reached = self
+                    .raise_from(&holdings, &reached.document, &source, reached.level)
+                    .await;
+                if reached.level == self.level {
+                    holdings.documents().publish(reached.document.clone());
+                    tell(Raised {
+                        from,
+                        sha256: reached.document.sha256().to_owned(),
+                        size: reached.document.size(),
+                        level: on_wire(reached.level),
+                    });
+                    return;
+                }
+                if !reached.waiting {
+                    return;
+                }
+            }
+        };
+        drop(tokio::spawn(work));
+    }
+}
+
+/// Why one step was not made.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Raise(#[from] RaiseError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Failure {
+    /// Whether the same may succeed later.
+    fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Raise(RaiseError::Network(_) | RaiseError::StatusUnknown(_))
+        )
+    }
+}
+
+/// As the protocol names it.
+pub(super) fn on_wire(level: Level) -> call::Level {
+    match level {
+        Level::BB => call::Level::BB,
+        Level::BT => call::Level::BT,
+        Level::BLT => call::Level::BLt,
+        Level::BLTA => call::Level::BLta,
+    }
+}
