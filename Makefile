@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-bridge bench-cards bench-token fuzz sanitize install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench bench-bridge bench-cards bench-token bench-documents fuzz sanitize install protocol deny advisories documents packages-demo packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -47,6 +47,10 @@ bench-token:  ## only the software token beside its peers; WHAT="signatures star
 
 bench-cards: target/cards/.made  ## modules' processes, the PIV driver beside OpenSC, events, an idle daemon; WHAT="worker driver events certificates idle"
 	cargo bench --quiet --locked --workspace --bench tokens -- $(WHAT)
+
+bench-documents: target/judges/.made  ## only documents beside their peers; WHAT="cades table" for some of it
+	cargo build --release --locked --workspace --bins --lib --example stream --example documents
+	BUILD=$(BUILD) daemon/benches/documents.sh $(WHAT)
 
 fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|cms|stream|timestamp|ocsp|crl|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
 	.ci/fuzz.sh $(or $(TARGET),request) $(or $(SECONDS),60)

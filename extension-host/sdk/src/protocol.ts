@@ -50,6 +50,8 @@ language: Language, };
 
 export type Certification = "nothing" | "forms" | "comments";
 
+export type Level = "B-B" | "B-T" | "B-LT" | "B-LTA";
+
 export type DocumentRef = { 
 /**
  * What the person sees; never used as a path.
@@ -205,6 +207,11 @@ certify?: Certification,
  */
 lock?: Array<string>, 
 /**
+ * The baseline level the results are to have; B-B if absent. Capability `level`. Above B-B a time-stamp authority of
+ * this computer's configuration stamps the time; [`crate::reply::SignedDocument`] says what was reached.
+ */
+level?: Level, 
+/**
  * What becomes of the others when one fails.
  */
 on_error?: OnError, 
@@ -333,7 +340,29 @@ done: number,
  */
 total: number, };
 
-export type Event = { "method": "progress", "params": Progress } | { "method": "permission", "params": PermissionNote } | { "method": "tokens_changed", "params": TokensChanged };
+export type Raised = { 
+/**
+ * The request that asked for it.
+ */
+request: number, 
+/**
+ * SHA-256 of what the reply named, lower-case hexadecimal.
+ */
+from: string, 
+/**
+ * SHA-256 of the document, lower-case hexadecimal.
+ */
+sha256: string, 
+/**
+ * Of the document, in bytes.
+ */
+size: number, 
+/**
+ * The level it has.
+ */
+level: Level, };
+
+export type Event = { "method": "progress", "params": Progress } | { "method": "permission", "params": PermissionNote } | { "method": "tokens_changed", "params": TokensChanged } | { "method": "raised", "params": Raised };
 
 export type Subject = { 
 /**
@@ -566,7 +595,16 @@ sha256: string,
 /**
  * Of the result, in bytes.
  */
-size: number, } | { "status": "failed", 
+size: number, 
+/**
+ * The level it has, if one was asked for.
+ */
+level?: Level, 
+/**
+ * That the level asked for was not reached because no authority answered. The daemon goes on trying while the
+ * connection lasts, and tells with the event `raised` when it is reached.
+ */
+waiting?: boolean, } | { "status": "failed", 
 /**
  * Of the request.
  */

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""The figures of documents beside their peers, in one run: `make bench-documents`.
+
+    table.py BUILD [--documents 100] [--batch 500] [--verify 100] [--mib 200]
+
+One P-256 key in software for both sides: ours in `examples/documents`, pyHanko's with its key and its validation context
+kept, xmlsec1's from a file. Prints Markdown: what, ours, the peer, the ratio or the memory, and what is to be reached.
+What the peers make is not judged here, but what we make is, by pyHanko and pdfsig.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "daemon" / "benches"))
+sys.path.insert(0, str(ROOT / "daemon" / "protocol" / "conformance"))
+
+
+def run(*command, **more):
+    """Standard output of a program that must succeed."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, check=False, **more)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]}: {done.stderr.decode()}{done.stdout.decode()}")
+    return done.stdout
+
+
+class Bench:
+    """A folder with a key, documents and the measuring program."""
+
+    def __init__(self, build, folder):
+        self.program = Path(build) / "release" / "examples" / "documents"
+        self.folder = folder
+        self.certificate, self.key, self.hex = (folder / name for name in ("cert.pem", "key.pem", "key.hex"))
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
+            "-keyout", self.key, "-out", self.certificate, "-days", "30", "-subj", "/C=VN/CN=Bench",
+            "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
+        text = run("openssl", "pkey", "-in", self.key, "-text", "-noout").decode()
+        digits = re.search(r"priv:([\s0-9a-f:]+)pub:", text)[1]
+        self.hex.write_text(re.sub(r"[^0-9a-f]", "", digits)[-64:].rjust(64, "0"))
+        self.small = ROOT / "testdata" / "documents" / "dossier.pdf"
+
+    def ours(self, what, rounds, *words):
+        return json.loads(run(self.program, what, rounds, *words))
+
+    def sign(self, what, rounds, source, target):
+        return self.ours(what, rounds, self.certificate, self.hex, source, target)
+
+
+def row(what, ours, peer, reached, goal):
+    print(f"| {what} | {ours} | {peer} | {reached} | {goal} |", flush=True)
+
+
+def write_pdf(path, pages, size):
+    """A PDF with a picture a page, about as large as asked for."""
+    side = max(8, size // pages // 640)
+    with open(path, "wb") as file:
+        offsets = []
+
+        def put(body):
+            offsets.append(file.tell())
+            file.write(b"%d 0 obj\n" % len(offsets) + body + b"\nendobj\n")
+
+        file.write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+        put(b"<< /Type /Catalog /Pages 2 0 R >>")
+        kids = b" ".join(b"%d 0 R" % (3 + 3 * page) for page in range(pages))
+        put(b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids))
+        content = b"q 500 0 0 700 40 70 cm /P Do Q"
+        for page in range(pages):
+            put(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << /XObject << /P %d 0 R"
+                b" >> >> >>" % (4 + 3 * page, 5 + 3 * page))
+            put(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+            put(b"<< /Type /XObject /Subtype /Image /Width 640 /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 "
+                b"/Length %d >>\nstream\n%s\nendstream" % (side, 640 * side, os.urandom(640 * side)))
+        start = file.tell()
+        file.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(offsets) + 1))
+        file.write(b"".join(b"%010d 00000 n \n" % offset for offset in offsets))
+        file.write(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(offsets) + 1, start))
+
+
+def pyhanko(bench, source, rounds, visible=False):
+    """Seconds a document, the key kept; with what it makes."""
+    from io import BytesIO
+
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign import fields, signers
+    from pyhanko.stamp import QRStampStyle
+
+    signer = signers.SimpleSigner.load(str(bench.key), str(bench.certificate))
+    content = source.read_bytes()
+    style = QRStampStyle(stamp_text="Ký bởi: Nguyễn Thị Hằng\n%(ts)s") if visible else None
+
+    def once(number):
+        writer = IncrementalPdfFileWriter(BytesIO(content))
+        metadata = signers.PdfSignatureMetadata(field_name=f"S{number}", subfilter=fields.SigSeedSubFilter.PADES)
+        field = fields.SigFieldSpec(f"S{number}", box=(300, 700, 550, 800)) if visible else None
+        pdf_signer = signers.PdfSigner(metadata, signer, stamp_style=style, new_field_spec=field)
+        words = {"appearance_text_params": {"url": "https://tracuu.example.vn/"}} if visible else {}
+        return pdf_signer.sign_pdf(writer, **words).getvalue()
+
+    once(0)
+    began = time.perf_counter()
+    for number in range(rounds):
+        signed = once(number + 1)
+    return (time.perf_counter() - began) / rounds, signed
+
+
+def small(bench, rounds):
+    for what, words in [("pades", "PAdES B-B, small"), ("visible", "the same, with seal, text and QR")]:
+        out = bench.folder / f"{what}.pdf"
+        mine = bench.sign(what, rounds, bench.small, out)
+        each, ours = mine["seconds"] / rounds, (mine["seconds"] - mine["key_seconds"]) / rounds
+        theirs, _ = pyhanko(bench, bench.small, max(5, rounds // 5), what == "visible")
+        row(words, f"{1000 * each:.2f} ms, {1000 * ours:.2f} ms without the key", f"{1000 * theirs:.1f} ms (pyHanko)",
+            f"{theirs / each:.0f} ×", "≥ 20 ×, ≤ 1 ms")
+        judge(out, bench)
+
+
+def judge(path, bench):
+    told = run("pdfsig", "-nocert", path, env={**os.environ, "HOME": str(bench.folder), "LC_ALL": "C"}).decode()
+    assert "Signature is Valid." in told and "Total document signed" in told, told
+
+
+def large(bench, mebibytes):
+    source, out = bench.folder / "20.pdf", bench.folder / "20-signed.pdf"
+    write_pdf(source, 100, 20 << 20)
+    hashed = bench.ours("hash", 5, source)["seconds"] / 5
+    mine = bench.sign("file", 5, source, out)
+    each = mine["seconds"] / 5
+    theirs, _ = pyhanko(bench, source, 3)
+    row("PAdES B-B of 20 MiB, 100 pages", f"{1000 * each:.1f} ms", f"{1000 * theirs:.1f} ms (pyHanko)",
+        f"{theirs / each:.1f} ×, {each / hashed:.2f} × of hashing, {mine['kib'] / 1024:.1f} MiB",
+        "≥ 2 ×, ≤ 1.5 ×, ≤ 16 MiB")
+    judge(out, bench)
+    source, out = bench.folder / "200.pdf", bench.folder / "200-signed.pdf"
+    write_pdf(source, 500, (mebibytes << 20) - 500_000)
+    hashed = bench.ours("hash", 1, source)["seconds"]
+    mine = bench.sign("file", 1, source, out)
+    row(f"PAdES B-B of {mebibytes} MiB, 500 pages", f"{1000 * mine['seconds']:.0f} ms", "",
+        f"{mine['seconds'] / hashed:.2f} × of hashing, {mine['kib'] / 1024:.1f} MiB", "≤ 16 MiB")
+    judge(out, bench)
+
+
+def xml(bench):
+    source, out, template = (bench.folder / name for name in ("10.xml", "ours.xml", "template.xml"))
+    rows = "".join(f"<row number='{number}'><name>Nguyễn Văn An</name><sum>{number * 7919}</sum></row>\n"
+                   for number in range(130_000))
+    source.write_text(f"<?xml version='1.0' encoding='UTF-8'?>\n<report>{rows}</report>", encoding="utf-8")
+    mine = bench.sign("xades", 3, source, out)
+    names = "http://www.w3.org/2000/09/xmldsig#"
+    signature = (
+        f"<Signature xmlns='{names}'><SignedInfo><CanonicalizationMethod Algorithm='http://www.w3.org/2001/10/xml-exc-c14n#'/>"
+        "<SignatureMethod Algorithm='http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256'/><Reference URI=''><Transforms>"
+        f"<Transform Algorithm='{names}enveloped-signature'/><Transform Algorithm='http://www.w3.org/2001/10/xml-exc-c14n#'/>"
+        "</Transforms><DigestMethod Algorithm='http://www.w3.org/2001/04/xmlenc#sha256'/><DigestValue/></Reference>"
+        "</SignedInfo><SignatureValue/><KeyInfo><X509Data/></KeyInfo></Signature></report>")
+    template.write_text(source.read_text(encoding="utf-8").replace("</report>", signature), encoding="utf-8")
+    command = ["xmlsec1", "--sign", "--privkey-pem", f"{bench.key},{bench.certificate}", "--output",
+               bench.folder / "theirs.xml", template]
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        run("/usr/bin/time", "-f", "%M", "-o", bench.folder / "memory", *command)
+        times.append(time.perf_counter() - began)
+    theirs, memory = min(times), int((bench.folder / "memory").read_text().split()[-1]) / 1024
+    began = time.perf_counter()
+    bench.sign("xades", 0, source, out)
+    ours = min(mine["seconds"] / 3, time.perf_counter() - began)
+    row(f"XML enveloped, {source.stat().st_size / 1e6:.0f} MB", f"{1000 * ours:.0f} ms, {mine['kib'] / 1024:.0f} MiB",
+        f"{1000 * theirs:.0f} ms, {memory:.0f} MiB (xmlsec1)", f"{theirs / ours:.1f} ×", "≥ 3 ×, ≤ 32 MiB")
+
+
+def verification(bench, count):
+    """The same signature in so many documents; each is read and judged by itself."""
+    from pyhanko.keys import load_cert_from_pemder
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.validation import async_validate_pdf_signature
+    from pyhanko_certvalidator import ValidationContext
+
+    out = bench.folder / "verify.pdf"
+    bench.sign("pades", 1, bench.small, out)
+    mine = bench.ours("verify", 1, bench.certificate, *[out] * count)
+    context = ValidationContext(trust_roots=[load_cert_from_pemder(str(bench.certificate))])
+
+    async def theirs():
+        for _ in range(max(5, count // 5)):
+            with open(out, "rb") as file:
+                reader = PdfFileReader(file)
+                status = await async_validate_pdf_signature(reader.embedded_signatures[0], context)
+                assert status.bottom_line
+
+    began = time.perf_counter()
+    asyncio.run(theirs())
+    peer, each = (time.perf_counter() - began) / max(5, count // 5), mine["seconds"] / count
+    row("checking PAdES", f"{1000 * each:.2f} ms", f"{1000 * peer:.1f} ms (pyHanko)", f"{peer / each:.0f} ×", "≥ 20 ×")
+
+
+def batch(build, count):
+    """Through the daemon, with a token that takes 50 ms for a signature."""
+    import base64
+    import hashlib
+
+    from bridge import Bench as Bridge
+    from conformance import WebSocket
+
+    bridge = Bridge(Path(build) / "release")
+    slow, prompter = bridge.home / "slow.toml", bridge.home / "script.toml"
+    slow.write_text('[[rule]]\ncall = "C_Sign"\naction = "delay"\nmilliseconds = 50\n')
+    prompter.write_text(f'[[answer]]\ndecision = "approve"\nrepeat = true\npins = ["12345678"]\n')
+    (bridge.home / "home" / "config" / "config.toml").write_text("[websocket]\nport = 0\n")
+    log = open(bridge.home / "daemon.log", "w+", encoding="utf-8")
+    command = [bridge.binaries / "trien", "daemon", "--simulate", slow, "--prompter", f"scripted:{prompter}"]
+    daemon = subprocess.Popen(command, env=bridge.env, stdout=subprocess.PIPE, stderr=log, text=True)
+    bridge.log = log
+    bridge.host, port = re.search(r"websocket=([\d.]+):(\d+)", daemon.stdout.readline()).groups()
+    bridge.port = int(port)
+    page = WebSocket(bridge)
+    page.hello()
+    source = (ROOT / "testdata" / "documents" / "dossier.pdf").read_bytes()
+    documents = []
+    for number in range(count):
+        content = source + b"\n" * (number + 1)
+        digest = hashlib.sha256(content).hexdigest()
+        for offset in range(0, len(content), 300_000):
+            piece = base64.b64encode(content[offset:offset + 300_000]).decode()
+            page.call("upload", {"sha256": digest, "size": len(content), "offset": offset, "data": piece})
+        documents.append({"name": f"{number}.pdf", "sha256": digest, "size": len(content)})
+    bridge.spans()
+    began = time.perf_counter()
+    reply = page.call("sign_documents", {"documents": documents, "format": "pades"})
+    took = time.perf_counter() - began
+    assert all(one["status"] == "signed" for one in reply["result"]["documents"]), reply
+    time.sleep(0.3)
+    _, person, login = bridge.spans()[-1]
+    ours = took - (person + login) / 1000
+    daemon.terminate()
+    daemon.wait()
+    row(f"a batch of {count} PDFs, one PIN", f"{ours:.2f} s", f"{0.05 * count:.2f} s (`C_Sign` alone)",
+        f"{ours / (0.05 * count):.3f} ×", "≤ 1.1 ×")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The figures of documents beside their peers.")
+    parser.add_argument("build")
+    parser.add_argument("--documents", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--verify", type=int, default=100)
+    parser.add_argument("--mib", type=int, default=200)
+    options = parser.parse_args()
+    print("| work | ours | the peer | reached | goal |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="trien-bench-") as folder:
+        bench = Bench(options.build, Path(folder))
+        small(bench, options.documents)
+        large(bench, options.mib)
+        xml(bench)
+        verification(bench, options.verify)
+    batch(options.build, options.batch)
+
+
+if __name__ == "__main__":
+    main()
