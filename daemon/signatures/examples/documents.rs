@@ -69,7 +69,7 @@ impl Bench {
     /// Once for nothing, so that both sides are measured warm.
     fn run(&mut self, rounds: u32, mut work: impl FnMut(&mut Duration) -> Result<()>) -> Result<()> {
         let idle = resident("VmRSS:");
-        work(&mut Duration::ZERO)?;
+        work(&mut Duration::default())?;
         let began = Instant::now();
         for _ in 0..rounds {
             work(&mut self.key)?;
