@@ -28,7 +28,7 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo nextest run --locked --workspace --lib --bins
 
 # One build for all of them: `-p` would choose other features of the dependencies, and compile them again.
-BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature measure echo_host stream)
+BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature measure echo_host stream documents)
 
 bench: packages-demo extension  ## a signature on both roads from a page; the software token and documents beside their peers
 	$(BENCH_BUILD)

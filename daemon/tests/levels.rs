@@ -247,7 +247,7 @@ fn every_level_is_reached_and_openssl_agrees() {
     }
 }
 
-/// What pyHanko's validations for the archive say of a PDF, now and in ten years.
+/// What pyHanko's validations for the archive say of a PDF, now and in five years.
 fn judged(office: &Office, signed: &str) -> Value {
     let path = office.desk.path(signed);
     let verdicts = succeed(

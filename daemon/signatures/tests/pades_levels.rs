@@ -198,7 +198,7 @@ fn level(document: &[u8]) -> Option<Level> {
     report.signatures[0].level
 }
 
-/// What pyHanko's validation for the archive says now, and what it will say in ten years if somebody goes on stamping.
+/// What pyHanko's validation for the archive says now, and what it will say in five years if somebody goes on stamping.
 fn pyhanko(path: &Path) -> [String; 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join("target/judges/bin/python");
@@ -299,7 +299,7 @@ fn every_level_is_reached_and_kept_with_document_time_stamps_alone() {
 /// pyHanko's simulation looks for the lists of a certificate's issuer on a path that begins at that issuer, and there it
 /// finds only lists of an anchor: the signer and the authority are right below the root here.
 #[test]
-fn in_ten_years_the_archive_is_as_good_if_somebody_goes_on_stamping() {
+fn in_five_years_the_archive_is_as_good_if_somebody_goes_on_stamping() {
     let [signer, authority] = &OFFICE.near;
     let request = PadesRequest {
         extra_room: TIME_STAMP_ROOM,

@@ -4,7 +4,7 @@
     levels.py FILE... --trust ROOT
 
 Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of
-simulate_future_ades_lta_validation for ten years from now, each as the name of the sub-indication; `OK` when it passed.
+simulate_future_ades_lta_validation for five years from now, each as the name of the sub-indication; `OK` when it passed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 
 async def judge(path, spec):
     """Both verdicts on the first signature that is no time-stamp."""
-    later = datetime.datetime.now(tz=datetime.timezone.utc) + datetime.timedelta(days=3652)
+    later = datetime.datetime.now(tz=datetime.timezone.utc) + datetime.timedelta(days=1826)
     with open(path, "rb") as file:
         reader = PdfFileReader(file)
         signature = reader.embedded_regular_signatures[0]
