@@ -1,7 +1,6 @@
 //! Levels above B-B for what a page has signed: raised as far as authorities and what is known of certificates allow, and
 //! later, while the connection lasts, if no authority could be reached.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,8 +18,8 @@ use super::augment::{RaiseError, Raiser};
 use super::documents::Sealed;
 use super::{Afterwards, Caller, Context, Holdings, JobError, Raised};
 use crate::network::Network;
+use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
-use crate::trust::{Rules, Trust};
 
 /// How long it waits before an authority is asked again: first, and at the most.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -34,9 +33,8 @@ pub(super) struct Levels {
     level: Level,
     format: SignatureFormat,
     network: Network,
-    /// Read anew for each step: lists may be imported while something waits.
-    trust_folder: PathBuf,
-    rules: Rules,
+    /// Asked for each step: lists may be imported while something waits.
+    trusted: Arc<Kept>,
     cache: Cache,
 }
 
@@ -79,8 +77,7 @@ impl Levels {
             level,
             format: call.format,
             network: context.network.clone(),
-            trust_folder: context.trust_folder.clone(),
-            rules: context.rules,
+            trusted: Arc::clone(&context.trusted),
             cache: context.revocation.clone(),
         }))
     }
@@ -146,9 +143,7 @@ impl Levels {
         source: &Sealed,
         level: Level,
     ) -> Result<Sealed, Failure> {
-        let mut trust = Trust::load_ours(&self.trust_folder)
-            .with_cache(&self.cache)
-            .with_rules(self.rules);
+        let mut trust = self.trusted.now().as_ref().clone();
         let mut raiser = Raiser {
             network: &self.network,
             trust: &mut trust,
