@@ -307,7 +307,8 @@ impl Page {
             if message["id"] == id {
                 return message;
             }
-    /// The reply to a request; progress on the way is passed over, and that tokens came or went.
+            let passed = ["progress", "raised", "tokens_changed"];
+            assert!(passed.iter().any(|note| message["method"] == *note), "{message}");
         }
     }
 
