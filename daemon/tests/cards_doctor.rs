@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/module.rs"]
-mod module;
 mod support;
 
 use std::process::Command;
@@ -166,7 +164,7 @@ fn a_module_that_hangs_is_named_with_a_remedy_and_the_rest_is_told_all_the_same(
     let config = format!(
         "[websocket]\nport = 0\n[[modules]]\nname = \"sluggish\"\npath = {:?}\nfolders = [{:?}]\nenvironment = \
          [\"TRIEN_SIMULATE\"]\n",
-        module::simulator(),
+        support::module::simulator(),
         desk.path("")
     );
     std::fs::create_dir_all(desk.home().join("config")).unwrap();

@@ -309,7 +309,6 @@ fn many(
             let token = token_in_time(&modules, wanted).await;
             let mut session = logged_in(&token, &key(&token, id)).await.unwrap();
             let mut before = None;
-            let began = Instant::now();
             for number in 0..count {
                 session.sign(&signable(algorithm, b"m"), false).await.unwrap();
                 // What is made at the first signatures is there to stay.
@@ -317,7 +316,6 @@ fn many(
                     before = Some((descriptors(worker(&word)), resident(worker(&word))));
                 }
             }
-            println!("{count} signatures in {:?}", began.elapsed());
             let (files, memory) = before.unwrap();
             assert_eq!(descriptors(worker(&word)), files);
             let now = resident(worker(&word));

@@ -291,7 +291,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     let of = |id: u64| replies.iter().find(|reply| reply["id"] == id).unwrap();
     assert_eq!(of(cancel)["result"]["cancelled"], true);
     assert_eq!(code(of(asked)), "cancelled");
-    wait_for(|| asking(daemon.pid()).len() == 0);
+    wait_for(|| asking(daemon.pid()).is_empty());
     assert!(
         began.elapsed() < Duration::from_millis(500),
         "{:?}",
@@ -302,7 +302,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     wait_for(|| asking(daemon.pid()).len() == 1);
     drop(page);
     let began = Instant::now();
-    wait_for(|| asking(daemon.pid()).len() == 0);
+    wait_for(|| asking(daemon.pid()).is_empty());
     assert!(
         began.elapsed() < Duration::from_millis(500),
         "{:?}",

@@ -161,12 +161,13 @@ fn a_large_document_lies_on_the_disk() {
     allow(&desk, PORTAL, &[]);
     let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&desk, script);
-    let roads: [(usize, fn(&Daemon) -> Page); 2] =
-        [(LARGEST, Page::over_websocket), (48 << 20, Page::over_socket)];
-    for (size, open) in roads {
+    for (size, by_websocket) in [(LARGEST, true), (48 << 20, false)] {
         let original = desk.path("lớn.pdf");
         write_pdf(&original, size);
-        let mut page = open(&daemon);
+        let mut page = match by_websocket {
+            true => Page::over_websocket(&daemon),
+            false => Page::over_socket(&daemon),
+        };
         page.hello();
         let idle = resident(daemon.pid(), "VmRSS:").unwrap();
         let bytes = std::fs::read(&original).unwrap();

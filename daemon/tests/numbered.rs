@@ -322,7 +322,7 @@ fn n048_the_tab_goes_and_the_window_goes() {
         wait_for(|| asking(daemon.pid()).len() == 1);
         drop(page);
         let began = Instant::now();
-        wait_for(|| asking(daemon.pid()).len() == 0);
+        wait_for(|| asking(daemon.pid()).is_empty());
         assert!(
             began.elapsed() < Duration::from_millis(500),
             "{:?}",
@@ -482,7 +482,7 @@ fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
         let ended =
             std::iter::repeat_with(|| page.receive().unwrap().0).find(|message| message["id"] == asked);
         assert_eq!(code(&ended.unwrap()), "cancelled");
-        wait_for(|| asking(daemon.pid()).len() == 0);
+        wait_for(|| asking(daemon.pid()).is_empty());
     }
     assert_eq!(state(), before, "no try was spent");
 }

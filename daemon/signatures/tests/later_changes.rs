@@ -542,7 +542,8 @@ fn a_form_is_filled_in_where_the_certification_lets_it_be() {
     let form = "<< /Fields 8 0 R /SigFlags 3 /NeedAppearances true >>";
     for allowed in [Allowed::Signing, Allowed::Comments] {
         let signed = certified(allowed, None);
-        let (kept, more): (&[(u32, &str)], &[(u32, &str)]) = (&[(9, FILLED), (160, NAME)], &[(11, &marked)]);
+        let kept: &[(u32, &str)] = &[(9, FILLED), (160, NAME)];
+        let more: &[(u32, &str)] = &[(11, &marked)];
         let filled = update(&signed, kept);
         let report = check(&filled);
         assert!(report.valid(), "{report:#?}");

@@ -483,6 +483,7 @@ impl PreparedDocument {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn unreadable(error: std::io::Error) -> JobError {
     JobError::Internal(error.to_string())
 }

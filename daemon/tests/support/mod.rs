@@ -4,7 +4,7 @@
 
 pub mod cards;
 pub mod daemon;
-mod module;
+pub mod module;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
