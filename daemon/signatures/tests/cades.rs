@@ -277,7 +277,7 @@ fn without_the_signing_certificate_attribute_the_signer_is_shown_and_not_accepte
 }
 
 #[test]
-fn content_missing_other_or_given_twice() {
+fn n150_content_missing_other_or_given_twice() {
     let signer = PKI.leaf("contents", "ec:P-256");
     let chain = [PKI.ca.certificate.clone()];
     let detached = sign(&PKI, &signer, &request(&signer, &chain));

@@ -536,7 +536,7 @@ fn folder() -> PathBuf {
 
 /// With `TRIEN_WRITE_VECTORS` set, the files are written anew.
 #[test]
-fn each_made_now_breaks_its_rule() {
+fn n143_n149_each_made_now_breaks_its_rule() {
     let (vectors, pki) = made();
     for vector in &vectors {
         let started = Instant::now();
@@ -558,7 +558,7 @@ fn each_made_now_breaks_its_rule() {
 }
 
 #[test]
-fn each_file_breaks_its_rule() {
+fn n143_to_n148_each_file_breaks_its_rule() {
     let root = Certificate::from_der(&fs::read(folder().join("root.crt")).unwrap()).unwrap();
     let at = root.not_before() + time::Duration::days(1);
     let anchors = Anchors::new(vec![root]);
@@ -578,7 +578,7 @@ fn each_file_breaks_its_rule() {
 }
 
 #[test]
-fn one_bad_signer_among_two_spoils_the_document() {
+fn n144_one_bad_signer_among_two_spoils_the_document() {
     let pki = Pki::of("ec:P-256");
     let (first, second) = (pki.leaf("first", "ec:P-256"), pki.leaf("second", "ec:P-256"));
     let mut both = Forge::new(&pki, &first, ECDSA);

@@ -96,7 +96,7 @@ fn replace(document: &[u8], from: &str, to: &str) -> Vec<u8> {
 // Cut off, not a PDF, two things at once
 
 #[test]
-fn not_a_pdf_at_all() {
+fn n123_not_a_pdf_at_all() {
     for document in [&b""[..], b"%PDF", b"PK\x03\x04", b"<html></html>", &[0; 4096]] {
         assert_eq!(refusal(document), PdfError::NotPdf);
     }
@@ -104,7 +104,7 @@ fn not_a_pdf_at_all() {
 }
 
 #[test]
-fn truncated_anywhere() {
+fn n123_truncated_anywhere() {
     for document in [
         Draft::new().classic(),
         Draft::new().streams(),
@@ -122,7 +122,7 @@ fn truncated_anywhere() {
 }
 
 #[test]
-fn truncated_signed_document() {
+fn n123_truncated_signed_document() {
     let document = signed();
     for length in (0..document.len() - 2).step_by(97) {
         let report = verify(&document[..length], &OFFICE.0.reliance());
@@ -134,7 +134,7 @@ fn truncated_signed_document() {
 }
 
 #[test]
-fn bytes_before_the_header() {
+fn n123_bytes_before_the_header() {
     let document = Draft::new().classic();
     assert_eq!(
         refusal(&[b"PK\x03\x04 and more ", document.as_slice()].concat()),
@@ -168,7 +168,7 @@ fn too_large() {
 // Loops, bombs, depth, counts
 
 #[test]
-fn loop_of_cross_reference_sections() {
+fn n124_loop_of_cross_reference_sections() {
     let document = Draft::new().classic();
     let start = document.windows(4).position(|window| window == b"xref").unwrap();
     assert_eq!(
@@ -186,7 +186,7 @@ fn loop_of_cross_reference_sections() {
 }
 
 #[test]
-fn loop_of_pages() {
+fn n124_loop_of_pages() {
     let mut draft = Draft::new();
     draft.set(2, "<< /Type /Pages /Kids [2 0 R] /Count 1 >>");
     assert_eq!(refusal(&draft.classic()), PdfError::PageTreeLoop);
@@ -197,7 +197,7 @@ fn loop_of_pages() {
 }
 
 #[test]
-fn loop_of_fields() {
+fn n124_loop_of_fields() {
     let mut draft = Draft::new();
     draft
         .extend(1, "/AcroForm << /Fields [6 0 R] >>")
@@ -207,7 +207,7 @@ fn loop_of_fields() {
 }
 
 #[test]
-fn loop_of_references() {
+fn n124_loop_of_references() {
     let mut draft = Draft::new();
     draft
         .set(
@@ -220,7 +220,7 @@ fn loop_of_references() {
 }
 
 #[test]
-fn loop_of_lengths() {
+fn n124_loop_of_lengths() {
     let mut draft = Draft::new();
     draft
         .set(6, "<< /Length 6 0 R >>\nstream\nx\nendstream")
@@ -229,7 +229,7 @@ fn loop_of_lengths() {
 }
 
 #[test]
-fn object_stream_inside_itself() {
+fn n124_object_stream_inside_itself() {
     let document = Draft::new().streams();
     let text = String::from_utf8_lossy(&document);
     assert!(text.contains("6 0 obj\n<< /Type /ObjStm"));
@@ -255,7 +255,7 @@ fn with_xref_stream(dictionary: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn bomb_in_a_cross_reference_stream() {
+fn n124_bomb_in_a_cross_reference_stream() {
     let zeros = deflate(&vec![0; 300 << 20]);
     assert!(zeros.len() < 4 << 20);
     let document = with_xref_stream("/Size 10 /W [1 4 2]", &zeros);
@@ -300,7 +300,7 @@ fn numbers_that_are_not_finite() {
 }
 
 #[test]
-fn bomb_in_an_object_stream() {
+fn n124_bomb_in_an_object_stream() {
     let mut document = b"%PDF-1.7\n".to_vec();
     let container = document.len();
     document.extend(stream(
@@ -355,7 +355,7 @@ fn cross_reference_streams_that_lie() {
 }
 
 #[test]
-fn deep_arrays_and_dictionaries() {
+fn n124_deep_arrays_and_dictionaries() {
     for (open, close) in [("[", "]"), ("<< /A ", ">>")] {
         let mut draft = Draft::new();
         draft.set(
@@ -372,14 +372,14 @@ fn deep_arrays_and_dictionaries() {
 }
 
 #[test]
-fn many_values() {
+fn n124_many_values() {
     let mut draft = Draft::new();
     draft.set(3, &format!("<< /Type /Page /A [{}] >>", "0 ".repeat(1_000_000)));
     assert_eq!(refusal(&draft.classic()), PdfError::TooMany("values"));
 }
 
 #[test]
-fn many_entries() {
+fn n124_many_entries() {
     let document = Draft::new().classic();
     let more = format!(
         "xref\n1000 1000001\n{}0 6\n",
@@ -395,7 +395,7 @@ fn many_entries() {
 }
 
 #[test]
-fn many_pages() {
+fn n124_many_pages() {
     let mut draft = Draft::new();
     draft.set(
         2,
@@ -405,7 +405,7 @@ fn many_pages() {
 }
 
 #[test]
-fn many_revisions() {
+fn n124_many_revisions() {
     let mut document = Draft::new().classic();
     for _ in 0..1_000 {
         document = update(&document, &[(150, "null")]);
@@ -414,7 +414,7 @@ fn many_revisions() {
 }
 
 #[test]
-fn many_signatures() {
+fn n124_many_signatures() {
     let document = signed();
     let text: String = document.iter().map(|byte| char::from(*byte)).collect();
     let start = text.find("<< /Type /Sig ").unwrap();
@@ -480,7 +480,7 @@ fn many_fields_with_the_names_of_their_parents() {
 }
 
 #[test]
-fn length_of_a_stream_that_lies() {
+fn n124_length_of_a_stream_that_lies() {
     for length in ["2147483648", "-1", "99999999999999999999", "(x)", "7 0 R"] {
         let document = replace(
             &Draft::new().streams(),
@@ -525,7 +525,7 @@ fn no_pages() {
 // Two answers to one question
 
 #[test]
-fn ambiguous_number_in_one_section() {
+fn n126_ambiguous_number_in_one_section() {
     let document = Draft::new().classic();
     let twice = replace(&document, "trailer", "4 1\n0000000009 00000 n \ntrailer");
     assert_eq!(refusal(&twice), PdfError::DuplicateObject(4));
@@ -534,7 +534,7 @@ fn ambiguous_number_in_one_section() {
 }
 
 #[test]
-fn ambiguous_offset_inside_another_object() {
+fn n126_ambiguous_offset_inside_another_object() {
     let document = Draft::new().classic();
     let text = String::from_utf8_lossy(&document).into_owned();
     let line = text
@@ -548,7 +548,7 @@ fn ambiguous_offset_inside_another_object() {
 }
 
 #[test]
-fn ambiguous_hybrid() {
+fn n126_ambiguous_hybrid() {
     // The table says where an object is that the stream has in an object stream.
     let mut document = Draft::new().hybrid();
     let free = b"0000000000 00000 f";
@@ -622,7 +622,7 @@ fn byte_range(document: &[u8]) -> (String, Vec<usize>) {
 }
 
 #[test]
-fn byte_range_that_is_none() {
+fn n132_byte_range_that_is_none() {
     let document = signed();
     let (range, numbers) = byte_range(&document);
     let [_, before, after, rest] = numbers[..] else {
@@ -662,7 +662,7 @@ fn byte_range_that_is_none() {
 }
 
 #[test]
-fn byte_range_with_a_gap_that_is_not_the_contents() {
+fn n132_byte_range_with_a_gap_that_is_not_the_contents() {
     let document = signed();
     let (range, numbers) = byte_range(&document);
     let [_, before, after, rest] = numbers[..] else {
@@ -684,7 +684,7 @@ fn byte_range_with_a_gap_that_is_not_the_contents() {
 }
 
 #[test]
-fn byte_range_twice_in_one_dictionary() {
+fn n132_byte_range_twice_in_one_dictionary() {
     let document = signed();
     let twice = replace(&document, "/Filter /Adobe.PPKLite", "/ByteRange [0 1 2 3]  ");
     assert_eq!(twice.len(), document.len());
@@ -699,7 +699,7 @@ fn with_contents(change: impl Fn(&mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn contents_that_are_no_cms() {
+fn n132_contents_that_are_no_cms() {
     let zeros = with_contents(|contents| {
         let end = contents.len() - 1;
         contents[1..end].fill(b'0');
@@ -726,7 +726,7 @@ fn contents_that_are_no_cms() {
 }
 
 #[test]
-fn contents_with_something_behind_the_cms() {
+fn n132_contents_with_something_behind_the_cms() {
     let hidden = with_contents(|contents| {
         let end = contents.len() - 1;
         contents[end - 2..end].copy_from_slice(b"7f");
@@ -760,7 +760,7 @@ fn sub_filters_that_are_not_known() {
 // Updates and wrapping after the signature
 
 #[test]
-fn appended_copy_of_the_signature() {
+fn n133_appended_copy_of_the_signature() {
     // The dictionary once more in a later revision: the byte range of the first ends before it.
     let document = signed();
     let text: String = document.iter().map(|byte| char::from(*byte)).collect();
@@ -780,7 +780,7 @@ fn appended_copy_of_the_signature() {
 }
 
 #[test]
-fn appended_update_that_takes_the_form_away() {
+fn n133_appended_update_that_takes_the_form_away() {
     let report = check(&update(&signed(), &[(1, "<< /Type /Catalog /Pages 2 0 R >>")]));
     assert!(
         report.signatures.is_empty() && !report.valid(),
@@ -789,7 +789,7 @@ fn appended_update_that_takes_the_form_away() {
 }
 
 #[test]
-fn appended_revision_that_does_not_go_on_from_the_signed_one() {
+fn n133_appended_revision_that_does_not_go_on_from_the_signed_one() {
     // A whole other document behind the signed one, which it uses for nothing but the signature.
     let document = signed();
     let text: String = document.iter().map(|byte| char::from(*byte)).collect();
@@ -817,7 +817,7 @@ fn appended_revision_that_does_not_go_on_from_the_signed_one() {
 }
 
 #[test]
-fn wrapped_signature_behind_another_field() {
+fn n133_wrapped_signature_behind_another_field() {
     // A second field names the signature of the first: it was not in the signed revision.
     let document = signed();
     let text: String = document.iter().map(|byte| char::from(*byte)).collect();

@@ -106,7 +106,7 @@ fn with_field(name: &str, field: &str, more: &[(u32, &str)]) -> (Vec<u8>, String
 // What only looks like a signature field
 
 #[test]
-fn a_field_that_is_no_widget_or_shows_something_unsigned_is_found() {
+fn n130_a_field_that_is_no_widget_or_shows_something_unsigned_is_found() {
     let area = "/Rect [0 0 400 300] /F 4 /P 3 0 R /AP << /N 161 0 R >>";
     for (name, field) in [
         ("stamp", format!("<< /Type /Annot /Subtype /Stamp /FT /Sig /T (x) {area} >>")),
@@ -221,7 +221,7 @@ fn replace(document: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 #[test]
-fn content_that_is_metadata_too_is_found() {
+fn n125_content_that_is_metadata_too_is_found() {
     let content = |text: &str| {
         format!(
             "<< /Type /Metadata /Length {} >>\nstream\n{text}\nendstream",
@@ -241,7 +241,7 @@ fn content_that_is_metadata_too_is_found() {
 }
 
 #[test]
-fn a_catalog_that_is_a_resource_too_is_found() {
+fn n125_a_catalog_that_is_a_resource_too_is_found() {
     let mut draft = with_form();
     draft.set(5, "<< /XObject 1 0 R >>");
     let (signed, _) = sign(&draft);
@@ -250,7 +250,7 @@ fn a_catalog_that_is_a_resource_too_is_found() {
 }
 
 #[test]
-fn resources_that_are_information_too_are_found() {
+fn n125_resources_that_are_information_too_are_found() {
     let information = |number: u32, draft: &Draft| {
         let more = format!("/Root 1 0 R /Info {number} 0 R >>");
         let document = replace(&draft.classic(), "/Root 1 0 R >>", &more);

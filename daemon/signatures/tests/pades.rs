@@ -605,7 +605,7 @@ const CHANGED: (Indication, SubIndication, Reason, bool) = (
 );
 
 #[test]
-fn a_later_unsigned_change_is_found() {
+fn n130_a_later_unsigned_change_is_found() {
     let signed = sign(&Draft::new().classic());
     let content = "<< /Length 44 >>\nstream\nBT /F1 18 Tf 40 200 Td (Khac han) Tj ET      \nendstream";
     for (name, objects) in [
@@ -643,7 +643,7 @@ fn a_later_unsigned_change_is_found() {
 }
 
 #[test]
-fn a_change_between_two_signatures_is_found() {
+fn n130_a_change_between_two_signatures_is_found() {
     let signed = sign(&Draft::new().classic());
     let font = "<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >> >> >>";
     let twice = sign(&update(&signed, &[(5, font)]));
@@ -657,7 +657,7 @@ fn a_change_between_two_signatures_is_found() {
 }
 
 #[test]
-fn content_prepared_before_signing_is_found() {
+fn n125_content_prepared_before_signing_is_found() {
     // The page refers to an object that comes only after the signature.
     let mut draft = Draft::new();
     draft.set(

@@ -111,7 +111,7 @@ fn a_root_with_the_same_name_and_another_key_ends_no_path() {
 }
 
 #[test]
-fn each_rule_broken_is_named() {
+fn n149_each_rule_broken_is_named() {
     use Reason as R;
     use SubIndication as S;
     let cases = [
@@ -191,7 +191,7 @@ fn each_rule_broken_is_named() {
 }
 
 #[test]
-fn a_leaf_is_no_issuer() {
+fn n149_a_leaf_is_no_issuer() {
     let leaf = PKI.leaf("leaf-as-ca", "ec:P-256");
     let below = PKI
         .workshop
@@ -221,7 +221,7 @@ fn a_path_length_constraint_holds() {
 }
 
 #[test]
-fn eight_certificates_and_no_more() {
+fn n149_eight_certificates_and_no_more() {
     let workshop = &PKI.workshop;
     let mut chain = vec![PKI.root.clone()];
     for depth in 1..=7 {
@@ -243,7 +243,7 @@ fn eight_certificates_and_no_more() {
 }
 
 #[test]
-fn cross_signed_circles_end() {
+fn n149_cross_signed_circles_end() {
     let workshop = &PKI.workshop;
     let a = workshop.root("circle-a", "ec:P-256", "/CN=Circle A");
     let b = workshop.root("circle-b", "ec:P-256", "/CN=Circle B");
