@@ -194,6 +194,23 @@ pub fn descriptors(process: u32) -> usize {
     std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
 }
 
+/// The same once it has been steady for a second: a prompt is made ready after each question, beside the reply.
+pub fn steady_descriptors(process: u32) -> usize {
+    let (mut seen, mut since) = (descriptors(process), Instant::now());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while since.elapsed() < Duration::from_secs(1) {
+        assert!(
+            Instant::now() < deadline,
+            "the descriptors of {process} never rest"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+        if descriptors(process) != seen {
+            (seen, since) = (descriptors(process), Instant::now());
+        }
+    }
+    seen
+}
+
 /// In KiB.
 pub fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
