@@ -40,9 +40,12 @@ class Bench:
         self.program = Path(build) / "release" / "examples" / "documents"
         self.folder = folder
         self.certificate, self.key, self.hex = (folder / name for name in ("cert.pem", "key.pem", "key.hex"))
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256",
-            "-keyout", self.key, "-out", self.certificate, "-days", "30", "-subj", "/C=VN/CN=Bench",
-            "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
+        self.root, root_key = folder / "root.pem", folder / "root.key"
+        made = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-days", "30")
+        run(*made, "-keyout", root_key, "-out", self.root, "-subj", "/C=VN/CN=Root",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        run(*made, "-keyout", self.key, "-out", self.certificate, "-subj", "/C=VN/CN=Bench", "-CA", self.root, "-CAkey", root_key,
+            "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
         text = run("openssl", "pkey", "-in", self.key, "-text", "-noout").decode()
         digits = re.search(r"priv:([\s0-9a-f:]+)pub:", text)[1]
         self.hex.write_text(re.sub(r"[^0-9a-f]", "", digits)[-64:].rjust(64, "0"))
@@ -187,8 +190,8 @@ def verification(bench, count):
 
     out = bench.folder / "verify.pdf"
     bench.sign("pades", 1, bench.small, out)
-    mine = bench.ours("verify", 1, bench.certificate, *[out] * count)
-    context = ValidationContext(trust_roots=[load_cert_from_pemder(str(bench.certificate))])
+    mine = bench.ours("verify", 1, bench.root, *[out] * count)
+    context = ValidationContext(trust_roots=[load_cert_from_pemder(str(bench.root))])
 
     async def theirs():
         for _ in range(max(5, count // 5)):
@@ -213,7 +216,7 @@ def batch(build, count):
 
     bridge = Bridge(Path(build) / "release")
     slow, prompter = bridge.home / "slow.toml", bridge.home / "script.toml"
-    slow.write_text('[[rule]]\ncall = "C_Sign"\naction = "delay"\nmilliseconds = 50\n')
+    slow.write_text('[[rule]]\nfunction = "C_Sign"\ndo = "delay"\nmilliseconds = 50\n')
     prompter.write_text(f'[[answer]]\ndecision = "approve"\nrepeat = true\npins = ["12345678"]\n')
     (bridge.home / "home" / "config" / "config.toml").write_text("[websocket]\nport = 0\n")
     log = open(bridge.home / "daemon.log", "w+", encoding="utf-8")
@@ -239,7 +242,7 @@ def batch(build, count):
     took = time.perf_counter() - began
     assert all(one["status"] == "signed" for one in reply["result"]["documents"]), reply
     time.sleep(0.3)
-    _, person, login = bridge.spans()[-1]
+    _, person, login, _disk = bridge.spans()[-1]
     ours = took - (person + login) / 1000
     daemon.terminate()
     daemon.wait()
