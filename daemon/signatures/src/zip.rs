@@ -455,3 +455,32 @@ fn crc(bytes: &[u8]) -> u32 {
 fn number(value: usize) -> Result<u32, ZipError> {
     u32::try_from(value).map_err(|_| ZipError::TooLarge)
 }
+
+/// The name of an entry behind a URI reference (RFC 3986, 2.1). `None` where what follows a `%` is no pair of hexadecimal
+/// digits, or the whole is not UTF-8.
+pub(crate) fn percent_decoded(uri: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(uri.len());
+    let mut rest = uri.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let [high, low] = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
+            bytes.push(u8::try_from(high? << 4 | low?).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_behind_percent_signs() {
+        assert_eq!(percent_decoded("a%20b%C4%90").as_deref(), Some("a bĐ"));
+        for bad in ["%", "%2", "%+5", "%-1", "% 5", "%zz", "%ff"] {
+            assert_eq!(percent_decoded(bad), None, "{bad}");
+        }
+    }
+}

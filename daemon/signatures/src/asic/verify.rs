@@ -9,7 +9,7 @@ use crate::trust::Reliance;
 use crate::xml::Document;
 use crate::xmldsig::algorithms::digest_from_uri;
 use crate::xmldsig::{self, DS, MAX_SIGNATURES, Resolver};
-use crate::zip::{Container, ZipError};
+use crate::zip::{Container, ZipError, percent_decoded};
 
 type Finding = (SubIndication, Reason);
 
@@ -122,18 +122,7 @@ fn name_of(uri: &str) -> Option<String> {
     if uri.contains([':', '?', '#', '\\']) || uri.starts_with('/') {
         return None;
     }
-    let mut bytes = Vec::with_capacity(uri.len());
-    let mut rest = uri.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            let text = std::str::from_utf8(&digits).ok()?;
-            bytes.push(u8::from_str_radix(text, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decoded(uri)
 }
 
 fn xades(container: &Container, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<SignatureReport> {

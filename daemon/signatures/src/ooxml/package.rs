@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::relationships::Relationships;
 use super::{CONTENT_TYPES, PackageError};
 use crate::xml::{Document, attribute_value};
-use crate::zip::{Container, Entry};
+use crate::zip::{Container, Entry, percent_decoded};
 
 /// The namespace of the list of content types.
 const TYPES: &str = "http://schemas.openxmlformats.org/package/2006/content-types";
@@ -272,22 +272,6 @@ pub(super) fn resolve(source: &str, target: &str) -> Option<String> {
         }
     }
     percent_decoded(&format!("/{}", steps.join("/")))
-}
-
-/// A name without percent-encoding.
-pub(super) fn percent_decoded(uri: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(uri.len());
-    let mut rest = uri.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            let text = std::str::from_utf8(&digits).ok()?;
-            bytes.push(u8::from_str_radix(text, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 impl ContentTypes {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::package::{self, Package, Part, is_about, percent_decoded, relationships_of};
+use super::package::{self, Package, Part, is_about, relationships_of};
 use super::relationships::{Relationship, Selection};
 use super::{
     CERTIFICATE_TYPE, ORIGIN_TYPE, PackageError, RELATIONSHIP_TRANSFORM, RELATIONSHIPS_TYPE, SIGNATURE_NS,
@@ -20,7 +20,7 @@ use crate::xmldsig::{
     self, Cover, DS, MAX_SIGNATURES, ReadAlgorithm, ReadReference, ReadSignature, Resolver, Target,
     canonicalization,
 };
-use crate::zip::Container;
+use crate::zip::{Container, percent_decoded};
 
 const MALFORMED: Finding = (SubIndication::FormatFailure, Reason::MalformedSignature);
 const NOT_ALLOWED: Finding = (SubIndication::FormatFailure, Reason::TransformNotAllowed);
