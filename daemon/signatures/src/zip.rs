@@ -464,7 +464,7 @@ pub(crate) fn percent_decoded(uri: &str) -> Option<String> {
     while let Some(byte) = rest.next() {
         if byte == b'%' {
             let [high, low] = [rest.next()?, rest.next()?].map(|digit| char::from(digit).to_digit(16));
-            bytes.push(u8::try_from(high? << 4 | low?).ok()?);
+            bytes.push(u8::try_from((high? << 4) | low?).ok()?);
         } else {
             bytes.push(byte);
         }
