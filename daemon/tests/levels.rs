@@ -447,6 +447,147 @@ fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
     );
 }
 
+/// Signs a file in a format at a level, with the authority at this address.
+fn sign_as(office: &Office, format: &str, (input, out): (&str, &str), words: &[&str]) -> Command {
+    let mut command = office.desk.trien(["sign", "--format", format, "--cert", "an"]);
+    command.args(words).arg("--out").arg(office.desk.path(out));
+    command.arg(office.desk.path(input)).args(office.desk.pin());
+    command
+}
+
+/// The level that our own verification finds in a file that needs no content beside it.
+fn level_alone(office: &Office, signed: &str) -> String {
+    let report = succeed(
+        office
+            .desk
+            .trien(["verify", "--json"])
+            .arg(office.desk.path(signed)),
+    );
+    let report: Value = serde_json::from_str(&report).unwrap();
+    report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn containers_office_documents_and_jades_reach_their_levels() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    office.import(&["root.crl", "ca.crl"]);
+    let formats = [
+        "asic-e",
+        "asic-s",
+        "asic-e-cades",
+        "asic-s-cades",
+        "jades",
+        "jades-json",
+    ];
+    for format in formats {
+        let at = |level| ["--level", level, "--tsa", tsa.as_str()];
+        succeed(&mut sign_as(&office, format, ("đơn.txt", "t"), &at("t")));
+        assert_eq!(level_alone(&office, "t"), "B-T", "{format}");
+        for (input, out, level, reached) in [("t", "lt", "lt", "B-LT"), ("lt", "lta", "lta", "B-LTA")] {
+            let mut augment = office.desk.trien(["augment", "--out"]);
+            augment
+                .arg(office.desk.path(out))
+                .arg(office.desk.path(input))
+                .args(at(level));
+            succeed(&mut augment);
+            assert_eq!(level_alone(&office, out), reached, "{format}");
+        }
+        succeed(&mut sign_as(&office, format, ("đơn.txt", "direct"), &at("lta")));
+        assert_eq!(level_alone(&office, "direct"), "B-LTA", "{format}");
+    }
+}
+
+#[test]
+fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    office.import(&["root.crl", "ca.crl"]);
+    let mut soffice = Command::new("soffice");
+    soffice.arg(format!(
+        "-env:UserInstallation=file://{}",
+        office.desk.path("profile").display()
+    ));
+    soffice.args(["--headless", "--convert-to", "docx:MS Word 2007 XML", "--outdir"]);
+    soffice
+        .arg(office.desk.path(""))
+        .arg(repository().join("testdata/documents/dossier.fodt"));
+    succeed(&mut soffice);
+    let files = ("dossier.docx", "signed.docx");
+    let said = fail(
+        &mut sign_as(
+            &office,
+            "ooxml",
+            files,
+            &["--json", "--level", "lta", "--tsa", &tsa],
+        ),
+        2,
+    );
+    assert!(
+        said.contains("bad_request") && !office.desk.path("signed.docx").exists(),
+        "{said}"
+    );
+    succeed(&mut sign_as(
+        &office,
+        "ooxml",
+        files,
+        &["--level", "lt", "--tsa", &tsa],
+    ));
+    assert_eq!(level_alone(&office, "signed.docx"), "B-LT");
+}
+
+#[test]
+fn containers_wait_for_an_authority_and_pages_ask_for_their_levels() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let tsa = format!("http://127.0.0.1:{port}/tsa");
+    office.import(&["root.crl", "ca.crl"]);
+    let waiting = ["--level", "lta", "--tsa", &tsa, "--queue"];
+    for (format, out) in [
+        ("asic-e-cades", "w.asice"),
+        ("asic-s", "w.asics"),
+        ("jades", "w.jws"),
+    ] {
+        succeed(&mut sign_as(&office, format, ("đơn.txt", out), &waiting));
+        assert_eq!(level_alone(&office, out), "B-B");
+    }
+    let server = Server::start(office.desk.pki(), port);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    for out in ["w.asice", "w.asics", "w.jws"] {
+        assert_eq!(level_alone(&office, out), "B-LTA", "{out}");
+    }
+
+    let (_daemon, mut page) = portal(&office, &server.url("tsa"));
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    for format in [
+        "asic_e",
+        "asic_e_cades",
+        "asic_s",
+        "asic_s_cades",
+        "jades_compact",
+        "jades_json",
+    ] {
+        let call = json!({ "documents": [text], "format": format, "level": "B-LTA" });
+        let reply = page.call("sign_documents", &call);
+        let signed = reply["result"]["documents"][0].clone();
+        assert_eq!(
+            (&signed["level"], &signed["waiting"]),
+            (&json!("B-LTA"), &Value::Null),
+            "{format}: {reply}"
+        );
+        keep(&office, &mut page, &signed, "page");
+        assert_eq!(level_alone(&office, "page"), "B-LTA", "{format}");
+    }
+    let call = json!({ "documents": [text], "format": "ooxml", "level": "B-LTA" });
+    assert_eq!(page.refusal("sign_documents", &call), "bad_request");
+}
+
 #[test]
 fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);

@@ -1,9 +1,17 @@
 //! ASiC baseline containers (EN 319 162-1): files and the signatures over them in one ZIP, with XAdES or CAdES.
+//!
+//! | module | what |
+//! |---|---|
+//! | `manifest` | the list of files that a CAdES signature or a time-stamp is about |
+//! | `archive` | time-stamps over the container as it is |
+//! | `augment` | B-B → B-T → B-LT → B-LTA |
+//! | `verify` | judging each signature of a container |
 
+mod archive;
+mod augment;
+mod manifest;
 mod verify;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use time::OffsetDateTime;
 
 use crate::algorithm::{SignatureAlgorithm, SignatureValue};
@@ -13,13 +21,16 @@ use crate::cms::PrepareError;
 use crate::signing::{FinishError, Prepared};
 use crate::xades::{SignedFile, XadesRequest, prepare_files, uri_of};
 use crate::xml::attribute_value;
-use crate::xmldsig::algorithms::digest_uri;
 use crate::xmldsig::{PreparedXml, XmlPrepareError};
 use crate::zip::{self, ZipError};
 
+use manifest::Listed;
+
+pub use augment::AsicSignature;
 pub use verify::{looks_like, verify};
 
 const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
+/// The namespace of ODF's list of files.
 const MANIFEST: &str = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0";
 
 /// The two kinds of container.
@@ -146,7 +157,14 @@ pub fn prepare(request: &AsicRequest<'_>) -> Result<PreparedAsic, AsicError> {
         ),
         (Kind::Extended, Inside::Cades) => {
             let name = "META-INF/signature001.p7s";
-            let manifest = asic_manifest(request, name);
+            let files = request.files.iter().map(|file| Listed {
+                name: file.name,
+                bytes: file.bytes,
+                media_type: Some(file.media_type),
+                root: false,
+            });
+            let by = (name, "application/pkcs7-signature");
+            let manifest = manifest::write(by, files, request.algorithm.hash());
             let inner = cades_over(request, &manifest)?;
             entries.push(("META-INF/ASiCManifest001.xml".to_owned(), manifest));
             (name, Inner::Cades(Box::new(inner)))
@@ -209,27 +227,6 @@ fn cades_over(request: &AsicRequest<'_>, content: &[u8]) -> Result<PreparedCades
         algorithm: request.algorithm,
         signing_time: request.signing_time,
     })
-}
-
-/// `ASiCManifest` (EN 319 162-1, A.4): what a CAdES signature of ASiC-E signs.
-fn asic_manifest(request: &AsicRequest<'_>, signature: &str) -> Vec<u8> {
-    let hash = request.algorithm.hash();
-    let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<asic:ASiCManifest xmlns:asic=\"{ASIC}\" xmlns:ds=\"{}\">\
-         <asic:SigReference URI=\"{signature}\" MimeType=\"application/pkcs7-signature\"/>",
-        crate::xmldsig::DS
-    );
-    for file in request.files {
-        out += &format!(
-            "<asic:DataObjectReference URI=\"{}\" MimeType=\"{}\"><ds:DigestMethod Algorithm=\"{}\"/>\
-             <ds:DigestValue>{}</ds:DigestValue></asic:DataObjectReference>",
-            uri_of(file.name),
-            attribute_value(file.media_type),
-            digest_uri(hash),
-            BASE64.encode(hash.digest(file.bytes))
-        );
-    }
-    (out + "</asic:ASiCManifest>").into_bytes()
 }
 
 /// The list of files that ODF has, which readers of ASiC with XAdES look for.

@@ -39,6 +39,9 @@ pub enum AugmentError {
     /// The token is not about what was asked for.
     #[error("the time-stamp is about something else")]
     OtherImprint,
+    /// The container around the signature cannot be written.
+    #[error(transparent)]
+    Container(#[from] crate::zip::ZipError),
     /// Raising the level would break a signature: a lock or a certification forbids it.
     #[error("raising the level would break a signature: {0}")]
     Forbidden(String),
@@ -53,6 +56,15 @@ pub struct ToBeProven {
     pub embedded: Vec<Certificate>,
     /// What is embedded already.
     pub material: ValidationMaterial,
+}
+
+impl ToBeProven {
+    /// Takes in what another signature of the same document needs.
+    pub(crate) fn merge(&mut self, more: Self) {
+        self.leaves.extend(more.leaves);
+        self.embedded.extend(more.embedded);
+        self.material.merge(&more.material);
+    }
 }
 
 /// A document on its way to a time-stamp.

@@ -111,6 +111,19 @@ pub fn verify(
     content: Option<&[u8]>,
     reliance: &Reliance<'_>,
 ) -> Result<Report, FormatError> {
+    verify_beside(signature, content, cms::Beside::default(), reliance)
+}
+
+/// The same with what a container holds for the signature outside of it.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn verify_beside(
+    signature: &[u8],
+    content: Option<&[u8]>,
+    beside: cms::Beside<'_>,
+    reliance: &Reliance<'_>,
+) -> Result<Report, FormatError> {
     let signed_data = SignedData::parse(signature)?;
     let bytes = content.or(signed_data.content());
     // Many signers, one content: each hash is computed once.
@@ -127,7 +140,7 @@ pub fn verify(
         signing_time: None,
         format: Format::Cades,
         coverage: bytes.map(|bytes| Coverage::whole(bytes.len() as u64)),
-        beside: cms::Beside::default(),
+        beside,
     };
     Ok(report(&signed_data, &message, reliance))
 }

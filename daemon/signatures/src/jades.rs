@@ -1,4 +1,4 @@
-//! JSON Web Signatures (RFC 7515) and JAdES baseline B-B (ETSI TS 119 182-1), in the compact and the flattened JSON
+//! JSON Web Signatures (RFC 7515) and JAdES baseline (ETSI TS 119 182-1), in the compact and the flattened JSON
 //! serialisation.
 //!
 //! The protected header says with what, by whom (`x5t#S256`, `x5c`) and when (`iat`, or `sigT` in older ones) it was
@@ -6,6 +6,7 @@
 
 mod augment;
 mod read;
+mod unsigned;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};

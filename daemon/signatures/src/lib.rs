@@ -19,7 +19,7 @@
 //! | [`certificate`] | a certificate with the bytes it came as; subjects as Vietnamese CAs write them | RFC 5280 |
 //! | [`signing`] | what all formats share when signing | |
 //! | [`cms`] | SignedData and its attributes | RFC 5652, RFC 5035 |
-//! | [`cades`] | CAdES B-B, attached and detached | EN 319 122-1 |
+//! | [`cades`] | CAdES B-B to B-LTA, attached and detached | EN 319 122-1 |
 //! | [`pdf`] | reading a PDF and appending to it | ISO 32000-1 |
 //! | [`pades`] | PAdES B-B to B-LTA, visible and invisible | EN 319 142-1 |
 //! | [`timestamp`] | asking for time-stamps, checking them | RFC 3161, RFC 5816 |
@@ -29,9 +29,9 @@
 //! | [`validation`] | certificates and signatures in time | EN 319 102-1, clause 5 |
 //! | [`xml`] | one strict reader, canonical forms | XML 1.0, Canonical XML 1.0 and 1.1 |
 //! | [`xmldsig`] | XML signatures by templates, and judging them | XML-DSig, second edition |
-//! | [`xades`] | XAdES B-B: enveloped, enveloping, detached | EN 319 132-1 |
-//! | [`jades`] | JWS and JAdES B-B, compact and JSON | RFC 7515, TS 119 182-1 |
-//! | [`asic`], [`zip`] | containers with XAdES or CAdES | EN 319 162-1 |
+//! | [`xades`] | XAdES B-B to B-LTA: enveloped, enveloping, detached | EN 319 132-1 |
+//! | [`jades`] | JWS and JAdES B-B to B-LTA, compact and JSON | RFC 7515, TS 119 182-1 |
+//! | [`asic`], [`zip`] | containers with XAdES or CAdES, B-B to B-LTA | EN 319 162-1 |
 //! | [`ooxml`] | Office documents: docx, xlsx, pptx | ECMA-376 part 2, [MS-OFFCRYPTO] |
 //! | [`trust`] | anchors and certification paths | RFC 5280, section 6 |
 //! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |

@@ -10,13 +10,16 @@
 //! | `package` | parts, their content types, their relationships |
 //! | `relationships` | one list of relationships, and its transform |
 //! | `write` | making a signature, in two steps |
+//! | `augment` | B-B → B-T → B-LT |
 //! | `verify` | judging each signature of a package |
 
+mod augment;
 mod package;
 mod relationships;
 mod verify;
 mod write;
 
+pub use augment::OoxmlSignature;
 pub use verify::verify;
 pub use write::{OoxmlRequest, PreparedOoxml, prepare};
 

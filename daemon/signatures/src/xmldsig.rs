@@ -28,8 +28,8 @@ pub(crate) use read::{ReadAlgorithm, ReadReference, ReadSignature, base64};
 pub(crate) use reference::canonicalization;
 pub(crate) use reference::{Resolver, Target, feed, target};
 pub use template::{Template, TemplateError};
-pub(crate) use verify::{Beside, holds_properties, judge, signature_elements, verify_in};
 pub use verify::{Options, verify};
+pub(crate) use verify::{holds_properties, judge, signature_elements, verify_in};
 pub use write::{PreparedXml, XmlDsigRequest, XmlPrepareError, prepare};
 
 /// The namespace of XML-DSig.

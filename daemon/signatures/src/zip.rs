@@ -350,6 +350,18 @@ pub struct Archive {
 }
 
 impl Archive {
+    /// Starts with all of a container that was read from `original` but one file.
+    ///
+    /// # Errors
+    /// As [`Archive::copy`].
+    pub fn of(container: &Container, original: &[u8], without: &str) -> Result<Self, ZipError> {
+        let mut archive = Self::default();
+        for entry in container.entries.iter().filter(|entry| entry.name != without) {
+            archive.copy(entry, original)?;
+        }
+        Ok(archive)
+    }
+
     /// Adds a file as it is.
     ///
     /// # Errors

@@ -2,20 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
-mod authority;
 mod openssl;
 
 use std::path::Path;
 use std::process::Command;
 
-use authority::Authority;
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::asic::{self, AsicError, AsicRequest, File, Inside, Kind};
-use trien_signatures::augment::{Augment, AugmentError};
-use trien_signatures::jades::{self, JadesRequest, JadesSignature, JoseError, Serialization};
-use trien_signatures::report::{Format, Level, Reason, Report, TimestampKind, Warning};
+use trien_signatures::jades::{self, JadesRequest, JoseError, Serialization};
+use trien_signatures::report::{Format, Level, Reason, Report};
 use trien_signatures::signing::Prepared;
 use trien_signatures::zip::{self, Container, ZipError};
 
@@ -497,9 +494,21 @@ fn a_changed_or_hostile_jws_is_not_valid() {
         Reason::MalformedSignature
     );
     assert_eq!(
-        reason(&header.replacen('{', "{\"crit\":[\"exp\"],", 1)),
+        reason(&header.replacen('{', "{\"exp\":1,\"crit\":[\"exp\"],", 1)),
         Reason::CriticalHeaderUnknown
     );
+    // RFC 7515, 4.1.11: what is critical is there, once, and named by a text.
+    for critical in [
+        "[\"exp\"]",
+        "[\"sigT\"]",
+        "[\"x5t#S256\",\"x5t#S256\"]",
+        "[1]",
+        "\"x5t#S256\"",
+        "null",
+    ] {
+        let header = header.replacen('{', &format!("{{\"crit\":{critical},"), 1);
+        assert_eq!(reason(&header), Reason::MalformedSignature, "{critical}");
+    }
     assert_eq!(
         reason(&header.replacen('{', "{\"crit\":[],", 1)),
         Reason::MalformedSignature
@@ -526,47 +535,4 @@ fn a_changed_or_hostile_jws_is_not_valid() {
     }
     let none = jades::verify(b"{\"payload\":\"\",\"signatures\":[]}", None, &pki.reliance()).unwrap();
     assert_eq!(none.signatures[0].reason, Some(Reason::NoSigners));
-}
-
-#[test]
-fn a_jades_signature_is_raised_to_b_t() {
-    let pki = Pki::new();
-    let who = pki.leaf("signer", "ec:P-256");
-    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
-    let authority = Authority::new(&pki);
-    for serialization in [Serialization::Compact, Serialization::Json] {
-        let made = jws(&pki, &who, with, serialization, false, b"content");
-        let open = JadesSignature::open(&made).unwrap();
-        assert!(!open.has_timestamp(TimestampKind::Signature).unwrap());
-        let prepared = open
-            .prepare_timestamp(TimestampKind::Signature, Hash::Sha256)
-            .unwrap();
-        let token = authority.stamp(prepared.imprint());
-        let raised = prepared.finish(&token).unwrap();
-        let mut reliance = pki.reliance();
-        reliance.at += time::Duration::seconds(2);
-        reliance.now = reliance.at;
-        let report = jades::verify(&raised, None, &reliance).unwrap();
-        assert!(report.valid(), "{report:#?}");
-        assert_eq!(report.signatures[0].level, Some(Level::BT));
-        let again = JadesSignature::open(&raised).unwrap();
-        assert!(again.has_timestamp(TimestampKind::Signature).unwrap());
-        assert_eq!(
-            again
-                .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
-                .err(),
-            Some(AugmentError::Unsupported)
-        );
-        // The time-stamp of another signature proves nothing.
-        let other = jws(&pki, &who, with, Serialization::Json, false, b"other");
-        let mut members: serde_json::Value = serde_json::from_slice(&other).unwrap();
-        members["header"] = serde_json::from_slice::<serde_json::Value>(&raised).unwrap()["header"].clone();
-        let report = jades::verify(members.to_string().as_bytes(), None, &reliance).unwrap();
-        assert_eq!(report.signatures[0].level, Some(Level::BB));
-        assert!(
-            report.signatures[0]
-                .warnings
-                .contains(&Warning::TimestampNotValid)
-        );
-    }
 }

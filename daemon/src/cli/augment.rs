@@ -9,9 +9,11 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use trien_signatures::algorithm::Hash;
+use trien_signatures::asic::{self, AsicSignature};
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{CadesSignature, Container, Digests};
 use trien_signatures::jades::JadesSignature;
+use trien_signatures::ooxml::{self, OoxmlSignature};
 use trien_signatures::pades::PadesDocument;
 use trien_signatures::pdf::Source;
 use trien_signatures::report::Level;
@@ -191,7 +193,9 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
     };
     match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
-        Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document)?)),
+        Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
+        Some(b'P') if asic::looks_like(document) => Ok(Box::new(AsicSignature::open(document.to_vec())?)),
+        Some(b'P') if ooxml::looks_like(document) => Ok(Box::new(OoxmlSignature::open(document.to_vec())?)),
         _ => Err(AugmentError::Unsupported),
     }
 }

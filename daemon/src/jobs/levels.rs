@@ -62,11 +62,11 @@ impl Levels {
             Some(call::Level::BLt) => Level::BLT,
             Some(call::Level::BLta) => Level::BLTA,
         };
+        if level > highest(call.format) {
+            return Err(JobError::BadRequest("level: the format has no such level".into()));
+        }
         if caller.channel.origin().is_none() {
             return Ok(None);
-        }
-        if call.format == SignatureFormat::Xmldsig {
-            return Err(JobError::BadRequest("level: XML-DSig has none".into()));
         }
         if !context.network.has_authorities() {
             return Err(JobError::BadRequest(
@@ -222,6 +222,16 @@ impl Levels {
             }
         };
         drop(tokio::spawn(work));
+    }
+}
+
+/// The highest level that a format has: XML-DSig has none, and why Office documents have no archive time-stamps is said in
+/// `trien_signatures::ooxml`.
+const fn highest(format: SignatureFormat) -> Level {
+    match format {
+        SignatureFormat::Xmldsig => Level::BB,
+        SignatureFormat::Ooxml => Level::BLT,
+        _ => Level::BLTA,
     }
 }
 

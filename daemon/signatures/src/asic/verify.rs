@@ -1,19 +1,20 @@
 //! Judging the signatures of a container: every data file has to be covered by each signature, or the container is not
 //! what was signed.
 
-use super::{ASIC, Kind};
-use crate::algorithm::Hash;
+use super::archive::ArchiveStamp;
+use super::manifest::{self, Files, MALFORMED, name_of};
+use super::{Inside, Kind};
 use crate::cades;
-use crate::report::{Format, Reason, Report, SignatureReport, SubIndication};
+use crate::certificate::Certificate;
+use crate::cms::Beside;
+use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, TimestampKind};
+use crate::revocation::Revocations;
+use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
+use crate::validation::Stamped;
 use crate::xml::Document;
-use crate::xmldsig::algorithms::digest_from_uri;
-use crate::xmldsig::{self, DS, MAX_SIGNATURES, Resolver};
-use crate::zip::{Container, ZipError, percent_decoded};
-
-type Finding = (SubIndication, Reason);
-
-const MALFORMED: Finding = (SubIndication::FormatFailure, Reason::MalformedSignature);
+use crate::xmldsig::{self, MAX_SIGNATURES};
+use crate::zip::{Container, Entry, ZipError};
 
 /// Whether bytes start as an ASiC container does: a ZIP file whose first entry says so (EN 319 162-1, A.1).
 #[must_use]
@@ -38,28 +39,13 @@ fn looks_like_with_extra(bytes: &[u8]) -> bool {
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError> {
     let container = Container::parse(bytes)?;
     let kind = kind(&container);
-    let data: Vec<&str> = container
-        .entries()
-        .iter()
-        .map(|entry| entry.name.as_str())
-        .filter(|name| *name != "mimetype" && !name.starts_with("META-INF/"))
-        .collect();
+    let data = data_files(&container);
+    let archive = Archived::read(&container, reliance);
     let mut signatures = Vec::new();
-    for entry in container.entries().iter().take(MAX_SIGNATURES) {
-        let Some(name) = entry.name.strip_prefix("META-INF/") else {
-            continue;
-        };
-        if name.contains("signatures") && name.ends_with(".xml") {
-            signatures.extend(xades(&container, &entry.bytes, reliance));
-        } else if name.contains("signature") && name.ends_with(".p7s") {
-            signatures.extend(cades_file(
-                &container,
-                &entry.name,
-                &entry.bytes,
-                kind,
-                &data,
-                reliance,
-            ));
+    for (entry, inside) in signature_files(&container).take(MAX_SIGNATURES) {
+        match inside {
+            Inside::Xades => signatures.extend(xades(&container, &entry.bytes, reliance)),
+            Inside::Cades => signatures.extend(cades_file(&container, entry, kind, &archive, reliance)),
         }
     }
     if signatures.is_empty() {
@@ -76,7 +62,76 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
     })
 }
 
-fn kind(container: &Container) -> Option<Kind> {
+/// The files that are there to be signed.
+fn data_files(container: &Container) -> Vec<&str> {
+    let names = container.entries().iter().map(|entry| entry.name.as_str());
+    names
+        .filter(|name| *name != "mimetype" && !name.starts_with("META-INF/"))
+        .collect()
+}
+
+/// The files that hold signatures, by their names (EN 319 162-1, 4.3.3 and 4.4.3).
+pub(super) fn signature_files(container: &Container) -> impl Iterator<Item = (&Entry, Inside)> {
+    container.entries().iter().filter_map(|entry| {
+        let name = entry.name.strip_prefix("META-INF/")?;
+        if name.contains("signatures") && name.ends_with(".xml") {
+            Some((entry, Inside::Xades))
+        } else if name.contains("signature") && name.ends_with(".p7s") {
+            Some((entry, Inside::Cades))
+        } else {
+            None
+        }
+    })
+}
+
+/// What a CAdES signature of a container signs: the only file of ASiC-S, else its manifest.
+pub(super) fn signed_by<'c>(
+    container: &'c Container,
+    kind: Option<Kind>,
+    signature: &str,
+) -> Option<&'c Entry> {
+    match (kind, &data_files(container)[..]) {
+        (Some(Kind::Simple), [only]) => container.entries().iter().find(|entry| entry.name == *only),
+        (Some(Kind::Simple), _) => None,
+        _ => manifest_of(container, signature),
+    }
+}
+
+/// The time-stamps over the container, and what they bring.
+struct Archived {
+    stamps: Vec<ArchiveStamp>,
+    certificates: Vec<Certificate>,
+    revocations: Revocations,
+}
+
+impl Archived {
+    fn read(container: &Container, reliance: &Reliance<'_>) -> Self {
+        let stamps = ArchiveStamp::all(container, reliance.sha1);
+        let tokens = || stamps.iter().filter_map(|stamp| stamp.token.as_ref());
+        let brought = |all: Revocations, token: &TimestampToken| {
+            all.and(&Revocations::read(&token.signed_data().material()))
+        };
+        Self {
+            certificates: tokens().flat_map(|token| token.certificates().to_vec()).collect(),
+            revocations: tokens().fold(Revocations::default(), brought),
+            stamps,
+        }
+    }
+
+    /// Those that name a signature; `files` are that, what it signs, and all that stands for.
+    fn of(&self, signature: &str, files: &[&str]) -> Vec<Stamped> {
+        let about = self.stamps.iter().filter(|stamp| stamp.names(signature));
+        about
+            .map(|stamp| Stamped {
+                kind: TimestampKind::Archive,
+                about_this: stamp.about_this && files.iter().all(|file| stamp.names(file)),
+                token: stamp.token.clone(),
+            })
+            .collect()
+    }
+}
+
+pub(super) fn kind(container: &Container) -> Option<Kind> {
     let first = container
         .entries()
         .first()
@@ -107,24 +162,6 @@ fn form(report: &mut SignatureReport, kind: Option<Kind>, data: &[&str]) {
     }
 }
 
-/// Files of the container by their URIs.
-struct Files<'a>(&'a Container);
-
-impl Resolver for Files<'_> {
-    fn find(&self, uri: &str) -> Option<&[u8]> {
-        self.0.get(&name_of(uri)?)
-    }
-}
-
-/// The name behind a URI reference: percent-decoded, relative, without scheme, query or fragment.
-fn name_of(uri: &str) -> Option<String> {
-    let uri = uri.strip_prefix("./").unwrap_or(uri);
-    if uri.contains([':', '?', '#', '\\']) || uri.starts_with('/') {
-        return None;
-    }
-    percent_decoded(uri)
-}
-
 fn xades(container: &Container, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<SignatureReport> {
     let Ok(document) = Document::parse(bytes) else {
         let mut report = SignatureReport::new(Format::AsicXades);
@@ -147,32 +184,34 @@ fn xades(container: &Container, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<Si
 
 fn cades_file(
     container: &Container,
-    name: &str,
-    bytes: &[u8],
+    entry: &Entry,
     kind: Option<Kind>,
-    data: &[&str],
+    archive: &Archived,
     reliance: &Reliance<'_>,
 ) -> Vec<SignatureReport> {
-    let (content, covered) = if kind == Some(Kind::Simple) {
-        match data {
-            [only] => (container.get(only), Ok(vec![(*only).to_owned()])),
-            _ => (None, Err(MALFORMED)),
-        }
-    } else {
-        match manifest_of(container, name) {
-            Some(manifest) => (Some(manifest), files_of(container, manifest, reliance.sha1)),
-            None => (
-                None,
-                Err((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound)),
-            ),
-        }
+    let signed = signed_by(container, kind, &entry.name);
+    let covered = match (signed, kind) {
+        (Some(only), Some(Kind::Simple)) => Ok(vec![only.name.clone()]),
+        (None, Some(Kind::Simple)) => Err(MALFORMED),
+        (Some(manifest), _) => manifest::files_of(container, &manifest.bytes, reliance.sha1),
+        (None, _) => Err((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound)),
     };
-    let judged = content.map(|content| cades::verify(bytes, Some(content), reliance));
+    let mut files = vec![entry.name.as_str()];
+    files.extend(signed.map(|signed| signed.name.as_str()));
+    files.extend(covered.iter().flatten().map(String::as_str));
+    let timestamps = archive.of(&entry.name, &files);
+    let beside = Beside {
+        certificates: &archive.certificates,
+        revocations: Some(&archive.revocations),
+        timestamps: &timestamps,
+    };
+    let judged =
+        signed.map(|signed| cades::verify_beside(&entry.bytes, Some(&signed.bytes), beside, reliance));
     let mut reports = match judged {
         Some(Ok(report)) => report.signatures,
         _ => {
             let mut report = SignatureReport::new(Format::AsicCades);
-            if content.is_some() {
+            if signed.is_some() {
                 report.fail(SubIndication::FormatFailure, Reason::MalformedCms);
             }
             vec![report]
@@ -189,51 +228,11 @@ fn cades_file(
 }
 
 /// The one manifest that names a signature.
-fn manifest_of<'c>(container: &'c Container, signature: &str) -> Option<&'c [u8]> {
+fn manifest_of<'c>(container: &'c Container, signature: &str) -> Option<&'c Entry> {
     let mut found = container.entries().iter().filter(|entry| {
         let manifest = entry.name.starts_with("META-INF/ASiCManifest") && entry.name.ends_with(".xml");
-        manifest
-            && Document::parse(&entry.bytes).is_ok_and(|document| {
-                let reference = document.child(document.root(), ASIC, "SigReference");
-                let uri = reference.and_then(|reference| document.attribute(reference, "URI"));
-                uri.and_then(|uri| name_of(&uri)).as_deref() == Some(signature)
-            })
+        manifest && manifest::made_by(&entry.bytes).as_deref() == Some(signature)
     });
     let manifest = found.next()?;
-    found.next().is_none().then_some(&manifest.bytes)
-}
-
-/// The files of a manifest, whose digests fit.
-fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Result<Vec<String>, Finding> {
-    let document = Document::parse(manifest).map_err(|_| MALFORMED)?;
-    if !document.is(document.root(), ASIC, "ASiCManifest") {
-        return Err(MALFORMED);
-    }
-    let mut names = Vec::new();
-    let references = document
-        .children(document.root())
-        .filter(|child| document.is(*child, ASIC, "DataObjectReference"));
-    for reference in references {
-        let uri = document.attribute(reference, "URI").ok_or(MALFORMED)?;
-        let name = name_of(&uri).ok_or((SubIndication::SignedDataNotFound, Reason::ExternalReference))?;
-        let bytes = container
-            .get(&name)
-            .ok_or((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound))?;
-        let part = |name: &str| document.child(reference, DS, name).ok_or(MALFORMED);
-        let uri = document
-            .attribute(part("DigestMethod")?, "Algorithm")
-            .ok_or(MALFORMED)?;
-        let method = digest_from_uri(&uri)
-            .filter(|method| sha1 || *method != Hash::Sha1)
-            .ok_or((
-                SubIndication::CryptoConstraintsFailure,
-                Reason::AlgorithmNotAccepted,
-            ))?;
-        let stated = xmldsig::base64(&document.text_of(part("DigestValue")?)).ok_or(MALFORMED)?;
-        if method.digest(bytes) != stated {
-            return Err((SubIndication::HashFailure, Reason::ReferenceDigestMismatch));
-        }
-        names.push(name);
-    }
-    Ok(names)
+    found.next().is_none().then_some(manifest)
 }

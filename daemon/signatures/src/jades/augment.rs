@@ -1,13 +1,15 @@
-//! Raising a JAdES signature from B-B to B-T (TS 119 182-1, 5.3.4): a time-stamp of the signature value goes into the
-//! unprotected header, which only the JSON serialisation has.
+//! Raising a JAdES signature from B-B to B-T, B-LT and B-LTA (TS 119 182-1, clause 6): time-stamps and validation material go
+//! into the unprotected header, which only the JSON serialisation has.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
-use serde_json::{Value, json};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use serde_json::{Map, Value, json};
 
-use super::read::Jws;
+use super::read::{Header, Jws};
+use super::unsigned::{Texts, Unsigned, tst_container};
 use crate::algorithm::Hash;
 use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::{Imprint, TimestampToken};
@@ -15,42 +17,65 @@ use crate::timestamp::{Imprint, TimestampToken};
 /// A JAdES signature in the JSON serialisation, with one signature.
 #[derive(Debug, Clone)]
 pub struct JadesSignature {
-    members: Value,
+    members: Map<String, Value>,
+    /// In Base64url; none where a detached content is not there.
+    payload: Option<String>,
+    protected: String,
     signature: String,
-    stamped: bool,
+    /// Those of the protected header, the signer's first.
+    certificates: Vec<Certificate>,
+    unsigned: Unsigned,
 }
 
 impl JadesSignature {
-    /// Reads a signature. A compact one becomes a JSON object with the same signature.
+    /// Reads a signature. A compact one becomes a JSON object with the same signature. `content` is what a detached one
+    /// is about; only archive time-stamps need it.
     ///
     /// # Errors
     /// [`AugmentError::NotSigned`]; [`AugmentError::Unsupported`] where there is more than one.
-    pub fn open(bytes: &[u8]) -> Result<Self, AugmentError> {
-        let jws = Jws::parse(bytes).map_err(|error| AugmentError::NotSigned(error.to_string()))?;
-        let [one] = &jws.signatures[..] else {
+    pub fn open(bytes: &[u8], content: Option<&[u8]>) -> Result<Self, AugmentError> {
+        let not_signed = |error: &dyn std::fmt::Display| AugmentError::NotSigned(error.to_string());
+        let mut jws = Jws::parse(bytes).map_err(|error| not_signed(&error))?;
+        let [_] = &jws.signatures[..] else {
             return Err(AugmentError::Unsupported);
         };
+        let payload = jws.payload().map(str::to_owned);
+        let one = jws.signatures.remove(0);
+        let header =
+            Header::read(&one.protected).map_err(|(_, reason)| not_signed(&format!("{reason:?}")))?;
         let members = match serde_json::from_slice::<Value>(bytes) {
-            Ok(members) if members.get("signature").is_some() => members,
+            Ok(Value::Object(members)) if members.contains_key("signature") => members,
             Ok(_) => return Err(AugmentError::Unsupported),
             Err(_) => {
-                let mut members = json!({ "protected": one.protected, "signature": one.signature });
-                if let Some(payload) = jws.payload() {
-                    members["payload"] = json!(payload);
-                }
-                members
+                let names = [("protected", &one.protected), ("signature", &one.signature)];
+                let shown = payload.as_ref().map(|payload| ("payload", payload));
+                let all = names.into_iter().chain(shown);
+                all.map(|(name, text)| (name.to_owned(), json!(text))).collect()
             }
         };
         Ok(Self {
+            payload: payload.or_else(|| content.map(|content| BASE64URL.encode(content))),
+            certificates: header.certificates,
+            protected: one.protected,
+            signature: one.signature,
+            unsigned: one.unsigned,
             members,
-            signature: one.signature.clone(),
-            stamped: !one.timestamps.is_empty(),
         })
+    }
+
+    /// The signature with these components in `etsiU`.
+    fn with(&self, components: Value) -> Result<Vec<u8>, AugmentError> {
+        let mut members = self.members.clone();
+        let header = members.entry("header").or_insert_with(|| json!({}));
+        let header = header.as_object_mut().ok_or(AugmentError::Unsupported)?;
+        header.insert("etsiU".to_owned(), components);
+        Ok(Value::Object(members).to_string().into_bytes())
     }
 }
 
 struct Stamping {
-    members: Value,
+    signature: JadesSignature,
+    name: &'static str,
     imprint: Imprint,
 }
 
@@ -63,24 +88,8 @@ impl PreparedTimestamp for Stamping {
         if !token.is_about(&self.imprint) {
             return Err(AugmentError::OtherImprint);
         }
-        let mut members = self.members;
-        let stamp = json!({ "sigTst": { "tstTokens": [{ "val": BASE64.encode(token.as_der()) }] } });
-        let component = json!(BASE64URL.encode(stamp.to_string()));
-        let header = members
-            .as_object_mut()
-            .ok_or(AugmentError::Unsupported)?
-            .entry("header")
-            .or_insert_with(|| json!({}));
-        let unsigned = header
-            .as_object_mut()
-            .ok_or(AugmentError::Unsupported)?
-            .entry("etsiU")
-            .or_insert_with(|| json!([]));
-        unsigned
-            .as_array_mut()
-            .ok_or(AugmentError::Unsupported)?
-            .push(component);
-        Ok(members.to_string().into_bytes())
+        let components = self.signature.unsigned.with(self.name, &tst_container(token));
+        self.signature.with(components)
     }
 }
 
@@ -90,27 +99,59 @@ impl Augment for JadesSignature {
         kind: TimestampKind,
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
-        if kind != TimestampKind::Signature {
-            return Err(AugmentError::Unsupported);
-        }
+        let (name, digest) = match kind {
+            TimestampKind::Content => return Err(AugmentError::Unsupported),
+            TimestampKind::Signature => ("sigTst", hash.digest(self.signature.as_bytes())),
+            TimestampKind::Archive => {
+                let texts = Texts {
+                    payload: self.payload.as_deref().ok_or(AugmentError::ContentMissing)?,
+                    protected: &self.protected,
+                    signature: &self.signature,
+                };
+                let digest = self.unsigned.next_archive_digest(texts, hash);
+                ("arcTst", digest.ok_or(AugmentError::Unsupported)?)
+            }
+        };
         Ok(Box::new(Stamping {
-            members: self.members.clone(),
-            imprint: Imprint::of(hash, self.signature.as_bytes()),
+            signature: self.clone(),
+            name,
+            imprint: Imprint { hash, digest },
         }))
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
         match kind {
-            TimestampKind::Signature => Ok(self.stamped),
-            _ => Err(AugmentError::Unsupported),
+            TimestampKind::Content => Err(AugmentError::Unsupported),
+            kind => Ok(self.unsigned.has(kind)),
         }
     }
 
     fn to_be_proven(&self) -> Result<ToBeProven, AugmentError> {
-        Err(AugmentError::Unsupported)
+        let mut embedded = self.certificates.clone();
+        embedded.extend(self.unsigned.brought_certificates());
+        let signer = self.certificates.first();
+        let signer = signer.ok_or_else(|| AugmentError::NotSigned("no certificate of the signer".into()))?;
+        let authorities = self.unsigned.tokens().filter_map(|token| {
+            let authority = token.authority(&embedded, true).ok()?;
+            Some(authority.0)
+        });
+        Ok(ToBeProven {
+            leaves: std::iter::once(signer.clone()).chain(authorities).collect(),
+            material: self.unsigned.material().clone(),
+            embedded,
+        })
     }
 
-    fn add_material(&self, _: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
-        Err(AugmentError::Unsupported)
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
+        let mut known = self.unsigned.material().clone();
+        let own = self.certificates.iter().map(|one| one.as_der().to_vec());
+        known.certificates.extend(own);
+        let missing = material.beyond(&known);
+        let components = if missing.is_empty() {
+            return Ok(Value::Object(self.members.clone()).to_string().into_bytes());
+        } else {
+            self.unsigned.with_material(&missing)
+        };
+        self.with(components.map_err(|error| AugmentError::NotSigned(error.to_string()))?)
     }
 }

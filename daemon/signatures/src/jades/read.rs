@@ -9,16 +9,16 @@ use serde::de::{self, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use super::unsigned::{Texts, Unsigned};
 use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::report::{
     Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource, TimestampKind,
+    TimeSource,
 };
 use crate::revocation::Revocations;
-use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Finding, MAX_TIMESTAMPS, Stamped};
+use crate::validation::{self, Evidence, Finding};
 
 /// Signatures of one JWS that are looked at.
 pub const MAX_SIGNATURES: usize = 64;
@@ -77,8 +77,10 @@ impl<'de> Deserialize<'de> for Single {
 pub(super) struct ReadSignature {
     pub(super) protected: String,
     pub(super) signature: String,
-    /// Time-stamps of the signature value; none where one cannot be read.
-    pub(super) timestamps: Vec<Option<TimestampToken>>,
+    /// `etsiU`
+    pub(super) unsigned: Unsigned,
+    /// Names in the unprotected header.
+    unprotected: Vec<String>,
 }
 
 /// A JWS taken apart.
@@ -86,36 +88,6 @@ pub(super) struct Jws {
     /// The payload in Base64url; none when it is detached.
     payload: Option<String>,
     pub(super) signatures: Vec<ReadSignature>,
-}
-
-/// The time-stamps in `etsiU` of the unprotected header, whose components stand there plain or in Base64url
-/// (TS 119 182-1, 5.3.1 and 5.3.4).
-fn timestamps(members: &Map<String, Value>) -> Result<Vec<Option<TimestampToken>>, JoseError> {
-    let unsigned = members.get("header").and_then(|header| header.get("etsiU"));
-    let Some(components) = unsigned else {
-        return Ok(Vec::new());
-    };
-    let components = components.as_array().ok_or(JoseError::Malformed)?;
-    let mut found = Vec::new();
-    for component in components.iter().take(MAX_TIMESTAMPS) {
-        let decoded: Value = match component {
-            Value::String(text) => {
-                let bytes = BASE64URL.decode(text).map_err(|_| JoseError::Malformed)?;
-                serde_json::from_slice(&bytes).map_err(|_| JoseError::Malformed)?
-            }
-            other => other.clone(),
-        };
-        let tokens = decoded
-            .get("sigTst")
-            .and_then(|stamp| stamp.get("tstTokens"))
-            .and_then(Value::as_array);
-        for token in tokens.into_iter().flatten().take(MAX_TIMESTAMPS) {
-            let value = token.get("val").and_then(Value::as_str);
-            let der = value.and_then(|value| BASE64.decode(value).ok());
-            found.push(der.and_then(|der| TimestampToken::from_der(&der).ok()));
-        }
-    }
-    Ok(found)
 }
 
 /// Whether bytes may be a JWS: three parts of Base64url, or a JSON object with a signature.
@@ -158,7 +130,8 @@ impl Jws {
             signatures: vec![ReadSignature {
                 protected: protected.to_owned(),
                 signature: signature.to_owned(),
-                timestamps: Vec::new(),
+                unsigned: Unsigned::default(),
+                unprotected: Vec::new(),
             }],
         })
     }
@@ -171,11 +144,19 @@ impl Jws {
             Some(_) => return Err(JoseError::Malformed),
         };
         let one = |members: &Map<String, Value>| -> Result<ReadSignature, JoseError> {
+            if members.get("header").is_some_and(|header| !header.is_object()) {
+                return Err(JoseError::Malformed);
+            }
             let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
             Ok(ReadSignature {
                 protected: text("protected").ok_or(JoseError::Malformed)?,
                 signature: text("signature").ok_or(JoseError::Malformed)?,
-                timestamps: timestamps(members)?,
+                unsigned: Unsigned::read(members)?,
+                unprotected: members
+                    .get("header")
+                    .and_then(Value::as_object)
+                    .map(|header| header.keys().cloned().collect())
+                    .unwrap_or_default(),
             })
         };
         let signatures = match members.get("signatures") {
@@ -240,6 +221,11 @@ fn run(
     report: &mut SignatureReport,
 ) -> Result<(), Finding> {
     let header = Header::read(&signature.protected)?;
+    // RFC 7515, section 4: no name stands in both headers, and what is critical is signed.
+    let twice = |name: &String| name == "crit" || header.names.contains(name);
+    if signature.unprotected.iter().any(twice) {
+        return Err(MALFORMED);
+    }
     if header.is_jades {
         report.format = Format::Jades;
     }
@@ -284,24 +270,20 @@ fn run(
         }
         None => {}
     }
-    let tokens = signature.timestamps.iter();
-    let timestamps: Vec<Stamped> = tokens
-        .map(|token| Stamped {
-            kind: TimestampKind::Signature,
-            about_this: token.as_ref().is_some_and(|token| {
-                token.is_about_digest(|hash| Some(hash.digest(signature.signature.as_bytes())))
-            }),
-            token: token.clone(),
-        })
-        .collect();
+    let texts = Texts {
+        payload: &payload,
+        protected: &signature.protected,
+        signature: &signature.signature,
+    };
+    let timestamps = signature.unsigned.timestamps(texts);
     let mut embedded = header.certificates.clone();
-    let stamped = signature.timestamps.iter().flatten();
-    embedded.extend(stamped.flat_map(|token| token.certificates().to_vec()));
+    embedded.extend(signature.unsigned.brought_certificates());
+    let brought = Revocations::read(signature.unsigned.material());
     let evidence = Evidence {
         signer: certificate,
         claimed: header.time,
         embedded: &embedded,
-        brought: Revocations::NONE,
+        brought: &brought,
         timestamps: &timestamps,
     };
     validation::judge(&evidence, reliance, report)?;
@@ -341,9 +323,11 @@ pub(super) fn curve_fits(algorithm: SignatureAlgorithm, key: PublicKeyKind) -> b
 }
 
 /// A protected header.
-struct Header {
+pub(super) struct Header {
+    /// The names of its parameters.
+    names: Vec<String>,
     algorithm: SignatureAlgorithm,
-    certificates: Vec<Certificate>,
+    pub(super) certificates: Vec<Certificate>,
     thumbprint: Option<Vec<u8>>,
     time: Option<SigningTime>,
     is_jades: bool,
@@ -353,21 +337,14 @@ struct Header {
 const UNDERSTOOD: [&str; 2] = ["sigT", "x5t#S256"];
 
 impl Header {
-    fn read(protected: &str) -> Result<Self, Finding> {
+    pub(super) fn read(protected: &str) -> Result<Self, Finding> {
         let bytes = BASE64URL.decode(protected).map_err(|_| MALFORMED)?;
         if bytes.len() > MAX_HEADER {
             return Err(MALFORMED);
         }
         let Single(members) = serde_json::from_slice(&bytes).map_err(|_| MALFORMED)?;
         if let Some(critical) = members.get("crit") {
-            let names = critical
-                .as_array()
-                .filter(|names| !names.is_empty())
-                .ok_or(MALFORMED)?;
-            let known = |name: &Value| name.as_str().is_some_and(|name| UNDERSTOOD.contains(&name));
-            if !names.iter().all(known) {
-                return Err((SubIndication::FormatFailure, Reason::CriticalHeaderUnknown));
-            }
+            check_critical(critical, &members)?;
         }
         // RFC 7797 would have another signing input; it has to be critical, and is not understood.
         if members.contains_key("b64") {
@@ -389,11 +366,30 @@ impl Header {
         Ok(Self {
             algorithm,
             certificates: certificates(&members)?,
+            names: members.keys().cloned().collect(),
             is_jades: thumbprint.is_some() && time.is_some(),
             thumbprint,
             time,
         })
     }
+}
+
+/// A list of names, none twice, all of parameters that are there and understood (RFC 7515, 4.1.11).
+fn check_critical(critical: &Value, members: &Map<String, Value>) -> Result<(), Finding> {
+    let names = critical
+        .as_array()
+        .filter(|names| !names.is_empty() && names.len() <= members.len())
+        .ok_or(MALFORMED)?;
+    for (place, name) in names.iter().enumerate() {
+        let text = name.as_str().ok_or(MALFORMED)?;
+        if !members.contains_key(text) || names[..place].contains(name) {
+            return Err(MALFORMED);
+        }
+        if !UNDERSTOOD.contains(&text) {
+            return Err((SubIndication::FormatFailure, Reason::CriticalHeaderUnknown));
+        }
+    }
+    Ok(())
 }
 
 fn algorithm(name: &str) -> Option<SignatureAlgorithm> {

@@ -67,9 +67,9 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PackageEr
 }
 
 /// The signatures of a package, and the parts that exist for them alone.
-struct Signatures {
+pub(super) struct Signatures {
     /// Names of the parts that hold a signature, in the order of their relationships.
-    parts: Vec<String>,
+    pub(super) parts: Vec<String>,
     /// Those, the origin, the certificates, and their relationships; in lower case.
     own: HashSet<String>,
     /// More than one origin, or an origin or a signature that is something else.
@@ -78,7 +78,7 @@ struct Signatures {
 
 impl Signatures {
     /// Follows the relationships from the package to the origin and from there to the signatures (12.2.1, 12.2.2).
-    fn find(package: &Package<'_>) -> Self {
+    pub(super) fn find(package: &Package<'_>) -> Self {
         let is = |name: &str, content_type: &str| {
             package.part(name).is_some() && package.content_type(name) == Some(content_type)
         };
@@ -116,7 +116,8 @@ impl Signatures {
 }
 
 /// Nothing stands beside a signature: its references point into it, its manifest to the parts.
-struct Nothing;
+#[derive(Debug)]
+pub(super) struct Nothing;
 
 impl Resolver for Nothing {
     fn find(&self, _: &str) -> Option<&[u8]> {

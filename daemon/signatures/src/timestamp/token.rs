@@ -8,6 +8,7 @@ use crate::algorithm::{Hash, SignatureAlgorithm};
 use crate::certificate::Certificate;
 use crate::cms::tlv::{Element, Elements, Malformed, tag};
 use crate::cms::{self, SignedData, clock};
+use crate::material::ValidationMaterial;
 use crate::report::{Reason, SubIndication};
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
@@ -133,6 +134,13 @@ impl TimestampToken {
     /// Its SignedData.
     pub(crate) const fn signed_data(&self) -> &SignedData {
         &self.signed_data
+    }
+
+    /// The token in DER with this material in its SignedData, outside of what is signed; what is there stays once.
+    pub(crate) fn with_material(&self, material: &ValidationMaterial) -> Vec<u8> {
+        let mut signed_data = self.signed_data.clone();
+        cms::edit::add_material(&mut signed_data, material);
+        cms::edit::to_der(&signed_data)
     }
 
     pub(super) fn nonce(&self) -> Option<&[u8]> {

@@ -1,5 +1,7 @@
 //! Raising a XAdES signature from B-B to B-T, B-LT and B-LTA (EN 319 132-1, clause 6).
 
+use std::sync::Arc;
+
 use super::unsigned::{self, Unsigned};
 use super::{Qualifying, XADES};
 use crate::algorithm::Hash;
@@ -8,14 +10,24 @@ use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::{Imprint, TimestampToken};
 use crate::xml::{Canonicalization, Document};
-use crate::xmldsig::{Beside, ReadSignature, signature_elements};
+use crate::xmldsig::{ReadSignature, Resolver, signature_elements};
 
 /// An XML document whose last XAdES signature that lacks something gets it.
 #[derive(Debug, Clone)]
 pub struct XadesSignature {
     bytes: Vec<u8>,
-    /// What a detached signature is about; only archive time-stamps need it.
-    content: Option<Vec<u8>>,
+    /// What detached signatures are about; only archive time-stamps need it.
+    beside: Arc<dyn Resolver + Send + Sync>,
+}
+
+/// The one content of a detached signature, whatever it is called.
+#[derive(Debug)]
+struct Content(Option<Vec<u8>>);
+
+impl Resolver for Content {
+    fn find(&self, _: &str) -> Option<&[u8]> {
+        self.0.as_deref()
+    }
 }
 
 impl XadesSignature {
@@ -24,9 +36,20 @@ impl XadesSignature {
     /// # Errors
     /// [`AugmentError::NotSigned`]
     pub fn open(bytes: Vec<u8>, content: Option<Vec<u8>>) -> Result<Self, AugmentError> {
+        Self::open_beside(bytes, Arc::new(Content(content)))
+    }
+
+    /// The same with the files that its references name.
+    ///
+    /// # Errors
+    /// [`AugmentError::NotSigned`]
+    pub(crate) fn open_beside(
+        bytes: Vec<u8>,
+        beside: Arc<dyn Resolver + Send + Sync>,
+    ) -> Result<Self, AugmentError> {
         let document = parse(&bytes)?;
         signatures(&document)?;
-        Ok(Self { bytes, content })
+        Ok(Self { bytes, beside })
     }
 }
 
@@ -119,8 +142,7 @@ impl Augment for XadesSignature {
             TimestampKind::Signature => unsigned::value_digest(&document, signature, &form, hash),
             TimestampKind::Archive => {
                 let properties = Unsigned::read(&document, signature);
-                let beside = Beside(self.content.as_deref());
-                properties.archive_digest(&document, signature, &beside, &form, hash, None)
+                properties.archive_digest(&document, signature, &*self.beside, &form, hash, None)
             }
         };
         Ok(Box::new(Stamping {

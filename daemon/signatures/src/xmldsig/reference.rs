@@ -20,7 +20,7 @@ pub(crate) enum Target {
 }
 
 /// Knows what stands beside the document.
-pub(crate) trait Resolver {
+pub(crate) trait Resolver: std::fmt::Debug {
     /// The octets that a URI names.
     fn find(&self, uri: &str) -> Option<&[u8]>;
 }

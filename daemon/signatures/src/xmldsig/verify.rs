@@ -35,7 +35,8 @@ pub(crate) fn signature_elements(document: &Document<'_>) -> Vec<ElementId> {
 }
 
 /// The content that a person handed in beside the document.
-pub(crate) struct Beside<'a>(pub(crate) Option<&'a [u8]>);
+#[derive(Debug)]
+struct Beside<'a>(Option<&'a [u8]>);
 
 impl Resolver for Beside<'_> {
     fn find(&self, _: &str) -> Option<&[u8]> {

@@ -1,0 +1,213 @@
+//! Raising the signatures of a container from B-B to B-T, B-LT and B-LTA (EN 319 162-1, 5.3): in the signature files, and
+//! for CAdES in ASiC-E by a time-stamp over the container.
+
+use std::sync::Arc;
+
+use super::archive::{ArchiveStamp, Next};
+use super::manifest::Files;
+use super::verify::{kind, signature_files, signed_by};
+use super::{Inside, Kind};
+use crate::algorithm::Hash;
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::cades::CadesSignature;
+use crate::material::ValidationMaterial;
+use crate::report::TimestampKind;
+use crate::timestamp::{Imprint, TimestampToken};
+use crate::xades::XadesSignature;
+use crate::xmldsig::MAX_SIGNATURES;
+use crate::zip::{Archive, Container};
+
+/// A container whose signatures are raised. The last one that lacks something gets it.
+#[derive(Debug, Clone)]
+pub struct AsicSignature {
+    bytes: Vec<u8>,
+    container: Arc<Container>,
+}
+
+/// One signature file.
+struct Inner {
+    name: String,
+    signature: Box<dyn Augment>,
+    inside: Inside,
+    /// Whether a time-stamp over the container names it: then it must not change any more.
+    archived: bool,
+}
+
+impl AsicSignature {
+    /// Reads a container with at least one signature.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    pub fn open(bytes: Vec<u8>) -> Result<Self, AugmentError> {
+        let container =
+            Container::parse(&bytes).map_err(|error| AugmentError::NotSigned(error.to_string()))?;
+        let read = Self {
+            bytes,
+            container: Arc::new(container),
+        };
+        read.inner()?;
+        Ok(read)
+    }
+
+    /// Its signature files; at least one.
+    fn inner(&self) -> Result<Vec<Inner>, AugmentError> {
+        let kind = kind(&self.container);
+        let stamps = self.stamps();
+        let mut all = Vec::new();
+        for (entry, inside) in signature_files(&self.container).take(MAX_SIGNATURES) {
+            let signature: Box<dyn Augment> = match inside {
+                Inside::Xades => {
+                    let beside = Arc::new(Files(Arc::clone(&self.container)));
+                    Box::new(XadesSignature::open_beside(entry.bytes.clone(), beside)?)
+                }
+                Inside::Cades => {
+                    let signed =
+                        signed_by(&self.container, kind, &entry.name).ok_or(AugmentError::ContentMissing)?;
+                    let imprints = Hash::ALL.map(|hash| Imprint::of(hash, &signed.bytes));
+                    Box::new(CadesSignature::open(&entry.bytes, imprints.to_vec())?)
+                }
+            };
+            all.push(Inner {
+                archived: stamps
+                    .iter()
+                    .any(|stamp| stamp.about_this && stamp.names(&entry.name)),
+                name: entry.name.clone(),
+                signature,
+                inside,
+            });
+        }
+        if all.is_empty() {
+            return Err(AugmentError::NotSigned("no signature in the container".into()));
+        }
+        Ok(all)
+    }
+
+    fn stamps(&self) -> Vec<ArchiveStamp> {
+        ArchiveStamp::all(&self.container, false)
+    }
+
+    /// Whether the container as a whole is stamped, and not each signature: CAdES has no archive time-stamp that covers the
+    /// files behind a manifest.
+    fn as_a_whole(&self, all: &[Inner]) -> bool {
+        kind(&self.container) == Some(Kind::Extended) && all.iter().any(|one| one.inside == Inside::Cades)
+    }
+
+    /// The container with other bytes in one of its files.
+    fn with(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, AugmentError> {
+        let mut archive = Archive::of(&self.container, &self.bytes, name)?;
+        archive.store(name, bytes)?;
+        Ok(archive.finish()?)
+    }
+}
+
+/// A signature file on its way to a time-stamp.
+struct Stamping {
+    container: AsicSignature,
+    name: String,
+    inner: Box<dyn PreparedTimestamp>,
+}
+
+impl PreparedTimestamp for Stamping {
+    fn imprint(&self) -> &Imprint {
+        self.inner.imprint()
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        let bytes = self.inner.finish(token)?;
+        self.container.with(&self.name, &bytes)
+    }
+}
+
+/// A container on its way to a time-stamp.
+struct Archiving {
+    container: AsicSignature,
+    next: Next,
+    imprint: Imprint,
+}
+
+impl PreparedTimestamp for Archiving {
+    fn imprint(&self) -> &Imprint {
+        &self.imprint
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        if !token.is_about(&self.imprint) {
+            return Err(AugmentError::OtherImprint);
+        }
+        let AsicSignature { bytes, container } = &self.container;
+        Ok(self.next.put(container, bytes, token)?)
+    }
+}
+
+impl Augment for AsicSignature {
+    fn prepare_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let mut all = self.inner()?;
+        let container = self.clone();
+        if kind == TimestampKind::Archive && self.as_a_whole(&all) {
+            let next = Next::of(&self.container, hash);
+            let imprint = Imprint::of(hash, next.manifest());
+            return Ok(Box::new(Archiving {
+                container,
+                next,
+                imprint,
+            }));
+        }
+        all.retain(|one| !one.archived);
+        let lacking = all
+            .iter()
+            .rposition(|one| one.signature.has_timestamp(kind) == Ok(false))
+            .unwrap_or(all.len().saturating_sub(1));
+        let chosen = all.get(lacking).ok_or(AugmentError::Unsupported)?;
+        Ok(Box::new(Stamping {
+            inner: chosen.signature.prepare_timestamp(kind, hash)?,
+            name: chosen.name.clone(),
+            container,
+        }))
+    }
+
+    fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
+        let mut has = true;
+        for one in self.inner()? {
+            has &= one.archived || one.signature.has_timestamp(kind)?;
+        }
+        Ok(has)
+    }
+
+    fn to_be_proven(&self) -> Result<ToBeProven, AugmentError> {
+        let mut proven = ToBeProven::default();
+        for one in self.inner()? {
+            proven.merge(one.signature.to_be_proven()?);
+        }
+        for token in self.stamps().into_iter().filter_map(|stamp| stamp.token) {
+            proven.embedded.extend(token.certificates().iter().cloned());
+            proven.material.merge(&token.signed_data().material());
+            let authority = token.authority(&proven.embedded, true);
+            proven
+                .leaves
+                .extend(authority.ok().map(|(authority, _)| authority));
+        }
+        Ok(proven)
+    }
+
+    /// What proves a time-stamp over the container goes into it; before there is one, into the signatures.
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
+        let missing = material.beyond(&self.to_be_proven()?.material);
+        if missing.is_empty() {
+            return Ok(self.bytes.clone());
+        }
+        let newest = self.stamps().pop().filter(|stamp| stamp.about_this);
+        if let Some((file, token)) = newest.and_then(|stamp| stamp.file.zip(stamp.token)) {
+            return self.with(&file, &token.with_material(&missing));
+        }
+        let mut raised = self.clone();
+        for one in self.inner()?.iter().filter(|one| !one.archived) {
+            let bytes = raised.with(&one.name, &one.signature.add_material(&missing)?)?;
+            raised = Self::open(bytes)?;
+        }
+        Ok(raised.bytes)
+    }
+}

@@ -1,0 +1,132 @@
+//! Raising signatures of Office documents from B-B to B-T and B-LT, as Office itself does ([MS-OFFCRYPTO] 2.5.2.6): time-stamps
+//! and validation material among the unsigned properties of the signature's part.
+//!
+//! There is no B-LTA. An archive time-stamp of XAdES covers what SignedInfo refers to (EN 319 132-1, 5.5.2), which here is a
+//! manifest: the parts behind it are held by the digests of the manifest for ever, and no time-stamp would renew those.
+
+use std::sync::Arc;
+
+use super::package::Package;
+use super::verify::{Nothing, Signatures};
+use crate::algorithm::Hash;
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::material::ValidationMaterial;
+use crate::report::TimestampKind;
+use crate::timestamp::{Imprint, TimestampToken};
+use crate::xades::XadesSignature;
+use crate::zip::{Archive, Container};
+
+/// An Office document whose signatures are raised. The last one that lacks something gets it.
+#[derive(Debug, Clone)]
+pub struct OoxmlSignature {
+    bytes: Vec<u8>,
+    container: Container,
+    /// The signatures, with the names of the files that they are in.
+    signatures: Vec<(String, XadesSignature)>,
+}
+
+impl OoxmlSignature {
+    /// Reads a document with at least one signature.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    pub fn open(bytes: Vec<u8>) -> Result<Self, AugmentError> {
+        let not_signed = |error: &dyn std::fmt::Display| AugmentError::NotSigned(error.to_string());
+        let container = Container::parse(&bytes).map_err(|error| not_signed(&error))?;
+        let package = Package::read(&container).map_err(|error| not_signed(&error))?;
+        let parts = Signatures::find(&package).parts;
+        let entries = parts
+            .iter()
+            .filter_map(|name| package.part(name))
+            .map(|part| part.entry);
+        let signatures = entries
+            .map(|entry| {
+                let signature = XadesSignature::open_beside(entry.bytes.clone(), Arc::new(Nothing))?;
+                Ok((entry.name.clone(), signature))
+            })
+            .collect::<Result<Vec<_>, AugmentError>>()?;
+        if signatures.is_empty() {
+            return Err(AugmentError::NotSigned("no signature in the document".into()));
+        }
+        Ok(Self {
+            bytes,
+            container,
+            signatures,
+        })
+    }
+
+    fn with(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, AugmentError> {
+        let mut archive = Archive::of(&self.container, &self.bytes, name)?;
+        archive.deflate(name, bytes)?;
+        Ok(archive.finish()?)
+    }
+}
+
+/// A document on its way to a time-stamp.
+struct Stamping {
+    document: OoxmlSignature,
+    name: String,
+    inner: Box<dyn PreparedTimestamp>,
+}
+
+impl PreparedTimestamp for Stamping {
+    fn imprint(&self) -> &Imprint {
+        self.inner.imprint()
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        let bytes = self.inner.finish(token)?;
+        self.document.with(&self.name, &bytes)
+    }
+}
+
+impl Augment for OoxmlSignature {
+    fn prepare_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        if kind != TimestampKind::Signature {
+            return Err(AugmentError::Unsupported);
+        }
+        let lacking = self
+            .signatures
+            .iter()
+            .rfind(|(_, signature)| signature.has_timestamp(kind) == Ok(false));
+        let (name, signature) = lacking
+            .or(self.signatures.last())
+            .ok_or(AugmentError::Unsupported)?;
+        Ok(Box::new(Stamping {
+            document: self.clone(),
+            name: name.clone(),
+            inner: signature.prepare_timestamp(kind, hash)?,
+        }))
+    }
+
+    fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
+        let mut has = kind == TimestampKind::Signature;
+        for (_, signature) in &self.signatures {
+            has &= signature.has_timestamp(kind)?;
+        }
+        Ok(has)
+    }
+
+    fn to_be_proven(&self) -> Result<ToBeProven, AugmentError> {
+        let mut proven = ToBeProven::default();
+        for (_, signature) in &self.signatures {
+            proven.merge(signature.to_be_proven()?);
+        }
+        Ok(proven)
+    }
+
+    fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
+        let mut bytes = self.bytes.clone();
+        for (name, _) in &self.signatures {
+            let raised = Self::open(bytes)?;
+            let found = raised.signatures.iter().find(|(other, _)| other == name);
+            let (_, signature) = found.ok_or(AugmentError::Unsupported)?;
+            bytes = raised.with(name, &signature.add_material(material)?)?;
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,440 @@
+//! ASiC containers, Office documents and JAdES at B-T, B-LT and B-LTA: time-stamps and lists by OpenSSL, and what is changed
+//! afterwards is found.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
+mod authority;
+mod libreoffice;
+mod openssl;
+
+use std::sync::LazyLock;
+
+use authority::Authority;
+use libreoffice::LibreOffice;
+use openssl::{Identity, Pki};
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::asic::{self, AsicRequest, AsicSignature, File, Inside, Kind};
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::jades::{self, JadesRequest, JadesSignature, Serialization};
+use trien_signatures::ooxml::{self, OoxmlRequest, OoxmlSignature};
+use trien_signatures::report::{Level, Report, TimestampKind, Warning};
+use trien_signatures::signing::Prepared;
+use trien_signatures::trust::Reliance;
+use trien_signatures::zip::{self, Container};
+
+const FILES: [File<'_>; 2] = [
+    File {
+        name: "Đơn đề nghị.txt",
+        bytes: b"xin",
+        media_type: "text/plain",
+    },
+    File {
+        name: "kèm/ảnh.bin",
+        bytes: &[0, 1, 2, 255],
+        media_type: "application/octet-stream",
+    },
+];
+
+static PKI: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let _authority = Authority::new(&pki);
+    (pki, who)
+});
+
+fn algorithm() -> SignatureAlgorithm {
+    SignatureAlgorithm::for_key(PKI.1.certificate.public_key(), RsaPadding::Pkcs1, Hash::Sha256).unwrap()
+}
+
+fn finish(prepared: impl Prepared) -> Vec<u8> {
+    let (pki, who) = &*PKI;
+    let value = pki
+        .workshop
+        .sign(who, prepared.algorithm(), prepared.to_be_signed());
+    prepared.finish(value).unwrap()
+}
+
+/// What is known two seconds from now: time-stamps have whole seconds.
+fn soon() -> OffsetDateTime {
+    OffsetDateTime::now_utc() + Duration::seconds(2)
+}
+
+/// A form of signature, and how it is read.
+struct Form<'a> {
+    open: &'a dyn Fn(Vec<u8>) -> Result<Box<dyn Augment>, AugmentError>,
+    verify: &'a dyn Fn(&[u8], &Reliance<'_>) -> Report,
+}
+
+impl Form<'_> {
+    fn opened(&self, signed: &[u8]) -> Box<dyn Augment> {
+        (self.open)(signed.to_vec()).unwrap()
+    }
+
+    fn stamped(&self, signed: &[u8], kind: TimestampKind) -> Vec<u8> {
+        let prepared = self.opened(signed).prepare_timestamp(kind, Hash::Sha256).unwrap();
+        let token = Authority::of(&PKI.0).stamp(prepared.imprint());
+        let other = self.opened(signed).prepare_timestamp(kind, Hash::Sha384).unwrap();
+        assert_eq!(other.finish(&token), Err(AugmentError::OtherImprint));
+        let stamped = prepared.finish(&token).unwrap();
+        assert!(self.opened(&stamped).has_timestamp(kind).unwrap());
+        stamped
+    }
+
+    fn judged(&self, signed: &[u8], at: OffsetDateTime) -> Report {
+        (self.verify)(signed, &Reliance::new(&PKI.0.anchors, &[], at))
+    }
+
+    fn is_at(&self, signed: &[u8], level: Level) {
+        let report = self.judged(signed, soon());
+        assert!(report.valid(), "{level:?}: {report:#?}");
+        for signature in &report.signatures {
+            assert_eq!(signature.level, Some(level), "{signature:#?}");
+            assert!(
+                !signature.warnings.contains(&Warning::TimestampNotValid),
+                "{signature:#?}"
+            );
+        }
+    }
+
+    /// B-B to B-LT, step by step.
+    fn to_lt(&self, b: &[u8]) -> [Vec<u8>; 2] {
+        self.is_at(b, Level::BB);
+        assert!(!self.opened(b).has_timestamp(TimestampKind::Signature).unwrap());
+        let t = self.stamped(b, TimestampKind::Signature);
+        self.is_at(&t, Level::BT);
+        let opened = self.opened(&t);
+        assert_eq!(
+            opened.to_be_proven().unwrap().leaves.len(),
+            2,
+            "the signer and the authority"
+        );
+        let lt = opened.add_material(&Authority::of(&PKI.0).material()).unwrap();
+        self.is_at(&lt, Level::BLT);
+        // What is there already is not put in twice.
+        let again = self
+            .opened(&lt)
+            .add_material(&Authority::of(&PKI.0).material())
+            .unwrap();
+        assert_eq!(again.len(), lt.len());
+        // The time that an authority proves still counts when the signer's certificate has ended.
+        let later = PKI.1.certificate.not_after() + Duration::days(1);
+        assert!(!self.judged(b, later).valid());
+        assert!(self.judged(&lt, later).valid());
+        [t, lt]
+    }
+
+    /// B-B to B-LTA, and once more.
+    fn to_lta(&self, b: &[u8]) -> [Vec<u8>; 2] {
+        let [_, lt] = self.to_lt(b);
+        let lta = self.stamped(&lt, TimestampKind::Archive);
+        self.is_at(&lta, Level::BLTA);
+        let proven = self
+            .opened(&lta)
+            .add_material(&Authority::of(&PKI.0).material())
+            .unwrap();
+        self.is_at(&proven, Level::BLTA);
+        let renewed = self.stamped(&proven, TimestampKind::Archive);
+        self.is_at(&renewed, Level::BLTA);
+        assert_eq!(archives(&self.judged(&renewed, soon())), 2);
+        [lta, renewed]
+    }
+}
+
+fn archives(report: &Report) -> usize {
+    let stamps = report.signatures[0].timestamps.iter();
+    stamps
+        .filter(|stamp| stamp.kind == TimestampKind::Archive && stamp.valid)
+        .count()
+}
+
+fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let container = Container::parse(bytes).unwrap();
+    let entries = container.entries().iter();
+    entries
+        .map(|entry| (entry.name.clone(), entry.bytes.clone()))
+        .collect()
+}
+
+fn packed(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let all: Vec<(&str, &[u8])> = entries
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    zip::write(&all).unwrap()
+}
+
+const ASIC: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(AsicSignature::open(bytes)?)),
+    verify: &|bytes, reliance| asic::verify(bytes, reliance).unwrap(),
+};
+
+fn container(kind: Kind, inside: Inside, files: &[File<'_>]) -> Vec<u8> {
+    let (pki, who) = &*PKI;
+    let chain = [pki.ca.certificate.clone()];
+    let prepared = asic::prepare(&AsicRequest {
+        kind,
+        inside,
+        files,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(),
+        signing_time: OffsetDateTime::now_utc(),
+    });
+    finish(prepared.unwrap())
+}
+
+#[test]
+fn containers_of_both_kinds_with_both_signatures_reach_every_level() {
+    for (kind, files) in [(Kind::Simple, &FILES[..1]), (Kind::Extended, &FILES[..])] {
+        for inside in [Inside::Xades, Inside::Cades] {
+            let [lta, renewed] = ASIC.to_lta(&container(kind, inside, files));
+            for signed in [&lta, &renewed] {
+                // What every reader of ASiC wants stays: the media type first and plain, the files as they were.
+                assert!(asic::looks_like(signed));
+                let report = ASIC.judged(signed, soon());
+                let names: Vec<_> = files.iter().map(|file| file.name).collect();
+                assert_eq!(report.signatures[0].covered, names);
+            }
+            let manifests = entries(&renewed);
+            let manifests = manifests
+                .iter()
+                .filter(|(name, _)| name.contains("ASiCArchiveManifest"));
+            let expected = if (kind, inside) == (Kind::Extended, Inside::Cades) {
+                2
+            } else {
+                0
+            };
+            assert_eq!(manifests.count(), expected, "{kind:?} {inside:?}");
+        }
+    }
+}
+
+#[test]
+fn a_time_stamp_over_a_container_is_what_openssl_verifies_and_covers_every_file() {
+    let [_, renewed] = ASIC.to_lta(&container(Kind::Extended, Inside::Cades, &FILES));
+    let files = entries(&renewed);
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    for (manifest, token) in [
+        ("META-INF/ASiCArchiveManifest001.xml", "META-INF/timestamp001.tst"),
+        ("META-INF/ASiCArchiveManifest.xml", "META-INF/timestamp002.tst"),
+    ] {
+        let file = |name: &str| &files.iter().find(|(other, _)| other == name).unwrap().1;
+        let shop = &PKI.0.workshop;
+        shop.write("manifest.xml", file(manifest));
+        shop.write("token.tst", file(token));
+        let verify = [
+            "ts",
+            "-verify",
+            "-data",
+            "manifest.xml",
+            "-in",
+            "token.tst",
+            "-token_in",
+            "-CAfile",
+            "root.crt",
+        ];
+        shop.run(&verify);
+        // All that was there before is named: the files, what signs them, and what was stamped earlier.
+        let text = String::from_utf8(file(manifest).clone()).unwrap();
+        let covered = text.matches("<asic:DataObjectReference ").count();
+        let newest = !manifest.contains("001");
+        assert_eq!(covered, names.len() - if newest { 3 } else { 5 }, "{text}");
+        assert_eq!(text.matches("Rootfile=\"true\"").count(), usize::from(newest));
+    }
+    for (place, (name, _)) in files.iter().enumerate() {
+        if name == "mimetype" {
+            continue;
+        }
+        let mut changed = files.clone();
+        let len = changed[place].1.len();
+        // Nothing is over the newest time-stamp: what stands in it beside its signature is nobody's word.
+        let newest = name == "META-INF/timestamp002.tst";
+        changed[place].1[if newest { len - 1 } else { len / 2 }] ^= 1;
+        let report = ASIC.judged(&packed(&changed), soon());
+        let told = report.signatures[0]
+            .warnings
+            .contains(&Warning::TimestampNotValid);
+        assert!(!report.valid() || told, "{name}: {report:#?}");
+    }
+    // A time-stamp that is taken away takes its level along; the one before it still counts.
+    let mut fewer = files.clone();
+    fewer.retain(|(name, _)| {
+        !matches!(
+            name.as_str(),
+            "META-INF/ASiCArchiveManifest.xml" | "META-INF/timestamp002.tst"
+        )
+    });
+    assert_eq!(archives(&ASIC.judged(&packed(&fewer), soon())), 1);
+}
+
+#[test]
+fn a_time_stamp_that_leaves_a_file_out_or_is_of_another_container_proves_nothing() {
+    let [lta, _] = ASIC.to_lta(&container(Kind::Extended, Inside::Cades, &FILES));
+    let [other, _] = ASIC.to_lta(&container(Kind::Extended, Inside::Cades, &FILES[..1]));
+    let is_archive = |name: &str| name.contains("ASiCArchiveManifest") || name.ends_with(".tst");
+    let mut mixed: Vec<_> = entries(&lta)
+        .into_iter()
+        .filter(|(name, _)| !is_archive(name))
+        .collect();
+    mixed.extend(entries(&other).into_iter().filter(|(name, _)| is_archive(name)));
+    let report = ASIC.judged(&packed(&mixed), soon());
+    assert_eq!(report.signatures[0].level, Some(Level::BLT), "{report:#?}");
+    assert!(
+        report.signatures[0]
+            .warnings
+            .contains(&Warning::TimestampNotValid)
+    );
+}
+
+#[test]
+fn a_container_without_signatures_is_not_raised() {
+    let empty = packed(&[("mimetype".into(), b"application/vnd.etsi.asic-e+zip".to_vec())]);
+    for bytes in [empty, b"PK\x03\x04".to_vec(), Vec::new()] {
+        assert!(matches!(
+            AsicSignature::open(bytes).err(),
+            Some(AugmentError::NotSigned(_))
+        ));
+    }
+}
+
+/// JAdES over `content`, beside it or with it inside.
+fn jws(serialization: Serialization, detached: bool) -> Vec<u8> {
+    let (pki, who) = &*PKI;
+    let chain = [pki.ca.certificate.clone()];
+    let prepared = jades::prepare(&JadesRequest {
+        content: b"content",
+        detached,
+        serialization,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(),
+        signing_time: OffsetDateTime::now_utc(),
+    });
+    finish(prepared.unwrap())
+}
+
+const JADES: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(JadesSignature::open(&bytes, None)?)),
+    verify: &|bytes, reliance| jades::verify(bytes, None, reliance).unwrap(),
+};
+
+const JADES_BESIDE: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(JadesSignature::open(&bytes, Some(b"content"))?)),
+    verify: &|bytes, reliance| jades::verify(bytes, Some(b"content"), reliance).unwrap(),
+};
+
+#[test]
+fn jades_reaches_every_level_and_what_an_archive_time_stamp_covers_stays() {
+    for (form, detached) in [(&JADES, false), (&JADES_BESIDE, true)] {
+        for serialization in [Serialization::Compact, Serialization::Json] {
+            let [lta, renewed] = form.to_lta(&jws(serialization, detached));
+            let value: Value = serde_json::from_slice(&renewed).unwrap();
+            let components = value["header"]["etsiU"].as_array().unwrap();
+            let names = ["sigTst", "xVals", "rVals", "arcTst", "arcTst"];
+            assert_eq!(
+                components.len(),
+                names.len(),
+                "nothing new was known of the second"
+            );
+            for place in 0..components.len() - 1 {
+                let mut changed = value.clone();
+                changed["header"]["etsiU"].as_array_mut().unwrap().remove(place);
+                let report = form.judged(changed.to_string().as_bytes(), soon());
+                assert!(
+                    report.signatures[0]
+                        .warnings
+                        .contains(&Warning::TimestampNotValid),
+                    "{place}"
+                );
+            }
+            assert_eq!(archives(&form.judged(&lta, soon())), 1);
+            // Those of another signature prove nothing of this one.
+            let mut other: Value = serde_json::from_slice(&jws(Serialization::Json, detached)).unwrap();
+            other["header"] = value["header"].clone();
+            let report = form.judged(other.to_string().as_bytes(), soon());
+            let same = other["signature"] == value["signature"];
+            assert_eq!(
+                report.signatures[0].level == Some(Level::BB),
+                !same,
+                "{report:#?}"
+            );
+        }
+    }
+    let detached = JADES.stamped(&jws(Serialization::Json, true), TimestampKind::Signature);
+    let archive = JADES
+        .opened(&detached)
+        .prepare_timestamp(TimestampKind::Archive, Hash::Sha256);
+    assert_eq!(archive.err(), Some(AugmentError::ContentMissing));
+}
+
+#[test]
+fn components_of_others_are_read_plain_and_not_stamped_again() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let [_, lt] = JADES.to_lt(&jws(Serialization::Json, false));
+    let mut value: Value = serde_json::from_slice(&lt).unwrap();
+    for component in value["header"]["etsiU"].as_array_mut().unwrap() {
+        let plain = URL_SAFE_NO_PAD.decode(component.as_str().unwrap()).unwrap();
+        *component = serde_json::from_slice(&plain).unwrap();
+    }
+    let plain = value.to_string().into_bytes();
+    JADES.is_at(&plain, Level::BLT);
+    let archive = JADES
+        .opened(&plain)
+        .prepare_timestamp(TimestampKind::Archive, Hash::Sha256);
+    assert_eq!(archive.err(), Some(AugmentError::Unsupported));
+    // RFC 7515, section 4: what stands in both headers, or is critical and not signed, is refused.
+    for (name, text) in [("alg", "RS256"), ("crit", "x")] {
+        let mut twice = value.clone();
+        twice["header"][name] = text.into();
+        assert!(
+            !JADES.judged(twice.to_string().as_bytes(), soon()).valid(),
+            "{name}"
+        );
+    }
+    for bad in [
+        serde_json::json!(1),
+        serde_json::json!(["!"]),
+        serde_json::json!([1]),
+    ] {
+        let mut changed = value.clone();
+        changed["header"]["etsiU"] = bad;
+        assert!(jades::verify(changed.to_string().as_bytes(), None, &PKI.0.reliance()).is_err());
+    }
+}
+
+const OOXML: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(OoxmlSignature::open(bytes)?)),
+    verify: &|bytes, reliance| ooxml::verify(bytes, reliance).unwrap(),
+};
+
+#[test]
+fn office_documents_reach_b_lt_and_libreoffice_still_accepts_them() {
+    let (pki, who) = &*PKI;
+    let office = LibreOffice::new(pki, who);
+    let made = office.path("made.docx");
+    assert_eq!(office.run(&[("docx", &made)]), ["made"]);
+    let chain = [pki.ca.certificate.clone()];
+    let request = OoxmlRequest {
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(),
+        signing_time: OffsetDateTime::now_utc(),
+        reason: None,
+    };
+    let made = std::fs::read(made).unwrap();
+    let b = finish(ooxml::prepare(&made, &request).unwrap());
+    let [t, lt] = OOXML.to_lt(&b);
+    let archive = OOXML
+        .opened(&lt)
+        .prepare_timestamp(TimestampKind::Archive, Hash::Sha256);
+    assert_eq!(archive.err(), Some(AugmentError::Unsupported));
+    let verdicts = office.judge(&[("t.docx", &t), ("lt.docx", &lt)]);
+    assert_eq!(verdicts, [[true], [true]]);
+    assert!(matches!(
+        OoxmlSignature::open(made).err(),
+        Some(AugmentError::NotSigned(_))
+    ));
+}
