@@ -57,6 +57,10 @@ package:p11-kit-modules p11-kit-modules
 command:jarsigner   default-jdk-headless
 command:valgrind    valgrind
 package:libc6-dbg   libc6-dbg
+command:dbus-daemon dbus-daemon
+package:gir1.2-atspi-2.0 gir1.2-atspi-2.0
+package:at-spi2-core at-spi2-core
+package:python3-gi  python3-gi
 command:ssh-agent   openssh-client
 file:/usr/sbin/sshd openssh-server
 package:libengine-pkcs11-openssl libengine-pkcs11-openssl

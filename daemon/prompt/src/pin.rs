@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// No PIN is longer than this, whatever a token says (bytes of UTF-8); the worker's line has the same limit.
 const LONGEST: u32 = 255;
@@ -41,16 +41,43 @@ impl Pin {
         }
     }
 
-    /// Adds what the entry gives for one character.
+    /// Puts in what was typed before the character at `position`; all of it or, if it does not fit, nothing.
     ///
     /// # Errors
     /// [`Unfit::TooLong`] past 255 bytes.
-    pub(crate) fn push(&mut self, character: &str) -> Result<(), Unfit> {
-        if self.bytes.len() + character.len() > LONGEST as usize {
+    pub(crate) fn insert(&mut self, position: usize, typed: &str) -> Result<(), Unfit> {
+        if self.bytes.len() + typed.len() > LONGEST as usize {
             return Err(Unfit::TooLong { max: LONGEST });
         }
-        self.bytes.extend_from_slice(character.as_bytes());
+        let start = self.offset(position);
+        self.bytes.extend_from_slice(typed.as_bytes());
+        self.bytes[start..].rotate_right(typed.len());
         Ok(())
+    }
+
+    /// Takes out the characters from position `from` to before `to`.
+    pub(crate) fn remove(&mut self, from: usize, to: usize) {
+        let (start, end) = (self.offset(from), self.offset(to));
+        if start < end {
+            self.bytes[start..].rotate_left(end - start);
+            let left = self.bytes.len() - (end - start);
+            self.bytes[left..].zeroize();
+            self.bytes.truncate(left);
+        }
+    }
+
+    /// Takes out all of it, and leaves it empty.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
+    }
+
+    /// Where the character at that position begins: a byte that continues none (UTF-8, RFC 3629). At the end past them.
+    fn offset(&self, position: usize) -> usize {
+        let begins = |byte: &u8| byte & 0xC0 != 0x80;
+        let mut starts = self.bytes.iter().enumerate().filter(|(_, byte)| begins(byte));
+        starts
+            .nth(position)
+            .map_or(self.bytes.len(), |(offset, _)| offset)
     }
 
     /// Holds it against the token's bounds (bytes of UTF-8, `CK_TOKEN_INFO` of PKCS #11). Space at either end is kept:
@@ -105,10 +132,23 @@ mod tests {
 
     fn pin(text: &str) -> Pin {
         let mut pin = Pin::new();
-        for character in text.chars() {
-            pin.push(character.encode_utf8(&mut [0; 4])).unwrap();
-        }
+        pin.insert(0, text).unwrap();
         pin
+    }
+
+    #[test]
+    fn is_edited_by_characters() {
+        let mut typed = pin("mật khẩu");
+        typed.insert(3, "ộ🔑").unwrap();
+        assert_eq!(&*typed.bytes, "mậtộ🔑 khẩu".as_bytes());
+        typed.remove(1, 4);
+        assert_eq!(&*typed.bytes, "m🔑 khẩu".as_bytes());
+        typed.remove(2, 1);
+        typed.remove(6, 99);
+        typed.insert(99, "!").unwrap();
+        assert_eq!(&*typed.bytes, "m🔑 khẩ!".as_bytes());
+        assert_eq!(&*typed.take().bytes, "m🔑 khẩ!".as_bytes());
+        assert_eq!(typed.check(0, 0), Err(Unfit::Empty));
     }
 
     #[test]
@@ -143,7 +183,7 @@ mod tests {
     fn longer_than_any_is_refused_without_growing() {
         let mut long = pin(&"1".repeat(255));
         let capacity = long.bytes.capacity();
-        assert_eq!(long.push("1"), Err(Unfit::TooLong { max: 255 }));
+        assert_eq!(long.insert(7, "1"), Err(Unfit::TooLong { max: 255 }));
         long.bytes.push(b'\n');
         assert_eq!(long.bytes.capacity(), capacity);
     }

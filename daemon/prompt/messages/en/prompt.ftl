@@ -1,6 +1,6 @@
 # The consent window: short sentences; what happens, then what to do.
 
-window-title = Triện
+window-title = { $asks } – { $origin } – Triện
 
 # Who asks, and what
 ask-share-certificate = This site wants to see one of your certificates

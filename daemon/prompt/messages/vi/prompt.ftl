@@ -1,6 +1,6 @@
 # Cửa sổ xác nhận: xưng "bạn", câu ngắn, nói điều xảy ra rồi điều cần làm.
 
-window-title = Triện
+window-title = { $asks } – { $origin } – Triện
 
 # Ai hỏi, hỏi gì
 ask-share-certificate = Trang web này muốn xem một chứng thư số của bạn

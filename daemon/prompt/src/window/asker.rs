@@ -48,6 +48,14 @@ pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Lab
     }
 }
 
+/// What is asked and by whom, in one breath.
+pub(super) fn title(question: &Question, phrases: Phrases) -> String {
+    let (Asker::Extension { origin, .. } | Asker::WebSocket { origin }) = &question.asker;
+    let asks = asks(question, phrases).into();
+    let origin = text::origin(origin).ascii.into();
+    phrases.fill("window-title", [("asks", asks), ("origin", origin)])
+}
+
 fn asks(question: &Question, phrases: Phrases) -> String {
     match question.kind {
         QuestionKind::AllowOrigin => phrases.say("ask-allow-origin"),

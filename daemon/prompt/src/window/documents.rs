@@ -282,6 +282,9 @@ fn bind(item: &gtk4::ListItem, phrases: Phrases) {
         button.set_tooltip_text(Some(&words));
         let shown = if row.opened.get() { &row.full } else { &row.short };
         digest.set_text(shown);
+        // The row is a widget of the list's own: without a name a screen reader that comes to it says nothing.
+        let names = if row.name.is_empty() { &digest } else { &name };
+        names.set_mnemonic_widget(widget.parent().as_ref());
         widget.set_tooltip_text(Some(&row.full));
     }
 }

@@ -10,7 +10,8 @@ const WIDTH: i32 = 580;
 const RESERVED_HEIGHT: i32 = 110;
 
 /// Four parts from top to bottom: who asks, what about, the PIN, the buttons. Only the second scrolls when the screen
-/// or the font leaves it no room; the origin, the field and the buttons are always in sight.
+/// or the font leaves it no room; the origin, the field and the buttons are always in sight. A screen reader
+/// says the title when the window comes, and then reads what is in it, because it is a dialog.
 pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &str) -> gtk4::Window {
     // Natural: else the list of documents would shrink to one row before the whole scrolls.
     let port = gtk4::Viewport::builder()
@@ -31,6 +32,7 @@ pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &st
         .title(title)
         .child(&whole)
         .icon_name("dialog-password")
+        .accessible_role(gtk4::AccessibleRole::AlertDialog)
         .build();
     window.add_css_class("trien");
     window

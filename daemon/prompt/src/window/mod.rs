@@ -129,7 +129,7 @@ impl Prompt {
         Rc::new(Self {
             window: layout::window(
                 [&asker, &content, &pin_field.widget, &actions.widget],
-                &phrases.say("window-title"),
+                &asker::title(question, phrases),
             ),
             content,
             certificate,

@@ -1,5 +1,9 @@
 //! Where the PIN is typed, or why it is not typed here.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gtk4::glib::object::ObjectExt as _;
 use gtk4::prelude::*;
 use trien_protocol::prompt::{PinEntry, TriesLeft};
 
@@ -8,12 +12,17 @@ use crate::course::{Phase, Retry};
 use crate::pin::{Pin, Unfit};
 use crate::text;
 
+/// What stands in the entry for each character that was typed.
+const STAND_IN: &str = "•";
+
 /// The area with the field, its notes, and the box to tick at the last try.
 pub(super) struct PinField {
     /// What to put into the window.
     pub(super) widget: gtk4::Box,
     heading: gtk4::Label,
+    /// Holds a stand-in for each character: the toolkit tells whoever is on the accessibility bus what is in it.
     entry: gtk4::PasswordEntry,
+    typed: Rc<RefCell<Pin>>,
     problem: gtk4::Label,
     note: gtk4::Label,
     acknowledge: gtk4::CheckButton,
@@ -31,11 +40,13 @@ impl PinField {
         let heading = label("", &["heading"]);
         // It is also what gives the field its accessible name.
         heading.set_mnemonic_widget(Some(&entry));
+        let problem = spoken("error");
         let field = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
             heading,
+            typed: keep_apart(&entry, &problem, phrases),
             entry,
-            problem: spoken("error"),
+            problem,
             note: spoken("warning"),
             acknowledge: gtk4::CheckButton::with_label(&phrases.say("pin-acknowledge")),
             phrases,
@@ -125,46 +136,68 @@ impl PinField {
 
     /// What was typed, if it can be a PIN; else the field says why not.
     pub(super) fn take(&self, min: u32, max: u32) -> Option<Pin> {
-        match self.read().and_then(|pin| pin.check(min, max).map(|()| pin)) {
-            Ok(pin) => {
+        let fits = self.typed.borrow().check(min, max);
+        match fits {
+            Ok(()) => {
+                let pin = self.typed.borrow_mut().take();
                 self.clear();
                 set(&self.problem, None);
                 Some(pin)
             }
             Err(unfit) => {
-                set(&self.problem, Some(self.explain(unfit)));
+                set(&self.problem, Some(explain(self.phrases, unfit)));
                 self.entry.grab_focus();
                 None
             }
         }
     }
 
-    /// Empties the entry, which wipes its buffer.
+    /// Empties the entry; what was typed is wiped with it.
     pub(super) fn clear(&self) {
         self.entry.set_text("");
     }
+}
 
-    /// Character by character: the getter for the whole would leave it in memory that nobody wipes.
-    fn read(&self) -> Result<Pin, Unfit> {
-        let mut pin = Pin::new();
-        for position in 0.. {
-            let character = self.entry.chars(position, position + 1);
-            if character.is_empty() {
-                break;
+/// Why what was typed is no PIN, in words.
+fn explain(phrases: Phrases, unfit: Unfit) -> String {
+    match unfit {
+        Unfit::Empty => phrases.say("pin-empty"),
+        Unfit::TooShort { min } => phrases.fill("pin-too-short", [("min", min.into())]),
+        Unfit::TooLong { max } => phrases.fill("pin-too-long", [("max", max.into())]),
+        Unfit::Control => phrases.say("pin-control"),
+    }
+}
+
+/// What is typed into the entry goes into memory of our own, and a stand-in for each character into the entry, so that
+/// neither its buffer nor the accessibility bus (AT-SPI, `GetText` and `TextChanged`) ever has the PIN.
+fn keep_apart(entry: &gtk4::PasswordEntry, problem: &gtk4::Label, phrases: Phrases) -> Rc<RefCell<Pin>> {
+    let typed = Rc::new(RefCell::new(Pin::new()));
+    let text = entry.delegate().expect("a password entry edits by a delegate");
+    let (kept, problem) = (Rc::clone(&typed), problem.clone());
+    let standing_in = Cell::new(false);
+    text.connect_insert_text(move |text, characters, position| {
+        if standing_in.get() {
+            return;
+        }
+        text.stop_signal_emission_by_name("insert-text");
+        let before = usize::try_from(*position).unwrap_or(usize::MAX);
+        let inserted = kept.borrow_mut().insert(before, characters);
+        match inserted {
+            Ok(()) => {
+                standing_in.set(true);
+                text.insert_text(&STAND_IN.repeat(characters.chars().count()), position);
+                standing_in.set(false);
             }
-            pin.push(&character)?;
+            Err(unfit) => set(&problem, Some(explain(phrases, unfit))),
         }
-        Ok(pin)
-    }
-
-    fn explain(&self, unfit: Unfit) -> String {
-        match unfit {
-            Unfit::Empty => self.phrases.say("pin-empty"),
-            Unfit::TooShort { min } => self.phrases.fill("pin-too-short", [("min", min.into())]),
-            Unfit::TooLong { max } => self.phrases.fill("pin-too-long", [("max", max.into())]),
-            Unfit::Control => self.phrases.say("pin-control"),
-        }
-    }
+    });
+    let kept = Rc::clone(&typed);
+    text.connect_delete_text(move |_, from, to| {
+        // A negative end is the end of the text.
+        let [from, to] = [from, to].map(|position| usize::try_from(position).unwrap_or(usize::MAX));
+        kept.borrow_mut().remove(from, to);
+    });
+    typed
 }
 
 /// A label that a screen reader speaks when it changes (WAI-ARIA, role `alert`).

@@ -27,6 +27,8 @@ pub(crate) struct Desk {
     manager: Child,
     display: String,
     home: tempfile::TempDir,
+    /// The session bus, where assistive technology finds programs; none unless asked for.
+    bus: Option<(Child, String)>,
 }
 
 impl Desk {
@@ -65,9 +67,35 @@ impl Desk {
             manager,
             display,
             home: tempfile::tempdir().unwrap(),
+            bus: None,
         };
         wait_for("a window manager", || desk.xdotool(&["get_num_desktops"]));
         desk
+    }
+
+    /// As [`Self::start`], with a session bus, on which a screen reader would listen.
+    pub(crate) fn with_assistive_technology() -> Self {
+        let mut desk = Self::start();
+        let mut bus = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--print-address"])
+            .env("XDG_RUNTIME_DIR", desk.home.path())
+            .env("DISPLAY", &desk.display)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("this test needs dbus-daemon");
+        let mut address = String::new();
+        BufReader::new(bus.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        desk.bus = Some((bus, address.trim().to_owned()));
+        desk
+    }
+
+    fn bus_address(&self) -> &str {
+        self.bus
+            .as_ref()
+            .map_or("unix:path=/nonexistent", |(_, address)| address)
     }
 
     /// What xdotool prints, if it succeeds.
@@ -91,7 +119,7 @@ impl Desk {
             .env("DISPLAY", &self.display)
             .env("HOME", self.home.path())
             .env("XDG_RUNTIME_DIR", self.home.path())
-            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+            .env("DBUS_SESSION_BUS_ADDRESS", self.bus_address())
             .env("LANG", "C.UTF-8")
             .env("GSK_RENDERER", "cairo");
         command
@@ -129,7 +157,8 @@ impl Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
-        for process in [&mut self.manager, &mut self.server] {
+        let bus = self.bus.as_mut().map(|(process, _)| process);
+        for process in bus.into_iter().chain([&mut self.manager, &mut self.server]) {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -297,6 +326,48 @@ impl Asked<'_> {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// What assistive technology is told of the window and all that is in it.
+    pub(crate) fn accessible(&self) -> Accessible {
+        wait_for("the window on the accessibility bus", || {
+            let output = self.assistive("tree").output().expect("this test needs Python");
+            let told = String::from_utf8_lossy(&output.stderr);
+            match output.status.code() {
+                Some(3) => None,
+                Some(0) => Some(serde_json::from_slice(&output.stdout).unwrap()),
+                status => panic!("{status:?}: {told}"),
+            }
+        })
+    }
+
+    /// Everything that assistive technology is told of changes of texts while the person does that.
+    pub(crate) fn changes_heard(&self, doing: impl FnOnce()) -> Vec<String> {
+        let mut listener = self
+            .assistive("changes")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this test needs Python");
+        let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "listening");
+        doing();
+        // What is on the bus by now is delivered by then.
+        std::thread::sleep(ARMED);
+        listener.kill().unwrap();
+        listener.wait().unwrap();
+        lines.map(Result::unwrap).collect()
+    }
+
+    fn assistive(&self, what: &str) -> Command {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/window/accessible.py");
+        // The system's own Python has the bindings of the system's libraries.
+        let mut command = Command::new("/usr/bin/python3");
+        command
+            .args([script, what, &self.process.id().to_string()])
+            .env("DISPLAY", &self.desk.display)
+            .env("XDG_RUNTIME_DIR", self.desk.home.path())
+            .env("DBUS_SESSION_BUS_ADDRESS", self.desk.bus_address());
+        command
+    }
+
     /// A small picture of the window.
     pub(crate) fn photograph(&self, file: &Path) {
         let raw = self.desk.home.path().join("raw.png");
@@ -320,6 +391,30 @@ impl Asked<'_> {
             .status()
             .expect("this test needs ImageMagick");
         assert!(imported.success() && small.success());
+    }
+}
+
+/// A node of the accessibility tree (AT-SPI).
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Accessible {
+    pub(crate) role: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) states: Vec<String>,
+    #[serde(default)]
+    pub(crate) text: Option<String>,
+    children: Vec<Accessible>,
+}
+
+impl Accessible {
+    /// It and all below it, in the order in which a screen reader walks them.
+    pub(crate) fn all(&self) -> Vec<&Self> {
+        let below = self.children.iter().flat_map(Self::all);
+        std::iter::once(self).chain(below).collect()
+    }
+
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.states.iter().any(|present| present == state)
     }
 }
 

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod desk;
+mod pictures;
+mod pins;
+mod screen_reader;
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -85,66 +87,6 @@ fn question(pin: PinEntry) -> Question {
 }
 
 #[test]
-fn approving_sends_the_pin_through_the_pipe_and_then_the_answer() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.type_text(PIN);
-    asked.wait_until_armed();
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), format!("{PIN}\n"));
-    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
-    asked.say(&ToPrompt::Finish(Outcome::Done));
-    assert!(asked.end().success());
-    assert_eq!(asked.typed(), "", "nothing but the PIN is ever in the pipe");
-}
-
-#[test]
-fn a_wrong_pin_can_be_typed_again() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.type_text("1111");
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+k");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), "1111\n");
-    asked.say(&ToPrompt::PinIncorrect { final_try: false });
-    asked.wait_until_armed();
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
-    assert_eq!(asked.typed(), format!("{PIN}\n"), "the wrong one was cleared");
-    asked.say(&ToPrompt::Finish(Outcome::Done));
-    assert!(asked.end().success());
-}
-
-#[test]
-fn n085_the_last_try_needs_a_second_confirmation() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Last)));
-    asked.type_text(PIN);
-    asked.wait_until_armed();
-    asked.key("Return");
-    assert!(!asked.says_within(Duration::from_millis(500)));
-    assert_eq!(asked.typed(), "");
-    // From the field to the box, tick it, and back.
-    asked.key("Tab");
-    asked.key("space");
-    asked.key("shift+Tab");
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), format!("{PIN}\n"));
-    asked.say(&ToPrompt::PinIncorrect { final_try: true });
-    asked.wait_until_armed();
-    asked.type_text(PIN);
-    asked.key("Return");
-    assert!(
-        !asked.says_within(Duration::from_millis(500)),
-        "the tick counts for one try"
-    );
-}
-
-#[test]
 fn escape_refuses() {
     let desk = Desk::start();
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
@@ -192,47 +134,6 @@ fn n080_a_click_before_it_is_armed_does_nothing() {
     asked.click_approve();
     asked.assert_approved(0);
     assert_eq!(asked.typed(), "");
-}
-
-#[test]
-fn n087_a_pin_that_can_be_none_stays_in_the_window() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.wait_until_armed();
-    for wrong in ["", "123", "123456789012345678"] {
-        asked.key("ctrl+a");
-        asked.key("BackSpace");
-        asked.type_text(wrong);
-        asked.key("Return");
-        assert!(
-            !asked.says_within(Duration::from_millis(400)),
-            "{wrong:?} went out"
-        );
-    }
-    asked.key("ctrl+a");
-    asked.type_text(" mat khau");
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), " mat khau\n", "space belongs to it");
-}
-
-#[test]
-fn n085_n088_a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
-    let desk = Desk::start();
-    let mut locked = desk.ask(question(PinEntry::Locked));
-    locked.wait_until_armed();
-    locked.click_approve();
-    locked.key("alt+k");
-    assert!(!locked.says_within(Duration::from_millis(500)));
-    locked.key("Escape");
-    locked.assert_refused();
-    assert!(locked.end().success());
-    let mut reader = desk.ask(question(PinEntry::Reader));
-    reader.type_text(PIN);
-    reader.wait_until_armed();
-    reader.key_until_heard("alt+k");
-    reader.assert_approved(0);
-    assert_eq!(reader.typed(), "");
 }
 
 #[test]
@@ -319,21 +220,6 @@ fn hostile() -> Question {
 }
 
 #[test]
-fn sharing_a_certificate_takes_no_pin() {
-    let desk = Desk::start();
-    let mut share = question(window_pin(TriesLeft::Last));
-    share.kind = QuestionKind::ShareCertificate;
-    share.documents.clear();
-    share.signature = None;
-    let mut asked = desk.ask(share);
-    asked.type_text(PIN);
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+x");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), "", "no PIN, whatever the token would ask for");
-}
-
-#[test]
 fn five_hundred_documents_open_quickly() {
     let desk = Desk::start();
     let mut many = question(window_pin(TriesLeft::Unknown));
@@ -411,18 +297,6 @@ fn closing_the_window_while_the_token_works_refuses_too() {
     );
     asked.close();
     asked.assert_refused();
-    assert!(asked.end().success());
-}
-
-#[test]
-fn a_worker_that_is_gone_ends_it_as_a_failure() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.close_pin_pipe();
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    asked.assert_refused();
-    asked.key("Return");
     assert!(asked.end().success());
 }
 
@@ -505,123 +379,4 @@ fn a_document_can_be_looked_at_before_the_decision() {
     asked.say(&ToPrompt::NotOpened);
     asked.key("Escape");
     asked.assert_refused();
-}
-
-#[test]
-fn a_pulled_token_can_be_put_back_or_given_up() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
-    asked.say(&ToPrompt::Paused);
-    asked.say(&ToPrompt::Resumed { final_try: false });
-    // The field is empty and open again by then, however busy the machine is.
-    asked.wait_until_armed();
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
-    assert_eq!(asked.typed(), format!("{PIN}\n{PIN}\n"));
-    asked.say(&ToPrompt::Paused);
-    std::thread::sleep(Duration::from_millis(300));
-    asked.key("Escape");
-    asked.assert_refused();
-}
-
-/// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
-/// the windows are only opened, photographed and thrown away.
-#[test]
-fn the_window_can_be_photographed() {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = std::env::var_os("TRIEN_SCREENSHOT_DIR").map_or(scratch.path().to_owned(), PathBuf::from);
-    let desk = Desk::start();
-    let mut digest = question(window_pin(TriesLeft::Last));
-    digest.language = Language::En;
-    digest.kind = QuestionKind::SignDigest;
-    digest.asker = Asker::WebSocket {
-        origin: "https://xn--dch-3tz.example:8443".into(),
-    };
-    digest.documents.truncate(1);
-    digest.documents[0].name.clear();
-    digest.documents[0].size = None;
-    digest.documents[0].kind = None;
-    digest.signature = None;
-    let mut share = question(PinEntry::NotNeeded);
-    share.kind = QuestionKind::ShareCertificate;
-    share.documents.clear();
-    share.signature = None;
-    share
-        .certificates
-        .push(certificate(window_pin(TriesLeft::Unknown)));
-    share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
-    let mut sign_in = question(window_pin(TriesLeft::Last));
-    sign_in.certificates[0].status_as_of = Some("2026-11-25".into());
-    sign_in.certificates[0].warnings.clear();
-    sign_in.kind = QuestionKind::SignIn;
-    sign_in.documents.clear();
-    sign_in.signature = None;
-    let plain = || question(window_pin(TriesLeft::Unknown));
-    let dark = Some(("GTK_THEME", "Adwaita:dark"));
-    let scaled = Some(("GDK_SCALE", "2"));
-    let settings = [
-        ("consent-window", plain(), None),
-        ("dark", plain(), dark),
-        ("digest", digest, None),
-        ("share", share, None),
-        ("hostile", hostile(), None),
-        ("scaled", plain(), scaled),
-        ("first-use", first_use(), None),
-        ("sign-in", sign_in, None),
-    ];
-    for (name, question, environment) in settings {
-        let mut command = desk.command();
-        command.envs(environment);
-        let mut asked = desk.ask_with(command, question);
-        asked.type_text(PIN);
-        asked.wait_until_armed();
-        let file = folder.join(format!("{name}.png"));
-        asked.photograph(&file);
-        assert!(
-            (1_000..60_000).contains(&std::fs::metadata(&file).unwrap().len()),
-            "{name}"
-        );
-        asked.key("Escape");
-        asked.assert_refused();
-        asked.end();
-    }
-    photograph_the_states(&desk, &folder);
-}
-
-fn photograph_the_states(desk: &Desk, folder: &Path) {
-    let mut many = question(window_pin(TriesLeft::Few));
-    many.documents = (1..=500)
-        .map(|n| document(&format!("Hồ sơ số {n:03}.pdf"), 90_000 + n))
-        .collect();
-    let mut asked = desk.ask(many);
-    let photograph = |asked: &desk::Asked<'_>, name: &str| {
-        // Some frames after the change, on a slow machine, too; spinners never rest, so there is nothing to wait for.
-        asked.wait_until_armed();
-        asked.photograph(&folder.join(name));
-    };
-    photograph(&asked, "batch.png");
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    asked.say(&ToPrompt::Progress {
-        done: 120,
-        total: 500,
-    });
-    photograph(&asked, "waiting.png");
-    asked.say(&ToPrompt::Paused);
-    photograph(&asked, "paused.png");
-    asked.say(&ToPrompt::Resumed { final_try: false });
-    asked.wait_until_armed();
-    asked.type_text(PIN);
-    asked.key_until_heard("Return");
-    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
-    asked.say(&ToPrompt::PinIncorrect { final_try: true });
-    photograph(&asked, "last-try.png");
-    asked.say(&ToPrompt::Finish(Outcome::PinLocked));
-    photograph(&asked, "locked.png");
 }

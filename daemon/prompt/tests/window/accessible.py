@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""What assistive technology is told of a program's windows, by AT-SPI.
+
+    accessible.py tree PROCESS-ID      the program's tree as one JSON object: each node with `role`, `name`,
+                                       `description`, `states` and, where it has one, `text`; its `children` are in the
+                                       order in which a screen reader walks them. Ends with 3 when no such program is
+                                       on the accessibility bus.
+    accessible.py changes PROCESS-ID   a line `listening`, then a line for each change of a text, with what was put in or
+                                       taken out, until it is ended
+"""
+import json
+import sys
+
+import gi
+
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi, GLib  # noqa: E402
+
+MOST_NODES = 5_000
+STATES = ("SHOWING", "FOCUSABLE", "FOCUSED", "SENSITIVE", "CHECKED")
+
+
+def described(node, left):
+    """The node and what is below it, as long as `left` (a list of one number) allows."""
+    left[0] -= 1
+    if left[0] < 0:
+        sys.exit(f"more than {MOST_NODES} nodes")
+    states = node.get_state_set()
+    described_node = {
+        "role": node.get_role_name(),
+        "name": node.get_name(),
+        "description": node.get_description(),
+        "states": [name for name in STATES if states.contains(getattr(Atspi.StateType, name))],
+        "children": [],
+    }
+    text = node.get_text_iface()
+    if text is not None:
+        described_node["text"] = Atspi.Text.get_text(text, 0, Atspi.Text.get_character_count(text))
+    for index in range(node.get_child_count()):
+        child = node.get_child_at_index(index)
+        if child is not None:
+            described_node["children"].append(described(child, left))
+    return described_node
+
+
+def tree(wanted):
+    desktop = Atspi.get_desktop(0)
+    for index in range(desktop.get_child_count()):
+        try:
+            program = desktop.get_child_at_index(index)
+            if program is None or program.get_process_id() != wanted:
+                continue
+        except GLib.Error:  # one that is just leaving
+            continue
+        json.dump(described(program, [MOST_NODES]), sys.stdout, ensure_ascii=False)
+        return 0
+    return 3
+
+
+def changes(wanted):
+    def changed(event):
+        if event.source.get_process_id() == wanted:
+            print(event.type, event.any_data, flush=True)
+
+    listener = Atspi.EventListener.new(changed)
+    listener.register("object:text-changed")
+    print("listening", flush=True)
+    Atspi.event_main()
+
+
+Atspi.init()
+sys.exit({"tree": tree, "changes": changes}[sys.argv[1]](int(sys.argv[2])))

@@ -1,0 +1,181 @@
+//! What is typed, where it goes, and what cannot be approved.
+
+use std::time::Duration;
+
+use trien_protocol::prompt::{FromPrompt, Outcome, PinEntry, QuestionKind, ToPrompt, TriesLeft};
+
+use super::desk::Desk;
+use super::{PIN, question, window_pin};
+
+#[test]
+fn approving_sends_the_pin_through_the_pipe_and_then_the_answer() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+    assert_eq!(asked.typed(), "", "nothing but the PIN is ever in the pipe");
+}
+
+#[test]
+fn a_wrong_pin_can_be_typed_again() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text("1111");
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+k");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "1111\n");
+    asked.say(&ToPrompt::PinIncorrect { final_try: false });
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+    assert_eq!(asked.typed(), format!("{PIN}\n"), "the wrong one was cleared");
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+}
+
+#[test]
+fn n085_the_last_try_needs_a_second_confirmation() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Last)));
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key("Return");
+    assert!(!asked.says_within(Duration::from_millis(500)));
+    assert_eq!(asked.typed(), "");
+    // From the field to the box, tick it, and back.
+    asked.key("Tab");
+    asked.key("space");
+    asked.key("shift+Tab");
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+    asked.say(&ToPrompt::PinIncorrect { final_try: true });
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key("Return");
+    assert!(
+        !asked.says_within(Duration::from_millis(500)),
+        "the tick counts for one try"
+    );
+}
+
+#[test]
+fn n087_a_pin_that_can_be_none_stays_in_the_window() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.wait_until_armed();
+    for wrong in ["", "123", "123456789012345678"] {
+        asked.key("ctrl+a");
+        asked.key("BackSpace");
+        asked.type_text(wrong);
+        asked.key("Return");
+        assert!(
+            !asked.says_within(Duration::from_millis(400)),
+            "{wrong:?} went out"
+        );
+    }
+    asked.key("ctrl+a");
+    asked.type_text(" mat khau");
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), " mat khau\n", "space belongs to it");
+}
+
+#[test]
+fn n085_n088_a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() {
+    let desk = Desk::start();
+    let mut locked = desk.ask(question(PinEntry::Locked));
+    locked.wait_until_armed();
+    locked.click_approve();
+    locked.key("alt+k");
+    assert!(!locked.says_within(Duration::from_millis(500)));
+    locked.key("Escape");
+    locked.assert_refused();
+    assert!(locked.end().success());
+    let mut reader = desk.ask(question(PinEntry::Reader));
+    reader.type_text(PIN);
+    reader.wait_until_armed();
+    reader.key_until_heard("alt+k");
+    reader.assert_approved(0);
+    assert_eq!(reader.typed(), "");
+}
+
+#[test]
+fn a_worker_that_is_gone_ends_it_as_a_failure() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.close_pin_pipe();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_refused();
+    asked.key("Return");
+    assert!(asked.end().success());
+}
+
+#[test]
+fn a_pulled_token_can_be_put_back_or_given_up() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+    asked.say(&ToPrompt::Paused);
+    asked.say(&ToPrompt::Resumed { final_try: false });
+    // The field is empty and open again by then, however busy the machine is.
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+    assert_eq!(asked.typed(), format!("{PIN}\n{PIN}\n"));
+    asked.say(&ToPrompt::Paused);
+    std::thread::sleep(Duration::from_millis(300));
+    asked.key("Escape");
+    asked.assert_refused();
+}
+
+#[test]
+fn sharing_a_certificate_takes_no_pin() {
+    let desk = Desk::start();
+    let mut share = question(window_pin(TriesLeft::Last));
+    share.kind = QuestionKind::ShareCertificate;
+    share.documents.clear();
+    share.signature = None;
+    let mut asked = desk.ask(share);
+    asked.type_text(PIN);
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+x");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "", "no PIN, whatever the token would ask for");
+}
+
+#[test]
+fn what_is_typed_can_be_edited_like_any_text() {
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text("1x356");
+    for key in ["Home", "Right", "Delete"] {
+        asked.key(key);
+    }
+    asked.type_text("2");
+    for key in ["End", "BackSpace", "BackSpace"] {
+        asked.key(key);
+    }
+    asked.type_text("45 ");
+    for key in ["shift+Left", "shift+Left"] {
+        asked.key(key);
+    }
+    asked.type_text("4\u{111}");
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), "12344\u{111}\n");
+}

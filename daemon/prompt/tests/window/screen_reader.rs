@@ -1,0 +1,62 @@
+//! What a person hears who cannot see the window, and what a program that listens in beside him does not.
+
+use trien_protocol::prompt::{Outcome, ToPrompt, TriesLeft};
+
+use super::desk::Desk;
+use super::{PIN, question, window_pin};
+
+#[test]
+fn n094_nobody_on_the_accessibility_bus_hears_the_pin() {
+    let desk = Desk::with_assistive_technology();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    let heard = asked.changes_heard(|| asked.type_text(PIN));
+    assert!(
+        heard.len() >= PIN.len(),
+        "a listener hears that something is typed: {heard:?}"
+    );
+    for change in &heard {
+        assert!(!change.contains(|letter| PIN.contains(letter)), "{heard:?}");
+    }
+    let tree = asked.accessible();
+    let field = tree.all().into_iter().find(|node| node.role == "password text");
+    let field = field.expect("a field that is known to hold a secret");
+    assert_eq!(field.text.as_deref(), Some("•".repeat(PIN.len()).as_str()));
+    for node in tree.all() {
+        for told in [&node.name, &node.description].into_iter().chain(&node.text) {
+            assert!(!told.contains(PIN), "{node:?}");
+        }
+    }
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
+    asked.say(&ToPrompt::Finish(Outcome::Done));
+    assert!(asked.end().success());
+}
+
+#[test]
+fn a_screen_reader_says_who_asks_and_names_whatever_takes_the_keyboard() {
+    let desk = Desk::with_assistive_technology();
+    let asked = desk.ask(question(window_pin(TriesLeft::Last)));
+    let tree = asked.accessible();
+    let window = tree.all().into_iter().find(|node| node.role == "dialog");
+    assert_eq!(
+        window.expect("a window that is read out when it comes").name,
+        "Trang web này xin chữ ký của bạn trên 3 tài liệu – https://dichvucong.hochiminhcity.gov.vn – Triện"
+    );
+    let reached = tree.all().into_iter().filter(|node| node.is("FOCUSABLE"));
+    // Only the keys for scrolling go to an area that scrolls.
+    let reached: Vec<_> = reached.filter(|node| node.role != "scroll pane").collect();
+    for node in &reached {
+        assert!(!node.name.is_empty(), "{node:?}");
+    }
+    let has = |role: &str, name: &str| {
+        let found = reached.iter().any(|node| node.role == role && node.name == name);
+        assert!(found, "no {role} {name:?} among {reached:#?}");
+    };
+    has("list item", "Đơn đề nghị cấp đổi giấy chứng nhận.pdf");
+    has("password text", "Mã PIN của thiết bị Chữ ký số của An");
+    has("check box", "Tôi biết đây là lần thử cuối cùng");
+    has("push button", "Từ chối");
+    has("push button", "Ký");
+}
