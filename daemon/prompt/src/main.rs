@@ -17,17 +17,16 @@
 //!
 //! GTK 4, for these reasons: its bindings are MIT and the library is a shared LGPL one of the system (of the
 //! candidates with a complete accessibility tree, slint is GPL, commercial, or royalty-free under terms that are no
-//! open-source licence); it builds in a fifth of slint's time; `GtkPasswordEntry` keeps its text in memory that is
-//! locked and wiped when it goes, without an undo history, and tells assistive technology nothing of it;
-//! AT-SPI, input methods, dark theme and font scaling are the system's own. The price, measured with a debug build on
+//! open-source licence); it builds in a fifth of slint's time; AT-SPI, input methods, dark theme and font scaling are the system's own. The price, measured with a debug build on
 //! two busy x86-64 cores without a graphics card: 210 ms from start to the first frame and 92 MiB resident (500
 //! documents: 0.5 s, 97 MiB). That is with `GSK_RENDERER=cairo`, which the daemon sets, for a window of still text
 //! needs no OpenGL; with it, it is 0.4 s and 172 MiB.
 //!
 //! # Where a PIN is
 //!
-//! In the entry's locked buffer and, while it is written, in one wiped buffer of ours. It is taken over character by
-//! character, because the toolkit's getter for the whole text would leave a copy that nobody wipes. The process is
+//! In one buffer of ours from the first key to the pipe, wiped as it is edited and when it goes. The toolkit's entry
+//! has a stand-in for each character: GTK 4.8 hands an entry's text, a password's too, to whoever asks on the
+//! accessibility bus, and its getter would leave copies that nobody wipes. The process is
 //! not dumpable and has no core. On X11 any local program can read the keyboard; nothing here can change that.
 
 #![forbid(unsafe_code)]

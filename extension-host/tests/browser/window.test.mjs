@@ -25,9 +25,9 @@ after(async () => {
 });
 
 /** Starts to sign on the page, and answers the window meanwhile. */
-async function signAnswering(road, answer) {
+async function signAnswering(road, answer, { url } = portal) {
   const [shown] = await Promise.all([
-    signOnPage(chromium.browser, portal.url, { road }),
+    signOnPage(chromium.browser, url, { road }),
     desk.asked().then(answer),
   ]);
   await desk.left();
@@ -63,6 +63,22 @@ test("Escape refuses, and nothing is signed", async () => {
     desk.key("Escape");
   });
   assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "cancelled", []], shown.words);
+});
+
+test("a portal that is new here: one question in the window, and then it signs", async () => {
+  const strange = await stage.portal({ allowed: false });
+  const refused = await signAnswering("extension", () => desk.key("Escape"), strange);
+  assert.deepEqual([refused.state, refused.code, refused.files], ["failed", "not_allowed", []], refused.words);
+  const shown = await signAnswering("extension", async () => {
+    desk.key("alt+p");
+    await desk.left();
+    await desk.asked();
+    desk.type(stage.pin);
+    desk.key("Return");
+  }, strange);
+  assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
+  assertSigned(shown.files[0]);
+  assert.match(stage.trien("origin", "list"), new RegExp(strange.url));
 });
 
 function assertSigned(file) {
