@@ -1,6 +1,7 @@
 /* vcac SOCKET DATABASE NAMES [CARD]: libcacard's CAC, whose keys are those of an NSS database, behind the reader driver
- * ifdtest. NAMES are up to three certificates, with commas between; SIGUSR1 pulls the card, SIGUSR2 puts it in. Prints
- * "ready" when the reader has powered it. For tests only. build.sh builds it. */
+ * ifdtest. NAMES are up to three certificates, with commas between; SIGUSR1 pulls the card, SIGUSR2 puts it in, SIGHUP has
+ * it pulled when the next signature is asked for, in the middle of that command. Prints "ready" when the reader has
+ * powered it. For tests only. build.sh builds it. */
 #include <errno.h>
 #include <libcacard.h>
 #include <signal.h>
@@ -11,10 +12,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t out;
+/* SIGN/DECRYPT (GSC-IS 2.1, 5.3.4.3) */
+enum { SIGN = 0x42 };
+
+static volatile sig_atomic_t out, out_at_signature;
 static int wire = -1;
 static void on_pull(int s) { (void)s; out = 1; if (wire >= 0) shutdown(wire, SHUT_RDWR); }
 static void on_put(int s) { (void)s; out = 0; }
+static void on_hangup(int s) { (void)s; out_at_signature = 1; }
 
 static int get(unsigned char *p, size_t n) {
     while (n) {
@@ -40,8 +45,8 @@ int main(int argc, char **argv) {
     VReader *reader = vreader_get_reader_by_name("Virtual Reader");
     if (!reader || vreader_card_is_present(reader) != VREADER_OK) return fprintf(stderr, "libcacard: no card (nicknames?)\n"), 1;
     vreader_set_id(reader, 1);
-    struct sigaction a = {.sa_handler = on_pull}, b = {.sa_handler = on_put};
-    sigaction(SIGUSR1, &a, NULL), sigaction(SIGUSR2, &b, NULL);
+    struct sigaction a = {.sa_handler = on_pull}, b = {.sa_handler = on_put}, c = {.sa_handler = on_hangup};
+    sigaction(SIGUSR1, &a, NULL), sigaction(SIGUSR2, &b, NULL), sigaction(SIGHUP, &c, NULL);
     int said = 0;
     for (;;) {
         if (out) { usleep(20000); continue; }
@@ -70,6 +75,7 @@ int main(int argc, char **argv) {
                     if (powered && !said) said = 1, puts("ready"), fflush(stdout);
                 }
             } else {
+                if (out_at_signature && n > 1 && msg[1] == SIGN) { out_at_signature = 0, out = 1; break; }
                 if (vreader_xfr_bytes(reader, msg, n, reply, &rlen) != VREADER_OK) reply[0] = 0x6f, reply[1] = 0, rlen = 2;
                 if (put(reply, rlen)) break;
             }

@@ -46,6 +46,7 @@ impl VirtualCard {
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log())
             .spawn()
             .unwrap();
         ready(&mut child);
@@ -118,6 +119,11 @@ impl Cac {
         self.signal(Signal::USR2);
     }
 
+    /// It will be pulled in the middle of the next signature.
+    pub fn eject_at_signature(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
@@ -128,6 +134,18 @@ impl Drop for Cac {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// What the applets say goes to a file of its own: they call much an error that is none, such as an object that is not
+/// there.
+fn log() -> std::fs::File {
+    let folder = crate::support::repository().join("target/test-logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut log = std::fs::File::options();
+    log.append(true)
+        .create(true)
+        .open(folder.join("cards.log"))
+        .unwrap()
 }
 
 /// A database with an authority and a certificate of each name. Its password is the card's PIN.

@@ -53,6 +53,7 @@ const RESET: Dword = 502;
 
 const GET_FEATURE_REQUEST: Dword = 0x4200_0000 + 3400;
 const VERIFY_PIN_DIRECT: Dword = 0x4233_0006;
+const MODIFY_PIN_DIRECT: Dword = 0x4233_0007;
 const TLV_PROPERTIES: Dword = 0x4233_0012;
 
 /// The longest answer to a reset (ISO/IEC 7816-3, 8.2.1).
@@ -266,10 +267,14 @@ pub unsafe extern "C" fn IFDHControl(
         GET_FEATURE_REQUEST => features(pad),
         // dwMaxAPDUDataSize = 65536: extended lengths are passed on.
         TLV_PROPERTIES => vec![0x0a, 4, 0, 0, 1, 0],
-        VERIFY_PIN_DIRECT if pad && input_length > 0 => {
+        VERIFY_PIN_DIRECT | MODIFY_PIN_DIRECT if pad && input_length > 0 => {
             // SAFETY: the caller's promise.
             let structure = unsafe { std::slice::from_raw_parts(input, input_length as usize) };
-            match reader.verify(structure) {
+            let done = match code {
+                VERIFY_PIN_DIRECT => reader.verify(structure),
+                _ => reader.modify(structure),
+            };
+            match done {
                 Some(status) => status,
                 None => return ICC_NOT_PRESENT,
             }
@@ -302,7 +307,7 @@ pub extern "C" fn IFDHICCPresence(_lun: Dword) -> Outcome {
 fn features(pad: bool) -> Vec<u8> {
     let mut offered = vec![(0x12, TLV_PROPERTIES)];
     if pad {
-        offered.push((0x06, VERIFY_PIN_DIRECT));
+        offered.extend([(0x06, VERIFY_PIN_DIRECT), (0x07, MODIFY_PIN_DIRECT)]);
     }
     let entry = |(tag, code): (u8, Dword)| [&[tag, 4][..], &(code as u32).to_be_bytes()].concat();
     offered.into_iter().flat_map(entry).collect()

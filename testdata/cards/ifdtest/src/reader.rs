@@ -17,9 +17,18 @@ const UNSEEN: Duration = Duration::from_secs(5);
 /// `PIN_VERIFY_STRUCTURE` without its APDU (PC/SC part 10, 2.6.2).
 const VERIFY_HEADER: usize = 19;
 
+/// `PIN_MODIFY_STRUCTURE` without its APDU (2.6.3).
+const MODIFY_HEADER: usize = 24;
+
 /// What the reader says for a PIN entry that ended without a PIN.
 const TIMED_OUT: [u8; 2] = [0x64, 0x00];
 const CANCELLED: [u8; 2] = [0x64, 0x01];
+/// The new PIN was typed in two ways.
+const UNLIKE: [u8; 2] = [0x64, 0x02];
+/// A PIN has fewer or more digits than the caller allows.
+const OUT_OF_RANGE: [u8; 2] = [0x64, 0x03];
+/// The structure does not say what to do.
+const BAD_STRUCTURE: [u8; 2] = [0x6b, 0x80];
 
 /// How the reader behaves: from the text file that its DEVICENAME names.
 #[derive(Debug, Clone, Default)]
@@ -249,6 +258,36 @@ impl Reader {
                 self.exchange(&command, true)
             }
         }
+    }
+
+    /// `FEATURE_MODIFY_PIN_DIRECT`: asks for the old PIN and the new one, the latter twice, as `bConfirmPIN` says; puts them
+    /// into the command at their offsets, and sends it.
+    pub(crate) fn modify(&self, structure: &[u8]) -> Option<Vec<u8>> {
+        let mut command = structure.get(MODIFY_HEADER..)?.to_vec();
+        let (offsets, most, fewest) = ([structure[5], structure[6]], structure[7], structure[8]);
+        let (confirmed, with_old) = (structure[9] & 1 != 0, structure[9] & 2 != 0);
+        if !with_old || command.len() < 5 {
+            return Some(BAD_STRUCTURE.to_vec());
+        }
+        let entries = 2 + usize::from(confirmed);
+        let mut typed = Vec::new();
+        for _ in 0..entries {
+            match self.typed(structure[0].into()) {
+                Err(status) => return Some(status.to_vec()),
+                Ok(pin) if !(fewest.into()..=most.into()).contains(&pin.len()) => {
+                    return Some(OUT_OF_RANGE.to_vec());
+                }
+                Ok(pin) => typed.push(pin),
+            }
+        }
+        if confirmed && typed[1] != typed[2] {
+            return Some(UNLIKE.to_vec());
+        }
+        for (pin, offset) in typed.iter().zip(offsets) {
+            let place = command.get_mut(5 + usize::from(offset)..)?.get_mut(..pin.len());
+            place?.copy_from_slice(pin);
+        }
+        self.exchange(&command, true)
     }
 
     /// One order a connection: `pin 123456`, `cancel`, `timeout` answer a PIN entry, also ahead of time; `forget` drops
