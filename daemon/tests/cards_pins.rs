@@ -6,6 +6,7 @@ mod support;
 
 use serde_json::json;
 use support::Desk;
+use support::cards::piv::tries_left;
 use support::cards::scene::{
     Judge, RSA, key, lines, modules, only_token, opensc, runtime, signable, token_in_time, ykcs11,
 };
@@ -218,6 +219,59 @@ fn a_pin_is_typed_on_the_reader() {
                 readers.order(0, "forget");
                 session.close().await;
             }
+        });
+    });
+}
+
+#[test]
+fn a_pin_is_changed_on_the_reader() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let typed = |pins: &[&str]| pins.iter().for_each(|pin| drop(readers.order(0, pin)));
+        let label = runtime().block_on(async {
+            let token = token_in_time(&with_driver(), |_| true).await;
+            let entries: [(&[&str], &str); 6] = [
+                (&["cancel"], "none"),
+                (&["pin 123456", "timeout"], "none"),
+                (&["pin 123456", "pin 246810", "pin 246811"], "invalid"),
+                (&["pin 123456", "pin 12"], "invalid"),
+                (&["pin 111111", "pin 246810", "pin 246810"], "wrong"),
+                (&["pin 123456", "pin 246810", "pin 246810"], "changed"),
+            ];
+            for (pins, expected) in entries {
+                typed(pins);
+                // Nobody types anything here.
+                let said = match token.change_pin(lines(""), lines("")).await {
+                    Ok(()) => "changed",
+                    Err(LoginError::Incorrect { .. }) => "wrong",
+                    Err(LoginError::NoPin) => "none",
+                    Err(LoginError::Invalid) => "invalid",
+                    Err(other) => panic!("{pins:?}: {other:?}"),
+                };
+                assert_eq!(said, expected, "{pins:?}");
+                readers.order(0, "forget");
+            }
+            assert_eq!(
+                tries_left(&readers),
+                3,
+                "the right one gave all back, and is forgotten"
+            );
+            token.entry().id.label.clone()
+        });
+        // At the shell the person is told where to type; the new PIN is the one that counts.
+        let desk = Desk::new();
+        typed(&["pin 246810", "pin 135790", "pin 135790"]);
+        let mut change = desk.trien(["token", "change-pin", "--lang", "en", "--token", &label]);
+        let output = change.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && told.contains("reader"), "{told}");
+        runtime().block_on(async {
+            let token = token_in_time(&with_driver(), |_| true).await;
+            typed(&["pin 246810", "pin 135790"]);
+            let mut session = token.open(&key(&token, &[0x9a, 7])).await.unwrap();
+            assert!(matches!(session.login().await, Err(LoginError::Incorrect { .. })));
+            session.login().await.unwrap();
+            session.close().await;
         });
     });
 }

@@ -8,6 +8,9 @@ const GET_FEATURE_REQUEST: u32 = 3400;
 /// `FEATURE_VERIFY_PIN_DIRECT`
 const VERIFY_PIN_DIRECT: u8 = 0x06;
 
+/// `FEATURE_MODIFY_PIN_DIRECT`
+const MODIFY_PIN_DIRECT: u8 = 0x07;
+
 /// `FEATURE_GET_TLV_PROPERTIES`
 const GET_TLV_PROPERTIES: u8 = 0x12;
 
@@ -22,6 +25,8 @@ pub const SECONDS_AT_THE_READER: u8 = 60;
 pub struct Features {
     /// The control code that has the reader ask for a PIN and verify it, if it has a pad.
     pub verify_pin: Option<u32>,
+    /// The control code that has the reader ask for the old PIN and the new one and replace it, if it can.
+    pub modify_pin: Option<u32>,
     /// The reader passes on APDUs of extended length.
     extended: bool,
 }
@@ -43,6 +48,7 @@ impl Features {
         });
         Self {
             verify_pin: code_of(&list, VERIFY_PIN_DIRECT),
+            modify_pin: code_of(&list, MODIFY_PIN_DIRECT),
             extended: properties.is_some_and(|properties| passes_long_apdus(&properties)),
         }
     }
@@ -118,26 +124,51 @@ fn historical_bytes(atr: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// How both structures describe a PIN: units are bytes, left justified, ASCII (`bmFormatString`); in a block of eight
+/// bytes (`bmPINBlockString`); with no length in the command (`bmPINLengthFormat`).
+const FORMAT: [u8; 3] = [0x82, 0x08, 0x00];
+
+/// `wPINMaxExtraDigit`: the most and the fewest characters.
+const LENGTHS: [u8; 2] = [8, 6];
+
+/// `bEntryValidationCondition`: the confirmation key.
+const CONFIRMATION_KEY: u8 = 0x02;
+
+/// What a PIN's block is filled with until the reader writes the PIN into it.
+const BLOCK: [u8; 8] = [0xff; 8];
+
 /// `PIN_VERIFY_STRUCTURE` (part 10, 2.6.2) for a PIV VERIFY: 6 to 8 characters in ASCII, left justified in a block of
-/// eight bytes that is filled with FF.
+/// eight bytes that is filled with FF. `language` is a Windows language identifier.
 #[must_use]
 pub fn pin_verify_structure(header: [u8; 4], language: u16) -> Vec<u8> {
-    const BLOCK: [u8; 8] = [0xff; 8];
-    let mut structure = vec![
-        SECONDS_AT_THE_READER, // bTimeOut
-        SECONDS_AT_THE_READER, // bTimeOut2: after the first key
-        0x82,                  // bmFormatString: units are bytes, left justified, ASCII
-        0x08,                  // bmPINBlockString: a block of eight bytes
-        0x00,                  // bmPINLengthFormat: no length in the command
-        8,                     // wPINMaxExtraDigit: most …
-        6,                     // … and fewest characters
-        0x02,                  // bEntryValidationCondition: the confirmation key
-        0x01,                  // bNumberMessage
-    ];
+    let mut structure = vec![SECONDS_AT_THE_READER; 2]; // bTimeOut, bTimeOut2: after the first key
+    structure.extend(FORMAT);
+    structure.extend(LENGTHS);
+    structure.extend([CONFIRMATION_KEY, 1]); // bNumberMessage
     structure.extend(language.to_le_bytes()); // wLangId
     structure.extend([0, 0, 0, 0]); // bMsgIndex, bTeoPrologue
-    let apdu = [&header[..], &[BLOCK.len() as u8], &BLOCK].concat();
-    structure.extend((apdu.len() as u32).to_le_bytes()); // ulDataLength
+    with_command(structure, header, &BLOCK)
+}
+
+/// `PIN_MODIFY_STRUCTURE` (part 10, 2.6.3) for a PIV CHANGE REFERENCE DATA: the old PIN in the first block, the
+/// new one, typed twice, in the second.
+#[must_use]
+pub fn pin_modify_structure(header: [u8; 4], language: u16) -> Vec<u8> {
+    let mut structure = vec![SECONDS_AT_THE_READER; 2];
+    structure.extend(FORMAT);
+    structure.extend([0, BLOCK.len() as u8]); // bInsertionOffsetOld, bInsertionOffsetNew
+    structure.extend(LENGTHS);
+    structure.push(0x03); // bConfirmPIN: the new one twice, and the old one before it
+    structure.extend([CONFIRMATION_KEY, 3]); // bNumberMessage
+    structure.extend(language.to_le_bytes()); // wLangId
+    structure.extend([0, 1, 2, 0, 0, 0]); // bMsgIndex1 to 3, bTeoPrologue
+    with_command(structure, header, &[BLOCK, BLOCK].concat())
+}
+
+/// `ulDataLength` and the command that the reader fills in and sends.
+fn with_command(mut structure: Vec<u8>, header: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let apdu = [&header[..], &[data.len() as u8], data].concat();
+    structure.extend((apdu.len() as u32).to_le_bytes());
     structure.extend(apdu);
     structure
 }
@@ -180,10 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn the_structure_for_the_pad_has_its_length_in_it() {
+    fn structures_for_the_pad_have_their_lengths_in_them() {
         let structure = pin_verify_structure([0, 0x20, 0, 0x80], 0x042a);
         assert_eq!(structure.len(), 19 + 13);
         assert_eq!(structure[15..19], [13, 0, 0, 0]);
         assert_eq!(structure[19..24], [0, 0x20, 0, 0x80, 8]);
+        assert_eq!(structure[..9], [60, 60, 0x82, 8, 0, 8, 6, 2, 1]);
+        let structure = pin_modify_structure([0, 0x24, 0, 0x80], 0x042a);
+        assert_eq!(structure.len(), 24 + 21);
+        assert_eq!(structure[..12], [60, 60, 0x82, 8, 0, 0, 8, 8, 6, 3, 2, 3]);
+        assert_eq!(structure[20..24], [21, 0, 0, 0]);
+        assert_eq!(structure[24..29], [0, 0x24, 0, 0x80, 16]);
     }
 }

@@ -90,9 +90,9 @@ fn serve(
 fn patience(call: &Call, deadlines: &Deadlines, at_reader: bool) -> Duration {
     let whole = match call {
         Call::Sign { .. } if at_reader => deadlines.reader,
-        Call::Login { .. } => deadlines.reader,
+        Call::Login { .. } | Call::ChangePin { .. } | Call::Unblock { .. } => deadlines.reader,
         Call::Sign { .. } => deadlines.sign,
-        Call::SkipPin { .. } | Call::ChangePin { .. } | Call::Unblock { .. } => deadlines.login,
+        Call::SkipPin { .. } => deadlines.login,
         Call::GenerateKey { .. } | Call::InstallCertificate { .. } => deadlines.generate,
         _ => deadlines.enumerate,
     };

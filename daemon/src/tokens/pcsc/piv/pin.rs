@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::super::apdu::{Command, Status};
 use super::super::failure::CardError;
-use super::super::features::pin_verify_structure;
+use super::super::features::{pin_modify_structure, pin_verify_structure};
 use super::Piv;
 use crate::tokens::PinState;
 
@@ -24,6 +24,8 @@ const FILL: u8 = 0xff;
 const REFERENCE: u8 = 0x80;
 
 const VERIFY: [u8; 4] = [0, 0x20, 0, REFERENCE];
+
+const CHANGE_REFERENCE_DATA: [u8; 4] = [0, 0x24, 0, REFERENCE];
 
 /// The language that a reader with a screen is asked to speak: Vietnamese (Windows language identifier).
 const VIETNAMESE: u16 = 0x042a;
@@ -136,10 +138,24 @@ impl Piv<'_, '_> {
         let Some(code) = self.link.features().verify_pin else {
             return Err(CardError::Unsupported("a reader without a PIN pad"));
         };
-        let answer = self
-            .link
-            .control(code, &pin_verify_structure(VERIFY, VIETNAMESE))?;
-        match *answer.as_slice() {
+        self.at_reader(code, &pin_verify_structure(VERIFY, VIETNAMESE))
+    }
+
+    /// CHANGE REFERENCE DATA with both PINs typed at the reader: `FEATURE_MODIFY_PIN_DIRECT`. One try of the old PIN.
+    ///
+    /// # Errors
+    /// [`CardError`]; [`CardError::Unsupported`] if the reader's pad cannot replace a PIN.
+    pub fn change_pin_at_reader(&mut self) -> Result<Verified, CardError> {
+        let Some(code) = self.link.features().modify_pin else {
+            return Err(CardError::Unsupported("a PIN replaced at the reader"));
+        };
+        self.at_reader(code, &pin_modify_structure(CHANGE_REFERENCE_DATA, VIETNAMESE))
+    }
+
+    /// The reader asks, completes the command of the structure and sends it; it answers what the card answered, or with a
+    /// status word of its own.
+    fn at_reader(&mut self, code: u32, structure: &[u8]) -> Result<Verified, CardError> {
+        match *self.link.control(code, structure)?.as_slice() {
             [high, low] => Verified::of(Status(u16::from_be_bytes([high, low]))),
             _ => Err(super::super::apdu::Malformed::NoStatus.into()),
         }
@@ -150,7 +166,7 @@ impl Piv<'_, '_> {
     /// # Errors
     /// [`CardError`]
     pub fn change_pin(&mut self, old: &PinBlock, new: &PinBlock) -> Result<Verified, CardError> {
-        self.replace([0, 0x24, 0, REFERENCE], old, new)
+        self.replace(CHANGE_REFERENCE_DATA, old, new)
     }
 
     /// RESET RETRY COUNTER (3.2.3): one try of the code that unblocks the PIN.

@@ -371,8 +371,7 @@ impl Desk<'_> {
         proved
     }
 
-    /// The known PIN or PUK and the new PIN, a line each: one try of the first, without a session. Whatever the card makes
-    /// of it, it does not stay logged in.
+    /// The known PIN or PUK and the new PIN, a line each: one try of the first, without a session.
     pub(super) fn replace_pin(
         &mut self,
         token: &TokenName,
@@ -385,7 +384,10 @@ impl Desk<'_> {
         // Both lines are read before the card is waited for: nobody else has it while a person types.
         let mut lines = pipes.into_iter().map(|pipe| PinLine::read(&pipe).ok());
         let (Some(Some(known)), Some(Some(new))) = (lines.next(), lines.next()) else {
-            return self.without_lines(token);
+            return match how {
+                Replacement::Change => self.change_pin_at_reader(token),
+                Replacement::Unblock => Ok(LoginOutcome::NoPin),
+            };
         };
         let blocks = known
             .bytes()
@@ -400,16 +402,25 @@ impl Desk<'_> {
             Replacement::Change => self.piv()?.change_pin(&known, &new),
             Replacement::Unblock => self.piv()?.unblock_pin(&known, &new),
         };
-        self.leave(matches!(verified, Ok(Verified::Right)));
-        verified.map(outcome)
+        self.replaced(verified)
     }
 
-    /// A reader with a pad would ask for the PINs itself; that is not offered. Otherwise nobody typed any.
-    fn without_lines(&mut self, token: &TokenName) -> Result<LoginOutcome, CardError> {
+    /// Without lines, an old PIN and a new one are typed at the reader, if it has a pad. Otherwise nobody typed any.
+    fn change_pin_at_reader(&mut self, token: &TokenName) -> Result<LoginOutcome, CardError> {
         match self.pin(token, WAIT)? {
-            PinNeed::Reader => Err(CardError::Unsupported("a PIN changed on the reader's pad")),
+            PinNeed::Reader => {
+                let verified = self.piv()?.change_pin_at_reader();
+                self.replaced(verified)
+            }
+            PinNeed::Locked => Ok(LoginOutcome::Locked),
             _ => Ok(LoginOutcome::NoPin),
         }
+    }
+
+    /// Whatever the card makes of it, it does not stay logged in.
+    fn replaced(&mut self, verified: Result<Verified, CardError>) -> Result<LoginOutcome, CardError> {
+        self.leave(matches!(verified, Ok(Verified::Right)));
+        verified.map(outcome)
     }
 }
 
