@@ -14,7 +14,8 @@ use super::wire::{
     TokenName,
 };
 use super::{
-    KeyAlgorithm, KeyRef, LoginError, PinNeed, RsaSchemes, Signable, SigningSession, TokenEntry, TokenError,
+    KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession, TokenEntry,
+    TokenError, pcsc,
 };
 
 /// `CKR_GENERAL_ERROR`
@@ -262,6 +263,25 @@ impl ModuleSession {
         }
     }
 
+    /// The card has been in its reader all the time: the module can be called again.
+    async fn card_stays(&self) -> bool {
+        let reader = self.entry.reader.clone().unwrap_or_default();
+        let looked = tokio::task::spawn_blocking(move || pcsc::presence::stays(&reader));
+        looked.await.unwrap_or(false)
+    }
+
+    /// A card that is where it was has refused the PIN, and the module has no word for how: a CAC by libcacard answers
+    /// 6985 to a wrong one, where the counter of tries belongs (ISO/IEC 7816-4, 63Cx), and OpenSC says
+    /// `CKR_GENERAL_ERROR` to what it does not expect.
+    async fn refused(&mut self) -> LoginError {
+        match self.pin().await {
+            Ok(PinNeed::Locked) => LoginError::Locked,
+            Ok(PinNeed::Pipe { state, .. }) => LoginError::Incorrect { now: state },
+            Ok(PinNeed::Reader | PinNeed::NotNeeded) => LoginError::Incorrect { now: PinState::Ready },
+            Err(error) => error.into(),
+        }
+    }
+
     fn token_key(&self, record: KeyRecord) -> TokenKey {
         TokenKey {
             label: record.label,
@@ -341,6 +361,13 @@ impl SigningSession for ModuleSession {
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)
             .await;
+        if let Err(TokenError::Answered {
+            number: GENERAL_ERROR,
+        }) = answer
+            && self.card_stays().await
+        {
+            return Err(self.refused().await);
+        }
         match self.sound(answer).await? {
             Answer::Login(outcome) => outcome.into_result(),
             _ => Err(unexpected().into()),

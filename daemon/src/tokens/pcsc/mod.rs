@@ -10,7 +10,8 @@
 //! | [`apdu`] | commands, chains, answers (ISO/IEC 7816-4) |
 //! | [`features`] | what a reader can do: PIN pad, long APDUs |
 //! | [`names`] | what people call a card, by its answer to reset |
-//! | `holders` | which other programs use cards now |
+//! | `holders` | whether another program holds a card, and which that may be |
+//! | `presence` | whether a card stays in its reader |
 //! | [`usb`] | the readers that the computer has |
 //! | [`failure`] | what went wrong |
 //!
@@ -26,6 +27,7 @@ pub(super) mod holders;
 pub mod monitor;
 pub mod names;
 pub mod piv;
+pub(super) mod presence;
 pub mod usb;
 pub mod worker;
 

@@ -1,0 +1,43 @@
+//! Whether a card stays in its reader: for whoever has an answer that may, or may not, mean that it went.
+
+use std::time::{Duration, Instant};
+
+use pcsc::{ReaderState, State};
+
+use super::{card, names};
+
+/// Longer than the service needs to notice that a card went: a reader that does not tell is looked at every 400 ms.
+const NOTICE: Duration = Duration::from_millis(600);
+
+/// True if the card in the reader of this name, as people see it, is there, no other program has it for itself, and it
+/// is the same one [`NOTICE`] later. False where that cannot be said.
+pub(in crate::tokens) fn stays(reader: &str) -> bool {
+    !reader.is_empty() && watched(reader).unwrap_or(false)
+}
+
+fn watched(reader: &str) -> Result<bool, pcsc::Error> {
+    let context = card::establish()?;
+    // PKCS #11 has room for 64 bytes of the name (CK_SLOT_INFO.slotDescription).
+    let is_it = |name: &std::ffi::CString| names::legible(&name.to_string_lossy()).starts_with(reader);
+    let Some(name) = context.list_readers_owned()?.into_iter().find(is_it) else {
+        return Ok(false);
+    };
+    let mut state = [ReaderState::new(name, State::UNAWARE)];
+    context.get_status_change(Duration::ZERO, &mut state)?;
+    let insertion = state[0].event_count();
+    let until = Instant::now() + NOTICE;
+    loop {
+        let [now] = &mut state;
+        let there = now.event_state().contains(State::PRESENT) && now.event_count() == insertion;
+        if !there || now.event_state().contains(State::EXCLUSIVE) {
+            return Ok(false);
+        }
+        now.sync_current_state();
+        // Other programs that come and go change the state, too.
+        match context.get_status_change(until.saturating_duration_since(Instant::now()), &mut state) {
+            Ok(()) if Instant::now() < until => {}
+            Ok(()) | Err(pcsc::Error::Timeout) => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+}
