@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use support::Desk;
 use support::cards::piv::*;
-use support::cards::{Holder, ReaderPlan, on_readers, wait_until};
+use support::cards::{Holder, ReaderPlan, on_readers, scene, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow};
-use trien::tokens::{Deadlines, LoginError, Token, TokenError};
+use trien::tokens::{Deadlines, LoginError, ModuleToken, Token, TokenEntry, TokenError};
 
 const SECOND: &str = "Second Reader";
 
@@ -112,6 +112,60 @@ fn a_transaction_of_another_program_holds_up_its_own_card_alone() {
             });
         },
     );
+}
+
+/// OpenSC waits in whatever it is called for, its initialization too, as long as another program has a transaction. It has
+/// not failed for that, however often it happens.
+#[test]
+fn a_module_that_waits_for_another_programs_transaction_has_not_failed() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let deadlines = Deadlines {
+                start: Duration::from_secs(6),
+                sign: Duration::from_secs(2),
+                ..Deadlines::default()
+            };
+            let modules = scene::modules_within(&[scene::opensc()], deadlines);
+            let ready = |entry: &TokenEntry| entry.initialized;
+            let nine_a = |token: &ModuleToken| scene::key(token, &[1]);
+            for round in 0..4 {
+                let token = scene::token_in_time(&modules, ready).await;
+                let holder = if round % 2 == 0 {
+                    // In the middle of its work …
+                    let mut session = scene::logged_in(&token, &nine_a(&token)).await.unwrap();
+                    let holder = Holder::start(&readers, YUBIKEY, "transaction");
+                    let Err(LoginError::Token(error)) = session.sign(&signable(RSA, b"m"), false).await
+                    else {
+                        panic!("a signature with a card that another program has");
+                    };
+                    assert_eq!(programs(&error), [holder.name()], "round {round}");
+                    session.close().await;
+                    holder
+                } else {
+                    Holder::start(&readers, YUBIKEY, "transaction")
+                };
+                // … when it is looked at, and when its process starts.
+                for _ in 0..2 {
+                    let sight = modules.look().await;
+                    let [(module, error)] = &sight.failures[..] else {
+                        panic!("{:?}", sight.failures);
+                    };
+                    assert_eq!(
+                        (module.as_str(), programs(error)),
+                        ("opensc", &[holder.name()][..])
+                    );
+                }
+                holder.release();
+            }
+            let token = scene::token_in_time(&modules, ready).await;
+            let signed = scene::sign_once(&token, &nine_a(&token), RSA, b"m")
+                .await
+                .unwrap();
+            judge(&readers, "9a", RSA, b"m", &signed);
+            assert!(!modules.states()[0].off, "it waited, and did not fail");
+        });
+    });
 }
 
 #[test]

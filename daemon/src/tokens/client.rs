@@ -513,17 +513,29 @@ impl Inner {
                 Err(TokenError::Crashed)
             }
             Err(_) => {
-                tracing::warn!(
-                    module = self.driven.name(),
-                    ?deadline,
-                    "the module did not answer and was ended"
-                );
-                self.note_failure();
                 end(kept.take());
-                Err(TokenError::Hung {
-                    seconds: deadline.as_secs(),
-                })
+                Err(self.unanswered(deadline).await)
             }
+        }
+    }
+
+    /// What it means that a process did not answer in time and was ended. A module waits without limit for a card that
+    /// another program holds: that is no failure of its own.
+    async fn unanswered(&self, deadline: Duration) -> TokenError {
+        let (module, program) = (self.driven.name(), self.program.clone());
+        let looked = tokio::task::spawn_blocking(move || pcsc::holders::of_a_held_card(&program)).await;
+        if let Ok(Some(programs)) = looked {
+            tracing::info!(
+                module,
+                ?programs,
+                "another program holds the card; the module's process was ended"
+            );
+            return TokenError::Held { programs };
+        }
+        tracing::warn!(module, ?deadline, "the module did not answer and was ended");
+        self.note_failure();
+        TokenError::Hung {
+            seconds: deadline.as_secs(),
         }
     }
 
@@ -607,14 +619,15 @@ impl Inner {
             }
             Ok(Ok(Ok(_))) => unexpected(),
             Ok(Ok(Err(error))) => error,
-            Ok(Err(_)) => TokenError::Crashed,
-            Err(_) => TokenError::Hung {
-                seconds: self.deadlines.start.as_secs(),
-            },
+            Ok(Err(_)) => {
+                self.note_failure();
+                TokenError::Crashed
+            }
+            Err(_) => {
+                end(Some(process));
+                return Err(self.unanswered(self.deadlines.start).await);
+            }
         };
-        if matches!(refusal, TokenError::Crashed | TokenError::Hung { .. }) {
-            self.note_failure();
-        }
         end(Some(process));
         Err(refusal)
     }

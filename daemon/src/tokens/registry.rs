@@ -261,7 +261,9 @@ impl TokenSource for Modules {
     async fn tokens(&self) -> InReach {
         let Sight { tokens, failures } = self.look().await;
         let ready = tokens.into_iter().filter(|token| token.entry.initialized);
-        let of_cards = failures.into_iter().find(|(module, _)| module == DRIVER);
+        let of_cards = failures
+            .into_iter()
+            .find(|(module, error)| module == DRIVER || matches!(error, TokenError::Held { .. }));
         InReach {
             tokens: ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect(),
             hindrance: of_cards.map(|(_, error)| error),

@@ -1,7 +1,16 @@
-//! Which other programs use cards now. PC/SC does not say who holds a card; the system says which programs of this
-//! user have the client library loaded.
+//! Whether another program holds a card, and which that may be. PC/SC does not say who it is; the system says which
+//! programs of this user have the client library loaded. Nor does PC/SC say that there is a transaction: whoever connects
+//! meanwhile waits, and that is how it is found out.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use pcsc::{Context, Disposition, Protocols, ReaderState, ShareMode, State};
+
+use super::card;
+use super::cards::MAX_READERS;
 
 /// The client library, as it stands among a process's mappings.
 const LIBRARY: &str = "/libpcsclite.so";
@@ -11,6 +20,86 @@ const MAX_NAMED: usize = 4;
 
 /// Which service a program of this library speaks to, if not the usual one.
 const SERVICE: &str = "PCSCLITE_CSOCK_NAME=";
+
+/// A card that nobody holds is reached within a few milliseconds; past this somebody does, or the card is mute.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// A look at the cards waits for one of them. It ends when the card is let go of, and until then is the only one.
+static LOOKING: AtomicBool = AtomicBool::new(false);
+
+/// What a look at the cards found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    /// Each card can be reached, or there is none.
+    Free,
+    /// Another program has a card for itself alone.
+    Exclusive,
+    /// A card cannot be reached in time.
+    Waiting,
+}
+
+/// The programs that may hold a card, if another program than this one and its workers does hold one. Takes at most
+/// [`PATIENCE`].
+///
+/// That a mute card keeps others waiting, too, shows only in that no program is there that could hold it: then none is
+/// said to.
+pub(in crate::tokens) fn of_a_held_card(program: &Path) -> Option<Vec<String>> {
+    let found = look();
+    let programs = (found != Finding::Free).then(|| named(program))?;
+    (found == Finding::Exclusive || !programs.is_empty()).then_some(programs)
+}
+
+/// On a thread of its own: what it waits for may take as long as another program likes.
+fn look() -> Finding {
+    if LOOKING.swap(true, Ordering::SeqCst) {
+        return Finding::Waiting;
+    }
+    let (tell, told) = channel();
+    let looking = std::thread::Builder::new()
+        .name("holders".to_owned())
+        .spawn(move || {
+            let found = touch_each().unwrap_or(Finding::Free);
+            LOOKING.store(false, Ordering::SeqCst);
+            // Nobody may listen any more.
+            let _ = tell.send(found);
+        });
+    if looking.is_err() {
+        LOOKING.store(false, Ordering::SeqCst);
+        return Finding::Free;
+    }
+    told.recv_timeout(PATIENCE).unwrap_or(Finding::Waiting)
+}
+
+/// Connects to each card and begins a transaction, as whoever wants to work with it. The card is left as it is.
+fn touch_each() -> Result<Finding, pcsc::Error> {
+    let context = card::establish()?;
+    let mut readers: Vec<_> = context
+        .list_readers_owned()?
+        .into_iter()
+        .take(MAX_READERS)
+        .map(|name| ReaderState::new(name, State::UNAWARE))
+        .collect();
+    context.get_status_change(Duration::ZERO, &mut readers)?;
+    for reader in readers {
+        let state = reader.event_state();
+        if state.contains(State::EXCLUSIVE) {
+            return Ok(Finding::Exclusive);
+        }
+        if state.contains(State::PRESENT) && touch(&context, &reader) == Err(pcsc::Error::SharingViolation) {
+            return Ok(Finding::Exclusive);
+        }
+    }
+    Ok(Finding::Free)
+}
+
+fn touch(context: &Context, reader: &ReaderState) -> Result<(), pcsc::Error> {
+    let mut card = context.connect(reader.name(), ShareMode::Shared, Protocols::T0 | Protocols::T1)?;
+    let begun = card.transaction().map(drop);
+    // Dropping it would reset the card.
+    card.disconnect(Disposition::LeaveCard)
+        .map_err(|(_, error)| error)?;
+    begun
+}
 
 /// The names of those that may hold a card that another program than this holds. The daemon looks for them: a card's
 /// process, which runs `program`, is closed in and sees no other.
