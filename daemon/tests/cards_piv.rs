@@ -8,11 +8,17 @@ use std::path::Path;
 use std::process::Command;
 
 use support::cards::piv::*;
+use support::cards::scene::{self, Judge};
 use support::cards::{CARD_PIN, OPENSC, ReaderPlan, VirtualCard, YKCS11, on_readers, personalised};
 use support::{Desk, fail, succeed};
 use trien::config::ModuleConfig;
+use trien::tokens::pcsc::apdu;
+use trien::tokens::pcsc::card::{self, Link, Watch};
+use trien::tokens::pcsc::piv::slot::Slot;
+use trien::tokens::pcsc::piv::{ManagementKey, Piv};
 use trien::tokens::{Deadlines, Modules, PinNeed, PinState, Token};
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::certificate::Certificate;
 
 #[test]
 fn a_card_is_listed_signs_in_every_slot_and_openssl_agrees() {
@@ -309,5 +315,106 @@ fn a_compressed_certificate_that_another_program_put_on_the_card_is_read() {
             judge(&readers, "9a", RSA, b"packed", &signed);
             session.close().await;
         });
+    });
+}
+
+/// Two lines of `openssl rsa -text`: the number of that name, in big-endian order without leading zeros.
+fn number(text: &str, name: &str) -> Vec<u8> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(name)).skip(1);
+    let digits = lines.take_while(|line| line.starts_with(' '));
+    let digits: String = digits
+        .flat_map(|line| line.trim().replace(':', "").chars().collect::<Vec<_>>())
+        .collect();
+    let bytes: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect();
+    bytes.into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+/// The card takes minutes to make such a key, and a moment to take one in (`piv-authenticator` has Yubico's extension for
+/// that: `FE`, in 9A alone).
+#[test]
+fn rsa_3072_signs_by_our_driver_and_by_opensc_and_openssl_agrees() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        let (private, public) = (readers.path("rsa3072.key"), readers.path("rsa3072.pub"));
+        let certificate = readers.path("rsa3072.der");
+        let openssl = |words: &[&str], files: &[&Path]| {
+            let mut command = Command::new("openssl");
+            let words = words.iter().map(|word| match *word {
+                "KEY" => files[0].as_os_str(),
+                "OUT" => files[1].as_os_str(),
+                word => word.as_ref(),
+            });
+            succeed(command.args(words))
+        };
+        let files = [private.as_path(), public.as_path()];
+        openssl(&["genrsa", "-out", "KEY", "3072"], &files);
+        openssl(&["rsa", "-in", "KEY", "-pubout", "-out", "OUT"], &files);
+        let text = openssl(&["rsa", "-in", "KEY", "-noout", "-text"], &files);
+        let files = [private.as_path(), certificate.as_path()];
+        let words = [
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            "KEY",
+            "-subj",
+            "/CN=RSA 3072",
+            "-outform",
+            "DER",
+            "-out",
+            "OUT",
+        ];
+        openssl(&words, &files);
+        {
+            let (watch, context) = (Watch::default(), card::establish().unwrap());
+            let reader = std::ffi::CString::new(format!("{YUBIKEY} 00 00")).unwrap();
+            let mut link = Link::open(&context, &reader, &watch).unwrap();
+            Piv::select(&mut link)
+                .unwrap()
+                .administer(&ManagementKey::usual())
+                .unwrap();
+            let parts = [
+                (1, number(&text, "prime1")),
+                (2, number(&text, "prime2")),
+                (3, vec![1, 0, 1]),
+            ];
+            let parts = parts.map(|(tag, value)| match u8::try_from(value.len()).unwrap() {
+                short @ ..0x80 => [&[tag, short][..], &value].concat(),
+                long => [&[tag, 0x81, long][..], &value].concat(),
+            });
+            let import = apdu::Command::telling([0, 0xfe, 0x05, 0x9a], parts.concat().into());
+            assert_eq!(link.send(&import).unwrap().status, apdu::Status::SUCCESS);
+            let certificate = Certificate::from_der(&std::fs::read(&certificate).unwrap()).unwrap();
+            let slot = Slot::named("9a").unwrap();
+            Piv::selected(&mut link)
+                .put_certificate(slot, &certificate)
+                .unwrap();
+        }
+        runtime().block_on(async {
+            let (pss, judge) = (
+                SignatureAlgorithm::RsaPss(Hash::Sha512),
+                Judge {
+                    folder: &readers.path(""),
+                },
+            );
+            let token = only_token(&modules()).await;
+            let mut session = logged_in(&token, &key(&token, 0x9a, 0x05)).await.unwrap();
+            for algorithm in [RSA, pss] {
+                let signed = session.sign(&signable(algorithm, b"m"), false).await.unwrap();
+                assert_eq!(signed.len(), 384);
+                judge.verify(&public, algorithm, b"m", &signed);
+            }
+            session.close().await;
+            let opensc = scene::modules(&[scene::opensc()]);
+            let token = scene::only_token(&opensc).await;
+            let signed = scene::sign_once(&token, &scene::key(&token, &[1]), RSA, b"m")
+                .await
+                .unwrap();
+            judge.verify(&public, RSA, b"m", &signed);
+        });
+        drop(card);
     });
 }

@@ -5,23 +5,21 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
+use support::cards::pairs::{Pair, cac, openpgp, piv};
 use support::cards::scene::{
-    ECDSA, RSA, descriptors, key, logged_in, modules, modules_within, opensc, resident, runtime, sign_once,
-    signable, steady_descriptors, token_in_time, worker, ykcs11,
+    RSA, descriptors, key, logged_in, modules, modules_within, opensc, runtime, sign_once, signable,
+    steady_descriptors, token_in_time, ykcs11,
 };
 use support::cards::{
-    CARD_PIN, Cac, OPENSC, ReaderPlan, Readers, VirtualCard, on_proxied_readers, on_readers, wait_until,
-    wait_until_empty,
+    CARD_PIN, OPENSC, ReaderPlan, on_proxied_readers, on_readers, wait_until, wait_until_empty,
 };
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use support::{Desk, succeed};
-use trien::config::ModuleConfig;
 use trien::tokens::{Deadlines, LoginError, TokenEntry, TokenError};
-use trien_signatures::algorithm::SignatureAlgorithm;
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
 
@@ -30,7 +28,7 @@ const ROUNDS: usize = 50;
 /// SHA-256 of nothing, as base64.
 const DIGEST: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
-fn any(entry: &TokenEntry) -> bool {
+fn ready(entry: &TokenEntry) -> bool {
     entry.initialized
 }
 
@@ -42,40 +40,40 @@ enum Moment {
 }
 
 /// Fifty times: a login, the card pulled, the signature lost, the card back and found by itself.
-fn pulled(module: ModuleConfig, moment: Moment) {
-    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let card = readers.piv(0);
+fn pulled(pair: Pair, moment: Moment) {
+    on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
+        let card = (pair.put)(&readers);
         runtime().block_on(async {
-            let modules = modules(&[module]);
+            let modules = modules(&[pair.module]);
             let mut open = 0;
             for round in 0..ROUNDS {
-                let token = token_in_time(&modules, any).await;
-                let nine_a = key(&token, &[1]);
-                let mut session = logged_in(&token, &nine_a).await.unwrap();
+                let token = token_in_time(&modules, pair.wanted).await;
+                let mut session = logged_in(&token, &key(&token, pair.key)).await.unwrap();
                 match moment {
                     Moment::BetweenPinAndSignature => {
                         card.eject();
-                        wait_until_empty(YUBIKEY);
+                        wait_until_empty(pair.reader);
                     }
-                    Moment::InTheCommand => card.order("drop 87"),
+                    Moment::InTheCommand => card.eject_at_signature(),
                 }
-                let lost = session.sign(&signable(RSA, b"m"), false).await;
+                let lost = session.sign(&signable(pair.algorithm, b"m"), false).await;
                 assert!(
                     matches!(lost, Err(LoginError::Token(TokenError::Removed))),
                     "round {round}: {lost:?}"
                 );
-                wait_until_empty(YUBIKEY);
+                wait_until_empty(pair.reader);
                 card.insert();
                 // Nobody has typed a PIN for the card that is back.
-                let again = session.sign(&signable(RSA, b"m"), false).await;
+                let again = session.sign(&signable(pair.algorithm, b"m"), false).await;
                 assert!(again.is_err(), "round {round}");
                 session.close().await;
                 if round == 4 {
                     open = descriptors(std::process::id());
                 }
             }
-            let token = token_in_time(&modules, any).await;
-            sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
+            let token = token_in_time(&modules, pair.wanted).await;
+            let signed = sign_once(&token, &key(&token, pair.key), pair.algorithm, b"m").await;
+            signed.unwrap();
             let now = descriptors(std::process::id());
             assert!(now <= open + 1, "{open} descriptors, then {now}");
         });
@@ -83,23 +81,43 @@ fn pulled(module: ModuleConfig, moment: Moment) {
 }
 
 #[test]
-fn n116_opensc_a_card_pulled_between_pin_and_signature() {
-    pulled(opensc(), Moment::BetweenPinAndSignature);
+fn n116_opensc_a_piv_card_pulled_between_pin_and_signature() {
+    pulled(piv(opensc()), Moment::BetweenPinAndSignature);
 }
 
 #[test]
-fn n115_opensc_a_card_pulled_in_the_middle_of_the_signature() {
-    pulled(opensc(), Moment::InTheCommand);
+fn n115_opensc_a_piv_card_pulled_in_the_middle_of_the_signature() {
+    pulled(piv(opensc()), Moment::InTheCommand);
 }
 
 #[test]
-fn n116_ykcs11_a_card_pulled_between_pin_and_signature() {
-    pulled(ykcs11(), Moment::BetweenPinAndSignature);
+fn n116_ykcs11_a_piv_card_pulled_between_pin_and_signature() {
+    pulled(piv(ykcs11()), Moment::BetweenPinAndSignature);
 }
 
 #[test]
-fn n115_ykcs11_a_card_pulled_in_the_middle_of_the_signature() {
-    pulled(ykcs11(), Moment::InTheCommand);
+fn n115_ykcs11_a_piv_card_pulled_in_the_middle_of_the_signature() {
+    pulled(piv(ykcs11()), Moment::InTheCommand);
+}
+
+#[test]
+fn n116_opensc_an_openpgp_card_pulled_between_pin_and_signature() {
+    pulled(openpgp(), Moment::BetweenPinAndSignature);
+}
+
+#[test]
+fn n115_opensc_an_openpgp_card_pulled_in_the_middle_of_the_signature() {
+    pulled(openpgp(), Moment::InTheCommand);
+}
+
+#[test]
+fn n116_opensc_a_cac_pulled_between_pin_and_signature() {
+    pulled(cac(), Moment::BetweenPinAndSignature);
+}
+
+#[test]
+fn n115_opensc_a_cac_pulled_in_the_middle_of_the_signature() {
+    pulled(cac(), Moment::InTheCommand);
 }
 
 /// A card that never answers: the module's process is ended at its deadline, and the next call works.
@@ -113,7 +131,7 @@ fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
                 ..Deadlines::default()
             };
             let modules = modules_within(&[opensc()], deadlines);
-            let token = token_in_time(&modules, any).await;
+            let token = token_in_time(&modules, ready).await;
             let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
             card.order("mute 87");
             let hung = session.sign(&signable(RSA, b"m"), false).await;
@@ -125,52 +143,8 @@ fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
             card.eject();
             wait_until_empty(YUBIKEY);
             card.insert();
-            let token = token_in_time(&modules, any).await;
+            let token = token_in_time(&modules, ready).await;
             sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-        });
-    });
-}
-
-/// OpenSC 0.23 may never return from the call after a signature that was lost because its card was pulled from a reader
-/// whose service has not noticed yet. The moments here are spread over the service's interval of 400 ms.
-#[test]
-fn opensc_on_the_way_to_its_deadlock_is_not_called_again() {
-    on_readers(&[ReaderPlan::polled(YUBIKEY)], |readers| {
-        let card = readers.piv(0);
-        runtime().block_on(async {
-            let modules = modules(&[opensc()]);
-            let mut told = Vec::new();
-            for round in 0..12 {
-                let token = token_in_time(&modules, any).await;
-                let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(37 * round % 400)).await;
-                card.order("drop 87");
-                let began = Instant::now();
-                for _ in 0..2 {
-                    match session.sign(&signable(RSA, b"m"), false).await {
-                        Err(LoginError::Token(lost)) => told.push(lost),
-                        other => panic!("round {round}: {other:?}"),
-                    }
-                }
-                session.close().await;
-                // What hung would have been waited for until the deadline of thirty seconds.
-                assert!(
-                    began.elapsed() < Duration::from_secs(15),
-                    "round {round}: {told:?}"
-                );
-                wait_until_empty(YUBIKEY);
-                card.insert();
-            }
-            let token = token_in_time(&modules, any).await;
-            sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-            assert!(
-                !told.iter().any(|lost| matches!(lost, TokenError::Hung { .. })),
-                "{told:?}"
-            );
-            assert!(
-                !modules.states()[0].off,
-                "a pulled card is no failure of the module's"
-            );
         });
     });
 }
@@ -182,7 +156,7 @@ fn the_service_may_die_twenty_times_under_a_module_that_signs() {
         runtime().block_on(async {
             let modules = modules(&[opensc()]);
             for round in 0..20 {
-                let token = token_in_time(&modules, any).await;
+                let token = token_in_time(&modules, ready).await;
                 let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
                 session.sign(&signable(RSA, b"m"), false).await.unwrap();
                 readers.stop_service(if round % 2 == 0 {
@@ -198,7 +172,7 @@ fn the_service_may_die_twenty_times_under_a_module_that_signs() {
                 session.close().await;
                 readers.start_service();
             }
-            let token = token_in_time(&modules, any).await;
+            let token = token_in_time(&modules, ready).await;
             sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
             assert!(!modules.states()[0].off);
         });
@@ -215,7 +189,7 @@ fn a_reader_that_is_plugged_in_later_is_seen_by_a_module_that_runs() {
                 let modules = modules(&[module]);
                 assert!(modules.look().await.tokens.is_empty());
                 readers.proxy(&format!("plug {YUBIKEY}"));
-                let token = token_in_time(&modules, any).await;
+                let token = token_in_time(&modules, ready).await;
                 sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
             }
         });
@@ -239,7 +213,7 @@ fn two_programs_on_one_card_each_get_their_signatures() {
         };
         let runtime = runtime();
         let modules = modules(&[opensc()]);
-        let token = runtime.block_on(token_in_time(&modules, any));
+        let token = runtime.block_on(token_in_time(&modules, ready));
         let nine_a = key(&token, &[1]);
         std::thread::scope(|scope| {
             let beside = scope.spawn(|| (0..10).for_each(|_| other()));
@@ -289,97 +263,4 @@ fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
         assert!(steady_descriptors(daemon.pid()) <= open);
         assert!(daemon.answers());
     });
-}
-
-/// So many signatures of one module on one card leave its process as it was.
-fn many(
-    module: ModuleConfig,
-    reader: &str,
-    wanted: impl Fn(&TokenEntry) -> bool,
-    card: impl FnOnce(&Readers) -> Kept,
-    id: &[u8],
-    algorithm: SignatureAlgorithm,
-    count: usize,
-) {
-    on_readers(&[ReaderPlan::plain(reader)], |readers| {
-        let _card = card(&readers);
-        let word = module.path.display().to_string();
-        runtime().block_on(async {
-            let modules = modules(&[module]);
-            let token = token_in_time(&modules, wanted).await;
-            let mut session = logged_in(&token, &key(&token, id)).await.unwrap();
-            let mut before = None;
-            for number in 0..count {
-                session.sign(&signable(algorithm, b"m"), false).await.unwrap();
-                // What is made at the first signatures is there to stay.
-                if number == count / 10 {
-                    before = Some((descriptors(worker(&word)), resident(worker(&word))));
-                }
-            }
-            let (files, memory) = before.unwrap();
-            assert_eq!(descriptors(worker(&word)), files);
-            let now = resident(worker(&word));
-            assert!(now < memory + 1024, "{memory} KiB, then {now} KiB");
-            session.close().await;
-        });
-    });
-}
-
-/// A card in its reader.
-enum Kept {
-    Card(#[allow(dead_code, reason = "it is there to be kept")] VirtualCard),
-    Cac(#[allow(dead_code, reason = "it is there to be kept")] Cac),
-}
-
-#[test]
-fn a_thousand_signatures_by_opensc_on_piv() {
-    many(
-        opensc(),
-        YUBIKEY,
-        any,
-        |readers| Kept::Card(readers.piv(0)),
-        &[3],
-        ECDSA,
-        1000,
-    );
-}
-
-#[test]
-fn a_thousand_signatures_by_ykcs11_on_piv() {
-    many(
-        ykcs11(),
-        YUBIKEY,
-        any,
-        |readers| Kept::Card(readers.piv(0)),
-        &[3],
-        ECDSA,
-        1000,
-    );
-}
-
-#[test]
-fn a_thousand_signatures_by_opensc_on_openpgp() {
-    let wanted = |entry: &TokenEntry| entry.id.label.contains("(User PIN)");
-    many(
-        opensc(),
-        "OpenPGP Reader",
-        wanted,
-        |readers| Kept::Card(readers.openpgp(0)),
-        &[3],
-        ECDSA,
-        1000,
-    );
-}
-
-#[test]
-fn a_thousand_signatures_by_opensc_on_cac() {
-    many(
-        opensc(),
-        "CAC Reader",
-        any,
-        |readers| Kept::Cac(readers.cac(0)),
-        &[0, 1],
-        RSA,
-        1000,
-    );
 }

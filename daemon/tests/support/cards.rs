@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod modules;
+pub mod pairs;
 pub mod piv;
 pub mod scene;
 mod virtual_card;
@@ -463,12 +464,23 @@ impl Drop for Holder {
 /// was put in badly: pcscd looks again only when it goes.
 #[track_caller]
 pub fn wait_until_empty(reader: &str) {
+    wait_until_it_is(reader, pcsc::State::EMPTY);
+}
+
+/// Waits until pcscd has seen a card in a reader.
+#[track_caller]
+pub fn wait_until_present(reader: &str) {
+    wait_until_it_is(reader, pcsc::State::PRESENT);
+}
+
+#[track_caller]
+fn wait_until_it_is(reader: &str, wanted: pcsc::State) {
     let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
     let name = std::ffi::CString::new(format!("{reader} 00 00")).unwrap();
-    wait_until("the reader is empty", || {
+    wait_until(&format!("the reader is {wanted:?}"), || {
         let mut states = [pcsc::ReaderState::new(name.clone(), pcsc::State::UNAWARE)];
         let asked = context.get_status_change(Duration::ZERO, &mut states);
-        asked.is_ok() && states[0].event_state().contains(pcsc::State::EMPTY)
+        asked.is_ok() && states[0].event_state().contains(wanted)
     });
 }
 
