@@ -468,17 +468,7 @@ fn a_pin_is_typed_at_the_terminal() {
     let (exit, told) = at_terminal(&sign(&desk), &[(asked.as_str(), "24\u{3}")]);
     assert_eq!(exit, 1, "Ctrl-C is a no: {told}");
     assert!(told.contains("cancelled"), "{told}");
-    let words = [
-        "token",
-        "generate-key",
-        "--token",
-        TOKEN,
-        "--algorithm",
-        "ec:p256",
-        "--label",
-        "k",
-    ];
-    let (exit, told) = at_terminal(&desk.trien(words), &[(asked.as_str(), "\u{3}")]);
+    let (exit, told) = at_terminal(&generate(&desk), &[(asked.as_str(), "\u{3}")]);
     assert_eq!(exit, 1, "{told}");
 
     let mut alone = Command::new("setsid");
@@ -492,6 +482,13 @@ fn a_pin_is_typed_at_the_terminal() {
         alone.env(name, value.unwrap());
     }
     assert_eq!(error_code(&mut alone, 2), "pin-no-terminal");
+}
+
+fn generate(desk: &Desk) -> Command {
+    let algorithm = ["--algorithm", "ec:p256", "--label", "k"];
+    let mut command = desk.trien(["token", "generate-key", "--token", TOKEN]);
+    command.args(algorithm);
+    command
 }
 
 fn pin_state(desk: &Desk) -> String {
@@ -520,24 +517,13 @@ fn the_last_try_is_spent_by_a_person_who_was_told() {
         assert!(tries < 20);
     }
     assert_eq!(error_code(&mut with_wrong(), 1), "pin-last-try-typed-only");
-    let words = [
-        "token",
-        "generate-key",
-        "--token",
-        TOKEN,
-        "--algorithm",
-        "ec:p256",
-        "--label",
-        "k",
-    ];
-    let generate = || desk.trien(words);
     // The right one in a file is not taken either: nobody looks at it.
     assert_eq!(
-        error_code(generate().args(desk.pin()), 1),
+        error_code(generate(&desk).args(desk.pin()), 1),
         "pin-last-try-typed-only"
     );
     let confirm = "type \"ok\":";
-    for verb in [sign(&desk), generate()] {
+    for verb in [sign(&desk), generate(&desk)] {
         let (exit, told) = at_terminal(&verb, &[(confirm, "\r")]);
         assert_eq!(exit, 1, "{told}");
         assert!(told.contains("ONE try is left"), "{told}");

@@ -9,9 +9,7 @@ use der::{Decode, Encode, Sequence};
 use sha1::{Digest, Sha1};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use time::OffsetDateTime;
-use trien_signatures::algorithm::{
-    Hash, PublicKey, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue,
-};
+use trien_signatures::algorithm::RsaPadding;
 use trien_signatures::certificate::Certificate;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier,
@@ -22,6 +20,7 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::{Time, Validity};
 
 use super::Signable;
+use super::issuing_key::IssuingKey;
 
 /// How long before its making a certificate begins, for computers whose clocks are slow.
 const BACKDATED: time::Duration = time::Duration::hours(1);
@@ -100,8 +99,7 @@ struct Signed {
 pub struct PreparedCertificate {
     content: ToBeSigned,
     to_be_signed: Vec<u8>,
-    key: PublicKey,
-    algorithm: SignatureAlgorithm,
+    key: IssuingKey,
 }
 
 impl PreparedCertificate {
@@ -110,14 +108,8 @@ impl PreparedCertificate {
     /// # Errors
     /// [`IssueError::UnsuitableKey`], [`IssueError::Unwritable`]
     pub fn new(wanted: Wanted, issuer: Issuer, now: OffsetDateTime) -> Result<Self, IssueError> {
-        let key = PublicKey::from_spki_der(&issuer.public_key);
-        let hash = match key.kind() {
-            PublicKeyKind::P384 => Hash::Sha384,
-            PublicKeyKind::P521 => Hash::Sha512,
-            _ => Hash::Sha256,
-        };
-        let algorithm = SignatureAlgorithm::for_key(key.kind(), issuer.padding, hash)
-            .map_err(|_| IssueError::UnsuitableKey)?;
+        let key =
+            IssuingKey::new(&issuer.public_key, issuer.padding).map_err(|_| IssueError::UnsuitableKey)?;
         let mut serial = [0; SERIAL_LEN];
         rustix::rand::getrandom(&mut serial, rustix::rand::GetRandomFlags::empty())
             .map_err(|_| IssueError::Unwritable)?;
@@ -125,7 +117,7 @@ impl PreparedCertificate {
         let content = ToBeSigned {
             version: 2,
             serial_number: SerialNumber::new(&serial)?,
-            signature: AlgorithmIdentifierOwned::from_der(&algorithm.identifier_der())?,
+            signature: key.identifier()?,
             validity: Validity::new(
                 instant(now - BACKDATED)?,
                 instant(now + time::Duration::days(i64::from(wanted.days)))?,
@@ -140,18 +132,13 @@ impl PreparedCertificate {
             content,
             to_be_signed,
             key,
-            algorithm,
         })
     }
 
     /// What the issuer's token signs.
     #[must_use]
     pub fn signable(&self) -> Signable {
-        Signable {
-            algorithm: self.algorithm,
-            digest: self.algorithm.hash().digest(&self.to_be_signed),
-            message: Some(self.to_be_signed.clone()),
-        }
+        self.key.signable(&self.to_be_signed)
     }
 
     /// The certificate, once the signature has been verified.
@@ -159,11 +146,8 @@ impl PreparedCertificate {
     /// # Errors
     /// [`IssueError::BadSignature`]
     pub fn finish(self, raw_signature: &[u8]) -> Result<Certificate, IssueError> {
-        let bad = |_| IssueError::BadSignature;
-        let signature = SignatureValue::from_token(self.algorithm, raw_signature).map_err(bad)?;
-        self.key
-            .verify(self.algorithm, &self.to_be_signed, &signature)
-            .map_err(|_| IssueError::BadSignature)?;
+        let signature = self.key.verified(&self.to_be_signed, raw_signature);
+        let signature = signature.map_err(|_| IssueError::BadSignature)?;
         let der = Signed {
             algorithm: self.content.signature.clone(),
             to_be_signed: self.content,

@@ -7,6 +7,7 @@ mod client;
 pub mod distinguished_name;
 mod doubles;
 pub mod issue;
+mod issuing_key;
 mod key_algorithm;
 pub mod key_file;
 pub mod known;

@@ -3,15 +3,14 @@
 use der::asn1::BitString;
 use der::pem::LineEnding;
 use der::{Decode, Encode, EncodePem};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use trien_signatures::algorithm::{
-    Hash, PublicKey, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue,
-};
+use spki::SubjectPublicKeyInfoOwned;
+use trien_signatures::algorithm::RsaPadding;
 use x509_cert::attr::Attributes;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, Version};
 
 use super::Signable;
+use super::issuing_key::IssuingKey;
 
 /// Why there is no request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +28,7 @@ pub enum RequestError {
 pub struct PreparedRequest {
     info: CertReqInfo,
     to_be_signed: Vec<u8>,
-    key: PublicKey,
-    algorithm: SignatureAlgorithm,
+    key: IssuingKey,
 }
 
 impl PreparedRequest {
@@ -39,14 +37,7 @@ impl PreparedRequest {
     /// # Errors
     /// [`RequestError::UnsuitableKey`]
     pub fn new(subject: Name, public_key: &[u8], padding: RsaPadding) -> Result<Self, RequestError> {
-        let key = PublicKey::from_spki_der(public_key);
-        let hash = if key.kind() == PublicKeyKind::P384 {
-            Hash::Sha384
-        } else {
-            Hash::Sha256
-        };
-        let algorithm = SignatureAlgorithm::for_key(key.kind(), padding, hash)
-            .map_err(|_| RequestError::UnsuitableKey)?;
+        let key = IssuingKey::new(public_key, padding).map_err(|_| RequestError::UnsuitableKey)?;
         let public_key =
             SubjectPublicKeyInfoOwned::from_der(public_key).map_err(|_| RequestError::UnsuitableKey)?;
         let info = CertReqInfo {
@@ -60,18 +51,13 @@ impl PreparedRequest {
             info,
             to_be_signed,
             key,
-            algorithm,
         })
     }
 
     /// What the token signs.
     #[must_use]
     pub fn signable(&self) -> Signable {
-        Signable {
-            algorithm: self.algorithm,
-            digest: self.algorithm.hash().digest(&self.to_be_signed),
-            message: Some(self.to_be_signed.clone()),
-        }
+        self.key.signable(&self.to_be_signed)
     }
 
     /// The request as PEM (RFC 7468, section 7), once the signature has been verified.
@@ -79,13 +65,10 @@ impl PreparedRequest {
     /// # Errors
     /// [`RequestError::BadSignature`]
     pub fn finish(self, raw_signature: &[u8]) -> Result<String, RequestError> {
-        let signature = SignatureValue::from_token(self.algorithm, raw_signature)
-            .map_err(|_| RequestError::BadSignature)?;
-        self.key
-            .verify(self.algorithm, &self.to_be_signed, &signature)
-            .map_err(|_| RequestError::BadSignature)?;
+        let signature = self.key.verified(&self.to_be_signed, raw_signature);
+        let signature = signature.map_err(|_| RequestError::BadSignature)?;
         let encoded = || -> der::Result<String> {
-            let algorithm = AlgorithmIdentifierOwned::from_der(&self.algorithm.identifier_der())?;
+            let algorithm = self.key.identifier()?;
             let signature = BitString::from_bytes(signature.as_bytes())?;
             CertReq {
                 info: self.info,
