@@ -15,8 +15,8 @@
 //!
 //! **What it does.** The files of `mechanism` are the list: RSA (PKCS #1 v1.5, PSS, OAEP, raw), the NIST
 //! curves, Ed25519, Ed448, X25519 and X448, ML-DSA and ML-KEM, AES in its modes, HMAC, SHA-1, SHA-2 and SHA-3, key
-//! wrapping and derivation; in one piece, in parts, and on messages; and for old data triple DES, DSA and
-//! Diffie-Hellman over integers. SHA-1 signatures are verified, and made only where the host asks for it (see
+//! wrapping and derivation; in one piece, in parts, and on messages; and for old data DES, triple DES, DSA
+//! and Diffie-Hellman over integers. SHA-1 signatures are verified, and made only where the host asks for it (see
 //! `mechanism::sha1`). A digest in
 //! the making can be saved and restored. Asynchronous calls, which it does not have, answer with the return value that
 //! the standard has for it.

@@ -124,7 +124,7 @@ alone! {
         for class in [CKO_SECRET_KEY, CKO_DOMAIN_PARAMETERS] {
             assert_eq!(create(&[number(CKA_CLASS, class)]), CKR_TEMPLATE_INCOMPLETE);
         }
-        assert_eq!(create(&secret(CKK_DES, &[1; 8], &[])), CKR_ATTRIBUTE_VALUE_INVALID);
+        assert_eq!(create(&secret(CKK_CAST128, &[1; 8], &[])), CKR_ATTRIBUTE_VALUE_INVALID);
         // An attribute of no class, or of another.
         assert_eq!(create(&note(std::slice::from_ref(&unknown))), CKR_ATTRIBUTE_TYPE_INVALID);
         assert_eq!(create(&note(&[yes(CKA_SIGN)])), CKR_ATTRIBUTE_TYPE_INVALID);

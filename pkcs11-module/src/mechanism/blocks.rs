@@ -16,6 +16,7 @@ use crate::object::Object;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlockCipher {
     Aes,
+    Des,
     TripleDes,
 }
 
@@ -23,7 +24,7 @@ impl BlockCipher {
     pub(super) const fn block_len(self) -> usize {
         match self {
             Self::Aes => BLOCK,
-            Self::TripleDes => DesKey::BLOCK,
+            Self::Des | Self::TripleDes => DesKey::BLOCK,
         }
     }
 
@@ -31,14 +32,16 @@ impl BlockCipher {
     pub(super) fn key(self, object: &Object) -> Result<BlockKey<'_>> {
         Ok(match self {
             Self::Aes => aes::key(object)?.into(),
-            Self::TripleDes => des::key(object)?.into(),
+            Self::Des => des::key(object, des::SINGLE)?.into(),
+            Self::TripleDes => des::key(object, des::TRIPLE)?.into(),
         })
     }
 
     pub(super) const fn info(self, flags: CK_FLAGS) -> CK_MECHANISM_INFO {
         match self {
             Self::Aes => aes::info(flags),
-            Self::TripleDes => des::info(flags),
+            Self::Des => des::info(8, 8, flags),
+            Self::TripleDes => des::info(16, 24, flags),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! CBC-MAC (FIPS 113; sections 6.13.9 and 6.16.8): `CKM_AES_MAC` and `CKM_DES3_MAC`, half a block long, and
-//! `CKM_…_MAC_GENERAL` with a length of the host's choice. The last block is filled up with zeros.
+//! CBC-MAC (FIPS 113; sections 6.13.9 and 6.16.8): `CKM_AES_MAC`, `CKM_DES_MAC` and `CKM_DES3_MAC`, half a block long,
+//! and `CKM_…_MAC_GENERAL` with a length of the host's choice. The last block is filled up with zeros.
 //!
 //! It is no code for messages of different lengths: CMAC mends that. It is here for programs that have it.
 
@@ -86,6 +86,8 @@ impl Mac for Chain {
 pub(super) static MECHANISMS: Table = &[
     (CKM_AES_MAC, &CbcMac(BlockCipher::Aes, Length::Whole)),
     (CKM_AES_MAC_GENERAL, &CbcMac(BlockCipher::Aes, Length::Given)),
+    (CKM_DES_MAC, &CbcMac(BlockCipher::Des, Length::Whole)),
+    (CKM_DES_MAC_GENERAL, &CbcMac(BlockCipher::Des, Length::Given)),
     (CKM_DES3_MAC, &CbcMac(BlockCipher::TripleDes, Length::Whole)),
     (
         CKM_DES3_MAC_GENERAL,

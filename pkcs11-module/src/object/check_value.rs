@@ -34,7 +34,7 @@ pub(crate) fn of_aes(value: &[u8]) -> Result<[u8; 3]> {
     Ok([first, second, third])
 }
 
-/// Of a key of triple DES, likewise (6.16.1).
+/// Of a key of DES, likewise (6.16.1).
 pub(crate) fn of_des(value: &[u8]) -> Result<[u8; 3]> {
     let key = DesKey::new(value).map_err(|_| Error::AttributeValueInvalid)?;
     let mut context = CipherContext::new(Mode::Ecb, Direction::Encrypt, key, &[], Padding::None)?;

@@ -9,7 +9,7 @@ const RULES: Rules = Rules::new(&[storage::OBJECT, keys::KEY, keys::SECRET, VALU
 
 pub(super) fn rules(kind: CK_KEY_TYPE) -> Option<Rules> {
     match kind {
-        CKK_AES | CKK_DES2 | CKK_DES3 => Some(RULES.for_uses(&[
+        CKK_AES | CKK_DES | CKK_DES2 | CKK_DES3 => Some(RULES.for_uses(&[
             CKA_ENCRYPT,
             CKA_DECRYPT,
             CKA_SIGN,

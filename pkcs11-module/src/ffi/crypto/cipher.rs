@@ -1,4 +1,5 @@
-//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F), and triple DES (SP 800-67) in two of them.
+//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F), and DES (FIPS 46-3), single and triple, in
+//! two of them.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -30,7 +31,7 @@ impl<'a> AesKey<'a> {
     }
 }
 
-/// A value that is a key of triple DES: two or three keys of DES.
+/// A value that is a key of DES, or two or three of them, for triple DES.
 #[derive(Clone, Copy)]
 pub(crate) struct DesKey<'a>(&'a [u8]);
 
@@ -40,7 +41,7 @@ impl<'a> DesKey<'a> {
 
     pub(crate) fn new(value: &'a [u8]) -> Result<Self> {
         match value.len() {
-            16 | 24 => Ok(Self(value)),
+            8 | 16 | 24 => Ok(Self(value)),
             _ => Err(Error::KeySizeRange),
         }
     }
@@ -68,17 +69,21 @@ impl<'a> BlockKey<'a> {
         }
     }
 
-    /// The library's description of a mode without authentication; triple DES has two.
+    /// The library's description of a mode without authentication; DES has two.
     fn description(self, mode: Mode) -> Result<*const EVP_CIPHER> {
         // SAFETY: these functions take nothing and give a static description.
         unsafe {
             match (self, mode) {
                 (Self::Aes(key), mode) => Ok(description(mode, key)),
-                (Self::Des(_), Mode::Ecb) if self.bytes().len() == 16 => Ok(EVP_des_ede()),
-                (Self::Des(_), Mode::Ecb) => Ok(EVP_des_ede3()),
-                (Self::Des(_), Mode::Cbc) if self.bytes().len() == 16 => Ok(EVP_des_ede_cbc()),
-                (Self::Des(_), Mode::Cbc) => Ok(EVP_des_ede3_cbc()),
-                (Self::Des(_), _) => Err(Error::MechanismInvalid),
+                (Self::Des(DesKey(value)), mode) => match (mode, value.len()) {
+                    (Mode::Ecb, 8) => Ok(EVP_des_ecb()),
+                    (Mode::Ecb, 16) => Ok(EVP_des_ede()),
+                    (Mode::Ecb, _) => Ok(EVP_des_ede3()),
+                    (Mode::Cbc, 8) => Ok(EVP_des_cbc()),
+                    (Mode::Cbc, 16) => Ok(EVP_des_ede_cbc()),
+                    (Mode::Cbc, _) => Ok(EVP_des_ede3_cbc()),
+                    _ => Err(Error::MechanismInvalid),
+                },
             }
         }
     }
