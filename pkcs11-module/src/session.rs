@@ -80,8 +80,7 @@ pub(crate) struct SignatureFirst {
 /// A digest, signature or verification in the making.
 pub(crate) struct Active<W: ?Sized> {
     pub(crate) work: Box<W>,
-    /// Whether it has been fed, so that only the function that finishes parts can end it.
-    pub(crate) in_parts: bool,
+    pub(crate) manner: Manner,
     /// Whether the key wants the PIN again for this one use (`CKA_ALWAYS_AUTHENTICATE`).
     pub(crate) wants_login: bool,
 }
@@ -90,9 +89,44 @@ impl<W: ?Sized> Active<W> {
     pub(crate) fn new(work: Box<W>) -> Self {
         Self {
             work,
-            in_parts: false,
+            manner: Manner::Open,
             wants_login: false,
         }
+    }
+}
+
+/// How an operation takes its data. `C_Sign` and its like are for one piece, `C_SignUpdate` and `C_SignFinal` and theirs
+/// for parts, and neither goes on with what the other began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Nothing says yet.
+    Open,
+    /// In one piece, and the result is still to be had: its length was asked for, or it did not fit.
+    AtOnce,
+    /// It has been fed.
+    InParts,
+}
+
+/// What takes data in either manner.
+pub(crate) trait TakesData {
+    fn manner(&mut self) -> &mut Manner;
+}
+
+impl<W: ?Sized> TakesData for Active<W> {
+    fn manner(&mut self) -> &mut Manner {
+        &mut self.manner
+    }
+}
+
+impl TakesData for Ciphering {
+    fn manner(&mut self) -> &mut Manner {
+        &mut self.active.manner
+    }
+}
+
+impl TakesData for SignatureFirst {
+    fn manner(&mut self) -> &mut Manner {
+        &mut self.active.manner
     }
 }
 
@@ -155,6 +189,37 @@ pub(crate) fn advance<O, T>(place: &mut Option<O>, step: impl FnOnce(O) -> Resul
     let (answer, rest) = step(operation)?;
     *place = rest;
     Ok(answer)
+}
+
+/// One step of an operation that gets all its data in one piece. It "cannot be used to terminate a multi-part operation"
+/// (section 5.8.2 and those like it), which goes on.
+pub(crate) fn advance_at_once<O: TakesData, T>(
+    place: &mut Option<O>,
+    step: impl FnOnce(O) -> Result<Step<T, O>>,
+) -> Result<T> {
+    if place
+        .as_mut()
+        .is_some_and(|operation| *operation.manner() == Manner::InParts)
+    {
+        return Err(Error::OperationActive);
+    }
+    let answer = advance(place, step)?;
+    if let Some(operation) = place {
+        *operation.manner() = Manner::AtOnce;
+    }
+    Ok(answer)
+}
+
+/// One step of an operation that gets its data in parts, or the end of it. Where another function has begun to answer for
+/// one piece this is a failure as any other.
+pub(crate) fn advance_in_parts<O: TakesData, T>(
+    place: &mut Option<O>,
+    step: impl FnOnce(O) -> Result<Step<T, O>>,
+) -> Result<T> {
+    advance(place, |mut operation| match operation.manner() {
+        Manner::AtOnce => Err(Error::OperationActive),
+        Manner::Open | Manner::InParts => step(operation),
+    })
 }
 
 /// Ends an operation that the host does not want any more: `C_…Init` with a NULL mechanism (3.0, section 5.8 and

@@ -6,12 +6,15 @@ use std::mem::MaybeUninit;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::signing::usable_key;
+use super::signing::begun;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call, Cipher};
+use crate::object::Object;
 use crate::output::{Answer, InPlace, Room};
-use crate::session::{Active, Ciphering, Operations, Step, advance, cancel, check_free};
+use crate::session::{
+    Active, Ciphering, Manner, Operations, Step, advance_at_once, advance_in_parts, cancel, check_free,
+};
 
 /// Which of the four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +60,13 @@ pub(crate) fn init(
     let Some(call) = call else { return cancel(place) };
     check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, which.permission(), call.kind)?;
-    let work = match which {
-        Use::Encrypt => mechanism.encrypt(call, &key),
-        Use::Decrypt => mechanism.decrypt(call, &key),
-        Use::SignRecover => mechanism.sign_recover(call, &key),
-        Use::VerifyRecover => mechanism.verify_recover(call, &key),
-    }?;
+    let begin = |key: &Object| match which {
+        Use::Encrypt => mechanism.encrypt(call, key),
+        Use::Decrypt => mechanism.decrypt(call, key),
+        Use::SignRecover => mechanism.sign_recover(call, key),
+        Use::VerifyRecover => mechanism.verify_recover(call, key),
+    };
+    let (key, work) = begun(&session.token, key, which.permission(), call.kind, begin)?;
     let mut active = Active::new(work);
     active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
     *place = Some(Ciphering { active, ready: None });
@@ -81,11 +84,8 @@ pub(crate) fn whole(
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
-    advance(which.place(&mut operations), |operation| {
+    advance_at_once(which.place(&mut operations), |operation| {
         let data = data?;
-        if operation.active.in_parts {
-            return Err(Error::OperationActive);
-        }
         let most = operation.active.work.most_of_rest(data.len());
         let making = Making {
             in_place: |work: &mut dyn Cipher, out: &mut _| work.whole_into(data, out),
@@ -111,7 +111,7 @@ pub(crate) fn update(
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
-    advance(which.place(&mut operations), |operation| {
+    advance_in_parts(which.place(&mut operations), |operation| {
         next(operation, part?, room?, place)
     })
 }
@@ -131,7 +131,9 @@ pub(super) fn next(
     };
     let (answer, mut operation) = give(operation, room, most, place, making)?;
     // Who only asks for a length has handed nothing over yet.
-    operation.active.in_parts |= answer.is_given() || operation.ready.is_some();
+    if answer.is_given() || operation.ready.is_some() {
+        operation.active.manner = Manner::InParts;
+    }
     Ok((answer, Some(operation)))
 }
 
@@ -144,7 +146,7 @@ pub(crate) fn finish(
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
-    advance(which.place(&mut operations), |operation| {
+    advance_in_parts(which.place(&mut operations), |operation| {
         check_parts(&*operation.active.work)?;
         let most = operation.active.work.most_of_rest(0);
         let making = Making {

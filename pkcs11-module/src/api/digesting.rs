@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{Call, Digesting};
 use crate::output::{Answer, Room};
-use crate::session::{Active, Step, advance, cancel, check_free};
+use crate::session::{Active, Manner, Step, advance_at_once, advance_in_parts, cancel, check_free};
 
 /// `C_DigestInit`.
 pub(crate) fn init(library: &Library, session: CK_SESSION_HANDLE, call: Option<&Call<'_>>) -> Result<()> {
@@ -27,10 +27,7 @@ pub(crate) fn digest(
     room: Result<Room>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |operation| {
-        if operation.in_parts {
-            return Err(Error::OperationActive);
-        }
+    advance_at_once(&mut session.operations.lock()?.digest, |operation| {
         give(operation, data?, room?)
     })
 }
@@ -38,7 +35,7 @@ pub(crate) fn digest(
 /// `C_DigestUpdate`.
 pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.digest, |operation| {
         fed(operation, part?).map(|operation| ((), Some(operation)))
     })
 }
@@ -46,7 +43,7 @@ pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result
 /// `C_DigestKey`: a secret key's value, which is digested like data.
 pub(crate) fn key(library: &Library, session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.digest, |operation| {
         let key = object_as_key(&session.token, key)?;
         if key.class() != CKO_SECRET_KEY {
             return Err(Error::KeyIndigestible);
@@ -62,7 +59,7 @@ pub(crate) fn finish(
     room: Result<Room>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.digest, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.digest, |operation| {
         give(operation, &[], room?)
     })
 }
@@ -70,7 +67,7 @@ pub(crate) fn finish(
 /// Feeds a digest one part.
 pub(super) fn fed(mut operation: Active<dyn Digesting>, part: &[u8]) -> Result<Active<dyn Digesting>> {
     operation.work.update(part)?;
-    operation.in_parts = true;
+    operation.manner = Manner::InParts;
     Ok(operation)
 }
 

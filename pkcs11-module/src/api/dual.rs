@@ -10,7 +10,7 @@ use super::{digesting, signing};
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::output::{Answer, Room};
-use crate::session::{Operations, advance};
+use crate::session::{Operations, advance_in_parts};
 
 /// What is done with the part besides ciphering it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) fn encrypt(
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
     check_active(&operations, other)?;
-    let answer = advance(&mut operations.encrypt, |operation| {
+    let answer = advance_in_parts(&mut operations.encrypt, |operation| {
         next(operation, part?, room?, None)
     })?;
     if answer.items().is_some() {
@@ -51,7 +51,7 @@ pub(crate) fn decrypt(
     let session = library.session(session)?;
     let mut operations = session.operations.lock()?;
     check_active(&operations, other)?;
-    let answer = advance(Use::Decrypt.place(&mut operations), |operation| {
+    let answer = advance_in_parts(Use::Decrypt.place(&mut operations), |operation| {
         next(operation, part?, room?, None)
     })?;
     if let Some(plain) = answer.items() {
@@ -75,13 +75,13 @@ fn check_active(operations: &Operations, other: Other) -> Result<()> {
 
 fn feed(operations: &mut Operations, other: Other, part: &[u8]) -> Result<()> {
     match other {
-        Other::Digest => advance(&mut operations.digest, |operation| {
+        Other::Digest => advance_in_parts(&mut operations.digest, |operation| {
             digesting::fed(operation, part).map(|operation| ((), Some(operation)))
         }),
-        Other::Sign => advance(&mut operations.sign, |operation| {
+        Other::Sign => advance_in_parts(&mut operations.sign, |operation| {
             signing::fed(operation, part).map(|operation| ((), Some(operation)))
         }),
-        Other::Verify => advance(&mut operations.verify, |operation| {
+        Other::Verify => advance_in_parts(&mut operations.verify, |operation| {
             signing::fed(operation, part).map(|operation| ((), Some(operation)))
         }),
     }

@@ -49,7 +49,12 @@ pub(crate) fn login(
             check_sessions(library, &session, Role::Officer)?;
             login_as(library, &session, Role::Officer, pin)
         }
-        CKU_CONTEXT_SPECIFIC => login_for_operation(&session, pin),
+        CKU_CONTEXT_SPECIFIC => login_for_operation(&session, pin).inspect_err(|error| {
+            // Who cannot be asked any more is no longer there (4.10). The refusal is what counts.
+            if *error == Error::PinLocked {
+                let _ = library.logout(&session.token);
+            }
+        }),
         _ => Err(Error::UserTypeInvalid),
     }
 }

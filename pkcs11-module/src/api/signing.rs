@@ -5,9 +5,10 @@ use cryptoki_sys::*;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call, Fed, Signing};
+use crate::object::Object;
 use crate::output::{Answer, Room};
 use crate::recent::InUse;
-use crate::session::{Active, Step, advance, cancel, check_free};
+use crate::session::{Active, Manner, Step, advance_at_once, advance_in_parts, cancel, check_free};
 use crate::token::Token;
 
 /// `C_SignInit`.
@@ -22,8 +23,9 @@ pub(crate) fn init(
     let Some(call) = call else { return cancel(place) };
     check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, CKA_SIGN, call.kind)?;
-    let work = mechanism.sign(call, &key)?;
+    let (key, work) = begun(&session.token, key, CKA_SIGN, call.kind, |key| {
+        mechanism.sign(call, key)
+    })?;
     let mut active = Active::new(key.imitation().paced(work));
     active.wants_login = key.is(CKA_ALWAYS_AUTHENTICATE);
     *place = Some(active);
@@ -38,10 +40,7 @@ pub(crate) fn sign(
     room: Result<Room>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.sign, |operation| {
-        if operation.in_parts {
-            return Err(Error::OperationActive);
-        }
+    advance_at_once(&mut session.operations.lock()?.sign, |operation| {
         give(operation, data?, room?)
     })
 }
@@ -49,7 +48,7 @@ pub(crate) fn sign(
 /// `C_SignUpdate`.
 pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.sign, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.sign, |operation| {
         Ok(((), Some(fed(operation, part?)?)))
     })
 }
@@ -61,7 +60,7 @@ pub(crate) fn finish(
     room: Result<Room>,
 ) -> Result<Answer<u8>> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.sign, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.sign, |operation| {
         check_parts(&*operation.work)?;
         give(operation, &[], room?)
     })
@@ -93,7 +92,7 @@ pub(super) fn fed<W: Fed + ?Sized>(mut operation: Active<W>, part: &[u8]) -> Res
     }
     check_parts(&*operation.work)?;
     operation.work.update(part)?;
-    operation.in_parts = true;
+    operation.manner = Manner::InParts;
     Ok(operation)
 }
 
@@ -114,18 +113,49 @@ pub(super) fn usable_key(
     usage: CK_ATTRIBUTE_TYPE,
     mechanism: CK_MECHANISM_TYPE,
 ) -> Result<InUse> {
+    let key = offered_key(token, handle, mechanism)?;
+    check_permitted(&key, usage, mechanism)?;
+    Ok(key)
+}
+
+/// Begins work with a key, if the key allows it. Of a key that could allow it and does not, the wrong type is said first
+/// (5.1.6: `CKR_KEY_TYPE_INCONSISTENT` goes before `CKR_KEY_FUNCTION_NOT_PERMITTED`).
+pub(super) fn begun<W>(
+    token: &Token,
+    handle: CK_OBJECT_HANDLE,
+    usage: CK_ATTRIBUTE_TYPE,
+    mechanism: CK_MECHANISM_TYPE,
+    begin: impl FnOnce(&Object) -> Result<W>,
+) -> Result<(InUse, W)> {
+    let key = offered_key(token, handle, mechanism)?;
+    match check_permitted(&key, usage, mechanism) {
+        Ok(()) => {
+            let work = begin(&key)?;
+            Ok((key, work))
+        }
+        Err(refusal) if key.attributes().contains_key(&usage) => match begin(&key) {
+            Err(Error::KeyTypeInconsistent) => Err(Error::KeyTypeInconsistent),
+            _ => Err(refusal),
+        },
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// The key, if the token offers the mechanism, which is refused first if not.
+fn offered_key(token: &Token, handle: CK_OBJECT_HANDLE, mechanism: CK_MECHANISM_TYPE) -> Result<InUse> {
     let found = object_as_key(token, handle);
-    // What the token does not offer is refused before the key is.
     match &found {
         Ok(key) => key.imitation().check_offered(mechanism)?,
         Err(_) => token.imitation()?.check_offered(mechanism)?,
     }
-    let key = found?;
+    found
+}
+
+fn check_permitted(key: &Object, usage: CK_ATTRIBUTE_TYPE, mechanism: CK_MECHANISM_TYPE) -> Result<()> {
     if !key.is(usage) {
-        return Err(Error::KeyFunctionNotPermitted);
-    }
-    if key.allows(mechanism) {
-        Ok(key)
+        Err(Error::KeyFunctionNotPermitted)
+    } else if key.allows(mechanism) {
+        Ok(())
     } else {
         Err(Error::MechanismInvalid)
     }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::output::{Answer, Room};
-use crate::session::{Active, Operations, Session};
+use crate::session::{Active, Manner, Operations, Session};
 use crate::store::{KEY_LEN, open, random, seal};
 
 /// The key of the states that one initialised library has given out, made for the first of them.
@@ -45,9 +45,10 @@ pub(crate) fn get(library: &Library, session: CK_SESSION_HANDLE, room: Result<Ro
     /// What a sealed value has more than the plain one: nonce and tag.
     const MORE: usize = 12 + 16;
     let session = library.session(session)?;
+    let room = room?;
     let operations = session.operations.lock()?;
     let plain = plain(&operations)?;
-    room?.answer(plain.len() + MORE, || {
+    room.answer(plain.len() + MORE, || {
         Ok(seal(library.state_key().get()?, &bond(&session)?, &plain)?)
     })
 }
@@ -62,7 +63,7 @@ fn plain(operations: &Operations) -> Result<Zeroizing<Vec<u8>>> {
     let (kind, context) = active.work.saved().ok_or(Error::StateUnsaveable)?;
     let mut plain = Zeroizing::new(Vec::with_capacity(size_of::<u64>() + 1 + context.len()));
     plain.extend_from_slice(&u64::from(kind).to_le_bytes());
-    plain.push(u8::from(active.in_parts));
+    plain.push(u8::from(active.manner == Manner::InParts));
     plain.extend_from_slice(&context);
     Ok(plain)
 }
@@ -85,7 +86,9 @@ pub(crate) fn set(
         CK_MECHANISM_TYPE::try_from(u64::from_le_bytes(*kind)).map_err(|_| Error::SavedStateInvalid)?;
     let work = session.token.mechanism(kind)?.resume_digest(context)?;
     let mut active = Active::new(work);
-    active.in_parts = *in_parts != 0;
+    if *in_parts != 0 {
+        active.manner = Manner::InParts;
+    }
     let mut operations = session.operations.lock()?;
     *operations = Operations {
         find: operations.find.take(),

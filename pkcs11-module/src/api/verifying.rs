@@ -2,11 +2,11 @@
 
 use cryptoki_sys::*;
 
-use super::signing::{check_parts, fed, usable_key};
+use super::signing::{begun, check_parts, fed};
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::mechanism::{self, Call};
-use crate::session::{Active, SignatureFirst, advance, cancel, check_free};
+use crate::session::{Active, SignatureFirst, advance_at_once, advance_in_parts, cancel, check_free};
 
 /// `C_VerifyInit`.
 pub(crate) fn init(
@@ -20,8 +20,10 @@ pub(crate) fn init(
     let Some(call) = call else { return cancel(place) };
     check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, CKA_VERIFY, call.kind)?;
-    *place = Some(Active::new(mechanism.verify(call, &key)?));
+    let (_, work) = begun(&session.token, key, CKA_VERIFY, call.kind, |key| {
+        mechanism.verify(call, key)
+    })?;
+    *place = Some(Active::new(work));
     Ok(())
 }
 
@@ -33,10 +35,7 @@ pub(crate) fn verify(
     signature: Result<&[u8]>,
 ) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.verify, |mut operation| {
-        if operation.in_parts {
-            return Err(Error::OperationActive);
-        }
+    advance_at_once(&mut session.operations.lock()?.verify, |mut operation| {
         operation.work.update(data?)?;
         operation.work.finish(signature?)?;
         Ok(((), None))
@@ -46,7 +45,7 @@ pub(crate) fn verify(
 /// `C_VerifyUpdate`.
 pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.verify, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.verify, |operation| {
         Ok(((), Some(fed(operation, part?)?)))
     })
 }
@@ -54,7 +53,7 @@ pub(crate) fn update(library: &Library, session: CK_SESSION_HANDLE, part: Result
 /// `C_VerifyFinal`: always ends the operation.
 pub(crate) fn finish(library: &Library, session: CK_SESSION_HANDLE, signature: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.verify, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.verify, |operation| {
         check_parts(&*operation.work)?;
         operation.work.finish(signature?)?;
         Ok(((), None))
@@ -76,13 +75,14 @@ pub(crate) fn init_with_signature(
     let Some(call) = call else { return cancel(place) };
     check_free(place)?;
     let mechanism = mechanism::find(call.kind)?;
-    let key = usable_key(&session.token, key, CKA_VERIFY, call.kind)?;
-    let active = Active::new(mechanism.verify(call, &key)?);
+    let (_, work) = begun(&session.token, key, CKA_VERIFY, call.kind, |key| {
+        mechanism.verify(call, key)
+    })?;
     if signature.len() > LONGEST {
         return Err(Error::SignatureLenRange);
     }
     *place = Some(SignatureFirst {
-        active,
+        active: Active::new(work),
         signature: signature.to_vec(),
     });
     Ok(())
@@ -91,12 +91,9 @@ pub(crate) fn init_with_signature(
 /// `C_VerifySignature` (3.2): always ends the operation.
 pub(crate) fn verify_known(library: &Library, session: CK_SESSION_HANDLE, data: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(
+    advance_at_once(
         &mut session.operations.lock()?.verify_signature,
         |mut operation| {
-            if operation.active.in_parts {
-                return Err(Error::OperationActive);
-            }
             operation.active.work.update(data?)?;
             operation.active.work.finish(&operation.signature)?;
             Ok(((), None))
@@ -107,7 +104,7 @@ pub(crate) fn verify_known(library: &Library, session: CK_SESSION_HANDLE, data: 
 /// `C_VerifySignatureUpdate` (3.2).
 pub(crate) fn update_known(library: &Library, session: CK_SESSION_HANDLE, part: Result<&[u8]>) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.verify_signature, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.verify_signature, |operation| {
         let SignatureFirst { active, signature } = operation;
         let active = fed(active, part?)?;
         Ok(((), Some(SignatureFirst { active, signature })))
@@ -117,7 +114,7 @@ pub(crate) fn update_known(library: &Library, session: CK_SESSION_HANDLE, part: 
 /// `C_VerifySignatureFinal` (3.2): always ends the operation.
 pub(crate) fn finish_known(library: &Library, session: CK_SESSION_HANDLE) -> Result<()> {
     let session = library.session(session)?;
-    advance(&mut session.operations.lock()?.verify_signature, |operation| {
+    advance_in_parts(&mut session.operations.lock()?.verify_signature, |operation| {
         check_parts(&*operation.active.work)?;
         operation.active.work.finish(&operation.signature)?;
         Ok(((), None))

@@ -161,6 +161,9 @@ pub(super) fn opened(mut draft: Draft, plain: Zeroizing<Vec<u8>>, filling: Filli
         let natural = natural_len(draft.key_type()).map(|len| len as u64);
         let len = draft.ulong(CKA_VALUE_LEN).or(natural);
         let value = unfilled(plain, len, filling)?;
+        if len.is_some_and(|len| len != value.len() as u64) {
+            return Err(Error::WrappedKeyLenRange);
+        }
         draft.insert(CKA_VALUE, Value::Bytes(value));
     }
     draft.finish().map_err(|error| match error {

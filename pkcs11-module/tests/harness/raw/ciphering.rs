@@ -313,6 +313,14 @@ impl Library {
         answer(rv, key)
     }
 
+    pub(crate) fn mechanisms(self, slot: CK_SLOT_ID) -> Vec<CK_MECHANISM_TYPE> {
+        let (mut kinds, mut count) = (vec![0; 512], 512);
+        let rv = call!(self, C_GetMechanismList(slot, kinds.as_mut_ptr(), &raw mut count));
+        assert_eq!(rv, CKR_OK);
+        kinds.truncate(usize::try_from(count).unwrap());
+        kinds
+    }
+
     pub(crate) fn mechanism_info(
         self,
         slot: CK_SLOT_ID,

@@ -46,6 +46,16 @@ impl Library {
         answer(rv, out)
     }
 
+    /// What `C_Digest` answers where it is only asked for the length.
+    pub(crate) fn digest_len(self, session: CK_SESSION_HANDLE, data: &[u8]) -> Result<CK_ULONG> {
+        let (pointer, data_len, mut length) = (data.as_ptr().cast_mut(), data.len() as CK_ULONG, 0);
+        let rv = call!(
+            self,
+            C_Digest(session, pointer, data_len, null_mut(), &raw mut length)
+        );
+        answer(rv, length)
+    }
+
     pub(crate) fn sign_init(
         self,
         session: CK_SESSION_HANDLE,
