@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use cryptoki_sys::{CK_RV, CKR_OK};
+use cryptoki_sys::{CK_RV, CK_SESSION_HANDLE, CKR_OK};
 
 use crate::error::{Error, Result};
 use crate::library::Library;
@@ -35,5 +35,20 @@ pub(crate) fn enter_initialized(name: &'static str, body: impl FnOnce(&Library) 
         let library = Library::current()?;
         let _turn = library.take_turn()?;
         body(&library)
+    })
+}
+
+/// The same for the functions that use a session. That there is none goes before whatever else is wrong with the call,
+/// but for the failures of section 5.1.1 (section 5.1.7).
+pub(crate) fn enter_session(
+    name: &'static str,
+    session: CK_SESSION_HANDLE,
+    body: impl FnOnce(&Library) -> Result<()>,
+) -> CK_RV {
+    enter_initialized(name, |library| {
+        body(library).map_err(|error| match error {
+            Error::General | Error::HostMemory | Error::FunctionFailed => error,
+            other => library.session(session).err().unwrap_or(other),
+        })
     })
 }

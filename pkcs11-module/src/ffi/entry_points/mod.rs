@@ -20,10 +20,18 @@ pub use interfaces::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 
 use cryptoki_sys::*;
 
-/// Declares entry points. Those with `|library|` need `C_Initialize` first.
+/// Declares entry points. Those with `|library|` need `C_Initialize` first; those whose first argument is a `Session`
+/// say first that there is none.
 macro_rules! entry_points {
-    ($($name:ident($($argument:ident: $kind:ty),*) $(|$library:ident|)? => $body:expr;)+) => {
-        $($crate::ffi::entry_points::entry_points!(@one $name($($argument: $kind),*) $(|$library|)? => $body);)+
+    ($($name:ident($($arguments:tt)*) $(|$library:ident|)? => $body:expr;)+) => {
+        $($crate::ffi::entry_points::entry_points!(@one $name($($arguments)*) $(|$library|)? => $body);)+
+    };
+    (@one $name:ident($session:ident: Session $(, $argument:ident: $kind:ty)*) |$library:ident| => $body:expr) => {
+        pub(super) unsafe extern "C" fn $name($session: Session $(, $argument: $kind)*) -> cryptoki_sys::CK_RV {
+            #[allow(unused_unsafe)] // some entry points take no pointer
+            // SAFETY: as below.
+            $crate::entry::enter_session(stringify!($name), $session, |$library| unsafe { $body })
+        }
     };
     (@one $name:ident($($argument:ident: $kind:ty),*) |$library:ident| => $body:expr) => {
         pub(super) unsafe extern "C" fn $name($($argument: $kind),*) -> cryptoki_sys::CK_RV {
