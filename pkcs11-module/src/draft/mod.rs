@@ -260,10 +260,10 @@ impl Draft {
     }
 
     /// An unwrapped key may be wrapped again (5.18.5). A secret key of the session goes where its host wants, and so
-    /// does one that everybody may see; all others stay in the token.
+    /// does one that everybody may see, unless the template protects it; all others stay in the token.
     fn extractable_by_default(&self) -> bool {
-        let is_secret_key = self.class() == Some(CKO_SECRET_KEY);
-        self.origin == Origin::Unwrapping || (is_secret_key && !(self.is(CKA_TOKEN) && self.is(CKA_PRIVATE)))
+        let is_open = self.class() == Some(CKO_SECRET_KEY) && !self.is(CKA_SENSITIVE);
+        self.origin == Origin::Unwrapping || (is_open && !(self.is(CKA_TOKEN) && self.is(CKA_PRIVATE)))
     }
 
     /// What the token says of a key's past (4.7, 4.9, 4.10): where it was made, and whether its value was ever out.
