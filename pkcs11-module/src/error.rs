@@ -46,6 +46,7 @@ errors! {
     DeviceError = CKR_DEVICE_ERROR;
     DeviceMemory = CKR_DEVICE_MEMORY;
     DeviceRemoved = CKR_DEVICE_REMOVED;
+    DomainParamsInvalid = CKR_DOMAIN_PARAMS_INVALID;
     EncryptedDataInvalid = CKR_ENCRYPTED_DATA_INVALID;
     EncryptedDataLenRange = CKR_ENCRYPTED_DATA_LEN_RANGE;
     FunctionFailed = CKR_FUNCTION_FAILED;

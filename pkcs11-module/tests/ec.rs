@@ -205,12 +205,13 @@ alone! {
                 other[place] ^= 1;
                 other
             };
-            let mut others = [30, end - 10, end - length / 2 - 20].map(changed).to_vec();
-            others.push(parameters[..parameters.len() - 1].to_vec());
-            for other in others {
+            let others = [30, end - 10, end - length / 2 - 20].map(changed);
+            let others = others.map(|other| (other, RvError::CurveNotSupported));
+            let cut = (parameters[..end - 1].to_vec(), RvError::DomainParamsInvalid);
+            for (other, expected) in others.into_iter().chain([cut]) {
                 let public = [Attribute::EcParams(other)];
                 let refused = session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &[]);
-                assert_eq!(rv(refused), RvError::CurveNotSupported, "{name}");
+                assert_eq!(rv(refused), expected, "{name}");
             }
         }
     }
@@ -242,13 +243,19 @@ alone! {
         for (mechanism, parameters) in [
             (Mechanism::EccKeyPairGen, &brainpool[..]),
             (Mechanism::EccKeyPairGen, ED25519),
-            (Mechanism::EccKeyPairGen, b""),
             (Mechanism::EccEdwardsKeyPairGen, X25519),
             (Mechanism::EccEdwardsKeyPairGen, &tlv(0x13, b"edwards449")),
             (Mechanism::EccMontgomeryKeyPairGen, harness::P256),
         ] {
             let public = [Attribute::EcParams(parameters.to_vec())];
             assert_eq!(rv(session.generate_key_pair(&mechanism, &public, &[])), RvError::CurveNotSupported);
+        }
+        // What names no curve at all: `implicitlyCA`, a name that ends early, nothing.
+        for parameters in [&[5, 0][..], &harness::P256[..9], &[0x13, 5, b'P'], b"secp256r1", b""] {
+            let public = [Attribute::EcParams(parameters.to_vec())];
+            for mechanism in [Mechanism::EccKeyPairGen, Mechanism::EccEdwardsKeyPairGen, Mechanism::EccMontgomeryKeyPairGen] {
+                assert_eq!(rv(session.generate_key_pair(&mechanism, &public, &[])), RvError::DomainParamsInvalid);
+            }
         }
         let (_, x25519) = pair(&session, &Mechanism::EccMontgomeryKeyPairGen, X25519);
         let (_, p256) = pair(&session, &Mechanism::EccKeyPairGen, harness::P256);

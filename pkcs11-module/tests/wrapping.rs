@@ -281,7 +281,7 @@ alone! {
         assert_eq!(take(&wrapped, &[number(CKA_CLASS, CKO_SECRET_KEY)]), Err(CKR_TEMPLATE_INCOMPLETE));
         assert!(take(&wrapped, &template(CKO_PUBLIC_KEY, CKK_EC)).is_err());
         let with = |more: Given| [&generic[..], &[more]].concat();
-        assert_eq!(take(&wrapped, &with(number(CKA_VALUE_LEN, 19))), Err(CKR_TEMPLATE_INCONSISTENT));
+        assert_eq!(take(&wrapped, &with(number(CKA_VALUE_LEN, 19))), Err(CKR_WRAPPED_KEY_LEN_RANGE));
         assert!(take(&wrapped, &with(bytes(CKA_VALUE, &[1]))).is_err());
         assert_eq!(host.unwrap(&kwp, 0xffff, &wrapped, &generic), Err(CKR_UNWRAPPING_KEY_HANDLE_INVALID));
         assert_eq!(host.unwrap(&kwp, private, &wrapped, &generic), Err(CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT));

@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, PrintableStringRef, UintRef};
 use der::{Decode, Sequence};
 
 use crate::error::{Error, Result};
@@ -71,6 +71,21 @@ const CURVE25519: Names = Names {
     printable: &["curve25519", "X25519"],
 };
 
+/// Why parameters name no curve of ours (6.3): another curve, or nothing that could be one. `implicitlyCA` must not be
+/// used.
+fn unknown(parameters: &[u8]) -> Error {
+    let is_well_formed = match parameters {
+        [0x06, ..] => <ObjectIdentifier>::from_der(parameters).is_ok(),
+        [0x13, ..] => PrintableStringRef::from_der(parameters).is_ok(),
+        _ => EcParameters::from_der(parameters).is_ok(),
+    };
+    if is_well_formed {
+        Error::CurveNotSupported
+    } else {
+        Error::DomainParamsInvalid
+    }
+}
+
 impl Curve {
     const ALL: [Self; 6] = [
         Self::P192,
@@ -88,7 +103,7 @@ impl Curve {
             [0x30, ..] => Self::with_equation(parameters),
             name => curves.find(|curve| curve.names().has(name)),
         }
-        .ok_or(Error::CurveNotSupported)
+        .ok_or_else(|| unknown(parameters))
     }
 
     fn with_equation(parameters: &[u8]) -> Option<Self> {
@@ -216,7 +231,7 @@ impl Edwards {
         match parameters {
             name if EDWARDS25519.has(name) => Ok(Self::Ed25519),
             name if EDWARDS448.has(name) => Ok(Self::Ed448),
-            _ => Err(Error::CurveNotSupported),
+            _ => Err(unknown(parameters)),
         }
     }
 
@@ -242,7 +257,7 @@ impl Montgomery {
         match parameters {
             name if CURVE25519.has(name) => Ok(Self::X25519),
             name if CURVE448.has(name) => Ok(Self::X448),
-            _ => Err(Error::CurveNotSupported),
+            _ => Err(unknown(parameters)),
         }
     }
 
