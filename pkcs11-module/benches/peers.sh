@@ -2,8 +2,9 @@
 # The software token beside its peers, in one run on one machine: SoftHSM 2 and NSS softokn of the system, Kryoptic
 # from the package registry, and the same operations called directly in AWS-LC. Prints tables in Markdown.
 #
-#   peers.sh                    everything: some minutes, most of them for the 10,000 objects of each peer
+#   peers.sh                    everything: some ten minutes, most of them for the 10,000 objects of each peer
 #   peers.sh signatures starts  only these; `examples/measure/main.rs` lists what there is
+#   peers.sh objects:10000 starts   making and finding objects, and then the memory of a process that has so many
 #
 # Reads BUILD, the folder in which cargo has built the module and the example `measure` for release. Peers are kept
 # under $BUILD/peers. A peer that cannot be had is named, and the others are measured without it.

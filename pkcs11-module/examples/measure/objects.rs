@@ -1,18 +1,29 @@
 //! What many objects cost: to make each durable, and to find one among them.
 
-use std::time::Instant;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use crate::calls::{Failed, Result, Session};
 use crate::contestants::{Contestant, Named, Token};
 use crate::signatures::{ok, open};
 use crate::table::{Table, head, line, micros, rate};
-use crate::turns::{Figures, by_turns, median};
+use crate::turns::{Figures, by_turns, median, tell};
 
 /// Searches are measured when there are so many objects on each token.
 const STEPS: [u32; 3] = [10, 1_000, 10_000];
 
 /// Objects are made in so many turns from one step to the next.
 const TURNS: u32 = 10;
+
+/// Beyond so many, making all of them would take the slowest by far the longest: up to the last hundred of a step every
+/// contestant makes its own while the others do, unmeasured.
+const ALL_MEASURED: u32 = 1_000;
+
+/// So many of such a step are measured.
+const LAST: u32 = 100;
+
+/// Who is not done with the unmeasured ones by then is out.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// How many turns of searches each contestant has.
 const ROUNDS: usize = 9;
@@ -24,6 +35,10 @@ pub(crate) fn compare(modules: &[Named], token: &Token, most: u32) {
     let mut sessions = open(&contestants, token);
     let (mut made, mut created, mut found) = (0, Vec::new(), Vec::new());
     for step in STEPS.into_iter().filter(|step| *step <= most) {
+        if step > ALL_MEASURED {
+            fill_together(&mut sessions, made..step - LAST);
+            made = step - LAST;
+        }
         let figures = fill(&mut sessions, made, step);
         created.push((format!("from {made} to {step} objects"), figures));
         made = step;
@@ -69,6 +84,35 @@ fn flatness(what: &str, names: &[&str], first: &[Figures], last: &[Figures]) {
     line(&[what.to_owned()].into_iter().chain(each).collect::<Vec<_>>());
 }
 
+/// Makes objects of all contestants at once. Who fails is out.
+fn fill_together(sessions: &mut [Option<Session<'_>>], numbers: Range<u32>) {
+    std::thread::scope(|scope| {
+        for session in sessions.iter_mut() {
+            let numbers = numbers.clone();
+            scope.spawn(move || {
+                let filled = session.as_ref().map(|session| fill_one(session, numbers));
+                if let Some(Err(error)) = filled {
+                    tell(&error);
+                    *session = None;
+                }
+            });
+        }
+    });
+}
+
+fn fill_one(session: &Session<'_>, numbers: Range<u32>) -> Result<()> {
+    let started = Instant::now();
+    for number in numbers {
+        if started.elapsed() > PATIENCE {
+            return Err(Failed::Because(format!(
+                "{number} objects in {PATIENCE:?} and no more"
+            )));
+        }
+        session.create_secret(number)?;
+    }
+    Ok(())
+}
+
 /// Makes the objects from one number to another, by turns; microseconds of the clock for each. Who fails is out.
 fn fill(sessions: &mut [Option<Session<'_>>], from: u32, to: u32) -> Vec<Figures> {
     let mut figures: Vec<Figures> = sessions
@@ -96,7 +140,7 @@ fn fill(sessions: &mut [Option<Session<'_>>], from: u32, to: u32) -> Vec<Figures
 }
 
 /// Microseconds of the clock for one object: most of them go by waiting for the disk.
-fn create(session: &Session<'_>, numbers: std::ops::Range<u32>) -> Result<f64> {
+fn create(session: &Session<'_>, numbers: Range<u32>) -> Result<f64> {
     let (started, count) = (Instant::now(), numbers.len() as f64);
     for number in numbers {
         session.create_secret(number)?;
