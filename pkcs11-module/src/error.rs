@@ -69,11 +69,13 @@ errors! {
     ObjectHandleInvalid = CKR_OBJECT_HANDLE_INVALID;
     OperationActive = CKR_OPERATION_ACTIVE;
     OperationNotInitialized = CKR_OPERATION_NOT_INITIALIZED;
+    ParameterSetNotSupported = CKR_PARAMETER_SET_NOT_SUPPORTED;
     PinIncorrect = CKR_PIN_INCORRECT;
     PinInvalid = CKR_PIN_INVALID;
     PinLenRange = CKR_PIN_LEN_RANGE;
     PinLocked = CKR_PIN_LOCKED;
     SavedStateInvalid = CKR_SAVED_STATE_INVALID;
+    SessionAsyncNotSupported = CKR_SESSION_ASYNC_NOT_SUPPORTED;
     SessionCount = CKR_SESSION_COUNT;
     SessionExists = CKR_SESSION_EXISTS;
     SessionHandleInvalid = CKR_SESSION_HANDLE_INVALID;

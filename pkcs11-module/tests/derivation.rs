@@ -97,6 +97,18 @@ fn counter(bits: usize) -> KbkdfCounterFormat {
 }
 
 alone! {
+    /// The PIN for one use is asked for between two calls (4.10), and this is one.
+    fn a_key_that_always_asks_derives_nothing(_home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        let public = [Attribute::EcParams(P521.to_vec())];
+        let private = [Attribute::Derive(true), Attribute::AlwaysAuthenticate(true)];
+        let (theirs, ours) = session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
+        let point = harness::bytes(&session, theirs, AttributeType::EcPoint);
+        let mechanism = Mechanism::Ecdh1Derive(Ecdh1DeriveParams::new(EcKdf::null(), &point));
+        assert_eq!(rv(derived(&session, &mechanism, ours, None)), RvError::UserNotLoggedIn);
+    }
+
     fn ecdh_with_each_key_derivation_function(home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));

@@ -195,6 +195,11 @@ const MOVES: &[Move] = &[
         [(CKR_SESSION_PARALLEL_NOT_SUPPORTED, None); 5],
     ),
     (
+        "an asynchronous session opens",
+        |library, slot, _| opened(library.open(slot, CKF_RW_SESSION | CKF_ASYNC_SESSION)),
+        [(CKR_SESSION_ASYNC_NOT_SUPPORTED, None); 5],
+    ),
+    (
         "the token is initialised under a session",
         |library, slot, _| library.init_token(slot, SO_PIN),
         [(CKR_SESSION_EXISTS, None); 5],

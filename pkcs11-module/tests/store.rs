@@ -363,6 +363,28 @@ alone! {
         assert_eq!(bytes(&session, object, AttributeType::Value), b"hidden value");
     }
 
+    fn a_new_pin_leaves_every_object_sealed_as_it_was(home) {
+        let library = load();
+        let session = user_session(&library, new_token(&library, "token"));
+        for (label, private) in [("hidden", true), ("open", false)] {
+            session.create_object(&data(label, private, &text(label))).unwrap();
+        }
+        let file = rusqlite::Connection::open(database(home)).unwrap();
+        let sealed = || -> Vec<(i64, i64, Vec<u8>)> {
+            let mut rows = file.prepare("SELECT id, revision, record FROM object ORDER BY id").unwrap();
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            rows.query_map([], row).unwrap().map(Result::unwrap).collect()
+        };
+        let (before, inventory_before) = (sealed(), inventory(&session));
+        assert_eq!(before.len(), 2);
+        session.set_pin(&pin(PIN), &pin("another pin")).unwrap();
+        assert_eq!(sealed(), before);
+        session.logout().unwrap();
+        assert_eq!(rv(session.login(UserType::User, Some(&pin(PIN)))), RvError::PinIncorrect);
+        session.login(UserType::User, Some(&pin("another pin"))).unwrap();
+        assert_eq!(inventory(&session), inventory_before);
+    }
+
     fn changes_of_two_processes_to_one_object_are_both_kept(home) {
         let test = "changes_of_two_processes_to_one_object_are_both_kept";
         const EACH: u8 = 20;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::signing::usable_key;
+use super::signing::usable_at_once;
 use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub(crate) fn derive(
 ) -> Result<Keys> {
     let session = library.session(session)?;
     let mechanism = mechanism::find(call.kind)?;
-    let base = usable_key(&session.token, base, CKA_DERIVE, call.kind)?;
+    let base = usable_at_once(&session.token, base, CKA_DERIVE, call.kind)?;
     let templates = templates(call, template);
     let mut lens = templates
         .iter()
@@ -44,7 +44,7 @@ pub(crate) fn derive(
     // Every key that goes into the new ones has its say in how they are protected.
     let sources = RefCell::new(vec![base.object()]);
     let find = |handle| {
-        let key = usable_key(&session.token, handle, CKA_DERIVE, call.kind)?.object();
+        let key = usable_at_once(&session.token, handle, CKA_DERIVE, call.kind)?.object();
         sources.borrow_mut().push(key.clone());
         Ok(key)
     };

@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::signing::usable_key;
+use super::signing::{usable_at_once, usable_key};
 use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
@@ -45,7 +45,7 @@ pub(crate) fn decapsulate(
 ) -> Result<CK_OBJECT_HANDLE> {
     let session = library.session(session)?;
     let mechanism = mechanism::find(call.kind)?;
-    let private = usable_key(&session.token, private, CKA_DECAPSULATE, call.kind)?;
+    let private = usable_at_once(&session.token, private, CKA_DECAPSULATE, call.kind)?;
     let secret = mechanism.decapsulate(call, &private, ciphertext)?;
     let key = shared_key(private.template(CKA_DECAPSULATE_TEMPLATE), template, secret)?;
     let handle = session.token.add(vec![key], session.asker())?.pop();
@@ -72,6 +72,10 @@ fn shared_key(
             .ok()
             .filter(|&wanted| wanted <= secret.len());
         secret.truncate(wanted.ok_or(Error::KeySizeRange)?);
+    }
+    if !draft.gives(CKA_EXTRACTABLE) {
+        // 5.18.8; what comes of other derivations is protected as its key was.
+        draft.insert(CKA_EXTRACTABLE, Value::Bool(true));
     }
     draft.insert(CKA_VALUE_LEN, Value::Ulong(secret.len() as u64));
     draft.insert(CKA_VALUE, Value::Bytes(secret));

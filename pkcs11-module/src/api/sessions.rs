@@ -10,6 +10,9 @@ pub(crate) fn open(library: &Library, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Resu
     if flags & CKF_SERIAL_SESSION == 0 {
         return Err(Error::SessionParallelNotSupported);
     }
+    if flags & CKF_ASYNC_SESSION != 0 {
+        return Err(Error::SessionAsyncNotSupported);
+    }
     let token = library.slots.lock()?.token(slot)?;
     library.open_session(slot, token, flags & CKF_RW_SESSION != 0)
 }

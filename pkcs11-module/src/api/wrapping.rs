@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use super::signing::{object_as_key, usable_key};
+use super::signing::{object_as_key, usable_at_once, usable_key};
 use crate::attribute::{RawAttribute, Value};
 use crate::draft::{Draft, Origin};
 use crate::error::{Error, Result};
@@ -81,11 +81,7 @@ impl Unwrapping {
         template: &[RawAttribute<'_>],
     ) -> Result<Self> {
         check_use(mechanism, CKF_UNWRAP)?;
-        let key = usable_key(&session.token, key, CKA_UNWRAP, kind).map_err(of_unwrapping_key)?;
-        if key.is(CKA_ALWAYS_AUTHENTICATE) {
-            // The PIN is asked for between two calls of an operation (4.9), and this one has no second.
-            return Err(Error::UserNotLoggedIn);
-        }
+        let key = usable_at_once(&session.token, key, CKA_UNWRAP, kind).map_err(of_unwrapping_key)?;
         let draft = Draft::under(key.template(CKA_UNWRAP_TEMPLATE), template, Origin::Unwrapping)?;
         let class = draft.class().ok_or(Error::TemplateIncomplete)?;
         if !matches!(class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) || !mechanism.wraps(class) {

@@ -192,6 +192,11 @@ impl Draft {
         self.attributes.get(&kind) == Some(&Value::Bool(true))
     }
 
+    /// Whether the template, or what is laid on it, says anything of an attribute.
+    pub(crate) fn gives(&self, kind: CK_ATTRIBUTE_TYPE) -> bool {
+        self.attributes.contains_key(&kind)
+    }
+
     /// The class of the object.
     pub(crate) fn class(&self) -> Option<CK_OBJECT_CLASS> {
         self.ulong(CKA_CLASS)

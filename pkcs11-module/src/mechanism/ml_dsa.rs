@@ -35,7 +35,7 @@ impl MlDsaSet {
             Ok(CKP_ML_DSA_44) => Ok(Self::Dsa44),
             Ok(CKP_ML_DSA_65) => Ok(Self::Dsa65),
             Ok(CKP_ML_DSA_87) => Ok(Self::Dsa87),
-            _ => Err(Error::AttributeValueInvalid),
+            _ => Err(Error::ParameterSetNotSupported),
         }
     }
 

@@ -26,7 +26,7 @@ impl MlKemSet {
             Ok(CKP_ML_KEM_512) => Ok(Self::Kem512),
             Ok(CKP_ML_KEM_768) => Ok(Self::Kem768),
             Ok(CKP_ML_KEM_1024) => Ok(Self::Kem1024),
-            _ => Err(Error::AttributeValueInvalid),
+            _ => Err(Error::ParameterSetNotSupported),
         }
     }
 
