@@ -95,8 +95,8 @@ impl<W: ?Sized> Active<W> {
     }
 }
 
-/// How an operation takes its data. `C_Sign` and its like are for one piece, `C_SignUpdate` and `C_SignFinal` and theirs
-/// for parts, and neither goes on with what the other began.
+/// How an operation takes its data. `C_Sign` and its like are for one piece, `C_SignUpdate` and `C_SignFinal` and
+/// theirs for parts, and neither goes on with what the other began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// Nothing says yet.
@@ -191,8 +191,8 @@ pub(crate) fn advance<O, T>(place: &mut Option<O>, step: impl FnOnce(O) -> Resul
     Ok(answer)
 }
 
-/// One step of an operation that gets all its data in one piece. It "cannot be used to terminate a multi-part operation"
-/// (section 5.8.2 and those like it), which goes on.
+/// One step of an operation that gets all its data in one piece. It "cannot be used to terminate a multi-part
+/// operation" (section 5.8.2 and those like it), which goes on.
 pub(crate) fn advance_at_once<O: TakesData, T>(
     place: &mut Option<O>,
     step: impl FnOnce(O) -> Result<Step<T, O>>,
@@ -210,8 +210,8 @@ pub(crate) fn advance_at_once<O: TakesData, T>(
     Ok(answer)
 }
 
-/// One step of an operation that gets its data in parts, or the end of it. Where another function has begun to answer for
-/// one piece this is a failure as any other.
+/// One step of an operation that gets its data in parts, or the end of it. Where another function has begun to answer
+/// for one piece this is a failure as any other.
 pub(crate) fn advance_in_parts<O: TakesData, T>(
     place: &mut Option<O>,
     step: impl FnOnce(O) -> Result<Step<T, O>>,

@@ -127,8 +127,13 @@ alone! {
         assert_eq!(create(&secret(CKK_CAST128, &[1; 8], &[])), CKR_ATTRIBUTE_VALUE_INVALID);
         // A parameter set that there is not.
         for (key_type, len) in [(CKK_ML_DSA, 1312), (CKK_ML_KEM, 800)] {
-            let public = [number(CKA_CLASS, CKO_PUBLIC_KEY), number(CKA_KEY_TYPE, key_type), number(CKA_PARAMETER_SET, 99)];
-            assert_eq!(create(&[&public[..], &[bytes(CKA_VALUE, &vec![1; len])]].concat()), CKR_PARAMETER_SET_NOT_SUPPORTED);
+            let public = [
+                number(CKA_CLASS, CKO_PUBLIC_KEY),
+                number(CKA_KEY_TYPE, key_type),
+                number(CKA_PARAMETER_SET, 99),
+                bytes(CKA_VALUE, &vec![1; len]),
+            ];
+            assert_eq!(create(&public), CKR_PARAMETER_SET_NOT_SUPPORTED);
         }
         // An attribute of no class, or of another.
         assert_eq!(create(&note(std::slice::from_ref(&unknown))), CKR_ATTRIBUTE_TYPE_INVALID);

@@ -164,7 +164,9 @@ alone! {
         std::fs::create_dir(&ours).unwrap();
         for file in ["test_info.py", "test_LowLevel.py"] {
             let text = std::fs::read_to_string(suites().join("pykcs11/test").join(file)).unwrap();
-            let text = text.replace(r#""SoftHSM""#, r#""Trien""#).replace(r#""Implementation of PKCS11""#, r#""Trien software token""#);
+            let names = [("SoftHSM", "Trien"), ("Implementation of PKCS11", "Trien software token")];
+            let quoted = |name: &str| format!("\"{name}\"");
+            let text = names.iter().fold(text, |text, (theirs, ours)| text.replace(&quoted(theirs), &quoted(ours)));
             std::fs::write(ours.join(file), text).unwrap();
         }
         let verdicts = run(&[ours.to_str().unwrap()]);

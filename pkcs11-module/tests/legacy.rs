@@ -1,5 +1,5 @@
-//! Algorithms of yesterday, which old data and other programs have: DES, single and triple, CBC-MAC, DSA, and Diffie-Hellman over
-//! integers, judged by OpenSSL and by Project Wycheproof's cases.
+//! Algorithms of yesterday, which old data and other programs have: DES, single and triple, CBC-MAC, DSA, and
+//! Diffie-Hellman over integers, judged by OpenSSL and by Project Wycheproof's cases.
 
 #![allow(clippy::unwrap_used)] // a test may fail
 

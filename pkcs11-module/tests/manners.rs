@@ -59,8 +59,8 @@ alone! {
         assert_eq!(library.digest(session, &TEXT), Ok(in_parts));
     }
 
-    /// Whoever asked how long the result of one piece will be, or had too little room for it, gets it or nothing: a part
-    /// is a failure, which ends the operation as any other.
+    /// Whoever asked how long the result of one piece will be, or had too little room for it, gets it or nothing: a
+    /// part is a failure, which ends the operation as any other.
     fn a_function_for_parts_does_not_go_on_with_one_piece(_home) {
         let library = Library::initialized();
         let session = library.user_session();

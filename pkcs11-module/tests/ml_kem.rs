@@ -96,17 +96,29 @@ alone! {
         let library = load();
         let session = user_session(&library, new_token(&library, "ml-kem"));
         let (public, private) = pair(&session, SETS[0]);
-        let sensitive = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(KeyType::AES), Attribute::Sensitive(true)];
+        let sensitive = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(KeyType::AES),
+            Attribute::Sensitive(true),
+        ];
         for (more, expected) in [(None, true), (Some(Attribute::Extractable(false)), false)] {
             let template = sensitive.iter().cloned().chain(more).collect::<Vec<_>>();
             let (ciphertext, mine) = session.encapsulate_key(&Mechanism::MlKem, public, &template).unwrap();
             let theirs = session.decapsulate_key(&Mechanism::MlKem, private, &template, &ciphertext).unwrap();
             for key in [mine, theirs] {
-                let asked = [AttributeType::Extractable, AttributeType::AlwaysSensitive, AttributeType::NeverExtractable, AttributeType::Local];
-                let told = session.get_attributes(key, &asked).unwrap();
-                let past = [Attribute::AlwaysSensitive(false), Attribute::NeverExtractable(false), Attribute::Local(false)];
-                assert_eq!(told[0], Attribute::Extractable(expected));
-                assert_eq!(told[1..], past);
+                let asked = [
+                    AttributeType::Extractable,
+                    AttributeType::AlwaysSensitive,
+                    AttributeType::NeverExtractable,
+                    AttributeType::Local,
+                ];
+                let expected = [
+                    Attribute::Extractable(expected),
+                    Attribute::AlwaysSensitive(false),
+                    Attribute::NeverExtractable(false),
+                    Attribute::Local(false),
+                ];
+                assert_eq!(session.get_attributes(key, &asked).unwrap(), expected);
             }
         }
     }
@@ -115,7 +127,9 @@ alone! {
         let library = load();
         let session = user_session(&library, new_token(&library, "ml-kem"));
         let set = [Attribute::ParameterSet(SETS[0].into())];
-        let (public, private) = session.generate_key_pair(&Mechanism::MlKemKeyPairGen, &set, &[Attribute::AlwaysAuthenticate(true)]).unwrap();
+        let each_time = [Attribute::AlwaysAuthenticate(true)];
+        let made = session.generate_key_pair(&Mechanism::MlKemKeyPairGen, &set, &each_time);
+        let (public, private) = made.unwrap();
         let (ciphertext, _) = session.encapsulate_key(&Mechanism::MlKem, public, &generic()).unwrap();
         let refused = session.decapsulate_key(&Mechanism::MlKem, private, &generic(), &ciphertext);
         assert_eq!(rv(refused), RvError::UserNotLoggedIn);

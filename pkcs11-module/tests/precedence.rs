@@ -62,8 +62,8 @@ alone! {
     fn a_key_of_another_type_is_told_before_one_that_may_not(_home) {
         let library = Library::initialized();
         let session = library.user_session();
-        let unwilling = |uses: [CK_ATTRIBUTE_TYPE; 4]| uses.map(no);
-        let aes = [&[number(CKA_VALUE_LEN, 16)][..], &unwilling([CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY])].concat();
+        let unwilling = [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY].map(no);
+        let aes = [&[number(CKA_VALUE_LEN, 16)][..], &unwilling].concat();
         let aes = library.generate(session, CKM_AES_KEY_GEN, &aes).unwrap();
         let curve = [bytes(CKA_EC_PARAMS, P256), no(CKA_VERIFY)];
         let (public, private) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &[no(CKA_SIGN)]).unwrap();
@@ -80,8 +80,9 @@ alone! {
         ] {
             assert_eq!(library.begin(session, way, &Call::plain(kind), key), expected, "{way:?} {kind:#x}");
         }
-        assert_eq!(library.verify(session, CKM_ECDSA, public, b"digest", &[1; 64]), Err(CKR_KEY_FUNCTION_NOT_PERMITTED));
-        assert_eq!(library.verify(session, CKM_RSA_PKCS, public, b"digest", &[1; 64]), Err(CKR_KEY_TYPE_INCONSISTENT));
+        let verify = |kind| library.verify(session, kind, public, b"digest", &[1; 64]);
+        assert_eq!(verify(CKM_ECDSA), Err(CKR_KEY_FUNCTION_NOT_PERMITTED));
+        assert_eq!(verify(CKM_RSA_PKCS), Err(CKR_KEY_TYPE_INCONSISTENT));
     }
 
     /// Every mechanism of the list is what its flags say, and nothing else; its sizes are a range.
@@ -128,7 +129,8 @@ alone! {
         let library = Library::initialized();
         let session = library.user_session();
         let each_time = [yes(CKA_ALWAYS_AUTHENTICATE)];
-        let (_, key) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &[bytes(CKA_EC_PARAMS, P256)], &each_time).unwrap();
+        let curve = [bytes(CKA_EC_PARAMS, P256)];
+        let (_, key) = library.generate_pair(session, CKM_EC_KEY_PAIR_GEN, &curve, &each_time).unwrap();
         assert_eq!(library.sign_init(session, CKM_ECDSA, key), CKR_OK);
         let state = |library: Library| library.session_info(session).unwrap().state;
         let mut answers = Vec::new();

@@ -118,8 +118,8 @@ pub(super) fn usable_key(
     Ok(key)
 }
 
-/// The same for a function that works with the key at once: the PIN for one use (`CKA_ALWAYS_AUTHENTICATE`, 4.9) is asked
-/// for between two calls of an operation, and this one has no second.
+/// The same for a function that works with the key at once: the PIN for one use (`CKA_ALWAYS_AUTHENTICATE`, 4.9) is
+/// asked for between two calls of an operation, and this one has no second.
 pub(super) fn usable_at_once(
     token: &Token,
     handle: CK_OBJECT_HANDLE,
@@ -133,8 +133,8 @@ pub(super) fn usable_at_once(
     Ok(key)
 }
 
-/// Begins work with a key, if the key allows it. Of a key that could allow it and does not, the wrong type is said first
-/// (5.1.6: `CKR_KEY_TYPE_INCONSISTENT` goes before `CKR_KEY_FUNCTION_NOT_PERMITTED`).
+/// Begins work with a key, if the key allows it. Of a key that could allow it and does not, the wrong type is said
+/// first (5.1.6: `CKR_KEY_TYPE_INCONSISTENT` goes before `CKR_KEY_FUNCTION_NOT_PERMITTED`).
 pub(super) fn begun<W>(
     token: &Token,
     handle: CK_OBJECT_HANDLE,

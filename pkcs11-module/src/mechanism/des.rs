@@ -1,6 +1,6 @@
 //! DES (FIPS 46-3, withdrawn; PKCS #11 Historical Mechanisms, section 2.9): `CKM_DES_KEY_GEN`, `CKM_DES_ECB`,
-//! `CKM_DES_CBC` and `CKM_DES_CBC_PAD`; and triple DES (SP 800-67, withdrawn; PKCS #11, section 6.16), which has the same
-//! and keys of two lengths. Their codes are in `cbc_mac` and `cmac`.
+//! `CKM_DES_CBC` and `CKM_DES_CBC_PAD`; and triple DES (SP 800-67, withdrawn; PKCS #11, section 6.16), which has the
+//! same and keys of two lengths. Their codes are in `cbc_mac` and `cmac`.
 //!
 //! For old data, and for programs that have them. Anybody can find a key of single DES: it is here because conformance
 //! suites make one wherever they want some secret key.

@@ -1,5 +1,5 @@
-//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F), and DES (FIPS 46-3), single and triple, in
-//! two of them.
+//! AES (FIPS 197) in its modes of operation (NIST SP 800-38A, 38C, 38D, 38F), and DES (FIPS 46-3), single and triple,
+//! in two of them.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
