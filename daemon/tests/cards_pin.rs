@@ -40,7 +40,7 @@ fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
                 matches!(
                     wrong,
                     Err(LoginError::Incorrect {
-                        now: PinState::FewTries
+                        now: PinState::Tries(2)
                     })
                 ),
                 "{wrong:?}"
@@ -49,7 +49,7 @@ fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
             assert!(matches!(
                 session.pin().await.unwrap(),
                 PinNeed::Pipe {
-                    state: PinState::FewTries,
+                    state: PinState::Tries(2),
                     ..
                 }
             ));
@@ -228,7 +228,7 @@ fn a_signature_in_9c_takes_one_line_each_and_nothing_keeps_the_pin() {
                 matches!(
                     wrong,
                     Err(LoginError::Incorrect {
-                        now: PinState::FewTries
+                        now: PinState::Tries(2)
                     })
                 ),
                 "{wrong:?}"
@@ -266,7 +266,7 @@ fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_sign
                 matches!(
                     wrong,
                     Err(LoginError::Incorrect {
-                        now: PinState::FewTries
+                        now: PinState::Tries(2)
                     })
                 ),
                 "{wrong:?}"

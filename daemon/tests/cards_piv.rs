@@ -32,7 +32,7 @@ fn a_card_is_listed_signs_in_every_slot_and_openssl_agrees() {
                 (entry.id.module.as_str(), entry.model.as_str(), entry.hardware),
                 ("piv", "PIV", true)
             );
-            assert_eq!(entry.pin, PinState::Ready);
+            assert_eq!(entry.pin, PinState::Tries(3));
             let held = token.certificates().await.unwrap();
             let slots: Vec<_> = held.iter().map(|one| one.label.as_str()).collect();
             assert_eq!(slots, ["9c", "9a", "9d", "9e"]);
@@ -78,7 +78,7 @@ fn a_fresh_process_sends_at_most_eight_commands_to_its_first_signature_and_three
             assert!(matches!(
                 session.pin().await.unwrap(),
                 PinNeed::Pipe {
-                    state: PinState::Ready,
+                    state: PinState::Tries(3),
                     ..
                 }
             ));

@@ -168,7 +168,7 @@ mod tests {
     fn unknown_fields_are_not_understood() {
         let (_channel, mut reader, mut daemon) = pair();
         daemon
-            .write_all(b"{\"type\":\"pin_incorrect\",\"final_try\":true,\"left\":1}\n")
+            .write_all(b"{\"type\":\"pin_incorrect\",\"tries\":\"last\",\"left\":1}\n")
             .unwrap();
         assert!(matches!(reader.next(), Err(Error::NotUnderstood(_))));
     }

@@ -194,14 +194,17 @@ impl Course {
             (ToPrompt::Finish(outcome), phase) if !matches!(phase, Phase::Finished(_)) => {
                 self.finish(*outcome, now);
             }
-            (ToPrompt::PinIncorrect { final_try }, Phase::Waiting) => {
-                self.note_tries(*final_try);
+            (ToPrompt::PinIncorrect { tries }, Phase::Waiting) => {
+                self.note_tries(match tries {
+                    TriesLeft::Unknown => TriesLeft::Few,
+                    told => *told,
+                });
                 self.retry(Retry::Incorrect, now);
             }
             (ToPrompt::Paused, Phase::Waiting) => self.phase = Phase::Paused,
-            (ToPrompt::Resumed { final_try }, Phase::Paused) => {
-                if *final_try {
-                    self.note_tries(true);
+            (ToPrompt::Resumed { tries }, Phase::Paused) => {
+                if *tries != TriesLeft::Unknown {
+                    self.note_tries(*tries);
                 }
                 self.retry(Retry::Resumed, now);
             }
@@ -241,13 +244,9 @@ impl Course {
         }
     }
 
-    fn note_tries(&mut self, final_try: bool) {
+    fn note_tries(&mut self, left: TriesLeft) {
         if let Some(PinEntry::Window { tries, .. }) = self.pins.get_mut(self.chosen) {
-            *tries = if final_try {
-                TriesLeft::Last
-            } else {
-                TriesLeft::Few
-            };
+            *tries = left;
         }
     }
 
@@ -334,7 +333,12 @@ mod tests {
         let mut course = course(&[PIN]);
         course.approve(false, at(900));
         course
-            .receive(&ToPrompt::PinIncorrect { final_try: false }, at(1000))
+            .receive(
+                &ToPrompt::PinIncorrect {
+                    tries: TriesLeft::Unknown,
+                },
+                at(1000),
+            )
             .unwrap();
         assert_eq!(course.phase(), Phase::Retry(Retry::Incorrect));
         assert!(matches!(
@@ -347,7 +351,12 @@ mod tests {
         assert_eq!(course.approve(false, at(1799)), None);
         assert_eq!(course.approve(false, at(1800)), Some(FromPrompt::PinTyped));
         course
-            .receive(&ToPrompt::PinIncorrect { final_try: true }, at(2000))
+            .receive(
+                &ToPrompt::PinIncorrect {
+                    tries: TriesLeft::Last,
+                },
+                at(2000),
+            )
             .unwrap();
         assert!(course.is_last_try());
         assert_eq!(course.approve(false, at(3000)), None);
@@ -372,7 +381,12 @@ mod tests {
         assert_eq!(course.approve(true, at(5000)), None);
         assert_eq!(course.receive(&ToPrompt::PinInvalid, at(5000)), Err(OutOfTurn));
         course
-            .receive(&ToPrompt::Resumed { final_try: false }, at(6000))
+            .receive(
+                &ToPrompt::Resumed {
+                    tries: TriesLeft::Unknown,
+                },
+                at(6000),
+            )
             .unwrap();
         assert_eq!(course.phase(), Phase::Retry(Retry::Resumed));
         assert_eq!(course.approve(false, at(6799)), None);
@@ -477,7 +491,12 @@ mod tests {
         let mut course = course(&[PIN]);
         assert_eq!(course.receive(&ToPrompt::PinInvalid, at(0)), Err(OutOfTurn));
         assert_eq!(
-            course.receive(&ToPrompt::PinIncorrect { final_try: true }, at(0)),
+            course.receive(
+                &ToPrompt::PinIncorrect {
+                    tries: TriesLeft::Last
+                },
+                at(0)
+            ),
             Err(OutOfTurn)
         );
         assert_eq!(

@@ -15,10 +15,10 @@ use crate::call::{Language, SignatureFormat};
 pub enum ToPrompt {
     /// First, and once.
     Ask(Question),
-    /// The PIN was wrong: say so and let the person type again. After `final_try` only with a second confirmation.
+    /// The PIN was wrong: say so and let the person type again. The last try only with a second confirmation.
     PinIncorrect {
-        /// The next wrong one locks the token.
-        final_try: bool,
+        /// Tries left now, as far as the token tells.
+        tries: TriesLeft,
     },
     /// The PIN cannot be one (too short, too long, characters the token does not take); no try was spent.
     PinInvalid,
@@ -38,10 +38,10 @@ pub enum ToPrompt {
     },
     /// The token was pulled in the middle of a batch: the person may put it back, or refuse.
     Paused,
-    /// The token is back: ask for its PIN again. After `final_try` only with a second confirmation.
+    /// The token is back: ask for its PIN again. The last try only with a second confirmation.
     Resumed {
-        /// The next wrong one locks the token.
-        final_try: bool,
+        /// Tries left now, as far as the token tells.
+        tries: TriesLeft,
     },
     /// The document lies there now, for a program of the person's to show; the daemon takes it away at the end.
     Opened {
@@ -329,12 +329,14 @@ pub enum PinEntry {
     NotNeeded,
 }
 
-/// What a token tells about the tries left (PKCS #11, `CKF_USER_PIN_COUNT_LOW` and its relatives).
+/// What a token tells about the tries left (PKCS #11, `CKF_USER_PIN_COUNT_LOW` and its relatives; ISO/IEC 7816-4, `63Cx`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriesLeft {
     /// It says nothing, or that all is well.
     Unknown,
+    /// So many, more than one.
+    Count(u8),
     /// At least one wrong PIN since the last right one.
     Few,
     /// The next wrong PIN locks it.

@@ -172,12 +172,17 @@ impl PinSource for TerminalPin {
             return false;
         };
         let key = match trouble {
-            PinTrouble::Incorrect => "pin-again-incorrect",
+            PinTrouble::Incorrect { left: None } => "pin-again-incorrect",
+            PinTrouble::Incorrect { left: Some(_) } => "pin-again-tries",
             PinTrouble::LastTry => "pin-again-last",
             PinTrouble::Invalid => "pin-again-invalid",
             PinTrouble::ForSignature => "pin-again-signature",
         };
-        let question = text(self.language, key, &Arguments::new());
+        let facts = match trouble {
+            PinTrouble::Incorrect { left: Some(left) } => arguments([("count", left.to_string())]),
+            _ => Arguments::new(),
+        };
+        let question = text(self.language, key, &facts);
         let yes = text(self.language, "pin-last-yes", &Arguments::new());
         let prompt = text(
             self.language,

@@ -320,7 +320,12 @@ fn as_json(entry: &TokenEntry) -> Value {
         "hardware": entry.hardware,
         "initialized": entry.initialized,
         "damaged": entry.damaged,
-        "pin": entry.pin,
+        "pin": match entry.pin {
+            // The count stands beside it, for whoever wants it.
+            PinState::Tries(left) => json!(if left > 2 { PinState::Ready } else { PinState::FewTries }),
+            state => json!(state),
+        },
+        "tries_left": entry.pin.tries_left(),
     })
 }
 
@@ -345,7 +350,15 @@ fn line(entry: &TokenEntry, issuers: &[String], shell: &Shell) -> String {
             },
         ),
         ("sort", sort),
-        ("pin", said(pin_state(entry.pin))),
+        (
+            "pin",
+            match entry.pin {
+                PinState::Tries(left) => {
+                    shell.text("token-pin-tries", &arguments([("count", left.to_string())]))
+                }
+                state => said(pin_state(state)),
+            },
+        ),
     ]);
     shell.text("token-line", &facts) + "\n"
 }
@@ -354,7 +367,7 @@ const fn pin_state(state: PinState) -> &'static str {
     match state {
         PinState::NotNeeded => "token-pin-not-needed",
         PinState::NotSet => "token-pin-not-set",
-        PinState::Ready => "token-pin-ready",
+        PinState::Ready | PinState::Tries(_) => "token-pin-ready",
         PinState::FewTries => "token-pin-few-tries",
         PinState::LastTry => "token-pin-last-try",
         PinState::Locked => "token-pin-locked",

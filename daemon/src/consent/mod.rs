@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use trien_protocol::prompt::{Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning};
 
 use crate::policy::Permitted;
-use crate::tokens::{HeldCertificate, PinNeed, Token, TokenEntry};
+use crate::tokens::{HeldCertificate, PinNeed, PinState, Token, TokenEntry};
 use crate::transport::Channel;
 pub use shell::ShellPrompter;
 pub use turn::{Turn, Turns};
@@ -123,11 +123,11 @@ pub struct Yes {
 /// What stays with the person until the request has ended.
 #[async_trait]
 pub trait Window: Send + Sync {
-    /// The PIN was wrong. Returns when the person typed another one.
+    /// The PIN was wrong, and that is how it stands `now`. Returns when the person typed another one.
     ///
     /// # Errors
     /// [`AskError`], [`AskError::Refused`] if he does not go on.
-    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError>;
+    async fn pin_incorrect(&mut self, now: PinState) -> Result<(), AskError>;
 
     /// The PIN could not be one. Returns when the person typed another one.
     ///
@@ -160,7 +160,7 @@ pub trait Window: Send + Sync {
     ///
     /// # Errors
     /// As [`Window::pin_incorrect`].
-    async fn resumed(&mut self, final_try: bool) -> Result<(), AskError>;
+    async fn resumed(&mut self, now: PinState) -> Result<(), AskError>;
 
     /// It is over.
     async fn finish(self: Box<Self>, outcome: Outcome);

@@ -353,8 +353,9 @@ impl Process {
 
 #[async_trait]
 impl Window for Process {
-    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
-        self.tell(&ToPrompt::PinIncorrect { final_try }).await;
+    async fn pin_incorrect(&mut self, now: PinState) -> Result<(), AskError> {
+        let tries = tries_left(now);
+        self.tell(&ToPrompt::PinIncorrect { tries }).await;
         self.another_pin().await
     }
 
@@ -386,8 +387,9 @@ impl Window for Process {
         true
     }
 
-    async fn resumed(&mut self, final_try: bool) -> Result<(), AskError> {
-        self.tell(&ToPrompt::Resumed { final_try }).await;
+    async fn resumed(&mut self, now: PinState) -> Result<(), AskError> {
+        let tries = tries_left(now);
+        self.tell(&ToPrompt::Resumed { tries }).await;
         self.another_pin().await
     }
 
@@ -466,12 +468,17 @@ fn pin_entry(need: PinNeed) -> PinEntry {
             ..
         } => PinEntry::Locked,
         PinNeed::Pipe { min, max, state } => {
-            let tries = match state {
-                PinState::FewTries => TriesLeft::Few,
-                PinState::LastTry => TriesLeft::Last,
-                _ => TriesLeft::Unknown,
-            };
+            let tries = tries_left(state);
             PinEntry::Window { min, max, tries }
         }
+    }
+}
+
+fn tries_left(state: PinState) -> TriesLeft {
+    match state {
+        PinState::Tries(left) => TriesLeft::Count(left),
+        PinState::FewTries => TriesLeft::Few,
+        PinState::LastTry => TriesLeft::Last,
+        _ => TriesLeft::Unknown,
     }
 }

@@ -13,8 +13,11 @@ use std::sync::Arc;
 /// What is wrong with a PIN that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PinTrouble {
-    /// It was wrong, and there are tries left.
-    Incorrect,
+    /// It was wrong, and there are tries left: so many, where the token tells.
+    Incorrect {
+        /// More than one.
+        left: Option<u8>,
+    },
     /// It was wrong, and the next wrong one locks the token.
     LastTry,
     /// It cannot be one; no try was spent.
@@ -171,11 +174,12 @@ impl AtTheShell {
 
 #[async_trait]
 impl Window for AtTheShell {
-    async fn pin_incorrect(&mut self, final_try: bool) -> Result<(), AskError> {
-        self.again(if final_try {
-            PinTrouble::LastTry
-        } else {
-            PinTrouble::Incorrect
+    async fn pin_incorrect(&mut self, now: PinState) -> Result<(), AskError> {
+        self.again(match now {
+            PinState::LastTry => PinTrouble::LastTry,
+            state => PinTrouble::Incorrect {
+                left: state.tries_left(),
+            },
         })
         .await
     }
@@ -201,7 +205,7 @@ impl Window for AtTheShell {
         false
     }
 
-    async fn resumed(&mut self, _final_try: bool) -> Result<(), AskError> {
+    async fn resumed(&mut self, _now: PinState) -> Result<(), AskError> {
         Err(AskError::Refused)
     }
 

@@ -33,16 +33,16 @@ pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> 
 /// As [`login`]; [`JobError::Token`] as long as it is not back, before the person is told anything.
 pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
     let mut session = open(approved).await?;
-    let last = match session.pin().await {
+    let state = match session.pin().await {
         Ok(PinNeed::NotNeeded) => return Ok(Unlocked(session)),
-        Ok(PinNeed::Pipe { state, .. }) => state == PinState::LastTry,
-        Ok(PinNeed::Reader | PinNeed::Locked) => false,
+        Ok(PinNeed::Pipe { state, .. }) => state,
+        Ok(PinNeed::Reader | PinNeed::Locked) => PinState::Ready,
         Err(error) => {
             session.close().await;
             return Err(error.into());
         }
     };
-    if let Err(no) = approved.window().resumed(last).await {
+    if let Err(no) = approved.window().resumed(state).await {
         session.close().await;
         return Err(no.into());
     }
@@ -108,7 +108,7 @@ pub async fn unlock(
     if state == PinState::LastTry && !is_last_try(shown) {
         // Another program spent tries while the question was open. This PIN was not typed for the last one.
         session.skip_pin().await?;
-        window.pin_incorrect(true).await?;
+        window.pin_incorrect(PinState::LastTry).await?;
     }
     loop {
         let (given_up, again) = match session.login().await {
@@ -133,10 +133,7 @@ async fn another_try(
         LoginError::Incorrect {
             now: PinState::Locked,
         } => Err(LoginError::Locked.into()),
-        LoginError::Incorrect { now } => {
-            let final_try = now == PinState::LastTry;
-            Ok((JobError::PinIncorrect, window.pin_incorrect(final_try).await))
-        }
+        LoginError::Incorrect { now } => Ok((JobError::PinIncorrect, window.pin_incorrect(now).await)),
         LoginError::Invalid => Ok((JobError::PinInvalid, window.pin_invalid().await)),
         LoginError::Token(error) => Err(error.into()),
         error => Err(error.into()),

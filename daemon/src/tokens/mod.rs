@@ -127,6 +127,8 @@ pub enum PinState {
     NotSet,
     /// Set; the token says nothing of wrong tries.
     Ready,
+    /// So many tries are left, more than one: cards tell, PKCS #11 has no place for it.
+    Tries(u8),
     /// `CKF_USER_PIN_COUNT_LOW`
     FewTries,
     /// `CKF_USER_PIN_FINAL_TRY`
@@ -135,6 +137,19 @@ pub enum PinState {
     Locked,
     /// `CKF_USER_PIN_TO_BE_CHANGED`
     ToBeChanged,
+}
+
+impl PinState {
+    /// How many tries are left, where that is known. For the person alone; a page learns none of it.
+    #[must_use]
+    pub const fn tries_left(self) -> Option<u8> {
+        match self {
+            Self::Tries(left) => Some(left),
+            Self::LastTry => Some(1),
+            Self::Locked => Some(0),
+            _ => None,
+        }
+    }
 }
 
 /// A certificate on a token, and the key that belongs to it.

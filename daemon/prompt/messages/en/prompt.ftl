@@ -98,6 +98,7 @@ pin = PIN of the token { $token }
 pin-reader = Type the PIN on the keypad of the card reader after you have agreed.
 pin-locked = The PIN of this token is locked. Unlock it with the PUK, or ask the issuer of the certificate.
 pin-not-needed = This token asks for no PIN.
+pin-tries = { $count } tries are left before the token locks.
 pin-few = A wrong PIN was typed lately. More wrong ones can lock the token.
 pin-last = 1 try left: this is the last one. If the PIN is wrong, the token locks.
 pin-acknowledge = I know this is the last try

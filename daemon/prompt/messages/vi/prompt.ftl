@@ -97,6 +97,7 @@ pin = Mã PIN của thiết bị { $token }
 pin-reader = Nhập mã PIN trên bàn phím của đầu đọc thẻ sau khi bạn đồng ý.
 pin-locked = Mã PIN của thiết bị này đã bị khóa. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
 pin-not-needed = Thiết bị này không hỏi mã PIN.
+pin-tries = Còn { $count } lần thử trước khi thiết bị bị khóa.
 pin-few = Gần đây đã có lần nhập sai. Nếu sai thêm, thiết bị có thể bị khóa.
 pin-last = Còn 1 lần thử: đây là lần cuối cùng. Nếu sai lần này, thiết bị sẽ bị khóa.
 pin-acknowledge = Tôi biết đây là lần thử cuối cùng

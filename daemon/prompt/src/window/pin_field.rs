@@ -95,6 +95,11 @@ impl PinField {
         self.heading.set_text(&heading);
         set(&self.note, self.note_on(pin));
         self.note.set_css_classes(match pin {
+            // Where nothing has gone wrong yet, the number is no warning.
+            PinEntry::Window {
+                tries: TriesLeft::Count(3..),
+                ..
+            } => &["dim"],
             PinEntry::Window { .. } => &["warning"],
             PinEntry::Locked => &["error"],
             PinEntry::Reader | PinEntry::NotNeeded => &["dim"],
@@ -115,6 +120,12 @@ impl PinField {
                 tries: TriesLeft::Unknown,
                 ..
             } => return None,
+            PinEntry::Window {
+                tries: TriesLeft::Count(left),
+                ..
+            } => self
+                .phrases
+                .fill("pin-tries", [("count", u32::from(left).into())]),
             PinEntry::Window {
                 tries: TriesLeft::Few,
                 ..

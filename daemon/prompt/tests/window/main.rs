@@ -183,7 +183,9 @@ fn a_person_who_does_not_answer_has_refused() {
 fn a_message_out_of_turn_ends_it_without_an_approval() {
     let desk = Desk::start();
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.say(&ToPrompt::PinIncorrect { final_try: false });
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Unknown,
+    });
     asked.assert_refused();
     assert_eq!(asked.end().code(), Some(3));
 }

@@ -96,12 +96,16 @@ fn photograph_the_states(desk: &Desk, folder: &Path) {
     photograph(&asked, "waiting.png");
     asked.say(&ToPrompt::Paused);
     photograph(&asked, "paused.png");
-    asked.say(&ToPrompt::Resumed { final_try: false });
+    asked.say(&ToPrompt::Resumed {
+        tries: TriesLeft::Unknown,
+    });
     asked.wait_until_armed();
     asked.type_text(PIN);
     asked.key_until_heard("Return");
     assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
-    asked.say(&ToPrompt::PinIncorrect { final_try: true });
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Last,
+    });
     photograph(&asked, "last-try.png");
     asked.say(&ToPrompt::Finish(Outcome::PinLocked));
     photograph(&asked, "locked.png");

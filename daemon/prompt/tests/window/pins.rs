@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trien_protocol::prompt::{FromPrompt, Outcome, PinEntry, QuestionKind, ToPrompt, TriesLeft};
 
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use super::{PIN, question, window_pin};
 
 #[test]
@@ -31,7 +31,9 @@ fn a_wrong_pin_can_be_typed_again() {
     asked.key_until_heard("alt+k");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), "1111\n");
-    asked.say(&ToPrompt::PinIncorrect { final_try: false });
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Unknown,
+    });
     asked.wait_until_armed();
     asked.type_text(PIN);
     asked.key_until_heard("Return");
@@ -57,7 +59,9 @@ fn n085_the_last_try_needs_a_second_confirmation() {
     asked.key_until_heard("Return");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), format!("{PIN}\n"));
-    asked.say(&ToPrompt::PinIncorrect { final_try: true });
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Last,
+    });
     asked.wait_until_armed();
     asked.type_text(PIN);
     asked.key("Return");
@@ -129,7 +133,9 @@ fn a_pulled_token_can_be_put_back_or_given_up() {
     asked.assert_approved(0);
     asked.say(&ToPrompt::Progress { done: 1, total: 3 });
     asked.say(&ToPrompt::Paused);
-    asked.say(&ToPrompt::Resumed { final_try: false });
+    asked.say(&ToPrompt::Resumed {
+        tries: TriesLeft::Unknown,
+    });
     // The field is empty and open again by then, however busy the machine is.
     asked.wait_until_armed();
     asked.type_text(PIN);
@@ -178,4 +184,23 @@ fn what_is_typed_can_be_edited_like_any_text() {
     asked.key_until_heard("Return");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), "12344\u{111}\n");
+}
+
+#[test]
+fn the_person_is_told_how_many_tries_are_left() {
+    let desk = Desk::with_assistive_technology();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Count(3))));
+    let says = |asked: &desk::Asked<'_>, words: &str| {
+        let tree = asked.accessible();
+        assert!(tree.all().iter().any(|node| node.name == words), "{tree:#?}");
+    };
+    says(&asked, "Còn 3 lần thử trước khi thiết bị bị khóa.");
+    asked.type_text("1111");
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    let tries = TriesLeft::Count(2);
+    asked.say(&ToPrompt::PinIncorrect { tries });
+    asked.wait_until_armed();
+    says(&asked, "Còn 2 lần thử trước khi thiết bị bị khóa.");
 }

@@ -94,14 +94,15 @@ impl Verified {
     }
 }
 
-/// How a count of tries is shown to people. A card has three as a rule.
+/// What a count of tries means.
 #[must_use]
 pub const fn state_of(tries: u8) -> PinState {
     match tries {
         0 => PinState::Locked,
         1 => PinState::LastTry,
-        2 => PinState::FewTries,
-        _ => PinState::Ready,
+        // See [`Verified::of`]: a card that names none.
+        u8::MAX => PinState::Ready,
+        left => PinState::Tries(left),
     }
 }
 
@@ -226,5 +227,7 @@ mod tests {
         }
         assert!(Verified::of(Status(0x6f00)).is_err());
         assert_eq!(state_of(1), PinState::LastTry);
+        assert_eq!(state_of(2), PinState::Tries(2));
+        assert_eq!(state_of(u8::MAX), PinState::Ready);
     }
 }
