@@ -125,6 +125,6 @@ target/cards/.made: $(shell find testdata/cards -type f)
 	testdata/cards/build.sh target/cards
 	touch $@
 
-target/documents/.made: target/judges/.made $(addprefix testdata/documents/,make.sh corpus.py dossier.fodt)
+target/documents/.made: target/judges/.made $(addprefix testdata/documents/,make.sh corpus.py samples.py dossier.fodt)
 	PYTHON=$(CURDIR)/target/judges/bin/python testdata/documents/make.sh target/documents
 	touch $@

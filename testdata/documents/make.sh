@@ -121,9 +121,12 @@ while IFS=$'\t' read -r package path name producer expected; do
     add "$name" "$producer" "$expected"
 done < "$here/foreign.tsv"
 
-# Some hundred more, by settings and by the tests of packages, whose archives are here already but for one.
-quiet "$python" -m pip download --disable-pip-version-check --no-deps --no-binary pyHanko -d "$work/packages" \
-    "$("$python" -m pip freeze | grep -i '^pyhanko==')"
+# Some hundred more, by settings and by the tests of packages, whose archives are here already but for two.
+for package in pyHanko signxml; do
+    quiet "$python" -m pip download --disable-pip-version-check --no-deps --no-binary "$package" -d "$work/packages" \
+        "$("$python" -m pip freeze | grep -i "^$package==")"
+done
 quiet "$python" -B "$here/corpus.py" "$out" "$work/packages"
+"$python" -B "$here/samples.py" "$out" "$work/packages"
 
 printf '\n%d documents in %s\n' "$(wc -l < "$out/MANIFEST.tsv")" "$out"

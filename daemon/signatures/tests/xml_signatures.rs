@@ -14,11 +14,13 @@ use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::augment::Augment;
 use trien_signatures::report::{
-    Format, Indication, Level, Reason, Report, TimeSource, TimestampKind, Warning,
+    Format, Indication, Integrity, Level, Reason, Report, TimeSource, TimestampKind, Warning,
 };
 use trien_signatures::signing::Prepared;
 use trien_signatures::xades::{self, Packaging, XadesRequest, XadesSignature};
 use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
+
+const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 const INVOICE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<HDon xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\r\n\
     <DLHDon Id=\"data-1\"><TTChung><THDon>Hóa đơn giá trị gia tăng</THDon><SHDon a='1\t2'>42</SHDon></TTChung>\
@@ -607,6 +609,49 @@ fn what_xmlsec1_signs_is_accepted_and_sha_1_only_behind_the_switch() {
     let report = xmldsig::verify(&old, &Options::default(), &reliance).unwrap();
     passes(&report);
     assert!(report.signatures[0].warnings.contains(&Warning::Sha1));
+}
+
+/// Some countries' invoices have the signature right behind the element that it signs, as "enveloped" though it is not in
+/// it. xmlsec1 makes one; we judge it alike.
+#[test]
+fn a_signature_right_behind_what_it_signs_is_judged() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let draft = format!(
+        "<a><b Id=\"x\">tien</b><Signature xmlns=\"{DS}\"><SignedInfo><CanonicalizationMethod \
+         Algorithm=\"http://www.w3.org/TR/2001/REC-xml-c14n-20010315\"/><SignatureMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><Reference URI=\"#x\"><Transforms><Transform \
+         Algorithm=\"{DS}enveloped-signature\"/><Transform Algorithm=\"http://www.w3.org/TR/2001/REC-xml-c14n-20010315\"/>\
+         </Transforms><DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue></DigestValue>\
+         </Reference></SignedInfo><SignatureValue></SignatureValue><KeyInfo><X509Data/></KeyInfo></Signature></a>"
+    );
+    let shop = &pki.workshop;
+    let (draft, signed) = (
+        shop.write("behind.xml", draft.as_bytes()),
+        shop.path("behind-signed.xml"),
+    );
+    let key = format!("{},{}", who.key.display(), shop.path("signer.crt").display());
+    let output = std::process::Command::new("xmlsec1")
+        .args(["--sign", "--id-attr:Id", "b", "--privkey-pem", &key, "--output"])
+        .args([&signed, &draft])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let signed = std::fs::read_to_string(signed).unwrap();
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |text: &str| {
+        let mut reliance = pki.reliance();
+        reliance.intermediates = &intermediates;
+        xmldsig::verify(text.as_bytes(), &Options::default(), &reliance).unwrap()
+    };
+    let report = judged(&signed);
+    assert_eq!(report.signatures[0].integrity, Integrity::Intact, "{report:#?}");
+    let report = judged(&signed.replace("tien", "tiem"));
+    assert_eq!(report.signatures[0].reason, Some(Reason::ReferenceDigestMismatch));
 }
 
 #[test]

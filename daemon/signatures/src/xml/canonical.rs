@@ -264,6 +264,8 @@ impl<'a> Writer<'a, '_> {
         whole: bool,
     ) -> Result<(), XmlError> {
         let start = if whole { document.body_start() } else { span.start };
+        // What starts where the element ends stands behind it, not in it.
+        let omitted = omitted.filter(|omitted| omitted.start < span.end);
         let mut tokens = Tokens::of(document.text(), start, span.end);
         let mut apex = !whole;
         // Outside of the document element, each comment and instruction has a line of its own.

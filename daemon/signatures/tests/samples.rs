@@ -1,0 +1,133 @@
+//! The signed samples that other people's packages ship (`testdata/documents/samples.py`): our verdict on each beside those of
+//! pyHanko, xmlsec1, signxml and OpenSSL. Where they differ, `testdata/documents/samples.tsv` says so by name and why; what differs
+//! otherwise, or no longer, fails.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use time::OffsetDateTime;
+use trien_signatures::report::{Indication, Integrity, Report, SignatureReport, Warning};
+use trien_signatures::trust::{Anchors, Reliance};
+use trien_signatures::{cades, pades, xmldsig};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Our verdict on the first signature, in the judges' words, and our reason.
+fn ours(path: &Path, anchors: &Anchors) -> (&'static str, String) {
+    // Old samples have SHA-1; the question is what is intact, not what is strong.
+    let reliance = Reliance {
+        sha1: true,
+        ..Reliance::new(anchors, &[], OffsetDateTime::now_utc())
+    };
+    let bytes = std::fs::read(path).unwrap();
+    let report: Result<Report, String> = match path.extension().and_then(|end| end.to_str()) {
+        Some("pdf") => pades::verify(&bytes, &reliance).map_err(|error| error.to_string()),
+        Some("xml") => xmldsig::verify(&bytes, &xmldsig::Options::default(), &reliance)
+            .map_err(|error| error.to_string()),
+        _ => {
+            let content = std::fs::read(path.with_extension("content")).unwrap();
+            cades::verify(&bytes, Some(&content), &reliance).map_err(|error| error.to_string())
+        }
+    };
+    match report {
+        Ok(report) => verdict(&report.signatures[0]),
+        Err(error) => ("refused", error),
+    }
+}
+
+fn verdict(signature: &SignatureReport) -> (&'static str, String) {
+    let reason = signature
+        .reason
+        .map(|reason| serde_json::to_value(reason).unwrap());
+    let reason = reason
+        .and_then(|reason| reason.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let changed = signature.warnings.contains(&Warning::ChangedAfterSigning);
+    let word = match signature.integrity {
+        Integrity::Intact if changed => "changed",
+        // Its form is at fault, beside what is signed.
+        Integrity::Intact if signature.indication == Indication::TotalFailed => "refused",
+        Integrity::Intact => "intact",
+        Integrity::Broken => "broken",
+        Integrity::NotChecked => "refused",
+    };
+    (word, reason)
+}
+
+#[test]
+fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_written_down() {
+    let folder = root().join("target/documents/samples");
+    assert!(folder.exists(), "run `make documents` first");
+    let output = Command::new(root().join("target/judges/bin/python"))
+        .arg("-B")
+        .arg(root().join("daemon/tests/judges/samples.py"))
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said = String::from_utf8(output.stdout).unwrap();
+
+    let anchors = Anchors::new(Vec::new());
+    let mut judged: BTreeMap<&str, (&'static str, String)> = BTreeMap::new();
+    let (mut counted, mut differ) = (0, BTreeMap::new());
+    for line in said.lines() {
+        let [judge, name, theirs] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let kind = match Path::new(name).extension().and_then(|end| end.to_str()) {
+            Some("p7s") => "cms",
+            Some(kind) => kind,
+            None => panic!("{name}"),
+        };
+        let path = folder.join(kind).join(name);
+        let (own, reason) = judged
+            .entry(name)
+            .or_insert_with(|| ours(&path, &anchors))
+            .clone();
+        counted += 1;
+        if own != theirs {
+            differ.insert(format!("{judge}\t{name}\t{theirs}\t{own}"), reason);
+        }
+    }
+    assert!(
+        judged.len() >= 430 && counted >= 600,
+        "{} samples, {counted} verdicts",
+        judged.len()
+    );
+
+    let table = std::fs::read_to_string(root().join("testdata/documents/samples.tsv")).unwrap();
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    let known: BTreeSet<String> = lines
+        .map(|line| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            assert!(columns.len() == 5 && !columns[4].is_empty(), "no reason: {line}");
+            columns[..4].join("\t")
+        })
+        .collect();
+    let unknown: Vec<String> = differ
+        .iter()
+        .filter(|(line, _)| !known.contains(*line))
+        .map(|(line, reason)| format!("{line}\t{reason}").replace('\t', " | "))
+        .collect();
+    let gone: Vec<&String> = known.iter().filter(|line| !differ.contains_key(*line)).collect();
+    assert!(
+        unknown.is_empty() && gone.is_empty(),
+        "not written down:\n{}\nno longer so:\n{gone:#?}",
+        unknown.join("\n")
+    );
+    // Nothing that another program calls broken is intact here.
+    let lax: Vec<&String> = differ
+        .keys()
+        .filter(|line| line.ends_with("\tbroken\tintact"))
+        .collect();
+    assert!(lax.is_empty(), "{lax:#?}");
+}
