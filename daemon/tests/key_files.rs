@@ -263,3 +263,70 @@ fn what_is_no_key_or_not_one_key_is_told() {
         assert_eq!(bench.read("cut", Some("x")).unwrap_err(), KeyFileError::NoKey);
     }
 }
+
+/// DER of one element.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let mut out = vec![tag];
+    match u8::try_from(length) {
+        Ok(short @ 0..0x80) => out.push(short),
+        _ => {
+            out.push(0x84);
+            out.extend(u32::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+/// A bag whose kind is that of the last number below `1.2.840.113549.1.12.10.1`, in a list of its own.
+fn bags(kind: u8, value: &[u8]) -> Vec<u8> {
+    let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01, kind];
+    let bag = [element(0x06, &oid), element(0xa0, value)].concat();
+    element(0x30, &element(0x30, &bag))
+}
+
+/// `ContentInfo` of plain data.
+fn data(content: &[u8]) -> Vec<u8> {
+    let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
+    let explicit = element(0xa0, &element(0x04, content));
+    element(0x30, &[element(0x06, &oid), explicit].concat())
+}
+
+/// A PKCS #12 file without a check value.
+fn unchecked(bags: &[u8]) -> Vec<u8> {
+    let parts = element(0x30, &data(bags));
+    element(0x30, &[element(0x02, &[3]), data(&parts)].concat())
+}
+
+/// Number 173 of the hostile inputs: what nests, repeats itself or costs too much is refused before it is worked on.
+#[test]
+fn n173_a_hostile_pkcs12_file_is_refused() {
+    const KEY_BAG: u8 = 1;
+    const SAFE_CONTENTS_BAG: u8 = 6;
+    let bench = Bench::new(&["-algorithm", "ED25519"]);
+    bench.openssl(&["pkey", "-in", "key.pem", "-outform", "DER", "-out", "pkcs8.der"]);
+    let key = std::fs::read(bench.path("pkcs8.der")).unwrap();
+    let read = |file: &[u8]| key_file::read(file, Some(b"")).map(|found| found.public_key);
+    // The scaffold itself is sound.
+    let public_key = std::fs::read(bench.path("public.der")).unwrap();
+    assert_eq!(read(&unchecked(&bags(KEY_BAG, &key))), Ok(public_key));
+    // A key that lies a thousand bags deep is not looked for: behind a password, that much nesting is damage.
+    let nested = (0..1000).fold(bags(KEY_BAG, &key), |inner, _| bags(SAFE_CONTENTS_BAG, &inner));
+    assert_eq!(read(&unchecked(&nested)), Err(KeyFileError::PasswordWrong));
+    // Nor is anybody led down a hundred thousand open ends, in the file or in one of its parts.
+    let open_ends = [0x30, 0x80].repeat(100_000);
+    assert_eq!(read(&open_ends), Err(KeyFileError::NoKey));
+    assert!(read(&unchecked(&open_ends)).is_err());
+    // More parts and bags than any honest file has, and lengths of more than there is.
+    let one = &bags(KEY_BAG, &key)[2..];
+    let many = element(0x30, &one.repeat(65));
+    assert!(matches!(
+        read(&unchecked(&many)),
+        Err(KeyFileError::TooCostly | KeyFileError::SeveralKeys)
+    ));
+    let sound = unchecked(&bags(KEY_BAG, &key));
+    for length in 0..sound.len() {
+        assert_eq!(read(&sound[..length]), Err(KeyFileError::NoKey), "{length}");
+    }
+}
