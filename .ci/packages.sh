@@ -55,6 +55,9 @@ command:p11tool     gnutls-bin
 command:p11-kit     p11-kit
 package:p11-kit-modules p11-kit-modules
 command:jarsigner   default-jdk-headless
+package:libpdfbox2-java libpdfbox2-java
+package:libactivation-java libactivation-java
+package:libjaxb-api-java libjaxb-api-java
 command:valgrind    valgrind
 package:libc6-dbg   libc6-dbg
 command:dbus-daemon dbus-daemon

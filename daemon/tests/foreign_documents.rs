@@ -263,6 +263,65 @@ fn a_person_signs_above_the_name_and_an_agency_seals_it_by_presets() {
     );
 }
 
+/// What Apache Preflight says of a file as PDF/A-1b.
+fn preflight(path: &Path) -> String {
+    let names = [
+        "preflight",
+        "pdfbox2",
+        "fontbox2",
+        "xmpbox",
+        "commons-logging",
+        "javax.activation",
+        "jaxb-api",
+    ];
+    let jars = names.map(|name| format!("/usr/share/java/{name}.jar")).join(":");
+    let mut java = Command::new("java");
+    java.args(["-cp", &jars, "org.apache.pdfbox.preflight.Validator_A1b"])
+        .arg(path);
+    String::from_utf8_lossy(&java.output().expect("java").stdout).into_owned()
+}
+
+#[test]
+fn a_pdf_a_stays_one_however_it_is_signed() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let documents = repository().join("target/documents");
+    let original = documents.join("writer_pdfa1.pdf");
+    assert!(preflight(&original).contains("is a valid PDF/A-1b file"));
+    assert!(preflight(&documents.join("writer.pdf")).contains("is not a valid PDF/A-1b file"));
+    // Half transparent, which PDF/A-1 forbids: it is laid on white.
+    let picture = desk.path("seal.png");
+    let half =
+        "import sys; from PIL import Image; Image.new('RGBA', (60, 60), (200, 0, 0, 128)).save(sys.argv[1])";
+    let python = repository().join("target/judges/bin/python");
+    succeed(Command::new(python).args(["-c", half]).arg(&picture));
+    let sign = |from: &Path, name: &str, words: &[&str]| {
+        let signed = desk.path(&format!("{name}.pdf"));
+        let mut sign = desk.trien(["sign", "--out"]);
+        sign.arg(&signed).arg(from).args(desk.pin()).args(words);
+        if matches!(name, "person" | "agency") {
+            sign.arg("--image").arg(&picture);
+        }
+        succeed(&mut sign);
+        let said = preflight(&signed);
+        assert!(said.contains("is a valid PDF/A-1b file"), "{name}: {said}");
+        signed
+    };
+    let qr = ["--qr", "https://tracuu.example.vn/15"];
+    sign(&original, "invisible", &[]);
+    sign(&original, "plain", &["--appearance", "plain"]);
+    let person = sign(
+        &original,
+        "person",
+        &["--appearance", "person", "--at-keyword", "NGUYỄN VĂN AN"],
+    );
+    sign(&person, "agency", &["--appearance", "agency", qr[0], qr[1]]);
+    sign(
+        &original,
+        "copy",
+        &["--appearance", "copy", "--value", "form=SAO Y", qr[0], qr[1]],
+    );
+}
+
 #[test]
 fn cades_is_what_openssl_calls_valid() {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen"), ("p256", "ec:p256", "citizen")]);

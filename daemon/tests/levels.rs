@@ -549,12 +549,18 @@ fn containers_wait_for_an_authority_and_pages_ask_for_their_levels() {
     let tsa = format!("http://127.0.0.1:{port}/tsa");
     office.import(&["root.crl", "ca.crl"]);
     let waiting = ["--level", "lta", "--tsa", &tsa, "--queue"];
+    // What lies in a container near its start says nothing of its format.
+    std::fs::copy(
+        repository().join("testdata/documents/dossier.pdf"),
+        office.desk.path("đơn.pdf"),
+    )
+    .unwrap();
     for (format, out) in [
         ("asic-e-cades", "w.asice"),
         ("asic-s", "w.asics"),
         ("jades", "w.jws"),
     ] {
-        succeed(&mut sign_as(&office, format, ("đơn.txt", out), &waiting));
+        succeed(&mut sign_as(&office, format, ("đơn.pdf", out), &waiting));
         assert_eq!(level_alone(&office, out), "B-B");
     }
     let server = Server::start(office.desk.pki(), port);
@@ -586,6 +592,35 @@ fn containers_wait_for_an_authority_and_pages_ask_for_their_levels() {
     }
     let call = json!({ "documents": [text], "format": "ooxml", "level": "B-LTA" });
     assert_eq!(page.refusal("sign_documents", &call), "bad_request");
+}
+
+#[test]
+fn the_next_authority_is_asked_when_one_fails() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let urls = [
+        format!("http://127.0.0.1:{closed}/tsa"),
+        server.url("html"),
+        server.url("tsa"),
+    ];
+    let list: String = urls
+        .iter()
+        .map(|url| format!("[[timestamp_authorities]]\nurl = \"{url}\"\n"))
+        .collect();
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    std::fs::write(office.desk.home().join("config/config.toml"), list).unwrap();
+    succeed(&mut office.sign(&["--level", "t"], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(
+        server.requests(),
+        2,
+        "the one that answers nonsense, and the one that stamps"
+    );
 }
 
 #[test]
@@ -659,6 +694,43 @@ fn a_revoked_certificate_signs_nothing_once_that_is_known() {
     assert!(refused.contains("revoked"), "{refused}");
     let report = fail(&mut office.verify("before.p7s"), 1);
     assert!(report.contains("REVOKED_NO_POE"), "{report}");
+}
+
+#[test]
+fn what_was_known_of_a_certificate_is_kept_with_its_signature_and_erased_on_demand() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let evidence = |words: &[&str]| {
+        let mut command = office.desk.trien(["trust", "evidence", "--json"]);
+        let said: Value = serde_json::from_str(&succeed(command.args(words))).unwrap();
+        said
+    };
+    assert_eq!(evidence(&[]), json!([]));
+    succeed(&mut office.sign(&[], "before.p7s"));
+    office.import(&["root.crl", "ca.crl"]);
+    succeed(&mut office.sign(&[], "after.p7s"));
+    let kept = evidence(&[]);
+    let of = |place: usize| &kept[place]["path"][0]["revocation"];
+    let subject = kept[0]["path"][0]["subject"].as_str().unwrap();
+    assert!(subject.contains("Nguyễn Văn An"), "{kept:#}");
+    assert!(
+        !of(0).to_string().contains("this_update"),
+        "nothing was known: {kept:#}"
+    );
+    assert!(
+        of(1).to_string().contains("this_update"),
+        "a list, and as of when: {kept:#}"
+    );
+    let signed = std::fs::read(office.desk.path("after.p7s")).unwrap();
+    assert_eq!(
+        kept[1]["results"],
+        json!([hex::encode(<sha2::Sha256 as sha2::Digest>::digest(signed))])
+    );
+    assert_eq!(
+        evidence(&["--erase", "--before", "2020-01-01T00:00:00Z"]),
+        json!({ "erased": 0 })
+    );
+    assert_eq!(evidence(&["--erase"]), json!({ "erased": 2 }));
+    assert_eq!(evidence(&[]), json!([]));
 }
 
 #[test]

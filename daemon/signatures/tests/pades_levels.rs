@@ -220,6 +220,7 @@ fn pyhanko(path: &Path) -> [String; 2] {
     let verdicts: serde_json::Value = serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
     let verdict = &verdicts[path.to_str().unwrap()];
+    assert_eq!(verdict["retroactive"], "OK", "{verdict}");
     ["now", "later"].map(|when| verdict[when].as_str().unwrap().to_owned())
 }
 

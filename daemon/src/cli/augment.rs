@@ -180,8 +180,14 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
             .unwrap_or_default();
         return Ok(Box::new(CadesSignature::open(document, imprints)?));
     }
-    let head = &document[..document.len().min(1024)];
-    if head.windows(5).any(|word| word == b"%PDF-") {
+    // Containers first: a PDF that lies in one near its start makes no PDF of it.
+    if asic::looks_like(document) {
+        return Ok(Box::new(AsicSignature::open(document.to_vec())?));
+    }
+    if ooxml::looks_like(document) {
+        return Ok(Box::new(OoxmlSignature::open(document.to_vec())?));
+    }
+    if document.starts_with(b"%PDF-") {
         let now = time::OffsetDateTime::now_utc();
         return Ok(Box::new(PadesDocument::open(document.to_vec(), now)?));
     }
@@ -194,8 +200,6 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
     match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
         Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
-        Some(b'P') if asic::looks_like(document) => Ok(Box::new(AsicSignature::open(document.to_vec())?)),
-        Some(b'P') if ooxml::looks_like(document) => Ok(Box::new(OoxmlSignature::open(document.to_vec())?)),
         _ => Err(AugmentError::Unsupported),
     }
 }

@@ -5,6 +5,8 @@
 
 Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of
 simulate_future_ades_lta_validation for five years from now, each as the name of the sub-indication; `OK` when it passed.
+`retroactive` is what the simpler validation says that takes the document's own revocation information as good for times
+before it, as `--retroactive-revinfo` does: `OK` when it wants revocation known and finds it.
 """
 
 import argparse
@@ -15,13 +17,15 @@ import logging
 
 from pades import read_certificates
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import ades
+from pyhanko.sign.validation import ades, async_validate_pdf_signature
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.policy_decl import PdfSignatureValidationSpec, SignatureValidationSpec
 from pyhanko_certvalidator import policy_decl
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
-async def judge(path, spec):
+
+async def judge(path, spec, roots):
     """Both verdicts on the first signature that is no time-stamp."""
     later = datetime.datetime.now(tz=datetime.timezone.utc) + datetime.timedelta(days=1826)
     with open(path, "rb") as file:
@@ -40,7 +44,21 @@ async def judge(path, spec):
                 verdict[name] = result.ades_subindic.name
             except Exception as error:  # pylint: disable=broad-except
                 verdict[name] = f"{type(error).__name__}: {error}"
+        verdict["retroactive"] = await retroactively(reader, signature, roots)
         return verdict
+
+
+async def retroactively(reader, signature, roots):
+    """With what the document security store holds, and nothing else."""
+    try:
+        options = {"trust_roots": roots, "allow_fetching": False, "revocation_mode": "require", "retroactive_revinfo": True}
+        context = DocumentSecurityStore.read_dss(reader).as_validation_context(options)
+        status = await async_validate_pdf_signature(
+            signature, signer_validation_context=context, ts_validation_context=context
+        )
+        return "OK" if status.bottom_line else status.summary()
+    except Exception as error:  # pylint: disable=broad-except
+        return f"{type(error).__name__}: {error}"
 
 
 def main():
@@ -54,10 +72,11 @@ def main():
         revocation_checking_policy=policy_decl.REQUIRE_REVINFO,
         freshness_req_type=policy_decl.FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
     )
-    trust = SimpleTrustManager.build(read_certificates(options.trust))
+    roots = read_certificates(options.trust)
+    trust = SimpleTrustManager.build(roots)
     policy = CertValidationPolicySpec(trust_manager=trust, revinfo_policy=revocation)
     spec = PdfSignatureValidationSpec(signature_validation_spec=SignatureValidationSpec(cert_validation_policy=policy))
-    print(json.dumps({path: asyncio.run(judge(path, spec)) for path in options.files}, indent=2))
+    print(json.dumps({path: asyncio.run(judge(path, spec, roots)) for path in options.files}, indent=2))
 
 
 if __name__ == "__main__":
