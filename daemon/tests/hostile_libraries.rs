@@ -1,0 +1,256 @@
+//! A vendor's library as a file, and what its code may do in the process that it is loaded into: neither reaches the
+//! daemon. Names begin with the number of the case in our list of hostile inputs.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test's own helpers cannot do fails the test"
+)]
+
+#[path = "support/module.rs"]
+mod module;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use futures_util::future::join_all;
+use module::{simulator, software_token};
+use stage::{PROGRAM, Stage, deadlines, name, rule, sign, token_of};
+use trien::config::ModuleConfig;
+use trien::tokens::library::{self, LibraryFault};
+use trien::tokens::{Level, Modules, TokenError};
+
+#[test]
+fn n095_a_library_is_looked_at_before_it_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = std::fs::read(simulator()).unwrap();
+    let put = |name: &str, bytes: &[u8], mode: u32| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let check = |path: &Path| library::check(path, None);
+    assert_eq!(check(&put("good.so", &good, 0o644)), Ok(()));
+    assert_eq!(check(Path::new("libx.so")), Err(LibraryFault::Relative));
+    assert!(matches!(
+        check(&folder.path().join("none.so")),
+        Err(LibraryFault::Unreadable(_))
+    ));
+    std::fs::create_dir_all(folder.path().join("folder.so")).unwrap();
+    assert_eq!(
+        check(&folder.path().join("folder.so")),
+        Err(LibraryFault::NotLibrary)
+    );
+    let open = put("open.so", &good, 0o666);
+    assert_eq!(check(&open), Err(LibraryFault::Writable(open.clone())));
+    let inside = put("shared/in.so", &good, 0o644);
+    let shared = inside.parent().unwrap();
+    for mode in [0o777, 0o1777] {
+        std::fs::set_permissions(shared, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(
+            check(&inside),
+            Err(LibraryFault::Writable(shared.to_owned())),
+            "{mode:o}"
+        );
+    }
+    let link = folder.path().join("link.so");
+    std::os::unix::fs::symlink(&inside, &link).unwrap();
+    assert_eq!(
+        check(&link),
+        Err(LibraryFault::Writable(shared.to_owned())),
+        "by a link"
+    );
+    assert_eq!(
+        check(&put("text.so", b"not a library", 0o644)),
+        Err(LibraryFault::NotLibrary)
+    );
+    assert_eq!(
+        check(&put("short.so", &good[..64], 0o644)),
+        Err(LibraryFault::NotLibrary)
+    );
+    assert_eq!(
+        check(&put("torn.so", &good[..40], 0o644)),
+        Err(LibraryFault::NotLibrary)
+    );
+    // e_machine: 0x28 is ARM; EI_CLASS: 1 is ELFCLASS32, whose head has 52 bytes.
+    let mut other = good.clone();
+    other[18] = 0x28;
+    assert_eq!(
+        check(&put("arm.so", &other, 0o644)),
+        Err(LibraryFault::Machine(0x28))
+    );
+    let mut narrow = vec![0; 52];
+    narrow[..20].copy_from_slice(&[
+        0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 3, 0,
+    ]);
+    narrow[20] = 1;
+    narrow[40] = 52;
+    assert_eq!(
+        check(&put("fptca_v4.so", &narrow, 0o644)),
+        Err(LibraryFault::Bits32)
+    );
+    assert_eq!(
+        check(&put("pkcs11-spy.so", &good, 0o644)),
+        Err(LibraryFault::Logger)
+    );
+    let plain = put("libplain.so", &std::fs::read(libc()).unwrap(), 0o644);
+    assert_eq!(check(&plain), Err(LibraryFault::NoEntry));
+    if rustix::process::geteuid().is_root() {
+        let foreign = put("foreign.so", &good, 0o644);
+        std::os::unix::fs::chown(&foreign, Some(12345), None).unwrap();
+        assert_eq!(check(&foreign), Err(LibraryFault::Owner(foreign.clone())));
+    }
+}
+
+/// Any library that is no module.
+fn libc() -> PathBuf {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| line.contains("/libc.so")).unwrap();
+    PathBuf::from(&line[line.find('/').unwrap()..])
+}
+
+#[tokio::test]
+async fn n096_what_a_library_does_when_it_is_loaded_hits_its_own_process() {
+    let stage = Stage::new();
+    let outcome = |action: &'static str| {
+        let modules = stage.alone(&rule("load", &format!("do = \"{action}\"")));
+        async move { (action, name(&sign(&modules).await)) }
+    };
+    let actions = [
+        "abort",
+        "exit",
+        "close-descriptors",
+        "fork",
+        "threads",
+        "signals",
+        "print",
+    ];
+    let outcomes = join_all(actions.map(outcome)).await;
+    for (action, outcome) in outcomes {
+        let wanted = match action {
+            "abort" | "exit" | "close-descriptors" => "Crashed",
+            _ => "signed",
+        };
+        assert_eq!(outcome, wanted, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn n109_a_module_reaches_neither_the_network_nor_home() {
+    let stage = Stage::new();
+    let modules = stage.alone(&rule("C_GetTokenInfo", "do = \"reach\""));
+    let token = token_of(&modules).await.unwrap();
+    let confinement = modules.states()[0].confinement.unwrap();
+    let told = &token.entry().id.label;
+    assert_eq!(
+        confinement.network,
+        Level::Closed,
+        "seccomp is on every kernel that we run on"
+    );
+    assert!(told.contains("network=closed"), "{told}");
+    // Landlock may be off where the tests run.
+    let home_is_closed = confinement.files == Level::Closed;
+    assert!(!home_is_closed || told.contains("home=closed"), "{told}");
+}
+
+#[tokio::test]
+async fn n110_another_file_in_the_modules_place_is_not_loaded() {
+    let stage = Stage::new();
+    let copy = stage.0.path().join("copy.so");
+    std::fs::copy(software_token(), &copy).unwrap();
+    let digest = |path: &Path| {
+        let output = Command::new("sha256sum").arg(path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+    };
+    let mut module = ModuleConfig::new("pinned", copy.clone());
+    module.variables = vec![("TRIEN_HOME".to_owned(), stage.0.path().into())];
+    module.folders.push(stage.0.path().to_owned());
+    module.sha256 = Some(digest(&copy));
+    let modules = Modules::new(&[module], Path::new(PROGRAM), deadlines());
+    assert!(token_of(&modules).await.is_ok());
+    std::fs::remove_file(&copy).unwrap();
+    std::fs::copy(simulator(), &copy).unwrap();
+    assert!(token_of(&modules).await.is_ok(), "what runs goes on");
+    drop(modules);
+    let mut module = ModuleConfig::new("pinned", copy.clone());
+    module.sha256 = Some(digest(&software_token()));
+    let modules = Modules::new(&[module], Path::new(PROGRAM), deadlines());
+    assert!(matches!(
+        token_of(&modules).await,
+        Err(TokenError::Library(LibraryFault::Changed))
+    ));
+}
+
+#[tokio::test]
+async fn n111_what_makes_modules_talk_is_not_passed_on() {
+    // The variables are set for a process of its own, for this one has other tests: this test once more.
+    if let Some(program) = std::env::var_os("N111_PROGRAM") {
+        let home = std::env::var_os("N111_HOME").unwrap();
+        let mut module = ModuleConfig::new("scrubbed", software_token());
+        module.variables = vec![("TRIEN_HOME".to_owned(), home)];
+        let modules = Modules::new(&[module], Path::new(&program), deadlines());
+        let _ = modules.look().await;
+        return;
+    }
+    let stage = Stage::new();
+    let seen = stage.0.path().join("environment");
+    let program = stage.file(
+        "trien",
+        &format!("#!/bin/sh\nenv > '{}'\nexec '{PROGRAM}' \"$@\"\n", seen.display()),
+    );
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let test = std::env::current_exe().unwrap();
+    let mut child = Command::new(test);
+    child.args([
+        "--exact",
+        "n111_what_makes_modules_talk_is_not_passed_on",
+        "--nocapture",
+    ]);
+    for variable in [
+        "OPENSC_DEBUG",
+        "PKCS11SPY",
+        "PKCS11_LOGGER_LIBRARY_PATH",
+        "P11_KIT_DEBUG",
+        "SSLKEYLOGFILE",
+    ] {
+        child.env(variable, "9");
+    }
+    child.env("LD_PRELOAD", "/nonexistent/spy.so");
+    child
+        .env("N111_PROGRAM", &program)
+        .env("N111_HOME", stage.0.path());
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let environment = std::fs::read_to_string(seen).unwrap();
+    for forbidden in ["OPENSC", "SPY", "LOGGER", "P11_KIT", "SSLKEYLOG", "LD_"] {
+        assert!(!environment.contains(forbidden), "{environment}");
+    }
+}
+
+#[tokio::test]
+async fn n112_a_module_that_fails_three_times_is_switched_off() {
+    let stage = Stage::new();
+    let switches = stage.0.path().join("off");
+    let module = [stage.module("crasher", &rule("C_GetSlotList", "do = \"crash\""))];
+    let off =
+        |switches: &Path| Modules::with_switches(&module, Path::new(PROGRAM), deadlines(), Some(switches));
+    let modules = off(&switches);
+    for _ in 0..3 {
+        assert!(matches!(token_of(&modules).await, Err(TokenError::Crashed)));
+    }
+    assert!(matches!(token_of(&modules).await, Err(TokenError::Disabled)));
+    assert!(modules.states()[0].off);
+    assert!(
+        matches!(token_of(&off(&switches)).await, Err(TokenError::Disabled)),
+        "for others, too"
+    );
+    std::fs::remove_file(switches.join("crasher")).unwrap();
+    assert!(
+        matches!(token_of(&modules).await, Err(TokenError::Crashed)),
+        "switched on by hand"
+    );
+}
