@@ -7,8 +7,8 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
-use support::{Desk, PIN, TOKEN, fail, repository, succeed};
+use serde_json::json;
+use support::{Desk, PIN, TOKEN, error_code, fail, read_json, repository, succeed};
 
 fn desk_with_key() -> Desk {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
@@ -24,18 +24,6 @@ fn sign(desk: &Desk) -> Command {
         .arg(desk.path("đơn.p7m"))
         .arg(desk.path("đơn.txt"));
     command
-}
-
-fn read_json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// The code of the error a verb printed as JSON.
-fn error_code(command: &mut Command, exit: i32) -> String {
-    read_json(&fail(command.arg("--json"), exit))["error"]["code"]
-        .as_str()
-        .unwrap()
-        .to_owned()
 }
 
 #[test]

@@ -10,18 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Desk, TOKEN, fail, repository, succeed};
-
-fn read_json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// The code of the error a verb printed as JSON.
-#[track_caller]
-fn error_code(command: &mut Command, exit: i32) -> String {
-    let told = read_json(&fail(command.arg("--json"), exit));
-    told["error"]["code"].as_str().unwrap().to_owned()
-}
+use support::{Desk, TOKEN, error_code, fail, read_json, repository, specified, succeed};
 
 fn openssl(desk: &Desk, words: &[&str]) {
     succeed(Command::new("openssl").args(words).current_dir(desk.path("")));
@@ -184,13 +173,6 @@ file = "old.p12"
 password = "x"
 "#;
 
-fn spec(desk: &Desk, text: &str) -> Command {
-    std::fs::write(desk.path("tokens.toml"), text).unwrap();
-    let mut command = desk.trien(["token", "init", "--from-spec"]);
-    command.arg(desk.path("tokens.toml")).env("SO_PIN", "87654321");
-    command
-}
-
 fn desk_with_old_key() -> Desk {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("trust")).unwrap();
@@ -216,7 +198,7 @@ fn token_folders(desk: &Desk) -> Vec<PathBuf> {
 #[test]
 fn a_specification_makes_tokens_keys_and_certificates_once() {
     let desk = desk_with_old_key();
-    let told = read_json(&succeed(spec(&desk, SPEC).arg("--json")));
+    let told = read_json(&succeed(specified(&desk, SPEC).arg("--json")));
     let states = |told: &Value| -> Vec<String> {
         let tokens = told["tokens"].as_array().unwrap().iter();
         tokens
@@ -243,7 +225,7 @@ fn a_specification_makes_tokens_keys_and_certificates_once() {
 
     let before = token_folders(&desk);
     std::fs::remove_file(desk.path("an.pem")).unwrap();
-    let again = read_json(&succeed(spec(&desk, SPEC).arg("--json")));
+    let again = read_json(&succeed(specified(&desk, SPEC).arg("--json")));
     assert_eq!(states(&again), [r#""CA" "kept" 0"#, r#""Ký" "kept" 0"#]);
     assert_eq!(token_folders(&desk), before);
     openssl(&desk, &["verify", "-CAfile", "trust/root.pem", "an.pem"]);
@@ -259,7 +241,7 @@ label = "binh"
 algorithm = "ec:p256"
 certificate = { subject = "C=VN,CN=Lê Bình", issuer = "root", out = "binh.pem" }
 "#;
-    let told = succeed(&mut spec(&desk, &more));
+    let told = succeed(&mut specified(&desk, &more));
     assert!(
         told.contains("\"Thêm\" was made") && told.contains("\"CA\" (serial"),
         "{told}"
@@ -325,7 +307,7 @@ fn a_specification_that_cannot_be_met_makes_nothing_and_says_where() {
     ] {
         let text = SPEC.replacen(right, wrong, 1);
         assert_ne!(text, SPEC, "{right}");
-        let output = spec(&desk, &text).output().unwrap();
+        let output = specified(&desk, &text).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
             !output.status.success() && told.contains(place),
@@ -517,182 +499,4 @@ fn the_example_for_build_servers_signs_a_pdf() {
         let told = succeed(build.env("LC_ALL", "en_US.UTF-8"));
         assert!(told.contains("TOTAL-PASSED"), "{round}: {told}");
     }
-}
-
-/// A desk with one token of each of these profiles; its keys have its name, and certificates of one authority where
-/// the profile lets them be made.
-fn field(profiles: &[(&str, &str)]) -> Desk {
-    let desk = Desk::bare();
-    std::fs::create_dir(desk.path("trust")).unwrap();
-    std::fs::write(desk.pin_file(), "24681357\n").unwrap();
-    let certificate = |words: &str| format!("certificate = {{ subject = \"C=VN,CN=Thử\", {words} }}\n");
-    let token = |label: &str, more: &str| {
-        format!(
-            "[[token]]\nlabel = \"{label}\"\npin = \"24681357\"\n{more}[[token.key]]\nlabel = \"{label}\"\n"
-        )
-    };
-    let mut text = token("root", "") + "algorithm = \"ec:p256\"\n";
-    text += &certificate("ca = true, out = \"trust/root.pem\"");
-    for (profile, algorithm) in profiles {
-        text += &token(profile, &format!("profile = \"{profile}\"\n"));
-        text += &format!("algorithm = \"{algorithm}\"\n");
-        text += &certificate("issuer = \"root\"");
-    }
-    succeed(&mut spec(&desk, &text));
-    desk
-}
-
-fn signing(desk: &Desk, label: &str) -> Command {
-    std::fs::write(desk.path("x.txt"), "x").unwrap();
-    let mut command = desk.trien(["sign", "--format", "cades", "--cert", label, "--out"]);
-    command
-        .arg(desk.path(&format!("{label}.p7m")))
-        .arg(desk.path("x.txt"));
-    command
-}
-
-#[test]
-fn tokens_of_the_field_sign() {
-    let profiles = [
-        ("enter-safe", "rsa:2048"),
-        ("vgca", "rsa:3072"),
-        ("pkcs1-only", "rsa:2048"),
-        ("pss-only", "rsa:2048"),
-        ("raw-only", "rsa:2048"),
-        ("slow", "ec:p256"),
-        ("no-matching-id", "ec:p256"),
-        ("always-authenticate", "ec:p256"),
-        ("private-certificate", "ec:p256"),
-    ];
-    let desk = field(&profiles);
-    for (profile, _) in profiles {
-        succeed(signing(&desk, profile).args(desk.pin()));
-        let signed = desk.path(&format!("{profile}.p7m"));
-        succeed(
-            desk.trien(["verify", "--trust"])
-                .arg(desk.path("trust"))
-                .arg(signed),
-        );
-    }
-}
-
-/// Nobody names a scheme, and the token makes only one: that is what is signed with, and what OpenSSL finds.
-#[test]
-fn the_scheme_is_chosen_from_what_the_token_offers() {
-    let desk = field(&[
-        ("pkcs1-only", "rsa:2048"),
-        ("pss-only", "rsa:2048"),
-        ("raw-only", "rsa:2048"),
-    ]);
-    for (profile, asked, expected) in [
-        ("pkcs1-only", None, "rsaencryption"),
-        ("pss-only", None, "rsassapss"),
-        ("raw-only", None, "rsaencryption"),
-        ("pss-only", Some("pss"), "rsassapss"),
-        ("raw-only", Some("pss"), "rsassapss"),
-    ] {
-        let mut command = signing(&desk, profile);
-        let asked = asked.map(|padding| ["--padding", padding]);
-        succeed(command.args(asked.iter().flatten()).args(desk.pin()));
-        let signed = desk.path(&format!("{profile}.p7m"));
-        let mut openssl = Command::new("openssl");
-        openssl.args(["cms", "-verify", "-binary", "-noverify", "-inform", "DER", "-in"]);
-        assert_eq!(succeed(openssl.arg(&signed)), "x", "{profile}");
-        let mut openssl = Command::new("openssl");
-        openssl.args(["cms", "-cmsout", "-print", "-noout", "-inform", "DER", "-in"]);
-        let shown = succeed(openssl.arg(&signed));
-        let (_, scheme) = shown.rsplit_once("signatureAlgorithm:").unwrap();
-        let scheme = scheme.lines().nth(1).unwrap();
-        assert!(
-            scheme.to_lowercase().contains(expected),
-            "{profile} {asked:?}: {scheme}"
-        );
-        std::fs::remove_file(signed).unwrap();
-    }
-    // What was asked for, and cannot be, is said rather than something else made.
-    let mut pkcs1 = signing(&desk, "pss-only");
-    pkcs1.args(["--padding", "pkcs1"]).args(desk.pin());
-    assert_eq!(error_code(&mut pkcs1, 3), "unsupported_by_token");
-}
-
-#[test]
-fn what_a_token_of_the_field_cannot_do_is_said() {
-    let desk = field(&[("pkcs1-only", "rsa:2048"), ("vgca", "rsa:3072")]);
-    let mut pss = signing(&desk, "pkcs1-only");
-    pss.args(["--padding", "pss"]).args(desk.pin());
-    assert_eq!(error_code(&mut pss, 3), "unsupported_by_token");
-
-    let words = [
-        "token",
-        "generate-key",
-        "--token",
-        "vgca",
-        "--algorithm",
-        "rsa:2048",
-        "--label",
-        "short",
-    ];
-    assert_eq!(
-        error_code(desk.trien(words).args(desk.pin()), 3),
-        "unsupported_by_token"
-    );
-    let vgca = || {
-        let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
-        let tokens = tokens.as_array().unwrap().clone();
-        tokens.into_iter().find(|token| token["label"] == "vgca").unwrap()
-    };
-    assert_eq!(vgca()["model"], "VGCA-like");
-    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
-    for _ in 0..2 {
-        let mut command = signing(&desk, "vgca");
-        command.arg("--pin-file").arg(desk.path("wrong"));
-        assert_eq!(error_code(&mut command, 1), "pin_incorrect");
-    }
-    assert_eq!(vgca()["pin"], "last_try", "three tries in all");
-}
-
-/// The PIN is tried for each signature: out of a file it is the same one, out of a pipe the next line.
-#[test]
-fn a_key_that_wants_its_pin_for_each_signature_signs_a_batch() {
-    let desk = field(&[("always-authenticate", "ec:p256")]);
-    let inputs = ["one", "two", "three"].map(|name| {
-        std::fs::write(desk.path(name), name).unwrap();
-        desk.path(name)
-    });
-    let batch = |out: &str| {
-        std::fs::create_dir(desk.path(out)).unwrap();
-        let mut command = desk.trien([
-            "sign",
-            "--format",
-            "cades",
-            "--cert",
-            "always-authenticate",
-            "--out",
-        ]);
-        command.arg(desk.path(out)).args(&inputs);
-        command
-    };
-    succeed(batch("by-file").args(desk.pin()));
-    assert_eq!(std::fs::read_dir(desk.path("by-file")).unwrap().count(), 3);
-    // Two lines for three signatures: what was signed by then is there.
-    std::fs::write(desk.path("lines"), "24681357\n24681357\n").unwrap();
-    let pipe = format!("cat '{}' | \"$@\"", desk.path("lines").display());
-    let mut words = batch("by-pipe");
-    words.args(["--pin-fd", "0", "--json"]);
-    let mut shell = std::process::Command::new("sh");
-    shell
-        .args(["-c", &pipe, "sh"])
-        .arg(words.get_program())
-        .args(words.get_args());
-    for (name, value) in words.get_envs() {
-        shell.env(name, value.unwrap_or_default());
-    }
-    let output = shell.output().unwrap();
-    assert_ne!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(std::fs::read_dir(desk.path("by-pipe")).unwrap().count(), 2);
-    // A wrong PIN is one try for all of them.
-    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
-    let mut wrong = batch("wrong-pin");
-    wrong.arg("--pin-file").arg(desk.path("wrong"));
-    assert_eq!(error_code(&mut wrong, 1), "pin_incorrect");
 }

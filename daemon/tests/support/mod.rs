@@ -197,3 +197,24 @@ fn output(command: &mut Command) -> Output {
 fn both(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
+
+/// What a program printed as JSON.
+#[track_caller]
+pub fn read_json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The code of the error a verb printed as JSON.
+#[track_caller]
+pub fn error_code(command: &mut Command, exit: i32) -> String {
+    let told = read_json(&fail(command.arg("--json"), exit));
+    told["error"]["code"].as_str().unwrap().to_owned()
+}
+
+/// The command that makes the tokens of a specification.
+pub fn specified(desk: &Desk, text: &str) -> Command {
+    std::fs::write(desk.path("tokens.toml"), text).unwrap();
+    let mut command = desk.trien(["token", "init", "--from-spec"]);
+    command.arg(desk.path("tokens.toml")).env("SO_PIN", "87654321");
+    command
+}
