@@ -1,5 +1,8 @@
 //! What an idle daemon costs while two readers are watched: wake-ups by the kernel's count, and memory.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::time::Duration;
 
 use crate::row;
@@ -10,6 +13,9 @@ use crate::support::{Desk, succeed};
 
 /// Seconds without an event, unless `SECONDS` says otherwise.
 const LONG: u64 = 30;
+
+/// Threads that were used at the start end after ten seconds (tokio's for what blocks), which is a wake-up of theirs.
+const SETTLED: Duration = Duration::from_secs(15);
 
 /// MiB
 const LIMIT: f64 = 15.0;
@@ -22,43 +28,54 @@ pub(crate) fn measure() {
             let desk = Desk::with_token();
             succeed(&mut desk.trien(["token", "list"]));
             let daemon = Daemon::start(&desk, "");
-            std::thread::sleep(Duration::from_secs(5));
+            std::thread::sleep(SETTLED);
             let workers = ["module-worker", "card-worker"].map(|word| child_pids(daemon.pid(), word));
             let workers: Vec<u32> = workers.concat();
             let all: Vec<u32> = [daemon.pid()]
                 .into_iter()
                 .chain(workers.iter().copied())
                 .collect();
-            let before: Vec<u64> = all.iter().map(|process| switches(*process)).collect();
+            let before: Vec<_> = all.iter().map(|process| switches(*process)).collect();
             let seconds = std::env::var("SECONDS")
                 .ok()
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(LONG);
             std::thread::sleep(Duration::from_secs(seconds));
             println!("\n## Idle for {seconds} s, two readers watched\n");
-            println!(
-                "| process | wake-ups (voluntary context switches of all threads) | RSS, MiB | limit | |\n|---|---|---|---|---|"
-            );
+            println!("Wake-ups are voluntary context switches of all threads.\n");
+            println!("| process | wake-ups | RSS, MiB | | limit | |\n|---|---|---|---|---|---|");
             for (process, before) in all.iter().zip(before) {
-                let woken = (switches(*process) - before).to_string();
+                let woken = woken(&before, &switches(*process));
                 let memory = resident(*process);
                 match *process == daemon.pid() {
-                    true => row("daemon", &[woken], memory, LIMIT),
-                    false => println!("| {} | {woken} | {memory:.3} | | |", name(*process)),
+                    true => {
+                        let shown = [woken.to_string(), format!("{memory:.3}")];
+                        row("daemon: wake-ups", &shown, woken as f64, 0.0);
+                        row("daemon: RSS", &shown, memory, LIMIT);
+                    }
+                    false => println!("| {} | {woken} | {memory:.3} | | | |", name(*process)),
                 }
             }
         },
     );
 }
 
-/// Each wait that ended is one: a thread that sleeps without being woken has none.
-fn switches(process: u32) -> u64 {
+/// By thread: each wait that ended is one, so that a thread that sleeps without being woken has none.
+fn switches(process: u32) -> BTreeMap<OsString, u64> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"))
         .unwrap()
         .flatten();
-    threads
-        .map(|thread| number(&thread.path().join("status"), "voluntary_ctxt_switches:"))
-        .sum()
+    let of = |thread: &DirEntry| number(&thread.path().join("status"), "voluntary_ctxt_switches:");
+    threads.map(|thread| (thread.file_name(), of(&thread))).collect()
+}
+
+/// From one count to the next. A thread that ended was woken for that.
+fn woken(before: &BTreeMap<OsString, u64>, after: &BTreeMap<OsString, u64>) -> u64 {
+    let ended = before.keys().filter(|thread| !after.contains_key(*thread));
+    let waited = after
+        .iter()
+        .map(|(thread, count)| count - before.get(thread).unwrap_or(&0));
+    waited.sum::<u64>() + ended.count() as u64
 }
 
 fn resident(process: u32) -> f64 {
