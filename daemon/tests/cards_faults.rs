@@ -11,7 +11,6 @@ use rustix::process::Signal;
 use support::cards::piv::*;
 use support::cards::{ReaderPlan, on_readers, wait_until, wait_until_empty};
 use trien::tokens::{Deadlines, LoginError, TokenError};
-use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
 /// Pulls the card in the middle of a command, fifty times, and has it put back.
 fn pulled(instruction: &str, verifies: u64) {
@@ -114,55 +113,6 @@ fn the_service_may_die_twenty_times_while_signatures_are_made() {
         assert_eq!(tries_left(&readers), 3);
         drop(card);
     });
-}
-
-#[test]
-fn a_thousand_signatures_leak_neither_descriptors_nor_memory() {
-    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let card = readers.piv(0);
-        runtime().block_on(async {
-            let modules = modules();
-            let token = only_token(&modules).await;
-            // The curve is quicker than RSA: what is counted is ours, not the card's.
-            let curve = key(&token, 0x9d, 0x11);
-            let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-            let worker = support::daemon::child_pids(std::process::id(), "card-worker");
-            let [worker] = worker[..] else {
-                panic!("{worker:?}")
-            };
-            let mut before = None;
-            for round in 0..20 {
-                let mut session = logged_in(&token, &curve).await.unwrap();
-                for _ in 0..50 {
-                    session.sign(&signable(algorithm, b"x"), false).await.unwrap();
-                }
-                session.close().await;
-                let now = (descriptors(worker), resident(worker));
-                if round == 2 {
-                    before = Some(now);
-                }
-            }
-            let (files, memory) = before.unwrap();
-            assert_eq!(descriptors(worker), files);
-            assert!(
-                resident(worker) < memory + 1024,
-                "{} KiB after {memory}",
-                resident(worker)
-            );
-        });
-        drop(card);
-    });
-}
-
-fn descriptors(process: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
-}
-
-/// In KiB.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

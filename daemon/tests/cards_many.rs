@@ -1,20 +1,18 @@
-//! A thousand signatures in a row through each vendor's module, on each kind of card and token: its process keeps no more
-//! descriptors and no more memory than it had after the first hundred.
+//! A thousand signatures in a row through our own driver and through each vendor's module, on each kind of card and token:
+//! its process keeps no more descriptors and no more memory than it had after the first hundred.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
-use std::path::Path;
-
-use support::cards::pairs::{Pair, cac, openpgp, piv, piv_curve};
+use support::cards::pairs::{self, Pair};
+use support::cards::piv;
 use support::cards::scene::{
-    RSA, descriptors, key, lines, logged_in, modules, opensc, resident, runtime, signable, token_in_time,
-    worker, ykcs11,
+    ECDSA, RSA, descriptors, key, logged_in, modules, opensc, ready_opencryptoki, resident, runtime,
+    signable, token_in_time, worker, ykcs11,
 };
-use support::cards::{CARD_PIN, Opencryptoki, ReaderPlan, TpmToken, on_opencryptoki, on_readers};
+use support::cards::{ReaderPlan, SoftHsm, TpmToken, on_opencryptoki, on_readers};
 use trien::config::ModuleConfig;
-use trien::tokens::known::of_library;
 use trien::tokens::{KeyRef, ModuleToken};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
@@ -22,6 +20,33 @@ const SIGNATURES: usize = 1000;
 
 /// KiB that the process may grow by.
 const GROWTH: u64 = 1024;
+
+/// What a process holds.
+struct Held {
+    process: u32,
+    descriptors: usize,
+    /// In KiB.
+    memory: u64,
+}
+
+impl Held {
+    fn by(process: u32) -> Self {
+        Self {
+            process,
+            descriptors: descriptors(process),
+            memory: resident(process),
+        }
+    }
+
+    /// The same process holds no more now.
+    #[track_caller]
+    fn still(self) {
+        let now = Self::by(self.process);
+        assert_eq!(now.descriptors, self.descriptors);
+        let (then, now) = (self.memory, now.memory);
+        assert!(now < then + GROWTH, "{then} KiB, then {now} KiB");
+    }
+}
 
 async fn sign_many(module: &ModuleConfig, token: &ModuleToken, key: &KeyRef, algorithm: SignatureAlgorithm) {
     let word = module.path.display().to_string();
@@ -31,14 +56,45 @@ async fn sign_many(module: &ModuleConfig, token: &ModuleToken, key: &KeyRef, alg
         session.sign(&signable(algorithm, b"m"), false).await.unwrap();
         // What is made at the first signatures is there to stay.
         if number == SIGNATURES / 10 {
-            before = Some((descriptors(worker(&word)), resident(worker(&word))));
+            before = Some(Held::by(worker(&word)));
         }
     }
-    let (files, memory) = before.unwrap();
-    assert_eq!(descriptors(worker(&word)), files);
-    let now = resident(worker(&word));
-    assert!(now < memory + GROWTH, "{memory} KiB, then {now} KiB");
+    before.unwrap().still();
     session.close().await;
+}
+
+/// By our own driver, with twenty logins.
+fn by_our_driver(slot: u8, key_algorithm: u8, algorithm: SignatureAlgorithm) {
+    on_readers(&[ReaderPlan::plain(piv::YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = piv::modules();
+            let token = piv::token_in_time(&modules).await;
+            let key = piv::key(&token, slot, key_algorithm);
+            let mut before = None;
+            for round in 0..20 {
+                let mut session = logged_in(&token, &key).await.unwrap();
+                for _ in 0..SIGNATURES / 20 {
+                    session.sign(&signable(algorithm, b"m"), false).await.unwrap();
+                }
+                session.close().await;
+                if round == 2 {
+                    before = Some(Held::by(worker("card-worker")));
+                }
+            }
+            before.unwrap().still();
+        });
+    });
+}
+
+#[test]
+fn by_our_driver_with_rsa_on_piv() {
+    by_our_driver(0x9a, 0x07, RSA);
+}
+
+#[test]
+fn by_our_driver_with_a_curve_on_piv() {
+    by_our_driver(0x9d, 0x11, ECDSA);
 }
 
 fn on_a_card(pair: Pair) {
@@ -54,51 +110,39 @@ fn on_a_card(pair: Pair) {
 
 #[test]
 fn by_opensc_with_rsa_on_piv() {
-    on_a_card(piv(opensc()));
+    on_a_card(pairs::piv(opensc()));
 }
 
 #[test]
 fn by_opensc_with_a_curve_on_piv() {
-    on_a_card(piv_curve(opensc()));
+    on_a_card(pairs::piv_curve(opensc()));
 }
 
 #[test]
 fn by_ykcs11_with_rsa_on_piv() {
-    on_a_card(piv(ykcs11()));
+    on_a_card(pairs::piv(ykcs11()));
 }
 
 #[test]
 fn by_ykcs11_with_a_curve_on_piv() {
-    on_a_card(piv_curve(ykcs11()));
+    on_a_card(pairs::piv_curve(ykcs11()));
 }
 
 #[test]
 fn by_opensc_on_openpgp() {
-    on_a_card(openpgp());
+    on_a_card(pairs::openpgp());
 }
 
 #[test]
 fn by_opensc_on_cac() {
-    on_a_card(cac());
-}
-
-/// A module as discovery finds it.
-fn found(path: &str) -> ModuleConfig {
-    let path = Path::new(path);
-    ModuleConfig::known(of_library(path).unwrap(), path.to_path_buf())
+    on_a_card(pairs::cac());
 }
 
 #[test]
 fn by_tpm2_pkcs11() {
     let tpm = TpmToken::new("tpm");
-    let mut module = found(TpmToken::MODULE);
-    for (name, value) in tpm.environment() {
-        if name == "TPM2_PKCS11_STORE" {
-            module.folders.push(value.clone().into());
-        }
-        module.variables.push((name.to_owned(), value.into()));
-    }
     runtime().block_on(async {
+        let module = tpm.module();
         let modules = modules(std::slice::from_ref(&module));
         let token = token_in_time(&modules, |entry| entry.id.label == "tpm").await;
         sign_many(&module, &token, &key(&token, &[1]), RSA).await;
@@ -106,17 +150,23 @@ fn by_tpm2_pkcs11() {
 }
 
 #[test]
+fn by_softhsm() {
+    let hsm = SoftHsm::new("soft");
+    runtime().block_on(async {
+        let module = hsm.module();
+        let modules = modules(std::slice::from_ref(&module));
+        let token = token_in_time(&modules, |entry| entry.id.label == "soft").await;
+        sign_many(&module, &token, &key(&token, &[1]), RSA).await;
+    });
+}
+
+#[test]
 fn by_opencryptoki() {
     on_opencryptoki(|ock| {
-        ock.issue("ock");
-        let module = found(Opencryptoki::MODULE);
         runtime().block_on(async {
+            let module = ock.module();
             let modules = modules(std::slice::from_ref(&module));
-            let token = token_in_time(&modules, |entry| entry.id.label == "ock").await;
-            let (first, own) = (Opencryptoki::FIRST_PIN, CARD_PIN);
-            let changed = token.change_pin(lines(&format!("{first}\n")), lines(&format!("{own}\n")));
-            changed.await.unwrap();
-            ock.generate();
+            let token = ready_opencryptoki(&ock, &modules).await;
             sign_many(&module, &token, &key(&token, &[1]), RSA).await;
         });
     });

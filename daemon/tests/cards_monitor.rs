@@ -7,6 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use support::cards::scene::ticks;
 use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, succeed};
@@ -117,13 +118,6 @@ fn n115_a_contact_that_bounces_fifty_times_a_second_ends_in_what_is_true() {
     });
 }
 
-/// The processor time a thread's process has used, in clock ticks.
-fn ticks() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 #[test]
 fn n113_a_service_that_is_absent_or_dies_is_waited_for_without_a_busy_loop() {
     on_readers(&plans(), |mut readers| {
@@ -134,9 +128,9 @@ fn n113_a_service_that_is_absent_or_dies_is_waited_for_without_a_busy_loop() {
         see(&mut seen, "nothing", |now| {
             now.service == Service::Absent && now.readers.is_empty()
         });
-        let before = ticks();
+        let before = ticks(std::process::id());
         std::thread::sleep(Duration::from_millis(500));
-        assert!(ticks() - before <= 3, "it waits in a loop");
+        assert!(ticks(std::process::id()) - before <= 3, "it waits in a loop");
         for signal in [Signal::KILL, Signal::TERM, Signal::KILL] {
             readers.start_service();
             let took = see(&mut seen, "the card", |now| slot(now, FIRST) == Some(Slot::Card));

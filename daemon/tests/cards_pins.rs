@@ -8,9 +8,12 @@ use serde_json::json;
 use support::Desk;
 use support::cards::piv::tries_left;
 use support::cards::scene::{
-    Judge, RSA, key, lines, modules, only_token, opensc, runtime, signable, token_in_time, ykcs11,
+    Judge, RSA, desk_with_opensc, key, lines, modules, only_token, opensc, ready_opencryptoki, runtime,
+    signable, token_in_time, ykcs11,
 };
-use support::cards::{CARD_PIN, CARD_PUK, OPENSC, ReaderPlan, on_readers, public_key};
+use support::cards::{
+    CARD_PIN, CARD_PUK, ReaderPlan, SoftHsm, TpmToken, on_opencryptoki, on_readers, public_key,
+};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use trien::tokens::{
     Deadlines, KeyRef, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError,
@@ -155,6 +158,45 @@ fn openpgp_and_cac_tell_what_they_tell_and_no_try_is_spent_unasked() {
     });
 }
 
+/// Of the tokens without a card, SoftHSM's warns and never locks, a TPM's says nothing before it is locked, and opencryptoki's
+/// tells each state.
+#[test]
+fn softhsm_a_tpm_and_opencryptoki_tell_what_they_tell() {
+    on_opencryptoki(|ock| {
+        let (hsm, tpm) = (SoftHsm::new("soft"), TpmToken::new("tpm"));
+        runtime().block_on(async {
+            let modules = modules(&[hsm.module(), tpm.module(), ock.module()]);
+            let ock = ready_opencryptoki(&ock, &modules).await;
+            let soft = token_in_time(&modules, |entry| entry.id.label == "soft").await;
+            let tpm = token_in_time(&modules, |entry| entry.id.label == "tpm").await;
+            let said = |token: &ModuleToken, pins: &[&str]| {
+                let (token, pins) = (
+                    token.clone(),
+                    pins.iter().map(|pin| (*pin).to_owned()).collect::<Vec<_>>(),
+                );
+                async move {
+                    let pins: Vec<_> = pins.iter().map(String::as_str).collect();
+                    tries(&token, &key(&token, &[1]), &pins).await
+                }
+            };
+            let twelve: Vec<_> = std::iter::repeat_n("111111", 12).chain([CARD_PIN]).collect();
+            let mut told = vec!["wrong, now FewTries"; 12];
+            told.push("in");
+            assert_eq!(said(&soft, &twelve).await, told);
+            let four = ["111111", "222222", "333333", CARD_PIN];
+            let tells_nothing = ["wrong, now Ready"; 3].into_iter().chain(["Locked"]);
+            assert_eq!(said(&tpm, &four).await, tells_nothing.collect::<Vec<_>>());
+            let expected = [
+                "wrong, now FewTries",
+                "wrong, now LastTry",
+                "wrong, now Locked",
+                "Locked",
+            ];
+            assert_eq!(said(&ock, &four).await, expected);
+        });
+    });
+}
+
 fn with_driver() -> Modules {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
     Modules::new(&[], program, Deadlines::default()).with_cards(program, Deadlines::default())
@@ -283,12 +325,7 @@ fn a_pin_is_changed_on_the_reader() {
 fn a_page_gets_its_signature_from_a_pin_typed_on_the_reader() {
     on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
         let _card = readers.piv(0);
-        let desk = Desk::new();
-        std::fs::create_dir_all(desk.home().join("config")).unwrap();
-        let config = format!(
-            "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"opensc\"\npath = {OPENSC:?}\n"
-        );
-        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let desk = desk_with_opensc();
         allow(&desk, PORTAL, &[]);
         // A PIN in the script would be one typed in the window: there is none.
         let script = "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\nrepeat = true\n";

@@ -1,5 +1,5 @@
-//! Cards pulled at the worst moment while a vendor's module works on them, services that die under it, other programs on
-//! the same card: the module's process may be lost, the daemon and the card are not.
+//! Cards pulled at the worst moment while a vendor's module works on them, and cards that fall silent: the module's process
+//! may be lost, the daemon and the card are not.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,18 +7,14 @@ mod support;
 
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::json;
 use support::cards::pairs::{Pair, cac, openpgp, piv};
 use support::cards::scene::{
-    RSA, descriptors, key, logged_in, modules, modules_within, opensc, runtime, sign_once, signable,
-    steady_descriptors, token_in_time, ykcs11,
+    RSA, descriptors, desk_with_opensc, key, logged_in, modules, modules_within, opensc, runtime, sign_once,
+    signable, steady_descriptors, token_in_time, ykcs11,
 };
-use support::cards::{
-    CARD_PIN, OPENSC, ReaderPlan, on_proxied_readers, on_readers, wait_until, wait_until_empty,
-};
+use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
-use support::{Desk, succeed};
 use trien::tokens::{Deadlines, LoginError, TokenEntry, TokenError};
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
@@ -149,96 +145,12 @@ fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
     });
 }
 
-#[test]
-fn the_service_may_die_twenty_times_under_a_module_that_signs() {
-    on_readers(&[ReaderPlan::plain(YUBIKEY)], |mut readers| {
-        let _card = readers.piv(0);
-        runtime().block_on(async {
-            let modules = modules(&[opensc()]);
-            for round in 0..20 {
-                let token = token_in_time(&modules, ready).await;
-                let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
-                session.sign(&signable(RSA, b"m"), false).await.unwrap();
-                readers.stop_service(if round % 2 == 0 {
-                    Signal::KILL
-                } else {
-                    Signal::TERM
-                });
-                let lost = session.sign(&signable(RSA, b"m"), false).await;
-                assert!(
-                    matches!(lost, Err(LoginError::Token(_))),
-                    "round {round}: {lost:?}"
-                );
-                session.close().await;
-                readers.start_service();
-            }
-            let token = token_in_time(&modules, ready).await;
-            sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-            assert!(!modules.states()[0].off);
-        });
-    });
-}
-
-#[test]
-fn a_reader_that_is_plugged_in_later_is_seen_by_a_module_that_runs() {
-    on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let _card = readers.piv(0);
-        runtime().block_on(async {
-            for module in [opensc(), ykcs11()] {
-                readers.proxy(&format!("unplug {YUBIKEY}"));
-                let modules = modules(&[module]);
-                assert!(modules.look().await.tokens.is_empty());
-                readers.proxy(&format!("plug {YUBIKEY}"));
-                let token = token_in_time(&modules, ready).await;
-                sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-            }
-        });
-    });
-}
-
-/// OpenSC's own program signs with the card while we do.
-#[test]
-fn two_programs_on_one_card_each_get_their_signatures() {
-    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let _card = readers.piv(0);
-        let data = readers.path("other-data");
-        std::fs::write(&data, "m").unwrap();
-        let other = || {
-            let mut command = std::process::Command::new("pkcs11-tool");
-            command.args([
-                "--module", OPENSC, "--login", "--pin", CARD_PIN, "--id", "01", "-s",
-            ]);
-            command.args(["-m", "SHA256-RSA-PKCS", "-i"]).arg(&data);
-            succeed(readers.lend(command.arg("-o").arg(readers.path("other-signature"))));
-        };
-        let runtime = runtime();
-        let modules = modules(&[opensc()]);
-        let token = runtime.block_on(token_in_time(&modules, ready));
-        let nine_a = key(&token, &[1]);
-        std::thread::scope(|scope| {
-            let beside = scope.spawn(|| (0..10).for_each(|_| other()));
-            let mut made = 0;
-            while !beside.is_finished() || made < 10 {
-                runtime
-                    .block_on(sign_once(&token, &nine_a, RSA, b"m"))
-                    .unwrap_or_else(|error| panic!("after {made}: {error:?}"));
-                made += 1;
-            }
-        });
-    });
-}
-
 /// A page's request while the card is pulled: it hears so, the card is found again by itself, the daemon goes on.
 #[test]
 fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card = readers.piv(0);
-        let desk = Desk::new();
-        std::fs::create_dir_all(desk.home().join("config")).unwrap();
-        let config = format!(
-            "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"opensc\"\npath = {OPENSC:?}\n"
-        );
-        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let desk = desk_with_opensc();
         allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
         let script = format!(
             "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [{CARD_PIN:?}]\nrepeat = true\n"

@@ -31,13 +31,6 @@ fn programs(error: &TokenError) -> &[String] {
     }
 }
 
-/// The processor time of a process, in clock ticks.
-fn ticks(process: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
 #[test]
 fn n119_an_exclusive_lock_of_another_program_is_told_with_its_name_and_waited_for_without_a_spin() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
@@ -49,14 +42,14 @@ fn n119_an_exclusive_lock_of_another_program_is_told_with_its_name_and_waited_fo
             let holder = Holder::start(&readers, YUBIKEY, "exclusive");
             // What was seen before can still be shown.
             assert_eq!(only_token(&modules).await.entry().id, token.entry().id);
-            let (began, before) = (Instant::now(), ticks(worker));
+            let (began, before) = (Instant::now(), scene::ticks(worker));
             let Err(LoginError::Token(error)) = logged_in(&token, &key(&token, 0x9a, 0x07)).await else {
                 panic!("a session with a card that another program has");
             };
             assert_eq!(programs(&error), [holder.name()]);
             assert!(error.retry_helps());
             assert!(began.elapsed() > Duration::from_secs(2), "it is waited for");
-            assert!(ticks(worker) - before < 50, "it is waited for in a loop");
+            assert!(scene::ticks(worker) - before < 50, "it is waited for in a loop");
             holder.release();
             sign_once(&modules, 0x9a).await.unwrap();
             assert_eq!(

@@ -4,12 +4,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use trien::config::ModuleConfig;
+use trien::tokens::known::of_library;
 
 use super::{CARD_PIN, wait_until};
 
 /// True if a module, or a program, of another maker is on this computer.
 pub fn installed(path: &str) -> bool {
     Path::new(path).exists()
+}
+
+/// A library as its row in the registry says, which finds its tokens by these variables and keeps them in that folder.
+fn known(library: &str, folder: &Path, variables: &[(&str, String)]) -> ModuleConfig {
+    let library = Path::new(library);
+    let mut module = ModuleConfig::known(of_library(library).unwrap(), library.to_path_buf());
+    module.folders.push(folder.to_path_buf());
+    let variables = variables.iter();
+    module.variables = variables
+        .map(|(name, value)| ((*name).to_owned(), value.into()))
+        .collect();
+    module
 }
 
 /// A token of SoftHSM with an RSA key of ID 01 and the label `soft-key`.
@@ -61,6 +75,12 @@ impl SoftHsm {
             .env("SOFTHSM2_CONF", hsm.settings());
         crate::support::succeed(&mut generate);
         hsm
+    }
+
+    /// Its module, for this token.
+    pub fn module(&self) -> ModuleConfig {
+        let settings = self.settings().display().to_string();
+        known(Self::MODULE, self.0.path(), &[("SOFTHSM2_CONF", settings)])
     }
 
     /// What its module reads: `SOFTHSM2_CONF`.
@@ -139,6 +159,11 @@ impl TpmToken {
             "tpm-key",
         ]);
         token
+    }
+
+    /// Its module, for this token.
+    pub fn module(&self) -> ModuleConfig {
+        known(Self::MODULE, self.folder.path(), &self.environment())
     }
 
     /// What its module needs.
@@ -221,6 +246,11 @@ impl Opencryptoki {
 
     /// The PIN that the user has from the security officer. Its flags do not say that it is to be changed.
     pub const FIRST_PIN: &str = "87651234";
+
+    /// Its module.
+    pub fn module(&self) -> ModuleConfig {
+        known(Self::MODULE, Path::new("/var/lib/opencryptoki"), &[])
+    }
 
     /// Makes the token, whose user has been given his first PIN and no more.
     pub fn issue(&self, label: &str) {

@@ -13,7 +13,8 @@ use trien::tokens::{
 };
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 
-use super::{CARD_PIN, OPENSC, YKCS11};
+use super::{CARD_PIN, OPENSC, Opencryptoki, YKCS11};
+use crate::support::Desk;
 
 pub const RSA: SignatureAlgorithm = SignatureAlgorithm::RsaPkcs1(Hash::Sha256);
 pub const ECDSA: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
@@ -73,6 +74,16 @@ pub async fn token_in_time(modules: &Modules, wanted: impl Fn(&TokenEntry) -> bo
         assert!(Instant::now() < until, "no token: {:?}", sight.failures);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// opencryptoki's token, whose user has changed the PIN that the officer gave him, with its key.
+pub async fn ready_opencryptoki(ock: &Opencryptoki, modules: &Modules) -> ModuleToken {
+    ock.issue("ock");
+    let token = token_in_time(modules, |entry| entry.id.label == "ock").await;
+    let [first, own] = [Opencryptoki::FIRST_PIN, CARD_PIN].map(|pin| lines(&format!("{pin}\n")));
+    token.change_pin(first, own).await.unwrap();
+    ock.generate();
+    token
 }
 
 /// A key without its certificate.
@@ -188,6 +199,24 @@ pub fn worker(word: &str) -> u32 {
         panic!("{word}: {found:?}")
     };
     worker
+}
+
+/// The processor time of a process, in clock ticks.
+pub fn ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// A desk whose program has OpenSC's module and nothing else.
+pub fn desk_with_opensc() -> Desk {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let config = format!(
+        "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"opensc\"\npath = {OPENSC:?}\n"
+    );
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    desk
 }
 
 pub fn descriptors(process: u32) -> usize {
