@@ -369,6 +369,44 @@ fn jades_reaches_every_level_and_what_an_archive_time_stamp_covers_stays() {
     assert_eq!(archive.err(), Some(AugmentError::ContentMissing));
 }
 
+/// What each time-stamp of a JAdES signature is about, put together as TS 119 182-1 says (5.3.4 and 5.3.6.3).
+#[test]
+fn the_time_stamps_of_jades_are_what_openssl_verifies() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let [_, renewed] = JADES.to_lta(&jws(Serialization::Json, false));
+    let value: Value = serde_json::from_slice(&renewed).unwrap();
+    let text = |name: &str| value[name].as_str().unwrap().to_owned();
+    let mut before = format!("{}.{}.{}.", text("payload"), text("protected"), text("signature"));
+    let shop = &PKI.0.workshop;
+    let mut verified = Vec::new();
+    for component in value["header"]["etsiU"].as_array().unwrap() {
+        let encoded = component.as_str().unwrap();
+        let opened: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap();
+        for (name, about) in [("sigTst", text("signature")), ("arcTst", before.clone())] {
+            let Some(token) = opened[name]["tstTokens"][0]["val"].as_str() else {
+                continue;
+            };
+            shop.write("about.txt", about.as_bytes());
+            shop.write("jades.tst", &STANDARD.decode(token).unwrap());
+            shop.run(&[
+                "ts",
+                "-verify",
+                "-data",
+                "about.txt",
+                "-in",
+                "jades.tst",
+                "-token_in",
+                "-CAfile",
+                "root.crt",
+            ]);
+            verified.push(name);
+        }
+        before += encoded;
+    }
+    assert_eq!(verified, ["sigTst", "arcTst", "arcTst"]);
+}
+
 #[test]
 fn components_of_others_are_read_plain_and_not_stamped_again() {
     use base64::Engine;

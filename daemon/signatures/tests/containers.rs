@@ -145,6 +145,26 @@ fn containers_of_both_kinds_with_both_signatures() {
 }
 
 #[test]
+fn a_container_may_have_many_files() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let names: Vec<String> = (0..200).map(|number| format!("tệp {number}.txt")).collect();
+    let files: Vec<File<'_>> = names
+        .iter()
+        .map(|name| File {
+            name,
+            bytes: name.as_bytes(),
+            media_type: "text/plain",
+        })
+        .collect();
+    for inside in [Inside::Xades, Inside::Cades] {
+        let report = verified(&pki, &container(&pki, &who, Kind::Extended, inside, &files));
+        assert!(report.valid(), "{inside:?}: {:?}", report.signatures[0].reason);
+        assert_eq!(report.signatures[0].covered, names);
+    }
+}
+
+#[test]
 fn n154_what_is_missing_left_over_or_exchanged_is_named() {
     let pki = Pki::new();
     let who = pki.leaf("signer", "ec:P-256");

@@ -7,7 +7,8 @@ use crate::report::{Coverage, Reason, SignatureReport, SubIndication, Warning};
 use crate::validation::Finding;
 use crate::xml::{Document, ElementId};
 
-/// Names in the report of what is, or is not, covered.
+/// Names of elements in the report that are, or are not, covered. Of files every name counts: what of a container is not
+/// covered is found by them, and there are no more than a signature has references.
 const MAX_NAMES: usize = 16;
 
 /// What a format makes of the references of a signature whose digests fit: it writes into the report what is covered.
@@ -53,7 +54,9 @@ impl Cover for OfDocument {
                         continue;
                     }
                     content = true;
-                    report.covered.push(name_of(document, *element));
+                    if report.covered.len() < MAX_NAMES {
+                        report.covered.push(name_of(document, *element));
+                    }
                     if *element == document.root() || own && enveloping {
                         (whole, signed) = (true, total);
                     } else if !whole {
@@ -62,7 +65,6 @@ impl Cover for OfDocument {
                 }
             }
         }
-        report.covered.truncate(MAX_NAMES);
         if !content {
             return Err((SubIndication::SignedDataNotFound, Reason::NothingSigned));
         }
