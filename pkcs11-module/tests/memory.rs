@@ -159,7 +159,7 @@ fn algorithms_of_yesterday() {
     clean(
         "legacy",
         &[
-            "keys_of_triple_des_have_one_length_and_odd_parity",
+            "keys_of_des_have_one_length_and_odd_parity",
             "diffie_hellman_by_openssl",
         ],
     );
