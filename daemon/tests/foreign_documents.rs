@@ -12,8 +12,8 @@ use serde_json::Value;
 use support::{Desk, fail, repository, succeed};
 
 /// Originals that pyHanko's strict reader refuses whatever is appended to them: generation 65536 for object 0, a /Size
-/// that is too small, or (`form_acrobat.pdf`) a compressed stream that stops short of its checksum. The other judges accept them; one that pyHanko learns to read fails the
-/// test, and leaves this list.
+/// that is too small, or (`form_acrobat.pdf`) a compressed stream that stops short of its checksum. The other judges
+/// accept them; one that pyHanko learns to read fails the test, and leaves this list.
 const PYHANKO_CANNOT_READ: [&str; 6] = [
     "form_acrobat.pdf",
     "mutool_clean.pdf",

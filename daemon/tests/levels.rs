@@ -1,5 +1,5 @@
-//! Levels above B-B as a person meets them: `trien sign --level`, `trien augment`, the queue, `trien trust`, and what comes
-//! over the network. OpenSSL is the time-stamp authority, behind a server that can also misbehave.
+//! Levels above B-B as a person meets them: `trien sign --level`, `trien augment`, the queue, `trien trust`, and what
+//! comes over the network. OpenSSL is the time-stamp authority, behind a server that can also misbehave.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

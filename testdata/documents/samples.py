@@ -3,8 +3,8 @@
 
     samples.py OUT PACKAGES
 
-PACKAGES is a folder with source archives (NAME-VERSION.tar.gz); the S/MIME messages of NIST's PKITS come out of the installed
-package `cryptography_vectors`. Writes below OUT/samples:
+PACKAGES is a folder with source archives (NAME-VERSION.tar.gz); the S/MIME messages of NIST's PKITS come out of the
+installed package `cryptography_vectors`. Writes below OUT/samples:
 
     pdf/NAME.pdf            whatever holds a signature
     xml/NAME.xml            XML-DSig and XAdES, with the files beside them that their references name
@@ -46,7 +46,7 @@ def from_packages(packages, out):
                 kind = pathlib.Path(path).suffix
                 if SIGNATURE[kind] not in data:
                     continue
-                short = re.sub(r"^(pyhanko_testing_commons/test_data/data/pdf|tests?/(resources|data|interop)|resources|test)/", "", path)
+                short = re.sub(r"^(pyhanko_.*?/data/pdf|tests?/(resources|interop)|resources|test)/", "", path)
                 name = package + "_" + re.sub(r"[^A-Za-z0-9.-]+", "_", short)
                 (out / kind[1:] / name).write_bytes(data)
 
@@ -75,7 +75,8 @@ def main():
         (out / kind).mkdir(parents=True, exist_ok=True)
     from_packages(pathlib.Path(sys.argv[2]), out)
     from_pkits(out)
-    counts = {kind: len(list((out / kind).glob(f"*.{end}"))) for kind, end in (("pdf", "pdf"), ("xml", "xml"), ("cms", "p7s"))}
+    ends = {"pdf": "pdf", "xml": "xml", "cms": "p7s"}
+    counts = {kind: len(list((out / kind).glob(f"*.{end}"))) for kind, end in ends.items()}
     # A package that moved its samples must not go unnoticed.
     assert counts["pdf"] >= 15 and counts["xml"] >= 100 and counts["cms"] >= 200, counts
     print(f" {sum(counts.values())} signed samples: {counts}")

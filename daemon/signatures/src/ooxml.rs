@@ -1,5 +1,5 @@
-//! Signatures of Office documents: docx, xlsx, pptx (Open Packaging Conventions, ECMA-376 part 2, clause 12 and annex C;
-//! what Office adds to them: [MS-OFFCRYPTO] 2.5 and [MS-OI29500]).
+//! Signatures of Office documents: docx, xlsx, pptx (Open Packaging Conventions, ECMA-376 part 2, clause 12 and annex
+//! C; what Office adds to them: [MS-OFFCRYPTO] 2.5 and [MS-OI29500]).
 //!
 //! A signature is a part of the package. It holds a manifest: the digest of each part together with its content type,
 //! and of each list of relationships after the transform that leaves out those that are not signed. The properties of

@@ -468,8 +468,8 @@ fn number(value: usize) -> Result<u32, ZipError> {
     u32::try_from(value).map_err(|_| ZipError::TooLarge)
 }
 
-/// The name of an entry behind a URI reference (RFC 3986, 2.1). `None` where what follows a `%` is no pair of hexadecimal
-/// digits, or the whole is not UTF-8.
+/// The name of an entry behind a URI reference (RFC 3986, 2.1). `None` where what follows a `%` is no pair of
+/// hexadecimal digits, or the whole is not UTF-8.
 pub(crate) fn percent_decoded(uri: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(uri.len());
     let mut rest = uri.bytes();

@@ -1,5 +1,5 @@
-//! ASiC containers, Office documents and JAdES at B-T, B-LT and B-LTA: time-stamps and lists by OpenSSL, and what is changed
-//! afterwards is found.
+//! ASiC containers, Office documents and JAdES at B-T, B-LT and B-LTA: time-stamps and lists by OpenSSL, and what is
+//! changed afterwards is found.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 

@@ -1,5 +1,6 @@
-//! What Python's packages make and judge: python-docx, openpyxl and python-pptx as makers of Office documents, signxml as signer
-//! and judge of XML signatures, pyHanko as judge of CAdES, certomancer as an authority for time-stamps, lists and revocation answers.
+//! What Python's packages make and judge: python-docx, openpyxl and python-pptx as makers of Office documents,
+//! signxml as signer and judge of XML signatures, pyHanko as judge of CAdES, certomancer as an authority for
+//! time-stamps, lists and revocation answers.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 

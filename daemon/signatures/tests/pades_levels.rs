@@ -1,5 +1,5 @@
-//! PAdES B-T, B-LT and B-LTA: time-stamps by OpenSSL, revocation lists by OpenSSL, judged by pyHanko's validation for the
-//! archive and by ourselves.
+//! PAdES B-T, B-LT and B-LTA: time-stamps by OpenSSL, revocation lists by OpenSSL, judged by pyHanko's validation for
+//! the archive and by ourselves.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -302,8 +302,8 @@ fn every_level_is_reached_and_kept_with_document_time_stamps_alone() {
     climb("whole", &dossier(), 0);
 }
 
-/// pyHanko's simulation looks for the lists of a certificate's issuer on a path that begins at that issuer, and there it
-/// finds only lists of an anchor: the signer and the authority are right below the root here.
+/// pyHanko's simulation looks for the lists of a certificate's issuer on a path that begins at that issuer, and there
+/// it finds only lists of an anchor: the signer and the authority are right below the root here.
 #[test]
 fn in_five_years_the_archive_is_as_good_if_somebody_goes_on_stamping() {
     let [signer, authority] = &OFFICE.near;

@@ -1,6 +1,6 @@
-//! The signed samples that other people's packages ship (`testdata/documents/samples.py`): our verdict on each beside those of
-//! pyHanko, xmlsec1, signxml and OpenSSL. Where they differ, `testdata/documents/samples.tsv` says so by name and why; what differs
-//! otherwise, or no longer, fails.
+//! The signed samples that other people's packages ship (`testdata/documents/samples.py`): our verdict on each beside
+//! those of pyHanko, xmlsec1, signxml and OpenSSL. Where they differ, `testdata/documents/samples.tsv` says so by
+//! name and why; what differs otherwise, or no longer, fails.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 

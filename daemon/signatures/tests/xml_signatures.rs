@@ -611,8 +611,8 @@ fn what_xmlsec1_signs_is_accepted_and_sha_1_only_behind_the_switch() {
     assert!(report.signatures[0].warnings.contains(&Warning::Sha1));
 }
 
-/// Some countries' invoices have the signature right behind the element that it signs, as "enveloped" though it is not in
-/// it. xmlsec1 makes one; we judge it alike.
+/// Some countries' invoices have the signature right behind the element that it signs, as "enveloped" though it is
+/// not in it. xmlsec1 makes one; we judge it alike.
 #[test]
 fn a_signature_right_behind_what_it_signs_is_judged() {
     let pki = Pki::new();

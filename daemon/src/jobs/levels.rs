@@ -1,5 +1,5 @@
-//! Levels above B-B for what a page has signed: raised as far as authorities and what is known of certificates allow, and
-//! later, while the connection lasts, if no authority could be reached.
+//! Levels above B-B for what a page has signed: raised as far as authorities and what is known of certificates allow,
+//! and later, while the connection lasts, if no authority could be reached.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -225,8 +225,8 @@ impl Levels {
     }
 }
 
-/// The highest level that a format has: XML-DSig has none, and why Office documents have no archive time-stamps is said in
-/// `trien_signatures::ooxml`.
+/// The highest level that a format has: XML-DSig has none, and why Office documents have no archive time-stamps is
+/// said in `trien_signatures::ooxml`.
 const fn highest(format: SignatureFormat) -> Level {
     match format {
         SignatureFormat::Xmldsig => Level::BB,

@@ -3,8 +3,7 @@
 
     cades.py SIGNATURE CONTENT --trust ROOT... [--other CERT...]
 
-SIGNATURE is CMS in DER, CONTENT what it is about. Prints one JSON object: `intact`, `valid`,
-`trusted` as pyHanko has them, and `stamped`: the same of the signature's time-stamp, or null where there is none.
+SIGNATURE is CMS in DER, CONTENT what it is about. Prints one JSON object: `intact`, `valid`, `trusted` as pyHanko has them, and `stamped`: the same of the signature's time-stamp, or null where there is none.
 """
 
 import argparse
@@ -30,7 +29,9 @@ def main():
 
     def context():
         return ValidationContext(
-            trust_roots=read_certificates(options.trust), other_certs=read_certificates(options.other), allow_fetching=False
+            trust_roots=read_certificates(options.trust),
+            other_certs=read_certificates(options.other),
+            allow_fetching=False,
         )
 
     with open(options.signature, "rb") as file:

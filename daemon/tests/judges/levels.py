@@ -4,9 +4,9 @@
     levels.py FILE... --trust ROOT
 
 Prints one JSON object, for each file: `now`, the verdict of ades_lta_validation, and `later`, that of
-simulate_future_ades_lta_validation for five years from now, each as the name of the sub-indication; `OK` when it passed.
-`retroactive` is what the simpler validation says that takes the document's own revocation information as good for times
-before it, as `--retroactive-revinfo` does: `OK` when it wants revocation known and finds it.
+simulate_future_ades_lta_validation for five years from now, each as the name of the sub-indication; `OK` when it
+passed. `retroactive` is what the simpler validation says that takes the document's own revocation information as good
+for times before it, as `--retroactive-revinfo` does: `OK` when it wants revocation known and finds it.
 """
 
 import argparse
@@ -51,7 +51,8 @@ async def judge(path, spec, roots):
 async def retroactively(reader, signature, roots):
     """With what the document security store holds, and nothing else."""
     try:
-        options = {"trust_roots": roots, "allow_fetching": False, "revocation_mode": "require", "retroactive_revinfo": True}
+        options = {"trust_roots": roots, "allow_fetching": False, "revocation_mode": "require"}
+        options["retroactive_revinfo"] = True
         context = DocumentSecurityStore.read_dss(reader).as_validation_context(options)
         status = await async_validate_pdf_signature(
             signature, signer_validation_context=context, ts_validation_context=context

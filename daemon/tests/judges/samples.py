@@ -10,8 +10,8 @@ Prints lines of judge, sample and verdict, for the first signature of each file:
     broken    it is not
     refused   the judge does not come to that: it cannot read it, or does not accept an algorithm or a form
 
-Judges: pyHanko for PDF; xmlsec1 and signxml for XML; OpenSSL for CMS. None is asked whom the certificates lead to. Keys that
-are no public ones (HMAC) are given to nobody.
+Judges: pyHanko for PDF; xmlsec1 and signxml for XML; OpenSSL for CMS. None is asked whom the certificates lead to. Keys
+that are no public ones (HMAC) are given to nobody.
 """
 
 import base64
@@ -47,6 +47,7 @@ def pyhanko(path):
     return "intact" if said["changes_allowed"] and said["modification"] != "OTHER" else "changed"
 
 
+IDS = ("Id", "ID", "id", "AssertionID")
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 
 
@@ -59,9 +60,10 @@ def xmlsec1(path):
             name = reference.get("URI", "").removeprefix("#")
             for element in root.iter(etree.Element):
                 for attribute in map(etree.QName, element.attrib):
-                    if name and element.get(attribute) == name and attribute.localname in ("Id", "ID", "id", "AssertionID"):
+                    if name and element.get(attribute) == name and attribute.localname in IDS:
                         tag = etree.QName(element)
-                        command += [f"--id-attr:{attribute.localname}", f"{tag.namespace}:{tag.localname}" if tag.namespace else tag.localname]
+                        known = f"{tag.namespace}:{tag.localname}" if tag.namespace else tag.localname
+                        command += [f"--id-attr:{attribute.localname}", known]
     except (etree.XMLSyntaxError, AttributeError):
         pass  # It will say so itself.
     done = subprocess.run([*command, path], capture_output=True, timeout=SECONDS, check=False)
@@ -70,7 +72,7 @@ def xmlsec1(path):
 
 
 def signxml(path):
-    """signxml, with each certificate that is inside, at a time when that was valid; with the key alone where there is none."""
+    """signxml, with each certificate that is inside, at a time when that was valid; with the key alone if there is none."""
     data = pathlib.Path(path).read_bytes()
     try:
         root = etree.fromstring(data)
@@ -95,7 +97,8 @@ def by_signxml(data, certificate, references):
     try:
         if certificate:
             known = x509.load_der_x509_certificate(base64.b64decode(certificate))
-            options["verification_time"] = known.not_valid_before_utc + (known.not_valid_after_utc - known.not_valid_before_utc) / 2
+            half = (known.not_valid_after_utc - known.not_valid_before_utc) / 2
+            options["verification_time"] = known.not_valid_before_utc + half
         verifier = XAdESVerifier() if xades else package.XMLVerifier()
         # As its own tests of these samples have it: lxml writes declarations that canonical forms do not have.
         verifier.excise_empty_xmlns_declarations = True

@@ -1,5 +1,5 @@
-//! Raising the signatures of a container from B-B to B-T, B-LT and B-LTA (EN 319 162-1, 5.3): in the signature files, and
-//! for CAdES in ASiC-E by a time-stamp over the container.
+//! Raising the signatures of a container from B-B to B-T, B-LT and B-LTA (EN 319 162-1, 5.3): in the signature files,
+//! and for CAdES in ASiC-E by a time-stamp over the container.
 
 use std::sync::Arc;
 
@@ -86,8 +86,8 @@ impl AsicSignature {
         ArchiveStamp::all(&self.container, false)
     }
 
-    /// Whether the container as a whole is stamped, and not each signature: CAdES has no archive time-stamp that covers the
-    /// files behind a manifest.
+    /// Whether the container as a whole is stamped, and not each signature: CAdES has no archive time-stamp that
+    /// covers the files behind a manifest.
     fn as_a_whole(&self, all: &[Inner]) -> bool {
         kind(&self.container) == Some(Kind::Extended) && all.iter().any(|one| one.inside == Inside::Cades)
     }

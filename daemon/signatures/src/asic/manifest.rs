@@ -1,4 +1,5 @@
-//! `ASiCManifest` (EN 319 162-1, A.4): the list of files that a CAdES signature or a time-stamp of a container is about.
+//! `ASiCManifest` (EN 319 162-1, A.4): the list of files that a CAdES signature or a time-stamp of a container is
+//! about.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,5 +1,5 @@
-//! Raising a JAdES signature from B-B to B-T, B-LT and B-LTA (TS 119 182-1, clause 6): time-stamps and validation material go
-//! into the unprotected header, which only the JSON serialisation has.
+//! Raising a JAdES signature from B-B to B-T, B-LT and B-LTA (TS 119 182-1, clause 6): time-stamps and validation
+//! material go into the unprotected header, which only the JSON serialisation has.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;

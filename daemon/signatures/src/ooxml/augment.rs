@@ -1,8 +1,9 @@
-//! Raising signatures of Office documents from B-B to B-T and B-LT, as Office itself does ([MS-OFFCRYPTO] 2.5.2.6): time-stamps
-//! and validation material among the unsigned properties of the signature's part.
+//! Raising signatures of Office documents from B-B to B-T and B-LT, as Office itself does ([MS-OFFCRYPTO] 2.5.2.6):
+//! time-stamps and validation material among the unsigned properties of the signature's part.
 //!
-//! There is no B-LTA. An archive time-stamp of XAdES covers what SignedInfo refers to (EN 319 132-1, 5.5.2), which here is a
-//! manifest: the parts behind it are held by the digests of the manifest for ever, and no time-stamp would renew those.
+//! There is no B-LTA. An archive time-stamp of XAdES covers what SignedInfo refers to (EN 319 132-1, 5.5.2), which
+//! here is a manifest: the parts behind it are held by the digests of the manifest for ever, and no time-stamp would
+//! renew those.
 
 use std::sync::Arc;
 

@@ -201,8 +201,8 @@ impl Cover for OfPackage<'_> {
     }
 }
 
-/// The one manifest of the signature. It stands in an Object whose digest is signed; no other may be there for a program
-/// to take (12.2.4.3).
+/// The one manifest of the signature. It stands in an Object whose digest is signed; no other may be there for a
+/// program to take (12.2.4.3).
 fn manifest(
     document: &Document<'_>,
     signature: &ReadSignature,

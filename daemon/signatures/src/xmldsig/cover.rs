@@ -7,8 +7,8 @@ use crate::report::{Coverage, Reason, SignatureReport, SubIndication, Warning};
 use crate::validation::Finding;
 use crate::xml::{Document, ElementId};
 
-/// Names of elements in the report that are, or are not, covered. Of files every name counts: what of a container is not
-/// covered is found by them, and there are no more than a signature has references.
+/// Names of elements in the report that are, or are not, covered. Of files every name counts: what of a container is
+/// not covered is found by them, and there are no more than a signature has references.
 const MAX_NAMES: usize = 16;
 
 /// What a format makes of the references of a signature whose digests fit: it writes into the report what is covered.

@@ -309,8 +309,8 @@ impl Judgement<'_> {
         }
     }
 
-    /// The time in a signed SignatureProperty, as e-invoices have it (SigningTime; without a zone it is the time in Việt
-    /// Nam) or Office (the Value of SignatureTime; ECMA-376-2, 12.2.4.20).
+    /// The time in a signed SignatureProperty, as e-invoices have it (SigningTime; without a zone it is the time in
+    /// Việt Nam) or Office (the Value of SignatureTime; ECMA-376-2, 12.2.4.20).
     fn signing_time_object(&self) -> Option<SigningTime> {
         let document = self.document;
         let inside = |element: &ElementId| {
@@ -378,7 +378,8 @@ fn against_wrapping(
         .iter()
         .flat_map(|signature| targets_of(signature))
         .collect();
-    // An Object that nothing covers, beside one that is signed: a program that reads the first would take it for the content.
+    // An Object that nothing covers, beside one that is signed: a program that reads the first would take it for the
+    // content.
     let beside = |signature: &ReadSignature| {
         document.children(signature.element).any(|object| {
             document.is(object, DS, "Object") && !holds_properties(document, object) && !all.contains(&object)
