@@ -2,6 +2,10 @@
 //! takes a mutex twice and never returns. It does so by itself; a daemon survives it, and does not go there as a rule.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the process that calls OpenSC says there that it is ready"
+)]
 
 mod support;
 

@@ -49,25 +49,30 @@ fn a_card_that_another_program_resets_wants_its_pin_again_or_the_module_has_kept
     });
 }
 
+/// Unplugged before the module starts, and under a session.
 #[test]
-fn a_reader_that_is_unplugged_under_a_session_takes_its_token_with_it_and_brings_it_back() {
+fn a_reader_that_is_unplugged_takes_its_token_with_it_and_brings_it_back() {
     on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let _card = readers.piv(0);
+        let (unplug, plug) = (format!("unplug {YUBIKEY}"), format!("plug {YUBIKEY}"));
         runtime().block_on(async {
             for module in [opensc(), ykcs11()] {
                 let name = module.name.clone();
+                readers.proxy(&unplug);
                 let modules = modules(&[module]);
+                assert!(modules.look().await.tokens.is_empty(), "{name}");
+                readers.proxy(&plug);
                 let token = token_in_time(&modules, ready).await;
                 let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
                 session.sign(&signable(RSA, b"m"), false).await.unwrap();
-                readers.proxy(&format!("unplug {YUBIKEY}"));
+                readers.proxy(&unplug);
                 let lost = session.sign(&signable(RSA, b"m"), false).await;
                 assert!(
                     matches!(lost, Err(LoginError::Token(TokenError::Removed))),
                     "{name}: {lost:?}"
                 );
                 session.close().await;
-                readers.proxy(&format!("plug {YUBIKEY}"));
+                readers.proxy(&plug);
                 let token = token_in_time(&modules, ready).await;
                 sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
             }
@@ -143,23 +148,6 @@ fn the_service_may_die_twenty_times_under_opensc() {
 #[test]
 fn the_service_may_die_twenty_times_under_ykcs11() {
     the_service_dies_twenty_times(ykcs11());
-}
-
-#[test]
-fn a_reader_that_is_plugged_in_later_is_seen_by_a_module_that_runs() {
-    on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let _card = readers.piv(0);
-        runtime().block_on(async {
-            for module in [opensc(), ykcs11()] {
-                readers.proxy(&format!("unplug {YUBIKEY}"));
-                let modules = modules(&[module]);
-                assert!(modules.look().await.tokens.is_empty());
-                readers.proxy(&format!("plug {YUBIKEY}"));
-                let token = token_in_time(&modules, ready).await;
-                sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-            }
-        });
-    });
 }
 
 /// OpenSC's own program signs with the card while we do.

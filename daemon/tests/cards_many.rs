@@ -97,7 +97,7 @@ fn by_our_driver_with_a_curve_on_piv() {
     by_our_driver(0x9d, 0x11, ECDSA);
 }
 
-fn on_a_card(pair: Pair) {
+fn on_a_card(pair: &Pair) {
     on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
         let _card = (pair.put)(&readers);
         runtime().block_on(async {
@@ -110,54 +110,52 @@ fn on_a_card(pair: Pair) {
 
 #[test]
 fn by_opensc_with_rsa_on_piv() {
-    on_a_card(pairs::piv(opensc()));
+    on_a_card(&pairs::piv(opensc()));
 }
 
 #[test]
 fn by_opensc_with_a_curve_on_piv() {
-    on_a_card(pairs::piv_curve(opensc()));
+    on_a_card(&pairs::piv_curve(opensc()));
 }
 
 #[test]
 fn by_ykcs11_with_rsa_on_piv() {
-    on_a_card(pairs::piv(ykcs11()));
+    on_a_card(&pairs::piv(ykcs11()));
 }
 
 #[test]
 fn by_ykcs11_with_a_curve_on_piv() {
-    on_a_card(pairs::piv_curve(ykcs11()));
+    on_a_card(&pairs::piv_curve(ykcs11()));
 }
 
 #[test]
 fn by_opensc_on_openpgp() {
-    on_a_card(pairs::openpgp());
+    on_a_card(&pairs::openpgp());
 }
 
 #[test]
 fn by_opensc_on_cac() {
-    on_a_card(pairs::cac());
+    on_a_card(&pairs::cac());
+}
+
+fn on_a_token(module: &ModuleConfig, label: &str) {
+    runtime().block_on(async {
+        let modules = modules(std::slice::from_ref(module));
+        let token = token_in_time(&modules, |entry| entry.id.label == label).await;
+        sign_many(module, &token, &key(&token, &[1]), RSA).await;
+    });
 }
 
 #[test]
 fn by_tpm2_pkcs11() {
     let tpm = TpmToken::new("tpm");
-    runtime().block_on(async {
-        let module = tpm.module();
-        let modules = modules(std::slice::from_ref(&module));
-        let token = token_in_time(&modules, |entry| entry.id.label == "tpm").await;
-        sign_many(&module, &token, &key(&token, &[1]), RSA).await;
-    });
+    on_a_token(&tpm.module(), "tpm");
 }
 
 #[test]
 fn by_softhsm() {
     let hsm = SoftHsm::new("soft");
-    runtime().block_on(async {
-        let module = hsm.module();
-        let modules = modules(std::slice::from_ref(&module));
-        let token = token_in_time(&modules, |entry| entry.id.label == "soft").await;
-        sign_many(&module, &token, &key(&token, &[1]), RSA).await;
-    });
+    on_a_token(&hsm.module(), "soft");
 }
 
 #[test]
