@@ -5,6 +5,7 @@
 pub mod cards;
 pub mod daemon;
 pub mod module;
+pub mod office;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

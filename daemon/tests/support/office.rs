@@ -1,0 +1,182 @@
+//! A time-stamp authority and a signer who uses it: OpenSSL stamps, behind a server that can also misbehave.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::{Desk, succeed};
+
+/// An HTTP server on the loopback interface.
+pub struct Server {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Serves time-stamps of the desk's authority at `/tsa`, and trouble elsewhere.
+    pub fn start(folder: PathBuf, port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
+        let turn = Arc::new(Mutex::new(0));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (folder, turn) = (folder.clone(), Arc::clone(&turn));
+                count.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || serve(stream, &folder, &turn, port));
+            }
+        });
+        Self { port, requests }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+fn serve(mut stream: TcpStream, folder: &std::path::Path, turn: &Mutex<u32>, port: u16) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .and_then(|length| length.trim().parse().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+    // A client that has seen enough goes away, and that is no failure of the server.
+    let _gone = match path.as_str() {
+        "/tsa" => {
+            let mut number = turn.lock().unwrap();
+            *number += 1;
+            let (query, answer) = (folder.join("query.tsq"), folder.join("answer.tsr"));
+            std::fs::write(&query, &body).unwrap();
+            succeed(
+                Command::new("openssl")
+                    .current_dir(folder)
+                    .args(["ts", "-reply", "-config", "tsa.cnf", "-queryfile"])
+                    .arg(&query)
+                    .arg("-out")
+                    .arg(&answer),
+            );
+            let answer = std::fs::read(answer).unwrap();
+            let head = format!(
+                "{ok}Content-Type: application/timestamp-reply\r\nContent-Length: {}\r\n\r\n",
+                answer.len()
+            );
+            stream.write_all(&[head.as_bytes(), &answer].concat())
+        }
+        "/redirect" => stream.write_all(
+            format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/tsa\r\nContent-Length: 0\r\n\r\n"
+            )
+            .as_bytes(),
+        ),
+        "/html" => stream.write_all(format!("{ok}Content-Length: 6\r\n\r\n<html>").as_bytes()),
+        "/gzip" => stream.write_all(
+            format!("{ok}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x00\x00").as_bytes(),
+        ),
+        "/endless" => {
+            let _begun = stream.write_all(format!("{ok}\r\n").as_bytes());
+            let block = vec![0x30; 1 << 20];
+            loop {
+                if let Err(error) = stream.write_all(&block) {
+                    break Err(error);
+                }
+            }
+        }
+        _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+    };
+}
+
+/// A desk with a signer, an authority for time-stamps below the desk's root, and a text.
+pub struct Office {
+    pub desk: Desk,
+}
+
+impl Office {
+    pub fn new(keys: &[(&str, &str, &str)]) -> Self {
+        let desk = Desk::with_keys(keys);
+        let folder = desk.pki();
+        let config = "[tsa]\ndefault_tsa = t\n[t]\nserial = ./tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\n\
+                      certs = root.pem\nsigner_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
+                      digests = sha256,sha384,sha512\ness_cert_id_chain = no\ness_cert_id_alg = sha256\n\
+                      [e]\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = critical,timeStamping\n\
+                      subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+        std::fs::write(folder.join("tsa.cnf"), config).unwrap();
+        let openssl = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            succeed(Command::new("openssl").current_dir(&folder).args(words));
+        };
+        openssl("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
+        openssl(
+            "x509 -req -in tsa.csr -CA root.pem -CAkey private/root.key -set_serial 77 -days 3000 -sha256 -extfile tsa.cnf -extensions e -out tsa.pem",
+        );
+        std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
+        Self { desk }
+    }
+
+    pub fn server(&self) -> Server {
+        Server::start(self.desk.pki(), 0)
+    }
+
+    pub fn sign(&self, words: &[&str], out: &str) -> Command {
+        let mut command = self
+            .desk
+            .trien(["sign", "--format", "cades", "--detached", "--cert", "an"]);
+        command
+            .args(words)
+            .arg("--out")
+            .arg(self.desk.path(out))
+            .arg(self.desk.path("đơn.txt"))
+            .args(self.desk.pin());
+        command
+    }
+
+    pub fn augment(&self, input: &str, out: &str, words: &[&str]) -> Command {
+        let mut command = self.desk.trien(["augment"]);
+        command
+            .arg(self.desk.path(input))
+            .arg("--out")
+            .arg(self.desk.path(out))
+            .arg("--content")
+            .arg(self.desk.path("đơn.txt"))
+            .args(words);
+        command
+    }
+
+    pub fn verify(&self, signed: &str) -> Command {
+        let mut command = self.desk.trien(["verify", "--json", "--content"]);
+        command.arg(self.desk.path("đơn.txt")).arg(self.desk.path(signed));
+        command
+    }
+
+    pub fn level(&self, signed: &str) -> String {
+        let report: Value = serde_json::from_str(&succeed(&mut self.verify(signed))).unwrap();
+        report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
+    }
+
+    pub fn import(&self, lists: &[&str]) {
+        let mut command = self.desk.trien(["trust", "import-crl"]);
+        command.args(lists.iter().map(|list| self.desk.pki().join(list)));
+        succeed(&mut command);
+    }
+}
