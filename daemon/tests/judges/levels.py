@@ -62,6 +62,17 @@ async def retroactively(reader, signature, roots):
         return f"{type(error).__name__}: {error}"
 
 
+def specification(roots):
+    """What the verdicts go by: these roots (certificates), and revocation has to be known."""
+    revocation = policy_decl.CertRevTrustPolicy(
+        revocation_checking_policy=policy_decl.REQUIRE_REVINFO,
+        freshness_req_type=policy_decl.FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
+    )
+    trust = SimpleTrustManager.build(roots)
+    policy = CertValidationPolicySpec(trust_manager=trust, revinfo_policy=revocation)
+    return PdfSignatureValidationSpec(signature_validation_spec=SignatureValidationSpec(cert_validation_policy=policy))
+
+
 def main():
     """Reads the arguments, prints the verdicts."""
     parser = argparse.ArgumentParser(description="Judge PDF signatures in time with pyHanko.")
@@ -69,14 +80,8 @@ def main():
     parser.add_argument("--trust", nargs="+", required=True, metavar="ROOT")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    revocation = policy_decl.CertRevTrustPolicy(
-        revocation_checking_policy=policy_decl.REQUIRE_REVINFO,
-        freshness_req_type=policy_decl.FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
-    )
     roots = read_certificates(options.trust)
-    trust = SimpleTrustManager.build(roots)
-    policy = CertValidationPolicySpec(trust_manager=trust, revinfo_policy=revocation)
-    spec = PdfSignatureValidationSpec(signature_validation_spec=SignatureValidationSpec(cert_validation_policy=policy))
+    spec = specification(roots)
     print(json.dumps({path: asyncio.run(judge(path, spec, roots)) for path in options.files}, indent=2))
 
 

@@ -2,7 +2,7 @@
 
 import { fromBase64, toBase64 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
-import type { ErrorObject, Progress } from "./protocol.ts";
+import type { ErrorObject, Progress, Raised } from "./protocol.ts";
 import type { Road } from "./road.ts";
 
 /** What one request may have beside its parameters. */
@@ -11,6 +11,8 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
   /** How far the daemon has come. */
   onProgress?: ((progress: Progress) => void) | undefined;
+  /** After the reply, while the road lasts: a document of it has the level that it waited for. */
+  onRaised?: ((raised: Raised) => void) | undefined;
   /** Document bytes: beside the message where the road can, else in its field `data`. */
   bytes?: Uint8Array;
 }
@@ -32,6 +34,8 @@ interface Incoming {
 export class Conversation {
   readonly #road: Road;
   readonly #pending = new Map<number, Pending>();
+  /** Who waits for a level, by request. */
+  readonly #waiting = new Map<number, (raised: Raised) => void>();
   readonly #explain: (reason: string) => TrienError;
   /** Hears that the person is asked whether this origin may ask at all; until then `hello` has no reply. */
   onAsking: () => void = () => {};
@@ -65,10 +69,14 @@ export class Conversation {
       this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
     });
     signal?.addEventListener("abort", cancel, { once: true });
+    if (options.onRaised !== undefined) this.#waiting.set(id, options.onRaised);
     try {
       this.#send(id, method, params, bytes);
       const { result, bytes: received } = await reply;
       return { result: result as Result, bytes: received ?? inline(result) };
+    } catch (error) {
+      this.#waiting.delete(id);
+      throw error;
     } finally {
       this.#pending.delete(id);
       signal?.removeEventListener("abort", cancel);
@@ -96,6 +104,9 @@ export class Conversation {
     } else if (method === "progress") {
       const progress = params as Progress;
       this.#pending.get(progress?.request)?.onProgress?.(progress);
+    } else if (method === "raised") {
+      const raised = params as Raised;
+      this.#waiting.get(raised?.request)?.(raised);
     } else if (error !== undefined && typeof id !== "number") {
       // Not about one request: the daemon will not talk to this page, and says why.
       this.#end(TrienError.fromReply(error));
@@ -110,6 +121,7 @@ export class Conversation {
   #end(error: TrienError): void {
     this.#ended ??= error;
     for (const pending of this.#pending.values()) pending.reject(error);
+    this.#waiting.clear();
   }
 }
 

@@ -8,7 +8,7 @@
 
 export { Trien } from "./trien.ts";
 export type {
-  AuthenticateOptions, BlobResults, CallOptions, DigestResult, PageDigest, ProgressReport, SignBlobResult, SignDigestOptions,
+  AuthenticateOptions, BlobResults, CallOptions, DigestResult, PageDigest, ProgressReport, RaisedDocument, Reached, SignBlobResult, SignDigestOptions,
   SignDigestsOptions, SignDocumentsOptions, SignedBatch, SignedDigests, SignResult, VerifyDocumentsOptions,
 } from "./trien.ts";
 export type { ConnectOptions } from "./connect.ts";
@@ -18,6 +18,6 @@ export { TrienError } from "./error.ts";
 export type { ConnectionCode, TrienErrorCode } from "./error.ts";
 export type { RoadName } from "./road.ts";
 export type {
-  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, Certification, DigestSignature, ErrorCode, HashAlgorithm, Language, OnError,
+  Algorithm, Appearance, AuthenticationToken, Bilingual, Certificate, Certification, DigestSignature, ErrorCode, HashAlgorithm, Language, Level, OnError,
   Receipt, RsaPadding, SignatureFormat, SigningCertificate, Stage, Subject, VerifiedDocument, VerifiedDocuments, VerifiedSignature,
 } from "./protocol.ts";

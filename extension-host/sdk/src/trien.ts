@@ -1,4 +1,5 @@
 import { Conversation } from "./conversation.ts";
+import type { RequestOptions } from "./conversation.ts";
 import { Documents, unlessAborted } from "./documents.ts";
 import type { Held, PageDocument } from "./documents.ts";
 import { connect } from "./connect.ts";
@@ -8,7 +9,7 @@ import { TrienError } from "./error.ts";
 import type { TrienErrorCode } from "./error.ts";
 import type {
   Algorithm, Appearance, AuthenticationToken, Certificate, Certification, DigestSignature, DigestSignatures, DocumentRef, HashAlgorithm,
-  HelloReply, OnError, Receipt, RsaPadding, SignatureFormat, SignedDocuments, Stage, VerifiedDocuments,
+  HelloReply, Level, OnError, Raised, Receipt, RsaPadding, SignatureFormat, SignedDocuments, Stage, VerifiedDocuments,
 } from "./protocol.ts";
 import type { RoadName } from "./road.ts";
 
@@ -29,9 +30,29 @@ export interface CallOptions {
   onProgress?: (progress: ProgressReport) => void;
 }
 
+/** A document that has the level that it waited for: its new bytes, or why they could not be had. */
+export type RaisedDocument = {
+  /** Of the request. */
+  name: string;
+  level: Level;
+} & ({ bytes: Uint8Array<ArrayBuffer>; error?: undefined } | { bytes?: undefined; error: TrienError });
+
 export interface SignDocumentsOptions extends CallOptions {
   documents: PageDocument[];
   format: SignatureFormat;
+  /**
+   * The baseline level the results are to have; `B-B` if absent. Where no authority answers, a result says `waiting` and at
+   * which level it is, and the daemon goes on trying.
+   */
+  level?: Level;
+  /** Hears of each document that waited and has its level now, as long as the connection lasts. */
+  onRaised?: (raised: RaisedDocument) => void;
+  /**
+   * 16 to 64 letters, digits and `-`, of the page's own making, kept by it: for a day the same call with the same key signs
+   * nothing anew and asks nobody, and its results are as far as they have come. For documents that wait while the page is
+   * gone.
+   */
+  idempotencyKey?: string;
   /** SHA-256 of a certificate that {@link Trien.certificates} returned; if absent the person picks. */
   certificate?: string;
   padding?: RsaPadding;
@@ -89,14 +110,21 @@ export interface VerifyDocumentsOptions extends CallOptions {
   content?: PageDocument;
 }
 
+/** How far a document came, if a level was asked for. */
+export interface Reached {
+  level?: Level;
+  /** The level asked for was not reached, for no authority answered. */
+  waiting?: boolean;
+}
+
 /** What became of one document: its bytes, or why there are none. */
 export type SignResult =
-  | { name: string; bytes: Uint8Array<ArrayBuffer>; error?: undefined }
+  | ({ name: string; bytes: Uint8Array<ArrayBuffer>; error?: undefined } & Reached)
   | { name: string; bytes?: undefined; error: TrienError };
 
 /** The same with the result as a Blob. */
 export type SignBlobResult =
-  | { name: string; blob: Blob; error?: undefined }
+  | ({ name: string; blob: Blob; error?: undefined } & Reached)
   | { name: string; blob?: undefined; error: TrienError };
 
 /** What became of one digest of a batch: its signature as in {@link DigestSignature}, or why there is none. */
@@ -178,13 +206,19 @@ export class Trien {
   ): Promise<SignedBatch<SignBlobResult>>;
   async signDocuments(options: SignDocumentsOptions): Promise<SignedBatch<SignResult>>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
-    const { format, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
+    const { format, level, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
     const held = await this.#documents.hold(options.documents, signal);
     const documents = await this.#upload(held, options);
     const params = this.#keyed(present({
-      documents, format, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
-    }));
-    const result = await this.#ask<SignedDocuments>("sign_documents", params, options, held);
+      documents, format, level, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
+    }), options.idempotencyKey);
+    let replied: (result: SignedDocuments) => void = () => {};
+    const reply = new Promise<SignedDocuments>((resolve) => (replied = resolve));
+    const onRaised = options.onRaised === undefined ? undefined : async (raised: Raised) => {
+      options.onRaised?.(await this.#fetchRaised(raised, await reply));
+    };
+    const result = await this.#ask<SignedDocuments>("sign_documents", params, { ...options, onRaised }, held);
+    replied(result);
     return { documents: await this.#collect(result, options), certificate: result.certificate, receipt: result.receipt };
   }
 
@@ -234,14 +268,30 @@ export class Trien {
   }
 
   /** A signature is asked for again only under a key, by which the daemon knows that it is the same one. */
-  #keyed<T extends object>(params: T): T & { idempotency_key?: string } {
-    return this.#hello.capabilities?.includes("idempotency") ? { ...params, idempotency_key: crypto.randomUUID() } : params;
+  #keyed<T extends object>(params: T, key?: string): T & { idempotency_key?: string } {
+    if (!this.#hello.capabilities?.includes("idempotency")) return params;
+    return { ...params, idempotency_key: key ?? crypto.randomUUID() };
+  }
+
+  /** The document that a note names; what it waited as is named in the reply. */
+  async #fetchRaised({ from, sha256, size, level }: Raised, { documents }: SignedDocuments): Promise<RaisedDocument> {
+    const waited = documents.find((item) => item.status === "signed" && item.sha256 === from);
+    const name = waited?.name ?? "";
+    try {
+      return { name, level, bytes: await this.#documents.download({ name, sha256, size }, undefined, () => {}) };
+    } catch (error) {
+      return { name, level, error: error instanceof TrienError ? error : TrienError.local("internal", String(error)) };
+    }
   }
 
   /** Sends a request and waits for its reply; documents that went with a lost connection are sent again. */
-  async #ask<Result>(method: string, params: object, { signal, onProgress }: CallOptions, held: Held[] = []): Promise<Result> {
+  async #ask<Result>(
+    method: string, params: object, { signal, onProgress, onRaised }: CallOptions & Pick<RequestOptions, "onRaised">,
+    held: Held[] = [],
+  ): Promise<Result> {
     const mayRepeat = REPEATABLE.includes(method) || "idempotency_key" in params;
-    const request = async () => (await this.#conversation.request<Result>(method, params, { signal, onProgress })).result;
+    const options = { signal, onProgress, onRaised };
+    const request = async () => (await this.#conversation.request<Result>(method, params, options)).result;
     for (let left = RENEWALS; ; left -= 1) {
       try {
         return await this.#lasting(request, mayRepeat, signal);
@@ -314,9 +364,10 @@ export class Trien {
         continue;
       }
       const meter = (part: number) => onProgress?.({ stage: "downloading", done: before + part, total });
-      const { name } = item;
-      if (results === "blob") collected.push({ name, blob: await this.#documents.downloadBlob(item, signal, meter) });
-      else collected.push({ name, bytes: await this.#documents.download(item, signal, meter) });
+      const { name, level, waiting } = item;
+      const about = present({ name, level, waiting }) as { name: string } & Reached;
+      if (results === "blob") collected.push({ ...about, blob: await this.#documents.downloadBlob(item, signal, meter) });
+      else collected.push({ ...about, bytes: await this.#documents.download(item, signal, meter) });
       before += item.size;
     }
     return collected;

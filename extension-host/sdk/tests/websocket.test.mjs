@@ -276,6 +276,37 @@ test("a connection that is lost is made anew once, and asked again what cannot s
   await rejects(plain.signDigest({ certificate: "00", hash: "SHA-256", digest: bytes(32) }), "closed");
 });
 
+test("a document that waits for its level is handed over when it has it, under the key that the page keeps", async (context) => {
+  const waiting = ({ params, id, answer, documents, conversation }) => {
+    const [{ name, sha256 }] = params.documents;
+    const raised = Buffer.from("raised");
+    const raisedName = createHash("sha256").update(raised).digest("hex");
+    documents.set(raisedName, raised);
+    answer({ documents: [{ status: "signed", name, sha256, size: documents.get(sha256).length, level: "B-B", waiting: true }] });
+    const note = { request: id, from: sha256, sha256: raisedName, size: raised.length, level: "B-T" };
+    // Not of this request, and of none at all: nobody hears them.
+    for (const request of [id + 1, undefined]) conversation.reply({ jsonrpc: "2.0", method: "raised", params: { ...note, request } });
+    conversation.reply({ jsonrpc: "2.0", method: "raised", params: note });
+  };
+  const hello = ({ answer }) => answer({
+    version: 1, session: "", capabilities: ["idempotency", "level"], scopes: [], max_chunk: PIECE, max_document: 1 << 30,
+  });
+  const { trien, conversation } = await connected(context, { sign_documents: waiting, hello });
+  const key = "0123456789abcdef";
+  const heard = [];
+  const raised = new Promise((resolve) => heard.push(resolve));
+  const { documents } = await trien.signDocuments({
+    documents: [{ name: "đơn.pdf", bytes: bytes(9) }], format: "pades", level: "B-T", idempotencyKey: key,
+    onRaised: (document) => (heard.push(document), heard[0](document)),
+  });
+  assert.deepEqual([documents[0].level, documents[0].waiting, documents[0].bytes.length], ["B-B", true, 9]);
+  const { name, level, bytes: made, error } = await raised;
+  assert.deepEqual([name, level, Buffer.from(made).toString(), error], ["đơn.pdf", "B-T", "raised", undefined]);
+  assert.equal(heard.length, 2, "once");
+  const { params } = conversation.heard.find(({ method }) => method === "sign_documents");
+  assert.deepEqual([params.level, params.idempotency_key], ["B-T", key]);
+});
+
 test("an aborted connect", async () => {
   openPage();
   await rejects(Trien.connect({ roads: ["websocket"], signal: AbortSignal.abort() }), "cancelled");
