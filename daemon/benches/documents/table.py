@@ -10,12 +10,15 @@ What the peers make is not judged here, but what we make is, by pyHanko and pdfs
 
 import argparse
 import asyncio
+import http.server
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "daemon" / "benches"))
 sys.path.insert(0, str(ROOT / "daemon" / "protocol" / "conformance"))
+sys.path.insert(0, str(ROOT / "daemon" / "tests" / "judges"))
 
 
 def run(*command, **more):
@@ -39,23 +43,21 @@ class Bench:
     def __init__(self, build, folder):
         self.program = Path(build) / "release" / "examples" / "documents"
         self.folder = folder
-        self.certificate, self.key, self.hex = (folder / name for name in ("cert.pem", "key.pem", "key.hex"))
+        self.certificate, self.key, self.der = (folder / name for name in ("cert.pem", "key.pem", "key.der"))
         self.root, root_key = folder / "root.pem", folder / "root.key"
         made = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-days", "30")
         run(*made, "-keyout", root_key, "-out", self.root, "-subj", "/C=VN/CN=Root",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         run(*made, "-keyout", self.key, "-out", self.certificate, "-subj", "/C=VN/CN=Bench", "-CA", self.root, "-CAkey", root_key,
             "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature,nonRepudiation")
-        text = run("openssl", "pkey", "-in", self.key, "-text", "-noout").decode()
-        digits = re.search(r"priv:([\s0-9a-f:]+)pub:", text)[1]
-        self.hex.write_text(re.sub(r"[^0-9a-f]", "", digits)[-64:].rjust(64, "0"))
+        run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", self.key, "-outform", "DER", "-out", self.der)
         self.small = ROOT / "testdata" / "documents" / "dossier.pdf"
 
     def ours(self, what, rounds, *words):
         return json.loads(run(self.program, what, rounds, *words))
 
     def sign(self, what, rounds, source, target):
-        return self.ours(what, rounds, self.certificate, self.hex, source, target)
+        return self.ours(what, rounds, self.certificate, self.der, source, target)
 
 
 def row(what, ours, peer, reached, goal):
@@ -181,29 +183,93 @@ def xml(bench):
         f"{1000 * theirs:.0f} ms, {memory:.0f} MiB (xmlsec1)", f"{theirs / ours:.1f} ×", "≥ 3 ×, ≤ 32 MiB")
 
 
-def verification(bench, count):
-    """The same signature in so many documents; each is read and judged by itself."""
+class Authority(http.server.BaseHTTPRequestHandler):
+    """A time-stamp authority: OpenSSL behind HTTP."""
+
+    folder = None
+
+    def do_POST(self):  # noqa: N802, the name is the library's
+        """Answers one query."""
+        query, answer = self.folder / "query.tsq", self.folder / "answer.tsr"
+        query.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+        run("openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", query, "-out", answer, cwd=self.folder)
+        content = answer.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/timestamp-reply")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        """Nothing: the table is the output."""
+
+
+def long_term(bench, build, source, target):
+    """Raises a signed PDF to B-LT as anybody would: `trien augment` with an authority and an imported list."""
+    folder = bench.folder
+    (folder / "tsa.cnf").write_text(
+        "[tsa]\ndefault_tsa = t\n[t]\nserial = tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\ncerts = root.pem\n"
+        "signer_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\ndigests = sha256\n"
+        "ess_cert_id_chain = no\ness_cert_id_alg = sha256\n"
+        "[ca]\ndefault_ca = c\n[c]\ndatabase = index\ndefault_md = sha256\ndefault_crl_days = 30\n")
+    (folder / "index").touch()
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-days", "30",
+        "-keyout", "tsa.key", "-out", "tsa.pem", "-subj", "/C=VN/CN=TSA", "-CA", "root.pem", "-CAkey", "root.key",
+        "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature",
+        "-addext", "extendedKeyUsage=critical,timeStamping", cwd=folder)
+    run("openssl", "ca", "-config", "tsa.cnf", "-gencrl", "-cert", "root.pem", "-keyfile", "root.key", "-out", "root.crl", cwd=folder)
+    Authority.folder = folder
+    server = http.server.HTTPServer(("127.0.0.1", 0), Authority)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    trien = Path(build) / "release" / "trien"
+    env = {**os.environ, "TRIEN_HOME": str(folder / "home")}
+    run(trien, "trust", "add", bench.root, env=env)
+    run(trien, "trust", "import-crl", folder / "root.crl", env=env)
+    run(trien, "augment", source, "--level", "lt", "--tsa", f"http://127.0.0.1:{server.server_port}/", "--out", target, env=env)
+    server.shutdown()
+    told = json.loads(run(trien, "verify", target, "--json", env=env))
+    assert told[0]["signatures"][0]["level"] == "B-LT", told
+
+
+def verification(bench, build, count):
+    """The same signature in so many documents; each is read and judged by itself, in one warm process on both sides."""
     from pyhanko.keys import load_cert_from_pemder
     from pyhanko.pdf_utils.reader import PdfFileReader
-    from pyhanko.sign.validation import async_validate_pdf_signature
+    from pyhanko.sign.validation import ades, async_validate_pdf_signature
     from pyhanko_certvalidator import ValidationContext
 
-    out = bench.folder / "verify.pdf"
-    bench.sign("pades", 1, bench.small, out)
-    mine = bench.ours("verify", 1, bench.root, *[out] * count)
-    context = ValidationContext(trust_roots=[load_cert_from_pemder(str(bench.root))])
+    from levels import specification
 
-    async def theirs():
-        for _ in range(max(5, count // 5)):
-            with open(out, "rb") as file:
-                reader = PdfFileReader(file)
-                status = await async_validate_pdf_signature(reader.embedded_signatures[0], context)
-                assert status.bottom_line
+    signed, proven = bench.folder / "verify.pdf", bench.folder / "verify-lt.pdf"
+    bench.sign("room", 1, bench.small, signed)
+    long_term(bench, build, signed, proven)
+    root = load_cert_from_pemder(str(bench.root))
+    context = ValidationContext(trust_roots=[root])
+    logging.disable(logging.CRITICAL)
 
-    began = time.perf_counter()
-    asyncio.run(theirs())
-    peer, each = (time.perf_counter() - began) / max(5, count // 5), mine["seconds"] / count
-    row("checking PAdES", f"{1000 * each:.2f} ms", f"{1000 * peer:.1f} ms (pyHanko)", f"{peer / each:.0f} ×", "≥ 20 ×")
+    spec = specification([root])
+
+    async def basic(signature):
+        return (await async_validate_pdf_signature(signature, context)).bottom_line
+
+    async def with_material(signature):
+        verdict = await ades.ades_lta_validation(signature, pdf_validation_spec=spec)
+        return verdict.ades_subindic.name == "OK"
+
+    async def theirs(path, validate, rounds):
+        for _ in range(rounds):
+            with open(path, "rb") as file:
+                assert await validate(PdfFileReader(file).embedded_regular_signatures[0])
+
+    for what, path, validate, goal in [
+            ("B-B", signed, basic, ""), ("B-LT", proven, with_material, "≥ 20 ×")]:
+        mine = bench.ours("verify", 1, bench.root, *[path] * count)
+        rounds = max(5, count // 5)
+        asyncio.run(theirs(path, validate, 1))
+        began = time.perf_counter()
+        asyncio.run(theirs(path, validate, rounds))
+        peer, each = (time.perf_counter() - began) / rounds, mine["seconds"] / count
+        row(f"checking PAdES {what}", f"{1000 * each:.2f} ms", f"{1000 * peer:.1f} ms (pyHanko)", f"{peer / each:.0f} ×", goal)
 
 
 def batch(build, count):
@@ -264,7 +330,7 @@ def main():
         small(bench, options.documents)
         large(bench, options.mib)
         xml(bench)
-        verification(bench, options.verify)
+        verification(bench, options.build, options.verify)
     batch(options.build, options.batch)
 
 

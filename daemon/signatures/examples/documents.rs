@@ -2,8 +2,8 @@
 //! `make bench-documents`. Prints one JSON object: seconds in all, seconds of the key, peak memory in KiB above what it had
 //! before the work.
 //!
-//!     documents pades|visible|xades ROUNDS CERT.pem KEY.hex IN OUT     IN is held in memory
-//!     documents file                ROUNDS CERT.pem KEY.hex IN OUT     IN is read where it lies
+//!     documents pades|room|visible|xades ROUNDS CERT.pem KEY.der IN OUT     IN is held in memory; `room` keeps place for a time-stamp
+//!     documents file                ROUNDS CERT.pem KEY.der IN OUT     IN is read where it lies
 //!     documents hash                ROUNDS IN                          SHA-256 of IN, read in pieces
 //!     documents verify              ROUNDS ROOT.pem IN…
 
@@ -15,8 +15,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use p256::ecdsa::SigningKey;
-use p256::ecdsa::signature::Signer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use trien_signatures::certificate::Certificate;
@@ -91,15 +91,15 @@ fn resident(field: &str) -> u64 {
 
 struct Office {
     signer: Certificate,
-    key: SigningKey,
+    key: EcdsaKeyPair,
 }
 
 impl Office {
     fn open(certificate: &str, key: &str) -> Result<Self> {
-        let scalar = hex::decode(std::fs::read_to_string(key)?.trim())?;
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &std::fs::read(key)?)?;
         Ok(Self {
             signer: Certificate::from_pem(&std::fs::read_to_string(certificate)?)?,
-            key: SigningKey::from_slice(&scalar)?,
+            key,
         })
     }
 
@@ -134,6 +134,7 @@ impl Office {
                 _ => {
                     let request = PadesRequest {
                         appearance: (what == "visible").then_some(&appearance),
+                        extra_room: if what == "room" { pades::TIME_STAMP_ROOM } else { 0 },
                         ..PadesRequest::new(&self.signer, ALGORITHM, now)
                     };
                     self.finish(pades::prepare(content.clone(), &request)?, key)?
@@ -146,9 +147,9 @@ impl Office {
 
     fn finish(&self, prepared: impl Prepared, key: &mut Duration) -> Result<Vec<u8>> {
         let began = Instant::now();
-        let raw: p256::ecdsa::Signature = self.key.try_sign(prepared.to_be_signed())?;
+        let signature = self.key.sign(&SystemRandom::new(), prepared.to_be_signed())?;
         *key += began.elapsed();
-        let value = SignatureValue::from_token(ALGORITHM, &raw.to_bytes())?;
+        let value = SignatureValue::from_token(ALGORITHM, signature.as_ref())?;
         Ok(prepared.finish(value)?)
     }
 }

@@ -19,6 +19,7 @@ pub const MIN_RSA_BITS: usize = 2048;
 
 /// Hash functions signatures are made with (FIPS 180-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hash {
     /// SHA-1, 20 bytes: in old documents only. Nothing is made with it, and nothing is believed that was, unless
@@ -140,6 +141,7 @@ pub enum RsaPadding {
 
 /// A signature scheme with its hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureAlgorithm {
     /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2)

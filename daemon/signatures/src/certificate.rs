@@ -7,6 +7,7 @@ mod subject;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -45,17 +46,22 @@ pub enum CertificateError {
 }
 
 /// An X.509 certificate. Keeps the DER it was read from: fingerprints and signatures are over those bytes, never over
-/// an encoding made again.
+/// an encoding made again. Clones share what was read.
 #[derive(Clone)]
-pub struct Certificate {
+pub struct Certificate(Arc<Read>);
+
+/// A certificate as it was read, once.
+struct Read {
     der: Vec<u8>,
     parts: Parts,
     parsed: CertificateInner<Raw>,
     key: PublicKey,
+    /// `SubjectPublicKeyInfo` of the key that was seen to have made its signature: the certificates of authorities
+    /// stand in the paths of many documents.
+    maker: OnceLock<Box<[u8]>>,
 }
 
 /// Where the parts stand in the DER, so that they are compared, hashed and verified as they came.
-#[derive(Clone)]
 struct Parts {
     signed: Range<usize>,
     issuer: Range<usize>,
@@ -102,7 +108,7 @@ impl Parts {
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der
+        Arc::ptr_eq(&self.0, &other.0) || self.0.der == other.0.der
     }
 }
 
@@ -132,12 +138,13 @@ impl Certificate {
             return Err(CertificateError::Malformed);
         }
         let key = PublicKey::from_spki_der(&der[parts.key.clone()]);
-        Ok(Self {
+        Ok(Self(Arc::new(Read {
             der: der.to_vec(),
             parts,
             parsed,
             key,
-        })
+            maker: OnceLock::new(),
+        })))
     }
 
     /// Reads the certificates of a PEM text (RFC 7468), in their order; other text between them is passed over.
@@ -172,14 +179,14 @@ impl Certificate {
     /// The bytes it came as.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// SHA-256 of its DER.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         use sha2::Digest;
-        sha2::Sha256::digest(&self.der).into()
+        sha2::Sha256::digest(&self.0.der).into()
     }
 
     /// SHA-256 of its DER, 64 lower-case hexadecimal digits.
@@ -191,7 +198,7 @@ impl Certificate {
     /// Its serial number in lower-case hexadecimal, without a sign octet.
     #[must_use]
     pub fn serial_hex(&self) -> String {
-        let bytes = self.parsed.tbs_certificate().serial_number().as_bytes();
+        let bytes = self.0.parsed.tbs_certificate().serial_number().as_bytes();
         match bytes {
             [0, rest @ ..] if !rest.is_empty() => hex::encode(rest),
             _ => hex::encode(bytes),
@@ -201,13 +208,13 @@ impl Certificate {
     /// From when it is valid.
     #[must_use]
     pub fn not_before(&self) -> OffsetDateTime {
-        to_offset_date_time(&self.parsed.tbs_certificate().validity().not_before)
+        to_offset_date_time(&self.0.parsed.tbs_certificate().validity().not_before)
     }
 
     /// Until when it is valid, this second included.
     #[must_use]
     pub fn not_after(&self) -> OffsetDateTime {
-        to_offset_date_time(&self.parsed.tbs_certificate().validity().not_after)
+        to_offset_date_time(&self.0.parsed.tbs_certificate().validity().not_after)
     }
 
     /// Whether a moment lies in its validity period.
@@ -219,13 +226,13 @@ impl Certificate {
     /// What the subject says.
     #[must_use]
     pub fn subject(&self) -> Subject {
-        Subject::of(self.parsed.tbs_certificate().subject())
+        Subject::of(self.0.parsed.tbs_certificate().subject())
     }
 
     /// What the issuer's name says.
     #[must_use]
     pub fn issuer(&self) -> Subject {
-        Subject::of(self.parsed.tbs_certificate().issuer())
+        Subject::of(self.0.parsed.tbs_certificate().issuer())
     }
 
     /// Common name of the issuer; its whole name (RFC 4514) when it has none.
@@ -238,26 +245,26 @@ impl Certificate {
     /// Sort of its public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKeyKind {
-        self.key.kind()
+        self.0.key.kind()
     }
 
     /// Its public key.
     #[must_use]
-    pub const fn key(&self) -> &PublicKey {
-        &self.key
+    pub fn key(&self) -> &PublicKey {
+        &self.0.key
     }
 
     /// The DER of its `SubjectPublicKeyInfo`.
     #[must_use]
     pub fn public_key_der(&self) -> &[u8] {
-        &self.der[self.parts.key.clone()]
+        &self.0.der[self.0.parts.key.clone()]
     }
 
     /// Whether its key usage lets it sign documents: no key usage at all, or digitalSignature or nonRepudiation
     /// (RFC 5280, 4.2.1.3). A key usage that cannot be read lets nothing.
     #[must_use]
     pub fn may_sign_documents(&self) -> bool {
-        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+        match self.0.parsed.tbs_certificate().get_extension::<KeyUsage>() {
             Ok(None) => true,
             Ok(Some((_, usage))) => usage.digital_signature() || usage.non_repudiation(),
             Err(_) => false,
@@ -268,7 +275,7 @@ impl Certificate {
     /// 5280, 4.2.1.3). A certificate that is only for logging in does not.
     #[must_use]
     pub fn may_commit_to_content(&self) -> bool {
-        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+        match self.0.parsed.tbs_certificate().get_extension::<KeyUsage>() {
             Ok(None) => true,
             Ok(Some((_, usage))) => usage.non_repudiation(),
             Err(_) => false,
@@ -279,7 +286,7 @@ impl Certificate {
     /// its key usage, if there is one, has digitalSignature. Without purposes it is for anything, and thus not meant.
     #[must_use]
     pub fn may_authenticate(&self) -> bool {
-        let inner = self.parsed.tbs_certificate();
+        let inner = self.0.parsed.tbs_certificate();
         let usage = match inner.get_extension::<KeyUsage>() {
             Ok(None) => true,
             Ok(Some((_, usage))) => usage.digital_signature(),
@@ -293,7 +300,11 @@ impl Certificate {
     /// Whether it calls itself a CA (RFC 5280, 4.2.1.9).
     #[must_use]
     pub fn is_ca(&self) -> bool {
-        let constraints = self.parsed.tbs_certificate().get_extension::<BasicConstraints>();
+        let constraints = self
+            .0
+            .parsed
+            .tbs_certificate()
+            .get_extension::<BasicConstraints>();
         matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
     }
 
@@ -308,6 +319,7 @@ impl Certificate {
     #[must_use]
     pub fn may_be_issued_by(&self, other: &Self) -> bool {
         let authority = self
+            .0
             .parsed
             .tbs_certificate()
             .get_extension::<AuthorityKeyIdentifier>()
@@ -330,7 +342,7 @@ impl Certificate {
         message: &[u8],
         signature: &SignatureValue,
     ) -> Result<(), BadSignature> {
-        self.key.verify(algorithm, message, signature)
+        self.0.key.verify(algorithm, message, signature)
     }
 
     /// Verifies a signature over the message with this digest with its public key.
@@ -343,38 +355,46 @@ impl Certificate {
         digest: &[u8],
         signature: &SignatureValue,
     ) -> Result<(), BadSignature> {
-        self.key.verify_digest(algorithm, digest, signature)
+        self.0.key.verify_digest(algorithm, digest, signature)
     }
 
     /// The DER of the issuer's name.
     pub(crate) fn issuer_der(&self) -> &[u8] {
-        &self.der[self.parts.issuer.clone()]
+        &self.0.der[self.0.parts.issuer.clone()]
     }
 
     /// The DER of the subject's name.
     pub(crate) fn subject_der(&self) -> &[u8] {
-        &self.der[self.parts.subject.clone()]
+        &self.0.der[self.0.parts.subject.clone()]
     }
 
     /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted; `sha1` lets SHA-1 in.
     pub(crate) fn is_signed_by(&self, issuer: &Self, sha1: bool) -> Result<bool, UnknownAlgorithm> {
-        let declared = Declared::in_certificate(&self.der[self.parts.signature_algorithm.clone()], sha1)?;
-        let digest = declared
-            .algorithm
-            .hash()
-            .digest(&self.der[self.parts.signed.clone()]);
-        let value = SignatureValue(self.der[self.parts.signature.clone()].to_vec());
-        Ok(issuer.key.verify_declared(declared, &digest, &value).is_ok())
+        let declared = Declared::in_certificate(&self.0.der[self.0.parts.signature_algorithm.clone()], sha1)?;
+        let key = issuer.public_key_der();
+        if self.0.maker.get().is_some_and(|maker| **maker == *key) {
+            return Ok(true);
+        }
+        let signed = &self.0.der[self.0.parts.signed.clone()];
+        let value = SignatureValue(self.0.der[self.0.parts.signature.clone()].to_vec());
+        let digest = declared.algorithm.hash().digest(signed);
+        let verified = issuer.key().verify_declared(declared, &digest, &value).is_ok();
+        if verified {
+            // Another key that verifies as well has been remembered already, or nothing was: both are true.
+            let _ = self.0.maker.set(key.into());
+        }
+        Ok(verified)
     }
 
     /// Contents of the INTEGER that is its serial number.
     pub(crate) fn serial(&self) -> &[u8] {
-        self.parsed.tbs_certificate().serial_number().as_bytes()
+        self.0.parsed.tbs_certificate().serial_number().as_bytes()
     }
 
     /// Its subject key identifier, if it has one.
     pub(crate) fn subject_key_identifier(&self) -> Option<Vec<u8>> {
         let extension = self
+            .0
             .parsed
             .tbs_certificate()
             .get_extension::<SubjectKeyIdentifier>()
@@ -385,7 +405,7 @@ impl Certificate {
 
     /// Its digest with a hash, for references to it (RFC 5035).
     pub(crate) fn digest(&self, hash: Hash) -> Vec<u8> {
-        hash.digest(&self.der)
+        hash.digest(&self.0.der)
     }
 }
 

@@ -115,6 +115,7 @@ impl Revocations {
 
 /// What is known of a certificate's revocation at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum CertificateStatus {
     /// It was not revoked then.
@@ -123,6 +124,8 @@ pub enum CertificateStatus {
     Revoked {
         /// Since when, RFC 3339.
         #[serde(with = "time::serde::rfc3339")]
+        #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+        #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
         since: OffsetDateTime,
         /// `CRLReason` (RFC 5280, 5.3.1); 0, unspecified, where none is given.
         reason: u8,
@@ -136,11 +139,13 @@ pub enum CertificateStatus {
 
 /// Where a status is from, and as of when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// CRL or OCSP.
     pub source: SourceKind,
     /// As of when, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub this_update: OffsetDateTime,
     /// Until when the next one will be there, RFC 3339.
     #[serde(
@@ -148,11 +153,13 @@ pub struct Source {
         skip_serializing_if = "Option::is_none",
         default
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub next_update: Option<OffsetDateTime>,
 }
 
 /// Sorts of revocation information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// A revocation list

@@ -143,7 +143,7 @@ pub(crate) fn valid_paths(
     let mut paths = Vec::new();
     for path in found.paths {
         match check::path(&path, reliance.at, false) {
-            Ok(()) => paths.push(path.into_iter().cloned().collect()),
+            Ok(()) => paths.push(path.to_owned()),
             Err(broken) => finding = broken,
         }
     }
@@ -164,7 +164,7 @@ fn first_path(
         match check::path(&path, reliance.at, authority) {
             Ok(()) => {
                 return PathVerdict::Trusted {
-                    path: path.into_iter().cloned().collect(),
+                    path: path.to_owned(),
                 };
             }
             Err(broken) => finding = broken,

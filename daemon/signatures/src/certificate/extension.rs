@@ -103,7 +103,7 @@ pub(crate) fn directory_names(contents: &[u8]) -> Result<Vec<Vec<u8>>, Malformed
 impl Certificate {
     /// Whether an extension is critical, and its contents.
     pub(crate) fn extension(&self, oid: ObjectIdentifier) -> Option<(bool, &[u8])> {
-        let extensions = self.parsed.tbs_certificate().extensions()?;
+        let extensions = self.0.parsed.tbs_certificate().extensions()?;
         extensions
             .iter()
             .find(|extension| extension.extn_id == oid)

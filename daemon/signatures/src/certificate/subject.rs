@@ -34,6 +34,7 @@ const SHORT_NAMES: [(&str, &str); 14] = [
 
 /// What a subject says. Absent parts are absent, never empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
     /// CN, the last one where there are several
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 //! megabytes are read in one pass.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
@@ -33,7 +34,7 @@ const ENUMERATED: u8 = 0x0A;
 /// A revocation list with the bytes it came as.
 #[derive(Debug, Clone)]
 pub struct Crl {
-    der: Vec<u8>,
+    der: Arc<[u8]>,
     signed: Range<usize>,
     algorithm: Range<usize>,
     signature: Range<usize>,
@@ -139,12 +140,12 @@ impl Crl {
             authority_key: None,
             keeps_expired_since: None,
             not_understood: false,
-            der: Vec::new(),
+            der: Arc::default(),
         };
         for extension in &extensions {
             crl.take(extension)?;
         }
-        crl.der = der.to_vec();
+        crl.der = der.into();
         Ok(crl)
     }
 

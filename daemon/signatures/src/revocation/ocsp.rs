@@ -2,6 +2,7 @@
 //! them: some responders write them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
@@ -51,8 +52,8 @@ enum Responder {
 #[derive(Debug, Clone)]
 pub struct OcspResponse {
     /// Of the `OCSPResponse`.
-    der: Vec<u8>,
-    basic: Vec<u8>,
+    der: Arc<[u8]>,
+    basic: Arc<[u8]>,
     signed: Range<usize>,
     algorithm: Range<usize>,
     signature: Range<usize>,
@@ -152,8 +153,8 @@ impl OcspResponse {
             nonce,
             certificates,
             answers,
-            der,
-            basic,
+            der: der.into(),
+            basic: basic.into(),
         })
     }
 

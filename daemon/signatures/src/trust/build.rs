@@ -13,10 +13,24 @@ const MAX_PATHS: usize = 8;
 /// Signatures that are verified while looking.
 const MAX_VERIFICATIONS: usize = 32;
 
+/// A path, the signer's certificate first, an anchor last. Only the search makes one: each certificate is signed by the
+/// key of the one behind it.
+#[derive(Clone)]
+pub(super) struct Linked<'a>(Vec<&'a Certificate>);
+
+impl<'a> Linked<'a> {
+    pub(super) fn certificates(&self) -> &[&'a Certificate] {
+        &self.0
+    }
+
+    pub(super) fn to_owned(&self) -> Vec<Certificate> {
+        self.0.iter().copied().cloned().collect()
+    }
+}
+
 /// What the search came to.
 pub(super) struct Found<'a> {
-    /// Paths, the signer's certificate first, an anchor last.
-    pub(super) paths: Vec<Vec<&'a Certificate>>,
+    pub(super) paths: Vec<Linked<'a>>,
     /// What stopped a branch, for the case that there are no paths.
     pub(super) obstacle: Option<(SubIndication, Reason)>,
 }
@@ -46,23 +60,23 @@ pub(super) fn candidates<'a>(
         },
     };
     if search.anchors.contains(leaf) {
-        search.found.paths.push(vec![leaf]);
+        search.found.paths.push(Linked(vec![leaf]));
     }
-    search.climb(&mut vec![leaf]);
+    search.climb(&mut Linked(vec![leaf]));
     search.found
 }
 
 impl<'a> Search<'a> {
     /// Extends `path` by every issuer of its last certificate. Recursion ends at [`MAX_DEPTH`].
-    fn climb(&mut self, path: &mut Vec<&'a Certificate>) {
-        if path.len() >= MAX_DEPTH {
+    fn climb(&mut self, path: &mut Linked<'a>) {
+        if path.0.len() >= MAX_DEPTH {
             self.obstacle(SubIndication::CertificateChainGeneralFailure, Reason::PathLimit);
             return;
         }
         for anchor in self.anchors {
             if self.extends(path, anchor) && self.found.paths.len() < MAX_PATHS {
                 let mut whole = path.clone();
-                whole.push(anchor);
+                whole.0.push(anchor);
                 self.found.paths.push(whole);
             }
         }
@@ -72,20 +86,20 @@ impl<'a> Search<'a> {
                 return;
             }
             if !self.anchors.contains(issuer) && self.extends(path, issuer) {
-                path.push(issuer);
+                path.0.push(issuer);
                 self.climb(path);
-                path.pop();
+                path.0.pop();
             }
         }
     }
 
     /// Whether `issuer` made the last certificate of `path` and does not stand in it yet. The same name with the same
     /// key counts as standing in it, whatever else the certificate says: that is how cross-signed CAs make circles.
-    fn extends(&mut self, path: &[&'a Certificate], issuer: &'a Certificate) -> bool {
-        let Some(last) = path.last() else {
+    fn extends(&mut self, path: &Linked<'a>, issuer: &'a Certificate) -> bool {
+        let Some(last) = path.0.last() else {
             return false;
         };
-        let circle = path.iter().any(|passed| {
+        let circle = path.0.iter().any(|passed| {
             passed.subject_der() == issuer.subject_der() && passed.public_key_der() == issuer.public_key_der()
         });
         if circle || !last.may_be_issued_by(issuer) {

@@ -5,8 +5,11 @@ use certval::{
     PDVTrustAnchorChoice, PathValidationStatus, PkiEnvironment, TimeOfInterest,
     enforce_trust_anchor_constraints, validate_path_rfc5280,
 };
+use der::asn1::BitString;
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use time::OffsetDateTime;
 
+use super::build::Linked;
 use crate::algorithm::{MIN_RSA_BITS, PublicKeyKind};
 use crate::certificate::Certificate;
 use crate::report::{Reason, SubIndication};
@@ -15,15 +18,20 @@ type Finding = (SubIndication, Reason);
 
 const OTHER: Finding = (SubIndication::CertificateChainGeneralFailure, Reason::PathOther);
 
-/// Judges a path, the signer's certificate first, the anchor last, at a time. An anchor that is the signer's own
+/// Judges a path, the signer's certificate first, the anchor last, at a time: all of RFC 5280, 6.1, but the signatures,
+/// which were verified when the path was found. An anchor that is the signer's own
 /// certificate is a path of one (EN 319 102-1, 5.2.6.4): it is checked for its validity only.
 /// `authority` lets the first certificate be a CA's.
-pub(super) fn path(path: &[&Certificate], at: OffsetDateTime, authority: bool) -> Result<(), Finding> {
-    let [leaf, issuers @ ..] = path else {
+pub(super) fn path(path: &Linked<'_>, at: OffsetDateTime, authority: bool) -> Result<(), Finding> {
+    let [leaf, issuers @ ..] = path.certificates() else {
         return Err(OTHER);
     };
     validity(leaf, issuers, at)?;
-    if path.iter().any(|certificate| too_short(certificate)) {
+    if path
+        .certificates()
+        .iter()
+        .any(|certificate| too_short(certificate))
+    {
         return Err((SubIndication::CryptoConstraintsFailure, Reason::PathKeyTooShort));
     }
     if leaf.is_ca() && !authority {
@@ -81,12 +89,29 @@ fn rfc5280(
     let settings = enforce_trust_anchor_constraints(&settings(at)?, &path.trust_anchor).map_err(finding)?;
     let mut environment = PkiEnvironment::new();
     environment.populate_5280_pki_environment();
+    environment.clear_verify_signature_message_callbacks();
+    environment.add_verify_signature_message_callback(verified_before);
     let mut results = CertificationPathResults::new();
     validate_path_rfc5280(&environment, &settings, &path, &mut results).map_err(finding)?;
     match results.get_validation_status() {
         Some(PathValidationStatus::Valid) => Ok(()),
         _ => Err(OTHER),
     }
+}
+
+/// What [`Linked`] proves: every certificate of the path was made by the key of the next one.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the signature is that of certval's callbacks"
+)]
+const fn verified_before(
+    _: &PkiEnvironment,
+    _: &[u8],
+    _: &BitString,
+    _: &AlgorithmIdentifierOwned,
+    _: &SubjectPublicKeyInfoOwned,
+) -> certval::Result<()> {
+    Ok(())
 }
 
 /// Anchors are the caller's, not a store's. A time of 0 would switch the validity check off, so it is refused.
