@@ -122,8 +122,15 @@ impl Found<'_, '_> {
             .is_some_and(|token| token.is_about_digest(|hash| covered.digest(document, hash)));
         // One whose revision is not what it says proves nothing of what lies before it.
         let about_this = about_this && matches!(judged.is_of_revision(covered), Ok(Some(_)));
+        // Only what covers the material proves it later; before that a document time-stamp stands for the one of the
+        // signature (EN 319 142-1, 6.3).
+        let kind = if about_this && judged.covers_material(covered) {
+            TimestampKind::Archive
+        } else {
+            TimestampKind::Signature
+        };
         let stamped = Stamped {
-            kind: TimestampKind::Archive,
+            kind,
             token,
             about_this,
         };
@@ -416,6 +423,17 @@ impl Judged<'_, '_> {
         let changed = self.is_changed(&signed);
         self.document.charge(&signed);
         changed
+    }
+
+    /// Whether the document held revocation information when these bytes were all of it.
+    fn covers_material(&self, covered: &Covered) -> bool {
+        let signed = self.document.revision(covered.end);
+        let material = signed.and_then(|signed| {
+            let material = store::read(&signed);
+            self.document.charge(&signed);
+            material
+        });
+        material.is_ok_and(|material| material.has_revocation())
     }
 
     fn is_changed(&self, signed: &Document<'_>) -> Result<Option<bool>, PdfError> {
