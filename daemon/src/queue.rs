@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use trien_signatures::report::Level;
 
 use crate::jobs::Context;
-use crate::jobs::augment::{RaiseError, Raiser};
+use crate::jobs::augment::{RaiseError, Raiser, Whole};
 use crate::network::{Authority, Network, NetworkError};
 use crate::transport::Halt;
 use crate::trust::Trust;
@@ -180,9 +180,10 @@ async fn raise(
         trust,
         cache: Some(cache),
     };
-    let content = waiting.content.clone();
-    let open = move |document: &[u8]| crate::cli::augment::open(document, content.as_deref());
-    match raiser.raise(bytes, waiting.level, &open).await {
+    let form = Whole {
+        content: waiting.content.clone(),
+    };
+    match raiser.raise(bytes, waiting.level, &form).await {
         Ok(raised) => Ok(replace(&waiting.file, &raised).is_ok()),
         Err(RaiseError::Network(error)) => Err(error),
         Err(RaiseError::StatusUnknown(_)) => Err(NetworkError::NoAddress),

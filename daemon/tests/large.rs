@@ -1,5 +1,5 @@
 //! A document of 200 MiB travels through a daemon that stays small, there and back, over both roads, and is signed on the
-//! way; the shell signs as much, and more. Memory is what the kernel says was resident at the most.
+//! way; the shell signs and raises as much, and signs more. Memory is what the kernel says was resident at the most.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::office::Office;
 use support::{Desk, repository, succeed};
 
 /// The most that the daemon's resident memory may grow, in KiB.
@@ -228,6 +229,41 @@ fn the_shell_signs_a_pdf_of_the_largest_size_in_little_memory() {
     println!("checking: {usual} KiB for a small document, {most} KiB for a large one");
     assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
     judged(&desk, &desk.path("signed.pdf"), &large);
+}
+
+#[test]
+fn the_shell_raises_a_pdf_of_the_largest_size_in_little_memory() {
+    let office = Office::new(&[("k", "ec:p256", "citizen")]);
+    let (desk, server) = (&office.desk, office.server());
+    office.import(&["root.crl", "ca.crl"]);
+    let (small, large) = (
+        repository().join("testdata/documents/dossier.pdf"),
+        desk.path("large.pdf"),
+    );
+    write_pdf(&large, LARGEST);
+    let level = |path: &Path| {
+        let report = succeed(desk.trien(["verify", "--json"]).arg(path));
+        let report: Value = serde_json::from_str(&report).unwrap();
+        report[0]["signatures"][0]["level"].clone()
+    };
+    let raise = |input: &Path, name: &str| {
+        let signed = desk.path(&format!("{name}-b.pdf"));
+        succeed(
+            desk.trien(["sign", "--out"])
+                .arg(&signed)
+                .arg(input)
+                .args(desk.pin()),
+        );
+        let raised = desk.path(&format!("{name}-lta.pdf"));
+        let mut raise = desk.trien(["augment", "--level", "lta", "--tsa", &server.url("tsa")]);
+        let most = peak(raise.arg(&signed).arg("--out").arg(&raised));
+        assert_eq!((level(&signed), level(&raised)), (json!("B-B"), json!("B-LTA")));
+        (most, raised)
+    };
+    let ((usual, _), (most, raised)) = (raise(&small, "small"), raise(&large, "large"));
+    println!("raising: {usual} KiB for a small document, {most} KiB for a large one");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    judged(desk, &raised, &large);
 }
 
 #[test]

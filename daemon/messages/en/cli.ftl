@@ -121,6 +121,8 @@ augment-revoked = The level cannot be reached: { $reason }.
 augment-revoked-remedy = A signature by a revoked certificate cannot be raised.
 augment-format = The level cannot be reached: { $reason }.
 augment-format-remedy = See whether the file is signed, and whether a detached signature needs --content.
+augment-not-validated = The level was not written: our own check of the result did not find it ({ $reason }).
+augment-not-validated-remedy = Nothing was changed. Check the input with "trien verify"; if it is valid there, please report this.
 
 trust-anchors = Anchors:
 trust-intermediates = Certificates on the way to them:

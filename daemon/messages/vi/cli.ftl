@@ -121,6 +121,8 @@ augment-revoked = Không đạt được mức: { $reason }.
 augment-revoked-remedy = Không thể nâng mức chữ ký của chứng thư đã bị thu hồi.
 augment-format = Không đạt được mức: { $reason }.
 augment-format-remedy = Hãy xem tệp đã được ký chưa, và chữ ký tách rời có cần --content không.
+augment-not-validated = Không ghi kết quả: khi kiểm tra lại, chương trình không thấy đạt mức ({ $reason }).
+augment-not-validated-remedy = Không có gì bị thay đổi. Hãy kiểm tra tệp bằng "trien verify"; nếu tệp hợp lệ ở đó, xin báo cho chúng tôi.
 
 trust-anchors = Chứng thư gốc:
 trust-intermediates = Chứng thư trung gian:

@@ -1,7 +1,8 @@
 //! Digital signatures in the formats that offices exchange: made, and checked.
 //!
 //! Pure: bytes in, bytes out. No network, no token, no clock, no thread, no randomness; whoever calls hands in the
-//! time and the token's signature. This crate names no other crate of ours.
+//! time and the token's signature. What is kept between calls (the last few subset fonts and QR codes, and by whose key
+//! a certificate was seen to be signed) changes nothing that comes out. This crate names no other crate of ours.
 //!
 //! Signing is three steps with values between them:
 //!

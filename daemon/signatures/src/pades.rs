@@ -38,6 +38,7 @@ mod dictionary;
 mod field;
 mod font;
 mod form;
+mod lately;
 mod lock;
 mod permissions;
 mod placement;
@@ -57,7 +58,7 @@ use crate::signing::{FinishError, Prepared};
 pub use appearance::{
     Align, Appearance, AppearanceError, Colour, MAX_PICTURE, Mark, Picture, PictureError, TextStyle,
 };
-pub use augment::{PadesDocument, TIME_STAMP_ROOM};
+pub use augment::{PadesDocument, TIME_STAMP_ROOM, end_of};
 pub use lock::FieldLock;
 pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};

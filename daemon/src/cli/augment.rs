@@ -14,15 +14,15 @@ use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{CadesSignature, Container, Digests};
 use trien_signatures::jades::JadesSignature;
 use trien_signatures::ooxml::{self, OoxmlSignature};
-use trien_signatures::pades::PadesDocument;
+use trien_signatures::pades::{self, PadesDocument};
 use trien_signatures::pdf::Source;
 use trien_signatures::report::Level;
 use trien_signatures::xades::XadesSignature;
 
 use super::sign::LevelArgument;
-use super::verify::read_document;
+use super::verify::{LyingFile, judge_pdf, read_document};
 use super::{CliError, Exit, Shell, output};
-use crate::jobs::augment::{RaiseError, Raiser};
+use crate::jobs::augment::{Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
@@ -73,9 +73,15 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
     let level = Level::from(arguments.level);
     if let Some(raised) = raise_stream(input, arguments.content.as_deref(), level, &network, shell).await? {
         output::write_with(out, |file| raised.write(file))?;
+    } else if let Some(pdf) = PdfFile::open(input)? {
+        let end = raise(pdf.end()?, &pdf.form(), level, &network, shell).await;
+        let end = end.map_err(|error| failed(&error))?;
+        output::write_with(out, |file| pdf.write(&end, file))?;
     } else {
-        let bytes = read_document(input)?;
-        let raised = raise(bytes, arguments.content.as_deref(), level, &network, shell).await;
+        let form = Whole {
+            content: arguments.content.clone(),
+        };
+        let raised = raise(read_document(input)?, &form, level, &network, shell).await;
         output::write(out, &raised.map_err(|error| failed(&error))?)?;
     }
     let value = json!({ "input": input, "output": out, "level": level });
@@ -117,13 +123,13 @@ fn cache(shell: &Shell) -> Cache {
     Cache::new(shell.places.revocation_folder())
 }
 
-/// Raises a document in memory. `content` is the file of a detached signature.
+/// Raises what is in memory: a document, or the part of it that changes.
 ///
 /// # Errors
 /// [`RaiseError`]
 pub(super) async fn raise(
     bytes: Vec<u8>,
-    content: Option<&Path>,
+    form: &dyn Form,
     level: Level,
     network: &Network,
     shell: &Shell,
@@ -135,35 +141,7 @@ pub(super) async fn raise(
         trust: &mut trust,
         cache: Some(&cache),
     };
-    raiser
-        .raise(bytes, level, &|document| open(document, content))
-        .await
-}
-
-/// Raises a PDF whose end alone is in memory, and gives its new end.
-///
-/// # Errors
-/// [`RaiseError`]
-pub(super) async fn raise_end(
-    base: Arc<dyn Source + Send + Sync>,
-    tail: Vec<u8>,
-    level: Level,
-    network: &Network,
-    shell: &Shell,
-) -> Result<Vec<u8>, RaiseError> {
-    let cache = cache(shell);
-    let mut trust = trust(shell);
-    let mut raiser = Raiser {
-        network,
-        trust: &mut trust,
-        cache: Some(&cache),
-    };
-    let now = time::OffsetDateTime::now_utc();
-    let open = move |tail: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
-        let document = PadesDocument::open_end(Arc::clone(&base), tail.to_vec(), now)?;
-        Ok(Box::new(document))
-    };
-    raiser.raise(tail, level, &open).await
+    raiser.raise(bytes, level, form).await
 }
 
 /// Reads a signed document in its format.
@@ -201,6 +179,64 @@ pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Au
         Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
         Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
         _ => Err(AugmentError::Unsupported),
+    }
+}
+
+/// A signed PDF that is read where it lies, but for its end.
+struct PdfFile {
+    path: PathBuf,
+    file: LyingFile,
+    /// Where the end begins that is in memory.
+    end_at: u64,
+}
+
+impl PdfFile {
+    /// None when it is something else.
+    fn open(path: &Path) -> Result<Option<Self>, CliError> {
+        let unreadable = |error: io::Error| CliError::file("cli-unreadable", path, &error);
+        let file = File::open(path).map_err(unreadable)?;
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Ok(None);
+        }
+        let Some(file) = judge_pdf(file).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let end_at = pades::end_of(&file).map_err(|error| failed(&error.into()))?;
+        Ok(Some(Self {
+            path: path.to_owned(),
+            file,
+            end_at,
+        }))
+    }
+
+    fn form(&self) -> PdfEnd {
+        PdfEnd {
+            base: Arc::new(self.file.clone().until(self.end_at)),
+        }
+    }
+
+    fn end(&self) -> Result<Vec<u8>, CliError> {
+        let read = || {
+            let mut end = vec![0; usize::try_from(self.file.size() - self.end_at).unwrap_or(0)];
+            self.file.read_exact_at(&mut end, self.end_at)?;
+            Ok(end)
+        };
+        read().map_err(|error: io::Error| CliError::file("cli-unreadable", &self.path, &error))
+    }
+
+    /// Writes the document with its new end.
+    fn write(&self, end: &[u8], output: &mut dyn Write) -> io::Result<()> {
+        let mut at = 0;
+        let mut piece = vec![0; 1 << 16];
+        while at < self.end_at {
+            let len = usize::try_from(self.end_at - at)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
+            self.file.read_exact_at(&mut piece[..len], at)?;
+            output.write_all(&piece[..len])?;
+            at += len as u64;
+        }
+        output.write_all(end)
     }
 }
 
@@ -245,20 +281,11 @@ async fn raise_stream(
         }
         (None, None) => None,
     };
-    let imprints = digests
-        .map(|digests| digests.imprints().to_vec())
-        .unwrap_or_default();
-    let cache = cache(shell);
-    let mut trust = trust(shell);
-    let mut raiser = Raiser {
-        network,
-        trust: &mut trust,
-        cache: Some(&cache),
+    let form = Skeleton {
+        digests,
+        detached: content.is_some(),
     };
-    let open = |skeleton: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
-        Ok(Box::new(CadesSignature::open(skeleton, imprints.clone())?))
-    };
-    let raised = raiser.raise(container.skeleton().to_vec(), level, &open).await;
+    let raised = raise(container.skeleton().to_vec(), &form, level, network, shell).await;
     let skeleton = raised.map_err(|error| failed(&error))?;
     Ok(Some(Raised {
         file: std::cell::RefCell::new(file),
@@ -278,6 +305,7 @@ pub(super) fn failed(error: &RaiseError) -> CliError {
         RaiseError::StatusUnknown(_) => "augment-status-unknown",
         RaiseError::Revoked(_) => "augment-revoked",
         RaiseError::Augment(_) => "augment-format",
+        RaiseError::NotValidated(_) => "augment-not-validated",
     };
     CliError::failed(key, arguments([("reason", error.to_string())]))
 }

@@ -25,7 +25,7 @@ use super::token::reveal;
 use super::verify::read_document;
 use super::{CliError, Exit, Shell};
 use crate::consent::{AskError, ShellPrompter};
-use crate::jobs::augment::RaiseError;
+use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
 use crate::jobs::documents::Sealed;
 use crate::jobs::{self, Caller, Context, Documents, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
@@ -327,13 +327,18 @@ impl Raising<'_> {
         let documents = holdings.documents();
         let raised = match signed.appended() {
             Some((base, tail)) => {
-                let (below, tail) = (Arc::new(base.clone()), tail.to_vec());
-                let raised = augment::raise_end(below, tail, self.level, &network, shell).await;
+                let form = PdfEnd {
+                    base: Arc::new(base.clone()),
+                };
+                let raised = augment::raise(tail.to_vec(), &form, self.level, &network, shell).await;
                 raised.map(|tail| documents.seal_around(Vec::new(), base, tail, None))
             }
             None => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
-                let raised = augment::raise(bytes, Some(input), self.level, &network, shell).await;
+                let form = Whole {
+                    content: Some(input.to_owned()),
+                };
+                let raised = augment::raise(bytes, &form, self.level, &network, shell).await;
                 raised.map(|raised| documents.seal(&raised, None))
             }
         };

@@ -1,6 +1,7 @@
 //! `trien verify`: checks signatures, and tells what a clerk has to know.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use time::OffsetDateTime;
@@ -170,18 +171,30 @@ fn judge_stream(
 }
 
 /// A PDF as it lies on the disk; none when it is something else.
-fn judge_pdf(file: std::fs::File) -> std::io::Result<Option<LyingFile>> {
+pub(super) fn judge_pdf(file: std::fs::File) -> std::io::Result<Option<LyingFile>> {
     use std::os::unix::fs::FileExt;
     let mut head = [0; 5];
     let size = file.metadata()?.len();
     let is_pdf = size >= 5 && file.read_exact_at(&mut head, 0).is_ok() && head == *b"%PDF-";
-    Ok(is_pdf.then_some(LyingFile { file, size }))
+    Ok(is_pdf.then(|| LyingFile {
+        file: Arc::new(file),
+        size,
+    }))
 }
 
 /// A file that is read in pieces, as large as it was when it was opened.
-struct LyingFile {
-    file: std::fs::File,
+#[derive(Clone)]
+pub(super) struct LyingFile {
+    file: Arc<std::fs::File>,
     size: u64,
+}
+
+impl LyingFile {
+    /// Its beginning.
+    pub(super) const fn until(mut self, size: u64) -> Self {
+        self.size = size;
+        self
+    }
 }
 
 impl Source for LyingFile {
@@ -190,7 +203,7 @@ impl Source for LyingFile {
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset)
+        std::os::unix::fs::FileExt::read_exact_at(&*self.file, buffer, offset)
     }
 }
 

@@ -1,17 +1,24 @@
 //! Raising the level of what is signed: time-stamps, validation material, archive time-stamps. Nobody is asked and no key
 //! is used; what leaves is only a digest, to an authority that is configured.
 //!
-//! A level is claimed only when our own validation finds it: it is never silently a lower one.
+//! A level is claimed only when our own validation finds it: what is raised is validated as a whole before anybody gets
+//! it, and it is never silently at a lower level.
+
+mod form;
 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::ValidationMaterial;
-use trien_signatures::report::{Level, TimestampKind};
+use trien_signatures::report::{
+    Format, Indication, Integrity, Level, Report, SignatureReport, TimestampKind,
+};
 use trien_signatures::revocation::{CertificateStatus, Revocations};
 use trien_signatures::timestamp::TimestampToken;
 use trien_signatures::validation::{self, CertificateVerdict};
+
+pub use form::{Beside, Form, PdfEnd, Skeleton, Whole};
 
 use crate::network::{Network, NetworkError};
 use crate::trust::Trust;
@@ -41,6 +48,9 @@ pub enum RaiseError {
     /// The certificate is revoked.
     #[error("{0} was revoked")]
     Revoked(String),
+    /// Our own validation does not find in the result what it should be.
+    #[error("the raised document does not validate: {0}")]
+    NotValidated(String),
 }
 
 /// What raising works with.
@@ -53,11 +63,8 @@ pub struct Raiser<'a> {
     pub cache: Option<&'a Cache>,
 }
 
-/// Reads a signed document anew after each step.
-pub type Open<'a> = dyn Fn(&[u8]) -> Result<Box<dyn Augment>, AugmentError> + Send + Sync + 'a;
-
 impl Raiser<'_> {
-    /// Raises a document to a level. `open` reads it in its format.
+    /// Raises a document to a level, and validates the result as a whole.
     ///
     /// # Errors
     /// [`RaiseError`]; nothing has been made then.
@@ -65,18 +72,30 @@ impl Raiser<'_> {
         &mut self,
         mut document: Vec<u8>,
         level: Level,
-        open: &Open<'_>,
+        form: &dyn Form,
     ) -> Result<Vec<u8>, RaiseError> {
-        if level >= Level::BT && !has_timestamp(&*open(&document)?)? {
-            document = self.stamp(&*open(&document)?, TimestampKind::Signature).await?;
+        let before = self.validate(&document, form)?;
+        if level >= Level::BT && !has_timestamp(&*form.open(&document)?)? {
+            document = self
+                .stamp(&*form.open(&document)?, TimestampKind::Signature)
+                .await?;
         }
         if level >= Level::BLT {
-            document = self.prove(&*open(&document)?).await?;
+            document = self.prove(&*form.open(&document)?).await?;
         }
         if level >= Level::BLTA {
-            document = self.stamp(&*open(&document)?, TimestampKind::Archive).await?;
+            document = self
+                .stamp(&*form.open(&document)?, TimestampKind::Archive)
+                .await?;
         }
+        compare(&before, &self.validate(&document, form)?, level)?;
         Ok(document)
+    }
+
+    fn validate(&self, document: &[u8], form: &dyn Form) -> Result<Report, RaiseError> {
+        let now = OffsetDateTime::now_utc();
+        form.verify(document, &self.trust.reliance(now))
+            .map_err(|error| RaiseError::NotValidated(error.to_string()))
     }
 
     async fn stamp(&mut self, signed: &dyn Augment, kind: TimestampKind) -> Result<Vec<u8>, RaiseError> {
@@ -159,6 +178,41 @@ impl Raiser<'_> {
     }
 }
 
+/// No signature may be broken or worse than it was, and what is valid has to be at the level.
+///
+/// A signature that did not pass before (its signer leads to no anchor of ours, say) may be raised all the same, as long
+/// as it stays intact.
+fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseError> {
+    let signatures = |report: &Report| -> Vec<SignatureReport> {
+        let all = report.signatures.iter();
+        all.filter(|one| one.format != Format::DocumentTimeStamp)
+            .cloned()
+            .collect()
+    };
+    let (before, after) = (signatures(before), signatures(after));
+    if before.len() != after.len() {
+        return Err(RaiseError::NotValidated(format!(
+            "{} signatures where {} were",
+            after.len(),
+            before.len()
+        )));
+    }
+    for (was, is) in before.iter().zip(&after) {
+        let broken = is.integrity == Integrity::Broken
+            || was.integrity == Integrity::Intact && is.integrity != Integrity::Intact;
+        let failed = was.indication == Indication::TotalPassed && is.indication != Indication::TotalPassed;
+        let is_low =
+            is.indication == Indication::TotalPassed && is.level.is_some_and(|reached| reached < level);
+        if broken || failed || is_low {
+            return Err(RaiseError::NotValidated(format!(
+                "{:?} at level {:?} ({:?})",
+                is.indication, is.level, is.reason
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Every certificate of a path is known not to be revoked.
 fn all_good(verdict: &CertificateVerdict) -> Result<(), RaiseError> {
     for (status, certificate) in verdict.statuses.iter().zip(&verdict.path) {
@@ -208,4 +262,65 @@ pub async fn fetch(
         Err(error) => tracing::info!(%error, "no CRL"),
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trien_signatures::report::SubIndication;
+
+    type Row = (Integrity, Indication, Option<Level>);
+
+    fn report(all: &[Row]) -> Report {
+        let signatures = all.iter().map(|(integrity, indication, level)| SignatureReport {
+            integrity: *integrity,
+            indication: *indication,
+            sub_indication: (*indication != Indication::TotalPassed)
+                .then_some(SubIndication::NoCertificateChainFound),
+            level: *level,
+            ..SignatureReport::new(Format::Pades)
+        });
+        Report {
+            validated_at: OffsetDateTime::UNIX_EPOCH,
+            signatures: signatures.collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_raised_is_at_its_level_and_no_worse_than_it_was() {
+        let passed = |level| (Integrity::Intact, Indication::TotalPassed, Some(level));
+        let strange = (Integrity::Intact, Indication::Indeterminate, None);
+        let broken = (Integrity::Broken, Indication::TotalFailed, None);
+        let basic = passed(Level::BB);
+        let rows: [(&[Row], &[Row], bool); 8] = [
+            (&[basic], &[passed(Level::BT)], true),
+            // The level is not reached, or a signature is lost on the way.
+            (&[basic], &[basic], false),
+            (&[basic], &[], false),
+            (&[basic], &[passed(Level::BT), passed(Level::BT)], false),
+            // One that nobody here trusts stays what it was, and may not fall.
+            (&[basic, strange], &[passed(Level::BLT), strange], true),
+            (
+                &[strange],
+                &[(Integrity::NotChecked, Indication::Indeterminate, None)],
+                false,
+            ),
+            (&[basic], &[strange], false),
+            (&[broken], &[broken], false),
+        ];
+        for (before, after, fits) in rows {
+            let compared = compare(&report(before), &report(after), Level::BT);
+            assert_eq!(compared.is_ok(), fits, "{before:?} {after:?}: {compared:?}");
+        }
+    }
+
+    #[test]
+    fn time_stamps_of_the_document_are_nobodys_signature() {
+        let mut after = report(&[(Integrity::Intact, Indication::TotalPassed, Some(Level::BLTA))]);
+        after
+            .signatures
+            .push(SignatureReport::new(Format::DocumentTimeStamp));
+        let before = report(&[(Integrity::Intact, Indication::TotalPassed, Some(Level::BB))]);
+        assert!(compare(&before, &after, Level::BLTA).is_ok());
+    }
 }

@@ -16,7 +16,7 @@ use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
 use crate::certificate::Certificate;
 use crate::cms::{self, SignedData, edit, stamps};
 use crate::material::ValidationMaterial;
-use crate::pdf::{Document, Limits, PdfError, Source, Value};
+use crate::pdf::{Document, Ended, Limits, PdfError, Source, Value};
 use crate::report::TimestampKind;
 use crate::signing::FinishError;
 use crate::timestamp::{Imprint, TimestampToken};
@@ -25,6 +25,28 @@ use crate::timestamp::{Imprint, TimestampToken};
 pub const TIME_STAMP_ROOM: usize = 12 << 10;
 /// Below this no token fits, and none is asked for.
 const SMALLEST_ROOM: usize = 3 << 10;
+
+/// The longest end of a document that is held so that a time-stamp can go into a signature there.
+const MAX_END: usize = 8 << 20;
+
+/// Where the end of a signed PDF begins that [`PadesDocument::open_end`] has to have in memory, so that a time-stamp can
+/// go into its newest signature; its size, if none can, or if that end were longer than 8 MiB.
+///
+/// # Errors
+/// [`AugmentError::NotSigned`] where it cannot be read.
+pub fn end_of(document: &dyn Source) -> Result<u64, AugmentError> {
+    let unreadable = |error: PdfError| AugmentError::NotSigned(error.to_string());
+    let open = Document::open_source(document, Limits::default()).map_err(unreadable)?;
+    let signatures = find(&open).map_err(unreadable)?;
+    open.check_readable().map_err(unreadable)?;
+    let size = open.size();
+    let newest = signatures.iter().max_by_key(|signature| signature.covered.end);
+    let start = newest
+        .filter(|newest| newest.covered.end == size && !newest.is_time_stamp)
+        .map(|newest| newest.covered.gap().start)
+        .filter(|start| size - start <= MAX_END);
+    Ok(start.unwrap_or(size) as u64)
+}
 
 /// A signed PDF whose level is raised.
 #[derive(Clone)]
@@ -75,15 +97,8 @@ impl Source for Split {
         let Some(base) = &self.base else {
             return self.tail.read_exact_at(buffer, offset);
         };
-        let before = usize::try_from(base.size().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let (first, rest) = buffer.split_at_mut(before.min(buffer.len()));
-        if !first.is_empty() {
-            base.read_exact_at(first, offset)?;
-        }
-        if rest.is_empty() {
-            return Ok(());
-        }
-        self.tail.read_exact_at(rest, offset.saturating_sub(base.size()))
+        let end = &self.tail;
+        Ended { base: &**base, end }.read_exact_at(buffer, offset)
     }
 }
 

@@ -50,6 +50,36 @@ impl Source for Vec<u8> {
     }
 }
 
+/// A document in two parts: what stays as it is, wherever that lies, and its end in memory.
+#[derive(Clone, Copy)]
+pub struct Ended<'a> {
+    /// What stands first.
+    pub base: &'a dyn Source,
+    /// What stands behind it.
+    pub end: &'a [u8],
+}
+
+impl Source for Ended<'_> {
+    fn size(&self) -> u64 {
+        self.base.size().saturating_add(self.end.len() as u64)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let before = usize::try_from(self.base.size().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (first, rest) = buffer.split_at_mut(before.min(buffer.len()));
+        if !first.is_empty() {
+            self.base.read_exact_at(first, offset)?;
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let at = usize::try_from(offset.saturating_sub(self.base.size())).ok();
+        let bytes = at.and_then(|at| self.end.get(at..at.checked_add(rest.len())?));
+        rest.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Input<'d> {
     Memory(&'d [u8]),

@@ -1,0 +1,134 @@
+//! How signed documents are read and judged while their level is raised: held whole, or as far as it is needed.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use trien_signatures::algorithm::Hash;
+use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::cades::{self, CadesSignature, Digests};
+use trien_signatures::pades::{self, PadesDocument};
+use trien_signatures::pdf::{Ended, Source};
+use trien_signatures::report::{Integrity, Report};
+use trien_signatures::trust::Reliance;
+use trien_signatures::xades::XadesSignature;
+
+use crate::jobs::verify_documents::{self, Unreadable};
+
+/// A form in which signed documents come. What is handed in is what is raised: the document, or the part of it that
+/// changes.
+pub trait Form: Send + Sync {
+    /// Reads it, anew after each step.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError>;
+
+    /// Judges it as a whole.
+    ///
+    /// # Errors
+    /// [`Unreadable`]
+    fn verify(&self, document: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable>;
+}
+
+/// Held whole; the file of what a detached signature is about stands beside it.
+pub struct Whole {
+    /// Of a detached signature.
+    pub content: Option<PathBuf>,
+}
+
+impl Form for Whole {
+    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+        crate::cli::augment::open(document, self.content.as_deref())
+    }
+
+    fn verify(&self, document: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+        let alone = verify_documents::verify(document, None, reliance);
+        let Some(path) = &self.content else {
+            return alone;
+        };
+        // The file beside it is what was signed, and only a detached signature needs it.
+        let is_whole = |report: &Report| {
+            report
+                .signatures
+                .iter()
+                .all(|one| one.integrity == Integrity::Intact)
+        };
+        if alone.as_ref().is_ok_and(is_whole) {
+            return alone;
+        }
+        if document.first() == Some(&0x30) {
+            let digests = File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL));
+            let digests = digests.ok();
+            return Skeleton {
+                digests,
+                detached: true,
+            }
+            .verify(document, reliance);
+        }
+        match std::fs::read(path) {
+            Ok(content) => verify_documents::verify(document, Some(&content), reliance),
+            Err(_) => alone,
+        }
+    }
+}
+
+/// A PDF whose end alone is in memory: what is raised is the end.
+pub struct PdfEnd {
+    /// What stands before the end, and does not change.
+    pub base: Arc<dyn Source + Send + Sync>,
+}
+
+impl Form for PdfEnd {
+    fn open(&self, end: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+        let now = OffsetDateTime::now_utc();
+        let document = PadesDocument::open_end(Arc::clone(&self.base), end.to_vec(), now)?;
+        Ok(Box::new(document))
+    }
+
+    fn verify(&self, end: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+        let whole = Ended {
+            base: &*self.base,
+            end,
+        };
+        Ok(pades::verify_source(&whole, reliance)?)
+    }
+}
+
+/// A CMS without its content ([`trien_signatures::cades::Container`]), or beside it.
+pub struct Skeleton {
+    /// Of the content, where there is one.
+    pub digests: Option<Digests>,
+    /// Whether the content is not inside.
+    pub detached: bool,
+}
+
+impl Form for Skeleton {
+    fn open(&self, skeleton: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+        let imprints = self.digests.as_ref().map(Digests::imprints).unwrap_or_default();
+        Ok(Box::new(CadesSignature::open(skeleton, imprints.to_vec())?))
+    }
+
+    fn verify(&self, skeleton: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+        let digests = self.digests.as_ref();
+        Ok(cades::verify_digests(skeleton, digests, self.detached, reliance)?)
+    }
+}
+
+/// XAdES beside a document in memory.
+pub struct Beside {
+    /// What is signed.
+    pub content: Vec<u8>,
+}
+
+impl Form for Beside {
+    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+        let signature = XadesSignature::open(document.to_vec(), Some(self.content.clone()))?;
+        Ok(Box::new(signature))
+    }
+
+    fn verify(&self, document: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+        verify_documents::verify(document, Some(&self.content), reliance)
+    }
+}
