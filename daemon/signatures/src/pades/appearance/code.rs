@@ -3,6 +3,10 @@
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::{AppearanceError, number};
+use crate::pades::lately::Lately;
+
+/// How wide a code is, and its modules row by row, by what it says.
+static CODES: Lately<String, (usize, Vec<Color>)> = Lately::new();
 
 /// Bytes of what a code says: more makes modules that a telephone cannot tell apart on a seal's room.
 const MAX_CODE: usize = 512;
@@ -17,9 +21,12 @@ pub(super) fn draw(text: &str, [x, y]: [f64; 2], side: f64) -> Result<String, Ap
     if text.is_empty() || text.len() > MAX_CODE {
         return Err(AppearanceError::CodeTooLong);
     }
-    let code =
-        QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| AppearanceError::CodeTooLong)?;
-    let modules = code.width();
+    let code = CODES.get(text.to_owned(), |text| {
+        QrCode::with_error_correction_level(text, EcLevel::M)
+            .map(|code| (code.width(), code.into_colors()))
+            .map_err(|_| AppearanceError::CodeTooLong)
+    })?;
+    let (modules, ref colours) = *code;
     let module = side / (modules + 2 * QUIET) as f64;
     if module < SMALLEST_MODULE {
         return Err(AppearanceError::CodeTooSmall);
@@ -36,7 +43,7 @@ pub(super) fn draw(text: &str, [x, y]: [f64; 2], side: f64) -> Result<String, Ap
         number(x + QUIET as f64 * module),
         number(y + QUIET as f64 * module),
     );
-    for (row, colours) in code.to_colors().chunks(modules).enumerate() {
+    for (row, colours) in colours.chunks(modules).enumerate() {
         let mut column = 0;
         while column < modules {
             let run = colours[column..]
