@@ -339,6 +339,58 @@ fn other_writers_text_is_found_too() {
     );
 }
 
+/// 7.4.4: codes of nine bits, with a clear code before the table could grow beyond them.
+fn lzw(text: &[u8]) -> Vec<u8> {
+    let codes = text
+        .chunks(200)
+        .flat_map(|chunk| std::iter::once(256).chain(chunk.iter().map(|byte| u16::from(*byte))))
+        .chain([257]);
+    let bits: Vec<bool> = codes
+        .flat_map(|code| (0..9).rev().map(move |bit| code >> bit & 1 == 1))
+        .collect();
+    let byte = |bits: &[bool]| (0..8).fold(0, |byte, at| byte << 1 | u8::from(bits.get(at) == Some(&true)));
+    bits.chunks(8).map(byte).collect()
+}
+
+#[test]
+fn a_keyword_is_found_in_a_page_that_is_compressed_by_lzw() {
+    let filler = "% nothing to see here\n".repeat(30);
+    let text = format!("{filler}BT /F1 12 Tf 1 0 0 1 100 200 Tm (Ky ten, dong dau) Tj ET");
+    let mut draft = Draft::with_text("");
+    let packed = hex::encode(lzw(text.as_bytes()));
+    draft.set(
+        4,
+        &format!(
+            "<< /Length {} /Filter [/ASCIIHexDecode /LZWDecode] >>\nstream\n{packed}\nendstream",
+            packed.len()
+        ),
+    );
+    let font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>";
+    draft.set(5, &format!("<< /Font << /F1 {font} >> >>"));
+    let bytes = draft.classic();
+    let (_, poppler) = run("pdftotext", &[file("lzw", &bytes).to_str().unwrap(), "-"]);
+    assert!(poppler.contains("Ky ten, dong dau"), "{poppler}");
+    let place = Place::Keyword {
+        text: "dong dau".to_owned(),
+        page: None,
+        side: Side::Below,
+        size: [50.0 * MM, 20.0 * MM],
+    };
+    let signed = show(&bytes, &Appearance::plain(place, vec!["Đã ký".to_owned()])).unwrap();
+    assert_good("lzw-signed", &signed, 1);
+    let read = Document::open(&bytes, Limits::default()).unwrap();
+    let found = PageText::of(&read, &read.page(1).unwrap())
+        .unwrap()
+        .find("dong dau");
+    let [[left, bottom, ..]] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert!(
+        (130.0..160.0).contains(left) && (190.0..205.0).contains(bottom),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn an_archive_file_stays_one() {
     let intent = "<< /Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) >>";

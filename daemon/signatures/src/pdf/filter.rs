@@ -4,6 +4,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::error::PdfError;
+use super::lzw;
 use super::object::{Dictionary, Value};
 
 /// The decoded data; at most `left` bytes, which are taken from it.
@@ -32,7 +33,7 @@ pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> 
     }
 }
 
-/// Decodes a stream through all its filters, of which LZW and those of pictures are not known here; at most `left` bytes
+/// Decodes a stream through all its filters, of which those of pictures are not known here; at most `left` bytes
 /// in all, which are taken from it.
 pub(super) fn decode_all(
     data: &[u8],
@@ -60,6 +61,15 @@ pub(super) fn decode_all(
         let next = match *filter {
             b"FlateDecode" | b"Fl" => {
                 let plain = inflate(&decoded, *left)?;
+                match parameters(index) {
+                    Some(parameters) => unpredict(plain, parameters)?,
+                    None => plain,
+                }
+            }
+            b"LZWDecode" | b"LZW" => {
+                let early = parameters(index).and_then(|parameters| parameters.get(b"EarlyChange"));
+                let early = early.is_none_or(|node| node.value.integer() != Some(0));
+                let plain = lzw::decode(&decoded, early, *left)?;
                 match parameters(index) {
                     Some(parameters) => unpredict(plain, parameters)?,
                     None => plain,
