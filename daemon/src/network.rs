@@ -6,10 +6,11 @@
 //! unless the configuration says otherwise. Redirects are not followed, answers have a limit in size and time, and the
 //! connection goes to the very address that was checked.
 //!
-//! Plain HTTP only: what comes back is signed (RFC 3161, RFC 6960, RFC 5280). An `https` address is refused, not
-//! downgraded.
+//! What comes back is signed (RFC 3161, RFC 6960, RFC 5280), so that plain HTTP does. Where an address says `https`, TLS
+//! with the system's anchors it is, or nothing: see `tls`.
 
 mod address;
+mod tls;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use hyper::header;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use time::OffsetDateTime;
+use tokio::io::{AsyncRead, AsyncWrite};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::{MAX_CRL, MAX_OCSP};
 use trien_signatures::revocation::{Crl, OcspRequest, OcspResponse, RevocationError};
@@ -39,7 +41,7 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// A time-stamp authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
-    /// `http://host[:port]/path`
+    /// `http://host[:port]/path`, or `https`
     pub url: String,
     /// The policy to ask for, an object identifier in dots.
     pub policy: Option<String>,
@@ -91,6 +93,10 @@ pub enum NetworkError {
     /// It could not be reached, or the connection broke.
     #[error("{0} could not be reached: {1}")]
     Unreachable(String, String),
+    /// It speaks no TLS that is accepted, or its certificate is not: expired, for another name, by nobody whom this
+    /// system trusts.
+    #[error("no safe connection to {0}: {1}")]
+    Tls(String, String),
     /// It answered with something else than success; redirects are among these.
     #[error("{0} answered with status {1}")]
     Status(String, u16),
@@ -272,6 +278,25 @@ async fn exchange(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
         .map_err(|_| NetworkError::TimedOut(shown))?
 }
 
+/// A connection to a target, in TLS where its address says so.
+async fn connect(target: &Target) -> Result<Box<dyn Stream>, NetworkError> {
+    let stream = target.connect().await;
+    let stream =
+        stream.map_err(|error| NetworkError::Unreachable(target.shown.clone(), error.to_string()))?;
+    match &target.server_name {
+        None => Ok(Box::new(stream)),
+        Some(name) => match tls::secure(stream, name).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(NetworkError::Tls(target.shown.clone(), error.to_string())),
+        },
+    }
+}
+
+/// What HTTP is spoken over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 async fn converse(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
     let Exchange {
         target,
@@ -283,10 +308,10 @@ async fn converse(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
     } = exchange;
     let broken =
         |error: &dyn std::fmt::Display| NetworkError::Unreachable(target.shown.clone(), error.to_string());
-    let stream = tokio::time::timeout(CONNECT_WAIT, target.connect())
+    let connecting = tokio::time::timeout(CONNECT_WAIT, connect(&target));
+    let stream = connecting
         .await
-        .map_err(|_| NetworkError::TimedOut(target.shown.clone()))?
-        .map_err(|error| broken(&error))?;
+        .map_err(|_| NetworkError::TimedOut(target.shown.clone()))??;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;

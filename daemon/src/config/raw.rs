@@ -309,8 +309,14 @@ fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authorit
         let seconds = authority
             .seconds
             .map_or(AUTHORITY_WAIT, |seconds| Duration::from_secs(seconds.into()));
-        if !authority.url.starts_with("http://") {
-            return Err(wrong(path, "a time-stamp authority's url begins with http://"));
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| authority.url.starts_with(scheme))
+        {
+            return Err(wrong(
+                path,
+                "a time-stamp authority's url begins with http:// or https://",
+            ));
         }
         if !(Duration::from_secs(1)..=LONGEST_AUTHORITY_WAIT).contains(&seconds) {
             return Err(wrong(

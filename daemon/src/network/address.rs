@@ -4,13 +4,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use url::{Host, Url};
 
 /// Why an address is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Not an `http` address, or one with a user name in it.
+    /// Neither an `http` nor an `https` address, or one with a user name in it.
     #[error("{0} is not an http address")]
     NotHttp(String),
     /// It leads to this computer or its local network.
@@ -28,6 +29,8 @@ pub(super) struct Target {
     pub(super) shown: String,
     pub(super) host: String,
     pub(super) path: String,
+    /// Who the other side has to be in TLS; none where the address wants none.
+    pub(super) server_name: Option<ServerName<'static>>,
     addresses: Vec<SocketAddr>,
 }
 
@@ -36,10 +39,22 @@ impl Target {
     pub(super) async fn resolve(text: &str, anywhere: bool) -> Result<Self, AddressError> {
         let not_http = || AddressError::NotHttp(text.chars().take(200).collect());
         let url = Url::parse(text).map_err(|_| not_http())?;
-        let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
-        let host = url.host().filter(|_| plain).ok_or_else(not_http)?;
+        let known = ["http", "https"].contains(&url.scheme());
+        let without_secrets = url.username().is_empty() && url.password().is_none();
+        let host = url
+            .host()
+            .filter(|_| known && without_secrets)
+            .ok_or_else(not_http)?;
         let port = url.port_or_known_default().ok_or_else(not_http)?;
-        let shown = format!("http://{}", url.host_str().unwrap_or_default());
+        let shown = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+        let server_name = match (url.scheme(), &host) {
+            ("https", Host::Domain(name)) => {
+                Some(ServerName::try_from((*name).to_owned()).map_err(|_| not_http())?)
+            }
+            ("https", Host::Ipv4(address)) => Some(ServerName::from(IpAddr::V4(*address))),
+            ("https", Host::Ipv6(address)) => Some(ServerName::from(IpAddr::V6(*address))),
+            _ => None,
+        };
         let unknown = || AddressError::Unknown(shown.clone());
         let found: Vec<SocketAddr> = match host {
             Host::Ipv4(address) => vec![SocketAddr::from((address, port))],
@@ -65,6 +80,7 @@ impl Target {
             shown,
             host,
             path,
+            server_name,
             addresses: found,
         })
     }
@@ -125,6 +141,7 @@ mod tests {
             "http://localhost/crl",
             "http://0.0.0.0:80/",
             "http://10.1.2.3/",
+            "https://10.1.2.3/",
             "http://172.31.0.1/",
             "http://192.168.1.1/",
             "http://169.254.169.254/latest/meta-data",
@@ -146,10 +163,10 @@ mod tests {
             );
         }
         for text in [
-            "https://example.com/",
             "file:///etc/passwd",
             "ftp://a/",
             "http://user@1.1.1.1/",
+            "https://user:password@1.1.1.1/",
             "x",
             "",
         ] {
@@ -158,7 +175,11 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["http://1.1.1.1/a?b", "http://[2606:4700::1111]:8080/"] {
+        for text in [
+            "http://1.1.1.1/a?b",
+            "https://1.1.1.1/",
+            "http://[2606:4700::1111]:8080/",
+        ] {
             assert_eq!(refused(text).await, None, "{text}");
         }
     }

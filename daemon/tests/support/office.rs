@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use super::{Desk, succeed};
@@ -22,6 +25,24 @@ pub struct Server {
 impl Server {
     /// Serves time-stamps of the desk's authority at `/tsa`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
+        Self::over(folder, port, None)
+    }
+
+    /// The same in TLS, with `NAME.pem` and `NAME.key` of the folder.
+    pub fn in_tls(folder: PathBuf, name: &str) -> Self {
+        let chain = CertificateDer::pem_file_iter(folder.join(format!("{name}.pem"))).unwrap();
+        let key = PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), key)
+            .unwrap();
+        Self::over(folder, 0, Some(Arc::new(tls)))
+    }
+
+    fn over(folder: PathBuf, port: u16, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
@@ -29,9 +50,15 @@ impl Server {
         let turn = Arc::new(Mutex::new(0));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (folder, turn) = (folder.clone(), Arc::clone(&turn));
+                let (folder, turn, tls) = (folder.clone(), Arc::clone(&turn), tls.clone());
                 count.fetch_add(1, Ordering::SeqCst);
-                std::thread::spawn(move || serve(stream, &folder, &turn, port));
+                std::thread::spawn(move || match tls {
+                    None => serve(stream, &folder, &turn, port),
+                    Some(tls) => {
+                        let connection = ServerConnection::new(tls).unwrap();
+                        serve(StreamOwned::new(connection, stream), &folder, &turn, port);
+                    }
+                });
             }
         });
         Self { port, requests }
@@ -41,12 +68,16 @@ impl Server {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
+    pub fn safe_url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}/{path}", self.port)
+    }
+
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
 
-fn serve(mut stream: TcpStream, folder: &std::path::Path, turn: &Mutex<u32>, port: u16) {
+fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u32>, port: u16) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
