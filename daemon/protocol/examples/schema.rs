@@ -71,6 +71,7 @@ fn main() {
             "bad_messages": limits::MAX_BAD_MESSAGES,
             "upload_seconds": limits::MAX_UPLOAD_SECONDS,
             "recall_seconds": limits::MAX_RECALL_SECONDS,
+            "waiting_seconds": limits::MAX_WAITING_SECONDS,
         },
         "$defs": definitions(&mut generator, &names, &error),
     });
@@ -116,7 +117,7 @@ fn definitions(
             json!({ "id": any_id, "error": error }),
         ),
     );
-    let names = json!({ "enum": ["progress", "permission"] });
+    let names = json!({ "enum": ["progress", "permission", "tokens_changed", "raised"] });
     all.insert(
         "JsonRpcNotification".into(),
         envelope(

@@ -34,6 +34,9 @@ pub const KEY_LENGTH: std::ops::RangeInclusive<usize> = 16..=64;
 /// How long a reply can be asked for again by its idempotency key, in seconds.
 pub const MAX_RECALL_SECONDS: u64 = 600;
 
+/// The same for a reply with a document that waits for its level, in seconds: a day.
+pub const MAX_WAITING_SECONDS: u64 = 86_400;
+
 /// Certificates the person may choose from in one question.
 pub const MAX_CANDIDATES: usize = 100;
 

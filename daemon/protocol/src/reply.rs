@@ -266,7 +266,9 @@ pub enum SignedDocument {
         #[cfg_attr(feature = "typescript", ts(optional))]
         level: Option<Level>,
         /// That the level asked for was not reached because no authority answered. The daemon goes on trying while the
-        /// connection lasts, and tells with the event `raised` when it is reached.
+        /// connection lasts, and tells with the event `raised` when it is reached. If the request had an idempotency
+        /// key, it goes on for a day, also without a connection: the same request with the same key gets the raised
+        /// document once it is there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
         waiting: bool,

@@ -1,23 +1,19 @@
 //! Levels above B-B for what a page has signed: raised as far as authorities and what is known of certificates allow,
-//! and later, while the connection lasts, if no authority could be reached.
+//! and later, while the connection lasts or its reply may be asked for again, if no authority could be reached.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use trien_protocol::call::{self, SignDocuments, SignatureFormat};
+use trien_protocol::call::{self, IdempotencyKey, SignDocuments, SignatureFormat};
 use trien_signatures::algorithm::Hash;
-use trien_signatures::augment::{Augment, AugmentError};
-use trien_signatures::cades::{CadesSignature, Digests};
-use trien_signatures::pades::PadesDocument;
-use trien_signatures::pdf::Source;
+use trien_signatures::cades::Digests;
 use trien_signatures::report::Level;
-use trien_signatures::xades::XadesSignature;
 
-use super::augment::{RaiseError, Raiser};
+use super::augment::{Beside, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use super::documents::Sealed;
-use super::{Afterwards, Caller, Context, Holdings, JobError, Raised};
+use super::{Afterwards, Caller, Context, Holdings, JobError, Memory, Raised, Recall};
 use crate::network::Network;
+use crate::policy::Origin;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 
@@ -36,6 +32,7 @@ pub(super) struct Levels {
     /// Asked for each step: lists may be imported while something waits.
     trusted: Arc<Kept>,
     cache: Cache,
+    remembered: Option<Remembered>,
 }
 
 /// How far a document came.
@@ -79,6 +76,7 @@ impl Levels {
             network: context.network.clone(),
             trusted: Arc::clone(&context.trusted),
             cache: context.revocation.clone(),
+            remembered: Remembered::of(context, caller, call),
         }))
     }
 
@@ -154,66 +152,53 @@ impl Levels {
         if self.format == SignatureFormat::Pades
             && let Some((base, tail)) = signed.appended()
         {
-            let below: Arc<dyn Source + Send + Sync> = Arc::new(base.clone());
-            let now = OffsetDateTime::now_utc();
-            let open = |tail: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
-                let document = PadesDocument::open_end(Arc::clone(&below), tail.to_vec(), now)?;
-                Ok(Box::new(document))
+            let form = PdfEnd {
+                base: Arc::new(base.clone()),
             };
-            let tail = raiser.raise(tail.to_vec(), level, &open).await?;
+            let tail = raiser.raise(tail.to_vec(), level, &form).await?;
             let raised = documents.seal_around(Vec::new(), base, tail, None);
             return raised.map_err(|error| Failure::Internal(error.to_string()));
         }
         let bytes = signed.bytes().map_err(unreadable)?;
-        let raised = match self.format {
-            SignatureFormat::CadesDetached => {
-                let digests = Digests::of(&mut source.reader(), &Hash::ALL).map_err(unreadable)?;
-                let open = |document: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
-                    let signature = CadesSignature::open(document, digests.imprints().to_vec())?;
-                    Ok(Box::new(signature))
-                };
-                raiser.raise(bytes, level, &open).await?
-            }
-            SignatureFormat::XadesDetached => {
-                let content = source.bytes().map_err(unreadable)?;
-                let open = |document: &[u8]| -> Result<Box<dyn Augment>, AugmentError> {
-                    let signature = XadesSignature::open(document.to_vec(), Some(content.clone()))?;
-                    Ok(Box::new(signature))
-                };
-                raiser.raise(bytes, level, &open).await?
-            }
-            _ => {
-                let open = |document: &[u8]| crate::cli::augment::open(document, None);
-                raiser.raise(bytes, level, &open).await?
-            }
+        let form: Box<dyn Form> = match self.format {
+            SignatureFormat::CadesDetached => Box::new(Skeleton {
+                digests: Some(Digests::of(&mut source.reader(), &Hash::ALL).map_err(unreadable)?),
+                detached: true,
+            }),
+            SignatureFormat::XadesDetached => Box::new(Beside {
+                content: source.bytes().map_err(unreadable)?,
+            }),
+            _ => Box::new(Whole { content: None }),
         };
+        let raised = raiser.raise(bytes, level, &*form).await?;
         let sealed = documents.seal(&raised, None);
         sealed.map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// Goes on trying while the connection lasts, and tells the page when the level is reached.
-    pub(super) fn go_on(self, holdings: Weak<Holdings>, tell: Afterwards, reached: Reached, source: Sealed) {
+    /// Goes on trying while the connection lasts, or while its reply may be asked for again, and tells the page when the
+    /// level is reached.
+    pub(super) fn go_on(
+        self,
+        connection: Weak<Holdings>,
+        tell: Option<Afterwards>,
+        mut reached: Reached,
+        source: Sealed,
+    ) {
         let work = async move {
             let from = reached.document.sha256().to_owned();
             let (mut pause, longest) = PAUSES;
-            let mut reached = reached;
             for _ in 0..MAX_TRIES {
                 tokio::time::sleep(pause).await;
                 pause = (2 * pause).min(longest);
-                let Some(holdings) = holdings.upgrade() else {
+                let remembered = || self.remembered.as_ref()?.holdings(&from);
+                let Some(holdings) = connection.upgrade().or_else(remembered) else {
                     return;
                 };
                 reached = self
                     .raise_from(&holdings, &reached.document, &source, reached.level)
                     .await;
                 if reached.level == self.level {
-                    holdings.documents().publish(reached.document.clone());
-                    tell(Raised {
-                        from,
-                        sha256: reached.document.sha256().to_owned(),
-                        size: reached.document.size(),
-                        level: on_wire(reached.level),
-                    });
+                    self.hand_over(&from, &reached, &connection, tell);
                     return;
                 }
                 if !reached.waiting {
@@ -222,6 +207,60 @@ impl Levels {
             }
         };
         drop(tokio::spawn(work));
+    }
+
+    fn hand_over(
+        &self,
+        from: &str,
+        reached: &Reached,
+        connection: &Weak<Holdings>,
+        tell: Option<Afterwards>,
+    ) {
+        let (document, level) = (&reached.document, on_wire(reached.level));
+        if let Some(Remembered {
+            recall, origin, key, ..
+        }) = &self.remembered
+        {
+            recall.raised(origin, key, from, document, level);
+        }
+        let Some(connection) = connection.upgrade() else {
+            return;
+        };
+        connection.documents().publish(document.clone());
+        if let Some(tell) = tell {
+            tell(Raised {
+                from: from.to_owned(),
+                sha256: document.sha256().to_owned(),
+                size: document.size(),
+                level,
+            });
+        }
+    }
+}
+
+/// By what a reply may be asked for again, when its connection is gone.
+#[derive(Clone)]
+struct Remembered {
+    recall: Arc<Recall>,
+    memory: Arc<Memory>,
+    origin: Origin,
+    key: IdempotencyKey,
+}
+
+impl Remembered {
+    fn of(context: &Context, caller: &Caller, call: &SignDocuments) -> Option<Self> {
+        Some(Self {
+            recall: Arc::clone(&context.recall),
+            memory: Arc::clone(&context.memory),
+            origin: caller.channel.origin()?.clone(),
+            key: call.idempotency_key.clone()?,
+        })
+    }
+
+    /// Where a document that waits is to be held; none once nobody can ask for it.
+    fn holdings(&self, from: &str) -> Option<Arc<Holdings>> {
+        let waits = self.recall.waits(&self.origin, &self.key, from);
+        waits.then(|| Arc::new(Holdings::of_a_page(&self.memory)))
     }
 }
 

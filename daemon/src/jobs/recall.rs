@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use trien_protocol::call::IdempotencyKey;
-use trien_protocol::limits::MAX_RECALL_SECONDS;
-use trien_protocol::reply::Reply;
+use trien_protocol::call::{IdempotencyKey, Level};
+use trien_protocol::limits::{MAX_RECALL_SECONDS, MAX_WAITING_SECONDS};
+use trien_protocol::reply::{Reply, SignedDocument};
 
 use super::documents::Sealed;
 use super::{Caller, JobError};
@@ -18,8 +18,14 @@ use crate::policy::Origin;
 /// How long anything is remembered.
 const MEMORY: Duration = Duration::from_secs(MAX_RECALL_SECONDS);
 
+/// How long, if a document waits for its level.
+const LONG_MEMORY: Duration = Duration::from_secs(MAX_WAITING_SECONDS);
+
 /// Replies of one origin that are kept; the oldest goes first.
 const MAX_REPLIES: usize = 16;
+
+/// Bytes of documents of one origin that wait and are kept longer than others.
+const MAX_WAITING: u64 = 64 << 20;
 
 /// What is remembered of all origins.
 #[derive(Debug, Default)]
@@ -30,11 +36,28 @@ struct OfOrigin {
     replies: HashMap<IdempotencyKey, Known>,
 }
 
+impl OfOrigin {
+    fn forget_what_is_old(&mut self) {
+        self.replies
+            .retain(|_, known| known.answer.is_none() || known.since.elapsed() < known.memory);
+    }
+
+    /// Bytes of the replies that are kept for long.
+    fn waiting(&self) -> u64 {
+        let long = self.replies.values().filter(|known| known.memory == LONG_MEMORY);
+        let documents = long
+            .filter_map(|known| known.answer.as_ref())
+            .flat_map(|answer| &answer.documents);
+        documents.map(Sealed::size).sum()
+    }
+}
+
 #[derive(Debug)]
 struct Known {
     /// SHA-256 of the request.
     request: [u8; 32],
     since: Instant,
+    memory: Duration,
     /// Absent while the first request is at work.
     answer: Option<Answer>,
 }
@@ -44,6 +67,25 @@ struct Known {
 struct Answer {
     reply: Reply,
     documents: Vec<Sealed>,
+}
+
+impl Answer {
+    /// The entry of a document that waits: SHA-256, size, level, and that it waits.
+    fn waiting(&mut self, sha256: &str) -> Option<(&mut String, &mut u64, &mut Option<Level>, &mut bool)> {
+        let Reply::Documents(signed) = &mut self.reply else {
+            return None;
+        };
+        signed.documents.iter_mut().find_map(|one| match one {
+            SignedDocument::Signed {
+                sha256: own,
+                size,
+                level,
+                waiting,
+                ..
+            } if *waiting && own == sha256 => Some((own, size, level, waiting)),
+            _ => None,
+        })
+    }
 }
 
 /// What becomes of a request with a key.
@@ -76,8 +118,9 @@ impl Recall {
     ) -> Result<Begun, JobError> {
         let request = fingerprint(request)?;
         let mut all = self.lock();
-        let replies = &mut all.entry(origin.clone()).or_default().replies;
-        replies.retain(|_, known| known.answer.is_none() || known.since.elapsed() < MEMORY);
+        let of_origin = all.entry(origin.clone()).or_default();
+        of_origin.forget_what_is_old();
+        let replies = &mut of_origin.replies;
         match replies.get(key) {
             None => {}
             Some(known) if known.request != request => return Err(JobError::KeyReused),
@@ -103,6 +146,7 @@ impl Recall {
         let known = Known {
             request,
             since: Instant::now(),
+            memory: MEMORY,
             answer: None,
         };
         replies.insert(key.clone(), known);
@@ -117,11 +161,45 @@ impl Recall {
     /// Lets go of what nobody may ask for any more.
     pub fn tidy(&self) {
         self.lock().retain(|_, known| {
-            known
-                .replies
-                .retain(|_, known| known.answer.is_none() || known.since.elapsed() < MEMORY);
+            known.forget_what_is_old();
             !known.replies.is_empty()
         });
+    }
+
+    /// Whether the reply under a key is still remembered and names this document (SHA-256) as one that waits.
+    pub(super) fn waits(&self, origin: &Origin, key: &IdempotencyKey, sha256: &str) -> bool {
+        let mut all = self.lock();
+        let Some(of_origin) = all.get_mut(origin) else {
+            return false;
+        };
+        of_origin.forget_what_is_old();
+        let known = of_origin.replies.get_mut(key);
+        let long = known.filter(|known| known.memory == LONG_MEMORY);
+        let answer = long.and_then(|known| known.answer.as_mut());
+        answer.is_some_and(|answer| answer.waiting(sha256).is_some())
+    }
+
+    /// Puts a document in the place of the one that waited: who asks again gets it.
+    pub(super) fn raised(
+        &self,
+        origin: &Origin,
+        key: &IdempotencyKey,
+        from: &str,
+        document: &Sealed,
+        at: Level,
+    ) {
+        let mut all = self.lock();
+        let known = all.get_mut(origin).and_then(|known| known.replies.get_mut(key));
+        let Some(answer) = known.and_then(|known| known.answer.as_mut()) else {
+            return;
+        };
+        if let Some((sha256, size, level, waiting)) = answer.waiting(from) {
+            *sha256 = document.sha256().to_owned();
+            *size = document.size();
+            *level = Some(at);
+            *waiting = false;
+            answer.documents.push(document.clone());
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Origin, OfOrigin>> {
@@ -132,7 +210,7 @@ impl Recall {
 impl Ticket {
     /// Keeps the reply, and the documents on the caller's connection that it speaks of.
     pub(super) fn keep(mut self, reply: &Reply, caller: &Caller) {
-        let documents = match reply {
+        let documents: Vec<Sealed> = match reply {
             Reply::Documents(signed) => signed
                 .documents
                 .iter()
@@ -140,10 +218,18 @@ impl Ticket {
                 .collect(),
             _ => Vec::new(),
         };
+        let waits = matches!(reply, Reply::Documents(signed) if signed.documents.iter().any(|one| {
+            matches!(one, SignedDocument::Signed { waiting: true, .. })
+        }));
+        let size: u64 = documents.iter().map(Sealed::size).sum();
         let mut all = self.recall.lock();
-        let replies = all.get_mut(&self.origin).map(|known| &mut known.replies);
-        if let Some(known) = replies.and_then(|replies| replies.get_mut(&self.key)) {
+        let Some(of_origin) = all.get_mut(&self.origin) else {
+            return;
+        };
+        let long = waits && of_origin.waiting().saturating_add(size) <= MAX_WAITING;
+        if let Some(known) = of_origin.replies.get_mut(&self.key) {
             known.since = Instant::now();
+            known.memory = if long { LONG_MEMORY } else { MEMORY };
             known.answer = Some(Answer {
                 reply: reply.clone(),
                 documents,

@@ -275,18 +275,16 @@ async fn raise(caller: &Caller, items: &mut [Item], levels: &Levels) {
 /// What an authority could not be reached for is tried again later.
 fn wait(caller: &Caller, items: &[Item], levels: &Levels) {
     for item in items {
-        if let (Some(signed), Some((level, true))) = (item.result(), item.level)
-            && let Some(tell) = caller.report.afterwards()
-        {
+        if let (Some(signed), Some((level, true))) = (item.result(), item.level) {
             let reached = Reached {
                 document: signed.clone(),
                 level,
                 waiting: true,
             };
-            let holdings = Arc::downgrade(&caller.holdings);
+            let (connection, tell) = (Arc::downgrade(&caller.holdings), caller.report.afterwards());
             levels
                 .clone()
-                .go_on(holdings, tell, reached, item.document.clone());
+                .go_on(connection, tell, reached, item.document.clone());
         }
     }
 }

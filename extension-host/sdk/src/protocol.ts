@@ -602,7 +602,9 @@ size: number,
 level?: Level, 
 /**
  * That the level asked for was not reached because no authority answered. The daemon goes on trying while the
- * connection lasts, and tells with the event `raised` when it is reached.
+ * connection lasts, and tells with the event `raised` when it is reached. If the request had an idempotency
+ * key, it goes on for a day, also without a connection: the same request with the same key gets the raised
+ * document once it is there.
  */
 waiting?: boolean, } | { "status": "failed", 
 /**
