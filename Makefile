@@ -68,13 +68,16 @@ install: extension  ## installs programs, module and extension below PREFIX (def
 	    $(DESTDIR)$(PREFIX)/lib/trien/
 	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
 
-protocol:  ## writes the protocol's JSON Schema, and its TypeScript types into the SDK
+protocol:  ## writes the JSON Schemas of the protocol and of reports, and the protocol's TypeScript types into the SDK
 	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example typescript \
 	    > target/protocol.ts
 	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example schema \
 	    > target/protocol.json
+	cargo build --quiet --locked --workspace --features trien-signatures/schema --example report_schema
+	$(BUILD)/debug/examples/report_schema > target/report.json
 	mv target/protocol.ts extension-host/sdk/src/protocol.ts
 	mv target/protocol.json daemon/protocol/schema/trien.v1.json
+	mv target/report.json daemon/signatures/schema/report.v1.json
 
 deny: target/tools/.made  ## licences and sources of all dependencies
 	cargo deny check licenses bans sources

@@ -45,7 +45,7 @@ single() {
 }
 
 protocol_drift() {
-    make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts daemon/protocol/schema
+    make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts daemon/protocol/schema daemon/signatures/schema
 }
 
 clean_tree() {

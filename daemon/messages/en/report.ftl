@@ -44,7 +44,7 @@ report-warning = Note
 report-format-cades = CAdES
 report-format-counter-signature = counter-signature over the one before
 report-format-pades = PAdES
-report-format-document-time-stamp = document time-stamp (not a signature, not checked)
+report-format-document-time-stamp = time-stamp of the document (nobody's signature)
 
 indication-total-passed = valid (TOTAL-PASSED)
 indication-total-failed = invalid (TOTAL-FAILED)

@@ -44,7 +44,7 @@ report-warning = Lưu ý
 report-format-cades = CAdES
 report-format-counter-signature = chữ ký xác nhận lên chữ ký đứng trước
 report-format-pades = PAdES
-report-format-document-time-stamp = dấu thời gian của tài liệu (không phải chữ ký, không được kiểm tra)
+report-format-document-time-stamp = dấu thời gian của tài liệu (không phải chữ ký của ai)
 
 indication-total-passed = hợp lệ (TOTAL-PASSED)
 indication-total-failed = không hợp lệ (TOTAL-FAILED)

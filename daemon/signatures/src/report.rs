@@ -12,9 +12,11 @@ use crate::revocation::CertificateStatus;
 
 /// The report on one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// The time for which certificates were judged, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub validated_at: OffsetDateTime,
     /// One for each signature, in the order of the document.
     pub signatures: Vec<SignatureReport>,
@@ -37,6 +39,7 @@ impl Report {
 
 /// EN 319 102-1, table 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Indication {
     /// All checks succeeded.
     #[serde(rename = "TOTAL-PASSED")]
@@ -51,6 +54,7 @@ pub enum Indication {
 
 /// EN 319 102-1, table 6; [`SubIndication::indication`] says to which indication each belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 #[allow(
@@ -97,6 +101,7 @@ impl SubIndication {
 
 /// The report on one signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignatureReport {
     /// The verdict.
     pub indication: Indication,
@@ -206,6 +211,7 @@ impl SignatureReport {
 
 /// Signature formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// EN 319 122-1
@@ -234,6 +240,7 @@ pub enum Format {
 
 /// Baseline levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Level {
     /// Basic
     #[serde(rename = "B-B")]
@@ -251,6 +258,7 @@ pub enum Level {
 
 /// What the certificate says about the signer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Signer {
     /// Whose it is.
     pub subject: Subject,
@@ -267,9 +275,11 @@ pub struct Signer {
     pub key: PublicKeyKind,
     /// Start of the validity period, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub not_before: OffsetDateTime,
     /// End of the validity period, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub not_after: OffsetDateTime,
     /// Whether the claimed signing time lies in it; absent without such a time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -300,9 +310,11 @@ impl Signer {
 
 /// A signing time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SigningTime {
     /// RFC 3339
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub time: OffsetDateTime,
     /// Who says so.
     pub source: TimeSource,
@@ -310,6 +322,7 @@ pub struct SigningTime {
 
 /// Whose clock a time is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TimeSource {
@@ -325,6 +338,7 @@ pub enum TimeSource {
 
 /// What a time-stamp is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampKind {
     /// The signed content existed before the signature (content-time-stamp)
@@ -337,6 +351,7 @@ pub enum TimestampKind {
 
 /// What came of one time-stamp.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimestampReport {
     /// What it is for.
     pub kind: TimestampKind,
@@ -347,6 +362,10 @@ pub struct TimestampReport {
         default,
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<String>", extend("format" = "date-time"))
     )]
     pub time: Option<OffsetDateTime>,
     /// Who states it.
@@ -385,6 +404,7 @@ impl TimestampReport {
 
 /// One certificate of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CertificateReport {
     /// Its subject (RFC 4514).
     pub subject: String,
@@ -394,9 +414,11 @@ pub struct CertificateReport {
     pub sha256: String,
     /// Start of the validity period, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub not_before: OffsetDateTime,
     /// End of the validity period, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub not_after: OffsetDateTime,
     /// What is known of its revocation; absent for the anchor, which is trusted for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -420,6 +442,7 @@ impl CertificateReport {
 
 /// Whether the signed bytes are what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Integrity {
     /// Digest and signature value fit.
@@ -432,6 +455,7 @@ pub enum Integrity {
 
 /// How much of a document is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Whether it is all of it.
     pub whole: bool,
@@ -463,6 +487,7 @@ impl Coverage {
 
 /// Whether the certificates were looked up as revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RevocationStatus {
@@ -478,6 +503,7 @@ pub enum RevocationStatus {
 
 /// What people have to be told beside the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {
@@ -507,6 +533,7 @@ pub enum Warning {
 
 /// The rule that a signature breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each name says its rule")]

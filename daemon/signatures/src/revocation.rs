@@ -125,7 +125,6 @@ pub enum CertificateStatus {
         /// Since when, RFC 3339.
         #[serde(with = "time::serde::rfc3339")]
         #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
-        #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
         since: OffsetDateTime,
         /// `CRLReason` (RFC 5280, 5.3.1); 0, unspecified, where none is given.
         reason: u8,

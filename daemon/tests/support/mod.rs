@@ -75,6 +75,12 @@ impl Desk {
 
     /// Makes a key on the token, has it certified and puts the certificate beside it.
     pub fn add_key(&self, label: &str, algorithm: &str, profile: &str) {
+        let subject = format!("C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An {label},UID=CCCD:079085000123");
+        self.add_key_of(label, algorithm, profile, &subject);
+    }
+
+    /// The same for somebody else.
+    pub fn add_key_of(&self, label: &str, algorithm: &str, profile: &str, subject: &str) {
         let words = [
             "token",
             "generate-key",
@@ -87,7 +93,6 @@ impl Desk {
         ];
         succeed(self.trien(words).args(self.pin()));
         let request = self.path(&format!("{label}.csr"));
-        let subject = format!("C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An {label},UID=CCCD:079085000123");
         let words = [
             "token",
             "request",
@@ -96,7 +101,7 @@ impl Desk {
             "--key",
             label,
             "--subject",
-            &subject,
+            subject,
         ];
         succeed(self.trien(words).arg("--out").arg(&request).args(self.pin()));
         let certificate = self.path(&format!("{label}.pem"));

@@ -1,0 +1,327 @@
+//! What `trien verify` tells a clerk: the same in JSON, as text and as a web page, in both languages; and the schema of the
+//! JSON, judged by the library jsonschema.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::office::Office;
+use support::{repository, succeed};
+use trien_signatures::zip;
+
+const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
+
+/// A document of one empty paragraph's room, with properties.
+const DOCX: [(&str, &str); 4] = [
+    (
+        "[Content_Types].xml",
+        r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+<Override PartName="/word/document.xml"
+ ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/>
+<Override PartName="/docProps/core.xml" ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>"#,
+    ),
+    (
+        "_rels/.rels",
+        r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+<Relationship Id="a" Target="word/document.xml"
+ Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/>
+<Relationship Id="b" Target="docProps/core.xml"
+ Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties"/></Relationships>"#,
+    ),
+    (
+        "word/document.xml",
+        r#"<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body/></w:document>"#,
+    ),
+    (
+        "docProps/core.xml",
+        r#"<p:coreProperties xmlns:p="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"/>"#,
+    ),
+];
+
+/// An official's PDF at level B-LT, with another signature after it.
+fn signed() -> (Office, PathBuf) {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let subject = format!("C=VN,ST=Thành phố Hồ Chí Minh,O={UNIT},CN=Trần Thị Bình,UID=CCCD:079190000456");
+    office.desk.add_key_of("binh", "ec:p256", "official", &subject);
+    office.import(&["root.crl", "ca.crl"]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    let sign = |cert: &str, level: &[&str], input: &Path, out: &Path| {
+        let mut command = office.desk.trien(["sign", "--format", "pades", "--cert", cert]);
+        command.args(level).arg("--out").arg(out).arg(input);
+        succeed(command.args(office.desk.pin()));
+    };
+    let (first, both) = (office.desk.path("first.pdf"), office.desk.path("both.pdf"));
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    sign(
+        "Trần Thị Bình",
+        &["--level", "lt", "--tsa", &tsa],
+        &dossier,
+        &first,
+    );
+    sign("Nguyễn Văn An an", &[], &first, &both);
+    (office, both)
+}
+
+/// The report on the first signature: as JSON, and in words in a language, as text and as a page without its marks.
+fn told((office, signed): &(Office, PathBuf), language: &str) -> (Value, String, String) {
+    let page = office.desk.path(&format!("{language}.html"));
+    let mut verify = office.desk.trien(["verify", "--lang", language]);
+    let text = succeed(verify.arg(signed).arg("--html").arg(&page));
+    let json = succeed(office.desk.trien(["verify", "--json"]).arg(signed));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains(&format!("<html lang=\"{language}\"")), "{page}");
+    let page = page
+        .replace("</dt><dd>", ": ")
+        .replace("</dd>", "\n")
+        .replace("&#39;", "'");
+    (json[0].clone(), text, page)
+}
+
+/// Each line has to be there, as text and in the page.
+fn assert_told(signed: &(Office, PathBuf), lines: [(&str, &[&str]); 2]) -> Value {
+    let mut report = Value::Null;
+    for (language, lines) in lines {
+        let (json, text, page) = told(signed, language);
+        for line in lines {
+            assert!(text.contains(line), "{language}: {line}: {text}");
+            assert!(page.contains(line), "{language}: {line}: {page}");
+        }
+        report = json["signatures"][0].clone();
+    }
+    report
+}
+
+#[test]
+fn a_report_says_who_signed_and_for_which_unit() {
+    let report = assert_told(
+        &signed(),
+        [
+            (
+                "vi",
+                &[
+                    "Người ký: Trần Thị Bình",
+                    &format!("Đơn vị quản lý: {UNIT}"),
+                    "Định danh: CCCD 079190000456",
+                ],
+            ),
+            (
+                "en",
+                &[
+                    "Signer: Trần Thị Bình",
+                    &format!("Managing unit: {UNIT}"),
+                    "CCCD 079190000456",
+                ],
+            ),
+        ],
+    );
+    assert_eq!(report["signer"]["subject"]["common_name"], "Trần Thị Bình");
+    assert_eq!(report["signer"]["managing_unit"], UNIT);
+}
+
+#[test]
+fn a_report_says_which_authority_certified_the_signer() {
+    let report = assert_told(
+        &signed(),
+        [
+            (
+                "vi",
+                &[
+                    "CA cấp chứng thư: CA Công cộng Trình diễn",
+                    "Đường dẫn chứng thực: ",
+                ],
+            ),
+            ("en", &["Issuing CA: CA Công cộng Trình diễn", "Path: "]),
+        ],
+    );
+    assert_eq!(report["signer"]["issuer"], "CA Công cộng Trình diễn");
+    assert_eq!(report["path"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_report_says_when_it_was_signed_and_by_whose_clock() {
+    let report = assert_told(
+        &signed(),
+        [
+            (
+                "vi",
+                &[
+                    "Thời điểm ký: ",
+                    "(theo đồng hồ của người ký)",
+                    "Đã tồn tại muộn nhất vào: ",
+                    "(theo tổ chức cấp dấu thời gian)",
+                ],
+            ),
+            (
+                "en",
+                &[
+                    "Signing time: ",
+                    "(by the signer's own clock)",
+                    "Existed at the latest: ",
+                    "(by a time-stamp authority)",
+                ],
+            ),
+        ],
+    );
+    assert_eq!(report["signing_time"]["source"], "signer_dictionary");
+    assert_eq!(report["best_signature_time"]["source"], "timestamp_authority");
+}
+
+#[test]
+fn a_report_says_whether_what_was_signed_is_intact() {
+    let report = assert_told(
+        &signed(),
+        [
+            (
+                "vi",
+                &["Tính toàn vẹn: nguyên vẹn: phần được ký không bị thay đổi"],
+            ),
+            ("en", &["Integrity: intact: the signed bytes are unchanged"]),
+        ],
+    );
+    assert_eq!(report["integrity"], "intact");
+}
+
+#[test]
+fn a_report_says_whether_the_certificate_was_valid_then_and_is_now() {
+    let scene = signed();
+    let report = assert_told(
+        &scene,
+        [
+            (
+                "vi",
+                &[
+                    "Còn hiệu lực lúc ký: có",
+                    "Còn hiệu lực lúc kiểm tra: có",
+                    "không bị thu hồi, theo CRL lúc ",
+                ],
+            ),
+            (
+                "en",
+                &[
+                    "Valid at the signing time: yes",
+                    "Valid at the time judged: yes",
+                    ": not revoked, CRL of ",
+                ],
+            ),
+        ],
+    );
+    assert_eq!(report["signer"]["valid_at_signing_time"], true);
+    assert_eq!(report["signer"]["valid_at_validation_time"], true);
+    assert_eq!(report["revocation_status"], "good");
+    // Long after the certificate has ended: valid then, not now.
+    let (office, signed) = &scene;
+    let mut later = office
+        .desk
+        .trien(["verify", "--at", "2049-01-01T00:00:00Z", "--json"]);
+    let output = later.arg(signed).output().unwrap();
+    let later: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let signer = &later[0]["signatures"][0]["signer"];
+    assert_eq!(signer["valid_at_signing_time"], true);
+    assert_eq!(signer["valid_at_validation_time"], false);
+}
+
+#[test]
+fn a_report_says_what_was_covered_and_what_was_not() {
+    let scene = signed();
+    let report = assert_told(
+        &scene,
+        [
+            (
+                "vi",
+                &[
+                    "Phạm vi ký: phiên bản 2 trên ",
+                    "phần thêm sau không được chữ ký này bảo đảm",
+                    "Phạm vi ký: toàn bộ tài liệu",
+                ],
+            ),
+            ("en", &["Covered: revision 2 of ", "Covered: the whole document"]),
+        ],
+    );
+    assert_eq!(report["coverage"]["whole"], false);
+    // Formats that sign parts name them: the properties of an Office document are not signed.
+    let (office, _) = &scene;
+    let docx = office.desk.path("office.docx");
+    let mut package = zip::Archive::default();
+    for (name, text) in DOCX {
+        package.store(name, text.as_bytes()).unwrap();
+    }
+    std::fs::write(&docx, package.finish().unwrap()).unwrap();
+    let signed = office.desk.path("signed.docx");
+    let mut sign = office.desk.trien(["sign", "--cert", "Trần Thị Bình", "--out"]);
+    succeed(sign.arg(&signed).arg(docx).args(office.desk.pin()));
+    for (language, covered, not) in [
+        ("vi", "Các phần được ký: ", "Phần KHÔNG được ký: "),
+        ("en", "Covered parts: ", "NOT covered: "),
+    ] {
+        let page = office.desk.path("docx.html");
+        let mut verify = office.desk.trien(["verify", "--lang", language]);
+        let text = succeed(verify.arg(&signed).arg("--html").arg(&page));
+        let page = std::fs::read_to_string(page).unwrap().replace("</dt><dd>", ": ");
+        for said in [covered, not, "docProps/core.xml", "word/document.xml"] {
+            assert!(
+                text.contains(said) && page.contains(said),
+                "{language}: {said}: {text}"
+            );
+        }
+    }
+    let report = succeed(office.desk.trien(["verify", "--json"]).arg(&signed));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let names = |key: &str| report[0]["signatures"][0][key].to_string();
+    assert!(
+        names("covered").contains("word/document.xml") && names("not_covered").contains("docProps/core.xml")
+    );
+}
+
+#[test]
+fn every_report_fits_the_schema_and_the_schema_knows_every_name() {
+    let (office, signed) = signed();
+    let schema = repository().join("daemon/signatures/schema/report.v1.json");
+    let mut inputs: Vec<PathBuf> = vec![signed, repository().join("testdata/documents/dossier.pdf")];
+    for folder in [
+        "testdata/documents/hostile",
+        "daemon/signatures/tests/vectors/cms",
+    ] {
+        let files = std::fs::read_dir(repository().join(folder)).unwrap().flatten();
+        inputs.extend(files.map(|entry| entry.path()).filter(|path| path.is_file()));
+    }
+    inputs.sort();
+    let output = office
+        .desk
+        .trien(["verify", "--json"])
+        .args(&inputs)
+        .output()
+        .unwrap();
+    let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(reports.as_array().unwrap().len(), inputs.len());
+    let file = office.desk.path("reports.json");
+    std::fs::write(&file, &output.stdout).unwrap();
+    succeed(
+        Command::new(repository().join("target/judges/bin/python"))
+            .arg("-B")
+            .arg(repository().join("daemon/tests/judges/report.py"))
+            .args([&schema, &file]),
+    );
+    // The schema lets in names that it does not know; ours it has to know.
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let known: BTreeSet<&String> = schema["$defs"]["File"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    let mut kinds = BTreeSet::new();
+    for report in reports.as_array().unwrap() {
+        let report = report.as_object().unwrap();
+        assert!(report.keys().all(|name| known.contains(name)), "{report:?}");
+        kinds.insert((report.contains_key("error"), report["valid"] == true));
+    }
+    let all = [(false, false), (false, true), (true, false)];
+    assert_eq!(kinds, BTreeSet::from(all), "unreadable, valid and not valid");
+}
