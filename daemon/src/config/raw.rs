@@ -457,7 +457,7 @@ mod tests {
             ),
             ("[[modules]]\nname = \"A b\"\npath = \"/lib.so\"\n", None),
             ("prompter = \"scripted:/tmp/answers\"\n", Some(1)),
-            ("[[timestamp_authorities]]\nurl = \"https://a\"\n", None),
+            ("[[timestamp_authorities]]\nurl = \"ftp://a\"\n", None),
             (
                 "[[timestamp_authorities]]\nurl = \"http://a\"\nseconds = 0\n",
                 None,
