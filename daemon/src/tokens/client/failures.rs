@@ -1,0 +1,55 @@
+//! A module whose process fails too often is switched off.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use super::{Driven, Inner};
+
+/// So many failures of a module's process within [`FAILURE_WINDOW`] switch the module off.
+const MAX_FAILURES: usize = 3;
+
+/// See [`MAX_FAILURES`].
+const FAILURE_WINDOW: Duration = Duration::from_secs(600);
+
+impl Inner {
+    /// Counts a crash or a hang; after too many, the module is off until somebody switches it on again. Our own card
+    /// driver is never off: a mute card is taken out, and the next one may be sound.
+    pub(super) fn note_failure(&self) {
+        let Driven::Module(module) = &self.driven else {
+            return;
+        };
+        let now = Instant::now();
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push_back(now);
+        failures.retain(|then| now.duration_since(*then) < FAILURE_WINDOW);
+        if failures.len() < MAX_FAILURES {
+            return;
+        }
+        tracing::error!(
+            module = module.name,
+            "the module failed {MAX_FAILURES} times within ten minutes and is switched off; \
+             switch it on again with: trien token enable-module {}",
+            module.name
+        );
+        if let Some(switches) = &self.switches {
+            let written = std::fs::create_dir_all(switches)
+                .and_then(|()| std::fs::write(switches.join(&module.name), b""));
+            if let Err(error) = written {
+                tracing::warn!(%error, "that the module is off is known to this process only");
+            }
+        }
+    }
+
+    /// The file that says so may be taken away by another process; then the failures are forgotten.
+    pub(super) fn is_off(&self) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.switches {
+            Some(switches) if switches.join(self.driven.name()).exists() => true,
+            Some(_) if failures.len() >= MAX_FAILURES => {
+                failures.clear();
+                false
+            }
+            _ => failures.len() >= MAX_FAILURES,
+        }
+    }
+}

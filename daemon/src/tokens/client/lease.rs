@@ -1,0 +1,119 @@
+//! A session that is open in a module's process.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::process::end;
+use super::{Worker, detached, unexpected};
+use crate::tokens::wire::{Answer, Call};
+use crate::tokens::{PinNeed, TokenError};
+
+/// A session in one start of a module's process.
+#[derive(Debug)]
+pub(in crate::tokens) struct Lease {
+    worker: Worker,
+    session: u64,
+    start: u64,
+    open: bool,
+}
+
+impl Worker {
+    /// Opens a session, which is closed again when the lease is dropped, by whoever holds it then.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub(in crate::tokens) async fn open(&self, call: Call) -> Result<(Lease, PinNeed), TokenError> {
+        let worker = self.clone();
+        detached(async move {
+            let deadline = worker.deadlines().enumerate;
+            match worker.0.exchange(call, Vec::new(), deadline, None).await? {
+                (Answer::Session { session, pin }, start) => {
+                    worker.0.leases.fetch_add(1, Ordering::Relaxed);
+                    let lease = Lease {
+                        worker,
+                        session,
+                        start,
+                        open: true,
+                    };
+                    Ok((lease, pin))
+                }
+                _ => Err(unexpected()),
+            }
+        })
+        .await
+    }
+}
+
+impl Lease {
+    pub(in crate::tokens) const fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// One request about this session, whose number `call` is made with.
+    ///
+    /// # Errors
+    /// As [`Worker::call`]; [`TokenError::Crashed`] also when the process has been started anew since.
+    pub(in crate::tokens) async fn call(
+        &self,
+        call: impl FnOnce(u64) -> Call,
+        descriptors: Vec<OwnedFd>,
+        deadline: Duration,
+    ) -> Result<Answer, TokenError> {
+        let (worker, start, call) = (self.worker.clone(), self.start, call(self.session));
+        detached(async move {
+            worker
+                .0
+                .exchange(call, descriptors, deadline, Some(start))
+                .await
+                .map(|(answer, _)| answer)
+        })
+        .await
+    }
+
+    /// Ends the process that the session is in, without asking the module anything again: for one that answers as if it
+    /// had lost its bearings. That is no failure of its own. False if others have sessions there.
+    pub(in crate::tokens) async fn abandon(&self) -> bool {
+        if self.worker.0.leases.load(Ordering::Relaxed) > 1 {
+            return false;
+        }
+        let mut kept = self.worker.0.process.lock().await;
+        if kept.as_ref().is_some_and(|process| process.start == self.start) {
+            tracing::info!(
+                module = self.worker.name(),
+                "the module's process is started anew"
+            );
+            end(kept.take());
+        }
+        true
+    }
+
+    /// Logs out and waits for it.
+    pub(in crate::tokens) async fn close(mut self) {
+        self.open = false;
+        let _ = self
+            .call(
+                |session| Call::Close { session },
+                Vec::new(),
+                self.worker.deadlines().enumerate,
+            )
+            .await;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.worker.0.leases.fetch_sub(1, Ordering::Relaxed);
+        // Without a runtime everything is ending, and the worker logs out when the socket closes.
+        if let (true, Ok(runtime)) = (self.open, tokio::runtime::Handle::try_current()) {
+            let (worker, session, start) = (self.worker.clone(), self.session, self.start);
+            runtime.spawn(async move {
+                let deadline = worker.deadlines().enumerate;
+                worker
+                    .0
+                    .exchange(Call::Close { session }, Vec::new(), deadline, Some(start))
+                    .await
+            });
+        }
+    }
+}

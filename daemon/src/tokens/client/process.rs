@@ -1,0 +1,93 @@
+//! A running worker process, and the conversation with it.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+use tokio::process::Child;
+use trien_protocol::frame;
+use trien_protocol::limits::MAX_MESSAGE;
+
+use crate::tokens::TokenError;
+use crate::tokens::wire::{Answer, Call, MAX_DESCRIPTORS, Reply, Request};
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) child: Child,
+    pub(super) socket: UnixStream,
+    pub(super) last_id: u64,
+    /// Which start of the process: sessions of an earlier one are gone.
+    pub(super) start: u64,
+}
+
+impl Process {
+    pub(super) async fn exchange(
+        &mut self,
+        call: Call,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<Result<Answer, TokenError>> {
+        self.last_id += 1;
+        let request = serde_json::to_string(&Request {
+            id: self.last_id,
+            call,
+        })?;
+        let bytes = frame::encode(&request).map_err(io::Error::other)?;
+        self.send(&bytes, &descriptors).await?;
+        drop(descriptors);
+        self.receive(self.last_id).await
+    }
+
+    /// Descriptors travel with the first bytes.
+    async fn send(&mut self, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<()> {
+        let mut sent = 0;
+        if !descriptors.is_empty() {
+            let socket = &self.socket;
+            sent = socket
+                .async_io(Interest::WRITABLE, || send_with(socket, bytes, descriptors))
+                .await?;
+        }
+        self.socket.write_all(&bytes[sent..]).await
+    }
+
+    /// The answer of that number; another one means that the two ends no longer speak of the same thing.
+    pub(super) async fn receive(&mut self, id: u64) -> io::Result<Result<Answer, TokenError>> {
+        let mut head = [0; 4];
+        self.socket.read_exact(&mut head).await?;
+        let length = frame::check_length(head, MAX_MESSAGE).map_err(io::Error::other)?;
+        let mut body = vec![0; length];
+        self.socket.read_exact(&mut body).await?;
+        let reply: Reply = serde_json::from_slice(&body)?;
+        if reply.id == id {
+            Ok(reply.outcome)
+        } else {
+            Err(io::Error::other("an answer to something else"))
+        }
+    }
+}
+
+/// SIGKILL: a module that hangs would not listen to anything else.
+pub(super) fn end(process: Option<Process>) {
+    if let Some(mut process) = process {
+        // It may have ended by itself.
+        let _ = process.child.start_kill();
+        tokio::spawn(async move { process.child.wait().await });
+    }
+}
+
+fn send_with(socket: &UnixStream, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<usize> {
+    let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
+        return Err(io::Error::other("too many descriptors"));
+    }
+    Ok(rustix::net::sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut ancillary,
+        SendFlags::NOSIGNAL,
+    )?)
+}

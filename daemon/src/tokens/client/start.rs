@@ -1,0 +1,156 @@
+//! How a worker process is started, and what it sees of the daemon.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::process::{ChildStderr, Command};
+
+use super::process::Process;
+use super::{Deadlines, Inner};
+use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
+use crate::tokens::pcsc;
+use crate::tokens::wire::GREETING;
+
+/// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
+/// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
+/// them (`LD_PRELOAD`).
+const ENVIRONMENT: [&str; 5] = [
+    "HOME",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "LANG",
+    "PCSCLITE_CSOCK_NAME",
+];
+
+/// What a worker process drives.
+#[derive(Debug, Clone)]
+pub(super) enum Driven {
+    /// A PKCS #11 module.
+    Module(ModuleConfig),
+    /// The card in the reader of this name, by our own driver.
+    Reader(String),
+}
+
+impl Driven {
+    /// What its tokens' module is called.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Module(module) => &module.name,
+            Self::Reader(_) => pcsc::DRIVER,
+        }
+    }
+
+    /// What else its process sees of our environment.
+    fn environment(&self) -> &[String] {
+        match self {
+            Self::Module(module) => &module.environment,
+            Self::Reader(_) => &[],
+        }
+    }
+
+    /// The words that start its process.
+    fn arguments(&self, deadlines: &Deadlines) -> Vec<OsString> {
+        match self {
+            Self::Module(module) => vec![
+                "module-worker".into(),
+                "--name".into(),
+                (&module.name).into(),
+                "--module".into(),
+                (&module.path).into(),
+            ],
+            Self::Reader(reader) => vec![
+                "card-worker".into(),
+                "--reader".into(),
+                reader.into(),
+                "--deadlines".into(),
+                deadlines.to_string().into(),
+            ],
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn spawn(&self, start: u64) -> io::Result<Process> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.driven.arguments(&self.deadlines))
+            .env_clear()
+            .envs(
+                ENVIRONMENT
+                    .into_iter()
+                    .chain(self.driven.environment().iter().map(String::as_str))
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
+            command.env("TRIEN_HOME", std::path::absolute(home)?);
+        }
+        if let Driven::Module(module) = &self.driven {
+            if module.network {
+                command.arg("--network");
+            }
+            for folder in self.folders(module) {
+                command.arg("--folder").arg(folder);
+            }
+            command.envs(module.variables.iter().map(|(name, value)| (name, value)));
+        }
+        command.envs(self.more_environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command.spawn()?;
+        if let Some(output) = child.stderr.take() {
+            tokio::spawn(log(output, self.driven.name().to_owned()));
+        }
+        Ok(Process {
+            child,
+            socket: UnixStream::from_std(ours)?,
+            last_id: GREETING,
+            start,
+        })
+    }
+
+    /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.
+    fn folders(&self, module: &ModuleConfig) -> Vec<PathBuf> {
+        let mut folders = module.folders.clone();
+        let is_ours = module.path.file_name().is_some_and(|name| name == SOFTWARE_TOKEN);
+        if is_ours {
+            let moved = self
+                .more_environment
+                .iter()
+                .find(|(name, _)| *name == "TRIEN_HOME");
+            let home = moved
+                .map(|(_, home)| home.clone())
+                .or_else(|| std::env::var_os("TRIEN_HOME"));
+            match home.filter(|home| !home.is_empty()) {
+                Some(home) => folders.extend(std::path::absolute(home)),
+                None => folders.extend(directories::ProjectDirs::from("", "", "trien").map(|folders| {
+                    let data = folders.data_dir().to_owned();
+                    // A folder that is not there yet cannot be opened for the module.
+                    let _ = std::fs::create_dir_all(&data);
+                    data
+                })),
+            }
+        }
+        folders
+    }
+}
+
+/// What a module prints goes to our log, without what a terminal would obey.
+async fn log(mut output: ChildStderr, module: String) {
+    let mut buffer = [0; 1024];
+    while let Ok(length @ 1..) = output.read(&mut buffer).await {
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let shown: String = line.chars().filter(|character| !character.is_control()).collect();
+            tracing::info!(module, "{shown}");
+        }
+    }
+}
