@@ -1,7 +1,7 @@
 //! The daemon's side of a module's process: started at the first request and kept; ended when it does not answer.
 //!
-//! Requests of one module go one after another, as modules want it. Each runs in a task of its own, so that a caller
-//! who loses interest leaves no half-read answer behind. A process that died is started again by the next request;
+//! Requests of one module go one after another, as modules want it. Each runs to its end, so that a caller who loses
+//! interest leaves no half-read answer behind. A process that died is started again by the next request;
 //! nobody is logged in again.
 
 mod deadlines;
@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
@@ -183,11 +184,35 @@ impl Worker {
     }
 }
 
-/// Runs to its end whether or not the caller still waits.
+/// Runs to its end whether or not the caller still waits: where he does, in his own task, for each task more is two
+/// wake-ups more; where he goes away in the middle, what is left becomes a task.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, TokenError>> + Send + 'static,
 ) -> Result<T, TokenError> {
-    tokio::spawn(work).await.unwrap_or(Err(TokenError::Crashed))
+    let mut rest = Rest(Some(Box::pin(work)));
+    let outcome = match &mut rest.0 {
+        Some(work) => work.await,
+        None => Err(TokenError::Crashed),
+    };
+    rest.0 = None;
+    outcome
+}
+
+/// Work that is not at its end.
+struct Rest<F: Future + Send + 'static>(Option<Pin<Box<F>>>)
+where
+    F::Output: Send;
+
+impl<F: Future + Send + 'static> Drop for Rest<F>
+where
+    F::Output: Send,
+{
+    fn drop(&mut self) {
+        // Without a runtime everything is ending.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(work);
+        }
+    }
 }
 
 /// The worker answered something else than was asked.
