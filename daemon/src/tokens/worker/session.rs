@@ -32,6 +32,10 @@ pub(super) struct Session {
     pub(super) module: Module,
     pub(super) token: TokenName,
     slot: Slot,
+    /// As the token was when the session was opened.
+    opened: TokenInfo,
+    /// It is in a reader, or a stick: it can be pulled, and another be put in its place.
+    hardware: bool,
     pub(super) pkcs11: Pkcs11Session,
     key: Option<KeyName>,
     found: Option<Found>,
@@ -75,7 +79,10 @@ impl Session {
         } else {
             module.open_rw_session(slot)
         };
+        let pin = catalogue::pin_need(&info);
         let session = Self {
+            opened: info,
+            hardware: module.is_hardware(slot),
             pkcs11: pkcs11.map_err(|error| token_error(&error))?,
             mechanisms: module
                 .get_mechanism_list(slot)
@@ -90,7 +97,7 @@ impl Session {
             logged_in: false,
             begun: None,
         };
-        Ok((session, catalogue::pin_need(&info)))
+        Ok((session, pin))
     }
 
     pub(super) fn attach(&mut self, pipe: OwnedFd) {
@@ -165,6 +172,20 @@ impl Session {
         catalogue::still_there(&self.module, self.slot, &self.token)
     }
 
+    /// The token's state before it signs, if it is still the one that the session was opened with.
+    ///
+    /// A token of software is nothing that could be pulled: its session ends with it, and what is wanted of its state
+    /// does not change. It is not asked for more than that, because it would read all of it from its files.
+    fn before_signing(&self) -> Result<TokenInfo, TokenError> {
+        if self.hardware {
+            return self.info();
+        }
+        self.pkcs11
+            .get_session_info()
+            .map_err(|error| token_error(&error))?;
+        Ok(self.opened.clone())
+    }
+
     /// The raw signature of the token: ECDSA as r‖s. With `typed`, the next line of the pipe is the PIN of a signature
     /// that needs one.
     pub(super) fn sign(
@@ -179,7 +200,7 @@ impl Session {
             return Err(TokenError::Unsupported("a digest of another length".to_owned()));
         }
         let name = key.or_else(|| self.key.clone()).ok_or(TokenError::NoSuchKey)?;
-        let info = self.info()?;
+        let info = self.before_signing()?;
         if info.has(CKF_LOGIN_REQUIRED) && !self.logged_in {
             // The token ended the login by itself, and the person has typed a PIN since.
             if !typed {
