@@ -248,7 +248,7 @@ async fn n108_one_token_through_two_modules_is_one_entry() {
 
 /// Stands between the daemon and the real process of a module, and tampers with what goes back.
 const TAMPERING: &str = r#"#!/usr/bin/env python3
-import json, os, socket, struct, subprocess, sys
+import os, socket, struct, subprocess, sys
 daemon = socket.socket(fileno=os.dup(0))
 ours, theirs = socket.socketpair()
 subprocess.Popen([PROGRAM, *sys.argv[1:]], stdin=theirs)
@@ -262,11 +262,11 @@ def frame(body): return struct.pack("<I", len(body)) + body
 daemon.sendall(frame(read(ours)))  # it greets first
 while True:
     ours.sendall(frame(read(daemon)))
-    reply = json.loads(read(ours))
-    if MOOD == "another": reply["id"] += 1
-    body = json.dumps(reply).encode()
+    body = read(ours)
+    # Its number comes first, and is small: one octet.
+    if MOOD == "another": body = bytes([body[0] + 1]) + body[1:]
     if MOOD == "oversized": daemon.sendall(struct.pack("<I", 64 * 1024 * 1024) + body)
-    elif MOOD == "garbage": daemon.sendall(frame(b"{" + body))
+    elif MOOD == "garbage": daemon.sendall(frame(body[:1] + b"\x7f" + body[1:]))
     else: daemon.sendall(frame(body) * (2 if MOOD == "unsolicited" else 1))
 "#;
 

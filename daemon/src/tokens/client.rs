@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ struct Inner {
     more_environment: Vec<(&'static str, OsString)>,
     process: Mutex<Option<Process>>,
     starts: AtomicU64,
+    /// Its process did not survive a survey.
+    frail: AtomicBool,
     /// Sessions that are open, of whichever start.
     leases: AtomicUsize,
     /// When its process crashed or hung lately.
@@ -104,6 +106,7 @@ impl Worker {
             more_environment,
             process: Mutex::new(None),
             starts: AtomicU64::new(0),
+            frail: AtomicBool::new(false),
             leases: AtomicUsize::new(0),
             failures: Lock::default(),
             switches,
@@ -134,6 +137,16 @@ impl Worker {
     /// True if it was switched off because its process failed too often.
     pub(super) fn is_off(&self) -> bool {
         self.0.is_off()
+    }
+
+    /// True if it must not be asked for everything at once: see [`Self::note_frailty`].
+    pub(super) fn is_frail(&self) -> bool {
+        self.0.frail.load(Ordering::Relaxed)
+    }
+
+    /// Its process ended, or was ended, when it was asked for everything at once.
+    pub(super) fn note_frailty(&self) {
+        self.0.frail.store(true, Ordering::Relaxed);
     }
 
     /// What its process said of its sandbox, if one has started.

@@ -326,10 +326,6 @@ pub enum TokenError {
     /// The module cannot be loaded.
     #[error("the module cannot be loaded: {0}")]
     Load(String),
-    /// The module's file may not be loaded. Never from a worker: it is found before one is started.
-    #[error("the module's library was not loaded: {0}")]
-    #[serde(skip)]
-    Library(library::LibraryFault),
     /// There is no such key on the token.
     #[error("there is no such key")]
     NoSuchKey,
@@ -360,6 +356,11 @@ pub enum TokenError {
     /// What the token or the module's process answered makes no sense.
     #[error("the token failed: {0}")]
     Failed(String),
+    /// The module's file may not be loaded. Never from a worker: it is found before one is started. The last,
+    /// for the number of a variant is what stands in a message.
+    #[error("the module's library was not loaded: {0}")]
+    #[serde(skip)]
+    Library(library::LibraryFault),
 }
 
 impl TokenError {

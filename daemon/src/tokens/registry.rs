@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::{join, join_all};
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
@@ -15,7 +16,7 @@ use super::pcsc::DRIVER;
 use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
 use super::session::ModuleSession;
-use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, TokenName};
+use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, Surveyed, TokenName};
 use super::{
     Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
     TokenError, TokenId, TokenSource,
@@ -163,30 +164,45 @@ impl Modules {
 
     /// Looks at every module anew, all at once. One that fails costs its own tokens only.
     pub async fn look(&self) -> Sight {
+        self.look_by(entries).await
+    }
+
+    /// As [`Self::look`], and with it at the certificates and at how each token takes its PIN: what they then say, they
+    /// say without being asked again.
+    pub async fn survey(&self) -> Sight {
+        self.look_by(surveyed).await
+    }
+
+    async fn look_by<F: Future<Output = Result<Vec<ModuleToken>, TokenError>>>(
+        &self,
+        tokens_of: impl Fn(Worker) -> F,
+    ) -> Sight {
         let mut sight = Sight::default();
-        // The card driver comes first: where a module shows the same card, it is the one that is kept.
-        let mut workers = match &self.cards {
-            Some(cards) => cards.workers().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "no smart cards");
-                sight.failures.push((DRIVER.to_owned(), error));
-                Vec::new()
-            }),
-            None => Vec::new(),
+        let look = |worker: Worker| {
+            let tokens = tokens_of(worker.clone());
+            async move { (worker, tokens.await) }
         };
-        workers.extend(self.workers.iter().cloned());
-        let looks = workers.into_iter().map(|worker| async move {
-            let entries = entries(&worker).await;
-            (worker, entries)
+        let on_cards = async {
+            let workers = match &self.cards {
+                Some(cards) => cards.workers().await?,
+                None => Vec::new(),
+            };
+            Ok(join_all(workers.into_iter().map(look)).await)
+        };
+        let in_modules = join_all(self.workers.iter().cloned().map(look));
+        let (on_cards, in_modules) = join(on_cards, in_modules).await;
+        let on_cards = on_cards.unwrap_or_else(|error: TokenError| {
+            tracing::warn!(%error, "no smart cards");
+            sight.failures.push((DRIVER.to_owned(), error));
+            Vec::new()
         });
         let mut seen = HashSet::new();
-        for (worker, entries) in futures_util::future::join_all(looks).await {
-            match entries {
-                Ok(entries) => {
-                    let new = entries.into_iter().filter(|entry| is_new(&mut seen, entry));
-                    sight.tokens.extend(new.map(|entry| ModuleToken {
-                        entry,
-                        worker: worker.clone(),
-                    }));
+        // The card driver comes first: where a module shows the same card, it is the one that is kept.
+        for (worker, tokens) in on_cards.into_iter().chain(in_modules) {
+            match tokens {
+                Ok(tokens) => {
+                    let new = tokens.into_iter().filter(|token| is_new(&mut seen, &token.entry));
+                    sight.tokens.extend(new);
                 }
                 Err(error) => {
                     tracing::warn!(module = worker.name(), %error, "no tokens of this module");
@@ -234,13 +250,45 @@ impl Modules {
     }
 }
 
-async fn entries(worker: &Worker) -> Result<Vec<TokenEntry>, TokenError> {
+async fn entries(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
     match worker.call(Call::Tokens, worker.deadlines().enumerate).await? {
-        Answer::Tokens(entries) => Ok(entries
-            .into_iter()
-            .map(|entry| of_module(entry, worker))
-            .collect()),
+        Answer::Tokens(entries) => {
+            let token = |entry| ModuleToken {
+                entry: of_module(entry, &worker),
+                worker: worker.clone(),
+                seen: Seen::default(),
+            };
+            Ok(entries.into_iter().map(token).collect())
+        }
         _ => Err(unexpected()),
+    }
+}
+
+async fn surveyed(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
+    // A module that did not survive being asked for everything is asked for one thing after the other: then what it
+    // cannot bear costs the token alone that it is about.
+    if worker.is_frail() {
+        return entries(worker).await;
+    }
+    match worker.call(Call::Survey, worker.deadlines().enumerate).await {
+        Ok(Answer::Survey(tokens)) => {
+            let token = |token: Surveyed| ModuleToken {
+                entry: of_module(token.entry, &worker),
+                worker: worker.clone(),
+                seen: Seen {
+                    pin: token.pin,
+                    certificates: token.certificates,
+                },
+            };
+            Ok(tokens.into_iter().map(token).collect())
+        }
+        Ok(_) => Err(unexpected()),
+        Err(error) => {
+            if matches!(error, TokenError::Hung { .. } | TokenError::Crashed) {
+                worker.note_frailty();
+            }
+            Err(error)
+        }
     }
 }
 
@@ -259,14 +307,18 @@ fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> b
 #[async_trait]
 impl TokenSource for Modules {
     async fn tokens(&self) -> InReach {
-        let Sight { tokens, failures } = self.look().await;
+        let Sight { tokens, failures } = self.survey().await;
         let ready = tokens.into_iter().filter(|token| token.entry.initialized);
-        let of_cards = failures
-            .into_iter()
-            .find(|(module, error)| module == DRIVER || matches!(error, TokenError::Held { .. }));
+        let hinders = |(module, error): &(String, TokenError)| {
+            module == DRIVER
+                || matches!(
+                    error,
+                    TokenError::Held { .. } | TokenError::Hung { .. } | TokenError::Crashed
+                )
+        };
         InReach {
             tokens: ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect(),
-            hindrance: of_cards.map(|(_, error)| error),
+            hindrance: failures.into_iter().find(hinders).map(|(_, error)| error),
         }
     }
 }
@@ -276,6 +328,14 @@ impl TokenSource for Modules {
 pub struct ModuleToken {
     pub(super) entry: TokenEntry,
     pub(super) worker: Worker,
+    seen: Seen,
+}
+
+/// What a survey has seen of a token.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    pin: Option<PinNeed>,
+    certificates: Option<Vec<CertificateRecord>>,
 }
 
 impl ModuleToken {
@@ -349,20 +409,27 @@ impl Token for ModuleToken {
     }
 
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
-        let call = Call::Certificates { token: self.name() };
-        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
-            Answer::Certificates(mut records) => {
-                if records.is_empty() {
-                    records = self.worker.remembered(&self.name());
+        let mut records = match &self.seen.certificates {
+            Some(records) => records.clone(),
+            None => {
+                let call = Call::Certificates { token: self.name() };
+                match self.worker.call(call, self.worker.deadlines().enumerate).await? {
+                    Answer::Certificates(records) => records,
+                    _ => return Err(unexpected()),
                 }
-                let held = records.into_iter().filter_map(|record| self.held(record));
-                Ok(held.collect())
             }
-            _ => Err(unexpected()),
+        };
+        if records.is_empty() {
+            records = self.worker.remembered(&self.name());
         }
+        let held = records.into_iter().filter_map(|record| self.held(record));
+        Ok(held.collect())
     }
 
     async fn pin(&self) -> Result<PinNeed, TokenError> {
+        if let Some(need) = self.seen.pin {
+            return Ok(need);
+        }
         let call = Call::Pin { token: self.name() };
         match self.worker.call(call, self.worker.deadlines().enumerate).await? {
             Answer::Pin(need) => Ok(need),

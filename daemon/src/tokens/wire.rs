@@ -1,12 +1,17 @@
 //! What the daemon and the process of one PKCS #11 module say to each other.
 //!
-//! Flat values in length-prefixed JSON frames ([`trien_protocol::frame`]) on a Unix socket pair: the daemon sends one
-//! [`Request`], the worker answers with one [`Reply`] of the same number, and only then comes the next. File
-//! descriptors that PINs are read from travel beside a request as `SCM_RIGHTS`; no message has room for a PIN.
+//! Flat binary messages on a Unix socket pair, laid out by [`message`]: the daemon sends one [`Request`], the worker
+//! answers with one [`Reply`] of the same number, and only then comes the next. File descriptors that PINs are read from
+//! travel beside a request as `SCM_RIGHTS`; no message has room for a PIN.
 //!
 //! The worker runs code of unknown quality, so its answers are checked like any other input from outside.
 
-use serde::{Deserialize, Serialize};
+pub(super) mod message;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
 use super::{Confinement, KeyAlgorithm, LoginError, PinNeed, PinState, TokenEntry, TokenError};
@@ -20,7 +25,7 @@ pub(super) const MAX_MESSAGE_TO_HASH: usize = 256 * 1024;
 /// Certificates of one token that are looked at.
 pub(super) const MAX_CERTIFICATES: usize = 256;
 
-/// All certificates of one token together, in bytes: what fits into one frame as base64.
+/// All certificates of one token together, in bytes: what fits into one message with all else.
 pub(super) const MAX_CERTIFICATE_BYTES: usize = 640 * 1024;
 
 /// Private keys of one token that are looked at.
@@ -32,24 +37,28 @@ pub(super) const MAX_SLOTS: usize = 64;
 /// Most file descriptors beside one request: the security officer's PIN and the user's.
 pub(super) const MAX_DESCRIPTORS: usize = 2;
 
-/// Octets, written as base64.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+/// Octets: as they are in messages, as base64 in files that people may look into.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Octets(pub(super) Vec<u8>);
 
-impl TryFrom<String> for Octets {
-    type Error = base64::DecodeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        use base64::Engine;
-        base64::engine::general_purpose::STANDARD.decode(text).map(Self)
+impl Serialize for Octets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&STANDARD.encode(&self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
     }
 }
 
-impl From<Octets> for String {
-    fn from(octets: Octets) -> Self {
-        use base64::Engine;
-        base64::engine::general_purpose::STANDARD.encode(octets.0)
+impl<'de> Deserialize<'de> for Octets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            STANDARD.decode(text).map(Self).map_err(D::Error::custom)
+        } else {
+            <&[u8]>::deserialize(deserializer).map(|bytes| Self(bytes.to_vec()))
+        }
     }
 }
 
@@ -108,6 +117,8 @@ impl From<&super::KeyRef> for KeyName {
 pub(super) enum Call {
     /// Every token: [`Answer::Tokens`].
     Tokens,
+    /// Every token with what a request for a signature wants to know of it, in one go: [`Answer::Survey`].
+    Survey,
     /// The certificates of one, without a PIN: [`Answer::Certificates`].
     Certificates { token: TokenName },
     /// The certificates that show after login: [`Answer::Certificates`].
@@ -205,6 +216,7 @@ pub(super) enum Answer {
     /// It is done.
     Done,
     Tokens(Vec<TokenEntry>),
+    Survey(Vec<Surveyed>),
     Certificates(Vec<CertificateRecord>),
     Pin(PinNeed),
     Session {
@@ -217,8 +229,19 @@ pub(super) enum Answer {
     Initialized(InitializeOutcome),
 }
 
-/// A certificate as it lies on a token.
+/// A token that was looked at closely. What is none could not be told at once, or not without making the message too
+/// long: asked for alone, it is told, or why it cannot be.
 #[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Surveyed {
+    pub(super) entry: TokenEntry,
+    /// How it takes its PIN.
+    pub(super) pin: Option<PinNeed>,
+    /// Those that show without a PIN.
+    pub(super) certificates: Option<Vec<CertificateRecord>>,
+}
+
+/// A certificate as it lies on a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CertificateRecord {
     pub(super) label: String,
     /// `CKA_ID`

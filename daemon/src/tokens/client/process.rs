@@ -5,36 +5,46 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
-use trien_protocol::frame;
-use trien_protocol::limits::MAX_MESSAGE;
 
 use crate::tokens::TokenError;
-use crate::tokens::wire::{Answer, Call, MAX_DESCRIPTORS, Reply, Request};
+use crate::tokens::wire::message::{self, Incoming, MessageError};
+use crate::tokens::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
 
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) child: Child,
-    pub(super) socket: UnixStream,
-    pub(super) last_id: u64,
+    socket: UnixStream,
+    incoming: Incoming,
+    last_id: u64,
     /// Which start of the process: sessions of an earlier one are gone.
     pub(super) start: u64,
 }
 
 impl Process {
+    /// `socket` is our end of its standard input.
+    pub(super) fn new(child: Child, socket: UnixStream, start: u64) -> Self {
+        Self {
+            child,
+            socket,
+            incoming: Incoming::default(),
+            last_id: GREETING,
+            start,
+        }
+    }
+
     pub(super) async fn exchange(
         &mut self,
         call: Call,
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<Result<Answer, TokenError>> {
         self.last_id += 1;
-        let request = serde_json::to_string(&Request {
+        let bytes = message::encode(&Request {
             id: self.last_id,
             call,
         })?;
-        let bytes = frame::encode(&request).map_err(io::Error::other)?;
         self.send(&bytes, &descriptors).await?;
         drop(descriptors);
         self.receive(self.last_id).await
@@ -54,12 +64,17 @@ impl Process {
 
     /// The answer of that number; another one means that the two ends no longer speak of the same thing.
     pub(super) async fn receive(&mut self, id: u64) -> io::Result<Result<Answer, TokenError>> {
-        let mut head = [0; 4];
-        self.socket.read_exact(&mut head).await?;
-        let length = frame::check_length(head, MAX_MESSAGE).map_err(io::Error::other)?;
-        let mut body = vec![0; length];
-        self.socket.read_exact(&mut body).await?;
-        let reply: Reply = serde_json::from_slice(&body)?;
+        let reply: Reply = loop {
+            if let Some(reply) = self.incoming.take()? {
+                break reply;
+            }
+            match self.incoming.fill(|room| self.socket.try_read(room)) {
+                Ok(0) => return Err(MessageError::Truncated.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.readable().await?,
+                Err(error) => return Err(error),
+            }
+        };
         if reply.id == id {
             Ok(reply.outcome)
         } else {

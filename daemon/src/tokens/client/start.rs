@@ -14,7 +14,6 @@ use super::process::Process;
 use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 use crate::tokens::pcsc;
-use crate::tokens::wire::GREETING;
 
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
@@ -109,12 +108,7 @@ impl Inner {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(log(output, self.driven.name().to_owned()));
         }
-        Ok(Process {
-            child,
-            socket: UnixStream::from_std(ours)?,
-            last_id: GREETING,
-            start,
-        })
+        Ok(Process::new(child, UnixStream::from_std(ours)?, start))
     }
 
     /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.

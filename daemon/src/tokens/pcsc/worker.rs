@@ -16,8 +16,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use trien_protocol::frame::FrameError;
-
 use super::card::{Phase, Watch};
 use crate::tokens::client::Deadlines;
 use crate::tokens::wire::{Answer, Call, GREETING, Reply, Request};
@@ -41,7 +39,6 @@ pub fn run(reader: &str, deadlines: &Deadlines) -> ExitCode {
     let confinement = sandbox::confine_card_driver();
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
-        .map_err(Into::into)
         .and_then(|channel| serve(channel, reader, deadlines, confinement));
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +54,7 @@ fn serve(
     reader: &str,
     deadlines: &Deadlines,
     confinement: Confinement,
-) -> Result<(), FrameError> {
+) -> std::io::Result<()> {
     let counter = CString::new(reader)
         .map_err(|_| TokenError::Load("the reader's name".to_owned()))
         .and_then(|reader| Counter::open(reader).map_err(|error| TokenError::Load(error.to_string())));

@@ -1,6 +1,7 @@
 //! What tokens a module shows, and what lies on them in the open.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
@@ -16,7 +17,7 @@ use super::failure::token_error;
 use super::raw::{Module, TokenInfo};
 use super::{mechanism, public_key};
 use crate::tokens::wire::{
-    CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, TokenName,
+    CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, Surveyed, TokenName,
 };
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
@@ -25,6 +26,10 @@ const MAX_PIN: usize = 255;
 
 /// The longest label that is shown, in characters.
 const MAX_LABEL: usize = 255;
+
+/// How long the first tokens of a survey may take before no more certificates are read: the rest of its deadline is for
+/// the one that is being read then.
+const SURVEY: Duration = Duration::from_secs(1);
 
 /// Every token of the module. A slot that cannot be read costs its own token only.
 pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
@@ -35,14 +40,44 @@ pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, Tok
         .collect())
 }
 
+/// Every token of the module, each with its certificates until there are enough of them for one message, or it has
+/// taken long.
+pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, TokenError> {
+    let began = Instant::now();
+    let mut bytes = 0;
+    let mut surveyed = Vec::new();
+    for slot in module.slots()? {
+        let Ok(info) = module.token_info(slot) else {
+            continue;
+        };
+        let goes_on = info.has(CKF_TOKEN_INITIALIZED) && began.elapsed() < SURVEY;
+        let certificates = goes_on
+            .then(|| certificates_of(module, slot, &info).ok())
+            .flatten();
+        let certificates = certificates.filter(|records| {
+            bytes += records.iter().map(|record| record.der.0.len()).sum::<usize>();
+            bytes <= MAX_CERTIFICATE_BYTES
+        });
+        surveyed.push(Surveyed {
+            entry: entry_of(module, slot, name, &info),
+            pin: Some(pin_need(&info)),
+            certificates,
+        });
+    }
+    Ok(surveyed)
+}
+
 /// The token in one slot.
 pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntry, TokenError> {
-    let info = module.token_info(slot)?;
+    Ok(entry_of(module, slot, name, &module.token_info(slot)?))
+}
+
+fn entry_of(module: &Module, slot: Slot, name: &str, info: &TokenInfo) -> TokenEntry {
     let hardware = module.is_hardware(slot);
     let place = hardware.then(|| module.get_slot_info(slot).ok()).flatten();
     let reader = place.map(|place| legible(place.slot_description()));
-    let TokenName { serial, label } = name_of(&info);
-    Ok(TokenEntry {
+    let TokenName { serial, label } = name_of(info);
+    TokenEntry {
         id: TokenId {
             module: name.to_owned(),
             serial,
@@ -54,10 +89,10 @@ pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntr
         hardware,
         initialized: info.has(CKF_TOKEN_INITIALIZED),
         damaged: info.has(CKF_ERROR_STATE),
-        pin: pin_state(&info),
+        pin: pin_state(info),
         reader,
         rsa: rsa_schemes(module, slot),
-    })
+    }
 }
 
 /// By the token's list of mechanisms; one that has none to show is taken to make both.
@@ -138,6 +173,14 @@ pub(super) fn pin_lengths(info: &TokenInfo) -> (usize, usize) {
 /// The certificates that can be read without a PIN.
 pub(super) fn certificates(module: &Module, token: &TokenName) -> Result<Vec<CertificateRecord>, TokenError> {
     let (slot, info) = find(module, token)?;
+    certificates_of(module, slot, &info)
+}
+
+fn certificates_of(
+    module: &Module,
+    slot: Slot,
+    info: &TokenInfo,
+) -> Result<Vec<CertificateRecord>, TokenError> {
     let session = module
         .open_ro_session(slot)
         .map_err(|error| token_error(&error))?;

@@ -1,21 +1,20 @@
-//! The worker's end of the socket pair: frames, and the descriptors that come beside them.
+//! The worker's end of the socket pair: messages, and the descriptors that come beside them.
 
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
-use trien_protocol::frame::{self, FrameError};
-use trien_protocol::limits::MAX_MESSAGE;
 
+use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{MAX_DESCRIPTORS, Reply, Request};
 
 /// One end of the socket pair.
 #[derive(Debug)]
 pub(in crate::tokens) struct Channel {
     socket: UnixStream,
-    descriptors: Vec<OwnedFd>,
+    incoming: Incoming,
 }
 
 impl Channel {
@@ -26,40 +25,48 @@ impl Channel {
         rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
         Ok(Self {
             socket,
-            descriptors: Vec::new(),
+            incoming: Incoming::default(),
         })
     }
 
     /// The next request with its descriptors; none when the daemon has closed its end.
-    pub(in crate::tokens) fn receive(&mut self) -> Result<Option<(Request, Vec<OwnedFd>)>, FrameError> {
-        self.descriptors.clear();
-        let Some(text) = frame::read(self, MAX_MESSAGE)? else {
-            return Ok(None);
-        };
-        let request = serde_json::from_str(&text).map_err(|error| FrameError::Io(error.into()))?;
-        Ok(Some((request, std::mem::take(&mut self.descriptors))))
+    ///
+    /// # Errors
+    /// Of the socket, or [`MessageError`]; nothing more can be read after it.
+    pub(in crate::tokens) fn receive(&mut self) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
+        let mut descriptors = Vec::new();
+        loop {
+            if let Some(request) = self.incoming.take()? {
+                return Ok(Some((request, descriptors)));
+            }
+            let socket = &self.socket;
+            match self.incoming.fill(|room| read(socket, room, &mut descriptors)) {
+                Ok(0) if self.incoming.is_empty() => return Ok(None),
+                Ok(0) => return Err(MessageError::Truncated.into()),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
     }
 
-    pub(in crate::tokens) fn send(&mut self, reply: &Reply) -> Result<(), FrameError> {
-        let text = serde_json::to_string(reply).map_err(|error| FrameError::Io(error.into()))?;
-        Ok(self.socket.write_all(&frame::encode(&text)?)?)
+    /// # Errors
+    /// Of the socket, or [`MessageError`].
+    pub(in crate::tokens) fn send(&mut self, reply: &Reply) -> io::Result<()> {
+        self.socket.write_all(&message::encode(reply)?)
     }
 }
 
-impl Read for Channel {
-    /// Reads like any stream, and keeps the descriptors that come along; the kernel drops those past the limit.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(buffer)];
-        let received =
-            rustix::net::recvmsg(&self.socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                self.descriptors.extend(descriptors);
-            }
+/// Reads what is there, and keeps the descriptors that come along; the kernel drops those past the limit.
+fn read(socket: &UnixStream, room: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(room)];
+    let received = rustix::net::recvmsg(socket, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(more) = message {
+            descriptors.extend(more);
         }
-        self.descriptors.truncate(MAX_DESCRIPTORS);
-        Ok(received.bytes)
     }
+    descriptors.truncate(MAX_DESCRIPTORS);
+    Ok(received.bytes)
 }

@@ -47,7 +47,6 @@ pub fn run(name: &str, module: &Path, network: bool, folders: Vec<PathBuf>) -> E
     let confinement = sandbox::confine(module, &sandbox::Needs { network, folders });
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
-        .map_err(Into::into)
         .and_then(|channel| serve(channel, name, module, confinement));
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,12 +57,7 @@ pub fn run(name: &str, module: &Path, network: bool, folders: Vec<PathBuf>) -> E
     }
 }
 
-fn serve(
-    mut channel: Channel,
-    name: &str,
-    path: &Path,
-    confinement: Confinement,
-) -> Result<(), trien_protocol::frame::FrameError> {
+fn serve(mut channel: Channel, name: &str, path: &Path, confinement: Confinement) -> std::io::Result<()> {
     let loaded = load(path);
     let greeting = loaded
         .as_ref()
@@ -112,6 +106,7 @@ impl Worker {
     fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
         match call {
             Call::Tokens => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
+            Call::Survey => catalogue::survey(&self.module, &self.name).map(Answer::Survey),
             Call::Certificates { token } => {
                 catalogue::certificates(&self.module, &token).map(Answer::Certificates)
             }

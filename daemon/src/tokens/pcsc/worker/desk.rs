@@ -11,7 +11,7 @@ use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::names;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
-use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, TokenName};
+use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, Surveyed, TokenName};
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
 /// How long a card that another program holds exclusively is waited for, when it is only looked at.
@@ -98,7 +98,10 @@ impl<'watch> Desk<'watch> {
     }
 
     pub(super) fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
-        let is_look = matches!(call, Call::Tokens | Call::Certificates { .. } | Call::Pin { .. });
+        let is_look = matches!(
+            call,
+            Call::Tokens | Call::Survey | Call::Certificates { .. } | Call::Pin { .. }
+        );
         let outcome = self.dispatch(call, descriptors);
         if let Err(error) = &outcome {
             self.recover(error);
@@ -116,6 +119,7 @@ impl<'watch> Desk<'watch> {
     fn dispatch(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
         match call {
             Call::Tokens => self.tokens().map(Answer::Tokens),
+            Call::Survey => self.survey().map(Answer::Survey),
             Call::Certificates { token } => self.certificates(&token).map(Answer::Certificates),
             Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
             Call::Open { token, key } => self.open(&token, key),
@@ -186,6 +190,27 @@ impl<'watch> Desk<'watch> {
             .iter()
             .filter_map(|known| known.entry.clone())
             .collect())
+    }
+
+    /// The card with its certificates. What the look at the card has not brought is left to be asked for.
+    fn survey(&mut self) -> Result<Vec<Surveyed>, CardError> {
+        let entries = self.tokens()?;
+        let mut surveyed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // In a session, or while another program holds the card, its state was not asked for just now.
+            let link = self.link.as_ref().filter(|_| self.session.is_none());
+            let pad = link.map(|link| link.features().verify_pin.is_some());
+            let certificates = match pad {
+                Some(_) => Some(self.certificates(&entry.name())?),
+                None => None,
+            };
+            surveyed.push(Surveyed {
+                pin: pad.map(|pad| need(entry.pin, pad)),
+                entry,
+                certificates,
+            });
+        }
+        Ok(surveyed)
     }
 
     fn look(&mut self, insertion: u32) -> Result<(), CardError> {
