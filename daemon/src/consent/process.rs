@@ -36,6 +36,11 @@ pub const NOBODY: i32 = 3;
 const MAX_LINE: u64 = 4096;
 /// How long a window may stay after the request ended, to tell the person how.
 const LEAVING: Duration = Duration::from_secs(10);
+
+/// How long after a request ended the next prompt is made ready: a program that starts takes the processor from the
+/// reply.
+const REPLY_FIRST: Duration = Duration::from_millis(5);
+
 /// Asks by starting a program.
 #[derive(Debug)]
 pub struct ProcessPrompter {
@@ -396,8 +401,9 @@ impl Window for Process {
     async fn finish(mut self: Box<Self>, outcome: Outcome) {
         self.tell(&ToPrompt::Finish(outcome)).await;
         // The window says how it ended and leaves by itself; the next question waits for that.
-        self.warm.refill();
         tokio::spawn(async move {
+            tokio::time::sleep(REPLY_FIRST).await;
+            self.warm.refill();
             if let Some(child) = &mut self.child {
                 let _ = tokio::time::timeout(LEAVING, child.wait()).await;
             }

@@ -52,10 +52,11 @@ pub struct Found {
 /// or locked, or a token or the smart card service failed.
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
     let now = OffsetDateTime::now_utc();
+    let (in_reach, trust) = tokio::join!(context.tokens.tokens(), context.trust());
     let InReach {
         tokens,
         hindrance: mut failure,
-    } = context.tokens.tokens().await;
+    } = in_reach;
     let mut held = Vec::new();
     for token in tokens {
         match token.certificates().await {
@@ -68,7 +69,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     }
     let mut found = Found {
         candidates: Vec::new(),
-        trust: context.trust().await?,
+        trust: trust?,
         verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,

@@ -8,6 +8,7 @@ use trien_protocol::event::Stage;
 use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::DigestSignature;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
+use trien_signatures::certificate::Certificate;
 
 use super::candidates::{self, Found, Wanted};
 use super::login::{Unlocked, login};
@@ -147,9 +148,15 @@ async fn sign(
     let mut unlocked = login(approved).await?;
     caller.report.stage(Stage::Signing, 0, 1);
     let raw = sign_once(approved, &mut unlocked, signable).await;
-    unlocked.close().await;
-    let value = SignatureValue::from_token(signable.algorithm, &raw?).map_err(|_| JobError::BadSignature)?;
     let certificate = &approved.candidate().held.certificate;
+    let checking = async { checked(certificate, signable, &raw?) };
+    // The token logs out while its signature is checked.
+    let ((), value) = tokio::join!(unlocked.close(), checking);
+    value
+}
+
+fn checked(certificate: &Certificate, signable: &Signable, raw: &[u8]) -> Result<SignatureValue, JobError> {
+    let value = SignatureValue::from_token(signable.algorithm, raw).map_err(|_| JobError::BadSignature)?;
     certificate
         .verify_digest(signable.algorithm, &signable.digest, &value)
         .map_err(|_| JobError::BadSignature)?;

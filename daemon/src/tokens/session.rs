@@ -42,6 +42,8 @@ pub struct ModuleSession {
     entry: TokenEntry,
     key: Option<KeyName>,
     pin: PinNeed,
+    /// It was opened just now, and `pin` is of then.
+    fresh: bool,
 }
 
 impl ModuleSession {
@@ -51,6 +53,7 @@ impl ModuleSession {
             entry,
             key,
             pin,
+            fresh: true,
         }
     }
 
@@ -323,6 +326,9 @@ fn parts(certificate: &Certificate) -> der::Result<CertificateParts> {
 #[async_trait]
 impl SigningSession for ModuleSession {
     async fn pin(&mut self) -> Result<PinNeed, TokenError> {
+        if std::mem::take(&mut self.fresh) {
+            return Ok(self.pin);
+        }
         let deadline = self.lease.worker().deadlines().enumerate;
         let call = |_| Call::Pin { token: self.name() };
         match self.lease.call(call, Vec::new(), deadline).await? {
@@ -335,6 +341,7 @@ impl SigningSession for ModuleSession {
     }
 
     async fn attach_pin_pipe(&mut self, pipe: OwnedFd) -> Result<(), TokenError> {
+        self.fresh = false;
         let deadline = self.lease.worker().deadlines().enumerate;
         self.lease
             .call(|session| Call::AttachPinPipe { session }, vec![pipe], deadline)
@@ -351,6 +358,7 @@ impl SigningSession for ModuleSession {
     }
 
     async fn login(&mut self) -> Result<(), LoginError> {
+        self.fresh = false;
         let deadlines = self.lease.worker().deadlines();
         let deadline = if self.pin == PinNeed::Reader {
             deadlines.reader
