@@ -3,7 +3,7 @@
 //! The first message of the extension is the opening, in which the extension id is what the browser told this
 //! process, whatever the message says. After it, texts pass unchanged. The process ends when either side closes.
 
-use std::io;
+use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
@@ -107,7 +107,9 @@ fn to_daemon(mut socket: UnixStream) -> Result<(), RelayError> {
     Ok(())
 }
 
-fn to_browser(mut socket: UnixStream, output: &Output) -> Result<(), RelayError> {
+fn to_browser(socket: UnixStream, output: &Output) -> Result<(), RelayError> {
+    // The length and what follows it come in one read.
+    let mut socket = BufReader::new(socket);
     while let Some(text) = frame::read(&mut socket, MAX_MESSAGE).map_err(RelayError::Daemon)? {
         if text.len() <= MAX_NATIVE_MESSAGE {
             output.write(&text).map_err(RelayError::Browser)?;

@@ -10,6 +10,8 @@ import { Stage, binaries } from "../browser/stage.mjs";
 const ROUNDS = Number(process.env.ROUNDS ?? 8);
 const COUNT = Number(process.env.COUNT ?? 250);
 const WARM_UP = 50;
+// A line of log for each host that is started is no part of the table.
+process.env.TRIEN_LOG ??= "warn";
 
 /** One session of the page: so many messages, each after the answer to the one before. Milliseconds each. */
 const SESSION = async ({ warmUp, count }) => {
