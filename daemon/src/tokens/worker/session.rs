@@ -217,6 +217,8 @@ impl Session {
             .flatten();
         let plan = mechanism::plan(&self.mechanisms, algorithm, digest, message, modulus.as_deref())?;
         let pin = if each {
+            // A PIN goes to the token alone that it was typed for.
+            self.info()?;
             match self.pin_for_signature(&info, typed) {
                 Ok(pin) => Some(pin),
                 Err(outcome) => return Ok(Signed::Login(outcome)),
