@@ -197,7 +197,7 @@ impl Worker {
     }
 }
 
-/// Runs to its end whether or not the caller still waits: where he does, in his own task, for each task more is two
+/// Runs to its end whether or not the caller still waits: while he does, in his own task, for one more would be two
 /// wake-ups more; where he goes away in the middle, what is left becomes a task.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, TokenError>> + Send + 'static,
