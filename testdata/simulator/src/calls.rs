@@ -1,7 +1,8 @@
 //! The functions: each hands its call on, and does before and after what the script says.
 
-use std::sync::OnceLock;
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use cryptoki_sys::*;
 
@@ -53,9 +54,13 @@ fn close_sessions(behind: &CK_FUNCTION_LIST) {
     }
 }
 
-/// Functions that are handed on as they are; `after` may change the answer.
+/// Functions that are handed on as they are; `with` may change an argument, and `after` the answer.
 macro_rules! handed_on {
-    ($($name:ident ( $($argument:ident : $type:ty),* ) $(=> $after:ident($($used:ident),*))?;)+) => {
+    ($(
+        $name:ident ( $($argument:ident : $type:ty),* )
+        $(with $changed:ident = $by:ident($($from:ident),*))?
+        $(=> $after:ident($($used:ident),*))?;
+    )+) => {
         $(
             #[allow(non_snake_case)]
             unsafe extern "C" fn $name($($argument: $type),*) -> CK_RV {
@@ -66,7 +71,8 @@ macro_rules! handed_on {
                 let Some(function) = simulation.behind.$name else {
                     return CKR_FUNCTION_NOT_SUPPORTED;
                 };
-                // SAFETY: the host's own arguments, as it gave them.
+                $(let $changed = $by(simulation, &rules, $($from),*);)?
+                // SAFETY: the host's own arguments, as it gave them, or a handle of the module behind.
                 let answer = unsafe { function($($argument),*) };
                 // SAFETY: what is written is where the host said there is room.
                 $(if answer == CKR_OK { unsafe { $after(&rules, $($used),*) } })?
@@ -92,7 +98,7 @@ handed_on! {
     C_Initialize(arguments: *mut std::ffi::c_void);
     C_Finalize(reserved: *mut std::ffi::c_void);
     C_GetInfo(info: *mut CK_INFO);
-    C_GetSlotList(present: CK_BBOOL, slots: *mut CK_SLOT_ID, count: *mut CK_ULONG) => after_slots(count);
+    C_GetSlotList(present: CK_BBOOL, slots: *mut CK_SLOT_ID, count: *mut CK_ULONG) => after_slots(slots, count);
     C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO);
     C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO) => after_token_info(info);
     C_GetMechanismList(slot: CK_SLOT_ID, list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG);
@@ -104,10 +110,13 @@ handed_on! {
     C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: *mut u8, length: CK_ULONG);
     C_Logout(session: CK_SESSION_HANDLE);
     C_GetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG) => after_attributes(template, count);
-    C_FindObjectsInit(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG);
-    C_FindObjects(session: CK_SESSION_HANDLE, objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG);
+    C_FindObjectsInit(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG)
+        => after_find_init();
+    C_FindObjects(session: CK_SESSION_HANDLE, objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG)
+        => after_find(objects, max, count);
     C_FindObjectsFinal(session: CK_SESSION_HANDLE);
-    C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
+        with key = another_key(session, key);
     C_Sign(session: CK_SESSION_HANDLE, data: *mut u8, length: CK_ULONG, signature: *mut u8, signature_length: *mut CK_ULONG) => after_sign(signature, signature_length);
     C_GenerateKeyPair(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE, public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG, public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE);
     C_WaitForSlotEvent(flags: CK_FLAGS, slot: *mut CK_SLOT_ID, reserved: *mut std::ffi::c_void);
@@ -137,12 +146,22 @@ pub(crate) unsafe extern "C" fn C_GetFunctionList(place: *mut *mut CK_FUNCTION_L
     CKR_OK
 }
 
-/// A count that is a lie, and no slots once the token was pulled.
-unsafe fn after_slots(rules: &[&Rule], count: *mut CK_ULONG) {
-    let lie = rules
+/// The lie that the rules want in place of a length, where the host gives room for an answer or asks how much it needs.
+fn lie(rules: &[&Rule], has_room: bool) -> Option<CK_ULONG> {
+    let now = if has_room {
+        Action::GivenLength
+    } else {
+        Action::WantedLength
+    };
+    rules
         .iter()
-        .find(|rule| rule.action == Action::Length)
-        .and_then(|rule| rule.number());
+        .find(|rule| rule.action == Action::Length || rule.action == now)
+        .and_then(|rule| rule.number())
+}
+
+/// A count that is a lie, and no slots once the token was pulled.
+unsafe fn after_slots(rules: &[&Rule], slots: *mut CK_SLOT_ID, count: *mut CK_ULONG) {
+    let lie = lie(rules, !slots.is_null());
     let lie = lie.or_else(|| harm::is_removed().then_some(0));
     if let Some(lie) = lie {
         // SAFETY: the module behind has written the count there.
@@ -173,16 +192,100 @@ fn label(place: &mut [u8; 32], text: &str) {
     place[..length].copy_from_slice(&text.as_bytes()[..length]);
 }
 
-/// A length that is a lie.
+/// A length that is a lie, and more than there is room for.
 unsafe fn after_attributes(rules: &[&Rule], template: *mut CK_ATTRIBUTE, count: CK_ULONG) {
-    let lie = rules
-        .iter()
-        .find(|rule| rule.action == Action::Length)
-        .and_then(|rule| rule.number());
-    if let (Some(lie), 1..) = (lie, count) {
-        // SAFETY: the module behind has written to the first of them.
-        unsafe { (*template).ulValueLen = lie };
+    if count == 0 {
+        return;
     }
+    // SAFETY: the module behind has written to the first of them.
+    let first = unsafe { &mut *template };
+    let place = first.pValue.cast::<u8>();
+    let beyond = rules
+        .iter()
+        .find(|rule| rule.action == Action::Overrun)
+        .and_then(|rule| rule.number());
+    if let (Some(beyond), false) = (
+        beyond.and_then(|beyond| usize::try_from(beyond).ok()),
+        place.is_null(),
+    ) {
+        // SAFETY: none: nobody gave this room, and that it is written to all the same is what the rule asks for.
+        unsafe { place.write_bytes(0x5a, beyond) };
+    }
+    if let Some(lie) = lie(rules, !place.is_null()) {
+        first.ulValueLen = lie;
+    }
+}
+
+/// What `repeat` has still to hand out. Hosts search for one thing at a time.
+static REPEATED: Mutex<VecDeque<CK_OBJECT_HANDLE>> = Mutex::new(VecDeque::new());
+
+unsafe fn after_find_init(_rules: &[&Rule]) {
+    REPEATED.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// Each object as often as the rule says.
+unsafe fn after_find(rules: &[&Rule], objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG) {
+    let repeat = rules
+        .iter()
+        .find(|rule| rule.action == Action::Repeat)
+        .and_then(|rule| rule.number())
+        .and_then(|times| usize::try_from(times).ok());
+    let Some(times) = repeat else { return };
+    let room = usize::try_from(max).unwrap_or(0);
+    // SAFETY: the host gave room for `max` handles, of which the module behind has written the first `count`.
+    let (objects, count) = unsafe { (std::slice::from_raw_parts_mut(objects, room), &mut *count) };
+    let mut waiting = REPEATED.lock().unwrap_or_else(PoisonError::into_inner);
+    for object in objects.iter().take(usize::try_from(*count).unwrap_or(0)) {
+        waiting.extend(std::iter::repeat_n(*object, times));
+    }
+    let given = room.min(waiting.len());
+    for (place, object) in objects.iter_mut().zip(waiting.drain(..given)) {
+        *place = object;
+    }
+    *count = given as CK_ULONG;
+}
+
+/// The private key of the label that a rule names, or the one that the host named.
+fn another_key(
+    simulation: &Simulation,
+    rules: &[&Rule],
+    session: CK_SESSION_HANDLE,
+    key: CK_OBJECT_HANDLE,
+) -> CK_OBJECT_HANDLE {
+    let label = rules
+        .iter()
+        .find(|rule| rule.action == Action::Key)
+        .and_then(|rule| rule.text());
+    let Some(label) = label else { return key };
+    let behind = &simulation.behind;
+    let (Some(begin), Some(find), Some(end)) = (
+        behind.C_FindObjectsInit,
+        behind.C_FindObjects,
+        behind.C_FindObjectsFinal,
+    ) else {
+        return key;
+    };
+    let mut class = CKO_PRIVATE_KEY;
+    let mut template = [
+        CK_ATTRIBUTE {
+            type_: CKA_CLASS,
+            pValue: (&raw mut class).cast(),
+            ulValueLen: size_of::<CK_OBJECT_CLASS>() as CK_ULONG,
+        },
+        CK_ATTRIBUTE {
+            type_: CKA_LABEL,
+            pValue: label.as_ptr().cast_mut().cast(),
+            ulValueLen: label.len() as CK_ULONG,
+        },
+    ];
+    let (mut found, mut count) = (key, 0);
+    // SAFETY: the values of the template outlive the call, which reads them; there is room for the one handle.
+    unsafe {
+        begin(session, template.as_mut_ptr(), template.len() as CK_ULONG);
+        find(session, &raw mut found, 1, &raw mut count);
+        end(session);
+    }
+    found
 }
 
 /// A signature that is none.

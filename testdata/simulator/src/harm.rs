@@ -85,16 +85,21 @@ pub(crate) fn before(rule: &Rule) {
                 std::thread::spawn(|| std::thread::sleep(Duration::from_secs(3600)));
             }
         }
-        // SAFETY: SIGPIPE, SIGTERM and SIGCHLD are ignored, and the locale is a name that exists everywhere.
+        // SAFETY: SIGPIPE, SIGTERM and SIGCHLD are ignored.
         Action::Signals => unsafe {
             for number in [13, 15, 17] {
                 signal(number, 1);
             }
-            setlocale(6, c"C".as_ptr().cast());
         },
+        Action::Locale => change_locale(),
         Action::Answer
         | Action::Signature
         | Action::Length
+        | Action::WantedLength
+        | Action::GivenLength
+        | Action::Overrun
+        | Action::Repeat
+        | Action::Key
         | Action::Flags
         | Action::Label
         | Action::Missing
@@ -118,6 +123,21 @@ fn print() {
     }
     let _ = std::io::stdout().write_all(noise);
     say("noise\n");
+}
+
+/// To the first of these that the system has: where numbers have a comma, else where text is UTF-8. Programs begin in
+/// neither.
+fn change_locale() {
+    /// `LC_ALL` of Linux.
+    const ALL: c_int = 6;
+    let names = [c"vi_VN.UTF-8", c"de_DE.UTF-8", c"C.UTF-8"];
+    // SAFETY: the names end with NUL. What else reads the locale meanwhile is what the rule puts to the test.
+    let changed = names
+        .iter()
+        .any(|name| unsafe { !setlocale(ALL, name.as_ptr().cast()).is_null() });
+    if !changed {
+        std::process::abort();
+    }
 }
 
 /// What a library that is curious about its host finds.

@@ -19,8 +19,14 @@
 //! | `print` | noise on every standard stream | |
 //! | `close-descriptors` | descriptors 0 to 255 are closed | |
 //! | `fork` `threads` `signals` | what a library may do to its host behind its back | |
+//! | `locale` | the locale of the process is changed | |
 //! | `signature` | the answer of `C_Sign` is replaced | `value`: `zeros`, `empty`, `short`, `long`, `der`, `random` |
 //! | `length` | a count or length in the answer is replaced | `value`: a number |
+//! | `wanted-length` | the same, only where the host asks how much room it needs | `value`: a number |
+//! | `given-length` | the same, only where the host gives room | `value`: a number |
+//! | `overrun` | `C_GetAttributeValue` writes so many bytes past the room it was given | `value`: a number |
+//! | `repeat` | `C_FindObjects` finds each object so often | `value`: a number |
+//! | `key` | `C_SignInit` is handed on with the key of this `CKA_LABEL` | `value`: text |
 //! | `flags` | `CK_TOKEN_INFO.flags` is changed | `set`, `clear`: numbers |
 //! | `label` | `CK_TOKEN_INFO.label` is replaced | `value`: text |
 //! | `reach` | `CK_TOKEN_INFO.label` says whether the network and the home folder are in reach | |
@@ -99,8 +105,14 @@ pub enum Action {
     Fork,
     Threads,
     Signals,
+    Locale,
     Signature,
     Length,
+    WantedLength,
+    GivenLength,
+    Overrun,
+    Repeat,
+    Key,
     Flags,
     Label,
     Missing,
@@ -111,9 +123,9 @@ pub enum Action {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// Of `answer` and `length`. TOML has no numbers past 2⁶³: -1 is `CK_UNAVAILABLE_INFORMATION`.
+    /// Of `answer`, and of all that counts. TOML has no numbers past 2⁶³: -1 is `CK_UNAVAILABLE_INFORMATION`.
     Number(i64),
-    /// Of `answer`, `signature` and `label`.
+    /// Of `answer`, `signature`, `label` and `key`.
     Text(String),
 }
 
@@ -164,8 +176,12 @@ impl Rule {
     fn makes_sense(&self) -> bool {
         match self.action {
             Action::Answer => self.answer().is_some(),
-            Action::Signature | Action::Label => self.text().is_some(),
-            Action::Length => self.number().is_some(),
+            Action::Signature | Action::Label | Action::Key => self.text().is_some(),
+            Action::Length
+            | Action::WantedLength
+            | Action::GivenLength
+            | Action::Overrun
+            | Action::Repeat => self.number().is_some(),
             _ => true,
         }
     }
@@ -183,7 +199,7 @@ impl Rule {
         }
     }
 
-    /// The text of `signature` and `label`.
+    /// The text of `signature`, `label` and `key`.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -192,7 +208,7 @@ impl Rule {
         }
     }
 
-    /// The number of `length`.
+    /// The number of whatever counts.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         match &self.value {

@@ -209,15 +209,17 @@ pub(super) fn certificates_in(
         let Some((label, mut id, der)) = read_certificate(module, session, object) else {
             continue;
         };
-        if let Some(of_key) = paired(&public_keys, &id, &der) {
-            id.clone_from(of_key);
+        let pairing = pair(&public_keys, &id, &der);
+        if let Pairing::Key(of_key) = pairing {
+            id = of_key.to_vec();
         }
         bytes += der.len();
         if bytes > MAX_CERTIFICATE_BYTES {
             tracing::warn!("the token holds more certificates than are looked at");
             break;
         }
-        let key = !id.is_empty() && (keys.contains(&id) || may_have(&id));
+        let is_paired = !matches!(pairing, Pairing::None);
+        let key = is_paired && !id.is_empty() && (keys.contains(&id) || may_have(&id));
         records.push(CertificateRecord {
             label,
             id: Octets(id),
@@ -249,17 +251,32 @@ fn public_keys(module: &Module, session: &Session) -> Result<Vec<PublicKey>, Tok
     Ok(keys.into_iter().filter_map(read).collect())
 }
 
-/// The `CKA_ID` of the key that a certificate is about, where its own names none: some programs give certificates ids
-/// of their own.
-fn paired<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Option<&'a Vec<u8>> {
-    if public_keys.iter().any(|key| key.id == id) {
-        return None;
+/// Which key a certificate is about.
+enum Pairing<'a> {
+    /// That of this `CKA_ID`: some programs give certificates ids of their own, or several the same.
+    Key(&'a [u8]),
+    /// As far as anybody can see, that of its own `CKA_ID`.
+    ByName,
+    /// The key of its `CKA_ID` is another one, and its own is not there.
+    None,
+}
+
+/// By the public keys that the token shows; by `CKA_ID` where they say nothing.
+fn pair<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Pairing<'a> {
+    let Ok(certificate) = Certificate::from_der(der) else {
+        return Pairing::ByName;
+    };
+    let own = certificate.public_key_der();
+    let fits = |key: &&PublicKey| key.info == own;
+    let mut named = public_keys.iter().filter(|key| key.id == id);
+    if named.clone().any(|key| fits(&key)) {
+        return Pairing::ByName;
     }
-    let certificate = Certificate::from_der(der).ok()?;
-    let mut fitting = public_keys
-        .iter()
-        .filter(|key| key.info == certificate.public_key_der());
-    fitting.next().map(|key| &key.id)
+    match public_keys.iter().find(fits) {
+        Some(key) => Pairing::Key(&key.id),
+        None if named.any(|key| public_key::differs(&key.info, own)) => Pairing::None,
+        None => Pairing::ByName,
+    }
 }
 
 fn private_key_ids(module: &Module, session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {

@@ -4,7 +4,7 @@ use cryptoki::object::{AttributeType, KeyType, ObjectHandle};
 use cryptoki::session::Session;
 use der::asn1::{AnyRef, BitString, Null, ObjectIdentifier, OctetStringRef, Uint};
 use der::{Decode, Encode, Sequence};
-use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 
 use super::catalogue::octets;
 use super::raw::Module;
@@ -49,6 +49,18 @@ pub(super) fn read(
         }
         _ => None,
     }
+}
+
+/// True if these are certainly two keys. One RSA key has several forms: certificates may say that it is for PSS alone
+/// (RFC 4055, 1.2), key objects do not.
+pub(super) fn differs(one: &[u8], other: &[u8]) -> bool {
+    let (Ok(one), Ok(other)) = (
+        SubjectPublicKeyInfoRef::from_der(one),
+        SubjectPublicKeyInfoRef::from_der(other),
+    ) else {
+        return false;
+    };
+    one.algorithm == other.algorithm && one.subject_public_key != other.subject_public_key
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
