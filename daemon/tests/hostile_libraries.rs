@@ -127,6 +127,7 @@ async fn n096_what_a_library_does_when_it_is_loaded_hits_its_own_process() {
         "fork",
         "threads",
         "signals",
+        "locale",
         "print",
     ];
     let outcomes = join_all(actions.map(outcome)).await;

@@ -18,8 +18,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
-use stage::{PIN, PROGRAM, Stage, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of};
+use stage::{
+    PIN, PROGRAM, Stage, TOKENS, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of,
+};
 use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token, TokenError, TokenSource};
+
+/// Beside the key that signs.
+const OTHER_KEY: &str = "[[token.key]]\nlabel = \"other\"\nalgorithm = \"ec:p256\"\n";
 
 #[tokio::test]
 async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
@@ -90,6 +95,18 @@ async fn n099_counts_of_slots_have_a_limit() {
     }
     let growing = stage.alone(&answer("C_GetSlotList", "CKR_BUFFER_TOO_SMALL"));
     assert!(name(&sign(&growing).await).contains("never ends"));
+    // Between the question and the answer, the readers become more than there is room for, once, or fewer.
+    let lie = |which: &str, value: i64| rule("C_GetSlotList", &format!("do = \"{which}\"\nvalue = {value}"));
+    let once = "from = 2\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_BUFFER_TOO_SMALL\"";
+    for (rules, wanted) in [
+        (rule("C_GetSlotList", once), "signed"),
+        (lie("wanted-length", 5), "signed"),
+        (lie("wanted-length", 0), "signed"),
+        (lie("given-length", 0), "Removed"),
+        (lie("given-length", 65), "signed"),
+    ] {
+        assert_eq!(name(&sign(&stage.alone(&rules)).await), wanted, "{rules}");
+    }
 }
 
 #[tokio::test]
@@ -102,6 +119,21 @@ async fn n100_lengths_of_attributes_have_a_limit() {
         ));
         // What has no length that makes sense is not there.
         assert_eq!(name(&sign(&modules).await), "NoSuchKey", "{value}");
+    }
+    // Another length than the one that was asked for a moment ago, and more than there is room for.
+    for (which, value, wanted) in [
+        ("wanted-length", 4096, "signed"),
+        ("wanted-length", 1, "NoSuchKey"),
+        ("wanted-length", 0, "NoSuchKey"),
+        ("given-length", 0, "NoSuchKey"),
+        ("given-length", 1, "NoSuchKey"),
+        ("given-length", 200_000, "NoSuchKey"),
+        ("given-length", -1, "NoSuchKey"),
+        ("overrun", 256 << 20, "Crashed"),
+    ] {
+        let action = format!("do = \"{which}\"\nvalue = {value}");
+        let modules = stage.alone(&rule("C_GetAttributeValue", &action));
+        assert_eq!(name(&sign(&modules).await), wanted, "{which} {value}");
     }
 }
 
@@ -150,6 +182,12 @@ async fn n103_what_is_no_signature_does_not_leave() {
         let outcome = name(&sign(&modules).await);
         assert!(outcome.contains("signature"), "{sort}: {outcome}");
     }
+    // One that would be good, were it the other key's: same curve, same length.
+    let two = Stage::with(&[TOKENS, OTHER_KEY].concat());
+    let another = two.alone(&rule("C_SignInit", "do = \"key\"\nvalue = \"other\""));
+    assert!(name(&sign(&another).await).contains("bad signature"));
+    let same = two.alone(&rule("C_SignInit", "do = \"key\"\nvalue = \"sign\""));
+    assert_eq!(name(&sign(&same).await), "signed");
     let undefined = stage.alone(&rule("C_Sign", "do = \"answer\"\nvalue = 305419896"));
     assert_eq!(name(&sign(&undefined).await), "Answered { number: 305419896 }");
 }

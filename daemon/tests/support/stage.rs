@@ -18,7 +18,8 @@ use crate::module::{simulator, software_token};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_trien");
 pub(crate) const PIN: &str = "12345678";
-const TOKENS: &str = r#"
+/// A token with one key, as `trien token init --from-spec` reads it.
+pub(crate) const TOKENS: &str = r#"
 [[token]]
 label = "hostile"
 pin = "12345678"
