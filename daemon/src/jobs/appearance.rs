@@ -313,17 +313,16 @@ impl Appearance {
             ("month", Some(format!("{:02}", u8::from(local.month())))),
             ("year", Some(local.year().to_string())),
         ];
-        let own = own
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let given = self
-            .preset
-            .defaults
-            .clone()
-            .into_iter()
-            .chain(self.wanted.values.clone());
-        // Who signs and when is not for the request to say.
-        given.chain(own).collect()
+        // Who signs and when is not for the request to say, nor what the certificate does not.
+        let given = self.wanted.values.clone().into_iter();
+        let given = given.filter(|(name, _)| own.iter().all(|(known, _)| name != known));
+        let mut values = self.preset.defaults.clone();
+        values.extend(given);
+        values.extend(
+            own.into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+        );
+        values
     }
 }
 

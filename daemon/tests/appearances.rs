@@ -1,0 +1,177 @@
+//! The looks that come with the program and stand in a corner of the first page, at the command line: poppler draws the
+//! signed page, and what it drew is where the rules want it, and as large.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Desk, PIN, repository, specified, succeed};
+
+const AGENCY: &str = "Ủy ban nhân dân phường Cầu Giấy";
+
+/// Pixels of a millimetre, at 254 dpi.
+const MM: usize = 10;
+
+/// The width of A4.
+const PAGE: usize = 210 * MM;
+
+/// An agency and a person who sign, and the agency's seal: a red ring.
+fn office() -> (Desk, PathBuf) {
+    let desk = Desk::bare();
+    std::fs::write(desk.pin_file(), format!("{PIN}\n")).unwrap();
+    let spec = format!(
+        "[[token]]\nlabel = \"agency\"\npin = \"{PIN}\"\n[[token.key]]\nlabel = \"agency\"\n\
+         algorithm = \"ec:p256\"\ncertificate = {{ subject = \"C=VN,O={AGENCY},CN={AGENCY}\" }}\n\
+         [[token.key]]\nlabel = \"person\"\nalgorithm = \"ec:p256\"\n\
+         certificate = {{ subject = \"C=VN,CN=Nguyễn Văn An\" }}\n"
+    );
+    succeed(&mut specified(&desk, &spec));
+    let seal = desk.path("seal.png");
+    let ring = "import sys\nfrom PIL import Image, ImageDraw\n\
+                picture = Image.new('RGBA', (600, 600), (0, 0, 0, 0))\n\
+                ImageDraw.Draw(picture).ellipse((0, 0, 599, 599), outline=(214, 20, 30, 255), width=40)\n\
+                picture.save(sys.argv[1])";
+    let python = repository().join("target/judges/bin/python");
+    succeed(Command::new(python).args(["-c", ring]).arg(&seal));
+    (desk, seal)
+}
+
+/// The first page as poppler draws it.
+struct Drawn {
+    width: usize,
+    /// RGB
+    points: Vec<u8>,
+}
+
+impl Drawn {
+    fn of(document: &Path) -> Self {
+        let out = document.with_extension("drawn");
+        let words = ["-r", "254", "-f", "1", "-l", "1", "-singlefile"];
+        succeed(Command::new("pdftoppm").args(words).args([document, &out]));
+        if let Ok(folder) = std::env::var("TRIEN_PICTURES") {
+            let picture = Path::new(&folder).join(document.file_stem().unwrap());
+            let words = ["-png", "-r", "96", "-f", "1", "-l", "1", "-singlefile"];
+            succeed(Command::new("pdftoppm").args(words).args([document, &picture]));
+        }
+        let picture = std::fs::read(out.with_extension("drawn.ppm")).unwrap();
+        let mut parts = picture.splitn(4, |byte| *byte == b'\n');
+        assert_eq!(parts.next(), Some(&b"P6"[..]));
+        let size = std::str::from_utf8(parts.next().unwrap()).unwrap();
+        let width = size.split(' ').next().unwrap().parse().unwrap();
+        parts.next();
+        let points = parts.next().unwrap().to_vec();
+        Self { width, points }
+    }
+
+    /// `[left, top, right, bottom]` around the pixels that are not as `before`, and as `is` wants them.
+    fn change(&self, before: &Self, is: impl Fn(&[u8]) -> bool) -> Option<[usize; 4]> {
+        let pairs = self.points.chunks_exact(3).zip(before.points.chunks_exact(3));
+        let changed = pairs
+            .enumerate()
+            .filter(|(_, (now, then))| now != then && is(now));
+        changed.map(|(at, _)| (at % self.width, at / self.width)).fold(
+            None,
+            |extent: Option<[usize; 4]>, (x, y)| {
+                let [left, top, right, bottom] = extent.unwrap_or([x, y, x, y]);
+                Some([left.min(x), top.min(y), right.max(x), bottom.max(y)])
+            },
+        )
+    }
+}
+
+fn is_red(point: &[u8]) -> bool {
+    point[0] > 160 && point[1] < 110 && point[2] < 110
+}
+
+fn sign(desk: &Desk, key: &str, preset: &str, words: &[&str]) -> PathBuf {
+    let signed = desk.path(&format!("{preset}.pdf"));
+    let mut sign = desk.trien([
+        "sign",
+        "--lang",
+        "vi",
+        "--cert",
+        key,
+        "--appearance",
+        preset,
+        "--out",
+    ]);
+    sign.arg(&signed)
+        .arg(repository().join("testdata/documents/dossier.pdf"))
+        .args(desk.pin())
+        .args(words);
+    succeed(&mut sign);
+    signed
+}
+
+fn text(document: &Path) -> String {
+    succeed(Command::new("pdftotext").arg("-layout").arg(document).arg("-"))
+}
+
+/// `[left, top, right, bottom]` lies within a box of this size (mm) that ends 10 mm from the right edge of the page and
+/// begins 5 mm from its top. What is drawn up to an edge may touch the pixel beyond it.
+#[track_caller]
+fn assert_at_the_upper_right([left, top, right, bottom]: [usize; 4], [width, height]: [usize; 2]) {
+    let (across, down) = (
+        PAGE - (10 + width) * MM - 1..=PAGE - 10 * MM,
+        5 * MM - 1..=(5 + height) * MM,
+    );
+    assert!(
+        across.contains(&left) && across.contains(&right),
+        "{left} to {right}"
+    );
+    assert!(down.contains(&top) && down.contains(&bottom), "{top} to {bottom}");
+}
+
+#[test]
+fn an_attachment_names_its_document_at_the_upper_right() {
+    let (desk, _) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let signed = sign(&desk, "agency", "attachment", &["--value", "number=15/QĐ-UBND"]);
+    let drawn = Drawn::of(&signed);
+    assert_at_the_upper_right(drawn.change(&original, |_| true).unwrap(), [80, 12]);
+    assert_eq!(drawn.change(&original, is_red), None, "no picture");
+    let text = text(&signed);
+    assert!(text.contains("Kèm theo văn bản số 15/QĐ-UBND"), "{text}");
+    assert!(text.contains("+07:00"), "{text}");
+}
+
+#[test]
+fn an_incoming_paper_bears_the_seal_of_whoever_scanned_it_at_its_real_size() {
+    let (desk, seal) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let signed = sign(&desk, "agency", "incoming", &["--image", seal.to_str().unwrap()]);
+    let drawn = Drawn::of(&signed);
+    let whole = drawn.change(&original, |_| true).unwrap();
+    assert_at_the_upper_right(whole, [90, 36]);
+    let [left, top, right, bottom] = drawn.change(&original, is_red).unwrap();
+    // The seals of most organisations are round, and 36 mm wide.
+    for side in [right - left, bottom - top] {
+        assert!(side.abs_diff(36 * MM) <= MM, "{side} tenths of a millimetre");
+    }
+    assert!(
+        whole[2] > right + 30 * MM,
+        "the words are beside the seal: {whole:?}"
+    );
+    let text = text(&signed);
+    assert!(text.contains(AGENCY) && text.contains("+07:00"), "{text}");
+}
+
+#[test]
+fn nobody_signs_in_the_name_of_an_agency_that_the_certificate_does_not_name() {
+    let (desk, _) = office();
+    let words = ["--value", "form=SAO LỤC", "--value", "organization=Bộ Công an"];
+    let signed = text(&sign(&desk, "person", "copy", &words));
+    assert!(
+        signed.contains("SAO LỤC") && !signed.contains("Bộ Công an"),
+        "{signed}"
+    );
+}
+
+fn copy_of_the_dossier(desk: &Desk) -> PathBuf {
+    let copy = desk.path("unsigned.pdf");
+    std::fs::copy(repository().join("testdata/documents/dossier.pdf"), &copy).unwrap();
+    copy
+}
