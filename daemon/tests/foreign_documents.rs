@@ -263,7 +263,8 @@ fn a_person_signs_above_the_name_and_an_agency_seals_it_by_presets() {
     );
 }
 
-/// What Apache Preflight says of a file as PDF/A-1b.
+/// What Apache Preflight says of a file as PDF/A-1b: it knows no other part. Files of parts 2 and 3 have no judge here
+/// (no package of Debian, PyPI or npm is one); what they must keep is tested by our own reading (`looks.rs`).
 fn preflight(path: &Path) -> String {
     let names = [
         "preflight",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
-use support::office::{Office, Server};
+use support::office::{LATE, Office, Server};
 use support::{fail, repository, succeed};
 
 #[test]
@@ -173,14 +173,15 @@ fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is
 
 /// A daemon whose configuration names one authority, and a page that was greeted.
 fn portal(office: &Office, tsa: &str) -> (Daemon, Page) {
+    let authority = format!("[[timestamp_authorities]]\nurl = \"{tsa}\"\n");
+    portal_with(office, if tsa.is_empty() { "" } else { &authority })
+}
+
+/// The same with these lines about authorities in its configuration.
+fn portal_with(office: &Office, authorities: &str) -> (Daemon, Page) {
     allow(&office.desk, PORTAL, &[]);
     std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
-    let authority = if tsa.is_empty() {
-        String::new()
-    } else {
-        format!("[[timestamp_authorities]]\nurl = \"{tsa}\"\n")
-    };
-    let config = format!("[websocket]\nport = 0\n[prompt]\nseconds = 20\n{authority}");
+    let config = format!("[websocket]\nport = 0\n[prompt]\nseconds = 20\n{authorities}");
     std::fs::write(office.desk.home().join("config/config.toml"), config).unwrap();
     let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&office.desk, script);
@@ -543,6 +544,47 @@ fn the_next_authority_is_asked_when_one_fails() {
         2,
         "the one that answers nonsense, and the one that stamps"
     );
+}
+
+#[test]
+fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let authorities: String = [("mute", 1), ("late", 60)]
+        .map(|(path, seconds)| {
+            let url = server.url(path);
+            format!("[[timestamp_authorities]]\nurl = \"{url}\"\nseconds = {seconds}\n")
+        })
+        .concat();
+    let (_daemon, mut page) = portal_with(&office, &authorities);
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
+    let began = Instant::now();
+    let request = page.ask("sign_documents", &call);
+    while server.requests() < 2 {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the next one is not asked"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "the first one has its second"
+    );
+    // Whoever waits for an authority keeps nobody else waiting: this is answered before the signature is.
+    page.call("cancel", &json!({ "request": 0 }));
+    let reply = page.reply(request);
+    assert!(began.elapsed() >= Duration::from_secs(1) + LATE);
+    let signed = &reply["result"]["documents"][0];
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-T"), &Value::Null),
+        "{reply}"
+    );
+    keep(&office, &mut page, signed, "t.p7s");
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(server.requests(), 2);
 }
 
 #[test]

@@ -432,6 +432,21 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_may_take_over_two_minutes_unless_told_otherwise() {
+        let text = "[[timestamp_authorities]]\nurl = \"http://a\"\n\
+                    [[timestamp_authorities]]\nurl = \"http://b\"\nseconds = 5\n";
+        let config = Files::new(text, None).load().unwrap();
+        let waits: Vec<_> = config
+            .network
+            .authorities
+            .iter()
+            .map(|authority| authority.wait)
+            .collect();
+        assert!(waits[0] > Duration::from_secs(120), "{waits:?}");
+        assert_eq!(waits[1], Duration::from_secs(5));
+    }
+
+    #[test]
     fn trouble_is_named_with_its_line() {
         for (text, line) in [
             ("developer = true\nunknown = 1\n", Some(2)),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,6 +17,9 @@ use serde_json::Value;
 
 use super::{Desk, succeed};
 
+/// How long the authority at `/late` takes for each time-stamp.
+pub const LATE: Duration = Duration::from_secs(3);
+
 /// An HTTP server on the loopback interface.
 pub struct Server {
     port: u16,
@@ -23,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves time-stamps of the desk's authority at `/tsa`, and trouble elsewhere.
+    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
         Self::over(folder, port, None)
     }
@@ -95,7 +99,15 @@ fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u
     let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
     // A client that has seen enough goes away, and that is no failure of the server.
     let _gone = match path.as_str() {
-        "/tsa" => {
+        // Longer than anybody waits here.
+        "/mute" => {
+            std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+        "/tsa" | "/late" => {
+            if path == "/late" {
+                std::thread::sleep(LATE);
+            }
             let mut number = turn.lock().unwrap();
             *number += 1;
             let (query, answer) = (folder.join("query.tsq"), folder.join("answer.tsr"));
