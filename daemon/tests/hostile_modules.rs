@@ -215,6 +215,14 @@ async fn n104_each_state_of_the_pin_is_its_own() {
     for (value, wanted, outcome) in join_all(table.map(outcome)).await {
         assert_eq!(outcome, wanted, "{value}");
     }
+    // The try that locks a token is told as such, whatever the module calls it.
+    let locks = ["CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED"].map(|value| {
+        let last = rule("C_Login", "do = \"lock-pin\"");
+        stage.alone(&format!("{last}{}", answer("C_Login", value)))
+    });
+    for modules in &locks {
+        assert_eq!(name(&sign(modules).await), "Locked");
+    }
     // Somebody else's login is ended, and the PIN looked at.
     let mut rules = rule(
         "C_Login",

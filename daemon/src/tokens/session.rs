@@ -372,9 +372,14 @@ impl SigningSession for ModuleSession {
         if let Err(TokenError::Answered {
             number: GENERAL_ERROR,
         }) = answer
-            && self.card_stays().await
         {
-            return Err(self.refused().await);
+            // A token without a card has none that could have gone: whether it is locked now is asked at once.
+            if !self.entry.hardware && matches!(self.pin().await, Ok(PinNeed::Locked)) {
+                return Err(LoginError::Locked);
+            }
+            if self.card_stays().await {
+                return Err(self.refused().await);
+            }
         }
         match self.sound(answer).await? {
             Answer::Login(outcome) => outcome.into_result(),

@@ -357,10 +357,9 @@ pub(super) fn outcome(
     };
     match value {
         RvError::PinIncorrect => Ok(LoginOutcome::Incorrect { now: state() }),
-        // Some tokens say nothing better when they have counted a wrong PIN (OpenSC with CAC).
-        RvError::GeneralError | RvError::FunctionFailed if state() == PinState::Locked => {
-            Ok(LoginOutcome::Locked)
-        }
+        // Some tokens say nothing better when they have counted a wrong PIN. What CKR_GENERAL_ERROR means is found out by
+        // the daemon: OpenSC 0.23 may not return from the next call, so that the reader is asked first.
+        RvError::FunctionFailed if state() == PinState::Locked => Ok(LoginOutcome::Locked),
         RvError::PinLocked => Ok(LoginOutcome::Locked),
         RvError::PinExpired => Ok(LoginOutcome::Expired),
         // At the reader: too few digits.
@@ -378,5 +377,30 @@ impl Drop for Session {
         if self.logged_in {
             let _ = self.pkcs11.logout();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+
+    use super::*;
+
+    fn outcome_of(value: RvError, state: impl Fn() -> PinState) -> Result<LoginOutcome, TokenError> {
+        outcome(Err(Error::Pkcs11(value, Function::Login)), state)
+    }
+
+    #[test]
+    fn a_module_is_asked_nothing_after_an_error_from_which_it_may_not_return() {
+        let asked = || -> PinState { panic!("it is asked for the state of the PIN") };
+        for (value, number) in [(RvError::GeneralError, 0x05), (RvError::DeviceError, 0x30)] {
+            let outcome = outcome_of(value, asked);
+            assert!(
+                matches!(outcome, Err(TokenError::Answered { number: told }) if told == number),
+                "{outcome:?}"
+            );
+        }
+        let locked = outcome_of(RvError::FunctionFailed, || PinState::Locked);
+        assert!(matches!(locked, Ok(LoginOutcome::Locked)), "{locked:?}");
     }
 }
