@@ -561,6 +561,15 @@ fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked
     let call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
     let began = Instant::now();
     let request = page.ask("sign_documents", &call);
+    // The page is told what takes so long.
+    loop {
+        let (message, _) = page.receive().unwrap();
+        assert_eq!(message["method"], "progress", "{message}");
+        if message["params"]["stage"] == "stamping" {
+            assert_eq!(message["params"]["request"], request);
+            break;
+        }
+    }
     while server.requests() < 2 {
         assert!(
             began.elapsed() < Duration::from_secs(30),

@@ -87,4 +87,6 @@ pub enum Stage {
     /// The token was pulled in the middle: the person is asked to put it back and to type its PIN again. *Signing*
     /// follows, or the reply.
     Paused,
+    /// All is signed, and time-stamp authorities are asked for the level that the page wants: minutes, with some of them.
+    Stamping,
 }

@@ -263,7 +263,9 @@ async fn carry_out(
 
 /// Raises what was signed as far as it can be raised now.
 async fn raise(caller: &Caller, items: &mut [Item], levels: &Levels) {
-    for item in items {
+    let total = count(items);
+    for (done, item) in (0..).zip(items) {
+        caller.report.stage(Stage::Stamping, done, total);
         if let Some(Ok(signed)) = &item.outcome {
             let reached = levels.raise(&caller.holdings, signed, &item.document).await;
             item.level = Some((reached.level, reached.waiting));

@@ -312,7 +312,7 @@ message: string,
  */
 data: ErrorData, };
 
-export type Stage = "asking" | "signing" | "paused";
+export type Stage = "asking" | "signing" | "paused" | "stamping";
 
 export type PermissionNote = { 
 /**

@@ -15,7 +15,8 @@ import type { RoadName } from "./road.ts";
 
 /**
  * How far a request has come: bytes while documents travel, documents while the daemon works. `paused` says that the token
- * was pulled and the person is asked to put it back; `signing` follows when it is, or the request's end.
+ * was pulled and the person is asked to put it back; `signing` follows when it is, or the request's end. `stamping` says
+ * that all is signed and time-stamp authorities are asked, for minutes with some of them.
  */
 export interface ProgressReport {
   stage: Stage | "uploading" | "downloading";
