@@ -282,7 +282,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         idempotency_key: None,
     };
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
-    let context = crate::service::shell_context(shell, Arc::new(prompter))?;
+    let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
         // A token may show its certificates only after login.
         Err(error) if error.is(ErrorCode::NoCertificate) && reveal(&arguments.pin, shell).await? => {
@@ -412,7 +412,7 @@ const fn extension(format: SignatureFormat) -> Option<&'static str> {
 }
 
 async fn sign(
-    context: &Context,
+    context: &Arc<Context>,
     holdings: &Arc<Holdings>,
     call: SignDocuments,
     shell: &Shell,
@@ -424,6 +424,7 @@ async fn sign(
         channel: Channel::Shell,
         holdings: Arc::clone(holdings),
         report,
+        commitment: Arc::default(),
     };
     match jobs::run(context, caller, Job::SignDocuments(call)).await {
         Ok(Reply::Documents(signed)) => Ok(signed),

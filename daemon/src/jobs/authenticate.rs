@@ -107,6 +107,7 @@ async fn carry_out(
     };
     let signing = signing_certificates(&approved, &certificate, found);
     let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
+    caller.commitment.commit()?;
     intent
         .conclude(Action::Signed {
             results: vec![result],

@@ -11,6 +11,7 @@
 //! | [`augment`] | raising the level of what is signed |
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
+//! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
 //! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
 //! | [`documents`] | the bytes a connection holds, sealed |
@@ -32,6 +33,7 @@ pub mod sign_documents;
 pub mod verify_documents;
 
 mod appearance;
+mod commitment;
 mod levels;
 mod present;
 mod recipe;
@@ -63,11 +65,13 @@ use crate::trust::evidence::EvidenceStore;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 use crate::trust::{Rules, Trust};
+use commitment::Attended;
+pub use commitment::Commitment;
 use documents::Sealed;
 pub use documents::{Documents, Memory};
 pub use error::{JobError, error_object};
-use recall::Begun;
 pub use recall::Recall;
+use recall::{Begun, Ticket};
 
 /// What every job works with.
 pub struct Context {
@@ -162,6 +166,8 @@ pub struct Caller {
     pub holdings: Arc<Holdings>,
     /// Whom to tell how far it has come.
     pub report: Box<dyn Report>,
+    /// Whether it can still be taken back.
+    pub commitment: Arc<Commitment>,
 }
 
 /// Is told how far a job has come.
@@ -271,21 +277,38 @@ async fn blocking<T: Send + 'static>(
 ///
 /// # Errors
 /// [`JobError`].
-pub async fn run(context: &Context, caller: Caller, job: Job) -> Result<Reply, JobError> {
+pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Reply, JobError> {
     let began = Instant::now();
     let Some((origin, key)) = caller.channel.origin().cloned().zip(job.key().cloned()) else {
         return carry_out(context, &caller, job, began).await;
     };
     // Who may not ask may not ask again either.
     job.judge(&caller.channel, &context.grants)?;
-    match context.recall.begin(&caller, &origin, &key, &job)? {
-        Begun::Again(reply) => Ok(*reply),
-        Begun::First(ticket) => {
-            let reply = carry_out(context, &caller, job, began).await?;
-            ticket.keep(&reply, &caller);
-            Ok(reply)
+    loop {
+        match context.recall.begin(&caller, &origin, &key, &job)? {
+            Begun::Again(reply) => return Ok(*reply),
+            Begun::Ending(end) => end.come().await,
+            Begun::First(ticket) => return first(context, caller, job, ticket, began).await,
         }
     }
+}
+
+/// Carries a job out whose reply may be asked for again. When the page leaves it is withdrawn, unless the record is about
+/// to have its result.
+async fn first(
+    context: &Arc<Context>,
+    caller: Caller,
+    job: Job,
+    ticket: Ticket,
+    began: Instant,
+) -> Result<Reply, JobError> {
+    let (context, commitment) = (Arc::clone(context), Arc::clone(&caller.commitment));
+    let work = tokio::spawn(async move {
+        let reply = carry_out(&context, &caller, job, began).await?;
+        ticket.keep(&reply, &caller);
+        Ok(reply)
+    });
+    Attended::new(work, commitment).end().await
 }
 
 impl Job {

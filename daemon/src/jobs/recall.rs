@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use trien_protocol::call::{IdempotencyKey, Level};
 use trien_protocol::limits::{MAX_RECALL_SECONDS, MAX_WAITING_SECONDS};
 use trien_protocol::reply::{Reply, SignedDocument};
 
 use super::documents::Sealed;
-use super::{Caller, JobError};
+use super::{Caller, Commitment, JobError};
 use crate::policy::Origin;
 
 /// How long anything is remembered.
@@ -60,6 +61,15 @@ struct Known {
     memory: Duration,
     /// Absent while the first request is at work.
     answer: Option<Answer>,
+    first: AtWork,
+}
+
+/// A first request, seen from those that come after it.
+#[derive(Debug, Clone)]
+struct AtWork {
+    commitment: Arc<Commitment>,
+    /// Closed when it has ended.
+    end: watch::Receiver<()>,
 }
 
 /// A reply, and the documents it speaks of.
@@ -94,6 +104,19 @@ pub(super) enum Begun {
     First(Ticket),
     /// It was answered before.
     Again(Box<Reply>),
+    /// The first is about to end, with a reply or without: then look once more.
+    Ending(End),
+}
+
+/// The end of a request.
+pub(super) struct End(watch::Receiver<()>);
+
+impl End {
+    /// Waits for it. What is left to do by then is the record and the disk's.
+    pub(super) async fn come(mut self) {
+        // Nothing is ever sent; it comes with the ticket's end.
+        let _ = self.0.changed().await;
+    }
 }
 
 /// The right to answer under a key; a request that ends without an answer may be made again.
@@ -102,13 +125,16 @@ pub(super) struct Ticket {
     origin: Origin,
     key: IdempotencyKey,
     kept: bool,
+    /// Dropped last, when whoever waits for the end finds what has become of the request.
+    _end: watch::Sender<()>,
 }
 
 impl Recall {
     /// Looks whether a request was answered before. Its documents are on the caller's connection then.
     ///
     /// # Errors
-    /// [`JobError::KeyReused`] if the key is another request's, [`JobError::Busy`] while the first is at work.
+    /// [`JobError::KeyReused`] if the key is another request's, [`JobError::Busy`] while the first is at work and may
+    /// still be taken back.
     pub(super) fn begin(
         self: &Arc<Self>,
         caller: &Caller,
@@ -124,7 +150,14 @@ impl Recall {
         match replies.get(key) {
             None => {}
             Some(known) if known.request != request => return Err(JobError::KeyReused),
-            Some(Known { answer: None, .. }) => return Err(JobError::Busy),
+            Some(Known {
+                answer: None, first, ..
+            }) => {
+                return match first.commitment.is_decided() {
+                    true => Ok(Begun::Ending(End(first.end.clone()))),
+                    false => Err(JobError::Busy),
+                };
+            }
             Some(Known {
                 answer: Some(answer), ..
             }) => {
@@ -143,11 +176,16 @@ impl Recall {
                 .map(|(key, _)| key.clone());
             replies.remove(&oldest.ok_or(JobError::Busy)?);
         }
+        let (end_of_first, end) = watch::channel(());
         let known = Known {
             request,
             since: Instant::now(),
             memory: MEMORY,
             answer: None,
+            first: AtWork {
+                commitment: Arc::clone(&caller.commitment),
+                end,
+            },
         };
         replies.insert(key.clone(), known);
         Ok(Begun::First(Ticket {
@@ -155,6 +193,7 @@ impl Recall {
             origin: origin.clone(),
             key: key.clone(),
             kept: false,
+            _end: end_of_first,
         }))
     }
 

@@ -121,6 +121,7 @@ async fn carry_out(
         }
     };
     let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
+    caller.commitment.commit()?;
     intent
         .conclude(Action::Signed {
             results: vec![result],

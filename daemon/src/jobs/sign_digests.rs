@@ -134,6 +134,7 @@ async fn carry_out(
         Ok(value) => hex::encode(Hash::Sha256.digest(value.as_bytes())),
         Err(_) => String::new(),
     };
+    caller.commitment.commit()?;
     let receipt = intent.receipt(values.iter().map(result).collect()).await?;
     approved.finish(Outcome::Done).await;
     let signed = |value: Result<SignatureValue, JobError>| {

@@ -232,6 +232,7 @@ async fn carry_out(
         results.clone(),
         OffsetDateTime::now_utc(),
     );
+    caller.commitment.commit()?;
     let receipt = intent.receipt(results).await?;
     let store = context.evidence.clone();
     // The record has the signature; that the evidence beside it is missing is told and no reason to lose it.

@@ -275,6 +275,7 @@ impl Session {
                 request: id,
                 outbox: self.outbox.clone(),
             }),
+            commitment: Arc::default(),
         };
         let task = self.running.spawn(async move {
             tokio::select! {

@@ -1,0 +1,112 @@
+//! The point of a job from which on nobody can take it back: the record is about to say that something was signed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::task::JoinHandle;
+
+use super::JobError;
+
+const OPEN: u8 = 0;
+const COMMITTED: u8 = 1;
+const LEFT: u8 = 2;
+
+/// Decides once, whoever comes first: the job that goes on the record, or the page that leaves.
+#[derive(Debug, Default)]
+pub struct Commitment(AtomicU8);
+
+impl Commitment {
+    /// To be called before the record says that something was signed. Whoever may ask for the reply again can rely on
+    /// it from then on.
+    ///
+    /// # Errors
+    /// [`JobError::Cancelled`] if the page has left meanwhile: then nothing that was signed leaves.
+    pub(super) fn commit(&self) -> Result<(), JobError> {
+        match self.decide(COMMITTED) {
+            true => Ok(()),
+            false => Err(JobError::Cancelled),
+        }
+    }
+
+    /// Whether it has been decided, one way or the other: the work is about to end.
+    pub(super) fn is_decided(&self) -> bool {
+        self.0.load(Ordering::SeqCst) != OPEN
+    }
+
+    fn decide(&self, outcome: u8) -> bool {
+        let decided = self
+            .0
+            .compare_exchange(OPEN, outcome, Ordering::SeqCst, Ordering::SeqCst);
+        decided.is_ok()
+    }
+}
+
+/// Work in a task of its own that ends when nobody waits for it, unless it is committed.
+pub(super) struct Attended<T> {
+    work: JoinHandle<Result<T, JobError>>,
+    commitment: Arc<Commitment>,
+}
+
+impl<T> Attended<T> {
+    pub(super) fn new(work: JoinHandle<Result<T, JobError>>, commitment: Arc<Commitment>) -> Self {
+        Self { work, commitment }
+    }
+
+    /// Waits for its end.
+    pub(super) async fn end(mut self) -> Result<T, JobError> {
+        let ended = (&mut self.work).await;
+        ended.map_err(|error| JobError::Internal(error.to_string()))?
+    }
+}
+
+impl<T> Drop for Attended<T> {
+    fn drop(&mut self) {
+        if self.commitment.decide(LEFT) {
+            self.work.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Work that commits itself when it is told to, and tells when it has come to its end.
+    fn work(commitment: &Arc<Commitment>) -> (Attended<()>, oneshot::Sender<()>, oneshot::Receiver<()>) {
+        let (go, told) = oneshot::channel::<()>();
+        let (tell, ended) = oneshot::channel();
+        let own = Arc::clone(commitment);
+        let task = tokio::spawn(async move {
+            own.commit()?;
+            let _ = told.await;
+            let _ = tell.send(());
+            Ok(())
+        });
+        (Attended::new(task, Arc::clone(commitment)), go, ended)
+    }
+
+    #[tokio::test]
+    async fn committed_work_goes_on_when_nobody_waits() {
+        let commitment = Arc::new(Commitment::default());
+        let (attended, go, ended) = work(&commitment);
+        while !commitment.is_decided() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(attended);
+        go.send(()).unwrap();
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_that_was_left_is_never_committed() {
+        let commitment = Arc::new(Commitment::default());
+        let (attended, _go, ended) = work(&commitment);
+        drop(attended);
+        assert!(ended.await.is_err());
+        assert!(matches!(commitment.commit(), Err(JobError::Cancelled)));
+    }
+}
