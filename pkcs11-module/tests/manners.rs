@@ -11,11 +11,11 @@ use harness::raw::{Library, number};
 
 const TEXT: [u8; 32] = [7; 32];
 
+/// A way of using a key, the call for it, what goes in and what comes out.
+type Use = (Way, Call, Vec<u8>, Vec<u8>);
+
 /// A key of AES, what it is used with, and what that makes of [`TEXT`].
-fn uses(
-    library: Library,
-    session: CK_SESSION_HANDLE,
-) -> (CK_OBJECT_HANDLE, [(Way, Call, Vec<u8>, Vec<u8>); 3]) {
+fn uses(library: Library, session: CK_SESSION_HANDLE) -> (CK_OBJECT_HANDLE, [Use; 3]) {
     let key = library
         .generate(session, CKM_AES_KEY_GEN, &[number(CKA_VALUE_LEN, 16)])
         .unwrap();

@@ -35,7 +35,11 @@ fn ours(path: &Path, anchors: &Anchors) -> (&'static str, String) {
         }
     };
     match report {
-        Ok(report) => verdict(&report.signatures[0]),
+        Ok(report) => match report.signatures.first() {
+            Some(signature) => verdict(signature),
+            // A form whose only signature is that of its usage rights, which no field has (ISO 32000-1, 12.8.2.3).
+            None => ("refused", "no signature".to_owned()),
+        },
         Err(error) => ("refused", error),
     }
 }

@@ -214,12 +214,15 @@ pub fn read_json(text: &str) -> serde_json::Value {
 #[track_caller]
 pub fn error_code(command: &mut Command, exit: i32) -> String {
     let told = read_json(&fail(command.arg("--json"), exit));
-    told["error"]["code"].as_str().unwrap().to_owned()
+    told["error"]["code"]
+        .as_str()
+        .expect("an error has a code")
+        .to_owned()
 }
 
 /// The command that makes the tokens of a specification.
 pub fn specified(desk: &Desk, text: &str) -> Command {
-    std::fs::write(desk.path("tokens.toml"), text).unwrap();
+    std::fs::write(desk.path("tokens.toml"), text).expect("the desk's folder is ours");
     let mut command = desk.trien(["token", "init", "--from-spec"]);
     command.arg(desk.path("tokens.toml")).env("SO_PIN", "87654321");
     command

@@ -403,7 +403,7 @@ pub(crate) struct Accessible {
     pub(crate) states: Vec<String>,
     #[serde(default)]
     pub(crate) text: Option<String>,
-    children: Vec<Accessible>,
+    children: Vec<Self>,
 }
 
 impl Accessible {

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_others_compressed_is_read() {
         let data = include_bytes!("../../tests/vectors/lzw-libtiff.bin");
-        let expected: Vec<u8> = (0..30_000_u32).map(|n| (n * n >> 12) as u8).collect();
+        let expected: Vec<u8> = (0..30_000_u32).map(|n| ((n * n) >> 12) as u8).collect();
         assert_eq!(decode(data, true, 1 << 20), Ok(expected));
     }
 
