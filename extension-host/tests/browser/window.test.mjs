@@ -25,9 +25,9 @@ after(async () => {
 });
 
 /** Starts to sign on the page, and answers the window meanwhile. */
-async function signAnswering(road, answer, { url } = portal) {
+async function signAnswering(road, answer, { url, click } = portal) {
   const [shown] = await Promise.all([
-    signOnPage(chromium.browser, url, { road }),
+    signOnPage(chromium.browser, url, { road, click }),
     desk.asked().then(answer),
   ]);
   await desk.left();
@@ -66,7 +66,8 @@ test("Escape refuses, and nothing is signed", async () => {
 });
 
 test("a portal that is new here: one question in the window, and then it signs", async () => {
-  const strange = await stage.portal({ allowed: false });
+  // Only a click brings the question.
+  const strange = { ...await stage.portal({ allowed: false }), click: true };
   const refused = await signAnswering("extension", () => desk.key("Escape"), strange);
   assert.deepEqual([refused.state, refused.code, refused.files], ["failed", "not_allowed", []], refused.words);
   const shown = await signAnswering("extension", async () => {

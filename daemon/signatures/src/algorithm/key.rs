@@ -16,6 +16,10 @@ use spki::SubjectPublicKeyInfoRef;
 use super::{Declared, Hash, SignatureAlgorithm, SignatureValue};
 use crate::cms::tlv::{self, Elements, tag};
 
+/// The shortest RSA modulus that is verified with, in bits: AWS-LC has no shorter ones. A shorter key is of a kind that
+/// nothing verifies, and not one whose signatures are wrong.
+const MIN_RSA_BITS: usize = 1024;
+
 /// The longest RSA modulus that is verified with, in bits.
 const MAX_RSA_BITS: usize = 8192;
 
@@ -56,7 +60,7 @@ impl fmt::Display for PublicKeyKind {
 #[error("the signature does not verify")]
 pub struct BadSignature;
 
-/// A public key to verify with: RSA of at most 8192 bits, or a point on P-256, P-384 or P-521. With a key of any other
+/// A public key to verify with: RSA of 1024 to 8192 bits, or a point on P-256, P-384 or P-521. With a key of any other
 /// kind nothing verifies.
 #[derive(Debug, Clone)]
 pub struct PublicKey {
@@ -234,7 +238,9 @@ fn rsa_kind(key: &[u8]) -> Option<PublicKeyKind> {
     let modulus = der::asn1::UintRef::from_der(read().ok()?).ok()?;
     let first = modulus.as_bytes().first()?;
     let bits = 8 * modulus.as_bytes().len() - usize::try_from(first.leading_zeros()).ok()?;
-    (bits <= MAX_RSA_BITS).then_some(PublicKeyKind::Rsa { bits })
+    (MIN_RSA_BITS..=MAX_RSA_BITS)
+        .contains(&bits)
+        .then_some(PublicKeyKind::Rsa { bits })
 }
 
 /// Lengths of r‖s on the three curves. No DER of a signature has one of them except with a chance of 2⁻⁴⁸ (r and s

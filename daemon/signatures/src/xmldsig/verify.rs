@@ -251,7 +251,11 @@ impl Judgement<'_> {
             let fitting = embedded
                 .iter()
                 .find(|certificate| self.value(method, certificate).is_ok());
-            let found = fitting.or(embedded.first()).ok_or(missing)?;
+            // With a key of a kind that nothing here verifies, the value is not known to be wrong.
+            let unknown = embedded
+                .iter()
+                .find(|certificate| matches!(certificate.public_key(), PublicKeyKind::Other));
+            let found = fitting.or(unknown).or(embedded.first()).ok_or(missing)?;
             return Ok((found.clone(), None));
         };
         match qualifying.signing_certificate(&known, self.reliance.sha1) {
