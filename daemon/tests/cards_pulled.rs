@@ -5,13 +5,13 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::cards::pairs::{Pair, cac, openpgp, piv};
 use support::cards::scene::{
-    RSA, descriptors, desk_with_opensc, key, logged_in, modules, modules_within, opensc, runtime, sign_once,
-    signable, steady_descriptors, token_in_time, ykcs11,
+    RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
+    sign_once, signable, steady_descriptors, token_in_time, ykcs11,
 };
 use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
@@ -114,6 +114,51 @@ fn n116_opensc_a_cac_pulled_between_pin_and_signature() {
 #[test]
 fn n115_opensc_a_cac_pulled_in_the_middle_of_the_signature() {
     pulled(cac(), Moment::InTheCommand);
+}
+
+/// A card that goes while its PIN is changed: the module is not asked anything more, and the PIN is what it was.
+fn pulled_while_changed(pair: Pair, plan: ReaderPlan) {
+    on_readers(&[plan], |readers| {
+        let card = (pair.put)(&readers);
+        runtime().block_on(async {
+            let modules = modules(&[pair.module]);
+            for round in 0..12 {
+                let token = token_in_time(&modules, pair.wanted).await;
+                // Spread over the interval at which the service looks for the card.
+                tokio::time::sleep(Duration::from_millis(37 * round % 400)).await;
+                // CHANGE REFERENCE DATA
+                card.eject_at("24");
+                let began = Instant::now();
+                let lost = token.change_pin(lines(&format!("{CARD_PIN}\n")), lines("246810\n"));
+                let lost = lost.await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+                    "round {round}: {lost:?}"
+                );
+                // What hung would have been waited for much longer.
+                assert!(began.elapsed() < Duration::from_secs(10), "round {round}");
+                wait_until_empty(pair.reader);
+                card.insert();
+            }
+            let token = token_in_time(&modules, pair.wanted).await;
+            let signed = sign_once(&token, &key(&token, pair.key), pair.algorithm, b"m").await;
+            signed.unwrap();
+            assert!(
+                !modules.states()[0].off,
+                "a pulled card is no failure of the module's"
+            );
+        });
+    });
+}
+
+#[test]
+fn opensc_a_piv_card_pulled_while_its_pin_is_changed() {
+    pulled_while_changed(piv(opensc()), ReaderPlan::polled(YUBIKEY));
+}
+
+#[test]
+fn ykcs11_a_piv_card_pulled_while_its_pin_is_changed() {
+    pulled_while_changed(piv(ykcs11()), ReaderPlan::plain(YUBIKEY));
 }
 
 /// A card that never answers: the module's process is ended at its deadline, and the next call works.

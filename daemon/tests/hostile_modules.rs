@@ -21,7 +21,9 @@ use futures_util::future::{join, join_all};
 use stage::{
     PIN, PROGRAM, Stage, TOKENS, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of,
 };
-use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token, TokenError, TokenSource};
+use trien::tokens::{
+    Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError, TokenSource,
+};
 
 /// Beside the key that signs.
 const OTHER_KEY: &str = "[[token.key]]\nlabel = \"other\"\nalgorithm = \"ec:p256\"\n";
@@ -247,6 +249,39 @@ async fn n104_each_state_of_the_pin_is_its_own() {
     let pad = format!("{}{}", flags(0x0100), answer("C_Login", "CKR_OK"));
     let token = token_of(&stage.alone(&pad)).await.unwrap();
     assert_eq!(token.pin().await.unwrap(), PinNeed::Reader);
+}
+
+/// After an error that may mean a pulled card, nothing is asked of the module until the answer is on its way.
+#[tokio::test]
+async fn a_pin_that_could_not_be_set_costs_one_error() {
+    let stage = Stage::new();
+    let (officer, new) = (|| pipe("12345678\n"), || pipe("246810\n"));
+    let general = |outcome: Result<(), LoginError>| {
+        let told = matches!(
+            outcome,
+            Err(LoginError::Token(TokenError::Answered { number: 5 }))
+        );
+        assert!(told, "{outcome:?}");
+    };
+    async fn token(modules: Modules) -> ModuleToken {
+        let found = modules.look().await.tokens;
+        found.into_iter().find(|token| token.entry().initialized).unwrap()
+    }
+    for harm in ["hang", "crash"] {
+        let after = |function| rule(function, &format!("do = \"{harm}\""));
+        let rules = answer("C_SetPIN", "CKR_GENERAL_ERROR") + &after("C_CloseSession");
+        general(
+            token(stage.alone(&rules))
+                .await
+                .change_pin(officer(), new())
+                .await,
+        );
+        let rules = answer("C_Login", "CKR_OK")
+            + &answer("C_InitPIN", "CKR_GENERAL_ERROR")
+            + &after("C_Logout")
+            + &after("C_CloseSession");
+        general(token(stage.alone(&rules)).await.unblock(officer(), new()).await);
+    }
 }
 
 #[tokio::test]

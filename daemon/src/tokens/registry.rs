@@ -15,7 +15,7 @@ use super::doubles::Doubles;
 use super::pcsc::DRIVER;
 use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
-use super::session::ModuleSession;
+use super::session::{self, ModuleSession};
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, Surveyed, TokenName};
 use super::{
     Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
@@ -364,7 +364,14 @@ impl ModuleToken {
     /// [`LoginError`]; the old PIN is what it was then.
     pub async fn change_pin(&self, old: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
         let call = Call::ChangePin { token: self.name() };
-        self.set_pin(call, vec![old, new]).await
+        match self.set_pin(call, vec![old, new]).await {
+            // The module has no word for what happened, and can still be asked.
+            Err(LoginError::Token(error)) if session::is_general(&error) => match self.pin_now().await {
+                Ok(PinNeed::Locked) => Err(LoginError::Locked),
+                _ => Err(error.into()),
+            },
+            done => done,
+        }
     }
 
     /// Sets the PIN anew by the security officer's: a line with that, a line with the new one.
@@ -378,9 +385,24 @@ impl ModuleToken {
 
     async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>) -> Result<(), LoginError> {
         let deadline = self.worker.deadlines().reader;
-        match self.worker.call_with(call, pins, deadline).await? {
+        let mut answer = self.worker.call_with(call, pins, deadline).await;
+        let refused = answer.as_ref().is_err_and(session::is_general)
+            && self.entry.hardware
+            && session::card_stays(&self.entry).await;
+        if !refused {
+            answer = session::sound(&self.worker, &self.entry, answer, self.worker.abandon()).await;
+        }
+        match answer? {
             Answer::Login(outcome) => outcome.into_result(),
             _ => Err(unexpected().into()),
+        }
+    }
+
+    async fn pin_now(&self) -> Result<PinNeed, TokenError> {
+        let call = Call::Pin { token: self.name() };
+        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
+            Answer::Pin(need) => Ok(need),
+            _ => Err(unexpected()),
         }
     }
 
@@ -427,13 +449,9 @@ impl Token for ModuleToken {
     }
 
     async fn pin(&self) -> Result<PinNeed, TokenError> {
-        if let Some(need) = self.seen.pin {
-            return Ok(need);
-        }
-        let call = Call::Pin { token: self.name() };
-        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
-            Answer::Pin(need) => Ok(need),
-            _ => Err(unexpected()),
+        match self.seen.pin {
+            Some(need) => Ok(need),
+            None => self.pin_now().await,
         }
     }
 

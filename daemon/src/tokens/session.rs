@@ -7,7 +7,7 @@ use der::{Decode, Encode};
 use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::certificate::Certificate;
 
-use super::client::{Lease, unexpected};
+use super::client::{Lease, Worker, unexpected};
 use super::key_file::{KeyFile, MAX_KEY};
 use super::wire::{
     Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
@@ -242,35 +242,9 @@ impl ModuleSession {
         }
     }
 
-    /// An answer to a login or a signature after which the module's process can still be used.
-    ///
-    /// With `CKR_GENERAL_ERROR` or `CKR_DEVICE_ERROR` modules of cards tell, among other things, that the card was
-    /// pulled. OpenSC 0.23 may then not return from the next call at all, and Yubico's goes on showing the card; a new
-    /// process of the module knows whether it is there.
     async fn sound(&self, answer: Result<Answer, TokenError>) -> Result<Answer, TokenError> {
-        let Err(TokenError::Answered {
-            number: GENERAL_ERROR | DEVICE_ERROR,
-        }) = answer
-        else {
-            return answer;
-        };
-        if !self.entry.hardware || !self.lease.abandon().await {
-            return answer;
-        }
-        let worker = self.lease.worker();
-        match worker.call(Call::Tokens, worker.deadlines().enumerate).await {
-            Ok(Answer::Tokens(tokens)) if tokens.iter().all(|token| token.name() != self.name()) => {
-                Err(TokenError::Removed)
-            }
-            _ => answer,
-        }
-    }
-
-    /// The card has been in its reader all the time: the module can be called again.
-    async fn card_stays(&self) -> bool {
-        let reader = self.entry.reader.clone().unwrap_or_default();
-        let looked = tokio::task::spawn_blocking(move || pcsc::presence::stays(&reader));
-        looked.await.unwrap_or(false)
+        let start_anew = self.lease.abandon();
+        sound(self.lease.worker(), &self.entry, answer, start_anew).await
     }
 
     /// A card that is where it was has refused the PIN, and the module has no word for how: a CAC by libcacard answers
@@ -296,6 +270,55 @@ impl ModuleSession {
             public_key: record.public_key.map(|key| key.0),
         }
     }
+}
+
+/// `CKR_GENERAL_ERROR`: the module has no word for what happened.
+pub(super) const fn is_general(error: &TokenError) -> bool {
+    matches!(
+        error,
+        TokenError::Answered {
+            number: GENERAL_ERROR
+        }
+    )
+}
+
+/// `CKR_GENERAL_ERROR` or `CKR_DEVICE_ERROR`: what modules of cards say, among other things, when the card was pulled.
+pub(super) const fn may_mean_removal(error: &TokenError) -> bool {
+    matches!(
+        error,
+        TokenError::Answered {
+            number: GENERAL_ERROR | DEVICE_ERROR
+        }
+    )
+}
+
+/// An answer to a PIN or a signature after which the module's process can still be used.
+///
+/// After an error that [may mean a removal](may_mean_removal) OpenSC 0.23 may not return from the next call at all, and
+/// Yubico's goes on showing the card; a new process of the module knows whether it is there. `start_anew` has one
+/// started, unless others have sessions in this one.
+pub(super) async fn sound(
+    worker: &Worker,
+    entry: &TokenEntry,
+    answer: Result<Answer, TokenError>,
+    start_anew: impl Future<Output = bool>,
+) -> Result<Answer, TokenError> {
+    if !answer.as_ref().is_err_and(may_mean_removal) || !entry.hardware || !start_anew.await {
+        return answer;
+    }
+    match worker.call(Call::Tokens, worker.deadlines().enumerate).await {
+        Ok(Answer::Tokens(tokens)) if tokens.iter().all(|token| token.name() != entry.name()) => {
+            Err(TokenError::Removed)
+        }
+        _ => answer,
+    }
+}
+
+/// The card has been in its reader all the time: the module can be called again.
+pub(super) async fn card_stays(entry: &TokenEntry) -> bool {
+    let reader = entry.reader.clone().unwrap_or_default();
+    let looked = tokio::task::spawn_blocking(move || pcsc::presence::stays(&reader));
+    looked.await.unwrap_or(false)
 }
 
 fn out_of_shape() -> TokenError {
@@ -369,15 +392,12 @@ impl SigningSession for ModuleSession {
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)
             .await;
-        if let Err(TokenError::Answered {
-            number: GENERAL_ERROR,
-        }) = answer
-        {
+        if answer.as_ref().is_err_and(is_general) {
             // A token without a card has none that could have gone: whether it is locked now is asked at once.
             if !self.entry.hardware && matches!(self.pin().await, Ok(PinNeed::Locked)) {
                 return Err(LoginError::Locked);
             }
-            if self.card_stays().await {
+            if card_stays(&self.entry).await {
                 return Err(self.refused().await);
             }
         }

@@ -43,6 +43,28 @@ impl Worker {
         })
         .await
     }
+
+    /// Ends the process without asking the module anything again: for one that answers as if it had lost its bearings.
+    /// That is no failure of its own. False if somebody has a session there.
+    pub(in crate::tokens) async fn abandon(&self) -> bool {
+        self.end_unless_leased(0, None).await
+    }
+
+    /// Ends the process of that start, or whichever it is, unless more than so many sessions are open.
+    async fn end_unless_leased(&self, own: usize, start: Option<u64>) -> bool {
+        if self.0.leases.load(Ordering::Relaxed) > own {
+            return false;
+        }
+        let mut kept = self.0.process.lock().await;
+        if kept
+            .as_ref()
+            .is_some_and(|process| start.is_none_or(|start| process.start == start))
+        {
+            tracing::info!(module = self.name(), "the module's process is started anew");
+            end(kept.take());
+        }
+        true
+    }
 }
 
 impl Lease {
@@ -71,21 +93,9 @@ impl Lease {
         .await
     }
 
-    /// Ends the process that the session is in, without asking the module anything again: for one that answers as if it
-    /// had lost its bearings. That is no failure of its own. False if others have sessions there.
+    /// Ends the process that the session is in, as [`Worker::abandon`] does.
     pub(in crate::tokens) async fn abandon(&self) -> bool {
-        if self.worker.0.leases.load(Ordering::Relaxed) > 1 {
-            return false;
-        }
-        let mut kept = self.worker.0.process.lock().await;
-        if kept.as_ref().is_some_and(|process| process.start == self.start) {
-            tracing::info!(
-                module = self.worker.name(),
-                "the module's process is started anew"
-            );
-            end(kept.take());
-        }
-        true
+        self.worker.end_unless_leased(1, Some(self.start)).await
     }
 
     /// Logs out and waits for it.

@@ -75,10 +75,12 @@ fn serve(mut channel: Channel, name: &str, path: &Path, confinement: Confinement
         module,
         sessions: HashMap::new(),
         last_session: 0,
+        late: Vec::new(),
     };
     while let Some((Request { id, call }, descriptors)) = channel.receive()? {
         let outcome = worker.answer(call, descriptors);
         channel.send(&Reply { id, outcome })?;
+        worker.late.clear();
     }
     // Log out of everything before the module goes.
     drop(worker.sessions);
@@ -100,6 +102,7 @@ struct Worker {
     module: Module,
     sessions: HashMap<u64, Session>,
     last_session: u64,
+    late: pin_change::Late,
 }
 
 impl Worker {
@@ -190,12 +193,12 @@ impl Worker {
             Call::ChangePin { token } => {
                 self.free(&token)?;
                 let pipes = pipes(descriptors)?;
-                pin_change::change(&self.module, &token, &pipes).map(Answer::Login)
+                pin_change::change(&self.module, &token, &pipes, &mut self.late).map(Answer::Login)
             }
             Call::Unblock { token } => {
                 self.free(&token)?;
                 let pipes = pipes(descriptors)?;
-                pin_change::unblock(&self.module, &token, &pipes).map(Answer::Login)
+                pin_change::unblock(&self.module, &token, &pipes, &mut self.late).map(Answer::Login)
             }
             Call::InitializeToken { label } => {
                 let pipes = pipes(descriptors)?;

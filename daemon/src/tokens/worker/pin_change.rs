@@ -4,21 +4,27 @@
 use std::os::fd::OwnedFd;
 
 use cryptoki::error::Error;
-use cryptoki::session::UserType;
+use cryptoki::session::{Session, UserType};
 use cryptoki_sys::{CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_LOCKED};
 
 use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, session};
+use crate::tokens::session::may_mean_removal;
 use crate::tokens::wire::{LoginOutcome, TokenName};
 use crate::tokens::{PinState, TokenError};
+
+/// Sessions that are closed only when the answer is on its way: after an error that may mean a removal a module may not
+/// return from the next call, and whoever reads the answer ends the process instead.
+pub(super) type Late = Vec<Session>;
 
 /// The old PIN and the new one, a line each: one try of the old one.
 pub(super) fn change(
     module: &Module,
     token: &TokenName,
     pipes: &[OwnedFd; 2],
+    late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
     let (slot, info) = catalogue::find(module, token)?;
     if info.has(CKF_USER_PIN_LOCKED) {
@@ -28,13 +34,15 @@ pub(super) fn change(
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
     if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
-        return module.set_pin_at_reader(&session).map(|()| LoginOutcome::In);
+        let set = module.set_pin_at_reader(&session).map(|()| LoginOutcome::In);
+        return closed(session, set, late);
     }
     let (Some(old), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
     // Tokens want the login first, or take it amiss: the standard lets C_SetPIN be called in either state (5.6.5).
-    outcome(module, token, session.set_pin(old.secret(), new.secret()))
+    let set = outcome(module, token, session.set_pin(old.secret(), new.secret()));
+    closed(session, set, late)
 }
 
 /// The security officer's PIN and the user's new one, a line each.
@@ -42,6 +50,7 @@ pub(super) fn unblock(
     module: &Module,
     token: &TokenName,
     pipes: &[OwnedFd; 2],
+    late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
     let (slot, info) = catalogue::find(module, token)?;
     let (Some(officer), Some(new)) = pins(&info, pipes) else {
@@ -52,18 +61,31 @@ pub(super) fn unblock(
         .map_err(|error| token_error(&error))?;
     // What is known of the state is the user's PIN's; of the officer's it is only known that it was wrong.
     let tried = session.login(UserType::So, Some(officer.secret()));
-    match session::outcome(tried, || PinState::Ready)? {
-        LoginOutcome::In => {}
-        other => return Ok(other),
+    match session::outcome(tried, || PinState::Ready) {
+        Ok(LoginOutcome::In) => {}
+        other => return closed(session, other, late),
     }
-    let set = session.init_pin(new.secret());
-    let left = session.logout();
-    match outcome(module, token, set)? {
-        LoginOutcome::In => left
-            .map(|()| LoginOutcome::In)
-            .map_err(|error| token_error(&error)),
+    let set = outcome(module, token, session.init_pin(new.secret()));
+    if set.as_ref().is_err_and(may_mean_removal) {
+        return closed(session, set, late);
+    }
+    let left = session.logout().map_err(|error| token_error(&error));
+    match set? {
+        LoginOutcome::In => left.map(|()| LoginOutcome::In),
         other => Ok(other),
     }
+}
+
+/// Closes the session, at once or [late](Late).
+fn closed(
+    session: Session,
+    outcome: Result<LoginOutcome, TokenError>,
+    late: &mut Late,
+) -> Result<LoginOutcome, TokenError> {
+    if outcome.as_ref().is_err_and(may_mean_removal) {
+        late.push(session);
+    }
+    outcome
 }
 
 fn pins(info: &TokenInfo, pipes: &[OwnedFd; 2]) -> (Option<Pin>, Option<Pin>) {

@@ -101,8 +101,16 @@ impl Card {
     /// It will be pulled in the middle of the next signature.
     pub fn eject_at_signature(&self) {
         match self {
-            Self::Applets { card, signature } => card.order(&format!("drop {signature}")),
+            Self::Applets { signature, .. } => self.eject_at(signature),
             Self::Cac(card) => card.eject_at_signature(),
+        }
+    }
+
+    /// It will be pulled in the middle of the next command of that instruction, two hexadecimal digits.
+    pub fn eject_at(&self, instruction: &str) {
+        match self {
+            Self::Applets { card, .. } => card.order(&format!("drop {instruction}")),
+            Self::Cac(_) => panic!("a CAC goes at a signature only"),
         }
     }
 }
