@@ -54,9 +54,14 @@ pub async fn tokens(modules: &Modules) -> Vec<ModuleToken> {
     ready.collect()
 }
 
-/// The only one.
+/// The only one. A card that was put in is powered a moment before pcscd says that it is there: until then there is none.
 pub async fn only_token(modules: &Modules) -> ModuleToken {
+    let until = Instant::now() + super::PATIENCE;
     let mut found = tokens(modules).await;
+    while found.is_empty() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        found = tokens(modules).await;
+    }
     let entries: Vec<_> = found.iter().map(|token| token.entry().clone()).collect();
     assert_eq!(found.len(), 1, "{entries:?}");
     found.remove(0)
