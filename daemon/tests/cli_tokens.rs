@@ -42,6 +42,26 @@ fn import(desk: &Desk, words: &[&str]) -> Command {
     command
 }
 
+/// With the key of a chip whose keys can be computed from their public half (CVE-2017-15361).
+#[test]
+fn n107_a_roca_key_is_told_before_it_is_used() {
+    let desk = Desk::with_token();
+    let key = repository().join("daemon/signatures/tests/vectors/roca/key.p12");
+    std::fs::write(desk.path("password"), "roca\n").unwrap();
+    succeed(
+        import(&desk, &["--password-file", "password"])
+            .arg("--key")
+            .arg(key),
+    );
+    let listed = read_json(&succeed(desk.trien(["cert", "list"]).arg("--json")));
+    assert_eq!(listed[0]["roca"], true, "{listed}");
+    let listed = succeed(&mut desk.trien(["cert", "list"]));
+    assert!(listed.contains("ROCA"), "{listed}");
+    let doctor = desk.trien(["doctor"]).output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert!(said.contains("CVE-2017-15361"), "{said}");
+}
+
 /// Signs a file with the certificate of that label, and has it verified.
 #[track_caller]
 fn sign_and_verify(desk: &Desk, home: &Path, label: &str) {

@@ -60,6 +60,7 @@ warning-timestamp-not-valid = a time-stamp cannot be believed
 warning-signing-time-after-timestamp = the signing time lies after the proven time: the signer's clock was wrong, or wrote the local time as UTC
 warning-sha1 = SHA-1 was used: it no longer proves anything against whoever wants to deceive
 warning-signing-time-attribute-in-pades = the signature carries a time attribute that PAdES forbids
+warning-roca-key = the signer's key was made by a faulty chip (ROCA, CVE-2017-15361): others may be able to compute it
 
 reason-malformed-cms = the signature is damaged
 reason-not-signed-data = this is no signature, but another CMS structure

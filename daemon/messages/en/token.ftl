@@ -196,6 +196,7 @@ cert-token = Token: { $value }
 cert-valid = Valid from { $from } to { $to }; whether it was revoked is unknown
 cert-not-valid = NOT VALID NOW: from { $from } to { $to }; whether it was revoked is unknown
 cert-no-key = Its key is not on this token
+cert-roca-key = Its key was made by a faulty chip (ROCA, CVE-2017-15361): have it replaced
 
 token-module-remedy = { $remedy }
 token-no-issuer = no certificate shows

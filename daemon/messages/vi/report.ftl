@@ -60,6 +60,7 @@ warning-timestamp-not-valid = có dấu thời gian không tin được
 warning-signing-time-after-timestamp = thời điểm ký sau thời điểm đã được chứng minh: đồng hồ người ký sai, hoặc ghi giờ địa phương thành giờ UTC
 warning-sha1 = có dùng SHA-1: thuật toán này không còn chống được kẻ muốn giả mạo
 warning-signing-time-attribute-in-pades = chữ ký mang thuộc tính thời gian mà PAdES không cho phép
+warning-roca-key = khóa của người ký do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): người khác có thể tính ra được
 
 reason-malformed-cms = chữ ký bị hỏng
 reason-not-signed-data = đây không phải là chữ ký mà là cấu trúc CMS khác

@@ -196,6 +196,7 @@ cert-token = Token: { $value }
 cert-valid = Có hiệu lực từ { $from } đến { $to }; chưa rõ đã bị thu hồi hay chưa
 cert-not-valid = KHÔNG CÓ HIỆU LỰC LÚC NÀY: từ { $from } đến { $to }; chưa rõ đã bị thu hồi hay chưa
 cert-no-key = Khóa của chứng thư không nằm trên token này
+cert-roca-key = Khóa của chứng thư do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): hãy đổi khóa
 
 token-module-remedy = { $remedy }
 token-no-issuer = chưa thấy chứng thư số

@@ -306,6 +306,8 @@ pub enum Warning {
     PathUnknown,
     /// The key is in software; not a compliant medium.
     SoftwareToken,
+    /// The key is one of those that can be computed from their public half (CVE-2017-15361, "ROCA").
+    RocaKey,
 }
 
 /// How a token takes its PIN.

@@ -2,6 +2,7 @@
 
 mod identifier;
 mod key;
+mod roca;
 
 use der::asn1::ObjectIdentifier;
 use serde::{Deserialize, Serialize};

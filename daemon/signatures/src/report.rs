@@ -201,6 +201,19 @@ impl SignatureReport {
         }
     }
 
+    /// Says who signed, as `certificate` says it, and what is to be said of its key.
+    pub(crate) fn signed_by(
+        &mut self,
+        certificate: &Certificate,
+        signed: Option<OffsetDateTime>,
+        validated: OffsetDateTime,
+    ) {
+        self.signer = Some(Signer::of(certificate, signed, validated));
+        if certificate.key().is_roca() {
+            self.warn(Warning::RocaKey);
+        }
+    }
+
     /// Adds a warning once.
     pub fn warn(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {
@@ -529,6 +542,8 @@ pub enum Warning {
     NotAllCovered,
     /// A PAdES signature carries the signing-time attribute (EN 319 142-1, clause 6.3).
     SigningTimeAttributeInPades,
+    /// The signer's key is one of those that can be computed from their public half (CVE-2017-15361, "ROCA").
+    RocaKey,
 }
 
 /// The rule that a signature breaks.

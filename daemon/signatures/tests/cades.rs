@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 
 use openssl::{AGENCY, Identity, Pki};
 use time::{Duration, OffsetDateTime};
-use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm};
 use trien_signatures::cades::{self, CadesRequest};
+use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::report::{
     Indication, Integrity, Level, Reason, Report, RevocationStatus, SubIndication, TimeSource, Warning,
@@ -22,10 +23,7 @@ static PKI: LazyLock<Pki> = LazyLock::new(Pki::new);
 
 const CONTENT: &[u8] = "Kính gửi: Sở Tư pháp. Hồ sơ số 12/2026.\n".as_bytes();
 
-fn request<'a>(
-    signer: &'a Identity,
-    chain: &'a [trien_signatures::certificate::Certificate],
-) -> CadesRequest<'a> {
+fn request<'a>(signer: &'a Identity, chain: &'a [Certificate]) -> CadesRequest<'a> {
     CadesRequest {
         content: CONTENT,
         detached: true,
@@ -152,6 +150,26 @@ fn the_report_says_who_when_and_what_was_not_checked() {
         json["signatures"][0]["signing_time"]["source"],
         "signer_attribute"
     );
+}
+
+/// The key is one as a chip with CVE-2017-15361 would have made it, of primes k·M + (65537^a mod M); OpenSSL signed with it.
+#[test]
+fn n107_a_signature_with_a_roca_key_says_so() {
+    let certificate = Certificate::from_der(include_bytes!("vectors/roca/certificate.der")).unwrap();
+    assert!(certificate.key().is_roca());
+    assert_eq!(certificate.public_key(), PublicKeyKind::Rsa { bits: 2048 });
+    let report = cades::verify(
+        include_bytes!("vectors/roca/signature.p7s"),
+        None,
+        &PKI.reliance(),
+    )
+    .unwrap();
+    let [found] = report.signatures.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert_eq!(found.integrity, Integrity::Intact);
+    assert!(found.warnings.contains(&Warning::RocaKey), "{found:?}");
+    assert!(!PKI.ca.certificate.key().is_roca());
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn as_json(held: &HeldCertificate, now: OffsetDateTime) -> Value {
         "sha256": certificate.sha256_hex(),
         "key": held.key.is_some(),
         "algorithm": certificate.public_key().to_string(),
+        "roca": certificate.key().is_roca(),
         "not_before": instant(certificate.not_before()),
         "not_after": instant(certificate.not_after()),
         "valid_now": certificate.is_valid_at(now),
@@ -111,6 +112,9 @@ fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
         ("to", day(certificate.not_after())),
     ]);
     text += &format!("  {}\n", shell.text(validity, &days));
+    if certificate.key().is_roca() {
+        text += &format!("  {}\n", shell.text("cert-roca-key", &Arguments::new()));
+    }
     if held.key.is_none() {
         text += &format!("  {}\n", shell.text("cert-no-key", &Arguments::new()));
     }

@@ -204,6 +204,7 @@ fn warnings(
 ) -> Vec<Warning> {
     let known = !status.statuses.is_empty() && !status.statuses.contains(&CertificateStatus::Unknown);
     let doubts = [
+        (certificate.key().is_roca(), Warning::RocaKey),
         (certificate.not_after() - found.now < SOON, Warning::ExpiresSoon),
         // An anchor that signs for itself has nobody who could revoke it.
         (!known && status.path.len() != 1, Warning::StatusUnknown),

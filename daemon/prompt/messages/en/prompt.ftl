@@ -92,6 +92,7 @@ warning-expires-soon = The certificate expires in less than 30 days.
 warning-status-unknown = Whether the certificate was revoked could not be checked.
 warning-path-unknown = No path to a trusted root authority is known.
 warning-software-token = The key is kept in software, not on a compliant device.
+warning-roca-key = The key was made by a faulty chip (ROCA, CVE-2017-15361): others may be able to compute it. Have the certificate replaced.
 
 # PIN
 pin = PIN of the token { $token }

@@ -133,6 +133,7 @@ impl CertificateArea {
                 Warning::StatusUnknown => self.phrases.say("warning-status-unknown"),
                 Warning::PathUnknown => self.phrases.say("warning-path-unknown"),
                 Warning::SoftwareToken => self.phrases.say("warning-software-token"),
+                Warning::RocaKey => self.phrases.say("warning-roca-key"),
             };
             self.warnings.append(&super::marked(
                 "dialog-warning-symbolic",

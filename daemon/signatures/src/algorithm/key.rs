@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{
     VerificationAlgorithm,
 };
 use const_oid::db::rfc5912;
+use der::asn1::UintRef;
 use der::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use spki::SubjectPublicKeyInfoRef;
@@ -84,6 +85,18 @@ impl PublicKey {
     #[must_use]
     pub const fn kind(&self) -> PublicKeyKind {
         self.kind
+    }
+
+    /// Whether it is an RSA key with the fingerprint of chips whose keys can be computed from their public half
+    /// (CVE-2017-15361, "ROCA"). What it signs proves nothing against whoever has taken that trouble.
+    #[must_use]
+    pub fn is_roca(&self) -> bool {
+        let modulus = || {
+            let info = SubjectPublicKeyInfoRef::from_der(&self.der).ok()?;
+            modulus_of(info.subject_public_key.as_bytes()?)
+                .map(|modulus| super::roca::has_fingerprint(modulus.as_bytes()))
+        };
+        matches!(self.kind, PublicKeyKind::Rsa { .. }) && modulus().unwrap_or(false)
     }
 
     /// Bytes of the longest signature this key makes, as formats carry it.
@@ -229,13 +242,18 @@ fn kind_of(der: &[u8]) -> Option<PublicKeyKind> {
     ParsedPublicKey::new(algorithm, der).ok().map(|_| kind)
 }
 
-/// The length of the modulus of an `RSAPublicKey` (RFC 8017, A.1.1).
-fn rsa_kind(key: &[u8]) -> Option<PublicKeyKind> {
+/// The modulus of an `RSAPublicKey` (RFC 8017, A.1.1).
+fn modulus_of(key: &[u8]) -> Option<UintRef<'_>> {
     let read = || -> Result<_, tlv::Malformed> {
         let mut fields = Elements::of_single(key)?.next_tagged(tag::SEQUENCE)?.children();
         fields.next_tagged(tag::INTEGER).map(|modulus| modulus.raw)
     };
-    let modulus = der::asn1::UintRef::from_der(read().ok()?).ok()?;
+    UintRef::from_der(read().ok()?).ok()
+}
+
+/// The length of its modulus.
+fn rsa_kind(key: &[u8]) -> Option<PublicKeyKind> {
+    let modulus = modulus_of(key)?;
     let first = modulus.as_bytes().first()?;
     let bits = 8 * modulus.as_bytes().len() - usize::try_from(first.leading_zeros()).ok()?;
     (MIN_RSA_BITS..=MAX_RSA_BITS)

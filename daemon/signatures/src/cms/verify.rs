@@ -11,8 +11,7 @@ use crate::algorithm::SignatureAlgorithm;
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue, UnknownAlgorithm};
 use crate::certificate::Certificate;
 use crate::report::{
-    Coverage, Format, Integrity, Reason, SignatureReport, Signer, SigningTime, SubIndication, TimeSource,
-    Warning,
+    Coverage, Format, Integrity, Reason, SignatureReport, SigningTime, SubIndication, TimeSource, Warning,
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
@@ -168,11 +167,7 @@ impl Judgement<'_> {
             report.warn(Warning::Sha1);
         }
         let (certificate, unproven) = self.certificate(&attributes)?;
-        report.signer = Some(Signer::of(
-            certificate,
-            claimed.map(|claimed| claimed.time),
-            reliance.at,
-        ));
+        report.signed_by(certificate, claimed.map(|claimed| claimed.time), reliance.at);
 
         let verdict = self.integrity(&attributes, declared, certificate);
         report.integrity = match verdict {

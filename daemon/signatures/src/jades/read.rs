@@ -13,8 +13,7 @@ use super::unsigned::{Texts, Unsigned};
 use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::report::{
-    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource,
+    Coverage, Format, Integrity, Reason, Report, SignatureReport, SigningTime, SubIndication, TimeSource,
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
@@ -243,11 +242,7 @@ fn run(
         SubIndication::NoSigningCertificateFound,
         Reason::SignerCertificateMissing,
     ))?;
-    report.signer = Some(Signer::of(
-        certificate,
-        header.time.map(|claimed| claimed.time),
-        reliance.at,
-    ));
+    report.signed_by(certificate, header.time.map(|claimed| claimed.time), reliance.at);
     let verdict = value(
         &header,
         certificate,

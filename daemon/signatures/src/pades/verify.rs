@@ -11,8 +11,8 @@ use crate::pdf::{
     Dictionary, Document, Limits, Located, Node, PdfError, Source, Value, decode_text_string, parse_date,
 };
 use crate::report::{
-    Coverage, Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication,
-    TimeSource, TimestampKind, Warning,
+    Coverage, Format, Integrity, Reason, Report, SignatureReport, SigningTime, SubIndication, TimeSource,
+    TimestampKind, Warning,
 };
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
@@ -299,8 +299,9 @@ impl Judged<'_, '_> {
         ) {
             Ok(verdict) => {
                 let authority = verdict.path.first();
-                report.signer =
-                    authority.map(|authority| Signer::of(authority, Some(token.time()), reliance.at));
+                if let Some(authority) = authority {
+                    report.signed_by(authority, Some(token.time()), reliance.at);
+                }
                 report.integrity = Integrity::Intact;
                 report.pass(None);
             }

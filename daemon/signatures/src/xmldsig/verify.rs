@@ -9,8 +9,7 @@ use super::reference::{self, Resolver, Target};
 use crate::algorithm::{Declared, Hash, MIN_RSA_BITS, PublicKeyKind, SignatureValue};
 use crate::certificate::Certificate;
 use crate::report::{
-    Format, Integrity, Reason, Report, SignatureReport, Signer, SigningTime, SubIndication, TimeSource,
-    Warning,
+    Format, Integrity, Reason, Report, SignatureReport, SigningTime, SubIndication, TimeSource, Warning,
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
@@ -149,7 +148,7 @@ impl Judgement<'_> {
         report.signing_time = claimed;
         let (certificate, unproven) = self.certificate(qualifying.as_ref(), method)?;
         let at = self.reliance.at;
-        report.signer = Some(Signer::of(&certificate, claimed.map(|claimed| claimed.time), at));
+        report.signed_by(&certificate, claimed.map(|claimed| claimed.time), at);
         let verdict = self.value(method, &certificate);
         report.integrity = match verdict {
             Ok(()) => Integrity::Intact,

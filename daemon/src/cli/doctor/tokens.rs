@@ -203,6 +203,14 @@ async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
             ),
             () => Finding::fine("doctor-certificate", facts(certificate.not_after())),
         });
+        if certificate.key().is_roca() {
+            let facts = facts(certificate.not_after());
+            findings.push(Finding::new(
+                Weight::Trouble,
+                "doctor-certificate-roca-key",
+                facts,
+            ));
+        }
     }
     findings
 }
