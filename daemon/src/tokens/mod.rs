@@ -18,6 +18,7 @@ mod registry;
 pub mod request;
 mod rsa_key;
 mod session;
+mod suspension;
 pub mod truth;
 mod wire;
 pub mod worker;

@@ -9,6 +9,7 @@ use trien_signatures::certificate::Certificate;
 
 use super::client::{Lease, Worker, unexpected};
 use super::key_file::{KeyFile, MAX_KEY};
+use super::suspension::Awake;
 use super::wire::{
     Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
     TokenName,
@@ -44,6 +45,8 @@ pub struct ModuleSession {
     pin: PinNeed,
     /// It was opened just now, and `pin` is of then.
     fresh: bool,
+    /// When somebody logged in.
+    unlocked: Option<Awake>,
 }
 
 impl ModuleSession {
@@ -54,6 +57,7 @@ impl ModuleSession {
             key,
             pin,
             fresh: true,
+            unlocked: None,
         }
     }
 
@@ -207,6 +211,10 @@ impl ModuleSession {
         signable: &Signable,
         typed: bool,
     ) -> Result<Vec<u8>, LoginError> {
+        // A token by USB lost its power with the computer's sleep; one without a chip would still be unlocked.
+        if self.unlocked.is_some_and(|then| !then.lasts_until(Awake::now())) {
+            return Err(TokenError::Removed.into());
+        }
         let algorithm: SignatureAlgorithm = signable.algorithm;
         let digest = Octets(signable.digest.clone());
         let message = signable
@@ -402,9 +410,11 @@ impl SigningSession for ModuleSession {
             }
         }
         match self.sound(answer).await? {
-            Answer::Login(outcome) => outcome.into_result(),
-            _ => Err(unexpected().into()),
+            Answer::Login(outcome) => outcome.into_result()?,
+            _ => return Err(unexpected().into()),
         }
+        self.unlocked = Some(Awake::now());
+        Ok(())
     }
 
     async fn sign(&mut self, signable: &Signable, typed: bool) -> Result<Vec<u8>, LoginError> {
