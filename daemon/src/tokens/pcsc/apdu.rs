@@ -172,6 +172,10 @@ pub trait Transmit {
     fn transmit(&mut self, apdu: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error>;
 }
 
+/// So much of an answer has to be as it was, for the rest to be taken for what it was: of a certificate its length, its
+/// serial number, its issuer and more.
+const ENOUGH: usize = 200;
+
 /// Sends a command, however many APDUs that takes, and collects the whole answer.
 ///
 /// # Errors
@@ -181,6 +185,22 @@ pub fn exchange<T: Transmit + ?Sized>(
     command: &Command,
     lengths: Lengths,
 ) -> Result<Response, T::Error> {
+    let answer = exchange_unless(card, command, lengths, &[])?;
+    // Nothing known is never long enough to be begun with.
+    answer.ok_or_else(|| Malformed::Shape.into())
+}
+
+/// The same, but of an answer that begins as the `known` one the rest is not collected: none then. The card drops it at
+/// the next command.
+///
+/// # Errors
+/// As [`exchange`].
+pub fn exchange_unless<T: Transmit + ?Sized>(
+    card: &mut T,
+    command: &Command,
+    lengths: Lengths,
+    known: &[u8],
+) -> Result<Option<Response>, T::Error> {
     let apdus = command.encode(lengths)?;
     let Some((last, before)) = apdus.split_last() else {
         return Err(Malformed::Shape.into());
@@ -188,7 +208,7 @@ pub fn exchange<T: Transmit + ?Sized>(
     for apdu in before {
         let (data, status) = split(card.transmit(apdu)?)?;
         if status != Status::SUCCESS {
-            return Ok(Response { data, status });
+            return Ok(Some(Response { data, status }));
         }
     }
     let (mut data, mut status) = split(card.transmit(last)?)?;
@@ -208,8 +228,11 @@ pub fn exchange<T: Transmit + ?Sized>(
     }
     for _ in 0..MAX_ROUNDS {
         let [0x61, length] = status.0.to_be_bytes() else {
-            return Ok(Response { data, status });
+            return Ok(Some(Response { data, status }));
         };
+        if data.len() >= ENOUGH && known.len() > data.len() && known.starts_with(&data) {
+            return Ok(None);
+        }
         let class = command.header[0] & !CHAINED;
         let (piece, next) = split(card.transmit(&[class, GET_RESPONSE, 0, 0, length])?)?;
         if piece.is_empty() && next.0.to_be_bytes()[0] == 0x61 {
@@ -292,6 +315,35 @@ mod tests {
             assert_eq!(result.unwrap_err(), wanted);
             assert_eq!(sent.len(), apdus, "{wanted:?}");
         }
+    }
+
+    #[test]
+    fn of_a_known_answer_the_rest_is_left_at_the_card() {
+        let known: Vec<u8> = (0..=255).chain([1; 40]).collect();
+        let begun = [&known[..256], &[0x61, 40]].concat();
+        let rest = [&known[256..], &[0x90, 0]].concat();
+        let ask = |known: &[u8], answers: &[&[u8]]| {
+            let mut card = Script {
+                answers: answers.iter().map(|answer| answer.to_vec()).collect(),
+                sent: Vec::new(),
+            };
+            let answer = exchange_unless(&mut card, &get_data(), Lengths::Short, known).unwrap();
+            (answer.map(|answer| answer.data), card.sent.len())
+        };
+        assert_eq!(ask(&known, &[&begun, &rest]), (None, 1));
+        assert_eq!(ask(&[], &[&begun, &rest]), (Some(known.clone()), 2));
+        // Another one, which begins otherwise; one that is all there is; one of which too little has come.
+        let mut other = known.clone();
+        other[199] ^= 1;
+        assert_eq!(ask(&other, &[&begun, &rest]), (Some(known.clone()), 2));
+        assert_eq!(ask(&known[..256], &[&begun, &rest]), (Some(known.clone()), 2));
+        let (short, behind) = (
+            [&known[..199], &[0x61, 97]].concat(),
+            [&known[199..], &[0x90, 0]].concat(),
+        );
+        assert_eq!(ask(&known, &[&short, &behind]), (Some(known.clone()), 2));
+        // Of T=0 the status comes first, and alone (ISO/IEC 7816-3, 10.3).
+        assert_eq!(ask(&known, &[&[0x61, 0], &begun, &rest]), (None, 2));
     }
 
     #[test]

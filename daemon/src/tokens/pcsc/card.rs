@@ -86,12 +86,35 @@ pub struct Link<'watch> {
 }
 
 impl<'watch> Link<'watch> {
-    /// Connects and begins a transaction. Waits while another program has one.
+    /// Connects, begins a transaction, and asks the reader what it can do. Waits while another program has a transaction.
     ///
     /// # Errors
     /// Of PC/SC, among them [`pcsc::Error::SharingViolation`] at once while another program holds the card exclusively;
     /// [`CardError::Abandoned`] if nobody waits for it any more when it is done.
     pub fn open(context: &Context, reader: &CStr, watch: &'watch Watch) -> Result<Self, CardError> {
+        let mut link = Self::connect(context, reader, watch)?;
+        let (features, atr) = (Features::read(link.card()?), link.atr()?);
+        link.describe(features, &atr);
+        Ok(link)
+    }
+
+    /// The same with what is known already: what the reader can do, and the card's answer to reset.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_known(
+        context: &Context,
+        reader: &CStr,
+        features: Features,
+        atr: &[u8],
+        watch: &'watch Watch,
+    ) -> Result<Self, CardError> {
+        let mut link = Self::connect(context, reader, watch)?;
+        link.describe(features, atr);
+        Ok(link)
+    }
+
+    fn connect(context: &Context, reader: &CStr, watch: &'watch Watch) -> Result<Self, CardError> {
         watch.check()?;
         let card = watch.during(Phase::Waiting, || {
             context.connect(reader, ShareMode::Shared, Protocols::T0 | Protocols::T1)
@@ -105,9 +128,12 @@ impl<'watch> Link<'watch> {
             count: 0,
         };
         link.begin()?;
-        link.features = Features::read(link.card()?);
-        link.lengths = link.features.lengths(link.card()?);
         Ok(link)
+    }
+
+    fn describe(&mut self, features: Features, atr: &[u8]) {
+        self.features = features;
+        self.lengths = features.lengths(atr);
     }
 
     /// `SCardBeginTransaction`. It ends with the connection (PC/SC part 10, SCardDisconnect), so that nobody has to
@@ -133,6 +159,15 @@ impl<'watch> Link<'watch> {
     pub fn send(&mut self, command: &Command) -> Result<Response, CardError> {
         let lengths = self.lengths;
         apdu::exchange(self, command, lengths)
+    }
+
+    /// The same, but of an answer that begins as the `known` one the rest is left at the card: none then.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_unless(&mut self, command: &Command, known: &[u8]) -> Result<Option<Response>, CardError> {
+        let lengths = self.lengths;
+        apdu::exchange_unless(self, command, lengths, known)
     }
 
     /// `SCardControl`: the reader's own functions.

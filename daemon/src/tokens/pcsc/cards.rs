@@ -1,6 +1,7 @@
 //! The readers with a card in them, and a worker process for each: what the registry sees of smart cards.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,17 @@ pub(in crate::tokens) struct Cards {
     program: PathBuf,
     deadlines: Deadlines,
     workers: Arc<Mutex<BTreeMap<String, Worker>>>,
+    /// To ask the service by; whoever asks has it for himself meanwhile.
+    context: Arc<KeptContext>,
+}
+
+#[derive(Default)]
+struct KeptContext(Mutex<Option<Context>>);
+
+impl fmt::Debug for KeptContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptContext")
+    }
 }
 
 impl Cards {
@@ -33,6 +45,7 @@ impl Cards {
             program: program.to_owned(),
             deadlines,
             workers: Arc::default(),
+            context: Arc::default(),
         }
     }
 
@@ -42,7 +55,13 @@ impl Cards {
     /// # Errors
     /// [`TokenError`] if the service cannot be asked.
     pub(in crate::tokens) async fn workers(&self) -> Result<Vec<Worker>, TokenError> {
-        let listed = tokio::task::spawn_blocking(occupied_readers);
+        let shared = Arc::clone(&self.context);
+        let listed = tokio::task::spawn_blocking(move || {
+            let kept = shared.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (context, readers) = list(kept)?;
+            *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+            Ok(readers)
+        });
         let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
             Ok(Ok(Ok(readers))) => readers,
             Ok(Ok(Err(pcsc::Error::NoReadersAvailable))) => Default::default(),
@@ -74,9 +93,23 @@ impl Cards {
     }
 }
 
-/// All readers, and those with a card in them, without touching any card.
-fn occupied_readers() -> Result<(Vec<String>, Vec<String>), pcsc::Error> {
+/// All readers, and those with a card in them.
+type Readers = (Vec<String>, Vec<String>);
+
+/// By the context of the last time, or if that is of no use any more, by a new one.
+fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
+    if let Some(context) = kept
+        && let Ok(readers) = readers(&context)
+    {
+        return Ok((context, readers));
+    }
     let context = Context::establish(Scope::User)?;
+    let readers = readers(&context)?;
+    Ok((context, readers))
+}
+
+/// Touches no card.
+fn readers(context: &Context) -> Result<Readers, pcsc::Error> {
     let mut states: Vec<_> = context
         .list_readers_owned()?
         .into_iter()

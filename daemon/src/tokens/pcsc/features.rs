@@ -53,17 +53,15 @@ impl Features {
         }
     }
 
-    /// Which lengths may be used: extended ones only where the reader passes them on and the card says that it takes
-    /// them.
+    /// Which lengths may be used: extended ones only where the reader passes them on and the card's answer to reset says
+    /// that it takes them.
     #[must_use]
-    pub fn lengths(self, card: &pcsc::Card) -> Lengths {
-        let mut names = [0; 2048];
-        let mut atr = [0; pcsc::MAX_ATR_SIZE];
-        let takes = self.extended
-            && card
-                .status2(&mut names, &mut atr)
-                .is_ok_and(|status| takes_extended(status.atr()));
-        if takes { Lengths::Extended } else { Lengths::Short }
+    pub fn lengths(self, atr: &[u8]) -> Lengths {
+        if self.extended && takes_extended(atr) {
+            Lengths::Extended
+        } else {
+            Lengths::Short
+        }
     }
 }
 

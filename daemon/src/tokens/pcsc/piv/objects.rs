@@ -32,6 +32,8 @@ pub struct CardCertificate {
     pub certificate: Certificate,
     /// The key beside it; none if it is of a kind that no signature is made with here.
     pub key: Option<CardKey>,
+    /// What the card answered.
+    answer: Vec<u8>,
 }
 
 impl Piv<'_, '_> {
@@ -53,21 +55,22 @@ impl Piv<'_, '_> {
         Ok(text[text.len().saturating_sub(SERIAL)..].to_owned())
     }
 
-    /// The certificates of all slots. One that cannot be read costs itself only.
+    /// The certificates of all slots. One that cannot be read costs itself only. Of those that begin as they did `before`,
+    /// on the same card, no more than the beginning is read.
     ///
     /// # Errors
     /// [`CardError`] of the card; not of a certificate.
-    pub fn certificates(&mut self) -> Result<Vec<CardCertificate>, CardError> {
+    pub fn certificates(&mut self, before: &[CardCertificate]) -> Result<Vec<CardCertificate>, CardError> {
         let mut found = Vec::new();
         for slot in Slot::STANDARD {
-            found.extend(self.certificate(slot)?);
+            found.extend(self.certificate(slot, before)?);
         }
         let announced = self.retired_keys()?;
         for number in 0..announced.unwrap_or(Slot::RETIRED) {
             let Some(slot) = Slot::retired(number) else {
                 break;
             };
-            match self.certificate(slot)? {
+            match self.certificate(slot, before)? {
                 Some(certificate) => found.push(certificate),
                 // Few cards keep the history; on one that does not, the retired slots are filled from the first.
                 None if announced.is_none() => break,
@@ -81,10 +84,21 @@ impl Piv<'_, '_> {
     ///
     /// # Errors
     /// [`CardError`] of the card.
-    pub fn certificate(&mut self, slot: Slot) -> Result<Option<CardCertificate>, CardError> {
-        let object = match self.object(slot.object()) {
-            Ok(Some(object)) => object,
-            Ok(None) => return Ok(None),
+    fn certificate(
+        &mut self,
+        slot: Slot,
+        before: &[CardCertificate],
+    ) -> Result<Option<CardCertificate>, CardError> {
+        let known = before.iter().find(|known| known.slot == slot);
+        let answer = known.map_or(&[][..], |known| &known.answer);
+        let read = match self.answer(slot.object(), answer) {
+            Ok(Some(answer)) => inside(&answer).map(|object| object.map(|object| (object, answer))),
+            Ok(None) => return Ok(known.cloned()),
+            Err(error) => Err(error),
+        };
+        let (object, answer) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) | Err(CardError::NotThere) => return Ok(None),
             Err(error @ (CardError::Refused(_) | CardError::Malformed(Malformed::Shape))) => {
                 tracing::debug!(%slot, %error, "a certificate on the card cannot be read");
                 return Ok(None);
@@ -102,6 +116,7 @@ impl Piv<'_, '_> {
             slot,
             certificate,
             key,
+            answer,
         }))
     }
 
@@ -119,18 +134,27 @@ impl Piv<'_, '_> {
         }))
     }
 
-    /// GET DATA (part 2, 3.1.2): what is in the object's template 53; none if there is no such object, or nothing in it.
+    /// What is in an object's template 53; none if there is no such object, or nothing in it.
     fn object(&mut self, tag: u32) -> Result<Option<Vec<u8>>, CardError> {
-        let wanted = tlv::object(0x5c, &tag.to_be_bytes()[1..]);
-        let answer = self.send(&Command::asking([0, 0xcb, 0x3f, 0xff], &wanted))?;
-        let object = match data(answer) {
-            Ok(object) => object,
-            Err(CardError::NotThere) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let value = tlv::get(&object, 0x53)?;
-        Ok((!value.is_empty()).then(|| value.to_vec()))
+        match self.answer(tag, &[]) {
+            Ok(answer) => inside(&answer.unwrap_or_default()),
+            Err(CardError::NotThere) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
+
+    /// GET DATA (part 2, 3.1.2); none if the answer begins as the `known` one.
+    fn answer(&mut self, tag: u32, known: &[u8]) -> Result<Option<Vec<u8>>, CardError> {
+        let wanted = tlv::object(0x5c, &tag.to_be_bytes()[1..]);
+        let command = Command::asking([0, 0xcb, 0x3f, 0xff], &wanted);
+        self.link.send_unless(&command, known)?.map(data).transpose()
+    }
+}
+
+/// What is in the template 53 of an answer, if anything is.
+fn inside(answer: &[u8]) -> Result<Option<Vec<u8>>, CardError> {
+    let value = tlv::get(answer, 0x53)?;
+    Ok((!value.is_empty()).then(|| value.to_vec()))
 }
 
 /// The DER of the certificate in an object: 70, perhaps compressed, however large that makes it.

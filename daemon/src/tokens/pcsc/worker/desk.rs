@@ -9,6 +9,7 @@ use pcsc::{Context, ReaderState, State};
 use super::session::{Replacement, Session};
 use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
+use crate::tokens::pcsc::features::Features;
 use crate::tokens::pcsc::names;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, Surveyed, TokenName};
@@ -48,6 +49,10 @@ pub(super) struct Desk<'watch> {
     watch: &'watch Watch,
     context: Option<Context>,
     known: Option<Known>,
+    /// The serial number and the certificates of the card whose certificates were read last.
+    before: Option<(String, Vec<CardCertificate>)>,
+    /// The reader's, as long as nothing has gone wrong with it.
+    features: Option<Features>,
     pub(super) link: Option<Link<'watch>>,
     /// When the link was made.
     linked: Instant,
@@ -62,6 +67,8 @@ impl<'watch> Desk<'watch> {
             watch,
             context: None,
             known: None,
+            before: None,
+            features: None,
             link: None,
             linked: Instant::now(),
             session: None,
@@ -143,6 +150,7 @@ impl<'watch> Desk<'watch> {
 
     /// After a failure: what is no longer true is forgotten. Nobody is logged in again.
     fn recover(&mut self, error: &CardError) {
+        self.features = None;
         if error.is_loss_of_service() {
             self.context = None;
         }
@@ -163,7 +171,8 @@ impl<'watch> Desk<'watch> {
 
     /// The card, if it has the application.
     fn tokens(&mut self) -> Result<Vec<TokenEntry>, CardError> {
-        let Some(insertion) = self.insertion()? else {
+        let Some((insertion, _)) = self.inserted()? else {
+            self.features = None;
             self.known = None;
             self.session = None;
             self.link = None;
@@ -235,18 +244,17 @@ impl<'watch> Desk<'watch> {
     }
 
     fn certificates(&mut self, token: &TokenName) -> Result<Vec<CertificateRecord>, CardError> {
-        let insertion = self.insertion()?;
-        let fresh = self
-            .known
-            .as_ref()
-            .is_some_and(|known| Some(known.insertion) == insertion && known.certificates.is_some());
-        if !fresh {
-            self.reach(WAIT)?;
-            self.expect(token)?;
-            let read = self.piv()?.certificates()?;
-            if let Some(known) = &mut self.known {
-                known.certificates = Some(read);
+        let is_same = self.is_same_card()?;
+        let known = self.known.as_ref().filter(|_| is_same);
+        if known.is_none_or(|known| known.certificates.is_none()) {
+            if !is_same || self.link.is_none() {
+                self.reach(WAIT)?;
             }
+            self.expect(token)?;
+            let before = self.before.take().filter(|(serial, _)| *serial == token.serial);
+            let before = before.map(|(_, certificates)| certificates).unwrap_or_default();
+            let read = self.piv()?.certificates(&before)?;
+            self.remember(&read);
         }
         self.expect(token)?;
         let known = self.known.iter().filter_map(|known| known.certificates.as_ref());
@@ -255,15 +263,25 @@ impl<'watch> Desk<'watch> {
 
     /// What lies in the slots, read anew.
     pub(super) fn certificates_now(&mut self) -> Result<Vec<CardCertificate>, CardError> {
-        let read = self.piv()?.certificates()?;
-        if let Some(known) = &mut self.known {
-            known.certificates = Some(read.clone());
-        }
+        let read = self.piv()?.certificates(&[])?;
+        self.remember(&read);
         Ok(read)
+    }
+
+    fn remember(&mut self, certificates: &[CardCertificate]) {
+        if let Some(known) = &mut self.known {
+            known.certificates = Some(certificates.to_vec());
+            let serial = known.entry.as_ref().map(|entry| entry.id.serial.clone());
+            // Cards without a number are not told apart.
+            self.before = serial
+                .filter(|serial| !serial.is_empty())
+                .map(|serial| (serial, certificates.to_vec()));
+        }
     }
 
     /// The certificates are to be read anew: they have changed.
     pub(super) fn forget_certificates(&mut self) {
+        self.before = None;
         if let Some(known) = &mut self.known {
             known.certificates = None;
         }
@@ -335,16 +353,17 @@ impl<'watch> Desk<'watch> {
 
     /// The card that was looked at has been in the reader ever since.
     fn is_same_card(&mut self) -> Result<bool, CardError> {
-        let insertion = self.insertion()?;
-        Ok(self.known.as_ref().map(|known| known.insertion) == insertion)
+        let inserted = self.inserted()?.map(|(insertion, _)| insertion);
+        Ok(inserted.is_some() && self.known.as_ref().map(|known| known.insertion) == inserted)
     }
 
     fn connect(&mut self, wait: Duration) -> Result<(), CardError> {
         self.link = None;
-        let insertion = self
-            .insertion()?
+        let (insertion, atr) = self
+            .inserted()?
             .ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
-        let mut link = self.patiently(wait)?;
+        let mut link = self.patiently(wait, &atr)?;
+        self.features = Some(link.features());
         let serial = {
             let mut piv = Piv::select(&mut link)?;
             piv.serial()?
@@ -356,7 +375,8 @@ impl<'watch> Desk<'watch> {
                 .as_ref()
                 .is_some_and(|known| known.insertion == insertion);
         if !same {
-            let entry = self.entry(&serial, &link.atr()?);
+            let atr = if atr.is_empty() { link.atr()? } else { atr };
+            let entry = self.entry(&serial, &atr);
             self.known = Some(Known {
                 insertion,
                 entry: Some(entry),
@@ -369,11 +389,18 @@ impl<'watch> Desk<'watch> {
     }
 
     /// While another program has the card exclusively, tries again.
-    fn patiently(&mut self, wait: Duration) -> Result<Link<'watch>, CardError> {
+    fn patiently(&mut self, wait: Duration, atr: &[u8]) -> Result<Link<'watch>, CardError> {
         let until = Instant::now() + wait;
+        // A card that was not powered yet has not answered.
+        let features = self.features.filter(|_| !atr.is_empty());
         loop {
             let (reader, watch) = (self.reader.clone(), self.watch);
-            match Link::open(self.context()?, &reader, watch) {
+            let context = self.context()?;
+            let opened = match features {
+                Some(features) => Link::open_known(context, &reader, features, atr, watch),
+                None => Link::open(context, &reader, watch),
+            };
+            match opened {
                 Err(CardError::Service(pcsc::Error::SharingViolation)) if Instant::now() < until => {
                     std::thread::sleep(PAUSE);
                 }
@@ -382,8 +409,9 @@ impl<'watch> Desk<'watch> {
         }
     }
 
-    /// Which insertion this is; none if there is no card. Never waits, whoever holds the card.
-    fn insertion(&mut self) -> Result<Option<u32>, CardError> {
+    /// Which insertion this is, and the card's answer to reset; none if there is no card. Never waits, whoever holds the
+    /// card.
+    fn inserted(&mut self) -> Result<Option<(u32, Vec<u8>)>, CardError> {
         let mut states = [ReaderState::new(self.reader.clone(), State::UNAWARE)];
         match self.context()?.get_status_change(Duration::ZERO, &mut states) {
             Ok(()) | Err(pcsc::Error::Timeout) => {}
@@ -397,7 +425,7 @@ impl<'watch> Desk<'watch> {
         }
         let [state] = states;
         let present = state.event_state().contains(State::PRESENT);
-        Ok(present.then(|| state.event_count()))
+        Ok(present.then(|| (state.event_count(), state.atr().to_vec())))
     }
 
     fn context(&mut self) -> Result<&Context, CardError> {
