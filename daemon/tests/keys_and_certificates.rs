@@ -128,6 +128,68 @@ async fn n106_a_certificate_is_signed_with_by_its_own_key_whatever_its_id_says()
     assert_eq!(order(&listed), order(&again));
 }
 
+/// Puts a key pair and its certificate on the token, made by OpenSSL: without a `CKA_ID`, all three.
+fn put_nameless(stage: &Stage, label: &str) {
+    let file = |kind: &str| stage.0.path().join(format!("{label}.{kind}"));
+    let openssl = |words: &[&str]| succeed(Command::new("openssl").args(words).current_dir(stage.0.path()));
+    let [key, private, public, certificate] =
+        ["pem", "key.der", "pub.der", "crt"].map(|kind| format!("{label}.{kind}"));
+    openssl(&[
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-out",
+        &key,
+    ]);
+    openssl(&["ec", "-in", &key, "-outform", "DER", "-out", &private]);
+    openssl(&["ec", "-in", &key, "-pubout", "-outform", "DER", "-out", &public]);
+    let subject = format!("/CN={label}");
+    openssl(&[
+        "req",
+        "-x509",
+        "-new",
+        "-key",
+        &key,
+        "-subj",
+        &subject,
+        "-addext",
+        "basicConstraints=CA:FALSE",
+        "-out",
+        &certificate,
+    ]);
+    for (kind, from) in [("privkey", "key.der"), ("pubkey", "pub.der")] {
+        succeed(
+            Command::new("pkcs11-tool")
+                .env("TRIEN_HOME", stage.0.path())
+                .arg("--module")
+                .arg(software_token())
+                .args(["--token-label", "mixed", "--login", "--pin", PIN])
+                .args(["--type", kind, "--label", label, "--usage-sign", "--write-object"])
+                .arg(file(from)),
+        );
+    }
+    put(stage, &file("crt"), label, &[]);
+}
+
+#[tokio::test]
+async fn n106_keys_without_an_id_are_told_apart_by_their_public_halves() {
+    let stage = Stage::with(TOKENS);
+    for label in ["cuc", "dao", "lan"] {
+        put_nameless(&stage, label);
+    }
+    let modules = stage.alone("");
+    let listed = held(&modules).await;
+    let nameless = listed
+        .iter()
+        .filter(|held| held.key.as_ref().is_some_and(|key| key.id.is_empty()));
+    assert_eq!(nameless.count(), 3, "{listed:?}");
+    for label in ["dao", "cuc", "lan", "an", "dao"] {
+        assert_eq!(name(&sign(&modules, label).await), "signed", "{label}");
+    }
+}
+
 #[tokio::test]
 async fn n106_a_certificate_without_a_key_signs_nothing() {
     let stage = Stage::with(TOKENS);

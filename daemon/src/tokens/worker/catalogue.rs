@@ -218,8 +218,13 @@ pub(super) fn certificates_in(
             tracing::warn!("the token holds more certificates than are looked at");
             break;
         }
-        let is_paired = !matches!(pairing, Pairing::None);
-        let key = is_paired && !id.is_empty() && (keys.contains(&id) || may_have(&id));
+        let is_paired = match pairing {
+            Pairing::Key(_) => true,
+            // Nothing is told apart by an id that is none.
+            Pairing::ByName => !id.is_empty(),
+            Pairing::None => false,
+        };
+        let key = is_paired && (keys.contains(&id) || may_have(&id));
         records.push(CertificateRecord {
             label,
             id: Octets(id),
@@ -253,7 +258,7 @@ fn public_keys(module: &Module, session: &Session) -> Result<Vec<PublicKey>, Tok
 
 /// Which key a certificate is about.
 enum Pairing<'a> {
-    /// That of this `CKA_ID`: some programs give certificates ids of their own, or several the same.
+    /// The public half of this `CKA_ID` is in it: some programs give certificates ids of their own, or several the same.
     Key(&'a [u8]),
     /// As far as anybody can see, that of its own `CKA_ID`.
     ByName,
@@ -269,10 +274,7 @@ fn pair<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Pairing<'a> 
     let own = certificate.public_key_der();
     let fits = |key: &&PublicKey| key.info == own;
     let mut named = public_keys.iter().filter(|key| key.id == id);
-    if named.clone().any(|key| fits(&key)) {
-        return Pairing::ByName;
-    }
-    match public_keys.iter().find(fits) {
+    match named.clone().find(fits).or_else(|| public_keys.iter().find(fits)) {
         Some(key) => Pairing::Key(&key.id),
         None if named.any(|key| public_key::differs(&key.info, own)) => Pairing::None,
         None => Pairing::ByName,

@@ -40,20 +40,32 @@ pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
     Ok(keys.into_iter().filter_map(record).collect())
 }
 
-/// From the public key object of the same `CKA_ID`, else from the private key, which knows an RSA public key.
+/// From the private key itself, if it shows its public half (RSA, or `CKA_PUBLIC_KEY_INFO`), else from the public key
+/// object of the same `CKA_ID`; of several, from the only one of the same `CKA_LABEL`.
 pub(super) fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -> Option<Vec<u8>> {
     let pkcs11 = &session.pkcs11;
     let key_type = catalogue::key_type(&session.module, pkcs11, private)?;
-    let template = [
+    let shown = || {
+        octets(&session.module, pkcs11, private, AttributeType::PublicKeyInfo).filter(|info| !info.is_empty())
+    };
+    if let Some(info) = public_key::read(&session.module, pkcs11, private, key_type).or_else(shown) {
+        return Some(info);
+    }
+    let mut template = vec![
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::KeyType(key_type),
         Attribute::Id(id.to_vec()),
     ];
-    let public = catalogue::objects(pkcs11, &template, 1)
-        .ok()?
-        .pop()
-        .unwrap_or(private);
-    public_key::read(&session.module, pkcs11, public, key_type)
+    let mut publics = catalogue::objects(pkcs11, &template, 2).ok()?;
+    if publics.len() > 1 {
+        let label = catalogue::label(&session.module, pkcs11, private);
+        template.push(Attribute::Label(label.into_bytes()));
+        publics = catalogue::objects(pkcs11, &template, 2).ok()?;
+    }
+    match publics.as_slice() {
+        [only] => public_key::read(&session.module, pkcs11, *only, key_type),
+        _ => None,
+    }
 }
 
 /// A new pair: the private half never leaves the token.
