@@ -116,6 +116,7 @@ impl Canonicalization {
             buffer: Vec::with_capacity(BUFFER + 1024),
             out,
             inherited: Vec::new(),
+            attributes: Vec::new(),
         };
         let omitted = omitted.map(|element| document.span(element));
         let span = match apex {
@@ -202,6 +203,8 @@ struct Writer<'a, 'o> {
     out: &'o mut dyn FnMut(&[u8]),
     /// `xml:` attributes for the apex.
     inherited: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Those of the tag that is written, kept for their room.
+    attributes: Vec<Attribute<'a>>,
 }
 
 fn binding<'b>(bindings: &'b [Binding<'_>], prefix: &str) -> Option<&'b str> {
@@ -355,7 +358,8 @@ impl<'a> Writer<'a, '_> {
     /// Declarations, sorted by prefix, then attributes, sorted by namespace and name.
     fn attributes(&mut self, tag: &Tag<'a>, apex: bool) -> Result<(), XmlError> {
         let rendered = self.rendered.len();
-        let mut attributes: Vec<Attribute<'a>> = Vec::new();
+        let mut attributes = std::mem::take(&mut self.attributes);
+        attributes.clear();
         let mut declared: Vec<&'a str> = Vec::new();
         for attribute in tag.attributes() {
             let attribute = attribute?;
@@ -405,7 +409,8 @@ impl<'a> Writer<'a, '_> {
         } else {
             Vec::new()
         };
-        self.sorted(attributes, inherited);
+        self.sorted(&attributes, inherited);
+        self.attributes = attributes;
         Ok(())
     }
 
@@ -438,7 +443,19 @@ impl<'a> Writer<'a, '_> {
         self.rendered = rendered;
     }
 
-    fn sorted(&mut self, attributes: Vec<Attribute<'a>>, inherited: Vec<Binding<'a>>) {
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.put(b" ");
+        self.put(name.as_bytes());
+        self.put(b"=\"");
+        self.value(value);
+        self.put(b"\"");
+    }
+
+    fn sorted(&mut self, attributes: &[Attribute<'a>], inherited: Vec<Binding<'a>>) {
+        if let ([attribute], []) = (attributes, inherited.as_slice()) {
+            self.attribute(attribute.name, &value_of(attribute.value));
+            return;
+        }
         let mut all: Vec<(Cow<'_, str>, Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(attributes.len());
         for (name, value) in inherited {
             if !attributes.iter().any(|own| own.name == name) {
@@ -461,11 +478,7 @@ impl<'a> Writer<'a, '_> {
             all.sort_by(|one, other| (&one.0, split_name(&one.1).1).cmp(&(&other.0, split_name(&other.1).1)));
         }
         for (_, name, value) in &all {
-            self.put(b" ");
-            self.put(name.as_bytes());
-            self.put(b"=\"");
-            self.value(value);
-            self.put(b"\"");
+            self.attribute(name, value);
         }
     }
 
@@ -490,6 +503,10 @@ impl<'a> Writer<'a, '_> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        if memchr::memchr3(b'&', b'>', b'\r', text.as_bytes()).is_none() {
+            self.put(text.as_bytes());
+            return Ok(());
+        }
         let mut pieces = Pieces::of(text);
         loop {
             match pieces.next() {

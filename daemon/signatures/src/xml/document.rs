@@ -63,6 +63,7 @@ impl<'a> Document<'a> {
             },
             open: Vec::new(),
             scope: Scope::default(),
+            attributes: Vec::new(),
         };
         reading.run(start)?;
         reading.document.elements.shrink_to_fit();
@@ -325,7 +326,10 @@ fn is_id_name(name: &str) -> bool {
 
 /// An attribute's value as it is meant: references expanded, white space normalised (XML 1.0, 3.3.3).
 pub(crate) fn value_of(raw: &str) -> Cow<'_, str> {
-    if !raw.contains(['&', '\t', '\n', '\r']) {
+    if !raw
+        .bytes()
+        .any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r'))
+    {
         return Cow::Borrowed(raw);
     }
     let mut out = String::with_capacity(raw.len());
@@ -453,6 +457,8 @@ struct Reading<'a> {
     document: Document<'a>,
     open: Vec<Open<'a>>,
     scope: Scope<'a>,
+    /// Those of the tag that is read, kept for its room.
+    attributes: Vec<Attribute<'a>>,
 }
 
 impl<'a> Reading<'a> {
@@ -529,7 +535,8 @@ impl<'a> Reading<'a> {
     fn names(&mut self, tag: &Tag<'a>, offset: usize) -> Result<(), XmlError> {
         let namespace = XmlError::Namespace { offset };
         if !tag.is_bare() {
-            let mut attributes = Vec::new();
+            let mut attributes = std::mem::take(&mut self.attributes);
+            attributes.clear();
             for attribute in tag.attributes() {
                 let attribute = attribute?;
                 if attributes.len() >= MAX_ATTRIBUTES {
@@ -546,6 +553,7 @@ impl<'a> Reading<'a> {
                 attributes.push(attribute);
             }
             self.unique(&attributes, offset)?;
+            self.attributes = attributes;
         }
         match self.scope.resolve(split_name(tag.name).0) {
             Some(_) => Ok(()),
@@ -618,7 +626,10 @@ fn check_references(text: &str) -> Option<()> {
 /// Character data has no `]]>` (production 14).
 fn check_text(text: &str) -> Option<()> {
     let bytes = text.as_bytes();
-    if memchr::memchr(b'>', bytes).is_some() && memmem::find(bytes, b"]]>").is_some() {
+    if memchr::memchr2(b'>', b'&', bytes).is_none() {
+        return Some(());
+    }
+    if memmem::find(bytes, b"]]>").is_some() {
         return None;
     }
     check_references(text)

@@ -31,8 +31,34 @@ const fn continues_name(character: char) -> bool {
         || matches!(character, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
 
+/// What an octet of a name may be: names are short and mostly ASCII, so a table is faster than searching.
+const STARTS: u8 = 1;
+const CONTINUES: u8 = 2;
+const ASCII: [u8; 128] = {
+    let mut classes = [0; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let starts = if starts_name(byte as char) { STARTS } else { 0 };
+        let continues = if continues_name(byte as char) {
+            CONTINUES
+        } else {
+            0
+        };
+        classes[byte as usize] = starts | continues;
+        byte += 1;
+    }
+    classes
+};
+
 /// `NCName`: a name without a colon, which is what an Id is.
 pub(crate) fn is_nc_name(name: &str) -> bool {
+    let class = |byte: &u8| ASCII.get(usize::from(*byte)).copied().unwrap_or_default();
+    if let [first, rest @ ..] = name.as_bytes()
+        && class(first) & STARTS != 0
+        && rest.iter().all(|byte| class(byte) & CONTINUES != 0)
+    {
+        return true;
+    }
     let mut characters = name.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
 }

@@ -52,7 +52,15 @@ pub(crate) struct Attribute<'a> {
 
 /// Prefix and local part; the prefix is empty where there is none.
 pub(crate) fn split_name(name: &str) -> (&str, &str) {
-    name.split_once(':').unwrap_or(("", name))
+    match colon(name) {
+        None => ("", name),
+        Some(at) => (&name[..at], &name[at + 1..]),
+    }
+}
+
+/// Where the first colon of a name stands. Names are too short for a search by words.
+fn colon(name: &str) -> Option<usize> {
+    name.bytes().position(|byte| byte == b':')
 }
 
 impl<'a> Attribute<'a> {
@@ -96,17 +104,18 @@ impl<'a> Attributes<'a> {
         if trimmed.len() == self.rest.len() {
             return Err(malformed);
         }
-        let (name, rest) = trimmed.split_once('=').ok_or(malformed.clone())?;
-        let name = name.trim_end_matches(is_space);
-        let rest = rest.trim_start_matches(is_space);
+        let equals = trimmed.bytes().position(|byte| byte == b'=');
+        let equals = equals.ok_or(malformed.clone())?;
+        let name = trimmed[..equals].trim_end_matches(is_space);
+        let rest = trimmed[equals + 1..].trim_start_matches(is_space);
         let quote = *rest
             .as_bytes()
             .first()
             .filter(|first| matches!(**first, b'"' | b'\''))
             .ok_or(malformed.clone())?;
-        let end = memchr(quote, &rest.as_bytes()[1..]).ok_or(malformed.clone())?;
+        let end = memchr2(quote, b'<', &rest.as_bytes()[1..]).ok_or(malformed.clone())?;
         let value = &rest[1..=end];
-        if !is_qualified_name(name) || value.contains('<') {
+        if rest.as_bytes()[end + 1] == b'<' || !is_qualified_name(name) {
             return Err(malformed);
         }
         self.rest = &rest[end + 2..];
@@ -133,9 +142,9 @@ pub(crate) const fn is_space(character: char) -> bool {
 
 /// `QName` of Namespaces in XML 1.0.
 pub(crate) fn is_qualified_name(name: &str) -> bool {
-    match name.split_once(':') {
+    match colon(name) {
         None => is_nc_name(name),
-        Some((prefix, local)) => is_nc_name(prefix) && is_nc_name(local),
+        Some(at) => is_nc_name(&name[..at]) && is_nc_name(&name[at + 1..]),
     }
 }
 
@@ -195,12 +204,18 @@ impl<'a> Tokens<'a> {
 
     fn start_tag(&mut self) -> Result<Token<'a>, XmlError> {
         let bytes = &self.text.as_bytes()[self.at..self.end];
-        let mut len = 1;
-        loop {
+        let ends_name =
+            |byte: &u8| matches!(*byte, b'>' | b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'"' | b'\'');
+        let name_len = bytes[1..].iter().position(ends_name).ok_or(self.malformed())?;
+        let mut len = 1 + name_len;
+        // Most tags are a name and nothing else.
+        while bytes[len] != b'>' {
             len += memchr3(b'>', b'"', b'\'', &bytes[len..]).ok_or(self.malformed())?;
-            match bytes[len] {
-                b'>' => break,
-                quote => len += memchr(quote, &bytes[len + 1..]).ok_or(self.malformed())? + 2,
+            if bytes[len] != b'>' {
+                len += memchr(bytes[len], &bytes[len + 1..]).ok_or(self.malformed())? + 2;
+            }
+            if len >= bytes.len() {
+                return Err(self.malformed());
             }
         }
         let at = self.at;
@@ -208,10 +223,6 @@ impl<'a> Tokens<'a> {
         let (inside, empty) = inside
             .strip_suffix('/')
             .map_or((inside, false), |inside| (inside, true));
-        let name_len = inside
-            .bytes()
-            .position(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-            .unwrap_or(inside.len());
         let (name, attributes) = inside.split_at(name_len);
         if !is_qualified_name(name) {
             return Err(self.malformed());
@@ -227,8 +238,16 @@ impl<'a> Tokens<'a> {
 
     fn end_tag(&mut self) -> Result<Token<'a>, XmlError> {
         let bytes = &self.text.as_bytes()[self.at..self.end];
-        let len = memchr(b'>', bytes).ok_or(self.malformed())?;
-        let name = self.text[self.at + 2..self.at + len].trim_end_matches(is_space);
+        let len = bytes
+            .iter()
+            .position(|byte| *byte == b'>')
+            .ok_or(self.malformed())?;
+        let name = &self.text[self.at + 2..self.at + len];
+        let name = if name.ends_with(is_space) {
+            name.trim_end_matches(is_space)
+        } else {
+            name
+        };
         self.at += len + 1;
         Ok(Token::End(name))
     }
