@@ -368,9 +368,13 @@ impl Certificate {
         &self.0.der[self.0.parts.subject.clone()]
     }
 
-    /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted; `sha1` lets SHA-1 in.
+    /// Whether `issuer` made its signature. `Err` when the algorithm is not accepted or nothing verifies it with such a
+    /// key; `sha1` lets SHA-1 in.
     pub(crate) fn is_signed_by(&self, issuer: &Self, sha1: bool) -> Result<bool, UnknownAlgorithm> {
         let declared = Declared::in_certificate(&self.0.der[self.0.parts.signature_algorithm.clone()], sha1)?;
+        if !issuer.key().verifies(declared.algorithm) {
+            return Err(UnknownAlgorithm::Key(issuer.public_key()));
+        }
         let key = issuer.public_key_der();
         if self.0.maker.get().is_some_and(|maker| **maker == *key) {
             return Ok(true);

@@ -3,7 +3,7 @@
 use der::Decode;
 use der::asn1::ObjectIdentifier;
 
-use super::{Hash, SignatureAlgorithm};
+use super::{Hash, PublicKeyKind, SignatureAlgorithm};
 use crate::cms::tlv::{self, Elements, tag};
 
 pub(super) const SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
@@ -41,6 +41,9 @@ pub enum UnknownAlgorithm {
     /// The hash in the signature algorithm is not the digest algorithm of the signer.
     #[error("signature and digest name different hash functions")]
     HashMismatch,
+    /// Nothing here verifies it with a key of this kind.
+    #[error("the algorithm is not verified with a key of the kind {0}")]
+    Key(PublicKeyKind),
 }
 
 /// An `AlgorithmIdentifier` taken apart: the identifier, and the parameters as they came.

@@ -111,6 +111,19 @@ impl PublicKey {
         }
     }
 
+    /// Whether signatures of this scheme can be verified with this key at all. With RSA below 2048 bits AWS-LC has only
+    /// some of PKCS #1 v1.5 and nothing of PSS: such a signature is not known to be wrong.
+    pub(crate) const fn verifies(&self, algorithm: SignatureAlgorithm) -> bool {
+        match (self.kind, algorithm) {
+            (PublicKeyKind::Other, _) => false,
+            (
+                PublicKeyKind::Rsa { bits },
+                SignatureAlgorithm::RsaPss(_) | SignatureAlgorithm::RsaPkcs1(Hash::Sha384),
+            ) => bits >= super::MIN_RSA_BITS,
+            _ => true,
+        }
+    }
+
     /// Verifies a signature over `message`.
     ///
     /// # Errors

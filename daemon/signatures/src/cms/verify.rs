@@ -473,7 +473,7 @@ impl<'a> CertificateReference<'a> {
 fn algorithm_finding(error: &UnknownAlgorithm) -> Finding {
     match error {
         UnknownAlgorithm::Malformed => (SubIndication::FormatFailure, Reason::MalformedCms),
-        UnknownAlgorithm::NotAccepted(_) => (
+        UnknownAlgorithm::NotAccepted(_) | UnknownAlgorithm::Key(_) => (
             SubIndication::CryptoConstraintsFailure,
             Reason::AlgorithmNotAccepted,
         ),

@@ -253,7 +253,7 @@ impl Judgement<'_> {
             // With a key of a kind that nothing here verifies, the value is not known to be wrong.
             let unknown = embedded
                 .iter()
-                .find(|certificate| matches!(certificate.public_key(), PublicKeyKind::Other));
+                .find(|certificate| !certificate.key().verifies(method.algorithm));
             let found = fitting.or(unknown).or(embedded.first()).ok_or(missing)?;
             return Ok((found.clone(), None));
         };
@@ -274,7 +274,10 @@ impl Judgement<'_> {
                     Reason::AlgorithmNotAccepted,
                 ));
             }
-            PublicKeyKind::Rsa { bits } if bits < MIN_RSA_BITS && !self.reliance.sha1 => {
+            PublicKeyKind::Rsa { bits }
+                if bits < MIN_RSA_BITS
+                    && !(self.reliance.sha1 && certificate.key().verifies(method.algorithm)) =>
+            {
                 return Err((SubIndication::CryptoConstraintsFailure, Reason::KeyTooShort));
             }
             _ => {}
