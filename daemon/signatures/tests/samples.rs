@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use time::OffsetDateTime;
-use trien_signatures::report::{Indication, Integrity, Report, SignatureReport, Warning};
+use trien_signatures::report::{Indication, Integrity, Reason, Report, SignatureReport, Warning};
 use trien_signatures::trust::{Anchors, Reliance};
 use trien_signatures::{cades, pades, xmldsig};
 
@@ -56,6 +56,8 @@ fn verdict(signature: &SignatureReport) -> (&'static str, String) {
         Integrity::Intact if changed => "changed",
         // Its form is at fault, beside what is signed.
         Integrity::Intact if signature.indication == Indication::TotalFailed => "refused",
+        // The key fits a certificate that is not the one that was signed with.
+        Integrity::Intact if signature.reason == Some(Reason::SigningCertificateMismatch) => "refused",
         Integrity::Intact => "intact",
         Integrity::Broken => "broken",
         Integrity::NotChecked => "refused",

@@ -17,6 +17,7 @@ use trien_signatures::report::{
     Format, Indication, Integrity, Level, Reason, Report, TimeSource, TimestampKind, Warning,
 };
 use trien_signatures::signing::Prepared;
+use trien_signatures::trust::Reliance;
 use trien_signatures::xades::{self, Packaging, XadesRequest, XadesSignature};
 use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
 
@@ -502,6 +503,7 @@ fn n139_transforms_are_those_of_the_list() {
         "http://www.w3.org/TR/1999/REC-xslt-19991116",
         "http://www.w3.org/TR/1999/REC-xpath-19991116",
         "http://www.w3.org/2002/06/xmldsig-filter2",
+        // It would look through the tags.
         "http://www.w3.org/2000/09/xmldsig#base64",
         "urn:unknown",
     ] {
@@ -609,6 +611,130 @@ fn what_xmlsec1_signs_is_accepted_and_sha_1_only_behind_the_switch() {
     let report = xmldsig::verify(&old, &Options::default(), &reliance).unwrap();
     passes(&report);
     assert!(report.signatures[0].warnings.contains(&Warning::Sha1));
+}
+
+/// What xmlsec1 makes of a template, in which `Id` is the Id of elements of this name, with the key `signer`.
+fn by_xmlsec1(pki: &Pki, who: &Identity, name: &str, template: &str) -> String {
+    let file = pki.workshop.write("template.xml", template.as_bytes());
+    let certificate = pki.workshop.path("signer.crt");
+    let output = Command::new("xmlsec1")
+        .args(["--sign", "--id-attr:Id", name, "--privkey-pem"])
+        .arg(format!("{},{}", who.key.display(), certificate.display()))
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn template_of(method: &str, transforms: &str, object: &str) -> String {
+    format!(
+        "<Signature xmlns=\"{DS}\"><SignedInfo><CanonicalizationMethod \
+         Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/><SignatureMethod Algorithm=\"{method}\"/>\
+         <Reference URI=\"#o\"><Transforms>{transforms}</Transforms><DigestMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue/></Reference></SignedInfo>\
+         <SignatureValue/><KeyInfo><X509Data/></KeyInfo>{object}</Signature>"
+    )
+}
+
+/// Signatures around a file have it in Base64, and sign the file: so do those of the Commission's DSS.
+#[test]
+fn what_is_signed_in_base64_is_judged_by_its_octets() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |text: &str| {
+        let reliance = Reliance {
+            intermediates: &intermediates,
+            ..pki.reliance()
+        };
+        xmldsig::verify(text.as_bytes(), &Options::default(), &reliance).unwrap()
+    };
+    let method = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+    let decoded = format!("<Transform Algorithm=\"{DS}base64\"/>");
+    let object = "<Object Id=\"o\">\n WGlu<!-- x -->IGNo\r\n w6Bv </Object>";
+    let signed = by_xmlsec1(
+        &pki,
+        &who,
+        &format!("{DS}:Object"),
+        &template_of(method, &decoded, object),
+    );
+    let report = judged(&signed);
+    passes(&report);
+    assert_eq!(report.signatures[0].covered, ["Object#o"]);
+    // The same octets in other lines are what was signed.
+    passes(&judged(&signed.replace("WGlu", "WG\nlu")));
+    for (from, to, reason) in [
+        ("WGlu", "WGlv", Reason::ReferenceDigestMismatch),
+        ("WGlu", "WGl*", Reason::ReferenceDigestMismatch),
+        ("w6Bv", "w6B", Reason::ReferenceDigestMismatch),
+        // The text is the same, and the tag would be nobody's.
+        ("WGlu", "<b xmlns=\"\">WGlu</b>", Reason::TransformNotAllowed),
+        ("URI=\"#o\"", "URI=\"\"", Reason::TransformNotAllowed),
+        (decoded.as_str(), "", Reason::ReferenceDigestMismatch),
+    ] {
+        let changed = signed.replacen(from, to, 1);
+        assert_ne!(changed, signed);
+        fails(&judged(&changed), reason);
+    }
+    // What was decoded is octets, and no transform reads them again.
+    for (before, after) in [
+        (
+            "",
+            "<Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>",
+        ),
+        ("", decoded.as_str()),
+        (
+            "<Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>",
+            "",
+        ),
+    ] {
+        let changed = signed.replace(&decoded, &format!("{before}{decoded}{after}"));
+        fails(&judged(&changed), Reason::TransformNotAllowed);
+    }
+}
+
+/// Old signatures with short keys verify behind the switch, as far as there is something that verifies them: where there
+/// is not, the value is not called wrong.
+#[test]
+fn a_short_key_that_nothing_verifies_with_is_not_a_wrong_signature() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:1024");
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |text: &str, sha1: bool| {
+        let reliance = Reliance {
+            intermediates: &intermediates,
+            sha1,
+            ..pki.reliance()
+        };
+        xmldsig::verify(text.as_bytes(), &Options::default(), &reliance).unwrap()
+    };
+    let form = "<Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>";
+    for (method, verified) in [
+        ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", true),
+        ("http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", false),
+        ("http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1", false),
+    ] {
+        // xmlsec1 makes no PSS; what cannot be verified may as well be another value.
+        let made = method.replace(
+            "2007/05/xmldsig-more#sha256-rsa-MGF1",
+            "2001/04/xmldsig-more#rsa-sha256",
+        );
+        let template = template_of(&made, form, "<Object Id=\"o\">xin</Object>");
+        let signed = by_xmlsec1(&pki, &who, &format!("{DS}:Object"), &template).replace(&made, method);
+        fails(&judged(&signed, false), Reason::KeyTooShort);
+        let report = &judged(&signed, true).signatures[0];
+        if verified {
+            assert_eq!(report.integrity, Integrity::Intact, "{method}: {report:#?}");
+        } else {
+            assert_eq!(report.integrity, Integrity::NotChecked, "{method}: {report:#?}");
+            assert_eq!(report.reason, Some(Reason::KeyTooShort), "{method}");
+        }
+    }
 }
 
 /// Some countries' invoices have the signature right behind the element that it signs, as "enveloped" though it is

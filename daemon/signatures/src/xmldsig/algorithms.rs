@@ -4,6 +4,9 @@ use crate::algorithm::{Declared, Hash, SignatureAlgorithm};
 
 pub(crate) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
+/// The transform that decodes (XML-DSig, 6.6.2).
+pub(crate) const BASE64_DECODED: &str = "http://www.w3.org/2000/09/xmldsig#base64";
+
 const DIGESTS: [(Hash, &str); 4] = [
     (Hash::Sha256, "http://www.w3.org/2001/04/xmlenc#sha256"),
     (Hash::Sha384, "http://www.w3.org/2001/04/xmldsig-more#sha384"),

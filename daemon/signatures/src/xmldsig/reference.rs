@@ -1,8 +1,8 @@
 //! What a Reference points to, and its digest (XML-DSig, 4.4.3). Same-document references are `""` and `#Id`; whatever
 //! else is a name that the caller knows or does not: nothing is ever fetched. Transforms are those of the allow-list.
 
-use super::algorithms::{ENVELOPED, digest_from_uri};
-use super::read::{ReadAlgorithm, ReadReference, ReadSignature};
+use super::algorithms::{BASE64_DECODED, ENVELOPED, digest_from_uri};
+use super::read::{self, ReadAlgorithm, ReadReference, ReadSignature};
 use crate::report::{Reason, SubIndication};
 use crate::xml::{Canonicalization, Document, ElementId, Method, Outer};
 
@@ -111,6 +111,9 @@ pub(crate) fn feed(
 
 const NOT_ALLOWED: Finding = (SubIndication::FormatFailure, Reason::TransformNotAllowed);
 
+/// Of what is no Base64: no octets come of it, and those that were signed are not to be had.
+const NOT_WHAT_WAS_SIGNED: Finding = (SubIndication::HashFailure, Reason::ReferenceDigestMismatch);
+
 fn nodes(
     document: &Document<'_>,
     signature: &ReadSignature,
@@ -121,16 +124,23 @@ fn nodes(
 ) -> Result<(), Finding> {
     let mut omitted = None;
     let mut form = None;
+    let mut decoded = false;
     for transform in &reference.transforms {
         // Octets are the end: to parse them again would be another document.
-        if form.is_some() {
+        if form.is_some() || decoded {
             return Err(NOT_ALLOWED);
         }
         if transform.uri == ENVELOPED {
             omitted = Some(signature.element);
+        } else if transform.uri == BASE64_DECODED {
+            decoded = true;
         } else {
             form = Some(canonicalization(document, transform).ok_or(NOT_ALLOWED)?);
         }
+    }
+    if decoded {
+        out(&decoded_text(document, apex)?);
+        return Ok(());
     }
     let mut form = form
         .or_else(|| usual.cloned())
@@ -139,6 +149,15 @@ fn nodes(
     form.comments = false;
     form.write(document, apex, omitted, &Outer::default(), out)
         .map_err(|_| (SubIndication::FormatFailure, Reason::CanonicalizationNotAccepted))
+}
+
+/// What the text of an element says in Base64 (XML-DSig, 6.6.2). The transform looks through the tags of what stands in
+/// the element, and so nobody would have signed them: there must be none.
+fn decoded_text(document: &Document<'_>, apex: Option<ElementId>) -> Result<Vec<u8>, Finding> {
+    let element = apex
+        .filter(|element| document.children(*element).next().is_none())
+        .ok_or(NOT_ALLOWED)?;
+    read::base64(&document.text_of(element)).ok_or(NOT_WHAT_WAS_SIGNED)
 }
 
 fn external(
@@ -157,6 +176,10 @@ fn external(
                 form.to_vec(&parsed, None, None, &Outer::default())
                     .map_err(|_| malformed)?
             }
+            None if transform.uri == BASE64_DECODED => std::str::from_utf8(before)
+                .ok()
+                .and_then(read::base64)
+                .ok_or(NOT_WHAT_WAS_SIGNED)?,
             None => return Err(NOT_ALLOWED),
         };
         made = Some(after);
