@@ -170,6 +170,7 @@ fn context(
         trusted: Arc::new(Kept::new(places.trust_folder(), revocation.clone(), rules)),
         templates_folder: places.templates_folder(),
         appearances_folder: places.appearances_folder(),
+        drawings: Arc::default(),
         revocation,
         evidence: EvidenceStore::new(places.evidence_folder()),
         network: Network::new(config.network.clone()),

@@ -20,7 +20,9 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use trien_signatures::certificate::Certificate;
-use trien_signatures::pades::{self, Appearance, Corner, Mark, PadesRequest, PageChoice, Picture, Place};
+use trien_signatures::pades::{
+    self, Appearance, Corner, Drawings, Mark, PadesRequest, PageChoice, Picture, Place,
+};
 use trien_signatures::pdf::Source;
 use trien_signatures::signing::Prepared;
 use trien_signatures::trust::{Anchors, Reliance};
@@ -115,7 +117,7 @@ impl Office {
             return Ok([std::fs::read(input)?, made].concat());
         }
         let content = std::fs::read(input)?;
-        let appearance = seal()?;
+        let (appearance, drawings) = (seal()?, Drawings::default());
         bench.run(rounds, |key| {
             let now = OffsetDateTime::now_utc();
             made = match what {
@@ -134,6 +136,7 @@ impl Office {
                 _ => {
                     let request = PadesRequest {
                         appearance: (what == "visible").then_some(&appearance),
+                        drawings: Some(&drawings),
                         extra_room: if what == "room" { pades::TIME_STAMP_ROOM } else { 0 },
                         ..PadesRequest::new(&self.signer, ALGORITHM, now)
                     };

@@ -35,10 +35,10 @@ mod augment;
 mod byte_range;
 mod changes;
 mod dictionary;
+mod drawings;
 mod field;
 mod font;
 mod form;
-mod lately;
 mod lock;
 mod permissions;
 mod placement;
@@ -59,6 +59,7 @@ pub use appearance::{
     Align, Appearance, AppearanceError, Colour, MAX_PICTURE, Mark, Picture, PictureError, TextStyle,
 };
 pub use augment::{PadesDocument, TIME_STAMP_ROOM, end_of};
+pub use drawings::Drawings;
 pub use lock::FieldLock;
 pub use permissions::Allowed;
 pub use placement::{Corner, PageChoice, Place, Side};
@@ -92,6 +93,8 @@ pub struct PadesRequest<'a> {
     pub location: Option<&'a str>,
     /// What is seen of it; nothing if absent.
     pub appearance: Option<&'a Appearance>,
+    /// What was drawn for other documents; saves time where appearances are alike, and changes nothing else.
+    pub drawings: Option<&'a Drawings>,
     /// Which field is signed.
     pub field: FieldChoice<'a>,
     /// Makes this the author's certification: what may be done to the document afterwards.
@@ -123,6 +126,7 @@ impl<'a> PadesRequest<'a> {
             reason: None,
             location: None,
             appearance: None,
+            drawings: None,
             field: FieldChoice::New(None),
             certify: None,
             lock: None,

@@ -53,6 +53,7 @@ use trien_protocol::call::{
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_HELD;
 use trien_protocol::reply::{Reply, SignedDocument};
+use trien_signatures::pades::Drawings;
 
 use crate::audit::Audit;
 use crate::consent::Prompter;
@@ -86,6 +87,8 @@ pub struct Context {
     pub templates_folder: PathBuf,
     /// Where the person's own presets for appearances lie.
     pub appearances_folder: PathBuf,
+    /// What was drawn of appearances lately.
+    pub drawings: Arc<Drawings>,
     /// Lists and answers that were fetched or imported.
     pub revocation: Cache,
     /// What was known of certificates when they signed.

@@ -1,6 +1,7 @@
 //! How each document of a request is prepared: everything that its format needs but its bytes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
@@ -13,7 +14,7 @@ use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::{PrepareError, looks_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
-use trien_signatures::pades::{self, Allowed, AppendedPades, FieldChoice, FieldLock, PadesRequest};
+use trien_signatures::pades::{self, Allowed, AppendedPades, Drawings, FieldChoice, FieldLock, PadesRequest};
 use trien_signatures::signing::{FinishError, Prepared};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
@@ -33,6 +34,7 @@ pub(super) struct Recipe {
     reason: Option<String>,
     location: Option<String>,
     appearance: Option<Appearance>,
+    drawings: Arc<Drawings>,
     field: Option<String>,
     certify: Option<Allowed>,
     lock: Option<FieldLock>,
@@ -49,6 +51,7 @@ pub(super) struct Data {
     pub(super) template: Option<Template>,
     /// There for what is seen.
     pub(super) appearance: Option<Appearance>,
+    pub(super) drawings: Arc<Drawings>,
 }
 
 /// A document between *prepare* and *finish*.
@@ -196,6 +199,7 @@ impl Recipe {
             reason: call.reason.clone(),
             location: call.location.clone(),
             appearance: data.appearance,
+            drawings: data.drawings,
             template: data.template,
             extra_room: match call.level {
                 Some(call::Level::BT | call::Level::BLt | call::Level::BLta) => pades::TIME_STAMP_ROOM,
@@ -294,6 +298,7 @@ impl Recipe {
             reason: self.reason.as_deref(),
             location: self.location.as_deref(),
             appearance: appearance.as_ref(),
+            drawings: Some(&self.drawings),
             field: match &self.field {
                 Some(name) => FieldChoice::Existing(name),
                 None => FieldChoice::New(None),

@@ -53,7 +53,12 @@ pub async fn run(
     let mut items = collect(caller, &call)?;
     make_room(caller, &mut items)?;
     let appearance = appearance(context, &call).await?;
-    let data = Data { template, appearance };
+    let drawings = Arc::clone(&context.drawings);
+    let data = Data {
+        template,
+        appearance,
+        drawings,
+    };
     let turn = context.prompter.turn(permitted.channel()).await?;
     let found = find(context, caller, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;

@@ -6,10 +6,12 @@ mod seal;
 mod text;
 
 use super::archive::Archive;
+use super::drawings::Drawings;
 use super::font::{Font, deflate};
 use super::placement::{Place, Spot};
 use crate::pdf::{ObjectId, Rotation, Update};
 
+pub(super) use code::Code;
 pub use picture::{MAX_PICTURE, Picture, PictureError};
 
 /// Times of this size is what administrative documents use for signatures (Decree 30/2020/NĐ-CP, Annex I), in points.
@@ -148,16 +150,19 @@ pub(super) struct Placed {
 /// Lays the appearance out for a spot and adds it to the update.
 pub(super) fn add(
     appearance: &Appearance,
+    drawings: Option<&Drawings>,
     spot: &Spot<'_>,
     archive: Archive,
     update: &mut Update,
 ) -> Result<Placed, AppearanceError> {
     let [width, height] = spot.size();
+    let alone = Drawings::default();
+    let drawings = drawings.unwrap_or(&alone);
     let mut font = Font::new();
-    let drawing = draw(appearance, width, height, &mut font)?;
+    let drawing = draw(appearance, drawings, width, height, &mut font)?;
     let mut resources = String::new();
     if !appearance.lines.is_empty() {
-        resources.push_str(&format!("/Font << /F1 {} R >> ", font.embed(update)));
+        resources.push_str(&format!("/Font << /F1 {} R >> ", font.embed(drawings, update)));
     }
     if let Mark::Picture(picture) = &appearance.mark {
         let image = picture.add(update, archive.is_opaque());
@@ -183,6 +188,7 @@ pub(super) fn add(
 
 fn draw(
     appearance: &Appearance,
+    drawings: &Drawings,
     width: f64,
     height: f64,
     font: &mut Font,
@@ -206,7 +212,12 @@ fn draw(
             0.4
         };
         let side = room.min((right - left) * part).max(0.0);
-        content.push_str(&code::draw(text, [right - side, (height - side) / 2.0], side)?);
+        content.push_str(&code::draw(
+            text,
+            drawings,
+            [right - side, (height - side) / 2.0],
+            side,
+        )?);
         right -= side + PADDING;
     }
     match &appearance.mark {
@@ -262,7 +273,7 @@ pub(super) fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Appearance, AppearanceError, Font, Mark, Place, draw, number};
+    use super::{Appearance, AppearanceError, Drawings, Font, Mark, Place, draw, number};
 
     #[test]
     fn text_that_cannot_be_read_is_refused() {
@@ -272,7 +283,7 @@ mod tests {
             ..Appearance::plain(Place::on(1, [0.0, 0.0, 60.0, 20.0]), lines)
         };
         assert_eq!(
-            draw(&appearance, 60.0, 20.0, &mut Font::new()),
+            draw(&appearance, &Drawings::default(), 60.0, 20.0, &mut Font::new()),
             Err(AppearanceError::TextTooLong)
         );
     }

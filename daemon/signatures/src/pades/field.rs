@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::appearance::{self, AppearanceError};
 use super::archive::Archive;
+use super::drawings::Drawings;
 use super::form::{self, Field, Form};
 use super::lock::{self, FieldLock};
 use super::placement::{self, Place};
@@ -41,6 +42,7 @@ pub(super) fn claim<'d>(
                 name: &name,
                 value: Some(signature),
                 appearance: request.appearance,
+                drawings: request.drawings,
                 lock: request.lock,
                 bare: false,
             };
@@ -58,6 +60,7 @@ pub(super) struct NewField<'a> {
     pub(super) name: &'a str,
     pub(super) value: Option<ObjectId>,
     pub(super) appearance: Option<&'a appearance::Appearance>,
+    pub(super) drawings: Option<&'a Drawings>,
     pub(super) lock: Option<&'a FieldLock>,
     /// Without even an empty appearance, where that is allowed: a document time-stamp's field is to bring nothing that
     /// it does not need into a certified document.
@@ -80,7 +83,7 @@ impl NewField<'_> {
                     return Err(AppearanceError::Certified.into());
                 }
                 let spot = placement::find(document, &appearance.place, None)?;
-                let placed = appearance::add(appearance, &spot, archive, update)?;
+                let placed = appearance::add(appearance, self.drawings, &spot, archive, update)?;
                 let rectangle = spot.corners.map(appearance::number).join(" ");
                 (spot.page, rectangle, Some(placed.form), placed.turned)
             }
@@ -215,7 +218,13 @@ fn show_in<'d>(
         }
         (Some(appearance), Some(_)) => {
             let spot = placement::find(document, &Place::Field, Some(field))?;
-            let placed = appearance::add(appearance, &spot, Archive::of(document)?, update)?;
+            let placed = appearance::add(
+                appearance,
+                request.drawings,
+                &spot,
+                Archive::of(document)?,
+                update,
+            )?;
             placed.form
         }
         (_, Some((_, [x1, y1, x2, y2]))) => empty_form(update, [x2 - x1, y2 - y1]),

@@ -10,7 +10,7 @@ use ttf_parser::{Face, GlyphId};
 use unicode_normalization::UnicodeNormalization;
 
 use super::appearance::AppearanceError;
-use super::lately::Lately;
+use super::drawings::Drawings;
 use crate::pdf::{ObjectId, Update};
 
 /// Liberation Serif, see `fonts/README.md`.
@@ -19,11 +19,8 @@ static SERIF: &[u8] = include_bytes!("../../fonts/LiberationSerif-Regular.ttf");
 static FACE: LazyLock<Face<'static>> =
     LazyLock::new(|| Face::parse(SERIF, 0).expect("the font in this crate can be read; a test shows it"));
 
-/// The streams of subsets, by their characters in order.
-static SUBSETS: Lately<Vec<(char, Character)>, Streams> = Lately::new();
-
 /// What a subset font consists of, deflated.
-struct Streams {
+pub(super) struct Streams {
     file: Vec<u8>,
     /// Bytes of the file before it was deflated.
     file_len: usize,
@@ -60,7 +57,7 @@ pub(super) struct Font {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct Character {
+pub(super) struct Character {
     id: u16,
     glyph: GlyphId,
     /// In font units.
@@ -168,10 +165,10 @@ impl Font {
     }
 
     /// Adds the font to the update (ISO 32000-1, 9.7): Type 0, Identity-H, a TrueType descendant, embedded.
-    pub(super) fn embed(&self, update: &mut Update) -> ObjectId {
+    pub(super) fn embed(&self, drawings: &Drawings, update: &mut Update) -> ObjectId {
         let characters = self.in_order();
         let name = format!("{}+LiberationSerif", tag(&characters));
-        let made = SUBSETS.get(characters.clone(), |characters| {
+        let made = drawings.subsets.get(characters.clone(), |characters| {
             Ok::<_, Infallible>(Streams::of(characters))
         });
         let Ok(streams) = made;

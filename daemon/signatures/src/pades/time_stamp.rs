@@ -71,6 +71,7 @@ pub(super) fn append(
         name: &name,
         value: Some(token),
         appearance: None,
+        drawings: None,
         lock: None,
         bare: true,
     };

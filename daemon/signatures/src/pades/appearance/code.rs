@@ -3,10 +3,10 @@
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::{AppearanceError, number};
-use crate::pades::lately::Lately;
+use crate::pades::drawings::Drawings;
 
-/// How wide a code is, and its modules row by row, by what it says.
-static CODES: Lately<String, (usize, Vec<Color>)> = Lately::new();
+/// A code that was made: how wide it is, and its modules row by row.
+pub(in crate::pades) type Code = (usize, Vec<Color>);
 
 /// Bytes of what a code says: more makes modules that a telephone cannot tell apart on a seal's room.
 const MAX_CODE: usize = 512;
@@ -17,11 +17,16 @@ const SMALLEST_MODULE: f64 = 0.7;
 
 /// The code in a square with its lower left corner at `x`, `y`: dark modules on white, the quiet zone within the square.
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn draw(text: &str, [x, y]: [f64; 2], side: f64) -> Result<String, AppearanceError> {
+pub(super) fn draw(
+    text: &str,
+    drawings: &Drawings,
+    [x, y]: [f64; 2],
+    side: f64,
+) -> Result<String, AppearanceError> {
     if text.is_empty() || text.len() > MAX_CODE {
         return Err(AppearanceError::CodeTooLong);
     }
-    let code = CODES.get(text.to_owned(), |text| {
+    let code = drawings.codes.get(text.to_owned(), |text| {
         QrCode::with_error_correction_level(text, EcLevel::M)
             .map(|code| (code.width(), code.into_colors()))
             .map_err(|_| AppearanceError::CodeTooLong)
@@ -66,7 +71,11 @@ fn precise(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{AppearanceError, draw};
+    use super::{AppearanceError, Drawings};
+
+    fn draw(text: &str, at: [f64; 2], side: f64) -> Result<String, AppearanceError> {
+        super::draw(text, &Drawings::default(), at, side)
+    }
 
     #[test]
     fn a_code_that_nobody_could_read_is_refused() {

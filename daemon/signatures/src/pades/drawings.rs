@@ -1,6 +1,26 @@
 //! What was made lately and may be wanted again at once: documents of one batch mostly look alike.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use super::appearance::Code;
+use super::font::{Character, Streams};
+
+/// Subsets of the font and QR codes that were made lately, for whoever signs several documents and keeps them from one to
+/// the next. Any number of signatures may be prepared with them at one time.
+#[derive(Default)]
+pub struct Drawings {
+    /// By their characters in order.
+    pub(super) subsets: Lately<Vec<(char, Character)>, Streams>,
+    /// By what they say.
+    pub(super) codes: Lately<String, Code>,
+}
+
+impl fmt::Debug for Drawings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drawings").finish_non_exhaustive()
+    }
+}
 
 /// Results that are kept of one kind.
 const MANY: usize = 8;
@@ -9,11 +29,13 @@ const MANY: usize = 8;
 /// nobody can tell from the outside.
 pub(super) struct Lately<K, V>(Mutex<Vec<(K, Arc<V>)>>);
 
-impl<K: PartialEq, V> Lately<K, V> {
-    pub(super) const fn new() -> Self {
+impl<K, V> Default for Lately<K, V> {
+    fn default() -> Self {
         Self(Mutex::new(Vec::new()))
     }
+}
 
+impl<K: PartialEq, V> Lately<K, V> {
     /// The result for a key: one that is kept, else a new one. Failures are not kept.
     pub(super) fn get<E>(&self, key: K, make: impl FnOnce(&K) -> Result<V, E>) -> Result<Arc<V>, E> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_result_is_made_once_while_it_is_kept_and_a_failure_is_not() {
-        let lately: Lately<usize, usize> = Lately::new();
+        let lately: Lately<usize, usize> = Lately::default();
         let mut made = 0;
         let mut ask = |key: usize| {
             lately.get(key, |key| {
