@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{LATE, Office, Server};
-use support::{fail, repository, succeed};
+use support::{Desk, fail, repository, succeed};
 
 #[test]
 fn every_level_is_reached_and_openssl_agrees() {
@@ -737,4 +737,29 @@ fn trust_is_added_told_and_taken_back() {
         3,
     );
     assert!(by_nobody.contains("cannot be read"), "{by_nobody}");
+}
+
+#[test]
+fn a_published_root_is_known_by_its_fingerprint() {
+    let desk = Desk::new();
+    let root = repository().join("testdata/pki/published/vgca-root-g2.pem");
+    let added = succeed(desk.trien(["trust", "add", "--json"]).arg(&root));
+    let added: Value = serde_json::from_str(&added).unwrap();
+    let name = "VGCA: RootCA chuyên dùng Chính phủ G2 (2018–2048)";
+    assert_eq!(added[0]["published_as"], name);
+    let output = desk
+        .trien(["--lang", "en", "trust", "add"])
+        .arg(&root)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("its fingerprint is the published one of") && told.contains(name),
+        "{told}"
+    );
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "",
+        "no word of caution"
+    );
 }
