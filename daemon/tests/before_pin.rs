@@ -7,7 +7,8 @@ mod support;
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, repository, succeed};
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
@@ -81,6 +82,155 @@ fn what_is_not_known_of_a_revocation_is_refused_where_the_policy_wants_it_known(
     assert!(told.contains("certificate_status_unknown"), "{told}");
     import_lists(&desk);
     succeed(sign(&desk, "an", "known.p7s").args(desk.pin()));
+}
+
+/// What the window is told of each certificate, when a page asks for signatures: its warnings, and as of when it was not
+/// revoked.
+fn told_in_the_window(desk: &Desk) -> Vec<(String, Value, Value)> {
+    allow(desk, PORTAL, &[]);
+    let (daemon, question) = Daemon::keeping_the_question(desk);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let document = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    let refused = page.call("sign_documents", &call);
+    assert!(refused["error"].is_object(), "{refused}");
+    let asked = std::fs::read(question).unwrap_or_else(|error| panic!("{error}: {refused}"));
+    let asked: Value = serde_json::from_slice(&asked).unwrap();
+    let shown = asked["certificates"].as_array().unwrap().iter();
+    let name = |one: &Value| {
+        one["name"]
+            .as_str()
+            .unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    shown
+        .map(|one| (name(one), one["warnings"].clone(), one["status_as_of"].clone()))
+        .collect()
+}
+
+#[test]
+fn the_window_says_what_is_doubtful_of_a_certificate_and_as_of_when_it_was_not_revoked() {
+    let desk = Desk::with_keys(&[
+        ("sound", "ec:p256", "citizen"),
+        ("ending", "ec:p256", "expiring"),
+        ("weak", "ec:p256", "sha1"),
+    ]);
+    let warned = |name: &str, told: &[(String, Value, Value)]| {
+        let (_, warnings, as_of) = told.iter().find(|one| one.0 == name).unwrap().clone();
+        (warnings, as_of)
+    };
+    let unknown = told_in_the_window(&desk);
+    for (name, warnings) in [
+        ("sound", json!(["status_unknown", "software_token"])),
+        (
+            "ending",
+            json!(["expires_soon", "status_unknown", "software_token"]),
+        ),
+        (
+            "weak",
+            json!(["status_unknown", "weak_algorithm", "software_token"]),
+        ),
+    ] {
+        assert_eq!(warned(name, &unknown), (warnings, Value::Null), "{name}");
+    }
+    import_lists(&desk);
+    let known = told_in_the_window(&desk);
+    // Both lists are of today, and the day is Vietnam's.
+    let today = Command::new("date")
+        .arg("+%F")
+        .env("TZ", "UTC-7")
+        .output()
+        .unwrap();
+    let today = Value::from(String::from_utf8(today.stdout).unwrap().trim());
+    for (name, warnings, as_of) in [
+        ("sound", json!(["software_token"]), &today),
+        ("ending", json!(["expires_soon", "software_token"]), &today),
+        // No path, and so nobody whose list would count.
+        (
+            "weak",
+            json!(["status_unknown", "weak_algorithm", "software_token"]),
+            &Value::Null,
+        ),
+    ] {
+        assert_eq!(warned(name, &known), (warnings, as_of.clone()), "{name}");
+    }
+    std::fs::remove_file(desk.home().join("config/trust/root.pem")).unwrap();
+    let lost = told_in_the_window(&desk);
+    let warnings = json!(["status_unknown", "path_unknown", "software_token"]);
+    assert_eq!(warned("sound", &lost), (warnings, Value::Null));
+}
+
+#[test]
+fn a_weak_algorithm_above_a_certificate_is_refused_where_the_policy_is_strict() {
+    let desk = Desk::with_keys(&[("weak", "ec:p256", "sha1")]);
+    import_lists(&desk);
+    for (config, said) in [
+        // Told in the window, and no more.
+        ("", "pin_incorrect"),
+        ("require_revocation = true\n", "certificate_status_unknown"),
+    ] {
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let output = sign_wrongly(&desk, "weak").arg("--json").output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(
+            !output.status.success() && told.contains(said),
+            "{config:?}: {told}"
+        );
+    }
+}
+
+/// SoftHSM, which has short keys as old tokens do, with one key of 1024 bits and a certificate for it.
+fn add_a_token_with_a_short_key(desk: &Desk) {
+    let script = r#"
+        set -e
+        mkdir tokens
+        echo "directories.tokendir = $PWD/tokens" > "$SOFTHSM2_CONF"
+        openssl req -new -newkey rsa:1024 -nodes -utf8 -subj "/C=VN/CN=Nguyễn Văn An short" -keyout short.key -out short.csr
+        "$ISSUE" pki citizen short.csr short.pem
+        openssl pkcs8 -topk8 -nocrypt -in short.key -out short.p8
+        openssl x509 -in short.pem -outform DER -out short.der
+        softhsm2-util --init-token --free --label old --pin 24681357 --so-pin 24681357
+        softhsm2-util --import short.p8 --token old --label short --id a1 --pin 24681357
+        pkcs11-tool --module "$MODULE" --login --pin 24681357 --write-object short.der --type cert --label short --id a1
+    "#;
+    succeed(
+        Command::new("sh")
+            .args(["-c", script])
+            .current_dir(desk.path(""))
+            .env("SOFTHSM2_CONF", desk.path("softhsm2.conf"))
+            .env("ISSUE", repository().join("testdata/pki/issue.sh"))
+            .env("MODULE", SOFTHSM),
+    );
+    let config = format!(
+        "[[modules]]\nname = \"old\"\npath = \"{SOFTHSM}\"\nenvironment = [\"SOFTHSM2_CONF\"]\nfolders = [{:?}]\n",
+        desk.path("")
+    );
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+}
+
+const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+
+#[test]
+fn a_key_that_is_too_short_is_refused_before_the_pin() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    add_a_token_with_a_short_key(&desk);
+    let output = sign_wrongly(&desk, "short")
+        .env("SOFTHSM2_CONF", desk.path("softhsm2.conf"))
+        .arg("--json")
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    assert!(
+        !output.status.success() && told.contains("certificate_unsuitable"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@
 # The subject is the request's. PROFILE is one of
 #   citizen official agency                      as public authorities issue them
 #   encryption_only critical_unknown no_status   extensions that a verifier has to judge
-#   expired not_yet_valid sha1 revoked held      `citizen` with something wrong around it
+#   expiring expired not_yet_valid sha1          `citizen` with something wrong around it
+#   revoked held                                 the same, and on the authority's list
 #   constrained                                  `citizen` from the authority that may issue only for one agency
 set -euo pipefail
 
@@ -21,6 +22,7 @@ options=()
 day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 case $profile in
     citizen | official | agency | encryption_only | critical_unknown | no_status) ;;
+    expiring) extensions=citizen options=(-startdate "$(day '-345 days')" -enddate "$(day '+20 days')") ;;
     expired) extensions=citizen options=(-startdate "$(day '-400 days')" -enddate "$(day '-35 days')") ;;
     not_yet_valid) extensions=citizen options=(-startdate "$(day '+35 days')" -enddate "$(day '+400 days')") ;;
     sha1) extensions=citizen options=(-md sha1) ;;

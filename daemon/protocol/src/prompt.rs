@@ -304,6 +304,9 @@ pub enum Warning {
     StatusUnknown,
     /// No path to a trusted root is known.
     PathUnknown,
+    /// It, or a certificate above it, rests on a hash or a key that no longer counts: SHA-1, RSA below 2048 bits. Said
+    /// instead of [`Warning::PathUnknown`].
+    WeakAlgorithm,
     /// The key is in software; not a compliant medium.
     SoftwareToken,
     /// The key is one of those that can be computed from their public half (CVE-2017-15361, "ROCA").

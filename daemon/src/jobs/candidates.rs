@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 use trien_protocol::limits::MAX_CANDIDATES;
 use trien_protocol::prompt::Warning;
 use trien_signatures::certificate::Certificate;
+use trien_signatures::report::SubIndication;
 use trien_signatures::revocation::CertificateStatus;
 use trien_signatures::validation::CertificateVerdict;
 
@@ -203,12 +204,14 @@ fn warnings(
     found: &Found,
 ) -> Vec<Warning> {
     let known = !status.statuses.is_empty() && !status.statuses.contains(&CertificateStatus::Unknown);
+    let weak = matches!(status.finding, Err((SubIndication::CryptoConstraintsFailure, _)));
     let doubts = [
         (certificate.key().is_roca(), Warning::RocaKey),
         (certificate.not_after() - found.now < SOON, Warning::ExpiresSoon),
         // An anchor that signs for itself has nobody who could revoke it.
         (!known && status.path.len() != 1, Warning::StatusUnknown),
-        (status.path.is_empty(), Warning::PathUnknown),
+        (status.path.is_empty() && !weak, Warning::PathUnknown),
+        (weak, Warning::WeakAlgorithm),
         (!hardware, Warning::SoftwareToken),
     ];
     let warnings = doubts

@@ -37,26 +37,40 @@ impl Daemon {
 
     /// The same, with further arguments.
     pub fn start_with(desk: &Desk, script: &str, arguments: &[&std::ffi::OsStr]) -> Self {
+        let file = desk.path("script.toml");
+        std::fs::write(&file, script).unwrap();
+        let _ = std::fs::remove_file(desk.path("script.toml.used"));
+        Self::run(desk, command(desk, &file).args(arguments))
+    }
+
+    /// Starts one whose window is a program that keeps the question and goes, and gives where the question will lie.
+    pub fn keeping_the_question(desk: &Desk) -> (Self, std::path::PathBuf) {
+        use std::os::unix::fs::PermissionsExt;
+        let (window, question) = (desk.path("window"), desk.path("question.json"));
+        let program = format!(
+            "#!/bin/sh\nread -r question && printf '%s' \"$question\" > {}\n",
+            question.display()
+        );
+        std::fs::write(&window, program).unwrap();
+        std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let config = format!("[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        (Self::run(desk, &mut desk.trien(["daemon"])), question)
+    }
+
+    fn run(desk: &Desk, command: &mut Command) -> Self {
         std::fs::create_dir_all(desk.home().join("config")).unwrap();
         let config = desk.home().join("config/config.toml");
         if !config.exists() {
             std::fs::write(&config, "[websocket]\nport = 0\n[prompt]\nseconds = 20\n").unwrap();
         }
-        let file = desk.path("script.toml");
-        std::fs::write(&file, script).unwrap();
-        let _ = std::fs::remove_file(desk.path("script.toml.used"));
         let log = desk.path("daemon.log");
         let errors = std::fs::File::options()
             .append(true)
             .create(true)
             .open(&log)
             .unwrap();
-        let mut child = command(desk, &file)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)

@@ -90,6 +90,7 @@ certificate-token = Thiết bị
 warning-expires-soon = Chứng thư sắp hết hạn (còn dưới 30 ngày).
 warning-status-unknown = Chưa kiểm tra được chứng thư có bị thu hồi hay không.
 warning-path-unknown = Chưa tìm thấy đường dẫn tới một tổ chức chứng thực gốc được tin cậy.
+warning-weak-algorithm = Chứng thư dùng thuật toán không còn được coi là an toàn (SHA-1, hoặc RSA dưới 2048 bit). Chữ ký có thể không được chấp nhận.
 warning-software-token = Khóa nằm trong phần mềm, không phải trên thiết bị lưu khóa đạt chuẩn.
 warning-roca-key = Khóa do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): người khác có thể tính ra được. Hãy đổi chứng thư số.
 

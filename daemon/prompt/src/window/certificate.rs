@@ -132,6 +132,7 @@ impl CertificateArea {
                 Warning::ExpiresSoon => self.phrases.say("warning-expires-soon"),
                 Warning::StatusUnknown => self.phrases.say("warning-status-unknown"),
                 Warning::PathUnknown => self.phrases.say("warning-path-unknown"),
+                Warning::WeakAlgorithm => self.phrases.say("warning-weak-algorithm"),
                 Warning::SoftwareToken => self.phrases.say("warning-software-token"),
                 Warning::RocaKey => self.phrases.say("warning-roca-key"),
             };
