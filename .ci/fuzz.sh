@@ -13,7 +13,8 @@ case $target in
     request | frame) folder=daemon/fuzz ;;
     cms | stream | timestamp | ocsp | crl | certificate | pdf | xml | container | jws)
         folder=daemon/fuzz
-        for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents"; do
+        # The samples of others are the only seeds of XML; `make documents` makes them.
+        for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents" "$PWD/target/documents/samples"; do
             [ -d "$seed" ] && seeds+=("$seed")
         done ;;
     # A template or a parameter is short; what is long comes from repetition.
