@@ -29,6 +29,7 @@ pub use chain::{Broken, Checked};
 pub use entry::{Action, Entry, Subject};
 pub use receipt::{Mismatch, manifest_hash};
 
+use crate::briefly::briefly;
 use crate::policy::ownership::create_private_folder;
 
 /// The record cannot be written; nothing may be signed then.
@@ -77,17 +78,11 @@ impl Audit {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn append(self: &Arc<Self>, subject: &Subject, action: Action) -> Result<Place, AuditError> {
-        let (audit, subject) = (Arc::clone(self), subject.clone());
-        let written = tokio::task::spawn_blocking(move || audit.write(&subject, &action)).await;
-        written.map_err(|error| AuditError(io::Error::other(error)))?
+    pub fn append(&self, subject: &Subject, action: &Action) -> Result<Place, AuditError> {
+        briefly(|| self.write(subject, action))
     }
 
-    /// As [`Audit::append`], on this thread.
-    ///
-    /// # Errors
-    /// [`AuditError`].
-    pub fn write(&self, subject: &Subject, action: &Action) -> Result<Place, AuditError> {
+    fn write(&self, subject: &Subject, action: &Action) -> Result<Place, AuditError> {
         let (place, file) = self.put(subject, action)?;
         file.sync_data()?;
         Ok(place)
@@ -139,10 +134,8 @@ impl Audit {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn intend(self: &Arc<Self>, subject: Subject) -> Result<Intent, AuditError> {
-        let (audit, asked) = (Arc::clone(self), subject.clone());
-        let written = tokio::task::spawn_blocking(move || audit.put(&asked, &Action::Asked)).await;
-        let (_, file) = written.map_err(|error| AuditError(io::Error::other(error)))??;
+    pub fn intend(self: &Arc<Self>, subject: Subject) -> Result<Intent, AuditError> {
+        let (_, file) = briefly(|| self.put(&subject, &Action::Asked))?;
         Ok(Intent {
             audit: Arc::clone(self),
             subject,
@@ -245,9 +238,7 @@ impl Intent {
     /// # Errors
     /// [`AuditError`].
     pub async fn approve(&mut self) -> Result<(), AuditError> {
-        let (audit, subject) = (Arc::clone(&self.audit), self.subject.clone());
-        let noted = tokio::task::spawn_blocking(move || audit.put(&subject, &Action::Approved)).await;
-        noted.map_err(|error| AuditError(io::Error::other(error)))??;
+        briefly(|| self.audit.put(&self.subject, &Action::Approved))?;
         if let Some(settling) = self.settling.take() {
             let began = Instant::now();
             settling
@@ -262,7 +253,7 @@ impl Intent {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn receipt(self, results: Vec<String>) -> Result<Receipt, AuditError> {
+    pub fn receipt(self, results: Vec<String>) -> Result<Receipt, AuditError> {
         let Subject {
             manifest,
             certificate,
@@ -272,7 +263,7 @@ impl Intent {
         let signed = Action::Signed {
             results: results.clone(),
         };
-        let place = self.conclude(signed).await?;
+        let place = self.conclude(&signed)?;
         Ok(Receipt {
             manifest: manifest.unwrap_or_default(),
             entry: place.seq,
@@ -288,10 +279,10 @@ impl Intent {
     ///
     /// # Errors
     /// [`AuditError`].
-    pub async fn conclude(mut self, action: Action) -> Result<Place, AuditError> {
+    pub fn conclude(mut self, action: &Action) -> Result<Place, AuditError> {
         self.open = false;
         let began = Instant::now();
-        let place = self.audit.append(&self.subject, action).await?;
+        let place = self.audit.append(&self.subject, action)?;
         let waited = self.waited + began.elapsed();
         tracing::debug!(record_us = waited.as_micros(), "time of the record on the disk");
         Ok(place)

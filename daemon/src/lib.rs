@@ -42,6 +42,7 @@
 #![deny(unsafe_code)]
 
 pub mod audit;
+mod briefly;
 pub mod cli;
 pub mod config;
 pub mod consent;

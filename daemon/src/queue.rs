@@ -225,15 +225,10 @@ pub async fn work(queue: Queue, context: Arc<Context>, halt: Halt) {
         if queue.is_empty() {
             continue;
         }
-        match context.trust().await {
-            Ok(trust) => {
-                let trust = Arc::unwrap_or_clone(trust);
-                let done = queue.run(&context.network, trust, &context.revocation).await;
-                if !done.raised.is_empty() {
-                    tracing::info!(files = done.raised.len(), "have their time-stamps");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the queue waits"),
+        let trust = Arc::unwrap_or_clone(context.trust());
+        let done = queue.run(&context.network, trust, &context.revocation).await;
+        if !done.raised.is_empty() {
+            tracing::info!(files = done.raised.len(), "have their time-stamps");
         }
     }
 }

@@ -208,7 +208,7 @@ pub async fn run_daemon(
     let started = Action::DaemonStarted {
         prompter: kind.to_owned(),
     };
-    context.audit.append(&Subject::of_daemon(), started).await?;
+    context.audit.append(&Subject::of_daemon(), &started)?;
 
     let (stop, halt) = Halt::new();
     let websocket = listeners.first().and_then(|listener| listener.local_addr().ok());

@@ -58,7 +58,7 @@ pub async fn run(
         )],
         ..Subject::of_request(permitted.channel(), "authenticate")
     };
-    let intent = context.audit.intend(subject).await?;
+    let intent = context.audit.intend(subject)?;
     caller.report.stage(Stage::Asking, 0, 1);
     let offer = Offer {
         kind: QuestionKind::SignIn,
@@ -69,7 +69,7 @@ pub async fn run(
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
-        Err(error) => return Err(end(intent, error.into()).await),
+        Err(error) => return Err(end(intent, error.into())),
     };
     carry_out(caller, intent, approved, &origin, &found).await
 }
@@ -102,17 +102,15 @@ async fn carry_out(
         Ok(signed) => signed,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
-            return Err(end(intent, error).await);
+            return Err(end(intent, error));
         }
     };
     let signing = signing_certificates(&approved, &certificate, found);
     let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
     caller.commitment.commit()?;
-    intent
-        .conclude(Action::Signed {
-            results: vec![result],
-        })
-        .await?;
+    intent.conclude(&Action::Signed {
+        results: vec![result],
+    })?;
     approved.finish(Outcome::Done).await;
     Ok(AuthenticationToken {
         unverified_certificate: STANDARD.encode(certificate.as_der()),

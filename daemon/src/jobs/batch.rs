@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use trien_protocol::call::OnError;
 use trien_protocol::event::Stage;
 
@@ -30,6 +31,10 @@ const SHOWING: Duration = Duration::from_millis(50);
 
 /// What a batch does with each item beside the token's part. Runs where it keeps nobody waiting.
 pub(super) trait Work: Send + Sync + 'static {
+    /// True if an item costs less than another thread takes to wake up for it: it is then done while the token works,
+    /// by the thread that waits for the token.
+    const LIGHT: bool;
+
     /// An item between *prepare* and *finish*.
     type Prepared: Send + 'static;
     /// An item that is signed.
@@ -71,7 +76,7 @@ pub(super) async fn sign_all<C, W: Work>(
     Ok(course.outcomes)
 }
 
-type Finishing<T> = (usize, JoinHandle<Result<T, JobError>>);
+type Finishing<T> = (usize, Beside<Result<T, JobError>>);
 
 struct Course<T> {
     outcomes: Outcomes<T>,
@@ -100,23 +105,20 @@ impl<T: Send + 'static> Course<T> {
                 approved.window().look()?;
             }
             let Some(prepared) = ahead.take() else { break };
-            let prepared = prepared
-                .await
-                .map_err(|error| JobError::Internal(error.to_string()))?;
+            let prepared = prepared.await?;
             ahead = items.get(place + 1).map(|next| prepare(work, *next));
-            let signed = match prepared {
-                Ok((signable, prepared)) => {
-                    let raw = sign(caller, approved, unlocked, &signable, (done, total)).await;
-                    raw.map(|raw| (prepared, raw))
-                }
-                Err(error) => Err(Unsigned::AtWork(error)),
+            let signing = async {
+                let (signable, prepared) = prepared.map_err(Unsigned::AtWork)?;
+                let raw = sign(caller, approved, unlocked, &signable, (done, total)).await?;
+                Ok((prepared, raw))
             };
-            let mut goes_on = self.settle().await;
+            // The token first: it is at work while the item before is put together.
+            let (signed, mut goes_on) = tokio::join!(biased; signing, self.settle());
             match signed {
                 Ok((prepared, raw)) => {
                     let (work, index) = (Arc::clone(work), *index);
                     let finish = move || work.finish(index, prepared, &raw);
-                    self.finishing = Some((index, tokio::task::spawn_blocking(finish)));
+                    self.finishing = Some((index, beside(W::LIGHT, finish)));
                 }
                 // The person's no is for all of them.
                 Err(Unsigned::AtWork(JobError::Ask(no))) => return Err(JobError::Ask(no)),
@@ -140,8 +142,7 @@ impl<T: Send + 'static> Course<T> {
         let Some((index, finishing)) = self.finishing.take() else {
             return true;
         };
-        let finished = finishing.await;
-        let finished = finished.unwrap_or_else(|error| Err(JobError::Internal(error.to_string())));
+        let finished = finishing.await.and_then(|finished| finished);
         self.note(index, finished)
     }
 
@@ -160,11 +161,23 @@ impl<T: Send + 'static> Course<T> {
     }
 }
 
-type Preparing<W> = JoinHandle<Result<(Signable, <W as Work>::Prepared), JobError>>;
+type Preparing<W> = Beside<Result<(Signable, <W as Work>::Prepared), JobError>>;
 
 fn prepare<W: Work>(work: &Arc<W>, index: usize) -> Preparing<W> {
     let work = Arc::clone(work);
-    tokio::task::spawn_blocking(move || work.prepare(index))
+    beside(W::LIGHT, move || work.prepare(index))
+}
+
+/// Work beside the token's, and [`JobError::Internal`] if it broke.
+type Beside<T> = BoxFuture<'static, Result<T, JobError>>;
+
+/// Light work is done when it is waited for, other work begins at once, elsewhere.
+fn beside<T: Send + 'static>(light: bool, work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
+    if light {
+        return async { Ok(work()) }.boxed();
+    }
+    let begun = tokio::task::spawn_blocking(work);
+    async { begun.await.map_err(|error| JobError::Internal(error.to_string())) }.boxed()
 }
 
 /// Why an item is not signed.

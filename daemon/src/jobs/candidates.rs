@@ -11,7 +11,8 @@ use trien_signatures::report::SubIndication;
 use trien_signatures::revocation::CertificateStatus;
 use trien_signatures::validation::CertificateVerdict;
 
-use super::{Context, JobError, augment, blocking};
+use super::{Context, JobError, augment};
+use crate::briefly::briefly;
 use crate::consent::Candidate;
 use crate::tokens::{HeldCertificate, InReach, PinNeed, Token, TokenError};
 use crate::trust::Trust;
@@ -53,7 +54,8 @@ pub struct Found {
 /// or locked, or a token or the smart card service failed.
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
     let now = OffsetDateTime::now_utc();
-    let (in_reach, trust) = tokio::join!(context.tokens.tokens(), context.trust());
+    // The trust folder is looked at while the modules look at their tokens.
+    let (in_reach, trust) = tokio::join!(context.tokens.tokens(), async { context.trust() });
     let InReach {
         tokens,
         hindrance: mut failure,
@@ -70,7 +72,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     }
     let mut found = Found {
         candidates: Vec::new(),
-        trust: trust?,
+        trust,
         verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,
@@ -156,11 +158,8 @@ async fn status(
     context: &Context,
     found: &Found,
 ) -> Result<CertificateVerdict, JobError> {
-    let judge = |trust: Arc<Trust>| {
-        let (judged, beside, now) = (certificate.clone(), Arc::clone(&found.beside), found.now);
-        blocking(move || Ok(trust.judge(&judged, &beside, now)))
-    };
-    let mut verdict = judge(Arc::clone(&found.trust)).await?;
+    let judge = |trust: &Trust| briefly(|| trust.judge(certificate, &found.beside, found.now));
+    let mut verdict = judge(&found.trust);
     let unknown = |verdict: &CertificateVerdict| verdict.statuses.contains(&CertificateStatus::Unknown);
     if context.network.rules().revocation && unknown(&verdict) {
         let mut trust = (*found.trust).clone();
@@ -175,7 +174,7 @@ async fn status(
                 .iter()
                 .for_each(|response| known.add_response(response.clone()));
         }
-        verdict = judge(Arc::new(trust)).await?;
+        verdict = judge(&trust);
     }
     let revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
     if verdict.statuses.iter().any(revoked) {
@@ -222,13 +221,9 @@ fn warnings(
 
 impl Found {
     /// The certificates between this one and its root.
-    ///
-    /// # Errors
-    /// [`JobError::Internal`] if looking for them broke.
-    pub async fn chain(&self, certificate: &Certificate) -> Result<Vec<Certificate>, JobError> {
-        let (trust, beside) = (Arc::clone(&self.trust), Arc::clone(&self.beside));
-        let (certificate, now) = (certificate.clone(), self.now);
-        blocking(move || Ok(trust.chain(&certificate, &beside, now))).await
+    #[must_use]
+    pub fn chain(&self, certificate: &Certificate) -> Vec<Certificate> {
+        briefly(|| self.trust.chain(certificate, &self.beside, self.now))
     }
 }
 

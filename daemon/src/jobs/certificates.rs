@@ -32,8 +32,7 @@ pub async fn run(
 
     let mut intent = context
         .audit
-        .intend(Subject::of_request(permitted.channel(), "certificates"))
-        .await?;
+        .intend(Subject::of_request(permitted.channel(), "certificates"))?;
     caller.report.stage(Stage::Asking, 0, 0);
     let offer = Offer {
         kind: QuestionKind::ShareCertificate,
@@ -46,15 +45,15 @@ pub async fn run(
         Ok(approved) => approved,
         Err(error) => {
             let error = JobError::from(error);
-            intent.conclude(error.action()).await?;
+            intent.conclude(&error.action())?;
             return Err(error);
         }
     };
     let certificate = &approved.candidate().held.certificate;
     let offered = approved.candidate().entry().rsa;
-    let shown = present::certificate(certificate, &found.chain(certificate).await?, offered);
+    let shown = present::certificate(certificate, &found.chain(certificate), offered);
     intent.know(|subject| subject.certificate = Some(shown.sha256.clone()));
-    intent.conclude(Action::Shared).await?;
+    intent.conclude(&Action::Shared)?;
     approved.finish(Outcome::Done).await;
     caller.holdings.share(&shown.sha256);
     Ok(shown)

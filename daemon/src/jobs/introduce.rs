@@ -31,11 +31,10 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     let permissions: Vec<Permission> = offered.iter().map(|scope| permission(*scope)).collect();
     let intent = context
         .audit
-        .intend(Subject::of_request(channel, "allow_origin"))
-        .await?;
+        .intend(Subject::of_request(channel, "allow_origin"))?;
     let (granted, days) = match context.prompter.introduce(turn, channel, permissions).await {
         Ok(introduced) => introduced,
-        Err(error) => return Err(end(intent, error.into()).await),
+        Err(error) => return Err(end(intent, error.into())),
     };
     let scopes: Vec<Scope> = offered
         .into_iter()
@@ -43,15 +42,15 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
         .collect();
     if scopes.is_empty() {
         let nothing = AskError::Failed("nothing was allowed".into());
-        return Err(end(intent, nothing.into()).await);
+        return Err(end(intent, nothing.into()));
     }
     let names = scopes.iter().map(|scope| scope.name().to_owned()).collect();
     let expires = now.checked_add(Duration::days(days.into()));
     let grant = Grant::until(origin.clone(), scopes, now, expires);
     if let Err(error) = context.grants.allow(grant) {
-        return Err(end(intent, JobError::Internal(error.to_string())).await);
+        return Err(end(intent, JobError::Internal(error.to_string())));
     }
-    intent.conclude(Action::Granted { scopes: names, days }).await?;
+    intent.conclude(&Action::Granted { scopes: names, days })?;
     Ok(())
 }
 

@@ -56,6 +56,7 @@ use trien_protocol::reply::{Reply, SignedDocument};
 use trien_signatures::pades::Drawings;
 
 use crate::audit::Audit;
+use crate::briefly::briefly;
 use crate::consent::Prompter;
 use crate::network::Network;
 use crate::policy::{GrantBook, judge};
@@ -118,12 +119,9 @@ pub const MAX_LABOUR: usize = 2;
 
 impl Context {
     /// The anchors and intermediate certificates as they are now.
-    ///
-    /// # Errors
-    /// [`JobError::Internal`] if reading them broke.
-    pub async fn trust(&self) -> Result<Arc<Trust>, JobError> {
-        let trusted = Arc::clone(&self.trusted);
-        blocking(move || Ok(trusted.now())).await
+    #[must_use]
+    pub fn trust(&self) -> Arc<Trust> {
+        briefly(|| self.trusted.now())
     }
 
     /// As [`blocking`], for work on whole documents that a page can ask for without the person: a few at a time. The

@@ -52,7 +52,7 @@ pub async fn run(
         documents: vec![hex::encode(&digest)],
         ..Subject::of_request(permitted.channel(), "sign_digest")
     };
-    let intent = context.audit.intend(subject).await?;
+    let intent = context.audit.intend(subject)?;
     caller.report.stage(Stage::Asking, 0, 1);
     let document = ShownDocument {
         name: String::new(),
@@ -70,7 +70,7 @@ pub async fn run(
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
-        Err(error) => return Err(end(intent, error.into()).await),
+        Err(error) => return Err(end(intent, error.into())),
     };
     carry_out(
         caller,
@@ -117,16 +117,14 @@ async fn carry_out(
         Ok(value) => value,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
-            return Err(end(intent, error).await);
+            return Err(end(intent, error));
         }
     };
     let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
     caller.commitment.commit()?;
-    intent
-        .conclude(Action::Signed {
-            results: vec![result],
-        })
-        .await?;
+    intent.conclude(&Action::Signed {
+        results: vec![result],
+    })?;
     let raw = present::raw_signature(&approved.candidate().held.certificate, signable.algorithm, &value)?;
     approved.finish(Outcome::Done).await;
     Ok(DigestSignature {

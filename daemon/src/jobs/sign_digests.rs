@@ -51,7 +51,7 @@ pub async fn run(
         manifest: Some(manifest_hash(&manifest(&call.digests, &digests))),
         ..Subject::of_request(permitted.channel(), "sign_digests")
     };
-    let intent = context.audit.intend(subject).await?;
+    let intent = context.audit.intend(subject)?;
     caller
         .report
         .stage(Stage::Asking, 0, u32::try_from(digests.len()).unwrap_or(u32::MAX));
@@ -71,7 +71,7 @@ pub async fn run(
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
-        Err(error) => return Err(end(intent, error.into()).await),
+        Err(error) => return Err(end(intent, error.into())),
     };
     carry_out(caller, intent, approved, digests, algorithm).await
 }
@@ -127,7 +127,7 @@ async fn carry_out(
         Ok(values) => values,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
-            return Err(end(intent, error).await);
+            return Err(end(intent, error));
         }
     };
     let result = |value: &Result<SignatureValue, JobError>| match value {
@@ -135,7 +135,7 @@ async fn carry_out(
         Err(_) => String::new(),
     };
     caller.commitment.commit()?;
-    let receipt = intent.receipt(values.iter().map(result).collect()).await?;
+    let receipt = intent.receipt(values.iter().map(result).collect())?;
     approved.finish(Outcome::Done).await;
     let signed = |value: Result<SignatureValue, JobError>| {
         let made = value.and_then(|value| {
@@ -189,6 +189,7 @@ struct Digests {
 }
 
 impl Work for Digests {
+    const LIGHT: bool = true;
     type Prepared = ();
     type Signed = SignatureValue;
 

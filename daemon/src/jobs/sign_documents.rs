@@ -20,6 +20,7 @@ use super::levels::{self, Levels, Reached};
 use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
 use super::{Caller, Context, Holdings, JobError, blocking, present};
 use crate::audit::{Intent, Subject, manifest_hash};
+use crate::briefly::briefly;
 use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, RsaSchemes, Signable, TokenId};
@@ -63,7 +64,7 @@ pub async fn run(
     let found = find(context, caller, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;
 
-    let intent = context.audit.intend(subject(&permitted, &items)).await?;
+    let intent = context.audit.intend(subject(&permitted, &items))?;
     caller.report.stage(Stage::Asking, 0, count(&items));
     let offer = Offer {
         kind: QuestionKind::SignDocuments,
@@ -78,7 +79,7 @@ pub async fn run(
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
-        Err(error) => return Err(end(intent, error.into()).await),
+        Err(error) => return Err(end(intent, error.into())),
     };
     let data = (data, levels);
     carry_out(context, caller, intent, approved, items, data, &found).await
@@ -171,7 +172,7 @@ async fn rehearse(
     let recipe = Arc::new(Recipe::new(
         call,
         (signer.clone(), candidate.entry().rsa),
-        found.chain(signer).await?,
+        found.chain(signer),
         data,
     )?);
     for item in items.iter_mut() {
@@ -206,7 +207,7 @@ async fn carry_out(
         subject.certificate = Some(certificate.sha256_hex());
         subject.token = Some(token_hash(&held.token));
     });
-    let chain = found.chain(&certificate).await?;
+    let chain = found.chain(&certificate);
     let offered = approved.candidate().entry().rsa;
     let shown = present::certificate(&certificate, &chain, offered);
     intent.approve().await?;
@@ -214,7 +215,7 @@ async fn carry_out(
     let recipe = Recipe::new(approved.call(), (certificate, offered), chain, data)?;
     if let Err(error) = sign_all(caller, &mut approved, &mut items, recipe).await {
         approved.finish(window_outcome(&error)).await;
-        return Err(end(intent, error).await);
+        return Err(end(intent, error));
     }
     let mut window = Some(approved);
     if let Some(levels) = &levels {
@@ -238,16 +239,9 @@ async fn carry_out(
         OffsetDateTime::now_utc(),
     );
     caller.commitment.commit()?;
-    let receipt = intent.receipt(results).await?;
-    let store = context.evidence.clone();
+    let receipt = intent.receipt(results)?;
     // The record has the signature; that the evidence beside it is missing is told and no reason to lose it.
-    if let Err(error) = blocking(move || {
-        store
-            .keep(&evidence)
-            .map_err(|error| JobError::Internal(error.to_string()))
-    })
-    .await
-    {
+    if let Err(error) = briefly(|| context.evidence.keep(&evidence)) {
         tracing::error!(%error, "the evidence of a signature is not kept");
     }
     for sealed in items.iter().filter_map(Item::result) {
@@ -350,6 +344,7 @@ struct Documents {
 }
 
 impl Work for Documents {
+    const LIGHT: bool = false;
     type Prepared = PreparedDocument;
     type Signed = Sealed;
 
@@ -459,8 +454,8 @@ impl Item {
 }
 
 /// Records how a request ended without a signature. That it is not on the record matters less than the error itself.
-pub(super) async fn end(intent: Intent, error: JobError) -> JobError {
-    if let Err(fault) = intent.conclude(error.action()).await {
+pub(super) fn end(intent: Intent, error: JobError) -> JobError {
+    if let Err(fault) = intent.conclude(&error.action()) {
         tracing::error!(%fault, "a failure is not on the record");
     }
     error

@@ -44,7 +44,7 @@ pub async fn run(
     }
     let find = |document: &DocumentRef| caller.holdings.documents().find(&document.sha256, document.size);
     let content = call.content.as_ref().map(find).transpose()?;
-    let trust = context.trust().await?;
+    let trust = context.trust();
     let now = OffsetDateTime::now_utc();
     let mut documents = Vec::new();
     for document in &call.documents {
