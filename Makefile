@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-bridge bench-cards bench-token bench-documents fuzz sanitize install protocol deny advisories documents packages-demo packages-test
+.PHONY: help demo test check bench bench-bridge bench-cards bench-token bench-documents fuzz sanitize install protocol deny advisories documents packages-demo packages-bench packages-test
 
 PREFIX ?= /usr/local
 # Where cargo builds: CARGO_TARGET_DIR moves it; what others make (venvs, documents) stays under target/.
@@ -30,14 +30,16 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 # One build for all of them: `-p` would choose other features of the dependencies, and compile them again.
 BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature measure echo_host stream documents)
 
-bench: packages-demo extension  ## a signature on both roads from a page; the software token and documents beside their peers
+bench: packages-demo packages-bench target/judges/.made target/cards/.made extension  ## all figures: the bridge, cards, the software token and documents beside their peers
 	$(BENCH_BUILD)
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/native.mjs
+	daemon/benches/bridge.py $(abspath $(BUILD))/release
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh
 	BUILD=$(BUILD) daemon/benches/documents.sh
+	cargo bench --quiet --locked --workspace --bench tokens
 
-bench-bridge:  ## only what the bridge adds to the token
+bench-bridge: packages-demo  ## only what the bridge adds to the token
 	$(BENCH_BUILD)
 	daemon/benches/bridge.py $(abspath $(BUILD))/release
 
@@ -45,10 +47,10 @@ bench-token:  ## only the software token beside its peers; WHAT="signatures star
 	$(BENCH_BUILD)
 	BUILD=$(BUILD) pkcs11-module/benches/peers.sh $(WHAT)
 
-bench-cards: target/cards/.made  ## modules' processes, the PIV driver beside OpenSC, events, an idle daemon; WHAT="worker driver events certificates idle"
+bench-cards: packages-bench target/cards/.made  ## modules' processes, the PIV driver beside OpenSC, events, an idle daemon; WHAT="worker driver events certificates idle"
 	cargo bench --quiet --locked --workspace --bench tokens -- $(WHAT)
 
-bench-documents: target/judges/.made  ## only documents beside their peers; WHAT="cades table" for some of it
+bench-documents: packages-bench target/judges/.made  ## only documents beside their peers; WHAT="cades table" for some of it
 	cargo build --release --locked --workspace --bins --lib --example stream --example documents
 	BUILD=$(BUILD) daemon/benches/documents.sh $(WHAT)
 
@@ -102,6 +104,9 @@ extension-packages: extension  ## the extension for the stores and for policy in
 
 packages-demo:
 	.ci/packages.sh demo
+
+packages-bench:
+	.ci/packages.sh bench
 
 packages-test:
 	.ci/packages.sh test

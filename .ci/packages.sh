@@ -2,7 +2,7 @@
 # Installs the system packages that are missing, and says which.
 #
 #   packages.sh demo      to build Triện and run the demo
-#   packages.sh bench     the other software tokens that ours is measured beside
+#   packages.sh bench     what ours is measured beside: other software tokens, xmlsec1, cards and their drivers
 #   packages.sh sanitize  to run the software token's tests under the address sanitizer
 #   packages.sh test      what the demo and the tests need: browsers, a screen, the judges, makers of documents
 #
@@ -33,6 +33,15 @@ command:strace       strace
 pc:libcrypto         libssl-dev
 pc:sqlite3           libsqlite3-dev
 package:libclang-dev libclang-dev
+command:xmlsec1      xmlsec1
+file:/usr/bin/time   time
+file:/usr/sbin/pcscd pcscd
+package:opensc-pkcs11 opensc-pkcs11
+package:ykcs11       ykcs11
+pc:libpcsclite       libpcsclite-dev
+pc:libcacard         libcacard-dev
+pc:nss               libnss3-dev
+python:ensurepip     python3-venv
 '
 sanitize='
 command:cc          build-essential

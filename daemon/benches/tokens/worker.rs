@@ -1,7 +1,9 @@
-//! A signature through a module's process beside the same `C_Sign` in this process, by turns.
+//! A signature through a module's process beside the same `C_Sign` in this process, by turns, and beside the least that
+//! another process costs on this machine: some bytes to `cat` and back, which is two threads woken from their sleep.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -28,8 +30,10 @@ pub(crate) fn measure() {
         return measure_with(&tokens);
     }
     println!("\n## RSA-2048 through the module's process beside the same C_Sign in-process\n");
-    println!("| tokens | in-process, ms | through the process, ms | added, ms | limit | |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| tokens | in-process, ms | through the process, ms | to `cat` and back, ms | added, ms | limit | |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     for tokens in [1, 4, 16] {
         let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
         for further in 1..tokens {
@@ -83,7 +87,8 @@ fn measure_with(tokens: &str) {
         let mut session = token.open(&key).await.unwrap();
         session.attach_pin_pipe(lines(&format!("{PIN}\n"))).await.unwrap();
         session.login().await.unwrap();
-        let (mut without, mut with) = (Vec::new(), Vec::new());
+        let (mut without, mut with, mut echoed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut echo = Echo::start();
         for round in 0..rounds(1000) {
             let signable = signable(RSA, &round.to_le_bytes());
             let input = Hash::Sha256.digest_info(&signable.digest);
@@ -94,10 +99,47 @@ fn measure_with(tokens: &str) {
             let signature = session.sign(&signable, false).await.unwrap();
             with.push(began.elapsed());
             assert_eq!(signature, expected);
+            let began = Instant::now();
+            echo.exchange(&signature);
+            echoed.push(began.elapsed());
         }
         session.close().await;
-        let (without, with) = (median(&mut without), median(&mut with));
-        let values = [format!("{without:.3}"), format!("{with:.3}")];
+        let (without, with, echoed) = (median(&mut without), median(&mut with), median(&mut echoed));
+        let values = [without, with, echoed].map(|value| format!("{value:.3}"));
         row(tokens, &values, with - without, LIMIT);
     });
+}
+
+/// A process that gives back what it gets.
+struct Echo {
+    process: Child,
+    to: ChildStdin,
+    from: ChildStdout,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let mut command = Command::new("cat");
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Self { process, to, from }
+    }
+
+    fn exchange(&mut self, bytes: &[u8]) {
+        self.to.write_all(bytes).unwrap();
+        let mut back = vec![0; bytes.len()];
+        self.from.read_exact(&mut back).unwrap();
+        assert_eq!(back, bytes);
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
 }
