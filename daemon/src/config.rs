@@ -146,6 +146,7 @@ impl Config {
         policy.apply(admin, &mut config)?;
         config.notices.append(&mut notices);
         config.keep_present_modules();
+        config.keep_so_many_modules();
         Ok(config)
     }
 
@@ -174,6 +175,18 @@ impl Config {
             present
         });
     }
+
+    /// Each module is a process. Those that were found come after those that are named.
+    fn keep_so_many_modules(&mut self) {
+        let kept = self.modules.len().min(MAX_MODULES);
+        for module in self.modules.drain(kept..) {
+            self.notices.push(format!(
+                "module {}: more than {MAX_MODULES} modules, {} is not used",
+                module.name,
+                module.path.display()
+            ));
+        }
+    }
 }
 
 /// Our own module, if no other is configured.
@@ -200,7 +213,6 @@ fn usual_modules(discover: Option<bool>) -> Vec<ModuleConfig> {
     if discover.unwrap_or(!portable) {
         modules.extend(crate::tokens::known::discover());
     }
-    modules.truncate(MAX_MODULES);
     modules
 }
 

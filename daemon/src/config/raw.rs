@@ -347,7 +347,6 @@ fn with_discovered(named: Option<Vec<ModuleConfig>>, discover: Option<bool>) -> 
         };
         let others: Vec<_> = others.into_iter().filter(is_new).collect();
         modules.extend(others);
-        modules.truncate(MAX_MODULES);
     }
     modules
 }

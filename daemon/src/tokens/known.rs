@@ -6,10 +6,12 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::library;
 use crate::config::ModuleConfig;
 
-/// Where libraries lie on Linux: of the system, of a distribution's PKCS #11 modules, and put there by hand.
-const FOLDERS: [&str; 9] = [
+/// Where libraries lie on Linux: of the system, of a distribution's PKCS #11 modules, and put there by hand. Last come
+/// those of 32-bit programs: what is only there is told as what it is, not as missing.
+const FOLDERS: [&str; 11] = [
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu/pkcs11",
     "/usr/lib/aarch64-linux-gnu",
@@ -19,6 +21,8 @@ const FOLDERS: [&str; 9] = [
     "/usr/lib/pkcs11",
     "/usr/local/lib",
     "/usr/local/lib/pkcs11",
+    "/usr/lib/i386-linux-gnu",
+    "/usr/lib32",
 ];
 
 /// One known module; `modules.toml` says what each field means.
@@ -85,7 +89,17 @@ pub fn of_library(library: &Path) -> Option<&'static KnownModule> {
         .find(|row| row.linux.iter().any(|known| known == name))
 }
 
-/// The known modules on this computer, one for each file: a library that lies in several places by links is one.
+/// The rows of modules that are known to drive a card of this name (see [`super::pcsc::names`]): for people, who may have
+/// to install one. No module is chosen by it.
+pub fn of_chip(card: &str) -> impl Iterator<Item = &'static KnownModule> {
+    known()
+        .iter()
+        .filter(move |row| row.chips.iter().any(|chip| card.contains(chip.as_str())))
+}
+
+/// The known modules on this computer, one for each file: a library that lies in several places by links is one. Of the
+/// files of a row, the first that may be loaded ([`library::check`]); if none may, the first, which is then told with
+/// what is wrong with it.
 #[must_use]
 pub fn discover() -> Vec<ModuleConfig> {
     discover_in(known(), &FOLDERS.map(PathBuf::from))
@@ -97,12 +111,15 @@ fn discover_in(rows: &[KnownModule], folders: &[PathBuf]) -> Vec<ModuleConfig> {
     for row in rows {
         let places = row.folders.iter().chain(folders);
         let files = places.flat_map(|folder| row.linux.iter().map(move |name| folder.join(name)));
-        // One file a row: the next ones are older versions, or links to it.
-        let file = files
+        let files: Vec<_> = files
             .filter_map(|path| path.canonicalize().ok().map(|resolved| (path, resolved)))
-            .find(|(_, resolved)| resolved.is_file() && seen.insert(resolved.clone()));
-        if let Some((path, _)) = file {
-            found.push(ModuleConfig::known(row, path));
+            .filter(|(_, resolved)| resolved.is_file() && !seen.contains(resolved))
+            .collect();
+        let sound = files.iter().find(|(path, _)| library::check(path, None).is_ok());
+        // One file a row: the others are older versions, or links to it.
+        if let Some((path, resolved)) = sound.or(files.first()) {
+            seen.insert(resolved.clone());
+            found.push(ModuleConfig::known(row, path.clone()));
         }
     }
     found
@@ -185,5 +202,40 @@ mod tests {
             ("opensc", &one.join("opensc-pkcs11.so"))
         );
         assert_eq!(found[0].environment, ["OPENSC_CONF"]);
+    }
+
+    #[test]
+    fn a_library_that_may_be_loaded_is_taken_before_one_that_may_not() {
+        let row = KnownModule {
+            folders: Vec::new(),
+            ..known()
+                .iter()
+                .find(|row| row.name == "fpt-ca")
+                .expect("a row")
+                .clone()
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let [wide, narrow] = ["lib", "lib32"].map(|name| folder.path().join(name));
+        for place in [&wide, &narrow] {
+            std::fs::create_dir(place).expect("a folder");
+        }
+        let found = || {
+            let found = discover_in(std::slice::from_ref(&row), &[wide.clone(), narrow.clone()]);
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].path.clone()
+        };
+        // ELFCLASS32, of which the head alone is there.
+        let mut head = vec![0; 52];
+        head[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 1, 1, 1, 0]);
+        (head[16], head[18], head[20], head[40]) = (3, 3, 1, 52);
+        std::fs::write(narrow.join("fptca_v5.so"), &head).expect("a file");
+        assert_eq!(found(), narrow.join("fptca_v5.so"), "nothing else is there");
+        std::fs::write(wide.join("fptca_v4.so"), &head).expect("a file");
+        assert_eq!(
+            found(),
+            wide.join("fptca_v4.so"),
+            "the first, for what is wrong with it"
+        );
+        assert_eq!(library::check(&found(), None), Err(library::LibraryFault::Bits32));
     }
 }

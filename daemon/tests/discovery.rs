@@ -1,0 +1,157 @@
+//! Which vendors' libraries `trien doctor` finds by itself in the folders of the system. Each test has such folders of
+//! its own: the program runs in a mount namespace, before a file system in which `/usr/local/lib` and `/usr/lib32` are
+//! the test's.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::Desk;
+
+/// What is made of the file system: `$1` has the folders `lib` and `lib32` that take the system's place, and an empty
+/// one for the root of all. The folders above them belong to whoever runs this, as they must.
+const NAMESPACE: &str = r#"
+set -e
+own=$1; root=$1/root; shift
+mount -t tmpfs -o mode=755 tmpfs "$root"
+put() {
+    if [ -L "$1" ]; then cp -P "$1" "$root$1"
+    elif [ -d "$1" ]; then mkdir "$root$1"; mount --rbind "$1" "$root$1"; fi
+}
+for place in /*; do [ "$place" = /usr ] || put "$place"; done
+mkdir "$root/usr" "$root/usr/local"
+for place in /usr/*; do
+    case $place in /usr/local|/usr/lib32) ;; *) put "$place" ;; esac
+done
+cp -r "$own/lib" "$root/usr/local/lib"
+cp -r "$own/lib32" "$root/usr/lib32"
+exec chroot "$root" "$@"
+"#;
+
+/// The head of an ELF shared library of 32 bits.
+fn narrow() -> Vec<u8> {
+    let mut head = vec![0; 52];
+    head[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 1, 1, 1, 0]);
+    (head[16], head[18], head[20], head[40]) = (3, 3, 1, 52);
+    head
+}
+
+/// A desk whose program looks for modules, and the folders that it will have for those of the system.
+fn desk(configuration: &str) -> Desk {
+    let desk = Desk::bare();
+    for folder in ["home/config", "lib", "lib32", "root"] {
+        std::fs::create_dir_all(desk.path(folder)).unwrap();
+    }
+    std::fs::write(desk.path("home/config/config.toml"), configuration).unwrap();
+    desk
+}
+
+/// The findings of the doctor there, in English.
+fn findings(desk: &Desk) -> Vec<Value> {
+    let namespaces: &[&str] = if rustix::process::getuid().is_root() {
+        &["-m"]
+    } else {
+        &["-r", "-m"]
+    };
+    let output = Command::new("unshare")
+        .args(namespaces)
+        .args(["sh", "-c", NAMESPACE, "sh"])
+        .arg(desk.path(""))
+        .arg(env!("CARGO_BIN_EXE_trien"))
+        .args(["doctor", "--json", "--lang", "en"])
+        .env("TRIEN_HOME", desk.home())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    told["findings"].as_array().unwrap().clone()
+}
+
+/// What is said of this file.
+#[track_caller]
+fn of_file<'a>(findings: &'a [Value], file: &str) -> &'a Value {
+    let about = |finding: &&Value| finding["message"].as_str().unwrap().contains(file);
+    let found = findings.iter().find(about);
+    found.unwrap_or_else(|| panic!("nothing of {file}: {findings:?}"))
+}
+
+fn is_named(findings: &[Value], file: &str) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding["message"].as_str().unwrap().contains(file))
+}
+
+const DISCOVER: &str = "discover = true\n[websocket]\nport = 0\n";
+
+#[test]
+fn a_32_bit_library_does_not_hide_the_good_one_beside_it() {
+    let desk = desk(DISCOVER);
+    std::fs::write(desk.path("lib/fptca_v4.so"), narrow()).unwrap();
+    std::fs::copy(support::module::software_token(), desk.path("lib/fptca_v5.so")).unwrap();
+    let told = findings(&desk);
+    let good = of_file(&told, "/usr/local/lib/fptca_v5.so");
+    assert_eq!((&good["code"], &good["state"]), (&"module".into(), &"ok".into()));
+    assert!(good["message"].as_str().unwrap().contains("FPT-CA"), "{good}");
+    assert!(!is_named(&told, "fptca_v4.so"), "{told:?}");
+}
+
+#[test]
+fn a_library_in_the_folder_of_32_bit_programs_is_told_as_that_with_a_remedy() {
+    let desk = desk(DISCOVER);
+    std::fs::write(desk.path("lib32/libcastle.so.1.0.0"), narrow()).unwrap();
+    let told = findings(&desk);
+    let narrow = of_file(&told, "/usr/lib32/libcastle.so.1.0.0");
+    assert_eq!(narrow["code"], "module_library");
+    assert!(narrow["message"].as_str().unwrap().contains("32-bit"), "{narrow}");
+    assert!(narrow["remedy"].as_str().unwrap().contains("64-bit"), "{narrow}");
+}
+
+#[test]
+fn modules_past_the_sixteenth_are_not_cut_in_silence() {
+    let names = [
+        "vnptca_p11_v8.so",
+        "fptca_v6.so",
+        "libst3csp11.so",
+        "libbit4xpki.so",
+        "libcastle.so",
+        "libcastle_v2.so",
+        "libbit4ipki.so",
+        "libeToken.so",
+        "libIDPrimePKCS11.so",
+        "libwdpkcs.so",
+        "libcryptoid_pkcs11.so",
+        "libacos5pkcs11.so",
+        "opensc-pkcs11.so",
+        "libykcs11.so",
+        "libtpm2_pkcs11.so",
+        "libsofthsm2.so",
+        "libopencryptoki.so",
+    ];
+    let desk = desk(DISCOVER);
+    for name in names {
+        std::fs::write(desk.path("lib").join(name), name).unwrap();
+    }
+    let told = findings(&desk);
+    let modules = told.iter().filter(|finding| {
+        let code = finding["code"].as_str().unwrap();
+        ["module", "module_library", "module_failed"].contains(&code)
+    });
+    assert_eq!(modules.count(), 16);
+    let cut: Vec<_> = told
+        .iter()
+        .filter(|finding| finding["code"] == "config_notice")
+        .collect();
+    assert_eq!(cut.len(), 2, "our own module is one more: {told:?}");
+    for finding in cut {
+        let text = finding["message"].as_str().unwrap();
+        assert!(
+            text.contains("more than 16") && text.contains("is not used"),
+            "{text}"
+        );
+        assert!(finding["remedy"].is_string(), "{finding}");
+    }
+}
