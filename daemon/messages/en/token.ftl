@@ -200,6 +200,7 @@ cert-roca-key = Its key was made by a faulty chip (ROCA, CVE-2017-15361): have i
 
 token-module-remedy = { $remedy }
 token-no-issuer = no certificate shows
+issuer-unproven = "{ $name }" by its own word, which no certificate trusted here proves
 token-no-such-module = There is no driver called "{ $module }" in the configuration.
 token-no-such-module-remedy = See "trien doctor" for the drivers that are there.
 token-module-enabled = The driver { $module } is switched on.

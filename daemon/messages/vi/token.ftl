@@ -200,6 +200,7 @@ cert-roca-key = Khóa của chứng thư do một loại chip lỗi tạo ra (RO
 
 token-module-remedy = { $remedy }
 token-no-issuer = chưa thấy chứng thư số
+issuer-unproven = "{ $name }" (tự xưng, không có chứng thư được máy này tin cậy nào xác nhận)
 token-no-such-module = Không có trình điều khiển nào tên "{ $module }" trong cấu hình.
 token-no-such-module-remedy = Hãy xem các trình điều khiển hiện có bằng lệnh "trien doctor".
 token-module-enabled = Đã bật trình điều khiển { $module }.

@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::issuer::{self, Issuer};
 use super::token::tell_failure;
 use super::{CliError, Shell};
 use crate::language::{Arguments, arguments};
 use crate::tokens::{HeldCertificate, Sight, Token};
+use crate::trust::Trust;
 
 /// The verbs under `trien cert`.
 #[derive(Debug, clap::Subcommand)]
@@ -31,29 +33,47 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
+    let trust = issuer::trust(shell);
     let mut held = Vec::new();
     for token in tokens.iter().filter(|token| token.entry().initialized) {
         match token.certificates().await {
-            Ok(certificates) => held.extend(certificates),
+            Ok(certificates) => held.extend(with_issuers(certificates, &trust)),
             Err(error) => tell_failure(shell, &token.entry().id.module, &error),
         }
     }
     let now = OffsetDateTime::now_utc();
-    let values: Vec<Value> = held.iter().map(|held| as_json(held, now)).collect();
+    let values: Vec<Value> = held
+        .iter()
+        .map(|(held, issuer)| as_json(held, issuer, now))
+        .collect();
     shell.answer(&values, || match held.is_empty() {
         true => shell.text("cert-none", &Arguments::new()),
-        false => held.iter().map(|held| lines(held, now, shell)).collect(),
+        false => held
+            .iter()
+            .map(|(held, issuer)| lines(held, issuer, now, shell))
+            .collect(),
     });
     Ok(())
 }
 
+/// Each with who issued it, for which those on the same token may be needed.
+fn with_issuers(held: Vec<HeldCertificate>, trust: &Trust) -> Vec<(HeldCertificate, Issuer)> {
+    let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
+    let with_issuer = |held: HeldCertificate| {
+        let issuer = Issuer::of(&held.certificate, &beside, trust);
+        (held, issuer)
+    };
+    held.into_iter().map(with_issuer).collect()
+}
+
 /// The status is what this program knows of revocation: for a certificate alone, nothing.
-fn as_json(held: &HeldCertificate, now: OffsetDateTime) -> Value {
+fn as_json(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime) -> Value {
     let certificate = &held.certificate;
     json!({
         "label": held.label,
         "subject": certificate.subject(),
-        "issuer": certificate.issuer_common_name(),
+        "issuer": issuer.name,
+        "issuer_proven": issuer.proven,
         "serial": certificate.serial_hex(),
         "sha256": certificate.sha256_hex(),
         "key": held.key.is_some(),
@@ -73,7 +93,7 @@ fn instant(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
+fn lines(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime, shell: &Shell) -> String {
     let certificate = &held.certificate;
     let subject = certificate.subject();
     let name = subject
@@ -89,7 +109,7 @@ fn lines(held: &HeldCertificate, now: OffsetDateTime, shell: &Shell) -> String {
         ("cert-tax-code", subject.tax_code),
         ("cert-citizen-id", subject.citizen_id),
         ("cert-old-identity-card", subject.old_identity_card),
-        ("cert-issuer", Some(certificate.issuer_common_name())),
+        ("cert-issuer", Some(issuer.text(shell))),
         ("cert-serial", Some(certificate.serial_hex())),
         ("cert-sha256", Some(certificate.sha256_hex())),
         (

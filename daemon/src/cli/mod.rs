@@ -6,6 +6,7 @@
 
 mod arguments;
 mod help;
+mod issuer;
 mod output;
 mod report;
 mod shell;

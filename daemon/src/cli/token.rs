@@ -15,12 +15,14 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
+use super::issuer::{self, Issuer};
 use super::pin::{self, PinArguments};
 use super::sign::failed;
 use super::{CliError, Shell};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
 use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, Token, TokenEntry, TokenProfile};
+use crate::trust::Trust;
 
 /// `CK_TOKEN_INFO.label`, in bytes of UTF-8
 const MAX_TOKEN_LABEL: usize = 32;
@@ -228,11 +230,12 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
+    let trust = issuer::trust(shell);
     let mut held = Vec::with_capacity(tokens.len());
     for token in tokens {
         let entry = token.entry().clone();
         let issuers = if entry.initialized {
-            issuers(&token).await
+            issuers(&token, &trust).await
         } else {
             Vec::new()
         };
@@ -260,17 +263,18 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Who issued the certificates on a token, as they say themselves: neither the module nor the chip tells.
-async fn issuers(token: &crate::tokens::ModuleToken) -> Vec<String> {
-    let certificates = token.certificates().await.unwrap_or_default();
-    let mut names: Vec<String> = certificates
+/// Who issued the certificates on a token, by path building: neither the module nor the chip tells.
+async fn issuers(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Issuer> {
+    let held = token.certificates().await.unwrap_or_default();
+    let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
+    let mut issuers: Vec<Issuer> = held
         .iter()
         .filter(|held| held.key.is_some())
-        .map(|held| held.certificate.issuer_common_name())
+        .map(|held| Issuer::of(&held.certificate, &beside, trust))
         .collect();
-    names.sort();
-    names.dedup();
-    names
+    issuers.sort();
+    issuers.dedup();
+    issuers
 }
 
 /// Takes away the file that says that a module is switched off.
@@ -329,7 +333,7 @@ fn as_json(entry: &TokenEntry) -> Value {
     })
 }
 
-fn line(entry: &TokenEntry, issuers: &[String], shell: &Shell) -> String {
+fn line(entry: &TokenEntry, issuers: &[Issuer], shell: &Shell) -> String {
     let said = |key: &str| shell.text(key, &Arguments::new());
     let sort = said(if entry.hardware {
         "token-hardware"
@@ -346,7 +350,10 @@ fn line(entry: &TokenEntry, issuers: &[String], shell: &Shell) -> String {
             "ca",
             match issuers {
                 [] => said("token-no-issuer"),
-                names => names.join(", "),
+                issuers => {
+                    let names: Vec<_> = issuers.iter().map(|issuer| issuer.text(shell)).collect();
+                    names.join(", ")
+                }
             },
         ),
         ("sort", sort),
