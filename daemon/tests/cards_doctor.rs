@@ -182,3 +182,86 @@ fn a_module_that_hangs_is_named_with_a_remedy_and_the_rest_is_told_all_the_same(
     assert!(failed["remedy"].is_string());
     assert_eq!(finding(told, "clock")["state"], "ok");
 }
+
+/// An answer to reset of the ePass2003, whose applet this card has not.
+const EPASS2003: &str = "3b9f958131fe9f006646530512343371df00000102030405";
+
+#[test]
+fn a_card_that_no_driver_shows_is_named_with_the_drivers_that_its_chip_has() {
+    on_readers(
+        &[
+            ReaderPlan::plain("Feitian ePass2003 00 00"),
+            ReaderPlan::plain(YUBIKEY),
+        ],
+        |readers| {
+            let _other = readers.piv_with(0, &["--applet", "openpgp", "--atr", EPASS2003]);
+            let _shown = readers.piv(1);
+            let desk = Desk::new();
+            let told = findings(&desk);
+            let unseen = finding(&told, "card_unseen");
+            let message = unseen["message"].as_str().unwrap();
+            assert_eq!(unseen["state"], "warning");
+            assert!(
+                message.contains("Card in Feitian ePass2003")
+                    && message.contains(": Feitian ePass2003. No driver shows it"),
+                "{message}"
+            );
+            let remedy = unseen["remedy"].as_str().unwrap();
+            assert!(
+                remedy.contains("feitian-epass2003 (libcastle.so.1.0.0)") && remedy.contains("vnpt-ca"),
+                "{remedy}"
+            );
+            assert!(!remedy.contains("viettel"), "it has none for Linux: {remedy}");
+            let none = finding(&told, "none_on_linux")["message"].as_str().unwrap();
+            assert!(none.contains("Viettel-CA (Feitian ePass2003)"), "{none}");
+            let shown = finding(&told, "card")["message"].as_str().unwrap();
+            assert!(
+                shown.contains(YUBIKEY) && shown.contains("shown by piv"),
+                "{shown}"
+            );
+        },
+    );
+}
+
+#[test]
+fn a_card_whose_answer_to_reset_is_in_no_table_is_told_by_it() {
+    on_readers(&[ReaderPlan::plain("Reader 00 00")], |readers| {
+        let _card = readers.piv_with(0, &["--applet", "openpgp", "--atr", "3b0201aa"]);
+        let told = findings(&Desk::new());
+        let unseen = finding(&told, "card_unseen");
+        assert!(
+            unseen["message"].as_str().unwrap().contains("ATR 3b0201aa"),
+            "{unseen}"
+        );
+        assert!(
+            unseen["remedy"].as_str().unwrap().contains("Install the driver"),
+            "{unseen}"
+        );
+    });
+}
+
+#[test]
+fn who_finds_no_token_is_told_which_vendors_have_no_driver_for_linux() {
+    let desk = Desk::bare();
+    for (language, words) in [
+        ("en", "no driver for Linux"),
+        ("vi", "trình điều khiển cho Linux"),
+    ] {
+        let output = desk
+            .trien(["doctor", "--json", "--lang", language])
+            .output()
+            .unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let none = finding(told["findings"].as_array().unwrap(), "none_on_linux").clone();
+        let message = none["message"].as_str().unwrap();
+        for vendor in ["Viettel-CA", "CA2", "MISA-CA", "TrustCA"] {
+            assert!(message.contains(vendor) && message.contains(words), "{message}");
+        }
+        assert!(none["remedy"].is_string());
+    }
+    let ready = findings(&Desk::with_token());
+    assert!(
+        !ready.iter().any(|finding| finding["code"] == "none_on_linux"),
+        "nothing is amiss: {ready:?}"
+    );
+}

@@ -170,6 +170,13 @@ doctor-module = Trình điều khiển { $module }{ $maker }: { $library }
 doctor-module-library = Trình điều khiển { $module }{ $maker } không được nạp: { $library }. { $reason }
 doctor-module-failed = Trình điều khiển { $module }{ $maker } bị lỗi: { $library }. { $reason }
 doctor-card-failed = Hiện không dùng được một thẻ thông minh. { $reason }
+doctor-card = Thẻ trong { $reader }: { $card }; nhận bởi { $modules }.
+doctor-card-nameless = chưa rõ loại (ATR { $atr })
+doctor-card-unseen = Thẻ trong { $reader }: { $card }. Không trình điều khiển nào nhận thẻ này.
+doctor-card-unseen-remedy = Hãy cài đặt trình điều khiển cho Linux của nơi cấp thẻ, rồi chạy lại "trien doctor".
+doctor-card-unseen-known-remedy = Hãy cài đặt một trình điều khiển cho Linux hỗ trợ loại chip này, ưu tiên của nơi cấp thẻ: { $drivers }.
+doctor-none-on-linux = Chưa biết trình điều khiển cho Linux nào của: { $vendors }.
+doctor-none-on-linux-remedy = Nếu thiết bị của bạn do một trong các nơi này cấp, hãy hỏi nơi cấp về trình điều khiển cho Linux, hoặc cài đặt trình điều khiển của hãng làm chip.
 doctor-sandbox = Trình điều khiển { $module } đã được cách ly: không truy cập thư mục cá nhân, không dùng mạng.
 doctor-sandbox-open =
     Trình điều khiển { $module } chưa được cách ly hoàn toàn: tệp { $files ->

@@ -4,6 +4,7 @@
 //! something does; what may only become a trouble is a warning.
 
 mod browsers;
+mod cards;
 mod readers;
 mod tokens;
 

@@ -63,15 +63,8 @@ impl Doubles {
     }
 }
 
-/// By different ways in one reader. A slot's description has 64 bytes, a reader's name may have more; some modules put
-/// words of their own before it.
+/// By different ways in one reader.
 fn in_one_reader(one: &TokenEntry, other: &TokenEntry) -> bool {
-    let (Some(reader), Some(slot)) = (&one.reader, &other.reader) else {
-        return false;
-    };
-    let (reader, slot) = (reader.trim(), slot.trim());
-    one.id.module != other.id.module
-        && !slot.is_empty()
-        && !reader.is_empty()
-        && (reader.contains(slot) || slot.contains(reader))
+    let reader = one.reader.as_deref().unwrap_or_default();
+    one.id.module != other.id.module && other.is_in(reader)
 }

@@ -75,6 +75,16 @@ pub struct TokenEntry {
     pub rsa: RsaSchemes,
 }
 
+impl TokenEntry {
+    /// True if it is in the reader of this name. A slot's description has 64 bytes, a reader's name may have more; some
+    /// modules put words of their own before it.
+    #[must_use]
+    pub fn is_in(&self, reader: &str) -> bool {
+        let (reader, slot) = (reader.trim(), self.reader.as_deref().unwrap_or_default().trim());
+        !slot.is_empty() && !reader.is_empty() && (reader.contains(slot) || slot.contains(reader))
+    }
+}
+
 /// Which RSA signature schemes (RFC 8017, 8) a token makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RsaSchemes {

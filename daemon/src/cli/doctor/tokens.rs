@@ -56,6 +56,7 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
     }
     let of_cards = sight.failures.iter().filter(|(name, _)| name == DRIVER);
     findings.extend(of_cards.filter_map(|(_, error)| of_card(error, shell)));
+    findings.extend(super::cards::look(&sight, shell).await);
     findings.extend(confinement(&modules));
     if !sight.tokens.iter().any(|token| token.entry().initialized) {
         findings.push(

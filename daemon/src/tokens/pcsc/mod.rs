@@ -11,6 +11,7 @@
 //! | [`features`] | what a reader can do: PIN pad, long APDUs |
 //! | [`names`] | what people call a card, by its answer to reset |
 //! | `holders` | whether another program holds a card, and which that may be |
+//! | [`inserted`] | the cards that are in readers now |
 //! | `presence` | whether a card stays in its reader |
 //! | [`usb`] | the readers that the computer has |
 //! | [`failure`] | what went wrong |
@@ -24,6 +25,7 @@ pub(super) mod cards;
 pub mod failure;
 pub mod features;
 pub(super) mod holders;
+pub mod inserted;
 pub mod monitor;
 pub mod names;
 pub mod piv;
