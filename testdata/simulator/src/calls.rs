@@ -81,7 +81,10 @@ macro_rules! handed_on {
             }
         )+
 
-        /// The list of functions: ours where there is one, else that of the module behind.
+        /// Every function of the list, but the one that hands out the list.
+        pub(crate) const HANDED_ON: &[&str] = &[$(stringify!($name)),+];
+
+        /// The list of functions: each is ours, which calls that of the module behind.
         fn list(simulation: &'static Simulation) -> CK_FUNCTION_LIST {
             let mut list = simulation.behind;
             list.C_GetFunctionList = Some(C_GetFunctionList);
@@ -102,23 +105,137 @@ handed_on! {
     C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO);
     C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO) => after_token_info(info);
     C_GetMechanismList(slot: CK_SLOT_ID, list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG);
+    C_GetMechanismInfo(slot: CK_SLOT_ID, mechanism: CK_MECHANISM_TYPE, info: *mut CK_MECHANISM_INFO);
+    C_InitToken(slot: CK_SLOT_ID, pin: *mut u8, length: CK_ULONG, label: *mut u8);
     C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut u8, length: CK_ULONG);
-    C_SetPIN(session: CK_SESSION_HANDLE, old: *mut u8, old_length: CK_ULONG, new: *mut u8, new_length: CK_ULONG);
-    C_OpenSession(slot: CK_SLOT_ID, flags: CK_FLAGS, application: *mut std::ffi::c_void, notify: CK_NOTIFY, session: *mut CK_SESSION_HANDLE);
+    C_SetPIN(
+        session: CK_SESSION_HANDLE, old: *mut u8, old_length: CK_ULONG, new: *mut u8, new_length: CK_ULONG
+    );
+    C_OpenSession(
+        slot: CK_SLOT_ID, flags: CK_FLAGS, application: *mut std::ffi::c_void, notify: CK_NOTIFY,
+        session: *mut CK_SESSION_HANDLE
+    );
     C_CloseSession(session: CK_SESSION_HANDLE);
+    C_CloseAllSessions(slot: CK_SLOT_ID);
     C_GetSessionInfo(session: CK_SESSION_HANDLE, info: *mut CK_SESSION_INFO);
+    C_GetOperationState(session: CK_SESSION_HANDLE, state: *mut u8, length: *mut CK_ULONG);
+    C_SetOperationState(
+        session: CK_SESSION_HANDLE, state: *mut u8, length: CK_ULONG, encryption_key: CK_OBJECT_HANDLE,
+        authentication_key: CK_OBJECT_HANDLE
+    );
     C_Login(session: CK_SESSION_HANDLE, user: CK_USER_TYPE, pin: *mut u8, length: CK_ULONG);
     C_Logout(session: CK_SESSION_HANDLE);
+    C_CreateObject(
+        session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG,
+        object: *mut CK_OBJECT_HANDLE
+    );
+    C_CopyObject(
+        session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG,
+        copy: *mut CK_OBJECT_HANDLE
+    );
+    C_DestroyObject(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE);
+    C_GetObjectSize(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, size: *mut CK_ULONG);
     C_GetAttributeValue(session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG) => after_attributes(template, count);
+    C_SetAttributeValue(
+        session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG
+    );
     C_FindObjectsInit(session: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE, count: CK_ULONG)
         => after_find_init();
     C_FindObjects(session: CK_SESSION_HANDLE, objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG)
         => after_find(objects, max, count);
     C_FindObjectsFinal(session: CK_SESSION_HANDLE);
+    C_EncryptInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_Encrypt(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_EncryptUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_EncryptFinal(session: CK_SESSION_HANDLE, output: *mut u8, length: *mut CK_ULONG);
+    C_DecryptInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_Decrypt(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DecryptUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DecryptFinal(session: CK_SESSION_HANDLE, output: *mut u8, length: *mut CK_ULONG);
+    C_DigestInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM);
+    C_Digest(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DigestUpdate(session: CK_SESSION_HANDLE, part: *mut u8, length: CK_ULONG);
+    C_DigestKey(session: CK_SESSION_HANDLE, key: CK_OBJECT_HANDLE);
+    C_DigestFinal(session: CK_SESSION_HANDLE, output: *mut u8, length: *mut CK_ULONG);
     C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE)
         with key = another_key(session, key);
     C_Sign(session: CK_SESSION_HANDLE, data: *mut u8, length: CK_ULONG, signature: *mut u8, signature_length: *mut CK_ULONG) => after_sign(signature, signature_length);
-    C_GenerateKeyPair(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE, public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG, public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE);
+    C_SignUpdate(session: CK_SESSION_HANDLE, part: *mut u8, length: CK_ULONG);
+    C_SignFinal(session: CK_SESSION_HANDLE, output: *mut u8, length: *mut CK_ULONG);
+    C_SignRecoverInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_SignRecover(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_VerifyInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_Verify(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: CK_ULONG
+    );
+    C_VerifyUpdate(session: CK_SESSION_HANDLE, part: *mut u8, length: CK_ULONG);
+    C_VerifyFinal(session: CK_SESSION_HANDLE, part: *mut u8, length: CK_ULONG);
+    C_VerifyRecoverInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
+    C_VerifyRecover(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DigestEncryptUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DecryptDigestUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_SignEncryptUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_DecryptVerifyUpdate(
+        session: CK_SESSION_HANDLE, input: *mut u8, length: CK_ULONG, output: *mut u8,
+        output_length: *mut CK_ULONG
+    );
+    C_GenerateKey(
+        session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, template: *mut CK_ATTRIBUTE,
+        count: CK_ULONG, key: *mut CK_OBJECT_HANDLE
+    );
+    C_GenerateKeyPair(
+        session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, public: *mut CK_ATTRIBUTE,
+        public_count: CK_ULONG, private: *mut CK_ATTRIBUTE, private_count: CK_ULONG,
+        public_key: *mut CK_OBJECT_HANDLE, private_key: *mut CK_OBJECT_HANDLE
+    );
+    C_WrapKey(
+        session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, wrapping: CK_OBJECT_HANDLE,
+        key: CK_OBJECT_HANDLE, wrapped: *mut u8, length: *mut CK_ULONG
+    );
+    C_UnwrapKey(
+        session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, unwrapping: CK_OBJECT_HANDLE,
+        wrapped: *mut u8, length: CK_ULONG, template: *mut CK_ATTRIBUTE, count: CK_ULONG,
+        key: *mut CK_OBJECT_HANDLE
+    );
+    C_DeriveKey(
+        session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, base: CK_OBJECT_HANDLE,
+        template: *mut CK_ATTRIBUTE, count: CK_ULONG, key: *mut CK_OBJECT_HANDLE
+    );
+    C_SeedRandom(session: CK_SESSION_HANDLE, seed: *mut u8, length: CK_ULONG);
+    C_GenerateRandom(session: CK_SESSION_HANDLE, random: *mut u8, length: CK_ULONG);
+    C_GetFunctionStatus(session: CK_SESSION_HANDLE);
+    C_CancelFunction(session: CK_SESSION_HANDLE);
     C_WaitForSlotEvent(flags: CK_FLAGS, slot: *mut CK_SLOT_ID, reserved: *mut std::ffi::c_void);
 }
 
@@ -134,8 +251,9 @@ pub(crate) unsafe extern "C" fn C_GetFunctionList(place: *mut *mut CK_FUNCTION_L
     // SAFETY: as above.
     unsafe impl Sync for List {}
     static LIST: OnceLock<List> = OnceLock::new();
-    let Ok((simulation, _)) = enter("C_GetFunctionList") else {
-        return CKR_GENERAL_ERROR;
+    let (simulation, _) = match enter("C_GetFunctionList") {
+        Ok(entered) => entered,
+        Err(answer) => return answer,
     };
     if place.is_null() {
         return CKR_ARGUMENTS_BAD;

@@ -170,7 +170,7 @@ static ON_LOAD: extern "C" fn() = {
             return;
         }
         if let Ok(script) = crate::script::Script::of_environment() {
-            for rule in script.of_call("load") {
+            for rule in script.of_call(crate::script::LOAD) {
                 before(rule);
             }
         }

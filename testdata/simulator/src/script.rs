@@ -37,6 +37,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 
+use crate::calls::HANDED_ON;
+
+/// What a rule calls the loading of the library.
+pub(crate) const LOAD: &str = "load";
+
+/// What hands out the list of functions, and stands in it itself.
+const LIST: &str = "C_GetFunctionList";
+
 /// Names the script.
 pub const VARIABLE: &str = "TRIEN_SIMULATE";
 
@@ -143,16 +151,22 @@ impl Script {
     /// Reads a script's text.
     ///
     /// # Errors
-    /// In words, with line and column.
+    /// In words, with line and column. No rule that could never apply is passed over.
     pub fn parse(text: &str) -> Result<Self, String> {
         let script: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        match script.rule.iter().find(|rule| !rule.makes_sense()) {
-            Some(rule) => Err(format!(
-                "{}: {:?} with a value that is none for it",
-                rule.function, rule.action
-            )),
-            None => Ok(script),
+        for rule in &script.rule {
+            let Rule { function, action, .. } = rule;
+            if !is_function(function) {
+                return Err(format!("{function}: no function of PKCS #11"));
+            }
+            if !action.fits(function) {
+                return Err(format!("{function}: {action:?} is nothing that it can do"));
+            }
+            if !rule.makes_sense() {
+                return Err(format!("{function}: {action:?} with a value that is none for it"));
+            }
         }
+        Ok(script)
     }
 
     /// The rules that apply to this call of a function, which is counted by asking.
@@ -161,6 +175,30 @@ impl Script {
             .iter()
             .filter(|rule| rule.function == function && rule.applies_now())
             .collect()
+    }
+}
+
+/// True for what calls are counted of.
+fn is_function(name: &str) -> bool {
+    [LOAD, LIST].contains(&name) || HANDED_ON.contains(&name)
+}
+
+impl Action {
+    /// True if a rule with it does something at this function.
+    fn fits(self, function: &str) -> bool {
+        match self {
+            Self::Signature => function == "C_Sign",
+            Self::Length | Self::WantedLength | Self::GivenLength => {
+                ["C_GetSlotList", "C_GetAttributeValue"].contains(&function)
+            }
+            Self::Overrun => function == "C_GetAttributeValue",
+            Self::Repeat => function == "C_FindObjects",
+            Self::Key => function == "C_SignInit",
+            Self::Flags | Self::Label | Self::Reach => function == "C_GetTokenInfo",
+            Self::Answer => function != LOAD,
+            Self::Missing => HANDED_ON.contains(&function),
+            _ => true,
+        }
     }
 }
 
@@ -270,6 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_may_be_about_every_function_of_the_list() {
+        // CK_FUNCTION_LIST is a version, as wide as a pointer by its alignment, and pointers.
+        let all: Vec<_> = HANDED_ON.iter().chain([&LIST]).collect();
+        assert_eq!(
+            (all.len() + 1) * size_of::<usize>(),
+            size_of::<cryptoki_sys::CK_FUNCTION_LIST>()
+        );
+        for function in all {
+            let text = format!("[[rule]]\nfunction = \"{function}\"\ndo = \"hang\"\n");
+            assert!(Script::parse(&text).is_ok(), "{function}");
+        }
+    }
+
+    #[test]
     fn a_script_that_makes_no_sense_is_refused_in_words() {
         for (text, told) in [
             ("[[rule]]\nfunction = \"C_Sign\"\ndo = \"dance\"\n", "dance"),
@@ -282,6 +334,9 @@ mod tests {
                 "[[rule]]\nfunction = \"C_Sign\"\ndo = \"hang\"\nwhen = 1\n",
                 "when",
             ),
+            ("[[rule]]\nfunction = \"C_Sing\"\ndo = \"hang\"\n", "C_Sing"),
+            ("[[rule]]\nfunction = \"C_Login\"\ndo = \"reach\"\n", "Reach"),
+            ("[[rule]]\nfunction = \"load\"\ndo = \"missing\"\n", "Missing"),
         ] {
             let error = Script::parse(text).expect_err(text);
             assert!(error.contains(told), "{error}");

@@ -14,6 +14,9 @@ use crate::places::Places;
 /// The simulator's library, beside the software token's.
 const LIBRARY: &str = "libtrien_simulator.so";
 
+/// What a rule may be about, one a line (PKCS #11 3.1, 5.1), besides that the library is loaded.
+const FUNCTIONS: &str = include_str!("functions.txt");
+
 /// The token of a script that names none.
 const USUAL_TOKEN: &str = r#"
 [[token]]
@@ -48,6 +51,7 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
     {
         return Err(misread(format!("{unknown}?")));
     }
+    check_functions(&table).map_err(misread)?;
     let library = beside(LIBRARY).ok_or_else(|| CliError::failed("daemon-no-simulator", arguments([])))?;
     let home = tempfile::Builder::new()
         .prefix("trien-simulation-")
@@ -71,4 +75,17 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
         ("TRIEN_HOME".to_owned(), home.path().as_os_str().to_owned()),
     ];
     Ok(Simulation { module, _home: home })
+}
+
+/// A rule about a function that there is none of would be passed over in silence by whoever waits for it to apply.
+fn check_functions(script: &toml::Table) -> Result<(), String> {
+    let rules = script.get("rule").and_then(toml::Value::as_array);
+    for rule in rules.into_iter().flatten() {
+        let function = rule.get("function").and_then(toml::Value::as_str);
+        let function = function.ok_or("a rule without a function")?;
+        if function != "load" && !FUNCTIONS.lines().any(|known| known == function) {
+            return Err(format!("{function}: no function of PKCS #11"));
+        }
+    }
+    Ok(())
 }
