@@ -14,11 +14,29 @@ use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{LATE, Office, Server};
 use support::{Desk, fail, repository, succeed};
 
-#[test]
-fn every_level_is_reached_and_openssl_agrees() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+/// An office with one key, and the address of its authority for time-stamps.
+fn with_authority(algorithm: &str) -> (Office, Server, String) {
+    let office = Office::new(&[("an", algorithm, "citizen")]);
     let server = office.server();
     let tsa = server.url("tsa");
+    (office, server, tsa)
+}
+
+/// An office with one key, and a port where nobody listens yet.
+fn without_authority() -> (Office, u16, String) {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = free_port();
+    (office, port, format!("http://127.0.0.1:{port}/tsa"))
+}
+
+fn free_port() -> u16 {
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    listening.local_addr().unwrap().port()
+}
+
+#[test]
+fn every_level_is_reached_and_openssl_agrees() {
+    let (office, _server, tsa) = with_authority("ec:p256");
     succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa], "t.p7s"));
     assert_eq!(office.level("t.p7s"), "B-T");
     // Without lists nothing proves that nobody was revoked: B-LT is refused, not lowered.
@@ -76,6 +94,18 @@ fn every_level_is_reached_and_openssl_agrees() {
     }
 }
 
+/// The level that our own verification finds in a file that needs no content beside it.
+fn level_alone(office: &Office, signed: &str) -> String {
+    let report = succeed(
+        office
+            .desk
+            .trien(["verify", "--json"])
+            .arg(office.desk.path(signed)),
+    );
+    let report: Value = serde_json::from_str(&report).unwrap();
+    report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
+}
+
 /// What pyHanko's validations for the archive say of a PDF, now and in five years.
 fn judged(office: &Office, signed: &str) -> Value {
     let path = office.desk.path(signed);
@@ -91,22 +121,9 @@ fn judged(office: &Office, signed: &str) -> Value {
     verdicts[path.to_str().unwrap()].clone()
 }
 
-fn level_of_pdf(office: &Office, signed: &str) -> String {
-    let report = succeed(
-        office
-            .desk
-            .trien(["verify", "--json"])
-            .arg(office.desk.path(signed)),
-    );
-    let report: Value = serde_json::from_str(&report).unwrap();
-    report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
-    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
-    let server = office.server();
-    let tsa = server.url("tsa");
+    let (office, _server, tsa) = with_authority("rsa:2048");
     office.import(&["root.crl", "ca.crl"]);
     for (word, level) in [("t", "B-T"), ("lt", "B-LT"), ("lta", "B-LTA")] {
         let out = format!("{word}.pdf");
@@ -118,7 +135,7 @@ fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
                 .arg(repository().join("testdata/documents/dossier.pdf"))
                 .args(office.desk.pin()),
         );
-        assert_eq!(level_of_pdf(&office, &out), level);
+        assert_eq!(level_alone(&office, &out), level);
         let bytes = std::fs::read(office.desk.path(&out)).unwrap();
         let stamps = bytes
             .windows(12)
@@ -131,9 +148,7 @@ fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
 
 #[test]
 fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is_no_archive() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let server = office.server();
-    let tsa = server.url("tsa");
+    let (office, _server, tsa) = with_authority("ec:p256");
     office.import(&["root.crl", "ca.crl"]);
     let dossier = repository().join("testdata/documents/dossier.pdf");
     let sign = |out: &str| {
@@ -167,7 +182,7 @@ fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is
         ("lt.pdf", "lta.pdf", "lta", "B-LTA"),
     ] {
         succeed(&mut raise(input, out, word));
-        assert_eq!(level_of_pdf(&office, out), level);
+        assert_eq!(level_alone(&office, out), level);
     }
 }
 
@@ -219,14 +234,14 @@ fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
         (&json!("B-T"), &json!(true))
     );
     keep(&office, &mut page, &signed, "t.pdf");
-    assert_eq!(level_of_pdf(&office, "t.pdf"), "B-T");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
     office.import(&["root.crl", "ca.crl"]);
     for level in ["B-B", "B-T", "B-LT", "B-LTA"] {
         let signed = sign(&mut page, &pdf, "pades", level);
         let told = if level == "B-B" { Value::Null } else { json!(level) };
         assert_eq!((&signed["level"], &signed["waiting"]), (&told, &Value::Null));
         keep(&office, &mut page, &signed, "x.pdf");
-        assert_eq!(level_of_pdf(&office, "x.pdf"), level);
+        assert_eq!(level_alone(&office, "x.pdf"), level);
     }
     assert_eq!(judged(&office, "x.pdf")["now"], "OK");
     let signed = sign(&mut page, &text, "cades_detached", "B-LTA");
@@ -242,13 +257,8 @@ fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
 
 #[test]
 fn a_level_that_no_authority_gives_now_is_reached_later_and_the_page_is_told() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let (_daemon, mut page) = portal(&office, &format!("http://127.0.0.1:{port}/tsa"));
+    let (office, port, tsa) = without_authority();
+    let (_daemon, mut page) = portal(&office, &tsa);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let pdf = page.upload("đơn.pdf", &dossier);
     let call = json!({ "documents": [pdf], "format": "pades", "level": "B-T" });
@@ -260,7 +270,7 @@ fn a_level_that_no_authority_gives_now_is_reached_later_and_the_page_is_told() {
         "{reply}"
     );
     keep(&office, &mut page, signed, "b.pdf");
-    assert_eq!(level_of_pdf(&office, "b.pdf"), "B-B");
+    assert_eq!(level_alone(&office, "b.pdf"), "B-B");
     let _server = Server::start(office.desk.pki(), port);
     let note = loop {
         let (message, _) = page.receive().unwrap();
@@ -274,18 +284,13 @@ fn a_level_that_no_authority_gives_now_is_reached_later_and_the_page_is_told() {
     );
     assert_eq!(note["request"], reply["id"]);
     keep(&office, &mut page, &note, "t.pdf");
-    assert_eq!(level_of_pdf(&office, "t.pdf"), "B-T");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
 }
 
 #[test]
 fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let (daemon, mut page) = portal(&office, &format!("http://127.0.0.1:{port}/tsa"));
+    let (office, port, tsa) = without_authority();
+    let (daemon, mut page) = portal(&office, &tsa);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let pdf = page.upload("đơn.pdf", &dossier);
     let call = json!({
@@ -320,7 +325,7 @@ fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
     };
     assert_eq!(raised["level"], "B-T");
     keep(&office, &mut page, &raised, "t.pdf");
-    assert_eq!(level_of_pdf(&office, "t.pdf"), "B-T");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
     // Another request under the same key is refused still.
     let other = json!({
         "documents": [pdf], "format": "pades", "level": "B-LT", "idempotency_key": "0123456789abcdef",
@@ -341,13 +346,7 @@ fn a_computer_without_an_authority_refuses_a_level_before_anybody_is_asked() {
 
 #[test]
 fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let tsa = format!("http://127.0.0.1:{port}/tsa");
+    let (office, port, tsa) = without_authority();
     let refused = fail(&mut office.sign(&["--level", "t", "--tsa", &tsa], "t.p7s"), 3);
     assert!(refused.contains("at level B"), "{refused}");
     let queued = succeed(
@@ -378,23 +377,9 @@ fn sign_as(office: &Office, format: &str, (input, out): (&str, &str), words: &[&
     command
 }
 
-/// The level that our own verification finds in a file that needs no content beside it.
-fn level_alone(office: &Office, signed: &str) -> String {
-    let report = succeed(
-        office
-            .desk
-            .trien(["verify", "--json"])
-            .arg(office.desk.path(signed)),
-    );
-    let report: Value = serde_json::from_str(&report).unwrap();
-    report[0]["signatures"][0]["level"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn containers_office_documents_and_jades_reach_their_levels() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let server = office.server();
-    let tsa = server.url("tsa");
+    let (office, _server, tsa) = with_authority("ec:p256");
     office.import(&["root.crl", "ca.crl"]);
     let formats = [
         "asic-e",
@@ -424,9 +409,7 @@ fn containers_office_documents_and_jades_reach_their_levels() {
 
 #[test]
 fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let server = office.server();
-    let tsa = server.url("tsa");
+    let (office, _server, tsa) = with_authority("ec:p256");
     office.import(&["root.crl", "ca.crl"]);
     let mut soffice = Command::new("soffice");
     soffice.arg(format!(
@@ -463,13 +446,7 @@ fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked()
 
 #[test]
 fn containers_wait_for_an_authority_and_pages_ask_for_their_levels() {
-    let office = Office::new(&[("an", "ec:p256", "citizen")]);
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let tsa = format!("http://127.0.0.1:{port}/tsa");
+    let (office, port, tsa) = without_authority();
     office.import(&["root.crl", "ca.crl"]);
     let waiting = ["--level", "lta", "--tsa", &tsa, "--queue"];
     // What lies in a container near its start says nothing of its format.
@@ -521,11 +498,7 @@ fn containers_wait_for_an_authority_and_pages_ask_for_their_levels() {
 fn the_next_authority_is_asked_when_one_fails() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let server = office.server();
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let closed = free_port();
     let urls = [
         format!("http://127.0.0.1:{closed}/tsa"),
         server.url("html"),

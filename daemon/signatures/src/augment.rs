@@ -79,6 +79,39 @@ pub trait PreparedTimestamp: Send {
     fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError>;
 }
 
+/// How a container is rebuilt around the new bytes of one of its signature files.
+type Rebuild = dyn FnOnce(&[u8]) -> Result<Vec<u8>, AugmentError> + Send;
+
+/// A signature file of a container on its way to a time-stamp.
+pub(crate) struct StampedInside {
+    signature: Box<dyn PreparedTimestamp>,
+    rebuild: Box<Rebuild>,
+}
+
+impl StampedInside {
+    /// The signature by itself, and the container around it.
+    pub(crate) fn new(
+        signature: Box<dyn PreparedTimestamp>,
+        rebuild: impl FnOnce(&[u8]) -> Result<Vec<u8>, AugmentError> + Send + 'static,
+    ) -> Self {
+        Self {
+            signature,
+            rebuild: Box::new(rebuild),
+        }
+    }
+}
+
+impl PreparedTimestamp for StampedInside {
+    fn imprint(&self) -> &Imprint {
+        self.signature.imprint()
+    }
+
+    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
+        let stamped = self.signature.finish(token)?;
+        (self.rebuild)(&stamped)
+    }
+}
+
 /// A signed document whose level can be raised.
 pub trait Augment: Send + Sync {
     /// Prepares a time-stamp: of the signature's value for B-T ([`TimestampKind::Signature`]), of everything for B-LTA

@@ -3,39 +3,27 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
+mod archive;
 mod authority;
 mod libreoffice;
 mod openssl;
 
 use std::sync::LazyLock;
 
+use archive::{FILES, entries, packed};
 use authority::Authority;
 use libreoffice::LibreOffice;
 use openssl::{Identity, Pki};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
-use trien_signatures::asic::{self, AsicRequest, AsicSignature, File, Inside, Kind};
+use trien_signatures::asic::{self, AsicSignature, File, Inside, Kind};
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::jades::{self, JadesRequest, JadesSignature, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, OoxmlSignature};
 use trien_signatures::report::{Level, Report, TimestampKind, Warning};
 use trien_signatures::signing::Prepared;
 use trien_signatures::trust::Reliance;
-use trien_signatures::zip::{self, Container};
-
-const FILES: [File<'_>; 2] = [
-    File {
-        name: "Đơn đề nghị.txt",
-        bytes: b"xin",
-        media_type: "text/plain",
-    },
-    File {
-        name: "kèm/ảnh.bin",
-        bytes: &[0, 1, 2, 255],
-        media_type: "application/octet-stream",
-    },
-];
 
 static PKI: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
     let pki = Pki::new();
@@ -149,40 +137,13 @@ fn archives(report: &Report) -> usize {
         .count()
 }
 
-fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let container = Container::parse(bytes).unwrap();
-    let entries = container.entries().iter();
-    entries
-        .map(|entry| (entry.name.clone(), entry.bytes.clone()))
-        .collect()
-}
-
-fn packed(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let all: Vec<(&str, &[u8])> = entries
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
-    zip::write(&all).unwrap()
-}
-
 const ASIC: Form<'_> = Form {
     open: &|bytes| Ok(Box::new(AsicSignature::open(bytes)?)),
     verify: &|bytes, reliance| asic::verify(bytes, reliance).unwrap(),
 };
 
 fn container(kind: Kind, inside: Inside, files: &[File<'_>]) -> Vec<u8> {
-    let (pki, who) = &*PKI;
-    let chain = [pki.ca.certificate.clone()];
-    let prepared = asic::prepare(&AsicRequest {
-        kind,
-        inside,
-        files,
-        signer: &who.certificate,
-        chain: &chain,
-        algorithm: algorithm(),
-        signing_time: OffsetDateTime::now_utc(),
-    });
-    finish(prepared.unwrap())
+    archive::container(&PKI.0, &PKI.1, kind, inside, files)
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
+mod archive;
 mod openssl;
 
 use std::path::Path;
 use std::process::Command;
 
+use archive::{FILES, container, entries, packed};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
@@ -16,60 +18,12 @@ use trien_signatures::report::{Format, Level, Reason, Report};
 use trien_signatures::signing::Prepared;
 use trien_signatures::zip::{self, Container, ZipError};
 
-const FILES: [File<'_>; 2] = [
-    File {
-        name: "Đơn đề nghị.txt",
-        bytes: b"xin",
-        media_type: "text/plain",
-    },
-    File {
-        name: "kèm/ảnh.bin",
-        bytes: &[0, 1, 2, 255],
-        media_type: "application/octet-stream",
-    },
-];
-
 fn algorithm(who: &Identity, padding: RsaPadding, hash: Hash) -> SignatureAlgorithm {
     SignatureAlgorithm::for_key(who.certificate.public_key(), padding, hash).unwrap()
 }
 
-fn container(pki: &Pki, who: &Identity, kind: Kind, inside: Inside, files: &[File<'_>]) -> Vec<u8> {
-    let chain = [pki.ca.certificate.clone()];
-    let prepared = asic::prepare(&AsicRequest {
-        kind,
-        inside,
-        files,
-        signer: &who.certificate,
-        chain: &chain,
-        algorithm: algorithm(who, RsaPadding::Pkcs1, Hash::Sha256),
-        signing_time: OffsetDateTime::now_utc(),
-    })
-    .unwrap();
-    let signature = pki
-        .workshop
-        .sign(who, prepared.algorithm(), prepared.to_be_signed());
-    prepared.finish(signature).unwrap()
-}
-
 fn verified(pki: &Pki, bytes: &[u8]) -> Report {
     asic::verify(bytes, &pki.reliance()).unwrap()
-}
-
-fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let container = Container::parse(bytes).unwrap();
-    container
-        .entries()
-        .iter()
-        .map(|entry| (entry.name.clone(), entry.bytes.clone()))
-        .collect()
-}
-
-fn packed(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let all: Vec<(&str, &[u8])> = entries
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
-    zip::write(&all).unwrap()
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
+mod archive;
 mod libreoffice;
 mod openssl;
 
 use std::path::Path;
 
+use archive::{entries, packed};
 use libreoffice::LibreOffice;
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
@@ -18,7 +20,7 @@ use trien_signatures::report::{
 };
 use trien_signatures::signing::Prepared;
 use trien_signatures::trust::Reliance;
-use trien_signatures::zip::{self, Container, ZipError};
+use trien_signatures::zip::{self, ZipError};
 
 fn signed(pki: &Pki, who: &Identity, bytes: &[u8]) -> Vec<u8> {
     signed_with(pki, who, bytes, Hash::Sha256)
@@ -57,26 +59,9 @@ fn only(pki: &Pki, bytes: &[u8]) -> SignatureReport {
     report.signatures.remove(0)
 }
 
-fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let container = Container::parse(bytes).unwrap();
-    container
-        .entries()
-        .iter()
-        .map(|entry| (entry.name.clone(), entry.bytes.clone()))
-        .collect()
-}
-
-fn packed(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let all: Vec<(&str, &[u8])> = files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
-    zip::write(&all).unwrap()
-}
-
 /// With the text of one file changed; what is to be changed has to be there.
 fn changed(bytes: &[u8], name: &str, from: &str, to: &str) -> Vec<u8> {
-    let mut all = files(bytes);
+    let mut all = entries(bytes);
     let (_, file) = all.iter_mut().find(|(known, _)| known == name).unwrap();
     let text = std::str::from_utf8(file).unwrap();
     assert!(text.contains(from), "{name} has no {from}: {text}");
@@ -85,7 +70,7 @@ fn changed(bytes: &[u8], name: &str, from: &str, to: &str) -> Vec<u8> {
 }
 
 fn with(bytes: &[u8], name: &str, contents: &str) -> Vec<u8> {
-    let mut all = files(bytes);
+    let mut all = entries(bytes);
     all.push((name.to_owned(), contents.as_bytes().to_vec()));
     packed(&all)
 }
@@ -244,7 +229,7 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
 /// Without what xmlsec 1.2 stumbles over: escaped characters in a target, and percent-encoded names.
 fn plain_names(bytes: &[u8]) -> Vec<u8> {
     let plain = |text: &str| text.replace("con%20d%E1%BA%A5u", "dau").replace("&amp;b=2", "");
-    let all: Vec<_> = files(bytes)
+    let all: Vec<_> = entries(bytes)
         .into_iter()
         .map(|(name, bytes)| {
             (
@@ -288,7 +273,7 @@ fn what_a_signature_covers_is_said_and_the_package_stays_what_it_was() {
             Some("Nguyễn Thị Ánh")
         );
         assert!(signature.signing_time.is_some());
-        let (before, after) = (files(&plain), files(&made));
+        let (before, after) = (entries(&plain), entries(&made));
         for (name, bytes) in &before {
             let own = ["[Content_Types].xml", "_rels/.rels"].contains(&name.as_str());
             let same = after.iter().any(|(known, now)| known == name && now == bytes);
@@ -313,7 +298,7 @@ fn white_space_between_relationships_goes_before_the_first_signature_only() {
     let spaced = changed(&package("docx"), list, "<Relationship ", "\n  <Relationship ");
     let made = signed(&pki, &who, &spaced);
     let text = |bytes: &[u8]| {
-        let all = files(bytes);
+        let all = entries(bytes);
         let (_, found) = all.iter().find(|(name, _)| name == list).unwrap();
         String::from_utf8(found.clone()).unwrap()
     };
@@ -342,7 +327,7 @@ fn whatever_is_changed_added_or_taken_away_is_found() {
         "<Relationship Id=\"rId77\" Type=\"{OFFICE}/attachedTemplate\" Target=\"https://evil.example/t.dotm\" TargetMode=\"External\"/></Relationships>"
     );
     let without = |name: &str| {
-        let mut all = files(&made);
+        let mut all = entries(&made);
         all.retain(|(known, _)| known != name);
         packed(&all)
     };
@@ -417,7 +402,7 @@ fn manifests_are_not_moved_doubled_or_exchanged() {
     let who = pki.leaf("signer", "ec:P-256");
     let made = signed(&pki, &who, &package("docx"));
     let part = "_xmlsignatures/sig1.xml";
-    let all = files(&made);
+    let all = entries(&made);
     let text = String::from_utf8(all.iter().find(|(name, _)| name == part).unwrap().1.clone()).unwrap();
     let (start, end) = (
         text.find("<Manifest>").unwrap(),
@@ -428,7 +413,7 @@ fn manifests_are_not_moved_doubled_or_exchanged() {
     let object_end = object_start + text[object_start..].find("</Object>").unwrap() + "</Object>".len();
     let object = &text[object_start..object_end];
     let with_text = |text: String| {
-        let mut all = files(&made);
+        let mut all = entries(&made);
         all.iter_mut().find(|(name, _)| name == part).unwrap().1 = text.into_bytes();
         packed(&all)
     };
@@ -487,7 +472,7 @@ fn packages_with_two_readings_are_refused() {
         Err(PackageError::Malformed { what: found, .. }) => assert_eq!(found, what),
         other => panic!("{what}: {other:?}"),
     };
-    let without_types: Vec<_> = files(&plain)
+    let without_types: Vec<_> = entries(&plain)
         .into_iter()
         .filter(|(name, _)| name != types)
         .collect();
@@ -573,7 +558,7 @@ fn no_changed_byte_of_a_part_passes() {
     let pki = Pki::new();
     let who = pki.leaf("signer", "ec:P-256");
     let made = signed(&pki, &who, &package("xlsx"));
-    let all = files(&made);
+    let all = entries(&made);
     let trusted = pki.reliance();
     for (place, (name, bytes)) in all.iter().enumerate() {
         if name == "docProps/core.xml" {

@@ -8,7 +8,7 @@ use super::manifest::Files;
 use super::verify::{kind, signature_files, signed_by};
 use super::{Inside, Kind};
 use crate::algorithm::Hash;
-use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, StampedInside, ToBeProven};
 use crate::cades::CadesSignature;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
@@ -100,24 +100,6 @@ impl AsicSignature {
     }
 }
 
-/// A signature file on its way to a time-stamp.
-struct Stamping {
-    container: AsicSignature,
-    name: String,
-    inner: Box<dyn PreparedTimestamp>,
-}
-
-impl PreparedTimestamp for Stamping {
-    fn imprint(&self) -> &Imprint {
-        self.inner.imprint()
-    }
-
-    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
-        let bytes = self.inner.finish(token)?;
-        self.container.with(&self.name, &bytes)
-    }
-}
-
 /// A container on its way to a time-stamp.
 struct Archiving {
     container: AsicSignature,
@@ -162,11 +144,10 @@ impl Augment for AsicSignature {
             .rposition(|one| one.signature.has_timestamp(kind) == Ok(false))
             .unwrap_or(all.len().saturating_sub(1));
         let chosen = all.get(lacking).ok_or(AugmentError::Unsupported)?;
-        Ok(Box::new(Stamping {
-            inner: chosen.signature.prepare_timestamp(kind, hash)?,
-            name: chosen.name.clone(),
-            container,
-        }))
+        let signature = chosen.signature.prepare_timestamp(kind, hash)?;
+        let name = chosen.name.clone();
+        let rebuild = move |stamped: &[u8]| container.with(&name, stamped);
+        Ok(Box::new(StampedInside::new(signature, rebuild)))
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {

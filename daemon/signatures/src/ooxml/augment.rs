@@ -10,10 +10,9 @@ use std::sync::Arc;
 use super::package::Package;
 use super::verify::{Nothing, Signatures};
 use crate::algorithm::Hash;
-use crate::augment::{Augment, AugmentError, PreparedTimestamp, ToBeProven};
+use crate::augment::{Augment, AugmentError, PreparedTimestamp, StampedInside, ToBeProven};
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
-use crate::timestamp::{Imprint, TimestampToken};
 use crate::xades::XadesSignature;
 use crate::zip::{Archive, Container};
 
@@ -63,24 +62,6 @@ impl OoxmlSignature {
     }
 }
 
-/// A document on its way to a time-stamp.
-struct Stamping {
-    document: OoxmlSignature,
-    name: String,
-    inner: Box<dyn PreparedTimestamp>,
-}
-
-impl PreparedTimestamp for Stamping {
-    fn imprint(&self) -> &Imprint {
-        self.inner.imprint()
-    }
-
-    fn finish(self: Box<Self>, token: &TimestampToken) -> Result<Vec<u8>, AugmentError> {
-        let bytes = self.inner.finish(token)?;
-        self.document.with(&self.name, &bytes)
-    }
-}
-
 impl Augment for OoxmlSignature {
     fn prepare_timestamp(
         &self,
@@ -97,11 +78,10 @@ impl Augment for OoxmlSignature {
         let (name, signature) = lacking
             .or(self.signatures.last())
             .ok_or(AugmentError::Unsupported)?;
-        Ok(Box::new(Stamping {
-            document: self.clone(),
-            name: name.clone(),
-            inner: signature.prepare_timestamp(kind, hash)?,
-        }))
+        let (document, name) = (self.clone(), name.clone());
+        let rebuild = move |stamped: &[u8]| document.with(&name, stamped);
+        let signature = signature.prepare_timestamp(kind, hash)?;
+        Ok(Box::new(StampedInside::new(signature, rebuild)))
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
