@@ -16,6 +16,9 @@ use crate::tokens::TokenError;
 /// Readers that are looked at; pcscd has no more.
 pub(super) const MAX_READERS: usize = 16;
 
+/// Room for a reader's name: twice `MAX_READERNAME` of pcsc-lite.
+const NAME: usize = 256;
+
 /// How long the service may take to say which readers there are.
 const LISTING: Duration = Duration::from_secs(5);
 
@@ -110,9 +113,10 @@ fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
 
 /// Touches no card.
 fn readers(context: &Context) -> Result<Readers, pcsc::Error> {
+    // With room for the names from the start, the service is asked once.
+    let mut names = [0; MAX_READERS * NAME];
     let mut states: Vec<_> = context
-        .list_readers_owned()?
-        .into_iter()
+        .list_readers(&mut names)?
         .take(MAX_READERS)
         .map(|name| ReaderState::new(name, State::UNAWARE))
         .collect();

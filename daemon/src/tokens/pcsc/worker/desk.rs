@@ -43,6 +43,15 @@ struct Known {
     certificates: Option<Vec<CardCertificate>>,
 }
 
+/// A card that is in the reader.
+#[derive(Clone)]
+struct Inserted {
+    /// The reader's count of insertions and removals.
+    number: u32,
+    /// The card's answer to reset; empty before it was powered.
+    atr: Vec<u8>,
+}
+
 /// The card's thread's own.
 pub(super) struct Desk<'watch> {
     reader: CString,
@@ -171,14 +180,14 @@ impl<'watch> Desk<'watch> {
 
     /// The card, if it has the application.
     fn tokens(&mut self) -> Result<Vec<TokenEntry>, CardError> {
-        let Some((insertion, _)) = self.inserted()? else {
+        let Some(inserted) = self.inserted()? else {
             self.features = None;
             self.known = None;
             self.session = None;
             self.link = None;
             return Ok(Vec::new());
         };
-        let current = |known: &&Known| known.insertion == insertion;
+        let current = |known: &&Known| known.insertion == inserted.number;
         let in_use = self.session.is_some() && self.link.is_some();
         let foreign = self
             .known
@@ -186,7 +195,7 @@ impl<'watch> Desk<'watch> {
             .filter(current)
             .is_some_and(|known| known.entry.is_none());
         if !in_use && !foreign {
-            match self.look(insertion) {
+            match self.look(&inserted) {
                 Ok(()) => {}
                 // It is still the card that was looked at before: known well enough to be shown.
                 Err(CardError::Service(pcsc::Error::SharingViolation))
@@ -222,8 +231,8 @@ impl<'watch> Desk<'watch> {
         Ok(surveyed)
     }
 
-    fn look(&mut self, insertion: u32) -> Result<(), CardError> {
-        match self.reach(GLANCE) {
+    fn look(&mut self, inserted: &Inserted) -> Result<(), CardError> {
+        match self.reach_inserted(GLANCE, Some(inserted)) {
             Ok(()) => {
                 let pin = self.piv()?.pin_state()?;
                 if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
@@ -233,7 +242,7 @@ impl<'watch> Desk<'watch> {
             }
             Err(CardError::NotThere) => {
                 self.known = Some(Known {
-                    insertion,
+                    insertion: inserted.number,
                     entry: None,
                     certificates: None,
                 });
@@ -244,21 +253,31 @@ impl<'watch> Desk<'watch> {
     }
 
     fn certificates(&mut self, token: &TokenName) -> Result<Vec<CertificateRecord>, CardError> {
-        let is_same = self.is_same_card()?;
-        let known = self.known.as_ref().filter(|_| is_same);
-        if known.is_none_or(|known| known.certificates.is_none()) {
-            if !is_same || self.link.is_none() {
+        // While the card is held for us, it says itself that it went; one that was looked at is not looked for again.
+        let unread = self
+            .known
+            .as_ref()
+            .is_some_and(|known| known.certificates.is_none());
+        if !unread || self.link.is_none() || self.read_certificates(token).is_err() {
+            let is_same = self.is_same_card()?;
+            let known = self.known.as_ref().filter(|_| is_same);
+            if known.is_none_or(|known| known.certificates.is_none()) {
                 self.reach(WAIT)?;
+                self.read_certificates(token)?;
             }
-            self.expect(token)?;
-            let before = self.before.take().filter(|(serial, _)| *serial == token.serial);
-            let before = before.map(|(_, certificates)| certificates).unwrap_or_default();
-            let read = self.piv()?.certificates(&before)?;
-            self.remember(&read);
         }
         self.expect(token)?;
         let known = self.known.iter().filter_map(|known| known.certificates.as_ref());
         Ok(known.flatten().map(record).collect())
+    }
+
+    fn read_certificates(&mut self, token: &TokenName) -> Result<(), CardError> {
+        self.expect(token)?;
+        let before = self.before.take().filter(|(serial, _)| *serial == token.serial);
+        let before = before.map(|(_, certificates)| certificates).unwrap_or_default();
+        let read = self.piv()?.certificates(&before)?;
+        self.remember(&read);
+        Ok(())
     }
 
     /// What lies in the slots, read anew.
@@ -337,15 +356,20 @@ impl<'watch> Desk<'watch> {
 
     /// Connects, selects the application, and sees which card it is; a card that was disturbed is begun anew once.
     pub(super) fn reach(&mut self, wait: Duration) -> Result<(), CardError> {
+        self.reach_inserted(wait, None)
+    }
+
+    /// The same, of a card whose insertion was seen just now.
+    fn reach_inserted(&mut self, wait: Duration, inserted: Option<&Inserted>) -> Result<(), CardError> {
         if self.link.is_some() && (self.session.is_some() || self.is_same_card()?) {
             return Ok(());
         }
-        match self.connect(wait) {
-            Err(error) if error.is_disturbance() => self.connect(wait),
+        match self.connect(wait, inserted) {
+            Err(error) if error.is_disturbance() => self.connect(wait, None),
             Err(error) if error.is_loss_of_service() => {
                 // The service may have been started anew since.
                 self.context = None;
-                self.connect(wait)
+                self.connect(wait, None)
             }
             done => done,
         }
@@ -353,15 +377,20 @@ impl<'watch> Desk<'watch> {
 
     /// The card that was looked at has been in the reader ever since.
     fn is_same_card(&mut self) -> Result<bool, CardError> {
-        let inserted = self.inserted()?.map(|(insertion, _)| insertion);
+        let inserted = self.inserted()?.map(|inserted| inserted.number);
         Ok(inserted.is_some() && self.known.as_ref().map(|known| known.insertion) == inserted)
     }
 
-    fn connect(&mut self, wait: Duration) -> Result<(), CardError> {
+    fn connect(&mut self, wait: Duration, inserted: Option<&Inserted>) -> Result<(), CardError> {
         self.link = None;
-        let (insertion, atr) = self
-            .inserted()?
-            .ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
+        let inserted = match inserted {
+            Some(inserted) => Some(inserted.clone()),
+            None => self.inserted()?,
+        };
+        let Inserted {
+            number: insertion,
+            atr,
+        } = inserted.ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
         let mut link = self.patiently(wait, &atr)?;
         self.features = Some(link.features());
         let serial = {
@@ -409,9 +438,8 @@ impl<'watch> Desk<'watch> {
         }
     }
 
-    /// Which insertion this is, and the card's answer to reset; none if there is no card. Never waits, whoever holds the
-    /// card.
-    fn inserted(&mut self) -> Result<Option<(u32, Vec<u8>)>, CardError> {
+    /// What is in the reader; none if there is no card. Never waits, whoever holds the card.
+    fn inserted(&mut self) -> Result<Option<Inserted>, CardError> {
         let mut states = [ReaderState::new(self.reader.clone(), State::UNAWARE)];
         match self.context()?.get_status_change(Duration::ZERO, &mut states) {
             Ok(()) | Err(pcsc::Error::Timeout) => {}
@@ -425,7 +453,10 @@ impl<'watch> Desk<'watch> {
         }
         let [state] = states;
         let present = state.event_state().contains(State::PRESENT);
-        Ok(present.then(|| (state.event_count(), state.atr().to_vec())))
+        Ok(present.then(|| Inserted {
+            number: state.event_count(),
+            atr: state.atr().to_vec(),
+        }))
     }
 
     fn context(&mut self) -> Result<&Context, CardError> {
