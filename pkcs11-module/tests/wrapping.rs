@@ -9,7 +9,7 @@ mod harness;
 use cryptoki_sys::*;
 use harness::crypto::{With, oaep_params, plain};
 use harness::raw::{Given, Library, bytes, no, number, yes};
-use harness::{P256, P384, run};
+use harness::{P256, P384, PIN, SO_PIN, run};
 
 type Handle = CK_OBJECT_HANDLE;
 
@@ -259,6 +259,41 @@ alone! {
         assert_eq!(host.wrap(&kwp, unwilling, key), Err(CKR_KEY_FUNCTION_NOT_PERMITTED));
         let long = host.secret(CKK_GENERIC_SECRET, &[1; 300], &[]);
         assert_eq!(host.wrap(&pkcs, public, long), Err(CKR_KEY_SIZE_RANGE));
+    }
+
+    /// Section 4.10: a key that asks for it leaves under a key that the security officer trusts, and under no other.
+    fn a_key_that_the_officer_trusts_wraps_what_asks_for_it(_home) {
+        let library = Library::initialized();
+        let slot = library.new_token();
+        let session = library.open(slot, CKF_RW_SESSION).unwrap();
+        assert_eq!(library.login(session, CKU_USER, PIN), CKR_OK);
+        let host = Host { library, session };
+        let bits = [number(CKA_MODULUS_BITS, 2048), yes(CKA_TOKEN), yes(CKA_WRAP), bytes(CKA_ID, &[5])];
+        let (public, _) = host.pair(CKM_RSA_PKCS_KEY_PAIR_GEN, &bits, &[yes(CKA_TOKEN), yes(CKA_UNWRAP), bytes(CKA_ID, &[5])]);
+        let oaep = With::new(CKM_RSA_PKCS_OAEP, oaep_params(CKM_SHA256, CKG_MGF1_SHA256, &[]));
+        let choosy = host.secret(CKK_AES, &[3; 32], &[yes(CKA_WRAP_WITH_TRUSTED), yes(CKA_TOKEN), bytes(CKA_ID, &[6])]);
+        assert_eq!(host.wrap(&oaep, public, choosy), Err(CKR_KEY_NOT_WRAPPABLE));
+        assert_eq!(library.set(session, public, &[yes(CKA_TRUSTED)]), CKR_ATTRIBUTE_READ_ONLY);
+
+        assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!(library.login(session, CKU_SO, SO_PIN), CKR_OK);
+        let wrapping = [number(CKA_CLASS, CKO_PUBLIC_KEY), bytes(CKA_ID, &[5])];
+        let [public] = library.find(session, &wrapping)[..] else { panic!("the officer sees public keys") };
+        assert_eq!(library.set(session, public, &[yes(CKA_TRUSTED)]), CKR_OK);
+
+        assert_eq!(library.logout(session), CKR_OK);
+        assert_eq!(library.login(session, CKU_USER, PIN), CKR_OK);
+        let one = |class, id| library.find(session, &[number(CKA_CLASS, class), bytes(CKA_ID, &[id])])[0];
+        let (public, choosy) = (one(CKO_PUBLIC_KEY, 5), one(CKO_SECRET_KEY, 6));
+        let private = one(CKO_PRIVATE_KEY, 5);
+        assert!(library.is(session, public, CKA_TRUSTED));
+        let wrapped = host.wrap(&oaep, public, choosy).unwrap();
+        let copy = host.unwrap(&oaep, private, &wrapped, &template(CKO_SECRET_KEY, CKK_AES)).unwrap();
+        assert_eq!(host.get(copy, CKA_VALUE), [3; 32]);
+        // Another pair is trusted by nobody, and the wish cannot be taken back.
+        let (other, _) = host.rsa();
+        assert_eq!(host.wrap(&oaep, other, choosy), Err(CKR_KEY_NOT_WRAPPABLE));
+        assert_eq!(library.set(session, choosy, &[no(CKA_WRAP_WITH_TRUSTED)]), CKR_ATTRIBUTE_READ_ONLY);
     }
 
     fn what_is_no_wrapped_key_is_not_taken(_home) {
