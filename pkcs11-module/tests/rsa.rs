@@ -93,6 +93,30 @@ alone! {
         assert_eq!(generate(&[]), Err(CKR_TEMPLATE_INCOMPLETE));
     }
 
+    fn a_key_of_4096_bits_is_made_signs_and_decrypts(home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let (public, private) = library
+            .generate_pair(session, CKM_RSA_PKCS_KEY_PAIR_GEN, &[number(CKA_MODULUS_BITS, 4096)], &[])
+            .unwrap();
+        assert_eq!(library.get(session, public, CKA_MODULUS).unwrap().len(), 512);
+        let spki = library.get(session, public, CKA_PUBLIC_KEY_INFO).unwrap();
+        std::fs::write(home.join("public.der"), spki).unwrap();
+        std::fs::write(home.join("text"), TEXT).unwrap();
+        for (kind, hash) in [(CKM_SHA256_RSA_PKCS, "-sha256"), (CKM_SHA512_RSA_PKCS, "-sha512")] {
+            let signature = library.sign(session, kind, private, TEXT).unwrap();
+            assert_eq!(signature.len(), 512);
+            assert_eq!(library.verify(session, kind, public, TEXT, &signature), Ok(()));
+            std::fs::write(home.join("signature"), signature).unwrap();
+            let words = ["dgst", hash, "-verify", "public.der", "-keyform", "DER", "-signature", "signature", "text"];
+            run(home, "openssl", &words);
+        }
+        let oaep = With::new(CKM_RSA_PKCS_OAEP, oaep_params(CKM_SHA256, CKG_MGF1_SHA256, &[]));
+        let encrypted = library.encrypt_with(session, &oaep, public, TEXT).unwrap();
+        assert_eq!(encrypted.len(), 512);
+        assert_eq!(library.decrypt_with(session, &oaep, private, &encrypted).as_deref(), Ok(TEXT));
+    }
+
     fn an_import_without_primes_gets_them(_home) {
         let library = Library::initialized();
         let session = library.user_session();
