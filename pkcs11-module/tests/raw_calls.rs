@@ -8,7 +8,7 @@ mod harness;
 use std::ffi::c_void;
 use std::path::Path;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use cryptoki_sys::*;
 use harness::{PIN, SO_PIN};
@@ -431,6 +431,87 @@ alone! {
         assert_eq!(call!(list, C_Finalize(null_mut())), CKR_OK);
         assert!(LOCKED.load(Ordering::SeqCst) > 5);
         assert_eq!(HELD.load(Ordering::SeqCst), 0);
+    }
+
+    /// Two threads at once through the host's mutexes: each is held by one at a time, some call has had to wait for the
+    /// other thread, and in the end all that were made are destroyed, none of them held.
+    fn given_mutexes_keep_two_threads_apart(_home) {
+        #[derive(Default)]
+        struct Given {
+            is_held: AtomicBool,
+            within: AtomicUsize,
+        }
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        static DESTROYED: AtomicUsize = AtomicUsize::new(0);
+        static WAITED: AtomicUsize = AtomicUsize::new(0);
+        unsafe extern "C" fn create(mutex: *mut *mut c_void) -> CK_RV {
+            MADE.fetch_add(1, Ordering::SeqCst);
+            // SAFETY: the library gives a place for one pointer.
+            unsafe { *mutex = Box::into_raw(Box::<Given>::default()).cast() };
+            CKR_OK
+        }
+        unsafe extern "C" fn destroy(mutex: *mut c_void) -> CK_RV {
+            DESTROYED.fetch_add(1, Ordering::SeqCst);
+            // SAFETY: it was made above, and nobody has it any more.
+            let mutex = unsafe { Box::from_raw(mutex.cast::<Given>()) };
+            assert!(!mutex.is_held.load(Ordering::SeqCst));
+            CKR_OK
+        }
+        unsafe extern "C" fn lock(mutex: *mut c_void) -> CK_RV {
+            // SAFETY: it was made above, and is there until it is destroyed.
+            let mutex = unsafe { &*mutex.cast::<Given>() };
+            if mutex.is_held.swap(true, Ordering::SeqCst) {
+                WAITED.fetch_add(1, Ordering::SeqCst);
+                while mutex.is_held.swap(true, Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+            }
+            assert_eq!(mutex.within.fetch_add(1, Ordering::SeqCst), 0);
+            // The other thread shall find it held.
+            std::thread::yield_now();
+            CKR_OK
+        }
+        unsafe extern "C" fn unlock(mutex: *mut c_void) -> CK_RV {
+            // SAFETY: as for `lock`.
+            let mutex = unsafe { &*mutex.cast::<Given>() };
+            assert_eq!(mutex.within.fetch_sub(1, Ordering::SeqCst), 1);
+            assert!(mutex.is_held.swap(false, Ordering::SeqCst), "one that nobody holds is let go");
+            CKR_OK
+        }
+        let list = functions();
+        let mut arguments = CK_C_INITIALIZE_ARGS {
+            CreateMutex: Some(create),
+            DestroyMutex: Some(destroy),
+            LockMutex: Some(lock),
+            UnlockMutex: Some(unlock),
+            ..Default::default()
+        };
+        assert_eq!(call!(list, C_Initialize((&raw mut arguments).cast())), CKR_OK);
+        let (_, key) = key_pair(list, session(list));
+        let work = || {
+            let session = open(list);
+            let (mut data, mut signature, mut length) = ([7_u8; 32], [0_u8; 64], 0);
+            let begun = std::time::Instant::now();
+            for round in 0.. {
+                let late = begun.elapsed() > std::time::Duration::from_secs(60);
+                if late || (round >= 100 && WAITED.load(Ordering::SeqCst) > 0) {
+                    break;
+                }
+                length = 64;
+                assert_eq!(begin(list, session, CKM_ECDSA, key), CKR_OK);
+                let (data, place) = (data.as_mut_ptr(), signature.as_mut_ptr());
+                assert_eq!(call!(list, C_Sign(session, data, 32, place, &raw mut length)), CKR_OK);
+            }
+            assert_eq!((length, call!(list, C_CloseSession(session))), (64, CKR_OK));
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(work);
+            }
+        });
+        assert!(WAITED.load(Ordering::SeqCst) > 0, "nobody had to wait");
+        assert_eq!(call!(list, C_Finalize(null_mut())), CKR_OK);
+        assert_eq!(MADE.load(Ordering::SeqCst), DESTROYED.load(Ordering::SeqCst));
     }
 
     fn a_forked_child_begins_anew_and_the_parent_goes_on(_home) {
