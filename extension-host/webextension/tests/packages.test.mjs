@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, verify, createPublicKey } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "node:test";
@@ -8,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
 import { crx, filesOf, idOf, updateManifest, withoutKey, writePackages, zip } from "../../packages.mjs";
 
+const sources = fileURLToPath(new URL("../../", import.meta.url));
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 const key = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
 
@@ -25,6 +27,27 @@ test("the same sources and key give the same bytes", (context) => {
   const names = readdirSync(one).sort();
   assert.deepEqual(names.map((name) => path.extname(name)), [".crx", ".zip", ".xpi", ".xml"]);
   for (const name of names) assert.ok(readFileSync(path.join(one, name)).equals(readFileSync(path.join(other, name))), name);
+});
+
+test("built twice from clean, in different folders at different times, the extension and the packages are the same bytes", (context) => {
+  const made = ["a", "a deeper one/b"].map((name) => {
+    const copy = path.join(folder(context), name);
+    const wanted = (file) => !["dist", "node_modules"].includes(path.basename(file));
+    cpSync(sources, copy, { recursive: true, filter: wanted });
+    symlinkSync(path.join(sources, "node_modules"), path.join(copy, "node_modules"));
+    assert.ok(!existsSync(path.join(copy, "webextension/dist")) && !existsSync(path.join(copy, "sdk/dist")));
+    const env = { ...process.env, TRIEN_CRX_KEY: key.export({ type: "pkcs8", format: "pem" }), TZ: name === "a" ? "UTC" : "Asia/Ho_Chi_Minh" };
+    const run = (...words) => execFileSync(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "ignore", "inherit"] });
+    run("build.mjs");
+    run("packages.mjs", "--out", path.join(copy, "packages"));
+    return { packages: filesOf(path.join(copy, "packages")), extension: filesOf(path.join(copy, "webextension/dist")), library: filesOf(path.join(copy, "sdk/dist")) };
+  });
+  const [one, other] = made;
+  assert.equal(Object.keys(one.packages).length, 4);
+  for (const kind of Object.keys(one)) {
+    assert.deepEqual(Object.keys(one[kind]), Object.keys(other[kind]));
+    for (const [name, bytes] of Object.entries(one[kind])) assert.ok(bytes.equals(other[kind][name]), `${kind}: ${name}`);
+  }
 });
 
 test("times, modes and the order of a folder change nothing", (context) => {
