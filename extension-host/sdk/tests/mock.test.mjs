@@ -1,20 +1,48 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import test from "node:test";
+import { readFileSync } from "node:fs";
+import test, { after, afterEach } from "node:test";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
+import { conforms, hold, listen } from "../../tests/peer/wire.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
 const { playTrien } = await load("sdk/src/mock.ts");
 
+/** What page and mock say to each other, in every test of this file. */
+const pages = [];
+const names = new Set();
+const page = () => pages.push(listen(openPage()));
+
+afterEach(() => pages.splice(0).flatMap(hold).forEach((name) => names.add(name)));
+
+after(() => {
+  const { methods } = JSON.parse(readFileSync(new URL("../../../daemon/protocol/schema/trien.v1.json", import.meta.url), "utf8"));
+  for (const method of Object.keys(methods)) assert.ok(names.has(method) && names.has(`${method} replied`), method);
+  for (const name of ["progress", "pin_locked", "not_allowed", "cancelled"]) assert.ok(names.has(name), name);
+});
+
 /** The mock in a fresh page, and what a portal's code gets of it; both end with the test. */
 async function connected(context, options) {
-  openPage();
+  page();
   const mock = playTrien(options);
   const trien = await Trien.connect({ roads: ["extension"] });
   context.after(() => (trien.close(), mock.close()));
   return { mock, trien };
 }
+
+test("a message is held against the schema: what is wrong, missing or unknown is found", () => {
+  const reply = (result) => ({ jsonrpc: "2.0", id: 1, result });
+  const hello = { version: 1, session: "00", capabilities: [], scopes: [], max_chunk: 1, max_document: 1 };
+  const question = { session: "s", message: { jsonrpc: "2.0", id: 1, method: "hello", params: { versions: [1] } } };
+  const answered = (result) => () => hold([question, { session: "s", message: reply(result), reply: true }]);
+  assert.deepEqual(answered(hello)(), ["hello", "hello replied"]);
+  for (const wrong of [{}, { ...hello, version: "1" }, { ...hello, scopes: undefined }, { ...hello, more: 1 }, { ...hello, max_chunk: -1 }]) {
+    assert.throws(answered(wrong), /is no #\/\$defs\/HelloReply/, JSON.stringify(wrong));
+  }
+  assert.throws(() => conforms("", { ...reply({}), jsonrpc: "1.0" }));
+  assert.throws(() => hold([{ session: "s", message: { jsonrpc: "2.0", method: "progress", params: { request: 1 } }, reply: true }]));
+});
 
 test("a portal's code runs unchanged against the mock, every method", async (context) => {
   const { mock, trien } = await connected(context, { certificate: { serial: "07" } });
@@ -39,7 +67,7 @@ test("the person, the token and the computer can say no", async (context) => {
   await assert.rejects(trien.certificates(), { code: "pin_locked" });
   await assert.rejects(trien.authenticate({ nonce: "A".repeat(44) }), { code: "cancelled" });
   for (const [options, code] of [[{ refuse: "daemon_not_running" }, "not_running"], [{ scopes: [] }, "not_allowed"]]) {
-    openPage();
+    page();
     const mock = playTrien(options);
     await assert.rejects(Trien.connect({ roads: ["extension"] }), { code });
     mock.close();
@@ -48,7 +76,7 @@ test("the person, the token and the computer can say no", async (context) => {
 
 test("a batch: what became of each, a pause on the way, and a receipt", async (context) => {
   const { mock, trien } = await connected(context, {
-    item: (_, index) => (index === 1 ? "key_unusable" : "signed"),
+    item: (_, index) => (index === 1 ? "token_failed" : "signed"),
     pulledAt: 2,
   });
   const digests = [0, 1, 2].map((fill) => ({ name: `Hồ sơ ${fill}`, digest: new Uint8Array(32).fill(fill) }));
@@ -57,7 +85,7 @@ test("a batch: what became of each, a pause on the way, and a receipt", async (c
   const call = { certificate: "00".repeat(32), hash: "SHA-256", digests, onProgress };
   const { signatures, algorithm, receipt } = await trien.signDigests(call);
   assert.deepEqual(signatures.map(({ name, error }) => [name, error?.code]), [
-    ["Hồ sơ 0", undefined], ["Hồ sơ 1", "key_unusable"], ["Hồ sơ 2", undefined],
+    ["Hồ sơ 0", undefined], ["Hồ sơ 1", "token_failed"], ["Hồ sơ 2", undefined],
   ]);
   assert.equal(algorithm, "RS256");
   assert.deepEqual(stages, ["asking 0/3", "signing 0/3", "signing 1/3", "paused 2/3", "signing 2/3"]);
@@ -65,12 +93,12 @@ test("a batch: what became of each, a pause on the way, and a receipt", async (c
   assert.equal(receipt.manifest, createHash("sha256").update(lines.join("")).digest("hex"), "a page can compute it");
   assert.deepEqual(receipt.results.map((result) => result !== ""), [true, false, true]);
   const stopped = await trien.signDigests({ ...call, onError: "stop" });
-  assert.deepEqual(stopped.signatures.map(({ error }) => error?.code), [undefined, "key_unusable", "batch_stopped"]);
+  assert.deepEqual(stopped.signatures.map(({ error }) => error?.code), [undefined, "token_failed", "batch_stopped"]);
   assert.equal(mock.heard.at(-1).params.on_error, "stop");
   assert.equal("name" in mock.heard.at(-1).params.digests[0], true);
   const documents = ["a", "b", "c"].map((name) => ({ name, bytes: new TextEncoder().encode(name) }));
   const signed = await trien.signDocuments({ documents, format: "pades", onError: "stop" });
-  assert.deepEqual(signed.documents.map(({ error }) => error?.code), [undefined, "key_unusable", "batch_stopped"]);
+  assert.deepEqual(signed.documents.map(({ error }) => error?.code), [undefined, "token_failed", "batch_stopped"]);
   assert.equal(signed.receipt.results.length, 3);
 });
 
