@@ -136,3 +136,99 @@ fn help_version_and_misuse() {
         );
     }
 }
+
+/// Runs the program for the whole system, under folders that cover this computer's own (overlays in a mount namespace). A
+/// machine that allows no such thing fails the test: what was not tried did not pass.
+/// After each command: what it said, then each file that it left, and what is in it.
+const SYSTEM_WIDE: &str = r#"
+mount -t tmpfs none /mnt
+for folder in etc usr/lib; do
+  mkdir -p "/mnt/$folder" "/mnt/work/$folder"
+  mount -t overlay overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/work/$folder" "/$folder"
+done
+left() { find /mnt/etc /mnt/usr/lib -type f | sort | while read -r file; do
+  printf '%s %s %s ' "${file#/mnt}" "$(stat -c %a "$file")" "$(stat -c %a "$(dirname "$file")")"; tr -d '\n' <"$file"; echo; done; }
+program=$1; shift
+for command in install remove remove; do echo "== $command"; "$program" "$command" --system "$@"; left; done
+"#;
+
+#[test]
+fn every_browser_of_the_system() {
+    let home = tempfile::tempdir().expect("temporary folder");
+    let folders = [
+        ("chromium", "/etc/chromium/native-messaging-hosts"),
+        ("chrome", "/etc/opt/chrome/native-messaging-hosts"),
+        ("edge", "/etc/opt/edge/native-messaging-hosts"),
+        // Built without Chrome's branding it reads Chromium's.
+        ("brave", "/etc/chromium/native-messaging-hosts"),
+        ("firefox", "/usr/lib/mozilla/native-messaging-hosts"),
+    ];
+    let one_by_one = folders.map(|(browser, folder)| (vec!["--browser", browser], vec![folder]));
+    let mut all: Vec<&str> = folders.iter().map(|(_, folder)| *folder).collect();
+    all.sort_unstable();
+    all.dedup();
+    for (words, folders) in one_by_one.into_iter().chain([(Vec::new(), all)]) {
+        let output = Command::new("unshare")
+            .args([
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-euc",
+                SYSTEM_WIDE,
+                "sh",
+                PROGRAM,
+            ])
+            .args(&words)
+            .env("HOME", home.path())
+            .env("LC_ALL", "en_GB.UTF-8")
+            .output()
+            .expect("unshare");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let [_, installed, removed, again] = said.split("== ").collect::<Vec<_>>()[..] else {
+            panic!("{said}");
+        };
+        for folder in &folders {
+            let path = format!("{folder}/vn.trien.host.json");
+            assert!(installed.contains(&format!("Wrote {path}\n")), "{said}");
+            let prefix = format!("{path} 644 755 ");
+            let held = installed.lines().find_map(|line| line.strip_prefix(&prefix));
+            let held: Value = serde_json::from_str(held.expect("the manifest")).expect("JSON");
+            let permitted = if folder.contains("mozilla") {
+                json!({"allowed_extensions": ["trien@trien.vn"]})
+            } else {
+                json!({"allowed_origins": [EXTENSION]})
+            };
+            let mut expected =
+                json!({"name": "vn.trien.host", "description": "Triện", "path": PROGRAM, "type": "stdio"});
+            expected
+                .as_object_mut()
+                .expect("object")
+                .extend(permitted.as_object().expect("object").clone());
+            assert_eq!(held, expected);
+            assert!(removed.contains(&format!("Removed {path}\n")), "{said}");
+            assert!(again.contains(&path), "it says that there is none: {said}");
+        }
+        // Nothing but these, and nothing is left.
+        let count = |text: &str, start| text.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(
+            [count(installed, "Wrote"), count(installed, "/")],
+            [folders.len(); 2],
+            "{said}"
+        );
+        assert_eq!(
+            [count(removed, "Removed"), count(removed, "/"), count(again, "/")],
+            [folders.len(), 0, 0],
+            "{said}"
+        );
+    }
+    assert_eq!(
+        std::fs::read_dir(home.path()).expect("folder").count(),
+        0,
+        "nothing for the user"
+    );
+}
