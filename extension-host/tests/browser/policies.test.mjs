@@ -144,22 +144,23 @@ test("Chromium installs the packed extension because the policy says so", { skip
   assert.equal(await somebody(page), packed.version);
 });
 
-test("Firefox installs the packed add-on because the policy says so, its host answers, and the socket is free for the portal", {
+test("Firefox installs the packed add-on because the policy says so, the system's host answers, and the socket is free for the portal", {
   skip: obstacle, timeout: 120_000,
 }, async (context) => {
   const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const { xpi, version } = writePackages({ out: path.join(folder, "packages"), key });
   const policy = adapted("firefox.json", { "https://intranet.example/trien/trien-firefox.xpi": `file://${xpi}` });
   const distribution = "/usr/lib/firefox-esr/distribution";
+  const system = `mount -t tmpfs none /usr/lib/mozilla; ${path.join(binaries, "trien-extension-host")} install --system --browser firefox >/dev/null`;
   const executable = within("firefox-managed", process.env.FIREFOX ?? "/usr/bin/firefox-esr",
-    `mount -t tmpfs none ${distribution}; cp ${policy} ${distribution}/policies.json`);
+    `mount -t tmpfs none ${distribution}; cp ${policy} ${distribution}/policies.json; ${system}`);
   const { preferences } = elsewhere("firefox", HOST, { public: site.port });
   process.env.FIREFOX = executable;
   let started;
   try {
     started = await launch("firefox", {
       // What is not signed by Mozilla is installed only so.
-      binaries, extension: false, env: stage.env, preferences: { ...preferences, "xpinstall.signatures.required": false },
+      binaries, extension: false, host: false, env: stage.env, preferences: { ...preferences, "xpinstall.signatures.required": false },
     });
   } finally {
     delete process.env.FIREFOX;
