@@ -38,7 +38,7 @@ const SESSION = async ({ warmUp, count }) => {
   return times.slice(warmUp);
 };
 
-const stage = await Stage.open();
+const stage = await Stage.open({ developer: true });
 try {
   const { url } = await stage.portal();
   const { browser, close } = await launch("chromium", { binaries, env: stage.env });

@@ -12,7 +12,7 @@ import { Stage, binaries } from "../browser/stage.mjs";
 const COUNT = Number(process.env.COUNT ?? 60);
 const WARM_UP = 5;
 
-const stage = await Stage.open();
+const stage = await Stage.open({ developer: true });
 try {
   const { url } = await stage.portal({ allowed: false });
   stage.trien("origin", "allow", url, "--scope", "certificates", "--scope", "blind_digest");

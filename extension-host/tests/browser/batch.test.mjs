@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { after, before } from "node:test";
 import { launch } from "../../../testdata/portal/browsers.mjs";
-import { Stage, binaries, dossier, sdk } from "./stage.mjs";
+import { Stage, binaries, dossier, elsewhere, sdk } from "./stage.mjs";
 
+const HOST = "portal.example";
 /** Of the simulator's token. */
 const PIN = "12345678";
 /** The token is pulled at the third signature of each start of its module, for two seconds. */
@@ -31,9 +32,10 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 async function opened(context, name) {
   const stage = await Stage.open({ simulation: PULLED });
   context.after(() => stage.close());
-  const { url } = await stage.site({ "/": example("index.html"), "/page.js": example("page.js"), "/sdk.js": sdk() });
+  const pages = { "/": example("index.html"), "/page.js": example("page.js"), "/sdk.js": sdk() };
+  const { url, port } = await stage.site(pages, { host: HOST, allowed: false });
   stage.trien("origin", "allow", url, ...SCOPES);
-  const { browser, close } = await launch(name, { binaries, env: stage.env });
+  const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST, { public: port }) });
   context.after(close);
   const page = await browser.newPage();
   await page.goto(`${url}/?port=${stage.websocketPort}`);

@@ -7,7 +7,7 @@ import { Stage, binaries } from "./stage.mjs";
 const SECURE_HOST = "portal.example";
 
 let stage;
-before(async () => (stage = await Stage.open({ daemon: false })));
+before(async () => (stage = await Stage.open({ daemon: false, developer: true })));
 after(() => stage?.close());
 
 /** What the page shows after it tried this road: `done`, or the error's code. */
@@ -17,9 +17,10 @@ async function outcome(browser, url, road, { click } = {}) {
   return shown.state === "done" ? "done" : shown.code;
 }
 
+/** Each road after a click: without one the extension has no word for a page that the daemon has never spoken to here. */
 async function outcomes(browser, url) {
   const found = {};
-  for (const road of ["extension", "websocket", "automatic"]) found[road] = await outcome(browser, url, road);
+  for (const road of ["extension", "websocket", "automatic"]) found[road] = await outcome(browser, url, road, { click: true });
   return found;
 }
 
@@ -39,7 +40,7 @@ for (const name of ["chromium", "firefox"]) {
     const portal = await stage.portal();
     const { browser, close } = await launch(name, { binaries, host: false, env: stage.env });
     try {
-      const shown = await signOnPage(browser, portal.url, { road: "extension" });
+      const shown = await signOnPage(browser, portal.url, { road: "extension", click: true });
       assert.deepEqual([shown.code, shown.detail], ["not_installed", "extension: host_missing"]);
     } finally {
       await close();
@@ -53,7 +54,7 @@ for (const name of ["chromium", "firefox"]) {
       const stopped = { extension: "not_running", websocket: "not_installed", automatic: "not_running" };
       assert.deepEqual(await outcomes(browser, portal.url), stopped);
       await stage.startDaemon();
-      assert.equal(await outcome(browser, portal.url, "extension"), "done", "the next try finds it");
+      assert.equal(await outcome(browser, portal.url, "extension"), "done", "the next try finds it, without a click");
       await stage.stopDaemon();
       assert.equal(await outcome(browser, portal.url, "extension"), "not_running");
     } finally {
@@ -66,7 +67,7 @@ for (const name of ["chromium", "firefox"]) {
     await stage.startDaemon();
     const { browser, close } = await launch(name, { binaries, env: stage.env });
     try {
-      // A click may have the person asked about the site; here there is nobody. Without one: first-use.test.mjs.
+      // A click may have the person asked about the site; here there is nobody. Without one: stranger.test.mjs.
       assert.equal(await outcome(browser, portal.url, "extension", { click: true }), "nobody_to_ask");
       assert.equal(await outcome(browser, portal.url, "websocket"), "not_installed", "a stranger learns nothing");
       stage.allow(portal.url);

@@ -26,14 +26,22 @@ export const sdk = () => readFileSync(path.join(root, "extension-host/sdk/dist/i
 /** A Python with the package `cryptography`, which judges what we sign. */
 export const python = path.join(root, "target/judges/bin/python");
 
-/** What a browser needs so that `host` is this computer, whatever the port; and, for `public`, so that it takes the page for one of the Internet. */
+/** What a browser needs so that `host`, or each of several, is this computer, whatever the port; and, for `public`, so that it takes the page for one of the Internet. */
 export function elsewhere(name, host, { public: port } = {}) {
+  const hosts = [host].flat();
   if (name === "firefox") {
     const override = port ? { "network.lna.address_space.public.override": `127.0.0.1:${port}` } : {};
-    return { preferences: { "network.dns.localDomains": host, ...override } };
+    return { preferences: { "network.dns.localDomains": hosts.join(","), ...override } };
   }
   const override = port ? [`--ip-address-space-overrides=127.0.0.1:${port}=public`] : [];
-  return { args: [`--host-resolver-rules=MAP ${host} 127.0.0.1`, ...override] };
+  return { args: [`--host-resolver-rules=${hosts.map((one) => `MAP ${one} 127.0.0.1`).join(", ")}`, ...override] };
+}
+
+/** Says yes to the browser's question whether a site may reach programs on this computer, as long as the browser runs. Firefox asks none for sockets. */
+export async function permitLoopback(name, browser, origin) {
+  if (name === "firefox") return;
+  const session = await browser.target().createCDPSession();
+  await session.send("Browser.setPermission", { origin, permission: { name: "loopback-network" }, setting: "granted" });
 }
 
 /** How long the daemon may take to be ready or to end, in milliseconds. */
@@ -48,13 +56,16 @@ export class Stage {
   #daemon;
   #display;
   #simulation;
+  #developer;
 
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
-   * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one.
+   * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
+   * with `developer` may pages of http://127.0.0.1 ask.
    */
-  static async open({ daemon = true, display, simulation } = {}) {
+  static async open({ daemon = true, display, simulation, developer = false } = {}) {
     const stage = new Stage();
+    stage.#developer = developer;
     stage.#display = display;
     if (simulation) {
       stage.#simulation = stage.#file("simulation.toml");
@@ -109,7 +120,7 @@ export class Stage {
       this.#make();
       if (template) run("cp", ["-a", `${this.#folder}/.`, template]);
     }
-    const config = `developer = true\n[websocket]\nport = ${this.websocketPort}\n`;
+    const config = `developer = ${this.#developer}\n[websocket]\nport = ${this.websocketPort}\n`;
     writeFileSync(path.join(this.home, "config/config.toml"), config);
     this.answer("approve");
   }

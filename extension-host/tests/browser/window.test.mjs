@@ -14,7 +14,7 @@ let portal;
 let chromium;
 before(async () => {
   desk = await Desk.open();
-  stage = await Stage.open({ display: desk.display });
+  stage = await Stage.open({ display: desk.display, developer: true });
   portal = await stage.portal();
   chromium = await launch("chromium", { binaries, env: stage.env });
 });
