@@ -14,11 +14,14 @@ export const SDK_VERSION = "0.1.0";
 /** What this library can make use of. */
 export const CAPABILITIES: readonly string[] = ["authenticate", "idempotency", "level"];
 
-/** How long to look for an extension while there is another road to try; it answers within a few milliseconds. */
+/** How long to look for an extension while there is another road to try; after a click it answers within a few milliseconds. */
 const LOOK_MS = 1000;
 
 /** How long to look for it when it is the only road. */
 const LOOK_LONGER_MS = 3000;
+
+/** How many times as long where the person has not just clicked: then the extension may have to ask the daemon first. */
+const UNCLICKED = 2;
 
 /** Most `timeoutMs` that makes sense, in milliseconds: the browser's question may wait for the person. */
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -77,7 +80,8 @@ async function travel(road: RoadName, only: boolean, options: ConnectOptions): P
     const socket = await openWebSocket(options.port ?? DEFAULT_PORT, attempt);
     return greet(socket, (reason) => TrienError.local("closed", reason), options, attempt);
   }
-  const look = { ...attempt, timeoutMs: Math.min(attempt.timeoutMs, only ? LOOK_LONGER_MS : LOOK_MS) };
+  const patience = (only ? LOOK_LONGER_MS : LOOK_MS) * (navigator.userActivation?.isActive === false ? UNCLICKED : 1);
+  const look = { ...attempt, timeoutMs: Math.min(attempt.timeoutMs, patience) };
   const extension = await openExtension(look);
   if (extension === undefined) throw TrienError.local("not_installed", NO_EXTENSION);
   return greet(extension, explainEnd, options, attempt);

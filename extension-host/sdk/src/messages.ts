@@ -14,8 +14,8 @@ export const messages = {
       en: "Triện is not installed on this computer, or this site is not permitted to use it.",
     },
     remedy: {
-      vi: "Hãy cài Triện và tiện ích Triện cho trình duyệt rồi thử lại. Nếu đã cài, hãy mở Triện và cho phép trang này.",
-      en: "Install Triện and its browser extension, then try again. If it is installed, start it and permit this site.",
+      vi: "Hãy cài Triện và tiện ích Triện cho trình duyệt rồi thử lại. Nếu đã cài, hãy mở Triện rồi bấm nút ký trên trang: Triện sẽ hỏi bạn có cho phép trang này không.",
+      en: "Install Triện and its browser extension, then try again. If it is installed, start it and press the page's button: Triện will ask you whether this site may use it.",
     },
   },
   not_running: {

@@ -116,6 +116,16 @@ test("an older or newer extension", async () => {
   assert.equal(await codeOf(), "outdated");
 });
 
+test("an extension that has to ask the daemon first is waited for where the person has not clicked, but not for ever", async () => {
+  const answer = (message, answer) => message.trien === "open" && answer({ trien: "closed", reason: "host_missing" });
+  for (const [touched, silentMs, detail] of [[false, 1300, /extension: host_missing/], [true, 1300, /no extension/], [false, 3000, /no extension/]]) {
+    playExtension(openPage({ permission: "granted", touched }), answer, 1, silentMs);
+    const error = await Trien.connect({ port: NOBODY }).catch((error) => error);
+    assert.equal(error.code, "not_installed");
+    assert.match(error.detail, detail, `${touched} ${silentMs}`);
+  }
+});
+
 test("no extension", async () => {
   openPage();
   assert.equal(await codeOf(), "not_installed");

@@ -69,7 +69,7 @@ for (const name of ["chromium", "firefox"]) {
     const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, host) });
     context.after(close);
     const before = actions().length;
-    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" }, "no click, no question");
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_installed", asked: "false" }, "no click, no question, no answer");
     assert.equal(actions().length, before);
     stage.answer("approve");
     assert.deepEqual(await visit(browser, site), { outcome: "nobody_to_ask", asked: "true" }, "nobody is there");
@@ -80,7 +80,8 @@ for (const name of ["chromium", "firefox"]) {
     assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "served true", asked: "false" });
     assert.equal(actions().slice(before).filter((action) => action === "granted").length, 1);
     stage.trien("origin", "revoke", site.url);
-    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" });
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" }, "it is told once");
+    assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_installed", asked: "false" }, "and is a stranger again");
   });
 
   test(`a person who says no twice is left alone, in ${name}`, { timeout: 180_000 }, async (context) => {

@@ -15,7 +15,7 @@ class WebSocket extends NodeWebSocket {
 
 /**
  * Puts a page at this address around the test. `permission` is the state of "loopback-network", if it is known; `touched`
- * whether the person has done something in it, if the browser tells; `framed` puts it into another page.
+ * whether the person has just done something in it, if the browser tells; `framed` puts it into another page.
  */
 export function openPage({ hostname = "portal.example", permission, chromium = true, secure = true, touched, framed = false } = {}) {
   const window = new EventTarget();
@@ -33,7 +33,7 @@ export function openPage({ hostname = "portal.example", permission, chromium = t
     return { state: permission };
   };
   const navigator = { permissions: { query }, ...(chromium ? { userAgentData: {} } : {}) };
-  if (touched !== undefined) navigator.userActivation = { hasBeenActive: touched };
+  if (touched !== undefined) navigator.userActivation = { hasBeenActive: touched, isActive: touched };
   const document = new EventTarget();
   for (const [name, value] of Object.entries({ window, document, navigator, location: window.location, WebSocket })) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
@@ -41,10 +41,14 @@ export function openPage({ hostname = "portal.example", permission, chromium = t
   return { window, document };
 }
 
-/** Plays the extension's content script in the window: `hear` gets each message of the page and a way to answer. */
-export function playExtension({ window }, hear, bridge = 1) {
+/**
+ * Plays the extension's content script in the window: `hear` gets each message of the page and a way to answer. `silentMs` is how
+ * long it says nothing, because it has to ask the daemon first, in milliseconds.
+ */
+export function playExtension({ window }, hear, bridge = 1, silentMs = 0) {
+  const speaks = performance.now() + silentMs;
   window.addEventListener("message", ({ data }) => {
-    if (data?.trien === "ping") window.postMessage({ trien: "pong", bridge, version: "0" });
+    if (data?.trien === "ping" && performance.now() >= speaks) window.postMessage({ trien: "pong", bridge, version: "0" });
     else if (["open", "send", "close"].includes(data?.trien)) {
       hear(data, (answer) => window.postMessage({ session: data.session, ...answer }));
     }

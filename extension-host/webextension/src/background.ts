@@ -7,18 +7,22 @@
  * message of a page starts it again. Nothing but {@link starts} is lost.
  */
 
-import { PORT_NAME, WEB_EID_PORT_NAME } from "./internal.ts";
-import type { WebEidToBackground } from "./internal.ts";
+import { LOOK_PORT_NAME, PORT_NAME, WEB_EID_PORT_NAME } from "./internal.ts";
+import type { ToContent, WebEidToBackground } from "./internal.ts";
 import { greet } from "./native.ts";
 import { originOf, originsOf } from "./origin.ts";
+import type { Origins } from "./origin.ts";
 import { Rate } from "./rate.ts";
 import { refuse, relay } from "./relay.ts";
-import { isSilent, know, knownOrigins } from "./settings.ts";
+import { isKnown, isSilent, know } from "./settings.ts";
 import { TrienError } from "../../sdk/src/error.ts";
 import { WebEidSession } from "./web-eid/session.ts";
 
 /** Starting a host is starting a process; a site may start a few at once and then one every two seconds. */
 const STARTS = { burst: 8, perSecond: 0.5 };
+
+/** How long the daemon has to say whether a page that looks has a permission, in milliseconds. */
+const LOOK_MS = 10_000;
 
 /** By origin. Forgotten when they are as good as new. */
 const starts = new Map<string, Rate>();
@@ -26,6 +30,7 @@ const starts = new Map<string, Rate>();
 chrome.runtime.onConnect.addListener((page) => {
   if (page.sender?.id !== chrome.runtime.id) return page.disconnect();
   if (page.name === PORT_NAME) return openSession(page);
+  if (page.name === LOOK_PORT_NAME) return void lookFor(page).finally(() => page.disconnect());
   if (page.name === WEB_EID_PORT_NAME) return openWebEid(page);
   page.disconnect();
 });
@@ -35,6 +40,37 @@ function openSession(page: chrome.runtime.Port): void {
   if (origins === undefined) return refuse(page, "origin_refused");
   if (!mayStart(origins.origin)) return refuse(page, "too_many");
   relay(page, origins);
+}
+
+/**
+ * Acknowledges a page that has a permission; any other hears nothing. What an origin was when it was last seen serves for
+ * a page of its own, so that it is told, too, why the daemon cannot be reached now. In a frame both sites must have a
+ * permission, and the daemon is asked each time.
+ */
+async function lookFor(page: chrome.runtime.Port): Promise<void> {
+  const origins = originsOf(page.sender);
+  if (origins === undefined) return;
+  const abort = new AbortController();
+  page.onDisconnect.addListener(() => abort.abort());
+  const alone = origins.origin === origins.topOrigin;
+  const permitted = (alone && (await isKnown(origins.origin))) || (mayStart(origins.origin) && (await isPermitted(origins, abort)));
+  if (permitted && !abort.signal.aborted) page.postMessage({ acknowledged: true } satisfies ToContent);
+}
+
+/** Asks the daemon. Whatever keeps it from saying yes is a no. */
+async function isPermitted(origins: Origins, abort: AbortController): Promise<boolean> {
+  const timer = setTimeout(() => abort.abort(), LOOK_MS);
+  try {
+    const { conversation, hello } = await greet(origins, false, "a page that looks", abort.signal);
+    conversation.close();
+    const permitted = hello.scopes.length > 0;
+    if (permitted) await know(origins.origin, true);
+    return permitted;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function openWebEid(page: chrome.runtime.Port): void {
@@ -56,7 +92,7 @@ function openWebEid(page: chrome.runtime.Port): void {
     },
     tell: (message) => page.postMessage(message),
     silent: () => isSilent(origin),
-    known: async () => (await knownOrigins()).includes(origin),
+    known: () => isKnown(origin),
     version: chrome.runtime.getManifest().version,
   });
   page.onMessage.addListener((message: WebEidToBackground) => void session.hear(message).catch(() => session.close()));

@@ -1,12 +1,15 @@
 /**
  * The content script: carries messages between a page and the background. It runs in a world of its own, so nothing
  * that the page redefines reaches it; what the page says is data, and never says who the page is.
+ *
+ * A page hears nothing, not even that somebody is here, until the daemon says that it has a permission or the person
+ * has just done something in it: {@link met}.
  */
 
 import { BRIDGE_VERSION, MARK, MAX_SESSIONS, MAX_TEXT, readFromPage } from "../../sdk/src/bridge.ts";
 import type { CloseReason, FromExtension, FromPage } from "../../sdk/src/bridge.ts";
 import type { ToBackground, ToContent } from "./internal.ts";
-import { PORT_NAME } from "./internal.ts";
+import { LOOK_PORT_NAME, PORT_NAME } from "./internal.ts";
 import { Rate } from "./rate.ts";
 import { hearWebEid, leaveWebEid } from "./web-eid/page.ts";
 
@@ -15,6 +18,15 @@ const messages = new Rate(1000, 500);
 
 /** A page pings every 50 ms until it is answered. */
 const pings = new Rate(20, 20);
+
+/** Each may start a process. A page that is answered looks no more. */
+const looks = new Rate(1, 0.2);
+
+/** Whether this page may hear from us. What it has been told it knows; so it stays as long as the page. */
+let met = false;
+
+/** The question whether this page has a permission. */
+let look: chrome.runtime.Port | undefined;
 
 const sessions = new Map<string, chrome.runtime.Port>();
 
@@ -25,8 +37,9 @@ function hear(event: MessageEvent): void {
   // Our own messages are for secure contexts alone; Web eID's have an answer for the others.
   if (!window.isSecureContext) return;
   if (message[MARK] === "ping") {
-    if (pings.allows()) post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: version() });
-    return;
+    if (!pings.allows()) return;
+    meetIfActive();
+    return met ? pong() : lookAround();
   }
   if (!messages.allows()) return tooMany(message);
   switch (message[MARK]) {
@@ -40,6 +53,36 @@ function hear(event: MessageEvent): void {
   }
 }
 
+/** Whether the person has just done something in this page; a page cannot make it up. */
+function meetIfActive(): boolean {
+  const active = navigator.userActivation?.isActive === true;
+  met ||= active;
+  return active;
+}
+
+/** Asks whether this page has a permission. One that has none hears nothing, and cannot tell us from nobody. */
+function lookAround(): void {
+  if (look !== undefined || !looks.allows()) return;
+  try {
+    const opened = chrome.runtime.connect({ name: LOOK_PORT_NAME });
+    look = opened;
+    opened.onMessage.addListener((message: ToContent) => {
+      if (!("acknowledged" in message)) return;
+      met = true;
+      pong();
+    });
+    opened.onDisconnect.addListener(() => {
+      if (look === opened) look = undefined;
+    });
+  } catch {
+    // An orphan after an update of the extension: nobody is here.
+  }
+}
+
+function pong(): void {
+  post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: version() });
+}
+
 /** Ends the session; one that is not open yet must hear of it, or it would wait for ever. */
 function tooMany({ [MARK]: kind, session }: Exclude<FromPage, { [MARK]: "ping" }>): void {
   if (kind === "open" && !sessions.has(session)) post({ [MARK]: "closed", session, reason: "too_many" });
@@ -48,6 +91,7 @@ function tooMany({ [MARK]: kind, session }: Exclude<FromPage, { [MARK]: "ping" }
 
 function open(session: string): void {
   if (sessions.has(session)) return;
+  const active = meetIfActive();
   if (sessions.size >= MAX_SESSIONS) return post({ [MARK]: "closed", session, reason: "too_many" });
   let port: chrome.runtime.Port;
   try {
@@ -57,9 +101,10 @@ function open(session: string): void {
     return post({ [MARK]: "closed", session, reason: "extension_gone" });
   }
   sessions.set(session, port);
-  port.postMessage({ open: { active: navigator.userActivation?.isActive === true } } satisfies ToBackground);
+  port.postMessage({ open: { active } } satisfies ToBackground);
   port.onMessage.addListener((message: ToContent) => {
-    if ("closed" in message) end(session, message.closed);
+    if ("acknowledged" in message) met = true;
+    else if ("closed" in message) end(session, message.closed);
     else if (sessions.has(session)) post({ [MARK]: "message", session, message: message.message });
   });
   // After an update this script has lost its extension; otherwise only the background was stopped.
@@ -84,6 +129,8 @@ function end(session: string, reason: CloseReason): void {
 /** A page kept in the back/forward cache must not keep its hosts, nor hear of requests it no longer shows. */
 function leave(): void {
   for (const session of [...sessions.keys()]) end(session, "extension_gone");
+  look?.disconnect();
+  look = undefined;
   leaveWebEid();
 }
 
@@ -100,7 +147,7 @@ function version(): string {
 }
 
 function post(message: FromExtension): void {
-  window.postMessage(message, window.location.origin);
+  if (met) window.postMessage(message, window.location.origin);
 }
 
 // A sandboxed page has the address of a site but not its origin; it is not answered at all.

@@ -6,6 +6,9 @@ import type { WebEidRequest } from "./web-eid/wire.ts";
 /** Names the port of a session of our own protocol. */
 export const PORT_NAME = "trien";
 
+/** Names the port of a page that asks whether somebody is here; to connect is to ask. */
+export const LOOK_PORT_NAME = "trien-look";
+
 /** Names the port of a page that speaks the wire of Web eID; one a page. */
 export const WEB_EID_PORT_NAME = "trien-web-eid";
 
@@ -17,8 +20,11 @@ export interface Activation {
 /** From the content script: first that the session begins, then JSON-RPC messages. */
 export type ToBackground = { open: Activation } | { text: string };
 
-/** From the background; after `closed` it disconnects. */
-export type ToContent = { message: unknown } | { closed: CloseReason };
+/**
+ * From the background; after `closed` it disconnects. `acknowledged`: the daemon says that the page has a permission, or
+ * said so when it was last asked; before that the page hears nothing.
+ */
+export type ToContent = { acknowledged: true } | { message: unknown } | { closed: CloseReason };
 
 /** From the content script: one request of a page of Web eID. */
 export interface WebEidToBackground extends Activation {

@@ -72,9 +72,16 @@ export class HostRoad implements Road {
   }
 }
 
-/** Says hello on a page's behalf. Throws `TrienError`. */
-export async function greet(origins: Origins, active: boolean, client: string): Promise<{ conversation: Conversation; hello: HelloReply }> {
+/** Says hello on a page's behalf; the signal ends the host before that. Throws `TrienError`. */
+export async function greet(
+  origins: Origins,
+  active: boolean,
+  client: string,
+  signal?: AbortSignal,
+): Promise<{ conversation: Conversation; hello: HelloReply }> {
+  if (signal?.aborted) throw TrienError.local("cancelled");
   const conversation = new Conversation(new HostRoad(origins, active), explainEnd);
+  signal?.addEventListener("abort", () => conversation.close(), { once: true });
   const params = { versions: [PROTOCOL_VERSION], capabilities: ["authenticate"], client };
   try {
     const { result: hello } = await conversation.request<HelloReply>("hello", params);

@@ -21,7 +21,10 @@ export function relay(page: chrome.runtime.Port, origins: Origins): void {
     if ("open" in incoming) {
       host ??= startHost(origins, incoming.open.active === true, {
         onMessage: (message) => {
-          if (!greeted) greeted = remember(origins.origin, message);
+          if (!greeted && !isNotification(message)) {
+            greeted = true;
+            if (remember(origins, message)) page.postMessage({ acknowledged: true } satisfies ToContent);
+          }
           page.postMessage({ message } satisfies ToContent);
         },
         onEnd: (reason) => refuse(page, reason),
@@ -40,13 +43,20 @@ export function refuse(page: chrome.runtime.Port, reason: CloseReason): void {
   page.disconnect();
 }
 
-/** The first answer is that to `hello`: it says whether the origin has a permission. Notifications may come before it. */
-function remember(origin: string, message: unknown): boolean {
-  if ((message as { method?: unknown }).method !== undefined) return false;
+function isNotification(message: unknown): boolean {
+  return (message as { method?: unknown }).method !== undefined;
+}
+
+/**
+ * The first answer is that to `hello`: it says whether the origin has a permission. A refusal in a frame may be about the
+ * page around it, so nothing is forgotten then.
+ */
+function remember({ origin, topOrigin }: Origins, message: unknown): boolean {
   const { result, error } = message as { result?: { scopes?: unknown }; error?: { data?: { code?: unknown } } };
-  if (Array.isArray(result?.scopes)) void know(origin, result.scopes.length > 0);
-  else if (error?.data?.code === "not_allowed") void know(origin, false);
-  return true;
+  const permitted = Array.isArray(result?.scopes) && result.scopes.length > 0;
+  if (permitted) void know(origin, true);
+  else if (origin === topOrigin && (result !== undefined || error?.data?.code === "not_allowed")) void know(origin, false);
+  return permitted;
 }
 
 /** Native messaging carries JSON values, so the text is parsed here; the host writes it as text again. */

@@ -11,6 +11,11 @@ export async function knownOrigins(): Promise<string[]> {
   return read("known");
 }
 
+/** Whether an origin had a permission when it was last seen. */
+export async function isKnown(origin: string): Promise<boolean> {
+  return (await read("known")).includes(origin);
+}
+
 /** Remembers, or forgets, that an origin has a permission. */
 export async function know(origin: string, permitted: boolean): Promise<void> {
   await change("known", origin, permitted);
