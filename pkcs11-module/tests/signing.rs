@@ -167,21 +167,6 @@ alone! {
         }
     }
 
-    fn digests_are_those_of_openssl(home) {
-        let library = load();
-        let session = user_session(&library, new_token(&library, "token"));
-        std::fs::write(home.join("text"), TEXT).unwrap();
-        for (mechanism, hash) in
-            [(Mechanism::Sha256, "-sha256"), (Mechanism::Sha384, "-sha384"), (Mechanism::Sha512, "-sha512")]
-        {
-            let expected = run(home, "openssl", &["dgst", hash, "-binary", "text"]).stdout;
-            assert_eq!(session.digest(&mechanism, TEXT).unwrap(), expected);
-            session.digest_init(&mechanism).unwrap();
-            TEXT.chunks(3).for_each(|part| session.digest_update(part).unwrap());
-            assert_eq!(session.digest_final().unwrap(), expected);
-        }
-    }
-
     fn parameters_and_keys_that_do_not_fit_are_refused(_home) {
         let library = load();
         let session = user_session(&library, new_token(&library, "token"));
