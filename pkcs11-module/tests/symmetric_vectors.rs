@@ -28,6 +28,11 @@ fn key(
     }
 }
 
+fn hex(text: &str) -> Vec<u8> {
+    let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(digits).collect()
+}
+
 /// Two uneven parts, one of them maybe empty.
 fn parts(data: &[u8]) -> [&[u8]; 2] {
     let (first, second) = data.split_at(data.len() / 3);
@@ -79,6 +84,23 @@ fn authenticated(name: aead::TestName, call: impl Fn(&aead::Test, usize) -> Call
 }
 
 alone! {
+    fn aes_as_nist_has_it(_home) {
+        let library = Library::initialized();
+        let session = library.user_session();
+        let mut count = 0;
+        for case in include_str!("vectors/nist-aes.txt").lines().filter(|line| !line.starts_with('#')) {
+            let [mode, value, first, plain, encrypted] = case.split(' ').collect::<Vec<_>>()[..] else { panic!("{case}") };
+            let call = match mode {
+                "CBC" => Call::flat(CKM_AES_CBC, &hex(first)),
+                _ => Call::counter(32, hex(first).try_into().unwrap()),
+            };
+            let key = key(library, session, CKK_AES, &hex(value)).unwrap();
+            cipher_both_ways((library, session), &call, key, (&hex(plain), &hex(encrypted)), true);
+            count += 1;
+        }
+        assert_eq!(count, 69);
+    }
+
     fn aes_gcm(_home) {
         let call = |test: &aead::Test, tag_bits| Call::gcm(&test.nonce, &test.aad, tag_bits as CK_ULONG);
         assert!(authenticated(aead::TestName::AesGcm, call) > 300);
