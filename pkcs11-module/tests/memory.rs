@@ -165,6 +165,27 @@ fn algorithms_of_yesterday() {
     );
 }
 
+#[test]
+fn curves_lattices_and_two_operations_at_once() {
+    clean("ec", &["scalars_out_of_range_are_refused"]);
+    clean("ml_dsa", &["what_cannot_be_done_is_refused"]);
+    clean("dual", &["one_part_is_decrypted_and_verified"]);
+}
+
+#[test]
+fn searches_by_an_index() {
+    clean("search", &["an_index_finds_what_a_look_at_every_object_finds"]);
+}
+
+#[test]
+fn a_login_and_a_damaged_store() {
+    clean(
+        "login",
+        &["private_objects_are_nowhere_before_the_login_and_their_handles_die_with_it"],
+    );
+    clean("store", &["a_damaged_record_leaves_the_rest_usable"]);
+}
+
 /// The same library in a program that nobody here wrote: it has nothing to be forgiven either.
 #[test]
 fn a_program_of_others() {
