@@ -252,12 +252,11 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
         })
         .collect();
     shell.answer(&values, || {
-        let mut initialized = held.iter().filter(|(entry, _)| entry.initialized).peekable();
-        match initialized.peek() {
+        let is_told = |entry: &TokenEntry| entry.initialized || entry.damaged;
+        let mut told = held.iter().filter(|(entry, _)| is_told(entry)).peekable();
+        match told.peek() {
             None => shell.text("token-none", &Arguments::new()),
-            Some(_) => initialized
-                .map(|(entry, issuers)| line(entry, issuers, shell))
-                .collect(),
+            Some(_) => told.map(|(entry, issuers)| line(entry, issuers, shell)).collect(),
         }
     });
     Ok(())
@@ -367,7 +366,19 @@ fn line(entry: &TokenEntry, issuers: &[Issuer], shell: &Shell) -> String {
             },
         ),
     ]);
-    shell.text("token-line", &facts) + "\n"
+    let text = |key: &str| shell.text(key, &facts);
+    match (entry.initialized, entry.damaged) {
+        (true, false) => text("token-line") + "\n",
+        (true, true) => text("token-line") + "; " + &text("token-damaged") + "\n" + &remedy(shell),
+        _ => text("token-unreadable") + "\n" + &remedy(shell),
+    }
+}
+
+/// What to do about a token whose store is corrupt.
+fn remedy(shell: &Shell) -> String {
+    let folder = shell.places.tokens_folder().display().to_string();
+    let remedy = shell.text("token-damaged-remedy", &arguments([("folder", folder)]));
+    format!("    → {remedy}\n")
 }
 
 const fn pin_state(state: PinState) -> &'static str {

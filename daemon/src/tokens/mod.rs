@@ -63,7 +63,8 @@ pub struct TokenEntry {
     pub hardware: bool,
     /// `CKF_TOKEN_INITIALIZED`.
     pub initialized: bool,
-    /// `CKF_ERROR_STATE`: something on it is damaged.
+    /// `CKF_ERROR_STATE`: something on it is damaged. If it is not [initialized](Self::initialized) either, it cannot be
+    /// read at all, and its label is its slot's description.
     pub damaged: bool,
     /// How it stands with the user PIN.
     pub pin: PinState,

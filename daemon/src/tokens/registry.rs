@@ -224,7 +224,10 @@ impl Modules {
         officer_pin: OwnedFd,
         user_pin: OwnedFd,
     ) -> Result<TokenEntry, InitializeError> {
-        let free = |token: &ModuleToken| !token.entry.initialized && !token.entry.hardware;
+        let free = |token: &ModuleToken| {
+            let entry = &token.entry;
+            !entry.initialized && !entry.damaged && !entry.hardware
+        };
         let Sight { tokens, failures } = self.look().await;
         let Some(ModuleToken { worker, .. }) = tokens.into_iter().find(free) else {
             return Err(failures

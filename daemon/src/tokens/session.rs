@@ -25,6 +25,9 @@ const GENERAL_ERROR: u64 = 0x05;
 /// `CKR_DEVICE_ERROR`
 const DEVICE_ERROR: u64 = 0x30;
 
+/// `CKR_TOKEN_NOT_RECOGNIZED`
+const TOKEN_NOT_RECOGNIZED: u64 = 0xe1;
+
 /// A key pair on a token.
 #[derive(Debug, Clone)]
 pub struct TokenKey {
@@ -290,12 +293,12 @@ pub(super) const fn is_general(error: &TokenError) -> bool {
     )
 }
 
-/// `CKR_GENERAL_ERROR` or `CKR_DEVICE_ERROR`: what modules of cards say, among other things, when the card was pulled.
+/// `CKR_GENERAL_ERROR`, `CKR_DEVICE_ERROR` or `CKR_TOKEN_NOT_RECOGNIZED`: what modules of cards say, among other things, when the card was pulled.
 pub(super) const fn may_mean_removal(error: &TokenError) -> bool {
     matches!(
         error,
         TokenError::Answered {
-            number: GENERAL_ERROR | DEVICE_ERROR
+            number: GENERAL_ERROR | DEVICE_ERROR | TOKEN_NOT_RECOGNIZED
         }
     )
 }

@@ -11,6 +11,7 @@ use crate::library::Library;
 use crate::output::{Answer, Room};
 use crate::profile::Imitation;
 use crate::slot::{Slot, Slots};
+use crate::store::Serial;
 
 /// How long a new token may go unnoticed by whoever waits for it.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -45,13 +46,24 @@ pub(crate) fn slot_info(library: &Library, slot: CK_SLOT_ID) -> Result<CK_SLOT_I
         CKF_TOKEN_PRESENT
     };
     let removable = if have_events() { CKF_REMOVABLE_DEVICE } else { 0 };
+    let description = match holds {
+        // `C_GetTokenInfo` cannot tell which one it is.
+        Slot::Unreadable(serial) => corrupt(serial),
+        Slot::Token(token) if token.pins().err() == Some(Error::DeviceError) => corrupt(token.serial()),
+        _ => format!("Trien software token slot {slot}"),
+    };
     Ok(CK_SLOT_INFO {
-        slotDescription: padded(&format!("Trien software token slot {slot}")),
+        slotDescription: padded(&description),
         manufacturerID: padded(MANUFACTURER),
         flags: present | removable,
         hardwareVersion: VERSION,
         firmwareVersion: VERSION,
     })
+}
+
+/// The description of a slot whose token cannot be read.
+fn corrupt(serial: Serial) -> String {
+    format!("Trien software token {serial}, store corrupt")
 }
 
 /// Looks at the folder; sessions with tokens that are gone end.

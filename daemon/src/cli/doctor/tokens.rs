@@ -11,7 +11,7 @@ use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
 use crate::language::{self, Arguments};
 use crate::tokens::pcsc::DRIVER;
-use crate::tokens::{Level, Modules, PinState, Token, TokenError, known, library};
+use crate::tokens::{Level, Modules, PinState, Token, TokenEntry, TokenError, known, library};
 
 /// From when on a person is told that a certificate ends.
 const SOON: Duration = Duration::days(30);
@@ -63,8 +63,11 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
             Finding::new(Weight::Trouble, "doctor-no-token", []).with_remedy("error-no-certificate-remedy"),
         );
     }
-    for token in sight.tokens.iter().filter(|token| token.entry().initialized) {
-        findings.extend(of_token(token).await);
+    for token in &sight.tokens {
+        findings.extend(damage(token.entry(), shell));
+        if token.entry().initialized {
+            findings.extend(of_token(token).await);
+        }
     }
     findings
 }
@@ -152,19 +155,42 @@ const fn name(level: Level) -> &'static str {
     }
 }
 
+/// A token whose store is corrupt: some of what is on it, or all.
+fn damage(entry: &TokenEntry, shell: &Shell) -> Option<Finding> {
+    let key = match (entry.damaged, entry.initialized) {
+        (false, _) => return None,
+        (true, true) => "doctor-token-damaged",
+        (true, false) => "doctor-token-unreadable",
+    };
+    let facts = [
+        ("token", entry.id.label.clone()),
+        ("folder", shell.places.tokens_folder().display().to_string()),
+    ];
+    Some(Finding::new(Weight::Trouble, key, facts).with_remedy("token-damaged-remedy"))
+}
+
 async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
     let entry = token.entry();
     let label = || ("token", entry.id.label.clone());
-    let mut findings = vec![match entry.pin {
-        PinState::Locked => Finding::new(Weight::Trouble, "doctor-pin-locked", [label()])
-            .with_remedy("error-pin-locked-remedy"),
-        PinState::ToBeChanged => Finding::new(Weight::Trouble, "doctor-pin-to-be-changed", [label()])
-            .with_remedy("error-pin-expired-remedy"),
-        PinState::NotSet => Finding::new(Weight::Trouble, "doctor-pin-not-set", [label()])
-            .with_remedy("error-pin-not-set-remedy"),
-        PinState::LastTry => Finding::new(Weight::Warning, "doctor-pin-last-try", [label()]),
-        _ => Finding::fine("doctor-token", [label()]),
-    }];
+    let of_pin = match entry.pin {
+        PinState::Locked => Some(
+            Finding::new(Weight::Trouble, "doctor-pin-locked", [label()])
+                .with_remedy("error-pin-locked-remedy"),
+        ),
+        PinState::ToBeChanged => Some(
+            Finding::new(Weight::Trouble, "doctor-pin-to-be-changed", [label()])
+                .with_remedy("error-pin-expired-remedy"),
+        ),
+        PinState::NotSet => Some(
+            Finding::new(Weight::Trouble, "doctor-pin-not-set", [label()])
+                .with_remedy("error-pin-not-set-remedy"),
+        ),
+        PinState::LastTry => Some(Finding::new(Weight::Warning, "doctor-pin-last-try", [label()])),
+        // What is damaged is not called ready.
+        _ if entry.damaged => None,
+        _ => Some(Finding::fine("doctor-token", [label()])),
+    };
+    let mut findings: Vec<_> = of_pin.into_iter().collect();
     let now = OffsetDateTime::now_utc();
     for held in token.certificates().await.unwrap_or_default() {
         if held.key.is_none() {

@@ -60,7 +60,7 @@ table! {
     CKR_TEMPLATE_INCOMPLETE = 0xd0 => UnsupportedByToken;
     CKR_TEMPLATE_INCONSISTENT = 0xd1 => UnsupportedByToken;
     CKR_TOKEN_NOT_PRESENT = 0xe0 => TokenRemoved, again;
-    CKR_TOKEN_NOT_RECOGNIZED = 0xe1 => TokenRemoved, again;
+    CKR_TOKEN_NOT_RECOGNIZED = 0xe1 => TokenFailed, again;
     CKR_TOKEN_WRITE_PROTECTED = 0xe2 => TokenReadOnly;
     CKR_UNWRAPPING_KEY_HANDLE_INVALID = 0xf0 => CertificateUnsuitable;
     CKR_UNWRAPPING_KEY_SIZE_RANGE = 0xf1 => UnsupportedByToken;

@@ -31,13 +31,19 @@ const MAX_LABEL: usize = 255;
 /// the one that is being read then.
 const SURVEY: Duration = Duration::from_secs(1);
 
+/// `CKR_DEVICE_ERROR`
+const DEVICE_ERROR: u64 = 0x30;
+
+/// `CKR_TOKEN_NOT_RECOGNIZED`
+const TOKEN_NOT_RECOGNIZED: u64 = 0xe1;
+
 /// Every token of the module. A slot that cannot be read costs its own token only.
 pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, TokenError> {
-    Ok(module
-        .slots()?
-        .into_iter()
-        .filter_map(|slot| entry(module, slot, name).ok())
-        .collect())
+    let read = |slot| match module.token_info(slot) {
+        Ok(info) => Some(entry_of(module, slot, name, &info)),
+        Err(error) => unreadable(module, slot, name, &error),
+    };
+    Ok(module.slots()?.into_iter().filter_map(read).collect())
 }
 
 /// Every token of the module, each with its certificates until there are enough of them for one message, or it has
@@ -47,8 +53,17 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
     let mut bytes = 0;
     let mut surveyed = Vec::new();
     for slot in module.slots()? {
-        let Ok(info) = module.token_info(slot) else {
-            continue;
+        let info = match module.token_info(slot) {
+            Ok(info) => info,
+            Err(error) => {
+                let of_entry = |entry| Surveyed {
+                    entry,
+                    pin: None,
+                    certificates: None,
+                };
+                surveyed.extend(unreadable(module, slot, name, &error).map(of_entry));
+                continue;
+            }
         };
         let goes_on = info.has(CKF_TOKEN_INITIALIZED) && began.elapsed() < SURVEY;
         let certificates = goes_on
@@ -93,6 +108,37 @@ fn entry_of(module: &Module, slot: Slot, name: &str, info: &TokenInfo) -> TokenE
         reader,
         rsa: rsa_schemes(module, slot),
     }
+}
+
+/// What stands for a software token of which `C_GetTokenInfo` says that it is there and cannot be read (5.5.6): it is
+/// known by its slot's description alone. A card that is not recognised is another module's, and not damaged.
+fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Option<TokenEntry> {
+    let is_damage = matches!(
+        error,
+        TokenError::Answered {
+            number: DEVICE_ERROR | TOKEN_NOT_RECOGNIZED
+        }
+    );
+    if !is_damage || module.is_hardware(slot) {
+        return None;
+    }
+    let place = module.get_slot_info(slot).ok()?;
+    Some(TokenEntry {
+        id: TokenId {
+            module: name.to_owned(),
+            serial: String::new(),
+            label: legible(place.slot_description()),
+        },
+        slot: slot.id(),
+        manufacturer: legible(place.manufacturer_id()),
+        model: String::new(),
+        hardware: false,
+        initialized: false,
+        damaged: true,
+        pin: PinState::NotSet,
+        reader: None,
+        rsa: RsaSchemes::default(),
+    })
 }
 
 /// By the token's list of mechanisms; one that has none to show is taken to make both.
