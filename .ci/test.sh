@@ -56,7 +56,7 @@ clean_tree() {
 browser_tests() { # the files run one after the other and share one token
     local template status
     template=$(mktemp -d)
-    (cd extension-host && TRIEN_STAGE_TEMPLATE=$template timeout 1800 node --test --test-concurrency=1 tests/browser/*.test.mjs)
+    (cd extension-host && TRIEN_STAGE_TEMPLATE=$template timeout 2700 node --test --test-concurrency=1 tests/browser/*.test.mjs)
     status=$?
     rm -rf "$template"
     return "$status"
