@@ -5,6 +5,7 @@
 
 mod harness;
 
+use std::ffi::OsStr;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,13 +16,23 @@ use cryptoki::error::RvError;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use harness::{
-    P256, PIN, actor, bytes, data, ec_pair, first_user_session, load, new_token, pin, role, rv, user_session,
+    P256, PIN, SO_PIN, actor, bytes, data, ec_pair, first_user_session, load, new_token, pin, role, rv,
+    user_session,
 };
 
 const NEW_PIN: &str = "654321";
 
-/// The system calls that change a file or make a change last.
-const WRITES: [&str; 4] = ["pwrite64", "fdatasync", "fsync", "ftruncate"];
+/// The system calls that change a file, make a change last, or make, open, name and remove a file.
+const CALLS: [&str; 8] = [
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "ftruncate",
+    "openat",
+    "?mkdir,?mkdirat",
+    "?rename,?renameat,?renameat2",
+    "?unlink,?unlinkat",
+];
 
 fn folder(home: &Path) -> PathBuf {
     let mut tokens = std::fs::read_dir(home.join("data/tokens")).unwrap();
@@ -50,9 +61,23 @@ fn labels(session: &Session) -> Vec<String> {
     labels
 }
 
+/// A session of the first token with the security officer logged in.
+fn officer_session(library: &Pkcs11) -> Session {
+    let session = first_session(library);
+    session.login(UserType::So, Some(&pin(SO_PIN))).unwrap();
+    session
+}
+
 /// Does one thing to the token, in a process that may be killed in the middle of it.
 fn act(deed: &str) {
     let library = load();
+    let slots = library.get_slots_with_token().unwrap();
+    match deed {
+        "another token" => return library.init_token(slots[1], &pin(SO_PIN), "another").unwrap(),
+        "token anew" => return library.init_token(slots[0], &pin(SO_PIN), "anew").unwrap(),
+        "pin by officer" => return officer_session(&library).init_pin(&pin(NEW_PIN)).unwrap(),
+        _ => {}
+    }
     let session = first_user_session(&library);
     let object = || {
         session
@@ -66,6 +91,7 @@ fn act(deed: &str) {
             .unwrap(),
         "destroy" => session.destroy_object(object()).unwrap(),
         "pin" => session.set_pin(&pin(PIN), &pin(NEW_PIN)).unwrap(),
+        "pair" => drop(ec_pair(&session, P256, 9)),
         other => panic!("{other}"),
     }
 }
@@ -73,12 +99,26 @@ fn act(deed: &str) {
 /// Whether the token has what was before the deed (`false`) or after it (`true`); anything else is a failure.
 fn is_done(deed: &str) -> bool {
     let library = load();
-    let slot = library.get_slots_with_token().unwrap()[0];
+    let tokens = library.get_slots_with_initialized_token().unwrap();
+    let slot = tokens[0];
+    if deed == "token anew" && library.get_token_info(slot).unwrap().label() == "anew" {
+        // Empty, and nobody's: what was there is gone with the PIN that opened it.
+        assert!(!library.get_token_info(slot).unwrap().user_pin_initialized());
+        assert_eq!(labels(&officer_session(&library)), [""; 0]);
+        return true;
+    }
+    if let [_, another] = tokens[..] {
+        assert_eq!(deed, "another token");
+        assert_eq!(library.get_token_info(another).unwrap().label(), "another");
+        let session = library.open_rw_session(another).unwrap();
+        session.login(UserType::So, Some(&pin(SO_PIN))).unwrap();
+        session.init_pin(&pin(NEW_PIN)).unwrap();
+    }
     let session = library.open_rw_session(slot).unwrap();
     let opens = |text: &str| session.login(UserType::User, Some(&pin(text))).is_ok();
     let is_new_pin = !opens(PIN);
     assert!(
-        !is_new_pin || (deed == "pin" && opens(NEW_PIN)),
+        !is_new_pin || (["pin", "pin by officer"].contains(&deed) && opens(NEW_PIN)),
         "neither PIN opens the token"
     );
     assert!(!library.get_token_info(slot).unwrap().error_state());
@@ -100,6 +140,23 @@ fn is_done(deed: &str) -> bool {
             value[0] == 2
         }
         "destroy" => !has("old"),
+        "another token" => tokens.len() == 2,
+        "token anew" => false,
+        "pair" => {
+            let halves = session.find_objects(&[Attribute::Id(vec![9])]).unwrap();
+            assert!([0, 2].contains(&halves.len()), "half of a pair");
+            if let [one, other] = halves[..] {
+                let is_private = session
+                    .find_objects(&[Attribute::Sign(true)])
+                    .unwrap()
+                    .contains(&one);
+                let (private, public) = if is_private { (one, other) } else { (other, one) };
+                let ecdsa = cryptoki::mechanism::Mechanism::Ecdsa;
+                let signature = session.sign(&ecdsa, private, &[1; 32]).unwrap();
+                session.verify(&ecdsa, public, &[1; 32], &signature).unwrap();
+            }
+            halves.len() == 2
+        }
         _ => is_new_pin,
     }
 }
@@ -117,15 +174,28 @@ fn sweep(home: &Path, test: &str, deed: &str) {
     session.create_object(&data("old", true, &[1; 5000])).unwrap();
     drop(session);
     library.finalize().unwrap();
-    let sound = files(&folder(home));
+    let tokens = home.join("data/tokens");
+    let folder = folder(home);
+    let sound = files(&folder);
     let (mut kills, mut outcomes) = (0, [0, 0]);
-    for call in WRITES {
+    for call in CALLS {
+        // Every program opens files before it comes to ours; where a token is made, nobody knows its name beforehand.
+        let ours = match (call, deed) {
+            ("openat", "another token") => Vec::new(),
+            ("openat", _) => {
+                let of_token = ["", "token.db", "token.db-journal", "tries"].map(|name| folder.join(name));
+                [&[tokens.clone()], &of_token[..]].concat()
+            }
+            _ => Vec::new(),
+        };
         for time in 1.. {
-            assert!(time < 100, "{call} without end");
+            assert!(time < 200, "{call} without end");
+            std::fs::remove_dir_all(&tokens).unwrap();
+            std::fs::create_dir_all(&folder).unwrap();
             for (path, body) in &sound {
                 std::fs::write(path, body).unwrap();
             }
-            let is_killed = killed_at(home, test, call, time);
+            let is_killed = killed_at(home, test, (call, &ours), time);
             let output = actor(test, home, "look").output().unwrap();
             let found = String::from_utf8_lossy(&output.stdout);
             assert!(
@@ -150,12 +220,14 @@ fn sweep(home: &Path, test: &str, deed: &str) {
     assert!(outcomes[0] > 0);
 }
 
-/// Lets the actor be killed when it enters a system call for the n-th time. Whether it was.
-fn killed_at(home: &Path, test: &str, call: &str, time: usize) -> bool {
+/// Lets the actor be killed when it enters a system call for the n-th time, of those that are about these files if there
+/// are some. Whether it was.
+fn killed_at(home: &Path, test: &str, (call, files): (&str, &[PathBuf]), time: usize) -> bool {
     let plain = actor(test, home, "act");
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     command.args(["-e", &format!("inject={call}:signal=KILL:when={time}")]);
+    command.args(files.iter().flat_map(|file| [OsStr::new("-P"), file.as_os_str()]));
     command.arg(plain.get_program()).args(plain.get_args());
     for (name, value) in plain.get_envs() {
         match value {
@@ -232,6 +304,22 @@ alone! {
 
     fn a_new_pin_killed_anywhere_is_set_or_not(home) {
         sweep(home, "a_new_pin_killed_anywhere_is_set_or_not", "pin");
+    }
+
+    fn a_key_pair_killed_anywhere_is_both_or_none(home) {
+        sweep(home, "a_key_pair_killed_anywhere_is_both_or_none", "pair");
+    }
+
+    fn a_pin_of_the_officers_giving_killed_anywhere_is_set_or_not(home) {
+        sweep(home, "a_pin_of_the_officers_giving_killed_anywhere_is_set_or_not", "pin by officer");
+    }
+
+    fn a_new_token_killed_anywhere_is_whole_or_not_there(home) {
+        sweep(home, "a_new_token_killed_anywhere_is_whole_or_not_there", "another token");
+    }
+
+    fn a_token_made_anew_killed_anywhere_is_the_old_or_an_empty_one(home) {
+        sweep(home, "a_token_made_anew_killed_anywhere_is_the_old_or_an_empty_one", "token anew");
     }
 
     fn tries_of_killed_processes_count(home) {
