@@ -316,7 +316,10 @@ impl TokenSource for Modules {
             module == DRIVER
                 || matches!(
                     error,
-                    TokenError::Held { .. } | TokenError::Hung { .. } | TokenError::Crashed
+                    TokenError::Held { .. }
+                        | TokenError::Hung { .. }
+                        | TokenError::Crashed
+                        | TokenError::Disabled
                 )
         };
         InReach {
