@@ -3,8 +3,8 @@
 //! meanwhile waits, and that is how it is found out.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use pcsc::{Context, Disposition, Protocols, ReaderState, ShareMode, State};
@@ -25,7 +25,10 @@ const SERVICE: &str = "PCSCLITE_CSOCK_NAME=";
 const PATIENCE: Duration = Duration::from_millis(700);
 
 /// A look at the cards waits for one of them. It ends when the card is let go of, and until then is the only one.
-static LOOKING: AtomicBool = AtomicBool::new(false);
+static LOOKING: Mutex<bool> = Mutex::new(false);
+
+/// Told when a look has ended.
+static LOOKED: Condvar = Condvar::new();
 
 /// What a look at the cards found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ enum Finding {
 }
 
 /// The programs that may hold a card, if another program than this one and its workers does hold one. Takes at most
-/// [`PATIENCE`].
+/// twice [`PATIENCE`].
 ///
 /// That a mute card keeps others waiting, too, shows only in that no program is there that could hold it: then none is
 /// said to.
@@ -51,23 +54,35 @@ pub(in crate::tokens) fn of_a_held_card(program: &Path) -> Option<Vec<String>> {
 
 /// On a thread of its own: what it waits for may take as long as another program likes.
 fn look() -> Finding {
-    if LOOKING.swap(true, Ordering::SeqCst) {
+    // One who comes while somebody looks takes his turn: that a look goes on says nothing of the cards by itself.
+    let looking = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut looking, turn) = LOOKED
+        .wait_timeout_while(looking, PATIENCE, |looking| *looking)
+        .unwrap_or_else(PoisonError::into_inner);
+    if turn.timed_out() {
         return Finding::Waiting;
     }
+    *looking = true;
+    drop(looking);
     let (tell, told) = channel();
-    let looking = std::thread::Builder::new()
+    let begun = std::thread::Builder::new()
         .name("holders".to_owned())
         .spawn(move || {
             let found = touch_each().unwrap_or(Finding::Free);
-            LOOKING.store(false, Ordering::SeqCst);
+            end_look();
             // Nobody may listen any more.
             let _ = tell.send(found);
         });
-    if looking.is_err() {
-        LOOKING.store(false, Ordering::SeqCst);
+    if begun.is_err() {
+        end_look();
         return Finding::Free;
     }
     told.recv_timeout(PATIENCE).unwrap_or(Finding::Waiting)
+}
+
+fn end_look() {
+    *LOOKING.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    LOOKED.notify_one();
 }
 
 /// Connects to each card and begins a transaction, as whoever wants to work with it. The card is left as it is.
