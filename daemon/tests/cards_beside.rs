@@ -150,7 +150,7 @@ fn modules_of_six_makers_beside_one_another_list_request_install_and_sign() {
             let ready = tokens.iter().filter(|token| token["initialized"] == true);
             let mut shown: Vec<_> = ready
                 .map(|token| {
-                    [&token["module"], &token["manufacturer"], &token["ca"][0]["name"]]
+                    [&token["module"], &token["manufacturer"], &token["ca"][0]]
                         .map(|field| field.as_str().unwrap_or(""))
                 })
                 .collect();

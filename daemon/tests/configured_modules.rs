@@ -61,6 +61,14 @@ fn a_module_that_hangs_is_told_to_the_page_at_its_deadline_and_the_daemon_goes_o
     let desk = desk(&rule("C_OpenSession", "hang"), "");
     let daemon = Daemon::start(&desk, SHARE);
     let mut page = page(&daemon);
+    // The daemon's own first look hangs, too: who waits behind it is not told that there is no certificate.
+    let behind = page.call("certificates", &json!({}));
+    assert!(["token_busy", "module_hung"].contains(&code(&behind)), "{behind}");
+    let until = Instant::now() + Duration::from_secs(20);
+    while !daemon.log().contains("in reach") {
+        assert!(Instant::now() < until, "the first look has an end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let begun = Instant::now();
     let asked = page.ask("certificates", &json!({}));
     assert!(daemon.answers(), "others do not wait for it");
@@ -83,16 +91,10 @@ fn a_module_that_crashed_three_times_is_off_for_the_page_and_the_doctor_until_it
     let daemon = Daemon::start(&desk, SHARE);
     let mut page = page(&daemon);
     let mut told = || code(&page.call("certificates", &json!({}))).to_owned();
-    let crashes: Vec<_> = (0..4).map(|_| told()).collect();
-    assert_eq!(
-        crashes,
-        [
-            "module_crashed",
-            "module_crashed",
-            "module_crashed",
-            "module_disabled"
-        ]
-    );
+    // The daemon's own first look counts as well.
+    let mut crashes: Vec<_> = (0..4).map(|_| told()).collect();
+    crashes.dedup();
+    assert_eq!(crashes, ["module_crashed", "module_disabled"]);
     let log = daemon.log();
     assert!(
         log.contains("switched off") && log.contains("trien token enable-module moody"),

@@ -1,7 +1,6 @@
 //! Who issued a certificate. A certificate may say anything of its issuer; what proves the name is a path to an anchor
 //! that this computer relies on.
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use trien_signatures::certificate::Certificate;
 
@@ -10,7 +9,7 @@ use crate::language::arguments;
 use crate::trust::Trust;
 
 /// An issuer by its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Issuer {
     /// As the certificate says.
     pub(super) name: String,

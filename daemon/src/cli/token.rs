@@ -247,7 +247,14 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
             let mut value = as_json(entry);
             let library = states.iter().find(|state| state.name == entry.id.module);
             value["library"] = json!(library.map(|state| &state.library));
-            value["ca"] = json!(issuers);
+            let named = |wanted: fn(&Issuer) -> bool| {
+                let wanted = issuers.iter().filter(|issuer| wanted(issuer));
+                let mut names: Vec<_> = wanted.map(|issuer| &issuer.name).collect();
+                names.dedup();
+                json!(names)
+            };
+            value["ca"] = named(|_| true);
+            value["ca_proven"] = named(|issuer| issuer.proven);
             value
         })
         .collect();

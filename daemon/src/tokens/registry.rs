@@ -320,6 +320,7 @@ impl TokenSource for Modules {
                         | TokenError::Hung { .. }
                         | TokenError::Crashed
                         | TokenError::Disabled
+                        | TokenError::Busy
                 )
         };
         InReach {
