@@ -103,6 +103,9 @@ pub enum NetworkError {
     /// The answer is longer than is read.
     #[error("the answer of {0} is too long")]
     TooLong(String),
+    /// The time-stamp is not one that we could validate later.
+    #[error("the authority {0} is not trusted: {1}")]
+    Untrusted(String, String),
     /// The time-stamp is not one to be used.
     #[error("{0}: {1}")]
     Timestamp(String, TimestampError),
@@ -151,8 +154,8 @@ impl Network {
         Self { rules }
     }
 
-    /// A time-stamp from the first authority that gives one to be used. `known` are certificates that the authority's
-    /// may be among.
+    /// A time-stamp from the first authority that gives one to be used, and one that `believe` finds nothing against.
+    /// `known` are certificates that the authority's may be among.
     ///
     /// # Errors
     /// Of the last authority, when none did.
@@ -160,10 +163,16 @@ impl Network {
         &self,
         imprint: &Imprint,
         known: &[Certificate],
+        believe: impl Fn(&TimestampToken) -> Result<(), String>,
     ) -> Result<TimestampToken, NetworkError> {
         let mut last = NetworkError::NoAddress;
         for authority in &self.rules.authorities {
-            match self.timestamp_of(authority, imprint, known).await {
+            let token = self.timestamp_of(authority, imprint, known).await;
+            let believed = token.and_then(|token| match believe(&token) {
+                Ok(()) => Ok(token),
+                Err(doubt) => Err(NetworkError::Untrusted(authority.url.clone(), doubt)),
+            });
+            match believed {
                 Ok(token) => return Ok(token),
                 Err(error) => {
                     tracing::warn!(url = ?authority.url, %error, "no time-stamp");

@@ -520,6 +520,39 @@ fn the_next_authority_is_asked_when_one_fails() {
 }
 
 #[test]
+fn the_next_authority_is_asked_when_one_is_not_trusted() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let (stranger, expired, server) = (office.stranger(), office.expired(), office.server());
+    let configure = |servers: &[&Server]| {
+        let list: String = servers
+            .iter()
+            .map(|server| format!("[[timestamp_authorities]]\nurl = \"{}\"\n", server.url("tsa")))
+            .collect();
+        std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+        std::fs::write(office.desk.home().join("config/config.toml"), list).unwrap();
+    };
+    for untrusted in [&stranger, &expired] {
+        configure(&[untrusted]);
+        let refused = fail(&mut office.sign(&["--level", "t"], "t.p7s"), 3);
+        assert!(refused.contains("not trusted"), "{refused}");
+        assert_eq!(untrusted.requests(), 1);
+    }
+    // It waits for one that is trusted, and is not given up.
+    succeed(&mut office.sign(&["--level", "t", "--queue"], "q.p7s"));
+    assert_eq!(office.level("q.p7s"), "B-B");
+    fail(&mut office.desk.trien(["augment", "--queued"]), 1);
+    configure(&[&stranger, &expired, &server]);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!(office.level("q.p7s"), "B-T");
+    succeed(&mut office.sign(&["--level", "t"], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(
+        [stranger.requests(), expired.requests(), server.requests()],
+        [3, 5, 2]
+    );
+}
+
+#[test]
 fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let server = office.server();

@@ -300,8 +300,8 @@ pub(super) fn failed(error: &RaiseError) -> CliError {
         RaiseError::Network(NetworkError::NoAddress) => {
             return CliError::failed("augment-no-authority", Arguments::new());
         }
+        RaiseError::Network(NetworkError::Untrusted(..)) | RaiseError::NoPath(_) => "augment-untrusted",
         RaiseError::Network(_) => "augment-network",
-        RaiseError::Authority(_) | RaiseError::NoPath(_) => "augment-untrusted",
         RaiseError::StatusUnknown(_) => "augment-status-unknown",
         RaiseError::Revoked(_) => "augment-revoked",
         RaiseError::Augment(_) => "augment-format",

@@ -36,9 +36,6 @@ pub enum RaiseError {
     /// No time-stamp was to be had.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The time-stamp that came is not one that we could validate later.
-    #[error("the authority {0} is not trusted")]
-    Authority(String),
     /// A certificate that would have to be proven leads to no anchor.
     #[error("{0} leads to no anchor")]
     NoPath(String),
@@ -102,18 +99,18 @@ impl Raiser<'_> {
         let prepared = signed.prepare_timestamp(kind, HASH)?;
         let imprint = prepared.imprint().clone();
         let known = self.trust.intermediates().to_vec();
-        let token = self.network.timestamp(&imprint, &known).await?;
-        self.believe(&token)?;
+        let believe = |token: &TimestampToken| self.believe(token);
+        let token = self.network.timestamp(&imprint, &known, believe).await?;
         Ok(prepared.finish(&token)?)
     }
 
     /// What we cannot validate ourselves is not embedded.
-    fn believe(&self, token: &TimestampToken) -> Result<(), RaiseError> {
+    fn believe(&self, token: &TimestampToken) -> Result<(), String> {
         let now = OffsetDateTime::now_utc().max(token.time());
         let verdict = token.validate(&[], Revocations::NONE, &self.trust.reliance(now));
         verdict.map(drop).map_err(|(_, reason)| {
             let named = token.certificates().first().map(|one| one.subject().rfc4514);
-            RaiseError::Authority(format!("{} ({reason:?})", named.unwrap_or_default()))
+            format!("{} ({reason:?})", named.unwrap_or_default())
         })
     }
 

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -150,6 +150,24 @@ fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u
     };
 }
 
+/// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days.
+fn authority(folder: &Path, days: i32) {
+    let config = "[tsa]\ndefault_tsa = t\n[t]\nserial = ./tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\n\
+                      certs = root.pem\nsigner_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
+                      digests = sha256,sha384,sha512\ness_cert_id_chain = no\ness_cert_id_alg = sha256\n\
+                      [e]\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = critical,timeStamping\n\
+                      subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
+    std::fs::write(folder.join("tsa.cnf"), config).unwrap();
+    let openssl = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        succeed(Command::new("openssl").current_dir(folder).args(words));
+    };
+    openssl("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
+    openssl(&format!(
+        "x509 -req -in tsa.csr -CA root.pem -CAkey private/root.key -set_serial 77 -days {days} -sha256 -extfile tsa.cnf -extensions e -out tsa.pem"
+    ));
+}
+
 /// A desk with a signer, an authority for time-stamps below the desk's root, and a text.
 pub struct Office {
     pub desk: Desk,
@@ -158,27 +176,38 @@ pub struct Office {
 impl Office {
     pub fn new(keys: &[(&str, &str, &str)]) -> Self {
         let desk = Desk::with_keys(keys);
-        let folder = desk.pki();
-        let config = "[tsa]\ndefault_tsa = t\n[t]\nserial = ./tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\n\
-                      certs = root.pem\nsigner_key = tsa.key\nsigner_digest = sha256\ndefault_policy = 1.2.3.4.1\n\
-                      digests = sha256,sha384,sha512\ness_cert_id_chain = no\ness_cert_id_alg = sha256\n\
-                      [e]\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = critical,timeStamping\n\
-                      subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
-        std::fs::write(folder.join("tsa.cnf"), config).unwrap();
-        let openssl = |words: &str| {
-            let words: Vec<&str> = words.split(' ').collect();
-            succeed(Command::new("openssl").current_dir(&folder).args(words));
-        };
-        openssl("req -new -newkey rsa:2048 -nodes -keyout tsa.key -subj /C=VN/CN=TSA -out tsa.csr");
-        openssl(
-            "x509 -req -in tsa.csr -CA root.pem -CAkey private/root.key -set_serial 77 -days 3000 -sha256 -extfile tsa.cnf -extensions e -out tsa.pem",
-        );
+        authority(&desk.pki(), 3000);
         std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
         Self { desk }
     }
 
     pub fn server(&self) -> Server {
         Server::start(self.desk.pki(), 0)
+    }
+
+    /// An authority below a root that nobody here trusts.
+    pub fn stranger(&self) -> Server {
+        let folder = self.desk.path("stranger");
+        std::fs::create_dir_all(folder.join("private")).unwrap();
+        let words = "req -x509 -newkey rsa:2048 -nodes -keyout private/root.key -subj /C=VN/CN=Stranger -days 3000 -out root.pem";
+        succeed(
+            Command::new("openssl")
+                .current_dir(&folder)
+                .args(words.split(' ')),
+        );
+        authority(&folder, 3000);
+        Server::start(folder, 0)
+    }
+
+    /// An authority below the desk's root whose certificate has expired.
+    pub fn expired(&self) -> Server {
+        let folder = self.desk.path("expired");
+        std::fs::create_dir_all(folder.join("private")).unwrap();
+        for name in ["root.pem", "private/root.key"] {
+            std::fs::copy(self.desk.pki().join(name), folder.join(name)).unwrap();
+        }
+        authority(&folder, -1);
+        Server::start(folder, 0)
     }
 
     pub fn sign(&self, words: &[&str], out: &str) -> Command {
