@@ -24,6 +24,9 @@ const MORE_FOR_PDF: u64 = 16 * 1024;
 /// The same for a content that is only hashed, in KiB.
 const MORE_FOR_CMS: u64 = 8 * 1024;
 
+/// The most that any document may take, in KiB.
+const MOST: u64 = 512 * 1024;
+
 /// The largest document, in bytes.
 const LARGEST: usize = 200 << 20;
 
@@ -35,6 +38,13 @@ fn resident(pid: u32, field: &str) -> Option<u64> {
 
 /// What a program had resident at the most, in KiB; it has to succeed.
 fn peak(command: &mut Command) -> u64 {
+    let (peak, code, said) = ran(command);
+    assert_eq!(code, Some(0), "{said}");
+    peak
+}
+
+/// What a program had resident at the most, in KiB, how it ended, and what it said about errors.
+fn ran(command: &mut Command) -> (u64, Option<i32>, String) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -48,9 +58,8 @@ fn peak(command: &mut Command) -> u64 {
     }
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(child.wait().unwrap().success(), "{said}");
     assert!(peak > 0);
-    peak
+    (peak, child.wait().unwrap().code(), said)
 }
 
 /// A PDF of 500 pages with a picture each, and of exactly so many bytes.
@@ -213,6 +222,63 @@ fn a_large_document_lies_on_the_disk() {
             0,
             "it has no name there"
         );
+    }
+}
+
+/// A file of the largest size: what it begins with, this over and over, and what it ends with.
+fn write_many(path: &Path, begin: &str, many: &str, end: &str) {
+    let count = (LARGEST - begin.len() - end.len()) / many.len();
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    file.write_all(begin.as_bytes()).unwrap();
+    let thousand = many.repeat(1000);
+    for _ in 0..count / 1000 {
+        file.write_all(thousand.as_bytes()).unwrap();
+    }
+    file.write_all(end.as_bytes()).unwrap();
+    file.flush().unwrap();
+}
+
+#[test]
+fn n124_n141_many_small_values_take_no_more_memory_than_is_allowed() {
+    let desk = Desk::new();
+    let file = desk.path("many");
+    let escaped = r"\/".repeat(500);
+    for (what, begin, many, end) in [
+        ("elements of XML", "<a>", "<a/>", "</a>"),
+        ("numbers of JSON", r#"{"signature":"","x":[0"#, ",0", "]}"),
+        ("objects of JSON", r#"{"signature":"","x":[0"#, r#",{"":0}"#, "]}"),
+        (
+            "names of JSON",
+            r#"{"signature":"","signatures":[{"#,
+            r#""a":[[]],"#,
+            r#""b":0}]}"#,
+        ),
+        (
+            "one string of JSON",
+            r#"{"signature":"","protected":""#,
+            "AAAA",
+            r#""}"#,
+        ),
+        (
+            "one payload of JSON",
+            r#"{"signature":"","protected":"e30","payload":""#,
+            "AAAA",
+            r#""}"#,
+        ),
+        ("escapes of JSON", r#"{"signature":"","x":""#, &escaped, r#""}"#),
+        (
+            "unsigned parts of JSON",
+            r#"{"signature":"","protected":"","header":{"etsiU":[""#,
+            "AAAA",
+            r#""]}}"#,
+        ),
+        ("a compact signature", "eyJ", "AAAA", ".."),
+    ] {
+        write_many(&file, begin, many, end);
+        let (peak, code, said) = ran(desk.trien(["verify"]).arg(&file));
+        println!("{what}: {peak} KiB");
+        assert!(peak <= MOST, "{what}: {peak} KiB");
+        assert!(matches!(code, Some(1 | 3)), "{what}: {code:?} {said}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! signed; what is signed is the text that is sent, never one written again.
 
 mod augment;
+mod bounds;
 mod read;
 mod unsigned;
 

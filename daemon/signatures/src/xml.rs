@@ -19,7 +19,7 @@ pub(crate) mod token;
 mod write;
 
 pub use canonical::{Canonicalization, Method, Outer};
-pub use document::{Document, ElementId, MAX_DEPTH};
+pub use document::{Document, ElementId, MAX_DEPTH, MAX_ELEMENTS};
 pub(crate) use name::is_nc_name;
 pub(crate) use write::{attribute_value, text_content};
 
@@ -54,6 +54,9 @@ pub enum XmlError {
         /// Where.
         offset: usize,
     },
+    /// More than [`MAX_ELEMENTS`].
+    #[error("more elements than are read")]
+    TooManyElements,
     /// Deeper than [`MAX_DEPTH`], or an element with more than 256 attributes.
     #[error("deeper nested, or with more attributes, than is read, at byte {offset}")]
     TooComplex {

@@ -324,7 +324,9 @@ fn of_xml(error: &XmlPrepareError) -> ErrorCode {
     match error {
         XmlPrepareError::Prepare(error) => of_cms(error),
         XmlPrepareError::WouldBreakSignature => ErrorCode::DocumentLocked,
-        XmlPrepareError::Xml(XmlError::TooLong(_) | XmlError::TooComplex { .. }) => ErrorCode::TooLarge,
+        XmlPrepareError::Xml(
+            XmlError::TooLong(_) | XmlError::TooManyElements | XmlError::TooComplex { .. },
+        ) => ErrorCode::TooLarge,
         _ => ErrorCode::DocumentUnreadable,
     }
 }

@@ -119,10 +119,10 @@ impl Unreadable {
                 ErrorCode::DocumentUnreadable
             }
             Self::Pdf(error) => of_pdf(error),
-            Self::Xml(XmlError::TooLong(_) | XmlError::TooComplex { .. })
+            Self::Xml(XmlError::TooLong(_) | XmlError::TooManyElements | XmlError::TooComplex { .. })
             | Self::Zip(ZipError::TooLarge)
             | Self::Package(PackageError::Zip(ZipError::TooLarge))
-            | Self::Jose(JoseError::TooLong(_) | JoseError::TooMany)
+            | Self::Jose(JoseError::TooLong(_) | JoseError::TooMany | JoseError::TooComplex)
             | Self::Cms(_) => ErrorCode::TooLarge,
             Self::Xml(_) | Self::Zip(_) | Self::Package(_) | Self::Jose(_) => ErrorCode::DocumentUnreadable,
         }

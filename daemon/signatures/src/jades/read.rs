@@ -1,5 +1,6 @@
 //! Reading and judging JSON Web Signatures: compact, flattened or general; nobody's names are taken twice.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -9,6 +10,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use super::bounds;
 use super::unsigned::{Texts, Unsigned};
 use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
@@ -28,6 +30,12 @@ const MAX_LEN: usize = 256 * 1024 * 1024;
 /// The longest protected header, in bytes of JSON.
 const MAX_HEADER: usize = 256 * 1024;
 
+/// The longest signature value, in characters of Base64url.
+const MAX_SIGNATURE: usize = 4096;
+
+/// What is decoded at once of a payload, in characters of Base64url; a multiple of four.
+const PIECE: usize = 64 * 1024;
+
 const MAX_CERTIFICATES: usize = 32;
 
 /// Why bytes are no JWS that can be looked at.
@@ -43,6 +51,10 @@ pub enum JoseError {
     /// More signatures than are looked at.
     #[error("more signatures than are looked at")]
     TooMany,
+    /// More than 131,072 values in one JSON text, a string of more than 16 MiB with escapes, or more than 32 MiB of
+    /// unsigned parts.
+    #[error("more values, or longer ones, than are read")]
+    TooComplex,
 }
 
 /// A JSON object none of whose names stands twice: two readers would take different ones.
@@ -120,7 +132,7 @@ impl Jws {
     }
 
     fn compact(text: &str) -> Result<Self, JoseError> {
-        let parts: Vec<&str> = text.split('.').collect();
+        let parts: Vec<&str> = text.splitn(4, '.').collect();
         let [protected, payload, signature] = parts[..] else {
             return Err(JoseError::Malformed);
         };
@@ -136,38 +148,43 @@ impl Jws {
     }
 
     fn json(text: &str) -> Result<Self, JoseError> {
-        let Single(mut members) = serde_json::from_str(text).map_err(|_| JoseError::Malformed)?;
+        let Single(mut members) = bounds::parse(text.as_bytes())?;
         let payload = match members.remove("payload") {
             None => None,
             Some(Value::String(payload)) => Some(payload),
             Some(_) => return Err(JoseError::Malformed),
         };
-        let one = |members: &Map<String, Value>| -> Result<ReadSignature, JoseError> {
-            if members.get("header").is_some_and(|header| !header.is_object()) {
-                return Err(JoseError::Malformed);
-            }
-            let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+        // What is large is moved, not copied.
+        let one = |mut members: Map<String, Value>| -> Result<ReadSignature, JoseError> {
+            let mut header = match members.remove("header") {
+                None => Map::new(),
+                Some(Value::Object(header)) => header,
+                Some(_) => return Err(JoseError::Malformed),
+            };
+            let mut text = |name: &str| match members.remove(name) {
+                Some(Value::String(text)) => Ok(text),
+                _ => Err(JoseError::Malformed),
+            };
             Ok(ReadSignature {
-                protected: text("protected").ok_or(JoseError::Malformed)?,
-                signature: text("signature").ok_or(JoseError::Malformed)?,
-                unsigned: Unsigned::read(members)?,
-                unprotected: members
-                    .get("header")
-                    .and_then(Value::as_object)
-                    .map(|header| header.keys().cloned().collect())
-                    .unwrap_or_default(),
+                protected: text("protected")?,
+                signature: text("signature")?,
+                unprotected: header.keys().cloned().collect(),
+                unsigned: Unsigned::read(header.remove("etsiU"))?,
             })
         };
-        let signatures = match members.get("signatures") {
+        let signatures = match members.remove("signatures") {
             Some(Value::Array(all)) if !members.contains_key("signature") => {
                 if all.len() > MAX_SIGNATURES {
                     return Err(JoseError::TooMany);
                 }
-                all.iter()
-                    .map(|each| one(each.as_object().ok_or(JoseError::Malformed)?))
+                all.into_iter()
+                    .map(|each| match each {
+                        Value::Object(each) => one(each),
+                        _ => Err(JoseError::Malformed),
+                    })
                     .collect::<Result<_, _>>()?
             }
-            None => vec![one(&members)?],
+            None => vec![one(members)?],
             Some(_) => return Err(JoseError::Malformed),
         };
         Ok(Self { payload, signatures })
@@ -232,23 +249,17 @@ fn run(
     report.signing_time = header.time;
     let payload = match (&jws.payload, content) {
         (Some(_), Some(_)) => return Err((SubIndication::FormatFailure, Reason::ContentGivenTwice)),
-        (Some(payload), None) => payload.clone(),
-        (None, Some(content)) => BASE64URL.encode(content),
+        (Some(payload), None) => Cow::Borrowed(payload.as_str()),
+        (None, Some(content)) => Cow::Owned(BASE64URL.encode(content)),
         (None, None) => return Err((SubIndication::SignedDataNotFound, Reason::ContentMissing)),
     };
-    let octets = BASE64URL.decode(&payload).map_err(|_| MALFORMED)?;
-    report.coverage = Some(Coverage::whole(octets.len() as u64));
+    report.coverage = Some(Coverage::whole(decoded_len(&payload).ok_or(MALFORMED)?));
     let certificate = header.certificates.first().ok_or((
         SubIndication::NoSigningCertificateFound,
         Reason::SignerCertificateMissing,
     ))?;
     report.signed_by(certificate, header.time.map(|claimed| claimed.time), reliance.at);
-    let verdict = value(
-        &header,
-        certificate,
-        &format!("{}.{payload}", signature.protected),
-        &signature.signature,
-    );
+    let verdict = value(&header, certificate, signature, &payload);
     report.integrity = match verdict {
         Ok(()) => Integrity::Intact,
         Err((SubIndication::SigCryptoFailure, _)) => Integrity::Broken,
@@ -288,7 +299,24 @@ fn run(
     Ok(())
 }
 
-fn value(header: &Header, certificate: &Certificate, input: &str, signature: &str) -> Result<(), Finding> {
+/// The octets of a Base64url text, which are not kept; none where it is not such a text.
+fn decoded_len(text: &str) -> Option<u64> {
+    let mut octets = Vec::with_capacity(PIECE);
+    let mut len = 0;
+    for piece in text.as_bytes().chunks(PIECE) {
+        octets.clear();
+        BASE64URL.decode_vec(piece, &mut octets).ok()?;
+        len += octets.len() as u64;
+    }
+    Some(len)
+}
+
+fn value(
+    header: &Header,
+    certificate: &Certificate,
+    signature: &ReadSignature,
+    payload: &str,
+) -> Result<(), Finding> {
     let key = certificate.public_key();
     if matches!(key, PublicKeyKind::Rsa { bits } if bits < MIN_RSA_BITS) {
         return Err((SubIndication::CryptoConstraintsFailure, Reason::KeyTooShort));
@@ -300,10 +328,18 @@ fn value(header: &Header, certificate: &Certificate, input: &str, signature: &st
         ));
     }
     let wrong = (SubIndication::SigCryptoFailure, Reason::SignatureValueWrong);
-    let octets = BASE64URL.decode(signature).map_err(|_| MALFORMED)?;
+    if signature.signature.len() > MAX_SIGNATURE {
+        return Err(MALFORMED);
+    }
+    let octets = BASE64URL.decode(&signature.signature).map_err(|_| MALFORMED)?;
     let value = SignatureValue::from_fixed(header.algorithm, key, &octets).ok_or(wrong)?;
+    // The signing input of RFC 7515, 5.2, which may be as long as a document.
+    let mut hashing = header.algorithm.hash().hasher();
+    for part in [signature.protected.as_str(), ".", payload] {
+        hashing.update(part.as_bytes());
+    }
     certificate
-        .verify(header.algorithm, input.as_bytes(), &value)
+        .verify_digest(header.algorithm, &hashing.finalize(), &value)
         .map_err(|_| wrong)
 }
 
@@ -333,11 +369,11 @@ const UNDERSTOOD: [&str; 2] = ["sigT", "x5t#S256"];
 
 impl Header {
     pub(super) fn read(protected: &str) -> Result<Self, Finding> {
-        let bytes = BASE64URL.decode(protected).map_err(|_| MALFORMED)?;
-        if bytes.len() > MAX_HEADER {
+        if protected.len() > MAX_HEADER.div_ceil(3) * 4 {
             return Err(MALFORMED);
         }
-        let Single(members) = serde_json::from_slice(&bytes).map_err(|_| MALFORMED)?;
+        let bytes = BASE64URL.decode(protected).map_err(|_| MALFORMED)?;
+        let Single(members) = bounds::parse(&bytes).map_err(|_| MALFORMED)?;
         if let Some(critical) = members.get("crit") {
             check_critical(critical, &members)?;
         }

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use serde_json::{Map, Value, json};
 
+use super::bounds;
 use super::read::JoseError;
 use crate::algorithm::Hash;
 use crate::certificate::Certificate;
@@ -20,6 +21,9 @@ const MAX_COMPONENTS: usize = 256;
 
 /// Values of one kind in one component that are looked at.
 const MAX_VALUES: usize = 1024;
+
+/// Text of all components of one signature, in bytes: there are some copies of it, taken apart further and further.
+const MAX_TEXT: usize = 32 << 20;
 
 /// A time-stamp token.
 #[derive(Debug, Clone)]
@@ -48,18 +52,17 @@ pub(super) struct Texts<'a> {
 }
 
 impl Unsigned {
-    /// Reads the unprotected header of a signature, `members` being what is around it.
-    pub(super) fn read(members: &Map<String, Value>) -> Result<Self, JoseError> {
-        let unsigned = members.get("header").and_then(|header| header.get("etsiU"));
-        let components = match unsigned {
+    /// Reads the `etsiU` of a signature's unprotected header.
+    pub(super) fn read(components: Option<Value>) -> Result<Self, JoseError> {
+        let components = match components {
             None => return Ok(Self::default()),
             Some(Value::Array(components)) if components.len() <= MAX_COMPONENTS => components,
             Some(_) => return Err(JoseError::Malformed),
         };
-        let mut read = Self {
-            components: components.clone(),
-            ..Self::default()
-        };
+        if components.iter().map(text_len).sum::<usize>() > MAX_TEXT {
+            return Err(JoseError::TooComplex);
+        }
+        let mut read = Self::default();
         for (place, component) in components.iter().enumerate() {
             let component = opened(component)?;
             let object = component.as_object().ok_or(JoseError::Malformed)?;
@@ -67,6 +70,7 @@ impl Unsigned {
                 read.component(place, name, value);
             }
         }
+        read.components = components;
         Ok(read)
     }
 
@@ -218,12 +222,25 @@ impl Unsigned {
     }
 }
 
+/// The bytes of all strings in a value.
+fn text_len(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(text_len).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + text_len(value))
+            .sum(),
+        _ => 0,
+    }
+}
+
 /// A component as the object that it is.
 fn opened(component: &Value) -> Result<Value, JoseError> {
     match component {
         Value::String(text) => {
             let bytes = BASE64URL.decode(text).map_err(|_| JoseError::Malformed)?;
-            serde_json::from_slice(&bytes).map_err(|_| JoseError::Malformed)
+            bounds::parse(&bytes)
         }
         other => Ok(other.clone()),
     }

@@ -10,6 +10,9 @@ use super::{MAX_LEN, XmlError, name};
 /// Elements inside each other that are read.
 pub const MAX_DEPTH: usize = 128;
 
+/// Elements of one document that are read: 64 MiB of `Place`s. Attributes are not kept.
+pub const MAX_ELEMENTS: usize = 1 << 22;
+
 /// The namespace that the prefix `xml` has without declaration.
 pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
@@ -58,7 +61,7 @@ impl<'a> Document<'a> {
         let mut reading = Reading {
             document: Self {
                 text,
-                elements: Vec::with_capacity(tags / 2 + 1),
+                elements: Vec::with_capacity((tags / 2 + 1).min(MAX_ELEMENTS)),
                 odd_namespaces: false,
             },
             open: Vec::new(),
@@ -496,6 +499,9 @@ impl<'a> Reading<'a> {
         }
         if self.open.len() >= MAX_DEPTH {
             return Err(XmlError::TooComplex { offset: start });
+        }
+        if self.document.elements.len() >= MAX_ELEMENTS {
+            return Err(XmlError::TooManyElements);
         }
         let bindings = self.scope.bindings.len();
         self.names(tag, start)?;
