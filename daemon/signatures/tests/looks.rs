@@ -6,7 +6,8 @@
 mod drafts;
 mod openssl;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use drafts::{Draft, assert_qpdf_clean, pdfsig, run};
@@ -71,6 +72,43 @@ fn assert_good(name: &str, document: &[u8], signatures: usize) {
     assert_eq!(valid, signatures, "{name}: {poppler:?}");
     let report = verify(document, &OFFICE.0.reliance()).unwrap();
     assert!(report.valid(), "{name}: {report:#?}");
+}
+
+/// What ZXing reads in the QR codes of a page, as poppler draws it at 150 dpi.
+fn codes(name: &str, path: &Path, page: u32) -> Vec<String> {
+    let page = page.to_string();
+    let out = OFFICE.0.workshop.path(&format!("{name}-codes"));
+    let (path, drawn) = (path.to_str().unwrap(), out.to_str().unwrap());
+    let (code, text) = run(
+        "pdftoppm",
+        &[
+            "-png",
+            "-r",
+            "150",
+            "-f",
+            &page,
+            "-l",
+            &page,
+            "-singlefile",
+            path,
+            drawn,
+        ],
+    );
+    assert_eq!(code, Some(0), "{text}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = Command::new(root.join("target/judges/bin/python"))
+        .arg("-B")
+        .arg(root.join("daemon/tests/judges/codes.py"))
+        .arg(format!("{drawn}.png"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.lines().map(str::to_owned).collect()
 }
 
 /// The first page in colour at 72 dpi: width, height, RGB.
@@ -273,6 +311,7 @@ fn a_copy_is_marked_at_the_upper_right_with_a_code_to_look_it_up() {
     let (_, text) = run("pdftotext", &["-layout", path.to_str().unwrap(), "-"]);
     assert!(lines.iter().all(|line| text.contains(line)), "{text}");
     render("copy", &signed, 1);
+    assert_eq!(codes("copy", &path, 1), [copy.code.unwrap()]);
 }
 
 #[test]
