@@ -72,6 +72,7 @@ single format cargo fmt --all --check
 single dependencies cargo deny --log-level error check licenses bans sources
 single protocol-drift protocol_drift
 single typescript typescript
+single front-page cargo test --locked --workspace --doc
 step judges judges
 ran=$(number judges 'Ran [0-9]+ tests?')
 wrong=$(($(grep -aoE '^FAILED \(.*' "$logs/judges.log" | grep -oE '[0-9]+' | paste -sd+ | sed 's/^$/0/')))

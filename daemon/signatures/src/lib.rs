@@ -1,8 +1,9 @@
 //! Digital signatures in the formats that offices exchange: made, and checked.
 //!
 //! Pure: bytes in, bytes out. No network, no token, no clock, no thread, no randomness; whoever calls hands in the
-//! time and the token's signature. What is kept between calls (the last few subset fonts and QR codes, and by whose key
-//! a certificate was seen to be signed) changes nothing that comes out. This crate names no other crate of ours.
+//! time and the token's signature. What is kept between calls (by whose key a certificate was seen to be signed, with the
+//! certificate; subset fonts and QR codes, where the caller has [`pades::Drawings`]) changes nothing that comes out. This
+//! crate names no other crate of ours.
 //!
 //! Signing is three steps with values between them:
 //!
@@ -13,6 +14,59 @@
 //!    and gives the signed document.
 //!
 //! Checking is one call a format and gives a [`report::Report`] in the words of ETSI EN 319 102-1.
+//!
+//! ```
+//! use aws_lc_rs::rand::SystemRandom;
+//! use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+//! use time::OffsetDateTime;
+//! use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
+//! use trien_signatures::cades::{self, CadesRequest};
+//! use trien_signatures::certificate::Certificate;
+//! use trien_signatures::report::{Integrity, Level};
+//! use trien_signatures::signing::Prepared;
+//! use trien_signatures::trust::{Anchors, Reliance};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A certificate, and its key: in software here, else on a token.
+//! let signer = Certificate::from_pem(include_str!("../examples/signer/signer.pem"))?;
+//! let key = include_bytes!("../examples/signer/key.der");
+//! let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key)?;
+//! let now = OffsetDateTime::from_unix_timestamp(1_796_083_200)?;
+//!
+//! // Prepare.
+//! let prepared = cades::prepare(&CadesRequest {
+//!     content: "Đơn đề nghị".as_bytes(),
+//!     detached: false,
+//!     signer: &signer,
+//!     chain: &[],
+//!     algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
+//!     signing_time: now,
+//! })?;
+//!
+//! // Sign.
+//! let signature = key.sign(&SystemRandom::new(), prepared.to_be_signed())?;
+//! let signature = SignatureValue::from_token(prepared.algorithm(), signature.as_ref())?;
+//!
+//! // Finish.
+//! let signed = prepared.finish(signature)?;
+//!
+//! // Check: the document, relying on a root, at a time.
+//! let root = Certificate::from_pem(include_str!("../examples/signer/root.pem"))?;
+//! let anchors = Anchors::new(vec![root]);
+//! let report = cades::verify(&signed, None, &Reliance::new(&anchors, &[], now))?;
+//! assert!(report.valid());
+//! assert_eq!(report.signatures[0].level, Some(Level::BB));
+//!
+//! // One byte of the content is another.
+//! let mut changed = signed;
+//! let place = changed.windows(2).position(|two| two == b"ng").ok_or("no content")?;
+//! changed[place] = b'N';
+//! let report = cades::verify(&changed, None, &Reliance::new(&anchors, &[], now))?;
+//! assert!(!report.valid());
+//! assert_eq!(report.signatures[0].integrity, Integrity::Broken);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! | module | what | follows |
 //! |---|---|---|
