@@ -161,10 +161,8 @@ impl Desk {
     fn verify_update(&self, part: &[u8]) {
         let (data, len) = (part.as_ptr().cast_mut(), part.len() as CK_ULONG);
         // SAFETY: the part is ours.
-        assert_eq!(
-            unsafe { functions().C_VerifyUpdate.unwrap()(self.session, data, len) },
-            CKR_OK
-        );
+        let rv = unsafe { functions().C_VerifyUpdate.unwrap()(self.session, data, len) };
+        assert_eq!(rv, CKR_OK);
     }
 
     fn verify_final(&self, signature: &[u8]) -> CK_RV {

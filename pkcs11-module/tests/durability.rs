@@ -184,7 +184,7 @@ fn sweep(home: &Path, test: &str, deed: &str) {
             ("openat", "another token") => Vec::new(),
             ("openat", _) => {
                 let of_token = ["", "token.db", "token.db-journal", "tries"].map(|name| folder.join(name));
-                [&[tokens.clone()], &of_token[..]].concat()
+                [std::slice::from_ref(&tokens), &of_token[..]].concat()
             }
             _ => Vec::new(),
         };
