@@ -48,6 +48,17 @@ fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
+/// The tool at work on an object of this class and label.
+fn object(stage: &Stage, class: &str, label: &str) -> Command {
+    let mut tool = Command::new("pkcs11-tool");
+    tool.env("TRIEN_HOME", stage.0.path())
+        .arg("--module")
+        .arg(software_token())
+        .args(["--token-label", "mixed", "--login", "--pin", PIN])
+        .args(["--type", class, "--label", label]);
+    tool
+}
+
 /// Puts a certificate on the token, with whatever `CKA_ID` these words give it.
 fn put(stage: &Stage, file: &Path, label: &str, id: &[&str]) {
     let der = stage.0.path().join(format!("{label}.der"));
@@ -59,12 +70,8 @@ fn put(stage: &Stage, file: &Path, label: &str, id: &[&str]) {
             .arg(&der),
     );
     succeed(
-        Command::new("pkcs11-tool")
-            .env("TRIEN_HOME", stage.0.path())
-            .arg("--module")
-            .arg(software_token())
-            .args(["--token-label", "mixed", "--login", "--pin", PIN])
-            .args(["--type", "cert", "--label", label, "--write-object"])
+        object(stage, "cert", label)
+            .arg("--write-object")
             .arg(&der)
             .args(id),
     );
@@ -160,15 +167,8 @@ fn put_nameless(stage: &Stage, label: &str) {
         &certificate,
     ]);
     for (kind, from) in [("privkey", "key.der"), ("pubkey", "pub.der")] {
-        succeed(
-            Command::new("pkcs11-tool")
-                .env("TRIEN_HOME", stage.0.path())
-                .arg("--module")
-                .arg(software_token())
-                .args(["--token-label", "mixed", "--login", "--pin", PIN])
-                .args(["--type", kind, "--label", label, "--usage-sign", "--write-object"])
-                .arg(file(from)),
-        );
+        let mut write = object(stage, kind, label);
+        succeed(write.args(["--usage-sign", "--write-object"]).arg(file(from)));
     }
     put(stage, &file("crt"), label, &[]);
 }

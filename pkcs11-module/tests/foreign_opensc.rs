@@ -89,6 +89,15 @@ alone! {
         }
     }
 
+    fn its_hotplug_test_comes_to_its_end(home) {
+        stock(home);
+        // It asks before each look; whoever says nothing lets it go on to the end.
+        let said = tool(home, &["--test-hotplug"]);
+        for way in ["card detection using C_GetSlotList()", "card detection using C_WaitForSlotEvent()"] {
+            assert!(said.contains(way), "{said}");
+        }
+    }
+
     fn its_threads_share_the_library(home) {
         stock(home);
         // Each initialises the library with its own locks and reads its information, its slots, and the first token

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod drafts;
+mod judge;
 mod openssl;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 
 use drafts::{Draft, assert_qpdf_clean, pdfsig, run};
@@ -95,19 +95,7 @@ fn codes(name: &str, path: &Path, page: u32) -> Vec<String> {
         ],
     );
     assert_eq!(code, Some(0), "{text}");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let output = Command::new(root.join("target/judges/bin/python"))
-        .arg("-B")
-        .arg(root.join("daemon/tests/judges/codes.py"))
-        .arg(format!("{drawn}.png"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let said = String::from_utf8(output.stdout).unwrap();
+    let said = judge::python(&[&judge::script("codes.py"), &format!("{drawn}.png")]).unwrap();
     said.lines().map(str::to_owned).collect()
 }
 

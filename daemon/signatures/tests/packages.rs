@@ -5,13 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
 mod authority;
+mod judge;
 mod libreoffice;
 mod openssl;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use authority::Authority;
+use judge::python;
 use libreoffice::LibreOffice;
 use openssl::{Identity, Pki};
 use time::{Duration, OffsetDateTime};
@@ -31,21 +32,6 @@ use trien_signatures::xmldsig::{self, Options, Template, XmlDsigRequest};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Runs Python with the judges' packages; its output, or its errors.
-fn python(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(root().join("target/judges/bin/python"))
-        .arg("-B")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(text(&output.stderr))
-    }
 }
 
 fn algorithm(who: &Identity) -> SignatureAlgorithm {

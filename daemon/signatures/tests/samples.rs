@@ -4,9 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use time::OffsetDateTime;
 use trien_signatures::report::{Indication, Integrity, Reason, Report, SignatureReport, Warning};
@@ -69,18 +70,7 @@ fn verdict(signature: &SignatureReport) -> (&'static str, String) {
 fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_written_down() {
     let folder = root().join("target/documents/samples");
     assert!(folder.exists(), "run `make documents` first");
-    let output = Command::new(root().join("target/judges/bin/python"))
-        .arg("-B")
-        .arg(root().join("daemon/tests/judges/samples.py"))
-        .arg(&folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let said = String::from_utf8(output.stdout).unwrap();
+    let said = judge::python(&[&judge::script("samples.py"), folder.to_str().unwrap()]).unwrap();
 
     let anchors = Anchors::new(Vec::new());
     let mut judged: BTreeMap<&str, (&'static str, String)> = BTreeMap::new();

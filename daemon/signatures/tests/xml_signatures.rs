@@ -562,23 +562,7 @@ fn what_xmlsec1_signs_is_accepted_and_sha_1_only_behind_the_switch() {
              <Transform Algorithm=\"{form}\"/></Transforms><DigestMethod Algorithm=\"{digest}\"/><DigestValue/></Reference></SignedInfo>\
              <SignatureValue/><KeyInfo><X509Data/></KeyInfo></Signature></a>"
         );
-        let file = pki.workshop.write("template.xml", template.as_bytes());
-        let key = format!(
-            "{},{}",
-            who.key.display(),
-            pki.workshop.path("signer.crt").display()
-        );
-        let output = Command::new("xmlsec1")
-            .args(["--sign", "--privkey-pem", &key, "--id-attr:Id", "urn:a:b"])
-            .arg(file)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
+        by_xmlsec1(&pki, &who, "urn:a:b", &template).into_bytes()
     };
     let intermediates = [pki.ca.certificate.clone()];
     let mut reliance = pki.reliance();
