@@ -399,10 +399,11 @@ impl Window for Process {
     }
 
     async fn finish(mut self: Box<Self>, outcome: Outcome) {
-        self.tell(&ToPrompt::Finish(outcome)).await;
-        // The window says how it ended and leaves by itself; the next question waits for that.
+        // The window says how it ended and leaves by itself; the next question waits for that. A process that leaves
+        // takes a processor for a while, and the page waits for its reply.
         tokio::spawn(async move {
             tokio::time::sleep(REPLY_FIRST).await;
+            self.tell(&ToPrompt::Finish(outcome)).await;
             self.warm.refill();
             if let Some(child) = &mut self.child {
                 let _ = tokio::time::timeout(LEAVING, child.wait()).await;

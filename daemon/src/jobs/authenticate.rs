@@ -9,14 +9,13 @@ use trien_protocol::event::Stage;
 use trien_protocol::limits::NONCE_LENGTH;
 use trien_protocol::prompt::{Outcome, QuestionKind};
 use trien_protocol::reply::{AuthenticationToken, SigningCertificate};
-use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
 use super::candidates::{self, Found, Wanted};
-use super::login::{Unlocked, login};
 use super::sign_documents::{end, token_hash, window_outcome};
-use super::{Caller, Context, JobError, present, recipe};
-use crate::audit::{Action, Intent, Subject};
+use super::{Caller, Context, JobError, present, recipe, single};
+use crate::audit::{Intent, Subject};
 use crate::consent::{self, Approved, Offer};
 use crate::policy::{NotAllowed, Origin, Permitted};
 use crate::tokens::{RsaSchemes, Signable};
@@ -98,7 +97,8 @@ async fn carry_out(
         subject.token = Some(token_hash(&held.token));
     });
     intent.approve().await?;
-    let (algorithm, value) = match sign(caller, &mut approved, origin, &certificate).await {
+    let signed = sign(caller, &mut approved, origin, &certificate).await;
+    let (algorithm, made) = match signed {
         Ok(signed) => signed,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
@@ -106,11 +106,7 @@ async fn carry_out(
         }
     };
     let signing = signing_certificates(&approved, &certificate, found);
-    let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
-    caller.commitment.commit()?;
-    intent.conclude(&Action::Signed {
-        results: vec![result],
-    })?;
+    let value = made.record(caller, intent).await?;
     approved.finish(Outcome::Done).await;
     Ok(AuthenticationToken {
         unverified_certificate: STANDARD.encode(certificate.as_der()),
@@ -127,13 +123,13 @@ async fn carry_out(
     })
 }
 
-/// Logs in, signs, and checks with the certificate's public key what the token says is a signature.
+/// Signs the origin and the nonce, as the Web eID format has them.
 async fn sign(
     caller: &Caller,
     approved: &mut Approved<Authenticate>,
     origin: &Origin,
     certificate: &Certificate,
-) -> Result<(SignatureAlgorithm, SignatureValue), JobError> {
+) -> Result<(SignatureAlgorithm, single::Made), JobError> {
     let offered = approved.candidate().entry().rsa;
     let algorithm = recipe::algorithm(certificate, None, offered)?;
     let hash = algorithm.hash();
@@ -145,27 +141,8 @@ async fn sign(
         digest: hash.digest(&message),
         message: Some(message),
     };
-    let mut unlocked = login(approved).await?;
-    caller.report.stage(Stage::Signing, 0, 1);
-    let raw = sign_once(approved, &mut unlocked, &signable).await;
-    unlocked.close().await;
-    let value = SignatureValue::from_token(algorithm, &raw?).map_err(|_| JobError::BadSignature)?;
-    certificate
-        .verify_digest(algorithm, &signable.digest, &value)
-        .map_err(|_| JobError::BadSignature)?;
-    Ok((algorithm, value))
-}
-
-/// The token's signature, unless the person closes the window before it is there.
-async fn sign_once(
-    approved: &mut Approved<Authenticate>,
-    unlocked: &mut Unlocked,
-    signable: &Signable,
-) -> Result<Vec<u8>, JobError> {
-    approved.window().progress(0, 1).await?;
-    let raw = unlocked.sign(signable, approved.window(), (0, 1)).await?;
-    approved.window().progress(1, 1).await?;
-    Ok(raw)
+    let made = single::sign(caller, approved, &signable).await?;
+    Ok((algorithm, made))
 }
 
 /// The person's certificate for contents, if the page asked for it: of the same token, subject and issuer, as the

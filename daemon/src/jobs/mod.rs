@@ -12,6 +12,7 @@
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
+//! | `single` | one signature: log in, sign, check, and the record while the token logs out |
 //! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
 //! | [`documents`] | the bytes a connection holds, sealed |
@@ -37,6 +38,7 @@ mod commitment;
 mod levels;
 mod present;
 mod recipe;
+mod single;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -7,15 +7,13 @@ use trien_protocol::call::{HashAlgorithm, SignDigest};
 use trien_protocol::event::Stage;
 use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::DigestSignature;
-use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
-use trien_signatures::certificate::Certificate;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
 use super::candidates::{self, Found, Wanted};
-use super::login::{Unlocked, login};
 use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
-use super::{Caller, Context, JobError, present};
-use crate::audit::{Action, Intent, Subject};
+use super::{Caller, Context, JobError, present, single};
+use crate::audit::{Intent, Subject};
 use crate::consent::{self, Approved, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{RsaSchemes, Signable};
@@ -112,19 +110,20 @@ async fn carry_out(
         subject.token = Some(token_hash(&held.token));
     });
     intent.approve().await?;
-    let signed = sign(caller, &mut approved, &signable).await;
-    let value = match signed {
-        Ok(value) => value,
+    if !approved.covers(&hex::encode(&signable.digest)) {
+        return Err(end(
+            intent,
+            JobError::Internal("a digest the person has not seen".into()),
+        ));
+    }
+    let made = match single::sign(caller, &mut approved, &signable).await {
+        Ok(made) => made,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
             return Err(end(intent, error));
         }
     };
-    let result = hex::encode(Hash::Sha256.digest(value.as_bytes()));
-    caller.commitment.commit()?;
-    intent.conclude(&Action::Signed {
-        results: vec![result],
-    })?;
+    let value = made.record(caller, intent).await?;
     let raw = present::raw_signature(&approved.candidate().held.certificate, signable.algorithm, &value)?;
     approved.finish(Outcome::Done).await;
     Ok(DigestSignature {
@@ -133,45 +132,6 @@ async fn carry_out(
         algorithm: signable.algorithm.jose_name().to_owned(),
         signature_algorithm: present::algorithm(signable.algorithm),
     })
-}
-
-/// Logs in, signs, and checks with the certificate's public key what the token says is a signature.
-async fn sign(
-    caller: &Caller,
-    approved: &mut Approved<SignDigest>,
-    signable: &Signable,
-) -> Result<SignatureValue, JobError> {
-    if !approved.covers(&hex::encode(&signable.digest)) {
-        return Err(JobError::Internal("a digest the person has not seen".into()));
-    }
-    let mut unlocked = login(approved).await?;
-    caller.report.stage(Stage::Signing, 0, 1);
-    let raw = sign_once(approved, &mut unlocked, signable).await;
-    let certificate = &approved.candidate().held.certificate;
-    let checking = async { checked(certificate, signable, &raw?) };
-    // The token logs out while its signature is checked.
-    let ((), value) = tokio::join!(unlocked.close(), checking);
-    value
-}
-
-fn checked(certificate: &Certificate, signable: &Signable, raw: &[u8]) -> Result<SignatureValue, JobError> {
-    let value = SignatureValue::from_token(signable.algorithm, raw).map_err(|_| JobError::BadSignature)?;
-    certificate
-        .verify_digest(signable.algorithm, &signable.digest, &value)
-        .map_err(|_| JobError::BadSignature)?;
-    Ok(value)
-}
-
-/// The token's signature, unless the person closes the window before it is there.
-async fn sign_once(
-    approved: &mut Approved<SignDigest>,
-    unlocked: &mut Unlocked,
-    signable: &Signable,
-) -> Result<Vec<u8>, JobError> {
-    approved.window().progress(0, 1).await?;
-    let raw = unlocked.sign(signable, approved.window(), (0, 1)).await?;
-    approved.window().progress(1, 1).await?;
-    Ok(raw)
 }
 
 pub(super) fn hash(name: HashAlgorithm) -> Hash {
