@@ -8,7 +8,8 @@ A request's time is taken apart. These are measured by themselves: the person (h
 own as the window is), the login (Argon2id), the token's bare `C_Sign` of the same key, and the disk, which must have the
 record before a signature leaves (`fdatasync`; what a disk takes for that is between 0.1 and 10 ms). What is left is ours,
 but for one thing: each request logs in anew, and the first `C_Sign` after a login also finds, unseals and reads the key.
-What that takes when a program calls the token itself is told beside it.
+What that takes when a program calls the token itself is told beside it, and what this client, an interpreter, takes for
+a request that does nothing.
 
 *Warm* is what a page finds that has been open for a second: the daemon runs, the module is loaded and its certificates are
 read, the page is connected and has said hello, and a prompt stands ready, with its toolkit, for its question. So between two
@@ -149,6 +150,17 @@ def added(whole, spans, sign):
     return [total - person - login - disk - sign for total, (_, person, login, disk) in zip(whole, spans)]
 
 
+def empty(page, count):
+    """The road and this client by themselves: `cancel` of a request that is not there."""
+    times = []
+    for _ in range(count):
+        time.sleep(PAUSE)
+        began = time.perf_counter()
+        page.call("cancel", {"request": 0})
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
 def warm_requests(bench, count, sign, first):
     page = WebSocket(bench)
     page.hello()
@@ -157,6 +169,7 @@ def warm_requests(bench, count, sign, first):
     call = {"certificate": certificate, "hash": "SHA-256", "digest": digest}
     requests(bench, page, call, 5, PAUSE)
     whole, spans = requests(bench, page, call, count, PAUSE)
+    row("a request that does nothing, as this client measures it", empty(page, count), "")
     row("`sign_digest`, whole", whole, "")
     row("the person (scripted prompter)", [person for _, person, _, _ in spans], "")
     row("the login (Argon2id)", [login for _, _, login, _ in spans], "")
