@@ -10,7 +10,7 @@ export PATH=$PWD/target/tools/cargo:$PATH
 # Pictures of the consent window in its states, to be looked at: kept from each run.
 export TRIEN_SCREENSHOT_DIR=$PWD/$logs/screenshots
 mkdir -p "$logs"
-rm -rf "$logs"/*.log "$TRIEN_SCREENSHOT_DIR"
+rm -rf "$logs"/*.log "$logs"/*.status "$TRIEN_SCREENSHOT_DIR"
 mkdir -p "$TRIEN_SCREENSHOT_DIR"
 passed=0 failed=0 skipped=0 broken=()
 
@@ -53,13 +53,18 @@ clean_tree() {
     [ ! -s "$logs/clean-tree.txt" ]
 }
 
+# Browsers wait more than they compute: their tests run beside those in Rust, and are shown after them.
 browser_tests() { # the files run one after the other and share one token
     local template status
     template=$(mktemp -d)
     (cd extension-host && TRIEN_STAGE_TEMPLATE=$template timeout 2700 node --test --test-concurrency=1 tests/browser/*.test.mjs)
     status=$?
     rm -rf "$template"
-    return "$status"
+    echo "$status" >"$logs/browser.status"
+}
+browser_outcome() {
+    tail --pid="$browsers" -s 1 -n +1 -f "$logs/browser-beside.log"
+    return "$(cat "$logs/browser.status")"
 }
 node_tests() { (cd extension-host && timeout 600 node --test sdk/tests/*.test.mjs webextension/tests/*.test.mjs); }
 typescript() { (cd extension-host && npm run --silent check); }
@@ -77,11 +82,13 @@ step judges judges
 ran=$(number judges 'Ran [0-9]+ tests?')
 wrong=$(($(grep -aoE '^FAILED \(.*' "$logs/judges.log" | grep -oE '[0-9]+' | paste -sd+ | sed 's/^$/0/')))
 passed=$((passed + ${ran:-0} - wrong)) failed=$((failed + wrong))
+browser_tests </dev/null >"$logs/browser-beside.log" 2>&1 &
+browsers=$!
 step rust cargo nextest run --workspace --locked --profile "$profile"
 count rust '[0-9]+ passed' '[0-9]+ failed' '[0-9]+ skipped'
 step node node_tests
 count_node node
-step browser browser_tests
+step browser browser_outcome
 count_node browser
 single demo demo
 # A test that writes into the tree is a test that depends on who ran before it. Work in progress is not its fault.
