@@ -129,7 +129,12 @@ fn measure_here() {
             echoed.push(began.elapsed());
         }
         session.close().await;
-        println!("{} {} {}", median(&mut without), median(&mut with), median(&mut echoed));
+        println!(
+            "{} {} {}",
+            median(&mut without),
+            median(&mut with),
+            median(&mut echoed)
+        );
     });
 }
 

@@ -27,7 +27,7 @@ use super::{CliError, Exit, Shell};
 use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
 use crate::jobs::documents::Sealed;
-use crate::jobs::{self, Caller, Context, Documents, Holdings, Job, JobError, Report, error_object};
+use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
 use crate::network::{Authority, Network};
 use crate::queue::Queue;
@@ -482,7 +482,7 @@ fn hold(holdings: &Holdings, input: &Path, format: SignatureFormat) -> Result<Do
     };
     // What is no regular file has no size, and can be read only once.
     let sealed = if about.is_file() && (LARGE..=limit).contains(&about.len()) {
-        Documents::take_file(file).map_err(failed)?
+        Sealed::of_file(file).map_err(failed)?
     } else {
         let bytes = read_document(input)?;
         let sealed = holdings.documents().seal(&bytes, None);

@@ -3,22 +3,23 @@
 //!
 //! Here, and not with the transport, because a document is what jobs work on; a road only brings its bytes.
 
+mod room;
+mod sealed;
 mod vault;
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use trien_protocol::call::{Download, Upload};
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
 use trien_protocol::reply::UploadReply;
 use trien_signatures::algorithm::{Hash, Hasher};
-use trien_signatures::pdf::Source;
+
+pub use room::{Memory, Room};
+use sealed::Body;
+pub use sealed::{Reader, Sealed};
 use vault::Vault;
 
 /// Documents a connection may hold: as many as a request names, and their results.
@@ -26,18 +27,6 @@ const MAX_COUNT: usize = 2 * MAX_DOCUMENTS;
 
 /// How long an upload may bring nothing.
 const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
-
-/// How much of a document is in memory when it is read from its beginning to its end.
-const PIECE: usize = 64 * 1024;
-
-/// Bytes that all connections together may hold.
-#[derive(Debug)]
-pub struct Memory {
-    limit: u64,
-    /// Where large documents lie, encrypted; in memory like the others if there is no such place.
-    folder: Option<PathBuf>,
-    held: Mutex<u64>,
-}
 
 /// The documents of one connection.
 #[derive(Debug)]
@@ -64,42 +53,6 @@ struct Coming {
     /// When its latest piece came.
     touched: Instant,
     _room: Room,
-}
-
-/// A complete document that nobody can change any more.
-#[derive(Debug, Clone)]
-pub struct Sealed(Arc<SealedFile>);
-
-#[derive(Debug)]
-struct SealedFile {
-    body: Body,
-    size: u64,
-    sha256: String,
-    /// SHA-256 of all of it, to go on from with what is appended.
-    hasher: Hasher,
-    _room: Option<Room>,
-}
-
-/// Where the bytes of a complete document are.
-#[derive(Debug)]
-enum Body {
-    Vault(Vault),
-    /// A document with something put before it and behind: what a signature does to it.
-    Around {
-        head: Vec<u8>,
-        inner: Sealed,
-        tail: Vec<u8>,
-    },
-    /// A file of the person at the shell, which others may change: that is found out when all of it is read.
-    File(File),
-}
-
-/// Bytes of a connection's quota and of the memory of all; given back when dropped.
-#[derive(Debug)]
-pub struct Room {
-    bytes: u64,
-    state: std::sync::Weak<Mutex<State>>,
-    memory: Arc<Memory>,
 }
 
 /// A document cannot be held, or is not there.
@@ -241,7 +194,7 @@ impl Documents {
             None => self.reserve(1, size)?,
         };
         let mut hasher = if head.is_empty() {
-            inner.0.hasher.clone()
+            inner.begun().1
         } else {
             let mut hasher = Hash::Sha256.hasher();
             hasher.update(&head);
@@ -252,28 +205,6 @@ impl Documents {
         let inner = inner.clone();
         let body = Body::Around { head, inner, tail };
         Ok(Sealed::new(body, size, hasher, Some(part)))
-    }
-
-    /// Takes a file of the person at the shell where it is, after reading it once.
-    ///
-    /// # Errors
-    /// Of the system.
-    pub fn take_file(file: File) -> io::Result<Sealed> {
-        let mut hasher = Hash::Sha256.hasher();
-        let mut size = 0;
-        let mut piece = vec![0; PIECE];
-        loop {
-            match file.read_at(&mut piece, size) {
-                Ok(0) => break,
-                Ok(read) => {
-                    hasher.update(&piece[..read]);
-                    size += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Sealed::new(Body::File(file), size, hasher, None))
     }
 
     /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`.
@@ -328,50 +259,6 @@ impl Documents {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Memory {
-    /// So many bytes.
-    #[must_use]
-    pub fn of(limit: u64) -> Arc<Self> {
-        Self::on_disk(limit, None)
-    }
-
-    /// So many bytes, the large documents among them in files of this folder, which only this user can enter.
-    #[must_use]
-    pub fn on_disk(limit: u64, folder: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            folder,
-            held: Mutex::new(0),
-        })
-    }
-
-    fn take(&self, bytes: u64) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = held.checked_add(bytes).is_some_and(|sum| sum <= self.limit);
-        if fits {
-            *held += bytes;
-        }
-        fits
-    }
-
-    fn give_back(&self, bytes: u64) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
-    }
-}
-
-impl Room {
-    /// A part of this room; none if it is smaller than that.
-    #[must_use]
-    pub fn split(&mut self, bytes: u64) -> Option<Self> {
-        self.bytes = self.bytes.checked_sub(bytes)?;
-        Some(Self {
-            bytes,
-            state: self.state.clone(),
-            memory: Arc::clone(&self.memory),
-        })
     }
 }
 
@@ -432,199 +319,6 @@ impl Coming {
     }
 }
 
-impl Sealed {
-    fn new(body: Body, size: u64, hasher: Hasher, _room: Option<Room>) -> Self {
-        Self(Arc::new(SealedFile {
-            body,
-            size,
-            sha256: hex::encode(hasher.clone().finalize()),
-            hasher,
-            _room,
-        }))
-    }
-
-    /// SHA-256, lower-case hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> &str {
-        &self.0.sha256
-    }
-
-    /// In bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.0.size
-    }
-
-    /// If it is another document with something appended: that one, and what was.
-    #[must_use]
-    pub fn appended(&self) -> Option<(&Self, &[u8])> {
-        match &self.0.body {
-            Body::Around { head, inner, tail } if head.is_empty() => Some((inner, tail)),
-            _ => None,
-        }
-    }
-
-    /// The hash that was computed over all of it, for who appends something.
-    #[must_use]
-    pub fn begun(&self) -> (Hash, Hasher) {
-        (Hash::Sha256, self.0.hasher.clone())
-    }
-
-    /// Its digest. SHA-256 is known.
-    ///
-    /// # Errors
-    /// Of the system.
-    pub fn digest(&self, hash: Hash) -> io::Result<Vec<u8>> {
-        if hash == Hash::Sha256 {
-            return Ok(self.0.hasher.clone().finalize());
-        }
-        let mut hasher = hash.hasher();
-        self.each(|piece| hasher.update(piece))?;
-        Ok(hasher.finalize())
-    }
-
-    /// All of it, in pieces.
-    fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut piece = vec![0; PIECE];
-        let mut offset = 0;
-        while offset < self.size() {
-            let rest = self.size() - offset;
-            let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
-            self.read_exact_at(&mut piece[..length], offset)?;
-            take(&piece[..length]);
-            offset += length as u64;
-        }
-        Ok(())
-    }
-
-    /// Writes all of it, and makes sure that it was what its digest says.
-    ///
-    /// # Errors
-    /// Of the system; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile. Something has been written then.
-    pub fn write_to(&self, output: &mut dyn io::Write) -> io::Result<()> {
-        let mut hasher = Hash::Sha256.hasher();
-        let mut outcome = Ok(());
-        self.each(|piece| {
-            hasher.update(piece);
-            if outcome.is_ok() {
-                outcome = output.write_all(piece);
-            }
-        })?;
-        outcome?;
-        self.check(hasher)
-    }
-
-    fn check(&self, hasher: Hasher) -> io::Result<()> {
-        if hex::encode(hasher.finalize()) == self.sha256() {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the file was changed while it was being signed",
-        ))
-    }
-
-    /// All of it.
-    ///
-    /// # Errors
-    /// Of the kernel; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile.
-    pub fn bytes(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
-        self.read_exact_at(&mut bytes, 0)?;
-        if !matches!(self.0.body, Body::Vault(_)) {
-            let mut hasher = Hash::Sha256.hasher();
-            hasher.update(&bytes);
-            self.check(hasher)?;
-        }
-        Ok(bytes)
-    }
-
-    /// From its beginning to its end.
-    #[must_use]
-    pub fn reader(&self) -> Reader {
-        Reader {
-            document: self.clone(),
-            offset: 0,
-        }
-    }
-
-    /// Exactly so many bytes of it, from `offset` on.
-    ///
-    /// # Errors
-    /// Past the end, or of the system.
-    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        match &self.0.body {
-            Body::Vault(vault) => vault.read_exact_at(buffer, offset),
-            Body::File(file) => file.read_exact_at(buffer, offset),
-            Body::Around { head, inner, tail } => {
-                let (before, rest) = split(buffer, offset, head.len() as u64);
-                copy(before, head, offset)?;
-                let offset = offset.saturating_sub(head.len() as u64);
-                let (within, rest) = split(rest, offset, inner.size());
-                if !within.is_empty() {
-                    inner.read_exact_at(within, offset)?;
-                }
-                copy(rest, tail, offset.saturating_sub(inner.size()))
-            }
-        }
-    }
-}
-
-/// What of a buffer that is read from `offset` on comes from the first `length` bytes, and the rest.
-fn split(buffer: &mut [u8], offset: u64, length: u64) -> (&mut [u8], &mut [u8]) {
-    let here = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
-    buffer.split_at_mut(here.min(buffer.len()))
-}
-
-fn copy(buffer: &mut [u8], from: &[u8], offset: u64) -> io::Result<()> {
-    if buffer.is_empty() {
-        return Ok(());
-    }
-    let start = usize::try_from(offset).map_err(io::Error::other)?;
-    let bytes = start
-        .checked_add(buffer.len())
-        .and_then(|end| from.get(start..end));
-    buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-    Ok(())
-}
-
-impl Source for Sealed {
-    fn size(&self) -> u64 {
-        self.0.size
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        Self::read_exact_at(self, buffer, offset)
-    }
-}
-
-/// Reads a document piece by piece.
-#[derive(Debug)]
-pub struct Reader {
-    document: Sealed,
-    offset: u64,
-}
-
-impl io::Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = self.document.size() - self.offset;
-        let length = usize::try_from(rest).map_or(buffer.len(), |rest| rest.min(buffer.len()));
-        self.document.read_exact_at(&mut buffer[..length], self.offset)?;
-        self.offset += length as u64;
-        Ok(length)
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.memory.give_back(self.bytes);
-        if let Some(state) = self.state.upgrade() {
-            // Never dropped by who holds the lock: documents leave the maps as values.
-            state.lock().unwrap_or_else(PoisonError::into_inner).held -= self.bytes;
-        }
-    }
-}
-
 /// 64 lower-case hexadecimal digits.
 fn check_digest(text: &str) -> Result<(), DocumentError> {
     let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -637,6 +331,8 @@ fn check_digest(text: &str) -> Result<(), DocumentError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use sha2::{Digest, Sha256};
 
     use super::*;
@@ -803,7 +499,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, b"mot hai ba").unwrap();
-        let sealed = Documents::take_file(File::open(&path).unwrap()).unwrap();
+        let sealed = Sealed::of_file(File::open(&path).unwrap()).unwrap();
         assert_eq!(
             (sealed.size(), sealed.sha256()),
             (10, digest(b"mot hai ba").as_str())

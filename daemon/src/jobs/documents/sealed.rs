@@ -1,0 +1,248 @@
+//! A complete document that nobody can change any more, wherever its bytes are.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use trien_signatures::algorithm::{Hash, Hasher};
+use trien_signatures::pdf::Source;
+
+use super::room::Room;
+use super::vault::Vault;
+
+/// How much of a document is in memory when it is read from its beginning to its end.
+const PIECE: usize = 64 * 1024;
+
+/// A complete document that nobody can change any more.
+#[derive(Debug, Clone)]
+pub struct Sealed(pub(super) Arc<SealedFile>);
+
+#[derive(Debug)]
+pub(super) struct SealedFile {
+    pub(super) body: Body,
+    size: u64,
+    sha256: String,
+    /// SHA-256 of all of it, to go on from with what is appended.
+    hasher: Hasher,
+    _room: Option<Room>,
+}
+
+/// Where the bytes of a complete document are.
+#[derive(Debug)]
+pub(super) enum Body {
+    Vault(Vault),
+    /// A document with something put before it and behind: what a signature does to it.
+    Around {
+        head: Vec<u8>,
+        inner: Sealed,
+        tail: Vec<u8>,
+    },
+    /// A file of the person at the shell, which others may change: that is found out when all of it is read.
+    File(File),
+}
+
+impl Sealed {
+    pub(super) fn new(body: Body, size: u64, hasher: Hasher, _room: Option<Room>) -> Self {
+        Self(Arc::new(SealedFile {
+            body,
+            size,
+            sha256: hex::encode(hasher.clone().finalize()),
+            hasher,
+            _room,
+        }))
+    }
+
+    /// Takes a file of the person at the shell where it is, after reading it once.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn of_file(file: File) -> io::Result<Sealed> {
+        let mut hasher = Hash::Sha256.hasher();
+        let mut size = 0;
+        let mut piece = vec![0; PIECE];
+        loop {
+            match file.read_at(&mut piece, size) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hasher.update(&piece[..read]);
+                    size += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Sealed::new(Body::File(file), size, hasher, None))
+    }
+
+    /// SHA-256, lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.0.sha256
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// If it is another document with something appended: that one, and what was.
+    #[must_use]
+    pub fn appended(&self) -> Option<(&Self, &[u8])> {
+        match &self.0.body {
+            Body::Around { head, inner, tail } if head.is_empty() => Some((inner, tail)),
+            _ => None,
+        }
+    }
+
+    /// The hash that was computed over all of it, for who appends something.
+    #[must_use]
+    pub fn begun(&self) -> (Hash, Hasher) {
+        (Hash::Sha256, self.0.hasher.clone())
+    }
+
+    /// Its digest. SHA-256 is known.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn digest(&self, hash: Hash) -> io::Result<Vec<u8>> {
+        if hash == Hash::Sha256 {
+            return Ok(self.0.hasher.clone().finalize());
+        }
+        let mut hasher = hash.hasher();
+        self.each(|piece| hasher.update(piece))?;
+        Ok(hasher.finalize())
+    }
+
+    /// All of it, in pieces.
+    pub(super) fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        while offset < self.size() {
+            let rest = self.size() - offset;
+            let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
+            self.read_exact_at(&mut piece[..length], offset)?;
+            take(&piece[..length]);
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes all of it, and makes sure that it was what its digest says.
+    ///
+    /// # Errors
+    /// Of the system; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile. Something has been written then.
+    pub fn write_to(&self, output: &mut dyn io::Write) -> io::Result<()> {
+        let mut hasher = Hash::Sha256.hasher();
+        let mut outcome = Ok(());
+        self.each(|piece| {
+            hasher.update(piece);
+            if outcome.is_ok() {
+                outcome = output.write_all(piece);
+            }
+        })?;
+        outcome?;
+        self.check(hasher)
+    }
+
+    fn check(&self, hasher: Hasher) -> io::Result<()> {
+        if hex::encode(hasher.finalize()) == self.sha256() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file was changed while it was being signed",
+        ))
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// Of the kernel; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
+        self.read_exact_at(&mut bytes, 0)?;
+        if !matches!(self.0.body, Body::Vault(_)) {
+            let mut hasher = Hash::Sha256.hasher();
+            hasher.update(&bytes);
+            self.check(hasher)?;
+        }
+        Ok(bytes)
+    }
+
+    /// From its beginning to its end.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader {
+            document: self.clone(),
+            offset: 0,
+        }
+    }
+
+    /// Exactly so many bytes of it, from `offset` on.
+    ///
+    /// # Errors
+    /// Past the end, or of the system.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match &self.0.body {
+            Body::Vault(vault) => vault.read_exact_at(buffer, offset),
+            Body::File(file) => file.read_exact_at(buffer, offset),
+            Body::Around { head, inner, tail } => {
+                let (before, rest) = split(buffer, offset, head.len() as u64);
+                copy(before, head, offset)?;
+                let offset = offset.saturating_sub(head.len() as u64);
+                let (within, rest) = split(rest, offset, inner.size());
+                if !within.is_empty() {
+                    inner.read_exact_at(within, offset)?;
+                }
+                copy(rest, tail, offset.saturating_sub(inner.size()))
+            }
+        }
+    }
+}
+
+/// What of a buffer that is read from `offset` on comes from the first `length` bytes, and the rest.
+fn split(buffer: &mut [u8], offset: u64, length: u64) -> (&mut [u8], &mut [u8]) {
+    let here = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+    buffer.split_at_mut(here.min(buffer.len()))
+}
+
+fn copy(buffer: &mut [u8], from: &[u8], offset: u64) -> io::Result<()> {
+    if buffer.is_empty() {
+        return Ok(());
+    }
+    let start = usize::try_from(offset).map_err(io::Error::other)?;
+    let bytes = start
+        .checked_add(buffer.len())
+        .and_then(|end| from.get(start..end));
+    buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
+}
+
+impl Source for Sealed {
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        Self::read_exact_at(self, buffer, offset)
+    }
+}
+
+/// Reads a document piece by piece.
+#[derive(Debug)]
+pub struct Reader {
+    document: Sealed,
+    offset: u64,
+}
+
+impl io::Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = self.document.size() - self.offset;
+        let length = usize::try_from(rest).map_or(buffer.len(), |rest| rest.min(buffer.len()));
+        self.document.read_exact_at(&mut buffer[..length], self.offset)?;
+        self.offset += length as u64;
+        Ok(length)
+    }
+}
