@@ -4,11 +4,26 @@
 
 mod support;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow};
-use support::{Desk, read_json};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::{Desk, read_json, succeed};
+
+/// A token whose key wants its PIN for each signature, and does without none: the software token's own profile.
+const EACH_TIME: &str = r#"
+[[token]]
+label = "each"
+pin = "12345678"
+profile = "always-authenticate"
+[[token.key]]
+label = "sign"
+algorithm = "ec:p256"
+certificate = { subject = "C=VN,CN=Người Thử" }
+"#;
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"12345678\"]\n";
 
@@ -18,10 +33,15 @@ const FUNCTIONS: &str = include_str!("../src/cli/daemon/functions.txt");
 /// A page before a token in this mood.
 fn before(desk: &Desk, rules: &str) -> (Daemon, Page) {
     allow(desk, PORTAL, &[]);
+    page(desk, rules, APPROVE)
+}
+
+/// The same, with permissions that it has already and a person who answers by this script.
+fn page(desk: &Desk, rules: &str, answers: &str) -> (Daemon, Page) {
     let script = desk.path("mood.toml");
     std::fs::write(&script, rules).unwrap();
     let arguments = ["--simulate".as_ref(), script.as_os_str()];
-    let daemon = Daemon::start_with(desk, APPROVE, &arguments);
+    let daemon = Daemon::start_with(desk, answers, &arguments);
     let mut page = Page::over_websocket(&daemon);
     page.hello();
     (daemon, page)
@@ -52,7 +72,7 @@ fn three_seconds_a_signature_take_three_seconds_each() {
 fn a_rule_may_be_about_every_function() {
     let rule =
         |function: &str| format!("[[rule]]\nfunction = \"{function}\"\ndo = \"delay\"\nmilliseconds = 0\n");
-    assert_eq!(FUNCTIONS.lines().count(), 68);
+    assert_eq!(FUNCTIONS.lines().count(), 69);
     let rules: String = FUNCTIONS.lines().chain(["load"]).map(rule).collect();
     let desk = Desk::bare();
     let (_daemon, mut page) = before(&desk, &rules);
@@ -82,5 +102,165 @@ fn a_rule_about_no_function_is_refused_before_anything_begins() {
             "function"
         };
         assert!(told.to_string().contains(word), "{told}");
+    }
+}
+
+/// A token with a key that is for signing in, too, and another key of the same kind.
+fn token_with_two_keys(desk: &Desk, algorithm: &str, openssl: &[&str]) -> String {
+    let (key, certificate) = (desk.path("key.pem"), desk.path("certificate.pem"));
+    // Without a section that makes it an authority's.
+    let config = desk.path("request.cnf");
+    std::fs::write(&config, "[req]\ndistinguished_name = name\n[name]\n").unwrap();
+    let mut request = Command::new("openssl");
+    request
+        .args([
+            "req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=An", "-newkey",
+        ])
+        .args(openssl)
+        .args(["-addext", "keyUsage=critical,digitalSignature,nonRepudiation"])
+        .args(["-addext", "extendedKeyUsage=clientAuth,emailProtection"]);
+    request.arg("-config").arg(&config).arg("-keyout").arg(&key);
+    succeed(request.arg("-out").arg(&certificate));
+    format!(
+        "[[token]]\nlabel = \"liar\"\npin = \"12345678\"\n[[token.key]]\nlabel = \"sign\"\nfile = {key:?}\n\
+         certificate_files = [{certificate:?}]\n[[token.key]]\nlabel = \"other\"\nalgorithm = \"{algorithm}\"\n"
+    )
+}
+
+/// Each sort of a signature that is none, told to each of the requests that want one. The page gets a code and nothing
+/// else, the record says that it failed, and the next request is served as if nothing had been.
+#[test]
+fn n103_a_token_that_lies_about_signatures_has_none_of_them_delivered() {
+    let lies = [
+        "zeros",
+        "empty",
+        "short",
+        "long",
+        "der",
+        "random",
+        "of another key",
+    ];
+    let curve = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    for (algorithm, openssl) in [("ec:p256", &curve[..]), ("rsa:2048", &["rsa:2048"])] {
+        let desk = Desk::bare();
+        let mut mood = token_with_two_keys(&desk, algorithm, openssl);
+        for (place, lie) in lies.iter().enumerate() {
+            // Three requests with a signature each.
+            let when = format!("from = {}\ntimes = 3", 3 * place + 1);
+            mood += &match *lie {
+                "of another key" => {
+                    format!("[[rule]]\nfunction = \"C_SignInit\"\n{when}\ndo = \"key\"\nvalue = \"other\"\n")
+                }
+                sort => {
+                    format!(
+                        "[[rule]]\nfunction = \"C_Sign\"\n{when}\ndo = \"signature\"\nvalue = \"{sort}\"\n"
+                    )
+                }
+            };
+        }
+        // After those, three good ones and the first of a batch.
+        let last = 3 * lies.len() + 5;
+        mood += &format!(
+            "[[rule]]\nfunction = \"C_Sign\"\nfrom = {last}\ndo = \"signature\"\nvalue = \"random\"\n"
+        );
+        let scopes = ["certificates", "sign", "batch", "blind_digest", "sign_in"];
+        allow(&desk, PORTAL, &scopes);
+        let (daemon, mut page) = page(&desk, &mood, APPROVE);
+        let shared = page.call("certificates", &json!({}));
+        let certificate = shared["result"]["sha256"].as_str().unwrap().to_owned();
+        let documents = ["one", "two"].map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
+        let nonce = STANDARD.encode((0..33).collect::<Vec<u8>>());
+        let digest = STANDARD.encode([7; 32]);
+        let detached = |documents: &[Value]| json!({ "documents": documents, "format": "cades_detached" });
+        let requests = [
+            (
+                "sign_digest",
+                json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest }),
+            ),
+            ("authenticate", json!({ "nonce": nonce })),
+            ("sign_documents", detached(&documents[..1])),
+        ];
+        for lie in lies {
+            for (method, params) in &requests {
+                let reply = page.call(method, params);
+                let named = format!("{algorithm}, {lie}, {method}: {reply}");
+                assert_eq!(code(&reply), "bad_signature_from_token", "{named}");
+                assert!(reply["result"].is_null(), "{named}");
+            }
+        }
+        let told = record(&desk, 2 + 3 * lies.len() * requests.len());
+        assert!(!told.iter().any(|action| action == "signed"), "{told:?}");
+        let failed = told.iter().filter(|action| *action == "failed").count();
+        assert_eq!(failed, lies.len() * requests.len(), "{told:?}");
+        for (method, params) in &requests {
+            let reply = page.call(method, params);
+            assert!(reply["result"].is_object(), "{algorithm}, {method}: {reply}");
+        }
+        // Of a batch what is good is delivered, and of what is not nothing is.
+        let reply = sign(&mut page, &documents);
+        assert_eq!(
+            (&reply[0]["status"], &reply[1]["status"]),
+            (&json!("signed"), &json!("failed")),
+            "{reply}"
+        );
+        assert_eq!(
+            reply[1]["error"]["data"]["code"], "bad_signature_from_token",
+            "{reply}"
+        );
+        assert!(reply[1]["sha256"].is_null(), "{reply}");
+        assert!(daemon.answers());
+    }
+}
+
+/// `CKF_USER_PIN_TO_BE_CHANGED`, alone or with what else may be said of a PIN: the page learns that it has expired, and no
+/// login reaches the token, which would crash by it.
+#[test]
+fn a_pin_that_must_be_changed_first_is_told_and_no_login_is_spent_on_it() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let crash = "[[rule]]\nfunction = \"C_Login\"\ndo = \"crash\"\n";
+    for set in ["0x00080000", "0x00090000", "0x00080100"] {
+        let flags = format!("[[rule]]\nfunction = \"C_GetTokenInfo\"\ndo = \"flags\"\nset = {set}\n");
+        let (daemon, mut page) = page(&desk, &(flags + crash), APPROVE);
+        let document = page.upload("one.txt", b"one");
+        let call = json!({ "documents": [document], "format": "cades_detached" });
+        for _ in 0..2 {
+            let reply = page.call("sign_documents", &call);
+            assert_eq!(code(&reply), "pin_expired", "{set}: {reply}");
+            let remedy = &reply["error"]["data"]["remedy"];
+            assert!(remedy["vi"].is_string() && remedy["en"].is_string(), "{reply}");
+        }
+        assert!(daemon.answers());
+    }
+}
+
+/// The person types a PIN for each document; one that he does not type, or types wrong, makes no signature.
+#[test]
+fn n105_a_token_that_wants_its_pin_for_each_signature_has_it_asked_for_each() {
+    let right = "\"12345678\"";
+    let wrong = "\"87654321\"";
+    for (pins, statuses) in [
+        (vec![right, right, right], ["signed", "signed", "signed"]),
+        (vec![right, wrong, right, right], ["signed", "signed", "signed"]),
+        (vec![right, right], ["signed", "signed", "cancelled"]),
+        (vec![right, wrong], ["signed", "pin_incorrect", "batch_stopped"]),
+        (vec![right], ["signed", "cancelled", "batch_stopped"]),
+    ] {
+        let desk = Desk::bare();
+        allow(&desk, PORTAL, &["sign", "batch"]);
+        let answers = format!(
+            "[[answer]]\ndecision = \"approve\"\npins = [{}]\n",
+            pins.join(", ")
+        );
+        let (_daemon, mut page) = page(&desk, EACH_TIME, &answers);
+        let documents =
+            ["one", "two", "three"].map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
+        let signed = sign(&mut page, &documents);
+        for (place, status) in statuses.iter().enumerate() {
+            let told = signed[place]["error"]["data"]["code"]
+                .as_str()
+                .unwrap_or("signed");
+            assert_eq!(told, *status, "{pins:?}: {signed}");
+        }
     }
 }

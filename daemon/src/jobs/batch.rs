@@ -122,6 +122,11 @@ impl<T: Send + 'static> Course<T> {
                 }
                 // The person's no is for all of them.
                 Err(Unsigned::AtWork(JobError::Ask(no))) => return Err(JobError::Ask(no)),
+                // His window may have closed with that, which is no word on what is signed already.
+                Err(Unsigned::AtWork(error)) if is_given_up(&error) => {
+                    self.note(*index, Err(error));
+                    return Ok(());
+                }
                 Err(Unsigned::AtWork(error)) => goes_on &= self.note(*index, Err(error)),
                 Err(Unsigned::Away(error)) => {
                     self.note(*index, Err(error));
@@ -152,13 +157,20 @@ impl<T: Send + 'static> Course<T> {
             Ok(_) => true,
             Err(JobError::Token(error)) if is_lost(error) => false,
             Err(JobError::BadSignature | JobError::Finish(_)) => false,
-            // A PIN that was wrong, or refused, is the last word for what is left, too.
-            Err(JobError::Login(_) | JobError::PinIncorrect | JobError::PinInvalid) => false,
+            Err(error) if is_given_up(error) => false,
             Err(_) => self.on_error == OnError::GoOn,
         };
         self.outcomes[index] = Some(outcome);
         goes_on
     }
+}
+
+/// A PIN that was wrong, or refused, is the last word for what is left, too.
+const fn is_given_up(error: &JobError) -> bool {
+    matches!(
+        error,
+        JobError::Login(_) | JobError::PinIncorrect | JobError::PinInvalid
+    )
 }
 
 type Preparing<W> = Beside<Result<(Signable, <W as Work>::Prepared), JobError>>;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use cryptoki_sys::*;
 
 use crate::harm::{self, LOCKED};
-use crate::script::{Action, Rule};
+use crate::script::{Action, INTERFACE, Rule};
 use crate::{Simulation, simulation};
 
 /// What stands between the host and one call of the module behind: the rules that apply, after they did their harm; or
@@ -264,6 +264,66 @@ pub(crate) unsafe extern "C" fn C_GetFunctionList(place: *mut *mut CK_FUNCTION_L
     CKR_OK
 }
 
+/// The list by the other way (PKCS #11 3.1, 5.4.6): an interface of version 2.40, unless a rule wants a lie.
+///
+/// # Safety
+/// `place` has room for a pointer.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn C_GetInterface(
+    _name: *mut u8,
+    _version: *mut CK_VERSION,
+    place: *mut *mut CK_INTERFACE,
+    _flags: CK_FLAGS,
+) -> CK_RV {
+    let (_, rules) = match enter(INTERFACE) {
+        Ok(entered) => entered,
+        Err(answer) => return answer,
+    };
+    let lie = rules
+        .iter()
+        .find(|rule| rule.action == Action::Interface)
+        .and_then(|rule| rule.text());
+    let mut list = std::ptr::null_mut();
+    // SAFETY: there is room for the pointer.
+    let answer = unsafe { C_GetFunctionList(&raw mut list) };
+    if answer != CKR_OK || place.is_null() {
+        return CKR_GENERAL_ERROR;
+    }
+    // SAFETY: the list that was just handed out.
+    let mut changed = unsafe { *list };
+    changed.version = CK_VERSION { major: 3, minor: 2 };
+    let list: *mut std::ffi::c_void = match lie {
+        Some("none") => {
+            // SAFETY: the host vouches for the place.
+            unsafe { place.write(std::ptr::null_mut()) };
+            return CKR_OK;
+        }
+        Some("no-list") => std::ptr::null_mut(),
+        Some("short") => {
+            // SAFETY: the structure has no padding: a version as wide as a pointer by its alignment, and pointers.
+            let octets = unsafe {
+                std::slice::from_raw_parts((&raw const changed).cast::<u8>(), size_of_val(&changed))
+            };
+            harm::at_the_end_of_memory(octets).map_or(list.cast(), <*mut u8>::cast)
+        }
+        Some(_) => Box::into_raw(Box::new(CK_FUNCTION_LIST_3_2 {
+            version: changed.version,
+            ..CK_FUNCTION_LIST_3_2::default()
+        }))
+        .cast(),
+        None => list.cast(),
+    };
+    // Both stay: hosts may come back to them.
+    let interface = Box::leak(Box::new(CK_INTERFACE {
+        pInterfaceName: c"PKCS 11".as_ptr().cast_mut().cast(),
+        pFunctionList: list,
+        flags: 0,
+    }));
+    // SAFETY: the host vouches for the place.
+    unsafe { place.write(interface) };
+    CKR_OK
+}
+
 /// The lie that the rules want in place of a length, where the host gives room for an answer or asks how much it needs.
 fn lie(rules: &[&Rule], has_room: bool) -> Option<CK_ULONG> {
     let now = if has_room {
@@ -298,6 +358,7 @@ unsafe fn after_token_info(rules: &[&Rule], info: *mut CK_TOKEN_INFO) {
             Action::Flags => info.flags = (info.flags | rule.set) & !rule.clear,
             Action::Label => label(&mut info.label, rule.text().unwrap_or_default()),
             Action::Reach => label(&mut info.label, &harm::reach()),
+            Action::Octets => octets(info, &rule.octets().unwrap_or_default()),
             _ => {}
         }
     }
@@ -308,6 +369,22 @@ fn label(place: &mut [u8; 32], text: &str) {
     let length = text.len().min(place.len());
     *place = [0; 32];
     place[..length].copy_from_slice(&text.as_bytes()[..length]);
+}
+
+/// In every text, over and over.
+fn octets(info: &mut CK_TOKEN_INFO, octets: &[u8]) {
+    let places: [&mut [u8]; 4] = [
+        &mut info.label,
+        &mut info.manufacturerID,
+        &mut info.model,
+        &mut info.serialNumber,
+    ];
+    for place in places {
+        place
+            .iter_mut()
+            .zip(octets.iter().cycle())
+            .for_each(|(place, octet)| *place = *octet);
+    }
 }
 
 /// A length that is a lie, and more than there is room for.
@@ -328,6 +405,11 @@ unsafe fn after_attributes(rules: &[&Rule], template: *mut CK_ATTRIBUTE, count: 
     ) {
         // SAFETY: none: nobody gave this room, and that it is written to all the same is what the rule asks for.
         unsafe { place.write_bytes(0x5a, beyond) };
+    }
+    let asks = rules.iter().any(|rule| rule.action == Action::AlwaysAuthenticate);
+    if asks && first.type_ == CKA_ALWAYS_AUTHENTICATE && first.ulValueLen == 1 && !place.is_null() {
+        // SAFETY: there is room for the octet that the module behind has written there.
+        unsafe { place.write(CK_TRUE) };
     }
     if let Some(lie) = lie(rules, !place.is_null()) {
         first.ulValueLen = lie;
@@ -430,6 +512,9 @@ unsafe fn after_sign(rules: &[&Rule], signature: *mut u8, length: *mut CK_ULONG)
         "long" => *length = CK_ULONG::MAX / 2,
         // What ECDSA looks like in X.509, and not in PKCS #11.
         "der" if bytes.len() > 8 => bytes[..8].copy_from_slice(&[0x30, 0x44, 2, 0x20, 1, 2, 3, 4]),
-        _ => bytes.iter_mut().zip(1u8..).for_each(|(byte, mask)| *byte ^= mask),
+        _ => bytes
+            .iter_mut()
+            .zip((1..=u8::MAX).cycle())
+            .for_each(|(byte, mask)| *byte ^= mask),
     }
 }

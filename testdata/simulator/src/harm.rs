@@ -52,6 +52,14 @@ unsafe extern "C" {
     fn fork() -> c_int;
     fn signal(number: c_int, handler: usize) -> usize;
     fn setlocale(category: c_int, locale: *const u8) -> *const c_void;
+    fn mmap(
+        place: *mut c_void,
+        length: usize,
+        protection: c_int,
+        flags: c_int,
+        file: c_int,
+        offset: i64,
+    ) -> *mut c_void;
 }
 
 /// Does what a rule wants done before its call, other than to answer it.
@@ -102,8 +110,37 @@ pub(crate) fn before(rule: &Rule) {
         | Action::Key
         | Action::Flags
         | Action::Label
+        | Action::Octets
+        | Action::AlwaysAuthenticate
+        | Action::Interface
         | Action::Missing
         | Action::Reach => {}
+    }
+}
+
+/// A copy of these octets behind which there is no memory.
+pub(crate) fn at_the_end_of_memory(octets: &[u8]) -> Option<*mut u8> {
+    /// `PROT_READ | PROT_WRITE` and `PROT_NONE`
+    const OPEN: c_int = 3;
+    const CLOSED: c_int = 0;
+    /// `MAP_PRIVATE | MAP_ANONYMOUS`, and with `MAP_FIXED`
+    const NEW: c_int = 0x22;
+    const THERE: c_int = 0x32;
+    // As large as any system's pages are.
+    let size = 64 * 1024;
+    // SAFETY: new memory, of which the second half is taken away again before anybody has it; nobody frees the first.
+    unsafe {
+        let memory = mmap(std::ptr::null_mut(), 2 * size, OPEN, NEW, -1, 0);
+        if memory.addr() == usize::MAX {
+            return None;
+        }
+        let end = memory.cast::<u8>().add(size);
+        if mmap(end.cast(), size, CLOSED, THERE, -1, 0).addr() == usize::MAX {
+            return None;
+        }
+        let place = end.sub(octets.len());
+        place.copy_from_nonoverlapping(octets.as_ptr(), octets.len());
+        Some(place)
     }
 }
 

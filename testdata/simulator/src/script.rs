@@ -29,6 +29,9 @@
 //! | `key` | `C_SignInit` is handed on with the key of this `CKA_LABEL` | `value`: text |
 //! | `flags` | `CK_TOKEN_INFO.flags` is changed | `set`, `clear`: numbers |
 //! | `label` | `CK_TOKEN_INFO.label` is replaced | `value`: text |
+//! | `octets` | every text of `CK_TOKEN_INFO` is replaced | `value`: hexadecimal digits |
+//! | `always-authenticate` | `C_GetAttributeValue` says so of every key | |
+//! | `interface` | `C_GetInterface` lies | `value`: `none`, `no-list`, `short` (a version 3.2 that ends where 2.40 does), `empty` |
 //! | `reach` | `CK_TOKEN_INFO.label` says whether the network and the home folder are in reach | |
 //! | `missing` | the function is not in the list (from the first on) | |
 
@@ -44,6 +47,9 @@ pub(crate) const LOAD: &str = "load";
 
 /// What hands out the list of functions, and stands in it itself.
 const LIST: &str = "C_GetFunctionList";
+
+/// The other way to that list, since version 3.
+pub(crate) const INTERFACE: &str = "C_GetInterface";
 
 /// Names the script.
 pub const VARIABLE: &str = "TRIEN_SIMULATE";
@@ -123,6 +129,9 @@ pub enum Action {
     Key,
     Flags,
     Label,
+    Octets,
+    AlwaysAuthenticate,
+    Interface,
     Missing,
     Reach,
 }
@@ -180,7 +189,7 @@ impl Script {
 
 /// True for what calls are counted of.
 fn is_function(name: &str) -> bool {
-    [LOAD, LIST].contains(&name) || HANDED_ON.contains(&name)
+    [LOAD, LIST, INTERFACE].contains(&name) || HANDED_ON.contains(&name)
 }
 
 impl Action {
@@ -191,10 +200,11 @@ impl Action {
             Self::Length | Self::WantedLength | Self::GivenLength => {
                 ["C_GetSlotList", "C_GetAttributeValue"].contains(&function)
             }
-            Self::Overrun => function == "C_GetAttributeValue",
+            Self::Overrun | Self::AlwaysAuthenticate => function == "C_GetAttributeValue",
             Self::Repeat => function == "C_FindObjects",
             Self::Key => function == "C_SignInit",
-            Self::Flags | Self::Label | Self::Reach => function == "C_GetTokenInfo",
+            Self::Flags | Self::Label | Self::Octets | Self::Reach => function == "C_GetTokenInfo",
+            Self::Interface => function == INTERFACE,
             Self::Answer => function != LOAD,
             Self::Missing => HANDED_ON.contains(&function),
             _ => true,
@@ -214,7 +224,8 @@ impl Rule {
     fn makes_sense(&self) -> bool {
         match self.action {
             Action::Answer => self.answer().is_some(),
-            Action::Signature | Action::Label | Action::Key => self.text().is_some(),
+            Action::Signature | Action::Label | Action::Key | Action::Interface => self.text().is_some(),
+            Action::Octets => self.octets().is_some(),
             Action::Length
             | Action::WantedLength
             | Action::GivenLength
@@ -237,13 +248,21 @@ impl Rule {
         }
     }
 
-    /// The text of `signature`, `label` and `key`.
+    /// The text of `signature`, `label`, `octets`, `interface` and `key`.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
+    }
+
+    /// The octets of `octets`.
+    #[must_use]
+    pub fn octets(&self) -> Option<Vec<u8>> {
+        let digits = self.text()?.as_bytes().chunks(2);
+        let octet = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok();
+        digits.map(octet).collect()
     }
 
     /// The number of whatever counts.
@@ -315,7 +334,7 @@ mod tests {
             (all.len() + 1) * size_of::<usize>(),
             size_of::<cryptoki_sys::CK_FUNCTION_LIST>()
         );
-        for function in all {
+        for function in all.into_iter().chain([&INTERFACE]) {
             let text = format!("[[rule]]\nfunction = \"{function}\"\ndo = \"hang\"\n");
             assert!(Script::parse(&text).is_ok(), "{function}");
         }
@@ -337,6 +356,10 @@ mod tests {
             ("[[rule]]\nfunction = \"C_Sing\"\ndo = \"hang\"\n", "C_Sing"),
             ("[[rule]]\nfunction = \"C_Login\"\ndo = \"reach\"\n", "Reach"),
             ("[[rule]]\nfunction = \"load\"\ndo = \"missing\"\n", "Missing"),
+            (
+                "[[rule]]\nfunction = \"C_GetTokenInfo\"\ndo = \"octets\"\nvalue = \"fx\"\n",
+                "Octets",
+            ),
         ] {
             let error = Script::parse(text).expect_err(text);
             assert!(error.contains(told), "{error}");

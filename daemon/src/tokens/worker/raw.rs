@@ -24,8 +24,8 @@ use cryptoki::object::{AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_C_GetFunctionList, CK_FUNCTION_LIST, CK_RV, CK_SLOT_INFO, CK_TOKEN_INFO, CK_TRUE,
-    CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CK_ATTRIBUTE, CK_C_GetFunctionList, CK_C_GetInterface, CK_FUNCTION_LIST, CK_RV, CK_SLOT_INFO,
+    CK_TOKEN_INFO, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
 };
 
 use super::failure::meaning;
@@ -178,13 +178,10 @@ impl Module {
             )
         };
         check(answer)?;
-        match len(length) {
-            length @ 1..=MAX_SIGNATURE => {
-                signature.truncate(length);
-                Ok(signature)
-            }
-            length => Err(TokenError::Failed(format!("a signature of {length} bytes"))),
-        }
+        // A length that no signature has: none is handed on, which is refused where each signature is verified.
+        let length = Some(len(length)).filter(|length| *length <= MAX_SIGNATURE);
+        signature.truncate(length.unwrap_or(0));
+        Ok(signature)
     }
 
     /// `C_SetPIN` at a reader that asks for both PINs itself.
@@ -235,6 +232,7 @@ impl Functions {
         let failed = |error: libloading::Error| TokenError::Load(error.to_string());
         // SAFETY: the library's constructors run: that is what this process is for, and why it is one of its own.
         let library = unsafe { libloading::Library::new(path) }.map_err(failed)?;
+        check_interface(&library)?;
         // SAFETY: a symbol of that name has this type by the standard (5.4.3).
         let get = unsafe { library.get::<CK_C_GetFunctionList>(b"C_GetFunctionList\0") }
             .map_err(failed)?
@@ -256,6 +254,28 @@ impl Functions {
         // SAFETY: the list is the library's, which is loaded for as long as this is; it does not change (5.4.3).
         which(unsafe { self.list.as_ref() })
             .ok_or_else(|| TokenError::Unsupported("the module lacks a function".to_owned()))
+    }
+}
+
+/// The crate takes what `C_GetInterface` hands out as it is (5.4.6): a list of functions that is NULL would end this
+/// process, and nobody would know why.
+fn check_interface(library: &libloading::Library) -> Result<(), TokenError> {
+    // SAFETY: a symbol of that name has this type by the standard. Modules of version 2 have none.
+    let Ok(Some(get)) =
+        (unsafe { library.get::<CK_C_GetInterface>(b"C_GetInterface\0") }).map(|found| *found)
+    else {
+        return Ok(());
+    };
+    let mut interface = null_mut();
+    // SAFETY: without a name and a version the default one is wanted; the function writes one pointer.
+    check(unsafe { get(null_mut(), null_mut(), &raw mut interface, 0) })
+        .map_err(|error| TokenError::Load(error.to_string()))?;
+    // SAFETY: NULL, or an interface that is the library's and stays.
+    match unsafe { interface.as_ref() } {
+        Some(interface) if interface.pFunctionList.is_null() => Err(TokenError::Load(
+            "its interface has no list of functions".to_owned(),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session as Pkcs11Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
-use cryptoki_sys::{CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH};
+use cryptoki_sys::{CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_TO_BE_CHANGED};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
 use super::failure::token_error;
@@ -123,6 +123,8 @@ impl Session {
                 Ok(LoginOutcome::In)
             }
             PinNeed::Locked => Ok(LoginOutcome::Locked),
+            // It would succeed, and nothing but C_SetPIN be allowed then (3.1, 3.2, table 6): no login is spent on that.
+            _ if info.has(CKF_USER_PIN_TO_BE_CHANGED) => Ok(LoginOutcome::Expired),
             PinNeed::Reader => self.try_pin(None),
             PinNeed::Pipe { .. } => {
                 let pin = match self.next_pin(&info) {
