@@ -15,6 +15,8 @@ mod stage;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
@@ -22,7 +24,8 @@ use stage::{
     PIN, PROGRAM, Stage, TOKENS, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of,
 };
 use trien::tokens::{
-    Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError, TokenSource,
+    Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, SleepClock, Token, TokenError,
+    TokenSource,
 };
 
 /// Beside the key that signs.
@@ -151,6 +154,36 @@ async fn n101_labels_cannot_pretend() {
         let token = token_of(&stage.alone(&label(text))).await.unwrap();
         assert_eq!(token.entry().id.label, shown);
     }
+    // Octets that are no UTF-8, or cut in the middle of a character, or controls and marks of direction, in every text
+    // up to its end: none of them is lost to the person, none works on him, and the token is still one that signs.
+    for (octets, shown) in [
+        ("fffec328", "\u{fffd}\u{fffd}\u{fffd}("),
+        ("e1bb87c3", "ệ\u{fffd}"),
+        ("41e280ae", "A\u{fffd}"),
+        ("0a1b5b00", "\u{fffd}\u{fffd}[\u{fffd}"),
+        ("20", ""),
+    ] {
+        let modules = stage.alone(&rule(
+            "C_GetTokenInfo",
+            &format!("do = \"octets\"\nvalue = \"{octets}\""),
+        ));
+        let token = token_of(&modules).await.unwrap();
+        let entry = token.entry();
+        for text in [
+            &entry.id.label,
+            &entry.id.serial,
+            &entry.manufacturer,
+            &entry.model,
+        ] {
+            assert!(
+                text.starts_with(shown) && text.chars().count() <= 32,
+                "{octets}: {text:?}"
+            );
+            let neutral = |character: char| !character.is_control() && character != '\u{202e}';
+            assert!(text.chars().all(neutral), "{octets}: {text:?}");
+        }
+        assert_eq!(name(&sign(&modules).await), "signed", "{octets}");
+    }
 }
 
 #[tokio::test]
@@ -170,6 +203,32 @@ async fn n102_functions_that_are_not_there_are_not_called() {
             outcome.starts_with("Unsupported") || outcome == "Removed",
             "{function}: {outcome}"
         );
+    }
+}
+
+/// The other way to the functions, since version 3: what it hands out may be nothing, or less than its version says.
+#[tokio::test]
+async fn n102_an_interface_that_lies_costs_its_own_process() {
+    let stage = Stage::new();
+    let lie = |sort: &str| {
+        rule(
+            "C_GetInterface",
+            &format!("do = \"interface\"\nvalue = \"{sort}\""),
+        )
+    };
+    for (rules, wanted) in [
+        (String::new(), "signed"),
+        (lie("none"), "signed"),
+        (lie("no-list"), "Load"),
+        // It ends with the memory, where version 3.2 has further functions.
+        (lie("short"), "Crashed"),
+        (lie("empty"), "Load"),
+        (answer("C_GetInterface", "CKR_FUNCTION_NOT_SUPPORTED"), "Load"),
+        (answer("C_GetInterface", "CKR_ARGUMENTS_BAD"), "Load"),
+    ] {
+        let modules = stage.alone(&rules);
+        let outcome = name(&sign(&modules).await);
+        assert!(outcome.starts_with(wanted), "{rules}: {outcome}");
     }
 }
 
@@ -245,6 +304,11 @@ async fn n104_each_state_of_the_pin_is_its_own() {
         let locked = matches!(token.pin().await, Ok(PinNeed::Locked));
         assert_eq!(locked, wanted == PinState::Locked);
     }
+    // A PIN that must be changed first is not tried, whatever else is said of it, nor asked for at a reader.
+    for set in [0x0008_0000, 0x0009_0000, 0x000a_0000, 0x0008_0100] {
+        let rules = flags(set) + &rule("C_Login", "do = \"crash\"");
+        assert_eq!(name(&sign(&stage.alone(&rules)).await), "Expired", "{set:x}");
+    }
     // At a reader with a PIN pad, no PIN of ours is sent.
     let pad = format!("{}{}", flags(0x0100), answer("C_Login", "CKR_OK"));
     let token = token_of(&stage.alone(&pad)).await.unwrap();
@@ -311,6 +375,26 @@ async fn n105_a_key_may_want_its_pin_without_saying_so() {
         matches!(bounded, Err(LoginError::Token(TokenError::LoginNeeded))),
         "{bounded:?}"
     );
+}
+
+/// A module that would sign without the login that its key says it wants: the person is asked all the same.
+#[tokio::test]
+async fn n105_a_key_that_wants_its_pin_each_time_has_it_asked_for_though_the_module_does_not() {
+    let stage = Stage::new();
+    let says_so = rule("C_GetAttributeValue", "do = \"always-authenticate\"");
+    let takes_any = rule("C_Login", "from = 2\ndo = \"answer\"\nvalue = \"CKR_OK\"");
+    let modules = stage.alone(&(says_so + &takes_any));
+    let mut session = logged_in(&modules).await.unwrap();
+    // With the PIN of the login, and then with the two lines that are left.
+    session.sign(&signable(), false).await.unwrap();
+    for _ in 0..2 {
+        let unasked = session.sign(&signable(), false).await;
+        assert!(matches!(unasked, Err(LoginError::NoPin)), "{unasked:?}");
+        session.sign(&signable(), true).await.unwrap();
+    }
+    let nobody = session.sign(&signable(), true).await;
+    assert!(matches!(nobody, Err(LoginError::NoPin)), "{nobody:?}");
+    session.close().await;
 }
 
 #[tokio::test]
@@ -483,4 +567,30 @@ async fn until_the_pin(modules: &Modules) -> Option<LoginError> {
         session.login().await
     };
     login.await.err()
+}
+
+/// The computer sleeps in the middle of somebody's work: what he unlocked before is not used after, by whatever session;
+/// who types the PIN again finds the token as it was.
+#[tokio::test]
+async fn n121_what_was_unlocked_before_the_computer_slept_signs_nothing_after() {
+    let stage = Stage::new();
+    let slept = Arc::new(AtomicU64::new(3600));
+    let told = Arc::clone(&slept);
+    let clock = SleepClock::new(move || Duration::from_secs(told.load(Ordering::SeqCst)));
+    let modules = stage.alone("").with_sleep_clock(clock);
+    for _ in 0..2 {
+        let mut session = logged_in(&modules).await.unwrap();
+        session.sign(&signable(), false).await.unwrap();
+        session.sign(&signable(), false).await.unwrap();
+        slept.fetch_add(1, Ordering::SeqCst);
+        for typed in [false, true] {
+            let refused = session.sign(&signable(), typed).await;
+            assert!(
+                matches!(refused, Err(LoginError::Token(TokenError::Removed))),
+                "{refused:?}"
+            );
+        }
+        session.close().await;
+    }
+    assert_eq!(name(&sign(&modules).await), "signed");
 }

@@ -36,6 +36,9 @@ pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use profile::TokenProfile;
 pub use registry::{InitializeError, ModuleState, ModuleToken, Modules, Sight};
 pub use session::{ModuleSession, TokenKey};
+pub use suspension::SleepClock;
+#[doc(hidden)]
+pub use wire::{reply_written_anew, request_written_anew};
 
 /// Names one token for as long as it is plugged in: never by slot number, which may be another token's tomorrow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use super::pcsc::DRIVER;
 use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
 use super::session::{self, ModuleSession};
+use super::suspension::SleepClock;
 use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, Surveyed, TokenName};
 use super::{
     Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
@@ -30,6 +31,7 @@ pub struct Modules {
     /// Our own driver for smart cards; none if it is switched off.
     cards: Option<Cards>,
     doubles: Doubles,
+    clock: SleepClock,
 }
 
 /// Every token in reach, and the modules that failed.
@@ -94,7 +96,14 @@ impl Modules {
             workers: modules.iter().map(worker).collect(),
             cards: None,
             doubles: Doubles::default(),
+            clock: SleepClock::system(),
         }
+    }
+
+    /// By another clock of the computer's sleep: what was unlocked before it is not used after.
+    #[must_use]
+    pub fn with_sleep_clock(self, clock: SleepClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// With our own driver for PIV cards beside the modules.
@@ -138,6 +147,7 @@ impl Modules {
             workers: wanted.map(|worker| worker.another(environment())).collect(),
             cards: None,
             doubles: Doubles::default(),
+            clock: self.clock.clone(),
         }
     }
 
@@ -211,6 +221,9 @@ impl Modules {
             }
         }
         sight.tokens = self.doubles.dropped(sight.tokens).await;
+        for token in &mut sight.tokens {
+            token.clock = self.clock.clone();
+        }
         sight
     }
 
@@ -260,6 +273,7 @@ async fn entries(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
                 entry: of_module(entry, &worker),
                 worker: worker.clone(),
                 seen: Seen::default(),
+                clock: SleepClock::system(),
             };
             Ok(entries.into_iter().map(token).collect())
         }
@@ -282,6 +296,7 @@ async fn surveyed(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
                     pin: token.pin,
                     certificates: token.certificates,
                 },
+                clock: SleepClock::system(),
             };
             Ok(tokens.into_iter().map(token).collect())
         }
@@ -336,6 +351,7 @@ pub struct ModuleToken {
     pub(super) entry: TokenEntry,
     pub(super) worker: Worker,
     seen: Seen,
+    clock: SleepClock,
 }
 
 /// What a survey has seen of a token.
@@ -362,7 +378,8 @@ impl ModuleToken {
                 key: None,
             })
             .await?;
-        Ok(ModuleSession::new(lease, self.entry.clone(), None, pin))
+        let clock = self.clock.clone();
+        Ok(ModuleSession::new(lease, self.entry.clone(), None, pin, clock))
     }
 
     /// Changes the PIN: a line with the old one, a line with the new one. One try of the old one.
@@ -476,6 +493,7 @@ impl Token for ModuleToken {
             self.entry.clone(),
             Some(KeyName::from(key)),
             pin,
+            self.clock.clone(),
         )))
     }
 }

@@ -9,7 +9,7 @@ use trien_signatures::certificate::Certificate;
 
 use super::client::{Lease, Worker, unexpected};
 use super::key_file::{KeyFile, MAX_KEY};
-use super::suspension::Awake;
+use super::suspension::{Awake, SleepClock};
 use super::wire::{
     Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
     TokenName,
@@ -50,10 +50,17 @@ pub struct ModuleSession {
     fresh: bool,
     /// When somebody logged in.
     unlocked: Option<Awake>,
+    clock: SleepClock,
 }
 
 impl ModuleSession {
-    pub(super) const fn new(lease: Lease, entry: TokenEntry, key: Option<KeyName>, pin: PinNeed) -> Self {
+    pub(super) const fn new(
+        lease: Lease,
+        entry: TokenEntry,
+        key: Option<KeyName>,
+        pin: PinNeed,
+        clock: SleepClock,
+    ) -> Self {
         Self {
             lease,
             entry,
@@ -61,6 +68,7 @@ impl ModuleSession {
             pin,
             fresh: true,
             unlocked: None,
+            clock,
         }
     }
 
@@ -215,7 +223,10 @@ impl ModuleSession {
         typed: bool,
     ) -> Result<Vec<u8>, LoginError> {
         // A token by USB lost its power with the computer's sleep; one without a chip would still be unlocked.
-        if self.unlocked.is_some_and(|then| !then.lasts_until(Awake::now())) {
+        if self
+            .unlocked
+            .is_some_and(|then| !then.lasts_until(self.clock.now()))
+        {
             return Err(TokenError::Removed.into());
         }
         let algorithm: SignatureAlgorithm = signable.algorithm;
@@ -416,7 +427,7 @@ impl SigningSession for ModuleSession {
             Answer::Login(outcome) => outcome.into_result()?,
             _ => return Err(unexpected().into()),
         }
-        self.unlocked = Some(Awake::now());
+        self.unlocked = Some(self.clock.now());
         Ok(())
     }
 

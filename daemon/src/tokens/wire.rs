@@ -16,6 +16,20 @@ use trien_signatures::algorithm::SignatureAlgorithm;
 
 use super::{Confinement, KeyAlgorithm, LoginError, PinNeed, PinState, TokenEntry, TokenError};
 
+/// What the process of a module makes of these bytes, as it would go out again; none if it refuses them. For the fuzzer.
+#[doc(hidden)]
+#[must_use]
+pub fn request_written_anew(bytes: &[u8]) -> Option<Vec<u8>> {
+    message::written_anew::<Request>(bytes)
+}
+
+/// The same of what the daemon makes of bytes from such a process.
+#[doc(hidden)]
+#[must_use]
+pub fn reply_written_anew(bytes: &[u8]) -> Option<Vec<u8>> {
+    message::written_anew::<Reply>(bytes)
+}
+
 /// The number of the answer a worker gives unasked when its module is loaded, or cannot be.
 pub(super) const GREETING: u64 = 0;
 

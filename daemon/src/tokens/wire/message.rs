@@ -128,6 +128,19 @@ pub(in crate::tokens) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, 
     }
 }
 
+/// What was read from these bytes, without their length, as it would go out; none if they are refused. It need not be
+/// what came in: a number can be written in several ways, of which the shortest is ours.
+///
+/// # Panics
+/// If what was read cannot go out.
+pub(in crate::tokens) fn written_anew<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<Vec<u8>> {
+    let value: T = decode(bytes).ok()?;
+    let mut message =
+        encode(&value).expect("what comes in is of a kind that goes out, and no longer than it was");
+    message.drain(..HEAD);
+    Some(message)
+}
+
 fn checked(length: usize) -> Result<u32, MessageError> {
     match u32::try_from(length) {
         Ok(number) if (1..=MAX_MESSAGE).contains(&length) => Ok(number),
@@ -369,6 +382,52 @@ mod tests {
             }
         }
         assert!(read > 1000 && refused > 1000, "{read} and {refused}");
+    }
+
+    /// Whatever is read from any bytes, once written, is read and written as the same, over a socket too; true if
+    /// anything was read.
+    fn settles<T: Serialize + DeserializeOwned + std::fmt::Debug>(bytes: &[u8]) -> bool {
+        let Some(once) = written_anew::<T>(bytes) else {
+            return false;
+        };
+        assert!(once.len() <= bytes.len(), "the shortest way");
+        assert_eq!(written_anew::<T>(&once).as_ref(), Some(&once));
+        let value: T = decode(bytes).unwrap();
+        let back: T = through(&encode(&value).unwrap(), 7).unwrap().unwrap();
+        assert_eq!(format!("{back:?}"), format!("{value:?}"));
+        true
+    }
+
+    /// The first byte behind the number chooses the kind of a message: each has its share of random ones.
+    #[test]
+    fn random_bytes_are_refused_or_come_back_as_they_were_read() {
+        // xorshift64*: the same bytes in each run.
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |below: usize| {
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+            usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % below
+        };
+        let mut kinds = std::collections::BTreeMap::<String, u32>::new();
+        for round in 0..200_000 {
+            let mut bytes: Vec<u8> = (0..next(48)).map(|_| u8::try_from(next(256)).unwrap()).collect();
+            // Small numbers are lengths that there is room for, and variants that there are.
+            bytes
+                .iter_mut()
+                .skip(1)
+                .for_each(|byte| *byte %= [255, 24, 4, 2][round % 4]);
+            if settles::<Request>(&bytes) {
+                let read = format!("{:?}", decode::<Request>(&bytes).unwrap().call);
+                let kind = read.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+                *kinds.entry(kind.to_owned()).or_default() += 1;
+            }
+            if settles::<Reply>(&bytes) {
+                *kinds.entry("a reply".to_owned()).or_default() += 1;
+            }
+        }
+        assert!(kinds.len() > 12, "{kinds:?}");
+        assert!(kinds["a reply"] > 1000, "{kinds:?}");
     }
 
     #[test]
