@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::Desk;
 
 /// What is made of the file system: `$1` has the folders `lib` and `lib32` that take the system's place, and an empty
-/// one for the root of all. The folders above them belong to whoever runs this, as they must.
+/// one for the root of all; `sys` for the devices, and `drivers` for those of readers, if there are such. The folders above them belong to whoever runs this, as they must.
 const NAMESPACE: &str = r#"
 set -e
 own=$1; root=$1/root; shift
@@ -21,11 +21,15 @@ put() {
     if [ -L "$1" ]; then cp -P "$1" "$root$1"
     elif [ -d "$1" ]; then mkdir "$root$1"; mount --rbind "$1" "$root$1"; fi
 }
-for place in /*; do [ "$place" = /usr ] || put "$place"; done
+for place in /*; do
+    if [ "$place" = /sys ] && [ -d "$own/sys" ]; then mkdir "$root/sys"; mount --bind "$own/sys" "$root/sys"
+    elif [ "$place" != /usr ]; then put "$place"; fi
+done
 mkdir "$root/usr" "$root/usr/local"
 for place in /usr/*; do
     case $place in /usr/local|/usr/lib32) ;; *) put "$place" ;; esac
 done
+[ ! -d "$own/drivers" ] || mount --bind "$own/drivers" "$root/usr/lib/pcsc/drivers"
 cp -r "$own/lib" "$root/usr/local/lib"
 cp -r "$own/lib32" "$root/usr/lib32"
 exec chroot "$root" "$@"
@@ -153,5 +157,59 @@ fn modules_past_the_sixteenth_are_not_cut_in_silence() {
             "{text}"
         );
         assert!(finding["remedy"].is_string(), "{finding}");
+    }
+}
+
+/// What the kernel says of a reader on USB.
+fn plug_in(desk: &Desk, place: &str, product: &str, ids: [&str; 2]) {
+    let devices = desk.path("sys/bus/usb/devices");
+    let (interface, device) = (devices.join(format!("{place}:1.0")), devices.join(place));
+    for folder in [&interface, &device] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    std::fs::write(interface.join("bInterfaceClass"), "0b\n").unwrap();
+    let facts = [
+        ("manufacturer", "Longmai"),
+        ("product", product),
+        ("idVendor", ids[0]),
+        ("idProduct", ids[1]),
+    ];
+    for (name, value) in facts {
+        std::fs::write(device.join(name), format!("{value}\n")).unwrap();
+    }
+}
+
+/// Readers are plugged in: one that the driver names, and one that it does not; then there is no driver at all.
+#[test]
+fn a_reader_whose_driver_is_missing_is_told_from_one_that_the_driver_does_not_know() {
+    let desk = desk(DISCOVER);
+    plug_in(&desk, "1-1", "mToken K5", ["055c", "f603"]);
+    plug_in(&desk, "1-2", "mToken K99", ["055c", "ffff"]);
+    let contents = desk.path("drivers/ifd-ccid.bundle/Contents");
+    std::fs::create_dir_all(&contents).unwrap();
+    let plist = "<key>ifdVendorID</key><array><string>0x055C</string></array>\n\
+                 <key>ifdProductID</key><array><string>0xF603</string></array>\n";
+    std::fs::write(contents.join("Info.plist"), plist).unwrap();
+    let told = findings(&desk);
+    let named = of_file(&told, "mToken K5 (055c:f603)");
+    assert_eq!(
+        (&named["code"], &named["state"]),
+        (&"reader".into(), &"ok".into())
+    );
+    let other = of_file(&told, "mToken K99 (055c:ffff)");
+    assert_eq!(
+        (&other["code"], &other["state"]),
+        (&"reader_not_named".into(), &"error".into())
+    );
+    assert!(other["remedy"].as_str().unwrap().contains("newer"), "{other}");
+    std::fs::remove_dir_all(desk.path("drivers/ifd-ccid.bundle")).unwrap();
+    let told = findings(&desk);
+    for reader in ["mToken K5", "mToken K99"] {
+        let missing = of_file(&told, reader);
+        assert_eq!(missing["code"], "reader_no_driver", "{missing}");
+        assert!(
+            missing["remedy"].as_str().unwrap().contains("libccid"),
+            "{missing}"
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 mod browsers;
 mod cards;
+mod drivers;
 mod readers;
 mod tokens;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use trien_protocol::error::ErrorCode;
 
+use super::drivers::{Driven, Drivers};
 use super::{Finding, Weight};
 use crate::tokens::pcsc::{card, usb};
 use crate::tokens::truth;
@@ -28,22 +29,21 @@ pub(super) async fn look() -> Vec<Finding> {
     let readers = usb::readers();
     let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
     let mut findings = vec![service(&socket, !readers.is_empty()).await];
-    let has_driver = has_driver(&DRIVERS.map(Path::new));
-    findings.extend(readers.into_iter().map(|name| reader(name, has_driver)));
+    let drivers = Drivers::read(&DRIVERS.map(Path::new));
+    findings.extend(
+        readers
+            .into_iter()
+            .map(|found| reader(found.name, drivers.of(found.id))),
+    );
     findings
 }
 
-fn has_driver(folders: &[&Path]) -> bool {
-    folders
-        .iter()
-        .any(|folder| folder.join("ifd-ccid.bundle").is_dir())
-}
-
-fn reader(name: String, has_driver: bool) -> Finding {
-    if has_driver {
-        Finding::fine("doctor-reader", [("reader", name)])
-    } else {
-        Finding::new(Weight::Trouble, "doctor-reader-no-driver", [("reader", name)])
+fn reader(name: String, driven: Driven) -> Finding {
+    let facts = [("reader", name)];
+    match driven {
+        Driven::Yes => Finding::fine("doctor-reader", facts),
+        Driven::NoDriver => Finding::new(Weight::Trouble, "doctor-reader-no-driver", facts),
+        Driven::NotNamed => Finding::new(Weight::Trouble, "doctor-reader-not-named", facts),
     }
 }
 
@@ -80,20 +80,6 @@ async fn service(socket: &Path, needed: bool) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reader_whose_driver_is_missing_is_a_trouble_and_names_the_package() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert!(!has_driver(&[folder.path()]));
-        let missing = reader("bit4id TokenME EVO v2".to_owned(), false);
-        assert_eq!(
-            (missing.weight, missing.key.as_str()),
-            (Weight::Trouble, "doctor-reader-no-driver")
-        );
-        std::fs::create_dir(folder.path().join("ifd-ccid.bundle")).expect("a folder");
-        assert!(has_driver(&[Path::new("/nonexistent"), folder.path()]));
-        assert_eq!(reader(String::new(), true).weight, Weight::Fine);
-    }
 
     #[tokio::test]
     async fn a_service_that_is_absent_matters_where_there_is_a_reader() {
