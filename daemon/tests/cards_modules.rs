@@ -5,9 +5,11 @@
 
 mod support;
 
+use support::cards::pairs::{Pair, cac, openpgp, piv};
+use support::cards::piv::tries_left;
 use support::cards::scene::{
     ECDSA, Judge, RSA, key, logged_in_with, modules, only_token, opensc, runtime, sign_once, signable,
-    tokens, ykcs11,
+    token_in_time, tokens, ykcs11,
 };
 use support::cards::{CARD_PIN, ReaderPlan, Readers, on_readers, openpgp_key};
 use trien::tokens::{LoginError, ModuleToken, PinState, Token, TokenEntry, TokenError};
@@ -139,4 +141,49 @@ fn n108_a_card_that_two_modules_show_is_one_token_and_either_signs_alone() {
             }
         });
     });
+}
+
+/// After the work the card is logged out, though the module's process stays: another session has to log in again, and
+/// another program finds a card that nobody has verified a PIN of.
+fn logged_out(pair: &Pair, is_piv: bool) {
+    on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
+        let _card = (pair.put)(&readers);
+        runtime().block_on(async {
+            let modules = modules(std::slice::from_ref(&pair.module));
+            let token = token_in_time(&modules, pair.wanted).await;
+            let key = key(&token, pair.key);
+            for round in 0..3 {
+                sign_once(&token, &key, pair.algorithm, b"m").await.unwrap();
+                if is_piv {
+                    assert_eq!(tries_left(&readers), 3, "one that is logged in names no count");
+                }
+                let mut other = token.open(&key).await.unwrap();
+                let unasked = other.sign(&signable(pair.algorithm, b"m"), false).await;
+                assert!(
+                    matches!(unasked, Err(LoginError::Token(TokenError::LoginNeeded))),
+                    "round {round}: {unasked:?}"
+                );
+                other.close().await;
+                if is_piv {
+                    assert_eq!(tries_left(&readers), 3, "nor has anything logged in by itself");
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn n120_opensc_logs_a_piv_card_out_after_the_work() {
+    logged_out(&piv(opensc()), true);
+}
+
+#[test]
+fn n120_ykcs11_logs_a_piv_card_out_after_the_work() {
+    logged_out(&piv(ykcs11()), true);
+}
+
+#[test]
+fn n120_opensc_wants_a_login_for_each_session_on_openpgp_and_cac() {
+    logged_out(&openpgp(), false);
+    logged_out(&cac(), false);
 }

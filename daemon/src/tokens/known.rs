@@ -59,6 +59,9 @@ pub struct KnownModule {
     /// Variables of the environment.
     #[serde(default)]
     pub environment: Vec<String>,
+    /// `C_Logout` leaves the card logged in: it is reset after the work.
+    #[serde(default)]
+    pub reset: bool,
     /// Why there is none for Linux.
     pub remedy: Option<String>,
 }

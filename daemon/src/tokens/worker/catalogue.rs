@@ -87,10 +87,15 @@ pub(super) fn entry(module: &Module, slot: Slot, name: &str) -> Result<TokenEntr
     Ok(entry_of(module, slot, name, &module.token_info(slot)?))
 }
 
+/// What the slot says that it is, which is the reader's name for a card.
+pub(super) fn reader(module: &Module, slot: Slot) -> Option<String> {
+    let place = module.get_slot_info(slot).ok()?;
+    Some(legible(place.slot_description())).filter(|name| !name.is_empty())
+}
+
 fn entry_of(module: &Module, slot: Slot, name: &str, info: &TokenInfo) -> TokenEntry {
     let hardware = module.is_hardware(slot);
-    let place = hardware.then(|| module.get_slot_info(slot).ok()).flatten();
-    let reader = place.map(|place| legible(place.slot_description()));
+    let reader = hardware.then(|| reader(module, slot)).flatten();
     let TokenName { serial, label } = name_of(info);
     TokenEntry {
         id: TokenId {

@@ -29,8 +29,8 @@ use cryptoki_sys::{
 };
 
 use super::failure::meaning;
-use crate::tokens::TokenError;
 use crate::tokens::wire::MAX_SLOTS;
+use crate::tokens::{TokenError, known};
 
 /// The longest value of an attribute that is read, in bytes.
 const MAX_ATTRIBUTE: usize = 256 * 1024;
@@ -46,6 +46,7 @@ const PATIENCE: u32 = 3;
 pub(super) struct Module {
     pkcs11: Pkcs11,
     functions: Functions,
+    stays_unlocked: bool,
 }
 
 impl std::ops::Deref for Module {
@@ -90,7 +91,16 @@ impl Module {
             load @ TokenError::Load(_) => load,
             other => TokenError::Load(other.to_string()),
         })?;
-        Ok(Self { pkcs11, functions })
+        Ok(Self {
+            pkcs11,
+            functions,
+            stays_unlocked: known::of_library(path).is_some_and(|row| row.reset),
+        })
+    }
+
+    /// Its logout leaves cards logged in, as is known of it.
+    pub(super) const fn stays_unlocked(&self) -> bool {
+        self.stays_unlocked
     }
 
     /// Ends the module.

@@ -15,6 +15,7 @@ use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, keys, mechanism};
+use crate::tokens::pcsc::presence;
 use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
 
@@ -37,6 +38,8 @@ pub(super) struct Session {
     /// It is in a reader, or a stick: it can be pulled, and another be put in its place.
     hardware: bool,
     pub(super) pkcs11: Pkcs11Session,
+    /// The reader with the card, if the module's logout leaves that logged in.
+    unlocked_reader: Option<String>,
     key: Option<KeyName>,
     found: Option<Found>,
     pipe: Option<OwnedFd>,
@@ -83,6 +86,10 @@ impl Session {
         let session = Self {
             opened: info,
             hardware: module.is_hardware(slot),
+            unlocked_reader: module
+                .stays_unlocked()
+                .then(|| catalogue::reader(module, slot))
+                .flatten(),
             pkcs11: pkcs11.map_err(|error| token_error(&error))?,
             mechanisms: module
                 .get_mechanism_list(slot)
@@ -378,6 +385,11 @@ impl Drop for Session {
         // A token that was pulled has logged out by itself.
         if self.logged_in {
             let _ = self.pkcs11.logout();
+            if let Some(reader) = &self.unlocked_reader
+                && let Err(error) = presence::reset(reader)
+            {
+                tracing::warn!(%error, "a card may still be logged in");
+            }
         }
     }
 }
