@@ -5,15 +5,28 @@
 
 mod support;
 
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use support::cards::piv::{self, YUBIKEY};
 use support::cards::scene::{
-    RSA, key, logged_in, modules, opensc, runtime, sign_once, signable, token_in_time, ykcs11,
+    Judge, RSA, key, logged_in, logged_in_with, modules, opensc, runtime, sign_once, signable, token_in_time,
+    ykcs11,
 };
-use support::cards::{CARD_PIN, Holder, OPENSC, ReaderPlan, on_proxied_readers, on_readers};
-use support::succeed;
+use support::cards::{
+    CARD_PIN, Holder, OPENSC, ReaderPlan, Readers, on_proxied_readers, on_readers, personalised, public_key,
+    wait_until, wait_until_empty, wait_until_present,
+};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::{Desk, succeed};
 use trien::config::ModuleConfig;
-use trien::tokens::{Deadlines, LoginError, TokenEntry, TokenError, TokenSource};
+use trien::tokens::{Deadlines, LoginError, Token, TokenEntry, TokenError, TokenSource};
+
+const SECOND: &str = "Second Reader";
 
 fn ready(entry: &TokenEntry) -> bool {
     entry.initialized
@@ -180,4 +193,160 @@ fn two_programs_on_one_card_each_get_their_signatures() {
             }
         });
     });
+}
+
+/// A second card that looks like the first: of the same labels and subjects, with another number, another key in 9A and
+/// its certificate. Personalised in the second reader; in the end neither is in one.
+fn twin(readers: &Readers) {
+    let cards = [0, 1].map(|index| readers.piv(index));
+    let (issue, made) = (personalised().join("issue"), readers.path("twin.pub.pem"));
+    let certificate = readers.path("twin.pem");
+    let tool = |words: &[&str], file: &Path| {
+        let words = [&["-r", SECOND, "-s", "9a", "-a"], words].concat();
+        readers.run(
+            "yubico-piv-tool",
+            &[&words[..], &[file.to_str().unwrap()]].concat(),
+        );
+    };
+    tool(&["generate", "-A", "RSA2048", "-o"], &made);
+    let mut issued = Command::new("openssl");
+    issued
+        .args(["x509", "-new", "-days", "30", "-subj"])
+        .args(["/C=VN/CN=Thẻ thử 9a/UID=CCCD:079085000123", "-force_pubkey"])
+        .arg(&made)
+        .arg("-CA")
+        .arg(issue.join("ca.pem"))
+        .arg("-CAkey")
+        .arg(issue.join("ca.key"));
+    succeed(issued.arg("-out").arg(&certificate));
+    tool(&["import-certificate", "-i"], &certificate);
+    readers.run("yubico-piv-tool", &["-r", SECOND, "-a", "set-chuid"]);
+    drop(cards);
+    wait_until_empty(YUBIKEY);
+    wait_until_empty(SECOND);
+}
+
+/// The cards change places in the folders that they lie in.
+fn swap(readers: &Readers) {
+    for (from, to) in [
+        ("state0", "state-kept"),
+        ("state1", "state0"),
+        ("state-kept", "state1"),
+    ] {
+        std::fs::rename(readers.path(from), readers.path(to)).unwrap();
+    }
+}
+
+/// A card that looks like the one that somebody logged in to takes its place: the work ends, and it is sent neither his
+/// PIN nor anything to sign.
+#[test]
+fn n122_another_card_in_the_place_of_the_one_that_was_logged_in_to_signs_nothing() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            // Ours says its own number in the label, the vendor's the name in the certificate.
+            for ours in [true, false] {
+                let card = readers.blank(0, &["piv"]);
+                runtime().block_on(async {
+                    let modules = if ours {
+                        piv::modules()
+                    } else {
+                        modules(&[opensc()])
+                    };
+                    let token = token_in_time(&modules, ready).await;
+                    let nine_a = if ours {
+                        piv::key(&token, 0x9a, 0x07)
+                    } else {
+                        key(&token, &[1])
+                    };
+                    let pins = "123456\n123456\n123456\n";
+                    let mut session = logged_in_with(&token, &nine_a, pins).await.unwrap();
+                    session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                    drop(card);
+                    wait_until_empty(YUBIKEY);
+                    swap(&readers);
+                    let other = readers.blank(0, &["piv"]);
+                    wait_until_present(YUBIKEY);
+                    for typed in [false, true] {
+                        let signed = session.sign(&signable(RSA, b"m"), typed).await;
+                        assert!(signed.is_err(), "{ours}, {typed}: {signed:?}");
+                    }
+                    session.close().await;
+                    // What is still known of the first card opens nothing on this one.
+                    let opened = logged_in_with(&token, &nine_a, pins).await;
+                    assert!(
+                        matches!(opened, Err(LoginError::Token(TokenError::Removed))),
+                        "{ours}: {:?}",
+                        opened.err()
+                    );
+                    assert_eq!(other.stats().of("87"), 0, "{ours}: {:?}", other.stats());
+                    assert_eq!(piv::tries_left(&readers), 3, "it has verified no PIN");
+                    let second = token_in_time(&modules, |entry| {
+                        entry.initialized && entry.id != token.entry().id
+                    })
+                    .await;
+                    if !ours {
+                        assert_eq!(second.entry().id.label, token.entry().id.label);
+                    }
+                    assert_ne!(second.entry().id.serial, token.entry().id.serial);
+                    drop(other);
+                    wait_until_empty(YUBIKEY);
+                    swap(&readers);
+                });
+            }
+        },
+    );
+}
+
+/// A page named the certificate of a card that is not there, while one that looks like it is: it gets nothing, and nobody
+/// is asked. With both there, in whichever reader, the one that it named signs.
+#[test]
+fn n122_a_page_gets_signatures_of_the_certificate_that_it_named_and_of_no_other() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            let first = readers.blank(0, &["piv"]);
+            let desk = Desk::new();
+            allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+            let answer = format!(
+                "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [{CARD_PIN:?}]\nrepeat = true\n"
+            );
+            let daemon = Daemon::start(&desk, &answer);
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            let mut shared = Value::Null;
+            wait_until("the card is there", || {
+                shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+                shared.is_string()
+            });
+            // SHA-256 of nothing.
+            let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+            let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": digest });
+            assert!(page.call("sign_digest", &wanted)["result"].is_object());
+            drop(first);
+            wait_until_empty(YUBIKEY);
+            swap(&readers);
+            let second = readers.blank(0, &["piv"]);
+            wait_until_present(YUBIKEY);
+            let before = record(&desk, 1).len();
+            assert_eq!(code(&page.call("sign_digest", &wanted)), "certificate_not_found");
+            assert_eq!(second.stats().of("87"), 0);
+            assert_eq!(record(&desk, before).len(), before, "nobody was asked");
+            let first = readers.blank(1, &["piv"]);
+            wait_until_present(SECOND);
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            let mut signed = Value::Null;
+            wait_until("the card is found in the other reader", || {
+                signed = page.call("sign_digest", &wanted)["result"].clone();
+                signed.is_object()
+            });
+            let raw = STANDARD.decode(signed["signature"].as_str().unwrap()).unwrap();
+            judge.verify(&public_key("9a"), RSA, b"", &raw);
+            assert_eq!((first.stats().of("87") > 0, second.stats().of("87")), (true, 0));
+        },
+    );
 }

@@ -9,14 +9,16 @@ use std::process::Command;
 
 use support::cards::piv::*;
 use support::cards::scene::{self, Judge};
-use support::cards::{CARD_PIN, OPENSC, ReaderPlan, VirtualCard, YKCS11, on_readers, personalised};
+use support::cards::{
+    CARD_PIN, OPENSC, ReaderPlan, VirtualCard, YKCS11, on_readers, personalised, wait_until_empty,
+};
 use support::{Desk, fail, succeed};
 use trien::config::ModuleConfig;
 use trien::tokens::pcsc::apdu;
 use trien::tokens::pcsc::card::{self, Link, Watch};
 use trien::tokens::pcsc::piv::slot::Slot;
 use trien::tokens::pcsc::piv::{ManagementKey, Piv};
-use trien::tokens::{Deadlines, Modules, PinNeed, PinState, Token};
+use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token};
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
@@ -416,5 +418,124 @@ fn rsa_3072_signs_by_our_driver_and_by_opensc_and_openssl_agrees() {
             judge.verify(&public, RSA, b"m", &signed);
         });
         drop(card);
+    });
+}
+
+/// A blank card has each curve in each of the two slots in turn; RSA in both is [above](a_card_is_listed_signs_in_every_slot_and_openssl_agrees).
+#[test]
+fn either_curve_in_9a_and_9c_signs_and_9c_wants_its_pin_before_each_signature() {
+    let plans = [YUBIKEY, "Second Reader"].map(ReaderPlan::plain);
+    on_readers(&plans, |readers| {
+        let cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
+        let desk = Desk::bare();
+        let pin = desk.path("card-pin");
+        std::fs::write(&pin, CARD_PIN).unwrap();
+        let algorithms = [["ec:p256", "ec:p384"], ["ec:p384", "ec:p256"]];
+        for (plan, of_slots) in plans.iter().zip(algorithms) {
+            readers.run("yubico-piv-tool", &["-r", &plan.name, "-a", "set-chuid"]);
+            let sight = runtime().block_on(modules().look());
+            let mut entries = sight.tokens.iter().map(Token::entry);
+            let entry = entries.find(|entry| entry.is_in(&format!("{} 00 00", plan.name)));
+            let label = entry.unwrap().id.label.as_str();
+            for (slot, algorithm) in ["9a", "9c"].into_iter().zip(of_slots) {
+                let words = [
+                    "token",
+                    "generate-key",
+                    "--token",
+                    label,
+                    "--algorithm",
+                    algorithm,
+                ];
+                let mut generate = desk.trien(words);
+                succeed(generate.args(["--label", slot, "--pin-file"]).arg(&pin));
+            }
+        }
+        runtime().block_on(async {
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            let modules = modules();
+            let sight = modules.look().await;
+            assert_eq!(sight.tokens.len(), 2, "{:?}", sight.failures);
+            let mut seen = Vec::new();
+            for token in &sight.tokens {
+                let reader = token.entry().reader.clone().unwrap();
+                let place = usize::from(!reader.starts_with(YUBIKEY));
+                let held = token.certificates().await.unwrap();
+                for one in held {
+                    let public = judge.key_of(&one);
+                    let key = one.key.as_ref().unwrap();
+                    let mut session = scene::logged_in_with(token, key, "123456\n123456\n123456\n")
+                        .await
+                        .unwrap();
+                    // The one of the login is the first signature's.
+                    cards[place].order("reset-stats");
+                    for (made, hash) in (1..).zip([Hash::Sha256, Hash::Sha384, Hash::Sha512]) {
+                        let algorithm = SignatureAlgorithm::Ecdsa(hash);
+                        let signable = signable(algorithm, b"m");
+                        let mut signed = session.sign(&signable, false).await;
+                        if one.label == "9c" && made > 1 {
+                            assert!(matches!(signed, Err(LoginError::NoPin)), "{signed:?}");
+                            assert_eq!(cards[place].stats().of("87"), made - 1, "nothing was signed");
+                            signed = session.sign(&signable, true).await;
+                        }
+                        judge.verify(&public, algorithm, b"m", &signed.unwrap());
+                        let typed = if one.label == "9c" { made - 1 } else { 0 };
+                        let logouts = cards[place].stats().of("20") - typed;
+                        assert!(logouts <= made, "{}: {logouts}", one.label);
+                    }
+                    session.close().await;
+                    seen.push((place, one.label.clone(), one.certificate.public_key()));
+                }
+            }
+            seen.sort_by_key(|(place, slot, _)| (*place, slot.clone()));
+            let kinds: Vec<_> = seen
+                .iter()
+                .map(|(_, slot, kind)| format!("{slot} {kind:?}"))
+                .collect();
+            assert_eq!(kinds.len(), 4, "{kinds:?}");
+            assert!(kinds[0].contains("256") && kinds[1].contains("384"), "{kinds:?}");
+            assert!(kinds[2].contains("384") && kinds[3].contains("256"), "{kinds:?}");
+        });
+    });
+}
+
+/// Two readers of one name, which PC/SC cannot tell apart: whoever connects by name reaches the same one. It is one token,
+/// also where its card has no number, and the other card is left alone.
+#[test]
+fn n117_readers_of_one_name_are_one_and_the_other_card_is_left_alone() {
+    let plans = ["Same Reader"; 2].map(ReaderPlan::plain);
+    on_readers(&plans, |readers| {
+        let cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
+        let sight = runtime().block_on(modules().look());
+        let found: Vec<_> = sight
+            .tokens
+            .iter()
+            .map(|token| token.entry().id.clone())
+            .collect();
+        assert_eq!((found.len(), sight.failures.len()), (1, 0), "{found:?}");
+        drop(cards);
+        wait_until_empty("Same Reader");
+        let cards = [0, 1].map(|index| readers.piv(index));
+        runtime().block_on(async {
+            sign_once(&modules(), 0x9a).await.unwrap();
+        });
+        let mut signed = cards.map(|card| card.stats().of("87") > 0);
+        signed.sort_unstable();
+        assert_eq!(signed, [false, true]);
+    });
+}
+
+/// The last byte of an answer to reset makes all of them cancel out (ISO/IEC 7816-3, 8.2.5). Here it does not.
+#[test]
+fn n117_an_answer_to_reset_with_a_wrong_check_byte_is_no_reason_to_fail() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv_with(0, &["--atr", "3b951381018073ff01000c"]);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = token_in_time(&modules).await;
+            assert_eq!(token.entry().manufacturer, "");
+            sign_once(&modules, 0x9a).await.unwrap();
+        });
     });
 }
