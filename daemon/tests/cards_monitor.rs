@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use support::cards::scene::ticks;
-use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers};
+use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, succeed};
 use trien::tokens::pcsc::monitor::{Monitor, Service, Sighting, Slot};
@@ -237,6 +237,95 @@ fn a_granted_page_is_told_within_a_hundred_milliseconds_that_tokens_changed_and_
         assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
         // Who has not said hello hears nothing but the reply to it.
         assert_eq!(stranger.hello()["result"]["version"], 1);
+        assert!(daemon.answers());
+    });
+}
+
+/// How often a page has heard that tokens changed, up to now.
+fn notices(page: &mut Page) -> usize {
+    let asked = page.ask("cancel", &serde_json::json!({ "request": 0 }));
+    let mut heard = 0;
+    loop {
+        let (message, _) = page.receive().unwrap();
+        if message["id"] == asked {
+            return heard;
+        }
+        assert_eq!(message["method"], "tokens_changed", "{message}");
+        heard += 1;
+    }
+}
+
+const SHARE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\n";
+
+fn shares(page: &mut Page) -> bool {
+    page.call("certificates", &serde_json::json!({}))["result"].is_object()
+}
+
+#[test]
+fn a_granted_page_is_told_that_a_reader_was_unplugged_and_plugged() {
+    on_proxied_readers(&plans(), |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let daemon = Daemon::start(&desk, SHARE);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        wait_until("the card is there", || shares(&mut page));
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            for order in ["unplug", "plug"] {
+                std::thread::sleep(Duration::from_millis(400));
+                notices(&mut page);
+                times.push(told(&mut page, || readers.proxy(&format!("{order} {FIRST}"))));
+                let there = order == "plug";
+                wait_until("the page gets what there is", || shares(&mut page) == there);
+            }
+        }
+        times.sort();
+        assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+        assert!(daemon.answers());
+    });
+}
+
+/// What a page learns of a service that ends and comes back: once that tokens changed, a code of its own for as long as it
+/// is gone, and everything again without anybody doing anything. The log says it once, too.
+#[test]
+fn n113_a_page_is_told_once_that_the_service_went_and_finds_everything_again() {
+    on_readers(&plans(), |mut readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let daemon = Daemon::start(&desk, SHARE);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        wait_until("the card is there", || shares(&mut page));
+        let wanted = serde_json::json!({});
+        for (outages, signal) in (1..).zip([Signal::KILL, Signal::TERM]) {
+            std::thread::sleep(Duration::from_millis(400));
+            notices(&mut page);
+            readers.stop_service(signal);
+            // Longer than several of the tries to reach it.
+            let before = ticks(daemon.pid());
+            let mut heard = 0;
+            for _ in 0..3 {
+                std::thread::sleep(Duration::from_millis(500));
+                heard += notices(&mut page);
+            }
+            assert_eq!(heard, 1, "one notice");
+            assert!(ticks(daemon.pid()) - before <= 10, "it waits in a loop");
+            for _ in 0..2 {
+                assert_eq!(page.refusal("certificates", &wanted), "reader_service_stopped");
+            }
+            let log = daemon.log();
+            let said = log.lines().filter(|line| line.contains("smart card service"));
+            assert_eq!(
+                said.filter(|line| line.contains("Absent")).count(),
+                outages,
+                "{log}"
+            );
+            readers.start_service();
+            wait_until("the card is there again", || shares(&mut page));
+        }
         assert!(daemon.answers());
     });
 }

@@ -53,7 +53,7 @@ impl Cards {
     }
 
     /// A worker for each reader with a card. A computer without the service has none; that is no failure where there is
-    /// no reader either.
+    /// no reader either, nor was one when the service ended.
     ///
     /// # Errors
     /// [`TokenError`] if the service cannot be asked.
@@ -68,7 +68,9 @@ impl Cards {
         let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
             Ok(Ok(Ok(readers))) => readers,
             Ok(Ok(Err(pcsc::Error::NoReadersAvailable))) => Default::default(),
-            Ok(Ok(Err(pcsc::Error::NoService))) if usb::readers().is_empty() => Default::default(),
+            Ok(Ok(Err(pcsc::Error::NoService))) if self.known().is_empty() && usb::readers().is_empty() => {
+                Default::default()
+            }
             Ok(Ok(Err(error))) => return Err(CardError::Service(error).into()),
             Ok(Err(_)) => return Err(TokenError::Crashed),
             Err(_) => {
@@ -115,11 +117,13 @@ fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
 fn readers(context: &Context) -> Result<Readers, pcsc::Error> {
     // With room for the names from the start, the service is asked once.
     let mut names = [0; MAX_READERS * NAME];
-    let mut states: Vec<_> = context
-        .list_readers(&mut names)?
-        .take(MAX_READERS)
-        .map(|name| ReaderState::new(name, State::UNAWARE))
-        .collect();
+    let mut states: Vec<ReaderState> = Vec::new();
+    for name in context.list_readers(&mut names)?.take(MAX_READERS) {
+        // Two of one name are one: cards are connected to by it.
+        if states.iter().all(|state| state.name() != name) {
+            states.push(ReaderState::new(name, State::UNAWARE));
+        }
+    }
     if states.is_empty() {
         return Ok(Default::default());
     }
