@@ -7,10 +7,12 @@ seconds=${2:-60}
 cd "$(dirname "$0")/.."
 out=$PWD/target/fuzz
 seeds=()
+features=()
 longest=65536
 memory=512
 case $target in
-    request | frame | wire) folder=daemon/fuzz ;;
+    request | frame) folder=daemon/fuzz ;;
+    wire) folder=daemon/fuzz features=(--features daemon) ;;
     cms | stream | timestamp | ocsp | crl | certificate | pdf | xml | container | jws)
         folder=daemon/fuzz
         # The samples of others are the only seeds of XML; `make documents` makes them.
@@ -28,6 +30,6 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
  -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing"
 host=$(rustc -vV | sed -n 's/^host: //p')
 # A named target keeps the instrumentation away from build scripts and macros, which have no libFuzzer to report to.
-(cd "$folder" && cargo build --quiet --release --target "$host" --bin "$target")
+(cd "$folder" && cargo build --quiet --release --target "$host" --bin "$target" "${features[@]}")
 exec "$out/$host/release/$target" "$out/corpus/$target" "${seeds[@]}" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb="$memory" -max_len="$longest" -artifact_prefix="$out/crashes/$target-" -print_final_stats=1
