@@ -175,7 +175,7 @@ async fn a_thousand_signatures_leave_nothing_behind() {
         if let (Some((files, memory)), Some((files_now, memory_now))) = (before, after) {
             assert_eq!(files, files_now, "{label}");
             assert!(
-                memory_now < memory + 1024,
+                memory_now < memory + 160,
                 "{label}: {memory} kB, then {memory_now} kB"
             );
         }

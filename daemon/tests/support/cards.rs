@@ -43,7 +43,7 @@ pub const YKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A reader to be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReaderPlan {
     pub name: String,
     pub settings: &'static str,
