@@ -319,7 +319,9 @@ async fn listen(config: &Config) -> Vec<TcpListener> {
     };
     websocket::bind(wanted.port).await.unwrap_or_else(|error| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted.port));
-        tracing::warn!(%address, %error, "the WebSocket is off: its port is not to be had");
+        // Another user's program there would be taken for this daemon by pages.
+        let uid = websocket::holder(wanted.port);
+        tracing::warn!(%address, %error, ?uid, "the WebSocket is off: its port is not to be had");
         Vec::new()
     })
 }

@@ -1,12 +1,14 @@
-//! The per-user socket: whose folder it is, whose daemon, and what the extension may say first.
+//! The per-user socket: whose folder it is, whose daemon, what the extension may say first, and who it is that says it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow, code, command};
 use support::{Desk, fail};
 
@@ -66,23 +68,109 @@ fn n073_what_a_dead_daemon_left_is_replaced() {
     assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
 }
 
+/// Another user, where there can be one: only root can become him.
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// A Python program as another user, or as this one where that cannot be. It is ended when this is dropped.
+struct Other(Child);
+
+impl Other {
+    /// With the first line that it prints.
+    fn run(program: &str, words: &[&str]) -> (Self, String) {
+        let mut command = Command::new(if is_root() { "setpriv" } else { "env" });
+        if is_root() {
+            command.args(["--reuid", &NOBODY.to_string(), "--clear-groups"]);
+        }
+        // The system's own, which others may run.
+        command.args(["/usr/bin/python3", "-Bc", program]).args(words);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        (Self(child), line.trim().to_owned())
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
-fn n014_n015_a_taken_port_costs_the_websocket_only() {
-    let desk = portal();
-    let other = std::net::TcpListener::bind("[::1]:0")
-        .or_else(|_| std::net::TcpListener::bind("127.0.0.1:0"))
+fn n014_n015_a_port_that_another_has_costs_the_websocket_only_and_the_log_says_who() {
+    const LISTEN: &str = "import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
+s.bind((sys.argv[1], 0))
+s.listen()
+print(s.getsockname()[1], flush=True)
+sys.stdin.read()";
+    let own = rustix::process::getuid().as_raw();
+    let uid = if is_root() { NOBODY } else { own };
+    for address in ["127.0.0.1", "::1"] {
+        if std::net::TcpListener::bind((address, 0)).is_err() {
+            eprintln!("left out: no {address} here");
+            continue;
+        }
+        let desk = portal();
+        let (_other, port) = Other::run(LISTEN, &[address]);
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        std::fs::write(
+            desk.home().join("config/config.toml"),
+            format!("[websocket]\nport = {port}\n"),
+        )
         .unwrap();
-    let port = other.local_addr().unwrap().port();
-    std::fs::create_dir_all(desk.home().join("config")).unwrap();
-    std::fs::write(
-        desk.home().join("config/config.toml"),
-        format!("[websocket]\nport = {port}\n"),
-    )
-    .unwrap();
+        let daemon = Daemon::start(&desk, "");
+        assert_eq!(daemon.port, 0, "the line says off, for both addresses");
+        assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
+        let log = daemon.log();
+        let line = log.lines().find(|line| line.contains("the WebSocket is off"));
+        assert!(line.unwrap().contains(&uid.to_string()), "{line:?}");
+    }
+}
+
+#[test]
+fn n071_another_user_who_gets_at_the_socket_is_told_nothing() {
+    const GREET: &str = "import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+try:
+    for text in sys.argv[2:]:
+        s.sendall(struct.pack('<I', len(text)) + text.encode())
+    print(len(s.recv(100)))
+except OSError:
+    print(0)";
+    let desk = portal();
     let daemon = Daemon::start(&desk, "");
-    assert_eq!(daemon.port, 0, "the line says off");
+    // As if the folders and the socket had been opened to everybody behind the daemon's back.
+    let mut opened = daemon.socket.clone();
+    while opened.starts_with(desk.path("")) {
+        std::fs::set_permissions(&opened, std::fs::Permissions::from_mode(0o777)).unwrap();
+        opened.pop();
+    }
+    let opening = json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL }).to_string();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "hello", "params": { "versions": [1] } });
+    let words = [daemon.socket.to_str().unwrap(), &opening, &hello.to_string()];
+    let (_other, told) = Other::run(GREET, &words);
+    assert_eq!(told == "0", is_root(), "{told}");
+    let noticed = || {
+        daemon
+            .log()
+            .contains("a connection of another user on the socket")
+    };
+    assert_eq!(noticed(), is_root(), "{}", daemon.log());
     assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
-    assert!(daemon.log().contains("the WebSocket is off"));
 }
 
 #[test]
@@ -120,6 +208,31 @@ fn n063_n064_a_page_without_permission_is_told_and_closed() {
         &json!({ "from": "extension", "origin": "https://frame.example", "top_origin": PORTAL }),
     );
     assert_eq!(page.hello()["result"]["version"], 1);
+}
+
+#[test]
+fn a_program_that_only_speaks_for_a_page_is_told_by_its_name() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    let (daemon, question) = Daemon::keeping_the_question(&desk);
+    let own = std::env::current_exe().unwrap();
+    let asker = || {
+        let asked: Value = serde_json::from_slice(&std::fs::read(&question).unwrap()).unwrap();
+        asked["asker"].clone()
+    };
+    // As our native host does, but this is not it.
+    let opening =
+        json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL, "user_activation": true });
+    let mut page = Page::opening(&daemon, &opening);
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
+    let told = json!({ "road": "program", "origin": PORTAL, "top_origin": null, "executable": own });
+    assert_eq!(asker(), told);
+    // As a browser does, but this is none.
+    allow(&desk, PORTAL, &[]);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    assert_eq!(code(&page.call("certificates", &json!({}))), "cancelled");
+    assert_eq!(asker(), told);
 }
 
 #[test]

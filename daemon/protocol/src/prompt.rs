@@ -179,6 +179,34 @@ pub enum Asker {
         /// ASCII serialisation (WHATWG), punycode for IDN.
         origin: String,
     },
+    /// A program of this computer that is no browser and says that it speaks for a page, over whichever of the two.
+    Program {
+        /// ASCII serialisation (WHATWG), punycode for IDN.
+        origin: String,
+        /// The page around it, in the same form, if it says that there is one.
+        top_origin: Option<String>,
+        /// The path of its executable, if that can be told.
+        executable: Option<String>,
+    },
+}
+
+impl Asker {
+    /// The page's origin: ASCII serialisation (WHATWG), punycode for IDN.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let (Self::Extension { origin, .. } | Self::WebSocket { origin } | Self::Program { origin, .. }) =
+            self;
+        origin
+    }
+
+    /// The page around it, in the same form, if the asking page is a frame in another site's.
+    #[must_use]
+    pub fn top_origin(&self) -> Option<&str> {
+        match self {
+            Self::Extension { top_origin, .. } | Self::Program { top_origin, .. } => top_origin.as_deref(),
+            Self::WebSocket { .. } => None,
+        }
+    }
 }
 
 /// A document as the window shows it.
@@ -286,6 +314,12 @@ pub struct ShownCertificate {
     /// absent where [`Warning::StatusUnknown`] is what there is to say.
     #[serde(default)]
     pub status_as_of: Option<String>,
+    /// Calendar days in Vietnam from [`Self::status_as_of`] to today.
+    #[serde(default)]
+    pub status_days: Option<u32>,
+    /// Calendar days in Vietnam from today to its last day; with [`Warning::ExpiresSoon`] only.
+    #[serde(default)]
+    pub days_left: Option<u32>,
     /// What the person should know before he uses it.
     pub warnings: Vec<Warning>,
     /// Label of the token.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use time::macros::format_description;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{
     Answer, Asker, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind, ShownCertificate,
-    ToPrompt, TriesLeft,
+    ToPrompt, TriesLeft, Warning,
 };
 
 use super::viewing::Viewing;
@@ -28,6 +29,7 @@ use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window,
 use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
 use crate::transport::Channel;
+use crate::transport::program::Speaker;
 
 /// The exit code of a prompt that has nobody to show itself to.
 pub const NOBODY: i32 = 3;
@@ -182,7 +184,7 @@ impl Prompter for ProcessPrompter {
     }
 
     async fn ask(&self, turn: Turn, channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
-        let asker = asker(channel)?;
+        let asker = asker(channel).await?;
         let question = self.question(asker, offer);
         let (window, pin, answer) = self.put(turn, offer.contents.clone(), question).await?;
         match answer {
@@ -205,7 +207,7 @@ impl Prompter for ProcessPrompter {
         channel: &Channel,
         permissions: Vec<Permission>,
     ) -> Result<(Vec<Permission>, u32), AskError> {
-        let asker = asker(channel)?;
+        let asker = asker(channel).await?;
         let question = Question {
             language: self.language,
             kind: QuestionKind::AllowOrigin,
@@ -420,17 +422,24 @@ impl Drop for Process {
     }
 }
 
-fn asker(channel: &Channel) -> Result<Asker, AskError> {
-    match channel {
-        Channel::WebSocket { origin } => Ok(Asker::WebSocket {
-            origin: origin.to_string(),
-        }),
-        Channel::Extension { origin, top } => Ok(Asker::Extension {
-            origin: origin.to_string(),
-            top_origin: top.as_ref().map(ToString::to_string),
-        }),
-        Channel::Shell => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
-    }
+async fn asker(channel: &Channel) -> Result<Asker, AskError> {
+    let (origin, top, peer) = match channel {
+        Channel::WebSocket { origin, peer } => (origin, None, peer),
+        Channel::Extension { origin, top, peer } => (origin, top.as_ref(), peer),
+        Channel::Shell => return Err(AskError::NobodyToAsk("a window asks for pages only".into())),
+    };
+    let (origin, top_origin) = (origin.to_string(), top.map(ToString::to_string));
+    Ok(match (peer.speaker().await, channel) {
+        (Speaker::Program(executable), _) => Asker::Program {
+            origin,
+            top_origin,
+            executable: executable
+                .as_ref()
+                .map(|path| path.to_string_lossy().into_owned()),
+        },
+        (Speaker::Browser, Channel::Extension { .. }) => Asker::Extension { origin, top_origin },
+        (Speaker::Browser, _) => Asker::WebSocket { origin },
+    })
 }
 
 fn show(candidate: &Candidate) -> ShownCertificate {
@@ -441,6 +450,8 @@ fn show(candidate: &Candidate) -> ShownCertificate {
         ("CCCD", &subject.citizen_id),
         ("CMND", &subject.old_identity_card),
     ];
+    let ends_soon = candidate.warnings.contains(&Warning::ExpiresSoon);
+    let now = OffsetDateTime::now_utc();
     let identity = identity
         .into_iter()
         .filter_map(|(kind, number)| Some(format!("{kind} {}", number.as_ref()?)));
@@ -453,13 +464,21 @@ fn show(candidate: &Candidate) -> ShownCertificate {
         not_before: date_in_vietnam(certificate.not_before()),
         not_after: date_in_vietnam(certificate.not_after()),
         status_as_of: candidate.good_as_of.map(date_in_vietnam),
+        status_days: candidate.good_as_of.map(|day| days_between(day, now)),
+        days_left: ends_soon.then(|| days_between(now, certificate.not_after())),
         warnings: candidate.warnings.clone(),
         token: candidate.entry().id.label.clone(),
         pin: pin_entry(candidate.pin),
     }
 }
 
-fn date_in_vietnam(time: time::OffsetDateTime) -> String {
+/// Calendar days, as a person counts them; none where the later time is not later.
+fn days_between(earlier: OffsetDateTime, later: OffsetDateTime) -> u32 {
+    let days = in_vietnam(later).to_julian_day() - in_vietnam(earlier).to_julian_day();
+    u32::try_from(days).unwrap_or(0)
+}
+
+fn date_in_vietnam(time: OffsetDateTime) -> String {
     in_vietnam(time)
         .format(format_description!("[year]-[month]-[day]"))
         .unwrap_or_default()

@@ -8,6 +8,7 @@
 //! pins = ["0000", "1234"]           # the first with the approval, the next after a wrong one; then refuse
 //! pin_file = "/run/ci/pin"          # instead of pins: one a line
 //! origin = "https://portal.vn"      # only for this origin
+//! road = "extension"                # only what came so: "web_socket", or "program" that is no browser
 //! kind = "sign_documents"           # only for this kind of question; needed for "allow_origin"
 //! permissions = ["sign"]            # for "allow_origin": only these; all that are offered if absent
 //! days = 7                          # for "allow_origin"; 30 if absent
@@ -53,6 +54,7 @@ struct Scripted {
     pins: Vec<String>,
     pin_file: Option<PathBuf>,
     origin: Option<String>,
+    road: Option<Road>,
     kind: Option<QuestionKind>,
     permissions: Option<Vec<String>>,
     days: Option<u32>,
@@ -67,6 +69,25 @@ enum Decision {
     ApproveThenClose,
     Refuse,
     Hang,
+}
+
+/// How a request came, in the words of [`Asker`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Road {
+    Extension,
+    WebSocket,
+    Program,
+}
+
+impl From<&Asker> for Road {
+    fn from(asker: &Asker) -> Self {
+        match asker {
+            Asker::Extension { .. } => Self::Extension,
+            Asker::WebSocket { .. } => Self::WebSocket,
+            Asker::Program { .. } => Self::Program,
+        }
+    }
 }
 
 /// Answers one question: standard input is the socket, standard output the PIN pipe.
@@ -201,9 +222,10 @@ fn next_answer(script: &Path, question: &Question) -> io::Result<Option<Scripted
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
-    let (Asker::Extension { origin, .. } | Asker::WebSocket { origin }) = &question.asker;
+    let (origin, road) = (question.asker.origin(), Road::from(&question.asker));
     let fits = |answer: &Scripted| {
         answer.origin.as_ref().is_none_or(|wanted| wanted == origin)
+            && answer.road.is_none_or(|wanted| wanted == road)
             && match answer.kind {
                 Some(kind) => kind == question.kind,
                 // A page is let in only by an answer that says so.

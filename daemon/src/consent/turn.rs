@@ -143,6 +143,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::policy::origin::Schemes;
+    use crate::transport::program::Peer;
 
     #[test]
     fn n047_an_origin_refused_twice_within_five_minutes_is_muted_for_ten() {
@@ -160,7 +161,10 @@ mod tests {
         turns.note_refusal(&b, at(301));
         assert!(!turns.is_muted(&b, at(302)), "not soon after each other");
         turns.note_refusal(&b, at(303));
-        turns.agreed(&Channel::WebSocket { origin: b.clone() });
+        turns.agreed(&Channel::WebSocket {
+            origin: b.clone(),
+            peer: Peer::default(),
+        });
         assert!(!turns.is_muted(&b, at(304)));
     }
 

@@ -10,6 +10,7 @@ pub mod websocket;
 mod accept;
 mod head;
 mod peer;
+pub mod program;
 pub mod rate;
 
 use std::sync::{Mutex, PoisonError};
@@ -17,15 +18,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use self::program::Peer;
 use crate::policy::Origin;
 
 /// Who is at the other end and how we know. Comes from the transport, never from a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Channel {
     /// A page, by the `Origin` of its WebSocket handshake.
     WebSocket {
         /// Whose page.
         origin: Origin,
+        /// What sends it.
+        peer: Peer,
     },
     /// A page, by what our extension says the browser said.
     Extension {
@@ -33,6 +37,8 @@ pub enum Channel {
         origin: Origin,
         /// The page around it, if it is a frame in another site's.
         top: Option<Origin>,
+        /// What sends it.
+        peer: Peer,
     },
     /// The person at the command line, who needs no permission for his own token.
     Shell,
@@ -43,7 +49,7 @@ impl Channel {
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         match self {
-            Self::WebSocket { origin } | Self::Extension { origin, .. } => Some(origin),
+            Self::WebSocket { origin, .. } | Self::Extension { origin, .. } => Some(origin),
             Self::Shell => None,
         }
     }

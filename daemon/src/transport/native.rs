@@ -25,6 +25,7 @@ use trien_protocol::limits::{MAX_MESSAGE, MAX_NATIVE_MESSAGE};
 use trien_protocol::opening::Opening;
 
 use super::conversation::{self, DocumentBytes, Frame, Message, Party, RoadError};
+use super::program::Peer;
 use super::{Channel, Halt, QuietLog};
 use crate::jobs::{self, Context};
 use crate::policy::Origin;
@@ -107,17 +108,18 @@ impl NativeSocket {
                 }
             };
             let own = rustix::process::getuid().as_raw();
-            if !stream.peer_cred().is_ok_and(|peer| peer.uid() == own) {
+            let Some(credentials) = stream.peer_cred().ok().filter(|peer| peer.uid() == own) else {
                 log.note("a connection of another user on the socket");
                 continue;
-            }
+            };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 log.note("too many connections on the socket");
                 continue;
             };
             let (context, halt) = (Arc::clone(&context), halt.clone());
             tokio::spawn(async move {
-                converse(stream, context, halt).await;
+                let peer = credentials.pid().map_or_else(Peer::default, Peer::with_pid);
+                converse(stream, peer, context, halt).await;
                 drop(place);
             });
         }
@@ -150,12 +152,12 @@ impl Drop for NativeSocket {
     }
 }
 
-async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
+async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: Halt) {
     let (mut reading, mut writing) = stream.into_split();
     let opening = tokio::time::timeout(OPENING, read_frame(&mut reading)).await;
     let Ok(Some(Ok(text))) = opening else { return };
     let party = match serde_json::from_str(&text) {
-        Ok(opening) => admit(opening, &context, &reading, &mut writing).await,
+        Ok(opening) => admit(opening, peer, &context, &reading, &mut writing).await,
         Err(_) => Err(ErrorCode::BadRequest),
     };
     match party {
@@ -176,6 +178,7 @@ async fn converse(stream: UnixStream, context: Arc<Context>, halt: Halt) {
 /// person, if he has just done something in it.
 async fn admit(
     opening: Opening,
+    peer: Peer,
     context: &Context,
     reading: &OwnedReadHalf,
     writing: &mut OwnedWriteHalf,
@@ -198,7 +201,7 @@ async fn admit(
     let top = (top != origin).then_some(top);
     let companions = top.iter().cloned().collect();
     let party = Party {
-        channel: Channel::Extension { origin, top },
+        channel: Channel::Extension { origin, top, peer },
         companions,
         bytes: DocumentBytes::Base64,
         longest_reply: MAX_NATIVE_MESSAGE,

@@ -26,6 +26,7 @@ use trien_protocol::limits::MAX_MESSAGE;
 use super::accept::{Refusal, judge};
 use super::conversation::{self, DocumentBytes, Ending, Frame, Message, Party, RoadError};
 use super::head::{self, Rewound};
+use super::program::Peer;
 use super::{Channel, Halt, peer};
 use crate::jobs::Context;
 use crate::policy::Origin;
@@ -57,6 +58,17 @@ pub async fn bind(port: u16) -> io::Result<Vec<TcpListener>> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The user whose program listens on that port of 127.0.0.1 or `[::1]`, if the kernel tells.
+#[must_use]
+pub fn holder(port: u16) -> Option<u32> {
+    let addresses = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::from(Ipv6Addr::LOCALHOST),
+    ];
+    let listens = |address| peer::listener(SocketAddr::new(address, port)).ok();
+    addresses.into_iter().find_map(listens).map(|owned| owned.uid)
 }
 
 fn no_such_family(error: &io::Error) -> bool {
@@ -126,30 +138,32 @@ impl Doorkeeper {
         if !is_loopback(peer.ip()) || !is_loopback(local.ip()) {
             return self.log.note("a peer that is not loopback");
         }
-        match peer::uid(peer, local) {
-            Ok(uid) if uid == rustix::process::getuid().as_raw() => {}
-            Ok(uid) => return self.log.note(&format!("a connection of uid {uid}")),
+        let peer = match peer::owner(peer, local) {
+            Ok(owned) if owned.uid == rustix::process::getuid().as_raw() => {
+                Peer::with_socket(owned.inode.into())
+            }
+            Ok(owned) => return self.log.note(&format!("a connection of uid {}", owned.uid)),
             Err(error) => {
                 return self
                     .log
                     .note(&format!("a connection whose uid is unknown: {error}"));
             }
-        }
+        };
         let Ok(permit) = Arc::clone(&self.half_open).try_acquire_owned() else {
             return self.log.note("too many handshakes at once");
         };
         let door = Arc::clone(self);
-        tokio::spawn(async move { door.handshake(stream, permit).await });
+        tokio::spawn(async move { door.handshake(stream, peer, permit).await });
     }
 
-    async fn handshake(self: Arc<Self>, mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+    async fn handshake(self: Arc<Self>, mut stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit) {
         let (head, bytes) = match head::read(&mut stream).await {
             Ok(read) => read,
             Err(true) => return self.refuse(stream, Refusal::Head).await,
             Err(false) => return,
         };
         let judged = judge(&head, self.port, &self.context.grants, OffsetDateTime::now_utc());
-        let seat = judged.and_then(|origin| self.seat(origin).ok_or(Refusal::TooMany));
+        let seat = judged.and_then(|origin| self.seat(origin, peer).ok_or(Refusal::TooMany));
         match seat {
             Ok(seat) => self.switch(Rewound::new(bytes, stream), seat, permit).await,
             Err(refusal) => self.refuse(stream, refusal).await,
@@ -171,13 +185,14 @@ impl Doorkeeper {
     }
 
     /// A place among the origin's connections.
-    fn seat(&self, origin: Origin) -> Option<Seat> {
+    fn seat(&self, origin: Origin, peer: Peer) -> Option<Seat> {
         let mut taken = self.per_origin.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(origin.clone()).or_default();
         (*count < MAX_PER_ORIGIN).then(|| {
             *count += 1;
             Seat {
                 origin,
+                peer,
                 taken: Arc::clone(&self.per_origin),
             }
         })
@@ -238,6 +253,7 @@ async fn converse(socket: WebSocket, seat: Seat, context: Arc<Context>, halt: Ha
     let party = Party {
         channel: Channel::WebSocket {
             origin: seat.origin.clone(),
+            peer: seat.peer.clone(),
         },
         companions: Vec::new(),
         bytes: DocumentBytes::Binary,
@@ -286,6 +302,7 @@ fn road_error(error: axum::Error) -> RoadError {
 /// One of an origin's places; given back when dropped.
 struct Seat {
     origin: Origin,
+    peer: Peer,
     taken: Arc<Mutex<HashMap<Origin, usize>>>,
 }
 

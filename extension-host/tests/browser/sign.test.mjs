@@ -20,6 +20,8 @@ for (const name of ["chromium", "firefox"]) {
       await permitLoopback(name, browser, portal.url);
       for (const road of ["extension", "websocket"]) {
         await context.test(`PAdES over the ${road}`, async () => {
+          // The person is told that it came so, and from a browser.
+          stage.answer("approve", { road: road === "websocket" ? "web_socket" : road });
           const shown = await signOnPage(browser, portal.url, { road, click: true });
           assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
           const [original, signed] = [readFileSync(dossier), readFileSync(shown.files[0])];
@@ -27,6 +29,7 @@ for (const name of ["chromium", "firefox"]) {
           assert.match(shown.words, /Nguyễn Văn An/);
         });
       }
+      stage.answer("approve");
       for (const format of ["cades_attached", "cades_detached"]) {
         await context.test(format, async () => {
           const shown = await signOnPage(browser, portal.url, { road: "automatic", format, click: true });

@@ -135,11 +135,11 @@ export class Stage {
 
   /**
    * What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers; `pins` are typed
-   * one after the other. With
+   * one after the other; `road` answers only what comes so: `extension` or `web_socket`, if it is a browser that sends it. With
    * `introduce`, also to the question whether a page that is new here may ask at all; else there is nobody to answer it.
    */
-  answer(decision, { introduce = false, pins = [PIN] } = {}) {
-    const answer = `decision = "${decision}"\npins = ${JSON.stringify(pins)}\nrepeat = true\n`;
+  answer(decision, { introduce = false, pins = [PIN], road } = {}) {
+    const answer = `decision = "${decision}"\npins = ${JSON.stringify(pins)}\nrepeat = true\n${road ? `road = "${road}"\n` : ""}`;
     const first = introduce ? `[[answer]]\nkind = "allow_origin"\n${answer}` : "";
     // A prompter that is just starting reads the old script or the new one, never half of one.
     writeFileSync(this.#file("answers.part"), `${first}[[answer]]\n${answer}`);

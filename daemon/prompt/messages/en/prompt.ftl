@@ -13,6 +13,8 @@ ask-sign-documents = { $count ->
 ask-sign-digest = This site asks you to sign a digest
 road-extension = The request came through the browser extension
 road-websocket = The request came through a WebSocket on this computer
+road-program = The request came from a program on this computer, not from a browser that Triện knows. Go on only if you started that program yourself.
+road-program-named = The request came from a program on this computer, not from a browser that Triện knows: { $program }. Go on only if you started that program yourself.
 origin-unicode = In Unicode: { $host }
 origin-around = inside a page of another site:
 share-explained = The site will see the name, the identity numbers and the public key in the certificate. Nothing is signed.
@@ -88,6 +90,16 @@ certificate-validity-value = { $from } – { $until }
 certificate-status = Status
 certificate-status-good = Not revoked, as known on { $day }
 certificate-token = Token
+certificate-status-good-since = Not revoked, as known on { $day } ({ $days ->
+    [0] today
+    [1] yesterday
+   *[other] { $days } days ago
+})
+warning-expires-in = { $days ->
+    [0] The certificate expires today.
+    [1] The certificate expires tomorrow.
+   *[other] The certificate expires in { $days } days.
+}
 warning-expires-soon = The certificate expires in less than 30 days.
 warning-status-unknown = Whether the certificate was revoked could not be checked.
 warning-path-unknown = No path to a trusted root authority is known.

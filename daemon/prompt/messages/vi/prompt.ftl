@@ -12,6 +12,8 @@ ask-sign-documents = { $count ->
 ask-sign-digest = Trang web này xin bạn ký một mã băm
 road-extension = Yêu cầu đến qua tiện ích mở rộng của trình duyệt
 road-websocket = Yêu cầu đến qua kết nối WebSocket trên máy này
+road-program = Yêu cầu đến từ một chương trình trên máy này, không phải từ một trình duyệt mà Triện biết. Chỉ tiếp tục nếu chính bạn đã chạy chương trình đó.
+road-program-named = Yêu cầu đến từ một chương trình trên máy này, không phải từ một trình duyệt mà Triện biết: { $program }. Chỉ tiếp tục nếu chính bạn đã chạy chương trình đó.
 origin-unicode = Dạng Unicode: { $host }
 origin-around = nằm trong một trang của trang web khác:
 share-explained = Trang web sẽ thấy tên, các số định danh và khóa công khai trong chứng thư. Chưa có gì được ký.
@@ -87,6 +89,16 @@ certificate-validity-value = { $from } – { $until }
 certificate-status = Tình trạng
 certificate-status-good = Không bị thu hồi, theo dữ liệu ngày { $day }
 certificate-token = Thiết bị
+certificate-status-good-since = Không bị thu hồi, theo dữ liệu ngày { $day } ({ $days ->
+    [0] hôm nay
+    [1] hôm qua
+   *[other] { $days } ngày trước
+})
+warning-expires-in = { $days ->
+    [0] Chứng thư hết hạn trong hôm nay.
+    [1] Chứng thư hết hạn vào ngày mai.
+   *[other] Chứng thư còn { $days } ngày là hết hạn.
+}
 warning-expires-soon = Chứng thư sắp hết hạn (còn dưới 30 ngày).
 warning-status-unknown = Chưa kiểm tra được chứng thư có bị thu hồi hay không.
 warning-path-unknown = Chưa tìm thấy đường dẫn tới một tổ chức chứng thực gốc được tin cậy.

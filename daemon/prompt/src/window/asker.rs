@@ -15,17 +15,34 @@ pub(super) fn build(question: &Question, phrases: Phrases) -> gtk4::Box {
     let area = gtk4::Box::new(gtk4::Orientation::Vertical, 6);
     area.add_css_class("asker");
     area.append(&label(&asks(question, phrases), &["asks"]));
-    let (origin, around, road) = match &question.asker {
-        Asker::Extension { origin, top_origin } => (origin, top_origin.as_ref(), "road-extension"),
-        Asker::WebSocket { origin } => (origin, None, "road-websocket"),
-    };
+    let origin = question.asker.origin();
     append_origin(&area, origin, "origin", phrases);
-    if let Some(around) = around.filter(|around| *around != origin) {
+    if let Some(around) = question.asker.top_origin().filter(|around| *around != origin) {
         area.append(&label(&phrases.say("origin-around"), &[]));
         append_origin(&area, around, "around", phrases);
     }
-    area.append(&label(&phrases.say(road), &["dim", "small"]));
+    area.append(&road(&question.asker, phrases));
     area
+}
+
+/// How the request came. That it is no browser's is said louder: then nobody but the program says whose page it is.
+fn road(asker: &Asker, phrases: Phrases) -> gtk4::Label {
+    let usual = &["dim", "small"];
+    match asker {
+        Asker::Extension { .. } => label(&phrases.say("road-extension"), usual),
+        Asker::WebSocket { .. } => label(&phrases.say("road-websocket"), usual),
+        Asker::Program { executable: None, .. } => label(&phrases.say("road-program"), &["caution"]),
+        Asker::Program {
+            executable: Some(path),
+            ..
+        } => {
+            let path = text::harmless(path).into();
+            label(
+                &phrases.fill("road-program-named", [("program", path)]),
+                &["caution"],
+            )
+        }
+    }
 }
 
 fn append_origin(area: &gtk4::Box, origin: &str, class: &str, phrases: Phrases) {
@@ -50,9 +67,8 @@ pub(super) fn caution(question: &Question, phrases: Phrases) -> Option<gtk4::Lab
 
 /// What is asked and by whom, in one breath.
 pub(super) fn title(question: &Question, phrases: Phrases) -> String {
-    let (Asker::Extension { origin, .. } | Asker::WebSocket { origin }) = &question.asker;
     let asks = asks(question, phrases).into();
-    let origin = text::origin(origin).ascii.into();
+    let origin = text::origin(question.asker.origin()).ascii.into();
     phrases.fill("window-title", [("asks", asks), ("origin", origin)])
 }
 

@@ -80,7 +80,7 @@ impl CertificateArea {
         if let Some(name) = self.details.child_at(1, 0) {
             name.add_css_class("name");
         }
-        self.show_warnings(&certificate.warnings);
+        self.show_warnings(&certificate.warnings, certificate.days_left);
     }
 
     fn lines(&self, certificate: &ShownCertificate) -> Vec<(String, String)> {
@@ -108,11 +108,15 @@ impl CertificateArea {
         lines.push(("certificate-issuer", text::shown(&certificate.issuer)));
         lines.push(("certificate-validity", validity));
         if let Some(day) = &certificate.status_as_of {
-            let words = [("day", text::date(day, language).into())];
-            lines.push((
-                "certificate-status",
-                self.phrases.fill("certificate-status-good", words),
-            ));
+            let day = text::date(day, language).into();
+            let words = match certificate.status_days {
+                Some(days) => {
+                    let words = [("day", day), ("days", days.into())];
+                    self.phrases.fill("certificate-status-good-since", words)
+                }
+                None => self.phrases.fill("certificate-status-good", [("day", day)]),
+            };
+            lines.push(("certificate-status", words));
         }
         lines.push(("certificate-serial", text::shown(&certificate.serial)));
         lines.push(("certificate-token", text::shown(&certificate.token)));
@@ -122,14 +126,17 @@ impl CertificateArea {
             .collect()
     }
 
-    fn show_warnings(&self, warnings: &[Warning]) {
+    fn show_warnings(&self, warnings: &[Warning], days_left: Option<u32>) {
         while let Some(child) = self.warnings.first_child() {
             self.warnings.remove(&child);
         }
         self.warnings.set_visible(!warnings.is_empty());
         for warning in warnings {
             let words = match warning {
-                Warning::ExpiresSoon => self.phrases.say("warning-expires-soon"),
+                Warning::ExpiresSoon => match days_left {
+                    Some(days) => self.phrases.fill("warning-expires-in", [("days", days.into())]),
+                    None => self.phrases.say("warning-expires-soon"),
+                },
                 Warning::StatusUnknown => self.phrases.say("warning-status-unknown"),
                 Warning::PathUnknown => self.phrases.say("warning-path-unknown"),
                 Warning::WeakAlgorithm => self.phrases.say("warning-weak-algorithm"),

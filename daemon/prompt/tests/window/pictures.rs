@@ -8,7 +8,7 @@ use trien_protocol::prompt::{
 };
 
 use super::desk::{self, Desk};
-use super::{PIN, certificate, document, first_use, hostile, question, window_pin};
+use super::{PIN, by_a_program, certificate, document, first_use, hostile, question, window_pin};
 
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
 /// the windows are only opened, photographed and thrown away.
@@ -35,9 +35,11 @@ fn the_window_can_be_photographed() {
     share
         .certificates
         .push(certificate(window_pin(TriesLeft::Unknown)));
+    share.certificates[0].days_left = Some(12);
     share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
     let mut sign_in = question(window_pin(TriesLeft::Last));
     sign_in.certificates[0].status_as_of = Some("2026-11-25".into());
+    sign_in.certificates[0].status_days = Some(3);
     sign_in.certificates[0].warnings.clear();
     sign_in.kind = QuestionKind::SignIn;
     sign_in.documents.clear();
@@ -54,6 +56,7 @@ fn the_window_can_be_photographed() {
         ("scaled", plain(), scaled),
         ("first-use", first_use(), None),
         ("sign-in", sign_in, None),
+        ("program", by_a_program(), None),
     ];
     for (name, question, environment) in settings {
         let mut command = desk.command();

@@ -1,9 +1,10 @@
 //! What a person hears who cannot see the window, and what a program that listens in beside him does not.
 
-use trien_protocol::prompt::{Outcome, ToPrompt, TriesLeft};
+use trien_protocol::call::Language;
+use trien_protocol::prompt::{Outcome, ToPrompt, TriesLeft, Warning};
 
 use super::desk::Desk;
-use super::{PIN, question, window_pin};
+use super::{PIN, by_a_program, question, window_pin};
 
 #[test]
 fn n094_nobody_on_the_accessibility_bus_hears_the_pin() {
@@ -59,4 +60,63 @@ fn a_screen_reader_says_who_asks_and_names_whatever_takes_the_keyboard() {
     has("check box", "Tôi biết đây là lần thử cuối cùng");
     has("push button", "Từ chối");
     has("push button", "Ký");
+}
+
+#[test]
+fn a_request_that_no_browser_sent_is_told_with_the_programs_name() {
+    let desk = Desk::with_assistive_technology();
+    let asked = desk.ask(by_a_program());
+    let tree = asked.accessible();
+    let labels = tree.all().into_iter().filter(|node| node.role == "label");
+    let told: Vec<_> = labels.map(|node| node.name.as_str()).collect();
+    assert!(
+        told.contains(
+            &"Yêu cầu đến từ một chương trình trên máy này, không phải từ một trình duyệt mà Triện biết: \
+              /home/an/.cache/\u{FFFD}emorhc <b>Yêu cầu</b>. Chỉ tiếp tục nếu chính bạn đã chạy chương trình đó."
+        ),
+        "{told:#?}"
+    );
+    assert!(
+        told.contains(&"https://dichvucong.hochiminhcity.gov.vn"),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn how_soon_a_certificate_ends_and_how_old_its_status_is_are_told_in_days() {
+    let desk = Desk::with_assistive_technology();
+    for (language, days, told) in [
+        (
+            Language::Vi,
+            12,
+            ["Chứng thư còn 12 ngày là hết hạn.", "(12 ngày trước)"],
+        ),
+        (
+            Language::En,
+            12,
+            ["The certificate expires in 12 days.", "(12 days ago)"],
+        ),
+        (
+            Language::En,
+            1,
+            ["The certificate expires tomorrow.", "(yesterday)"],
+        ),
+        (Language::Vi, 0, ["Chứng thư hết hạn trong hôm nay.", "(hôm nay)"]),
+    ] {
+        let mut soon = question(window_pin(TriesLeft::Unknown));
+        soon.language = language;
+        let certificate = &mut soon.certificates[0];
+        certificate.warnings = vec![Warning::ExpiresSoon];
+        certificate.days_left = Some(days);
+        certificate.status_as_of = Some("2026-11-25".into());
+        certificate.status_days = Some(days);
+        let asked = desk.ask(soon);
+        let tree = asked.accessible();
+        let [warning, status] = told.map(|words| {
+            let mut nodes = tree.all().into_iter();
+            nodes.find(|node| node.role == "label" && node.name.ends_with(words))
+        });
+        assert!(warning.is_some() && status.is_some(), "{told:?} in {tree:#?}");
+        assert!(status.unwrap().name.contains("25"), "{status:?}");
+    }
 }
