@@ -84,6 +84,19 @@ fn what_is_not_known_of_a_revocation_is_refused_where_the_policy_wants_it_known(
     succeed(sign(&desk, "an", "known.p7s").args(desk.pin()));
 }
 
+/// A calendar date as a number of days.
+fn julian(date: &Value) -> Option<i64> {
+    let form = time::macros::format_description!("[year]-[month]-[day]");
+    let day = time::Date::parse(date.as_str()?, &form).unwrap();
+    Some(day.to_julian_day().into())
+}
+
+/// In Vietnam.
+fn today() -> i64 {
+    let now = time::OffsetDateTime::now_utc().to_offset(time::macros::offset!(+7));
+    now.date().to_julian_day().into()
+}
+
 /// What the window is told of each certificate, when a page asks for signatures: its warnings, and as of when it was not
 /// revoked.
 fn told_in_the_window(desk: &Desk) -> Vec<(String, Value, Value)> {
@@ -98,6 +111,17 @@ fn told_in_the_window(desk: &Desk) -> Vec<(String, Value, Value)> {
     let asked = std::fs::read(question).unwrap_or_else(|error| panic!("{error}: {refused}"));
     let asked: Value = serde_json::from_slice(&asked).unwrap();
     let shown = asked["certificates"].as_array().unwrap().iter();
+    for one in asked["certificates"].as_array().unwrap() {
+        // The days are those between the dates that are shown.
+        let ends = one["warnings"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("expires_soon"));
+        let left = julian(&one["not_after"]).map(|last| last - today());
+        assert_eq!(one["days_left"].as_i64(), left.filter(|_| ends), "{one}");
+        let age = julian(&one["status_as_of"]).map(|day| today() - day);
+        assert_eq!(one["status_days"].as_i64(), age, "{one}");
+    }
     let name = |one: &Value| {
         one["name"]
             .as_str()
@@ -265,4 +289,84 @@ fn what_was_known_of_the_certificate_is_kept_with_each_signature_until_it_is_era
     assert_eq!(kept().as_array().unwrap().len(), 1);
     succeed(&mut desk.trien(["trust", "evidence", "--erase"]));
     assert_eq!(kept().as_array().unwrap().len(), 0);
+}
+
+/// A window whose person looks at each document before he signs, and a copy of what he saw.
+const LOOKS: &str = r#"#!/usr/bin/python3
+import json, os, socket, stat, sys
+daemon = socket.socket(fileno=0)
+lines = daemon.makefile("r", encoding="utf-8")
+say = lambda message: daemon.sendall((json.dumps(message) + "\n").encode())
+line = lines.readline()
+if line:
+    question = json.loads(line)
+    say({"type": "shown"})
+    seen = []
+    for number in range(len(question["documents"])):
+        say({"type": "open", "document": number})
+        path = json.loads(lines.readline())["path"]
+        info, folder = os.stat(path), os.stat(os.path.dirname(path))
+        rights = [oct(stat.S_IMODE(one.st_mode)) for one in (info, folder)]
+        with open(path, "rb") as document:
+            seen.append([path, rights, document.read().hex()])
+    with open(os.path.join(os.path.dirname(sys.argv[0]), "seen.json"), "w") as file:
+        json.dump(seen, file)
+    os.write(1, b"24681357\n")
+    say({"type": "answer", "decision": "approved", "certificate": 0})
+    for line in lines:
+        if json.loads(line)["type"] == "finish":
+            break
+"#;
+
+#[test]
+fn what_the_person_looks_at_is_to_the_byte_what_is_signed_and_gone_afterwards() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &[]);
+    let daemon = Daemon::with_window(&desk, LOOKS);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    // One of a name that would like to be elsewhere, one past what a single piece or copy takes.
+    let contents = [
+        b"%PDF-1.7 no real one".to_vec(),
+        (0..700_000_u32).map(|n| (n % 251) as u8).collect(),
+        "Đơn đề nghị".as_bytes().to_vec(),
+    ];
+    let names = ["../../../tmp/a.desktop", "b.bin", "c.txt"];
+    let documents: Vec<Value> = names
+        .iter()
+        .zip(&contents)
+        .map(|(name, bytes)| page.upload(name, bytes))
+        .collect();
+    let call = json!({ "documents": documents, "format": "cades_attached" });
+    let reply = page.call("sign_documents", &call);
+    let seen: Vec<(String, [String; 2], String)> =
+        serde_json::from_slice(&std::fs::read(desk.path("seen.json")).unwrap()).unwrap();
+    assert_eq!(seen.len(), 3, "{reply}");
+    let folder = std::path::Path::new(&seen[0].0).parent().unwrap();
+    assert!(folder.starts_with(desk.home()), "{folder:?}");
+    for (place, (path, rights, hexadecimal)) in seen.iter().enumerate() {
+        let ending = ["pdf", "bin", "txt"][place];
+        assert_eq!(
+            *path,
+            folder
+                .join(format!("document-{}.{ending}", place + 1))
+                .display()
+                .to_string()
+        );
+        assert_eq!(*rights, ["0o400", "0o700"], "{path}");
+        assert_eq!(hex::decode(hexadecimal).unwrap(), contents[place], "{path}");
+        // And that is what the signature holds.
+        let signed = &reply["result"]["documents"][place];
+        let container = page.download(
+            signed["sha256"].as_str().unwrap(),
+            signed["size"].as_u64().unwrap(),
+        );
+        let content = desk.path("signed.p7m");
+        std::fs::write(&content, container).unwrap();
+        let mut openssl = Command::new("openssl");
+        openssl.args(["cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in"]);
+        let output = openssl.arg(&content).output().unwrap();
+        assert_eq!(output.stdout, contents[place], "{output:?}");
+    }
+    assert!(!folder.exists(), "the copies go with the question");
 }

@@ -1,4 +1,5 @@
-//! The first use of a portal: one question through the extension, none by a page alone.
+//! What a page may ask for: at its first use, one question through the extension, none by a page alone; then until when, until
+//! what is taken back, and never more than the administrator leaves to the person.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,8 +8,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::Desk;
-use support::daemon::{Daemon, PORTAL, Page, child_pids, code, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under};
+use support::{Desk, fail, succeed};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 const YES: &str = "[[answer]]\nkind = \"allow_origin\"\ndecision = \"approve\"\n";
 
@@ -17,7 +20,7 @@ fn opening(origin: &str, top: &str, active: bool) -> Value {
 }
 
 fn listed(desk: &Desk) -> Value {
-    serde_json::from_str(&support::succeed(&mut desk.trien(["origin", "list", "--json"]))).unwrap()
+    serde_json::from_str(&succeed(&mut desk.trien(["origin", "list", "--json"]))).unwrap()
 }
 
 #[test]
@@ -112,4 +115,214 @@ fn n048_the_page_goes_and_the_window_goes() {
     drop(page);
     assert!(wait(0) < Duration::from_secs(1));
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
+}
+
+const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+/// What the administrator says in the tests below.
+const POLICY: &str = r#"
+[origins]
+user_scopes = ["certificates", "sign", "verify"]
+forbid = ["https://forbidden.example"]
+[[origins.allow]]
+origin = "https://fixed.example"
+scopes = ["verify"]
+[[origins.pregrant]]
+origin = "https://given.example"
+scopes = ["sign_in", "sign"]
+"#;
+
+/// What the origin may do, as the daemon tells it over the WebSocket; none where not even the handshake is answered.
+fn scopes(daemon: &Daemon, origin: &str) -> Option<Value> {
+    let mut page = Page::websocket_from(daemon, origin).ok()?;
+    Some(page.hello()["result"]["scopes"].clone())
+}
+
+/// `trien origin` under the administrator's policy.
+fn origin(desk: &Desk, policy: &str, words: &[&str]) -> std::process::Command {
+    let words = std::iter::once("origin").chain(words.iter().copied());
+    under(policy, &desk.trien(words))
+}
+
+fn start(desk: &Desk, policy: &str, script: &str) -> Daemon {
+    let file = desk.path("script.toml");
+    std::fs::write(&file, script).unwrap();
+    Daemon::run(desk, &mut under(policy, &command(desk, &file)))
+}
+
+#[test]
+fn what_the_administrator_says_of_origins_no_person_widens() {
+    let desk = Desk::bare();
+    let daemon = start(&desk, POLICY, &format!("{YES}repeat = true\n"));
+    let told = |origin: &str| scopes(&daemon, origin);
+    let [fixed, given, forbidden, free] =
+        ["fixed", "given", "forbidden", "free"].map(|name| format!("https://{name}.example"));
+    assert_eq!(told(&fixed), Some(json!(["verify"])));
+    assert_eq!(told(&given), Some(json!(["sign_in", "sign"])));
+    assert_eq!(told(&forbidden), None);
+    assert_eq!(told(&free), None);
+    // At the first use he is offered no more than he may allow, and of what is settled he is not asked.
+    let mut page = Page::opening(&daemon, &opening(&free, &free, true));
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    assert_eq!(
+        page.hello()["result"]["scopes"],
+        json!(["certificates", "sign", "verify"])
+    );
+    let mut page = Page::opening(&daemon, &opening(&forbidden, &forbidden, true));
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
+    // He allows all of them everything, and is told that it does not count.
+    for origin_ in [&fixed, &given, &forbidden, &free] {
+        let mut words = vec!["allow", origin_.as_str()];
+        words.extend(ALL.iter().flat_map(|scope| ["--scope", scope]));
+        let output = origin(&desk, POLICY, &words).output().unwrap();
+        let note = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && note.contains("administrator"),
+            "{origin_} {note}"
+        );
+    }
+    assert_eq!(told(&fixed), Some(json!(["verify"])));
+    assert_eq!(told(&given), Some(json!(["sign_in", "sign"])));
+    assert_eq!(told(&forbidden), None);
+    assert_eq!(told(&free), Some(json!(["certificates", "sign", "verify"])));
+    let listed = succeed(&mut origin(&desk, POLICY, &["list"]));
+    for (name, how) in [
+        ("fixed", "fixed"),
+        ("given", "take it back"),
+        ("forbidden", "forbidden by"),
+    ] {
+        let line = listed.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line.contains("administrator") && line.contains(how), "{listed}");
+    }
+    // What was fixed he cannot take away; of what was given beforehand he can, and gets it back, no more.
+    fail(&mut origin(&desk, POLICY, &["revoke", &fixed]), 1);
+    assert_eq!(told(&fixed), Some(json!(["verify"])));
+    succeed(&mut origin(
+        &desk,
+        POLICY,
+        &["revoke", &given, "--scope", "sign_in"],
+    ));
+    assert_eq!(told(&given), Some(json!(["sign"])));
+    succeed(&mut origin(&desk, POLICY, &["revoke", &given]));
+    assert_eq!(told(&given), None);
+    succeed(&mut origin(
+        &desk,
+        POLICY,
+        &["allow", &given, "--scope", "sign_in", "--scope", "batch"],
+    ));
+    assert_eq!(told(&given), Some(json!(["sign_in"])));
+}
+
+#[test]
+fn only_the_administrators_origins_and_no_first_use_where_he_says_so() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    let new = "https://new.example";
+    for (rule, known) in [
+        ("only_these = true", None),
+        ("first_use = false", Some(json!(ALL))),
+        ("user_scopes = []", None),
+    ] {
+        let policy = format!(
+            "[origins]\n{rule}\n[[origins.allow]]\norigin = \"https://fixed.example\"\nscopes = [\"sign\"]\n"
+        );
+        let daemon = start(&desk, &policy, &format!("{YES}repeat = true\n"));
+        assert_eq!(scopes(&daemon, PORTAL), known, "{rule}");
+        assert_eq!(
+            scopes(&daemon, "https://fixed.example"),
+            Some(json!(["sign"])),
+            "{rule}"
+        );
+        let mut page = Page::opening(&daemon, &opening(new, new, true));
+        assert_eq!(code(&page.receive().unwrap().0), "not_allowed", "{rule}");
+    }
+    assert_eq!(listed(&desk).as_array().unwrap().len(), 1);
+}
+
+fn in_seconds(seconds: i64) -> String {
+    let time = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
+    time.format(&Rfc3339).unwrap()
+}
+
+#[test]
+fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
+    let desk = Desk::bare();
+    let until = in_seconds(4);
+    succeed(&mut desk.trien(["origin", "allow", PORTAL, "--until", &until]));
+    let daemon = Daemon::start(&desk, "");
+    // One that keeps something, and one that does not.
+    let other = "https://other.example";
+    succeed(&mut desk.trien(["origin", "allow", other, "--scope", "verify"]));
+    let words = [
+        "origin", "allow", other, "--add", "--scope", "sign", "--until", &until,
+    ];
+    succeed(&mut desk.trien(words));
+    let mut ends = Page::over_websocket(&daemon);
+    assert_eq!(ends.hello()["result"]["scopes"], json!(ALL[..5]));
+    let mut shrinks = Page::websocket_from(&daemon, other).unwrap();
+    assert_eq!(shrinks.hello()["result"]["scopes"], json!(["sign", "verify"]));
+    let document = shrinks.upload("a.txt", b"a");
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    assert_eq!(code(&shrinks.call("sign_documents", &call)), "no_certificate");
+    assert_eq!(ends.receive(), Err(1008));
+    let over = OffsetDateTime::parse(&until, &Rfc3339).unwrap();
+    let late = OffsetDateTime::now_utc() - over;
+    assert!(
+        (time::Duration::ZERO..time::Duration::SECOND).contains(&late),
+        "{late}"
+    );
+    assert_eq!(scopes(&daemon, PORTAL), None);
+    assert_eq!(code(&shrinks.call("sign_documents", &call)), "not_allowed");
+    // A text has no signature: that is the answer of a permission that is left.
+    let verified = shrinks.call("verify_documents", &json!({ "documents": [document] }));
+    assert_eq!(code(&verified), "document_unreadable");
+    let times = ["2020-01-01T00:00:00Z", "tomorrow"];
+    for time in times {
+        fail(&mut desk.trien(["origin", "allow", PORTAL, "--until", time]), 2);
+    }
+}
+
+#[test]
+fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &[]);
+    let hang = "[[answer]]\ndecision = \"hang\"\nkind = \"sign_documents\"\nrepeat = true\n";
+    let share = "[[answer]]\ndecision = \"approve\"\nkind = \"share_certificate\"\n";
+    let daemon = Daemon::start(&desk, &format!("{hang}{share}"));
+    for road in [Page::over_websocket, Page::over_socket] {
+        allow(&desk, PORTAL, &[]);
+        let mut page = road(&daemon);
+        page.hello();
+        let documents = [page.upload("a.txt", b"a"), page.upload("b.txt", b"b")];
+        let call = json!({ "documents": documents, "format": "cades_detached" });
+        let asked = page.ask("sign_documents", &call);
+        let began = Instant::now();
+        while asking(daemon.pid()).is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(10), "{}", daemon.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Several documents need the permission for batches, too.
+        succeed(&mut desk.trien(["origin", "revoke", PORTAL, "--scope", "batch"]));
+        let began = Instant::now();
+        assert_eq!(code(&page.reply(asked)), "not_allowed");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(asking(daemon.pid()).is_empty(), "the window went with it");
+        let verified = page.call("verify_documents", &json!({ "documents": documents }));
+        assert_eq!(code(&verified), "document_unreadable", "it is still looked at");
+        assert_eq!(code(&page.call("sign_documents", &call)), "not_allowed");
+    }
+    assert_eq!(
+        record(&desk, 5),
+        ["daemon_started", "asked", "withdrawn", "asked", "withdrawn"]
+    );
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    assert!(page.call("certificates", &json!({}))["result"].is_object());
 }

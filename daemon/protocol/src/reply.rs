@@ -1,5 +1,7 @@
 //! What comes back from each method.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -46,6 +48,10 @@ pub struct HelloReply {
     pub capabilities: Vec<String>,
     /// What the page's origin may ask for: `certificates`, `sign_in`, `sign`, `batch`, `verify`, `blind_digest`.
     pub scopes: Vec<String>,
+    /// When each of these ends that does, by its name: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<BTreeMap<String, String>>", optional))]
+    pub expires: BTreeMap<String, String>,
     /// Most document bytes in one `upload` or `download`.
     pub max_chunk: u32,
     /// Largest document, in bytes.

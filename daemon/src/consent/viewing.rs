@@ -53,6 +53,7 @@ impl Viewing {
                 crate::policy::ownership::create_private_folder(&self.folder)?;
                 tempfile::Builder::new()
                     .prefix("view-")
+                    .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
                     .tempdir_in(&self.folder)?
             }
         };

@@ -61,7 +61,7 @@ use crate::audit::Audit;
 use crate::briefly::briefly;
 use crate::consent::Prompter;
 use crate::network::Network;
-use crate::policy::{GrantBook, judge};
+use crate::policy::{GrantBook, Scope, Scoped, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::transport::rate::Rates;
@@ -322,6 +322,19 @@ impl Job {
             Self::SignDigests(call) => call.idempotency_key.as_ref(),
             Self::SignDocuments(call) => call.idempotency_key.as_ref(),
             Self::Certificates(_) | Self::VerifyDocuments(_) => None,
+        }
+    }
+
+    /// The permissions it takes, from its beginning to its end.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Scope> {
+        match self {
+            Self::Certificates(call) => call.needs(),
+            Self::Authenticate(call) => call.needs(),
+            Self::SignDigest(call) => call.needs(),
+            Self::SignDigests(call) => call.needs(),
+            Self::SignDocuments(call) => call.needs(),
+            Self::VerifyDocuments(call) => call.needs(),
         }
     }
 

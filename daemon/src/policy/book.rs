@@ -1,5 +1,6 @@
 //! The permissions in force: the user's file, read again when it changes, under the administrator's rules.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -98,6 +99,19 @@ impl GrantBook {
         scopes
     }
 
+    /// When what the origin may do ends, by the user's file; what is not in it has no end.
+    #[must_use]
+    pub fn ends(&self, origin: &Origin) -> BTreeMap<Scope, OffsetDateTime> {
+        if self.rules.allow.iter().any(|(allowed, _)| allowed == origin) {
+            return BTreeMap::new();
+        }
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut read);
+        let grant = read.grants.of(origin);
+        let timed = grant.into_iter().flat_map(|grant| &grant.scopes);
+        timed.filter_map(|(scope, end)| Some((*scope, (*end)?))).collect()
+    }
+
     /// What the user's file says of it; none if it does not name it. Of a file that cannot be used: nothing.
     fn users(&self, origin: &Origin, now: OffsetDateTime) -> Option<Vec<Scope>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,6 +189,7 @@ mod tests {
     use super::*;
     use crate::policy::judge;
     use crate::transport::Channel;
+    use crate::transport::program::Peer;
 
     const NOW: OffsetDateTime = datetime!(2026-06-01 00:00 UTC);
 
@@ -318,6 +333,7 @@ mod tests {
         let list = || trien_protocol::call::Certificates::default();
         let page = Channel::WebSocket {
             origin: origin("https://a.gov.vn"),
+            peer: Peer::default(),
         };
         assert!(judge(&page, list(), &book, NOW).is_ok());
         assert!(judge(&page, digest(), &book, NOW).is_err());
@@ -325,6 +341,7 @@ mod tests {
         let plain = Channel::Extension {
             origin: origin("http://localhost:8080"),
             top: None,
+            peer: Peer::default(),
         };
         assert!(judge(&plain, list(), &book, NOW).is_err());
     }

@@ -26,6 +26,13 @@ pub trait Scoped {
     fn more(&self) -> &'static [Scope] {
         &[]
     }
+
+    /// All that it needs.
+    fn needs(&self) -> Vec<Scope> {
+        std::iter::once(Self::SCOPE)
+            .chain(self.more().iter().copied())
+            .collect()
+    }
 }
 
 impl Scoped for Certificates {

@@ -197,6 +197,7 @@ where
                 if !party.is_welcome(context) {
                     return Ending::Policy;
                 }
+                session.withdraw_unpermitted();
                 session.tidy();
                 Step::Neutral
             }

@@ -45,20 +45,27 @@ impl Daemon {
 
     /// Starts one whose window is a program that keeps the question and goes, and gives where the question will lie.
     pub fn keeping_the_question(desk: &Desk) -> (Self, std::path::PathBuf) {
-        use std::os::unix::fs::PermissionsExt;
-        let (window, question) = (desk.path("window"), desk.path("question.json"));
+        let question = desk.path("question.json");
         let program = format!(
             "#!/bin/sh\nread -r question && printf '%s' \"$question\" > {}\n",
             question.display()
         );
+        (Self::with_window(desk, &program), question)
+    }
+
+    /// Starts one whose window is this program.
+    pub fn with_window(desk: &Desk, program: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let window = desk.path("window");
         std::fs::write(&window, program).unwrap();
         std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
         let config = format!("[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
         std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
-        (Self::run(desk, &mut desk.trien(["daemon"])), question)
+        Self::run(desk, &mut desk.trien(["daemon"]))
     }
 
-    fn run(desk: &Desk, command: &mut Command) -> Self {
+    /// Starts one with this command.
+    pub fn run(desk: &Desk, command: &mut Command) -> Self {
         std::fs::create_dir_all(desk.home().join("config")).unwrap();
         let config = desk.home().join("config/config.toml");
         if !config.exists() {
@@ -105,8 +112,8 @@ impl Daemon {
     }
 
     /// Waits for the end.
-    pub fn wait(&mut self) {
-        self.child.wait().unwrap();
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     pub fn log(&self) -> String {
@@ -142,6 +149,34 @@ pub fn command(desk: &Desk, script: &Path) -> Command {
         .arg(format!("scripted:{}", script.display()))
         .env("TRIEN_LOG", "trien=debug");
     command
+}
+
+/// The same command where this is the administrator's policy (`/etc/trien/policy.toml`): in a mount namespace of its
+/// own, whose `/etc` has little else.
+pub fn under(policy: &str, command: &Command) -> Command {
+    const NAMESPACE: &str = r#"
+        mount -t tmpfs -o mode=755 none /mnt
+        cp /etc/ld.so.cache /etc/passwd /etc/group /mnt
+        mkdir /mnt/trien
+        printf %s "$POLICY" > /mnt/trien/policy.toml
+        chmod 644 /mnt/trien/policy.toml
+        mount --move /mnt /etc
+        unset POLICY
+        exec "$@""#;
+    let mut inside = Command::new("unshare");
+    inside
+        .args(["--map-root-user", "--mount", "sh", "-euc", NAMESPACE, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env("POLICY", policy)
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => inside.env(name, value),
+            None => inside.env_remove(name),
+        };
+    }
+    inside
 }
 
 /// Gives the portal the usual permissions, or these.
@@ -272,6 +307,14 @@ impl Page {
             Road::WebSocket(socket) => socket.get_mut().write_all(bytes),
             Road::Socket(stream) => stream.write_all(bytes),
         };
+    }
+
+    /// What cannot be sent for so long, because nobody reads at the other end, is not sent.
+    pub fn give_up_writing_after(&mut self, time: Duration) {
+        let Road::WebSocket(socket) = &mut self.road else {
+            panic!("the WebSocket alone")
+        };
+        socket.get_mut().set_write_timeout(Some(time)).unwrap();
     }
 
     pub fn send_binary(&mut self, message: &Value, bytes: &[u8]) {

@@ -492,6 +492,10 @@ capabilities: Array<string>,
  */
 scopes: Array<string>, 
 /**
+ * When each of these ends that does, by its name: RFC 3339, UTC.
+ */
+expires?: { [key in string]: string }, 
+/**
  * Most document bytes in one `upload` or `download`.
  */
 max_chunk: number, 

@@ -96,39 +96,84 @@ test("n048 the tab is closed while the person is asked: the question goes, and t
   stage.answer("approve");
 });
 
-// Firefox lets no program that drives it open the page of an extension; the page is the same one.
-test("the options page: what is permitted, whether the program is well, and silence for Web eID", { timeout: 120_000 }, async (context) => {
-  stage.answer("approve");
-  const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
-  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...elsewhere("chromium", HOST) });
-  context.after(close);
-  const portal = await browser.newPage();
-  await portal.goto(url);
-  await portal.waitForFunction(() => window.connect !== undefined);
-  await portal.evaluate(() => window.connect());
-  const options = await browser.newPage();
-  await options.goto(`chrome-extension://${CHROMIUM_ID}/options.html`);
-  const state = () => options.evaluate(() => ({ ...document.getElementById("state").dataset }));
-  await until(async () => (await state()).state === "well", "health");
-  await options.waitForSelector(`li[data-origin="${url}"]`);
-  const words = () => options.evaluate(() => document.body.innerText);
-  await options.evaluate(() => document.querySelector('[data-language="vi"]').click());
-  assert.match(await words(), /đang chạy[^]*xin ký tài liệu/);
-  await options.evaluate(() => document.querySelector('[data-language="en"]').click());
-  assert.match(await words(), /is installed and running[^]*ask for signatures on documents/);
+/** Opens the options page, and gives what evaluates an expression in it. Firefox lets nobody but itself open the page of an extension. */
+const OPTIONS = {
+  chromium: async (browser) => {
+    const page = await browser.newPage();
+    await page.goto(`chrome-extension://${CHROMIUM_ID}/options.html`);
+    return (expression) => page.evaluate(expression);
+  },
+  firefox: async (browser) => {
+    const ask = async (method, params) => (await browser.connection.send(method, params)).result;
+    const evaluate = async (context, expression) => {
+      const { type, result, exceptionDetails } = await ask("script.evaluate", { expression, awaitPromise: true, target: { context } });
+      assert.equal(type, "success", exceptionDetails?.text);
+      return result.value;
+    };
+    const { contexts: [{ context: window }] } = await ask("browsingContext.getTree", { "moz:scope": "chrome" });
+    await evaluate(window, `{
+      const address = WebExtensionPolicy.getByID("${FIREFOX_ID}").extension.baseURI.resolve("options.html");
+      const { gBrowser } = Services.wm.getMostRecentWindow("navigator:browser");
+      gBrowser.selectedTab = gBrowser.addTrustedTab(address);
+    }`);
+    let page;
+    await until(async () => {
+      const { contexts } = await ask("browsingContext.getTree", {});
+      return (page = contexts.find(({ url }) => url.endsWith("/options.html"))?.context) !== undefined;
+    }, "the options page");
+    return (expression) => evaluate(page, expression);
+  },
+};
 
-  const asked = () => portal.evaluate(() => new Promise((resolve) => {
-    window.addEventListener("message", ({ data }) => data.action === "web-eid:status-ack" && resolve(true));
-    setTimeout(() => resolve(false), 1000);
-    window.postMessage({ action: "web-eid:status", libraryVersion: "2.1.0" }, "*");
-  }));
-  assert.equal(await asked(), true);
-  await options.evaluate(() => document.querySelector("li input").click());
-  await until(async () => !(await asked()), "silence");
+for (const name of ["chromium", "firefox"]) {
+  test(`the options page in ${name}: what is permitted until when, whether the program is well, and silence for Web eID`, { timeout: 120_000 }, async (context) => {
+    stage.answer("approve");
+    const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+    const settings = { binaries, env: stage.env, ...elsewhere(name, HOST) };
+    if (name === "firefox") settings.args = ["--remote-allow-system-access"];
+    const { browser, close } = await launch(name, settings);
+    context.after(close);
+    const portal = await browser.newPage();
+    await portal.goto(url);
+    await portal.waitForFunction(() => window.connect !== undefined);
+    await portal.evaluate(() => window.connect());
+    const options = await OPTIONS[name](browser);
+    const state = (what) => options(`document.getElementById("state")?.dataset.${what} ?? ""`);
+    const words = () => options("document.body.innerText");
+    const click = (selector) => options(`document.querySelector(${JSON.stringify(selector)}).click()`);
+    const looked = async () => {
+      await until(async () => await state("state") === "well", "health");
+      await until(() => options(`document.querySelector('li[data-origin="${url}"]') !== null`), "the site");
+    };
+    await looked();
+    await click('[data-language="vi"]');
+    assert.match(await words(), /đang chạy[^]*xin ký tài liệu[^(]*\(không thời hạn\)/);
+    await click('[data-language="en"]');
+    assert.match(await words(), /is installed and running[^]*ask for signatures on documents[^(]*\(without an end\)/);
 
-  await stage.stopDaemon();
-  await options.evaluate(() => document.getElementById("again").click());
-  await until(async () => (await state()).code === "not_running", "a program that does not run");
-  assert.match(await words(), /Start Triện/);
-  await stage.startDaemon();
-});
+    // One of them ends, and the page says when; another is taken back.
+    stage.trien("origin", "allow", url, "--add", "--scope", "sign", "--until", "2099-06-15T12:00:00Z");
+    stage.trien("origin", "revoke", url, "--scope", "batch");
+    await click("#again");
+    await until(async () => /signatures on documents \(until 15\/06\/2099\)/.test(await words()), "the end of a permission");
+    assert.doesNotMatch(await words(), /several signatures/);
+    await click('[data-language="vi"]');
+    assert.match(await words(), /xin ký tài liệu \(đến 15\/(0?)6\/2099\)/);
+    await click('[data-language="en"]');
+
+    const asked = () => portal.evaluate(() => new Promise((resolve) => {
+      window.addEventListener("message", ({ data }) => data.action === "web-eid:status-ack" && resolve(true));
+      setTimeout(() => resolve(false), 1000);
+      window.postMessage({ action: "web-eid:status", libraryVersion: "2.1.0" }, "*");
+    }));
+    assert.equal(await asked(), true);
+    await click("li input");
+    await until(async () => !(await asked()), "silence");
+
+    await stage.stopDaemon();
+    await click("#again");
+    await until(async () => await state("code") === "not_running", "a program that does not run");
+    assert.match(await words(), /Start Triện/);
+    await stage.startDaemon();
+  });
+}

@@ -11,6 +11,8 @@ interface Site {
   origin: string;
   /** `undefined` while the program cannot be asked. */
   scopes: string[] | undefined;
+  /** When each ends that does, RFC 3339. */
+  expires: Record<string, string>;
   silent: boolean;
   fixed: boolean;
 }
@@ -44,26 +46,26 @@ async function examine(): Promise<Health> {
 }
 
 /** Asks the daemon what a site may do now; a site that has lost its permission is forgotten. */
-async function scopesOf(origin: string): Promise<string[]> {
+async function scopesOf(origin: string): Promise<Pick<Site, "scopes" | "expires">> {
   try {
     const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, "options page");
     conversation.close();
-    return hello.scopes;
+    return { scopes: hello.scopes, expires: hello.expires ?? {} };
   } catch (error) {
-    if (error instanceof TrienError && error.code === "not_allowed") return [];
+    if (error instanceof TrienError && error.code === "not_allowed") return { scopes: [], expires: {} };
     throw error;
   }
 }
 
 async function siteOf(origin: string): Promise<Site | undefined> {
   const [silent, fixed] = [await isSilent(origin), await isSilentByPolicy(origin)];
-  if (health.state !== "well") return { origin, scopes: undefined, silent, fixed };
-  const scopes = await scopesOf(origin).catch(() => undefined);
+  const unknown = { scopes: undefined, expires: {} };
+  const { scopes, expires } = health.state === "well" ? await scopesOf(origin).catch(() => unknown) : unknown;
   if (scopes?.length === 0) {
     await know(origin, false);
     return undefined;
   }
-  return { origin, scopes, silent, fixed };
+  return { origin, scopes, expires, silent, fixed };
 }
 
 async function look(): Promise<void> {
@@ -97,7 +99,19 @@ function show(): void {
   element("list").replaceChildren(...sites.map(row));
 }
 
-function row({ origin, scopes, silent, fixed }: Site): HTMLElement {
+/** What a site may do: what ends on the same day together, with that day. */
+function permissions(scopes: string[], expires: Record<string, string>): string {
+  const day = (scope: string) => {
+    const end = expires[scope];
+    const date = { year: "numeric", month: "2-digit", day: "2-digit" } as const;
+    return end === undefined ? text("no-end") : `${text("until")} ${new Date(end).toLocaleDateString(language === "vi" ? "vi-VN" : "en-GB", date)}`;
+  };
+  const ends = [...new Set(scopes.map(day))];
+  const named = (end: string) => scopes.filter((scope) => day(scope) === end).map((scope) => scopeNames[scope]?.[language] ?? scope);
+  return ends.map((end) => `${named(end).join("; ")} (${end})`).join("; ");
+}
+
+function row({ origin, scopes, expires, silent, fixed }: Site): HTMLElement {
   const made = document.createElement("li");
   made.dataset.origin = origin;
   const name = document.createElement("strong");
@@ -105,7 +119,7 @@ function row({ origin, scopes, silent, fixed }: Site): HTMLElement {
   const may = document.createElement("div");
   may.textContent = scopes === undefined
     ? text("scopes-unknown")
-    : scopes.map((scope) => scopeNames[scope]?.[language] ?? scope).join("; ");
+    : permissions(scopes, expires);
   const label = document.createElement("label");
   const box = document.createElement("input");
   box.type = "checkbox";

@@ -17,6 +17,8 @@ export const texts = {
     en: "Sites that have used Triện in this browser and still have a permission. Triện asks you in its own window for each signature all the same. To see every permission or take one back: trien origin list, trien origin revoke.",
   },
   none: { vi: "Chưa có trang nào.", en: "There is none yet." },
+  until: { vi: "đến", en: "until" },
+  "no-end": { vi: "không thời hạn", en: "without an end" },
   "scopes-unknown": { vi: "Không hỏi được Triện trang này được làm gì.", en: "Triện cannot be asked what this site may do." },
   "web-eid": { vi: "Trả lời trang này khi nó dùng thư viện Web eID", en: "Answer this site when it uses the Web eID library" },
   "web-eid-fixed": {

@@ -1,12 +1,13 @@
 //! One connection's state: whether it was greeted, its requests in flight, its documents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use trien_protocol::call::{Call, Cancel, Download, Hello, Upload};
@@ -21,6 +22,7 @@ use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
 use crate::jobs::{self, Afterwards, Caller, Context, Holdings, Job, JobError, Report};
+use crate::policy::{NotAllowed, Scope};
 
 /// What a message was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,15 @@ pub(super) struct Session {
     last_id: Option<RequestId>,
     running: JoinSet<Result<Reply, JobError>>,
     requests: HashMap<tokio::task::Id, RequestId>,
-    cancels: HashMap<RequestId, oneshot::Sender<()>>,
+    in_flight: HashMap<RequestId, Running>,
+}
+
+/// A request in flight.
+struct Running {
+    /// Ends it, with this for its reply.
+    tell: oneshot::Sender<JobError>,
+    /// The permissions without which it does not go on.
+    needs: Vec<Scope>,
 }
 
 impl Session {
@@ -62,7 +72,7 @@ impl Session {
             last_id: None,
             running: JoinSet::new(),
             requests: HashMap::new(),
-            cancels: HashMap::new(),
+            in_flight: HashMap::new(),
         }
     }
 
@@ -74,6 +84,23 @@ impl Session {
     pub(super) fn tidy(&self) {
         self.holdings.documents().drop_stale(Instant::now());
         self.context.recall.tidy();
+    }
+
+    /// Ends the requests that the origin may not make any more: their questions go from the screen.
+    pub(super) fn withdraw_unpermitted(&mut self) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        let Some(origin) = self.party.channel.origin() else {
+            return;
+        };
+        let scopes = self.context.grants.scopes(origin, OffsetDateTime::now_utc());
+        let unpermitted =
+            |_: &RequestId, running: &mut Running| running.needs.iter().any(|scope| !scopes.contains(scope));
+        for (_, running) in self.in_flight.extract_if(unpermitted) {
+            // One that has just ended needs no end.
+            let _ = running.tell.send(JobError::NotAllowed(NotAllowed));
+        }
     }
 
     /// Tells the page that tokens came or went. A page that does not read is not waited for.
@@ -100,7 +127,7 @@ impl Session {
             }
         };
         if let Some(id) = self.requests.remove(&task) {
-            self.cancels.remove(&id);
+            self.in_flight.remove(&id);
             self.reply(id, result).await;
         }
     }
@@ -167,9 +194,9 @@ impl Session {
             Call::Download(download) => self.download(id, &download).await,
             Call::Cancel(Cancel { request }) => {
                 let cancelled = self
-                    .cancels
+                    .in_flight
                     .remove(&request)
-                    .is_some_and(|cancel| cancel.send(()).is_ok());
+                    .is_some_and(|running| running.tell.send(JobError::Cancelled).is_ok());
                 self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
@@ -192,6 +219,7 @@ impl Session {
         tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
         self.greeted = true;
         self.expectation = self.context.prompter.expect();
+        let (scopes, expires) = self.scopes();
         Ok(Reply::Hello(HelloReply {
             version: PROTOCOL_VERSION,
             session: mint_session()?,
@@ -200,7 +228,8 @@ impl Session {
                 .filter(|name| hello.capabilities.iter().any(|wanted| wanted == *name))
                 .map(|name| (*name).to_owned())
                 .collect(),
-            scopes: self.scopes(),
+            scopes,
+            expires,
             max_chunk: MAX_CHUNK as u32,
             max_document: MAX_DOCUMENT,
         }))
@@ -212,16 +241,19 @@ impl Session {
         origin.is_none_or(|origin| self.context.rates.take(origin, Instant::now()))
     }
 
-    /// What the origin may ask for now, by name.
-    fn scopes(&self) -> Vec<String> {
-        let now = OffsetDateTime::now_utc();
-        let origin = self.party.channel.origin();
-        let scopes = origin.map(|origin| self.context.grants.scopes(origin, now));
-        scopes
-            .into_iter()
-            .flatten()
-            .map(|scope| scope.name().to_owned())
-            .collect()
+    /// What the origin may ask for now, by name, and when that ends.
+    fn scopes(&self) -> (Vec<String>, BTreeMap<String, String>) {
+        let Some(origin) = self.party.channel.origin() else {
+            return Default::default();
+        };
+        let (grants, name) = (&self.context.grants, |scope: &Scope| scope.name().to_owned());
+        let scopes = grants.scopes(origin, OffsetDateTime::now_utc());
+        let mut ends = grants.ends(origin);
+        ends.retain(|scope, _| scopes.contains(scope));
+        let ends = ends
+            .iter()
+            .filter_map(|(scope, end)| Some((name(scope), end.format(&Rfc3339).ok()?)));
+        (scopes.iter().map(name).collect(), ends.collect())
     }
 
     fn upload(&self, upload: &Upload, bytes: Option<&[u8]>) -> Result<Reply, JobError> {
@@ -266,7 +298,8 @@ impl Session {
         if self.requests.len() >= MAX_IN_FLIGHT {
             return self.reply(id, Err(JobError::Busy)).await;
         }
-        let (cancel, cancelled) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        let needs = job.needs();
         let context = Arc::clone(&self.context);
         let caller = Caller {
             channel: self.party.channel.clone(),
@@ -280,12 +313,12 @@ impl Session {
         let task = self.running.spawn(async move {
             tokio::select! {
                 biased;
-                Ok(()) = cancelled => Err(JobError::Cancelled),
+                Ok(why) = told => Err(why),
                 result = jobs::run(&context, caller, job) => result,
             }
         });
         self.requests.insert(task.id(), id);
-        self.cancels.insert(id, cancel);
+        self.in_flight.insert(id, Running { tell, needs });
     }
 
     async fn complain(&self, id: Option<RequestId>, error: ErrorObject) -> Step {
