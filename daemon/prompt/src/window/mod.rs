@@ -10,6 +10,7 @@ mod pin_field;
 mod signature;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -78,6 +79,9 @@ struct Prompt {
     channel: Rc<Channel>,
     pin_pipe: OwnedFd,
     started: Instant,
+    /// Keys, by their hardware codes, that went down while *approve* was dead and are still down: what repeats then was not
+    /// meant for what is seen now.
+    held: RefCell<BTreeSet<u32>>,
     shown: Cell<bool>,
     ended: glib::MainLoop,
     failure: RefCell<Option<channel::Error>>,
@@ -147,6 +151,7 @@ impl Prompt {
             channel,
             pin_pipe,
             started: Instant::now(),
+            held: RefCell::default(),
             shown: Cell::new(false),
             ended: glib::MainLoop::new(None, false),
             failure: RefCell::new(None),
@@ -189,6 +194,7 @@ impl Prompt {
             }
         });
         self.connect_escape();
+        self.connect_held_keys();
         let ticked = self.on(Self::tick);
         glib::timeout_add_local(TICK, move || {
             ticked();
@@ -215,6 +221,36 @@ impl Prompt {
             glib::Propagation::Proceed
         });
         self.window.add_controller(keys);
+    }
+
+    /// Sees every key before anything else does, and takes none.
+    fn connect_held_keys(self: &Rc<Self>) {
+        let keys = gtk4::EventControllerKey::new();
+        keys.set_propagation_phase(gtk4::PropagationPhase::Capture);
+        let prompt = Rc::downgrade(self);
+        keys.connect_key_pressed(move |_, _, code, _| {
+            if let Some(prompt) = prompt.upgrade().filter(|prompt| !prompt.is_alive()) {
+                prompt.held.borrow_mut().insert(code);
+            }
+            glib::Propagation::Proceed
+        });
+        let prompt = Rc::downgrade(self);
+        keys.connect_key_released(move |_, _, code, _| {
+            if let Some(prompt) = prompt.upgrade() {
+                prompt.held.borrow_mut().remove(&code);
+                prompt.tick();
+            }
+        });
+        self.window.add_controller(keys);
+    }
+
+    /// True if *approve* is alive.
+    fn is_alive(&self) -> bool {
+        let acknowledged = self.pin_field.is_acknowledged();
+        self.shown.get()
+            && self.permits_something()
+            && self.held.borrow().is_empty()
+            && self.course.borrow().may_approve(acknowledged, self.now())
     }
 
     /// A callback that does not keep the window alive.
@@ -300,6 +336,9 @@ impl Prompt {
         if self.window.is_active() {
             self.course.borrow_mut().changed(self.now());
             self.tick();
+        } else {
+            // What happens to them now is told to another window.
+            self.held.borrow_mut().clear();
         }
     }
 
@@ -333,15 +372,11 @@ impl Prompt {
     }
 
     fn approve(&self) {
-        let acknowledged = self.pin_field.is_acknowledged();
-        let (alive, entry) = {
-            let course = self.course.borrow();
-            (course.may_approve(acknowledged, self.now()), course.pin())
-        };
-        let alive = alive && self.permits_something();
-        if !alive {
+        if !self.is_alive() {
             return;
         }
+        let acknowledged = self.pin_field.is_acknowledged();
+        let entry = self.course.borrow().pin();
         if let PinEntry::Window { min, max, .. } = entry {
             let Some(pin) = self.pin_field.take(min, max) else {
                 return;
@@ -429,11 +464,9 @@ impl Prompt {
             self.ended.quit();
             return;
         }
-        let armed = self.shown.get()
-            && self.permits_something()
-            && course.may_approve(self.pin_field.is_acknowledged(), now);
-        self.actions.set_armed(armed);
         self.actions.set_time_left(course.seconds_left(now));
+        drop(course);
+        self.actions.set_armed(self.is_alive());
     }
 }
 

@@ -98,6 +98,26 @@ impl Desk {
             .map_or("unix:path=/nonexistent", |(_, address)| address)
     }
 
+    /// The screen goes, as at the end of a session.
+    pub(crate) fn lose_the_screen(&self) {
+        let server = self.server.id().to_string();
+        let killed = Command::new("kill").args(["-9", &server]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Presses keys, and leaves them down until [`Self::let_go`].
+    pub(crate) fn hold(&self, keys: &[&str]) {
+        for key in keys {
+            self.xdotool(&["keydown", key]).expect("cannot press");
+        }
+    }
+
+    pub(crate) fn let_go(&self, keys: &[&str]) {
+        for key in keys {
+            self.xdotool(&["keyup", key]).expect("cannot let go");
+        }
+    }
+
     /// What xdotool prints, if it succeeds.
     fn xdotool(&self, arguments: &[&str]) -> Option<String> {
         let output = Command::new("xdotool")

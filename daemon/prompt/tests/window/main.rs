@@ -39,6 +39,8 @@ fn certificate(pin: PinEntry) -> ShownCertificate {
         not_before: "2026-01-05".into(),
         not_after: "2028-01-05".into(),
         status_as_of: None,
+        status_days: None,
+        days_left: None,
         warnings: vec![Warning::StatusUnknown],
         token: "Chữ ký số của An".into(),
         pin,
@@ -170,6 +172,29 @@ fn withdrawn_and_a_lost_daemon_leave_at_once() {
 }
 
 #[test]
+fn n093_the_screen_goes_and_nothing_is_approved() {
+    for approved in [false, true] {
+        let desk = Desk::start();
+        let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+        asked.type_text(PIN);
+        if approved {
+            // The token is at work: the end of the window is the person's no, as ever.
+            asked.wait_until_armed();
+            asked.key_until_heard("Return");
+            asked.assert_approved(0);
+            assert_eq!(asked.typed(), format!("{PIN}\n"));
+        }
+        desk.lose_the_screen();
+        assert!(matches!(
+            asked.hear(),
+            None | Some(FromPrompt::Answer(Answer::Refused))
+        ));
+        asked.end();
+        assert_eq!(asked.typed(), "", "no PIN goes on its way");
+    }
+}
+
+#[test]
 fn a_person_who_does_not_answer_has_refused() {
     let desk = Desk::start();
     let mut short = question(window_pin(TriesLeft::Unknown));
@@ -218,6 +243,17 @@ fn hostile() -> Question {
         "\u{202E}gnaht<b>&amp;</b>\nNơi ký: {}",
         "vay nợ ".repeat(1_500)
     ));
+    question
+}
+
+/// What a program asks that is no browser, and whose name would like to be read otherwise.
+fn by_a_program() -> Question {
+    let mut question = question(window_pin(TriesLeft::Unknown));
+    question.asker = Asker::Program {
+        origin: "https://dichvucong.hochiminhcity.gov.vn".into(),
+        top_origin: None,
+        executable: Some("/home/an/.cache/\u{202E}emorhc\n<b>Yêu cầu</b>".into()),
+    };
     question
 }
 
@@ -339,26 +375,109 @@ fn a_page_is_let_in_for_what_is_ticked_and_so_long() {
 }
 
 #[test]
-fn n080_n081_n082_nothing_is_approved_that_was_not_seen_for_a_while() {
+fn n081_a_key_that_is_down_when_the_window_comes_approves_nothing() {
     let desk = Desk::start();
-    // A key that is held down when the window comes.
-    let mut held = desk.ask(question(PinEntry::NotNeeded));
-    for _ in 0..3 {
-        held.key("alt+k");
-    }
-    let early = held.is_fresh();
-    assert!(!early || !held.says_within(Duration::from_millis(100)));
-    held.key("Escape");
-    let _ = held.hear();
-    // A search changes what is in sight, and arms anew.
+    // A key that is held repeats here, as on any desk.
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    desk.hold(&["5"]);
+    std::thread::sleep(Duration::from_millis(900));
+    desk.let_go(&["5"]);
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    let typed = asked.typed();
+    assert!(
+        typed.len() > 4 && typed.trim_end().bytes().all(|byte| byte == b'5'),
+        "{typed:?}"
+    );
+    drop(asked);
+    // What would approve is down before the window is there, and for long after it is alive.
+    let keys = ["alt", "k"];
+    desk.hold(&keys);
+    let mut asked = desk.ask(question(PinEntry::NotNeeded));
+    let heard = asked.says_within(Duration::from_secs(3));
+    desk.let_go(&keys);
+    assert!(
+        !heard,
+        "approved by a key that was down before: {:?}",
+        asked.hear()
+    );
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+k");
+    asked.assert_approved(0);
+    drop(asked);
+    // And Enter, in the field of the PIN, when it comes anew after a PIN that was wrong.
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text("1111");
+    asked.wait_until_armed();
+    desk.hold(&["Return"]);
+    asked.assert_approved(0);
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Unknown,
+    });
+    asked.type_text(PIN);
+    let heard = asked.says_within(Duration::from_secs(2));
+    desk.let_go(&["Return"]);
+    assert!(
+        !heard,
+        "a second PIN went by the key for the first: {:?}",
+        asked.hear()
+    );
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+}
+
+#[test]
+fn n080_n082_a_search_changes_what_is_in_sight_and_arms_anew() {
+    let desk = Desk::with_assistive_technology();
     let mut many = question(window_pin(TriesLeft::Unknown));
-    many.documents = (1..=40)
-        .map(|n| document(&format!("Hồ sơ {n:03}.pdf"), 90_000 + n))
+    many.documents = (11..=40)
+        .map(|n| document(&format!("zq{n:03}.pdf"), 90_000 + n))
         .collect();
     let mut asked = desk.ask(many);
     asked.type_text(PIN);
+    // Backwards from the field of the PIN, to that of the search.
+    let in_search = |asked: &desk::Asked<'_>| {
+        let tree = asked.accessible();
+        let all = tree.all();
+        let focused = all
+            .iter()
+            .find(|node| node.is("FOCUSED"))
+            .map(|node| node.role.clone());
+        focused.is_some_and(|role| ["text", "entry"].contains(&role.as_str()))
+    };
+    let mut steps = 0;
+    while !in_search(&asked) {
+        asked.key("shift+Tab");
+        steps += 1;
+        assert!(steps < 40, "{:#?}", asked.accessible());
+    }
+    let names = |asked: &desk::Asked<'_>| -> Vec<String> {
+        let tree = asked.accessible();
+        let items = tree.all().into_iter().filter(|node| node.role == "list item");
+        items.map(|node| node.name.clone()).collect()
+    };
+    assert!(names(&asked).len() > 1);
+    // The list follows the words after a moment; from then on *approve* is dead. A key that a busy machine delivers late
+    // proves nothing.
     asked.wait_until_armed();
-    asked.key_until_heard("Return");
+    let began = Instant::now();
+    asked.type_text("zq017");
+    std::thread::sleep(Duration::from_millis(350));
+    asked.key("alt+k");
+    if began.elapsed() > Duration::from_millis(900) {
+        eprintln!("left out: {:?} is too late", began.elapsed());
+        return;
+    }
+    assert!(
+        !asked.says_within(Duration::from_secs(2)),
+        "approved what had just come into sight"
+    );
+    let [name] = &names(&asked)[..] else {
+        panic!("{:?}", names(&asked))
+    };
+    assert_eq!(name, "zq017.pdf");
+    asked.key_until_heard("alt+k");
     asked.assert_approved(0);
     assert_eq!(asked.typed(), format!("{PIN}\n"));
 }
