@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, asking, code, command, raw, record};
+use sha2::{Digest, Sha256};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, child_pids, code, command, raw, record};
 use support::{Desk, fail, succeed};
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
@@ -192,13 +193,36 @@ fn n030_pieces_do_not_get_round_the_size_of_a_message() {
 }
 
 #[test]
-fn n038_a_conversation_played_again_is_another_session() {
-    let (_desk, daemon) = portal(&[]);
+fn n038_a_conversation_played_again_is_another_session_and_asks_anew() {
+    let once = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
+    let (desk, daemon) = with_key("citizen", once);
+    // Everything that went over the wire, to the byte.
+    let nonce = STANDARD.encode((0..32).collect::<Vec<u8>>());
+    let said = [
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "hello", "params": { "versions": [1] } }),
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "authenticate", "params": { "nonce": nonce } }),
+    ];
+    let mut play = || {
+        let mut page = Page::over_websocket(&daemon);
+        page.send_text(&said[0].to_string());
+        let session = page.reply(1)["result"]["session"].clone();
+        page.send_text(&said[1].to_string());
+        (session, page.reply(2))
+    };
+    let (first, told) = play();
+    assert!(told["result"].is_object(), "{told}");
+    let (second, told) = play();
+    assert_ne!(first, second);
+    // The person would have to agree anew, and here is nobody who does.
+    assert_eq!(code(&told), "nobody_to_ask");
+    assert_eq!(
+        record(&desk, 5)[1..4],
+        ["asked", "approved", "signed"],
+        "one signature"
+    );
     let [one, other] = [(); 2].map(|()| connected(&daemon).call("hello", &json!({ "versions": [1] })));
     assert_eq!(code(&one), "hello_expected");
     assert_eq!(one, other, "and what it says is no secret");
-    let session = || Page::over_websocket(&daemon).hello()["result"]["session"].clone();
-    assert_ne!(session(), session());
 }
 
 #[test]
@@ -335,6 +359,98 @@ fn n048_the_tab_goes_and_the_window_goes() {
     );
 }
 
+/// A script that reads its PIN from a pipe with a name, and what opens that pipe: which waits until the question is open.
+fn typing_later(desk: &Desk) -> (String, impl FnOnce() -> std::fs::File) {
+    let pins = desk.path("pins");
+    succeed(Command::new("mkfifo").arg(&pins));
+    let script = format!(
+        "[[answer]]\ndecision = \"approve\"\npin_file = \"{}\"\n",
+        pins.display()
+    );
+    let open = move || std::fs::OpenOptions::new().write(true).open(pins).unwrap();
+    (script, open)
+}
+
+#[test]
+fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    let (script, open) = typing_later(&desk);
+    let daemon = Daemon::start(&desk, &script);
+    let mut page = connected(&daemon);
+    let bytes = |n: u8| vec![b'a' + n; 3000];
+    let documents = [0, 1, 2].map(|n| page.upload(&format!("{n}.bin"), &bytes(n)));
+    let call = |documents: &[Value]| json!({ "documents": documents, "format": "cades_attached" });
+    // One of another size, one that is not here: before anybody is asked.
+    let before = record(&desk, 1);
+    let mut other = documents.clone();
+    other[1]["size"] = json!(2999);
+    assert_eq!(
+        code(&page.call("sign_documents", &call(&other))),
+        "document_missing"
+    );
+    other = documents.clone();
+    other[2]["sha256"] = json!("00".repeat(32));
+    assert_eq!(
+        code(&page.call("sign_documents", &call(&other))),
+        "document_missing"
+    );
+    assert_eq!(record(&desk, 1), before);
+
+    let asked = page.ask("sign_documents", &call(&documents));
+    let mut typing = open();
+    // While the person looks: other bytes under a digest that he was shown, more documents, and another batch.
+    let sha256 = documents[0]["sha256"].clone();
+    let forged = json!({ "sha256": sha256, "size": 3000, "offset": 0, "data": STANDARD.encode(bytes(9)) });
+    let second = connected(&daemon).refusal("upload", &forged);
+    assert_eq!(second, "upload_mismatch", "another connection's is no other");
+    let replaced = page.ask("upload", &forged);
+    let more = page.ask(
+        "sign_documents",
+        &call(&[documents[2].clone(), documents[1].clone()]),
+    );
+    typing.write_all(b"24681357\n").unwrap();
+    drop(typing);
+    let mut replies = std::collections::BTreeMap::new();
+    while replies.len() < 3 {
+        let message = page.receive().unwrap().0;
+        if let Some(id) = message["id"].as_u64() {
+            replies.insert(id, message);
+        }
+    }
+    // Either it is taken for the one that is here already, unread, or refused; what is signed is what was shown.
+    let told = &replies[&replaced];
+    assert!(
+        told["result"].is_object() || code(told) == "upload_mismatch",
+        "{told}"
+    );
+    assert_eq!(
+        code(&replies[&more]),
+        "nobody_to_ask",
+        "the other batch has a question of its own"
+    );
+    let result = &replies[&asked]["result"];
+    let signed = result["documents"].as_array().unwrap();
+    assert_eq!(signed.len(), 3, "{result}");
+    let entry = |n: u8| {
+        let name = format!("{n}.bin");
+        let digest = documents[usize::from(n)]["sha256"].as_str().unwrap();
+        format!("{digest}\n3000\n{}\n{name}\n", name.len())
+    };
+    let manifest = hex::encode(Sha256::digest([0, 1, 2].map(entry).concat()));
+    assert_eq!(result["receipt"]["manifest"], manifest, "this order and no other");
+    for (n, one) in (0..).zip(signed) {
+        let container = page.download(one["sha256"].as_str().unwrap(), one["size"].as_u64().unwrap());
+        let holds = |content: &[u8]| container.windows(3000).any(|window| window == content);
+        assert!(holds(&bytes(n)) && !holds(&bytes(9)), "{n}");
+    }
+    assert_eq!(
+        record(&desk, 4)[1..4],
+        ["asked", "approved", "signed"],
+        "one batch was approved"
+    );
+}
+
 #[test]
 fn n051_one_origins_login_is_not_anothers() {
     let script = format!(
@@ -379,6 +495,15 @@ fn n052_pieces_that_do_not_fit_lose_the_document() {
     );
     assert_eq!(told(piece(0, 1 << 40, b"0")), "too_large");
     assert_eq!(told(piece(0, 0, b"")), "bad_request");
+    // What is announced counts at once, and room comes back with what is lost.
+    let large = |name: &str| json!({ "sha256": name.repeat(32), "size": 200 << 20, "offset": 0, "data": STANDARD.encode([0; 100]) });
+    assert_eq!(told(large("01")), "taken");
+    assert_eq!(told(large("02")), "taken");
+    assert_eq!(told(large("03")), "too_large", "past what a connection may hold");
+    let mut gap = large("01");
+    gap["offset"] = json!(7);
+    assert_eq!(told(gap), "upload_mismatch");
+    assert_eq!(told(large("03")), "taken");
 }
 
 #[test]
@@ -471,9 +596,14 @@ fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
     let (desk, daemon) = with_key("citizen", script);
     let mut page = connected(&daemon);
     let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
-    assert_eq!(code(&page.call("authenticate", &nonce)), "pin_incorrect");
     let state = || succeed(&mut desk.trien(["token", "list", "--json"]));
+    let untouched = state();
+    assert_eq!(code(&page.call("authenticate", &nonce)), "pin_incorrect");
     let before = state();
+    assert!(
+        untouched != before && before.contains("\"few_tries\""),
+        "{before}"
+    );
     for _ in 0..5 {
         let asked = page.ask("authenticate", &nonce);
         wait_for(|| asking(daemon.pid()).len() == 1);
@@ -487,32 +617,89 @@ fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
     assert_eq!(state(), before, "no try was spent");
 }
 
+/// True if the process may write no core, whatever the system does with cores.
+fn writes_no_core(pid: u32) -> bool {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let mut words = line.unwrap().split_whitespace().skip(4);
+    (words.next(), words.next()) == (Some("0"), Some("0"))
+}
+
 #[test]
-fn n090_a_pin_is_in_no_log_no_record_and_no_file() {
-    let canary = "837264910573";
-    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+fn n090_a_pin_is_in_no_log_no_record_no_file_no_memory_of_the_daemon_and_no_core() {
+    use std::os::unix::process::ExitStatusExt;
+    // The right PIN and a wrong one: both are somebody's secret.
+    let wrong = "837264910573";
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
     allow(&desk, PORTAL, &ALL);
-    let script =
-        format!("[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"{canary}\", \"24681357\"]\n");
-    let daemon = Daemon::start(&desk, &script);
+    let right = support::PIN;
+    let answer = |pins: &str| format!("[[answer]]\ndecision = \"approve\"\npins = [{pins}]\n");
+    let script = [
+        answer(&format!("\"{wrong}\", \"{right}\"")),
+        answer(&format!("\"{wrong}\"")),
+        answer(&format!("\"{right}\"")),
+        HANG.to_owned(),
+    ];
+    // As many cores as the system allows: what is not written is the daemon's own doing.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
+    let cores = rustix::process::Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Core, cores).unwrap();
+    let mut daemon = Daemon::start(&desk, &script.concat());
     let mut page = connected(&daemon);
+    let nowhere = |daemon: &Daemon, when: &str| {
+        for pin in [wrong, right] {
+            assert!(!daemon.log().contains(pin), "{when}: the log");
+            let searched = Command::new("grep").args(["-rlF", pin]).arg(desk.home()).output();
+            assert!(searched.unwrap().stdout.is_empty(), "{when}: a file");
+        }
+        // Root may look, whatever the process says of itself.
+        if rustix::process::getuid().is_root() {
+            for pin in [wrong, right] {
+                assert!(!memory_holds(daemon.pid(), pin.as_bytes()), "{when}: the memory");
+            }
+            assert!(
+                memory_holds(daemon.pid(), PORTAL.as_bytes()),
+                "the search finds what is there"
+            );
+        }
+    };
     let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
     let reply = page.call("authenticate", &nonce);
-    assert!(reply["result"].is_object() && !reply.to_string().contains(canary));
-    assert!(!daemon.log().contains(canary) && !daemon.log().contains("24681357"));
-    let searched = Command::new("grep")
-        .args(["-rlF", canary])
-        .arg(desk.home())
-        .output()
-        .unwrap();
-    assert!(searched.stdout.is_empty(), "{searched:?}");
-    // Nor in the daemon's memory (root may look, whatever the process says of itself).
-    if rustix::process::getuid().is_root() {
-        assert!(!memory_holds(daemon.pid(), canary.as_bytes()));
-        assert!(
-            memory_holds(daemon.pid(), PORTAL.as_bytes()),
-            "the search finds what is there"
-        );
+    assert!(reply["result"].is_object(), "{reply}");
+    assert!(![wrong, right].iter().any(|pin| reply.to_string().contains(pin)));
+    nowhere(&daemon, "after a wrong PIN and the right one");
+    assert_eq!(code(&page.call("authenticate", &nonce)), "pin_incorrect");
+    // The worker crashes with the PIN in its hands, among signatures.
+    let document = page.upload("a.bin", &[7; 1000]);
+    let batch = json!({ "documents": vec![document; 200], "format": "cades_detached" });
+    let asked = page.ask("sign_documents", &batch);
+    loop {
+        let (message, _) = page.receive().unwrap();
+        let params = &message["params"];
+        assert_eq!(message["method"], "progress", "{message}");
+        if params["stage"] == "signing" && params["done"].as_u64() > Some(0) {
+            break;
+        }
+    }
+    for worker in child_pids(daemon.pid(), "module-worker") {
+        assert!(writes_no_core(worker));
+        succeed(Command::new("kill").args(["-SEGV", &worker.to_string()]));
+    }
+    page.reply(asked);
+    nowhere(&daemon, "after a failure and a crash of the worker");
+    // The daemon itself breaks while a question is open.
+    page.ask("authenticate", &nonce);
+    wait_for(|| asking(daemon.pid()).len() == 1);
+    assert!(writes_no_core(daemon.pid()));
+    succeed(Command::new("kill").args(["-ABRT", &daemon.pid().to_string()]));
+    let ended = daemon.wait();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
+    for pin in [wrong, right] {
+        let searched = Command::new("grep").args(["-rlF", pin]).arg(desk.home()).output();
+        assert!(searched.unwrap().stdout.is_empty());
     }
 }
 

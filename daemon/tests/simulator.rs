@@ -264,3 +264,95 @@ fn n105_a_token_that_wants_its_pin_for_each_signature_has_it_asked_for_each() {
         }
     }
 }
+
+const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+/// The token cannot do it once, at the third signature, and can again.
+const CANNOT_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_DATA_INVALID\"\n";
+
+/// What became of each item: `signed`, or the code of its error.
+fn outcomes(items: &Value) -> Vec<String> {
+    let word = |one: &Value| {
+        let code = one["error"]["data"]["code"].as_str();
+        code.unwrap_or("signed").to_owned()
+    };
+    items.as_array().unwrap().iter().map(word).collect()
+}
+
+#[test]
+fn an_item_that_fails_in_the_middle_stops_a_batch_only_if_that_is_asked_for() {
+    let (failed, stopped) = ("unsupported_by_token", "batch_stopped");
+    for (on_error, told) in [
+        ("go_on", ["signed", "signed", failed, "signed", "signed"]),
+        ("stop", ["signed", "signed", failed, stopped, stopped]),
+    ] {
+        // Each daemon has a module of its own that counts from one.
+        let desk = Desk::bare();
+        let (_daemon, mut page) = before(&desk, CANNOT_ONCE);
+        let documents = ["one", "two", "three", "four", "five"]
+            .map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
+        let call = json!({ "documents": documents, "format": "cades_detached", "on_error": on_error });
+        let reply = page.call("sign_documents", &call);
+        assert_eq!(outcomes(&reply["result"]["documents"]), told, "{reply}");
+        // The receipt has a result for each that is signed, and an empty one for each that is not.
+        let results = reply["result"]["receipt"]["results"].as_array().unwrap();
+        let signed: Vec<_> = results.iter().map(|result| result != "").collect();
+        assert_eq!(signed, told.map(|word| word == "signed"), "{reply}");
+    }
+}
+
+#[test]
+fn digests_stop_or_go_on_and_wait_for_a_token_that_is_pulled() {
+    let pulled =
+        "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"remove\"\nmilliseconds = 1000\n";
+    for (rules, on_error, told, pauses) in [
+        (
+            CANNOT_ONCE,
+            "go_on",
+            ["signed", "signed", "unsupported_by_token", "signed"],
+            0,
+        ),
+        (
+            CANNOT_ONCE,
+            "stop",
+            ["signed", "signed", "unsupported_by_token", "batch_stopped"],
+            0,
+        ),
+        (pulled, "stop", ["signed"; 4], 1),
+    ] {
+        let desk = Desk::bare();
+        allow(&desk, PORTAL, &ALL);
+        let script = "[[answer]]\ndecision = \"approve\"\nkind = \"share_certificate\"\n\
+                      [[answer]]\ndecision = \"approve\"\npins = [\"12345678\", \"12345678\"]\n";
+        let (_daemon, mut page) = page(&desk, rules, script);
+        let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+        let digests = [1u8, 2, 3, 4].map(|byte| json!({ "digest": STANDARD.encode([byte; 32]) }));
+        let call = json!({
+            "certificate": certificate, "hash": "SHA-256", "digests": digests, "on_error": on_error,
+        });
+        let id = page.ask("sign_digests", &call);
+        let mut stages = Vec::new();
+        let reply = loop {
+            match page.receive().unwrap().0 {
+                reply if reply["id"] == id => break reply,
+                event => stages.push((event["params"]["stage"].clone(), event["params"]["done"].clone())),
+            }
+        };
+        assert_eq!(outcomes(&reply["result"]["signatures"]), told, "{reply}");
+        let pause = stages.iter().position(|(stage, _)| stage == "paused");
+        assert_eq!(pause.iter().count(), pauses, "{stages:?}");
+        if let Some(pause) = pause {
+            assert_eq!(stages[pause].1, 2);
+            assert_eq!(stages[pause + 1..][0], (json!("signing"), json!(2)), "{stages:?}");
+            // With the PIN again, and no third one is asked for anything else.
+            assert_eq!(code(&page.call("sign_digests", &call)), "nobody_to_ask");
+        }
+    }
+}

@@ -215,6 +215,21 @@ fn n019_n021_the_websocket_fields_must_be_right() {
     );
 }
 
+/// What the daemon has used of the processor, in user and system mode together (proc(5), `stat`, fields 14 and 15, in
+/// hundredths of a second on every Linux that runs this).
+fn processor_time(daemon: &Daemon) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).unwrap();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .skip(11)
+        .take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
 #[test]
 fn n017_heads_have_limits() {
     let (_desk, daemon) = portal();
@@ -223,16 +238,33 @@ fn n017_heads_have_limits() {
     refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(8 * 1024))));
     refused(&daemon, &with(&"X: y\r\n".repeat(60)));
     accepted(&daemon, &with(&"X: y\r\n".repeat(50)));
-    refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(1 << 20))));
+    for size in [1 << 20, 10 << 20] {
+        refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(size))));
+    }
 
     let mut slow = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let began = Instant::now();
-    slow.write_all(&good.as_bytes()[..20]).unwrap();
+    let (began, worked) = (Instant::now(), processor_time(&daemon));
+    // A byte at a time, without an end.
+    let dripping = slow.try_clone().unwrap();
+    let drip = std::thread::spawn(move || {
+        let mut dripping = dripping;
+        for byte in good.as_bytes() {
+            if dripping.write_all(&[*byte]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
     let mut answer = Vec::new();
     let _ = slow.read_to_end(&mut answer);
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
     assert_eq!(answer, REFUSAL);
+    let busy = processor_time(&daemon).saturating_sub(worked);
+    assert!(busy * 20 < took, "{busy:?} of {took:?} at work");
+    let _ = slow.shutdown(std::net::Shutdown::Both);
+    drip.join().unwrap();
     assert!(daemon.answers());
 }
 
@@ -432,11 +464,17 @@ fn n030_n056_messages_have_a_size() {
 #[test]
 fn n031_what_is_no_text_or_no_frame_ends_the_connection() {
     let (_desk, daemon) = portal();
+    // A ping of 126 bytes (RFC 6455, 5.5).
+    let long = [&[0x89, 0xfe, 0, 126, 0, 0, 0, 0][..], &[7; 126]].concat();
     for (frame, close) in [
         (&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe][..], 1007),
+        (&long, 1002),
         (&[0x81, 0x02, b'{', b'}'], 1002),
         (&[0xc1, 0x82, 0, 0, 0, 0, b'{', b'}'], 1002),
         (&[0x83, 0x82, 0, 0, 0, 0, b'{', b'}'], 1002),
+        // A ping in pieces, and a piece of nothing.
+        (&[0x09, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x80, 0x80, 0, 0, 0, 0], 1002),
     ] {
         let mut page = Page::over_websocket(&daemon);
         page.send_raw(frame);
@@ -447,7 +485,22 @@ fn n031_what_is_no_text_or_no_frame_ends_the_connection() {
     assert_eq!(page.receive(), Err(0));
     let mut page = Page::over_websocket(&daemon);
     page.hello();
-    page.send_raw(&[0x82, 0x83, 0, 0, 0, 0, 1, 2, 3]);
-    assert_eq!(code(&page.receive().unwrap().0), "bad_request");
+    // Bytes that are no message with document bytes behind it: a bad one like others, and the third ends it.
+    for _ in 0..3 {
+        page.send_raw(&[0x82, 0x83, 0, 0, 0, 0, 1, 2, 3]);
+        assert_eq!(code(&page.receive().unwrap().0), "bad_request");
+    }
+    assert_eq!(page.receive(), Err(1008));
+    // Pings without end are answered one at a time, and whoever reads none of the answers costs nobody memory or time.
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let pings = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat().repeat(500);
+    page.give_up_writing_after(Duration::from_millis(500));
+    for _ in 0..40 {
+        page.send_raw(&pings);
+    }
     assert!(daemon.answers());
+    let resident = std::fs::read_to_string(format!("/proc/{}/statm", daemon.pid())).unwrap();
+    let pages: u64 = resident.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(pages * 4 < 100 * 1024, "{} KiB", pages * 4);
 }
