@@ -12,7 +12,8 @@ use serde_json::Value;
 use support::Desk;
 
 /// What is made of the file system: `$1` has the folders `lib` and `lib32` that take the system's place, and an empty
-/// one for the root of all; `sys` for the devices, and `drivers` for those of readers, if there are such. The folders above them belong to whoever runs this, as they must.
+/// one for the root of all; `sys` for the devices, `drivers` for those of readers, and `etc` for what stands there besides, if
+/// there are such. The folders above them belong to whoever runs this, as they must.
 const NAMESPACE: &str = r#"
 set -e
 own=$1; root=$1/root; shift
@@ -23,6 +24,10 @@ put() {
 }
 for place in /*; do
     if [ "$place" = /sys ] && [ -d "$own/sys" ]; then mkdir "$root/sys"; mount --bind "$own/sys" "$root/sys"
+    elif [ "$place" = /etc ] && [ -d "$own/etc" ]; then
+        mkdir "$root/etc"
+        for inside in /etc/*; do put "$inside"; done
+        cp -r "$own"/etc/* "$root/etc"
     elif [ "$place" != /usr ]; then put "$place"; fi
 done
 mkdir "$root/usr" "$root/usr/local"
@@ -53,8 +58,8 @@ fn desk(configuration: &str) -> Desk {
     desk
 }
 
-/// The findings of the doctor there, in English.
-fn findings(desk: &Desk) -> Vec<Value> {
+/// What the program says there to these words, as JSON.
+fn told(desk: &Desk, words: &[&str]) -> Value {
     let namespaces: &[&str] = if rustix::process::getuid().is_root() {
         &["-m"]
     } else {
@@ -65,14 +70,20 @@ fn findings(desk: &Desk) -> Vec<Value> {
         .args(["sh", "-c", NAMESPACE, "sh"])
         .arg(desk.path(""))
         .arg(env!("CARGO_BIN_EXE_trien"))
-        .args(["doctor", "--json", "--lang", "en"])
+        .args(words)
+        .args(["--json", "--lang", "en"])
         .env("TRIEN_HOME", desk.home())
+        .env("TRIEN_SIMULATE", desk.path("moods/mood.toml"))
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    told["findings"].as_array().unwrap().clone()
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// The findings of the doctor there, in English.
+fn findings(desk: &Desk) -> Vec<Value> {
+    told(desk, &["doctor"])["findings"].as_array().unwrap().clone()
 }
 
 /// What is said of this file.
@@ -212,4 +223,58 @@ fn a_reader_whose_driver_is_missing_is_told_from_one_that_the_driver_does_not_kn
             "{missing}"
         );
     }
+}
+
+/// A row for the simulator's module, which needs two folders: of its script, and of the token.
+fn row(name: &str, folders: &[std::path::PathBuf]) -> String {
+    format!(
+        "[[modules]]\nname = {name:?}\npath = {:?}\nfolders = {folders:?}\nenvironment = [\"TRIEN_SIMULATE\", \
+         \"TRIEN_HOME\"]\n",
+        support::module::simulator()
+    )
+}
+
+/// The rows of the user's configuration and of the administrator's policy, with several folders each: a module reaches all
+/// of them, and the administrator's rows stand in place of the user's.
+#[test]
+fn rows_of_the_user_and_of_the_administrator_have_all_the_folders_that_they_name() {
+    let desk = Desk::with_token();
+    for folder in ["lib", "lib32", "root", "moods", "home/config"] {
+        std::fs::create_dir_all(desk.path(folder)).unwrap();
+    }
+    std::fs::write(desk.path("moods/mood.toml"), "").unwrap();
+    let both = [desk.path("moods"), desk.home()];
+    let user = |rows: &str| {
+        let config = format!("discover = false\n[websocket]\nport = 0\n[cards]\npiv = false\n{rows}");
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    };
+    let modules_with_tokens = || -> Vec<String> {
+        let listed = told(&desk, &["token", "list"]);
+        let ready = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["label"] == support::TOKEN);
+        ready
+            .map(|one| one["module"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let state_of = |name: &str| {
+        let findings = findings(&desk);
+        let about = findings.iter().find(|finding| {
+            ["module", "module_failed"].contains(&finding["code"].as_str().unwrap())
+                && finding["message"].as_str().unwrap().contains(name)
+        });
+        about.map(|finding| finding["state"].as_str().unwrap().to_owned())
+    };
+    user(&row("own", &both));
+    assert_eq!(modules_with_tokens(), ["own"]);
+    assert_eq!(state_of("own").as_deref(), Some("ok"));
+    std::fs::create_dir_all(desk.path("etc/trien")).unwrap();
+    let policy = format!("discover = false\n{}", row("issued", &both));
+    std::fs::write(desk.path("etc/trien/policy.toml"), policy).unwrap();
+    user(&row("own", &both));
+    assert_eq!(modules_with_tokens(), ["issued"]);
+    assert_eq!(state_of("issued").as_deref(), Some("ok"));
+    assert_eq!(state_of("own"), None);
 }
