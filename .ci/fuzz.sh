@@ -11,7 +11,7 @@ features=()
 longest=65536
 memory=512
 case $target in
-    request | frame | wire) folder=daemon/fuzz ;;
+    request | frame) folder=daemon/fuzz ;;
     wire) folder=daemon/fuzz features=(--features daemon) ;;
     cms | stream | timestamp | ocsp | crl | certificate | pdf | xml | container | jws)
         folder=daemon/fuzz
