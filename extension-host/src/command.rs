@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::OPERATIONAL_FAILURE;
-use crate::manifest::{self, Browser, Scope};
+use crate::manifest::{self, Browser, Removal, Scope};
 use crate::sandbox;
 use crate::text::{language, text};
 
@@ -109,13 +109,15 @@ pub(crate) fn run(command: Command) -> ExitCode {
         }
         Command::Install(target) => match std::env::current_exe() {
             Ok(program) => {
-                let outcome = each(&target, |browser, path| install(browser, path, &program));
+                let outcome = each(&target, |browsers, path| {
+                    install(browsers, path, &target.scope, &program)
+                });
                 tell_of_sandboxes(&target);
                 outcome
             }
             Err(error) => fail("no-program", &[("reason", error.to_string())]),
         },
-        Command::Remove(target) => each(&target, |_, path| remove(path)),
+        Command::Remove(target) => each(&target, |browsers, path| remove(browsers, path, &target.scope)),
     }
 }
 
@@ -135,21 +137,22 @@ fn tell_of_sandboxes(target: &Target) {
     }
 }
 
-/// Goes on after a failure: one browser's folder may be locked while the others are not.
-fn each(target: &Target, act: impl Fn(Browser, &Path) -> ExitCode) -> ExitCode {
-    let mut outcome = ExitCode::SUCCESS;
-    let mut seen = Vec::new();
+/// Goes on after a failure: one browser's folder may be locked while the others are not. Browsers that read the same file
+/// are dealt with together.
+fn each(target: &Target, act: impl Fn(&[Browser], &Path) -> ExitCode) -> ExitCode {
+    let mut files: Vec<(PathBuf, Vec<Browser>)> = Vec::new();
     for browser in &target.browsers {
-        let done = match manifest::path(*browser, &target.scope) {
-            // Two browsers may read the same folder.
-            Some(path) if seen.contains(&path) => continue,
-            Some(path) => {
-                let done = act(*browser, &path);
-                seen.push(path);
-                done
-            }
-            None => fail("no-home", &[]),
+        let Some(path) = manifest::path(*browser, &target.scope) else {
+            return fail("no-home", &[]);
         };
+        match files.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, browsers)) => browsers.push(*browser),
+            None => files.push((path, vec![*browser])),
+        }
+    }
+    let mut outcome = ExitCode::SUCCESS;
+    for (path, browsers) in &files {
+        let done = act(browsers, path);
         if done != ExitCode::SUCCESS {
             outcome = done;
         }
@@ -157,19 +160,24 @@ fn each(target: &Target, act: impl Fn(Browser, &Path) -> ExitCode) -> ExitCode {
     outcome
 }
 
-fn install(browser: Browser, path: &Path, program: &Path) -> ExitCode {
+fn install(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> ExitCode {
     let shown = path.display().to_string();
-    match manifest::install(browser, path, program) {
+    match manifest::install(browsers, path, scope, program) {
         Ok(()) => say(&text(language(), "installed", &[("path", shown)])),
         Err(error) => fail("cannot-write", &[("path", shown), ("reason", error.to_string())]),
     }
 }
 
-fn remove(path: &Path) -> ExitCode {
+fn remove(browsers: &[Browser], path: &Path, scope: &Scope) -> ExitCode {
     let shown = path.display().to_string();
-    match manifest::remove(path) {
-        Ok(true) => say(&text(language(), "removed", &[("path", shown)])),
-        Ok(false) => say(&text(language(), "absent", &[("path", shown)])),
+    match manifest::remove(browsers, path, scope) {
+        Ok(Removal::Gone) => say(&text(language(), "removed", &[("path", shown)])),
+        Ok(Removal::Absent) => say(&text(language(), "absent", &[("path", shown)])),
+        Ok(Removal::Kept(left)) => {
+            let names: Vec<_> = left.iter().map(|browser| browser.name()).collect();
+            let arguments = [("path", shown), ("browsers", names.join(", "))];
+            say(&text(language(), "kept", &arguments))
+        }
         Err(error) => fail("cannot-remove", &[("path", shown), ("reason", error.to_string())]),
     }
 }

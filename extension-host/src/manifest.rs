@@ -2,12 +2,12 @@
 //! Where they lie: Chromium's and Mozilla's documentation of native messaging, "host manifest location".
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
-use serde_json::json;
+use serde_json::{Value, json};
 use trien_protocol::NATIVE_HOST_NAME;
 
 /// The id of our extension in Chromium and its kin; it follows from `key` in the extension's manifest.
@@ -15,6 +15,12 @@ const CHROMIUM_EXTENSION: &str = "jkimigkodbknlgplganhnoaekpijpohb";
 
 /// The id of our add-on in Firefox; `browser_specific_settings.gecko.id` in its manifest.
 const FIREFOX_EXTENSION: &str = "trien@trien.vn";
+
+/// In a manifest that several browsers read: those it was written for. Browsers pass over what they do not know.
+const WRITTEN_FOR: &str = "trien_browsers";
+
+/// The largest manifest that is read, in bytes.
+const MAX_MANIFEST: u64 = 64 * 1024;
 
 /// Whether an extension that a browser names is ours: a browser lets only those of the manifest start this program, but
 /// nobody says that a browser has started it.
@@ -50,16 +56,20 @@ impl Browser {
         Self::Firefox,
     ];
 
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Chrome => "chrome",
+            Self::Edge => "edge",
+            Self::Brave => "brave",
+            Self::Firefox => "firefox",
+        }
+    }
+
     /// By its name on the command line.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "chromium" => Self::Chromium,
-            "chrome" => Self::Chrome,
-            "edge" => Self::Edge,
-            "brave" => Self::Brave,
-            "firefox" => Self::Firefox,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|browser| browser.name() == name)
     }
 
     fn system_folder(self) -> &'static Path {
@@ -85,7 +95,7 @@ impl Browser {
     }
 
     /// The manifest's text. Chromium and Firefox name the permitted extension in different fields.
-    fn manifest(self, program: &str) -> String {
+    fn manifest(self, program: &str) -> Value {
         let mut manifest = json!({
             "name": NATIVE_HOST_NAME,
             "description": "Triện",
@@ -96,7 +106,7 @@ impl Browser {
             Self::Firefox => manifest["allowed_extensions"] = json!([FIREFOX_EXTENSION]),
             _ => manifest["allowed_origins"] = json!([format!("chrome-extension://{CHROMIUM_EXTENSION}/")]),
         }
-        format!("{manifest:#}\n")
+        manifest
     }
 }
 
@@ -121,34 +131,104 @@ pub(crate) fn path(browser: Browser, scope: &Scope) -> Option<PathBuf> {
     Some(folder.join(format!("{NATIVE_HOST_NAME}.json")))
 }
 
-/// Writes the manifest that names `program`, an absolute path. A browser sees the old file or the new one, no half.
+/// All browsers that read the manifest at this path.
+fn readers(path: &Path, scope: &Scope) -> Vec<Browser> {
+    let reads = |browser: &Browser| self::path(*browser, scope).as_deref() == Some(path);
+    match scope {
+        // A profile has one browser.
+        Scope::UserDataDir(_) => Vec::new(),
+        Scope::User | Scope::System => Browser::ALL.into_iter().filter(reads).collect(),
+    }
+}
+
+/// Those of several `readers` that the manifest at this path was written for; all of them where it does not say.
+fn written_for(path: &Path, readers: &[Browser]) -> io::Result<Vec<Browser>> {
+    let mut text = String::new();
+    fs::File::open(path)?
+        .take(MAX_MANIFEST)
+        .read_to_string(&mut text)?;
+    let manifest: Value = serde_json::from_str(&text).unwrap_or_default();
+    let Some(names) = manifest[WRITTEN_FOR].as_array() else {
+        return Ok(readers.to_vec());
+    };
+    let named = |browser: &&Browser| names.iter().any(|name| name == browser.name());
+    Ok(readers.iter().filter(named).copied().collect())
+}
+
+/// Writes the manifest that names `program`, an absolute path, for these browsers, which all read it at this path. A
+/// browser sees the old file or the new one, no half.
 ///
 /// # Errors
 /// The error of the file system; `InvalidInput` if the path is not UTF-8, since JSON cannot hold it.
-pub(crate) fn install(browser: Browser, path: &Path, program: &Path) -> io::Result<()> {
-    let program = program
-        .to_str()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+pub(crate) fn install(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> io::Result<()> {
+    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+    let program = program.to_str().ok_or_else(invalid)?;
+    let first = browsers.first().ok_or_else(invalid)?;
+    let mut manifest = first.manifest(program);
+    let readers = readers(path, scope);
+    if readers.len() > 1 {
+        let before = match written_for(path, &readers) {
+            Ok(before) => before,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let now = |browser: &&Browser| browsers.contains(browser) || before.contains(browser);
+        note(&mut manifest, readers.iter().filter(now));
+    }
+    write(path, &manifest)
+}
+
+fn note<'a>(manifest: &mut Value, browsers: impl Iterator<Item = &'a Browser>) {
+    manifest[WRITTEN_FOR] = browsers.map(|browser| browser.name()).collect();
+}
+
+fn write(path: &Path, manifest: &Value) -> io::Result<()> {
     let folder = path
         .parent()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(browser.manifest(program).as_bytes())?;
+    file.write_all(format!("{manifest:#}\n").as_bytes())?;
     file.as_file()
         .set_permissions(fs::Permissions::from_mode(0o644))?;
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Removes the manifest. False if there was none.
+/// What became of a manifest that was to be removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It is gone.
+    Gone,
+    /// There was none.
+    Absent,
+    /// It stays for these, which read it too.
+    Kept(Vec<Browser>),
+}
+
+/// Removes the manifest, unless it was written for others than these browsers, too.
 ///
 /// # Errors
 /// The error of the file system.
-pub(crate) fn remove(path: &Path) -> io::Result<bool> {
+pub(crate) fn remove(browsers: &[Browser], path: &Path, scope: &Scope) -> io::Result<Removal> {
+    let readers = readers(path, scope);
+    if readers.len() > 1 {
+        let mut left = match written_for(path, &readers) {
+            Ok(left) => left,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Removal::Absent),
+            Err(error) => return Err(error),
+        };
+        left.retain(|browser| !browsers.contains(browser));
+        if !left.is_empty() {
+            let mut manifest: Value = serde_json::from_slice(&fs::read(path)?)?;
+            note(&mut manifest, left.iter());
+            write(path, &manifest)?;
+            return Ok(Removal::Kept(left));
+        }
+    }
     match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(()) => Ok(Removal::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Removal::Absent),
         Err(error) => Err(error),
     }
 }

@@ -137,6 +137,64 @@ fn help_version_and_misuse() {
     }
 }
 
+#[test]
+fn what_two_browsers_read_stays_until_neither_wants_it() {
+    const STEPS: &str = r#"
+mount -t tmpfs none /mnt
+mkdir -p /mnt/etc /mnt/work
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=/mnt/etc,workdir=/mnt/work" /etc
+program=$1; shift
+file=/etc/chromium/native-messaging-hosts/vn.trien.host.json
+for step in "$@"; do echo "== $step"; "$program" $step --system; test ! -e $file || tr -d '\n ' <$file; echo; done
+"#;
+    let brave = "remove --browser brave";
+    let chromium = "remove --browser chromium";
+    let told = |steps: &[&str]| -> Vec<String> {
+        let output = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-euc", STEPS, "sh", PROGRAM])
+            .args(steps)
+            .env("LC_ALL", "en_GB.UTF-8")
+            .output()
+            .expect("unshare");
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        said.split("== ").skip(1).map(str::to_owned).collect()
+    };
+    let both = told(&[
+        "install --browser chromium",
+        "install --browser brave",
+        brave,
+        brave,
+        chromium,
+    ]);
+    assert!(
+        both[1].contains(r#""trien_browsers":["chromium","brave"]"#),
+        "{both:?}"
+    );
+    for kept in &both[2..4] {
+        assert!(
+            kept.contains("stays: it was installed for chromium, too"),
+            "{both:?}"
+        );
+        assert!(kept.contains(r#""trien_browsers":["chromium"]"#), "{both:?}");
+        assert!(kept.contains(&format!(r#""path":"{PROGRAM}""#)), "{both:?}");
+    }
+    assert!(
+        both[4].contains("Removed /etc/chromium") && !both[4].contains('{'),
+        "{both:?}"
+    );
+    let alone = told(&["install --browser brave", brave]);
+    assert!(
+        alone[1].contains("Removed /etc/chromium") && !alone[1].contains('{'),
+        "{alone:?}"
+    );
+    let all = told(&["install", chromium, "remove"]);
+    assert!(
+        all[1].contains("installed for brave, too") && all[2].contains("Removed /etc/chromium"),
+        "{all:?}"
+    );
+}
+
 /// Runs the program for the whole system, under folders that cover this computer's own (overlays in a mount namespace). A
 /// machine that allows no such thing fails the test: what was not tried did not pass.
 /// After each command: what it said, then each file that it left, and what is in it.
@@ -205,6 +263,13 @@ fn every_browser_of_the_system() {
             };
             let mut expected =
                 json!({"name": "vn.trien.host", "description": "Triện", "path": PROGRAM, "type": "stdio"});
+            if folder.contains("chromium") {
+                // Two read it, and it says for which it was written.
+                let named = words
+                    .get(1)
+                    .map_or(json!(["chromium", "brave"]), |name| json!([name]));
+                expected["trien_browsers"] = named;
+            }
             expected
                 .as_object_mut()
                 .expect("object")

@@ -13,6 +13,7 @@ usage =
     --user-data-dir  for one profile folder of Chromium, Chrome, Edge or Brave
 installed = Wrote { $path }
 removed = Removed { $path }
+kept = { $path } stays: it was installed for { $browsers }, too, which reads the same file
 absent = There is no { $path }
 sandbox-portal = { $browser } from { $package }: it reads the same file through the desktop's portal and asks you once whether it may start Triện. If it does not ask, the portal is missing; install Firefox as a .deb package or from Mozilla.
 sandbox-closed = { $browser } from { $package }: nothing was done. Its sandbox lets it start no other program, so the extension cannot reach Triện. Pages can still use the WebSocket; for the extension, install { $browser } as a .deb package.

@@ -13,6 +13,7 @@ usage =
     --user-data-dir  cho một thư mục hồ sơ của Chromium, Chrome, Edge hoặc Brave
 installed = Đã ghi { $path }
 removed = Đã xóa { $path }
+kept = { $path } được giữ lại: tệp này còn được cài cho { $browsers }, trình duyệt đọc cùng một tệp
 absent = Không có { $path }
 sandbox-portal = { $browser } cài bằng { $package }: trình duyệt đọc cùng tệp này qua cổng (portal) của môi trường làm việc và sẽ hỏi bạn một lần có cho chạy Triện không. Nếu không thấy hỏi thì máy thiếu cổng đó; hãy cài Firefox bằng gói .deb hoặc từ Mozilla.
 sandbox-closed = { $browser } cài bằng { $package }: không làm gì. Hộp cát không cho trình duyệt này chạy chương trình khác nên tiện ích không đến được Triện. Trang web vẫn dùng được WebSocket; muốn dùng tiện ích, hãy cài { $browser } bằng gói .deb.

@@ -130,7 +130,7 @@ test("n067 Chromium, and Edge's file in it: the host of the system wins, a user'
   }
 });
 
-test("Chromium installs the packed extension because the policy says so", { skip: obstacle, timeout: 90_000 }, async (context) => {
+test("Chromium installs the packed extension because the policy says so, and it reaches the host of the system", { skip: obstacle, timeout: 90_000 }, async (context) => {
   const { privateKey: key } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const packed = {};
   const { url } = await stage.site({
@@ -139,9 +139,19 @@ test("Chromium installs the packed extension because the policy says so", { skip
   }, { allowed: false });
   Object.assign(packed, writePackages({ out: path.join(folder, "packages"), key, crxUrl: `${url}/trien.crx` }));
   const policy = adapted("chromium.json", { [ID]: packed.id, "https://intranet.example/trien": url, "https://portal.example": site.url });
-  const browser = await startManaged(context, chromiumWith("chromium-force", policy));
+  // The key of this test gives the package an id of its own, and the host takes the released one alone: between them, and
+  // as the system's host, stands a program that names the released one.
+  const program = path.join(folder, "host");
+  writeFileSync(program, `#!/bin/sh\nexec ${path.join(binaries, "trien-extension-host")} chrome-extension://${ID}/\n`, { mode: 0o755 });
+  const host = { name: "vn.trien.host", description: "Triện", path: program, type: "stdio", allowed_origins: [`chrome-extension://${packed.id}/`] };
+  const manifest = path.join(folder, "vn.trien.host.json");
+  writeFileSync(manifest, JSON.stringify(host));
+  const hosts = "/etc/chromium/native-messaging-hosts";
+  const more = `; mkdir -p ${hosts}; cp ${manifest} ${hosts}/`;
+  const browser = await startManaged(context, chromiumWith("chromium-force", policy, more));
   const page = await pageOf(browser);
   assert.equal(await somebody(page), packed.version);
+  assert.equal(await page.evaluate(() => window.connect("extension")), "extension");
 });
 
 test("Firefox installs the packed add-on because the policy says so, the system's host answers, and the socket is free for the portal", {
