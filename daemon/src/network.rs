@@ -232,7 +232,7 @@ impl Network {
                 })
                 .await?;
                 request
-                    .accept(&answer)
+                    .accept(&answer, OffsetDateTime::now_utc())
                     .map_err(|error| NetworkError::Revocation(url.clone(), error))
             };
             match asked.await {

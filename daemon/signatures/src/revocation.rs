@@ -43,6 +43,15 @@ pub enum RevocationError {
     /// It answers another question: another certificate, or another nonce.
     #[error("the response is not an answer to the request")]
     OtherQuestion,
+    /// The responder does not know the certificate (RFC 6960, 2.2: `unknown`).
+    #[error("the responder does not know the certificate")]
+    NotKnown,
+    /// It is out of date, or from the future.
+    #[error("the response is not in force now")]
+    NotInForce,
+    /// It is signed neither by the issuer nor by whom the issuer certified for it (RFC 6960, 4.2.2.2).
+    #[error("the response is made by somebody who may not make it")]
+    Unauthorised,
 }
 
 /// CRLs and OCSP responses that could be read. Not one of them is believed for being here.

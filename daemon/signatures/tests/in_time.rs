@@ -179,16 +179,19 @@ impl World {
         std::fs::read(shop.path(&format!("{name}.crl.der"))).unwrap()
     }
 
-    /// What OpenSSL's responder answers about a certificate of the CA.
+    /// What OpenSSL's responder answers about a certificate of the CA, of which it knows this status; nothing if it is
+    /// empty.
     fn ocsp(&self, asked: &Identity, status: &str, responder: &Identity, options: &[&str]) -> Vec<u8> {
         let request = OcspRequest::new(&asked.certificate, &self.pki.ca.certificate, &[]);
-        let name = format!("{}-{}-{}", asked.name, &status[..1], responder.name);
+        let known = status.chars().next().unwrap_or('u');
+        let name = format!("{}-{known}-{}", asked.name, responder.name);
         let shop = &self.pki.workshop;
         let serial = asked.certificate.serial_hex().to_uppercase();
-        shop.write(
-            &format!("{name}.index"),
-            format!("{status}\t{serial}\tunknown\t/CN=x\n").as_bytes(),
-        );
+        let line = match status {
+            "" => String::new(),
+            status => format!("{status}\t{serial}\tunknown\t/CN=x\n"),
+        };
+        shop.write(&format!("{name}.index"), line.as_bytes());
         shop.write(&format!("{name}.req"), request.as_der());
         let mut arguments = vec!["ocsp", "-index"];
         let (index, query, answer) = (
@@ -676,10 +679,15 @@ fn n158_an_ocsp_answer_that_does_not_count_says_nothing() {
         verdict.statuses[0].clone()
     };
     const VALID: &str = "V\t351231235959Z\t";
+    // As it comes from the network: what does not count is not even taken.
+    let request = OcspRequest::new(&signer.certificate, &ca.certificate, &[]);
+    let taken = |response: &[u8], at: OffsetDateTime| request.accept(response, at).map(|_| ());
     let good = world.ocsp(signer, VALID, &world.responder, &["-nmin", "60"]);
     assert!(matches!(status(&good, at), CertificateStatus::Good(_)));
+    assert_eq!(taken(&good, at), Ok(()));
     let by_the_ca = world.ocsp(signer, VALID, ca, &["-nmin", "60"]);
     assert!(matches!(status(&by_the_ca, at), CertificateStatus::Good(_)));
+    assert_eq!(taken(&by_the_ca, at), Ok(()));
     let since = utc(now() - Duration::days(2));
     let revoked = world.ocsp(
         signer,
@@ -691,13 +699,22 @@ fn n158_an_ocsp_answer_that_does_not_count_says_nothing() {
         status(&revoked, at),
         CertificateStatus::Revoked { reason: 1, .. }
     ));
+    assert_eq!(taken(&revoked, at), Ok(()));
     // Stale, and without a next update when it is no longer fresh.
     assert_eq!(status(&good, at + Duration::hours(2)), CertificateStatus::Unknown);
+    assert_eq!(
+        taken(&good, at + Duration::hours(2)),
+        Err(RevocationError::NotInForce)
+    );
     let no_next = world.ocsp(signer, VALID, &world.responder, &[]);
     assert!(matches!(status(&no_next, at), CertificateStatus::Good(_)));
     assert_eq!(
         status(&no_next, at + Duration::hours(1)),
         CertificateStatus::Unknown
+    );
+    assert_eq!(
+        taken(&no_next, at + Duration::hours(1)),
+        Err(RevocationError::NotInForce)
     );
     // From the future.
     let mut known = Revocations::default();
@@ -710,23 +727,45 @@ fn n158_an_ocsp_answer_that_does_not_count_says_nothing() {
     let embedded = [ca.certificate.clone()];
     let verdict = validation::certificate(&signer.certificate, &embedded, Revocations::NONE, &reliance);
     assert_eq!(verdict.statuses[0], CertificateStatus::Unknown);
-    // For another one, and by somebody who may not.
+    assert_eq!(
+        taken(&good, at - Duration::hours(1)),
+        Err(RevocationError::NotInForce)
+    );
+    // For another one, of another issuer, and by somebody who may not.
     let other = world.ocsp(&world.revoked, VALID, &world.responder, &["-nmin", "60"]);
     assert_eq!(status(&other, at), CertificateStatus::Unknown);
-    let request = OcspRequest::new(&signer.certificate, &ca.certificate, &[]);
+    assert_eq!(taken(&other, at), Err(RevocationError::OtherQuestion));
+    let by_another_issuer = OcspRequest::new(&signer.certificate, &world.pki.root.certificate, &[]);
     assert_eq!(
-        request.accept(&other).unwrap_err(),
+        by_another_issuer.accept(&good, at).unwrap_err(),
         RevocationError::OtherQuestion
     );
-    let unauthorised = world.ocsp(signer, VALID, &world.revoked, &["-nmin", "60"]);
-    assert_eq!(status(&unauthorised, at), CertificateStatus::Unknown);
-    // A changed octet of what is signed, and an answer that is none.
-    let mut unsigned = good.clone();
-    let last = unsigned.len() / 3;
-    unsigned[last] ^= 1;
-    if OcspResponse::from_der(&unsigned).is_ok() {
-        assert_eq!(status(&unsigned, at), CertificateStatus::Unknown);
+    for unauthorised in [&world.revoked, &world.pki.root] {
+        let answer = world.ocsp(signer, VALID, unauthorised, &["-nmin", "60"]);
+        assert_eq!(status(&answer, at), CertificateStatus::Unknown);
+        assert_eq!(taken(&answer, at), Err(RevocationError::Unauthorised));
     }
+    let unknown = world.ocsp(signer, "", &world.responder, &["-nmin", "60"]);
+    assert_eq!(status(&unknown, at), CertificateStatus::Unknown);
+    assert_eq!(taken(&unknown, at), Err(RevocationError::NotKnown));
+    // A changed octet anywhere in what is signed or in the signature, and an answer that is none.
+    let whole = good.len() - world.responder.certificate.as_der().len();
+    assert_eq!(
+        &good[whole..],
+        world.responder.certificate.as_der(),
+        "the responder's certificate stands last"
+    );
+    let mut read = 0;
+    for place in 0..whole {
+        let mut changed = good.clone();
+        changed[place] ^= 1 << (place % 8);
+        if OcspResponse::from_der(&changed).is_ok() {
+            read += 1;
+            assert_eq!(status(&changed, at), CertificateStatus::Unknown, "octet {place}");
+            assert!(taken(&changed, at).is_err(), "octet {place}");
+        }
+    }
+    assert!(read > 200, "{read}: the octets of the signature alone are 256");
     let try_later = [0x30, 0x03, 0x0A, 0x01, 0x03];
     assert_eq!(
         OcspResponse::from_der(&try_later).unwrap_err(),

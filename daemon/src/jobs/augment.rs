@@ -250,7 +250,9 @@ pub async fn fetch(
     }
     match network.crl(certificate).await {
         Ok(crl) => {
-            if let Some(Err(error)) = cache.map(|cache| cache.keep_crl(&crl)) {
+            // Plain HTTP: a list by nobody knows who must not take the place of one that is kept.
+            let kept = cache.filter(|_| crl.is_signed_by(issuer, false));
+            if let Some(Err(error)) = kept.map(|cache| cache.keep_crl(&crl)) {
                 tracing::warn!(%error, "a CRL is not kept");
             }
             found.add_crl(crl);

@@ -20,6 +20,9 @@ use crate::trust::Trust;
 /// From when on a person is told that a certificate ends.
 const SOON: Duration = Duration::days(30);
 
+/// How long the responders and lists of all certificates together may take, while the person waits for the question.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// What a request needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -37,7 +40,7 @@ pub struct Wanted<'a> {
 pub struct Found {
     /// Never empty.
     pub candidates: Vec<Candidate>,
-    /// Anchors and intermediates, as they were now.
+    /// Anchors, intermediates and what is known of revocations, as they were now.
     pub trust: Arc<Trust>,
     /// Every certificate on the tokens: issuers may be among them.
     pub beside: Arc<Vec<Certificate>>,
@@ -45,6 +48,8 @@ pub struct Found {
     pub verdicts: BTreeMap<String, CertificateVerdict>,
     /// The time all this was judged at.
     pub now: OffsetDateTime,
+    /// Until when responders and lists are waited for.
+    patience: tokio::time::Instant,
 }
 
 /// Looks through the tokens.
@@ -76,6 +81,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
         verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
         now,
+        patience: tokio::time::Instant::now() + PATIENCE,
     };
     let mut unfit = None;
     for (token, one) in held
@@ -86,7 +92,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
             tracing::warn!("more than {MAX_CANDIDATES} certificates fit: the rest are not offered");
             break;
         }
-        match candidate(token, one, wanted, context, &found).await {
+        match candidate(token, one, wanted, context, &mut found).await {
             Ok((candidate, verdict)) => {
                 let name = candidate.held.certificate.sha256_hex();
                 found.verdicts.insert(name, verdict);
@@ -123,7 +129,7 @@ async fn candidate(
     held: HeldCertificate,
     wanted: Wanted<'_>,
     context: &Context,
-    found: &Found,
+    found: &mut Found,
 ) -> Result<(Candidate, CertificateVerdict), JobError> {
     if !held.certificate.is_valid_at(found.now) {
         return Err(JobError::CertificateExpired);
@@ -152,29 +158,33 @@ async fn candidate(
 }
 
 /// What is known of a certificate before it signs (Circular 15/2025/TT-BKHCN, article 5.1a and Annex II): its path, and
-/// the revocation of every certificate on it, looked up where the configuration says so.
+/// the revocation of every certificate on it, looked up where the configuration says so. What was learnt counts for the
+/// other certificates of the request too.
 async fn status(
     certificate: &Certificate,
     context: &Context,
-    found: &Found,
+    found: &mut Found,
 ) -> Result<CertificateVerdict, JobError> {
-    let judge = |trust: &Trust| briefly(|| trust.judge(certificate, &found.beside, found.now));
-    let mut verdict = judge(&found.trust);
+    let mut verdict = found.judge(certificate);
     let unknown = |verdict: &CertificateVerdict| verdict.statuses.contains(&CertificateStatus::Unknown);
     if context.network.rules().revocation && unknown(&verdict) {
-        let mut trust = (*found.trust).clone();
-        for pair in verdict.path.windows(2) {
-            let [certificate, issuer] = pair else { continue };
-            let fetched =
-                augment::fetch(&context.network, certificate, issuer, Some(&context.revocation)).await;
-            let known = trust.revocations_mut();
+        for (pair, status) in verdict.path.windows(2).zip(&verdict.statuses) {
+            let ([certificate, issuer], CertificateStatus::Unknown) = (pair, status) else {
+                continue;
+            };
+            let asked = augment::fetch(&context.network, certificate, issuer, Some(&context.revocation));
+            let Ok(fetched) = tokio::time::timeout_at(found.patience, asked).await else {
+                tracing::warn!("whether certificates are revoked was not to be learnt in time");
+                break;
+            };
+            let known = Arc::make_mut(&mut found.trust).revocations_mut();
             fetched.crls().iter().for_each(|crl| known.add_crl(crl.clone()));
             fetched
                 .responses()
                 .iter()
                 .for_each(|response| known.add_response(response.clone()));
         }
-        verdict = judge(&trust);
+        verdict = found.judge(certificate);
     }
     let revoked = |status: &CertificateStatus| matches!(status, CertificateStatus::Revoked { .. });
     if verdict.statuses.iter().any(revoked) {
@@ -220,6 +230,11 @@ fn warnings(
 }
 
 impl Found {
+    /// What is known of a certificate now.
+    fn judge(&self, certificate: &Certificate) -> CertificateVerdict {
+        briefly(|| self.trust.judge(certificate, &self.beside, self.now))
+    }
+
     /// The certificates between this one and its root.
     #[must_use]
     pub fn chain(&self, certificate: &Certificate) -> Vec<Certificate> {

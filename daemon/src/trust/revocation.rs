@@ -49,12 +49,19 @@ impl Cache {
         Ok(true)
     }
 
-    /// Keeps an answer about a certificate.
+    /// Keeps an answer about a certificate, unless one that was made later is there.
     ///
     /// # Errors
     /// Of the file system.
     pub fn keep_response(&self, certificate: &Certificate, response: &OcspResponse) -> io::Result<()> {
         let path = self.folder.join(format!("{}.ocsp", certificate.sha256_hex()));
+        let newer = fs::read(&path)
+            .ok()
+            .and_then(|bytes| OcspResponse::from_der(&bytes).ok())
+            .is_some_and(|present| present.produced_at() > response.produced_at());
+        if newer {
+            return Ok(());
+        }
         self.write(&path, response.as_der())
     }
 

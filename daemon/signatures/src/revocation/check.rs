@@ -120,16 +120,37 @@ fn is_authorised(asked: &Asked<'_>, response: &OcspResponse, reliance: &Reliance
         .filter(|certificate| response.names(certificate))
         .take(MAX_SIGNERS)
         .any(|responder| {
-            let for_it = responder
-                .purposes()
-                .is_some_and(|(_, purposes)| purposes.contains(&PURPOSE_OCSP_SIGNING));
-            for_it
-                && responder.is_valid_at(response.produced_at())
-                && responder.may_be_issued_by(asked.issuer)
-                && responder.is_signed_by(asked.issuer, sha1) == Ok(true)
-                && response.is_signed_by(responder, sha1)
+            speaks_for(responder, response, asked.issuer, sha1)
                 && (responder.has_ocsp_no_check() || !is_revoked(asked, responder, asked.issuer, reliance))
         })
+}
+
+/// Whether this certificate's key made a response, and is certified by the issuer to make such.
+fn speaks_for(responder: &Certificate, response: &OcspResponse, issuer: &Certificate, sha1: bool) -> bool {
+    let for_it = responder
+        .purposes()
+        .is_some_and(|(_, purposes)| purposes.contains(&PURPOSE_OCSP_SIGNING));
+    for_it
+        && responder.is_valid_at(response.produced_at())
+        && responder.may_be_issued_by(issuer)
+        && responder.is_signed_by(issuer, sha1) == Ok(true)
+        && response.is_signed_by(responder, sha1)
+}
+
+/// Whether a response that has just come is the issuer's, or of a responder that came with it and is the issuer's.
+pub(super) fn is_of(response: &OcspResponse, issuer: &Certificate) -> bool {
+    let by_the_issuer = response.names(issuer) && response.is_signed_by(issuer, false);
+    let mut others = response.certificates().iter().filter(|one| response.names(one));
+    by_the_issuer || others.any(|responder| speaks_for(responder, response, issuer, false))
+}
+
+/// Whether information of these times is in force now.
+pub(super) fn is_fresh(
+    now: OffsetDateTime,
+    this_update: OffsetDateTime,
+    next_update: Option<OffsetDateTime>,
+) -> bool {
+    this_update <= now + CLOCK_SKEW && next_update.unwrap_or(this_update + FRESH) >= now
 }
 
 /// Whether a signer of revocation information is itself known to be revoked.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
 
-use super::RevocationError;
+use super::{RevocationError, check};
 use crate::algorithm::{Declared, Hash, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::clock;
@@ -363,16 +363,28 @@ impl OcspRequest {
         &self.der
     }
 
-    /// Takes what came back: an answer about this certificate, with this nonce if it has one. Whether the answer is to
-    /// be believed is judged when it is used.
+    /// Takes what came back: an answer about this certificate, with this nonce if it has one, that says something
+    /// now and is made by the issuer or by whom it certified for it. Anything else is no reason not to ask elsewhere,
+    /// and nothing that may stand in the place of an older answer. Whether the responder was revoked itself is judged
+    /// when the answer is used.
     ///
     /// # Errors
     /// [`RevocationError`]
-    pub fn accept(&self, response: &[u8]) -> Result<OcspResponse, RevocationError> {
+    pub fn accept(&self, response: &[u8], now: OffsetDateTime) -> Result<OcspResponse, RevocationError> {
         let response = OcspResponse::from_der(response)?;
         let other_nonce = response.nonce.as_ref().is_some_and(|nonce| *nonce != self.nonce);
-        if other_nonce || response.about(&self.certificate, &self.issuer).is_none() {
-            return Err(RevocationError::OtherQuestion);
+        let answer = response.about(&self.certificate, &self.issuer);
+        let answer = answer
+            .filter(|_| !other_nonce)
+            .ok_or(RevocationError::OtherQuestion)?;
+        if answer.verdict == Verdict::Unknown {
+            return Err(RevocationError::NotKnown);
+        }
+        if !check::is_fresh(now, answer.this_update, answer.next_update) {
+            return Err(RevocationError::NotInForce);
+        }
+        if !check::is_of(&response, &self.issuer) {
+            return Err(RevocationError::Unauthorised);
         }
         Ok(response)
     }
