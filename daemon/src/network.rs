@@ -35,6 +35,9 @@ const USUAL_WAIT: Duration = Duration::from_secs(10);
 /// How long an authority may take: the government's has been seen to take over two minutes.
 pub const AUTHORITY_WAIT: Duration = Duration::from_secs(180);
 
+/// How often what waits for an authority is tried again, unless the configuration says otherwise.
+const RETRY: Duration = Duration::from_secs(300);
+
 /// How long a connection may take to be made.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
@@ -62,7 +65,7 @@ impl Authority {
 }
 
 /// What may be reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkRules {
     /// OCSP responders and CRLs are asked before a signature.
     pub revocation: bool,
@@ -70,6 +73,19 @@ pub struct NetworkRules {
     pub private_addresses: bool,
     /// In the order they are asked.
     pub authorities: Vec<Authority>,
+    /// How often what waits for one of them is tried again.
+    pub retry: Duration,
+}
+
+impl Default for NetworkRules {
+    fn default() -> Self {
+        Self {
+            revocation: false,
+            private_addresses: false,
+            authorities: Vec::new(),
+            retry: RETRY,
+        }
+    }
 }
 
 /// The client.

@@ -8,7 +8,6 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,9 +29,6 @@ const MAX_FILE: u64 = 256 * 1024 * 1024;
 
 /// How long a file waits before it is given up.
 const LONGEST: time::Duration = time::Duration::days(30);
-
-/// How often the daemon tries.
-const PAUSE: Duration = Duration::from_secs(300);
 
 /// One file that waits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -215,20 +211,22 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The daemon's part: tries from time to time until the daemon ends.
+/// The daemon's part: tries when it starts, for what waited while it did not run, and from time to time until it ends.
 pub async fn work(queue: Queue, context: Arc<Context>, halt: Halt) {
     loop {
+        if !queue.is_empty() {
+            let trust = Arc::unwrap_or_clone(context.trust());
+            let done = tokio::select! {
+                () = halt.come() => return,
+                done = queue.run(&context.network, trust, &context.revocation) => done,
+            };
+            if !done.raised.is_empty() {
+                tracing::info!(files = done.raised.len(), "have their time-stamps");
+            }
+        }
         tokio::select! {
             () = halt.come() => return,
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-        if queue.is_empty() {
-            continue;
-        }
-        let trust = Arc::unwrap_or_clone(context.trust());
-        let done = queue.run(&context.network, trust, &context.revocation).await;
-        if !done.raised.is_empty() {
-            tracing::info!(files = done.raised.len(), "have their time-stamps");
+            () = tokio::time::sleep(context.network.rules().retry) => {}
         }
     }
 }

@@ -5,13 +5,12 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
-use support::office::{LATE, Office, Server};
+use support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
 use support::{Desk, fail, repository, succeed};
 
 /// An office with one key, and the address of its authority for time-stamps.
@@ -27,11 +26,6 @@ fn without_authority() -> (Office, u16, String) {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let port = free_port();
     (office, port, format!("http://127.0.0.1:{port}/tsa"))
-}
-
-fn free_port() -> u16 {
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    listening.local_addr().unwrap().port()
 }
 
 #[test]
@@ -369,6 +363,73 @@ fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
     );
 }
 
+/// A daemon with this configuration and no page.
+fn alone(office: &Office, lines: &str) -> Daemon {
+    let config = format!("[websocket]\nport = 0\n{lines}");
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    std::fs::write(office.desk.home().join("config/config.toml"), config).unwrap();
+    Daemon::start(&office.desk, "")
+}
+
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn the_daemon_raises_what_waits_by_itself_once_there_is_an_authority_and_after_it_was_killed() {
+    let (office, port, tsa) = without_authority();
+    let authority = format!("[[timestamp_authorities]]\nurl = \"{tsa}\"\n");
+    let waiting = || std::fs::read_dir(office.desk.home().join("data/queue")).map_or(0, Iterator::count);
+    let mut daemon = alone(&office, &format!("[network]\nretry_seconds = 1\n{authority}"));
+    std::fs::copy(
+        repository().join("testdata/documents/dossier.pdf"),
+        office.desk.path("đơn.pdf"),
+    )
+    .unwrap();
+    let queued = ["--level", "t", "--queue"];
+    succeed(&mut office.sign(&queued, "q.p7s"));
+    succeed(&mut office.sign(&queued, "changed.p7s"));
+    succeed(&mut sign_as(&office, "pades", ("đơn.pdf", "q.pdf"), &queued));
+    eventually("the daemon tries", || {
+        let tries = daemon.log().matches("waits for its time-stamp").count();
+        tries >= 6
+    });
+    assert_eq!(
+        (office.level("q.p7s"), level_alone(&office, "q.pdf"), waiting()),
+        ("B-B".into(), "B-B".into(), 3),
+        "nothing is lost while nobody answers"
+    );
+    let other = [std::fs::read(office.desk.path("changed.p7s")).unwrap(), vec![0]].concat();
+    std::fs::write(office.desk.path("changed.p7s"), &other).unwrap();
+    let _server = Server::start(office.desk.pki(), port);
+    eventually("raised by itself", || waiting() == 0);
+    assert_eq!(
+        (office.level("q.p7s"), level_alone(&office, "q.pdf")),
+        ("B-T".into(), "B-T".into())
+    );
+    assert_eq!(
+        std::fs::read(office.desk.path("changed.p7s")).unwrap(),
+        other,
+        "what is not what was signed is left alone"
+    );
+
+    // What waits outlives the daemon, and a computer that starts does not wait for the first pause.
+    let later = free_port();
+    let tsa = format!("http://127.0.0.1:{later}/tsa");
+    let queued = ["--level", "t", "--queue", "--tsa", &tsa];
+    succeed(&mut office.sign(&queued, "r.p7s"));
+    daemon.kill();
+    let _server = Server::start(office.desk.pki(), later);
+    assert_eq!((office.level("r.p7s"), waiting()), ("B-B".into(), 1));
+    let _daemon = alone(&office, &authority);
+    eventually("raised at the start", || waiting() == 0);
+    assert_eq!(office.level("r.p7s"), "B-T");
+}
+
 /// Signs a file in a format at a level, with the authority at this address.
 fn sign_as(office: &Office, format: &str, (input, out): (&str, &str), words: &[&str]) -> Command {
     let mut command = office.desk.trien(["sign", "--format", format, "--cert", "an"]);
@@ -631,25 +692,7 @@ fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
 fn n159_addresses_of_a_certificate_that_nobody_vouches_for_are_not_asked() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let server = office.server();
-    let folder = office.desk.pki();
-    let config = format!(
-        "[req]\ndistinguished_name = d\nprompt = no\nx509_extensions = e\n[d]\nCN = Stranger\n[e]\n\
-         keyUsage = critical,digitalSignature\ncrlDistributionPoints = URI:{0}\n\
-         authorityInfoAccess = OCSP;URI:{0},caIssuers;URI:{0}\n",
-        server.url("tracking")
-    );
-    std::fs::write(folder.join("stranger.cnf"), config).unwrap();
-    for words in [
-        "req -x509 -newkey rsa:2048 -nodes -keyout stranger.key -config stranger.cnf -days 30 -out stranger.pem",
-        "cms -sign -cades -binary -nodetach -outform DER -md sha256 -signer stranger.pem -inkey stranger.key -in stranger.cnf -out stranger.p7m",
-    ] {
-        succeed(
-            Command::new("openssl")
-                .current_dir(&folder)
-                .args(words.split(' ')),
-        );
-    }
-    let signed = folder.join("stranger.p7m");
+    let signed = signed_by_a_stranger(&office.desk.pki(), &server.url("tracking"));
     fail(office.desk.trien(["verify"]).arg(&signed), 1);
     let out = office.desk.path("x.p7m");
     let mut augment = office

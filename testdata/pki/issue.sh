@@ -9,6 +9,7 @@
 #   expiring expired not_yet_valid sha1          `citizen` with something wrong around it
 #   revoked held                                 the same, and on the authority's list
 #   constrained                                  `citizen` from the authority that may issue only for one agency
+#   responder                                    answers for the authority (OCSP)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +22,7 @@ options=()
 
 day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 case $profile in
-    citizen | official | agency | encryption_only | critical_unknown | no_status) ;;
+    citizen | official | agency | encryption_only | critical_unknown | no_status | responder) ;;
     expiring) extensions=citizen options=(-startdate "$(day '-345 days')" -enddate "$(day '+20 days')") ;;
     expired) extensions=citizen options=(-startdate "$(day '-400 days')" -enddate "$(day '-35 days')") ;;
     not_yet_valid) extensions=citizen options=(-startdate "$(day '+35 days')" -enddate "$(day '+400 days')") ;;

@@ -20,6 +20,7 @@ use crate::tokens::known;
 const USUAL_WAIT: u32 = 120;
 const LONGEST_WAIT: u32 = 600;
 const LONGEST_AUTHORITY_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_RETRY: u32 = 86_400;
 const MAX_AUTHORITIES: usize = 8;
 
 /// The user's file.
@@ -90,6 +91,8 @@ struct RawModule {
 struct RawNetwork {
     revocation: bool,
     private_addresses: bool,
+    /// How often what waits for a time-stamp is tried again.
+    retry_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -186,6 +189,8 @@ impl RawConfig {
                 revocation: self.network.revocation,
                 private_addresses: self.network.private_addresses,
                 authorities: check_authorities(path, self.timestamp_authorities)?,
+                retry: check_retry(path, self.network.retry_seconds)?
+                    .unwrap_or(NetworkRules::default().retry),
             },
             require_revocation: self.require_revocation,
             notices: Vec::new(),
@@ -258,6 +263,9 @@ impl RawPolicy {
         if let Some(network) = self.network {
             config.network.revocation = network.revocation;
             config.network.private_addresses = network.private_addresses;
+            if let Some(retry) = check_retry(path, network.retry_seconds)? {
+                config.network.retry = retry;
+            }
         }
         if let Some(authorities) = self.timestamp_authorities {
             config.network.authorities = check_authorities(path, authorities)?;
@@ -296,6 +304,16 @@ impl RawPolicy {
         };
         Ok(())
     }
+}
+
+fn check_retry(path: &Path, seconds: Option<u32>) -> Result<Option<Duration>, ConfigError> {
+    if seconds.is_some_and(|seconds| !(1..=LONGEST_RETRY).contains(&seconds)) {
+        return Err(wrong(
+            path,
+            format!("network.retry_seconds must be from 1 to {LONGEST_RETRY}"),
+        ));
+    }
+    Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authority>, ConfigError> {
@@ -446,6 +464,13 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_an_authority_is_tried_every_five_minutes_unless_told_otherwise() {
+        let retry = |text| Files::new(text, None).load().unwrap().network.retry;
+        assert_eq!(retry(""), Duration::from_secs(300));
+        assert_eq!(retry("[network]\nretry_seconds = 1\n"), Duration::from_secs(1));
+    }
+
+    #[test]
     fn trouble_is_named_with_its_line() {
         for (text, line) in [
             ("developer = true\nunknown = 1\n", Some(2)),
@@ -477,6 +502,8 @@ mod tests {
                 None,
             ),
             ("[network]\nproxy = \"x\"\n", Some(2)),
+            ("[network]\nretry_seconds = 0\n", None),
+            ("[network]\nretry_seconds = 86401\n", None),
         ] {
             let error = Files::new(text, None).load().unwrap_err();
             assert_eq!(error.line, line, "{text:?}: {error}");

@@ -17,8 +17,9 @@ use crate::policy::Origin;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
 
-/// How long it waits before an authority is asked again: first, and at the most.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// How long it waits before an authority is asked again the first time; then twice as long each time, up to what the
+/// configuration says ([`crate::network::NetworkRules::retry`]).
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often an authority is asked again: about a day.
 const MAX_TRIES: u32 = 300;
@@ -186,7 +187,8 @@ impl Levels {
     ) {
         let work = async move {
             let from = reached.document.sha256().to_owned();
-            let (mut pause, longest) = PAUSES;
+            let longest = self.network.rules().retry;
+            let mut pause = FIRST_PAUSE.min(longest);
             for _ in 0..MAX_TRIES {
                 tokio::time::sleep(pause).await;
                 pause = (2 * pause).min(longest);

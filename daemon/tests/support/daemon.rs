@@ -45,21 +45,30 @@ impl Daemon {
 
     /// Starts one whose window is a program that keeps the question and goes, and gives where the question will lie.
     pub fn keeping_the_question(desk: &Desk) -> (Self, std::path::PathBuf) {
+        Self::keeping_the_question_with(desk, "")
+    }
+
+    /// The same, with these lines in its configuration.
+    pub fn keeping_the_question_with(desk: &Desk, lines: &str) -> (Self, std::path::PathBuf) {
         let question = desk.path("question.json");
         let program = format!(
             "#!/bin/sh\nread -r question && printf '%s' \"$question\" > {}\n",
             question.display()
         );
-        (Self::with_window(desk, &program), question)
+        (Self::with_window_and(desk, &program, lines), question)
     }
 
     /// Starts one whose window is this program.
     pub fn with_window(desk: &Desk, program: &str) -> Self {
+        Self::with_window_and(desk, program, "")
+    }
+
+    fn with_window_and(desk: &Desk, program: &str, lines: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
         let window = desk.path("window");
         std::fs::write(&window, program).unwrap();
         std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let config = format!("[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
+        let config = format!("{lines}\n[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
         std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
         Self::run(desk, &mut desk.trien(["daemon"]))
     }

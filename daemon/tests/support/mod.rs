@@ -23,16 +23,19 @@ pub struct Desk {
     folder: TempDir,
     /// Of the environment, for every program here.
     variables: Vec<(&'static str, String)>,
+    /// Host and port where the demo PKI publishes lists and answers; hosts that do not exist without one.
+    published_at: Option<String>,
 }
 
 impl Desk {
     /// With an empty `TRIEN_HOME`, and a demo PKI whose root it trusts.
     pub fn new() -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-            variables: Vec::new(),
-        };
-        succeed(Command::new(repository().join("testdata/pki/generate.sh")).arg(desk.pki()));
+        Self::bare().furnished()
+    }
+
+    fn furnished(self) -> Self {
+        let desk = self;
+        succeed(desk.authority("generate.sh").arg(desk.pki()));
         let trust = desk.home().join("config/trust");
         std::fs::create_dir_all(&trust).expect("a trust folder");
         for name in ["root.pem", "ca.pem"] {
@@ -47,13 +50,18 @@ impl Desk {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
             variables: Vec::new(),
+            published_at: None,
         }
     }
 
     /// With a token on it as well.
     pub fn with_token() -> Self {
+        Self::new().given_a_token()
+    }
+
+    fn given_a_token(self) -> Self {
         module::software_token();
-        let desk = Self::new();
+        let desk = self;
         let pin = desk.pin_file();
         let so_pin = ["--so-pin-file".as_ref(), pin.as_os_str()];
         succeed(
@@ -66,11 +74,30 @@ impl Desk {
 
     /// With a token, a key of each kind, and a certificate of this profile (see `testdata/pki/issue.sh`) for each.
     pub fn with_keys(keys: &[(&str, &str, &str)]) -> Self {
-        let desk = Self::with_token();
+        Self::with_token().given_keys(keys)
+    }
+
+    /// The same, where the authorities' certificates say that lists and answers are to be had at this host and port.
+    pub fn with_keys_published_at(host: &str, keys: &[(&str, &str, &str)]) -> Self {
+        let mut desk = Self::bare();
+        desk.published_at = Some(host.to_owned());
+        desk.furnished().given_a_token().given_keys(keys)
+    }
+
+    fn given_keys(self, keys: &[(&str, &str, &str)]) -> Self {
         for (label, algorithm, profile) in keys {
-            desk.add_key(label, algorithm, profile);
+            self.add_key(label, algorithm, profile);
         }
-        desk
+        self
+    }
+
+    /// A program of the demo PKI.
+    pub fn authority(&self, program: &str) -> Command {
+        let mut command = Command::new(repository().join("testdata/pki").join(program));
+        for host in ["OCSP_HOST", "CRL_HOST", "ROOT_CRL_HOST"] {
+            command.envs(self.published_at.iter().map(|at| (host, at)));
+        }
+        command
     }
 
     /// Makes a key on the token, has it certified and puts the certificate beside it.
@@ -105,14 +132,9 @@ impl Desk {
         ];
         succeed(self.trien(words).arg("--out").arg(&request).args(self.pin()));
         let certificate = self.path(&format!("{label}.pem"));
-        let issue = repository().join("testdata/pki/issue.sh");
-        succeed(
-            Command::new(issue)
-                .arg(self.pki())
-                .arg(profile)
-                .arg(&request)
-                .arg(&certificate),
-        );
+        let mut issue = self.authority("issue.sh");
+        issue.arg(self.pki()).arg(profile).arg(&request).arg(&certificate);
+        succeed(&mut issue);
         let words = ["token", "install", "--token", TOKEN, "--cert"];
         succeed(self.trien(words).arg(&certificate).args(self.pin()));
     }

@@ -24,10 +24,12 @@ pub const LATE: Duration = Duration::from_secs(3);
 pub struct Server {
     port: u16,
     requests: Arc<AtomicUsize>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], and trouble elsewhere.
+    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], answers of its responder (see
+    /// [`responder`]) at `/responder`, its lists at `/ca.crl` and `/root.crl`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
         Self::over(folder, port, None)
     }
@@ -51,21 +53,28 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&requests);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let paths = Arc::clone(&asked);
         let turn = Arc::new(Mutex::new(0));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (folder, turn, tls) = (folder.clone(), Arc::clone(&turn), tls.clone());
+                let paths = Arc::clone(&paths);
                 count.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || match tls {
-                    None => serve(stream, &folder, &turn, port),
+                    None => serve(stream, &folder, &turn, &paths, port),
                     Some(tls) => {
                         let connection = ServerConnection::new(tls).unwrap();
-                        serve(StreamOwned::new(connection, stream), &folder, &turn, port);
+                        serve(StreamOwned::new(connection, stream), &folder, &turn, &paths, port);
                     }
                 });
             }
         });
-        Self { port, requests }
+        Self {
+            port,
+            requests,
+            asked,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -79,9 +88,20 @@ impl Server {
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
+
+    /// The paths that were asked for, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
 }
 
-fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u32>, port: u16) {
+fn serve(
+    mut stream: impl Read + Write,
+    folder: &Path,
+    turn: &Mutex<u32>,
+    asked: &Mutex<Vec<String>>,
+    port: u16,
+) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
@@ -96,6 +116,7 @@ fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u
     let mut body = vec![0; length];
     stream.read_exact(&mut body).unwrap();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    asked.lock().unwrap().push(path.clone());
     let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
     // A client that has seen enough goes away, and that is no failure of the server.
     let _gone = match path.as_str() {
@@ -120,13 +141,22 @@ fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u
                     .arg("-out")
                     .arg(&answer),
             );
-            let answer = std::fs::read(answer).unwrap();
-            let head = format!(
-                "{ok}Content-Type: application/timestamp-reply\r\nContent-Length: {}\r\n\r\n",
-                answer.len()
-            );
-            stream.write_all(&[head.as_bytes(), &answer].concat())
+            send(&mut stream, "application/timestamp-reply", &answer)
         }
+        "/responder" => {
+            let _turn = turn.lock().unwrap();
+            let (query, answer) = (folder.join("query.ocsp"), folder.join("answer.ocsp"));
+            std::fs::write(&query, &body).unwrap();
+            let words = "ocsp -index private/ca.index -CA ca.pem -rsigner responder.pem -rkey responder.key -nmin 60 \
+                         -reqin query.ocsp -respout answer.ocsp";
+            succeed(
+                Command::new("openssl")
+                    .current_dir(folder)
+                    .args(words.split_whitespace()),
+            );
+            send(&mut stream, "application/ocsp-response", &answer)
+        }
+        "/ca.crl" | "/root.crl" => send(&mut stream, "application/pkix-crl", &folder.join(&path[1..])),
         "/redirect" => stream.write_all(
             format!(
                 "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/tsa\r\nContent-Length: 0\r\n\r\n"
@@ -148,6 +178,59 @@ fn serve(mut stream: impl Read + Write, folder: &std::path::Path, turn: &Mutex<u
         }
         _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
     };
+}
+
+/// Answers with a file.
+fn send(stream: &mut impl Write, kind: &str, file: &Path) -> std::io::Result<()> {
+    let answer = std::fs::read(file).unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
+    stream.write_all(&[head.as_bytes(), &answer].concat())
+}
+
+/// Gives the authority of a desk a responder: OpenSSL answers out of the authority's own register.
+pub fn responder(desk: &Desk) {
+    let folder = desk.pki();
+    let request = "req -new -utf8 -newkey rsa:2048 -nodes -keyout responder.key -out responder.csr \
+                   -subj /C=VN/CN=OCSP";
+    succeed(
+        Command::new("openssl")
+            .current_dir(&folder)
+            .args(request.split_whitespace()),
+    );
+    let files = ["responder.csr", "responder.pem"].map(|name| folder.join(name));
+    succeed(
+        desk.authority("issue.sh")
+            .arg(&folder)
+            .arg("responder")
+            .args(files),
+    );
+}
+
+/// Signs as somebody whom nobody here trusts, and whose certificate has this one address for everything: lists,
+/// answers and issuers. Gives the file.
+pub fn signed_by_a_stranger(folder: &Path, address: &str) -> PathBuf {
+    let config = format!(
+        "[req]\ndistinguished_name = d\nprompt = no\nx509_extensions = e\n[d]\nCN = Stranger\n[e]\n\
+         keyUsage = critical,digitalSignature\ncrlDistributionPoints = URI:{address}\n\
+         authorityInfoAccess = OCSP;URI:{address},caIssuers;URI:{address}\n"
+    );
+    std::fs::write(folder.join("stranger.cnf"), config).unwrap();
+    for words in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout stranger.key -config stranger.cnf -days 30 -out stranger.pem",
+        "cms -sign -cades -binary -nodetach -outform DER -md sha256 -signer stranger.pem -inkey stranger.key -in stranger.cnf -out stranger.p7m",
+    ] {
+        succeed(Command::new("openssl").current_dir(folder).args(words.split(' ')));
+    }
+    folder.join("stranger.p7m")
+}
+
+/// A port where nobody listens yet.
+pub fn free_port() -> u16 {
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    listening.local_addr().unwrap().port()
 }
 
 /// Makes an authority for time-stamps below the root of a folder, with a certificate for so many days.
