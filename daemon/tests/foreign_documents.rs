@@ -8,8 +8,9 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
-use support::{Desk, fail, repository, succeed};
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::{Desk, PIN, error_code, fail, repository, succeed};
 
 /// Originals that pyHanko's strict reader refuses whatever is appended to them: generation 65536 for object 0, a /Size
 /// that is too small, or (`form_acrobat.pdf`) a compressed stream that stops short of its checksum. The other judges
@@ -261,6 +262,185 @@ fn a_person_signs_above_the_name_and_an_agency_seals_it_by_presets() {
         said.contains("bad_request") && !desk.path("none.pdf").exists(),
         "{said}"
     );
+}
+
+/// Adds a text field and two signature fields that nobody signed.
+const FORM: &str = r"
+import sys
+from pyhanko.pdf_utils import generic, incremental_writer
+from pyhanko.sign import fields
+source, target = sys.argv[1:]
+name = generic.pdf_name
+with open(source, 'rb') as file:
+    out = incremental_writer.IncrementalPdfFileWriter(file)
+    for field, box in (('NguoiKy', (60, 60, 240, 120)), ('LanhDao', (320, 60, 500, 120))):
+        fields.append_signature_field(out, fields.SigFieldSpec(field, box=box))
+    page = out.root['/Pages']['/Kids'][0]
+    text = out.add_object(generic.DictionaryObject({
+        name('/Type'): name('/Annot'), name('/Subtype'): name('/Widget'), name('/FT'): name('/Tx'),
+        name('/T'): generic.TextStringObject('Số văn bản'), name('/F'): generic.NumberObject(4),
+        name('/Rect'): generic.ArrayObject(map(generic.NumberObject, (60, 130, 240, 150))),
+    }))
+    page['/Annots'].append(text)
+    out.root['/AcroForm']['/Fields'].append(text)
+    out.update_container(page['/Annots'])
+    out.update_container(out.root['/AcroForm']['/Fields'])
+    with open(target, 'wb') as made:
+        out.write(made)
+";
+
+/// The dossier with a form as pyHanko makes it: a text field `Số văn bản` and two signature fields that nobody signed.
+fn form(desk: &Desk) -> PathBuf {
+    let form = desk.path("form.pdf");
+    let python = repository().join("target/judges/bin/python");
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(
+        Command::new(python)
+            .args(["-B", "-c", FORM])
+            .args([&dossier, &form]),
+    );
+    form
+}
+
+/// What pyHanko reads of each signature, when every judge accepts all of them: the field, what the document still takes
+/// (DocMDP) and which fields are locked (FieldMDP).
+#[track_caller]
+fn bound(desk: &Desk, signed: &Path) -> Vec<(String, Value, Value)> {
+    let verdict = judge(
+        desk,
+        "pdf",
+        &[signed, Path::new("--original"), &desk.path("form.pdf")],
+    );
+    assert_eq!(verdict["ok"], true, "{verdict:#}");
+    assert_eq!(last_indication(desk, signed), "TOTAL-PASSED");
+    let signatures = verdict["judges"][0]["signatures"].as_array().unwrap().iter();
+    let bound = signatures.map(|one| {
+        let field = one["field"].as_str().unwrap().to_owned();
+        (field, one["docmdp"].clone(), one["fieldmdp"].clone())
+    });
+    bound.collect()
+}
+
+#[test]
+fn what_is_certified_locked_or_put_into_a_field_that_is_there_binds_as_others_read_it() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let form = form(&desk);
+    let sign = |from: &Path, to: &str, words: &[&str]| {
+        let mut sign = desk.trien(["sign", "--out"]);
+        sign.arg(desk.path(to)).arg(from).args(desk.pin()).args(words);
+        sign
+    };
+    let second = |from: &str, to: &str| sign(&desk.path(from), to, &["--field", "LanhDao"]);
+    let in_field = ["--field", "NguoiKy"];
+    let all = json!(["ALL"]);
+    let cases: [(&[&str], Value, Value, bool); 5] = [
+        (&["--certify", "1"], json!("NO_CHANGES"), Value::Null, false),
+        (
+            &["--certify", "2", "--lock", "all"],
+            json!("FILL_FORMS"),
+            all,
+            false,
+        ),
+        (&["--certify", "3"], json!("ANNOTATE"), Value::Null, true),
+        (
+            &["--lock", "LanhDao, Số văn bản"],
+            Value::Null,
+            json!(["INCLUDE", "LanhDao", "Số văn bản"]),
+            false,
+        ),
+        (
+            &["--lock", "Số văn bản"],
+            Value::Null,
+            json!(["INCLUDE", "Số văn bản"]),
+            true,
+        ),
+    ];
+    for (words, certified, locked, open) in cases {
+        let mut first = sign(&form, "first.pdf", words);
+        // A field that is there keeps the lock that its author gave it.
+        let named = words.contains(&"--lock");
+        first.args(in_field.iter().filter(|_| !named));
+        succeed(&mut first);
+        let mut second = second("first.pdf", "second.pdf");
+        let judged = if open {
+            succeed(&mut second);
+            let judged = bound(&desk, &desk.path("second.pdf"));
+            assert_eq!(judged.len(), 2, "{words:?}: {judged:?}");
+            assert_eq!(judged[1], ("LanhDao".to_owned(), Value::Null, Value::Null));
+            judged
+        } else {
+            assert_eq!(error_code(&mut second, 1), "document_locked", "{words:?}");
+            bound(&desk, &desk.path("first.pdf"))
+        };
+        assert_eq!(judged[0].0 == "NguoiKy", !named, "{words:?}: {judged:?}");
+        assert_eq!((&judged[0].1, &judged[0].2), (&certified, &locked), "{words:?}");
+    }
+    // Only the first signature certifies.
+    let again = &mut sign(&desk.path("second.pdf"), "third.pdf", &["--certify", "2"]);
+    assert_eq!(error_code(again, 1), "document_locked");
+    // A field that is not there, is no signature field, or is signed.
+    succeed(&mut second("form.pdf", "signed.pdf"));
+    for (from, field) in [
+        ("form.pdf", "Nobody"),
+        ("form.pdf", "Số văn bản"),
+        ("signed.pdf", "LanhDao"),
+    ] {
+        let refused = &mut sign(&desk.path(from), "none.pdf", &["--field", field]);
+        assert_eq!(error_code(refused, 2), "bad_request", "{field}");
+    }
+}
+
+#[test]
+fn a_page_certifies_locks_and_signs_a_field_that_is_there() {
+    let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
+    let form = std::fs::read(form(&desk)).unwrap();
+    allow(&desk, PORTAL, &[]);
+    let script = format!("[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"{PIN}\"]\n");
+    let daemon = Daemon::start(&desk, &script);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let mut sign = |document: &[u8], more: Value| {
+        let document = page.upload("đơn.pdf", document);
+        let mut call = json!({ "documents": [document], "format": "pades" });
+        call.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let reply = page.call("sign_documents", &call);
+        let one = &reply["result"]["documents"][0];
+        match one["sha256"].as_str() {
+            Some(sha256) => Ok(page.download(sha256, one["size"].as_u64().unwrap())),
+            None => Err(reply),
+        }
+    };
+    let first = sign(
+        &form,
+        json!({ "certify": "forms", "field": "NguoiKy", "appearance": { "language": "vi" } }),
+    )
+    .unwrap();
+    let second = sign(&first, json!({ "field": "LanhDao" })).unwrap();
+    let third = sign(&second, json!({ "lock": ["Số văn bản"] })).unwrap();
+    let signed = desk.path("page.pdf");
+    std::fs::write(&signed, third).unwrap();
+    let none = Value::Null;
+    let judged = bound(&desk, &signed);
+    assert_eq!(
+        judged[..2],
+        [
+            ("NguoiKy".to_owned(), json!("FILL_FORMS"), none.clone()),
+            ("LanhDao".to_owned(), none.clone(), none.clone())
+        ]
+    );
+    assert_eq!(judged[2].2, json!(["INCLUDE", "Số văn bản"]));
+    let text = succeed(Command::new("pdftotext").arg("-layout").arg(&signed).arg("-"));
+    assert!(
+        text.contains("Nguyễn Văn An rsa"),
+        "a field shows who signed it: {text}"
+    );
+    let locked = sign(&form, json!({ "lock": [] })).unwrap();
+    std::fs::write(&signed, &locked).unwrap();
+    assert_eq!(bound(&desk, &signed)[0].2, json!(["ALL"]));
+    let refused = sign(&locked, json!({ "field": "LanhDao" })).unwrap_err();
+    assert!(refused.to_string().contains("document_locked"), "{refused}");
 }
 
 /// What Apache Preflight says of a file as PDF/A-1b: it knows no other part. Files of parts 2 and 3 have no judge here

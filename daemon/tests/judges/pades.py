@@ -48,10 +48,17 @@ def describe(signature, context):
         "coverage": status.coverage.name,
         "modification": level.name if level is not None else None,
         "changes_allowed": status.docmdp_ok is not False,
+        "docmdp": signature.docmdp_level.name if signature.docmdp_level else None,
+        "fieldmdp": locks(signature.fieldmdp),
         "digest": status.md_algorithm,
         "mechanism": status.pkcs7_signature_mechanism,
         "ok": bool(status.bottom_line),
     }
+
+
+def locks(spec):
+    """What a FieldMDP dictionary locks: the action, and the fields it names."""
+    return None if spec is None else [spec.action.name, *(spec.fields or [])]
 
 
 def judge(path, trust, other=(), original=None, at=None):
