@@ -158,7 +158,7 @@ impl SignerInfo {
             return Err(Malformed);
         }
         let mut fields = element.children();
-        fields.next_tagged(tag::INTEGER)?;
+        version(&mut fields)?;
         let identifier = match fields.next_if(tag::context_primitive(0))? {
             Some(key) => SignerIdentifier::SubjectKey(key.value.to_vec()),
             None => {
@@ -214,7 +214,7 @@ impl SignedData {
 
     fn read(element: Element<'_>) -> Result<Self, FormatError> {
         let mut fields = element.children();
-        fields.next_tagged(tag::INTEGER)?;
+        version(&mut fields)?;
         let digest_algorithms = fields.next_tagged(tag::SET)?.children().collect(MAX_OTHERS)?;
         let (content_type, content) = encapsulated_content(fields.next_tagged(tag::SEQUENCE)?)?;
         let certificates = match fields.next_if(tag::context(0))? {
@@ -336,5 +336,13 @@ fn too_many(set: &Element<'_>, limit: usize) -> FormatError {
         FormatError::TooMany
     } else {
         FormatError::Malformed
+    }
+}
+
+/// `CMSVersion` (RFC 5652, 10.2.5): one of 0 to 5. Which of them nobody keeps to, and nothing depends on it.
+fn version(fields: &mut Elements<'_>) -> Result<(), Malformed> {
+    match fields.next_tagged(tag::INTEGER)?.value {
+        [0..=5] => Ok(()),
+        _ => Err(Malformed),
     }
 }

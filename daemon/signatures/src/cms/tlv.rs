@@ -47,7 +47,15 @@ impl<'a> Element<'a> {
         Elements { rest: self.value }
     }
 
+    /// An OBJECT IDENTIFIER. An arc that begins with padding is another spelling of a known name (X.690, 8.19.2).
     pub(crate) fn oid(&self) -> Result<ObjectIdentifier, Malformed> {
+        let mut begins = true;
+        for octet in self.value {
+            if begins && *octet == 0x80 {
+                return Err(Malformed);
+            }
+            begins = octet & 0x80 == 0;
+        }
         ObjectIdentifier::from_der(self.raw).map_err(|_| Malformed)
     }
 }

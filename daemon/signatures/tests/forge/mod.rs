@@ -36,8 +36,10 @@ pub(crate) fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         0..=0x7F => element.push(u8::try_from(length).unwrap()),
         0x80..=0xFF => element.extend([0x81, u8::try_from(length).unwrap()]),
         _ => {
-            element.push(0x82);
-            element.extend(u16::try_from(length).unwrap().to_be_bytes());
+            let octets = length.to_be_bytes();
+            let significant = octets.iter().skip_while(|octet| **octet == 0);
+            element.push(0x80 | u8::try_from(significant.clone().count()).unwrap());
+            element.extend(significant);
         }
     }
     element.extend(value);
@@ -90,6 +92,8 @@ pub(crate) struct Forge<'a> {
     pub(crate) digest_identifier: Vec<u8>,
     pub(crate) signature_identifier: Vec<u8>,
     pub(crate) certificates: Vec<Vec<u8>>,
+    /// The octets of the number, of the whole and of each SignerInfo.
+    pub(crate) version: Vec<u8>,
     pub(crate) revocation: Vec<Vec<u8>>,
     /// How often the SignerInfo is written.
     pub(crate) times: usize,
@@ -122,6 +126,7 @@ impl<'a> Forge<'a> {
                 signer.certificate.as_der().to_vec(),
                 pki.ca.certificate.as_der().to_vec(),
             ],
+            version: vec![1],
             revocation: Vec::new(),
             times: 1,
             further_signer: Vec::new(),
@@ -176,7 +181,7 @@ impl<'a> Forge<'a> {
         der(
             SEQUENCE,
             &[
-                &der(INTEGER, &[&[1]]),
+                &der(INTEGER, &[&self.version]),
                 &issuer_and_serial(self.signer),
                 &self.digest_identifier,
                 &attributes,
@@ -205,7 +210,7 @@ impl<'a> Forge<'a> {
         let signed_data = der(
             SEQUENCE,
             &[
-                &der(INTEGER, &[&[1]]),
+                &der(INTEGER, &[&self.version]),
                 &der(SET, &[&self.digest_identifier]),
                 &der(SEQUENCE, &[&self.content_type, &content]),
                 &der(0xA0, &[&self.certificates.concat()]),
@@ -275,6 +280,12 @@ fn header(bytes: &[u8]) -> (usize, usize) {
     match bytes[1] {
         0x81 => (3, usize::from(bytes[2])),
         0x82 => (4, usize::from(bytes[2]) << 8 | usize::from(bytes[3])),
+        0x83 => (
+            5,
+            bytes[2..5]
+                .iter()
+                .fold(0, |length, octet| length << 8 | usize::from(*octet)),
+        ),
         short => (2, usize::from(short)),
     }
 }
