@@ -13,6 +13,7 @@ use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::asic::{self, AsicError, AsicRequest, File, Inside, Kind};
+use trien_signatures::cades::{self, CadesRequest};
 use trien_signatures::jades::{self, JadesRequest, JoseError, Serialization};
 use trien_signatures::report::{Format, Level, Reason, Report};
 use trien_signatures::signing::Prepared;
@@ -160,13 +161,130 @@ fn n154_what_is_missing_left_over_or_exchanged_is_named() {
         let mut simple = good.clone();
         simple[0].1 = b"application/vnd.etsi.asic-s+zip".to_vec();
         assert_eq!(reasons(&simple).0, Reason::MalformedSignature);
+        let (mut missing, mut renamed) = (good.clone(), good.clone());
+        missing.remove(0);
+        assert_eq!(reasons(&missing).0, Reason::MalformedSignature);
+        renamed[0].0 = "Mimetype".into();
+        assert!(!verified(&pki, &packed(&renamed)).valid());
+        // Packed by Python: the same files, with the media type stored, and with it compressed.
+        for (method, passes) in [("ZIP_STORED", true), ("ZIP_DEFLATED", false)] {
+            let report = verified(&pki, &packed_by_python(&pki, &good, method));
+            assert_eq!(report.valid(), passes, "{method}: {report:#?}");
+            let reason = (!passes).then_some(Reason::MalformedSignature);
+            assert_eq!(report.signatures[0].reason, reason, "{method}");
+        }
         let unsigned: Vec<_> = good
             .iter()
             .filter(|(name, _)| !name.contains("signature"))
             .cloned()
             .collect();
         assert_eq!(reasons(&unsigned).0, Reason::NoSigners);
+
+        // ASiC-S is about one file: a second one is nobody's, whatever it is called.
+        let alone = entries(&container(&pki, &who, Kind::Simple, inside, &FILES[..1]));
+        assert!(verified(&pki, &packed(&alone)).valid());
+        for name in ["second.txt", "A/x", "zz"] {
+            let mut two = alone.clone();
+            two.insert(1, (name.into(), b"unsigned".to_vec()));
+            let (reason, not_covered) = reasons(&two);
+            let named = not_covered.iter().any(|file| file == name);
+            assert!(
+                named || reason == Reason::MalformedSignature,
+                "{name}: {reason:?}"
+            );
+        }
     }
+}
+
+/// What a manifest says of a file is that file's: a digest of another one, and a file that is not there, are found
+/// though the manifest is signed.
+#[test]
+fn n154_a_signed_manifest_that_is_wrong_is_found() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let good = entries(&container(&pki, &who, Kind::Extended, Inside::Cades, &FILES));
+    let at = |part: &str| good.iter().position(|(name, _)| name.contains(part)).unwrap();
+    let (manifest, signature) = (at("ASiCManifest"), at(".p7s"));
+    let text = String::from_utf8(good[manifest].1.clone()).unwrap();
+    let digests: Vec<&str> = text
+        .split("DigestValue>")
+        .skip(1)
+        .step_by(2)
+        .map(|part| part.split('<').next().unwrap())
+        .collect();
+    let [first, second] = digests[..] else {
+        panic!("{text}")
+    };
+    let names: Vec<&str> = text
+        .split("<asic:DataObjectReference")
+        .skip(1)
+        .map(|part| part.split("URI=\"").nth(1).unwrap().split('"').next().unwrap())
+        .collect();
+    let resigned = |text: &str| {
+        let chain = [pki.ca.certificate.clone()];
+        let prepared = cades::prepare(&CadesRequest {
+            content: text.as_bytes(),
+            detached: true,
+            signer: &who.certificate,
+            chain: &chain,
+            algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
+            signing_time: OffsetDateTime::now_utc(),
+        })
+        .unwrap();
+        let value = pki
+            .workshop
+            .sign(&who, prepared.algorithm(), prepared.to_be_signed());
+        let mut files = good.clone();
+        files[manifest].1 = text.as_bytes().to_vec();
+        files[signature].1 = prepared.finish(value).unwrap();
+        verified(&pki, &packed(&files))
+    };
+    assert!(resigned(&text).valid(), "the manifest as it was");
+    for (what, changed, reason) in [
+        (
+            "the digests exchanged",
+            text.replacen(first, "\0", 1)
+                .replacen(second, first, 1)
+                .replacen('\0', second, 1),
+            Reason::ReferenceDigestMismatch,
+        ),
+        (
+            "a file that is not there",
+            text.replacen(names[0], "khong-co.txt", 1),
+            Reason::ReferenceNotFound,
+        ),
+        (
+            "one file twice, the other not at all",
+            text.replacen(names[0], names[1], 1).replacen(first, second, 1),
+            Reason::ContainerFileNotCovered,
+        ),
+    ] {
+        assert_ne!(changed, text, "{what}");
+        let report = resigned(&changed);
+        assert!(!report.valid(), "{what}");
+        assert_eq!(report.signatures[0].reason, Some(reason), "{what}: {report:#?}");
+    }
+}
+
+/// A container that Python packs, its entries by this method.
+fn packed_by_python(pki: &Pki, entries: &[(String, Vec<u8>)], method: &str) -> Vec<u8> {
+    const PACK: &str = r"
+import json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w', getattr(zipfile, sys.argv[2])) as made:
+    for name, octets in json.load(sys.stdin):
+        made.writestr(name, bytes(octets))
+";
+    let target = pki.workshop.path("packed.zip");
+    let mut python = Command::new("python3")
+        .args(["-c", PACK])
+        .arg(&target)
+        .arg(method)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    serde_json::to_writer(python.stdin.take().unwrap(), entries).unwrap();
+    assert!(python.wait().unwrap().success());
+    std::fs::read(target).unwrap()
 }
 
 /// n155: a container in a container is a file like any other.
@@ -292,6 +410,97 @@ fn bombs() {
         if !good {
             assert_eq!(parsed, Err(ZipError::TooLarge));
         }
+    }
+}
+
+/// What is meant to fill a disk or a memory, made by Python: refused by what it says of itself, or as soon as it is
+/// more than that, within bounded time.
+#[test]
+fn n151_bombs_of_every_kind_are_refused_before_they_are_unpacked() {
+    const MAKE: &str = r"
+import io, struct, sys, zipfile, zlib
+kind, target = sys.argv[1:]
+
+def packed(files, method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', method) as made:
+        for name, octets in files:
+            made.writestr(name, octets)
+    return bytearray(out.getvalue())
+
+def patch(data, mark, offset, octets):
+    at = data.find(mark) + offset
+    data[at:at + len(octets)] = octets
+
+zeros = lambda mebibytes: b'\0' * (mebibytes << 20)
+if kind == 'lies':
+    # Both headers say 100 bytes; three hundred million come out.
+    data = packed([('zeros', zeros(300))])
+    patch(data, b'PK\3\4', 22, struct.pack('<I', 100))
+    patch(data, b'PK\1\2', 24, struct.pack('<I', 100))
+elif kind == 'many large':
+    data = packed([(f'{number}', zeros(32)) for number in range(9)])
+elif kind == 'nested':
+    data = packed([('zeros', zeros(32))])
+    for level in range(3):
+        data = packed([(f'{level}-{number}.zip', bytes(data)) for number in range(16)])
+elif kind == 'overlapping':
+    # Fifield's: every row of the directory leads to the one large entry, or to a header within it.
+    data = packed([('a', zeros(32)), ('b', b'x')])
+    row = data[data.find(b'PK\1\2'):data.rfind(b'PK\1\2')]
+    rows = b''.join(bytes(row[:46]) + b'%c' % (97 + number) for number in range(20))
+    start = data.find(b'PK\1\2')
+    data = data[:start] + rows + struct.pack('<4s4H2IH', b'PK\5\6', 0, 0, 20, 20, len(rows), start, 0)
+elif kind == '65536 entries':
+    data = packed([(f'{number}', b'') for number in range(65536)], zipfile.ZIP_STORED)
+elif kind == '1001 entries':
+    data = packed([(f'{number}', b'') for number in range(1001)], zipfile.ZIP_STORED)
+elif kind == '1000 entries':
+    data = packed([(f'{number}', b'') for number in range(1000)], zipfile.ZIP_STORED)
+elif kind == 'zip64':
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as made, made.open('a', 'w', force_zip64=True) as entry:
+        entry.write(b'x')
+    data = out.getvalue()
+elif kind == 'zip64 of 2^63':
+    data = packed([('a', b'x')], zipfile.ZIP_STORED)
+    patch(data, b'PK\1\2', 20, b'\xff' * 8)
+    extra = struct.pack('<HHQQ', 1, 16, 1 << 63, 1 << 63)
+    patch(data, b'PK\1\2', 30, struct.pack('<H', len(extra)))
+    end = data.find(b'PK\5\6')
+    patch(data, b'PK\5\6', 12, struct.pack('<I', 47 + len(extra)))
+    data[end:end] = extra
+open(target, 'wb').write(data)
+";
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, refused) in [
+        ("lies", true),
+        ("many large", true),
+        ("nested", false),
+        ("overlapping", true),
+        ("65536 entries", true),
+        ("1001 entries", true),
+        ("1000 entries", false),
+        ("zip64", true),
+        ("zip64 of 2^63", true),
+    ] {
+        let file = folder.path().join("bomb.zip");
+        let mut make = Command::new("python3");
+        assert!(
+            make.args(["-c", MAKE, kind])
+                .arg(&file)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let bytes = std::fs::read(&file).unwrap();
+        let before = std::time::Instant::now();
+        let parsed = Container::parse(&bytes);
+        assert!(before.elapsed().as_secs() < 10, "{kind}: {:?}", before.elapsed());
+        assert_eq!(parsed.is_err(), refused, "{kind}: {:?}", parsed.err());
+        // A container in a container is a file like any other.
+        let unpacked: usize = parsed.map_or(0, |read| read.entries().iter().map(|one| one.bytes.len()).sum());
+        assert!(unpacked < 1 << 20, "{kind}: {unpacked}");
     }
 }
 
