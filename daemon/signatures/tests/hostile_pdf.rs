@@ -21,7 +21,9 @@ use drafts::{Draft, deflate, stream, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::pades::{PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pades::{
+    Appearance, AppearanceError, PadesError, PadesRequest, Place, Side, prepare, verify,
+};
 use trien_signatures::pdf::{Document, Limits, PdfError};
 use trien_signatures::report::{Indication, Reason, Report};
 use trien_signatures::signing::Prepared;
@@ -351,6 +353,162 @@ fn cross_reference_streams_that_lie() {
             wanted,
             "{dictionary}"
         );
+    }
+}
+
+/// The error when a page's text is looked at, to sign beside it.
+fn looked_for(document: &[u8]) -> PadesError {
+    let (pki, signer) = &*OFFICE;
+    let place = Place::Keyword {
+        text: "Don xin".to_owned(),
+        page: None,
+        side: Side::Below,
+        size: [100.0, 40.0],
+    };
+    let look = Appearance::plain(place, vec!["x".to_owned()]);
+    let request = PadesRequest {
+        chain: std::slice::from_ref(&pki.ca.certificate),
+        appearance: Some(&look),
+        ..PadesRequest::new(
+            &signer.certificate,
+            SignatureAlgorithm::Ecdsa(Hash::Sha256),
+            OffsetDateTime::now_utc(),
+        )
+    };
+    let started = Instant::now();
+    let error = prepare(document.to_vec(), &request).map(drop).unwrap_err();
+    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
+    error
+}
+
+#[test]
+fn n124_bombs_in_filters_and_predictors_of_a_page() {
+    let zeros = deflate(&vec![0; 64 << 20]);
+    let twice = deflate(&deflate(&zeros));
+    assert!(twice.len() < 1 << 14, "{}", twice.len());
+    let small = deflate(&[0; 4096]);
+    let cases: [(&[u8], &str, PdfError); 14] = [
+        (
+            &zeros,
+            "[/AHx /Fl]",
+            PdfError::TooMany("bytes in compressed streams"),
+        ),
+        (
+            &twice,
+            "[/AHx /Fl /Fl /Fl]",
+            PdfError::TooMany("bytes in compressed streams"),
+        ),
+        (
+            &zeros,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 15 /Columns 65536 >>]",
+            PdfError::TooMany("bytes in compressed streams"),
+        ),
+        (&small, "[/AHx /AHx /AHx /AHx /AHx]", PdfError::UnsupportedFilter),
+        (&small, "[/AHx /JBIG2Decode]", PdfError::UnsupportedFilter),
+        (&small, "[/AHx /JPXDecode]", PdfError::UnsupportedFilter),
+        (&small, "[/AHx /DCTDecode]", PdfError::UnsupportedFilter),
+        (
+            &small,
+            "[/AHx /CCITTFaxDecode] /DecodeParms [null << /Columns 2147483647 /Rows 2147483647 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 15 /Columns 2147483647 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 15 /Columns 0 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 15 /Columns -1 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 2 /Colors 2147483647 /BitsPerComponent 32 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 15 /Columns 4 /Colors 2147483647 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+        (
+            &small,
+            "[/AHx /Fl] /DecodeParms [null << /Predictor 99 >>]",
+            PdfError::UnsupportedFilter,
+        ),
+    ];
+    for (data, filter, wanted) in cases {
+        let data = hex::encode(data);
+        let mut draft = Draft::new();
+        draft.set(
+            4,
+            &format!(
+                "<< /Length {} /Filter {filter} >>\nstream\n{data}\nendstream",
+                data.len()
+            ),
+        );
+        let document = draft.classic();
+        assert_eq!(looked_for(&document), PadesError::Pdf(wanted), "{filter}");
+        // Whoever signs without looking at the page has nothing to fear of it: nothing is decoded.
+        let started = Instant::now();
+        assert!(check(&try_to_sign(&document).unwrap()).valid(), "{filter}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{filter}");
+    }
+}
+
+#[test]
+fn n124_pictures_are_never_decoded() {
+    let mut draft = Draft::new();
+    let picture = |filter: &str, more: &str| {
+        format!(
+            "<< /Type /XObject /Subtype /Image /Width 2147483647 /Height 2147483647 /BitsPerComponent 8 \
+             /ColorSpace /DeviceRGB /Filter {filter} {more} /Length 12 >>\nstream\n\u{1}\u{2}\u{3}BOMBBOMB\u{7f}\nendstream"
+        )
+    };
+    draft
+        .set(6, &picture("/JPXDecode", "/SMaskInData 2"))
+        .set(
+            7,
+            &picture("/JBIG2Decode", "/DecodeParms << /JBIG2Globals 7 0 R >>"),
+        )
+        .set(
+            8,
+            &picture("[/FlateDecode /FlateDecode /DCTDecode]", "/SMask 8 0 R"),
+        )
+        .set(
+            5,
+            "<< /XObject << /A 6 0 R /B 7 0 R /C 8 0 R >> /Font << /F1 << /Type /Font /Subtype /Type1 \
+             /BaseFont /Helvetica >> >> >>",
+        );
+    draft.set(4, "<< /Length 24 >>\nstream\n/A Do /B Do /C Do      \nendstream");
+    for document in [draft.classic(), draft.streams()] {
+        assert!(check(&try_to_sign(&document).unwrap()).valid());
+        let nothing = looked_for(&document);
+        assert_eq!(nothing, AppearanceError::NoKeyword.into());
+    }
+    // As the filter of what a document stands on, they are none.
+    for filter in [
+        "/JPXDecode",
+        "/JBIG2Decode",
+        "/DCTDecode",
+        "/RunLengthDecode",
+        "/Crypt",
+    ] {
+        let mut document = b"%PDF-1.7\n".to_vec();
+        let start = document.len();
+        document.extend(
+            format!("1 0 obj\n<< /Type /XRef /Root 1 0 R /Size 2 /W [1 4 2] /Filter {filter} /Length 14 >>\nstream\n")
+                .as_bytes(),
+        );
+        document.extend([0; 14]);
+        document.extend(format!("\nendstream\nendobj\nstartxref\n{start}\n%%EOF\n").as_bytes());
+        assert_eq!(refusal(&document), PdfError::UnsupportedFilter, "{filter}");
     }
 }
 
