@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
-use support::{Desk, fail, repository, succeed};
+use support::{Desk, error_code, fail, repository, succeed};
 
 /// An office with one key, and the address of its authority for time-stamps.
 fn with_authority(algorithm: &str) -> (Office, Server, String) {
@@ -438,6 +438,150 @@ fn sign_as(office: &Office, format: &str, (input, out): (&str, &str), words: &[&
     command
 }
 
+/// What OpenSSL takes out of a CMS that it verifies.
+fn openssl_verifies(office: &Office, signed: &str) -> Vec<u8> {
+    let content = office.desk.path("content");
+    let mut verify = Command::new("openssl");
+    verify.current_dir(office.desk.path("")).args([
+        "cms",
+        "-verify",
+        "-cades",
+        "-binary",
+        "-inform",
+        "DER",
+        "-purpose",
+        "any",
+        "-in",
+        signed,
+        "-CAfile",
+        "pki/root.pem",
+        "-out",
+    ]);
+    succeed(verify.arg(&content));
+    std::fs::read(content).unwrap()
+}
+
+#[test]
+fn an_attached_cades_signature_reaches_every_level_and_keeps_its_content() {
+    let (office, _server, tsa) = with_authority("rsa:2048");
+    office.import(&["root.crl", "ca.crl"]);
+    let content = std::fs::read(office.desk.path("đơn.txt")).unwrap();
+    let check = |signed: &str, level: &str| {
+        assert_eq!(level_alone(&office, signed), level, "{signed}");
+        assert_eq!(openssl_verifies(&office, signed), content, "{signed}");
+    };
+    succeed(&mut sign_as(&office, "cades", ("đơn.txt", "b.p7m"), &[]));
+    check("b.p7m", "B-B");
+    for (from, word, level) in [
+        ("b.p7m", "t", "B-T"),
+        ("t.p7m", "lt", "B-LT"),
+        ("lt.p7m", "lta", "B-LTA"),
+    ] {
+        let raised = format!("{word}.p7m");
+        let mut augment = office
+            .desk
+            .trien(["augment", "--level", word, "--tsa", &tsa, "--out"]);
+        succeed(augment.arg(office.desk.path(&raised)).arg(office.desk.path(from)));
+        check(&raised, level);
+        let direct = ["--level", word, "--tsa", tsa.as_str()];
+        succeed(&mut sign_as(&office, "cades", ("đơn.txt", "direct.p7m"), &direct));
+        check("direct.p7m", level);
+    }
+    let mut changed = std::fs::read(office.desk.path("lta.p7m")).unwrap();
+    let place = changed
+        .windows(content.len())
+        .position(|window| window == content)
+        .unwrap();
+    changed[place] ^= 1;
+    std::fs::write(office.desk.path("changed.p7m"), changed).unwrap();
+    let told = fail(
+        office.desk.trien(["verify"]).arg(office.desk.path("changed.p7m")),
+        1,
+    );
+    assert!(told.contains("HASH_FAILURE"), "{told}");
+}
+
+#[test]
+fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
+    let office = Office::new(&[
+        ("first", "ec:p256", "citizen"),
+        ("second", "rsa:2048", "official"),
+    ]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
+        let mut sign = office.desk.trien(["sign", "--cert", cert]);
+        sign.args(words).arg("--out").arg(office.desk.path(to));
+        sign.arg(office.desk.path(from)).args(office.desk.pin());
+        sign
+    };
+    let formats = |signed: &str| -> Vec<String> {
+        let report = succeed(
+            office
+                .desk
+                .trien(["verify", "--json"])
+                .arg(office.desk.path(signed)),
+        );
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let signatures = report[0]["signatures"].as_array().unwrap().iter();
+        let format = signatures.map(|one| one["format"].as_str().unwrap().to_owned());
+        let mut formats: Vec<_> = format.collect();
+        formats.sort();
+        formats
+    };
+    let content = std::fs::read(office.desk.path("đơn.txt")).unwrap();
+    succeed(&mut sign("first", "đơn.txt", "one.p7m", &["--format", "cades"]));
+    succeed(&mut sign("second", "one.p7m", "two.p7m", &["--parallel"]));
+    assert_eq!(formats("two.p7m"), ["cades", "cades"]);
+    assert_eq!(openssl_verifies(&office, "two.p7m"), content);
+    // Both are stamped.
+    let stamped = ["--parallel", "--level", "t", "--tsa", &tsa];
+    succeed(&mut sign("second", "one.p7m", "stamped.p7m", &stamped));
+    assert_eq!(level_alone(&office, "stamped.p7m"), "B-T");
+    assert_eq!(openssl_verifies(&office, "stamped.p7m"), content);
+
+    let detached = ["--format", "cades", "--detached"];
+    succeed(&mut sign("first", "đơn.txt", "one.p7s", &detached));
+    for (from, to) in [("one.p7m", "confirmed.p7m"), ("one.p7s", "confirmed.p7s")] {
+        succeed(&mut sign("second", from, to, &["--countersign"]));
+        let python = repository().join("target/judges/bin/python");
+        let told = succeed(
+            Command::new(python)
+                .arg("-B")
+                .arg(repository().join("daemon/tests/judges/counter.py"))
+                .arg(office.desk.path(to)),
+        );
+        let (by, whom) = told.split_once("confirms").unwrap();
+        assert!(by.contains("An second") && whom.contains("An first"), "{told}");
+    }
+    assert_eq!(formats("confirmed.p7m"), ["cades", "counter_signature"]);
+    assert_eq!(openssl_verifies(&office, "confirmed.p7m"), content);
+    succeed(&mut office.verify("confirmed.p7s"));
+
+    // What cannot be meant is refused, and costs no PIN: it is a wrong one.
+    std::fs::write(office.desk.path("wrong"), "11111111\n").unwrap();
+    for (from, words, code) in [
+        ("two.p7m", &["--countersign"][..], "bad_request"),
+        ("one.p7s", &["--parallel"], "bad_request"),
+        ("đơn.txt", &["--parallel"], "document_unreadable"),
+        ("đơn.txt", &["--countersign"], "document_unreadable"),
+    ] {
+        let mut refused = office.desk.trien(["sign", "--cert", "second", "--json", "--out"]);
+        refused
+            .arg(office.desk.path("none"))
+            .args(words)
+            .arg(office.desk.path(from))
+            .arg("--pin-file")
+            .arg(office.desk.path("wrong"));
+        let told = refused.output().unwrap().stdout;
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains(code), "{from} {words:?}: {told}");
+        assert!(!office.desk.path("none").exists(), "{from} {words:?}");
+    }
+    let mut mixed = sign("second", "one.p7m", "none", &["--parallel", "--format", "pades"]);
+    assert_eq!(error_code(&mut mixed, 2), "sign-not-further");
+}
+
 #[test]
 fn containers_office_documents_and_jades_reach_their_levels() {
     let (office, _server, tsa) = with_authority("ec:p256");
@@ -668,7 +812,22 @@ fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let server = office.server();
     succeed(&mut office.sign(&[], "b.p7s"));
-    for path in ["redirect", "html", "gzip", "endless", "none"] {
+    // Whoever answers an octet at a time has his two seconds, as whoever does not answer at all.
+    let patience = format!(
+        "[[timestamp_authorities]]\nurl = \"{}\"\nseconds = 2\n",
+        server.url("drip")
+    );
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    std::fs::write(office.desk.home().join("config/config.toml"), patience).unwrap();
+    let start = Instant::now();
+    let refused = fail(&mut office.augment("b.p7s", "t.p7s", &[]), 3);
+    assert!(refused.contains("did not answer in time"), "{refused}");
+    assert!(
+        (2..6).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+    for path in ["redirect", "elsewhere", "html", "gzip", "bomb", "endless", "none"] {
         let (before, start) = (server.requests(), Instant::now());
         let refused = fail(
             &mut office.augment("b.p7s", "t.p7s", &["--tsa", &server.url(path)]),
@@ -683,7 +842,12 @@ fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
         assert!(start.elapsed() < Duration::from_secs(10), "{path}");
         assert!(!office.desk.path("t.p7s").exists());
     }
-    for url in ["file:///etc/passwd", "ftp://127.0.0.1/"] {
+    for url in [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "gopher://127.0.0.1/",
+        "http://user:password@127.0.0.1/",
+    ] {
         fail(&mut office.augment("b.p7s", "t.p7s", &["--tsa", url]), 3);
     }
 }

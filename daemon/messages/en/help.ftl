@@ -90,6 +90,8 @@ help-sign-lock = For PDF: form fields that nobody may fill in or sign afterwards
 help-sign-reason = For PDF and Office documents: why it is signed
 help-sign-location = For PDF: where it is signed
 help-sign-detached = For CAdES: write the signature alone, without the content
+help-sign-parallel = For CAdES: the files are signatures with their content inside; add one more signature beside those that are there
+help-sign-countersign = For CAdES: the files are signatures by one signer; add a counter-signature that confirms it
 help-sign-enveloping = For XAdES: put the content inside the signature
 help-sign-template = For xmldsig: general (the default), tax-declaration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
 

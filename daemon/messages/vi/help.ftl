@@ -90,6 +90,8 @@ help-sign-lock = Với PDF: các ô không ai được điền hay ký sau đó:
 help-sign-reason = Với PDF và tài liệu Office: lý do ký
 help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung
+help-sign-parallel = Với CAdES: các tệp là chữ ký có nội dung bên trong; thêm một chữ ký bên cạnh các chữ ký đã có
+help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký đối chứng xác nhận chữ ký ấy
 help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký
 help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 

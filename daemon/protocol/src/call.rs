@@ -356,6 +356,12 @@ pub enum SignatureFormat {
     CadesAttached,
     /// CAdES baseline B-B (EN 319 122-1), the signature alone.
     CadesDetached,
+    /// The document is a CMS signature with its content inside: it comes back with one more CAdES signature over the same
+    /// content beside those that are there.
+    CadesParallel,
+    /// The document is a CMS signature by one signer: it comes back with a counter-signature over that signature
+    /// (EN 319 122-1, 5.2.7).
+    CadesCounter,
     /// XAdES baseline B-B (EN 319 132-1): the XML document comes back with the signature inside.
     XadesEnveloped,
     /// XAdES baseline B-B (EN 319 132-1), the document inside the signature.

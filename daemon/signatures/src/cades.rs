@@ -24,7 +24,7 @@ use crate::trust::Reliance;
 
 pub use augment::CadesSignature;
 pub(crate) use more::COUNTER_SIGNATURE;
-pub use more::{FurtherError, FurtherRequest, PreparedFurther, prepare_counter, prepare_parallel};
+pub use more::{FurtherError, FurtherRequest, PreparedFurther, prepare_counter, prepare_parallel, signers};
 pub use stream::{Container, ContentReader, Digests};
 
 /// What a CAdES signature is made from.

@@ -63,8 +63,14 @@ pub struct SignArguments {
     /// The signature alone.
     #[arg(long)]
     pub detached: bool,
-    /// The content inside the signature.
+    /// One more signature in a signature.
+    #[arg(long, conflicts_with_all = ["detached", "countersign"])]
+    pub parallel: bool,
+    /// A signature over a signature.
     #[arg(long, conflicts_with = "detached")]
+    pub countersign: bool,
+    /// The content inside the signature.
+    #[arg(long, conflicts_with_all = ["detached", "parallel", "countersign"])]
     pub enveloping: bool,
     /// How an XML document is signed.
     #[arg(long, value_name = "NAME")]
@@ -147,14 +153,17 @@ pub enum FormatArgument {
 const OFFICE: [&str; 6] = ["docx", "docm", "xlsx", "xlsm", "pptx", "pptm"];
 
 impl SignArguments {
-    /// The format that was asked for, else the one of Office documents if all inputs have such names, else PDF.
+    /// The format that was asked for, else CAdES where a signature is to be put into another, else the one of Office
+    /// documents if all inputs have such names, else PDF.
     fn format(&self) -> FormatArgument {
         let office = |input: &PathBuf| {
             let extension = input.extension().unwrap_or_default().to_string_lossy();
             OFFICE.contains(&extension.to_lowercase().as_str())
         };
         let usual = || {
-            if self.inputs.iter().all(office) {
+            if self.parallel || self.countersign {
+                FormatArgument::Cades
+            } else if self.inputs.iter().all(office) {
                 FormatArgument::Ooxml
             } else {
                 FormatArgument::Pades
@@ -367,6 +376,9 @@ fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
     let can_be_detached = matches!(format, FormatArgument::Cades | FormatArgument::Xades);
     match format {
         FormatArgument::Pades if arguments.detached => return misuse("sign-detached-pdf"),
+        other if (arguments.parallel || arguments.countersign) && other != FormatArgument::Cades => {
+            return misuse("sign-not-further");
+        }
         _ if arguments.detached && !can_be_detached => return misuse("sign-not-detached"),
         other if arguments.enveloping && other != FormatArgument::Xades => {
             return misuse("sign-not-enveloping");
@@ -379,6 +391,8 @@ fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
     Ok(match format {
         FormatArgument::Pades => SignatureFormat::Pades,
         FormatArgument::Cades if arguments.detached => SignatureFormat::CadesDetached,
+        FormatArgument::Cades if arguments.parallel => SignatureFormat::CadesParallel,
+        FormatArgument::Cades if arguments.countersign => SignatureFormat::CadesCounter,
         FormatArgument::Cades => SignatureFormat::CadesAttached,
         FormatArgument::Xades if arguments.detached => SignatureFormat::XadesDetached,
         FormatArgument::Xades if arguments.enveloping => SignatureFormat::XadesEnveloping,
@@ -398,6 +412,8 @@ fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
 const fn extension(format: SignatureFormat) -> Option<&'static str> {
     match format {
         SignatureFormat::Pades
+        | SignatureFormat::CadesParallel
+        | SignatureFormat::CadesCounter
         | SignatureFormat::XadesEnveloped
         | SignatureFormat::Xmldsig
         | SignatureFormat::Ooxml => None,

@@ -27,6 +27,9 @@ use crate::trust::revocation::Cache;
 /// The hash of our time-stamps.
 const HASH: Hash = Hash::Sha256;
 
+/// Time-stamps of one kind that a document gets in one go at the most: one for each signature beside the first.
+const MAX_STAMPS: usize = 63;
+
 /// Why a level was not reached.
 #[derive(Debug, thiserror::Error)]
 pub enum RaiseError {
@@ -72,10 +75,18 @@ impl Raiser<'_> {
         form: &dyn Form,
     ) -> Result<Vec<u8>, RaiseError> {
         let before = self.validate(&document, form)?;
-        if level >= Level::BT && !has_timestamp(&*form.open(&document)?)? {
-            document = self
-                .stamp(&*form.open(&document)?, TimestampKind::Signature)
-                .await?;
+        let several = before.signatures.len() > 1;
+        if level >= Level::BT {
+            let opened = form.open(&document)?;
+            if !opened.has_timestamp(TimestampKind::Signature)? {
+                document = self.stamp(&*opened, TimestampKind::Signature).await?;
+                drop(opened);
+                if several {
+                    document = self
+                        .stamp_others(document, TimestampKind::Signature, form)
+                        .await?;
+                }
+            }
         }
         if level >= Level::BLT {
             document = self.prove(&*form.open(&document)?).await?;
@@ -84,6 +95,9 @@ impl Raiser<'_> {
             document = self
                 .stamp(&*form.open(&document)?, TimestampKind::Archive)
                 .await?;
+            if several {
+                document = self.stamp_others(document, TimestampKind::Archive, form).await?;
+            }
         }
         compare(&before, &self.validate(&document, form)?, level)?;
         Ok(document)
@@ -93,6 +107,23 @@ impl Raiser<'_> {
         let now = OffsetDateTime::now_utc();
         form.verify(document, &self.trust.reliance(now))
             .map_err(|error| RaiseError::NotValidated(error.to_string()))
+    }
+
+    /// Stamps what one time-stamp did not stamp: in some formats each signature has its own.
+    async fn stamp_others(
+        &mut self,
+        mut document: Vec<u8>,
+        kind: TimestampKind,
+        form: &dyn Form,
+    ) -> Result<Vec<u8>, RaiseError> {
+        for _ in 0..MAX_STAMPS {
+            let opened = form.open(&document)?;
+            if opened.has_timestamp(kind)? {
+                break;
+            }
+            document = self.stamp(&*opened, kind).await?;
+        }
+        Ok(document)
     }
 
     async fn stamp(&mut self, signed: &dyn Augment, kind: TimestampKind) -> Result<Vec<u8>, RaiseError> {
@@ -221,11 +252,6 @@ fn all_good(verdict: &CertificateVerdict) -> Result<(), RaiseError> {
         }
     }
     Ok(())
-}
-
-/// Whether every signer has a time-stamp already.
-fn has_timestamp(signed: &dyn Augment) -> Result<bool, RaiseError> {
-    Ok(signed.has_timestamp(TimestampKind::Signature)?)
 }
 
 /// What responders and lists say about a certificate of a path to an anchor: an answer if there is one, else the list.

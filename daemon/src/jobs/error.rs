@@ -2,6 +2,7 @@
 
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
 use trien_signatures::asic::AsicError;
+use trien_signatures::cades::FurtherError;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::ooxml::{OoxmlError, PackageError};
 use trien_signatures::pades::PadesError;
@@ -100,6 +101,9 @@ pub enum JobError {
     /// The CMS structure cannot be prepared.
     #[error(transparent)]
     Cms(#[from] PrepareError),
+    /// There can be no further signature in the one that is there.
+    #[error(transparent)]
+    Further(#[from] FurtherError),
     /// The XML signature cannot be prepared.
     #[error(transparent)]
     Xml(#[from] XmlPrepareError),
@@ -166,6 +170,7 @@ impl JobError {
             Self::Token(error) => of_token(error),
             Self::Pades(error) => of_pades(error),
             Self::Cms(error) => of_cms(error),
+            Self::Further(error) => of_further(error),
             Self::Xml(error) => of_xml(error),
             Self::Asic(error) => of_asic(error),
             Self::Ooxml(error) => of_ooxml(error),
@@ -191,6 +196,7 @@ impl JobError {
             Self::Document(error) => Some(error.to_string()),
             Self::Pades(error) => Some(error.to_string()),
             Self::Cms(error) => Some(error.to_string()),
+            Self::Further(error) => Some(error.to_string()),
             Self::Xml(error) => Some(error.to_string()),
             Self::Asic(error) => Some(error.to_string()),
             Self::Ooxml(error) => Some(error.to_string()),
@@ -291,6 +297,15 @@ fn of_token(error: &TokenError) -> ErrorCode {
             truth::smart_card(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
         }
         TokenError::LoginNeeded | TokenError::ManagementKey | TokenError::Failed(_) => ErrorCode::TokenFailed,
+    }
+}
+
+fn of_further(error: &FurtherError) -> ErrorCode {
+    match error {
+        FurtherError::Prepare(error) => of_cms(error),
+        FurtherError::NoSuchSignature(_) | FurtherError::ContentMissing => ErrorCode::BadRequest,
+        FurtherError::TooMany => ErrorCode::TooLarge,
+        _ => ErrorCode::DocumentUnreadable,
     }
 }
 

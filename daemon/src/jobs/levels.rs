@@ -266,11 +266,11 @@ impl Remembered {
     }
 }
 
-/// The highest level that a format has: XML-DSig has none, and why Office documents have no archive time-stamps is
-/// said in `trien_signatures::ooxml`.
+/// The highest level that a format has: XML-DSig has none, nor has a counter-signature here, and why Office documents
+/// have no archive time-stamps is said in `trien_signatures::ooxml`.
 const fn highest(format: SignatureFormat) -> Level {
     match format {
-        SignatureFormat::Xmldsig => Level::BB,
+        SignatureFormat::Xmldsig | SignatureFormat::CadesCounter => Level::BB,
         SignatureFormat::Ooxml => Level::BLT,
         _ => Level::BLTA,
     }

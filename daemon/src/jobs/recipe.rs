@@ -9,7 +9,7 @@ use trien_protocol::limits::{MAX_LOCKED, MAX_TEXT};
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
-use trien_signatures::cades::{self, CadesRequest, PreparedCades};
+use trien_signatures::cades::{self, CadesRequest, FurtherRequest, PreparedCades, PreparedFurther};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::{PrepareError, looks_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
@@ -60,6 +60,8 @@ pub(super) enum PreparedDocument {
     Cades(Box<PreparedCades>),
     /// The content, of so many bytes, comes into it.
     CadesAttached(Box<PreparedCades>, u64),
+    /// In a signature that is there.
+    Further(Box<PreparedFurther>),
     Xml(Box<PreparedXml>),
     Jades(Box<PreparedJades>),
     Asic(Box<PreparedAsic>),
@@ -270,6 +272,9 @@ impl Recipe {
             SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => {
                 self.xades(name, bytes, signing_time)
             }
+            SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
+                self.further(&bytes, signing_time)
+            }
             SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
             SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
             SignatureFormat::JadesJson => self.jades(Serialization::Json, &bytes, signing_time),
@@ -330,6 +335,24 @@ impl Recipe {
             signing_time,
         };
         Ok(cades::prepare_digest(&request, digest)?)
+    }
+
+    fn further(&self, signed: &[u8], signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+        let request = FurtherRequest {
+            signer: &self.signer,
+            chain: &self.chain,
+            algorithm: self.algorithm,
+            signing_time,
+        };
+        let prepared = match self.format {
+            SignatureFormat::CadesParallel => cades::prepare_parallel(signed, None, &request)?,
+            // Signers are a set: which of several is meant, no place among them says.
+            _ if cades::signers(signed).is_ok_and(|signers| signers > 1) => {
+                return Err(JobError::BadRequest("documents: more than one signature".into()));
+            }
+            _ => cades::prepare_counter(signed, 0, &request)?,
+        };
+        Ok(PreparedDocument::Further(Box::new(prepared)))
     }
 
     fn xades(
@@ -447,6 +470,7 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.to_be_signed(),
             Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.to_be_signed(),
+            Self::Further(prepared) => prepared.to_be_signed(),
             Self::Xml(prepared) => prepared.to_be_signed(),
             Self::Jades(prepared) => prepared.to_be_signed(),
             Self::Asic(prepared) => prepared.to_be_signed(),
@@ -458,6 +482,7 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.algorithm(),
             Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.algorithm(),
+            Self::Further(prepared) => prepared.algorithm(),
             Self::Xml(prepared) => prepared.algorithm(),
             Self::Jades(prepared) => prepared.algorithm(),
             Self::Asic(prepared) => prepared.algorithm(),
@@ -479,6 +504,7 @@ impl PreparedDocument {
                 return Ok(Made::Around { head, tail });
             }
             Self::Cades(prepared) => prepared.finish(signature),
+            Self::Further(prepared) => prepared.finish(signature),
             Self::Xml(prepared) => prepared.finish(signature),
             Self::Jades(prepared) => prepared.finish(signature),
             Self::Asic(prepared) => prepared.finish(signature),

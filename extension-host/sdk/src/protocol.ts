@@ -12,7 +12,7 @@ export type HashAlgorithm = "SHA-256" | "SHA-384" | "SHA-512";
 
 export type RsaPadding = "pkcs1" | "pss";
 
-export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "xades_enveloped" | "xades_enveloping" | "xades_detached" | "xmldsig" | "jades_compact" | "jades_json" | "asic_e" | "asic_e_cades" | "asic_s" | "asic_s_cades" | "ooxml";
+export type SignatureFormat = "pades" | "cades_attached" | "cades_detached" | "cades_parallel" | "cades_counter" | "xades_enveloped" | "xades_enveloping" | "xades_detached" | "xmldsig" | "jades_compact" | "jades_json" | "asic_e" | "asic_e_cades" | "asic_s" | "asic_s_cades" | "ooxml";
 
 export type Appearance = { 
 /**

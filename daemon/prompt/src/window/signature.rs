@@ -24,6 +24,8 @@ fn lines(signature: &ShownSignature, phrases: Phrases) -> Vec<(String, String)> 
         SignatureFormat::Pades => phrases.say("format-pades"),
         SignatureFormat::CadesAttached => phrases.say("format-cades-attached"),
         SignatureFormat::CadesDetached => phrases.say("format-cades-detached"),
+        SignatureFormat::CadesParallel => phrases.say("format-cades-parallel"),
+        SignatureFormat::CadesCounter => phrases.say("format-cades-counter"),
         SignatureFormat::XadesEnveloped => phrases.say("format-xades-enveloped"),
         SignatureFormat::XadesEnveloping => phrases.say("format-xades-enveloping"),
         SignatureFormat::XadesDetached => phrases.say("format-xades-detached"),

@@ -54,6 +54,14 @@ pub struct PreparedFurther {
     over: Option<usize>,
 }
 
+/// How many signatures stand beside each other.
+///
+/// # Errors
+/// [`cms::FormatError`]
+pub fn signers(signature: &[u8]) -> Result<usize, cms::FormatError> {
+    SignedData::parse(signature).map(|signed_data| signed_data.signers().len())
+}
+
 /// Prepares one more signature over the same content. `digest` is the content's, with the algorithm's hash, when the
 /// content is outside.
 ///
@@ -67,6 +75,13 @@ pub fn prepare_parallel(
     let signed_data = SignedData::parse(signature)?;
     if signed_data.signers().len() >= cms::MAX_SIGNERS {
         return Err(FurtherError::TooMany);
+    }
+    // What no first signature is made over, no further one is.
+    if signed_data
+        .content()
+        .is_some_and(cms::looks_like_signed_attributes)
+    {
+        return Err(PrepareError::ContentIsSignedAttributes.into());
     }
     let inside = signed_data
         .content()
