@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::office::{Office, Server};
+use support::office::{Office, Server, free_port};
 use support::{fail, succeed};
 
 /// An anchor for TLS, and servers' certificates below it: `good`, `expired` and `other` (of another name); `stranger` is
@@ -46,13 +46,113 @@ fn certify(folder: &Path) {
 }
 
 fn raise(office: &Office, url: &str) -> Command {
+    raise_beside(office, url, "http://127.0.0.1:1")
+}
+
+/// The same with a proxy that the environment names in every way there is, and with what weakens TLS in other programs.
+fn raise_beside(office: &Office, url: &str, proxy: &str) -> Command {
     let mut raise = office.augment("b.p7s", "t.p7s", &["--tsa", url]);
+    let names = [
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "all_proxy",
+    ];
     raise
         .env("SSL_CERT_FILE", office.desk.pki().join("web.pem"))
-        // Nobody is there; whoever went through a proxy would not arrive.
-        .envs(["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
+        .envs(names.map(|name| (name, proxy)))
+        .env("NODE_TLS_REJECT_UNAUTHORIZED", "0")
+        .env("PYTHONHTTPSVERIFY", "0")
+        .env("GIT_SSL_NO_VERIFY", "1")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
         .env_remove("SSL_CERT_DIR");
     raise
+}
+
+/// OpenSSL's server at a port, which speaks what these words say and nothing newer.
+struct OldServer(std::process::Child);
+
+impl OldServer {
+    fn start(folder: &Path, port: u16, words: &[&str]) -> Self {
+        let mut server = Command::new("openssl");
+        server
+            .current_dir(folder)
+            .args(["s_server", "-quiet", "-www", "-accept"]);
+        server.arg(format!("127.0.0.1:{port}"));
+        server.args(["-cert", "good.pem", "-key", "good.key"]).args(words);
+        server.stdin(std::process::Stdio::null());
+        let server = Self(server.spawn().unwrap());
+        let began = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed().as_secs() < 10, "openssl s_server does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        server
+    }
+}
+
+impl Drop for OldServer {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+#[test]
+fn n160_older_tls_is_not_spoken_and_nothing_goes_through_a_proxy() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let folder = office.desk.pki();
+    certify(&folder);
+    succeed(&mut office.sign(&[], "b.p7s"));
+    let config = office.desk.home().join("config/config.toml");
+    for (version, spoken) in [("-tls1", false), ("-tls1_1", false), ("-tls1_2", true)] {
+        let port = free_port();
+        let _server = OldServer::start(&folder, port, &[version, "-cipher", "ALL:@SECLEVEL=0"]);
+        let to = format!("127.0.0.1:{port}");
+        // The server is sound: OpenSSL's client speaks to it.
+        let mut client = Command::new("openssl");
+        let words = [
+            "s_client",
+            version,
+            "-cipher",
+            "ALL:@SECLEVEL=0",
+            "-verify_return_error",
+        ];
+        client
+            .current_dir(&folder)
+            .args(words)
+            .args(["-CAfile", "web.pem", "-connect", &to]);
+        succeed(client.stdin(std::process::Stdio::null()));
+        // What it says to a query is nothing that one waits for.
+        let authority = format!("[[timestamp_authorities]]\nurl = \"https://{to}/\"\nseconds = 1\n");
+        std::fs::write(&config, authority).unwrap();
+        let mut raise = office.augment("b.p7s", "t.p7s", &[]);
+        let refused = fail(raise.env("SSL_CERT_FILE", folder.join("web.pem")), 3);
+        assert_eq!(
+            !refused.contains("no safe connection"),
+            spoken,
+            "{version}: {refused}"
+        );
+    }
+    std::fs::remove_file(&config).unwrap();
+
+    let proxy = office.server();
+    let good = Server::in_tls(folder, "good");
+    succeed(&mut raise_beside(&office, &good.safe_url("tsa"), &proxy.url("")));
+    assert_eq!((proxy.requests(), good.requests()), (0, 1));
+    // No word in the configuration takes the checks away.
+    for line in [
+        "verify = false",
+        "insecure = true",
+        "proxy = \"http://127.0.0.1:1\"",
+    ] {
+        std::fs::write(&config, format!("[network]\n{line}\n")).unwrap();
+        let refused = fail(&mut raise(&office, &good.safe_url("tsa")), 3);
+        assert!(refused.contains("config.toml"), "{line}: {refused}");
+    }
 }
 
 #[test]

@@ -167,6 +167,33 @@ fn serve(
         "/gzip" => stream.write_all(
             format!("{ok}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x00\x00").as_bytes(),
         ),
+        // What is packed is a thousand times as large.
+        "/bomb" => {
+            let script = "import gzip,sys; sys.stdout.buffer.write(gzip.compress(bytes(64 << 20)))";
+            let packed = Command::new("python3")
+                .args(["-c", script])
+                .output()
+                .unwrap()
+                .stdout;
+            let head = format!(
+                "{ok}Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                packed.len()
+            );
+            stream.write_all(&[head.as_bytes(), &packed].concat())
+        }
+        // An octet at a time, of an answer that never is whole.
+        "/drip" => {
+            let _begun = stream.write_all(format!("{ok}Content-Length: 3000\r\n\r\n").as_bytes());
+            loop {
+                std::thread::sleep(Duration::from_millis(100));
+                if let Err(error) = stream.write_all(&[0x30]) {
+                    break Err(error);
+                }
+            }
+        }
+        "/elsewhere" => stream.write_all(
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+        ),
         "/endless" => {
             let _begun = stream.write_all(format!("{ok}\r\n").as_bytes());
             let block = vec![0x30; 1 << 20];
