@@ -163,7 +163,8 @@ fn the_service_may_die_twenty_times_under_ykcs11() {
     the_service_dies_twenty_times(ykcs11());
 }
 
-/// OpenSC's own program signs with the card while we do.
+/// OpenSC's own program signs with the card while we do, by OpenSC's module or by our own driver, which keeps the card from
+/// the PIN to the logout.
 #[test]
 fn two_programs_on_one_card_each_get_their_signatures() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
@@ -171,7 +172,7 @@ fn two_programs_on_one_card_each_get_their_signatures() {
         let data = readers.path("other-data");
         std::fs::write(&data, "m").unwrap();
         let other = || {
-            let mut command = std::process::Command::new("pkcs11-tool");
+            let mut command = Command::new("pkcs11-tool");
             command.args([
                 "--module", OPENSC, "--login", "--pin", CARD_PIN, "--id", "01", "-s",
             ]);
@@ -179,19 +180,29 @@ fn two_programs_on_one_card_each_get_their_signatures() {
             succeed(readers.lend(command.arg("-o").arg(readers.path("other-signature"))));
         };
         let runtime = runtime();
-        let modules = modules(&[opensc()]);
-        let token = runtime.block_on(token_in_time(&modules, ready));
-        let nine_a = key(&token, &[1]);
-        std::thread::scope(|scope| {
-            let beside = scope.spawn(|| (0..10).for_each(|_| other()));
-            let mut made = 0;
-            while !beside.is_finished() || made < 10 {
-                runtime
-                    .block_on(sign_once(&token, &nine_a, RSA, b"m"))
-                    .unwrap_or_else(|error| panic!("after {made}: {error:?}"));
-                made += 1;
-            }
-        });
+        for ours in [false, true] {
+            let modules = if ours {
+                piv::modules()
+            } else {
+                modules(&[opensc()])
+            };
+            let token = runtime.block_on(token_in_time(&modules, ready));
+            let nine_a = if ours {
+                piv::key(&token, 0x9a, 0x07)
+            } else {
+                key(&token, &[1])
+            };
+            std::thread::scope(|scope| {
+                let beside = scope.spawn(|| (0..10).for_each(|_| other()));
+                let mut made = 0;
+                while !beside.is_finished() || made < 10 {
+                    runtime
+                        .block_on(sign_once(&token, &nine_a, RSA, b"m"))
+                        .unwrap_or_else(|error| panic!("{ours}, after {made}: {error:?}"));
+                    made += 1;
+                }
+            });
+        }
     });
 }
 

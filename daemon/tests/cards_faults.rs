@@ -297,6 +297,37 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 session.close().await;
             }
             card.order("clear");
+            // More to come, and again, and never an end: of an answer, and of the length that is wanted.
+            for (first, then) in [("6100", "6100"), ("61ff", "61ff"), ("6c10", "6c10")] {
+                card.order(&format!("answer 87 {first} 100000"));
+                card.order(&format!("answer c0 {then} 100000"));
+                card.order("reset-stats");
+                let mut session = logged_in(&token, &key(&token, 0x9a, 0x07)).await.unwrap();
+                let began = Instant::now();
+                let answered = session.sign(&signable(RSA, b"x"), false).await;
+                assert!(answered.is_err(), "{first}: {answered:?}");
+                assert!(
+                    began.elapsed() < Duration::from_secs(5),
+                    "{first}: {:?}",
+                    began.elapsed()
+                );
+                session.close().await;
+                let sent = card.stats().apdus;
+                assert!(sent < 2000, "{first}: {sent}");
+                card.order("clear");
+            }
+            // A PIN that is answered with nonsense is sent once.
+            for answer in ["-", "90", "6c00", "6c08", "6f00", "6581"] {
+                let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+                session.attach_pin_pipe(lines("123456\n123456\n")).await.unwrap();
+                card.order("reset-stats");
+                card.order(&format!("answer 20 {answer} 3"));
+                let answered = session.login().await;
+                assert!(answered.is_err(), "{answer}: {answered:?}");
+                assert_eq!(card.stats().of("20"), 1, "{answer}: {:?}", card.stats());
+                session.close().await;
+                card.order("clear");
+            }
             for answer in ["-", "6100", "6c00", garbage, "53820fff709000"] {
                 card.order(&format!("answer cb {answer} 30"));
                 let _ = modules_within(Deadlines::default()).look().await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use support::cards::scene::ticks;
 use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until};
-use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, code};
 use support::{Desk, succeed};
 use trien::tokens::pcsc::monitor::{Monitor, Service, Sighting, Slot};
 
@@ -283,6 +283,48 @@ fn a_granted_page_is_told_that_a_reader_was_unplugged_and_plugged() {
         }
         times.sort();
         assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+        assert!(daemon.answers());
+    });
+}
+
+/// A page asks again and again while the contact bounces: it has an answer each time, of which none blames the token, and
+/// the card when it rests.
+#[test]
+fn n115_a_page_that_asks_while_a_contact_bounces_is_answered_and_has_the_card_in_the_end() {
+    on_readers(&plans(), |readers| {
+        let card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let daemon = Daemon::start(&desk, SHARE);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        wait_until("the card is there", || shares(&mut page));
+        let told: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+            let bouncing = scope.spawn(|| {
+                for _ in 0..50 {
+                    card.eject();
+                    std::thread::sleep(Duration::from_millis(10));
+                    card.insert();
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
+            let mut told = std::collections::BTreeSet::new();
+            while !bouncing.is_finished() {
+                let reply = page.call("certificates", &serde_json::json!({}));
+                told.insert(match reply["result"].is_object() {
+                    true => "shared".to_owned(),
+                    false => code(&reply).to_owned(),
+                });
+            }
+            told
+        });
+        let expected = ["shared", "no_certificate", "token_removed", "token_busy"];
+        assert!(
+            told.iter().all(|one| expected.contains(&one.as_str())),
+            "{told:?}"
+        );
+        wait_until("the card is there in the end", || shares(&mut page));
+        assert_eq!(child_pids(daemon.pid(), "card-worker").len(), 1);
         assert!(daemon.answers());
     });
 }

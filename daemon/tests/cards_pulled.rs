@@ -8,6 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use support::Desk;
 use support::cards::pairs::{Pair, cac, openpgp, piv};
 use support::cards::scene::{
     RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
@@ -191,11 +192,10 @@ fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
 }
 
 /// A page's request while the card is pulled: it hears so, the card is found again by itself, the daemon goes on.
-#[test]
-fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
+fn a_page_is_told(desk: impl FnOnce() -> Desk) {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card = readers.piv(0);
-        let desk = desk_with_opensc();
+        let desk = desk();
         allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
         let script = format!(
             "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [{CARD_PIN:?}]\nrepeat = true\n"
@@ -219,5 +219,21 @@ fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
         }
         assert!(steady_descriptors(daemon.pid()) <= open);
         assert!(daemon.answers());
+    });
+}
+
+#[test]
+fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
+    a_page_is_told(desk_with_opensc);
+}
+
+#[test]
+fn a_page_is_told_that_the_card_was_pulled_from_under_our_driver() {
+    a_page_is_told(|| {
+        let desk = Desk::new();
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = "discover = false\n[websocket]\nport = 0\n";
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        desk
     });
 }
