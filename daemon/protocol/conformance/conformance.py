@@ -2,6 +2,7 @@
 """Holds any build of a Triện daemon against the protocol. See README.md beside this file.
 
     conformance.py --websocket 127.0.0.1:PORT --origin https://portal.example [--socket PATH] [--stranger ORIGIN]
+                   [--approving] [--refusing ORIGIN] [--hanging ORIGIN]
 
 Uses nothing but Python's own library: a plain TCP socket, so that what no browser would send can be sent too. Prints
 one line a case (TAP 14); status 0 if all hold.
@@ -137,6 +138,38 @@ class Conversation:
     def call(self, method, params=None):
         return self.reply(self.ask(method, params), method)
 
+    def story(self, method, params):
+        """What the page hears of a request: the stages that its progress came through, and the result."""
+        request, stages = self.ask(method, params), []
+        while True:
+            message = self.hear()
+            if message.get("id") == request and "method" not in message:
+                demand("result" in message, f"{method}: {message}")
+                check(message["result"], SCHEMA["methods"][method]["result"], "result")
+                return stages, message["result"]
+            if message.get("method") == "progress":
+                told = message["params"]
+                demand(told["request"] == request and told["done"] <= told["total"], f"{method}: {told}")
+                stages.append(told["stage"])
+
+    def upload(self, data, chunk=400_000):
+        """A document in pieces; gives its name."""
+        digest = hashlib.sha256(data).hexdigest()
+        for offset in range(0, len(data), chunk):
+            params = {"sha256": digest, "size": len(data), "offset": offset}
+            answer = self.reply(self.piece(params, data[offset:offset + chunk]), "upload")
+            demand("result" in answer, f"upload: {answer}")
+        demand(answer["result"]["sealed"], "the document is not sealed")
+        return digest
+
+    def download(self, digest, size):
+        data = b""
+        while len(data) < size:
+            result = self.call("download", {"sha256": digest, "offset": len(data), "length": 1 << 30})["result"]
+            data += base64.b64decode(result["data"]) if "data" in result else self.bytes
+        demand(hashlib.sha256(data).hexdigest() == digest, "a document of another digest")
+        return data
+
     def hello(self, **more):
         return self.call("hello", {"versions": [1], "client": "conformance", **more})
 
@@ -200,17 +233,11 @@ class WebSocket(Conversation):
             if first & 0x0F == 1:
                 return payload.decode()
 
-    def upload(self, data, chunk=400_000):
-        digest = hashlib.sha256(data).hexdigest()
-        for offset in range(0, len(data), chunk):
-            self.last += 1
-            params = {"sha256": digest, "size": len(data), "offset": offset}
-            message = json.dumps({"jsonrpc": "2.0", "id": self.last, "method": "upload", "params": params}).encode()
-            self.send(struct.pack("<I", len(message)) + message + data[offset:offset + chunk], opcode=2)
-            answer = self.reply(self.last, "upload")
-            demand("result" in answer, f"upload: {answer}")
-        demand(answer["result"]["sealed"], "the document is not sealed")
-        return digest
+    def piece(self, params, data):
+        self.last += 1
+        message = json.dumps({"jsonrpc": "2.0", "id": self.last, "method": "upload", "params": params}).encode()
+        self.send(struct.pack("<I", len(message)) + message + data, opcode=2)
+        return self.last
 
     def closes(self, *codes):
         try:
@@ -228,6 +255,9 @@ class UserSocket(Conversation):
         usual = {"from": "extension", "origin": suite.origin, "top_origin": suite.origin}
         check(usual, SCHEMA["opening"], "opening")
         self.send(json.dumps(opening or usual))
+
+    def piece(self, params, data):
+        return self.ask("upload", {**params, "data": base64.b64encode(data).decode()})
 
     def send(self, text):
         self.socket.sendall(struct.pack("<I", len(text.encode())) + text.encode())
@@ -248,6 +278,7 @@ class Suite:
     def __init__(self, options):
         self.host, port = options.websocket.rsplit(":", 1)
         self.port, self.origin, self.path, self.stranger = int(port), options.origin, options.socket, options.stranger
+        self.approving, self.refusing, self.hanging = options.approving, options.refusing, options.hanging
 
     def handshake(self, drop=(), request="GET /v1 HTTP/1.1", extra="", **changes):
         fields = {
@@ -425,6 +456,81 @@ class Suite:
             demand(page.hear()["error"]["data"]["code"] == "not_allowed", f"{opening}")
         demand(UserSocket(self, {"from": "shell"}).hear()["error"]["data"]["code"] == "bad_request", "an opening")
 
+    # What a person answers.
+
+    def case_what_the_person_agrees_to_is_delivered(self):
+        if not self.approving:
+            return "no --approving"
+        for page in self.roads():
+            page.hello(capabilities=SCHEMA["capabilities"])
+            stages, certificate = page.story("certificates", {})
+            demand(stages[0] == "asking", f"certificates: {stages}")
+            demand(hashlib.sha256(base64.b64decode(certificate["certificate"])).hexdigest() == certificate["sha256"], "its name")
+            nonce = base64.b64encode(os.urandom(32)).decode()
+            stages, token = page.story("authenticate", {"nonce": nonce})
+            demand("asking" in stages and token["format"] == "web-eid:1.0", f"authenticate: {stages}")
+            digest = {"certificate": certificate["sha256"], "hash": "SHA-256"}
+            stages, signed = page.story("sign_digest", {**digest, "digest": base64.b64encode(os.urandom(32)).decode()})
+            demand("asking" in stages and signed["signature"], f"sign_digest: {stages}")
+            digests = [{"name": f"{n}", "digest": base64.b64encode(os.urandom(32)).decode()} for n in range(3)]
+            stages, signed = page.story("sign_digests", {**digest, "digests": digests})
+            demand(stages.count("asking") == 1 and "signing" in stages, f"sign_digests: {stages}")
+            demand([one["status"] for one in signed["signatures"]] == ["signed"] * 3, "sign_digests")
+            demand(len(signed["receipt"]["results"]) == 3, "a receipt has a result for each")
+            self.documents_are_signed(page)
+
+    def documents_are_signed(self, page):
+        contents = [os.urandom(1000 + n) for n in range(2)]
+        documents = [{"name": f"{n}.bin", "sha256": page.upload(data), "size": len(data)} for n, data in enumerate(contents)]
+        key = os.urandom(12).hex()
+        params = {"documents": documents, "format": "cades_attached", "idempotency_key": key}
+        stages, signed = page.story("sign_documents", params)
+        demand(stages.count("asking") == 1 and "signing" in stages, f"sign_documents: {stages}")
+        lines = "".join(f"{one['sha256']}\n{one['size']}\n{len(one['name'])}\n{one['name']}\n" for one in documents)
+        demand(signed["receipt"]["manifest"] == hashlib.sha256(lines.encode()).hexdigest(), "the manifest of the receipt")
+        for one, data, result in zip(signed["documents"], contents, signed["receipt"]["results"]):
+            demand(one["status"] == "signed" and one["sha256"] == result, f"sign_documents: {one}")
+            demand(data in page.download(one["sha256"], one["size"]), "the signature does not hold its document")
+        stages, again = page.story("sign_documents", params)
+        demand("asking" not in stages and again == signed, "the same key asks again, or gives another reply")
+        other = page.call("sign_documents", {**params, "reason": "another"})
+        demand(other["error"]["data"]["code"] == "key_reused", f"the key of another request: {other}")
+        answer = page.call("verify_documents", {"documents": [
+            {"name": "x", "sha256": one["sha256"], "size": one["size"]} for one in signed["documents"]
+        ]})
+        demand(len(answer["result"]["documents"]) == 2, f"verify_documents: {answer}")
+
+    def case_a_no_is_said_and_the_second_in_a_row_mutes_the_page(self):
+        if not self.refusing:
+            return "no --refusing"
+        page = WebSocket(self, Origin=self.refusing)
+        page.hello()
+        told = [page.call("certificates", {})["error"]["data"]["code"] for _ in range(3)]
+        demand(told == ["cancelled", "cancelled", "user_muted"], f"{told}")
+
+    def case_a_question_is_taken_back_one_waits_and_the_rest_are_busy(self):
+        if not self.hanging:
+            return "no --hanging"
+        page = WebSocket(self, Origin=self.hanging)
+        page.hello()
+        asked = [page.ask("certificates", {}) for _ in range(3)]
+        answers = {}
+        # Which of them it is, is nobody's promise.
+        while not answers:
+            message = page.hear()
+            if "method" not in message:
+                answers[message["id"]] = message
+        (busy,) = answers
+        demand(answers[busy]["error"]["data"]["code"] == "busy", f"{answers}")
+        for request in set(asked) - {busy}:
+            cancel = page.ask("cancel", {"request": request})
+            while not {request, cancel} <= answers.keys():
+                message = page.hear()
+                if "method" not in message:
+                    answers[message["id"]] = message
+            demand(answers[cancel]["result"]["cancelled"] is True, f"{answers[cancel]}")
+            demand(answers[request]["error"]["data"]["code"] == "cancelled", f"{answers[request]}")
+
     def roads(self):
         yield WebSocket(self)
         if self.path:
@@ -437,6 +543,9 @@ def main():
     parser.add_argument("--origin", required=True, help="one that the daemon has granted every scope")
     parser.add_argument("--socket", metavar="PATH", help="the per-user socket, to test that road as well")
     parser.add_argument("--stranger", default="https://stranger.example", help="an origin that has no permission")
+    parser.add_argument("--approving", action="store_true", help="there is a token, and its person agrees to all of it")
+    parser.add_argument("--refusing", metavar="ORIGIN", help="one with every scope, whose questions the person refuses")
+    parser.add_argument("--hanging", metavar="ORIGIN", help="one with every scope, whose questions the person leaves open")
     suite = Suite(parser.parse_args())
     cases = [name for name in dir(suite) if name.startswith("case_")]
     print(f"TAP version 14\n1..{len(cases)}")
