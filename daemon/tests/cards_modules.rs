@@ -6,7 +6,7 @@
 mod support;
 
 use support::cards::pairs::{Pair, cac, openpgp, piv};
-use support::cards::piv::tries_left;
+use support::cards::piv::{left_verified, tries_left};
 use support::cards::scene::{
     ECDSA, Judge, RSA, key, logged_in_with, modules, only_token, opensc, runtime, sign_once, signable,
     token_in_time, tokens, ykcs11,
@@ -153,6 +153,15 @@ fn logged_out(pair: &Pair, is_piv: bool) {
             let token = token_in_time(&modules, pair.wanted).await;
             let key = key(&token, pair.key);
             for round in 0..3 {
+                if is_piv {
+                    // Another program has verified the PIN: ours is looked at all the same.
+                    left_verified(&readers);
+                    let wrong = logged_in_with(&token, &key, "111111\n").await.err();
+                    assert!(
+                        matches!(wrong, Some(LoginError::Incorrect { .. })),
+                        "round {round}: {wrong:?}"
+                    );
+                }
                 sign_once(&token, &key, pair.algorithm, b"m").await.unwrap();
                 if is_piv {
                     assert_eq!(tries_left(&readers), 3, "one that is logged in names no count");

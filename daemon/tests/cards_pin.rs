@@ -137,12 +137,7 @@ fn n120_a_pin_that_another_program_verified_is_asked_for_all_the_same_and_ours_i
         let card = readers.piv(0);
         runtime().block_on(async {
             let modules = modules();
-            // Another program leaves the card logged in: PC/SC keeps that for whoever comes next.
-            let verify = "00:20:00:80:08:31:32:33:34:35:36:FF:FF";
-            readers.run(
-                "opensc-tool",
-                &["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00", "-s", verify],
-            );
+            left_verified(&readers);
             let token = only_token(&modules).await;
             let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
             assert!(matches!(session.pin().await.unwrap(), PinNeed::Pipe { .. }));
@@ -151,7 +146,12 @@ fn n120_a_pin_that_another_program_verified_is_asked_for_all_the_same_and_ours_i
                 matches!(refused, Err(LoginError::Token(TokenError::LoginNeeded))),
                 "{refused:?}"
             );
+            // Nor does a wrong PIN pass, because the card has let somebody in.
+            session.attach_pin_pipe(lines("111111\n")).await.unwrap();
+            let wrong = session.login().await;
+            assert!(matches!(wrong, Err(LoginError::Incorrect { .. })), "{wrong:?}");
             session.close().await;
+            assert_eq!(tries_left(&readers), 2);
             sign_once(&modules, 0x9a).await.unwrap();
             // Nobody can sign with what we verified.
             assert_eq!(tries_left(&readers), 3, "a card that is logged in names no count");

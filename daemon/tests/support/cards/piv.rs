@@ -53,6 +53,16 @@ pub fn json(command: &mut Command) -> Value {
     serde_json::from_str(&crate::support::succeed(command.arg("--json"))).unwrap()
 }
 
+/// Another program verifies the PIN and leaves the card so: PC/SC keeps that for whoever comes next.
+pub fn left_verified(readers: &Readers) {
+    let verify = "00:20:00:80:08:31:32:33:34:35:36:FF:FF";
+    let said = readers.run(
+        "opensc-tool",
+        &["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00", "-s", verify],
+    );
+    assert!(said.trim_end().ends_with("(SW1=0x90, SW2=0x00)"), "{said}");
+}
+
 /// An empty VERIFY by somebody else tells the count.
 pub fn tries_left(readers: &Readers) -> u8 {
     let said = readers.run(
