@@ -325,4 +325,23 @@ fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
     let mut page = Page::over_websocket(&daemon);
     page.hello();
     assert!(page.call("certificates", &json!({}))["result"].is_object());
+    // All of them: the connection ends, and the question with it.
+    let document = page.upload("a.txt", b"a");
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    page.ask("sign_documents", &call);
+    while asking(daemon.pid()).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    let began = Instant::now();
+    while page.receive() != Err(1008) {}
+    while !asking(daemon.pid()).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(
+        began.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(record(&desk, 9)[5..], ["asked", "shared", "asked", "withdrawn"]);
 }

@@ -79,22 +79,24 @@ for (const name of ["chromium", "firefox"]) {
   });
 }
 
-test("n048 the tab is closed while the person is asked: the question goes, and the record says so", { timeout: 90_000 }, async (context) => {
-  const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
-  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...elsewhere("chromium", HOST) });
-  context.after(close);
-  const page = await browser.newPage();
-  await page.goto(url);
-  await page.waitForFunction(() => window.connect !== undefined);
-  await page.evaluate(() => window.connect());
-  stage.answer("hang");
-  const before = stage.record.length;
-  page.evaluate(() => window.pick()).catch(() => "the page is gone");
-  await until(() => stage.record.length > before, "a question");
-  await page.close();
-  await until(() => /withdrawn|cancelled|closed/.test(JSON.stringify(stage.record.at(-1))), `the question's end: ${last()}`);
-  stage.answer("approve");
-});
+for (const name of ["chromium", "firefox"]) {
+  test(`n048 the tab is closed while the person is asked: the question goes, and the record says so, in ${name}`, { timeout: 90_000 }, async (context) => {
+    const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
+    context.after(close);
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.waitForFunction(() => window.connect !== undefined);
+    await page.evaluate(() => window.connect());
+    stage.answer("hang");
+    const before = stage.record.length;
+    page.evaluate(() => window.pick()).catch(() => "the page is gone");
+    await until(() => stage.record.length > before, "a question");
+    await page.close();
+    await until(() => /withdrawn|cancelled|closed/.test(JSON.stringify(stage.record.at(-1))), `the question's end: ${last()}`);
+    stage.answer("approve");
+  });
+}
 
 /** Opens the options page, and gives what evaluates an expression in it. Firefox lets nobody but itself open the page of an extension. */
 const OPTIONS = {

@@ -36,7 +36,7 @@ fn road(asker: &Asker, phrases: Phrases) -> gtk4::Label {
             executable: Some(path),
             ..
         } => {
-            let path = text::harmless(path).into();
+            let path = text::shown(path).into();
             label(
                 &phrases.fill("road-program-named", [("program", path)]),
                 &["caution"],
