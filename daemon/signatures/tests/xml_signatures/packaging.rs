@@ -1,0 +1,144 @@
+//! XAdES: around, inside and beside a document, and raised to every level.
+
+use crate::authority::Authority;
+use crate::openssl::Pki;
+use crate::{LETTER, algorithm, by_xades, fails, passes, verified, xmlsec1};
+use trien_signatures::algorithm::{Hash, RsaPadding};
+use trien_signatures::augment::Augment;
+use trien_signatures::report::{Level, Reason, TimestampKind, Warning};
+use trien_signatures::xades::{Packaging, XadesSignature};
+use trien_signatures::xmldsig::{self, Options};
+
+#[test]
+fn xades_envelops_and_stands_beside() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    for content in [LETTER.as_bytes(), b"\x00\xff bytes"] {
+        let signed = by_xades(
+            &pki,
+            &who,
+            with,
+            Packaging::Enveloping {
+                content,
+                media_type: "application/octet-stream",
+            },
+        );
+        let report = verified(&pki, &signed);
+        passes(&report);
+        assert!(report.signatures[0].coverage.unwrap().whole);
+        xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
+    }
+    let enveloping = Packaging::Enveloping {
+        content: LETTER.as_bytes(),
+        media_type: "text/xml",
+    };
+    let signed = String::from_utf8(by_xades(&pki, &who, with, enveloping)).unwrap();
+    let first = signed.find("<ds:Object").unwrap();
+    for at in [first, signed.rfind("</ds:Signature>").unwrap()] {
+        for inner in ["<evil/>", "evil", ""] {
+            let (head, tail) = signed.split_at(at);
+            let more = format!("{head}<ds:Object>{inner}</ds:Object>{tail}");
+            fails(&verified(&pki, more.as_bytes()), Reason::SignatureWrapping);
+        }
+    }
+    let packaging = Packaging::Detached {
+        content: b"content",
+        name: "Đơn.txt",
+        media_type: "text/plain",
+    };
+    let signed = by_xades(&pki, &who, with, packaging);
+    fails(&verified(&pki, &signed), Reason::ExternalReference);
+    let with_content = |content| {
+        let options = Options {
+            content: Some(content),
+        };
+        xmldsig::verify(&signed, &options, &pki.reliance()).unwrap()
+    };
+    passes(&with_content(b"content"));
+    fails(&with_content(b"Content"), Reason::ReferenceDigestMismatch);
+}
+
+#[test]
+fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let authority = Authority::new(&pki);
+    let stamped = |bytes: Vec<u8>, kind| {
+        let open = XadesSignature::open(bytes, Some(b"content".to_vec())).unwrap();
+        assert!(!open.has_timestamp(kind).unwrap());
+        let prepared = open.prepare_timestamp(kind, Hash::Sha256).unwrap();
+        let token = authority.stamp(prepared.imprint());
+        prepared.finish(&token).unwrap()
+    };
+    let level = |bytes: &[u8], expected| {
+        let mut reliance = pki.reliance();
+        reliance.at += time::Duration::seconds(2);
+        reliance.now = reliance.at;
+        let options = Options {
+            content: Some(b"content"),
+        };
+        let report = xmldsig::verify(bytes, &options, &reliance).unwrap();
+        assert!(report.valid(), "{report:#?}");
+        assert_eq!(report.signatures[0].level, Some(expected), "{report:#?}");
+    };
+    let enveloping = Packaging::Enveloping {
+        content: LETTER.as_bytes(),
+        media_type: "text/xml",
+    };
+    let detached = Packaging::Detached {
+        content: b"content",
+        name: "a",
+        media_type: "text/plain",
+    };
+    for packaging in [
+        Packaging::Enveloped(LETTER.as_bytes().to_vec()),
+        enveloping,
+        detached,
+    ] {
+        let alone = matches!(packaging, Packaging::Detached { .. });
+        let b = by_xades(&pki, &who, with, packaging);
+        level(&b, Level::BB);
+        let t = stamped(b, TimestampKind::Signature);
+        level(&t, Level::BT);
+        let open = XadesSignature::open(t, None).unwrap();
+        assert_eq!(open.to_be_proven().unwrap().leaves.len(), 2);
+        let lt = open.add_material(&authority.material()).unwrap();
+        level(&lt, Level::BLT);
+        let lta = stamped(lt.clone(), TimestampKind::Archive);
+        level(&lta, Level::BLTA);
+        let again = XadesSignature::open(lta.clone(), Some(b"content".to_vec())).unwrap();
+        let prepared = again
+            .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
+            .unwrap();
+        let token = authority.stamp(prepared.imprint());
+        level(&prepared.finish(&token).unwrap(), Level::BLTA);
+        if !alone {
+            xmlsec1(&pki, &lta, "//*[local-name()='Signature']").unwrap();
+        }
+        // A property before the archive time-stamp is covered by it.
+        let text = String::from_utf8(lta).unwrap();
+        let changed = text.replacen("<xades:CRLValues>", "<xades:CRLValues><xades:Other/>", 1);
+        let reliance = {
+            let mut reliance = pki.reliance();
+            reliance.at += time::Duration::seconds(2);
+            reliance.now = reliance.at;
+            reliance
+        };
+        let report = xmldsig::verify(
+            changed.as_bytes(),
+            &Options {
+                content: Some(b"content"),
+            },
+            &reliance,
+        )
+        .unwrap();
+        assert!(
+            report.signatures[0]
+                .warnings
+                .contains(&Warning::TimestampNotValid)
+        );
+        assert_eq!(report.signatures[0].level, Some(Level::BLT));
+    }
+}

@@ -1,0 +1,218 @@
+//! XML-DSig by templates: what we make, and what templates may say.
+
+use crate::openssl::Pki;
+use crate::{DECLARATION, DS, INVOICE, LETTER, algorithm, by_template, by_xades, passes, verified, xmlsec1};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, RsaPadding};
+use trien_signatures::report::{Format, Integrity, Level, Reason, TimeSource, Warning};
+use trien_signatures::xades::Packaging;
+use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
+
+#[test]
+fn every_algorithm_signs_by_template_and_xmlsec1_accepts_it() {
+    let pki = Pki::new();
+    let keys = ["rsa:2048", "ec:P-256", "ec:P-384", "ec:P-521"];
+    for (number, key) in keys.into_iter().enumerate() {
+        let who = pki.leaf(&format!("leaf{number}"), key);
+        let paddings: &[_] = if number == 0 {
+            &[RsaPadding::Pkcs1, RsaPadding::Pss]
+        } else {
+            &[RsaPadding::Pkcs1]
+        };
+        for padding in paddings {
+            for hash in Hash::ALL {
+                if key == "ec:P-521" && hash == Hash::Sha256 {
+                    continue;
+                }
+                let with = algorithm(&who, *padding, hash);
+                let signed = by_template(&pki, &who, with, "general", LETTER.as_bytes());
+                let report = verified(&pki, &signed);
+                passes(&report);
+                assert_eq!(report.signatures[0].algorithm, Some(with));
+                assert!(report.signatures[0].coverage.unwrap().whole);
+                // xmlsec1 1.2.37 has no name for PSS.
+                if *padding == RsaPadding::Pkcs1 {
+                    xmlsec1(&pki, &signed, "//*[local-name()='Signature']")
+                        .unwrap_or_else(|error| panic!("{with:?}: {error}"));
+                }
+                let xades = by_xades(&pki, &who, with, Packaging::Enveloped(LETTER.as_bytes().to_vec()));
+                let report = verified(&pki, &xades);
+                passes(&report);
+                assert_eq!(report.signatures[0].level, Some(Level::BB));
+                if *padding == RsaPadding::Pkcs1 {
+                    xmlsec1(&pki, &xades, "//*[local-name()='Signature']")
+                        .unwrap_or_else(|error| panic!("{with:?}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_invoice_has_the_layout_of_the_tax_office_with_seller_buyer_and_authority() {
+    let pki = Pki::new();
+    let who = pki.leaf("seller", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let once = by_template(&pki, &who, with, "e-invoice", INVOICE.as_bytes());
+    let text = String::from_utf8(once.clone()).unwrap();
+    assert!(
+        text.contains("<DSCKS><NBan><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\""),
+        "{text}"
+    );
+    assert!(text.contains("<Reference URI=\"#data-1\">"));
+    let report = verified(&pki, &once);
+    passes(&report);
+    let signature = &report.signatures[0];
+    assert_eq!(signature.format, Format::XmlDsig);
+    assert_eq!(signature.covered, ["DLHDon#data-1"]);
+    assert_eq!(signature.not_covered, ["MCCQT"]);
+    assert_eq!(signature.signing_time.unwrap().source, TimeSource::SignerProperty);
+    assert!(signature.warnings.contains(&Warning::NotAllCovered));
+
+    let twice = by_template(&pki, &who, with, "e-invoice-buyer", &once);
+    let thrice = by_template(&pki, &who, with, "e-invoice-tax-authority", &twice);
+    let report = verified(&pki, &thrice);
+    passes(&report);
+    assert_eq!(report.signatures.len(), 3);
+    assert_eq!(report.signatures[2].covered, ["DLHDon#data-1", "MCCQT#MCCQT"]);
+    for party in ["NBan", "NMua", "CQT"] {
+        xmlsec1(
+            &pki,
+            &thrice,
+            &format!("//DSCKS/{party}/*[local-name()='Signature']"),
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_tax_declaration_is_signed_in_ckydtu() {
+    let pki = Pki::new();
+    let who = pki.leaf("payer", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = by_template(&pki, &who, with, "tax-declaration", DECLARATION.as_bytes());
+    let text = String::from_utf8(signed.clone()).unwrap();
+    assert!(text.contains("<HSoKhaiThue id=\"NODETOSIGN\">"), "{text}");
+    assert!(text.contains("<CKyDTu><Signature "));
+    let report = verified(&pki, &signed);
+    passes(&report);
+    assert_eq!(report.signatures[0].covered, ["HSoKhaiThue#NODETOSIGN"]);
+    assert!(report.signatures[0].not_covered.is_empty());
+    xmlsec1(&pki, &signed, "//*[local-name()='Signature']").unwrap();
+    let other = xmldsig::prepare(
+        b"<other/>".to_vec(),
+        &XmlDsigRequest {
+            template: &Template::named("tax-declaration").unwrap(),
+            signer: &who.certificate,
+            chain: &[],
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        },
+    );
+    assert!(matches!(other, Err(XmlPrepareError::NoPlace(_))), "{other:?}");
+}
+
+/// Some countries' invoices have the signature right behind the element that it signs, as "enveloped" though it is
+/// not in it. xmlsec1 makes one; we judge it alike.
+#[test]
+fn a_signature_right_behind_what_it_signs_is_judged() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "rsa:2048");
+    let draft = format!(
+        "<a><b Id=\"x\">tien</b><Signature xmlns=\"{DS}\"><SignedInfo><CanonicalizationMethod \
+         Algorithm=\"http://www.w3.org/TR/2001/REC-xml-c14n-20010315\"/><SignatureMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><Reference URI=\"#x\"><Transforms><Transform \
+         Algorithm=\"{DS}enveloped-signature\"/><Transform Algorithm=\"http://www.w3.org/TR/2001/REC-xml-c14n-20010315\"/>\
+         </Transforms><DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue></DigestValue>\
+         </Reference></SignedInfo><SignatureValue></SignatureValue><KeyInfo><X509Data/></KeyInfo></Signature></a>"
+    );
+    let shop = &pki.workshop;
+    let (draft, signed) = (
+        shop.write("behind.xml", draft.as_bytes()),
+        shop.path("behind-signed.xml"),
+    );
+    let key = format!("{},{}", who.key.display(), shop.path("signer.crt").display());
+    let output = std::process::Command::new("xmlsec1")
+        .args(["--sign", "--id-attr:Id", "b", "--privkey-pem", &key, "--output"])
+        .args([&signed, &draft])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let signed = std::fs::read_to_string(signed).unwrap();
+    let intermediates = [pki.ca.certificate.clone()];
+    let judged = |text: &str| {
+        let mut reliance = pki.reliance();
+        reliance.intermediates = &intermediates;
+        xmldsig::verify(text.as_bytes(), &Options::default(), &reliance).unwrap()
+    };
+    let report = judged(&signed);
+    assert_eq!(report.signatures[0].integrity, Integrity::Intact, "{report:#?}");
+    let report = judged(&signed.replace("tien", "tiem"));
+    assert_eq!(report.signatures[0].reason, Some(Reason::ReferenceDigestMismatch));
+}
+
+#[test]
+fn a_second_signature_never_breaks_the_first() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let signed = by_template(&pki, &who, with, "general", LETTER.as_bytes());
+    let request = XmlDsigRequest {
+        template: &Template::named("general").unwrap(),
+        signer: &who.certificate,
+        chain: &[],
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    assert!(matches!(
+        xmldsig::prepare(signed, &request),
+        Err(XmlPrepareError::WouldBreakSignature)
+    ));
+}
+
+#[test]
+fn templates_are_checked() {
+    for name in Template::names() {
+        assert!(Template::named(name).is_some(), "{name}");
+    }
+    let good = include_str!("../../templates/e-invoice.toml");
+    let changed = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        Template::read(&good.replace(from, to)).unwrap_err()
+    };
+    assert!(matches!(
+        changed("[signing_time]", "[signing]"),
+        TemplateError::Malformed(_)
+    ));
+    assert!(matches!(
+        changed("\"DSCKS\"", "\"D SCKS\""),
+        TemplateError::Path(_)
+    ));
+    assert!(matches!(
+        changed("2001/REC-xml-c14n-20010315", "2001/none"),
+        TemplateError::Canonicalization(_)
+    ));
+    assert!(matches!(
+        changed("#enveloped-signature", "#base64"),
+        TemplateError::Transform(_)
+    ));
+    assert!(matches!(
+        changed("id = \"DLHDon\"", "id = \"1 2\""),
+        TemplateError::Id(_)
+    ));
+    assert!(matches!(
+        changed(
+            "target = [\"HDon\", \"DLHDon\"]\nid = \"DLHDon\"\ntransforms = [\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"]",
+            "target = \"document\""
+        ),
+        TemplateError::SignsItself
+    ));
+    assert!(matches!(
+        Template::read(&" ".repeat(70_000)),
+        Err(TemplateError::TooLong(_))
+    ));
+}
