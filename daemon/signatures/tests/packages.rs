@@ -145,11 +145,16 @@ fn signxml_accepts_ours_and_we_accept_its_own() {
     let shop = &pki.workshop;
     let letter = shop.write("letter.xml", LETTER.as_bytes());
     let chain = [pki.ca.certificate.clone()];
-    for (name, key, method) in [
-        ("rsa", "rsa:2048", "RSA_SHA256"),
-        ("p384", "ec:P-384", "ECDSA_SHA384"),
+    let (pkcs1, pss) = (RsaPadding::Pkcs1, RsaPadding::Pss);
+    for (name, key, padding, hash, method) in [
+        ("rsa", "rsa:2048", pkcs1, Hash::Sha256, "RSA_SHA256"),
+        ("p384", "ec:P-384", pkcs1, Hash::Sha384, "ECDSA_SHA384"),
+        // xmlsec1 has no name for these.
+        ("pss", "rsa:2048", pss, Hash::Sha256, "SHA256_RSA_MGF1"),
+        ("pss512", "rsa:3072", pss, Hash::Sha512, "SHA512_RSA_MGF1"),
     ] {
         let who = pki.leaf(name, key);
+        let algorithm = SignatureAlgorithm::for_key(who.certificate.public_key(), padding, hash).unwrap();
         let certificate = shop.path(&format!("{name}.crt"));
         let certificate = certificate.to_str().unwrap();
         let template = Template::named("general").unwrap();
@@ -157,14 +162,14 @@ fn signxml_accepts_ours_and_we_accept_its_own() {
             template: &template,
             signer: &who.certificate,
             chain: &chain,
-            algorithm: algorithm(&who),
+            algorithm,
             signing_time: OffsetDateTime::now_utc(),
         };
         let plain = finish(&pki, &who, xmldsig::prepare(LETTER.into(), &request).unwrap());
         let request = XadesRequest {
             signer: &who.certificate,
             chain: &chain,
-            algorithm: algorithm(&who),
+            algorithm,
             signing_time: OffsetDateTime::now_utc(),
         };
         let packaging = Packaging::Enveloped(LETTER.into());
@@ -191,6 +196,9 @@ fn signxml_accepts_ours_and_we_accept_its_own() {
             };
             let report = judged(&theirs);
             assert!(report.valid(), "{kind}: {report:#?}");
+            let declared = report.signatures[0].algorithm.unwrap();
+            let is_pss = matches!(declared, SignatureAlgorithm::RsaPss(_));
+            assert_eq!((is_pss, declared.hash()), (padding == pss, hash), "{method}");
             let level = (kind == "xades").then_some(Level::BB);
             assert_eq!(report.signatures[0].level, level);
             let report = judged(&theirs.replacen("12", "13", 1));
