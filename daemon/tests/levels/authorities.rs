@@ -1,0 +1,175 @@
+//! Authorities that are gone, strange, slow or hostile, and addresses that nobody vouches for.
+
+use std::time::{Duration, Instant};
+
+use crate::support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
+use crate::support::{fail, succeed};
+use crate::{keep, portal_with};
+use serde_json::{Value, json};
+
+#[test]
+fn the_next_authority_is_asked_when_one_fails() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let closed = free_port();
+    let urls = [
+        format!("http://127.0.0.1:{closed}/tsa"),
+        server.url("html"),
+        server.url("tsa"),
+    ];
+    let list: String = urls
+        .iter()
+        .map(|url| format!("[[timestamp_authorities]]\nurl = \"{url}\"\n"))
+        .collect();
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    std::fs::write(office.desk.home().join("config/config.toml"), list).unwrap();
+    succeed(&mut office.sign(&["--level", "t"], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(
+        server.requests(),
+        2,
+        "the one that answers nonsense, and the one that stamps"
+    );
+}
+
+#[test]
+fn the_next_authority_is_asked_when_one_is_not_trusted() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let (stranger, expired, server) = (office.stranger(), office.expired(), office.server());
+    let configure = |servers: &[&Server]| {
+        let list: String = servers
+            .iter()
+            .map(|server| format!("[[timestamp_authorities]]\nurl = \"{}\"\n", server.url("tsa")))
+            .collect();
+        std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+        std::fs::write(office.desk.home().join("config/config.toml"), list).unwrap();
+    };
+    for untrusted in [&stranger, &expired] {
+        configure(&[untrusted]);
+        let refused = fail(&mut office.sign(&["--level", "t"], "t.p7s"), 3);
+        assert!(refused.contains("not trusted"), "{refused}");
+        assert_eq!(untrusted.requests(), 1);
+    }
+    // It waits for one that is trusted, and is not given up.
+    succeed(&mut office.sign(&["--level", "t", "--queue"], "q.p7s"));
+    assert_eq!(office.level("q.p7s"), "B-B");
+    fail(&mut office.desk.trien(["augment", "--queued"]), 1);
+    configure(&[&stranger, &expired, &server]);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!(office.level("q.p7s"), "B-T");
+    succeed(&mut office.sign(&["--level", "t"], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(
+        [stranger.requests(), expired.requests(), server.requests()],
+        [3, 5, 2]
+    );
+}
+
+#[test]
+fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let authorities: String = [("mute", 1), ("late", 60)]
+        .map(|(path, seconds)| {
+            let url = server.url(path);
+            format!("[[timestamp_authorities]]\nurl = \"{url}\"\nseconds = {seconds}\n")
+        })
+        .concat();
+    let (_daemon, mut page) = portal_with(&office, &authorities);
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
+    let began = Instant::now();
+    let request = page.ask("sign_documents", &call);
+    // The page is told what takes so long.
+    loop {
+        let (message, _) = page.receive().unwrap();
+        assert_eq!(message["method"], "progress", "{message}");
+        if message["params"]["stage"] == "stamping" {
+            assert_eq!(message["params"]["request"], request);
+            break;
+        }
+    }
+    while server.requests() < 2 {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "the next one is not asked"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "the first one has its second"
+    );
+    // Whoever waits for an authority keeps nobody else waiting: this is answered before the signature is.
+    page.call("cancel", &json!({ "request": 0 }));
+    let reply = page.reply(request);
+    assert!(began.elapsed() >= Duration::from_secs(1) + LATE);
+    let signed = &reply["result"]["documents"][0];
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-T"), &Value::Null),
+        "{reply}"
+    );
+    keep(&office, &mut page, signed, "t.p7s");
+    assert_eq!(office.level("t.p7s"), "B-T");
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn n156_an_authority_that_misbehaves_is_not_waited_for_and_not_followed() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    succeed(&mut office.sign(&[], "b.p7s"));
+    // Whoever answers an octet at a time has his two seconds, as whoever does not answer at all.
+    let patience = format!(
+        "[[timestamp_authorities]]\nurl = \"{}\"\nseconds = 2\n",
+        server.url("drip")
+    );
+    std::fs::create_dir_all(office.desk.home().join("config")).unwrap();
+    std::fs::write(office.desk.home().join("config/config.toml"), patience).unwrap();
+    let start = Instant::now();
+    let refused = fail(&mut office.augment("b.p7s", "t.p7s", &[]), 3);
+    assert!(refused.contains("did not answer in time"), "{refused}");
+    assert!(
+        (2..6).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+    for path in ["redirect", "elsewhere", "html", "gzip", "bomb", "endless", "none"] {
+        let (before, start) = (server.requests(), Instant::now());
+        let refused = fail(
+            &mut office.augment("b.p7s", "t.p7s", &["--tsa", &server.url(path)]),
+            3,
+        );
+        assert!(refused.contains("No time-stamp"), "{path}: {refused}");
+        assert_eq!(
+            server.requests(),
+            before + 1,
+            "{path}: one request, no redirect followed"
+        );
+        assert!(start.elapsed() < Duration::from_secs(10), "{path}");
+        assert!(!office.desk.path("t.p7s").exists());
+    }
+    for url in [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "gopher://127.0.0.1/",
+        "http://user:password@127.0.0.1/",
+    ] {
+        fail(&mut office.augment("b.p7s", "t.p7s", &["--tsa", url]), 3);
+    }
+}
+
+#[test]
+fn n159_addresses_of_a_certificate_that_nobody_vouches_for_are_not_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    let signed = signed_by_a_stranger(&office.desk.pki(), &server.url("tracking"));
+    fail(office.desk.trien(["verify"]).arg(&signed), 1);
+    let out = office.desk.path("x.p7m");
+    let mut augment = office
+        .desk
+        .trien(["augment", "--level", "lt", "--tsa", &server.url("tsa")]);
+    fail(augment.arg(&signed).arg("--out").arg(&out), 3);
+    assert_eq!(server.requests(), 1, "the time-stamp, and nothing else");
+}

@@ -1,0 +1,321 @@
+//! Every format at every level, and who signs beside whom.
+
+use std::process::Command;
+
+use crate::support::office::Office;
+use crate::support::{error_code, fail, repository, succeed};
+use crate::{judged, level_alone, openssl_verifies, sign_as, with_authority};
+use serde_json::Value;
+
+#[test]
+fn every_level_is_reached_and_openssl_agrees() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa], "t.p7s"));
+    assert_eq!(office.level("t.p7s"), "B-T");
+    // Without lists nothing proves that nobody was revoked: B-LT is refused, not lowered.
+    let refused = fail(
+        &mut office.augment("t.p7s", "lt.p7s", &["--level", "lt", "--tsa", &tsa]),
+        3,
+    );
+    assert!(refused.contains("revocation"), "{refused}");
+    assert!(!office.desk.path("lt.p7s").exists());
+    office.import(&["root.crl", "ca.crl"]);
+    let listed = succeed(&mut office.desk.trien(["trust", "list", "--json"]));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["crls"].as_array().unwrap().len(), 2);
+    assert!(
+        listed["crls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|crl| crl["fresh"] == true)
+    );
+    succeed(&mut office.augment("t.p7s", "lt.p7s", &["--level", "lt", "--tsa", &tsa]));
+    assert_eq!(office.level("lt.p7s"), "B-LT");
+    succeed(&mut office.augment("lt.p7s", "lta.p7s", &["--level", "lta", "--tsa", &tsa]));
+    assert_eq!(office.level("lta.p7s"), "B-LTA");
+    succeed(&mut office.sign(&["--level", "lta", "--tsa", &tsa], "direct.p7s"));
+    assert_eq!(office.level("direct.p7s"), "B-LTA");
+    for signed in ["t.p7s", "lt.p7s", "lta.p7s"] {
+        succeed(
+            Command::new("openssl")
+                .args([
+                    "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
+                ])
+                .arg(office.desk.path(signed))
+                .arg("-content")
+                .arg(office.desk.path("đơn.txt"))
+                .arg("-CAfile")
+                .arg(office.desk.pki().join("root.pem"))
+                .args(["-out", "/dev/null"]),
+        );
+    }
+    let text = succeed(
+        office
+            .desk
+            .trien(["verify", "--lang", "vi", "--content"])
+            .arg(office.desk.path("đơn.txt"))
+            .arg(office.desk.path("lta.p7s")),
+    );
+    for said in [
+        "Dấu thời gian",
+        "Đã tồn tại muộn nhất vào",
+        "không bị thu hồi",
+        "B-LTA",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
+    let (office, _server, tsa) = with_authority("rsa:2048");
+    office.import(&["root.crl", "ca.crl"]);
+    for (word, level) in [("t", "B-T"), ("lt", "B-LT"), ("lta", "B-LTA")] {
+        let out = format!("{word}.pdf");
+        succeed(
+            office
+                .desk
+                .trien(["sign", "--level", word, "--tsa", &tsa, "--out"])
+                .arg(office.desk.path(&out))
+                .arg(repository().join("testdata/documents/dossier.pdf"))
+                .args(office.desk.pin()),
+        );
+        assert_eq!(level_alone(&office, &out), level);
+        let bytes = std::fs::read(office.desk.path(&out)).unwrap();
+        let stamps = bytes
+            .windows(12)
+            .filter(|window| window == b"ETSI.RFC3161")
+            .count();
+        assert_eq!(stamps, usize::from(level == "B-LTA"), "{level}");
+    }
+    assert_eq!(judged(&office, "lta.pdf")["now"], "OK");
+}
+
+#[test]
+fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is_no_archive() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let sign = |out: &str| {
+        let mut sign = office.desk.trien(["sign", "--out"]);
+        succeed(
+            sign.arg(office.desk.path(out))
+                .arg(&dossier)
+                .args(office.desk.pin()),
+        );
+    };
+    let raise = |input: &str, out: &str, level: &str| {
+        let mut raise = office.desk.trien(["augment", "--level", level, "--tsa", &tsa]);
+        raise
+            .arg(office.desk.path(input))
+            .arg("--out")
+            .arg(office.desk.path(out));
+        raise
+    };
+    sign("b.pdf");
+    let mut bytes = std::fs::read(office.desk.path("b.pdf")).unwrap();
+    // Within the comment of the header.
+    bytes[10] ^= 1;
+    std::fs::write(office.desk.path("broken.pdf"), bytes).unwrap();
+    let refused = fail(&mut raise("broken.pdf", "x.pdf", "t"), 3);
+    assert!(refused.contains("did not find it"), "{refused}");
+    assert!(!office.desk.path("x.pdf").exists());
+    // No room was kept in the signature, so a time-stamp of the document stands for its own.
+    for (input, out, word, level) in [
+        ("b.pdf", "t.pdf", "t", "B-T"),
+        ("t.pdf", "lt.pdf", "lt", "B-LT"),
+        ("lt.pdf", "lta.pdf", "lta", "B-LTA"),
+    ] {
+        succeed(&mut raise(input, out, word));
+        assert_eq!(level_alone(&office, out), level);
+    }
+}
+
+#[test]
+fn an_attached_cades_signature_reaches_every_level_and_keeps_its_content() {
+    let (office, _server, tsa) = with_authority("rsa:2048");
+    office.import(&["root.crl", "ca.crl"]);
+    let content = std::fs::read(office.desk.path("đơn.txt")).unwrap();
+    let check = |signed: &str, level: &str| {
+        assert_eq!(level_alone(&office, signed), level, "{signed}");
+        assert_eq!(openssl_verifies(&office, signed), content, "{signed}");
+    };
+    succeed(&mut sign_as(&office, "cades", ("đơn.txt", "b.p7m"), &[]));
+    check("b.p7m", "B-B");
+    for (from, word, level) in [
+        ("b.p7m", "t", "B-T"),
+        ("t.p7m", "lt", "B-LT"),
+        ("lt.p7m", "lta", "B-LTA"),
+    ] {
+        let raised = format!("{word}.p7m");
+        let mut augment = office
+            .desk
+            .trien(["augment", "--level", word, "--tsa", &tsa, "--out"]);
+        succeed(augment.arg(office.desk.path(&raised)).arg(office.desk.path(from)));
+        check(&raised, level);
+        let direct = ["--level", word, "--tsa", tsa.as_str()];
+        succeed(&mut sign_as(&office, "cades", ("đơn.txt", "direct.p7m"), &direct));
+        check("direct.p7m", level);
+    }
+    let mut changed = std::fs::read(office.desk.path("lta.p7m")).unwrap();
+    let place = changed
+        .windows(content.len())
+        .position(|window| window == content)
+        .unwrap();
+    changed[place] ^= 1;
+    std::fs::write(office.desk.path("changed.p7m"), changed).unwrap();
+    let told = fail(
+        office.desk.trien(["verify"]).arg(office.desk.path("changed.p7m")),
+        1,
+    );
+    assert!(told.contains("HASH_FAILURE"), "{told}");
+}
+
+#[test]
+fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
+    let office = Office::new(&[
+        ("first", "ec:p256", "citizen"),
+        ("second", "rsa:2048", "official"),
+    ]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
+        let mut sign = office.desk.trien(["sign", "--cert", cert]);
+        sign.args(words).arg("--out").arg(office.desk.path(to));
+        sign.arg(office.desk.path(from)).args(office.desk.pin());
+        sign
+    };
+    let formats = |signed: &str| -> Vec<String> {
+        let report = succeed(
+            office
+                .desk
+                .trien(["verify", "--json"])
+                .arg(office.desk.path(signed)),
+        );
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let signatures = report[0]["signatures"].as_array().unwrap().iter();
+        let format = signatures.map(|one| one["format"].as_str().unwrap().to_owned());
+        let mut formats: Vec<_> = format.collect();
+        formats.sort();
+        formats
+    };
+    let content = std::fs::read(office.desk.path("đơn.txt")).unwrap();
+    succeed(&mut sign("first", "đơn.txt", "one.p7m", &["--format", "cades"]));
+    succeed(&mut sign("second", "one.p7m", "two.p7m", &["--parallel"]));
+    assert_eq!(formats("two.p7m"), ["cades", "cades"]);
+    assert_eq!(openssl_verifies(&office, "two.p7m"), content);
+    // Both are stamped.
+    let stamped = ["--parallel", "--level", "t", "--tsa", &tsa];
+    succeed(&mut sign("second", "one.p7m", "stamped.p7m", &stamped));
+    assert_eq!(level_alone(&office, "stamped.p7m"), "B-T");
+    assert_eq!(openssl_verifies(&office, "stamped.p7m"), content);
+
+    let detached = ["--format", "cades", "--detached"];
+    succeed(&mut sign("first", "đơn.txt", "one.p7s", &detached));
+    for (from, to) in [("one.p7m", "confirmed.p7m"), ("one.p7s", "confirmed.p7s")] {
+        succeed(&mut sign("second", from, to, &["--countersign"]));
+        let python = repository().join("target/judges/bin/python");
+        let told = succeed(
+            Command::new(python)
+                .arg("-B")
+                .arg(repository().join("daemon/tests/judges/counter.py"))
+                .arg(office.desk.path(to)),
+        );
+        let (by, whom) = told.split_once("confirms").unwrap();
+        assert!(by.contains("An second") && whom.contains("An first"), "{told}");
+    }
+    assert_eq!(formats("confirmed.p7m"), ["cades", "counter_signature"]);
+    assert_eq!(openssl_verifies(&office, "confirmed.p7m"), content);
+    succeed(&mut office.verify("confirmed.p7s"));
+
+    // What cannot be meant is refused, and costs no PIN: it is a wrong one.
+    std::fs::write(office.desk.path("wrong"), "11111111\n").unwrap();
+    for (from, words, code) in [
+        ("two.p7m", &["--countersign"][..], "bad_request"),
+        ("one.p7s", &["--parallel"], "bad_request"),
+        ("đơn.txt", &["--parallel"], "document_unreadable"),
+        ("đơn.txt", &["--countersign"], "document_unreadable"),
+    ] {
+        let mut refused = office.desk.trien(["sign", "--cert", "second", "--json", "--out"]);
+        refused
+            .arg(office.desk.path("none"))
+            .args(words)
+            .arg(office.desk.path(from))
+            .arg("--pin-file")
+            .arg(office.desk.path("wrong"));
+        let told = refused.output().unwrap().stdout;
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains(code), "{from} {words:?}: {told}");
+        assert!(!office.desk.path("none").exists(), "{from} {words:?}");
+    }
+    let mut mixed = sign("second", "one.p7m", "none", &["--parallel", "--format", "pades"]);
+    assert_eq!(error_code(&mut mixed, 2), "sign-not-further");
+}
+
+#[test]
+fn containers_office_documents_and_jades_reach_their_levels() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    let formats = [
+        "asic-e",
+        "asic-s",
+        "asic-e-cades",
+        "asic-s-cades",
+        "jades",
+        "jades-json",
+    ];
+    for format in formats {
+        let at = |level| ["--level", level, "--tsa", tsa.as_str()];
+        succeed(&mut sign_as(&office, format, ("đơn.txt", "t"), &at("t")));
+        assert_eq!(level_alone(&office, "t"), "B-T", "{format}");
+        for (input, out, level, reached) in [("t", "lt", "lt", "B-LT"), ("lt", "lta", "lta", "B-LTA")] {
+            let mut augment = office.desk.trien(["augment", "--out"]);
+            augment
+                .arg(office.desk.path(out))
+                .arg(office.desk.path(input))
+                .args(at(level));
+            succeed(&mut augment);
+            assert_eq!(level_alone(&office, out), reached, "{format}");
+        }
+        succeed(&mut sign_as(&office, format, ("đơn.txt", "direct"), &at("lta")));
+        assert_eq!(level_alone(&office, "direct"), "B-LTA", "{format}");
+    }
+}
+
+#[test]
+fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    let mut soffice = Command::new("soffice");
+    soffice.arg(format!(
+        "-env:UserInstallation=file://{}",
+        office.desk.path("profile").display()
+    ));
+    soffice.args(["--headless", "--convert-to", "docx:MS Word 2007 XML", "--outdir"]);
+    soffice
+        .arg(office.desk.path(""))
+        .arg(repository().join("testdata/documents/dossier.fodt"));
+    succeed(&mut soffice);
+    let files = ("dossier.docx", "signed.docx");
+    let said = fail(
+        &mut sign_as(
+            &office,
+            "ooxml",
+            files,
+            &["--json", "--level", "lta", "--tsa", &tsa],
+        ),
+        2,
+    );
+    assert!(
+        said.contains("bad_request") && !office.desk.path("signed.docx").exists(),
+        "{said}"
+    );
+    succeed(&mut sign_as(
+        &office,
+        "ooxml",
+        files,
+        &["--level", "lt", "--tsa", &tsa],
+    ));
+    assert_eq!(level_alone(&office, "signed.docx"), "B-LT");
+}

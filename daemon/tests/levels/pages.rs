@@ -1,0 +1,141 @@
+//! A page asks for a level, and is told what was reached, now and later.
+
+use std::time::{Duration, Instant};
+
+use crate::support::daemon::Page;
+use crate::support::office::{Office, Server};
+use crate::support::repository;
+use crate::{judged, keep, level_alone, portal, without_authority};
+use serde_json::{Value, json};
+
+#[test]
+fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
+    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
+    let server = office.server();
+    let (_daemon, mut page) = portal(&office, &server.url("tsa"));
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let pdf = page.upload("đơn.pdf", &dossier);
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    let sign = |page: &mut Page, document: &Value, format: &str, level: &str| {
+        let call = json!({ "documents": [document], "format": format, "level": level });
+        let reply = page.call("sign_documents", &call);
+        let signed = reply["result"]["documents"][0].clone();
+        assert_eq!(signed["status"], "signed", "{reply}");
+        signed
+    };
+    // Without lists nothing proves that nobody was revoked; what was reached is kept, and the rest waits.
+    let signed = sign(&mut page, &pdf, "pades", "B-LT");
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-T"), &json!(true))
+    );
+    keep(&office, &mut page, &signed, "t.pdf");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
+    office.import(&["root.crl", "ca.crl"]);
+    for level in ["B-B", "B-T", "B-LT", "B-LTA"] {
+        let signed = sign(&mut page, &pdf, "pades", level);
+        let told = if level == "B-B" { Value::Null } else { json!(level) };
+        assert_eq!((&signed["level"], &signed["waiting"]), (&told, &Value::Null));
+        keep(&office, &mut page, &signed, "x.pdf");
+        assert_eq!(level_alone(&office, "x.pdf"), level);
+    }
+    assert_eq!(judged(&office, "x.pdf")["now"], "OK");
+    let signed = sign(&mut page, &text, "cades_detached", "B-LTA");
+    assert_eq!(signed["level"], "B-LTA");
+    keep(&office, &mut page, &signed, "x.p7s");
+    assert_eq!(office.level("x.p7s"), "B-LTA");
+    let refused = page.refusal(
+        "sign_documents",
+        &json!({ "documents": [text], "format": "xmldsig", "level": "B-T" }),
+    );
+    assert_eq!(refused, "bad_request");
+}
+
+#[test]
+fn a_level_that_no_authority_gives_now_is_reached_later_and_the_page_is_told() {
+    let (office, port, tsa) = without_authority();
+    let (_daemon, mut page) = portal(&office, &tsa);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let pdf = page.upload("đơn.pdf", &dossier);
+    let call = json!({ "documents": [pdf], "format": "pades", "level": "B-T" });
+    let reply = page.call("sign_documents", &call);
+    let signed = &reply["result"]["documents"][0];
+    assert_eq!(
+        (&signed["level"], &signed["waiting"]),
+        (&json!("B-B"), &json!(true)),
+        "{reply}"
+    );
+    keep(&office, &mut page, signed, "b.pdf");
+    assert_eq!(level_alone(&office, "b.pdf"), "B-B");
+    let _server = Server::start(office.desk.pki(), port);
+    let note = loop {
+        let (message, _) = page.receive().unwrap();
+        if message["method"] == "raised" {
+            break message["params"].clone();
+        }
+    };
+    assert_eq!(
+        (&note["from"], &note["level"]),
+        (&signed["sha256"], &json!("B-T"))
+    );
+    assert_eq!(note["request"], reply["id"]);
+    keep(&office, &mut page, &note, "t.pdf");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
+}
+
+#[test]
+fn a_page_that_was_gone_gets_the_raised_document_by_its_key() {
+    let (office, port, tsa) = without_authority();
+    let (daemon, mut page) = portal(&office, &tsa);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let pdf = page.upload("đơn.pdf", &dossier);
+    let call = json!({
+        "documents": [pdf], "format": "pades", "level": "B-T", "idempotency_key": "0123456789abcdef",
+    });
+    let reply = page.call("sign_documents", &call);
+    let waiting = reply["result"]["documents"][0].clone();
+    assert_eq!(
+        (&waiting["level"], &waiting["waiting"]),
+        (&json!("B-B"), &json!(true)),
+        "{reply}"
+    );
+    drop(page);
+    let _server = Server::start(office.desk.pki(), port);
+    let began = Instant::now();
+    let (mut page, raised) = loop {
+        // A page anew, with the same request: nobody is asked, and nothing has to be uploaded again.
+        let mut page = Page::over_websocket(&daemon);
+        page.call(
+            "hello",
+            &json!({ "versions": [1], "capabilities": ["level", "idempotency"] }),
+        );
+        let reply = page.call("sign_documents", &call);
+        let document = reply["result"]["documents"][0].clone();
+        assert_eq!(document["status"], "signed", "{reply}");
+        if document["waiting"] != true {
+            break (page, document);
+        }
+        assert_eq!(document["sha256"], waiting["sha256"]);
+        assert!(began.elapsed() < Duration::from_secs(60), "{document}");
+        std::thread::sleep(Duration::from_secs(2));
+    };
+    assert_eq!(raised["level"], "B-T");
+    keep(&office, &mut page, &raised, "t.pdf");
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
+    // Another request under the same key is refused still.
+    let other = json!({
+        "documents": [pdf], "format": "pades", "level": "B-LT", "idempotency_key": "0123456789abcdef",
+    });
+    assert_eq!(page.refusal("sign_documents", &other), "key_reused");
+}
+
+#[test]
+fn a_computer_without_an_authority_refuses_a_level_before_anybody_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let (_daemon, mut page) = portal(&office, "");
+    let text = page.upload("đơn.txt", b"x");
+    let call = json!({ "documents": [text], "format": "cades_detached", "level": "B-T" });
+    let reply = page.call("sign_documents", &call);
+    assert_eq!(reply["error"]["data"]["code"], "bad_request", "{reply}");
+    assert!(reply.to_string().contains("authority"), "{reply}");
+}

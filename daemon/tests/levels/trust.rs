@@ -1,0 +1,118 @@
+//! `trien trust`: lists that revoke, evidence that is kept, anchors that come and go.
+
+use std::process::Command;
+
+use crate::support::office::Office;
+use crate::support::{Desk, fail, repository, succeed};
+use serde_json::{Value, json};
+
+#[test]
+fn a_revoked_certificate_signs_nothing_once_that_is_known() {
+    let office = Office::new(&[("an", "ec:p256", "revoked")]);
+    succeed(&mut office.sign(&[], "before.p7s"));
+    succeed(
+        Command::new(repository().join("testdata/pki/publish-crl.sh"))
+            .arg(office.desk.pki())
+            .arg("ca"),
+    );
+    office.import(&["ca.crl", "root.crl"]);
+    let refused = fail(&mut office.sign(&[], "after.p7s"), 1);
+    assert!(refused.contains("revoked"), "{refused}");
+    let report = fail(&mut office.verify("before.p7s"), 1);
+    assert!(report.contains("REVOKED_NO_POE"), "{report}");
+}
+
+#[test]
+fn what_was_known_of_a_certificate_is_kept_with_its_signature_and_erased_on_demand() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let evidence = |words: &[&str]| {
+        let mut command = office.desk.trien(["trust", "evidence", "--json"]);
+        let said: Value = serde_json::from_str(&succeed(command.args(words))).unwrap();
+        said
+    };
+    assert_eq!(evidence(&[]), json!([]));
+    succeed(&mut office.sign(&[], "before.p7s"));
+    office.import(&["root.crl", "ca.crl"]);
+    succeed(&mut office.sign(&[], "after.p7s"));
+    let kept = evidence(&[]);
+    let of = |place: usize| &kept[place]["path"][0]["revocation"];
+    let subject = kept[0]["path"][0]["subject"].as_str().unwrap();
+    assert!(subject.contains("Nguyễn Văn An"), "{kept:#}");
+    assert!(
+        !of(0).to_string().contains("this_update"),
+        "nothing was known: {kept:#}"
+    );
+    assert!(
+        of(1).to_string().contains("this_update"),
+        "a list, and as of when: {kept:#}"
+    );
+    let signed = std::fs::read(office.desk.path("after.p7s")).unwrap();
+    assert_eq!(
+        kept[1]["results"],
+        json!([hex::encode(<sha2::Sha256 as sha2::Digest>::digest(signed))])
+    );
+    assert_eq!(
+        evidence(&["--erase", "--before", "2020-01-01T00:00:00Z"]),
+        json!({ "erased": 0 })
+    );
+    assert_eq!(evidence(&["--erase"]), json!({ "erased": 2 }));
+    assert_eq!(evidence(&[]), json!([]));
+}
+
+#[test]
+fn trust_is_added_told_and_taken_back() {
+    let office = Office::new(&[]);
+    let impostor = office.desk.pki().join("impostor.pem");
+    let added = succeed(office.desk.trien(["trust", "add", "--json"]).arg(&impostor));
+    let added: Value = serde_json::from_str(&added).unwrap();
+    let sha256 = added[0]["sha256"].as_str().unwrap().to_owned();
+    let count = || {
+        let listed = succeed(&mut office.desk.trien(["trust", "list", "--json"]));
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["anchors"].as_array().unwrap().len()
+    };
+    assert_eq!(count(), 2);
+    let warned = succeed(Command::new("sh").arg("-c").arg(format!(
+        "TRIEN_HOME={} {} --lang en trust add {} 2>&1",
+        office.desk.home().display(),
+        env!("CARGO_BIN_EXE_trien"),
+        impostor.display()
+    )));
+    assert!(warned.contains("none of the published ones"), "{warned}");
+    succeed(&mut office.desk.trien(["trust", "remove", &sha256[..12]]));
+    assert_eq!(count(), 1);
+    fail(&mut office.desk.trien(["trust", "remove", &sha256[..12]]), 1);
+    let by_nobody = fail(
+        office
+            .desk
+            .trien(["trust", "import-crl"])
+            .arg(office.desk.pki().join("pin")),
+        3,
+    );
+    assert!(by_nobody.contains("cannot be read"), "{by_nobody}");
+}
+
+#[test]
+fn a_published_root_is_known_by_its_fingerprint() {
+    let desk = Desk::new();
+    let root = repository().join("testdata/pki/published/vgca-root-g2.pem");
+    let added = succeed(desk.trien(["trust", "add", "--json"]).arg(&root));
+    let added: Value = serde_json::from_str(&added).unwrap();
+    let name = "VGCA: RootCA chuyên dùng Chính phủ G2 (2018–2048)";
+    assert_eq!(added[0]["published_as"], name);
+    let output = desk
+        .trien(["--lang", "en", "trust", "add"])
+        .arg(&root)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        told.contains("its fingerprint is the published one of") && told.contains(name),
+        "{told}"
+    );
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "",
+        "no word of caution"
+    );
+}
