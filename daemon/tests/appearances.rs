@@ -51,8 +51,9 @@ impl Drawn {
         let out = document.with_extension("drawn");
         let words = ["-r", "254", "-f", "1", "-l", "1", "-singlefile"];
         succeed(Command::new("pdftoppm").args(words).args([document, &out]));
-        if let Ok(folder) = std::env::var("TRIEN_PICTURES") {
-            let picture = Path::new(&folder).join(document.file_stem().unwrap());
+        if let Ok(folder) = std::env::var("TRIEN_SCREENSHOT_DIR") {
+            let name = format!("preset-{}", document.file_stem().unwrap().to_string_lossy());
+            let picture = Path::new(&folder).join(name);
             let words = ["-png", "-r", "96", "-f", "1", "-l", "1", "-singlefile"];
             succeed(Command::new("pdftoppm").args(words).args([document, &picture]));
         }
@@ -82,11 +83,29 @@ impl Drawn {
     }
 }
 
+/// The millimetres of a number of pixels.
+fn mm(pixels: usize) -> f64 {
+    pixels as f64 / MM as f64
+}
+
+fn is_blue(point: &[u8]) -> bool {
+    point[2] > 150 && point[0] < 120 && point[1] < 150
+}
+
+fn is_coloured(point: &[u8]) -> bool {
+    point.iter().max().unwrap() - point.iter().min().unwrap() > 8
+}
+
 fn is_red(point: &[u8]) -> bool {
     point[0] > 160 && point[1] < 110 && point[2] < 110
 }
 
 fn sign(desk: &Desk, key: &str, preset: &str, words: &[&str]) -> PathBuf {
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    sign_file(desk, &dossier, key, preset, words)
+}
+
+fn sign_file(desk: &Desk, file: &Path, key: &str, preset: &str, words: &[&str]) -> PathBuf {
     let signed = desk.path(&format!("{preset}.pdf"));
     let mut sign = desk.trien([
         "sign",
@@ -98,10 +117,7 @@ fn sign(desk: &Desk, key: &str, preset: &str, words: &[&str]) -> PathBuf {
         preset,
         "--out",
     ]);
-    sign.arg(&signed)
-        .arg(repository().join("testdata/documents/dossier.pdf"))
-        .args(desk.pin())
-        .args(words);
+    sign.arg(&signed).arg(file).args(desk.pin()).args(words);
     succeed(&mut sign);
     signed
 }
@@ -157,6 +173,164 @@ fn an_incoming_paper_bears_the_seal_of_whoever_scanned_it_at_its_real_size() {
     );
     let text = text(&signed);
     assert!(text.contains(AGENCY) && text.contains("+07:00"), "{text}");
+}
+
+/// The picture of a handwriting: blue, twice as wide as high, with nothing behind it.
+fn handwriting(desk: &Desk) -> PathBuf {
+    let picture = desk.path("handwriting.png");
+    let drawn = "import sys\nfrom PIL import Image, ImageDraw\n\
+                 picture = Image.new('RGBA', (1000, 500), (0, 0, 0, 0))\n\
+                 ImageDraw.Draw(picture).ellipse((0, 0, 999, 499), outline=(20, 50, 220, 255), width=30)\n\
+                 picture.save(sys.argv[1])";
+    let python = repository().join("target/judges/bin/python");
+    succeed(Command::new(python).args(["-c", drawn]).arg(&picture));
+    picture
+}
+
+/// Where poppler finds a word on the first page, in whichever case: `[left, top, right, bottom]` of each place, in
+/// millimetres.
+fn places(document: &Path, word: &str) -> Vec<[f64; 4]> {
+    let boxes = succeed(
+        Command::new("pdftotext")
+            .args(["-bbox", "-l", "1"])
+            .arg(document)
+            .arg("-"),
+    );
+    let word = format!(">{}<", word.to_lowercase());
+    let lines = boxes.lines().filter(|line| line.to_lowercase().contains(&word));
+    let place = |line: &str| {
+        let number = |name: &str| {
+            let text = line
+                .split(&format!("{name}=\""))
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next();
+            text.unwrap().parse::<f64>().unwrap() * 25.4 / 72.0
+        };
+        ["xMin", "yMin", "xMax", "yMax"].map(number)
+    };
+    lines.map(place).collect()
+}
+
+#[test]
+fn a_person_signs_above_the_name_and_the_agencys_seal_covers_a_third_of_it_at_its_left() {
+    let (desk, seal) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let picture = handwriting(&desk);
+    let words = [
+        "--at-keyword",
+        "NGUYỄN VĂN AN",
+        "--image",
+        picture.to_str().unwrap(),
+    ];
+    let signed = sign(&desk, "person", "person", &words);
+    let person = Drawn::of(&signed);
+    let written = person.change(&original, is_blue).unwrap();
+    let whole = person.change(&original, |_| true).unwrap();
+    assert!(
+        whole
+            .iter()
+            .zip(written)
+            .all(|(one, other)| one.abs_diff(other) <= 2),
+        "the handwriting and nothing else: {whole:?} {written:?}"
+    );
+    let [left, top, right, bottom] = written.map(mm);
+    assert!(
+        (right - left - 50.0).abs() < 0.5 && (bottom - top - 25.0).abs() < 0.5,
+        "{written:?}"
+    );
+    // The name stands last where it is signed.
+    let [name_left, name_top, ..] = *places(&signed, "Nguyễn").last().unwrap();
+    let [.., name_right, _] = *places(&signed, "An").last().unwrap();
+    let middle = f64::midpoint(name_left, name_right);
+    assert!(
+        (f64::midpoint(left, right) - middle).abs() < 2.0,
+        "{written:?} {name_left} {name_right}"
+    );
+    assert!((-1.0..4.0).contains(&(name_top - bottom)), "{bottom} {name_top}");
+
+    let sealed = sign_file(
+        &desk,
+        &signed,
+        "agency",
+        "agency",
+        &["--image", seal.to_str().unwrap()],
+    );
+    let agency = Drawn::of(&sealed);
+    let stamped = agency.change(&person, is_red).unwrap().map(mm);
+    let [seal_left, seal_top, seal_right, seal_bottom] = stamped;
+    for side in [seal_right - seal_left, seal_bottom - seal_top] {
+        assert!((side - 36.0).abs() < 0.5, "its real size: {stamped:?}");
+    }
+    // Its right edge stands at a third of the handwriting's width, and its middle at the same height.
+    let covered = (seal_right - left) / (right - left);
+    assert!((covered - 1.0 / 3.0).abs() < 0.02, "{covered}: {stamped:?}");
+    assert!(seal_left < left);
+    let height = f64::midpoint(seal_top, seal_bottom) - f64::midpoint(top, bottom);
+    assert!(height.abs() < 0.5, "{height}: {stamped:?}");
+    // What is under the seal is still there: its middle is clear.
+    let now = agency.change(&original, is_blue).unwrap();
+    assert!(
+        now.iter()
+            .zip(written)
+            .all(|(one, other)| one.abs_diff(other) <= 5 * MM),
+        "{now:?}"
+    );
+}
+
+#[test]
+fn a_copy_is_marked_in_black_at_the_upper_right() {
+    let (desk, _) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let signed = sign(&desk, "agency", "copy", &["--value", "form=TRÍCH SAO"]);
+    let drawn = Drawn::of(&signed);
+    let extent = drawn.change(&original, |_| true).unwrap();
+    assert_at_the_upper_right(extent, [80, 16]);
+    assert_eq!(
+        drawn.change(&original, is_coloured),
+        None,
+        "black, and no picture"
+    );
+    let text = text(&signed);
+    for said in ["TRÍCH SAO", AGENCY, "+07:00"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // Size 10: from the top of one line to the top of the next are 3 to 5 mm.
+    let [_, first, ..] = places(&signed, "TRÍCH")[0];
+    let [_, second, ..] = places(&signed, "Ủy")[0];
+    assert!((3.0..5.0).contains(&(second - first)), "{first} {second}");
+}
+
+#[test]
+fn the_registry_puts_number_and_date_at_the_upper_left() {
+    let (desk, _) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let signed = sign(
+        &desk,
+        "agency",
+        "number-and-date",
+        &["--value", "number=15/QĐ-UBND"],
+    );
+    let drawn = Drawn::of(&signed);
+    let [left, top, right, bottom] = drawn.change(&original, |_| true).unwrap().map(mm);
+    assert!(
+        (24.9..=100.0).contains(&left) && right <= 100.0 && (31.9..=46.0).contains(&top) && bottom <= 46.0,
+        "75 by 14 mm, 25 from the left and 32 from the top: {left} {top} {right} {bottom}"
+    );
+    assert_eq!(
+        drawn.change(&original, is_coloured),
+        None,
+        "black, and no picture"
+    );
+    let text = text(&signed);
+    assert!(text.contains("Số: 15/QĐ-UBND"), "{text}");
+    let today = Command::new("date")
+        .arg("+Ngày %d tháng %m năm %Y")
+        .env("TZ", "UTC-7")
+        .output();
+    let today = String::from_utf8(today.unwrap().stdout).unwrap();
+    assert!(text.contains(today.trim()), "{today}: {text}");
 }
 
 #[test]

@@ -119,8 +119,8 @@ fn render(name: &str, document: &[u8], page: u32) -> (usize, usize, Vec<u8>) {
         ],
     );
     assert_eq!(code, Some(0), "{text}");
-    if let Ok(folder) = std::env::var("TRIEN_PICTURES") {
-        let target = format!("{folder}/{name}");
+    if let Ok(folder) = std::env::var("TRIEN_SCREENSHOT_DIR") {
+        let target = format!("{folder}/looks-{name}");
         run(
             "pdftoppm",
             &[
