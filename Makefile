@@ -30,7 +30,7 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 # One build for all of them: `-p` would choose other features of the dependencies, and compile them again.
 BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature measure echo_host stream documents)
 
-bench: packages-demo packages-bench target/judges/.made target/cards/.made extension  ## all figures: the bridge, cards, the software token and documents beside their peers
+bench: packages-demo packages-bench target/judges/.made target/documents/.made target/cards/.made extension  ## all figures: the bridge, cards, the software token and documents beside their peers
 	$(BENCH_BUILD)
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/roads.mjs
 	TRIEN_BIN_DIR=$(abspath $(BUILD))/release node extension-host/tests/bench/native.mjs
@@ -50,7 +50,7 @@ bench-token:  ## only the software token beside its peers; WHAT="signatures star
 bench-cards: packages-bench target/cards/.made  ## modules' processes, the PIV driver beside OpenSC, events, an idle daemon; WHAT="worker driver events certificates idle"
 	cargo bench --quiet --locked --workspace --bench tokens -- $(WHAT)
 
-bench-documents: packages-bench target/judges/.made  ## only documents beside their peers; WHAT="cades table" for some of it
+bench-documents: packages-bench target/judges/.made target/documents/.made  ## only documents beside their peers; WHAT="cades table" for some of it
 	cargo build --release --locked --workspace --bins --lib --example stream --example documents
 	BUILD=$(BUILD) daemon/benches/documents.sh $(WHAT)
 

@@ -22,6 +22,11 @@ import threading
 import time
 from pathlib import Path
 
+HEAD = "| work | ours | the peer | reached | goal |\n|---|---|---|---|---|"
+
+# The largest small document, in bytes.
+SMALL = 100_000
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "daemon" / "benches"))
@@ -53,11 +58,38 @@ class Bench:
         run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", self.key, "-outform", "DER", "-out", self.der)
         self.small = ROOT / "testdata" / "documents" / "dossier.pdf"
 
+    def different(self, count):
+        """So many small documents of other makers that both sides sign, the first by name; where there are too few, some
+        with one page of noise beside them."""
+        found = []
+        corpus = ROOT / "target" / "documents"
+        for path in [self.small, *sorted(corpus.glob("*.pdf")), *sorted((corpus / "corpus").rglob("*.pdf"))]:
+            if len(found) < count and path.stat().st_size <= SMALL and self.is_signed_by_both(path):
+                found.append(path)
+        makers = len(found)
+        for number in range(makers, count):
+            path = self.folder / f"noise-{number}.pdf"
+            write_pdf(path, 1, 20_000 + 500 * number)
+            found.append(path)
+        print(f"{makers} of {count} small documents are by other makers.\n", flush=True)
+        return found
+
+    def is_signed_by_both(self, path):
+        words = [self.program, "visible", 0, self.certificate, self.der, path, self.folder / "tried.pdf"]
+        if subprocess.run([str(word) for word in words], capture_output=True, check=False).returncode != 0:
+            return False
+        try:
+            pyhanko(self, [path], 1, True)
+        except Exception:  # pylint: disable=broad-except
+            return False
+        return True
+
     def ours(self, what, rounds, *words):
         return json.loads(run(self.program, what, rounds, *words))
 
-    def sign(self, what, rounds, source, target):
-        return self.ours(what, rounds, self.certificate, self.der, source, target)
+    def sign(self, what, rounds, sources, target):
+        sources = sources if isinstance(sources, list) else [sources]
+        return self.ours(what, rounds, self.certificate, self.der, *sources, target)
 
 
 def row(what, ours, peer, reached, goal):
@@ -91,8 +123,8 @@ def write_pdf(path, pages, size):
         file.write(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(offsets) + 1, start))
 
 
-def pyhanko(bench, source, rounds, visible=False):
-    """Seconds a document, the key kept; with what it makes."""
+def pyhanko(bench, sources, rounds, visible=False):
+    """Seconds a document, the key kept, each round with the next; with what it makes."""
     from io import BytesIO
 
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -100,15 +132,15 @@ def pyhanko(bench, source, rounds, visible=False):
     from pyhanko.stamp import QRStampStyle
 
     signer = signers.SimpleSigner.load(str(bench.key), str(bench.certificate))
-    content = source.read_bytes()
+    contents = [source.read_bytes() for source in sources]
     style = QRStampStyle(stamp_text="Ký bởi: Nguyễn Thị Hằng\n%(ts)s") if visible else None
 
     def once(number):
-        writer = IncrementalPdfFileWriter(BytesIO(content))
+        writer = IncrementalPdfFileWriter(BytesIO(contents[number % len(contents)]))
         metadata = signers.PdfSignatureMetadata(field_name=f"S{number}", subfilter=fields.SigSeedSubFilter.PADES)
         field = fields.SigFieldSpec(f"S{number}", box=(300, 700, 550, 800)) if visible else None
         pdf_signer = signers.PdfSigner(metadata, signer, stamp_style=style, new_field_spec=field)
-        words = {"appearance_text_params": {"url": "https://tracuu.example.vn/"}} if visible else {}
+        words = {"appearance_text_params": {"url": f"https://tracuu.example.vn/{number}"}} if visible else {}
         return pdf_signer.sign_pdf(writer, **words).getvalue()
 
     once(0)
@@ -119,13 +151,17 @@ def pyhanko(bench, source, rounds, visible=False):
 
 
 def small(bench, rounds):
-    for what, words in [("pades", "PAdES B-B, small"), ("visible", "the same, with seal, text and QR")]:
+    documents = bench.different(rounds)
+    print(HEAD, flush=True)
+    for what, words, goal in [
+            ("pades", "PAdES B-B, small, each another", "≥ 20 ×, ≤ 1 ms"),
+            ("visible", "the same, with seal, text and QR of its own", "≥ 20 ×")]:
         out = bench.folder / f"{what}.pdf"
-        mine = bench.sign(what, rounds, bench.small, out)
+        mine = bench.sign(what, rounds, documents, out)
         each, ours = mine["seconds"] / rounds, (mine["seconds"] - mine["key_seconds"]) / rounds
-        theirs, _ = pyhanko(bench, bench.small, max(5, rounds // 5), what == "visible")
+        theirs, _ = pyhanko(bench, documents, rounds, what == "visible")
         row(words, f"{1000 * each:.2f} ms, {1000 * ours:.2f} ms without the key", f"{1000 * theirs:.1f} ms (pyHanko)",
-            f"{theirs / each:.0f} ×", "≥ 20 ×, ≤ 1 ms")
+            f"{theirs / each:.0f} ×", goal)
         judge(out, bench)
 
 
@@ -140,7 +176,7 @@ def large(bench, mebibytes):
     hashed = bench.ours("hash", 5, source)["seconds"] / 5
     mine = bench.sign("file", 5, source, out)
     each = mine["seconds"] / 5
-    theirs, _ = pyhanko(bench, source, 3)
+    theirs, _ = pyhanko(bench, [source], 3)
     row("PAdES B-B of 20 MiB, 100 pages", f"{1000 * each:.1f} ms", f"{1000 * theirs:.1f} ms (pyHanko)",
         f"{theirs / each:.1f} ×, {each / hashed:.2f} × of hashing, {mine['kib'] / 1024:.1f} MiB",
         "≥ 2 ×, ≤ 1.5 ×, ≤ 16 MiB")
@@ -322,7 +358,6 @@ def main():
     parser.add_argument("--verify", type=int, default=100)
     parser.add_argument("--mib", type=int, default=200)
     options = parser.parse_args()
-    print("| work | ours | the peer | reached | goal |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="trien-bench-") as folder:
         bench = Bench(options.build, Path(folder))
         small(bench, options.documents)

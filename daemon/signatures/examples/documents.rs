@@ -2,7 +2,8 @@
 //! `make bench-documents`. Prints one JSON object: seconds in all, seconds of the key, peak memory in KiB above what it had
 //! before the work.
 //!
-//!     documents pades|room|visible|xades ROUNDS CERT.pem KEY.der IN OUT     IN is held in memory; `room` keeps place for a time-stamp
+//!     documents pades|room|visible|xades ROUNDS CERT.pem KEY.der IN… OUT    the INs are held in memory, and each round takes the
+//!                                                                     next; `room` keeps place for a time-stamp
 //!     documents file                ROUNDS CERT.pem KEY.der IN OUT     IN is read where it lies
 //!     documents hash                ROUNDS IN                          SHA-256 of IN, read in pieces
 //!     documents verify              ROUNDS ROOT.pem IN…
@@ -46,9 +47,9 @@ fn main() -> Result<()> {
     match (*what, rest) {
         ("hash", [input]) => bench.run(rounds, |_| hash(input).map(drop))?,
         ("verify", [root, inputs @ ..]) => verify(&mut bench, rounds, root, inputs)?,
-        (_, [certificate, key, input, output]) => {
+        (_, [certificate, key, inputs @ .., output]) if !inputs.is_empty() => {
             let office = Office::open(certificate, key)?;
-            let made = office.sign(&mut bench, what, rounds, input)?;
+            let made = office.sign(&mut bench, what, rounds, inputs)?;
             std::fs::write(output, made)?;
         }
         _ => return Err("usage: see the source".into()),
@@ -105,9 +106,11 @@ impl Office {
         })
     }
 
-    fn sign(&self, bench: &mut Bench, what: &str, rounds: u32, input: &str) -> Result<Vec<u8>> {
+    /// What the last round made.
+    fn sign(&self, bench: &mut Bench, what: &str, rounds: u32, inputs: &[&str]) -> Result<Vec<u8>> {
         let mut made = Vec::new();
         if what == "file" {
+            let input = inputs[0];
             let file = Lying(File::open(input)?);
             bench.run(rounds, |key| {
                 let request = PadesRequest::new(&self.signer, ALGORITHM, OffsetDateTime::now_utc());
@@ -116,10 +119,13 @@ impl Office {
             })?;
             return Ok([std::fs::read(input)?, made].concat());
         }
-        let content = std::fs::read(input)?;
-        let (appearance, drawings) = (seal()?, Drawings::default());
+        let documents = inputs.iter().map(std::fs::read).collect::<io::Result<Vec<_>>>()?;
+        let looks = (0..documents.len()).map(seal).collect::<Result<Vec<_>>>()?;
+        let drawings = Drawings::default();
+        let mut turn = documents.iter().zip(&looks).cycle();
         bench.run(rounds, |key| {
             let now = OffsetDateTime::now_utc();
+            let (content, appearance) = turn.next().ok_or("no document")?;
             made = match what {
                 "xades" => {
                     let request = XadesRequest {
@@ -135,7 +141,7 @@ impl Office {
                 }
                 _ => {
                     let request = PadesRequest {
-                        appearance: (what == "visible").then_some(&appearance),
+                        appearance: (what == "visible").then_some(appearance),
                         drawings: Some(&drawings),
                         extra_room: if what == "room" { pades::TIME_STAMP_ROOM } else { 0 },
                         ..PadesRequest::new(&self.signer, ALGORITHM, now)
@@ -157,8 +163,8 @@ impl Office {
     }
 }
 
-/// A seal, Vietnamese text and a QR code.
-fn seal() -> Result<Appearance> {
+/// A seal, Vietnamese text with a time, and a QR code with an address, both of this document alone.
+fn seal(number: usize) -> Result<Appearance> {
     let mark = Mark::Picture(Picture::from_png(&ring()?)?);
     let place = Place::Corner {
         page: PageChoice::Number(1),
@@ -166,11 +172,21 @@ fn seal() -> Result<Appearance> {
         size: [90.0 * MM, 36.0 * MM],
         margin: [10.0 * MM, 10.0 * MM],
     };
-    let lines = ["Ký bởi: Nguyễn Thị Hằng", "Ủy ban nhân dân phường Cầu Giấy"];
+    let lines = vec![
+        "Ký bởi: Nguyễn Thị Hằng".to_owned(),
+        "Ủy ban nhân dân phường Cầu Giấy".to_owned(),
+        format!(
+            "Ngày ký: 2026-11-29T08:{:02}:{:02}+07:00",
+            number / 60 % 60,
+            number % 60
+        ),
+    ];
     Ok(Appearance {
         mark,
-        code: Some("https://tracuu.example.vn/van-ban/15-QD-UBND?ma=9f31c2".to_owned()),
-        ..Appearance::plain(place, lines.map(String::from).to_vec())
+        code: Some(format!(
+            "https://tracuu.example.vn/van-ban/{number}-QD-UBND?ma=9f31c2"
+        )),
+        ..Appearance::plain(place, lines)
     })
 }
 
