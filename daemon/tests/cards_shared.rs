@@ -210,3 +210,37 @@ fn a_daemon_and_its_shell_say_who_has_the_card_and_a_page_learns_only_that_it_is
         assert!(after["result"].is_object(), "{after}");
     });
 }
+
+/// A page comes while another program has the card for itself, which nobody here has seen yet: it is told that, and not that
+/// there is none; afterwards it has the card, and nobody has done anything.
+#[test]
+fn n119_a_page_that_comes_while_another_program_has_the_card_is_told_so_and_has_it_afterwards() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = "discover = false\n[websocket]\nport = 0\n";
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        for how in ["exclusive", "transaction"] {
+            let holder = Holder::start(&readers, YUBIKEY, how);
+            let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\nrepeat = true\n");
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            let wanted = serde_json::json!({});
+            let before = scene::ticks(daemon.pid());
+            let busy = page.call("certificates", &wanted);
+            assert_eq!(busy["error"]["data"]["code"], "token_busy", "{how}: {busy}");
+            assert!(!busy.to_string().contains("python3"), "{how}: {busy}");
+            assert!(
+                scene::ticks(daemon.pid()) - before < 100,
+                "{how}: it waits in a loop"
+            );
+            holder.release();
+            wait_until("the card is there", || {
+                page.call("certificates", &wanted)["result"].is_object()
+            });
+            assert!(daemon.answers());
+        }
+    });
+}
