@@ -130,6 +130,67 @@ fn n115_a_card_pulled_while_its_tries_are_asked_for_is_sent_no_pin() {
     pulled(Moment::InTheCount, 1);
 }
 
+/// At a reader with a pad the person has typed, and the card goes while the reader sends it the PIN; or the reader itself
+/// goes while he types.
+#[test]
+fn n115_a_card_pulled_while_the_reader_sends_the_pin_spends_no_second_try() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            for round in 0..10 {
+                let token = token_in_time(&modules).await;
+                let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+                readers.order(0, "forget");
+                let asked: u32 = readers.order(0, "asked").parse().unwrap();
+                card.order("reset-stats");
+                card.order("drop 20");
+                readers.order(0, "pin 123456");
+                readers.order(0, "pin 123456");
+                let lost = session.login().await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+                    "round {round}: {lost:?}"
+                );
+                wait_until_empty(YUBIKEY);
+                card.insert();
+                wait_until_present(YUBIKEY);
+                for typed in [false, true] {
+                    assert!(
+                        session.sign(&signable(RSA, b"x"), typed).await.is_err(),
+                        "round {round}"
+                    );
+                }
+                session.close().await;
+                assert_eq!(
+                    readers.order(0, "asked"),
+                    (asked + 1).to_string(),
+                    "round {round}"
+                );
+                assert_eq!(card.stats().of("20"), 1, "round {round}");
+            }
+            readers.order(0, "forget");
+            let token = token_in_time(&modules).await;
+            let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+            let typing = tokio::spawn(async move { (session.login().await, session) });
+            let asked = || readers.order(0, "asked").parse::<u32>().unwrap();
+            let before = asked();
+            wait_until("the reader asks", || asked() > before || before > 10);
+            card.eject();
+            readers.order(0, "cancel");
+            let (cancelled, session) = typing.await.unwrap();
+            assert!(
+                matches!(
+                    cancelled,
+                    Err(LoginError::NoPin | LoginError::Token(TokenError::Removed))
+                ),
+                "{cancelled:?}"
+            );
+            session.close().await;
+        });
+    });
+}
+
 /// The reader goes with the card in it, while the card is at a command: its driver has nobody to speak to any more, or the
 /// service does not know it any more.
 #[test]

@@ -10,8 +10,8 @@ use super::session::{Replacement, Session};
 use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::features::Features;
-use crate::tokens::pcsc::names;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
+use crate::tokens::pcsc::{names, presence};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, Surveyed, TokenName};
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
@@ -118,7 +118,9 @@ impl<'watch> Desk<'watch> {
             call,
             Call::Tokens | Call::Survey | Call::Certificates { .. } | Call::Pin { .. }
         );
-        let outcome = self.dispatch(call, descriptors);
+        let outcome = self
+            .dispatch(call, descriptors)
+            .map_err(|error| self.told_apart(error));
         if let Err(error) = &outcome {
             self.recover(error);
         }
@@ -155,6 +157,16 @@ impl<'watch> Desk<'watch> {
             Call::ImportKey { .. } | Call::InitializeToken { .. } => Err(CardError::Unsupported("PIV")),
             of_session => self.in_session(of_session, descriptors),
         }
+    }
+
+    /// A command that did not come through (`SCARD_E_NOT_TRANSACTED`) is all that some readers say of a card that went,
+    /// above all while they take a PIN: whether it did, the service knows a moment later.
+    fn told_apart(&self, error: CardError) -> CardError {
+        let unclear = error == CardError::Service(pcsc::Error::NotTransacted);
+        if unclear && !presence::stays(&names::legible(&self.reader.to_string_lossy())) {
+            return CardError::Service(pcsc::Error::RemovedCard);
+        }
+        error
     }
 
     /// After a failure: what is no longer true is forgotten. Nobody is logged in again.
