@@ -35,7 +35,12 @@ impl JadesSignature {
     /// [`AugmentError::NotSigned`]; [`AugmentError::Unsupported`] where there is more than one.
     pub fn open(bytes: &[u8], content: Option<&[u8]>) -> Result<Self, AugmentError> {
         let not_signed = |error: &dyn std::fmt::Display| AugmentError::NotSigned(error.to_string());
-        let mut jws = Jws::parse(bytes).map_err(|error| not_signed(&error))?;
+        // Large ones are read once.
+        let (jws, members) = match Jws::members(bytes).map_err(|error| not_signed(&error))? {
+            Ok(members) => (Jws::of(members.clone()), Some(members)),
+            Err(compact) => (Jws::compact(compact), None),
+        };
+        let mut jws = jws.map_err(|error| not_signed(&error))?;
         let [_] = &jws.signatures[..] else {
             return Err(AugmentError::Unsupported);
         };
@@ -43,10 +48,10 @@ impl JadesSignature {
         let one = jws.signatures.remove(0);
         let header =
             Header::read(&one.protected).map_err(|(_, reason)| not_signed(&format!("{reason:?}")))?;
-        let members = match serde_json::from_slice::<Value>(bytes) {
-            Ok(Value::Object(members)) if members.contains_key("signature") => members,
-            Ok(_) => return Err(AugmentError::Unsupported),
-            Err(_) => {
+        let members = match members {
+            Some(members) if members.contains_key("signature") => members,
+            Some(_) => return Err(AugmentError::Unsupported),
+            None => {
                 let names = [("protected", &one.protected), ("signature", &one.signature)];
                 let shown = payload.as_ref().map(|payload| ("payload", payload));
                 let all = names.into_iter().chain(shown);

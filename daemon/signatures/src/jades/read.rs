@@ -113,17 +113,25 @@ pub fn looks_like(bytes: &[u8]) -> bool {
 
 impl Jws {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, JoseError> {
+        match Self::members(bytes)? {
+            Ok(members) => Self::of(members),
+            Err(compact) => Self::compact(compact),
+        }
+    }
+
+    /// The members of a JSON serialisation, each name once, for [`Self::of`]; else the text of a compact one.
+    pub(super) fn members(bytes: &[u8]) -> Result<Result<Map<String, Value>, &str>, JoseError> {
         if bytes.len() > MAX_LEN {
             return Err(JoseError::TooLong(bytes.len()));
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|_| JoseError::Malformed)?
             .trim();
-        if text.starts_with('{') {
-            Self::json(text)
-        } else {
-            Self::compact(text)
+        if !text.starts_with('{') {
+            return Ok(Err(text));
         }
+        let Single(members) = bounds::parse(text.as_bytes())?;
+        Ok(Ok(members))
     }
 
     /// The payload in Base64url; none when it is detached.
@@ -131,7 +139,7 @@ impl Jws {
         self.payload.as_deref()
     }
 
-    fn compact(text: &str) -> Result<Self, JoseError> {
+    pub(super) fn compact(text: &str) -> Result<Self, JoseError> {
         let parts: Vec<&str> = text.splitn(4, '.').collect();
         let [protected, payload, signature] = parts[..] else {
             return Err(JoseError::Malformed);
@@ -147,8 +155,8 @@ impl Jws {
         })
     }
 
-    fn json(text: &str) -> Result<Self, JoseError> {
-        let Single(mut members) = bounds::parse(text.as_bytes())?;
+    /// Of the members of a JSON serialisation.
+    pub(super) fn of(mut members: Map<String, Value>) -> Result<Self, JoseError> {
         let payload = match members.remove("payload") {
             None => None,
             Some(Value::String(payload)) => Some(payload),
