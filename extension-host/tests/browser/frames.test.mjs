@@ -26,8 +26,31 @@ const PROBE = `
   const hello = '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"versions":[' + (query.get("version") ?? 1) + '],"client":""}}';
   const forged = '{"from":"extension","origin":"https://allowed.example","top_origin":"https://allowed.example"}';
   let asked = false;
+  // One session after the other, each closed as soon as its host has answered, until some were refused.
+  const storm = () => {
+    const met = { answered: 0, refused: 0 };
+    const began = Date.now();
+    const next = () => {
+      const session = "storm-" + (met.answered + met.refused);
+      say({ trien: "open", session });
+      say({ trien: "send", session, text: hello });
+    };
+    window.addEventListener("message", ({ source, data }) => {
+      if (source !== window || !data?.session?.startsWith("storm-")) return;
+      if (data.trien === "message") say({ trien: "close", session: data.session });
+      if (data.trien !== "message" && data.trien !== "closed") return;
+      met[data.trien === "message" ? "answered" : "refused"] += 1;
+      if (met.refused === 20) tell(["storm", met.answered, Math.ceil((Date.now() - began) / 1000)].join(" "));
+      setTimeout(next, data.trien === "message" ? 0 : 50);
+    });
+    next();
+  };
   window.addEventListener("message", ({ source, data }) => {
     if (source !== window || !data) return;
+    if (query.has("storm")) {
+      if (data.trien === "pong" && !asked) storm(asked = true);
+      return;
+    }
     if (data.trien === "pong" && !asked) {
       asked = true;
       if (query.has("flood")) for (let left = 10000; left > 0; left -= 1) say({ trien: "send", session: "x", text: "{}" });
@@ -97,6 +120,9 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await answerTo(browser, `${inner}/probe?version=99`), "version_mismatch");
       assert.equal(await answerTo(browser, `${inner}/probe?forged`), "bad_request", "an opening is said once");
       assert.equal(await answerTo(browser, `${inner}/probe?flood`), "closed too_many");
+      // Each session is a process: eight at once, then one in two seconds (background.ts, STARTS).
+      const [, hosts, seconds] = (await answerTo(browser, `${(await sites()).inner}/probe?storm`)).split(" ").map(Number);
+      assert.ok(hosts >= 1 && hosts <= 8 + seconds / 2, `${hosts} hosts in ${seconds} s`);
       assert.equal(await answerTo(browser, framed(`${outer}/probe`)), "hello 1", "a frame of the same site");
       assert.equal(await answerTo(browser, framed(`${inner}/probe`)), "hello 1", "both sites are allowed");
       assert.equal(await answerTo(browser, framed(`${inner}/probe?brief`, 'sandbox="allow-scripts"')), "no answer");
