@@ -7,6 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::Value;
 use support::cards::scene::ticks;
 use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, code};
@@ -367,6 +368,48 @@ fn n113_a_page_is_told_once_that_the_service_went_and_finds_everything_again() {
             );
             readers.start_service();
             wait_until("the card is there again", || shares(&mut page));
+        }
+        assert!(daemon.answers());
+    });
+}
+
+/// The service ends while the card is at a signature for a page: that is what the page is told, of whatever the driver heard
+/// last, and it gets its signature from the service that comes after.
+#[test]
+fn n113_a_page_whose_signature_the_service_leaves_in_the_middle_is_told_so() {
+    on_readers(&[ReaderPlan::plain(FIRST)], |mut readers| {
+        let card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = "discover = false\n[websocket]\nport = 0\n";
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let answers =
+            "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [\"123456\"]\nrepeat = true\n";
+        let daemon = Daemon::start(&desk, answers);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        let mut certificate = Value::Null;
+        wait_until("the card is there", || {
+            certificate = page.call("certificates", &serde_json::json!({}))["result"]["sha256"].clone();
+            certificate.is_string()
+        });
+        // SHA-256 of nothing.
+        let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let wanted = serde_json::json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
+        for signal in [Signal::KILL, Signal::TERM] {
+            card.order("delay 87 300");
+            card.order("reset-stats");
+            let asked = page.ask("sign_digest", &wanted);
+            wait_until("the card is at it", || card.stats().of("87") > 0);
+            readers.stop_service(signal);
+            let reply = page.reply(asked);
+            assert_eq!(code(&reply), "reader_service_stopped", "{signal:?}: {reply}");
+            card.order("clear");
+            readers.start_service();
+            wait_until("the card signs again", || {
+                page.call("sign_digest", &wanted)["result"].is_object()
+            });
         }
         assert!(daemon.answers());
     });

@@ -22,6 +22,9 @@ const NAME: usize = 256;
 /// How long the service may take to say which readers there are.
 const LISTING: Duration = Duration::from_secs(5);
 
+/// How long a service takes to end, once it has begun to refuse.
+const ENDING: Duration = Duration::from_millis(50);
+
 /// The card driver: one worker process for each reader that has had a card in it, kept while the reader is there.
 #[derive(Debug, Clone)]
 pub(in crate::tokens) struct Cards {
@@ -108,7 +111,14 @@ fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
     {
         return Ok((context, readers));
     }
-    let context = Context::establish(Scope::User)?;
+    let context = match Context::establish(Scope::User) {
+        // One that is just ending may seem to refuse: a moment later it does, or is gone.
+        Err(pcsc::Error::SecurityViolation) => {
+            std::thread::sleep(ENDING);
+            Context::establish(Scope::User)
+        }
+        other => other,
+    }?;
     let readers = readers(&context)?;
     Ok((context, readers))
 }

@@ -160,13 +160,19 @@ impl<'watch> Desk<'watch> {
     }
 
     /// A command that did not come through (`SCARD_E_NOT_TRANSACTED`) is all that some readers say of a card that went,
-    /// above all while they take a PIN: whether it did, the service knows a moment later.
+    /// above all while they take a PIN: whether it did, the service knows a moment later. A service that had let us in and
+    /// refuses is one that ends.
     fn told_apart(&self, error: CardError) -> CardError {
-        let unclear = error == CardError::Service(pcsc::Error::NotTransacted);
-        if unclear && !presence::stays(&names::legible(&self.reader.to_string_lossy())) {
-            return CardError::Service(pcsc::Error::RemovedCard);
+        let stays = || presence::stays(&names::legible(&self.reader.to_string_lossy()));
+        match error {
+            CardError::Service(pcsc::Error::NotTransacted) if !stays() => {
+                CardError::Service(pcsc::Error::RemovedCard)
+            }
+            CardError::Service(pcsc::Error::SecurityViolation) if self.link.is_some() => {
+                CardError::Service(pcsc::Error::NoService)
+            }
+            other => other,
         }
-        error
     }
 
     /// After a failure: what is no longer true is forgotten. Nobody is logged in again.
