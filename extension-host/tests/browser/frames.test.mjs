@@ -53,7 +53,11 @@ const PROBE = `
     }
     if (data.trien === "pong" && !asked) {
       asked = true;
-      if (query.has("flood")) for (let left = 10000; left > 0; left -= 1) say({ trien: "send", session: "x", text: "{}" });
+      if (query.has("flood")) {
+        for (let left = 10000; left > 0; left -= 1) say({ trien: "send", session: "x", text: "{}" });
+        // Some of a flood pass, as many as the rate allows, but not two one after the other.
+        say({ trien: "open", session: "t" });
+      }
       say({ trien: "open", session: "s", origin: "https://allowed.example", topOrigin: "https://allowed.example" });
       say({ trien: "send", session: "s", text: query.has("forged") ? forged : hello, origin: "https://allowed.example" });
     }
