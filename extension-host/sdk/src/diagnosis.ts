@@ -64,7 +64,7 @@ function refusedByPermission(state: PermissionState | undefined): Obstacle | und
   return state === "prompt" && "userAgentData" in navigator ? "permission" : undefined;
 }
 
-/** A frame of another site is denied until the page around it says `allow="loopback-network"`. */
+/** By the specification a frame of another site is denied until the page around it says `allow="loopback-network"`. */
 function denied(): Obstacle {
   return window.parent !== undefined && window.parent !== window ? "frame" : "permission";
 }
