@@ -5,6 +5,7 @@
 
 mod archive;
 mod authority;
+mod judge;
 mod libreoffice;
 mod openssl;
 
@@ -19,11 +20,14 @@ use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::asic::{self, AsicSignature, File, Inside, Kind};
 use trien_signatures::augment::{Augment, AugmentError};
+use trien_signatures::cades::{self, CadesRequest, CadesSignature};
 use trien_signatures::jades::{self, JadesRequest, JadesSignature, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, OoxmlSignature};
-use trien_signatures::report::{Level, Report, TimestampKind, Warning};
+use trien_signatures::report::{Indication, Level, Report, SubIndication, TimestampKind, Warning};
 use trien_signatures::signing::Prepared;
 use trien_signatures::trust::Reliance;
+use trien_signatures::xades::{self, Packaging, XadesRequest, XadesSignature};
+use trien_signatures::xmldsig::{self, Options};
 
 static PKI: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
     let pki = Pki::new();
@@ -61,8 +65,12 @@ impl Form<'_> {
     }
 
     fn stamped(&self, signed: &[u8], kind: TimestampKind) -> Vec<u8> {
+        self.stamped_by("tsa", signed, kind)
+    }
+
+    fn stamped_by(&self, authority: &str, signed: &[u8], kind: TimestampKind) -> Vec<u8> {
         let prepared = self.opened(signed).prepare_timestamp(kind, Hash::Sha256).unwrap();
-        let token = Authority::of(&PKI.0).stamp(prepared.imprint());
+        let token = Authority::of(&PKI.0).stamp_by(authority, prepared.imprint());
         let other = self.opened(signed).prepare_timestamp(kind, Hash::Sha384).unwrap();
         assert_eq!(other.finish(&token), Err(AugmentError::OtherImprint));
         let stamped = prepared.finish(&token).unwrap();
@@ -141,6 +149,103 @@ const ASIC: Form<'_> = Form {
     open: &|bytes| Ok(Box::new(AsicSignature::open(bytes)?)),
     verify: &|bytes, reliance| asic::verify(bytes, reliance).unwrap(),
 };
+
+const XADES: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(XadesSignature::open(bytes, None)?)),
+    verify: &|bytes, reliance| xmldsig::verify(bytes, &Options::default(), reliance).unwrap(),
+};
+
+const XADES_BESIDE: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(XadesSignature::open(bytes, Some(b"content".to_vec()))?)),
+    verify: &|bytes, reliance| {
+        let options = Options {
+            content: Some(b"content"),
+        };
+        xmldsig::verify(bytes, &options, reliance).unwrap()
+    },
+};
+
+fn xades(packaging: Packaging<'_>) -> Vec<u8> {
+    let (pki, who) = &*PKI;
+    let chain = [pki.ca.certificate.clone()];
+    let request = XadesRequest {
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(),
+        signing_time: OffsetDateTime::now_utc(),
+    };
+    finish(xades::prepare(packaging, &request).unwrap())
+}
+
+/// The time-stamps of XAdES signatures by others: lxml puts together what each is about, OpenSSL verifies the token
+/// over that. Gives their kinds.
+fn judged_by_openssl(name: &str, signed: &[u8]) -> Vec<String> {
+    let shop = &PKI.0.workshop;
+    let file = shop.write(name, signed);
+    let into = shop.path(&format!("{name}.stamps"));
+    std::fs::create_dir_all(&into).unwrap();
+    let [file, folder] = [&file, &into].map(|path| path.to_str().unwrap());
+    let said = judge::python(&[&judge::script("stamps.py"), file, "--into", folder]).unwrap();
+    said.lines()
+        .enumerate()
+        .map(|(line, said)| {
+            let kind = said.split('\t').nth(1).unwrap().to_owned();
+            let [data, token] = ["data", "tst"].map(|end| format!("{folder}/{line}.{end}"));
+            shop.run(&[
+                "ts",
+                "-verify",
+                "-data",
+                &data,
+                "-in",
+                &token,
+                "-token_in",
+                "-CAfile",
+                "root.crt",
+            ]);
+            kind
+        })
+        .collect()
+}
+
+/// Canonical forms are where XML goes wrong: comments, prefixes in use and not, what stands around, lines of two kinds.
+const LETTER: &[u8] =
+    "<?xml version=\"1.0\"?>\r\n<!-- before --><thư xmlns=\"urn:thu\" xmlns:b=\"urn:b\" xml:lang=\"vi\">\
+    <b:người gửi=\"An\" c='1\t2'>Xin chào\r\n &gt; <![CDATA[<&>]]><!-- in --></b:người></thư>\n<?after x?>"
+        .as_bytes();
+
+#[test]
+fn the_time_stamps_of_xades_are_what_openssl_verifies_over_lxmls_canonical_form() {
+    let all = ["signature", "archive", "archive"];
+    for (name, packaging) in [
+        ("enveloped.xml", Packaging::Enveloped(LETTER.to_vec())),
+        (
+            "enveloping.xml",
+            Packaging::Enveloping {
+                content: LETTER,
+                media_type: "text/xml",
+            },
+        ),
+    ] {
+        let [_, renewed] = XADES.to_lta(&xades(packaging));
+        assert_eq!(judged_by_openssl(name, &renewed), all, "{name}");
+    }
+    let beside = PKI.0.workshop.path("detached.beside");
+    std::fs::create_dir_all(&beside).unwrap();
+    std::fs::write(beside.join("a"), b"content").unwrap();
+    let [_, renewed] = XADES_BESIDE.to_lta(&xades(Packaging::Detached {
+        content: b"content",
+        name: "a",
+        media_type: "text/plain",
+    }));
+    assert_eq!(judged_by_openssl("detached.xml", &renewed), all);
+    for (name, kind, files) in [
+        ("simple.asics", Kind::Simple, &FILES[..1]),
+        ("extended.asice", Kind::Extended, &FILES[..]),
+    ] {
+        let [_, renewed] = ASIC.to_lta(&container(kind, Inside::Xades, files));
+        assert_eq!(judged_by_openssl(name, &renewed), all, "{name}");
+    }
+}
 
 fn container(kind: Kind, inside: Inside, files: &[File<'_>]) -> Vec<u8> {
     archive::container(&PKI.0, &PKI.1, kind, inside, files)
@@ -404,6 +509,83 @@ fn components_of_others_are_read_plain_and_not_stamped_again() {
     }
 }
 
+const CADES: Form<'_> = Form {
+    open: &|bytes| Ok(Box::new(CadesSignature::open(&bytes, Vec::new())?)),
+    verify: &|bytes, reliance| cades::verify(bytes, None, reliance).unwrap(),
+};
+
+fn cms() -> Vec<u8> {
+    let (pki, who) = &*PKI;
+    let chain = [pki.ca.certificate.clone()];
+    let prepared = cades::prepare(&CadesRequest {
+        content: b"content",
+        detached: false,
+        signer: &who.certificate,
+        chain: &chain,
+        algorithm: algorithm(),
+        signing_time: OffsetDateTime::now_utc(),
+    });
+    finish(prepared.unwrap())
+}
+
+/// What long-term validation is for: the certificates of the signer and of the authority that proved the time have
+/// ended, and nothing new says anything of them.
+#[test]
+fn when_signer_and_authority_have_ended_only_what_another_authority_stamped_in_time_is_valid() {
+    let signer = &PKI.1.certificate;
+    Authority::of(&PKI.0).certify("tsa-1", 1400);
+    let after = signer.not_after() + Duration::days(1);
+    let after_the_second = after + Duration::days(1600);
+    for (name, form, b) in [
+        ("CAdES", &CADES, cms()),
+        ("XAdES", &XADES, xades(Packaging::Enveloped(LETTER.to_vec()))),
+        ("JAdES", &JADES, jws(Serialization::Json, false)),
+        (
+            "ASiC-S",
+            &ASIC,
+            container(Kind::Simple, Inside::Xades, &FILES[..1]),
+        ),
+        ("ASiC-E", &ASIC, container(Kind::Extended, Inside::Cades, &FILES)),
+    ] {
+        let t = form.stamped_by("tsa-1", &b, TimestampKind::Signature);
+        let lt = form
+            .opened(&t)
+            .add_material(&Authority::of(&PKI.0).material())
+            .unwrap();
+        // By an authority that ends with the signer's, and by one that lasts.
+        let [short, long] =
+            ["tsa-1", "tsa"].map(|authority| form.stamped_by(authority, &lt, TimestampKind::Archive));
+        for (signed, level, at, valid) in [
+            (&b, Level::BB, after, false),
+            (&t, Level::BT, after, false),
+            (&lt, Level::BLT, after, false),
+            (&short, Level::BLTA, after, false),
+            (&long, Level::BLTA, after, true),
+            (&long, Level::BLTA, after_the_second, false),
+        ] {
+            form.is_at(signed, level);
+            let report = form.judged(signed, at);
+            let found = &report.signatures[0];
+            let (indication, sub_indication, level) = if valid {
+                (Indication::TotalPassed, None, Some(level))
+            } else {
+                (
+                    Indication::Indeterminate,
+                    Some(SubIndication::OutOfBoundsNoPoe),
+                    None,
+                )
+            };
+            assert_eq!(found.indication, indication, "{name} {level:?}: {found:#?}");
+            assert_eq!(found.sub_indication, sub_indication, "{name}");
+            assert_eq!(found.level, level, "{name}");
+            assert!(
+                found.timestamps.iter().all(|stamp| stamp.valid == valid),
+                "{found:#?}"
+            );
+        }
+    }
+}
+
 const OOXML: Form<'_> = Form {
     open: &|bytes| Ok(Box::new(OoxmlSignature::open(bytes)?)),
     verify: &|bytes, reliance| ooxml::verify(bytes, reliance).unwrap(),
@@ -430,6 +612,7 @@ fn office_documents_reach_b_lt_and_libreoffice_still_accepts_them() {
         .opened(&lt)
         .prepare_timestamp(TimestampKind::Archive, Hash::Sha256);
     assert_eq!(archive.err(), Some(AugmentError::Unsupported));
+    assert_eq!(judged_by_openssl("lt.docx", &lt), ["signature"]);
     let verdicts = office.judge(&[("t.docx", &t), ("lt.docx", &lt)]);
     assert_eq!(verdicts, [[true], [true]]);
     assert!(matches!(

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
-use trien_signatures::report::{Indication, Integrity, Reason, Report, SignatureReport, Warning};
+use trien_signatures::report::{
+    Indication, Integrity, Reason, Report, SignatureReport, TimestampKind, Warning,
+};
 use trien_signatures::trust::{Anchors, Reliance};
 use trien_signatures::{cades, pades, xmldsig};
 
@@ -126,4 +128,89 @@ fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_writt
         .filter(|line| line.ends_with("\tbroken\tintact"))
         .collect();
     assert!(lax.is_empty(), "{lax:#?}");
+}
+
+/// What the time-stamps of XAdES signatures are about, by us and by lxml (`stamps.py`); nobody's certificate is asked.
+/// What differs is in `testdata/documents/stamps.tsv`, and so is every imprint that is not right.
+#[test]
+fn the_time_stamps_of_other_makers_xades_are_about_what_lxml_says() {
+    let folder = root().join("target/documents/samples/xml");
+    let files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("run `make documents` first")
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().contains("xades_"))
+        .collect();
+    let mut arguments = vec![judge::script("stamps.py")];
+    arguments.extend(files.iter().map(|path| path.to_str().unwrap().to_owned()));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let said = judge::python(&arguments).unwrap();
+    let mut theirs: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for line in said.lines() {
+        let [name, kind, verdict] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        theirs.entry(name).or_default().push((kind, verdict));
+    }
+    let counted: usize = theirs.values().map(Vec::len).sum();
+    assert!(
+        theirs.len() >= 27 && counted >= 37,
+        "{} samples, {counted} time-stamps",
+        theirs.len()
+    );
+
+    let anchors = Anchors::new(Vec::new());
+    let mut found = BTreeSet::new();
+    for (name, theirs) in theirs {
+        let ours = imprints(&folder.join(name), &anchors);
+        assert!(ours.is_empty() || ours.len() == theirs.len(), "{name}: {ours:?}");
+        for (place, (kind, verdict)) in theirs.into_iter().enumerate() {
+            let (own_kind, own) = ours.get(place).copied().unwrap_or((kind, "silent"));
+            assert_eq!(own_kind, kind, "{name}");
+            if (own, verdict) != ("right", "right") {
+                found.insert(format!("{name}\t{place}\t{kind}\t{verdict}\t{own}"));
+            }
+        }
+    }
+    let table = std::fs::read_to_string(root().join("testdata/documents/stamps.tsv")).unwrap();
+    let known: BTreeSet<String> = table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (difference, reason) = line.rsplit_once('\t').unwrap();
+            assert!(!reason.is_empty(), "no reason: {line}");
+            difference.to_owned()
+        })
+        .collect();
+    assert_eq!(found, known);
+}
+
+/// Kind of each time-stamp, and whether its imprint is right; empty where the signature's own value is not genuine.
+fn imprints(path: &Path, anchors: &Anchors) -> Vec<(&'static str, &'static str)> {
+    let reliance = Reliance {
+        sha1: true,
+        ..Reliance::new(anchors, &[], OffsetDateTime::now_utc())
+    };
+    let report = xmldsig::verify(
+        &std::fs::read(path).unwrap(),
+        &xmldsig::Options::default(),
+        &reliance,
+    );
+    let signatures = report.map(|report| report.signatures).unwrap_or_default();
+    signatures
+        .iter()
+        .flat_map(|signature| &signature.timestamps)
+        .map(|stamp| {
+            let kind = match stamp.kind {
+                TimestampKind::Content => "content",
+                TimestampKind::Signature => "signature",
+                TimestampKind::Archive => "archive",
+            };
+            let verdict = match stamp.reason {
+                Some(Reason::TimestampMalformed) => "unreadable",
+                Some(Reason::TimestampImprintMismatch) => "wrong",
+                _ => "right",
+            };
+            (kind, verdict)
+        })
+        .collect()
 }

@@ -9,7 +9,7 @@ use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::TimestampToken;
-use crate::validation::Stamped;
+use crate::validation::{MAX_TIMESTAMPS, Stamped};
 use crate::xml::{Canonicalization, Document, ElementId, Outer};
 use crate::xmldsig::{DS, ReadAlgorithm, ReadSignature, Resolver, base64, canonicalization, feed, target};
 
@@ -85,15 +85,25 @@ impl Unsigned {
             .map_or(Some(Canonicalization::INCLUSIVE), |method| {
                 canonicalization(document, &method)
             });
-        let text = document.child(element, XADES, "EncapsulatedTimeStamp");
-        let der = text.and_then(|text| base64(&document.text_of(text)));
-        let token = der.and_then(|der| TimestampToken::from_der(&der).ok());
-        self.stamps.push(Stamp {
+        // One property may hold tokens of several authorities, all about the same.
+        let encapsulated = document
+            .children(element)
+            .filter(|child| {
+                &*document.namespace(*child) == XADES
+                    && document.local_name(*child) == "EncapsulatedTimeStamp"
+            })
+            .take(MAX_TIMESTAMPS)
+            .map(|text| base64(&document.text_of(text)).and_then(|der| TimestampToken::from_der(&der).ok()));
+        let mut tokens: Vec<Option<TimestampToken>> = encapsulated.collect();
+        if tokens.is_empty() {
+            tokens.push(None);
+        }
+        self.stamps.extend(tokens.into_iter().map(|token| Stamp {
             kind,
             element,
             token: token.filter(|_| form.is_some()),
-            form: form.unwrap_or(Canonicalization::INCLUSIVE),
-        });
+            form: form.clone().unwrap_or(Canonicalization::INCLUSIVE),
+        }));
     }
 
     /// Every encapsulated value below a property.

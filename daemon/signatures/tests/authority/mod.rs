@@ -34,12 +34,27 @@ impl<'a> Authority<'a> {
         Self(pki)
     }
 
+    /// One more authority, whose certificate ends after so many days.
+    pub(crate) fn certify(&self, name: &str, days: u32) {
+        let run = |arguments: String| self.0.workshop.run(&arguments.split(' ').collect::<Vec<_>>());
+        run(format!(
+            "req -new -newkey rsa:2048 -nodes -keyout {name}.key -subj /CN={name} -out {name}.csr"
+        ));
+        run(format!(
+            "x509 -req -in {name}.csr -CA root.crt -CAkey root.key -extfile more.cnf -extensions stamps -days {days} -out {name}.crt"
+        ));
+    }
+
     /// One whose files are there already.
     pub(crate) fn of(pki: &'a Pki) -> Self {
         Self(pki)
     }
 
     pub(crate) fn stamp(&self, imprint: &Imprint) -> TimestampToken {
+        self.stamp_by("tsa", imprint)
+    }
+
+    pub(crate) fn stamp_by(&self, name: &str, imprint: &Imprint) -> TimestampToken {
         static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _one = ONE_AT_A_TIME
             .lock()
@@ -49,9 +64,9 @@ impl<'a> Authority<'a> {
             "ts -query -digest {} -sha256 -cert -out query.tsq",
             hex::encode(&imprint.digest)
         ));
-        run(
-            "ts -reply -config more.cnf -section one -queryfile query.tsq -signer tsa.crt -inkey tsa.key -token_out -out token.der",
-        );
+        run(&format!(
+            "ts -reply -config more.cnf -section one -queryfile query.tsq -signer {name}.crt -inkey {name}.key -token_out -out token.der"
+        ));
         TimestampToken::from_der(&std::fs::read(self.0.workshop.path("token.der")).unwrap()).unwrap()
     }
 
