@@ -17,7 +17,7 @@ use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::material::ValidationMaterial;
 use trien_signatures::pades::{Allowed, PadesDocument, PadesRequest, TIME_STAMP_ROOM, prepare, verify};
-use trien_signatures::report::{Format, Indication, Level, Report, TimestampKind};
+use trien_signatures::report::{Format, Indication, Level, Report, SubIndication, TimestampKind};
 use trien_signatures::signing::Prepared;
 use trien_signatures::timestamp::TimestampRequest;
 
@@ -203,32 +203,41 @@ fn level(document: &[u8]) -> Option<Level> {
     report.signatures[0].level
 }
 
-/// What pyHanko's validation for the archive says now, and what it will say in five years if somebody goes on stamping.
-fn pyhanko(path: &Path) -> [String; 2] {
+/// What pyHanko's validations in time say, each under its name (`levels.py`), with the newest lists at hand.
+fn pyhanko(path: &Path) -> serde_json::Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join("target/judges/bin/python");
     assert!(python.exists(), "run `make target/judges/.made` first");
+    let workshop = &OFFICE.pki.workshop;
+    let lists = ["root", "long-ca"].map(|name| workshop.path(&format!("{name}.crl.der")));
     let output = Command::new(python)
         .arg("-B")
         .arg(root.join("daemon/tests/judges/levels.py"))
         .arg(path)
         .arg("--trust")
-        .arg(OFFICE.pki.workshop.path("root.crt"))
+        .arg(workshop.path("root.crt"))
+        .arg("--crl")
+        .args(lists.iter().filter(|list| list.exists()))
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let verdicts: serde_json::Value = serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
-    let verdict = &verdicts[path.to_str().unwrap()];
-    assert_eq!(verdict["retroactive"], "OK", "{verdict}");
-    ["now", "later"].map(|when| verdict[when].as_str().unwrap().to_owned())
+    verdicts[path.to_str().unwrap()].clone()
 }
 
-fn judged(name: &str, document: &[u8]) -> [String; 2] {
+fn judged_by_all(name: &str, document: &[u8]) -> serde_json::Value {
     let path = OFFICE.pki.workshop.write(&format!("{name}.pdf"), document);
     assert_qpdf_clean(&path);
     assert!(pdfsig(&path).first().unwrap().0, "{name}");
     pyhanko(&path)
+}
+
+/// Its verdict for the archive, with the document's own material: now, and in five years if somebody goes on stamping.
+fn judged(name: &str, document: &[u8]) -> [String; 2] {
+    let verdict = judged_by_all(name, document);
+    assert_eq!(verdict["retroactive"], "OK", "{verdict}");
+    ["now", "later"].map(|when| verdict[when].as_str().unwrap().to_owned())
 }
 
 fn dossier() -> Vec<u8> {
@@ -256,7 +265,7 @@ fn climb(name: &str, original: &[u8], room: usize) {
     let proven = open(stamped.clone()).to_be_proven().unwrap();
     assert_eq!(proven.leaves.len(), 2, "the signer and the authority");
     let material = lists();
-    let with_material = open(stamped).add_material(&material).unwrap();
+    let with_material = open(stamped.clone()).add_material(&material).unwrap();
     // The time-stamp that stood for the signature's own does not cover the material.
     assert_eq!(level(&with_material), Some(Level::BLT), "{name}");
     let again = open(with_material.clone()).add_material(&material).unwrap();
@@ -272,6 +281,13 @@ fn climb(name: &str, original: &[u8], room: usize) {
     );
     // pyHanko wants a signature's time from a time-stamp in the signature itself; EN 319 142-1, 6.3, does not.
     let verdict = if room > 0 { "OK" } else { "SIG_CONSTRAINTS_FAILURE" };
+    let only_stamped = judged_by_all(&format!("{name}-t"), &stamped);
+    assert_eq!(only_stamped["time"], verdict, "{name}: {only_stamped}");
+    assert_eq!(
+        judged(&format!("{name}-lt"), &with_material)[0],
+        verdict,
+        "{name}"
+    );
     assert_eq!(judged(name, &archived)[0], verdict, "{name}");
 
     // Once more, over all that.
@@ -373,22 +389,53 @@ fn a_time_stamp_over_something_else_proves_nothing() {
 
 #[test]
 fn after_the_certificates_end_only_what_was_proven_in_time_is_valid() {
-    let signed = sign(&Draft::with_text("").classic(), |_| ());
-    let stamped = stamp("late", signed.clone(), TimestampKind::Archive);
-    let with_material = open(stamped).add_material(&lists()).unwrap();
-    let archived = stamp("late", with_material, TimestampKind::Archive);
-    // The signer's certificate ends after 1500 days, and so does the authority's.
+    let signed = sign(&Draft::with_text("").classic(), |request| {
+        request.extra_room = TIME_STAMP_ROOM;
+    });
+    let stamped = stamp("late", signed.clone(), TimestampKind::Signature);
+    let with_material = open(stamped.clone()).add_material(&lists()).unwrap();
+    let short = stamp("late", with_material.clone(), TimestampKind::Archive);
+    let lasting = &OFFICE.near[1];
+    let long = stamp_by(
+        lasting,
+        "root",
+        "late",
+        with_material.clone(),
+        TimestampKind::Archive,
+    );
+    // The signer's certificate ends after 1500 days, and so does the first authority's; the second's after 7000.
     let mut later = OFFICE.pki.reliance();
     later.at += Duration::days(1600);
     later.now = later.at;
-    let bare = verify(&signed, &later).unwrap();
-    assert!(!bare.valid());
-    let reached = verify(&archived, &later).unwrap();
-    assert_ne!(
-        reached.signatures[0].indication,
-        Indication::TotalFailed,
-        "{reached:#?}"
-    );
+    for (document, level) in [
+        (&signed, Level::BB),
+        (&stamped, Level::BT),
+        (&with_material, Level::BLT),
+        (&short, Level::BLTA),
+    ] {
+        assert_eq!(self::level(document), Some(level));
+        let report = verify(document, &later).unwrap();
+        let found = &report.signatures[0];
+        assert_eq!(
+            found.indication,
+            Indication::Indeterminate,
+            "{level:?}: {found:#?}"
+        );
+        assert_eq!(
+            found.sub_indication,
+            Some(SubIndication::OutOfBoundsNoPoe),
+            "{level:?}"
+        );
+        assert!(found.timestamps.iter().all(|stamp| !stamp.valid), "{found:#?}");
+    }
+    assert_eq!(level(&long), Some(Level::BLTA));
+    let report = verify(&long, &later).unwrap();
+    assert!(report.valid(), "{report:#?}");
+    for found in &report.signatures {
+        assert_eq!(found.indication, Indication::TotalPassed, "{found:#?}");
+    }
+    assert_eq!(report.signatures[0].level, Some(Level::BLTA));
+    assert_eq!(report.signatures[0].timestamps.len(), 2);
 }
 
 #[test]
