@@ -109,6 +109,7 @@ reason-revocation-unknown = nothing is known about its revocation
 reason-timestamp-malformed = the time-stamp cannot be read
 reason-timestamp-imprint-mismatch = the time-stamp is about something else
 reason-timestamp-outside-validity = the time-stamp lies outside the validity of its authority's certificate
+reason-timestamp-order = the time-stamps contradict each other: one is older than what it covers
 reason-key-usage-not-for-time-stamps = the certificate is not for time-stamps
 reason-path-other = the path was not accepted
 reason-malformed-pdf = the PDF is damaged

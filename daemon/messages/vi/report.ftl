@@ -109,6 +109,7 @@ reason-revocation-unknown = không có thông tin về việc thu hồi
 reason-timestamp-malformed = không đọc được dấu thời gian
 reason-timestamp-imprint-mismatch = dấu thời gian là của nội dung khác
 reason-timestamp-outside-validity = dấu thời gian nằm ngoài thời hạn của chứng thư tổ chức cấp
+reason-timestamp-order = các dấu thời gian mâu thuẫn nhau: có dấu cũ hơn nội dung mà nó bao trùm
 reason-key-usage-not-for-time-stamps = chứng thư không dùng để cấp dấu thời gian
 reason-path-other = đường dẫn không được chấp nhận
 reason-malformed-pdf = tệp PDF bị hỏng

@@ -2,6 +2,11 @@
 //! (Circular 15/2025/TT-BKHCN, article 6: issuing CA, signer, managing unit, signing time, integrity, validity).
 //!
 //! Codes only; the words for people are elsewhere. The serialised names are stable.
+//!
+//! Some sub-indications of the standard are never said and so are not there: `SIGNATURE_POLICY_NOT_AVAILABLE` and
+//! `POLICY_PROCESSING_ERROR`, for signature policies are not processed (RFC 5280's policies of certificates are);
+//! `CRYPTO_CONSTRAINTS_FAILURE_NO_POE`, for an algorithm is accepted or not, whatever the time, and SHA-1 by the
+//! caller's word alone ([`crate::trust::Reliance::sha1`]); `NO_POE` and `GENERIC`, for there is always one that says more.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -72,7 +77,7 @@ pub enum SubIndication {
     ChainConstraintsFailure,
     CertificateChainGeneralFailure,
     CryptoConstraintsFailure,
-    PolicyProcessingError,
+    TimestampOrderFailure,
     NoSigningCertificateFound,
     NoCertificateChainFound,
     RevokedNoPoe,
@@ -604,6 +609,7 @@ pub enum Reason {
     TimestampMalformed,
     TimestampImprintMismatch,
     TimestampOutsideValidity,
+    TimestampOrder,
     KeyUsageNotForTimeStamps,
     // XML, JSON, containers
     MalformedXml,

@@ -163,13 +163,58 @@ pub fn judge(
             ..*reliance
         },
     );
+    let ended = (SubIndication::OutOfBoundsNoPoe, Reason::CertificateExpired);
+    let verdict = match verdict.finding {
+        Err(finding) if finding == ended => good_to_its_end(evidence, reliance).unwrap_or(verdict),
+        _ => verdict,
+    };
     describe(&verdict, report);
     verdict
         .finding
         .map_err(|finding| past(finding, &verdict.statuses, report))?;
+    if !in_order(&report.timestamps) {
+        return Err((SubIndication::TimestampOrderFailure, Reason::TimestampOrder));
+    }
     let level = level(evidence, &verdict.statuses, report);
     report.pass(level);
     Ok(())
+}
+
+/// EN 319 102-1, 5.2.6.4: the signer's certificate has ended, and what is known says that it was not revoked until then.
+fn good_to_its_end(evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> Option<CertificateVerdict> {
+    let reliance = Reliance {
+        at: evidence.signer.not_after(),
+        ..*reliance
+    };
+    let verdict = certificate(evidence.signer, evidence.embedded, evidence.brought, &reliance);
+    let good = matches!(verdict.statuses.first(), Some(CertificateStatus::Good(_)));
+    (verdict.finding.is_ok() && good).then_some(CertificateVerdict {
+        finding: Err((SubIndication::OutOfBoundsNotRevoked, Reason::CertificateExpired)),
+        ..verdict
+    })
+}
+
+/// EN 319 102-1, 5.5.4: content, signature, archive, as far as they can be believed; and each of the archive after the
+/// one before it. The clocks of two authorities may differ a little.
+fn in_order(stamps: &[TimestampReport]) -> bool {
+    let rank = |stamp: &TimestampReport| match stamp.kind {
+        TimestampKind::Content => 0,
+        TimestampKind::Signature => 1,
+        TimestampKind::Archive => 2,
+    };
+    let believed: Vec<_> = stamps
+        .iter()
+        .filter(|stamp| stamp.valid)
+        .filter_map(|stamp| Some((rank(stamp), stamp.time?)))
+        .collect();
+    believed.iter().enumerate().all(|(place, (rank, time))| {
+        let over = |other: &(usize, &(u8, OffsetDateTime))| {
+            let (other_place, (inner, _)) = other;
+            inner < rank || *rank == 2 && *inner == 2 && *other_place < place
+        };
+        let mut inner = believed.iter().enumerate().filter(over);
+        inner.all(|(_, (_, earlier))| *earlier <= *time + CLOCK_SKEW)
+    })
 }
 
 /// Judges the time-stamps from the outermost inwards, and gives the earliest time that is proven.
@@ -260,6 +305,10 @@ fn constraints(evidence: &Evidence<'_>, report: &SignatureReport) -> Result<(), 
             Reason::KeyUsageNotForSigning,
         ));
     }
+    // EN 319 102-1, 5.5.4: the signature holds a time-stamp of its content, so it was made after that time.
+    if content_stamped(report).any(|time| time > evidence.signer.not_after()) {
+        return Err((SubIndication::Expired, Reason::SigningTimeOutsideValidity));
+    }
     let claimed = report.best_signature_time.or(evidence.claimed);
     if claimed.is_some_and(|claimed| !evidence.signer.is_valid_at(claimed.time)) {
         let not_yet = report
@@ -277,17 +326,21 @@ fn constraints(evidence: &Evidence<'_>, report: &SignatureReport) -> Result<(), 
     Ok(())
 }
 
+/// The times of the time-stamps of the content that can be believed.
+fn content_stamped(report: &SignatureReport) -> impl Iterator<Item = OffsetDateTime> {
+    let stamps = report.timestamps.iter();
+    stamps
+        .filter(|stamp| stamp.valid && stamp.kind == TimestampKind::Content)
+        .filter_map(|stamp| stamp.time)
+}
+
 /// EN 319 102-1, 5.5.4: the signature holds a time-stamp of its content, so it was made after that time; when that is
 /// after the revocation there is nothing left to hope for.
 fn past(finding: Finding, statuses: &[CertificateStatus], report: &SignatureReport) -> Finding {
     let Some(CertificateStatus::Revoked { since, .. }) = statuses.first() else {
         return finding;
     };
-    let stamped_later = report
-        .timestamps
-        .iter()
-        .filter(|stamp| stamp.valid && stamp.kind == TimestampKind::Content)
-        .any(|stamp| stamp.time.is_some_and(|time| time >= *since));
+    let stamped_later = content_stamped(report).any(|time| time >= *since);
     match finding {
         (SubIndication::RevokedNoPoe, reason) if stamped_later => (SubIndication::Revoked, reason),
         other => other,
