@@ -6,6 +6,8 @@ mod support;
 
 use std::process::Command;
 
+use serde_json::json;
+use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use support::{Desk, error_code, read_json, specified, succeed};
 
 /// A desk with one token of each of these profiles; its keys have its name, and certificates of one authority where
@@ -184,4 +186,60 @@ fn a_key_that_wants_its_pin_for_each_signature_signs_a_batch() {
     let mut wrong = batch("wrong-pin");
     wrong.arg("--pin-file").arg(desk.path("wrong"));
     assert_eq!(error_code(&mut wrong, 1), "pin_incorrect");
+}
+
+/// A page cannot have anybody log in to look: it is told what to do once, and so is who asks the doctor.
+#[test]
+fn certificates_that_show_only_after_login_are_shown_to_a_page_once_they_were_revealed() {
+    let desk = field(&[("private-certificate", "ec:p256")]);
+    allow(&desk, PORTAL, &["certificates", "sign"]);
+    let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, script);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let document = page.upload("x.txt", b"x");
+    let mut sign = || {
+        page.call(
+            "sign_documents",
+            &json!({ "documents": [document], "format": "cades_detached" }),
+        )
+    };
+    let command = "trien cert list --reveal";
+    let none = sign();
+    assert_eq!(code(&none), "no_certificate", "{none}");
+    for language in ["vi", "en"] {
+        let remedy = none["error"]["data"]["remedy"][language].as_str().unwrap();
+        assert!(remedy.contains(command), "{remedy}");
+    }
+    let doctor = |language: &str| {
+        let told = desk
+            .trien(["doctor", "--json", "--lang", language])
+            .output()
+            .unwrap();
+        let told = read_json(&String::from_utf8(told.stdout).unwrap());
+        let mut findings = told["findings"].as_array().unwrap().clone();
+        findings.retain(|finding| finding["code"] == "token_no_certificate");
+        findings
+    };
+    for language in ["vi", "en"] {
+        let [hidden] = &doctor(language)[..] else {
+            panic!("the token of the authority shows its certificate");
+        };
+        assert_eq!(hidden["state"], "warning");
+        assert!(
+            hidden["message"]
+                .as_str()
+                .unwrap()
+                .contains("private-certificate"),
+            "{hidden}"
+        );
+        assert!(hidden["remedy"].as_str().unwrap().contains(command), "{hidden}");
+    }
+    let without = succeed(&mut desk.trien(["cert", "list"]));
+    assert!(!without.contains("private-certificate"), "{without}");
+    let revealed = succeed(desk.trien(["cert", "list", "--reveal"]).args(desk.pin()));
+    assert!(revealed.contains("private-certificate"), "{revealed}");
+    let signed = sign();
+    assert_eq!(signed["result"]["documents"][0]["status"], "signed", "{signed}");
+    assert!(doctor("en").is_empty());
 }

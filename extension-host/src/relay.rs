@@ -140,6 +140,7 @@ fn too_large(text: &str) -> Option<String> {
             code: ErrorCode::TooLarge,
             message,
             remedy: text::bilingual("too-large-remedy"),
+            retry: false,
             detail: Some(format!(
                 "a reply of {} bytes; at most {MAX_NATIVE_MESSAGE}",
                 text.len()

@@ -195,6 +195,7 @@ doctor-sandbox-open =
 doctor-sandbox-open-remedy = A newer kernel with Landlock and seccomp closes it in; if the driver's row asks for the network, that is as it should be.
 doctor-no-token = No token is in reach.
 doctor-token = Token { $token } is ready.
+doctor-token-no-certificate = Token { $token } shows no certificate.
 doctor-token-damaged = Token { $token }: store corrupt; some of what is on it cannot be read.
 doctor-token-unreadable = { $token }: store corrupt, the token cannot be read.
 doctor-pin-locked = Token { $token }: its PIN is locked.

@@ -46,6 +46,7 @@ error-timed-out = The question was open too long.
 error-timed-out-remedy = Start again and answer within the time shown.
 error-no-certificate = No token with a suitable certificate was found.
 error-no-certificate-remedy = Plug in your token and wait until its light stops blinking, then try again.
+error-certificates-hidden-remedy = A token is here that shows no certificate. If it is yours, it may show them only after its PIN: run this once, then try again: trien cert list --reveal
 error-certificate-not-found = The chosen certificate is on no token here, or the choice is not clear.
 error-certificate-not-found-remedy = Plug in the token that holds it, or choose the certificate again.
 error-certificate-expired = The certificate has expired, or is not valid yet.

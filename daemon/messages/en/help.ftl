@@ -67,6 +67,7 @@ help-doctor = Look for what stands in the way of a signature: readers, drivers, 
 
 help-token = Tokens and the keys on them
 help-cert = Certificates on tokens
+help-cert-list-reveal = First log in to each token that shows no certificate, and remember those that show then
 
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
 help-sign-inputs = The files to sign

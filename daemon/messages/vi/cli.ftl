@@ -195,6 +195,7 @@ doctor-sandbox-open =
 doctor-sandbox-open-remedy = Nhân hệ điều hành mới hơn có Landlock và seccomp sẽ cách ly được; nếu dòng cấu hình của trình điều khiển cần mạng thì như vậy là đúng.
 doctor-no-token = Không thấy thiết bị nào.
 doctor-token = Thiết bị { $token } đã sẵn sàng.
+doctor-token-no-certificate = Thiết bị { $token } không cho thấy chứng thư số nào.
 doctor-token-damaged = Thiết bị { $token }: kho dữ liệu bị hỏng; một phần nội dung không đọc được.
 doctor-token-unreadable = { $token }: kho dữ liệu bị hỏng, không đọc được token.
 doctor-pin-locked = Thiết bị { $token }: mã PIN đã bị khóa.

@@ -46,6 +46,7 @@ error-timed-out = Đã quá thời gian chờ trả lời.
 error-timed-out-remedy = Hãy bắt đầu lại và trả lời trong thời gian cho phép.
 error-no-certificate = Không tìm thấy thiết bị nào có chứng thư số phù hợp.
 error-no-certificate-remedy = Hãy cắm thiết bị (USB token) và đợi đèn ngừng nhấp nháy, rồi thử lại.
+error-certificates-hidden-remedy = Có thiết bị đang cắm nhưng không cho thấy chứng thư số nào. Nếu là thiết bị của bạn, có thể nó chỉ cho thấy sau khi nhập mã PIN: hãy chạy một lần lệnh sau rồi thử lại: trien cert list --reveal
 error-certificate-not-found = Chứng thư số đã chọn không có trên thiết bị nào ở đây, hoặc lựa chọn chưa rõ ràng.
 error-certificate-not-found-remedy = Hãy cắm thiết bị chứa chứng thư số đó, hoặc chọn lại chứng thư số.
 error-certificate-expired = Chứng thư số đã hết hạn, hoặc chưa có hiệu lực.

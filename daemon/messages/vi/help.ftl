@@ -67,6 +67,7 @@ help-doctor = Tìm những gì cản trở việc ký: đầu đọc, trình đi
 
 help-token = Thiết bị ký và các khóa trên đó
 help-cert = Chứng thư số trên các thiết bị ký
+help-cert-list-reveal = Trước hết đăng nhập vào từng thiết bị không cho thấy chứng thư số nào, và nhớ những chứng thư số hiện ra sau đó
 
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
 help-sign-inputs = Các tệp cần ký

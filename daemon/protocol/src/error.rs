@@ -164,6 +164,8 @@ pub struct ErrorData {
     pub message: Bilingual,
     /// What to do about it.
     pub remedy: Bilingual,
+    /// Whether the same request may succeed if it is simply made again.
+    pub retry: bool,
     /// For the developer: which field, which limit. Never a value from the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]

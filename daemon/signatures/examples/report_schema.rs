@@ -59,7 +59,8 @@ fn error() -> Value {
     json!({
         "type": "object",
         "description": "Why the file cannot be judged, and what to do about it.",
-        "properties": { "code": text(), "message": bilingual(), "remedy": bilingual(), "detail": text() },
-        "required": ["code", "message", "remedy"],
+        "properties": { "code": text(), "message": bilingual(), "remedy": bilingual(), "retry": { "type": "boolean" },
+            "detail": text() },
+        "required": ["code", "message", "remedy", "retry"],
     })
 }

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::issuer::{self, Issuer};
-use super::token::tell_failure;
+use super::pin::PinArguments;
+use super::token::{reveal, tell_failure};
 use super::{CliError, Shell};
 use crate::language::{Arguments, arguments};
 use crate::tokens::{HeldCertificate, Sight, Token};
@@ -15,7 +16,17 @@ use crate::trust::Trust;
 #[derive(Debug, clap::Subcommand)]
 pub enum CertCommand {
     /// Lists the certificates.
-    List,
+    List(ListArguments),
+}
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub struct ListArguments {
+    /// First log in to each token that shows no certificate, and have those remembered that show then.
+    #[arg(long)]
+    reveal: bool,
+    #[command(flatten)]
+    pin: PinArguments,
 }
 
 /// Runs one of them.
@@ -24,11 +35,14 @@ pub enum CertCommand {
 /// What the person has to know.
 pub async fn run(command: CertCommand, shell: &Shell) -> Result<(), CliError> {
     match command {
-        CertCommand::List => list(shell).await,
+        CertCommand::List(arguments) => list(&arguments, shell).await,
     }
 }
 
-async fn list(shell: &Shell) -> Result<(), CliError> {
+async fn list(arguments: &ListArguments, shell: &Shell) -> Result<(), CliError> {
+    if arguments.reveal {
+        reveal(&arguments.pin, shell).await?;
+    }
     let Sight { tokens, failures } = crate::service::modules(shell)?.look().await;
     for (module, error) in failures {
         tell_failure(shell, &module, &error);

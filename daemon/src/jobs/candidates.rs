@@ -66,8 +66,10 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
         hindrance: mut failure,
     } = in_reach;
     let mut held = Vec::new();
+    let mut hidden = false;
     for token in tokens {
         match token.certificates().await {
+            Ok(none) if none.is_empty() => hidden |= hides(&*token).await,
             Ok(certificates) => held.extend(certificates.into_iter().map(|one| (Arc::clone(&token), one))),
             Err(error) => {
                 tracing::warn!(token = ?token.entry().id.label, %error, "certificates cannot be read");
@@ -102,14 +104,20 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
         }
     }
     if found.candidates.is_empty() {
-        let none = if wanted.sha256.is_some() {
-            JobError::CertificateNotFound
-        } else {
-            JobError::NoCertificate
+        let none = match wanted.sha256 {
+            Some(_) => JobError::CertificateNotFound,
+            None if hidden => JobError::CertificatesHidden,
+            None => JobError::NoCertificate,
         };
         return Err(unfit.or(failure.map(JobError::from)).unwrap_or(none));
     }
     Ok(found)
+}
+
+/// Whether a token that shows no certificate may have some that show after login. A page cannot have anybody log in for
+/// that: the person does it once, at the command line.
+async fn hides(token: &dyn Token) -> bool {
+    matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader))
 }
 
 impl Wanted<'_> {

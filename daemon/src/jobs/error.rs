@@ -65,6 +65,9 @@ pub enum JobError {
     /// No token has a certificate to choose from.
     #[error("no certificate fits")]
     NoCertificate,
+    /// The same, and a token is here that shows none before somebody has logged in.
+    #[error("no certificate fits, and a token shows none without its PIN")]
+    CertificatesHidden,
     /// The certificate of the request is not here, or the page has not been shown it.
     #[error("the certificate is not here")]
     CertificateNotFound,
@@ -157,7 +160,7 @@ impl JobError {
             Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
             Self::Document(error) => of_document(error),
-            Self::NoCertificate => ErrorCode::NoCertificate,
+            Self::NoCertificate | Self::CertificatesHidden => ErrorCode::NoCertificate,
             Self::CertificateNotFound => ErrorCode::CertificateNotFound,
             Self::CertificateExpired => ErrorCode::CertificateExpired,
             Self::CertificateRevoked => ErrorCode::CertificateRevoked,
@@ -185,7 +188,21 @@ impl JobError {
     /// As it goes to the page.
     #[must_use]
     pub fn object(&self) -> ErrorObject {
-        error_object(self.code(), self.detail())
+        let mut object = error_object(self.code(), self.detail());
+        object.data.retry = self.retry_helps();
+        if let Self::CertificatesHidden = self {
+            object.data.remedy = language::bilingual(HIDDEN_REMEDY);
+        }
+        object
+    }
+
+    /// Whether the same request, made again with nothing else done, may succeed. Of what a token answered, the truth
+    /// table says it.
+    fn retry_helps(&self) -> bool {
+        match self {
+            Self::Token(error) | Self::Login(LoginError::Token(error)) => error.retry_helps(),
+            other => retry_helps(other.code()),
+        }
     }
 
     /// For the page's developer: which field, which limit, which rule of the format. Causes in tokens stay in the log.
@@ -220,6 +237,25 @@ impl JobError {
     }
 }
 
+/// What to do about a token that shows certificates only after login: the text of a page's error and of the doctor.
+pub const HIDDEN_REMEDY: &str = "error-certificates-hidden-remedy";
+
+/// See [`JobError::retry_helps`]: of errors that are known by their code alone.
+const fn retry_helps(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Busy
+            | ErrorCode::RateLimited
+            | ErrorCode::TimedOut
+            | ErrorCode::TokenRemoved
+            | ErrorCode::TokenBusy
+            | ErrorCode::ModuleHung
+            | ErrorCode::ModuleCrashed
+            | ErrorCode::BadSignatureFromToken
+            | ErrorCode::ReaderServiceStopped
+    )
+}
+
 /// The error object of a code.
 #[must_use]
 pub fn error_object(code: ErrorCode, detail: Option<String>) -> ErrorObject {
@@ -240,6 +276,7 @@ pub fn text(code: ErrorCode) -> ErrorData {
         code,
         message: language::bilingual(&key),
         remedy,
+        retry: retry_helps(code),
         detail: None,
     }
 }

@@ -110,6 +110,13 @@ mod tests {
         );
     }
 
+    /// What a page gets of a row: its code, and whether trying again helps.
+    pub(super) fn check_wire(row: &Row, told: &crate::jobs::JobError) {
+        let wire = serde_json::to_value(told.object()).expect("an error object");
+        assert_eq!(wire["data"]["code"], row.code.name(), "{}", row.name);
+        assert_eq!(wire["data"]["retry"], row.retry, "{}", row.name);
+    }
+
     /// A file below `src` of a crate that this one is built with.
     pub(super) fn source_of(package: &str, file: &str) -> String {
         let metadata = std::process::Command::new(env!("CARGO"))

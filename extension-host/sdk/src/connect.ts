@@ -142,5 +142,5 @@ function mostTelling(deadEnds: DeadEnd[]): TrienError {
   const refused = deadEnds.some(({ road, error }) => road === "websocket" && error.code === "not_installed");
   if (first?.error.code === "closed" && refused && extension !== undefined) return TrienError.local("not_running", detail);
   const error = first?.error ?? TrienError.local("not_installed");
-  return new TrienError(error.code, error.text, error.remedy, detail);
+  return new TrienError(error.code, error.text, error.remedy, detail, error.retry);
 }

@@ -21,6 +21,8 @@ export class TrienError extends Error {
     readonly remedy: Bilingual,
     /** For the developer's console. */
     readonly detail?: string,
+    /** Whether the same request may succeed if it is simply made again. */
+    readonly retry = false,
   ) {
     super(detail === undefined ? `${code}: ${text.en}` : `${code}: ${text.en} (${detail})`);
   }
@@ -28,7 +30,7 @@ export class TrienError extends Error {
   /** An error that arose on this side. */
   static local(code: keyof typeof messages, detail?: string): TrienError {
     const { message, remedy } = messages[code];
-    return new TrienError(code, message, remedy, detail);
+    return new TrienError(code, message, remedy, detail, ["closed", "timed_out", "busy"].includes(code));
   }
 
   /** The browser stands in between; what to do depends on how. */
@@ -45,7 +47,7 @@ export class TrienError extends Error {
     if (data.code === "version_mismatch") {
       return new TrienError("outdated", data.message, data.remedy, data.detail);
     }
-    return new TrienError(data.code, data.message, data.remedy, data.detail);
+    return new TrienError(data.code, data.message, data.remedy, data.detail, data.retry === true);
   }
 }
 

@@ -297,8 +297,14 @@ function verify({ documents }: VerifyDocuments): VerifiedDocuments {
   return { documents: documents.map(({ name }) => ({ name, valid: false, signatures: [] })) };
 }
 
+/** What the daemon says that trying again helps with, when it knows no more than the code. */
+const AGAIN: readonly ErrorCode[] = [
+  "busy", "rate_limited", "timed_out", "token_removed", "token_busy", "module_hung", "module_crashed",
+  "bad_signature_from_token", "reader_service_stopped",
+];
+
 function errorObject(code: ErrorCode): ErrorObject {
   const message = { vi: `Bản giả lập trả lời: ${code}.`, en: `The mock says: ${code}.` };
   const remedy = { vi: "Đây là bản giả lập của Triện dùng để kiểm thử.", en: "This is the mock of Triện, for tests." };
-  return { code: NUMBER, message: message.en, data: { code, message, remedy } };
+  return { code: NUMBER, message: message.en, data: { code, message, remedy, retry: AGAIN.includes(code) } };
 }

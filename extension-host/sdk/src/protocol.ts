@@ -294,6 +294,10 @@ message: Bilingual,
  */
 remedy: Bilingual, 
 /**
+ * Whether the same request may succeed if it is simply made again.
+ */
+retry: boolean, 
+/**
  * For the developer: which field, which limit. Never a value from the message.
  */
 detail?: string, };

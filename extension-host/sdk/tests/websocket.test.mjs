@@ -311,3 +311,12 @@ test("an aborted connect", async () => {
   openPage();
   await rejects(Trien.connect({ roads: ["websocket"], signal: AbortSignal.abort() }), "cancelled");
 });
+
+test("an error says whether the same request, made again, may succeed", async (context) => {
+  const { trien, conversation } = await connected(context, {});
+  for (const retry of [true, false]) {
+    conversation.override.certificates = ({ reply, id }) =>
+      reply({ jsonrpc: "2.0", id, error: failure("token_failed", -32054, retry) });
+    await assert.rejects(trien.certificates(), (error) => error.code === "token_failed" && error.retry === retry);
+  }
+});

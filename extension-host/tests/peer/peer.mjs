@@ -12,9 +12,9 @@ const CERTIFICATE = {
   issuer: "CA", serial: "01", not_before: "2026-01-01T00:00:00Z", not_after: "2027-01-01T00:00:00Z",
 };
 
-export function failure(code, number = -32000) {
+export function failure(code, number = -32000, retry = false) {
   const words = { vi: `vi ${code}`, en: `en ${code}` };
-  return { code: number, message: words.en, data: { code, message: words, remedy: words } };
+  return { code: number, message: words.en, data: { code, message: words, remedy: words, retry } };
 }
 
 /** One connection's documents and answers. `override` may answer a method in its own way. */

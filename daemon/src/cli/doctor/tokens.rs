@@ -9,9 +9,10 @@ use super::super::Shell;
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
+use crate::jobs::error::HIDDEN_REMEDY;
 use crate::language::{self, Arguments};
 use crate::tokens::pcsc::DRIVER;
-use crate::tokens::{Level, Modules, PinState, Token, TokenEntry, TokenError, known, library};
+use crate::tokens::{Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library};
 
 /// From when on a person is told that a certificate ends.
 const SOON: Duration = Duration::days(30);
@@ -192,7 +193,13 @@ async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
     };
     let mut findings: Vec<_> = of_pin.into_iter().collect();
     let now = OffsetDateTime::now_utc();
-    for held in token.certificates().await.unwrap_or_default() {
+    let held = token.certificates().await;
+    let shows_none = matches!(&held, Ok(held) if held.is_empty());
+    if shows_none && matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader)) {
+        let finding = Finding::new(Weight::Warning, "doctor-token-no-certificate", [label()]);
+        findings.push(finding.with_remedy(HIDDEN_REMEDY));
+    }
+    for held in held.unwrap_or_default() {
         if held.key.is_none() {
             continue;
         }

@@ -114,13 +114,12 @@ mod tests {
     use crate::tokens::truth;
     use crate::tokens::worker::meaning;
 
-    /// From the number a module returns to the code a page gets, through all that lies between.
+    /// From the number a module returns to what a page gets, through all that lies between.
     pub(super) fn check(number: u64, name: &str) {
         let row = truth::cryptoki(number).expect("the row");
         assert_eq!(row.name, name);
         truth::tests::check_row(row);
-        assert_eq!(JobError::from(meaning(number)).code(), row.code, "{name}");
-        assert_eq!(meaning(number).retry_helps(), row.retry, "{name}");
+        truth::tests::check_wire(row, &JobError::from(meaning(number)));
     }
 
     /// The constants are read out of the source of the bindings, so that a newer version of the standard fails here.

@@ -75,15 +75,14 @@ mod tests {
     use crate::tokens::pcsc::failure::CardError;
     use crate::tokens::{TokenError, truth};
 
-    /// From the number that PC/SC returns to the code a page gets, through all that lies between.
+    /// From the number that PC/SC returns to what a page gets, through all that lies between.
     pub(super) fn check(number: u64, name: &str) {
         let row = truth::smart_card(number).expect("the row");
         assert_eq!(row.name, name);
         truth::tests::check_row(row);
         let returned = truth::tests::pcsc_error(number);
         let told = TokenError::from(CardError::Service(returned));
-        assert_eq!(told.retry_helps(), row.retry, "{name}");
-        assert_eq!(JobError::from(told).code(), row.code, "{name}");
+        truth::tests::check_wire(row, &JobError::from(told));
     }
 
     /// The constants are read out of the source of the bindings, so that a newer version fails here.
