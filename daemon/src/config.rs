@@ -11,6 +11,7 @@ use trien_protocol::call::Language;
 use crate::network::NetworkRules;
 use crate::policy::OriginRules;
 use crate::policy::origin::Schemes;
+use crate::tokens::known::{self, KnownModule};
 pub use file::{ConfigError, Fault};
 
 /// Where the administrator's policy lies.
@@ -36,6 +37,8 @@ pub struct Config {
     pub websocket: Option<WebSocketConfig>,
     /// The PKCS #11 modules.
     pub modules: Vec<ModuleConfig>,
+    /// The rows that the files add to those of known modules, or lay over them; also of modules that are not here.
+    pub rows: Vec<KnownModule>,
     /// Smart cards.
     pub cards: CardsConfig,
     /// Who asks the person.
@@ -83,14 +86,17 @@ pub struct ModuleConfig {
     pub environment: Vec<String>,
     /// Variables that are set for it.
     pub variables: Vec<(String, std::ffi::OsString)>,
+    /// `C_Logout` leaves the card logged in: it is reset after the work.
+    pub reset: bool,
 }
 
 impl ModuleConfig {
-    /// A module that needs nothing but its library.
+    /// A module that needs nothing but its library. How it logs out is as is known of that.
     #[must_use]
     pub fn new(name: &str, path: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
+            reset: known::of_library(&path).is_some_and(|row| row.reset),
             path,
             sha256: None,
             network: false,
@@ -211,7 +217,7 @@ fn usual_modules(discover: Option<bool>) -> Vec<ModuleConfig> {
     let portable = std::env::var_os("TRIEN_HOME").is_some_and(|home| !home.is_empty());
     let mut modules = vec![software_token()];
     if discover.unwrap_or(!portable) {
-        modules.extend(crate::tokens::known::discover());
+        modules.extend(known::discover());
     }
     modules
 }

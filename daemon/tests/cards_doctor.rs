@@ -197,6 +197,24 @@ fn a_card_that_no_driver_shows_is_named_with_the_drivers_that_its_chip_has() {
             let _other = readers.piv_with(0, &["--applet", "openpgp", "--atr", EPASS2003]);
             let _shown = readers.piv(1);
             let desk = Desk::new();
+            std::fs::create_dir_all(desk.home().join("config")).unwrap();
+            // A row of the user's, whose library is not here either.
+            let row = "[[modules]]\nname = \"other-ca\"\nlibraries = [\"libotherca.so\"]\nca = \"Viettel-CA\"\n\
+                       chips = [\"Feitian ePass2003\"]\n";
+            std::fs::write(
+                desk.home().join("config/config.toml"),
+                format!("[websocket]\nport = 0\n{row}"),
+            )
+            .unwrap();
+            let described = findings(&desk);
+            let remedy = finding(&described, "card_unseen")["remedy"].as_str().unwrap();
+            assert!(
+                remedy.contains("other-ca (libotherca.so)") && remedy.contains("vnpt-ca"),
+                "{remedy}"
+            );
+            let none = finding(&described, "none_on_linux")["message"].as_str().unwrap();
+            assert!(!none.contains("Viettel-CA"), "the user knows of one: {none}");
+            std::fs::remove_file(desk.home().join("config/config.toml")).unwrap();
             let told = findings(&desk);
             let unseen = finding(&told, "card_unseen");
             let message = unseen["message"].as_str().unwrap();

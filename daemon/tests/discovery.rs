@@ -278,3 +278,67 @@ fn rows_of_the_user_and_of_the_administrator_have_all_the_folders_that_they_name
     assert_eq!(state_of("issued").as_deref(), Some("ok"));
     assert_eq!(state_of("own"), None);
 }
+
+/// A row of the user's or the administrator's, for a module that no list knows.
+fn described(name: &str, library: &str, more: &str) -> String {
+    format!("[[modules]]\nname = {name:?}\nlibraries = [\"libother.so.9\", {library:?}]\n{more}")
+}
+
+/// Rows as those of the list of known modules: the library is found by its name, and the doctor says whose it is. The
+/// administrator's stand in place of the user's.
+#[test]
+fn rows_of_the_user_and_of_the_administrator_are_discovered_as_those_of_the_list() {
+    let desk = desk("");
+    std::fs::copy(support::module::software_token(), desk.path("lib/libotherca.so")).unwrap();
+    let elsewhere = desk.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::copy(support::module::software_token(), elsewhere.join("libissued.so")).unwrap();
+    let user = |rows: &str| {
+        let config = format!("discover = false\n[websocket]\nport = 0\n{rows}");
+        std::fs::write(desk.path("home/config/config.toml"), config).unwrap();
+    };
+    user(&described(
+        "other-ca",
+        "libotherca.so",
+        "maker = \"Other Maker\"\nca = \"Other CA\"\n",
+    ));
+    let told = findings(&desk);
+    let found = of_file(&told, "/usr/local/lib/libotherca.so");
+    assert_eq!(
+        (&found["code"], &found["state"]),
+        (&"module".into(), &"ok".into())
+    );
+    let message = found["message"].as_str().unwrap();
+    assert!(
+        message.contains("other-ca") && message.contains("(Other Maker, Other CA)"),
+        "{message}"
+    );
+    // One whose library is not here is said so, and costs nothing else.
+    user(&described("other-ca", "libnowhere.so", ""));
+    let told = findings(&desk);
+    let notice = of_file(&told, "libnowhere.so");
+    assert_eq!(notice["code"], "config_notice");
+    assert!(
+        notice["message"]
+            .as_str()
+            .unwrap()
+            .contains("none of its libraries"),
+        "{notice}"
+    );
+    // The administrator's, in a folder that his row names.
+    std::fs::create_dir_all(desk.path("etc/trien")).unwrap();
+    let folders = format!("library_folders = [{elsewhere:?}]\nca = \"Issued CA\"\n");
+    let policy = format!(
+        "discover = false\n{}",
+        described("issued", "libissued.so", &folders)
+    );
+    std::fs::write(desk.path("etc/trien/policy.toml"), policy).unwrap();
+    user(&described("other-ca", "libotherca.so", ""));
+    let told = findings(&desk);
+    let issued = of_file(&told, "libissued.so");
+    assert!(
+        issued["message"].as_str().unwrap().contains("(Issued CA)"),
+        "{issued}"
+    );
+    assert!(!is_named(&told, "libotherca.so"), "{told:?}");
+}

@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     let command = match command {
         Command::ModuleWorker(worker) => {
             let (name, module) = (&worker.name, &worker.module);
-            return crate::tokens::worker::run(name, module, worker.network, worker.folder);
+            return crate::tokens::worker::run(name, module, worker.reset, worker.network, worker.folder);
         }
         Command::CardWorker(worker) => {
             return crate::tokens::pcsc::worker::run(&worker.reader, &worker.deadlines);

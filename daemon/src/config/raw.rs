@@ -15,13 +15,19 @@ use super::{
 use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
 use crate::policy::origin::{Origin, Schemes};
 use crate::policy::{OriginRules, Scope};
-use crate::tokens::known;
+use crate::tokens::known::{self, KnownModule};
 
 const USUAL_WAIT: u32 = 120;
 const LONGEST_WAIT: u32 = 600;
 const LONGEST_AUTHORITY_WAIT: Duration = Duration::from_secs(600);
 const LONGEST_RETRY: u32 = 86_400;
 const MAX_AUTHORITIES: usize = 8;
+
+/// Names in one list of a module's row.
+const MAX_NAMES: usize = 32;
+
+/// Bytes of one of them: `NAME_MAX`.
+const MAX_TEXT: usize = 255;
 
 /// The user's file.
 #[derive(Debug, Default, Deserialize)]
@@ -78,7 +84,15 @@ impl Default for RawWebSocket {
 #[serde(deny_unknown_fields)]
 struct RawModule {
     name: String,
-    path: PathBuf,
+    path: Option<PathBuf>,
+    /// Names of its library instead of its path, looked for where those of known modules are.
+    libraries: Option<Vec<String>>,
+    /// Further folders that they are looked for in.
+    library_folders: Option<Vec<PathBuf>>,
+    maker: Option<String>,
+    ca: Option<String>,
+    chips: Option<Vec<String>>,
+    reset: Option<bool>,
     sha256: Option<String>,
     network: Option<bool>,
     folders: Option<Vec<PathBuf>>,
@@ -164,10 +178,13 @@ impl RawConfig {
         if !program.is_absolute() {
             return Err(wrong(path, "prompt.program must be an absolute path"));
         }
-        let modules = self
-            .modules
-            .map(|modules| check_modules(path, modules))
-            .transpose()?;
+        let (rows, modules, notices) = match self.modules {
+            None => (Vec::new(), None, Vec::new()),
+            Some(modules) => {
+                let named = check_modules(path, modules)?;
+                (named.rows, Some(named.modules), named.notices)
+            }
+        };
         Ok(Config {
             developer: self.developer,
             language: self.language.unwrap_or_else(crate::language::of_environment),
@@ -175,6 +192,7 @@ impl RawConfig {
                 port: self.websocket.port,
             }),
             modules: with_discovered(modules, self.discover),
+            rows,
             cards: CardsConfig {
                 piv: self.cards.piv,
                 watched: self.cards.watch,
@@ -193,19 +211,80 @@ impl RawConfig {
                     .unwrap_or(NetworkRules::default().retry),
             },
             require_revocation: self.require_revocation,
-            notices: Vec::new(),
+            notices,
         })
     }
 }
 
 impl RawModule {
-    /// What is not said of a module that is known is as its row says.
-    fn check(self, path: &Path) -> Result<ModuleConfig, ConfigError> {
-        let mut module = match known::of_library(&self.path) {
-            Some(row) => ModuleConfig::known(row, self.path),
-            None => ModuleConfig::new(&self.name, self.path),
+    /// The row it is. What is not said of a module that is known is as its row says.
+    fn row(&self, path: &Path) -> Result<KnownModule, ConfigError> {
+        let name = &self.name;
+        let mut row = match (&self.path, &self.libraries) {
+            (Some(file), None) if file.is_absolute() => {
+                let unknown = || KnownModule {
+                    linux: file
+                        .file_name()
+                        .into_iter()
+                        .map(|name| name.to_string_lossy().into())
+                        .collect(),
+                    ..KnownModule::default()
+                };
+                known::of_library(file).cloned().unwrap_or_else(unknown)
+            }
+            (Some(_), None) => return Err(wrong(path, format!("module {name}: path must be absolute"))),
+            (None, Some(libraries)) => {
+                let row = libraries
+                    .iter()
+                    .find_map(|library| known::of_library(Path::new(library)));
+                KnownModule {
+                    linux: libraries.clone(),
+                    ..row.cloned().unwrap_or_default()
+                }
+            }
+            _ => {
+                return Err(wrong(
+                    path,
+                    format!("module {name}: either its path or the names of its libraries"),
+                ));
+            }
         };
-        module.name = self.name;
+        row.name.clone_from(name);
+        row.remedy = None;
+        row.maker = self.maker.clone().unwrap_or(row.maker);
+        row.ca = self.ca.clone().or(row.ca);
+        row.chips = self.chips.clone().unwrap_or(row.chips);
+        row.reset = self.reset.unwrap_or(row.reset);
+        row.folders = self.library_folders.clone().unwrap_or(row.folders);
+        let texts = || row.chips.iter().chain([&row.maker]).chain(&row.ca);
+        let plain = |text: &String| text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
+        let file_name = |text: &String| {
+            (1..=MAX_TEXT).contains(&text.len()) && Path::new(text).file_name() == Some(text.as_ref())
+        };
+        let wrong_field = match () {
+            () if !texts().all(plain)
+                || row.chips.len() > MAX_NAMES
+                || row.chips.contains(&String::new()) =>
+            {
+                "maker, ca and chips are short names"
+            }
+            () if !row.linux.iter().all(file_name) || !(1..=MAX_NAMES).contains(&row.linux.len()) => {
+                "libraries are names of files"
+            }
+            () if row.folders.len() > MAX_NAMES || !row.folders.iter().all(|folder| folder.is_absolute()) => {
+                "library_folders must be absolute"
+            }
+            () => return Ok(row),
+        };
+        Err(wrong(path, format!("module {name}: {wrong_field}")))
+    }
+
+    /// The module, if its row has a library on this computer.
+    fn check(self, row: &KnownModule, path: &Path) -> Result<Option<ModuleConfig>, ConfigError> {
+        let Some(library) = self.path.or_else(|| row.library()) else {
+            return Ok(None);
+        };
+        let mut module = ModuleConfig::known(row, library);
         module.network = self.network.unwrap_or(module.network);
         module.folders = self.folders.unwrap_or(module.folders);
         module.environment = self.environment.unwrap_or(module.environment);
@@ -228,7 +307,7 @@ impl RawModule {
                 format!("module {name}: {variable} is not passed to modules"),
             ));
         }
-        Ok(module)
+        Ok(Some(module))
     }
 }
 
@@ -274,9 +353,13 @@ impl RawPolicy {
             config.require_revocation = required;
         }
         if let Some(modules) = self.modules {
-            config.modules = with_discovered(Some(check_modules(path, modules)?), self.discover);
+            let named = check_modules(path, modules)?;
+            config.modules = with_discovered(Some(named.modules), self.discover);
+            config.rows = named.rows;
+            // What was passed over of the user's modules is nothing any more.
+            config.notices = named.notices;
         } else if self.discover == Some(false) {
-            let known = crate::tokens::known::discover();
+            let known = known::discover();
             config.modules.retain(|module| !known.contains(module));
         }
         let origin = |text: &str| {
@@ -369,30 +452,44 @@ fn with_discovered(named: Option<Vec<ModuleConfig>>, discover: Option<bool>) -> 
     modules
 }
 
-fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Vec<ModuleConfig>, ConfigError> {
+/// The modules that a file names.
+#[derive(Default)]
+struct Named {
+    rows: Vec<KnownModule>,
+    /// Those that are on this computer.
+    modules: Vec<ModuleConfig>,
+    /// Of those that are not.
+    notices: Vec<String>,
+}
+
+fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Named, ConfigError> {
     if modules.len() > MAX_MODULES {
         return Err(wrong(path, format!("more than {MAX_MODULES} modules")));
     }
-    let mut checked: Vec<ModuleConfig> = Vec::new();
+    let mut named = Named::default();
     for raw in modules {
-        let RawModule {
-            name, path: library, ..
-        } = &raw;
+        let name = &raw.name;
         let plain = name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if !plain || name.is_empty() || name.len() > 32 {
             return Err(wrong(path, "a module's name is 1 to 32 of a-z, 0-9 and -"));
         }
-        if !library.is_absolute() {
-            return Err(wrong(path, format!("module {name}: path must be absolute")));
-        }
-        if checked.iter().any(|module| module.name == *name) {
+        if named.rows.iter().any(|row| row.name == *name) {
             return Err(wrong(path, format!("module {name} stands twice")));
         }
-        checked.push(raw.check(path)?);
+        let row = raw.row(path)?;
+        match raw.check(&row, path)? {
+            Some(module) => named.modules.push(module),
+            None => named.notices.push(format!(
+                "module {}: none of its libraries is on this computer: {}",
+                row.name,
+                row.linux.join(", ")
+            )),
+        }
+        named.rows.push(row);
     }
-    Ok(checked)
+    Ok(named)
 }
 
 fn wrong(path: &Path, what: impl Into<String>) -> ConfigError {
@@ -477,7 +574,21 @@ mod tests {
             ("developer = true\ndeveloper = true\n", Some(2)),
             ("[websocket]\nport = 65536\n", Some(2)),
             ("[websocket]\nport = \"47470\"\n", Some(2)),
-            ("[[modules]]\nname = \"a\"\n", Some(1)),
+            ("[[modules]]\nname = \"a\"\n", None),
+            (
+                "[[modules]]\nname = \"a\"\npath = \"/lib.so\"\nlibraries = [\"lib.so\"]\n",
+                None,
+            ),
+            ("[[modules]]\nname = \"a\"\nlibraries = []\n", None),
+            ("[[modules]]\nname = \"a\"\nlibraries = [\"../lib.so\"]\n", None),
+            (
+                "[[modules]]\nname = \"a\"\nlibraries = [\"lib.so\"]\nlibrary_folders = [\"x\"]\n",
+                None,
+            ),
+            (
+                "[[modules]]\nname = \"a\"\npath = \"/lib.so\"\nchips = [\"\"]\n",
+                None,
+            ),
             ("not toml", Some(1)),
             ("[prompt]\nseconds = 0\n", None),
             ("[prompt]\nprogram = \"relative\"\n", None),

@@ -26,7 +26,7 @@ const FOLDERS: [&str; 11] = [
 ];
 
 /// One known module; `modules.toml` says what each field means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownModule {
     /// What it is called here.
@@ -92,12 +92,12 @@ pub fn of_library(library: &Path) -> Option<&'static KnownModule> {
         .find(|row| row.linux.iter().any(|known| known == name))
 }
 
-/// The rows of modules that are known to drive a card of this name (see [`super::pcsc::names`]): for people, who may have
-/// to install one. No module is chosen by it.
-pub fn of_chip(card: &str) -> impl Iterator<Item = &'static KnownModule> {
-    known()
-        .iter()
-        .filter(move |row| row.chips.iter().any(|chip| card.contains(chip.as_str())))
+/// The rows of modules that are known to drive a card of this name (see [`super::pcsc::names`]), those of the
+/// configuration among them: for people, who may have to install one. No module is chosen by it.
+pub fn of_chip<'a>(configured: &'a [KnownModule], card: &'a str) -> impl Iterator<Item = &'a KnownModule> {
+    let unchanged = |row: &&KnownModule| !configured.iter().any(|own| own.name == row.name);
+    let all = configured.iter().chain(known().iter().filter(unchanged));
+    all.filter(move |row| row.chips.iter().any(|chip| card.contains(chip.as_str())))
 }
 
 /// The known modules on this computer, one for each file: a library that lies in several places by links is one. Of the
@@ -112,20 +112,33 @@ fn discover_in(rows: &[KnownModule], folders: &[PathBuf]) -> Vec<ModuleConfig> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for row in rows {
-        let places = row.folders.iter().chain(folders);
-        let files = places.flat_map(|folder| row.linux.iter().map(move |name| folder.join(name)));
-        let files: Vec<_> = files
-            .filter_map(|path| path.canonicalize().ok().map(|resolved| (path, resolved)))
-            .filter(|(_, resolved)| resolved.is_file() && !seen.contains(resolved))
-            .collect();
-        let sound = files.iter().find(|(path, _)| library::check(path, None).is_ok());
-        // One file a row: the others are older versions, or links to it.
-        if let Some((path, resolved)) = sound.or(files.first()) {
-            seen.insert(resolved.clone());
-            found.push(ModuleConfig::known(row, path.clone()));
+        if let Some(file) = row.find(folders, &seen) {
+            seen.extend(file.canonicalize());
+            found.push(ModuleConfig::known(row, file));
         }
     }
     found
+}
+
+impl KnownModule {
+    /// The library of this row that is on this computer.
+    #[must_use]
+    pub fn library(&self) -> Option<PathBuf> {
+        self.find(&FOLDERS.map(PathBuf::from), &HashSet::new())
+    }
+
+    /// One file a row: the others are older versions, or links to it.
+    fn find(&self, folders: &[PathBuf], seen: &HashSet<PathBuf>) -> Option<PathBuf> {
+        let places = self.folders.iter().chain(folders);
+        let files = places.flat_map(|folder| self.linux.iter().map(move |name| folder.join(name)));
+        let is_new = |path: &PathBuf| {
+            let resolved = path.canonicalize();
+            resolved.is_ok_and(|resolved| resolved.is_file() && !seen.contains(&resolved))
+        };
+        let files: Vec<_> = files.filter(is_new).collect();
+        let sound = files.iter().find(|path| library::check(path, None).is_ok());
+        sound.or(files.first()).cloned()
+    }
 }
 
 impl ModuleConfig {
@@ -137,6 +150,7 @@ impl ModuleConfig {
             network: row.network,
             folders: row.home.iter().map(|folder| home.join(folder)).collect(),
             environment: row.environment.clone(),
+            reset: row.reset,
             ..Self::new(&row.name, path)
         }
     }

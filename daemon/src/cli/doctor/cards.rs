@@ -15,26 +15,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A finding for each card in a reader, and of the vendors who have no driver for Linux where that may be why nothing is
 /// in reach. How it stands with the service is said elsewhere.
-pub(super) async fn look(sight: &Sight, shell: &Shell) -> Vec<Finding> {
-    let asked = tokio::task::spawn_blocking(inserted);
-    let cards = match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(Ok(cards))) => cards,
-        _ => Vec::new(),
-    };
+pub(super) async fn look(sight: &Sight, rows: &[KnownModule], shell: &Shell) -> Vec<Finding> {
+    let cards = inserted_within(PATIENCE).await;
     let mut findings: Vec<_> = cards
         .iter()
-        .filter_map(|card| of_card(card, &cards, sight, shell))
+        .filter_map(|card| of_card(card, &cards, sight, rows, shell))
         .collect();
     let unseen = findings.iter().any(|finding| finding.weight != Weight::Fine);
     if unseen || !sight.tokens.iter().any(|token| token.entry().initialized) {
-        findings.push(none_on_linux());
+        findings.push(none_on_linux(rows));
     }
     findings
 }
 
 /// None where nothing can be said: our own driver failed, or a module shows a token of a reader whose name it does not
 /// tell, which may be this card.
-fn of_card(card: &Inserted, all: &[Inserted], sight: &Sight, shell: &Shell) -> Option<Finding> {
+fn of_card(
+    card: &Inserted,
+    all: &[Inserted],
+    sight: &Sight,
+    rows: &[KnownModule],
+    shell: &Shell,
+) -> Option<Finding> {
     let mut modules: Vec<&str> = sight
         .tokens
         .iter()
@@ -47,8 +49,8 @@ fn of_card(card: &Inserted, all: &[Inserted], sight: &Sight, shell: &Shell) -> O
         || shell.text("doctor-card-nameless", &arguments([("atr", card.atr.clone())])),
         str::to_owned,
     );
-    let known = || known::of_chip(card.name.unwrap_or_default());
-    let drivers: Vec<_> = known().filter_map(driver).collect();
+    let known = known::of_chip(rows, card.name.unwrap_or_default());
+    let drivers: Vec<_> = known.filter_map(driver).collect();
     let facts = [
         ("reader", card.reader.clone()),
         ("card", name),
@@ -79,11 +81,12 @@ fn driver(row: &KnownModule) -> Option<String> {
 }
 
 /// The vendors whose tokens have no driver for Linux, with their chips where those are known: another maker's driver may
-/// drive them.
-fn none_on_linux() -> Finding {
+/// drive them. A row of the configuration knows better.
+fn none_on_linux(rows: &[KnownModule]) -> Finding {
+    let elsewhere = |row: &&KnownModule| row.ca.is_some() && rows.iter().any(|own| own.ca == row.ca);
     let vendors: Vec<_> = known::known()
         .iter()
-        .filter(|row| row.remedy.is_some())
+        .filter(|row| row.remedy.is_some() && !elsewhere(row))
         .map(|row| {
             let vendor = row.ca.as_ref().unwrap_or(&row.maker);
             match row.chips.is_empty() {

@@ -11,6 +11,7 @@ use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
 use crate::jobs::error::HIDDEN_REMEDY;
 use crate::language::{self, Arguments};
+use crate::tokens::known::{self, KnownModule};
 use crate::tokens::pcsc::DRIVER;
 use crate::tokens::{Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library};
 
@@ -53,11 +54,12 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
     let mut findings = Vec::new();
     for module in &config.modules {
         let failure = sight.failures.iter().find(|(name, _)| *name == module.name);
-        findings.push(of_module(module, failure.map(|(_, error)| error), shell));
+        let error = failure.map(|(_, error)| error);
+        findings.push(of_module(module, &config.rows, error, shell));
     }
     let of_cards = sight.failures.iter().filter(|(name, _)| name == DRIVER);
     findings.extend(of_cards.filter_map(|(_, error)| of_card(error, shell)));
-    findings.extend(super::cards::look(&sight, shell).await);
+    findings.extend(super::cards::look(&sight, &config.rows, shell).await);
     findings.extend(confinement(&modules));
     if !sight.tokens.iter().any(|token| token.entry().initialized) {
         findings.push(
@@ -73,12 +75,26 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
     findings
 }
 
-fn of_module(module: &ModuleConfig, failure: Option<&TokenError>, shell: &Shell) -> Finding {
-    let row = known::of_library(&module.path);
-    let maker = row.map_or(String::new(), |row| match &row.ca {
-        Some(ca) => format!(" ({}, {ca})", row.maker),
-        None => format!(" ({})", row.maker),
-    });
+fn of_module(
+    module: &ModuleConfig,
+    rows: &[KnownModule],
+    failure: Option<&TokenError>,
+    shell: &Shell,
+) -> Finding {
+    let configured = rows.iter().find(|row| row.name == module.name);
+    let row = configured.or_else(|| known::of_library(&module.path));
+    let names = row.map(|row| [Some(&row.maker), row.ca.as_ref()]);
+    let names: Vec<_> = names
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|name| !name.is_empty())
+        .collect();
+    let maker = match names[..] {
+        [] => String::new(),
+        [one] => format!(" ({one})"),
+        [maker, ca, ..] => format!(" ({maker}, {ca})"),
+    };
     let facts = |reason: String| {
         [
             ("module", module.name.clone()),

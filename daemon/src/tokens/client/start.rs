@@ -95,6 +95,9 @@ impl Inner {
             command.env("TRIEN_HOME", std::path::absolute(home)?);
         }
         if let Driven::Module(module) = &self.driven {
+            if module.reset {
+                command.arg("--reset");
+            }
             if module.network {
                 command.arg("--network");
             }

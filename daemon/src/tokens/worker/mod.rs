@@ -41,13 +41,13 @@ const MAX_SESSIONS: usize = 16;
 
 /// The whole process: loads the module and serves until the daemon closes the socket.
 #[must_use]
-pub fn run(name: &str, module: &Path, network: bool, folders: Vec<PathBuf>) -> ExitCode {
+pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<PathBuf>) -> ExitCode {
     hardening::harden();
     // Before the first thread: what is closed is closed for those that come after.
     let confinement = sandbox::confine(module, &sandbox::Needs { network, folders });
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
-        .and_then(|channel| serve(channel, name, module, confinement));
+        .and_then(|channel| serve(channel, name, module, reset, confinement));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,8 +57,14 @@ pub fn run(name: &str, module: &Path, network: bool, folders: Vec<PathBuf>) -> E
     }
 }
 
-fn serve(mut channel: Channel, name: &str, path: &Path, confinement: Confinement) -> std::io::Result<()> {
-    let loaded = load(path);
+fn serve(
+    mut channel: Channel,
+    name: &str,
+    path: &Path,
+    reset: bool,
+    confinement: Confinement,
+) -> std::io::Result<()> {
+    let loaded = load(path, reset);
     let greeting = loaded
         .as_ref()
         .map(|_| Answer::Ready(confinement))
@@ -88,8 +94,8 @@ fn serve(mut channel: Channel, name: &str, path: &Path, confinement: Confinement
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Module, TokenError> {
-    let module = Module::load(path)?;
+fn load(path: &Path, reset: bool) -> Result<Module, TokenError> {
+    let module = Module::load(path, reset)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // A library that initialises itself when it is loaded.
         Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(module),

@@ -29,8 +29,8 @@ use cryptoki_sys::{
 };
 
 use super::failure::meaning;
+use crate::tokens::TokenError;
 use crate::tokens::wire::MAX_SLOTS;
-use crate::tokens::{TokenError, known};
 
 /// The longest value of an attribute that is read, in bytes.
 const MAX_ATTRIBUTE: usize = 256 * 1024;
@@ -84,8 +84,9 @@ impl TokenInfo {
 }
 
 impl Module {
-    /// Loads the library twice, which is once for the system: the second time only counts it.
-    pub(super) fn load(path: &Path) -> Result<Self, TokenError> {
+    /// Loads the library twice, which is once for the system: the second time only counts it. `stays_unlocked` is what
+    /// its row says of its logout.
+    pub(super) fn load(path: &Path, stays_unlocked: bool) -> Result<Self, TokenError> {
         let functions = Functions::load(path)?;
         let pkcs11 = Pkcs11::new(path).map_err(|error| match super::failure::token_error(&error) {
             load @ TokenError::Load(_) => load,
@@ -94,7 +95,7 @@ impl Module {
         Ok(Self {
             pkcs11,
             functions,
-            stays_unlocked: known::of_library(path).is_some_and(|row| row.reset),
+            stays_unlocked,
         })
     }
 
