@@ -283,3 +283,36 @@ fn who_finds_no_token_is_told_which_vendors_have_no_driver_for_linux() {
         "nothing is amiss: {ready:?}"
     );
 }
+
+/// The system's own program says whether anybody keeps the clock; here it is one of the test's.
+#[test]
+fn a_clock_that_nobody_keeps_is_a_warning_with_a_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::with_token();
+    let programs = desk.path("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let answer = |said: &str| {
+        let program = programs.join("timedatectl");
+        std::fs::write(
+            &program,
+            format!("#!/bin/sh\n[ \"$2\" = --property=NTPSynchronized ] && {said}\n"),
+        )
+        .unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        let mut doctor = desk.trien(["doctor", "--json", "--lang", "en"]);
+        let output = doctor.env("PATH", path).output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["findings"].as_array().unwrap().clone()
+    };
+    let told = answer("echo no");
+    let unkept = finding(&told, "clock_unkept");
+    assert_eq!(unkept["state"], "warning");
+    assert!(unkept["remedy"].as_str().unwrap().contains("set-ntp"), "{unkept}");
+    // One that is kept, one of which nothing is known, and a system that does not answer in time.
+    for said in ["echo yes", "exit 1", "exec sleep 20"] {
+        let told = answer(said);
+        let unkept = told.iter().any(|finding| finding["code"] == "clock_unkept");
+        assert!(!unkept, "{said}: {told:?}");
+    }
+}

@@ -5,6 +5,7 @@
 
 mod browsers;
 mod cards;
+mod clock;
 mod drivers;
 mod readers;
 mod tokens;
@@ -77,6 +78,7 @@ pub async fn run(shell: &Shell) -> Result<(), CliError> {
     findings.extend(tokens::look(shell).await);
     findings.extend(browsers::look(shell));
     findings.extend(tokens::clock(shell));
+    findings.extend(clock::unkept().await);
     let told: Vec<_> = findings
         .iter()
         .map(|finding| {
