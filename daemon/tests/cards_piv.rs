@@ -153,18 +153,30 @@ fn n122_of_two_cards_each_is_itself_wherever_it_is_put() {
     );
 }
 
+/// An answer to reset of the ePass2003.
+const EPASS2003: &str = "3b9f958131fe9f006646530512343371df00000102030405";
+
 /// The whole way of a new key: made on the card, requested, certified, installed, used.
 #[test]
 fn keys_are_generated_certified_installed_and_sign_what_openssl_verifies() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
-        let card = readers.piv(0);
+        // Its answer to reset is that of another maker's, which names it and no more.
+        let card = readers.piv_with(0, &["--atr", EPASS2003]);
         let desk = Desk::new();
         std::fs::write(desk.path("card-pin"), CARD_PIN).unwrap();
         let pin = desk.path("card-pin");
-        let label = json(&mut desk.trien(["token", "list"]))[0]["label"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let listed = json(&mut desk.trien(["token", "list"]));
+        assert!(
+            listed[0]["reader"].as_str().unwrap().starts_with(YUBIKEY),
+            "{listed}"
+        );
+        assert_eq!(listed[0]["card"], "Feitian ePass2003");
+        let told = succeed(&mut desk.trien(["token", "list", "--lang", "en"]));
+        assert!(
+            told.contains(&format!("in reader {YUBIKEY}")) && told.contains(": card Feitian ePass2003"),
+            "{told}"
+        );
+        let label = listed[0]["label"].as_str().unwrap().to_owned();
         let subject = "C=VN,CN=Nguyễn Văn An,UID=CCCD:079085000123";
         for (slot, algorithm) in [("82", "ec:p384"), ("83", "rsa:2048"), ("84", "ec:p256")] {
             let (request, certificate) = (desk.path("request.pem"), desk.path("certificate.pem"));

@@ -45,6 +45,8 @@ help-cert-list = List the certificates on all tokens
 
 token-hides-certificates = The token "{ $token }" shows its certificates only after login. They are remembered then.
 token-none = There is no token in reach.
+token-in-reader = in reader { $reader }: card { $card }
+token-in-reader-nameless = in reader { $reader }
 token-line = { $label } (serial { $serial }; chip { $model }; CA { $ca }; { $sort }; module { $module }, slot { $slot }): { $pin }
 token-hardware = hardware
 token-software = software

@@ -45,6 +45,8 @@ help-cert-list = Liệt kê chứng thư trên mọi token
 
 token-hides-certificates = Thiết bị "{ $token }" chỉ cho thấy chứng thư số sau khi đăng nhập. Lần sau Triện sẽ nhớ.
 token-none = Không có token nào.
+token-in-reader = trong đầu đọc { $reader }: thẻ { $card }
+token-in-reader-nameless = trong đầu đọc { $reader }
 token-line = { $label } (sê-ri { $serial }; chip { $model }; CA { $ca }; { $sort }; trình điều khiển { $module }, khe { $slot }): { $pin }
 token-hardware = phần cứng
 token-software = phần mềm

@@ -11,6 +11,7 @@ mod staging;
 pub(super) use access::reveal;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
@@ -21,11 +22,15 @@ use super::sign::failed;
 use super::{CliError, Shell};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
+use crate::tokens::pcsc::inserted::inserted_within;
 use crate::tokens::{InitializeError, KeyAlgorithm, PinState, Sight, Token, TokenEntry, TokenProfile};
 use crate::trust::Trust;
 
 /// `CK_TOKEN_INFO.label`, in bytes of UTF-8
 const MAX_TOKEN_LABEL: usize = 32;
+
+/// How long the service may take to say what the cards in the readers are called.
+const CARD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The verbs under `trien token`.
 #[derive(Debug, clap::Subcommand)]
@@ -230,6 +235,14 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
+    let cards = match tokens.iter().any(|token| token.entry().reader.is_some()) {
+        true => inserted_within(CARD_PATIENCE).await,
+        false => Vec::new(),
+    };
+    let card_of = |entry: &TokenEntry| {
+        let inserted = cards.iter().find(|card| entry.is_in(&card.reader))?;
+        inserted.name
+    };
     let trust = issuer::trust(shell);
     let mut held = Vec::with_capacity(tokens.len());
     for token in tokens {
@@ -246,6 +259,8 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
         .map(|(entry, issuers)| {
             let mut value = as_json(entry);
             let library = states.iter().find(|state| state.name == entry.id.module);
+            value["reader"] = json!(entry.reader);
+            value["card"] = json!(card_of(entry));
             value["library"] = json!(library.map(|state| &state.library));
             let named = |wanted: fn(&Issuer) -> bool| {
                 let wanted = issuers.iter().filter(|issuer| wanted(issuer));
@@ -263,7 +278,9 @@ async fn list(shell: &Shell) -> Result<(), CliError> {
         let mut told = held.iter().filter(|(entry, _)| is_told(entry)).peekable();
         match told.peek() {
             None => shell.text("token-none", &Arguments::new()),
-            Some(_) => told.map(|(entry, issuers)| line(entry, issuers, shell)).collect(),
+            Some(_) => told
+                .map(|(entry, issuers)| line(entry, issuers, shell) + &place(entry, card_of(entry), shell))
+                .collect(),
         }
     });
     Ok(())
@@ -337,6 +354,22 @@ fn as_json(entry: &TokenEntry) -> Value {
         },
         "tries_left": entry.pin.tries_left(),
     })
+}
+
+/// The reader that a token is in, and what its card is called by its answer to reset; nothing for one without a reader.
+fn place(entry: &TokenEntry, card: Option<&str>, shell: &Shell) -> String {
+    let Some(reader) = &entry.reader else {
+        return String::new();
+    };
+    let facts = [
+        ("reader", reader.clone()),
+        ("card", card.unwrap_or_default().to_owned()),
+    ];
+    let key = match card {
+        Some(_) => "token-in-reader",
+        None => "token-in-reader-nameless",
+    };
+    format!("    {}\n", shell.text(key, &arguments(facts)))
 }
 
 fn line(entry: &TokenEntry, issuers: &[Issuer], shell: &Shell) -> String {

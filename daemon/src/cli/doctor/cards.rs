@@ -7,7 +7,7 @@ use super::{Finding, Weight};
 use crate::language::arguments;
 use crate::tokens::known::{self, KnownModule};
 use crate::tokens::pcsc::DRIVER;
-use crate::tokens::pcsc::inserted::{Inserted, inserted};
+use crate::tokens::pcsc::inserted::{Inserted, inserted_within};
 use crate::tokens::{Sight, Token};
 
 /// How long the service may take to say what is in the readers.

@@ -18,6 +18,15 @@ pub struct Inserted {
     pub atr: String,
 }
 
+/// The same within this time; nothing where the service does not say it by then.
+pub async fn inserted_within(patience: Duration) -> Vec<Inserted> {
+    let asked = tokio::task::spawn_blocking(inserted);
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(Ok(cards))) => cards,
+        _ => Vec::new(),
+    }
+}
+
 /// Each card that answered to its reset.
 ///
 /// # Errors
