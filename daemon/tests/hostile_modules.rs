@@ -68,6 +68,37 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
     assert_eq!(name(&sign(&last).await), "signed");
 }
 
+/// While a person types at the reader, the reader's time counts, not that of a PIN from a pipe; and it has an end, too.
+#[tokio::test]
+async fn n097_a_person_at_a_pin_pad_has_the_time_of_the_reader() {
+    let stage = Stage::new();
+    let deadlines = Deadlines {
+        login: Duration::from_secs(1),
+        reader: Duration::from_secs(4),
+        ..Deadlines::default()
+    };
+    let slow = "do = \"delay\"\nmilliseconds = 2000";
+    let in_two_seconds = rule("C_Login", slow) + &answer("C_Login", "CKR_OK");
+    let never = rule("C_Login", "do = \"hang\"");
+    let login = async |at_the_reader: bool, rules: &str| {
+        let set = if at_the_reader { 0x0100 } else { 0 };
+        let flags = rule("C_GetTokenInfo", &format!("do = \"flags\"\nset = {set}"));
+        let begun = Instant::now();
+        let outcome = logged_in(&stage.patient(&(flags + rules), &deadlines)).await;
+        (name(&outcome.map(drop)), begun.elapsed())
+    };
+    let (typed, took) = login(true, &in_two_seconds).await;
+    assert_eq!(typed, "signed");
+    assert!(took > Duration::from_secs(2), "{took:?}");
+    for (at_the_reader, rules) in [(true, never), (false, in_two_seconds)] {
+        let (outcome, took) = login(at_the_reader, &rules).await;
+        assert!(
+            outcome.starts_with("Hung"),
+            "{at_the_reader}: {outcome} after {took:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn n098_after_a_crash_nobody_is_logged_in_again() {
     let stage = Stage::new();

@@ -74,3 +74,19 @@ impl FromStr for Deadlines {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_has_five_seconds_to_look_thirty_to_sign_and_two_minutes_while_a_person_types() {
+        let usual = Deadlines::default();
+        let seconds = [usual.enumerate, usual.sign, usual.login, usual.reader].map(|one| one.as_secs());
+        assert_eq!(seconds, [5, 30, 30, 120]);
+        assert_eq!(
+            usual.to_string().parse::<Deadlines>().map(|read| read.reader),
+            Ok(usual.reader)
+        );
+    }
+}

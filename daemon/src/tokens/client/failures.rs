@@ -1,5 +1,6 @@
 //! A module whose process fails too often is switched off.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,7 @@ impl Inner {
         };
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.push_back(now);
-        failures.retain(|then| now.duration_since(*then) < FAILURE_WINDOW);
-        if failures.len() < MAX_FAILURES {
+        if !is_too_often(&mut failures, now) {
             return;
         }
         tracing::error!(
@@ -51,5 +50,32 @@ impl Inner {
             }
             _ => failures.len() >= MAX_FAILURES,
         }
+    }
+}
+
+/// Notes a failure at `now`, and forgets what is too long ago to count.
+fn is_too_often(failures: &mut VecDeque<Instant>, now: Instant) -> bool {
+    failures.push_back(now);
+    failures.retain(|then| now.duration_since(*then) < FAILURE_WINDOW);
+    failures.len() >= MAX_FAILURES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the module is off after failures at these seconds.
+    fn is_off_after(seconds: [u64; 3]) -> bool {
+        let start = Instant::now();
+        let mut failures = VecDeque::new();
+        let noted = seconds.map(|at| is_too_often(&mut failures, start + Duration::from_secs(at)));
+        assert!(!noted[0] && !noted[1], "{noted:?}");
+        noted[2]
+    }
+
+    #[test]
+    fn three_failures_within_ten_minutes_and_no_others_switch_a_module_off() {
+        assert!(is_off_after([0, 300, 599]));
+        assert!(!is_off_after([0, 300, 600]));
     }
 }
