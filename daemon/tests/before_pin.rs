@@ -7,11 +7,12 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Server, free_port, responder, signed_by_a_stranger};
-use support::{Desk, error_code, repository, succeed};
+use support::{Desk, error_code, fail, repository, succeed};
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
     let name = format!("Nguyễn Văn An {key}");
@@ -338,6 +339,42 @@ fn where_no_responder_answers_the_list_is_asked_and_an_imported_one_speaks_for_i
     assert_eq!(warned("sound", &imported), (json!(["software_token"]), today()));
     assert_eq!(imported.len(), 1, "{imported:?}");
     assert_eq!(server.requests(), asked, "what is known is not asked for");
+}
+
+#[test]
+fn n156_responders_and_lists_that_misbehave_are_not_waited_for_and_not_followed() {
+    let (desk, port) = published(&[("an", "ec:p256", "citizen")]);
+    let server = Server::start(desk.pki(), port);
+    let said = || error_code(&mut sign_wrongly(&desk, "an"), 1);
+    configure(&desk, &format!("require_revocation = true\n{ASKING}"));
+    for trouble in ["redirect", "elsewhere", "html", "bomb", "endless"] {
+        server.misbehave(trouble);
+        let (before, start) = (server.requests(), Instant::now());
+        assert_eq!(said(), "certificate_status_unknown", "{trouble}");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "{trouble}: {:?}",
+            start.elapsed()
+        );
+        // Each once, and no redirect is followed.
+        let mut asked = server.asked()[before..].to_vec();
+        asked.sort();
+        assert_eq!(asked, ["/ca.crl", "/responder", "/root.crl"], "{trouble}");
+    }
+    // An octet at a time: all of them together have fifteen seconds, and then the person is asked.
+    server.misbehave("drip");
+    configure(&desk, ASKING);
+    let start = Instant::now();
+    let told = fail(&mut sign_wrongly(&desk, "an"), 1);
+    assert!(told.contains("not to be learnt in time"), "{told}");
+    assert!(told.contains("PIN was wrong"), "{told}");
+    assert!(
+        (10..20).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
+    let kept = std::fs::read_dir(desk.home().join("data/revocation")).map_or(0, Iterator::count);
+    assert_eq!(kept, 0, "nothing that is no answer and no list");
 }
 
 #[test]

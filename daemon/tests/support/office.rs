@@ -25,6 +25,8 @@ pub struct Server {
     port: u16,
     requests: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// What is at the addresses of answers and lists in their place.
+    trouble: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Server {
@@ -56,16 +58,19 @@ impl Server {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let paths = Arc::clone(&asked);
         let turn = Arc::new(Mutex::new(0));
+        let trouble = Arc::new(Mutex::new(None));
+        let instead = Arc::clone(&trouble);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (folder, turn, tls) = (folder.clone(), Arc::clone(&turn), tls.clone());
-                let paths = Arc::clone(&paths);
+                let (paths, instead) = (Arc::clone(&paths), *instead.lock().unwrap());
                 count.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || match tls {
-                    None => serve(stream, &folder, &turn, &paths, port),
+                    None => serve(stream, &folder, &turn, &paths, instead, port),
                     Some(tls) => {
                         let connection = ServerConnection::new(tls).unwrap();
-                        serve(StreamOwned::new(connection, stream), &folder, &turn, &paths, port);
+                        let stream = StreamOwned::new(connection, stream);
+                        serve(stream, &folder, &turn, &paths, instead, port);
                     }
                 });
             }
@@ -74,7 +79,13 @@ impl Server {
             port,
             requests,
             asked,
+            trouble,
         }
+    }
+
+    /// From now on whoever asks for an answer or a list gets the trouble that stands at this path.
+    pub fn misbehave(&self, path: &'static str) {
+        *self.trouble.lock().unwrap() = Some(path);
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -100,6 +111,7 @@ fn serve(
     folder: &Path,
     turn: &Mutex<u32>,
     asked: &Mutex<Vec<String>>,
+    trouble: Option<&str>,
     port: u16,
 ) {
     let mut head = Vec::new();
@@ -117,6 +129,10 @@ fn serve(
     stream.read_exact(&mut body).unwrap();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     asked.lock().unwrap().push(path.clone());
+    let path = match (path.as_str(), trouble) {
+        ("/responder" | "/ca.crl" | "/root.crl", Some(trouble)) => format!("/{trouble}"),
+        _ => path,
+    };
     let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
     // A client that has seen enough goes away, and that is no failure of the server.
     let _gone = match path.as_str() {
