@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use trien_signatures::report::{
-    Indication, Integrity, Reason, Report, SignatureReport, TimestampKind, Warning,
+    Format, Indication, Integrity, Reason, Report, SignatureReport, TimestampKind, Warning,
 };
 use trien_signatures::trust::{Anchors, Reliance};
 use trien_signatures::{cades, pades, xmldsig};
@@ -20,8 +20,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Our verdict on the first signature, in the judges' words, and our reason.
-fn ours(path: &Path, anchors: &Anchors) -> (&'static str, String) {
+/// A verdict in the judges' words, and our reason.
+type Verdict = (&'static str, String);
+
+/// Our verdicts on the signatures, at least one.
+fn ours(path: &Path, anchors: &Anchors) -> Vec<Verdict> {
     // Old samples have SHA-1; the question is what is intact, not what is strong.
     let reliance = Reliance {
         sha1: true,
@@ -38,16 +41,23 @@ fn ours(path: &Path, anchors: &Anchors) -> (&'static str, String) {
         }
     };
     match report {
-        Ok(report) => match report.signatures.first() {
-            Some(signature) => verdict(signature),
-            // A form whose only signature is that of its usage rights, which no field has (ISO 32000-1, 12.8.2.3).
-            None => ("refused", "no signature".to_owned()),
-        },
-        Err(error) => ("refused", error),
+        Ok(report) => {
+            let signatures = report.signatures.iter();
+            let mut verdicts: Vec<Verdict> = signatures
+                .filter(|signature| signature.format != Format::DocumentTimeStamp)
+                .map(verdict)
+                .collect();
+            if verdicts.is_empty() {
+                // A form whose only signature is that of its usage rights, which no field has (ISO 32000-1, 12.8.2.3).
+                verdicts.push(("refused", "no signature".to_owned()));
+            }
+            verdicts
+        }
+        Err(error) => vec![("refused", error)],
     }
 }
 
-fn verdict(signature: &SignatureReport) -> (&'static str, String) {
+fn verdict(signature: &SignatureReport) -> Verdict {
     let reason = signature
         .reason
         .map(|reason| serde_json::to_value(reason).unwrap());
@@ -75,29 +85,31 @@ fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_writt
     let said = judge::python(&[&judge::script("samples.py"), folder.to_str().unwrap()]).unwrap();
 
     let anchors = Anchors::new(Vec::new());
-    let mut judged: BTreeMap<&str, (&'static str, String)> = BTreeMap::new();
+    let mut judged: BTreeMap<&str, Vec<Verdict>> = BTreeMap::new();
     let (mut counted, mut differ) = (0, BTreeMap::new());
     for line in said.lines() {
         let [judge, name, theirs] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
+        let signature = name;
+        let (name, place) = name.split_once('#').unwrap_or((name, "1"));
+        let place: usize = place.parse().unwrap();
         let kind = match Path::new(name).extension().and_then(|end| end.to_str()) {
             Some("p7s") => "cms",
             Some(kind) => kind,
             None => panic!("{name}"),
         };
         let path = folder.join(kind).join(name);
-        let (own, reason) = judged
-            .entry(name)
-            .or_insert_with(|| ours(&path, &anchors))
-            .clone();
+        let all = judged.entry(name).or_insert_with(|| ours(&path, &anchors));
+        let nothing = ("refused", "no such signature".to_owned());
+        let (own, reason) = all.get(place - 1).unwrap_or(&nothing);
         counted += 1;
-        if own != theirs {
-            differ.insert(format!("{judge}\t{name}\t{theirs}\t{own}"), reason);
+        if *own != theirs {
+            differ.insert(format!("{judge}\t{signature}\t{theirs}\t{own}"), reason.clone());
         }
     }
     assert!(
-        judged.len() >= 430 && counted >= 600,
+        judged.len() >= 430 && counted >= 610,
         "{} samples, {counted} verdicts",
         judged.len()
     );

@@ -3,7 +3,8 @@
 
     samples.py FOLDER
 
-Prints lines of judge, sample and verdict, for the first signature of each file:
+Prints lines of judge, sample and verdict, for the first signature of each file, and of a PDF for each (`NAME#2` is its
+second one):
 
     intact    what was signed is what is there, and the signature is the key's
     changed   intact, but something was changed later that must not be
@@ -34,12 +35,20 @@ SECONDS = 60
 
 
 def pyhanko(path):
-    """The first signature of a PDF, as it stands in the file."""
+    """The signatures of a PDF, as they stand in the file."""
+    context = lambda: ValidationContext(trust_roots=[], allow_fetching=False)
     try:
         with open(path, "rb") as file:
-            signature = PdfFileReader(file, strict=False).embedded_regular_signatures[0]
-            context = lambda: ValidationContext(trust_roots=[], allow_fetching=False)
-            said = describe(signature, context)
+            signatures = PdfFileReader(file, strict=False).embedded_regular_signatures
+            return [by_pyhanko(signature, context) for signature in signatures] or ["refused"]
+    except Exception:  # pylint: disable=broad-except
+        return ["refused"]
+
+
+def by_pyhanko(signature, context):
+    """Its verdict on one of them."""
+    try:
+        said = describe(signature, context)
     except Exception:  # pylint: disable=broad-except
         return "refused"
     if not (said["intact"] and said["valid"]):
@@ -134,8 +143,12 @@ def start():
 
 def judged(path):
     """Lines for one file."""
-    verdicts = [(judge.__name__, judge(path)) for judge in JUDGES[path.rsplit(".", 1)[1]]]
-    return [f"{judge}\t{pathlib.Path(path).name}\t{verdict}" for judge, verdict in verdicts]
+    name, lines = pathlib.Path(path).name, []
+    for judge in JUDGES[path.rsplit(".", 1)[1]]:
+        said = judge(path)
+        for place, verdict in enumerate([said] if isinstance(said, str) else said):
+            lines.append(f"{judge.__name__}\t{name}{f'#{place + 1}' if place else ''}\t{verdict}")
+    return lines
 
 
 def main():
