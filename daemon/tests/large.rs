@@ -282,6 +282,108 @@ fn n124_n141_many_small_values_take_no_more_memory_than_is_allowed() {
     }
 }
 
+/// Made by Python: what is packed is somebody else's packing, and what is large is written at once.
+const BOMBS: &str = r#"
+import io, sys, zipfile, zlib
+kind, target = sys.argv[1:]
+LARGEST = 200 << 20
+many = lambda octets: octets * (LARGEST // len(octets))
+
+def packed(octets):
+    packer = zlib.compressobj(1)
+    return b"".join(packer.compress(octets * (1 << 20)) for _ in range(300)) + packer.flush()
+
+def stream(entries, data):
+    return b"<< %b /Filter /FlateDecode /Length %d >>\nstream\n%b\nendstream" % (entries, len(data), data)
+
+def pdf(fields, content=b""):
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [%b] >> >>" % fields,
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
+        stream(b"", content),
+    ]
+    out, rows = bytearray(b"%PDF-1.7\n"), b"0000000000 65535 f \n"
+    for number, body in enumerate(objects, 1):
+        rows += b"%010d 00000 n \n" % len(out)
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    tail = b"xref\n0 5\n%btrailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (rows, len(out))
+    return [bytes(out), tail]
+
+def by_streams(objects, table=None):
+    """The catalog is in an object stream, and the table is one too."""
+    out = bytearray(b"%PDF-1.7\n")
+    first = len(out)
+    out += b"1 0 obj\n%b\nendobj\n" % stream(b"/Type /ObjStm /N 1 /First 4", objects)
+    start = len(out)
+    row = lambda kind, field: bytes([kind]) + field.to_bytes(4, "big") + b"\0"
+    rows = table or zlib.compress(row(0, 0) + row(1, first) + row(2, 1) + row(1, start))
+    out += b"3 0 obj\n%b\nendobj\n" % stream(b"/Type /XRef /Size 4 /W [1 4 1] /Root 2 0 R", rows)
+    return [bytes(out), b"startxref\n%d\n%%%%EOF\n" % start]
+
+def signed_data(content=b"", certificates=b""):
+    oid = lambda last: b"\6\x09\x2a\x86\x48\x86\xf7\x0d\1\7" + last
+    end = b"\0\0"
+    return [
+        b"\x30\x80" + oid(b"\2") + b"\xa0\x80\x30\x80\2\1\1\x31\x80" + end + b"\x30\x80" + oid(b"\1") + b"\xa0\x80\x24\x80", content,
+        end * 3 + b"\xa0\x80", certificates,
+        end + b"\x31\x80" + end * 5,
+    ]
+
+def container(files, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method, compresslevel=1) as made:
+        made.writestr("mimetype", "application/vnd.etsi.asic-e+zip", zipfile.ZIP_STORED)
+        for name, octets in files:
+            made.writestr(name, octets)
+    return [out.getvalue()]
+
+zeros = bytes(32 << 20)
+for piece in {
+    "table of PDF": lambda: by_streams(zlib.compress(b"2 0 << >>"), packed(b"\0")),
+    "objects of PDF": lambda: by_streams(packed(b" ")),
+    "page of PDF": lambda: pdf(b"", packed(b" ")),
+    "fields of PDF": lambda: pdf(many(b"9 0 R ")),
+    "dictionaries of PDF": lambda: pdf(many(b"<</A()>>")),
+    "rows of PDF": lambda: [b"%PDF-1.7\nxref\n0 9999999\n", many(b"0000000000 65535 f \n"), b"startxref\n9\n%%EOF\n"],
+    "entry of ZIP": lambda: container([("zeros", zeros * 10)], zipfile.ZIP_DEFLATED),
+    "entries of ZIP": lambda: container(((str(number), zeros) for number in range(10)), zipfile.ZIP_DEFLATED),
+    "XML in ZIP": lambda: container([("a", b"x"), ("META-INF/signatures.xml", b"<a>" + many(b"<a/>") + b"</a>")]),
+    "depth of CMS": lambda: [many(b"\x30\x80")],
+    "segments of CMS": lambda: signed_data(content=many(b"\4\1a")),
+    "certificates of CMS": lambda: signed_data(certificates=many(b"\x30\0")),
+}[kind]():
+    open(target, "ab").write(piece)
+"#;
+
+#[test]
+fn n124_n143_n151_bombs_take_no_more_memory_than_is_allowed() {
+    let desk = Desk::new();
+    let file = desk.path("bomb");
+    for what in [
+        "table of PDF",
+        "objects of PDF",
+        "page of PDF",
+        "fields of PDF",
+        "dictionaries of PDF",
+        "rows of PDF",
+        "entry of ZIP",
+        "entries of ZIP",
+        "XML in ZIP",
+        "depth of CMS",
+        "segments of CMS",
+        "certificates of CMS",
+    ] {
+        let _old = std::fs::remove_file(&file);
+        succeed(Command::new("python3").args(["-c", BOMBS, what]).arg(&file));
+        let begun = std::time::Instant::now();
+        let (peak, code, said) = ran(desk.trien(["verify"]).arg(&file));
+        println!("{what}: {peak} KiB, {:?}", begun.elapsed());
+        assert!(peak <= MOST, "{what}: {peak} KiB");
+        assert!(matches!(code, Some(1 | 3)), "{what}: {code:?} {said}");
+    }
+}
+
 #[test]
 fn the_shell_signs_a_pdf_of_the_largest_size_in_little_memory() {
     let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
@@ -346,8 +448,10 @@ fn the_shell_raises_a_pdf_of_the_largest_size_in_little_memory() {
 }
 
 #[test]
-fn the_shell_signs_a_gibibyte_in_little_memory() {
-    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
+    let office = Office::new(&[("k", "ec:p256", "citizen")]);
+    let (desk, server) = (&office.desk, office.server());
+    office.import(&["root.crl", "ca.crl"]);
     let small = desk.path("small.bin");
     std::fs::write(&small, "small").unwrap();
     // The attached one is written as a whole, holes and all.
@@ -384,5 +488,32 @@ fn the_shell_signs_a_gibibyte_in_little_memory() {
             openssl.arg("-content").arg(&large);
         }
         succeed(&mut openssl);
+        let beside = |content: &Path| detached.then(|| ["--content".into(), content.as_os_str().to_owned()]);
+        let raise = |content: &Path, input: &str, output: &str| {
+            let mut raise = desk.trien(["augment", "--level", "lta", "--tsa", &server.url("tsa")]);
+            raise.args(beside(content).into_iter().flatten());
+            peak(raise.arg("--out").arg(desk.path(output)).arg(desk.path(input)))
+        };
+        let verify = |content: &Path, input: &str| {
+            let mut verify = desk.trien(["verify"]);
+            verify.args(beside(content).into_iter().flatten());
+            peak(verify.arg(desk.path(input)))
+        };
+        let raised = format!("raised.{name}");
+        let (usual, most) = (
+            raise(&small, "small.cms", "small-lta.cms"),
+            raise(&large, &signed, &raised),
+        );
+        println!("{name}: raising {usual} KiB, {most} KiB");
+        assert!(
+            most < usual + MORE_FOR_CMS,
+            "raising: {usual} KiB, then {most} KiB"
+        );
+        let (usual, most) = (verify(&small, "small-lta.cms"), verify(&large, &raised));
+        println!("{name}: checking {usual} KiB, {most} KiB");
+        assert!(
+            most < usual + MORE_FOR_CMS,
+            "checking: {usual} KiB, then {most} KiB"
+        );
     }
 }
