@@ -25,6 +25,12 @@ export async function openWebSocket(port: number, attempt: Attempt): Promise<Web
   throw TrienError.local("not_installed", `${url}: ${outcome}`);
 }
 
+/**
+ * A socket that is closed so late, in milliseconds, was not refused by an empty port, which takes none: Firefox gives up
+ * after 20 s when nobody answers its question.
+ */
+const GIVEN_UP_MS = 15_000;
+
 /** A socket that is open, or how it failed. */
 async function dial(url: string, attempt: Attempt): Promise<WebSocket | Refusal> {
   let socket: WebSocket | undefined;
@@ -42,9 +48,11 @@ async function dial(url: string, attempt: Attempt): Promise<WebSocket | Refusal>
       return resolve("constructor_refused");
     }
     const opened = socket;
+    const began = performance.now();
     opened.binaryType = "arraybuffer";
     opened.addEventListener("open", () => resolve(opened), { once: true });
-    opened.addEventListener("close", () => resolve("refused"), { once: true });
+    const closed = () => resolve(performance.now() - began < GIVEN_UP_MS ? "refused" : "no_answer");
+    opened.addEventListener("close", closed, { once: true });
   });
   try {
     const outcome = (await bounded(settled, attempt)) ?? "no_answer";

@@ -107,6 +107,7 @@ test("n029 Local Network Access in firefox with its gate for sockets: the permis
   await page.waitForFunction(() => window.connect !== undefined);
   const connect = () => page.evaluate(() => window.connect());
   await page.click("button");
+  assert.match(await connect(), /^blocked_by_browser\|websocket: no_answer\|Answer “Allow”/, "not asked yet: nobody answers the question");
   await permit("ALLOW");
   assert.equal(await connect(), "websocket");
   await permit("DENY");
