@@ -2,7 +2,7 @@
 // daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
 // TRIEN_STAGE_TEMPLATE names an empty folder, in which the first stage leaves its token for the others.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -57,15 +57,17 @@ export class Stage {
   #display;
   #simulation;
   #developer;
+  #log;
 
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
    * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
-   * with `developer` may pages of http://127.0.0.1 ask.
+   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans`.
    */
-  static async open({ daemon = true, display, simulation, developer = false } = {}) {
+  static async open({ daemon = true, display, simulation, developer = false, log = false } = {}) {
     const stage = new Stage();
     stage.#developer = developer;
+    stage.#log = log && { file: stage.#file("daemon.log"), seen: 0 };
     stage.#display = display;
     if (simulation) {
       stage.#simulation = stage.#file("simulation.toml");
@@ -152,6 +154,18 @@ export class Stage {
     return lines.map((line) => JSON.parse(line));
   }
 
+  /** What the log says of each request since the last call: milliseconds of the person, the login and the record on the disk. */
+  get spans() {
+    const text = readFileSync(this.#log.file, "utf8").replaceAll(/\x1b\[[0-9;]*m/g, "");
+    const fresh = text.slice(this.#log.seen);
+    this.#log.seen = text.length;
+    const find = (name) => [...fresh.matchAll(new RegExp(`${name}=(\\d+)`, "g"))].map(([, value]) => Number(value) / 1000);
+    const [person, login, disk] = ["person_us", "login_us", "record_us"].map(find);
+    const count = person.length;
+    // One that was told nothing, because its question was not asked, still has a record: the last belong together.
+    return person.map((time, index) => ({ person: time, login: login.at(index - count), disk: disk.at(index - count) }));
+  }
+
   #makeToken() {
     const token = ["--token", this.tokenLabel];
     const pin = ["--pin-file", this.pinFile];
@@ -186,9 +200,12 @@ export class Stage {
     const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
     const words = ["daemon", ...(this.#display ? [] : script), ...(this.#simulation ? ["--simulate", this.#simulation] : [])];
     const display = this.#display && { DISPLAY: this.#display, WAYLAND_DISPLAY: "" };
+    const log = this.#log ? openSync(this.#log.file, "a") : "inherit";
+    const level = this.#log && { TRIEN_LOG: "trien=debug" };
     const daemon = spawn(path.join(binaries, "trien"), words, {
-      env: { ...process.env, ...this.env, ...display }, stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...this.env, ...display, ...level }, stdio: ["ignore", "pipe", log],
     });
+    if (this.#log) closeSync(log);
     this.#daemon = daemon;
     await within(PATIENCE, "the daemon is not ready", (resolve, reject) => {
       createInterface({ input: daemon.stdout }).on("line", (line) => line.startsWith("ready") && resolve());
