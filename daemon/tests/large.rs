@@ -287,11 +287,14 @@ const BOMBS: &str = r#"
 import io, sys, zipfile, zlib
 kind, target = sys.argv[1:]
 LARGEST = 200 << 20
-many = lambda octets: octets * (LARGEST // len(octets))
+many = lambda octets, size=LARGEST: octets * (size // len(octets))
+some = lambda octets: many(octets, 64 << 20)
 
 def packed(octets):
-    packer = zlib.compressobj(1)
-    return b"".join(packer.compress(octets * (1 << 20)) for _ in range(300)) + packer.flush()
+    """300 MiB of an octet: each full flush begins anew, so that one block may stand for all. Nobody gets to the end."""
+    packer = zlib.compressobj()
+    first, block = (packer.compress(octets * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + 299 * block
 
 def stream(entries, data):
     return b"<< %b /Filter /FlateDecode /Length %d >>\nstream\n%b\nendstream" % (entries, len(data), data)
@@ -343,12 +346,12 @@ for piece in {
     "table of PDF": lambda: by_streams(zlib.compress(b"2 0 << >>"), packed(b"\0")),
     "objects of PDF": lambda: by_streams(packed(b" ")),
     "page of PDF": lambda: pdf(b"", packed(b" ")),
-    "fields of PDF": lambda: pdf(many(b"9 0 R ")),
-    "dictionaries of PDF": lambda: pdf(many(b"<</A()>>")),
+    "fields of PDF": lambda: pdf(some(b"9 0 R ")),
+    "dictionaries of PDF": lambda: pdf(some(b"<</A()>>")),
     "rows of PDF": lambda: [b"%PDF-1.7\nxref\n0 9999999\n", many(b"0000000000 65535 f \n"), b"startxref\n9\n%%EOF\n"],
     "entry of ZIP": lambda: container([("zeros", zeros * 10)], zipfile.ZIP_DEFLATED),
     "entries of ZIP": lambda: container(((str(number), zeros) for number in range(10)), zipfile.ZIP_DEFLATED),
-    "XML in ZIP": lambda: container([("a", b"x"), ("META-INF/signatures.xml", b"<a>" + many(b"<a/>") + b"</a>")]),
+    "XML in ZIP": lambda: container([("a", b"x"), ("META-INF/signatures.xml", b"<a>" + some(b"<a/>") + b"</a>")]),
     "depth of CMS": lambda: [many(b"\x30\x80")],
     "segments of CMS": lambda: signed_data(content=many(b"\4\1a")),
     "certificates of CMS": lambda: signed_data(certificates=many(b"\x30\0")),
