@@ -125,20 +125,36 @@ fn n119_a_module_that_starts_under_an_exclusive_lock_sees_no_card_and_our_driver
     });
 }
 
+/// While a signature is made: the card takes its time over it, and the service ends meanwhile. One that is told to end may
+/// see the command through; one that is killed cannot.
 fn the_service_dies_twenty_times(module: ModuleConfig) {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |mut readers| {
-        let _card = readers.piv(0);
+        let card = readers.piv(0);
         runtime().block_on(async {
             let modules = modules(&[module]);
             for round in 0..20 {
                 let token = token_in_time(&modules, ready).await;
                 let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
                 session.sign(&signable(RSA, b"m"), false).await.unwrap();
-                readers.stop_service(if round % 2 == 0 {
-                    Signal::KILL
-                } else {
-                    Signal::TERM
-                });
+                // GENERAL AUTHENTICATE
+                card.order("delay 87 150");
+                let commands = card.stats().of("87");
+                let killed = round % 2 == 0;
+                let message = signable(RSA, b"m");
+                let end = async {
+                    while card.stats().of("87") == commands {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    readers.stop_service(if killed { Signal::KILL } else { Signal::TERM });
+                };
+                let (in_flight, ()) = tokio::join!(session.sign(&message, false), end);
+                if killed {
+                    assert!(
+                        matches!(in_flight, Err(LoginError::Token(_))),
+                        "round {round}: {in_flight:?}"
+                    );
+                }
+                card.order("clear");
                 let lost = session.sign(&signable(RSA, b"m"), false).await;
                 assert!(
                     matches!(lost, Err(LoginError::Token(_))),

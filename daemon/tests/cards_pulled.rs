@@ -16,7 +16,7 @@ use support::cards::scene::{
 };
 use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
-use trien::tokens::{Deadlines, LoginError, TokenEntry, TokenError};
+use trien::tokens::{Deadlines, LoginError, PinNeed, Token, TokenEntry, TokenError};
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
 
@@ -75,6 +75,63 @@ fn pulled(pair: Pair, moment: Moment) {
             assert!(now <= open + 1, "{open} descriptors, then {now}");
         });
     });
+}
+
+/// The same behind a PIN pad, by our own driver: each PIN is typed, and none is typed for a card that was only put back.
+fn pulled_behind_a_pad(moment: Moment) {
+    let pair = piv(opensc());
+    on_readers(&[ReaderPlan::with_pad(pair.reader)], |readers| {
+        let card = (pair.put)(&readers);
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
+        let modules = modules(&[]).with_cards(program, Deadlines::default());
+        let asked = || readers.order(0, "asked").parse::<usize>().unwrap();
+        runtime().block_on(async {
+            for round in 0..=ROUNDS {
+                let token = token_in_time(&modules, pair.wanted).await;
+                assert_eq!(token.pin().await.unwrap(), PinNeed::Reader);
+                readers.order(0, &format!("pin {CARD_PIN}"));
+                let mut session = token.open(&key(&token, &[0x9a, 7])).await.unwrap();
+                session.login().await.unwrap();
+                assert_eq!(asked(), round + 1);
+                if round == ROUNDS {
+                    session
+                        .sign(&signable(pair.algorithm, b"m"), false)
+                        .await
+                        .unwrap();
+                    session.close().await;
+                    break;
+                }
+                match moment {
+                    Moment::BetweenPinAndSignature => {
+                        card.eject();
+                        wait_until_empty(pair.reader);
+                    }
+                    Moment::InTheCommand => card.eject_at_signature(),
+                }
+                let lost = session.sign(&signable(pair.algorithm, b"m"), false).await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+                    "round {round}: {lost:?}"
+                );
+                wait_until_empty(pair.reader);
+                card.insert();
+                let again = session.sign(&signable(pair.algorithm, b"m"), false).await;
+                assert!(again.is_err(), "round {round}");
+                session.close().await;
+                assert_eq!(asked(), round + 1, "nobody was asked for the card that is back");
+            }
+        });
+    });
+}
+
+#[test]
+fn n116_behind_a_pin_pad_a_card_pulled_between_pin_and_signature() {
+    pulled_behind_a_pad(Moment::BetweenPinAndSignature);
+}
+
+#[test]
+fn n115_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
+    pulled_behind_a_pad(Moment::InTheCommand);
 }
 
 #[test]

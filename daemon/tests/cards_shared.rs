@@ -183,31 +183,33 @@ fn a_daemon_and_its_shell_say_who_has_the_card_and_a_page_learns_only_that_it_is
         };
         let before = signed();
         assert!(before["result"].is_object(), "{before}");
-        let holder = Holder::start(&readers, YUBIKEY, "exclusive");
-        // At the person's own shell: who it is, and the rest of the doctor's findings.
-        let listed = desk.trien(["token", "list", "--lang", "en"]).output().unwrap();
-        let told = String::from_utf8_lossy(&listed.stderr).into_owned();
-        assert!(told.contains(&holder.name()), "{told}");
-        let doctor = desk.trien(["doctor", "--lang", "en", "--json"]).output().unwrap();
-        let doctor: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
-        let held = doctor["findings"].as_array().unwrap().iter();
-        let held = held
-            .into_iter()
-            .find(|finding| finding["code"] == "card_failed")
-            .unwrap();
-        assert!(
-            held["message"].as_str().unwrap().contains(&holder.name()),
-            "{held}"
-        );
-        assert_eq!(held["remedy"], "Close the other program, then try again.");
-        // A page that asks meanwhile gets its answer, without a name in it; the daemon lives.
-        let busy = signed();
-        assert_eq!(busy["error"]["data"]["code"], "token_busy", "{busy}");
-        assert!(!busy.to_string().contains("python3"), "{busy}");
-        assert!(daemon.answers());
-        holder.release();
-        let after = signed();
-        assert!(after["result"].is_object(), "{after}");
+        for how in ["exclusive", "transaction"] {
+            let holder = Holder::start(&readers, YUBIKEY, how);
+            // At the person's own shell: who it is, and the rest of the doctor's findings.
+            let listed = desk.trien(["token", "list", "--lang", "en"]).output().unwrap();
+            let told = String::from_utf8_lossy(&listed.stderr).into_owned();
+            assert!(told.contains(&holder.name()), "{told}");
+            let doctor = desk.trien(["doctor", "--lang", "en", "--json"]).output().unwrap();
+            let doctor: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+            let held = doctor["findings"].as_array().unwrap().iter();
+            let held = held
+                .into_iter()
+                .find(|finding| finding["code"] == "card_failed")
+                .unwrap();
+            assert!(
+                held["message"].as_str().unwrap().contains(&holder.name()),
+                "{held}"
+            );
+            assert_eq!(held["remedy"], "Close the other program, then try again.");
+            // A page that asks meanwhile gets its answer, without a name in it; the daemon lives.
+            let busy = signed();
+            assert_eq!(busy["error"]["data"]["code"], "token_busy", "{busy}");
+            assert!(!busy.to_string().contains("python3"), "{busy}");
+            assert!(daemon.answers());
+            holder.release();
+            let after = signed();
+            assert!(after["result"].is_object(), "{after}");
+        }
     });
 }
 
