@@ -16,7 +16,7 @@ use module::software_token;
 use trien::config::ModuleConfig;
 use trien::tokens::{
     Deadlines, KeyAlgorithm, KeyRef, LoginError, ModuleSession, ModuleToken, Modules, PinState, Signable,
-    SigningSession, Token,
+    SigningSession, Token, TokenError,
 };
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
@@ -221,4 +221,155 @@ async fn a_key_of_others_that_wants_its_pin_each_time() {
     ));
     assert_eq!(session.sign(&signable(3), true).await.unwrap().len(), 64);
     session.close().await;
+}
+
+/// `pkcs11-tool` at SoftHSM, logged in.
+fn softhsm_tool(folder: &Path) -> Command {
+    let mut tool = Command::new("pkcs11-tool");
+    tool.args([
+        "--module",
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "--login",
+        "--pin",
+        PIN,
+    ])
+    .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"));
+    tool
+}
+
+/// A key and its certificate by OpenSSL, put on SoftHSM's token; gives the file of the public half.
+fn import(folder: &Path, kind: &[&str], id: &str) -> PathBuf {
+    let [key, der, pem, cert, public] = ["key.pem", "key.der", "cert.pem", "cert.der", "public.pem"]
+        .map(|name| folder.join(format!("{id}-{name}")));
+    let openssl = || Command::new("openssl");
+    run(openssl().args(["genpkey", "-out"]).arg(&key).args(kind));
+    run(openssl()
+        .args(["pkey", "-outform", "DER", "-in"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&der));
+    run(openssl()
+        .args(["pkey", "-pubout", "-in"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&public));
+    let request = [
+        "req",
+        "-x509",
+        "-extensions",
+        "usr_cert",
+        "-subj",
+        "/C=VN/CN=An",
+        "-days",
+        "9",
+        "-key",
+    ];
+    run(openssl().args(request).arg(&key).arg("-out").arg(&pem));
+    run(openssl()
+        .args(["x509", "-outform", "DER", "-in"])
+        .arg(&pem)
+        .arg("-out")
+        .arg(&cert));
+    for (file, sort) in [(&der, "privkey"), (&cert, "cert")] {
+        let words = ["--type", sort, "--id", id, "--label", id, "--write-object"];
+        run(softhsm_tool(folder).args(words).arg(file));
+    }
+    public
+}
+
+/// A key on a curve that no format here has is refused for what it is, before its PIN; one beside it signs.
+#[test]
+fn n107_a_key_on_a_curve_that_is_unknown_here_is_refused_before_the_pin() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let module = softhsm(folder);
+    for (curve, id) in [("secp256k1", "b1"), ("P-256", "b2")] {
+        let option = format!("ec_paramgen_curve:{curve}");
+        import(folder, &["-algorithm", "EC", "-pkeyopt", &option], id);
+    }
+    std::fs::create_dir(folder.join("config")).unwrap();
+    let config = format!(
+        "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"softhsm2\"\npath = {:?}\n\
+         folders = [{folder:?}]\nenvironment = [\"SOFTHSM2_CONF\"]\n",
+        module.path
+    );
+    std::fs::write(folder.join("config/config.toml"), config).unwrap();
+    std::fs::write(folder.join("x"), "x").unwrap();
+    let sign = |id: &str, pin: &str| {
+        std::fs::write(folder.join("pin"), pin).unwrap();
+        let mut sign = Command::new(PROGRAM);
+        sign.args(["sign", "--format", "cades", "--json", "--cert", id, "--pin-file"])
+            .arg(folder.join("pin"))
+            .arg("--out")
+            .arg(folder.join(id))
+            .arg(folder.join("x"))
+            .env("TRIEN_HOME", folder)
+            .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"));
+        let output = sign.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    // With a PIN that is wrong, which would be told if it had been tried.
+    let (code, told) = sign("b1", "99999999\n");
+    assert!(
+        code == Some(1) && told.contains("\"certificate_unsuitable\""),
+        "{code:?}: {told}"
+    );
+    let (code, told) = sign("b2", &format!("{PIN}\n"));
+    assert_eq!(code, Some(0), "{told}");
+}
+
+/// A token that only hashes itself has the whole message, and is the only one that does.
+#[tokio::test]
+async fn a_token_that_only_hashes_itself_is_given_the_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = softhsm(folder.path());
+    let public = import(
+        folder.path(),
+        &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+        "c1",
+    );
+    let config = folder.path().join("softhsm2.conf");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(
+        &config,
+        text + "slots.mechanisms = CKM_SHA256_RSA_PKCS,CKM_SHA384_RSA_PKCS\n",
+    )
+    .unwrap();
+    let modules = Modules::new(&[module], Path::new(PROGRAM), Deadlines::default());
+    let token = token(&modules, "soft").await;
+    let key = KeyRef {
+        token: token.entry().id.clone(),
+        id: vec![0xc1],
+        public_key: None,
+    };
+    let [file, value] = ["message", "signature"].map(|name| folder.path().join(name));
+    std::fs::write(&file, b"message").unwrap();
+    for (hash, option) in [(Hash::Sha256, "-sha256"), (Hash::Sha384, "-sha384")] {
+        let algorithm = SignatureAlgorithm::RsaPkcs1(hash);
+        let mut session = token.open(&key).await.unwrap();
+        session.attach_pin_pipe(pipe(&format!("{PIN}\n"))).await.unwrap();
+        session.login().await.unwrap();
+        let mut wanted = Signable {
+            algorithm,
+            digest: hash.digest(b"message"),
+            message: Some(b"message".to_vec()),
+        };
+        let signature = session.sign(&wanted, false).await.unwrap();
+        std::fs::write(&value, signature).unwrap();
+        let mut judge = Command::new("openssl");
+        judge
+            .args(["dgst", option, "-verify"])
+            .arg(&public)
+            .arg("-signature")
+            .arg(&value);
+        run(judge.arg(&file));
+        // A hash alone is nothing that it can sign.
+        wanted.message = None;
+        let refused = session.sign(&wanted, false).await;
+        assert!(
+            matches!(refused, Err(LoginError::Token(TokenError::Unsupported(_)))),
+            "{refused:?}"
+        );
+        session.close().await;
+    }
 }
