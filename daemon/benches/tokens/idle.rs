@@ -17,7 +17,7 @@ const LONG: u64 = 30;
 /// Threads that were used at the start end after ten seconds (tokio's for what blocks), which is a wake-up of theirs.
 const SETTLED: Duration = Duration::from_secs(15);
 
-/// MiB
+/// MB
 const LIMIT: f64 = 15.0;
 
 pub(crate) fn measure() {
@@ -43,7 +43,7 @@ pub(crate) fn measure() {
             std::thread::sleep(Duration::from_secs(seconds));
             println!("\n## Idle for {seconds} s, two readers watched\n");
             println!("Wake-ups are voluntary context switches of all threads.\n");
-            println!("| process | wake-ups | RSS, MiB | | limit | |\n|---|---|---|---|---|---|");
+            println!("| process | wake-ups | RSS, MB | | limit | |\n|---|---|---|---|---|---|");
             for (process, before) in all.iter().zip(before) {
                 let woken = woken(&before, &switches(*process));
                 let memory = resident(*process);
@@ -78,8 +78,9 @@ fn woken(before: &BTreeMap<OsString, u64>, after: &BTreeMap<OsString, u64>) -> u
     waited.sum::<u64>() + ended.count() as u64
 }
 
+/// MB; the kernel counts in KiB.
 fn resident(process: u32) -> f64 {
-    number(format!("/proc/{process}/status").as_ref(), "VmRSS:") as f64 / 1024.0
+    number(format!("/proc/{process}/status").as_ref(), "VmRSS:") as f64 * 1024.0 / 1e6
 }
 
 fn number(file: &std::path::Path, field: &str) -> u64 {
