@@ -73,12 +73,12 @@ for (const name of ["chromium", "firefox"]) {
     // The digests of the same files, with the token in its place.
     assert.equal(await outcome(page, "digests"), "signed signed signed signed");
   });
-}
 
-test("a person who does not put the token back: what was signed is there, what was not says why", { timeout: 180_000 }, async (context) => {
-  const { stage, page } = await opened(context, "chromium");
-  stage.answer("approve", { pins: [PIN] });
-  assert.equal(await outcome(page, "documents"), "signed signed cancelled batch_stopped");
-  const { action, results } = stage.record.map(({ record }) => record).at(-1);
-  assert.deepEqual([action, results.filter(Boolean).length], ["signed", 2], "the record has the two that were made");
-});
+  test(`a person who does not put the token back, in ${name}: what was signed is there, what was not says why`, { timeout: 180_000 }, async (context) => {
+    const { stage, page } = await opened(context, name);
+    stage.answer("approve", { pins: [PIN] });
+    assert.equal(await outcome(page, "documents"), "signed signed cancelled batch_stopped");
+    const { action, results } = stage.record.map(({ record }) => record).at(-1);
+    assert.deepEqual([action, results.filter(Boolean).length], ["signed", 2], "the record has the two that were made");
+  });
+}

@@ -2,13 +2,20 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
-import { Stage, binaries } from "./stage.mjs";
+import { Stage, binaries, elsewhere, permitLoopback } from "./stage.mjs";
 
 const SECURE_HOST = "portal.example";
 
 let stage;
-before(async () => (stage = await Stage.open({ daemon: false, developer: true })));
+before(async () => (stage = await Stage.open({ daemon: false })));
 after(() => stage?.close());
+
+/** A browser that takes the portal's page for one of the Internet, and lets it reach programs on this computer. */
+async function visitor(name, portal, what = {}) {
+  const started = await launch(name, { binaries, env: stage.env, ...elsewhere(name, SECURE_HOST, { public: portal.port }), ...what });
+  await permitLoopback(name, started.browser, portal.url);
+  return started;
+}
 
 /** What the page shows after it tried this road: `done`, or the error's code. */
 async function outcome(browser, url, road, { click } = {}) {
@@ -26,8 +33,8 @@ async function outcomes(browser, url) {
 
 for (const name of ["chromium", "firefox"]) {
   test(`${name} without anything`, async () => {
-    const portal = await stage.portal();
-    const { browser, close } = await launch(name, { binaries, extension: false, host: false, env: stage.env });
+    const portal = await stage.portal({ host: SECURE_HOST });
+    const { browser, close } = await visitor(name, portal, { extension: false, host: false });
     try {
       const nothing = { extension: "not_installed", websocket: "not_installed", automatic: "not_installed" };
       assert.deepEqual(await outcomes(browser, portal.url), nothing);
@@ -37,8 +44,8 @@ for (const name of ["chromium", "firefox"]) {
   });
 
   test(`${name} with the extension but no host`, async () => {
-    const portal = await stage.portal();
-    const { browser, close } = await launch(name, { binaries, host: false, env: stage.env });
+    const portal = await stage.portal({ host: SECURE_HOST });
+    const { browser, close } = await visitor(name, portal, { host: false });
     try {
       const shown = await signOnPage(browser, portal.url, { road: "extension", click: true });
       assert.deepEqual([shown.code, shown.detail], ["not_installed", "extension: host_missing"]);
@@ -48,8 +55,8 @@ for (const name of ["chromium", "firefox"]) {
   });
 
   test(`${name} with a host whose daemon comes and goes`, async () => {
-    const portal = await stage.portal();
-    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    const portal = await stage.portal({ host: SECURE_HOST });
+    const { browser, close } = await visitor(name, portal);
     try {
       const stopped = { extension: "not_running", websocket: "not_installed", automatic: "not_running" };
       assert.deepEqual(await outcomes(browser, portal.url), stopped);
@@ -63,13 +70,13 @@ for (const name of ["chromium", "firefox"]) {
   });
 
   test(`${name} at a site without permission`, async () => {
-    const portal = await stage.portal({ allowed: false });
+    const portal = await stage.portal({ host: SECURE_HOST, allowed: false });
     await stage.startDaemon();
-    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    const { browser, close } = await visitor(name, portal);
     try {
       // A click may have the person asked about the site; here there is nobody. Without one: stranger.test.mjs.
       assert.equal(await outcome(browser, portal.url, "extension", { click: true }), "nobody_to_ask");
-      assert.equal(await outcome(browser, portal.url, "websocket"), "not_installed", "a stranger learns nothing");
+      assert.equal(await outcome(browser, portal.url, "websocket", { click: true }), "not_installed", "a stranger learns nothing");
       stage.allow(portal.url);
       assert.equal(await outcome(browser, portal.url, "extension"), "done");
       stage.trien("origin", "revoke", portal.url);
@@ -82,9 +89,9 @@ for (const name of ["chromium", "firefox"]) {
 
   test(`${name} under a policy that does not name the socket`, async () => {
     const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'";
-    const portal = await stage.portal({ headers: { "Content-Security-Policy": policy } });
+    const portal = await stage.portal({ host: SECURE_HOST, headers: { "Content-Security-Policy": policy } });
     await stage.startDaemon();
-    const { browser, close } = await launch(name, { binaries, env: stage.env });
+    const { browser, close } = await visitor(name, portal);
     try {
       assert.deepEqual(await outcomes(browser, portal.url), {
         extension: "done", websocket: "blocked_by_browser", automatic: "done",
@@ -99,11 +106,8 @@ for (const name of ["chromium", "firefox"]) {
 test("Local Network Access in chromium", async () => {
   const portal = await stage.portal({ host: SECURE_HOST });
   await stage.startDaemon();
-  const args = [
-    `--ip-address-space-overrides=127.0.0.1:${portal.port}=public`,
-    `--host-resolver-rules=MAP ${SECURE_HOST} 127.0.0.1`,
-  ];
-  const { browser, close } = await launch("chromium", { binaries, env: stage.env, args });
+  const settings = elsewhere("chromium", SECURE_HOST, { public: portal.port });
+  const { browser, close } = await launch("chromium", { binaries, env: stage.env, ...settings });
   try {
     assert.equal(await outcome(browser, portal.url, "websocket"), "blocked_by_browser", "nobody has answered");
     assert.equal(await outcome(browser, portal.url, "automatic"), "done", "the extension needs no such permission");

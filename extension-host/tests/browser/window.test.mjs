@@ -1,86 +1,98 @@
-// Nothing is scripted here: a page in a real browser, the real daemon, and its window on a screen, answered by keys.
+// Nothing is scripted here: a page of the Internet in a real browser, the real daemon, and its window on a screen, answered by keys.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import test, { after, before } from "node:test";
+import test, { after, before, describe } from "node:test";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
 import { Desk } from "./desk.mjs";
-import { Stage, binaries, dossier } from "./stage.mjs";
+import { Stage, binaries, dossier, elsewhere, permitLoopback } from "./stage.mjs";
 
 const WRONG_PIN = "13572468";
+
+const HOST = "portal.example";
+const STRANGE = "new.example";
 
 let desk;
 let stage;
 let portal;
-let chromium;
 before(async () => {
   desk = await Desk.open();
-  stage = await Stage.open({ display: desk.display, developer: true });
-  portal = await stage.portal();
-  chromium = await launch("chromium", { binaries, env: stage.env });
+  stage = await Stage.open({ display: desk.display });
+  portal = await stage.portal({ host: HOST });
 });
 after(async () => {
-  await chromium?.close();
   await stage?.close();
   desk?.close();
 });
 
-/** Starts to sign on the page, and answers the window meanwhile. */
-async function signAnswering(road, answer, { url, click } = portal) {
-  const [shown] = await Promise.all([
-    signOnPage(chromium.browser, url, { road, click }),
-    desk.asked().then(answer),
-  ]);
-  await desk.left();
-  return shown;
-}
-
-for (const road of ["extension", "websocket"]) {
-  test(`the right PIN signs, over the ${road}`, async () => {
-    const shown = await signAnswering(road, () => {
-      desk.type(stage.pin);
-      desk.key("Return");
+for (const name of ["chromium", "firefox"]) {
+  describe(name, () => {
+    let started;
+    before(async () => {
+      const settings = elsewhere(name, [HOST, STRANGE], { public: portal.port });
+      started = await launch(name, { binaries, env: stage.env, ...settings });
+      await permitLoopback(name, started.browser, portal.url);
     });
-    assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
-    assertSigned(shown.files[0]);
+    after(() => started?.close());
+
+    /** Starts to sign on the page, by a click, and answers the window meanwhile. */
+    async function signAnswering(road, answer, { url } = portal) {
+      const [shown] = await Promise.all([
+        signOnPage(started.browser, url, { road, click: true }),
+        desk.asked().then(answer),
+      ]);
+      await desk.left();
+      return shown;
+    }
+
+    for (const road of ["extension", "websocket"]) {
+      test(`the right PIN signs, over the ${road}`, async () => {
+        const shown = await signAnswering(road, () => {
+          desk.type(stage.pin);
+          desk.key("Return");
+        });
+        assert.deepEqual([shown.state, shown.road, shown.code], ["done", road, undefined], shown.words);
+        assertSigned(shown.files[0]);
+      });
+    }
+
+    test("a wrong PIN, then the right one", async () => {
+      const shown = await signAnswering("extension", async () => {
+        desk.type(WRONG_PIN);
+        desk.key("Return");
+        await desk.complained();
+        desk.type(stage.pin);
+        desk.key("Return");
+      });
+      assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
+      assertSigned(shown.files[0]);
+    });
+
+    test("Escape refuses, and nothing is signed", async () => {
+      const shown = await signAnswering("extension", () => {
+        desk.type(stage.pin);
+        desk.key("Escape");
+      });
+      assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "cancelled", []], shown.words);
+    });
+
+    test("a portal that is new here: one question in the window, and then it signs", async () => {
+      // Only a click brings the question.
+      const strange = await stage.portal({ allowed: false, host: STRANGE });
+      const refused = await signAnswering("extension", () => desk.key("Escape"), strange);
+      assert.deepEqual([refused.state, refused.code, refused.files], ["failed", "not_allowed", []], refused.words);
+      const shown = await signAnswering("extension", async () => {
+        desk.key("alt+p");
+        await desk.left();
+        await desk.asked();
+        desk.type(stage.pin);
+        desk.key("Return");
+      }, strange);
+      assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
+      assertSigned(shown.files[0]);
+      assert.match(stage.trien("origin", "list"), new RegExp(strange.url));
+    });
   });
 }
-
-test("a wrong PIN, then the right one", async () => {
-  const shown = await signAnswering("extension", async () => {
-    desk.type(WRONG_PIN);
-    desk.key("Return");
-    await desk.complained();
-    desk.type(stage.pin);
-    desk.key("Return");
-  });
-  assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
-  assertSigned(shown.files[0]);
-});
-
-test("Escape refuses, and nothing is signed", async () => {
-  const shown = await signAnswering("extension", () => {
-    desk.type(stage.pin);
-    desk.key("Escape");
-  });
-  assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "cancelled", []], shown.words);
-});
-
-test("a portal that is new here: one question in the window, and then it signs", async () => {
-  // Only a click brings the question.
-  const strange = { ...await stage.portal({ allowed: false }), click: true };
-  const refused = await signAnswering("extension", () => desk.key("Escape"), strange);
-  assert.deepEqual([refused.state, refused.code, refused.files], ["failed", "not_allowed", []], refused.words);
-  const shown = await signAnswering("extension", async () => {
-    desk.key("alt+p");
-    await desk.left();
-    await desk.asked();
-    desk.type(stage.pin);
-    desk.key("Return");
-  }, strange);
-  assert.deepEqual([shown.state, shown.code], ["done", undefined], shown.words);
-  assertSigned(shown.files[0]);
-  assert.match(stage.trien("origin", "list"), new RegExp(strange.url));
-});
 
 function assertSigned(file) {
   const [original, signed] = [readFileSync(dossier), readFileSync(file)];
