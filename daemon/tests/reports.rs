@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::office::Office;
-use support::{repository, succeed};
+use support::{alter_page, repository, succeed};
 use trien_signatures::zip;
 
 const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
@@ -278,6 +278,56 @@ fn a_report_says_what_was_covered_and_what_was_not() {
     assert!(
         names("covered").contains("word/document.xml") && names("not_covered").contains("docProps/core.xml")
     );
+}
+
+#[test]
+fn a_report_says_what_was_changed_after_each_signature() {
+    let (office, signed) = signed();
+    let later = "Thay đổi sau chữ ký: phiên bản ";
+    let report = assert_told(
+        &(office, signed),
+        [
+            ("vi", &[later, ", được phép: ", "thêm chữ ký (Signature2)"]),
+            (
+                "en",
+                &[
+                    "Changed later: revision ",
+                    ", permitted: ",
+                    "signature added (Signature2)",
+                ],
+            ),
+        ],
+    );
+    let changes = report["changes"].as_array().unwrap();
+    assert!(
+        changes.iter().all(|change| change["permitted"] == true),
+        "{report:#}"
+    );
+    // Validation data came in a revision of its own.
+    let kinds: BTreeSet<_> = changes
+        .iter()
+        .map(|change| (change["revision"].as_u64(), change["kind"].as_str().unwrap()))
+        .collect();
+    for kind in [(Some(3), "validation_data"), (Some(4), "signature_added")] {
+        assert!(kinds.contains(&kind), "{kinds:?}");
+    }
+
+    // Whoever writes over the page is told on, in words.
+    let (office, signed) = self::signed();
+    let altered = office.desk.path("altered.pdf");
+    alter_page(&signed, &altered);
+    for (language, said) in [
+        ("vi", "KHÔNG ĐƯỢC PHÉP: nội dung trang (trang 1, /MediaBox"),
+        ("en", "NOT PERMITTED: content of a page (page 1, /MediaBox"),
+    ] {
+        let page = office.desk.path("altered.html");
+        let mut verify = office.desk.trien(["verify", "--lang", language]);
+        let output = verify.arg(&altered).arg("--html").arg(&page).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(said), "{text}");
+        assert!(std::fs::read_to_string(page).unwrap().contains(said));
+    }
 }
 
 #[test]

@@ -139,6 +139,13 @@ pub struct SignatureReport {
     /// How much of the document the signature covers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// For PDF: what later revisions changed, permitted or not, by revision. Of many the first hundred, and those that are
+    /// not permitted before the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// For PDF: how many other changes, or objects that may have changed, are not in that list.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub changes_unlisted: u32,
     /// What is signed, by the document's own names; for formats that sign parts (XML, containers).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<String>,
@@ -175,6 +182,8 @@ impl SignatureReport {
             timestamps: Vec::new(),
             integrity: Integrity::NotChecked,
             coverage: None,
+            changes: Vec::new(),
+            changes_unlisted: 0,
             covered: Vec::new(),
             not_covered: Vec::new(),
             algorithm: None,
@@ -469,6 +478,68 @@ pub enum Integrity {
     Broken,
     /// The check did not get that far.
     NotChecked,
+}
+
+/// What a later revision of a PDF did to what is signed. Whether it is permitted (ISO 32000-1, 12.8.2.2; EN 319 142-1,
+/// clause 5.5) is judged by what has become of the object in the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Change {
+    /// The revision, from 1; absent for what is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
+    /// What was changed.
+    pub kind: ChangeKind,
+    /// The number of the object, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
+    /// The page it is on, from 1, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// The full name of a field, or the keys that differ, with their slashes; at most 120 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the signature leaves room for it.
+    pub permitted: bool,
+}
+
+/// What a later revision changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ChangeKind {
+    /// Bytes after the last revision, or cross-references that do not go on from the signed ones
+    Structure,
+    /// A page: its content, resources or size
+    PageContent,
+    /// The annotations of a page, or one of them
+    Annotation,
+    /// A field that was there was filled in, or changed otherwise
+    FormField,
+    /// A field came
+    FieldAdded,
+    /// A field was signed
+    SignatureAdded,
+    /// A document time-stamp came
+    TimeStampAdded,
+    /// The form itself
+    Form,
+    /// Metadata or the information dictionary
+    Metadata,
+    /// The catalog, in what is none of the others
+    Catalog,
+    /// The document security store (EN 319 142-1, clause 5.4.2)
+    ValidationData,
+    /// A file in the document
+    Attachment,
+    /// Another object
+    Object,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How much of a document is signed.

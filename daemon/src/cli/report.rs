@@ -1,10 +1,12 @@
 //! A validation report in words: one list of labelled lines, laid out as text or as a web page.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorData;
 use trien_signatures::algorithm::SignatureAlgorithm;
-use trien_signatures::report::{Coverage, Report, SignatureReport, TimestampReport};
+use trien_signatures::report::{Change, ChangeKind, Coverage, Report, SignatureReport, TimestampReport};
 use trien_signatures::revocation::{CertificateStatus, Source, SourceKind};
 
 use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
@@ -204,6 +206,9 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     if let Some(coverage) = &signature.coverage {
         line("coverage", covered(coverage, language));
     }
+    for changed in later(signature, language) {
+        line("later", changed);
+    }
     for (key, parts) in [
         ("covered", &signature.covered),
         ("not-covered", &signature.not_covered),
@@ -305,6 +310,56 @@ fn covered(coverage: &Coverage, language: Language) -> String {
             "report-coverage-part",
             &numbers([("revision", String::new()), ("revisions", String::new())]),
         ),
+    }
+}
+
+/// What later revisions changed: a line for what each was permitted, and one for what it was not.
+fn later(signature: &SignatureReport, language: Language) -> Vec<String> {
+    let mut groups: BTreeMap<(Option<u32>, bool), Vec<String>> = BTreeMap::new();
+    for change in &signature.changes {
+        let group = groups.entry((change.revision, change.permitted)).or_default();
+        let said = changed(change, language);
+        if !group.contains(&said) {
+            group.push(said);
+        }
+    }
+    let mut lines = Vec::new();
+    for ((revision, permitted), changes) in groups {
+        let key = match (revision, permitted) {
+            (Some(_), true) => "report-later-permitted",
+            (Some(_), false) => "report-later-forbidden",
+            (None, true) => "report-later-elsewhere-permitted",
+            (None, false) => "report-later-elsewhere-forbidden",
+        };
+        let values = arguments([
+            ("revision", revision.unwrap_or_default().to_string()),
+            ("changes", changes.join("; ")),
+        ]);
+        lines.push(text(language, key, &values));
+    }
+    if signature.changes_unlisted > 0 {
+        let count = arguments([("count", signature.changes_unlisted.to_string())]);
+        lines.push(text(language, "report-later-unlisted", &count));
+    }
+    lines
+}
+
+fn changed(change: &Change, language: Language) -> String {
+    let numbered = |key: &str, number: u32| text(language, key, &arguments([("number", number.to_string())]));
+    let page = change.page.map(|page| numbered("report-change-page", page));
+    let mut details: Vec<String> = page.into_iter().chain(change.name.clone()).collect();
+    if details.is_empty() && change.kind == ChangeKind::Object {
+        details.extend(
+            change
+                .object
+                .map(|object| numbered("report-change-number", object)),
+        );
+    }
+    let kind = plain(language, &keyed("change", &change.kind));
+    if details.is_empty() {
+        kind
+    } else {
+        format!("{kind} ({})", details.join(", "))
     }
 }
 

@@ -195,6 +195,22 @@ pub fn repository() -> &'static Path {
         .expect("the package lies in the checkout")
 }
 
+/// Writes a revision after those a PDF has, in which its first page is smaller, as pyHanko writes one.
+pub fn alter_page(document: &Path, out: &Path) {
+    let script = "import sys
+from pyhanko.pdf_utils.generic import ArrayObject, NumberObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+with open(sys.argv[1], 'rb') as document, open(sys.argv[2], 'wb') as out:
+    writer = IncrementalPdfFileWriter(document)
+    page = writer.root['/Pages']['/Kids'][0]
+    page['/MediaBox'] = ArrayObject(map(NumberObject, (0, 0, 300, 300)))
+    writer.update_container(page)
+    writer.write(out)
+";
+    let mut python = Command::new(repository().join("target/judges/bin/python"));
+    succeed(python.args(["-B", "-c", script]).args([document, out]));
+}
+
 /// Runs a command that has to succeed, and gives its standard output.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> String {

@@ -9,56 +9,83 @@
 //! are signed, and so judged themselves ([`new_fields`]). Fields that the signature locks stay as they are
 //! ([`super::lock`]).
 
+mod list;
 mod new_fields;
 mod roles;
 
 use std::collections::{HashMap, HashSet};
 
+pub(super) use self::list::Judgement;
+use self::list::{CATALOG_KEYS, List};
 use self::new_fields::{NewFields, has_area, value_of};
 use self::roles::{Role, Roles, STORE_KEYS};
 use super::lock::Lock;
 use super::permissions;
 use crate::pdf::{Dictionary, Document, Entry, Located, Node, ObjectId, PdfError, Value};
+use crate::report::ChangeKind;
 
-/// Whether only permitted changes lie between the signed revision and the whole document; `lock` is what the signature
-/// itself forbids.
-pub(super) fn are_permitted(
-    signed: &Document<'_>,
-    whole: &Document<'_>,
+/// What lies between the signed revision and the whole document; `lock` is what the signature itself forbids.
+///
+/// One change that is not permitted decides; the others are looked for so that they can be named.
+pub(super) fn judge<'d>(
+    signed: &Document<'d>,
+    whole: &Document<'d>,
     lock: &Lock,
-) -> Result<bool, PdfError> {
+) -> Result<Judgement, PdfError> {
+    let mut list = List::new(signed, whole);
+    match compare(signed, whole, lock, &mut list) {
+        Err(error) if list.is_permitted() => Err(error),
+        _ => Ok(list.finish()),
+    }
+}
+
+fn compare<'d>(
+    signed: &Document<'d>,
+    whole: &Document<'d>,
+    lock: &Lock,
+    list: &mut List<'_, 'd>,
+) -> Result<(), PdfError> {
     if whole.trailing() != 0 || !continues(signed, whole) {
-        return Ok(false);
+        list.forbid(ChangeKind::Structure);
+        return Ok(());
     }
     if signed.sections().len() == whole.sections().len() {
         // No revision came, so nothing may have: what follows is in no one's revision.
-        return whole.is_blank_after(signed.size());
+        if !whole.is_blank_after(signed.size())? {
+            list.forbid(ChangeKind::Structure);
+        }
+        return Ok(());
     }
+    list.read_revisions();
     if root(signed) != root(whole) {
-        return Ok(false);
+        list.forbid(ChangeKind::Catalog);
+        return Ok(());
     }
     // Validation data and document time-stamps are no changes, whatever is forbidden (ISO 32000-2, 12.8.2.2.2).
     let nothing_else = lock.forbids_everything() || permissions::check(signed).is_err();
     let (changed, added) = changed_numbers(signed, whole);
-    let Some(roles) = Roles::of(signed, lock, &added)? else {
-        return Ok(false);
-    };
-    let Some(new_fields) = new_fields::between(signed, whole, lock)? else {
-        return Ok(false);
-    };
-    if nothing_else && !new_fields.only_time_stamps {
-        return Ok(false);
-    }
-    // They may cover what the author certified.
-    if new_fields.any_visible && permissions::certification(signed)?.is_some() {
-        return Ok(false);
-    }
-    for number in changed {
-        if !is_permitted(number, &roles, &new_fields, signed, whole, nothing_else)? {
-            return Ok(false);
+    let roles = Roles::of(signed, lock, &added, list)?;
+    let new_fields = new_fields::between((signed, whole), lock, nothing_else, list)?;
+    for (index, number) in changed.iter().enumerate() {
+        if list.is_full() {
+            list.leave_out(changed.len() - index);
+            break;
         }
+        let (Some(before), Some(now)) = (current(signed, *number)?, current(whole, *number)?) else {
+            list.object(*number, ChangeKind::Object, false);
+            continue;
+        };
+        if before.id == now.id && before.node == now.node && whole.same_stream(&before, &now)? {
+            continue;
+        }
+        let role = roles.get(before.id).filter(|_| before.id == now.id);
+        let permitted = match role {
+            Some(role) => is_permitted(role, (&before, &now), &new_fields, (signed, whole), nothing_else)?,
+            None => false,
+        };
+        list.changed(role, &before, &now, permitted);
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Whether the whole document's cross-references go on from the signed revision's.
@@ -91,26 +118,18 @@ fn changed_numbers(signed: &Document<'_>, whole: &Document<'_>) -> (Vec<u32>, Ha
             _ => changed.push(number),
         }
     }
+    changed.sort_unstable();
     (changed, added)
 }
 
+/// Whether an object that both have, and differently, may have changed in this way.
 fn is_permitted(
-    number: u32,
-    roles: &Roles,
+    role: Role,
+    (before, now): (&Located<'_>, &Located<'_>),
     new_fields: &NewFields,
-    signed: &Document<'_>,
-    whole: &Document<'_>,
+    (signed, whole): (&Document<'_>, &Document<'_>),
     nothing_else: bool,
 ) -> Result<bool, PdfError> {
-    let (Some(before), Some(now)) = (current(signed, number)?, current(whole, number)?) else {
-        return Ok(false);
-    };
-    if before.id == now.id && before.node == now.node && whole.same_stream(&before, &now)? {
-        return Ok(true);
-    }
-    let Some(role) = roles.get(before.id).filter(|_| before.id == now.id) else {
-        return Ok(false);
-    };
     let is_ordinary = matches!(
         role,
         Role::UnsignedField(_) | Role::OpenField(_) | Role::Appearance | Role::Information | Role::Metadata
@@ -134,11 +153,7 @@ fn is_permitted(
     }
     Ok(match role {
         // The form in the catalog and the form of its own have been compared by new_fields.
-        Role::Catalog => same_but(
-            old,
-            new,
-            &[b"AcroForm", b"DSS", b"Extensions", b"Metadata", b"Version"],
-        ),
+        Role::Catalog => same_but(old, new, &CATALOG_KEYS),
         Role::Form => true,
         Role::Page => {
             let null = Node {

@@ -1,9 +1,10 @@
 //! Checking the signatures of a PDF.
 
 use super::byte_range::{self, Covered};
+use super::changes::{self, Judgement};
 use super::form::{self, Field};
 use super::lock::Lock;
-use super::{changes, store};
+use super::store;
 use crate::algorithm::Hash;
 use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, SignedData};
@@ -407,8 +408,10 @@ impl Judged<'_, '_> {
     /// Whether the covered bytes are a revision with this very signature, and only permitted things came later.
     fn judge_changes(&self, covered: &Covered, report: &mut SignatureReport) {
         match self.is_of_revision(covered) {
-            Ok(Some(changed)) => {
-                if changed {
+            Ok(Some(judgement)) => {
+                report.changes = judgement.changes;
+                report.changes_unlisted = judgement.unlisted;
+                if !judgement.permitted {
                     report.warn(Warning::ChangedAfterSigning);
                     report.fail(SubIndication::SigConstraintsFailure, Reason::ForbiddenChange);
                 }
@@ -418,10 +421,10 @@ impl Judged<'_, '_> {
         }
     }
 
-    /// `None` if the covered bytes are no revision that has the signature; else whether forbidden changes came later.
-    fn is_of_revision(&self, covered: &Covered) -> Result<Option<bool>, PdfError> {
+    /// `None` if the covered bytes are no revision that has the signature; else what came later.
+    fn is_of_revision(&self, covered: &Covered) -> Result<Option<Judgement>, PdfError> {
         let signed = self.document.revision(covered.end)?;
-        let changed = self.is_changed(&signed);
+        let changed = self.later_changes(&signed);
         self.document.charge(&signed);
         changed
     }
@@ -437,7 +440,7 @@ impl Judged<'_, '_> {
         material.is_ok_and(|material| material.has_revocation())
     }
 
-    fn is_changed(&self, signed: &Document<'_>) -> Result<Option<bool>, PdfError> {
+    fn later_changes(&self, signed: &Document<'_>) -> Result<Option<Judgement>, PdfError> {
         let known = form::fields(signed)?
             .into_iter()
             .find(|field| field.located.id == self.field.located.id);
@@ -448,7 +451,7 @@ impl Judged<'_, '_> {
             return Ok(None);
         };
         let lock = Lock::of(signed, &field)?;
-        Ok(Some(!changes::are_permitted(signed, self.document, &lock)?))
+        changes::judge(signed, self.document, &lock).map(Some)
     }
 }
 

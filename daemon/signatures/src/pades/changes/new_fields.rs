@@ -2,57 +2,70 @@
 
 use std::collections::HashSet;
 
+use super::list::List;
 use super::{by_key, same_but};
 use crate::pades::byte_range;
 use crate::pades::form::{self, Field, Form, is_time_stamp};
 use crate::pades::lock::Lock;
 use crate::pades::permissions;
 use crate::pdf::{Dictionary, Document, Entry, Node, ObjectId, PdfError, Value};
+use crate::report::ChangeKind;
 
 /// The fields that the whole document has more.
 pub(super) struct NewFields {
     /// What may be added to a page's annotations.
     pub(super) widgets: HashSet<ObjectId>,
-    /// Whether one of the widgets takes up room on its page.
-    pub(super) any_visible: bool,
-    /// Whether all of them are document time-stamps.
-    pub(super) only_time_stamps: bool,
 }
 
-/// The new signature fields; `None` if the form differs otherwise, or one of them is more than such a field.
+/// The new signature fields. Not permitted is a form that differs otherwise, and a field that is more than such a field;
+/// with `nothing_else` one that is no document time-stamp.
 pub(super) fn between(
-    signed: &Document<'_>,
-    whole: &Document<'_>,
+    (signed, whole): (&Document<'_>, &Document<'_>),
     lock: &Lock,
-) -> Result<Option<NewFields>, PdfError> {
-    let Some(roots) = new_roots(signed, whole)? else {
-        return Ok(None);
-    };
+    nothing_else: bool,
+    list: &mut List<'_, '_>,
+) -> Result<NewFields, PdfError> {
+    let roots = new_roots(signed, whole)?;
+    if roots.is_none() {
+        list.forbid_form(Form::of(whole)?.map(|form| form.holder.id));
+    }
     let known: HashSet<_> = form::fields(signed)?
         .into_iter()
         .map(|field| field.located.id)
         .collect();
     let mut new = NewFields {
         widgets: HashSet::new(),
-        any_visible: false,
-        only_time_stamps: true,
     };
+    let roots = roots.unwrap_or_default();
     let fields = form::fields(whole)?;
     for field in fields.iter().filter(|field| !known.contains(&field.located.id)) {
+        if list.is_full() {
+            list.leave_out(1);
+            continue;
+        }
         let is_root = field.depth == 0 && roots.contains(&field.located.id);
         let is_time_stamp = is_sound_time_stamp(whole, field)?;
-        new.only_time_stamps &= is_time_stamp;
-        let is_locked = !is_time_stamp && lock.forbids(&fields, field);
-        if !is_root || !field.is_signature() || is_locked {
-            return Ok(None);
-        }
-        let Some(is_visible) = visibility(signed, whole, field)? else {
-            return Ok(None);
+        let is_locked = (nothing_else || lock.forbids(&fields, field)) && !is_time_stamp;
+        let visible = match is_root && field.is_signature() && !is_locked {
+            true => visibility(signed, whole, field)?,
+            false => None,
         };
-        new.any_visible |= is_visible;
-        new.widgets.extend(&field.widgets);
+        // What is seen may cover what the author certified.
+        let permitted = match visible {
+            Some(is_visible) => !is_visible || permissions::certification(signed)?.is_none(),
+            None => false,
+        };
+        let kind = match (is_time_stamp, field.is_signature() && field.is_signed()) {
+            (true, _) => ChangeKind::TimeStampAdded,
+            (false, true) => ChangeKind::SignatureAdded,
+            (false, false) => ChangeKind::FieldAdded,
+        };
+        list.field(field.located.id, kind, permitted);
+        if permitted {
+            new.widgets.extend(&field.widgets);
+        }
     }
-    Ok(Some(new))
+    Ok(new)
 }
 
 /// Whether its value is a document time-stamp over everything but itself. What only calls itself one is a signature like

@@ -7,10 +7,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::current;
+use super::list::List;
 use crate::pades::form::{self, Field, Form};
 use crate::pades::lock::Lock;
 use crate::pades::permissions;
 use crate::pdf::{Dictionary, Document, Located, ObjectId, PdfError, Value};
+use crate::report::ChangeKind;
 
 /// Keys of the document security store that hold validation data (EN 319 142-1, clause 5.4.2).
 pub(super) const STORE_KEYS: [&[u8]; 4] = [b"Certs", b"OCSPs", b"CRLs", b"VRI"];
@@ -40,15 +42,22 @@ pub(super) enum Role {
 pub(super) struct Roles(HashMap<ObjectId, Role>);
 
 impl Roles {
-    /// Of the signed revision; `None` if it refers to one of the objects that were added later.
+    /// Of the signed revision. It may not refer to one of the objects that were added later.
     pub(super) fn of(
         document: &Document<'_>,
         lock: &Lock,
         added: &HashSet<u32>,
-    ) -> Result<Option<Self>, PdfError> {
+        list: &mut List<'_, '_>,
+    ) -> Result<Self, PdfError> {
         let mentions = Mentions::of(document)?;
-        if added.iter().any(|number| mentions.0.contains_key(number)) {
-            return Ok(None);
+        let mut awaited: Vec<u32> = added
+            .iter()
+            .copied()
+            .filter(|number| mentions.0.contains_key(number))
+            .collect();
+        awaited.sort_unstable();
+        for number in awaited {
+            list.object(number, ChangeKind::Object, false);
         }
         let mut claims = Claims::default();
         claims.add_document(document)?;
@@ -58,7 +67,7 @@ impl Roles {
             let mention = mentions.0.get(&id.number).copied().unwrap_or_default();
             Some((id, settle(&roles, mention)?))
         });
-        Ok(Some(Self(settled.collect())))
+        Ok(Self(settled.collect()))
     }
 
     pub(super) fn get(&self, id: ObjectId) -> Option<Role> {
