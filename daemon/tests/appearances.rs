@@ -8,7 +8,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{Desk, PIN, repository, specified, succeed};
+use support::{Desk, PIN, fail, repository, specified, succeed};
 
 const AGENCY: &str = "Ủy ban nhân dân phường Cầu Giấy";
 
@@ -348,4 +348,51 @@ fn copy_of_the_dossier(desk: &Desk) -> PathBuf {
     let copy = desk.path("unsigned.pdf");
     std::fs::copy(repository().join("testdata/documents/dossier.pdf"), &copy).unwrap();
     copy
+}
+
+#[test]
+fn a_preset_of_ones_own_signs_with_the_picture_beside_it() {
+    let (desk, _) = office();
+    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let folder = desk.home().join("config/appearances");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(handwriting(&desk), folder.join("chu-ky.png")).unwrap();
+    let preset = r#"
+[place]
+corner = "top-left"
+size-mm = [60, 20]
+margin-mm = [30, 10]
+
+[look]
+mark = "picture"
+picture = "chu-ky.png"
+
+[text]
+vi = ["{office}", "{signer}"]
+required = ["office"]
+"#;
+    std::fs::write(folder.join("mot-cua.toml"), preset).unwrap();
+    let signed = sign(&desk, "person", "mot-cua", &["--value", "office=Bộ phận Một cửa"]);
+    let drawn = Drawn::of(&signed);
+    let [left, top, right, bottom] = drawn.change(&original, is_blue).unwrap().map(mm);
+    assert!(
+        left >= 29.9 && right <= 90.1 && top >= 9.9 && bottom <= 30.1,
+        "60 by 20 mm, 30 from the left and 10 from the top: {left} {top} {right} {bottom}"
+    );
+    assert!(
+        right - left > 15.0 && bottom - top > 8.0,
+        "{left} {top} {right} {bottom}"
+    );
+    let text = text(&signed);
+    assert!(
+        text.contains("Bộ phận Một cửa") && text.contains("Nguyễn Văn An"),
+        "{text}"
+    );
+
+    // A preset that wants a picture which is not there says which.
+    std::fs::remove_file(folder.join("chu-ky.png")).unwrap();
+    let mut sign = desk.trien(["sign", "--cert", "person", "--appearance", "mot-cua", "--out"]);
+    sign.arg(desk.path("x.pdf")).arg(copy_of_the_dossier(&desk));
+    let told = fail(sign.args(["--value", "office=x"]).args(desk.pin()), 2);
+    assert!(told.contains("chu-ky.png"), "{told}");
 }

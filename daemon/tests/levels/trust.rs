@@ -116,3 +116,44 @@ fn a_published_root_is_known_by_its_fingerprint() {
         "no word of caution"
     );
 }
+
+#[test]
+fn a_document_with_the_signers_certificate_alone_passes_once_its_authority_is_added() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let desk = &office.desk;
+    // As documents of the VGCA are: they carry no certificate but the signer's, and only the root is everywhere.
+    std::fs::remove_file(desk.home().join("config/trust/ca.pem")).unwrap();
+    let signed = desk.path("leaf.pdf");
+    let mut sign = desk.trien(["sign", "--out"]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(sign.arg(&signed).arg(dossier).args(desk.pin()));
+    // pdfsig takes the signature out, and OpenSSL counts.
+    let mut dump = Command::new("pdfsig");
+    let _expired_or_not = dump
+        .arg("-dump")
+        .arg(&signed)
+        .current_dir(desk.path(""))
+        .output()
+        .unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs7", "-inform", "DER", "-print_certs", "-noout", "-in"]);
+    let carried = succeed(openssl.arg(desk.path("leaf.pdf.sig0")));
+    assert_eq!(carried.matches("subject=").count(), 1, "{carried}");
+
+    let verify = |code: i32| {
+        let output = desk.trien(["verify", "--json"]).arg(&signed).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report[0]["signatures"][0].clone()
+    };
+    let unknown = verify(1);
+    assert_eq!(
+        unknown["sub_indication"], "NO_CERTIFICATE_CHAIN_FOUND",
+        "{unknown:#}"
+    );
+    assert_eq!(unknown["integrity"], "intact", "{unknown:#}");
+    succeed(desk.trien(["trust", "add"]).arg(desk.pki().join("ca.pem")));
+    let known = verify(0);
+    assert_eq!(known["indication"], "TOTAL-PASSED", "{known:#}");
+    assert_eq!(known["path"].as_array().unwrap().len(), 3, "{known:#}");
+}
