@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Server, free_port, responder, signed_by_a_stranger};
-use support::{Desk, error_code, fail, repository, succeed};
+use support::{Desk, add_active_content, alter_page, error_code, fail, repository, succeed};
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
     let name = format!("Nguyễn Văn An {key}");
@@ -577,4 +577,102 @@ fn what_the_person_looks_at_is_to_the_byte_what_is_signed_and_gone_afterwards() 
         assert_eq!(output.stdout, contents[place], "{output:?}");
     }
     assert!(!folder.exists(), "the copies go with the question");
+}
+
+/// A signed PDF; the same with another page after that, and with a byte of what is signed changed.
+fn signed_and_altered(desk: &Desk) -> [std::path::PathBuf; 3] {
+    let [once, altered, broken] = ["once.pdf", "altered.pdf", "broken.pdf"].map(|name| desk.path(name));
+    let mut sign = desk.trien(["sign", "--out"]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(sign.arg(&once).arg(dossier).args(desk.pin()));
+    alter_page(&once, &altered);
+    let mut bytes = std::fs::read(&once).unwrap();
+    // In the comment behind the header, of which no reader makes anything.
+    let comment = bytes.iter().position(|byte| *byte >= 0x80).unwrap();
+    bytes[comment] ^= 1;
+    std::fs::write(&broken, bytes).unwrap();
+    [once, altered, broken]
+}
+
+#[test]
+fn n125_n130_at_the_shell_a_document_whose_signatures_do_not_hold_is_signed_by_who_says_that_he_knows() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let [once, altered, broken] = signed_and_altered(&desk);
+    let wrong = desk.path("wrong");
+    std::fs::write(&wrong, "11111111\n").unwrap();
+    let sign = |documents: &[&Path], out: &Path| {
+        let mut sign = desk.trien(["sign", "--lang", "en", "--out"]);
+        sign.arg(out).args(documents);
+        sign
+    };
+    let out = desk.path("again.pdf");
+    for document in [&altered, &broken] {
+        // The PIN is not even tried.
+        let told = fail(sign(&[document], &out).arg("--pin-file").arg(&wrong), 1);
+        let name = document.file_name().unwrap().to_str().unwrap();
+        assert!(
+            told.contains(name) && told.contains("--despite-changes"),
+            "{told}"
+        );
+        assert!(!out.exists());
+    }
+    // One of several keeps the others back, too, and is named alone.
+    let folder = desk.path("signed");
+    std::fs::create_dir(&folder).unwrap();
+    let several = fail(sign(&[&once, &broken], &folder).args(desk.pin()), 1);
+    assert!(
+        several.contains("broken.pdf") && !several.contains("once.pdf"),
+        "{several}"
+    );
+
+    // Who says so signs it as it is; what holds needs no such word.
+    for document in [&altered, &broken] {
+        succeed(sign(&[document], &out).arg("--despite-changes").args(desk.pin()));
+        let verified = desk.trien(["verify", "--json"]).arg(&out).output().unwrap();
+        let report: Value = serde_json::from_slice(&verified.stdout).unwrap();
+        let passed = |place: usize| report[0]["signatures"][place]["indication"] == "TOTAL-PASSED";
+        assert!(!passed(0) && passed(1), "{report:#}");
+    }
+    succeed(sign(&[&once], &out).args(desk.pin()));
+    let detached = desk.path("altered.p7s");
+    let mut beside = sign(&[&altered], &detached);
+    fail(
+        beside.args(["--format", "cades", "--detached"]).args(desk.pin()),
+        1,
+    );
+}
+
+#[test]
+fn n125_n128_n130_the_window_is_told_of_each_document_whose_signatures_do_not_hold_or_that_acts() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let [once, altered, broken] = signed_and_altered(&desk);
+    allow(&desk, PORTAL, &[]);
+    let (daemon, question) = Daemon::keeping_the_question(&desk);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let active = desk.path("active.pdf");
+    add_active_content(&dossier, &active);
+    let documents: Vec<Value> = [&dossier, &once, &altered, &broken, &active]
+        .map(|path| page.upload("đơn.pdf", &std::fs::read(path).unwrap()))
+        .into();
+    let refused = page.call(
+        "sign_documents",
+        &json!({ "documents": documents, "format": "pades" }),
+    );
+    assert!(refused["error"].is_object(), "{refused}");
+    let asked: Value = serde_json::from_slice(&std::fs::read(question).unwrap()).unwrap();
+    let shown = asked["documents"].as_array().unwrap();
+    let warnings: Vec<_> = shown
+        .iter()
+        .map(|document| document["warnings"].clone())
+        .collect();
+    let expected = [
+        json!([]),
+        json!([]),
+        json!(["changed_after_signing"]),
+        json!(["signature_broken"]),
+        json!(["active_content"]),
+    ];
+    assert_eq!(warnings, expected);
 }

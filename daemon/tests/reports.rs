@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::office::Office;
-use support::{alter_page, repository, succeed};
+use support::{Desk, add_active_content, alter_page, repository, succeed};
 use trien_signatures::zip;
 
 const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
@@ -328,6 +328,36 @@ fn a_report_says_what_was_changed_after_each_signature() {
         assert!(text.contains(said), "{text}");
         assert!(std::fs::read_to_string(page).unwrap().contains(said));
     }
+}
+
+#[test]
+fn n128_a_report_lists_what_a_document_would_do_by_itself() {
+    let desk = Desk::new();
+    let active = desk.path("active.pdf");
+    add_active_content(&repository().join("testdata/documents/dossier.pdf"), &active);
+    for (language, said) in [
+        (
+            "vi",
+            "Ngoài các trang, tài liệu còn có: tập lệnh; thao tác tự chạy khi mở; tệp nằm bên trong\n",
+        ),
+        (
+            "en",
+            "Beside its pages the document has: scripts; an action when it is opened; files inside it\n",
+        ),
+    ] {
+        let page = desk.path("active.html");
+        let mut verify = desk.trien(["verify", "--lang", language]);
+        let output = verify.arg(&active).arg("--html").arg(&page).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(said), "{text}");
+        let page = std::fs::read_to_string(page).unwrap().replace("</dt><dd>", ": ");
+        assert!(page.contains(said.trim()), "{page}");
+    }
+    let output = desk.trien(["verify", "--json"]).arg(&active).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kinds = report[0]["findings"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|finding| finding["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["javascript", "open_action", "embedded_file"]);
 }
 
 #[test]

@@ -43,6 +43,8 @@ sign-bad-rectangle = "{ $value }" is no rectangle.
 sign-bad-rectangle-remedy = Give four numbers with x1 < x2 and y1 < y2, for instance 320,60,560,140.
 sign-bad-value = "{ $value }" is no value.
 sign-bad-value-remedy = Write name=text, for instance --value "number=15/QĐ-UBND".
+sign-altered = Not signed: an earlier signature does not hold, is broken or cannot be checked, or the document was changed after it: { $files }
+sign-altered-remedy = See "trien verify" on the file. Ask for the document as it was signed; or sign it as it is with --despite-changes.
 sign-empty-selector = --cert names no certificate.
 sign-empty-selector-remedy = Give a label, serial number, SHA-256 or part of a subject, or leave --cert out; see "trien cert list".
 

@@ -88,6 +88,7 @@ help-sign-value = For PDF: what the preset's text needs, for instance number=15/
 help-sign-field = For PDF: sign this empty signature field of the document
 help-sign-certify = For PDF: certify the document; afterwards 1: no change, 2: only forms and signatures, 3: comments too
 help-sign-lock = For PDF: form fields that nobody may fill in or sign afterwards: all, or their names
+help-sign-despite-changes = For PDF: sign although an earlier signature is broken or the document was changed after it
 help-sign-reason = For PDF and Office documents: why it is signed
 help-sign-location = For PDF: where it is signed
 help-sign-detached = For CAdES: write the signature alone, without the content

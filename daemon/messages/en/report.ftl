@@ -168,3 +168,15 @@ change-catalog = the document as a whole
 change-validation-data = validation data
 change-attachment = attached file
 change-object = object
+
+report-findings = Beside its pages the document has
+finding-javascript = scripts
+finding-open-action = an action when it is opened
+finding-additional-actions = actions on other occasions
+finding-launch = programs or files that are started
+finding-submit-form = sending away what is filled in
+finding-import-data = filling in from a file
+finding-xfa = a form with rules of its own (XFA), which other readers do not show
+finding-rich-media = film, sound or 3D
+finding-embedded-file = files inside it
+finding-unsearched = parts that could not be looked through

@@ -43,6 +43,8 @@ sign-bad-rectangle = "{ $value }" không phải là một hình chữ nhật.
 sign-bad-rectangle-remedy = Hãy nêu bốn số với x1 < x2 và y1 < y2, ví dụ 320,60,560,140.
 sign-bad-value = "{ $value }" không phải là một giá trị.
 sign-bad-value-remedy = Hãy viết tên=nội dung, ví dụ --value "number=15/QĐ-UBND".
+sign-altered = Chưa ký: chữ ký có trước không còn giá trị, bị hỏng hoặc không kiểm tra được, hoặc tài liệu đã bị thay đổi sau chữ ký đó: { $files }
+sign-altered-remedy = Hãy xem bằng "trien verify". Xin lại tài liệu đúng như khi được ký; hoặc ký tài liệu như hiện có với --despite-changes.
 sign-empty-selector = --cert không nêu chứng thư nào.
 sign-empty-selector-remedy = Hãy nêu nhãn, số sê-ri, SHA-256 hoặc một phần tên chủ thể, hoặc bỏ --cert; xem "trien cert list".
 

@@ -88,6 +88,7 @@ help-sign-value = Với PDF: nội dung mà mẫu cần, ví dụ number=15/QĐ-
 help-sign-field = Với PDF: ký vào ô chữ ký còn trống này của văn bản
 help-sign-certify = Với PDF: chứng thực văn bản; sau đó 1: không được sửa gì, 2: chỉ điền biểu mẫu và ký, 3: được thêm ghi chú
 help-sign-lock = Với PDF: các ô không ai được điền hay ký sau đó: all, hoặc tên các ô
+help-sign-despite-changes = Với PDF: vẫn ký dù chữ ký có trước đã hỏng hoặc tài liệu đã bị thay đổi sau chữ ký đó
 help-sign-reason = Với PDF và tài liệu Office: lý do ký
 help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung

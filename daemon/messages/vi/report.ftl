@@ -168,3 +168,15 @@ change-catalog = thuộc tính chung của tài liệu
 change-validation-data = dữ liệu kiểm tra chữ ký
 change-attachment = tệp đính kèm
 change-object = đối tượng
+
+report-findings = Ngoài các trang, tài liệu còn có
+finding-javascript = tập lệnh
+finding-open-action = thao tác tự chạy khi mở
+finding-additional-actions = thao tác tự chạy vào dịp khác
+finding-launch = lệnh mở chương trình hoặc tệp
+finding-submit-form = lệnh gửi đi những gì được điền
+finding-import-data = lệnh điền từ tệp
+finding-xfa = biểu mẫu có quy tắc riêng (XFA), phần mềm khác không hiển thị
+finding-rich-media = phim, âm thanh hoặc 3D
+finding-embedded-file = tệp nằm bên trong
+finding-unsearched = phần không xem xét được

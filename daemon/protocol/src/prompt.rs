@@ -224,6 +224,32 @@ pub struct ShownDocument {
     pub hash: String,
     /// Lower-case hexadecimal.
     pub digest: String,
+    /// What the person has to know of it before he signs.
+    #[serde(default)]
+    pub warnings: Vec<DocumentWarning>,
+}
+
+/// What is doubtful about a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentWarning {
+    /// A signature that it carries is broken.
+    SignatureBroken,
+    /// It was changed after a signature that it carries, in a way that is not permitted.
+    ChangedAfterSigning,
+    /// It carries signatures that could not be checked.
+    SignatureUnchecked,
+    /// It runs scripts or programs, sends data away or holds other files.
+    ActiveContent,
+}
+
+impl DocumentWarning {
+    /// Whether it is about the signatures that are there. Without a window such a document is signed only by whoever
+    /// says that he knows.
+    #[must_use]
+    pub const fn is_about_signatures(self) -> bool {
+        !matches!(self, Self::ActiveContent)
+    }
 }
 
 /// What a document's first bytes say it is.

@@ -200,5 +200,6 @@ fn report(signed_data: &SignedData, message: &Message<'_>, reliance: &Reliance<'
     Report {
         validated_at: reliance.at,
         signatures,
+        findings: Vec::new(),
     }
 }

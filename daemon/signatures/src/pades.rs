@@ -37,6 +37,7 @@ mod changes;
 mod dictionary;
 mod drawings;
 mod field;
+mod findings;
 mod font;
 mod form;
 mod lock;

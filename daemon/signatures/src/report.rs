@@ -25,6 +25,9 @@ pub struct Report {
     pub validated_at: OffsetDateTime,
     /// One for each signature, in the order of the document.
     pub signatures: Vec<SignatureReport>,
+    /// For PDF: what the document would do by itself in a reader that lets it, signed or not. It has no say in the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 impl Report {
@@ -478,6 +481,48 @@ pub enum Integrity {
     Broken,
     /// The check did not get that far.
     NotChecked,
+}
+
+/// Something in a PDF that acts, or that is more than the pages show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// How often it is there.
+    pub count: u32,
+    /// The number of the first object with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
+}
+
+/// What is found in a PDF beside its pages; clauses of ISO 32000-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A script (12.6.4.16)
+    #[serde(rename = "javascript")]
+    JavaScript,
+    /// Something is done when the document is opened (`/OpenAction`, 7.7.2) that is more than to show a page
+    OpenAction,
+    /// Something is done on other occasions (`/AA`, 12.6.3)
+    AdditionalActions,
+    /// A program or file is started (12.6.4.5)
+    Launch,
+    /// What is filled in is sent away (12.7.5.2)
+    SubmitForm,
+    /// What is filled in comes from a file (12.7.5.4)
+    ImportData,
+    /// A form that is drawn by rules of its own, which another reader does not show (12.7.8)
+    Xfa,
+    /// Film, sound or a space to walk in (clause 13)
+    RichMedia,
+    /// A file in the document, or one that is named outside of it with its content here (7.11.4)
+    EmbeddedFile,
+    /// Not all of the document could be looked through.
+    Unsearched,
 }
 
 /// What a later revision of a PDF did to what is signed. Whether it is permitted (ISO 32000-1, 12.8.2.2; EN 319 142-1,

@@ -8,6 +8,7 @@
 //! | encryption | `encrypted_*` |
 //! | byte ranges and contents that lie (universal signature forgery) | `byte_range_*`, `contents_*` |
 //! | updates and wrapping after the signature | `appended_*`, `wrapped_*` |
+//! | what acts when it is opened | `active_*` |
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -25,7 +26,7 @@ use trien_signatures::pades::{
     Appearance, AppearanceError, PadesError, PadesRequest, Place, Side, prepare, verify,
 };
 use trien_signatures::pdf::{Document, Limits, PdfError};
-use trien_signatures::report::{Indication, Reason, Report};
+use trien_signatures::report::{FindingKind, Indication, Reason, Report};
 use trien_signatures::signing::Prepared;
 
 static OFFICE: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
@@ -1030,4 +1031,98 @@ fn changed_bytes_never_panic_and_never_pass() {
         let valid = verify(&changed, &OFFICE.0.reliance()).is_ok_and(|report| report.valid());
         assert!(!valid || same, "passes though changed");
     }
+}
+
+// What acts
+
+#[test]
+fn n128_active_content_is_listed_and_none_of_it_run() {
+    let script = "<< /S /JavaScript /JS (app.alert\\(1\\)) >>";
+    let widget =
+        |more: &str| format!("<< /Type /Annot /Subtype /Widget /FT /Tx /T (x) /Rect [0 0 9 9] {more} >>");
+    let cases: [(&str, &str, String, &[FindingKind]); 9] = [
+        (
+            "on opening",
+            "/OpenAction 20 0 R",
+            script.to_owned(),
+            &[FindingKind::JavaScript, FindingKind::OpenAction],
+        ),
+        (
+            "by name",
+            "/Names << /JavaScript << /Names [(x) 20 0 R] >> >>",
+            script.to_owned(),
+            &[FindingKind::JavaScript],
+        ),
+        (
+            "on other occasions",
+            "/AA << /WC 20 0 R >>",
+            script.to_owned(),
+            &[FindingKind::JavaScript, FindingKind::AdditionalActions],
+        ),
+        (
+            "a program",
+            "/AcroForm << /Fields [20 0 R] >>",
+            widget("/A << /S /Launch /F (x) /Next << /S /ImportData /F (y) >> >>"),
+            &[FindingKind::Launch, FindingKind::ImportData],
+        ),
+        (
+            "sends",
+            "/AcroForm << /Fields [20 0 R] >>",
+            widget("/A << /S /SubmitForm /F (https://example.net) >>"),
+            &[FindingKind::SubmitForm],
+        ),
+        (
+            "rules of its own",
+            "/AcroForm << /Fields [] /XFA 20 0 R >>",
+            "(<xdp/>)".to_owned(),
+            &[FindingKind::Xfa],
+        ),
+        (
+            "film",
+            "",
+            "<< /Type /Annot /Subtype /RichMedia /Rect [0 0 9 9] >>".to_owned(),
+            &[FindingKind::RichMedia],
+        ),
+        (
+            "files",
+            "/Names << /EmbeddedFiles << /Names [(x) 20 0 R] >> >>",
+            "<< /Type /Filespec /F (x) /EF << /F 21 0 R >> >>".to_owned(),
+            &[FindingKind::EmbeddedFile],
+        ),
+        // Where to begin reading is nothing that acts.
+        (
+            "a place",
+            "/OpenAction [3 0 R /Fit]",
+            "<< /S /GoTo /D [3 0 R /Fit] >>".to_owned(),
+            &[],
+        ),
+    ];
+    for (name, catalog, object, expected) in cases {
+        let mut draft = Draft::new();
+        draft.extend(1, catalog).set(20, &object);
+        // In the open, and packed away.
+        for document in [draft.classic(), draft.streams()] {
+            let report = check(&document);
+            let found: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
+            assert_eq!(found, expected, "{name}");
+            assert!(report.findings.iter().all(|finding| finding.count == 1), "{name}");
+            // It has no say in the verdict.
+            let signed = check(&try_to_sign(&document).unwrap());
+            assert!(
+                signed.valid() && signed.findings.len() == expected.len(),
+                "{name}"
+            );
+        }
+    }
+    // What cannot be read may be anything.
+    let broken = replace(
+        &Draft::new().set(20, "<< /S /JavaScript >>").classic(),
+        "/JavaScript >>",
+        "/JavaScript <<",
+    );
+    let found = check(&broken).findings;
+    assert_eq!(
+        found.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::Unsearched]
+    );
 }

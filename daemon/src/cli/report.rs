@@ -69,6 +69,9 @@ pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
             printable(&file.file),
             headline(file, language)
         ));
+        if let Some(line) = findings(file, language) {
+            out.push_str(&format!("  {}: {}\n", line.label, line.value));
+        }
         for (heading, lines) in file.described(language) {
             out.push_str(&format!("\n  {heading}\n"));
             for line in lines {
@@ -90,6 +93,10 @@ pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
             "<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>",
             escape(&printable(&file.file))
         ));
+        if let Some(line) = findings(file, language) {
+            let (label, value) = (escape(&line.label), escape(&line.value));
+            body.push_str(&format!("<dl><dt>{label}</dt><dd>{value}</dd></dl>"));
+        }
         for (heading, lines) in file.described(language) {
             body.push_str(&format!("<h3>{}</h3><dl>", escape(&heading)));
             for line in lines {
@@ -111,6 +118,25 @@ pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
         .replace("{language}", code)
         .replace("{title}", &escape(&plain(language, "report-title")))
         .replace("{body}", &body)
+}
+
+/// What the document would do by itself, each kind with how often it is there.
+fn findings(file: &FileReport, language: Language) -> Option<Line> {
+    let Outcome::Report(report) = &file.outcome else {
+        return None;
+    };
+    let said = report.findings.iter().map(|finding| {
+        let kind = plain(language, &keyed("finding", &finding.kind));
+        match finding.count {
+            1 => kind,
+            count => format!("{kind} ({count})"),
+        }
+    });
+    let said: Vec<_> = said.collect();
+    (!said.is_empty()).then(|| Line {
+        label: plain(language, "report-findings"),
+        value: said.join("; "),
+    })
 }
 
 fn headline(file: &FileReport, language: Language) -> String {

@@ -111,6 +111,9 @@ pub struct SignArguments {
     /// Fields that are locked.
     #[arg(long, value_name = "FIELDS")]
     pub lock: Option<String>,
+    /// Earlier signatures do not hold.
+    #[arg(long)]
+    pub despite_changes: bool,
     /// Why.
     #[arg(long)]
     pub reason: Option<String>,
@@ -290,7 +293,8 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         on_error: OnError::default(),
         idempotency_key: None,
     };
-    let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?);
+    let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?)
+        .despite_changes(arguments.despite_changes);
     let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
         // A token may show its certificates only after login.
@@ -456,6 +460,9 @@ async fn sign(
 pub(super) fn failed(error: &JobError) -> CliError {
     if let JobError::Ask(AskError::NoPin(none)) = error {
         return no_pin(none);
+    }
+    if let JobError::Ask(AskError::Altered(names)) = error {
+        return CliError::refused("sign-altered", arguments([("files", names.join("; "))]));
     }
     let object = error.object();
     let exit = match object.data.code {

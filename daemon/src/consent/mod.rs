@@ -193,6 +193,9 @@ pub enum AskError {
     /// The shell's selector fits several certificates.
     #[error("the selector fits several certificates: {}", .0.join("; "))]
     Ambiguous(Vec<String>),
+    /// At the shell: signatures of these documents do not hold, and nobody said that he knows.
+    #[error("earlier signatures do not hold: {}", .0.join("; "))]
+    Altered(Vec<String>),
 }
 
 /// The proof that the person agreed to a permitted call, with one certificate, for the documents he saw: only [`ask`]

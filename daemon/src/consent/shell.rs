@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use async_trait::async_trait;
-use trien_protocol::prompt::Outcome;
+use trien_protocol::prompt::{Outcome, ShownDocument};
 
 use super::{AskError, Offer, Prompter, Turn, Window, Yes};
 use crate::tokens::{HeldCertificate, PinNeed, PinState};
@@ -66,6 +66,8 @@ pub trait PinSource: Send + Sync {
 pub struct ShellPrompter {
     selector: Option<String>,
     source: Arc<dyn PinSource>,
+    /// Signs even documents whose earlier signatures do not hold.
+    despite_changes: bool,
 }
 
 impl ShellPrompter {
@@ -73,7 +75,18 @@ impl ShellPrompter {
     /// certificate.
     #[must_use]
     pub fn new(selector: Option<String>, source: Arc<dyn PinSource>) -> Self {
-        Self { selector, source }
+        Self {
+            selector,
+            source,
+            despite_changes: false,
+        }
+    }
+
+    /// The person knows that earlier signatures of the documents may not hold, and signs all the same.
+    #[must_use]
+    pub fn despite_changes(mut self, despite: bool) -> Self {
+        self.despite_changes = despite;
+        self
     }
 }
 
@@ -94,6 +107,15 @@ impl Prompter for ShellPrompter {
     }
 
     async fn ask(&self, _turn: Turn, _channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
+        let altered: Vec<_> = offer
+            .documents
+            .iter()
+            .filter(|document| is_altered(document))
+            .collect();
+        if !altered.is_empty() && !self.despite_changes {
+            let names = altered.into_iter().map(|document| document.name.clone());
+            return Err(AskError::Altered(names.collect()));
+        }
         let [candidate] = offer.candidates.as_slice() else {
             return Err(AskError::Ambiguous(
                 offer
@@ -123,6 +145,11 @@ impl Prompter for ShellPrompter {
             window: Box::new(AtTheShell::new(Arc::clone(&self.source))),
         })
     }
+}
+
+fn is_altered(document: &ShownDocument) -> bool {
+    let mut warnings = document.warnings.iter();
+    warnings.any(|warning| warning.is_about_signatures())
 }
 
 /// True if the selector names this certificate.

@@ -308,6 +308,7 @@ mod tests {
         Report {
             validated_at: OffsetDateTime::UNIX_EPOCH,
             signatures: signatures.collect(),
+            findings: Vec::new(),
         }
     }
 

@@ -229,7 +229,7 @@ impl JobError {
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
-            Self::Ask(AskError::Refused) => Action::Refused,
+            Self::Ask(AskError::Refused | AskError::Altered(_)) => Action::Refused,
             _ => Action::Failed {
                 outcome: self.code().name().to_owned(),
             },
@@ -293,7 +293,8 @@ fn of_document(error: &DocumentError) -> ErrorCode {
 
 fn of_ask(error: &AskError) -> ErrorCode {
     match error {
-        AskError::Refused => ErrorCode::Cancelled,
+        // Only the shell has the latter, and words of its own for it.
+        AskError::Refused | AskError::Altered(_) => ErrorCode::Cancelled,
         AskError::Busy => ErrorCode::Busy,
         AskError::Muted => ErrorCode::UserMuted,
         AskError::NobodyToAsk(_) | AskError::NoPin(_) => ErrorCode::NobodyToAsk,

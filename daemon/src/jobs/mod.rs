@@ -9,6 +9,7 @@
 //! | [`sign_digest`] | a bare signature over a digest nobody can look behind |
 //! | [`sign_digests`] | the same over several digests, with one PIN |
 //! | [`augment`] | raising the level of what is signed |
+//! | `earlier` | what a document says of itself before it is signed: do its signatures hold, would it act |
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
@@ -35,6 +36,7 @@ pub mod verify_documents;
 
 mod appearance;
 mod commitment;
+mod earlier;
 mod levels;
 mod present;
 mod recipe;

@@ -58,6 +58,7 @@ pub async fn run(
         kind: None,
         hash: hash.name().to_owned(),
         digest: hex::encode(&digest),
+        warnings: Vec::new(),
     };
     let offer = Offer {
         kind: QuestionKind::SignDigest,

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use trien_protocol::call::{OnError, SignDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENTS, MAX_NAME};
-use trien_protocol::prompt::{DocumentKind, Outcome, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, DocumentWarning, Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
 use trien_signatures::report::Level;
@@ -18,7 +18,7 @@ use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
 use super::levels::{self, Levels, Reached};
 use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
-use super::{Caller, Context, Holdings, JobError, blocking, present};
+use super::{Caller, Context, Holdings, JobError, blocking, earlier, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::briefly::briefly;
 use crate::consent::{self, Approved, Contents, Offer};
@@ -32,6 +32,8 @@ struct Item {
     document: Sealed,
     /// For its result.
     room: Option<Room>,
+    /// What is doubtful about it.
+    warnings: Vec<DocumentWarning>,
     /// The signed document, or why there is none.
     outcome: Option<Result<Sealed, JobError>>,
     /// How far it was raised, and whether the rest waits; none if that was not asked for.
@@ -130,6 +132,7 @@ fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError>
             name: document.name.clone(),
             document: sealed,
             room: None,
+            warnings: Vec::new(),
             outcome: None,
             level: None,
         });
@@ -159,7 +162,7 @@ async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Resul
 }
 
 /// Prepares every document once and throws the result away: what is wrong with a document is found before the person
-/// is asked and before a PIN is spent. If nothing is left to sign, that is the request's failure.
+/// is asked and before a PIN is spent, and so is what he has to know of the signatures it carries. If nothing is left to sign, that is the request's failure.
 async fn rehearse(
     context: &Context,
     items: &mut [Item],
@@ -178,9 +181,15 @@ async fn rehearse(
     for item in items.iter_mut() {
         let (recipe, document, now) = (Arc::clone(&recipe), item.document.clone(), found.now);
         let name = item.name.clone();
-        let preparing = move || recipe.rehearse(&name, &document, now);
-        let prepared = context.laborious(preparing).await;
-        item.outcome = prepared.err().map(Err);
+        let format = call.format;
+        let preparing = move || {
+            recipe.rehearse(&name, &document, now)?;
+            Ok(earlier::warnings(&document, format, now))
+        };
+        match context.laborious(preparing).await {
+            Ok(warnings) => item.warnings = warnings,
+            Err(error) => item.outcome = Some(Err(error)),
+        }
     }
     // Who wants all or nothing is told before the person is asked.
     let failed = items.iter().filter(|item| item.outcome.is_some()).count();
@@ -419,6 +428,7 @@ impl Item {
             kind: Some(kind(&self.document)),
             hash: "SHA-256".to_owned(),
             digest: self.document.sha256().to_owned(),
+            warnings: self.warnings.clone(),
         }
     }
 

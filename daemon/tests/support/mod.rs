@@ -195,6 +195,19 @@ pub fn repository() -> &'static Path {
         .expect("the package lies in the checkout")
 }
 
+/// The document with a script that runs when it is opened and a file inside, as pikepdf puts them there.
+pub fn add_active_content(document: &Path, out: &Path) {
+    let script = "import sys
+from pikepdf import Dictionary, Name, Pdf
+with Pdf.open(sys.argv[1]) as document:
+    document.Root.OpenAction = Dictionary(S=Name.JavaScript, JS='app.alert(1);')
+    document.attachments['x.txt'] = b'x'
+    document.save(sys.argv[2])
+";
+    let mut python = Command::new(repository().join("target/judges/bin/python"));
+    succeed(python.args(["-B", "-c", script]).args([document, out]));
+}
+
 /// Writes a revision after those a PDF has, in which its first page is smaller, as pyHanko writes one.
 pub fn alter_page(document: &Path, out: &Path) {
     let script = "import sys

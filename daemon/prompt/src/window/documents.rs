@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gtk4::glib::BoxedAnyObject;
 use gtk4::prelude::*;
 use gtk4::{gio, pango};
-use trien_protocol::prompt::{DocumentKind, Question, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, DocumentWarning, Question, QuestionKind, ShownDocument};
 
 use super::{Phrases, label};
 use crate::text;
@@ -25,6 +25,8 @@ struct Row {
     size: String,
     short: String,
     full: String,
+    /// A line for each.
+    warnings: String,
     /// What a search looks through.
     sought: String,
     opens: bool,
@@ -81,6 +83,9 @@ impl Documents {
         area.widget.append(&area.trouble);
         area.none.set_visible(false);
         area.trouble.set_visible(false);
+        if let Some(warned) = warned(question, phrases) {
+            area.widget.append(&label(&warned, &["warning", "small"]));
+        }
         if !is_digest {
             area.widget
                 .append(&label(&phrases.say("documents-hint"), &["dim", "small"]));
@@ -177,6 +182,19 @@ fn search_field(phrases: Phrases) -> gtk4::SearchEntry {
         .build()
 }
 
+/// Where there are many documents, those that a warning stands at may be out of sight.
+fn warned(question: &Question, phrases: Phrases) -> Option<String> {
+    let documents = &question.documents;
+    let count = documents
+        .iter()
+        .filter(|document| !document.warnings.is_empty())
+        .count();
+    (count > 0 && documents.len() > 1).then(|| {
+        let numbers = [("count", count.into()), ("total", documents.len().into())];
+        phrases.fill("documents-warned", numbers)
+    })
+}
+
 fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -> Row {
     // A bare digest that stands alone has no name, and none is put in its place.
     let name = match single || document.name.is_empty() {
@@ -196,6 +214,10 @@ fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -
     };
     let hash = text::shown(&document.hash);
     let short = format!("{hash}  {}", text::short_digest(&document.digest));
+    let warnings = document.warnings.iter();
+    let warnings: Vec<_> = warnings
+        .map(|warning| phrases.say(warning_key(*warning)))
+        .collect();
     let full = lines(&hash, &text::groups(&document.digest));
     Row {
         index,
@@ -204,8 +226,18 @@ fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -
         size,
         short,
         full,
+        warnings: warnings.join("\n"),
         opens: document.kind.is_some(),
         opened: Cell::new(single),
+    }
+}
+
+fn warning_key(warning: DocumentWarning) -> &'static str {
+    match warning {
+        DocumentWarning::SignatureBroken => "document-warning-signature-broken",
+        DocumentWarning::ChangedAfterSigning => "document-warning-changed-after-signing",
+        DocumentWarning::SignatureUnchecked => "document-warning-signature-unchecked",
+        DocumentWarning::ActiveContent => "document-warning-active-content",
     }
 }
 
@@ -227,7 +259,7 @@ fn lines(hash: &str, groups: &str) -> String {
     format!("{hash}  {}", lines.join(&indent))
 }
 
-/// Name, size and the button on one line, the digest below.
+/// Name, size and the button on one line, warnings and the digest below.
 fn row_widget(
     item: &gtk4::ListItem,
     phrases: Phrases,
@@ -256,6 +288,7 @@ fn row_widget(
     first.append(&button);
     let row = gtk4::Box::new(gtk4::Orientation::Vertical, 2);
     row.append(&first);
+    row.append(&label("", &["warning", "small"]));
     row.append(&label("", &["digest"]));
     row
 }
@@ -274,6 +307,10 @@ fn bind(item: &gtk4::ListItem, phrases: Phrases) {
         .and_then(WidgetExt::prev_sibling)
         .and_downcast::<gtk4::Label>();
     let digest = widget.last_child().and_downcast::<gtk4::Label>();
+    if let Some(warnings) = first.next_sibling().and_downcast::<gtk4::Label>() {
+        warnings.set_text(&row.warnings);
+        warnings.set_visible(!row.warnings.is_empty());
+    }
     if let (Some(name), Some(size), Some(button), Some(digest)) = (name, size, button, digest) {
         name.set_text(&row.name);
         size.set_text(&row.size);

@@ -58,6 +58,7 @@ fn document(name: &str, size: u64) -> ShownDocument {
         kind: Some(DocumentKind::Pdf),
         hash: "SHA-256".into(),
         digest,
+        warnings: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a person hears who cannot see the window, and what a program that listens in beside him does not.
 
 use trien_protocol::call::Language;
-use trien_protocol::prompt::{Outcome, ToPrompt, TriesLeft, Warning};
+use trien_protocol::prompt::{DocumentWarning, Outcome, ToPrompt, TriesLeft, Warning};
 
 use super::desk::Desk;
 use super::{PIN, by_a_program, question, window_pin};
@@ -118,5 +118,46 @@ fn how_soon_a_certificate_ends_and_how_old_its_status_is_are_told_in_days() {
         });
         assert!(warning.is_some() && status.is_some(), "{told:?} in {tree:#?}");
         assert!(status.unwrap().name.contains("25"), "{status:?}");
+    }
+}
+
+#[test]
+fn n125_a_document_whose_earlier_signatures_do_not_hold_is_warned_of_at_its_line() {
+    let desk = Desk::with_assistive_technology();
+    for (language, told) in [
+        (
+            Language::Vi,
+            [
+                "Một chữ ký có trước trong tài liệu này đã hỏng.",
+                "Hãy xem các tài liệu có cảnh báo: 1 trên 3.",
+            ],
+        ),
+        (
+            Language::En,
+            [
+                "An earlier signature in this document is broken.",
+                "Look at the documents with a warning: 1 of 3.",
+            ],
+        ),
+    ] {
+        let mut altered = question(window_pin(TriesLeft::Unknown));
+        altered.language = language;
+        altered.documents[1].warnings = vec![
+            DocumentWarning::SignatureBroken,
+            DocumentWarning::ChangedAfterSigning,
+        ];
+        let asked = desk.ask(altered);
+        let tree = asked.accessible();
+        let labels: Vec<_> = tree
+            .all()
+            .into_iter()
+            .filter(|node| node.role == "label")
+            .collect();
+        let [at_it, in_all] = told;
+        // Two lines at the one document.
+        let warned = labels.iter().filter(|node| node.name.starts_with(at_it));
+        let lines: Vec<_> = warned.map(|node| node.name.lines().count()).collect();
+        assert_eq!(lines, [2], "{tree:#?}");
+        assert!(labels.iter().any(|node| node.name == in_all), "{tree:#?}");
     }
 }

@@ -59,6 +59,7 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
     Ok(Report {
         validated_at: reliance.at,
         signatures,
+        findings: Vec::new(),
     })
 }
 

@@ -219,6 +219,7 @@ pub fn verify(bytes: &[u8], content: Option<&[u8]>, reliance: &Reliance<'_>) -> 
     Ok(Report {
         validated_at: reliance.at,
         signatures,
+        findings: Vec::new(),
     })
 }
 

@@ -63,6 +63,7 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PackageEr
     Ok(Report {
         validated_at: reliance.at,
         signatures,
+        findings: Vec::new(),
     })
 }
 

@@ -4,7 +4,7 @@ use super::byte_range::{self, Covered};
 use super::changes::{self, Judgement};
 use super::form::{self, Field};
 use super::lock::Lock;
-use super::store;
+use super::{findings, store};
 use crate::algorithm::Hash;
 use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, SignedData};
@@ -65,6 +65,8 @@ fn judge(document: &Document<'_>, reliance: &Reliance<'_>) -> Result<Report, Pdf
     Ok(Report {
         validated_at: reliance.at,
         signatures,
+        // Last, for it takes from what may be read.
+        findings: findings::of(document),
     })
 }
 

@@ -52,6 +52,7 @@ pub fn verify(bytes: &[u8], options: &Options<'_>, reliance: &Reliance<'_>) -> R
     Ok(Report {
         validated_at: reliance.at,
         signatures: verify_in(&document, &Beside(options.content), reliance),
+        findings: Vec::new(),
     })
 }
 

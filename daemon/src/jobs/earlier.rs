@@ -1,0 +1,76 @@
+//! What the person has to know of a PDF before he signs it: whether the signatures that it carries hold, and whether it
+//! would act by itself.
+//!
+//! Whom to trust does not matter here: signatures are looked at for what they cover and for what came after them. It takes
+//! what a verification takes, and has the same bounds.
+
+use time::OffsetDateTime;
+use trien_protocol::call::SignatureFormat;
+use trien_protocol::prompt::DocumentWarning;
+use trien_signatures::pades;
+use trien_signatures::report::{
+    self, Finding, FindingKind, Integrity, Reason, SignatureReport, SubIndication,
+};
+use trien_signatures::trust::{Anchors, Reliance};
+
+use super::documents::Sealed;
+
+/// Each kind once.
+pub(super) fn warnings(
+    document: &Sealed,
+    format: SignatureFormat,
+    now: OffsetDateTime,
+) -> Vec<DocumentWarning> {
+    let mut head = [0; 5];
+    if document.size() < 5 || document.read_exact_at(&mut head, 0).is_err() || head != *b"%PDF-" {
+        return Vec::new();
+    }
+    let (anchors, now) = (Anchors::default(), now);
+    let report = match pades::verify_source(document, &Reliance::new(&anchors, &[], now)) {
+        Ok(report) => report,
+        // As a PDF it can be prepared; what is signed as bytes need not be one.
+        Err(_) if format == SignatureFormat::Pades => return vec![DocumentWarning::SignatureUnchecked],
+        Err(_) => return Vec::new(),
+    };
+    let signatures = report.signatures.as_slice();
+    [
+        (signatures.iter().any(is_broken), DocumentWarning::SignatureBroken),
+        (
+            signatures.iter().any(is_changed),
+            DocumentWarning::ChangedAfterSigning,
+        ),
+        (
+            signatures.iter().any(is_unknown),
+            DocumentWarning::SignatureUnchecked,
+        ),
+        (
+            report.findings.iter().any(is_active),
+            DocumentWarning::ActiveContent,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(is, warning)| is.then_some(warning))
+    .collect()
+}
+
+/// Not what was signed, whoever signed it.
+fn is_broken(signature: &SignatureReport) -> bool {
+    let is_failure = matches!(
+        signature.sub_indication,
+        Some(SubIndication::FormatFailure | SubIndication::HashFailure | SubIndication::SigCryptoFailure)
+    );
+    signature.integrity == Integrity::Broken || (is_failure && !is_unknown(signature))
+}
+
+fn is_changed(signature: &SignatureReport) -> bool {
+    signature.warnings.contains(&report::Warning::ChangedAfterSigning)
+}
+
+fn is_active(finding: &Finding) -> bool {
+    finding.kind != FindingKind::Unsearched
+}
+
+/// Of a kind that is not known here: nothing is wrong with it as far as can be told.
+fn is_unknown(signature: &SignatureReport) -> bool {
+    signature.reason == Some(Reason::UnsupportedSubFilter)
+}
