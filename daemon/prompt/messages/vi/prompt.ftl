@@ -44,7 +44,7 @@ digest-heading = Mã băm sẽ được ký
 
 # Một trang web chưa được biết đến
 permissions = Trang được phép
-permissions-days = _Thời hạn
+permissions-days = Thời _hạn
 permission-certificates = đề nghị xem một chứng thư số của bạn
 permission-sign-in = đề nghị bạn đăng nhập
 permission-sign = đề nghị bạn ký tài liệu

@@ -213,12 +213,32 @@ impl Asked<'_> {
         self
     }
 
+    /// The keyboard goes to a window of another program, which then leaves, so that it comes back.
+    pub(crate) fn look_away_and_back(&mut self) {
+        let mut other = Command::new("display")
+            .args(["-title", "other", "-size", "200x200", "xc:gray"])
+            .env("DISPLAY", &self.desk.display)
+            .spawn()
+            .expect("this test needs ImageMagick");
+        let in_front = |window: &str| {
+            let active = self.desk.xdotool(&["getactivewindow"])?;
+            (active.trim() == window).then_some(())
+        };
+        wait_for("another window", || {
+            in_front(&self.window).is_none().then_some(())
+        });
+        self.since = Instant::now();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        wait_for("the keyboard, again", || in_front(&self.window));
+    }
+
     /// Waits until *approve* must be alive, whatever the machine's load.
     pub(crate) fn wait_until_armed(&self) {
         std::thread::sleep(ARMED);
     }
 
-    /// True while less than 700 ms have gone by since the window was shown.
+    /// True while less than 700 ms have gone by since the window was shown, or came to the front again.
     pub(crate) fn is_fresh(&self) -> bool {
         self.since.elapsed() < Duration::from_millis(700)
     }
@@ -357,6 +377,13 @@ impl Asked<'_> {
                 status => panic!("{status:?}: {told}"),
             }
         })
+    }
+
+    /// The role of what has the keyboard.
+    pub(crate) fn focused(&self) -> Option<String> {
+        let tree = self.accessible();
+        let focused = tree.all().into_iter().find(|node| node.is("FOCUSED"));
+        focused.map(|node| node.role.clone())
     }
 
     /// Everything that assistive technology is told of changes of texts while the person does that.

@@ -38,7 +38,8 @@ fn n094_nobody_on_the_accessibility_bus_hears_the_pin() {
 #[test]
 fn a_screen_reader_says_who_asks_and_names_whatever_takes_the_keyboard() {
     let desk = Desk::with_assistive_technology();
-    let asked = desk.ask(question(window_pin(TriesLeft::Last)));
+    let question = question(window_pin(TriesLeft::Last));
+    let asked = desk.ask(question.clone());
     let tree = asked.accessible();
     let window = tree.all().into_iter().find(|node| node.role == "dialog");
     assert_eq!(
@@ -60,6 +61,16 @@ fn a_screen_reader_says_who_asks_and_names_whatever_takes_the_keyboard() {
     has("check box", "Tôi biết đây là lần thử cuối cùng");
     has("push button", "Từ chối");
     has("push button", "Ký");
+    // What each document is, how large, and the two first and the last group of its digest.
+    let labels = tree.all().into_iter().filter(|node| node.role == "label");
+    let labels: Vec<_> = labels.map(|node| node.name.as_str()).collect();
+    for (document, size) in question.documents.iter().zip(["482,1 KB", "1,9 MB", "96,5 KB"]) {
+        let digest = &document.digest;
+        let short = format!("SHA-256  {} {} … {}", &digest[..8], &digest[8..16], &digest[56..]);
+        for told in [format!("PDF · {size}"), short] {
+            assert!(labels.contains(&told.as_str()), "{told:?} among {labels:#?}");
+        }
+    }
 }
 
 #[test]
