@@ -202,7 +202,7 @@ fn n038_a_conversation_played_again_is_another_session_and_asks_anew() {
         json!({ "jsonrpc": "2.0", "id": 1, "method": "hello", "params": { "versions": [1] } }),
         json!({ "jsonrpc": "2.0", "id": 2, "method": "authenticate", "params": { "nonce": nonce } }),
     ];
-    let mut play = || {
+    let play = || {
         let mut page = Page::over_websocket(&daemon);
         page.send_text(&said[0].to_string());
         let session = page.reply(1)["result"]["session"].clone();
