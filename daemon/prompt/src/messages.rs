@@ -119,6 +119,27 @@ mod tests {
     }
 
     #[test]
+    fn no_letter_stands_for_two_controls_of_one_window() {
+        let windows = [
+            vec!["permissions-days", "approve-allow", "refuse"],
+            vec!["certificate-choose", "approve-sign", "refuse"],
+            vec!["certificate-choose", "approve-share", "refuse"],
+            vec!["certificate-choose", "approve-sign-in", "refuse"],
+        ];
+        for (language, source) in SOURCES {
+            let letter = |key: &str| {
+                let line = source.lines().find(|line| line.starts_with(&format!("{key} =")));
+                let (_, letters) = line.unwrap().split_once('_').unwrap();
+                letters.chars().next().unwrap().to_lowercase().to_string()
+            };
+            for window in &windows {
+                let letters: BTreeSet<String> = window.iter().map(|key| letter(key)).collect();
+                assert_eq!(letters.len(), window.len(), "{language:?}: {window:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_key_that_is_used_exists() {
         let sources = [
             include_str!("main.rs"),
