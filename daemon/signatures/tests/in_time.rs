@@ -420,7 +420,9 @@ fn every_situation_has_its_sub_indication() {
     ];
     let judge = |signer: &Identity, stamps: &[(TimestampKind, &TimestampToken)], crl: Option<&[u8]>, at| {
         let mut known = Revocations::default();
-        crl.map(|crl| known.add_crl(Crl::from_der(crl).unwrap()));
+        if let Some(crl) = crl {
+            known.add_crl(Crl::from_der(crl).unwrap());
+        }
         let reliance = Reliance {
             revocations: &known,
             ..Reliance::new(&world.pki.anchors, &[], at)
@@ -449,14 +451,15 @@ fn every_situation_has_its_sub_indication() {
     let (soon, in_three_weeks) = (at + Duration::hours(2), at + 21 * day);
     let before = an.certificate.not_before() - day;
     type Stamps<'a> = &'a [(TimestampKind, &'a TimestampToken)];
-    let situations: [(
-        &str,
-        &Identity,
-        Stamps<'_>,
-        Option<&[u8]>,
+    type Situation<'a> = (
+        &'a str,
+        &'a Identity,
+        Stamps<'a>,
+        Option<&'a [u8]>,
         OffsetDateTime,
         Option<Said>,
-    ); 15] = [
+    );
+    let situations: [Situation<'_>; 15] = [
         (
             "nothing against it",
             an,

@@ -57,7 +57,7 @@ impl Sealed {
     ///
     /// # Errors
     /// Of the system.
-    pub fn of_file(file: File) -> io::Result<Sealed> {
+    pub fn of_file(file: File) -> io::Result<Self> {
         let mut hasher = Hash::Sha256.hasher();
         let mut size = 0;
         let mut piece = vec![0; PIECE];
@@ -72,7 +72,7 @@ impl Sealed {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Sealed::new(Body::File(file), size, hasher, None))
+        Ok(Self::new(Body::File(file), size, hasher, None))
     }
 
     /// SHA-256, lower-case hexadecimal.
