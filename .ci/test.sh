@@ -85,7 +85,7 @@ passed=$((passed + ${ran:-0} - wrong)) failed=$((failed + wrong))
 browser_tests </dev/null >"$logs/browser-beside.log" 2>&1 &
 browsers=$!
 step rust cargo nextest run --workspace --locked --profile "$profile"
-count rust '[0-9]+ passed' '[0-9]+ failed' '[0-9]+ skipped'
+count rust 'tests run: [0-9]+ passed' 'passed( \([^)]*\))?, [0-9]+ failed' '[0-9]+ skipped'
 step node node_tests
 count_node node
 step browser browser_outcome
