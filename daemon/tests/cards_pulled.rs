@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::Desk;
-use support::cards::pairs::{Pair, cac, openpgp, piv};
+use support::cards::pairs::{Card, Pair, cac, openpgp, piv};
 use support::cards::scene::{
     RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
     sign_once, signable, steady_descriptors, token_in_time, ykcs11,
 };
 use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
-use trien::tokens::{Deadlines, LoginError, PinNeed, Token, TokenEntry, TokenError};
+use trien::tokens::{
+    Deadlines, LoginError, PinNeed, Signable, SigningSession, Token, TokenEntry, TokenError,
+};
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
 
@@ -36,6 +38,33 @@ enum Moment {
     InTheCommand,
 }
 
+/// After a login: the card goes, the signature is lost, and the card that is back signs nothing without another PIN.
+async fn pull(
+    card: &Card,
+    reader: &str,
+    moment: Moment,
+    mut session: Box<dyn SigningSession>,
+    wanted: &Signable,
+) {
+    match moment {
+        Moment::BetweenPinAndSignature => {
+            card.eject();
+            wait_until_empty(reader);
+        }
+        Moment::InTheCommand => card.eject_at_signature(),
+    }
+    let lost = session.sign(wanted, false).await;
+    assert!(
+        matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+        "{lost:?}"
+    );
+    wait_until_empty(reader);
+    card.insert();
+    let again = session.sign(wanted, false).await;
+    assert!(again.is_err());
+    session.close().await;
+}
+
 /// Fifty times: a login, the card pulled, the signature lost, the card back and found by itself.
 fn pulled(pair: Pair, moment: Moment) {
     on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
@@ -45,25 +74,15 @@ fn pulled(pair: Pair, moment: Moment) {
             let mut open = 0;
             for round in 0..ROUNDS {
                 let token = token_in_time(&modules, pair.wanted).await;
-                let mut session = logged_in(&token, &key(&token, pair.key)).await.unwrap();
-                match moment {
-                    Moment::BetweenPinAndSignature => {
-                        card.eject();
-                        wait_until_empty(pair.reader);
-                    }
-                    Moment::InTheCommand => card.eject_at_signature(),
-                }
-                let lost = session.sign(&signable(pair.algorithm, b"m"), false).await;
-                assert!(
-                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
-                    "round {round}: {lost:?}"
-                );
-                wait_until_empty(pair.reader);
-                card.insert();
-                // Nobody has typed a PIN for the card that is back.
-                let again = session.sign(&signable(pair.algorithm, b"m"), false).await;
-                assert!(again.is_err(), "round {round}");
-                session.close().await;
+                let session = logged_in(&token, &key(&token, pair.key)).await.unwrap();
+                pull(
+                    &card,
+                    pair.reader,
+                    moment,
+                    session,
+                    &signable(pair.algorithm, b"m"),
+                )
+                .await;
                 if round == 4 {
                     open = descriptors(std::process::id());
                 }
@@ -101,23 +120,14 @@ fn pulled_behind_a_pad(moment: Moment) {
                     session.close().await;
                     break;
                 }
-                match moment {
-                    Moment::BetweenPinAndSignature => {
-                        card.eject();
-                        wait_until_empty(pair.reader);
-                    }
-                    Moment::InTheCommand => card.eject_at_signature(),
-                }
-                let lost = session.sign(&signable(pair.algorithm, b"m"), false).await;
-                assert!(
-                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
-                    "round {round}: {lost:?}"
-                );
-                wait_until_empty(pair.reader);
-                card.insert();
-                let again = session.sign(&signable(pair.algorithm, b"m"), false).await;
-                assert!(again.is_err(), "round {round}");
-                session.close().await;
+                pull(
+                    &card,
+                    pair.reader,
+                    moment,
+                    session,
+                    &signable(pair.algorithm, b"m"),
+                )
+                .await;
                 assert_eq!(asked(), round + 1, "nobody was asked for the card that is back");
             }
         });
