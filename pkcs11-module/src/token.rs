@@ -124,7 +124,7 @@ impl Token {
     }
 
     pub(crate) fn label(&self) -> Result<[u8; LABEL_LEN]> {
-        Ok(self.vault.header()?.label)
+        Ok(self.vault.label()?)
     }
 
     /// What the token imitates; changes only when it is initialised anew.

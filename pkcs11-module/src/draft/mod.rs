@@ -232,7 +232,7 @@ impl Draft {
         let object = Object::new(self.attributes);
         if matches!(object.class(), CKO_PUBLIC_KEY | CKO_PRIVATE_KEY) {
             // A key that cannot be used is refused now, not when somebody wants a signature.
-            object.key()?;
+            object.key()?.check()?;
         }
         Ok(object)
     }

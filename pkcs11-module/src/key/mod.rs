@@ -41,7 +41,8 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Builds the key of a public or private key object.
+    /// Builds the key of a public or private key object whose numbers are known to belong together: see
+    /// [`Key::check`].
     pub(crate) fn of(object: &Object) -> Result<Self> {
         match (object.class(), object.ulong(CKA_KEY_TYPE)) {
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => rsa::private(object),
@@ -50,6 +51,16 @@ impl Key {
             (_, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => ec::of(object),
             (_, Some(CKK_ML_DSA | CKK_ML_KEM)) => ml::of(object),
             _ => Err(Error::KeyTypeInconsistent),
+        }
+    }
+
+    /// Whether a key that comes from outside is one. Of most kinds that is known when the key is built; an RSA key's
+    /// private numbers are compared here, once in a key's life: what a store gives back is sealed, and what the library
+    /// signs with them it verifies.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Rsa(key) if key.is_private() => key.check_private(),
+            _ => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{GeneratedPair, Key};
 use crate::attribute::Value;
 use crate::error::{Error, Result};
-use crate::ffi::crypto::RsaKey;
+use crate::ffi::crypto::{RsaKey, RsaPrivateNumbers};
 use crate::object::{Attributes, Object};
 
 /// `RSAPublicKey` (RFC 8017, A.1.1).
@@ -43,7 +43,15 @@ pub(super) fn public(object: &Object) -> Result<Key> {
 }
 
 pub(super) fn private(object: &Object) -> Result<Key> {
-    Ok(Key::Rsa(RsaKey::private(&private_der(object)?)?))
+    let numbers = RsaPrivateNumbers {
+        modulus: object.bytes(CKA_MODULUS)?,
+        public_exponent: object.bytes(CKA_PUBLIC_EXPONENT)?,
+        private_exponent: object.bytes(CKA_PRIVATE_EXPONENT)?,
+        primes: [object.bytes(CKA_PRIME_1)?, object.bytes(CKA_PRIME_2)?],
+        exponents: [object.bytes(CKA_EXPONENT_1)?, object.bytes(CKA_EXPONENT_2)?],
+        coefficient: object.bytes(CKA_COEFFICIENT)?,
+    };
+    Ok(Key::Rsa(RsaKey::private(numbers)?))
 }
 
 /// The `RSAPrivateKey` of a private key object.

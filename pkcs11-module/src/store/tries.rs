@@ -59,12 +59,14 @@ impl Tries {
         Ok(file.sync_all()?)
     }
 
-    /// How often one setting of a PIN has been tried wrongly in a row. Without a readable number there is no answer,
-    /// and so no login: a lost one must not mean that guessing starts anew.
-    pub(super) fn count(&self, role: Role, seal: Seal) -> Result<u8> {
+    /// How often these settings of the SO PIN and the user PIN have been tried wrongly in a row; a PIN that is not set
+    /// has not been tried. Without a readable number there is no answer, and so no login: a lost one must not mean that
+    /// guessing starts anew.
+    pub(super) fn counts(&self, [officer, user]: [Option<Seal>; 2]) -> Result<[u8; 2]> {
         let file = File::open(&self.path).map_err(missing)?;
         let _held = Held::shared(&file)?;
-        self.read(&file, role, seal)
+        let count = |role, setting: Option<Seal>| setting.map_or(Ok(0), |seal| self.read(&file, role, seal));
+        Ok([count(Role::Officer, officer)?, count(Role::User, user)?])
     }
 
     /// Takes the turn to try a PIN, which is a lock of the token's folder. It is kept until the PIN is known to be

@@ -19,6 +19,17 @@ pub(crate) struct Vault {
     serial: Serial,
     rows: Mutex<Box<dyn Rows>>,
     tries: Tries,
+    /// What was read last, with the version that it is of.
+    described: Mutex<Option<(Version, Described)>>,
+}
+
+/// What programs ask of a token again and again, and what changes when somebody writes to it and at no other time.
+#[derive(Clone)]
+struct Described {
+    label: [u8; LABEL_LEN],
+    max_tries: u8,
+    /// Of the SO PIN and the user PIN.
+    settings: [Option<Seal>; 2],
 }
 
 /// An object as it was found.
@@ -60,6 +71,7 @@ impl Vault {
             serial,
             rows: Mutex::new(rows),
             tries,
+            described: Mutex::default(),
         }
     }
 
@@ -113,21 +125,43 @@ impl Vault {
         self.read(|rows| Header::read(rows, self.serial))
     }
 
+    /// The token's label, padded.
+    pub(crate) fn label(&self) -> Result<[u8; LABEL_LEN]> {
+        Ok(self.described()?.label)
+    }
+
     /// The states of the SO PIN and the user PIN.
     pub(crate) fn pins(&self) -> Result<[PinState; 2]> {
-        let (header, wraps) = self.read(|rows| {
-            let wraps = [self.wrap(rows, Role::Officer)?, self.wrap(rows, Role::User)?];
-            Ok((Header::read(rows, self.serial)?, wraps))
-        })?;
-        let [officer, user] = wraps;
-        let state = |role, wrap: Option<Wrap>| -> Result<PinState> {
-            Ok(PinState {
-                is_set: wrap.is_some(),
-                tries: wrap.map_or(Ok(0), |wrap| self.tries.count(role, wrap.name()))?,
-                max: header.profile.max_tries(),
-            })
+        let Described {
+            max_tries, settings, ..
+        } = self.described()?;
+        let tries = self.tries.counts(settings)?;
+        let state = |role: Role| PinState {
+            is_set: settings[role as usize].is_some(),
+            tries: tries[role as usize],
+            max: max_tries,
         };
-        Ok([state(Role::Officer, officer)?, state(Role::User, user)?])
+        Ok([state(Role::Officer), state(Role::User)])
+    }
+
+    fn described(&self) -> Result<Described> {
+        let now = self.version()?;
+        let known = self.described.lock()?.clone();
+        if let Some((_, described)) = known.filter(|(version, _)| now == Some(*version)) {
+            return Ok(described);
+        }
+        let read = self.read(|rows| {
+            let header = Header::read(rows, self.serial)?;
+            let described = Described {
+                label: header.label,
+                max_tries: header.profile.max_tries(),
+                settings: self.settings(rows)?,
+            };
+            Ok((rows.version()?, described))
+        })?;
+        let described = read.1.clone();
+        *self.described.lock()? = Some(read);
+        Ok(described)
     }
 
     fn wrap(&self, rows: &dyn Transaction, role: Role) -> Result<Option<Wrap>> {

@@ -37,7 +37,7 @@ pub(crate) use kdf::{hkdf_expand, pbkdf2};
 pub(crate) use key_wrap::{HALF_BLOCK, KeyWrap};
 pub(crate) use mac::{CmacContext, HmacContext};
 pub(crate) use ml::MlKey;
-pub(crate) use rsa::RsaKey;
+pub(crate) use rsa::{RsaKey, RsaPrivateNumbers};
 pub(crate) use rsa_encryption::OaepPadding;
 pub(crate) use rsa_numbers::RsaNumbers;
 

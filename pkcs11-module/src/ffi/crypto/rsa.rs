@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 
 use aws_lc_sys::*;
 
+use super::number::Number;
 use super::{description, forget_errors};
 use crate::error::{Error, Result};
 use crate::mechanism::Hash;
@@ -17,6 +18,18 @@ pub(super) type Function =
 /// An RSA key, ready for use: private of [`RsaKey::MIN_BITS`] to [`RsaKey::MAX_BITS`], public of
 /// [`RsaKey::PUBLIC_BITS`].
 pub(crate) struct RsaKey(pub(super) NonNull<RSA>);
+
+/// What an `RSAPrivateKey` (RFC 8017, A.1.2) holds, big-endian.
+pub(crate) struct RsaPrivateNumbers<'a> {
+    pub(crate) modulus: &'a [u8],
+    pub(crate) public_exponent: &'a [u8],
+    pub(crate) private_exponent: &'a [u8],
+    pub(crate) primes: [&'a [u8]; 2],
+    /// The private exponent modulo each prime less one.
+    pub(crate) exponents: [&'a [u8]; 2],
+    /// The second prime's inverse modulo the first.
+    pub(crate) coefficient: &'a [u8],
+}
 
 // SAFETY: the library documents an RSA object as usable from many threads at once as long as none changes it;
 // its caches (blinding, Montgomery values) have locks of their own. Nothing here changes it once it is made.
@@ -33,27 +46,66 @@ impl RsaKey {
     /// upper bound keeps a verification within a few milliseconds.
     pub(crate) const PUBLIC_BITS: RangeInclusive<u32> = 512..=8192;
 
-    /// Reads an `RSAPrivateKey` (RFC 8017, A.1.2); the library checks that its numbers belong together.
-    pub(crate) fn private(der: &[u8]) -> Result<Self> {
-        // SAFETY: a slice's pointer and length.
-        let key = unsafe { RSA_private_key_from_bytes(der.as_ptr(), der.len()) };
-        Self::checked(key, &(Self::MIN_BITS..=Self::MAX_BITS))
+    /// Puts a private key together, of the right size. Whether its numbers belong together is another question, which
+    /// costs half as much as a signature: see [`Self::check_private`].
+    pub(crate) fn private(numbers: RsaPrivateNumbers<'_>) -> Result<Self> {
+        // SAFETY: takes nothing and gives a new key or NULL.
+        let key = NonNull::new(unsafe { RSA_new() }).map(Self);
+        let key = key.ok_or(Error::HostMemory)?;
+        let rsa = key.0.as_ptr();
+        let [modulus, public, private] =
+            [numbers.modulus, numbers.public_exponent, numbers.private_exponent].map(Number::read);
+        let [first, second] = numbers.primes.map(Number::read);
+        let [of_first, of_second] = numbers.exponents.map(Number::read);
+        let coefficient = Number::read(numbers.coefficient)?;
+        let (modulus, public, private) = (modulus?, public?, private?);
+        let (first, second, of_first, of_second) = (first?, second?, of_first?, of_second?);
+        // SAFETY: the key lives, is not yet used, and had none of these; it owns the numbers from here on. None is
+        // NULL, which is the only reason for which these functions refuse.
+        let made = unsafe {
+            RSA_set0_key(rsa, modulus.into_raw(), public.into_raw(), private.into_raw())
+                & RSA_set0_factors(rsa, first.into_raw(), second.into_raw())
+                & RSA_set0_crt_params(
+                    rsa,
+                    of_first.into_raw(),
+                    of_second.into_raw(),
+                    coefficient.into_raw(),
+                )
+        };
+        if made != 1 {
+            forget_errors();
+            return Err(Error::FunctionFailed);
+        }
+        key.of_size(&(Self::MIN_BITS..=Self::MAX_BITS))
+    }
+
+    /// Whether the numbers of a private key are one key's (RFC 8017, 3.2); the primes are tested for nothing but that.
+    pub(crate) fn check_private(&self) -> Result<()> {
+        // SAFETY: the key lives, and is not changed.
+        let belong = unsafe { RSA_check_key(self.0.as_ptr()) };
+        forget_errors();
+        (belong == 1).then_some(()).ok_or(Error::AttributeValueInvalid)
+    }
+
+    /// Whether it is the private half.
+    pub(crate) fn is_private(&self) -> bool {
+        // SAFETY: the key lives; what is asked for is only compared with NULL.
+        unsafe { !RSA_get0_d(self.0.as_ptr()).is_null() }
     }
 
     /// Reads an `RSAPublicKey` (RFC 8017, A.1.1).
     pub(crate) fn public(der: &[u8]) -> Result<Self> {
         // SAFETY: a slice's pointer and length.
         let key = unsafe { RSA_public_key_from_bytes(der.as_ptr(), der.len()) };
-        Self::checked(key, &Self::PUBLIC_BITS)
+        let key = NonNull::new(key).map(Self).ok_or(Error::AttributeValueInvalid);
+        key.inspect_err(|_| forget_errors())?.of_size(&Self::PUBLIC_BITS)
     }
 
-    fn checked(key: *mut RSA, sizes: &RangeInclusive<u32>) -> Result<Self> {
-        let key = NonNull::new(key).map(Self).ok_or(Error::AttributeValueInvalid);
-        let key = key.inspect_err(|_| forget_errors())?;
+    fn of_size(self, sizes: &RangeInclusive<u32>) -> Result<Self> {
         // SAFETY: the key lives.
-        let bits = unsafe { RSA_bits(key.0.as_ptr()) };
+        let bits = unsafe { RSA_bits(self.0.as_ptr()) };
         if sizes.contains(&bits) {
-            Ok(key)
+            Ok(self)
         } else {
             Err(Error::KeySizeRange)
         }
