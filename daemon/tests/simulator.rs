@@ -277,6 +277,13 @@ const ALL: [&str; 6] = [
 /// The token cannot do it once, at the third signature, and can again.
 const CANNOT_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_DATA_INVALID\"\n";
 
+/// The same, and it has no word for why.
+const FAILS_ONCE: &str = "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_FUNCTION_FAILED\"\n";
+
+/// The same, and it has lost its bearings.
+const BREAKS: &str =
+    "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_GENERAL_ERROR\"\n";
+
 /// What became of each item: `signed`, or the code of its error.
 fn outcomes(items: &Value) -> Vec<String> {
     let word = |one: &Value| {
@@ -288,14 +295,30 @@ fn outcomes(items: &Value) -> Vec<String> {
 
 #[test]
 fn an_item_that_fails_in_the_middle_stops_a_batch_only_if_that_is_asked_for() {
-    let (failed, stopped) = ("unsupported_by_token", "batch_stopped");
-    for (on_error, told) in [
-        ("go_on", ["signed", "signed", failed, "signed", "signed"]),
-        ("stop", ["signed", "signed", failed, stopped, stopped]),
+    let (cannot, failed, stopped) = ("unsupported_by_token", "token_failed", "batch_stopped");
+    for (rules, on_error, told) in [
+        (
+            CANNOT_ONCE,
+            "go_on",
+            ["signed", "signed", cannot, "signed", "signed"],
+        ),
+        (
+            CANNOT_ONCE,
+            "stop",
+            ["signed", "signed", cannot, stopped, stopped],
+        ),
+        (
+            FAILS_ONCE,
+            "go_on",
+            ["signed", "signed", failed, "signed", "signed"],
+        ),
+        (FAILS_ONCE, "stop", ["signed", "signed", failed, stopped, stopped]),
+        // Who asks that it goes on does not ask that a broken token is tried 500 times.
+        (BREAKS, "go_on", ["signed", "signed", failed, stopped, stopped]),
     ] {
         // Each daemon has a module of its own that counts from one.
         let desk = Desk::bare();
-        let (_daemon, mut page) = before(&desk, CANNOT_ONCE);
+        let (_daemon, mut page) = before(&desk, rules);
         let documents = ["one", "two", "three", "four", "five"]
             .map(|text| page.upload(&format!("{text}.txt"), text.as_bytes()));
         let call = json!({ "documents": documents, "format": "cades_detached", "on_error": on_error });

@@ -23,6 +23,9 @@ const SOON: Duration = Duration::days(30);
 /// How long the responders and lists of all certificates together may take, while the person waits for the question.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 
+/// `CKR_FUNCTION_FAILED`
+const FUNCTION_FAILED: u64 = 0x06;
+
 /// What a request needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
@@ -250,8 +253,16 @@ impl Found {
     }
 }
 
-/// A token that failed outright is of no use for what is left of a request.
+/// A token that failed outright is of no use for what is left of a request. One that only says that it could not do
+/// this once, which is all that `CKR_FUNCTION_FAILED` says (PKCS #11 3.1, 5.1.1), may do the next.
 #[must_use]
 pub fn is_lost(error: &TokenError) -> bool {
-    !matches!(error, TokenError::Unsupported(_) | TokenError::NoSuchKey)
+    !matches!(
+        error,
+        TokenError::Unsupported(_)
+            | TokenError::NoSuchKey
+            | TokenError::Answered {
+                number: FUNCTION_FAILED
+            }
+    )
 }
