@@ -15,13 +15,21 @@ use crate::language::{self, arguments, plain, text};
 /// The exit code to leave with: 0 after help or version, 2 after misuse.
 pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode> {
     let words: Vec<_> = std::env::args_os().collect();
+    // Most calls are no question and no mistake: texts are read when there is something to say, so that a daemon and its
+    // processes do not keep all of them in memory for a help that nobody asked them for.
+    if let Some(read) = T::command()
+        .try_get_matches_from(&words)
+        .ok()
+        .and_then(|matches| T::from_arg_matches(&matches).ok())
+    {
+        return Ok(read);
+    }
     let language = asked_language(&words).unwrap_or_else(language::of_environment);
     let json = words
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| word == "--json");
-    let command = translate(T::command(), "help", language);
-    command
+    translate(T::command(), "help", language)
         .try_get_matches_from(words)
         .and_then(|matches| T::from_arg_matches(&matches))
         .map_err(|error| match error.kind() {
