@@ -135,6 +135,7 @@ pub(crate) fn verify_beside(
     };
     let message = Message {
         digest: &digest,
+        content: bytes,
         given_apart: content.is_some(),
         is_signed_attributes: bytes.is_some_and(cms::looks_like_signed_attributes),
         signing_time: None,
@@ -159,6 +160,7 @@ pub fn verify_digests(
     let signed_data = SignedData::parse(signature)?;
     let message = Message {
         digest: &|hash| content.and_then(|digests| digests.get(hash)),
+        content: None,
         given_apart,
         is_signed_attributes: content.is_some_and(Digests::is_signed_attributes),
         signing_time: None,

@@ -10,7 +10,8 @@
 //! | `read` | reading one |
 //! | `material` | certificates, CRLs and OCSP responses in it (RFC 5940) |
 //! | `stamps` | its time-stamps |
-//! | `archive` | archive time-stamps, version 3 (EN 319 122-1, 5.5) |
+//! | `archive` | archive time-stamps, version 3, and 2 to be read (EN 319 122-1, 5.5 and A.2.4) |
+//! | `references` | references to certificates and revocation data (EN 319 122-1, A.1) |
 //! | `verify` | judging one signer |
 
 pub(crate) mod archive;
@@ -20,6 +21,7 @@ pub(crate) mod clock;
 pub(crate) mod edit;
 pub(crate) mod material;
 mod read;
+mod references;
 pub(crate) mod stamps;
 pub(crate) mod tlv;
 mod verify;

@@ -15,6 +15,12 @@ use crate::algorithm::{PublicKeyKind, SignatureAlgorithm};
 use crate::certificate::{Certificate, Subject};
 use crate::revocation::CertificateStatus;
 
+/// Names of one list in [`SignatureReport::not_evaluated`].
+const MAX_NAMES: usize = 32;
+
+/// Characters of one of them.
+const MAX_NAME: usize = 120;
+
 /// The report on one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -155,6 +161,10 @@ pub struct SignatureReport {
     /// What is not, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<String>,
+    /// What the signature carries beside itself and this validation did not look at, so that it counts neither way: names
+    /// of properties of XAdES and JAdES, object identifiers of unsigned attributes of CMS. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_evaluated: Vec<String>,
     /// With what it was signed; absent when the algorithm is not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<SignatureAlgorithm>,
@@ -189,6 +199,7 @@ impl SignatureReport {
             changes_unlisted: 0,
             covered: Vec::new(),
             not_covered: Vec::new(),
+            not_evaluated: Vec::new(),
             algorithm: None,
             path: Vec::new(),
             certificates: Vec::new(),
@@ -228,6 +239,14 @@ impl SignatureReport {
         self.signer = Some(Signer::of(certificate, signed, validated));
         if certificate.key().is_roca() {
             self.warn(Warning::RocaKey);
+        }
+    }
+
+    /// Names something that was not looked at, once. Of a long name the beginning, and not more than so many.
+    pub(crate) fn leaves_out(&mut self, name: &str) {
+        let name: String = name.chars().take(MAX_NAME).collect();
+        if self.not_evaluated.len() < MAX_NAMES && !self.not_evaluated.contains(&name) {
+            self.not_evaluated.push(name);
         }
     }
 
@@ -371,11 +390,19 @@ pub enum TimeSource {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampKind {
-    /// The signed content existed before the signature (content-time-stamp)
+    /// The signed content, or parts of it, existed before the signature (content-time-stamp, AllDataObjectsTimeStamp,
+    /// IndividualDataObjectsTimeStamp, adoTst)
     Content,
     /// The signature existed (signature-time-stamp, SignatureTimeStamp)
     Signature,
-    /// The signature and all that proves it existed (archive-time-stamp-v3, ArchiveTimeStamp, document time-stamp)
+    /// The signature, its time-stamps and the references to what proves it existed (CAdES-C-time-stamp,
+    /// SigAndRefsTimeStamp, sigRTst)
+    SignatureAndReferences,
+    /// The references to what proves the signature existed, which says nothing of the signature itself
+    /// (time-stamped-certs-crls-references, RefsOnlyTimeStamp, rfsTst)
+    References,
+    /// The signature and all that proves it existed (archive-time-stamp-v2 and -v3,
+    /// ArchiveTimeStamp, document time-stamp)
     Archive,
 }
 
@@ -653,6 +680,9 @@ pub enum Warning {
     ChangedAfterSigning,
     /// A time-stamp could not be believed.
     TimestampNotValid,
+    /// The signature names certificates or revocation data by their digests (CompleteCertificateRefs,
+    /// CompleteRevocationRefs and their like), and not all of these are here to be compared.
+    ReferencedMaterialMissing,
     /// The claimed signing time lies after the time that is proven.
     SigningTimeAfterTimestamp,
     /// SHA-1 was used, which proves nothing against whoever wants to deceive; it was let in on demand.
@@ -725,6 +755,7 @@ pub enum Reason {
     TimestampMalformed,
     TimestampImprintMismatch,
     TimestampOutsideValidity,
+    TimestampNotEvaluated,
     TimestampOrder,
     KeyUsageNotForTimeStamps,
     // XML, JSON, containers

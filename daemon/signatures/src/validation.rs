@@ -5,6 +5,8 @@
 //! the time at which everything inside it has to be valid: the proof of existence (POE). What is left at the end is the
 //! best-signature-time, at which the signer's certificate has to be valid and not revoked.
 
+pub(crate) mod references;
+
 use time::OffsetDateTime;
 
 use crate::certificate::Certificate;
@@ -117,8 +119,8 @@ pub struct Stamped {
     pub kind: TimestampKind,
     /// None where it cannot be read.
     pub token: Option<TimestampToken>,
-    /// Whether it is about what it should be about.
-    pub about_this: bool,
+    /// Whether it is about what it should be about; none where that cannot be told from what is here.
+    pub about_this: Option<bool>,
 }
 
 /// What a format found about one signature whose value is genuine.
@@ -194,23 +196,29 @@ fn good_to_its_end(evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> Option<C
     })
 }
 
-/// EN 319 102-1, 5.5.4: content, signature, archive, as far as they can be believed; and each of the archive after the
-/// one before it. The clocks of two authorities may differ a little.
-fn in_order(stamps: &[TimestampReport]) -> bool {
-    let rank = |stamp: &TimestampReport| match stamp.kind {
+/// How far out a time-stamp of this kind lies: what lies further in was there before it (EN 319 102-1, 5.5.4).
+pub(crate) const fn rank(kind: TimestampKind) -> u8 {
+    match kind {
         TimestampKind::Content => 0,
         TimestampKind::Signature => 1,
-        TimestampKind::Archive => 2,
-    };
+        TimestampKind::SignatureAndReferences | TimestampKind::References => 2,
+        TimestampKind::Archive => 3,
+    }
+}
+
+/// EN 319 102-1, 5.5.4: content, signature, references, archive, as far as they can be believed; and each of the archive
+/// after the one before it. The clocks of two authorities may differ a little.
+fn in_order(stamps: &[TimestampReport]) -> bool {
+    let archive = rank(TimestampKind::Archive);
     let believed: Vec<_> = stamps
         .iter()
         .filter(|stamp| stamp.valid)
-        .filter_map(|stamp| Some((rank(stamp), stamp.time?)))
+        .filter_map(|stamp| Some((rank(stamp.kind), stamp.time?)))
         .collect();
     believed.iter().enumerate().all(|(place, (rank, time))| {
         let over = |other: &(usize, &(u8, OffsetDateTime))| {
             let (other_place, (inner, _)) = other;
-            inner < rank || *rank == 2 && *inner == 2 && *other_place < place
+            inner < rank || *rank == archive && *inner == archive && *other_place < place
         };
         let mut inner = believed.iter().enumerate().filter(over);
         inner.all(|(_, (_, earlier))| *earlier <= *time + CLOCK_SKEW)
@@ -231,7 +239,9 @@ fn timestamps(
             ..*reliance
         };
         let judged = judge_stamp(stamped, evidence, &reliance);
-        if judged.valid && stamped.kind != TimestampKind::Content {
+        // What is about the content, or about references alone, says nothing of when the signature was there.
+        let of_signature = !matches!(stamped.kind, TimestampKind::Content | TimestampKind::References);
+        if judged.valid && of_signature {
             poe = judged.time.into_iter().chain(poe).min();
         }
         reports.push(judged);
@@ -252,8 +262,11 @@ fn judge_stamp(stamped: &Stamped, evidence: &Evidence<'_>, reliance: &Reliance<'
     };
     report.time = Some(token.time());
     report.policy = Some(token.policy());
-    if !stamped.about_this {
-        report.reason = Some(Reason::TimestampImprintMismatch);
+    if stamped.about_this != Some(true) {
+        report.reason = Some(match stamped.about_this {
+            Some(_) => Reason::TimestampImprintMismatch,
+            None => Reason::TimestampNotEvaluated,
+        });
         return report;
     }
     match token.validate(evidence.embedded, evidence.brought, reliance) {

@@ -3,12 +3,16 @@
 //! | module | what |
 //! |---|---|
 //! | `read` | the qualifying properties of a signature |
-//! | `unsigned` | time-stamps and validation material |
+//! | `unsigned` | its unsigned properties: time-stamps, references and validation material |
+//! | `stamps` | what each time-stamp is about |
+//! | `references` | certificates and revocation data named by their digests |
 //! | `augment` | B-B → B-T → B-LT → B-LTA |
 //! | `write` | making one: enveloped, enveloping, detached |
 
 mod augment;
 mod read;
+mod references;
+mod stamps;
 mod unsigned;
 mod write;
 

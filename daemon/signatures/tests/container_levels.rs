@@ -15,7 +15,7 @@ use archive::{FILES, entries, packed};
 use authority::Authority;
 use libreoffice::LibreOffice;
 use openssl::{Identity, Pki};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::asic::{self, AsicSignature, File, Inside, Kind};
@@ -23,8 +23,9 @@ use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{self, CadesRequest, CadesSignature};
 use trien_signatures::jades::{self, JadesRequest, JadesSignature, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, OoxmlSignature};
-use trien_signatures::report::{Indication, Level, Report, SubIndication, TimestampKind, Warning};
+use trien_signatures::report::{Indication, Level, Reason, Report, SubIndication, TimestampKind, Warning};
 use trien_signatures::signing::Prepared;
+use trien_signatures::timestamp::Imprint;
 use trien_signatures::trust::Reliance;
 use trien_signatures::xades::{self, Packaging, XadesRequest, XadesSignature};
 use trien_signatures::xmldsig::{self, Options};
@@ -471,6 +472,133 @@ fn the_time_stamps_of_jades_are_what_openssl_verifies() {
         before += encoded;
     }
     assert_eq!(verified, ["sigTst", "arcTst", "arcTst"]);
+}
+
+/// adoTst in the protected header, sigRTst and rfsTst beside it (TS 119 182-1, 5.2.6, A.1.5): what each is about is put
+/// together here from the texts.
+#[test]
+fn the_time_stamps_of_others_jades_are_about_the_content_and_the_references() {
+    use TimestampKind::{Content, References, Signature, SignatureAndReferences};
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    const WRONG: Option<Reason> = Some(Reason::TimestampImprintMismatch);
+    let (pki, who) = &*PKI;
+    let container = |about: &str| {
+        let token = Authority::of(pki).stamp(&Imprint::of(Hash::Sha256, about.as_bytes()));
+        json!({ "tstTokens": [{ "val": STANDARD.encode(token.as_der()) }] })
+    };
+    let payload = URL_SAFE_NO_PAD.encode("nội dung");
+    let signed = |stamp: Value, more: Value| {
+        let chain = [who, &pki.ca].map(|one| STANDARD.encode(one.certificate.as_der()));
+        let mut header = json!({
+            "alg": "RS256",
+            "x5c": chain,
+            "x5t#S256": URL_SAFE_NO_PAD.encode(who.certificate.sha256()),
+            "iat": OffsetDateTime::now_utc().unix_timestamp(),
+            "crit": ["adoTst"],
+            "adoTst": stamp,
+        });
+        header
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let protected = URL_SAFE_NO_PAD.encode(header.to_string());
+        let input = format!("{protected}.{payload}");
+        let value = pki.workshop.sign(who, algorithm(), input.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(value.as_bytes());
+        json!({ "payload": payload, "protected": protected, "signature": signature })
+    };
+    let judged = |jws: &Value| {
+        let report = JADES.judged(jws.to_string().as_bytes(), soon());
+        assert!(report.valid(), "{report:#?}");
+        report.signatures.into_iter().next().unwrap()
+    };
+    let stamps = |jws: &Value| {
+        let stamps = judged(jws).timestamps;
+        assert!(stamps.iter().all(|stamp| stamp.valid == stamp.reason.is_none()));
+        stamps
+            .iter()
+            .map(|stamp| (stamp.kind, stamp.reason))
+            .collect::<Vec<_>>()
+    };
+    let jws = signed(container(&payload), json!({}));
+    let right = judged(&jws);
+    assert_eq!((right.level, right.best_signature_time), (Some(Level::BB), None));
+    assert_eq!(stamps(&jws), [(Content, None)]);
+    // Of the octets, which it is not about; of nothing; unreadable; and over a payload that lies in parts elsewhere.
+    let of_octets = signed(container("nội dung"), json!({}));
+    assert_eq!(stamps(&of_octets), [(Content, WRONG)]);
+    let malformed = [(Content, Some(Reason::TimestampMalformed))];
+    for bad in [json!({}), json!({ "tstTokens": [{ "val": "AAAA" }] }), json!([1])] {
+        assert_eq!(stamps(&signed(bad, json!({}))), malformed);
+    }
+    let apart = signed(container(&payload), json!({ "sigD": {} }));
+    let not_evaluated = Some(Reason::TimestampNotEvaluated);
+    assert_eq!(stamps(&apart), [(Content, not_evaluated)]);
+
+    let component = |name: &str, value: Value| URL_SAFE_NO_PAD.encode(json!({ name: value }).to_string());
+    let signature = jws["signature"].as_str().unwrap().to_owned();
+    let own = component("sigTst", container(&signature));
+    let named = component("xRefs", json!([{ "digAlg": "S256", "digVal": "AAAA" }]));
+    let both = container(&format!("{signature}.{own}{named}"));
+    let references = container(&named);
+    let with = |components: Value| {
+        let mut jws = jws.clone();
+        jws["header"] = json!({ "etsiU": components });
+        jws
+    };
+    let all = [
+        own.clone(),
+        named.clone(),
+        component("sigRTst", both.clone()),
+        component("rfsTst", references.clone()),
+    ];
+    let whole = with(json!(all));
+    let expected = |both, references| {
+        [
+            (Content, None),
+            (Signature, None),
+            (SignatureAndReferences, both),
+            (References, references),
+        ]
+    };
+    assert_eq!(stamps(&whole), expected(None, None));
+    assert_eq!(judged(&whole).not_evaluated, ["xRefs"]);
+    let swapped = [
+        own.clone(),
+        named.clone(),
+        component("sigRTst", references.clone()),
+        component("rfsTst", both.clone()),
+    ];
+    assert_eq!(stamps(&with(json!(swapped))), expected(WRONG, WRONG));
+    let mut later = all.clone();
+    later.swap(1, 3);
+    let [first, second, both, references] = expected(WRONG, WRONG);
+    let found = stamps(&with(json!(later)));
+    assert_eq!(
+        found,
+        [first, second, references, both],
+        "what it covers comes before it"
+    );
+    // Those of another signature: what is about references alone may stay true.
+    let mut another = signed(container(&payload), json!({ "kid": "2" }));
+    another["header"] = whole["header"].clone();
+    let found = stamps(&another);
+    let theirs = [
+        (Signature, WRONG),
+        (SignatureAndReferences, WRONG),
+        (References, None),
+    ];
+    assert_eq!(found[1..], theirs);
+    // Plain ones would need a canonical form.
+    let plain = [
+        json!({ "sigTst": container(&signature) }),
+        json!({ "xRefs": [] }),
+        json!({ "rfsTst": references }),
+    ];
+    assert_eq!(stamps(&with(json!(plain)))[2], (References, not_evaluated));
+    let alone = with(json!([named, component("rfsTst", references)]));
+    assert_eq!(judged(&alone).best_signature_time, None);
 }
 
 #[test]

@@ -333,7 +333,7 @@ fn a_content_time_stamp_counts_against_a_signature_only_when_it_is_later_than_th
     let stamps = [Stamped {
         kind: TimestampKind::Content,
         token: Some(world.stamp(&content)),
-        about_this: true,
+        about_this: Some(true),
     }];
     let judge = |since: OffsetDateTime, at: OffsetDateTime| {
         let crl = world.crl(&world.pki.ca, &[(&world.revoked, &utc(since))]);
@@ -433,7 +433,7 @@ fn every_situation_has_its_sub_indication() {
             .map(|(kind, token)| Stamped {
                 kind: *kind,
                 token: Some((*token).clone()),
-                about_this: true,
+                about_this: Some(true),
             })
             .collect();
         let evidence = Evidence {

@@ -238,6 +238,7 @@ fn lines(signature: &SignatureReport, report: &Report, language: Language) -> Ve
     for (key, parts) in [
         ("covered", &signature.covered),
         ("not-covered", &signature.not_covered),
+        ("not-evaluated", &signature.not_evaluated),
     ] {
         if !parts.is_empty() {
             line(key, parts.join(", "));
@@ -271,6 +272,7 @@ fn stamped(stamp: &TimestampReport, language: Language) -> String {
     let values = arguments([
         ("time", time),
         ("authority", stamp.authority.clone().unwrap_or_default()),
+        ("proves", plain(language, &keyed("report-proves", &stamp.kind))),
         (
             "reason",
             stamp

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What the time-stamps of XAdES signatures are about, put together anew by lxml (EN 319 132-1, 5.3 and 5.5.2.2).
+"""What the time-stamps of XAdES signatures are about, put together anew by lxml (EN 319 132-1, 5.2.8, 5.3, 5.5.2.2, A.1.5).
 
     stamps.py FILE... [--into FOLDER]
 
 FILE is an XML document, with what is detached from X.xml in the folder X.beside, or a container (ASiC, Office) with
 such documents. Prints lines of file, kind and verdict, for
-each signature first the time-stamps of the signature, then those of the archive:
+each signature first the time-stamps of its content, then those of the signature, of references and of the archive:
 
     right    the imprint is that of what lxml's canonical form gives
     wrong    it is that of something else
@@ -34,7 +34,22 @@ EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 COMMENTS = "WithComments"
 CANONICAL = {INCLUSIVE, "http://www.w3.org/2006/12/xml-c14n11", EXCLUSIVE}
 IDS = ("Id", "ID", "id")
-KINDS = {f"{XADES}SignatureTimeStamp": "signature", f"{XADES_141}ArchiveTimeStamp": "archive"}
+KINDS = {
+    f"{XADES}AllDataObjectsTimeStamp": "content",
+    f"{XADES}IndividualDataObjectsTimeStamp": "content",
+    f"{XADES}SignatureTimeStamp": "signature",
+    f"{XADES}SigAndRefsTimeStamp": "signature_and_references",
+    f"{XADES_141}SigAndRefsTimeStampV2": "signature_and_references",
+    f"{XADES}RefsOnlyTimeStamp": "references",
+    f"{XADES_141}RefsOnlyTimeStampV2": "references",
+    f"{XADES}ArchiveTimeStamp": "archive",
+    f"{XADES_141}ArchiveTimeStamp": "archive",
+}
+ORDER = ["content", "signature", "references", "archive"]
+# What a time-stamp over references takes, of those that stand before it.
+REVOCATION = {f"{XADES}CompleteRevocationRefs", f"{XADES}AttributeRevocationRefs"}
+FIRST = {f"{XADES}CompleteCertificateRefs", f"{XADES}AttributeCertificateRefs"} | REVOCATION
+SECOND = {f"{XADES_141}CompleteCertificateRefsV2", f"{XADES_141}AttributeCertificateRefsV2"} | REVOCATION
 
 
 class NotAtHand(Exception):
@@ -119,6 +134,35 @@ def referenced(tree, signature, reference, beside, form):
     return data if isinstance(data, bytes) else canonical(data, *form)
 
 
+def contents(tree, signature, stamp, beside, form):
+    """What a time-stamp of the content is about."""
+    references = signature.findall(f"{DS}SignedInfo/{DS}Reference")
+    if stamp.tag == f"{XADES}IndividualDataObjectsTimeStamp":
+        named = [include.get("URI")[1:] for include in stamp.findall(f"{XADES}Include")]
+        references = [next(one for one in references if one.get("Id") == name) for name in named]
+    for reference in references:
+        uri = reference.get("URI")
+        to = target(tree, uri, beside) if uri and uri.startswith("#") else None
+        if getattr(to, "tag", None) != f"{XADES}SignedProperties":
+            yield referenced(tree, signature, reference, beside, form)
+
+
+def listed(tree, signature, stamp, form):
+    """What a time-stamp over references is about."""
+    names = SECOND if stamp.tag.endswith("V2") else FIRST
+    elements = []
+    if "SigAndRefs" in stamp.tag:
+        names = names | {f"{XADES}SignatureTimeStamp"}
+        elements.append(signature.find(f"{DS}SignatureValue"))
+    included = [include.get("URI") for include in stamp.findall(f"{XADES}Include")]
+    if included:
+        elements = [target(tree, uri, {}) for uri in included]
+    else:
+        before = reversed(list(stamp.itersiblings(etree.Element, preceding=True)))
+        elements += [each for each in before if each.tag in names]
+    yield from (canonical(element, *form) for element in elements)
+
+
 def archived(tree, signature, stamp, beside, form):
     """What an archive time-stamp is about."""
     signed_info = signature.find(f"{DS}SignedInfo")
@@ -127,7 +171,11 @@ def archived(tree, signature, stamp, beside, form):
     )
     elements = [signed_info, signature.find(f"{DS}SignatureValue"), *signature.findall(f"{DS}KeyInfo")]
     elements += reversed(list(stamp.itersiblings(etree.Element, preceding=True)))
-    elements += [each for each in signature.findall(f"{DS}Object") if each.find(f"{XADES}QualifyingProperties") is None]
+    objects = [each for each in signature.findall(f"{DS}Object") if each.find(f"{XADES}QualifyingProperties") is None]
+    if stamp.tag.startswith(XADES):
+        signed = {reference.get("URI") for reference in signed_info.findall(f"{DS}Reference")}
+        objects = [each for each in objects if f"#{each.get('Id')}" not in signed]
+    elements += objects
     yield from (canonical(element, *form) for element in elements)
 
 
@@ -135,17 +183,23 @@ def stamps(data, beside):
     """Kind, token and data (None where it is not at hand) of every time-stamp of a document."""
     tree = parse(data)
     for signature in tree.iter(f"{DS}Signature"):
-        place = signature.find(
-            f"{DS}Object/{XADES}QualifyingProperties/{XADES}UnsignedProperties/{XADES}UnsignedSignatureProperties"
-        )
-        found = [stamp for stamp in ([] if place is None else place) if stamp.tag in KINDS]
-        for stamp in sorted(found, key=lambda stamp: KINDS[stamp.tag] == "archive"):
+        qualifying = f"{DS}Object/{XADES}QualifyingProperties"
+        found = []
+        for names in ("SignedProperties SignedDataObjectProperties", "UnsignedProperties UnsignedSignatureProperties"):
+            outer, inner = names.split()
+            place = signature.find(f"{qualifying}/{XADES}{outer}/{XADES}{inner}")
+            found += [stamp for stamp in ([] if place is None else place) if stamp.tag in KINDS]
+        for stamp in sorted(found, key=lambda stamp: ORDER.index(KINDS[stamp.tag].split("_")[-1])):
             form = by_method(stamp.find(f"{DS}CanonicalizationMethod"), INCLUSIVE)
             try:
                 if KINDS[stamp.tag] == "signature":
                     about = canonical(signature.find(f"{DS}SignatureValue"), *form)
-                else:
+                elif KINDS[stamp.tag] == "content":
+                    about = b"".join(contents(tree, signature, stamp, beside, form))
+                elif KINDS[stamp.tag] == "archive":
                     about = b"".join(archived(tree, signature, stamp, beside, form))
+                else:
+                    about = b"".join(listed(tree, signature, stamp, form))
             except NotAtHand:
                 about = None
             for token in stamp.findall(f"{XADES}EncapsulatedTimeStamp"):

@@ -125,7 +125,7 @@ impl Archived {
         about
             .map(|stamp| Stamped {
                 kind: TimestampKind::Archive,
-                about_this: stamp.about_this && files.iter().all(|file| stamp.names(file)),
+                about_this: Some(stamp.about_this && files.iter().all(|file| stamp.names(file))),
                 token: stamp.token.clone(),
             })
             .collect()

@@ -98,7 +98,6 @@ impl Augment for CadesSignature {
         let place = self.signer(kind);
         let signer = &self.signed_data.signers()[place];
         let (imprint, index) = match kind {
-            TimestampKind::Content => return Err(AugmentError::Unsupported),
             TimestampKind::Signature => (Imprint::of(hash, signer.signature_value()), None),
             TimestampKind::Archive => {
                 let malformed = || AugmentError::NotSigned("attributes that cannot be read".into());
@@ -108,6 +107,7 @@ impl Augment for CadesSignature {
                         .ok_or(AugmentError::ContentMissing)?;
                 (Imprint { hash, digest }, Some(index))
             }
+            _ => return Err(AugmentError::Unsupported),
         };
         Ok(Box::new(Stamping {
             cms: edit::to_der(&self.signed_data),
@@ -119,9 +119,9 @@ impl Augment for CadesSignature {
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
         let oid = match kind {
-            TimestampKind::Content => return Err(AugmentError::Unsupported),
             TimestampKind::Signature => stamps::SIGNATURE,
             TimestampKind::Archive => stamps::ARCHIVE,
+            _ => return Err(AugmentError::Unsupported),
         };
         let signers = self.signed_data.signers();
         Ok(signers.iter().all(|signer| signer.has_unsigned_attribute(oid)))

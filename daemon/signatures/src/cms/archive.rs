@@ -1,12 +1,14 @@
-//! archive-time-stamp-v3 with its ATSHashIndexV3 (EN 319 122-1, clauses 5.5.2 and 5.5.3).
+//! archive-time-stamp-v3 with its ATSHashIndexV3 (EN 319 122-1, clauses 5.5.2 and 5.5.3), and version 2, which is read
+//! only.
 //!
 //! The index lists the digests of the certificates, the revocation values and the unsigned attributes that the time-stamp
 //! covers. It travels as an unsigned attribute in the token, and is itself covered by the imprint.
 
 use der::asn1::ObjectIdentifier;
 
-use super::attributes;
+use super::attributes::{self, Attribute};
 use super::read::{SignedData, SignerInfo};
+use super::stamps;
 use super::tlv::{self, Element, Elements, Malformed, tag};
 use crate::algorithm::Hash;
 use crate::timestamp::TimestampToken;
@@ -125,4 +127,67 @@ fn lists_what_is_there(
 pub(crate) fn with_index(token: &TimestampToken, index: &[u8]) -> Option<Vec<u8>> {
     let attribute = super::edit::attribute(&HASH_INDEX, index);
     super::edit::with_unsigned(token.as_der(), 0, attribute)
+}
+
+/// Whether a token is an archive-time-stamp-v2 over this signer (EN 319 122-1, A.2.4; TS 101 733 V2.2.1, 6.4.1 and annex
+/// K): the encapsulated content, the content beside it, certificates and CRLs, and all fields of the signer but the
+/// archive time-stamps that are not older. None where the content is not at hand, or where what the authority saw may
+/// have stood otherwise.
+pub(super) fn is_about_v2(
+    token: &TimestampToken,
+    signed_data: &SignedData,
+    signer: &SignerInfo,
+    unsigned: &[Attribute<'_>],
+    content: Option<&[u8]>,
+) -> Option<bool> {
+    let content = content?;
+    let mut encapsulated = tlv::oid(&signed_data.content_type());
+    let mut beside = content;
+    if let Some(inside) = signed_data.content() {
+        let octets = tlv::write(tag::OCTET_STRING, inside);
+        encapsulated.extend(tlv::write(tag::context(0), &octets));
+        beside = &[];
+    }
+    let header = |number: u8, elements: &[Vec<u8>]| {
+        let len: usize = elements.iter().map(Vec::len).sum();
+        tlv::header(tag::context(number), len)
+    };
+    let older: Vec<Vec<u8>> = unsigned
+        .iter()
+        .filter(|attribute| is_older(attribute, token))
+        .map(|attribute| attribute.raw.to_vec())
+        .collect();
+    let digest = |hash: Hash, with_header: bool| {
+        let mut hasher = hash.hasher();
+        hasher.update(&tlv::write(tag::SEQUENCE, &encapsulated));
+        hasher.update(beside);
+        for (number, set) in [(0, &signed_data.raw.certificates), (1, &signed_data.raw.crls)] {
+            if !set.is_empty() {
+                hasher.update(&header(number, set));
+                set.iter().for_each(|element| hasher.update(element));
+            }
+        }
+        hasher.update(&signer.fields);
+        // Annex K once left the header of the unsigned attributes out, and says to try both.
+        if with_header {
+            hasher.update(&header(1, &older));
+        }
+        older.iter().for_each(|attribute| hasher.update(attribute));
+        hasher.finalize()
+    };
+    let right = [true, false]
+        .into_iter()
+        .any(|with_header| token.is_about_digest(|hash| Some(digest(hash, with_header))));
+    (right || !signed_data.raw.rewritten).then_some(right)
+}
+
+/// Whether an unsigned attribute was there before this archive time-stamp; of those that are none it has to be assumed.
+fn is_older(attribute: &Attribute<'_>, token: &TimestampToken) -> bool {
+    if ![stamps::ARCHIVE, stamps::ARCHIVE_V2].contains(&attribute.oid) {
+        return true;
+    }
+    attribute
+        .values
+        .iter()
+        .all(|value| TimestampToken::from_der(value.raw).is_ok_and(|other| other.time() < token.time()))
 }

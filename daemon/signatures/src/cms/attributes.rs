@@ -112,6 +112,10 @@ fn time_der(time: OffsetDateTime) -> Option<Vec<u8>> {
 pub(super) struct Attribute<'a> {
     pub(super) oid: ObjectIdentifier,
     pub(super) values: Vec<Element<'a>>,
+    /// The SET of the values as it stands.
+    pub(super) set: &'a [u8],
+    /// The whole as it stands.
+    pub(super) raw: &'a [u8],
 }
 
 /// The attributes in the contents of a SET OF.
@@ -135,9 +139,14 @@ fn read_one(element: Element<'_>) -> Result<Attribute<'_>, Malformed> {
     }
     let mut fields = element.children();
     let oid = fields.next_tagged(tag::OID)?.oid()?;
-    let values = fields.next_tagged(tag::SET)?.children().collect(MAX_ATTRIBUTES)?;
+    let set = fields.next_tagged(tag::SET)?;
     fields.finish()?;
-    Ok(Attribute { oid, values })
+    Ok(Attribute {
+        oid,
+        values: set.children().collect(MAX_ATTRIBUTES)?,
+        set: set.raw,
+        raw: element.raw,
+    })
 }
 
 /// The value of an attribute that stands there once with one value, which the caller has seen to.

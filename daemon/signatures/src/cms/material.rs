@@ -20,6 +20,11 @@ const REVOCATION_VALUES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 
 const MAX_VALUES: usize = 256;
 
+/// Whether it is an unsigned attribute that is read here.
+pub(super) fn is_value(oid: ObjectIdentifier) -> bool {
+    [CERTIFICATE_VALUES, REVOCATION_VALUES].contains(&oid)
+}
+
 /// Everything that is there; what cannot be read is passed over.
 pub(super) fn of(signed_data: &SignedData) -> ValidationMaterial {
     let mut material = ValidationMaterial::default();

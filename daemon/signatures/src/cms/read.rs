@@ -4,7 +4,7 @@
 use der::asn1::ObjectIdentifier;
 
 use super::tlv::{Element, Elements, Malformed, tag};
-use super::{ID_SIGNED_DATA, attributes, ber};
+use super::{ID_SIGNED_DATA, attributes, ber, material, references, stamps};
 use crate::algorithm::{Hash, UnknownAlgorithm};
 use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
@@ -61,6 +61,8 @@ pub(crate) struct RawSets {
     pub(crate) digest_algorithms: Vec<Vec<u8>>,
     pub(crate) certificates: Vec<Vec<u8>>,
     pub(crate) crls: Vec<Vec<u8>>,
+    /// Whether it came in BER and so does not stand as it came.
+    pub(crate) rewritten: bool,
 }
 
 /// A SignerInfo (RFC 5652, section 5.3) as it came.
@@ -139,6 +141,25 @@ impl SignerInfo {
             .collect()
     }
 
+    /// The types of the unsigned attributes that nothing here looks at.
+    pub(super) fn not_evaluated(&self) -> Vec<String> {
+        let contents = self.unsigned_attributes.as_deref().unwrap_or_default();
+        attributes::read(contents)
+            .unwrap_or_default()
+            .iter()
+            .map(|attribute| attribute.oid)
+            .filter(|oid| {
+                let others = [
+                    crate::cades::COUNTER_SIGNATURE,
+                    references::CERTIFICATES,
+                    references::REVOCATION,
+                ];
+                !others.contains(oid) && stamps::kind(*oid).is_none() && !material::is_value(*oid)
+            })
+            .map(|oid| oid.to_string())
+            .collect()
+    }
+
     /// Its certificate among these, as its identifier names it.
     pub(crate) fn find<'a>(&self, certificates: &'a [Certificate]) -> Option<&'a Certificate> {
         certificates
@@ -209,7 +230,9 @@ impl SignedData {
         }
         let content = content_info.next_tagged(tag::context(0))?;
         content_info.finish()?;
-        Self::read(Elements::of_single(content.value)?.next_tagged(tag::SEQUENCE)?)
+        let mut read = Self::read(Elements::of_single(content.value)?.next_tagged(tag::SEQUENCE)?)?;
+        read.raw.rewritten = matches!(der, std::borrow::Cow::Owned(_));
+        Ok(read)
     }
 
     fn read(element: Element<'_>) -> Result<Self, FormatError> {
@@ -241,6 +264,7 @@ impl SignedData {
                 digest_algorithms: owned(&digest_algorithms),
                 certificates: owned(&certificates),
                 crls: owned(&crls),
+                rewritten: false,
             },
             certificates: certificates
                 .into_iter()
@@ -270,6 +294,7 @@ impl SignedData {
                 digest_algorithms: Vec::new(),
                 certificates: Vec::new(),
                 crls: Vec::new(),
+                rewritten: false,
             },
         }
     }

@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Stamped};
+use crate::validation::{self, Evidence, Stamped, references};
 
 type Finding = (SubIndication, Reason);
 
@@ -23,6 +23,9 @@ type Finding = (SubIndication, Reason);
 pub struct Message<'a> {
     /// The digest of the signed bytes with a hash; none when the bytes are not there.
     pub digest: &'a dyn Fn(Hash) -> Option<Vec<u8>>,
+    /// The signed bytes, where they are at hand in one piece. Only an archive-time-stamp-v2, which is about them and not
+    /// about their digest, needs them.
+    pub content: Option<&'a [u8]>,
     /// Whether those bytes stand outside of the SignedData. Then there must be none inside.
     pub given_apart: bool,
     /// Whether those bytes are themselves a set of signed attributes
@@ -92,6 +95,7 @@ pub(crate) fn authenticate(
     };
     let message = Message {
         digest: &|hash| Some(hash.digest(content)),
+        content: Some(content),
         given_apart: false,
         is_signed_attributes: false,
         signing_time: None,
@@ -122,6 +126,7 @@ pub(crate) fn authenticate_counter(
 ) -> Result<(), Finding> {
     let message = Message {
         digest: &|hash| Some(hash.digest(value)),
+        content: Some(value),
         given_apart: false,
         is_signed_attributes: false,
         signing_time: None,
@@ -216,6 +221,10 @@ impl Judgement<'_> {
             brought: &brought,
             timestamps: &timestamps,
         };
+        references::compare(&super::references::of(self.signer), &evidence, reliance, report);
+        for name in self.signer.not_evaluated() {
+            report.leaves_out(&name);
+        }
         validation::judge(&evidence, reliance, report)
     }
 

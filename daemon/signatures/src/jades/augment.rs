@@ -105,7 +105,6 @@ impl Augment for JadesSignature {
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
         let (name, digest) = match kind {
-            TimestampKind::Content => return Err(AugmentError::Unsupported),
             TimestampKind::Signature => ("sigTst", hash.digest(self.signature.as_bytes())),
             TimestampKind::Archive => {
                 let texts = Texts {
@@ -116,6 +115,7 @@ impl Augment for JadesSignature {
                 let digest = self.unsigned.next_archive_digest(texts, hash);
                 ("arcTst", digest.ok_or(AugmentError::Unsupported)?)
             }
+            _ => return Err(AugmentError::Unsupported),
         };
         Ok(Box::new(Stamping {
             signature: self.clone(),
@@ -126,8 +126,8 @@ impl Augment for JadesSignature {
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
         match kind {
-            TimestampKind::Content => Err(AugmentError::Unsupported),
-            kind => Ok(self.unsigned.has(kind)),
+            TimestampKind::Signature | TimestampKind::Archive => Ok(self.unsigned.has(kind)),
+            _ => Err(AugmentError::Unsupported),
         }
     }
 

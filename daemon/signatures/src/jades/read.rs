@@ -11,15 +11,17 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::bounds;
-use super::unsigned::{Texts, Unsigned};
+use super::unsigned::{self, Texts, Unsigned};
 use crate::algorithm::{Hash, MIN_RSA_BITS, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::report::{
     Coverage, Format, Integrity, Reason, Report, SignatureReport, SigningTime, SubIndication, TimeSource,
+    TimestampKind,
 };
 use crate::revocation::Revocations;
+use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Finding};
+use crate::validation::{self, Evidence, Finding, Stamped};
 
 /// Signatures of one JWS that are looked at.
 pub const MAX_SIGNATURES: usize = 64;
@@ -290,9 +292,17 @@ fn run(
         protected: &signature.protected,
         signature: &signature.signature,
     };
-    let timestamps = signature.unsigned.timestamps(texts);
+    let mut timestamps = header.content_stamps(&payload);
     let mut embedded = header.certificates.clone();
+    for stamp in &timestamps {
+        let token = stamp.token.iter();
+        embedded.extend(token.flat_map(|token| token.certificates().to_vec()));
+    }
+    timestamps.extend(signature.unsigned.timestamps(texts));
     embedded.extend(signature.unsigned.brought_certificates());
+    for name in signature.unsigned.not_evaluated() {
+        report.leaves_out(name);
+    }
     let brought = Revocations::read(signature.unsigned.material());
     let evidence = Evidence {
         signer: certificate,
@@ -371,10 +381,12 @@ pub(super) struct Header {
     thumbprint: Option<Vec<u8>>,
     time: Option<SigningTime>,
     is_jades: bool,
+    /// `adoTst`: time-stamps of the payload (TS 119 182-1, 5.2.6).
+    stamps: Vec<Option<TimestampToken>>,
 }
 
 /// Header parameters that may be critical: those that are understood here.
-const UNDERSTOOD: [&str; 2] = ["sigT", "x5t#S256"];
+const UNDERSTOOD: [&str; 3] = ["sigT", "x5t#S256", "adoTst"];
 
 impl Header {
     pub(super) fn read(protected: &str) -> Result<Self, Finding> {
@@ -407,10 +419,28 @@ impl Header {
             algorithm,
             certificates: certificates(&members)?,
             names: members.keys().cloned().collect(),
+            stamps: members.get("adoTst").map(unsigned::tokens).unwrap_or_default(),
             is_jades: thumbprint.is_some() && time.is_some(),
             thumbprint,
             time,
         })
+    }
+
+    /// The time-stamps of the payload; where that is put together from parts (`sigD`), they are not judged.
+    fn content_stamps(&self, payload: &str) -> Vec<Stamped> {
+        let apart = self.names.iter().any(|name| name == "sigD");
+        self.stamps
+            .iter()
+            .map(|token| Stamped {
+                kind: TimestampKind::Content,
+                about_this: match token {
+                    Some(_) if apart => None,
+                    Some(token) => Some(token.is_about_digest(|hash| Some(hash.digest(payload.as_bytes())))),
+                    None => Some(false),
+                },
+                token: token.clone(),
+            })
+            .collect()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::TimestampToken;
-use crate::validation::{MAX_TIMESTAMPS, Stamped};
+use crate::validation::{self, MAX_TIMESTAMPS, Stamped};
 
 /// Components that are looked at.
 const MAX_COMPONENTS: usize = 256;
@@ -39,8 +39,12 @@ struct Stamp {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unsigned {
     components: Vec<Value>,
+    /// The name of each; of one with several names, none.
+    names: Vec<String>,
     stamps: Vec<Stamp>,
     material: ValidationMaterial,
+    /// Names of components that nothing here looks at.
+    not_evaluated: Vec<String>,
 }
 
 /// The three texts of a signature, each in Base64url.
@@ -69,6 +73,9 @@ impl Unsigned {
             for (name, value) in object {
                 read.component(place, name, value);
             }
+            let mut names = object.keys();
+            let name = names.next().filter(|_| object.len() == 1);
+            read.names.push(name.cloned().unwrap_or_default());
         }
         read.components = components;
         Ok(read)
@@ -77,6 +84,8 @@ impl Unsigned {
     fn component(&mut self, place: usize, name: &str, value: &Value) {
         match name {
             "sigTst" => self.stamp(TimestampKind::Signature, place, value),
+            "sigRTst" => self.stamp(TimestampKind::SignatureAndReferences, place, value),
+            "rfsTst" => self.stamp(TimestampKind::References, place, value),
             "arcTst" => self.stamp(TimestampKind::Archive, place, value),
             "xVals" => self.certificates(value),
             "rVals" => self.revocations(value),
@@ -90,21 +99,19 @@ impl Unsigned {
                     .into_iter()
                     .for_each(|values| self.revocations(values));
             }
-            _ => {}
+            other => self.not_evaluated.push(other.to_owned()),
         }
     }
 
     fn stamp(&mut self, kind: TimestampKind, before: usize, container: &Value) {
         // `previousArcTst` covers less than what has to be proven here.
         let whole = container.get("timeStamped").is_none_or(|what| what == "all");
-        for token in list(container, "tstTokens") {
-            let der = value(token).filter(|_| whole);
-            self.stamps.push(Stamp {
-                kind,
-                before,
-                token: der.and_then(|der| TimestampToken::from_der(&der).ok()),
-            });
-        }
+        let tokens = tokens(container).into_iter();
+        self.stamps.extend(tokens.map(|token| Stamp {
+            kind,
+            before,
+            token: token.filter(|_| whole),
+        }));
     }
 
     fn certificates(&mut self, values: &Value) {
@@ -130,6 +137,10 @@ impl Unsigned {
         self.stamps.iter().filter_map(|stamp| stamp.token.as_ref())
     }
 
+    pub(super) fn not_evaluated(&self) -> &[String] {
+        &self.not_evaluated
+    }
+
     pub(super) const fn material(&self) -> &ValidationMaterial {
         &self.material
     }
@@ -145,21 +156,51 @@ impl Unsigned {
     /// The time-stamps, the innermost first.
     pub(super) fn timestamps(&self, texts: Texts<'_>) -> Vec<Stamped> {
         let mut stamps: Vec<&Stamp> = self.stamps.iter().take(MAX_TIMESTAMPS).collect();
-        stamps.sort_by_key(|stamp| stamp.kind == TimestampKind::Archive);
+        stamps.sort_by_key(|stamp| validation::rank(stamp.kind));
         let about = |stamp: &Stamp, token: &TimestampToken| {
             token.is_about_digest(|hash| match stamp.kind {
                 TimestampKind::Archive => self.archive_digest(texts, hash, stamp.before),
+                TimestampKind::SignatureAndReferences | TimestampKind::References => {
+                    self.references_digest(texts, hash, stamp)
+                }
                 _ => Some(hash.digest(texts.signature.as_bytes())),
             })
         };
         stamps
             .into_iter()
-            .map(|stamp| Stamped {
-                kind: stamp.kind,
-                about_this: stamp.token.as_ref().is_some_and(|token| about(stamp, token)),
-                token: stamp.token.clone(),
+            .map(|stamp| {
+                let right = stamp.token.as_ref().is_some_and(|token| about(stamp, token));
+                // What one over plain components covers depends on a canonical form of JSON.
+                let plain = stamp.kind != TimestampKind::Signature
+                    && stamp.token.is_some()
+                    && self.components[..stamp.before].iter().any(Value::is_object);
+                Stamped {
+                    kind: stamp.kind,
+                    about_this: (right || !plain).then_some(right),
+                    token: stamp.token.clone(),
+                }
             })
             .collect()
+    }
+
+    /// What a time-stamp over references covers (A.1.5.1 and A.1.5.2): the signature and its time-stamps, if they are
+    /// meant, and the references before it.
+    fn references_digest(&self, texts: Texts<'_>, hash: Hash, stamp: &Stamp) -> Option<Vec<u8>> {
+        let mut named = vec!["xRefs", "rRefs", "axRefs", "arRefs"];
+        let mut hashing = hash.hasher();
+        if stamp.kind == TimestampKind::SignatureAndReferences {
+            hashing.update(texts.signature.as_bytes());
+            hashing.update(b".");
+            named.push("sigTst");
+        }
+        let mut covered = 0;
+        for (component, name) in self.components.iter().zip(&self.names).take(stamp.before) {
+            if named.contains(&name.as_str()) {
+                hashing.update(component.as_str()?.as_bytes());
+                covered += 1;
+            }
+        }
+        (covered > 0).then(|| hashing.finalize())
     }
 
     /// What an archive time-stamp behind so many components covers (5.3.6.3): the signature, and they.
@@ -249,6 +290,18 @@ fn opened(component: &Value) -> Result<Value, JoseError> {
 fn list<'v>(container: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     let values = container.get(name).and_then(Value::as_array);
     values.into_iter().flatten().take(MAX_VALUES)
+}
+
+/// The tokens of a container of time-stamps (5.4.3.3); none in the place of one that cannot be read.
+pub(super) fn tokens(container: &Value) -> Vec<Option<TimestampToken>> {
+    let mut tokens: Vec<_> = list(container, "tstTokens")
+        .take(MAX_TIMESTAMPS)
+        .map(|token| TimestampToken::from_der(&value(token)?).ok())
+        .collect();
+    if tokens.is_empty() {
+        tokens.push(None);
+    }
+    tokens
 }
 
 /// The octets of a `pkiOb` or of a time-stamp token (5.4.1, 5.4.3).

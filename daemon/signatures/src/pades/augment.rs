@@ -340,7 +340,7 @@ impl Augment for PadesDocument {
         kind: TimestampKind,
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
-        if kind == TimestampKind::Content {
+        if !matches!(kind, TimestampKind::Signature | TimestampKind::Archive) {
             return Err(AugmentError::Unsupported);
         }
         if kind == TimestampKind::Signature
@@ -369,11 +369,11 @@ impl Augment for PadesDocument {
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
         let until = self.stamped_until();
         match kind {
-            TimestampKind::Content => Err(AugmentError::Unsupported),
             TimestampKind::Signature => Ok(self
                 .regular()
                 .all(|signature| signature.covered.end < until || has_own_stamp(signature))),
             TimestampKind::Archive => Ok(until == self.file.len()),
+            _ => Err(AugmentError::Unsupported),
         }
     }
 

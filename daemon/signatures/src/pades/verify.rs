@@ -135,7 +135,7 @@ impl Found<'_, '_> {
         let stamped = Stamped {
             kind,
             token,
-            about_this,
+            about_this: Some(about_this),
         };
         Some((covered.end, stamped))
     }
@@ -284,7 +284,7 @@ impl Judged<'_, '_> {
         // A later time-stamp proves that this one was there then.
         let later = stamps
             .iter()
-            .filter(|(end, stamp)| *end > covered.end && stamp.about_this)
+            .filter(|(end, stamp)| *end > covered.end && stamp.about_this == Some(true))
             .filter_map(|(_, stamp)| stamp.token.as_ref());
         let proven = later
             .filter(|token| {
@@ -368,6 +368,7 @@ impl Judged<'_, '_> {
             .collect();
         let message = Message {
             digest: &digest,
+            content: None,
             given_apart: true,
             is_signed_attributes: false,
             signing_time: self.signing_time(),

@@ -164,6 +164,11 @@ impl OcspResponse {
         &self.der
     }
 
+    /// Of the `BasicOCSPResponse` in it.
+    pub(crate) fn basic_der(&self) -> &[u8] {
+        &self.basic
+    }
+
     /// When it was made.
     #[must_use]
     pub const fn produced_at(&self) -> OffsetDateTime {

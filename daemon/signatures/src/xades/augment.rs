@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stamps;
 use super::unsigned::{self, Unsigned};
 use super::{Qualifying, XADES};
 use crate::algorithm::Hash;
@@ -138,12 +139,12 @@ impl Augment for XadesSignature {
         let signature = chosen(&document, &all, kind);
         let form = Canonicalization::EXCLUSIVE;
         let digest = match kind {
-            TimestampKind::Content => return Err(AugmentError::Unsupported),
-            TimestampKind::Signature => unsigned::value_digest(&document, signature, &form, hash),
+            TimestampKind::Signature => stamps::value_digest(&document, signature, &form, hash),
             TimestampKind::Archive => {
                 let properties = Unsigned::read(&document, signature);
-                properties.archive_digest(&document, signature, &*self.beside, &form, hash, None)
+                properties.next_archive_digest(&document, signature, &*self.beside, &form, hash)
             }
+            _ => return Err(AugmentError::Unsupported),
         };
         Ok(Box::new(Stamping {
             bytes: self.bytes.clone(),

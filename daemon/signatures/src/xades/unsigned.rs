@@ -3,15 +3,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::references;
+use super::stamps::{Property, Stamp, Stamped, Version};
 use super::{XADES, XADES_141};
 use crate::algorithm::Hash;
 use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::TimestampToken;
-use crate::validation::{MAX_TIMESTAMPS, Stamped};
-use crate::xml::{Canonicalization, Document, ElementId, Outer};
-use crate::xmldsig::{DS, ReadAlgorithm, ReadSignature, Resolver, base64, canonicalization, feed, target};
+use crate::validation::{self, references::Reference};
+use crate::xml::{Canonicalization, Document, ElementId};
+use crate::xmldsig::{DS, ReadSignature, Resolver, base64};
 
 /// Properties of one signature that are looked at.
 const MAX_PROPERTIES: usize = 256;
@@ -19,22 +21,16 @@ const MAX_PROPERTIES: usize = 256;
 /// Values of one kind that are looked at.
 const MAX_VALUES: usize = 1024;
 
-/// A time-stamp property.
-#[derive(Debug, Clone)]
-struct Stamp {
-    kind: TimestampKind,
-    element: ElementId,
-    form: Canonicalization,
-    token: Option<TimestampToken>,
-}
-
-/// The unsigned properties of one signature.
+/// The unsigned properties of one signature, and the time-stamps among its signed ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unsigned {
     /// `UnsignedSignatureProperties`, in their order.
     properties: Vec<ElementId>,
     stamps: Vec<Stamp>,
+    references: Vec<Reference>,
     material: ValidationMaterial,
+    /// The names of those that nothing here looks at.
+    not_evaluated: Vec<String>,
 }
 
 /// The QualifyingProperties of a signature.
@@ -55,55 +51,47 @@ pub(super) fn place(document: &Document<'_>, signature: &ReadSignature) -> Optio
 impl Unsigned {
     pub(crate) fn read(document: &Document<'_>, signature: &ReadSignature) -> Self {
         let mut read = Self::default();
-        let Some(place) = place(document, signature) else {
+        let Some(qualifying) = qualifying(document, signature) else {
             return read;
         };
-        read.properties = document.children(place).take(MAX_PROPERTIES).collect();
+        let below = |element: ElementId, names: [&str; 2]| {
+            let mut names = names.into_iter();
+            let found = names.try_fold(element, |outer, name| document.child(outer, XADES, name));
+            let children = found.into_iter().flat_map(|found| document.children(found));
+            children.take(MAX_PROPERTIES).collect::<Vec<_>>()
+        };
+        for property in below(qualifying, ["SignedProperties", "SignedDataObjectProperties"]) {
+            if let Some(kind) = Property::signed(document, property) {
+                read.stamps.extend(Stamp::read(document, property, kind));
+            }
+        }
+        read.properties = below(qualifying, ["UnsignedProperties", "UnsignedSignatureProperties"]);
         for property in read.properties.clone() {
             read.property(document, property);
         }
+        let of_data = below(qualifying, ["UnsignedProperties", "UnsignedDataObjectProperties"]);
+        let names = of_data.into_iter().map(|property| document.local_name(property));
+        read.not_evaluated.extend(names.map(str::to_owned));
         read
     }
 
     fn property(&mut self, document: &Document<'_>, property: ElementId) {
-        let namespace = document.namespace(property);
-        match (&*namespace, document.local_name(property)) {
-            (XADES, "SignatureTimeStamp") => self.stamp(document, property, TimestampKind::Signature),
-            (XADES_141, "ArchiveTimeStamp") => self.stamp(document, property, TimestampKind::Archive),
-            (XADES, "CertificateValues") | (XADES_141, "TimeStampValidationData") => {
+        if let Some(kind) = Property::unsigned(document, property) {
+            self.stamps.extend(Stamp::read(document, property, kind));
+            return;
+        }
+        if references::is_one(document, property) {
+            self.references.extend(references::read(document, property));
+            return;
+        }
+        match (&*document.namespace(property), document.local_name(property)) {
+            (XADES, "CertificateValues" | "RevocationValues") | (XADES_141, "TimeStampValidationData") => {
                 self.values(document, property);
             }
-            (XADES, "RevocationValues") => self.values(document, property),
-            _ => {}
+            // Every Signature of a document is judged for itself, this one too.
+            (XADES, "CounterSignature") => {}
+            (_, other) => self.not_evaluated.push(other.to_owned()),
         }
-    }
-
-    fn stamp(&mut self, document: &Document<'_>, element: ElementId, kind: TimestampKind) {
-        let form = document
-            .child(element, DS, "CanonicalizationMethod")
-            .and_then(|method| ReadAlgorithm::read(document, method).ok())
-            .map_or(Some(Canonicalization::INCLUSIVE), |method| {
-                canonicalization(document, &method)
-            });
-        // One property may hold tokens of several authorities, all about the same.
-        let encapsulated = document
-            .children(element)
-            .filter(|child| {
-                &*document.namespace(*child) == XADES
-                    && document.local_name(*child) == "EncapsulatedTimeStamp"
-            })
-            .take(MAX_TIMESTAMPS)
-            .map(|text| base64(&document.text_of(text)).and_then(|der| TimestampToken::from_der(&der).ok()));
-        let mut tokens: Vec<Option<TimestampToken>> = encapsulated.collect();
-        if tokens.is_empty() {
-            tokens.push(None);
-        }
-        self.stamps.extend(tokens.into_iter().map(|token| Stamp {
-            kind,
-            element,
-            token: token.filter(|_| form.is_some()),
-            form: form.clone().unwrap_or(Canonicalization::INCLUSIVE),
-        }));
     }
 
     /// Every encapsulated value below a property.
@@ -129,6 +117,16 @@ impl Unsigned {
         &self.material
     }
 
+    /// What it refers to by digest.
+    pub(crate) fn references(&self) -> &[Reference] {
+        &self.references
+    }
+
+    /// The names of the properties that nothing here looks at.
+    pub(crate) fn not_evaluated(&self) -> &[String] {
+        &self.not_evaluated
+    }
+
     /// The certificates among it, and those of the time-stamps.
     pub(crate) fn certificates(&self) -> Vec<Certificate> {
         let values = self.material.certificates.iter();
@@ -142,7 +140,7 @@ impl Unsigned {
     }
 
     pub(super) fn has(&self, kind: TimestampKind) -> bool {
-        self.stamps.iter().any(|stamp| stamp.kind == kind)
+        self.stamps.iter().any(|stamp| stamp.property.kind() == kind)
     }
 
     /// The time-stamps, the innermost first.
@@ -151,94 +149,50 @@ impl Unsigned {
         document: &Document<'_>,
         signature: &ReadSignature,
         resolver: &dyn Resolver,
-    ) -> Vec<Stamped> {
+    ) -> Vec<validation::Stamped> {
+        let stamped = self.stamped(document, signature, resolver);
         let mut stamps: Vec<&Stamp> = self.stamps.iter().collect();
-        stamps.sort_by_key(|stamp| stamp.kind == TimestampKind::Archive);
+        stamps.sort_by_key(|stamp| validation::rank(stamp.property.kind()));
         stamps
             .into_iter()
-            .map(|stamp| Stamped {
-                kind: stamp.kind,
-                about_this: stamp.token.as_ref().is_some_and(|token| {
-                    token.is_about_digest(|hash| match stamp.kind {
-                        TimestampKind::Signature => value_digest(document, signature, &stamp.form, hash),
-                        _ => self.archive_digest(
-                            document,
-                            signature,
-                            resolver,
-                            &stamp.form,
-                            hash,
-                            Some(stamp.element),
-                        ),
-                    })
-                }),
+            .take(validation::MAX_TIMESTAMPS)
+            .map(|stamp| validation::Stamped {
+                kind: stamp.property.kind(),
+                about_this: stamped.is_covered_by(stamp),
                 token: stamp.token.clone(),
             })
             .collect()
     }
 
-    /// What an archive time-stamp covers (EN 319 132-1, 5.5.2.2): what the references point to, SignedInfo,
-    /// SignatureValue, KeyInfo, the properties before it, and the objects that hold no properties.
-    pub(super) fn archive_digest(
+    fn stamped<'a>(
+        &'a self,
+        document: &'a Document<'a>,
+        signature: &'a ReadSignature,
+        resolver: &'a dyn Resolver,
+    ) -> Stamped<'a> {
+        Stamped {
+            document,
+            signature,
+            properties: &self.properties,
+            qualifying: qualifying(document, signature),
+            resolver,
+        }
+    }
+
+    /// What the next archive time-stamp covers.
+    pub(super) fn next_archive_digest(
         &self,
         document: &Document<'_>,
         signature: &ReadSignature,
         resolver: &dyn Resolver,
         form: &Canonicalization,
         hash: Hash,
-        before: Option<ElementId>,
     ) -> Option<Vec<u8>> {
         let mut hashing = hash.hasher();
-        let mut out = |piece: &[u8]| hashing.update(piece);
-        for reference in &signature.references {
-            let target = target(document, reference).ok()?;
-            feed(
-                document,
-                signature,
-                reference,
-                &target,
-                resolver,
-                Some(form),
-                &mut out,
-            )
-            .ok()?;
-        }
-        let mut elements = vec![signature.signed_info, signature.value_element];
-        elements.extend(signature.key_info);
-        elements.extend(
-            self.properties
-                .iter()
-                .copied()
-                .take_while(|property| before.is_none_or(|before| *property < before)),
-        );
-        let holds = qualifying(document, signature);
-        let other = |object: &&ElementId| holds.is_none_or(|holds| !document.contains(**object, holds));
-        elements.extend(signature.objects.iter().filter(other));
-        for element in elements {
-            form.write(document, Some(element), None, &Outer::default(), &mut out)
-                .ok()?;
-        }
+        self.stamped(document, signature, resolver)
+            .archive(Version::Second, None, form, &mut |piece| hashing.update(piece))?;
         Some(hashing.finalize())
     }
-}
-
-/// What a signature time-stamp covers: the SignatureValue element (EN 319 132-1, 5.3).
-pub(super) fn value_digest(
-    document: &Document<'_>,
-    signature: &ReadSignature,
-    form: &Canonicalization,
-    hash: Hash,
-) -> Option<Vec<u8>> {
-    let mut hashing = hash.hasher();
-    let mut out = |piece: &[u8]| hashing.update(piece);
-    form.write(
-        document,
-        Some(signature.value_element),
-        None,
-        &Outer::default(),
-        &mut out,
-    )
-    .ok()?;
-    Some(hashing.finalize())
 }
 
 /// A time-stamp property as text.

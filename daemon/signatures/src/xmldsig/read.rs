@@ -46,6 +46,7 @@ pub(crate) struct ReadAlgorithm {
 /// A Reference taken apart.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadReference {
+    pub(crate) element: ElementId,
     pub(crate) uri: Option<String>,
     pub(crate) transforms: Vec<ReadAlgorithm>,
     pub(crate) digest_method: String,
@@ -161,6 +162,7 @@ impl ReadReference {
                 .map(std::borrow::Cow::into_owned)
         };
         Ok(Self {
+            element,
             uri: owned("URI"),
             transforms,
             digest_method: ReadAlgorithm::read(document, method)?.uri,

@@ -13,7 +13,7 @@ use crate::report::{
 };
 use crate::revocation::Revocations;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Finding};
+use crate::validation::{self, Evidence, Finding, references};
 use crate::xades;
 use crate::xml::{Document, ElementId, Outer, XmlError};
 
@@ -178,6 +178,10 @@ impl Judgement<'_> {
             brought: &brought,
             timestamps: &timestamps,
         };
+        references::compare(unsigned.references(), &evidence, self.reliance, report);
+        for name in unsigned.not_evaluated() {
+            report.leaves_out(name);
+        }
         validation::judge(&evidence, self.reliance, report)?;
         // Baseline levels are those of XAdES.
         if qualifying.is_none() {

@@ -1,5 +1,5 @@
 //! XML-DSig by templates and XAdES: what we make xmlsec1 accepts, what xmlsec1 makes we accept, and what was changed,
-//! moved or wrapped afterwards is found.
+//! moved or wrapped afterwards is found; so is what time-stamps are about.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
@@ -7,9 +7,12 @@
 mod authority;
 mod by_others;
 mod hostile;
+#[path = "../judge/mod.rs"]
+mod judge;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod packaging;
+mod stamps;
 mod templates;
 
 use std::process::Command;
@@ -129,10 +132,17 @@ fn fails(report: &Report, reason: Reason) {
 
 /// What xmlsec1 makes of a template, in which `Id` is the Id of elements of this name, with the key `signer`.
 fn by_xmlsec1(pki: &Pki, who: &Identity, name: &str, template: &str) -> String {
+    by_xmlsec1_with(pki, who, &[name], template)
+}
+
+/// The same with several names.
+fn by_xmlsec1_with(pki: &Pki, who: &Identity, names: &[&str], template: &str) -> String {
     let file = pki.workshop.write("template.xml", template.as_bytes());
     let certificate = pki.workshop.path("signer.crt");
     let output = Command::new("xmlsec1")
-        .args(["--sign", "--id-attr:Id", name, "--privkey-pem"])
+        .arg("--sign")
+        .args(names.iter().flat_map(|name| ["--id-attr:Id", name]))
+        .arg("--privkey-pem")
         .arg(format!("{},{}", who.key.display(), certificate.display()))
         .arg(file)
         .output()
