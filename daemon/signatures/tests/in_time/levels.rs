@@ -1,0 +1,198 @@
+//! CAdES at every level: attached and beside its content, held and in a stream, alone and with others.
+
+use crate::{CONTENT, WORLD, algorithm, now};
+use time::{Duration, OffsetDateTime};
+use trien_signatures::algorithm::Hash;
+use trien_signatures::augment::Augment;
+use trien_signatures::cades::{self, CadesRequest, CadesSignature, Container, Digests, FurtherRequest};
+use trien_signatures::report::{Format, Level, RevocationStatus, SubIndication, TimestampKind, Warning};
+use trien_signatures::signing::Prepared;
+
+#[test]
+fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
+    let world = &*WORLD;
+    let basic = world.sign(&world.signer, true);
+    let stamped = world.raise(&basic, TimestampKind::Signature);
+    let opened = CadesSignature::open(&stamped, Vec::new()).unwrap();
+    let proven = opened.to_be_proven().unwrap();
+    assert_eq!(proven.leaves.len(), 2, "the signer and the authority");
+    let long = opened.add_material(&world.material()).unwrap();
+    assert!(
+        CadesSignature::open(&long, Vec::new())
+            .unwrap()
+            .add_material(&world.material())
+            .unwrap()
+            .len()
+            >= long.len()
+    );
+    let archived = world.raise(&long, TimestampKind::Archive);
+    let renewed = world.raise(&archived, TimestampKind::Archive);
+
+    let expired = world.signer.certificate.not_after() + Duration::days(1);
+    for (signed, level, later) in [
+        (&basic, Level::BB, false),
+        (&stamped, Level::BT, true),
+        (&long, Level::BLT, true),
+        (&archived, Level::BLTA, true),
+        (&renewed, Level::BLTA, true),
+    ] {
+        let report = world.verify(signed, OffsetDateTime::now_utc());
+        let signature = &report.signatures[0];
+        assert!(report.valid(), "{level:?}: {signature:#?}");
+        assert_eq!(signature.level, Some(level));
+        assert_eq!(signature.best_signature_time.is_some(), level >= Level::BT);
+        world
+            .pki
+            .workshop
+            .accepts(signed, Some(CONTENT), &world.pki.root)
+            .unwrap();
+        let report = world.verify(signed, expired);
+        // The time that an authority proves still counts when the signer's certificate has ended.
+        assert_eq!(report.valid(), later, "{level:?}");
+    }
+    let report = world.verify(&long, OffsetDateTime::now_utc());
+    assert_eq!(report.signatures[0].revocation_status, RevocationStatus::Good);
+    assert!(
+        !report.signatures[0]
+            .warnings
+            .contains(&Warning::SigningTimeNotProven)
+    );
+}
+
+#[test]
+fn parallel_and_counter_signatures_stand_beside_the_first() {
+    let world = &*WORLD;
+    for detached in [true, false] {
+        let first = world.sign(&world.signer, detached);
+        let request = FurtherRequest {
+            signer: &world.revoked.certificate,
+            chain: std::slice::from_ref(&world.pki.ca.certificate),
+            algorithm: algorithm(&world.revoked),
+            signing_time: now(),
+        };
+        let digest = detached.then(|| Hash::Sha256.digest(CONTENT));
+        let finish = |prepared: cades::PreparedFurther| {
+            let value =
+                world
+                    .pki
+                    .workshop
+                    .sign(&world.revoked, prepared.algorithm(), prepared.to_be_signed());
+            prepared.finish(value).unwrap()
+        };
+        let both = finish(cades::prepare_parallel(&first, digest, &request).unwrap());
+        let countered = finish(cades::prepare_counter(&both, 0, &request).unwrap());
+        let content = detached.then_some(CONTENT);
+        let report = cades::verify(&countered, content, &world.pki.reliance()).unwrap();
+        assert!(report.valid(), "{report:#?}");
+        let formats: Vec<Format> = report.signatures.iter().map(|one| one.format).collect();
+        assert_eq!(formats.len(), 3);
+        assert_eq!(
+            formats
+                .iter()
+                .filter(|one| **one == Format::CounterSignature)
+                .count(),
+            1
+        );
+        world
+            .pki
+            .workshop
+            .accepts(&both, content, &world.pki.root)
+            .unwrap();
+        world
+            .pki
+            .workshop
+            .accepts(&countered, content, &world.pki.root)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_content_that_is_not_held_is_signed_and_checked_in_a_stream() {
+    use std::io::{Cursor, Read};
+    let world = &*WORLD;
+    let content = vec![b'x'; 300_000];
+    let digests = Digests::of(&mut content.as_slice(), &[Hash::Sha256]).unwrap();
+    let request = CadesRequest {
+        content: &[],
+        detached: true,
+        signer: &world.signer.certificate,
+        chain: std::slice::from_ref(&world.pki.ca.certificate),
+        algorithm: algorithm(&world.signer),
+        signing_time: now(),
+    };
+    let prepared = cades::prepare_digest(&request, digests.get(Hash::Sha256).unwrap()).unwrap();
+    let value = world
+        .pki
+        .workshop
+        .sign(&world.signer, prepared.algorithm(), prepared.to_be_signed());
+    let (head, tail) = prepared.finish_around(value, digests.length()).unwrap();
+    let ours = [head.as_slice(), &content, &tail].concat();
+    assert_eq!(
+        world.pki.workshop.accepts(&ours, None, &world.pki.root).unwrap(),
+        content
+    );
+    let file = world.pki.workshop.write("streamed.bin", &content);
+    let theirs = world.pki.workshop.run(&[
+        "cms",
+        "-sign",
+        "-cades",
+        "-binary",
+        "-nodetach",
+        "-stream",
+        "-outform",
+        "DER",
+        "-md",
+        "sha256",
+        "-signer",
+        "an.crt",
+        "-inkey",
+        "an.key",
+        "-certfile",
+        "ca.crt",
+        "-in",
+        file.to_str().unwrap(),
+    ]);
+    for attached in [ours, theirs] {
+        let mut file = Cursor::new(&attached);
+        let container = Container::open(&mut file).unwrap();
+        assert_eq!(container.content_length(), Some(content.len() as u64));
+        let mut read = Vec::new();
+        container
+            .content(&mut file)
+            .unwrap()
+            .read_to_end(&mut read)
+            .unwrap();
+        assert_eq!(read, content);
+        let digests = Digests::of(&mut read.as_slice(), &container.hashes()).unwrap();
+        let report =
+            cades::verify_digests(container.skeleton(), Some(&digests), false, &world.pki.reliance())
+                .unwrap();
+        assert!(report.valid(), "{report:#?}");
+        // Raised without the content being held, and whole again.
+        let opened = CadesSignature::open(container.skeleton(), digests.imprints().to_vec()).unwrap();
+        let prepared = opened
+            .prepare_timestamp(TimestampKind::Archive, Hash::Sha256)
+            .unwrap();
+        let token = world.stamp(prepared.imprint());
+        let skeleton = prepared.finish(&token).unwrap();
+        let mut whole = Vec::new();
+        container.write(&skeleton, &mut file, &mut whole).unwrap();
+        let report = cades::verify(&whole, None, &world.pki.reliance()).unwrap();
+        assert_eq!(report.signatures[0].level, Some(Level::BT), "{report:#?}");
+        world.pki.workshop.accepts(&whole, None, &world.pki.root).unwrap();
+        // One changed byte of the content is seen.
+        let mut changed = attached.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        let container = Container::open(&mut Cursor::new(&changed)).unwrap();
+        let mut file = Cursor::new(&changed);
+        let digests = Digests::of(&mut container.content(&mut file).unwrap(), &container.hashes()).unwrap();
+        let report =
+            cades::verify_digests(container.skeleton(), Some(&digests), false, &world.pki.reliance())
+                .unwrap();
+        assert_eq!(
+            report.signatures[0].sub_indication,
+            Some(SubIndication::HashFailure)
+        );
+    }
+}
