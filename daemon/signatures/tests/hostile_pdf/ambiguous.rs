@@ -1,0 +1,87 @@
+//! Two answers to one question, and encryption.
+
+use crate::drafts::{self, Draft, deflate};
+use crate::{OFFICE, refusal, replace, try_to_sign, with_xref_stream};
+use trien_signatures::pdf::PdfError;
+
+#[test]
+fn n126_ambiguous_number_in_one_section() {
+    let document = Draft::new().classic();
+    let twice = replace(&document, "trailer", "4 1\n0000000009 00000 n \ntrailer");
+    assert_eq!(refusal(&twice), PdfError::DuplicateObject(4));
+    let twice = with_xref_stream("/Size 2 /W [1 1 1] /Index [0 1 0 1]", &deflate(&[0; 6]));
+    assert_eq!(refusal(&twice), PdfError::DuplicateObject(0));
+}
+
+#[test]
+fn n126_ambiguous_offset_inside_another_object() {
+    let document = Draft::new().classic();
+    let text = String::from_utf8_lossy(&document).into_owned();
+    let line = text
+        .lines()
+        .filter(|line| line.ends_with(" 00000 n "))
+        .nth(3)
+        .unwrap()
+        .to_owned();
+    let inside = replace(&document, &line, "0000000020 00000 n ");
+    assert!(matches!(refusal(&inside), PdfError::XrefDamaged(_)));
+}
+
+#[test]
+fn n126_ambiguous_hybrid() {
+    // The table says where an object is that the stream has in an object stream.
+    let mut document = Draft::new().hybrid();
+    let free = b"0000000000 00000 f";
+    let at = document
+        .windows(free.len())
+        .position(|window| window == free)
+        .unwrap();
+    document[at..at + free.len()].copy_from_slice(b"0000000015 00000 n");
+    assert_eq!(refusal(&document), PdfError::AmbiguousHybrid(3));
+}
+
+#[test]
+fn ambiguous_keys_in_a_dictionary_that_has_to_change() {
+    let mut draft = Draft::new();
+    draft.set(
+        3,
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Annots [] /X 1 /X 2 >>",
+    );
+    assert!(
+        try_to_sign(&draft.classic()).is_ok(),
+        "only an array in it changes"
+    );
+    draft.set(3, "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /X 1 /X 2 >>");
+    assert!(matches!(refusal(&draft.classic()), PdfError::Malformed(_)));
+}
+
+// Encryption
+
+#[test]
+fn encrypted_with_or_without_a_password() {
+    let workshop = &OFFICE.0.workshop;
+    let from = workshop.write("open.pdf", &Draft::new().classic());
+    for (name, user, options) in [
+        ("empty", "", &["256", "--"][..]),
+        ("secret", "user", &["256", "--"]),
+        ("aes128", "", &["128", "--use-aes=y", "--"]),
+    ] {
+        let to = workshop.path(&format!("{name}.pdf"));
+        let mut arguments = vec!["--encrypt", user, "owner"];
+        arguments.extend(options);
+        arguments.extend([from.to_str().unwrap(), to.to_str().unwrap()]);
+        let (code, text) = drafts::run("qpdf", &arguments);
+        assert_eq!(code, Some(0), "{text}");
+        assert_eq!(
+            refusal(&std::fs::read(to).unwrap()),
+            PdfError::Encrypted,
+            "{name}"
+        );
+    }
+    let trailer = replace(
+        &Draft::new().classic(),
+        "/Root 1 0 R",
+        "/Root 1 0 R /Encrypt << >>",
+    );
+    assert_eq!(refusal(&trailer), PdfError::Encrypted);
+}

@@ -1,0 +1,121 @@
+//! Documents made to hurt. Each is refused with its error, or reported as invalid, within bounded time; none panics.
+//!
+//! | module | what |
+//! |---|---|
+//! | `broken` | cut off, not a PDF, two things at once |
+//! | `bounds` | loops, bombs, depth, counts |
+//! | `ambiguous` | two answers to one question; encryption |
+//! | `byte_ranges` | byte ranges and contents that lie (universal signature forgery) |
+//! | `appended` | updates and wrapping after the signature; what acts when it is opened |
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod ambiguous;
+mod appended;
+mod bounds;
+mod broken;
+mod byte_ranges;
+#[path = "../drafts/mod.rs"]
+mod drafts;
+#[path = "../openssl/mod.rs"]
+mod openssl;
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use drafts::{Draft, stream};
+use openssl::{Identity, Pki};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::pades::{PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pdf::PdfError;
+use trien_signatures::report::{Indication, Reason, Report};
+use trien_signatures::signing::Prepared;
+
+static OFFICE: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
+    let pki = Pki::new();
+    let signer = pki.leaf("hostile-signer", "ec:P-256");
+    (pki, signer)
+});
+
+/// A document that takes longer hangs the daemon. Far above what any of these needs without optimisation.
+const BOUND: Duration = Duration::from_secs(10);
+
+fn try_to_sign(document: &[u8]) -> Result<Vec<u8>, PadesError> {
+    let (pki, signer) = &*OFFICE;
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let request = PadesRequest {
+        chain: std::slice::from_ref(&pki.ca.certificate),
+        ..PadesRequest::new(&signer.certificate, algorithm, OffsetDateTime::now_utc())
+    };
+    let started = Instant::now();
+    let prepared = prepare(document.to_vec(), &request);
+    assert!(started.elapsed() < BOUND);
+    let prepared = prepared?;
+    let value = pki
+        .workshop
+        .sign(signer, prepared.algorithm(), prepared.to_be_signed());
+    Ok(prepared.finish(value).unwrap())
+}
+
+/// Signing and checking both refuse, signing with this error.
+fn refusal(document: &[u8]) -> PdfError {
+    let started = Instant::now();
+    let checked = verify(document, &OFFICE.0.reliance());
+    assert!(started.elapsed() < BOUND);
+    assert!(checked.is_err() || checked.is_ok_and(|report| !report.valid()));
+    match try_to_sign(document).unwrap_err() {
+        PadesError::Pdf(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn signed() -> Vec<u8> {
+    static SIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| try_to_sign(&Draft::new().classic()).unwrap());
+    SIGNED.clone()
+}
+
+fn check(document: &[u8]) -> Report {
+    let started = Instant::now();
+    let report = verify(document, &OFFICE.0.reliance()).unwrap();
+    assert!(started.elapsed() < BOUND);
+    report
+}
+
+fn only_reason(document: &[u8]) -> Reason {
+    let report = check(document);
+    let [one] = report.signatures.as_slice() else {
+        panic!("{report:?}")
+    };
+    assert_ne!(one.indication, Indication::TotalPassed);
+    one.reason.unwrap()
+}
+
+fn replace(document: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let at = document
+        .windows(from.len())
+        .position(|window| window == from.as_bytes());
+    let at = at.unwrap_or_else(|| panic!("{from} is not in the document"));
+    [&document[..at], to.as_bytes(), &document[at + from.len()..]].concat()
+}
+
+fn with_xref_stream(dictionary: &str, data: &[u8]) -> Vec<u8> {
+    let mut file = b"%PDF-1.7\n".to_vec();
+    let start = file.len();
+    file.extend(stream(1, &format!("/Type /XRef /Root 1 0 R {dictionary}"), data));
+    file.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
+    file
+}
+
+/// The numbers of the byte range as they stand, and the whole of it.
+fn byte_range(document: &[u8]) -> (String, Vec<usize>) {
+    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
+    let start = text.find("/ByteRange [").unwrap() + "/ByteRange ".len();
+    let range = text[start..start + text[start..].find(']').unwrap() + 1].to_owned();
+    let numbers = range
+        .trim_matches(['[', ']'])
+        .split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect();
+    (range, numbers)
+}
