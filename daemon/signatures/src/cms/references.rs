@@ -32,28 +32,28 @@ pub(super) fn of(signer: &SignerInfo) -> Vec<Reference> {
 
 /// `CompleteCertificateRefs ::= SEQUENCE OF OtherCertID`
 fn certificates(value: Element<'_>) -> Result<Vec<Reference>, Malformed> {
-    let all = value.children().collect(MAX_REFERENCES)?;
+    let all = sequence(value)?.collect(MAX_REFERENCES)?;
     all.iter()
-        .map(|one| reference(Referenced::Certificate, one.children().next()?))
+        .map(|one| reference(Referenced::Certificate, sequence(*one)?.next()?))
         .collect()
 }
 
 /// `CompleteRevocationRefs ::= SEQUENCE OF CrlOcspRef`
 fn revocation(value: Element<'_>) -> Result<Vec<Reference>, Malformed> {
     let mut found = Vec::new();
-    for one in value.children().collect(MAX_REFERENCES)? {
-        for choice in one.children().collect(3)? {
+    for one in sequence(value)?.collect(MAX_REFERENCES)? {
+        for choice in sequence(one)?.collect(3)? {
             match choice.tag {
                 // CRLListID: CrlValidatedID with the digest first.
                 0xA0 => {
                     for crl in listed(choice)? {
-                        found.push(reference(Referenced::Crl, crl.children().next()?)?);
+                        found.push(reference(Referenced::Crl, sequence(crl)?.next()?)?);
                     }
                 }
                 // OcspListID: OcspResponsesID with the digest second, if it is there at all.
                 0xA1 => {
                     for response in listed(choice)? {
-                        let mut fields = response.children();
+                        let mut fields = sequence(response)?;
                         fields.next_tagged(tag::SEQUENCE)?;
                         if let Some(digest) = fields.next_optional()? {
                             found.push(reference(Referenced::OcspResponse, digest)?);
@@ -68,6 +68,14 @@ fn revocation(value: Element<'_>) -> Result<Vec<Reference>, Malformed> {
         }
     }
     Ok(found)
+}
+
+/// What is in a SEQUENCE, and in nothing else.
+fn sequence(element: Element<'_>) -> Result<Elements<'_>, Malformed> {
+    match element.tag {
+        tag::SEQUENCE => Ok(element.children()),
+        _ => Err(Malformed),
+    }
 }
 
 /// The elements of a `SEQUENCE { SEQUENCE OF … }` in an explicit tag.

@@ -1,6 +1,8 @@
 //! Signatures as nobody should make them: every part of a SignedData can be put in wrong, and the result is signed
 //! with a real key all the same.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
@@ -101,6 +103,8 @@ pub(crate) struct Forge<'a> {
     pub(crate) further_signer: Vec<u8>,
     /// The signature in place of a real one.
     pub(crate) value: Option<Vec<u8>>,
+    /// Unsigned attributes, in the order in which they are written.
+    pub(crate) unsigned: Vec<Vec<u8>>,
 }
 
 impl<'a> Forge<'a> {
@@ -131,6 +135,7 @@ impl<'a> Forge<'a> {
             times: 1,
             further_signer: Vec::new(),
             value: None,
+            unsigned: Vec::new(),
         }
     }
 
@@ -178,6 +183,11 @@ impl<'a> Forge<'a> {
             .attribute_octets()
             .map(|octets| der(0xA0, &[&octets]))
             .unwrap_or_default();
+        let unsigned = if self.unsigned.is_empty() {
+            Vec::new()
+        } else {
+            der(0xA1, &[&self.unsigned.concat()])
+        };
         der(
             SEQUENCE,
             &[
@@ -187,6 +197,7 @@ impl<'a> Forge<'a> {
                 &attributes,
                 &self.signature_identifier,
                 &der(OCTETS, &[&value]),
+                &unsigned,
             ],
         )
     }
@@ -272,7 +283,7 @@ fn first(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(header + length)
 }
 
-fn contents(element: &[u8]) -> &[u8] {
+pub(crate) fn contents(element: &[u8]) -> &[u8] {
     &element[header(element).0..]
 }
 

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
 mod answers;
+#[path = "../forge/mod.rs"]
+mod forge;
 mod levels;
 #[path = "../openssl/mod.rs"]
 mod openssl;
+mod others;
 mod proofs;
 
 use std::sync::LazyLock;
