@@ -573,13 +573,9 @@ fn the_time_stamps_of_others_jades_are_about_the_content_and_the_references() {
     assert_eq!(stamps(&with(json!(swapped))), expected(WRONG, WRONG));
     let mut later = all.clone();
     later.swap(1, 3);
-    let [first, second, both, references] = expected(WRONG, WRONG);
-    let found = stamps(&with(json!(later)));
-    assert_eq!(
-        found,
-        [first, second, references, both],
-        "what it covers comes before it"
-    );
+    let mut found = stamps(&with(json!(later)));
+    found.swap(2, 3);
+    assert_eq!(found, expected(WRONG, WRONG), "what it covers comes before it");
     // Those of another signature: what is about references alone may stay true.
     let mut another = signed(container(&payload), json!({ "kid": "2" }));
     another["header"] = whole["header"].clone();
