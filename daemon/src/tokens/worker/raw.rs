@@ -24,9 +24,11 @@ use cryptoki::object::{AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_C_GetFunctionList, CK_C_GetInterface, CK_FUNCTION_LIST, CK_RV, CK_SLOT_INFO,
-    CK_TOKEN_INFO, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CK_ATTRIBUTE, CK_C_GetFunctionList, CK_C_GetInterface, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0,
+    CK_FUNCTION_LIST_3_2, CK_RV, CK_SLOT_INFO, CK_TOKEN_INFO, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION,
+    CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
 };
+use region::Region;
 
 use super::failure::meaning;
 use crate::tokens::TokenError;
@@ -254,6 +256,9 @@ impl Functions {
         let list = NonNull::new(list)
             .filter(|_| answer == CKR_OK)
             .ok_or_else(|| TokenError::Load("it has no list of functions".to_owned()))?;
+        if !is_readable(list.as_ptr().cast_const()) {
+            return Err(TokenError::Load("its list of functions is nowhere".to_owned()));
+        }
         Ok(Self {
             list,
             _library: Arc::new(library),
@@ -268,8 +273,8 @@ impl Functions {
     }
 }
 
-/// The crate takes what `C_GetInterface` hands out as it is (5.4.6): a list of functions that is NULL would end this
-/// process, and nobody would know why.
+/// The crate takes what `C_GetInterface` hands out as it is (5.4.6): a list of functions that is NULL, or that ends where
+/// there is no more memory, would end this process, and nobody would know why.
 fn check_interface(library: &libloading::Library) -> Result<(), TokenError> {
     // SAFETY: a symbol of that name has this type by the standard. Modules of version 2 have none.
     let Ok(Some(get)) =
@@ -281,13 +286,58 @@ fn check_interface(library: &libloading::Library) -> Result<(), TokenError> {
     // SAFETY: without a name and a version the default one is wanted; the function writes one pointer.
     check(unsafe { get(null_mut(), null_mut(), &raw mut interface, 0) })
         .map_err(|error| TokenError::Load(error.to_string()))?;
-    // SAFETY: NULL, or an interface that is the library's and stays.
-    match unsafe { interface.as_ref() } {
-        Some(interface) if interface.pFunctionList.is_null() => Err(TokenError::Load(
-            "its interface has no list of functions".to_owned(),
-        )),
-        _ => Ok(()),
+    if interface.is_null() {
+        return Ok(());
     }
+    let unreadable = |what: &str| Err(TokenError::Load(what.to_owned()));
+    if !is_readable(interface.cast_const()) {
+        return unreadable("its interface is nowhere");
+    }
+    // SAFETY: it can be read, and is the library's, which stays.
+    let list = unsafe { (*interface).pFunctionList.cast_const() };
+    if list.is_null() {
+        return unreadable("its interface has no list of functions");
+    }
+    // Lists of version 3 begin with that of version 2, which begins with the version.
+    let list = list.cast::<CK_FUNCTION_LIST>();
+    if !is_readable(list) {
+        return unreadable("its list of functions is nowhere");
+    }
+    // SAFETY: it can be read.
+    let version = unsafe { (*list).version };
+    let whole = match (version.major, version.minor) {
+        (..3, _) => true,
+        (_, ..2) => is_readable(list.cast::<CK_FUNCTION_LIST_3_0>()),
+        _ => is_readable(list.cast::<CK_FUNCTION_LIST_3_2>()),
+    };
+    match whole {
+        true => Ok(()),
+        false => unreadable("its list of functions ends before its version says"),
+    }
+}
+
+/// True unless the system says that there is no memory to read one of these from (proc(5), maps). A list that ends early
+/// and has other memory behind it is not told from a longer one: what is read there as addresses of functions of
+/// version 3 is called by nobody here.
+fn is_readable<T>(from: *const T) -> bool {
+    let Some(end) = from
+        .addr()
+        .checked_add(size_of::<T>())
+        .filter(|_| from.is_aligned())
+    else {
+        return false;
+    };
+    let Ok(regions) = region::query_range(from, size_of::<T>()) else {
+        return true;
+    };
+    let mut known = from.addr();
+    for region in regions.flatten().filter(Region::is_readable) {
+        let mapped = region.as_range();
+        if mapped.contains(&known) {
+            known = mapped.end;
+        }
+    }
+    known >= end
 }
 
 fn check(answer: CK_RV) -> Result<(), TokenError> {
