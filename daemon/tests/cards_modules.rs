@@ -196,3 +196,118 @@ fn n120_opensc_wants_a_login_for_each_session_on_openpgp_and_cac() {
     logged_out(&openpgp(), false);
     logged_out(&cac(), false);
 }
+
+/// Another program's connection to a card, with which it has done something before and goes on afterwards.
+struct Beside(pcsc::Card);
+
+const PIV: &[u8] = &[
+    0x00, 0xa4, 0x04, 0x00, 0x09, 0xa0, 0, 0, 0x03, 0x08, 0, 0, 0x10, 0,
+];
+const OPENPGP: &[u8] = &[0x00, 0xa4, 0x04, 0x00, 0x06, 0xd2, 0x76, 0, 0x01, 0x24, 0x01];
+
+/// The OpenPGP PIN for all but signatures: 123456, and the question whether it has been verified.
+const VERIFY: &[u8] = &[0x00, 0x20, 0x00, 0x82, 0x06, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36];
+const VERIFIED: &[u8] = &[0x00, 0x20, 0x00, 0x82];
+
+impl Beside {
+    fn connect(reader: &str) -> Self {
+        let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+        let name = context.list_readers_owned().unwrap().into_iter();
+        let name = name
+            .into_iter()
+            .find(|name| name.to_string_lossy().starts_with(reader));
+        let protocols = pcsc::Protocols::ANY;
+        Self(
+            context
+                .connect(&name.unwrap(), pcsc::ShareMode::Shared, protocols)
+                .unwrap(),
+        )
+    }
+
+    /// The status word.
+    fn send(&self, apdu: &[u8]) -> Result<u16, pcsc::Error> {
+        let mut room = [0; pcsc::MAX_BUFFER_SIZE];
+        let said = self.0.transmit(apdu, &mut room)?;
+        let (_, status) = said.split_last_chunk::<2>().unwrap();
+        Ok(u16::from_be_bytes(*status))
+    }
+
+    /// It leaves the card as it is.
+    fn leave(self) {
+        assert!(self.0.disconnect(pcsc::Disposition::LeaveCard).is_ok());
+    }
+}
+
+/// The card forgets the PIN that it was told through the module, and nothing else: another program's connection goes on,
+/// and what that has verified in another application of the card still counts.
+#[test]
+fn n120_what_another_program_does_with_another_application_outlives_our_logout() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv_with(0, &["--applet", "piv", "--applet", "openpgp"]);
+        runtime().block_on(async {
+            for module in [opensc(), ykcs11()] {
+                let modules = modules(std::slice::from_ref(&module));
+                let token = token_in_time(&modules, |entry| entry.initialized).await;
+                let nine_a = key(&token, &[1]);
+                let other = Beside::connect(YUBIKEY);
+                assert_eq!(other.send(OPENPGP), Ok(0x9000));
+                assert_eq!(other.send(VERIFY), Ok(0x9000));
+                // Yubico's module takes it that nobody selects anything else.
+                assert_eq!(other.send(PIV), Ok(0x9000));
+                sign_once(&token, &nine_a, RSA, b"m").await.unwrap();
+                assert_eq!(
+                    other.send(PIV),
+                    Ok(0x9000),
+                    "{}: its connection lives",
+                    module.name
+                );
+                assert_eq!(
+                    other.send(&[0, 0x20, 0, 0x80]),
+                    Ok(0x63c3),
+                    "{}: PIV is logged out",
+                    module.name
+                );
+                assert_eq!(other.send(OPENPGP), Ok(0x9000));
+                assert_eq!(
+                    other.send(VERIFIED),
+                    Ok(0x9000),
+                    "{}: and still logged in here",
+                    module.name
+                );
+                other.leave();
+            }
+        });
+    });
+}
+
+/// An OpenPGP card is told to forget as well; a card that nobody knows how to tell is reset.
+#[test]
+fn n120_an_openpgp_card_is_told_to_forget_and_a_cac_is_reset() {
+    let pairs = [openpgp(), cac()];
+    let plans = pairs.each_ref().map(|pair| ReaderPlan::plain(pair.reader));
+    on_readers(&plans, |readers| {
+        let _cards = (readers.openpgp(0), readers.cac(1));
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            for (pair, verified) in pairs.iter().zip([Ok(0x63c3), Err(pcsc::Error::ResetCard)]) {
+                let wanted = |entry: &TokenEntry| {
+                    let reader = entry.reader.as_ref();
+                    (pair.wanted)(entry) && reader.is_some_and(|reader| reader.starts_with(pair.reader))
+                };
+                let token = token_in_time(&modules, wanted).await;
+                let key = key(&token, pair.key);
+                let other = Beside::connect(pair.reader);
+                sign_once(&token, &key, pair.algorithm, b"m").await.unwrap();
+                let selected = other.send(OPENPGP);
+                assert_eq!(
+                    selected.is_ok(),
+                    verified.is_ok(),
+                    "{}: {selected:?}",
+                    pair.reader
+                );
+                assert_eq!(other.send(VERIFIED), verified, "{}", pair.reader);
+                other.leave();
+            }
+        });
+    });
+}

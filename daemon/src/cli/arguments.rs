@@ -93,7 +93,7 @@ pub(super) struct ModuleWorkerArguments {
     /// Its library.
     #[arg(long)]
     pub module: std::path::PathBuf,
-    /// Its logout leaves cards logged in: they are reset after the work.
+    /// Its logout leaves cards logged in: they are logged out, or reset, after the work.
     #[arg(long)]
     pub reset: bool,
     /// It may use the network.

@@ -59,7 +59,7 @@ pub struct KnownModule {
     /// Variables of the environment.
     #[serde(default)]
     pub environment: Vec<String>,
-    /// `C_Logout` leaves the card logged in: it is reset after the work.
+    /// `C_Logout` leaves the card logged in: it is logged out, or reset, after the work.
     #[serde(default)]
     pub reset: bool,
     /// Why there is none for Linux.

@@ -13,6 +13,7 @@
 //! | `holders` | whether another program holds a card, and which that may be |
 //! | [`inserted`] | the cards that are in readers now |
 //! | `presence` | whether a card stays in its reader |
+//! | `log_out` | a card that a module leaves unlocked forgets the PIN |
 //! | [`usb`] | the readers that the computer has |
 //! | [`failure`] | what went wrong |
 //!
@@ -26,6 +27,7 @@ pub mod failure;
 pub mod features;
 pub(super) mod holders;
 pub mod inserted;
+pub(super) mod log_out;
 pub mod monitor;
 pub mod names;
 pub mod piv;

@@ -1,10 +1,9 @@
-//! Whether a card stays in its reader, for whoever has an answer that may, or may not, mean that it went; and a card that
-//! is to forget whom it let in.
+//! Whether a card stays in its reader, for whoever has an answer that may, or may not, mean that it went.
 
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
-use pcsc::{Context, Disposition, Protocols, ReaderState, ShareMode, State};
+use pcsc::{Context, ReaderState, State};
 
 use super::{card, names};
 
@@ -17,27 +16,8 @@ pub(in crate::tokens) fn stays(reader: &str) -> bool {
     !reader.is_empty() && watched(reader).unwrap_or(false)
 }
 
-/// Resets the card in the reader of this name, as people see it: whatever PIN was verified, by whomever, it forgets. Waits
-/// while another program has a transaction.
-///
-/// # Errors
-/// Of PC/SC. That there is no such reader, or no card, is none.
-pub(in crate::tokens) fn reset(reader: &str) -> Result<(), pcsc::Error> {
-    let context = card::establish()?;
-    let Some(name) = called(&context, reader)? else {
-        return Ok(());
-    };
-    match context.connect(&name, ShareMode::Shared, Protocols::ANY) {
-        Ok(card) => card
-            .disconnect(Disposition::ResetCard)
-            .map_err(|(_, error)| error),
-        Err(pcsc::Error::NoSmartcard | pcsc::Error::RemovedCard) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// PKCS #11 has room for 64 bytes of the name (CK_SLOT_INFO.slotDescription).
-fn called(context: &Context, reader: &str) -> Result<Option<CString>, pcsc::Error> {
+pub(super) fn called(context: &Context, reader: &str) -> Result<Option<CString>, pcsc::Error> {
     let is_it = |name: &CString| names::legible(&name.to_string_lossy()).starts_with(reader);
     Ok(context.list_readers_owned()?.into_iter().find(is_it))
 }

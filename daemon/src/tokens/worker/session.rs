@@ -15,7 +15,7 @@ use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, keys, mechanism};
-use crate::tokens::pcsc::presence;
+use crate::tokens::pcsc::log_out;
 use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
 
@@ -386,7 +386,7 @@ impl Drop for Session {
         if self.logged_in {
             let _ = self.pkcs11.logout();
             if let Some(reader) = &self.unlocked_reader
-                && let Err(error) = presence::reset(reader)
+                && let Err(error) = log_out::log_out(reader, &self.opened.manufacturer)
             {
                 tracing::warn!(%error, "a card may still be logged in");
             }

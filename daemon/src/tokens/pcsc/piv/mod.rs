@@ -25,7 +25,7 @@ pub use objects::CardCertificate;
 pub use pin::{MAX_PIN, MIN_PIN, PinBlock, Verified, state_of};
 
 /// The application identifier, as far as it is the same on every card (part 1, 2.2).
-const APPLICATION: [u8; 9] = [0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
+pub(super) const APPLICATION: [u8; 9] = [0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
 
 /// The application on a card, selected.
 pub struct Piv<'link, 'watch> {

@@ -1,0 +1,117 @@
+//! A card that is to forget whom it let in, because its module's logout leaves it as it is.
+//!
+//! A reset does that for every card, and takes more: each other program's connection ends with it (`SCARD_W_RESET_CARD`),
+//! and what it had verified in any application of the card. So an application that can be told to forget is told, in a
+//! transaction; whether it has is asked, and the card is reset if it has not, or if nobody knows how to tell it.
+
+use std::ffi::CStr;
+
+use pcsc::{Context, Disposition, Protocols, ShareMode};
+use zeroize::Zeroizing;
+
+use super::apdu::{Command, Status};
+use super::card::{self, Link, Watch};
+use super::failure::CardError;
+use super::{piv, presence};
+
+/// An application that forgets PINs when it is told to.
+struct Application {
+    /// Its tokens, as modules call them (`CK_TOKEN_INFO.manufacturerID`): OpenSC's, Yubico's.
+    makers: &'static [&'static str],
+    /// Its identifier (ISO/IEC 7816-4, 12.2.3), as far as it is the same on every card.
+    identifier: &'static [u8],
+    /// The first version of it that can be told, where that can be asked.
+    since: Option<u8>,
+    /// Its PINs, as VERIFY calls them.
+    references: &'static [u8],
+}
+
+/// PIV (SP 800-73-4 part 2, 3.2.1: the application's PIN and the global one) and OpenPGP (version 3.0, 7.2.2: the user's
+/// PIN for signatures and for all else, the administrator's).
+const APPLICATIONS: [Application; 2] = [
+    Application {
+        makers: &["piv_II", "Yubico (www.yubico.com)"],
+        identifier: &piv::APPLICATION,
+        since: None,
+        references: &[0x80, 0x00],
+    },
+    Application {
+        makers: &["OpenPGP project"],
+        identifier: &[0xd2, 0x76, 0x00, 0x01, 0x24, 0x01],
+        since: Some(3),
+        references: &[0x81, 0x82, 0x83],
+    },
+];
+
+/// Has the card in the reader of this name, as people see it, forget every PIN of the application that a module showed
+/// as a token of this maker. Waits while another program has a transaction.
+///
+/// # Errors
+/// Of PC/SC. That there is no such reader, or no card, is none.
+pub(in crate::tokens) fn log_out(reader: &str, maker: &str) -> Result<(), pcsc::Error> {
+    let context = card::establish()?;
+    let Some(name) = presence::called(&context, reader)? else {
+        return Ok(());
+    };
+    let known = APPLICATIONS.iter().find(|one| one.makers.contains(&maker));
+    let forgotten = known.is_some_and(|application| {
+        let told = application.forget(&context, &name);
+        told.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a card could not be told to forget a PIN");
+            false
+        })
+    });
+    match forgotten {
+        true => Ok(()),
+        false => reset(&context, &name),
+    }
+}
+
+impl Application {
+    /// True if the application let nobody in any more when it was asked after it was told.
+    fn forget(&self, context: &Context, reader: &CStr) -> Result<bool, CardError> {
+        let watch = Watch::default();
+        let mut link = Link::open(context, reader, &watch)?;
+        let selected = link.send(&Command::asking([0, 0xa4, 0x04, 0], self.identifier))?;
+        if selected.status != Status::SUCCESS || !self.can_be_told(&mut link)? {
+            return Ok(false);
+        }
+        let mut verify = |first, reference| {
+            link.send(&Command::telling(
+                [0, 0x20, first, reference],
+                Zeroizing::default(),
+            ))
+        };
+        for reference in self.references {
+            // A card that does not know the reference says so, to this as to the question.
+            verify(0xff, *reference)?;
+            // Empty, it is a question that spends no try; success means that the PIN has been verified.
+            if verify(0, *reference)?.status == Status::SUCCESS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// An empty VERIFY is no question to every version.
+    fn can_be_told(&self, link: &mut Link<'_>) -> Result<bool, CardError> {
+        let Some(since) = self.since else {
+            return Ok(true);
+        };
+        // The full identifier, with the version behind what is the same on every card (OpenPGP 3.4, 4.2.1).
+        let full = link.send(&Command::asking([0, 0xca, 0, 0x4f], &[]))?;
+        let version = full.data.get(self.identifier.len());
+        Ok(version.is_some_and(|version| *version >= since))
+    }
+}
+
+/// Whatever PIN was verified, by whomever, the card forgets.
+fn reset(context: &Context, reader: &CStr) -> Result<(), pcsc::Error> {
+    match context.connect(reader, ShareMode::Shared, Protocols::ANY) {
+        Ok(card) => card
+            .disconnect(Disposition::ResetCard)
+            .map_err(|(_, error)| error),
+        Err(pcsc::Error::NoSmartcard | pcsc::Error::RemovedCard) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
