@@ -85,6 +85,7 @@ file:/usr/sbin/openvpn openvpn
 file:/usr/sbin/pcscd pcscd
 package:opensc-pkcs11 opensc-pkcs11
 command:yubico-piv-tool yubico-piv-tool
+file:/usr/lib/gnupg/scdaemon scdaemon
 package:ykcs11      ykcs11
 package:libclang-dev libclang-dev
 pc:libcacard        libcacard-dev

@@ -5,13 +5,16 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::Desk;
+use support::cards::pairs::openpgp;
 use support::cards::piv::*;
-use support::cards::{Holder, ReaderPlan, on_readers, scene, wait_until};
+use support::cards::{Holder, ReaderPlan, Readers, on_readers, scene, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow};
-use trien::tokens::{Deadlines, LoginError, ModuleToken, Token, TokenEntry, TokenError};
+use trien::tokens::{Deadlines, LoginError, ModuleToken, Token, TokenEntry, TokenError, TokenSource};
 
 const SECOND: &str = "Second Reader";
 
@@ -244,5 +247,117 @@ fn n119_a_page_that_comes_while_another_program_has_the_card_is_told_so_and_has_
             });
             assert!(daemon.answers());
         }
+    });
+}
+
+/// GnuPG's own program for cards, as gpg-agent starts it.
+struct Scdaemon {
+    program: Child,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Scdaemon {
+    /// With these lines in its `scdaemon.conf`; it has read the card's number.
+    #[track_caller]
+    fn start(readers: &Readers, settings: &str) -> Self {
+        let home = readers.path("gnupg");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("scdaemon.conf"), format!("disable-ccid\n{settings}\n")).unwrap();
+        let mut command = Command::new("/usr/lib/gnupg/scdaemon");
+        command.arg("--server").arg("--homedir").arg(&home);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut program = readers.lend(streams.stderr(Stdio::null())).spawn().unwrap();
+        let said = BufReader::new(program.stdout.take().unwrap());
+        let mut scdaemon = Self { program, said };
+        assert!(scdaemon.answer().starts_with("OK "));
+        assert_eq!(scdaemon.ask("SERIALNO openpgp"), "OK");
+        scdaemon
+    }
+
+    /// As people find it in a list of processes.
+    fn name(&self) -> String {
+        format!("scdaemon ({})", self.program.id())
+    }
+
+    fn ask(&mut self, command: &str) -> String {
+        writeln!(self.program.stdin.as_ref().unwrap(), "{command}").unwrap();
+        self.answer()
+    }
+
+    /// The last line of an answer (Assuan): `OK` or `ERR`.
+    fn answer(&mut self) -> String {
+        let mut lines = self.said.by_ref().lines().map_while(Result::ok);
+        lines
+            .find(|line| line.starts_with("OK") || line.starts_with("ERR"))
+            .unwrap()
+    }
+}
+
+impl Drop for Scdaemon {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+/// From its first use on scdaemon has the card for itself, until it ends: it is named. Told to share (`pcsc-shared`) it keeps
+/// the card open, and each has its turn.
+#[test]
+fn n119_gnupgs_scdaemon_is_named_while_it_has_the_card_and_shares_it_when_it_is_told_to() {
+    let pair = openpgp();
+    on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
+        let _card = (pair.put)(&readers);
+        let desk = Desk::new();
+        runtime().block_on(async {
+            let both = || {
+                let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
+                scene::modules(std::slice::from_ref(&pair.module)).with_cards(program, Deadlines::default())
+            };
+            let mut scdaemon = Scdaemon::start(&readers, "");
+            let in_reach = both().tokens().await;
+            assert!(in_reach.tokens.is_empty());
+            let error = in_reach.hindrance.unwrap();
+            assert_eq!(programs(&error), [scdaemon.name()]);
+            assert!(error.retry_helps());
+            for (language, sentence) in [
+                ("en", "Another program is using the token"),
+                ("vi", "Một chương trình khác đang sử dụng thiết bị"),
+            ] {
+                let listed = desk
+                    .trien(["token", "list", "--lang", language])
+                    .output()
+                    .unwrap();
+                let told = String::from_utf8_lossy(&listed.stderr).into_owned();
+                assert!(
+                    told.contains(sentence) && told.contains(&scdaemon.name()),
+                    "{told}"
+                );
+            }
+            let doctor = desk.trien(["doctor", "--lang", "en", "--json"]).output().unwrap();
+            let doctor: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+            let held = doctor["findings"].as_array().unwrap().iter();
+            let held = held.into_iter().find(|one| one["code"] == "card_failed").unwrap();
+            assert!(
+                held["message"].as_str().unwrap().contains(&scdaemon.name()),
+                "{held}"
+            );
+            assert_eq!(scdaemon.ask("GETATTR KEY-FPR"), "OK", "nobody disturbed it");
+            drop(scdaemon);
+
+            let modules = both();
+            let sign = async || {
+                let token = scene::token_in_time(&modules, pair.wanted).await;
+                let key = scene::key(&token, pair.key);
+                scene::sign_once(&token, &key, pair.algorithm, b"m")
+                    .await
+                    .unwrap();
+            };
+            sign().await;
+            let mut scdaemon = Scdaemon::start(&readers, "pcsc-shared");
+            for _ in 0..3 {
+                sign().await;
+                assert_eq!(scdaemon.ask("GETATTR KEY-FPR"), "OK", "nor now");
+            }
+        });
     });
 }

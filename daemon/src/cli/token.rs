@@ -322,17 +322,19 @@ fn enable_module(module: &str, shell: &Shell) -> Result<(), CliError> {
 
 /// A module that fails costs its own tokens only, but is not passed over in silence.
 pub(super) fn tell_failure(shell: &Shell, module: &str, error: &crate::tokens::TokenError) {
-    let facts = arguments([("module", module.to_owned()), ("reason", error.to_string())]);
-    shell.note("token-module-failed", &facts);
-    let remedy = match error {
+    let (reason, remedy) = match error {
         crate::tokens::TokenError::Library(fault) => {
-            shell.text(&format!("{}-remedy", fault.key()), &Arguments::new())
+            let said = |key: &str| shell.text(key, &Arguments::new());
+            (said(fault.key()), said(&format!("{}-remedy", fault.key())))
         }
         other => {
-            let remedy = JobError::from(other.clone()).object().data.remedy;
-            remedy.text(shell.language).to_owned()
+            let told = JobError::from(other.clone()).object().data;
+            let reason = format!("{} ({error})", told.message.text(shell.language));
+            (reason, told.remedy.text(shell.language).to_owned())
         }
     };
+    let facts = arguments([("module", module.to_owned()), ("reason", reason)]);
+    shell.note("token-module-failed", &facts);
     shell.note("token-module-remedy", &arguments([("remedy", remedy)]));
 }
 
