@@ -75,6 +75,48 @@ fn n107_a_certificate_that_may_not_sign_now_is_refused_before_the_pin() {
 }
 
 #[test]
+fn what_is_known_of_a_revocation_is_listed_and_as_of_when_as_the_window_would_say_it() {
+    let desk = Desk::with_keys(&[("good", "ec:p256", "citizen"), ("bad", "ec:p256", "revoked")]);
+    let listed = || {
+        let list: Value =
+            serde_json::from_str(&succeed(&mut desk.trien(["cert", "list", "--json"]))).unwrap();
+        let of = |key: &str| {
+            let is_it = |one: &&Value| one["subject"]["common_name"].as_str().unwrap().ends_with(key);
+            let one = list.as_array().unwrap().iter().find(is_it).unwrap();
+            (one["status"].clone(), one["status_as_of"].clone())
+        };
+        (of("good"), of("bad"))
+    };
+    assert_eq!(
+        listed(),
+        ((json!("unknown"), Value::Null), (json!("unknown"), Value::Null))
+    );
+    let doctor = || {
+        let output = desk.trien(["doctor"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!doctor().contains("REVOKED"), "nothing is known yet");
+    import_lists(&desk);
+    let (good, bad) = listed();
+    assert_eq!((&good.0, &bad.0), (&json!("good"), &json!("revoked")));
+    for (_, as_of) in [good, bad] {
+        // The list is of now; the day here may be the next already.
+        let day = julian(&json!(as_of.as_str().unwrap()[..10])).unwrap();
+        assert!((0..=1).contains(&(julian(&today()).unwrap() - day)), "{as_of}");
+    }
+    let doctor = doctor();
+    let line = doctor.lines().find(|line| line.contains("REVOKED")).unwrap();
+    assert!(line.contains("An bad"), "{doctor}");
+    for (language, said) in [
+        ("en_US.UTF-8", "REVOKED since"),
+        ("vi_VN.UTF-8", "ĐÃ BỊ THU HỒI từ"),
+    ] {
+        let list = succeed(desk.trien(["cert", "list"]).env("LC_ALL", language));
+        assert_eq!(list.matches(said).count(), 1, "{list}");
+    }
+}
+
+#[test]
 fn what_is_not_known_of_a_revocation_is_refused_where_the_policy_wants_it_known() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
     let config = desk.home().join("config/config.toml");

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::office::Office;
-use support::{Desk, add_active_content, alter_page, repository, succeed};
+use support::{Desk, add_active_content, alter_page, fail, repository, succeed};
 use trien_signatures::zip;
 
 const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
@@ -172,6 +172,63 @@ fn a_report_says_when_it_was_signed_and_by_whose_clock() {
     );
     assert_eq!(report["signing_time"]["source"], "signer_dictionary");
     assert_eq!(report["best_signature_time"]["source"], "timestamp_authority");
+}
+
+#[test]
+fn what_cannot_be_concluded_is_not_called_invalid_and_what_was_altered_is() {
+    let (office, signed) = signed();
+    let nobody = office.desk.path("nobody");
+    std::fs::create_dir(&nobody).unwrap();
+    let altered = office.desk.path("altered.pdf");
+    // A byte of the comment behind the header: nothing that a reader would show.
+    let mut bytes = std::fs::read(&signed).unwrap();
+    bytes[11] ^= 1;
+    std::fs::write(&altered, bytes).unwrap();
+    let trusted = office.desk.trust();
+    for (language, file, trust, headline, class) in [
+        ("vi", &signed, &nobody, "CHƯA THỂ KẾT LUẬN", "undetermined"),
+        ("en", &signed, &nobody, "UNDETERMINED", "undetermined"),
+        ("vi", &altered, &trusted, "KHÔNG hợp lệ", "invalid"),
+        ("en", &altered, &trusted, "NOT valid", "invalid"),
+    ] {
+        let page = office.desk.path("verdict.html");
+        let mut verify = office.desk.trien(["verify", "--lang", language, "--trust"]);
+        let text = fail(verify.arg(trust).arg(file).arg("--html").arg(&page), 1);
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(text.lines().next().unwrap().contains(headline), "{text}");
+        assert!(
+            page.contains(&format!("<section class=\"{class}\">")) && page.contains(headline),
+            "{page}"
+        );
+        // What would decide it is named where it is missing.
+        assert_eq!(
+            text.contains("trien trust add"),
+            class == "undetermined",
+            "{text}"
+        );
+    }
+    // A detached signature alone says nothing of what it is for.
+    let (text, detached) = (office.desk.path("a.txt"), office.desk.path("a.p7s"));
+    std::fs::write(&text, "Đơn đề nghị").unwrap();
+    let mut sign = office.desk.trien([
+        "sign",
+        "--format",
+        "cades",
+        "--detached",
+        "--cert",
+        "Nguyễn Văn An an",
+    ]);
+    succeed(
+        sign.arg("--out")
+            .arg(&detached)
+            .arg(&text)
+            .args(office.desk.pin()),
+    );
+    let told = fail(office.desk.trien(["verify"]).arg(&detached), 1);
+    assert!(
+        told.contains("UNDETERMINED") && told.contains("--content FILE"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -278,11 +278,11 @@ const ALL: [&str; 6] = [
 const CANNOT_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_DATA_INVALID\"\n";
 
 /// The same, and it has no word for why.
-const FAILS_ONCE: &str = "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_FUNCTION_FAILED\"\n";
+const FAILS_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_FUNCTION_FAILED\"\n";
 
 /// The same, and it has lost its bearings.
 const BREAKS: &str =
-    "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_GENERAL_ERROR\"\n";
+    "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_GENERAL_ERROR\"\n";
 
 /// What became of each item: `signed`, or the code of its error.
 fn outcomes(items: &Value) -> Vec<String> {

@@ -198,8 +198,11 @@ cert-issuer = Issued by: { $value }
 cert-serial = Serial number: { $value }
 cert-sha256 = SHA-256: { $value }
 cert-token = Token: { $value }
-cert-valid = Valid from { $from } to { $to }; whether it was revoked is unknown
-cert-not-valid = NOT VALID NOW: from { $from } to { $to }; whether it was revoked is unknown
+cert-valid = Valid from { $from } to { $to }
+cert-not-valid = NOT VALID NOW: from { $from } to { $to }
+cert-not-revoked = Not revoked, by what was known at { $time }
+cert-revoked = REVOKED since { $since }, by what was known at { $time }
+cert-revocation-unknown = Whether it was revoked is unknown
 cert-no-key = Its key is not on this token
 cert-roca-key = Its key was made by a faulty chip (ROCA, CVE-2017-15361): have it replaced
 

@@ -198,8 +198,11 @@ cert-issuer = Nơi cấp: { $value }
 cert-serial = Số sê-ri: { $value }
 cert-sha256 = SHA-256: { $value }
 cert-token = Token: { $value }
-cert-valid = Có hiệu lực từ { $from } đến { $to }; chưa rõ đã bị thu hồi hay chưa
-cert-not-valid = KHÔNG CÓ HIỆU LỰC LÚC NÀY: từ { $from } đến { $to }; chưa rõ đã bị thu hồi hay chưa
+cert-valid = Có hiệu lực từ { $from } đến { $to }
+cert-not-valid = KHÔNG CÓ HIỆU LỰC LÚC NÀY: từ { $from } đến { $to }
+cert-not-revoked = Không bị thu hồi, theo thông tin lúc { $time }
+cert-revoked = ĐÃ BỊ THU HỒI từ { $since }, theo thông tin lúc { $time }
+cert-revocation-unknown = Chưa rõ đã bị thu hồi hay chưa
 cert-no-key = Khóa của chứng thư không nằm trên token này
 cert-roca-key = Khóa của chứng thư do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): hãy đổi khóa
 

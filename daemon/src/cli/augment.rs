@@ -19,6 +19,7 @@ use trien_signatures::pdf::Source;
 use trien_signatures::report::Level;
 use trien_signatures::xades::XadesSignature;
 
+use super::revocation::trust;
 use super::sign::LevelArgument;
 use super::verify::{LyingFile, judge_pdf, read_document};
 use super::{CliError, Exit, Shell, output};
@@ -26,7 +27,6 @@ use crate::jobs::augment::{Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
-use crate::trust::Trust;
 use crate::trust::revocation::Cache;
 
 /// Of `trien augment`.
@@ -113,10 +113,6 @@ async fn queued(network: &Network, shell: &Shell) -> Result<(), CliError> {
     } else {
         Err(CliError::answered(Exit::No))
     }
-}
-
-fn trust(shell: &Shell) -> Trust {
-    Trust::load_ours(&shell.places.trust_folder()).with_cache(&cache(shell))
 }
 
 fn cache(shell: &Shell) -> Cache {

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::issuer::{self, Issuer};
+use super::issuer::Issuer;
 use super::pin::PinArguments;
+use super::revocation::{self, Revocation};
 use super::token::{reveal, tell_failure};
 use super::{CliError, Shell};
 use crate::language::{Arguments, arguments};
@@ -47,47 +48,56 @@ async fn list(arguments: &ListArguments, shell: &Shell) -> Result<(), CliError> 
     for (module, error) in failures {
         tell_failure(shell, &module, &error);
     }
-    let trust = issuer::trust(shell);
+    let trust = revocation::trust(shell);
     let mut held = Vec::new();
     for token in tokens.iter().filter(|token| token.entry().initialized) {
         match token.certificates().await {
-            Ok(certificates) => held.extend(with_issuers(certificates, &trust)),
+            Ok(certificates) => held.extend(judged(certificates, &trust)),
             Err(error) => tell_failure(shell, &token.entry().id.module, &error),
         }
     }
     let now = OffsetDateTime::now_utc();
     let values: Vec<Value> = held
         .iter()
-        .map(|(held, issuer)| as_json(held, issuer, now))
+        .map(|(held, known)| as_json(held, known, now))
         .collect();
     shell.answer(&values, || match held.is_empty() {
         true => shell.text("cert-none", &Arguments::new()),
         false => held
             .iter()
-            .map(|(held, issuer)| lines(held, issuer, now, shell))
+            .map(|(held, known)| lines(held, known, now, shell))
             .collect(),
     });
     Ok(())
 }
 
-/// Each with who issued it, for which those on the same token may be needed.
-fn with_issuers(held: Vec<HeldCertificate>, trust: &Trust) -> Vec<(HeldCertificate, Issuer)> {
-    let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
-    let with_issuer = |held: HeldCertificate| {
-        let issuer = Issuer::of(&held.certificate, &beside, trust);
-        (held, issuer)
-    };
-    held.into_iter().map(with_issuer).collect()
+/// What is known of a certificate beside what it says itself.
+struct Known {
+    issuer: Issuer,
+    revocation: Revocation,
 }
 
-/// The status is what this program knows of revocation: for a certificate alone, nothing.
-fn as_json(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime) -> Value {
+/// Each with what is known of it, for which those on the same token may be needed.
+fn judged(held: Vec<HeldCertificate>, trust: &Trust) -> Vec<(HeldCertificate, Known)> {
+    let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
+    let judge = |held: HeldCertificate| {
+        let known = Known {
+            issuer: Issuer::of(&held.certificate, &beside, trust),
+            revocation: Revocation::of(&held.certificate, &beside, trust),
+        };
+        (held, known)
+    };
+    held.into_iter().map(judge).collect()
+}
+
+fn as_json(held: &HeldCertificate, known: &Known, now: OffsetDateTime) -> Value {
+    let (status, as_of) = known.revocation.as_json();
     let certificate = &held.certificate;
     json!({
         "label": held.label,
         "subject": certificate.subject(),
-        "issuer": issuer.name,
-        "issuer_proven": issuer.proven,
+        "issuer": known.issuer.name,
+        "issuer_proven": known.issuer.proven,
         "serial": certificate.serial_hex(),
         "sha256": certificate.sha256_hex(),
         "key": held.key.is_some(),
@@ -96,8 +106,8 @@ fn as_json(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime) -> Valu
         "not_before": instant(certificate.not_before()),
         "not_after": instant(certificate.not_after()),
         "valid_now": certificate.is_valid_at(now),
-        "status": "unknown",
-        "status_as_of": null,
+        "status": status,
+        "status_as_of": as_of,
         "token": { "module": held.token.module, "label": held.token.label, "serial": held.token.serial },
     })
 }
@@ -107,7 +117,7 @@ fn instant(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-fn lines(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime, shell: &Shell) -> String {
+fn lines(held: &HeldCertificate, known: &Known, now: OffsetDateTime, shell: &Shell) -> String {
     let certificate = &held.certificate;
     let subject = certificate.subject();
     let name = subject
@@ -123,7 +133,7 @@ fn lines(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime, shell: &S
         ("cert-tax-code", subject.tax_code),
         ("cert-citizen-id", subject.citizen_id),
         ("cert-old-identity-card", subject.old_identity_card),
-        ("cert-issuer", Some(issuer.text(shell))),
+        ("cert-issuer", Some(known.issuer.text(shell))),
         ("cert-serial", Some(certificate.serial_hex())),
         ("cert-sha256", Some(certificate.sha256_hex())),
         (
@@ -146,6 +156,7 @@ fn lines(held: &HeldCertificate, issuer: &Issuer, now: OffsetDateTime, shell: &S
         ("to", day(certificate.not_after())),
     ]);
     text += &format!("  {}\n", shell.text(validity, &days));
+    text += &format!("  {}\n", known.revocation.text(shell));
     if certificate.key().is_roca() {
         text += &format!("  {}\n", shell.text("cert-roca-key", &Arguments::new()));
     }

@@ -9,6 +9,7 @@ mod help;
 mod issuer;
 mod output;
 mod report;
+mod revocation;
 mod shell;
 
 pub mod audit;

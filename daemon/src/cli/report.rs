@@ -6,7 +6,9 @@ use serde::Serialize;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorData;
 use trien_signatures::algorithm::SignatureAlgorithm;
-use trien_signatures::report::{Change, ChangeKind, Coverage, Report, SignatureReport, TimestampReport};
+use trien_signatures::report::{
+    Change, ChangeKind, Coverage, Indication, Reason, Report, SignatureReport, TimestampReport,
+};
 use trien_signatures::revocation::{CertificateStatus, Source, SourceKind};
 
 use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
@@ -36,7 +38,37 @@ pub(super) enum Outcome {
     },
 }
 
+/// What a person has to know of a file first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Valid,
+    /// Nothing was found to be wrong with any signature, and something is missing to call each valid (EN 319 102-1,
+    /// 5.1.3): whoever reads *invalid* there rejects what is genuine.
+    Undetermined,
+    Invalid,
+}
+
+impl Verdict {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Undetermined => "undetermined",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 impl FileReport {
+    fn verdict(&self) -> Verdict {
+        let failed = |signature: &SignatureReport| signature.indication == Indication::TotalFailed;
+        match self.signatures() {
+            _ if self.valid => Verdict::Valid,
+            [] => Verdict::Invalid,
+            signatures if signatures.iter().any(failed) => Verdict::Invalid,
+            _ => Verdict::Undetermined,
+        }
+    }
+
     fn signatures(&self) -> &[SignatureReport] {
         match &self.outcome {
             Outcome::Report(report) => &report.signatures,
@@ -87,7 +119,7 @@ pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
 pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
     let mut body = String::new();
     for file in reports {
-        let class = if file.valid { "valid" } else { "invalid" };
+        let class = file.verdict().class();
         let headline = escape(&headline(file, language));
         body.push_str(&format!(
             "<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>",
@@ -144,10 +176,28 @@ fn headline(file: &FileReport, language: Language) -> String {
         Outcome::Unreadable { error } => {
             format!("{} {}", error.message.text(language), error.remedy.text(language))
         }
-        Outcome::Report(_) if file.valid => plain(language, "report-file-valid"),
         Outcome::Report(report) if report.signatures.is_empty() => plain(language, "report-file-unsigned"),
-        Outcome::Report(_) => plain(language, "report-file-invalid"),
+        Outcome::Report(report) => match file.verdict() {
+            Verdict::Valid => plain(language, "report-file-valid"),
+            Verdict::Invalid => plain(language, "report-file-invalid"),
+            Verdict::Undetermined => undetermined(report, language),
+        },
     }
+}
+
+/// That nothing can be concluded yet, and what the person can add.
+fn undetermined(report: &Report, language: Language) -> String {
+    let missing = [
+        (Reason::NoPathToAnchor, "report-add-anchor"),
+        (Reason::ContentMissing, "report-add-content"),
+    ];
+    let lacks = |reason| report.signatures.iter().any(|one| one.reason == Some(reason));
+    let remedies = missing.into_iter().filter(|(reason, _)| lacks(*reason));
+    let keys = ["report-file-undetermined"]
+        .into_iter()
+        .chain(remedies.map(|(_, key)| key));
+    let said: Vec<_> = keys.map(|key| plain(language, key)).collect();
+    said.join(" ")
 }
 
 fn heading(index: usize, file: &FileReport, language: Language) -> String {

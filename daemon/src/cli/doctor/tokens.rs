@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime};
 use trien_protocol::error::ErrorCode;
 
 use super::super::Shell;
+use super::super::revocation::{self, Revocation};
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
@@ -14,6 +15,7 @@ use crate::language::{self, Arguments};
 use crate::tokens::known::{self, KnownModule};
 use crate::tokens::pcsc::DRIVER;
 use crate::tokens::{Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library};
+use crate::trust::Trust;
 
 /// From when on a person is told that a certificate ends.
 const SOON: Duration = Duration::days(30);
@@ -66,10 +68,19 @@ pub(super) async fn look(shell: &Shell) -> Vec<Finding> {
             Finding::new(Weight::Trouble, "doctor-no-token", []).with_remedy("error-no-certificate-remedy"),
         );
     }
+    let trust = revocation::trust(shell);
+    if trust.is_empty() {
+        let folder = shell.places.trust_folder().display().to_string();
+        findings.push(Finding::new(
+            Weight::Warning,
+            "doctor-no-anchor",
+            [("folder", folder)],
+        ));
+    }
     for token in &sight.tokens {
         findings.extend(damage(token.entry(), shell));
         if token.entry().initialized {
-            findings.extend(of_token(token).await);
+            findings.extend(of_token(token, &trust).await);
         }
     }
     findings
@@ -186,7 +197,7 @@ fn damage(entry: &TokenEntry, shell: &Shell) -> Option<Finding> {
     Some(Finding::new(Weight::Trouble, key, facts).with_remedy("token-damaged-remedy"))
 }
 
-async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
+async fn of_token(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Finding> {
     let entry = token.entry();
     let label = || ("token", entry.id.label.clone());
     let of_pin = match entry.pin {
@@ -215,7 +226,9 @@ async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
         let finding = Finding::new(Weight::Warning, "doctor-token-no-certificate", [label()]);
         findings.push(finding.with_remedy(HIDDEN_REMEDY));
     }
-    for held in held.unwrap_or_default() {
+    let held = held.unwrap_or_default();
+    let beside: Vec<_> = held.iter().map(|held| held.certificate.clone()).collect();
+    for held in held {
         if held.key.is_none() {
             continue;
         }
@@ -235,23 +248,27 @@ async fn of_token(token: &crate::tokens::ModuleToken) -> Vec<Finding> {
                 ("time", date(time)),
             ]
         };
-        findings.push(match () {
-            () if now > certificate.not_after() => Finding::new(
+        findings.push(match Revocation::of(certificate, &beside, trust) {
+            Revocation::Revoked { since, .. } => {
+                let finding = Finding::new(Weight::Trouble, "doctor-certificate-revoked", facts(since));
+                finding.with_remedy("error-certificate-revoked-remedy")
+            }
+            _ if now > certificate.not_after() => Finding::new(
                 Weight::Trouble,
                 "doctor-certificate-expired",
                 facts(certificate.not_after()),
             ),
-            () if now < certificate.not_before() => Finding::new(
+            _ if now < certificate.not_before() => Finding::new(
                 Weight::Trouble,
                 "doctor-certificate-not-yet",
                 facts(certificate.not_before()),
             ),
-            () if certificate.not_after() - now < SOON => Finding::new(
+            _ if certificate.not_after() - now < SOON => Finding::new(
                 Weight::Warning,
                 "doctor-certificate-soon",
                 facts(certificate.not_after()),
             ),
-            () => Finding::fine("doctor-certificate", facts(certificate.not_after())),
+            _ => Finding::fine("doctor-certificate", facts(certificate.not_after())),
         });
         if certificate.key().is_roca() {
             let facts = facts(certificate.not_after());
