@@ -66,6 +66,9 @@ pub struct SignArguments {
     /// One more signature in a signature.
     #[arg(long, conflicts_with_all = ["detached", "countersign"])]
     pub parallel: bool,
+    /// What a signature that stands alone is about.
+    #[arg(long, value_name = "FILE", requires = "parallel")]
+    pub content: Option<PathBuf>,
     /// A signature over a signature.
     #[arg(long, conflicts_with = "detached")]
     pub countersign: bool,
@@ -255,12 +258,13 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     }
     let appearance = appearance(&arguments, shell)?;
     let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
+    check_content(&arguments, &outputs)?;
     outputs.check_writable()?;
     let holdings = Arc::new(Holdings::with_quota(u64::MAX));
     let documents = arguments
         .inputs
         .iter()
-        .map(|input| hold(&holdings, input, format))
+        .map(|input| hold(&holdings, input, arguments.content.as_deref(), format))
         .collect::<Result<_, _>>()?;
     let call = SignDocuments {
         documents,
@@ -305,6 +309,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     };
     let raising = Raising {
         level: arguments.level.into(),
+        content: arguments.content.as_deref(),
         tsa: arguments.tsa.as_deref(),
         queue: arguments.queue,
         network: &context.network,
@@ -312,9 +317,29 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     keep(&signed, &arguments.inputs, &outputs, &holdings, &raising, shell).await
 }
 
+/// The content of one signature, which no result takes the place of.
+fn check_content(arguments: &SignArguments, outputs: &Outputs) -> Result<(), CliError> {
+    if arguments.content.is_some() && arguments.inputs.len() > 1 {
+        return Err(CliError::misuse("sign-content-for-several", self::arguments([])));
+    }
+    let mut outputs = outputs.iter();
+    match outputs.find(|output| output::replaces(output, &arguments.content)) {
+        Some(output) => {
+            let file = output.display().to_string();
+            Err(CliError::misuse(
+                "sign-over-input",
+                self::arguments([("file", file)]),
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
 /// To which level the results are raised, by whom, and whether that may wait.
 struct Raising<'a> {
     level: Level,
+    /// What was signed, if that is not the input.
+    content: Option<&'a Path>,
     tsa: Option<&'a str>,
     queue: bool,
     network: &'a Network,
@@ -349,7 +374,7 @@ impl Raising<'_> {
             None => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
                 let form = Whole {
-                    content: Some(input.to_owned()),
+                    content: Some(self.content.unwrap_or(input).to_owned()),
                 };
                 let raised = augment::raise(bytes, &form, self.level, &network, shell).await;
                 raised.map(|raised| documents.seal(&raised, None))
@@ -366,7 +391,7 @@ impl Raising<'_> {
     fn wait(&self, output: &Path, input: &Path, shell: &Shell) -> Result<(), CliError> {
         let queue = Queue::new(shell.places.queue_folder());
         queue
-            .add(output, Some(input), self.level, self.tsa)
+            .add(output, Some(self.content.unwrap_or(input)), self.level, self.tsa)
             .map_err(|error| {
                 CliError::failed("queue-failed", self::arguments([("reason", error.to_string())]))
             })
@@ -489,28 +514,22 @@ const LARGE: u64 = 1 << 20;
 /// The largest file of which a signature takes only the digest, in bytes.
 const MAX_STREAMED: u64 = 1 << 40;
 
-fn hold(holdings: &Holdings, input: &Path, format: SignatureFormat) -> Result<DocumentRef, CliError> {
-    let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
-    let file = std::fs::File::open(input).map_err(failed)?;
-    let about = file.metadata().map_err(failed)?;
-    let streamed = matches!(
-        format,
-        SignatureFormat::CadesAttached | SignatureFormat::CadesDetached
-    );
+fn hold(
+    holdings: &Holdings,
+    input: &Path,
+    content: Option<&Path>,
+    format: SignatureFormat,
+) -> Result<DocumentRef, CliError> {
     let limit = match format {
-        _ if streamed => MAX_STREAMED,
+        SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => MAX_STREAMED,
         // One that was signed before may have grown past the largest that a page can send.
         SignatureFormat::Pades => Limits::default().document as u64,
         _ => MAX_DOCUMENT,
     };
-    // What is no regular file has no size, and can be read only once.
-    let sealed = if about.is_file() && (LARGE..=limit).contains(&about.len()) {
-        Sealed::of_file(file).map_err(failed)?
-    } else {
-        let bytes = read_document(input)?;
-        let sealed = holdings.documents().seal(&bytes, None);
-        sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))?
-    };
+    let mut sealed = seal(holdings, input, limit)?;
+    if let Some(content) = content {
+        sealed = sealed.with_content(&seal(holdings, content, MAX_STREAMED)?);
+    }
     let name = input
         .file_name()
         .unwrap_or_default()
@@ -523,6 +542,20 @@ fn hold(holdings: &Holdings, input: &Path, format: SignatureFormat) -> Result<Do
     };
     holdings.documents().publish(sealed);
     Ok(document)
+}
+
+/// A file that stays as it is from here on, or is found to have changed; up to so many bytes it may stay where it is.
+fn seal(holdings: &Holdings, input: &Path, limit: u64) -> Result<Sealed, CliError> {
+    let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
+    let file = std::fs::File::open(input).map_err(failed)?;
+    let about = file.metadata().map_err(failed)?;
+    // What is no regular file has no size, and can be read only once.
+    if about.is_file() && (LARGE..=limit).contains(&about.len()) {
+        return Sealed::of_file(file).map_err(failed);
+    }
+    let bytes = read_document(input)?;
+    let sealed = holdings.documents().seal(&bytes, None);
+    sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))
 }
 
 /// Writes what was signed, tells what was not.

@@ -341,7 +341,9 @@ fn of_token(error: &TokenError) -> ErrorCode {
 fn of_further(error: &FurtherError) -> ErrorCode {
     match error {
         FurtherError::Prepare(error) => of_cms(error),
-        FurtherError::NoSuchSignature(_) | FurtherError::ContentMissing => ErrorCode::BadRequest,
+        FurtherError::NoSuchSignature(_) | FurtherError::ContentMissing | FurtherError::OtherContent => {
+            ErrorCode::BadRequest
+        }
         FurtherError::TooMany => ErrorCode::TooLarge,
         _ => ErrorCode::DocumentUnreadable,
     }

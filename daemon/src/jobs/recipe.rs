@@ -273,7 +273,7 @@ impl Recipe {
                 self.xades(name, bytes, signing_time)
             }
             SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
-                self.further(&bytes, signing_time)
+                self.further(&bytes, document.content(), signing_time)
             }
             SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
             SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
@@ -322,10 +322,7 @@ impl Recipe {
         digest: Vec<u8>,
         signing_time: OffsetDateTime,
     ) -> Result<PreparedCades, JobError> {
-        let is_small = document.size() <= MAX_ATTRIBUTES;
-        if is_small && looks_like_signed_attributes(&document.bytes().map_err(unreadable)?) {
-            return Err(PrepareError::ContentIsSignedAttributes.into());
-        }
+        no_signed_attributes(document)?;
         let request = CadesRequest {
             content: &[],
             detached: true,
@@ -337,7 +334,12 @@ impl Recipe {
         Ok(cades::prepare_digest(&request, digest)?)
     }
 
-    fn further(&self, signed: &[u8], signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+    fn further(
+        &self,
+        signed: &[u8],
+        content: Option<Sealed>,
+        signing_time: OffsetDateTime,
+    ) -> Result<PreparedDocument, JobError> {
         let request = FurtherRequest {
             signer: &self.signer,
             chain: &self.chain,
@@ -345,7 +347,13 @@ impl Recipe {
             signing_time,
         };
         let prepared = match self.format {
-            SignatureFormat::CadesParallel => cades::prepare_parallel(signed, None, &request)?,
+            SignatureFormat::CadesParallel => {
+                let digest = content.map(|content| {
+                    no_signed_attributes(&content)?;
+                    content.digest(self.algorithm.hash()).map_err(unreadable)
+                });
+                cades::prepare_parallel(signed, digest.transpose()?, &request)?
+            }
             // Signers are a set: which of several is meant, no place among them says.
             _ if cades::signers(signed).is_ok_and(|signers| signers > 1) => {
                 return Err(JobError::BadRequest("documents: more than one signature".into()));
@@ -512,6 +520,15 @@ impl PreparedDocument {
         };
         whole.map(Made::Whole)
     }
+}
+
+/// What could pass for the signed attributes of another signature is not signed.
+fn no_signed_attributes(content: &Sealed) -> Result<(), JobError> {
+    let is_small = content.size() <= MAX_ATTRIBUTES;
+    if is_small && looks_like_signed_attributes(&content.bytes().map_err(unreadable)?) {
+        return Err(PrepareError::ContentIsSignedAttributes.into());
+    }
+    Ok(())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]

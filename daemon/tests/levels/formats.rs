@@ -225,15 +225,42 @@ fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
         let (by, whom) = told.split_once("confirms").unwrap();
         assert!(by.contains("An second") && whom.contains("An first"), "{told}");
     }
+    // One more beside a signature that stands alone, with the content that it is about; and stamped.
+    let name = office.desk.path("đơn.txt").to_str().unwrap().to_owned();
+    let beside = ["--parallel", "--content", &name];
+    succeed(&mut sign("second", "one.p7s", "two.p7s", &beside));
+    let stamped = [&beside[..], &["--level", "t", "--tsa", &tsa]].concat();
+    succeed(&mut sign("second", "one.p7s", "stamped.p7s", &stamped));
+    for both in ["two.p7s", "stamped.p7s"] {
+        let said = succeed(&mut office.verify(both));
+        let report: Value = serde_json::from_str(&said).unwrap();
+        let signatures = report[0]["signatures"].as_array().unwrap();
+        assert_eq!(signatures.len(), 2, "{said}");
+        let level = if both == "two.p7s" { "B-B" } else { "B-T" };
+        assert!(signatures.iter().all(|one| one["level"] == level), "{said}");
+        let [signature, root] = [both, "pki/root.pem"].map(|file| office.desk.path(file));
+        succeed(
+            Command::new("openssl")
+                .args([
+                    "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
+                ])
+                .arg(signature)
+                .args(["-content", &name, "-CAfile"])
+                .arg(root),
+        );
+    }
     assert_eq!(formats("confirmed.p7m"), ["cades", "counter_signature"]);
     assert_eq!(openssl_verifies(&office, "confirmed.p7m"), content);
     succeed(&mut office.verify("confirmed.p7s"));
 
     // What cannot be meant is refused, and costs no PIN: it is a wrong one.
     std::fs::write(office.desk.path("wrong"), "11111111\n").unwrap();
+    let other = office.desk.path("one.p7m").to_str().unwrap().to_owned();
     for (from, words, code) in [
         ("two.p7m", &["--countersign"][..], "bad_request"),
         ("one.p7s", &["--parallel"], "bad_request"),
+        ("one.p7s", &["--parallel", "--content", &other], "bad_request"),
+        ("one.p7m", &["--parallel", "--content", &name], "bad_request"),
         ("đơn.txt", &["--parallel"], "document_unreadable"),
         ("đơn.txt", &["--countersign"], "document_unreadable"),
     ] {
@@ -251,6 +278,12 @@ fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
     }
     let mut mixed = sign("second", "one.p7m", "none", &["--parallel", "--format", "pades"]);
     assert_eq!(error_code(&mut mixed, 2), "sign-not-further");
+    std::fs::create_dir(office.desk.path("several")).unwrap();
+    let mut several = sign("second", "one.p7s", "several", &beside);
+    let several = several.arg(office.desk.path("two.p7s"));
+    assert_eq!(error_code(several, 2), "sign-content-for-several");
+    let mut over = sign("second", "one.p7s", "đơn.txt", &beside);
+    assert_eq!(error_code(&mut over, 2), "sign-over-input");
 }
 
 #[test]

@@ -1,12 +1,46 @@
 // A dossier is signed from the portal's page after a click: both browsers, both roads, every format. The page comes by https
 // from a host that the browser takes for one of the Internet.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import test, { after, before } from "node:test";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
 import { Stage, binaries, dossier, elsewhere, permitLoopback } from "./stage.mjs";
 
 const HOST = "portal.example";
+
+/**
+ * In the page: a text is signed, one more signature put beside that, and one over it; all in Base64. Then the codes of what
+ * cannot be: one more where the content is not inside, and one over two.
+ */
+async function furtherOnPage(browser, url, port) {
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    await page.waitForSelector("html[data-ready]");
+    return await page.evaluate(async (port) => {
+      const { Trien } = await import("/sdk.js");
+      const trien = await Trien.connect({ client: "further", port });
+      const one = async (name, bytes, format) => (await trien.signDocuments({ documents: [{ name, bytes }], format })).documents[0];
+      const refused = (...words) => one(...words).then(({ error }) => error?.code ?? "signed", ({ code }) => code);
+      const text = async (blob) => btoa(String.fromCharCode(...new Uint8Array(await new Blob([blob]).arrayBuffer())));
+      try {
+        const content = new TextEncoder().encode("Quyết định số 15/QĐ-UBND\n");
+        const first = (await one("qđ.txt", content, "cades_attached")).bytes;
+        const beside = (await one("qđ.p7m", first, "cades_parallel")).bytes;
+        const over = (await one("qđ.p7m", first, "cades_counter")).bytes;
+        const alone = (await one("qđ.txt", content, "cades_detached")).bytes;
+        const codes = [await refused("qđ.p7s", alone, "cades_parallel"), await refused("qđ.p7m", beside, "cades_counter")];
+        return { parallel: await text(beside), counter: await text(over), codes };
+      } finally {
+        trien.close();
+      }
+    }, port);
+  } finally {
+    await page.close();
+  }
+}
 
 let stage;
 before(async () => (stage = await Stage.open()));
@@ -36,6 +70,21 @@ for (const name of ["chromium", "firefox"]) {
           assert.deepEqual([shown.state, shown.road], ["done", "extension"], shown.words);
         });
       }
+      await context.test("cades_parallel and cades_counter", async () => {
+        const made = await furtherOnPage(browser, portal.url, stage.websocketPort);
+        assert.deepEqual(made.codes, ["bad_request", "bad_request"]);
+        for (const [kind, formats] of [["parallel", ["cades", "cades"]], ["counter", ["cades", "counter_signature"]]]) {
+          const file = path.join(stage.home, `${kind}.p7m`);
+          writeFileSync(file, Buffer.from(made[kind], "base64"));
+          const [report] = JSON.parse(stage.trien("verify", "--json", "--trust", stage.trust, file));
+          assert.ok(report.valid, kind);
+          assert.deepEqual(report.signatures.map(({ format }) => format), formats);
+          const root = path.join(stage.trust, "root.pem");
+          const words = ["cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in", file, "-CAfile", root];
+          const stdio = ["ignore", "pipe", "ignore"];
+          assert.equal(execFileSync("openssl", words, { encoding: "utf8", stdio }), "Quyết định số 15/QĐ-UBND\n");
+        }
+      });
     } finally {
       await close();
     }

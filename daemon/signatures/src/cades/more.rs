@@ -40,6 +40,9 @@ pub enum FurtherError {
     /// The content is outside, and its digest was not handed in.
     #[error("the signed content is needed")]
     ContentMissing,
+    /// The content that was handed in is not what the other signatures are about, or stands inside already.
+    #[error("the content is not what is signed already")]
+    OtherContent,
     /// As many signers as are read already.
     #[error("there are {} signatures already", cms::MAX_SIGNERS)]
     TooMany,
@@ -63,7 +66,8 @@ pub fn signers(signature: &[u8]) -> Result<usize, cms::FormatError> {
 }
 
 /// Prepares one more signature over the same content. `digest` is the content's, with the algorithm's hash, when the
-/// content is outside.
+/// content is outside; where a signer used that hash too, it has to be the same. That such content is no set of signed
+/// attributes ([`cms::looks_like_signed_attributes`]) the caller has seen to.
 ///
 /// # Errors
 /// [`FurtherError`]
@@ -83,10 +87,16 @@ pub fn prepare_parallel(
     {
         return Err(PrepareError::ContentIsSignedAttributes.into());
     }
-    let inside = signed_data
-        .content()
-        .map(|content| request.algorithm.hash().digest(content));
-    let digest = inside.or(digest).ok_or(FurtherError::ContentMissing)?;
+    let hash = request.algorithm.hash();
+    let inside = signed_data.content().map(|content| hash.digest(content));
+    let digest = match (inside, digest) {
+        (Some(_), Some(_)) => return Err(FurtherError::OtherContent),
+        (inside, outside) => inside.or(outside).ok_or(FurtherError::ContentMissing)?,
+    };
+    let mut signed = signed_data.signers().iter();
+    if signed.any(|signer| signer.signed_digest(hash).is_some_and(|other| other != digest)) {
+        return Err(FurtherError::OtherContent);
+    }
     let signature = cms::prepare(&cms_request(request, digest))?;
     Ok(PreparedFurther {
         signed_data,

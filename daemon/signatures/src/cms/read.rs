@@ -122,6 +122,14 @@ impl SignerInfo {
         &self.signature
     }
 
+    /// The digest of the content that it signs, where it is one with this hash.
+    pub(crate) fn signed_digest(&self, hash: Hash) -> Option<&[u8]> {
+        let signed = self.signed_attributes.as_deref()?;
+        let attributes = attributes::read(signed).ok()?;
+        let digest = attributes::value(&attributes, attributes::MESSAGE_DIGEST)?;
+        (self.digest_algorithm_with_sha1()? == hash).then_some(digest.value)
+    }
+
     /// Whether it has an unsigned attribute of this type.
     pub(crate) fn has_unsigned_attribute(&self, oid: ObjectIdentifier) -> bool {
         let contents = self.unsigned_attributes.as_deref().unwrap_or_default();

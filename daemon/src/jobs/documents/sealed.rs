@@ -14,9 +14,9 @@ use super::vault::Vault;
 /// How much of a document is in memory when it is read from its beginning to its end.
 const PIECE: usize = 64 * 1024;
 
-/// A complete document that nobody can change any more.
+/// A complete document that nobody can change any more; of a signature that stands alone, with what it is about.
 #[derive(Debug, Clone)]
-pub struct Sealed(pub(super) Arc<SealedFile>);
+pub struct Sealed(pub(super) Arc<SealedFile>, Option<Arc<SealedFile>>);
 
 #[derive(Debug)]
 pub(super) struct SealedFile {
@@ -44,13 +44,26 @@ pub(super) enum Body {
 
 impl Sealed {
     pub(super) fn new(body: Body, size: u64, hasher: Hasher, _room: Option<Room>) -> Self {
-        Self(Arc::new(SealedFile {
+        let file = SealedFile {
             body,
             size,
             sha256: hex::encode(hasher.clone().finalize()),
             hasher,
             _room,
-        }))
+        };
+        Self(Arc::new(file), None)
+    }
+
+    /// The same as a signature that stands alone, with what it is about.
+    #[must_use]
+    pub fn with_content(self, content: &Self) -> Self {
+        Self(self.0, Some(Arc::clone(&content.0)))
+    }
+
+    /// What it is about, if it is a signature that stands alone and that was handed in.
+    #[must_use]
+    pub fn content(&self) -> Option<Self> {
+        self.1.as_ref().map(|content| Self(Arc::clone(content), None))
     }
 
     /// Takes a file of the person at the shell where it is, after reading it once.
