@@ -140,17 +140,15 @@ impl PromptProgram {
 }
 
 impl Config {
-    /// Reads the user's file (defaults if there is none) and the administrator's policy (ignored, with a notice, unless
-    /// it is root's alone).
+    /// Reads the user's file (defaults if there is none) and the administrator's policy, which must be
+    /// root's alone.
     ///
     /// # Errors
     /// [`ConfigError`] with file and line: a file that cannot be understood is never half obeyed.
     pub fn load(user: &Path, admin: &Path) -> Result<Self, ConfigError> {
-        let mut notices = Vec::new();
-        let policy = file::read_admin(admin, &mut notices)?.unwrap_or_default();
+        let policy = file::read_admin(admin)?.unwrap_or_default();
         let mut config = file::read_user(user)?.unwrap_or_default().check(user)?;
         policy.apply(admin, &mut config)?;
-        config.notices.append(&mut notices);
         config.keep_present_modules();
         config.keep_so_many_modules();
         Ok(config)

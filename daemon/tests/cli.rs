@@ -197,10 +197,48 @@ fn the_record_is_shown_in_words() {
     succeed(sign(&desk).args(desk.pin()));
     assert!(show("vi").contains("đã ký (1)"), "{}", show("vi"));
     assert!(show("en").contains("signed (1)"), "{}", show("en"));
+    // When, by the clock on the wall; what was asked, and with which certificate.
+    for (language, words) in [
+        (
+            "vi",
+            [
+                "+07:00 shell ký tài liệu",
+                "định dạng cades",
+                "chứng thư, SHA-256",
+            ],
+        ),
+        (
+            "en",
+            [
+                "+07:00 shell to sign documents",
+                "format cades",
+                "certificate, SHA-256",
+            ],
+        ),
+    ] {
+        let shown = show(language);
+        assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+    }
     let last = succeed(&mut desk.trien(["audit", "show", "--last", "1", "--json"]));
     assert_eq!(read_json(&last).as_array().unwrap().len(), 1);
     let checked = succeed(&mut desk.trien(["audit", "verify", "--lang", "vi"]));
     assert!(checked.contains("Sổ ghi nhận việc ký nguyên vẹn"), "{checked}");
+    let doctor = || String::from_utf8(desk.trien(["doctor"]).output().unwrap().stdout).unwrap();
+    assert!(
+        doctor().contains("The record of signatures is intact"),
+        "{}",
+        doctor()
+    );
+    let file = desk.home().join("data/audit.jsonl");
+    let changed = std::fs::read_to_string(&file)
+        .unwrap()
+        .replacen("cades", "pades", 1);
+    std::fs::write(&file, changed).unwrap();
+    assert!(
+        doctor().contains("The record of signatures was changed"),
+        "{}",
+        doctor()
+    );
 }
 
 /// Every verb with its words on the command line.

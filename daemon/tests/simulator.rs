@@ -281,8 +281,7 @@ const CANNOT_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes 
 const FAILS_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_FUNCTION_FAILED\"\n";
 
 /// The same, and it has lost its bearings.
-const BREAKS: &str =
-    "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_GENERAL_ERROR\"\n";
+const BREAKS: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_GENERAL_ERROR\"\n";
 
 /// What became of each item: `signed`, or the code of its error.
 fn outcomes(items: &Value) -> Vec<String> {

@@ -1,7 +1,7 @@
 # Why the service cannot begin: what happened, and what to do.
 
 service-config = The configuration cannot be used: { $reason }
-service-config-remedy = Correct the file, or move it away to go back to the defaults.
+service-config-remedy = Correct the file. Only your own config.toml can be moved away to go back to the defaults; policy.toml holds the administrator's rules.
 service-in-use = A daemon of this user is running already.
 service-in-use-remedy = Use that one, or end it first.
 service-folder = The folder { $folder } is not this user's alone.

@@ -1,7 +1,7 @@
 # Vì sao dịch vụ không thể bắt đầu: điều gì đã xảy ra, và cần làm gì.
 
 service-config = Không dùng được cấu hình: { $reason }
-service-config-remedy = Hãy sửa tệp đó, hoặc chuyển nó đi nơi khác để dùng lại mặc định.
+service-config-remedy = Hãy sửa tệp đó. Riêng config.toml của chính bạn thì có thể chuyển đi nơi khác để dùng lại mặc định; policy.toml là quy định của quản trị viên.
 service-in-use = Dịch vụ của người dùng này đang chạy rồi.
 service-in-use-remedy = Hãy dùng dịch vụ đang chạy, hoặc dừng nó trước.
 service-folder = Thư mục { $folder } không phải của riêng người dùng này.

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use trien_protocol::reply::Receipt;
 
 use super::{CliError, Exit, Shell};
 use crate::audit::{Action, Audit, Broken, Entry, Mismatch};
-use crate::language::{Arguments, arguments};
+use crate::language::{self, Arguments, arguments, time_in_vietnam};
 
 /// The verbs under `trien audit`.
 #[derive(Debug, clap::Subcommand)]
@@ -178,13 +180,31 @@ fn line(entry: &Entry, shell: &Shell) -> String {
     let method = subject
         .method
         .as_ref()
-        .map(|method| format!(" {method}"))
+        .map(|method| format!(" {}", method_text(method, shell)))
         .unwrap_or_default();
-    let documents: String = subject
-        .documents
-        .iter()
-        .map(|digest| format!("\n      {digest}"))
-        .collect();
     let what = shell.text(key, &arguments([("more", more)]));
-    format!("{:>5}  {}{who}{method}: {what}{documents}", entry.seq, entry.time)
+    let format = subject.format.iter().map(|format| ("audit-format", format));
+    let certificate = subject.certificate.iter().map(|name| ("audit-certificate", name));
+    let documents = subject.documents.iter().map(|digest| ("audit-document", digest));
+    let details: String = format
+        .chain(certificate)
+        .chain(documents)
+        .map(|(key, value)| {
+            let value = arguments([("value", value.clone())]);
+            format!("\n      {}", shell.text(key, &value))
+        })
+        .collect();
+    let time =
+        OffsetDateTime::parse(&entry.time, &Rfc3339).map_or_else(|_| entry.time.clone(), time_in_vietnam);
+    format!("{:>5}  {time}{who}{method}: {what}{details}", entry.seq)
+}
+
+/// What was asked, in words; a method of a later version by its name.
+fn method_text(method: &str, shell: &Shell) -> String {
+    let key = format!("audit-method-{}", method.replace('_', "-"));
+    if language::exists(shell.language, &key) {
+        shell.text(&key, &Arguments::new())
+    } else {
+        method.to_owned()
+    }
 }

@@ -8,6 +8,7 @@ mod cards;
 mod clock;
 mod drivers;
 mod readers;
+mod record;
 mod tokens;
 
 use serde_json::json;
@@ -78,6 +79,7 @@ pub async fn run(shell: &Shell) -> Result<(), CliError> {
     findings.extend(tokens::look(shell).await);
     findings.extend(browsers::look(shell));
     findings.extend(tokens::clock(shell));
+    findings.extend(record::look(shell));
     findings.extend(clock::unkept().await);
     let told: Vec<_> = findings
         .iter()

@@ -33,6 +33,11 @@ pub enum Fault {
     /// Others could have written it.
     #[error("it must be a plain file of its user alone, not writable by group or others")]
     Rights,
+    /// The administrator's, and others than root could have written it.
+    #[error(
+        "it must be a plain file that root owns and nobody else may write: its rules are neither obeyed nor passed over"
+    )]
+    NotRoots,
     /// Over 1 MiB.
     #[error("the file is too large")]
     TooLarge,
@@ -57,23 +62,17 @@ pub(super) fn read_user(path: &Path) -> Result<Option<RawConfig>, ConfigError> {
     }
 }
 
-/// The administrator's file; `None` if there is none, or if others than root could have written it.
-pub(super) fn read_admin(path: &Path, notices: &mut Vec<String>) -> Result<Option<RawPolicy>, ConfigError> {
+/// The administrator's file; `None` if there is none. One that others than root could have written stops the start: to
+/// obey it would let them widen what pages may do, to pass over it would do what the administrator may have forbidden.
+pub(super) fn read_admin(path: &Path) -> Result<Option<RawPolicy>, ConfigError> {
     const ROOT: u32 = 0;
     match open_owned(path, ROOT) {
         Ok(file) => parse(path, file).map(Some),
         Err(NotOurs::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        // A policy that cannot be read may forbid what would be done without it.
         Err(NotOurs::Io(error)) if error.raw_os_error() != Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             Err(fault(path, error.into()))
         }
-        Err(_) => {
-            notices.push(format!(
-                "{} is not a plain file of root alone: ignored",
-                path.display()
-            ));
-            Ok(None)
-        }
+        Err(_) => Err(fault(path, Fault::NotRoots)),
     }
 }
 

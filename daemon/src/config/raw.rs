@@ -642,24 +642,33 @@ mod tests {
             "[websocket]\nport = 1234\n[[modules]]\nname = \"x\"\npath = \"/etc/passwd\"\n",
             Some(policy),
         );
-        let config = files.load().unwrap();
-        if rustix::process::geteuid().is_root() {
-            assert_eq!(config.websocket, None);
-            assert!(config.modules.is_empty());
-            assert_eq!(
-                config.prompt.program,
-                PromptProgram::Scripted("/etc/answers".into())
-            );
-            assert_eq!(config.origins.forbid.len(), 1);
-            assert_eq!(config.origins.allow.len(), 1);
-        } else {
-            assert_eq!(config.notices.len(), 1, "a policy that is not root's is ignored");
+        if !rustix::process::geteuid().is_root() {
+            assert!(matches!(files.load().unwrap_err().fault, Fault::NotRoots));
+            return;
         }
-        write(&files.admin(), policy, 0o666);
         let config = files.load().unwrap();
-        assert_eq!(config.websocket, Some(WebSocketConfig { port: 1234 }));
-        assert_eq!(config.modules.len(), 1);
-        assert_eq!(config.notices.len(), 1);
+        assert_eq!(config.websocket, None);
+        assert!(config.modules.is_empty());
+        assert_eq!(
+            config.prompt.program,
+            PromptProgram::Scripted("/etc/answers".into())
+        );
+        assert_eq!(config.origins.forbid.len(), 1);
+        assert_eq!(config.origins.allow.len(), 1);
+    }
+
+    #[test]
+    fn a_policy_that_others_could_have_written_is_neither_obeyed_nor_passed_over() {
+        let policy = "[origins]\nforbid = [\"https://bad.vn\"]\n";
+        let files = Files::new("", Some(policy));
+        write(&files.admin(), policy, 0o666);
+        assert!(matches!(files.load().unwrap_err().fault, Fault::NotRoots));
+        let elsewhere = files.folder.path().join("elsewhere");
+        std::fs::rename(files.admin(), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, files.admin()).unwrap();
+        assert!(matches!(files.load().unwrap_err().fault, Fault::NotRoots));
+        std::fs::remove_file(files.admin()).unwrap();
+        assert!(files.load().unwrap().origins.forbid.is_empty());
     }
 
     #[test]

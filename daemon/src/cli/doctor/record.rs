@@ -1,0 +1,30 @@
+//! The record of approvals and signatures: without one that can be carried on, nothing is signed.
+
+use super::super::Shell;
+use super::{Finding, Weight};
+use crate::audit::{Audit, Broken};
+
+/// Whether each entry follows from the one before it.
+pub(super) fn look(shell: &Shell) -> Option<Finding> {
+    let file = shell.places.audit_file();
+    let finding = match Audit::new(file.clone()).verify() {
+        Ok(checked) if checked.entries == 0 => return None,
+        Ok(checked) => Finding::fine("doctor-record", [("count", checked.entries.to_string())]),
+        Err(Broken::At { seq }) => {
+            let finding = Finding::new(
+                Weight::Trouble,
+                "doctor-record-changed",
+                [("sequence", seq.to_string())],
+            );
+            finding.with_remedy("audit-broken-remedy")
+        }
+        Err(Broken::Io(error)) => {
+            let facts = [
+                ("file", file.display().to_string()),
+                ("reason", error.to_string()),
+            ];
+            Finding::new(Weight::Trouble, "audit-unreadable", facts)
+        }
+    };
+    Some(finding)
+}
