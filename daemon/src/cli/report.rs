@@ -322,7 +322,7 @@ fn stamped(stamp: &TimestampReport, language: Language) -> String {
     let values = arguments([
         ("time", time),
         ("authority", stamp.authority.clone().unwrap_or_default()),
-        ("proves", plain(language, &keyed("report-proves", &stamp.kind))),
+        ("proves", plain(language, &keyed("proves", &stamp.kind))),
         (
             "reason",
             stamp
