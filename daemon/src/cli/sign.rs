@@ -1,26 +1,25 @@
 //! `trien sign`: the same job as a page's, with the person at the shell as his own consent.
 
-use std::collections::BTreeMap;
-use std::io::Read;
+mod appearance;
+mod arguments;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine;
-use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use trien_protocol::call::{
-    self, Appearance, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
+    self, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
 use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
-use trien_protocol::limits::{MAX_DOCUMENT, MAX_IMAGE};
+use trien_protocol::limits::MAX_DOCUMENT;
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
 use trien_signatures::pdf::Limits;
 use trien_signatures::report::Level;
 
 use super::augment;
 use super::output::{self, Outputs};
-use super::pin::{PinArguments, no_pin};
+use super::pin::no_pin;
 use super::token::reveal;
 use super::verify::read_document;
 use super::{CliError, Exit, Shell};
@@ -33,213 +32,9 @@ use crate::network::{Authority, Network};
 use crate::queue::Queue;
 use crate::transport::Channel;
 
-/// Of `trien sign`.
-#[derive(Debug, Args)]
-pub struct SignArguments {
-    /// What is signed.
-    #[arg(required = true, value_name = "IN")]
-    pub inputs: Vec<PathBuf>,
-    /// File, or folder for several.
-    #[arg(long, value_name = "FILE|DIR")]
-    pub out: PathBuf,
-    /// Signature format; by the names of the inputs where it is not said.
-    #[arg(long, value_enum)]
-    pub format: Option<FormatArgument>,
-    /// Baseline level.
-    #[arg(long, value_enum, default_value_t = LevelArgument::B)]
-    pub level: LevelArgument,
-    /// Who stamps the time.
-    #[arg(long, value_name = "URL")]
-    pub tsa: Option<String>,
-    /// Offline, the level is raised later.
-    #[arg(long)]
-    pub queue: bool,
-    /// Which certificate.
-    #[arg(long, value_name = "SELECTOR")]
-    pub cert: Option<String>,
-    /// Scheme of RSA keys; what the token makes, if none is named.
-    #[arg(long, value_enum)]
-    pub padding: Option<PaddingArgument>,
-    /// The signature alone.
-    #[arg(long)]
-    pub detached: bool,
-    /// One more signature in a signature.
-    #[arg(long, conflicts_with_all = ["detached", "countersign"])]
-    pub parallel: bool,
-    /// What a signature that stands alone is about.
-    #[arg(long, value_name = "FILE", requires = "parallel")]
-    pub content: Option<PathBuf>,
-    /// A signature over a signature.
-    #[arg(long, conflicts_with = "detached")]
-    pub countersign: bool,
-    /// The content inside the signature.
-    #[arg(long, conflicts_with_all = ["detached", "parallel", "countersign"])]
-    pub enveloping: bool,
-    /// How an XML document is signed.
-    #[arg(long, value_name = "NAME")]
-    pub template: Option<String>,
-    /// How it shows.
-    #[arg(long, value_name = "PRESET")]
-    pub appearance: Option<String>,
-    /// Where it shows: page.
-    #[arg(long, value_name = "N|last", requires = "appearance")]
-    pub page: Option<PageArgument>,
-    /// Where it shows: rectangle.
-    #[arg(
-        long,
-        alias = "rect",
-        value_name = "X1,Y1,X2,Y2",
-        requires = "appearance",
-        conflicts_with = "at_keyword"
-    )]
-    pub rectangle: Option<String>,
-    /// Where it shows: beside a text.
-    #[arg(long, value_name = "TEXT", requires = "appearance")]
-    pub at_keyword: Option<String>,
-    /// A picture.
-    #[arg(long, value_name = "PNG", requires = "appearance")]
-    pub image: Option<PathBuf>,
-    /// A QR code.
-    #[arg(long, value_name = "URL", requires = "appearance")]
-    pub qr: Option<String>,
-    /// Values of the preset.
-    #[arg(long, value_name = "NAME=TEXT", requires = "appearance")]
-    pub value: Vec<String>,
-    /// A field that is there.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "rectangle", "at_keyword", "lock"])]
-    pub field: Option<String>,
-    /// Certification.
-    #[arg(long, value_enum)]
-    pub certify: Option<CertifyArgument>,
-    /// Fields that are locked.
-    #[arg(long, value_name = "FIELDS")]
-    pub lock: Option<String>,
-    /// Earlier signatures do not hold.
-    #[arg(long)]
-    pub despite_changes: bool,
-    /// Why.
-    #[arg(long)]
-    pub reason: Option<String>,
-    /// Where.
-    #[arg(long)]
-    pub location: Option<String>,
-    /// The PIN.
-    #[command(flatten)]
-    pub pin: PinArguments,
-}
-
-/// Signature formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormatArgument {
-    /// PDF
-    Pades,
-    /// CMS
-    Cades,
-    /// XML
-    Xades,
-    /// XML by a template
-    Xmldsig,
-    /// JSON, compact
-    Jades,
-    /// JSON as an object
-    JadesJson,
-    /// A container with XAdES
-    AsicE,
-    /// A container with CAdES
-    AsicECades,
-    /// A container for one file, with XAdES
-    AsicS,
-    /// A container for one file, with CAdES
-    AsicSCades,
-    /// Office documents
-    Ooxml,
-}
-
-/// Extensions of Office documents, in lower case.
-const OFFICE: [&str; 6] = ["docx", "docm", "xlsx", "xlsm", "pptx", "pptm"];
-
-impl SignArguments {
-    /// The format that was asked for, else CAdES where a signature is to be put into another, else the one of Office
-    /// documents if all inputs have such names, else PDF.
-    fn format(&self) -> FormatArgument {
-        let office = |input: &PathBuf| {
-            let extension = input.extension().unwrap_or_default().to_string_lossy();
-            OFFICE.contains(&extension.to_lowercase().as_str())
-        };
-        let usual = || {
-            if self.parallel || self.countersign {
-                FormatArgument::Cades
-            } else if self.inputs.iter().all(office) {
-                FormatArgument::Ooxml
-            } else {
-                FormatArgument::Pades
-            }
-        };
-        self.format.unwrap_or_else(usual)
-    }
-}
-
-/// Baseline levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LevelArgument {
-    /// B-B
-    B,
-    /// B-T
-    T,
-    /// B-LT
-    Lt,
-    /// B-LTA
-    Lta,
-}
-
-impl From<LevelArgument> for Level {
-    fn from(level: LevelArgument) -> Self {
-        match level {
-            LevelArgument::B => Self::BB,
-            LevelArgument::T => Self::BT,
-            LevelArgument::Lt => Self::BLT,
-            LevelArgument::Lta => Self::BLTA,
-        }
-    }
-}
-
-/// RSA signature schemes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PaddingArgument {
-    /// RSASSA-PKCS1-v1_5
-    Pkcs1,
-    /// RSASSA-PSS
-    Pss,
-}
-
-/// A page by its number or `last`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageArgument(u32);
-
-impl std::str::FromStr for PageArgument {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "last" => Ok(Self(0)),
-            text => text.parse::<std::num::NonZeroU32>().map(|page| Self(page.get())),
-        }
-    }
-}
-
-/// What a certified document still takes (DocMDP).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CertifyArgument {
-    /// P = 1
-    #[value(name = "1", alias = "nothing")]
-    Nothing,
-    /// P = 2
-    #[value(name = "2", alias = "forms")]
-    Forms,
-    /// P = 3
-    #[value(name = "3", alias = "comments")]
-    Comments,
-}
+use appearance::appearance;
+use arguments::{CertifyArgument, PaddingArgument, extension, format};
+pub use arguments::{LevelArgument, SignArguments};
 
 /// Runs it.
 ///
@@ -395,64 +190,6 @@ impl Raising<'_> {
             .map_err(|error| {
                 CliError::failed("queue-failed", self::arguments([("reason", error.to_string())]))
             })
-    }
-}
-
-/// The format on the wire; what does not go together is misuse.
-fn format(arguments: &SignArguments) -> Result<SignatureFormat, CliError> {
-    let misuse = |key| Err(CliError::misuse(key, self::arguments([])));
-    let format = arguments.format();
-    let can_be_detached = matches!(format, FormatArgument::Cades | FormatArgument::Xades);
-    match format {
-        FormatArgument::Pades if arguments.detached => return misuse("sign-detached-pdf"),
-        other if (arguments.parallel || arguments.countersign) && other != FormatArgument::Cades => {
-            return misuse("sign-not-further");
-        }
-        _ if arguments.detached && !can_be_detached => return misuse("sign-not-detached"),
-        other if arguments.enveloping && other != FormatArgument::Xades => {
-            return misuse("sign-not-enveloping");
-        }
-        other if arguments.template.is_some() && other != FormatArgument::Xmldsig => {
-            return misuse("sign-template-format");
-        }
-        _ => {}
-    }
-    Ok(match format {
-        FormatArgument::Pades => SignatureFormat::Pades,
-        FormatArgument::Cades if arguments.detached => SignatureFormat::CadesDetached,
-        FormatArgument::Cades if arguments.parallel => SignatureFormat::CadesParallel,
-        FormatArgument::Cades if arguments.countersign => SignatureFormat::CadesCounter,
-        FormatArgument::Cades => SignatureFormat::CadesAttached,
-        FormatArgument::Xades if arguments.detached => SignatureFormat::XadesDetached,
-        FormatArgument::Xades if arguments.enveloping => SignatureFormat::XadesEnveloping,
-        FormatArgument::Xades => SignatureFormat::XadesEnveloped,
-        FormatArgument::Xmldsig => SignatureFormat::Xmldsig,
-        FormatArgument::Jades => SignatureFormat::JadesCompact,
-        FormatArgument::JadesJson => SignatureFormat::JadesJson,
-        FormatArgument::AsicE => SignatureFormat::AsicE,
-        FormatArgument::AsicECades => SignatureFormat::AsicECades,
-        FormatArgument::AsicS => SignatureFormat::AsicS,
-        FormatArgument::AsicSCades => SignatureFormat::AsicSCades,
-        FormatArgument::Ooxml => SignatureFormat::Ooxml,
-    })
-}
-
-/// What is put behind an input's name, where the result is not of the input's kind.
-const fn extension(format: SignatureFormat) -> Option<&'static str> {
-    match format {
-        SignatureFormat::Pades
-        | SignatureFormat::CadesParallel
-        | SignatureFormat::CadesCounter
-        | SignatureFormat::XadesEnveloped
-        | SignatureFormat::Xmldsig
-        | SignatureFormat::Ooxml => None,
-        SignatureFormat::CadesAttached => Some("p7m"),
-        SignatureFormat::CadesDetached => Some("p7s"),
-        SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => Some("xml"),
-        SignatureFormat::JadesCompact => Some("jws"),
-        SignatureFormat::JadesJson => Some("json"),
-        SignatureFormat::AsicE | SignatureFormat::AsicECades => Some("asice"),
-        SignatureFormat::AsicS | SignatureFormat::AsicSCades => Some("asics"),
     }
 }
 
@@ -626,56 +363,6 @@ async fn keep(
     }
 }
 
-/// What the arguments say of it. A field that is there shows who signed it unless another look is asked for.
-fn appearance(arguments: &SignArguments, shell: &Shell) -> Result<Option<Appearance>, CliError> {
-    if arguments.appearance.is_none() && arguments.field.is_none() {
-        return Ok(None);
-    }
-    let rectangle = arguments.rectangle.as_ref().map(|text| {
-        rectangle(text)
-            .ok_or_else(|| CliError::misuse("sign-bad-rectangle", self::arguments([("value", text.clone())])))
-    });
-    let mut values = BTreeMap::new();
-    for text in &arguments.value {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| CliError::misuse("sign-bad-value", self::arguments([("value", text.clone())])))?;
-        values.insert(name.trim().to_owned(), value.to_owned());
-    }
-    let image = arguments.image.as_deref().map(picture).transpose()?;
-    Ok(Some(Appearance {
-        preset: arguments.appearance.clone(),
-        page: arguments.page.map(|page| page.0),
-        rectangle: rectangle.transpose()?,
-        keyword: arguments.at_keyword.clone(),
-        image,
-        qr: arguments.qr.clone(),
-        values,
-        language: shell.language,
-    }))
-}
-
-/// A picture's file as the call wants it.
-fn picture(path: &Path) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| CliError::file("cli-unreadable", path, &error);
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(MAX_IMAGE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
-}
-
-fn rectangle(text: &str) -> Option<[f32; 4]> {
-    let numbers: Vec<f32> = text
-        .split(',')
-        .map(|part| part.trim().parse().ok())
-        .collect::<Option<_>>()?;
-    let corners: [f32; 4] = numbers.try_into().ok()?;
-    let [x1, y1, x2, y2] = corners;
-    (corners.iter().all(|number| number.is_finite()) && x1 < x2 && y1 < y2).then_some(corners)
-}
-
 /// Tells a person how far a batch has come.
 struct Progress {
     quiet: bool,
@@ -685,28 +372,6 @@ impl Report for Progress {
     fn stage(&self, stage: Stage, done: u32, total: u32) {
         if !self.quiet && stage == Stage::Signing {
             super::shell::complain(&format!("{done}/{total}"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rectangle;
-
-    #[test]
-    fn a_rectangle_has_four_numbers_in_order() {
-        assert_eq!(rectangle("1, 2,3.5,4"), Some([1.0, 2.0, 3.5, 4.0]));
-        for bad in [
-            "",
-            "1,2,3",
-            "1,2,3,4,5",
-            "a,2,3,4",
-            "3,2,1,4",
-            "1,4,3,2",
-            "1,2,inf,4",
-            "NaN,2,3,4",
-        ] {
-            assert_eq!(rectangle(bad), None, "{bad}");
         }
     }
 }
