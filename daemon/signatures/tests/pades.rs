@@ -14,7 +14,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
 use trien_signatures::pades::{
-    Appearance, AppearanceError, FieldChoice, Mark, PadesError, PadesRequest, Place, prepare, verify,
+    Allowed, Appearance, AppearanceError, FieldChoice, Mark, PadesError, PadesRequest, Place, prepare, verify,
 };
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{
@@ -729,11 +729,36 @@ fn certified(level: u8) -> Vec<u8> {
     draft.classic()
 }
 
+/// A dictionary that says so is enough to be refused; and a certification that holds would be broken by one more
+/// signature, or leaves room for it.
 #[test]
-fn a_document_certified_against_changes_is_not_signed() {
+fn n131_a_document_certified_against_changes_is_not_signed() {
     assert_eq!(refusal(&certified(1)), PdfError::Locked.into());
     assert_good("certified-2", &sign(&certified(2)), 1);
     assert_good("certified-3", &sign(&certified(3)), 1);
+    for (allowed, name) in [
+        (Allowed::Nothing, None),
+        (Allowed::Signing, Some("signed-after-2")),
+        (Allowed::Comments, Some("signed-after-3")),
+    ] {
+        let mut request = request(&OFFICE.signer);
+        request.certify = Some(allowed);
+        let certified = sign_as(&Draft::new().classic(), &OFFICE.signer, &request);
+        assert_good("certified", &certified, 1);
+        match name {
+            Some(name) => assert_good(name, &sign(&certified), 2),
+            None => assert_eq!(refusal(&certified), PdfError::Locked.into()),
+        }
+        // A page that is drawn otherwise breaks every one of them.
+        let changed = update(&certified, &[(4, "<< /Length 1 >>\nstream\nq\nendstream")]);
+        let report = check(&changed);
+        assert!(!report.valid(), "{allowed:?}");
+        assert_eq!(
+            report.signatures[0].reason,
+            Some(Reason::ForbiddenChange),
+            "{allowed:?}"
+        );
+    }
 }
 
 #[test]

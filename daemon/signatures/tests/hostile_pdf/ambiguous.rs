@@ -1,7 +1,7 @@
 //! Two answers to one question, and encryption.
 
 use crate::drafts::{self, Draft, deflate};
-use crate::{OFFICE, refusal, replace, try_to_sign, with_xref_stream};
+use crate::{OFFICE, refusal, replace, signed, try_to_sign, with_xref_stream};
 use trien_signatures::pdf::PdfError;
 
 #[test]
@@ -58,25 +58,33 @@ fn ambiguous_keys_in_a_dictionary_that_has_to_change() {
 // Encryption
 
 #[test]
-fn encrypted_with_or_without_a_password() {
+fn n129_encrypted_with_or_without_a_password() {
     let workshop = &OFFICE.0.workshop;
-    let from = workshop.write("open.pdf", &Draft::new().classic());
-    for (name, user, options) in [
-        ("empty", "", &["256", "--"][..]),
-        ("secret", "user", &["256", "--"]),
-        ("aes128", "", &["128", "--use-aes=y", "--"]),
-    ] {
-        let to = workshop.path(&format!("{name}.pdf"));
-        let mut arguments = vec!["--encrypt", user, "owner"];
-        arguments.extend(options);
-        arguments.extend([from.to_str().unwrap(), to.to_str().unwrap()]);
-        let (code, text) = drafts::run("qpdf", &arguments);
-        assert_eq!(code, Some(0), "{text}");
-        assert_eq!(
-            refusal(&std::fs::read(to).unwrap()),
-            PdfError::Encrypted,
-            "{name}"
-        );
+    // One that is signed has its signature inside of what is encrypted.
+    let plain = [("open", Draft::new().classic()), ("signed", signed())];
+    for (what, document) in plain {
+        let from = workshop.write(&format!("{what}.pdf"), &document);
+        for (name, user, options) in [
+            ("empty", "", &["256", "--"][..]),
+            ("secret", "user", &["256", "--"]),
+            ("aes128", "", &["128", "--use-aes=y", "--"]),
+            ("rc4", "", &["128", "--use-aes=n", "--"]),
+            ("rc4-40", "", &["40", "--"]),
+            (
+                "clear-metadata",
+                "",
+                &["128", "--use-aes=y", "--cleartext-metadata", "--"],
+            ),
+        ] {
+            let to = workshop.path(&format!("{what}-{name}.pdf"));
+            let mut arguments = vec!["--allow-weak-crypto", "--encrypt", user, "owner"];
+            arguments.extend(options);
+            arguments.extend([from.to_str().unwrap(), to.to_str().unwrap()]);
+            let (code, text) = drafts::run("qpdf", &arguments);
+            assert!(matches!(code, Some(0 | 3)), "{text}");
+            let encrypted = std::fs::read(to).unwrap();
+            assert_eq!(refusal(&encrypted), PdfError::Encrypted, "{what} {name}");
+        }
     }
     let trailer = replace(
         &Draft::new().classic(),
