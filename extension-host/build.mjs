@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } f
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { apiDocument } from "./api-docs.mjs";
+import { mockTexts } from "./mock-texts.mjs";
 
 process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 
@@ -12,6 +13,7 @@ const json = (path) => JSON.parse(readFileSync(path, "utf8"));
 
 async function buildSdk() {
   rmSync("sdk/dist", { recursive: true, force: true });
+  writeFileSync("sdk/src/mock-texts.ts", mockTexts());
   await build({ ...common, entryPoints: ["sdk/src/index.ts", "sdk/src/mock.ts"], outdir: "sdk/dist", format: "esm", target: "es2022", minifyWhitespace: true, minifySyntax: true });
   execFileSync(process.execPath, [
     "node_modules/typescript/bin/tsc", "-p", "sdk/tsconfig.json", "--emitDeclarationOnly",

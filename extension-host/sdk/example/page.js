@@ -41,6 +41,10 @@ async function signDigests(trien, files, options) {
 
 /** Connects, after a click; has it signed; shows what became of each. A connection that is lost comes back by itself. */
 async function run(sign) {
+  if ($("files").files.length === 0) {
+    $("status").textContent = "Hãy chọn ít nhất một tài liệu.";
+    return;
+  }
   const abort = new AbortController();
   $("cancel").onclick = () => abort.abort();
   busy(true);

@@ -1,7 +1,8 @@
 /**
  * `@trien/sdk/mock`: plays the extension, the daemon and the person in a window, for a portal's own tests. The page's
  * code stays as it is: `Trien.connect()` finds the mock as it would find the extension. It signs nothing: a "signed"
- * document is the document with a line appended, which no verifier takes for signed.
+ * document is the document with a line appended, which no verifier takes for signed. While it plays, no WebSocket to a
+ * daemon opens: a test never reaches the Triện of the computer it runs on.
  *
  *     const mock = playTrien({ decide: ({ method }) => (method === "sign_documents" ? "approve" : "cancelled") });
  *     … the page does what it does …
@@ -17,7 +18,8 @@ import type {
   ErrorObject, Hello, HelloReply, Receipt, SignDigests, SignDocuments, SignedDigest, SignedDocuments, Stage, Upload, UploadReply,
   VerifiedDocuments, VerifyDocuments,
 } from "./protocol.ts";
-import { PROTOCOL_VERSION } from "./protocol.ts";
+import { TEXTS } from "./mock-texts.ts";
+import { PROTOCOL_VERSION, SUBPROTOCOL } from "./protocol.ts";
 
 /** What the page asks of the person. */
 export interface MockQuestion {
@@ -69,6 +71,7 @@ class Refusal {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode) {
+    if (!(code in TEXTS)) throw new TypeError(`no error code of Triện: ${code}`);
     this.code = code;
   }
 }
@@ -96,6 +99,7 @@ export function playTrien(options: MockOptions = {}): Mock {
     }
   };
   window.addEventListener("message", listen);
+  const letThrough = keepFromDaemon();
   const end = (reason: CloseReason) => {
     for (const session of sessions.keys()) post({ [MARK]: "closed", session, reason });
     sessions.clear();
@@ -105,8 +109,26 @@ export function playTrien(options: MockOptions = {}): Mock {
     lose: () => end("extension_stopped"),
     close: () => {
       window.removeEventListener("message", listen);
+      letThrough();
       end("host_exited");
     },
+  };
+}
+
+/** Sockets to a daemon fail from now on, as where nobody listens, until what comes back is called. */
+function keepFromDaemon(): () => void {
+  const real = globalThis.WebSocket;
+  const kept = new Proxy(real, {
+    construct(target, words: [string | URL, (string | string[])?]) {
+      if (![words[1]].flat().includes(SUBPROTOCOL)) return new target(...words);
+      const socket = Object.assign(new EventTarget(), { close: () => {} });
+      setTimeout(() => socket.dispatchEvent(new Event("close")));
+      return socket;
+    },
+  });
+  globalThis.WebSocket = kept;
+  return () => {
+    if (globalThis.WebSocket === kept) globalThis.WebSocket = real;
   };
 }
 
@@ -132,7 +154,8 @@ class MockSession {
       const result = await Promise.race([this.#do(id, method, params), cancelled]);
       this.#reply({ jsonrpc: "2.0", id, result });
     } catch (error) {
-      this.#reply({ jsonrpc: "2.0", id, error: errorObject(error instanceof Refusal ? error.code : "internal") });
+      const refused = error instanceof Refusal;
+      this.#reply({ jsonrpc: "2.0", id, error: refused ? errorObject(error.code) : errorObject("internal", String(error)) });
     } finally {
       this.#waiting.delete(id);
     }
@@ -152,9 +175,11 @@ class MockSession {
         await this.#ask(id, { method, params });
         return signature();
       case "sign_digests":
+        if ((params as SignDigests).digests.length === 0) throw new Refusal("bad_request");
         await this.#ask(id, { method, params });
         return this.#signDigests(id, params as SignDigests);
       case "sign_documents":
+        if ((params as SignDocuments).documents.length === 0) throw new Refusal("bad_request");
         await this.#ask(id, { method, params });
         return this.#sign(id, params as SignDocuments);
       case "verify_documents":
@@ -303,8 +328,12 @@ const AGAIN: readonly ErrorCode[] = [
   "bad_signature_from_token", "reader_service_stopped",
 ];
 
-function errorObject(code: ErrorCode): ErrorObject {
-  const message = { vi: `Bản giả lập trả lời: ${code}.`, en: `The mock says: ${code}.` };
-  const remedy = { vi: "Đây là bản giả lập của Triện dùng để kiểm thử.", en: "This is the mock of Triện, for tests." };
-  return { code: NUMBER, message: message.en, data: { code, message, remedy, retry: AGAIN.includes(code) } };
+/** With the texts that the person would read; the detail says that it was the mock. */
+function errorObject(code: ErrorCode, why?: string): ErrorObject {
+  const texts = TEXTS[code] as (typeof TEXTS)[ErrorCode] | undefined;
+  if (texts === undefined) throw new TypeError(`no error code of Triện: ${code}`);
+  const [vi, viRemedy, en, enRemedy] = texts;
+  const detail = why === undefined ? "by the mock of Triện" : `by the mock of Triện: ${why}`;
+  const data = { code, message: { vi, en }, remedy: { vi: viRemedy, en: enRemedy }, retry: AGAIN.includes(code), detail };
+  return { code: NUMBER, message: en, data };
 }

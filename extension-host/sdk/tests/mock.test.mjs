@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import test, { after, afterEach } from "node:test";
+import { WebSocketServer } from "ws";
+import { mockTexts } from "../../mock-texts.mjs";
 import { load } from "../../tests/peer/load.mjs";
 import { openPage } from "../../tests/peer/page.mjs";
 import { conforms, hold, listen } from "../../tests/peer/wire.mjs";
@@ -72,6 +75,44 @@ test("the person, the token and the computer can say no", async (context) => {
     await assert.rejects(Trien.connect({ roads: ["extension"] }), { code });
     mock.close();
   }
+});
+
+test("what a portal gets wrong is wrong here too, in the words its users would read", async (context) => {
+  const { trien } = await connected(context, { decide: ({ method }) => (method === "certificates" ? "token_pulled" : "token_removed") });
+  await assert.rejects(trien.signDocuments({ documents: [], format: "pades" }), { code: "bad_request" });
+  await assert.rejects(trien.signDigests({ certificate: "00".repeat(32), hash: "SHA-256", digests: [] }), { code: "bad_request" });
+  await assert.rejects(trien.certificates(), { code: "internal", detail: /no error code of Triện: token_pulled/ });
+  await assert.rejects(trien.authenticate({ nonce: "A".repeat(44) }), ({ text, remedy, detail, retry }) => {
+    assert.equal(text.vi, "Thiết bị đã bị rút ra khi đang cần đến.");
+    assert.match(remedy.en, /Plug the token in again/);
+    assert.match(detail, /mock/);
+    return retry;
+  });
+});
+
+test("the texts are the daemon's", () => {
+  const made = readFileSync(new URL("../src/mock-texts.ts", import.meta.url), "utf8");
+  assert.equal(made, mockTexts(), "run mock-texts.mjs");
+});
+
+test("a page never gets past the mock to the Triện of the computer that the test runs on", async (context) => {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, handleProtocols: (offered) => [...offered][0] });
+  await once(server, "listening");
+  const reached = [];
+  server.on("connection", (socket) => (reached.push(socket.protocol), socket.close()));
+  context.after(() => server.close());
+  const { port } = server.address();
+  openPage();
+  const real = globalThis.WebSocket;
+  const mock = playTrien({ refuse: "daemon_not_running" });
+  await assert.rejects(Trien.connect({ port }), { code: "not_running" });
+  await assert.rejects(Trien.connect({ port, roads: ["websocket"] }), { code: "not_installed" });
+  assert.deepEqual(reached, []);
+  const other = new WebSocket(`ws://127.0.0.1:${port}`, "chat");
+  await once(other, "close");
+  assert.deepEqual(reached, ["chat"], "what is not for Triện goes its way");
+  mock.close();
+  assert.equal(globalThis.WebSocket, real);
 });
 
 test("a batch: what became of each, a pause on the way, and a receipt", async (context) => {
