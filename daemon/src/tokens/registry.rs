@@ -201,8 +201,9 @@ impl Modules {
         };
         let in_modules = join_all(self.workers.iter().cloned().map(look));
         let (on_cards, in_modules) = join(on_cards, in_modules).await;
+        // Who asked is given the failures, and says what they mean; the log has them beside.
         let on_cards = on_cards.unwrap_or_else(|error: TokenError| {
-            tracing::warn!(%error, "no smart cards");
+            tracing::info!(%error, "no smart cards");
             sight.failures.push((DRIVER.to_owned(), error));
             Vec::new()
         });
@@ -215,7 +216,7 @@ impl Modules {
                     sight.tokens.extend(new);
                 }
                 Err(error) => {
-                    tracing::warn!(module = worker.name(), %error, "no tokens of this module");
+                    tracing::info!(module = worker.name(), %error, "no tokens of this module");
                     sight.failures.push((worker.name().to_owned(), error));
                 }
             }
