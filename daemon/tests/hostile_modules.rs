@@ -15,6 +15,7 @@ mod stage;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ use trien::tokens::{
     Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, SleepClock, Token, TokenError,
     TokenSource,
 };
+
+/// The longest label that is shown, in characters.
+const MAX_LABEL: usize = 255;
 
 /// Beside the key that signs.
 const OTHER_KEY: &str = "[[token.key]]\nlabel = \"other\"\nalgorithm = \"ec:p256\"\n";
@@ -206,15 +210,54 @@ async fn n101_labels_cannot_pretend() {
             &entry.manufacturer,
             &entry.model,
         ] {
-            assert!(
-                text.starts_with(shown) && text.chars().count() <= 32,
-                "{octets}: {text:?}"
-            );
+            // Blanks to the end of the field are its padding; all else fills it.
+            let is_shown = match shown {
+                "" => text.is_empty(),
+                shown => text.starts_with(shown),
+            };
+            assert!(is_shown && text.chars().count() <= 32, "{octets}: {text:?}");
             let neutral = |character: char| !character.is_control() && character != '\u{202e}';
             assert!(text.chars().all(neutral), "{octets}: {text:?}");
         }
         assert_eq!(name(&sign(&modules).await), "signed", "{octets}");
     }
+}
+
+/// What a certificate and its key are called on the token is the token's word, too, of any length.
+#[tokio::test]
+async fn n101_labels_of_certificates_cannot_pretend_either() {
+    let stage = Stage::with(&TOKENS.replace("Người Thử\"", "Người Thử\", out = \"sign.pem\""));
+    let (certificate, der) = (stage.0.path().join("sign.pem"), stage.0.path().join("sign.der"));
+    let run = |command: &mut Command| {
+        let output = command.env("TRIEN_HOME", stage.0.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    run(Command::new("openssl")
+        .args(["x509", "-outform", "DER", "-in"])
+        .arg(certificate)
+        .arg("-out")
+        .arg(&der));
+    let long = "n".repeat(5000);
+    let mut wanted = vec!["sign"];
+    for (label, shown) in [
+        ("a\u{202e}b\u{7}c", "a\u{fffd}b\u{fffd}c"),
+        ("\u{2066}k\u{2069}", "\u{fffd}k\u{fffd}"),
+        (&long, &long[..MAX_LABEL]),
+    ] {
+        let mut write = Command::new("pkcs11-tool");
+        write
+            .arg("--module")
+            .arg(module::software_token())
+            .args(["--login", "--pin", PIN, "--type", "cert"]);
+        run(write.args(["--label", label, "--write-object"]).arg(&der));
+        wanted.push(shown);
+    }
+    let token = token_of(&stage.alone("")).await.unwrap();
+    let held = token.certificates().await.unwrap();
+    let mut told: Vec<_> = held.iter().map(|held| held.label.as_str()).collect();
+    told.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(told, wanted);
 }
 
 #[tokio::test]
@@ -401,15 +444,22 @@ async fn n105_a_key_may_want_its_pin_without_saying_so() {
         "C_SignInit",
         "times = 1\ndo = \"answer\"\nvalue = \"CKR_USER_NOT_LOGGED_IN\"",
     );
-    let modules = stage.alone(&once);
+    // After the login and the one that comes anew, the key's own: the software token takes none that its keys do not want.
+    let takes_it = rule(
+        "C_Login",
+        "from = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_OK\"",
+    );
+    let modules = stage.alone(&(once + &takes_it));
     let mut session = logged_in(&modules).await.unwrap();
-    assert!(matches!(
-        session.sign(&signable(), false).await,
-        Err(LoginError::NoPin)
-    ));
-    // With the next line it logs in again; the software token takes no login that its keys do not want.
-    let again = session.sign(&signable(), true).await;
-    assert!(!matches!(again, Err(LoginError::NoPin)), "{again:?}");
+    for _ in 0..2 {
+        let unasked = session.sign(&signable(), false).await;
+        assert!(unasked.is_err(), "{unasked:?}");
+    }
+    // With the next line it logs in again, and signs once.
+    session.sign(&signable(), true).await.unwrap();
+    let unasked = session.sign(&signable(), false).await;
+    assert!(matches!(unasked, Err(LoginError::NoPin)), "{unasked:?}");
+    session.close().await;
     let always = stage.alone(&answer("C_SignInit", "CKR_USER_NOT_LOGGED_IN"));
     let mut session = logged_in(&always).await.unwrap();
     assert!(matches!(

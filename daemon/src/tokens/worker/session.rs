@@ -57,7 +57,9 @@ pub(super) struct Session {
 struct Found {
     name: KeyName,
     algorithm: SignatureAlgorithm,
-    key: ObjectHandle,
+    /// None since the token let somebody in anew: with a logout the handles of private objects become invalid for good
+    /// (PKCS #11 3.1, 5.6.9).
+    key: Option<ObjectHandle>,
     /// `CKA_ALWAYS_AUTHENTICATE`, or the token behaves so without saying it.
     each: bool,
 }
@@ -165,6 +167,9 @@ impl Session {
         }
         if tried.is_ok() {
             self.logged_in = true;
+            if let Some(found) = &mut self.found {
+                found.key = None;
+            }
         }
         outcome(tried, || self.pin_state())
     }
@@ -304,18 +309,22 @@ impl Session {
         name: &KeyName,
         algorithm: SignatureAlgorithm,
     ) -> Result<(ObjectHandle, bool), TokenError> {
-        if let Some(found) = &self.found
-            && found.name == *name
-            && found.algorithm == algorithm
+        let found = self.found.as_ref();
+        let known = found.filter(|found| found.name == *name && found.algorithm == algorithm);
+        if let Some(Found {
+            key: Some(key), each, ..
+        }) = known
         {
-            return Ok((found.key, found.each));
+            return Ok((*key, *each));
         }
+        let learned = known.is_some_and(|found| found.each);
         let key = self.find_key(name, algorithm)?;
-        let each = catalogue::is_true(&self.module, &self.pkcs11, key, AttributeType::AlwaysAuthenticate);
+        let each =
+            learned || catalogue::is_true(&self.module, &self.pkcs11, key, AttributeType::AlwaysAuthenticate);
         self.found = Some(Found {
             name: name.clone(),
             algorithm,
-            key,
+            key: Some(key),
             each,
         });
         Ok((key, each))
