@@ -6,11 +6,13 @@ mod support;
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use support::cards::piv::*;
 use support::cards::scene::{self, Judge};
 use support::cards::{
     CARD_PIN, OPENSC, ReaderPlan, VirtualCard, YKCS11, on_readers, personalised, wait_until_empty,
+    wait_until_present,
 };
 use support::{Desk, fail, succeed};
 use trien::config::ModuleConfig;
@@ -18,7 +20,7 @@ use trien::tokens::pcsc::apdu;
 use trien::tokens::pcsc::card::{self, Link, Watch};
 use trien::tokens::pcsc::piv::slot::Slot;
 use trien::tokens::pcsc::piv::{ManagementKey, Piv};
-use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token};
+use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token, TokenError};
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
@@ -549,5 +551,61 @@ fn n117_an_answer_to_reset_with_a_wrong_check_byte_is_no_reason_to_fail() {
             assert_eq!(token.entry().manufacturer, "");
             sign_once(&modules, 0x9a).await.unwrap();
         });
+    });
+}
+
+/// T0 announces 15 historical bytes, and there are as many interface bytes before them as there may be: 33 in all.
+const LONGEST: &str = "3bff959181b1fe551f0300000000000000000000000000000000000000000000ff";
+
+/// An answer to reset has 33 bytes at most (ISO/IEC 7816-3, 8.2.1). With a long one and with the shortest the card signs; one
+/// that names no protocol is told as what PC/SC makes of it, and nobody waits for it.
+#[test]
+fn n117_the_longest_and_the_shortest_answer_to_reset_are_taken_and_less_is_told() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        for (atr, answers) in [(LONGEST, true), ("3b00", true), ("3b", false)] {
+            let card = readers.piv_with(0, &["--atr", atr]);
+            wait_until_present(YUBIKEY);
+            runtime().block_on(async {
+                if answers {
+                    let signed = sign_once(&modules(), 0x9a).await.unwrap();
+                    judge(&readers, "9a", RSA, b"message", &signed);
+                    return;
+                }
+                let began = Instant::now();
+                let sight = modules().look().await;
+                // SCARD_E_PROTO_MISMATCH
+                let [(_, TokenError::Service { number: 0x8010_000f })] = &sight.failures[..] else {
+                    panic!("{atr}: {:?}", sight.failures);
+                };
+                assert!(sight.tokens.is_empty() && began.elapsed() < Duration::from_secs(5));
+            });
+            drop(card);
+            wait_until_empty(YUBIKEY);
+        }
+    });
+}
+
+/// A reader may be called anything: what would turn the text around it is shown as what it is, and a long name is worked with.
+#[test]
+fn n117_readers_of_long_and_disguised_names_are_worked_with_and_shown_as_what_they_are() {
+    let (disguised, long) = ("Reader \u{202e}redaeR\u{2066}", "n".repeat(110));
+    let names = [
+        (disguised, "Reader \u{fffd}redaeR\u{fffd} 00 00"),
+        (&long, &format!("{long} 00 00")),
+    ];
+    on_readers(&names.map(|(name, _)| ReaderPlan::plain(name)), |readers| {
+        for (index, (name, shown)) in names.into_iter().enumerate() {
+            let card = readers.piv(index);
+            wait_until_present(name);
+            runtime().block_on(async {
+                let modules = modules();
+                let token = token_in_time(&modules).await;
+                assert_eq!(token.entry().reader.as_deref(), Some(shown));
+                let signed = sign_once(&modules, 0x9a).await.unwrap();
+                judge(&readers, "9a", RSA, b"message", &signed);
+            });
+            drop(card);
+            wait_until_empty(name);
+        }
     });
 }
