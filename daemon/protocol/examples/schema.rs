@@ -67,6 +67,7 @@ fn main() {
             "chunk": limits::MAX_CHUNK,
             "document": limits::MAX_DOCUMENT,
             "documents": limits::MAX_DOCUMENTS,
+            "held": limits::MAX_HELD,
             "in_flight": limits::MAX_IN_FLIGHT,
             "bad_messages": limits::MAX_BAD_MESSAGES,
             "upload_seconds": limits::MAX_UPLOAD_SECONDS,

@@ -79,9 +79,9 @@ pub enum Call {
     SignDigest(SignDigest),
     /// Signs several digests with one question and one PIN. Needs the grants `blind_digest` and `batch`.
     SignDigests(SignDigests),
-    /// Signs uploaded documents.
+    /// Signs documents, uploaded before or after it.
     SignDocuments(SignDocuments),
-    /// Checks the signatures of uploaded documents.
+    /// Checks the signatures of documents, uploaded before or after it.
     VerifyDocuments(VerifyDocuments),
     /// Brings bytes of a document.
     Upload(Upload),
@@ -241,7 +241,9 @@ impl<'de> Deserialize<'de> for IdempotencyKey {
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignDocuments {
-    /// What is to be signed; every document must have been uploaded.
+    /// The manifest: what is to be signed, each document uploaded before, or after this (capability `manifest`). The person
+    /// is asked when all of them are here. While a manifest waits, what is uploaded and is not in it, or other than it
+    /// says, ends the request with `batch_mismatch`.
     pub documents: Vec<DocumentRef>,
     /// The signature format.
     pub format: SignatureFormat,
@@ -474,7 +476,7 @@ pub enum Language {
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyDocuments {
-    /// Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
+    /// PDF, XML, JWS, ASiC, or CMS with its content inside; uploaded before or after this, as in [`SignDocuments`].
     pub documents: Vec<DocumentRef>,
     /// For detached signatures: the content, uploaded too. Then `documents` holds one entry.
     #[serde(default)]
@@ -482,7 +484,7 @@ pub struct VerifyDocuments {
     pub content: Option<DocumentRef>,
 }
 
-/// `upload`: bytes of a document, in order. The same document may be uploaded once a connection.
+/// `upload`: bytes of a document, in order. The same document need be uploaded once a connection, also for several requests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "typescript", derive(TS))]

@@ -47,7 +47,7 @@ error_codes! {
     TooLarge = "too_large", -32003;
     /// More requests at once than are served, or another question is open.
     Busy = "busy", -32004;
-    /// A document of the manifest has not been uploaded completely.
+    /// A document of the manifest has not been uploaded, and nothing came of it for a minute.
     DocumentMissing = "document_missing", -32005;
     /// Uploaded bytes do not have the digest or size that was announced, or came out of order.
     UploadMismatch = "upload_mismatch", -32006;
@@ -68,6 +68,8 @@ error_codes! {
     KeyReused = "key_reused", -32013;
     /// More requests in a short time than an origin may make.
     RateLimited = "rate_limited", -32014;
+    /// What was uploaded is not what the manifest says that waits for it: another document, size, digest or order.
+    BatchMismatch = "batch_mismatch", -32015;
 
     // An administrator, or the person, can act by a permission.
     /// The origin has no permission for this.
@@ -136,6 +138,8 @@ error_codes! {
     ReaderNotAllowed = "reader_not_allowed", -32059;
     /// The card reader, or the card in it, does not work.
     ReaderFailed = "reader_failed", -32060;
+    /// There is no room left on the disk for the documents.
+    DiskFull = "disk_full", -32061;
     /// A fault of Triện itself.
     Internal = "internal", -32603;
 }

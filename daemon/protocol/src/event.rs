@@ -80,6 +80,9 @@ pub struct Progress {
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Stage {
+    /// The request may be made and there is room for it; the documents of its manifest that are not here yet are waited
+    /// for. Told anew at least once a second. Capability `manifest`.
+    Collecting,
     /// The person is being asked.
     Asking,
     /// The token signs.

@@ -31,7 +31,14 @@ pub const PROTOCOL_VERSION: u32 = 1;
 
 /// What a daemon of this version has beside the methods of the first, by names that never change their meaning. A
 /// client names in `hello` what it can make use of, and learns of no other.
-pub const CAPABILITIES: &[&str] = &["authenticate", "idempotency", "level", "receipt", "sign_digests"];
+pub const CAPABILITIES: &[&str] = &[
+    "authenticate",
+    "idempotency",
+    "level",
+    "manifest",
+    "receipt",
+    "sign_digests",
+];
 
 /// The WebSocket subprotocol (RFC 6455, section 1.9) a client has to offer.
 pub const SUBPROTOCOL: &str = "trien.v1";

@@ -12,17 +12,30 @@ pub const MAX_CHUNK: usize = 512 * 1024;
 /// One document, in bytes.
 pub const MAX_DOCUMENT: u64 = 200 * 1024 * 1024;
 
-/// All documents a connection holds at once, in bytes: a document and its signed copy at the largest size.
-pub const MAX_HELD: u64 = 2 * MAX_DOCUMENT + 32 * 1024 * 1024;
+/// All documents a connection holds at once, in bytes, with the room that is kept for their results: [`MAX_DOCUMENTS`] of
+/// 4 MiB each, or ten of the largest size. What is signed without being changed is held once.
+pub const MAX_HELD: u64 = 2 * 1024 * 1024 * 1024;
 
-/// What a signature adds to a document, in bytes: so much room is taken for each result before the person is asked.
+/// What a signature adds to a document, in bytes: so much room is taken for each result before the person is asked, and as
+/// much again as the document where it is not just put around it.
 pub const MAX_ADDED: u64 = 64 * 1024;
 
-/// All documents of all connections together, in bytes: large ones lie encrypted on the disk, small ones in memory.
+/// All documents of all connections together, in bytes: they lie encrypted on the disk, small ones in memory up to
+/// [`MAX_IN_MEMORY`].
 pub const MAX_HELD_BY_ALL: u64 = 2 * MAX_HELD;
 
-/// How long an upload may bring nothing, in seconds. Past it, what came is gone. Not a bound on the whole: a large document
-/// on a busy computer takes its time.
+/// Documents of all connections together that lie in memory, in bytes; only such of at most [`MAX_SMALL`] do.
+pub const MAX_IN_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// A document up to this size, in bytes, may lie in memory.
+pub const MAX_SMALL: u64 = 1024 * 1024;
+
+/// Documents of one connection of which something has come and not all.
+pub const MAX_COMING: usize = 64;
+
+/// How long an upload may bring nothing, in seconds. Past it, what came is gone; past it without a byte of any document of
+/// its manifest, a request that waits for them ends. Not a bound on the whole: a large document on a busy computer takes
+/// its time.
 pub const MAX_UPLOAD_SECONDS: u64 = 60;
 
 /// Characters of the nonce that an authentication token is bound to: base64 of 256 bits to 768.

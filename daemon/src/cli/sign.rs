@@ -205,6 +205,7 @@ async fn sign(
     let caller = Caller {
         channel: Channel::Shell,
         holdings: Arc::clone(holdings),
+        manifest: None,
         report,
         commitment: Arc::default(),
     };

@@ -81,6 +81,14 @@ pub trait Prompter: Send + Sync {
         Expectation::none()
     }
 
+    /// Whether [`Prompter::turn`] would be refused now. Takes no turn.
+    ///
+    /// # Errors
+    /// As [`Prompter::turn`].
+    fn considers_asking(&self, _channel: &Channel) -> Result<(), AskError> {
+        Ok(())
+    }
+
     /// Waits until nobody else is being asked.
     ///
     /// # Errors

@@ -176,6 +176,10 @@ impl Prompter for ProcessPrompter {
         self.warm.expect()
     }
 
+    fn considers_asking(&self, channel: &Channel) -> Result<(), AskError> {
+        channel.origin().map_or(Ok(()), |origin| self.turns.look(origin))
+    }
+
     async fn turn(&self, channel: &Channel) -> Result<Turn, AskError> {
         match channel.origin() {
             Some(origin) => self.turns.take(origin).await,

@@ -76,6 +76,22 @@ impl Turns {
         }
     }
 
+    /// Whether [`Turns::take`] would be refused now.
+    ///
+    /// # Errors
+    /// As [`Turns::take`].
+    pub fn look(&self, origin: &Origin) -> Result<(), AskError> {
+        if self.is_muted(origin, Instant::now()) {
+            return Err(AskError::Muted);
+        }
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = waiting.len() >= MAX_WAITING || waiting.contains(origin);
+        if full && self.gate.available_permits() == 0 {
+            return Err(AskError::Busy);
+        }
+        Ok(())
+    }
+
     /// The person said no: he is not asked for ever.
     pub fn refused(&self, channel: &Channel) -> AskError {
         if let Some(origin) = channel.origin() {
@@ -182,6 +198,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(matches!(turns.take(&a).await, Err(AskError::Busy)));
+        assert!(matches!(turns.look(&a), Err(AskError::Busy)) && turns.look(&b).is_ok());
         let other = tokio::spawn({
             let turns = turns.clone();
             async move { turns.take(&b).await.map(drop) }

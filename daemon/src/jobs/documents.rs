@@ -3,6 +3,7 @@
 //!
 //! Here, and not with the transport, because a document is what jobs work on; a road only brings its bytes.
 
+mod manifest;
 mod room;
 mod sealed;
 mod vault;
@@ -13,10 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use trien_protocol::call::{Download, Upload};
-use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
+use trien_protocol::limits::{MAX_CHUNK, MAX_COMING, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_UPLOAD_SECONDS};
 use trien_protocol::reply::UploadReply;
 use trien_signatures::algorithm::{Hash, Hasher};
 
+pub use manifest::Manifest;
+use manifest::{Concern, Manifests};
 pub use room::{Memory, Room};
 use sealed::Body;
 pub use sealed::{Reader, Sealed};
@@ -34,6 +37,7 @@ pub struct Documents {
     quota: u64,
     memory: Arc<Memory>,
     state: Arc<Mutex<State>>,
+    manifests: Arc<Manifests>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +56,9 @@ struct Coming {
     hasher: Hasher,
     /// When its latest piece came.
     touched: Instant,
-    _room: Room,
+    /// Its first bytes may come once more, in place of what was left of it by somebody else.
+    may_begin_anew: bool,
+    room: Room,
 }
 
 /// A document cannot be held, or is not there.
@@ -67,6 +73,12 @@ pub enum DocumentError {
     /// A parameter that cannot be right; which.
     #[error("{0}")]
     Bad(&'static str),
+    /// What came, or is here, is not what the manifest of a request says; in what.
+    #[error("{0}")]
+    Deviation(&'static str),
+    /// There is no room left on the disk.
+    #[error("no room left on the disk")]
+    DiskFull,
     /// No complete document of this digest and size is held.
     #[error("no such document is held")]
     Missing,
@@ -79,14 +91,18 @@ impl Documents {
     /// With room for so many bytes.
     #[must_use]
     pub fn new(quota: u64, memory: Arc<Memory>) -> Self {
+        let state = Arc::default();
+        let manifests = Manifests::new(&state);
         Self {
             quota,
             memory,
-            state: Arc::default(),
+            state,
+            manifests,
         }
     }
 
-    /// Takes the next bytes of a document; seals it with the last.
+    /// Takes the next bytes of a document; seals it with the last. Where requests wait for documents, it has to be one of
+    /// those, as their manifests say: anything else ends them.
     ///
     /// # Errors
     /// [`DocumentError`].
@@ -95,21 +111,47 @@ impl Documents {
         if bytes.len() > MAX_CHUNK {
             return Err(DocumentError::TooLarge("data: more than a chunk"));
         }
-        let name = &upload.sha256;
-        if let Some(document) = self.lock().complete.get(name) {
-            // The same document once more is the same document.
-            return match document.size() == upload.size {
-                true => Ok(UploadReply {
-                    received: upload.size,
-                    sealed: true,
-                }),
-                false => Err(DocumentError::Mismatch("size: another than before")),
-            };
+        match self.manifests.concern(upload)? {
+            Concern::Free => self.take(upload, bytes, None),
+            Concern::Named(manifests, room) => {
+                let outcome = self.take(upload, bytes, room);
+                self.manifests.note(&manifests, &outcome);
+                outcome
+            }
+            // What it was for has ended; those that wait still are not to suffer for it.
+            Concern::Former => self
+                .known(upload)
+                .unwrap_or(Err(DocumentError::Mismatch("sha256: of a manifest that waits no more"))),
         }
+    }
+
+    /// The same document once more is the same document. None if it is not complete.
+    fn known(&self, upload: &Upload) -> Option<Result<UploadReply, DocumentError>> {
+        let size = self.lock().complete.get(&upload.sha256)?.size();
+        Some(match size == upload.size {
+            true => Ok(UploadReply {
+                received: size,
+                sealed: true,
+            }),
+            false => Err(DocumentError::Mismatch("size: another than before")),
+        })
+    }
+
+    fn take(
+        &self,
+        upload: &Upload,
+        bytes: &[u8],
+        room: Option<Room>,
+    ) -> Result<UploadReply, DocumentError> {
+        if let Some(known) = self.known(upload) {
+            return known;
+        }
+        let name = &upload.sha256;
         let begun = self.lock().coming.remove(name);
+        let begun = begun.filter(|coming| upload.offset > 0 || !coming.may_begin_anew);
         let mut coming = match begun {
             Some(coming) => coming,
-            None => self.begin(upload.size)?,
+            None => self.begin(upload.size, room)?,
         };
         // From here on a mistake loses what came before it: the page begins anew.
         coming.take(upload, bytes)?;
@@ -126,20 +168,27 @@ impl Documents {
         Ok(UploadReply { received, sealed })
     }
 
-    fn begin(&self, size: u64) -> Result<Coming, DocumentError> {
+    fn begin(&self, size: u64, room: Option<Room>) -> Result<Coming, DocumentError> {
         if size == 0 {
             return Err(DocumentError::Bad("size: zero"));
         }
         if size > MAX_DOCUMENT {
             return Err(DocumentError::TooLarge("size: past the largest document"));
         }
-        Coming::new(size, self.reserve(1, size)?, &self.memory)
+        if self.lock().coming.len() >= MAX_COMING {
+            return Err(DocumentError::TooLarge("too many documents at once"));
+        }
+        let room = match room {
+            Some(room) => room,
+            None => self.reserve(1, size)?,
+        };
+        Coming::new(size, room, &self.memory)
     }
 
     /// Takes room for so many documents of so many bytes in all.
     ///
     /// # Errors
-    /// [`DocumentError::TooLarge`].
+    /// [`DocumentError::TooLarge`], [`DocumentError::DiskFull`].
     pub fn reserve(&self, documents: usize, bytes: u64) -> Result<Room, DocumentError> {
         let mut state = self.lock();
         if state.complete.len() + state.coming.len() + documents > MAX_COUNT {
@@ -148,17 +197,9 @@ impl Documents {
         if state.held.saturating_add(bytes) > self.quota {
             return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
         }
-        if !self.memory.take(bytes) {
-            return Err(DocumentError::TooLarge(
-                "more bytes than all connections together may hold",
-            ));
-        }
+        let room = self.memory.take(bytes, Arc::downgrade(&self.state))?;
         state.held += bytes;
-        Ok(Room {
-            bytes,
-            state: Arc::downgrade(&self.state),
-            memory: Arc::clone(&self.memory),
-        })
+        Ok(room)
     }
 
     /// Holds bytes of our own making, in the room that was taken for them if they fit there. They cannot be had by
@@ -177,7 +218,8 @@ impl Documents {
         coming.close()
     }
 
-    /// Holds a document of ours as it becomes by what is put before it and behind it; its bytes are not copied.
+    /// Holds a document of ours as it becomes by what is put before it and behind it; its bytes are not copied, and take no
+    /// room once more.
     ///
     /// # Errors
     /// [`DocumentError`].
@@ -188,11 +230,13 @@ impl Documents {
         tail: Vec<u8>,
         room: Option<Room>,
     ) -> Result<Sealed, DocumentError> {
-        let size = inner.size() + (head.len() + tail.len()) as u64;
-        let part = match room.and_then(|mut room| room.split(size)) {
+        let added = (head.len() + tail.len()) as u64;
+        let size = inner.size() + added;
+        let mut part = match room.and_then(|mut room| room.split(added)) {
             Some(part) => part,
-            None => self.reserve(1, size)?,
+            None => self.reserve(1, added)?,
         };
+        part.place(added);
         let mut hasher = if head.is_empty() {
             inner.begun().1
         } else {
@@ -207,8 +251,10 @@ impl Documents {
         Ok(Sealed::new(body, size, hasher, Some(part)))
     }
 
-    /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`.
+    /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`, and ends the
+    /// waiting for manifests of which nothing has come for so long.
     pub fn drop_stale(&self, now: Instant) {
+        self.manifests.drop_stale(now);
         let stale = |coming: &Coming| now.saturating_duration_since(coming.touched) > MAX_UPLOAD;
         // They give their room back when dropped, for which the lock must be free.
         let dropped: Vec<_> = self.lock().coming.extract_if(|_, coming| stale(coming)).collect();
@@ -223,6 +269,7 @@ impl Documents {
             .complete
             .insert(document.sha256().to_owned(), document);
         drop(replaced);
+        self.manifests.tell();
     }
 
     /// The document of this digest and size.
@@ -263,14 +310,15 @@ impl Documents {
 }
 
 impl Coming {
-    fn new(size: u64, room: Room, memory: &Memory) -> Result<Self, DocumentError> {
+    fn new(size: u64, room: Room, memory: &Arc<Memory>) -> Result<Self, DocumentError> {
         Ok(Self {
-            vault: Vault::new(size, memory.folder.as_deref())?,
+            vault: Vault::new(size, memory)?,
             size,
             received: 0,
             hasher: Hash::Sha256.hasher(),
             touched: Instant::now(),
-            _room: room,
+            may_begin_anew: false,
+            room,
         })
     }
 
@@ -293,6 +341,7 @@ impl Coming {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.vault.append(bytes, self.received)?;
         self.hasher.update(bytes);
+        self.room.place(bytes.len() as u64);
         self.received += bytes.len() as u64;
         self.touched = Instant::now();
         Ok(())
@@ -312,10 +361,10 @@ impl Coming {
             vault,
             size,
             hasher,
-            _room,
+            room,
             ..
         } = self;
-        Ok(Sealed::new(Body::Vault(vault), size, hasher, Some(_room)))
+        Ok(Sealed::new(Body::Vault(vault), size, hasher, Some(room)))
     }
 }
 
@@ -373,7 +422,7 @@ mod tests {
         );
         let document = documents.find(&name, 10).unwrap();
         assert_eq!(document.bytes().unwrap(), bytes);
-        let Body::Vault(Vault::Memory(file)) = &document.0.body else {
+        let Body::Vault(Vault::Memory(file, _)) = &document.0.body else {
             panic!("a small document on the disk");
         };
         let written = std::os::unix::fs::FileExt::write_at(file, b"x", 0);
@@ -459,12 +508,12 @@ mod tests {
         let begun = chunk(&digest(b"0123456789"), 10, 0);
         other.upload(&begun, b"0").unwrap();
         other.drop_stale(Instant::now() + MAX_UPLOAD / 2);
-        assert_eq!(*memory.held.lock().unwrap(), 10);
+        assert_eq!(memory.held(), 10);
         other.drop_stale(Instant::now() + MAX_UPLOAD + Duration::from_secs(1));
-        assert_eq!((*memory.held.lock().unwrap(), other.lock().held), (0, 0));
+        assert_eq!((memory.held(), other.lock().held), (0, 0));
         drop(one.seal(b"x", None).unwrap());
         drop((one, other));
-        assert_eq!(*memory.held.lock().unwrap(), 0);
+        assert_eq!(memory.held(), 0);
     }
 
     #[test]

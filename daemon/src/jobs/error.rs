@@ -1,5 +1,7 @@
 //! Every failure of a job → one code, in one match. A page learns what it can act on; the log has the cause.
 
+use std::io;
+
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
 use trien_signatures::asic::AsicError;
 use trien_signatures::cades::FurtherError;
@@ -286,8 +288,13 @@ fn of_document(error: &DocumentError) -> ErrorCode {
         DocumentError::TooLarge(_) => ErrorCode::TooLarge,
         DocumentError::Mismatch(_) => ErrorCode::UploadMismatch,
         DocumentError::Bad(_) => ErrorCode::BadRequest,
+        DocumentError::Deviation(_) => ErrorCode::BatchMismatch,
         DocumentError::Missing => ErrorCode::DocumentMissing,
-        DocumentError::Io(_) => ErrorCode::Internal,
+        DocumentError::DiskFull => ErrorCode::DiskFull,
+        DocumentError::Io(error) => match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
+            _ => ErrorCode::Internal,
+        },
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
+//! | `collecting` | documents that come after their request |
 //! | `single` | one signature: log in, sign, check, and the record while the token logs out |
 //! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
@@ -35,6 +36,7 @@ pub mod sign_documents;
 pub mod verify_documents;
 
 mod appearance;
+mod collecting;
 mod commitment;
 mod earlier;
 mod levels;
@@ -51,11 +53,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use trien_protocol::call::{
-    Authenticate, Certificates, IdempotencyKey, Level, SignDigest, SignDigests, SignDocuments,
+    Authenticate, Certificates, DocumentRef, IdempotencyKey, Level, SignDigest, SignDigests, SignDocuments,
     VerifyDocuments,
 };
 use trien_protocol::event::Stage;
-use trien_protocol::limits::MAX_HELD;
+use trien_protocol::limits::{MAX_DOCUMENTS, MAX_HELD};
 use trien_protocol::reply::{Reply, SignedDocument};
 use trien_signatures::pades::Drawings;
 
@@ -74,7 +76,7 @@ use crate::trust::{Rules, Trust};
 use commitment::Attended;
 pub use commitment::Commitment;
 use documents::Sealed;
-pub use documents::{Documents, Memory};
+pub use documents::{Documents, Manifest, Memory};
 pub use error::{JobError, error_object};
 pub use recall::Recall;
 use recall::{Begun, Ticket};
@@ -169,6 +171,8 @@ pub struct Caller {
     pub channel: Channel,
     /// What his connection holds.
     pub holdings: Arc<Holdings>,
+    /// The documents of the job, which may still be to come; none if all of them must be here.
+    pub manifest: Option<Arc<Manifest>>,
     /// Whom to tell how far it has come.
     pub report: Box<dyn Report>,
     /// Whether it can still be taken back.
@@ -325,6 +329,20 @@ impl Job {
             Self::SignDocuments(call) => call.idempotency_key.as_ref(),
             Self::Certificates(_) | Self::VerifyDocuments(_) => None,
         }
+    }
+
+    /// The documents it names, if it may wait for them on this connection. More than a request may name are none.
+    #[must_use]
+    pub fn manifest(&self, holdings: &Holdings) -> Option<Manifest> {
+        let (documents, content): (_, Option<&DocumentRef>) = match self {
+            Self::SignDocuments(call) => (&call.documents, None),
+            Self::VerifyDocuments(call) => (&call.documents, call.content.as_ref()),
+            Self::Certificates(_) | Self::Authenticate(_) | Self::SignDigest(_) | Self::SignDigests(_) => {
+                return None;
+            }
+        };
+        let fits = documents.len() <= MAX_DOCUMENTS;
+        fits.then(|| holdings.documents().expect(documents.iter().chain(content)))
     }
 
     /// The permissions it takes, from its beginning to its end.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
-use trien_protocol::limits::{MAX_LOCKED, MAX_TEXT};
+use trien_protocol::limits::{MAX_ADDED, MAX_LOCKED, MAX_TEXT};
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
@@ -159,6 +159,32 @@ pub(super) fn shown(call: &SignDocuments) -> ShownSignature {
         certify: call.certify,
         locks: call.lock.is_some(),
     }
+}
+
+/// How much more is held, in bytes, when a document of this size is signed. What is put around a document, or beside it,
+/// does not hold it once more.
+pub(super) fn added(call: &SignDocuments, size: u64) -> u64 {
+    let own = match call.format {
+        SignatureFormat::Pades => {
+            let image = call.appearance.as_ref().and_then(|appearance| appearance.image.as_ref());
+            image.map_or(0, |image| image.len() as u64)
+        }
+        SignatureFormat::CadesAttached | SignatureFormat::CadesDetached | SignatureFormat::XadesDetached => 0,
+        // base64
+        SignatureFormat::XadesEnveloping | SignatureFormat::JadesCompact | SignatureFormat::JadesJson => {
+            size.saturating_add(size / 3)
+        }
+        SignatureFormat::CadesParallel
+        | SignatureFormat::CadesCounter
+        | SignatureFormat::XadesEnveloped
+        | SignatureFormat::Xmldsig
+        | SignatureFormat::AsicE
+        | SignatureFormat::AsicECades
+        | SignatureFormat::AsicS
+        | SignatureFormat::AsicSCades
+        | SignatureFormat::Ooxml => size,
+    };
+    own.saturating_add(MAX_ADDED)
 }
 
 /// The scheme a certificate's key signs documents with: the one asked for, else of those that its token makes.

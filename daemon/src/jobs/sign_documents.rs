@@ -4,9 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
-use trien_protocol::call::{OnError, SignDocuments};
+use trien_protocol::call::{DocumentRef, OnError, SignDocuments};
 use trien_protocol::event::Stage;
-use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENTS, MAX_NAME};
+use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
 use trien_protocol::prompt::{DocumentKind, DocumentWarning, Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
@@ -18,7 +18,7 @@ use super::candidates::{self, Found, Wanted};
 use super::documents::{Room, Sealed};
 use super::levels::{self, Levels, Reached};
 use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
-use super::{Caller, Context, Holdings, JobError, blocking, earlier, present};
+use super::{Caller, Context, Holdings, JobError, blocking, collecting, earlier, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::briefly::briefly;
 use crate::consent::{self, Approved, Contents, Offer};
@@ -53,9 +53,17 @@ pub async fn run(
     recipe::check(&call)?;
     let template = recipe::template(&call, &context.templates_folder)?;
     let levels = Levels::of(context, caller, &call)?;
-    let mut items = collect(caller, &call)?;
-    make_room(caller, &mut items)?;
+    check(caller, &call)?;
     let appearance = appearance(context, &call).await?;
+    // Room for every result, before anybody is asked: no PIN is spent on what cannot be held.
+    let rooms = make_room(caller, &call)?;
+    if collecting::admit(caller)? {
+        // What can be known without the documents is told before they are uploaded, and looked at again when they are here.
+        context.prompter.considers_asking(permitted.channel())?;
+        find(context, &call).await?;
+        collecting::collect(caller).await?;
+    }
+    let mut items = collect(caller, &call, rooms)?;
     let drawings = Arc::clone(&context.drawings);
     let data = Data {
         template,
@@ -63,7 +71,7 @@ pub async fn run(
         drawings,
     };
     let turn = context.prompter.turn(permitted.channel()).await?;
-    let found = find(context, caller, &call).await?;
+    let found = find(context, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;
 
     let intent = context.audit.intend(subject(&permitted, &items))?;
@@ -96,19 +104,17 @@ async fn appearance(context: &Context, call: &SignDocuments) -> Result<Option<Ap
     blocking(move || Appearance::read(&wanted, &folder).map(Some)).await
 }
 
-/// Room for every result, before anybody is asked: no PIN is spent on what cannot be held.
-fn make_room(caller: &Caller, items: &mut [Item]) -> Result<(), JobError> {
-    let wanted = |item: &Item| item.document.size().saturating_add(MAX_ADDED);
-    let sum = items.iter().map(wanted).fold(0, u64::saturating_add);
-    let mut room = caller.holdings.documents().reserve(items.len(), sum)?;
-    for item in items {
-        item.room = room.split(wanted(item));
-    }
-    Ok(())
+/// Room for every result, in their order.
+fn make_room(caller: &Caller, call: &SignDocuments) -> Result<Vec<Option<Room>>, JobError> {
+    let wanted = |document: &DocumentRef| recipe::added(call, document.size);
+    let sum = call.documents.iter().map(wanted).fold(0, u64::saturating_add);
+    let mut room = caller.holdings.documents().reserve(call.documents.len(), sum)?;
+    let rooms = call.documents.iter().map(|document| room.split(wanted(document)));
+    Ok(rooms.collect())
 }
 
-/// Every document must be here, whole, before anybody is asked.
-fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError> {
+/// What must be right of a manifest, whether or not its documents are here.
+fn check(caller: &Caller, call: &SignDocuments) -> Result<(), JobError> {
     if call.documents.is_empty() {
         return Err(JobError::BadRequest("documents: none".into()));
     }
@@ -117,31 +123,16 @@ fn collect(caller: &Caller, call: &SignDocuments) -> Result<Vec<Item>, JobError>
             "documents: more than {MAX_DOCUMENTS}"
         )));
     }
-    let mut items = Vec::with_capacity(call.documents.len());
-    for document in &call.documents {
-        if document.name.chars().count() > MAX_NAME {
-            return Err(JobError::TooLarge(format!(
-                "documents.name: more than {MAX_NAME} characters"
-            )));
-        }
-        let sealed = caller
-            .holdings
-            .documents()
-            .find(&document.sha256, document.size)?;
-        items.push(Item {
-            name: document.name.clone(),
-            document: sealed,
-            room: None,
-            warnings: Vec::new(),
-            outcome: None,
-            level: None,
-        });
+    if call
+        .documents
+        .iter()
+        .any(|document| document.name.chars().count() > MAX_NAME)
+    {
+        return Err(JobError::TooLarge(format!(
+            "documents.name: more than {MAX_NAME} characters"
+        )));
     }
-    Ok(items)
-}
-
-/// Certificates that may sign this. One that the page names, it must have been shown.
-async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Result<Found, JobError> {
+    // One that the page names, it must have been shown.
     if call
         .certificate
         .as_ref()
@@ -149,6 +140,32 @@ async fn find(context: &Context, caller: &Caller, call: &SignDocuments) -> Resul
     {
         return Err(JobError::CertificateNotFound);
     }
+    Ok(())
+}
+
+/// Every document must be here, whole, before anybody is asked.
+fn collect(
+    caller: &Caller,
+    call: &SignDocuments,
+    rooms: Vec<Option<Room>>,
+) -> Result<Vec<Item>, JobError> {
+    let documents = call.documents.iter().zip(rooms);
+    let items = documents.map(|(document, room)| {
+        let held = caller.holdings.documents();
+        Ok(Item {
+            name: document.name.clone(),
+            document: held.find(&document.sha256, document.size)?,
+            room,
+            warnings: Vec::new(),
+            outcome: None,
+            level: None,
+        })
+    });
+    items.collect()
+}
+
+/// Certificates that may sign this.
+async fn find(context: &Context, call: &SignDocuments) -> Result<Found, JobError> {
     let wanted = Wanted {
         sha256: call.certificate.as_deref(),
         tax_code: None,

@@ -18,7 +18,7 @@ use trien_signatures::{asic, cades, jades, ooxml, pades, xmldsig};
 
 use super::documents::Sealed;
 use super::error::of_pdf;
-use super::{Caller, Context, JobError, present};
+use super::{Caller, Context, JobError, collecting, present};
 use crate::policy::Permitted;
 use crate::trust::Trust;
 
@@ -41,6 +41,9 @@ pub async fn run(
         return Err(JobError::TooLarge(format!(
             "documents: more than {MAX_DOCUMENTS}"
         )));
+    }
+    if collecting::admit(caller)? {
+        collecting::collect(caller).await?;
     }
     let find = |document: &DocumentRef| caller.holdings.documents().find(&document.sha256, document.size);
     let content = call.content.as_ref().map(find).transpose()?;

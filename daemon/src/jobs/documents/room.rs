@@ -1,25 +1,49 @@
-//! How much a connection may hold, and all of them together.
+//! How much a connection may hold, and all of them together; what of it may lie in memory, and whether the disk has room
+//! for the rest.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::State;
+use trien_protocol::limits::{MAX_IN_MEMORY, MAX_SMALL};
+
+use super::{DocumentError, State};
+
+/// What is left free on the disk beside the documents, in bytes: a signature is worth nothing without its record.
+const SPARE: u64 = 64 * 1024 * 1024;
 
 /// Bytes that all connections together may hold.
 #[derive(Debug)]
 pub struct Memory {
     limit: u64,
-    /// Where large documents lie, encrypted; in memory like the others if there is no such place.
-    pub(super) folder: Option<PathBuf>,
-    pub(super) held: Mutex<u64>,
+    /// Where documents lie, encrypted; if there is no such place, all of them are in memory.
+    folder: Option<PathBuf>,
+    account: Mutex<Account>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// Bytes of all rooms.
+    held: u64,
+    /// Of them, those that are where they will stay.
+    placed: u64,
+    /// Bytes of documents in memory.
+    in_memory: u64,
 }
 
 /// Bytes of a connection's quota and of the memory of all; given back when dropped.
 #[derive(Debug)]
 pub struct Room {
     pub(super) bytes: u64,
+    placed: u64,
     pub(super) state: Weak<Mutex<State>>,
-    pub(super) memory: Arc<Memory>,
+    memory: Arc<Memory>,
+}
+
+/// Bytes of the part of a document that lies in memory; given back when dropped.
+#[derive(Debug)]
+pub(super) struct InMemory {
+    bytes: u64,
+    memory: Arc<Memory>,
 }
 
 impl Memory {
@@ -29,27 +53,71 @@ impl Memory {
         Self::on_disk(limit, None)
     }
 
-    /// So many bytes, the large documents among them in files of this folder, which only this user can enter.
+    /// So many bytes in files of this folder, which only this user can enter, but for small documents.
     #[must_use]
     pub fn on_disk(limit: u64, folder: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
             limit,
             folder,
-            held: Mutex::new(0),
+            account: Mutex::default(),
         })
     }
 
-    pub(super) fn take(&self, bytes: u64) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = held.checked_add(bytes).is_some_and(|sum| sum <= self.limit);
-        if fits {
-            *held += bytes;
+    /// Takes so many bytes for a connection's quota.
+    pub(super) fn take(self: &Arc<Self>, bytes: u64, state: Weak<Mutex<State>>) -> Result<Room, DocumentError> {
+        // Asked before the account is locked: a slow file system keeps nobody else waiting.
+        let free = self.free(bytes);
+        let mut account = self.lock();
+        if account.held.checked_add(bytes).is_none_or(|sum| sum > self.limit) {
+            return Err(DocumentError::TooLarge(
+                "more bytes than all connections together may hold",
+            ));
         }
-        fits
+        let still_to_come = account.held.saturating_sub(account.placed);
+        let needed = still_to_come.saturating_add(bytes).saturating_add(SPARE);
+        if free.is_some_and(|free| free < needed) {
+            return Err(DocumentError::DiskFull);
+        }
+        account.held += bytes;
+        Ok(Room {
+            bytes,
+            placed: 0,
+            state,
+            memory: Arc::clone(self),
+        })
     }
 
-    fn give_back(&self, bytes: u64) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) -= bytes;
+    /// Bytes that are free on the disk, if documents of so many bytes in all have to go there and it is known.
+    fn free(&self, bytes: u64) -> Option<u64> {
+        let folder = self.folder.as_deref().filter(|_| bytes > MAX_SMALL)?;
+        let there = folder.ancestors().find(|folder| folder.exists())?;
+        let file_system = rustix::fs::statvfs(there).ok()?;
+        Some(file_system.f_bavail.saturating_mul(file_system.f_frsize))
+    }
+
+    /// Where a document of this size lies: in this folder, or in memory as long as the second value lives.
+    pub(super) fn place(self: &Arc<Self>, size: u64) -> Result<InMemory, &Path> {
+        let mut account = self.lock();
+        let sum = account.in_memory.saturating_add(size);
+        match &self.folder {
+            Some(folder) if size > MAX_SMALL || sum > MAX_IN_MEMORY => Err(folder),
+            _ => {
+                account.in_memory = sum;
+                Ok(InMemory {
+                    bytes: size,
+                    memory: Arc::clone(self),
+                })
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> u64 {
+        self.lock().held
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,18 +128,35 @@ impl Room {
         self.bytes = self.bytes.checked_sub(bytes)?;
         Some(Self {
             bytes,
+            placed: 0,
             state: self.state.clone(),
             memory: Arc::clone(&self.memory),
         })
+    }
+
+    /// So many of its bytes are where they will stay: the disk need not keep room for them.
+    pub(super) fn place(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes - self.placed);
+        self.placed += bytes;
+        self.memory.lock().placed += bytes;
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.memory.give_back(self.bytes);
+        let mut account = self.memory.lock();
+        account.held -= self.bytes;
+        account.placed -= self.placed;
+        drop(account);
         if let Some(state) = self.state.upgrade() {
             // Never dropped by who holds the lock: documents leave the maps as values.
             state.lock().unwrap_or_else(PoisonError::into_inner).held -= self.bytes;
         }
+    }
+}
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        self.memory.lock().in_memory -= self.bytes;
     }
 }

@@ -1,5 +1,5 @@
-//! Where a document's bytes lie: a small one in a memory file, a large one in a file without a name on the disk,
-//! encrypted with a key that only this process has.
+//! Where a document's bytes lie: in a file without a name on the disk, encrypted with a key that only this process has;
+//! a small one in a memory file, as long as not too many do.
 //!
 //! On the disk the document is cut into blocks of [`BLOCK`] bytes, each sealed by AES-256-GCM (NIST SP 800-38D) under a
 //! key of the document's own, with the block's number as the nonce. Who changes the file, by whatever means, changes no
@@ -9,10 +9,13 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustix::fs::{MemfdFlags, SealFlags};
 use zeroize::Zeroizing;
+
+use super::room::{InMemory, Memory};
 
 /// Bytes of a document that are sealed together.
 const BLOCK: usize = 64 * 1024;
@@ -20,29 +23,24 @@ const BLOCK: usize = 64 * 1024;
 /// What the seal adds to a block.
 const TAG: usize = 16;
 
-/// A document up to this size stays in memory.
-const SMALL: u64 = 1024 * 1024;
-
 /// Bytes that come in order, and are read in any.
 #[derive(Debug)]
 pub(super) enum Vault {
     /// In a memory file; when it is complete the kernel lets nobody write it, not even us.
-    Memory(File),
+    Memory(File, #[expect(dead_code, reason = "held, not read")] InMemory),
     /// In a file of the disk that has no name any more.
     Disk(Encrypted),
 }
 
 impl Vault {
-    /// For a document of this size. `folder` is one that only this user can enter; without it, everything stays in
-    /// memory.
-    pub(super) fn new(size: u64, folder: Option<&Path>) -> io::Result<Self> {
-        match folder {
-            Some(folder) if size > SMALL => Ok(Self::Disk(Encrypted::new(folder)?)),
-            _ => {
+    /// For a document of this size.
+    pub(super) fn new(size: u64, memory: &Arc<Memory>) -> io::Result<Self> {
+        match memory.place(size) {
+            Err(folder) => Ok(Self::Disk(Encrypted::new(folder)?)),
+            Ok(in_memory) => {
                 let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-                Ok(Self::Memory(File::from(rustix::fs::memfd_create(
-                    "document", flags,
-                )?)))
+                let file = File::from(rustix::fs::memfd_create("document", flags)?);
+                Ok(Self::Memory(file, in_memory))
             }
         }
     }
@@ -50,7 +48,7 @@ impl Vault {
     /// Adds bytes behind the `before` ones that have come.
     pub(super) fn append(&mut self, bytes: &[u8], before: u64) -> io::Result<()> {
         match self {
-            Self::Memory(file) => file.write_all_at(bytes, before),
+            Self::Memory(file, _) => file.write_all_at(bytes, before),
             Self::Disk(file) => file.append(bytes),
         }
     }
@@ -58,7 +56,7 @@ impl Vault {
     /// From now on nothing can be added or changed.
     pub(super) fn seal(&mut self) -> io::Result<()> {
         match self {
-            Self::Memory(file) => {
+            Self::Memory(file, _) => {
                 let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
                 Ok(rustix::fs::fcntl_add_seals(file, seals)?)
             }
@@ -69,7 +67,7 @@ impl Vault {
     /// Exactly so many bytes from `offset` on.
     pub(super) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
-            Self::Memory(file) => file.read_exact_at(buffer, offset),
+            Self::Memory(file, _) => file.read_exact_at(buffer, offset),
             Self::Disk(file) => file.read_exact_at(buffer, offset),
         }
     }
@@ -190,10 +188,13 @@ fn place(block: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use trien_protocol::limits::{MAX_IN_MEMORY, MAX_SMALL};
+
     use super::*;
 
     fn filled(folder: Option<&Path>, bytes: &[u8], step: usize) -> Vault {
-        let mut vault = Vault::new(bytes.len() as u64, folder).unwrap();
+        let memory = Memory::on_disk(u64::MAX, folder.map(Path::to_owned));
+        let mut vault = Vault::new(bytes.len() as u64, &memory).unwrap();
         for (index, part) in bytes.chunks(step).enumerate() {
             vault.append(part, (index * step) as u64).unwrap();
         }
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn what_went_in_comes_out_wherever_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let bytes: Vec<u8> = (0..SMALL as usize + 3 * BLOCK / 2 + 7)
+        let bytes: Vec<u8> = (0..MAX_SMALL as usize + 3 * BLOCK / 2 + 7)
             .map(|n| ((n * 31) >> 3) as u8)
             .collect();
         for step in [1000, BLOCK, 500_000] {
@@ -226,6 +227,21 @@ mod tests {
             }
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no names");
+    }
+
+    #[test]
+    fn many_small_documents_lie_on_the_disk_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::on_disk(u64::MAX, Some(folder.path().to_owned()));
+        let in_memory = |vault: &Vault| matches!(vault, Vault::Memory(..));
+        let fit = MAX_IN_MEMORY / MAX_SMALL;
+        let mut vaults: Vec<_> = (0..fit + 3)
+            .map(|_| Vault::new(MAX_SMALL, &memory).unwrap())
+            .collect();
+        assert_eq!(vaults.iter().filter(|vault| in_memory(vault)).count() as u64, fit);
+        assert!(!in_memory(&Vault::new(1, &memory).unwrap()));
+        vaults.remove(0);
+        assert!(in_memory(&Vault::new(1, &memory).unwrap()));
     }
 
     #[test]

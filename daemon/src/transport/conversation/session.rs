@@ -21,7 +21,7 @@ use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
 
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
-use crate::jobs::{self, Afterwards, Caller, Context, Holdings, Job, JobError, Report};
+use crate::jobs::{self, Afterwards, Caller, Context, Holdings, Job, JobError, Manifest, Report};
 use crate::policy::{NotAllowed, Scope};
 
 /// What a message was.
@@ -58,6 +58,19 @@ struct Running {
     tell: oneshot::Sender<JobError>,
     /// The permissions without which it does not go on.
     needs: Vec<Scope>,
+    /// The documents it may wait for.
+    manifest: Option<Arc<Manifest>>,
+}
+
+impl Running {
+    /// Ends it. False if it has just ended by itself.
+    fn end(self, why: JobError) -> bool {
+        // At once, not when its task is gone: what is uploaded next has nothing to do with it.
+        if let Some(manifest) = &self.manifest {
+            manifest.close();
+        }
+        self.tell.send(why).is_ok()
+    }
 }
 
 impl Session {
@@ -98,8 +111,7 @@ impl Session {
         let unpermitted =
             |_: &RequestId, running: &mut Running| running.needs.iter().any(|scope| !scopes.contains(scope));
         for (_, running) in self.in_flight.extract_if(unpermitted) {
-            // One that has just ended needs no end.
-            let _ = running.tell.send(JobError::NotAllowed(NotAllowed));
+            running.end(JobError::NotAllowed(NotAllowed));
         }
     }
 
@@ -196,7 +208,7 @@ impl Session {
                 let cancelled = self
                     .in_flight
                     .remove(&request)
-                    .is_some_and(|running| running.tell.send(JobError::Cancelled).is_ok());
+                    .is_some_and(|running| running.end(JobError::Cancelled));
                 self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
@@ -300,10 +312,13 @@ impl Session {
         }
         let (tell, told) = oneshot::channel();
         let needs = job.needs();
+        // Here, before the next message is read: that may be the first of its documents.
+        let manifest = job.manifest(&self.holdings).map(Arc::new);
         let context = Arc::clone(&self.context);
         let caller = Caller {
             channel: self.party.channel.clone(),
             holdings: Arc::clone(&self.holdings),
+            manifest: manifest.clone(),
             report: Box::new(ProgressNotes {
                 request: id,
                 outbox: self.outbox.clone(),
@@ -318,7 +333,12 @@ impl Session {
             }
         });
         self.requests.insert(task.id(), id);
-        self.in_flight.insert(id, Running { tell, needs });
+        let running = Running {
+            tell,
+            needs,
+            manifest,
+        };
+        self.in_flight.insert(id, running);
     }
 
     async fn complain(&self, id: Option<RequestId>, error: ErrorObject) -> Step {
