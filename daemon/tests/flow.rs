@@ -348,7 +348,8 @@ fn what_is_not_here_is_said_so() {
         "no_certificate"
     );
     let missing = json!({ "name": "x", "sha256": "0".repeat(64), "size": 3 });
-    assert_eq!(code(&sign(&mut page, &[missing], "pades")), "document_missing");
+    // That it is not here either is no news before it is waited for.
+    assert_eq!(code(&sign(&mut page, &[missing], "pades")), "no_certificate");
     assert_eq!(code(&sign(&mut page, &[], "pades")), "bad_request");
     let many = vec![document; 501];
     assert_eq!(code(&sign(&mut page, &many, "pades")), "too_large");

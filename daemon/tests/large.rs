@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::Office;
 use support::{Desk, repository, succeed};
@@ -241,6 +242,39 @@ fn a_large_document_lies_on_the_disk() {
             "it has no name there"
         );
     }
+}
+
+#[test]
+fn a_batch_larger_than_memory_is_signed_after_its_manifest_was_sent() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign", "batch"]);
+    let script = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, script);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let idle = resident(daemon.pid(), "VmRSS:").unwrap();
+    // As many as a request may name; all of them are small enough for memory, and together are not.
+    let bytes = |n: u16| n.to_le_bytes().repeat(1 << 19);
+    let documents: Vec<Value> = (0..500)
+        .map(|n| {
+            let (name, bytes) = (format!("{n}.bin"), bytes(n));
+            json!({ "name": name, "sha256": hex::encode(Sha256::digest(&bytes)), "size": bytes.len() })
+        })
+        .collect();
+    let call = json!({ "documents": documents, "format": "cades_attached" });
+    let asked = page.ask("sign_documents", &call);
+    for n in 0..500 {
+        page.upload(&format!("{n}.bin"), &bytes(n));
+    }
+    let reply = page.reply(asked);
+    let signed = reply["result"]["documents"].as_array().unwrap();
+    assert!(signed.iter().all(|one| one["status"] == "signed"), "{reply}");
+    let last = &signed[499];
+    let container = page.download(last["sha256"].as_str().unwrap(), last["size"].as_u64().unwrap());
+    assert!(container.windows(1 << 20).any(|window| window == bytes(499)));
+    let peak = resident(daemon.pid(), "VmHWM:").unwrap();
+    println!("500 MiB in 500 documents: {idle} KiB when idle, {peak} KiB at the most");
+    assert!(peak < idle + MORE, "{idle} KiB, then {peak} KiB");
 }
 
 /// A file of the largest size: what it begins with, this over and over, and what it ends with.

@@ -381,19 +381,13 @@ fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
     let bytes = |n: u8| vec![b'a' + n; 3000];
     let documents = [0, 1, 2].map(|n| page.upload(&format!("{n}.bin"), &bytes(n)));
     let call = |documents: &[Value]| json!({ "documents": documents, "format": "cades_attached" });
-    // One of another size, one that is not here: before anybody is asked.
+    // One that is here with another size: before anybody is asked.
     let before = record(&desk, 1);
     let mut other = documents.clone();
     other[1]["size"] = json!(2999);
     assert_eq!(
         code(&page.call("sign_documents", &call(&other))),
-        "document_missing"
-    );
-    other = documents.clone();
-    other[2]["sha256"] = json!("00".repeat(32));
-    assert_eq!(
-        code(&page.call("sign_documents", &call(&other))),
-        "document_missing"
+        "batch_mismatch"
     );
     assert_eq!(record(&desk, 1), before);
 
@@ -449,6 +443,188 @@ fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
         ["asked", "approved", "signed"],
         "one batch was approved"
     );
+}
+
+/// Hears how far a request has come, up to this stage.
+fn until(page: &mut Page, stage: &str) -> Value {
+    loop {
+        let (message, _) = page.receive().unwrap();
+        assert_eq!(message["method"], "progress", "{message}");
+        if message["params"]["stage"] == stage {
+            return message["params"].clone();
+        }
+    }
+}
+
+/// What these requests fail with, whichever reply comes first.
+fn codes<const N: usize>(page: &mut Page, requests: [u64; N]) -> [String; N] {
+    let mut told = std::collections::BTreeMap::new();
+    while told.len() < N {
+        let (message, _) = page.receive().unwrap();
+        if let Some(id) = message["id"].as_u64() {
+            told.insert(id, code(&message).to_owned());
+        }
+    }
+    requests.map(|request| told.remove(&request).unwrap())
+}
+
+/// A document as a manifest names it, before anything of it was sent.
+fn announced(name: &str, bytes: &[u8]) -> Value {
+    json!({ "name": name, "sha256": hex::encode(Sha256::digest(bytes)), "size": bytes.len() })
+}
+
+#[test]
+fn n049_n050_whatever_deviates_from_a_manifest_that_waits_ends_it_and_nobody_is_asked() {
+    let (desk, daemon) = with_key("citizen", APPROVE);
+    for road in [Page::over_websocket, Page::over_socket] {
+        let before = record(&desk, 1);
+        let mut page = road(&daemon);
+        page.hello();
+        let bytes = |n: u8| vec![n; 500_000];
+        let documents = [1, 2, 3].map(|n| announced(&format!("{n}.bin"), &bytes(n)));
+        let call = json!({ "documents": documents, "format": "cades_detached" });
+        let piece = |document: &Value, offset: usize, data: &[u8]| json!({ "sha256": document["sha256"], "size": document["size"], "offset": offset, "data": STANDARD.encode(data) });
+        let first = &documents[0];
+        let mut larger = first.clone();
+        larger["size"] = json!(500_001);
+        for (what, upload) in [
+            ("a fourth document", piece(&announced("4.bin", b"4"), 0, b"4")),
+            ("another size", piece(&larger, 1000, &[1; 1000])),
+            ("pieces in another order", piece(first, 2000, &[1; 1000])),
+            ("a piece twice", piece(first, 0, &[1; 1000])),
+            ("more bytes than announced", piece(first, 1000, &[1; 499_001])),
+            ("a changed digest", piece(first, 1000, &[9; 499_000])),
+        ] {
+            let asked = page.ask("sign_documents", &call);
+            let collecting = until(&mut page, "collecting");
+            assert_eq!(
+                (&collecting["done"], &collecting["total"]),
+                (&json!(0), &json!(3))
+            );
+            assert!(page.call("upload", &piece(first, 0, &[1; 1000]))["result"].is_object());
+            // Another connection is none of its business.
+            let mut other = connected(&daemon);
+            other.upload("4.bin", b"4");
+            drop(other);
+            let uploaded = page.ask("upload", &upload);
+            let told = codes(&mut page, [asked, uploaded]);
+            assert_eq!(told, ["batch_mismatch", "upload_mismatch"], "{what}");
+        }
+        assert_eq!(record(&desk, 1), before, "nobody was asked");
+        // What another connection holds is not here, and a request that waits disturbs no other.
+        let asked = page.ask("sign_documents", &call);
+        until(&mut page, "collecting");
+        for n in [1, 2, 3] {
+            connected(&daemon).upload("x", &bytes(n));
+        }
+        assert!(page.call("certificates", &json!({}))["result"].is_object());
+        // It ends as any other does.
+        assert_eq!(
+            page.call("cancel", &json!({ "request": asked }))["result"]["cancelled"],
+            true
+        );
+        assert_eq!(code(&page.reply(asked)), "cancelled");
+        page.upload("4.bin", b"4");
+        let verifying = page.ask("verify_documents", &json!({ "documents": [documents[0]] }));
+        until(&mut page, "collecting");
+        let uploaded = page.ask("upload", &piece(first, 1, b"x"));
+        let told = codes(&mut page, [verifying, uploaded]);
+        assert_eq!(told, ["batch_mismatch", "upload_mismatch"]);
+        // And when all comes as it was announced, in whatever order, it is signed, once for two that wait.
+        let [one, two] = [&documents[..], &documents[..1]].map(|documents| {
+            let call = json!({ "documents": documents, "format": "cades_detached" });
+            page.ask("sign_documents", &call)
+        });
+        let mut replies = std::collections::BTreeMap::new();
+        for n in [3, 1, 2] {
+            page.upload_beside(&format!("{n}.bin"), &bytes(n), &mut replies);
+        }
+        for id in [one, two] {
+            let reply = replies.remove(&id).unwrap_or_else(|| page.reply(id));
+            assert!(reply["result"].is_object(), "{reply}");
+        }
+        allow(&desk, PORTAL, &["certificates", "sign"]);
+        let unpermitted = page.call("sign_documents", &call);
+        assert_eq!(code(&unpermitted), "not_allowed", "before anything of it is sent");
+        allow(&desk, PORTAL, &ALL);
+        let left = page.ask("sign_documents", &call_of_new(&call));
+        until(&mut page, "collecting");
+        allow(&desk, PORTAL, &["certificates", "sign"]);
+        assert_eq!(code(&page.reply(left)), "not_allowed");
+        allow(&desk, PORTAL, &ALL);
+    }
+}
+
+/// The same for documents that were never sent.
+fn call_of_new(call: &Value) -> Value {
+    let documents = ["a", "b"].map(|name| announced(name, format!("never sent: {name}").as_bytes()));
+    let mut call = call.clone();
+    call["documents"] = json!(documents);
+    call
+}
+
+#[test]
+fn a_refusal_comes_before_the_documents_do() {
+    let two = [announced("a", b"never sent: a"), announced("b", b"never sent: b")];
+    let call = |documents: &[Value]| json!({ "documents": documents, "format": "pades" });
+    let (_desk, daemon) = portal(&ALL);
+    let mut page = connected(&daemon);
+    assert_eq!(code(&page.call("sign_documents", &call(&two))), "no_certificate");
+    let mut certified = call(&two);
+    certified["certificate"] = json!("00".repeat(32));
+    assert_eq!(
+        code(&page.call("sign_documents", &certified)),
+        "certificate_not_found"
+    );
+    let (_desk, daemon) = with_key("citizen", HANG);
+    let mut page = connected(&daemon);
+    let of_size = |size: u64| {
+        let mut document = two[0].clone();
+        document["size"] = json!(size);
+        document
+    };
+    for size in [(200 << 20) + 1, u64::MAX] {
+        assert_eq!(
+            code(&page.call("sign_documents", &call(&[of_size(size)]))),
+            "too_large"
+        );
+        let verify = json!({ "documents": [of_size(size)] });
+        assert_eq!(code(&page.call("verify_documents", &verify)), "too_large");
+    }
+    // Eleven of the largest are more than a connection holds.
+    let many: Vec<Value> = (0..11)
+        .map(|n| {
+            let mut document = announced(&n.to_string(), &[n]);
+            document["size"] = json!(200 << 20);
+            document
+        })
+        .collect();
+    assert_eq!(code(&page.call("sign_documents", &call(&many))), "too_large");
+    // While it waits it is no question; where one is open and one waits, it says so at once.
+    let waits = page.ask("sign_documents", &call(&two));
+    until(&mut page, "collecting");
+    let open = page.ask("certificates", &json!({}));
+    until(&mut page, "asking");
+    wait_for(|| asking(daemon.pid()).len() == 1);
+    // One of these waits for its turn, and which of them it is, is nobody's promise.
+    for _ in 0..2 {
+        page.ask("certificates", &json!({}));
+    }
+    let busy = loop {
+        let (message, _) = page.receive().unwrap();
+        if message["id"].is_u64() {
+            break message;
+        }
+    };
+    assert_eq!(code(&busy), "busy");
+    assert_eq!(code(&page.call("sign_documents", &call(&two))), "busy");
+    for request in [waits, open] {
+        assert_eq!(
+            page.call("cancel", &json!({ "request": request }))["result"]["cancelled"],
+            true
+        );
+        assert_eq!(code(&page.reply(request)), "cancelled");
+    }
 }
 
 #[test]

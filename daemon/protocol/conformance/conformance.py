@@ -427,7 +427,9 @@ class Suite:
             ("sign_digest", {"certificate": "00", "hash": "SHA-384", "digest": digest}),
             ("sign_documents", {"documents": [], "format": "pades"}),
             ("sign_documents", {"documents": [], "format": "odf"}),
-            ("sign_documents", {"documents": [{"name": "x", "sha256": "00" * 32, "size": 1}], "format": "pades"}),
+            ("sign_documents", {"documents": [{"name": "x", "sha256": "00", "size": 1}], "format": "pades"}),
+            ("sign_documents", {"documents": [{"name": "x", "sha256": "00" * 32, "size": 1 << 40}], "format": "pades"}),
+            ("verify_documents", {"documents": [{"name": "x", "sha256": "00" * 32, "size": 1 << 40}]}),
             ("verify_documents", {"documents": []}),
         ):
             answer = page.call(method, params)
@@ -456,6 +458,43 @@ class Suite:
             demand(page.hear()["error"]["data"]["code"] == "not_allowed", f"{opening}")
         demand(UserSocket(self, {"from": "shell"}).hear()["error"]["data"]["code"] == "bad_request", "an opening")
 
+    def case_a_manifest_comes_before_its_documents_and_what_deviates_ends_it(self):
+        for page in self.roads():
+            demand("manifest" in page.hello(capabilities=["manifest"])["result"]["capabilities"], "the capability")
+            data = os.urandom(1000)
+            document = {"name": "x", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            piece = {"sha256": document["sha256"], "size": len(data), "offset": 0}
+            stranger = hashlib.sha256(b"!").hexdigest()
+            for deviation, body in (
+                ({"sha256": stranger, "size": 1, "offset": 0}, b"!"), ({**piece, "size": 1001}, data),
+                ({**piece, "offset": 1}, data[1:]), (piece, data + b"!"), (piece, bytes(1000)),
+            ):
+                asked, upload = self.waiting(page, document), page.piece(deviation, body)
+                answers = {}
+                while not {asked, upload} <= answers.keys():
+                    message = page.hear()
+                    if "method" not in message:
+                        answers[message["id"]] = message
+                for request, code in ((asked, "batch_mismatch"), (upload, "upload_mismatch")):
+                    demand(answers[request].get("error", {}).get("data", {}).get("code") == code, f"{deviation}: {answers[request]}")
+            asked = self.waiting(page, document)
+            demand(page.call("cancel", {"request": asked})["result"]["cancelled"] is True, "a request that waits")
+            demand(page.reply(asked)["error"]["data"]["code"] == "cancelled", "a request that waits")
+            asked = self.waiting(page, document)
+            page.upload(data)
+            # It is no signature, which is known only from its bytes.
+            demand(page.reply(asked)["error"]["data"]["code"] == "document_unreadable", "what came was not looked at")
+
+    def waiting(self, page, document):
+        """A request whose document is waited for."""
+        asked = page.ask("verify_documents", {"documents": [document]})
+        while (told := page.hear()).get("method") == "tokens_changed":
+            pass
+        demand(told.get("method") == "progress", f"{told}")
+        expected = {"request": asked, "stage": "collecting", "done": 0, "total": 1}
+        demand(told["params"] == expected, f"{told}")
+        return asked
+
     # What a person answers.
 
     def case_what_the_person_agrees_to_is_delivered(self):
@@ -481,7 +520,12 @@ class Suite:
 
     def documents_are_signed(self, page):
         contents = [os.urandom(1000 + n) for n in range(2)]
-        documents = [{"name": f"{n}.bin", "sha256": page.upload(data), "size": len(data)} for n, data in enumerate(contents)]
+        documents = [
+            {"name": f"{n}.bin", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)} for n, data in enumerate(contents)
+        ]
+        # One before its manifest, and one after it.
+        page.upload(contents[0])
+        self.documents_follow(page, documents, contents[1])
         key = os.urandom(12).hex()
         params = {"documents": documents, "format": "cades_attached", "idempotency_key": key}
         stages, signed = page.story("sign_documents", params)
@@ -499,6 +543,21 @@ class Suite:
             {"name": "x", "sha256": one["sha256"], "size": one["size"]} for one in signed["documents"]
         ]})
         demand(len(answer["result"]["documents"]) == 2, f"verify_documents: {answer}")
+
+    def documents_follow(self, page, documents, data):
+        asked, stages, result = page.ask("sign_documents", {"documents": documents, "format": "cades_detached"}), [], None
+        while result is None:
+            message = page.hear()
+            if message.get("id") == asked:
+                result = message
+            elif message.get("method") == "progress":
+                told = message["params"]
+                if told["stage"] == "collecting" and "collecting" not in stages:
+                    demand((told["done"], told["total"]) == (1, 2), f"{told}")
+                    page.piece({"sha256": documents[1]["sha256"], "size": len(data), "offset": 0}, data)
+                stages.append(told["stage"])
+        demand("result" in result, f"{result}")
+        demand(stages.index("collecting") < stages.index("asking") and stages.count("asking") == 1, f"{stages}")
 
     def case_a_no_is_said_and_the_second_in_a_row_mutes_the_page(self):
         if not self.refusing:

@@ -44,9 +44,8 @@ pub(super) async fn collect(caller: &Caller) -> Result<(), JobError> {
             manifest.close();
             return Ok(());
         }
-        let due = told.is_none_or(|(before, at)| {
-            at.elapsed() >= if before == here { REMINDER } else { SHOWING }
-        });
+        let due =
+            told.is_none_or(|(before, at)| at.elapsed() >= if before == here { REMINDER } else { SHOWING });
         if due {
             caller
                 .report

@@ -119,9 +119,9 @@ impl Documents {
                 outcome
             }
             // What it was for has ended; those that wait still are not to suffer for it.
-            Concern::Former => self
-                .known(upload)
-                .unwrap_or(Err(DocumentError::Mismatch("sha256: of a manifest that waits no more"))),
+            Concern::Former => self.known(upload).unwrap_or(Err(DocumentError::Mismatch(
+                "sha256: of a manifest that waits no more",
+            ))),
         }
     }
 
@@ -137,12 +137,7 @@ impl Documents {
         })
     }
 
-    fn take(
-        &self,
-        upload: &Upload,
-        bytes: &[u8],
-        room: Option<Room>,
-    ) -> Result<UploadReply, DocumentError> {
+    fn take(&self, upload: &Upload, bytes: &[u8], room: Option<Room>) -> Result<UploadReply, DocumentError> {
         if let Some(known) = self.known(upload) {
             return known;
         }

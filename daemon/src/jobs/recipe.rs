@@ -166,7 +166,10 @@ pub(super) fn shown(call: &SignDocuments) -> ShownSignature {
 pub(super) fn added(call: &SignDocuments, size: u64) -> u64 {
     let own = match call.format {
         SignatureFormat::Pades => {
-            let image = call.appearance.as_ref().and_then(|appearance| appearance.image.as_ref());
+            let image = call
+                .appearance
+                .as_ref()
+                .and_then(|appearance| appearance.image.as_ref());
             image.map_or(0, |image| image.len() as u64)
         }
         SignatureFormat::CadesAttached | SignatureFormat::CadesDetached | SignatureFormat::XadesDetached => 0,

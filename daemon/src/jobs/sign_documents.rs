@@ -144,11 +144,7 @@ fn check(caller: &Caller, call: &SignDocuments) -> Result<(), JobError> {
 }
 
 /// Every document must be here, whole, before anybody is asked.
-fn collect(
-    caller: &Caller,
-    call: &SignDocuments,
-    rooms: Vec<Option<Room>>,
-) -> Result<Vec<Item>, JobError> {
+fn collect(caller: &Caller, call: &SignDocuments, rooms: Vec<Option<Room>>) -> Result<Vec<Item>, JobError> {
     let documents = call.documents.iter().zip(rooms);
     let items = documents.map(|(document, room)| {
         let held = caller.holdings.documents();

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -20,6 +21,9 @@ use super::{Desk, succeed};
 
 /// The page's origin in these tests.
 pub const PORTAL: &str = "https://dichvucong.example.gov.vn";
+
+/// What is passed over where a reply is waited for.
+const NOTES: [&str; 3] = ["progress", "raised", "tokens_changed"];
 
 /// A daemon; ended when dropped.
 pub struct Daemon {
@@ -373,8 +377,7 @@ impl Page {
             if message["id"] == id {
                 return message;
             }
-            let passed = ["progress", "raised", "tokens_changed"];
-            assert!(passed.iter().any(|note| message["method"] == *note), "{message}");
+            assert!(NOTES.iter().any(|note| message["method"] == *note), "{message}");
         }
     }
 
@@ -397,19 +400,35 @@ impl Page {
 
     /// Brings a document, and gives its reference for a manifest.
     pub fn upload(&mut self, name: &str, bytes: &[u8]) -> Value {
+        let mut others = BTreeMap::new();
+        let document = self.upload_beside(name, bytes, &mut others);
+        assert!(others.is_empty(), "{others:?}");
+        document
+    }
+
+    /// The same while other requests are at work; their replies are put with `others`.
+    pub fn upload_beside(&mut self, name: &str, bytes: &[u8], others: &mut BTreeMap<u64, Value>) -> Value {
         let sha256 = hex::encode(Sha256::digest(bytes));
         let size = bytes.len();
         for (index, chunk) in bytes.chunks(400_000).enumerate() {
             let mut params = json!({ "sha256": sha256, "size": size, "offset": index * 400_000 });
-            let reply = if matches!(self.road, Road::WebSocket(_)) {
+            let id = if matches!(self.road, Road::WebSocket(_)) {
                 let id = self.next_id;
                 self.next_id += 1;
                 let message = json!({ "jsonrpc": "2.0", "id": id, "method": "upload", "params": params });
                 self.send_binary(&message, chunk);
-                self.reply(id)
+                id
             } else {
                 params["data"] = STANDARD.encode(chunk).into();
-                self.call("upload", &params)
+                self.ask("upload", &params)
+            };
+            let reply = loop {
+                let (message, _) = self.receive().expect("a reply");
+                match message["id"].as_u64() {
+                    Some(own) if own == id => break message,
+                    Some(other) => drop(others.insert(other, message)),
+                    None => assert!(NOTES.iter().any(|note| message["method"] == *note), "{message}"),
+                }
             };
             assert!(reply["result"].is_object(), "{reply}");
         }

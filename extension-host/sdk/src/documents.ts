@@ -1,6 +1,6 @@
 /** Brings documents to the daemon and back, in pieces, each named by its digest. */
 
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, RequestOptions } from "./conversation.ts";
 import { sha256 } from "./encoding.ts";
 import { TrienError } from "./error.ts";
 import type { DocumentRef, DownloadReply, HelloReply, UploadReply } from "./protocol.ts";
@@ -19,6 +19,11 @@ export interface PageDocument {
 export interface Held {
   name: string;
   source: Source;
+}
+
+/** How a document is named from now on. */
+export function reference({ name, source: { sha256, size } }: Held): DocumentRef {
+  return { name, sha256, size };
 }
 
 /** How many bytes of how many have passed. */
@@ -41,19 +46,51 @@ export class Documents {
     return Promise.all(documents.map(async ({ name, bytes }) => ({ name, source: await hold(bytes, limit, signal) })));
   }
 
-  /** Uploads what the daemon does not hold yet, and says how it is named from now on. */
-  async upload(documents: Held[], signal: AbortSignal | undefined, meter: Meter): Promise<DocumentRef[]> {
-    const total = documents.reduce((sum, { source }) => sum + source.size, 0);
-    const references: DocumentRef[] = [];
-    let done = 0;
-    for (const { name, source } of documents) {
-      const reference = { name, sha256: source.sha256, size: source.size };
-      const before = done;
-      await this.#uploadOne(reference, source, signal, (part) => meter(before + part, total));
-      done += source.size;
-      references.push(reference);
+  /** Whether the daemon takes the manifest of a request before its documents. */
+  get manifestFirst(): boolean {
+    return this.#limits.capabilities?.includes("manifest") === true;
+  }
+
+  /**
+   * Sends a request, and its documents when the daemon waits for them: what it refuses is not sent, or not any further.
+   * What the page hears of the way is the same as where they are sent first.
+   */
+  async request<Result>(method: string, params: object, documents: Held[], options: RequestOptions, meter: Meter): Promise<Result> {
+    const stop = new AbortController();
+    const quit = () => stop.abort();
+    const { signal } = options;
+    signal?.addEventListener("abort", quit, { once: true });
+    if (signal?.aborted) quit();
+    let sending: Promise<void> | undefined;
+    let failure: unknown;
+    const onProgress: RequestOptions["onProgress"] = (progress) => {
+      if (progress.stage !== "collecting") return options.onProgress?.(progress);
+      sending ??= this.upload(documents, stop.signal, meter).catch((error: unknown) => {
+        // For what it does not take the daemon ends the request, and says more of it there.
+        if (error instanceof TrienError && error.code === "upload_mismatch") return;
+        failure ??= error;
+        quit();
+      });
+    };
+    try {
+      return (await this.#conversation.request<Result>(method, params, { ...options, signal: stop.signal, onProgress })).result;
+    } catch (error) {
+      throw failure ?? error;
+    } finally {
+      quit();
+      signal?.removeEventListener("abort", quit);
     }
-    return references;
+  }
+
+  /** Uploads what the daemon does not hold yet. */
+  async upload(documents: Held[], signal: AbortSignal | undefined, meter: Meter): Promise<void> {
+    const total = documents.reduce((sum, { source }) => sum + source.size, 0);
+    let done = 0;
+    for (const document of documents) {
+      const before = done;
+      await this.#uploadOne(reference(document), document.source, signal, (part) => meter(before + part, total));
+      done += document.source.size;
+    }
   }
 
   /**

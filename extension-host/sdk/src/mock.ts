@@ -136,10 +136,22 @@ function post(message: FromExtension): void {
   window.postMessage(message, window.location.origin);
 }
 
+/** What a request waits for. */
+interface Manifest {
+  documents: DocumentRef[];
+  /** Another document is here. */
+  look(): void;
+  end(refusal: Refusal): void;
+}
+
 class MockSession {
   readonly #options: MockOptions;
   readonly #reply: (message: object) => void;
   readonly #documents = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Those of them that are complete. */
+  readonly #sealed = new Set<string>();
+  /** By request, what it waits for. */
+  readonly #manifests = new Map<number, Manifest>();
   readonly #waiting = new Map<number, (refusal: Refusal) => void>();
 
   constructor(options: MockOptions, reply: (message: object) => void) {
@@ -158,6 +170,7 @@ class MockSession {
       this.#reply({ jsonrpc: "2.0", id, error: refused ? errorObject(error.code) : errorObject("internal", String(error)) });
     } finally {
       this.#waiting.delete(id);
+      this.#manifests.delete(id);
     }
   }
 
@@ -180,10 +193,14 @@ class MockSession {
         return this.#signDigests(id, params as SignDigests);
       case "sign_documents":
         if ((params as SignDocuments).documents.length === 0) throw new Refusal("bad_request");
+        await this.#collect(id, (params as SignDocuments).documents);
         await this.#ask(id, { method, params });
         return this.#sign(id, params as SignDocuments);
-      case "verify_documents":
+      case "verify_documents": {
+        const { documents, content } = params as VerifyDocuments;
+        await this.#collect(id, content === undefined ? documents : [...documents, content]);
         return verify(params as VerifyDocuments);
+      }
       case "upload":
         return this.#upload(params as Upload);
       case "download":
@@ -203,7 +220,7 @@ class MockSession {
     if (!versions.includes(PROTOCOL_VERSION)) throw new Refusal("version_mismatch");
     const scopes = this.#options.scopes ?? SCOPES;
     if (scopes.length === 0) throw new Refusal("not_allowed");
-    const both = capabilities.filter((name) => name === "authenticate" || name === "idempotency");
+    const both = capabilities.filter((name) => ["authenticate", "idempotency", "manifest"].includes(name));
     const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
     return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };
   }
@@ -255,9 +272,21 @@ class MockSession {
     return { signatures, algorithm, signature_algorithm, receipt };
   }
 
+  /** Waits until every document of a request is here. */
+  async #collect(request: number, documents: DocumentRef[]): Promise<void> {
+    const here = () => documents.filter(({ sha256 }) => this.#sealed.has(sha256)).length;
+    const tell = () => this.#tell(request, "collecting", here(), documents.length);
+    if (here() === documents.length) return;
+    const complete = new Promise<void>((resolve, end) => {
+      const look = () => (here() === documents.length ? resolve() : tell());
+      this.#manifests.set(request, { documents, look, end });
+    });
+    tell();
+    await complete.finally(() => this.#manifests.delete(request));
+  }
+
   async #sign(id: number, params: SignDocuments): Promise<SignedDocuments> {
     const { documents } = params;
-    if (documents.some((one) => !this.#documents.has(one.sha256))) throw new Refusal("document_missing");
     const question: MockQuestion = { method: "sign_documents", params: { ...params } };
     const errors = this.#batch(id, question, documents.length, params.on_error === "stop");
     const signed: SignedDocuments["documents"] = [];
@@ -272,6 +301,7 @@ class MockSession {
       bytes.set(MARKER, held.length);
       const result = await sha256(bytes);
       this.#documents.set(result, bytes);
+      this.#sealed.add(result);
       signed.push({ status: "signed", name, sha256: result, size: bytes.length });
     }
     const results = signed.map((one) => (one.status === "signed" ? one.sha256 : ""));
@@ -286,7 +316,23 @@ class MockSession {
     return { manifest, entry: 1, hash: "0".repeat(64), time: new Date().toISOString(), certificate, results };
   }
 
-  async #upload({ sha256: digest, size, offset, data }: Upload): Promise<UploadReply> {
+  /** What is in no manifest that waits, or other than it says, ends the requests that wait. */
+  async #upload(upload: Upload): Promise<UploadReply> {
+    const all = [...this.#manifests.values()];
+    const names = ({ documents }: Manifest) => documents.some(({ sha256, size }) => sha256 === upload.sha256 && size === upload.size);
+    const named = all.filter(names);
+    try {
+      if (all.length > 0 && named.length === 0) throw new Refusal("upload_mismatch");
+      const reply = await this.#take(upload);
+      if (reply.sealed) for (const { look } of all) look();
+      return reply;
+    } catch (error) {
+      for (const { end } of named.length > 0 ? named : all) end(new Refusal("batch_mismatch"));
+      throw error;
+    }
+  }
+
+  async #take({ sha256: digest, size, offset, data }: Upload): Promise<UploadReply> {
     const piece = fromBase64(data ?? "");
     const held = this.#documents.get(digest) ?? new Uint8Array();
     if (piece === undefined || piece.length > MAX_CHUNK || offset !== held.length) throw new Refusal("upload_mismatch");
@@ -296,6 +342,7 @@ class MockSession {
     const sealed = bytes.length === size;
     if (bytes.length > size || (sealed && (await sha256(bytes)) !== digest)) throw new Refusal("upload_mismatch");
     this.#documents.set(digest, bytes);
+    if (sealed) this.#sealed.add(digest);
     return { received: bytes.length, sealed };
   }
 

@@ -163,7 +163,9 @@ idempotency_key?: string, };
 
 export type SignDocuments = { 
 /**
- * What is to be signed; every document must have been uploaded.
+ * The manifest: what is to be signed, each document uploaded before, or after this (capability `manifest`). The person
+ * is asked when all of them are here. While a manifest waits, what is uploaded and is not in it, or other than it
+ * says, ends the request with `batch_mismatch`.
  */
 documents: Array<DocumentRef>, 
 /**
@@ -222,7 +224,7 @@ idempotency_key?: string, };
 
 export type VerifyDocuments = { 
 /**
- * Uploaded documents: PDF, XML, JWS, ASiC, or CMS with its content inside.
+ * PDF, XML, JWS, ASiC, or CMS with its content inside; uploaded before or after this, as in [`SignDocuments`].
  */
 documents: Array<DocumentRef>, 
 /**
@@ -268,7 +270,7 @@ export type Cancel = {
  */
 request: number, };
 
-export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_stopped" | "key_reused" | "rate_limited" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "certificate_revoked" | "certificate_status_unknown" | "pin_not_set" | "token_full" | "token_read_only" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "module_unusable" | "module_disabled" | "reader_service_stopped" | "reader_not_allowed" | "reader_failed" | "internal";
+export type ErrorCode = "bad_request" | "method_not_found" | "hello_expected" | "version_mismatch" | "too_large" | "busy" | "document_missing" | "upload_mismatch" | "document_unreadable" | "document_encrypted" | "document_locked" | "bad_digest" | "bad_nonce" | "batch_stopped" | "key_reused" | "rate_limited" | "batch_mismatch" | "not_allowed" | "user_muted" | "cancelled" | "nobody_to_ask" | "timed_out" | "no_certificate" | "certificate_not_found" | "certificate_expired" | "certificate_unsuitable" | "pin_incorrect" | "pin_locked" | "pin_expired" | "pin_invalid" | "token_removed" | "token_busy" | "certificate_revoked" | "certificate_status_unknown" | "pin_not_set" | "token_full" | "token_read_only" | "module_hung" | "module_crashed" | "unsupported_by_token" | "bad_signature_from_token" | "token_failed" | "audit_unavailable" | "module_unusable" | "module_disabled" | "reader_service_stopped" | "reader_not_allowed" | "reader_failed" | "disk_full" | "internal";
 
 export type Bilingual = { 
 /**
@@ -316,7 +318,7 @@ message: string,
  */
 data: ErrorData, };
 
-export type Stage = "asking" | "signing" | "paused" | "stamping";
+export type Stage = "collecting" | "asking" | "signing" | "paused" | "stamping";
 
 export type PermissionNote = { 
 /**

@@ -1,6 +1,6 @@
 import { Conversation } from "./conversation.ts";
 import type { RequestOptions } from "./conversation.ts";
-import { Documents, unlessAborted } from "./documents.ts";
+import { Documents, reference, unlessAborted } from "./documents.ts";
 import type { Held, PageDocument } from "./documents.ts";
 import { connect } from "./connect.ts";
 import type { ConnectOptions, Connection } from "./connect.ts";
@@ -19,7 +19,7 @@ import type { RoadName } from "./road.ts";
  * that all is signed and time-stamp authorities are asked, for minutes with some of them.
  */
 export interface ProgressReport {
-  stage: Stage | "uploading" | "downloading";
+  stage: Exclude<Stage, "collecting"> | "uploading" | "downloading";
   done: number;
   total: number;
 }
@@ -209,7 +209,7 @@ export class Trien {
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
     const { format, level, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
     const held = await this.#documents.hold(options.documents, signal);
-    const documents = await this.#upload(held, options);
+    const documents = held.map(reference);
     const params = this.#keyed(present({
       documents, format, level, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
     }), options.idempotencyKey);
@@ -255,7 +255,7 @@ export class Trien {
     const { content, signal } = options;
     const all = content === undefined ? options.documents : [...options.documents, content];
     const held = await this.#documents.hold(all, signal);
-    const references = await this.#upload(held, options);
+    const references = held.map(reference);
     const params = content === undefined
       ? { documents: references }
       : { documents: references.slice(0, -1), content: references.at(-1) };
@@ -285,21 +285,28 @@ export class Trien {
     }
   }
 
-  /** Sends a request and waits for its reply; documents that went with a lost connection are sent again. */
+  /**
+   * Sends a request and waits for its reply. Its documents follow it, or go before it where the daemon wants that; those
+   * that went with a lost connection are sent again.
+   */
   async #ask<Result>(
     method: string, params: object, { signal, onProgress, onRaised }: CallOptions & Pick<RequestOptions, "onRaised">,
     held: Held[] = [],
   ): Promise<Result> {
     const mayRepeat = REPEATABLE.includes(method) || "idempotency_key" in params;
-    const options = { signal, onProgress, onRaised };
-    const request = async () => (await this.#conversation.request<Result>(method, params, options)).result;
+    const meter = (done: number, total: number) => onProgress?.({ stage: "uploading", done, total });
+    const options = { signal, onProgress: onProgress as RequestOptions["onProgress"], onRaised };
+    const request = () => this.#documents.request<Result>(method, params, held, options, meter);
+    const upload = () => this.#lasting(() => this.#documents.upload(held, signal, meter), true, signal);
+    if (!this.#documents.manifestFirst) await upload();
     for (let left = RENEWALS; ; left -= 1) {
       try {
         return await this.#lasting(request, mayRepeat, signal);
       } catch (error) {
-        if (!isCode(error, "document_missing") || held.length === 0 || left === 0) throw error;
+        const lost = held.length > 0 && !this.#documents.manifestFirst && isCode(error, "document_missing");
+        if (!lost || left === 0) throw error;
       }
-      await this.#upload(held, signal === undefined ? {} : { signal });
+      await upload();
     }
   }
 
@@ -347,11 +354,6 @@ export class Trien {
       // Many pages that lost the same daemon do not all come back at once.
       await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
     }
-  }
-
-  #upload(held: Held[], { signal, onProgress }: CallOptions): Promise<DocumentRef[]> {
-    const meter = (done: number, total: number) => onProgress?.({ stage: "uploading", done, total });
-    return this.#lasting(() => this.#documents.upload(held, signal, meter), true, signal);
   }
 
   async #collect({ documents }: SignedDocuments, options: CallOptions & Partial<BlobResults>) {

@@ -11,6 +11,7 @@ import { conforms, hold, listen } from "../../tests/peer/wire.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
 const { playTrien } = await load("sdk/src/mock.ts");
+const { MARK } = await load("sdk/src/bridge.ts");
 
 /** What page and mock say to each other, in every test of this file. */
 const pages = [];
@@ -64,6 +65,62 @@ test("a portal's code runs unchanged against the mock, every method", async (con
   assert.equal((await trien.verifyDocuments({ documents: [{ name: "a", bytes: large }] })).documents[0].valid, false);
   assert.equal(mock.heard.filter(({ method }) => method === "upload").length, 3, "what is there is not sent again");
 });
+
+test("the manifest comes first, and what deviates from it ends the request", async (context) => {
+  const { mock, trien } = await connected(context, {});
+  const call = { documents: [{ name: "a", bytes: new Uint8Array(600_000) }, { name: "b", bytes: new Uint8Array(3) }], format: "pades" };
+  await trien.signDocuments(call);
+  assert.deepEqual(mock.heard.slice(0, 5).map(({ method }) => method), ["hello", "sign_documents", "upload", "upload", "upload"]);
+  // What the library never sends.
+  const session = new Raw();
+  const digest = (text) => createHash("sha256").update(text).digest("hex");
+  await session.call("hello", { versions: [1], capabilities: ["manifest"] });
+  const documents = [{ name: "x", sha256: digest("abc"), size: 3 }];
+  for (const params of [
+    { sha256: digest("d"), size: 1, offset: 0, data: "ZA==" },
+    { sha256: digest("abc"), size: 4, offset: 0, data: "YWJj" },
+    { sha256: digest("abc"), size: 3, offset: 1, data: "YmM=" },
+    { sha256: digest("abc"), size: 3, offset: 0, data: "YWJk" },
+  ]) {
+    const signing = session.call("sign_documents", { documents, format: "pades" });
+    const uploading = session.call("upload", params);
+    assert.deepEqual([(await uploading).error.data.code, (await signing).error.data.code], ["upload_mismatch", "batch_mismatch"]);
+  }
+  const [signing, uploaded] = [
+    session.call("sign_documents", { documents, format: "pades" }),
+    session.call("upload", { sha256: digest("abc"), size: 3, offset: 0, data: "YWJj" }),
+  ];
+  assert.ok((await uploaded).result.sealed);
+  assert.equal((await signing).result.documents[0].status, "signed");
+  session.close();
+});
+
+/** A page without the library. */
+class Raw {
+  #session = crypto.randomUUID();
+  #last = 0;
+  #open = new Map();
+  #hear = ({ data }) => {
+    if (data?.session !== this.#session || data[MARK] !== "message") return;
+    this.#open.get(data.message.id)?.(data.message);
+  };
+
+  constructor() {
+    window.addEventListener("message", this.#hear);
+    window.postMessage({ [MARK]: "open", session: this.#session }, window.location.origin);
+  }
+
+  call(method, params) {
+    const id = ++this.#last;
+    const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    window.postMessage({ [MARK]: "send", session: this.#session, text }, window.location.origin);
+    return new Promise((resolve) => this.#open.set(id, resolve));
+  }
+
+  close() {
+    window.removeEventListener("message", this.#hear);
+  }
+}
 
 test("the person, the token and the computer can say no", async (context) => {
   const { trien } = await connected(context, { decide: ({ method }) => (method === "certificates" ? "pin_locked" : "cancelled") });

@@ -86,6 +86,116 @@ test("calls at once send a document they share one piece after the other, and on
   assert.deepEqual(uploads.map(({ params }) => params.offset), [0, PIECE, 2 * PIECE]);
 });
 
+/** A daemon that takes the manifest first: it says that it waits, and signs when the documents are here. */
+function collecting(capabilities = ["manifest"]) {
+  return {
+    hello: ({ answer }) => answer({ version: 1, session: "", capabilities, scopes: [], max_chunk: PIECE, max_document: 1 << 30 }),
+    sign_documents: async (call) => {
+      const { params: { documents }, id, conversation } = call;
+      const here = () => documents.filter(({ sha256, size }) => conversation.documents.get(sha256)?.length === size).length;
+      let told;
+      while (here() < documents.length) {
+        const progress = { request: id, stage: "collecting", done: here(), total: documents.length };
+        if (progress.done !== told) conversation.reply({ jsonrpc: "2.0", method: "progress", params: progress });
+        told = progress.done;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      conversation.sign_documents(call);
+    },
+  };
+}
+
+const methods = ({ heard }) => heard.map(({ method }) => method);
+
+test("the manifest goes first, and the documents when the daemon waits for them; the page hears the same", async (context) => {
+  const { trien, conversation } = await connected(context, collecting());
+  const large = bytes(2 * PIECE + 17);
+  const reports = [];
+  const documents = [{ name: "a", bytes: large }, { name: "b", bytes: new Blob([bytes(10)]) }, { name: "c", bytes: large }];
+  const signed = await trien.signDocuments({ documents, format: "pades", onProgress: (report) => reports.push(report) });
+  assert.deepEqual(signed.documents.map(({ bytes }) => bytes.length), [large.length + 9, 19, large.length + 9]);
+  assert.deepEqual(methods(conversation).slice(0, 6), ["hello", "sign_documents", "upload", "upload", "upload", "upload"]);
+  // Two messages that come at once are heard at once here, and not one after the other as in a browser.
+  assert.deepEqual([...new Set(reports.map(({ stage }) => stage))], ["uploading", "asking", "downloading"]);
+  const total = 2 * large.length + 10;
+  assert.deepEqual(reports.filter(({ stage }) => stage === "uploading").at(-1), { stage: "uploading", done: total, total });
+  await trien.signDocuments({ documents, format: "cades_detached" });
+  assert.equal(methods(conversation).filter((method) => method === "upload").length, 4, "what is there is not sent again");
+});
+
+test("what the daemon refuses is not sent, or not any further", async (context) => {
+  const { trien, conversation } = await connected(context, collecting());
+  const call = { documents: [{ name: "a", bytes: bytes(9 * PIECE) }], format: "pades" };
+  const waits = conversation.override.sign_documents;
+  conversation.override.sign_documents = ({ refuse }) => refuse("no_certificate");
+  await rejects(trien.signDocuments(call), "no_certificate");
+  assert.deepEqual(methods(conversation), ["hello", "sign_documents"]);
+  conversation.override.sign_documents = (request) => {
+    conversation.override.upload = (piece) => {
+      delete conversation.override.upload;
+      request.refuse("disk_full");
+      conversation.upload(piece);
+    };
+    conversation.reply({ jsonrpc: "2.0", method: "progress", params: { request: request.id, stage: "collecting", done: 0, total: 1 } });
+  };
+  await rejects(trien.signDocuments(call), "disk_full");
+  await trien.certificates();
+  assert.ok(methods(conversation).filter((method) => method === "upload").length <= 2, `${methods(conversation)}`);
+  conversation.override.sign_documents = waits;
+  conversation.documents.clear();
+  assert.equal((await trien.signDocuments(call)).documents[0].bytes.length, 9 * PIECE + 9);
+});
+
+test("what the daemon does not take is told in its words on the whole; what the page cannot read ends the request", async (context) => {
+  const { trien, conversation } = await connected(context, collecting());
+  const waits = conversation.override.sign_documents;
+  conversation.override.sign_documents = (request) => {
+    conversation.override.upload = ({ refuse }) => (refuse("upload_mismatch"), setTimeout(() => request.refuse("batch_mismatch"), 20));
+    waits(request);
+  };
+  await rejects(trien.signDocuments({ documents: [{ name: "a", bytes: bytes(5) }], format: "pades" }), "batch_mismatch");
+  delete conversation.override.upload;
+  conversation.override.sign_documents = (request) => (conversation.waiting.set(request.id, request.refuse), waits(request));
+  const blob = new Blob([bytes(PIECE + 5)]);
+  const slice = context.mock.method(blob, "slice", () => ({ arrayBuffer: () => Promise.reject(new Error("changed")) }));
+  await rejects(trien.signDocuments({ documents: [{ name: "a", bytes: blob }], format: "pades" }), "document_unreadable");
+  assert.ok(slice.mock.callCount() > 0);
+  assert.equal(methods(conversation).at(-1), "cancel");
+});
+
+test("a connection that is lost while documents travel is made anew, and they travel again", async (context) => {
+  const { trien, conversation } = await connected(context, collecting(["manifest", "idempotency"]));
+  conversation.override.upload = ({ conversation }) => {
+    delete conversation.override.upload;
+    conversation.socket.terminate();
+  };
+  const { documents } = await trien.signDocuments({ documents: [{ name: "a", bytes: bytes(PIECE + 1) }], format: "pades" });
+  assert.equal(documents[0].bytes.length, PIECE + 10);
+});
+
+test("of calls at once that share a document, one that is aborted leaves it to the other", async (context) => {
+  const { trien, conversation } = await connected(context, collecting());
+  const document = { name: "a", bytes: bytes(2 * PIECE + 17) };
+  const abort = new AbortController();
+  let second;
+  conversation.override.upload = async (piece) => {
+    delete conversation.override.upload;
+    const hashed = digested(context);
+    second = trien.signDocuments({ documents: [document], format: "pades" });
+    await hashed;
+    abort.abort();
+    conversation.upload(piece);
+    conversation.documents.delete(piece.params.sha256);
+  };
+  conversation.override.cancel = ({ params, answer }) => {
+    const { id } = conversation.heard.find(({ method }) => method === "sign_documents");
+    if (params.request === id) conversation.reply({ jsonrpc: "2.0", id, error: failure("cancelled") });
+    answer({ cancelled: params.request === id });
+  };
+  await rejects(trien.signDocuments({ documents: [document], format: "pades", signal: abort.signal }), "cancelled");
+  assert.equal((await second).documents[0].bytes.length, document.bytes.length + 9);
+});
+
 test("a call that is aborted takes no other with it", async (context) => {
   const abort = new AbortController();
   const { trien, conversation } = await connected(context, {});

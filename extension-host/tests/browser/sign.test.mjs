@@ -6,9 +6,28 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test, { after, before } from "node:test";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
-import { Stage, binaries, dossier, elsewhere, permitLoopback } from "./stage.mjs";
+import { Stage, binaries, dossier, elsewhere, permitLoopback, sdk } from "./stage.mjs";
 
 const HOST = "portal.example";
+
+/** Signs three documents, and tells what the page hears on the way. */
+const BATCH = `<!doctype html><title>Cổng</title><script type="module">
+  import { Trien } from "/sdk.js";
+  window.sign = async (road, port, certificate) => {
+    const trien = await Trien.connect({ roads: [road], port });
+    const stages = [];
+    const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
+    const documents = [1, 2, 3].map((fill) => ({ name: fill + ".bin", bytes: new Blob([new Uint8Array(1_500_000).fill(fill)]) }));
+    try {
+      const signed = await trien.signDocuments({ documents, format: "cades_detached", certificate, onProgress });
+      return { stages, outcomes: signed.documents.map(({ error }) => error?.code ?? "signed") };
+    } catch ({ code }) {
+      return { stages, code };
+    } finally {
+      trien.close();
+    }
+  };
+</script>`;
 
 /**
  * In the page: a text is signed, one more signature put beside that, and one over it; all in Base64. Then the codes of what
@@ -87,6 +106,26 @@ for (const name of ["chromium", "firefox"]) {
       });
     } finally {
       await close();
+    }
+  });
+}
+
+for (const name of ["chromium", "firefox"]) {
+  test(`a refusal is there before a byte of the documents is sent, in ${name}`, async (context) => {
+    const { url } = await stage.site({ "/": BATCH, "/sdk.js": sdk() }, { host: HOST, allowed: false });
+    stage.trien("origin", "allow", url, "--scope", "sign", "--scope", "batch");
+    stage.answer("approve");
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
+    context.after(close);
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.waitForFunction(() => window.sign !== undefined);
+    for (const road of ["extension", "websocket"]) {
+      const sign = (certificate) => page.evaluate((...words) => window.sign(...words), road, stage.websocketPort, certificate);
+      assert.deepEqual(await sign("00".repeat(32)), { stages: [], code: "certificate_not_found" }, road);
+      const signed = await sign();
+      assert.deepEqual(signed.outcomes, ["signed", "signed", "signed"], road);
+      assert.deepEqual(signed.stages, ["uploading", "asking", "signing", "downloading"], road);
     }
   });
 }

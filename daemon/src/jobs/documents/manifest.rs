@@ -99,20 +99,29 @@ impl Manifests {
         if named.is_empty() && inner.former.contains(&upload.sha256) {
             return Ok(Concern::Former);
         }
-        let (what, strangers) = if named.is_empty() {
-            let all = inner.waiting.keys().copied().collect();
-            ("sha256: in no manifest that waits", all)
-        } else {
-            let other = |id: &u64| inner.waiting[id].documents[&upload.sha256] != upload.size;
-            ("size: another than in the manifest", named.iter().copied().filter(other).collect())
+        let other = |id: &u64| {
+            let size = inner
+                .waiting
+                .get(id)
+                .and_then(|one| one.documents.get(&upload.sha256));
+            size.is_some_and(|size| *size != upload.size)
         };
-        let strangers: Vec<u64> = strangers;
-        if strangers.is_empty() {
+        let (what, ended): (_, Vec<u64>) = match named.is_empty() {
+            true => (
+                "sha256: in no manifest that waits",
+                inner.waiting.keys().copied().collect(),
+            ),
+            false => (
+                "size: another than in the manifest",
+                named.iter().copied().filter(other).collect(),
+            ),
+        };
+        if ended.is_empty() {
             let room = inner.rooms.remove(&upload.sha256);
             return Ok(Concern::Named(named, room));
         }
         drop(inner);
-        self.end(&strangers, End::Deviation(what));
+        self.end(&ended, End::Deviation(what));
         Err(DocumentError::Mismatch(what))
     }
 
@@ -132,9 +141,9 @@ impl Manifests {
             Err(DocumentError::TooLarge(what)) => End::TooLarge(what),
             Err(DocumentError::DiskFull) => End::DiskFull,
             Err(DocumentError::Io(error)) => End::Failed(error.kind()),
-            Err(DocumentError::Mismatch(what) | DocumentError::Bad(what) | DocumentError::Deviation(what)) => {
-                End::Deviation(what)
-            }
+            Err(
+                DocumentError::Mismatch(what) | DocumentError::Bad(what) | DocumentError::Deviation(what),
+            ) => End::Deviation(what),
             Err(DocumentError::Missing) => End::Deviation("sha256"),
         };
         self.end(named, end);
@@ -143,7 +152,9 @@ impl Manifests {
     /// Ends manifests of which nothing has come for longer than [`MAX_UPLOAD`] before `now`.
     pub(super) fn drop_stale(&self, now: Instant) {
         let stale = |waiting: &Waiting| {
-            let since = waiting.touched.map(|touched| now.saturating_duration_since(touched));
+            let since = waiting
+                .touched
+                .map(|touched| now.saturating_duration_since(touched));
             since.is_some_and(|since| since > MAX_UPLOAD)
         };
         let inner = self.lock();
@@ -155,7 +166,8 @@ impl Manifests {
 
     /// A document is complete.
     pub(super) fn tell(&self) {
-        self.changed.send_modify(|changes| *changes = changes.wrapping_add(1));
+        self.changed
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     fn end(&self, ids: &[u64], end: End) {
@@ -226,7 +238,10 @@ impl Documents {
         inner.last += 1;
         let id = inner.last;
         let mut state = self.lock();
-        if documents.iter().any(|(name, _)| !state.complete.contains_key(name)) {
+        if documents
+            .iter()
+            .any(|(name, _)| !state.complete.contains_key(name))
+        {
             for (name, _) in &documents {
                 if let Some(coming) = state.coming.get_mut(name)
                     && inner.naming(name).is_empty()
@@ -287,11 +302,15 @@ impl Manifest {
                 return Err(DocumentError::Bad("documents.size: zero"));
             }
             if *size > MAX_DOCUMENT {
-                return Err(DocumentError::TooLarge("documents.size: past the largest document"));
+                return Err(DocumentError::TooLarge(
+                    "documents.size: past the largest document",
+                ));
             }
             match state.coming.get(name) {
                 Some(coming) if coming.size != *size => {
-                    return Err(DocumentError::Deviation("documents.size: another than what has begun to come"));
+                    return Err(DocumentError::Deviation(
+                        "documents.size: another than what has begun to come",
+                    ));
                 }
                 Some(_) => {}
                 None if inner.rooms.contains_key(name) || without_room.contains(&(name, *size)) => {}
@@ -361,5 +380,199 @@ impl From<End> for DocumentError {
             End::DiskFull => Self::DiskFull,
             End::Failed(kind) => Self::Io(kind.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sha2::{Digest, Sha256};
+
+    use super::super::Memory;
+    use super::*;
+
+    const QUOTA: u64 = 1000;
+
+    fn documents() -> Documents {
+        Documents::new(QUOTA, Memory::of(QUOTA))
+    }
+
+    fn named(bytes: &[u8]) -> DocumentRef {
+        DocumentRef {
+            name: "x".into(),
+            sha256: hex::encode(Sha256::digest(bytes)),
+            size: bytes.len() as u64,
+        }
+    }
+
+    fn piece(document: &DocumentRef, offset: u64) -> Upload {
+        Upload {
+            sha256: document.sha256.clone(),
+            size: document.size,
+            offset,
+            data: None,
+        }
+    }
+
+    fn deviates(manifest: &Manifest) -> bool {
+        matches!(manifest.here(), Err(DocumentError::Deviation(_)))
+    }
+
+    #[test]
+    fn what_is_announced_is_waited_for() {
+        let documents = documents();
+        let [a, b] = [named(b"0123456789"), named(b"abc")];
+        documents.upload(&piece(&a, 0), b"0123456789").unwrap();
+        let manifest = documents.expect([&a, &b, &a]);
+        assert_eq!(manifest.admit(&documents).unwrap(), 1);
+        let changes = manifest.changes();
+        assert_eq!((manifest.here().unwrap(), manifest.len()), (2, 3));
+        documents.upload(&piece(&b, 0), b"ab").unwrap();
+        documents.upload(&piece(&b, 2), b"c").unwrap();
+        assert_eq!(manifest.here().unwrap(), 3);
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(documents.lock().held, 13, "no room beside that of the documents");
+        // Nothing waits any more, and anything may come.
+        manifest.close();
+        documents.upload(&piece(&named(b"!"), 0), b"!").unwrap();
+    }
+
+    #[test]
+    fn n049_what_deviates_ends_the_manifests_that_it_belongs_to() {
+        let [a, b, stranger] = [named(b"0123456789"), named(b"abc"), named(b"!")];
+        let larger = DocumentRef {
+            size: 11,
+            ..a.clone()
+        };
+        // What comes after the first four bytes of the document that both manifests have; which of them it ends.
+        for (upload, bytes, ends) in [
+            (piece(&stranger, 0), &b"!"[..], [true, true]),
+            (piece(&larger, 4), b"456789", [true, true]),
+            (piece(&a, 3), b"456789", [true, true]),
+            (piece(&a, 0), b"0123", [true, true]),
+            (piece(&a, 4), b"4567890", [true, true]),
+            (piece(&a, 4), b"45678X", [true, true]),
+            (piece(&b, 1), b"bc", [false, true]),
+            (piece(&b, 0), b"abd", [false, true]),
+            (piece(&b, 0), b"", [false, true]),
+        ] {
+            let documents = documents();
+            let manifests = [documents.expect([&a]), documents.expect([&a, &b])];
+            manifests.each_ref().map(|one| one.admit(&documents).unwrap());
+            documents.upload(&piece(&a, 0), b"0123").unwrap();
+            assert!(documents.upload(&upload, bytes).is_err());
+            assert_eq!(manifests.each_ref().map(deviates), ends, "{upload:?}");
+            drop(manifests);
+            assert_eq!(documents.lock().held, 0, "{upload:?}");
+        }
+        // One that is here with another size can never come.
+        let documents = documents();
+        documents.upload(&piece(&a, 0), b"0123456789").unwrap();
+        let manifest = documents.expect([&larger]);
+        assert!(matches!(
+            manifest.admit(&documents),
+            Err(DocumentError::Deviation(_))
+        ));
+    }
+
+    #[test]
+    fn n050_a_manifest_of_which_nothing_comes_is_not_waited_for() {
+        let documents = documents();
+        let a = named(b"0123456789");
+        let manifest = documents.expect([&a]);
+        manifest.admit(&documents).unwrap();
+        let long = MAX_UPLOAD + Duration::from_secs(1);
+        documents.drop_stale(Instant::now() + long);
+        assert_eq!(
+            manifest.here().unwrap(),
+            0,
+            "it is still looked at what it asks for"
+        );
+        manifest.begin();
+        let began = Instant::now();
+        while Instant::now() == began {}
+        documents.upload(&piece(&a, 0), b"0123").unwrap();
+        documents.drop_stale(began + MAX_UPLOAD);
+        assert_eq!(manifest.here().unwrap(), 0, "something came");
+        documents.drop_stale(Instant::now() + long);
+        assert!(matches!(manifest.here(), Err(DocumentError::Missing)));
+        assert_eq!(documents.lock().held, 0);
+    }
+
+    #[test]
+    fn a_request_that_ends_leaves_the_others_alone() {
+        let documents = documents();
+        let [a, b] = [named(b"0123456789"), named(b"abc")];
+        let ended = documents.expect([&a, &b]);
+        let waits = documents.expect([&a]);
+        documents.upload(&piece(&a, 0), b"0123").unwrap();
+        ended.close();
+        // A piece that was on its way ends nobody, and what they share may begin anew, once.
+        assert!(documents.upload(&piece(&b, 0), b"abc").is_err());
+        documents.upload(&piece(&a, 0), b"01234").unwrap();
+        assert_eq!(waits.here().unwrap(), 0);
+        documents.upload(&piece(&a, 5), b"56789").unwrap();
+        assert_eq!(waits.here().unwrap(), 1);
+    }
+
+    #[test]
+    fn what_began_before_its_request_goes_on_or_begins_anew() {
+        let a = named(b"0123456789");
+        for from in [4, 0] {
+            let documents = documents();
+            documents.upload(&piece(&a, 0), b"0123").unwrap();
+            let manifest = documents.expect([&a]);
+            manifest.admit(&documents).unwrap();
+            let rest = &b"0123456789"[usize::try_from(from).unwrap()..];
+            documents.upload(&piece(&a, from), rest).unwrap();
+            assert_eq!(manifest.here().unwrap(), 1);
+            assert_eq!(documents.lock().held, 10);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_known_without_a_byte_of_it() {
+        let documents = documents();
+        let of = |size: u64| DocumentRef { size, ..named(b"x") };
+        let refused = |one: &DocumentRef| documents.expect([one]).admit(&documents).unwrap_err();
+        assert!(matches!(refused(&of(QUOTA + 1)), DocumentError::TooLarge(_)));
+        assert!(matches!(
+            refused(&of(MAX_DOCUMENT + 1)),
+            DocumentError::TooLarge(_)
+        ));
+        assert!(matches!(refused(&of(0)), DocumentError::Bad(_)));
+        let other = DocumentRef {
+            sha256: "X".repeat(64),
+            ..of(1)
+        };
+        assert!(matches!(refused(&other), DocumentError::Bad(_)));
+        let manifest = documents.expect([&of(1), &of(2)]);
+        assert!(matches!(manifest.admit(&documents), Err(DocumentError::Bad(_))));
+        drop(manifest);
+        let manifest = documents.expect([&of(QUOTA)]);
+        manifest.admit(&documents).unwrap();
+        assert!(matches!(
+            documents.seal(b"x", None),
+            Err(DocumentError::TooLarge(_))
+        ));
+        drop(manifest);
+        documents.seal(b"x", None).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_known_without_a_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let file_system = rustix::fs::statvfs(folder.path()).unwrap();
+        let free = file_system.f_bavail * file_system.f_frsize;
+        // Others use the same disk, but not half of what is free within this moment.
+        let memory = Memory::on_disk(u64::MAX, Some(folder.path().join("not made yet")));
+        let documents = Documents::new(u64::MAX, Arc::clone(&memory));
+        let refused = |bytes| matches!(documents.reserve(1, bytes), Err(DocumentError::DiskFull));
+        assert!(refused(2 * free));
+        let half = documents.reserve(1, free / 2).unwrap();
+        assert!(refused(free), "what was promised counts");
+        drop(half);
+        assert_eq!(memory.held(), 0);
     }
 }

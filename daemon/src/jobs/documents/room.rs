@@ -64,7 +64,11 @@ impl Memory {
     }
 
     /// Takes so many bytes for a connection's quota.
-    pub(super) fn take(self: &Arc<Self>, bytes: u64, state: Weak<Mutex<State>>) -> Result<Room, DocumentError> {
+    pub(super) fn take(
+        self: &Arc<Self>,
+        bytes: u64,
+        state: Weak<Mutex<State>>,
+    ) -> Result<Room, DocumentError> {
         // Asked before the account is locked: a slow file system keeps nobody else waiting.
         let free = self.free(bytes);
         let mut account = self.lock();
