@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::office::{Server, free_port, responder};
 use support::{Desk, fail, repository, succeed};
 
 const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
@@ -18,14 +19,24 @@ fn nonce() -> String {
     STANDARD.encode((0..33).collect::<Vec<u8>>())
 }
 
-/// A portal's check of a token.
+/// A portal's check of a token, all but whether its certificate was revoked.
 fn portal(desk: &Desk, token: &Value, origin: &str, nonce: &str) -> Command {
+    check(desk, &[], token, origin, nonce)
+}
+
+/// The same where the responder of the certificate's authority is asked too, as Web eID's published validation has it.
+fn asking_portal(desk: &Desk, token: &Value, origin: &str, nonce: &str) -> Command {
+    check(desk, &["--ocsp"], token, origin, nonce)
+}
+
+fn check(desk: &Desk, options: &[&str], token: &Value, origin: &str, nonce: &str) -> Command {
     let file = desk.path("token.json");
     std::fs::write(&file, token.to_string()).unwrap();
     let mut command = Command::new(repository().join("target/judges/bin/python"));
     command
         .arg("-B")
         .arg(repository().join("daemon/tests/judges/web_eid.py"))
+        .args(options)
         .arg(&file)
         .args([origin, nonce])
         .args(["root.pem", "ca.pem"].map(|name| desk.pki().join(name)));
@@ -35,7 +46,7 @@ fn portal(desk: &Desk, token: &Value, origin: &str, nonce: &str) -> Command {
 #[test]
 fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
     for (algorithm, jose) in [("rsa:2048", "RS256"), ("ec:p256", "ES256"), ("ec:p384", "ES384")] {
-        let desk = Desk::with_keys(&[("k", algorithm, "citizen")]);
+        let (desk, _responder) = answered_for(algorithm, "citizen");
         allow(&desk, PORTAL, &["sign_in"]);
         let daemon = Daemon::start(&desk, APPROVE);
         for mut page in [Page::over_websocket(&daemon), Page::over_socket(&daemon)] {
@@ -44,7 +55,7 @@ fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
             let token = &reply["result"];
             assert_eq!(token["algorithm"], jose, "{reply}");
             assert_eq!(token["format"], "web-eid:1.0");
-            let who = succeed(&mut portal(&desk, token, PORTAL, &nonce()));
+            let who = succeed(&mut asking_portal(&desk, token, PORTAL, &nonce()));
             assert!(who.contains("CN=Nguyễn Văn An k"), "{who}");
             let other = STANDARD.encode([7u8, 1].repeat(20));
             fail(&mut portal(&desk, token, PORTAL, &other), 1);
@@ -55,6 +66,45 @@ fn a_portal_accepts_the_token_for_its_own_origin_and_nonce_only() {
             ["asked", "approved", "signed", "asked", "approved", "signed"]
         );
     }
+}
+
+/// A desk with a key whose certificate names a responder, which answers.
+fn answered_for(algorithm: &str, profile: &str) -> (Desk, Server) {
+    let port = free_port();
+    let desk = Desk::with_keys_published_at(&format!("127.0.0.1:{port}"), &[("k", algorithm, profile)]);
+    responder(&desk);
+    let server = Server::start(desk.pki(), port);
+    (desk, server)
+}
+
+#[test]
+fn a_portal_that_asks_the_responder_refuses_who_is_revoked_and_whom_nobody_answers_for() {
+    let (desk, server) = answered_for("ec:p256", "revoked");
+    allow(&desk, PORTAL, &["sign_in"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    // This computer may not ask, and knows no better.
+    let token = page.call("authenticate", &json!({ "nonce": nonce() }))["result"].clone();
+    succeed(&mut portal(&desk, &token, PORTAL, &nonce()));
+    let asking = || asking_portal(&desk, &token, PORTAL, &nonce()).output().unwrap();
+    let said = String::from_utf8(asking().stdout).unwrap();
+    assert!(said.contains("the certificate is REVOKED"), "{said}");
+    assert_eq!(server.asked(), ["/responder"]);
+    // An answer by a key that the authority has not certified for it.
+    let words =
+        "req -x509 -newkey rsa:2048 -nodes -keyout responder.key -subj /C=VN/CN=OCSP -out responder.pem";
+    succeed(
+        Command::new("openssl")
+            .current_dir(desk.pki())
+            .args(words.split(' ')),
+    );
+    let output = asking();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("invalid") && !said.contains("REVOKED"), "{said}");
+    server.misbehave("nowhere");
+    let said = String::from_utf8(asking().stdout).unwrap();
+    assert!(said.contains("the responder does not answer"), "{said}");
 }
 
 #[test]

@@ -459,7 +459,10 @@ mod tests {
         ] {
             let documents = documents();
             let manifests = [documents.expect([&a]), documents.expect([&a, &b])];
-            manifests.each_ref().map(|one| one.admit(&documents).unwrap());
+            assert_eq!(
+                manifests.each_ref().map(|one| one.admit(&documents).unwrap()),
+                [1, 2]
+            );
             documents.upload(&piece(&a, 0), b"0123").unwrap();
             assert!(documents.upload(&upload, bytes).is_err());
             assert_eq!(manifests.each_ref().map(deviates), ends, "{upload:?}");
