@@ -320,6 +320,10 @@ impl Manifest {
                 }
             }
         }
+        let promised = state.complete.len() + state.coming.len() + inner.rooms.len();
+        if promised + without_room.len() > MAX_COUNT {
+            return Err(DocumentError::TooLarge("too many documents on this connection"));
+        }
         drop(state);
         let mut room = documents.reserve(without_room.len(), bytes)?;
         for (name, size) in without_room {
@@ -561,6 +565,17 @@ mod tests {
         ));
         drop(manifest);
         documents.seal(b"x", None).unwrap();
+    }
+
+    #[test]
+    fn documents_that_are_waited_for_count() {
+        let documents = Documents::new(u64::MAX, Memory::of(u64::MAX));
+        let manifests = [0, 1, 2].map(|n: usize| {
+            let names = (0..500).map(|m| named(format!("{n} {m}").as_bytes()));
+            documents.expect(&names.collect::<Vec<_>>())
+        });
+        let admitted = manifests.each_ref().map(|one| one.admit(&documents).is_ok());
+        assert_eq!(admitted, [true, true, false]);
     }
 
     #[test]
