@@ -39,7 +39,15 @@ pub struct Room {
     memory: Arc<Memory>,
 }
 
-/// Bytes of the part of a document that lies in memory; given back when dropped.
+/// Where a document is to lie.
+pub(super) enum Place<'a> {
+    /// In memory, as long as this lives.
+    Memory(InMemory),
+    /// In a file of this folder.
+    Disk(&'a Path),
+}
+
+/// Bytes of a document that lies in memory; given back when dropped.
 #[derive(Debug)]
 pub(super) struct InMemory {
     bytes: u64,
@@ -99,15 +107,15 @@ impl Memory {
         Some(file_system.f_bavail.saturating_mul(file_system.f_frsize))
     }
 
-    /// Where a document of this size lies: in this folder, or in memory as long as the second value lives.
-    pub(super) fn place(self: &Arc<Self>, size: u64) -> Result<InMemory, &Path> {
+    /// Where a document of this size is to lie.
+    pub(super) fn place(self: &Arc<Self>, size: u64) -> Place<'_> {
         let mut account = self.lock();
         let sum = account.in_memory.saturating_add(size);
         match &self.folder {
-            Some(folder) if size > MAX_SMALL || sum > MAX_IN_MEMORY => Err(folder),
+            Some(folder) if size > MAX_SMALL || sum > MAX_IN_MEMORY => Place::Disk(folder),
             _ => {
                 account.in_memory = sum;
-                Ok(InMemory {
+                Place::Memory(InMemory {
                     bytes: size,
                     memory: Arc::clone(self),
                 })

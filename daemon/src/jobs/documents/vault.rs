@@ -15,7 +15,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rustix::fs::{MemfdFlags, SealFlags};
 use zeroize::Zeroizing;
 
-use super::room::{InMemory, Memory};
+use super::room::{InMemory, Memory, Place};
 
 /// Bytes of a document that are sealed together.
 const BLOCK: usize = 64 * 1024;
@@ -36,8 +36,8 @@ impl Vault {
     /// For a document of this size.
     pub(super) fn new(size: u64, memory: &Arc<Memory>) -> io::Result<Self> {
         match memory.place(size) {
-            Err(folder) => Ok(Self::Disk(Encrypted::new(folder)?)),
-            Ok(in_memory) => {
+            Place::Disk(folder) => Ok(Self::Disk(Encrypted::new(folder)?)),
+            Place::Memory(in_memory) => {
                 let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
                 let file = File::from(rustix::fs::memfd_create("document", flags)?);
                 Ok(Self::Memory(file, in_memory))
