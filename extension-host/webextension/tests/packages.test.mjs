@@ -35,6 +35,10 @@ test("built twice from clean, in different folders at different times, the exten
     const wanted = (file) => !["dist", "node_modules"].includes(path.basename(file));
     cpSync(sources, copy, { recursive: true, filter: wanted });
     symlinkSync(path.join(sources, "node_modules"), path.join(copy, "node_modules"));
+    // What the mock's texts are made of lies beside this folder.
+    for (const beside of ["daemon/messages", "daemon/protocol/schema"]) {
+      cpSync(path.join(sources, "..", beside), path.join(copy, "..", beside), { recursive: true });
+    }
     assert.ok(!existsSync(path.join(copy, "webextension/dist")) && !existsSync(path.join(copy, "sdk/dist")));
     const env = { ...process.env, TRIEN_CRX_KEY: key.export({ type: "pkcs8", format: "pem" }), TZ: name === "a" ? "UTC" : "Asia/Ho_Chi_Minh" };
     const run = (...words) => execFileSync(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "ignore", "inherit"] });
