@@ -560,3 +560,292 @@ fn the_last_try_is_spent_by_a_person_who_was_told() {
     assert_eq!(exit, 0, "{told}");
     assert_eq!(pin_state(&desk), "ready");
 }
+
+/// What is in a pipe that nobody writes to any more.
+fn drained(pipe: &mut std::fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // It is held open for writing here too, so that it has no end: it is only empty.
+    let end = std::io::Read::read_to_end(pipe, &mut bytes).unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::WouldBlock);
+    bytes
+}
+
+#[test]
+fn a_pipe_is_written_to_and_stays_one() {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    let desk = desk_with_key();
+    let pipe = desk.path("pipe");
+    succeed(Command::new("mkfifo").arg(&pipe));
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+    let mut held = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(nonblocking)
+        .open(&pipe)
+        .unwrap();
+    let mut came = || {
+        assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        drained(&mut held)
+    };
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out"]);
+    succeed(signing.arg(&pipe).arg(desk.path("đơn.txt")).args(desk.pin()));
+    let signed = desk.path("đơn.p7m");
+    std::fs::write(&signed, came()).unwrap();
+    succeed(desk.trien(["verify"]).arg(&signed));
+    succeed(desk.trien(["verify", "--html"]).arg(&pipe).arg(&signed));
+    assert!(came().starts_with(b"<!doctype html>"));
+    let words = [
+        "token",
+        "request",
+        "--token",
+        TOKEN,
+        "--key",
+        "an",
+        "--subject",
+        "CN=x",
+        "--out",
+    ];
+    succeed(desk.trien(words).arg(&pipe).args(desk.pin()));
+    assert!(came().starts_with(b"-----BEGIN CERTIFICATE REQUEST-----"));
+    // What goes into a pipe cannot be replaced when the time-stamp is there.
+    let mut waiting = desk.trien(["sign", "--format", "cades", "--level", "t", "--queue", "--out"]);
+    waiting.arg(&pipe).arg(desk.path("đơn.txt")).args(desk.pin());
+    assert_eq!(error_code(&mut waiting, 2), "sign-queue-stream");
+    assert!(came().is_empty());
+
+    let mut through = Command::new("sh");
+    through
+        .args(["-c", "\"$0\" \"$@\" < \"$IN\" | \"$0\" verify -"])
+        .env("IN", desk.path("đơn.txt"));
+    let signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", "-", "-"]);
+    through
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .args(desk.pin());
+    for (name, value) in signing.get_envs() {
+        through.env(name, value.unwrap());
+    }
+    assert!(succeed(&mut through).contains("TOTAL-PASSED"));
+}
+
+#[test]
+fn a_name_that_is_no_utf8_is_signed_and_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let desk = desk_with_key();
+    let name = |name: &[u8]| desk.path("").join(std::ffi::OsStr::from_bytes(name));
+    let (input, out) = (name(b"\xc4on.txt"), name(b"\xc4on.p7m"));
+    std::fs::write(&input, "x").unwrap();
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--json", "--out"]);
+    let told = read_json(&succeed(signing.arg(&out).arg(&input).args(desk.pin())));
+    assert!(
+        told["documents"][0]["output"]
+            .as_str()
+            .unwrap()
+            .ends_with("on.p7m")
+    );
+    succeed(desk.trien(["verify"]).arg(&out));
+    let request = name(b"\xc4.csr");
+    let words = [
+        "token",
+        "request",
+        "--token",
+        TOKEN,
+        "--key",
+        "an",
+        "--subject",
+        "CN=x",
+        "--out",
+    ];
+    succeed(desk.trien(words).arg(&request).args(desk.pin()));
+    let mut backup = desk.trien(["token", "export-store", "--token", TOKEN, "--out"]);
+    succeed(backup.arg(name(b"\xc4.tar")));
+}
+
+#[test]
+fn an_answer_that_is_lost_is_a_failure() {
+    let desk = Desk::bare();
+    std::fs::write(desk.path("x.xml"), "<a/>").unwrap();
+    for (words, exit, end) in [
+        (&["origin", "list", "--json"][..], 3, "> /dev/full"),
+        (&["verify", "x.xml"], 3, "> /dev/full"),
+        (&["--help"], 3, "> /dev/full"),
+        // Who reads no further has seen enough.
+        (&["verify", "x.xml"], 1, "| true"),
+    ] {
+        let command = desk.trien(words.iter().copied());
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-o", "pipefail", "-c", &format!("\"$0\" \"$@\" {end}")])
+            .arg(command.get_program())
+            .args(words)
+            .current_dir(desk.path(""));
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.unwrap());
+        }
+        let told = fail(&mut shell, exit);
+        assert_eq!(
+            told.contains("could be written to the standard output"),
+            exit == 3,
+            "{told}"
+        );
+    }
+}
+
+/// Nobody at the shell is told of a web page, or to make a PDF of what is none.
+#[test]
+fn a_mistake_at_the_shell_is_told_as_one() {
+    let desk = desk_with_key();
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let told = |words: &[&str], input: &std::path::Path, exit: i32, language: &str| {
+        let mut command = desk.trien(["sign", "--lang", language, "--cert", "an", "--out"]);
+        command
+            .arg(desk.path("none"))
+            .arg(input)
+            .args(words)
+            .args(desk.pin());
+        fail(&mut command, exit)
+    };
+    for (words, said) in [
+        (&["--appearance", "plian"][..], "plain, copy"),
+        (&["--appearance", "person"], "--image"),
+        (&["--appearance", "plain", "--at-keyword", "Nowhere"], "keyword"),
+        (
+            &["--format", "xmldsig", "--template", "e-invoise"],
+            "e-invoice-buyer",
+        ),
+    ] {
+        let (vi, en) = (told(words, &dossier, 2, "vi"), told(words, &dossier, 2, "en"));
+        assert!(!vi.contains("Trang web") && !vi.contains("vận hành"), "{vi}");
+        assert!(vi.contains(said) && en.contains(said), "{vi}\n{en}");
+    }
+    let page = ["--appearance", "plain", "--page", "99"];
+    assert!(told(&page, &dossier, 2, "vi").contains("trien sign --help"));
+    let text = desk.path("đơn.txt");
+    for (words, said) in [
+        (&[][..], "--format cades"),
+        (&["--format", "xades"], "XML"),
+        (&["--format", "ooxml"], "Office"),
+        (&["--parallel"], ".p7m"),
+    ] {
+        let vi = told(words, &text, 3, "vi");
+        assert!(vi.contains(said) && !vi.contains("xuất lại"), "{vi}");
+    }
+    assert!(!desk.path("none").exists());
+}
+
+#[test]
+fn a_certificate_that_is_not_clear_is_chosen_from_those_there_are() {
+    let desk = desk_with_key();
+    desk.add_key("binh", "ec:p256", "citizen");
+    let told = |words: &[&str], language: &str| {
+        let mut command = desk.trien(["sign", "--format", "cades", "--lang", language, "--out"]);
+        command
+            .arg(desk.path("none"))
+            .arg(desk.path("đơn.txt"))
+            .args(words)
+            .args(desk.pin());
+        fail(&mut command, 3)
+    };
+    for language in ["vi", "en"] {
+        for words in [&[][..], &["--cert", "bính"]] {
+            let told = told(words, language);
+            assert!(
+                told.contains("\n  an (Nguyễn Văn An an") && told.contains("\n  binh ("),
+                "{told}"
+            );
+            assert!(
+                told.contains("--cert") && !told.contains("cắm thiết bị chứa"),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn help_has_examples_and_a_mistake_names_the_help_of_its_verb() {
+    let desk = Desk::bare();
+    for verb in ["sign", "verify", "augment", "token", "origin", "trust"] {
+        let help = succeed(&mut desk.trien([verb, "--help", "--lang", "vi"]));
+        assert!(help.contains(&format!("\n\nVí dụ:\n  trien {verb} ")), "{help}");
+        assert_eq!(help, succeed(&mut desk.trien(["help", verb, "--lang", "vi"])));
+    }
+    let told = fail(&mut desk.trien(["token", "init", "--nope"]), 2);
+    assert!(told.contains("trien token init --help"), "{told}");
+}
+
+#[test]
+fn a_configuration_that_was_named_is_there() {
+    let desk = Desk::bare();
+    let mut daemon = desk.trien(["daemon", "--config"]);
+    assert_eq!(
+        error_code(daemon.arg(desk.path("none.toml")), 3),
+        "cli-unreadable"
+    );
+    let told = fail(
+        desk.trien(["daemon", "--lang", "vi", "--config"])
+            .arg(desk.path("none.toml")),
+        3,
+    );
+    assert!(
+        told.contains("không có tệp") && !told.contains("os error"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_log_in_a_pipe_has_no_colours() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    std::fs::write(desk.home().join("config/config.toml"), "[websocket]\nport = 0\n").unwrap();
+    let mut daemon = desk
+        .trien(["daemon"])
+        .env("TRIEN_LOG", "trace")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stderr.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert!(line.contains("trien") && !line.contains('\u{1b}'), "{line}");
+}
+
+#[test]
+fn what_was_known_of_an_untrusted_signer_names_him() {
+    let desk = desk_with_key();
+    std::fs::remove_dir_all(desk.home().join("config/trust")).unwrap();
+    succeed(sign(&desk).args(desk.pin()));
+    let kept = succeed(&mut desk.trien(["trust", "evidence"]));
+    assert!(kept.contains("Nguyễn Văn An"), "{kept}");
+    let words = ["trust", "evidence", "--before", "2026-01-01T00:00:00Z"];
+    assert_eq!(error_code(&mut desk.trien(words), 2), "trust-evidence-before");
+}
+
+#[test]
+fn an_address_that_was_copied_is_answered_with_its_origin() {
+    let desk = Desk::bare();
+    for (given, meant) in [
+        ("https://dichvucong.gov.vn/don?id=1", "https://dichvucong.gov.vn"),
+        ("https://đất.vn", "https://xn--"),
+    ] {
+        let told = fail(&mut desk.trien(["origin", "allow", given]), 2);
+        assert!(told.contains(&format!("like this: {meant}")), "{told}");
+    }
+}
+
+#[test]
+fn a_pin_file_that_everybody_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = desk_with_key();
+    let told = |mode| {
+        std::fs::set_permissions(desk.pin_file(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = sign(&desk).args(desk.pin()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(told(0o644).contains("0600"));
+    assert_eq!(told(0o600), "");
+}

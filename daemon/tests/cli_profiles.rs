@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
-use support::{Desk, error_code, read_json, specified, succeed};
+use support::{Desk, error_code, fail, read_json, specified, succeed};
 
 /// A desk with one token of each of these profiles; its keys have its name, and certificates of one authority where
 /// the profile lets them be made.
@@ -186,6 +186,46 @@ fn a_key_that_wants_its_pin_for_each_signature_signs_a_batch() {
     let mut wrong = batch("wrong-pin");
     wrong.arg("--pin-file").arg(desk.path("wrong"));
     assert_eq!(error_code(&mut wrong, 1), "pin_incorrect");
+}
+
+/// A certificate's name that was mistyped is no reason to try a PIN at a token that may be somebody else's.
+#[test]
+fn a_mistyped_selector_spends_no_try_of_another_token() {
+    let desk = field(&[("slow", "ec:p256"), ("private-certificate", "ec:p256")]);
+    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
+    for _ in 0..3 {
+        let mut command = signing(&desk, "slwo");
+        command.arg("--pin-file").arg(desk.path("wrong"));
+        assert_eq!(error_code(&mut command, 3), "no_certificate");
+    }
+    for (language, said) in [
+        ("vi", "Không có chứng thư số nào khớp"),
+        ("en", "No certificate matches"),
+    ] {
+        let mut command = signing(&desk, "slwo");
+        let told = fail(command.args(desk.pin()).args(["--lang", language]), 3);
+        assert!(told.contains(said) && told.contains("\n  slow ("), "{told}");
+        assert!(
+            told.contains("(private-certificate)") && told.contains("trien cert list --reveal"),
+            "{told}"
+        );
+    }
+    let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
+    let held = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|token| token["initialized"] == true);
+    assert_eq!(
+        held.filter(|token| token["pin"] == "ready").count(),
+        3,
+        "{tokens}"
+    );
+    // One PIN is for one token.
+    let text = "[[token]]\nlabel = \"other\"\npin = \"13572468\"\n";
+    succeed(&mut specified(&desk, text));
+    let mut reveal = desk.trien(["cert", "list", "--reveal"]);
+    assert_eq!(error_code(reveal.args(desk.pin()), 2), "token-hide-several");
 }
 
 /// A page cannot have anybody log in to look: it is told what to do once, and so is who asks the doctor.

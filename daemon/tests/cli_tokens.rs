@@ -78,6 +78,48 @@ fn sign_and_verify(desk: &Desk, home: &Path, label: &str) {
     succeed(desk.trien(["verify"]).arg(&output));
 }
 
+/// What cannot be asked for is named by its own option.
+#[test]
+fn where_nobody_types_the_missing_option_is_named() {
+    let desk = Desk::new();
+    let alone = |words: &[&str]| {
+        let command = desk.trien(words.iter().copied());
+        let mut alone = Command::new("setsid");
+        alone
+            .arg("--wait")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .args(desk.pin());
+        for (name, value) in command.get_envs() {
+            alone.env(name, value.unwrap());
+        }
+        alone.stdin(std::process::Stdio::null());
+        alone
+    };
+    let told = fail(&mut alone(&["token", "init", "--label", "x"]), 2);
+    assert!(
+        told.contains("with --so-pin-file") && !told.contains("--pin-fd"),
+        "{told}"
+    );
+    openssl(
+        &desk,
+        &[
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-aes256",
+            "-pass",
+            "pass:secret",
+            "-out",
+            "k.pem",
+        ],
+    );
+    let key = desk.path("k.pem");
+    let words = ["token", "import", "--token", "x", "--key", key.to_str().unwrap()];
+    let told = fail(&mut alone(&words), 2);
+    assert!(told.contains("with --password-file"), "{told}");
+}
+
 #[test]
 fn a_key_from_a_file_signs_with_its_chain_beside_it() {
     let desk = Desk::with_token();

@@ -177,8 +177,23 @@ fn what_the_administrator_says_of_origins_no_person_widens() {
     );
     let mut page = Page::opening(&daemon, &opening(&forbidden, &forbidden, true));
     assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
-    // He allows all of them everything, and is told that it does not count.
-    for origin_ in [&fixed, &given, &forbidden, &free] {
+    // He allows all of them everything, and is told what does not count; where nothing does, nothing is written.
+    let refused = fail(
+        &mut origin(&desk, POLICY, &["allow", &forbidden, "--scope", "sign"]),
+        1,
+    );
+    assert!(refused.contains("nothing was written"), "{refused}");
+    let beyond = fail(
+        &mut origin(&desk, POLICY, &["allow", &free, "--scope", "blind_digest"]),
+        1,
+    );
+    assert!(beyond.contains("nothing was written"), "{beyond}");
+    let written = std::fs::read_to_string(desk.home().join("config/origins.toml")).unwrap();
+    assert!(
+        !written.contains("forbidden") && !written.contains("blind_digest"),
+        "{written}"
+    );
+    for origin_ in [&fixed, &given, &free] {
         let mut words = vec!["allow", origin_.as_str()];
         words.extend(ALL.iter().flat_map(|scope| ["--scope", scope]));
         let output = origin(&desk, POLICY, &words).output().unwrap();
@@ -201,6 +216,13 @@ fn what_the_administrator_says_of_origins_no_person_widens() {
         let line = listed.lines().find(|line| line.contains(name)).unwrap();
         assert!(line.contains("administrator") && line.contains(how), "{listed}");
     }
+    let line = listed.lines().find(|line| line.starts_with(&free)).unwrap();
+    assert!(
+        line.ends_with(
+            "policy now only: see a certificate, ask for signatures on documents, check signatures"
+        ),
+        "{line}"
+    );
     // What was fixed he cannot take away; of what was given beforehand he can, and gets it back, no more.
     fail(&mut origin(&desk, POLICY, &["revoke", &fixed]), 1);
     assert_eq!(told(&fixed), Some(json!(["verify"])));

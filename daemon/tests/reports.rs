@@ -462,3 +462,77 @@ fn every_report_fits_the_schema_and_the_schema_knows_every_name() {
     let all = [(false, false), (false, true), (true, false)];
     assert_eq!(kinds, BTreeSet::from(all), "unreadable, valid and not valid");
 }
+
+/// One that cannot be had or read does not keep the others from being judged, and nobody is told to make it anew.
+#[test]
+fn each_of_many_files_has_its_verdict() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let path = |name: &str| desk.path(name);
+    std::fs::write(path("text.txt"), "Đơn đề nghị").unwrap();
+    std::fs::write(path("empty.pdf"), "").unwrap();
+    std::fs::write(path("unsigned.xml"), "<a/>").unwrap();
+    std::fs::create_dir(path("folder")).unwrap();
+    let large = std::fs::File::create(path("large.zip")).unwrap();
+    large.set_len(trien_protocol::limits::MAX_DOCUMENT + 1).unwrap();
+    let hostile = repository().join("testdata/documents/hostile/encrypted_unknown.pdf");
+    std::fs::copy(hostile, path("password.pdf")).unwrap();
+    let mut sign = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out"]);
+    succeed(
+        sign.arg(path("signed.p7m"))
+            .arg(path("text.txt"))
+            .args(desk.pin()),
+    );
+    let files = [
+        ("none.pdf", "document_missing"),
+        ("folder", "document_unreadable"),
+        ("large.zip", "too_large"),
+        ("text.txt", "document_unreadable"),
+        ("empty.pdf", "document_unreadable"),
+        ("password.pdf", "document_encrypted"),
+        ("unsigned.xml", ""),
+        ("signed.p7m", ""),
+    ];
+    let verify = |words: &[&str]| {
+        let mut command = desk.trien(["verify"]);
+        command.args(words).args(files.map(|(name, _)| desk.path(name)));
+        fail(&mut command, 3)
+    };
+    let json = verify(&["--json"]);
+    let reports: Value = serde_json::from_str(&json).unwrap();
+    for (index, (name, code)) in files.iter().enumerate() {
+        let report = &reports[index];
+        assert_eq!(report["valid"], *name == "signed.p7m", "{report}");
+        assert_eq!(
+            report["error"]["code"].as_str().unwrap_or_default(),
+            *code,
+            "{report}"
+        );
+    }
+    assert_eq!(reports[6]["signatures"], serde_json::json!([]));
+    let page = path("report.html");
+    let vi = verify(&["--lang", "vi", "--html", page.to_str().unwrap()]);
+    assert!(
+        vi.contains("unsigned.xml: KHÔNG hợp lệ: không có chữ ký nào\n"),
+        "{vi}"
+    );
+    assert!(
+        vi.contains("Trong 8 tệp: 1 hợp lệ, 1 không hợp lệ hoặc chưa kết luận được, 6 không kiểm tra được."),
+        "{vi}"
+    );
+    for wrong in ["xuất lại thành PDF", "rồi ký", "Hãy tách", "byte", "os error"] {
+        assert!(!vi.contains(wrong), "{wrong}: {vi}");
+    }
+    assert!(std::fs::read_to_string(page).unwrap().contains("none.pdf"));
+    assert!(
+        verify(&["--lang", "en"])
+            .contains("Of 8 files: 1 valid, 1 not valid or not to be concluded, 6 could not be checked.")
+    );
+
+    let mut piped = Command::new("sh");
+    piped
+        .args(["-c", "cat \"$1\" | \"$0\" verify /dev/stdin"])
+        .arg(desk.trien([]).get_program())
+        .arg(path("signed.p7m"))
+        .env("TRIEN_HOME", desk.home());
+    assert!(succeed(&mut piped).contains("TOTAL-PASSED"));
+}

@@ -2,10 +2,29 @@ help = Triện lets a web page ask you for a digital signature, and lets nothing
 help-template = {"{"}about-with-newline{"}"}
     Usage: {"{"}usage{"}"}
 
-    {"{"}all-args{"}"}
+    {"{"}all-args{"}"}{"{"}after-help{"}"}
 help-commands = Verbs
 help-arguments = Arguments
 help-options = Options
+help-examples = Examples:
+help-sign-examples = {"  "}trien sign letter.pdf --out letter-signed.pdf
+    {"  "}trien sign *.pdf --out signed/ --cert "Nguyen Van An"
+    {"  "}trien sign papers.zip --format cades --out papers.zip.p7m
+    {"  "}trien sign letter.pdf --out letter-signed.pdf --level t --appearance plain --page last
+help-verify-examples = {"  "}trien verify letter-signed.pdf
+    {"  "}trien verify *.pdf --html report.html
+    {"  "}trien verify papers.p7s --content papers.zip
+help-augment-examples = {"  "}trien augment letter-signed.pdf --level lt --out letter-kept.pdf
+    {"  "}trien augment --queued
+help-token-examples = {"  "}trien token list
+    {"  "}trien token change-pin --token "My token"
+    {"  "}trien token init --label "A test"
+help-origin-examples = {"  "}trien origin allow https://dichvucong.gov.vn
+    {"  "}trien origin allow https://dichvucong.gov.vn --scope sign --until 2027-01-01T00:00:00+07:00
+    {"  "}trien origin list
+help-trust-examples = {"  "}trien trust add root-ca.crt
+    {"  "}trien trust list
+    {"  "}trien trust import-crl ca.crl
 help-value-file = FILE
 help-value-file-dir = FILE|DIR
 help-value-dir = DIR
@@ -70,8 +89,8 @@ help-cert = Certificates on tokens
 help-cert-list-reveal = First log in to each token that shows no certificate, and remember those that show then
 
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
-help-sign-inputs = The files to sign
-help-sign-out = Where to write: a file, or a folder if there are several inputs
+help-sign-inputs = The files to sign; "-" is standard input
+help-sign-out = Where to write: a file, or a folder if there are several inputs; "-" is standard output
 help-sign-format = The signature format: pades (the default, for PDF) ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default), t with a time-stamp, lt with what proves it, lta with a time-stamp over that
 help-sign-tsa = The time-stamp authority to ask, http://…; otherwise those of the configuration, one after the other
@@ -82,9 +101,9 @@ help-sign-appearance = For PDF: show the signature on a page; the look: plain, p
 help-sign-page = For PDF: the page it shows on, counted from 1, or last; the preset knows the usual one
 help-sign-rectangle = For PDF: where it shows, in points from the page's lower left corner: x1,y1,x2,y2
 help-sign-at-keyword = For PDF: show it beside this text, where that stands on a page
-help-sign-image = For PDF: the picture of your signature or of the seal (PNG)
+help-sign-image = For PDF: the picture of your signature or of the seal (PNG); the presets person and agency need it
 help-sign-qr = For PDF: a QR code beside it, mostly an address where the document can be looked up
-help-sign-value = For PDF: what the preset's text needs, for instance number=15/QĐ-UBND or form=TRÍCH SAO; may be repeated
+help-sign-value = For PDF: what the preset's text needs, for instance number=15/QĐ-UBND (the presets attachment and number-and-date need it) or form=TRÍCH SAO; may be repeated
 help-sign-field = For PDF: sign this empty signature field of the document
 help-sign-certify = For PDF: certify the document; afterwards 1: no change, 2: only forms and signatures, 3: comments too
 help-sign-lock = For PDF: form fields that nobody may fill in or sign afterwards: all, or their names
@@ -99,7 +118,7 @@ help-sign-enveloping = For XAdES: put the content inside the signature
 help-sign-template = For xmldsig: general (the default), tax-declaration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
 
 help-verify = Check the signatures of files; success only if every signature of every file is TOTAL-PASSED
-help-verify-inputs = Signed PDF files or CMS signatures
+help-verify-inputs = Signed files: PDF, CMS (.p7m, .p7s), XML, JSON (JWS), ASiC containers or Office documents; "-" is standard input
 help-verify-trust = A folder with the certificates to trust; without it, the configuration's
 help-verify-at = Judge as of this time (RFC 3339) instead of now
 help-verify-content = What a detached signature is about

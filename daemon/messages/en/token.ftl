@@ -44,6 +44,8 @@ help-token-install-management-key-file = Take the card's management key, in hexa
 help-cert-list = List the certificates on all tokens
 
 token-hides-certificates = The token "{ $token }" shows its certificates only after login. They are remembered then.
+token-hide-several = Several tokens show their certificates only after login ({ $tokens }); one given PIN is not tried on all of them.
+token-hide-several-remedy = Unplug the others, or run it again without --pin-file and --pin-fd and type the PIN of each.
 token-none = There is no token in reach.
 token-in-reader = in reader { $reader }: card { $card }
 token-in-reader-nameless = in reader { $reader }
@@ -158,7 +160,7 @@ token-certificate-not-valid-now = Note: the certificate has expired or is not va
 token-name-length = The subject has no parts, or too many.
 token-name-length-remedy = Write it like C=VN,ST=Hà Nội,CN=Trần Thị Hương,UID=CCCD:001084000123.
 token-name-syntax = "{ $part }" in the subject is not of the form TYPE=value.
-token-name-syntax-remedy = Put a backslash before a comma, plus sign or backslash inside a value.
+token-name-syntax-remedy = Write it like C=VN,ST=Hà Nội,CN=Trần Thị Hương,UID=CCCD:001084000123. Put a backslash before a comma, plus sign or backslash inside a value.
 token-name-type = The subject has no attribute "{ $part }".
 token-name-type-remedy = Take C, ST, L, STREET, O, OU, CN, SN, GN, title, serialNumber, UID, emailAddress or telephoneNumber.
 token-name-value = "{ $part }" in the subject has no possible value.
@@ -166,6 +168,7 @@ token-name-value-remedy = C is two capital letters; e-mail addresses and telepho
 
 pin-prompt = PIN of "{ $token }":{" "}
 pin-new = New PIN:{" "}
+pin-new-user = New PIN of the user:{" "}
 pin-new-repeat = New PIN, once more:{" "}
 pin-new-so = New PIN of the security officer (to unblock the token):{" "}
 pin-new-so-repeat = The same, once more:{" "}
@@ -181,6 +184,12 @@ pin-last-try-typed-only-remedy = Run this again without --pin-file or --pin-fd, 
 pin-on-reader = Type the PIN on the reader.
 pin-no-terminal = There is nobody to ask for a PIN: this program has no terminal.
 pin-no-terminal-remedy = Give the PIN with --pin-file or --pin-fd.
+pin-no-terminal-for = This cannot be asked for: the program has no terminal.
+pin-no-terminal-for-remedy = Give it with { $option }.
+pin-file-empty = The PIN file is empty.
+pin-file-empty-remedy = Write the PIN into the first line of the file. No try was used up.
+pin-file-readable = Note: other users can read the PIN file "{ $file }" too; set its mode to 0600 (chmod 600).
+pin-locked-unblock-remedy = Unblock it with the PUK: trien token unblock --token NAME (see "trien token list"), or ask your provider.
 pin-unreadable = The PIN in "{ $file }" cannot be read: { $reason }.
 pin-unreadable-remedy = Check the name and that you may read it.
 pin-differs = The two PINs are not the same.

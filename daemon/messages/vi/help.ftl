@@ -2,10 +2,29 @@ help = Triện cho phép trang web xin chữ ký số của bạn, và không ch
 help-template = {"{"}about-with-newline{"}"}
     Cách dùng: {"{"}usage{"}"}
 
-    {"{"}all-args{"}"}
+    {"{"}all-args{"}"}{"{"}after-help{"}"}
 help-commands = Lệnh
 help-arguments = Đối số
 help-options = Tùy chọn
+help-examples = Ví dụ:
+help-sign-examples = {"  "}trien sign đơn.pdf --out đơn-đã-ký.pdf
+    {"  "}trien sign *.pdf --out đã-ký/ --cert "Nguyễn Văn An"
+    {"  "}trien sign hồ-sơ.zip --format cades --out hồ-sơ.zip.p7m
+    {"  "}trien sign đơn.pdf --out đơn-đã-ký.pdf --level t --appearance plain --page last
+help-verify-examples = {"  "}trien verify đơn-đã-ký.pdf
+    {"  "}trien verify *.pdf --html báo-cáo.html
+    {"  "}trien verify hồ-sơ.p7s --content hồ-sơ.zip
+help-augment-examples = {"  "}trien augment đơn-đã-ký.pdf --level lt --out đơn-lưu-trữ.pdf
+    {"  "}trien augment --queued
+help-token-examples = {"  "}trien token list
+    {"  "}trien token change-pin --token "Token của tôi"
+    {"  "}trien token init --label "Thử nghiệm"
+help-origin-examples = {"  "}trien origin allow https://dichvucong.gov.vn
+    {"  "}trien origin allow https://dichvucong.gov.vn --scope sign --until 2027-01-01T00:00:00+07:00
+    {"  "}trien origin list
+help-trust-examples = {"  "}trien trust add root-ca.crt
+    {"  "}trien trust list
+    {"  "}trien trust import-crl ca.crl
 help-value-file = TỆP
 help-value-file-dir = TỆP|THƯ_MỤC
 help-value-dir = THƯ_MỤC
@@ -70,8 +89,8 @@ help-cert = Chứng thư số trên các thiết bị ký
 help-cert-list-reveal = Trước hết đăng nhập vào từng thiết bị không cho thấy chứng thư số nào, và nhớ những chứng thư số hiện ra sau đó
 
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
-help-sign-inputs = Các tệp cần ký
-help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp
+help-sign-inputs = Các tệp cần ký; "-" là đầu vào chuẩn
+help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp; "-" là đầu ra chuẩn
 help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) ooxml (mặc định cho docx, xlsx, pptx), cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
 help-sign-level = Mức chữ ký: b (mặc định), t có dấu thời gian, lt có dữ liệu chứng minh, lta có dấu thời gian lên dữ liệu ấy
 help-sign-tsa = Tổ chức cấp dấu thời gian, http://…; nếu không có thì lần lượt hỏi các tổ chức trong cấu hình
@@ -82,9 +101,9 @@ help-sign-appearance = Với PDF: hiển thị chữ ký trên trang; kiểu: pl
 help-sign-page = Với PDF: trang hiển thị, đếm từ 1, hoặc last là trang cuối; mỗi mẫu có trang thường dùng
 help-sign-rectangle = Với PDF: vị trí, tính bằng point từ góc dưới bên trái của trang: x1,y1,x2,y2
 help-sign-at-keyword = Với PDF: hiển thị cạnh đoạn chữ này trên trang
-help-sign-image = Với PDF: hình chữ ký hoặc con dấu (PNG)
+help-sign-image = Với PDF: hình chữ ký hoặc con dấu (PNG); kiểu person và agency cần có
 help-sign-qr = Với PDF: mã QR bên cạnh, thường là địa chỉ tra cứu văn bản
-help-sign-value = Với PDF: nội dung mà mẫu cần, ví dụ number=15/QĐ-UBND hoặc form=TRÍCH SAO; có thể nêu nhiều lần
+help-sign-value = Với PDF: nội dung mà mẫu cần, ví dụ number=15/QĐ-UBND (kiểu attachment và number-and-date cần có) hoặc form=TRÍCH SAO; có thể nêu nhiều lần
 help-sign-field = Với PDF: ký vào ô chữ ký còn trống này của văn bản
 help-sign-certify = Với PDF: chứng thực văn bản; sau đó 1: không được sửa gì, 2: chỉ điền biểu mẫu và ký, 3: được thêm ghi chú
 help-sign-lock = Với PDF: các ô không ai được điền hay ký sau đó: all, hoặc tên các ô
@@ -99,7 +118,7 @@ help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký
 help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 
 help-verify = Kiểm tra chữ ký của tệp; chỉ thành công khi mọi chữ ký của mọi tệp đều TOTAL-PASSED
-help-verify-inputs = Tệp PDF đã ký hoặc chữ ký CMS
+help-verify-inputs = Tệp đã ký: PDF, CMS (.p7m, .p7s), XML, JSON (JWS), gói ASiC hoặc tài liệu Office; "-" là đầu vào chuẩn
 help-verify-trust = Thư mục chứa các chứng thư được tin cậy; nếu không nêu thì theo cấu hình
 help-verify-at = Xét tại thời điểm này (RFC 3339) thay vì bây giờ
 help-verify-content = Nội dung của chữ ký tách rời

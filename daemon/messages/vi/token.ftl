@@ -44,6 +44,8 @@ help-token-install-management-key-file = Lấy khóa quản trị của thẻ (d
 help-cert-list = Liệt kê chứng thư trên mọi token
 
 token-hides-certificates = Thiết bị "{ $token }" chỉ cho thấy chứng thư số sau khi đăng nhập. Lần sau Triện sẽ nhớ.
+token-hide-several = Có nhiều thiết bị chỉ cho thấy chứng thư số sau khi đăng nhập ({ $tokens }); một mã PIN cho sẵn không được thử trên tất cả.
+token-hide-several-remedy = Hãy rút bớt thiết bị, hoặc chạy lại mà không có --pin-file và --pin-fd để gõ mã PIN của từng thiết bị.
 token-none = Không có token nào.
 token-in-reader = trong đầu đọc { $reader }: thẻ { $card }
 token-in-reader-nameless = trong đầu đọc { $reader }
@@ -158,7 +160,7 @@ token-certificate-not-valid-now = Lưu ý: chứng thư đã hết hạn hoặc 
 token-name-length = Chủ thể không có thành phần nào, hoặc có quá nhiều.
 token-name-length-remedy = Hãy viết như C=VN,ST=Hà Nội,CN=Trần Thị Hương,UID=CCCD:001084000123.
 token-name-syntax = "{ $part }" trong chủ thể không có dạng LOẠI=giá trị.
-token-name-syntax-remedy = Đặt dấu gạch chéo ngược trước dấu phẩy, dấu cộng hoặc dấu gạch chéo ngược nằm trong giá trị.
+token-name-syntax-remedy = Hãy viết như C=VN,ST=Hà Nội,CN=Trần Thị Hương,UID=CCCD:001084000123. Đặt dấu gạch chéo ngược trước dấu phẩy, dấu cộng hoặc dấu gạch chéo ngược nằm trong giá trị.
 token-name-type = Chủ thể không có thuộc tính "{ $part }".
 token-name-type-remedy = Hãy dùng C, ST, L, STREET, O, OU, CN, SN, GN, title, serialNumber, UID, emailAddress hoặc telephoneNumber.
 token-name-value = "{ $part }" trong chủ thể có giá trị không hợp lệ.
@@ -166,6 +168,7 @@ token-name-value-remedy = C gồm hai chữ cái in hoa; địa chỉ thư đi�
 
 pin-prompt = Mã PIN của "{ $token }":{" "}
 pin-new = Mã PIN mới:{" "}
+pin-new-user = Mã PIN mới của người dùng:{" "}
 pin-new-repeat = Nhập lại mã PIN mới:{" "}
 pin-new-so = Mã PIN quản trị mới (dùng để mở khóa token):{" "}
 pin-new-so-repeat = Nhập lại mã PIN quản trị:{" "}
@@ -181,6 +184,12 @@ pin-last-try-typed-only-remedy = Hãy chạy lại lệnh mà không có --pin-f
 pin-on-reader = Hãy nhập mã PIN trên đầu đọc.
 pin-no-terminal = Không có cửa sổ dòng lệnh để hỏi mã PIN.
 pin-no-terminal-remedy = Hãy cho mã PIN bằng --pin-file hoặc --pin-fd.
+pin-no-terminal-for = Không có cửa sổ dòng lệnh để hỏi.
+pin-no-terminal-for-remedy = Hãy cho bằng { $option }.
+pin-file-empty = Tệp mã PIN trống.
+pin-file-empty-remedy = Hãy ghi mã PIN vào dòng đầu của tệp. Chưa mất lần thử nào.
+pin-file-readable = Lưu ý: người dùng khác cũng đọc được tệp mã PIN "{ $file }"; hãy đặt quyền 0600 (chmod 600).
+pin-locked-unblock-remedy = Hãy mở khóa bằng mã PUK: trien token unblock --token TÊN (xem "trien token list"), hoặc liên hệ nhà cung cấp.
 pin-unreadable = Không đọc được mã PIN trong "{ $file }": { $reason }.
 pin-unreadable-remedy = Kiểm tra tên tệp và quyền đọc tệp.
 pin-differs = Hai mã PIN không giống nhau.

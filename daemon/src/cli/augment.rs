@@ -84,8 +84,9 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
         let raised = raise(read_document(input)?, &form, level, &network, shell).await;
         output::write(out, &raised.map_err(|error| failed(&error))?)?;
     }
-    let value = json!({ "input": input, "output": out, "level": level });
-    shell.answer(&value, || {
+    let shown = |path: &Path| path.display().to_string();
+    let value = json!({ "input": shown(input), "output": shown(out), "level": level });
+    shell.answer_beside(output::is_standard(out), &value, || {
         shell.text(
             "augment-done",
             &self::arguments([("file", out.display().to_string())]),
@@ -98,7 +99,11 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
 async fn queued(network: &Network, shell: &Shell) -> Result<(), CliError> {
     let queue = Queue::new(shell.places.queue_folder());
     let done = queue.run(network, trust(shell), &cache(shell)).await;
-    let value = json!({ "raised": done.raised, "waiting": done.waiting, "given_up": done.given_up });
+    let shown =
+        |paths: &[PathBuf]| -> Vec<_> { paths.iter().map(|path| path.display().to_string()).collect() };
+    let value = json!({
+        "raised": shown(&done.raised), "waiting": shown(&done.waiting), "given_up": shown(&done.given_up),
+    });
     shell.answer(&value, || {
         let count = |paths: &[PathBuf]| paths.len().to_string();
         let values = self::arguments([

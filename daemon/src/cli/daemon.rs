@@ -28,12 +28,16 @@ pub struct DaemonArguments {
 /// Runs it.
 ///
 /// # Errors
-/// Misuse if the prompter is none; failure if the service cannot begin.
+/// Misuse if the prompter is none; failure if the configuration that was named is not there, or the service cannot begin.
 pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> {
     let prompter = given.prompter.map(|text| {
         PromptProgram::parse(&text)
             .ok_or_else(|| CliError::misuse("daemon-bad-prompter", arguments([("value", text)])))
     });
+    // Without the file that was named, the daemon would run with rights that nobody wrote down.
+    if let Some(file) = &given.config {
+        std::fs::File::open(file).map_err(|error| CliError::file("cli-unreadable", file, &error))?;
+    }
     let simulation = match &given.simulate {
         Some(script) => Some(simulate::prepare(script, shell).await?),
         None => None,
@@ -48,7 +52,8 @@ pub async fn run(given: DaemonArguments, shell: &Shell) -> Result<(), CliError> 
     run_daemon(options, &shell.places, |ready| {
         super::shell::print(&if shell.json {
             let websocket = ready.websocket.map(|address| address.to_string());
-            json!({ "ready": true, "socket": ready.socket, "websocket": websocket }).to_string()
+            json!({ "ready": true, "socket": ready.socket.display().to_string(), "websocket": websocket })
+                .to_string()
         } else {
             ready.to_string()
         });

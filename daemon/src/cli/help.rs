@@ -1,5 +1,6 @@
 //! Help and misuse in the person's language: clap's tree of commands, with its texts from the message files.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -14,7 +15,7 @@ use crate::language::{self, arguments, plain, text};
 /// # Errors
 /// The exit code to leave with: 0 after help or version, 2 after misuse.
 pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode> {
-    let words: Vec<_> = std::env::args_os().collect();
+    let words = asked_for_help(std::env::args_os().collect());
     // Most calls are no question and no mistake: texts are read when there is something to say, so that a daemon and its
     // processes do not keep all of them in memory for a help that nobody asked them for.
     if let Some(read) = T::command()
@@ -29,16 +30,18 @@ pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode>
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| word == "--json");
-    translate(T::command(), "help", language)
+    let command = translate(T::command(), "help", language);
+    let verb = verb_in(&command, &words);
+    command
         .try_get_matches_from(words)
         .and_then(|matches| T::from_arg_matches(&matches))
         .map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 super::shell::print(&shown(&error, language));
-                ExitCode::SUCCESS
+                super::shell::ended(ExitCode::SUCCESS, language)
             }
             kind => {
-                let told = misuse(&error, kind, language);
+                let told = misuse(&error, kind, &verb, language);
                 if json {
                     super::shell::print(&told.as_json());
                 } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -51,6 +54,30 @@ pub(super) fn parse<T: CommandFactory + FromArgMatches>() -> Result<T, ExitCode>
         })
 }
 
+/// `trien help sign` is `trien sign --help`.
+fn asked_for_help(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
+}
+
+/// The verb that was typed, with the verbs below it: `token init`.
+fn verb_in(command: &Command, words: &[OsString]) -> String {
+    let mut found = Vec::new();
+    let mut within = command;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(child) = within.find_subcommand(word).filter(|child| !child.is_hide_set()) {
+            found.push(word);
+            within = child;
+        } else if !found.is_empty() && !word.starts_with('-') {
+            break;
+        }
+    }
+    found.join(" ")
+}
+
 /// Help as clap lays it out. Of its words, only one comes from no text of ours.
 fn shown(error: &clap::Error, language: Language) -> String {
     error
@@ -60,7 +87,7 @@ fn shown(error: &clap::Error, language: Language) -> String {
 }
 
 /// `--lang` has to be known before the texts are, so it is looked for before clap reads.
-fn asked_language(words: &[std::ffi::OsString]) -> Option<Language> {
+fn asked_language(words: &[OsString]) -> Option<Language> {
     let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
     let value = words.iter().enumerate().find_map(|(index, word)| {
         word.strip_prefix("--lang=")
@@ -81,6 +108,7 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
     let command = command
         .about(plain(language, path))
         .long_about(None)
+        .after_help(examples(path, language))
         .help_template(plain(language, "help-template"))
         .subcommand_help_heading(plain(language, "help-commands"))
         .subcommand_value_name(plain(language, "help-value-verb"))
@@ -142,6 +170,15 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
     })
 }
 
+/// How a verb is used, where it has such a text.
+fn examples(path: &str, language: Language) -> String {
+    let key = format!("{path}-examples");
+    match language::exists(language, &key) {
+        true => format!("{}\n{}", plain(language, "help-examples"), plain(language, &key)),
+        false => String::new(),
+    }
+}
+
 /// `FILE|DIR` by the key `help-value-file-dir`; what has no text is no word, but a form.
 fn value_name(name: &str, language: Language) -> String {
     let key = format!("help-value-{}", name.to_lowercase().replace(['_', '|', '='], "-"));
@@ -168,7 +205,7 @@ impl Misuse {
 }
 
 /// clap's own sentences are English; these are the kinds a person can meet.
-fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> Misuse {
+fn misuse(error: &clap::Error, kind: ErrorKind, verb: &str, language: Language) -> Misuse {
     let shown = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(", "),
@@ -203,7 +240,14 @@ fn misuse(error: &clap::Error, kind: ErrorKind, language: Language) -> Misuse {
     Misuse {
         key,
         message: text(language, key, &arguments),
-        remedy: plain(language, "misuse-remedy"),
+        remedy: match verb {
+            "" => plain(language, "misuse-remedy"),
+            verb => text(
+                language,
+                "misuse-verb-remedy",
+                &self::arguments([("verb", verb.to_owned())]),
+            ),
+        },
     }
 }
 

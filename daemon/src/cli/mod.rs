@@ -11,6 +11,7 @@ mod output;
 mod report;
 mod revocation;
 mod shell;
+mod wording;
 
 pub mod audit;
 pub mod augment;
@@ -70,10 +71,11 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(run(command, &shell));
     // A reader of the terminal may sit in a blocking read; nothing is waited for after the answer is out.
     runtime.shutdown_background();
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(language, shell.json),
-    }
+    };
+    shell::ended(code, language)
 }
 
 async fn run(command: Command, shell: &Shell) -> Result<(), CliError> {

@@ -76,6 +76,7 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let grants = Grants::load(file).map_err(|error| unusable(&error))?;
     let rules = rules(shell)?;
     let now = OffsetDateTime::now_utc();
+    let book = GrantBook::new(file.to_owned(), rules.clone(), Schemes::HttpsAndLoopbackHttp);
     let administrators = [("fixed", &rules.allow), ("pregranted", &rules.pregrant)]
         .into_iter()
         .flat_map(|(how, list)| {
@@ -87,7 +88,11 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
         json!({ "origin": origin.as_str(), "scopes": names(scopes), "administrator": how })
     });
     let value: Vec<Value> = told
-        .chain(grants.iter().map(|grant| as_json(grant, now)))
+        .chain(grants.iter().map(|grant| {
+            let mut value = as_json(grant, now);
+            value["effective"] = json!(names(&book.scopes(&grant.origin, now)));
+            value
+        }))
         .collect();
     shell.answer(&value, || {
         if value.is_empty() {
@@ -98,7 +103,10 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
             format!("{origin}: {} ({how})\n", named(scopes, shell))
         });
         fixed
-            .chain(grants.iter().map(|grant| line(grant, shell) + "\n"))
+            .chain(grants.iter().map(|grant| {
+                let effective = book.scopes(&grant.origin, now);
+                line(grant, shell) + &under_policy(grant, &effective, now, shell) + "\n"
+            }))
             .collect()
     });
     Ok(())
@@ -131,6 +139,18 @@ fn scopes_of(names: &[String]) -> Vec<Scope> {
 }
 
 fn allow(file: &Path, grant: &Grant, add: bool, shell: &Shell) -> Result<(), CliError> {
+    let now = OffsetDateTime::now_utc();
+    let book = GrantBook::new(file.to_owned(), rules(shell)?, Schemes::HttpsAndLoopbackHttp);
+    let asked = grant.in_force(now);
+    let allowed = book.would_allow(&grant.origin, asked.clone());
+    let kept: Vec<Scope> = asked
+        .into_iter()
+        .filter(|scope| !allowed.contains(scope))
+        .collect();
+    if allowed.is_empty() {
+        let shown = arguments([("origin", grant.origin.to_string())]);
+        return Err(CliError::refused("origin-administrator-forbids", shown));
+    }
     let write = |grants: &mut Grants| match add {
         true => grants.add(grant.clone()),
         false => grants.allow(grant.clone()),
@@ -139,11 +159,10 @@ fn allow(file: &Path, grant: &Grant, add: bool, shell: &Shell) -> Result<(), Cli
     if !grant.origin.is_https() {
         shell.note("origin-developer-only", &Arguments::new());
     }
-    let now = OffsetDateTime::now_utc();
-    let book = GrantBook::new(file.to_owned(), rules(shell)?, Schemes::HttpsAndLoopbackHttp);
     let effective = book.scopes(&grant.origin, now);
-    if grant.in_force(now).iter().any(|scope| !effective.contains(scope)) {
-        shell.note("origin-administrator-limits", &Arguments::new());
+    if !kept.is_empty() {
+        let scopes = arguments([("scopes", named(&kept, shell))]);
+        shell.note("origin-administrator-limits", &scopes);
     }
     shell.answer(&as_json(grant, now), || {
         let names = named(&effective, shell);
@@ -197,8 +216,28 @@ fn revoke(file: &Path, origin: &str, scopes: &[String], shell: &Shell) -> Result
 }
 
 fn parse(origin: &str) -> Result<Origin, CliError> {
-    Origin::parse(origin, Schemes::HttpsAndLoopbackHttp)
-        .map_err(|_| CliError::misuse("origin-bad", arguments([("origin", origin.to_owned())])))
+    let read = |text: &str| Origin::parse(text, Schemes::HttpsAndLoopbackHttp);
+    read(origin).map_err(|_| {
+        // An address that was copied out of the browser has a path; whoever wrote it sees what is meant.
+        let meant = meant(origin).filter(|meant| read(meant).is_ok());
+        let key = match meant {
+            Some(_) => "origin-bad-but",
+            None => "origin-bad",
+        };
+        CliError::misuse(
+            key,
+            arguments([
+                ("origin", origin.to_owned()),
+                ("meant", meant.unwrap_or_default()),
+            ]),
+        )
+    })
+}
+
+/// The origin of an address (RFC 6454), a host with other than ASCII letters in the form that browsers send.
+fn meant(address: &str) -> Option<String> {
+    let origin = url::Url::parse(address.trim()).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 fn unusable(error: &GrantsError) -> CliError {
@@ -256,6 +295,19 @@ fn line(grant: &Grant, shell: &Shell) -> String {
         .iter()
         .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end)));
     format!("{}: {}", grant.origin, each.collect::<Vec<_>>().join(", "))
+}
+
+/// Behind what the person wrote down: what of it counts, where the administrator allows less.
+fn under_policy(grant: &Grant, effective: &[Scope], now: OffsetDateTime, shell: &Shell) -> String {
+    let written = grant.in_force(now);
+    if written.iter().all(|scope| effective.contains(scope)) {
+        return String::new();
+    }
+    let (key, scopes) = match effective {
+        [] => ("origin-policy-nothing", String::new()),
+        some => ("origin-policy-only", named(some, shell)),
+    };
+    format!("; {}", shell.text(key, &arguments([("scopes", scopes)])))
 }
 
 fn named(scopes: &[Scope], shell: &Shell) -> String {

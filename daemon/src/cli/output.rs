@@ -1,9 +1,10 @@
-//! Where results go: planned before anything is signed, written whole or not at all.
+//! Where results go: planned before anything is signed, written whole or not at all. What is no regular file, as a pipe or
+//! a device, is written to and never replaced; `-` is the standard output.
 
 use std::collections::HashSet;
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::CliError;
@@ -66,14 +67,50 @@ pub(super) fn replaces<'a>(output: &Path, originals: impl IntoIterator<Item = &'
     })
 }
 
+/// What stands for the standard output, and for the standard input, as the name of a file.
+pub(super) const STANDARD: &str = "-";
+
+/// True if a result at this place goes out on the standard output, so that nothing else may be said there.
+pub(super) fn is_standard(path: &Path) -> bool {
+    let names = [STANDARD, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    names.iter().any(|name| path == Path::new(name))
+}
+
+/// True if what is there is written to as it comes, and cannot be taken back: a pipe, a device, the standard output.
+pub(super) fn is_stream(path: &Path) -> bool {
+    is_standard(path) || is_special(path) || is_of_the_system(path)
+}
+
+fn is_special(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// True for a name by which the system shows an open file or a device: renaming would take it away from everybody.
+fn is_of_the_system(path: &Path) -> bool {
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.is_some_and(|folder| folder == Path::new("/dev") || folder.starts_with("/proc")) && path.exists()
+}
+
 /// Fails early, as [`Outputs::check_writable`], for one file.
 ///
 /// # Errors
-/// `cli-unwritable` if its folder takes no new file.
+/// `cli-unwritable` if its folder takes no new file, or what is there cannot be written to.
 pub(super) fn check_writable(path: &Path) -> Result<(), CliError> {
-    begin(path)
-        .map(drop)
-        .map_err(|error| CliError::file("cli-unwritable", path, &error))
+    let check = || match is_standard(path) {
+        true => Ok(()),
+        // It is not opened: who reads from the pipe would see it end.
+        false if is_stream(path) => writable_stream(path),
+        false => begin(path).map(drop),
+    };
+    check().map_err(|error| CliError::file("cli-unwritable", path, &error))
+}
+
+fn writable_stream(path: &Path) -> io::Result<()> {
+    if path.metadata()?.file_type().is_socket() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
 }
 
 /// Writes a file whole or not at all: beside its place, to the disk, then into place by renaming.
@@ -81,14 +118,7 @@ pub(super) fn check_writable(path: &Path) -> Result<(), CliError> {
 /// # Errors
 /// `cli-unwritable`; what was at the place before is still there then.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let write = || {
-        let mut file = begin(path)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| CliError::file("cli-unwritable", path, &error))
+    write_with(path, |file| file.write_all(bytes))
 }
 
 /// As [`write`], for a result that is not held in memory: `fill` writes it.
@@ -97,16 +127,9 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// `cli-unwritable`
 pub(super) fn write_with(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), CliError> {
-    let write = || {
-        let mut file = begin(path)?;
-        fill(&mut file)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| CliError::file("cli-unwritable", path, &error))
+    put(path, None, fill).map_err(|error| CliError::file("cli-unwritable", path, &error))
 }
 
 /// As [`write`], for a file that is its user's alone.
@@ -114,20 +137,41 @@ pub(super) fn write_with(
 /// # Errors
 /// `cli-unwritable`
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let write = || {
-        let mut file = begin(path)?;
-        file.as_file().set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| CliError::file("cli-unwritable", path, &error))
+    let private = Some(Permissions::from_mode(0o600));
+    put(path, private, |file| file.write_all(bytes))
+        .map_err(|error| CliError::file("cli-unwritable", path, &error))
 }
 
-fn begin(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn put(
+    path: &Path,
+    permissions: Option<Permissions>,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    if is_standard(path) {
+        let mut out = io::stdout().lock();
+        fill(&mut out)?;
+        return out.flush();
+    }
+    if is_stream(path) {
+        writable_stream(path)?;
+        // Never created: it may have gone since it was looked at.
+        let mut stream = File::options().write(true).open(path)?;
+        fill(&mut stream)?;
+        return stream.flush();
+    }
+    let mut file = begin(path)?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
+    fill(&mut file)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn begin(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     if path.is_dir() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     let folder = path
         .parent()

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::shell::complain;
 use super::sign::failed;
-use super::{CliError, Shell};
+use super::{CliError, Shell, wording};
 use crate::consent::shell::{NoPin, PinSource, PinTrouble};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments, text};
@@ -37,13 +37,25 @@ pub struct PinArguments {
 }
 
 impl PinArguments {
+    /// The PIN comes from a file or descriptor, and not from somebody who sees which token asks for it.
+    pub(super) const fn is_given(&self) -> bool {
+        self.pin_file.is_some() || self.pin_fd.is_some()
+    }
+
     /// Opens what was named; without it the terminal will be asked when it comes to that.
     ///
     /// # Errors
     /// Failure if the file or descriptor cannot be opened.
     pub(super) fn source(&self, shell: &Shell) -> Result<Arc<dyn PinSource>, CliError> {
         let given = match (&self.pin_file, self.pin_fd) {
-            (Some(file), _) => open(file)?,
+            (Some(file), _) => {
+                let opened = open(file)?;
+                if is_for_everybody(&opened) {
+                    let facts = arguments([("file", file.display().to_string())]);
+                    shell.note("pin-file-readable", &facts);
+                }
+                opened
+            }
             // Opened anew through the file system, so that the number is checked to be a descriptor of this process.
             (None, Some(number)) => open(Path::new(&format!("/proc/self/fd/{number}")))?,
             (None, None) => return Ok(Arc::new(TerminalPin::new(shell.language))),
@@ -98,6 +110,14 @@ impl PinSource for GivenPin {
     }
 }
 
+/// True for a regular file that every user may read.
+fn is_for_everybody(given: &OwnedFd) -> bool {
+    rustix::fs::fstat(given).is_ok_and(|found| {
+        rustix::fs::FileType::from_raw_mode(found.st_mode).is_file()
+            && rustix::fs::Mode::from_raw_mode(found.st_mode).contains(rustix::fs::Mode::ROTH)
+    })
+}
+
 /// True for a regular file without a byte: in a pipe, the line may still come.
 fn is_empty_file(given: &OwnedFd) -> bool {
     rustix::fs::fstat(given)
@@ -109,9 +129,28 @@ fn is_empty_file(given: &OwnedFd) -> bool {
 pub(super) fn no_pin(none: &NoPin) -> CliError {
     match none {
         NoPin::Left => failed(&JobError::Cancelled),
-        NoPin::Empty => failed(&JobError::PinInvalid),
-        NoPin::NoTerminal(_) => CliError::misuse("pin-no-terminal", Arguments::new()),
+        NoPin::Empty => failed(&JobError::PinInvalid).reworded(wording::empty_pin),
+        NoPin::NoTerminal(_) => nobody_types("pin-prompt"),
         NoPin::LastTry => CliError::refused("pin-last-try-typed-only", Arguments::new()),
+    }
+}
+
+/// What is asked for at a terminal, by the key of the question: how it is given where there is none.
+fn nobody_types(question: &str) -> CliError {
+    let option = match question {
+        "pin-new" => "--new-pin-file",
+        "pin-new-user" => "--pin-file",
+        "pin-new-so" | "pin-so" => "--so-pin-file",
+        "token-import-password" => "--password-file",
+        _ => return CliError::misuse("pin-no-terminal", Arguments::new()),
+    };
+    CliError::misuse("pin-no-terminal-for", arguments([("option", option.to_owned())]))
+}
+
+fn left_or_nobody(question: &str, error: io::Error) -> CliError {
+    match not_typed(error) {
+        NoPin::NoTerminal(_) => nobody_types(question),
+        none => no_pin(&none),
     }
 }
 
@@ -218,7 +257,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 /// # Errors
 /// Misuse if there is no terminal or the two differ; no if the person leaves.
 pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<OwnedFd, CliError> {
-    let no_terminal = |error| no_pin(&not_typed(error));
+    let no_terminal = |error| left_or_nobody(prompt, error);
     let said = |key| text(shell.language, key, &Arguments::new());
     let first = ask(&said(prompt)).map_err(no_terminal)?;
     let second = ask(&said(repeat)).map_err(no_terminal)?;
@@ -238,7 +277,7 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
 /// # Errors
 /// As [`new_pin`].
 pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> {
-    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| no_pin(&not_typed(error)))?;
+    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| left_or_nobody(prompt, error))?;
     let piped = || -> io::Result<OwnedFd> {
         let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         put(&writing, typed)?;
@@ -252,7 +291,7 @@ pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> 
 /// # Errors
 /// Misuse if there is no terminal; no if the person leaves.
 pub(super) fn secret(shell: &Shell, prompt: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
-    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| no_pin(&not_typed(error)))?;
+    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| left_or_nobody(prompt, error))?;
     Ok(Zeroizing::new(typed.bytes().to_vec()))
 }
 

@@ -476,7 +476,7 @@ fn keyed(prefix: &str, value: &impl Serialize) -> String {
 
 /// Text from a certificate or a file name must not steer the terminal or turn the line around: control characters and
 /// the bidirectional and zero-width ones become U+FFFD.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')

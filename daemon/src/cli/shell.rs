@@ -1,7 +1,8 @@
 //! What every verb has at hand: the person's language, the places, one way to print, one way to fail.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde_json::json;
@@ -49,6 +50,16 @@ impl Shell {
         }
     }
 
+    /// As [`Self::answer`], where the result itself may have gone to the standard output: the answer is then told on
+    /// standard error.
+    pub(super) fn answer_beside(&self, taken: bool, value: &impl Serialize, lines: impl FnOnce() -> String) {
+        if taken {
+            complain(lines().trim_end());
+        } else {
+            self.answer(value, lines);
+        }
+    }
+
     /// Tells a person, not a program, something on the side: on standard error.
     pub fn note(&self, key: &str, arguments: &Arguments) {
         if !self.json {
@@ -81,6 +92,12 @@ enum Cause {
     Answered,
     /// A message of ours: the key for what happened; with `-remedy` behind it, for what to do.
     Message { key: &'static str, arguments: Arguments },
+    /// The same, where the system's word goes into it as `reason`.
+    System {
+        key: &'static str,
+        arguments: Arguments,
+        kind: io::ErrorKind,
+    },
     /// An error as the wire has it.
     Wire(Box<ErrorObject>),
 }
@@ -124,20 +141,26 @@ impl CliError {
 
     /// The operation failed in the operating system, whose word goes into the message as `reason`.
     #[must_use]
-    pub fn io(key: &'static str, error: &std::io::Error) -> Self {
-        Self::failed(key, arguments([("reason", error.to_string())]))
+    pub fn io(key: &'static str, error: &io::Error) -> Self {
+        Self::of_system(key, arguments([]), error)
     }
 
     /// A file cannot be read or written; it goes into the message as `file`, the system's word as `reason`.
     #[must_use]
-    pub fn file(key: &'static str, file: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::failed(
-            key,
-            arguments([
-                ("file", file.display().to_string()),
-                ("reason", error.to_string()),
-            ]),
-        )
+    pub fn file(key: &'static str, file: &std::path::Path, error: &io::Error) -> Self {
+        Self::of_system(key, arguments([("file", file.display().to_string())]), error)
+    }
+
+    fn of_system(key: &'static str, mut facts: Arguments, error: &io::Error) -> Self {
+        facts.extend(arguments([("reason", error.to_string())]));
+        Self {
+            exit: Exit::Failed,
+            cause: Cause::System {
+                key,
+                arguments: facts,
+                kind: error.kind(),
+            },
+        }
     }
 
     /// An error as a page would have got it.
@@ -154,12 +177,32 @@ impl CliError {
         matches!(&self.cause, Cause::Wire(error) if error.data.code == code)
     }
 
+    /// The same with another error as the wire has it, if it is one.
+    pub(super) fn reworded(self, words: impl FnOnce(ErrorObject) -> ErrorObject) -> Self {
+        match self.cause {
+            Cause::Wire(error) => Self::wire(self.exit, words(*error)),
+            cause => Self { cause, ..self },
+        }
+    }
+
     pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
         let told = match &self.cause {
             Cause::Answered => None,
             Cause::Message { key, arguments } => {
                 let remedy = text(language, &format!("{key}-remedy"), arguments);
                 Some(((*key).to_owned(), text(language, key, arguments), remedy))
+            }
+            Cause::System {
+                key,
+                arguments: facts,
+                kind,
+            } => {
+                let mut facts = facts.clone();
+                if let Some(reason) = system_word(*kind, language) {
+                    facts.extend(arguments([("reason", reason)]));
+                }
+                let remedy = text(language, &format!("{key}-remedy"), &facts);
+                Some(((*key).to_owned(), text(language, key, &facts), remedy))
             }
             Cause::Wire(error) => {
                 let mut what = error.data.message.text(language).to_owned();
@@ -189,17 +232,54 @@ impl CliError {
     }
 }
 
-/// The one place that writes to standard output. A reader that closed the pipe has seen enough.
+/// The system's word in the person's language, for the kinds that a person meets; the system's own names files that are
+/// ours and nobody's business.
+pub(super) fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
+    let key = match kind {
+        io::ErrorKind::NotFound => "io-not-found",
+        io::ErrorKind::PermissionDenied => "io-permission-denied",
+        io::ErrorKind::IsADirectory => "io-is-a-folder",
+        io::ErrorKind::NotADirectory => "io-not-a-folder",
+        io::ErrorKind::AlreadyExists => "io-already-exists",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "io-storage-full",
+        io::ErrorKind::ReadOnlyFilesystem => "io-read-only",
+        io::ErrorKind::InvalidFilename => "io-name-too-long",
+        io::ErrorKind::BrokenPipe => "io-broken-pipe",
+        io::ErrorKind::Unsupported => "io-unsupported",
+        _ => return None,
+    };
+    Some(text(language, key, &Arguments::new()))
+}
+
+/// Whether something that was to be printed is lost.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// The one place that writes to standard output. A reader that closed the pipe has seen enough; what is lost otherwise,
+/// as on a full disk, is told at the end by [`ended`].
 pub(super) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') {
-            Ok(())
-        } else {
-            out.write_all(b"\n")
-        }
-    });
-    let _ = out.flush();
+    let mut out = io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush());
+    if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The exit code of a program whose output may be lost: that is a failure whatever the answer was.
+pub(super) fn ended(code: ExitCode, language: Language) -> ExitCode {
+    if !LOST.load(Ordering::Relaxed) {
+        return code;
+    }
+    let said = |key| text(language, key, &Arguments::new());
+    complain(&format!(
+        "{}\n{}",
+        said("cli-output-lost"),
+        said("cli-output-lost-remedy")
+    ));
+    ExitCode::from(3)
 }
 
 /// The one place that speaks to a person on standard error.
@@ -219,6 +299,7 @@ pub(super) fn start_log(daemon: bool) {
     // The only other subscriber would be one of ours, set up twice in a test.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
         .try_init();
 }

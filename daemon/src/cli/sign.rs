@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use trien_protocol::call::{
     self, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
@@ -20,14 +22,14 @@ use trien_signatures::report::Level;
 use super::augment;
 use super::output::{self, Outputs};
 use super::pin::no_pin;
-use super::token::reveal;
-use super::verify::read_document;
-use super::{CliError, Exit, Shell};
+use super::token::{Hiding, reveal_these};
+use super::verify::{open, read_document};
+use super::{CliError, Exit, Shell, wording};
 use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
 use crate::jobs::documents::Sealed;
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
-use crate::language::arguments;
+use crate::language::{arguments, time_in_vietnam};
 use crate::network::{Authority, Network};
 use crate::queue::Queue;
 use crate::transport::Channel;
@@ -54,6 +56,9 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let appearance = appearance(&arguments, shell)?;
     let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
     check_content(&arguments, &outputs)?;
+    if arguments.queue && outputs.iter().any(output::is_stream) {
+        return Err(CliError::misuse("sign-queue-stream", self::arguments([])));
+    }
     outputs.check_writable()?;
     let holdings = Arc::new(Holdings::with_quota(u64::MAX));
     let documents = arguments
@@ -92,13 +97,20 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         on_error: OnError::default(),
         idempotency_key: None,
     };
+    let selector = arguments.cert.clone();
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?)
         .despite_changes(arguments.despite_changes);
     let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
         // A token may show its certificates only after login.
-        Err(error) if error.is(ErrorCode::NoCertificate) && reveal(&arguments.pin, shell).await? => {
-            sign(&context, &holdings, call, shell).await?
+        Err(error) if error.is(ErrorCode::NoCertificate) => {
+            let hiding = Hiding::look(shell).await?;
+            match hiding.meant(selector.as_deref(), arguments.pin.is_given()) {
+                Some(tokens) if reveal_these(&tokens, &arguments.pin, shell).await? => {
+                    sign(&context, &holdings, call, shell).await?
+                }
+                _ => return Err(hiding.instead_of(error, selector.as_deref())),
+            }
         }
         outcome => outcome?,
     };
@@ -109,7 +121,13 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         queue: arguments.queue,
         network: &context.network,
     };
-    keep(&signed, &arguments.inputs, &outputs, &holdings, &raising, shell).await
+    let files = Files {
+        inputs: &arguments.inputs,
+        outputs: &outputs,
+        format,
+    };
+    note_expiry(&signed, shell);
+    keep(&signed, &files, &holdings, &raising, shell).await
 }
 
 /// The content of one signature, which no result takes the place of.
@@ -202,6 +220,7 @@ async fn sign(
     let report = Box::new(Progress {
         quiet: shell.json || call.documents.len() < 2,
     });
+    let format = call.format;
     let caller = Caller {
         channel: Channel::Shell,
         holdings: Arc::clone(holdings),
@@ -215,7 +234,11 @@ async fn sign(
             Exit::Failed,
             error_object(ErrorCode::Internal, None),
         )),
-        Err(error) => Err(failed(&error)),
+        Err(JobError::Ask(AskError::Ambiguous(choices))) => {
+            let error = failed(&JobError::CertificateNotFound);
+            Err(error.reworded(|object| wording::ambiguous(object, &choices)))
+        }
+        Err(error) => Err(failed(&error).reworded(|object| wording::when_signing(object, format))),
     }
 }
 
@@ -243,7 +266,7 @@ pub(super) fn failed(error: &JobError) -> CliError {
         ErrorCode::BadRequest => Exit::Misuse,
         _ => Exit::Failed,
     };
-    CliError::wire(exit, object)
+    CliError::wire(exit, wording::at_the_shell(object))
 }
 
 /// From this size on, in bytes, a file stays where it is, and is read in pieces.
@@ -285,7 +308,7 @@ fn hold(
 /// A file that stays as it is from here on, or is found to have changed; up to so many bytes it may stay where it is.
 fn seal(holdings: &Holdings, input: &Path, limit: u64) -> Result<Sealed, CliError> {
     let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
-    let file = std::fs::File::open(input).map_err(failed)?;
+    let file = open(input).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
     // What is no regular file has no size, and can be read only once.
     if about.is_file() && (LARGE..=limit).contains(&about.len()) {
@@ -296,19 +319,42 @@ fn seal(holdings: &Holdings, input: &Path, limit: u64) -> Result<Sealed, CliErro
     sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))
 }
 
+/// How long before its end a certificate is told to be renewed.
+const SOON: time::Duration = time::Duration::days(30);
+
+fn note_expiry(signed: &SignedDocuments, shell: &Shell) {
+    let end = OffsetDateTime::parse(&signed.certificate.not_after, &Rfc3339);
+    if let Some(end) = end.ok().filter(|end| *end - OffsetDateTime::now_utc() < SOON) {
+        let facts = arguments([("time", time_in_vietnam(end))]);
+        shell.note("sign-certificate-soon", &facts);
+    }
+}
+
+/// What was signed, and where it goes.
+struct Files<'a> {
+    inputs: &'a [PathBuf],
+    outputs: &'a Outputs,
+    format: SignatureFormat,
+}
+
 /// Writes what was signed, tells what was not.
 async fn keep(
     signed: &SignedDocuments,
-    inputs: &[PathBuf],
-    outputs: &Outputs,
+    files: &Files<'_>,
     holdings: &Holdings,
     raising: &Raising<'_>,
     shell: &Shell,
 ) -> Result<(), CliError> {
-    let mut told: Vec<Value> = Vec::with_capacity(inputs.len());
+    let mut told: Vec<Value> = Vec::with_capacity(files.inputs.len());
     let mut lines = String::new();
     let mut all = true;
-    for ((document, input), output) in signed.documents.iter().zip(inputs).zip(outputs.iter()) {
+    let shown = |path: &Path| path.display().to_string();
+    for ((document, input), output) in signed
+        .documents
+        .iter()
+        .zip(files.inputs)
+        .zip(files.outputs.iter())
+    {
         match document {
             SignedDocument::Signed { sha256, size, .. } => {
                 let found = holdings
@@ -318,9 +364,19 @@ async fn keep(
                 let signed = found.map_err(|reason| {
                     CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
                 })?;
-                // At level B-B first: a signature that cost a PIN is not lost to a network that fails.
-                output::write_with(output, |file| signed.write_to(file))?;
-                let raised = raising.raise(&signed, holdings, input, shell).await?;
+                // At level B-B first: a signature that cost a PIN is not lost to a network that fails. What goes into a
+                // stream cannot be replaced.
+                let stream = output::is_stream(output);
+                if !stream {
+                    output::write_with(output, |file| signed.write_to(file))?;
+                }
+                let raised = match raising.raise(&signed, holdings, input, shell).await {
+                    Err(error) if stream => {
+                        output::write_with(output, |file| signed.write_to(file))?;
+                        return Err(error);
+                    }
+                    raised => raised?,
+                };
                 let waits = raised.is_none();
                 if waits {
                     raising.wait(output, input, shell)?;
@@ -330,18 +386,20 @@ async fn keep(
                     );
                 }
                 let kept = raised.unwrap_or_else(|| signed.clone());
-                if kept.sha256() != sha256 {
+                if stream || kept.sha256() != sha256 {
                     output::write_with(output, |file| kept.write_to(file))?;
                 }
                 let (sha256, size) = (kept.sha256(), kept.size());
                 told.push(json!({
-                    "input": input, "output": output, "sha256": sha256, "size": size, "waits_for_time_stamp": waits,
+                    "input": shown(input), "output": shown(output), "sha256": sha256, "size": size,
+                    "waits_for_time_stamp": waits,
                 }));
                 lines += &shell.text("sign-done", &arguments([("file", output.display().to_string())]));
             }
             SignedDocument::Failed { error, .. } => {
                 all = false;
-                told.push(json!({ "input": input, "error": error.data }));
+                let error = wording::when_signing(error.clone(), files.format);
+                told.push(json!({ "input": shown(input), "error": error.data }));
                 let reason = error.data.message.text(shell.language).to_owned();
                 let values = [("file", input.display().to_string()), ("reason", reason)];
                 lines += &format!(
@@ -353,10 +411,9 @@ async fn keep(
         }
         lines.push('\n');
     }
-    shell.answer(
-        &json!({ "documents": told, "certificate": signed.certificate }),
-        || lines,
-    );
+    let taken = files.outputs.iter().any(output::is_standard);
+    let value = json!({ "documents": told, "certificate": signed.certificate });
+    shell.answer_beside(taken, &value, || lines);
     if all {
         Ok(())
     } else {

@@ -8,7 +8,7 @@ mod pin_change;
 pub(super) mod spec;
 mod staging;
 
-pub(super) use access::reveal;
+pub(super) use access::{Hiding, reveal, reveal_these};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -456,7 +456,7 @@ async fn init(
     }
     let user = match pin_file {
         Some(file) => pin::open(&file)?,
-        None => pin::new_pin(shell, "pin-new", "pin-new-repeat")?,
+        None => pin::new_pin(shell, "pin-new-user", "pin-new-repeat")?,
     };
     let officer = match so_pin_file {
         Some(file) => pin::open(&file)?,

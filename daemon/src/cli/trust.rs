@@ -39,7 +39,7 @@ pub enum TrustCommand {
         #[arg(long)]
         erase: bool,
         /// Only what is older.
-        #[arg(long, value_name = "TIME", requires = "erase")]
+        #[arg(long, value_name = "TIME")]
         before: Option<String>,
     },
     /// Takes in revocation lists.
@@ -62,6 +62,10 @@ pub fn run(command: TrustCommand, shell: &Shell) -> Result<(), CliError> {
         }
         TrustCommand::Add { files } => add(&files, shell),
         TrustCommand::Remove { sha256 } => remove(&sha256, shell),
+        TrustCommand::Evidence {
+            erase: false,
+            before: Some(_),
+        } => Err(CliError::misuse("trust-evidence-before", Arguments::new())),
         TrustCommand::Evidence { erase: false, .. } => evidence(shell),
         TrustCommand::Evidence { before, .. } => erase_evidence(before.as_deref(), shell),
         TrustCommand::ImportCrl { files } => import(&files, shell),
@@ -78,7 +82,11 @@ fn evidence(shell: &Shell) -> Result<(), CliError> {
     let kept = store.list().map_err(unusable(shell))?;
     shell.answer(&kept, || {
         let lines = kept.iter().map(|one| {
-            let signer = one.path.first().map(|signer| signer.subject.clone());
+            let signer = one
+                .path
+                .first()
+                .map(|signer| signer.subject.clone())
+                .or_else(|| one.signer().map(|signer| signer.subject().rfc4514));
             let values = arguments([
                 ("time", time_in_vietnam(one.signed_at)),
                 ("signer", signer.unwrap_or_default()),
@@ -229,8 +237,9 @@ fn add(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
     let mut added = Vec::new();
     for file in files {
         let mut found = Anchors::default();
-        found.add_file(&read_document(file)?).map_err(|error| {
-            CliError::file("cli-unreadable", file, &std::io::Error::other(error.to_string()))
+        found.add_file(&read_document(file)?).map_err(|_| {
+            let shown = arguments([("file", file.display().to_string())]);
+            CliError::failed("trust-no-certificate", shown)
         })?;
         for certificate in found.certificates() {
             warn_about(certificate, shell);
@@ -243,7 +252,13 @@ fn add(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
     let now = OffsetDateTime::now_utc();
     shell.answer(&value, || {
         let lines: String = added.iter().map(|one| lines(one, now, shell)).collect();
-        shell.text("trust-added", &Arguments::new()) + "\n" + &lines
+        // A certificate that did not issue itself is trusted no further than an anchor above it.
+        let is_anchor = |one: &Certificate| one.subject().rfc4514 == one.issuer().rfc4514;
+        let key = match added.iter().all(is_anchor) {
+            true => "trust-added",
+            false => "trust-added-known",
+        };
+        shell.text(key, &Arguments::new()) + "\n" + &lines
     });
     Ok(())
 }
@@ -303,7 +318,9 @@ fn import(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
         kept.push(crl_json(&crl, &trust, now));
         text += &crl_line(&crl, now, shell);
     }
-    shell.answer(&kept, || text);
+    shell.answer(&kept, || {
+        shell.text("trust-crl-imported", &Arguments::new()) + "\n" + &text
+    });
     Ok(())
 }
 

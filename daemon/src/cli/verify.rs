@@ -1,5 +1,8 @@
 //! `trien verify`: checks signatures, and tells what a clerk has to know.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +13,11 @@ use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::cades::{self, Container, Digests};
 use trien_signatures::pades;
 use trien_signatures::pdf::Source;
-use trien_signatures::report::Report;
+use trien_signatures::report::{Format, Reason, Report};
 use trien_signatures::trust::Reliance;
 
 use super::report::{self, FileReport, Outcome};
-use super::{CliError, Exit, Shell, output};
+use super::{CliError, Exit, Shell, output, wording};
 use crate::jobs::verify_documents::{self, Unreadable};
 use crate::language::arguments;
 use crate::trust::revocation::Cache;
@@ -49,7 +52,8 @@ pub struct VerifyArguments {
 /// Runs it.
 ///
 /// # Errors
-/// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED; failure if a file cannot be read.
+/// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED; failure if a file
+/// cannot be read.
 pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     let at = match &arguments.at {
         None => OffsetDateTime::now_utc(),
@@ -73,16 +77,37 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     };
     let cache = Cache::new(shell.places.revocation_folder());
     let trust = load_trust(&folder, shell).with_cache(&cache).with_rules(rules);
-    // One file that cannot be read does not keep the others from being judged.
-    let reports: Vec<FileReport> = arguments
-        .inputs
-        .iter()
-        .map(|input| judge(input, arguments.content.as_deref(), &trust.reliance(at)))
-        .collect::<Result<_, _>>()?;
+    let content = arguments.content.as_deref();
+    // A content that cannot be had is no fault of any file.
+    if let Some(content) = content.filter(|content| *content != Path::new(output::STANDARD)) {
+        std::fs::metadata(content).map_err(|error| CliError::file("cli-unreadable", content, &error))?;
+    }
+    // One file that cannot be had does not keep the others from being judged.
+    let mut reports = Vec::with_capacity(arguments.inputs.len());
+    for input in &arguments.inputs {
+        let outcome = match judge(input, content, &trust.reliance(at)) {
+            Ok(Ok(report)) => Outcome::Report(without_nobody(report)),
+            Ok(Err(unreadable)) => Outcome::Unreadable {
+                error: wording::when_verifying(unreadable.code()),
+            },
+            Err(error) if arguments.inputs.len() == 1 => return Err(unreadable(input, &error)),
+            Err(error) => Outcome::Unreadable {
+                error: wording::not_had(input, &error),
+            },
+        };
+        reports.push(FileReport {
+            file: input.display().to_string(),
+            valid: matches!(&outcome, Outcome::Report(report) if report.valid()),
+            outcome,
+        });
+    }
     if let Some(file) = &arguments.html {
         output::write(file, report::as_html(&reports, shell.language).as_bytes())?;
     }
-    shell.answer(&reports, || report::as_text(&reports, shell.language));
+    let on_pipe = arguments.html.as_deref().is_some_and(output::is_standard);
+    shell.answer_beside(on_pipe, &reports, || {
+        report::as_text(&reports, shell.language) + &summary(&reports, shell)
+    });
     if reports
         .iter()
         .any(|report| matches!(report.outcome, Outcome::Unreadable { .. }))
@@ -95,66 +120,103 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     }
 }
 
-fn judge(input: &Path, content: Option<&Path>, reliance: &Reliance<'_>) -> Result<FileReport, CliError> {
-    let file = input.display().to_string();
-    let judged = match judge_stream(input, content, reliance)? {
-        Some(judged) => judged,
+/// Of several files: how many are valid. A list of hundreds scrolls away.
+fn summary(reports: &[FileReport], shell: &Shell) -> String {
+    if reports.len() < 2 {
+        return String::new();
+    }
+    let of = |wanted: fn(&FileReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
+    let valid = of(|report| report.valid);
+    let unread = of(|report| matches!(report.outcome, Outcome::Unreadable { .. }));
+    let others: Vec<_> = reports
+        .iter()
+        .filter(|report| !report.valid)
+        .map(|report| report::printable(&report.file))
+        .collect();
+    let counts = self::arguments([
+        ("total", reports.len().to_string()),
+        ("valid", valid.to_string()),
+        ("invalid", (reports.len() - valid - unread).to_string()),
+        ("unread", unread.to_string()),
+    ]);
+    let mut text = shell.text("verify-summary", &counts) + "\n";
+    for file in others {
+        text += &format!("  {file}\n");
+    }
+    text
+}
+
+/// A report whose only entry says that nobody signed, in a file of a kind that has signatures inside, is one on a file
+/// without a signature.
+fn without_nobody(mut report: Report) -> Report {
+    if let [one] = report.signatures.as_slice()
+        && one.reason == Some(Reason::NoSigners)
+        && one.signer.is_none()
+        && !matches!(one.format, Format::Pades | Format::Cades)
+    {
+        report.signatures.clear();
+    }
+    report
+}
+
+/// Reads the file as often as its kind needs: what is no regular file, once.
+fn judge(
+    input: &Path,
+    content: Option<&Path>,
+    reliance: &Reliance<'_>,
+) -> io::Result<Result<Report, Unreadable>> {
+    let file = open(input)?;
+    let read_content = || content.map(|content| read_bounded(open(content)?)).transpose();
+    if !file.metadata()?.is_file() {
+        let bytes = read_bounded(file)?;
+        return Ok(verify_documents::verify(
+            &bytes,
+            read_content()?.as_deref(),
+            reliance,
+        ));
+    }
+    match judge_stream(file, content, reliance)? {
+        Some(judged) => Ok(judged),
         None => {
-            let content = content.map(read_document).transpose()?;
-            verify_documents::verify(&read_document(input)?, content.as_deref(), reliance)
+            let bytes = read_bounded(open(input)?)?;
+            Ok(verify_documents::verify(
+                &bytes,
+                read_content()?.as_deref(),
+                reliance,
+            ))
         }
-    };
-    Ok(match judged {
-        Ok(report) => FileReport {
-            file,
-            valid: report.valid(),
-            outcome: Outcome::Report(report),
-        },
-        Err(unreadable) => {
-            let error = crate::jobs::error::text(unreadable.code());
-            FileReport {
-                file,
-                valid: false,
-                outcome: Outcome::Unreadable { error },
-            }
-        }
-    })
+    }
 }
 
 /// A CMS file of any size, with its content inside or beside it; none when it is something else. The content is read once
 /// and not held.
 fn judge_stream(
-    input: &Path,
+    mut file: File,
     content: Option<&Path>,
     reliance: &Reliance<'_>,
-) -> Result<Option<Result<Report, Unreadable>>, CliError> {
-    use std::io::{Read, Seek, SeekFrom};
-    let failed = |error: std::io::Error| CliError::file("cli-unreadable", input, &error);
-    let mut file = std::fs::File::open(input).map_err(failed)?;
+) -> io::Result<Option<Result<Report, Unreadable>>> {
+    use std::io::{Seek, SeekFrom};
     let mut first = [0];
-    let read = file.read(&mut first).map_err(failed)?;
-    let about = file.metadata().map_err(failed)?;
-    if read == 1 && first == *b"%" && content.is_none() && about.is_file() {
+    let read = file.read(&mut first)?;
+    if read == 1 && first == *b"%" && content.is_none() {
         return judge_pdf(file)
-            .map_err(failed)
             .map(|pdf| pdf.map(|pdf| pades::verify_source(&pdf, reliance).map_err(Unreadable::from)));
     }
     if read == 0 || first != [0x30] {
         return Ok(None);
     }
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    file.seek(SeekFrom::Start(0))?;
     let Ok(container) = Container::open(&mut file) else {
         // Whatever is wrong with it is told by the one who reads it whole.
         return Ok(None);
     };
     let hashes = container.hashes();
     let inside = container.content(&mut file);
-    let given = content.map(std::fs::File::open).transpose();
-    let given = given.map_err(|error| CliError::file("cli-unreadable", content.unwrap_or(input), &error))?;
+    let given = content.map(open).transpose()?;
     let twice = inside.is_some() && given.is_some();
     let digests = match (given, inside) {
-        (Some(mut given), _) => Some(Digests::of(&mut given, &hashes).map_err(failed)?),
-        (None, Some(mut inside)) => Some(Digests::of(&mut inside, &hashes).map_err(failed)?),
+        (Some(mut given), _) => Some(Digests::of(&mut given, &hashes)?),
+        (None, Some(mut inside)) => Some(Digests::of(&mut inside, &hashes)?),
         (None, None) => None,
     };
     if twice {
@@ -171,7 +233,7 @@ fn judge_stream(
 }
 
 /// A PDF as it lies on the disk; none when it is something else.
-pub(super) fn judge_pdf(file: std::fs::File) -> std::io::Result<Option<LyingFile>> {
+pub(super) fn judge_pdf(file: File) -> io::Result<Option<LyingFile>> {
     use std::os::unix::fs::FileExt;
     let mut head = [0; 5];
     let size = file.metadata()?.len();
@@ -185,7 +247,7 @@ pub(super) fn judge_pdf(file: std::fs::File) -> std::io::Result<Option<LyingFile
 /// A file that is read in pieces, as large as it was when it was opened.
 #[derive(Clone)]
 pub(super) struct LyingFile {
-    file: Arc<std::fs::File>,
+    file: Arc<File>,
     size: u64,
 }
 
@@ -202,7 +264,7 @@ impl Source for LyingFile {
         self.size
     }
 
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&*self.file, buffer, offset)
     }
 }
@@ -227,21 +289,39 @@ fn load_trust(folder: &Path, shell: &Shell) -> Trust {
     trust
 }
 
+/// Opens a file to read it; `-` is the standard input.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    if path == Path::new(output::STANDARD) {
+        return Ok(io::stdin().as_fd().try_clone_to_owned()?.into());
+    }
+    File::open(path)
+}
+
 /// Reads a file that may be a document, and no larger than one may be.
 pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, CliError> {
-    use std::io::Read;
-    let failed = |error: std::io::Error| CliError::file("cli-unreadable", path, &error);
+    open(path)
+        .and_then(read_bounded)
+        .map_err(|error| unreadable(path, &error))
+}
+
+/// # Errors
+/// [`io::ErrorKind::FileTooLarge`] for what is larger than a document may be.
+fn read_bounded(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(MAX_DOCUMENT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_DOCUMENT {
-        let values = [
-            ("file", path.display().to_string()),
-            ("limit", MAX_DOCUMENT.to_string()),
-        ];
-        return Err(CliError::failed("cli-too-large", arguments(values)));
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CliError {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        let values = [
+            ("file", path.display().to_string()),
+            ("limit", wording::size(MAX_DOCUMENT)),
+        ];
+        return CliError::failed("cli-too-large", arguments(values));
+    }
+    CliError::file("cli-unreadable", path, error)
 }

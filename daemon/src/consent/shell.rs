@@ -121,7 +121,7 @@ impl Prompter for ShellPrompter {
                 offer
                     .candidates
                     .iter()
-                    .map(|candidate| name(&candidate.held))
+                    .map(|candidate| choice(&candidate.held))
                     .collect(),
             ));
         };
@@ -169,7 +169,8 @@ pub fn selects(selector: &str, held: &HeldCertificate) -> bool {
 }
 
 /// How a certificate is named in a list to choose from.
-fn name(held: &HeldCertificate) -> String {
+#[must_use]
+pub fn choice(held: &HeldCertificate) -> String {
     let subject = held.certificate.subject();
     let owner = subject.common_name.unwrap_or(subject.rfc4514);
     format!(

@@ -79,13 +79,23 @@ impl GrantBook {
     /// What the origin may do now. A file that cannot be read or used allows nothing.
     #[must_use]
     pub fn scopes(&self, origin: &Origin, now: OffsetDateTime) -> Vec<Scope> {
+        self.ruled(origin, || self.users(origin, now))
+    }
+
+    /// What the origin might do if the user's file allowed it this.
+    #[must_use]
+    pub fn would_allow(&self, origin: &Origin, scopes: Vec<Scope>) -> Vec<Scope> {
+        self.ruled(origin, || Some(scopes))
+    }
+
+    fn ruled(&self, origin: &Origin, users: impl FnOnce() -> Option<Vec<Scope>>) -> Vec<Scope> {
         if self.schemes == Schemes::Https && !origin.is_https() || self.rules.forbid.contains(origin) {
             return Vec::new();
         }
         if let Some((_, scopes)) = self.rules.allow.iter().find(|(allowed, _)| allowed == origin) {
             return scopes.clone();
         }
-        let users = self.users(origin, now);
+        let users = users();
         if let Some((_, scopes)) = self.rules.pregrant.iter().find(|(granted, _)| granted == origin) {
             let mut scopes = scopes.clone();
             scopes.retain(|scope| users.as_ref().is_none_or(|users| users.contains(scope)));

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use trien_signatures::certificate::Certificate;
 use trien_signatures::report::CertificateReport;
 use trien_signatures::validation::CertificateVerdict;
 
@@ -36,7 +37,7 @@ impl Evidence {
     /// What a verdict says about the certificate that signed.
     #[must_use]
     pub fn of(
-        certificate: &trien_signatures::certificate::Certificate,
+        certificate: &Certificate,
         verdict: Option<&CertificateVerdict>,
         results: Vec<String>,
         signed_at: OffsetDateTime,
@@ -56,6 +57,15 @@ impl Evidence {
                 .and_then(|verdict| verdict.finding.err())
                 .map(|(sub_indication, reason)| format!("{sub_indication:?} {reason:?}")),
         }
+    }
+}
+
+impl Evidence {
+    /// The certificate that signed; none where the file does not hold one.
+    #[must_use]
+    pub fn signer(&self) -> Option<Certificate> {
+        let der = BASE64.decode(&self.certificate).ok()?;
+        Certificate::from_der(&der).ok()
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::cli::pin::{PinArguments, no_pin};
 use crate::cli::sign::failed;
-use crate::cli::{CliError, Shell};
-use crate::consent::shell::{AtTheShell, PinSource};
+use crate::cli::{CliError, Shell, wording};
+use crate::consent::shell::{AtTheShell, PinSource, choice};
 use crate::jobs::login;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
+use crate::tokens::{HeldCertificate, ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
 
 /// Finds the one token of that label or serial number.
 pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, CliError> {
@@ -48,18 +48,109 @@ pub(super) async fn enter(
     }
 }
 
+/// What the tokens show, and which of them may show certificates only after login.
+pub(in crate::cli) struct Hiding {
+    shown: Vec<HeldCertificate>,
+    hiding: Vec<ModuleToken>,
+}
+
+impl Hiding {
+    pub(in crate::cli) async fn look(shell: &Shell) -> Result<Self, CliError> {
+        let Sight { tokens, .. } = crate::service::modules(shell)?.look().await;
+        let (mut shown, mut hiding) = (Vec::new(), Vec::new());
+        for token in tokens.into_iter().filter(|token| token.entry().initialized) {
+            let certificates = token.certificates().await.unwrap_or_default();
+            let wants_login = matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader));
+            if certificates.is_empty() && wants_login {
+                hiding.push(token);
+            }
+            // Those that `trien sign` would take.
+            let usable = |held: &HeldCertificate| held.key.is_some() && !held.certificate.is_ca();
+            shown.extend(certificates.into_iter().filter(usable));
+        }
+        Ok(Self { shown, hiding })
+    }
+
+    /// The tokens that somebody who signs means to be logged in to. A wrong PIN is a try of the token, and a selector may
+    /// be mistyped: so only a token that he names, or, where no token shows anything, those that he types a PIN for.
+    pub(in crate::cli) fn meant(
+        &self,
+        selector: Option<&str>,
+        pin_is_given: bool,
+    ) -> Option<Vec<ModuleToken>> {
+        let named = |token: &&ModuleToken| {
+            let id = &token.entry().id;
+            selector.is_some_and(|selector| selector == id.label || selector == id.serial)
+        };
+        let named: Vec<_> = self.hiding.iter().filter(named).cloned().collect();
+        match named.len() {
+            1 => Some(named),
+            0 if self.shown.is_empty() && !pin_is_given => Some(self.hiding.clone()),
+            _ => None,
+        }
+    }
+
+    /// What to say where nothing fits: which certificates there are, and which tokens may have more.
+    pub(in crate::cli) fn instead_of(&self, error: CliError, selector: Option<&str>) -> CliError {
+        let Some(selector) = selector.filter(|_| !self.shown.is_empty()) else {
+            return error;
+        };
+        let labels: Vec<_> = self
+            .hiding
+            .iter()
+            .map(|token| token.entry().id.label.clone())
+            .collect();
+        let choices: Vec<_> = self.shown.iter().take(MAX_TOLD).map(choice).collect();
+        let facts = arguments([
+            ("selector", selector.to_owned()),
+            ("choices", wording::listed(&choices)),
+            ("hiding", labels.join(", ")),
+        ]);
+        error.reworded(|mut object| {
+            object.data.message = wording::both("sign-no-match", &facts);
+            object.data.remedy = wording::both(
+                match labels.is_empty() {
+                    true => "sign-no-match-remedy",
+                    false => "sign-no-match-hidden-remedy",
+                },
+                &facts,
+            );
+            object
+        })
+    }
+}
+
+/// Certificates that are named to somebody who has to choose.
+const MAX_TOLD: usize = 20;
+
 /// Logs in to each token that shows no certificate, and has those remembered that show then. False if there are none.
 ///
 /// # Errors
-/// When the person leaves, or the PIN does not do.
+/// As [`reveal_these`].
 pub(in crate::cli) async fn reveal(pin: &PinArguments, shell: &Shell) -> Result<bool, CliError> {
-    let Sight { tokens, .. } = crate::service::modules(shell)?.look().await;
+    let hiding = Hiding::look(shell).await?;
+    reveal_these(&hiding.hiding, pin, shell).await
+}
+
+/// Logs in to these tokens, and has the certificates remembered that show then. False if there are none.
+///
+/// # Errors
+/// When the person leaves, or the PIN does not do; misuse if one given PIN is to be tried at several tokens.
+pub(in crate::cli) async fn reveal_these(
+    tokens: &[ModuleToken],
+    pin: &PinArguments,
+    shell: &Shell,
+) -> Result<bool, CliError> {
+    if pin.is_given() && tokens.len() > 1 {
+        let labels: Vec<_> = tokens
+            .iter()
+            .map(|token| token.entry().id.label.as_str())
+            .collect();
+        let facts = arguments([("tokens", labels.join(", "))]);
+        return Err(CliError::misuse("token-hide-several", facts));
+    }
     let mut revealed = false;
-    for token in tokens.iter().filter(|token| token.entry().initialized) {
-        let shown = token.certificates().await.unwrap_or_default();
-        if !shown.is_empty() || !matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader)) {
-            continue;
-        }
+    for token in tokens {
         let facts = arguments([("token", token.entry().id.label.clone())]);
         shell.note("token-hides-certificates", &facts);
         let session = enter(token, pin, shell).await?;

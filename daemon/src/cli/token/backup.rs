@@ -47,7 +47,7 @@ pub(super) async fn export(wanted: &str, out: &Path, shell: &Shell) -> Result<()
     let failed = |reason: String| CliError::failed("token-export-failed", arguments([("reason", reason)]));
     copy_token(&folder, staging.home()).map_err(failed)?;
     write_archive(staging.home(), &id.serial, out)?;
-    let value = json!({ "label": id.label, "serial": id.serial, "out": out });
+    let value = json!({ "label": id.label, "serial": id.serial, "out": out.display().to_string() });
     shell.answer(&value, || {
         let facts = [("label", id.label.clone()), ("file", out.display().to_string())];
         shell.text("token-exported", &arguments(facts))

@@ -14,7 +14,7 @@ use super::check_label;
 use super::keys::{MAX_KEY_LABEL, read_certificates};
 use crate::cli::pin::{self, PinArguments};
 use crate::cli::sign::failed;
-use crate::cli::{CliError, Shell};
+use crate::cli::{CliError, Shell, wording};
 use crate::language::{Arguments, arguments};
 use crate::tokens::key_file::{self, KeyFile, KeyFileError};
 use crate::tokens::{ModuleSession, SigningSession, Token, TokenKey};
@@ -200,7 +200,10 @@ fn read_limited(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, CliErro
         }
     }
     if length > limit {
-        let facts = [("file", path.display().to_string()), ("limit", limit.to_string())];
+        let facts = [
+            ("file", path.display().to_string()),
+            ("limit", wording::size(limit as u64)),
+        ];
         return Err(CliError::failed("cli-too-large", arguments(facts)));
     }
     bytes.truncate(length);

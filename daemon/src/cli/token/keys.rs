@@ -64,7 +64,8 @@ pub(super) async fn generate(
         "algorithm": algorithm.name(),
         "request": request,
     });
-    shell.answer(&value, || {
+    let taken = out.is_some_and(output::is_standard);
+    shell.answer_beside(taken, &value, || {
         let facts = arguments([
             ("label", key.label.clone()),
             ("algorithm", algorithm.name().to_owned()),
@@ -133,8 +134,8 @@ pub(super) async fn request(
     };
     Box::new(session).close().await;
     output::write(out, requested?.as_bytes())?;
-    let value = json!({ "token": token.entry().id.label, "key": key, "out": out });
-    shell.answer(&value, || {
+    let value = json!({ "token": token.entry().id.label, "key": key, "out": out.display().to_string() });
+    shell.answer_beside(output::is_standard(out), &value, || {
         shell.text(
             "token-requested",
             &arguments([("file", out.display().to_string())]),

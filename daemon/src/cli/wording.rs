@@ -1,0 +1,142 @@
+//! What a job tells a page, in words for somebody who typed a command: no page is to blame for it, and whoever checks a
+//! signature must not be told to make the document anew.
+
+use std::path::Path;
+
+use trien_protocol::call::{Language, SignatureFormat};
+use trien_protocol::error::{Bilingual, ErrorCode, ErrorData, ErrorObject};
+use trien_signatures::xmldsig::Template;
+
+use crate::language::{Arguments, arguments, bilingual, text};
+
+/// Bytes of a mebibyte.
+const MEBIBYTE: u64 = 1 << 20;
+
+/// A limit in bytes as people say it.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        bytes if bytes >= MEBIBYTE && bytes.is_multiple_of(MEBIBYTE) => format!("{} MiB", bytes / MEBIBYTE),
+        bytes if bytes >= 1024 && bytes.is_multiple_of(1024) => format!("{} KiB", bytes / 1024),
+        bytes => format!("{bytes} byte"),
+    }
+}
+
+/// Of every verb: what somebody at the shell can do himself.
+pub(super) fn at_the_shell(mut object: ErrorObject) -> ErrorObject {
+    if object.data.code == ErrorCode::PinLocked {
+        object.data.remedy = bilingual("pin-locked-unblock-remedy");
+    }
+    object
+}
+
+/// Of `trien sign`. The code stays the one that a page would have got.
+pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> ErrorObject {
+    let (message, remedy) = match object.data.code {
+        ErrorCode::BadRequest => {
+            let about = object.data.detail.as_deref().unwrap_or_default();
+            let remedy = if about.starts_with("template") {
+                "sign-bad-template-remedy"
+            } else if about.starts_with("appearance") {
+                "sign-bad-appearance-remedy"
+            } else {
+                "sign-bad-arguments-remedy"
+            };
+            ("sign-bad-arguments", remedy)
+        }
+        ErrorCode::DocumentUnreadable => match format {
+            SignatureFormat::Pades => ("sign-no-pdf", "sign-no-pdf-remedy"),
+            SignatureFormat::XadesEnveloped
+            | SignatureFormat::XadesEnveloping
+            | SignatureFormat::XadesDetached
+            | SignatureFormat::Xmldsig => ("sign-no-xml", "sign-no-xml-remedy"),
+            SignatureFormat::Ooxml => ("sign-no-office", "sign-no-office-remedy"),
+            SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
+                ("sign-no-cms", "sign-no-cms-remedy")
+            }
+            _ => return object,
+        },
+        _ => return object,
+    };
+    let templates: Vec<_> = Template::names().collect();
+    let facts = arguments([("templates", templates.join(", "))]);
+    object.data.message = both(message, &facts);
+    object.data.remedy = both(remedy, &facts);
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
+/// Of `trien sign`, where several certificates fit.
+pub(super) fn ambiguous(mut object: ErrorObject, choices: &[String]) -> ErrorObject {
+    let facts = arguments([("choices", listed(choices))]);
+    object.data.message = both("sign-several-match", &facts);
+    object.data.remedy = both("sign-several-match-remedy", &facts);
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
+/// Of a file that is to hold a PIN.
+pub(super) fn empty_pin(mut object: ErrorObject) -> ErrorObject {
+    object.data.message = bilingual("pin-file-empty");
+    object.data.remedy = bilingual("pin-file-empty-remedy");
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
+/// Of `trien verify`, about a file in which nothing can be checked.
+pub(super) fn when_verifying(code: ErrorCode) -> ErrorData {
+    let data = crate::jobs::error::text(code);
+    let key = match code {
+        ErrorCode::DocumentUnreadable => "verify-no-signed-file",
+        ErrorCode::DocumentEncrypted => "verify-encrypted",
+        ErrorCode::TooLarge => "verify-too-complex",
+        _ => return data,
+    };
+    ErrorData {
+        message: bilingual(key),
+        remedy: bilingual(&format!("{key}-remedy")),
+        ..data
+    }
+}
+
+/// Of `trien verify`, about a file that cannot be had.
+pub(super) fn not_had(file: &Path, error: &std::io::Error) -> ErrorData {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => ErrorCode::DocumentMissing,
+        std::io::ErrorKind::FileTooLarge => ErrorCode::TooLarge,
+        _ => ErrorCode::DocumentUnreadable,
+    };
+    let facts = |language| {
+        let reason = super::shell::system_word(error.kind(), language).unwrap_or_else(|| error.to_string());
+        arguments([
+            ("file", file.display().to_string()),
+            ("reason", reason),
+            ("limit", size(trien_protocol::limits::MAX_DOCUMENT)),
+        ])
+    };
+    let key = match code {
+        ErrorCode::TooLarge => "cli-too-large",
+        _ => "cli-unreadable",
+    };
+    let said = |key: &str| Bilingual {
+        vi: text(Language::Vi, key, &facts(Language::Vi)),
+        en: text(Language::En, key, &facts(Language::En)),
+    };
+    ErrorData {
+        message: said(key),
+        remedy: said(&format!("{key}-remedy")),
+        ..crate::jobs::error::text(code)
+    }
+}
+
+/// Each on a line of its own below the message.
+pub(super) fn listed(choices: &[String]) -> String {
+    choices.iter().map(|choice| format!("\n  {choice}")).collect()
+}
+
+/// The message in both languages.
+pub(super) fn both(key: &str, facts: &Arguments) -> Bilingual {
+    Bilingual {
+        vi: text(Language::Vi, key, facts),
+        en: text(Language::En, key, facts),
+    }
+}
