@@ -5,12 +5,13 @@
 //! covers. It travels as an unsigned attribute in the token, and is itself covered by the imprint.
 
 use der::asn1::ObjectIdentifier;
+use time::OffsetDateTime;
 
 use super::attributes::{self, Attribute};
 use super::read::{SignedData, SignerInfo};
 use super::stamps;
 use super::tlv::{self, Element, Elements, Malformed, tag};
-use crate::algorithm::Hash;
+use crate::algorithm::{Hash, Hasher};
 use crate::timestamp::TimestampToken;
 
 /// ats-hash-index-v3
@@ -129,65 +130,118 @@ pub(crate) fn with_index(token: &TimestampToken, index: &[u8]) -> Option<Vec<u8>
     super::edit::with_unsigned(token.as_der(), 0, attribute)
 }
 
-/// Whether a token is an archive-time-stamp-v2 over this signer (EN 319 122-1, A.2.4; TS 101 733 V2.2.1, 6.4.1 and annex
-/// K): the encapsulated content, the content beside it, certificates and CRLs, and all fields of the signer but the
-/// archive time-stamps that are not older. None where the content is not at hand, or where what the authority saw may
-/// have stood otherwise.
-pub(super) fn is_about_v2(
-    token: &TimestampToken,
-    signed_data: &SignedData,
-    signer: &SignerInfo,
-    unsigned: &[Attribute<'_>],
-    content: Option<&[u8]>,
-) -> Option<bool> {
-    let content = content?;
-    let mut encapsulated = tlv::oid(&signed_data.content_type());
-    let mut beside = content;
-    if let Some(inside) = signed_data.content() {
-        let octets = tlv::write(tag::OCTET_STRING, inside);
-        encapsulated.extend(tlv::write(tag::context(0), &octets));
-        beside = &[];
+/// What an archive-time-stamp-v2 over a signer is about (EN 319 122-1, A.2.4; TS 101 733 V2.2.1, 6.4.1 and annex K): the
+/// encapsulated content, the content beside it, certificates and CRLs, and all fields of the signer but the archive
+/// time-stamps that are not older.
+pub(super) struct Second<'a> {
+    signed_data: &'a SignedData,
+    signer: &'a SignerInfo,
+    /// The unsigned attributes, each with the time of the latest archive time-stamp that it is.
+    unsigned: Vec<(&'a Attribute<'a>, Is)>,
+    content: Option<&'a [u8]>,
+    /// All that comes before the unsigned attributes, for each hash that was asked for.
+    begun: Vec<(Hash, Hasher)>,
+}
+
+/// What an unsigned attribute is to an archive time-stamp.
+#[derive(Clone, Copy)]
+enum Is {
+    /// No such time-stamp: it has to be assumed that it was there.
+    Another,
+    /// One that cannot be read.
+    Unreadable,
+    Stamped(OffsetDateTime),
+}
+
+impl<'a> Second<'a> {
+    /// Over this signer; `content` where it is at hand.
+    pub(super) fn new(
+        signed_data: &'a SignedData,
+        signer: &'a SignerInfo,
+        unsigned: &'a [Attribute<'a>],
+        content: Option<&'a [u8]>,
+    ) -> Self {
+        let is = |attribute: &Attribute<'_>| {
+            if ![stamps::ARCHIVE, stamps::ARCHIVE_V2].contains(&attribute.oid) {
+                return Is::Another;
+            }
+            let times = attribute.values.iter();
+            let times: Result<Vec<_>, _> = times
+                .map(|value| TimestampToken::from_der(value.raw).map(|token| token.time()))
+                .collect();
+            let latest = times.ok().and_then(|times| times.into_iter().max());
+            latest.map_or(Is::Unreadable, Is::Stamped)
+        };
+        Self {
+            signed_data,
+            signer,
+            unsigned: unsigned
+                .iter()
+                .map(|attribute| (attribute, is(attribute)))
+                .collect(),
+            content,
+            begun: Vec::new(),
+        }
     }
-    let header = |number: u8, elements: &[Vec<u8>]| {
-        let len: usize = elements.iter().map(Vec::len).sum();
-        tlv::header(tag::context(number), len)
-    };
-    let older: Vec<Vec<u8>> = unsigned
-        .iter()
-        .filter(|attribute| is_older(attribute, token))
-        .map(|attribute| attribute.raw.to_vec())
-        .collect();
-    let digest = |hash: Hash, with_header: bool| {
+
+    /// Whether a token is about it. None where the content is not at hand, or where what the authority saw may have stood
+    /// otherwise.
+    pub(super) fn is_about(&mut self, token: &TimestampToken) -> Option<bool> {
+        let content = self.content?;
+        let older = |is: Is| match is {
+            Is::Another => true,
+            Is::Unreadable => false,
+            Is::Stamped(time) => time < token.time(),
+        };
+        let begun = token.hash().map(|hash| self.begun(hash, content));
+        let older: Vec<&[u8]> = self
+            .unsigned
+            .iter()
+            .filter(|(_, is)| older(*is))
+            .map(|(attribute, _)| attribute.raw)
+            .collect();
+        let len = older.iter().map(|attribute| attribute.len()).sum();
+        // Annex K once left the header of the unsigned attributes out, and says to try both.
+        let right = [tlv::header(tag::context(1), len), Vec::new()]
+            .iter()
+            .any(|header| {
+                token.is_about_digest(|_| {
+                    let mut hasher = begun.clone()?;
+                    hasher.update(header);
+                    older.iter().for_each(|attribute| hasher.update(attribute));
+                    Some(hasher.finalize())
+                })
+            });
+        (right || !self.signed_data.raw.rewritten).then_some(right)
+    }
+
+    fn begun(&mut self, hash: Hash, content: &[u8]) -> Hasher {
+        if let Some((_, hasher)) = self.begun.iter().find(|(known, _)| *known == hash) {
+            return hasher.clone();
+        }
         let mut hasher = hash.hasher();
+        let mut encapsulated = tlv::oid(&self.signed_data.content_type());
+        let inside = self.signed_data.content();
+        if let Some(inside) = inside {
+            let octets = tlv::write(tag::OCTET_STRING, inside);
+            encapsulated.extend(tlv::write(tag::context(0), &octets));
+        }
         hasher.update(&tlv::write(tag::SEQUENCE, &encapsulated));
-        hasher.update(beside);
-        for (number, set) in [(0, &signed_data.raw.certificates), (1, &signed_data.raw.crls)] {
+        if inside.is_none() {
+            hasher.update(content);
+        }
+        for (number, set) in [
+            (0, &self.signed_data.raw.certificates),
+            (1, &self.signed_data.raw.crls),
+        ] {
             if !set.is_empty() {
-                hasher.update(&header(number, set));
+                let len = set.iter().map(Vec::len).sum();
+                hasher.update(&tlv::header(tag::context(number), len));
                 set.iter().for_each(|element| hasher.update(element));
             }
         }
-        hasher.update(&signer.fields);
-        // Annex K once left the header of the unsigned attributes out, and says to try both.
-        if with_header {
-            hasher.update(&header(1, &older));
-        }
-        older.iter().for_each(|attribute| hasher.update(attribute));
-        hasher.finalize()
-    };
-    let right = [true, false]
-        .into_iter()
-        .any(|with_header| token.is_about_digest(|hash| Some(digest(hash, with_header))));
-    (right || !signed_data.raw.rewritten).then_some(right)
-}
-
-/// Whether an unsigned attribute was there before this archive time-stamp; of those that are none it has to be assumed.
-fn is_older(attribute: &Attribute<'_>, token: &TimestampToken) -> bool {
-    if ![stamps::ARCHIVE, stamps::ARCHIVE_V2].contains(&attribute.oid) {
-        return true;
+        hasher.update(&self.signer.fields);
+        self.begun.push((hash, hasher.clone()));
+        hasher
     }
-    attribute
-        .values
-        .iter()
-        .all(|value| TimestampToken::from_der(value.raw).is_ok_and(|other| other.time() < token.time()))
 }

@@ -64,26 +64,30 @@ pub(super) fn of(signed_data: &SignedData, signer: &SignerInfo, message: &Messag
     let unsigned = attributes::read(unsigned).unwrap_or_default();
     let all = signed.iter().filter(|attribute| attribute.oid == CONTENT);
     let all = all.chain(unsigned.iter().filter(|attribute| kind(attribute.oid).is_some()));
-    let mut found: Vec<Stamped> = all
+    let mut found: Vec<(ObjectIdentifier, TimestampKind, Option<TimestampToken>)> = all
         .flat_map(|attribute| attribute.values.iter().map(|value| (attribute.oid, value.raw)))
         .map(|(oid, raw)| {
-            let token = TimestampToken::from_der(raw).ok();
-            let about_this = token.as_ref().map_or(Some(false), |token| {
-                is_about(oid, token, signed_data, signer, &unsigned, message)
-            });
-            Stamped {
-                kind: kind(oid).unwrap_or(TimestampKind::Content),
-                token,
-                about_this,
-            }
+            let kind = kind(oid).unwrap_or(TimestampKind::Content);
+            (oid, kind, TimestampToken::from_der(raw).ok())
         })
         .collect();
-    found.sort_by_key(|stamped| {
-        let archived = stamped.kind == TimestampKind::Archive;
-        let time = stamped.token.as_ref().filter(|_| archived);
-        (validation::rank(stamped.kind), time.map(TimestampToken::time))
+    found.sort_by_key(|(_, kind, token)| {
+        let archived = token.as_ref().filter(|_| *kind == TimestampKind::Archive);
+        (validation::rank(*kind), archived.map(TimestampToken::time))
     });
+    found.truncate(validation::MAX_TIMESTAMPS);
+    let mut second = archive::Second::new(signed_data, signer, &unsigned, message.content);
     found
+        .into_iter()
+        .map(|(oid, kind, token)| Stamped {
+            kind,
+            about_this: token.as_ref().map_or(Some(false), |token| match oid {
+                ARCHIVE_V2 => second.is_about(token),
+                _ => is_about(oid, token, signed_data, signer, &unsigned, message),
+            }),
+            token,
+        })
+        .collect()
 }
 
 /// Whether a token is about what one in this attribute has to be about; none where that cannot be told.
@@ -100,7 +104,6 @@ fn is_about(
         CONTENT => Some(about(message.digest)),
         SIGNATURE => Some(about(&|hash| Some(hash.digest(&signer.signature)))),
         ARCHIVE => Some(archive::is_about(token, signed_data, signer, message.digest)),
-        ARCHIVE_V2 => archive::is_about_v2(token, signed_data, signer, unsigned, message.content),
         // Version 2 of TS 101 733, 6.3.5 and 6.3.6: type and values of each, without the SEQUENCE around them.
         _ => {
             let mut octets = Vec::new();

@@ -1,6 +1,7 @@
 //! Reading and judging JSON Web Signatures: compact, flattened or general; nobody's names are taken twice.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use base64::Engine;
@@ -429,13 +430,18 @@ impl Header {
     /// The time-stamps of the payload; where that is put together from parts (`sigD`), they are not judged.
     fn content_stamps(&self, payload: &str) -> Vec<Stamped> {
         let apart = self.names.iter().any(|name| name == "sigD");
+        let mut digests = HashMap::new();
+        let mut digest = |hash: Hash| {
+            let known = digests.entry(hash);
+            known.or_insert_with(|| hash.digest(payload.as_bytes())).clone()
+        };
         self.stamps
             .iter()
             .map(|token| Stamped {
                 kind: TimestampKind::Content,
                 about_this: match token {
                     Some(_) if apart => None,
-                    Some(token) => Some(token.is_about_digest(|hash| Some(hash.digest(payload.as_bytes())))),
+                    Some(token) => Some(token.is_about_digest(|hash| Some(digest(hash)))),
                     None => Some(false),
                 },
                 token: token.clone(),

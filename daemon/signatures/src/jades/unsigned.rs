@@ -3,13 +3,15 @@
 //! Its components stand in the order they were added, each as an object in Base64url, or all as plain objects. What an
 //! archive time-stamp of plain ones covers depends on a canonical form of JSON that it names; none is known here.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use serde_json::{Map, Value, json};
 
 use super::bounds;
 use super::read::JoseError;
-use crate::algorithm::Hash;
+use crate::algorithm::{Hash, Hasher};
 use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
@@ -53,6 +55,18 @@ pub(super) struct Texts<'a> {
     pub(super) payload: &'a str,
     pub(super) protected: &'a str,
     pub(super) signature: &'a str,
+}
+
+impl Texts<'_> {
+    /// A hash over what an archive time-stamp covers of the signature itself.
+    fn begin(self, hash: Hash) -> Hasher {
+        let mut hashing = hash.hasher();
+        for text in [self.payload, self.protected, self.signature] {
+            hashing.update(text.as_bytes());
+            hashing.update(b".");
+        }
+        hashing
+    }
 }
 
 impl Unsigned {
@@ -157,9 +171,14 @@ impl Unsigned {
     pub(super) fn timestamps(&self, texts: Texts<'_>) -> Vec<Stamped> {
         let mut stamps: Vec<&Stamp> = self.stamps.iter().take(MAX_TIMESTAMPS).collect();
         stamps.sort_by_key(|stamp| validation::rank(stamp.kind));
-        let about = |stamp: &Stamp, token: &TimestampToken| {
+        // However many there are, the payload is hashed once.
+        let mut begun = HashMap::new();
+        let mut about = |stamp: &Stamp, token: &TimestampToken| {
             token.is_about_digest(|hash| match stamp.kind {
-                TimestampKind::Archive => self.archive_digest(texts, hash, stamp.before),
+                TimestampKind::Archive => {
+                    let begun = begun.entry(hash).or_insert_with(|| texts.begin(hash));
+                    self.archive_digest(begun.clone(), stamp.before)
+                }
                 TimestampKind::SignatureAndReferences | TimestampKind::References => {
                     self.references_digest(texts, hash, stamp)
                 }
@@ -204,12 +223,7 @@ impl Unsigned {
     }
 
     /// What an archive time-stamp behind so many components covers (5.3.6.3): the signature, and they.
-    fn archive_digest(&self, texts: Texts<'_>, hash: Hash, before: usize) -> Option<Vec<u8>> {
-        let mut hashing = hash.hasher();
-        for text in [texts.payload, texts.protected, texts.signature] {
-            hashing.update(text.as_bytes());
-            hashing.update(b".");
-        }
+    fn archive_digest(&self, mut hashing: Hasher, before: usize) -> Option<Vec<u8>> {
         for component in self.components.get(..before)? {
             hashing.update(component.as_str()?.as_bytes());
         }
@@ -218,7 +232,7 @@ impl Unsigned {
 
     /// What the next archive time-stamp covers; none where components stand there plain.
     pub(super) fn next_archive_digest(&self, texts: Texts<'_>, hash: Hash) -> Option<Vec<u8>> {
-        self.archive_digest(texts, hash, self.components.len())
+        self.archive_digest(texts.begin(hash), self.components.len())
     }
 
     /// The components with one more, in the form that those have that are there.

@@ -1,6 +1,8 @@
 //! What each time-stamp property is about (EN 319 132-1, 5.2.8, 5.3, 5.5.2 and A.1.5; TS 101 903 V1.3.2 and V1.4.2 for
 //! the older ones): which parts of the signature, each in canonical form, one after the other.
 
+use std::collections::HashMap;
+
 use super::{XADES, XADES_141};
 use crate::algorithm::Hash;
 use crate::report::TimestampKind;
@@ -13,6 +15,9 @@ use crate::xmldsig::{
 
 /// `Include` elements of one property that are looked at.
 const MAX_INCLUDES: usize = 256;
+
+/// Octets that are put together for the time-stamps of one signature: what is not begun within them is not judged.
+const MAX_OCTETS: u64 = 1 << 30;
 
 /// The properties with time-stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,26 +121,55 @@ pub(super) struct Stamped<'a> {
     /// The QualifyingProperties.
     pub(super) qualifying: Option<ElementId>,
     pub(super) resolver: &'a dyn Resolver,
+    /// What was put together so far.
+    pub(super) done: Done,
+}
+
+/// Digests of what properties are about, and how many octets that took.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    octets: u64,
+    digests: HashMap<(ElementId, Hash), Option<Vec<u8>>>,
 }
 
 type Out<'o> = &'o mut dyn FnMut(&[u8]);
 
 impl Stamped<'_> {
     /// Whether a time-stamp is about what its property says; none where that cannot be told.
-    pub(super) fn is_covered_by(&self, stamp: &Stamp) -> Option<bool> {
+    pub(super) fn is_covered_by(&mut self, stamp: &Stamp) -> Option<bool> {
         let Some(token) = &stamp.token else {
             return Some(false);
         };
-        let right = token.is_about_digest(|hash| {
-            let mut hashing = hash.hasher();
-            self.about(stamp, &mut |piece| hashing.update(piece))?;
-            Some(hashing.finalize())
-        });
+        let digest = match token.hash() {
+            Some(hash) => self.digest(stamp, hash)?,
+            None => None,
+        };
+        let right = token.is_about_digest(|_| digest);
         // One of the archive that names what it covers, in a signature whose properties lie apart (5.5.2.3), is not put
         // together here.
         let apart =
             matches!(stamp.property, Property::Archive(_)) && !self.included(stamp.element).is_empty();
         (right || !apart).then_some(right)
+    }
+
+    /// The digest of what a property is about, or that it is about nothing; none where there has been too much of it.
+    fn digest(&mut self, stamp: &Stamp, hash: Hash) -> Option<Option<Vec<u8>>> {
+        let key = (stamp.element, hash);
+        if let Some(digest) = self.done.digests.get(&key) {
+            return Some(digest.clone());
+        }
+        if self.done.octets > MAX_OCTETS {
+            return None;
+        }
+        let (mut hashing, mut octets) = (hash.hasher(), 0);
+        let about = self.about(stamp, &mut |piece| {
+            octets += piece.len() as u64;
+            hashing.update(piece);
+        });
+        let digest = about.map(|()| hashing.finalize());
+        self.done.octets += octets;
+        self.done.digests.insert(key, digest.clone());
+        Some(digest)
     }
 
     fn about(&self, stamp: &Stamp, out: Out<'_>) -> Option<()> {

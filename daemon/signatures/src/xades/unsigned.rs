@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::references;
-use super::stamps::{Property, Stamp, Stamped, Version};
+use super::stamps::{Done, Property, Stamp, Stamped, Version};
 use super::{XADES, XADES_141};
 use crate::algorithm::Hash;
 use crate::certificate::Certificate;
@@ -150,7 +150,7 @@ impl Unsigned {
         signature: &ReadSignature,
         resolver: &dyn Resolver,
     ) -> Vec<validation::Stamped> {
-        let stamped = self.stamped(document, signature, resolver);
+        let mut stamped = self.stamped(document, signature, resolver);
         let mut stamps: Vec<&Stamp> = self.stamps.iter().collect();
         stamps.sort_by_key(|stamp| validation::rank(stamp.property.kind()));
         stamps
@@ -176,6 +176,7 @@ impl Unsigned {
             properties: &self.properties,
             qualifying: qualifying(document, signature),
             resolver,
+            done: Done::default(),
         }
     }
 
