@@ -41,6 +41,7 @@ error-user-muted = You have refused this site several times in a row, so it may 
 error-user-muted-remedy = Wait ten minutes and try again.
 
 error-cancelled = The request was cancelled; nothing was signed.
+error-cancelled-item = The signing was cancelled in the middle; this document has not been signed.
 error-cancelled-remedy = Start again if you still want to sign.
 error-nobody-to-ask = The question could not be shown to anybody.
 error-nobody-to-ask-remedy = Log in to a desktop on this computer, and check that the consent window is installed.

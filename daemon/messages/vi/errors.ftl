@@ -41,6 +41,7 @@ error-user-muted = Bạn đã từ chối trang web này nhiều lần liên ti�
 error-user-muted-remedy = Hãy đợi mười phút rồi thử lại.
 
 error-cancelled = Yêu cầu đã bị hủy; chưa có gì được ký.
+error-cancelled-item = Việc ký bị hủy giữa chừng; tài liệu này chưa được ký.
 error-cancelled-remedy = Hãy bắt đầu lại nếu bạn vẫn muốn ký.
 error-nobody-to-ask = Không hiển thị được câu hỏi xác nhận.
 error-nobody-to-ask-remedy = Hãy đăng nhập vào màn hình làm việc của máy này, và kiểm tra xem cửa sổ xác nhận đã được cài đặt chưa.

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use trien_protocol::error::ErrorCode;
 use trien_protocol::prompt::{Answer, FromPrompt, Outcome, PinEntry, ToPrompt, TriesLeft};
 
 /// For so long after anything on the screen changed, *approve* is dead: nobody agrees to what he has not seen, and a
@@ -201,7 +202,10 @@ impl Course {
                 });
                 self.retry(Retry::Incorrect, now);
             }
-            (ToPrompt::Paused, Phase::Waiting) => self.phase = Phase::Paused,
+            (ToPrompt::Paused { done, total }, Phase::Waiting) => {
+                self.progress = Some((*done, *total));
+                self.phase = Phase::Paused;
+            }
             (ToPrompt::Resumed { tries }, Phase::Paused) => {
                 if *tries != TriesLeft::Unknown {
                     self.note_tries(*tries);
@@ -229,14 +233,14 @@ impl Course {
 
     /// The PIN could not be given to the worker: its end of the pipe is closed.
     pub(crate) fn pin_lost(&mut self, now: Duration) {
-        self.finish(Outcome::Failed, now);
+        self.finish(Outcome::Failed(ErrorCode::ModuleCrashed), now);
     }
 
     fn finish(&mut self, outcome: Outcome, now: Duration) {
         self.phase = Phase::Finished(outcome);
         self.leaves = Some(match outcome {
             Outcome::Done => now + DONE_SHOWN,
-            Outcome::PinLocked | Outcome::Failed => now + FAILURE_SHOWN,
+            Outcome::PinLocked | Outcome::Failed(_) => now + FAILURE_SHOWN,
             Outcome::Withdrawn => now,
         });
         if outcome == Outcome::Withdrawn {
@@ -272,6 +276,7 @@ mod tests {
         max: 16,
         tries: TriesLeft::Last,
     };
+    const PAUSED: ToPrompt = ToPrompt::Paused { done: 1, total: 4 };
     const REFUSED: FromPrompt = FromPrompt::Answer(Answer::Refused);
 
     fn at(milliseconds: u64) -> Duration {
@@ -376,7 +381,8 @@ mod tests {
     fn a_pulled_token_pauses_and_its_pin_is_typed_again() {
         let mut course = course(&[PIN]);
         course.approve(false, at(900));
-        course.receive(&ToPrompt::Paused, at(1000)).unwrap();
+        course.receive(&PAUSED, at(1000)).unwrap();
+        assert_eq!(course.progress(), Some((1, 4)));
         assert!(!course.is_open() && course.seconds_left(at(1000)).is_none());
         assert_eq!(course.approve(true, at(5000)), None);
         assert_eq!(course.receive(&ToPrompt::PinInvalid, at(5000)), Err(OutOfTurn));
@@ -393,7 +399,7 @@ mod tests {
         assert_eq!(course.approve(false, at(6800)), Some(FromPrompt::PinTyped));
         let mut refused = self::course(&[PIN]);
         refused.approve(false, at(900));
-        refused.receive(&ToPrompt::Paused, at(1000)).unwrap();
+        refused.receive(&PAUSED, at(1000)).unwrap();
         assert_eq!(refused.refuse(), Some(REFUSED));
     }
 
@@ -427,7 +433,11 @@ mod tests {
         waiting.approve(false, at(900));
         assert_eq!(waiting.refuse(), Some(REFUSED));
         let mut over = course(&[PIN]);
-        over.receive(&ToPrompt::Finish(Outcome::Failed), at(10)).unwrap();
+        over.receive(
+            &ToPrompt::Finish(Outcome::Failed(ErrorCode::TokenRemoved)),
+            at(10),
+        )
+        .unwrap();
         assert_eq!(over.refuse(), None);
     }
 
@@ -451,7 +461,7 @@ mod tests {
         for (outcome, shown) in [
             (Outcome::Done, 900),
             (Outcome::PinLocked, 10_000),
-            (Outcome::Failed, 10_000),
+            (Outcome::Failed(ErrorCode::TokenRemoved), 10_000),
         ] {
             let mut course = course(&[PIN]);
             course.approve(false, at(900));
@@ -503,7 +513,9 @@ mod tests {
             course.receive(&ToPrompt::Progress { done: 1, total: 1 }, at(0)),
             Err(OutOfTurn)
         );
-        course.receive(&ToPrompt::Finish(Outcome::Failed), at(0)).unwrap();
+        course
+            .receive(&ToPrompt::Finish(Outcome::Failed(ErrorCode::TokenRemoved)), at(0))
+            .unwrap();
         assert_eq!(
             course.receive(&ToPrompt::Finish(Outcome::Done), at(0)),
             Err(OutOfTurn)

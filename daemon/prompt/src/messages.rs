@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use fluent_templates::fluent_bundle::FluentValue;
 use fluent_templates::{LanguageIdentifier, Loader, static_loader};
 use trien_protocol::call::Language;
+use trien_protocol::error::ErrorCode;
 use unic_langid::langid;
 
 static_loader! {
@@ -13,6 +14,15 @@ static_loader! {
         locales: "./messages",
         fallback_language: "vi",
         // Texts from outside have lost whatever reorders them, and isolation marks look bad in a terminal.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+static_loader! {
+    // What a page hears of a failure; its person reads the same words here.
+    static DAEMON = {
+        locales: "../messages",
+        fallback_language: "vi",
         customise: |bundle| bundle.set_use_isolating(false),
     };
 }
@@ -62,6 +72,18 @@ impl Phrases {
     /// A message without placeholders.
     pub(crate) fn say(self, key: &str) -> String {
         plain(self.0, key)
+    }
+
+    /// What happened and what to do, in the words that the page has.
+    pub(crate) fn failure(self, code: ErrorCode) -> String {
+        let identifier = match self.0 {
+            Language::Vi => VI,
+            Language::En => EN,
+        };
+        let key = format!("error-{}", code.name().replace('_', "-"));
+        let remedy = format!("{key}-remedy");
+        let found = [key, remedy].map(|key| DAEMON.try_lookup(&identifier, &key));
+        found.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// The message with its placeholders filled.
@@ -170,6 +192,18 @@ mod tests {
                 assert!(known.contains(key), "no message {key}");
             }
         }
+    }
+
+    #[test]
+    fn every_failure_is_told_with_what_to_do() {
+        for language in [Language::Vi, Language::En] {
+            for code in ErrorCode::ALL {
+                let told = Phrases::new(language).failure(*code);
+                assert!(told.matches('.').count() >= 2, "{code:?}: {told}");
+            }
+        }
+        let told = Phrases::new(Language::En).failure(ErrorCode::TokenRemoved);
+        assert!(told.contains("unplugged") || told.contains("pulled"), "{told}");
     }
 
     #[test]

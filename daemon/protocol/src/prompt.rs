@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Language, SignatureFormat};
+use crate::error::ErrorCode;
 
 /// From the daemon to the window.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,7 +38,12 @@ pub enum ToPrompt {
         total: u32,
     },
     /// The token was pulled in the middle of a batch: the person may put it back, or refuse.
-    Paused,
+    Paused {
+        /// Documents signed.
+        done: u32,
+        /// Documents in all.
+        total: u32,
+    },
     /// The token is back: ask for its PIN again. The last try only with a second confirmation.
     Resumed {
         /// Tries left now, as far as the token tells.
@@ -62,8 +68,8 @@ pub enum Outcome {
     Done,
     /// The token is locked now.
     PinLocked,
-    /// It failed; the page and the log have the error.
-    Failed,
+    /// It failed, with the error that the page has.
+    Failed(ErrorCode),
     /// The page or the connection went away.
     Withdrawn,
 }
@@ -125,6 +131,9 @@ pub struct Question {
     pub permissions: Vec<Permission>,
     /// What the person may choose from; the first is proposed. Empty for [`QuestionKind::AllowOrigin`] only.
     pub certificates: Vec<ShownCertificate>,
+    /// Certificates that would fit but for the date, of the person's own tokens: it is said that they are there.
+    #[serde(default)]
+    pub not_valid_now: Vec<NotValidNow>,
     /// Seconds until the daemon gives up.
     pub seconds: u32,
 }
@@ -352,6 +361,19 @@ pub struct ShownCertificate {
     pub token: String,
     /// How its PIN is given.
     pub pin: PinEntry,
+}
+
+/// A certificate that is not offered, because it has expired or is not valid yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotValidNow {
+    /// CN of the subject, or the whole subject if there is none.
+    pub name: String,
+    /// The last day of one that has expired, the first of one that is not valid yet: calendar date in Vietnam
+    /// (UTC+07:00), ISO 8601.
+    pub day: String,
+    /// It has expired; else it is not valid yet.
+    pub expired: bool,
 }
 
 /// What is doubtful about a certificate.

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use time::OffsetDateTime;
 use trien_protocol::prompt::{Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning};
+use trien_signatures::certificate::Certificate;
 
 use crate::policy::Permitted;
 use crate::tokens::{HeldCertificate, PinNeed, PinState, Token, TokenEntry};
@@ -61,6 +62,8 @@ pub struct Offer {
     pub signature: Option<ShownSignature>,
     /// What there is to choose from; never empty.
     pub candidates: Vec<Candidate>,
+    /// What would fit but for the date.
+    pub not_valid_now: Vec<Certificate>,
     /// The documents themselves, for the person to look at.
     pub contents: Option<Arc<dyn Contents>>,
 }
@@ -161,8 +164,8 @@ pub trait Window: Send + Sync {
     /// As [`Window::progress`].
     fn look(&self) -> Result<(), AskError>;
 
-    /// The token was pulled in the middle. False where nobody waits for it to come back.
-    async fn paused(&mut self) -> bool;
+    /// The token was pulled in the middle, and so much is signed. False where nobody waits for it to come back.
+    async fn paused(&mut self, done: u32, total: u32) -> bool;
 
     /// The token is back. Returns when the person typed its PIN again.
     ///

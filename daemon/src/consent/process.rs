@@ -19,9 +19,10 @@ use tokio::process::Child;
 use tokio::time::Instant;
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{
-    Answer, Asker, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind, ShownCertificate,
-    ToPrompt, TriesLeft, Warning,
+    Answer, Asker, FromPrompt, NotValidNow, Outcome, Permission, PinEntry, Question, QuestionKind,
+    ShownCertificate, ToPrompt, TriesLeft, Warning,
 };
+use trien_signatures::certificate::Certificate;
 
 use super::viewing::Viewing;
 use super::warm::{Expectation, Program, Started, Warm, is_silent};
@@ -161,6 +162,7 @@ impl ProcessPrompter {
             signature: offer.signature.clone(),
             permissions: Vec::new(),
             certificates: offer.candidates.iter().map(show).collect(),
+            not_valid_now: offer.not_valid_now.iter().map(show_not_valid).collect(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
         }
     }
@@ -220,6 +222,7 @@ impl Prompter for ProcessPrompter {
             signature: None,
             permissions,
             certificates: Vec::new(),
+            not_valid_now: Vec::new(),
             seconds: u32::try_from(self.wait.as_secs()).unwrap_or(u32::MAX),
         };
         let (window, _, answer) = self.put(turn, None, question).await?;
@@ -393,8 +396,8 @@ impl Window for Process {
         }
     }
 
-    async fn paused(&mut self) -> bool {
-        self.tell(&ToPrompt::Paused).await;
+    async fn paused(&mut self, done: u32, total: u32) -> bool {
+        self.tell(&ToPrompt::Paused { done, total }).await;
         true
     }
 
@@ -473,6 +476,21 @@ fn show(candidate: &Candidate) -> ShownCertificate {
         warnings: candidate.warnings.clone(),
         token: candidate.entry().id.label.clone(),
         pin: pin_entry(candidate.pin),
+    }
+}
+
+fn show_not_valid(certificate: &Certificate) -> NotValidNow {
+    let subject = certificate.subject();
+    let expired = certificate.not_after() < OffsetDateTime::now_utc();
+    let day = if expired {
+        certificate.not_after()
+    } else {
+        certificate.not_before()
+    };
+    NotValidNow {
+        name: subject.common_name.unwrap_or(subject.rfc4514),
+        day: date_in_vietnam(day),
+        expired,
     }
 }
 

@@ -176,9 +176,11 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
             },
             ToPrompt::Finish(_) => return Ok(()),
             // Who has no PIN for the token's return does not wait for it.
-            ToPrompt::Paused if pins.len() == 0 => return talk.say(&FromPrompt::Answer(Answer::Refused)),
+            ToPrompt::Paused { .. } if pins.len() == 0 => {
+                return talk.say(&FromPrompt::Answer(Answer::Refused));
+            }
             ToPrompt::Progress { .. }
-            | ToPrompt::Paused
+            | ToPrompt::Paused { .. }
             | ToPrompt::Opened { .. }
             | ToPrompt::NotOpened
             | ToPrompt::Ask(_) => {}

@@ -229,7 +229,7 @@ impl Window for AtTheShell {
     }
 
     /// A command that failed is typed again; nobody sits there waiting for a token.
-    async fn paused(&mut self) -> bool {
+    async fn paused(&mut self, _done: u32, _total: u32) -> bool {
         false
     }
 

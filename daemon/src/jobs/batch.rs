@@ -220,7 +220,7 @@ async fn sign<C>(
                 if let Some(session) = unlocked.take() {
                     session.close().await;
                 }
-                *unlocked = Some(resume(approved).await.map_err(Unsigned::Away)?);
+                *unlocked = Some(resume(approved, (done, total)).await.map_err(Unsigned::Away)?);
                 caller.report.stage(Stage::Signing, done, total);
                 let wanted = approved.window().progress(done, total).await;
                 wanted.map_err(|no| Unsigned::AtWork(no.into()))?;
@@ -231,8 +231,8 @@ async fn sign<C>(
 }
 
 /// Waits until the token is back, and for its PIN.
-async fn resume<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
-    if !approved.window().paused().await {
+async fn resume<C>(approved: &mut Approved<C>, (done, total): (u32, u32)) -> Result<Unlocked, JobError> {
+    if !approved.window().paused(done, total).await {
         return Err(JobError::Token(TokenError::Removed));
     }
     tracing::info!("the token was pulled: the batch waits for it");

@@ -43,6 +43,8 @@ pub struct Wanted<'a> {
 pub struct Found {
     /// Never empty.
     pub candidates: Vec<Candidate>,
+    /// Those that would fit but for the date; the person is told of them, and a page is not.
+    pub not_valid_now: Vec<Certificate>,
     /// Anchors, intermediates and what is known of revocations, as they were now.
     pub trust: Arc<Trust>,
     /// Every certificate on the tokens: issuers may be among them.
@@ -82,6 +84,7 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
     }
     let mut found = Found {
         candidates: Vec::new(),
+        not_valid_now: Vec::new(),
         trust,
         verdicts: BTreeMap::new(),
         beside: Arc::new(held.iter().map(|(_, one)| one.certificate.clone()).collect()),
@@ -142,10 +145,14 @@ async fn candidate(
     context: &Context,
     found: &mut Found,
 ) -> Result<(Candidate, CertificateVerdict), JobError> {
+    let suits = (wanted.suits)(&held.certificate);
     if !held.certificate.is_valid_at(found.now) {
+        if suits && found.not_valid_now.len() < MAX_CANDIDATES {
+            found.not_valid_now.push(held.certificate);
+        }
         return Err(JobError::CertificateExpired);
     }
-    if !(wanted.suits)(&held.certificate) {
+    if !suits {
         return Err(JobError::CertificateUnsuitable);
     }
     let pin = if wanted.signing {

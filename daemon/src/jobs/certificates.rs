@@ -39,6 +39,7 @@ pub async fn run(
         documents: Vec::new(),
         signature: None,
         candidates: found.candidates.clone(),
+        not_valid_now: found.not_valid_now.clone(),
         contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {

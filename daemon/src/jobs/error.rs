@@ -198,6 +198,17 @@ impl JobError {
         object
     }
 
+    /// As [`Self::object`], for one item of a batch in which others may be signed.
+    #[must_use]
+    pub fn object_of_item(&self) -> ErrorObject {
+        let mut object = self.object();
+        if object.data.code == ErrorCode::Cancelled {
+            object.data.message = language::bilingual(CANCELLED_ITEM);
+            object.message.clone_from(&object.data.message.en);
+        }
+        object
+    }
+
     /// Whether the same request, made again with nothing else done, may succeed. Of what a token answered, the truth
     /// table says it.
     fn retry_helps(&self) -> bool {
@@ -241,6 +252,9 @@ impl JobError {
 
 /// What to do about a token that shows certificates only after login: the text of a page's error and of the doctor.
 pub const HIDDEN_REMEDY: &str = "error-certificates-hidden-remedy";
+
+/// What happened to an item of a batch that the person ended in the middle.
+const CANCELLED_ITEM: &str = "error-cancelled-item";
 
 /// See [`JobError::retry_helps`]: of errors that are known by their code alone.
 const fn retry_helps(code: ErrorCode) -> bool {

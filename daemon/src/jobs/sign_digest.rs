@@ -65,6 +65,7 @@ pub async fn run(
         documents: vec![document],
         signature: None,
         candidates: found.candidates,
+        not_valid_now: found.not_valid_now,
         contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {

@@ -68,6 +68,7 @@ pub async fn run(
         documents: call.digests.iter().zip(&digests).map(shown).collect(),
         signature: None,
         candidates: found.candidates,
+        not_valid_now: found.not_valid_now,
         contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
@@ -146,7 +147,7 @@ async fn carry_out(
             })
         });
         made.unwrap_or_else(|error| SignedDigest::Failed {
-            error: error.object(),
+            error: error.object_of_item(),
         })
     };
     Ok(DigestSignatures {

@@ -85,6 +85,7 @@ pub async fn run(
             .collect(),
         signature: Some(recipe::shown(&call)),
         candidates: found.candidates.clone(),
+        not_valid_now: found.not_valid_now.clone(),
         contents: Some(Arc::new(Shown(shown_of(&items)))),
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
@@ -462,7 +463,7 @@ impl Item {
                 tracing::info!(document = ?self.document.sha256(), %error, "a document was not signed");
                 SignedDocument::Failed {
                     name: self.name,
-                    error: error.object(),
+                    error: error.object_of_item(),
                 }
             }
             None => {
@@ -488,7 +489,7 @@ pub(super) fn end(intent: Intent, error: JobError) -> JobError {
 pub(super) fn window_outcome(error: &JobError) -> Outcome {
     match error {
         JobError::Login(LoginError::Locked) => Outcome::PinLocked,
-        _ => Outcome::Failed,
+        other => Outcome::Failed(other.code()),
     }
 }
 

@@ -88,6 +88,13 @@ certificate = Certificate
 certificate-choose = _Choose a certificate
 certificate-choice = { $name } · { $issuer } · until { $until }
 certificate-name = Name
+certificate-settled = The PIN is for this certificate. To use another one, refuse and start again.
+certificates-not-valid = { $count ->
+    [one] 1 certificate is not offered: { $named }
+   *[other] { $count } certificates are not offered: { $named }
+}
+certificate-expired = { $name }, expired on { $day }
+certificate-not-yet = { $name }, valid from { $day }
 certificate-organization = Organisation
 certificate-identity = Identity
 certificate-issuer = Issuer
@@ -116,6 +123,8 @@ warning-roca-key = The key was made by a faulty chip (ROCA, CVE-2017-15361): oth
 
 # PIN
 pin = PIN of the token { $token }
+signer = Sign as: { $name }
+signer-sign-in = Sign in as: { $name }
 pin-reader = Type the PIN on the keypad of the card reader after you have agreed.
 pin-locked = The PIN of this token is locked. Unlock it with the PUK, or ask the issuer of the certificate.
 pin-not-needed = This token asks for no PIN.
@@ -149,7 +158,6 @@ done-share = The site has the certificate.
 done-allow = Allowed.
 done-sign-in = Signed in.
 failed-pin-locked = The token is locked: a wrong PIN was typed too often. Unlock it with the PUK, or ask the issuer of the certificate.
-failed = It could not be done. The site and Triện’s log have the reason.
 
 # Command line
 help =

@@ -87,6 +87,10 @@ certificate = Chứng thư số
 certificate-choose = _Chọn chứng thư số
 certificate-choice = { $name } · { $issuer } · đến { $until }
 certificate-name = Tên
+certificate-settled = Mã PIN đang nhập là của chứng thư này. Muốn dùng chứng thư khác, hãy từ chối rồi bắt đầu lại.
+certificates-not-valid = { $count } chứng thư không được đưa ra để chọn: { $named }
+certificate-expired = { $name }, hết hạn ngày { $day }
+certificate-not-yet = { $name }, có hiệu lực từ ngày { $day }
 certificate-organization = Tổ chức
 certificate-identity = Định danh
 certificate-issuer = Nơi cấp
@@ -115,6 +119,8 @@ warning-roca-key = Khóa do một loại chip lỗi tạo ra (ROCA, CVE-2017-153
 
 # PIN
 pin = Mã PIN của thiết bị { $token }
+signer = Ký với: { $name }
+signer-sign-in = Đăng nhập với: { $name }
 pin-reader = Nhập mã PIN trên bàn phím của đầu đọc thẻ sau khi bạn đồng ý.
 pin-locked = Mã PIN của thiết bị này đã bị khóa. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
 pin-not-needed = Thiết bị này không hỏi mã PIN.
@@ -148,7 +154,6 @@ done-share = Đã cho trang web xem chứng thư.
 done-allow = Đã cho phép.
 done-sign-in = Đã đăng nhập.
 failed-pin-locked = Thiết bị đã bị khóa vì nhập sai mã PIN quá nhiều lần. Hãy mở khóa bằng mã PUK hoặc liên hệ nơi cấp chứng thư.
-failed = Không thực hiện được. Trang web và nhật ký của Triện có ghi lý do.
 
 # Dòng lệnh
 help =

@@ -101,7 +101,8 @@ impl Actions {
             Phase::Paused => ("warning", self.paused(course)),
             Phase::Finished(Outcome::Done) => ("success", self.done()),
             Phase::Finished(Outcome::PinLocked) => ("error", self.phrases.say("failed-pin-locked")),
-            Phase::Finished(_) => ("error", self.phrases.say("failed")),
+            Phase::Finished(Outcome::Failed(code)) => ("error", self.phrases.failure(code)),
+            Phase::Finished(Outcome::Withdrawn) => ("dim", String::new()),
         };
         self.status.set_visible(!words.is_empty());
         self.status.set_css_classes(&[class]);

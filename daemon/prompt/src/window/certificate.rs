@@ -1,10 +1,13 @@
 //! Which certificate: a drop-down if there are several, and the details of the chosen one.
 
 use gtk4::prelude::*;
-use trien_protocol::prompt::{Question, ShownCertificate, Warning};
+use trien_protocol::prompt::{NotValidNow, Question, ShownCertificate, Warning};
 
 use super::{Phrases, label, layout};
 use crate::text;
+
+/// How many of the certificates that are not offered are named.
+const MAX_NOT_VALID: usize = 3;
 
 /// The area, and the certificates it shows one of.
 pub(super) struct CertificateArea {
@@ -13,6 +16,7 @@ pub(super) struct CertificateArea {
     choice: Option<gtk4::DropDown>,
     details: gtk4::Grid,
     warnings: gtk4::Box,
+    settled: gtk4::Label,
     certificates: Vec<ShownCertificate>,
     phrases: Phrases,
 }
@@ -25,6 +29,7 @@ impl CertificateArea {
             choice: (question.certificates.len() > 1).then(|| choice(question, phrases)),
             details: gtk4::Grid::builder().row_spacing(4).column_spacing(16).build(),
             warnings: gtk4::Box::new(gtk4::Orientation::Vertical, 4),
+            settled: label(&phrases.say("certificate-settled"), &["dim", "small"]),
             certificates: question.certificates.clone(),
             phrases,
         };
@@ -44,11 +49,16 @@ impl CertificateArea {
             heading.set_mnemonic_widget(Some(choice));
             area.widget.append(choice);
         }
+        area.settled.set_visible(false);
+        area.widget.append(&area.settled);
         let card = gtk4::Box::new(gtk4::Orientation::Vertical, 8);
         card.set_css_classes(&["card", "padded"]);
         card.append(&area.details);
         card.append(&area.warnings);
         area.widget.append(&card);
+        if let Some(words) = not_valid_now(&question.not_valid_now, phrases) {
+            area.widget.append(&label(&words, &["dim", "small"]));
+        }
         area.show(0);
         area
     }
@@ -69,6 +79,11 @@ impl CertificateArea {
         if let Some(choice) = &self.choice {
             choice.set_sensitive(open);
         }
+    }
+
+    /// Whether it is to be said why no other one can be picked: a PIN was typed for this one's token.
+    pub(super) fn set_settled(&self, settled: bool) {
+        self.settled.set_visible(settled && self.choice.is_some());
     }
 
     /// Shows the details of one.
@@ -150,6 +165,23 @@ impl CertificateArea {
             ));
         }
     }
+}
+
+/// What is not offered and why, so that nobody looks for it in vain.
+fn not_valid_now(certificates: &[NotValidNow], phrases: Phrases) -> Option<String> {
+    let named = certificates.iter().take(MAX_NOT_VALID).map(|one| {
+        let key = if one.expired {
+            "certificate-expired"
+        } else {
+            "certificate-not-yet"
+        };
+        let name = text::shown(&one.name).into();
+        let day = text::date(&one.day, phrases.language()).into();
+        phrases.fill(key, [("name", name), ("day", day)])
+    });
+    let named = named.collect::<Vec<_>>().join("; ");
+    let count = [("count", certificates.len().into()), ("named", named.into())];
+    (!certificates.is_empty()).then(|| phrases.fill("certificates-not-valid", count))
 }
 
 fn choice(question: &Question, phrases: Phrases) -> gtk4::DropDown {

@@ -44,6 +44,7 @@ pub(crate) fn run(
     pin_pipe: OwnedFd,
 ) -> Result<(), Failure> {
     let display = gdk::Display::default().ok_or(Failure::NoDisplay)?;
+    keep_marks();
     let provider = gtk4::CssProvider::new();
     provider.load_from_data(include_str!("style.css"));
     gtk4::style_context_add_provider_for_display(
@@ -63,6 +64,15 @@ pub(crate) fn run(
     }
 }
 
+/// Has the extents of texts in whole pixels. As GTK has them by itself they are those of unhinted outlines, to which it
+/// then clips hinted ones: at sizes that are no whole pixels, as 10 pt at 96 dpi, the highest row of a text is gone, and
+/// with it the tilde of *ễ* and the hook of *ả*.
+fn keep_marks() {
+    if let Some(settings) = gtk4::Settings::default() {
+        settings.set_gtk_hint_font_metrics(true);
+    }
+}
+
 struct Prompt {
     window: gtk4::Window,
     content: gtk4::Box,
@@ -75,7 +85,8 @@ struct Prompt {
     /// Sharing a certificate needs no key, whatever its token would ask for.
     takes_pin: bool,
     course: RefCell<Course>,
-    tokens: Vec<String>,
+    /// Of each certificate, whose it is and what its token is called.
+    signers: Vec<(String, String)>,
     channel: Rc<Channel>,
     pin_pipe: OwnedFd,
     started: Instant,
@@ -92,7 +103,7 @@ impl Prompt {
         let channel = Rc::new(channel);
         let phrases = Phrases::new(question.language);
         let certificate = CertificateArea::new(question, phrases);
-        let pin_field = PinField::new(phrases);
+        let pin_field = PinField::new(question.kind, phrases);
         let actions = Actions::new(question.kind, phrases);
         let asker = asker::build(question, phrases);
         let content = gtk4::Box::new(gtk4::Orientation::Vertical, 18);
@@ -143,10 +154,10 @@ impl Prompt {
             actions,
             takes_pin,
             course: RefCell::new(Course::new(pins, patience, Duration::ZERO)),
-            tokens: question
+            signers: question
                 .certificates
                 .iter()
-                .map(|one| one.token.clone())
+                .map(|one| (one.name.clone(), one.token.clone()))
                 .collect(),
             channel,
             pin_pipe,
@@ -426,6 +437,8 @@ impl Prompt {
         let course = self.course.borrow();
         let open = course.is_open();
         self.certificate.set_open(course.phase() == Phase::Asking);
+        self.certificate
+            .set_settled(matches!(course.phase(), Phase::Retry(_)));
         self.pin_field.set_open(open);
         if let Some(documents) = &self.documents {
             documents.set_open(open);
@@ -447,8 +460,11 @@ impl Prompt {
             let course = self.course.borrow();
             (course.pin(), course.phase(), course.chosen())
         };
-        self.pin_field
-            .show(pin, phase, self.tokens.get(chosen).map_or("", String::as_str));
+        let (name, token) = self
+            .signers
+            .get(chosen)
+            .map_or(("", ""), |(name, token)| (name, token));
+        self.pin_field.show(pin, phase, name, token);
     }
 
     /// Time has gone on: what depends on it is shown, and at the end the window goes.

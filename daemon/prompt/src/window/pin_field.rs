@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gtk4::glib::object::ObjectExt as _;
 use gtk4::prelude::*;
-use trien_protocol::prompt::{PinEntry, TriesLeft};
+use trien_protocol::prompt::{PinEntry, QuestionKind, TriesLeft};
 
 use super::{Phrases, label};
 use crate::course::{Phase, Retry};
@@ -19,6 +19,9 @@ const STAND_IN: &str = "•";
 pub(super) struct PinField {
     /// What to put into the window.
     pub(super) widget: gtk4::Box,
+    /// With whose certificate: the certificate itself may be out of sight, on a low screen.
+    signer: gtk4::Label,
+    signs: &'static str,
     heading: gtk4::Label,
     /// Holds a stand-in for each character: the toolkit tells whoever is on the accessibility bus what is in it.
     entry: gtk4::PasswordEntry,
@@ -31,7 +34,7 @@ pub(super) struct PinField {
 
 impl PinField {
     /// Empty, and of no kind yet; see [`Self::show`].
-    pub(super) fn new(phrases: Phrases) -> Self {
+    pub(super) fn new(kind: QuestionKind, phrases: Phrases) -> Self {
         let entry = gtk4::PasswordEntry::builder()
             .show_peek_icon(false)
             .hexpand(true)
@@ -43,6 +46,11 @@ impl PinField {
         let problem = spoken("error");
         let field = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
+            signer: signer(),
+            signs: match kind {
+                QuestionKind::SignIn => "signer-sign-in",
+                _ => "signer",
+            },
             heading,
             typed: keep_apart(&entry, &problem, phrases),
             entry,
@@ -52,6 +60,7 @@ impl PinField {
             phrases,
         };
         field.widget.add_css_class("pin");
+        field.widget.append(&field.signer);
         field.widget.append(&field.heading);
         field.widget.append(&field.entry);
         field.widget.append(&field.problem);
@@ -81,7 +90,7 @@ impl PinField {
     }
 
     /// Shows the field for another token or after another try: empty, nothing ticked, nothing wrong yet.
-    pub(super) fn show(&self, pin: PinEntry, phase: Phase, token: &str) {
+    pub(super) fn show(&self, pin: PinEntry, phase: Phase, name: &str, token: &str) {
         self.clear();
         self.acknowledge.set_active(false);
         let tries = match pin {
@@ -91,6 +100,10 @@ impl PinField {
         self.entry.set_visible(tries.is_some());
         self.heading.set_visible(tries.is_some());
         self.acknowledge.set_visible(tries == Some(TriesLeft::Last));
+        let signer = self
+            .phrases
+            .fill(self.signs, [("name", text::shown(name).into())]);
+        self.signer.set_text(&signer);
         let heading = self.phrases.fill("pin", [("token", text::shown(token).into())]);
         self.heading.set_text(&heading);
         set(&self.note, self.note_on(pin));
@@ -167,6 +180,14 @@ impl PinField {
     pub(super) fn clear(&self) {
         self.entry.set_text("");
     }
+}
+
+/// At most two lines: a long name must not take the field out of sight. The certificate has it whole.
+fn signer() -> gtk4::Label {
+    let shown = label("", &["name"]);
+    shown.set_lines(2);
+    shown.set_ellipsize(gtk4::pango::EllipsizeMode::Middle);
+    shown
 }
 
 /// Why what was typed is no PIN, in words.

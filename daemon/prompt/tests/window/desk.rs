@@ -105,6 +105,26 @@ impl Desk {
         assert!(killed.success());
     }
 
+    /// What programs that start from now on find in the server's resource database: `Xft.dpi`, for instance, which is
+    /// 96 at 100 %.
+    pub(crate) fn set_resolution(&self, dpi: u32) {
+        let resources = format!("Xft.dpi:\t{dpi}\n");
+        let set = Command::new("xprop")
+            .args([
+                "-root",
+                "-f",
+                "RESOURCE_MANAGER",
+                "8s",
+                "-set",
+                "RESOURCE_MANAGER",
+                &resources,
+            ])
+            .env("DISPLAY", &self.display)
+            .status()
+            .expect("this test needs xprop");
+        assert!(set.success());
+    }
+
     /// Presses keys, and leaves them down until [`Self::let_go`].
     pub(crate) fn hold(&self, keys: &[&str]) {
         for key in keys {
@@ -413,6 +433,31 @@ impl Asked<'_> {
             .env("XDG_RUNTIME_DIR", self.desk.home.path())
             .env("DBUS_SESSION_BUS_ADDRESS", self.desk.bus_address());
         command
+    }
+
+    /// The window as it is on the screen: its width in pixels, and the brightness of each pixel.
+    pub(crate) fn brightness(&self) -> (usize, Vec<u8>) {
+        let imported = Command::new("import")
+            .args([
+                "-window",
+                &self.window,
+                "-colorspace",
+                "Gray",
+                "-depth",
+                "8",
+                "pgm:-",
+            ])
+            .env("DISPLAY", &self.desk.display)
+            .output()
+            .expect("this test needs ImageMagick");
+        assert!(imported.status.success());
+        // PGM: "P5", width, height and the greatest value, a white space after each, then a byte a pixel.
+        let mut parts = imported.stdout.splitn(4, |byte| byte.is_ascii_whitespace());
+        let [Some(b"P5"), Some(width), Some(_), Some(rest)] = [(); 4].map(|()| parts.next()) else {
+            panic!("no PGM");
+        };
+        let pixels = rest.strip_prefix(b"255\n").expect("a byte a pixel").to_vec();
+        (std::str::from_utf8(width).unwrap().parse().unwrap(), pixels)
     }
 
     /// A small picture of the window.

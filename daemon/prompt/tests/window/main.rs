@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use desk::Desk;
 use trien_protocol::call::{Language, SignatureFormat};
+use trien_protocol::error::ErrorCode;
 use trien_protocol::prompt::{
-    Answer, Asker, DocumentKind, FromPrompt, Outcome, Permission, PinEntry, Question, QuestionKind,
-    ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
+    Answer, Asker, DocumentKind, FromPrompt, NotValidNow, Outcome, Permission, PinEntry, Question,
+    QuestionKind, ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
 };
 
 const PIN: &str = "402817";
@@ -85,6 +86,7 @@ fn question(pin: PinEntry) -> Question {
         }),
         permissions: Vec::new(),
         certificates: vec![certificate(pin)],
+        not_valid_now: Vec::new(),
         seconds: 120,
     }
 }
@@ -367,6 +369,53 @@ fn closing_the_window_while_the_token_works_refuses_too() {
     asked.close();
     asked.assert_refused();
     assert!(asked.end().success());
+}
+
+#[test]
+fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
+    let desk = Desk::with_assistive_technology();
+    let mut question = question(window_pin(TriesLeft::Unknown));
+    question.certificates.push(certificate(PinEntry::NotNeeded));
+    question.not_valid_now = vec![NotValidNow {
+        name: "NGUYỄN VĂN CŨ\u{202E}".into(),
+        day: "2025-12-31".into(),
+        expired: true,
+    }];
+    let mut asked = desk.ask(question);
+    let says = |asked: &desk::Asked<'_>, words: &str| {
+        let tree = asked.accessible();
+        let told = tree.all().into_iter().any(|node| {
+            let text = node.text.as_deref().unwrap_or_default();
+            node.name.contains(words) || text.contains(words)
+        });
+        assert!(told, "no {words:?} in {tree:#?}");
+    };
+    says(&asked, "Ký với: NGUYỄN VĂN AN");
+    says(
+        &asked,
+        "1 chứng thư không được đưa ra để chọn: NGUYỄN VĂN CŨ\u{FFFD}, hết hạn ngày 31/12/2025",
+    );
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    asked.say(&ToPrompt::PinIncorrect {
+        tries: TriesLeft::Unknown,
+    });
+    asked.wait_until_armed();
+    says(&asked, "Muốn dùng chứng thư khác, hãy từ chối rồi bắt đầu lại.");
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
+    asked.say(&ToPrompt::Paused { done: 1, total: 4 });
+    asked.wait_until_armed();
+    says(&asked, "khi mới ký 1/4");
+    asked.say(&ToPrompt::Finish(Outcome::Failed(ErrorCode::TokenRemoved)));
+    asked.wait_until_armed();
+    says(
+        &asked,
+        "Thiết bị đã bị rút ra khi đang cần đến. Hãy cắm lại thiết bị",
+    );
 }
 
 /// A page that nobody has decided about.

@@ -77,6 +77,88 @@ fn the_window_can_be_photographed() {
     photograph_the_states(&desk, &folder);
 }
 
+/// A person's name with a mark cut off is another name. What is higher than the marks, at the end of the same line, has
+/// no line cut: with it and without it, all before it must look the same.
+#[test]
+fn no_mark_of_a_name_is_cut_off() {
+    const NAME: &str = "Trình diễn nnnnnnnnnn";
+    let desk = Desk::start();
+    let named = |name: &str| {
+        let mut question = question(window_pin(TriesLeft::Unknown));
+        question.documents.truncate(1);
+        let certificate = &mut question.certificates[0];
+        certificate.identity = vec![name.into()];
+        certificate.organization = Some(name.into());
+        let signature = question.signature.as_mut().unwrap();
+        (signature.reason, signature.location) = (Some(name.into()), Some(name.into()));
+        let places = [
+            &mut question.documents[0].name,
+            &mut certificate.name,
+            &mut certificate.issuer,
+        ];
+        places.into_iter().for_each(|place| *place = name.into());
+        question
+    };
+    let higher = format!("{NAME} Ẫ");
+    let none: &[(&str, &str)] = &[];
+    let settings = [
+        (96, none, 1, 6),
+        (96, &[("GTK_THEME", "Adwaita:dark")], 1, 6),
+        (120, none, 1, 6),
+        // Not everything has room on the screen then.
+        (144, none, 1, 3),
+        (96, &[("GDK_SCALE", "2")], 2, 2),
+    ];
+    for (dpi, environment, scale, least) in settings {
+        desk.set_resolution(dpi);
+        let pictures = [NAME, &higher].map(|name| {
+            let mut command = desk.command();
+            command.envs(environment.iter().copied());
+            let mut asked = desk.ask_with(command, named(name));
+            asked.wait_until_armed();
+            let picture = asked.brightness();
+            asked.key("Escape");
+            asked.assert_refused();
+            asked.end();
+            picture
+        });
+        let different = lines_that_differ(&pictures);
+        assert!(different.len() >= least, "{dpi} dpi, {scale}: {different:?}");
+        for (row, from, to) in different {
+            assert!(
+                to - from < 50 * scale * dpi / 96,
+                "{dpi} dpi, {scale}: at row {row} something differs from {from} to {to}"
+            );
+        }
+    }
+}
+
+/// First row, first and last column of each group of rows in which two pictures differ.
+fn lines_that_differ(pictures: &[(usize, Vec<u8>); 2]) -> Vec<(u32, u32, u32)> {
+    let [(width, one), (_, other)] = pictures;
+    assert_eq!(one.len(), other.len());
+    let mut lines: Vec<(u32, u32, u32)> = Vec::new();
+    let mut last = None;
+    for (row, (one, other)) in (0_u32..).zip(one.chunks(*width).zip(other.chunks(*width))) {
+        let differ = |(one, other): (&u8, &u8)| one.abs_diff(*other) > 40;
+        let columns = (0_u32..)
+            .zip(one.iter().zip(other))
+            .filter(|(_, pair)| differ(*pair));
+        let columns: Vec<u32> = columns.map(|(column, _)| column).collect();
+        let (Some(first), Some(end)) = (columns.first(), columns.last()) else {
+            continue;
+        };
+        match lines.last_mut() {
+            Some((_, from, to)) if last.is_some_and(|last| row - last < 4) => {
+                (*from, *to) = ((*from).min(*first), (*to).max(*end));
+            }
+            _ => lines.push((row, *first, *end)),
+        }
+        last = Some(row);
+    }
+    lines
+}
+
 fn photograph_the_states(desk: &Desk, folder: &Path) {
     let mut many = question(window_pin(TriesLeft::Few));
     many.documents = (1..=500)
@@ -97,7 +179,10 @@ fn photograph_the_states(desk: &Desk, folder: &Path) {
         total: 500,
     });
     photograph(&asked, "waiting.png");
-    asked.say(&ToPrompt::Paused);
+    asked.say(&ToPrompt::Paused {
+        done: 120,
+        total: 500,
+    });
     photograph(&asked, "paused.png");
     asked.say(&ToPrompt::Resumed {
         tries: TriesLeft::Unknown,

@@ -132,7 +132,7 @@ fn a_pulled_token_can_be_put_back_or_given_up() {
     asked.key_until_heard("Return");
     asked.assert_approved(0);
     asked.say(&ToPrompt::Progress { done: 1, total: 3 });
-    asked.say(&ToPrompt::Paused);
+    asked.say(&ToPrompt::Paused { done: 1, total: 3 });
     asked.say(&ToPrompt::Resumed {
         tries: TriesLeft::Unknown,
     });
@@ -142,7 +142,7 @@ fn a_pulled_token_can_be_put_back_or_given_up() {
     asked.key_until_heard("Return");
     assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
     assert_eq!(asked.typed(), format!("{PIN}\n{PIN}\n"));
-    asked.say(&ToPrompt::Paused);
+    asked.say(&ToPrompt::Paused { done: 1, total: 3 });
     std::thread::sleep(Duration::from_millis(300));
     asked.key("Escape");
     asked.assert_refused();
