@@ -72,8 +72,13 @@ fn the_worked_examples_are_true() {
     let mut connection = Page::over_socket(&daemon);
     let mut known = BTreeMap::new();
     let mut lines = 0;
+    let mut frame = Vec::new();
     for line in page.lines() {
-        if let Some(text) = line.strip_prefix("-> ") {
+        if let Some(row) = line.strip_prefix("=> ") {
+            let (octets, _) = row.split_once('|').expect(row);
+            let octet = |digits| u8::from_str_radix(digits, 16).expect(row);
+            frame.extend(octets.split_whitespace().map(octet));
+        } else if let Some(text) = line.strip_prefix("-> ") {
             let message = filled(serde_json::from_str(text).expect(text), &known);
             connection.send_text(&message.to_string());
         } else if let Some(text) = line.strip_prefix("<- ") {
@@ -94,6 +99,23 @@ fn the_worked_examples_are_true() {
         lines += 1;
     }
     assert!(lines > 20, "{lines}");
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    // RFC 6455, 5.2: the whole of a binary frame of more than 125 octets, masked with zeros.
+    let length = u16::try_from(frame.len()).unwrap().to_be_bytes();
+    page.send_raw(&[&[0x82, 0xfe][..], &length, &[0; 4], &frame].concat());
+    let (reply, _) = page.receive().unwrap();
+    assert_eq!(
+        reply["result"],
+        serde_json::json!({ "received": 17, "sealed": true }),
+        "{reply}"
+    );
+    // As a text frame the same message has no bytes, and that is what is said.
+    let (message, _) = trien_protocol::frame::split_binary(&frame).unwrap();
+    page.send_text(&message.replace("\"id\":2", "\"id\":3"));
+    let (reply, _) = page.receive().unwrap();
+    let detail = reply["error"]["data"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("data: is missing"), "{reply}");
 }
 
 fn filled(value: Value, known: &BTreeMap<String, Value>) -> Value {

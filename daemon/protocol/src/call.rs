@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::envelope::RequestId;
+use crate::strict;
 
 /// The names of the methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +50,18 @@ impl Method {
         })
     }
 
-    pub(crate) fn read(self, params: &str) -> serde_json::Result<Call> {
+    pub(crate) fn read(self, params: &str) -> Result<Call, String> {
         Ok(match self {
-            Self::Hello => Call::Hello(serde_json::from_str(params)?),
-            Self::Certificates => Call::Certificates(serde_json::from_str(params)?),
-            Self::Authenticate => Call::Authenticate(serde_json::from_str(params)?),
-            Self::SignDigest => Call::SignDigest(serde_json::from_str(params)?),
-            Self::SignDigests => Call::SignDigests(serde_json::from_str(params)?),
-            Self::SignDocuments => Call::SignDocuments(serde_json::from_str(params)?),
-            Self::VerifyDocuments => Call::VerifyDocuments(serde_json::from_str(params)?),
-            Self::Upload => Call::Upload(serde_json::from_str(params)?),
-            Self::Download => Call::Download(serde_json::from_str(params)?),
-            Self::Cancel => Call::Cancel(serde_json::from_str(params)?),
+            Self::Hello => Call::Hello(strict::read(params)?),
+            Self::Certificates => Call::Certificates(strict::read(params)?),
+            Self::Authenticate => Call::Authenticate(strict::read(params)?),
+            Self::SignDigest => Call::SignDigest(strict::read(params)?),
+            Self::SignDigests => Call::SignDigests(strict::read(params)?),
+            Self::SignDocuments => Call::SignDocuments(strict::read(params)?),
+            Self::VerifyDocuments => Call::VerifyDocuments(strict::read(params)?),
+            Self::Upload => Call::Upload(strict::read(params)?),
+            Self::Download => Call::Download(strict::read(params)?),
+            Self::Cancel => Call::Cancel(strict::read(params)?),
         })
     }
 }
@@ -230,7 +231,11 @@ impl<'de> Deserialize<'de> for IdempotencyKey {
         if crate::limits::KEY_LENGTH.contains(&text.len()) && text.bytes().all(plain) {
             Ok(Self(text))
         } else {
-            Err(serde::de::Error::custom("an idempotency key of another form"))
+            let found = serde::de::Unexpected::Other("another text");
+            Err(serde::de::Error::invalid_value(
+                found,
+                &"16 to 64 of A-Z a-z 0-9 - _",
+            ))
         }
     }
 }
@@ -340,6 +345,7 @@ pub struct DocumentRef {
     /// What the person sees; never used as a path.
     pub name: String,
     /// SHA-256 of its bytes, lower-case hexadecimal.
+    #[serde(deserialize_with = "strict::sha256")]
     pub sha256: String,
     /// In bytes.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
@@ -491,6 +497,7 @@ pub struct VerifyDocuments {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upload {
     /// SHA-256 of the whole document, lower-case hexadecimal; checked when the last byte has come.
+    #[serde(deserialize_with = "strict::sha256")]
     pub sha256: String,
     /// Size of the whole document, in bytes.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
@@ -511,6 +518,7 @@ pub struct Upload {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Download {
     /// SHA-256 of the whole document, lower-case hexadecimal.
+    #[serde(deserialize_with = "strict::sha256")]
     pub sha256: String,
     /// First byte wanted.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]

@@ -1,5 +1,6 @@
 //! JSON-RPC 2.0 objects (jsonrpc.org specification): one object a message, no batches.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -7,6 +8,7 @@ use crate::call::{Call, Method};
 use crate::error::{ErrorCode, ErrorObject};
 use crate::event::Event;
 use crate::reply::Reply;
+use crate::strict;
 
 /// The id a client gives a request; unique among the requests of its connection.
 pub type RequestId = u64;
@@ -47,17 +49,26 @@ impl Request {
             #[serde(borrow)]
             params: Option<&'a RawValue>,
         }
-        let bad = |id, error: &serde_json::Error| Malformed {
+        /// The same with parameters of any form: read only to say what was wrong.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only whether it can be read counts")]
+        struct Shell {
+            jsonrpc: String,
+            id: RequestId,
+            method: String,
+            params: Option<IgnoredAny>,
+        }
+        let bad = |id, detail| Malformed {
             id,
             code: ErrorCode::BadRequest,
-            detail: format!(
-                "line {} column {}: {}",
-                error.line(),
-                error.column(),
-                classify(error)
-            ),
+            detail,
         };
-        let raw: Raw<'_> = serde_json::from_str(text).map_err(|error| bad(None, &error))?;
+        let raw: Raw<'_> = serde_json::from_str(text)
+            .map_err(|error| bad(None, strict::explain::<Shell>(text, "", &error)))?;
+        if strict::is_array(text) {
+            return Err(bad(None, "expected an object".into()));
+        }
         let id = Some(raw.id);
         if raw.jsonrpc != "2.0" {
             return Err(Malformed {
@@ -74,7 +85,7 @@ impl Request {
             });
         };
         let params = raw.params.map_or("{}", RawValue::get);
-        let call = method.read(params).map_err(|error| bad(id, &error))?;
+        let call = method.read(params).map_err(|detail| bad(id, detail))?;
         Ok(Self { id: raw.id, call })
     }
 }
@@ -150,19 +161,5 @@ pub struct Version;
 impl Serialize for Version {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("2.0")
-    }
-}
-
-/// serde's text names the field but may also quote a value; only the shape of the trouble leaves.
-fn classify(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let head = text.split(" at line ").next().unwrap_or_default();
-    let known = ["unknown field", "missing field", "duplicate field"]
-        .iter()
-        .any(|start| head.starts_with(start));
-    if known {
-        head.chars().take(120).collect()
-    } else {
-        format!("{:?}", error.classify()).to_lowercase()
     }
 }

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod opening;
 pub mod prompt;
 pub mod reply;
+mod strict;
 
 /// The version `hello` negotiates: one integer, raised when an old peer could misunderstand a new one.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -29,6 +29,42 @@ pub(super) enum Refusal {
     TooMany,
 }
 
+/// Longest origin that the log repeats, in characters.
+const MAX_LOGGED: usize = 200;
+
+impl Refusal {
+    /// What was wrong and what would mend it, where a developer can; `origin` as the head has it, made harmless.
+    pub(super) fn told(self, origin: &str) -> String {
+        match self {
+            Self::Head => "no request head that can be read".to_owned(),
+            Self::RequestLine => format!("not GET {WEBSOCKET_PATH} without a body; origin {origin}"),
+            Self::Host => format!("Host is not 127.0.0.1, [::1] or localhost with our port; origin {origin}"),
+            Self::Origin => format!(
+                "{origin} is no origin that is taken: https, or http of this computer with developer = true in config.toml"
+            ),
+            Self::NotAllowed => {
+                format!("{origin} has no permission; to give it one: trien origin allow {origin}")
+            }
+            Self::WebSocket => {
+                format!("{origin} asks for no WebSocket (RFC 6455) of the subprotocol {SUBPROTOCOL}")
+            }
+            Self::TooMany => format!("{origin} has too many connections already"),
+        }
+    }
+}
+
+/// What a head says its origin is, for the log: bounded, visible ASCII.
+pub(super) fn claimed_origin(head: &Head) -> String {
+    match only(&head.headers, &ORIGIN) {
+        Some(origin) => origin
+            .chars()
+            .filter(char::is_ascii_graphic)
+            .take(MAX_LOGGED)
+            .collect(),
+        None => "without exactly one origin".to_owned(),
+    }
+}
+
 /// Judges a request head that came to our `port`.
 pub(super) fn judge(
     head: &Head,
@@ -97,5 +133,40 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(origin: &str) -> Head {
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, origin.parse().unwrap());
+        Head {
+            method: "GET".to_owned(),
+            target: WEBSOCKET_PATH.to_owned(),
+            version_1_1: true,
+            headers,
+        }
+    }
+
+    #[test]
+    fn the_log_names_the_origin_and_what_would_let_it_in() {
+        let told = |refusal: Refusal, origin: &str| refusal.told(&claimed_origin(&head(origin)));
+        assert_eq!(
+            told(Refusal::NotAllowed, "https://portal.example"),
+            "https://portal.example has no permission; to give it one: trien origin allow https://portal.example"
+        );
+        assert!(told(Refusal::Origin, "http://localhost:3000").contains("developer = true"));
+        assert!(told(Refusal::WebSocket, "https://portal.example").contains(SUBPROTOCOL));
+        let long = told(Refusal::NotAllowed, &"https://a b\t".repeat(1000));
+        assert!(
+            long.len() < 2 * MAX_LOGGED + 100 && !long.contains('\t'),
+            "{long}"
+        );
+        let mut none = head("https://portal.example");
+        none.headers.clear();
+        assert_eq!(claimed_origin(&none), "without exactly one origin");
     }
 }

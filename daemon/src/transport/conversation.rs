@@ -63,6 +63,9 @@ pub enum RoadError {
     Gone,
 }
 
+/// Of an origin that had a permission when it came.
+const NO_PERMISSION: &str = "the origin has no permission any more";
+
 /// Why a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -74,8 +77,8 @@ pub enum Ending {
     Protocol,
     /// A text that is not UTF-8.
     Utf8,
-    /// Three bad messages in a row, no hello, or no permission any more.
-    Policy,
+    /// The other end does not keep to what is agreed: how, for its developer.
+    Policy(&'static str),
     /// A message past its limit.
     TooLarge,
 }
@@ -195,7 +198,7 @@ where
             }
             _ = permission.tick() => {
                 if !party.is_welcome(context) {
-                    return Ending::Policy;
+                    return Ending::Policy(NO_PERMISSION);
                 }
                 session.withdraw_unpermitted();
                 session.tidy();
@@ -204,12 +207,12 @@ where
             () = changes.next(), if session.is_greeted() => {
                 // A permission that has just been taken away is seen before anything is told.
                 if !party.is_welcome(context) {
-                    return Ending::Policy;
+                    return Ending::Policy(NO_PERMISSION);
                 }
                 session.tell_of_tokens();
                 Step::Neutral
             }
-            () = &mut greeting, if !session.is_greeted() => return Ending::Policy,
+            () = &mut greeting, if !session.is_greeted() => return Ending::Policy("no hello in time"),
             () = halt.come() => return Ending::Halt,
         };
         match step {
@@ -218,7 +221,7 @@ where
             Step::Neutral => {}
         }
         if bad_in_a_row >= MAX_BAD_MESSAGES {
-            return Ending::Policy;
+            return Ending::Policy("too many bad messages in a row");
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trien_protocol::SUBPROTOCOL;
 use trien_protocol::limits::MAX_MESSAGE;
 
-use super::accept::{Refusal, judge};
+use super::accept::{Refusal, claimed_origin, judge};
 use super::conversation::{self, DocumentBytes, Ending, Frame, Message, Party, RoadError};
 use super::head::{self, Rewound};
 use super::program::Peer;
@@ -159,19 +159,20 @@ impl Doorkeeper {
     async fn handshake(self: Arc<Self>, mut stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit) {
         let (head, bytes) = match head::read(&mut stream).await {
             Ok(read) => read,
-            Err(true) => return self.refuse(stream, Refusal::Head).await,
+            Err(true) => return self.refuse(stream, Refusal::Head.told("")).await,
             Err(false) => return,
         };
         let judged = judge(&head, self.port, &self.context.grants, OffsetDateTime::now_utc());
         let seat = judged.and_then(|origin| self.seat(origin, peer).ok_or(Refusal::TooMany));
         match seat {
             Ok(seat) => self.switch(Rewound::new(bytes, stream), seat, permit).await,
-            Err(refusal) => self.refuse(stream, refusal).await,
+            Err(refusal) => self.refuse(stream, refusal.told(&claimed_origin(&head))).await,
         }
     }
 
-    async fn refuse(&self, mut stream: TcpStream, refusal: Refusal) {
-        self.log.note(&format!("a handshake: {refusal:?}"));
+    /// Only the log says why: for the developer of a page that was meant to be let in.
+    async fn refuse(&self, mut stream: TcpStream, why: String) {
+        self.log.note(&format!("a handshake: {why}"));
         let farewell = async {
             stream.write_all(REFUSAL).await?;
             stream.shutdown().await?;
@@ -269,7 +270,10 @@ fn ws_message(frame: Frame) -> WsMessage {
         Frame::Binary(bytes) => WsMessage::Binary(bytes.into()),
         Frame::End(ending) => WsMessage::Close(Some(CloseFrame {
             code: close_code(ending),
-            reason: "".into(),
+            reason: match ending {
+                Ending::Policy(why) => why.into(),
+                _ => "".into(),
+            },
         })),
     }
 }
@@ -281,7 +285,7 @@ fn close_code(ending: Ending) -> u16 {
         Ending::Halt => 1001,
         Ending::Protocol => 1002,
         Ending::Utf8 => 1007,
-        Ending::Policy => 1008,
+        Ending::Policy(_) => 1008,
         Ending::TooLarge => 1009,
     }
 }

@@ -278,7 +278,15 @@ impl Session {
                 &decoded
             }
             (None, Some(bytes)) => bytes,
-            _ => return Err(JobError::BadRequest("data: must come once".into())),
+            (Some(_), Some(_)) => {
+                let twice = "data: is in the message and behind it: it must come once";
+                return Err(JobError::BadRequest(twice.into()));
+            }
+            (None, None) => {
+                let missing =
+                    "data: is missing: base64 in the message, or the bytes behind it in one binary frame";
+                return Err(JobError::BadRequest(missing.into()));
+            }
         };
         let reply = self.holdings.documents().upload(upload, bytes)?;
         Ok(Reply::Upload(reply))
