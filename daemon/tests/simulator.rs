@@ -82,25 +82,26 @@ fn a_rule_may_be_about_every_function() {
 }
 
 #[test]
-fn a_rule_about_no_function_is_refused_before_anything_begins() {
+fn a_script_that_makes_no_sense_is_refused_before_anything_begins() {
     let desk = Desk::bare();
     let script = desk.path("mood.toml");
-    for rule in [
-        "function = \"C_Sing\"\ndo = \"hang\"",
-        "function = 7\ndo = \"hang\"",
-        "do = \"hang\"",
+    for (text, word) in [
+        ("[[rule]]\nfunction = \"C_Sing\"\ndo = \"hang\"", "line 1: C_Sing"),
+        ("[[rule]]\nfunction = 7\ndo = \"hang\"", "function"),
+        ("[[rule]]\ndo = \"hang\"", "function"),
+        ("\n[[rule]]\nfunction = \"C_Sign\"\ndo = \"dance\"", "line 4"),
+        (
+            "# slow\n[[rule]]\nfunction = \"C_Sign\"\ndo = \"delay\"",
+            "line 2: C_Sign",
+        ),
+        ("[[token]]\nlabel = \"Của An\"", "Của An"),
     ] {
-        std::fs::write(&script, format!("[[rule]]\n{rule}\n")).unwrap();
+        std::fs::write(&script, text).unwrap();
         let mut command = desk.trien(["daemon", "--json", "--simulate"]);
         let output = command.arg(&script).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let told = read_json(&String::from_utf8(output.stdout).unwrap());
         assert_eq!(told["error"]["code"], "daemon-bad-script", "{told}");
-        let word = if rule.contains("C_Sing") {
-            "C_Sing"
-        } else {
-            "function"
-        };
         assert!(told.to_string().contains(word), "{told}");
     }
 }

@@ -84,6 +84,11 @@ macro_rules! handed_on {
         /// Every function of the list, but the one that hands out the list.
         pub(crate) const HANDED_ON: &[&str] = &[$(stringify!($name)),+];
 
+        /// True for one of them.
+        pub(crate) fn is_handed_on(name: &str) -> bool {
+            HANDED_ON.contains(&name)
+        }
+
         /// The list of functions: each is ours, which calls that of the module behind.
         fn list(simulation: &'static Simulation) -> CK_FUNCTION_LIST {
             let mut list = simulation.behind;

@@ -68,7 +68,7 @@ pub(crate) fn before(rule: &Rule) {
         Action::Hang => loop {
             std::thread::park();
         },
-        Action::Delay => std::thread::sleep(Duration::from_millis(rule.milliseconds)),
+        Action::Delay => std::thread::sleep(Duration::from_millis(rule.milliseconds.unwrap_or(0))),
         Action::Crash => {
             // SAFETY: none: a wild write is what the rule asks for, and the process ends by it.
             unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
@@ -76,7 +76,7 @@ pub(crate) fn before(rule: &Rule) {
         Action::Abort => std::process::abort(),
         // SAFETY: the C function; that it runs exit handlers is what the rule asks for.
         Action::Exit => unsafe { exit(0) },
-        Action::Remove => remove(Duration::from_millis(rule.milliseconds)),
+        Action::Remove => remove(Duration::from_millis(rule.milliseconds.unwrap_or(0))),
         Action::LockPin => LOCKED.store(true, Ordering::SeqCst),
         Action::Print => print(),
         Action::CloseDescriptors => close_descriptors(),

@@ -23,6 +23,8 @@ pub mod script;
 
 mod calls;
 mod harm;
+#[cfg(test)]
+mod script_tests;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

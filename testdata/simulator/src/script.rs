@@ -40,13 +40,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 
-use crate::calls::HANDED_ON;
+use super::calls::is_handed_on;
 
 /// What a rule calls the loading of the library.
 pub(crate) const LOAD: &str = "load";
 
 /// What hands out the list of functions, and stands in it itself.
-const LIST: &str = "C_GetFunctionList";
+pub(crate) const LIST: &str = "C_GetFunctionList";
 
 /// The other way to that list, since version 3.
 pub(crate) const INTERFACE: &str = "C_GetInterface";
@@ -83,8 +83,7 @@ pub struct Rule {
     #[serde(rename = "do")]
     pub action: Action,
     /// Of `delay`, and of `remove`, where none means for good.
-    #[serde(default)]
-    pub milliseconds: u64,
+    pub milliseconds: Option<u64>,
     /// Of several.
     pub value: Option<Value>,
     /// Of `flags`.
@@ -163,16 +162,9 @@ impl Script {
     /// In words, with line and column. No rule that could never apply is passed over.
     pub fn parse(text: &str) -> Result<Self, String> {
         let script: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        for rule in &script.rule {
-            let Rule { function, action, .. } = rule;
-            if !is_function(function) {
-                return Err(format!("{function}: no function of PKCS #11"));
-            }
-            if !action.fits(function) {
-                return Err(format!("{function}: {action:?} is nothing that it can do"));
-            }
-            if !rule.makes_sense() {
-                return Err(format!("{function}: {action:?} with a value that is none for it"));
+        for (index, rule) in script.rule.iter().enumerate() {
+            if let Some(wrong) = rule.wrong() {
+                return Err(format!("{}: {wrong}", place(text, index)));
             }
         }
         Ok(script)
@@ -189,7 +181,7 @@ impl Script {
 
 /// True for what calls are counted of.
 fn is_function(name: &str) -> bool {
-    [LOAD, LIST, INTERFACE].contains(&name) || HANDED_ON.contains(&name)
+    [LOAD, LIST, INTERFACE].contains(&name) || is_handed_on(name)
 }
 
 impl Action {
@@ -206,13 +198,41 @@ impl Action {
             Self::Flags | Self::Label | Self::Octets | Self::Reach => function == "C_GetTokenInfo",
             Self::Interface => function == INTERFACE,
             Self::Answer => function != LOAD,
-            Self::Missing => HANDED_ON.contains(&function),
+            Self::Missing => is_handed_on(function),
             _ => true,
         }
     }
 }
 
+/// Where a rule of a script begins.
+fn place(text: &str, index: usize) -> String {
+    let headers = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.trim().starts_with("[[rule]]"));
+    match headers.map(|(line, _)| line + 1).nth(index) {
+        Some(line) => format!("line {line}"),
+        None => format!("rule {}", index + 1),
+    }
+}
+
 impl Rule {
+    /// What makes no sense about it, in words.
+    fn wrong(&self) -> Option<String> {
+        let Self { function, action, .. } = self;
+        if !is_function(function) {
+            Some(format!("{function}: no function of PKCS #11"))
+        } else if !action.fits(function) {
+            Some(format!("{function}: {action:?} is nothing that it can do"))
+        } else if !self.makes_sense() {
+            Some(format!(
+                "{function}: {action:?} without what it needs, or with a value that is none for it"
+            ))
+        } else {
+            None
+        }
+    }
+
     fn applies_now(&self) -> bool {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let end = self
@@ -224,6 +244,7 @@ impl Rule {
     fn makes_sense(&self) -> bool {
         match self.action {
             Action::Answer => self.answer().is_some(),
+            Action::Delay => self.milliseconds.is_some(),
             Action::Signature | Action::Label | Action::Key | Action::Interface => self.text().is_some(),
             Action::Octets => self.octets().is_some(),
             Action::Length
@@ -309,60 +330,3 @@ const NAMES: &[(&str, u64)] = &[
     ("CKR_BUFFER_TOO_SMALL", 0x150),
     ("CKR_CRYPTOKI_ALREADY_INITIALIZED", 0x191),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_apply_from_a_call_on_and_for_so_many() {
-        let script = Script::parse(
-            "[[rule]]\nfunction = \"C_Sign\"\nfrom = 2\ntimes = 2\ndo = \"answer\"\nvalue = \"CKR_DEVICE_ERROR\"\n",
-        )
-        .expect("a script");
-        let applied: Vec<_> = (0..5).map(|_| script.of_call("C_Sign").len()).collect();
-        assert_eq!(applied, [0, 1, 1, 0, 0]);
-        assert_eq!(script.rule[0].answer(), Some(0x30));
-        assert!(script.of_call("C_Login").is_empty());
-    }
-
-    #[test]
-    fn a_rule_may_be_about_every_function_of_the_list() {
-        // CK_FUNCTION_LIST is a version, as wide as a pointer by its alignment, and pointers.
-        let all: Vec<_> = HANDED_ON.iter().chain([&LIST]).collect();
-        assert_eq!(
-            (all.len() + 1) * size_of::<usize>(),
-            size_of::<cryptoki_sys::CK_FUNCTION_LIST>()
-        );
-        for function in all.into_iter().chain([&INTERFACE]) {
-            let text = format!("[[rule]]\nfunction = \"{function}\"\ndo = \"hang\"\n");
-            assert!(Script::parse(&text).is_ok(), "{function}");
-        }
-    }
-
-    #[test]
-    fn a_script_that_makes_no_sense_is_refused_in_words() {
-        for (text, told) in [
-            ("[[rule]]\nfunction = \"C_Sign\"\ndo = \"dance\"\n", "dance"),
-            ("[[rule]]\nfunction = \"C_Sign\"\ndo = \"answer\"\n", "Answer"),
-            (
-                "[[rule]]\nfunction = \"C_Sign\"\ndo = \"answer\"\nvalue = \"CKR_NONE\"\n",
-                "Answer",
-            ),
-            (
-                "[[rule]]\nfunction = \"C_Sign\"\ndo = \"hang\"\nwhen = 1\n",
-                "when",
-            ),
-            ("[[rule]]\nfunction = \"C_Sing\"\ndo = \"hang\"\n", "C_Sing"),
-            ("[[rule]]\nfunction = \"C_Login\"\ndo = \"reach\"\n", "Reach"),
-            ("[[rule]]\nfunction = \"load\"\ndo = \"missing\"\n", "Missing"),
-            (
-                "[[rule]]\nfunction = \"C_GetTokenInfo\"\ndo = \"octets\"\nvalue = \"fx\"\n",
-                "Octets",
-            ),
-        ] {
-            let error = Script::parse(text).expect_err(text);
-            assert!(error.contains(told), "{error}");
-        }
-    }
-}

@@ -44,14 +44,11 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
         let facts = [("file", script.display().to_string()), ("reason", reason)];
         CliError::misuse("daemon-bad-script", arguments(facts))
     };
+    script::Script::parse(&text).map_err(misread)?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| misread(error.to_string()))?;
-    if let Some(unknown) = table
-        .keys()
-        .find(|key| !["token", "rule", "module"].contains(&key.as_str()))
-    {
-        return Err(misread(format!("{unknown}?")));
+    if let Some(without) = token_without_pin(&table) {
+        return Err(misread(format!("token {without}: pin?")));
     }
-    check_functions(&table).map_err(misread)?;
     let library = beside(LIBRARY).ok_or_else(|| CliError::failed("daemon-no-simulator", arguments([])))?;
     let home = tempfile::Builder::new()
         .prefix("trien-simulation-")
@@ -77,15 +74,35 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
     Ok(Simulation { module, _home: home })
 }
 
-/// A rule about a function that there is none of would be passed over in silence by whoever waits for it to apply.
-fn check_functions(script: &toml::Table) -> Result<(), String> {
-    let rules = script.get("rule").and_then(toml::Value::as_array);
-    for rule in rules.into_iter().flatten() {
-        let function = rule.get("function").and_then(toml::Value::as_str);
-        let function = function.ok_or("a rule without a function")?;
-        if function != "load" && !FUNCTIONS.lines().any(|known| known == function) {
-            return Err(format!("{function}: no function of PKCS #11"));
-        }
+/// The label of the first token that says nothing of its PIN; its place among them, if it has no label either.
+fn token_without_pin(script: &toml::Table) -> Option<String> {
+    let tokens = script.get("token").and_then(toml::Value::as_array)?;
+    let without = |token: &toml::Value| {
+        ["pin", "pin_file", "pin_env"]
+            .iter()
+            .all(|name| token.get(name).is_none())
+    };
+    let place = tokens.iter().position(without)?;
+    let label = tokens[place].get("label").and_then(toml::Value::as_str);
+    Some(label.map_or_else(|| (place + 1).to_string(), |label| format!("{label:?}")))
+}
+
+/// What the simulator makes of a script, from its own source: here it is only read, so that the daemon does not start
+/// with one that the module, in its process, would refuse.
+#[path = "../../../../testdata/simulator/src/script.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "what a script does is the module's, where these are public"
+)]
+mod script;
+
+/// What [`script`] asks of the simulator.
+mod calls {
+    use super::script::{INTERFACE, LIST};
+
+    /// True for a function whose calls the simulator hands on.
+    pub(super) fn is_handed_on(name: &str) -> bool {
+        ![LIST, INTERFACE].contains(&name) && super::FUNCTIONS.lines().any(|known| known == name)
     }
-    Ok(())
 }
