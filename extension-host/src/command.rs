@@ -43,6 +43,8 @@ impl Command {
             "remove" | "uninstall" => Self::Remove,
             "--help" | "-h" => return Some(Self::Help),
             "--version" | "-V" => return Some(Self::Version),
+            // A browser's first argument is an extension's address or the path of a manifest.
+            word if !word.contains('/') => return Some(Self::Misuse(word.to_owned())),
             _ => return None,
         };
         Some(Target::parse(rest).map_or_else(Self::Misuse, build))
@@ -113,6 +115,9 @@ pub(crate) fn run(command: Command) -> ExitCode {
                     install(browsers, path, &target.scope, &program)
                 });
                 tell_of_sandboxes(&target);
+                if outcome == ExitCode::SUCCESS {
+                    tell_of_extension(&program);
+                }
                 outcome
             }
             Err(error) => fail("no-program", &[("reason", error.to_string())]),
@@ -135,6 +140,20 @@ fn tell_of_sandboxes(target: &Target) {
             say(&text(language(), found.message(), &arguments));
         }
     }
+}
+
+/// The manifests are of no use before the extension is in the browser: where it lies, if it was installed beside us.
+fn tell_of_extension(program: &Path) {
+    let prefix = program.parent().and_then(Path::parent);
+    let beside = prefix.map(|prefix| prefix.join("share/trien/webextension"));
+    match beside.filter(|folder| folder.is_dir()) {
+        Some(folder) => say(&text(
+            language(),
+            "extension-lies",
+            &[("folder", folder.display().to_string())],
+        )),
+        None => say(&text(language(), "extension-needed", &[])),
+    };
 }
 
 /// Goes on after a failure: one browser's folder may be locked while the others are not. Browsers that read the same file
@@ -238,6 +257,8 @@ mod tests {
             ("remove --user --system", "--system"),
             ("install --browser firefox --user-data-dir /x", "--user-data-dir"),
             ("install now", "now"),
+            ("instal", "instal"),
+            ("--instal", "--instal"),
         ] {
             assert_eq!(parse(line), Some(Command::Misuse(argument.into())), "{line}");
         }

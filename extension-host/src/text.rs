@@ -21,15 +21,16 @@ static_loader! {
 const VI: LanguageIdentifier = langid!("vi");
 const EN: LanguageIdentifier = langid!("en");
 
-/// The language of the environment (POSIX `LC_ALL`, `LC_MESSAGES`, `LANG`); English unless it is Vietnamese.
+/// The language of the environment (POSIX `LC_ALL`, `LC_MESSAGES`, `LANG`), as the command line chooses it: Vietnamese
+/// unless it is English.
 pub(crate) fn language() -> Language {
     let chosen = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-    if chosen.is_some_and(|locale| locale.starts_with("vi")) {
-        Language::Vi
-    } else {
+    if chosen.is_some_and(|locale| locale.starts_with("en")) {
         Language::En
+    } else {
+        Language::Vi
     }
 }
 

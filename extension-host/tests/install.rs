@@ -96,7 +96,12 @@ fn one_profile_folder() {
     assert!(output.status.success());
     let path = profile.join("NativeMessagingHosts/vn.trien.host.json");
     assert_eq!(manifest(&path)["allowed_origins"], json!([EXTENSION]));
-    assert!(String::from_utf8_lossy(&output.stdout).contains(path.to_str().expect("UTF-8")));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(path.to_str().expect("UTF-8")));
+    assert!(
+        said.contains("The browser needs the extension of Triện, too"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -124,7 +129,15 @@ fn help_version_and_misuse() {
     let output = run(home.path(), &["install", "--browser", "netscape"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("netscape"));
-    for (locale, word) in [("vi_VN.UTF-8", "mặc định"), ("C.UTF-8", "default")] {
+    let output = run(home.path(), &["instal"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("instal"));
+    for (locale, word) in [
+        ("vi_VN.UTF-8", "mặc định"),
+        ("C.UTF-8", "mặc định"),
+        ("en_GB.UTF-8", "default"),
+    ] {
         let output = Command::new(PROGRAM)
             .arg("--help")
             .env("LC_ALL", locale)

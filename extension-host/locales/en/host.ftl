@@ -12,6 +12,8 @@ usage =
     --system         for every user of the computer; needs an administrator
     --user-data-dir  for one profile folder of Chromium, Chrome, Edge or Brave
 installed = Wrote { $path }
+extension-lies = The browser needs the extension, too. It lies in { $folder }: the folders chromium (open chrome://extensions, switch on “Developer mode”, choose “Load unpacked”) and firefox (open about:debugging, choose “Load Temporary Add-on”).
+extension-needed = The browser needs the extension of Triện, too; without it these files have no effect. “make install” puts it into share/trien/webextension.
 removed = Removed { $path }
 kept = { $path } stays: it was installed for { $browsers }, too, which reads the same file
 absent = There is no { $path }

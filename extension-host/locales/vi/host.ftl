@@ -12,6 +12,8 @@ usage =
     --system         cho mọi người dùng của máy; cần quyền quản trị
     --user-data-dir  cho một thư mục hồ sơ của Chromium, Chrome, Edge hoặc Brave
 installed = Đã ghi { $path }
+extension-lies = Cần thêm tiện ích của trình duyệt. Nó nằm ở { $folder }: thư mục chromium (mở chrome://extensions, bật “Chế độ dành cho nhà phát triển”, chọn “Tải tiện ích đã giải nén”) và firefox (mở about:debugging, chọn “Tải tiện ích bổ sung tạm thời”).
+extension-needed = Cần thêm tiện ích Triện của trình duyệt; không có tiện ích thì các tệp này chưa có tác dụng. “make install” đặt tiện ích vào share/trien/webextension.
 removed = Đã xóa { $path }
 kept = { $path } được giữ lại: tệp này còn được cài cho { $browsers }, trình duyệt đọc cùng một tệp
 absent = Không có { $path }
