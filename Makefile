@@ -61,7 +61,7 @@ sanitize:  ## the software token's tests under the address sanitizer, leaks incl
 	.ci/packages.sh sanitize
 	.ci/sanitize.sh
 
-install: extension  ## installs programs, module and extension below PREFIX (default /usr/local)
+install: extension  ## installs programs, module, extension and the systemd user unit below PREFIX (default /usr/local)
 	cargo build --release --locked --workspace --bins --lib
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/trien $(DESTDIR)$(PREFIX)/share/trien
 	install -m 755 $(BUILD)/release/trien $(BUILD)/release/trien-prompt $(BUILD)/release/trien-extension-host \
@@ -69,6 +69,9 @@ install: extension  ## installs programs, module and extension below PREFIX (def
 	install -m 644 $(BUILD)/release/libtrien_pkcs11.so $(BUILD)/release/libtrien_simulator.so \
 	    $(DESTDIR)$(PREFIX)/lib/trien/
 	cp -r extension-host/webextension/dist/. $(DESTDIR)$(PREFIX)/share/trien/webextension/
+	install -d $(DESTDIR)$(PREFIX)/share/systemd/user
+	sed 's|@bindir@|$(PREFIX)/bin|' daemon/packaging/trien.service \
+	    > $(DESTDIR)$(PREFIX)/share/systemd/user/trien.service
 
 protocol:  ## writes the JSON Schemas of the protocol and of reports, and the protocol's TypeScript types into the SDK
 	cargo run --quiet --locked -p trien-protocol --features typescript,schema --example typescript \

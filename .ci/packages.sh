@@ -70,6 +70,7 @@ package:libjaxb-api-java libjaxb-api-java
 command:valgrind    valgrind
 package:libc6-dbg   libc6-dbg
 command:dbus-daemon dbus-daemon
+command:systemd-analyze systemd
 package:gir1.2-atspi-2.0 gir1.2-atspi-2.0
 package:at-spi2-core at-spi2-core
 package:python3-gi  python3-gi

@@ -849,3 +849,23 @@ fn a_pin_file_that_everybody_can_read_is_told() {
     assert!(told(0o644).contains("0600"));
     assert_eq!(told(0o600), "");
 }
+
+/// The unit that `make install` installs, as systemd itself reads it.
+#[test]
+fn the_user_unit_is_taken_by_systemd_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = std::fs::read_to_string(repository().join("daemon/packaging/trien.service")).unwrap();
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_trien"))
+        .parent()
+        .unwrap();
+    let file = folder.path().join("trien.service");
+    std::fs::write(&file, unit.replace("@bindir@", programs.to_str().unwrap())).unwrap();
+    let verified = Command::new("systemd-analyze")
+        .args(["--user", "verify"])
+        .arg(&file)
+        .env("XDG_RUNTIME_DIR", folder.path())
+        .output()
+        .expect("this test needs systemd-analyze");
+    let told = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && told.is_empty(), "{told}");
+}

@@ -294,6 +294,6 @@ doctor-browser-manifest-broken = { $browser } would start a program that is not 
 doctor-browser-manifest-broken-remedy = Run: trien-extension-host install
 doctor-daemon = The daemon runs.
 doctor-daemon-absent = The daemon does not run.
-doctor-daemon-absent-remedy = Start it: trien daemon
+doctor-daemon-absent-remedy = Start it, now and at each login: systemctl --user enable --now trien. Only this time: trien daemon
 doctor-port-taken = The daemon does not run, and its port { $port } is taken by another program.
 doctor-port-taken-remedy = End that program, or choose another port in the configuration (websocket.port).

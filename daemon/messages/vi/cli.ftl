@@ -294,6 +294,6 @@ doctor-browser-manifest-broken = { $browser } sẽ khởi động một chương
 doctor-browser-manifest-broken-remedy = Hãy chạy: trien-extension-host install
 doctor-daemon = Dịch vụ Triện đang chạy.
 doctor-daemon-absent = Dịch vụ Triện không chạy.
-doctor-daemon-absent-remedy = Hãy khởi động: trien daemon
+doctor-daemon-absent-remedy = Hãy khởi động, từ nay mỗi lần đăng nhập: systemctl --user enable --now trien. Chỉ lần này: trien daemon
 doctor-port-taken = Dịch vụ Triện không chạy, và cổng { $port } của nó đang bị chương trình khác chiếm.
 doctor-port-taken-remedy = Hãy tắt chương trình đó, hoặc chọn cổng khác trong cấu hình (websocket.port).

@@ -20,7 +20,10 @@ export const messages = {
   },
   not_running: {
     message: { vi: "Triện đã được cài nhưng chưa chạy.", en: "Triện is installed but not running." },
-    remedy: { vi: "Hãy mở Triện rồi thử lại.", en: "Start Triện, then try again." },
+    remedy: {
+      vi: "Hãy khởi động Triện (trên Linux, để Triện chạy ngay và mỗi lần đăng nhập: systemctl --user enable --now trien) rồi thử lại.",
+      en: "Start Triện (on Linux, now and at each login: systemctl --user enable --now trien), then try again.",
+    },
   },
   outdated: {
     message: {
