@@ -4,7 +4,7 @@
 
 mod drafts;
 
-use drafts::{Draft, assert_qpdf_clean, run, update};
+use drafts::{Draft, assert_qpdf_clean, deflate, run, update};
 use trien_signatures::pdf::{
     Document, Entry, Limits, ObjectId, PdfError, Rotation, SectionKind, Splice, Update, Value,
 };
@@ -205,4 +205,95 @@ fn white_space_around_the_document_is_no_harm() {
     let bytes = [Draft::new().classic().as_slice(), b"\r\n\r\n  \0\0"].concat();
     assert_eq!(open(&bytes).trailing(), 0);
     assert!(set(&bytes, 3, b"Rotate", b"0").starts_with(&bytes));
+}
+
+/// A document with a cross-reference stream and an object stream that are encoded in this way; object 21 is in the
+/// latter.
+fn encoded(filter: &str, encode: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let stream = |number: u32, dictionary: &str, data: &[u8]| {
+        let data = encode(data);
+        let length = data.len();
+        let head = format!("{number} 0 obj\n<< {dictionary} {filter} /Length {length} >>\nstream\n");
+        [head.as_bytes(), &data, b"\nendstream\nendobj\n"].concat()
+    };
+    let row = |kind: u8, value: usize| {
+        let [a, b, c, d] = u32::try_from(value).unwrap().to_be_bytes();
+        [kind, a, b, c, d, 0, 0, 0]
+    };
+    let mut file = Draft::new().classic();
+    let end = file.windows(7).rposition(|window| window == b"endobj\n").unwrap() + 7;
+    file.truncate(end);
+    let objects = stream(
+        20,
+        "/Type /ObjStm /N 1 /First 5",
+        b"21 0 (in a row of eight, or of more)    ",
+    );
+    file.extend(objects);
+    let start = file.len();
+    let place = |number: u32| {
+        let head = format!("\n{number} 0 obj\n").into_bytes();
+        let at = file.windows(head.len()).position(|window| window == head);
+        at.map_or([0; 8], |at| row(1, at + 1))
+    };
+    let mut rows: Vec<[u8; 8]> = (0..=20).map(place).collect();
+    rows.extend([row(2, 20), row(1, start)]);
+    let dictionary = "/Type /XRef /Size 23 /Root 1 0 R /W [1 4 3]";
+    file.extend(stream(22, dictionary, &rows.concat()));
+    file.extend(format!("startxref\n{start}\n%%EOF\n").into_bytes());
+    file
+}
+
+/// Each byte less the one that stands `pixel` before it in its row, as predictors have it.
+fn differences(data: &[u8], row: usize, pixel: usize, before_each: &[u8]) -> Vec<u8> {
+    let line = |line: &[u8]| -> Vec<u8> {
+        let left = |at: usize| at.checked_sub(pixel).map_or(0, |left| line[left]);
+        let differences = line
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte.wrapping_sub(left(at)));
+        before_each.iter().copied().chain(differences).collect()
+    };
+    data.chunks(row).flat_map(line).collect()
+}
+
+#[test]
+fn streams_of_the_structure_may_have_any_filter() {
+    let hex = |data: &[u8]| [hex::encode(data).as_bytes(), b">"].concat();
+    let runs = |data: &[u8]| {
+        let run = |run: &[u8]| [&[u8::try_from(run.len() - 1).unwrap()], run].concat();
+        [data.chunks(128).flat_map(run).collect(), vec![128]].concat()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("hex", encoded("/Filter /ASCIIHexDecode", hex)),
+        ("runs", encoded("/Filter /RunLengthDecode", runs)),
+        (
+            "two",
+            encoded("/Filter [/ASCIIHexDecode /FlateDecode]", |data| {
+                hex(&deflate(data))
+            }),
+        ),
+        (
+            "tiff",
+            encoded(
+                "/Filter /FlateDecode /DecodeParms << /Predictor 2 /Columns 8 >>",
+                |data| deflate(&differences(data, 8, 1, &[])),
+            ),
+        ),
+        (
+            "pixels",
+            encoded(
+                "/Filter /FlateDecode /DecodeParms << /Predictor 11 /Columns 4 /Colors 2 >>",
+                |data| deflate(&differences(data, 8, 2, &[1])),
+            ),
+        ),
+    ] {
+        let document = open(&bytes);
+        let inside = document.object(id(21)).unwrap().unwrap();
+        let text = inside.node.value.string();
+        assert_eq!(text, Some(&b"in a row of eight, or of more"[..]), "{name}");
+        let path = folder.path().join(format!("{name}.pdf"));
+        std::fs::write(&path, set(&bytes, 3, b"Rotate", b"90")).unwrap();
+        assert_qpdf_clean(&path);
+    }
 }

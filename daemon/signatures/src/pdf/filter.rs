@@ -1,5 +1,5 @@
-//! Filters (ISO 32000-1, 7.4). Cross-reference and object streams may have Flate with PNG predictors, or none; page
-//! content a chain of those that producers use for it.
+//! Filters (ISO 32000-1, 7.4), but for those of pictures: cross-reference streams, object streams and page content may have
+//! any chain of them.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -7,30 +7,20 @@ use super::error::PdfError;
 use super::lzw;
 use super::object::{Dictionary, Value};
 
-/// The decoded data; at most `left` bytes, which are taken from it.
+/// The data of a cross-reference or object stream; at most `left` bytes, which are taken from it.
 pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> Result<Vec<u8>, PdfError> {
-    let filter = match dictionary.get(b"Filter").map(|node| &node.value) {
-        None => None,
-        Some(Value::Name(name)) => Some(name.as_slice()),
-        Some(Value::Array(nodes)) if nodes.is_empty() => None,
-        Some(Value::Array(nodes)) if nodes.len() == 1 => nodes[0].value.name(),
-        Some(_) => return Err(PdfError::UnsupportedFilter),
+    let is_plain = match dictionary.get(b"Filter").map(|node| &node.value) {
+        None => true,
+        Some(Value::Array(nodes)) => nodes.is_empty(),
+        Some(_) => false,
     };
-    let decoded = match filter {
-        None => data.get(..data.len().min(*left + 1)).unwrap_or_default().to_vec(),
-        Some(b"FlateDecode" | b"Fl") => inflate(data, *left)?,
-        Some(_) => return Err(PdfError::UnsupportedFilter),
-    };
+    if !is_plain {
+        return decode_all(data, dictionary, left);
+    }
     *left = left
-        .checked_sub(decoded.len())
+        .checked_sub(data.len())
         .ok_or(PdfError::TooMany("bytes in compressed streams"))?;
-    if filter.is_none() {
-        return Ok(decoded);
-    }
-    match parameters(dictionary) {
-        Some(parameters) => unpredict(decoded, parameters),
-        None => Ok(decoded),
-    }
+    Ok(data.to_vec())
 }
 
 /// Decodes a stream through all its filters, of which those of pictures are not known here; at most `left` bytes
@@ -189,45 +179,50 @@ fn inflate(data: &[u8], limit: usize) -> Result<Vec<u8>, PdfError> {
     Ok(decoded)
 }
 
-fn parameters(dictionary: &Dictionary) -> Option<&Dictionary> {
-    let value = &dictionary.get(b"DecodeParms")?.value;
-    value
-        .dictionary()
-        .or_else(|| value.array()?.first()?.value.dictionary())
-}
-
 /// Undoes the predictor (7.4.4.4).
 fn unpredict(data: Vec<u8>, parameters: &Dictionary) -> Result<Vec<u8>, PdfError> {
     let number = |key: &[u8], default| {
-        parameters
-            .get(key)
-            .map_or(Some(default), |node| node.value.integer())
+        let node = parameters.get(key);
+        node.map_or(Some(default), |node| node.value.integer())
+            .and_then(|number| usize::try_from(number).ok())
+            .ok_or(PdfError::UnsupportedFilter)
     };
-    let (Some(predictor), Some(columns)) = (number(b"Predictor", 1), number(b"Columns", 1)) else {
-        return Err(PdfError::UnsupportedFilter);
-    };
-    let plain_bytes = number(b"Colors", 1) == Some(1) && number(b"BitsPerComponent", 8) == Some(8);
-    match (predictor, usize::try_from(columns)) {
-        (1, _) => Ok(data),
-        (10..=15, Ok(columns)) if plain_bytes && (1..=1 << 16).contains(&columns) => png_rows(&data, columns),
+    let (predictor, columns) = (number(b"Predictor", 1)?, number(b"Columns", 1)?);
+    let (colors, bits) = (number(b"Colors", 1)?, number(b"BitsPerComponent", 8)?);
+    let is_known =
+        (1..=1 << 16).contains(&columns) && (1..=32).contains(&colors) && matches!(bits, 1 | 2 | 4 | 8 | 16);
+    let size = |bits: usize| bits.div_ceil(8);
+    match predictor {
+        1 => Ok(data),
+        2 if is_known && bits == 8 => Ok(tiff_rows(data, colors, columns * colors)),
+        10..=15 if is_known => png_rows(&data, size(colors * bits), size(columns * colors * bits)),
         _ => Err(PdfError::UnsupportedFilter),
     }
 }
 
-/// PNG filters of one byte a pixel (ISO/IEC 15948, clause 9).
-fn png_rows(data: &[u8], columns: usize) -> Result<Vec<u8>, PdfError> {
+/// Predictor 2 of TIFF 6.0 (clause 14), of components of one byte: each is the difference from the pixel before.
+fn tiff_rows(mut data: Vec<u8>, pixel: usize, row: usize) -> Vec<u8> {
+    for line in data.chunks_mut(row) {
+        for at in pixel..line.len() {
+            line[at] = line[at].wrapping_add(line[at - pixel]);
+        }
+    }
+    data
+}
+
+/// PNG filters (ISO/IEC 15948, clause 9) of rows of so many bytes; a pixel is a whole number of them, or less than one.
+fn png_rows(data: &[u8], pixel: usize, row: usize) -> Result<Vec<u8>, PdfError> {
     let mut decoded = Vec::with_capacity(data.len());
-    let mut above = vec![0; columns];
-    for row in data.chunks(columns + 1) {
-        let Some((&kind, row)) = row.split_first() else {
+    let mut above = vec![0; row];
+    for chunk in data.chunks(row + 1) {
+        let Some((&kind, bytes)) = chunk.split_first() else {
             break;
         };
-        let mut line = row.to_vec();
-        line.resize(columns, 0);
-        for column in 0..columns {
-            let left = if column == 0 { 0 } else { line[column - 1] };
-            let corner = if column == 0 { 0 } else { above[column - 1] };
-            let up = above[column];
+        let mut line = bytes.to_vec();
+        line.resize(row, 0);
+        for at in 0..row {
+            let before = |line: &[u8]| at.checked_sub(pixel).map_or(0, |before| line[before]);
+            let (left, corner, up) = (before(&line), before(&above), above[at]);
             let guess = match kind {
                 0 => 0,
                 1 => left,
@@ -236,9 +231,9 @@ fn png_rows(data: &[u8], columns: usize) -> Result<Vec<u8>, PdfError> {
                 4 => paeth(left, up, corner),
                 _ => return Err(PdfError::UnsupportedFilter),
             };
-            line[column] = line[column].wrapping_add(guess);
+            line[at] = line[at].wrapping_add(guess);
         }
-        decoded.extend_from_slice(&line[..row.len()]);
+        decoded.extend_from_slice(&line[..bytes.len()]);
         above = line;
     }
     Ok(decoded)
