@@ -747,3 +747,38 @@ fn of_many_changes_the_forbidden_ones_are_listed_and_the_others_counted() {
             .all(|change| change.name.as_deref() == Some("/A"))
     );
 }
+
+/// TCPDF's catalog of a document with outlines.
+#[test]
+fn a_catalog_that_says_twice_what_is_opened_beside_the_pages_is_signed() {
+    let (pages, more) = ("/Type /Catalog /Pages 2 0 R", "/Lang (vi)");
+    let mut draft = Draft::new();
+    draft.set(
+        1,
+        &format!("<< {pages} /PageMode /UseNone {more} /PageMode /UseOutlines >>"),
+    );
+    let once = try_to_sign(&draft.classic()).unwrap();
+    let twice = try_to_sign(&once).unwrap();
+    let report = check(&twice);
+    assert!(report.valid() && report.signatures.len() == 2, "{report:#?}");
+    // Another one in the place of either is a change, as is anything else that stands twice.
+    let text = String::from_utf8_lossy(&once).into_owned();
+    let catalog = &text[text.rfind(pages).unwrap() - 3..];
+    let catalog = &catalog[..catalog.find("\nendobj").unwrap()];
+    for (from, to) in [
+        ("/UseNone", "/FullScreen"),
+        ("/UseOutlines", "/FullScreen"),
+        ("/PageMode /UseNone", ""),
+        ("/Lang (vi)", "/Lang (vi) /Lang (en)"),
+    ] {
+        assert!(catalog.contains(from), "{catalog}");
+        assert_forbidden(to, &update(&once, &[(1, &catalog.replacen(from, to, 1))]));
+    }
+    assert!(check(&update(&once, &[(1, catalog)])).valid());
+    // What matters stands once.
+    draft.set(1, &format!("<< {pages} /Pages 2 0 R >>"));
+    assert!(matches!(
+        try_to_sign(&draft.classic()),
+        Err(PadesError::Pdf(PdfError::Malformed(_)))
+    ));
+}

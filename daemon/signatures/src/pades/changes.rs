@@ -148,12 +148,12 @@ fn is_permitted(
     let has_stream = before.stream.is_some() || now.stream.is_some();
     // Of a key that stands twice readers take the one or the other.
     let may_be_stream = matches!(role, Role::Metadata | Role::Appearance);
-    if (has_stream && !may_be_stream) || new.has_duplicates() {
+    if (has_stream && !may_be_stream) || new.is_ambiguous() {
         return Ok(false);
     }
     Ok(match role {
         // The form in the catalog and the form of its own have been compared by new_fields.
-        Role::Catalog => same_but(old, new, &CATALOG_KEYS),
+        Role::Catalog => same_but(old, new, &CATALOG_KEYS) && old.all(b"PageMode").eq(new.all(b"PageMode")),
         Role::Form => true,
         Role::Page => {
             let null = Node {

@@ -137,7 +137,7 @@ impl Dictionary {
     /// The value of a key; `null` is as good as absent (ISO 32000-1, 7.3.7).
     ///
     /// Of a key that stands twice it is the last one, as other readers have it; who changes or checks such a
-    /// dictionary asks [`Self::has_duplicates`] first.
+    /// dictionary asks [`Self::has_duplicates`] or [`Self::is_ambiguous`] first.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Node> {
         let node = self
@@ -155,6 +155,25 @@ impl Dictionary {
         let mut keys: Vec<_> = self.entries.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();
         keys.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Whether a key stands twice whose value matters.
+    ///
+    /// TCPDF writes `/PageMode` twice into the catalog of every document that has outlines. It says what a reader opens
+    /// beside the pages (ISO 32000-1, 7.7.2) and nothing of what they show.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        let mut keys: Vec<_> = self.entries.iter().map(|(key, _)| key.as_slice()).collect();
+        keys.retain(|key| *key != b"PageMode");
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Every value of a key, in the order they were written.
+    pub fn all<'d>(&'d self, key: &'d [u8]) -> impl Iterator<Item = &'d Node> {
+        self.iter()
+            .filter(move |(name, _)| *name == key)
+            .map(|(_, node)| node)
     }
 
     /// Whether `/Type` is this.

@@ -32,13 +32,13 @@ impl<'d> Splice<'d> {
     /// Sets a key of a dictionary that stands in the object, to these bytes.
     ///
     /// # Errors
-    /// [`PdfError::Malformed`] if `node` is no dictionary, or one that has a key twice: which of the two counts is up to
-    /// the reader.
+    /// [`PdfError::Malformed`] if `node` is no dictionary, or one that has a key twice whose value matters: which of the
+    /// two counts is up to the reader.
     pub fn set(&mut self, node: &Node, key: &[u8], value: &[u8]) -> Result<(), PdfError> {
         let dictionary = node
             .value
             .dictionary()
-            .filter(|dictionary| !dictionary.has_duplicates());
+            .filter(|dictionary| !dictionary.is_ambiguous());
         let dictionary = dictionary.ok_or(PdfError::Malformed(node.span.start))?;
         let known = dictionary.iter().find(|(name, _)| *name == key);
         match known {
