@@ -16,6 +16,7 @@
 mod augment;
 mod package;
 mod relationships;
+mod store;
 mod verify;
 mod write;
 

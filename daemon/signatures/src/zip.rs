@@ -17,9 +17,10 @@ pub const MAX_ENTRIES: usize = 1000;
 /// Bytes of all entries together, unpacked.
 pub const MAX_TOTAL: u64 = 256 * 1024 * 1024;
 
-/// How many times larger than packed an entry may be (beyond the first 64 KiB).
+/// How many times larger than packed an entry may be, where it is larger than [`FREE`]: sheets of empty cells and
+/// pictures of one colour are packed better than that.
 const MAX_RATIO: u64 = 100;
-const FREE: u64 = 64 * 1024;
+const FREE: u64 = 4 * 1024 * 1024;
 
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;

@@ -397,6 +397,118 @@ fn whatever_is_changed_added_or_taken_away_is_found() {
 }
 
 #[test]
+fn what_office_saved_over_is_no_part() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let document = with(&package("xlsx"), "[trash]/0000.dat", "what was there");
+    let made = signed(&pki, &who, &document);
+    let signature = only(&pki, &made);
+    assert_eq!(signature.indication, Indication::TotalPassed, "{signature:#?}");
+    assert!(signature.not_covered.contains(&"/[trash]/0000.dat".to_owned()));
+    assert!(signature.warnings.contains(&Warning::NotAllCovered));
+    assert!(entries(&made).iter().any(|(name, _)| name == "[trash]/0000.dat"));
+    // Nothing leads there.
+    let list = "xl/_rels/workbook.xml.rels";
+    let led = format!(
+        "<Relationship Id=\"rId9\" Type=\"{OFFICE}/image\" Target=\"../[trash]/0000.dat\"/></Relationships>"
+    );
+    let led = changed(&made, list, "</Relationships>", &led);
+    assert_eq!(only(&pki, &led).reason, Some(Reason::ContainerFileNotCovered));
+}
+
+/// What Word puts into documents unasked, and leaves out when it signs.
+#[test]
+fn what_word_keeps_in_a_document_for_itself_need_not_be_covered() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let list = "word/_rels/document.xml.rels";
+    let properties = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml";
+    let sources = "<b:Sources xmlns:b=\"http://schemas.openxmlformats.org/officeDocument/2006/bibliography\" StyleName=\"APA\"/>";
+    let relationship = |kind: &str| {
+        format!(
+            "<Relationship Id=\"rId9\" Type=\"{OFFICE}/{kind}\" Target=\"../customXml/item1.xml\"/></Relationships>"
+        )
+    };
+    let kept = |document: &[u8], item: &str| {
+        let stored = with(document, "customXml/item1.xml", item);
+        let stored = with(
+            &stored,
+            "customXml/itemProps1.xml",
+            "<ds:datastoreItem xmlns:ds=\"urn:x\"/>",
+        );
+        let own = format!(
+            "<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/customXmlProps\" Target=\"itemProps1.xml\"/></Relationships>"
+        );
+        let stored = with(&stored, "customXml/_rels/item1.xml.rels", &own);
+        let stated = format!(
+            "<Override PartName=\"/customXml/itemProps1.xml\" ContentType=\"{properties}\"/></Types>"
+        );
+        let stored = changed(&stored, "[Content_Types].xml", "</Types>", &stated);
+        changed(&stored, list, "</Relationships>", &relationship("customXml"))
+    };
+    let made = signed(&pki, &who, &package("docx"));
+    let signature = only(&pki, &kept(&made, sources));
+    assert_eq!(signature.indication, Indication::TotalPassed, "{signature:#?}");
+    assert_eq!(
+        signature.not_covered[3..],
+        [
+            "/customXml/item1.xml",
+            "/customXml/itemProps1.xml",
+            "/customXml/_rels/item1.xml.rels#rId1"
+        ],
+        "{signature:#?}"
+    );
+    assert!(signature.warnings.contains(&Warning::NotAllCovered));
+
+    // What an application keeps there is content, and so is whatever a control of the document may show.
+    let bound = package("docx");
+    let bound = changed(
+        &bound,
+        "word/document.xml",
+        "<doc>",
+        "<doc><w:dataBinding xmlns:w=\"urn:w\"/>",
+    );
+    let bound = signed(&pki, &who, &bound);
+    let wide = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><doc><dataBinding/></doc>".encode_utf16();
+    let wide: Vec<u8> = wide.flat_map(u16::to_be_bytes).collect();
+    let mut in_utf16 = entries(&package("docx"));
+    in_utf16.push(("word/glossary.xml".to_owned(), wide));
+    let in_utf16 = signed(&pki, &who, &packed(&in_utf16));
+    let elsewhere = changed(
+        &kept(&made, sources),
+        list,
+        "</Relationships>",
+        &relationship("aFChunk").replace("rId9", "rId8"),
+    );
+    for (what, bytes) in [
+        (
+            "another namespace",
+            kept(&made, &sources.replace("bibliography", "other")),
+        ),
+        (
+            "another element",
+            kept(&made, &sources.replace("b:Sources", "b:Source")),
+        ),
+        ("no XML", kept(&made, "sources")),
+        ("a control that shows it", kept(&bound, sources)),
+        ("a control in UTF-16", kept(&in_utf16, sources)),
+        ("a part of the document as well", elsewhere),
+        ("another kind", {
+            let kept = kept(&made, sources);
+            changed(&kept, list, "customXml\" Target", "subDocument\" Target")
+        }),
+    ] {
+        let report = verified(&pki, &bytes);
+        let reason = report.signatures[0].reason;
+        assert_eq!(
+            reason,
+            Some(Reason::ContainerFileNotCovered),
+            "{what}: {report:#?}"
+        );
+    }
+}
+
+#[test]
 fn manifests_are_not_moved_doubled_or_exchanged() {
     let pki = Pki::new();
     let who = pki.leaf("signer", "ec:P-256");

@@ -12,6 +12,10 @@ use crate::zip::{Container, Entry, percent_decoded};
 /// The namespace of the list of content types.
 const TYPES: &str = "http://schemas.openxmlformats.org/package/2006/content-types";
 
+/// Where Office keeps what it saved over when it writes a package in its place. The name of no part can have such
+/// brackets (ECMA-376-2, 9.1.1), so nothing leads there.
+const DISCARDED: &str = "[trash]/";
+
 /// What a relationship to the origin of the signatures is called.
 pub(super) const ORIGIN: &str =
     "http://schemas.openxmlformats.org/package/2006/relationships/digital-signature/origin";
@@ -104,8 +108,10 @@ pub(super) struct Part<'c> {
 #[derive(Debug)]
 pub(super) struct Package<'c> {
     types: ContentTypes,
-    /// Every entry but the list of content types.
+    /// Every entry but the list of content types and what is no part.
     parts: Vec<Part<'c>>,
+    /// Names of entries that are no part.
+    discarded: Vec<String>,
     /// Places in them by names in lower case.
     names: HashMap<String, usize>,
     /// Places of lists of relationships by the names of their sources in lower case.
@@ -122,11 +128,14 @@ impl<'c> Package<'c> {
         let mut package = Self {
             types,
             parts: Vec::new(),
+            discarded: Vec::new(),
             names: HashMap::new(),
             lists: HashMap::new(),
         };
         for entry in container.entries() {
-            if entry.name != CONTENT_TYPES {
+            if entry.name.starts_with(DISCARDED) {
+                package.discarded.push(format!("/{}", entry.name));
+            } else if entry.name != CONTENT_TYPES {
                 package.add(entry)?;
             }
         }
@@ -183,6 +192,11 @@ impl<'c> Package<'c> {
         } else {
             Err(PackageError::malformed("not one document in the package", "/"))
         }
+    }
+
+    /// What Office saved over, in the order of the container.
+    pub(super) fn discarded(&self) -> &[String] {
+        &self.discarded
     }
 
     /// Every part but the list of content types, in the order of the container; relationships included.

@@ -1,11 +1,12 @@
 //! Judging the signatures of a package. A program that shows the document follows relationships from the package's own:
-//! so every part and every relationship has to be signed, but for those that are about the document and not of it, and
-//! those of the signatures themselves. What was added later, and whatever a manifest does not name, is found that way.
+//! so every part and every relationship has to be signed, but for those that are about the document and not of it, what
+//! Word keeps in a document for itself, and those of the signatures themselves. What was added later, and whatever a manifest does not name, is found that way.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::package::{self, Package, Part, is_about, relationships_of};
 use super::relationships::{Relationship, Selection};
+use super::store::OwnItems;
 use super::{
     CERTIFICATE_TYPE, ORIGIN_TYPE, PackageError, RELATIONSHIP_TRANSFORM, RELATIONSHIPS_TYPE, SIGNATURE_NS,
     SIGNATURE_TYPE,
@@ -302,6 +303,7 @@ impl OfPackage<'_> {
     fn describe(&self, covered: &Covered, report: &mut SignatureReport) -> Result<(), Finding> {
         report.covered.clone_from(&covered.names);
         let about = self.about(covered);
+        let own_items = OwnItems::find(self.package);
         let (mut signed, mut total) = (0_u64, 0_u64);
         let (mut missing, mut added) = (Vec::new(), false);
         for part in self.package.parts() {
@@ -315,7 +317,7 @@ impl OfPackage<'_> {
                 continue;
             }
             let Some((source, list)) = &part.list else {
-                added |= !about.contains(&part.folded);
+                added |= !about.contains(&part.folded) && !own_items.has(&part.folded);
                 missing.push(part.name.clone());
                 continue;
             };
@@ -326,10 +328,12 @@ impl OfPackage<'_> {
                 if selected || source == "/" && one.kind == package::ORIGIN {
                     continue;
                 }
-                added |= !(source == "/" && self.leads_to_about(one, &about));
+                let is_about = source == "/" && self.leads_to_about(one, &about);
+                added |= !is_about && !own_items.are_target_of(source, one);
                 missing.push(format!("{}#{}", part.name, one.id));
             }
         }
+        missing.extend_from_slice(self.package.discarded());
         report.coverage = Some(Coverage {
             whole: missing.is_empty(),
             signed_bytes: signed,
