@@ -1,5 +1,5 @@
-//! Filters (ISO 32000-1, 7.4), but for those of pictures: cross-reference streams, object streams and page content may have
-//! any chain of them.
+//! Filters (ISO 32000-1, 7.4), but for those of pictures: cross-reference streams, object streams and page content may
+//! have a chain of them.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -7,11 +7,17 @@ use super::error::PdfError;
 use super::lzw;
 use super::object::{Dictionary, Value};
 
-/// The data of a cross-reference or object stream; at most `left` bytes, which are taken from it.
+/// The data of a cross-reference or object stream; at most `left` bytes, which are taken from it. Run lengths are for
+/// pictures, and nothing that a document stands on.
 pub(super) fn decode(data: &[u8], dictionary: &Dictionary, left: &mut usize) -> Result<Vec<u8>, PdfError> {
+    let is_run_length = |value: &Value| matches!(value.name(), Some(b"RunLengthDecode" | b"RL"));
     let is_plain = match dictionary.get(b"Filter").map(|node| &node.value) {
         None => true,
+        Some(Value::Array(nodes)) if nodes.iter().any(|node| is_run_length(&node.value)) => {
+            return Err(PdfError::UnsupportedFilter);
+        }
         Some(Value::Array(nodes)) => nodes.is_empty(),
+        Some(value) if is_run_length(value) => return Err(PdfError::UnsupportedFilter),
         Some(_) => false,
     };
     if !is_plain {
@@ -220,18 +226,26 @@ fn png_rows(data: &[u8], pixel: usize, row: usize) -> Result<Vec<u8>, PdfError> 
         };
         let mut line = bytes.to_vec();
         line.resize(row, 0);
-        for at in 0..row {
-            let before = |line: &[u8]| at.checked_sub(pixel).map_or(0, |before| line[before]);
-            let (left, corner, up) = (before(&line), before(&above), above[at]);
-            let guess = match kind {
-                0 => 0,
-                1 => left,
-                2 => up,
-                3 => left.midpoint(up),
-                4 => paeth(left, up, corner),
-                _ => return Err(PdfError::UnsupportedFilter),
-            };
-            line[at] = line[at].wrapping_add(guess);
+        match kind {
+            0 => {}
+            1 => (pixel..row).for_each(|at| line[at] = line[at].wrapping_add(line[at - pixel])),
+            2 => line
+                .iter_mut()
+                .zip(&above)
+                .for_each(|(byte, up)| *byte = byte.wrapping_add(*up)),
+            3 | 4 => {
+                for at in 0..row {
+                    let before = |line: &[u8]| at.checked_sub(pixel).map_or(0, |before| line[before]);
+                    let (left, corner, up) = (before(&line), before(&above), above[at]);
+                    let guess = if kind == 3 {
+                        left.midpoint(up)
+                    } else {
+                        paeth(left, up, corner)
+                    };
+                    line[at] = line[at].wrapping_add(guess);
+                }
+            }
+            _ => return Err(PdfError::UnsupportedFilter),
         }
         decoded.extend_from_slice(&line[..bytes.len()]);
         above = line;
