@@ -60,8 +60,10 @@ fn try_to_sign(document: &[u8]) -> Result<Vec<u8>, PadesError> {
 
 /// Signing and checking both refuse, signing with this error.
 fn refusal(document: &[u8]) -> PdfError {
+    // Whoever is first makes the office; that is not what is timed.
+    let reliance = OFFICE.0.reliance();
     let started = Instant::now();
-    let checked = verify(document, &OFFICE.0.reliance());
+    let checked = verify(document, &reliance);
     assert!(started.elapsed() < BOUND);
     assert!(checked.is_err() || checked.is_ok_and(|report| !report.valid()));
     match try_to_sign(document).unwrap_err() {
@@ -76,8 +78,9 @@ fn signed() -> Vec<u8> {
 }
 
 fn check(document: &[u8]) -> Report {
+    let reliance = OFFICE.0.reliance();
     let started = Instant::now();
-    let report = verify(document, &OFFICE.0.reliance()).unwrap();
+    let report = verify(document, &reliance).unwrap();
     assert!(started.elapsed() < BOUND);
     report
 }
