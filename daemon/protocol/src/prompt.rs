@@ -13,6 +13,7 @@ use crate::error::ErrorCode;
 /// From the daemon to the window.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "one is made, moved once and gone")]
 pub enum ToPrompt {
     /// First, and once.
     Ask(Question),

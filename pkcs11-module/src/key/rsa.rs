@@ -51,7 +51,7 @@ pub(super) fn private(object: &Object) -> Result<Key> {
         exponents: [object.bytes(CKA_EXPONENT_1)?, object.bytes(CKA_EXPONENT_2)?],
         coefficient: object.bytes(CKA_COEFFICIENT)?,
     };
-    Ok(Key::Rsa(RsaKey::private(numbers)?))
+    Ok(Key::Rsa(RsaKey::private(&numbers)?))
 }
 
 /// The `RSAPrivateKey` of a private key object.

@@ -13,12 +13,15 @@ pub(super) const CERTIFICATES: ObjectIdentifier = ObjectIdentifier::new_unwrap("
 /// complete-revocation-references
 pub(super) const REVOCATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.22");
 
+/// What reads the value of one of the two.
+type Reader = fn(Element<'_>) -> Result<Vec<Reference>, Malformed>;
+
 /// All that a signer carries; one that cannot be read stands for a property that cannot be read.
 pub(super) fn of(signer: &SignerInfo) -> Vec<Reference> {
     let contents = signer.unsigned_attributes.as_deref().unwrap_or_default();
     let mut found = Vec::new();
     for attribute in attributes::read(contents).unwrap_or_default() {
-        let (read, to): (fn(Element<'_>) -> Result<Vec<Reference>, Malformed>, _) = match attribute.oid {
+        let (read, to): (Reader, _) = match attribute.oid {
             CERTIFICATES => (certificates, Referenced::Certificate),
             REVOCATION => (revocation, Referenced::Crl),
             _ => continue,

@@ -48,7 +48,7 @@ impl RsaKey {
 
     /// Puts a private key together, of the right size. Whether its numbers belong together is another question, which
     /// costs half as much as a signature: see [`Self::check_private`].
-    pub(crate) fn private(numbers: RsaPrivateNumbers<'_>) -> Result<Self> {
+    pub(crate) fn private(numbers: &RsaPrivateNumbers<'_>) -> Result<Self> {
         // SAFETY: takes nothing and gives a new key or NULL.
         let key = NonNull::new(unsafe { RSA_new() }).map(Self);
         let key = key.ok_or(Error::HostMemory)?;
