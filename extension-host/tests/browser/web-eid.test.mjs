@@ -34,7 +34,14 @@ const PAGE = `<!doctype html><title>Cổng</title><script>
     setTimeout(() => end({ unanswered: true }), patience);
     window.postMessage({ action: "web-eid:" + action, libraryVersion: library, ...fields }, "*");
   });
-</script>`;
+  // What is done from outside counts as the person's doing; what the page does by itself, or at a click, it tells its server.
+  const signIn = async () => {
+    const answer = await ask("authenticate", { challengeNonce: NONCE });
+    await fetch("/told", { method: "POST", body: JSON.stringify(answer) });
+  };
+  if (location.search === "?alone") signIn();
+  if (location.search === "?click") addEventListener("click", signIn);
+</script><body style="height: 100vh; margin: 0">`;
 
 const SCOPES = ["sign_in", "certificates", "blind_digest"].flatMap((scope) => ["--scope", scope]);
 
@@ -59,6 +66,23 @@ function judge(token, origin, nonce) {
 
 const code = ({ failure }) => failure?.code;
 
+/** A site that nobody has decided about; `told` waits for what its page tells its server. */
+async function strange(nonce) {
+  const waiting = [];
+  const hear = async (request, response) => {
+    const pieces = await request.toArray();
+    waiting.shift()?.(JSON.parse(Buffer.concat(pieces).toString()));
+    response.end();
+  };
+  const page = PAGE.replace("<script>", `<script>const NONCE = ${JSON.stringify(nonce)};`);
+  const { url } = await stage.site({ "/": page, "/told": hear }, { host: HOST, allowed: false });
+  const told = () => new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the page tells nothing")), 30_000);
+    waiting.push((answer) => (clearTimeout(timer), resolve(answer)));
+  });
+  return { url, told };
+}
+
 for (const name of ["chromium", "firefox"]) {
   test(`a portal built for Web eID, in ${name}`, { timeout: 150_000 }, async (context) => {
     const { url } = await stage.site({ "/": PAGE }, { host: HOST, allowed: false });
@@ -76,11 +100,29 @@ for (const name of ["chromium", "firefox"]) {
       if ((await ask("status")).success) break;
       assert.ok(left > 0, "the extension never answers");
     }
-    await page.goto(url);
 
-    await context.test("a stranger hears nothing, not even that somebody is here", async () => {
-      for (const action of ["status", "authenticate"]) assert.deepEqual(await ask(action, { challengeNonce: nonce }), { unavailable: true });
+    await context.test("a stranger hears nothing, not even that somebody is here; a click there is one question, and then it works", async () => {
+      const stranger = await strange(nonce);
+      const visit = async (how) => {
+        const told = stranger.told();
+        await page.goto(`${stranger.url}/?${how}`);
+        if (how === "click") await page.mouse.click(100, 100);
+        return told;
+      };
+      assert.deepEqual(await visit("alone"), { unavailable: true });
+      assert.deepEqual(await ask("status"), { unavailable: true });
+      // The page library waits a second for somebody: it is told before the person is asked whether he wants the site.
+      stage.answer("refuse", { introduce: true });
+      const { acknowledged, ...refused } = await visit("click");
+      assert.ok(acknowledged < 1000, `${acknowledged} ms`);
+      assert.equal(code(refused), "ERR_WEBEID_USER_CANCELLED");
+      stage.answer("approve", { introduce: true });
+      const { success: { action, ...token } } = await visit("click");
+      assert.equal(action, "web-eid:authenticate-success");
+      assert.match(judge(token, stranger.url, nonce), /Nguyễn Văn An/);
+      stage.answer("approve");
     });
+    await page.goto(url);
 
     stage.trien("origin", "allow", url, ...SCOPES);
     await context.test("status", async () => {

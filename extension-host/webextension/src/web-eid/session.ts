@@ -56,10 +56,14 @@ export class WebEidSession {
     const { action } = request;
     if (await this.#world.silent()) return;
     // Whether somebody is here may be asked at any time; for that the person is not.
-    const finding = secure ? this.#find(active && action !== "status") : Promise.resolve(new Failure("CONTEXT_INSECURE", "the page is no secure context"));
-    const early = await this.#isLateAndKnown(finding);
-    if (early) this.#world.tell({ action: `web-eid:${action}-ack` });
-    const found = (await finding) ?? (early ? new Failure("NATIVE_UNAVAILABLE", "the permission has been taken back") : undefined);
+    const asked = secure && active && action !== "status";
+    // A click is a click: a page that was clicked in may learn that somebody is here. It gives up after a second, and the
+    // person may first have to be asked whether he wants this site at all.
+    if (asked) this.#world.tell({ action: `web-eid:${action}-ack` });
+    const finding = secure ? this.#find(asked) : Promise.resolve(new Failure("CONTEXT_INSECURE", "the page is no secure context"));
+    const early = asked || (await this.#isLateAndKnown(finding));
+    if (early && !asked) this.#world.tell({ action: `web-eid:${action}-ack` });
+    const found = (await finding) ?? (early ? this.#refusal(asked) : undefined);
     if (found === undefined || (found instanceof Failure && !early && !(await this.#world.known()))) return;
     if (!early) this.#world.tell({ action: `web-eid:${action}-ack` });
     if (found instanceof Failure) return this.#world.tell(found.of(action));
@@ -78,6 +82,11 @@ export class WebEidSession {
     clearTimeout(this.#idle);
     this.#line?.then(({ conversation }) => conversation.close(), () => {});
     this.#line = undefined;
+  }
+
+  /** Why an origin that knows of us is not served. */
+  #refusal(asked: boolean): Failure {
+    return asked ? new Failure("USER_CANCELLED", "this site has no permission") : new Failure("NATIVE_UNAVAILABLE", "the permission has been taken back");
   }
 
   /** Whether the page would give up before the daemon is found, and may know that somebody is here. */
