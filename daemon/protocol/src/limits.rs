@@ -20,6 +20,9 @@ pub const MAX_HELD: u64 = 2 * 1024 * 1024 * 1024;
 /// much again as the document where it is not just put around it.
 pub const MAX_ADDED: u64 = 64 * 1024;
 
+/// All documents of one origin's connections together, in bytes: no portal leaves nothing for the others.
+pub const MAX_HELD_BY_ORIGIN: u64 = MAX_HELD + MAX_HELD / 2;
+
 /// All documents of all connections together, in bytes: they lie encrypted on the disk, small ones in memory up to
 /// [`MAX_IN_MEMORY`].
 pub const MAX_HELD_BY_ALL: u64 = 2 * MAX_HELD;

@@ -35,6 +35,8 @@ const MAX_UPLOAD: Duration = Duration::from_secs(MAX_UPLOAD_SECONDS);
 #[derive(Debug)]
 pub struct Documents {
     quota: u64,
+    /// Whose page's they are.
+    origin: Option<Arc<str>>,
     memory: Arc<Memory>,
     state: Arc<Mutex<State>>,
     manifests: Arc<Manifests>,
@@ -95,10 +97,18 @@ impl Documents {
         let manifests = Manifests::new(&state);
         Self {
             quota,
+            origin: None,
             memory,
             state,
             manifests,
         }
+    }
+
+    /// As those of a page of this origin, which shares its part of the memory with the origin's other pages.
+    #[must_use]
+    pub fn of_origin(mut self, origin: Option<&str>) -> Self {
+        self.origin = origin.map(Arc::from);
+        self
     }
 
     /// Takes the next bytes of a document; seals it with the last. Where requests wait for documents, it has to be one of
@@ -192,7 +202,9 @@ impl Documents {
         if state.held.saturating_add(bytes) > self.quota {
             return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
         }
-        let room = self.memory.take(bytes, Arc::downgrade(&self.state))?;
+        let room = self
+            .memory
+            .take(bytes, self.origin.clone(), Arc::downgrade(&self.state))?;
         state.held += bytes;
         Ok(room)
     }
@@ -378,6 +390,7 @@ mod tests {
     use std::fs::File;
 
     use sha2::{Digest, Sha256};
+    use trien_protocol::limits::MAX_HELD;
 
     use super::*;
 
@@ -508,6 +521,26 @@ mod tests {
         assert_eq!((memory.held(), other.lock().held), (0, 0));
         drop(one.seal(b"x", None).unwrap());
         drop((one, other));
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn the_pages_of_one_origin_leave_room_for_others() {
+        let memory = Memory::of(2 * MAX_HELD);
+        let page = |origin| Documents::new(MAX_HELD, Arc::clone(&memory)).of_origin(Some(origin));
+        let [one, another] = [(); 2].map(|()| page("https://a.example"));
+        let all = one.reserve(1, MAX_HELD).unwrap();
+        assert!(matches!(
+            another.reserve(1, MAX_HELD),
+            Err(DocumentError::TooLarge(_))
+        ));
+        let half = another.reserve(1, MAX_HELD / 2).unwrap();
+        assert!(matches!(another.reserve(1, 1), Err(DocumentError::TooLarge(_))));
+        // What is left of it somebody else may have, and what is given back the origin again.
+        drop(page("https://b.example").reserve(1, MAX_HELD / 2).unwrap());
+        drop(all);
+        drop(one.reserve(1, MAX_HELD).unwrap());
+        drop(half);
         assert_eq!(memory.held(), 0);
     }
 

@@ -262,7 +262,7 @@ impl Remembered {
     /// Where a document that waits is to be held; none once nobody can ask for it.
     fn holdings(&self, from: &str) -> Option<Arc<Holdings>> {
         let waits = self.recall.waits(&self.origin, &self.key, from);
-        waits.then(|| Arc::new(Holdings::of_a_page(&self.memory)))
+        waits.then(|| Arc::new(Holdings::of_a_page(&self.memory, Some(&self.origin))))
     }
 }
 

@@ -222,10 +222,11 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Of a page's connection, which shares this memory with all others.
+    /// Of the connection of a page of this origin, which shares this memory with all others.
     #[must_use]
-    pub fn of_a_page(memory: &Arc<Memory>) -> Self {
-        Self::with(Documents::new(MAX_HELD, Arc::clone(memory)))
+    pub fn of_a_page(memory: &Arc<Memory>, origin: Option<&Origin>) -> Self {
+        let origin = origin.map(Origin::as_str);
+        Self::with(Documents::new(MAX_HELD, Arc::clone(memory)).of_origin(origin))
     }
 
     /// With room for so many bytes of documents.

@@ -1,10 +1,11 @@
-//! How much a connection may hold, and all of them together; what of it may lie in memory, and whether the disk has room
+//! How much a connection may hold, those of one origin, and all of them together; what of it may lie in memory, and whether the disk has room
 //! for the rest.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use trien_protocol::limits::{MAX_IN_MEMORY, MAX_SMALL};
+use trien_protocol::limits::{MAX_HELD_BY_ORIGIN, MAX_IN_MEMORY, MAX_SMALL};
 
 use super::{DocumentError, State};
 
@@ -28,6 +29,8 @@ struct Account {
     placed: u64,
     /// Bytes of documents in memory.
     in_memory: u64,
+    /// Bytes of the rooms of each origin that has any.
+    by_origin: HashMap<Arc<str>, u64>,
 }
 
 /// Bytes of a connection's quota and of the memory of all; given back when dropped.
@@ -35,6 +38,8 @@ struct Account {
 pub struct Room {
     pub(super) bytes: u64,
     placed: u64,
+    /// Whose page it is for; none for the shell.
+    origin: Option<Arc<str>>,
     pub(super) state: Weak<Mutex<State>>,
     memory: Arc<Memory>,
 }
@@ -71,10 +76,11 @@ impl Memory {
         })
     }
 
-    /// Takes so many bytes for a connection's quota.
+    /// Takes so many bytes for the quota of a connection, and of its origin.
     pub(super) fn take(
         self: &Arc<Self>,
         bytes: u64,
+        origin: Option<Arc<str>>,
         state: Weak<Mutex<State>>,
     ) -> Result<Room, DocumentError> {
         // Asked before the account is locked: a slow file system keeps nobody else waiting.
@@ -85,15 +91,26 @@ impl Memory {
                 "more bytes than all connections together may hold",
             ));
         }
+        let of_origin = origin.as_ref().and_then(|origin| account.by_origin.get(origin));
+        let of_origin = of_origin.copied().unwrap_or(0).saturating_add(bytes);
+        if origin.is_some() && of_origin > MAX_HELD_BY_ORIGIN {
+            return Err(DocumentError::TooLarge(
+                "more bytes than all connections of an origin may hold",
+            ));
+        }
         let still_to_come = account.held.saturating_sub(account.placed);
         let needed = still_to_come.saturating_add(bytes).saturating_add(SPARE);
         if free.is_some_and(|free| free < needed) {
             return Err(DocumentError::DiskFull);
         }
         account.held += bytes;
+        if let Some(origin) = &origin {
+            account.by_origin.insert(Arc::clone(origin), of_origin);
+        }
         Ok(Room {
             bytes,
             placed: 0,
+            origin,
             state,
             memory: Arc::clone(self),
         })
@@ -141,6 +158,7 @@ impl Room {
         Some(Self {
             bytes,
             placed: 0,
+            origin: self.origin.clone(),
             state: self.state.clone(),
             memory: Arc::clone(&self.memory),
         })
@@ -159,6 +177,14 @@ impl Drop for Room {
         let mut account = self.memory.lock();
         account.held -= self.bytes;
         account.placed -= self.placed;
+        if let Some(origin) = &self.origin
+            && let Some(held) = account.by_origin.get_mut(origin)
+        {
+            *held -= self.bytes;
+            if *held == 0 {
+                account.by_origin.remove(origin);
+            }
+        }
         drop(account);
         if let Some(state) = self.state.upgrade() {
             // Never dropped by who holds the lock: documents leave the maps as values.

@@ -75,9 +75,10 @@ impl Running {
 
 impl Session {
     pub(super) fn new(party: Party, context: Arc<Context>, outbox: mpsc::Sender<Frame>) -> Self {
+        let origin = party.channel.origin();
         Self {
+            holdings: Arc::new(Holdings::of_a_page(&context.memory, origin)),
             party,
-            holdings: Arc::new(Holdings::of_a_page(&context.memory)),
             context,
             outbox,
             greeted: false,
