@@ -127,6 +127,8 @@ fn n122_of_two_cards_each_is_itself_wherever_it_is_put() {
         |readers| {
             let first = readers.piv(0);
             let second = readers.blank(1, &["piv"]);
+            let both_are_in = || [YUBIKEY, "Second Reader"].map(wait_until_present);
+            both_are_in();
             readers.run("yubico-piv-tool", &["-r", "Second", "-a", "set-chuid"]);
             let sight = runtime().block_on(modules().look());
             let mut ids: Vec<_> = sight
@@ -142,6 +144,7 @@ fn n122_of_two_cards_each_is_itself_wherever_it_is_put() {
                 std::fs::rename(readers.path(from), readers.path(to)).unwrap();
             }
             let _cards = [readers.blank(0, &["piv"]), readers.blank(1, &["piv"])];
+            both_are_in();
             let sight = runtime().block_on(modules().look());
             let mut moved: Vec<_> = sight
                 .tokens
