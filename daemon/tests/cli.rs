@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use support::{Desk, PIN, TOKEN, error_code, fail, read_json, repository, succeed};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 fn desk_with_key() -> Desk {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
@@ -166,7 +168,19 @@ fn permissions_are_listed_in_both_languages() {
     let list = |language| succeed(&mut desk.trien(["origin", "list", "--lang", language]));
     assert_eq!(list("vi"), "Chưa trang nào có quyền.\n");
     assert_eq!(list("en"), "No origin has any permission.\n");
-    succeed(&mut desk.trien(["origin", "allow", portal, "--scope", "sign", "--scope", "verify"]));
+    let allow = |until: &[&'static str]| {
+        let words = ["origin", "allow", portal, "--scope", "sign", "--scope", "verify"];
+        succeed(desk.trien(words).args(until))
+    };
+    // A permission has an end, unless somebody says that it has none.
+    allow(&[]);
+    let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
+    let [granted, expires] = ["granted", "expires"].map(|key| {
+        let text = listed[0][key].as_str().unwrap();
+        OffsetDateTime::parse(text, &Rfc3339).unwrap()
+    });
+    assert_eq!((expires - granted).whole_days(), 365);
+    allow(&["--until", "never"]);
     assert_eq!(
         list("vi"),
         format!("{portal}: xin ký tài liệu, kiểm tra chữ ký (không thời hạn)\n")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use time::format_description::well_known::Rfc3339;
 
 use super::{CliError, Exit, Shell};
@@ -27,7 +27,7 @@ pub enum OriginCommand {
         /// What; the usual ones if absent.
         #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Scope::ALL.map(Scope::name)))]
         scope: Vec<String>,
-        /// Until when, RFC 3339.
+        /// Until when, RFC 3339, or `never`; for a year if absent.
         #[arg(long)]
         until: Option<String>,
         /// Beside those it has, each with its own end.
@@ -43,6 +43,12 @@ pub enum OriginCommand {
         scope: Vec<String>,
     },
 }
+
+/// How long a permission lasts where nobody says, after which the person is asked again or says so again.
+const USUAL: Duration = Duration::days(365);
+
+/// For `--until`: without an end.
+const NEVER: &str = "never";
 
 /// Runs one of them.
 ///
@@ -114,24 +120,22 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
 
 fn grant(origin: &str, scopes: &[String], until: Option<&str>) -> Result<Grant, CliError> {
     let granted = OffsetDateTime::now_utc();
-    let expires = until.map(|text| {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .filter(|time| *time > granted)
-            .ok_or_else(|| CliError::misuse("origin-bad-time", arguments([("value", text.to_owned())])))
-    });
+    let expires = match until {
+        None => Some(granted + USUAL),
+        Some(NEVER) => None,
+        Some(text) => {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok();
+            let bad = || CliError::misuse("origin-bad-time", arguments([("value", text.to_owned())]));
+            Some(time.filter(|time| *time > granted).ok_or_else(bad)?)
+        }
+    };
     let asked = scopes_of(scopes);
     let scopes = if asked.is_empty() {
         Scope::USUAL.to_vec()
     } else {
         asked
     };
-    Ok(Grant::until(
-        parse(origin)?,
-        scopes,
-        granted,
-        expires.transpose()?,
-    ))
+    Ok(Grant::until(parse(origin)?, scopes, granted, expires))
 }
 
 fn scopes_of(names: &[String]) -> Vec<Scope> {

@@ -188,7 +188,7 @@ export class Stage {
   }
 
   allow(origin) {
-    this.trien("origin", "allow", origin);
+    this.trien("origin", "allow", origin, "--until", "never");
   }
 
   /** The daemon's process. */
