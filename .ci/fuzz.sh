@@ -18,6 +18,14 @@ case $target in
         # The samples of others are the only seeds of XML; `make documents` makes them.
         for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents" "$PWD/target/documents/samples"; do
             [ -d "$seed" ] && seeds+=("$seed")
+        done
+        # Of containers, JWS, lists and answers there are none among them: the program makes some, where it is built.
+        for trien in target/release/trien target/debug/trien; do
+            if [ -x "$trien" ]; then
+                [ -d "$out/seeds" ] || .ci/fuzz-seeds.sh "$trien" "$out/seeds"
+                seeds+=("$out/seeds")
+                break
+            fi
         done ;;
     # A template or a parameter is short; what is long comes from repetition.
     template | parameter | store) folder=pkcs11-module/fuzz longest=2048 memory=1024 ;;
