@@ -65,7 +65,7 @@ use crate::audit::Audit;
 use crate::briefly::briefly;
 use crate::consent::Prompter;
 use crate::network::Network;
-use crate::policy::{GrantBook, Scope, Scoped, judge};
+use crate::policy::{GrantBook, Origin, Scope, Scoped, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::transport::rate::Rates;
