@@ -194,7 +194,7 @@ pub fn under(policy: &str, command: &Command) -> Command {
 
 /// Gives the portal the usual permissions, or these.
 pub fn allow(desk: &Desk, origin: &str, scopes: &[&str]) {
-    let mut command = desk.trien(["origin", "allow", origin]);
+    let mut command = desk.trien(["origin", "allow", origin, "--until", "never"]);
     for scope in scopes {
         command.args(["--scope", scope]);
     }
