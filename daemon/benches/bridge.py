@@ -290,7 +290,7 @@ def main():
     try:
         print("| the bridge | median | p99 | goal |\n|---|---|---|---|")
         row("daemon, start to ready", starts, "≤ 50 ms")
-        print(f"| daemon, resident when idle | {resident:.1f} MiB | – | ≤ 15 MB |")
+        print(f"| daemon, resident when idle | {resident * 1.048576:.1f} MB | – | ≤ 15 MB |")
         fresh_hello(bench, options.requests)
         warm_requests(bench, options.requests, *bare(bench, 200))
         crowd(bench, options.seconds)
