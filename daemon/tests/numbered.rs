@@ -1,4 +1,5 @@
-//! Attacks of the threat model that no other test file has, each named after its number there.
+//! Attacks of the threat model that no other test file has, each named after its number there. One file, long as it is: they
+//! share nothing but the daemon they attack, are looked up by their number, and each further program costs a link.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
