@@ -13,6 +13,8 @@ mod module;
 #[path = "support/stage.rs"]
 mod stage;
 
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -70,6 +72,40 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
     // A module that hangs when it is told to end is ended; nobody waits for it.
     let last = stage.alone(&rule("C_Finalize", "do = \"hang\""));
     assert_eq!(name(&sign(&last).await), "signed");
+    let worker = process_of(&last.states()[0].name);
+    let told = Instant::now();
+    drop(last);
+    assert!(told.elapsed() < Duration::from_millis(500));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(runs(&worker), "it hangs");
+    until_ended(&worker).await;
+}
+
+/// The process of a module.
+fn process_of(module: &str) -> String {
+    let words = format!("\0--name\0{module}\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut names = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_it = |process: &String| command_line(process).is_some_and(|line| line.contains(&words));
+    names.find(is_it).expect("it has started")
+}
+
+/// With what a process was started; none of one that has ended.
+fn command_line(process: &str) -> Option<String> {
+    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).ok();
+    line.filter(|line| !line.is_empty())
+}
+
+fn runs(process: &str) -> bool {
+    command_line(process).is_some()
+}
+
+async fn until_ended(process: &str) {
+    let began = Instant::now();
+    while runs(process) {
+        assert!(began.elapsed() < Duration::from_secs(10), "it still runs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// While a person types at the reader, the reader's time counts, not that of a PIN from a pipe; and it has an end, too.
@@ -272,9 +308,8 @@ async fn n102_functions_that_are_not_there_are_not_called() {
         ("C_GetSessionInfo", "Unsupported"),
         ("C_FindObjectsInit", "Unsupported"),
         ("C_FindObjects", "Unsupported"),
-        // A search that cannot be ended keeps the session from the next one.
-        ("C_FindObjectsFinal", "Busy"),
-        ("C_GetAttributeValue", "NoSuchKey"),
+        ("C_FindObjectsFinal", "Unsupported"),
+        ("C_GetAttributeValue", "Unsupported"),
         ("C_Login", "Unsupported"),
         ("C_SignInit", "Unsupported"),
         ("C_Sign", "Unsupported"),
@@ -402,6 +437,112 @@ async fn n104_each_state_of_the_pin_is_its_own() {
     let pad = format!("{}{}", flags(0x0100), answer("C_Login", "CKR_OK"));
     let token = token_of(&stage.alone(&pad)).await.unwrap();
     assert_eq!(token.pin().await.unwrap(), PinNeed::Reader);
+}
+
+/// Lines that cannot be a PIN of a token with these limits: nothing at all, too short, too long, longer than any line that
+/// is read, with a control character, and octets that are no UTF-8.
+fn out_of_form(min: u32, max: u32) -> Vec<Vec<u8>> {
+    let digits = |length: u32| vec![b'1'; length as usize];
+    let [mut control, mut octets] = [digits(max), digits(max)];
+    control[0] = 0x07;
+    octets[0] = 0xff;
+    let lines = [
+        Vec::new(),
+        digits(min - 1),
+        digits(max + 1),
+        digits(5000),
+        control,
+        octets,
+    ];
+    lines
+        .into_iter()
+        .map(|line| [&line[..], b"\n"].concat())
+        .collect()
+}
+
+/// Where a PIN reaches the token the process dies of it.
+#[tokio::test]
+async fn what_cannot_be_a_pin_is_refused_before_the_token_sees_it() {
+    let stage = Stage::new();
+    let crash = |function: &str, from: u32| rule(function, &format!("from = {from}\ndo = \"crash\""));
+    let session = async |modules: &Modules, pins: &[u8]| {
+        let token = token_of(modules).await.unwrap();
+        let mut session = token.open(&key_of(&*token).await).await.unwrap();
+        session.attach_pin_pipe(octets(pins)).await.unwrap();
+        session
+    };
+    let modules = stage.alone(&crash("C_Login", 1));
+    let token = token_of(&modules).await.unwrap();
+    let PinNeed::Pipe { min, max, state } = token.pin().await.unwrap() else {
+        panic!("{:?}", token.entry())
+    };
+    let bad = out_of_form(min, max);
+    let right = format!("{PIN}\n");
+    let mut login = session(&modules, &[&bad.concat(), right.as_bytes()].concat()).await;
+    for line in &bad {
+        let refused = login.login().await;
+        assert!(
+            matches!(refused, Err(LoginError::Invalid)),
+            "{line:?}: {refused:?}"
+        );
+    }
+    let same = PinNeed::Pipe { min, max, state };
+    assert_eq!(login.pin().await.unwrap(), same, "no try was spent");
+    let reached = login.login().await;
+    assert!(
+        matches!(reached, Err(LoginError::Token(TokenError::Crashed))),
+        "the rule fires where it is let: {reached:?}"
+    );
+
+    // The PIN of a signature of its own is judged as that of the login is.
+    let always = rule("C_GetAttributeValue", "do = \"always-authenticate\"")
+        + &rule(
+            "C_Login",
+            "from = 2\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_OK\"",
+        )
+        + &crash("C_Login", 3);
+    let pins = [right.as_bytes(), &bad.concat(), right.as_bytes()].concat();
+    let mut signing = session(&stage.alone(&always), &pins).await;
+    signing.login().await.unwrap();
+    signing.sign(&signable(), false).await.unwrap();
+    for line in &bad {
+        let refused = signing.sign(&signable(), true).await;
+        assert!(
+            matches!(refused, Err(LoginError::Invalid)),
+            "{line:?}: {refused:?}"
+        );
+    }
+    let reached = signing.sign(&signable(), true).await;
+    assert!(
+        matches!(reached, Err(LoginError::Token(TokenError::Crashed))),
+        "{reached:?}"
+    );
+
+    // So are an old PIN and a new one, and the officer's.
+    let modules = stage.alone(&(crash("C_SetPIN", 1) + &crash("C_InitPIN", 1) + &crash("C_Login", 1)));
+    let found = modules.look().await.tokens;
+    let token = found.into_iter().find(|token| token.entry().initialized).unwrap();
+    for line in &bad {
+        for [one, two] in [[&line[..], right.as_bytes()], [right.as_bytes(), line]] {
+            let changed = token.change_pin(octets(one), octets(two)).await;
+            assert!(
+                matches!(changed, Err(LoginError::Invalid)),
+                "{line:?}: {changed:?}"
+            );
+            let unblocked = token.unblock(octets(one), octets(two)).await;
+            assert!(
+                matches!(unblocked, Err(LoginError::Invalid)),
+                "{line:?}: {unblocked:?}"
+            );
+        }
+    }
+}
+
+/// A pipe with these octets in it.
+fn octets(octets: &[u8]) -> OwnedFd {
+    let (reading, mut writing) = std::io::pipe().unwrap();
+    writing.write_all(octets).unwrap();
+    reading.into()
 }
 
 /// After an error that may mean a pulled card, nothing is asked of the module until the answer is on its way.
@@ -557,12 +698,7 @@ async fn n079_a_process_that_answers_out_of_turn_is_ended() {
         }
         assert!(matches!(outcome, Err(TokenError::Crashed)), "{mood}: {outcome:?}");
         let pids = std::fs::read_to_string(pids).unwrap();
-        let first = pids.lines().next().unwrap();
-        let began = Instant::now();
-        while std::fs::read_to_string(format!("/proc/{first}/cmdline")).is_ok_and(|line| !line.is_empty()) {
-            assert!(began.elapsed() < Duration::from_secs(10), "{mood}: it still runs");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_ended(pids.lines().next().unwrap()).await;
     }
 }
 

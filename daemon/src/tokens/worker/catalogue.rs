@@ -256,7 +256,7 @@ pub(super) fn certificates_in(
     ];
     let mut records = Vec::new();
     let mut bytes = 0;
-    for object in objects(session, &template, MAX_CERTIFICATES)? {
+    for object in objects(module, session, &template, MAX_CERTIFICATES)? {
         let Some((label, mut id, der)) = read_certificate(module, session, object) else {
             continue;
         };
@@ -296,7 +296,12 @@ struct PublicKey {
 
 /// The public keys, which tokens show without a PIN.
 fn public_keys(module: &Module, session: &Session) -> Result<Vec<PublicKey>, TokenError> {
-    let keys = objects(session, &[Attribute::Class(ObjectClass::PUBLIC_KEY)], MAX_KEYS)?;
+    let keys = objects(
+        module,
+        session,
+        &[Attribute::Class(ObjectClass::PUBLIC_KEY)],
+        MAX_KEYS,
+    )?;
     let read = |key| {
         let key_type = key_type(module, session, key)?;
         Some(PublicKey {
@@ -333,7 +338,12 @@ fn pair<'a>(public_keys: &'a [PublicKey], id: &[u8], der: &[u8]) -> Pairing<'a> 
 }
 
 fn private_key_ids(module: &Module, session: &Session) -> Result<HashSet<Vec<u8>>, TokenError> {
-    let keys = objects(session, &[Attribute::Class(ObjectClass::PRIVATE_KEY)], MAX_KEYS)?;
+    let keys = objects(
+        module,
+        session,
+        &[Attribute::Class(ObjectClass::PRIVATE_KEY)],
+        MAX_KEYS,
+    )?;
     Ok(keys
         .into_iter()
         .filter_map(|key| octets(module, session, key, AttributeType::Id))
@@ -352,10 +362,12 @@ fn read_certificate(
 
 /// The objects that fit a template, at most `limit`.
 pub(super) fn objects(
+    module: &Module,
     session: &Session,
     template: &[Attribute],
     limit: usize,
 ) -> Result<Vec<ObjectHandle>, TokenError> {
+    module.require_objects()?;
     let found = session
         .iter_objects(template)
         .map_err(|error| token_error(&error))?;

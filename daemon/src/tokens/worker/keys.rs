@@ -26,7 +26,12 @@ const PUBLIC_EXPONENT: [u8; 3] = [1, 0, 1];
 pub(super) fn list(session: &Session) -> Result<Vec<KeyRecord>, TokenError> {
     session.require_login()?;
     let pkcs11 = &session.pkcs11;
-    let keys = catalogue::objects(pkcs11, &[Attribute::Class(ObjectClass::PRIVATE_KEY)], MAX_KEYS)?;
+    let keys = catalogue::objects(
+        &session.module,
+        pkcs11,
+        &[Attribute::Class(ObjectClass::PRIVATE_KEY)],
+        MAX_KEYS,
+    )?;
     let record = |key| {
         let id = octets(&session.module, pkcs11, key, AttributeType::Id)?;
         let label = catalogue::label(&session.module, pkcs11, key);
@@ -56,11 +61,11 @@ pub(super) fn public_half(session: &Session, private: ObjectHandle, id: &[u8]) -
         Attribute::KeyType(key_type),
         Attribute::Id(id.to_vec()),
     ];
-    let mut publics = catalogue::objects(pkcs11, &template, 2).ok()?;
+    let mut publics = catalogue::objects(&session.module, pkcs11, &template, 2).ok()?;
     if publics.len() > 1 {
         let label = catalogue::label(&session.module, pkcs11, private);
         template.push(Attribute::Label(label.into_bytes()));
-        publics = catalogue::objects(pkcs11, &template, 2).ok()?;
+        publics = catalogue::objects(&session.module, pkcs11, &template, 2).ok()?;
     }
     match publics.as_slice() {
         [only] => public_key::read(&session.module, pkcs11, *only, key_type),
@@ -155,7 +160,7 @@ pub(super) fn install(
         Attribute::CertificateType(CertificateType::X_509),
         Attribute::Id(key.clone()),
     ];
-    let there = catalogue::objects(pkcs11, &same, MAX_CERTIFICATES)?;
+    let there = catalogue::objects(&session.module, pkcs11, &same, MAX_CERTIFICATES)?;
     if there.into_iter().any(|object| {
         octets(&session.module, pkcs11, object, AttributeType::Value).as_ref() == Some(&certificate.der.0)
     }) {

@@ -88,13 +88,17 @@ impl PinLine {
         (!self.too_long).then(|| &self.bytes[..self.length])
     }
 
-    /// The PIN, if it has a form the token can take: not empty, UTF-8, within the token's lengths in bytes.
+    /// The PIN, if it has a form the token can take: not empty, UTF-8, no control characters (which is what the window
+    /// takes, too), within the token's lengths in bytes.
     pub(super) fn judge(self, min: usize, max: usize) -> Option<Pin> {
         let bytes = &self.bytes[..self.length];
         if self.too_long || bytes.is_empty() || bytes.len() < min || bytes.len() > max {
             return None;
         }
         let text = std::str::from_utf8(bytes).ok()?;
+        if text.contains(char::is_control) {
+            return None;
+        }
         // The capacity is exact, so that boxing moves no bytes and leaves no copy behind.
         let mut exact = String::with_capacity(text.len());
         exact.push_str(text);
@@ -166,7 +170,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_pin_is_none() {
-        for content in [&b"\n"[..], b"123\n", b"123456789\n", b"12\xff34\n", &[b'1'; 300]] {
+        for content in [
+            &b"\n"[..],
+            b"123\n",
+            b"123456789\n",
+            b"12\xff34\n",
+            b"1234\r\n",
+            b"12\0 34",
+            &[b'1'; 300],
+        ] {
             assert_eq!(taken(content), None, "{content:?}");
         }
         let mut long = vec![b'1'; 300];

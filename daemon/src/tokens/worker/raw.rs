@@ -114,7 +114,7 @@ impl Module {
 
     /// The slots that hold a token: at most [`MAX_SLOTS`], whatever the module says their number is.
     pub(super) fn slots(&self) -> Result<Vec<Slot>, TokenError> {
-        let get = self.functions.get(|list| list.C_GetSlotList)?;
+        let get = self.functions.get("C_GetSlotList", |list| list.C_GetSlotList)?;
         for _ in 0..PATIENCE {
             let mut unused = 0;
             // Only a question without a place for the answer has a module look for readers that were plugged in since
@@ -150,7 +150,7 @@ impl Module {
 
     /// The token in a slot.
     pub(super) fn token_info(&self, slot: Slot) -> Result<TokenInfo, TokenError> {
-        let get = self.functions.get(|list| list.C_GetTokenInfo)?;
+        let get = self.functions.get("C_GetTokenInfo", |list| list.C_GetTokenInfo)?;
         let mut info = CK_TOKEN_INFO::default();
         // SAFETY: the structure is of the module's version of the standard; its layout is the same in all of them.
         check(unsafe { get(slot.id(), &raw mut info) })?;
@@ -168,15 +168,17 @@ impl Module {
     /// True if the slot is a reader for hardware (`CKF_HW_SLOT`).
     pub(super) fn is_hardware(&self, slot: Slot) -> bool {
         let mut info = CK_SLOT_INFO::default();
-        self.functions.get(|list| list.C_GetSlotInfo).is_ok_and(|get| {
-            // SAFETY: as for `token_info`.
-            unsafe { get(slot.id(), &raw mut info) == CKR_OK && info.flags & CKF_HW_SLOT != 0 }
-        })
+        self.functions
+            .get("C_GetSlotInfo", |list| list.C_GetSlotInfo)
+            .is_ok_and(|get| {
+                // SAFETY: as for `token_info`.
+                unsafe { get(slot.id(), &raw mut info) == CKR_OK && info.flags & CKF_HW_SLOT != 0 }
+            })
     }
 
     /// The bare `C_Sign`, after `C_SignInit`.
     pub(super) fn sign(&self, session: &Session, data: &[u8]) -> Result<Vec<u8>, TokenError> {
-        let sign = self.functions.get(|list| list.C_Sign)?;
+        let sign = self.functions.get("C_Sign", |list| list.C_Sign)?;
         let mut signature = vec![0; MAX_SIGNATURE];
         let mut length = MAX_SIGNATURE as CK_ULONG;
         // SAFETY: the function reads `data` and writes at most `length` bytes where there is room for as many. The
@@ -199,9 +201,19 @@ impl Module {
 
     /// `C_SetPIN` at a reader that asks for both PINs itself.
     pub(super) fn set_pin_at_reader(&self, session: &Session) -> Result<(), TokenError> {
-        let set = self.functions.get(|list| list.C_SetPIN)?;
+        let set = self.functions.get("C_SetPIN", |list| list.C_SetPIN)?;
         // SAFETY: with a protected authentication path the PINs are NULL (5.6.5).
         check(unsafe { set(session.handle(), null_mut(), 0, null_mut(), 0) })
+    }
+
+    /// Whether objects can be found and read at all. The crate tells nobody that a search could not be ended, which keeps
+    /// the session from the next one; and attributes that cannot be asked for are not attributes that are absent.
+    pub(super) fn require_objects(&self) -> Result<(), TokenError> {
+        self.functions
+            .get("C_FindObjectsFinal", |list| list.C_FindObjectsFinal)?;
+        self.functions
+            .get("C_GetAttributeValue", |list| list.C_GetAttributeValue)?;
+        Ok(())
     }
 
     /// One attribute of an object; none where the token will not show it, or says a length that makes no sense.
@@ -211,7 +223,10 @@ impl Module {
         object: ObjectHandle,
         attribute: AttributeType,
     ) -> Option<Vec<u8>> {
-        let get = self.functions.get(|list| list.C_GetAttributeValue).ok()?;
+        let get = self
+            .functions
+            .get("C_GetAttributeValue", |list| list.C_GetAttributeValue)
+            .ok()?;
         let mut wanted = CK_ATTRIBUTE {
             type_: attribute.into(),
             pValue: null_mut(),
@@ -266,10 +281,14 @@ impl Functions {
     }
 
     /// A function of the list; lists of version 3 begin with that of version 2.
-    fn get<F>(&self, which: impl FnOnce(&CK_FUNCTION_LIST) -> Option<F>) -> Result<F, TokenError> {
+    fn get<F>(
+        &self,
+        name: &str,
+        which: impl FnOnce(&CK_FUNCTION_LIST) -> Option<F>,
+    ) -> Result<F, TokenError> {
         // SAFETY: the list is the library's, which is loaded for as long as this is; it does not change (5.4.3).
         which(unsafe { self.list.as_ref() })
-            .ok_or_else(|| TokenError::Unsupported("the module lacks a function".to_owned()))
+            .ok_or_else(|| TokenError::Unsupported(format!("the module lacks {name}")))
     }
 }
 

@@ -336,7 +336,8 @@ impl Session {
             Attribute::Class(ObjectClass::PRIVATE_KEY),
             Attribute::KeyType(mechanism::key_type(algorithm)),
         ];
-        let every = |template: &[Attribute]| catalogue::objects(&self.pkcs11, template, MAX_KEYS);
+        let every =
+            |template: &[Attribute]| catalogue::objects(&self.module, &self.pkcs11, template, MAX_KEYS);
         template.push(Attribute::Id(name.id.0.clone()));
         let named = every(&template)?;
         let Some(public) = &name.public_key else {
