@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::io::Write;
+
 use serde_json::json;
 use support::Desk;
 use support::cards::piv::tries_left;
@@ -169,6 +171,10 @@ fn softhsm_a_tpm_and_opencryptoki_tell_what_they_tell() {
             let ock = ready_opencryptoki(&ock, &modules).await;
             let soft = token_in_time(&modules, |entry| entry.id.label == "soft").await;
             let tpm = token_in_time(&modules, |entry| entry.id.label == "tpm").await;
+            // What cannot be a PIN spends no try: all are left for what follows, also where the token tells no number.
+            for token in [&soft, &tpm, &ock] {
+                refuses_what_cannot_be_a_pin(token).await;
+            }
             let said = |token: &ModuleToken, pins: &[&str]| {
                 let (token, pins) = (
                     token.clone(),
@@ -195,6 +201,38 @@ fn softhsm_a_tpm_and_opencryptoki_tell_what_they_tell() {
             assert_eq!(said(&ock, &four).await, expected);
         });
     });
+}
+
+/// More often than any token has tries: nothing, too short, too long, a control character, octets that are no UTF-8.
+async fn refuses_what_cannot_be_a_pin(token: &ModuleToken) {
+    let before = token.pin().await.unwrap();
+    let PinNeed::Pipe { min, max, .. } = before else {
+        panic!("{before:?}")
+    };
+    let digits = |length: u32| "1".repeat(length as usize).into_bytes();
+    let octets = [b"\xff", &digits(min)[..]].concat();
+    let bad = [
+        digits(0),
+        digits(min - 1),
+        digits(max + 1),
+        digits(300),
+        b"12\x0734".into(),
+        octets,
+    ];
+    let mut session = token.open(&key(token, &[1])).await.unwrap();
+    for line in bad.iter().cycle().take(4 * bad.len()) {
+        let (reading, mut writing) = std::io::pipe().unwrap();
+        writing.write_all(&[line, &b"\n"[..]].concat()).unwrap();
+        session.attach_pin_pipe(reading.into()).await.unwrap();
+        let refused = session.login().await;
+        assert!(
+            matches!(refused, Err(LoginError::Invalid)),
+            "{}: {line:?}: {refused:?}",
+            token.entry().id.label
+        );
+    }
+    session.close().await;
+    assert_eq!(token.pin().await.unwrap(), before);
 }
 
 fn with_driver() -> Modules {

@@ -17,7 +17,7 @@ use support::cards::scene::{
 use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use trien::tokens::{
-    Deadlines, LoginError, PinNeed, Signable, SigningSession, Token, TokenEntry, TokenError,
+    Deadlines, LoginError, Modules, PinNeed, Signable, SigningSession, Token, TokenEntry, TokenError,
 };
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
@@ -96,23 +96,23 @@ fn pulled(pair: Pair, moment: Moment) {
     });
 }
 
-/// The same behind a PIN pad, by our own driver: each PIN is typed, and none is typed for a card that was only put back.
-fn pulled_behind_a_pad(moment: Moment) {
+/// The same behind a PIN pad: each PIN is typed, and none is typed for a card that was only put back. `modules` are made
+/// where the reader is, `id` is 9A's under them.
+fn pulled_behind_a_pad(modules: fn() -> Modules, id: &[u8], rounds: usize, moment: Moment) {
     let pair = piv(opensc());
     on_readers(&[ReaderPlan::with_pad(pair.reader)], |readers| {
         let card = (pair.put)(&readers);
-        let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
-        let modules = modules(&[]).with_cards(program, Deadlines::default());
+        let modules = modules();
         let asked = || readers.order(0, "asked").parse::<usize>().unwrap();
         runtime().block_on(async {
-            for round in 0..=ROUNDS {
+            for round in 0..=rounds {
                 let token = token_in_time(&modules, pair.wanted).await;
                 assert_eq!(token.pin().await.unwrap(), PinNeed::Reader);
                 readers.order(0, &format!("pin {CARD_PIN}"));
-                let mut session = token.open(&key(&token, &[0x9a, 7])).await.unwrap();
+                let mut session = token.open(&key(&token, id)).await.unwrap();
                 session.login().await.unwrap();
                 assert_eq!(asked(), round + 1);
-                if round == ROUNDS {
+                if round == rounds {
                     session
                         .sign(&signable(pair.algorithm, b"m"), false)
                         .await
@@ -130,18 +130,39 @@ fn pulled_behind_a_pad(moment: Moment) {
                 .await;
                 assert_eq!(asked(), round + 1, "nobody was asked for the card that is back");
             }
+            let all = modules.states();
+            assert!(all.iter().all(|module| !module.off), "{all:?}");
         });
     });
 }
 
+/// Our own driver, and no module.
+fn driver() -> Modules {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
+    modules(&[]).with_cards(program, Deadlines::default())
+}
+
 #[test]
 fn n116_behind_a_pin_pad_a_card_pulled_between_pin_and_signature() {
-    pulled_behind_a_pad(Moment::BetweenPinAndSignature);
+    pulled_behind_a_pad(driver, &[0x9a, 7], ROUNDS, Moment::BetweenPinAndSignature);
 }
 
 #[test]
 fn n115_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
-    pulled_behind_a_pad(Moment::InTheCommand);
+    pulled_behind_a_pad(driver, &[0x9a, 7], ROUNDS, Moment::InTheCommand);
+}
+
+/// By OpenSC's module, whose process is a new one each time.
+#[test]
+fn n116_opensc_behind_a_pin_pad_a_card_pulled_between_pin_and_signature() {
+    let opensc = || modules(&[opensc()]);
+    pulled_behind_a_pad(opensc, &[1], 10, Moment::BetweenPinAndSignature);
+}
+
+#[test]
+fn n115_opensc_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
+    let opensc = || modules(&[opensc()]);
+    pulled_behind_a_pad(opensc, &[1], 10, Moment::InTheCommand);
 }
 
 #[test]
