@@ -1,9 +1,9 @@
 //! What a person hears who cannot see the window, and what a program that listens in beside him does not.
 
 use trien_protocol::call::Language;
-use trien_protocol::prompt::{DocumentWarning, Outcome, ToPrompt, TriesLeft, Warning};
+use trien_protocol::prompt::{DocumentWarning, Outcome, PinEntry, ToPrompt, TriesLeft, Warning};
 
-use super::desk::Desk;
+use super::desk::{Asked, Desk};
 use super::{PIN, by_a_program, question, window_pin};
 
 #[test]
@@ -71,6 +71,55 @@ fn a_screen_reader_says_who_asks_and_names_whatever_takes_the_keyboard() {
             assert!(labels.contains(&told.as_str()), "{told:?} among {labels:#?}");
         }
     }
+}
+
+/// Where the PIN is typed on the reader, the person hears so before and after he agrees, and nothing here takes a PIN.
+#[test]
+fn n088_a_person_is_told_to_type_on_the_reader_and_finds_no_field_for_it() {
+    let desk = Desk::with_assistive_technology();
+    for (language, approve, told) in [
+        (
+            Language::Vi,
+            "alt+k",
+            [
+                "Nhập mã PIN trên bàn phím của đầu đọc thẻ sau khi bạn đồng ý.",
+                "Hãy nhập mã PIN trên đầu đọc thẻ…",
+            ],
+        ),
+        (
+            Language::En,
+            "alt+s",
+            [
+                "Type the PIN on the keypad of the card reader after you have agreed.",
+                "Type the PIN on the card reader…",
+            ],
+        ),
+    ] {
+        let mut at_the_reader = question(PinEntry::Reader);
+        at_the_reader.language = language;
+        let mut asked = desk.ask(at_the_reader);
+        let [before, after] = told;
+        hears_and_finds_no_field(&asked, before);
+        asked.wait_until_armed();
+        asked.key_until_heard(approve);
+        asked.assert_approved(0);
+        hears_and_finds_no_field(&asked, after);
+        asked.say(&ToPrompt::Finish(Outcome::Done));
+        assert!(asked.end().success());
+        assert_eq!(asked.typed(), "");
+    }
+}
+
+/// What is out of sight is not in the tree.
+#[track_caller]
+fn hears_and_finds_no_field(asked: &Asked<'_>, words: &str) {
+    let tree = asked.accessible();
+    assert!(
+        tree.all().iter().any(|node| node.name == words),
+        "{words:?} in {tree:#?}"
+    );
+    let takes_text = |role: &str| ["password text", "text", "entry"].contains(&role);
+    assert!(!tree.all().iter().any(|node| takes_text(&node.role)), "{tree:#?}");
 }
 
 #[test]
