@@ -6,9 +6,12 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use serde_json::Value;
-use support::cards::scene::ticks;
+use support::cards::piv::judge;
+use support::cards::scene::{RSA, ticks};
 use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, code};
 use support::{Desk, succeed};
@@ -373,30 +376,41 @@ fn n113_a_page_is_told_once_that_the_service_went_and_finds_everything_again() {
     });
 }
 
+/// A daemon whose pages may have signatures in 9A, by our own driver.
+fn signing_daemon() -> (Desk, Daemon) {
+    let desk = Desk::new();
+    allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let config = "discover = false\n[websocket]\nport = 0\n";
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    let answers =
+        "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [\"123456\"]\nrepeat = true\n";
+    let daemon = Daemon::start(&desk, answers);
+    (desk, daemon)
+}
+
+/// What a page asks for, once the card is there: a signature of the digest of nothing.
+fn signature_by(page: &mut Page) -> Value {
+    let mut certificate = Value::Null;
+    wait_until("the card is there", || {
+        certificate = page.call("certificates", &serde_json::json!({}))["result"]["sha256"].clone();
+        certificate.is_string()
+    });
+    // SHA-256 of nothing.
+    let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    serde_json::json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest })
+}
+
 /// The service ends while the card is at a signature for a page: that is what the page is told, of whatever the driver heard
 /// last, and it gets its signature from the service that comes after.
 #[test]
 fn n113_a_page_whose_signature_the_service_leaves_in_the_middle_is_told_so() {
     on_readers(&[ReaderPlan::plain(FIRST)], |mut readers| {
         let card = readers.piv(0);
-        let desk = Desk::new();
-        allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
-        std::fs::create_dir_all(desk.home().join("config")).unwrap();
-        let config = "discover = false\n[websocket]\nport = 0\n";
-        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
-        let answers =
-            "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [\"123456\"]\nrepeat = true\n";
-        let daemon = Daemon::start(&desk, answers);
+        let (_desk, daemon) = signing_daemon();
         let mut page = Page::over_websocket(&daemon);
         page.hello();
-        let mut certificate = Value::Null;
-        wait_until("the card is there", || {
-            certificate = page.call("certificates", &serde_json::json!({}))["result"]["sha256"].clone();
-            certificate.is_string()
-        });
-        // SHA-256 of nothing.
-        let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-        let wanted = serde_json::json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
+        let wanted = signature_by(&mut page);
         for signal in [Signal::KILL, Signal::TERM] {
             card.order("delay 87 300");
             card.order("reset-stats");
@@ -411,6 +425,56 @@ fn n113_a_page_whose_signature_the_service_leaves_in_the_middle_is_told_so() {
                 page.call("sign_digest", &wanted)["result"].is_object()
             });
         }
+        assert!(daemon.answers());
+    });
+}
+
+/// The service stands still for three seconds, in the middle of a signature for one page and while another asks what there
+/// is: who needs no card is answered meanwhile, and when it goes on, both have what they asked for.
+#[test]
+fn n121_a_frozen_service_holds_up_what_needs_a_card_and_nothing_else() {
+    on_readers(&[ReaderPlan::plain(FIRST)], |readers| {
+        let card = readers.piv(0);
+        let (_desk, daemon) = signing_daemon();
+        let [mut signing, mut listing, mut other] = [(); 3].map(|()| {
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            page
+        });
+        let wanted = signature_by(&mut signing);
+        card.order("delay 87 300");
+        card.order("reset-stats");
+        let signature = signing.ask("sign_digest", &wanted);
+        wait_until("the card is at it", || card.stats().of("87") > 0);
+        readers.signal_service(Signal::STOP);
+        let frozen = Instant::now();
+        let list = listing.ask("certificates", &serde_json::json!({}));
+        let mut longest = Duration::ZERO;
+        while frozen.elapsed() < Duration::from_secs(3) {
+            let asked = Instant::now();
+            let nothing = other.call("cancel", &serde_json::json!({ "request": 0 }));
+            assert!(nothing["error"].is_null(), "{nothing}");
+            assert!(daemon.answers());
+            longest = longest.max(asked.elapsed());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        assert!(longest < Duration::from_secs(1), "{longest:?}");
+        readers.signal_service(Signal::CONT);
+        let thawed = Instant::now();
+        let signed = signing.reply(signature);
+        let raw = STANDARD
+            .decode(signed["result"]["signature"].as_str().unwrap())
+            .unwrap();
+        judge(&readers, "9a", RSA, b"", &raw);
+        let listed = listing.reply(list);
+        assert!(listed["result"].is_object(), "{listed}");
+        assert!(
+            thawed.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            thawed.elapsed()
+        );
+        card.order("clear");
+        assert!(signing.call("sign_digest", &wanted)["result"].is_object());
         assert!(daemon.answers());
     });
 }

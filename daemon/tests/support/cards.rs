@@ -209,6 +209,12 @@ impl Readers {
         }
     }
 
+    /// The service as it runs is sent this: `STOP` freezes it, `CONT` lets it go on.
+    pub fn signal_service(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(self.pcscd.as_ref().unwrap());
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// From now on clients reach pcscd through the proxy, which can pull readers and refuse.
     pub fn with_proxy(mut self) -> Self {
         let child = Command::new(equipment().join("pcscproxy"))
@@ -292,13 +298,18 @@ impl Readers {
 
     /// A card as it comes from its maker.
     pub fn blank(&self, index: usize, applets: &[&str]) -> VirtualCard {
-        let state = self.path(&format!("state{index}"));
         let words: Vec<_> = applets.iter().flat_map(|applet| ["--applet", applet]).collect();
+        self.blank_with(index, &words)
+    }
+
+    /// The same, by the words for the card's program.
+    pub fn blank_with(&self, index: usize, words: &[&str]) -> VirtualCard {
+        let state = self.path(&format!("state{index}"));
         VirtualCard::start(
             &self.slot(index),
             &self.path(&format!("card{index}.ctl")),
             &state,
-            &words,
+            words,
         )
     }
 
