@@ -23,8 +23,8 @@ export const dossier = path.join(root, "testdata/documents/dossier.pdf");
 /** The page's library, as the build made it. */
 export const sdk = () => readFileSync(path.join(root, "extension-host/sdk/dist/index.js"), "utf8");
 
-/** A Python with the package `cryptography`, which judges what we sign. */
-export const python = path.join(root, "target/judges/bin/python");
+/** A Python with the package `cryptography`, and what judges a token of Web eID with it. */
+const judge = [path.join(root, "target/judges/bin/python"), "-B", path.join(root, "daemon/tests/judges/web_eid.py")];
 
 /** What a browser needs so that `host`, or each of several, is this computer, whatever the port; and, for `public`, so that it takes the page for one of the Internet. */
 export function elsewhere(name, host, { public: port } = {}) {
@@ -185,6 +185,15 @@ export class Stage {
   /** Runs `trien` with these words and returns its standard output. */
   trien(...words) {
     return run(path.join(binaries, "trien"), words, { ...process.env, ...this.env });
+  }
+
+  /** A portal's check of a token to sign in with, by other people's cryptography: its subject. Throws if it proves nothing. */
+  signedIn(token, origin, nonce) {
+    const file = this.#file("token.json");
+    writeFileSync(file, JSON.stringify(token));
+    const anchors = ["root.pem", "ca.pem"].map((name) => path.join(this.home, "config/trust", name));
+    const [program, ...words] = judge;
+    return run(program, [...words, file, origin, nonce, ...anchors]);
   }
 
   allow(origin) {
