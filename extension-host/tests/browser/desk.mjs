@@ -33,12 +33,17 @@ export class Desk {
     this.#server?.kill();
   }
 
-  /** Waits until a consent window has the keyboard and *approve* is alive. */
-  async asked() {
+  /** Waits until a consent window has the keyboard. */
+  async shown() {
     await this.#until("the window", () => {
       const [window] = this.#xdotool(...WINDOW).split("\n");
       return window && this.#xdotool("getactivewindow").trim() === window;
     });
+  }
+
+  /** The same, and until *approve* is alive. */
+  async asked() {
+    await this.shown();
     await pause(ARMED);
   }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
-import { Stage, binaries, elsewhere, permitLoopback } from "./stage.mjs";
+import { Stage, binaries, elsewhere, permitLoopback, sdk } from "./stage.mjs";
 
 const SECURE_HOST = "portal.example";
 
@@ -24,6 +24,24 @@ async function outcome(browser, url, road, { click } = {}) {
   return shown.state === "done" ? "done" : shown.code;
 }
 
+/** What a portal's own test of its page sees of the mock, which it plays in a browser without Triện. */
+async function withMock(browser) {
+  const { url } = await stage.site({ "/": "<!doctype html><title>Cổng</title>", "/sdk.js": sdk(), "/mock.js": sdk("mock") }, { host: SECURE_HOST, allowed: false });
+  const page = await browser.newPage();
+  await page.goto(url);
+  return page.evaluate(async () => {
+    const [{ Trien }, { playTrien }] = await Promise.all(["/sdk.js", "/mock.js"].map((file) => import(file)));
+    const mock = playTrien({ decide: ({ method }) => (method === "sign_documents" ? "approve" : "cancelled") });
+    const trien = await Trien.connect();
+    const { documents: [{ bytes }] } = await trien.signDocuments({ documents: [{ name: "a.txt", bytes: new Blob(["a"]) }], format: "cades_attached" });
+    const marked = /worth nothing/.test(new TextDecoder().decode(bytes));
+    const cancelled = await trien.authenticate({ nonce: "A".repeat(44) }).catch(({ code }) => code);
+    trien.close();
+    mock.close();
+    return { road: trien.road, marked, cancelled, heard: mock.heard.map(({ method }) => method) };
+  });
+}
+
 /** Each road after a click: without one the extension has no word for a page that the daemon has never spoken to here. */
 async function outcomes(browser, url) {
   const found = {};
@@ -32,12 +50,15 @@ async function outcomes(browser, url) {
 }
 
 for (const name of ["chromium", "firefox"]) {
-  test(`${name} without anything`, async () => {
+  test(`${name} without anything; the mock plays for a portal's own tests`, async () => {
     const portal = await stage.portal({ host: SECURE_HOST });
     const { browser, close } = await visitor(name, portal, { extension: false, host: false });
     try {
       const nothing = { extension: "not_installed", websocket: "not_installed", automatic: "not_installed" };
       assert.deepEqual(await outcomes(browser, portal.url), nothing);
+      assert.deepEqual(await withMock(browser), {
+        road: "extension", marked: true, cancelled: "cancelled", heard: ["hello", "sign_documents", "upload", "download", "authenticate"],
+      });
     } finally {
       await close();
     }

@@ -2,7 +2,9 @@
 // daemon, and the demo portal. TRIEN_BIN_DIR names the folder of the programs; else it is cargo's.
 // TRIEN_STAGE_TEMPLATE names an empty folder, in which the first stage leaves its token for the others.
 import { execFileSync, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import {
+  closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync,
+} from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import net from "node:net";
@@ -20,8 +22,8 @@ export const binaries = path.resolve(
 );
 export const dossier = path.join(root, "testdata/documents/dossier.pdf");
 
-/** The page's library, as the build made it. */
-export const sdk = () => readFileSync(path.join(root, "extension-host/sdk/dist/index.js"), "utf8");
+/** The page's library, or its `mock`, as the build made it. */
+export const sdk = (part = "index") => readFileSync(path.join(root, `extension-host/sdk/dist/${part}.js`), "utf8");
 
 /** A Python with the package `cryptography`, and what judges a token of Web eID with it. */
 const judge = [path.join(root, "target/judges/bin/python"), "-B", path.join(root, "daemon/tests/judges/web_eid.py")];
@@ -62,9 +64,10 @@ export class Stage {
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
    * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
-   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans`.
+   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans`. Of the
+   * `leaves` that testdata/pki/leaves.sh knows, key and certificate lie in `pki/leaves/NAME`, beside the script.
    */
-  static async open({ daemon = true, display, simulation, developer = false, log = false } = {}) {
+  static async open({ daemon = true, display, simulation, leaves = [], developer = false, log = false } = {}) {
     const stage = new Stage();
     stage.#developer = developer;
     stage.#log = log && { file: stage.#file("daemon.log"), seen: 0 };
@@ -76,6 +79,7 @@ export class Stage {
     try {
       stage.websocketPort = await freePort();
       stage.#prepare();
+      if (leaves.length > 0) run(path.join(pki, "leaves.sh"), [stage.#file("pki"), ...leaves]);
       if (daemon) await stage.startDaemon();
       return stage;
     } catch (error) {
@@ -205,6 +209,11 @@ export class Stage {
     return this.#daemon?.pid;
   }
 
+  /** The processes in which the script is being asked something now: where there is one, a person would see a window. */
+  get asking() {
+    return processesBelow(this.daemonId, "trien-asking");
+  }
+
   async startDaemon() {
     const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
     const words = ["daemon", ...(this.#display ? [] : script), ...(this.#simulation ? ["--simulate", this.#simulation] : [])];
@@ -289,6 +298,24 @@ export class Stage {
     await this.stopDaemon();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The processes below one, however deep, of this name; the system keeps fifteen letters of it. */
+export function processesBelow(ancestor, called) {
+  const all = new Map();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, name, parent] = /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
+      all.set(Number(pid), { name, parent: Number(parent) });
+    } catch {
+      // It has just ended.
+    }
+  }
+  const isBelow = (pid) => {
+    const parent = all.get(pid)?.parent;
+    return parent !== undefined && (parent === ancestor || isBelow(parent));
+  };
+  return [...all].filter(([pid, { name }]) => name === called && isBelow(pid)).map(([pid]) => pid);
 }
 
 function run(program, words, env = process.env) {

@@ -75,6 +75,24 @@ for (const name of ["chromium", "firefox"]) {
       assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "cancelled", []], shown.words);
     });
 
+    for (const road of ["extension", "websocket"]) {
+      test(`the portal's *cancel* takes the window away, over the ${road}`, async () => {
+        const page = await started.browser.newPage();
+        try {
+          await page.goto(`${portal.url}?road=${road}`);
+          await page.waitForSelector("html[data-ready]");
+          await page.click("#sign");
+          await desk.shown();
+          await page.click("#cancel");
+          await desk.left();
+          const end = await page.waitForSelector('#result[data-state="failed"]');
+          assert.equal(await end.evaluate((node) => node.dataset.code), "cancelled");
+        } finally {
+          await page.close();
+        }
+      });
+    }
+
     test("a portal that is new here: one question in the window, and then it signs", async () => {
       // Only a click brings the question.
       const strange = await stage.portal({ allowed: false, host: STRANGE });
