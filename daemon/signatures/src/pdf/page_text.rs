@@ -6,7 +6,6 @@
 mod cmap;
 mod encoding;
 mod font;
-mod operators;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -14,10 +13,11 @@ use std::rc::Rc;
 use unicode_normalization::UnicodeNormalization;
 
 use self::font::TextFont;
-use self::operators::{Operation, Operators};
 use super::document::Document;
 use super::error::PdfError;
+use super::matrix::{IDENTITY, Matrix, apply, times};
 use super::object::{Dictionary, Node, ObjectId, Value};
+use super::operators::{Operation, Operators};
 use super::pages::Page;
 
 /// Characters of one page.
@@ -214,26 +214,6 @@ fn resources(document: &Document<'_>, page: &Dictionary) -> Result<Option<Dictio
         }
     }
     Ok(None)
-}
-
-type Matrix = [f64; 6];
-
-const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
-
-/// First `a`, then `b`.
-fn times(a: Matrix, b: Matrix) -> Matrix {
-    [
-        a[0] * b[0] + a[1] * b[2],
-        a[0] * b[1] + a[1] * b[3],
-        a[2] * b[0] + a[3] * b[2],
-        a[2] * b[1] + a[3] * b[3],
-        a[4] * b[0] + a[5] * b[2] + b[4],
-        a[4] * b[1] + a[5] * b[3] + b[5],
-    ]
-}
-
-fn apply(m: Matrix, [x, y]: [f64; 2]) -> [f64; 2] {
-    [x * m[0] + y * m[2] + m[4], x * m[1] + y * m[3] + m[5]]
 }
 
 /// What text depends on (8.4.1, 9.3.1).

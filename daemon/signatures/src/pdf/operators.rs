@@ -1,9 +1,9 @@
 //! Content streams as operators with their operands (ISO 32000-1, 7.8.2).
 
-use crate::pdf::error::Limits;
-use crate::pdf::lexer::{Lexer, is_whitespace};
-use crate::pdf::object::Node;
-use crate::pdf::parser::Parser;
+use super::error::Limits;
+use super::lexer::{Lexer, is_whitespace};
+use super::object::Node;
+use super::parser::Parser;
 
 /// Operands that are kept for one operator; `scn` takes the most, one a colorant.
 const MAX_OPERANDS: usize = 64;
