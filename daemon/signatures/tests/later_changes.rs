@@ -8,7 +8,7 @@ mod openssl;
 
 use std::sync::LazyLock;
 
-use drafts::{Draft, update};
+use drafts::{Draft, object_with, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
@@ -64,17 +64,11 @@ fn with_form() -> Draft {
 fn sign(draft: &Draft) -> (Vec<u8>, u32) {
     let signed = try_to_sign(&draft.classic()).unwrap();
     assert!(check(&signed).valid());
-    let number = number_of(
+    let (number, _) = object_with(
         &signed,
         "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature1)",
     );
     (signed, number)
-}
-
-fn number_of(document: &[u8], body: &str) -> u32 {
-    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
-    let before = text[..text.rfind(body).unwrap()].trim_end_matches(" 0 obj\n");
-    before.rsplit('\n').next().unwrap().parse().unwrap()
 }
 
 #[track_caller]
@@ -328,7 +322,7 @@ fn fields_that_are_shown_are_found() {
     );
     draft.set(8, "[4 0 R]");
     let signed = try_to_sign(&draft.classic()).unwrap();
-    let widget = number_of(&signed, "<< /Type /Annot /Subtype /Widget /FT /Sig");
+    let (widget, _) = object_with(&signed, "<< /Type /Annot /Subtype /Widget /FT /Sig");
     let field = "<< /FT /Sig /T (x) >>";
     let fields = format!("[4 0 R {widget} 0 R 160 0 R]");
     assert_forbidden("contents", &update(&signed, &[(8, &fields), (160, field)]));
@@ -486,7 +480,7 @@ fn assert_lock(lock: &str, in_field: bool, waiting: bool, other: bool) {
     let later = update(&signed, &[(9, &valued), (162, stamp)]);
     assert_eq!(check(&later).valid(), waiting, "{place}: the field that waited");
 
-    let widget = number_of(
+    let (widget, _) = object_with(
         &signed,
         "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature1)",
     );
@@ -694,7 +688,7 @@ fn n125_what_changed_is_named_with_its_revision() {
         &[(3, page), (161, COVER)],
         &[(ChangeKind::PageContent, Some(1), keys)],
     );
-    let widget = number_of(
+    let (widget, _) = object_with(
         &signed,
         "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature1)",
     );

@@ -236,6 +236,16 @@ pub(crate) fn update(document: &[u8], objects: &[(u32, &str)]) -> Vec<u8> {
     finish(file, start)
 }
 
+/// The newest object whose body begins so: its number, and the body.
+pub(crate) fn object_with(document: &[u8], beginning: &str) -> (u32, String) {
+    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
+    let start = text.rfind(beginning).unwrap();
+    let before = text[..start].trim_end_matches(" 0 obj\n");
+    let number = before.rsplit('\n').next().unwrap().parse().unwrap();
+    let body = text[start..].split("\nendobj").next().unwrap();
+    (number, body.to_owned())
+}
+
 /// Runs a program, which has to be there, and gives exit code, output and errors.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(program)

@@ -1,7 +1,9 @@
 //! Updates and wrapping after the signature, changed bytes, and what acts when it is opened.
 
-use crate::drafts::{Draft, update};
-use crate::{OFFICE, byte_range, check, only_reason, replace, signed, try_to_sign};
+use crate::drafts::{Draft, object_with, update};
+use crate::{
+    FORM, OFFICE, SIGNATURE, byte_range, check, only_reason, replace, signed, try_to_sign, with_fields,
+};
 use trien_signatures::pades::verify;
 use trien_signatures::report::{FindingKind, Reason};
 
@@ -9,18 +11,9 @@ use trien_signatures::report::{FindingKind, Reason};
 fn n133_appended_copy_of_the_signature() {
     // The dictionary once more in a later revision: the byte range of the first ends before it.
     let document = signed();
-    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
-    let start = text.find("<< /Type /Sig ").unwrap();
-    let dictionary = &text[start..start + text[start..].find("\nendobj").unwrap()];
-    let number = text[..start]
-        .trim_end_matches(" 0 obj\n")
-        .rsplit('\n')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let (number, dictionary) = object_with(&document, SIGNATURE);
     assert_eq!(
-        only_reason(&update(&document, &[(number, dictionary)])),
+        only_reason(&update(&document, &[(number, &dictionary)])),
         Reason::MalformedByteRange
     );
 }
@@ -66,30 +59,13 @@ fn n133_appended_revision_that_does_not_go_on_from_the_signed_one() {
 fn n133_wrapped_signature_behind_another_field() {
     // A second field names the signature of the first: it was not in the signed revision.
     let document = signed();
-    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
-    let start = text.find("<< /Type /Sig ").unwrap();
-    let value: u32 = text[..start]
-        .trim_end_matches(" 0 obj\n")
-        .rsplit('\n')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let form = text.find("<< /Fields [").unwrap();
-    let number: u32 = text[..form]
-        .trim_end_matches(" 0 obj\n")
-        .rsplit('\n')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let old = text[form + 12..].split(']').next().unwrap();
-    let changed = update(
+    let (value, _) = object_with(&document, SIGNATURE);
+    let (_, form) = object_with(&document, FORM);
+    let old = form[FORM.len()..].split(']').next().unwrap();
+    let changed = with_fields(
         &document,
-        &[
-            (number, &format!("<< /Fields [{old} 160 0 R] /SigFlags 3 >>")),
-            (160, &format!("<< /FT /Sig /T (Giám đốc) /V {value} 0 R >>")),
-        ],
+        &format!("{old} 160 0 R"),
+        &[(160, &format!("<< /FT /Sig /T (Giám đốc) /V {value} 0 R >>"))],
     );
     let report = check(&changed);
     assert_eq!(report.signatures.len(), 2);

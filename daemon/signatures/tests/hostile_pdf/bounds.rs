@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::drafts::{Draft, deflate, stream, update};
-use crate::{BOUND, OFFICE, check, refusal, replace, signed, try_to_sign, with_xref_stream};
+use crate::drafts::{Draft, deflate, object_with, stream, update};
+use crate::{
+    BOUND, OFFICE, SIGNATURE, check, refusal, replace, signed, try_to_sign, with_fields, with_xref_stream,
+};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::pades::{
@@ -408,30 +410,11 @@ fn n124_many_revisions() {
 #[test]
 fn n124_many_signatures() {
     let document = signed();
-    let text: String = document.iter().map(|byte| char::from(*byte)).collect();
-    let start = text.find("<< /Type /Sig ").unwrap();
-    let value = &text[..start]
-        .trim_end_matches(" 0 obj\n")
-        .rsplit('\n')
-        .next()
-        .unwrap();
-    let form = text.find("<< /Fields [").unwrap();
-    let form: u32 = text[..form]
-        .trim_end_matches(" 0 obj\n")
-        .rsplit('\n')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let (value, _) = object_with(&document, SIGNATURE);
     let names: String = (300..5_300).map(|number| format!("{number} 0 R ")).collect();
     let field = format!("<< /FT /Sig /T (a) /V {value} 0 R >>");
-    let mut objects = vec![(form, format!("<< /Fields [{names}] /SigFlags 3 >>"))];
-    objects.extend((300..5_300).map(|number| (number, field.clone())));
-    let objects: Vec<_> = objects
-        .iter()
-        .map(|(number, body)| (*number, body.as_str()))
-        .collect();
-    let checked = verify(&update(&document, &objects), &OFFICE.0.reliance());
+    let fields: Vec<_> = (300..5_300).map(|number| (number, field.as_str())).collect();
+    let checked = verify(&with_fields(&document, &names, &fields), &OFFICE.0.reliance());
     assert_eq!(checked.unwrap_err(), PdfError::TooMany("signatures"));
 }
 

@@ -23,7 +23,7 @@ mod openssl;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use drafts::{Draft, stream};
+use drafts::{Draft, object_with, stream, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
@@ -37,6 +37,10 @@ static OFFICE: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
     let signer = pki.leaf("hostile-signer", "ec:P-256");
     (pki, signer)
 });
+
+/// How a signature dictionary that we write begins, and a form.
+const SIGNATURE: &str = "<< /Type /Sig ";
+const FORM: &str = "<< /Fields [";
 
 /// A document that takes longer hangs the daemon. Far above what any of these needs without optimisation.
 const BOUND: Duration = Duration::from_secs(10);
@@ -108,6 +112,13 @@ fn with_xref_stream(dictionary: &str, data: &[u8]) -> Vec<u8> {
     file.extend(stream(1, &format!("/Type /XRef /Root 1 0 R {dictionary}"), data));
     file.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
     file
+}
+
+/// A revision in which the form has these fields, and other objects.
+fn with_fields(document: &[u8], fields: &str, objects: &[(u32, &str)]) -> Vec<u8> {
+    let (form, _) = object_with(document, FORM);
+    let form = (form, &*format!("{FORM}{fields}] /SigFlags 3 >>"));
+    update(document, &[&[form], objects].concat())
 }
 
 /// The numbers of the byte range as they stand, and the whole of it.
