@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Server, free_port, responder, signed_by_a_stranger};
-use support::{Desk, add_active_content, alter_page, error_code, fail, repository, succeed};
+use support::{
+    Desk, add_active_content, add_what_is_shown_otherwise, alter_page, error_code, fail, repository, succeed,
+};
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
     let name = format!("Nguyễn Văn An {key}");
@@ -685,7 +687,7 @@ fn n125_n130_at_the_shell_a_document_whose_signatures_do_not_hold_is_signed_by_w
 }
 
 #[test]
-fn n125_n128_n130_the_window_is_told_of_each_document_whose_signatures_do_not_hold_or_that_acts() {
+fn n125_n127_n128_n130_the_window_is_told_of_each_document_that_does_not_hold_acts_or_shows_otherwise() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
     let [once, altered, broken] = signed_and_altered(&desk);
     allow(&desk, PORTAL, &[]);
@@ -695,7 +697,9 @@ fn n125_n128_n130_the_window_is_told_of_each_document_whose_signatures_do_not_ho
     let dossier = repository().join("testdata/documents/dossier.pdf");
     let active = desk.path("active.pdf");
     add_active_content(&dossier, &active);
-    let documents: Vec<Value> = [&dossier, &once, &altered, &broken, &active]
+    let otherwise = desk.path("otherwise.pdf");
+    add_what_is_shown_otherwise(&dossier, &otherwise);
+    let documents: Vec<Value> = [&dossier, &once, &altered, &broken, &active, &otherwise]
         .map(|path| page.upload("đơn.pdf", &std::fs::read(path).unwrap()))
         .into();
     let refused = page.call(
@@ -715,6 +719,7 @@ fn n125_n128_n130_the_window_is_told_of_each_document_whose_signatures_do_not_ho
         json!(["changed_after_signing"]),
         json!(["signature_broken"]),
         json!(["active_content"]),
+        json!(["shown_otherwise"]),
     ];
     assert_eq!(warnings, expected);
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::office::Office;
-use support::{Desk, add_active_content, alter_page, fail, repository, succeed};
+use support::{Desk, add_active_content, add_what_is_shown_otherwise, alter_page, fail, repository, succeed};
 use trien_signatures::zip;
 
 const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
@@ -388,33 +388,55 @@ fn a_report_says_what_was_changed_after_each_signature() {
 }
 
 #[test]
-fn n128_a_report_lists_what_a_document_would_do_by_itself() {
+fn n127_n128_a_report_lists_what_a_document_would_do_by_itself_or_shows_otherwise() {
     let desk = Desk::new();
-    let active = desk.path("active.pdf");
-    add_active_content(&repository().join("testdata/documents/dossier.pdf"), &active);
-    for (language, said) in [
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let (active, otherwise) = (desk.path("active.pdf"), desk.path("otherwise.pdf"));
+    add_active_content(&dossier, &active);
+    add_what_is_shown_otherwise(&dossier, &otherwise);
+    for (document, language, said) in [
         (
+            &active,
             "vi",
             "Ngoài các trang, tài liệu còn có: tập lệnh; thao tác tự chạy khi mở; tệp nằm bên trong\n",
         ),
         (
+            &active,
             "en",
             "Beside its pages the document has: scripts; an action when it is opened; files inside it\n",
         ),
+        (
+            &otherwise,
+            "vi",
+            "Ngoài các trang, tài liệu còn có: lớp không phải lúc nào cũng hiện; chú thích che nội dung trang\n",
+        ),
+        (
+            &otherwise,
+            "en",
+            "Beside its pages the document has: layers that are not always shown; annotations that cover the page\n",
+        ),
     ] {
-        let page = desk.path("active.html");
+        let page = desk.path("report.html");
         let mut verify = desk.trien(["verify", "--lang", language]);
-        let output = verify.arg(&active).arg("--html").arg(&page).output().unwrap();
+        let output = verify.arg(document).arg("--html").arg(&page).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains(said), "{text}");
         let page = std::fs::read_to_string(page).unwrap().replace("</dt><dd>", ": ");
         assert!(page.contains(said.trim()), "{page}");
     }
-    let output = desk.trien(["verify", "--json"]).arg(&active).output().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let kinds = report[0]["findings"].as_array().unwrap().iter();
-    let kinds: Vec<_> = kinds.map(|finding| finding["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["javascript", "open_action", "embedded_file"]);
+    let output = desk
+        .trien(["verify", "--json"])
+        .args([&active, &otherwise])
+        .output()
+        .unwrap();
+    let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kinds = [0, 1].map(|index: usize| {
+        let kinds = reports[index]["findings"].as_array().unwrap().iter();
+        let kinds = kinds.map(|finding| finding["kind"].as_str().unwrap().to_owned());
+        kinds.collect::<Vec<_>>()
+    });
+    assert_eq!(kinds[0], ["javascript", "open_action", "embedded_file"]);
+    assert_eq!(kinds[1], ["hidden_layer", "covering_annotation"]);
 }
 
 #[test]

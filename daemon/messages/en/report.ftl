@@ -190,4 +190,7 @@ finding-import-data = filling in from a file
 finding-xfa = a form with rules of its own (XFA), which other readers do not show
 finding-rich-media = film, sound or 3D
 finding-embedded-file = files inside it
+finding-hidden-layer = layers that are not always shown
+finding-covering-annotation = annotations that cover the page
+finding-field-appearance = fields that show something other than their value
 finding-unsearched = parts that could not be looked through

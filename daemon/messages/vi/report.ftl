@@ -190,4 +190,7 @@ finding-import-data = lệnh điền từ tệp
 finding-xfa = biểu mẫu có quy tắc riêng (XFA), phần mềm khác không hiển thị
 finding-rich-media = phim, âm thanh hoặc 3D
 finding-embedded-file = tệp nằm bên trong
+finding-hidden-layer = lớp không phải lúc nào cũng hiện
+finding-covering-annotation = chú thích che nội dung trang
+finding-field-appearance = ô biểu mẫu hiện khác với giá trị của nó
 finding-unsearched = phần không xem xét được

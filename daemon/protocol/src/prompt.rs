@@ -251,6 +251,9 @@ pub enum DocumentWarning {
     SignatureUnchecked,
     /// It runs scripts or programs, sends data away or holds other files.
     ActiveContent,
+    /// Not everybody has to see the same: layers that are not always shown, annotations over its pages, fields that show
+    /// something other than their value.
+    ShownOtherwise,
 }
 
 impl DocumentWarning {
@@ -258,7 +261,7 @@ impl DocumentWarning {
     /// says that he knows.
     #[must_use]
     pub const fn is_about_signatures(self) -> bool {
-        !matches!(self, Self::ActiveContent)
+        !matches!(self, Self::ActiveContent | Self::ShownOtherwise)
     }
 }
 

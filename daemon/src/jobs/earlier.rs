@@ -1,5 +1,5 @@
-//! What the person has to know of a PDF before he signs it: whether the signatures that it carries hold, and whether it
-//! would act by itself.
+//! What the person has to know of a PDF before he signs it: whether the signatures that it carries hold, whether it
+//! would act by itself, and whether it may show something else to others.
 //!
 //! Whom to trust does not matter here: signatures are looked at for what they cover and for what came after them. It takes
 //! what a verification takes, and has the same bounds.
@@ -47,6 +47,10 @@ pub(super) fn warnings(
             report.findings.iter().any(is_active),
             DocumentWarning::ActiveContent,
         ),
+        (
+            report.findings.iter().any(is_shown_otherwise),
+            DocumentWarning::ShownOtherwise,
+        ),
     ]
     .into_iter()
     .filter_map(|(is, warning)| is.then_some(warning))
@@ -67,7 +71,14 @@ fn is_changed(signature: &SignatureReport) -> bool {
 }
 
 fn is_active(finding: &Finding) -> bool {
-    finding.kind != FindingKind::Unsearched
+    finding.kind != FindingKind::Unsearched && !is_shown_otherwise(finding)
+}
+
+fn is_shown_otherwise(finding: &Finding) -> bool {
+    matches!(
+        finding.kind,
+        FindingKind::HiddenLayer | FindingKind::CoveringAnnotation | FindingKind::FieldAppearance
+    )
 }
 
 /// Of a kind that is not known here: nothing is wrong with it as far as can be told.

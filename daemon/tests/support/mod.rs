@@ -208,6 +208,23 @@ with Pdf.open(sys.argv[1]) as document:
     succeed(python.args(["-B", "-c", script]).args([document, out]));
 }
 
+/// The document with a layer that is off at first and a white annotation over its first page.
+pub fn add_what_is_shown_otherwise(document: &Path, out: &Path) {
+    let script = "import sys
+from pikepdf import Dictionary, Name, Pdf
+with Pdf.open(sys.argv[1]) as document:
+    group = document.make_indirect(Dictionary(Type=Name.OCG, Name='x'))
+    document.Root.OCProperties = Dictionary(OCGs=[group], D=Dictionary(OFF=[group]))
+    white = document.make_stream(b'1 g 0 0 9 9 re f')
+    white.stream_dict.update(Dictionary(Subtype=Name.Form, BBox=[0, 0, 9, 9]))
+    stamp = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=[0, 0, 500, 700], AP=Dictionary(N=white))
+    document.pages[0].Annots = document.make_indirect([document.make_indirect(stamp)])
+    document.save(sys.argv[2])
+";
+    let mut python = Command::new(repository().join("target/judges/bin/python"));
+    succeed(python.args(["-B", "-c", script]).args([document, out]));
+}
+
 /// Writes a revision after those a PDF has, in which its first page is smaller, as pyHanko writes one.
 pub fn alter_page(document: &Path, out: &Path) {
     let script = "import sys

@@ -238,6 +238,7 @@ fn warning_key(warning: DocumentWarning) -> &'static str {
         DocumentWarning::ChangedAfterSigning => "document-warning-changed-after-signing",
         DocumentWarning::SignatureUnchecked => "document-warning-signature-unchecked",
         DocumentWarning::ActiveContent => "document-warning-active-content",
+        DocumentWarning::ShownOtherwise => "document-warning-shown-otherwise",
     }
 }
 

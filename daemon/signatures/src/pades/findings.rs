@@ -1,28 +1,57 @@
 //! What a PDF would do by itself in a reader that lets it: scripts, programs, data sent away, other files (ISO 32000-1,
 //! 7.11.4, 12.6, 12.7.8, 13; ISO 32000-2, 13.7). It is listed; nothing of it is run here.
+//!
+//! And what its structure tells of things that one reader may show and another not, or that are not what they show
+//! ([`annotations`], [`fields`], [`layers`]). They are found where they are certain: a document that is not suspicious
+//! gives no such finding, and one that gives none may still deceive.
 
-use super::form::Form;
+mod annotations;
+mod fields;
+mod layers;
+
+use super::form::{self, Form};
 use crate::pdf::{Dictionary, Document, Entry, ObjectId, PdfError, Value};
 use crate::report::{Finding, FindingKind};
 
 /// One for each kind, in the order of [`FindingKind`].
 pub(super) fn of(document: &Document<'_>) -> Vec<Finding> {
     let mut found = Found::default();
-    if found.search(document).is_err() {
+    let searched = found.search(document).and_then(|()| found.compare(document));
+    if searched.is_err() {
         found.add(FindingKind::Unsearched, None);
     }
-    found.0.sort_by_key(|finding| finding.kind);
-    found.0
+    found.findings.sort_by_key(|finding| finding.kind);
+    found.findings
 }
 
-#[derive(Default)]
-struct Found(Vec<Finding>);
+/// Operators of all the content that is looked at.
+const MAX_OPERATORS: usize = 1_000_000;
+/// Letters of pages, times the rectangles that each is compared with.
+const MAX_COMPARED: usize = 20_000_000;
+
+struct Found {
+    findings: Vec<Finding>,
+    /// What is left of [`MAX_OPERATORS`].
+    operators: usize,
+    /// What is left of [`MAX_COMPARED`].
+    compared: usize,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            findings: Vec::new(),
+            operators: MAX_OPERATORS,
+            compared: MAX_COMPARED,
+        }
+    }
+}
 
 impl Found {
     fn add(&mut self, kind: FindingKind, object: Option<u32>) {
-        match self.0.iter_mut().find(|finding| finding.kind == kind) {
+        match self.findings.iter_mut().find(|finding| finding.kind == kind) {
             Some(finding) => finding.count = finding.count.saturating_add(1),
-            None => self.0.push(Finding {
+            None => self.findings.push(Finding {
                 kind,
                 count: 1,
                 object,
@@ -64,6 +93,33 @@ impl Found {
         Ok(())
     }
 
+    /// What is shown with what is there.
+    fn compare(&mut self, document: &Document<'_>) -> Result<(), PdfError> {
+        let form = form::fields(document)?;
+        layers::search(document, self)?;
+        fields::search(document, &form, self)?;
+        annotations::search(document, &form, self)
+    }
+
+    /// Notes an object of which one thing cannot be looked at.
+    ///
+    /// # Errors
+    /// What ends the search: a limit that is reached.
+    fn unless_too_many<T>(
+        &mut self,
+        object: u32,
+        result: Result<Option<T>, PdfError>,
+    ) -> Result<Option<T>, PdfError> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(error @ PdfError::TooMany(_)) => Err(error),
+            Err(_) => {
+                self.add(FindingKind::Unsearched, Some(object));
+                Ok(None)
+            }
+        }
+    }
+
     /// Recursion as deep as the parser's, which has a limit.
     fn walk(&mut self, number: u32, value: &Value) {
         match value {
@@ -98,6 +154,10 @@ fn kinds(dictionary: &Dictionary) -> impl Iterator<Item = FindingKind> {
         (dictionary.get(b"AA").is_some(), FindingKind::AdditionalActions),
         (is_media, FindingKind::RichMedia),
         (dictionary.get(b"EF").is_some(), FindingKind::EmbeddedFile),
+        (
+            layers::is_shown_when_others_are_not(dictionary),
+            FindingKind::HiddenLayer,
+        ),
     ];
     let others = others.into_iter().filter_map(|(is, kind)| is.then_some(kind));
     action.into_iter().chain(others)

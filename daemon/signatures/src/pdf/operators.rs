@@ -60,11 +60,13 @@ impl<'c> Iterator for Operators<'c> {
             match name {
                 b"" => return None,
                 b"true" | b"false" | b"null" => {}
-                b"ID" => {
-                    self.skip_image();
-                    operands.clear();
+                name => {
+                    // With what the dictionary of the image has.
+                    if name == b"ID" {
+                        self.skip_image();
+                    }
+                    return Some(Operation { name, operands });
                 }
-                name => return Some(Operation { name, operands }),
             }
         }
     }
@@ -80,6 +82,6 @@ mod tests {
         let names: Vec<_> = Operators::new(content, &Limits::default())
             .map(|operation| String::from_utf8_lossy(operation.name).into_owned())
             .collect();
-        assert_eq!(names, ["q", "cm", "BI", "Q", "BT", "Tj", "ET"]);
+        assert_eq!(names, ["q", "cm", "BI", "ID", "Q", "BT", "Tj", "ET"]);
     }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use unicode_normalization::UnicodeNormalization;
 
 use self::font::TextFont;
-use super::document::Document;
+use super::document::{Document, Located};
 use super::error::PdfError;
 use super::matrix::{IDENTITY, Matrix, apply, times};
 use super::object::{Dictionary, Node, ObjectId, Value};
@@ -35,6 +35,8 @@ const MAX_SAVED: usize = 512;
 #[derive(Debug, Default)]
 pub struct PageText {
     glyphs: Vec<Glyph>,
+    /// The page's content draws nothing, be it text or not.
+    is_blank: bool,
 }
 
 /// What one code shows: mostly one character.
@@ -54,20 +56,61 @@ impl PageText {
     /// # Errors
     /// [`PdfError`] if the content cannot be read, or is more than is looked at.
     pub fn of(document: &Document<'_>, page: &Page<'_>) -> Result<Self, PdfError> {
-        let mut reader = Reader {
-            document,
-            fonts: HashMap::new(),
-            text: Self::default(),
-            operators: MAX_OPERATORS,
-            forms: Vec::new(),
-        };
+        Self::of_within(document, page, &mut { MAX_OPERATORS })
+    }
+
+    /// As [`Self::of`], of at most so many `operators`, of which are taken off those it has.
+    pub(crate) fn of_within(
+        document: &Document<'_>,
+        page: &Page<'_>,
+        operators: &mut usize,
+    ) -> Result<Self, PdfError> {
+        let mut reader = Reader::new(document, operators);
         let Some(dictionary) = page.located.dictionary() else {
             return Ok(reader.text);
         };
         let content = contents(document, dictionary)?;
         let resources = resources(document, dictionary)?;
+        reader.text.is_blank = Operators::new(&content, document.limits()).next().is_none();
         reader.run(&content, resources.as_ref(), IDENTITY)?;
         Ok(reader.text)
+    }
+
+    /// The text of a form XObject, as which an appearance is one. `None` if it is not sure what one of its codes
+    /// shows, or a font is not among its own resources.
+    ///
+    /// # Errors
+    /// As [`Self::of`]
+    pub(crate) fn of_form<'d>(
+        document: &Document<'d>,
+        form: &Located<'d>,
+        operators: &mut usize,
+    ) -> Result<Option<Self>, PdfError> {
+        let mut reader = Reader::new(document, operators);
+        reader.draw_form(form, None, IDENTITY)?;
+        Ok(reader.is_sure.then_some(reader.text))
+    }
+
+    /// Whether the page draws nothing, neither text nor anything else.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.is_blank
+    }
+
+    /// How many codes with a character there are.
+    pub(crate) fn len(&self) -> usize {
+        self.glyphs.len()
+    }
+
+    /// Letters and digits of which the middle lies in one of these rectangles, in default user space.
+    pub(crate) fn letters_in(&self, areas: &[[f64; 4]]) -> usize {
+        let covered = |glyph: &&Glyph| {
+            let [left, bottom, right, top] = glyph.place;
+            let (x, y) = (left.midpoint(right), bottom.midpoint(top));
+            let is_letter = glyph.text.chars().any(char::is_alphanumeric);
+            let lies_in = |area: &[f64; 4]| area[0] < x && x < area[2] && area[1] < y && y < area[3];
+            is_letter && areas.iter().any(lies_in)
+        };
+        self.glyphs.iter().filter(covered).count()
     }
 
     /// The characters, line by line, with a space where a gap is seen.
@@ -233,12 +276,25 @@ struct Reader<'a, 'd> {
     document: &'a Document<'d>,
     fonts: HashMap<ObjectId, Rc<TextFont>>,
     text: PageText,
-    operators: usize,
+    operators: &'a mut usize,
     /// The forms that are being drawn.
     forms: Vec<ObjectId>,
+    /// What every code shows is told by its font.
+    is_sure: bool,
 }
 
-impl Reader<'_, '_> {
+impl<'a, 'd> Reader<'a, 'd> {
+    fn new(document: &'a Document<'d>, operators: &'a mut usize) -> Self {
+        Self {
+            document,
+            fonts: HashMap::new(),
+            text: PageText::default(),
+            operators,
+            forms: Vec::new(),
+            is_sure: true,
+        }
+    }
+
     fn run(
         &mut self,
         content: &[u8],
@@ -258,7 +314,7 @@ impl Reader<'_, '_> {
         let mut saved: Vec<State> = Vec::new();
         let (mut text, mut line) = (IDENTITY, IDENTITY);
         for operation in Operators::new(content, self.document.limits()) {
-            self.operators = self
+            *self.operators = self
                 .operators
                 .checked_sub(1)
                 .ok_or(PdfError::TooMany("operators of page content"))?;
@@ -384,46 +440,42 @@ impl Reader<'_, '_> {
         Ok(Some(font))
     }
 
-    /// A form XObject (8.10).
+    /// An external object that is drawn by its name (8.8).
     fn draw(&mut self, resources: Option<&Dictionary>, name: &[u8], matrix: Matrix) -> Result<(), PdfError> {
-        let Some(id) = self
-            .resource(resources, b"XObject", name)?
-            .and_then(|node| node.value.reference())
-        else {
+        let id = self.resource(resources, b"XObject", name)?;
+        let id = id.and_then(|node| node.value.reference());
+        let Some(form) = id.map(|id| self.document.object(id)).transpose()?.flatten() else {
             return Ok(());
         };
-        if self.forms.len() == MAX_FORMS || self.forms.contains(&id) {
+        let kind = form.dictionary().and_then(|form| form.get(b"Subtype"));
+        if kind.and_then(|node| node.value.name()) != Some(b"Form") {
             return Ok(());
         }
-        let Some(form) = self.document.object(id)? else {
-            return Ok(());
-        };
+        self.draw_form(&form, resources, matrix)
+    }
+
+    /// A form XObject (8.10).
+    fn draw_form(
+        &mut self,
+        form: &Located<'d>,
+        resources: Option<&Dictionary>,
+        matrix: Matrix,
+    ) -> Result<(), PdfError> {
         let Some(dictionary) = form.dictionary() else {
             return Ok(());
         };
-        if dictionary.get(b"Subtype").and_then(|node| node.value.name()) != Some(b"Form") {
+        if self.forms.len() == MAX_FORMS || self.forms.contains(&form.id) {
             return Ok(());
         }
-        let content = self.document.decoded(&form, MAX_CONTENT)?;
+        let content = self.document.decoded(form, MAX_CONTENT)?;
         let own = self.document.get(dictionary, b"Resources")?;
-        let own = own.as_deref().and_then(Value::dictionary).cloned();
-        let own_matrix = match self
+        let own = own.as_deref().and_then(Value::dictionary);
+        let own_matrix = self
             .document
-            .get(dictionary, b"Matrix")?
-            .as_deref()
-            .map(Value::array)
-        {
-            Some(Some(nodes)) if nodes.len() == 6 => {
-                let mut matrix = IDENTITY;
-                for (part, node) in matrix.iter_mut().zip(nodes) {
-                    *part = node.value.number().unwrap_or(0.0);
-                }
-                matrix
-            }
-            _ => IDENTITY,
-        };
-        self.forms.push(id);
-        self.run(&content, own.as_ref().or(resources), times(own_matrix, matrix))?;
+            .coordinates(dictionary, b"Matrix")?
+            .unwrap_or(IDENTITY);
+        self.forms.push(form.id);
+        self.run(&content, own.or(resources), times(own_matrix, matrix))?;
         self.forms.pop();
         Ok(())
     }
@@ -431,9 +483,12 @@ impl Reader<'_, '_> {
     /// Shows a string and moves on (9.4.4).
     fn show(&mut self, shown: &[u8], state: &State, text: &mut Matrix) -> Result<(), PdfError> {
         let Some(font) = &state.font else {
+            self.is_sure &= shown.is_empty();
             return Ok(());
         };
+        self.is_sure &= font.is_told;
         for code in font.codes(shown) {
+            self.is_sure &= code.text.is_some();
             let width = code.width * state.size;
             let mut advance = width + state.character_space;
             if code.is_space {

@@ -101,6 +101,17 @@ impl<'d> Document<'d> {
     }
 }
 
+impl Document<'_> {
+    /// A rectangle with its corners in order (7.9.5).
+    ///
+    /// # Errors
+    /// As [`Self::resolve`]
+    pub(crate) fn rectangle(&self, node: &Dictionary, key: &[u8]) -> Result<Option<[f64; 4]>, PdfError> {
+        let corners = self.coordinates(node, key)?;
+        Ok(corners.map(|[x1, y1, x2, y2]| [x1.min(x2), y1.min(y2), x1.max(x2), y1.max(y2)]))
+    }
+}
+
 impl<'d> Iterator for Pages<'_, 'd> {
     type Item = Result<Page<'d>, PdfError>;
 
@@ -158,31 +169,10 @@ impl<'d> Pages<'_, 'd> {
             .get(node, b"Rotate")?
             .and_then(|value| value.integer());
         Ok(Inherited {
-            media_box: self.rectangle(node, b"MediaBox")?.or(from.media_box),
-            crop_box: self.rectangle(node, b"CropBox")?.or(from.crop_box),
+            media_box: self.document.rectangle(node, b"MediaBox")?.or(from.media_box),
+            crop_box: self.document.rectangle(node, b"CropBox")?.or(from.crop_box),
             rotation: rotation.map_or(from.rotation, Rotation::from_degrees),
         })
-    }
-
-    /// A rectangle with its corners in order (7.9.5).
-    fn rectangle(&self, node: &Dictionary, key: &[u8]) -> Result<Option<[f64; 4]>, PdfError> {
-        let Some(value) = self.document.get(node, key)? else {
-            return Ok(None);
-        };
-        let Some([a, b, c, d]) = value.array() else {
-            return Ok(None);
-        };
-        let mut corners = [0.0; 4];
-        for (corner, node) in corners.iter_mut().zip([a, b, c, d]) {
-            // Digits enough make a number that is not finite.
-            let number = self.document.resolve(node)?.number();
-            let Some(number) = number.filter(|number| number.is_finite()) else {
-                return Ok(None);
-            };
-            *corner = number;
-        }
-        let [x1, y1, x2, y2] = corners;
-        Ok(Some([x1.min(x2), y1.min(y2), x1.max(x2), y1.max(y2)]))
     }
 }
 

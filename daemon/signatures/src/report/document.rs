@@ -40,6 +40,13 @@ pub enum FindingKind {
     RichMedia,
     /// A file in the document, or one that is named outside of it with its content here (7.11.4)
     EmbeddedFile,
+    /// A layer that is not always shown: off at first, on the screen and not on paper or the other way round, or only
+    /// when others are off (8.11)
+    HiddenLayer,
+    /// An annotation that paints over letters of the page or a quarter of it, and is no signature (12.5.5)
+    CoveringAnnotation,
+    /// A field that shows something other than its value (12.7.3)
+    FieldAppearance,
     /// Not all of the document could be looked through.
     Unsearched,
 }

@@ -7,6 +7,7 @@
 //! | `ambiguous` | two answers to one question; encryption |
 //! | `byte_ranges` | byte ranges and contents that lie (universal signature forgery) |
 //! | `appended` | updates and wrapping after the signature; what acts when it is opened |
+//! | `shown` | what is not shown to everybody, or is not what it shows |
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -19,6 +20,7 @@ mod byte_ranges;
 mod drafts;
 #[path = "../openssl/mod.rs"]
 mod openssl;
+mod shown;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

@@ -24,6 +24,8 @@ pub(super) struct TextFont {
     /// In text sizes.
     widths: HashMap<u32, f64>,
     default_width: f64,
+    /// The document says what its codes stand for, or the standard does; else that is within the font.
+    pub(super) is_told: bool,
 }
 
 /// A code of a string.
@@ -51,6 +53,7 @@ impl TextFont {
             code_len: 1,
             widths: HashMap::new(),
             default_width: GUESSED,
+            is_told: true,
         };
         if kind.as_deref().and_then(Value::name) == Some(b"Type0") {
             read.code_len = read.to_unicode.code_len.unwrap_or(2);
@@ -58,6 +61,9 @@ impl TextFont {
         } else {
             read.read_encoding(document, font)?;
             read.read_widths(document, font)?;
+            read.is_told = !read.to_unicode.characters.is_empty()
+                || font.get(b"Encoding").is_some()
+                || is_standard(document.get(font, b"BaseFont")?.as_deref());
         }
         Ok(read)
     }
@@ -183,6 +189,13 @@ impl TextFont {
             }
         })
     }
+}
+
+/// Whether a font is one of the standard ones that have letters (9.6.2.2), of which the encoding is known.
+fn is_standard(name: Option<&Value>) -> bool {
+    let name = name.and_then(Value::name).unwrap_or_default();
+    let families: [&[u8]; 3] = [b"Helvetica", b"Times-", b"Courier"];
+    families.iter().any(|family| name.starts_with(family))
 }
 
 fn base(name: &[u8]) -> Option<BaseEncoding> {

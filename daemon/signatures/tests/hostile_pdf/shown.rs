@@ -1,0 +1,428 @@
+//! What one reader shows and another does not, and what shows something other than it is.
+
+use crate::drafts::Draft;
+use crate::{OFFICE, check, try_to_sign};
+use time::OffsetDateTime;
+use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien_signatures::pades::{Appearance, PadesRequest, Place, prepare, verify};
+use trien_signatures::report::FindingKind;
+use trien_signatures::signing::Prepared;
+
+/// How often the kind is found; nothing else is.
+fn count(document: &[u8], kind: FindingKind, name: &str) -> u32 {
+    let findings = check(document).findings;
+    match findings.as_slice() {
+        [] => 0,
+        [one] if one.kind == kind => {
+            assert!(one.object.is_some(), "{name}");
+            one.count
+        }
+        others => panic!("{name}: {others:?}"),
+    }
+}
+
+/// In the open, packed away and signed.
+#[track_caller]
+fn assert_found(draft: &Draft, kind: FindingKind, expected: u32, name: &str) {
+    for document in [draft.classic(), draft.streams()] {
+        assert_eq!(count(&document, kind, name), expected, "{name}");
+        let signed = try_to_sign(&document).unwrap();
+        assert_eq!(count(&signed, kind, name), expected, "{name}, signed");
+        // It has no say in the verdict.
+        assert!(check(&signed).valid(), "{name}");
+    }
+}
+
+/// A form XObject.
+fn form(entries: &str, content: &str) -> String {
+    let length = content.len();
+    format!("<< /Subtype /Form {entries} /Length {length} >>\nstream\n{content}\nendstream")
+}
+
+#[test]
+fn n127_layers_that_are_not_always_shown_are_listed() {
+    let group = |usage: &str| format!("<< /Type /OCG /Name (Ban nhap) {usage} >>");
+    let states = |view: &str, print: &str| {
+        group(&format!(
+            "/Usage << /View << /ViewState /{view} >> /Print << /PrintState /{print} >> >>"
+        ))
+    };
+    let zoom = group("/Usage << /Zoom << /min 4 >> >>");
+    let by_zoom = "/AS [<< /Event /View /Category [/Zoom] /OCGs [20 0 R] >>]";
+    let on_paper = "/AS [<< /Event /Print /Category [/Print] /OCGs [20 0 R] >>]";
+    let membership = |policy: &str| format!("<< /Type /OCMD /OCGs 20 0 R {policy} >>");
+    let any_on = membership("/P /AnyOn");
+    let cases = [
+        ("always on", group(""), "", any_on.clone(), 0),
+        ("off at first", group(""), "/OFF [20 0 R]", any_on.clone(), 1),
+        (
+            "all off at first",
+            group(""),
+            "/BaseState /OFF",
+            any_on.clone(),
+            1,
+        ),
+        (
+            "but this one",
+            group(""),
+            "/BaseState /OFF /ON [20 0 R]",
+            any_on.clone(),
+            0,
+        ),
+        ("not on paper", states("ON", "OFF"), on_paper, any_on.clone(), 1),
+        ("on paper alone", states("OFF", "ON"), on_paper, any_on.clone(), 1),
+        (
+            "said by the group alone",
+            states("ON", "OFF"),
+            "",
+            any_on.clone(),
+            1,
+        ),
+        (
+            "a watermark as programs make it",
+            states("ON", "ON"),
+            on_paper,
+            any_on.clone(),
+            0,
+        ),
+        ("close by", zoom.clone(), by_zoom, any_on.clone(), 1),
+        ("close by, if anybody asked", zoom, "", any_on, 0),
+        ("instead of another", group(""), "", membership("/P /AllOff"), 1),
+        (
+            "instead of another, in words",
+            group(""),
+            "",
+            membership("/VE [/Not 20 0 R]"),
+            1,
+        ),
+        (
+            "what is no layer",
+            group(""),
+            "/OFF [4 0 R]",
+            membership("/VE [/And 20 0 R]"),
+            0,
+        ),
+    ];
+    for (name, group, default, membership, expected) in cases {
+        let mut draft = Draft::new();
+        draft
+            .extend(
+                1,
+                &format!("/OCProperties << /OCGs [20 0 R] /D << /Order [20 0 R] {default} >> >>"),
+            )
+            .set(20, &group)
+            .set(21, &membership);
+        assert_found(&draft, FindingKind::HiddenLayer, expected, name);
+    }
+}
+
+/// A document with an annotation, drawn by this form. Its text stands 40 from the left and 200 from below.
+fn annotated(annotation: &str, appearance: &str) -> Draft {
+    let mut draft = Draft::new();
+    draft
+        .extend(3, "/Annots [20 0 R]")
+        .set(20, &format!("<< /Type /Annot {annotation} >>"))
+        .set(21, appearance)
+        .set(
+            22,
+            "<< /ExtGState << /M << /BM /Multiply >> /T << /ca 0.4 >> /O << /ca 1 /BM /Normal >> >> \
+             /XObject << /P 23 0 R /S 24 0 R /F 25 0 R >> \
+             /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>",
+        )
+        .set(23, &picture(""))
+        .set(24, &picture("/SMask 23 0 R"))
+        .set(25, &form("/BBox [0 0 9 9]", "0 0 9 9 re f"));
+    draft
+}
+
+fn picture(more: &str) -> String {
+    format!(
+        "<< /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray {more} /Length 1 >>\n\
+         stream\n~\nendstream"
+    )
+}
+
+#[test]
+fn n127_annotations_over_what_a_page_says_are_listed() {
+    const ON_TEXT: &str = "/Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>";
+    const BESIDE: &str = "/Subtype /Stamp /Rect [100 20 200 50] /AP << /N 21 0 R >>";
+    const WIDE: &str = "/Subtype /Stamp /Rect [0 0 300 150] /AP << /N 21 0 R >>";
+    let fields = "/BBox [0 0 10 10] /Resources 22 0 R";
+    let drawn = |content: &str| form(fields, content);
+    let white = "1 g 0 0 10 10 re f";
+    let cases: Vec<(&str, &str, String, u32)> = vec![
+        ("white", ON_TEXT, drawn(white), 1),
+        ("beside", BESIDE, drawn(white), 0),
+        ("much of the page", WIDE, drawn(white), 1),
+        (
+            "in pieces",
+            WIDE,
+            drawn("0 0 10 5 re f q 0 5 10 5 re W n 0 0 10 10 re f Q"),
+            1,
+        ),
+        ("of lines", ON_TEXT, drawn("0 0 m 10 0 l 10 10 l 0 10 l h f"), 1),
+        ("a picture", ON_TEXT, drawn("q 10 0 0 10 0 0 cm /P Do Q"), 1),
+        (
+            "a picture within",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID ~ EI Q"),
+            1,
+        ),
+        ("a form", ON_TEXT, drawn("/F Do"), 1),
+        ("a shading", ON_TEXT, drawn("/Sh sh"), 1),
+        ("opaque again", ON_TEXT, drawn("/T gs /O gs 0 0 10 10 re f"), 1),
+        (
+            "turned and moved",
+            ON_TEXT,
+            form(
+                "/BBox [5 5 15 15] /Matrix [0 1 -1 0 3 3] /Resources 22 0 R",
+                "5 5 10 10 re f",
+            ),
+            1,
+        ),
+        (
+            "in the state it has",
+            "/Subtype /Widget /FT /Btn /T (x) /Rect [100 190 200 220] /AS /On /AP << /N << /On 21 0 R >> >>",
+            drawn(white),
+            1,
+        ),
+        (
+            "on paper alone",
+            "/F 36 /Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>",
+            drawn(white),
+            1,
+        ),
+        (
+            "by the reader",
+            "/Subtype /FreeText /Rect [100 190 200 220] /C [1 1 1] /Contents (x)",
+            drawn(""),
+            1,
+        ),
+        (
+            "a signature that is none",
+            "/Subtype /Widget /FT /Sig /T (x) /Rect [100 190 200 220] /AP << /N 21 0 R >>",
+            drawn(white),
+            1,
+        ),
+        // What people do to documents.
+        ("a marker", ON_TEXT, drawn("/M gs 1 1 0 rg 0 0 10 10 re f"), 0),
+        (
+            "a thin marker",
+            ON_TEXT,
+            drawn("/T gs 1 1 0 rg 0 0 10 10 re f"),
+            0,
+        ),
+        ("a seal with a mask", WIDE, drawn("q 10 0 0 10 0 0 cm /S Do Q"), 0),
+        (
+            "a stencil",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm BI /W 1 /H 1 /IM true ID ~ EI Q"),
+            0,
+        ),
+        ("a stroke of ink", WIDE, drawn("0 0 m 10 10 l 0 10 l S"), 0),
+        ("a frame", ON_TEXT, drawn("0 0 10 10 re 1 1 8 8 re f*"), 0),
+        (
+            "a disc",
+            ON_TEXT,
+            drawn("0 5 m 0 10 10 10 10 5 c 10 0 0 0 0 5 c f"),
+            0,
+        ),
+        ("words", WIDE, drawn("BT /F1 2 Tf (DA NHAN) Tj ET"), 0),
+        ("a line below", ON_TEXT, drawn("0 0 10 1 re f"), 0),
+        ("cut away", ON_TEXT, drawn("0 0 10 1 re W n 0 0 10 10 re f"), 0),
+        (
+            "cut round",
+            ON_TEXT,
+            drawn("0 5 m 5 10 10 10 10 5 c h W n 0 0 10 10 re f"),
+            0,
+        ),
+        (
+            "a pattern",
+            ON_TEXT,
+            drawn("/Pattern cs /X scn 0 0 10 10 re f"),
+            0,
+        ),
+        (
+            "hidden",
+            "/F 2 /Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>",
+            drawn(white),
+            0,
+        ),
+        (
+            "a link",
+            "/Subtype /Link /Rect [100 190 200 220] /Border [0 0 1] /C [1 0 0]",
+            drawn(""),
+            0,
+        ),
+    ];
+    for (name, annotation, appearance, expected) in cases {
+        let draft = annotated(annotation, &appearance);
+        assert_found(&draft, FindingKind::CoveringAnnotation, expected, name);
+    }
+}
+
+#[test]
+fn n127_nothing_is_covered_where_nothing_is_drawn() {
+    let mut draft = annotated(
+        "/Subtype /Stamp /Rect [0 0 400 300] /AP << /N 21 0 R >>",
+        &form("/BBox [0 0 9 9]", "0 0 9 9 re f"),
+    );
+    assert_found(&draft, FindingKind::CoveringAnnotation, 1, "a page");
+    draft.set(4, "<< /Length 1 >>\nstream\n \nendstream");
+    assert_found(&draft, FindingKind::CoveringAnnotation, 0, "an empty page");
+}
+
+#[test]
+fn n127_a_signature_over_the_text_is_no_annotation_that_covers_it() {
+    let (pki, signer) = &*OFFICE;
+    let look = Appearance::plain(Place::on(1, [30.0, 100.0, 330.0, 260.0]), vec!["An".to_owned()]);
+    let look = Appearance {
+        code: Some("https://example.gov.vn/1".to_owned()),
+        ..look
+    };
+    let request = PadesRequest {
+        chain: std::slice::from_ref(&pki.ca.certificate),
+        appearance: Some(&look),
+        ..PadesRequest::new(
+            &signer.certificate,
+            SignatureAlgorithm::Ecdsa(Hash::Sha256),
+            OffsetDateTime::now_utc(),
+        )
+    };
+    let prepared = prepare(Draft::new().classic(), &request).unwrap();
+    let value = pki
+        .workshop
+        .sign(signer, prepared.algorithm(), prepared.to_be_signed());
+    let report = check(&prepared.finish(value).unwrap());
+    assert!(report.valid() && report.findings.is_empty(), "{report:?}");
+}
+
+/// A form of one field, drawn by this content, with a font that has the usual encoding.
+fn filled(field: &str, content: &str) -> Draft {
+    let mut draft = Draft::new();
+    let font = |more: &str| format!("<< /Type /Font /Subtype /TrueType /BaseFont /X {more} >>");
+    draft
+        .extend(1, "/AcroForm << /Fields [20 0 R] >>")
+        .extend(3, "/Annots [20 0 R]")
+        .set(
+            20,
+            &format!(
+                "<< /Type /Annot /Subtype /Widget /T (x) /Rect [20 20 220 40] /AP << /N 21 0 R >> {field} >>"
+            ),
+        )
+        .set(
+            21,
+            &form(
+                "/BBox [0 0 200 20] /Resources << /Font << /W 22 0 R /N 23 0 R >> >>",
+                &format!("/Tx BMC q BT /W 12 Tf 2 5 Td {content} ET Q EMC"),
+            ),
+        )
+        .set(22, &font("/Encoding /WinAnsiEncoding"))
+        .set(23, &font(""));
+    draft
+}
+
+#[test]
+fn n127_fields_that_show_something_other_than_their_value_are_listed() {
+    const TEXT: &str = "/FT /Tx /V (1 000 000)";
+    let choice = |value: &str| format!("/FT /Ch /Ff 131072 /Opt [[(1) (Mot)] [(2) (Hai)]] /V ({value})");
+    let rows: Vec<(&str, &str, &str, u32)> = vec![
+        ("the same", TEXT, "(1 000 000) Tj", 0),
+        ("less", TEXT, "(1 000) Tj", 1),
+        ("another", TEXT, "(9 000 000) Tj", 1),
+        ("in pieces", TEXT, "[(1) -100 (000) -100 (00)] TJ (0) '", 0),
+        (
+            "another in pieces",
+            TEXT,
+            "[(1) -100 (000) -100 (00)] TJ (1) '",
+            1,
+        ),
+        ("in Unicode", "/FT /Tx /V <FEFF00E0>", "(\\340) Tj", 0),
+        ("another in Unicode", "/FT /Tx /V <FEFF1EA1>", "(a) Tj", 1),
+        ("not drawn yet", TEXT, "", 0),
+        ("without a value", "/FT /Tx", "(x) Tj", 0),
+        ("an unknown encoding", TEXT, "/N 12 Tf (x) Tj", 0),
+        ("a font that is not there", TEXT, "/Z 12 Tf (x) Tj", 0),
+        ("stars", "/FT /Tx /Ff 8192 /V (bi mat)", "(******) Tj", 0),
+        ("no field of text", "/FT /Btn /Ff 65536 /V (x)", "(Gui) Tj", 0),
+    ];
+    for (name, field, content, expected) in rows {
+        let draft = filled(field, content);
+        assert_found(&draft, FindingKind::FieldAppearance, expected, name);
+    }
+    for (value, shown, expected) in [
+        ("1", "Mot", 0),
+        ("2", "2", 0),
+        ("1", "Hai", 1),
+        ("khac", "khac", 0),
+    ] {
+        let draft = filled(&choice(value), &format!("({shown}) Tj"));
+        assert_found(&draft, FindingKind::FieldAppearance, expected, shown);
+    }
+    // A field whose widgets are others', and whose value is its parent's.
+    let mut draft = filled("", "(khong) Tj");
+    draft
+        .set(24, "<< /FT /Tx /T (a) /V (co) /Kids [25 0 R] >>")
+        .set(25, "<< /T (b) /Parent 24 0 R /Kids [20 0 R] >>")
+        .set(
+            1,
+            "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [24 0 R] >> >>",
+        )
+        .set(
+            20,
+            "<< /Type /Annot /Subtype /Widget /Parent 25 0 R /Rect [20 20 220 40] /AP << /N 21 0 R >> >>",
+        );
+    assert_found(&draft, FindingKind::FieldAppearance, 1, "of a parent");
+}
+
+#[test]
+fn n127_boxes_that_are_marked_otherwise_than_their_value_are_listed() {
+    let rows = [
+        ("as it says", "/V /Co /AS /Co", 0),
+        ("marked, and not so", "/V /Off /AS /Co", 1),
+        ("not marked, and yet so", "/V /Co /AS /Off", 1),
+        ("another", "/V /Khac /AS /Co", 1),
+        ("without a value", "/AS /Off", 0),
+        ("nothing of both", "/V /Off /AS /Off", 0),
+        ("a state that nothing draws", "/V /Off /AS /Khac", 0),
+    ];
+    for (name, field, expected) in rows {
+        let mut draft = Draft::new();
+        draft
+            .extend(1, "/AcroForm << /Fields [20 0 R] >>")
+            .extend(3, "/Annots [20 0 R]")
+            .set(
+                20,
+                &format!(
+                    "<< /Type /Annot /Subtype /Widget /FT /Btn /T (x) /Rect [20 20 30 30] \
+                     /AP << /N << /Co 21 0 R /Off 22 0 R >> >> {field} >>"
+                ),
+            )
+            .set(21, &form("/BBox [0 0 9 9]", "0 0 m 9 9 l S"))
+            .set(22, &form("/BBox [0 0 9 9]", ""));
+        assert_found(&draft, FindingKind::FieldAppearance, expected, name);
+    }
+}
+
+#[test]
+fn n127_appearances_that_draw_themselves_or_without_end_are_bounded() {
+    let fields = "/BBox [0 0 10 10] /Resources << /XObject << /F 21 0 R >> >>";
+    let loops = form(fields, &"/F Do ".repeat(1_000));
+    let draft = annotated("/Subtype /Stamp /Rect [0 0 400 300] /AP << /N 21 0 R >>", &loops);
+    assert_found(&draft, FindingKind::CoveringAnnotation, 0, "itself");
+    // Of many that draw much, not all can be looked at.
+    let much = form("/BBox [0 0 10 10]", &"0 0 1 1 re f ".repeat(900));
+    let mut draft = annotated("/Subtype /Stamp /Rect [0 0 20 20] /AP << /N 21 0 R >>", &much);
+    let annotations = "20 0 R ".repeat(20_000);
+    draft.set(
+        3,
+        &format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Annots [{annotations}] >>"),
+    );
+    let found = verify(&draft.classic(), &OFFICE.0.reliance()).unwrap().findings;
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.kind == FindingKind::Unsearched),
+        "{found:?}"
+    );
+}
