@@ -15,7 +15,7 @@ use forge::{
     SHA_1, SIGNED_DATA, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2, SIGNING_TIME, TIMESTAMP_INFO, attribute,
     der, identifier, message_digest, oid, pss, reference, signing_time,
 };
-use openssl::{CITIZEN, Pki};
+use openssl::{CITIZEN, Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::cades;
@@ -476,8 +476,96 @@ fn made() -> (Vec<Vector>, Pki) {
             outcome,
         });
     }
+    vectors.extend(trailers(&pki, &rsa));
     vectors.extend(people(&pki));
     (vectors, pki)
+}
+
+const TRAILER_1: &[u8] = &[0xBC];
+/// With the number of SHA-256 (ISO/IEC 10118-3) before it.
+const TRAILER_2: &[u8] = &[0x34, 0xCC];
+
+/// A signature whose padding (RFC 8017, 9.1.1) ends with this trailer, under parameters that say so or not.
+fn trailed(pki: &Pki, signer: &Identity, trailer: &[u8], declared: Option<u8>) -> Vec<u8> {
+    let sha256 = identifier("608648016503040201", &[5, 0]);
+    let mut forge = Forge {
+        signature_identifier: identifier(PSS, &pss(&sha256, &sha256, 32, declared)),
+        ..Forge::new(pki, signer, RSA_PSS)
+    };
+    let digest = |parts: &[&[u8]]| Hash::Sha256.digest(&parts.concat());
+    let salt = [7; 32];
+    let hash = digest(&[&[0; 8], &digest(&[&forge.to_be_signed()]), &salt]);
+    let length = 256 - hash.len() - trailer.len();
+    let mut padded = vec![0; length - salt.len() - 1];
+    padded.push(1);
+    padded.extend(salt);
+    let mask = (0_u32..).flat_map(|counter| digest(&[&hash, &counter.to_be_bytes()]));
+    padded
+        .iter_mut()
+        .zip(mask)
+        .for_each(|(octet, mask)| *octet ^= mask);
+    padded[0] &= 0x7F;
+    let encoded = pki
+        .workshop
+        .write("encoded", &[&padded, &hash[..], trailer].concat());
+    let key = signer.key.to_str().unwrap();
+    // What a private key does to bytes as they are, OpenSSL calls to decrypt.
+    let raw = [
+        "pkeyutl",
+        "-decrypt",
+        "-pkeyopt",
+        "rsa_padding_mode:none",
+        "-inkey",
+    ];
+    forge.value = Some(
+        pki.workshop
+            .run(&[&raw[..], &[key, "-in", encoded.to_str().unwrap()]].concat()),
+    );
+    forge.make()
+}
+
+/// RSA signatures that really have what the parameters of others only say.
+fn trailers(pki: &Pki, rsa: &Identity) -> Vec<Vector> {
+    let vector = |name, bytes, reason: (S, R)| Vector {
+        name,
+        bytes,
+        detached: true,
+        outcome: Broken(reason.0, reason.1),
+    };
+    let wrong = (S::SigCryptoFailure, R::SignatureValueWrong);
+    let with_rsa_key = Forge {
+        signature_identifier: ECDSA.identifier_der(),
+        ..Forge::new(pki, rsa, SignatureAlgorithm::RsaPkcs1(Hash::Sha256))
+    };
+    vec![
+        vector(
+            "pss-trailer-2-made",
+            trailed(pki, rsa, TRAILER_2, Some(2)),
+            (S::CryptoConstraintsFailure, R::AlgorithmParameters),
+        ),
+        vector(
+            "pss-trailer-2-made-and-not-said",
+            trailed(pki, rsa, TRAILER_2, None),
+            wrong,
+        ),
+        vector(
+            "signature-algorithm-ecdsa-with-rsa-key",
+            with_rsa_key.make(),
+            wrong,
+        ),
+    ]
+}
+
+/// That the padding is made right but for its trailer.
+#[test]
+fn n147_the_first_trailer_alone_is_one() {
+    let pki = Pki::of("ec:P-256");
+    let signer = pki.leaf("rsa-signer", "rsa:2048");
+    for (trailer, valid) in [(TRAILER_1, true), (TRAILER_2, false)] {
+        let bytes = trailed(&pki, &signer, trailer, None);
+        let report = cades::verify(&bytes, Some(CONTENT), &pki.reliance()).unwrap();
+        assert_eq!(report.valid(), valid, "{report:?}");
+    }
 }
 
 /// Signatures that are right by people who are not.
