@@ -4,7 +4,8 @@
 //!
 //! 1. [`Augment::prepare_timestamp`] gives a value that says what has to be stamped ([`PreparedTimestamp::imprint`]);
 //! 2. whoever calls gets a token from an authority ([`crate::timestamp::TimestampRequest`]);
-//! 3. [`PreparedTimestamp::finish`] puts it in and gives the document anew.
+//! 3. [`PreparedTimestamp::finish`] puts it in and gives the document anew; where it has no room,
+//!    [`Augment::prepare_larger_timestamp`] begins again.
 //!
 //! For B-LT, [`Augment::to_be_proven`] says whose status has to go in; [`Augment::add_material`] takes what was
 //! gathered. B-LTA is a time-stamp of the kind [`TimestampKind::Archive`] over all that.
@@ -124,6 +125,22 @@ pub trait Augment: Send + Sync {
         kind: TimestampKind,
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError>;
+
+    /// As [`Self::prepare_timestamp`], after a token of so many bytes was larger than the room of what that prepared
+    /// ([`AugmentError::NoRoom`]): with room for it, be it elsewhere. What is stamped is another then, and takes another
+    /// token.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn prepare_larger_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+        _token_len: usize,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        // But for PDF, no format has room of a fixed size.
+        self.prepare_timestamp(kind, hash)
+    }
 
     /// Whether every signature of the document has a time-stamp of this kind, or a later one that covers it.
     ///

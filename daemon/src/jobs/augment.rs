@@ -15,7 +15,7 @@ use trien_signatures::report::{
     Format, Indication, Integrity, Level, Report, SignatureReport, TimestampKind,
 };
 use trien_signatures::revocation::{CertificateStatus, Revocations};
-use trien_signatures::timestamp::TimestampToken;
+use trien_signatures::timestamp::{Imprint, TimestampToken};
 use trien_signatures::validation::{self, CertificateVerdict};
 
 pub use form::{Beside, Form, PdfEnd, Skeleton, Whole};
@@ -128,11 +128,23 @@ impl Raiser<'_> {
 
     async fn stamp(&mut self, signed: &dyn Augment, kind: TimestampKind) -> Result<Vec<u8>, RaiseError> {
         let prepared = signed.prepare_timestamp(kind, HASH)?;
-        let imprint = prepared.imprint().clone();
+        let token = self.token(prepared.imprint()).await?;
+        match prepared.finish(&token) {
+            // How large the answers of an authority are is known from its first one.
+            Err(AugmentError::NoRoom { needed, reserved }) => {
+                tracing::info!(needed, reserved, "a time-stamp found no room");
+                let larger = signed.prepare_larger_timestamp(kind, HASH, token.as_der().len())?;
+                let token = self.token(larger.imprint()).await?;
+                Ok(larger.finish(&token)?)
+            }
+            finished => Ok(finished?),
+        }
+    }
+
+    async fn token(&self, imprint: &Imprint) -> Result<TimestampToken, NetworkError> {
         let known = self.trust.intermediates().to_vec();
         let believe = |token: &TimestampToken| self.believe(token);
-        let token = self.network.timestamp(&imprint, &known, believe).await?;
-        Ok(prepared.finish(&token)?)
+        self.network.timestamp(imprint, &known, believe).await
     }
 
     /// What we cannot validate ourselves is not embedded.

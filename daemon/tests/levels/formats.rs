@@ -133,6 +133,57 @@ fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is
 }
 
 #[test]
+fn n134_a_time_stamp_that_is_larger_than_its_room_becomes_one_of_the_document() {
+    let (office, server, _) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    office.large_certificate();
+    let large = server.url("large");
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let mut sign = office
+        .desk
+        .trien(["sign", "--level", "t", "--tsa", &large, "--out"]);
+    sign.arg(office.desk.path("t.pdf"));
+    succeed(sign.arg(&dossier).args(office.desk.pin()));
+    assert_eq!(level_alone(&office, "t.pdf"), "B-T");
+    assert_eq!(
+        server.requests(),
+        2,
+        "once for the signature, once for the document"
+    );
+    let mut raise = office
+        .desk
+        .trien(["augment", "--level", "lta", "--tsa", &large, "--out"]);
+    succeed(
+        raise
+            .arg(office.desk.path("lta.pdf"))
+            .arg(office.desk.path("t.pdf")),
+    );
+    assert_eq!(level_alone(&office, "lta.pdf"), "B-LTA");
+    // One signature, and two time-stamps of the document, each in a revision of its own.
+    let report = office
+        .desk
+        .trien(["verify", "--json"])
+        .arg(office.desk.path("lta.pdf"))
+        .output();
+    let report: Value = serde_json::from_slice(&report.unwrap().stdout).unwrap();
+    let signatures = report[0]["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 3, "{report:#}");
+    assert!(
+        signatures.iter().all(|one| one["indication"] == "TOTAL-PASSED"),
+        "{report:#}"
+    );
+    let mut pdfsig = Command::new("pdfsig");
+    let judged = succeed(pdfsig.arg("-nocert").arg(office.desk.path("lta.pdf")));
+    assert_eq!(judged.matches("Signature is Valid").count(), 1, "{judged}");
+    assert!(judged.contains("Total document signed"), "{judged}");
+    succeed(
+        Command::new("qpdf")
+            .arg("--check")
+            .arg(office.desk.path("lta.pdf")),
+    );
+}
+
+#[test]
 fn an_attached_cades_signature_reaches_every_level_and_keeps_its_content() {
     let (office, _server, tsa) = with_authority("rsa:2048");
     office.import(&["root.crl", "ca.crl"]);

@@ -30,7 +30,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], answers of its responder (see
+    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], at `/large` with
+    /// [`Office::large_certificate`], answers of its responder (see
     /// [`responder`]) at `/responder`, its lists at `/ca.crl` and `/root.crl`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
         Self::over(folder, port, None)
@@ -141,7 +142,7 @@ fn serve(
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
-        "/tsa" | "/late" => {
+        "/tsa" | "/late" | "/large" => {
             if path == "/late" {
                 std::thread::sleep(LATE);
             }
@@ -149,14 +150,17 @@ fn serve(
             *number += 1;
             let (query, answer) = (folder.join("query.tsq"), folder.join("answer.tsr"));
             std::fs::write(&query, &body).unwrap();
-            succeed(
-                Command::new("openssl")
-                    .current_dir(folder)
-                    .args(["ts", "-reply", "-config", "tsa.cnf", "-queryfile"])
-                    .arg(&query)
-                    .arg("-out")
-                    .arg(&answer),
-            );
+            let mut stamp = Command::new("openssl");
+            stamp
+                .current_dir(folder)
+                .args(["ts", "-reply", "-config", "tsa.cnf", "-queryfile"])
+                .arg(&query)
+                .arg("-out")
+                .arg(&answer);
+            if path == "/large" {
+                stamp.args(["-chain", "large.pem"]);
+            }
+            succeed(&mut stamp);
             send(&mut stream, "application/timestamp-reply", &answer)
         }
         "/responder" => {
@@ -305,6 +309,18 @@ impl Office {
         authority(&desk.pki(), 3000);
         std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
         Self { desk }
+    }
+
+    /// A certificate of more than 14 KiB, for an authority that puts such into its time-stamps.
+    pub fn large_certificate(&self) {
+        let comment = format!("nsComment={}", "x".repeat(14 << 10));
+        let words = "req -x509 -newkey rsa:2048 -nodes -keyout large.key -subj /C=VN/CN=Large -days 30 -out large.pem";
+        succeed(
+            Command::new("openssl")
+                .current_dir(self.desk.pki())
+                .args(words.split(' '))
+                .args(["-addext", &comment]),
+        );
     }
 
     pub fn server(&self) -> Server {

@@ -19,10 +19,12 @@ use crate::material::ValidationMaterial;
 use crate::pdf::{Document, Ended, Limits, PdfError, Source, Value};
 use crate::report::TimestampKind;
 use crate::signing::FinishError;
-use crate::timestamp::{Imprint, TimestampToken};
+use crate::timestamp::{self, Imprint, TimestampToken};
 
 /// Bytes that are kept free for a time-stamp token with its certificates.
 pub const TIME_STAMP_ROOM: usize = 12 << 10;
+/// By how much the next token of an authority may be larger than its last one.
+const SPARE_ROOM: usize = 1 << 10;
 /// Below this no token fits, and none is asked for.
 const SMALLEST_ROOM: usize = 3 << 10;
 
@@ -195,6 +197,18 @@ impl PadesDocument {
             .filter(|signature| !signature.is_time_stamp)
     }
 
+    /// A time-stamp of the document, with room for a token of so many bytes.
+    fn prepare_whole(&self, hash: Hash, room: usize) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let document = self.file.open().map_err(|error| failed(error.into()))?;
+        let prepared = time_stamp::append(&document, hash, room).map_err(failed)?;
+        let digest = prepared.digest().to_vec();
+        Ok(Box::new(WholeStamp {
+            file: self.file.clone(),
+            prepared,
+            imprint: Imprint { hash, digest },
+        }))
+    }
+
     /// Where the last document time-stamp's coverage ends.
     fn stamped_until(&self) -> usize {
         let stamps = self.signatures.iter().filter(|signature| signature.is_time_stamp);
@@ -356,14 +370,24 @@ impl Augment for PadesDocument {
                 imprint: Imprint::of(hash, signer.signature_value()),
             }));
         }
-        let document = self.file.open().map_err(|error| failed(error.into()))?;
-        let prepared = time_stamp::append(&document, hash, TIME_STAMP_ROOM).map_err(failed)?;
-        let digest = prepared.digest().to_vec();
-        Ok(Box::new(WholeStamp {
-            file: self.file.clone(),
-            prepared,
-            imprint: Imprint { hash, digest },
-        }))
+        self.prepare_whole(hash, TIME_STAMP_ROOM)
+    }
+
+    /// A time-stamp of the document, also in place of a signature's own: what is signed says how much room there is in
+    /// the signature.
+    fn prepare_larger_timestamp(
+        &self,
+        kind: TimestampKind,
+        hash: Hash,
+        token_len: usize,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        match kind {
+            TimestampKind::Signature | TimestampKind::Archive => {
+                let room = token_len.min(timestamp::MAX_RESPONSE) + SPARE_ROOM;
+                self.prepare_whole(hash, room.max(TIME_STAMP_ROOM))
+            }
+            _ => Err(AugmentError::Unsupported),
+        }
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
