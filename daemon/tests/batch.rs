@@ -207,10 +207,51 @@ fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
         call["idempotency_key"] = json!(bad);
         assert_eq!(page.refusal("sign_documents", &call), "bad_request");
     }
-    // Another origin's page learns nothing by it, and who may not ask may not ask again.
+    // Another origin's page learns nothing by it: the same request under the same key is its own, and asks anew.
+    let other = "https://other.example";
+    allow(&desk, other, &[]);
+    let mut stranger = Page::websocket_from(&daemon, other).unwrap();
+    stranger.hello();
+    stranger.upload("a.pdf", &dossier);
+    let its_own =
+        json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
+    let signed_anew = stranger.call("sign_documents", &its_own);
+    assert_ne!(
+        signed_anew["result"]["receipt"]["entry"],
+        again["result"]["receipt"]["entry"]
+    );
+    assert_eq!(record(&desk, 7)[4..], ["asked", "approved", "signed"]);
+    // And who may not ask may not ask again.
     allow(&desk, PORTAL, &["certificates"]);
     let call = json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
     assert_eq!(code(&page.call("sign_documents", &call)), "not_allowed");
+}
+
+#[test]
+fn the_same_request_while_the_first_waits_for_the_person_is_no_second() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
+    let call = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()), "idempotency_key": "a-random-key-0003" });
+    let mut first = connected(&daemon);
+    let asked = first.ask("authenticate", &call);
+    record(&desk, 2);
+    for mut other in [connected(&daemon), {
+        let mut page = Page::over_socket(&daemon);
+        page.hello();
+        page
+    }] {
+        assert_eq!(code(&other.call("authenticate", &call)), "busy");
+    }
+    // When the first is gone, the next is the first.
+    first.call("cancel", &json!({ "request": asked }));
+    assert_eq!(code(&first.reply(asked)), "cancelled");
+    record(&desk, 3);
+    let mut next = connected(&daemon);
+    next.ask("authenticate", &call);
+    assert_eq!(
+        record(&desk, 4),
+        ["daemon_started", "asked", "withdrawn", "asked"]
+    );
 }
 
 #[test]

@@ -201,8 +201,15 @@ fn a_daemon_that_is_told_to_end_records_what_it_withdraws() {
     let desk = desk("ec:p256");
     let mut daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
     let (mut page, document) = ready(&daemon);
-    page.ask("sign_documents", &manifest(&[document]));
+    page.ask("sign_documents", &manifest(std::slice::from_ref(&document)));
     wait_for(|| asking(daemon.pid()).len() == 1);
+    // Also of a page that does not read what it asked for.
+    let large = page.upload("x", &[7; 500_000]);
+    let download = json!({ "sha256": large["sha256"], "offset": 0, "length": 500_000 });
+    for _ in 0..200 {
+        page.ask("download", &download);
+    }
+    std::thread::sleep(Duration::from_millis(500));
     signal(daemon.pid(), Signal::TERM);
     daemon.wait();
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);

@@ -7,10 +7,11 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow, code, command};
-use support::{Desk, fail};
+use support::{Desk, fail, succeed};
 
 fn portal() -> Desk {
     let desk = Desk::bare();
@@ -208,6 +209,11 @@ fn n063_n064_a_page_without_permission_is_told_and_closed() {
         &json!({ "from": "extension", "origin": "https://frame.example", "top_origin": PORTAL }),
     );
     assert_eq!(page.hello()["result"]["version"], 1);
+    // When the page around it loses its own, the frame is closed, too.
+    succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    let began = Instant::now();
+    assert_eq!(page.receive(), Err(0));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[test]

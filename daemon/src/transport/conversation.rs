@@ -142,8 +142,11 @@ where
     let mut writer = tokio::spawn(write(writing, frames));
     let mut session = Session::new(party.clone(), Arc::clone(&context), outbox.clone());
     let ending = tokio::select! {
-        ending = listen(&mut reading, &mut session, &party, &context, &halt) => ending,
+        ending = listen(&mut reading, &mut session, &party, &context) => ending,
         _ = &mut writer => Ending::Gone,
+        // Beside the listening, which waits for a page that does not read.
+        () = unwelcome(&party, &context) => Ending::Policy(NO_PERMISSION),
+        () = halt.come() => Ending::Halt,
     };
     session.end().await;
     drop(session);
@@ -159,6 +162,17 @@ where
     }
 }
 
+/// Returns when somebody concerned has no permission any more.
+async fn unwelcome(party: &Party, context: &Context) {
+    let mut permission = tokio::time::interval(PERMISSION);
+    loop {
+        permission.tick().await;
+        if !party.is_welcome(context) {
+            return;
+        }
+    }
+}
+
 /// Writes what waits in the outbox; ends when the other end does not take it.
 async fn write<W: Sink<Frame> + Unpin>(mut writing: W, mut frames: mpsc::Receiver<Frame>) {
     while let Some(frame) = frames.recv().await {
@@ -170,13 +184,7 @@ async fn write<W: Sink<Frame> + Unpin>(mut writing: W, mut frames: mpsc::Receive
     }
 }
 
-async fn listen<R>(
-    reading: &mut R,
-    session: &mut Session,
-    party: &Party,
-    context: &Context,
-    halt: &Halt,
-) -> Ending
+async fn listen<R>(reading: &mut R, session: &mut Session, party: &Party, context: &Context) -> Ending
 where
     R: Stream<Item = Result<Message, RoadError>> + Unpin,
 {
@@ -197,9 +205,6 @@ where
                 Step::Neutral
             }
             _ = permission.tick() => {
-                if !party.is_welcome(context) {
-                    return Ending::Policy(NO_PERMISSION);
-                }
                 session.withdraw_unpermitted();
                 session.tidy();
                 Step::Neutral
@@ -213,7 +218,6 @@ where
                 Step::Neutral
             }
             () = &mut greeting, if !session.is_greeted() => return Ending::Policy("no hello in time"),
-            () = halt.come() => return Ending::Halt,
         };
         match step {
             Step::Good => bad_in_a_row = 0,
