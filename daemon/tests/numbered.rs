@@ -360,6 +360,26 @@ fn n048_the_tab_goes_and_the_window_goes() {
     );
 }
 
+#[test]
+fn n028_a_page_that_does_not_read_is_closed_as_any_other_when_its_permission_is_taken() {
+    let (desk, daemon) = with_key("citizen", HANG);
+    let mut page = connected(&daemon);
+    let document = page.upload("a.bin", &[7; 500_000]);
+    page.ask("certificates", &json!({}));
+    wait_for(|| asking(daemon.pid()).len() == 1);
+    let download = json!({ "sha256": document["sha256"], "offset": 0, "length": 500_000 });
+    for _ in 0..200 {
+        page.ask("download", &download);
+    }
+    // By now all that has room on its way is there, and the rest waits.
+    std::thread::sleep(Duration::from_millis(500));
+    succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    let began = Instant::now();
+    wait_for(|| asking(daemon.pid()).is_empty());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
+}
+
 /// A script that reads its PIN from a pipe with a name, and what opens that pipe: which waits until the question is open.
 fn typing_later(desk: &Desk) -> (String, impl FnOnce() -> std::fs::File) {
     let pins = desk.path("pins");
@@ -394,31 +414,27 @@ fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
 
     let asked = page.ask("sign_documents", &call(&documents));
     let mut typing = open();
-    // While the person looks: other bytes under a digest that he was shown, more documents, and another batch.
+    // While the person looks: a document of his once more, one that is for another request, other bytes under a digest
+    // that he was shown on another connection, and another batch.
     let sha256 = documents[0]["sha256"].clone();
     let forged = json!({ "sha256": sha256, "size": 3000, "offset": 0, "data": STANDARD.encode(bytes(9)) });
     let second = connected(&daemon).refusal("upload", &forged);
     assert_eq!(second, "upload_mismatch", "another connection's is no other");
-    let replaced = page.ask("upload", &forged);
+    let mut replies = std::collections::BTreeMap::new();
+    page.upload_beside("0.bin", &bytes(0), &mut replies);
+    page.upload_beside("3.bin", &bytes(3), &mut replies);
     let more = page.ask(
         "sign_documents",
         &call(&[documents[2].clone(), documents[1].clone()]),
     );
     typing.write_all(b"24681357\n").unwrap();
     drop(typing);
-    let mut replies = std::collections::BTreeMap::new();
-    while replies.len() < 3 {
+    while replies.len() < 2 {
         let message = page.receive().unwrap().0;
         if let Some(id) = message["id"].as_u64() {
             replies.insert(id, message);
         }
     }
-    // Either it is taken for the one that is here already, unread, or refused; what is signed is what was shown.
-    let told = &replies[&replaced];
-    assert!(
-        told["result"].is_object() || code(told) == "upload_mismatch",
-        "{told}"
-    );
     assert_eq!(
         code(&replies[&more]),
         "nobody_to_ask",
@@ -467,6 +483,88 @@ fn codes<const N: usize>(page: &mut Page, requests: [u64; N]) -> [String; N] {
         }
     }
     requests.map(|request| told.remove(&request).unwrap())
+}
+
+#[test]
+fn n049_n050_n053_a_document_sent_again_as_another_ends_what_the_person_was_asked() {
+    let (desk, daemon) = with_key("citizen", HANG);
+    let bytes = |n: u8| vec![b'a' + n; 3000];
+    let mut entries = record(&desk, 1);
+    for (road, capabilities) in [
+        (Page::over_websocket as fn(&Daemon) -> Page, &["manifest"][..]),
+        (Page::over_websocket, &[]),
+        (Page::over_socket, &["manifest"]),
+    ] {
+        let mut page = road(&daemon);
+        page.hello_with(capabilities);
+        let documents = [0, 1, 2].map(|n| page.upload(&format!("{n}.bin"), &bytes(n)));
+        let call = |documents: &[Value]| json!({ "documents": documents, "format": "cades_detached" });
+        let piece = |size: usize, offset: usize, data: &[u8]| {
+            let sha256 = &documents[0]["sha256"];
+            json!({ "sha256": sha256, "size": size, "offset": offset, "data": STANDARD.encode(data) })
+        };
+        let key = json!("0123456789abcdef");
+        for (what, forged, keyed) in [
+            ("other bytes", piece(3000, 0, &bytes(9)), false),
+            (
+                "other bytes of a request that may be repeated",
+                piece(3000, 0, &bytes(9)),
+                true,
+            ),
+            ("other bytes in its middle", piece(3000, 1000, b"x"), false),
+            ("another size", piece(2999, 0, &bytes(0)[1..]), false),
+            ("more bytes than it has", piece(3000, 1, &bytes(0)), false),
+        ] {
+            let mut batch = call(&documents);
+            if keyed {
+                batch["idempotency_key"] = key.clone();
+            }
+            let asked = page.ask("sign_documents", &batch);
+            wait_for(|| asking(daemon.pid()).len() == 1);
+            let uploaded = page.ask("upload", &forged);
+            let told = codes(&mut page, [asked, uploaded]);
+            assert_eq!(told, ["batch_mismatch", "upload_mismatch"], "{what}");
+            wait_for(|| asking(daemon.pid()).is_empty());
+            entries.extend(["asked".to_owned(), "withdrawn".to_owned()]);
+            assert_eq!(record(&desk, entries.len()), entries, "{what}");
+        }
+        // Who waits for his turn meanwhile, and has nothing to do with it, gets it.
+        let asked = page.ask("sign_documents", &call(&documents));
+        wait_for(|| asking(daemon.pid()).len() == 1);
+        let first = asking(daemon.pid());
+        let waits = page.ask("sign_documents", &call(&documents[2..]));
+        let uploaded = page.ask("upload", &piece(3000, 0, &bytes(9)));
+        let told = codes(&mut page, [asked, uploaded]);
+        assert_eq!(told, ["batch_mismatch", "upload_mismatch"]);
+        wait_for(|| asking(daemon.pid()).len() == 1 && asking(daemon.pid()) != first);
+        let cancelled = page.call("cancel", &json!({ "request": waits }));
+        assert_eq!(cancelled["result"]["cancelled"], true);
+        assert_eq!(code(&page.reply(waits)), "cancelled");
+        for action in ["asked", "withdrawn"].repeat(2) {
+            entries.push(action.to_owned());
+        }
+        assert_eq!(record(&desk, entries.len()), entries);
+    }
+}
+
+#[test]
+fn n049_n050_a_deviation_while_the_token_signs_ends_the_batch_and_its_login() {
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+    allow(&desk, PORTAL, &ALL);
+    let once = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, once);
+    let mut page = connected(&daemon);
+    let document = page.upload("a.bin", &[7; 1000]);
+    let batch = json!({ "documents": vec![document.clone(); 500], "format": "cades_detached" });
+    let asked = page.ask("sign_documents", &batch);
+    while until(&mut page, "signing")["done"] == 0 {}
+    let forged = json!({ "sha256": document["sha256"], "size": 1000, "offset": 0, "data": STANDARD.encode([8; 1000]) });
+    let uploaded = page.ask("upload", &forged);
+    let told = codes(&mut page, [asked, uploaded]);
+    assert_eq!(told, ["batch_mismatch", "upload_mismatch"]);
+    assert_eq!(record(&desk, 4)[1..], ["asked", "approved", "withdrawn"]);
+    // The next one needs the person, and his PIN, again.
+    assert_eq!(code(&page.call("sign_documents", &batch)), "nobody_to_ask");
 }
 
 /// A document as a manifest names it, before anything of it was sent.

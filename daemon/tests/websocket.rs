@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use support::Desk;
 use support::daemon::{Daemon, PORTAL, Page, allow, code, raw};
 
@@ -215,6 +217,152 @@ fn n019_n021_the_websocket_fields_must_be_right() {
     );
 }
 
+/// A page by a plain TCP client after its handshake, which need not read what comes.
+fn plain(daemon: &Daemon) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    stream.write_all(handshake(daemon.port).as_bytes()).unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    stream
+}
+
+/// A request as a frame, masked with zeros (RFC 6455, 5.2): a text one, or a binary one with bytes of a document.
+fn framed(id: u64, method: &str, params: &serde_json::Value, bytes: Option<&[u8]>) -> Vec<u8> {
+    let text = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
+    let (opcode, payload) = match bytes {
+        Some(bytes) => (0x82, trien_protocol::frame::join_binary(&text, bytes).unwrap()),
+        None => (0x81, text.into_bytes()),
+    };
+    let mut frame = vec![opcode, 0xff];
+    frame.extend((payload.len() as u64).to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+/// The daemon's resident memory in KiB: now, and at the most.
+fn resident(daemon: &Daemon) -> [u64; 2] {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    ["VmRSS:", "VmHWM:"].map(|field| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    })
+}
+
+/// What a page that does not read may cost the daemon, in KiB: what waits to be written, a chunk of a document each.
+const UNREAD: u64 = 32 * 1024;
+
+#[test]
+fn a_page_that_asks_for_documents_and_does_not_read_them_costs_little_memory() {
+    const SIZE: usize = 500_000;
+    const COUNT: u64 = 400;
+    let (_desk, daemon) = portal();
+    let mut page = plain(&daemon);
+    let content = vec![7; SIZE];
+    let sha256 = hex::encode(Sha256::digest(&content));
+    let upload = json!({ "sha256": sha256, "size": SIZE, "offset": 0 });
+    page.write_all(&framed(1, "hello", &json!({ "versions": [1] }), None))
+        .unwrap();
+    page.write_all(&framed(2, "upload", &upload, Some(&content)))
+        .unwrap();
+    let [idle, _] = resident(&daemon);
+    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
+    for id in 3..COUNT + 3 {
+        page.write_all(&framed(id, "download", &download, None)).unwrap();
+    }
+    // It gets on with others meanwhile, and takes nothing more of this one.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        assert!(daemon.answers());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let [now, most] = resident(&daemon);
+    println!("200 MB were asked for and not read: {idle} KiB before, {now} KiB then, {most} KiB at the most");
+    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    // Who reads late has all of it.
+    let (mut read, mut part) = (0, vec![0; 1 << 20]);
+    while read < SIZE * COUNT as usize {
+        let count = page.read(&mut part).unwrap();
+        assert!(count > 0, "{read} bytes, and no more");
+        read += count;
+    }
+}
+
+#[test]
+fn a_page_that_uploads_and_does_not_read_the_replies_waits() {
+    let (_desk, daemon) = portal();
+    let mut page = plain(&daemon);
+    page.write_all(&framed(1, "hello", &json!({ "versions": [1] }), None))
+        .unwrap();
+    // No such document: what is refused at length fills its way the sooner.
+    let content = [7; 2000];
+    let upload = json!({ "sha256": "00".repeat(32), "size": 2000, "offset": 0 });
+    let [idle, _] = resident(&daemon);
+    let mut sent = 0;
+    let mut frames = (2..).map(|id| framed(id, "upload", &upload, Some(&content)));
+    while sent < 1 << 30 {
+        let frame = frames.next().unwrap();
+        match page.write_all(&frame) {
+            Ok(()) => sent += frame.len(),
+            Err(_) => break,
+        }
+    }
+    let [_, most] = resident(&daemon);
+    println!("{sent} bytes were sent before it had to wait: {idle} KiB before, {most} KiB at the most");
+    assert!(sent < 1 << 30, "all of it was taken");
+    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    assert!(daemon.answers());
+}
+
+#[test]
+fn an_origin_that_asks_too_much_is_told_on_all_its_connections_and_no_other_is() {
+    let (desk, daemon) = portal();
+    let other = "https://other.example";
+    allow(&desk, other, &[]);
+    let mut pages = [Page::over_websocket(&daemon), Page::over_socket(&daemon)];
+    pages.iter_mut().for_each(|page| drop(page.hello()));
+    let (mut limited, began) = ([0, 0], Instant::now());
+    for (page, limited) in pages.iter_mut().zip(&mut limited) {
+        // As many at a time as have room on their way.
+        for _ in 0..10 {
+            let asked: Vec<u64> = (0..50)
+                .map(|_| page.ask("hello", &json!({ "versions": [1] })))
+                .collect();
+            for id in asked {
+                match code(&page.reply(id)) {
+                    "rate_limited" => *limited += 1,
+                    told => assert_eq!(told, "hello_expected"),
+                }
+            }
+        }
+    }
+    // Four hundred at once, and a hundred a second, of both connections together.
+    let most = 400.0 + 100.0 * (began.elapsed().as_secs_f64() + 1.0);
+    let all: u32 = limited.iter().sum();
+    assert!(
+        limited[1] > 0 && 1000.0 - f64::from(all) < most,
+        "{limited:?}, {most}"
+    );
+    let mut page = Page::websocket_from(&daemon, other).unwrap();
+    assert_eq!(page.hello()["result"]["version"], 1);
+    for _ in 0..100 {
+        assert_eq!(
+            code(&page.call("hello", &json!({ "versions": [1] }))),
+            "hello_expected"
+        );
+    }
+    // Pieces of documents are not counted, and it is not for ever.
+    pages[0].upload("x", b"x");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(code(&pages[0].hello()), "hello_expected");
+}
+
 /// What the daemon has used of the processor, in user and system mode together (proc(5), `stat`, fields 14 and 15, in
 /// hundredths of a second on every Linux that runs this).
 fn processor_time(daemon: &Daemon) -> Duration {
@@ -342,6 +490,47 @@ fn both_roads_say_hello_once() {
     }
     assert_eq!(sessions[0].len(), 32);
     assert_ne!(sessions[0], sessions[1]);
+}
+
+#[test]
+fn who_did_not_name_the_capability_of_manifests_is_told_what_is_missing() {
+    let (_desk, daemon) = portal();
+    let document = json!({ "name": "x", "sha256": hex::encode(Sha256::digest(b"abc")), "size": 3 });
+    let call = json!({ "documents": [document] });
+    let stranger = b"in no manifest".as_slice();
+    let others: Vec<&str> = trien_protocol::CAPABILITIES
+        .iter()
+        .copied()
+        .filter(|name| *name != "manifest")
+        .collect();
+    for road in [Page::over_websocket, Page::over_socket] {
+        for named in [&[][..], &["Manifest", "manifests"], &others] {
+            let mut page = road(&daemon);
+            let both = page.hello_with(named)["result"]["capabilities"].clone();
+            let known = named.iter().filter(|name| others.contains(name));
+            assert_eq!(both, json!(known.collect::<Vec<_>>()));
+            let signing = json!({ "documents": [document], "format": "pades" });
+            assert_eq!(code(&page.call("sign_documents", &signing)), "document_missing");
+            assert_eq!(code(&page.call("verify_documents", &call)), "document_missing");
+            // Nothing waits, so that nothing has to be in a manifest.
+            page.upload("y", stranger);
+            page.upload("x", b"abc");
+            assert_eq!(code(&page.call("verify_documents", &call)), "document_unreadable");
+        }
+        // One connection's word is no other's.
+        let mut page = road(&daemon);
+        assert_eq!(
+            page.hello_with(&["manifest"])["result"]["capabilities"],
+            json!(["manifest"])
+        );
+        let asked = page.ask("verify_documents", &call);
+        let (told, _) = page.receive().unwrap();
+        assert_eq!(told["params"]["stage"], "collecting", "{told}");
+        let mut replies = BTreeMap::new();
+        page.upload_beside("x", b"abc", &mut replies);
+        let reply = replies.remove(&asked).unwrap_or_else(|| page.reply(asked));
+        assert_eq!(code(&reply), "document_unreadable");
+    }
 }
 
 #[test]

@@ -485,6 +485,21 @@ class Suite:
             # It is no signature, which is known only from its bytes.
             demand(page.reply(asked)["error"]["data"]["code"] == "document_unreadable", "what came was not looked at")
 
+    def case_a_client_that_did_not_name_the_manifest_is_told_what_is_missing(self):
+        for page in self.roads():
+            others = [name for name in SCHEMA["capabilities"] if name != "manifest"]
+            demand(page.hello(capabilities=others)["result"]["capabilities"] == others, "the capabilities")
+            data = os.urandom(1000)
+            document = {"name": "x", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            for method, params in (("verify_documents", {}), ("sign_documents", {"format": "cades_detached"})):
+                answer = page.call(method, {"documents": [document], **params})
+                demand(answer.get("error", {}).get("data", {}).get("code") == "document_missing", f"{method}: {answer}")
+            # Nothing waits, so that anything may be uploaded.
+            page.upload(b"!")
+            page.upload(data)
+            answer = page.call("verify_documents", {"documents": [document]})
+            demand(answer["error"]["data"]["code"] == "document_unreadable", f"what came was not looked at: {answer}")
+
     def waiting(self, page, document):
         """A request whose document is waited for."""
         asked = page.ask("verify_documents", {"documents": [document]})

@@ -248,7 +248,8 @@ impl<'de> Deserialize<'de> for IdempotencyKey {
 pub struct SignDocuments {
     /// The manifest: what is to be signed, each document uploaded before, or after this (capability `manifest`). The person
     /// is asked when all of them are here. While a manifest waits, what is uploaded and is not in it, or other than it
-    /// says, ends the request with `batch_mismatch`.
+    /// says, ends the request with `batch_mismatch`; so does, until the reply, a document of it that is sent again with
+    /// other bytes or another size.
     pub documents: Vec<DocumentRef>,
     /// The signature format.
     pub format: SignatureFormat,

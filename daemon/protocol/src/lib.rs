@@ -31,15 +31,20 @@ mod strict;
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// What a daemon of this version has beside the methods of the first, by names that never change their meaning. A
-/// client names in `hello` what it can make use of, and learns of no other.
+/// client names in `hello` what it can make use of, and learns of no other. All but [`MANIFEST`] are methods, parameters
+/// and members of results, which change nothing for who does not use them.
 pub const CAPABILITIES: &[&str] = &[
     "authenticate",
     "idempotency",
     "level",
-    "manifest",
+    MANIFEST,
     "receipt",
     "sign_digests",
 ];
+
+/// The capability that has a request wait for documents of its that are not here. For a client that did not name it in
+/// `hello` they are missing, as they were before there was this capability.
+pub const MANIFEST: &str = "manifest";
 
 /// The WebSocket subprotocol (RFC 6455, section 1.9) a client has to offer.
 pub const SUBPROTOCOL: &str = "trien.v1";

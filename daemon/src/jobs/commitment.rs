@@ -28,6 +28,11 @@ impl Commitment {
         }
     }
 
+    /// To be called by whoever takes the job back. True if nothing that was signed leaves.
+    pub(crate) fn leave(&self) -> bool {
+        self.decide(LEFT) || self.0.load(Ordering::SeqCst) == LEFT
+    }
+
     /// Whether it has been decided, one way or the other: the work is about to end.
     pub(super) fn is_decided(&self) -> bool {
         self.0.load(Ordering::SeqCst) != OPEN
@@ -61,7 +66,7 @@ impl<T> Attended<T> {
 
 impl<T> Drop for Attended<T> {
     fn drop(&mut self) {
-        if self.commitment.decide(LEFT) {
+        if self.commitment.leave() {
             self.work.abort();
         }
     }

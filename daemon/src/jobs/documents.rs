@@ -129,26 +129,20 @@ impl Documents {
                 outcome
             }
             // What it was for has ended; those that wait still are not to suffer for it.
-            Concern::Former => self.known(upload).unwrap_or(Err(DocumentError::Mismatch(
+            Concern::Former => self.known(upload, bytes).unwrap_or(Err(DocumentError::Mismatch(
                 "sha256: of a manifest that waits no more",
             ))),
         }
     }
 
     /// The same document once more is the same document. None if it is not complete.
-    fn known(&self, upload: &Upload) -> Option<Result<UploadReply, DocumentError>> {
-        let size = self.lock().complete.get(&upload.sha256)?.size();
-        Some(match size == upload.size {
-            true => Ok(UploadReply {
-                received: size,
-                sealed: true,
-            }),
-            false => Err(DocumentError::Mismatch("size: another than before")),
-        })
+    fn known(&self, upload: &Upload, bytes: &[u8]) -> Option<Result<UploadReply, DocumentError>> {
+        let held = self.lock().complete.get(&upload.sha256).cloned()?;
+        Some(again(&held, upload, bytes))
     }
 
     fn take(&self, upload: &Upload, bytes: &[u8], room: Option<Room>) -> Result<UploadReply, DocumentError> {
-        if let Some(known) = self.known(upload) {
+        if let Some(known) = self.known(upload, bytes) {
             return known;
         }
         let name = &upload.sha256;
@@ -373,6 +367,27 @@ impl Coming {
         } = self;
         Ok(Sealed::new(Body::Vault(vault), size, hasher, Some(room)))
     }
+}
+
+/// Takes bytes of a document that is complete for what they must be.
+fn again(held: &Sealed, upload: &Upload, bytes: &[u8]) -> Result<UploadReply, DocumentError> {
+    let size = held.size();
+    if size != upload.size {
+        return Err(DocumentError::Mismatch("size: another than before"));
+    }
+    let end = upload.offset.checked_add(bytes.len() as u64);
+    if end.is_none_or(|end| end > size) {
+        return Err(DocumentError::Mismatch("data: more bytes than announced"));
+    }
+    let mut before = vec![0; bytes.len()];
+    held.read_exact_at(&mut before, upload.offset)?;
+    if before != bytes {
+        return Err(DocumentError::Mismatch("data: other bytes than before"));
+    }
+    Ok(UploadReply {
+        received: size,
+        sealed: true,
+    })
 }
 
 /// 64 lower-case hexadecimal digits.

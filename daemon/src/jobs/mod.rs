@@ -332,18 +332,29 @@ impl Job {
         }
     }
 
-    /// The documents it names, if it may wait for them on this connection. More than a request may name are none.
-    #[must_use]
-    pub fn manifest(&self, holdings: &Holdings) -> Option<Manifest> {
-        let (documents, content): (_, Option<&DocumentRef>) = match self {
+    /// The documents it names.
+    pub fn documents(&self) -> impl Iterator<Item = &DocumentRef> {
+        let (documents, content): (&[DocumentRef], _) = match self {
             Self::SignDocuments(call) => (&call.documents, None),
             Self::VerifyDocuments(call) => (&call.documents, call.content.as_ref()),
+            Self::Certificates(_) | Self::Authenticate(_) | Self::SignDigest(_) | Self::SignDigests(_) => {
+                (&[], None)
+            }
+        };
+        documents.iter().chain(content)
+    }
+
+    /// These documents, if it may wait for them on this connection. More than a request may name are none.
+    #[must_use]
+    pub fn manifest(&self, holdings: &Holdings) -> Option<Manifest> {
+        let named = match self {
+            Self::SignDocuments(call) => call.documents.len(),
+            Self::VerifyDocuments(call) => call.documents.len(),
             Self::Certificates(_) | Self::Authenticate(_) | Self::SignDigest(_) | Self::SignDigests(_) => {
                 return None;
             }
         };
-        let fits = documents.len() <= MAX_DOCUMENTS;
-        fits.then(|| holdings.documents().expect(documents.iter().chain(content)))
+        (named <= MAX_DOCUMENTS).then(|| holdings.documents().expect(self.documents()))
     }
 
     /// The permissions it takes, from its beginning to its end.

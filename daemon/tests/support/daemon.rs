@@ -394,8 +394,14 @@ impl Page {
         told
     }
 
+    /// As the page library does, with everything that the daemon has.
     pub fn hello(&mut self) -> Value {
-        self.call("hello", &json!({ "versions": [1], "client": "test" }))
+        self.hello_with(trien_protocol::CAPABILITIES)
+    }
+
+    pub fn hello_with(&mut self, capabilities: &[&str]) -> Value {
+        let params = json!({ "versions": [1], "capabilities": capabilities, "client": "test" });
+        self.call("hello", &params)
     }
 
     /// Brings a document, and gives its reference for a manifest.

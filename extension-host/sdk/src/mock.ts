@@ -153,6 +153,8 @@ class MockSession {
   /** By request, what it waits for. */
   readonly #manifests = new Map<number, Manifest>();
   readonly #waiting = new Map<number, (refusal: Refusal) => void>();
+  /** What both ends have. */
+  #capabilities: string[] = [];
 
   constructor(options: MockOptions, reply: (message: object) => void) {
     this.#options = options;
@@ -221,6 +223,7 @@ class MockSession {
     const scopes = this.#options.scopes ?? SCOPES;
     if (scopes.length === 0) throw new Refusal("not_allowed");
     const both = capabilities.filter((name) => ["authenticate", "idempotency", "manifest"].includes(name));
+    this.#capabilities = both;
     const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
     return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };
   }
@@ -277,6 +280,7 @@ class MockSession {
     const here = () => documents.filter(({ sha256 }) => this.#sealed.has(sha256)).length;
     const tell = () => this.#tell(request, "collecting", here(), documents.length);
     if (here() === documents.length) return;
+    if (!this.#capabilities.includes("manifest")) throw new Refusal("document_missing");
     const complete = new Promise<void>((resolve, end) => {
       const look = () => (here() === documents.length ? resolve() : tell());
       this.#manifests.set(request, { documents, look, end });

@@ -93,6 +93,10 @@ test("the manifest comes first, and what deviates from it ends the request", asy
   assert.ok((await uploaded).result.sealed);
   assert.equal((await signing).result.documents[0].status, "signed");
   session.close();
+  const older = new Raw();
+  await older.call("hello", { versions: [1] });
+  assert.equal((await older.call("sign_documents", { documents, format: "pades" })).error.data.code, "document_missing");
+  older.close();
 });
 
 /** A page without the library. */

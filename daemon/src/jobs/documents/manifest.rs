@@ -363,6 +363,12 @@ impl Manifest {
         Ok(self.documents.iter().filter(here).count())
     }
 
+    /// True if some of its documents may still come.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.of.lock().waiting.contains_key(&self.id)
+    }
+
     /// It is not waited for any more.
     pub fn close(&self) {
         self.of.forget(self.id);

@@ -1,6 +1,6 @@
 //! One connection's state: whether it was greeted, its requests in flight, its documents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,11 +17,12 @@ use trien_protocol::event::{Event, Progress, Raised, Stage, TokensChanged};
 use trien_protocol::frame;
 use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
-use trien_protocol::{CAPABILITIES, PROTOCOL_VERSION};
+use trien_protocol::{CAPABILITIES, MANIFEST, PROTOCOL_VERSION};
 
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
-use crate::jobs::{self, Afterwards, Caller, Context, Holdings, Job, JobError, Manifest, Report};
+use crate::jobs::documents::DocumentError;
+use crate::jobs::{self, Afterwards, Caller, Commitment, Context, Holdings, Job, JobError, Manifest, Report};
 use crate::policy::{NotAllowed, Scope};
 
 /// What a message was.
@@ -44,6 +45,8 @@ pub(super) struct Session {
     holdings: Arc<Holdings>,
     outbox: mpsc::Sender<Frame>,
     greeted: bool,
+    /// What both ends have, from `hello` on.
+    capabilities: Vec<&'static str>,
     /// From `hello` on.
     expectation: Expectation,
     last_id: Option<RequestId>,
@@ -60,6 +63,9 @@ struct Running {
     needs: Vec<Scope>,
     /// The documents it may wait for.
     manifest: Option<Arc<Manifest>>,
+    /// SHA-256 of each document that it names.
+    documents: HashSet<String>,
+    commitment: Arc<Commitment>,
 }
 
 impl Running {
@@ -70,6 +76,15 @@ impl Running {
             manifest.close();
         }
         self.tell.send(why).is_ok()
+    }
+
+    /// True if all documents are here that it names, and this is one of them: the person is asked about it, or was.
+    fn has(&self, sha256: &str) -> bool {
+        let waits = self
+            .manifest
+            .as_ref()
+            .is_some_and(|manifest| manifest.is_waiting());
+        !waits && self.documents.contains(sha256)
     }
 }
 
@@ -82,6 +97,7 @@ impl Session {
             context,
             outbox,
             greeted: false,
+            capabilities: Vec::new(),
             expectation: Expectation::none(),
             last_id: None,
             running: JoinSet::new(),
@@ -231,16 +247,14 @@ impl Session {
         let client: String = hello.client.chars().take(80).collect();
         tracing::info!(channel = self.party.channel.name(), origin = ?self.party.channel.origin(), ?client, "hello");
         self.greeted = true;
+        let wanted = |name: &&str| hello.capabilities.iter().any(|wanted| wanted == name);
+        self.capabilities = CAPABILITIES.iter().copied().filter(wanted).collect();
         self.expectation = self.context.prompter.expect();
         let (scopes, expires) = self.scopes();
         Ok(Reply::Hello(HelloReply {
             version: PROTOCOL_VERSION,
             session: mint_session()?,
-            capabilities: CAPABILITIES
-                .iter()
-                .filter(|name| hello.capabilities.iter().any(|wanted| wanted == *name))
-                .map(|name| (*name).to_owned())
-                .collect(),
+            capabilities: self.capabilities.iter().map(|name| (*name).to_owned()).collect(),
             scopes,
             expires,
             max_chunk: MAX_CHUNK as u32,
@@ -269,7 +283,7 @@ impl Session {
         (scopes.iter().map(name).collect(), ends.collect())
     }
 
-    fn upload(&self, upload: &Upload, bytes: Option<&[u8]>) -> Result<Reply, JobError> {
+    fn upload(&mut self, upload: &Upload, bytes: Option<&[u8]>) -> Result<Reply, JobError> {
         let decoded;
         let bytes = match (&upload.data, bytes) {
             (Some(text), None) => {
@@ -289,8 +303,20 @@ impl Session {
                 return Err(JobError::BadRequest(missing.into()));
             }
         };
-        let reply = self.holdings.documents().upload(upload, bytes)?;
-        Ok(Reply::Upload(reply))
+        let uploaded = self.holdings.documents().upload(upload, bytes);
+        if let Err(DocumentError::Mismatch(what)) = uploaded {
+            self.end_contradicted(&upload.sha256, what);
+        }
+        Ok(Reply::Upload(uploaded?))
+    }
+
+    /// What is sent under a document's name is not that document: the requests that name it end. Those that wait for
+    /// documents are ended by their manifests; one whose signatures are on the record already stays what it is.
+    fn end_contradicted(&mut self, sha256: &str, what: &'static str) {
+        let ends = |_: &RequestId, running: &mut Running| running.has(sha256) && running.commitment.leave();
+        for (_, running) in self.in_flight.extract_if(ends) {
+            running.end(JobError::Document(DocumentError::Deviation(what)));
+        }
     }
 
     async fn download(&self, id: RequestId, download: &Download) {
@@ -322,7 +348,13 @@ impl Session {
         let (tell, told) = oneshot::channel();
         let needs = job.needs();
         // Here, before the next message is read: that may be the first of its documents.
-        let manifest = job.manifest(&self.holdings).map(Arc::new);
+        let manifest = self
+            .capabilities
+            .contains(&MANIFEST)
+            .then(|| job.manifest(&self.holdings));
+        let manifest = manifest.flatten().map(Arc::new);
+        let documents = job.documents().map(|document| document.sha256.clone()).collect();
+        let commitment = Arc::<Commitment>::default();
         let context = Arc::clone(&self.context);
         let caller = Caller {
             channel: self.party.channel.clone(),
@@ -332,7 +364,7 @@ impl Session {
                 request: id,
                 outbox: self.outbox.clone(),
             }),
-            commitment: Arc::default(),
+            commitment: Arc::clone(&commitment),
         };
         let task = self.running.spawn(async move {
             tokio::select! {
@@ -346,6 +378,8 @@ impl Session {
             tell,
             needs,
             manifest,
+            documents,
+            commitment,
         };
         self.in_flight.insert(id, running);
     }
