@@ -312,6 +312,60 @@ fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
 }
 
 #[test]
+fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_lives() {
+    let desk = Desk::bare();
+    let (given, until) = ("https://given.example", in_seconds(4));
+    let entry = |list: &str, origin: &str, scopes: &str, until: &str| {
+        format!("[[origins.{list}]]\norigin = \"{origin}\"\nscopes = [{scopes}]\n{until}\n")
+    };
+    let end = format!("until = \"{until}\"");
+    let policy = [
+        entry("allow", PORTAL, "\"verify\"", &end),
+        entry("pregrant", given, "\"sign_in\", \"sign\"", &end),
+        entry("pregrant", given, "\"verify\"", ""),
+    ]
+    .concat();
+    let daemon = start(&desk, &policy, &format!("{YES}repeat = true\n"));
+    let [mut ends, mut shrinks] =
+        [PORTAL, given].map(|origin| Page::websocket_from(&daemon, origin).unwrap());
+    let hello = ends.hello()["result"].clone();
+    assert_eq!(hello["scopes"], json!(["verify"]));
+    assert_eq!(hello["expires"], json!({ "verify": until }));
+    let hello = shrinks.hello()["result"].clone();
+    assert_eq!(hello["scopes"], json!(["sign_in", "sign", "verify"]));
+    assert_eq!(hello["expires"], json!({ "sign_in": until, "sign": until }));
+    let document = shrinks.upload("a.txt", b"a");
+    assert_eq!(ends.receive(), Err(1008));
+    let late = OffsetDateTime::now_utc() - OffsetDateTime::parse(&until, &Rfc3339).unwrap();
+    assert!(
+        (time::Duration::ZERO..time::Duration::SECOND).contains(&late),
+        "{late}"
+    );
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    assert_eq!(code(&shrinks.call("sign_documents", &call)), "not_allowed");
+    let verified = shrinks.call("verify_documents", &json!({ "documents": [document] }));
+    assert_eq!(code(&verified), "document_unreadable");
+    assert_eq!(scopes(&daemon, PORTAL), None);
+    assert_eq!(scopes(&daemon, given), Some(json!(["verify"])));
+    // What is over is the administrator's to give again: the person is not asked, and cannot say so himself.
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
+    let refused = fail(&mut origin(&desk, &policy, &["allow", PORTAL]), 1);
+    assert!(refused.contains("nothing was written"), "{refused}");
+    let listed = succeed(&mut origin(&desk, &policy, &["list"]));
+    for name in [PORTAL, given] {
+        let line = listed.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.contains(&until), "{listed}");
+    }
+    let listed: Value =
+        serde_json::from_str(&succeed(&mut origin(&desk, &policy, &["list", "--json"]))).unwrap();
+    assert_eq!(listed[0]["expires"], json!(until));
+    assert_eq!(listed[0]["in_force"], false);
+    assert_eq!(listed[1]["until"], json!({ "sign_in": until, "sign": until }));
+    assert_eq!(listed[1]["in_force"], true);
+}
+
+#[test]
 fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &[]);

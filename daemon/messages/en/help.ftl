@@ -127,7 +127,7 @@ help-verify-require-revocation = Pass no signature whose certificates may have b
 help-verify-html = Also write the report as a web page to this file
 
 help-origin = What web pages may do
-help-origin-list = List the origins with their permissions
+help-origin-list = List the origins with their permissions and when these end, the administrator's too
 help-origin-allow = Permit an origin to ask you for signatures
 help-origin-allow-origin = The origin, for instance https://dichvucong.gov.vn
 help-origin-allow-scope = What it may ask for: certificates, sign_in, sign, batch, verify, blind_digest; may be repeated; without it, the usual ones

@@ -127,7 +127,7 @@ help-verify-require-revocation = Không chấp nhận chữ ký khi không biế
 help-verify-html = Ghi thêm báo cáo dạng trang web vào tệp này
 
 help-origin = Những gì các trang web được phép làm
-help-origin-list = Liệt kê các trang cùng quyền của chúng
+help-origin-list = Liệt kê các trang cùng quyền của chúng và hạn của từng quyền, kể cả quyền do quản trị viên cho
 help-origin-allow = Cho phép một trang xin chữ ký của bạn
 help-origin-allow-origin = Địa chỉ gốc (origin) của trang, ví dụ https://dichvucong.gov.vn
 help-origin-allow-scope = Trang được xin gì: certificates, sign_in, sign, batch, verify, blind_digest; có thể nêu nhiều lần; nếu không nêu thì là các quyền thông thường

@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 use super::{CliError, Exit, Shell};
 use crate::config::{ADMIN_POLICY, Config};
 use crate::language::{Arguments, arguments};
-use crate::policy::grants::{Grant, Grants, GrantsError};
+use crate::policy::grants::{Grant, Grants, GrantsError, Terms, common_end, in_force};
 use crate::policy::origin::Schemes;
 use crate::policy::{GrantBook, Origin, OriginRules, Scope};
 use crate::service::ServiceError;
@@ -83,15 +83,15 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let rules = rules(shell)?;
     let now = OffsetDateTime::now_utc();
     let book = GrantBook::new(file.to_owned(), rules.clone(), Schemes::HttpsAndLoopbackHttp);
+    let nothing = Terms::new();
     let administrators = [("fixed", &rules.allow), ("pregranted", &rules.pregrant)]
         .into_iter()
-        .flat_map(|(how, list)| {
-            list.iter()
-                .map(move |(origin, scopes)| (how, origin, scopes.as_slice()))
-        })
-        .chain(rules.forbid.iter().map(|origin| ("forbidden", origin, &[][..])));
-    let told = administrators.clone().map(|(how, origin, scopes)| {
-        json!({ "origin": origin.as_str(), "scopes": names(scopes), "administrator": how })
+        .flat_map(|(how, list)| list.iter().map(move |rule| (how, &rule.origin, &rule.scopes)))
+        .chain(rules.forbid.iter().map(|origin| ("forbidden", origin, &nothing)));
+    let told = administrators.clone().map(|(how, origin, terms)| {
+        let mut value = terms_as_json(origin, terms, now);
+        value["administrator"] = json!(how);
+        value
     });
     let value: Vec<Value> = told
         .chain(grants.iter().map(|grant| {
@@ -104,9 +104,17 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
         if value.is_empty() {
             return shell.text("origin-none", &Arguments::new());
         }
-        let fixed = administrators.map(|(how, origin, scopes)| {
+        let fixed = administrators.map(|(how, origin, terms)| {
             let how = shell.text(&format!("origin-administrator-{how}"), &Arguments::new());
-            format!("{origin}: {} ({how})\n", named(scopes, shell))
+            match common_end(terms) {
+                Some(Some(end)) => format!(
+                    "{origin}: {} ({how}; {})\n",
+                    named_of(terms, shell),
+                    until(Some(end), shell)
+                ),
+                Some(None) => format!("{origin}: {} ({how})\n", named_of(terms, shell)),
+                None => format!("{origin}: {} ({how})\n", each(terms, shell)),
+            }
         });
         fixed
             .chain(grants.iter().map(|grant| {
@@ -146,7 +154,7 @@ fn allow(file: &Path, grant: &Grant, add: bool, shell: &Shell) -> Result<(), Cli
     let now = OffsetDateTime::now_utc();
     let book = GrantBook::new(file.to_owned(), rules(shell)?, Schemes::HttpsAndLoopbackHttp);
     let asked = grant.in_force(now);
-    let allowed = book.would_allow(&grant.origin, asked.clone());
+    let allowed = book.would_allow(&grant.origin, asked.clone(), now);
     let kept: Vec<Scope> = asked
         .into_iter()
         .filter(|scope| !allowed.contains(scope))
@@ -182,14 +190,14 @@ fn revoke(file: &Path, origin: &str, scopes: &[String], shell: &Shell) -> Result
     let origin = parse(origin)?;
     let rules = rules(shell)?;
     let scopes = scopes_of(scopes);
-    let pregranted = rules.pregrant.iter().find(|(named, _)| *named == origin);
+    let pregranted = rules.pregrant.iter().find(|rule| rule.origin == origin);
     let change = |grants: &mut Grants| match pregranted {
         // What stays is written down, so that the rest is gone.
-        Some((_, given)) => {
+        Some(given) => {
             let now = OffsetDateTime::now_utc();
             let left = grants
                 .of(&origin)
-                .map_or_else(|| given.clone(), |grant| grant.in_force(now));
+                .map_or_else(|| given.in_force(now), |grant| grant.in_force(now));
             let kept = left
                 .iter()
                 .filter(|scope| !scopes.is_empty() && !scopes.contains(scope));
@@ -202,7 +210,7 @@ fn revoke(file: &Path, origin: &str, scopes: &[String], shell: &Shell) -> Result
         None => grants.narrow(&origin, &scopes),
     };
     let had = Grants::edit(file, change).map_err(|error| unusable(&error))?;
-    let fixed = rules.allow.iter().any(|(named, _)| *named == origin);
+    let fixed = rules.allow.iter().any(|rule| rule.origin == origin);
     let key = match (fixed, had) {
         (true, _) => "origin-administrator-fixed-it",
         (false, true) => "origin-revoked",
@@ -261,19 +269,23 @@ fn unusable(error: &GrantsError) -> CliError {
 }
 
 fn as_json(grant: &Grant, now: OffsetDateTime) -> Value {
+    let mut value = terms_as_json(&grant.origin, &grant.scopes, now);
+    value["granted"] = json!(grant.granted.format(&Rfc3339).ok());
+    value
+}
+
+fn terms_as_json(origin: &Origin, terms: &Terms, now: OffsetDateTime) -> Value {
     let text = |time: OffsetDateTime| time.format(&Rfc3339).ok();
-    let scopes: Vec<Scope> = grant.scopes.keys().copied().collect();
-    let until = grant
-        .scopes
+    let scopes: Vec<Scope> = terms.keys().copied().collect();
+    let until = terms
         .iter()
         .filter_map(|(scope, end)| Some((scope.name(), text((*end)?)?)));
     json!({
-        "origin": grant.origin.as_str(),
+        "origin": origin.as_str(),
         "scopes": names(&scopes),
-        "granted": text(grant.granted),
-        "expires": grant.common_end().flatten().and_then(text),
+        "expires": common_end(terms).flatten().and_then(text),
         "until": until.collect::<BTreeMap<_, _>>(),
-        "in_force": !grant.in_force(now).is_empty(),
+        "in_force": !in_force(terms, now).is_empty(),
     })
 }
 
@@ -282,23 +294,33 @@ fn names(scopes: &[Scope]) -> Vec<&'static str> {
 }
 
 fn line(grant: &Grant, shell: &Shell) -> String {
-    let until = |end: Option<OffsetDateTime>| match end {
+    let terms = &grant.scopes;
+    let told = match common_end(terms) {
+        _ if terms.is_empty() => shell.text("origin-nothing", &Arguments::new()),
+        Some(end) => format!("{} ({})", named_of(terms, shell), until(end, shell)),
+        None => each(terms, shell),
+    };
+    format!("{}: {told}", grant.origin)
+}
+
+/// Each with its own end.
+fn each(terms: &Terms, shell: &Shell) -> String {
+    let each = terms
+        .iter()
+        .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end, shell)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn until(end: Option<OffsetDateTime>, shell: &Shell) -> String {
+    match end {
         Some(time) => time.format(&Rfc3339).unwrap_or_default(),
         None => shell.text("origin-forever", &Arguments::new()),
-    };
-    let all: Vec<Scope> = grant.scopes.keys().copied().collect();
-    if all.is_empty() {
-        let nothing = shell.text("origin-nothing", &Arguments::new());
-        return format!("{}: {nothing}", grant.origin);
     }
-    if let Some(end) = grant.common_end() {
-        return format!("{}: {} ({})", grant.origin, named(&all, shell), until(end));
-    }
-    let each = grant
-        .scopes
-        .iter()
-        .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end)));
-    format!("{}: {}", grant.origin, each.collect::<Vec<_>>().join(", "))
+}
+
+fn named_of(terms: &Terms, shell: &Shell) -> String {
+    let all: Vec<Scope> = terms.keys().copied().collect();
+    named(&all, shell)
 }
 
 /// Behind what the person wrote down: what of it counts, where the administrator allows less.

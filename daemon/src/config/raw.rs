@@ -13,8 +13,9 @@ use super::{
     WebSocketConfig, beside_program, usual_modules,
 };
 use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
+use crate::policy::grants::read_time;
 use crate::policy::origin::{Origin, Schemes};
-use crate::policy::{OriginRules, Scope};
+use crate::policy::{OriginRules, Rule, Scope};
 use crate::tokens::known::{self, KnownModule};
 
 const USUAL_WAIT: u32 = 120;
@@ -160,6 +161,8 @@ struct RawOrigins {
 struct RawAllowed {
     origin: String,
     scopes: Vec<Scope>,
+    /// RFC 3339; without an end if absent.
+    until: Option<String>,
 }
 
 impl RawConfig {
@@ -362,31 +365,53 @@ impl RawPolicy {
             let known = known::discover();
             config.modules.retain(|module| !known.contains(module));
         }
-        let origin = |text: &str| {
-            Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
-                .map_err(|error| wrong(path, format!("origin {text:?}: {error}")))
-        };
-        let listed = |entries: Vec<RawAllowed>| {
-            entries
-                .into_iter()
-                .map(|entry| Ok((origin(&entry.origin)?, entry.scopes)))
-                .collect::<Result<_, ConfigError>>()
-        };
         config.origins = OriginRules {
             only_these: self.origins.only_these,
             forbid: self
                 .origins
                 .forbid
                 .iter()
-                .map(|text| origin(text))
+                .map(|text| check_origin(path, text))
                 .collect::<Result<_, _>>()?,
-            allow: listed(self.origins.allow)?,
-            pregrant: listed(self.origins.pregrant)?,
+            allow: check_rules(path, self.origins.allow)?,
+            pregrant: check_rules(path, self.origins.pregrant)?,
             user_scopes: self.origins.user_scopes,
             no_first_use: self.origins.first_use == Some(false),
         };
         Ok(())
     }
+}
+
+fn check_origin(path: &Path, text: &str) -> Result<Origin, ConfigError> {
+    Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
+        .map_err(|error| wrong(path, format!("origin {text:?}: {error}")))
+}
+
+/// One rule for each origin: what several entries say of it is added up, so that each scope may have an end of its own.
+fn check_rules(path: &Path, entries: Vec<RawAllowed>) -> Result<Vec<Rule>, ConfigError> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for entry in entries {
+        let origin = check_origin(path, &entry.origin)?;
+        let bad = |what: &str| wrong(path, format!("origin {:?}: {what}", entry.origin));
+        let end = entry.until.as_deref().map(|text| read_time(text).ok_or(()));
+        let end = end.transpose().map_err(|()| bad("until is no RFC 3339 time"))?;
+        let scopes = entry.scopes.iter().map(|scope| (*scope, end));
+        match rules.iter_mut().find(|rule| rule.origin == origin) {
+            None => rules.push(Rule {
+                origin,
+                scopes: scopes.collect(),
+            }),
+            Some(rule) => {
+                for (scope, end) in scopes {
+                    let known = *rule.scopes.entry(scope).or_insert(end);
+                    if known != end {
+                        return Err(bad(&format!("{} has two ends", scope.name())));
+                    }
+                }
+            }
+        }
+    }
+    Ok(rules)
 }
 
 fn check_retry(path: &Path, seconds: Option<u32>) -> Result<Option<Duration>, ConfigError> {
@@ -669,6 +694,32 @@ mod tests {
         assert!(matches!(files.load().unwrap_err().fault, Fault::NotRoots));
         std::fs::remove_file(files.admin()).unwrap();
         assert!(files.load().unwrap().origins.forbid.is_empty());
+    }
+
+    #[test]
+    fn what_the_policy_allows_may_have_an_end() {
+        let entry = |scopes: &str, more: &str| {
+            let origin = "[[origins.allow]]\norigin = \"https://a.gov.vn\"\n";
+            format!("{origin}scopes = [{scopes}]\n{more}\n")
+        };
+        let until = "until = \"2027-01-01T00:00:00+07:00\"";
+        let rules = |text: &str| {
+            let policy: RawPolicy = toml::from_str(text).unwrap();
+            check_rules(Path::new("policy.toml"), policy.origins.allow)
+        };
+        let both = rules(&(entry("\"sign\", \"batch\"", until) + &entry("\"verify\"", ""))).unwrap();
+        let end = Some(time::macros::datetime!(2026-12-31 17:00 UTC));
+        assert_eq!(both.len(), 1);
+        let scopes = [(Scope::Sign, end), (Scope::Batch, end), (Scope::Verify, None)];
+        assert_eq!(both[0].scopes, scopes.into());
+        for bad in [
+            entry("\"sign\"", "until = \"tomorrow\""),
+            entry("\"sign\"", "until = \"2027-01-01\""),
+            entry("\"sign\"", until) + &entry("\"sign\"", ""),
+        ] {
+            let error = rules(&bad).unwrap_err();
+            assert!(matches!(error.fault, Fault::Value(_)), "{error}");
+        }
     }
 
     #[test]

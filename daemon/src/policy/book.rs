@@ -7,16 +7,38 @@ use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
-use super::grants::{Grant, Grants, GrantsError, Scope};
+use super::grants::{self, Grant, Grants, GrantsError, Scope, Terms};
 use super::origin::{Origin, Schemes};
+
+/// What the administrator allows one origin. What has run out is allowed no more, and is still his word: it is not put to
+/// the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Who.
+    pub origin: Origin,
+    /// What.
+    pub scopes: Terms,
+}
+
+impl Rule {
+    fn of<'a>(rules: &'a [Self], origin: &Origin) -> Option<&'a Self> {
+        rules.iter().find(|rule| rule.origin == *origin)
+    }
+
+    /// What has not run out.
+    #[must_use]
+    pub fn in_force(&self, now: OffsetDateTime) -> Vec<Scope> {
+        grants::in_force(&self.scopes, now)
+    }
+}
 
 /// What the administrator says about origins. Wins over the user's file.
 #[derive(Debug, Clone, Default)]
 pub struct OriginRules {
     /// Allowed whatever the user's file says, with these scopes and no others.
-    pub allow: Vec<(Origin, Vec<Scope>)>,
+    pub allow: Vec<Rule>,
     /// Allowed these scopes without the user's doing; he may take some or all of them away, and add none.
-    pub pregrant: Vec<(Origin, Vec<Scope>)>,
+    pub pregrant: Vec<Rule>,
     /// Allowed nothing, whatever the user's file says.
     pub forbid: Vec<Origin>,
     /// The user's file counts for nothing.
@@ -79,25 +101,30 @@ impl GrantBook {
     /// What the origin may do now. A file that cannot be read or used allows nothing.
     #[must_use]
     pub fn scopes(&self, origin: &Origin, now: OffsetDateTime) -> Vec<Scope> {
-        self.ruled(origin, || self.users(origin, now))
+        self.ruled(origin, now, || self.users(origin, now))
     }
 
-    /// What the origin might do if the user's file allowed it this.
+    /// What the origin might do now if the user's file allowed it this.
     #[must_use]
-    pub fn would_allow(&self, origin: &Origin, scopes: Vec<Scope>) -> Vec<Scope> {
-        self.ruled(origin, || Some(scopes))
+    pub fn would_allow(&self, origin: &Origin, scopes: Vec<Scope>, now: OffsetDateTime) -> Vec<Scope> {
+        self.ruled(origin, now, || Some(scopes))
     }
 
-    fn ruled(&self, origin: &Origin, users: impl FnOnce() -> Option<Vec<Scope>>) -> Vec<Scope> {
+    fn ruled(
+        &self,
+        origin: &Origin,
+        now: OffsetDateTime,
+        users: impl FnOnce() -> Option<Vec<Scope>>,
+    ) -> Vec<Scope> {
         if self.schemes == Schemes::Https && !origin.is_https() || self.rules.forbid.contains(origin) {
             return Vec::new();
         }
-        if let Some((_, scopes)) = self.rules.allow.iter().find(|(allowed, _)| allowed == origin) {
-            return scopes.clone();
+        if let Some(rule) = Rule::of(&self.rules.allow, origin) {
+            return rule.in_force(now);
         }
         let users = users();
-        if let Some((_, scopes)) = self.rules.pregrant.iter().find(|(granted, _)| granted == origin) {
-            let mut scopes = scopes.clone();
+        if let Some(rule) = Rule::of(&self.rules.pregrant, origin) {
+            let mut scopes = rule.in_force(now);
             scopes.retain(|scope| users.as_ref().is_none_or(|users| users.contains(scope)));
             return scopes;
         }
@@ -109,17 +136,29 @@ impl GrantBook {
         scopes
     }
 
-    /// When what the origin may do ends, by the user's file; what is not in it has no end.
+    /// When what the origin may do ends; what is not in it has no end.
     #[must_use]
     pub fn ends(&self, origin: &Origin) -> BTreeMap<Scope, OffsetDateTime> {
-        if self.rules.allow.iter().any(|(allowed, _)| allowed == origin) {
-            return BTreeMap::new();
+        let timed = |terms: &Terms| {
+            let timed = terms.iter().filter_map(|(scope, end)| Some((*scope, (*end)?)));
+            timed.collect::<BTreeMap<_, _>>()
+        };
+        if let Some(rule) = Rule::of(&self.rules.allow, origin) {
+            return timed(&rule.scopes);
         }
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         self.refresh(&mut read);
-        let grant = read.grants.of(origin);
-        let timed = grant.into_iter().flat_map(|grant| &grant.scopes);
-        timed.filter_map(|(scope, end)| Some((*scope, (*end)?))).collect()
+        let users = read.grants.of(origin);
+        let mut ends = users.map_or_else(BTreeMap::new, |grant| timed(&grant.scopes));
+        drop(read);
+        if let Some(rule) = Rule::of(&self.rules.pregrant, origin) {
+            // Whichever comes first.
+            for (scope, end) in timed(&rule.scopes) {
+                let known = ends.entry(scope).or_insert(end);
+                *known = end.min(*known);
+            }
+        }
+        ends
     }
 
     /// What the user's file says of it; none if it does not name it. Of a file that cannot be used: nothing.
@@ -142,7 +181,7 @@ impl GrantBook {
     #[must_use]
     pub fn offers(&self, origin: &Origin, now: OffsetDateTime) -> Option<Vec<Scope>> {
         let rules = &self.rules;
-        let named = |list: &[(Origin, Vec<Scope>)]| list.iter().any(|(named, _)| named == origin);
+        let named = |list: &[Rule]| Rule::of(list, origin).is_some();
         let settled = rules.only_these
             || rules.no_first_use
             || rules.forbid.contains(origin)
@@ -207,6 +246,13 @@ mod tests {
         Origin::parse(text, Schemes::HttpsAndLoopbackHttp).unwrap()
     }
 
+    fn rule(text: &str, scopes: &[Scope], end: Option<OffsetDateTime>) -> Rule {
+        Rule {
+            origin: origin(text),
+            scopes: scopes.iter().map(|scope| (*scope, end)).collect(),
+        }
+    }
+
     fn allow(path: &std::path::Path, text: &str, scopes: &[Scope]) {
         let grant = Grant::until(origin(text), scopes.iter().copied(), NOW, None);
         Grants::edit(path, |grants| grants.allow(grant)).unwrap();
@@ -235,7 +281,7 @@ mod tests {
             allow(&path, text, &Scope::ALL);
         }
         let rules = OriginRules {
-            allow: vec![(origin("https://a.gov.vn"), vec![Scope::Verify])],
+            allow: vec![rule("https://a.gov.vn", &[Scope::Verify], None)],
             forbid: vec![origin("https://b.gov.vn")],
             ..OriginRules::default()
         };
@@ -257,7 +303,7 @@ mod tests {
         let path = folder.path().join("origins.toml");
         let page = origin("https://a.gov.vn");
         let rules = OriginRules {
-            pregrant: vec![(page.clone(), vec![Scope::SignIn, Scope::Sign])],
+            pregrant: vec![rule("https://a.gov.vn", &[Scope::SignIn, Scope::Sign], None)],
             user_scopes: Some(vec![Scope::Certificates, Scope::Sign]),
             ..OriginRules::default()
         };
@@ -273,6 +319,47 @@ mod tests {
             book.scopes(&origin("https://b.gov.vn"), NOW),
             [Scope::Certificates, Scope::Sign]
         );
+    }
+
+    #[test]
+    fn what_the_administrator_allows_ends_when_he_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins.toml");
+        let [fixed, given] = ["https://a.gov.vn", "https://b.gov.vn"];
+        let [sooner, later] = [1, 2].map(|days| NOW + time::Duration::days(days));
+        let mut differing = rule(fixed, &[Scope::Verify], Some(later));
+        differing.scopes.insert(Scope::Sign, None);
+        let rules = OriginRules {
+            allow: vec![differing],
+            pregrant: vec![rule(given, &[Scope::SignIn, Scope::Sign], Some(later))],
+            ..OriginRules::default()
+        };
+        let book = GrantBook::new(path.clone(), rules, Schemes::Https);
+        // Whatever he writes down, it lasts no longer for that.
+        let user = Grant::until(origin(given), [Scope::Sign], NOW, Some(sooner));
+        Grants::edit(&path, |grants| {
+            grants.allow(user);
+            grants.add(Grant::until(origin(given), [Scope::SignIn], NOW, None));
+            grants.allow(Grant::until(origin(fixed), Scope::ALL, NOW, None));
+        })
+        .unwrap();
+        assert_eq!(book.scopes(&origin(fixed), NOW), [Scope::Sign, Scope::Verify]);
+        assert_eq!(book.scopes(&origin(fixed), later), [Scope::Sign]);
+        assert_eq!(book.scopes(&origin(given), NOW), [Scope::SignIn, Scope::Sign]);
+        assert_eq!(book.scopes(&origin(given), sooner), [Scope::SignIn]);
+        assert!(!book.knows(&origin(given), later));
+        assert_eq!(
+            book.offers(&origin(given), later),
+            None,
+            "it is not the user's to say"
+        );
+        assert_eq!(
+            book.ends(&origin(fixed)),
+            BTreeMap::from([(Scope::Verify, later)])
+        );
+        let ends = BTreeMap::from([(Scope::SignIn, later), (Scope::Sign, sooner)]);
+        assert_eq!(book.ends(&origin(given)), ends);
+        assert_eq!(book.would_allow(&origin(given), Scope::ALL.to_vec(), later), []);
     }
 
     #[test]
@@ -300,11 +387,11 @@ mod tests {
                 ..free()
             },
             OriginRules {
-                allow: vec![(page.clone(), Vec::new())],
+                allow: vec![rule("https://new.gov.vn", &[], None)],
                 ..free()
             },
             OriginRules {
-                pregrant: vec![(page.clone(), Vec::new())],
+                pregrant: vec![rule("https://new.gov.vn", &[Scope::Sign], Some(NOW))],
                 ..free()
             },
             OriginRules {

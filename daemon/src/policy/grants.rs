@@ -77,14 +77,32 @@ impl Scope {
     }
 }
 
+/// What is permitted, and until when each; for good if there is no time.
+pub type Terms = BTreeMap<Scope, Option<OffsetDateTime>>;
+
+/// What of it has not run out.
+#[must_use]
+pub fn in_force(terms: &Terms, now: OffsetDateTime) -> Vec<Scope> {
+    let alive = |end: &Option<OffsetDateTime>| end.is_none_or(|end| now < end);
+    let scopes = terms.iter().filter(|(_, end)| alive(end));
+    scopes.map(|(scope, _)| *scope).collect()
+}
+
+/// The one time all of it ends at, if it does.
+#[must_use]
+pub fn common_end(terms: &Terms) -> Option<Option<OffsetDateTime>> {
+    let mut ends = terms.values();
+    let first = ends.next()?;
+    ends.all(|end| end == first).then_some(*first)
+}
+
 /// What one origin may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Who.
     pub origin: Origin,
-    /// What, and until when each; for good if there is no time. Nothing at all means that the person wants no questions
-    /// of this origin, whatever the administrator allows it.
-    pub scopes: BTreeMap<Scope, Option<OffsetDateTime>>,
+    /// What. Nothing at all means that the person wants no questions of this origin, whatever the administrator allows it.
+    pub scopes: Terms,
     /// Since when.
     pub granted: OffsetDateTime,
 }
@@ -108,17 +126,7 @@ impl Grant {
     /// What has not run out.
     #[must_use]
     pub fn in_force(&self, now: OffsetDateTime) -> Vec<Scope> {
-        let alive = |expires: &Option<OffsetDateTime>| expires.is_none_or(|expires| now < expires);
-        let scopes = self.scopes.iter().filter(|(_, expires)| alive(expires));
-        scopes.map(|(scope, _)| *scope).collect()
-    }
-
-    /// The one time all scopes end at, if they do.
-    #[must_use]
-    pub fn common_end(&self) -> Option<Option<OffsetDateTime>> {
-        let mut ends = self.scopes.values();
-        let first = ends.next()?;
-        ends.all(|end| end == first).then_some(*first)
+        in_force(&self.scopes, now)
     }
 }
 
@@ -301,7 +309,7 @@ impl Grants {
 
     fn raw(&self) -> RawFile {
         let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
-        let until = |grant: &Grant| match grant.common_end() {
+        let until = |grant: &Grant| match common_end(&grant.scopes) {
             Some(_) => BTreeMap::new(),
             None => {
                 let timed = grant
@@ -319,7 +327,7 @@ impl Grants {
                     origin: toml::Spanned::new(0..0, grant.origin.to_string()),
                     scopes: grant.scopes.keys().copied().collect(),
                     granted: text(grant.granted),
-                    expires: grant.common_end().flatten().map(text),
+                    expires: common_end(&grant.scopes).flatten().map(text),
                     until: until(grant),
                 })
                 .collect(),
@@ -375,7 +383,8 @@ impl Grants {
     }
 }
 
-fn read_time(text: &str) -> Option<OffsetDateTime> {
+/// A time as it stands in the files (RFC 3339).
+pub(crate) fn read_time(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 

@@ -11,7 +11,7 @@ use trien_protocol::call::{
     Authenticate, Certificates, SignDigest, SignDigests, SignDocuments, VerifyDocuments,
 };
 
-pub use book::{GrantBook, OriginRules};
+pub use book::{GrantBook, OriginRules, Rule};
 pub use grants::Scope;
 pub use origin::Origin;
 
