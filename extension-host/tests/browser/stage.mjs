@@ -52,6 +52,17 @@ const PATIENCE = 20_000;
 const PIN = "24681357";
 const SUBJECT = "C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An,UID=CCCD:079085000123";
 
+/** What runs a program where the text in POLICY is the administrator's policy. */
+const UNDER_POLICY = ["unshare", "--map-root-user", "--mount", "sh", "-euc", `
+  mount -t tmpfs -o mode=755 none /mnt
+  cp /etc/ld.so.cache /etc/passwd /etc/group /mnt
+  mkdir /mnt/trien
+  printf %s "$POLICY" > /mnt/trien/policy.toml
+  chmod 644 /mnt/trien/policy.toml
+  mount --move /mnt /etc
+  unset POLICY
+  exec "$@"`, "sh"];
+
 export class Stage {
   #folder = mkdtempSync(path.join(tmpdir(), "trien-stage-"));
   #portals = [];
@@ -214,14 +225,16 @@ export class Stage {
     return processesBelow(this.daemonId, "trien-asking");
   }
 
-  async startDaemon() {
+  /** With `policy`, where that is the administrator's: in a mount namespace of its own, whose `/etc` has little else. */
+  async startDaemon({ policy } = {}) {
     const script = ["--prompter", `scripted:${this.#file("answers.toml")}`];
     const words = ["daemon", ...(this.#display ? [] : script), ...(this.#simulation ? ["--simulate", this.#simulation] : [])];
     const display = this.#display && { DISPLAY: this.#display, WAYLAND_DISPLAY: "" };
     const log = this.#log ? openSync(this.#log.file, "a") : "inherit";
     const level = this.#log && { TRIEN_LOG: "trien=debug" };
-    const daemon = spawn(path.join(binaries, "trien"), words, {
-      env: { ...process.env, ...this.env, ...display, ...level }, stdio: ["ignore", "pipe", log],
+    const [program, ...before] = [...(policy === undefined ? [] : UNDER_POLICY), path.join(binaries, "trien")];
+    const daemon = spawn(program, [...before, ...words], {
+      env: { ...process.env, ...this.env, ...display, ...level, ...(policy && { POLICY: policy }) }, stdio: ["ignore", "pipe", log],
     });
     if (this.#log) closeSync(log);
     this.#daemon = daemon;
