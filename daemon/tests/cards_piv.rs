@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use support::cards::piv::*;
 use support::cards::scene::{self, Judge};
 use support::cards::{
-    CARD_PIN, OPENSC, ReaderPlan, VirtualCard, YKCS11, on_readers, personalised, wait_until_empty,
+    CARD_PIN, OPENSC, ReaderPlan, Readers, VirtualCard, YKCS11, on_readers, personalised, wait_until_empty,
     wait_until_present,
 };
 use support::{Desk, fail, succeed};
@@ -20,8 +20,8 @@ use trien::tokens::pcsc::apdu;
 use trien::tokens::pcsc::card::{self, Link, Watch};
 use trien::tokens::pcsc::piv::slot::Slot;
 use trien::tokens::pcsc::piv::{ManagementKey, Piv};
-use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, PinState, Token, TokenError};
-use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
+use trien::tokens::{Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError};
+use trien_signatures::algorithm::{Hash, PublicKeyKind, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
 #[test]
@@ -438,39 +438,17 @@ fn rsa_3072_signs_by_our_driver_and_by_opensc_and_openssl_agrees() {
     });
 }
 
-/// A blank card has each curve in each of the two slots in turn; RSA in both is [above](a_card_is_listed_signs_in_every_slot_and_openssl_agrees).
+/// A blank card has each curve in each of the two slots in turn; RSA-2048 in both is [above](a_card_is_listed_signs_in_every_slot_and_openssl_agrees).
 #[test]
 fn either_curve_in_9a_and_9c_signs_and_9c_wants_its_pin_before_each_signature() {
     let plans = [YUBIKEY, "Second Reader"].map(ReaderPlan::plain);
     on_readers(&plans, |readers| {
         let cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
-        let desk = Desk::bare();
-        let pin = desk.path("card-pin");
-        std::fs::write(&pin, CARD_PIN).unwrap();
         let algorithms = [["ec:p256", "ec:p384"], ["ec:p384", "ec:p256"]];
         for (plan, of_slots) in plans.iter().zip(algorithms) {
-            readers.run("yubico-piv-tool", &["-r", &plan.name, "-a", "set-chuid"]);
-            let sight = runtime().block_on(modules().look());
-            let mut entries = sight.tokens.iter().map(Token::entry);
-            let entry = entries.find(|entry| entry.is_in(&format!("{} 00 00", plan.name)));
-            let label = entry.unwrap().id.label.as_str();
-            for (slot, algorithm) in ["9a", "9c"].into_iter().zip(of_slots) {
-                let words = [
-                    "token",
-                    "generate-key",
-                    "--token",
-                    label,
-                    "--algorithm",
-                    algorithm,
-                ];
-                let mut generate = desk.trien(words);
-                succeed(generate.args(["--label", slot, "--pin-file"]).arg(&pin));
-            }
+            generate_in_9a_and_9c(&readers, &plan.name, of_slots);
         }
         runtime().block_on(async {
-            let judge = Judge {
-                folder: &readers.path(""),
-            };
             let modules = modules();
             let sight = modules.look().await;
             assert_eq!(sight.tokens.len(), 2, "{:?}", sight.failures);
@@ -478,43 +456,108 @@ fn either_curve_in_9a_and_9c_signs_and_9c_wants_its_pin_before_each_signature() 
             for token in &sight.tokens {
                 let reader = token.entry().reader.clone().unwrap();
                 let place = usize::from(!reader.starts_with(YUBIKEY));
-                let held = token.certificates().await.unwrap();
-                for one in held {
-                    let public = judge.key_of(&one);
-                    let key = one.key.as_ref().unwrap();
-                    let mut session = scene::logged_in_with(token, key, "123456\n123456\n123456\n")
-                        .await
-                        .unwrap();
-                    // The one of the login is the first signature's.
-                    cards[place].order("reset-stats");
-                    for (made, hash) in (1..).zip([Hash::Sha256, Hash::Sha384, Hash::Sha512]) {
-                        let algorithm = SignatureAlgorithm::Ecdsa(hash);
-                        let signable = signable(algorithm, b"m");
-                        let mut signed = session.sign(&signable, false).await;
-                        if one.label == "9c" && made > 1 {
-                            assert!(matches!(signed, Err(LoginError::NoPin)), "{signed:?}");
-                            assert_eq!(cards[place].stats().of("87"), made - 1, "nothing was signed");
-                            signed = session.sign(&signable, true).await;
-                        }
-                        judge.verify(&public, algorithm, b"m", &signed.unwrap());
-                        let typed = if one.label == "9c" { made - 1 } else { 0 };
-                        let logouts = cards[place].stats().of("20") - typed;
-                        assert!(logouts <= made, "{}: {logouts}", one.label);
-                    }
-                    session.close().await;
-                    seen.push((place, one.label.clone(), one.certificate.public_key()));
-                }
+                let kinds =
+                    signs_in_9a_and_9c(&readers, token, &cards[place], SignatureAlgorithm::Ecdsa).await;
+                seen.push((place, kinds));
             }
-            seen.sort_by_key(|(place, slot, _)| (*place, slot.clone()));
-            let kinds: Vec<_> = seen
-                .iter()
-                .map(|(_, slot, kind)| format!("{slot} {kind:?}"))
-                .collect();
-            assert_eq!(kinds.len(), 4, "{kinds:?}");
-            assert!(kinds[0].contains("256") && kinds[1].contains("384"), "{kinds:?}");
-            assert!(kinds[2].contains("384") && kinds[3].contains("256"), "{kinds:?}");
+            seen.sort_by_key(|(place, _)| *place);
+            let told = format!("{seen:?}");
+            let kinds: Vec<_> = seen.into_iter().flat_map(|(_, kinds)| kinds).collect();
+            let wanted = [
+                PublicKeyKind::P256,
+                PublicKeyKind::P384,
+                PublicKeyKind::P384,
+                PublicKeyKind::P256,
+            ];
+            assert_eq!(kinds, wanted, "{told}");
         });
     });
+}
+
+/// Random numbers by which the card finds the primes of two keys soon, instead of within a minute.
+const SOON: &str = "7";
+
+#[test]
+fn rsa_3072_is_generated_in_9a_and_9c_and_signs_and_9c_wants_its_pin_before_each_signature() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.blank_with(0, &["--applet", "piv", "--seed", SOON]);
+        generate_in_9a_and_9c(&readers, YUBIKEY, ["rsa:3072"; 2]);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            for of_hash in [SignatureAlgorithm::RsaPkcs1, SignatureAlgorithm::RsaPss] {
+                let kinds = signs_in_9a_and_9c(&readers, &token, &card, of_hash).await;
+                assert_eq!(kinds, [PublicKeyKind::Rsa { bits: 3072 }; 2]);
+            }
+        });
+    });
+}
+
+/// The card in that reader is given a number, and keys of these algorithms, as somebody at the shell would.
+fn generate_in_9a_and_9c(readers: &Readers, reader: &str, algorithms: [&str; 2]) {
+    let desk = Desk::bare();
+    let pin = desk.path("card-pin");
+    std::fs::write(&pin, CARD_PIN).unwrap();
+    readers.run("yubico-piv-tool", &["-r", reader, "-a", "set-chuid"]);
+    let sight = runtime().block_on(modules().look());
+    let mut entries = sight.tokens.iter().map(Token::entry);
+    let entry = entries.find(|entry| entry.is_in(&format!("{reader} 00 00")));
+    let label = entry.unwrap().id.label.as_str();
+    for (slot, algorithm) in ["9a", "9c"].into_iter().zip(algorithms) {
+        let words = [
+            "token",
+            "generate-key",
+            "--token",
+            label,
+            "--algorithm",
+            algorithm,
+        ];
+        let mut generate = desk.trien(words);
+        succeed(generate.args(["--label", slot, "--pin-file"]).arg(&pin));
+    }
+}
+
+/// Signatures with each hash in 9A and in 9C, which OpenSSL agrees with; gives of which kinds the keys are, in this order.
+async fn signs_in_9a_and_9c(
+    readers: &Readers,
+    token: &ModuleToken,
+    card: &VirtualCard,
+    of_hash: fn(Hash) -> SignatureAlgorithm,
+) -> Vec<PublicKeyKind> {
+    let judge = Judge {
+        folder: &readers.path(""),
+    };
+    let mut held = token.certificates().await.unwrap();
+    held.sort_by(|one, other| one.label.cmp(&other.label));
+    let slots: Vec<_> = held.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(slots, ["9a", "9c"]);
+    for one in &held {
+        let public = judge.key_of(one);
+        let key = one.key.as_ref().unwrap();
+        let mut session = scene::logged_in_with(token, key, "123456\n123456\n123456\n")
+            .await
+            .unwrap();
+        // The one of the login is the first signature's.
+        card.order("reset-stats");
+        let mut done = 0;
+        for (made, hash) in (1..).zip([Hash::Sha256, Hash::Sha384, Hash::Sha512]) {
+            let algorithm = of_hash(hash);
+            let signable = signable(algorithm, b"m");
+            let mut signed = session.sign(&signable, false).await;
+            if one.label == "9c" && made > 1 {
+                assert!(matches!(signed, Err(LoginError::NoPin)), "{signed:?}");
+                assert_eq!(card.stats().of("87"), done, "nothing was signed");
+                signed = session.sign(&signable, true).await;
+            }
+            done = card.stats().of("87");
+            judge.verify(&public, algorithm, b"m", &signed.unwrap());
+            let typed = if one.label == "9c" { made - 1 } else { 0 };
+            let logouts = card.stats().of("20") - typed;
+            assert!(logouts <= made, "{}: {logouts}", one.label);
+        }
+        session.close().await;
+    }
+    held.iter().map(|one| one.certificate.public_key()).collect()
 }
 
 /// Two readers of one name, which PC/SC cannot tell apart: whoever connects by name reaches the same one. It is one token,
