@@ -33,6 +33,16 @@ pub(crate) enum Unfit {
     Control,
 }
 
+/// Why what was typed may be another thing than the person meant. Only he and the token can tell, and asking the token
+/// spends a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// A space at either end: it comes with what is pasted.
+    Space,
+    /// Something else than ASCII: an input method makes such letters of what is typed.
+    Letters,
+}
+
 impl Pin {
     /// An empty one.
     pub(crate) fn new() -> Self {
@@ -99,6 +109,16 @@ impl Pin {
             Err(Unfit::TooLong { max })
         } else {
             Ok(())
+        }
+    }
+
+    /// What is doubtful about one that fits.
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
+        let bytes = &self.bytes;
+        if [bytes.first(), bytes.last()].contains(&Some(&b' ')) {
+            Some(Doubt::Space)
+        } else {
+            (!bytes.is_ascii()).then_some(Doubt::Letters)
         }
     }
 
@@ -177,6 +197,19 @@ mod tests {
         }
         assert_eq!(pin(" 1234 ").check(4, 16), Ok(()));
         assert_eq!(pin("mật khẩu").check(4, 16), Ok(()));
+    }
+
+    #[test]
+    fn what_may_not_be_meant_is_doubted() {
+        for text in [" 1234", "1234 ", " mật khẩu"] {
+            assert_eq!(pin(text).doubt(), Some(Doubt::Space), "{text:?}");
+        }
+        for text in ["mật khẩu", "1234🔑", "12\u{a0}34"] {
+            assert_eq!(pin(text).doubt(), Some(Doubt::Letters), "{text:?}");
+        }
+        for text in ["1234", "mat khau", "~!@#$%^&*()"] {
+            assert_eq!(pin(text).doubt(), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -141,6 +141,8 @@ pin-empty = Type the PIN.
 pin-too-short = A PIN has at least { $min } characters. No try was spent.
 pin-too-long = A PIN has at most { $max } characters. No try was spent.
 pin-control = A PIN holds no control characters or line breaks. No try was spent.
+pin-space = A PIN rarely begins or ends with a space. If the space belongs to it, confirm once more. No try was spent.
+pin-letters = A PIN rarely holds letters with marks or special characters: an input method may have made them of what you typed. If they belong to it, confirm once more. No try was spent.
 
 # The decision and how it ended
 approve-sign = _Sign

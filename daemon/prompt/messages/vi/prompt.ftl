@@ -137,6 +137,8 @@ pin-empty = Hãy nhập mã PIN.
 pin-too-short = Mã PIN phải có ít nhất { $min } ký tự. Chưa mất lần thử nào.
 pin-too-long = Mã PIN dài nhất là { $max } ký tự. Chưa mất lần thử nào.
 pin-control = Mã PIN không được chứa ký tự điều khiển hay dấu xuống dòng. Chưa mất lần thử nào.
+pin-space = Mã PIN hiếm khi bắt đầu hoặc kết thúc bằng dấu cách. Nếu đúng là có dấu cách, hãy xác nhận lần nữa. Chưa mất lần thử nào.
+pin-letters = Mã PIN hiếm khi có chữ có dấu hay ký tự đặc biệt: có thể bộ gõ đã đổi những gì bạn nhập. Nếu đúng là như vậy, hãy xác nhận lần nữa. Chưa mất lần thử nào.
 
 # Quyết định và kết quả
 approve-sign = _Ký

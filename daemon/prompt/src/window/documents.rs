@@ -38,7 +38,8 @@ pub(super) struct Documents {
     /// What to put into the window.
     pub(super) widget: gtk4::Box,
     search: Option<gtk4::SearchEntry>,
-    none: gtk4::Label,
+    /// The rows that fit the search.
+    shown: gtk4::FilterListModel,
     trouble: gtk4::Label,
     open: Rc<Cell<bool>>,
     wanted: Rc<dyn Fn(usize)>,
@@ -61,10 +62,19 @@ impl Documents {
             true => phrases.say("digest-heading"),
             false => phrases.fill("documents", [("count", question.documents.len().into())]),
         };
+        let rows = question.documents.iter().enumerate();
+        let rows: Vec<BoxedAnyObject> = rows
+            .map(|(index, document)| BoxedAnyObject::new(row(index, document, single, phrases)))
+            .collect();
+        let model = gio::ListStore::new::<BoxedAnyObject>();
+        model.extend_from_slice(&rows);
+        let search = (question.documents.len() >= SEARCHABLE).then(|| search_field(phrases));
+        let none = label(&phrases.say("documents-none"), &["dim"]);
+        none.set_visible(false);
         let area = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
-            search: (question.documents.len() >= SEARCHABLE).then(|| search_field(phrases)),
-            none: label(&phrases.say("documents-none"), &["dim"]),
+            shown: filtered(&model, search.as_ref(), &none),
+            search,
             trouble: label(&phrases.say("document-not-opened"), &["warning", "small"]),
             open: Rc::new(Cell::new(true)),
             wanted: Rc::new(wanted),
@@ -74,14 +84,9 @@ impl Documents {
         if let Some(search) = &area.search {
             area.widget.append(search);
         }
-        let rows = question.documents.iter().enumerate();
-        let rows: Vec<BoxedAnyObject> = rows
-            .map(|(index, document)| BoxedAnyObject::new(row(index, document, single, phrases)))
-            .collect();
-        area.widget.append(&area.list(&rows, &heading, phrases));
-        area.widget.append(&area.none);
+        area.widget.append(&area.list(model, &heading, phrases));
+        area.widget.append(&none);
         area.widget.append(&area.trouble);
-        area.none.set_visible(false);
         area.trouble.set_visible(false);
         if let Some(warned) = warned(question, phrases) {
             area.widget.append(&label(&warned, &["warning", "small"]));
@@ -93,11 +98,13 @@ impl Documents {
         Some(area)
     }
 
-    /// Calls back when other documents are in sight.
-    pub(super) fn connect_changed(&self, changed: impl Fn() + 'static) {
+    /// Calls back when other documents are in sight, or more of one.
+    pub(super) fn connect_changed(&self, changed: impl Fn() + Clone + 'static) {
         if let Some(search) = &self.search {
+            let changed = changed.clone();
             search.connect_search_changed(move |_| changed());
         }
+        self.shown.connect_items_changed(move |_, _, _, _| changed());
     }
 
     /// Whether a document can be looked at: only while the person is asked.
@@ -110,10 +117,8 @@ impl Documents {
         self.trouble.set_visible(true);
     }
 
-    fn list(&self, rows: &[BoxedAnyObject], heading: &gtk4::Label, phrases: Phrases) -> gtk4::ScrolledWindow {
-        let model = gio::ListStore::new::<BoxedAnyObject>();
-        model.extend_from_slice(rows);
-        let shown = self.filtered(&model);
+    fn list(&self, model: gio::ListStore, heading: &gtk4::Label, phrases: Phrases) -> gtk4::ScrolledWindow {
+        let shown = self.shown.clone();
         let factory = gtk4::SignalListItemFactory::new();
         let (open, wanted) = (Rc::clone(&self.open), Rc::clone(&self.wanted));
         factory.connect_setup(move |_, item| {
@@ -149,29 +154,33 @@ impl Documents {
             .css_classes(["card"])
             .build()
     }
+}
 
-    /// The rows that fit the search.
-    fn filtered(&self, model: &gio::ListStore) -> gtk4::FilterListModel {
-        let Some(search) = &self.search else {
-            return gtk4::FilterListModel::new(Some(model.clone()), None::<gtk4::Filter>);
-        };
-        let sought = search.clone();
-        let filter = gtk4::CustomFilter::new(move |object| {
-            let words = sought.text().to_lowercase();
-            let row = object.downcast_ref::<BoxedAnyObject>();
-            row.is_some_and(|row| {
-                let row = row.borrow::<Row>();
-                words.split_whitespace().all(|word| row.sought.contains(word))
-            })
-        });
-        let shown = gtk4::FilterListModel::new(Some(model.clone()), Some(filter.clone()));
-        let (none, counted) = (self.none.clone(), shown.clone());
-        search.connect_search_changed(move |_| {
-            filter.changed(gtk4::FilterChange::Different);
-            none.set_visible(counted.n_items() == 0);
-        });
-        shown
-    }
+/// The rows that fit the search, and the word for none where there is none.
+fn filtered(
+    model: &gio::ListStore,
+    search: Option<&gtk4::SearchEntry>,
+    none: &gtk4::Label,
+) -> gtk4::FilterListModel {
+    let Some(search) = search else {
+        return gtk4::FilterListModel::new(Some(model.clone()), None::<gtk4::Filter>);
+    };
+    let sought = search.clone();
+    let filter = gtk4::CustomFilter::new(move |object| {
+        let words = sought.text().to_lowercase();
+        let row = object.downcast_ref::<BoxedAnyObject>();
+        row.is_some_and(|row| {
+            let row = row.borrow::<Row>();
+            words.split_whitespace().all(|word| row.sought.contains(word))
+        })
+    });
+    let shown = gtk4::FilterListModel::new(Some(model.clone()), Some(filter.clone()));
+    let (none, counted) = (none.clone(), shown.clone());
+    search.connect_search_changed(move |_| {
+        filter.changed(gtk4::FilterChange::Different);
+        none.set_visible(counted.n_items() == 0);
+    });
+    shown
 }
 
 fn search_field(phrases: Phrases) -> gtk4::SearchEntry {

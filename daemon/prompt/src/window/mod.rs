@@ -177,7 +177,7 @@ impl Prompt {
         self.actions.connect_approve(self.on(Self::approve));
         self.actions.connect_refuse(self.on(Self::refuse));
         self.pin_field.connect_enter(self.on(Self::approve));
-        self.pin_field.connect_acknowledged(self.on(Self::tick));
+        self.pin_field.connect_acknowledged(self.on(Self::changed));
         let prompt = Rc::downgrade(self);
         self.certificate.connect_chosen(move |index| {
             if let Some(prompt) = prompt.upgrade() {
@@ -371,6 +371,7 @@ impl Prompt {
     fn show_trouble(&self) {
         if let Some(documents) = &self.documents {
             documents.show_trouble();
+            self.changed();
         }
     }
 
@@ -390,6 +391,8 @@ impl Prompt {
         let entry = self.course.borrow().pin();
         if let PinEntry::Window { min, max, .. } = entry {
             let Some(pin) = self.pin_field.take(min, max) else {
+                // The field says why.
+                self.changed();
                 return;
             };
             if pin.write(&self.pin_pipe).is_err() {

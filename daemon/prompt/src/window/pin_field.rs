@@ -9,7 +9,7 @@ use trien_protocol::prompt::{PinEntry, QuestionKind, TriesLeft};
 
 use super::{Phrases, label};
 use crate::course::{Phase, Retry};
-use crate::pin::{Pin, Unfit};
+use crate::pin::{Doubt, Pin, Unfit};
 use crate::text;
 
 /// What stands in the entry for each character that was typed.
@@ -26,6 +26,8 @@ pub(super) struct PinField {
     /// Holds a stand-in for each character: the toolkit tells whoever is on the accessibility bus what is in it.
     entry: gtk4::PasswordEntry,
     typed: Rc<RefCell<Pin>>,
+    /// The person has been told what is doubtful about what stands there.
+    doubted: Rc<Cell<bool>>,
     problem: gtk4::Label,
     note: gtk4::Label,
     acknowledge: gtk4::CheckButton,
@@ -44,6 +46,7 @@ impl PinField {
         // It is also what gives the field its accessible name.
         heading.set_mnemonic_widget(Some(&entry));
         let problem = spoken("error");
+        let doubted = Rc::default();
         let field = Self {
             widget: gtk4::Box::new(gtk4::Orientation::Vertical, 6),
             signer: signer(),
@@ -52,7 +55,8 @@ impl PinField {
                 _ => "signer",
             },
             heading,
-            typed: keep_apart(&entry, &problem, phrases),
+            typed: keep_apart(&entry, &problem, &doubted, phrases),
+            doubted,
             entry,
             problem,
             note: spoken("warning"),
@@ -158,22 +162,28 @@ impl PinField {
         self.widget.set_sensitive(open);
     }
 
-    /// What was typed, if it can be a PIN; else the field says why not.
+    /// What was typed, if it can be a PIN; else the field says why not. What is doubtful is taken the second time.
     pub(super) fn take(&self, min: u32, max: u32) -> Option<Pin> {
-        let fits = self.typed.borrow().check(min, max);
-        match fits {
-            Ok(()) => {
+        let (fits, doubt) = {
+            let typed = self.typed.borrow();
+            (typed.check(min, max), typed.doubt())
+        };
+        let problem = match (fits, doubt) {
+            (Err(unfit), _) => explain(self.phrases, unfit),
+            (Ok(()), Some(doubt)) if !self.doubted.replace(true) => self.phrases.say(match doubt {
+                Doubt::Space => "pin-space",
+                Doubt::Letters => "pin-letters",
+            }),
+            (Ok(()), _) => {
                 let pin = self.typed.borrow_mut().take();
                 self.clear();
                 set(&self.problem, None);
-                Some(pin)
+                return Some(pin);
             }
-            Err(unfit) => {
-                set(&self.problem, Some(explain(self.phrases, unfit)));
-                self.entry.grab_focus();
-                None
-            }
-        }
+        };
+        set(&self.problem, Some(problem));
+        self.entry.grab_focus();
+        None
     }
 
     /// Empties the entry; what was typed is wiped with it.
@@ -202,15 +212,22 @@ fn explain(phrases: Phrases, unfit: Unfit) -> String {
 
 /// What is typed into the entry goes into memory of our own, and a stand-in for each character into the entry, so that
 /// neither its buffer nor the accessibility bus (AT-SPI, `GetText` and `TextChanged`) ever has the PIN.
-fn keep_apart(entry: &gtk4::PasswordEntry, problem: &gtk4::Label, phrases: Phrases) -> Rc<RefCell<Pin>> {
+fn keep_apart(
+    entry: &gtk4::PasswordEntry,
+    problem: &gtk4::Label,
+    doubted: &Rc<Cell<bool>>,
+    phrases: Phrases,
+) -> Rc<RefCell<Pin>> {
     let typed = Rc::new(RefCell::new(Pin::new()));
     let text = entry.delegate().expect("a password entry edits by a delegate");
     let (kept, problem) = (Rc::clone(&typed), problem.clone());
     let standing_in = Cell::new(false);
+    let changed = Rc::clone(doubted);
     text.connect_insert_text(move |text, characters, position| {
         if standing_in.get() {
             return;
         }
+        changed.set(false);
         text.stop_signal_emission_by_name("insert-text");
         let before = usize::try_from(*position).unwrap_or(usize::MAX);
         let inserted = kept.borrow_mut().insert(before, characters);
@@ -223,8 +240,9 @@ fn keep_apart(entry: &gtk4::PasswordEntry, problem: &gtk4::Label, phrases: Phras
             Err(unfit) => set(&problem, Some(explain(phrases, unfit))),
         }
     });
-    let kept = Rc::clone(&typed);
+    let (kept, changed) = (Rc::clone(&typed), Rc::clone(doubted));
     text.connect_delete_text(move |_, from, to| {
+        changed.set(false);
         // A negative end is the end of the text.
         let [from, to] = [from, to].map(|position| usize::try_from(position).unwrap_or(usize::MAX));
         kept.borrow_mut().remove(from, to);

@@ -3,8 +3,8 @@
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{DocumentWarning, Outcome, PinEntry, ToPrompt, TriesLeft, Warning};
 
-use super::desk::{Asked, Desk};
-use super::{PIN, by_a_program, question, window_pin};
+use super::desk::{self, Asked, Desk};
+use super::{PIN, by_a_program, certificate, question, window_pin};
 
 #[test]
 fn n094_nobody_on_the_accessibility_bus_hears_the_pin() {
@@ -179,6 +179,88 @@ fn how_soon_a_certificate_ends_and_how_old_its_status_is_are_told_in_days() {
         assert!(warning.is_some() && status.is_some(), "{told:?} in {tree:#?}");
         assert!(status.unwrap().name.contains("25"), "{status:?}");
     }
+}
+
+/// What would be read in another order, on another line, or not at all: controls (Unicode, `Cc`), and those of direction
+/// and without a width.
+fn acts(character: char) -> bool {
+    character.is_control() && character != '\n'
+        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+}
+
+#[test]
+fn n092_what_a_certificate_says_of_itself_is_shown_as_its_word_and_acts_on_nothing() {
+    let desk = Desk::with_assistive_technology();
+    let mut hostile = question(window_pin(TriesLeft::Unknown));
+    let mut second = certificate(window_pin(TriesLeft::Unknown));
+    second.name = "Vietnam Government\u{200B}\0".into();
+    hostile.certificates.push(second);
+    let named = &mut hostile.certificates[0];
+    named.name = format!(
+        "\u{202E}NA NĂV\0\u{7} <b>&amp;</b>\nKý với: {}",
+        "A".repeat(10_240)
+    );
+    named.organization = Some("Vietnam Government".into());
+    named.identity = vec!["\u{2066}CCCD\u{2069} 1\r\nMST: 2".into(); 9];
+    named.issuer = format!(
+        "Cục Chứng thực\u{2028}<span size=\"99\">{}</span>",
+        "B ".repeat(5_120)
+    );
+    named.token = "\u{61C}thẻ\u{1B}[31m\t\u{FEFF}".into();
+    named.serial = "54\u{202E}01".into();
+    let mut asked = desk.ask(hostile);
+    assert!(asked.height() <= desk::SCREEN_HEIGHT);
+    let tree = asked.accessible();
+    let told = |node: &desk::Accessible| {
+        [&node.name, &node.description]
+            .into_iter()
+            .chain(&node.text)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let texts: Vec<String> = tree.all().into_iter().flat_map(told).collect();
+    for text in &texts {
+        assert!(!text.contains(acts), "{text:?}");
+        // Nor does one of them push another out of sight, or begin a line that looks like one of the window's.
+        assert!(text.chars().count() < 300, "{} characters", text.chars().count());
+        assert!(
+            !text
+                .lines()
+                .skip(1)
+                .any(|line| line.starts_with("Ký với") || line.starts_with("MST")),
+            "{text:?}"
+        );
+    }
+    let labels = tree.all().into_iter().filter(|node| node.role == "label");
+    let labels: Vec<&str> = labels.map(|node| node.name.as_str()).collect();
+    let beside = |what: &str| {
+        let place = labels.iter().position(|label| *label == what);
+        labels[place.unwrap_or_else(|| panic!("no {what:?} in {labels:#?}")) + 1]
+    };
+    // Each stands beside what it is, as letters.
+    assert!(
+        beside("Tên").starts_with("\u{FFFD}NA NĂV\u{FFFD}\u{FFFD} <b>&amp;</b> Ký với: AAAA"),
+        "{labels:#?}"
+    );
+    assert!(beside("Tên").ends_with("…AAAAAAAAAAAAAAAAAAAA"), "{labels:#?}");
+    assert_eq!(beside("Tổ chức"), "Vietnam Government");
+    assert!(
+        beside("Nơi cấp").starts_with("Cục Chứng thực <span size=\"99\">B B"),
+        "{labels:#?}"
+    );
+    assert_eq!(beside("Số sê-ri"), "54\u{FFFD}01");
+    assert_eq!(beside("Thiết bị"), "\u{FFFD}thẻ\u{FFFD}[31m \u{FFFD}");
+    assert!(
+        labels
+            .iter()
+            .any(|label| label.starts_with("Ký với: \u{FFFD}NA NĂV")),
+        "{labels:#?}"
+    );
+    asked.wait_until_armed();
+    asked.type_text(PIN);
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{PIN}\n"));
 }
 
 #[test]
