@@ -7,6 +7,7 @@
 mod augment;
 mod bounds;
 mod read;
+mod references;
 mod unsigned;
 
 use base64::Engine;

@@ -563,7 +563,9 @@ fn the_time_stamps_of_others_jades_are_about_the_content_and_the_references() {
         ]
     };
     assert_eq!(stamps(&whole), expected(None, None));
-    assert_eq!(judged(&whole).not_evaluated, ["xRefs"]);
+    let seen = judged(&whole);
+    assert!(seen.not_evaluated.is_empty(), "{seen:#?}");
+    assert!(seen.warnings.contains(&Warning::ReferencedMaterialMissing));
     let swapped = [
         own.clone(),
         named.clone(),
@@ -595,6 +597,68 @@ fn the_time_stamps_of_others_jades_are_about_the_content_and_the_references() {
     assert_eq!(stamps(&with(json!(plain)))[2], (References, not_evaluated));
     let alone = with(json!([named, component("rfsTst", references)]));
     assert_eq!(judged(&alone).best_signature_time, None);
+}
+
+/// `xRefs` and `rRefs`, plain or not: they are to what the signature brings, or something is missing.
+#[test]
+fn the_references_of_others_jades_are_compared_with_what_is_here() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (pki, who) = &*PKI;
+    let [_, lt] = JADES.to_lt(&jws(Serialization::Json, false));
+    let material = Authority::of(pki).material();
+    let to = |name: &str, hash: Hash, der: &[u8]| json!({ "digAlg": name, "digVal": URL_SAFE_NO_PAD.encode(hash.digest(der)) });
+    let certificates = json!([
+        to("S256", Hash::Sha256, pki.ca.certificate.as_der()),
+        to("S512", Hash::Sha512, &material.certificates[0]),
+        to("S384", Hash::Sha384, who.certificate.as_der()),
+    ]);
+    let mut lists = [&material.crls[0], &material.crls[1]].map(|crl| to("S256", Hash::Sha256, crl));
+    lists[0]["crlId"] = json!({ "issuer": "", "issueTime": "2026-01-01T00:00:00Z" });
+    let revocation = json!({ "crlRefs": lists, "ocspRefs": [{ "ocspId": { "producedAt": "" } }] });
+    let judged = |certificates: &Value, revocation: &Value| {
+        let mut jws: Value = serde_json::from_slice(&lt).unwrap();
+        let components = jws["header"]["etsiU"].as_array_mut().unwrap();
+        for component in [json!({ "xRefs": certificates }), json!({ "rRefs": revocation })] {
+            components.push(URL_SAFE_NO_PAD.encode(component.to_string()).into());
+        }
+        let report = JADES.judged(jws.to_string().as_bytes(), soon());
+        assert!(report.valid(), "{report:#?}");
+        let signature = &report.signatures[0];
+        assert!(signature.not_evaluated.is_empty(), "{signature:#?}");
+        assert_eq!(signature.level, Some(Level::BLT));
+        signature.warnings.contains(&Warning::ReferencedMaterialMissing)
+    };
+    assert!(!judged(&certificates, &revocation));
+    assert!(!judged(&json!([]), &json!({})));
+    let changed = |of: &Value, pointer: &str, to: Value| {
+        let mut changed = of.clone();
+        *changed.pointer_mut(pointer).unwrap() = to;
+        changed
+    };
+    for (pointer, to) in [
+        ("/0/digVal", json!("AAAA")),
+        ("/1/digAlg", json!("S256")),
+        ("/2/digAlg", json!("SHA-1")),
+        ("/2/digVal", json!(1)),
+        ("/2", json!("x")),
+        ("", json!("x")),
+    ] {
+        assert!(
+            judged(&changed(&certificates, pointer, to), &revocation),
+            "{pointer}"
+        );
+    }
+    for (pointer, to) in [
+        ("/crlRefs/0/digVal", json!("AAAA")),
+        ("/crlRefs", json!(1)),
+        ("/ocspRefs/0", lists[0].clone()),
+        ("/ocspRefs", json!({})),
+        ("", json!([])),
+    ] {
+        let missing = judged(&certificates, &changed(&revocation, pointer, to));
+        assert_eq!(missing, !pointer.is_empty(), "{pointer}");
+    }
 }
 
 #[test]

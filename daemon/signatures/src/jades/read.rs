@@ -22,7 +22,7 @@ use crate::report::{
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::{self, Evidence, Finding, Stamped};
+use crate::validation::{self, Evidence, Finding, Stamped, references};
 
 /// Signatures of one JWS that are looked at.
 pub const MAX_SIGNATURES: usize = 64;
@@ -312,6 +312,7 @@ fn run(
         brought: &brought,
         timestamps: &timestamps,
     };
+    references::compare(signature.unsigned.references(), &evidence, reliance, report);
     validation::judge(&evidence, reliance, report)?;
     if !header.is_jades {
         report.level = None;

@@ -9,13 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL};
 use serde_json::{Map, Value, json};
 
-use super::bounds;
 use super::read::JoseError;
+use super::{bounds, references};
 use crate::algorithm::{Hash, Hasher};
 use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::TimestampToken;
+use crate::validation::references::{MAX_REFERENCES, Reference};
 use crate::validation::{self, MAX_TIMESTAMPS, Stamped};
 
 /// Components that are looked at.
@@ -45,6 +46,7 @@ pub(super) struct Unsigned {
     names: Vec<String>,
     stamps: Vec<Stamp>,
     material: ValidationMaterial,
+    references: Vec<Reference>,
     /// Names of components that nothing here looks at.
     not_evaluated: Vec<String>,
 }
@@ -103,6 +105,8 @@ impl Unsigned {
             "arcTst" => self.stamp(TimestampKind::Archive, place, value),
             "xVals" => self.certificates(value),
             "rVals" => self.revocations(value),
+            "xRefs" => self.refers(references::certificates(value)),
+            "rRefs" => self.refers(references::revocation(value)),
             "tstVD" => {
                 value
                     .get("xVals")
@@ -143,6 +147,11 @@ impl Unsigned {
             .extend(list(values, "ocspVals").filter_map(value));
     }
 
+    fn refers(&mut self, more: Vec<Reference>) {
+        let room = MAX_REFERENCES.saturating_sub(self.references.len());
+        self.references.extend(more.into_iter().take(room));
+    }
+
     pub(super) fn has(&self, kind: TimestampKind) -> bool {
         self.stamps.iter().any(|stamp| stamp.kind == kind)
     }
@@ -153,6 +162,11 @@ impl Unsigned {
 
     pub(super) fn not_evaluated(&self) -> &[String] {
         &self.not_evaluated
+    }
+
+    /// To what was meant to prove the signature.
+    pub(super) fn references(&self) -> &[Reference] {
+        &self.references
     }
 
     pub(super) const fn material(&self) -> &ValidationMaterial {
