@@ -6,6 +6,7 @@
 mod build;
 mod check;
 
+use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
 
 use crate::certificate::{Certificate, CertificateError};
@@ -59,6 +60,31 @@ impl Anchors {
     }
 }
 
+/// What whoever validates says of certificate policies (RFC 5280, 6.1.1, c and e to g). It is said of signers; what
+/// stamps the time or says what is revoked is asked for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policies<'a> {
+    /// user-initial-policy-set: those that are acceptable; any, if it is empty. A path for none of them is refused only
+    /// where it has to be for some policy: because a certificate of it says so, or [`Policies::explicit`].
+    pub acceptable: &'a [ObjectIdentifier],
+    /// initial-explicit-policy: a path has to be for an acceptable policy.
+    pub explicit: bool,
+    /// initial-policy-mapping-inhibit: no policy of one CA stands for one of another.
+    pub no_mapping: bool,
+    /// initial-any-policy-inhibit: `anyPolicy` stands for nothing.
+    pub no_any: bool,
+}
+
+impl Policies<'_> {
+    /// Any, and none is required.
+    pub const ANY: Self = Self {
+        acceptable: &[],
+        explicit: false,
+        no_mapping: false,
+        no_any: false,
+    };
+}
+
 /// What a validation relies on, beside the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Reliance<'a> {
@@ -78,6 +104,8 @@ pub struct Reliance<'a> {
     pub sha1: bool,
     /// Refuses where nothing is known about a revocation, instead of warning.
     pub require_revocation: bool,
+    /// Which policies the signer's certificate may be for.
+    pub policies: Policies<'a>,
 }
 
 impl<'a> Reliance<'a> {
@@ -92,6 +120,7 @@ impl<'a> Reliance<'a> {
             now: at,
             sha1: false,
             require_revocation: false,
+            policies: Policies::ANY,
         }
     }
 }
@@ -142,7 +171,7 @@ pub(crate) fn valid_paths(
         .unwrap_or((SubIndication::NoCertificateChainFound, Reason::NoPathToAnchor));
     let mut paths = Vec::new();
     for path in found.paths {
-        match check::path(&path, reliance.at, false) {
+        match check::path(&path, reliance, false) {
             Ok(()) => paths.push(path.to_owned()),
             Err(broken) => finding = broken,
         }
@@ -161,7 +190,7 @@ fn first_path(
         .obstacle
         .unwrap_or((SubIndication::NoCertificateChainFound, Reason::NoPathToAnchor));
     for path in found.paths {
-        match check::path(&path, reliance.at, authority) {
+        match check::path(&path, reliance, authority) {
             Ok(()) => {
                 return PathVerdict::Trusted {
                     path: path.to_owned(),

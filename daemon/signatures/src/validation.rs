@@ -16,7 +16,7 @@ use crate::report::{
 };
 use crate::revocation::{Asked, CLOCK_SKEW, CertificateStatus, Revocations, status};
 use crate::timestamp::TimestampToken;
-use crate::trust::{self, Reliance};
+use crate::trust::{self, Policies, Reliance};
 
 /// The rule that is broken, and what EN 319 102-1 calls it.
 pub type Finding = (SubIndication, Reason);
@@ -236,6 +236,7 @@ fn timestamps(
     for stamped in evidence.timestamps.iter().take(MAX_TIMESTAMPS).rev() {
         let reliance = Reliance {
             at: poe.unwrap_or(reliance.at),
+            policies: Policies::ANY,
             ..*reliance
         };
         let judged = judge_stamp(stamped, evidence, &reliance);

@@ -1,15 +1,18 @@
 //! NIST's PKITS (the Public Key Interoperability Test Suite), as the Python package `cryptography-vectors` carries it: each
 //! end-entity certificate is judged with all the suite's certificates and CRLs at hand, revocation required, any policy
-//! accepted. What a certificate's own name says of its test, `Valid` or `Invalid`, has to come out.
+//! accepted. What a certificate's own name says of its test, `Valid` or `Invalid`, has to come out. Then those tests of
+//! sections 4.8 to 4.12 that set more than the defaults, each with the policies that it accepts.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use der::asn1::ObjectIdentifier;
 use trien_signatures::certificate::Certificate;
+use trien_signatures::report::Reason;
 use trien_signatures::revocation::{Crl, Revocations};
-use trien_signatures::trust::{Anchors, Reliance};
+use trien_signatures::trust::{Anchors, Policies, Reliance};
 use trien_signatures::validation;
 
 /// Tests whose names say nothing, and what RFC 5280 makes of them with any policy accepted and none required.
@@ -68,6 +71,105 @@ const DIFFERENT: [(&str, &str); 7] = [
     ),
 ];
 
+/// A run of a test that sets more than the defaults: with which of the suite's `NIST-test-policy-N` in the initial policy
+/// set, any if none is named; what else is set; and whether the path is valid then.
+type Run = (&'static str, &'static [u8], Option<Setting>, bool);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Setting {
+    ExplicitPolicy,
+    NoMapping,
+    NoAnyPolicy,
+}
+
+const RUNS: [Run; 37] = [
+    // 4.8, Certificate Policies
+    (
+        "ValidCertificatePathTest1EE",
+        &[],
+        Some(Setting::ExplicitPolicy),
+        true,
+    ),
+    (
+        "ValidCertificatePathTest1EE",
+        &[1],
+        Some(Setting::ExplicitPolicy),
+        true,
+    ),
+    (
+        "ValidCertificatePathTest1EE",
+        &[2],
+        Some(Setting::ExplicitPolicy),
+        false,
+    ),
+    (
+        "ValidCertificatePathTest1EE",
+        &[1, 2],
+        Some(Setting::ExplicitPolicy),
+        true,
+    ),
+    (
+        "AllCertificatesNoPoliciesTest2EE",
+        &[],
+        Some(Setting::ExplicitPolicy),
+        false,
+    ),
+    (
+        "DifferentPoliciesTest3EE",
+        &[],
+        Some(Setting::ExplicitPolicy),
+        false,
+    ),
+    (
+        "DifferentPoliciesTest3EE",
+        &[1, 2],
+        Some(Setting::ExplicitPolicy),
+        false,
+    ),
+    ("OverlappingPoliciesTest6EE", &[1], None, true),
+    ("OverlappingPoliciesTest6EE", &[2], None, false),
+    ("AllCertificatesSamePoliciesTest10EE", &[1], None, true),
+    ("AllCertificatesSamePoliciesTest10EE", &[2], None, true),
+    ("AllCertificatesanyPolicyTest11EE", &[1], None, true),
+    ("AllCertificatesSamePoliciesTest13EE", &[1], None, true),
+    ("AllCertificatesSamePoliciesTest13EE", &[2], None, true),
+    ("AllCertificatesSamePoliciesTest13EE", &[3], None, true),
+    ("AnyPolicyTest14EE", &[1], None, true),
+    ("AnyPolicyTest14EE", &[2], None, false),
+    ("UserNoticeQualifierTest18EE", &[1], None, true),
+    ("UserNoticeQualifierTest18EE", &[2], None, true),
+    ("UserNoticeQualifierTest19EE", &[1], None, true),
+    (
+        "CPSPointerQualifierTest20EE",
+        &[1],
+        Some(Setting::ExplicitPolicy),
+        true,
+    ),
+    // 4.10, Policy Mappings
+    ("ValidPolicyMappingTest1EE", &[1], None, true),
+    ("ValidPolicyMappingTest1EE", &[2], None, false),
+    ("ValidPolicyMappingTest1EE", &[], Some(Setting::NoMapping), false),
+    (
+        "InvalidPolicyMappingTest2EE",
+        &[],
+        Some(Setting::NoMapping),
+        false,
+    ),
+    ("ValidPolicyMappingTest3EE", &[1], None, false),
+    ("ValidPolicyMappingTest3EE", &[2], None, true),
+    ("ValidPolicyMappingTest5EE", &[1], None, true),
+    ("ValidPolicyMappingTest5EE", &[6], None, false),
+    ("ValidPolicyMappingTest6EE", &[1], None, true),
+    ("ValidPolicyMappingTest6EE", &[6], None, false),
+    ("ValidPolicyMappingTest12EE", &[1], None, true),
+    ("ValidPolicyMappingTest12EE", &[2], None, true),
+    ("ValidPolicyMappingTest13EE", &[1, 2], None, true),
+    ("ValidPolicyMappingTest13EE", &[2], None, false),
+    ("ValidPolicyMappingTest14EE", &[1], None, true),
+    // 4.12, Inhibit Any Policy
+    ("inhibitAnyPolicyTest3EE", &[], Some(Setting::NoAnyPolicy), false),
+];
+
 fn suite() -> PathBuf {
     let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/lib");
     let python = fs::read_dir(&libraries)
@@ -108,43 +210,69 @@ fn expected(name: &str) -> Option<bool> {
     found.map(|(_, valid)| *valid)
 }
 
-#[test]
-fn every_path_of_pkits_comes_out_as_expected() {
-    let suite = suite();
-    let certificates = files(&suite.join("certs"));
-    let mut known = Revocations::default();
-    let mut unread = Vec::new();
-    for (name, bytes) in files(&suite.join("crls")) {
-        match Crl::from_der(&bytes) {
-            Ok(crl) => known.add_crl(crl),
-            Err(_) => unread.push(name),
+/// All of the suite: its certificates, those of authorities apart, its anchor and its lists.
+struct Suite {
+    certificates: Vec<(String, Option<Certificate>)>,
+    anchors: Anchors,
+    authorities: Vec<Certificate>,
+    known: Revocations,
+    unread: Vec<String>,
+}
+
+impl Suite {
+    fn read() -> Self {
+        let suite = suite();
+        let mut known = Revocations::default();
+        let mut unread = Vec::new();
+        for (name, bytes) in files(&suite.join("crls")) {
+            match Crl::from_der(&bytes) {
+                Ok(crl) => known.add_crl(crl),
+                Err(_) => unread.push(name),
+            }
+        }
+        let certificates: Vec<_> = files(&suite.join("certs"))
+            .into_iter()
+            .map(|(name, bytes)| (name, Certificate::from_der(&bytes).ok()))
+            .collect();
+        let root = certificates
+            .iter()
+            .find(|(name, _)| name == "TrustAnchorRootCertificate");
+        let authorities = certificates.iter().filter(|(name, _)| !name.ends_with("EE"));
+        Self {
+            anchors: Anchors::new(vec![root.unwrap().1.clone().unwrap()]),
+            authorities: authorities.filter_map(|(_, one)| one.clone()).collect(),
+            certificates,
+            known,
+            unread,
         }
     }
-    let parsed: Vec<(&str, Option<Certificate>)> = certificates
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), Certificate::from_der(bytes).ok()))
-        .collect();
-    let find = |wanted: &str| parsed.iter().find(|(name, _)| *name == wanted).unwrap().1.clone();
-    let anchors = Anchors::new(vec![find("TrustAnchorRootCertificate").unwrap()]);
-    let authorities: Vec<Certificate> = parsed
-        .iter()
-        .filter(|(name, _)| !name.ends_with("EE"))
-        .filter_map(|(_, certificate)| certificate.clone())
-        .collect();
-    let at = time::macros::datetime!(2026-11-28 00:00 UTC);
-    let reliance = Reliance {
-        revocations: &known,
-        require_revocation: true,
-        ..Reliance::new(&anchors, &authorities, at)
-    };
-    let leaves: Vec<_> = parsed.iter().filter(|(name, _)| name.ends_with("EE")).collect();
+
+    fn reliance(&self) -> Reliance<'_> {
+        Reliance {
+            revocations: &self.known,
+            require_revocation: true,
+            ..Reliance::new(
+                &self.anchors,
+                &self.authorities,
+                time::macros::datetime!(2026-11-28 00:00 UTC),
+            )
+        }
+    }
+}
+
+#[test]
+fn every_path_of_pkits_comes_out_as_expected() {
+    let suite = Suite::read();
+    let reliance = suite.reliance();
+    let leaves = suite.certificates.iter();
+    let leaves: Vec<_> = leaves.filter(|(name, _)| name.ends_with("EE")).collect();
     assert!(leaves.len() > 200, "{}", leaves.len());
-    let judge = |(name, certificate): &(&str, Option<Certificate>)| {
+    let judge = |(name, certificate): &(String, Option<Certificate>)| {
         let verdict = certificate.as_ref().map(|certificate| {
             validation::certificate(certificate, &[], Revocations::NONE, &reliance).finding
         });
         let valid = matches!(verdict, Some(Ok(())));
-        (name.to_string(), valid, format!("{verdict:?}"))
+        (name.clone(), valid, format!("{verdict:?}"))
     };
     let (one, other) = leaves.split_at(leaves.len() / 2);
     let judged: Vec<(String, bool, String)> = std::thread::scope(|scope| {
@@ -166,7 +294,43 @@ fn every_path_of_pkits_comes_out_as_expected() {
     }
     assert!(
         wrong.is_empty(),
-        "CRLs not read: {unread:?}\n{}",
+        "CRLs not read: {:?}\n{}",
+        suite.unread,
         wrong.join("\n")
     );
+}
+
+#[test]
+fn with_the_policies_that_a_test_accepts_it_comes_out_as_expected() {
+    let suite = Suite::read();
+    let policy = |number: &u8| ObjectIdentifier::new(&format!("2.16.840.1.101.3.2.1.48.{number}")).unwrap();
+    let mut wrong = Vec::new();
+    for (name, accepted, setting, wanted) in RUNS {
+        let acceptable: Vec<_> = accepted.iter().map(policy).collect();
+        let reliance = Reliance {
+            policies: Policies {
+                acceptable: &acceptable,
+                explicit: setting == Some(Setting::ExplicitPolicy),
+                no_mapping: setting == Some(Setting::NoMapping),
+                no_any: setting == Some(Setting::NoAnyPolicy),
+            },
+            ..suite.reliance()
+        };
+        let (_, leaf) = suite.certificates.iter().find(|(leaf, _)| leaf == name).unwrap();
+        let leaf = leaf.as_ref().unwrap();
+        let found = validation::certificate(leaf, &[], Revocations::NONE, &reliance).finding;
+        let expected = match found {
+            Ok(()) => wanted,
+            // Nothing else is wrong with them.
+            Err((_, Reason::PathPolicy)) => !wanted,
+            Err((_, Reason::PathBasicConstraints)) => {
+                DIFFERENT.iter().any(|(different, _)| *different == name)
+            }
+            Err(_) => false,
+        };
+        if !expected {
+            wrong.push(format!("{name} {accepted:?} {setting:?}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

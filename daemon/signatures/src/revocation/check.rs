@@ -11,7 +11,7 @@ use super::scope::{self, ALL_REASONS};
 use super::{CLOCK_SKEW, CertificateStatus, FRESH, Revocations, Source, SourceKind};
 use crate::certificate::extension::PURPOSE_OCSP_SIGNING;
 use crate::certificate::{Certificate, name};
-use crate::trust::{self, PathVerdict, Reliance};
+use crate::trust::{self, PathVerdict, Policies, Reliance};
 
 /// `removeFromCRL` (RFC 5280, 5.3.1)
 const REMOVED: u8 = 8;
@@ -287,6 +287,7 @@ fn is_signed(asked: &Asked<'_>, crl: &Crl, reliance: &Reliance<'_>) -> bool {
         .any(|signer| {
             let reliance = Reliance {
                 at: asked.at,
+                policies: Policies::ANY,
                 ..*reliance
             };
             let PathVerdict::Trusted { path } = trust::validate_any_path(signer, asked.embedded, &reliance)

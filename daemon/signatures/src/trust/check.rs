@@ -10,6 +10,7 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use time::OffsetDateTime;
 
 use super::build::Linked;
+use super::{Policies, Reliance};
 use crate::algorithm::{MIN_RSA_BITS, PublicKeyKind};
 use crate::certificate::Certificate;
 use crate::report::{Reason, SubIndication};
@@ -18,11 +19,12 @@ type Finding = (SubIndication, Reason);
 
 const OTHER: Finding = (SubIndication::CertificateChainGeneralFailure, Reason::PathOther);
 
-/// Judges a path, the signer's certificate first, the anchor last, at a time: all of RFC 5280, 6.1, but the signatures,
+/// Judges a path, the signer's certificate first, the anchor last, at [`Reliance::at`]: all of RFC 5280, 6.1, but the signatures,
 /// which were verified when the path was found. An anchor that is the signer's own
 /// certificate is a path of one (EN 319 102-1, 5.2.6.4): it is checked for its validity only.
 /// `authority` lets the first certificate be a CA's.
-pub(super) fn path(path: &Linked<'_>, at: OffsetDateTime, authority: bool) -> Result<(), Finding> {
+pub(super) fn path(path: &Linked<'_>, reliance: &Reliance<'_>, authority: bool) -> Result<(), Finding> {
+    let at = reliance.at;
     let [leaf, issuers @ ..] = path.certificates() else {
         return Err(OTHER);
     };
@@ -42,7 +44,9 @@ pub(super) fn path(path: &Linked<'_>, at: OffsetDateTime, authority: bool) -> Re
     }
     match issuers {
         [] => Ok(()),
-        [intermediates @ .., anchor] => rfc5280(leaf, intermediates, anchor, at),
+        [intermediates @ .., anchor] => {
+            rfc5280(leaf, intermediates, anchor, settings(at, &reliance.policies)?)
+        }
     }
 }
 
@@ -75,7 +79,7 @@ fn rfc5280(
     leaf: &Certificate,
     intermediates: &[&Certificate],
     anchor: &Certificate,
-    at: OffsetDateTime,
+    settings: CertificationPathSettings,
 ) -> Result<(), Finding> {
     let parse = |certificate: &Certificate| PDVCertificate::try_from(certificate.as_der()).map_err(|_| OTHER);
     let anchor = PDVTrustAnchorChoice::create(anchor.as_der(), "").map_err(|_| OTHER)?;
@@ -86,7 +90,7 @@ fn rfc5280(
         .collect::<Result<Vec<_>, _>>()?;
     let path = CertificationPath::new(anchor, from_anchor_down, parse(leaf)?);
 
-    let settings = enforce_trust_anchor_constraints(&settings(at)?, &path.trust_anchor).map_err(finding)?;
+    let settings = enforce_trust_anchor_constraints(&settings, &path.trust_anchor).map_err(finding)?;
     let mut environment = PkiEnvironment::new();
     environment.populate_5280_pki_environment();
     environment.clear_verify_signature_message_callbacks();
@@ -115,7 +119,7 @@ const fn verified_before(
 }
 
 /// Anchors are the caller's, not a store's. A time of 0 would switch the validity check off, so it is refused.
-fn settings(at: OffsetDateTime) -> Result<CertificationPathSettings, Finding> {
+fn settings(at: OffsetDateTime, policies: &Policies<'_>) -> Result<CertificationPathSettings, Finding> {
     let seconds = u64::try_from(at.unix_timestamp())
         .ok()
         .filter(|seconds| *seconds > 0)
@@ -126,6 +130,12 @@ fn settings(at: OffsetDateTime) -> Result<CertificationPathSettings, Finding> {
     settings.set_enforce_trust_anchor_constraints(true);
     settings.set_enforce_trust_anchor_validity(true);
     settings.set_min_rsa_modulus_bits(2048);
+    if !policies.acceptable.is_empty() {
+        settings.set_initial_policy_set_from_oid_set(policies.acceptable.iter().copied().collect());
+    }
+    settings.set_initial_explicit_policy_indicator(policies.explicit);
+    settings.set_initial_policy_mapping_inhibit_indicator(policies.no_mapping);
+    settings.set_initial_inhibit_any_policy_indicator(policies.no_any);
     Ok(settings)
 }
 
