@@ -75,6 +75,7 @@ before=$(git status --porcelain --untracked-files=all 2>/dev/null)
 
 single format cargo fmt --all --check
 single dependencies cargo deny --log-level error check licenses bans sources
+single package cargo package --quiet --offline --no-verify --allow-dirty --package trien-signatures
 single protocol-drift protocol_drift
 single typescript typescript
 single front-page cargo test --locked --workspace --doc
