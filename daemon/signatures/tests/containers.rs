@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
 mod archive;
+mod judge;
 mod openssl;
 
 use std::path::Path;
@@ -97,6 +98,65 @@ fn containers_of_both_kinds_with_both_signatures() {
         signing_time: OffsetDateTime::now_utc(),
     });
     assert_eq!(refused.unwrap_err(), AsicError::Files(2));
+}
+
+#[test]
+fn an_asic_e_by_pyasice_is_accepted_here_and_ours_is_there() {
+    let pki = Pki::new();
+    // It puts in the signer's certificate alone.
+    let intermediates = [pki.ca.certificate.clone()];
+    let mut reliance = pki.reliance();
+    reliance.intermediates = &intermediates;
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let pyasice = |words: &[String]| {
+        let script = judge::script("asice.py");
+        let words: Vec<&str> = std::iter::once(&script)
+            .chain(words)
+            .map(String::as_str)
+            .collect();
+        judge::python(&words)
+    };
+    for algorithm in ["rsa:2048", "ec:P-256"] {
+        let name = format!("pyasice-{}", &algorithm[..2]);
+        let who = pki.leaf(&name, algorithm);
+        let certificate = text(&pki.workshop.path(&format!("{name}.crt")));
+        let out = pki.workshop.path("theirs.asice");
+        let mut words = vec!["make".into(), certificate, text(&who.key), text(&out)];
+        for (number, file) in FILES.iter().enumerate() {
+            let path = pki.workshop.write(&format!("file-{number}"), file.bytes);
+            words.push(format!("{}={}", file.name, text(&path)));
+        }
+        pyasice(&words).unwrap();
+        let theirs = std::fs::read(&out).unwrap();
+        let report = asic::verify(&theirs, &reliance).unwrap();
+        assert!(report.valid(), "{report:#?}");
+        let signature = &report.signatures[0];
+        assert_eq!(
+            (signature.format, signature.level),
+            (Format::AsicXades, Some(Level::BB))
+        );
+        assert_eq!(signature.covered, FILES.map(|file| file.name));
+        assert!(
+            pyasice(&["verify".into(), text(&out)])
+                .unwrap()
+                .contains("Nguyễn Thị Ánh")
+        );
+        let mut changed = entries(&theirs);
+        let (_, bytes) = changed
+            .iter_mut()
+            .find(|(name, _)| name == FILES[0].name)
+            .unwrap();
+        bytes[0] ^= 1;
+        assert!(!asic::verify(&packed(&changed), &reliance).unwrap().valid());
+
+        let ours = container(&pki, &who, Kind::Extended, Inside::Xades, &FILES);
+        let path = pki.workshop.write("ours.asice", &ours);
+        assert!(
+            pyasice(&["verify".into(), text(&path)])
+                .unwrap()
+                .contains("Nguyễn Thị Ánh")
+        );
+    }
 }
 
 #[test]
