@@ -22,6 +22,21 @@ pub enum AddressError {
     Unknown(String),
 }
 
+/// Who says which addresses a name has.
+trait Resolver {
+    /// All of them, each with this port.
+    fn addresses(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+}
+
+/// The system's.
+struct System;
+
+impl Resolver for System {
+    async fn addresses(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(lookup_host((name, port)).await?.collect())
+    }
+}
+
 /// An address that was checked.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -37,6 +52,15 @@ pub(super) struct Target {
 impl Target {
     /// Resolves and checks an address. `anywhere` lets it lead to this computer and its local network.
     pub(super) async fn resolve(text: &str, anywhere: bool) -> Result<Self, AddressError> {
+        Self::resolve_by(&System, text, anywhere).await
+    }
+
+    /// Asks for a name once: what it says then is looked at, and connected to.
+    async fn resolve_by(
+        resolver: &(impl Resolver + Sync),
+        text: &str,
+        anywhere: bool,
+    ) -> Result<Self, AddressError> {
         let not_http = || AddressError::NotHttp(text.chars().take(200).collect());
         let url = Url::parse(text).map_err(|_| not_http())?;
         let known = ["http", "https"].contains(&url.scheme());
@@ -59,7 +83,7 @@ impl Target {
         let found: Vec<SocketAddr> = match host {
             Host::Ipv4(address) => vec![SocketAddr::from((address, port))],
             Host::Ipv6(address) => vec![SocketAddr::from((address, port))],
-            Host::Domain(name) => lookup_host((name, port)).await.map_err(|_| unknown())?.collect(),
+            Host::Domain(name) => resolver.addresses(name, port).await.map_err(|_| unknown())?,
         };
         if found.is_empty() {
             return Err(unknown());
@@ -126,7 +150,87 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::super::{Exchange, USUAL_WAIT, exchange};
     use super::*;
+
+    /// A name that is something else whenever it is asked for; the last answer stays.
+    struct Changing {
+        answers: Vec<Vec<SocketAddr>>,
+        asked: AtomicUsize,
+    }
+
+    impl Changing {
+        fn new(answers: &[&[SocketAddr]]) -> Self {
+            Self {
+                answers: answers.iter().map(|answer| answer.to_vec()).collect(),
+                asked: AtomicUsize::new(0),
+            }
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Resolver for Changing {
+        async fn addresses(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+            let place = self.asked.fetch_add(1, Ordering::SeqCst);
+            Ok(self.answers[place.min(self.answers.len() - 1)].clone())
+        }
+    }
+
+    /// DNS rebinding: a name that is public when it is looked at, and this computer when it is connected to.
+    #[tokio::test]
+    async fn n156_a_name_that_changes_is_asked_for_once_and_what_it_was_is_connected_to() {
+        let url = "http://changes.example/crl";
+        let here: SocketAddr = ([127, 0, 0, 1], 80).into();
+        let public: SocketAddr = ([192, 88, 98, 1], 80).into();
+        let resolver = Changing::new(&[&[public], &[here]]);
+        let target = Target::resolve_by(&resolver, url, false).await.unwrap();
+        assert_eq!((target.addresses, resolver.asked()), (vec![public], 1));
+        for answer in [&[here][..], &[public, here], &[here, public]] {
+            let resolver = Changing::new(&[answer, &[public]]);
+            let refused = Target::resolve_by(&resolver, url, false).await;
+            assert!(matches!(refused, Err(AddressError::Private(_))), "{answer:?}");
+            assert_eq!(resolver.asked(), 1);
+        }
+        let nothing = Target::resolve_by(&Changing::new(&[&[], &[public]]), url, false).await;
+        assert!(matches!(nothing, Err(AddressError::Unknown(_))));
+
+        // What is asked over the connection goes where the first answer said.
+        let [first, second] = [TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0")];
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        let [one, other] = [&first, &second].map(|listener| listener.local_addr().unwrap());
+        let resolver = Changing::new(&[&[one], &[other]]);
+        let target = Target::resolve_by(&resolver, url, true).await.unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = first.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(reply).await.unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let answer = exchange(Exchange {
+            target,
+            method: hyper::Method::GET,
+            content_type: None,
+            body: Vec::new(),
+            limit: 16,
+            wait: USUAL_WAIT,
+        });
+        assert_eq!(answer.await.unwrap(), b"ok");
+        let request = served.await.unwrap().to_lowercase();
+        assert!(request.contains("host: changes.example\r\n"), "{request}");
+        assert_eq!(resolver.asked(), 1);
+        let reached = tokio::time::timeout(std::time::Duration::from_millis(20), second.accept()).await;
+        assert!(reached.is_err(), "the second answer was connected to");
+    }
 
     async fn refused(text: &str) -> Option<AddressError> {
         Target::resolve(text, false).await.err()
