@@ -102,6 +102,16 @@ fn a_manifest_hash_can_be_computed_by_the_page() {
     let receipt = page.call("sign_documents", &call)["result"]["receipt"].clone();
     let (name, digest) = ("Hồ sơ.pdf", document["sha256"].as_str().unwrap());
     let manifest = format!("{digest}\n{}\n{}\n{name}\n", dossier.len(), name.len());
+    assert_eq!(receipt["manifest"], hex::encode(Sha256::digest(&manifest)));
+    succeed(&mut verify_receipt(&desk, &receipt));
+    // What a signature that stands alone is about comes behind it.
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    let signed = page.call("sign_documents", &call)["result"]["documents"][0].clone();
+    let (sha256, size) = (signed["sha256"].as_str().unwrap(), &signed["size"]);
+    let alone = json!({ "name": "Hồ sơ.p7s", "sha256": sha256, "size": size });
+    let call = json!({ "documents": [alone], "content": document, "format": "cades_parallel" });
+    let receipt = page.call("sign_documents", &call)["result"]["receipt"].clone();
+    let manifest = format!("{sha256}\n{size}\n{}\nHồ sơ.p7s\n{manifest}", "Hồ sơ.p7s".len());
     assert_eq!(receipt["manifest"], hex::encode(Sha256::digest(manifest)));
     succeed(&mut verify_receipt(&desk, &receipt));
 }

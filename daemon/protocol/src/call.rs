@@ -253,6 +253,11 @@ pub struct SignDocuments {
     pub documents: Vec<DocumentRef>,
     /// The signature format.
     pub format: SignatureFormat,
+    /// `cades_parallel` beside a signature that stands alone: what that is about, uploaded too. Then `documents` holds one
+    /// entry. Capability `content`.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub content: Option<DocumentRef>,
     /// SHA-256 of the certificate's DER as returned by `certificates`; if absent the person picks.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
@@ -365,8 +370,8 @@ pub enum SignatureFormat {
     CadesAttached,
     /// CAdES baseline B-B (EN 319 122-1), the signature alone.
     CadesDetached,
-    /// The document is a CMS signature with its content inside: it comes back with one more CAdES signature over the same
-    /// content beside those that are there.
+    /// The document is a CMS signature with its content inside, or handed in as `content`: it comes back with one more CAdES
+    /// signature over the same content beside those that are there.
     CadesParallel,
     /// The document is a CMS signature by one signer: it comes back with a counter-signature over that signature
     /// (EN 319 122-1, 5.2.7).

@@ -35,6 +35,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// and members of results, which change nothing for who does not use them.
 pub const CAPABILITIES: &[&str] = &[
     "authenticate",
+    "content",
     "idempotency",
     "level",
     MANIFEST,

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use openssl::{AGENCY, Identity, Pki};
 use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm};
-use trien_signatures::cades::{self, CadesRequest};
+use trien_signatures::cades::{self, CadesRequest, FurtherError, FurtherRequest};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::report::{
@@ -467,6 +467,48 @@ fn nothing_is_prepared_for_the_wrong_key_content_or_certificate() {
         cades::prepare_digest(&good, vec![0; 20]).map(drop).unwrap_err(),
         PrepareError::DigestLength { len: 20 }
     );
+}
+
+/// RSA by PKCS #1 v1.5 has no chance in it: of the same attributes it makes the same signature, which is no second one.
+#[test]
+fn the_same_signer_does_not_sign_the_same_at_the_same_second_twice() {
+    let [signer, other] = ["again", "beside"].map(|name| PKI.leaf(name, "rsa:2048"));
+    let chain = [PKI.ca.certificate.clone()];
+    let first = request(&signer, &chain);
+    let digest = first.algorithm.hash().digest(CONTENT);
+    let signed = sign(&PKI, &signer, &first);
+    let by = |who: &Identity, over: Option<usize>, to: &[u8], signing_time| {
+        let further = FurtherRequest {
+            signer: &who.certificate,
+            chain: &chain,
+            algorithm: first.algorithm,
+            signing_time,
+        };
+        let prepared = match over {
+            Some(over) => cades::prepare_counter(to, over, &further)?,
+            None => cades::prepare_parallel(to, Some(digest.clone()), &further)?,
+        };
+        let workshop = &PKI.workshop;
+        let value = workshop.sign(who, prepared.algorithm(), prepared.to_be_signed());
+        Ok::<_, FurtherError>(prepared.finish(value).unwrap())
+    };
+    let (at, next) = (first.signing_time, first.signing_time + Duration::seconds(1));
+    assert_eq!(by(&signer, None, &signed, at), Err(FurtherError::AlreadySigned));
+    let beside = by(&other, None, &signed, at).unwrap();
+    let thrice = by(&signer, None, &beside, next).unwrap();
+    assert_eq!(by(&other, None, &thrice, at), Err(FurtherError::AlreadySigned));
+    let mut reliance = PKI.reliance();
+    reliance.at = next + Duration::seconds(1);
+    reliance.now = reliance.at;
+    let report = cades::verify(&thrice, Some(CONTENT), &reliance).unwrap();
+    assert!(report.valid() && report.signatures.len() == 3, "{report:#?}");
+    // And over another's signature.
+    let confirmed = by(&other, Some(0), &signed, at).unwrap();
+    assert_eq!(
+        by(&other, Some(0), &confirmed, at),
+        Err(FurtherError::AlreadySigned)
+    );
+    by(&other, Some(0), &confirmed, next).unwrap();
 }
 
 #[test]

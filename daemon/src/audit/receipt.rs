@@ -21,9 +21,10 @@ pub enum Mismatch {
 }
 
 /// What an approval is bound to: SHA-256 over the manifest's documents in their order, each as three lines (digest, size
-/// in bytes, length of the name in bytes) and the name in UTF-8 with a line feed behind it.
+/// in bytes, length of the name in bytes) and the name in UTF-8 with a line feed behind it; a content that stands beside
+/// them comes last.
 #[must_use]
-pub fn manifest_hash(documents: &[DocumentRef]) -> String {
+pub fn manifest_hash<'a>(documents: impl IntoIterator<Item = &'a DocumentRef>) -> String {
     let mut hasher = Sha256::new();
     for DocumentRef { name, sha256, size } in documents {
         hasher.update(format!("{sha256}\n{size}\n{}\n{name}\n", name.len()));

@@ -64,11 +64,14 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let documents = arguments
         .inputs
         .iter()
-        .map(|input| hold(&holdings, input, arguments.content.as_deref(), format))
+        .map(|input| hold(&holdings, input, largest(format)))
         .collect::<Result<_, _>>()?;
+    let content = arguments.content.as_deref();
+    let content = content.map(|content| hold(&holdings, content, MAX_STREAMED));
     let call = SignDocuments {
         documents,
         format,
+        content: content.transpose()?,
         certificate: None,
         padding: arguments.padding.map(|padding| match padding {
             PaddingArgument::Pkcs1 => RsaPadding::Pkcs1,
@@ -275,22 +278,18 @@ const LARGE: u64 = 1 << 20;
 /// The largest file of which a signature takes only the digest, in bytes.
 const MAX_STREAMED: u64 = 1 << 40;
 
-fn hold(
-    holdings: &Holdings,
-    input: &Path,
-    content: Option<&Path>,
-    format: SignatureFormat,
-) -> Result<DocumentRef, CliError> {
-    let limit = match format {
+/// The largest file that stays where it is in this format, in bytes.
+fn largest(format: SignatureFormat) -> u64 {
+    match format {
         SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => MAX_STREAMED,
         // One that was signed before may have grown past the largest that a page can send.
         SignatureFormat::Pades => Limits::default().document as u64,
         _ => MAX_DOCUMENT,
-    };
-    let mut sealed = seal(holdings, input, limit)?;
-    if let Some(content) = content {
-        sealed = sealed.with_content(&seal(holdings, content, MAX_STREAMED)?);
     }
+}
+
+fn hold(holdings: &Holdings, input: &Path, limit: u64) -> Result<DocumentRef, CliError> {
+    let sealed = seal(holdings, input, limit)?;
     let name = input
         .file_name()
         .unwrap_or_default()

@@ -362,9 +362,10 @@ fn of_token(error: &TokenError) -> ErrorCode {
 fn of_further(error: &FurtherError) -> ErrorCode {
     match error {
         FurtherError::Prepare(error) => of_cms(error),
-        FurtherError::NoSuchSignature(_) | FurtherError::ContentMissing | FurtherError::OtherContent => {
-            ErrorCode::BadRequest
-        }
+        FurtherError::NoSuchSignature(_)
+        | FurtherError::ContentMissing
+        | FurtherError::OtherContent
+        | FurtherError::AlreadySigned => ErrorCode::BadRequest,
         FurtherError::TooMany => ErrorCode::TooLarge,
         _ => ErrorCode::DocumentUnreadable,
     }

@@ -166,6 +166,13 @@ impl Levels {
                 digests: Some(Digests::of(&mut source.reader(), &Hash::ALL).map_err(unreadable)?),
                 detached: true,
             }),
+            SignatureFormat::CadesParallel if source.content().is_some() => {
+                let content = source.content().unwrap_or_else(|| source.clone());
+                Box::new(Skeleton {
+                    digests: Some(Digests::of(&mut content.reader(), &Hash::ALL).map_err(unreadable)?),
+                    detached: true,
+                })
+            }
             SignatureFormat::XadesDetached => Box::new(Beside {
                 content: source.bytes().map_err(unreadable)?,
             }),

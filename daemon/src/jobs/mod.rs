@@ -335,7 +335,7 @@ impl Job {
     /// The documents it names.
     pub fn documents(&self) -> impl Iterator<Item = &DocumentRef> {
         let (documents, content): (&[DocumentRef], _) = match self {
-            Self::SignDocuments(call) => (&call.documents, None),
+            Self::SignDocuments(call) => (&call.documents, call.content.as_ref()),
             Self::VerifyDocuments(call) => (&call.documents, call.content.as_ref()),
             Self::Certificates(_) | Self::Authenticate(_) | Self::SignDigest(_) | Self::SignDigests(_) => {
                 (&[], None)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
@@ -9,7 +10,9 @@ use trien_protocol::limits::{MAX_ADDED, MAX_LOCKED, MAX_TEXT};
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
-use trien_signatures::cades::{self, CadesRequest, FurtherRequest, PreparedCades, PreparedFurther};
+use trien_signatures::cades::{
+    self, CadesRequest, FurtherError, FurtherRequest, PreparedCades, PreparedFurther,
+};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::{PrepareError, looks_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
@@ -105,6 +108,10 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
     }
     if call.reason.is_some() && !matches!(call.format, SignatureFormat::Pades | SignatureFormat::Ooxml) {
         return bad("reason: for PAdES and Office documents only");
+    }
+    if call.content.is_some() && (call.format != SignatureFormat::CadesParallel || call.documents.len() != 1)
+    {
+        return bad("content: for one more signature beside one that stands alone");
     }
     if call.template.is_some() && call.format != SignatureFormat::Xmldsig {
         return bad("template: for XML-DSig only");
@@ -265,7 +272,25 @@ impl Recipe {
                 self.cades(document, vec![0; self.algorithm.hash().len()], signing_time)?;
                 Ok(())
             }
-            _ => self.prepare(name, document, signing_time).map(drop),
+            _ => match self.prepare(name, document, signing_time) {
+                // By then it is another second: see [`Self::prepare_now`].
+                Err(JobError::Further(FurtherError::AlreadySigned)) => Ok(()),
+                prepared => prepared.map(drop),
+            },
+        }
+    }
+
+    /// Prepares one document as of now. Where the same signer has signed the same at this very second, the next one is
+    /// waited for: a signature without any chance in it would be the same once more, which no verification takes for two.
+    pub(super) fn prepare_now(&self, name: &str, document: &Sealed) -> Result<PreparedDocument, JobError> {
+        let now = OffsetDateTime::now_utc();
+        match self.prepare(name, document, now) {
+            Err(JobError::Further(FurtherError::AlreadySigned)) => {
+                let spent = Duration::from_nanos(now.nanosecond().into());
+                std::thread::sleep(Duration::from_secs(1).saturating_sub(spent));
+                self.prepare(name, document, OffsetDateTime::now_utc())
+            }
+            prepared => prepared,
         }
     }
 

@@ -30,6 +30,8 @@ use crate::trust::evidence::Evidence;
 struct Item {
     name: String,
     document: Sealed,
+    /// The page's name for what it is about, where it is a signature that stands alone.
+    about: Option<String>,
     /// For its result.
     room: Option<Room>,
     /// What is doubtful about it.
@@ -81,7 +83,7 @@ pub async fn run(
         documents: items
             .iter()
             .filter(|item| item.outcome.is_none())
-            .map(Item::shown)
+            .flat_map(Item::shown)
             .collect(),
         signature: Some(recipe::shown(&call)),
         candidates: found.candidates.clone(),
@@ -146,12 +148,17 @@ fn check(caller: &Caller, call: &SignDocuments) -> Result<(), JobError> {
 
 /// Every document must be here, whole, before anybody is asked.
 fn collect(caller: &Caller, call: &SignDocuments, rooms: Vec<Option<Room>>) -> Result<Vec<Item>, JobError> {
+    let held = caller.holdings.documents();
     let documents = call.documents.iter().zip(rooms);
     let items = documents.map(|(document, room)| {
-        let held = caller.holdings.documents();
+        let mut sealed = held.find(&document.sha256, document.size)?;
+        if let Some(content) = &call.content {
+            sealed = sealed.with_content(&held.find(&content.sha256, content.size)?);
+        }
         Ok(Item {
             name: document.name.clone(),
-            document: held.find(&document.sha256, document.size)?,
+            document: sealed,
+            about: call.content.as_ref().map(|content| content.name.clone()),
             room,
             warnings: Vec::new(),
             outcome: None,
@@ -198,7 +205,9 @@ async fn rehearse(
         let format = call.format;
         let preparing = move || {
             recipe.rehearse(&name, &document, now)?;
-            Ok(earlier::warnings(&document, format, now))
+            // What is signed with it counts, not the signature beside which it will stand.
+            let signed = document.content().unwrap_or(document);
+            Ok(earlier::warnings(&signed, format, now))
         };
         match context.laborious(preparing).await {
             Ok(warnings) => item.warnings = warnings,
@@ -373,7 +382,7 @@ impl Work for Documents {
 
     fn prepare(&self, index: usize) -> Result<(Signable, PreparedDocument), JobError> {
         let (name, source) = &self.sources[index];
-        let prepared = self.recipe.prepare(name, source, OffsetDateTime::now_utc())?;
+        let prepared = self.recipe.prepare_now(name, source)?;
         let algorithm = prepared.algorithm();
         let message = prepared.to_be_signed().to_vec();
         let signable = Signable {
@@ -399,7 +408,8 @@ impl Work for Documents {
 /// What the person is shown, in that order: see [`Offer::documents`].
 fn shown_of(items: &[Item]) -> Vec<Sealed> {
     let shown = items.iter().filter(|item| item.outcome.is_none());
-    shown.map(|item| item.document.clone()).collect()
+    let with_content = |item: &Item| std::iter::once(item.document.clone()).chain(item.document.content());
+    shown.flat_map(with_content).collect()
 }
 
 /// The documents of a question, for the person to look at.
@@ -435,14 +445,26 @@ fn kind(document: &Sealed) -> DocumentKind {
 }
 
 impl Item {
-    fn shown(&self) -> ShownDocument {
-        ShownDocument {
-            name: self.name.clone(),
-            size: Some(self.document.size()),
-            kind: Some(kind(&self.document)),
+    /// The document, and what it is about if that stands outside of it.
+    fn shown(&self) -> Vec<ShownDocument> {
+        let shown = |name: &str, document: &Sealed, warnings: &[DocumentWarning]| ShownDocument {
+            name: name.to_owned(),
+            size: Some(document.size()),
+            kind: Some(kind(document)),
             hash: "SHA-256".to_owned(),
-            digest: self.document.sha256().to_owned(),
-            warnings: self.warnings.clone(),
+            digest: document.sha256().to_owned(),
+            warnings: warnings.to_vec(),
+        };
+        match self.document.content() {
+            Some(content) => vec![
+                shown(&self.name, &self.document, &[]),
+                shown(
+                    self.about.as_deref().unwrap_or_default(),
+                    &content,
+                    &self.warnings,
+                ),
+            ],
+            None => vec![shown(&self.name, &self.document, &self.warnings)],
         }
     }
 
@@ -506,15 +528,16 @@ pub(super) fn token_hash(token: &TokenId) -> String {
 }
 
 fn subject(permitted: &Permitted<SignDocuments>, items: &[Item]) -> Subject {
+    let call = permitted.call();
     Subject {
-        format: serde_json::to_value(permitted.call().format)
+        format: serde_json::to_value(call.format)
             .ok()
             .and_then(|name| name.as_str().map(str::to_owned)),
         documents: items
             .iter()
             .map(|item| item.document.sha256().to_owned())
             .collect(),
-        manifest: Some(manifest_hash(&permitted.call().documents)),
+        manifest: Some(manifest_hash(call.documents.iter().chain(&call.content))),
         ..Subject::of_request(permitted.channel(), "sign_documents")
     }
 }

@@ -262,6 +262,13 @@ fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
     assert_eq!(level_alone(&office, "stamped.p7m"), "B-T");
     assert_eq!(openssl_verifies(&office, "stamped.p7m"), content);
 
+    // The same key again and again, faster than seconds go by: RSA by PKCS #1 v1.5 would make the same signature of one
+    // second, so each is of a second of its own.
+    succeed(&mut sign("second", "two.p7m", "three.p7m", &["--parallel"]));
+    succeed(&mut sign("second", "three.p7m", "four.p7m", &["--parallel"]));
+    succeed(&mut sign("second", "four.p7m", "five.p7m", &["--parallel"]));
+    assert_eq!(formats("five.p7m"), ["cades"; 5]);
+
     let detached = ["--format", "cades", "--detached"];
     succeed(&mut sign("first", "đơn.txt", "one.p7s", &detached));
     for (from, to) in [("one.p7m", "confirmed.p7m"), ("one.p7s", "confirmed.p7s")] {

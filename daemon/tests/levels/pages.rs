@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::daemon::Page;
 use crate::support::office::{Office, Server};
-use crate::support::repository;
+use crate::support::{repository, succeed};
 use crate::{judged, keep, level_alone, portal, without_authority};
 use serde_json::{Value, json};
 
@@ -44,6 +44,26 @@ fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
     assert_eq!(signed["level"], "B-LTA");
     keep(&office, &mut page, &signed, "x.p7s");
     assert_eq!(office.level("x.p7s"), "B-LTA");
+    // One more beside it, with what both are about; and it is stamped, too.
+    let alone = page.upload("x.p7s", &std::fs::read(office.desk.path("x.p7s")).unwrap());
+    let beside = json!({ "documents": [alone], "content": text, "format": "cades_parallel", "level": "B-T" });
+    let reply = page.call("sign_documents", &beside);
+    let signed = &reply["result"]["documents"][0];
+    assert_eq!(signed["level"], "B-T", "{reply}");
+    keep(&office, &mut page, signed, "both.p7s");
+    let report: Value = serde_json::from_str(&succeed(&mut office.verify("both.p7s"))).unwrap();
+    let formats = report[0]["signatures"].as_array().unwrap().iter();
+    let told: Vec<_> = formats.map(|one| (&one["format"], &one["indication"])).collect();
+    assert_eq!(told, [(&json!("cades"), &json!("TOTAL-PASSED")); 2], "{report}");
+    for (name, value) in [
+        ("content", Value::Null),
+        ("content", json!(pdf)),
+        ("format", json!("cades_counter")),
+    ] {
+        let mut other = beside.clone();
+        other[name] = value;
+        assert_eq!(page.refusal("sign_documents", &other), "bad_request", "{name}");
+    }
     let refused = page.refusal(
         "sign_documents",
         &json!({ "documents": [text], "format": "xmldsig", "level": "B-T" }),

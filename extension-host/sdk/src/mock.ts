@@ -195,14 +195,12 @@ class MockSession {
         return this.#signDigests(id, params as SignDigests);
       case "sign_documents":
         if ((params as SignDocuments).documents.length === 0) throw new Refusal("bad_request");
-        await this.#collect(id, (params as SignDocuments).documents);
+        await this.#collect(id, all(params as SignDocuments));
         await this.#ask(id, { method, params });
         return this.#sign(id, params as SignDocuments);
-      case "verify_documents": {
-        const { documents, content } = params as VerifyDocuments;
-        await this.#collect(id, content === undefined ? documents : [...documents, content]);
+      case "verify_documents":
+        await this.#collect(id, all(params as VerifyDocuments));
         return verify(params as VerifyDocuments);
-      }
       case "upload":
         return this.#upload(params as Upload);
       case "download":
@@ -222,7 +220,7 @@ class MockSession {
     if (!versions.includes(PROTOCOL_VERSION)) throw new Refusal("version_mismatch");
     const scopes = this.#options.scopes ?? SCOPES;
     if (scopes.length === 0) throw new Refusal("not_allowed");
-    const both = capabilities.filter((name) => ["authenticate", "idempotency", "manifest"].includes(name));
+    const both = capabilities.filter((name) => ["authenticate", "content", "idempotency", "manifest"].includes(name));
     this.#capabilities = both;
     const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
     return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };
@@ -309,7 +307,7 @@ class MockSession {
       signed.push({ status: "signed", name, sha256: result, size: bytes.length });
     }
     const results = signed.map((one) => (one.status === "signed" ? one.sha256 : ""));
-    return { documents: signed, certificate: this.#certificate, receipt: await this.#receipt(documents, results) };
+    return { documents: signed, certificate: this.#certificate, receipt: await this.#receipt(all(params), results) };
   }
 
   /** As the daemon makes it, but that no record bears it out. */
@@ -366,6 +364,11 @@ class MockSession {
 function signature(): DigestSignature {
   const bytes = toBase64(new Uint8Array(256));
   return { signature: bytes, raw_signature: bytes, algorithm: "RS256", signature_algorithm: ALGORITHM };
+}
+
+/** What a request names, a content behind the rest. */
+function all({ documents, content }: { documents: DocumentRef[]; content?: DocumentRef }): DocumentRef[] {
+  return content === undefined ? documents : [...documents, content];
 }
 
 /** What the mock calls signed is signed by nobody. */

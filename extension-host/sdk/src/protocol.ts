@@ -174,6 +174,11 @@ documents: Array<DocumentRef>,
  */
 format: SignatureFormat, 
 /**
+ * `cades_parallel` beside a signature that stands alone: what that is about, uploaded too. Then `documents` holds one
+ * entry. Capability `content`.
+ */
+content?: DocumentRef, 
+/**
  * SHA-256 of the certificate's DER as returned by `certificates`; if absent the person picks.
  */
 certificate?: string, 

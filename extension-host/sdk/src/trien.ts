@@ -41,6 +41,8 @@ export type RaisedDocument = {
 export interface SignDocumentsOptions extends CallOptions {
   documents: PageDocument[];
   format: SignatureFormat;
+  /** For `cades_parallel` beside a signature that stands alone: what that is about. Then `documents` holds one entry. */
+  content?: PageDocument;
   /**
    * The baseline level the results are to have; `B-B` if absent. Where no authority answers, a result says `waiting` and at
    * which level it is, and the daemon goes on trying.
@@ -208,10 +210,11 @@ export class Trien {
   async signDocuments(options: SignDocumentsOptions): Promise<SignedBatch<SignResult>>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
     const { format, level, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
-    const held = await this.#documents.hold(options.documents, signal);
-    const documents = held.map(reference);
+    if (options.content !== undefined && !this.#hello.capabilities?.includes("content")) throw TrienError.local("outdated");
+    const held = await this.#documents.hold(withContent(options), signal);
+    const { documents, content } = references(held, options);
     const params = this.#keyed(present({
-      documents, format, level, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
+      documents, format, content, level, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
     }), options.idempotencyKey);
     let replied: (result: SignedDocuments) => void = () => {};
     const reply = new Promise<SignedDocuments>((resolve) => (replied = resolve));
@@ -252,14 +255,8 @@ export class Trien {
 
   /** Checks every signature of each document. */
   async verifyDocuments(options: VerifyDocumentsOptions): Promise<VerifiedDocuments> {
-    const { content, signal } = options;
-    const all = content === undefined ? options.documents : [...options.documents, content];
-    const held = await this.#documents.hold(all, signal);
-    const references = held.map(reference);
-    const params = content === undefined
-      ? { documents: references }
-      : { documents: references.slice(0, -1), content: references.at(-1) };
-    return this.#ask<VerifiedDocuments>("verify_documents", params, options, held);
+    const held = await this.#documents.hold(withContent(options), options.signal);
+    return this.#ask<VerifiedDocuments>("verify_documents", present(references(held, options)), options, held);
   }
 
   /** Ends the connection; the daemon forgets its documents. */
@@ -392,6 +389,20 @@ const REPEATABLE: readonly string[] = ["certificates", "verify_documents"];
 
 function isCode(error: unknown, code: TrienErrorCode): boolean {
   return error instanceof TrienError && error.code === code;
+}
+
+/** What a call hands over, a content behind the rest. */
+type Named = Pick<VerifyDocumentsOptions, "documents" | "content">;
+
+function withContent({ documents, content }: Named): PageDocument[] {
+  return content === undefined ? documents : [...documents, content];
+}
+
+/** The same as it goes to the daemon. */
+function references(held: Held[], { documents, content }: Named): { documents: DocumentRef[]; content?: DocumentRef } {
+  const all = held.map(reference);
+  const about = content === undefined ? undefined : all[documents.length];
+  return about === undefined ? { documents: all } : { documents: all.slice(0, documents.length), content: about };
 }
 
 /** Without absent fields: the daemon refuses a field whose value is null. */

@@ -64,6 +64,11 @@ test("a portal's code runs unchanged against the mock, every method", async (con
   assert.equal((await trien.authenticate({ nonce: "A".repeat(44) })).format, "web-eid:1.0");
   assert.equal((await trien.verifyDocuments({ documents: [{ name: "a", bytes: large }] })).documents[0].valid, false);
   assert.equal(mock.heard.filter(({ method }) => method === "upload").length, 3, "what is there is not sent again");
+  const [alone, content] = [{ name: "a.p7s", bytes: new Uint8Array(9) }, { name: "a.pdf", bytes: new Uint8Array(33) }];
+  const beside = await trien.signDocuments({ documents: [alone], content, format: "cades_parallel" });
+  assert.deepEqual(beside.documents.map(({ name }) => name), ["a.p7s"]);
+  const { params } = mock.heard.findLast(({ method }) => method === "sign_documents");
+  assert.deepEqual([params.documents.map(({ size }) => size), params.content.size], [[9], 33]);
 });
 
 test("the manifest comes first, and what deviates from it ends the request", async (context) => {

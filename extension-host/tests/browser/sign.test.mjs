@@ -41,19 +41,24 @@ async function furtherOnPage(browser, url, port) {
     return await page.evaluate(async (port) => {
       const { Trien } = await import("/sdk.js");
       const trien = await Trien.connect({ client: "further", port });
-      const one = async (name, bytes, format) => (await trien.signDocuments({ documents: [{ name, bytes }], format })).documents[0];
+      const one = async (name, bytes, format, more) =>
+        (await trien.signDocuments({ documents: [{ name, bytes }], format, ...more })).documents[0];
       const refused = (...words) => one(...words).then(({ error }) => error?.code ?? "signed", ({ code }) => code);
       const text = async (blob) => btoa(String.fromCharCode(...new Uint8Array(await new Blob([blob]).arrayBuffer())));
       try {
         const content = new TextEncoder().encode("Quyết định số 15/QĐ-UBND\n");
         const first = (await one("qđ.txt", content, "cades_attached")).bytes;
-        // RSA by PKCS #1 v1.5 has no chance in it: the same key, content and second make the same signature, which is no other.
-        await new Promise((go) => setTimeout(go, 1000));
         const beside = (await one("qđ.p7m", first, "cades_parallel")).bytes;
         const over = (await one("qđ.p7m", first, "cades_counter")).bytes;
         const alone = (await one("qđ.txt", content, "cades_detached")).bytes;
-        const codes = [await refused("qđ.p7s", alone, "cades_parallel"), await refused("qđ.p7m", beside, "cades_counter")];
-        return { parallel: await text(beside), counter: await text(over), codes };
+        const about = { content: { name: "qđ.txt", bytes: content } };
+        const both = (await one("qđ.p7s", alone, "cades_parallel", about)).bytes;
+        const codes = [
+          await refused("qđ.p7s", alone, "cades_parallel"), await refused("qđ.p7m", beside, "cades_counter"),
+          await refused("qđ.p7s", alone, "cades_parallel", { content: { name: "x", bytes: first } }),
+          await refused("qđ.p7s", alone, "cades_counter", about),
+        ];
+        return { parallel: await text(beside), counter: await text(over), detached: await text(both), codes };
       } finally {
         trien.close();
       }
@@ -93,7 +98,7 @@ for (const name of ["chromium", "firefox"]) {
       }
       await context.test("cades_parallel and cades_counter", async () => {
         const made = await furtherOnPage(browser, portal.url, stage.websocketPort);
-        assert.deepEqual(made.codes, ["bad_request", "bad_request"]);
+        assert.deepEqual(made.codes, Array(4).fill("bad_request"));
         for (const [kind, formats] of [["parallel", ["cades", "cades"]], ["counter", ["cades", "counter_signature"]]]) {
           const file = path.join(stage.home, `${kind}.p7m`);
           writeFileSync(file, Buffer.from(made[kind], "base64"));
@@ -105,6 +110,11 @@ for (const name of ["chromium", "firefox"]) {
           const stdio = ["ignore", "pipe", "ignore"];
           assert.equal(execFileSync("openssl", words, { encoding: "utf8", stdio }), "Quyết định số 15/QĐ-UBND\n");
         }
+        const [alone, content] = ["qđ.p7s", "qđ.txt"].map((name) => path.join(stage.home, name));
+        writeFileSync(alone, Buffer.from(made.detached, "base64"));
+        writeFileSync(content, "Quyết định số 15/QĐ-UBND\n");
+        const [report] = JSON.parse(stage.trien("verify", "--json", "--trust", stage.trust, "--content", content, alone));
+        assert.deepEqual([report.valid, report.signatures.length], [true, 2]);
       });
     } finally {
       await close();

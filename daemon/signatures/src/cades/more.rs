@@ -3,7 +3,7 @@
 
 use crate::algorithm::{SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
-use crate::cms::{self, PrepareError, PreparedCms, SignedData, edit};
+use crate::cms::{self, PrepareError, PreparedCms, SignedData, SignerInfo, edit};
 use crate::signing::{FinishError, Prepared};
 use time::OffsetDateTime;
 
@@ -43,6 +43,10 @@ pub enum FurtherError {
     /// The content that was handed in is not what the other signatures are about, or stands inside already.
     #[error("the content is not what is signed already")]
     OtherContent,
+    /// The same signer has signed the same at the same second: where the algorithm has no chance in it (RSA by PKCS #1
+    /// v1.5), that is the same signature once more, and no other. The next second makes one.
+    #[error("this signer has signed the same at the same second")]
+    AlreadySigned,
     /// As many signers as are read already.
     #[error("there are {} signatures already", cms::MAX_SIGNERS)]
     TooMany,
@@ -98,6 +102,13 @@ pub fn prepare_parallel(
         return Err(FurtherError::OtherContent);
     }
     let signature = cms::prepare(&cms_request(request, digest))?;
+    if signed_data
+        .signers()
+        .iter()
+        .any(|signer| says_the_same(signer, &signature))
+    {
+        return Err(FurtherError::AlreadySigned);
+    }
     Ok(PreparedFurther {
         signed_data,
         signature,
@@ -121,11 +132,22 @@ pub fn prepare_counter(
         .ok_or(FurtherError::NoSuchSignature(over))?;
     let digest = request.algorithm.hash().digest(signer.signature_value());
     let signature = cms::prepare_counter(&cms_request(request, digest))?;
+    let mut made = signer.counter_signatures().into_iter().flatten();
+    if made.any(|counter| says_the_same(&counter, &signature)) {
+        return Err(FurtherError::AlreadySigned);
+    }
     Ok(PreparedFurther {
         signed_data,
         signature,
         over: Some(over),
     })
+}
+
+/// Whether a signature is over these very attributes, which name its signer, its time and its content.
+fn says_the_same(signer: &SignerInfo, prepared: &PreparedCms) -> bool {
+    signer
+        .to_be_signed()
+        .is_some_and(|signed| signed == prepared.to_be_signed())
 }
 
 fn cms_request<'a>(request: &FurtherRequest<'a>, digest: Vec<u8>) -> cms::Request<'a> {

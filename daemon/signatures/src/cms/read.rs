@@ -3,7 +3,7 @@
 
 use der::asn1::ObjectIdentifier;
 
-use super::tlv::{Element, Elements, Malformed, tag};
+use super::tlv::{self, Element, Elements, Malformed, tag};
 use super::{ID_SIGNED_DATA, attributes, ber, material, references, stamps};
 use crate::algorithm::{Hash, UnknownAlgorithm};
 use crate::certificate::Certificate;
@@ -120,6 +120,12 @@ impl SignerInfo {
     /// The signature value.
     pub(crate) fn signature_value(&self) -> &[u8] {
         &self.signature
+    }
+
+    /// What its signature is over, where it has signed attributes (RFC 5652, 5.4).
+    pub(crate) fn to_be_signed(&self) -> Option<Vec<u8>> {
+        let contents = self.signed_attributes.as_deref()?;
+        Some(tlv::write(tag::SET, contents))
     }
 
     /// The digest of the content that it signs, where it is one with this hash.
