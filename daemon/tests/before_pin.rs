@@ -660,13 +660,41 @@ fn n125_n130_at_the_shell_a_document_whose_signatures_do_not_hold_is_signed_by_w
         );
         assert!(!out.exists());
     }
-    // One of several keeps the others back, too, and is named alone.
+    // One of several keeps the others back, too, where that is asked for, and is named alone.
     let folder = desk.path("signed");
     std::fs::create_dir(&folder).unwrap();
-    let several = fail(sign(&[&once, &broken], &folder).args(desk.pin()), 1);
+    let mut several = sign(&[&once, &broken], &folder);
+    let several = fail(several.args(["--on-error", "stop"]).args(desk.pin()), 1);
     assert!(
         several.contains("broken.pdf") && !several.contains("once.pdf"),
         "{several}"
+    );
+    assert!(!folder.join("once.pdf").exists());
+    // Otherwise the others are signed, and the exit code and a line of its own tell of it.
+    let output = sign(&[&altered, &once, &broken], &folder)
+        .args(desk.pin())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = told.lines().filter(|line| line.contains("igned: ")).collect();
+    let names = ["altered.pdf", "once.pdf", "broken.pdf"];
+    assert!(
+        lines.iter().zip(names).all(|(line, name)| line.contains(name)),
+        "{told}"
+    );
+    assert_eq!(told.matches("Not signed: ").count(), 2, "{told}");
+    assert!(
+        told.contains("earlier signature") && told.contains("--despite-changes"),
+        "{told}"
+    );
+    assert_eq!(names.map(|name| folder.join(name).exists()), [false, true, false]);
+    // Where none of them holds, all are named, and no PIN is spent.
+    let mut none = sign(&[&altered, &broken], &folder);
+    let none = fail(none.arg("--pin-file").arg(&wrong), 1);
+    assert!(
+        none.contains("altered.pdf") && none.contains("broken.pdf"),
+        "{none}"
     );
 
     // Who says so signs it as it is; what holds needs no such word.

@@ -705,6 +705,30 @@ fn an_answer_that_is_lost_is_a_failure() {
     }
 }
 
+/// A PDF of one empty page with this media box.
+fn one_page(media_box: &str) -> Vec<u8> {
+    let mut pdf = String::from("%PDF-1.7\n");
+    let mut places = Vec::new();
+    for (number, body) in [
+        (1, "<< /Type /Catalog /Pages 2 0 R >>".to_owned()),
+        (2, "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned()),
+        (
+            3,
+            format!("<< /Type /Page /Parent 2 0 R /MediaBox [{media_box}] >>"),
+        ),
+    ] {
+        places.push(pdf.len());
+        pdf += &format!("{number} 0 obj\n{body}\nendobj\n");
+    }
+    let table = pdf.len();
+    pdf += "xref\n0 4\n0000000000 65535 f \n";
+    for place in places {
+        pdf += &format!("{place:010} 00000 n \n");
+    }
+    pdf += &format!("trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n");
+    pdf.into_bytes()
+}
+
 /// Nobody at the shell is told of a web page, or to make a PDF of what is none.
 #[test]
 fn a_mistake_at_the_shell_is_told_as_one() {
@@ -731,6 +755,29 @@ fn a_mistake_at_the_shell_is_told_as_one() {
         let (vi, en) = (told(words, &dossier, 2, "vi"), told(words, &dossier, 2, "en"));
         assert!(!vi.contains("Trang web") && !vi.contains("vận hành"), "{vi}");
         assert!(vi.contains(said) && en.contains(said), "{vi}\n{en}");
+    }
+    // A page of a stamp's size, alone and beside one where the signature fits.
+    let small = desk.path("small.pdf");
+    std::fs::write(&small, one_page("0 0 30 20")).unwrap();
+    std::fs::create_dir(desk.path("shown")).unwrap();
+    for (language, said) in [("vi", "quá nhỏ"), ("en", "too small")] {
+        let shown = ["--appearance", "plain"];
+        let alone = told(&shown, &small, 2, language);
+        let mut both = desk.trien(["sign", "--lang", language, "--cert", "an", "--out"]);
+        both.arg(desk.path("shown"))
+            .args([&small, &dossier])
+            .args(shown)
+            .args(desk.pin());
+        // What is signed, and what was not, are told on one list.
+        let output = both.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        for told in [alone, String::from_utf8(output.stdout).unwrap()] {
+            assert!(told.contains(said) && told.contains("--rectangle"), "{told}");
+            assert!(
+                !told.contains("Trang web") && !told.contains("The page sent"),
+                "{told}"
+            );
+        }
     }
     let page = ["--appearance", "plain", "--page", "99"];
     assert!(told(&page, &dossier, 2, "vi").contains("trien sign --help"));
@@ -773,6 +820,91 @@ fn a_certificate_that_is_not_clear_is_chosen_from_those_there_are() {
             );
         }
     }
+}
+
+#[test]
+fn one_of_several_certificates_is_chosen_by_its_number_or_by_the_beginning_of_its_sha_256() {
+    let desk = desk_with_key();
+    desk.add_key("binh", "ec:p256", "citizen");
+    let listed = read_json(&succeed(&mut desk.trien(["cert", "list", "--json"])));
+    let sha256 = |label: &str| -> String {
+        let all = listed.as_array().unwrap();
+        let one = all.iter().find(|one| one["label"] == label).unwrap();
+        one["sha256"].as_str().unwrap().to_owned()
+    };
+    let (an, binh) = (sha256("an"), sha256("binh"));
+    let sign = |words: &[&str]| {
+        let mut command = desk.trien(["sign", "--format", "cades", "--lang", "en", "--out"]);
+        command
+            .arg(desk.path("đơn.p7m"))
+            .arg(desk.path("đơn.txt"))
+            .args(words);
+        command
+    };
+    let signer = || {
+        let mut verify = desk.trien(["verify", "--json"]);
+        let told = read_json(&succeed(verify.arg(desk.path("đơn.p7m"))));
+        told[0]["signatures"][0]["signer"]["subject"]["common_name"].to_string()
+    };
+    let colons = binh[..12].to_uppercase();
+    let colons = format!("{}:{}:{}", &colons[..4], &colons[4..8], &colons[8..]);
+    for (selector, name) in [(&an[..8], " an\""), (&binh[..8], " binh\""), (&colons, " binh\"")] {
+        succeed(sign(&["--cert", selector]).args(desk.pin()));
+        assert!(signer().ends_with(name), "{selector}: {}", signer());
+    }
+    // Shorter, it could be anything.
+    fail(sign(&["--cert", &an[..7]]).args(desk.pin()), 3);
+
+    let pin = format!("{PIN}\r");
+    let asked = format!("PIN of \"{TOKEN}\": ");
+    let (exit, told) = at_terminal(
+        &sign(&[]),
+        &[("1 to 2:", "3\r"), ("1 to 2:", "2\r"), (&asked, &pin)],
+    );
+    assert_eq!(exit, 0, "{told}");
+    assert!(told.contains("1. ") && told.contains("2. "), "{told}");
+    let second = told
+        .lines()
+        .find(|line| line.trim_start().starts_with("2. "))
+        .unwrap();
+    let label = second.trim_start()[3..].split(' ').next().unwrap().to_owned();
+    assert!(
+        signer().ends_with(&format!(" {label}\"")),
+        "{second}: {}",
+        signer()
+    );
+    let (exit, told) = at_terminal(&sign(&[]), &[("1 to 2:", "\u{3}")]);
+    assert_eq!(exit, 1, "Ctrl-C is a no: {told}");
+    // A program is not asked.
+    let (exit, told) = at_terminal(&sign(&["--json"]), &[]);
+    assert_eq!(exit, 3, "{told}");
+    assert!(told.contains("certificate_not_found"), "{told}");
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_named_with_its_date() {
+    let desk = Desk::with_keys(&[
+        ("old", "ec:p256", "expired"),
+        ("early", "ec:p256", "not_yet_valid"),
+    ]);
+    std::fs::write(desk.path("đơn.txt"), "x").unwrap();
+    let told = |language: &str, selector: &[&str]| {
+        let mut sign = desk.trien(["sign", "--format", "cades", "--lang", language, "--out"]);
+        sign.arg(desk.path("none"))
+            .arg(desk.path("đơn.txt"))
+            .args(selector);
+        fail(sign.args(desk.pin()), 1)
+    };
+    let both = told("en", &[]);
+    assert!(
+        both.contains(": expired at 20") && both.contains(": valid from 20"),
+        "{both}"
+    );
+    let one = told("vi", &["--cert", "old"]);
+    assert!(
+        one.contains(": hết hạn lúc ") && !one.contains("có hiệu lực từ"),
+        "{one}"
+    );
 }
 
 #[test]

@@ -388,6 +388,36 @@ fn a_report_says_what_was_changed_after_each_signature() {
 }
 
 #[test]
+fn a_page_says_of_which_files_it_is_and_how_many_are_valid() {
+    use sha2::{Digest, Sha256};
+    let (office, signed) = self::signed();
+    let other = office.desk.path("x<y.xml");
+    std::fs::write(&other, "<a/>").unwrap();
+    for (language, labelled, counted) in [
+        ("vi", "SHA-256 của tệp", "Trong 2 tệp: 1 hợp lệ"),
+        ("en", "SHA-256 of the file", "Of 2 files: 1 valid"),
+    ] {
+        let page = office.desk.path("page.html");
+        let mut verify = office.desk.trien(["verify", "--lang", language, "--html"]);
+        let output = verify.arg(&page).args([&signed, &other]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let page = std::fs::read_to_string(page).unwrap();
+        for file in [&signed, &other] {
+            let digest = hex::encode(Sha256::digest(std::fs::read(file).unwrap()));
+            assert!(
+                page.contains(&format!("<dt>{labelled}</dt><dd>{digest}</dd>")),
+                "{page}"
+            );
+        }
+        let before = page.split("<section").next().unwrap();
+        assert!(
+            before.contains(counted) && before.contains("x&lt;y.xml"),
+            "{before}"
+        );
+    }
+}
+
+#[test]
 fn n127_n128_a_report_lists_what_a_document_would_do_by_itself_or_shows_otherwise() {
     let desk = Desk::new();
     let dossier = repository().join("testdata/documents/dossier.pdf");

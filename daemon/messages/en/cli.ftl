@@ -62,6 +62,12 @@ sign-bad-value = "{ $value }" is no value.
 sign-bad-value-remedy = Write name=text, for instance --value "number=15/QĐ-UBND".
 sign-altered = Not signed: an earlier signature does not hold, is broken or cannot be checked, or the document was changed after it: { $files }
 sign-altered-remedy = See "trien verify" on the file. Ask for the document as it was signed; or sign it as it is with --despite-changes.
+sign-altered-one = an earlier signature does not hold, is broken or cannot be checked, or the document was changed after it
+sign-choose = Several certificates fit:{ $choices }
+sign-choose-number = Which? Its number, 1 to { $count }:
+sign-not-valid-now = Of the certificates that would fit, none is valid now:{ $choices }
+sign-expired-choice = { $name } (serial number { $serial }): expired at { $time }
+sign-not-yet-choice = { $name } (serial number { $serial }): valid from { $time } on
 sign-empty-selector = --cert names no certificate.
 sign-empty-selector-remedy = Give a label, serial number, SHA-256 or part of a subject, or leave --cert out; see "trien cert list".
 sign-queue-stream = A result that goes into a pipe or a device cannot be raised later.
@@ -75,6 +81,8 @@ sign-bad-arguments = It cannot be signed with these arguments.
 sign-bad-arguments-remedy = See "trien sign --help".
 sign-bad-template-remedy = Give --template { $templates }, or the name of a file NAME.toml in the folder "templates" beside config.toml.
 sign-bad-appearance-remedy = Give --appearance plain, copy, incoming, number-and-date or attachment (these two want --value number=…), person or agency (with --image), or a preset of your own.
+sign-bad-place = The signature cannot be shown there: the page, or the place on it, is too small.
+sign-bad-place-remedy = Choose another place with --page and --rectangle, or sign without --appearance: the signature is the same.
 sign-no-pdf = This file is no PDF, or it is broken.
 sign-no-pdf-remedy = Name the format that fits it: --format cades for any file, --format xades for XML. A text can also be exported as PDF and then signed.
 sign-no-xml = This file is no XML, or it is broken.

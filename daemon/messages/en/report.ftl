@@ -180,6 +180,7 @@ change-validation-data = validation data
 change-attachment = attached file
 change-object = object
 
+report-sha256 = SHA-256 of the file
 report-findings = Beside its pages the document has
 finding-javascript = scripts
 finding-open-action = an action when it is opened

@@ -62,6 +62,12 @@ sign-bad-value = "{ $value }" không phải là một giá trị.
 sign-bad-value-remedy = Hãy viết tên=nội dung, ví dụ --value "number=15/QĐ-UBND".
 sign-altered = Chưa ký: chữ ký có trước không còn giá trị, bị hỏng hoặc không kiểm tra được, hoặc tài liệu đã bị thay đổi sau chữ ký đó: { $files }
 sign-altered-remedy = Hãy xem bằng "trien verify". Xin lại tài liệu đúng như khi được ký; hoặc ký tài liệu như hiện có với --despite-changes.
+sign-altered-one = chữ ký có trước không còn giá trị, bị hỏng hoặc không kiểm tra được, hoặc tài liệu đã bị thay đổi sau chữ ký đó
+sign-choose = Có nhiều chứng thư số phù hợp:{ $choices }
+sign-choose-number = Dùng chứng thư nào? Số thứ tự, từ 1 đến { $count }:
+sign-not-valid-now = Trong các chứng thư số phù hợp, không chứng thư nào đang có hiệu lực:{ $choices }
+sign-expired-choice = { $name } (số sê-ri { $serial }): hết hạn lúc { $time }
+sign-not-yet-choice = { $name } (số sê-ri { $serial }): có hiệu lực từ { $time }
 sign-empty-selector = --cert không nêu chứng thư nào.
 sign-empty-selector-remedy = Hãy nêu nhãn, số sê-ri, SHA-256 hoặc một phần tên chủ thể, hoặc bỏ --cert; xem "trien cert list".
 sign-queue-stream = Kết quả ghi ra một đường ống hoặc thiết bị thì không thể nâng mức sau.
@@ -75,6 +81,8 @@ sign-bad-arguments = Không ký được với các đối số đã nêu.
 sign-bad-arguments-remedy = Hãy xem "trien sign --help".
 sign-bad-template-remedy = Với --template, hãy nêu { $templates }, hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml.
 sign-bad-appearance-remedy = Với --appearance, hãy nêu plain, copy, incoming, number-and-date hoặc attachment (hai kiểu này cần --value number=…), person hoặc agency (cần --image), hoặc mẫu của riêng bạn.
+sign-bad-place = Không hiện được chữ ký ở đó: trang, hoặc chỗ dành cho chữ ký, quá nhỏ.
+sign-bad-place-remedy = Hãy chọn chỗ khác bằng --page và --rectangle, hoặc ký không kèm --appearance: giá trị của chữ ký vẫn như vậy.
 sign-no-pdf = Tệp này không phải là PDF, hoặc đã bị hỏng.
 sign-no-pdf-remedy = Hãy nêu định dạng hợp với tệp: --format cades cho mọi tệp, --format xades cho XML. Nếu là tài liệu soạn thảo, cũng có thể xuất ra PDF rồi ký.
 sign-no-xml = Tệp này không phải là XML, hoặc đã bị hỏng.

@@ -180,6 +180,7 @@ change-validation-data = dữ liệu kiểm tra chữ ký
 change-attachment = tệp đính kèm
 change-object = đối tượng
 
+report-sha256 = SHA-256 của tệp
 report-findings = Ngoài các trang, tài liệu còn có
 finding-javascript = tập lệnh
 finding-open-action = thao tác tự chạy khi mở

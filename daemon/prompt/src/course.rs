@@ -240,7 +240,7 @@ impl Course {
         self.phase = Phase::Finished(outcome);
         self.leaves = Some(match outcome {
             Outcome::Done => now + DONE_SHOWN,
-            Outcome::PinLocked | Outcome::Failed(_) => now + FAILURE_SHOWN,
+            Outcome::PinLocked | Outcome::Failed(_) | Outcome::Partly { .. } => now + FAILURE_SHOWN,
             Outcome::Withdrawn => now,
         });
         if outcome == Outcome::Withdrawn {
@@ -461,6 +461,7 @@ mod tests {
         for (outcome, shown) in [
             (Outcome::Done, 900),
             (Outcome::PinLocked, 10_000),
+            (Outcome::Partly { signed: 2, failed: 1 }, 10_000),
             (Outcome::Failed(ErrorCode::TokenRemoved), 10_000),
         ] {
             let mut course = course(&[PIN]);

@@ -67,6 +67,13 @@ pub enum ToPrompt {
 pub enum Outcome {
     /// All is signed, or the certificate handed over.
     Done,
+    /// Some of the documents are signed, and some could not be, for reasons that the page has.
+    Partly {
+        /// So many are.
+        signed: u32,
+        /// So many are not.
+        failed: u32,
+    },
     /// The token is locked now.
     PinLocked,
     /// It failed, with the error that the page has.

@@ -70,19 +70,18 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
         return Err(CliError::misuse("sign-over-input", shown));
     }
     output::check_writable(out)?;
-    let level = Level::from(arguments.level);
-    if let Some(raised) = raise_stream(input, arguments.content.as_deref(), level, &network, shell).await? {
+    let (level, content) = (Level::from(arguments.level), arguments.content.as_deref());
+    // What is no regular file can be read only once, so it is read whole.
+    if !is_regular(input)? {
+        output::write(out, &raise_whole(input, content, level, &network, shell).await?)?;
+    } else if let Some(raised) = raise_stream(input, content, level, &network, shell).await? {
         output::write_with(out, |file| raised.write(file))?;
     } else if let Some(pdf) = PdfFile::open(input)? {
         let end = raise(pdf.end()?, &pdf.form(), level, &network, shell).await;
         let end = end.map_err(|error| failed(&error))?;
         output::write_with(out, |file| pdf.write(&end, file))?;
     } else {
-        let form = Whole {
-            content: arguments.content.clone(),
-        };
-        let raised = raise(read_document(input)?, &form, level, &network, shell).await;
-        output::write(out, &raised.map_err(|error| failed(&error))?)?;
+        output::write(out, &raise_whole(input, content, level, &network, shell).await?)?;
     }
     let shown = |path: &Path| path.display().to_string();
     let value = json!({ "input": shown(input), "output": shown(out), "level": level });
@@ -93,6 +92,32 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
         ) + "\n"
     });
     Ok(())
+}
+
+/// Raises a document of any other kind.
+async fn raise_whole(
+    input: &Path,
+    content: Option<&Path>,
+    level: Level,
+    network: &Network,
+    shell: &Shell,
+) -> Result<Vec<u8>, CliError> {
+    let form = Whole {
+        content: content.map(Path::to_owned),
+    };
+    let raised = raise(read_document(input)?, &form, level, network, shell).await;
+    raised.map_err(|error| failed(&error))
+}
+
+/// False for the standard input, a pipe or a device.
+fn is_regular(input: &Path) -> Result<bool, CliError> {
+    if input == Path::new(output::STANDARD) {
+        return Ok(false);
+    }
+    let about = input.metadata();
+    about
+        .map(|about| about.is_file())
+        .map_err(|error| CliError::file("cli-unreadable", input, &error))
 }
 
 /// Does now what the daemon would do by itself.

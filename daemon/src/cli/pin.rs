@@ -286,6 +286,18 @@ pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> 
     piped().map_err(|error| CliError::io("pin-no-pipe", &error))
 }
 
+/// Asks at the terminal for a line that is shown while it is typed.
+///
+/// # Errors
+/// [`io::ErrorKind::Interrupted`] if the person leaves; otherwise there is no terminal.
+pub(super) async fn line(question: String) -> io::Result<String> {
+    blocking(move || {
+        let typed = Terminal::open()?.ask(&question, Echo::On)?;
+        Ok(typed.as_str().unwrap_or_default().to_owned())
+    })
+    .await
+}
+
 /// Asks at the terminal for something that is not shown.
 ///
 /// # Errors

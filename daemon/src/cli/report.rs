@@ -23,6 +23,9 @@ pub(super) struct FileReport {
     /// What was found.
     #[serde(flatten)]
     pub(super) outcome: Outcome,
+    /// SHA-256 of the file, lower-case hexadecimal, for the page: a report on paper says what it is about.
+    #[serde(skip)]
+    pub(super) sha256: Option<String>,
 }
 
 /// What was found in one file.
@@ -115,9 +118,15 @@ pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
     out
 }
 
-/// The reports as a web page that needs nothing beside itself.
-pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
+/// The reports as a web page that needs nothing beside itself. `summary` stands before them, a line each.
+pub(super) fn as_html(reports: &[FileReport], summary: &str, language: Language) -> String {
     let mut body = String::new();
+    if !summary.is_empty() {
+        body.push_str(&format!(
+            "<p class=\"summary\">{}</p>\n",
+            escape(summary.trim_end())
+        ));
+    }
     for file in reports {
         let class = file.verdict().class();
         let headline = escape(&headline(file, language));
@@ -125,9 +134,16 @@ pub(super) fn as_html(reports: &[FileReport], language: Language) -> String {
             "<section class=\"{class}\"><h2>{}</h2><p>{headline}</p>",
             escape(&printable(&file.file))
         ));
-        if let Some(line) = findings(file, language) {
-            let (label, value) = (escape(&line.label), escape(&line.value));
-            body.push_str(&format!("<dl><dt>{label}</dt><dd>{value}</dd></dl>"));
+        let about = file.sha256.iter().map(|sha256| Line {
+            label: plain(language, "report-sha256"),
+            value: sha256.clone(),
+        });
+        let about: String = about
+            .chain(findings(file, language))
+            .map(|line| format!("<dt>{}</dt><dd>{}</dd>", escape(&line.label), escape(&line.value)))
+            .collect();
+        if !about.is_empty() {
+            body.push_str(&format!("<dl>{about}</dl>"));
         }
         for (heading, lines) in file.described(language) {
             body.push_str(&format!("<h3>{}</h3><dl>", escape(&heading)));

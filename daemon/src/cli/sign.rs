@@ -2,6 +2,7 @@
 
 mod appearance;
 mod arguments;
+mod choice;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::pin::no_pin;
 use super::token::{Hiding, reveal_these};
 use super::verify::{open, read_document};
 use super::{CliError, Exit, Shell, wording};
+use crate::consent::shell::Chooser;
 use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
 use crate::jobs::documents::Sealed;
@@ -35,8 +37,9 @@ use crate::queue::Queue;
 use crate::transport::Channel;
 
 use appearance::appearance;
-use arguments::{CertifyArgument, PaddingArgument, extension, format};
+use arguments::{CertifyArgument, OnErrorArgument, PaddingArgument, extension, format};
 pub use arguments::{LevelArgument, SignArguments};
+use choice::AtTerminal;
 
 /// Runs it.
 ///
@@ -97,11 +100,21 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
             LevelArgument::Lt => call::Level::BLt,
             LevelArgument::Lta => call::Level::BLta,
         }),
-        on_error: OnError::default(),
+        on_error: match arguments.on_error {
+            OnErrorArgument::GoOn => OnError::GoOn,
+            OnErrorArgument::Stop => OnError::Stop,
+        },
         idempotency_key: None,
     };
     let selector = arguments.cert.clone();
+    // Where the PIN is not typed, nobody may be there to answer.
+    let at_terminal = !shell.json && !arguments.pin.is_given();
+    let chooser = at_terminal.then(|| {
+        let language = shell.language;
+        Arc::new(AtTerminal { language }) as Arc<dyn Chooser>
+    });
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?)
+        .choosing(chooser)
         .despite_changes(arguments.despite_changes);
     let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
@@ -241,6 +254,10 @@ async fn sign(
             let error = failed(&JobError::CertificateNotFound);
             Err(error.reworded(|object| wording::ambiguous(object, &choices)))
         }
+        Err(JobError::CertificateExpired(certificates)) if !certificates.is_empty() => {
+            let error = failed(&JobError::CertificateExpired(Vec::new()));
+            Err(error.reworded(|object| wording::not_valid_now(object, &certificates)))
+        }
         Err(error) => Err(failed(&error).reworded(|object| wording::when_signing(object, format))),
     }
 }
@@ -250,7 +267,7 @@ pub(super) fn failed(error: &JobError) -> CliError {
     if let JobError::Ask(AskError::NoPin(none)) = error {
         return no_pin(none);
     }
-    if let JobError::Ask(AskError::Altered(names)) = error {
+    if let JobError::Altered(names) = error {
         return CliError::refused("sign-altered", arguments([("files", names.join("; "))]));
     }
     let object = error.object();

@@ -10,6 +10,7 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::limits::MAX_DOCUMENT;
+use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::{self, Container, Digests};
 use trien_signatures::pades;
 use trien_signatures::pdf::Source;
@@ -96,13 +97,15 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
             },
         };
         reports.push(FileReport {
+            sha256: arguments.html.as_ref().and_then(|_| digest(input)),
             file: input.display().to_string(),
             valid: matches!(&outcome, Outcome::Report(report) if report.valid()),
             outcome,
         });
     }
     if let Some(file) = &arguments.html {
-        output::write(file, report::as_html(&reports, shell.language).as_bytes())?;
+        let page = report::as_html(&reports, &summary(&reports, shell), shell.language);
+        output::write(file, page.as_bytes())?;
     }
     let on_pipe = arguments.html.as_deref().is_some_and(output::is_standard);
     shell.answer_beside(on_pipe, &reports, || {
@@ -117,6 +120,21 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
         Ok(())
     } else {
         Err(CliError::answered(Exit::No))
+    }
+}
+
+/// SHA-256 of a file in hexadecimal; none of what can be read only once, or not at all.
+fn digest(input: &Path) -> Option<String> {
+    if !input.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut hasher = Hash::Sha256.hasher();
+    let (mut file, mut piece) = (File::open(input).ok()?, vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece).ok()? {
+            0 => return Some(hex::encode(hasher.finalize())),
+            read => hasher.update(&piece[..read]),
+        }
     }
 }
 

@@ -3,11 +3,15 @@
 
 use std::path::Path;
 
+use time::OffsetDateTime;
 use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::error::{Bilingual, ErrorCode, ErrorData, ErrorObject};
+use trien_signatures::certificate::Certificate;
 use trien_signatures::xmldsig::Template;
 
-use crate::language::{Arguments, arguments, bilingual, text};
+use super::report::printable;
+use crate::jobs::error::PLACE;
+use crate::language::{Arguments, arguments, bilingual, text, time_in_vietnam};
 
 /// Bytes of a mebibyte.
 const MEBIBYTE: u64 = 1 << 20;
@@ -34,14 +38,15 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
     let (message, remedy) = match object.data.code {
         ErrorCode::BadRequest => {
             let about = object.data.detail.as_deref().unwrap_or_default();
-            let remedy = if about.starts_with("template") {
-                "sign-bad-template-remedy"
+            if about.starts_with(PLACE) {
+                ("sign-bad-place", "sign-bad-place-remedy")
+            } else if about.starts_with("template") {
+                ("sign-bad-arguments", "sign-bad-template-remedy")
             } else if about.starts_with("appearance") {
-                "sign-bad-appearance-remedy"
+                ("sign-bad-arguments", "sign-bad-appearance-remedy")
             } else {
-                "sign-bad-arguments-remedy"
-            };
-            ("sign-bad-arguments", remedy)
+                ("sign-bad-arguments", "sign-bad-arguments-remedy")
+            }
         }
         ErrorCode::DocumentUnreadable => match format {
             SignatureFormat::Pades => ("sign-no-pdf", "sign-no-pdf-remedy"),
@@ -70,6 +75,37 @@ pub(super) fn ambiguous(mut object: ErrorObject, choices: &[String]) -> ErrorObj
     let facts = arguments([("choices", listed(choices))]);
     object.data.message = both("sign-several-match", &facts);
     object.data.remedy = both("sign-several-match-remedy", &facts);
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
+/// Of `trien sign`, where those that would fit are not valid now: which these are, and since or from when.
+pub(super) fn not_valid_now(mut object: ErrorObject, certificates: &[Certificate]) -> ErrorObject {
+    let now = OffsetDateTime::now_utc();
+    let lines = |language| -> String {
+        let line = |certificate: &Certificate| {
+            let subject = certificate.subject();
+            let (key, time) = match certificate.not_after() < now {
+                true => ("sign-expired-choice", certificate.not_after()),
+                false => ("sign-not-yet-choice", certificate.not_before()),
+            };
+            let facts = [
+                ("name", printable(&subject.common_name.unwrap_or(subject.rfc4514))),
+                ("serial", certificate.serial_hex()),
+                ("time", time_in_vietnam(time)),
+            ];
+            format!("\n  {}", text(language, key, &arguments(facts)))
+        };
+        certificates.iter().map(line).collect()
+    };
+    let said = |language| {
+        let facts = arguments([("choices", lines(language))]);
+        text(language, "sign-not-valid-now", &facts)
+    };
+    object.data.message = Bilingual {
+        vi: said(Language::Vi),
+        en: said(Language::En),
+    };
     object.message.clone_from(&object.data.message.en);
     object
 }

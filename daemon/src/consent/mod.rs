@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use trien_protocol::prompt::{Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning};
+use trien_protocol::prompt::{
+    DocumentWarning, Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning,
+};
 use trien_signatures::certificate::Certificate;
 
 use crate::policy::Permitted;
@@ -77,6 +79,11 @@ pub trait Prompter: Send + Sync {
     /// False for certificates that the person has ruled out beforehand.
     fn considers(&self, _certificate: &HeldCertificate) -> bool {
         true
+    }
+
+    /// True for a document that is not signed for what is doubtful about it, without anybody being asked.
+    fn passes_over(&self, _warnings: &[DocumentWarning]) -> bool {
+        false
     }
 
     /// A page that may ask is connected: what can be made ready for its questions is, as long as the return value lives.
@@ -204,9 +211,6 @@ pub enum AskError {
     /// The shell's selector fits several certificates.
     #[error("the selector fits several certificates: {}", .0.join("; "))]
     Ambiguous(Vec<String>),
-    /// At the shell: signatures of these documents do not hold, and nobody said that he knows.
-    #[error("earlier signatures do not hold: {}", .0.join("; "))]
-    Altered(Vec<String>),
 }
 
 /// The proof that the person agreed to a permitted call, with one certificate, for the documents he saw: only [`ask`]

@@ -3,9 +3,9 @@
 use std::os::fd::OwnedFd;
 
 use async_trait::async_trait;
-use trien_protocol::prompt::{Outcome, ShownDocument};
+use trien_protocol::prompt::{DocumentWarning, Outcome};
 
-use super::{AskError, Offer, Prompter, Turn, Window, Yes};
+use super::{AskError, Candidate, Offer, Prompter, Turn, Window, Yes};
 use crate::tokens::{HeldCertificate, PinNeed, PinState};
 use crate::transport::Channel;
 use std::sync::Arc;
@@ -61,25 +61,55 @@ pub trait PinSource: Send + Sync {
     async fn again(&self, trouble: PinTrouble) -> bool;
 }
 
+/// Who says which of several certificates is meant.
+#[async_trait]
+pub trait Chooser: Send + Sync {
+    /// Its place among these; none where nobody is there to say it.
+    ///
+    /// # Errors
+    /// [`AskError::Refused`] if the person leaves the question.
+    async fn choose(&self, choices: &[String]) -> Result<Option<usize>, AskError>;
+}
+
 /// Says yes at once, with the certificate that was selected.
 #[derive(Clone)]
 pub struct ShellPrompter {
     selector: Option<String>,
     source: Arc<dyn PinSource>,
+    chooser: Option<Arc<dyn Chooser>>,
     /// Signs even documents whose earlier signatures do not hold.
     despite_changes: bool,
 }
 
 impl ShellPrompter {
-    /// `selector` is a label, a serial number, a SHA-256 or part of a subject; without it there must be only one
-    /// certificate.
+    /// `selector` is a label, a serial number, a SHA-256 or the beginning of one, or part of a subject; without it there
+    /// must be only one certificate.
     #[must_use]
     pub fn new(selector: Option<String>, source: Arc<dyn PinSource>) -> Self {
         Self {
             selector,
             source,
+            chooser: None,
             despite_changes: false,
         }
+    }
+
+    /// Where several certificates fit, this one is asked which.
+    #[must_use]
+    pub fn choosing(mut self, chooser: Option<Arc<dyn Chooser>>) -> Self {
+        self.chooser = chooser;
+        self
+    }
+
+    async fn which<'a>(&self, several: &'a [Candidate]) -> Result<(usize, &'a Candidate), AskError> {
+        let choices: Vec<_> = several.iter().map(|candidate| choice(&candidate.held)).collect();
+        let chosen = match &self.chooser {
+            Some(chooser) => chooser.choose(&choices).await?,
+            None => None,
+        };
+        chosen
+            .and_then(|place| Some((place, several.get(place)?)))
+            .ok_or(AskError::Ambiguous(choices))
     }
 
     /// The person knows that earlier signatures of the documents may not hold, and signs all the same.
@@ -102,28 +132,18 @@ impl Prompter for ShellPrompter {
             .is_none_or(|selector| selects(selector, certificate))
     }
 
+    fn passes_over(&self, warnings: &[DocumentWarning]) -> bool {
+        !self.despite_changes && warnings.iter().any(|warning| warning.is_about_signatures())
+    }
+
     async fn turn(&self, _channel: &Channel) -> Result<Turn, AskError> {
         Ok(Turn::free())
     }
 
     async fn ask(&self, _turn: Turn, _channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
-        let altered: Vec<_> = offer
-            .documents
-            .iter()
-            .filter(|document| is_altered(document))
-            .collect();
-        if !altered.is_empty() && !self.despite_changes {
-            let names = altered.into_iter().map(|document| document.name.clone());
-            return Err(AskError::Altered(names.collect()));
-        }
-        let [candidate] = offer.candidates.as_slice() else {
-            return Err(AskError::Ambiguous(
-                offer
-                    .candidates
-                    .iter()
-                    .map(|candidate| choice(&candidate.held))
-                    .collect(),
-            ));
+        let (place, candidate) = match offer.candidates.as_slice() {
+            [candidate] => (0, candidate),
+            several => self.which(several).await?,
         };
         let pin = match candidate.pin {
             PinNeed::Pipe { state, .. } => {
@@ -140,17 +160,15 @@ impl Prompter for ShellPrompter {
             PinNeed::NotNeeded | PinNeed::Locked => None,
         };
         Ok(Yes {
-            candidate: 0,
+            candidate: place,
             pin,
             window: Box::new(AtTheShell::new(Arc::clone(&self.source))),
         })
     }
 }
 
-fn is_altered(document: &ShownDocument) -> bool {
-    let mut warnings = document.warnings.iter();
-    warnings.any(|warning| warning.is_about_signatures())
-}
+/// From so many digits on, the beginning of a SHA-256 names a certificate.
+const SHORTEST: usize = 8;
 
 /// True if the selector names this certificate.
 #[must_use]
@@ -160,7 +178,7 @@ pub fn selects(selector: &str, held: &HeldCertificate) -> bool {
     let serial = certificate.serial_hex();
     held.label == selector
         || serial.trim_start_matches('0') == hexadecimal.trim_start_matches('0') && !hexadecimal.is_empty()
-        || certificate.sha256_hex() == hexadecimal
+        || hexadecimal.len() >= SHORTEST && certificate.sha256_hex().starts_with(&hexadecimal)
         || certificate
             .subject()
             .rfc4514

@@ -115,7 +115,11 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
             None if hidden => JobError::CertificatesHidden,
             None => JobError::NoCertificate,
         };
-        return Err(unfit.or(failure.map(JobError::from)).unwrap_or(none));
+        return Err(match unfit.or(failure.map(JobError::from)) {
+            Some(JobError::CertificateExpired(_)) => JobError::CertificateExpired(found.not_valid_now),
+            Some(error) => error,
+            None => none,
+        });
     }
     Ok(found)
 }
@@ -150,7 +154,7 @@ async fn candidate(
         if suits && found.not_valid_now.len() < MAX_CANDIDATES {
             found.not_valid_now.push(held.certificate);
         }
-        return Err(JobError::CertificateExpired);
+        return Err(JobError::CertificateExpired(Vec::new()));
     }
     if !suits {
         return Err(JobError::CertificateUnsuitable);

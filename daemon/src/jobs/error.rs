@@ -5,9 +5,10 @@ use std::io;
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
 use trien_signatures::asic::AsicError;
 use trien_signatures::cades::FurtherError;
+use trien_signatures::certificate::Certificate;
 use trien_signatures::cms::PrepareError;
 use trien_signatures::ooxml::{OoxmlError, PackageError};
-use trien_signatures::pades::PadesError;
+use trien_signatures::pades::{AppearanceError, PadesError};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::signing::FinishError;
 use trien_signatures::xml::XmlError;
@@ -73,9 +74,9 @@ pub enum JobError {
     /// The certificate of the request is not here, or the page has not been shown it.
     #[error("the certificate is not here")]
     CertificateNotFound,
-    /// Expired or not valid yet.
+    /// Those that would fit have expired, or are not valid yet. Which these are the person is told, and no page.
     #[error("the certificate is not valid now")]
-    CertificateExpired,
+    CertificateExpired(Vec<Certificate>),
     /// It, or an authority above it, was revoked.
     #[error("the certificate was revoked")]
     CertificateRevoked,
@@ -85,6 +86,9 @@ pub enum JobError {
     /// Its key usage, or its key, does not allow this.
     #[error("the certificate is not for this")]
     CertificateUnsuitable,
+    /// At the shell: signatures of these documents do not hold, and nobody said that he knows.
+    #[error("earlier signatures do not hold: {}", .0.join("; "))]
+    Altered(Vec<String>),
     /// The person was asked in vain.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -158,13 +162,13 @@ impl JobError {
             Self::KeyReused => ErrorCode::KeyReused,
             Self::RateLimited => ErrorCode::RateLimited,
             Self::Stopped => ErrorCode::BatchStopped,
-            Self::Cancelled => ErrorCode::Cancelled,
+            Self::Cancelled | Self::Altered(_) => ErrorCode::Cancelled,
             Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
             Self::Document(error) => of_document(error),
             Self::NoCertificate | Self::CertificatesHidden => ErrorCode::NoCertificate,
             Self::CertificateNotFound => ErrorCode::CertificateNotFound,
-            Self::CertificateExpired => ErrorCode::CertificateExpired,
+            Self::CertificateExpired(_) => ErrorCode::CertificateExpired,
             Self::CertificateRevoked => ErrorCode::CertificateRevoked,
             Self::CertificateStatusUnknown => ErrorCode::CertificateStatusUnknown,
             Self::CertificateUnsuitable => ErrorCode::CertificateUnsuitable,
@@ -192,8 +196,14 @@ impl JobError {
     pub fn object(&self) -> ErrorObject {
         let mut object = error_object(self.code(), self.detail());
         object.data.retry = self.retry_helps();
-        if let Self::CertificatesHidden = self {
-            object.data.remedy = language::bilingual(HIDDEN_REMEDY);
+        match self {
+            Self::CertificatesHidden => object.data.remedy = language::bilingual(HIDDEN_REMEDY),
+            Self::Altered(_) => {
+                object.data.message = language::bilingual("sign-altered-one");
+                object.data.remedy = language::bilingual("sign-altered-remedy");
+                object.message.clone_from(&object.data.message.en);
+            }
+            _ => {}
         }
         object
     }
@@ -202,7 +212,7 @@ impl JobError {
     #[must_use]
     pub fn object_of_item(&self) -> ErrorObject {
         let mut object = self.object();
-        if object.data.code == ErrorCode::Cancelled {
+        if object.data.code == ErrorCode::Cancelled && !matches!(self, Self::Altered(_)) {
             object.data.message = language::bilingual(CANCELLED_ITEM);
             object.message.clone_from(&object.data.message.en);
         }
@@ -224,6 +234,11 @@ impl JobError {
             Self::BadRequest(what) | Self::TooLarge(what) => Some(what.clone()),
             Self::Document(DocumentError::Io(_)) => None,
             Self::Document(error) => Some(error.to_string()),
+            Self::Pades(PadesError::Appearance(
+                error @ (AppearanceError::OutsidePage
+                | AppearanceError::TextTooLong
+                | AppearanceError::CodeTooSmall),
+            )) => Some(format!("{PLACE}: {error}")),
             Self::Pades(error) => Some(error.to_string()),
             Self::Cms(error) => Some(error.to_string()),
             Self::Further(error) => Some(error.to_string()),
@@ -232,6 +247,7 @@ impl JobError {
             Self::Ooxml(error) => Some(error.to_string()),
             Self::Template(error) => Some(error.to_string()),
             Self::Unreadable(error) => Some(error.to_string()),
+            Self::Altered(_) => Some("an earlier signature does not hold".to_owned()),
             // Only the shell has a selector.
             Self::Ask(AskError::Ambiguous(choices)) => Some(choices.join("; ")),
             _ => None,
@@ -242,13 +258,16 @@ impl JobError {
     #[must_use]
     pub fn action(&self) -> Action {
         match self {
-            Self::Ask(AskError::Refused | AskError::Altered(_)) => Action::Refused,
+            Self::Ask(AskError::Refused) | Self::Altered(_) => Action::Refused,
             _ => Action::Failed {
                 outcome: self.code().name().to_owned(),
             },
         }
     }
 }
+
+/// How a detail begins that is about where a signature shows.
+pub const PLACE: &str = "place";
 
 /// What to do about a token that shows certificates only after login: the text of a page's error and of the doctor.
 pub const HIDDEN_REMEDY: &str = "error-certificates-hidden-remedy";
@@ -314,8 +333,7 @@ fn of_document(error: &DocumentError) -> ErrorCode {
 
 fn of_ask(error: &AskError) -> ErrorCode {
     match error {
-        // Only the shell has the latter, and words of its own for it.
-        AskError::Refused | AskError::Altered(_) => ErrorCode::Cancelled,
+        AskError::Refused => ErrorCode::Cancelled,
         AskError::Busy => ErrorCode::Busy,
         AskError::Muted => ErrorCode::UserMuted,
         AskError::NobodyToAsk(_) | AskError::NoPin(_) => ErrorCode::NobodyToAsk,

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use trien_protocol::call::{DocumentRef, NamedDigest, SignDigests};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
-use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{QuestionKind, ShownDocument};
 use trien_protocol::reply::{DigestSignatures, SignedDigest};
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use trien_signatures::certificate::Certificate;
@@ -16,7 +16,7 @@ use trien_signatures::certificate::Certificate;
 use super::batch::{self, Work};
 use super::recipe::rsa_padding;
 use super::sign_digest::{find, hash};
-use super::sign_documents::{end, token_hash, window_outcome};
+use super::sign_documents::{end, outcome, token_hash, window_outcome};
 use super::{Caller, Context, JobError, present};
 use crate::audit::{Intent, Subject, manifest_hash};
 use crate::consent::{self, Approved, Offer};
@@ -138,7 +138,8 @@ async fn carry_out(
     };
     caller.commitment.commit()?;
     let receipt = intent.receipt(values.iter().map(result).collect())?;
-    approved.finish(Outcome::Done).await;
+    let signed = values.iter().filter(|value| value.is_ok()).count();
+    approved.finish(outcome(signed, values.len())).await;
     let signed = |value: Result<SignatureValue, JobError>| {
         let made = value.and_then(|value| {
             Ok(SignedDigest::Signed {

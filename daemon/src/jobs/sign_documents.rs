@@ -210,6 +210,9 @@ async fn rehearse(
             Ok(earlier::warnings(&signed, format, now))
         };
         match context.laborious(preparing).await {
+            Ok(warnings) if context.prompter.passes_over(&warnings) => {
+                item.outcome = Some(Err(JobError::Altered(vec![item.name.clone()])));
+            }
             Ok(warnings) => item.warnings = warnings,
             Err(error) => item.outcome = Some(Err(error)),
         }
@@ -217,10 +220,22 @@ async fn rehearse(
     // Who wants all or nothing is told before the person is asked.
     let failed = items.iter().filter(|item| item.outcome.is_some()).count();
     if failed == items.len() || failed > 0 && call.on_error == OnError::Stop {
-        let first = items.iter_mut().find_map(|item| item.outcome.take());
-        return first.map_or(Ok(()), |outcome| outcome.map(drop));
+        return Err(why_nothing(items));
     }
     Ok(())
+}
+
+/// The first failure; with the names of all documents that have failed so, where it names them.
+fn why_nothing(items: &mut [Item]) -> JobError {
+    let mut failures = items.iter_mut().filter_map(|item| item.outcome.take()?.err());
+    let mut first = failures.next();
+    if let Some(JobError::Altered(names)) = &mut first {
+        names.extend(failures.flat_map(|failure| match failure {
+            JobError::Altered(more) => more,
+            _ => Vec::new(),
+        }));
+    }
+    first.unwrap_or_else(|| JobError::Internal("nothing to sign".into()))
 }
 
 /// From the approval to the reply. The record has the result before the page can have it.
@@ -253,7 +268,7 @@ async fn carry_out(
     if let Some(levels) = &levels {
         // The person is done; authorities may take their time.
         if let Some(window) = window.take() {
-            window.finish(Outcome::Done).await;
+            window.finish(outcome(signed(&items), items.len())).await;
         }
         raise(caller, &mut items, levels).await;
     }
@@ -280,7 +295,7 @@ async fn carry_out(
         caller.holdings.documents().publish(sealed.clone());
     }
     if let Some(window) = window {
-        window.finish(Outcome::Done).await;
+        window.finish(outcome(signed(&items), items.len())).await;
     }
     if let Some(levels) = levels {
         wait(caller, &items, &levels);
@@ -505,6 +520,22 @@ pub(super) fn end(intent: Intent, error: JobError) -> JobError {
         tracing::error!(%fault, "a failure is not on the record");
     }
     error
+}
+
+fn signed(items: &[Item]) -> usize {
+    items.iter().filter(|item| item.result().is_some()).count()
+}
+
+/// What the person is told where so many of all were signed.
+pub(super) fn outcome(signed: usize, all: usize) -> Outcome {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    match all.saturating_sub(signed) {
+        0 => Outcome::Done,
+        failed => Outcome::Partly {
+            signed: number(signed),
+            failed: number(failed),
+        },
+    }
 }
 
 /// What the person is told of a failure.

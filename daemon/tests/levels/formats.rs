@@ -1,6 +1,7 @@
 //! Every format at every level, and who signs beside whom.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use crate::support::office::Office;
 use crate::support::{error_code, fail, repository, succeed};
@@ -209,6 +210,23 @@ fn an_attached_cades_signature_reaches_every_level_and_keeps_its_content() {
         succeed(&mut sign_as(&office, "cades", ("đơn.txt", "direct.p7m"), &direct));
         check("direct.p7m", level);
     }
+    // Through the standard input and output.
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    std::fs::copy(dossier, office.desk.path("đơn.pdf")).unwrap();
+    succeed(&mut sign_as(&office, "pades", ("đơn.pdf", "b.pdf"), &[]));
+    for (input, name, out) in [("b.p7m", "-", "piped.p7m"), ("b.pdf", "/dev/stdin", "piped.pdf")] {
+        let words = ["augment", "--tsa", &tsa, "--out", "-", name];
+        let mut augment = office.desk.trien(words);
+        augment.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut running = augment.spawn().unwrap();
+        let signed = std::fs::read(office.desk.path(input)).unwrap();
+        running.stdin.take().unwrap().write_all(&signed).unwrap();
+        let raised = running.wait_with_output().unwrap();
+        assert!(raised.status.success(), "{input}");
+        std::fs::write(office.desk.path(out), raised.stdout).unwrap();
+        assert_eq!(level_alone(&office, out), "B-T");
+    }
+    check("piped.p7m", "B-T");
     let mut changed = std::fs::read(office.desk.path("lta.p7m")).unwrap();
     let place = changed
         .windows(content.len())

@@ -157,6 +157,7 @@ working-reader = Type the PIN on the card reader…
 working-progress = { $done } of { $total } documents signed…
 paused = The token was pulled after { $done } of { $total }. Put it back to go on.
 done-sign = Signed.
+done-partly = { $signed } signed, { $failed } not. The site has been told why.
 done-share = The site has the certificate.
 done-allow = Allowed.
 done-sign-in = Signed in.

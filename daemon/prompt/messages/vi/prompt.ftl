@@ -153,6 +153,7 @@ working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…
 working-progress = Đã ký { $done } trên { $total } tài liệu…
 paused = Thiết bị đã bị rút ra khi mới ký { $done }/{ $total }. Hãy cắm lại để tiếp tục.
 done-sign = Đã ký xong.
+done-partly = Đã ký { $signed } tài liệu; { $failed } tài liệu không ký được. Trang web đã được báo lý do.
 done-share = Đã cho trang web xem chứng thư.
 done-allow = Đã cho phép.
 done-sign-in = Đã đăng nhập.

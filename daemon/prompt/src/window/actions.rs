@@ -100,6 +100,7 @@ impl Actions {
             Phase::Waiting => ("dim", self.working(course)),
             Phase::Paused => ("warning", self.paused(course)),
             Phase::Finished(Outcome::Done) => ("success", self.done()),
+            Phase::Finished(Outcome::Partly { signed, failed }) => ("warning", self.partly(signed, failed)),
             Phase::Finished(Outcome::PinLocked) => ("error", self.phrases.say("failed-pin-locked")),
             Phase::Finished(Outcome::Failed(code)) => ("error", self.phrases.failure(code)),
             Phase::Finished(Outcome::Withdrawn) => ("dim", String::new()),
@@ -128,6 +129,11 @@ impl Actions {
             (None, PinEntry::Reader) => self.phrases.say("working-reader"),
             _ => self.phrases.say("working"),
         }
+    }
+
+    fn partly(&self, signed: u32, failed: u32) -> String {
+        let counts = [("signed", signed.into()), ("failed", failed.into())];
+        self.phrases.fill("done-partly", counts)
     }
 
     fn done(&self) -> String {

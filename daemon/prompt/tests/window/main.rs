@@ -374,14 +374,14 @@ fn closing_the_window_while_the_token_works_refuses_too() {
 #[test]
 fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
     let desk = Desk::with_assistive_technology();
-    let mut question = question(window_pin(TriesLeft::Unknown));
-    question.certificates.push(certificate(PinEntry::NotNeeded));
-    question.not_valid_now = vec![NotValidNow {
+    let mut several = question(window_pin(TriesLeft::Unknown));
+    several.certificates.push(certificate(PinEntry::NotNeeded));
+    several.not_valid_now = vec![NotValidNow {
         name: "NGUYỄN VĂN CŨ\u{202E}".into(),
         day: "2025-12-31".into(),
         expired: true,
     }];
-    let mut asked = desk.ask(question);
+    let mut asked = desk.ask(several);
     let says = |asked: &desk::Asked<'_>, words: &str| {
         let tree = asked.accessible();
         let told = tree.all().into_iter().any(|node| {
@@ -416,6 +416,15 @@ fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
         &asked,
         "Thiết bị đã bị rút ra khi đang cần đến. Hãy cắm lại thiết bị",
     );
+    drop(asked);
+    // Where some could not be signed, *signed* alone would be a lie.
+    let mut asked = desk.ask(question(PinEntry::NotNeeded));
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+k");
+    asked.assert_approved(0);
+    asked.say(&ToPrompt::Finish(Outcome::Partly { signed: 2, failed: 1 }));
+    asked.wait_until_armed();
+    says(&asked, "Đã ký 2 tài liệu; 1 tài liệu không ký được.");
 }
 
 /// A page that nobody has decided about.

@@ -93,6 +93,9 @@ pub struct SignArguments {
     /// Earlier signatures do not hold.
     #[arg(long)]
     pub despite_changes: bool,
+    /// What becomes of the others when one cannot be signed.
+    #[arg(long, value_enum, default_value_t = OnErrorArgument::GoOn)]
+    pub on_error: OnErrorArgument,
     /// Why.
     #[arg(long)]
     pub reason: Option<String>,
@@ -177,6 +180,15 @@ impl From<LevelArgument> for Level {
             LevelArgument::Lta => Self::BLTA,
         }
     }
+}
+
+/// What becomes of the other files when one cannot be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnErrorArgument {
+    /// They are signed
+    GoOn,
+    /// They are not
+    Stop,
 }
 
 /// RSA signature schemes.
