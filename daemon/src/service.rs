@@ -16,7 +16,7 @@ use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
 use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
-use crate::jobs::{Context, MAX_LABOUR, Memory};
+use crate::jobs::{Context, MAX_LABOUR, Memory, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
 use crate::places::{NoPlaces, Places};
@@ -180,6 +180,7 @@ fn context(
         memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),
         labour: Arc::new(Semaphore::new(MAX_LABOUR)),
         recall: Arc::default(),
+        recent: Recent::default(),
         rates: Arc::default(),
     }
 }

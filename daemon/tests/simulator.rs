@@ -379,3 +379,32 @@ fn digests_stop_or_go_on_and_wait_for_a_token_that_is_pulled() {
         }
     }
 }
+
+/// What was seen when the certificate was shared is enough to ask the person; the token is looked at again after a
+/// request that failed.
+#[test]
+fn a_token_that_was_seen_a_moment_ago_is_not_waited_for_before_the_question() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    // A look at a token takes three of these: for private keys, public keys and certificates.
+    let slow = "[[rule]]\nfunction = \"C_FindObjectsInit\"\ndo = \"delay\"\nmilliseconds = 500\n";
+    let answer = |decision: &str| format!("[[answer]]\ndecision = \"{decision}\"\npins = [\"12345678\"]\n");
+    let script = ["approve", "approve", "refuse", "approve"].map(answer).concat();
+    let (_daemon, mut page) = page(&desk, slow, &script);
+    let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+    let call = json!({
+        "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([1; 32]),
+    });
+    let look = Duration::from_millis(1500);
+    for (looks, outcome) in [(false, "signed"), (false, "cancelled"), (true, "signed")] {
+        let begun = Instant::now();
+        let id = page.ask("sign_digest", &call);
+        let asked = page.receive().unwrap().0;
+        let waited = begun.elapsed();
+        assert_eq!(asked["params"]["stage"], "asking", "{asked}");
+        assert_eq!(waited >= look, looks, "{outcome}: {waited:?}");
+        let reply = page.reply(id);
+        let made = reply["result"]["signature"].is_string();
+        assert_eq!(if made { "signed" } else { code(&reply) }, outcome, "{reply}");
+    }
+}

@@ -11,6 +11,7 @@ use trien_signatures::report::SubIndication;
 use trien_signatures::revocation::CertificateStatus;
 use trien_signatures::validation::CertificateVerdict;
 
+use super::recent::Held;
 use super::{Context, JobError, augment};
 use crate::briefly::briefly;
 use crate::consent::Candidate;
@@ -65,23 +66,12 @@ pub struct Found {
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
     let now = OffsetDateTime::now_utc();
     // The trust folder is looked at while the modules look at their tokens.
-    let (in_reach, trust) = tokio::join!(context.tokens.tokens(), async { context.trust() });
-    let InReach {
-        tokens,
-        hindrance: mut failure,
-    } = in_reach;
-    let mut held = Vec::new();
-    let mut hidden = false;
-    for token in tokens {
-        match token.certificates().await {
-            Ok(none) if none.is_empty() => hidden |= hides(&*token).await,
-            Ok(certificates) => held.extend(certificates.into_iter().map(|one| (Arc::clone(&token), one))),
-            Err(error) => {
-                tracing::warn!(token = ?token.entry().id.label, %error, "certificates cannot be read");
-                failure = Some(error);
-            }
-        }
-    }
+    let (sight, trust) = tokio::join!(look(context, wanted), async { context.trust() });
+    let Sight {
+        held,
+        hidden,
+        failure,
+    } = sight;
     let mut found = Found {
         candidates: Vec::new(),
         not_valid_now: Vec::new(),
@@ -122,6 +112,47 @@ pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobErr
         });
     }
     Ok(found)
+}
+
+/// What the tokens show.
+#[derive(Default)]
+struct Sight {
+    held: Vec<Held>,
+    /// A token that shows no certificate may have some.
+    hidden: bool,
+    failure: Option<TokenError>,
+}
+
+/// Looks at every token, unless the one that a signature is wanted of was looked at a moment ago.
+async fn look(context: &Context, wanted: Wanted<'_>) -> Sight {
+    let changes = *context.changes.borrow();
+    let named = wanted.sha256.filter(|_| wanted.signing);
+    if let Some(held) = named.and_then(|certificate| context.recent.with(certificate, changes)) {
+        return Sight {
+            held,
+            ..Sight::default()
+        };
+    }
+    let InReach { tokens, hindrance } = context.tokens.tokens().await;
+    let mut sight = Sight {
+        failure: hindrance,
+        ..Sight::default()
+    };
+    for token in tokens {
+        match token.certificates().await {
+            Ok(none) if none.is_empty() => sight.hidden |= hides(&*token).await,
+            Ok(certificates) => {
+                let held = certificates.into_iter().map(|one| (Arc::clone(&token), one));
+                sight.held.extend(held);
+            }
+            Err(error) => {
+                tracing::warn!(token = ?token.entry().id.label, %error, "certificates cannot be read");
+                sight.failure = Some(error);
+            }
+        }
+    }
+    context.recent.keep(&sight.held, changes);
+    sight
 }
 
 /// Whether a token that shows no certificate may have some that show after login. A page cannot have anybody log in for

@@ -14,6 +14,7 @@
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
 //! | `collecting` | documents that come after their request |
+//! | `recent` | what the tokens showed a moment ago |
 //! | `single` | one signature: log in, sign, check, and the record while the token logs out |
 //! | `batch` | the token signs while the next is prepared and the last is checked |
 //! | [`login`] | the one loop that asks for PINs |
@@ -41,6 +42,7 @@ mod commitment;
 mod earlier;
 mod levels;
 mod present;
+mod recent;
 mod recipe;
 mod single;
 
@@ -58,7 +60,7 @@ use trien_protocol::call::{
 };
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_DOCUMENTS, MAX_HELD};
-use trien_protocol::reply::{Reply, SignedDocument};
+use trien_protocol::reply::{Reply, SignedDigest, SignedDocument};
 use trien_signatures::pades::Drawings;
 
 use crate::audit::Audit;
@@ -80,6 +82,7 @@ pub use documents::{Documents, Manifest, Memory};
 pub use error::{JobError, error_object};
 pub use recall::Recall;
 use recall::{Begun, Ticket};
+pub use recent::Recent;
 
 /// What every job works with.
 pub struct Context {
@@ -104,6 +107,8 @@ pub struct Context {
     pub network: Network,
     /// How strictly certificates are judged.
     pub rules: Rules,
+    /// What they showed a moment ago.
+    pub recent: Recent,
     /// Grows whenever tokens come or go.
     pub changes: watch::Receiver<u64>,
     /// Who asks the person.
@@ -385,9 +390,33 @@ impl Job {
 }
 
 async fn carry_out(context: &Context, caller: &Caller, job: Job, began: Instant) -> Result<Reply, JobError> {
+    let outcome = perform(context, caller, job).await;
+    if !outcome.as_ref().is_ok_and(is_whole) {
+        context.recent.forget();
+    }
+    if outcome.is_ok() {
+        tracing::debug!(total_us = began.elapsed().as_micros(), "time of a request");
+    }
+    outcome
+}
+
+/// Everything that was asked for was done.
+fn is_whole(reply: &Reply) -> bool {
+    let is_signed = |digest: &SignedDigest| matches!(digest, SignedDigest::Signed { .. });
+    match reply {
+        Reply::Documents(made) => made
+            .documents
+            .iter()
+            .all(|document| matches!(document, SignedDocument::Signed { .. })),
+        Reply::Digests(made) => made.signatures.iter().all(is_signed),
+        _ => true,
+    }
+}
+
+async fn perform(context: &Context, caller: &Caller, job: Job) -> Result<Reply, JobError> {
     let (channel, grants) = (&caller.channel, &*context.grants);
     let now = OffsetDateTime::now_utc();
-    let reply = match job {
+    Ok(match job {
         Job::Certificates(call) => {
             let permitted = judge(channel, call, grants, now)?;
             Reply::Certificate(certificates::run(context, caller, permitted).await?)
@@ -412,7 +441,5 @@ async fn carry_out(context: &Context, caller: &Caller, job: Job, began: Instant)
             let permitted = judge(channel, call, grants, now)?;
             Reply::Verified(verify_documents::run(context, caller, permitted).await?)
         }
-    };
-    tracing::debug!(total_us = began.elapsed().as_micros(), "time of a request");
-    Ok(reply)
+    })
 }

@@ -73,6 +73,7 @@ pub async fn run(
         Err(error) => return Err(end(intent, error.into())),
     };
     carry_out(
+        context,
         caller,
         intent,
         approved,
@@ -101,6 +102,7 @@ pub(super) async fn find(context: &Context, certificate: &str) -> Result<Found, 
 }
 
 async fn carry_out(
+    context: &Context,
     caller: &Caller,
     mut intent: Intent,
     mut approved: Approved<SignDigest>,
@@ -126,6 +128,7 @@ async fn carry_out(
         }
     };
     let value = made.record(caller, intent).await?;
+    context.recent.signed(&approved.candidate().held.token);
     let raw = present::raw_signature(&approved.candidate().held.certificate, signable.algorithm, &value)?;
     approved.finish(Outcome::Done).await;
     Ok(DigestSignature {
