@@ -3,13 +3,13 @@
 
     bridge.py BIN_DIR [--seconds 60] [--requests 200]
 
-Starts a daemon of its own with the software token and an RSA-2048 key, and asks it over the WebSocket from a plain socket.
-A request's time is taken apart. These are measured by themselves: the person (here the scripted prompter, a process of its
-own as the window is), the login (Argon2id), the token's bare `C_Sign` of the same key, and the disk, which must have the
-record before a signature leaves (`fdatasync`; what a disk takes for that is between 0.1 and 10 ms). What is left is ours,
-but for one thing: each request logs in anew, and the first `C_Sign` after a login also finds, unseals and reads the key.
-What that takes when a program calls the token itself is told beside it, and what this client, an interpreter, takes for
-a request that does nothing.
+Starts a daemon of its own with the software token and an RSA-2048 key, and asks it over the WebSocket from a compiled client
+(`daemon/examples/page.rs`). A request's time is taken apart. These are measured by themselves, of the same request: the
+person (here the scripted prompter, a process of its own as the window is), the login (Argon2id), the token (its functions
+from finding the key to the end of `C_Sign`, as the module's process measures them around the calls), and the disk, which
+must have the record before a signature leaves (`fdatasync`; what a disk takes for that is between 0.1 and 10 ms). What is
+left is ours. Each request logs in anew, and the first `C_Sign` after a login also unseals and reads the key: what it takes
+when a program calls the token itself is told beside it. In a batch what is added is what is beyond the bare `C_Sign`.
 
 *Warm* is what a page finds that has been open for a second: the daemon runs, the module is loaded and its certificates are
 read, the page is connected and has said hello, and a prompt stands ready, with its toolkit, for its question. So between two
@@ -38,6 +38,7 @@ from conformance import WebSocket  # noqa: E402  the conformance suite's client
 
 PIN = "24681357"
 PAUSE = 0.2  # seconds between two warm requests
+WARM_UP = 5
 SCOPES = ("certificates", "sign_in", "sign", "batch", "verify", "blind_digest")
 
 
@@ -99,14 +100,28 @@ class Bench:
         from conformance import Suite
         return Suite.handshake(self, **changes)
 
+    def page(self, what, count, pause=PAUSE):
+        """Milliseconds of each of so many requests of a compiled client."""
+        words = [str(self.port), self.origin, what, str(count), str(round(pause * 1000))]
+        program = self.binaries / "examples" / "page"
+        return json.loads(subprocess.run([program, *words], check=True, capture_output=True, text=True).stdout)
+
     def spans(self):
-        """What the log says of requests since the last call: (total, person, login, disk) in milliseconds."""
+        """What the log says of requests since the last call: (total, person, login, disk, token) in milliseconds. The
+        token's is the sum of its signatures."""
         self.log.flush()
         text = (self.home / "daemon.log").read_text(encoding="utf-8")[getattr(self, "seen", 0):]
         self.seen = getattr(self, "seen", 0) + len(text)
         text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-        find = lambda name: [int(value) / 1000 for value in re.findall(name + r"=(\d+)", text)]
-        return list(zip(find("total_us"), find("person_us"), find("login_us"), find("record_us")))
+        told, spans = {"token": 0}, []
+        for name, value in re.findall(r"\b(total|person|login|record|token)_us=(\d+)", text):
+            told[name] = int(value) / 1000 + (told["token"] if name == "token" else 0)
+            if name == "total":
+                # Where only a certificate was shared, nothing was signed.
+                if told["token"]:
+                    spans.append(tuple(told[part] for part in ("total", "person", "login", "record", "token")))
+                told = {"token": 0}
+        return spans
 
 
 def quantiles(times):
@@ -129,62 +144,41 @@ def bare(bench, count):
     return told["sign_ms"], told["first_sign_ms"]
 
 
-def requests(bench, page, call, count, pause):
-    """So many requests: the whole time of each, and what the log says of it."""
+def requests(bench, count, pause):
+    """So many requests, after some to warm up: the whole time of each, and what the log says of it."""
     time.sleep(0.2)
     bench.spans()
-    whole = []
-    for _ in range(count):
-        began = time.perf_counter()
-        reply = page.call("sign_digest", call)
-        whole.append((time.perf_counter() - began) * 1000)
-        assert "result" in reply, reply
-        time.sleep(pause)
+    whole = bench.page("sign_digest", WARM_UP + count, pause)
     time.sleep(0.2)
     spans = bench.spans()
-    assert len(spans) == count, (len(spans), count)
-    return whole, spans
+    assert len(spans) == len(whole), (len(spans), len(whole))
+    return whole[WARM_UP:], spans[WARM_UP:]
 
 
-def added(whole, spans, sign):
-    return [total - person - login - disk - sign for total, (_, person, login, disk) in zip(whole, spans)]
+def added(whole, spans):
+    return [total - sum(others) for total, (_, *others) in zip(whole, spans)]
 
 
-def with_the_disk(whole, spans, sign):
+def with_the_disk(whole, spans):
     """What is left when the record's way to the disk counts as ours."""
-    return [total - person - login - sign for total, (_, person, login, _) in zip(whole, spans)]
-
-
-def empty(page, count):
-    """The road and this client by themselves: `cancel` of a request that is not there."""
-    times = []
-    for _ in range(count):
-        time.sleep(PAUSE)
-        began = time.perf_counter()
-        page.call("cancel", {"request": 0})
-        times.append((time.perf_counter() - began) * 1000)
-    return times
+    return [total - person - login - token for total, (_, person, login, _, token) in zip(whole, spans)]
 
 
 def warm_requests(bench, count, sign, first):
+    whole, spans = requests(bench, count, PAUSE)
+    row("a request that does nothing (`cancel`)", bench.page("cancel", count), "")
+    row("`sign_digest`, whole", whole, "")
+    parts = ["the person (scripted prompter)", "the login (Argon2id)", "the disk, for the record", "the token's own calls"]
+    for place, part in enumerate(parts, 1):
+        row(part, [span[place] for span in spans], "")
+    row("the token, when a program calls it: the first `C_Sign` after a login", [first], "")
+    row("the token, when a program calls it: the next `C_Sign`", [sign], "")
+    row("**added** beyond the token, login, person and disk", added(whole, spans), "≤ 0.5 ms, ≤ 2 ms")
+    row("the same, and with the record on the disk", with_the_disk(whole, spans), "")
+    row("**added**, one straight after the other", added(*requests(bench, count // 4, 0)), "")
     page = WebSocket(bench)
     page.hello()
     certificate = page.call("certificates", {})["result"]["sha256"]
-    digest = base64.b64encode(bytes(32)).decode()
-    call = {"certificate": certificate, "hash": "SHA-256", "digest": digest}
-    requests(bench, page, call, 5, PAUSE)
-    whole, spans = requests(bench, page, call, count, PAUSE)
-    row("a request that does nothing, as this client measures it", empty(page, count), "")
-    row("`sign_digest`, whole", whole, "")
-    row("the person (scripted prompter)", [person for _, person, _, _ in spans], "")
-    row("the login (Argon2id)", [login for _, _, login, _ in spans], "")
-    row("the disk, for the record", [disk for _, _, _, disk in spans], "")
-    row("the token, bare `C_Sign`", [sign], "")
-    row("the token, the first after a login", [first], "")
-    row("**added** beyond `C_Sign`, login, person and disk", added(whole, spans, sign), "≤ 0.5 ms, ≤ 2 ms")
-    row("the same, and with the record on the disk", with_the_disk(whole, spans, sign), "")
-    straight = added(*requests(bench, page, call, count // 4, 0), sign)
-    row("**added**, one straight after the other", straight, "")
     digests = [{"digest": base64.b64encode(os.urandom(32)).decode()} for _ in range(500)]
     batch = {"certificate": certificate, "hash": "SHA-256", "digests": digests}
     items = []
@@ -194,26 +188,15 @@ def warm_requests(bench, count, sign, first):
         total = (time.perf_counter() - began) * 1000
         assert all(one["status"] == "signed" for one in reply["result"]["signatures"])
         time.sleep(0.2)
-        _, person, login, _ = bench.spans()[-1]
+        _, person, login, _, _ = bench.spans()[-1]
         items.append((total - person - login) / 500 - sign)
     row("a batch of 500 digests, added an item", items, "≤ 0.3 ms")
-
-
-def fresh_hello(bench, count):
-    times = []
-    for _ in range(count):
-        began = time.perf_counter()
-        page = WebSocket(bench)
-        page.hello()
-        times.append((time.perf_counter() - began) * 1000)
-        page.socket.close()
-    row("connect, handshake and `hello`", times, "≤ 2 ms")
 
 
 def crowd(bench, seconds):
     """100 connections, a request a second each, half a second after each other two of them a signature, of another
     connection every time: more a second the person would not be asked, for each has a question and a login of its own."""
-    (sign, _), digest = bare(bench, 50), base64.b64encode(bytes(32)).decode()
+    digest = base64.b64encode(bytes(32)).decode()
     times, signatures, errors, lock = [], [], [], threading.Lock()
     all_ready = threading.Barrier(101)
 
@@ -268,8 +251,8 @@ def crowd(bench, seconds):
     spans, whole = bench.spans(), [took for _, took in sorted(signatures)]
     row(f"100 connections, a request a second each, {seconds} s ({len(errors)} errors): `cancel`", times, "p99 ≤ 10 ms, none")
     assert len(spans) == len(whole), (len(spans), len(whole), errors[:3])
-    what = f"of these {len(whole)} `sign_digest`, each of another connection: added beyond `C_Sign`, login, person and disk"
-    row(what, added(whole, spans, sign), "p99 ≤ 10 ms")
+    what = f"of these {len(whole)} `sign_digest`, each of another connection: added beyond the token, login, person and disk"
+    row(what, added(whole, spans), "p99 ≤ 10 ms")
 
 
 def main():
@@ -291,7 +274,7 @@ def main():
         print("| the bridge | median | p99 | goal |\n|---|---|---|---|")
         row("daemon, start to ready", starts, "≤ 50 ms")
         print(f"| daemon, resident when idle | {resident * 1.048576:.1f} MB | – | ≤ 15 MB |")
-        fresh_hello(bench, options.requests)
+        row("connect, handshake and `hello`", bench.page("hello", options.requests, 0.01), "≤ 2 ms")
         warm_requests(bench, options.requests, *bare(bench, 200))
         crowd(bench, options.seconds)
     finally:
