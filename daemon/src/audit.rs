@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use trien_protocol::reply::Receipt;
@@ -31,6 +32,7 @@ pub use receipt::{Mismatch, manifest_hash};
 
 use crate::briefly::briefly;
 use crate::policy::ownership::create_private_folder;
+use crate::vigil::Vigil;
 
 /// The record cannot be written; nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +100,7 @@ impl Audit {
             stale => {
                 // It holds the lock that the same file is to be opened with.
                 drop(stale);
-                self.open()?
+                briefly(|| self.open())?
             }
         };
         let outcome = self.push(&mut kept, subject, action);
@@ -123,7 +125,7 @@ impl Audit {
 
     /// Locks the file that was kept. False if somebody else has written to it, or put another in its place.
     fn is_untouched(&self, kept: &Left) -> Result<bool, AuditError> {
-        rustix::fs::flock(&kept.file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+        lock(&kept.file)?;
         let ours = kept.file.metadata()?;
         let named = std::fs::symlink_metadata(&self.path);
         Ok(ours.len() == kept.length && named.is_ok_and(|named| named.ino() == ours.ino()))
@@ -135,12 +137,12 @@ impl Audit {
     /// # Errors
     /// [`AuditError`].
     pub fn intend(self: &Arc<Self>, subject: Subject) -> Result<Intent, AuditError> {
-        let (_, file) = briefly(|| self.put(&subject, &Action::Asked))?;
+        let (_, file) = self.put(&subject, &Action::Asked)?;
         Ok(Intent {
             audit: Arc::clone(self),
             subject,
             open: true,
-            settling: Some(tokio::task::spawn_blocking(move || file.sync_data())),
+            settling: Some(settle(file)),
             waited: Duration::ZERO,
         })
     }
@@ -238,14 +240,26 @@ impl Intent {
     /// # Errors
     /// [`AuditError`].
     pub async fn approve(&mut self) -> Result<(), AuditError> {
-        briefly(|| self.audit.put(&self.subject, &Action::Approved))?;
+        self.audit.put(&self.subject, &Action::Approved)?;
         if let Some(settling) = self.settling.take() {
             let began = Instant::now();
-            settling
-                .await
-                .map_err(|error| AuditError(io::Error::other(error)))??;
+            settled(settling).await?;
             self.waited += began.elapsed();
         }
+        Ok(())
+    }
+
+    /// Records the end, and waits until the disk has it; other work of this thread goes on meanwhile. Whoever stops
+    /// waiting has it on the record, but does not know when it is on the disk.
+    ///
+    /// # Errors
+    /// [`AuditError`].
+    pub async fn signed(mut self, results: Vec<String>) -> Result<(), AuditError> {
+        self.open = false;
+        let (_, file) = self.audit.put(&self.subject, &Action::Signed { results })?;
+        let began = Instant::now();
+        settled(settle(file)).await?;
+        tell(self.waited + began.elapsed());
         Ok(())
     }
 
@@ -283,8 +297,7 @@ impl Intent {
         self.open = false;
         let began = Instant::now();
         let place = self.audit.append(&self.subject, action)?;
-        let waited = self.waited + began.elapsed();
-        tracing::debug!(record_us = waited.as_micros(), "time of the record on the disk");
+        tell(self.waited + began.elapsed());
         Ok(place)
     }
 }
@@ -298,6 +311,32 @@ impl Drop for Intent {
             tracing::error!(%error, "a withdrawal is not on the record");
         }
     }
+}
+
+/// What a request waited for the disk.
+fn tell(waited: Duration) {
+    tracing::debug!(record_us = waited.as_micros(), "time of the record on the disk");
+}
+
+/// Another process holds it while it writes a line, or for as long as somebody reads the whole record.
+fn lock(file: &File) -> io::Result<()> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => briefly(|| rustix::fs::flock(file, FlockOperation::LockExclusive)),
+        taken => taken,
+    }
+    .map_err(io::Error::from)
+}
+
+/// Has the disk begin to work on what was written.
+fn settle(file: File) -> JoinHandle<io::Result<()>> {
+    tokio::task::spawn_blocking(move || file.sync_data())
+}
+
+/// Waits until the disk has it.
+async fn settled(settling: JoinHandle<io::Result<()>>) -> Result<(), AuditError> {
+    Vigil::begin(true).over(&settling).await;
+    let outcome = settling.await.map_err(io::Error::other)?;
+    Ok(outcome?)
 }
 
 fn now() -> OffsetDateTime {

@@ -56,3 +56,4 @@ pub mod service;
 pub mod tokens;
 pub mod transport;
 pub mod trust;
+mod vigil;

@@ -157,9 +157,29 @@ impl Unlocked {
         window: &mut dyn Window,
         (done, total): (u32, u32),
     ) -> Result<Vec<u8>, JobError> {
-        let mut typed = false;
+        let first = self.try_to_sign(signable).await;
+        self.go_on(first, signable, window, (done, total)).await
+    }
+
+    /// One try, without another PIN. [`Self::go_on`] says what comes of it.
+    pub async fn try_to_sign(&mut self, signable: &Signable) -> Result<Vec<u8>, LoginError> {
+        self.0.sign(signable, false).await
+    }
+
+    /// What comes of the first try: as [`Self::sign`].
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub async fn go_on(
+        &mut self,
+        first: Result<Vec<u8>, LoginError>,
+        signable: &Signable,
+        window: &mut dyn Window,
+        (done, total): (u32, u32),
+    ) -> Result<Vec<u8>, JobError> {
+        let (mut tried, mut typed) = (first, false);
         loop {
-            let (given_up, again) = match self.0.sign(signable, typed).await {
+            let (given_up, again) = match tried {
                 Ok(signature) => return Ok(signature),
                 Err(LoginError::NoPin) if !typed => (
                     JobError::Login(LoginError::NoPin),
@@ -172,6 +192,7 @@ impl Unlocked {
                 Err(AskError::Refused) => return Err(given_up),
                 Err(error) => return Err(error.into()),
             }
+            tried = self.0.sign(signable, typed).await;
         }
     }
 

@@ -5,7 +5,7 @@ use trien_signatures::algorithm::{Hash, SignatureValue};
 
 use super::login::{Unlocked, login};
 use super::{Caller, JobError};
-use crate::audit::{Action, Intent};
+use crate::audit::Intent;
 use crate::consent::Approved;
 use crate::tokens::Signable;
 
@@ -42,9 +42,13 @@ async fn sign_once<C>(
     unlocked: &mut Unlocked,
     signable: &Signable,
 ) -> Result<Vec<u8>, JobError> {
-    approved.window().progress(0, 1).await?;
-    let raw = unlocked.sign(signable, approved.window(), (0, 1)).await?;
-    approved.window().look()?;
+    let window = approved.window();
+    window.look()?;
+    // The person is told while the token works, and looked at again before anything leaves.
+    let (first, told) = tokio::join!(biased; unlocked.try_to_sign(signable), window.progress(0, 1));
+    told?;
+    let raw = unlocked.go_on(first, signable, window, (0, 1)).await?;
+    window.look()?;
     Ok(raw)
 }
 
@@ -67,7 +71,7 @@ impl Made {
         let results = vec![hex::encode(Hash::Sha256.digest(value.as_bytes()))];
         let recording = async {
             caller.commitment.commit()?;
-            intent.conclude(&Action::Signed { results })?;
+            intent.signed(results).await?;
             Ok::<(), JobError>(())
         };
         let ((), recorded) = tokio::join!(unlocked.close(), recording);

@@ -255,7 +255,10 @@ impl ModuleSession {
             .sound(self.lease.call(call, Vec::new(), deadline).await)
             .await?
         {
-            Answer::Signature(Octets(signature)) => Ok(signature),
+            Answer::Signature { value, token_us } => {
+                tracing::debug!(token_us, "time of the token itself");
+                Ok(value.0)
+            }
             Answer::Login(outcome) => match outcome.into_result() {
                 Ok(()) => Err(unexpected().into()),
                 Err(error) => Err(error),

@@ -8,6 +8,8 @@
 
 pub(super) mod message;
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::Error;
@@ -238,9 +240,18 @@ pub(super) enum Answer {
         pin: PinNeed,
     },
     Login(LoginOutcome),
-    Signature(Octets),
+    Signature {
+        value: Octets,
+        /// What the token itself took for it, in microseconds: finding the key, and its own functions.
+        token_us: u64,
+    },
     Keys(Vec<KeyRecord>),
     Initialized(InitializeOutcome),
+}
+
+/// As it stands in [`Answer::Signature`].
+pub(super) fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A token that was looked at closely. What is none could not be told at once, or not without making the message too

@@ -1,10 +1,12 @@
 //! A running worker process, and the conversation with it.
 
+use std::collections::HashSet;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::mem::{Discriminant, MaybeUninit};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
@@ -12,6 +14,7 @@ use tokio::process::Child;
 use crate::tokens::TokenError;
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
+use crate::vigil::{self, Vigil};
 
 #[derive(Debug)]
 pub(super) struct Process {
@@ -19,6 +22,8 @@ pub(super) struct Process {
     socket: UnixStream,
     incoming: Incoming,
     last_id: u64,
+    /// Requests whose answer took so long, the last time, that one slept meanwhile.
+    slow: HashSet<Discriminant<Call>>,
     /// Which start of the process: sessions of an earlier one are gone.
     pub(super) start: u64,
 }
@@ -31,6 +36,7 @@ impl Process {
             socket,
             incoming: Incoming::default(),
             last_id: GREETING,
+            slow: HashSet::new(),
             start,
         }
     }
@@ -41,13 +47,22 @@ impl Process {
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<Result<Answer, TokenError>> {
         self.last_id += 1;
+        let kind = std::mem::discriminant(&call);
+        let soon = !self.slow.contains(&kind);
         let bytes = message::encode(&Request {
             id: self.last_id,
             call,
         })?;
         self.send(&bytes, &descriptors).await?;
         drop(descriptors);
-        self.receive(self.last_id).await
+        let began = Instant::now();
+        let answer = self.answer(self.last_id, Vigil::begin(soon)).await;
+        if began.elapsed() < vigil::LONGEST {
+            self.slow.remove(&kind);
+        } else {
+            self.slow.insert(kind);
+        }
+        answer
     }
 
     /// Descriptors travel with the first bytes.
@@ -64,13 +79,28 @@ impl Process {
 
     /// The answer of that number; another one means that the two ends no longer speak of the same thing.
     pub(super) async fn receive(&mut self, id: u64) -> io::Result<Result<Answer, TokenError>> {
+        self.answer(id, Vigil::begin(false)).await
+    }
+
+    async fn answer(&mut self, id: u64, vigil: Vigil) -> io::Result<Result<Answer, TokenError>> {
         let reply: Reply = loop {
             if let Some(reply) = self.incoming.take()? {
                 break reply;
             }
-            match self.incoming.fill(|room| self.socket.try_read(room)) {
+            let awake = vigil.goes_on();
+            let read = match awake {
+                // The kernel itself is asked: the runtime learns what came when it is woken.
+                true => self
+                    .incoming
+                    .fill(|room| Ok(rustix::net::recv(&self.socket, room, RecvFlags::DONTWAIT)?.0)),
+                false => self.incoming.fill(|room| self.socket.try_read(room)),
+            };
+            match read {
                 Ok(0) => return Err(MessageError::Truncated.into()),
                 Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && awake => {
+                    tokio::task::yield_now().await;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.readable().await?,
                 Err(error) => return Err(error),
             }

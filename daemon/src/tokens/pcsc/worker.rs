@@ -70,7 +70,8 @@ fn serve(
         return Ok(());
     };
     let mut at_reader = false;
-    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
+    // A card takes long enough for anybody to wake up.
+    while let Some((Request { id, call }, descriptors)) = channel.receive(false)? {
         let patience = patience(&call, deadlines, at_reader);
         let outcome = counter.ask(Work { call, descriptors }, patience);
         if let Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) = &outcome {

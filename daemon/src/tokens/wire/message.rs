@@ -291,7 +291,10 @@ mod tests {
             Answer::Login(LoginOutcome::Incorrect {
                 now: PinState::Locked,
             }),
-            Answer::Signature(Octets(vec![0; 256])),
+            Answer::Signature {
+                value: Octets(vec![0; 256]),
+                token_us: 800,
+            },
             Answer::Keys(vec![KeyRecord {
                 label: String::new(),
                 id: Octets(Vec::new()),

@@ -9,6 +9,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{MAX_DESCRIPTORS, Reply, Request};
+use crate::vigil::Vigil;
 
 /// One end of the socket pair.
 #[derive(Debug)]
@@ -29,12 +30,14 @@ impl Channel {
         })
     }
 
-    /// The next request with its descriptors; none when the daemon has closed its end.
+    /// The next request with its descriptors; none when the daemon has closed its end. `soon` if it is likely to come at
+    /// once.
     ///
     /// # Errors
     /// Of the socket, or [`MessageError`]; nothing more can be read after it.
-    pub(in crate::tokens) fn receive(&mut self) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
+    pub(in crate::tokens) fn receive(&mut self, soon: bool) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
         let mut descriptors = Vec::new();
+        Vigil::begin(soon).watch(&self.socket);
         loop {
             if let Some(request) = self.incoming.take()? {
                 return Ok(Some((request, descriptors)));

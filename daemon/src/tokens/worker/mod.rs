@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
-use super::wire::{Answer, Call, GREETING, KeyName, Octets, Reply, Request};
+use super::wire::{self, Answer, Call, GREETING, KeyName, Octets, Reply, Request};
 use super::{Confinement, TokenError};
 use channel::Channel;
 pub(in crate::tokens) use failure::meaning;
@@ -83,7 +83,8 @@ fn serve(
         last_session: 0,
         late: Vec::new(),
     };
-    while let Some((Request { id, call }, descriptors)) = channel.receive()? {
+    // In the middle of somebody's work the next request is on its way.
+    while let Some((Request { id, call }, descriptors)) = channel.receive(worker.is_at_work())? {
         let outcome = worker.answer(call, descriptors);
         channel.send(&Reply { id, outcome })?;
         worker.late.clear();
@@ -152,7 +153,10 @@ impl Worker {
                 let message = message.as_ref().map(|message| message.0.as_slice());
                 let session = self.session(session)?;
                 Ok(match session.sign(key, algorithm, &digest.0, message, typed)? {
-                    Signed::Signature(signature) => Answer::Signature(Octets(signature)),
+                    Signed::Signature(signature, took) => Answer::Signature {
+                        value: Octets(signature),
+                        token_us: wire::microseconds(took),
+                    },
                     Signed::Login(outcome) => Answer::Login(outcome),
                 })
             }
@@ -211,6 +215,11 @@ impl Worker {
                 initialize::initialize(&self.module, &self.name, &label, &pipes).map(Answer::Initialized)
             }
         }
+    }
+
+    /// Somebody has opened a session.
+    fn is_at_work(&self) -> bool {
+        !self.sessions.is_empty()
     }
 
     /// One session a token: PKCS #11 logs the whole process in, so that a second one could sign on the first one's PIN.

@@ -1,6 +1,7 @@
 //! Work with one token, from before the PIN to the logout.
 
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
@@ -66,7 +67,8 @@ struct Found {
 
 /// How a request for a signature ended, apart from failures of the token.
 pub(super) enum Signed {
-    Signature(Vec<u8>),
+    /// With what the token took for it.
+    Signature(Vec<u8>, Duration),
     /// The login that this signature needs did not succeed; [`LoginOutcome::NoPin`] if there is no PIN for it yet.
     Login(LoginOutcome),
 }
@@ -225,7 +227,9 @@ impl Session {
                 other => return Ok(Signed::Login(other)),
             }
         }
+        let began = Instant::now();
         let (key, each) = self.private_key(&name, algorithm)?;
+        let to_find = began.elapsed();
         let modulus = mechanism::needs_modulus(&self.mechanisms, algorithm)
             .then(|| catalogue::octets(&self.module, &self.pkcs11, key, AttributeType::Modulus))
             .flatten();
@@ -240,6 +244,7 @@ impl Session {
         } else {
             None
         };
+        let began = Instant::now();
         match self.begun.take() {
             None => match self
                 .pkcs11
@@ -265,7 +270,7 @@ impl Session {
             }
         }
         match self.module.sign(&self.pkcs11, &plan.input) {
-            Ok(signature) => Ok(Signed::Signature(signature)),
+            Ok(signature) => Ok(Signed::Signature(signature, to_find + began.elapsed())),
             Err(TokenError::LoginNeeded) if !each => self.ask_each_time(),
             Err(error) => Err(error),
         }
