@@ -130,7 +130,8 @@ impl Place {
         Ok(place)
     }
 
-    /// Refuses to stand in what another signature covers, unless that one is a counter-signature's business.
+    /// Refuses to stand in what another signature covers, unless that one is a counter-signature's business, and in
+    /// another signature itself, which has no place for it.
     pub(crate) fn check_signatures(&self, document: &Document<'_>) -> Result<(), XmlPrepareError> {
         let Some(parent) = self.parent else {
             return Ok(());
@@ -152,7 +153,7 @@ impl Place {
                 .references
                 .iter()
                 .filter_map(|reference| reference.uri.as_deref());
-            if uris.into_iter().any(covers) {
+            if document.contains(element, parent) || uris.into_iter().any(covers) {
                 return Err(XmlPrepareError::WouldBreakSignature);
             }
         }

@@ -41,7 +41,7 @@ pub enum XmlPrepareError {
     /// A namespace is no absolute URI: there is no canonical form that all verifiers agree on.
     #[error("a namespace of the document is not an absolute URI")]
     RelativeNamespace,
-    /// A signature that is there covers the place of this one and would become invalid.
+    /// A signature that is there covers the place of this one, or stands around it, and would become invalid.
     #[error("the document has a signature that covers the place of the new one: it would become invalid")]
     WouldBreakSignature,
 }

@@ -5,7 +5,7 @@ use crate::{DECLARATION, DS, INVOICE, LETTER, algorithm, by_template, by_xades, 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding};
 use trien_signatures::report::{Format, Integrity, Level, Reason, TimeSource, Warning};
-use trien_signatures::xades::Packaging;
+use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
 
 #[test]
@@ -168,10 +168,29 @@ fn a_second_signature_never_breaks_the_first() {
         algorithm: with,
         signing_time: OffsetDateTime::now_utc(),
     };
-    assert!(matches!(
-        xmldsig::prepare(signed, &request),
-        Err(XmlPrepareError::WouldBreakSignature)
-    ));
+    let enveloping = Packaging::Enveloping {
+        content: "Đơn đề nghị".as_bytes(),
+        media_type: "text/plain",
+    };
+    let enveloping = by_xades(&pki, &who, with, enveloping);
+    // What stands around everything has no place for another signature, though it covers but its own content.
+    for signed in [signed, enveloping] {
+        passes(&verified(&pki, &signed));
+        assert!(matches!(
+            xmldsig::prepare(signed.clone(), &request),
+            Err(XmlPrepareError::WouldBreakSignature)
+        ));
+        let request = XadesRequest {
+            signer: &who.certificate,
+            chain: &[],
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        assert!(matches!(
+            xades::prepare(Packaging::Enveloped(signed), &request),
+            Err(XmlPrepareError::WouldBreakSignature)
+        ));
+    }
 }
 
 #[test]
