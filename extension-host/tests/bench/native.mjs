@@ -1,9 +1,8 @@
 // make bench: one warm message from a page through extension, host and daemon and back, beside the same message through a
 // host that only echoes it: same browser, same page, the two taking turns. So too a signature, with a pause before each as
-// pages have them, less what the daemon's log says of the person, the login and the disk, and the bare C_Sign
-// (daemon/benches/bridge.py tells why): what is left is the bridge's, and the first C_Sign after a login, which also
-// unseals the key. And how long a host takes from its start to its first answer. Prints a table in Markdown.
-import { execFileSync, spawn } from "node:child_process";
+// pages have them, less what the daemon's log says of the person, the login, the disk and the token's own calls
+// (daemon/benches/bridge.py tells why): what is left is the bridge's. And how long a host takes from its start to its first answer. Prints a table in Markdown.
+import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { launch } from "../../../testdata/portal/browsers.mjs";
@@ -62,7 +61,6 @@ const stage = await Stage.open({ developer: true, log: true });
 try {
   const { url } = await stage.portal({ allowed: false });
   stage.trien("origin", "allow", url, "--scope", "certificates", "--scope", "blind_digest");
-  const sign = bareSign();
   const { browser, close } = await launch("chromium", { binaries, env: stage.env });
   try {
     const profile = browser.process().spawnargs.find((it) => it.startsWith("--user-data-dir=")).slice(16);
@@ -81,7 +79,7 @@ try {
         const told = await page.evaluate(SESSION, { warmUp: WARM_UP, count: COUNT, signatures, pause });
         await page.close();
         times[name].push(...told.messages);
-        signed[name].push(...(name === "ours" ? bridged(told.signed, stage.spans, sign) : told.signed).slice(SIGNATURES_WARM_UP));
+        signed[name].push(...(name === "ours" ? bridged(told.signed, stage.spans) : told.signed).slice(SIGNATURES_WARM_UP));
       }
     }
     print(times, signed, await starts(ours.path, url));
@@ -92,21 +90,15 @@ try {
   await stage.close();
 }
 
-/** Milliseconds of one `C_Sign` of the same key, called directly. */
-function bareSign() {
-  const words = [path.join(binaries, "libtrien_pkcs11.so"), stage.tokenLabel, stage.pinFile, "100"];
-  const output = execFileSync(path.join(binaries, "examples/bare_signature"), words, {
-    encoding: "utf8", env: { ...process.env, ...stage.env }, stdio: ["ignore", "pipe", "inherit"],
-  });
-  return JSON.parse(output.trim().split("\n").at(-1)).sign_ms;
-}
-
-/** What of each signature is neither the person's nor the login's, the disk's or the bare token's. */
-function bridged(times, spans, sign) {
+/** What of each signature is neither the person's nor the login's, the disk's or the token's. */
+function bridged(times, spans) {
   // The first question, if there is one more, was for the certificate.
   const own = spans.slice(-times.length);
   if (own.length !== times.length) throw new Error(`${times.length} signatures, ${spans.length} in the log`);
-  return times.map((time, index) => time - own[index].person - own[index].login - own[index].disk - sign);
+  return times.map((time, index) => {
+    const { person, login, disk, token } = own[index];
+    return time - person - login - disk - token;
+  });
 }
 
 /** Milliseconds from the start of a host to the daemon's answer to `hello`. */
@@ -140,7 +132,7 @@ function print({ echo, ours }, signed, started) {
   row("page → extension → echo host → page", echo);
   row("page → extension → host → daemon → page", ours, echo);
   row("`sign_digest`'s message → echo host → page, after a pause", signed.echo);
-  row("`sign_digest` through all, less person, login, disk and bare `C_Sign`", signed.ours, signed.echo);
+  row("`sign_digest` through all, less person, login, disk and the token", signed.ours, signed.echo);
   row("host started → first reply", started);
   const added = [0.5, 0.99].map((share) => at(signed.ours, share) - at(signed.echo, share));
   const [median, worst] = added.map((time, index) => `${time.toFixed(2)} ms (goal ${[1, 4][index]} ms: ${time <= [1, 4][index] ? "held" : "missed"})`);

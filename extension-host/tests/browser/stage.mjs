@@ -169,16 +169,20 @@ export class Stage {
     return lines.map((line) => JSON.parse(line));
   }
 
-  /** What the log says of each request since the last call: milliseconds of the person, the login and the record on the disk. */
+  /**
+   * What the log says of each request since the last call: milliseconds of the person, the login, the record on the disk and
+   * the token's own calls, for requests of one signature each.
+   */
   get spans() {
     const text = readFileSync(this.#log.file, "utf8").replaceAll(/\x1b\[[0-9;]*m/g, "");
     const fresh = text.slice(this.#log.seen);
     this.#log.seen = text.length;
     const find = (name) => [...fresh.matchAll(new RegExp(`${name}=(\\d+)`, "g"))].map(([, value]) => Number(value) / 1000);
-    const [person, login, disk] = ["person_us", "login_us", "record_us"].map(find);
+    const [person, login, disk, token] = ["person_us", "login_us", "record_us", "token_us"].map(find);
     const count = person.length;
     // One that was told nothing, because its question was not asked, still has a record: the last belong together.
-    return person.map((time, index) => ({ person: time, login: login.at(index - count), disk: disk.at(index - count) }));
+    const own = (times, index) => times.at(index - count);
+    return person.map((time, index) => ({ person: time, login: own(login, index), disk: own(disk, index), token: own(token, index) }));
   }
 
   #makeToken() {
