@@ -646,6 +646,25 @@ fn n080_n082_whatever_is_chosen_otherwise_arms_anew() {
     };
     let mut asked = early(&last, &tick, "space", "alt+k");
     asked.assert_approved(0);
+    drop(asked);
+
+    // More of a document: its digest in full.
+    let mut closed = question(PinEntry::NotNeeded);
+    // Without the button to open it, its line takes the keyboard.
+    closed
+        .documents
+        .iter_mut()
+        .for_each(|document| document.kind = None);
+    let row = |asked: &desk::Asked<'_>| {
+        let mut steps = Vec::new();
+        while asked.focused().as_deref() != Some("list item") {
+            asked.key("shift+Tab");
+            steps.push(asked.focused());
+            assert!(steps.len() < 9, "{steps:?}");
+        }
+    };
+    let mut asked = early(&closed, &row, "Return", "alt+k");
+    asked.assert_approved(0);
 }
 
 #[test]
