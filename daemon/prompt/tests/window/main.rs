@@ -602,7 +602,8 @@ fn n080_n082_whatever_is_chosen_otherwise_arms_anew() {
             asked.wait_until_armed();
             let began = Instant::now();
             asked.key(change);
-            std::thread::sleep(Duration::from_millis(150));
+            // By then a list that was open is gone: before that no key reaches what approves.
+            std::thread::sleep(Duration::from_millis(400));
             asked.key(approve);
             (began.elapsed() < Duration::from_millis(700)).then_some(asked)
         };
