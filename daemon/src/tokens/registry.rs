@@ -17,7 +17,9 @@ use super::pcsc::cards::Cards;
 use super::profile::TokenProfile;
 use super::session::{self, ModuleSession};
 use super::suspension::SleepClock;
-use super::wire::{Answer, Call, CertificateRecord, InitializeOutcome, KeyName, Surveyed, TokenName};
+use super::wire::{
+    Answer, Call, CertificateRecord, InitializeOutcome, Insertion, KeyName, Surveyed, TokenName,
+};
 use super::{
     Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
     TokenError, TokenId, TokenSource,
@@ -185,11 +187,11 @@ impl Modules {
 
     async fn look_by<F: Future<Output = Result<Vec<ModuleToken>, TokenError>>>(
         &self,
-        tokens_of: impl Fn(Worker) -> F,
+        tokens_of: impl Fn(Worker, Option<Insertion>) -> F,
     ) -> Sight {
         let mut sight = Sight::default();
-        let look = |worker: Worker| {
-            let tokens = tokens_of(worker.clone());
+        let look = |(worker, inserted): (Worker, Option<Insertion>)| {
+            let tokens = tokens_of(worker.clone(), inserted);
             async move { (worker, tokens.await) }
         };
         let on_cards = async {
@@ -197,9 +199,13 @@ impl Modules {
                 Some(cards) => cards.workers().await?,
                 None => Vec::new(),
             };
-            Ok(join_all(workers.into_iter().map(look)).await)
+            let at_readers = workers
+                .into_iter()
+                .map(|(worker, inserted)| (worker, Some(inserted)));
+            Ok(join_all(at_readers.map(look)).await)
         };
-        let in_modules = join_all(self.workers.iter().cloned().map(look));
+        let of_modules = self.workers.iter().map(|worker| (worker.clone(), None));
+        let in_modules = join_all(of_modules.map(look));
         let (on_cards, in_modules) = join(on_cards, in_modules).await;
         // Who asked is given the failures, and says what they mean; the log has them beside.
         let on_cards = on_cards.unwrap_or_else(|error: TokenError| {
@@ -267,8 +273,9 @@ impl Modules {
     }
 }
 
-async fn entries(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
-    match worker.call(Call::Tokens, worker.deadlines().enumerate).await? {
+async fn entries(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<ModuleToken>, TokenError> {
+    let look = Call::Tokens { inserted };
+    match worker.call(look, worker.deadlines().enumerate).await? {
         Answer::Tokens(entries) => {
             let token = |entry| ModuleToken {
                 entry: of_module(entry, &worker),
@@ -282,13 +289,14 @@ async fn entries(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
     }
 }
 
-async fn surveyed(worker: Worker) -> Result<Vec<ModuleToken>, TokenError> {
+async fn surveyed(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<ModuleToken>, TokenError> {
     // A module that did not survive being asked for everything is asked for one thing after the other: then what it
     // cannot bear costs the token alone that it is about.
     if worker.is_frail() {
-        return entries(worker).await;
+        return entries(worker, inserted).await;
     }
-    match worker.call(Call::Survey, worker.deadlines().enumerate).await {
+    let look = Call::Survey { inserted };
+    match worker.call(look, worker.deadlines().enumerate).await {
         Ok(Answer::Survey(tokens)) => {
             let token = |token: Surveyed| ModuleToken {
                 entry: of_module(token.entry, &worker),

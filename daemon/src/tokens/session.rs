@@ -331,7 +331,8 @@ pub(super) async fn sound(
     if !answer.as_ref().is_err_and(may_mean_removal) || !entry.hardware || !start_anew.await {
         return answer;
     }
-    match worker.call(Call::Tokens, worker.deadlines().enumerate).await {
+    let look = Call::Tokens { inserted: None };
+    match worker.call(look, worker.deadlines().enumerate).await {
         Ok(Answer::Tokens(tokens)) if tokens.iter().all(|token| token.name() != entry.name()) => {
             Err(TokenError::Removed)
         }

@@ -132,9 +132,15 @@ impl From<&super::KeyRef> for KeyName {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Call {
     /// Every token: [`Answer::Tokens`].
-    Tokens,
+    Tokens {
+        /// What was seen in the reader just now, if this is about one and anybody has looked.
+        inserted: Option<Insertion>,
+    },
     /// Every token with what a request for a signature wants to know of it, in one go: [`Answer::Survey`].
-    Survey,
+    Survey {
+        /// As of `Tokens`.
+        inserted: Option<Insertion>,
+    },
     /// The certificates of one, without a PIN: [`Answer::Certificates`].
     Certificates { token: TokenName },
     /// The certificates that show after login: [`Answer::Certificates`].
@@ -203,6 +209,15 @@ pub(super) enum Call {
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
     /// user's: [`Answer::Initialized`].
     InitializeToken { label: String },
+}
+
+/// A card in a reader, as the service tells it without speaking to the card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Insertion {
+    /// The reader's count of insertions and removals.
+    pub(super) number: u32,
+    /// The card's answer to reset; empty before it was powered.
+    pub(super) atr: Octets,
 }
 
 /// A certificate that is to lie on a token.

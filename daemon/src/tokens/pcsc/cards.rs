@@ -12,6 +12,7 @@ use super::super::client::{Deadlines, Worker};
 use super::failure::CardError;
 use super::usb;
 use crate::tokens::TokenError;
+use crate::tokens::wire::{Insertion, Octets};
 
 /// Readers that are looked at; pcscd has no more.
 pub(super) const MAX_READERS: usize = 16;
@@ -55,12 +56,12 @@ impl Cards {
         }
     }
 
-    /// A worker for each reader with a card. A computer without the service has none; that is no failure where there is
+    /// A worker for each reader with a card, and what was seen of it. A computer without the service has none; that is no failure where there is
     /// no reader either, nor was one when the service ended.
     ///
     /// # Errors
     /// [`TokenError`] if the service cannot be asked.
-    pub(in crate::tokens) async fn workers(&self) -> Result<Vec<Worker>, TokenError> {
+    pub(in crate::tokens) async fn workers(&self) -> Result<Vec<(Worker, Insertion)>, TokenError> {
         let shared = Arc::clone(&self.context);
         let listed = tokio::task::spawn_blocking(move || {
             let kept = shared.0.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -85,9 +86,12 @@ impl Cards {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         // A process whose reader is gone ends when nobody holds its worker any more.
         workers.retain(|reader, _| readers.contains(reader));
-        let of_reader = |reader: String| {
+        let of_reader = |(reader, inserted): (String, Insertion)| {
             let new = || Worker::of_reader(reader.clone(), &self.program, self.deadlines);
-            workers.entry(reader.clone()).or_insert_with(new).clone()
+            (
+                workers.entry(reader.clone()).or_insert_with(new).clone(),
+                inserted,
+            )
         };
         Ok(occupied.into_iter().map(of_reader).collect())
     }
@@ -102,7 +106,7 @@ impl Cards {
 }
 
 /// All readers, and those with a card in them.
-type Readers = (Vec<String>, Vec<String>);
+type Readers = (Vec<String>, Vec<(String, Insertion)>);
 
 /// By the context of the last time, or if that is of no use any more, by a new one.
 fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
@@ -143,8 +147,16 @@ fn readers(context: &Context) -> Result<Readers, pcsc::Error> {
     }
     let name = |state: &ReaderState| state.name().to_string_lossy().into_owned();
     let holds = |state: &&ReaderState| state.event_state().contains(State::PRESENT);
+    let inserted = |state: &ReaderState| Insertion {
+        number: state.event_count(),
+        atr: Octets(state.atr().to_vec()),
+    };
     Ok((
         states.iter().map(name).collect(),
-        states.iter().filter(holds).map(name).collect(),
+        states
+            .iter()
+            .filter(holds)
+            .map(|state| (name(state), inserted(state)))
+            .collect(),
     ))
 }

@@ -151,8 +151,8 @@ fn checked(length: usize) -> Result<u32, MessageError> {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Answer, Call, CertificateRecord, InitializeOutcome, KeyName, KeyRecord, LoginOutcome, Octets, Reply,
-        Request, Surveyed, TokenName,
+        Answer, Call, CertificateRecord, InitializeOutcome, Insertion, KeyName, KeyRecord, LoginOutcome,
+        Octets, Reply, Request, Surveyed, TokenName,
     };
     use super::*;
     use crate::tokens::library::LibraryFault;
@@ -225,8 +225,13 @@ mod tests {
             public_key: None,
         };
         let calls = [
-            Call::Tokens,
-            Call::Survey,
+            Call::Tokens { inserted: None },
+            Call::Survey {
+                inserted: Some(Insertion {
+                    number: 7,
+                    atr: Octets(vec![0x3b, 0]),
+                }),
+            },
             Call::Open {
                 token: token(),
                 key: Some(key()),

@@ -115,8 +115,8 @@ struct Worker {
 impl Worker {
     fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
         match call {
-            Call::Tokens => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
-            Call::Survey => catalogue::survey(&self.module, &self.name).map(Answer::Survey),
+            Call::Tokens { .. } => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
+            Call::Survey { .. } => catalogue::survey(&self.module, &self.name).map(Answer::Survey),
             Call::Certificates { token } => {
                 catalogue::certificates(&self.module, &token).map(Answer::Certificates)
             }

@@ -12,7 +12,7 @@ use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::features::Features;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
 use crate::tokens::pcsc::{names, presence};
-use crate::tokens::wire::{Answer, Call, CertificateRecord, KeyName, Octets, Surveyed, TokenName};
+use crate::tokens::wire::{Answer, Call, CertificateRecord, Insertion, KeyName, Octets, Surveyed, TokenName};
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
 /// How long a card that another program holds exclusively is waited for, when it is only looked at.
@@ -116,7 +116,7 @@ impl<'watch> Desk<'watch> {
     pub(super) fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
         let is_look = matches!(
             call,
-            Call::Tokens | Call::Survey | Call::Certificates { .. } | Call::Pin { .. }
+            Call::Tokens { .. } | Call::Survey { .. } | Call::Certificates { .. } | Call::Pin { .. }
         );
         let outcome = self
             .dispatch(call, descriptors)
@@ -136,8 +136,8 @@ impl<'watch> Desk<'watch> {
 
     fn dispatch(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
         match call {
-            Call::Tokens => self.tokens().map(Answer::Tokens),
-            Call::Survey => self.survey().map(Answer::Survey),
+            Call::Tokens { inserted } => self.tokens(inserted).map(Answer::Tokens),
+            Call::Survey { inserted } => self.survey(inserted).map(Answer::Survey),
             Call::Certificates { token } => self.certificates(&token).map(Answer::Certificates),
             Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
             Call::Open { token, key } => self.open(&token, key),
@@ -196,9 +196,15 @@ impl<'watch> Desk<'watch> {
         }
     }
 
-    /// The card, if it has the application.
-    fn tokens(&mut self) -> Result<Vec<TokenEntry>, CardError> {
-        let Some(inserted) = self.inserted()? else {
+    /// The card, if it has the application. Of what the daemon has `seen` the service is not asked again: where the card
+    /// is another one by now, its number is not the one that is taken down, and it is looked at once more.
+    fn tokens(&mut self, seen: Option<Insertion>) -> Result<Vec<TokenEntry>, CardError> {
+        let seen = seen.map(|Insertion { number, atr }| Inserted { number, atr: atr.0 });
+        let inserted = match seen {
+            Some(seen) => Some(seen),
+            None => self.inserted()?,
+        };
+        let Some(inserted) = inserted else {
             self.features = None;
             self.known = None;
             self.session = None;
@@ -229,8 +235,8 @@ impl<'watch> Desk<'watch> {
     }
 
     /// The card with its certificates. What the look at the card has not brought is left to be asked for.
-    fn survey(&mut self) -> Result<Vec<Surveyed>, CardError> {
-        let entries = self.tokens()?;
+    fn survey(&mut self, seen: Option<Insertion>) -> Result<Vec<Surveyed>, CardError> {
+        let entries = self.tokens(seen)?;
         let mut surveyed = Vec::with_capacity(entries.len());
         for entry in entries {
             // In a session, or while another program holds the card, its state was not asked for just now.
