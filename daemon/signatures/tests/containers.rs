@@ -105,8 +105,6 @@ fn an_asic_e_by_pyasice_is_accepted_here_and_ours_is_there() {
     let pki = Pki::new();
     // It puts in the signer's certificate alone.
     let intermediates = [pki.ca.certificate.clone()];
-    let mut reliance = pki.reliance();
-    reliance.intermediates = &intermediates;
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let pyasice = |words: &[String]| {
         let script = judge::script("asice.py");
@@ -128,6 +126,8 @@ fn an_asic_e_by_pyasice_is_accepted_here_and_ours_is_there() {
         }
         pyasice(&words).unwrap();
         let theirs = std::fs::read(&out).unwrap();
+        let mut reliance = pki.reliance();
+        reliance.intermediates = &intermediates;
         let report = asic::verify(&theirs, &reliance).unwrap();
         assert!(report.valid(), "{report:#?}");
         let signature = &report.signatures[0];

@@ -4,8 +4,11 @@ asice.py make CERTIFICATE KEY OUT NAME=FILE...   a container with these files, s
 asice.py verify CONTAINER                        says whose signatures it accepts; fails if it accepts one not
 """
 
+import base64
+import hashlib
 import re
 import sys
+import urllib.parse
 
 # Its oscrypto takes no release of OpenSSL from 3.0.10 on for one, by the two digits at the end.
 search, version = re.search, r"\b(\d\.\d\.\d[a-z]*)\b"
@@ -37,18 +40,17 @@ def made(certificate, key, out, *named):
 
 def checked(path):
     """Its own checks, and the digests of the files, which it leaves to its callers."""
-    import base64
-    import hashlib
-
     container = Container.open(path)
     container.verify_container()
     container.verify_signatures()
     for signature in container.iter_signatures():
         for reference in signature.xml.iterfind(".//{*}SignedInfo/{*}Reference"):
-            if not reference.get("URI").startswith("#"):
-                with container.open_file(reference.get("URI")) as file:
+            # It writes names as they are where a URI has them escaped.
+            name = urllib.parse.unquote(reference.get("URI"))
+            if not name.startswith("#"):
+                with container.open_file(name) as file:
                     digest = hashlib.sha256(file.read()).digest()
-                assert base64.b64decode(reference.findtext("{*}DigestValue")) == digest, reference.get("URI")
+                assert base64.b64decode(reference.findtext("{*}DigestValue")) == digest, name
         certificate = load_der_x509_certificate(signature.get_certificate_value())
         print(certificate.subject.rfc4514_string())
 
