@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use support::cards::piv::judge;
 use support::cards::scene::{RSA, ticks};
-use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until};
+use support::cards::{ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until, wait_until_present};
 use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, code};
 use support::{Desk, succeed};
 use trien::tokens::pcsc::monitor::{Monitor, Service, Sighting, Slot};
@@ -181,6 +181,7 @@ fn n121_a_frozen_service_is_found_again_as_it_is() {
 fn an_exclusive_holder_is_seen() {
     on_readers(&plans(), |readers| {
         let _card = readers.piv(0);
+        wait_until_present(FIRST);
         let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
         let name = std::ffi::CString::new(format!("{FIRST} 00 00")).unwrap();
         let held = context
