@@ -71,7 +71,8 @@ impl PageText {
         };
         let content = contents(document, dictionary)?;
         let resources = resources(document, dictionary)?;
-        reader.text.is_blank = Operators::new(&content, document.limits()).next().is_none();
+        reader.text.is_blank = Operators::new(&content, document.limits())
+            .all(|operation| matches!(operation.name, b"q" | b"Q"));
         reader.run(&content, resources.as_ref(), IDENTITY)?;
         Ok(reader.text)
     }

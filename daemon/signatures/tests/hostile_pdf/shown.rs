@@ -268,7 +268,7 @@ fn n127_nothing_is_covered_where_nothing_is_drawn() {
         &form("/BBox [0 0 9 9]", "0 0 9 9 re f"),
     );
     assert_found(&draft, FindingKind::CoveringAnnotation, 1, "a page");
-    draft.set(4, "<< /Length 1 >>\nstream\n \nendstream");
+    draft.set(4, "<< /Length 3 >>\nstream\nq Q\nendstream");
     assert_found(&draft, FindingKind::CoveringAnnotation, 0, "an empty page");
 }
 
