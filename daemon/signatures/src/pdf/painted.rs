@@ -87,7 +87,7 @@ pub(crate) fn common(a: Area, b: Area) -> Option<Area> {
 }
 
 /// What painting depends on (8.4.1).
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct State {
     matrix: Matrix,
     /// `None` where the clip is no rectangle, or nothing is left of it.
@@ -246,7 +246,7 @@ impl<'d> Painter<'_, 'd> {
             };
             let point = |state: &State| apply(state.matrix, [number(0), number(1)]);
             match name {
-                b"q" if saved.len() < MAX_SAVED => saved.push(state.clone()),
+                b"q" if saved.len() < MAX_SAVED => saved.push(state),
                 b"Q" => state = saved.pop().unwrap_or(state),
                 b"cm" => {
                     let matrix = [number(0), number(1), number(2), number(3), number(4), number(5)];
@@ -331,7 +331,7 @@ impl<'d> Painter<'_, 'd> {
             return Ok(());
         };
         match dictionary.get(b"Subtype").and_then(|node| node.value.name()) {
-            Some(b"Form") => self.draw(&object, resources, state.matrix, state.clone()),
+            Some(b"Form") => self.draw(&object, resources, state.matrix, *state),
             Some(b"Image") => {
                 // A picture that brings its own opacity within (8.9.5.1, JPEG 2000) shines through as well.
                 let masks: [&[u8]; 4] = [b"SMask", b"Mask", b"ImageMask", b"SMaskInData"];

@@ -45,7 +45,7 @@ pub(super) fn path(path: &Linked<'_>, reliance: &Reliance<'_>, authority: bool) 
     match issuers {
         [] => Ok(()),
         [intermediates @ .., anchor] => {
-            rfc5280(leaf, intermediates, anchor, settings(at, &reliance.policies)?)
+            rfc5280(leaf, intermediates, anchor, &settings(at, &reliance.policies)?)
         }
     }
 }
@@ -79,7 +79,7 @@ fn rfc5280(
     leaf: &Certificate,
     intermediates: &[&Certificate],
     anchor: &Certificate,
-    settings: CertificationPathSettings,
+    settings: &CertificationPathSettings,
 ) -> Result<(), Finding> {
     let parse = |certificate: &Certificate| PDVCertificate::try_from(certificate.as_der()).map_err(|_| OTHER);
     let anchor = PDVTrustAnchorChoice::create(anchor.as_der(), "").map_err(|_| OTHER)?;
@@ -90,7 +90,7 @@ fn rfc5280(
         .collect::<Result<Vec<_>, _>>()?;
     let path = CertificationPath::new(anchor, from_anchor_down, parse(leaf)?);
 
-    let settings = enforce_trust_anchor_constraints(&settings, &path.trust_anchor).map_err(finding)?;
+    let settings = enforce_trust_anchor_constraints(settings, &path.trust_anchor).map_err(finding)?;
     let mut environment = PkiEnvironment::new();
     environment.populate_5280_pki_environment();
     environment.clear_verify_signature_message_callbacks();

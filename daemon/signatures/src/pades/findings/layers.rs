@@ -46,7 +46,7 @@ pub(super) fn search(document: &Document<'_>, found: &mut Found) -> Result<(), P
 /// Whether a membership dictionary shows its content when groups are off (8.11.2.2).
 pub(super) fn is_shown_when_others_are_not(dictionary: &Dictionary) -> bool {
     let policy = dictionary.get(b"P").and_then(|node| node.value.name());
-    let negated = dictionary.get(b"VE").is_some_and(|node| has_not(node));
+    let negated = dictionary.get(b"VE").is_some_and(has_not);
     dictionary.is_type(b"OCMD") && (negated || matches!(policy, Some(b"AnyOff" | b"AllOff")))
 }
 
