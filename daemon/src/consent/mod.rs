@@ -221,8 +221,8 @@ pub struct Approved<C> {
     documents: Vec<ShownDocument>,
     pin: Option<OwnedFd>,
     window: Box<dyn Window>,
-    /// What the person took to decide, and what the token took to log in.
-    spent: (Duration, Duration),
+    /// What the person took to decide.
+    decided: Duration,
 }
 
 /// Puts a permitted call to the person.
@@ -255,7 +255,7 @@ pub async fn ask<C>(
         documents,
         pin,
         window,
-        spent: (began.elapsed(), Duration::ZERO),
+        decided: began.elapsed(),
     })
 }
 
@@ -286,11 +286,6 @@ impl<C> Approved<C> {
         self.pin.as_ref().map(OwnedFd::try_clone).transpose()
     }
 
-    /// Notes what a login took: with the person's time, what a request costs beside ours.
-    pub fn spent_on_login(&mut self, time: Duration) {
-        self.spent.1 += time;
-    }
-
     /// What is on the screen.
     pub fn window(&mut self) -> &mut dyn Window {
         &mut *self.window
@@ -298,12 +293,7 @@ impl<C> Approved<C> {
 
     /// Tells the person how it ended.
     pub async fn finish(self, outcome: Outcome) {
-        let (person, login) = self.spent;
-        tracing::debug!(
-            person_us = person.as_micros(),
-            login_us = login.as_micros(),
-            "time of the person and of the login"
-        );
+        tracing::debug!(person_us = self.decided.as_micros(), "time of the person");
         self.window.finish(outcome).await;
     }
 }

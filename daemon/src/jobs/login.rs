@@ -2,7 +2,6 @@
 //! and lets him type again, or end it.
 
 use std::os::fd::OwnedFd;
-use std::time::Instant;
 
 use crate::consent::{Approved, AskError, Window};
 use crate::tokens::{LoginError, PinNeed, PinState, Signable, SigningSession, TokenError};
@@ -20,11 +19,8 @@ pub struct Unlocked(Box<dyn SigningSession>);
 /// # Errors
 /// [`JobError`]: the page learns *cancelled*, *incorrect* or *locked*, never a count.
 pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
-    let began = Instant::now();
     let session = open(approved).await?;
-    let unlocked = unlocked(session, approved).await;
-    approved.spent_on_login(began.elapsed());
-    unlocked
+    unlocked(session, approved).await
 }
 
 /// As [`login`], for a token that was pulled and is back: the person is told, and types its PIN anew.

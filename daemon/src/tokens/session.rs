@@ -428,6 +428,9 @@ impl SigningSession for ModuleSession {
             }
         }
         match self.sound(answer).await? {
+            Answer::LoggedIn { token_us } => {
+                tracing::debug!(login_us = token_us, "time of the token's login")
+            }
             Answer::Login(outcome) => outcome.into_result()?,
             _ => return Err(unexpected().into()),
         }

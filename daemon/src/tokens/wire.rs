@@ -255,6 +255,10 @@ pub(super) enum Answer {
         pin: PinNeed,
     },
     Login(LoginOutcome),
+    /// [`LoginOutcome::In`], and what the token itself took for `C_Login`, in microseconds.
+    LoggedIn {
+        token_us: u64,
+    },
     Signature {
         value: Octets,
         /// What the token itself took for it, in microseconds: finding the key, and its own functions.

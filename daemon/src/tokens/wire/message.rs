@@ -296,6 +296,7 @@ mod tests {
             Answer::Login(LoginOutcome::Incorrect {
                 now: PinState::Locked,
             }),
+            Answer::LoggedIn { token_us: 100_000 },
             Answer::Signature {
                 value: Octets(vec![0; 256]),
                 token_us: 800,

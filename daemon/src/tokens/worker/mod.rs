@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
-use super::wire::{self, Answer, Call, GREETING, KeyName, Octets, Reply, Request};
+use super::wire::{self, Answer, Call, GREETING, KeyName, LoginOutcome, Octets, Reply, Request};
 use super::{Confinement, TokenError};
 use channel::Channel;
 pub(in crate::tokens) use failure::meaning;
@@ -141,7 +141,15 @@ impl Worker {
                 self.session(session)?.skip_pin();
                 Ok(Answer::Done)
             }
-            Call::Login { session } => self.session(session)?.login().map(Answer::Login),
+            Call::Login { session } => {
+                let session = self.session(session)?;
+                Ok(match session.login()? {
+                    LoginOutcome::In => Answer::LoggedIn {
+                        token_us: wire::microseconds(session.login_took()),
+                    },
+                    outcome => Answer::Login(outcome),
+                })
+            }
             Call::Sign {
                 session,
                 algorithm,

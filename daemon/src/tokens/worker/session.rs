@@ -47,6 +47,8 @@ pub(super) struct Session {
     /// The PIN of the login, kept for the first signature of a key that wants one for each: it was typed for that
     /// signature. Wiped when it is used, and with the session.
     kept: Option<Pin>,
+    /// What the last `C_Login` took.
+    login_took: Duration,
     /// By this session: the module knows only whether the process has logged in.
     logged_in: bool,
     /// The digest of a signature that was begun and waits for its PIN: a wrong one leaves the operation as it is.
@@ -105,6 +107,7 @@ impl Session {
             found: None,
             pipe: None,
             kept: None,
+            login_took: Duration::ZERO,
             logged_in: false,
             begun: None,
         };
@@ -113,6 +116,11 @@ impl Session {
 
     pub(super) fn attach(&mut self, pipe: OwnedFd) {
         self.pipe = Some(pipe);
+    }
+
+    /// What the token took for the last login.
+    pub(super) const fn login_took(&self) -> Duration {
+        self.login_took
     }
 
     /// Reads one line of the pipe away, unseen by the token.
@@ -160,6 +168,7 @@ impl Session {
     }
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
+        let began = Instant::now();
         let mut tried = self.pkcs11.login(UserType::User, pin);
         if matches!(tried, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
             // The module did not look at the PIN, because it holds a login that is not this session's. That is no
@@ -167,6 +176,7 @@ impl Session {
             self.pkcs11.logout().map_err(|error| token_error(&error))?;
             tried = self.pkcs11.login(UserType::User, pin);
         }
+        self.login_took = began.elapsed();
         if tried.is_ok() {
             self.logged_in = true;
             if let Some(found) = &mut self.found {
