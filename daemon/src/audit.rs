@@ -17,7 +17,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
@@ -92,7 +92,11 @@ impl Audit {
 
     /// Appends an entry; the disk has it when the file that comes back has been synced.
     fn put(&self, subject: &Subject, action: &Action) -> Result<(Place, File), AuditError> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.left.try_lock().unwrap_or_else(|held| match held {
+            TryLockError::Poisoned(left) => left.into_inner(),
+            // By who waits for another process.
+            TryLockError::WouldBlock => briefly(|| self.left.lock().unwrap_or_else(PoisonError::into_inner)),
+        });
         let kept = left.take();
         let untouched = kept.as_ref().map_or(Ok(false), |kept| self.is_untouched(kept))?;
         let mut kept = match kept {

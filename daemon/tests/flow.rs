@@ -381,6 +381,30 @@ fn certificates_that_are_over_or_for_something_else_are_refused_before_the_pin()
     }
 }
 
+/// No reader tells of it: that a token which was there a moment ago is gone is found by asking it.
+#[test]
+fn nobody_is_asked_for_a_token_that_went_a_moment_ago() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["certificates", "blind_digest"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+    let digest = STANDARD.encode([1; 32]);
+    let call = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
+    assert!(page.call("sign_digest", &call)["result"].is_object());
+    let (tokens, away) = (desk.home().join("data/tokens"), desk.home().join("away"));
+    std::fs::rename(&tokens, &away).unwrap();
+    assert_eq!(page.refusal("sign_digest", &call), "certificate_not_found");
+    let asked = record(&desk, 1)
+        .iter()
+        .filter(|action| *action == "asked")
+        .count();
+    assert_eq!(asked, 2, "for the certificate, and for the signature");
+    std::fs::rename(&away, &tokens).unwrap();
+    assert!(page.call("sign_digest", &call)["result"].is_object());
+}
+
 #[test]
 fn uploads_must_be_what_was_announced() {
     let desk = Desk::bare();

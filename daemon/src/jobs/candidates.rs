@@ -127,7 +127,9 @@ struct Sight {
 async fn look(context: &Context, wanted: Wanted<'_>) -> Sight {
     let changes = *context.changes.borrow();
     let named = wanted.sha256.filter(|_| wanted.signing);
-    if let Some(held) = named.and_then(|certificate| context.recent.with(certificate, changes)) {
+    if let Some(certificate) = named
+        && let Some(held) = context.recent.anew(certificate, changes).await
+    {
         return Sight {
             held,
             ..Sight::default()

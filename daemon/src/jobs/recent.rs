@@ -1,19 +1,21 @@
 //! What the tokens showed a moment ago.
 //!
 //! A page that signs has asked for the certificate just before, and names it. Until a card comes or goes, or something
-//! fails, the question to the person is made from what was seen then: a card is not read twice for it, which takes some
-//! of them half a second. Nothing rests on it that did not rest on the question before, which may stand for minutes: the
-//! token is looked for by its name, and how its PIN stands is asked anew, when the person has approved and before his PIN
-//! is tried ([`super::login`]). What may have changed to his disadvantage is not taken from here: a PIN of which few tries
-//! are left is asked about each time.
+//! fails, its certificates are not read again, which takes some tokens half a second. Whether the token is still there,
+//! and how its PIN stands, it is asked each time ([`Token::anew`]): a module may drive what no reader tells of, and
+//! another program may have spent tries. So what can be out of date is which certificates lie on it, for as long as an
+//! open question leaves them out of date anyway; the key is looked for when the person has approved.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::tokens::{HeldCertificate, PinState, Token, TokenId};
+use crate::tokens::{HeldCertificate, Token, TokenId};
 
-/// How long what was seen counts.
+/// How long what was seen counts, since the token was seen or has signed.
 const MOMENT: Duration = Duration::from_secs(5);
+
+/// How long it counts at the most, however often it has signed.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A certificate and its token.
 pub(super) type Held = (Arc<dyn Token>, HeldCertificate);
@@ -24,6 +26,7 @@ pub struct Recent(Mutex<Sight>);
 
 #[derive(Default)]
 struct Sight {
+    at: Option<Instant>,
     /// How often tokens had come or gone by then.
     changes: u64,
     held: Vec<Held>,
@@ -37,6 +40,7 @@ impl Recent {
         let now = Instant::now();
         let seen = held.iter().map(|(token, _)| (token.entry().id.clone(), now));
         *self.lock() = Sight {
+            at: Some(now),
             changes,
             seen: seen.collect(),
             held: held.to_vec(),
@@ -44,15 +48,28 @@ impl Recent {
     }
 
     /// All that was seen, if it was a moment ago that the token with this certificate (SHA-256, lower-case hexadecimal)
-    /// was, no token has come or gone since, and its PIN is one that can be typed without another thought.
-    pub(super) fn with(&self, certificate: &str, changes: u64) -> Option<Vec<Held>> {
+    /// was, and no token has come or gone since. That token itself comes first.
+    fn with(&self, certificate: &str, changes: u64) -> Option<(Arc<dyn Token>, Vec<Held>)> {
         let sight = self.lock();
         let is_it = |(_, held): &&Held| held.certificate.sha256_hex() == certificate;
         let (token, _) = sight.held.iter().find(is_it)?;
-        let entry = token.entry();
-        let at = sight.seen.iter().find(|(token, _)| *token == entry.id)?.1;
-        let carefree = matches!(entry.pin, PinState::Ready | PinState::NotNeeded);
-        (sight.changes == changes && carefree && at.elapsed() < MOMENT).then(|| sight.held.clone())
+        let seen = sight.seen.iter().find(|(seen, _)| *seen == token.entry().id)?.1;
+        let counts = sight.changes == changes
+            && seen.elapsed() < MOMENT
+            && sight.at.is_some_and(|at| at.elapsed() < LONGEST);
+        counts.then(|| (Arc::clone(token), sight.held.clone()))
+    }
+
+    /// As [`Self::with`], the token asked anew; none if it does not answer.
+    pub(super) async fn anew(&self, certificate: &str, changes: u64) -> Option<Vec<Held>> {
+        let (token, mut held) = self.with(certificate, changes)?;
+        let now = token.anew().await.ok()?;
+        for (other, _) in &mut held {
+            if other.entry().id == now.entry().id {
+                *other = Arc::clone(&now);
+            }
+        }
+        Some(held)
     }
 
     /// A token has signed: it is there.

@@ -46,8 +46,8 @@ async fn sign_once<C>(
     window.look()?;
     // The person is told while the token works, and looked at again before anything leaves.
     let (first, told) = tokio::join!(biased; unlocked.try_to_sign(signable), window.progress(0, 1));
-    told?;
     let raw = unlocked.go_on(first, signable, window, (0, 1)).await?;
+    told?;
     window.look()?;
     Ok(raw)
 }

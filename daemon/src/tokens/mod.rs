@@ -233,8 +233,14 @@ pub trait Token: Send + Sync {
     /// Its certificates, read without a PIN.
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError>;
 
-    /// How it takes a PIN, as it says now.
+    /// How it takes a PIN, as it said when it was looked at.
     async fn pin(&self) -> Result<PinNeed, TokenError>;
+
+    /// The same token with how it takes a PIN now.
+    ///
+    /// # Errors
+    /// [`TokenError::Removed`] if it is not there.
+    async fn anew(&self) -> Result<Arc<dyn Token>, TokenError>;
 
     /// Begins to work with one key: one approved request, one session.
     async fn open(&self, key: &KeyRef) -> Result<Box<dyn SigningSession>, TokenError>;

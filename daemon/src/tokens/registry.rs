@@ -488,6 +488,15 @@ impl Token for ModuleToken {
         }
     }
 
+    async fn anew(&self) -> Result<Arc<dyn Token>, TokenError> {
+        let pin = Some(self.pin_now().await?);
+        let certificates = self.seen.certificates.clone();
+        Ok(Arc::new(Self {
+            seen: Seen { pin, certificates },
+            ..self.clone()
+        }))
+    }
+
     async fn open(&self, key: &KeyRef) -> Result<Box<dyn SigningSession>, TokenError> {
         if key.token != self.entry.id {
             return Err(TokenError::NoSuchKey);

@@ -37,11 +37,12 @@ impl Channel {
     /// Of the socket, or [`MessageError`]; nothing more can be read after it.
     pub(in crate::tokens) fn receive(&mut self, soon: bool) -> io::Result<Option<(Request, Vec<OwnedFd>)>> {
         let mut descriptors = Vec::new();
-        Vigil::begin(soon).watch(&self.socket);
+        let vigil = Vigil::begin(soon);
         loop {
             if let Some(request) = self.incoming.take()? {
                 return Ok(Some((request, descriptors)));
             }
+            vigil.watch(&self.socket);
             let socket = &self.socket;
             match self.incoming.fill(|room| read(socket, room, &mut descriptors)) {
                 Ok(0) if self.incoming.is_empty() => return Ok(None),
