@@ -29,5 +29,6 @@ for round in 1 2 3; do
         -signer "$work/cert.pem" -inkey "$work/key.pem" -outform DER -in "$work/content" -out "$work/theirs.p7m"
     openssl cms -verify -cades -binary -inform DER -in "$work/ours.p7s" -content "$work/content" -purpose any \
         -CAfile "$work/cert.pem" -out /dev/null
+    openssl cms -verify -cades -binary -inform DER -in "$work/ours.p7m" -purpose any -CAfile "$work/cert.pem" -out /dev/null
     rm -f "$work"/*.p7m
 done

@@ -206,17 +206,22 @@ def xml(bench):
     template.write_text(source.read_text(encoding="utf-8").replace("</report>", signature), encoding="utf-8")
     command = ["xmlsec1", "--sign", "--privkey-pem", f"{bench.key},{bench.certificate}", "--output",
                bench.folder / "theirs.xml", template]
+    own = [bench.program, "xades", 0, bench.certificate, bench.der, source, out]
+    ours, whole = processes(bench, own)
+    theirs, memory = processes(bench, command)
+    row(f"XML enveloped, {source.stat().st_size / 1e6:.0f} MB, process by process",
+        f"{1000 * ours:.0f} ms, {mine['kib'] / 1024:.0f} MiB added, {whole:.0f} MiB in all",
+        f"{1000 * theirs:.0f} ms, {memory:.0f} MiB in all (xmlsec1)", f"{theirs / ours:.1f} ×", "≥ 3 ×, ≤ 32 MiB")
+
+
+def processes(bench, command):
+    """The least time of a whole process of three, with its start and its files, and its most memory in MiB."""
     times = []
     for _ in range(3):
         began = time.perf_counter()
         run("/usr/bin/time", "-f", "%M", "-o", bench.folder / "memory", *command)
         times.append(time.perf_counter() - began)
-    theirs, memory = min(times), int((bench.folder / "memory").read_text().split()[-1]) / 1024
-    began = time.perf_counter()
-    bench.sign("xades", 0, source, out)
-    ours = min(mine["seconds"] / 3, time.perf_counter() - began)
-    row(f"XML enveloped, {source.stat().st_size / 1e6:.0f} MB", f"{1000 * ours:.0f} ms, {mine['kib'] / 1024:.0f} MiB",
-        f"{1000 * theirs:.0f} ms, {memory:.0f} MiB (xmlsec1)", f"{theirs / ours:.1f} ×", "≥ 3 ×, ≤ 32 MiB")
+    return min(times), int((bench.folder / "memory").read_text().split()[-1]) / 1024
 
 
 class Authority(http.server.BaseHTTPRequestHandler):
@@ -240,8 +245,9 @@ class Authority(http.server.BaseHTTPRequestHandler):
         """Nothing: the table is the output."""
 
 
-def long_term(bench, build, source, target):
-    """Raises a signed PDF to B-LT as anybody would: `trien augment` with an authority and an imported list."""
+def long_term(bench, build, documents):
+    """Raises signed PDFs to B-LT as anybody would: `trien augment` with an authority and an imported list. `documents` are
+    pairs of what is raised and where it goes."""
     folder = bench.folder
     (folder / "tsa.cnf").write_text(
         "[tsa]\ndefault_tsa = t\n[t]\nserial = tsa.serial\ncrypto_device = builtin\nsigner_cert = tsa.pem\ncerts = root.pem\n"
@@ -261,14 +267,16 @@ def long_term(bench, build, source, target):
     env = {**os.environ, "TRIEN_HOME": str(folder / "home")}
     run(trien, "trust", "add", bench.root, env=env)
     run(trien, "trust", "import-crl", folder / "root.crl", env=env)
-    run(trien, "augment", source, "--level", "lt", "--tsa", f"http://127.0.0.1:{server.server_port}/", "--out", target, env=env)
+    for source, target in documents:
+        run(trien, "augment", source, "--level", "lt", "--tsa", f"http://127.0.0.1:{server.server_port}/", "--out", target, env=env)
     server.shutdown()
+    target = documents[-1][1]
     told = json.loads(run(trien, "verify", target, "--json", env=env))
     assert told[0]["signatures"][0]["level"] == "B-LT", told
 
 
 def verification(bench, build, count):
-    """The same signature in so many documents; each is read and judged by itself, in one warm process on both sides."""
+    """So many documents, each another; each is read and judged by itself, in one warm process on both sides."""
     from pyhanko.keys import load_cert_from_pemder
     from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.validation import async_validate_pdf_signature
@@ -276,9 +284,14 @@ def verification(bench, build, count):
 
     from levels import retroactively
 
-    signed, proven = bench.folder / "verify.pdf", bench.folder / "verify-lt.pdf"
-    bench.sign("room", 1, bench.small, signed)
-    long_term(bench, build, signed, proven)
+    signed, proven = [], []
+    for number in range(count):
+        source = bench.folder / f"to-verify-{number}.pdf"
+        write_pdf(source, 1, 20_000 + 500 * number)
+        signed.append(bench.folder / f"verify-{number}.pdf")
+        proven.append(bench.folder / f"verify-lt-{number}.pdf")
+        bench.sign("room", 1, source, signed[-1])
+    long_term(bench, build, list(zip(signed, proven)))
     root = load_cert_from_pemder(str(bench.root))
     context = ValidationContext(trust_roots=[root])
     logging.disable(logging.CRITICAL)
@@ -290,19 +303,18 @@ def verification(bench, build, count):
     async def with_material(reader):
         return await retroactively(reader, reader.embedded_regular_signatures[0], [root]) == "OK"
 
-    async def theirs(path, validate, rounds):
-        for _ in range(rounds):
+    async def theirs(paths, validate):
+        for path in paths:
             with open(path, "rb") as file:
                 assert await validate(PdfFileReader(file))
 
-    for what, path, validate, goal in [
+    for what, paths, validate, goal in [
             ("B-B", signed, basic, ""), ("B-LT", proven, with_material, "≥ 20 ×")]:
-        mine = bench.ours("verify", 1, bench.root, *[path] * count)
-        rounds = max(5, count // 5)
-        asyncio.run(theirs(path, validate, 1))
+        mine = bench.ours("verify", 1, bench.root, *paths)
+        asyncio.run(theirs(paths[:1], validate))
         began = time.perf_counter()
-        asyncio.run(theirs(path, validate, rounds))
-        peer, each = (time.perf_counter() - began) / rounds, mine["seconds"] / count
+        asyncio.run(theirs(paths, validate))
+        peer, each = (time.perf_counter() - began) / count, mine["seconds"] / count
         row(f"checking PAdES {what}", f"{1000 * each:.2f} ms", f"{1000 * peer:.1f} ms (pyHanko)", f"{peer / each:.0f} ×", goal)
 
 
@@ -346,7 +358,8 @@ def batch(build, count):
     ours = took - (person + login) / 1000
     daemon.terminate()
     daemon.wait()
-    row(f"a batch of {count} PDFs, one PIN", f"{ours:.2f} s", f"{0.05 * count:.2f} s (`C_Sign` alone)",
+    # The documents are here before; the person and the token's login are taken away; the token's part is its delay alone.
+    row(f"a batch of {count} PDFs that are uploaded, after the one PIN", f"{ours:.2f} s", f"{0.05 * count:.2f} s (`C_Sign` alone)",
         f"{ours / (0.05 * count):.3f} ×", "≤ 1.1 ×")
 
 
