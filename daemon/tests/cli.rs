@@ -180,6 +180,16 @@ fn permissions_are_listed_in_both_languages() {
         OffsetDateTime::parse(text, &Rfc3339).unwrap()
     });
     assert_eq!((expires - granted).whole_days(), 365);
+    // By the clock on the wall, when it is given and whenever it is looked at.
+    let day = |time: OffsetDateTime| time.to_offset(time::macros::offset!(+7)).date().to_string();
+    let told = allow(&["--lang", "en"]);
+    assert!(told.contains(&format!("(until {}T", day(expires))), "{told}");
+    let line = list("vi");
+    let end = line.trim_end().split("đến ").nth(1).unwrap();
+    assert!(
+        end.ends_with("+07:00)") && end.len() == "2026-11-29T12:00:00+07:00)".len(),
+        "{line}"
+    );
     allow(&["--until", "never"]);
     assert_eq!(
         list("vi"),
@@ -199,7 +209,24 @@ fn permissions_are_listed_in_both_languages() {
 
     let bad = fail(&mut desk.trien(["origin", "allow", "ftp://x", "--lang", "vi"]), 2);
     assert!(bad.contains("không phải là địa chỉ trang web (origin)"), "{bad}");
-    succeed(&mut desk.trien(["origin", "revoke", portal]));
+    // What it may no longer, what it never might, and what it still may.
+    let revoke = |scope: &'static str| desk.trien(["origin", "revoke", portal, "--scope", scope]);
+    let lacks = revoke("batch").output().unwrap();
+    assert_eq!(lacks.status.code(), Some(1));
+    let lacks = String::from_utf8(lacks.stdout).unwrap();
+    assert!(
+        lacks.contains("does not have this permission: ask for several signatures at once.")
+            && lacks.contains("may still: ask for signatures on documents, check signatures."),
+        "{lacks}"
+    );
+    assert_eq!(
+        succeed(&mut revoke("sign")),
+        format!(
+            "{portal} may no longer: ask for signatures on documents.\n{portal} may still: check signatures.\n"
+        )
+    );
+    let gone = succeed(&mut desk.trien(["origin", "revoke", portal]));
+    assert!(gone.contains("no permission any more"), "{gone}");
     fail(&mut desk.trien(["origin", "revoke", portal]), 1);
 }
 

@@ -224,7 +224,22 @@ fn what_the_administrator_says_of_origins_no_person_widens() {
         "{line}"
     );
     // What was fixed he cannot take away; of what was given beforehand he can, and gets it back, no more.
-    fail(&mut origin(&desk, POLICY, &["revoke", &fixed]), 1);
+    let own = || std::fs::read_to_string(desk.home().join("config/origins.toml")).unwrap();
+    assert!(own().contains(&fixed), "{}", own());
+    let revoked = fail(&mut origin(&desk, POLICY, &["revoke", &fixed, "--json"]), 1);
+    let revoked: Value = serde_json::from_str(&revoked).unwrap();
+    assert_eq!(
+        (&revoked["revoked"], &revoked["left"]),
+        (&json!(true), &json!(["verify"]))
+    );
+    assert!(!own().contains(&fixed), "{}", own());
+    let again = origin(&desk, POLICY, &["revoke", &fixed]).output().unwrap();
+    let again = String::from_utf8(again.stdout).unwrap();
+    assert!(
+        again.contains("only he can change it") && again.contains("may still: check signatures."),
+        "{again}"
+    );
+    assert!(!again.contains("taken back"), "{again}");
     assert_eq!(told(&fixed), Some(json!(["verify"])));
     succeed(&mut origin(
         &desk,
@@ -232,6 +247,19 @@ fn what_the_administrator_says_of_origins_no_person_widens() {
         &["revoke", &given, "--scope", "sign_in"],
     ));
     assert_eq!(told(&given), Some(json!(["sign"])));
+    // What is left keeps its end.
+    let tomorrow = in_seconds(86_400);
+    let soon = [
+        "allow", &given, "--scope", "sign", "--scope", "sign_in", "--until", &tomorrow,
+    ];
+    succeed(&mut origin(&desk, POLICY, &soon));
+    let narrow = ["revoke", &given, "--scope", "sign_in"];
+    let narrowed = succeed(&mut origin(&desk, POLICY, &narrow));
+    assert!(
+        narrowed.contains("may no longer: ask you to sign in.") && narrowed.contains("may still: ask for"),
+        "{narrowed}"
+    );
+    assert!(own().contains(&tomorrow[..10]), "{}", own());
     succeed(&mut origin(&desk, POLICY, &["revoke", &given]));
     assert_eq!(told(&given), None);
     succeed(&mut origin(
@@ -355,7 +383,10 @@ fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_liv
     let listed = succeed(&mut origin(&desk, &policy, &["list"]));
     for name in [PORTAL, given] {
         let line = listed.lines().find(|line| line.starts_with(name)).unwrap();
-        assert!(line.contains(&until), "{listed}");
+        let end = OffsetDateTime::parse(&until, &Rfc3339).unwrap();
+        let end = end.to_offset(time::macros::offset!(+7)).replace_nanosecond(0);
+        let end = end.unwrap().format(&Rfc3339).unwrap();
+        assert!(line.contains(&format!("ENDED at {end}")), "{listed}");
     }
     let listed: Value =
         serde_json::from_str(&succeed(&mut origin(&desk, &policy, &["list", "--json"]))).unwrap();

@@ -123,8 +123,15 @@ origin-file-content-remedy = Correct that line, or move the file away and give t
 origin-developer-only = Note: the daemon takes http pages of this computer only with "developer = true" in its configuration.
 origin-none = No origin has any permission.
 origin-allowed = { $origin } may now: { $scopes }.
+origin-blind-caution = Caution: of a bare digest neither you nor this program can see which document is signed. Allow it only to a site that you would sign a blank sheet for.
 origin-revoked = { $origin } has no permission any more.
+origin-no-longer = { $origin } may no longer: { $scopes }.
+origin-lacks = { $origin } does not have this permission: { $scopes }.
+origin-left = { $origin } may still: { $scopes }.
+origin-own-part-gone = What you yourself had allowed { $origin } is taken back: { $scopes }.
 origin-forever = no end
+origin-until = until { $time }
+origin-ended = ENDED at { $time }
 origin-nothing = nothing; you want no questions of it
 origin-administrator-fixed = fixed by the administrator
 origin-administrator-pregranted = allowed by the administrator; you may take it back

@@ -123,8 +123,15 @@ origin-file-content-remedy = Hãy sửa dòng đó, hoặc chuyển tệp đi n�
 origin-developer-only = Lưu ý: dịch vụ chỉ nhận trang http của chính máy này khi cấu hình có "developer = true".
 origin-none = Chưa trang nào có quyền.
 origin-allowed = { $origin } từ nay được: { $scopes }.
+origin-blind-caution = Chú ý: với giá trị băm, cả bạn lẫn chương trình này đều không thấy được đang ký tài liệu nào. Chỉ cho phép trang mà bạn tin đến mức dám ký giấy trắng cho họ.
 origin-revoked = { $origin } không còn quyền nào.
+origin-no-longer = { $origin } từ nay không còn được: { $scopes }.
+origin-lacks = { $origin } vốn không có quyền này: { $scopes }.
+origin-left = { $origin } vẫn được: { $scopes }.
+origin-own-part-gone = Phần bạn tự cho phép { $origin } đã được thu lại: { $scopes }.
 origin-forever = không thời hạn
+origin-until = đến { $time }
+origin-ended = ĐÃ HẾT HẠN lúc { $time }
 origin-nothing = không được gì; bạn không muốn trang này hỏi
 origin-administrator-fixed = do quản trị viên quy định
 origin-administrator-pregranted = quản trị viên đã cho phép; bạn có thể thu lại

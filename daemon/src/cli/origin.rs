@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{CliError, Exit, Shell};
 use crate::config::{ADMIN_POLICY, Config};
-use crate::language::{Arguments, arguments};
+use crate::language::{Arguments, arguments, time_in_vietnam};
 use crate::policy::grants::{Grant, Grants, GrantsError, Terms, common_end, in_force};
 use crate::policy::origin::Schemes;
 use crate::policy::{GrantBook, Origin, OriginRules, Scope};
@@ -110,16 +110,16 @@ fn list(file: &Path, shell: &Shell) -> Result<(), CliError> {
                 Some(Some(end)) => format!(
                     "{origin}: {} ({how}; {})\n",
                     named_of(terms, shell),
-                    until(Some(end), shell)
+                    until(Some(end), now, shell)
                 ),
                 Some(None) => format!("{origin}: {} ({how})\n", named_of(terms, shell)),
-                None => format!("{origin}: {} ({how})\n", each(terms, shell)),
+                None => format!("{origin}: {} ({how})\n", each(terms, now, shell)),
             }
         });
         fixed
             .chain(grants.iter().map(|grant| {
                 let effective = book.scopes(&grant.origin, now);
-                line(grant, shell) + &under_policy(grant, &effective, now, shell) + "\n"
+                line(grant, now, shell) + &under_policy(grant, &effective, now, shell) + "\n"
             }))
             .collect()
     });
@@ -176,55 +176,124 @@ fn allow(file: &Path, grant: &Grant, add: bool, shell: &Shell) -> Result<(), Cli
         let scopes = arguments([("scopes", named(&kept, shell))]);
         shell.note("origin-administrator-limits", &scopes);
     }
+    if effective.contains(&Scope::BlindDigest) && grant.scopes.contains_key(&Scope::BlindDigest) {
+        shell.note("origin-blind-caution", &Arguments::new());
+    }
+    let ends = book.ends(&grant.origin);
+    let terms: Terms = effective
+        .iter()
+        .map(|scope| (*scope, ends.get(scope).copied()))
+        .collect();
     shell.answer(&as_json(grant, now), || {
-        let names = named(&effective, shell);
-        shell.text(
-            "origin-allowed",
-            &arguments([("origin", grant.origin.to_string()), ("scopes", names)]),
-        )
+        let facts = [
+            ("origin", grant.origin.to_string()),
+            ("scopes", told(&terms, now, shell)),
+        ];
+        shell.text("origin-allowed", &arguments(facts))
     });
     Ok(())
 }
 
+/// What was taken from an origin, out of the person's own file.
+struct Taken {
+    /// There was something to take.
+    had: bool,
+    scopes: Vec<Scope>,
+}
+
+/// Takes back what the person gave, also where the administrator has fixed what counts: it is not to come back when he
+/// no longer does.
 fn revoke(file: &Path, origin: &str, scopes: &[String], shell: &Shell) -> Result<(), CliError> {
     let origin = parse(origin)?;
     let rules = rules(shell)?;
-    let scopes = scopes_of(scopes);
-    let pregranted = rules.pregrant.iter().find(|rule| rule.origin == origin);
-    let change = |grants: &mut Grants| match pregranted {
-        // What stays is written down, so that the rest is gone.
-        Some(given) => {
-            let now = OffsetDateTime::now_utc();
-            let left = grants
-                .of(&origin)
-                .map_or_else(|| given.in_force(now), |grant| grant.in_force(now));
-            let kept = left
-                .iter()
-                .filter(|scope| !scopes.is_empty() && !scopes.contains(scope));
-            let kept: Vec<Scope> = kept.copied().collect();
-            let fewer = kept.len() < left.len();
-            grants.allow(Grant::until(origin.clone(), kept, now, None));
-            fewer
-        }
-        None if scopes.is_empty() => grants.revoke(&origin),
-        None => grants.narrow(&origin, &scopes),
-    };
-    let had = Grants::edit(file, change).map_err(|error| unusable(&error))?;
+    let (asked, now) = (scopes_of(scopes), OffsetDateTime::now_utc());
+    let meant = |scope: &Scope| asked.is_empty() || asked.contains(scope);
     let fixed = rules.allow.iter().any(|rule| rule.origin == origin);
-    let key = match (fixed, had) {
-        (true, _) => "origin-administrator-fixed-it",
-        (false, true) => "origin-revoked",
-        (false, false) => "origin-unknown",
+    let pregranted = rules.pregrant.iter().find(|rule| !fixed && rule.origin == origin);
+    let change = |grants: &mut Grants| {
+        let own = grants.of(&origin).map(|grant| grant.scopes.clone());
+        let Some(given) = pregranted else {
+            let scopes: Vec<Scope> = own.unwrap_or_default().into_keys().filter(meant).collect();
+            let had = match asked.is_empty() {
+                true => grants.revoke(&origin),
+                false => grants.narrow(&origin, &asked),
+            };
+            return Taken { had, scopes };
+        };
+        // What stays is written down, so that the rest is gone.
+        let mut kept = own.unwrap_or_else(|| {
+            given
+                .in_force(now)
+                .into_iter()
+                .map(|scope| (scope, None))
+                .collect()
+        });
+        let mut scopes = in_force(&kept, now);
+        scopes.retain(meant);
+        kept.retain(|scope, _| !scopes.contains(scope));
+        let had = !scopes.is_empty();
+        if had {
+            let mut left = Grant::until(origin.clone(), [], now, None);
+            left.scopes = kept;
+            grants.allow(left);
+        }
+        Taken { had, scopes }
     };
-    shell.answer(
-        &json!({ "origin": origin.as_str(), "revoked": had && !fixed }),
-        || shell.text(key, &arguments([("origin", origin.to_string())])),
-    );
-    if had && !fixed {
+    let taken = Grants::edit(file, change).map_err(|error| unusable(&error))?;
+    let book = GrantBook::new(file.to_owned(), rules, Schemes::HttpsAndLoopbackHttp);
+    let left = book.scopes(&origin, now);
+    let value = json!({
+        "origin": origin.as_str(), "revoked": taken.had, "taken": names(&taken.scopes), "left": names(&left),
+    });
+    shell.answer(&value, || revoked(&origin, &asked, &taken, &left, fixed, shell));
+    // Where the administrator has fixed it, it may what it might.
+    if taken.had && !fixed {
         Ok(())
     } else {
         Err(CliError::answered(Exit::No))
     }
+}
+
+/// What was taken away, what was not there to be taken, and what is left.
+fn revoked(
+    origin: &Origin,
+    asked: &[Scope],
+    taken: &Taken,
+    left: &[Scope],
+    fixed: bool,
+    shell: &Shell,
+) -> String {
+    let said = |key: &str, scopes: &[Scope]| {
+        let facts = [("origin", origin.to_string()), ("scopes", named(scopes, shell))];
+        shell.text(key, &arguments(facts))
+    };
+    let lacked: Vec<Scope> = asked
+        .iter()
+        .copied()
+        .filter(|scope| !taken.scopes.contains(scope) && !left.contains(scope))
+        .collect();
+    let mut lines = Vec::new();
+    if fixed {
+        if !taken.scopes.is_empty() {
+            lines.push(said("origin-own-part-gone", &taken.scopes));
+        }
+        lines.push(said("origin-administrator-fixed-it", &[]));
+    } else if taken.had && left.is_empty() {
+        lines.push(said("origin-revoked", &[]));
+    } else {
+        if !taken.scopes.is_empty() {
+            lines.push(said("origin-no-longer", &taken.scopes));
+        }
+        match lacked.is_empty() {
+            true if !taken.had => lines.push(said("origin-unknown", &[])),
+            true => {}
+            false => lines.push(said("origin-lacks", &lacked)),
+        }
+    }
+    if !left.is_empty() {
+        lines.push(said("origin-left", left));
+    }
+    lines.join("\n")
 }
 
 fn parse(origin: &str) -> Result<Origin, CliError> {
@@ -293,29 +362,34 @@ fn names(scopes: &[Scope]) -> Vec<&'static str> {
     scopes.iter().map(|scope| scope.name()).collect()
 }
 
-fn line(grant: &Grant, shell: &Shell) -> String {
-    let terms = &grant.scopes;
-    let told = match common_end(terms) {
+fn line(grant: &Grant, now: OffsetDateTime, shell: &Shell) -> String {
+    format!("{}: {}", grant.origin, told(&grant.scopes, now, shell))
+}
+
+/// What is permitted, with its end or ends.
+fn told(terms: &Terms, now: OffsetDateTime, shell: &Shell) -> String {
+    match common_end(terms) {
         _ if terms.is_empty() => shell.text("origin-nothing", &Arguments::new()),
-        Some(end) => format!("{} ({})", named_of(terms, shell), until(end, shell)),
-        None => each(terms, shell),
-    };
-    format!("{}: {told}", grant.origin)
+        Some(end) => format!("{} ({})", named_of(terms, shell), until(end, now, shell)),
+        None => each(terms, now, shell),
+    }
 }
 
 /// Each with its own end.
-fn each(terms: &Terms, shell: &Shell) -> String {
+fn each(terms: &Terms, now: OffsetDateTime, shell: &Shell) -> String {
     let each = terms
         .iter()
-        .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end, shell)));
+        .map(|(scope, end)| format!("{} ({})", named(&[*scope], shell), until(*end, now, shell)));
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn until(end: Option<OffsetDateTime>, shell: &Shell) -> String {
-    match end {
-        Some(time) => time.format(&Rfc3339).unwrap_or_default(),
-        None => shell.text("origin-forever", &Arguments::new()),
-    }
+fn until(end: Option<OffsetDateTime>, now: OffsetDateTime, shell: &Shell) -> String {
+    let (key, time) = match end {
+        Some(time) if time <= now => ("origin-ended", time_in_vietnam(time)),
+        Some(time) => ("origin-until", time_in_vietnam(time)),
+        None => ("origin-forever", String::new()),
+    };
+    shell.text(key, &arguments([("time", time)]))
 }
 
 fn named_of(terms: &Terms, shell: &Shell) -> String {
