@@ -89,6 +89,11 @@ fn five_hundred_digests_take_one_question_and_give_a_receipt_that_the_record_bea
         fail(&mut verify_receipt(&desk, &forged), 1);
     }
     fail(&mut verify_receipt(&desk, &json!({ "what": 1 })), 2);
+    // What is no text is no receipt either.
+    let mut other = desk.trien(["audit", "verify", "--json", "--receipt"]);
+    other.arg(repository().join("testdata/documents/dossier.pdf"));
+    let told = fail(&mut other, 2);
+    assert!(told.contains("audit-no-receipt"), "{told}");
 }
 
 #[test]

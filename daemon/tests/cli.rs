@@ -806,6 +806,8 @@ fn a_mistake_at_the_shell_is_told_as_one() {
             );
         }
     }
+    let record = succeed(&mut desk.trien(["audit", "show", "--lang", "en"]));
+    assert!(record.contains("signed (1/2)"), "{record}");
     let page = ["--appearance", "plain", "--page", "99"];
     assert!(told(&page, &dossier, 2, "vi").contains("trien sign --help"));
     let text = desk.path("đơn.txt");

@@ -92,11 +92,11 @@ const MAX_RECEIPT: u64 = 256 * 1024;
 
 fn verify_receipt(audit: &Audit, file: &Path, shell: &Shell) -> Result<(), CliError> {
     let unreadable = |error: std::io::Error| CliError::file("cli-unreadable", file, &error);
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).map_err(unreadable)?;
-    std::io::Read::read_to_string(&mut std::io::Read::take(opened, MAX_RECEIPT), &mut text)
+    std::io::Read::read_to_end(&mut std::io::Read::take(opened, MAX_RECEIPT), &mut bytes)
         .map_err(unreadable)?;
-    let receipt: Receipt = serde_json::from_str(&text).map_err(|_| {
+    let receipt: Receipt = serde_json::from_slice(&bytes).map_err(|_| {
         CliError::misuse(
             "audit-no-receipt",
             arguments([("file", file.display().to_string())]),
@@ -165,7 +165,7 @@ fn line(entry: &Entry, shell: &Shell) -> String {
         Action::Refused => ("audit-refused", String::new()),
         Action::Granted { scopes, .. } => ("audit-granted", scopes.join(", ")),
         Action::Shared => ("audit-shared", String::new()),
-        Action::Signed { results } => ("audit-signed", results.len().to_string()),
+        Action::Signed { results } => ("audit-signed", how_many(results)),
         Action::Failed { outcome } => ("audit-failed", outcome.clone()),
         Action::Withdrawn => ("audit-withdrawn", String::new()),
         Action::Repaired { bytes } => ("audit-repaired", bytes.to_string()),
@@ -197,6 +197,15 @@ fn line(entry: &Entry, shell: &Shell) -> String {
     let time =
         OffsetDateTime::parse(&entry.time, &Rfc3339).map_or_else(|_| entry.time.clone(), time_in_vietnam);
     format!("{:>5}  {time}{who}{method}: {what}{details}", entry.seq)
+}
+
+/// How many were signed, and of how many where that is not all: what was not has an empty result.
+fn how_many(results: &[String]) -> String {
+    let signed = results.iter().filter(|one| !one.is_empty()).count();
+    match results.len() {
+        all if all == signed => all.to_string(),
+        all => format!("{signed}/{all}"),
+    }
 }
 
 /// What was asked, in words; a method of a later version by its name.
