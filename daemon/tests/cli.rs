@@ -773,6 +773,9 @@ fn a_mistake_at_the_shell_is_told_as_one() {
     for (words, said) in [
         (&["--appearance", "plian"][..], "plain, copy"),
         (&["--appearance", "person"], "--image"),
+        (&["--appearance", "incoming"], "incoming ("),
+        (&["--level", "t", "--tsa", "ftp://x"], "ftp://x"),
+        (&["--level", "t", "--tsa", "tsa.example.vn"], "https://"),
         (&["--appearance", "plain", "--at-keyword", "Nowhere"], "keyword"),
         (
             &["--format", "xmldsig", "--template", "e-invoise"],
@@ -783,6 +786,12 @@ fn a_mistake_at_the_shell_is_told_as_one() {
         assert!(!vi.contains("Trang web") && !vi.contains("vận hành"), "{vi}");
         assert!(vi.contains(said) && en.contains(said), "{vi}\n{en}");
     }
+    let tsa = desk
+        .trien(["sign", "--tsa", "ftp://x", "--out", "x", "x"])
+        .output()
+        .unwrap();
+    let tsa = String::from_utf8(tsa.stderr).unwrap();
+    assert_eq!(tsa.lines().count(), 2, "no line of a log: {tsa}");
     // A page of a stamp's size, alone and beside one where the signature fits.
     let small = desk.path("small.pdf");
     std::fs::write(&small, one_page("0 0 30 20")).unwrap();
@@ -882,7 +891,8 @@ fn one_of_several_certificates_is_chosen_by_its_number_or_by_the_beginning_of_it
         assert!(signer().ends_with(name), "{selector}: {}", signer());
     }
     // Shorter, it could be anything.
-    fail(sign(&["--cert", &an[..7]]).args(desk.pin()), 3);
+    let short = fail(sign(&["--cert", &an[..7]]).args(desk.pin()), 3);
+    assert!(short.contains("the first 8 digits"), "{short}");
 
     let pin = format!("{PIN}\r");
     let asked = format!("PIN of \"{TOKEN}\": ");
@@ -892,6 +902,10 @@ fn one_of_several_certificates_is_chosen_by_its_number_or_by_the_beginning_of_it
     );
     assert_eq!(exit, 0, "{told}");
     assert!(told.contains("1. ") && told.contains("2. "), "{told}");
+    assert!(
+        told.contains("\"3\" is none of the numbers. Ctrl-C leaves."),
+        "{told}"
+    );
     let second = told
         .lines()
         .find(|line| line.trim_start().starts_with("2. "))
@@ -946,6 +960,63 @@ fn help_has_examples_and_a_mistake_names_the_help_of_its_verb() {
     }
     let told = fail(&mut desk.trien(["token", "init", "--nope"]), 2);
     assert!(told.contains("trien token init --help"), "{told}");
+}
+
+/// The example of the help: several files into a folder that its name says to be one.
+#[test]
+fn a_folder_for_the_results_is_made_and_does_not_stay_empty() {
+    let desk = desk_with_key();
+    std::fs::write(desk.path("hai.txt"), "hai").unwrap();
+    let sign = |out: &str, pin: &std::path::Path| {
+        let mut command = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", out]);
+        command
+            .args([desk.path("đơn.txt"), desk.path("hai.txt")])
+            .arg("--pin-file")
+            .arg(pin);
+        command
+    };
+    let folder = desk.path("signed");
+    let (plain, named) = (folder.display().to_string(), format!("{}/", folder.display()));
+    let pin = desk.pin_file();
+    let told = fail(&mut sign(&plain, &pin), 2);
+    assert!(told.contains("\"/\" ends its name"), "{told}");
+    let wrong = desk.path("wrong");
+    std::fs::write(&wrong, "99999999\n").unwrap();
+    assert_eq!(error_code(&mut sign(&named, &wrong), 1), "pin_incorrect");
+    assert!(!folder.exists());
+    succeed(&mut sign(&named, &pin));
+    for name in ["đơn.txt.p7m", "hai.txt.p7m"] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn a_new_pin_that_cannot_be_one_is_told_with_its_bounds() {
+    let desk = desk_with_key();
+    let short = desk.path("short");
+    std::fs::write(&short, "1\n").unwrap();
+    let mut change = desk.trien(["token", "change-pin", "--lang", "en", "--token", TOKEN]);
+    let told = fail(change.args(desk.pin()).arg("--new-pin-file").arg(&short), 1);
+    assert!(
+        told.contains("Choose a new PIN of ") && !told.contains("provider"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_list_has_no_empty_part_and_no_word_twice() {
+    let desk = Desk::with_token();
+    let trust = desk.home().join("config/trust");
+    if trust.exists() {
+        std::fs::remove_dir_all(trust).unwrap();
+    }
+    let listed = succeed(&mut desk.trien(["trust", "list", "--lang", "en"]));
+    assert_eq!(listed, "No certificate is trusted here.\n");
+    let listed = succeed(&mut desk.trien(["token", "list", "--lang", "en"]));
+    assert!(
+        listed.contains("chip Trien SoftToken") && !listed.contains("Trien Trien"),
+        "{listed}"
+    );
 }
 
 #[test]

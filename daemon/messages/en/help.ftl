@@ -91,7 +91,7 @@ help-cert-list-reveal = First log in to each token that shows no certificate, an
 
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
 help-sign-inputs = The files to sign; "-" is standard input
-help-sign-out = Where to write: a file, or a folder if there are several inputs; "-" is standard output
+help-sign-out = Where to write: a file, or a folder if there are several inputs (made if "/" ends its name); "-" is standard output
 help-sign-format = The signature format: pades (the default, for PDF) ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default), t with a time-stamp, lt with what proves it, lta with a time-stamp over that
 help-sign-tsa = The time-stamp authority to ask, http://…; otherwise those of the configuration, one after the other
@@ -102,7 +102,7 @@ help-sign-appearance = For PDF: show the signature on a page; the look: plain, p
 help-sign-page = For PDF: the page it shows on, counted from 1, or last; the preset knows the usual one
 help-sign-rectangle = For PDF: where it shows, in points from the page's lower left corner: x1,y1,x2,y2
 help-sign-at-keyword = For PDF: show it beside this text, where that stands on a page
-help-sign-image = For PDF: the picture of your signature or of the seal (PNG); the presets person and agency need it
+help-sign-image = For PDF: the picture of your signature or of the seal (PNG); the presets person, agency and incoming need it
 help-sign-qr = For PDF: a QR code beside it, mostly an address where the document can be looked up
 help-sign-value = For PDF: what the preset's text needs, for instance number=15/QĐ-UBND (the presets attachment and number-and-date need it) or form=TRÍCH SAO; may be repeated
 help-sign-field = For PDF: sign this empty signature field of the document

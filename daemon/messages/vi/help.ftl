@@ -91,7 +91,7 @@ help-cert-list-reveal = Trước hết đăng nhập vào từng thiết bị kh
 
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
 help-sign-inputs = Các tệp cần ký; "-" là đầu vào chuẩn
-help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp; "-" là đầu ra chuẩn
+help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp (tên kết thúc bằng "/" thì được tạo khi chưa có); "-" là đầu ra chuẩn
 help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) ooxml (mặc định cho docx, xlsx, pptx), cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
 help-sign-level = Mức chữ ký: b (mặc định), t có dấu thời gian, lt có dữ liệu chứng minh, lta có dấu thời gian lên dữ liệu ấy
 help-sign-tsa = Tổ chức cấp dấu thời gian, http://…; nếu không có thì lần lượt hỏi các tổ chức trong cấu hình
@@ -102,7 +102,7 @@ help-sign-appearance = Với PDF: hiển thị chữ ký trên trang; kiểu: pl
 help-sign-page = Với PDF: trang hiển thị, đếm từ 1, hoặc last là trang cuối; mỗi mẫu có trang thường dùng
 help-sign-rectangle = Với PDF: vị trí, tính bằng point từ góc dưới bên trái của trang: x1,y1,x2,y2
 help-sign-at-keyword = Với PDF: hiển thị cạnh đoạn chữ này trên trang
-help-sign-image = Với PDF: hình chữ ký hoặc con dấu (PNG); kiểu person và agency cần có
+help-sign-image = Với PDF: hình chữ ký hoặc con dấu (PNG); kiểu person, agency và incoming cần có
 help-sign-qr = Với PDF: mã QR bên cạnh, thường là địa chỉ tra cứu văn bản
 help-sign-value = Với PDF: nội dung mà mẫu cần, ví dụ number=15/QĐ-UBND (kiểu attachment và number-and-date cần có) hoặc form=TRÍCH SAO; có thể nêu nhiều lần
 help-sign-field = Với PDF: ký vào ô chữ ký còn trống này của văn bản

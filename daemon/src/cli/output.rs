@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,23 +13,46 @@ use crate::language::arguments;
 
 /// The files a verb will write, one for each input.
 #[derive(Debug)]
-pub(super) struct Outputs(Vec<PathBuf>);
+pub(super) struct Outputs {
+    files: Vec<PathBuf>,
+    /// Not there yet.
+    folder: Option<NewFolder>,
+}
+
+/// A folder that was asked for by a `/` behind its name.
+#[derive(Debug)]
+struct NewFolder(PathBuf);
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        // Only where it is empty: nothing came of what it was made for.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A folder is meant, and there is nothing at the place.
+fn is_new_folder(out: &Path) -> bool {
+    out.as_os_str().as_bytes().ends_with(b"/") && out.symlink_metadata().is_err()
+}
 
 impl Outputs {
-    /// One input goes to the file `out`, or into it if it is a folder; several go into the folder `out`. `extension`
-    /// is put behind the input's name in a folder, for results that are not of the input's kind.
+    /// One input goes to the file `out`, or into it if it is a folder; several go into the folder `out`. Where nothing
+    /// is yet, a `/` at the end says that it is to be a folder. `extension` is put behind the input's name in a folder,
+    /// for results that are not of the input's kind.
     ///
     /// # Errors
     /// Misuse if several inputs have no folder, two results have one name, or a result would replace an input.
     pub(super) fn plan(inputs: &[PathBuf], out: &Path, extension: Option<&str>) -> Result<Self, CliError> {
         let shown = |path: &Path| arguments([("file", path.display().to_string())]);
-        if !out.is_dir() && inputs.len() > 1 {
+        let folder = is_new_folder(out).then(|| NewFolder(out.to_owned()));
+        let within = folder.is_some() || out.is_dir();
+        if !within && inputs.len() > 1 {
             return Err(CliError::misuse("sign-out-not-a-folder", shown(out)));
         }
         let mut planned = Vec::with_capacity(inputs.len());
         let mut seen = HashSet::new();
         for input in inputs {
-            let output = if out.is_dir() {
+            let output = if within {
                 out.join(result_name(input, extension))
             } else {
                 out.to_owned()
@@ -40,21 +64,28 @@ impl Outputs {
         }
         match planned.iter().find(|output| replaces(output, inputs)) {
             Some(output) => Err(CliError::misuse("sign-over-input", shown(output))),
-            None => Ok(Self(planned)),
+            None => Ok(Self {
+                files: planned,
+                folder,
+            }),
         }
     }
 
-    /// Fails early: a signature that cannot be kept must not cost a PIN.
+    /// Fails early: a signature that cannot be kept must not cost a PIN. A folder that is not there yet is made; it goes
+    /// again with this if it stays empty.
     ///
     /// # Errors
-    /// `cli-unwritable` for the first folder that takes no new file.
+    /// `cli-unwritable` for the first folder that takes no new file, or cannot be made.
     pub(super) fn check_writable(&self) -> Result<(), CliError> {
-        self.0.iter().try_for_each(|output| check_writable(output))
+        if let Some(NewFolder(folder)) = &self.folder {
+            std::fs::create_dir(folder).map_err(|error| CliError::file("cli-unwritable", folder, &error))?;
+        }
+        self.files.iter().try_for_each(|output| check_writable(output))
     }
 
     /// In the order of the inputs.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
-        self.0.iter().map(PathBuf::as_path)
+        self.files.iter().map(PathBuf::as_path)
     }
 }
 

@@ -56,6 +56,7 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     {
         return Err(CliError::misuse("sign-empty-selector", self::arguments([])));
     }
+    check_authority(arguments.tsa.as_deref())?;
     let appearance = appearance(&arguments, shell)?;
     let outputs = Outputs::plan(&arguments.inputs, &arguments.out, extension)?;
     check_content(&arguments, &outputs)?;
@@ -144,6 +145,21 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     };
     note_expiry(&signed, shell);
     keep(&signed, &files, &holdings, &raising, shell).await
+}
+
+/// What is no address of the web is told before a PIN is spent on what cannot be raised.
+fn check_authority(address: Option<&str>) -> Result<(), CliError> {
+    let is_one = |address: &str| {
+        let read = url::Url::parse(address);
+        read.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    match address.filter(|address| !is_one(address)) {
+        Some(address) => {
+            let value = arguments([("value", address.to_owned())]);
+            Err(CliError::misuse("sign-bad-tsa", value))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The content of one signature, which no result takes the place of.

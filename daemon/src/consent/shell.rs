@@ -170,6 +170,13 @@ impl Prompter for ShellPrompter {
 /// From so many digits on, the beginning of a SHA-256 names a certificate.
 const SHORTEST: usize = 8;
 
+/// True if the selector looks like the beginning of this certificate's SHA-256, and is too short to name it.
+#[must_use]
+pub fn is_too_short_for(selector: &str, held: &HeldCertificate) -> bool {
+    let hexadecimal = selector.replace(':', "").to_lowercase();
+    (4..SHORTEST).contains(&hexadecimal.len()) && held.certificate.sha256_hex().starts_with(&hexadecimal)
+}
+
 /// True if the selector names this certificate.
 #[must_use]
 pub fn selects(selector: &str, held: &HeldCertificate) -> bool {

@@ -31,7 +31,10 @@ impl Chooser for AtTerminal {
             match pin::line(question).await {
                 Ok(answer) => match answer.trim().parse::<usize>() {
                     Ok(chosen) if (1..=choices.len()).contains(&chosen) => return Ok(Some(chosen - 1)),
-                    _ => question = number.clone(),
+                    _ => {
+                        let answer = arguments([("answer", printable(answer.trim()))]);
+                        question = text(self.language, "sign-choose-none", &answer) + "\n" + &number;
+                    }
                 },
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
                     return Err(AskError::Refused);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::pin::{PinArguments, no_pin};
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, wording};
-use crate::consent::shell::{AtTheShell, PinSource, choice};
+use crate::consent::shell::{AtTheShell, PinSource, choice, is_too_short_for};
 use crate::jobs::login;
 use crate::language::{Arguments, arguments};
 use crate::tokens::{HeldCertificate, ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
@@ -101,6 +101,7 @@ impl Hiding {
             .map(|token| token.entry().id.label.clone())
             .collect();
         let choices: Vec<_> = self.shown.iter().take(MAX_TOLD).map(choice).collect();
+        let too_short = self.shown.iter().any(|held| is_too_short_for(selector, held));
         let facts = arguments([
             ("selector", selector.to_owned()),
             ("choices", wording::listed(&choices)),
@@ -110,6 +111,7 @@ impl Hiding {
             object.data.message = wording::both("sign-no-match", &facts);
             object.data.remedy = wording::both(
                 match labels.is_empty() {
+                    _ if too_short => "sign-no-match-short-remedy",
                     true => "sign-no-match-remedy",
                     false => "sign-no-match-hidden-remedy",
                 },
