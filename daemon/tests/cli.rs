@@ -953,10 +953,30 @@ fn a_certificate_that_is_not_valid_now_is_named_with_its_date() {
 #[test]
 fn help_has_examples_and_a_mistake_names_the_help_of_its_verb() {
     let desk = Desk::bare();
-    for verb in ["sign", "verify", "augment", "token", "origin", "trust"] {
+    for language in ["vi", "en"] {
+        let help = succeed(&mut desk.trien(["--help", "--lang", language]));
+        let heading = if language == "vi" {
+            "Ví dụ:"
+        } else {
+            "Examples:"
+        };
+        let (_, examples) = help.split_once(heading).unwrap();
+        assert!(
+            examples.starts_with("\n  trien ") && !examples.contains(heading),
+            "{help}"
+        );
+    }
+    for verb in [
+        "sign", "verify", "augment", "token", "origin", "trust", "cert", "audit",
+    ] {
         let help = succeed(&mut desk.trien([verb, "--help", "--lang", "vi"]));
         assert!(help.contains(&format!("\n\nVí dụ:\n  trien {verb} ")), "{help}");
         assert_eq!(help, succeed(&mut desk.trien(["help", verb, "--lang", "vi"])));
+    }
+    for verb in ["daemon", "doctor"] {
+        let help = succeed(&mut desk.trien([verb, "--help", "--lang", "vi"]));
+        let (_, examples) = help.split_once("\n\nVí dụ:\n").unwrap();
+        assert!(examples.contains(&format!("  trien {verb}\n")), "{help}");
     }
     let told = fail(&mut desk.trien(["token", "init", "--nope"]), 2);
     assert!(told.contains("trien token init --help"), "{told}");

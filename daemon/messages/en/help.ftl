@@ -7,6 +7,12 @@ help-commands = Verbs
 help-arguments = Arguments
 help-options = Options
 help-examples = Examples:
+help-trien-examples = {"  "}trien doctor
+    {"  "}trien token list
+    {"  "}trien sign letter.pdf --out letter-signed.pdf
+    {"  "}trien verify letter-signed.pdf
+    {"  "}trien origin allow https://dichvucong.gov.vn
+    {"  "}trien help sign
 help-sign-examples = {"  "}trien sign letter.pdf --out letter-signed.pdf
     {"  "}trien sign *.pdf --out signed/ --cert "Nguyen Van An"
     {"  "}trien sign papers.zip --format cades --out papers.zip.p7m
@@ -25,6 +31,18 @@ help-origin-examples = {"  "}trien origin allow https://dichvucong.gov.vn
 help-trust-examples = {"  "}trien trust add root-ca.crt
     {"  "}trien trust list
     {"  "}trien trust import-crl ca.crl
+help-cert-examples = {"  "}trien cert list
+    {"  "}trien cert list --reveal
+    {"  "}trien cert list --json
+help-audit-examples = {"  "}trien audit show --last 20
+    {"  "}trien audit verify
+    {"  "}trien audit verify --receipt receipt.json
+help-daemon-examples = {"  "}systemctl --user enable --now trien
+    {"  "}trien daemon
+    {"  "}trien daemon --config ./config.toml
+help-doctor-examples = {"  "}trien doctor
+    {"  "}trien doctor --lang vi
+    {"  "}trien doctor --json
 help-value-file = FILE
 help-value-file-dir = FILE|DIR
 help-value-dir = DIR

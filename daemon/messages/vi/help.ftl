@@ -7,6 +7,12 @@ help-commands = Lệnh
 help-arguments = Đối số
 help-options = Tùy chọn
 help-examples = Ví dụ:
+help-trien-examples = {"  "}trien doctor
+    {"  "}trien token list
+    {"  "}trien sign đơn.pdf --out đơn-đã-ký.pdf
+    {"  "}trien verify đơn-đã-ký.pdf
+    {"  "}trien origin allow https://dichvucong.gov.vn
+    {"  "}trien help sign
 help-sign-examples = {"  "}trien sign đơn.pdf --out đơn-đã-ký.pdf
     {"  "}trien sign *.pdf --out đã-ký/ --cert "Nguyễn Văn An"
     {"  "}trien sign hồ-sơ.zip --format cades --out hồ-sơ.zip.p7m
@@ -25,6 +31,18 @@ help-origin-examples = {"  "}trien origin allow https://dichvucong.gov.vn
 help-trust-examples = {"  "}trien trust add root-ca.crt
     {"  "}trien trust list
     {"  "}trien trust import-crl ca.crl
+help-cert-examples = {"  "}trien cert list
+    {"  "}trien cert list --reveal
+    {"  "}trien cert list --json
+help-audit-examples = {"  "}trien audit show --last 20
+    {"  "}trien audit verify
+    {"  "}trien audit verify --receipt biên-nhận.json
+help-daemon-examples = {"  "}systemctl --user enable --now trien
+    {"  "}trien daemon
+    {"  "}trien daemon --config ./config.toml
+help-doctor-examples = {"  "}trien doctor
+    {"  "}trien doctor --lang en
+    {"  "}trien doctor --json
 help-value-file = TỆP
 help-value-file-dir = TỆP|THƯ_MỤC
 help-value-dir = THƯ_MỤC

@@ -172,7 +172,11 @@ fn translate(command: Command, path: &str, language: Language) -> Command {
 
 /// How a verb is used, where it has such a text.
 fn examples(path: &str, language: Language) -> String {
-    let key = format!("{path}-examples");
+    // The program's own path would give the key of the heading.
+    let key = match path {
+        "help" => "help-trien-examples".to_owned(),
+        path => format!("{path}-examples"),
+    };
     match language::exists(language, &key) {
         true => format!("{}\n{}", plain(language, "help-examples"), plain(language, &key)),
         false => String::new(),
