@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use support::{Desk, PIN, TOKEN, error_code, fail, read_json, repository, succeed};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -37,7 +38,14 @@ fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
         command.args(words).arg(desk.path("đơn.p7m"));
         command
     };
-    assert!(succeed(&mut verify(&[])).contains("TOTAL-PASSED"));
+    let valid = succeed(&mut verify(&[]));
+    let sha256 = hex::encode(Sha256::digest(std::fs::read(desk.path("đơn.p7m")).unwrap()));
+    assert!(
+        valid.contains("TOTAL-PASSED") && valid.contains(&format!("SHA-256 of the file: {sha256}\n")),
+        "{valid}"
+    );
+    let nowhere = error_code(verify(&[]).arg("--trust").arg(desk.path("nofolder")), 3);
+    assert_eq!(nowhere, "cli-unreadable");
     let before = fail(&mut verify(&["--at", "2001-02-03T04:05:06Z"]), 1);
     assert!(before.contains("2001-02-03T11:05:06+07:00"), "{before}");
     assert!(before.contains("not valid yet"), "{before}");
@@ -228,6 +236,15 @@ fn permissions_are_listed_in_both_languages() {
     let gone = succeed(&mut desk.trien(["origin", "revoke", portal]));
     assert!(gone.contains("no permission any more"), "{gone}");
     fail(&mut desk.trien(["origin", "revoke", portal]), 1);
+    let blind = desk
+        .trien(["origin", "allow", portal, "--scope", "blind_digest"])
+        .output()
+        .unwrap();
+    let caution = String::from_utf8(blind.stderr).unwrap();
+    assert!(
+        blind.status.success() && caution.starts_with("Caution: "),
+        "{caution}"
+    );
 }
 
 #[test]

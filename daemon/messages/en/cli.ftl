@@ -207,6 +207,7 @@ augment-not-validated-remedy = Nothing was changed. Check the input with "trien 
 trust-anchors = Anchors:
 trust-intermediates = Certificates on the way to them:
 trust-crls = Revocation lists:
+trust-none = No certificate is trusted here.
 trust-line = { $name }, valid until { $to }, SHA-256 { $sha256 }
 trust-line-invalid = { $name }, NOT VALID NOW (until { $to }), SHA-256 { $sha256 }
 trust-published = its fingerprint is the published one of: { $name }

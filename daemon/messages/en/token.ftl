@@ -194,6 +194,9 @@ pin-unreadable = The PIN in "{ $file }" cannot be read: { $reason }.
 pin-unreadable-remedy = Check the name and that you may read it.
 pin-differs = The two PINs are not the same.
 pin-differs-remedy = Start again and type the same PIN twice.
+pin-new-invalid = The PIN was not changed: the new one, or the one typed before it, is too short, too long, or has characters that the token does not take.
+pin-new-invalid-remedy = Choose another new PIN, mostly 6 to 8 digits, and type the one before it as it is.
+pin-new-invalid-bounds-remedy = Choose a new PIN of { $min } to { $max } characters without accents, and type the one before it as it is.
 pin-no-pipe = The PIN cannot be passed on: { $reason }.
 pin-no-pipe-remedy = Close other programs and try again.
 

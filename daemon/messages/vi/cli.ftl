@@ -207,6 +207,7 @@ augment-not-validated-remedy = Không có gì bị thay đổi. Hãy kiểm tra 
 trust-anchors = Chứng thư gốc:
 trust-intermediates = Chứng thư trung gian:
 trust-crls = Danh sách thu hồi:
+trust-none = Máy này chưa tin chứng thư nào.
 trust-line = { $name }, hiệu lực đến { $to }, SHA-256 { $sha256 }
 trust-line-invalid = { $name }, HIỆN KHÔNG CÓ HIỆU LỰC (đến { $to }), SHA-256 { $sha256 }
 trust-published = dấu vân tay trùng với bản công bố của: { $name }

@@ -194,6 +194,9 @@ pin-unreadable = Không đọc được mã PIN trong "{ $file }": { $reason }.
 pin-unreadable-remedy = Kiểm tra tên tệp và quyền đọc tệp.
 pin-differs = Hai mã PIN không giống nhau.
 pin-differs-remedy = Hãy làm lại và nhập cùng một mã PIN hai lần.
+pin-new-invalid = Mã PIN chưa được đổi: mã mới, hoặc mã nhập trước đó, quá ngắn, quá dài, hoặc có ký tự mà thiết bị không chấp nhận.
+pin-new-invalid-remedy = Hãy chọn mã PIN mới khác, thường là 6 đến 8 chữ số, và nhập mã trước đó đúng như đang dùng.
+pin-new-invalid-bounds-remedy = Hãy chọn mã PIN mới từ { $min } đến { $max } ký tự không dấu, và nhập mã trước đó đúng như đang dùng.
 pin-no-pipe = Không chuyển được mã PIN: { $reason }.
 pin-no-pipe-remedy = Hãy đóng bớt chương trình khác rồi thử lại.
 

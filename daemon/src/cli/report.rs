@@ -23,7 +23,7 @@ pub(super) struct FileReport {
     /// What was found.
     #[serde(flatten)]
     pub(super) outcome: Outcome,
-    /// SHA-256 of the file, lower-case hexadecimal, for the page: a report on paper says what it is about.
+    /// SHA-256 of the file, lower-case hexadecimal, for people: a report on paper says what it is about.
     #[serde(skip)]
     pub(super) sha256: Option<String>,
 }
@@ -106,6 +106,9 @@ pub(super) fn as_text(reports: &[FileReport], language: Language) -> String {
         ));
         if let Some(line) = findings(file, language) {
             out.push_str(&format!("  {}: {}\n", line.label, line.value));
+        }
+        if let Some(sha256) = &file.sha256 {
+            out.push_str(&format!("  {}: {sha256}\n", plain(language, "report-sha256")));
         }
         for (heading, lines) in file.described(language) {
             out.push_str(&format!("\n  {heading}\n"));

@@ -384,7 +384,14 @@ fn line(entry: &TokenEntry, issuers: &[Issuer], shell: &Shell) -> String {
     let facts = arguments([
         ("label", entry.id.label.clone()),
         ("serial", entry.id.serial.clone()),
-        ("model", format!("{} {}", entry.manufacturer, entry.model)),
+        (
+            "model",
+            // Many a model has its maker in its name.
+            match entry.model.starts_with(&entry.manufacturer) {
+                true => entry.model.clone(),
+                false => format!("{} {}", entry.manufacturer, entry.model),
+            },
+        ),
         ("module", entry.id.module.clone()),
         ("slot", entry.slot.to_string()),
         (

@@ -145,16 +145,24 @@ fn list(shell: &Shell) {
             ("trust-anchors", trust.anchors()),
             ("trust-intermediates", trust.intermediates()),
         ] {
+            if certificates.is_empty() {
+                continue;
+            }
             text += &(shell.text(key, &Arguments::new()) + "\n");
             certificates
                 .iter()
                 .for_each(|one| text += &lines(one, now, shell));
         }
-        text += &(shell.text("trust-crls", &Arguments::new()) + "\n");
+        if !trust.crls().is_empty() {
+            text += &(shell.text("trust-crls", &Arguments::new()) + "\n");
+        }
         trust
             .crls()
             .iter()
             .for_each(|crl| text += &crl_line(crl, now, shell));
+        if text.is_empty() {
+            text = shell.text("trust-none", &Arguments::new()) + "\n";
+        }
         text
     });
 }

@@ -68,6 +68,9 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
         }
         output::check_writable(file)?;
     }
+    if let Some(trust) = &arguments.trust {
+        std::fs::metadata(trust).map_err(|error| CliError::file("cli-unreadable", trust, &error))?;
+    }
     let folder = arguments
         .trust
         .clone()
@@ -97,7 +100,9 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
             },
         };
         reports.push(FileReport {
-            sha256: arguments.html.as_ref().and_then(|_| digest(input)),
+            sha256: (arguments.html.is_some() || !shell.json)
+                .then(|| digest(input))
+                .flatten(),
             file: input.display().to_string(),
             valid: matches!(&outcome, Outcome::Report(report) if report.valid()),
             outcome,

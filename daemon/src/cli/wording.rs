@@ -118,6 +118,20 @@ pub(super) fn empty_pin(mut object: ErrorObject) -> ErrorObject {
     object
 }
 
+/// Of a PIN that is changed, with the shortest and the longest that the token takes, in bytes, if it says so.
+pub(super) fn new_pin_invalid(mut object: ErrorObject, bounds: Option<(u32, u32)>) -> ErrorObject {
+    let (min, max) = bounds.unwrap_or_default();
+    let facts = arguments([("min", min.to_string()), ("max", max.to_string())]);
+    let remedy = match bounds {
+        Some(_) => "pin-new-invalid-bounds-remedy",
+        None => "pin-new-invalid-remedy",
+    };
+    object.data.message = bilingual("pin-new-invalid");
+    object.data.remedy = both(remedy, &facts);
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
 /// Of `trien verify`, about a file in which nothing can be checked.
 pub(super) fn when_verifying(code: ErrorCode) -> ErrorData {
     let data = crate::jobs::error::text(code);

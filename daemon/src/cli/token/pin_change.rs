@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::access;
 use crate::cli::pin::{self, PinArguments, no_pin};
 use crate::cli::sign::failed;
-use crate::cli::{CliError, Shell};
+use crate::cli::{CliError, Shell, wording};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
 use crate::tokens::{LoginError, PinNeed, Token};
@@ -18,7 +18,8 @@ pub(super) async fn change(
 ) -> Result<(), CliError> {
     let token = access::find(wanted, shell).await?;
     let label = token.entry().id.label.clone();
-    let (old, new) = match token.pin().await.map_err(|error| failed(&error.into()))? {
+    let need = token.pin().await.map_err(|error| failed(&error.into()))?;
+    let (old, new) = match need {
         PinNeed::NotNeeded => return Err(CliError::misuse("token-no-pin", called(&label))),
         PinNeed::Locked => return Err(failed(&LoginError::Locked.into())),
         PinNeed::Reader => {
@@ -36,7 +37,7 @@ pub(super) async fn change(
     token
         .change_pin(old, new)
         .await
-        .map_err(|error| not_changed(error.into()))?;
+        .map_err(|error| not_changed(error, &need))?;
     tell("token-pin-changed", &label, shell);
     Ok(())
 }
@@ -61,7 +62,12 @@ pub(super) async fn unblock(
         }
         Err(LoginError::Incorrect { .. }) => Err(CliError::refused("token-so-pin-incorrect", called(&label))),
         Err(LoginError::Locked) => Err(CliError::refused("token-so-pin-locked", called(&label))),
-        Err(error) => Err(not_changed(error.into())),
+        Err(LoginError::Invalid) => {
+            // How long one may be is told where the token still says it.
+            let need = token.pin().await.unwrap_or(PinNeed::Locked);
+            Err(not_changed(LoginError::Invalid, &need))
+        }
+        Err(error) => Err(not_changed(error, &PinNeed::Locked)),
     }
 }
 
@@ -72,11 +78,18 @@ fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<std::os::fd::OwnedFd,
     }
 }
 
-fn not_changed(error: JobError) -> CliError {
+/// Of two PINs that were given, the new one is chosen here: nobody's provider gave it.
+fn not_changed(error: LoginError, need: &PinNeed) -> CliError {
     match error {
-        JobError::Login(LoginError::Incorrect { .. }) => failed(&JobError::PinIncorrect),
-        JobError::Login(LoginError::Invalid) => failed(&JobError::PinInvalid),
-        other => failed(&other),
+        LoginError::Incorrect { .. } => failed(&JobError::PinIncorrect),
+        LoginError::Invalid => {
+            let bounds = match need {
+                PinNeed::Pipe { min, max, .. } => Some((*min, *max)),
+                _ => None,
+            };
+            failed(&JobError::PinInvalid).reworded(|object| wording::new_pin_invalid(object, bounds))
+        }
+        other => failed(&other.into()),
     }
 }
 
