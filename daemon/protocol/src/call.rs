@@ -266,6 +266,11 @@ pub struct SignDocuments {
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub padding: Option<RsaPadding>,
+    /// The hash function of the signature; if absent, the one that is as strong as the curve of an EC key, SHA-256 for
+    /// others. P-521 takes no SHA-256, and JAdES has each curve with its own (RFC 7518, 3.4). Capability `hash`.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub hash: Option<HashAlgorithm>,
     /// PAdES only: what the signature looks like on the page; invisible if absent.
     #[serde(default)]
     #[cfg_attr(feature = "typescript", ts(optional))]

@@ -36,6 +36,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const CAPABILITIES: &[&str] = &[
     "authenticate",
     "content",
+    "hash",
     "idempotency",
     "level",
     MANIFEST,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::call::{
-    self, Certification, DocumentRef, OnError, RsaPadding, SignDocuments, SignatureFormat,
+    self, Certification, DocumentRef, HashAlgorithm, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
 use trien_protocol::error::ErrorCode;
 use trien_protocol::event::Stage;
@@ -37,7 +37,7 @@ use crate::queue::Queue;
 use crate::transport::Channel;
 
 use appearance::appearance;
-use arguments::{CertifyArgument, OnErrorArgument, PaddingArgument, extension, format};
+use arguments::{CertifyArgument, HashArgument, OnErrorArgument, PaddingArgument, extension, format};
 pub use arguments::{LevelArgument, SignArguments};
 use choice::AtTerminal;
 
@@ -80,6 +80,11 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         padding: arguments.padding.map(|padding| match padding {
             PaddingArgument::Pkcs1 => RsaPadding::Pkcs1,
             PaddingArgument::Pss => RsaPadding::Pss,
+        }),
+        hash: arguments.hash.map(|hash| match hash {
+            HashArgument::Sha256 => HashAlgorithm::Sha256,
+            HashArgument::Sha384 => HashAlgorithm::Sha384,
+            HashArgument::Sha512 => HashAlgorithm::Sha512,
         }),
         appearance,
         reason: arguments.reason,

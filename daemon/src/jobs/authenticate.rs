@@ -43,9 +43,9 @@ pub async fn run(
     let wanted = Wanted {
         sha256: None,
         tax_code: None,
-        suits: |certificate| {
+        suits: &|certificate| {
             certificate.may_authenticate()
-                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
+                && recipe::algorithm(certificate, (None, None), RsaSchemes::default()).is_ok()
         },
         signing: true,
     };
@@ -132,7 +132,7 @@ async fn sign(
     certificate: &Certificate,
 ) -> Result<(SignatureAlgorithm, single::Made), JobError> {
     let offered = approved.candidate().entry().rsa;
-    let algorithm = recipe::algorithm(certificate, None, offered)?;
+    let algorithm = recipe::algorithm(certificate, (None, None), offered)?;
     let hash = algorithm.hash();
     let message = [origin.as_str(), &approved.call().nonce]
         .map(|part| hash.digest(part.as_bytes()))

@@ -28,14 +28,14 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
 const FUNCTION_FAILED: u64 = 0x06;
 
 /// What a request needs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     /// Only this certificate: SHA-256, lower-case hexadecimal.
     pub sha256: Option<&'a str>,
     /// Only certificates of this tax code.
     pub tax_code: Option<&'a str>,
     /// Whether the certificate is for what is asked.
-    pub suits: fn(&Certificate) -> bool,
+    pub suits: &'a (dyn Fn(&Certificate) -> bool + Sync),
     /// A PIN will be needed: certificates whose PIN is locked are not offered.
     pub signing: bool,
 }

@@ -25,7 +25,7 @@ pub async fn run(
     let wanted = Wanted {
         sha256: None,
         tax_code: tax_code.as_deref(),
-        suits: trien_signatures::certificate::Certificate::may_sign_documents,
+        suits: &trien_signatures::certificate::Certificate::may_sign_documents,
         signing: false,
     };
     let found = candidates::find(context, wanted).await?;

@@ -33,7 +33,7 @@ pub(super) fn certificate(
 /// What a certificate's key can sign with on its token, the usual one first.
 pub(super) fn algorithms(certificate: &Certificate, offered: RsaSchemes) -> Vec<Algorithm> {
     let key = certificate.public_key();
-    let usual = super::recipe::algorithm(certificate, None, offered).ok();
+    let usual = super::recipe::algorithm(certificate, (None, None), offered).ok();
     let hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
     let paddings = match key {
         PublicKeyKind::Rsa { .. } => &[RsaPadding::Pkcs1, RsaPadding::Pss][..],

@@ -197,18 +197,20 @@ pub(super) fn added(call: &SignDocuments, size: u64) -> u64 {
     own.saturating_add(MAX_ADDED)
 }
 
-/// The scheme a certificate's key signs documents with: the one asked for, else of those that its token makes.
+/// The scheme a certificate's key signs documents with: padding and hash function asked for, else of those that its
+/// token makes, and that fit the key.
 pub(super) fn algorithm(
     certificate: &Certificate,
-    padding: Option<call::RsaPadding>,
+    (padding, hash): (Option<call::RsaPadding>, Option<call::HashAlgorithm>),
     offered: RsaSchemes,
 ) -> Result<SignatureAlgorithm, JobError> {
     let key = certificate.public_key();
-    // The hash function that is as strong as the curve (FIPS 186-5, 6.1.1).
-    let hash = match key {
-        PublicKeyKind::P384 => Hash::Sha384,
-        PublicKeyKind::P521 => Hash::Sha512,
-        _ => Hash::Sha256,
+    let hash = match (hash, key) {
+        (Some(asked), _) => super::sign_digest::hash(asked),
+        // The one that is as strong as the curve (FIPS 186-5, 6.1.1).
+        (None, PublicKeyKind::P384) => Hash::Sha384,
+        (None, PublicKeyKind::P521) => Hash::Sha512,
+        (None, _) => Hash::Sha256,
     };
     SignatureAlgorithm::for_key(key, rsa_padding(padding, offered), hash)
         .map_err(|_| JobError::CertificateUnsuitable)
@@ -231,7 +233,7 @@ impl Recipe {
     ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
-            algorithm: algorithm(&signer, call.padding, offered)?,
+            algorithm: algorithm(&signer, (call.padding, call.hash), offered)?,
             signer,
             chain,
             reason: call.reason.clone(),

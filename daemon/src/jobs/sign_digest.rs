@@ -92,9 +92,9 @@ pub(super) async fn find(context: &Context, certificate: &str) -> Result<Found, 
         sha256: Some(certificate),
         tax_code: None,
         // A digest may be the challenge of a login elsewhere: a key that vouches for contents must be meant.
-        suits: |certificate| {
+        suits: &|certificate| {
             certificate.may_commit_to_content()
-                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
+                && recipe::algorithm(certificate, (None, None), RsaSchemes::default()).is_ok()
         },
         signing: true,
     };

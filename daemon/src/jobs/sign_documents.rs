@@ -173,9 +173,9 @@ async fn find(context: &Context, call: &SignDocuments) -> Result<Found, JobError
     let wanted = Wanted {
         sha256: call.certificate.as_deref(),
         tax_code: None,
-        suits: |certificate| {
+        suits: &|certificate| {
             certificate.may_sign_documents()
-                && recipe::algorithm(certificate, None, RsaSchemes::default()).is_ok()
+                && recipe::algorithm(certificate, (None, call.hash), RsaSchemes::default()).is_ok()
         },
         signing: true,
     };

@@ -428,3 +428,102 @@ fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked()
     ));
     assert_eq!(level_alone(&office, "signed.docx"), "B-LT");
 }
+
+/// A field whose author, through pyHanko, takes a signature with SHA-512 alone.
+const DEMANDING: &str = r#"
+import sys
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, SigSeedValFlags, SigSeedValueSpec, append_signature_field
+seed = SigSeedValueSpec(flags=SigSeedValFlags.DIGEST_METHOD, digest_methods=["SHA512"])
+with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as out:
+    writer = IncrementalPdfFileWriter(source)
+    append_signature_field(writer, SigFieldSpec("ChoKy", seed_value_dict=seed))
+    writer.write(out)
+"#;
+
+/// The algorithm that our own verification finds.
+pub(crate) fn algorithm_of(office: &Office, signed: &str) -> Value {
+    let mut verify = office.desk.trien(["verify", "--json"]);
+    let report = succeed(verify.arg(office.desk.path(signed)));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    report[0]["signatures"][0]["algorithm"].clone()
+}
+
+#[test]
+fn the_person_names_the_hash_function_and_openssl_and_poppler_find_it() {
+    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
+    office.import(&["root.crl", "ca.crl"]);
+    let asked = ["--hash", "sha512"];
+    let content = std::fs::read(office.desk.path("đơn.txt")).unwrap();
+    succeed(&mut sign_as(&office, "cades", ("đơn.txt", "x.p7m"), &asked));
+    assert_eq!(openssl_verifies(&office, "x.p7m"), content);
+    let mut print = Command::new("openssl");
+    print.args(["cms", "-cmsout", "-print", "-noout", "-inform", "DER", "-in"]);
+    let shown = succeed(print.arg(office.desk.path("x.p7m")));
+    let (_, of_signer) = shown.rsplit_once("signerInfos:").unwrap();
+    assert!(
+        of_signer.contains("algorithm: sha512 ") && !of_signer.contains("algorithm: sha256 "),
+        "{of_signer}"
+    );
+
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let mut author = Command::new(repository().join("target/judges/bin/python"));
+    author.args(["-B", "-c", DEMANDING]).arg(&dossier);
+    succeed(author.arg(office.desk.path("demanding.pdf")));
+    let in_field = ["--field", "ChoKy"];
+    let mut usual = sign_as(&office, "pades", ("demanding.pdf", "x.pdf"), &in_field);
+    assert_eq!(error_code(&mut usual, 1), "document_locked");
+    let words = [&in_field[..], &asked].concat();
+    succeed(&mut sign_as(&office, "pades", ("demanding.pdf", "x.pdf"), &words));
+    let judged = succeed(
+        Command::new("pdfsig")
+            .arg("-nocert")
+            .arg(office.desk.path("x.pdf")),
+    );
+    for said in [
+        "Signature is Valid",
+        "Signing Hash Algorithm: SHA-512",
+        "Total document signed",
+    ] {
+        assert!(judged.contains(said), "{said}: {judged}");
+    }
+
+    std::fs::write(
+        office.desk.path("đơn.xml"),
+        "<đơn><nội-dung>Đề nghị</nội-dung></đơn>",
+    )
+    .unwrap();
+    let formats = [
+        ("cades", "đơn.txt"),
+        ("xades", "đơn.xml"),
+        ("xmldsig", "đơn.xml"),
+        ("jades", "đơn.txt"),
+        ("jades-json", "đơn.txt"),
+        ("asic-e", "đơn.txt"),
+        ("asic-e-cades", "đơn.txt"),
+        ("asic-s", "đơn.txt"),
+        ("asic-s-cades", "đơn.txt"),
+    ];
+    for (format, input) in formats {
+        for (word, padding) in [("pkcs1", "rsa_pkcs1"), ("pss", "rsa_pss")] {
+            let words = ["--hash", "sha384", "--padding", word];
+            succeed(&mut sign_as(&office, format, (input, "signed"), &words));
+            let expected = serde_json::json!({ padding: "sha384" });
+            assert_eq!(algorithm_of(&office, "signed"), expected, "{format}");
+        }
+    }
+}
+
+#[test]
+fn a_hash_function_that_does_not_fit_the_key_is_refused() {
+    // In JOSE the hash function says the curve (RFC 7518, 3.4).
+    for (algorithm, format, hash) in [
+        ("ec:p384", "jades-json", "sha256"),
+        ("ec:p256", "jades", "sha512"),
+    ] {
+        let office = Office::new(&[("an", algorithm, "citizen")]);
+        let mut sign = sign_as(&office, format, ("đơn.txt", "x"), &["--hash", hash]);
+        assert_eq!(error_code(&mut sign, 1), "certificate_unsuitable", "{algorithm}");
+        assert!(!office.desk.path("x").exists());
+    }
+}

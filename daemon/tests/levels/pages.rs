@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::formats::algorithm_of;
 use crate::support::daemon::Page;
 use crate::support::office::{Office, Server};
 use crate::support::{repository, succeed};
-use crate::{judged, keep, level_alone, portal, without_authority};
+use crate::{judged, keep, level_alone, openssl_verifies, portal, without_authority};
 use serde_json::{Value, json};
 
 #[test]
@@ -158,4 +159,27 @@ fn a_computer_without_an_authority_refuses_a_level_before_anybody_is_asked() {
     let reply = page.call("sign_documents", &call);
     assert_eq!(reply["error"]["data"]["code"], "bad_request", "{reply}");
     assert!(reply.to_string().contains("authority"), "{reply}");
+}
+
+#[test]
+fn a_page_names_the_hash_function() {
+    let office = Office::new(&[("an", "rsa:2048", "citizen")]);
+    office.import(&["root.crl", "ca.crl"]);
+    let (_daemon, mut page) = portal(&office, "");
+    let text = page.upload("đơn.txt", "Đơn đề nghị".as_bytes());
+    for (hash, found) in [
+        ("SHA-384", "sha384"),
+        ("SHA-512", "sha512"),
+        ("SHA-256", "sha256"),
+    ] {
+        let call = json!({ "documents": [text], "format": "cades_attached", "hash": hash });
+        let reply = page.call("sign_documents", &call);
+        keep(&office, &mut page, &reply["result"]["documents"][0], "x.p7m");
+        assert_eq!(openssl_verifies(&office, "x.p7m"), "Đơn đề nghị".as_bytes());
+        assert_eq!(algorithm_of(&office, "x.p7m"), json!({ "rsa_pkcs1": found }));
+    }
+    for hash in [json!("SHA-1"), json!("sha512"), json!("")] {
+        let call = json!({ "documents": [text], "format": "cades_attached", "hash": hash });
+        assert_eq!(page.refusal("sign_documents", &call), "bad_request", "{hash}");
+    }
 }

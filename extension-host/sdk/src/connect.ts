@@ -12,7 +12,7 @@ import { openWebSocket } from "./websocket-road.ts";
 export const SDK_VERSION = "0.1.0";
 
 /** What this library can make use of. */
-export const CAPABILITIES: readonly string[] = ["authenticate", "content", "idempotency", "level", "manifest"];
+export const CAPABILITIES: readonly string[] = ["authenticate", "content", "hash", "idempotency", "level", "manifest"];
 
 /** How long to look for an extension while there is another road to try; after a click it answers within a few milliseconds. */
 const LOOK_MS = 1000;

@@ -220,7 +220,7 @@ class MockSession {
     if (!versions.includes(PROTOCOL_VERSION)) throw new Refusal("version_mismatch");
     const scopes = this.#options.scopes ?? SCOPES;
     if (scopes.length === 0) throw new Refusal("not_allowed");
-    const both = capabilities.filter((name) => ["authenticate", "content", "idempotency", "manifest"].includes(name));
+    const both = capabilities.filter((name) => ["authenticate", "content", "hash", "idempotency", "manifest"].includes(name));
     this.#capabilities = both;
     const limits = { max_chunk: MAX_CHUNK, max_document: MAX_DOCUMENT };
     return { version: PROTOCOL_VERSION, session: "00".repeat(16), capabilities: both, scopes, ...limits };

@@ -187,6 +187,11 @@ certificate?: string,
  */
 padding?: RsaPadding, 
 /**
+ * The hash function of the signature; if absent, the one that is as strong as the curve of an EC key, SHA-256 for
+ * others. P-521 takes no SHA-256, and JAdES has each curve with its own (RFC 7518, 3.4). Capability `hash`.
+ */
+hash?: HashAlgorithm, 
+/**
  * PAdES only: what the signature looks like on the page; invisible if absent.
  */
 appearance?: Appearance, 

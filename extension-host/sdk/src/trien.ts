@@ -59,6 +59,8 @@ export interface SignDocumentsOptions extends CallOptions {
   /** SHA-256 of a certificate that {@link Trien.certificates} returned; if absent the person picks. */
   certificate?: string;
   padding?: RsaPadding;
+  /** The hash function of the signature; if absent, the one that fits the key. */
+  hash?: HashAlgorithm;
   appearance?: Appearance;
   reason?: string;
   location?: string;
@@ -209,12 +211,13 @@ export class Trien {
   ): Promise<SignedBatch<SignBlobResult>>;
   async signDocuments(options: SignDocumentsOptions): Promise<SignedBatch<SignResult>>;
   async signDocuments(options: SignDocumentsOptions & Partial<BlobResults>) {
-    const { format, level, certificate, padding, appearance, reason, location, field, certify, lock, onError, signal } = options;
+    const { format, level, certificate, padding, hash, appearance, reason, location, field, certify, lock, onError, signal } = options;
     if (options.content !== undefined && !this.#hello.capabilities?.includes("content")) throw TrienError.local("outdated");
+    if (hash !== undefined && !this.#hello.capabilities?.includes("hash")) throw TrienError.local("outdated");
     const held = await this.#documents.hold(withContent(options), signal);
     const { documents, content } = references(held, options);
     const params = this.#keyed(present({
-      documents, format, content, level, certificate, padding, appearance, reason, location, field, certify, lock, on_error: onError,
+      documents, format, content, level, certificate, padding, hash, appearance, reason, location, field, certify, lock, on_error: onError,
     }), options.idempotencyKey);
     let replied: (result: SignedDocuments) => void = () => {};
     const reply = new Promise<SignedDocuments>((resolve) => (replied = resolve));

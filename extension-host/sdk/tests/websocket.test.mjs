@@ -123,6 +123,16 @@ test("the manifest goes first, and the documents when the daemon waits for them;
   assert.equal(methods(conversation).filter((method) => method === "upload").length, 4, "what is there is not sent again");
 });
 
+test("a hash function goes to a daemon that has a place for it, and to no other", async (context) => {
+  const call = { documents: [{ name: "a", bytes: bytes(9) }], format: "cades_attached", hash: "SHA-512" };
+  const { trien, conversation } = await connected(context, collecting(["hash"]));
+  await trien.signDocuments(call);
+  const { params } = conversation.heard.find(({ method }) => method === "sign_documents");
+  assert.equal(params.hash, "SHA-512");
+  const old = await connected(context, collecting([]));
+  await rejects(old.trien.signDocuments(call), "outdated");
+});
+
 test("a content goes to a daemon that has a place for it, and to no other", async (context) => {
   const call = { documents: [{ name: "a.p7s", bytes: bytes(9) }], content: { name: "a", bytes: bytes(PIECE + 1) }, format: "cades_parallel" };
   const { trien, conversation } = await connected(context, collecting(["content"]));

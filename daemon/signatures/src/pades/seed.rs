@@ -59,7 +59,11 @@ pub(super) fn check(
         Hash::Sha512 => b"SHA512",
         _ => b"SHA256",
     };
-    let is_digest = |value: &Value| value.string().or(value.name()) == Some(digest);
+    // The names of table 234 are upper-case; some producers write them otherwise.
+    let is_digest = |value: &Value| {
+        let named = value.string().or(value.name());
+        named.is_some_and(|named| named.eq_ignore_ascii_case(digest))
+    };
     if binds(DIGEST_METHOD) && !has(b"DigestMethod", &is_digest)? {
         return Err(PadesError::SeedValue("DigestMethod"));
     }

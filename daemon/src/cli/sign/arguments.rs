@@ -36,6 +36,9 @@ pub struct SignArguments {
     /// Scheme of RSA keys; what the token makes, if none is named.
     #[arg(long, value_enum)]
     pub padding: Option<PaddingArgument>,
+    /// Hash function; the one that fits the key, if none is named.
+    #[arg(long, value_enum)]
+    pub hash: Option<HashArgument>,
     /// The signature alone.
     #[arg(long)]
     pub detached: bool,
@@ -198,6 +201,17 @@ pub enum PaddingArgument {
     Pkcs1,
     /// RSASSA-PSS
     Pss,
+}
+
+/// Hash functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HashArgument {
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
 }
 
 /// A page by its number or `last`.
