@@ -645,6 +645,50 @@ fn n143_n149_each_made_now_breaks_its_rule() {
     }
 }
 
+/// That these of the files break their rule, as they lie there.
+fn each_breaks_its_rule(names: &[&str]) {
+    let root = Certificate::from_der(&fs::read(folder().join("root.crt")).unwrap()).unwrap();
+    let at = root.not_before() + time::Duration::days(1);
+    let anchors = Anchors::new(vec![root]);
+    let (mut vectors, _) = made();
+    for name in names {
+        let vector = vectors.iter_mut().find(|vector| vector.name == *name).unwrap();
+        assert!(matches!(vector.outcome, Broken(..)), "{name}");
+        vector.bytes = fs::read(folder().join(format!("{name}.p7s"))).unwrap();
+        assert_eq!(judged(vector, &anchors, at), vector.outcome, "{name}");
+    }
+}
+
+#[test]
+fn n145_signed_attributes_that_are_missing_doubled_or_of_other_content_are_no_signature() {
+    each_breaks_its_rule(&[
+        "no-signed-attributes",
+        "message-digest-missing",
+        "message-digest-twice",
+        "message-digest-two-values",
+        "message-digest-of-other-content",
+        "content-type-missing",
+        "content-type-other",
+        "econtent-type-other",
+        "attributes-not-in-order",
+    ]);
+}
+
+#[test]
+fn n146_the_signed_attributes_of_another_signature_are_no_content() {
+    each_breaks_its_rule(&["signed-attributes-as-content"]);
+}
+
+#[test]
+fn n148_a_certificate_that_the_signer_did_not_name_is_not_the_signers() {
+    each_breaks_its_rule(&[
+        "signing-certificate-missing",
+        "signing-certificate-hash-of-another",
+        "signing-certificate-issuer-serial-of-another",
+        "certificate-substituted",
+    ]);
+}
+
 #[test]
 fn n143_to_n148_each_file_breaks_its_rule() {
     let root = Certificate::from_der(&fs::read(folder().join("root.crt")).unwrap()).unwrap();

@@ -33,6 +33,22 @@ fn n157_a_time_stamp_that_is_not_the_one_asked_for_is_not_taken() {
         other_nonce.accept(&good, &[], at).unwrap_err(),
         TimestampError::OtherNonce
     );
+    // An answer to who asked for none has none: the same words without it are no answer to us.
+    let imprint_alone = |request: &[u8]| {
+        let nonce = [&[0x02, 8], &NONCE[..]].concat();
+        let at = request
+            .windows(nonce.len())
+            .position(|window| window == nonce)
+            .unwrap();
+        let mut bytes = [&request[..at], &request[at + nonce.len()..]].concat();
+        bytes[1] -= u8::try_from(nonce.len()).unwrap();
+        bytes
+    };
+    let without = world.answer(&imprint_alone(request(None).as_der()), "tsa");
+    assert_eq!(
+        request(None).accept(&without, &[], at).unwrap_err(),
+        TimestampError::OtherNonce
+    );
     assert!(matches!(
         request(Some("1.2.3.4.2")).accept(&good, &[], at).unwrap_err(),
         TimestampError::OtherPolicy(_)
