@@ -392,6 +392,39 @@ const JADES_BESIDE: Form<'_> = Form {
     verify: &|bytes, reliance| jades::verify(bytes, Some(b"content"), reliance).unwrap(),
 };
 
+/// What jwcrypto says of a JWS as a JSON object, with the key of a certificate: its payload.
+const JWCRYPTO: &str = "import sys; from jwcrypto import jws, jwk; token = jws.JWS(); \
+    token.deserialize(open(sys.argv[2]).read(), jwk.JWK.from_pem(open(sys.argv[1], 'rb').read())); \
+    sys.stdout.write(token.payload.decode())";
+
+/// The unsigned part at each level is nothing to a reader that does not know it.
+#[test]
+fn jades_at_b_t_and_b_lta_is_what_jwcrypto_verifies() {
+    let (pki, _) = &*PKI;
+    let b = jws(Serialization::Json, false);
+    let t = JADES.stamped(&b, TimestampKind::Signature);
+    let [lta, renewed] = JADES.to_lta(&b);
+    let certificate = pki.workshop.path("signer.crt");
+    let judged = |bytes: &[u8]| {
+        let file = pki.workshop.write("judged.json", bytes);
+        judge::python(&[
+            "-c",
+            JWCRYPTO,
+            certificate.to_str().unwrap(),
+            file.to_str().unwrap(),
+        ])
+    };
+    for signed in [&b, &t, &lta, &renewed] {
+        assert_eq!(judged(signed).unwrap(), "content");
+        let text = String::from_utf8(signed.clone()).unwrap();
+        let payload = "Y29udGVudA";
+        assert!(text.contains(payload));
+        judged(text.replace(payload, "Q29udGVudA").as_bytes()).unwrap_err();
+    }
+    JADES.is_at(&t, Level::BT);
+    JADES.is_at(&lta, Level::BLTA);
+}
+
 #[test]
 fn jades_reaches_every_level_and_what_an_archive_time_stamp_covers_stays() {
     for (form, detached) in [(&JADES, false), (&JADES_BESIDE, true)] {

@@ -28,6 +28,37 @@ fn verified(pki: &Pki, bytes: &[u8]) -> Report {
     asic::verify(bytes, &pki.reliance()).unwrap()
 }
 
+/// The signature of a container, with its files beside it as it names them: xmlsec1 verifies it, and no other file.
+fn judged_by_xmlsec1(pki: &Pki, made: &[u8], files: &[File<'_>]) {
+    let all = entries(made);
+    let (_, signatures) = all.iter().find(|(name, _)| name.contains("signatures")).unwrap();
+    let judged = pki.workshop.write("signatures.xml", signatures);
+    let verify = || {
+        let mut xmlsec1 = Command::new("xmlsec1");
+        xmlsec1.current_dir(pki.workshop.path("")).arg("--verify");
+        xmlsec1.arg("--trusted-pem").arg(pki.workshop.path("root.crt"));
+        xmlsec1.args(["--node-xpath", "//*[local-name()='Signature']"]);
+        xmlsec1.args([
+            "--id-attr:Id",
+            "http://uri.etsi.org/01903/v1.3.2#:SignedProperties",
+        ]);
+        xmlsec1.arg(&judged).output().unwrap()
+    };
+    for file in files {
+        let path = pki.workshop.path(file.name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, file.bytes).unwrap();
+    }
+    let output = verify();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::write(pki.workshop.path(files[0].name), "another").unwrap();
+    assert!(!verify().status.success());
+}
+
 #[test]
 fn containers_of_both_kinds_with_both_signatures() {
     let pki = Pki::new();
@@ -57,6 +88,9 @@ fn containers_of_both_kinds_with_both_signatures() {
                 "{}",
                 String::from_utf8_lossy(&listed.stderr)
             );
+            if inside == Inside::Xades {
+                judged_by_xmlsec1(&pki, &made, files);
+            }
             if inside == Inside::Cades {
                 let all = entries(&made);
                 let find = |end: &str| &all.iter().find(|(name, _)| name.ends_with(end)).unwrap().1;

@@ -77,6 +77,8 @@ fn by_xades(pki: &Pki, who: &Identity, with: SignatureAlgorithm, packaging: Pack
 fn xmlsec1(pki: &Pki, document: &[u8], at: &str) -> Result<(), String> {
     let file = pki.workshop.write("judged.xml", document);
     let output = Command::new("xmlsec1")
+        // What a signature names that stands alone lies beside it.
+        .current_dir(pki.workshop.path(""))
         .args(["--verify", "--trusted-pem"])
         .arg(pki.workshop.path("root.crt"))
         .args(["--node-xpath", at])

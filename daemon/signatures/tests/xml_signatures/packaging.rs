@@ -48,6 +48,11 @@ fn xades_envelops_and_stands_beside() {
         media_type: "text/plain",
     };
     let signed = by_xades(&pki, &who, with, packaging);
+    let at_root = "/*[local-name()='Signature']";
+    pki.workshop.write("Đơn.txt", b"content");
+    xmlsec1(&pki, &signed, at_root).unwrap();
+    pki.workshop.write("Đơn.txt", b"Content");
+    xmlsec1(&pki, &signed, at_root).unwrap_err();
     fails(&verified(&pki, &signed), Reason::ExternalReference);
     let with_content = |content| {
         let options = Options {
@@ -97,7 +102,6 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
         enveloping,
         detached,
     ] {
-        let alone = matches!(packaging, Packaging::Detached { .. });
         let b = by_xades(&pki, &who, with, packaging);
         level(&b, Level::BB);
         let t = stamped(b, TimestampKind::Signature);
@@ -114,9 +118,8 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
             .unwrap();
         let token = authority.stamp(prepared.imprint());
         level(&prepared.finish(&token).unwrap(), Level::BLTA);
-        if !alone {
-            xmlsec1(&pki, &lta, "//*[local-name()='Signature']").unwrap();
-        }
+        pki.workshop.write("a", b"content");
+        xmlsec1(&pki, &lta, "//*[local-name()='Signature']").unwrap();
         // A property before the archive time-stamp is covered by it.
         let text = String::from_utf8(lta).unwrap();
         let changed = text.replacen("<xades:CRLValues>", "<xades:CRLValues><xades:Other/>", 1);
