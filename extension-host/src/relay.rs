@@ -23,6 +23,10 @@ use crate::{manifest, text};
 /// How long a daemon that no longer listens may take to say the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How long the browser may take to close after the daemon has. A process that is gone at once takes the last message
+/// with it: Firefox may hear of its end before it has read that.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// Why a relay ended badly.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RelayError {
@@ -85,17 +89,34 @@ fn opening(text: &str, caller: Option<String>) -> Result<String, serde_json::Err
     })
 }
 
+/// Whose messages a thread brings to the other.
+enum Side {
+    Browser,
+    Daemon,
+}
+
 /// Each direction has a thread; the first that ends decides, and the process ends with it. Only what the daemon said
 /// before it stopped to listen, for instance why, is still brought to the browser.
 fn both_ways(socket: UnixStream, output: Output) -> Result<(), RelayError> {
     let (ended, end) = mpsc::channel();
     let from_daemon = socket.try_clone()?;
     let other_end = ended.clone();
-    thread::spawn(move || ended.send(to_daemon(socket)));
-    thread::spawn(move || other_end.send(to_browser(from_daemon, &output)));
+    thread::spawn(move || ended.send((Side::Browser, to_daemon(socket))));
+    thread::spawn(move || other_end.send((Side::Daemon, to_browser(from_daemon, &output))));
     match end.recv() {
-        Ok(Err(RelayError::Daemon(_))) => end.recv_timeout(LAST_WORDS).unwrap_or(Ok(())),
-        first => first.unwrap_or(Ok(())),
+        Ok((Side::Daemon, outcome)) => {
+            let _ = end.recv_timeout(FAREWELL);
+            outcome
+        }
+        Ok((Side::Browser, Err(RelayError::Daemon(_)))) => {
+            let said = end
+                .recv_timeout(LAST_WORDS)
+                .map_or(Ok(()), |(_, outcome)| outcome);
+            thread::sleep(FAREWELL);
+            said
+        }
+        Ok((Side::Browser, outcome)) => outcome,
+        Err(_) => Ok(()),
     }
 }
 
