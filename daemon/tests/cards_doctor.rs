@@ -209,7 +209,7 @@ fn a_card_that_no_driver_shows_is_named_with_the_drivers_that_its_chip_has() {
             let described = findings(&desk);
             let remedy = finding(&described, "card_unseen")["remedy"].as_str().unwrap();
             assert!(
-                remedy.contains("other-ca (libotherca.so)") && remedy.contains("vnpt-ca"),
+                remedy.contains("other-ca (libotherca.so)") && remedy.contains("feitian-epass2003"),
                 "{remedy}"
             );
             let none = finding(&described, "none_on_linux")["message"].as_str().unwrap();
@@ -226,12 +226,26 @@ fn a_card_that_no_driver_shows_is_named_with_the_drivers_that_its_chip_has() {
             );
             let remedy = unseen["remedy"].as_str().unwrap();
             assert!(
-                remedy.contains("feitian-epass2003 (libcastle.so.1.0.0)") && remedy.contains("vnpt-ca"),
+                remedy.contains("feitian-epass2003 (libcastle.so.1.0.0)")
+                    && remedy
+                        .contains("For 32-bit programs alone, and not loaded here: fpt-ca (fptca_v4.so)."),
                 "{remedy}"
             );
-            assert!(!remedy.contains("viettel"), "it has none for Linux: {remedy}");
+            assert_eq!(remedy.matches("fptca").count(), 1, "{remedy}");
+            for vendor in ["viettel", "vnpt"] {
+                assert!(
+                    !remedy.contains(vendor),
+                    "none of it is known for Linux: {remedy}"
+                );
+            }
             let none = finding(&told, "none_on_linux")["message"].as_str().unwrap();
-            assert!(none.contains("Viettel-CA (Feitian ePass2003)"), "{none}");
+            for vendor in [
+                "VNPT-CA (Feitian ePass2003, WatchData)",
+                "Viettel-CA (Feitian ePass2003)",
+                "Bkav-CA (SecureMetric ST3)",
+            ] {
+                assert!(none.contains(vendor), "{none}");
+            }
             let shown = finding(&told, "card")["message"].as_str().unwrap();
             assert!(
                 shown.contains(YUBIKEY) && shown.contains("shown by piv"),

@@ -264,6 +264,7 @@ doctor-card-nameless = one of unknown make (ATR { $atr })
 doctor-card-unseen = Card in { $reader }: { $card }. No driver shows it.
 doctor-card-unseen-remedy = Install the driver for Linux of whoever handed out the card, and run "trien doctor" again.
 doctor-card-unseen-known-remedy = Install a driver for Linux that is known for this chip, of which the one from whoever handed out the card comes first: { $drivers }.
+doctor-card-unseen-narrow-remedy = Install a driver for Linux that is known for this chip, of which the one from whoever handed out the card comes first: { $drivers }. For 32-bit programs alone, and not loaded here: { $narrow }.
 doctor-none-on-linux = Of these no driver for Linux is known: { $vendors }.
 doctor-none-on-linux-remedy = If your token is from one of them, ask its provider for a driver for Linux, or install the one of the maker of its chip.
 doctor-sandbox = Driver { $module } is closed in: no home folder, no network.

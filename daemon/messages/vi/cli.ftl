@@ -264,6 +264,7 @@ doctor-card-nameless = chưa rõ loại (ATR { $atr })
 doctor-card-unseen = Thẻ trong { $reader }: { $card }. Không trình điều khiển nào nhận thẻ này.
 doctor-card-unseen-remedy = Hãy cài đặt trình điều khiển cho Linux của nơi cấp thẻ, rồi chạy lại "trien doctor".
 doctor-card-unseen-known-remedy = Hãy cài đặt một trình điều khiển cho Linux hỗ trợ loại chip này, ưu tiên của nơi cấp thẻ: { $drivers }.
+doctor-card-unseen-narrow-remedy = Hãy cài đặt một trình điều khiển cho Linux hỗ trợ loại chip này, ưu tiên của nơi cấp thẻ: { $drivers }. Chỉ dành cho chương trình 32 bit nên không dùng được ở đây: { $narrow }.
 doctor-none-on-linux = Chưa biết trình điều khiển cho Linux nào của: { $vendors }.
 doctor-none-on-linux-remedy = Nếu thiết bị của bạn do một trong các nơi này cấp, hãy hỏi nơi cấp về trình điều khiển cho Linux, hoặc cài đặt trình điều khiển của hãng làm chip.
 doctor-sandbox = Trình điều khiển { $module } đã được cách ly: không truy cập thư mục cá nhân, không dùng mạng.

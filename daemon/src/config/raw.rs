@@ -225,15 +225,15 @@ impl RawModule {
         let name = &self.name;
         let mut row = match (&self.path, &self.libraries) {
             (Some(file), None) if file.is_absolute() => {
-                let unknown = || KnownModule {
-                    linux: file
-                        .file_name()
-                        .into_iter()
-                        .map(|name| name.to_string_lossy().into())
-                        .collect(),
-                    ..KnownModule::default()
+                let name = file.file_name().into_iter();
+                let name = name.map(|name| name.to_string_lossy().into()).collect();
+                let row = known::of_library(file).cloned().unwrap_or_default();
+                // A name that was only supposed is known once a file has it.
+                let linux = match row.linux.is_empty() {
+                    true => name,
+                    false => row.linux,
                 };
-                known::of_library(file).cloned().unwrap_or_else(unknown)
+                KnownModule { linux, ..row }
             }
             (Some(_), None) => return Err(wrong(path, format!("module {name}: path must be absolute"))),
             (None, Some(libraries)) => {
@@ -253,7 +253,7 @@ impl RawModule {
             }
         };
         row.name.clone_from(name);
-        row.remedy = None;
+        (row.linux32, row.supposed, row.remedy) = (Vec::new(), Vec::new(), None);
         row.maker = self.maker.clone().unwrap_or(row.maker);
         row.ca = self.ca.clone().or(row.ca);
         row.chips = self.chips.clone().unwrap_or(row.chips);

@@ -41,6 +41,12 @@ pub struct KnownModule {
     /// Library names on Linux.
     #[serde(default)]
     pub linux: Vec<String>,
+    /// The same, of libraries for 32-bit programs, which are not loaded.
+    #[serde(default)]
+    pub linux32: Vec<String>,
+    /// Names that a library may have on Linux, which nobody has seen there.
+    #[serde(default)]
+    pub supposed: Vec<String>,
     /// Library names on Windows.
     #[serde(default)]
     pub windows: Vec<String>,
@@ -62,7 +68,7 @@ pub struct KnownModule {
     /// `C_Logout` leaves the card logged in: it is logged out, or reset, after the work.
     #[serde(default)]
     pub reset: bool,
-    /// Why there is none for Linux.
+    /// Why none is known for Linux.
     pub remedy: Option<String>,
 }
 
@@ -87,9 +93,7 @@ pub fn known() -> &'static [KnownModule] {
 #[must_use]
 pub fn of_library(library: &Path) -> Option<&'static KnownModule> {
     let name = library.file_name()?.to_str()?;
-    known()
-        .iter()
-        .find(|row| row.linux.iter().any(|known| known == name))
+    known().iter().find(|row| row.names().any(|known| known == name))
 }
 
 /// The rows of modules that are known to drive a card of this name (see [`super::pcsc::names`]), those of the
@@ -127,10 +131,15 @@ impl KnownModule {
         self.find(&FOLDERS.map(PathBuf::from), &HashSet::new())
     }
 
+    /// Every name that a library of this row may have on Linux, in the order in which they are preferred.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.linux.iter().chain(&self.supposed).chain(&self.linux32)
+    }
+
     /// One file a row: the others are older versions, or links to it.
     fn find(&self, folders: &[PathBuf], seen: &HashSet<PathBuf>) -> Option<PathBuf> {
         let places = self.folders.iter().chain(folders);
-        let files = places.flat_map(|folder| self.linux.iter().map(move |name| folder.join(name)));
+        let files = places.flat_map(|folder| self.names().map(move |name| folder.join(name)));
         let is_new = |path: &PathBuf| {
             let resolved = path.canonicalize();
             resolved.is_ok_and(|resolved| resolved.is_file() && !seen.contains(&resolved))
@@ -188,7 +197,12 @@ mod tests {
                 "{}",
                 row.name
             );
-            assert!(!row.linux.is_empty() || row.remedy.is_some(), "{}", row.name);
+            assert!(
+                !row.linux.is_empty() || !row.linux32.is_empty() || row.remedy.is_some(),
+                "{}",
+                row.name
+            );
+            assert!(row.remedy.is_none() || row.linux.is_empty(), "{}", row.name);
             assert!(row.home.iter().all(|folder| folder.is_relative()), "{}", row.name);
             assert!(
                 row.folders.iter().all(|folder| folder.is_absolute()),
@@ -196,6 +210,63 @@ mod tests {
                 row.name
             );
         }
+    }
+
+    /// What public lists of the vendors' plug-ins name: for Windows, Linux and macOS, and for 32-bit Linux.
+    #[test]
+    fn each_authority_has_the_libraries_that_are_known_of_it_and_no_other_for_linux() {
+        const OF_VNPT: &str = "vnptca_p11_v6.dll vnptca_p11_v7.dll vnptca_p11_v8.dll vnptca_p11_v9.dll \
+            vnptca_p11_v10.dll vnpt-ca_csp11.dll vnpt-ca_v34.dll vnpt-ca_v4.dll vnpt-ca_cl_v1.dll vnptcamobile.dll \
+            wdpkcs.dll";
+        const OF_VIETTEL: &str = "viettel-ca.dll viettel-ca_v1.dll viettel-ca_v2.dll viettel-ca_v3.dll \
+            viettel-ca_v4.dll viettel-ca_v5.dll viettel-ca_v6.dll viettel-ca_s.dll viettel-ca_v2_csp.dll \
+            viettel-ca_v2_s.x64.dll";
+        const OF_VIETTEL_ON_MACOS: &str = "/usr/local/lib/viettel-ca_v4.dylib /usr/local/lib/viettel-ca_v5.dylib \
+            /usr/local/lib/viettel-ca_v6.dylib";
+        const OF_FPT: &str = "fpt-ca.dll fpt-ca-stx.dll fptca_v3.dll fptca_v3_s.dll fptca_v4.dll fptca_v5.dll \
+            fptca_v6.dll fpt-ca_v4.dll fpt-ca_v5.dll";
+        const OF_BKAV: &str = "BkavCA.dll BkavCAv2S.dll BkavCAv2T.dll BkavCAv25.dll bkavcaetoken.dll \
+            bkavcaetoken_p11.dll bkavcsp.dll beidcsp.dll beidpkcs11D.dll st3csp11.dll";
+        const OF_CA2: &str = "CA2_v34.dll CA2_csp11.dll CA2CSP11_v2.dll ca2_ace_csp11.dll ncca_csp11_v1.dll \
+            nca_v4.dll nca_v5.dll nca_v6.dll nca_v7.dll nca_v8.dll nca_v9.dll nca_eps2k2a.dll nca_eps2k3a.dll";
+        // Authority, Windows, Linux, 32-bit Linux, macOS.
+        let expected = [
+            ("VNPT-CA", OF_VNPT, "", "", ""),
+            ("Viettel-CA", OF_VIETTEL, "", "", OF_VIETTEL_ON_MACOS),
+            ("FPT-CA", OF_FPT, "", "fptca_v4.so", ""),
+            ("Bkav-CA", OF_BKAV, "", "", ""),
+            ("CA2", OF_CA2, "", "", "nca_v6.dylib"),
+            ("MISA-CA", "misaca_csp11_v2.dll", "", "", ""),
+            (
+                "TrustCA",
+                "eTPKCS11.dll SignatureP11.dll bit4xpki.dll",
+                "",
+                "",
+                "",
+            ),
+            (
+                "VGCA",
+                "bit4xpki.dll eTPKCS11.dll gclib.dll",
+                "libbit4xpki.so",
+                "",
+                "",
+            ),
+        ];
+        for (authority, windows, linux, narrow, macos) in expected {
+            let row = known().iter().find(|row| row.ca.as_deref() == Some(authority));
+            let row = row.expect("a row");
+            for (names, expected) in [
+                (&row.windows, windows),
+                (&row.linux, linux),
+                (&row.linux32, narrow),
+                (&row.macos, macos),
+            ] {
+                let expected: Vec<_> = expected.split_whitespace().collect();
+                assert_eq!(names, &expected, "{authority}");
+            }
+        }
+        let of_authorities = known().iter().filter(|row| row.ca.is_some()).count();
+        assert_eq!(of_authorities, expected.len());
     }
 
     #[test]

@@ -49,13 +49,23 @@ fn of_card(
         || shell.text("doctor-card-nameless", &arguments([("atr", card.atr.clone())])),
         str::to_owned,
     );
-    let known = known::of_chip(rows, card.name.unwrap_or_default());
-    let drivers: Vec<_> = known.filter_map(driver).collect();
+    let known: Vec<_> = known::of_chip(rows, card.name.unwrap_or_default()).collect();
+    let listed = |names: fn(&KnownModule) -> &[String]| {
+        let drivers = known.iter().filter_map(|row| driver(row, names(row)));
+        drivers.collect::<Vec<_>>().join(", ")
+    };
+    let (drivers, narrow) = (listed(|row| &row.linux), listed(|row| &row.linux32));
+    let remedy = match (drivers.is_empty(), narrow.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some("doctor-card-unseen-known-remedy"),
+        (false, false) => Some("doctor-card-unseen-narrow-remedy"),
+    };
     let facts = [
         ("reader", card.reader.clone()),
         ("card", name),
         ("modules", modules.join(", ")),
-        ("drivers", drivers.join(", ")),
+        ("drivers", drivers),
+        ("narrow", narrow),
     ];
     if !modules.is_empty() {
         return Some(Finding::fine("doctor-card", facts));
@@ -69,24 +79,25 @@ fn of_card(
         return None;
     }
     let finding = Finding::new(Weight::Warning, "doctor-card-unseen", facts);
-    Some(match drivers.is_empty() {
-        true => finding,
-        false => finding.with_remedy("doctor-card-unseen-known-remedy"),
+    Some(match remedy {
+        None => finding,
+        Some(remedy) => finding.with_remedy(remedy),
     })
 }
 
-/// A module that is known for a chip, with the name of the library that it lies in.
-fn driver(row: &KnownModule) -> Option<String> {
-    Some(format!("{} ({})", row.name, row.linux.first()?))
+/// A module that is known for a chip, with the first of these names of its library. What a library is only supposed to
+/// be called is not among them: nobody can install what nobody has seen.
+fn driver(row: &KnownModule, names: &[String]) -> Option<String> {
+    Some(format!("{} ({})", row.name, names.first()?))
 }
 
-/// The vendors whose tokens have no driver for Linux, with their chips where those are known: another maker's driver may
-/// drive them. A row of the configuration knows better.
+/// The vendors of whom no driver for Linux is known, with their chips where those are known: another maker's driver may
+/// drive them. A row of the configuration knows better, and so does a library that is here.
 fn none_on_linux(rows: &[KnownModule]) -> Finding {
     let elsewhere = |row: &&KnownModule| row.ca.is_some() && rows.iter().any(|own| own.ca == row.ca);
     let vendors: Vec<_> = known::known()
         .iter()
-        .filter(|row| row.remedy.is_some() && !elsewhere(row))
+        .filter(|row| row.remedy.is_some() && !elsewhere(row) && row.library().is_none())
         .map(|row| {
             let vendor = row.ca.as_ref().unwrap_or(&row.maker);
             match row.chips.is_empty() {
