@@ -138,7 +138,7 @@ fn n115_a_card_pulled_while_the_reader_sends_the_pin_spends_no_second_try() {
         let card = readers.piv(0);
         runtime().block_on(async {
             let modules = modules();
-            for round in 0..10 {
+            for round in 0..50 {
                 let token = token_in_time(&modules).await;
                 let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
                 readers.order(0, "forget");
@@ -299,6 +299,54 @@ fn the_service_may_die_twenty_times_while_signatures_are_made() {
         load.join().unwrap();
         assert_eq!(tries_left(&readers), 3);
         drop(card);
+    });
+}
+
+/// Another program waits for an answer of a mute card: whoever connects meanwhile waits with it, until the card is pulled.
+/// Our driver waits for its deadline, and finds the card that is put in again.
+#[test]
+fn a_card_that_is_mute_to_another_program_costs_one_deadline_and_comes_back() {
+    const SELECT: &[u8] = &[0, 0xa4, 4, 0, 9, 0xa0, 0, 0, 3, 8, 0, 0, 0x10, 0];
+    let connect = || {
+        let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+        let reader = context.list_readers_owned().unwrap().remove(0);
+        context.connect(&reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY)
+    };
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        card.order("mute a4");
+        card.order("reset-stats");
+        let other = connect().unwrap();
+        let waiting = std::thread::spawn(move || {
+            let mut room = [0; pcsc::MAX_BUFFER_SIZE];
+            other.transmit(SELECT, &mut room).map(<[u8]>::len)
+        });
+        wait_until("the card is asked", || card.stats().of("a4") > 0);
+        let second = std::thread::spawn(move || connect().err());
+        runtime().block_on(async {
+            let modules = modules_within(Deadlines {
+                enumerate: Duration::from_millis(900),
+                ..Deadlines::default()
+            });
+            let began = Instant::now();
+            let sight = modules.look().await;
+            assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+            assert!(sight.tokens.is_empty());
+            let [(_, error)] = &sight.failures[..] else {
+                panic!("{:?}", sight.failures);
+            };
+            assert!(
+                matches!(error, TokenError::Hung { .. } | TokenError::Held { .. }),
+                "{error:?}"
+            );
+            assert!(!waiting.is_finished() && !second.is_finished(), "they wait");
+            card.eject();
+            let _ = waiting.join().unwrap();
+            assert_eq!(second.join().unwrap(), Some(pcsc::Error::ProtoMismatch));
+            wait_until_empty(YUBIKEY);
+            card.insert();
+            sign_once(&modules, 0x9a).await.unwrap();
+        });
     });
 }
 

@@ -11,7 +11,7 @@ use support::cards::scene::{
     ECDSA, Judge, RSA, key, logged_in_with, modules, only_token, opensc, runtime, sign_once, signable,
     token_in_time, tokens, ykcs11,
 };
-use support::cards::{CARD_PIN, ReaderPlan, Readers, on_readers, openpgp_key};
+use support::cards::{CARD_PIN, ReaderPlan, Readers, on_readers, openpgp_key, public_key};
 use trien::tokens::{LoginError, ModuleToken, PinState, Token, TokenEntry, TokenError};
 use trien_signatures::algorithm::{Hash, PublicKeyKind, SignatureAlgorithm};
 
@@ -121,6 +121,40 @@ fn yubicos_module_signs_on_a_piv_card_and_openssl_agrees() {
             let token = only_token(&modules).await;
             assert_eq!(chip(token.entry()).1, "Yubico (www.yubico.com)");
             assert_eq!(sign_with_all(&readers, &token).await, 4);
+        });
+    });
+}
+
+/// A wrong PIN for one signature of 9C spends one try and leaves the operation as it is: the right one ends it.
+#[test]
+fn a_wrong_pin_for_one_signature_keeps_the_operation_under_both_modules() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let judge = Judge {
+            folder: &readers.path(""),
+        };
+        runtime().block_on(async {
+            for module in [opensc(), ykcs11()] {
+                let name = module.name.clone();
+                let modules = modules(&[module]);
+                let token = only_token(&modules).await;
+                let pins = format!("{CARD_PIN}\n111111\n{CARD_PIN}\n");
+                let mut session = logged_in_with(&token, &key(&token, &[2]), &pins).await.unwrap();
+                let signed = session.sign(&signable(RSA, b"first"), false).await;
+                judge.verify(&public_key("9c"), RSA, b"first", &signed.unwrap());
+                let second = signable(RSA, b"second");
+                let unasked = session.sign(&second, false).await;
+                assert!(matches!(unasked, Err(LoginError::NoPin)), "{name}: {unasked:?}");
+                let wrong = session.sign(&second, true).await;
+                assert!(
+                    matches!(wrong, Err(LoginError::Incorrect { .. })),
+                    "{name}: {wrong:?}"
+                );
+                let signed = session.sign(&second, true).await;
+                let signed = signed.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                judge.verify(&public_key("9c"), RSA, b"second", &signed);
+                session.close().await;
+            }
         });
     });
 }

@@ -152,17 +152,17 @@ fn n115_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
     pulled_behind_a_pad(driver, &[0x9a, 7], ROUNDS, Moment::InTheCommand);
 }
 
-/// By OpenSC's module, whose process is a new one each time.
+/// By OpenSC's module.
 #[test]
 fn n116_opensc_behind_a_pin_pad_a_card_pulled_between_pin_and_signature() {
     let opensc = || modules(&[opensc()]);
-    pulled_behind_a_pad(opensc, &[1], 10, Moment::BetweenPinAndSignature);
+    pulled_behind_a_pad(opensc, &[1], ROUNDS, Moment::BetweenPinAndSignature);
 }
 
 #[test]
 fn n115_opensc_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
     let opensc = || modules(&[opensc()]);
-    pulled_behind_a_pad(opensc, &[1], 10, Moment::InTheCommand);
+    pulled_behind_a_pad(opensc, &[1], ROUNDS, Moment::InTheCommand);
 }
 
 #[test]

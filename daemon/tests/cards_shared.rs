@@ -14,6 +14,7 @@ use support::cards::pairs::openpgp;
 use support::cards::piv::*;
 use support::cards::{Holder, ReaderPlan, Readers, on_readers, scene, wait_until};
 use support::daemon::{Daemon, PORTAL, Page, allow};
+use trien::config::ModuleConfig;
 use trien::tokens::{Deadlines, LoginError, ModuleToken, Token, TokenEntry, TokenError, TokenSource};
 
 const SECOND: &str = "Second Reader";
@@ -110,10 +111,19 @@ fn a_transaction_of_another_program_holds_up_its_own_card_alone() {
     );
 }
 
-/// OpenSC waits in whatever it is called for, its initialization too, as long as another program has a transaction. It has
-/// not failed for that, however often it happens.
+/// OpenSC and Yubico's module wait in whatever they are called for, their initialization too, as long as another program has
+/// a transaction. They have not failed for that, however often it happens.
 #[test]
 fn a_module_that_waits_for_another_programs_transaction_has_not_failed() {
+    waits_for_a_transaction(scene::opensc(), 4);
+}
+
+#[test]
+fn yubicos_module_that_waits_for_another_programs_transaction_has_not_failed() {
+    waits_for_a_transaction(scene::ykcs11(), 2);
+}
+
+fn waits_for_a_transaction(module: ModuleConfig, rounds: u32) {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let _card = readers.piv(0);
         runtime().block_on(async {
@@ -122,10 +132,10 @@ fn a_module_that_waits_for_another_programs_transaction_has_not_failed() {
                 sign: Duration::from_secs(2),
                 ..Deadlines::default()
             };
-            let modules = scene::modules_within(&[scene::opensc()], deadlines);
+            let modules = scene::modules_within(std::slice::from_ref(&module), deadlines);
             let ready = |entry: &TokenEntry| entry.initialized;
             let nine_a = |token: &ModuleToken| scene::key(token, &[1]);
-            for round in 0..4 {
+            for round in 0..rounds {
                 let token = scene::token_in_time(&modules, ready).await;
                 let holder = if round % 2 == 0 {
                     // In the middle of its work …
@@ -144,13 +154,10 @@ fn a_module_that_waits_for_another_programs_transaction_has_not_failed() {
                 // … when it is looked at, and when its process starts.
                 for _ in 0..2 {
                     let sight = modules.look().await;
-                    let [(module, error)] = &sight.failures[..] else {
+                    let [(failed, error)] = &sight.failures[..] else {
                         panic!("{:?}", sight.failures);
                     };
-                    assert_eq!(
-                        (module.as_str(), programs(error)),
-                        ("opensc", &[holder.name()][..])
-                    );
+                    assert_eq!((failed, programs(error)), (&module.name, &[holder.name()][..]));
                 }
                 holder.release();
             }
