@@ -153,9 +153,11 @@ fn openpgp_and_cac_tell_what_they_tell_and_no_try_is_spent_unasked() {
             let held = cac.certificates().await.unwrap();
             let id = held[0].key.clone().unwrap();
             // This card answers 6985 to a wrong PIN, of which OpenSC makes CKR_GENERAL_ERROR. The card has stayed where it
-            // was, and so has the session.
-            let said = tries(&cac, &id, &["12", "111111", CARD_PIN]).await;
-            assert_eq!(said, ["Invalid", "wrong, now Ready", "in"]);
+            // was, and so has the session. It counts nothing.
+            let wrong = ["12", "111111", "222222", "333333", "444444", CARD_PIN];
+            let said = tries(&cac, &id, &wrong).await;
+            let told = ["Invalid"].into_iter().chain(["wrong, now Ready"; 4]);
+            assert_eq!(said, told.chain(["in"]).collect::<Vec<_>>());
         });
     });
 }
@@ -302,6 +304,68 @@ fn a_pin_is_typed_on_the_reader() {
             }
         });
     });
+}
+
+/// Wrong ones typed on the reader, until none is left: each state is told, and for a locked PIN nobody is asked any more.
+fn typed_down_to_the_lock(modules: fn() -> Modules, nine_a: &[u8], expected: [&str; 6]) {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let module = token.entry().id.module.clone();
+            let asked = || readers.order(0, "asked").parse::<u32>().unwrap();
+            let mut told = Vec::new();
+            for pin in ["111111", "222222", "333333"] {
+                assert_eq!(token.pin().await.unwrap(), PinNeed::Reader, "{module}");
+                readers.order(0, &format!("pin {pin}"));
+                let mut session = token.open(&key(&token, nine_a)).await.unwrap();
+                told.push(match session.login().await {
+                    Err(LoginError::Incorrect { now }) => format!("wrong, now {now:?}"),
+                    other => format!("{other:?}"),
+                });
+                session.close().await;
+                readers.order(0, "forget");
+                let state = only_token(&modules).await.entry().pin;
+                told.push(format!("{state:?}"));
+            }
+            assert_eq!(told, expected, "{module}");
+            assert_eq!(asked(), 3, "{module}");
+            assert_eq!(token.pin().await.unwrap(), PinNeed::Locked, "{module}");
+            readers.order(0, &format!("pin {CARD_PIN}"));
+            let mut session = token.open(&key(&token, nine_a)).await.unwrap();
+            let locked = session.login().await;
+            assert!(matches!(locked, Err(LoginError::Locked)), "{module}: {locked:?}");
+            session.close().await;
+            readers.order(0, "forget");
+        });
+    });
+}
+
+#[test]
+fn wrong_pins_typed_on_the_reader_lock_the_card_under_opensc() {
+    let told = [
+        "wrong, now Ready",
+        "Ready",
+        "wrong, now LastTry",
+        "LastTry",
+        "Err(Locked)",
+        "Locked",
+    ];
+    typed_down_to_the_lock(|| modules(&[opensc()]), &[1], told);
+}
+
+#[test]
+fn wrong_pins_typed_on_the_reader_lock_the_card_under_our_driver() {
+    let told = [
+        "wrong, now Tries(2)",
+        "Tries(2)",
+        "wrong, now LastTry",
+        "LastTry",
+        "Err(Locked)",
+        "Locked",
+    ];
+    typed_down_to_the_lock(with_driver, &[0x9a, 7], told);
 }
 
 #[test]

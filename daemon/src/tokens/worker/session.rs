@@ -187,10 +187,10 @@ impl Session {
     }
 
     fn pin_state(&self) -> PinState {
-        match self.info().as_ref().map(catalogue::pin_need) {
-            Ok(PinNeed::Locked) => PinState::Locked,
-            Ok(PinNeed::Pipe { state, .. }) => state,
-            _ => PinState::Ready,
+        // Also of a PIN that is typed on the reader.
+        match self.info().as_ref().map(catalogue::pin_state) {
+            Ok(PinState::NotNeeded) | Err(_) => PinState::Ready,
+            Ok(state) => state,
         }
     }
 
