@@ -1,7 +1,9 @@
 //! The truth table: what each return value of PKCS #11 and of PC/SC means to a page and to a person. One row each.
 //!
 //! A row names the stable [`ErrorCode`], whose text and remedy are in the message files, and says whether the same
-//! request may succeed if it is simply made again. No other place gives a return value a meaning.
+//! request may succeed if it is simply made again. No other place gives a return value a code. What a few of them say of a
+//! PIN in particular, where a login, a change of the PIN or an unblocking returned them, is read before that, in
+//! `worker/session.rs` and `worker/pin_change.rs`.
 
 use trien_protocol::error::ErrorCode;
 
