@@ -377,6 +377,30 @@ fn n113_a_page_is_told_once_that_the_service_went_and_finds_everything_again() {
     });
 }
 
+/// No service from the start, where no card has been seen and no reader is on USB: nobody has to have one, and a page is told
+/// what it is told where no card is. It has its card once the service runs, and from then on its absence has its own code.
+#[test]
+fn n113_a_page_whose_computer_has_no_service_from_the_start_finds_its_card_once_it_runs() {
+    on_readers(&plans(), |mut readers| {
+        let _card = readers.piv(0);
+        readers.stop_service(Signal::TERM);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        let daemon = Daemon::start(&desk, SHARE);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        let wanted = serde_json::json!({});
+        assert_eq!(page.refusal("certificates", &wanted), "no_certificate");
+        readers.start_service();
+        wait_until("the card is there", || shares(&mut page));
+        readers.stop_service(Signal::TERM);
+        wait_until("its absence is told", || {
+            page.refusal("certificates", &wanted) == "reader_service_stopped"
+        });
+        assert!(daemon.answers());
+    });
+}
+
 /// A daemon whose pages may have signatures in 9A, by our own driver.
 fn signing_daemon() -> (Desk, Daemon) {
     let desk = Desk::new();
