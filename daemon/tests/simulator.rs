@@ -380,6 +380,22 @@ fn digests_stop_or_go_on_and_wait_for_a_token_that_is_pulled() {
     }
 }
 
+/// What ended the batch is why nothing was signed, and not what was wrong with a document beforehand.
+#[test]
+fn a_batch_that_is_given_up_before_its_first_signature_is_told_as_that() {
+    let pulled = "[[rule]]\nfunction = \"C_Sign\"\ntimes = 1\ndo = \"remove\"\nmilliseconds = 60000\n";
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &["sign", "batch"]);
+    // One who has no second PIN gives up while the token is away.
+    let (_daemon, mut page) = page(&desk, pulled, APPROVE);
+    let documents = ["<one/>", "<two/>", "no XML at all"]
+        .map(|text| page.upload(&format!("{text}.xml"), text.as_bytes()));
+    let call = json!({ "documents": documents, "format": "xades_enveloped" });
+    let reply = page.call("sign_documents", &call);
+    assert_eq!(code(&reply), "cancelled", "{reply}");
+    assert_eq!(record(&desk, 4)[1..], ["asked", "approved", "refused"]);
+}
+
 /// What was seen when the certificate was shared is enough to ask the person; the token is looked at again after a
 /// request that failed.
 #[test]

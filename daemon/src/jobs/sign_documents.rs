@@ -365,17 +365,11 @@ async fn sign_all(
         holdings: Arc::clone(&caller.holdings),
     });
     let on_error = approved.call().on_error;
-    let mut outcomes = batch::sign_all(caller, approved, &work, &todo, on_error).await?;
-    outcomes.resize_with(items.len(), || None);
-    for (item, outcome) in items.iter_mut().zip(&mut outcomes) {
-        if item.outcome.is_none() {
-            item.outcome = outcome.take();
-        }
-    }
-    let known = items.iter_mut().map(|item| item.outcome.take()).collect();
-    let complete = batch::complete(known, items.len())?;
-    for (item, outcome) in items.iter_mut().zip(complete) {
-        item.outcome = Some(outcome);
+    let outcomes = batch::sign_all(caller, approved, &work, &todo, on_error).await?;
+    // Only of those that were tried: what was refused before the question is not why nothing was signed.
+    let outcomes = batch::complete(outcomes, items.len())?;
+    for (item, outcome) in items.iter_mut().zip(outcomes) {
+        item.outcome.get_or_insert(outcome);
     }
     Ok(())
 }
