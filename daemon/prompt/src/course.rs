@@ -5,6 +5,8 @@
 //! Asking ──approve──► Waiting ──pin_incorrect, pin_invalid──► Retry ──approve──► Waiting
 //!                 │ paused ▼        ▲ resumed
 //!                 └──► Paused ─────┘
+//!                         │ refuse, with some signed
+//!                         └──► Stopped ──finish──► Finished
 //!    └──────refuse, close, time up──► Finished ◄──finish, end of stream──┘
 //! ```
 
@@ -32,6 +34,8 @@ pub(crate) enum Phase {
     Waiting,
     /// Approved; the token was pulled, and the batch waits for it.
     Paused,
+    /// The person wants no more; it is waited for the daemon's word on what was signed before.
+    Stopped,
     /// The PIN was not taken; the person may type again.
     Retry(Retry),
     /// Over, and shown until [`Course::leaves`].
@@ -106,6 +110,14 @@ impl Course {
         self.progress
     }
 
+    /// Documents that are signed and stay signed if the person wants no more now.
+    pub(crate) fn kept(&self) -> u32 {
+        match self.phase {
+            Phase::Paused | Phase::Retry(_) => self.progress.map_or(0, |(done, _)| done),
+            _ => 0,
+        }
+    }
+
     /// True while the person is asked for something.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Asking | Phase::Retry(_))
@@ -158,13 +170,17 @@ impl Course {
         Some(message)
     }
 
-    /// *Refuse*, Escape, or the window closed. After the end, or where nothing is left to refuse, just leaves.
+    /// *Refuse*, Escape, or the window closed. Where something stays signed, the person is told how it ended. After the
+    /// end, or where nothing is left to refuse, just leaves.
     pub(crate) fn refuse(&mut self) -> Option<FromPrompt> {
         let open = matches!(
             self.phase,
             Phase::Asking | Phase::Retry(_) | Phase::Waiting | Phase::Paused
         );
-        self.phase = Phase::Left;
+        self.phase = match self.kept() {
+            0 => Phase::Left,
+            _ => Phase::Stopped,
+        };
         open.then_some(FromPrompt::Answer(Answer::Refused))
     }
 
@@ -172,6 +188,9 @@ impl Course {
     pub(crate) fn tick(&mut self, now: Duration) -> Option<FromPrompt> {
         if self.is_open() && now >= self.gives_up {
             return self.refuse();
+        }
+        if self.phase == Phase::Stopped {
+            self.leaves.get_or_insert(now + self.patience);
         }
         if self.leaves.is_some_and(|leaves| now >= leaves) {
             self.phase = Phase::Left;
@@ -192,6 +211,8 @@ impl Course {
     pub(crate) fn receive(&mut self, message: &ToPrompt, now: Duration) -> Result<(), OutOfTurn> {
         match (message, self.phase) {
             (_, Phase::Left) => {}
+            // Said before the daemon heard of it.
+            (ToPrompt::Resumed { .. } | ToPrompt::Progress { .. }, Phase::Stopped) => {}
             (ToPrompt::Finish(outcome), phase) if !matches!(phase, Phase::Finished(_)) => {
                 self.finish(*outcome, now);
             }
@@ -400,7 +421,40 @@ mod tests {
         let mut refused = self::course(&[PIN]);
         refused.approve(false, at(900));
         refused.receive(&PAUSED, at(1000)).unwrap();
-        assert_eq!(refused.refuse(), Some(REFUSED));
+        assert_eq!((refused.kept(), refused.refuse()), (1, Some(REFUSED)));
+    }
+
+    #[test]
+    fn who_stops_with_some_signed_is_told_how_it_ended() {
+        let stopped = |done: u32| {
+            let mut course = course(&[PIN]);
+            course.approve(false, at(900));
+            course
+                .receive(&ToPrompt::Paused { done, total: 4 }, at(1000))
+                .unwrap();
+            assert_eq!(course.kept(), done);
+            assert_eq!(course.refuse(), Some(REFUSED));
+            course
+        };
+        assert_eq!(stopped(0).phase(), Phase::Left);
+        let mut course = stopped(2);
+        assert_eq!(course.phase(), Phase::Stopped);
+        let late = ToPrompt::Resumed {
+            tries: TriesLeft::Unknown,
+        };
+        course.receive(&late, at(1100)).unwrap();
+        let partly = Outcome::Partly { signed: 2, failed: 2 };
+        course.receive(&ToPrompt::Finish(partly), at(1200)).unwrap();
+        assert_eq!(course.phase(), Phase::Finished(partly));
+        // Nobody waits for a daemon that says no more.
+        let mut alone = stopped(2);
+        assert_eq!(alone.tick(at(2000)), None);
+        assert_eq!(alone.tick(at(121_999)), None);
+        assert_eq!(alone.phase(), Phase::Stopped);
+        alone.tick(at(122_000));
+        assert_eq!(alone.phase(), Phase::Left);
+        let mut again = stopped(2);
+        assert_eq!((again.refuse(), again.phase()), (None, Phase::Left));
     }
 
     #[test]

@@ -147,6 +147,8 @@ mod tests {
             vec!["certificate-choose", "approve-sign", "refuse"],
             vec!["certificate-choose", "approve-share", "refuse"],
             vec!["certificate-choose", "approve-sign-in", "refuse"],
+            // In a batch that was paused.
+            vec!["certificate-choose", "approve-sign", "refuse-keep"],
         ];
         for (language, source) in SOURCES {
             let letter = |key: &str| {

@@ -107,9 +107,10 @@ impl<T: Send + 'static> Course<T> {
             let Some(prepared) = ahead.take() else { break };
             let prepared = prepared.await?;
             ahead = items.get(place + 1).map(|next| prepare(work, *next));
+            let signed = self.signed();
             let signing = async {
                 let (signable, prepared) = prepared.map_err(Unsigned::AtWork)?;
-                let raw = sign(caller, approved, unlocked, &signable, (done, total)).await?;
+                let raw = sign(caller, approved, unlocked, &signable, (done, signed, total)).await?;
                 Ok((prepared, raw))
             };
             // The token first: it is at work while the item before is put together.
@@ -140,6 +141,15 @@ impl<T: Send + 'static> Course<T> {
         self.settle().await;
         approved.window().progress(total, total).await?;
         Ok(())
+    }
+
+    /// So many the token has signed.
+    fn signed(&self) -> u32 {
+        let made = self
+            .outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Some(Ok(_))));
+        u32::try_from(made.count() + usize::from(self.finishing.is_some())).unwrap_or(u32::MAX)
     }
 
     /// Waits for the item that is being put together. False if the batch ends with it.
@@ -200,19 +210,20 @@ enum Unsigned {
     Away(JobError),
 }
 
-/// The token's signature; after a pause, if it was pulled.
+/// The token's signature; after a pause, if it was pulled. The person is told how many are signed: so many stay if he
+/// gives up.
 async fn sign<C>(
     caller: &Caller,
     approved: &mut Approved<C>,
     unlocked: &mut Option<Unlocked>,
     signable: &Signable,
-    (done, total): (u32, u32),
+    (done, signed, total): (u32, u32, u32),
 ) -> Result<Vec<u8>, Unsigned> {
     loop {
         let Some(session) = unlocked.as_mut() else {
             return Err(Unsigned::Away(JobError::Token(TokenError::Removed)));
         };
-        match session.sign(signable, approved.window(), (done, total)).await {
+        match session.sign(signable, approved.window(), (signed, total)).await {
             // A single signature is quickly asked for again; a batch is not.
             Err(JobError::Token(TokenError::Removed)) if total > 1 => {
                 caller.report.stage(Stage::Paused, done, total);
@@ -220,7 +231,7 @@ async fn sign<C>(
                 if let Some(session) = unlocked.take() {
                     session.close().await;
                 }
-                *unlocked = Some(resume(approved, (done, total)).await.map_err(Unsigned::Away)?);
+                *unlocked = Some(resume(approved, (signed, total)).await.map_err(Unsigned::Away)?);
                 caller.report.stage(Stage::Signing, done, total);
                 let wanted = approved.window().progress(done, total).await;
                 wanted.map_err(|no| Unsigned::AtWork(no.into()))?;
@@ -231,8 +242,8 @@ async fn sign<C>(
 }
 
 /// Waits until the token is back, and for its PIN.
-async fn resume<C>(approved: &mut Approved<C>, (done, total): (u32, u32)) -> Result<Unlocked, JobError> {
-    if !approved.window().paused(done, total).await {
+async fn resume<C>(approved: &mut Approved<C>, (signed, total): (u32, u32)) -> Result<Unlocked, JobError> {
+    if !approved.window().paused(signed, total).await {
         return Err(JobError::Token(TokenError::Removed));
     }
     tracing::info!("the token was pulled: the batch waits for it");

@@ -151,6 +151,7 @@ approve-allow = _Allow
 approve-sign-in = _Sign in
 refuse = _Refuse
 close = C_lose
+refuse-keep = S_top, keep the { $count } signed
 time-left = Refused by itself in { $time }
 working = Working…
 working-reader = Type the PIN on the card reader…

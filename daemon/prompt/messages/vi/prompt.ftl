@@ -147,6 +147,7 @@ approve-allow = Cho _phép
 approve-sign-in = Đăng _nhập
 refuse = _Từ chối
 close = Đó_ng
+refuse-keep = _Dừng lại, giữ { $count } tài liệu đã ký
 time-left = Tự động từ chối sau { $time }
 working = Đang xử lý…
 working-reader = Hãy nhập mã PIN trên đầu đọc thẻ…

@@ -89,15 +89,16 @@ impl Actions {
     /// Shows the phase.
     pub(super) fn show(&self, course: &Course) {
         let phase = course.phase();
-        let works = phase == Phase::Waiting;
+        let works = matches!(phase, Phase::Waiting | Phase::Stopped);
         self.spinner.set_visible(works);
         self.spinner.set_spinning(works);
-        self.refuse.set_sensitive(!works);
-        self.approve
-            .set_visible(!matches!(phase, Phase::Finished(_) | Phase::Paused));
+        self.refuse.set_sensitive(phase != Phase::Waiting);
+        let over = matches!(phase, Phase::Finished(_) | Phase::Stopped);
+        self.approve.set_visible(!over && phase != Phase::Paused);
         let (class, words) = match phase {
             Phase::Asking | Phase::Retry(_) | Phase::Left => ("dim", String::new()),
             Phase::Waiting => ("dim", self.working(course)),
+            Phase::Stopped => ("dim", self.phrases.say("working")),
             Phase::Paused => ("warning", self.paused(course)),
             Phase::Finished(Outcome::Done) => ("success", self.done()),
             Phase::Finished(Outcome::Partly { signed, failed }) => ("warning", self.partly(signed, failed)),
@@ -108,8 +109,15 @@ impl Actions {
         self.status.set_visible(!words.is_empty());
         self.status.set_css_classes(&[class]);
         self.status.set_text(&words);
+        let refuse = match (over, course.kept()) {
+            (true, _) => self.phrases.say("close"),
+            (false, 0) => self.phrases.say("refuse"),
+            (false, kept) => self.phrases.fill("refuse-keep", [("count", kept.into())]),
+        };
+        if named(&self.refuse).is_none_or(|words| words != refuse) {
+            name(&self.refuse, &refuse);
+        }
         if matches!(phase, Phase::Finished(_)) {
-            name(&self.refuse, &self.phrases.say("close"));
             self.refuse.grab_focus();
         }
     }
@@ -158,6 +166,12 @@ fn name(button: &gtk4::Button, words: &str) {
     let label = gtk4::Label::with_mnemonic(words);
     label.set_mnemonic_widget(Some(button));
     button.set_child(Some(&label));
+}
+
+/// The words on it, as [`name`] was given them.
+fn named(button: &gtk4::Button) -> Option<gtk4::glib::GString> {
+    let label = button.child().and_downcast::<gtk4::Label>();
+    label.map(|label| label.label())
 }
 
 /// A label that takes the room beside the buttons. The role decides what a screen reader makes of a change: it speaks

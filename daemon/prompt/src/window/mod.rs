@@ -330,6 +330,8 @@ impl Prompt {
     fn fail(&self, error: channel::Error) {
         self.failure.replace(Some(error));
         self.refuse();
+        self.course.borrow_mut().hung_up();
+        self.tick();
     }
 
     /// The first frame is on the screen: only now can anybody have read anything.
@@ -425,6 +427,9 @@ impl Prompt {
         if let Some(message) = message {
             self.send(&message);
         }
+        if self.course.borrow().phase() == Phase::Stopped {
+            self.show_phase();
+        }
         self.tick();
     }
 
@@ -476,6 +481,8 @@ impl Prompt {
         let message = self.course.borrow_mut().tick(now);
         if let Some(message) = message {
             self.send(&message);
+            // Time was up; where something stays signed, the person is still told how it ended.
+            self.actions.show(&self.course.borrow());
         }
         let course = self.course.borrow();
         if course.phase() == Phase::Left {

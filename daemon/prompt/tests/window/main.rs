@@ -431,6 +431,12 @@ fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
 fn first_use() -> Question {
     let mut question = question(PinEntry::NotNeeded);
     question.kind = QuestionKind::AllowOrigin;
+    // Nor does who stops in between leave without a word on what is signed.
+    asked.say(&ToPrompt::Paused { done: 2, total: 3 });
+    asked.wait_until_armed();
+    says(&asked, "Dừng lại, giữ 2 tài liệu đã ký");
+    asked.key("Escape");
+    asked.assert_refused();
     question.documents.clear();
     question.certificates.clear();
     question.signature = None;
