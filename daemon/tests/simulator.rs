@@ -396,6 +396,24 @@ fn a_batch_that_is_given_up_before_its_first_signature_is_told_as_that() {
     assert_eq!(record(&desk, 4)[1..], ["asked", "approved", "refused"]);
 }
 
+/// A signature that is on the record goes to the page, whose *cancel* came too late.
+#[test]
+fn what_is_on_the_record_is_not_cancelled_any_more() {
+    let slow = "[[rule]]\nfunction = \"C_Logout\"\ndo = \"delay\"\nmilliseconds = 3000\n";
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    let (_daemon, mut page) = page(&desk, slow, APPROVE);
+    let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+    let digest = STANDARD.encode([1; 32]);
+    let call = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
+    let asked = page.ask("sign_digest", &call);
+    assert_eq!(record(&desk, 6).last().unwrap(), "signed");
+    let cancel = page.ask("cancel", &json!({ "request": asked }));
+    assert_eq!(page.reply(cancel)["result"]["cancelled"], false);
+    let reply = page.reply(asked);
+    assert!(reply["result"]["signature"].is_string(), "{reply}");
+}
+
 /// What was seen when the certificate was shared is enough to ask the person; the token is looked at again after a
 /// request that failed.
 #[test]

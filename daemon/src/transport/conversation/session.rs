@@ -222,10 +222,7 @@ impl Session {
             }
             Call::Download(download) => self.download(id, &download).await,
             Call::Cancel(Cancel { request }) => {
-                let cancelled = self
-                    .in_flight
-                    .remove(&request)
-                    .is_some_and(|running| running.end(JobError::Cancelled));
+                let cancelled = self.cancel(&request);
                 self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
@@ -260,6 +257,13 @@ impl Session {
             max_chunk: MAX_CHUNK as u32,
             max_document: MAX_DOCUMENT,
         }))
+    }
+
+    /// Ends a request. False if there is nothing left to end: one whose signature is on the record goes on to its reply.
+    fn cancel(&mut self, request: &RequestId) -> bool {
+        let ends = |running: &Running| running.commitment.leave();
+        self.in_flight.get(request).is_some_and(ends)
+            && (self.in_flight.remove(request)).is_some_and(|running| running.end(JobError::Cancelled))
     }
 
     /// False if the origin has asked too much in a short time.
