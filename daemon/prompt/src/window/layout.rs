@@ -21,6 +21,8 @@ pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &st
     let scrolled = gtk4::ScrolledWindow::builder()
         .child(&port)
         .hscrollbar_policy(gtk4::PolicyType::Never)
+        // Always to be seen where something is out of sight: that may be a warning.
+        .overlay_scrolling(false)
         .vexpand(true)
         .build();
     let whole = gtk4::Box::new(gtk4::Orientation::Vertical, 0);
