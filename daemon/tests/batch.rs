@@ -149,6 +149,17 @@ fn one_that_fails_stops_the_rest_only_if_that_is_asked_for() {
     let before = record(&desk, 4).len();
     assert_eq!(code(&page.call("sign_documents", &call)), "document_unreadable");
     assert_eq!(record(&desk, 4).len(), before);
+    // Who wants the others none the less has the person told what is left out.
+    drop((page, daemon));
+    let (daemon, question) = Daemon::keeping_the_question(&desk);
+    let mut page = connected(&daemon);
+    let good = page.upload("a.pdf", &dossier);
+    let bad = page.upload("b.pdf", b"no PDF at all");
+    let call = json!({ "documents": [good, bad], "format": "pades" });
+    assert_eq!(code(&page.call("sign_documents", &call)), "cancelled");
+    let question: Value = serde_json::from_slice(&std::fs::read(question).unwrap()).unwrap();
+    assert_eq!(question["documents"].as_array().unwrap().len(), 1);
+    assert_eq!(question["left_out"], json!({ "names": ["b.pdf"], "total": 2 }));
 }
 
 #[test]

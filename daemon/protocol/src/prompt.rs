@@ -132,6 +132,9 @@ pub struct Question {
     pub asker: Asker,
     /// What it is about; empty for [`QuestionKind::ShareCertificate`].
     pub documents: Vec<ShownDocument>,
+    /// What the page asks for, too, and cannot be signed; absent where all can be.
+    #[serde(default)]
+    pub left_out: Option<LeftOut>,
     /// What the page has put into each signature; for [`QuestionKind::SignDocuments`] only.
     pub signature: Option<ShownSignature>,
     /// What a page that is not known yet may be allowed; for [`QuestionKind::AllowOrigin`] only.
@@ -244,6 +247,16 @@ pub struct ShownDocument {
     /// What the person has to know of it before he signs.
     #[serde(default)]
     pub warnings: Vec<DocumentWarning>,
+}
+
+/// Documents of a request that are not asked about, because they cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The page's names for them, each at most [`crate::limits::MAX_NAME`] characters.
+    pub names: Vec<String>,
+    /// So many documents the page asks for in all.
+    pub total: u32,
 }
 
 /// What is doubtful about a document.

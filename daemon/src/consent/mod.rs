@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use time::OffsetDateTime;
 use trien_protocol::prompt::{
-    DocumentWarning, Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning,
+    DocumentWarning, LeftOut, Outcome, Permission, QuestionKind, ShownDocument, ShownSignature, Warning,
 };
 use trien_signatures::certificate::Certificate;
 
@@ -60,6 +60,8 @@ pub struct Offer {
     pub kind: QuestionKind,
     /// What it is about: the manifest. Approval is for these documents and no others.
     pub documents: Vec<ShownDocument>,
+    /// What the page asks for, too, and cannot be signed.
+    pub left_out: Option<LeftOut>,
     /// What the page has put into each signature.
     pub signature: Option<ShownSignature>,
     /// What there is to choose from; never empty.

@@ -37,6 +37,7 @@ pub async fn run(
     let offer = Offer {
         kind: QuestionKind::ShareCertificate,
         documents: Vec::new(),
+        left_out: None,
         signature: None,
         candidates: found.candidates.clone(),
         not_valid_now: found.not_valid_now.clone(),

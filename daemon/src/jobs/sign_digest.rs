@@ -63,6 +63,7 @@ pub async fn run(
     let offer = Offer {
         kind: QuestionKind::SignDigest,
         documents: vec![document],
+        left_out: None,
         signature: None,
         candidates: found.candidates,
         not_valid_now: found.not_valid_now,

@@ -66,6 +66,7 @@ pub async fn run(
     let offer = Offer {
         kind: QuestionKind::SignDigest,
         documents: call.digests.iter().zip(&digests).map(shown).collect(),
+        left_out: None,
         signature: None,
         candidates: found.candidates,
         not_valid_now: found.not_valid_now,

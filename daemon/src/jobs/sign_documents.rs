@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use trien_protocol::call::{DocumentRef, OnError, SignDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
-use trien_protocol::prompt::{DocumentKind, DocumentWarning, Outcome, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, DocumentWarning, LeftOut, Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::{SignedDocument, SignedDocuments};
 use trien_signatures::algorithm::SignatureValue;
 use trien_signatures::report::Level;
@@ -85,6 +85,7 @@ pub async fn run(
             .filter(|item| item.outcome.is_none())
             .flat_map(Item::shown)
             .collect(),
+        left_out: left_out(&items),
         signature: Some(recipe::shown(&call)),
         candidates: found.candidates.clone(),
         not_valid_now: found.not_valid_now.clone(),
@@ -412,6 +413,16 @@ impl Work for Documents {
             Made::Around { head, tail } => documents.seal_around(head, &self.sources[index].1, tail, room)?,
         })
     }
+}
+
+/// What will not be signed whatever the person decides; none if everything can be.
+fn left_out(items: &[Item]) -> Option<LeftOut> {
+    let refused = items.iter().filter(|item| item.outcome.is_some());
+    let names: Vec<_> = refused.map(|item| item.name.clone()).collect();
+    (!names.is_empty()).then(|| LeftOut {
+        names,
+        total: count(items),
+    })
 }
 
 /// What the person is shown, in that order: see [`Offer::documents`].

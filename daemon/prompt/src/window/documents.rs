@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gtk4::glib::BoxedAnyObject;
 use gtk4::prelude::*;
 use gtk4::{gio, pango};
-use trien_protocol::prompt::{DocumentKind, DocumentWarning, Question, QuestionKind, ShownDocument};
+use trien_protocol::prompt::{DocumentKind, DocumentWarning, LeftOut, Question, QuestionKind, ShownDocument};
 
 use super::{Phrases, label};
 use crate::text;
@@ -17,6 +17,9 @@ const MAX_HEIGHT: i32 = 208;
 
 /// From so many documents on there is a field to search them by.
 const SEARCHABLE: usize = 8;
+
+/// How many of the documents that cannot be signed are named.
+const MAX_LEFT_OUT: usize = 5;
 
 /// One row, its texts ready.
 struct Row {
@@ -81,6 +84,10 @@ impl Documents {
         };
         let heading = label(&heading, &["heading"]);
         area.widget.append(&heading);
+        if let Some(left_out) = &question.left_out {
+            area.widget
+                .append(&label(&left_out_words(left_out, phrases), &["warning", "small"]));
+        }
         if let Some(search) = &area.search {
             area.widget.append(search);
         }
@@ -202,6 +209,25 @@ fn warned(question: &Question, phrases: Phrases) -> Option<String> {
         let numbers = [("count", count.into()), ("total", documents.len().into())];
         phrases.fill("documents-warned", numbers)
     })
+}
+
+/// What is not signed whatever the person decides: he may want all of it or none.
+fn left_out_words(left_out: &LeftOut, phrases: Phrases) -> String {
+    let names = left_out
+        .names
+        .iter()
+        .take(MAX_LEFT_OUT)
+        .map(|name| text::shown(name));
+    let rest = (left_out.names.len() > MAX_LEFT_OUT).then(|| "…".to_owned());
+    let named = names.chain(rest).collect::<Vec<_>>().join("; ");
+    phrases.fill(
+        "documents-left-out",
+        [
+            ("count", left_out.names.len().into()),
+            ("total", left_out.total.into()),
+            ("named", named.into()),
+        ],
+    )
 }
 
 fn row(index: usize, document: &ShownDocument, single: bool, phrases: Phrases) -> Row {

@@ -16,7 +16,7 @@ use desk::Desk;
 use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::error::ErrorCode;
 use trien_protocol::prompt::{
-    Answer, Asker, DocumentKind, FromPrompt, NotValidNow, Outcome, Permission, PinEntry, Question,
+    Answer, Asker, DocumentKind, FromPrompt, LeftOut, NotValidNow, Outcome, Permission, PinEntry, Question,
     QuestionKind, ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
 };
 
@@ -76,6 +76,7 @@ fn question(pin: PinEntry) -> Question {
             document("Bản vẽ sơ đồ thửa đất số 27.pdf", 1_904_772),
             document("Tờ khai lệ phí trước bạ nhà, đất.pdf", 96_540),
         ],
+        left_out: None,
         signature: Some(ShownSignature {
             format: SignatureFormat::Pades,
             reason: Some("Nộp hồ sơ cấp đổi giấy chứng nhận".into()),
@@ -417,11 +418,25 @@ fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
         "Thiết bị đã bị rút ra khi đang cần đến. Hãy cắm lại thiết bị",
     );
     drop(asked);
-    // Where some could not be signed, *signed* alone would be a lie.
-    let mut asked = desk.ask(question(PinEntry::NotNeeded));
+    // Where some could not be signed, *signed* alone would be a lie. What is known before is told before.
+    let mut partly = question(PinEntry::NotNeeded);
+    let names = (1..=6).map(|n| format!("Hỏng {n}\u{202E}\n.pdf"));
+    partly.left_out = Some(LeftOut {
+        names: names.collect(),
+        total: 9,
+    });
+    let mut asked = desk.ask(partly);
+    says(&asked, "6 trên 9 tài liệu không thể ký: Hỏng 1\u{FFFD} .pdf; ");
+    says(&asked, "Hỏng 5\u{FFFD} .pdf; …");
     asked.wait_until_armed();
     asked.key_until_heard("alt+k");
     asked.assert_approved(0);
+    // Nor does who stops in between leave without a word on what is signed.
+    asked.say(&ToPrompt::Paused { done: 2, total: 3 });
+    asked.wait_until_armed();
+    says(&asked, "Dừng lại, giữ 2 tài liệu đã ký");
+    asked.key("Escape");
+    asked.assert_refused();
     asked.say(&ToPrompt::Finish(Outcome::Partly { signed: 2, failed: 1 }));
     asked.wait_until_armed();
     says(&asked, "Đã ký 2 tài liệu; 1 tài liệu không ký được.");
@@ -431,12 +446,6 @@ fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
 fn first_use() -> Question {
     let mut question = question(PinEntry::NotNeeded);
     question.kind = QuestionKind::AllowOrigin;
-    // Nor does who stops in between leave without a word on what is signed.
-    asked.say(&ToPrompt::Paused { done: 2, total: 3 });
-    asked.wait_until_armed();
-    says(&asked, "Dừng lại, giữ 2 tài liệu đã ký");
-    asked.key("Escape");
-    asked.assert_refused();
     question.documents.clear();
     question.certificates.clear();
     question.signature = None;
