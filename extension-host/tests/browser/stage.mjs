@@ -83,13 +83,14 @@ export class Stage {
     stage.#developer = developer;
     stage.#log = log && { file: stage.#file("daemon.log"), seen: 0 };
     stage.#display = display;
-    if (simulation) {
-      stage.#simulation = stage.#file("simulation.toml");
-      writeFileSync(stage.#simulation, simulation);
-    }
     try {
       stage.websocketPort = await freePort();
       stage.#prepare();
+      // After what is copied from the first stage, which may have had a script of its own.
+      if (simulation) {
+        stage.#simulation = stage.#file("simulation.toml");
+        writeFileSync(stage.#simulation, simulation);
+      }
       if (leaves.length > 0) run(path.join(pki, "leaves.sh"), [stage.#file("pki"), ...leaves]);
       if (daemon) await stage.startDaemon();
       return stage;
