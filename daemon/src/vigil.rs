@@ -2,7 +2,7 @@
 //!
 //! A processor that has gone to sleep takes 50 to 100 µs to wake, and a signature by way of another process wakes two.
 //! Between a login and the logout one request follows the other within microseconds, and a token without a chip answers
-//! most of them within a millisecond, as a good disk does: whoever waits for that long looks again instead of sleeping, and
+//! most of them in less time than that takes: whoever waits for that long looks again instead of sleeping, and
 //! lets everybody else go first ([`yield_now`](tokio::task::yield_now), `sched_yield`). Outside of that nobody watches: an
 //! idle daemon is not woken by this.
 
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::task::JoinHandle;
 
-/// The longest that somebody watches. An RSA-2048 signature in software takes less; a chip takes longer, so that nobody
-/// watches for it a second time.
-pub(crate) const LONGEST: Duration = Duration::from_micros(1500);
+/// The longest that somebody watches. An RSA signature takes longer, in software too: who watched all of it would take
+/// from the core that makes it (a tenth of a batch, measured), so that nobody watches for one a second time.
+pub(crate) const LONGEST: Duration = Duration::from_micros(250);
 
 /// From one look to the next. In between it is the processor that pauses: who watches without a pause takes a fifth
 /// from what computes on the other half of the same core, which is the signature that he waits for.
