@@ -95,7 +95,16 @@ single demo demo
 # A test that writes into the tree is a test that depends on who ran before it. Work in progress is not its fault.
 if [ -z "$before" ]; then single clean-tree clean_tree; fi
 
+# A build server may keep no more than the end of what was printed: the names of what failed belong there.
+names_of_failures() {
+    sed -n '/^ *Summary \[/,$p' "$logs/rust.log" | grep -aE '^ +[A-Z0-9-]+ .*\[ *[0-9.]+s\]' | grep -avE '^ +(Summary|PASS|SLOW|SKIP|FLAKY) ' | sort -u
+    grep -ahE '^ *not ok |^ *✖ ' "$logs/node.log" "$logs/browser.log"
+    grep -aE '^(FAIL|ERROR): ' "$logs/judges.log"
+}
+
 if [ ${#broken[@]} -gt 0 ]; then
+    printf '\n'
+    names_of_failures 2>/dev/null | cut -c -160 | head -40
     printf '\nfailed steps: %s   (logs: %s)\n' "${broken[*]}" "$logs"
     [ "$failed" -gt 0 ] || failed=${#broken[@]}
 fi
