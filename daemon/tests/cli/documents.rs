@@ -1,0 +1,417 @@
+//! Signing and verifying at the shell: formats, reports, pipes, names, folders, and what is told of a mistake.
+
+use std::process::Command;
+
+use crate::support::{Desk, TOKEN, error_code, fail, read_json, repository, succeed};
+use crate::{desk_with_key, sign};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+#[test]
+fn a_signature_is_judged_at_a_time_and_reported_as_a_page() {
+    let desk = desk_with_key();
+    succeed(sign(&desk).args(desk.pin()));
+    let verify = |words: &[&str]| {
+        let mut command = desk.trien(["verify"]);
+        command.args(words).arg(desk.path("đơn.p7m"));
+        command
+    };
+    let valid = succeed(&mut verify(&[]));
+    let sha256 = hex::encode(Sha256::digest(std::fs::read(desk.path("đơn.p7m")).unwrap()));
+    assert!(
+        valid.contains("TOTAL-PASSED") && valid.contains(&format!("SHA-256 of the file: {sha256}\n")),
+        "{valid}"
+    );
+    let nowhere = error_code(verify(&[]).arg("--trust").arg(desk.path("nofolder")), 3);
+    assert_eq!(nowhere, "cli-unreadable");
+    let before = fail(&mut verify(&["--at", "2001-02-03T04:05:06Z"]), 1);
+    assert!(before.contains("2001-02-03T11:05:06+07:00"), "{before}");
+    assert!(before.contains("not valid yet"), "{before}");
+    let end = fail(&mut verify(&["--at", "9999-12-31T23:59:59Z"]), 1);
+    assert!(end.contains("9999-12-31T23:59:59Z"), "{end}");
+    assert_eq!(
+        error_code(&mut verify(&["--at", "yesterday"]), 2),
+        "verify-bad-time"
+    );
+
+    let signed = desk.path("đơn.p7m");
+    let over = error_code(verify(&[]).arg("--html").arg(&signed), 2);
+    assert_eq!(over, "verify-over-input");
+    let page = desk.path("report.html");
+    succeed(verify(&["--lang", "vi"]).arg("--html").arg(&page));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("Nguyễn Văn An an") && page.contains("CCCD 079085000123"),
+        "{page}"
+    );
+    assert!(
+        page.contains("lang=\"vi\"") && page.contains("Thời điểm kiểm tra"),
+        "{page}"
+    );
+
+    let code = error_code(desk.trien(["verify"]).arg(desk.path("none.p7m")), 3);
+    assert_eq!(code, "cli-unreadable");
+}
+
+/// Every format of the command line, read back by `trien verify`; and what does not go together.
+#[test]
+fn xml_json_and_containers_are_signed_and_verified() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let input = desk.path("hóa đơn.xml");
+    std::fs::write(
+        &input,
+        "<HDon><DLHDon Id=\"d\"><a>1</a></DLHDon><DSCKS><NBan/></DSCKS></HDon>",
+    )
+    .unwrap();
+    let own =
+        include_str!("../../signatures/templates/general.toml").replace("[\"*\"]", "[\"HDon\", \"DSCKS\"]");
+    let folder = desk.home().join("config/templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("own.toml"), own).unwrap();
+    std::fs::write(folder.join("bad.toml"), "title = 1").unwrap();
+    let out = desk.path("signed");
+    let sign = |words: &[&str]| {
+        let mut command = desk.trien(["sign", "--cert", "an", "--format"]);
+        command
+            .args(words)
+            .args(desk.pin())
+            .arg("--out")
+            .arg(&out)
+            .arg(&input);
+        command
+    };
+    for words in [
+        &["xades"][..],
+        &["xades", "--enveloping"],
+        &["xades", "--detached"],
+        &["xmldsig"],
+        &["xmldsig", "--template", "e-invoice"],
+        &["xmldsig", "--template", "own"],
+        &["jades"],
+        &["jades-json"],
+        &["asic-e"],
+        &["asic-e-cades"],
+        &["asic-s"],
+        &["asic-s-cades"],
+    ] {
+        succeed(&mut sign(words));
+        let mut verify = desk.trien(["verify"]);
+        if words.contains(&"--detached") {
+            verify.arg("--content").arg(&input);
+        }
+        let report = succeed(verify.arg(&out));
+        assert!(report.contains("TOTAL-PASSED"), "{words:?}: {report}");
+    }
+    let office = desk.path("don.docx");
+    let types = r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+    let list = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="document.xml"/></Relationships>"#;
+    let files: [(&str, &[u8]); 3] = [
+        ("[Content_Types].xml", types.as_bytes()),
+        ("_rels/.rels", list.as_bytes()),
+        ("document.xml", "<doc>Đơn đề nghị</doc>".as_bytes()),
+    ];
+    std::fs::write(&office, trien_signatures::zip::write(&files).unwrap()).unwrap();
+    let mut command = desk.trien(["sign", "--cert", "an", "--reason", "Duyệt"]);
+    succeed(command.args(desk.pin()).arg("--out").arg(&out).arg(&office));
+    let report = read_json(&succeed(desk.trien(["verify", "--json"]).arg(&out)));
+    let signature = &report[0]["signatures"][0];
+    assert_eq!(
+        (&signature["format"], &signature["level"]),
+        (&json!("ooxml"), &json!("B-B"))
+    );
+    assert_eq!(signature["covered"], json!(["/_rels/.rels", "/document.xml"]));
+    let html = desk.path("report.html");
+    let text = succeed(
+        desk.trien(["verify", "--lang", "vi", "--html"])
+            .arg(&html)
+            .arg(&out),
+    );
+    assert!(text.contains("Tài liệu Office (OOXML)"), "{text}");
+    assert!(
+        std::fs::read_to_string(&html)
+            .unwrap()
+            .contains("Tài liệu Office (OOXML)")
+    );
+
+    for (words, code) in [
+        (&["jades", "--detached"][..], "sign-not-detached"),
+        (&["cades", "--enveloping"], "sign-not-enveloping"),
+        (&["xades", "--template", "general"], "sign-template-format"),
+        (&["xmldsig", "--template", "none"], "bad_request"),
+        (&["xmldsig", "--template", "../own"], "bad_request"),
+        (&["xmldsig", "--template", "bad"], "bad_request"),
+    ] {
+        assert_eq!(error_code(&mut sign(words), 2), code, "{words:?}");
+    }
+    std::fs::write(&input, "<!DOCTYPE a><a/>").unwrap();
+    assert_eq!(error_code(&mut sign(&["xades"]), 3), "document_unreadable");
+}
+
+/// What is in a pipe that nobody writes to any more.
+fn drained(pipe: &mut std::fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // It is held open for writing here too, so that it has no end: it is only empty.
+    let end = std::io::Read::read_to_end(pipe, &mut bytes).unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::WouldBlock);
+    bytes
+}
+
+#[test]
+fn a_pipe_is_written_to_and_stays_one() {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    let desk = desk_with_key();
+    let pipe = desk.path("pipe");
+    succeed(Command::new("mkfifo").arg(&pipe));
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+    let mut held = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(nonblocking)
+        .open(&pipe)
+        .unwrap();
+    let mut came = || {
+        assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        drained(&mut held)
+    };
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out"]);
+    succeed(signing.arg(&pipe).arg(desk.path("đơn.txt")).args(desk.pin()));
+    let signed = desk.path("đơn.p7m");
+    std::fs::write(&signed, came()).unwrap();
+    succeed(desk.trien(["verify"]).arg(&signed));
+    succeed(desk.trien(["verify", "--html"]).arg(&pipe).arg(&signed));
+    assert!(came().starts_with(b"<!doctype html>"));
+    let words = [
+        "token",
+        "request",
+        "--token",
+        TOKEN,
+        "--key",
+        "an",
+        "--subject",
+        "CN=x",
+        "--out",
+    ];
+    succeed(desk.trien(words).arg(&pipe).args(desk.pin()));
+    assert!(came().starts_with(b"-----BEGIN CERTIFICATE REQUEST-----"));
+    // What goes into a pipe cannot be replaced when the time-stamp is there.
+    let mut waiting = desk.trien(["sign", "--format", "cades", "--level", "t", "--queue", "--out"]);
+    waiting.arg(&pipe).arg(desk.path("đơn.txt")).args(desk.pin());
+    assert_eq!(error_code(&mut waiting, 2), "sign-queue-stream");
+    assert!(came().is_empty());
+
+    let mut through = Command::new("sh");
+    through
+        .args(["-c", "\"$0\" \"$@\" < \"$IN\" | \"$0\" verify -"])
+        .env("IN", desk.path("đơn.txt"));
+    let signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", "-", "-"]);
+    through
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .args(desk.pin());
+    for (name, value) in signing.get_envs() {
+        through.env(name, value.unwrap());
+    }
+    assert!(succeed(&mut through).contains("TOTAL-PASSED"));
+}
+
+#[test]
+fn a_name_that_is_no_utf8_is_signed_and_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let desk = desk_with_key();
+    let name = |name: &[u8]| desk.path("").join(std::ffi::OsStr::from_bytes(name));
+    let (input, out) = (name(b"\xc4on.txt"), name(b"\xc4on.p7m"));
+    std::fs::write(&input, "x").unwrap();
+    let mut signing = desk.trien(["sign", "--format", "cades", "--cert", "an", "--json", "--out"]);
+    let told = read_json(&succeed(signing.arg(&out).arg(&input).args(desk.pin())));
+    assert!(
+        told["documents"][0]["output"]
+            .as_str()
+            .unwrap()
+            .ends_with("on.p7m")
+    );
+    succeed(desk.trien(["verify"]).arg(&out));
+    let request = name(b"\xc4.csr");
+    let words = [
+        "token",
+        "request",
+        "--token",
+        TOKEN,
+        "--key",
+        "an",
+        "--subject",
+        "CN=x",
+        "--out",
+    ];
+    succeed(desk.trien(words).arg(&request).args(desk.pin()));
+    let mut backup = desk.trien(["token", "export-store", "--token", TOKEN, "--out"]);
+    succeed(backup.arg(name(b"\xc4.tar")));
+}
+
+#[test]
+fn an_answer_that_is_lost_is_a_failure() {
+    let desk = Desk::bare();
+    std::fs::write(desk.path("x.xml"), "<a/>").unwrap();
+    for (words, exit, end) in [
+        (&["origin", "list", "--json"][..], 3, "> /dev/full"),
+        (&["verify", "x.xml"], 3, "> /dev/full"),
+        (&["--help"], 3, "> /dev/full"),
+        // Who reads no further has seen enough.
+        (&["verify", "x.xml"], 1, "| true"),
+    ] {
+        let command = desk.trien(words.iter().copied());
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-o", "pipefail", "-c", &format!("\"$0\" \"$@\" {end}")])
+            .arg(command.get_program())
+            .args(words)
+            .current_dir(desk.path(""));
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.unwrap());
+        }
+        let told = fail(&mut shell, exit);
+        assert_eq!(
+            told.contains("could be written to the standard output"),
+            exit == 3,
+            "{told}"
+        );
+    }
+}
+
+/// A PDF of one empty page with this media box.
+fn one_page(media_box: &str) -> Vec<u8> {
+    let mut pdf = String::from("%PDF-1.7\n");
+    let mut places = Vec::new();
+    for (number, body) in [
+        (1, "<< /Type /Catalog /Pages 2 0 R >>".to_owned()),
+        (2, "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned()),
+        (
+            3,
+            format!("<< /Type /Page /Parent 2 0 R /MediaBox [{media_box}] >>"),
+        ),
+    ] {
+        places.push(pdf.len());
+        pdf += &format!("{number} 0 obj\n{body}\nendobj\n");
+    }
+    let table = pdf.len();
+    pdf += "xref\n0 4\n0000000000 65535 f \n";
+    for place in places {
+        pdf += &format!("{place:010} 00000 n \n");
+    }
+    pdf += &format!("trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n");
+    pdf.into_bytes()
+}
+
+/// Nobody at the shell is told of a web page, or to make a PDF of what is none.
+#[test]
+fn a_mistake_at_the_shell_is_told_as_one() {
+    let desk = desk_with_key();
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let told = |words: &[&str], input: &std::path::Path, exit: i32, language: &str| {
+        let mut command = desk.trien(["sign", "--lang", language, "--cert", "an", "--out"]);
+        command
+            .arg(desk.path("none"))
+            .arg(input)
+            .args(words)
+            .args(desk.pin());
+        fail(&mut command, exit)
+    };
+    for (words, said) in [
+        (&["--appearance", "plian"][..], "plain, copy"),
+        (&["--appearance", "person"], "--image"),
+        (&["--appearance", "incoming"], "incoming ("),
+        (&["--level", "t", "--tsa", "ftp://x"], "ftp://x"),
+        (&["--level", "t", "--tsa", "tsa.example.vn"], "https://"),
+        (&["--appearance", "plain", "--at-keyword", "Nowhere"], "keyword"),
+        (
+            &["--format", "xmldsig", "--template", "e-invoise"],
+            "e-invoice-buyer",
+        ),
+    ] {
+        let (vi, en) = (told(words, &dossier, 2, "vi"), told(words, &dossier, 2, "en"));
+        assert!(!vi.contains("Trang web") && !vi.contains("vận hành"), "{vi}");
+        assert!(vi.contains(said) && en.contains(said), "{vi}\n{en}");
+    }
+    let tsa = desk
+        .trien(["sign", "--tsa", "ftp://x", "--out", "x", "x"])
+        .output()
+        .unwrap();
+    let tsa = String::from_utf8(tsa.stderr).unwrap();
+    assert_eq!(tsa.lines().count(), 2, "no line of a log: {tsa}");
+    // A page of a stamp's size, alone and beside one where the signature fits.
+    let small = desk.path("small.pdf");
+    std::fs::write(&small, one_page("0 0 30 20")).unwrap();
+    std::fs::create_dir(desk.path("shown")).unwrap();
+    for (language, said) in [("vi", "quá nhỏ"), ("en", "too small")] {
+        let shown = ["--appearance", "plain"];
+        let alone = told(&shown, &small, 2, language);
+        let mut both = desk.trien(["sign", "--lang", language, "--cert", "an", "--out"]);
+        both.arg(desk.path("shown"))
+            .args([&small, &dossier])
+            .args(shown)
+            .args(desk.pin());
+        // What is signed, and what was not, are told on one list.
+        let output = both.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        for told in [alone, String::from_utf8(output.stdout).unwrap()] {
+            assert!(told.contains(said) && told.contains("--rectangle"), "{told}");
+            assert!(
+                !told.contains("Trang web") && !told.contains("The page sent"),
+                "{told}"
+            );
+        }
+    }
+    let record = succeed(&mut desk.trien(["audit", "show", "--lang", "en"]));
+    assert!(record.contains("signed (1/2)"), "{record}");
+    let page = ["--appearance", "plain", "--page", "99"];
+    assert!(told(&page, &dossier, 2, "vi").contains("trien sign --help"));
+    let text = desk.path("đơn.txt");
+    for (words, said) in [
+        (&[][..], "--format cades"),
+        (&["--format", "xades"], "XML"),
+        (&["--format", "ooxml"], "Office"),
+        (&["--parallel"], ".p7m"),
+    ] {
+        let vi = told(words, &text, 3, "vi");
+        assert!(vi.contains(said) && !vi.contains("xuất lại"), "{vi}");
+    }
+    assert!(!desk.path("none").exists());
+}
+
+/// The example of the help: several files into a folder that its name says to be one.
+#[test]
+fn a_folder_for_the_results_is_made_and_does_not_stay_empty() {
+    let desk = desk_with_key();
+    std::fs::write(desk.path("hai.txt"), "hai").unwrap();
+    let sign = |out: &str, pin: &std::path::Path| {
+        let mut command = desk.trien(["sign", "--format", "cades", "--cert", "an", "--out", out]);
+        command
+            .args([desk.path("đơn.txt"), desk.path("hai.txt")])
+            .arg("--pin-file")
+            .arg(pin);
+        command
+    };
+    let folder = desk.path("signed");
+    let (plain, named) = (folder.display().to_string(), format!("{}/", folder.display()));
+    let pin = desk.pin_file();
+    let told = fail(&mut sign(&plain, &pin), 2);
+    assert!(told.contains("\"/\" ends its name"), "{told}");
+    let wrong = desk.path("wrong");
+    std::fs::write(&wrong, "99999999\n").unwrap();
+    assert_eq!(error_code(&mut sign(&named, &wrong), 1), "pin_incorrect");
+    assert!(!folder.exists());
+    succeed(&mut sign(&named, &pin));
+    for name in ["đơn.txt.p7m", "hai.txt.p7m"] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn what_was_known_of_an_untrusted_signer_names_him() {
+    let desk = desk_with_key();
+    std::fs::remove_dir_all(desk.home().join("config/trust")).unwrap();
+    succeed(sign(&desk).args(desk.pin()));
+    let kept = succeed(&mut desk.trien(["trust", "evidence"]));
+    assert!(kept.contains("Nguyễn Văn An"), "{kept}");
+    let words = ["trust", "evidence", "--before", "2026-01-01T00:00:00Z"];
+    assert_eq!(error_code(&mut desk.trien(words), 2), "trust-evidence-before");
+}

@@ -1,0 +1,149 @@
+//! `trien origin` and `trien audit`: permissions and the record, in words.
+
+use crate::support::{Desk, fail, read_json, succeed};
+use crate::{desk_with_key, sign};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+#[test]
+fn permissions_are_listed_in_both_languages() {
+    let desk = Desk::bare();
+    let portal = "https://dichvucong.gov.vn";
+    let list = |language| succeed(&mut desk.trien(["origin", "list", "--lang", language]));
+    assert_eq!(list("vi"), "Chưa trang nào có quyền.\n");
+    assert_eq!(list("en"), "No origin has any permission.\n");
+    let allow = |until: &[&'static str]| {
+        let words = ["origin", "allow", portal, "--scope", "sign", "--scope", "verify"];
+        succeed(desk.trien(words).args(until))
+    };
+    // A permission has an end, unless somebody says that it has none.
+    allow(&[]);
+    let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
+    let [granted, expires] = ["granted", "expires"].map(|key| {
+        let text = listed[0][key].as_str().unwrap();
+        OffsetDateTime::parse(text, &Rfc3339).unwrap()
+    });
+    assert_eq!((expires - granted).whole_days(), 365);
+    // By the clock on the wall, when it is given and whenever it is looked at.
+    let day = |time: OffsetDateTime| time.to_offset(time::macros::offset!(+7)).date().to_string();
+    let told = allow(&["--lang", "en"]);
+    assert!(told.contains(&format!("(until {}T", day(expires))), "{told}");
+    let line = list("vi");
+    let end = line.trim_end().split("đến ").nth(1).unwrap();
+    assert!(
+        end.ends_with("+07:00)") && end.len() == "2026-11-29T12:00:00+07:00)".len(),
+        "{line}"
+    );
+    allow(&["--until", "never"]);
+    assert_eq!(
+        list("vi"),
+        format!("{portal}: xin ký tài liệu, kiểm tra chữ ký (không thời hạn)\n")
+    );
+    assert_eq!(
+        list("en"),
+        format!("{portal}: ask for signatures on documents, check signatures (no end)\n")
+    );
+    let listed = read_json(&succeed(&mut desk.trien(["origin", "list", "--json"])));
+    assert_eq!(listed[0]["origin"], portal);
+    assert_eq!(listed[0]["scopes"], json!(["sign", "verify"]));
+    assert_eq!(
+        (&listed[0]["in_force"], &listed[0]["expires"]),
+        (&json!(true), &json!(null))
+    );
+
+    let bad = fail(&mut desk.trien(["origin", "allow", "ftp://x", "--lang", "vi"]), 2);
+    assert!(bad.contains("không phải là địa chỉ trang web (origin)"), "{bad}");
+    // What it may no longer, what it never might, and what it still may.
+    let revoke = |scope: &'static str| desk.trien(["origin", "revoke", portal, "--scope", scope]);
+    let lacks = revoke("batch").output().unwrap();
+    assert_eq!(lacks.status.code(), Some(1));
+    let lacks = String::from_utf8(lacks.stdout).unwrap();
+    assert!(
+        lacks.contains("does not have this permission: ask for several signatures at once.")
+            && lacks.contains("may still: ask for signatures on documents, check signatures."),
+        "{lacks}"
+    );
+    assert_eq!(
+        succeed(&mut revoke("sign")),
+        format!(
+            "{portal} may no longer: ask for signatures on documents.\n{portal} may still: check signatures.\n"
+        )
+    );
+    let gone = succeed(&mut desk.trien(["origin", "revoke", portal]));
+    assert!(gone.contains("no permission any more"), "{gone}");
+    fail(&mut desk.trien(["origin", "revoke", portal]), 1);
+    let blind = desk
+        .trien(["origin", "allow", portal, "--scope", "blind_digest"])
+        .output()
+        .unwrap();
+    let caution = String::from_utf8(blind.stderr).unwrap();
+    assert!(
+        blind.status.success() && caution.starts_with("Caution: "),
+        "{caution}"
+    );
+}
+
+#[test]
+fn the_record_is_shown_in_words() {
+    let desk = desk_with_key();
+    let show = |language| succeed(&mut desk.trien(["audit", "show", "--lang", language]));
+    assert_eq!(show("vi"), "Sổ ghi nhận việc ký còn trống.\n");
+    succeed(sign(&desk).args(desk.pin()));
+    assert!(show("vi").contains("đã ký (1)"), "{}", show("vi"));
+    assert!(show("en").contains("signed (1)"), "{}", show("en"));
+    // When, by the clock on the wall; what was asked, and with which certificate.
+    for (language, words) in [
+        (
+            "vi",
+            [
+                "+07:00 shell ký tài liệu",
+                "định dạng cades",
+                "chứng thư, SHA-256",
+            ],
+        ),
+        (
+            "en",
+            [
+                "+07:00 shell to sign documents",
+                "format cades",
+                "certificate, SHA-256",
+            ],
+        ),
+    ] {
+        let shown = show(language);
+        assert!(words.iter().all(|word| shown.contains(word)), "{shown}");
+    }
+    let last = succeed(&mut desk.trien(["audit", "show", "--last", "1", "--json"]));
+    assert_eq!(read_json(&last).as_array().unwrap().len(), 1);
+    let checked = succeed(&mut desk.trien(["audit", "verify", "--lang", "vi"]));
+    assert!(checked.contains("Sổ ghi nhận việc ký nguyên vẹn"), "{checked}");
+    let doctor = || String::from_utf8(desk.trien(["doctor"]).output().unwrap().stdout).unwrap();
+    assert!(
+        doctor().contains("The record of signatures is intact"),
+        "{}",
+        doctor()
+    );
+    let file = desk.home().join("data/audit.jsonl");
+    let changed = std::fs::read_to_string(&file)
+        .unwrap()
+        .replacen("cades", "pades", 1);
+    std::fs::write(&file, changed).unwrap();
+    assert!(
+        doctor().contains("The record of signatures was changed"),
+        "{}",
+        doctor()
+    );
+}
+
+#[test]
+fn an_address_that_was_copied_is_answered_with_its_origin() {
+    let desk = Desk::bare();
+    for (given, meant) in [
+        ("https://dichvucong.gov.vn/don?id=1", "https://dichvucong.gov.vn"),
+        ("https://đất.vn", "https://xn--"),
+    ] {
+        let told = fail(&mut desk.trien(["origin", "allow", given]), 2);
+        assert!(told.contains(&format!("like this: {meant}")), "{told}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a PIN comes from at the shell, and what is told of a wrong one.
+
+use std::process::{Command, Stdio};
+
+use crate::support::{Desk, PIN, TOKEN, error_code, fail, read_json, succeed};
+use crate::{at_terminal, desk_with_key, generate, sign};
+
+#[test]
+fn a_pin_comes_from_an_open_descriptor() {
+    let desk = desk_with_key();
+    let signing = sign(&desk);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "exec 7<\"$0\"; exec \"$@\" --pin-fd 7"])
+        .arg(desk.pin_file())
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .env("TRIEN_HOME", desk.home())
+        .stdin(Stdio::null());
+    succeed(&mut shell);
+    assert_eq!(
+        error_code(sign(&desk).args(["--pin-fd", "99"]), 3),
+        "pin-unreadable"
+    );
+}
+
+#[test]
+fn a_pin_is_typed_at_the_terminal() {
+    let desk = desk_with_key();
+    let (right, asked) = (format!("{PIN}\r"), format!("PIN of \"{TOKEN}\": "));
+    let answers = [
+        (asked.as_str(), "12\r"),
+        ("cannot be the PIN", "99999999\r"),
+        ("was wrong", right.as_str()),
+    ];
+    let (exit, told) = at_terminal(&sign(&desk), &answers);
+    assert_eq!(exit, 0, "{told}");
+    assert!(
+        told.contains("Signed: ") && desk.path("đơn.p7m").exists(),
+        "{told}"
+    );
+    assert!(
+        !told.contains(PIN) && !told.contains("99999999"),
+        "a PIN is not shown: {told}"
+    );
+    let limits: Vec<_> = told.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(limits[4..6], ["0", "0"], "no core dumps: {limits:?}");
+
+    let (exit, told) = at_terminal(&sign(&desk), &[(asked.as_str(), "24\u{3}")]);
+    assert_eq!(exit, 1, "Ctrl-C is a no: {told}");
+    assert!(told.contains("cancelled"), "{told}");
+    let (exit, told) = at_terminal(&generate(&desk), &[(asked.as_str(), "\u{3}")]);
+    assert_eq!(exit, 1, "{told}");
+
+    let mut alone = Command::new("setsid");
+    let signing = sign(&desk);
+    alone
+        .arg("--wait")
+        .arg(signing.get_program())
+        .args(signing.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in signing.get_envs() {
+        alone.env(name, value.unwrap());
+    }
+    assert_eq!(error_code(&mut alone, 2), "pin-no-terminal");
+}
+
+fn pin_state(desk: &Desk) -> String {
+    let tokens = read_json(&succeed(&mut desk.trien(["token", "list", "--json"])));
+    let ours = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["label"] == TOKEN);
+    ours.unwrap()["pin"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_last_try_is_spent_by_a_person_who_was_told() {
+    let desk = desk_with_key();
+    std::fs::write(desk.path("wrong"), "99999999\n").unwrap();
+    let with_wrong = || {
+        let mut command = sign(&desk);
+        command.arg("--pin-file").arg(desk.path("wrong"));
+        command
+    };
+    let mut tries = 0;
+    while pin_state(&desk) != "last_try" {
+        assert_eq!(error_code(&mut with_wrong(), 1), "pin_incorrect");
+        tries += 1;
+        assert!(tries < 20);
+    }
+    assert_eq!(error_code(&mut with_wrong(), 1), "pin-last-try-typed-only");
+    // The right one in a file is not taken either: nobody looks at it.
+    assert_eq!(
+        error_code(generate(&desk).args(desk.pin()), 1),
+        "pin-last-try-typed-only"
+    );
+    let confirm = "type \"ok\":";
+    for verb in [sign(&desk), generate(&desk)] {
+        let (exit, told) = at_terminal(&verb, &[(confirm, "\r")]);
+        assert_eq!(exit, 1, "{told}");
+        assert!(told.contains("ONE try is left"), "{told}");
+    }
+    assert_eq!(pin_state(&desk), "last_try", "no try was spent");
+    let right = format!("{PIN}\r");
+    let (exit, told) = at_terminal(&sign(&desk), &[(confirm, "ok\r"), ("PIN of", right.as_str())]);
+    assert_eq!(exit, 0, "{told}");
+    assert_eq!(pin_state(&desk), "ready");
+}
+
+#[test]
+fn a_new_pin_that_cannot_be_one_is_told_with_its_bounds() {
+    let desk = desk_with_key();
+    let short = desk.path("short");
+    std::fs::write(&short, "1\n").unwrap();
+    let mut change = desk.trien(["token", "change-pin", "--lang", "en", "--token", TOKEN]);
+    let told = fail(change.args(desk.pin()).arg("--new-pin-file").arg(&short), 1);
+    assert!(
+        told.contains("Choose a new PIN of ") && !told.contains("provider"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_pin_file_that_everybody_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = desk_with_key();
+    let told = |mode| {
+        std::fs::set_permissions(desk.pin_file(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = sign(&desk).args(desk.pin()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(told(0o644).contains("0600"));
+    assert_eq!(told(0o600), "");
+}

@@ -1,0 +1,91 @@
+//! `trien daemon` as whoever starts it sees it: readiness, its configuration, its log, its unit.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::{Desk, error_code, fail, read_json, repository};
+
+#[test]
+fn a_daemon_tells_programs_that_it_is_ready() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    std::fs::write(desk.home().join("config/config.toml"), "[websocket]\nport = 0\n").unwrap();
+    let mut daemon = desk
+        .trien(["daemon", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let ready = read_json(&line);
+    assert_eq!(ready["ready"], true);
+    assert!(ready["socket"].as_str().unwrap().starts_with('/'), "{ready}");
+    assert!(
+        ready["websocket"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{ready}"
+    );
+}
+
+#[test]
+fn a_configuration_that_was_named_is_there() {
+    let desk = Desk::bare();
+    let mut daemon = desk.trien(["daemon", "--config"]);
+    assert_eq!(
+        error_code(daemon.arg(desk.path("none.toml")), 3),
+        "cli-unreadable"
+    );
+    let told = fail(
+        desk.trien(["daemon", "--lang", "vi", "--config"])
+            .arg(desk.path("none.toml")),
+        3,
+    );
+    assert!(
+        told.contains("không có tệp") && !told.contains("os error"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_log_in_a_pipe_has_no_colours() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    std::fs::write(desk.home().join("config/config.toml"), "[websocket]\nport = 0\n").unwrap();
+    let mut daemon = desk
+        .trien(["daemon"])
+        .env("TRIEN_LOG", "trace")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(daemon.stderr.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert!(line.contains("trien") && !line.contains('\u{1b}'), "{line}");
+}
+
+/// The unit that `make install` installs, as systemd itself reads it.
+#[test]
+fn the_user_unit_is_taken_by_systemd_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = std::fs::read_to_string(repository().join("daemon/packaging/trien.service")).unwrap();
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_trien"))
+        .parent()
+        .unwrap();
+    let file = folder.path().join("trien.service");
+    std::fs::write(&file, unit.replace("@bindir@", programs.to_str().unwrap())).unwrap();
+    let verified = Command::new("systemd-analyze")
+        .args(["--user", "verify"])
+        .arg(&file)
+        .env("XDG_RUNTIME_DIR", folder.path())
+        .output()
+        .expect("this test needs systemd-analyze");
+    let told = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && told.is_empty(), "{told}");
+}
