@@ -79,9 +79,10 @@ fn close_files(module: &Path, needs: &Needs) -> Result<Level, landlock::RulesetE
         .into_iter()
         .chain(beside)
         .chain(beside_resolved);
+    let home = home();
     let writable = WRITABLE
         .iter()
-        .map(PathBuf::from)
+        .flat_map(|folder| without_home(Path::new(folder), &home))
         .chain(needs.folders.iter().cloned());
     restrict(readable.collect(), writable.collect(), needs.network)
 }
@@ -123,16 +124,37 @@ fn restrict(
     })
 }
 
+fn home() -> PathBuf {
+    std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default()
+}
+
 /// Everything at the top of the file system but people's homes.
 fn readable_folders() -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let is_home =
-        |path: &Path| path == Path::new("/home") || path == Path::new("/root") || home.starts_with(path);
-    let entries = std::fs::read_dir("/").into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let home = home();
+    let is_home = |path: &Path| path == Path::new("/home") || path == Path::new("/root");
+    inside(Path::new("/"))
         .filter(|path| !is_home(path))
+        .flat_map(|path| without_home(&path, &home))
         .collect()
+}
+
+/// The folder, or, where `home` lies below it (a service's home is below `/var`), what is in it now but `home`:
+/// Landlock takes nothing out of what a rule gives.
+fn without_home(folder: &Path, home: &Path) -> Vec<PathBuf> {
+    if folder == home {
+        return Vec::new();
+    }
+    if !home.starts_with(folder) {
+        return vec![folder.to_owned()];
+    }
+    inside(folder)
+        .flat_map(|path| without_home(&path, home))
+        .collect()
+}
+
+fn inside(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path()))
 }
 
 fn close_network() -> Result<Level, seccompiler::Error> {
@@ -215,6 +237,25 @@ mod tests {
             assert_eq!(std::fs::read(&file).is_err_and(denied), closed);
             assert_eq!(std::fs::write(&file, b"other").is_err_and(denied), closed);
             assert_eq!(std::fs::read("/proc/1/stat").is_err_and(denied), closed);
+        });
+        closed_in.join().expect("closed in as it should be");
+    }
+
+    /// The home of a service is below `/var`, that of a build may be below `/tmp`.
+    #[test]
+    fn a_home_below_a_writable_folder_is_closed_and_what_is_beside_it_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [home, beside] = ["lib/home", "lib/beside"].map(|name| folder.path().join(name));
+        for folder in [&home, &beside] {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        let closed_in = std::thread::spawn(move || {
+            let writable = without_home(folder.path(), &home);
+            let level = restrict(Vec::new(), writable, false).expect("a kernel with or without Landlock");
+            let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+            std::fs::write(beside.join("file"), b"content").expect("what is beside it is open");
+            assert_eq!(std::fs::read_dir(&home).is_err_and(denied), level != Level::Open);
+            folder
         });
         closed_in.join().expect("closed in as it should be");
     }
