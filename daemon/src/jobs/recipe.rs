@@ -43,8 +43,6 @@ pub(super) struct Recipe {
     lock: Option<FieldLock>,
     /// There for XML-DSig.
     template: Option<Template>,
-    /// Bytes that are kept free for a time-stamp.
-    extra_room: usize,
 }
 
 /// What a request names, read once for all its documents.
@@ -241,10 +239,6 @@ impl Recipe {
             appearance: data.appearance,
             drawings: data.drawings,
             template: data.template,
-            extra_room: match call.level {
-                Some(call::Level::BT | call::Level::BLt | call::Level::BLta) => pades::TIME_STAMP_ROOM,
-                Some(call::Level::BB) | None => 0,
-            },
             field: call.field.clone(),
             certify: call.certify.map(|certify| match certify {
                 call::Certification::Nothing => Allowed::Nothing,
@@ -366,7 +360,9 @@ impl Recipe {
             },
             certify: self.certify,
             lock: self.lock.as_ref(),
-            extra_room: self.extra_room,
+            // Whoever signs at B-B today may raise it later: without room, the time-stamp has to be one of the document,
+            // which other validators do not take for the signature's own.
+            extra_room: pades::TIME_STAMP_ROOM,
             ..PadesRequest::new(&self.signer, self.algorithm, signing_time)
         };
         Ok(work(&request)?)

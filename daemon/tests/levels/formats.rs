@@ -95,8 +95,10 @@ fn a_pdf_is_signed_at_every_level_with_the_time_in_the_signature_itself() {
 
 #[test]
 fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is_no_archive() {
-    let (office, _server, tsa) = with_authority("ec:p256");
+    let (office, server, tsa) = with_authority("ec:p256");
     office.import(&["root.crl", "ca.crl"]);
+    office.large_certificate();
+    let large = server.url("large");
     let dossier = repository().join("testdata/documents/dossier.pdf");
     let sign = |out: &str| {
         let mut sign = office.desk.trien(["sign", "--out"]);
@@ -106,8 +108,8 @@ fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is
                 .args(office.desk.pin()),
         );
     };
-    let raise = |input: &str, out: &str, level: &str| {
-        let mut raise = office.desk.trien(["augment", "--level", level, "--tsa", &tsa]);
+    let raise = |(input, out): (&str, &str), level: &str, tsa: &str| {
+        let mut raise = office.desk.trien(["augment", "--level", level, "--tsa", tsa]);
         raise
             .arg(office.desk.path(input))
             .arg("--out")
@@ -119,18 +121,39 @@ fn what_is_broken_is_not_raised_and_a_document_time_stamp_before_the_material_is
     // Within the comment of the header.
     bytes[10] ^= 1;
     std::fs::write(office.desk.path("broken.pdf"), bytes).unwrap();
-    let refused = fail(&mut raise("broken.pdf", "x.pdf", "t"), 3);
+    let refused = fail(&mut raise(("broken.pdf", "x.pdf"), "t", &tsa), 3);
     assert!(refused.contains("did not find it"), "{refused}");
     assert!(!office.desk.path("x.pdf").exists());
-    // No room was kept in the signature, so a time-stamp of the document stands for its own.
+    // What is larger than the room in the signature is a time-stamp of the document, and stands for its own.
+    for (input, out, word, level, tsa) in [
+        ("b.pdf", "t.pdf", "t", "B-T", &large),
+        ("t.pdf", "lt.pdf", "lt", "B-LT", &tsa),
+        ("lt.pdf", "lta.pdf", "lta", "B-LTA", &tsa),
+    ] {
+        succeed(&mut raise((input, out), word, tsa));
+        assert_eq!(level_alone(&office, out), level);
+    }
+}
+
+/// Who signs today without a network raises it tomorrow: the room for a time-stamp is there from the start.
+#[test]
+fn a_pdf_that_was_signed_without_a_level_is_raised_to_what_pyhanko_takes_for_the_archive() {
+    let (office, _server, tsa) = with_authority("rsa:2048");
+    office.import(&["root.crl", "ca.crl"]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let mut sign = office.desk.trien(["sign", "--out"]);
+    sign.arg(office.desk.path("b.pdf")).arg(&dossier);
+    succeed(sign.args(office.desk.pin()));
+    assert_eq!(level_alone(&office, "b.pdf"), "B-B");
     for (input, out, word, level) in [
         ("b.pdf", "t.pdf", "t", "B-T"),
         ("t.pdf", "lt.pdf", "lt", "B-LT"),
         ("lt.pdf", "lta.pdf", "lta", "B-LTA"),
     ] {
-        succeed(&mut raise(input, out, word));
+        succeed(&mut office.augment(input, out, &["--level", word, "--tsa", &tsa]));
         assert_eq!(level_alone(&office, out), level);
     }
+    assert_eq!(judged(&office, "lta.pdf")["now"], "OK");
 }
 
 #[test]
