@@ -5,6 +5,7 @@
 
 mod archive;
 mod authority;
+mod imprints;
 mod judge;
 mod libreoffice;
 mod openssl;
@@ -183,29 +184,7 @@ fn xades(packaging: Packaging<'_>) -> Vec<u8> {
 fn judged_by_openssl(name: &str, signed: &[u8]) -> Vec<String> {
     let shop = &PKI.0.workshop;
     let file = shop.write(name, signed);
-    let into = shop.path(&format!("{name}.stamps"));
-    std::fs::create_dir_all(&into).unwrap();
-    let [file, folder] = [&file, &into].map(|path| path.to_str().unwrap());
-    let said = judge::python(&[&judge::script("stamps.py"), file, "--into", folder]).unwrap();
-    said.lines()
-        .enumerate()
-        .map(|(line, said)| {
-            let kind = said.split('\t').nth(1).unwrap().to_owned();
-            let [data, token] = ["data", "tst"].map(|end| format!("{folder}/{line}.{end}"));
-            shop.run(&[
-                "ts",
-                "-verify",
-                "-data",
-                &data,
-                "-in",
-                &token,
-                "-token_in",
-                "-CAfile",
-                "root.crt",
-            ]);
-            kind
-        })
-        .collect()
+    imprints::verified(shop, "stamps.py", &file, &[], &["-CAfile", "root.crt"])
 }
 
 /// Canonical forms are where XML goes wrong: comments, prefixes in use and not, what stands around, lines of two kinds.

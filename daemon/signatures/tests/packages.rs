@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
 mod authority;
+mod imprints;
 mod judge;
 mod libreoffice;
 mod openssl;
@@ -260,6 +261,19 @@ fn pyhanko_accepts_cades_at_every_level() {
         ("lta", &lta, Some(true)),
     ] {
         assert_eq!(pyhanko(name, signed), stamped, "{name}");
+    }
+    // pyHanko knows neither lists nor archive time-stamps in CMS: asn1crypto takes those apart.
+    let renewed = stamp(&lta, TimestampKind::Archive);
+    let content = ["--content", content.to_str().unwrap()];
+    for (name, signed, kinds) in [
+        ("t", &t, &["signature"][..]),
+        ("lt", &lt, &["signature"]),
+        ("lta", &lta, &["signature", "archive"]),
+        ("renewed", &renewed, &["signature", "archive", "archive"]),
+    ] {
+        let file = shop.write(name, signed);
+        let verified = imprints::verified(shop, "imprints.py", &file, &content, &["-CAfile", "root.crt"]);
+        assert_eq!(verified, kinds, "{name}");
     }
 }
 

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod drafts;
+mod imprints;
+mod judge;
 mod openssl;
 
 use std::path::Path;
@@ -307,6 +309,16 @@ fn climb(name: &str, original: &[u8], room: usize) {
         "{report:#?}"
     );
     assert_eq!(judged(&format!("{name}-renewed"), &renewed)[0], verdict, "{name}");
+
+    let shop = &OFFICE.pki.workshop;
+    let file = shop.path(&format!("{name}-renewed.pdf"));
+    let trust = ["-CAfile", "root.crt", "-untrusted", "long-ca.crt"];
+    let first = if room > 0 { "signature" } else { "document" };
+    assert_eq!(
+        imprints::verified(shop, "imprints.py", &file, &[], &trust),
+        [first, "document", "document"],
+        "{name}"
+    );
 }
 
 #[test]
