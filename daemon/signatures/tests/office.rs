@@ -143,12 +143,14 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
     let made = office.run(&[("docx", &docx), ("xlsx", &xlsx)]);
     assert_eq!(made, ["made", "made"]);
     let (docx, xlsx) = (std::fs::read(docx).unwrap(), std::fs::read(xlsx).unwrap());
-    let pptx = plain_names(&package("pptx"));
+    let pptx = without(&package("pptx"), &[QUERY, PERCENT]);
 
     let ours = signed(&pki, &who, &docx);
     let twice = signed_with(&pki, &other, &ours, Hash::Sha256);
     let sheet = signed_with(&pki, &who, &xlsx, Hash::Sha512);
     let slides = signed(&pki, &who, &pptx);
+    let [with_query, with_percent] =
+        [PERCENT, QUERY].map(|not| signed(&pki, &who, &without(&package("pptx"), &[not])));
     for (name, bytes, signatures) in [
         ("docx", &ours, 1),
         ("docx twice", &twice, 2),
@@ -185,7 +187,6 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
     for (bytes, signatures) in [(&own, 1), (&later, 1)] {
         let report = verified(&pki, bytes);
         assert!(report.valid(), "{report:#?}");
-        assert!(report.valid(), "{report:#?}");
         assert_eq!(report.signatures.len(), signatures);
     }
     let ours_after_its_own = signed(&pki, &other, &own);
@@ -203,6 +204,8 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
         ("twice.docx", &twice),
         ("ours.xlsx", &sheet),
         ("ours.pptx", &slides),
+        ("query.pptx", &with_query),
+        ("percent.pptx", &with_percent),
         ("later.docx", &later),
         ("after.xlsx", &ours_after_its_own),
         ("broken.docx", &broken),
@@ -215,6 +218,11 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
             vec![true, true],
             vec![true],
             vec![true],
+            // Expected failures: xmlsec 1.2 writes the characters of a target into its list of relationships as they are,
+            // where canonical XML has `&amp;` (1.3 does so too); and LibreOffice does not find its way to a part whose name is
+            // percent-encoded.
+            vec![false],
+            vec![false],
             // By its API it replaces what is there.
             vec![true],
             // xmlsec 1.2 makes elements of the white space in its own lists of relationships, against the standard, and so
@@ -226,9 +234,17 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
     );
 }
 
-/// Without what xmlsec 1.2 stumbles over: escaped characters in a target, and percent-encoded names.
-fn plain_names(bytes: &[u8]) -> Vec<u8> {
-    let plain = |text: &str| text.replace("con%20d%E1%BA%A5u", "dau").replace("&amp;b=2", "");
+/// What stands in the packages' lists of relationships, and what is as good: an escaped character in a target, and a
+/// percent-encoded name.
+const QUERY: (&str, &str) = ("&amp;b=2", "");
+const PERCENT: (&str, &str) = ("con%20d%E1%BA%A5u", "dau");
+
+/// The package with some of these replaced.
+fn without(bytes: &[u8], replaced: &[(&str, &str)]) -> Vec<u8> {
+    let plain = |text: &str| {
+        let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+        replaced.iter().fold(text.to_owned(), replace)
+    };
     let all: Vec<_> = entries(bytes)
         .into_iter()
         .map(|(name, bytes)| {
