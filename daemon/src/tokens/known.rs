@@ -269,6 +269,52 @@ mod tests {
         assert_eq!(of_authorities, expected.len());
     }
 
+    /// Whatever a person reads of a card leads to those who drive it, and to nobody else: the driver of the one Bit4id card
+    /// is not that of the other.
+    #[test]
+    fn each_card_with_a_name_leads_to_its_drivers() {
+        const EPASS2003: &str = "vnpt-ca viettel-ca fpt-ca feitian-epass2003 feitian-epass2003-v2 opensc";
+        let expected = [
+            ("Feitian ePass2003", EPASS2003),
+            ("Feitian ePass3000", "feitian-epass3000"),
+            ("Bit4id xPKI (TokenME EVO v2)", "vgca"),
+            ("Bit4id / ChipDoc", "vgca"),
+            ("Bit4id TokenME", "bit4id"),
+            ("WatchData ProxKey", "vnpt-ca watchdata"),
+            ("WatchData WatchKey", "vnpt-ca watchdata"),
+            ("Longmai mToken CryptoID", "longmai"),
+            ("SafeNet eToken 5110", "safenet-etoken"),
+            ("SafeNet eToken 5110+", "safenet-etoken"),
+            ("SafeNet eToken PRO 72K", "safenet-etoken"),
+        ];
+        let names: Vec<_> = crate::tokens::pcsc::names::all().collect();
+        assert_eq!(names, expected.map(|(name, _)| name));
+        for (name, drivers) in expected {
+            let found: Vec<_> = of_chip(&[], name).map(|row| row.name.as_str()).collect();
+            assert_eq!(found.join(" "), drivers, "{name}");
+        }
+    }
+
+    /// The two cards of the government's authority, as they answer to reset, and what is to be installed for them.
+    #[test]
+    fn both_cards_of_vgca_lead_to_the_library_that_it_hands_out() {
+        for atr in [
+            "3bff1800008131fe45006b150c03020101014234441031800d",
+            "3bdf18ff8191fe1fc30031b8640c01ecc173940180829000b3",
+        ] {
+            let atr = hex::decode(atr).expect("an answer to reset");
+            let name = crate::tokens::pcsc::names::of_atr(&atr).expect("a card that is known");
+            let rows: Vec<_> = of_chip(&[], name).collect();
+            let [row] = rows[..] else {
+                panic!("{name}: {rows:?}")
+            };
+            assert_eq!(
+                (row.name.as_str(), row.linux[0].as_str()),
+                ("vgca", "libbit4xpki.so")
+            );
+        }
+    }
+
     #[test]
     fn a_library_is_found_once_by_whatever_links() {
         // Without the folders of this computer, where there may be some.

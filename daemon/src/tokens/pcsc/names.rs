@@ -55,6 +55,12 @@ pub fn of_atr(atr: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| name.as_str())
 }
 
+/// Every name, in the order of the table.
+#[cfg(test)]
+pub(in crate::tokens) fn all() -> impl Iterator<Item = &'static str> {
+    CARDS.iter().map(|(_, name)| name.as_str())
+}
+
 /// A reader's name as a person may see it: of bounded length, controls and marks of direction made visible.
 #[must_use]
 pub fn legible(name: &str) -> String {
