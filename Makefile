@@ -39,7 +39,7 @@ bench: packages-demo packages-bench target/judges/.made target/documents/.made t
 	BUILD=$(BUILD) daemon/benches/documents.sh
 	cargo bench --quiet --locked --workspace --bench tokens
 
-bench-bridge: packages-demo  ## only what the bridge adds to the token
+bench-bridge: packages-demo packages-bench  ## only what the bridge adds to the token
 	$(BENCH_BUILD)
 	daemon/benches/bridge.py $(abspath $(BUILD))/release
 
