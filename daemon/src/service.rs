@@ -16,7 +16,7 @@ use crate::cli::{CliError, Shell};
 use crate::config::{ADMIN_POLICY, Config, ConfigError, ModuleConfig, PromptProgram};
 use crate::consent::Prompter;
 use crate::consent::process::ProcessPrompter;
-use crate::jobs::{Context, MAX_LABOUR, Memory, Recent};
+use crate::jobs::{Context, MAX_LABOUR, Memory, Recall, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
 use crate::places::{NoPlaces, Places};
@@ -163,6 +163,9 @@ fn context(
         sha1: false,
     };
     let revocation = Cache::new(places.revocation_folder());
+    let recall = Arc::new(Recall::default());
+    let memory = Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder()));
+    memory.is_shared_with(&recall);
     Context {
         tokens,
         audit: Arc::new(Audit::new(places.audit_file())),
@@ -177,9 +180,9 @@ fn context(
         rules,
         prompter,
         grants: Arc::new(grants),
-        memory: Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder())),
+        memory,
         labour: Arc::new(Semaphore::new(MAX_LABOUR)),
-        recall: Arc::default(),
+        recall,
         recent: Recent::default(),
         rates: Arc::default(),
     }
@@ -204,6 +207,7 @@ pub async fn run_daemon(
 
     let path = places.socket()?;
     let socket = NativeSocket::bind(places.runtime_folder()?, &path)?;
+    crate::consent::viewing::remove_what_was_left(&places.views_folder());
     let listeners = listen(&config).await;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let started = Action::DaemonStarted {

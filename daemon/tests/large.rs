@@ -277,6 +277,34 @@ fn a_batch_larger_than_memory_is_signed_after_its_manifest_was_sent() {
     assert!(peak < idle + MORE, "{idle} KiB, then {peak} KiB");
 }
 
+/// What was signed first makes way on a connection that stays open; what a request names, and its results, do not.
+#[test]
+fn a_page_that_stays_open_signs_one_batch_after_another() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign", "batch"]);
+    let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
+    let daemon = Daemon::start(&desk, script);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    for (round, count) in [(0, 500), (1, 500), (2, 1)] {
+        let documents: Vec<Value> = (0..count)
+            .map(|n| page.upload(&format!("{n}.txt"), format!("{round} {n}").as_bytes()))
+            .collect();
+        let call = json!({
+            "documents": documents,
+            "format": "cades_attached",
+            "idempotency_key": format!("0123456789abcdef-{round}"),
+        });
+        let reply = page.call("sign_documents", &call);
+        let signed = reply["result"]["documents"].as_array().unwrap();
+        assert_eq!(signed.len(), count, "{round}: {reply}");
+        for one in [&signed[0], &signed[count - 1]] {
+            let container = page.download(one["sha256"].as_str().unwrap(), one["size"].as_u64().unwrap());
+            assert!(container.len() > 500, "{round}: {one}");
+        }
+    }
+}
+
 /// A file of the largest size: what it begins with, this over and over, and what it ends with.
 fn write_many(path: &Path, begin: &str, many: &str, end: &str) {
     let count = (LARGEST - begin.len() - end.len()) / many.len();

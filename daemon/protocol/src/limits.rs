@@ -13,7 +13,8 @@ pub const MAX_CHUNK: usize = 512 * 1024;
 pub const MAX_DOCUMENT: u64 = 200 * 1024 * 1024;
 
 /// All documents a connection holds at once, in bytes, with the room that is kept for their results: [`MAX_DOCUMENTS`] of
-/// 4 MiB each, or ten of the largest size. What is signed without being changed is held once.
+/// 4 MiB each, or ten of the largest size. What is signed without being changed is held once. Where there is no room for
+/// more, those that were complete first are let go, but for those of requests that are not answered yet.
 pub const MAX_HELD: u64 = 2 * 1024 * 1024 * 1024;
 
 /// What a signature adds to a document, in bytes: so much room is taken for each result before the person is asked, and as

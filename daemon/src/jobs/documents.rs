@@ -20,7 +20,7 @@ use trien_signatures::algorithm::{Hash, Hasher};
 
 pub use manifest::Manifest;
 use manifest::{Concern, Manifests};
-pub use room::{Memory, Room};
+pub use room::{Memory, Remembered, Room};
 use sealed::Body;
 pub use sealed::{Reader, Sealed};
 use vault::Vault;
@@ -44,10 +44,19 @@ pub struct Documents {
 
 #[derive(Debug, Default)]
 struct State {
-    complete: HashMap<String, Sealed>,
+    complete: HashMap<String, Held>,
+    /// How many have ever been complete.
+    published: u64,
     coming: HashMap<String, Coming>,
     /// Bytes of all documents, counted at the size they announce.
     held: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    document: Sealed,
+    /// The lower, the earlier it was complete.
+    age: u64,
 }
 
 #[derive(Debug)]
@@ -137,7 +146,7 @@ impl Documents {
 
     /// The same document once more is the same document. None if it is not complete.
     fn known(&self, upload: &Upload, bytes: &[u8]) -> Option<Result<UploadReply, DocumentError>> {
-        let held = self.lock().complete.get(&upload.sha256).cloned()?;
+        let held = self.lock().get(&upload.sha256)?;
         Some(again(&held, upload, bytes))
     }
 
@@ -184,23 +193,74 @@ impl Documents {
         Coming::new(size, room, &self.memory)
     }
 
-    /// Takes room for so many documents of so many bytes in all.
+    /// Takes room for so many documents of so many bytes in all. Where there is none, the documents that were complete
+    /// first go, but for those of requests at work: a page that stays open signs all day.
     ///
     /// # Errors
     /// [`DocumentError::TooLarge`], [`DocumentError::DiskFull`].
     pub fn reserve(&self, documents: usize, bytes: u64) -> Result<Room, DocumentError> {
+        self.reserve_beside(&self.manifests.lock(), 0, documents, bytes)
+    }
+
+    /// The same beside so many documents that are promised; one at a time, for the manifests are locked.
+    fn reserve_beside(
+        &self,
+        manifests: &manifest::Inner,
+        promised: usize,
+        documents: usize,
+        bytes: u64,
+    ) -> Result<Room, DocumentError> {
+        let many = || DocumentError::TooLarge("too many documents on this connection");
+        let large = || DocumentError::TooLarge("more bytes than a connection may hold");
+        // What could never be held costs nobody anything.
+        if promised + documents > MAX_COUNT {
+            return Err(many());
+        }
+        if bytes > self.quota {
+            return Err(large());
+        }
+        loop {
+            let (count, held) = {
+                let state = self.lock();
+                (state.complete.len() + state.coming.len(), state.held)
+            };
+            let refused = if count + promised + documents > MAX_COUNT {
+                many()
+            } else if held.saturating_add(bytes) > self.quota {
+                large()
+            } else {
+                let state = Arc::downgrade(&self.state);
+                match self.memory.take(bytes, self.origin.clone(), state) {
+                    Ok(room) => {
+                        self.lock().held += bytes;
+                        return Ok(room);
+                    }
+                    Err(error @ DocumentError::TooLarge(_)) => error,
+                    Err(error) => return Err(error),
+                }
+            };
+            if !self.drop_oldest(manifests) {
+                return Err(refused);
+            }
+        }
+    }
+
+    /// Lets go of the document that was complete first and that no request at work names. False if there is none.
+    fn drop_oldest(&self, manifests: &manifest::Inner) -> bool {
         let mut state = self.lock();
-        if state.complete.len() + state.coming.len() + documents > MAX_COUNT {
-            return Err(DocumentError::TooLarge("too many documents on this connection"));
-        }
-        if state.held.saturating_add(bytes) > self.quota {
-            return Err(DocumentError::TooLarge("more bytes than a connection may hold"));
-        }
-        let room = self
-            .memory
-            .take(bytes, self.origin.clone(), Arc::downgrade(&self.state))?;
-        state.held += bytes;
-        Ok(room)
+        let idle = state.complete.iter().filter(|(name, _)| !manifests.names(name));
+        let oldest = idle
+            .min_by_key(|(_, held)| held.age)
+            .map(|(name, _)| name.clone());
+        let Some(name) = oldest else {
+            return false;
+        };
+        let gone = state.complete.remove(&name);
+        drop(state);
+        self.memory.forget(self.origin.as_deref(), &name);
+        // It gives its room back, for which the lock must be free.
+        drop(gone);
+        true
     }
 
     /// Holds bytes of our own making, in the room that was taken for them if they fit there. They cannot be had by
@@ -265,10 +325,7 @@ impl Documents {
     /// Lets the connection have a document.
     pub fn publish(&self, document: Sealed) {
         // What it replaces gives its room back, for which the lock must be free.
-        let replaced = self
-            .lock()
-            .complete
-            .insert(document.sha256().to_owned(), document);
+        let replaced = self.lock().put(document);
         drop(replaced);
         self.manifests.tell();
     }
@@ -278,7 +335,7 @@ impl Documents {
     /// # Errors
     /// [`DocumentError::Missing`].
     pub fn find(&self, sha256: &str, size: u64) -> Result<Sealed, DocumentError> {
-        let found = self.lock().complete.get(sha256).cloned();
+        let found = self.lock().get(sha256);
         found
             .filter(|document| document.size() == size)
             .ok_or(DocumentError::Missing)
@@ -289,12 +346,8 @@ impl Documents {
     /// # Errors
     /// [`DocumentError`].
     pub fn read(&self, download: &Download) -> Result<(u64, Vec<u8>), DocumentError> {
-        let document = self
-            .lock()
-            .complete
-            .get(&download.sha256)
-            .cloned()
-            .ok_or(DocumentError::Missing)?;
+        let document = self.lock().get(&download.sha256);
+        let document = document.ok_or(DocumentError::Missing)?;
         if download.offset >= document.size() {
             return Err(DocumentError::Bad("offset: past the end"));
         }
@@ -307,6 +360,20 @@ impl Documents {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn get(&self, sha256: &str) -> Option<Sealed> {
+        self.complete.get(sha256).map(|held| held.document.clone())
+    }
+
+    /// Gives what it replaces.
+    fn put(&mut self, document: Sealed) -> Option<Held> {
+        self.published += 1;
+        let age = self.published;
+        let name = document.sha256().to_owned();
+        self.complete.insert(name, Held { document, age })
     }
 }
 
@@ -490,6 +557,45 @@ mod tests {
                     .sealed
             );
         }
+    }
+
+    /// Those that were complete first make way; not those of a request at work, and not for what can never be held.
+    #[test]
+    fn the_oldest_makes_way_unless_a_request_names_it() {
+        let documents = documents(30);
+        let held = |text: &str| {
+            documents
+                .find(&digest(text.as_bytes()), text.len() as u64)
+                .is_ok()
+        };
+        let upload =
+            |text: &str| documents.upload(&chunk(&digest(text.as_bytes()), text.len(), 0), text.as_bytes());
+        for text in ["the first.", "the second", "the third."] {
+            upload(text).unwrap();
+        }
+        let named = trien_protocol::call::DocumentRef {
+            name: "x".into(),
+            sha256: digest(b"the first."),
+            size: 10,
+        };
+        let request = documents.expect([&named]);
+        upload("the fourth").unwrap();
+        assert_eq!(
+            ["the first.", "the second", "the third.", "the fourth"].map(held),
+            [true, false, true, true]
+        );
+        assert!(matches!(
+            documents.reserve(1, 31),
+            Err(DocumentError::TooLarge(_))
+        ));
+        assert!(held("the third."), "what can never be held costs nobody anything");
+        assert!(matches!(
+            documents.reserve(1, 21),
+            Err(DocumentError::TooLarge(_))
+        ));
+        drop(request);
+        let _room = documents.reserve(1, 30).unwrap();
+        assert!(!held("the first."));
     }
 
     #[test]

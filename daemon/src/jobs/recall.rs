@@ -12,7 +12,7 @@ use trien_protocol::call::{IdempotencyKey, Level};
 use trien_protocol::limits::{MAX_RECALL_SECONDS, MAX_WAITING_SECONDS};
 use trien_protocol::reply::{Reply, SignedDocument};
 
-use super::documents::Sealed;
+use super::documents::{Remembered, Sealed};
 use super::{Caller, Commitment, JobError};
 use crate::policy::Origin;
 
@@ -41,6 +41,15 @@ impl OfOrigin {
     fn forget_what_is_old(&mut self) {
         self.replies
             .retain(|_, known| known.answer.is_none() || known.since.elapsed() < known.memory);
+    }
+
+    /// Replies whose documents nobody waits for, and since when they are kept.
+    fn shelved(&mut self) -> impl Iterator<Item = (Instant, &mut Answer)> {
+        let short = self
+            .replies
+            .values_mut()
+            .filter(|known| known.memory != LONG_MEMORY);
+        short.filter_map(|known| Some((known.since, known.answer.as_mut()?)))
     }
 
     /// Bytes of the replies that are kept for long.
@@ -246,6 +255,40 @@ impl Recall {
     }
 }
 
+/// The reply stays, so that nothing is signed twice; its documents are not to be had any more. Those that wait for their
+/// level are few, and stay too.
+impl Remembered for Recall {
+    fn forget(&self, origin: &str, sha256: &str) {
+        let mut all = self.lock();
+        let own = all.iter_mut().find(|(known, _)| known.as_str() == origin);
+        let gone: Vec<Sealed> = own
+            .into_iter()
+            .flat_map(|(_, known)| known.shelved())
+            .flat_map(|(_, answer)| {
+                answer
+                    .documents
+                    .extract_if(.., |document| document.sha256() == sha256)
+            })
+            .collect();
+        drop(all);
+        drop(gone);
+    }
+
+    fn forget_oldest(&self, origin: Option<&str>) -> bool {
+        let mut all = self.lock();
+        let whose = all
+            .iter_mut()
+            .filter(|(known, _)| origin.is_none_or(|origin| known.as_str() == origin));
+        let oldest = whose
+            .flat_map(|(_, known)| known.shelved())
+            .filter(|(_, answer)| !answer.documents.is_empty())
+            .min_by_key(|(since, _)| *since);
+        let gone = oldest.map(|(_, answer)| std::mem::take(&mut answer.documents));
+        drop(all);
+        gone.is_some()
+    }
+}
+
 impl Ticket {
     /// Keeps the reply, and the documents on the caller's connection that it speaks of.
     pub(super) fn keep(mut self, reply: &Reply, caller: &Caller) {
@@ -291,4 +334,75 @@ impl Drop for Ticket {
 fn fingerprint(request: &impl Serialize) -> Result<[u8; 32], JobError> {
     let text = serde_json::to_vec(request).map_err(|error| JobError::Internal(error.to_string()))?;
     Ok(Sha256::digest(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trien_protocol::reply::UploadReply;
+
+    use super::super::documents::{Documents, Memory};
+    use super::*;
+    use crate::policy::origin::Schemes;
+
+    /// What is only remembered makes way for what is asked for now, the oldest first; the replies stay.
+    #[test]
+    fn documents_that_are_only_remembered_make_way() {
+        let memory = Memory::of(30);
+        let recall = Arc::new(Recall::default());
+        memory.is_shared_with(&recall);
+        let origin = |text: &str| Origin::parse(text, Schemes::Https).unwrap();
+        let remember = |origin: &Origin, key: &str, documents: Vec<Sealed>| {
+            let known = Known {
+                request: [0; 32],
+                since: Instant::now(),
+                memory: MEMORY,
+                answer: Some(Answer {
+                    reply: Reply::Upload(UploadReply {
+                        received: 0,
+                        sealed: true,
+                    }),
+                    documents,
+                }),
+                first: AtWork {
+                    commitment: Arc::default(),
+                    end: watch::channel(()).1,
+                },
+            };
+            let mut all = recall.lock();
+            let replies = &mut all.entry(origin.clone()).or_default().replies;
+            replies.insert(serde_json::from_value(json!(key)).unwrap(), known);
+        };
+        let [a, b] = ["https://a.vn", "https://b.vn"].map(origin);
+        // The connections on which these were made are gone.
+        for (origin, key) in [
+            (&a, "0123456789abcdef-1"),
+            (&b, "0123456789abcdef-2"),
+            (&a, "0123456789abcdef-3"),
+        ] {
+            let made = Documents::new(30, Arc::clone(&memory)).of_origin(Some(origin.as_str()));
+            remember(origin, key, vec![made.seal(&[7; 10], None).unwrap()]);
+        }
+        let kept = |origin: &Origin| {
+            let all = recall.lock();
+            let answers = all[origin]
+                .replies
+                .values()
+                .map(|known| known.answer.as_ref().unwrap());
+            let documents = answers
+                .clone()
+                .map(|answer| answer.documents.len())
+                .sum::<usize>();
+            (answers.count(), documents)
+        };
+        assert_eq!((kept(&a), kept(&b)), ((2, 2), (1, 1)));
+        let now = Documents::new(30, Arc::clone(&memory)).of_origin(Some(a.as_str()));
+        let first = now.reserve(1, 5).unwrap();
+        assert_eq!((kept(&a), kept(&b)), ((2, 1), (1, 1)));
+        let _second = now.reserve(1, 25).unwrap();
+        assert_eq!((kept(&a), kept(&b)), ((2, 0), (1, 0)));
+        assert!(now.reserve(1, 1).is_err());
+        drop(first);
+        now.reserve(1, 1).unwrap();
+    }
 }

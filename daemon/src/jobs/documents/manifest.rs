@@ -26,8 +26,10 @@ pub(super) struct Manifests {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+pub(super) struct Inner {
     last: u64,
+    /// The documents of each request that is not over, whether or not they are waited for.
+    at_work: BTreeMap<u64, HashSet<String>>,
     waiting: BTreeMap<u64, Waiting>,
     /// For a document of a manifest, until its first piece comes.
     rooms: HashMap<String, Room>,
@@ -211,12 +213,17 @@ impl Manifests {
         Some(gone)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
+    /// Whether a request that is not over names a document.
+    pub(super) fn names(&self, sha256: &str) -> bool {
+        self.at_work.values().any(|named| named.contains(sha256))
+    }
+
     /// The manifests that name a document.
     fn naming(&self, sha256: &str) -> Vec<u64> {
         let named = self.waiting.iter();
@@ -237,6 +244,8 @@ impl Documents {
         let mut inner = self.manifests.lock();
         inner.last += 1;
         let id = inner.last;
+        let names = documents.iter().map(|(name, _)| name.clone());
+        inner.at_work.insert(id, names.collect());
         let mut state = self.lock();
         if documents
             .iter()
@@ -293,7 +302,7 @@ impl Manifest {
                 return Err(DocumentError::Bad("documents: one digest and two sizes"));
             }
             match state.complete.get(name) {
-                Some(here) if here.size() == *size => continue,
+                Some(here) if here.document.size() == *size => continue,
                 Some(_) => return Err(DocumentError::Deviation("documents.size: another than is held")),
                 None => missing += 1,
             }
@@ -320,12 +329,9 @@ impl Manifest {
                 }
             }
         }
-        let promised = state.complete.len() + state.coming.len() + inner.rooms.len();
-        if promised + without_room.len() > MAX_COUNT {
-            return Err(DocumentError::TooLarge("too many documents on this connection"));
-        }
         drop(state);
-        let mut room = documents.reserve(without_room.len(), bytes)?;
+        let promised = inner.rooms.len();
+        let mut room = documents.reserve_beside(&inner, promised, without_room.len(), bytes)?;
         for (name, size) in without_room {
             if let Some(part) = room.split(size) {
                 inner.rooms.insert(name.clone(), part);
@@ -358,7 +364,7 @@ impl Manifest {
         let state = self.of.state.lock().unwrap_or_else(PoisonError::into_inner);
         let here = |(name, size): &&(String, u64)| {
             let held = state.complete.get(name);
-            held.is_some_and(|document| document.size() == *size)
+            held.is_some_and(|held| held.document.size() == *size)
         };
         Ok(self.documents.iter().filter(here).count())
     }
@@ -378,6 +384,7 @@ impl Manifest {
 impl Drop for Manifest {
     fn drop(&mut self) {
         self.close();
+        self.of.lock().at_work.remove(&self.id);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use trien_protocol::limits::{MAX_HELD_BY_ORIGIN, MAX_IN_MEMORY, MAX_SMALL};
 
@@ -12,9 +12,19 @@ use super::{DocumentError, State};
 /// What is left free on the disk beside the documents, in bytes: a signature is worth nothing without its record.
 const SPARE: u64 = 64 * 1024 * 1024;
 
+/// What keeps documents beyond their connections, and can do without them where room is wanted.
+pub trait Remembered: std::fmt::Debug + Send + Sync {
+    /// Lets go of a document (SHA-256) of this origin.
+    fn forget(&self, origin: &str, sha256: &str);
+
+    /// Lets go of the documents that have been kept longest, of this origin or of any. False if none are kept.
+    fn forget_oldest(&self, origin: Option<&str>) -> bool;
+}
+
 /// Bytes that all connections together may hold.
 #[derive(Debug)]
 pub struct Memory {
+    remembered: OnceLock<Weak<dyn Remembered>>,
     limit: u64,
     /// Where documents lie, encrypted; if there is no such place, all of them are in memory.
     folder: Option<PathBuf>,
@@ -70,13 +80,33 @@ impl Memory {
     #[must_use]
     pub fn on_disk(limit: u64, folder: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
+            remembered: OnceLock::new(),
             limit,
             folder,
             account: Mutex::default(),
         })
     }
 
-    /// Takes so many bytes for the quota of a connection, and of its origin.
+    /// What else keeps documents in it; said once.
+    pub fn is_shared_with<R: Remembered + 'static>(&self, remembered: &Arc<R>) {
+        let remembered: Weak<R> = Arc::downgrade(remembered);
+        // Whoever said it first stays.
+        let _ = self.remembered.set(remembered);
+    }
+
+    /// A document of this origin (SHA-256) is not held any more: nor is it remembered.
+    pub(super) fn forget(&self, origin: Option<&str>, sha256: &str) {
+        if let (Some(remembered), Some(origin)) = (self.remembered(), origin) {
+            remembered.forget(origin, sha256);
+        }
+    }
+
+    fn remembered(&self) -> Option<Arc<dyn Remembered>> {
+        self.remembered.get()?.upgrade()
+    }
+
+    /// Takes so many bytes for the quota of a connection, and of its origin. What is only remembered makes way. The locks of
+    /// documents must be free.
     pub(super) fn take(
         self: &Arc<Self>,
         bytes: u64,
@@ -85,27 +115,22 @@ impl Memory {
     ) -> Result<Room, DocumentError> {
         // Asked before the account is locked: a slow file system keeps nobody else waiting.
         let free = self.free(bytes);
-        let mut account = self.lock();
-        if account.held.checked_add(bytes).is_none_or(|sum| sum > self.limit) {
-            return Err(DocumentError::TooLarge(
-                "more bytes than all connections together may hold",
-            ));
-        }
-        let of_origin = origin.as_ref().and_then(|origin| account.by_origin.get(origin));
-        let of_origin = of_origin.copied().unwrap_or(0).saturating_add(bytes);
-        if origin.is_some() && of_origin > MAX_HELD_BY_ORIGIN {
-            return Err(DocumentError::TooLarge(
-                "more bytes than all connections of an origin may hold",
-            ));
-        }
-        let still_to_come = account.held.saturating_sub(account.placed);
-        let needed = still_to_come.saturating_add(bytes).saturating_add(SPARE);
-        if free.is_some_and(|free| free < needed) {
-            return Err(DocumentError::DiskFull);
-        }
-        account.held += bytes;
-        if let Some(origin) = &origin {
-            account.by_origin.insert(Arc::clone(origin), of_origin);
+        loop {
+            let full = match self.lock().book(bytes, origin.as_ref(), self.limit, free) {
+                Ok(()) => break,
+                Err(full) => full,
+            };
+            let (whose, error) = match full {
+                Full::All => (None, "more bytes than all connections together may hold"),
+                Full::Origin => (
+                    origin.as_deref(),
+                    "more bytes than all connections of an origin may hold",
+                ),
+                Full::Disk => return Err(DocumentError::DiskFull),
+            };
+            if !self.remembered().is_some_and(|all| all.forget_oldest(whose)) {
+                return Err(DocumentError::TooLarge(error));
+            }
         }
         Ok(Room {
             bytes,
@@ -147,6 +172,43 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What has no room.
+enum Full {
+    All,
+    Origin,
+    Disk,
+}
+
+impl Account {
+    /// Counts so many bytes more, if they have room below the limit and on the disk, where `free` is known.
+    fn book(
+        &mut self,
+        bytes: u64,
+        origin: Option<&Arc<str>>,
+        limit: u64,
+        free: Option<u64>,
+    ) -> Result<(), Full> {
+        if self.held.checked_add(bytes).is_none_or(|sum| sum > limit) {
+            return Err(Full::All);
+        }
+        let of_origin = origin.and_then(|origin| self.by_origin.get(origin));
+        let of_origin = of_origin.copied().unwrap_or(0).saturating_add(bytes);
+        if origin.is_some() && of_origin > MAX_HELD_BY_ORIGIN {
+            return Err(Full::Origin);
+        }
+        let still_to_come = self.held.saturating_sub(self.placed);
+        let needed = still_to_come.saturating_add(bytes).saturating_add(SPARE);
+        if free.is_some_and(|free| free < needed) {
+            return Err(Full::Disk);
+        }
+        self.held += bytes;
+        if let Some(origin) = origin {
+            self.by_origin.insert(Arc::clone(origin), of_origin);
+        }
+        Ok(())
     }
 }
 
