@@ -70,6 +70,8 @@ impl Turns {
         }
         let _place = self.queue(origin)?;
         match Arc::clone(&self.gate).acquire_owned().await {
+            // The question before this one may have been of the same origin, and its second no.
+            Ok(_) if self.is_muted(origin, Instant::now()) => Err(AskError::Muted),
             Ok(permit) => Ok(Turn(Some(permit))),
             // The gate is never closed.
             Err(_) => Err(AskError::Busy),
@@ -182,6 +184,28 @@ mod tests {
             peer: Peer::default(),
         });
         assert!(!turns.is_muted(&b, at(304)));
+    }
+
+    /// Who waits behind the question that gets the second no is not asked.
+    #[tokio::test]
+    async fn n047_a_question_that_waits_is_muted_by_the_no_to_the_one_before() {
+        let turns = Turns::default();
+        let a = Origin::parse("https://a.vn", Schemes::Https).unwrap();
+        let open = turns.take(&a).await.unwrap();
+        let waiting = tokio::spawn({
+            let (turns, a) = (turns.clone(), a.clone());
+            async move { turns.take(&a).await.map(drop) }
+        });
+        while turns.waiting.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..2 {
+            turns.note_refusal(&a, Instant::now());
+        }
+        drop(open);
+        assert!(matches!(waiting.await.unwrap(), Err(AskError::Muted)));
+        let b = Origin::parse("https://b.vn", Schemes::Https).unwrap();
+        turns.take(&b).await.unwrap();
     }
 
     #[tokio::test]
