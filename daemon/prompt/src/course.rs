@@ -233,7 +233,8 @@ impl Course {
                 }
                 self.retry(Retry::Resumed, now);
             }
-            (ToPrompt::Opened { .. } | ToPrompt::NotOpened, Phase::Asking | Phase::Retry(_)) => {}
+            // A copy of a large document may be ready when the person has already decided.
+            (ToPrompt::Opened { .. } | ToPrompt::NotOpened, _) => {}
             (ToPrompt::PinInvalid, Phase::Waiting) => self.retry(Retry::Invalid, now),
             (ToPrompt::PinForSignature { done, total }, Phase::Waiting) => {
                 self.progress = Some((*done, *total));
@@ -310,6 +311,19 @@ mod tests {
 
     fn approved(certificate: usize) -> FromPrompt {
         FromPrompt::Answer(Answer::Approved { certificate })
+    }
+
+    #[test]
+    fn a_copy_that_comes_after_the_decision_disturbs_nothing() {
+        let mut course = course(&[PIN]);
+        assert_eq!(course.approve(false, at(900)), Some(approved(0)));
+        let opened = ToPrompt::Opened {
+            path: "/tmp/x".into(),
+        };
+        for message in [opened, ToPrompt::NotOpened] {
+            course.receive(&message, at(1000)).unwrap();
+        }
+        course.receive(&PAUSED, at(1100)).unwrap();
     }
 
     #[test]
