@@ -570,6 +570,26 @@ if line:
             break
 "#;
 
+/// Who is killed while a person looks at a document leaves a copy, in the clear.
+#[test]
+fn copies_that_a_killed_daemon_left_are_gone_when_the_next_one_starts() {
+    let desk = Desk::with_token();
+    let views = desk.home().join("cache/views");
+    let [left, in_use] = ["view-left", "view-in-use"].map(|name| views.join(name));
+    for folder in [&left, &in_use] {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("document-1.pdf"), "Đơn").unwrap();
+    }
+    let lock = std::fs::File::open(&in_use).unwrap();
+    lock.lock().unwrap();
+    let daemon = Daemon::start(&desk, "");
+    assert!(!left.exists());
+    assert!(in_use.join("document-1.pdf").exists(), "somebody looks at it");
+    drop((daemon, lock));
+    drop(Daemon::start(&desk, ""));
+    assert!(!in_use.exists());
+}
+
 #[test]
 fn what_the_person_looks_at_is_to_the_byte_what_is_signed_and_gone_afterwards() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);

@@ -9,7 +9,7 @@ pub mod scripted;
 pub mod shell;
 
 mod turn;
-mod viewing;
+pub(crate) mod viewing;
 mod warm;
 
 use std::os::fd::OwnedFd;

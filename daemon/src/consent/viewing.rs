@@ -21,12 +21,48 @@ pub trait Contents: Send + Sync {
     fn kind(&self, document: usize) -> DocumentKind;
 }
 
+/// How the folders of copies are called.
+const PREFIX: &str = "view-";
+
 /// The copies of one question.
 #[derive(Debug)]
 pub(super) struct Viewing {
     folder: PathBuf,
-    copies: Option<tempfile::TempDir>,
+    copies: Option<Copies>,
     made: Vec<(usize, PathBuf)>,
+}
+
+/// A folder of copies, and the lock on it that says that somebody needs it still.
+#[derive(Debug)]
+struct Copies {
+    folder: tempfile::TempDir,
+    _lock: std::fs::File,
+}
+
+/// Removes copies that nobody needs any more, of a process that was killed.
+pub(crate) fn remove_what_was_left(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+        let path = entry.path();
+        if std::fs::File::open(&path).is_ok_and(|opened| opened.try_lock().is_ok())
+            && let Err(error) = std::fs::remove_dir_all(&path)
+        {
+            tracing::warn!(%error, path = %path.display(), "a copy of a document stays");
+        }
+    }
+}
+
+impl Copies {
+    fn below(folder: &Path) -> io::Result<Self> {
+        crate::policy::ownership::create_private_folder(folder)?;
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .tempdir_in(folder)?;
+        let lock = std::fs::File::open(folder.path())?;
+        lock.lock()?;
+        Ok(Self { folder, _lock: lock })
+    }
 }
 
 impl Viewing {
@@ -49,13 +85,7 @@ impl Viewing {
         }
         let copies = match self.copies.take() {
             Some(copies) => copies,
-            None => {
-                crate::policy::ownership::create_private_folder(&self.folder)?;
-                tempfile::Builder::new()
-                    .prefix("view-")
-                    .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-                    .tempdir_in(&self.folder)?
-            }
+            None => Copies::below(&self.folder)?,
         };
         let copies = self.copies.insert(copies);
         let ending = match contents.kind(document) {
@@ -65,7 +95,10 @@ impl Viewing {
             DocumentKind::Text => "txt",
             DocumentKind::Other => "bin",
         };
-        let path = copies.path().join(format!("document-{}.{ending}", document + 1));
+        let path = copies
+            .folder
+            .path()
+            .join(format!("document-{}.{ending}", document + 1));
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
