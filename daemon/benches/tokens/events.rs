@@ -95,10 +95,78 @@ pub(crate) fn measure_certificates() {
             ];
             row(what, &values, our_time / bare_time, 1.2);
         }
+        println!(
+            "\n## The same from the reader's own notice, the card never seen before, through the daemon to a page\n"
+        );
+        println!("| until | bare, ms | ms | ratio | limit | |");
+        println!("|---|---|---|---|---|---|");
+        let [mut bare, mut listed, mut replied] = list_for_a_page(&readers, &card);
+        let (bare, listed) = (median(&mut bare), median(&mut listed));
+        let values = |time: f64| [format!("{bare:.3}"), format!("{time:.3}")];
+        row("the person is asked", &values(listed), listed / bare, 1.2);
+        // An answer by a program takes two processes, and the record the disk; the limit is not of them.
+        println!(
+            "| the reply is there | {bare:.3} | {:.3} | | | |",
+            median(&mut replied)
+        );
     });
 }
 
-/// By bare APDUs, and as the daemon does it for a page. A card that `is_new` has another number each time.
+/// The moments, from the notice on: when bare APDUs have read the certificates, when a page that asks as soon as it hears
+/// of the card is told that the person is asked which of them it may have, and when it has one.
+fn list_for_a_page(readers: &Readers, card: &VirtualCard) -> [Vec<Duration>; 3] {
+    let desk = Desk::new();
+    allow(&desk, PORTAL, &["certificates"]);
+    let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\nrepeat = true\n");
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    std::thread::sleep(Duration::from_secs(1));
+    let pid = rustix::process::Pid::from_raw(daemon.pid().try_into().unwrap()).unwrap();
+    let pause = |signal| rustix::process::kill_process(pid, signal).unwrap();
+    let noticed = notices();
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..rounds(30) {
+        for turn in [round % 2, (round + 1) % 2] {
+            std::thread::sleep(Duration::from_millis(150));
+            readers.run("yubico-piv-tool", &["-r", "YubiKey", "-a", "set-chuid"]);
+            card.eject();
+            wait_until_empty(YUBIKEY);
+            // What the page hears of that is not what it waits for below.
+            std::thread::sleep(Duration::from_millis(300));
+            page.call("cancel", &serde_json::json!({ "request": 0 }));
+            while noticed.try_recv().is_ok() {}
+            if turn == 0 {
+                // The daemon would read beside.
+                pause(rustix::process::Signal::STOP);
+                card.insert();
+                let began = noticed.recv_timeout(Duration::from_secs(10)).unwrap();
+                assert_eq!(read_bare(), 4);
+                times[0].push(began.elapsed());
+                pause(rustix::process::Signal::CONT);
+                continue;
+            }
+            card.insert();
+            let began = noticed.recv_timeout(Duration::from_secs(10)).unwrap();
+            let (told, _) = page.receive().unwrap();
+            assert_eq!(told["method"], "tokens_changed");
+            let id = page.ask("certificates", &serde_json::json!({}));
+            loop {
+                let (told, _) = page.receive().unwrap();
+                if told["params"]["stage"] == "asking" {
+                    times[1].push(began.elapsed());
+                } else if told["id"] == id {
+                    assert!(told["result"].is_object(), "{told}");
+                    break;
+                }
+            }
+            times[2].push(began.elapsed());
+        }
+    }
+    times
+}
+
+/// By bare APDUs, and as the daemon does it for a page: what is at hand is what a page's person chooses from. A card that
+/// `is_new` has another number each time.
 async fn list_by_turns(readers: &Readers, card: &VirtualCard, is_new: bool) -> [Listing; 2] {
     let modules = modules();
     token_in_time(&modules).await.certificates().await.unwrap();
@@ -132,7 +200,7 @@ async fn list_by_turns(readers: &Readers, card: &VirtualCard, is_new: bool) -> [
 async fn read_by_ours(modules: &Modules) -> usize {
     loop {
         if let [token] = &modules.tokens().await.tokens[..] {
-            return token.certificates().await.unwrap().len();
+            return token.certificates_at_hand().await.unwrap().certificates.len();
         }
     }
 }

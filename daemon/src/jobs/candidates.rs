@@ -15,7 +15,7 @@ use super::recent::Held;
 use super::{Context, JobError, augment};
 use crate::briefly::briefly;
 use crate::consent::Candidate;
-use crate::tokens::{HeldCertificate, InReach, PinNeed, Token, TokenError};
+use crate::tokens::{AtHand, HeldCertificate, InReach, PinNeed, Token, TokenError};
 use crate::trust::Trust;
 
 /// From when on a person is told that a certificate ends.
@@ -58,19 +58,34 @@ pub struct Found {
     patience: tokio::time::Instant,
 }
 
-/// Looks through the tokens.
+/// Looks through the tokens. Where certificates at hand fit, and nothing is signed yet, no card is asked for those that
+/// take longer: they are on offer a moment later.
 ///
 /// # Errors
 /// Why nothing can be offered, the most helpful reason first: nothing fits, the certificate has expired, is unsuitable,
 /// or locked, or a token or the smart card service failed.
 pub async fn find(context: &Context, wanted: Wanted<'_>) -> Result<Found, JobError> {
-    let now = OffsetDateTime::now_utc();
     // The trust folder is looked at while the modules look at their tokens.
-    let (sight, trust) = tokio::join!(look(context, wanted), async { context.trust() });
+    let (sight, trust) = tokio::join!(look(context, wanted, wanted.signing), async { context.trust() });
+    let more = sight.more;
+    match among(context, wanted, sight, Arc::clone(&trust)).await {
+        Err(_) if more => among(context, wanted, look(context, wanted, true).await, trust).await,
+        done => done,
+    }
+}
+
+async fn among(
+    context: &Context,
+    wanted: Wanted<'_>,
+    sight: Sight,
+    trust: Arc<Trust>,
+) -> Result<Found, JobError> {
+    let now = OffsetDateTime::now_utc();
     let Sight {
         held,
         hidden,
         failure,
+        ..
     } = sight;
     let mut found = Found {
         candidates: Vec::new(),
@@ -121,10 +136,13 @@ struct Sight {
     /// A token that shows no certificate may have some.
     hidden: bool,
     failure: Option<TokenError>,
+    /// Tokens may hold more certificates than these.
+    more: bool,
 }
 
-/// Looks at every token, unless the one that a signature is wanted of was looked at a moment ago.
-async fn look(context: &Context, wanted: Wanted<'_>) -> Sight {
+/// Looks at every token, unless the one that a signature is wanted of was looked at a moment ago; `all` certificates, or
+/// those at hand.
+async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
     let changes = *context.changes.borrow();
     let named = wanted.sha256.filter(|_| wanted.signing);
     if let Some(certificate) = named
@@ -141,9 +159,16 @@ async fn look(context: &Context, wanted: Wanted<'_>) -> Sight {
         ..Sight::default()
     };
     for token in tokens {
-        match token.certificates().await {
-            Ok(none) if none.is_empty() => sight.hidden |= hides(&*token).await,
-            Ok(certificates) => {
+        let read = match all {
+            true => token.certificates().await.map(AtHand::all),
+            false => token.certificates_at_hand().await,
+        };
+        match read {
+            Ok(AtHand { certificates, .. }) if certificates.is_empty() => {
+                sight.hidden |= hides(&*token).await;
+            }
+            Ok(AtHand { certificates, more }) => {
+                sight.more |= more;
                 let held = certificates.into_iter().map(|one| (Arc::clone(&token), one));
                 sight.held.extend(held);
             }

@@ -224,6 +224,26 @@ pub enum PinNeed {
     Locked,
 }
 
+/// Certificates that are at hand.
+#[derive(Debug, Clone)]
+pub struct AtHand {
+    /// These.
+    pub certificates: Vec<HeldCertificate>,
+    /// There may be more of them on the token.
+    pub more: bool,
+}
+
+impl AtHand {
+    /// These are all.
+    #[must_use]
+    pub const fn all(certificates: Vec<HeldCertificate>) -> Self {
+        Self {
+            certificates,
+            more: false,
+        }
+    }
+}
+
 /// A token in reach.
 #[async_trait]
 pub trait Token: Send + Sync {
@@ -233,7 +253,11 @@ pub trait Token: Send + Sync {
     /// Its certificates, read without a PIN.
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError>;
 
-    /// How it takes a PIN, as it said when it was looked at.
+    /// Those of them that are there without asking it for more than was asked when it was looked at; all of them if that
+    /// would be none.
+    async fn certificates_at_hand(&self) -> Result<AtHand, TokenError>;
+
+    /// How it takes a PIN, as it said when it was looked at, or says when this is asked for the first time after.
     async fn pin(&self) -> Result<PinNeed, TokenError>;
 
     /// The same token with how it takes a PIN now.

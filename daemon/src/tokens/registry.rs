@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::{join, join_all};
+use tokio::sync::OnceCell;
 use trien_signatures::certificate::Certificate;
 
 use super::client::{Deadlines, Worker, unexpected};
@@ -21,8 +22,8 @@ use super::wire::{
     Answer, Call, CertificateRecord, InitializeOutcome, Insertion, KeyName, Surveyed, TokenName,
 };
 use super::{
-    Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token, TokenEntry,
-    TokenError, TokenId, TokenSource,
+    AtHand, Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token,
+    TokenEntry, TokenError, TokenId, TokenSource,
 };
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
@@ -302,8 +303,9 @@ async fn surveyed(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<Mod
                 entry: of_module(token.entry, &worker),
                 worker: worker.clone(),
                 seen: Seen {
-                    pin: token.pin,
+                    pin: Some(Arc::new(OnceCell::new_with(token.pin))),
                     certificates: token.certificates,
+                    more: token.more,
                 },
                 clock: SleepClock::system(),
             };
@@ -366,8 +368,11 @@ pub struct ModuleToken {
 /// What a survey has seen of a token.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    pin: Option<PinNeed>,
+    /// Asked for once, if the survey has not brought it; none if there was no survey, and it is asked for each time.
+    pin: Option<Arc<OnceCell<PinNeed>>>,
     certificates: Option<Vec<CertificateRecord>>,
+    /// The certificates may not be all.
+    more: bool,
 }
 
 impl ModuleToken {
@@ -439,6 +444,15 @@ impl ModuleToken {
         }
     }
 
+    /// What was remembered, where nothing is shown.
+    fn all_held(&self, mut records: Vec<CertificateRecord>) -> Vec<HeldCertificate> {
+        if records.is_empty() {
+            records = self.worker.remembered(&self.name());
+        }
+        let held = records.into_iter().filter_map(|record| self.held(record));
+        held.collect()
+    }
+
     fn held(&self, record: CertificateRecord) -> Option<HeldCertificate> {
         let certificate = Certificate::from_der(&record.der.0)
             .inspect_err(|error| tracing::debug!(%error, "a certificate on the token cannot be read"))
@@ -464,9 +478,9 @@ impl Token for ModuleToken {
     }
 
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
-        let mut records = match &self.seen.certificates {
-            Some(records) => records.clone(),
-            None => {
+        let records = match &self.seen.certificates {
+            Some(records) if !self.seen.more => records.clone(),
+            _ => {
                 let call = Call::Certificates { token: self.name() };
                 match self.worker.call(call, self.worker.deadlines().enumerate).await? {
                     Answer::Certificates(records) => records,
@@ -474,25 +488,33 @@ impl Token for ModuleToken {
                 }
             }
         };
-        if records.is_empty() {
-            records = self.worker.remembered(&self.name());
+        Ok(self.all_held(records))
+    }
+
+    async fn certificates_at_hand(&self) -> Result<AtHand, TokenError> {
+        match &self.seen.certificates {
+            Some(records) if self.seen.more && !records.is_empty() => Ok(AtHand {
+                certificates: self.all_held(records.clone()),
+                more: true,
+            }),
+            _ => self.certificates().await.map(AtHand::all),
         }
-        let held = records.into_iter().filter_map(|record| self.held(record));
-        Ok(held.collect())
     }
 
     async fn pin(&self) -> Result<PinNeed, TokenError> {
-        match self.seen.pin {
-            Some(need) => Ok(need),
+        match &self.seen.pin {
+            Some(pin) => pin.get_or_try_init(|| self.pin_now()).await.copied(),
             None => self.pin_now().await,
         }
     }
 
     async fn anew(&self) -> Result<Arc<dyn Token>, TokenError> {
-        let pin = Some(self.pin_now().await?);
-        let certificates = self.seen.certificates.clone();
+        let pin = OnceCell::new_with(Some(self.pin_now().await?));
         Ok(Arc::new(Self {
-            seen: Seen { pin, certificates },
+            seen: Seen {
+                pin: Some(Arc::new(pin)),
+                ..self.seen.clone()
+            },
             ..self.clone()
         }))
     }

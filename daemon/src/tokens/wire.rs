@@ -277,11 +277,14 @@ pub(super) fn microseconds(time: Duration) -> u64 {
 /// long: asked for alone, it is told, or why it cannot be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Surveyed {
+    /// Its PIN is as it was when it was asked for last, where [`pin`](Self::pin) is none.
     pub(super) entry: TokenEntry,
     /// How it takes its PIN.
     pub(super) pin: Option<PinNeed>,
     /// Those that show without a PIN.
     pub(super) certificates: Option<Vec<CertificateRecord>>,
+    /// There may be more of them, which take longer: [`Call::Certificates`] tells all.
+    pub(super) more: bool,
 }
 
 /// A certificate as it lies on a token.

@@ -286,6 +286,7 @@ mod tests {
                 entry: entry(),
                 pin: Some(need),
                 certificates: Some(vec![record.clone()]),
+                more: true,
             }]),
             Answer::Certificates(vec![record]),
             Answer::Pin(need),
@@ -363,6 +364,7 @@ mod tests {
                     der: Octets(vec![0x30; 40]),
                     key: true,
                 }]),
+                more: false,
             }])),
         })
         .unwrap();

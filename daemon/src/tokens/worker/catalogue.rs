@@ -60,6 +60,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
                     entry,
                     pin: None,
                     certificates: None,
+                    more: false,
                 };
                 surveyed.extend(unreadable(module, slot, name, &error).map(of_entry));
                 continue;
@@ -77,6 +78,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
             entry: entry_of(module, slot, name, &info),
             pin: Some(pin_need(&info)),
             certificates,
+            more: false,
         });
     }
     Ok(surveyed)

@@ -55,16 +55,41 @@ impl Piv<'_, '_> {
         Ok(text[text.len().saturating_sub(SERIAL)..].to_owned())
     }
 
-    /// The certificates of all slots. One that cannot be read costs itself only. Of those that begin as they did `before`,
-    /// on the same card, no more than the beginning is read.
+    /// The certificates of all slots. One that cannot be read costs itself only.
     ///
     /// # Errors
     /// [`CardError`] of the card; not of a certificate.
-    pub fn certificates(&mut self, before: &[CardCertificate]) -> Result<Vec<CardCertificate>, CardError> {
+    pub fn certificates(&mut self) -> Result<Vec<CardCertificate>, CardError> {
+        let mut found = self.usual_certificates(&[])?;
+        found.extend(self.retired_certificates(&[])?);
+        Ok(found)
+    }
+
+    /// The certificates of the four slots that every card has. Of those that begin as they did `before`, on the same
+    /// card, no more than the beginning is read.
+    ///
+    /// # Errors
+    /// As [`Self::certificates`].
+    pub fn usual_certificates(
+        &mut self,
+        before: &[CardCertificate],
+    ) -> Result<Vec<CardCertificate>, CardError> {
         let mut found = Vec::new();
         for slot in Slot::STANDARD {
             found.extend(self.certificate(slot, before)?);
         }
+        Ok(found)
+    }
+
+    /// Those of the slots for retired keys, likewise.
+    ///
+    /// # Errors
+    /// As [`Self::certificates`].
+    pub fn retired_certificates(
+        &mut self,
+        before: &[CardCertificate],
+    ) -> Result<Vec<CardCertificate>, CardError> {
+        let mut found = Vec::new();
         let announced = self.retired_keys()?;
         for number in 0..announced.unwrap_or(Slot::RETIRED) {
             let Some(slot) = Slot::retired(number) else {

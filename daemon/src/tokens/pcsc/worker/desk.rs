@@ -40,7 +40,32 @@ struct Known {
     insertion: u32,
     /// None if it does not have the application.
     entry: Option<TokenEntry>,
-    certificates: Option<Vec<CardCertificate>>,
+    certificates: Option<Read>,
+}
+
+impl Known {
+    /// So many of its certificates have still to be read.
+    fn lacks(&self, extent: Extent) -> bool {
+        match &self.certificates {
+            None => true,
+            Some(read) => extent == Extent::All && read.extent != Extent::All,
+        }
+    }
+}
+
+/// Certificates of a card, as far as they have been read.
+struct Read {
+    certificates: Vec<CardCertificate>,
+    extent: Extent,
+}
+
+/// Which certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Those of the four slots that every card has: what a person waits for.
+    Usual,
+    /// Those of retired keys, too. How many there are is a question of its own to the card, and few have one.
+    All,
 }
 
 /// A card that is in the reader.
@@ -138,7 +163,7 @@ impl<'watch> Desk<'watch> {
         match call {
             Call::Tokens { inserted } => self.tokens(inserted).map(Answer::Tokens),
             Call::Survey { inserted } => self.survey(inserted).map(Answer::Survey),
-            Call::Certificates { token } => self.certificates(&token).map(Answer::Certificates),
+            Call::Certificates { token } => self.certificates(&token, Extent::All).map(Answer::Certificates),
             Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
             Call::Open { token, key } => self.open(&token, key),
             Call::Close { session } => {
@@ -199,6 +224,11 @@ impl<'watch> Desk<'watch> {
     /// The card, if it has the application. Of what the daemon has `seen` the service is not asked again: where the card
     /// is another one by now, its number is not the one that is taken down, and it is looked at once more.
     fn tokens(&mut self, seen: Option<Insertion>) -> Result<Vec<TokenEntry>, CardError> {
+        self.seen(seen, true)
+    }
+
+    /// The same; how it stands with the PIN is asked only if it is wanted.
+    fn seen(&mut self, seen: Option<Insertion>, pin: bool) -> Result<Vec<TokenEntry>, CardError> {
         let seen = seen.map(|Insertion { number, atr }| Inserted { number, atr: atr.0 });
         let inserted = match seen {
             Some(seen) => Some(seen),
@@ -219,7 +249,7 @@ impl<'watch> Desk<'watch> {
             .filter(current)
             .is_some_and(|known| known.entry.is_none());
         if !in_use && !foreign {
-            match self.look(&inserted) {
+            match self.look(&inserted, pin) {
                 Ok(()) => {}
                 // It is still the card that was looked at before: known well enough to be shown.
                 Err(CardError::Service(pcsc::Error::SharingViolation))
@@ -234,29 +264,30 @@ impl<'watch> Desk<'watch> {
             .collect())
     }
 
-    /// The card with its certificates. What the look at the card has not brought is left to be asked for.
+    /// The card with the certificates that most requests want. What else there is to know, its PIN above all, is left to
+    /// be asked for: whoever waits for a list of certificates does not wait for that.
     fn survey(&mut self, seen: Option<Insertion>) -> Result<Vec<Surveyed>, CardError> {
-        let entries = self.tokens(seen)?;
+        let entries = self.seen(seen, false)?;
         let mut surveyed = Vec::with_capacity(entries.len());
         for entry in entries {
-            // In a session, or while another program holds the card, its state was not asked for just now.
-            let link = self.link.as_ref().filter(|_| self.session.is_none());
-            let pad = link.map(|link| link.features().verify_pin.is_some());
-            let certificates = match pad {
-                Some(_) => Some(self.certificates(&entry.name())?),
-                None => None,
+            // In a session, or while another program holds the card, it was not looked at just now.
+            let certificates = match self.link.is_some() && self.session.is_none() {
+                true => Some(self.certificates(&entry.name(), Extent::Usual)?),
+                false => None,
             };
             surveyed.push(Surveyed {
-                pin: pad.map(|pad| need(entry.pin, pad)),
+                pin: None,
                 entry,
                 certificates,
+                more: self.known.as_ref().is_none_or(|known| known.lacks(Extent::All)),
             });
         }
         Ok(surveyed)
     }
 
-    fn look(&mut self, inserted: &Inserted) -> Result<(), CardError> {
+    fn look(&mut self, inserted: &Inserted, pin: bool) -> Result<(), CardError> {
         match self.reach_inserted(GLANCE, Some(inserted)) {
+            Ok(()) if !pin => Ok(()),
             Ok(()) => {
                 let pin = self.piv()?.pin_state()?;
                 if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
@@ -276,50 +307,64 @@ impl<'watch> Desk<'watch> {
         }
     }
 
-    fn certificates(&mut self, token: &TokenName) -> Result<Vec<CertificateRecord>, CardError> {
+    fn certificates(
+        &mut self,
+        token: &TokenName,
+        extent: Extent,
+    ) -> Result<Vec<CertificateRecord>, CardError> {
         // While the card is held for us, it says itself that it went; one that was looked at is not looked for again.
-        let unread = self
-            .known
-            .as_ref()
-            .is_some_and(|known| known.certificates.is_none());
-        if !unread || self.link.is_none() || self.read_certificates(token).is_err() {
+        let unread = self.known.as_ref().is_some_and(|known| known.lacks(extent));
+        if !unread || self.link.is_none() || self.read_certificates(token, extent).is_err() {
             let is_same = self.is_same_card()?;
             let known = self.known.as_ref().filter(|_| is_same);
-            if known.is_none_or(|known| known.certificates.is_none()) {
+            if known.is_none_or(|known| known.lacks(extent)) {
                 self.reach(WAIT)?;
-                self.read_certificates(token)?;
+                self.read_certificates(token, extent)?;
             }
         }
         self.expect(token)?;
         let known = self.known.iter().filter_map(|known| known.certificates.as_ref());
-        Ok(known.flatten().map(record).collect())
+        Ok(known.flat_map(|read| &read.certificates).map(record).collect())
     }
 
-    fn read_certificates(&mut self, token: &TokenName) -> Result<(), CardError> {
+    /// What has not been read yet.
+    fn read_certificates(&mut self, token: &TokenName, extent: Extent) -> Result<(), CardError> {
         self.expect(token)?;
-        let before = self.before.take().filter(|(serial, _)| *serial == token.serial);
-        let before = before.map(|(_, certificates)| certificates).unwrap_or_default();
-        let read = self.piv()?.certificates(&before)?;
-        self.remember(&read);
+        let before = self.before.as_ref().filter(|(serial, _)| *serial == token.serial);
+        let before = before
+            .map(|(_, certificates)| certificates.clone())
+            .unwrap_or_default();
+        let read = self.known.as_mut().and_then(|known| known.certificates.take());
+        let mut certificates = match read {
+            Some(read) => read.certificates,
+            None => self.piv()?.usual_certificates(&before)?,
+        };
+        if extent == Extent::All {
+            certificates.extend(self.piv()?.retired_certificates(&before)?);
+        }
+        self.remember(certificates, extent);
         Ok(())
     }
 
     /// What lies in the slots, read anew.
     pub(super) fn certificates_now(&mut self) -> Result<Vec<CardCertificate>, CardError> {
-        let read = self.piv()?.certificates(&[])?;
-        self.remember(&read);
+        let read = self.piv()?.certificates()?;
+        self.remember(read.clone(), Extent::All);
         Ok(read)
     }
 
-    fn remember(&mut self, certificates: &[CardCertificate]) {
-        if let Some(known) = &mut self.known {
-            known.certificates = Some(certificates.to_vec());
+    fn remember(&mut self, certificates: Vec<CardCertificate>, extent: Extent) {
+        let Some(known) = &mut self.known else {
+            return;
+        };
+        if extent == Extent::All {
             let serial = known.entry.as_ref().map(|entry| entry.id.serial.clone());
             // Cards without a number are not told apart.
             self.before = serial
                 .filter(|serial| !serial.is_empty())
-                .map(|serial| (serial, certificates.to_vec()));
+                .map(|serial| (serial, certificates.clone()));
         }
+        known.certificates = Some(Read { certificates, extent });
     }
 
     /// The certificates are to be read anew: they have changed.
