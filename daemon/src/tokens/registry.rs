@@ -404,7 +404,7 @@ impl ModuleToken {
         let call = Call::ChangePin { token: self.name() };
         match self.set_pin(call, vec![old, new]).await {
             // The module has no word for what happened, and can still be asked.
-            Err(LoginError::Token(error)) if session::is_general(&error) => match self.pin_now().await {
+            Err(LoginError::Token(error)) if session::is_unclear(&error) => match self.pin_now().await {
                 Ok(PinNeed::Locked) => Err(LoginError::Locked),
                 _ => Err(error.into()),
             },
@@ -424,7 +424,7 @@ impl ModuleToken {
     async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>) -> Result<(), LoginError> {
         let deadline = self.worker.deadlines().reader;
         let mut answer = self.worker.call_with(call, pins, deadline).await;
-        let refused = answer.as_ref().is_err_and(session::is_general)
+        let refused = answer.as_ref().is_err_and(session::is_unclear)
             && self.entry.hardware
             && session::card_stays(&self.entry).await;
         if !refused {

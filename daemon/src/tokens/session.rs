@@ -10,23 +10,15 @@ use trien_signatures::certificate::Certificate;
 use super::client::{Lease, Worker, unexpected};
 use super::key_file::{KeyFile, MAX_KEY};
 use super::suspension::{Awake, SleepClock};
+use super::truth::AtLogin;
 use super::wire::{
     Answer, Call, CertificateParts, KeyName, KeyRecord, MAX_MESSAGE_TO_HASH, NewCertificate, Octets,
     TokenName,
 };
 use super::{
     KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession, TokenEntry,
-    TokenError, pcsc,
+    TokenError, pcsc, truth,
 };
-
-/// `CKR_GENERAL_ERROR`
-const GENERAL_ERROR: u64 = 0x05;
-
-/// `CKR_DEVICE_ERROR`
-const DEVICE_ERROR: u64 = 0x30;
-
-/// `CKR_TOKEN_NOT_RECOGNIZED`
-const TOKEN_NOT_RECOGNIZED: u64 = 0xe1;
 
 /// A key pair on a token.
 #[derive(Debug, Clone)]
@@ -297,24 +289,21 @@ impl ModuleSession {
     }
 }
 
-/// `CKR_GENERAL_ERROR`: the module has no word for what happened.
-pub(super) const fn is_general(error: &TokenError) -> bool {
-    matches!(
-        error,
-        TokenError::Answered {
-            number: GENERAL_ERROR
-        }
-    )
+/// The module has no word for what happened.
+pub(super) fn is_unclear(error: &TokenError) -> bool {
+    at_login(error) == AtLogin::Unclear
 }
 
-/// `CKR_GENERAL_ERROR`, `CKR_DEVICE_ERROR` or `CKR_TOKEN_NOT_RECOGNIZED`: what modules of cards say, among other things, when the card was pulled.
-pub(super) const fn may_mean_removal(error: &TokenError) -> bool {
-    matches!(
-        error,
-        TokenError::Answered {
-            number: GENERAL_ERROR | DEVICE_ERROR | TOKEN_NOT_RECOGNIZED
-        }
-    )
+/// It is what modules of cards say, among other things, when the card was pulled.
+pub(super) fn may_mean_removal(error: &TokenError) -> bool {
+    matches!(at_login(error), AtLogin::PerhapsRemoved | AtLogin::Unclear)
+}
+
+fn at_login(error: &TokenError) -> AtLogin {
+    match error {
+        TokenError::Answered { number } => truth::cryptoki(*number).map_or(AtLogin::Same, |row| row.at_login),
+        _ => AtLogin::Same,
+    }
 }
 
 /// An answer to a PIN or a signature after which the module's process can still be used.
@@ -418,7 +407,7 @@ impl SigningSession for ModuleSession {
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)
             .await;
-        if answer.as_ref().is_err_and(is_general) {
+        if answer.as_ref().is_err_and(is_unclear) {
             // A token without a card has none that could have gone: whether it is locked now is asked at once.
             if !self.entry.hardware && matches!(self.pin().await, Ok(PinNeed::Locked)) {
                 return Err(LoginError::Locked);

@@ -1,9 +1,8 @@
 //! The truth table: what each return value of PKCS #11 and of PC/SC means to a page and to a person. One row each.
 //!
 //! A row names the stable [`ErrorCode`], whose text and remedy are in the message files, and says whether the same
-//! request may succeed if it is simply made again. No other place gives a return value a code. What a few of them say of a
-//! PIN in particular, where a login, a change of the PIN or an unblocking returned them, is read before that, in
-//! `worker/session.rs` and `worker/pin_change.rs`.
+//! request may succeed if it is simply made again; and what the value says of a PIN, where a login, a change of the PIN or
+//! an unblocking returned it. No other place gives a return value a meaning.
 
 use trien_protocol::error::ErrorCode;
 
@@ -18,12 +17,44 @@ pub struct Row {
     pub code: ErrorCode,
     /// Whether trying again helps, with nothing else done.
     pub retry: bool,
+    /// What it means where a PIN was given.
+    pub at_login: AtLogin,
 }
 
-/// Writes a table, and one test for each of its rows.
+/// What a return value means where a login returned it, or a change of the PIN, or an unblocking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtLogin {
+    /// The same as everywhere.
+    Same,
+    /// The PIN is wrong: a try was spent.
+    Incorrect,
+    /// What was typed cannot be a PIN of this token: no try was spent.
+    Invalid,
+    /// No try is left.
+    Locked,
+    /// The PIN has to be changed first.
+    Expired,
+    /// At the reader: the person cancelled, or typed nothing in time.
+    NotTyped,
+    /// [`Locked`](Self::Locked) if the token says so when it is asked then, and else the same as everywhere: some tokens
+    /// say nothing better when they have counted a wrong PIN.
+    PerhapsLocked,
+    /// The module holds a login that is not this session's, and has not looked at the PIN: that login is ended, and the
+    /// PIN looked at, once.
+    OtherLogin,
+    /// What a card that was pulled makes modules say, among other things. The module is not asked for more, at a login or
+    /// at a signature: a new process of it knows whether the card is there.
+    PerhapsRemoved,
+    /// As [`PerhapsRemoved`](Self::PerhapsRemoved); and where the reader says that the card has stayed, a PIN that was
+    /// refused, for which the module has no word.
+    Unclear,
+}
+
+/// Writes a table, and one test for each of its rows: `NAME = number => Code, again | AtLogin;`, of which the last two may
+/// be absent.
 macro_rules! table {
-    ($($name:ident = $number:literal => $code:ident $(, $retry:ident)?;)+) => {
-        use super::Row;
+    ($($name:ident = $number:literal => $code:ident $(, $retry:ident)? $(| $at_login:ident)?;)+) => {
+        use super::{AtLogin, Row};
         use trien_protocol::error::ErrorCode;
 
         /// The rows, in the order of their numbers.
@@ -32,6 +63,7 @@ macro_rules! table {
             name: stringify!($name),
             code: ErrorCode::$code,
             retry: table!(@retry $($retry)?),
+            at_login: table!(@at_login $($at_login)?),
         }),+];
 
         #[cfg(test)]
@@ -42,6 +74,8 @@ macro_rules! table {
     };
     (@retry) => { false };
     (@retry again) => { true };
+    (@at_login) => { AtLogin::Same };
+    (@at_login $at_login:ident) => { AtLogin::$at_login };
 }
 
 mod cryptoki;
@@ -87,6 +121,7 @@ pub fn smart_card_name(number: u64) -> String {
 mod tests {
     use super::*;
     use crate::language;
+    use crate::tokens::PinState;
     use trien_protocol::call::Language;
 
     /// What holds for a row of either table: its code has a text and a remedy in both languages, and trying again
@@ -110,6 +145,35 @@ mod tests {
             "{}: a PIN is never tried again unasked",
             row.name
         );
+        let at_login = match row.code {
+            ErrorCode::PinIncorrect => Some(AtLogin::Incorrect),
+            ErrorCode::PinInvalid => Some(AtLogin::Invalid),
+            ErrorCode::PinLocked => Some(AtLogin::Locked),
+            ErrorCode::PinExpired => Some(AtLogin::Expired),
+            _ => None,
+        };
+        assert!(
+            at_login.is_none_or(|at_login| at_login == row.at_login),
+            "{}: it speaks of a PIN and says something else where one was given",
+            row.name
+        );
+    }
+
+    /// What a page gets of a row that a login returned, with how the token says its PIN stands then; and whether that
+    /// may be asked for.
+    pub(super) const fn at_login(row: &Row, state: PinState) -> (ErrorCode, bool) {
+        match (row.at_login, state) {
+            (AtLogin::Incorrect | AtLogin::PerhapsLocked, PinState::Locked) => (ErrorCode::PinLocked, true),
+            (AtLogin::Incorrect, _) => (ErrorCode::PinIncorrect, true),
+            (AtLogin::PerhapsLocked, _) => (row.code, true),
+            (AtLogin::Invalid, _) => (ErrorCode::PinInvalid, false),
+            (AtLogin::Locked, _) => (ErrorCode::PinLocked, false),
+            (AtLogin::Expired, _) => (ErrorCode::PinExpired, false),
+            (AtLogin::NotTyped, _) => (ErrorCode::Cancelled, false),
+            (AtLogin::Same | AtLogin::OtherLogin | AtLogin::PerhapsRemoved | AtLogin::Unclear, _) => {
+                (row.code, false)
+            }
+        }
     }
 
     /// What a page gets of a row: its code, and whether trying again helps.

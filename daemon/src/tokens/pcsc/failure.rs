@@ -41,12 +41,22 @@ impl From<pcsc::Error> for CardError {
 }
 
 impl CardError {
-    /// What the truth table calls it, if PC/SC returned it.
-    fn code(&self) -> Option<ErrorCode> {
+    /// Its row in the truth table, if PC/SC returned it.
+    fn row(&self) -> Option<&'static truth::Row> {
         match self {
-            Self::Service(returned) => truth::smart_card(number(*returned)).map(|row| row.code),
+            Self::Service(returned) => truth::smart_card(number(*returned)),
             _ => None,
         }
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        self.row().map(|row| row.code)
+    }
+
+    /// What it says where a PIN was given.
+    #[must_use]
+    pub fn at_login(&self) -> truth::AtLogin {
+        self.row().map_or(truth::AtLogin::Same, |row| row.at_login)
     }
 
     /// The card, or its reader, is gone.

@@ -1,13 +1,17 @@
 //! The rows of PKCS #11: every `CKR` of version 3.2 (pkcs11t.h) but `CKR_OK` and `CKR_VENDOR_DEFINED`, which is where
 //! makers' own numbers begin. Those, and numbers nobody has defined, are failures of the token.
+//!
+//! At a login some mean what the standard does not say: `CKR_ARGUMENTS_BAD` is what Yubico's module answers to a PIN that
+//! is too short or too long, `CKR_DATA_INVALID` what comes of too few digits at a reader, and `CKR_GENERAL_ERROR` what
+//! OpenSC 0.23 says to every answer of a card that it does not expect, after which it may not return from the next call.
 
 table! {
-    CKR_CANCEL = 0x01 => Cancelled;
+    CKR_CANCEL = 0x01 => Cancelled | NotTyped;
     CKR_HOST_MEMORY = 0x02 => TokenFailed, again;
     CKR_SLOT_ID_INVALID = 0x03 => TokenRemoved, again;
-    CKR_GENERAL_ERROR = 0x05 => TokenFailed, again;
-    CKR_FUNCTION_FAILED = 0x06 => TokenFailed, again;
-    CKR_ARGUMENTS_BAD = 0x07 => TokenFailed;
+    CKR_GENERAL_ERROR = 0x05 => TokenFailed, again | Unclear;
+    CKR_FUNCTION_FAILED = 0x06 => TokenFailed, again | PerhapsLocked;
+    CKR_ARGUMENTS_BAD = 0x07 => TokenFailed | Invalid;
     CKR_NO_EVENT = 0x08 => TokenFailed, again;
     CKR_NEED_TO_CREATE_THREADS = 0x09 => ModuleUnusable;
     CKR_CANT_LOCK = 0x0a => ModuleUnusable;
@@ -16,15 +20,15 @@ table! {
     CKR_ATTRIBUTE_TYPE_INVALID = 0x12 => UnsupportedByToken;
     CKR_ATTRIBUTE_VALUE_INVALID = 0x13 => UnsupportedByToken;
     CKR_ACTION_PROHIBITED = 0x1b => UnsupportedByToken;
-    CKR_DATA_INVALID = 0x20 => UnsupportedByToken;
+    CKR_DATA_INVALID = 0x20 => UnsupportedByToken | Invalid;
     CKR_DATA_LEN_RANGE = 0x21 => UnsupportedByToken;
-    CKR_DEVICE_ERROR = 0x30 => TokenFailed, again;
+    CKR_DEVICE_ERROR = 0x30 => TokenFailed, again | PerhapsRemoved;
     CKR_DEVICE_MEMORY = 0x31 => TokenFull;
     CKR_DEVICE_REMOVED = 0x32 => TokenRemoved, again;
     CKR_ENCRYPTED_DATA_INVALID = 0x40 => TokenFailed;
     CKR_ENCRYPTED_DATA_LEN_RANGE = 0x41 => TokenFailed;
     CKR_AEAD_DECRYPT_FAILED = 0x42 => TokenFailed;
-    CKR_FUNCTION_CANCELED = 0x50 => Cancelled;
+    CKR_FUNCTION_CANCELED = 0x50 => Cancelled | NotTyped;
     CKR_FUNCTION_NOT_PARALLEL = 0x51 => TokenFailed;
     CKR_FUNCTION_NOT_SUPPORTED = 0x54 => UnsupportedByToken;
     CKR_KEY_HANDLE_INVALID = 0x60 => CertificateUnsuitable;
@@ -42,11 +46,11 @@ table! {
     CKR_OBJECT_HANDLE_INVALID = 0x82 => CertificateUnsuitable;
     CKR_OPERATION_ACTIVE = 0x90 => TokenBusy, again;
     CKR_OPERATION_NOT_INITIALIZED = 0x91 => TokenFailed, again;
-    CKR_PIN_INCORRECT = 0xa0 => PinIncorrect;
-    CKR_PIN_INVALID = 0xa1 => PinInvalid;
-    CKR_PIN_LEN_RANGE = 0xa2 => PinInvalid;
-    CKR_PIN_EXPIRED = 0xa3 => PinExpired;
-    CKR_PIN_LOCKED = 0xa4 => PinLocked;
+    CKR_PIN_INCORRECT = 0xa0 => PinIncorrect | Incorrect;
+    CKR_PIN_INVALID = 0xa1 => PinInvalid | Invalid;
+    CKR_PIN_LEN_RANGE = 0xa2 => PinInvalid | Invalid;
+    CKR_PIN_EXPIRED = 0xa3 => PinExpired | Expired;
+    CKR_PIN_LOCKED = 0xa4 => PinLocked | Locked;
     CKR_SESSION_CLOSED = 0xb0 => TokenRemoved, again;
     CKR_SESSION_COUNT = 0xb1 => TokenBusy, again;
     CKR_SESSION_HANDLE_INVALID = 0xb3 => TokenRemoved, again;
@@ -60,12 +64,12 @@ table! {
     CKR_TEMPLATE_INCOMPLETE = 0xd0 => UnsupportedByToken;
     CKR_TEMPLATE_INCONSISTENT = 0xd1 => UnsupportedByToken;
     CKR_TOKEN_NOT_PRESENT = 0xe0 => TokenRemoved, again;
-    CKR_TOKEN_NOT_RECOGNIZED = 0xe1 => TokenFailed, again;
+    CKR_TOKEN_NOT_RECOGNIZED = 0xe1 => TokenFailed, again | PerhapsRemoved;
     CKR_TOKEN_WRITE_PROTECTED = 0xe2 => TokenReadOnly;
     CKR_UNWRAPPING_KEY_HANDLE_INVALID = 0xf0 => CertificateUnsuitable;
     CKR_UNWRAPPING_KEY_SIZE_RANGE = 0xf1 => UnsupportedByToken;
     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT = 0xf2 => UnsupportedByToken;
-    CKR_USER_ALREADY_LOGGED_IN = 0x100 => TokenBusy, again;
+    CKR_USER_ALREADY_LOGGED_IN = 0x100 => TokenBusy, again | OtherLogin;
     CKR_USER_NOT_LOGGED_IN = 0x101 => TokenFailed, again;
     CKR_USER_PIN_NOT_INITIALIZED = 0x102 => PinNotSet;
     CKR_USER_TYPE_INVALID = 0x103 => UnsupportedByToken;
@@ -88,12 +92,12 @@ table! {
     CKR_CRYPTOKI_ALREADY_INITIALIZED = 0x191 => TokenBusy, again;
     CKR_MUTEX_BAD = 0x1a0 => ModuleUnusable;
     CKR_MUTEX_NOT_LOCKED = 0x1a1 => ModuleUnusable;
-    CKR_NEW_PIN_MODE = 0x1b0 => PinExpired;
-    CKR_NEXT_OTP = 0x1b1 => PinIncorrect;
+    CKR_NEW_PIN_MODE = 0x1b0 => PinExpired | Expired;
+    CKR_NEXT_OTP = 0x1b1 => PinIncorrect | Incorrect;
     CKR_EXCEEDED_MAX_ITERATIONS = 0x1b5 => TokenFailed, again;
     CKR_FIPS_SELF_TEST_FAILED = 0x1b6 => ModuleUnusable;
     CKR_LIBRARY_LOAD_FAILED = 0x1b7 => ModuleUnusable;
-    CKR_PIN_TOO_WEAK = 0x1b8 => PinInvalid;
+    CKR_PIN_TOO_WEAK = 0x1b8 => PinInvalid | Invalid;
     CKR_PUBLIC_KEY_INVALID = 0x1b9 => UnsupportedByToken;
     CKR_FUNCTION_REJECTED = 0x200 => Cancelled;
     CKR_TOKEN_RESOURCE_EXCEEDED = 0x201 => TokenBusy, again;
@@ -111,15 +115,42 @@ table! {
 mod tests {
     use super::*;
     use crate::jobs::JobError;
-    use crate::tokens::truth;
-    use crate::tokens::worker::meaning;
+    use crate::tokens::worker::{login_outcome, meaning};
+    use crate::tokens::{LoginError, PinState, TokenError, truth};
 
-    /// From the number a module returns to what a page gets, through all that lies between.
+    /// From the number a module returns to what a page gets, through all that lies between: of a login, and of anything
+    /// else.
     pub(super) fn check(number: u64, name: &str) {
         let row = truth::cryptoki(number).expect("the row");
         assert_eq!(row.name, name);
         truth::tests::check_row(row);
         truth::tests::check_wire(row, &JobError::from(meaning(number)));
+        for state in [PinState::Ready, PinState::LastTry, PinState::Locked] {
+            let (code, may_ask) = truth::tests::at_login(row, state);
+            let asked = || {
+                assert!(may_ask, "{name}: the module is asked for the state of the PIN");
+                state
+            };
+            let outcome = login_outcome(number, asked).map_err(LoginError::from);
+            let told = outcome.and_then(crate::tokens::wire::LoginOutcome::into_result);
+            let told = JobError::from(told.expect_err("no login"));
+            assert_eq!(told.code(), code, "{name}, {state:?}");
+            if told.code() == row.code {
+                truth::tests::check_wire(row, &told);
+            }
+        }
+        let (removed, unclear) = match row.at_login {
+            AtLogin::PerhapsRemoved => (true, false),
+            AtLogin::Unclear => (true, true),
+            _ => (false, false),
+        };
+        let answered = TokenError::Answered { number };
+        assert_eq!(
+            crate::tokens::session::may_mean_removal(&answered),
+            removed,
+            "{name}"
+        );
+        assert_eq!(crate::tokens::session::is_unclear(&answered), unclear, "{name}");
     }
 
     /// The constants are read out of the source of the bindings, so that a newer version of the standard fails here.

@@ -44,7 +44,7 @@ table! {
     SCARD_E_NO_ACCESS = 0x8010_0027 => ReaderNotAllowed;
     SCARD_E_WRITE_TOO_MANY = 0x8010_0028 => TokenFull;
     SCARD_E_BAD_SEEK = 0x8010_0029 => TokenFailed;
-    SCARD_E_INVALID_CHV = 0x8010_002a => PinInvalid;
+    SCARD_E_INVALID_CHV = 0x8010_002a => PinInvalid | Invalid;
     SCARD_E_UNKNOWN_RES_MNG = 0x8010_002b => ReaderFailed, again;
     SCARD_E_NO_SUCH_CERTIFICATE = 0x8010_002c => CertificateNotFound;
     SCARD_E_CERTIFICATE_UNAVAILABLE = 0x8010_002d => CertificateNotFound;
@@ -58,10 +58,10 @@ table! {
     SCARD_W_RESET_CARD = 0x8010_0068 => TokenBusy, again;
     SCARD_W_REMOVED_CARD = 0x8010_0069 => TokenRemoved, again;
     SCARD_W_SECURITY_VIOLATION = 0x8010_006a => ReaderNotAllowed;
-    SCARD_W_WRONG_CHV = 0x8010_006b => PinIncorrect;
-    SCARD_W_CHV_BLOCKED = 0x8010_006c => PinLocked;
+    SCARD_W_WRONG_CHV = 0x8010_006b => PinIncorrect | Incorrect;
+    SCARD_W_CHV_BLOCKED = 0x8010_006c => PinLocked | Locked;
     SCARD_W_EOF = 0x8010_006d => TokenFailed;
-    SCARD_W_CANCELLED_BY_USER = 0x8010_006e => Cancelled;
+    SCARD_W_CANCELLED_BY_USER = 0x8010_006e => Cancelled | NotTyped;
     SCARD_W_CARD_NOT_AUTHENTICATED = 0x8010_006f => TokenFailed, again;
     SCARD_W_CACHE_ITEM_NOT_FOUND = 0x8010_0070 => TokenFailed;
     SCARD_W_CACHE_ITEM_STALE = 0x8010_0071 => TokenFailed;
@@ -73,9 +73,12 @@ mod tests {
     use super::*;
     use crate::jobs::JobError;
     use crate::tokens::pcsc::failure::CardError;
-    use crate::tokens::{TokenError, truth};
+    use crate::tokens::pcsc::piv::Verified;
+    use crate::tokens::wire::LoginOutcome;
+    use crate::tokens::{LoginError, PinState, TokenError, truth};
 
-    /// From the number that PC/SC returns to what a page gets, through all that lies between.
+    /// From the number that PC/SC returns to what a page gets, through all that lies between: where a PIN was given, and
+    /// anywhere else.
     pub(super) fn check(number: u64, name: &str) {
         let row = truth::smart_card(number).expect("the row");
         assert_eq!(row.name, name);
@@ -83,6 +86,13 @@ mod tests {
         let returned = truth::tests::pcsc_error(number);
         let told = TokenError::from(CardError::Service(returned));
         truth::tests::check_wire(row, &JobError::from(told));
+        // The service has nobody whom it could ask for the state of a PIN.
+        let (code, _) = truth::tests::at_login(row, PinState::Ready);
+        let told = match Verified::or_failed(Err(CardError::Service(returned))) {
+            Ok(verified) => LoginOutcome::from(verified).into_result().expect_err("no login"),
+            Err(error) => LoginError::Token(error.into()),
+        };
+        assert_eq!(JobError::from(told).code(), code, "{name}");
     }
 
     /// The constants are read out of the source of the bindings, so that a newer version fails here.

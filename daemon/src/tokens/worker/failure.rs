@@ -8,7 +8,7 @@ use crate::tokens::{TokenError, truth};
 /// `CKR_USER_NOT_LOGGED_IN`
 const USER_NOT_LOGGED_IN: u64 = 0x101;
 
-/// Anything but a PIN's return values, which `session::login` reads itself.
+/// Of anything but a PIN: what a value says of one, `session` reads out of the same table.
 pub(super) fn token_error(error: &Error) -> TokenError {
     match error {
         Error::Pkcs11(value, _) => meaning(number(value)),
@@ -32,6 +32,16 @@ pub(in crate::tokens) fn meaning(number: u64) -> TokenError {
         ErrorCode::CertificateUnsuitable => TokenError::NoSuchKey,
         ErrorCode::UnsupportedByToken => TokenError::Unsupported(row.name.to_owned()),
         _ => TokenError::Answered { number },
+    }
+}
+
+/// The token does not take the form of a PIN that is set.
+pub(super) fn is_out_of_form(error: &Error) -> bool {
+    match error {
+        Error::Pkcs11(value, _) => {
+            truth::cryptoki(number(value)).is_some_and(|row| row.code == ErrorCode::PinInvalid)
+        }
+        _ => false,
     }
 }
 

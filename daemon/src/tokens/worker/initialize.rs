@@ -2,13 +2,12 @@
 
 use std::os::fd::OwnedFd;
 
-use cryptoki::error::{Error, RvError};
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
 use cryptoki_sys::{CKF_TOKEN_INITIALIZED, CKF_USER_PIN_INITIALIZED};
 
 use super::catalogue;
-use super::failure::token_error;
+use super::failure::{is_out_of_form, token_error};
 use super::pin_line::{Pin, PinLine};
 use super::raw::Module;
 use crate::tokens::TokenError;
@@ -37,9 +36,7 @@ pub(super) fn initialize(
     };
     match module.init_token(slot, officer.secret(), label) {
         Ok(()) => {}
-        Err(Error::Pkcs11(RvError::PinInvalid | RvError::PinLenRange | RvError::PinTooWeak, _)) => {
-            return Ok(InitializeOutcome::SecurityOfficerPinInvalid);
-        }
+        Err(error) if is_out_of_form(&error) => return Ok(InitializeOutcome::SecurityOfficerPinInvalid),
         Err(error) => return Err(token_error(&error)),
     }
     let slot = slot_of(module, slot, label)?;
@@ -83,7 +80,7 @@ fn set_user_pin(module: &Module, slot: Slot, officer: &Pin, user: &Pin) -> Resul
     let left = session.logout();
     match set {
         Ok(()) => left.map(|()| true).map_err(|error| token_error(&error)),
-        Err(Error::Pkcs11(RvError::PinInvalid | RvError::PinLenRange | RvError::PinTooWeak, _)) => Ok(false),
+        Err(error) if is_out_of_form(&error) => Ok(false),
         Err(error) => Err(token_error(&error)),
     }
 }

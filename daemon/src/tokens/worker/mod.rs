@@ -31,9 +31,12 @@ use cryptoki::error::{Error, RvError};
 use super::wire::{self, Answer, Call, GREETING, KeyName, LoginOutcome, Octets, Reply, Request};
 use super::{Confinement, TokenError};
 use channel::Channel;
+#[cfg(test)]
 pub(in crate::tokens) use failure::meaning;
 use failure::token_error;
 use raw::Module;
+#[cfg(test)]
+pub(in crate::tokens) use session::outcome_of as login_outcome;
 use session::{Session, Signed};
 
 /// Sessions open at once.

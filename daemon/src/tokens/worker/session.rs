@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use cryptoki::error::{Error, RvError};
+use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session as Pkcs11Session, UserType};
@@ -12,22 +12,14 @@ use cryptoki::types::AuthPin;
 use cryptoki_sys::{CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_TO_BE_CHANGED};
 use trien_signatures::algorithm::SignatureAlgorithm;
 
-use super::failure::token_error;
+use super::failure::{meaning, number, token_error};
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, keys, mechanism};
 use crate::tokens::pcsc::log_out;
+use crate::tokens::truth::{self, AtLogin};
 use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
-
-/// What a module answers to a PIN whose form it does not take.
-const OUT_OF_FORM: [RvError; 4] = [
-    RvError::PinInvalid,
-    RvError::PinLenRange,
-    RvError::PinTooWeak,
-    // Yubico's module, to a PIN that is too short or too long.
-    RvError::ArgumentsBad,
-];
 
 /// An open session. Dropping it logs out.
 pub(super) struct Session {
@@ -170,9 +162,10 @@ impl Session {
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
         let began = Instant::now();
         let mut tried = self.pkcs11.login(UserType::User, pin);
-        if matches!(tried, Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _))) {
-            // The module did not look at the PIN, because it holds a login that is not this session's. That is no
-            // reason to let this person pass: end it and have the PIN looked at.
+        if let Err(Error::Pkcs11(value, _)) = &tried
+            && at_login(number(value)) == AtLogin::OtherLogin
+        {
+            // That somebody else has logged in is no reason to let this person pass.
             self.pkcs11.logout().map_err(|error| token_error(&error))?;
             tried = self.pkcs11.login(UserType::User, pin);
         }
@@ -384,25 +377,39 @@ pub(super) fn outcome(
     tried: Result<(), Error>,
     state: impl Fn() -> PinState,
 ) -> Result<LoginOutcome, TokenError> {
-    let value = match tried {
-        Ok(()) => return Ok(LoginOutcome::In),
-        Err(Error::Pkcs11(value, _)) => value,
-        Err(other) => return Err(token_error(&other)),
-    };
-    match value {
-        RvError::PinIncorrect => Ok(LoginOutcome::Incorrect { now: state() }),
-        // Some tokens say nothing better when they have counted a wrong PIN. What CKR_GENERAL_ERROR means is found out by
-        // the daemon: OpenSC 0.23 may not return from the next call, so that the reader is asked first.
-        RvError::FunctionFailed if state() == PinState::Locked => Ok(LoginOutcome::Locked),
-        RvError::PinLocked => Ok(LoginOutcome::Locked),
-        RvError::PinExpired => Ok(LoginOutcome::Expired),
-        // At the reader: too few digits.
-        RvError::DataInvalid => Ok(LoginOutcome::Invalid),
-        RvError::FunctionCanceled | RvError::Cancel => Ok(LoginOutcome::NoPin),
-        RvError::UserAnotherAlreadyLoggedIn | RvError::UserTooManyTypes => Err(TokenError::Busy),
-        other if OUT_OF_FORM.contains(&other) => Ok(LoginOutcome::Invalid),
-        other => Err(super::meaning(super::failure::number(&other))),
+    match tried {
+        Ok(()) => Ok(LoginOutcome::In),
+        Err(Error::Pkcs11(value, _)) => outcome_of(number(&value), state),
+        Err(other) => Err(token_error(&other)),
     }
+}
+
+/// What a return value other than `CKR_OK` is where a PIN was given: as its row in the truth table says.
+///
+/// # Errors
+/// [`TokenError`], where it says nothing of the PIN.
+pub(in crate::tokens) fn outcome_of(
+    number: u64,
+    state: impl Fn() -> PinState,
+) -> Result<LoginOutcome, TokenError> {
+    match at_login(number) {
+        AtLogin::Incorrect => Ok(LoginOutcome::Incorrect { now: state() }),
+        AtLogin::Invalid => Ok(LoginOutcome::Invalid),
+        AtLogin::Locked => Ok(LoginOutcome::Locked),
+        AtLogin::Expired => Ok(LoginOutcome::Expired),
+        AtLogin::NotTyped => Ok(LoginOutcome::NoPin),
+        AtLogin::PerhapsLocked if state() == PinState::Locked => Ok(LoginOutcome::Locked),
+        AtLogin::PerhapsLocked
+        | AtLogin::Same
+        | AtLogin::OtherLogin
+        | AtLogin::PerhapsRemoved
+        | AtLogin::Unclear => Err(meaning(number)),
+    }
+}
+
+/// Of what no standard knows, nothing in particular.
+fn at_login(number: u64) -> AtLogin {
+    truth::cryptoki(number).map_or(AtLogin::Same, |row| row.at_login)
 }
 
 impl Drop for Session {
@@ -416,30 +423,5 @@ impl Drop for Session {
                 tracing::warn!(%error, "a card may still be logged in");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cryptoki::context::Function;
-
-    use super::*;
-
-    fn outcome_of(value: RvError, state: impl Fn() -> PinState) -> Result<LoginOutcome, TokenError> {
-        outcome(Err(Error::Pkcs11(value, Function::Login)), state)
-    }
-
-    #[test]
-    fn a_module_is_asked_nothing_after_an_error_from_which_it_may_not_return() {
-        let asked = || -> PinState { panic!("it is asked for the state of the PIN") };
-        for (value, number) in [(RvError::GeneralError, 0x05), (RvError::DeviceError, 0x30)] {
-            let outcome = outcome_of(value, asked);
-            assert!(
-                matches!(outcome, Err(TokenError::Answered { number: told }) if told == number),
-                "{outcome:?}"
-            );
-        }
-        let locked = outcome_of(RvError::FunctionFailed, || PinState::Locked);
-        assert!(matches!(locked, Ok(LoginOutcome::Locked)), "{locked:?}");
     }
 }

@@ -10,6 +10,7 @@ use super::super::failure::CardError;
 use super::super::features::{pin_modify_structure, pin_verify_structure};
 use super::Piv;
 use crate::tokens::PinState;
+use crate::tokens::truth::AtLogin;
 
 /// The fewest characters of a PIN (part 1, 2.4.3).
 pub const MIN_PIN: usize = 6;
@@ -78,6 +79,26 @@ pub enum Verified {
 }
 
 impl Verified {
+    /// What the service says of a PIN itself, as the truth table has it: on some systems it is the service that asks for
+    /// PINs, and counts.
+    ///
+    /// # Errors
+    /// Every other error as it is.
+    pub fn or_failed(verified: Result<Self, CardError>) -> Result<Self, CardError> {
+        verified.or_else(|error| match error.at_login() {
+            AtLogin::Incorrect => Ok(Self::Wrong(u8::MAX)),
+            AtLogin::Invalid => Ok(Self::Refused),
+            AtLogin::Locked => Ok(Self::Blocked),
+            AtLogin::NotTyped => Ok(Self::NotTyped),
+            AtLogin::Expired
+            | AtLogin::Same
+            | AtLogin::PerhapsLocked
+            | AtLogin::OtherLogin
+            | AtLogin::PerhapsRemoved
+            | AtLogin::Unclear => Err(error),
+        })
+    }
+
     fn of(status: Status) -> Result<Self, CardError> {
         match (status, status.tries()) {
             (Status::SUCCESS, _) => Ok(Self::Right),
@@ -128,7 +149,7 @@ impl Piv<'_, '_> {
     /// [`CardError`]
     pub fn verify(&mut self, pin: &PinBlock) -> Result<Verified, CardError> {
         let typed = Zeroizing::new(pin.bytes.to_vec());
-        Verified::of(self.send(&Command::telling(VERIFY, typed))?.status)
+        self.verified(&Command::telling(VERIFY, typed))
     }
 
     /// One try with a PIN typed at the reader, which never leaves it: `FEATURE_VERIFY_PIN_DIRECT`.
@@ -156,10 +177,16 @@ impl Piv<'_, '_> {
     /// The reader asks, completes the command of the structure and sends it; it answers what the card answered, or with a
     /// status word of its own.
     fn at_reader(&mut self, code: u32, structure: &[u8]) -> Result<Verified, CardError> {
-        match *self.link.control(code, structure)?.as_slice() {
+        let answered = self.link.control(code, structure);
+        Verified::or_failed(answered.and_then(|answer| match *answer.as_slice() {
             [high, low] => Verified::of(Status(u16::from_be_bytes([high, low]))),
             _ => Err(super::super::apdu::Malformed::NoStatus.into()),
-        }
+        }))
+    }
+
+    fn verified(&mut self, command: &Command) -> Result<Verified, CardError> {
+        let answered = self.send(command);
+        Verified::or_failed(answered.and_then(|answer| Verified::of(answer.status)))
     }
 
     /// CHANGE REFERENCE DATA (3.2.2): one try of the old PIN.
@@ -180,7 +207,7 @@ impl Piv<'_, '_> {
 
     fn replace(&mut self, header: [u8; 4], known: &PinBlock, new: &PinBlock) -> Result<Verified, CardError> {
         let both = Zeroizing::new([known.bytes.as_slice(), new.bytes.as_slice()].concat());
-        Verified::of(self.send(&Command::telling(header, both))?.status)
+        self.verified(&Command::telling(header, both))
     }
 
     /// Has the card forget that a PIN was verified (3.2.1, P1 = FF). False if it cannot.

@@ -221,7 +221,7 @@ impl Desk<'_> {
         }
         // While the person thinks, others may have the card.
         self.rest();
-        Ok(outcome(verified))
+        Ok(verified.into())
     }
 
     /// With `typed`, the next line of the pipe is the PIN of a signature that needs one of its own.
@@ -425,18 +425,20 @@ impl Desk<'_> {
     /// Whatever the card makes of it, it does not stay logged in.
     fn replaced(&mut self, verified: Result<Verified, CardError>) -> Result<LoginOutcome, CardError> {
         self.leave(matches!(verified, Ok(Verified::Right)));
-        verified.map(outcome)
+        verified.map(LoginOutcome::from)
     }
 }
 
 /// What a login, or a PIN replaced, comes to.
-fn outcome(verified: Verified) -> LoginOutcome {
-    match verified {
-        Verified::Right => LoginOutcome::In,
-        Verified::Wrong(tries) => LoginOutcome::Incorrect { now: state_of(tries) },
-        Verified::Blocked => LoginOutcome::Locked,
-        Verified::Refused => LoginOutcome::Invalid,
-        Verified::NotTyped => LoginOutcome::NoPin,
+impl From<Verified> for LoginOutcome {
+    fn from(verified: Verified) -> Self {
+        match verified {
+            Verified::Right => Self::In,
+            Verified::Wrong(tries) => Self::Incorrect { now: state_of(tries) },
+            Verified::Blocked => Self::Locked,
+            Verified::Refused => Self::Invalid,
+            Verified::NotTyped => Self::NoPin,
+        }
     }
 }
 
