@@ -26,7 +26,7 @@ fn finding<'a>(findings: &'a [Value], code: &str) -> &'a Value {
 }
 
 #[test]
-fn a_service_that_is_absent_and_one_that_refuses_are_told_apart_with_a_remedy_each() {
+fn a_service_that_has_stopped_and_one_that_refuses_are_told_apart_with_a_remedy_each() {
     on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |mut readers| {
         let _card = readers.piv(0);
         let desk = Desk::new();
@@ -42,12 +42,47 @@ fn a_service_that_is_absent_and_one_that_refuses_are_told_apart_with_a_remedy_ea
         assert_eq!(finding(&findings(&desk), "pcscd")["state"], "ok");
         readers.stop_service(Signal::TERM);
         std::fs::remove_file(readers.socket()).unwrap();
-        let absent = findings(&desk);
-        let absent = finding(&absent, "pcscd_absent");
+        let stopped = findings(&desk);
+        let stopped = finding(&stopped, "pcscd_stopped");
         assert!(
-            absent["remedy"].as_str().unwrap().contains("systemctl start"),
-            "{absent}"
+            stopped["remedy"].as_str().unwrap().contains("systemctl start"),
+            "{stopped}"
         );
+    });
+}
+
+/// It was killed, and its socket is still there: cards may be, too, and nobody sees them. That is said in the list of tokens
+/// as well, in both languages, and no more once it runs again.
+#[test]
+fn n113_a_service_that_broke_off_is_told_in_the_list_of_tokens_too() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |mut readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        let listed = |language: &str| {
+            let output = desk
+                .trien(["token", "list", "--lang", language])
+                .output()
+                .unwrap();
+            (output.status.success(), String::from_utf8(output.stderr).unwrap())
+        };
+        readers.stop_service(Signal::KILL);
+        assert!(readers.socket().exists());
+        let (went, told) = listed("en");
+        assert!(
+            went && told.contains("(pcscd) of this computer does not run")
+                && told.contains("systemctl start"),
+            "{told}"
+        );
+        let (went, told) = listed("vi");
+        assert!(
+            went && told.contains("(pcscd) của máy không hoạt động") && told.contains("systemctl start"),
+            "{told}"
+        );
+        assert_eq!(finding(&findings(&desk), "pcscd_stopped")["state"], "warning");
+        readers.start_service();
+        support::cards::wait_until_present(YUBIKEY);
+        let (went, told) = listed("en");
+        assert!(went && !told.contains("pcscd"), "{told}");
     });
 }
 

@@ -123,14 +123,15 @@ fn n115_a_contact_that_bounces_fifty_times_a_second_ends_in_what_is_true() {
 }
 
 #[test]
-fn n113_a_service_that_is_absent_or_dies_is_waited_for_without_a_busy_loop() {
+fn n113_a_service_that_does_not_run_or_dies_is_waited_for_without_a_busy_loop() {
     on_readers(&plans(), |mut readers| {
         let _card = readers.piv(0);
         readers.stop_service(Signal::TERM);
         let monitor = Monitor::start().unwrap();
         let mut seen = monitor.sightings();
+        // Its program is there.
         see(&mut seen, "nothing", |now| {
-            now.service == Service::Absent && now.readers.is_empty()
+            now.service == Service::Stopped && now.readers.is_empty()
         });
         let before = ticks(std::process::id());
         std::thread::sleep(Duration::from_millis(500));
@@ -141,7 +142,7 @@ fn n113_a_service_that_is_absent_or_dies_is_waited_for_without_a_busy_loop() {
             assert!(took < Duration::from_secs(5), "{took:?}");
             assert_eq!(seen.borrow().service, Service::Running);
             readers.stop_service(signal);
-            see(&mut seen, "nothing again", |now| now.service == Service::Absent);
+            see(&mut seen, "nothing again", |now| now.service == Service::Stopped);
         }
     });
 }
@@ -366,7 +367,7 @@ fn n113_a_page_is_told_once_that_the_service_went_and_finds_everything_again() {
             let log = daemon.log();
             let said = log.lines().filter(|line| line.contains("smart card service"));
             assert_eq!(
-                said.filter(|line| line.contains("Absent")).count(),
+                said.filter(|line| line.contains("Stopped")).count(),
                 outages,
                 "{log}"
             );

@@ -13,7 +13,7 @@ use support::Desk;
 
 /// What is made of the file system: `$1` has the folders `lib` and `lib32` that take the system's place, and an empty
 /// one for the root of all; `sys` for the devices, `drivers` for those of readers, and `etc` for what stands there besides, if
-/// there are such. The folders above them belong to whoever runs this, as they must.
+/// there are such; with `no-pcscd` the program of the smart card service is not there. The folders above them belong to whoever runs this, as they must.
 const NAMESPACE: &str = r#"
 set -e
 own=$1; root=$1/root; shift
@@ -34,6 +34,7 @@ mkdir "$root/usr" "$root/usr/local"
 for place in /usr/*; do
     case $place in /usr/local|/usr/lib32) ;; *) put "$place" ;; esac
 done
+[ ! -f "$own/no-pcscd" ] || mount --bind /dev/null "$root/usr/sbin/pcscd"
 [ ! -d "$own/drivers" ] || mount --bind "$own/drivers" "$root/usr/lib/pcsc/drivers"
 cp -r "$own/lib" "$root/usr/local/lib"
 cp -r "$own/lib32" "$root/usr/lib32"
@@ -60,25 +61,30 @@ fn desk(configuration: &str) -> Desk {
 
 /// What the program says there to these words, as JSON.
 fn told(desk: &Desk, words: &[&str]) -> Value {
+    let output = there(desk, &[words, &["--json"]].concat());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// The same with all that it says.
+fn there(desk: &Desk, words: &[&str]) -> std::process::Output {
     let namespaces: &[&str] = if rustix::process::getuid().is_root() {
         &["-m"]
     } else {
         &["-r", "-m"]
     };
-    let output = Command::new("unshare")
+    Command::new("unshare")
         .args(namespaces)
         .args(["sh", "-c", NAMESPACE, "sh"])
         .arg(desk.path(""))
         .arg(env!("CARGO_BIN_EXE_trien"))
         .args(words)
-        .args(["--json", "--lang", "en"])
+        .args(["--lang", "en"])
         .env("TRIEN_HOME", desk.home())
         .env("TRIEN_SIMULATE", desk.path("moods/mood.toml"))
         .current_dir("/")
         .stdin(Stdio::null())
         .output()
-        .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+        .unwrap()
 }
 
 /// The findings of the doctor there, in English.
@@ -223,6 +229,50 @@ fn a_reader_whose_driver_is_missing_is_told_from_one_that_the_driver_does_not_kn
             "{missing}"
         );
     }
+}
+
+/// No program of the service, and no socket: nothing that could be started, where one that is installed can. It matters
+/// where there is a reader, in the list of tokens too.
+#[test]
+fn n113_a_service_that_is_not_installed_is_told_from_one_that_does_not_run() {
+    let desk = desk(DISCOVER);
+    let of_service = || {
+        let told = findings(&desk);
+        let is_it = |finding: &&Value| finding["code"].as_str().unwrap().starts_with("pcscd");
+        let found = told.iter().find(is_it).unwrap();
+        let text = |name: &str| found[name].as_str().unwrap().to_owned();
+        (text("code"), text("state"), text("remedy"))
+    };
+    let listed = || {
+        let output = there(&desk, &["token", "list"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let start = "Start it: sudo systemctl start pcscd.socket";
+    let install = "Have it installed: sudo apt install pcscd";
+    let (code, state, remedy) = of_service();
+    assert_eq!(
+        (code.as_str(), state.as_str(), remedy.as_str()),
+        ("pcscd_stopped", "warning", start)
+    );
+    std::fs::write(desk.path("no-pcscd"), "").unwrap();
+    let (code, state, remedy) = of_service();
+    assert_eq!(
+        (code.as_str(), state.as_str(), remedy.as_str()),
+        ("pcscd_absent", "warning", install)
+    );
+    assert!(!listed().contains("pcscd"), "nobody lacks it");
+    plug_in(&desk, "1-1", "mToken K5", ["055c", "f603"]);
+    assert_eq!(of_service().1, "error");
+    let told = listed();
+    assert!(
+        told.contains("no smart card service") && told.contains(install),
+        "{told}"
+    );
+    std::fs::remove_file(desk.path("no-pcscd")).unwrap();
+    assert_eq!(of_service().0, "pcscd_stopped");
+    let told = listed();
+    assert!(told.contains("does not run") && told.contains(start), "{told}");
 }
 
 /// A row for the simulator's module, which needs two folders: of its script, and of the token.

@@ -132,7 +132,7 @@ error_codes! {
     ModuleUnusable = "module_unusable", -32056;
     /// The token's driver was switched off because it failed too often.
     ModuleDisabled = "module_disabled", -32057;
-    /// The smart card service (pcscd) does not run.
+    /// The smart card service (pcscd) is there and does not run.
     ReaderServiceStopped = "reader_service_stopped", -32058;
     /// The smart card service does not let this user in.
     ReaderNotAllowed = "reader_not_allowed", -32059;
@@ -140,6 +140,8 @@ error_codes! {
     ReaderFailed = "reader_failed", -32060;
     /// There is no room left on the disk for the documents.
     DiskFull = "disk_full", -32061;
+    /// There is no smart card service (pcscd) on the computer.
+    ReaderServiceAbsent = "reader_service_absent", -32062;
     /// A fault of Triện itself.
     Internal = "internal", -32603;
 }

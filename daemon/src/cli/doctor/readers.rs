@@ -2,18 +2,16 @@
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use trien_protocol::error::ErrorCode;
 
 use super::drivers::{Driven, Drivers};
 use super::{Finding, Weight};
+use crate::tokens::pcsc::outage::{self, Outage};
 use crate::tokens::pcsc::{card, usb};
 use crate::tokens::truth;
-
-/// Where pcscd listens, unless the environment says otherwise as for every program of its library.
-const SOCKET: &str = "/run/pcscd/pcscd.comm";
 
 /// Where pcscd finds its drivers.
 const DRIVERS: [&str; 3] = [
@@ -27,8 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn look() -> Vec<Finding> {
     let readers = usb::readers();
-    let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
-    let mut findings = vec![service(&socket, !readers.is_empty()).await];
+    let mut findings = vec![service(!readers.is_empty()).await];
     let drivers = Drivers::read(&DRIVERS.map(Path::new));
     findings.extend(
         readers
@@ -48,19 +45,16 @@ fn reader(name: String, driven: Driven) -> Finding {
 }
 
 /// Whether the service lets us in, as its library says. Without a reader nobody needs it: software tokens work without.
-async fn service(socket: &Path, needed: bool) -> Finding {
+async fn service(needed: bool) -> Finding {
     let weight = if needed { Weight::Trouble } else { Weight::Warning };
     let not_allowed = || {
         Finding::new(weight, "doctor-pcscd-not-allowed", []).with_remedy("error-reader-not-allowed-remedy")
     };
     let failed = |reason: String| Finding::new(Weight::Trouble, "doctor-pcscd-failed", [("reason", reason)]);
     // The library calls a socket that may not be opened a service that does not run.
-    match UnixStream::connect(socket) {
+    match UnixStream::connect(outage::socket()) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return not_allowed(),
-        Err(_) => {
-            return Finding::new(weight, "doctor-pcscd-absent", [])
-                .with_remedy("error-reader-service-stopped-remedy");
-        }
+        Err(_) => return out(weight, outage::outage()),
         Ok(_) => {}
     }
     let established = tokio::task::spawn_blocking(|| card::establish().map(drop));
@@ -77,14 +71,12 @@ async fn service(socket: &Path, needed: bool) -> Finding {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_service_that_is_absent_matters_where_there_is_a_reader() {
-        let nowhere = Path::new("/nonexistent/socket");
-        assert_eq!(service(nowhere, true).await.weight, Weight::Trouble);
-        assert_eq!(service(nowhere, false).await.weight, Weight::Warning);
+fn out(weight: Weight, outage: Outage) -> Finding {
+    match outage {
+        Outage::Absent => {
+            Finding::new(weight, "doctor-pcscd-absent", []).with_remedy("error-reader-service-absent-remedy")
+        }
+        Outage::Stopped => Finding::new(weight, "doctor-pcscd-stopped", [])
+            .with_remedy("error-reader-service-stopped-remedy"),
     }
 }

@@ -140,7 +140,7 @@ fn of_card(error: &TokenError, shell: &Shell) -> Option<Finding> {
     let code = object.data.code;
     if matches!(
         code,
-        ErrorCode::ReaderServiceStopped | ErrorCode::ReaderNotAllowed
+        ErrorCode::ReaderServiceAbsent | ErrorCode::ReaderServiceStopped | ErrorCode::ReaderNotAllowed
     ) {
         return None;
     }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::apdu::{self, Command, Lengths, MAX_RESPONSE, Response, Transmit};
 use super::failure::CardError;
 use super::features::Features;
+use super::outage::told_apart;
 
 /// Room for the longest answer and its status word.
 const ANSWER: usize = MAX_RESPONSE + 64;
@@ -249,7 +250,8 @@ impl Drop for Link<'_> {
 /// A context of its own: each thread that waits needs one.
 ///
 /// # Errors
-/// Of PC/SC: the service may not run, or may not let us in.
+/// Of PC/SC: there may be no service (`SCARD_E_NO_SERVICE`), or one that does not run (`SCARD_E_SERVICE_STOPPED`), or does
+/// not let us in.
 pub fn establish() -> Result<Context, pcsc::Error> {
-    Context::establish(Scope::User)
+    Context::establish(Scope::User).map_err(told_apart)
 }

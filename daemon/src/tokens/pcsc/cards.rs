@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pcsc::{Context, ReaderState, Scope, State};
+use pcsc::{Context, ReaderState, State};
 
 use super::super::client::{Deadlines, Worker};
 use super::failure::CardError;
-use super::usb;
+use super::{card, outage, usb};
 use crate::tokens::TokenError;
 use crate::tokens::wire::{Insertion, Octets};
 
@@ -37,7 +38,34 @@ pub(in crate::tokens) struct Cards {
 }
 
 #[derive(Default)]
-struct KeptContext(Mutex<Option<Context>>);
+struct KeptContext {
+    context: Mutex<Option<Context>>,
+    /// The service has answered.
+    answered: AtomicBool,
+}
+
+impl KeptContext {
+    fn lock(&self) -> MutexGuard<'_, Option<Context>> {
+        self.context.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The readers, as the service says now.
+    fn readers(&self) -> Result<Readers, pcsc::Error> {
+        let kept = self.lock().take();
+        match list(kept) {
+            Ok((context, readers)) => {
+                *self.lock() = Some(context);
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(readers)
+            }
+            // What has answered is there, whatever it has left behind.
+            Err(pcsc::Error::NoService) if self.answered.load(Ordering::Relaxed) => {
+                Err(pcsc::Error::ServiceStopped)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
 
 impl fmt::Debug for KeptContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,23 +84,18 @@ impl Cards {
         }
     }
 
-    /// A worker for each reader with a card, and what was seen of it. A computer without the service has none; that is no failure where there is
-    /// no reader either, nor was one when the service ended.
+    /// A worker for each reader with a card, and what was seen of it. A computer without the service has none; that is no
+    /// failure where there is no reader either, nor was one when the service ended, if it has not broken off.
     ///
     /// # Errors
     /// [`TokenError`] if the service cannot be asked.
     pub(in crate::tokens) async fn workers(&self) -> Result<Vec<(Worker, Insertion)>, TokenError> {
         let shared = Arc::clone(&self.context);
-        let listed = tokio::task::spawn_blocking(move || {
-            let kept = shared.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (context, readers) = list(kept)?;
-            *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
-            Ok(readers)
-        });
+        let listed = tokio::task::spawn_blocking(move || shared.readers());
         let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
             Ok(Ok(Ok(readers))) => readers,
             Ok(Ok(Err(pcsc::Error::NoReadersAvailable))) => Default::default(),
-            Ok(Ok(Err(pcsc::Error::NoService))) if self.known().is_empty() && usb::readers().is_empty() => {
+            Ok(Ok(Err(pcsc::Error::NoService | pcsc::Error::ServiceStopped))) if !self.is_missed() => {
                 Default::default()
             }
             Ok(Ok(Err(error))) => return Err(CardError::Service(error).into()),
@@ -98,6 +121,11 @@ impl Cards {
 }
 
 impl Cards {
+    /// A service that does not run is one that somebody lacks.
+    fn is_missed(&self) -> bool {
+        !self.known().is_empty() || outage::broke_off() || !usb::readers().is_empty()
+    }
+
     /// The workers so far.
     pub(in crate::tokens) fn known(&self) -> Vec<Worker> {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,11 +143,11 @@ fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {
     {
         return Ok((context, readers));
     }
-    let context = match Context::establish(Scope::User) {
+    let context = match card::establish() {
         // One that is just ending may seem to refuse: a moment later it does, or is gone.
         Err(pcsc::Error::SecurityViolation) => {
             std::thread::sleep(ENDING);
-            Context::establish(Scope::User)
+            card::establish()
         }
         other => other,
     }?;

@@ -71,7 +71,11 @@ impl CardError {
     #[must_use]
     pub fn is_loss_of_service(&self) -> bool {
         // One that is just ending may seem to refuse.
-        let lost = [ErrorCode::ReaderServiceStopped, ErrorCode::ReaderNotAllowed];
+        let lost = [
+            ErrorCode::ReaderServiceAbsent,
+            ErrorCode::ReaderServiceStopped,
+            ErrorCode::ReaderNotAllowed,
+        ];
         *self == Self::Service(pcsc::Error::InvalidHandle)
             || self.code().is_some_and(|code| lost.contains(&code))
     }

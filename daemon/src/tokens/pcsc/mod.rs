@@ -12,6 +12,7 @@
 //! | [`names`] | what people call a card, by its answer to reset |
 //! | `holders` | whether another program holds a card, and which that may be |
 //! | [`inserted`] | the cards that are in readers now |
+//! | [`outage`] | why the service does not answer |
 //! | `presence` | whether a card stays in its reader |
 //! | `log_out` | a card that a module leaves unlocked forgets the PIN |
 //! | [`usb`] | the readers that the computer has |
@@ -30,6 +31,7 @@ pub mod inserted;
 pub(super) mod log_out;
 pub mod monitor;
 pub mod names;
+pub mod outage;
 pub mod piv;
 pub(super) mod presence;
 pub mod usb;

@@ -31,8 +31,10 @@ pub enum Service {
     Unknown,
     /// It answers.
     Running,
-    /// It does not run, or ended: `SCARD_E_NO_SERVICE`.
+    /// There is none on this computer: `SCARD_E_NO_SERVICE`.
     Absent,
+    /// It is there and does not run, or it ran and ended: `SCARD_E_SERVICE_STOPPED`.
+    Stopped,
     /// It does not let this user in (polkit): `SCARD_W_SECURITY_VIOLATION`, `SCARD_E_NO_ACCESS`.
     Refused,
     /// It fails in some other way.
@@ -167,6 +169,7 @@ impl Drop for Monitor {
 
 fn keep_watching(ending: &Ending, told: &watch::Sender<Sighting>) {
     let mut pause = BACK_OFF[0];
+    let mut ran = false;
     while !ending.is_wanted() {
         let service = match card::establish() {
             Ok(context) => {
@@ -174,13 +177,19 @@ fn keep_watching(ending: &Ending, told: &watch::Sender<Sighting>) {
                 let ended = watch_readers(&context, ending, told);
                 ending.keep(None);
                 pause = BACK_OFF[0];
-                of_error(ended.err(), Service::Absent)
+                ran = true;
+                of_error(ended.err(), Service::Stopped)
             }
             Err(error) => of_error(Some(error), Service::Refused),
         };
         if ending.is_wanted() {
             return;
         }
+        // What ran a moment ago is there, whatever it has left behind.
+        let service = match service {
+            Service::Absent if ran => Service::Stopped,
+            other => other,
+        };
         tell(told, service, Vec::new());
         ending.absence.wait(pause);
         pause = (pause * 2).min(BACK_OFF[1]);
@@ -192,9 +201,8 @@ fn keep_watching(ending: &Ending, told: &watch::Sender<Sighting>) {
 const fn of_error(error: Option<pcsc::Error>, refusal: Service) -> Service {
     match error {
         None => Service::Running,
-        Some(pcsc::Error::NoService | pcsc::Error::ServiceStopped | pcsc::Error::CommError) => {
-            Service::Absent
-        }
+        Some(pcsc::Error::NoService) => Service::Absent,
+        Some(pcsc::Error::ServiceStopped | pcsc::Error::CommError) => Service::Stopped,
         Some(pcsc::Error::SecurityViolation | pcsc::Error::NoAccess) => refusal,
         Some(_) => Service::Failing,
     }

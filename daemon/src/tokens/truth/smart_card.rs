@@ -1,6 +1,7 @@
 //! The rows of PC/SC: every return value of its resource manager but success (PC/SC part 10; pcsclite.h).
 //!
-//! A handle, a reader or a card that the service no longer knows is a token that was removed: with a USB token, card
+//! pcsc-lite says `SCARD_E_NO_SERVICE` of every service that does not answer; here it is one that is not there, and
+//! `SCARD_E_SERVICE_STOPPED` one that does not run (`pcsc/outage.rs`). A handle, a reader or a card that the service no longer knows is a token that was removed: with a USB token, card
 //! and reader go together. 0x1f is `SCARD_E_UNEXPECTED`, too, in pcsc-lite.
 
 table! {
@@ -32,7 +33,7 @@ table! {
     SCARD_E_READER_UNSUPPORTED = 0x8010_001a => ReaderFailed;
     SCARD_E_DUPLICATE_READER = 0x8010_001b => ReaderFailed;
     SCARD_E_CARD_UNSUPPORTED = 0x8010_001c => UnsupportedByToken;
-    SCARD_E_NO_SERVICE = 0x8010_001d => ReaderServiceStopped, again;
+    SCARD_E_NO_SERVICE = 0x8010_001d => ReaderServiceAbsent;
     SCARD_E_SERVICE_STOPPED = 0x8010_001e => ReaderServiceStopped, again;
     SCARD_E_UNSUPPORTED_FEATURE = 0x8010_001f => UnsupportedByToken;
     SCARD_E_ICC_INSTALLATION = 0x8010_0020 => UnsupportedByToken;

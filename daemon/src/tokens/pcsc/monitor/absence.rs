@@ -1,14 +1,13 @@
 //! Waiting for a service that is not there: until its socket appears, or somebody rings, or the time is up.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify;
 
-/// pcscd's socket, unless the environment names another (pcsc-lite's own variable).
-const SOCKET: &str = "/run/pcscd/pcscd.comm";
+use crate::tokens::pcsc::outage;
 
 /// Ends a wait from another thread.
 pub(super) struct Alarm(Option<OwnedFd>);
@@ -49,7 +48,7 @@ impl Alarm {
 
 /// The folder of the socket, or the nearest above it that is there.
 fn watched() -> Option<OwnedFd> {
-    let socket = std::env::var_os("PCSCLITE_CSOCK_NAME").map_or_else(|| PathBuf::from(SOCKET), PathBuf::from);
+    let socket = outage::socket();
     let folder = socket.ancestors().skip(1).find(|folder| folder.is_dir())?;
     watch(folder).ok()
 }

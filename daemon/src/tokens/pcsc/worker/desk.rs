@@ -11,7 +11,7 @@ use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::features::Features;
 use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
-use crate::tokens::pcsc::{names, presence};
+use crate::tokens::pcsc::{names, outage, presence};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, Insertion, KeyName, Octets, Surveyed, TokenName};
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
 
@@ -193,9 +193,13 @@ impl<'watch> Desk<'watch> {
             CardError::Service(pcsc::Error::NotTransacted) if !stays() => {
                 CardError::Service(pcsc::Error::RemovedCard)
             }
-            CardError::Service(pcsc::Error::SecurityViolation) if self.link.is_some() => {
-                CardError::Service(pcsc::Error::NoService)
+            // What had let us in, or had a card, is there.
+            CardError::Service(pcsc::Error::SecurityViolation | pcsc::Error::NoService)
+                if self.link.is_some() =>
+            {
+                CardError::Service(pcsc::Error::ServiceStopped)
             }
+            CardError::Service(error) => CardError::Service(outage::told_apart(error)),
             other => other,
         }
     }
