@@ -22,6 +22,7 @@ use crate::network::Network;
 use crate::places::{NoPlaces, Places};
 use crate::policy::GrantBook;
 use crate::queue::Queue;
+use crate::tokens::pcsc::holders;
 use crate::tokens::pcsc::monitor::{Monitor, Sighting};
 use crate::tokens::{Deadlines, InReach, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
@@ -234,7 +235,7 @@ pub async fn run_daemon(
     };
     tokio::spawn(keep_warm(Arc::clone(&context), context.changes.clone()));
     if let Some(monitor) = &monitor {
-        tokio::spawn(spread(monitor.sightings(), changed));
+        tokio::spawn(spread(monitor.sightings(), holders::freed(), changed));
     }
 
     tokio::spawn(crate::queue::work(
@@ -252,11 +253,22 @@ pub async fn run_daemon(
     Ok(())
 }
 
-/// Tells the connections of tokens that come and go.
-async fn spread(mut sightings: watch::Receiver<Sighting>, changed: watch::Sender<u64>) {
-    while sightings.changed().await.is_ok() {
-        let serial = sightings.borrow_and_update().serial;
-        changed.send_if_modified(|last| std::mem::replace(last, serial) != serial);
+/// Tells the connections of tokens that come and go, and of those that another program kept from them and has let go of.
+async fn spread(
+    mut sightings: watch::Receiver<Sighting>,
+    mut freed: watch::Receiver<u64>,
+    changed: watch::Sender<u64>,
+) {
+    loop {
+        let went_on = tokio::select! {
+            seen = sightings.changed() => seen,
+            free = freed.changed() => free,
+        };
+        if went_on.is_err() {
+            return;
+        }
+        let count = sightings.borrow_and_update().serial + *freed.borrow_and_update();
+        changed.send_if_modified(|last| std::mem::replace(last, count) != count);
     }
 }
 

@@ -257,6 +257,47 @@ fn n119_a_page_that_comes_while_another_program_has_the_card_is_told_so_and_has_
     });
 }
 
+/// A page that was told that the card is busy hears when the other program lets go of it, once and by itself, and has it
+/// then: of an exclusive lock, which the service tells nobody of, and of a transaction.
+#[test]
+fn n119_a_page_hears_that_another_program_has_let_go_of_the_card() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        allow(&desk, PORTAL, &[]);
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
+        let config = "discover = false\n[websocket]\nport = 0\n";
+        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+        let wanted = serde_json::json!({});
+        for (how, soon) in [("exclusive", 2500), ("transaction", 500)] {
+            let holder = Holder::start(&readers, YUBIKEY, how);
+            let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"approve\"\nrepeat = true\n");
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            let busy = page.call("certificates", &wanted);
+            assert_eq!(busy["error"]["data"]["code"], "token_busy", "{how}: {busy}");
+            // What the start of the daemon brought about is over.
+            std::thread::sleep(Duration::from_secs(1));
+            page.call("cancel", &serde_json::json!({ "request": 0 }));
+            let before = scene::ticks(daemon.pid());
+            std::thread::sleep(Duration::from_secs(3));
+            assert!(
+                scene::ticks(daemon.pid()) - before <= 5,
+                "{how}: it waits in a loop"
+            );
+            let began = Instant::now();
+            holder.release();
+            let (told, _) = page.receive().unwrap();
+            assert_eq!(told["method"], "tokens_changed", "{how}: {told}");
+            let took = began.elapsed();
+            assert!(took < Duration::from_millis(soon), "{how}: {took:?}");
+            let shared = page.call("certificates", &wanted);
+            assert!(shared["result"].is_object(), "{how}: {shared}");
+            assert!(daemon.answers());
+        }
+    });
+}
+
 /// GnuPG's own program for cards, as gpg-agent starts it.
 struct Scdaemon {
     program: Child,

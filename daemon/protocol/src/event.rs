@@ -17,7 +17,7 @@ pub enum Event {
     Progress(Progress),
     /// On the per-user socket, before `hello` is answered: the person is asked whether the page may ask at all.
     Permission(PermissionNote),
-    /// Tokens came or went: a list of certificates may be another one now.
+    /// Tokens came or went, or one that another program held is free: a request may end otherwise now.
     TokensChanged(TokensChanged),
     /// A document that was signed at a lower level has the one asked for now.
     Raised(Raised),
@@ -52,7 +52,8 @@ pub struct PermissionNote {
     pub asking: bool,
 }
 
-/// That tokens came or went; a page learns nothing of which, how many, or where.
+/// That tokens came or went, or that one that another program held is free; a page learns nothing of which, how many, or
+/// where.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

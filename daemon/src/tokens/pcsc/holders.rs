@@ -1,13 +1,16 @@
 //! Whether another program holds a card, and which that may be. PC/SC does not say who it is; the system says which
 //! programs of this user have the client library loaded. Nor does PC/SC say that there is a transaction: whoever connects
-//! meanwhile waits, and that is how it is found out.
+//! meanwhile waits, and that is how it is found out. Nor that a card is let go of: once one was found held, somebody here
+//! waits for it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use pcsc::{Context, Disposition, Protocols, ReaderState, ShareMode, State};
+use tokio::sync::watch;
 
 use super::card;
 use super::cards::MAX_READERS;
@@ -30,6 +33,16 @@ static LOOKING: Mutex<bool> = Mutex::new(false);
 /// Told when a look has ended.
 static LOOKED: Condvar = Condvar::new();
 
+/// Between two looks at cards of which one is held exclusively, the least time and the most: nobody tells when it ends. The
+/// end of a transaction is waited for in the service, and known at once.
+const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+
+/// How often cards that were found held were free again.
+static FREED: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
+
+/// Somebody waits for them to be.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
 /// What a look at the cards found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Finding {
@@ -48,8 +61,52 @@ enum Finding {
 /// said to.
 pub(in crate::tokens) fn of_a_held_card(program: &Path) -> Option<Vec<String>> {
     let found = look();
-    let programs = (found != Finding::Free).then(|| named(program))?;
-    (found == Finding::Exclusive || !programs.is_empty()).then_some(programs)
+    let programs = (found != Finding::Free).then(|| among_processes(program))?;
+    let held = found == Finding::Exclusive || !programs.is_empty();
+    if held {
+        await_freedom();
+    }
+    held.then_some(programs)
+}
+
+/// How often cards that another program was found to hold were free again, and when that is once more. They are waited for
+/// only while somebody has this.
+#[must_use]
+pub fn freed() -> watch::Receiver<u64> {
+    FREED.subscribe()
+}
+
+/// Has somebody wait for the cards to be free, of which one was found held.
+fn await_freedom() {
+    if FREED.receiver_count() == 0 || WAITING.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let waiting = std::thread::Builder::new()
+        .name("held-cards".to_owned())
+        .spawn(|| {
+            let free = until_free();
+            WAITING.store(false, Ordering::SeqCst);
+            if free {
+                FREED.send_modify(|count| *count += 1);
+            }
+        });
+    if waiting.is_err() {
+        WAITING.store(false, Ordering::SeqCst);
+    }
+}
+
+/// True when no card is held; false if that is not to be learnt, for the service is gone.
+fn until_free() -> bool {
+    let [mut pause, longest] = BETWEEN_LOOKS;
+    loop {
+        match touch_each() {
+            Ok(Finding::Free) => return true,
+            Ok(Finding::Exclusive | Finding::Waiting) => {}
+            Err(_) => return false,
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(longest);
+    }
 }
 
 /// On a thread of its own: what it waits for may take as long as another program likes.
@@ -119,6 +176,11 @@ fn touch(context: &Context, reader: &ReaderState) -> Result<(), pcsc::Error> {
 /// The names of those that may hold a card that another program than this holds. The daemon looks for them: a card's
 /// process, which runs `program`, is closed in and sees no other.
 pub(in crate::tokens) fn named(program: &Path) -> Vec<String> {
+    await_freedom();
+    among_processes(program)
+}
+
+fn among_processes(program: &Path) -> Vec<String> {
     let ours = family(program);
     let service = service_of(std::process::id());
     processes()

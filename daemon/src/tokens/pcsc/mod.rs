@@ -26,7 +26,7 @@ pub mod card;
 pub(super) mod cards;
 pub mod failure;
 pub mod features;
-pub(super) mod holders;
+pub mod holders;
 pub mod inserted;
 pub(super) mod log_out;
 pub mod monitor;
