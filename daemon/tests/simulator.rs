@@ -442,3 +442,114 @@ fn a_token_that_was_seen_a_moment_ago_is_not_waited_for_before_the_question() {
         assert_eq!(if made { "signed" } else { code(&reply) }, outcome, "{reply}");
     }
 }
+
+/// What a request for one signature comes to: `signed`, or the code of its error.
+fn signs(page: &mut Page) -> String {
+    let document = page.upload("one.txt", b"one");
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    let reply = page.call("sign_documents", &call);
+    match reply["error"].is_object() {
+        true => code(&reply).to_owned(),
+        false => outcomes(&reply["result"]["documents"]).remove(0),
+    }
+}
+
+/// The library ends the process that it is in, as if all were well or not, inside a call that the standard lets do nothing of
+/// the kind. That costs the request; the next has a process of its own, in which a person logs in anew.
+#[test]
+fn a_library_that_exits_inside_a_call_costs_that_request_alone() {
+    for (function, harm) in [
+        ("C_Login", "exit"),
+        ("C_SignInit", "exit"),
+        ("C_Sign", "exit"),
+        ("C_Sign", "abort"),
+        ("C_Sign", "crash"),
+    ] {
+        let desk = Desk::bare();
+        let rules = format!("[[rule]]\nfunction = \"{function}\"\nfrom = 2\ntimes = 1\ndo = \"{harm}\"\n");
+        let (daemon, mut page) = before(&desk, &rules);
+        let told: Vec<String> = (0..4).map(|_| signs(&mut page)).collect();
+        assert_eq!(
+            told,
+            ["signed", "module_crashed", "signed", "module_crashed"],
+            "{harm} in {function}"
+        );
+        assert!(daemon.answers());
+    }
+}
+
+/// It does so as soon as it is loaded, or asked for anything: no token is there, and after three times in ten minutes it is
+/// left alone. The daemon answers all the time.
+#[test]
+fn a_library_that_exits_whenever_it_is_asked_is_switched_off() {
+    for function in ["load", "C_Initialize", "C_GetSlotList"] {
+        let desk = Desk::bare();
+        let rules = format!("[[rule]]\nfunction = \"{function}\"\ndo = \"exit\"\n");
+        let (daemon, mut page) = before(&desk, &rules);
+        let told: Vec<String> = (0..4).map(|_| signs(&mut page)).collect();
+        assert_eq!(told.last().unwrap(), "module_disabled", "{function}: {told:?}");
+        assert!(
+            told.iter()
+                .all(|code| ["module_crashed", "module_disabled"].contains(&code.as_str())),
+            "{function}: {told:?}"
+        );
+        assert!(daemon.answers());
+    }
+}
+
+/// The library writes noise to every standard stream, in each call of a signature, in the form of an answer to the daemon even:
+/// it stands in the log, and nowhere else.
+#[test]
+fn what_a_library_prints_inside_its_calls_is_noise_in_the_log() {
+    let desk = Desk::bare();
+    let functions = [
+        "load",
+        "C_Initialize",
+        "C_GetSlotList",
+        "C_GetTokenInfo",
+        "C_OpenSession",
+        "C_FindObjects",
+        "C_Login",
+        "C_SignInit",
+        "C_Sign",
+        "C_Logout",
+        "C_CloseSession",
+    ];
+    let rule = |function| format!("[[rule]]\nfunction = \"{function}\"\ndo = \"print\"\n");
+    let (daemon, mut page) = before(&desk, &functions.map(rule).concat());
+    for _ in 0..3 {
+        assert_eq!(signs(&mut page), "signed");
+    }
+    let shared = page.call("certificates", &json!({}));
+    assert!(shared["result"]["sha256"].is_string(), "{shared}");
+    assert!(daemon.log().contains("noise"));
+    assert!(daemon.answers());
+}
+
+/// A wrong PIN locks the token: the page is told that it is locked, and so is every request after it, without anybody being
+/// asked for a PIN; sharing a certificate needs none. The remedy is in both languages.
+#[test]
+fn a_pin_that_locks_is_told_as_that_and_asked_for_no_more() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let locks = "[[rule]]\nfunction = \"C_Login\"\nfrom = 2\ndo = \"lock-pin\"\n";
+    let (daemon, mut page) = page(&desk, locks, APPROVE);
+    assert_eq!(signs(&mut page), "signed");
+    let document = page.upload("two.txt", b"two");
+    let call = json!({ "documents": [document], "format": "cades_detached" });
+    let reply = page.call("sign_documents", &call);
+    assert_eq!(code(&reply), "pin_locked", "{reply}");
+    let data = &reply["error"]["data"];
+    assert!(data["remedy"]["vi"].is_string() && data["remedy"]["en"].is_string());
+    assert_eq!(data["retry"], false, "{reply}");
+    let entries = record(&desk, 7).len();
+    for _ in 0..2 {
+        assert_eq!(signs(&mut page), "pin_locked");
+    }
+    let asked = |actions: &[String]| actions.iter().filter(|action| *action == "asked").count();
+    let actions = record(&desk, entries);
+    assert_eq!(asked(&actions), 2, "nobody is asked any more: {actions:?}");
+    let shared = page.call("certificates", &json!({}));
+    assert!(shared["result"]["sha256"].is_string(), "{shared}");
+    assert!(daemon.answers());
+}
