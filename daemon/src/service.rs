@@ -20,7 +20,7 @@ use crate::jobs::{Context, MAX_LABOUR, Memory, Recall, Recent};
 use crate::language::{Arguments, arguments};
 use crate::network::Network;
 use crate::places::{NoPlaces, Places};
-use crate::policy::GrantBook;
+use crate::policy::{self, GrantBook};
 use crate::queue::Queue;
 use crate::tokens::pcsc::holders;
 use crate::tokens::pcsc::monitor::{Monitor, Sighting};
@@ -233,6 +233,8 @@ pub async fn run_daemon(
     } else {
         None
     };
+    tokio::spawn(policy::news::follow(Arc::clone(&context.grants)));
+    tokio::spawn(crate::jobs::forget_in_time(Arc::clone(&context.recall)));
     tokio::spawn(keep_warm(Arc::clone(&context), context.changes.clone()));
     if let Some(monitor) = &monitor {
         tokio::spawn(spread(monitor.sightings(), holders::freed(), changed));

@@ -321,6 +321,7 @@ fn a_permission_ends_when_its_time_is_over_also_on_a_connection_that_lives() {
     let document = shrinks.upload("a.txt", b"a");
     let call = json!({ "documents": [document], "format": "cades_detached" });
     assert_eq!(code(&shrinks.call("sign_documents", &call)), "no_certificate");
+    assert_eq!(code(&ends.receive().unwrap().0), "not_allowed");
     assert_eq!(ends.receive(), Err(1008));
     let over = OffsetDateTime::parse(&until, &Rfc3339).unwrap();
     let late = OffsetDateTime::now_utc() - over;
@@ -363,6 +364,7 @@ fn what_the_administrator_allows_ends_when_he_says_also_on_a_connection_that_liv
     assert_eq!(hello["scopes"], json!(["sign_in", "sign", "verify"]));
     assert_eq!(hello["expires"], json!({ "sign_in": until, "sign": until }));
     let document = shrinks.upload("a.txt", b"a");
+    assert_eq!(code(&ends.receive().unwrap().0), "not_allowed");
     assert_eq!(ends.receive(), Err(1008));
     let late = OffsetDateTime::now_utc() - OffsetDateTime::parse(&until, &Rfc3339).unwrap();
     assert!(

@@ -212,6 +212,7 @@ fn n063_n064_a_page_without_permission_is_told_and_closed() {
     // When the page around it loses its own, the frame is closed, too.
     succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
     let began = Instant::now();
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
     assert_eq!(page.receive(), Err(0));
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -1,14 +1,12 @@
 //! What an idle daemon costs while two readers are watched: wake-ups by the kernel's count, and memory.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::DirEntry;
 use std::time::Duration;
 
 use crate::row;
 use crate::support::cards::piv::YUBIKEY;
 use crate::support::cards::{ReaderPlan, on_readers};
 use crate::support::daemon::{Daemon, child_pids};
+use crate::support::wakes::{number, switches, woken};
 use crate::support::{Desk, succeed};
 
 /// Seconds without an event, unless `SECONDS` says otherwise.
@@ -60,34 +58,9 @@ pub(crate) fn measure() {
     );
 }
 
-/// By thread: each wait that ended is one, so that a thread that sleeps without being woken has none.
-fn switches(process: u32) -> BTreeMap<OsString, u64> {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task"))
-        .unwrap()
-        .flatten();
-    let of = |thread: &DirEntry| number(&thread.path().join("status"), "voluntary_ctxt_switches:");
-    threads.map(|thread| (thread.file_name(), of(&thread))).collect()
-}
-
-/// From one count to the next. A thread that ended was woken for that.
-fn woken(before: &BTreeMap<OsString, u64>, after: &BTreeMap<OsString, u64>) -> u64 {
-    let ended = before.keys().filter(|thread| !after.contains_key(*thread));
-    let waited = after
-        .iter()
-        .map(|(thread, count)| count - before.get(thread).unwrap_or(&0));
-    waited.sum::<u64>() + ended.count() as u64
-}
-
 /// MB; the kernel counts in KiB.
 fn resident(process: u32) -> f64 {
     number(format!("/proc/{process}/status").as_ref(), "VmRSS:") as f64 * 1024.0 / 1e6
-}
-
-fn number(file: &std::path::Path, field: &str) -> u64 {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
 }
 
 /// The words it was started with, as far as they say what it is.

@@ -312,6 +312,12 @@ impl Documents {
         Ok(Sealed::new(body, size, hasher, Some(part)))
     }
 
+    /// Whether something was begun that [`Self::drop_stale`] may let go of.
+    #[must_use]
+    pub fn is_receiving(&self) -> bool {
+        !self.lock().coming.is_empty()
+    }
+
     /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`, and ends the
     /// waiting for manifests of which nothing has come for so long.
     pub fn drop_stale(&self, now: Instant) {

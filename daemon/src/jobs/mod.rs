@@ -80,8 +80,8 @@ pub use commitment::Commitment;
 use documents::Sealed;
 pub use documents::{Documents, Manifest, Memory};
 pub use error::{JobError, error_object};
-pub use recall::Recall;
 use recall::{Begun, Ticket};
+pub use recall::{Recall, forget_in_time};
 pub use recent::Recent;
 
 /// What every job works with.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use trien_protocol::call::{IdempotencyKey, Level};
 use trien_protocol::limits::{MAX_RECALL_SECONDS, MAX_WAITING_SECONDS};
 use trien_protocol::reply::{Reply, SignedDocument};
@@ -30,7 +30,11 @@ const MAX_WAITING: u64 = 64 << 20;
 
 /// What is remembered of all origins.
 #[derive(Debug, Default)]
-pub struct Recall(Mutex<HashMap<Origin, OfOrigin>>);
+pub struct Recall {
+    origins: Mutex<HashMap<Origin, OfOrigin>>,
+    /// Rings when a reply was kept.
+    kept: Notify,
+}
 
 #[derive(Debug, Default)]
 struct OfOrigin {
@@ -50,6 +54,14 @@ impl OfOrigin {
             .values_mut()
             .filter(|known| known.memory != LONG_MEMORY);
         short.filter_map(|known| Some((known.since, known.answer.as_mut()?)))
+    }
+
+    /// When the first of the replies is old.
+    fn end(&self) -> Option<Instant> {
+        let answered = self.replies.values().filter(|known| known.answer.is_some());
+        answered
+            .filter_map(|known| known.since.checked_add(known.memory))
+            .min()
     }
 
     /// Bytes of the replies that are kept for long.
@@ -207,7 +219,7 @@ impl Recall {
     }
 
     /// Lets go of what nobody may ask for any more.
-    pub fn tidy(&self) {
+    fn tidy(&self) {
         self.lock().retain(|_, known| {
             known.forget_what_is_old();
             !known.replies.is_empty()
@@ -251,7 +263,7 @@ impl Recall {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Origin, OfOrigin>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -317,6 +329,7 @@ impl Ticket {
                 documents,
             });
             self.kept = true;
+            self.recall.kept.notify_one();
         }
     }
 }
@@ -327,6 +340,23 @@ impl Drop for Ticket {
             && let Some(known) = self.recall.lock().get_mut(&self.origin)
         {
             known.replies.remove(&self.key);
+        }
+    }
+}
+
+/// Lets go of every reply when nobody may ask for it any more. Never returns.
+pub async fn forget_in_time(recall: Arc<Recall>) {
+    loop {
+        let next = recall.lock().values().filter_map(OfOrigin::end).min();
+        let old = async {
+            match next {
+                Some(end) => tokio::time::sleep_until(end.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = recall.kept.notified() => {}
+            () = old => recall.tidy(),
         }
     }
 }

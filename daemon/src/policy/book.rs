@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use super::grants::{self, Grant, Grants, GrantsError, Scope, Terms};
 use super::origin::{Origin, Schemes};
@@ -56,6 +57,8 @@ pub struct GrantBook {
     rules: OriginRules,
     schemes: Schemes,
     read: Mutex<Read>,
+    /// Grows with each change of the user's file that was seen.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +86,25 @@ impl GrantBook {
             rules,
             schemes,
             read: Mutex::default(),
+            changes: watch::Sender::new(0),
         }
+    }
+
+    /// Tells of changes of the user's file: as soon as anybody looks into it, which [`super::news::follow`] does at once.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Looks whether the user's file has changed.
+    pub(super) fn look(&self) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut read);
+    }
+
+    /// The user's file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Which origins may be spoken of at all.
@@ -228,6 +249,8 @@ impl GrantBook {
             tracing::error!(%error, "permissions cannot be read: no origin is allowed");
             Grants::default()
         });
+        self.changes
+            .send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 }
 

@@ -1,6 +1,7 @@
 //! May this origin ask for this? [`judge`] answers with a [`Permitted`], which nothing else can make.
 
 pub mod grants;
+pub mod news;
 pub mod origin;
 pub mod ownership;
 

@@ -2,27 +2,30 @@
 //! one reply; cancel at any time. When the connection goes, its requests go, and with them the open question.
 
 mod changes;
+mod permission;
 mod session;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{MissedTickBehavior, Sleep};
 use trien_protocol::limits::MAX_BAD_MESSAGES;
 
 use super::{Channel, Halt};
 use crate::jobs::Context;
 use crate::policy::Origin;
 use changes::Changes;
+use permission::unwelcome;
 use session::{Session, Step};
 
 /// How long a connection may be silent before it says hello.
 const GREETING: Duration = Duration::from_secs(30);
-/// How often a connection's permission, and what it left unfinished, is looked at.
-const PERMISSION: Duration = Duration::from_millis(400);
+/// How often it is looked whether a page has left what it began to upload.
+const TIDYING: Duration = Duration::from_millis(400);
 /// How long the other end may take to read what was written.
 const WRITING: Duration = Duration::from_secs(30);
 /// How long the other end may take to close after we did.
@@ -63,9 +66,6 @@ pub enum RoadError {
     Gone,
 }
 
-/// Of an origin that had a permission when it came.
-const NO_PERMISSION: &str = "the origin has no permission any more";
-
 /// Why a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -79,6 +79,8 @@ pub enum Ending {
     Utf8,
     /// The other end does not keep to what is agreed: how, for its developer.
     Policy(&'static str),
+    /// The origin had a permission when it came, and has none any more. It is told once.
+    Unwelcome,
     /// A message past its limit.
     TooLarge,
 }
@@ -145,10 +147,13 @@ where
         ending = listen(&mut reading, &mut session, &party, &context) => ending,
         _ = &mut writer => Ending::Gone,
         // Beside the listening, which waits for a page that does not read.
-        () = unwelcome(&party, &context) => Ending::Policy(NO_PERMISSION),
+        () = unwelcome(&party, &context) => Ending::Unwelcome,
         () = halt.come() => Ending::Halt,
     };
     session.end().await;
+    if ending == Ending::Unwelcome {
+        session.dismiss();
+    }
     drop(session);
     tracing::debug!(?ending, "a conversation ended");
     if !writer.is_finished() {
@@ -159,17 +164,6 @@ where
         let _ =
             tokio::time::timeout(CLOSING, async { while let Some(Ok(_)) = reading.next().await {} }).await;
         writer.abort();
-    }
-}
-
-/// Returns when somebody concerned has no permission any more.
-async fn unwelcome(party: &Party, context: &Context) {
-    let mut permission = tokio::time::interval(PERMISSION);
-    loop {
-        permission.tick().await;
-        if !party.is_welcome(context) {
-            return;
-        }
     }
 }
 
@@ -188,9 +182,9 @@ async fn listen<R>(reading: &mut R, session: &mut Session, party: &Party, contex
 where
     R: Stream<Item = Result<Message, RoadError>> + Unpin,
 {
-    let mut permission = tokio::time::interval(PERMISSION);
-    let greeting = tokio::time::sleep_until(Instant::now() + GREETING);
-    tokio::pin!(greeting);
+    let mut tidying = tokio::time::interval(TIDYING);
+    tidying.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut greeting = Some(Box::pin(tokio::time::sleep(GREETING)));
     let mut changes = Changes::new(context.changes.clone());
     let mut bad_in_a_row = 0;
     loop {
@@ -204,21 +198,23 @@ where
                 session.answer(ended).await;
                 Step::Neutral
             }
-            _ = permission.tick() => {
-                session.withdraw_unpermitted();
+            _ = tidying.tick(), if session.is_receiving() => {
                 session.tidy();
                 Step::Neutral
             }
             () = changes.next(), if session.is_greeted() => {
                 // A permission that has just been taken away is seen before anything is told.
                 if !party.is_welcome(context) {
-                    return Ending::Policy(NO_PERMISSION);
+                    return Ending::Unwelcome;
                 }
                 session.tell_of_tokens();
                 Step::Neutral
             }
-            () = &mut greeting, if !session.is_greeted() => return Ending::Policy("no hello in time"),
+            () = due(&mut greeting) => return Ending::Policy("no hello in time"),
         };
+        if session.is_greeted() {
+            greeting = None;
+        }
         match step {
             Step::Good => bad_in_a_row = 0,
             Step::Bad => bad_in_a_row += 1,
@@ -227,5 +223,13 @@ where
         if bad_in_a_row >= MAX_BAD_MESSAGES {
             return Ending::Policy("too many bad messages in a row");
         }
+    }
+}
+
+/// Returns when it is over; never if there is none.
+async fn due(sleep: &mut Option<Pin<Box<Sleep>>>) {
+    match sleep {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
     }
 }

@@ -272,6 +272,7 @@ fn ws_message(frame: Frame) -> WsMessage {
             code: close_code(ending),
             reason: match ending {
                 Ending::Policy(why) => why.into(),
+                Ending::Unwelcome => "the origin has no permission any more".into(),
                 _ => "".into(),
             },
         })),
@@ -285,7 +286,7 @@ fn close_code(ending: Ending) -> u16 {
         Ending::Halt => 1001,
         Ending::Protocol => 1002,
         Ending::Utf8 => 1007,
-        Ending::Policy(_) => 1008,
+        Ending::Policy(_) | Ending::Unwelcome => 1008,
         Ending::TooLarge => 1009,
     }
 }

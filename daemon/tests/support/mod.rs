@@ -6,6 +6,7 @@ pub mod cards;
 pub mod daemon;
 pub mod module;
 pub mod office;
+pub mod wakes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -19,6 +19,7 @@ use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
 use trien_protocol::{CAPABILITIES, MANIFEST, PROTOCOL_VERSION};
 
+use super::permission::{Needed, withdrawn};
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
 use crate::jobs::documents::DocumentError;
@@ -59,8 +60,6 @@ pub(super) struct Session {
 struct Running {
     /// Ends it, with this for its reply.
     tell: oneshot::Sender<JobError>,
-    /// The permissions without which it does not go on.
-    needs: Vec<Scope>,
     /// The documents it may wait for.
     manifest: Option<Arc<Manifest>>,
     /// SHA-256 of each document that it names.
@@ -110,26 +109,14 @@ impl Session {
         self.greeted
     }
 
+    /// Whether the page has begun to upload something.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.holdings.documents().is_receiving()
+    }
+
     /// Lets go of what the page began to upload and left.
     pub(super) fn tidy(&self) {
         self.holdings.documents().drop_stale(Instant::now());
-        self.context.recall.tidy();
-    }
-
-    /// Ends the requests that the origin may not make any more: their questions go from the screen.
-    pub(super) fn withdraw_unpermitted(&mut self) {
-        if self.in_flight.is_empty() {
-            return;
-        }
-        let Some(origin) = self.party.channel.origin() else {
-            return;
-        };
-        let scopes = self.context.grants.scopes(origin, OffsetDateTime::now_utc());
-        let unpermitted =
-            |_: &RequestId, running: &mut Running| running.needs.iter().any(|scope| !scopes.contains(scope));
-        for (_, running) in self.in_flight.extract_if(unpermitted) {
-            running.end(JobError::NotAllowed(NotAllowed));
-        }
     }
 
     /// Tells the page that tokens came or went. A page that does not read is not waited for.
@@ -164,6 +151,15 @@ impl Session {
     /// Ends what is still in flight, and returns when its end is on the record.
     pub(super) async fn end(&mut self) {
         self.running.shutdown().await;
+    }
+
+    /// Tells a page that has lost its permission that it has, and that it need not come back for that. One that does not
+    /// read hears nothing.
+    pub(super) fn dismiss(&self) {
+        let error = JobError::NotAllowed(NotAllowed).object();
+        let _ = self
+            .outbox
+            .try_send(Frame::Text(text_of(&Outgoing::error(None, error))));
     }
 
     /// Takes a message that came: answers it, or sets a job to work on it.
@@ -360,6 +356,11 @@ impl Session {
         let documents = job.documents().map(|document| document.sha256.clone()).collect();
         let commitment = Arc::<Commitment>::default();
         let context = Arc::clone(&self.context);
+        let permission = self
+            .party
+            .channel
+            .origin()
+            .map(|origin| Needed::new(&context.grants, origin, needs));
         let caller = Caller {
             channel: self.party.channel.clone(),
             holdings: Arc::clone(&self.holdings),
@@ -370,17 +371,23 @@ impl Session {
             }),
             commitment: Arc::clone(&commitment),
         };
+        let (waiting, decision) = (manifest.clone(), Arc::clone(&commitment));
         let task = self.running.spawn(async move {
             tokio::select! {
                 biased;
                 Ok(why) = told => Err(why),
+                () = withdrawn(permission, &decision) => {
+                    if let Some(manifest) = waiting {
+                        manifest.close();
+                    }
+                    Err(JobError::NotAllowed(NotAllowed))
+                }
                 result = jobs::run(&context, caller, job) => result,
             }
         });
         self.requests.insert(task.id(), id);
         let running = Running {
             tell,
-            needs,
             manifest,
             documents,
             commitment,

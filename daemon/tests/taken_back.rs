@@ -1,0 +1,233 @@
+//! A permission that is taken back while a signature is made. What is not on the record yet is not delivered and never
+//! will be; what is on the record was signed while it was permitted, and goes to its reply.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use serde_json::{Value, json};
+use support::daemon::{Daemon, PORTAL, Page, allow, asking, code};
+use support::{Desk, succeed};
+
+const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"12345678\"]\n";
+
+/// A token that takes its time for a signature.
+const SLOW: &str = "[[rule]]\nfunction = \"C_Sign\"\ndo = \"delay\"\nmilliseconds = 1500\n";
+
+/// How long anything may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longer than it takes a change of the permissions to be seen.
+const SEEN: Duration = Duration::from_secs(1);
+
+const ROADS: [fn(&Daemon) -> Page; 2] = [Page::over_websocket, Page::over_socket];
+
+fn desk() -> (Desk, Daemon) {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let script = desk.path("mood.toml");
+    std::fs::write(&script, SLOW).unwrap();
+    let daemon = Daemon::start_with(&desk, APPROVE, &["--simulate".as_ref(), script.as_os_str()]);
+    (desk, daemon)
+}
+
+fn record_file(desk: &Desk) -> PathBuf {
+    desk.home().join("data/audit.jsonl")
+}
+
+/// What the record says was done, by a look that waits for nobody.
+fn actions(desk: &Desk) -> Vec<String> {
+    let text = std::fs::read_to_string(record_file(desk)).unwrap();
+    let action = |line: &str| -> String {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let action = &entry["record"]["action"];
+        action.as_str().unwrap_or_default().to_owned()
+    };
+    text.lines().map(action).collect()
+}
+
+#[track_caller]
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until the person has said yes for the `count`th time: from then on the token is at work.
+#[track_caller]
+fn approved(desk: &Desk, count: usize) {
+    wait_for("a yes", || {
+        actions(desk)
+            .iter()
+            .filter(|action| *action == "approved")
+            .count()
+            == count
+    });
+}
+
+/// Nobody can write to the record until this is dropped.
+fn hold_the_record(desk: &Desk) -> File {
+    let file = File::open(record_file(desk)).unwrap();
+    rustix::fs::flock(file.as_fd(), FlockOperation::LockExclusive).unwrap();
+    file
+}
+
+fn revoke(desk: &Desk, scopes: &[&str]) {
+    let mut command = desk.trien(["origin", "revoke", PORTAL]);
+    for scope in scopes {
+        command.args(["--scope", scope]);
+    }
+    succeed(&mut command);
+}
+
+fn call(document: &Value, key: Option<&str>) -> Value {
+    let mut call = json!({ "documents": [document], "format": "cades_detached" });
+    if let Some(key) = key {
+        call["idempotency_key"] = key.into();
+    }
+    call
+}
+
+#[test]
+fn before_the_record_nothing_is_signed_and_the_page_is_told() {
+    let (desk, daemon) = desk();
+    let mut yes = 0;
+    for road in ROADS {
+        for key in [None, Some("0123456789abcdef")] {
+            allow(&desk, PORTAL, &[]);
+            let mut page = road(&daemon);
+            page.hello();
+            let document = page.upload("a.txt", b"a");
+            let asked = page.ask("sign_documents", &call(&document, key));
+            yes += 1;
+            approved(&desk, yes);
+            revoke(&desk, &["sign"]);
+            let began = Instant::now();
+            assert_eq!(code(&page.reply(asked)), "not_allowed");
+            assert!(began.elapsed() < SEEN, "{:?}", began.elapsed());
+            wait_for("the end of it on the record", || {
+                actions(&desk).last().is_some_and(|action| action == "withdrawn")
+            });
+        }
+    }
+    // The token came to the end of its work meanwhile; nothing of that is anywhere.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!actions(&desk).iter().any(|action| action == "signed"));
+    // What was withdrawn may be asked for again under its key, and is another request.
+    allow(&desk, PORTAL, &[]);
+    let mut page = Page::over_socket(&daemon);
+    page.hello();
+    let document = page.upload("a.txt", b"a");
+    let signed = page.call("sign_documents", &call(&document, Some("0123456789abcdef")));
+    assert_eq!(signed["result"]["documents"][0]["status"], "signed", "{signed}");
+    let all = actions(&desk);
+    assert_eq!(all[all.len() - 3..], ["asked", "approved", "signed"]);
+}
+
+#[test]
+fn what_is_on_the_record_goes_to_its_reply() {
+    let (desk, daemon) = desk();
+    let mut yes = 0;
+    for road in ROADS {
+        for key in [None, Some("0123456789abcdef")] {
+            allow(&desk, PORTAL, &[]);
+            let mut page = road(&daemon);
+            page.hello();
+            let document = page.upload("a.txt", format!("{yes}").as_bytes());
+            let key = key.map(|key| format!("{key}{yes}"));
+            let asked = page.ask("sign_documents", &call(&document, key.as_deref()));
+            yes += 1;
+            approved(&desk, yes);
+            let held = hold_the_record(&desk);
+            // By now the token has signed, and the record is about to say so.
+            std::thread::sleep(Duration::from_secs(3));
+            revoke(&desk, &["sign"]);
+            std::thread::sleep(SEEN);
+            drop(held);
+            let reply = page.reply(asked);
+            assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
+            assert_eq!(actions(&desk).last().unwrap(), "signed");
+            let again = page.call("sign_documents", &call(&document, key.as_deref()));
+            assert_eq!(code(&again), "not_allowed", "it was the last one");
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_ends_after_the_record_leaves_its_reply_for_when_it_is_permitted_again() {
+    let (desk, daemon) = desk();
+    for (round, road) in ROADS.into_iter().enumerate() {
+        allow(&desk, PORTAL, &[]);
+        let mut page = road(&daemon);
+        page.hello();
+        let document = page.upload("a.txt", format!("{round}").as_bytes());
+        let call = call(&document, Some(&format!("0123456789abcdef{round}")));
+        page.ask("sign_documents", &call);
+        approved(&desk, round + 1);
+        let held = hold_the_record(&desk);
+        std::thread::sleep(Duration::from_secs(3));
+        revoke(&desk, &[]);
+        std::thread::sleep(SEEN);
+        drop(held);
+        // All that the page gets is that it has no permission any more.
+        let dismissal = loop {
+            let (message, _) = page.receive().unwrap();
+            if message["method"].is_null() {
+                break message;
+            }
+        };
+        assert_eq!(code(&dismissal), "not_allowed");
+        assert!(page.receive().is_err());
+        wait_for("the record", || actions(&desk).last().unwrap() == "signed");
+        allow(&desk, PORTAL, &[]);
+        let mut page = road(&daemon);
+        page.hello();
+        let before = actions(&desk);
+        let reply = page.call("sign_documents", &call);
+        let signed = &reply["result"]["documents"][0];
+        assert_eq!(signed["status"], "signed", "{reply}");
+        let sha256 = signed["sha256"].as_str().unwrap();
+        let bytes = page.download(sha256, signed["size"].as_u64().unwrap());
+        assert!(!bytes.is_empty());
+        assert_eq!(
+            actions(&desk),
+            before,
+            "nobody was asked, and nothing signed anew"
+        );
+    }
+}
+
+/// What the page must do for the daemon to get on with it is nothing: not even read.
+#[test]
+fn n028_one_permission_taken_back_ends_the_question_also_of_a_page_that_does_not_read() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    let hang = "[[answer]]\ndecision = \"hang\"\nrepeat = true\n";
+    let daemon = Daemon::start(&desk, hang);
+    for road in ROADS {
+        allow(&desk, PORTAL, &[]);
+        let mut page = road(&daemon);
+        page.hello();
+        let document = page.upload("a.bin", &[7; 500_000]);
+        page.ask("certificates", &json!({}));
+        wait_for("a question", || asking(daemon.pid()).len() == 1);
+        let download = json!({ "sha256": document["sha256"], "offset": 0, "length": 500_000 });
+        for _ in 0..200 {
+            page.ask("download", &download);
+        }
+        // By now all that has room on its way is there, and the rest waits.
+        std::thread::sleep(Duration::from_millis(500));
+        revoke(&desk, &["certificates"]);
+        let began = Instant::now();
+        wait_for("the end of the question", || asking(daemon.pid()).is_empty());
+        assert!(began.elapsed() < SEEN, "{:?}", began.elapsed());
+        assert!(daemon.answers());
+    }
+}
