@@ -15,10 +15,13 @@ export const MAX_TEXT = 1024 * 1024;
 /** Sessions a page may have open at once. */
 export const MAX_SESSIONS = 4;
 
-/** From the page. `session` is a name the page makes up; it has a meaning in this window only. */
+/**
+ * From the page. `session` is a name the page makes up; it has a meaning in this window only. `quiet` says that the page
+ * only comes back: if it has lost its permission meanwhile, the person is not to be asked for a new one.
+ */
 export type FromPage =
   | { [MARK]: "ping" }
-  | { [MARK]: "open"; session: string }
+  | { [MARK]: "open"; session: string; quiet?: boolean }
   | { [MARK]: "send"; session: string; text: string }
   | { [MARK]: "close"; session: string };
 
@@ -61,7 +64,7 @@ export function readFromPage(data: unknown): FromPage | undefined {
   if (kind === "ping") return { [MARK]: "ping" };
   const { session, text } = message;
   if (typeof session !== "string" || session.length === 0 || session.length > 64) return undefined;
-  if (kind === "open") return { [MARK]: "open", session };
+  if (kind === "open") return { [MARK]: "open", session, quiet: message["quiet"] === true };
   if (kind === "close") return { [MARK]: "close", session };
   if (kind === "send" && typeof text === "string") return { [MARK]: "send", session, text };
   return undefined;

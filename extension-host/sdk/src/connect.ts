@@ -54,14 +54,14 @@ interface DeadEnd {
   error: TrienError;
 }
 
-/** Tries the roads in order. Throws {@link TrienError}. */
-export async function connect(options: ConnectOptions): Promise<Connection> {
+/** Tries the roads in order. With `quiet`, a site without a permission is refused, and nobody asked. Throws {@link TrienError}. */
+export async function connect(options: ConnectOptions, quiet = false): Promise<Connection> {
   const { signal, roads = ["extension", "websocket"] } = options;
   if (typeof window === "undefined") throw TrienError.local("blocked_by_browser", "a worker: connect in the page");
   const deadEnds: DeadEnd[] = [];
   for (const road of roads) {
     try {
-      return await travel(road, roads.length === 1, options);
+      return await travel(road, roads.length === 1, options, quiet);
     } catch (thrown) {
       if (signal?.aborted) throw TrienError.local("cancelled");
       if (!(thrown instanceof TrienError)) throw thrown;
@@ -73,7 +73,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   throw mostTelling(deadEnds);
 }
 
-async function travel(road: RoadName, only: boolean, options: ConnectOptions): Promise<Connection> {
+async function travel(road: RoadName, only: boolean, options: ConnectOptions, quiet: boolean): Promise<Connection> {
   const attempt = { timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal: options.signal };
   if (attempt.signal?.aborted) throw TrienError.local("cancelled");
   if (road === "websocket") {
@@ -82,7 +82,7 @@ async function travel(road: RoadName, only: boolean, options: ConnectOptions): P
   }
   const patience = (only ? LOOK_LONGER_MS : LOOK_MS) * (navigator.userActivation?.isActive === false ? UNCLICKED : 1);
   const look = { ...attempt, timeoutMs: Math.min(attempt.timeoutMs, patience) };
-  const extension = await openExtension(look);
+  const extension = await openExtension(look, quiet);
   if (extension === undefined) throw TrienError.local("not_installed", NO_EXTENSION);
   return greet(extension, explainEnd, options, attempt);
 }

@@ -9,12 +9,12 @@ import { bounded } from "./road.ts";
 /** How often to ask again: the content script may arrive after the page's own code. */
 const PING_MS = 50;
 
-/** Opens a session, if there is an extension that answers within the attempt. */
-export async function openExtension(attempt: Attempt): Promise<ExtensionRoad | undefined> {
+/** Opens a session, if there is an extension that answers within the attempt. With `quiet`, the person is asked nothing. */
+export async function openExtension(attempt: Attempt, quiet: boolean): Promise<ExtensionRoad | undefined> {
   const bridge = await findExtension(attempt);
   if (bridge === undefined) return undefined;
   if (bridge !== BRIDGE_VERSION) throw TrienError.local("outdated", `the extension speaks version ${bridge}`);
-  return new ExtensionRoad();
+  return new ExtensionRoad(quiet);
 }
 
 /** The version an extension in this window answers with. */
@@ -43,9 +43,9 @@ class ExtensionRoad implements Road {
   onClose: Road["onClose"] = () => {};
   readonly #session = crypto.randomUUID();
 
-  constructor() {
+  constructor(quiet: boolean) {
     window.addEventListener("message", this.#hear);
-    post({ [MARK]: "open", session: this.#session });
+    post({ [MARK]: "open", session: this.#session, quiet });
   }
 
   send(message: object): void {

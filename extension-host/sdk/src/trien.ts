@@ -224,9 +224,20 @@ export class Trien {
     const onRaised = options.onRaised === undefined ? undefined : async (raised: Raised) => {
       options.onRaised?.(await this.#fetchRaised(raised, await reply));
     };
-    const result = await this.#ask<SignedDocuments>("sign_documents", params, { ...options, onRaised }, held);
-    replied(result);
-    return { documents: await this.#collect(result, options), certificate: result.certificate, receipt: result.receipt };
+    const collected: (SignResult | SignBlobResult)[] = [];
+    const mayRepeat = "idempotency_key" in params;
+    for (let left = mayRepeat ? RENEWALS : 0; ; left -= 1) {
+      const result = await this.#ask<SignedDocuments>("sign_documents", params, { ...options, onRaised }, held);
+      replied(result);
+      try {
+        await this.#collect(result, options, collected);
+        return { documents: collected, certificate: result.certificate, receipt: result.receipt };
+      } catch (error) {
+        // What was signed went with the connection; under its key it is there again, and nothing is signed for that.
+        const lost = isCode(error, "closed") || isCode(error, "document_missing");
+        if (!lost || this.#closed || signal?.aborted || left === 0) throw error;
+      }
+    }
   }
 
   /** Signs a digest. The origin needs a permission of its own for this: the person cannot see what is behind it. */
@@ -331,13 +342,16 @@ export class Trien {
     await unlessAborted(this.#renewal, signal);
   }
 
-  /** Tries for some seconds: a daemon that is started anew, or an extension that is updated, is back after that. */
+  /**
+   * Tries for some seconds: a daemon that is started anew, or an extension that is updated, is back after that. A site that
+   * has lost its permission meanwhile is told so; whether to ask for another is the page's to say, by {@link Trien.connect}.
+   */
   async #reconnect(): Promise<void> {
     const options = { ...this.#options, roads: [this.road] };
     delete options.signal;
     for (let wait = FIRST_PAUSE_MS; ; wait *= 2) {
       try {
-        const { conversation, hello } = await connect(options);
+        const { conversation, hello } = await connect(options, true);
         if (this.#closed) conversation.close();
         this.#conversation = conversation;
         this.#hello = hello;
@@ -356,24 +370,26 @@ export class Trien {
     }
   }
 
-  async #collect({ documents }: SignedDocuments, options: CallOptions & Partial<BlobResults>) {
-    const { signal, onProgress, results } = options;
-    const total = documents.reduce((sum, item) => sum + (item.status === "signed" ? item.size : 0), 0);
-    const collected: (SignResult | SignBlobResult)[] = [];
-    let before = 0;
-    for (const item of documents) {
+  /** Fetches what was signed, behind what was collected before. */
+  async #collect(
+    { documents }: SignedDocuments, { signal, onProgress, results }: CallOptions & Partial<BlobResults>,
+    collected: (SignResult | SignBlobResult)[],
+  ): Promise<void> {
+    const sizes = documents.map((item) => (item.status === "signed" ? item.size : 0));
+    const sum = (all: number[]) => all.reduce((one, other) => one + other, 0);
+    const total = sum(sizes);
+    for (const item of documents.slice(collected.length)) {
       if (item.status === "failed") {
         collected.push({ name: item.name, error: TrienError.fromReply(item.error) });
         continue;
       }
+      const before = sum(sizes.slice(0, collected.length));
       const meter = (part: number) => onProgress?.({ stage: "downloading", done: before + part, total });
       const { name, level, waiting } = item;
       const about = present({ name, level, waiting }) as { name: string } & Reached;
       if (results === "blob") collected.push({ ...about, blob: await this.#documents.downloadBlob(item, signal, meter) });
       else collected.push({ ...about, bytes: await this.#documents.download(item, signal, meter) });
-      before += item.size;
     }
-    return collected;
   }
 }
 

@@ -53,3 +53,42 @@ test("messages of other windows and other sessions are not heard", async () => {
     { trien: "message", session: "other", message: { id: 2, result: {} } }]) page.window.postMessage(data);
   assert.deepEqual(await trien.verifyDocuments({ documents: [{ name: "a", bytes: new Uint8Array(1) }] }), { documents: [] });
 });
+
+/** An extension that says what becomes of a request for a certificate, and keeps how each session was opened. */
+function playEnding(page, opened, end) {
+  playExtension(page, (message, answer) => {
+    if (message.trien === "open") opened.push(message.quiet);
+    if (message.trien !== "send") return;
+    const { id, method } = JSON.parse(message.text);
+    const tell = (body) => answer({ trien: "message", message: { jsonrpc: "2.0", ...body } });
+    if (method === "hello") return tell({ id, result: { version: 1, session: "", scopes: [], max_chunk: 1024, max_document: 1024 } });
+    if (method === "certificates") end({ id, tell, close: (reason) => answer({ trien: "closed", reason }), times: opened.length });
+  });
+}
+
+test("a page that comes back by itself has nobody asked for a permission", async () => {
+  const page = openPage();
+  const opened = [];
+  playEnding(page, opened, ({ id, tell, close, times }) => (times === 1 ? close("extension_stopped") : tell({ id, result: { serial: "01" } })));
+  const trien = await Trien.connect({ roads: ["extension"] });
+  assert.equal((await trien.certificates()).serial, "01");
+  assert.deepEqual(opened, [false, true], "the first time the page asked for it");
+  trien.close();
+});
+
+test("a page whose permission is taken back is told, and opens nothing until it is asked to", async () => {
+  const page = openPage();
+  const opened = [];
+  const words = { vi: "x", en: "x" };
+  const error = { code: -32001, message: "x", data: { code: "not_allowed", message: words, remedy: words, retry: false } };
+  playEnding(page, opened, ({ tell, close }) => (tell({ id: null, error }), close("host_exited")));
+  const trien = await Trien.connect({ roads: ["extension"] });
+  await assert.rejects(trien.certificates(), ({ code }) => code === "not_allowed");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.deepEqual(opened, [false]);
+  // What the page asks for after that is not a question to the person either: only to connect anew is.
+  await assert.rejects(trien.certificates(), ({ code }) => code === "not_allowed");
+  assert.deepEqual(opened, [false, true]);
+  (await Trien.connect({ roads: ["extension"] })).close();
+  assert.deepEqual(opened, [false, true, false]);
+});

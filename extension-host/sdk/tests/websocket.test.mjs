@@ -452,3 +452,59 @@ test("an error says whether the same request, made again, may succeed", async (c
     await assert.rejects(trien.certificates(), (error) => error.code === "token_failed" && error.retry === retry);
   }
 });
+
+test("a connection that is lost while what was signed comes back: it is asked for by its key, and nothing is fetched twice", async (context) => {
+  const made = new Map();
+  const asked = [];
+  const fetched = [];
+  const { trien, conversation } = await connected(context, {
+    hello: ({ answer }) => answer({ version: 1, session: "", capabilities: ["idempotency"], scopes: [], max_chunk: PIECE, max_document: 1 << 30 }),
+    sign_documents: ({ params, answer, refuse, conversation }) => {
+      asked.push(params.idempotency_key);
+      const again = made.get(params.idempotency_key);
+      if (again === undefined) {
+        const sign = conversation.sign_documents.bind(conversation);
+        return sign({ params, id: 0, refuse, answer: (reply) => (made.set(params.idempotency_key, [reply, conversation.documents]), answer(reply)) });
+      }
+      conversation.documents = again[1];
+      answer(again[0]);
+    },
+    download: ({ params, answer, refuse, conversation }) => {
+      fetched.push([params.sha256, params.offset]);
+      if (fetched.length === 3) return conversation.socket.terminate();
+      conversation.download({ params, answer, refuse });
+    },
+  });
+  const [small, large] = [bytes(5), bytes(2 * PIECE)];
+  const reports = [];
+  const documents = [{ name: "a", bytes: small }, { name: "b", bytes: large }];
+  const signed = await trien.signDocuments({ documents, format: "pades", onProgress: (report) => reports.push(report) });
+  assert.deepEqual(signed.documents.map(({ name, bytes }) => [name, bytes.length]), [["a", 14], ["b", large.length + 9]]);
+  const [[key, [{ documents: [{ sha256: first }, { sha256: second }] }]]] = made;
+  assert.deepEqual(asked, [key, key]);
+  // The piece in whose place the connection ended, and what came of its document before, come on the second one.
+  assert.deepEqual(fetched, [[first, 0], [second, 0], [second, PIECE], [second, 0], [second, PIECE], [second, 2 * PIECE]]);
+  assert.equal(conversation.heard.filter(({ method }) => method === "upload").length, 3, "nothing is sent again");
+  const total = small.length + large.length + 18;
+  assert.deepEqual(reports.at(-1), { stage: "downloading", done: total, total });
+});
+
+test("a page whose permission is taken back is told, and does not come back by itself", async (context) => {
+  const { trien, conversation } = await connected(context, {
+    certificates: ({ conversation }) => {
+      conversation.reply({ jsonrpc: "2.0", id: null, error: failure("not_allowed") });
+      conversation.socket.close(1008);
+    },
+  });
+  let connections = 0;
+  globalThis.WebSocket = class extends globalThis.WebSocket {
+    constructor(...words) {
+      super(...words);
+      connections += 1;
+    }
+  };
+  await rejects(trien.certificates(), "not_allowed");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(connections, 0);
+  assert.equal(conversation.heard.length, 2);
+});

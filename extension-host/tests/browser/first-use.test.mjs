@@ -2,6 +2,7 @@
 // window. What a page was told it tells its own server: looking into a page would count as the person's doing there.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../../../testdata/portal/browsers.mjs";
 import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
 
@@ -98,6 +99,45 @@ for (const name of ["chromium", "firefox"]) {
     assert.equal((await visit(browser, site)).outcome, "user_muted");
     assert.equal((await visit(browser, site)).outcome, "user_muted");
     assert.deepEqual(actions().slice(before), asked, "no further question");
+    stage.answer("approve");
+  });
+
+  test(`a permission that is taken back while a page waits: the page is told, and the person asked nothing until he asks for something, in ${name}`, { timeout: 180_000 }, async (context) => {
+    const host = `revoked-${name}.example`;
+    const site = await strange(host);
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, host) });
+    context.after(close);
+    const page = await browser.newPage();
+    const ready = site.next("/ready");
+    await page.goto(site.url);
+    await ready;
+    const takings = {
+      "while it is connected": () => stage.trien("origin", "revoke", site.url),
+      // The library comes back by itself, and the person has just done something in the page.
+      "while the daemon is away": async () => {
+        await stage.stopDaemon();
+        stage.trien("origin", "revoke", site.url);
+        await page.keyboard.press("a");
+        await stage.startDaemon();
+      },
+    };
+    for (const [when, take] of Object.entries(takings)) {
+      stage.allow(site.url);
+      stage.answer("hang", { introduce: true });
+      const before = actions().length;
+      const told = site.next("/told");
+      await page.mouse.click(100, 100);
+      for (let left = 300; stage.asking.length === 0; left -= 1, await pause(50)) assert.ok(left > 0, "a question");
+      await page.keyboard.press("a");
+      await take();
+      assert.deepEqual(await told, { outcome: "not_allowed", asked: "false" }, when);
+      await pause(2000);
+      assert.deepEqual([stage.asking, actions().slice(before)], [[], ["asked", "withdrawn"]], when);
+      stage.answer("approve", { introduce: true });
+      const anew = site.next("/told");
+      await page.mouse.click(100, 100);
+      assert.deepEqual(await anew, { outcome: "served true", asked: "true" }, `${when}: now he has`);
+    }
     stage.answer("approve");
   });
 }

@@ -44,7 +44,7 @@ function hear(event: MessageEvent): void {
   if (!messages.allows()) return tooMany(message);
   switch (message[MARK]) {
     case "open":
-      return open(message.session);
+      return open(message.session, message.quiet === true);
     case "send":
       return send(message.session, message.text);
     case "close":
@@ -89,9 +89,10 @@ function tooMany({ [MARK]: kind, session }: Exclude<FromPage, { [MARK]: "ping" }
   else end(session, "too_many");
 }
 
-function open(session: string): void {
+/** With `quiet`, nobody is to be asked whether this page may ask, whatever the person has just done in it. */
+function open(session: string, quiet: boolean): void {
   if (sessions.has(session)) return;
-  const active = meetIfActive();
+  const active = meetIfActive() && !quiet;
   if (sessions.size >= MAX_SESSIONS) return post({ [MARK]: "closed", session, reason: "too_many" });
   let port: chrome.runtime.Port;
   try {

@@ -21,7 +21,7 @@ export function relay(page: chrome.runtime.Port, origins: Origins): void {
     if ("open" in incoming) {
       host ??= startHost(origins, incoming.open.active === true, {
         onMessage: (message) => {
-          if (!greeted && !isNotification(message)) {
+          if (!isNotification(message) && (!greeted || isDismissal(message))) {
             greeted = true;
             if (remember(origins, message)) page.postMessage({ acknowledged: true } satisfies ToContent);
           }
@@ -45,6 +45,11 @@ export function refuse(page: chrome.runtime.Port, reason: CloseReason): void {
 
 function isNotification(message: unknown): boolean {
   return (message as { method?: unknown }).method !== undefined;
+}
+
+/** Not about one request: the daemon will not talk to this page any more. */
+function isDismissal(message: unknown): boolean {
+  return (message as { id?: unknown }).id === null;
 }
 
 /**

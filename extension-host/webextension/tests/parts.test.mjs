@@ -67,7 +67,8 @@ test("a rate lets a burst pass and then a trickle", () => {
 
 test("what a page can say", () => {
   const session = "s";
-  assert.deepEqual(readFromPage({ trien: "open", session, origin: "https://forged.example" }), { trien: "open", session });
+  assert.deepEqual(readFromPage({ trien: "open", session, origin: "https://forged.example" }), { trien: "open", session, quiet: false });
+  for (const quiet of [true, 1, "true"]) assert.equal(readFromPage({ trien: "open", session, quiet }).quiet, quiet === true);
   assert.deepEqual(readFromPage({ trien: "ping", session: 7 }), { trien: "ping" });
   for (const data of [null, undefined, 1, "ping", [], {}, { trien: "open" }, { trien: "open", session: "" },
     { trien: "open", session: "x".repeat(65) }, { trien: "send", session, text: {} }, { trien: "eval", session },
