@@ -3,21 +3,17 @@ import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../../../testdata/portal/browsers.mjs";
+import { CHROMIUM_ID, FIREFOX_ID, STOP, SYSTEM_ACCESS } from "./background.mjs";
 import { Stage, binaries, elsewhere, sdk } from "./stage.mjs";
 
 const HOST = "portal.example";
 const PAGE = `<!doctype html><title>Cổng</title><script type="module">
   import { Trien } from "/sdk.js";
-  window.connect = async () => (window.trien = await Trien.connect({ roads: ["extension"] })).road;
+  window.connect = async (road = "extension", port) => (window.trien = await Trien.connect({ roads: [road], port })).road;
   const code = ({ code, detail }) => [code, detail].join(" ");
   window.pick = () => window.trien.certificates().then(({ serial }) => serial, code);
   window.signIn = () => window.trien.authenticate({ nonce: btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)))) }).then(({ format }) => format, code);
 </script>`;
-/** The id of the extension in Chromium, from the key in its manifest. */
-const CHROMIUM_ID = "jkimigkodbknlgplganhnoaekpijpohb";
-/** And in Firefox, from its manifest. */
-const FIREFOX_ID = "trien@trien.vn";
-
 let stage;
 before(async () => (stage = await Stage.open()));
 after(() => stage?.close());
@@ -27,35 +23,13 @@ async function until(holds, what) {
   assert.fail(`no sign of ${what}`);
 }
 
-/** What the record says of the latest request. */
-const last = () => stage.record.at(-1)?.action?.kind ?? stage.record.at(-1)?.action ?? JSON.stringify(stage.record.at(-1));
-
-/** Stops the extension's background as the browser does to save memory, whatever it is doing. */
-const STOP = {
-  chromium: async (browser) => {
-    const page = await browser.newPage();
-    await page.goto(`chrome-extension://${CHROMIUM_ID}/options.html`);
-    const session = await page.createCDPSession();
-    await session.send("ServiceWorker.enable");
-    await session.send("ServiceWorker.stopAllWorkers");
-    await page.close();
-  },
-  firefox: async (browser) => {
-    const ask = async (method, params) => (await browser.connection.send(method, params)).result;
-    const { contexts: [{ context }] } = await ask("browsingContext.getTree", { "moz:scope": "chrome" });
-    const expression = `WebExtensionPolicy.getByID("${FIREFOX_ID}").extension.terminateBackground({ ignoreDevToolsAttached: true, disableResetIdleForTest: true })`;
-    const { type, exceptionDetails } = await ask("script.evaluate", { expression, awaitPromise: true, target: { context } });
-    assert.equal(type, "success", exceptionDetails?.text);
-  },
-};
-
 for (const name of ["chromium", "firefox"]) {
   test(`n069 the background is stopped in the middle of a request, and the page is served all the same, in ${name}`, {
     timeout: 120_000,
   }, async (context) => {
     const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
     const options = { binaries, env: stage.env, ...elsewhere(name, HOST) };
-    if (name === "firefox") options.args = ["--remote-allow-system-access"];
+    if (name === "firefox") options.args = [SYSTEM_ACCESS];
     const { browser, close } = await launch(name, options);
     context.after(close);
     const page = await browser.newPage();
@@ -79,22 +53,31 @@ for (const name of ["chromium", "firefox"]) {
   });
 }
 
+/** How soon the question must be gone, in milliseconds, with room for a slow machine that closes a tab. */
+const SOON = 2000;
+
 for (const name of ["chromium", "firefox"]) {
-  test(`n048 the tab is closed while the person is asked: the question goes, and the record says so, in ${name}`, { timeout: 90_000 }, async (context) => {
+  test(`n048 the tab is closed while the person is asked: the question goes, and the record says so, in ${name}`, { timeout: 120_000 }, async (context) => {
     const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
     const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
     context.after(close);
-    const page = await browser.newPage();
-    await page.goto(url);
-    await page.waitForFunction(() => window.connect !== undefined);
-    await page.evaluate(() => window.connect());
-    stage.answer("hang");
-    const before = stage.record.length;
-    page.evaluate(() => window.pick()).catch(() => "the page is gone");
-    await until(() => stage.record.length > before, "a question");
-    await page.close();
-    await until(() => /withdrawn|cancelled|closed/.test(JSON.stringify(stage.record.at(-1))), `the question's end: ${last()}`);
-    stage.answer("approve");
+    for (const road of ["extension", "websocket"]) {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.waitForFunction(() => window.connect !== undefined);
+      await page.evaluate((...words) => window.connect(...words), road, stage.websocketPort);
+      stage.answer("hang");
+      const before = stage.record.length;
+      page.evaluate(() => window.pick()).catch(() => "the page is gone");
+      await until(() => stage.asking.length === 1, "a question");
+      await page.close();
+      const began = Date.now();
+      await until(() => stage.asking.length === 0, "the question's end");
+      assert.ok(Date.now() - began < SOON, `${Date.now() - began} ms over the ${road}`);
+      await until(() => stage.record.length === before + 2, "the end on the record");
+      assert.deepEqual(stage.record.slice(before).map(({ record }) => record.action), ["asked", "withdrawn"], road);
+      stage.answer("approve");
+    }
   });
 }
 
@@ -132,7 +115,7 @@ for (const name of ["chromium", "firefox"]) {
     stage.answer("approve");
     const { url } = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
     const settings = { binaries, env: stage.env, ...elsewhere(name, HOST) };
-    if (name === "firefox") settings.args = ["--remote-allow-system-access"];
+    if (name === "firefox") settings.args = [SYSTEM_ACCESS];
     const { browser, close } = await launch(name, settings);
     context.after(close);
     const portal = await browser.newPage();

@@ -12,7 +12,7 @@ const HOSTS = ["portal.example", "around.example"];
  * then an unknown site may have the person asked.
  */
 const PROBE = `
-  const query = new URLSearchParams(location.search);
+  const query = new URLSearchParams(window.probe?.query ?? location.search);
   if (query.has("hostile")) {
     for (const name of ["push", "map", "forEach", "includes"]) Array.prototype[name] = () => { throw 0; };
     Object.prototype.origin = "https://allowed.example";
@@ -21,8 +21,14 @@ const PROBE = `
     window.postMessage = new Proxy(window.postMessage, {});
   }
   let told = false;
-  const tell = (text) => { if (told) return; told = true; fetch("/told?" + new URLSearchParams({ text }), { mode: "no-cors" }); };
+  const tell = (text) => { if (told) return; told = true; window.toldText = text; fetch((window.probe?.told ?? "/told") + "?" + new URLSearchParams({ text }), { mode: "no-cors" }); };
   const say = (message) => window.postMessage(message, "*");
+  if (query.has("port")) {
+    const socket = new WebSocket("ws://127.0.0.1:" + query.get("port") + "/v1", "trien.v1");
+    socket.onopen = () => socket.send(hello);
+    socket.onmessage = ({ data }) => tell("hello " + JSON.parse(data).result.version);
+    socket.onclose = () => tell("refused");
+  }
   const hello = '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"versions":[' + (query.get("version") ?? 1) + '],"client":""}}';
   const forged = '{"from":"extension","origin":"https://allowed.example","top_origin":"https://allowed.example"}';
   let asked = false;
@@ -64,9 +70,47 @@ const PROBE = `
     if (data.trien === "message") tell(data.message.error ? data.message.error.data.code : "hello " + data.message.result.version);
     if (data.trien === "closed") tell("closed " + data.reason);
   });
-  setInterval(() => asked || say({ trien: "ping" }), 50);
-  setTimeout(() => asked || tell("no answer"), query.has("brief") ? 2500 : 20000);
+  // To the page around it, whose window the content script there listens at.
+  if (query.has("up")) {
+    parent.postMessage({ trien: "ping" }, "*");
+    parent.postMessage({ trien: "open", session: "u" }, "*");
+    parent.postMessage({ trien: "send", session: "u", text: hello }, "*");
+  }
+  if (!query.has("port")) setInterval(() => asked || say({ trien: "ping" }), 50);
+  if (!query.has("port")) setTimeout(() => asked || tell("no answer"), query.has("brief") ? 2500 : 20000);
 `;
+
+/**
+ * A page with a frame that has no address of a site: `kind` says which. The frame does what `query` says, and so does the
+ * page itself with what it hears that is the content script's, if the frame speaks to it.
+ */
+const FRAMER = `<!doctype html><title></title><body><script type="module">
+  const asked = new URLSearchParams(location.search);
+  const told = location.origin + "/told";
+  const setting = "window.probe = " + JSON.stringify({ query: asked.get("query"), told }) + ";";
+  const code = setting + await (await fetch("/probe.js")).text();
+  const html = "<!doctype html><title></title><script>" + code + "</" + "script>";
+  const frame = document.createElement("iframe");
+  const kinds = {
+    srcdoc: () => (frame.srcdoc = html),
+    blank: () => (frame.src = "about:blank"),
+    blob: () => (frame.src = URL.createObjectURL(new Blob([html], { type: "text/html" }))),
+    data: () => (frame.src = "data:text/html;charset=utf-8," + encodeURIComponent(html)),
+    sandboxed: () => (frame.setAttribute("sandbox", "allow-scripts"), (frame.srcdoc = html)),
+    sandboxedBlob: () => (frame.setAttribute("sandbox", "allow-scripts"), kinds.blob()),
+    sandboxedSite: () => (frame.setAttribute("sandbox", "allow-scripts"), (frame.src = "/probe?" + asked.get("query"))),
+  };
+  kinds[asked.get("kind")]();
+  document.body.append(frame);
+  if (asked.get("kind") === "blank") {
+    const script = frame.contentDocument.createElement("script");
+    script.textContent = code;
+    frame.contentDocument.body.append(script);
+  }
+  addEventListener("message", ({ data }) => {
+    if (["pong", "message", "closed"].includes(data?.trien)) fetch(told + "?text=the page around heard " + data.trien);
+  });
+</script></body>`;
 
 let stage;
 /** Who waits to hear what a page was told. */
@@ -80,6 +124,7 @@ const queryOf = (request) => new URL(request.url, "http://probe").searchParams;
 const PAGES = {
   "/probe": `<!doctype html><title></title><script src="/probe.js"></script>`,
   "/probe.js": PROBE,
+  "/framer": FRAMER,
   "/told": (request, response) => {
     hear(queryOf(request).get("text"));
     response.end();
@@ -140,5 +185,47 @@ for (const name of ["chromium", "firefox"]) {
     } finally {
       await close();
     }
+  });
+}
+
+/** Frames without an address of a site, and whether the browser lets them speak for the site that made them. */
+const KINDS = { srcdoc: true, blank: true, blob: true, data: false, sandboxed: false, sandboxedBlob: false, sandboxedSite: false };
+
+for (const name of ["chromium", "firefox"]) {
+  test(`n002 n063 frames without an address of their own, in ${name}`, { timeout: 240_000 }, async (context) => {
+    const { inner, outer } = await sites();
+    stage.trien("origin", "revoke", outer);
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOSTS) });
+    context.after(close);
+    const within = (site, kind, query) => `${site}/framer?${new URLSearchParams({ kind, query })}`;
+    const port = `port=${stage.websocketPort}`;
+    // A session of the page's own is there, so that the extension is awake and this site known to it.
+    assert.equal(await answerTo(browser, `${inner}/probe`), "hello 1");
+    for (const [kind, speaks] of Object.entries(KINDS)) {
+      // The person could not be told who asks: the extension is not there for such a frame, whoever made it, nor for what it
+      // says to the page around it.
+      assert.equal(await answerTo(browser, within(inner, kind, "brief")), "no answer", kind);
+      assert.equal(await answerTo(browser, within(inner, kind, "brief&up")), "no answer", `${kind} to the page around it`);
+      // A socket says whose it is by its handshake: the site's that made the frame, or nobody's.
+      assert.equal(await answerTo(browser, within(inner, kind, port)), speaks ? "hello 1" : "refused", `${kind} over the WebSocket`);
+      assert.equal(await answerTo(browser, within(outer, kind, port)), "refused", `${kind} of a site without a permission`);
+    }
+  });
+
+  test(`n063 pages without an address of a site in the address bar, in ${name}`, { timeout: 120_000 }, async (context) => {
+    const { inner } = await sites();
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOSTS) });
+    context.after(close);
+    const probe = `<!doctype html><title></title><script>window.probe = ${JSON.stringify({ query: "brief", told: `${inner}/told` })};${PROBE}</script>`;
+    const page = await browser.newPage();
+    // It may not reach its server, so it is looked at; which counts as the person's doing there, and is no use to it.
+    await page.goto(`data:text/html;charset=utf-8,${encodeURIComponent(probe)}`);
+    const heard = await page.waitForFunction(() => window.toldText, { timeout: 30_000 });
+    assert.equal(await heard.jsonValue(), "no answer");
+    await page.goto(`${inner}/around?frame=about:blank`);
+    const told = new Promise((resolve) => (hear = resolve));
+    // As the site's own script opens it: its document has the site's origin, and a blob's address.
+    await page.evaluate((html) => void window.open(URL.createObjectURL(new Blob([html], { type: "text/html" }))), probe);
+    assert.equal(await told, "no answer");
   });
 }
