@@ -4,12 +4,16 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::daemon::{Daemon, PORTAL, Page, allow, code, command};
 use support::{Desk, fail, succeed};
 
@@ -257,4 +261,137 @@ fn a_configuration_that_cannot_be_used_stops_the_start() {
     std::fs::write(&config, "").unwrap();
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o666)).unwrap();
     fail(&mut command(&desk, &desk.path("none.toml")), 3);
+}
+
+/// What a page that does not read may cost the daemon, in KiB: what waits to be written, a chunk of a document each.
+const UNREAD: u64 = 32 * 1024;
+
+/// Of a document, in bytes.
+const SIZE: usize = 500_000;
+
+/// A client of plain frames that has said where it comes from and hello, and need not read what comes.
+fn plain(daemon: &Daemon) -> UnixStream {
+    let mut stream = UnixStream::connect(&daemon.socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let opening = json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL });
+    stream.write_all(&framed(&opening)).unwrap();
+    stream
+        .write_all(&request(1, "hello", &json!({ "versions": [1] })))
+        .unwrap();
+    stream
+}
+
+fn framed(message: &Value) -> Vec<u8> {
+    trien_protocol::frame::encode(&message.to_string()).unwrap()
+}
+
+fn request(id: u64, method: &str, params: &Value) -> Vec<u8> {
+    framed(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
+}
+
+fn upload(id: u64, sha256: &str, content: &[u8]) -> Vec<u8> {
+    let data = STANDARD.encode(content);
+    let params = json!({ "sha256": sha256, "size": content.len(), "offset": 0, "data": data });
+    request(id, "upload", &params)
+}
+
+/// The daemon's resident memory in KiB: now, and at the most.
+fn resident(daemon: &Daemon) -> [u64; 2] {
+    let status = format!("/proc/{}/status", daemon.pid());
+    ["VmRSS:", "VmHWM:"].map(|field| support::wakes::number(status.as_ref(), field))
+}
+
+#[test]
+fn a_page_that_asks_for_documents_and_does_not_read_them_costs_little_memory_and_keeps_nobody() {
+    const COUNT: u64 = 400;
+    let desk = portal();
+    let daemon = Daemon::start(&desk, "");
+    let mut page = plain(&daemon);
+    let content = vec![7; SIZE];
+    let sha256 = hex::encode(Sha256::digest(&content));
+    page.write_all(&upload(2, &sha256, &content)).unwrap();
+    let [idle, _] = resident(&daemon);
+    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
+    // In one piece: the kernel counts small ones for more than they are.
+    let requests: Vec<_> = (3..COUNT + 3)
+        .flat_map(|id| request(id, "download", &download))
+        .collect();
+    page.write_all(&requests).unwrap();
+    // It gets on with others meanwhile, on either road, and takes nothing more of this one.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        let asked = Instant::now();
+        assert!(daemon.answers());
+        assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
+        // The daemon waits thirty for who does not read.
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let [now, most] = resident(&daemon);
+    println!("200 MB were asked for and not read: {idle} KiB before, {now} KiB then, {most} KiB at the most");
+    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    // Who reads late has all of it.
+    for id in 1..COUNT + 3 {
+        let text = trien_protocol::frame::read(&mut page, usize::MAX)
+            .unwrap()
+            .unwrap();
+        let reply: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&reply["id"], reply["result"].is_object()), (&json!(id), true));
+    }
+}
+
+#[test]
+fn a_page_that_uploads_and_does_not_read_the_replies_waits() {
+    let desk = portal();
+    let daemon = Daemon::start(&desk, "");
+    let mut page = plain(&daemon);
+    // No such document: what is refused at length fills its way the sooner.
+    let [idle, _] = resident(&daemon);
+    let mut sent = 0;
+    let mut frames = (2..).map(|id| upload(id, &"00".repeat(32), &[7; 2000]));
+    while sent < 1 << 30 {
+        let frame = frames.next().unwrap();
+        match page.write_all(&frame) {
+            Ok(()) => sent += frame.len(),
+            Err(_) => break,
+        }
+    }
+    let [_, most] = resident(&daemon);
+    println!("{sent} bytes were sent before it had to wait: {idle} KiB before, {most} KiB at the most");
+    assert!(sent < 1 << 30, "all of it was taken");
+    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n028_a_page_that_does_not_read_is_closed_when_its_permission_is_taken() {
+    let desk = portal();
+    let daemon = Daemon::start(&desk, "");
+    let mut page = plain(&daemon);
+    let content = vec![7; SIZE];
+    let sha256 = hex::encode(Sha256::digest(&content));
+    page.write_all(&upload(2, &sha256, &content)).unwrap();
+    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
+    let requests: Vec<_> = (3..203)
+        .flat_map(|id| request(id, "download", &download))
+        .collect();
+    page.write_all(&requests).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    // Who writes on hears of the end, whether he reads or not.
+    let began = Instant::now();
+    while page
+        .write_all(&request(1000, "cancel", &json!({ "request": 1 })))
+        .is_ok()
+    {
+        assert!(began.elapsed() < Duration::from_secs(10), "it is still connected");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut rest = Vec::new();
+    let _ = page.read_to_end(&mut rest);
+    assert!(
+        rest.len() < 200 * SIZE,
+        "what was not on its way is not sent any more"
+    );
 }

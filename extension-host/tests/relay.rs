@@ -373,3 +373,27 @@ fn a_daemon_that_accepts_late_is_waited_for() {
     let (mut daemon, _) = listener.accept().expect("a connection");
     assert!(read_frame(&mut daemon).contains("https://a.example"));
 }
+
+#[test]
+fn a_host_that_has_nothing_to_relay_sleeps() {
+    let home = Home::new();
+    let (host, _daemon) = Host::connected(&home);
+    // Each wait that ended is counted by the kernel, for each thread.
+    let woken = || -> u64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", host.child.id())).expect("its threads");
+        let count = |status: String| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.expect("a count").trim().parse::<u64>().expect("a number")
+        };
+        let status = threads
+            .flatten()
+            .map(|thread| std::fs::read_to_string(thread.path().join("status")));
+        status.map(|status| count(status.expect("a thread"))).sum()
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    let before = woken();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(woken(), before);
+}
