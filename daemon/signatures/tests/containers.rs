@@ -234,6 +234,22 @@ fn n154_what_is_missing_left_over_or_exchanged_is_named() {
             reasons(&extra),
             (Reason::ContainerFileNotCovered, vec!["extra.txt".to_owned()])
         );
+        // A folder that is for signatures is no place where one is not needed.
+        for name in [
+            "META-INF/Quyết định.pdf",
+            "META-INF/a/b.xml",
+            "META-INF/container.pdf",
+            "META-INF/x",
+        ] {
+            for name in [name.to_owned(), name.replace("META-INF", "meta-inf")] {
+                let mut extra = good.clone();
+                extra.push((name.clone(), b"unsigned".to_vec()));
+                assert_eq!(reasons(&extra), (Reason::ContainerFileNotCovered, vec![name]));
+            }
+        }
+        let mut described = good.clone();
+        described.push(("META-INF/container.xml".into(), b"<container/>".to_vec()));
+        assert!(verified(&pki, &packed(&described)).valid());
         let mut folded = good.clone();
         folded.push(("meta-inf/signatures9.xml".into(), b"<a/>".to_vec()));
         assert_eq!(reasons(&folded).0, Reason::ContainerFileNotCovered);
@@ -288,6 +304,29 @@ fn n154_what_is_missing_left_over_or_exchanged_is_named() {
             );
         }
     }
+}
+
+/// Not all of very many signatures are looked at, and what is not has its say.
+#[test]
+fn n154_a_signature_that_is_not_looked_at_is_no_signature_that_holds() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let good = entries(&container(&pki, &who, Kind::Extended, Inside::Xades, &FILES));
+    let signature = good.iter().find(|(name, _)| name.contains("signatures")).unwrap();
+    let with = |count: usize, last: &[u8]| {
+        let mut many = good.clone();
+        for number in 1..count {
+            let bytes = if number + 1 == count { last } else { &signature.1 };
+            many.push((format!("META-INF/signatures-{number}.xml"), bytes.to_vec()));
+        }
+        verified(&pki, &packed(&many))
+    };
+    assert!(with(64, &signature.1).valid());
+    let report = with(65, b"<nothing/>");
+    assert!(!report.valid(), "{report:#?}");
+    let last = report.signatures.last().unwrap();
+    assert_eq!(last.reason, Some(Reason::TooManySignatures));
+    assert_eq!(last.not_evaluated, ["META-INF/signatures-64.xml"]);
 }
 
 /// What a manifest says of a file is that file's: a digest of another one, and a file that is not there, are found
@@ -457,24 +496,20 @@ fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
     for (what, bytes) in hostile {
         assert!(Container::parse(&bytes).is_err(), "{what}");
     }
+    assert!(Container::parse(&stored(b"abcd")).is_ok());
     for name in [
-        "../x", "/etc/x", "C:\\x", "C:x", "a\\..\\b", "a/../b", "a//b", "./a", "a\0b", "a\nb", "",
+        "../x", "..", "/etc/x", "/", "C:\\x", "C:x", "a\\..\\b", "\\\\a\\b", "a/../b", "a//b", "./a", "a/.",
+        "a\0b", "a\0", "a\nb", "a\u{85}b", "",
     ] {
         assert!(
             matches!(zip::write(&[(name, b"")]), Err(ZipError::Name(_))),
             "{name:?}"
         );
-        if name.len() == 4 {
-            let mut bytes = zip::write(&[("abcd", b"")]).unwrap();
-            for at in [30, bytes.len() - 22 - 4] {
-                bytes[at..at + 4].copy_from_slice(name.as_bytes());
-            }
-            assert!(
-                matches!(Container::parse(&bytes), Err(ZipError::Name(_))),
-                "{name:?}"
-            );
-        }
+        let read = Container::parse(&stored(name.as_bytes()));
+        assert!(matches!(read, Err(ZipError::Name(_))), "{name:?}: {read:?}");
     }
+    let read = Container::parse(&stored(b"\xff\xfe"));
+    assert!(matches!(read, Err(ZipError::Name(_))), "{read:?}");
     for names in [["a", "a"], ["a", "A"], ["\u{e2}", "a\u{302}"], ["Đ", "đ"]] {
         let twice = zip::write(&[(names[0], b"1"), (names[1], b"2")]).unwrap();
         assert!(
@@ -483,6 +518,44 @@ fn n151_n152_n153_containers_with_more_than_one_reading_are_refused() {
         );
     }
     bombs();
+}
+
+/// A container of one empty file, with whatever name.
+fn stored(name: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+    let (version, zeros) = ([20, 0], [0; 24]);
+    // Flags, method, time, check sum and sizes are all 0.
+    let local = [
+        &b"PK\x03\x04"[..],
+        &version,
+        &zeros[..20],
+        &length,
+        &zeros[..2],
+        name,
+    ]
+    .concat();
+    let entry = [
+        &b"PK\x01\x02"[..],
+        &version,
+        &version,
+        &zeros[..20],
+        &length,
+        &zeros[..16],
+        name,
+    ]
+    .concat();
+    let four = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let (size, offset) = (four(entry.len()), four(local.len()));
+    let end = [
+        &b"PK\x05\x06"[..],
+        &zeros[..4],
+        &[1, 0, 1, 0],
+        &size,
+        &offset,
+        &zeros[..2],
+    ]
+    .concat();
+    [local, entry, end].concat()
 }
 
 /// Made by Python, so that the packing is somebody else's.

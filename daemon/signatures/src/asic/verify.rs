@@ -42,15 +42,25 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
     let data = data_files(&container);
     let archive = Archived::read(&container, reliance);
     let mut signatures = Vec::new();
-    for (entry, inside) in signature_files(&container).take(MAX_SIGNATURES) {
+    let files: Vec<_> = signature_files(&container).collect();
+    let (judged, others) = files.split_at(files.len().min(MAX_SIGNATURES));
+    for (entry, inside) in judged {
         match inside {
             Inside::Xades => signatures.extend(xades(&container, &entry.bytes, reliance)),
             Inside::Cades => signatures.extend(cades_file(&container, entry, kind, &archive, reliance)),
         }
     }
-    if signatures.is_empty() {
+    let reason = match (signatures.as_slice(), others) {
+        (_, [_, ..]) => Some(Reason::TooManySignatures),
+        ([], []) => Some(Reason::NoSigners),
+        _ => None,
+    };
+    if let Some(reason) = reason {
         let mut nobody = SignatureReport::new(Format::AsicXades);
-        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        nobody.fail(SubIndication::FormatFailure, reason);
+        others
+            .iter()
+            .for_each(|(entry, _)| nobody.leaves_out(&entry.name));
         signatures.push(nobody);
     }
     for report in &mut signatures {
@@ -63,12 +73,38 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
     })
 }
 
-/// The files that are there to be signed.
+/// The files that are there to be signed: all but the media type, and what serves the container itself.
 fn data_files(container: &Container) -> Vec<&str> {
     let names = container.entries().iter().map(|entry| entry.name.as_str());
     names
-        .filter(|name| *name != "mimetype" && !name.starts_with("META-INF/"))
+        .filter(|name| *name != "mimetype" && !serves_the_container(name))
         .collect()
+}
+
+/// Whether it is one of the files that `META-INF/` is for: signatures, time-stamps, evidence records, their manifests, and
+/// what OpenDocument and EPUB say of a container (EN 319 162-1, 4.3.3, 4.4.3 and annex A). Whatever else lies there may be
+/// taken for a document by a person, and no signature would be about it.
+fn serves_the_container(name: &str) -> bool {
+    const MANIFESTS: [&str; 3] = [
+        "ASiCManifest",
+        "ASiCArchiveManifest",
+        "ASiCEvidenceRecordManifest",
+    ];
+    let Some(name) = name.strip_prefix("META-INF/") else {
+        return false;
+    };
+    let Some((stem, end)) = name.rsplit_once('.') else {
+        return false;
+    };
+    match end {
+        "xml" if matches!(stem, "container" | "manifest" | "metadata") => true,
+        "xml" if MANIFESTS.iter().any(|manifest| stem.contains(manifest)) => true,
+        "xml" => stem.contains("signatures") || stem.contains("evidencerecord"),
+        "p7s" => stem.contains("signature"),
+        "tst" => stem.contains("timestamp"),
+        "ers" => stem.contains("evidencerecord"),
+        _ => false,
+    }
 }
 
 /// The files that hold signatures, by their names (EN 319 162-1, 4.3.3 and 4.4.3).

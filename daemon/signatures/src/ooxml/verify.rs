@@ -51,9 +51,15 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, PackageEr
             report
         })
         .collect();
-    if signatures.is_empty() || found.parts.len() > MAX_SIGNATURES {
+    let is_more = found.parts.len() > MAX_SIGNATURES;
+    if signatures.is_empty() || is_more {
         let mut nobody = SignatureReport::new(Format::Ooxml);
-        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        let reason = if is_more {
+            Reason::TooManySignatures
+        } else {
+            Reason::NoSigners
+        };
+        nobody.fail(SubIndication::FormatFailure, reason);
         signatures.push(nobody);
     }
     if found.ambiguous {

@@ -193,6 +193,7 @@ pub enum Reason {
     SignedPropertiesMalformed,
     CriticalHeaderUnknown,
     ContainerFileNotCovered,
+    TooManySignatures,
     // PDF
     MalformedPdf,
     MalformedByteRange,

@@ -74,9 +74,15 @@ pub(crate) fn verify_in(
             Err(_) => malformed(),
         })
         .collect();
-    if signatures.is_empty() || elements.len() > MAX_SIGNATURES {
+    let is_more = elements.len() > MAX_SIGNATURES;
+    if signatures.is_empty() || is_more {
         let mut nobody = SignatureReport::new(Format::XmlDsig);
-        nobody.fail(SubIndication::FormatFailure, Reason::NoSigners);
+        let reason = if is_more {
+            Reason::TooManySignatures
+        } else {
+            Reason::NoSigners
+        };
+        nobody.fail(SubIndication::FormatFailure, reason);
         signatures.push(nobody);
     }
     let good: Vec<&ReadSignature> = read.iter().filter_map(|read| read.as_ref().ok()).collect();
