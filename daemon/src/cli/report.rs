@@ -7,7 +7,7 @@ use trien_protocol::call::Language;
 use trien_protocol::error::ErrorData;
 use trien_signatures::algorithm::SignatureAlgorithm;
 use trien_signatures::report::{
-    Change, ChangeKind, Coverage, Indication, Reason, Report, SignatureReport, TimestampReport,
+    Change, ChangeKind, Coverage, Format, Indication, Reason, Report, SignatureReport, TimestampReport,
 };
 use trien_signatures::revocation::{CertificateStatus, Source, SourceKind};
 
@@ -18,7 +18,7 @@ use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
 pub(super) struct FileReport {
     /// As it was named on the command line.
     pub(super) file: String,
-    /// There is a signature, and all are TOTAL-PASSED.
+    /// There is a signature, and all are TOTAL-PASSED; document time-stamps are none.
     pub(super) valid: bool,
     /// What was found.
     #[serde(flatten)]
@@ -63,7 +63,9 @@ impl Verdict {
 
 impl FileReport {
     fn verdict(&self) -> Verdict {
-        let failed = |signature: &SignatureReport| signature.indication == Indication::TotalFailed;
+        let failed = |signature: &SignatureReport| {
+            signature.indication == Indication::TotalFailed && signature.format != Format::DocumentTimeStamp
+        };
         match self.signatures() {
             _ if self.valid => Verdict::Valid,
             [] => Verdict::Invalid,
@@ -219,12 +221,20 @@ fn undetermined(report: &Report, language: Language) -> String {
     said.join(" ")
 }
 
+/// Document time-stamps stand among the signatures, in the order they were made, and are not counted as such (EN 319
+/// 102-1, 5.4: they are validated for themselves, and one that fails proves nothing, neither way).
 fn heading(index: usize, file: &FileReport, language: Language) -> String {
-    let total = file.signatures().len().to_string();
+    let is_signature = |one: &&SignatureReport| one.format != Format::DocumentTimeStamp;
+    let signatures = file.signatures();
+    if !signatures.get(index).as_ref().is_some_and(is_signature) {
+        return plain(language, "report-document-time-stamp");
+    }
+    let count = |some: &[SignatureReport]| some.iter().filter(is_signature).count().to_string();
+    let number = count(&signatures[..=index]);
     text(
         language,
         "report-signature",
-        &arguments([("number", (index + 1).to_string()), ("total", total)]),
+        &arguments([("number", number), ("total", count(signatures))]),
     )
 }
 

@@ -53,8 +53,8 @@ pub struct VerifyArguments {
 /// Runs it.
 ///
 /// # Errors
-/// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED; failure if a file
-/// cannot be read.
+/// Misuse if the page would replace an input; no unless every signature of every file is TOTAL-PASSED, as which document
+/// time-stamps do not count; failure if a file cannot be read.
 pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     let at = match &arguments.at {
         None => OffsetDateTime::now_utc(),
