@@ -140,6 +140,17 @@ fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_writt
         .filter(|line| line.ends_with("\tbroken\tintact"))
         .collect();
     assert!(lax.is_empty(), "{lax:#?}");
+    // What another calls changed is intact here in two cases, of which the README says why (133).
+    let lenient: Vec<&String> = differ
+        .keys()
+        .filter(|line| line.ends_with("\tchanged\tintact"))
+        .collect();
+    let known = [
+        "form-update-ap-indirect-sneaky-trailer",
+        "form-update-no-override-appearance-stream-ap-indirect-sneaky",
+    ];
+    let known = known.map(|name| format!("pyhanko\tpyhanko_{name}.pdf\tchanged\tintact"));
+    assert_eq!(lenient, known.iter().collect::<Vec<_>>());
 }
 
 /// What the time-stamps of XAdES signatures are about, by us and by lxml (`stamps.py`); nobody's certificate is asked.

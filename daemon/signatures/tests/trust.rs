@@ -258,6 +258,54 @@ fn n149_cross_signed_circles_end() {
     assert!(started.elapsed().as_secs() < 5);
 }
 
+/// Two certificates of one name and one key, of which one is no CA's: what is found first does not decide.
+#[test]
+fn n149_of_two_certificates_of_one_key_that_of_a_ca_counts_in_whatever_order() {
+    let workshop = &PKI.workshop;
+    let real = workshop.issue(&PKI.root, "two-faced", "ec:P-256", CA, "ca");
+    let other = workshop.certify(
+        &PKI.root,
+        "two-faced-no-ca",
+        &real.key,
+        CA,
+        "ca_false",
+        &["-sha256"],
+    );
+    let leaf = workshop.issue(&real, "two-faced-leaf", "ec:P-256", CITIZEN, "signer");
+    for beside in [[&real, &other], [&other, &real]] {
+        let PathVerdict::Trusted { path } = judge(&leaf, &beside) else {
+            panic!("{}", beside[0].name)
+        };
+        assert_eq!(path[1], real.certificate, "{} first", beside[0].name);
+    }
+    assert_eq!(refused(judge(&leaf, &[&other])).1, Reason::PathBasicConstraints);
+}
+
+/// Each is certified by the one before it, and the first by the last.
+#[test]
+fn n149_a_ring_of_128_certificates_ends() {
+    let workshop = &PKI.workshop;
+    let first = workshop.root("ring-0", "ec:P-256", "/CN=Ring 0");
+    let name = |number: usize| format!("/CN=Ring {number}");
+    let mut ring = vec![first];
+    for number in 1..128 {
+        let file = format!("ring-{number}");
+        let issuer = ring.last().unwrap();
+        ring.push(workshop.certify(issuer, &file, &issuer.key, &name(number), "ca", &["-sha256"]));
+    }
+    let last = ring.last().unwrap();
+    let closed = workshop.certify(last, "ring-closed", &last.key, &name(0), "ca", &["-sha256"]);
+    let leaf = workshop.issue(last, "ring-leaf", "ec:P-256", CITIZEN, "signer");
+    let mut beside: Vec<&Identity> = ring[1..].iter().chain([&closed]).collect();
+    assert_eq!(beside.len(), 128);
+    for _ in 0..2 {
+        let started = Instant::now();
+        assert_eq!(refused(judge(&leaf, &beside)).1, Reason::PathLimit);
+        assert!(started.elapsed().as_secs() < 5);
+        beside.reverse();
+    }
+}
+
 /// The signer's certificate names its issuer by name only, and many bear that name.
 #[test]
 fn a_crowd_of_look_alikes_costs_little() {
