@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Server, free_port, responder, signed_by_a_stranger};
 use support::{
-    Desk, add_active_content, add_what_is_shown_otherwise, alter_page, error_code, fail, repository, succeed,
+    Desk, add_active_content, add_what_cannot_be_read, add_what_is_shown_otherwise, alter_page, error_code,
+    fail, repository, succeed,
 };
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
@@ -747,9 +748,19 @@ fn n125_n127_n128_n130_the_window_is_told_of_each_document_that_does_not_hold_ac
     add_active_content(&dossier, &active);
     let otherwise = desk.path("otherwise.pdf");
     add_what_is_shown_otherwise(&dossier, &otherwise);
-    let documents: Vec<Value> = [&dossier, &once, &altered, &broken, &active, &otherwise]
-        .map(|path| page.upload("đơn.pdf", &std::fs::read(path).unwrap()))
-        .into();
+    let unsearched = desk.path("unsearched.pdf");
+    add_what_cannot_be_read(&dossier, &unsearched);
+    let documents: Vec<Value> = [
+        &dossier,
+        &once,
+        &altered,
+        &broken,
+        &active,
+        &otherwise,
+        &unsearched,
+    ]
+    .map(|path| page.upload("đơn.pdf", &std::fs::read(path).unwrap()))
+    .into();
     let refused = page.call(
         "sign_documents",
         &json!({ "documents": documents, "format": "pades" }),
@@ -768,6 +779,7 @@ fn n125_n127_n128_n130_the_window_is_told_of_each_document_that_does_not_hold_ac
         json!(["signature_broken"]),
         json!(["active_content"]),
         json!(["shown_otherwise"]),
+        json!(["unsearched"]),
     ];
     assert_eq!(warnings, expected);
 }

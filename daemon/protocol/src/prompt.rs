@@ -274,6 +274,8 @@ pub enum DocumentWarning {
     /// Not everybody has to see the same: layers that are not always shown, annotations over its pages, fields that show
     /// something other than their value.
     ShownOtherwise,
+    /// Not all of it could be looked through: it may be more than it shows.
+    Unsearched,
 }
 
 impl DocumentWarning {
@@ -281,7 +283,10 @@ impl DocumentWarning {
     /// says that he knows.
     #[must_use]
     pub const fn is_about_signatures(self) -> bool {
-        !matches!(self, Self::ActiveContent | Self::ShownOtherwise)
+        match self {
+            Self::SignatureBroken | Self::ChangedAfterSigning | Self::SignatureUnchecked => true,
+            Self::ActiveContent | Self::ShownOtherwise | Self::Unsearched => false,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use time::OffsetDateTime;
 use crate::algorithm::SignatureAlgorithm;
 use crate::certificate::Certificate;
 
-pub use document::{Change, ChangeKind, Coverage, Finding, FindingKind};
+pub use document::{Change, ChangeKind, Concern, Coverage, Finding, FindingKind};
 pub use evidence::{CertificateReport, Signer, SigningTime, TimeSource, TimestampKind, TimestampReport};
 pub use verdict::{Indication, Reason, RevocationStatus, SubIndication, Warning};
 

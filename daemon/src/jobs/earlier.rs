@@ -8,9 +8,7 @@ use time::OffsetDateTime;
 use trien_protocol::call::SignatureFormat;
 use trien_protocol::prompt::DocumentWarning;
 use trien_signatures::pades;
-use trien_signatures::report::{
-    self, Finding, FindingKind, Integrity, Reason, SignatureReport, SubIndication,
-};
+use trien_signatures::report::{self, Concern, Integrity, Reason, SignatureReport, SubIndication};
 use trien_signatures::trust::{Anchors, Reliance};
 
 use super::documents::Sealed;
@@ -33,6 +31,10 @@ pub(super) fn warnings(
         Err(_) => return Vec::new(),
     };
     let signatures = report.signatures.as_slice();
+    let concerns = |concern: Concern| {
+        let mut findings = report.findings.iter();
+        findings.any(|finding| finding.kind.concern() == concern)
+    };
     [
         (signatures.iter().any(is_broken), DocumentWarning::SignatureBroken),
         (
@@ -43,14 +45,9 @@ pub(super) fn warnings(
             signatures.iter().any(is_unknown),
             DocumentWarning::SignatureUnchecked,
         ),
-        (
-            report.findings.iter().any(is_active),
-            DocumentWarning::ActiveContent,
-        ),
-        (
-            report.findings.iter().any(is_shown_otherwise),
-            DocumentWarning::ShownOtherwise,
-        ),
+        (concerns(Concern::Acts), DocumentWarning::ActiveContent),
+        (concerns(Concern::ShownOtherwise), DocumentWarning::ShownOtherwise),
+        (concerns(Concern::Unknown), DocumentWarning::Unsearched),
     ]
     .into_iter()
     .filter_map(|(is, warning)| is.then_some(warning))
@@ -68,17 +65,6 @@ fn is_broken(signature: &SignatureReport) -> bool {
 
 fn is_changed(signature: &SignatureReport) -> bool {
     signature.warnings.contains(&report::Warning::ChangedAfterSigning)
-}
-
-fn is_active(finding: &Finding) -> bool {
-    finding.kind != FindingKind::Unsearched && !is_shown_otherwise(finding)
-}
-
-fn is_shown_otherwise(finding: &Finding) -> bool {
-    matches!(
-        finding.kind,
-        FindingKind::HiddenLayer | FindingKind::CoveringAnnotation | FindingKind::FieldAppearance
-    )
 }
 
 /// Of a kind that is not known here: nothing is wrong with it as far as can be told.

@@ -226,6 +226,22 @@ with Pdf.open(sys.argv[1]) as document:
     succeed(python.args(["-B", "-c", script]).args([document, out]));
 }
 
+/// The document with an annotation that is drawn through a filter nobody knows.
+pub fn add_what_cannot_be_read(document: &Path, out: &Path) {
+    let script = "import sys
+from pikepdf import Dictionary, Name, Pdf
+with Pdf.open(sys.argv[1]) as document:
+    drawn = document.make_stream(b'')
+    drawn.write(b'~', filter=Name.XDecode)
+    drawn.stream_dict.update(Dictionary(Subtype=Name.Form, BBox=[0, 0, 9, 9]))
+    stamp = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=[0, 0, 500, 700], AP=Dictionary(N=drawn))
+    document.pages[0].Annots = document.make_indirect([document.make_indirect(stamp)])
+    document.save(sys.argv[2])
+";
+    let mut python = Command::new(repository().join("target/judges/bin/python"));
+    succeed(python.args(["-B", "-c", script]).args([document, out]));
+}
+
 /// Writes a revision after those a PDF has, in which its first page is smaller, as pyHanko writes one.
 pub fn alter_page(document: &Path, out: &Path) {
     let script = "import sys

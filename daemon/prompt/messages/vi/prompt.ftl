@@ -33,6 +33,7 @@ document-warning-changed-after-signing = Tài liệu này đã bị thay đổi 
 document-warning-signature-unchecked = Chưa kiểm tra được các chữ ký có trước trong tài liệu này.
 document-warning-active-content = Tài liệu này có thể chạy tập lệnh hay chương trình, gửi dữ liệu đi, hoặc chứa tệp khác.
 document-warning-shown-otherwise = Những gì tài liệu này hiển thị có thể chưa đủ, hoặc không như nhau với mọi người: có lớp không phải lúc nào cũng hiện, chú thích che nội dung trang, hoặc ô biểu mẫu hiện khác với giá trị của nó.
+document-warning-unsearched = Chưa xem xét được toàn bộ tài liệu này: bên trong có thể có nhiều hơn những gì nó hiển thị.
 document-open = Mở
 document-open-named = Mở { $name }
 document-not-opened = Không mở được tài liệu ở đây; có thể chưa cài phần mềm đọc loại này.

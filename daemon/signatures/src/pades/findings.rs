@@ -1,5 +1,6 @@
-//! What a PDF would do by itself in a reader that lets it: scripts, programs, data sent away, other files (ISO 32000-1,
-//! 7.11.4, 12.6, 12.7.8, 13; ISO 32000-2, 13.7). It is listed; nothing of it is run here.
+//! What a PDF would do by itself in a reader that lets it, or when it is clicked at: scripts, programs, data sent away,
+//! other files and addresses (ISO 32000-1, 7.11.4, 12.6, 12.7.8, 13; ISO 32000-2, 13.7). It is listed; nothing of it is
+//! run here.
 //!
 //! And what its structure tells of things that one reader may show and another not, or that are not what they show
 //! ([`annotations`], [`fields`], [`layers`]). They are found where they are certain: a document that is not suspicious
@@ -64,9 +65,11 @@ impl Found {
         if let Some(dictionary) = catalog.dictionary() {
             let opening = document.get(dictionary, b"OpenAction")?;
             // A place in the document to begin at is no action.
-            let action = opening.as_deref().and_then(Value::dictionary);
-            if action.is_some_and(|action| name(action, b"S") != Some(b"GoTo")) {
-                self.add(FindingKind::OpenAction, Some(catalog.id.number));
+            if let Some(action) = opening.as_deref().and_then(Value::dictionary) {
+                let kinds = names(document, action, b"S")?;
+                if kinds.is_empty() || kinds.iter().any(|kind| kind != b"GoTo") {
+                    self.add(FindingKind::OpenAction, Some(catalog.id.number));
+                }
             }
         }
         if let Some(form) = Form::of(document)?
@@ -83,7 +86,7 @@ impl Found {
                 _ => continue,
             };
             match document.object(ObjectId { number, generation }) {
-                Ok(Some(located)) => self.walk(number, &located.node.value),
+                Ok(Some(located)) => self.walk(document, number, &located.node.value)?,
                 Ok(None) => {}
                 Err(error @ PdfError::TooMany(_)) => return Err(error),
                 // Another reader may make something of it.
@@ -121,48 +124,67 @@ impl Found {
     }
 
     /// Recursion as deep as the parser's, which has a limit.
-    fn walk(&mut self, number: u32, value: &Value) {
+    fn walk(&mut self, document: &Document<'_>, number: u32, value: &Value) -> Result<(), PdfError> {
         match value {
-            Value::Array(nodes) => nodes.iter().for_each(|node| self.walk(number, &node.value)),
+            Value::Array(nodes) => {
+                let mut nodes = nodes.iter();
+                nodes.try_for_each(|node| self.walk(document, number, &node.value))
+            }
             Value::Dictionary(dictionary) => {
-                for kind in kinds(dictionary) {
+                let kinds = kinds(document, dictionary).map(Some);
+                for kind in self.unless_too_many(number, kinds)?.unwrap_or_default() {
                     self.add(kind, Some(number));
                 }
-                dictionary
-                    .iter()
-                    .for_each(|(_, node)| self.walk(number, &node.value));
+                let mut entries = dictionary.iter();
+                entries.try_for_each(|(_, node)| self.walk(document, number, &node.value))
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 }
 
 /// What one dictionary is, of all these.
-fn kinds(dictionary: &Dictionary) -> impl Iterator<Item = FindingKind> {
-    let action = match name(dictionary, b"S") {
-        Some(b"JavaScript") => Some(FindingKind::JavaScript),
-        Some(b"Launch") => Some(FindingKind::Launch),
-        Some(b"SubmitForm") => Some(FindingKind::SubmitForm),
-        Some(b"ImportData") => Some(FindingKind::ImportData),
-        // A rendition may bring a script, too (12.6.4.13).
-        Some(b"Rendition") if dictionary.get(b"JS").is_some() => Some(FindingKind::JavaScript),
-        _ => None,
-    };
+fn kinds(document: &Document<'_>, dictionary: &Dictionary) -> Result<Vec<FindingKind>, PdfError> {
+    let mut kinds = Vec::new();
+    for name in names(document, dictionary, b"S")? {
+        let has = |key: &[u8]| dictionary.get(key).is_some();
+        kinds.extend(match name.as_slice() {
+            b"JavaScript" => Some(FindingKind::JavaScript),
+            b"Launch" => Some(FindingKind::Launch),
+            b"SubmitForm" => Some(FindingKind::SubmitForm),
+            b"ImportData" => Some(FindingKind::ImportData),
+            b"URI" => Some(FindingKind::Uri),
+            b"GoToR" => Some(FindingKind::GoToRemote),
+            b"Thread" if has(b"F") => Some(FindingKind::GoToRemote),
+            b"GoToE" => Some(FindingKind::GoToEmbedded),
+            b"Hide" | b"SetOCGState" => Some(FindingKind::ChangesShown),
+            // A rendition may bring a script, too (12.6.4.13).
+            b"Rendition" if has(b"JS") => Some(FindingKind::JavaScript),
+            b"Rendition" | b"Movie" | b"Sound" | b"RichMediaExecute" => Some(FindingKind::RichMedia),
+            _ => None,
+        });
+    }
     let media: [&[u8]; 5] = [b"RichMedia", b"3D", b"Screen", b"Movie", b"Sound"];
-    let is_media = name(dictionary, b"Subtype").is_some_and(|subtype| media.contains(&subtype));
+    let subtypes = names(document, dictionary, b"Subtype")?;
+    let is_media = subtypes.iter().any(|subtype| media.contains(&subtype.as_slice()));
     let others = [
         (dictionary.get(b"AA").is_some(), FindingKind::AdditionalActions),
         (is_media, FindingKind::RichMedia),
         (dictionary.get(b"EF").is_some(), FindingKind::EmbeddedFile),
         (
-            layers::is_shown_when_others_are_not(dictionary),
+            layers::is_shown_when_others_are_not(document, dictionary)?,
             FindingKind::HiddenLayer,
         ),
     ];
-    let others = others.into_iter().filter_map(|(is, kind)| is.then_some(kind));
-    action.into_iter().chain(others)
+    kinds.extend(others.into_iter().filter_map(|(is, kind)| is.then_some(kind)));
+    Ok(kinds)
 }
 
-fn name<'n>(dictionary: &'n Dictionary, key: &[u8]) -> Option<&'n [u8]> {
-    dictionary.get(key).and_then(|node| node.value.name())
+/// What a key names, be it here or in an object of its own. Of a key that stands twice readers take the one or the other.
+fn names(document: &Document<'_>, dictionary: &Dictionary, key: &[u8]) -> Result<Vec<Vec<u8>>, PdfError> {
+    let mut names = Vec::new();
+    for (_, node) in dictionary.iter().filter(|(name, _)| *name == key) {
+        names.extend(document.resolve(node)?.name().map(<[u8]>::to_vec));
+    }
+    Ok(names)
 }

@@ -22,6 +22,9 @@ use ends::{check_header, find_startxref, read_sections, size};
 /// References are followed at most so often; a value that is a reference to a reference is already rare.
 const REFERENCE_STEPS: usize = 8;
 
+/// A number in the parameters of one of several filters.
+const FILTER_DEPTH: usize = 2;
+
 /// A PDF document, its cross-references read, its objects not yet.
 #[derive(Debug)]
 pub struct Document<'d> {
@@ -376,13 +379,50 @@ impl<'d> Document<'d> {
         };
         let mut left = self.left.borrow().inflated.min(limit);
         let granted = left;
-        let decoded = filter::decode_all(&data, dictionary, &mut left);
+        let told = self.with_filters(dictionary)?;
+        let decoded = filter::decode_all(&data, &told, &mut left);
         self.left.borrow_mut().inflated -= granted - left;
         self.spend(data.len())?;
         decoded.and_then(|decoded| match decoded.len() <= limit {
             true => Ok(decoded),
             false => Err(PdfError::TooMany("bytes in compressed streams")),
         })
+    }
+
+    /// The dictionary of a stream with its filters in their places, where they are objects of their own (7.3.8.2).
+    fn with_filters<'n>(&self, dictionary: &'n Dictionary) -> Result<Cow<'n, Dictionary>, PdfError> {
+        let is_told = |key: &[u8]| matches!(key, b"Filter" | b"DecodeParms");
+        let mut told = dictionary
+            .iter()
+            .filter(|(key, node)| is_told(key) && filter::refers(&node.value));
+        if told.next().is_none() {
+            return Ok(Cow::Borrowed(dictionary));
+        }
+        let mut dictionary = dictionary.clone();
+        for (key, node) in &mut dictionary.entries {
+            if is_told(key) {
+                self.put_in(node, FILTER_DEPTH)?;
+            }
+        }
+        Ok(Cow::Owned(dictionary))
+    }
+
+    /// Takes what a node refers to instead of the reference, and so within it.
+    fn put_in(&self, node: &mut Node, depth: usize) -> Result<(), PdfError> {
+        if node.value.reference().is_some() {
+            node.value = self.resolve(node)?.into_owned();
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return Ok(());
+        };
+        match &mut node.value {
+            Value::Array(nodes) => nodes.iter_mut().try_for_each(|node| self.put_in(node, depth)),
+            Value::Dictionary(dictionary) => dictionary
+                .entries
+                .iter_mut()
+                .try_for_each(|(_, node)| self.put_in(node, depth)),
+            _ => Ok(()),
+        }
     }
 
     /// The catalog (7.7.2).

@@ -84,6 +84,16 @@ pub(super) fn decode_all(
     Ok(decoded.into_owned())
 }
 
+/// Whether filters or their parameters have references in them.
+pub(super) fn refers(value: &Value) -> bool {
+    match value {
+        Value::Reference(_) => true,
+        Value::Array(nodes) => nodes.iter().any(|node| refers(&node.value)),
+        Value::Dictionary(dictionary) => dictionary.iter().any(|(_, node)| refers(&node.value)),
+        _ => false,
+    }
+}
+
 fn ascii_hex(data: &[u8]) -> Result<Vec<u8>, PdfError> {
     let digits: Vec<u8> = data
         .iter()

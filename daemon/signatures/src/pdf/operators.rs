@@ -12,6 +12,8 @@ const MAX_OPERANDS: usize = 64;
 pub(super) struct Operation<'c> {
     pub(super) name: &'c [u8],
     pub(super) operands: Vec<Node>,
+    /// Of a picture within the content (8.9.7), as it is packed.
+    pub(super) data: &'c [u8],
 }
 
 /// Reads to the end, or to the first byte that makes no sense.
@@ -28,13 +30,15 @@ impl<'c> Operators<'c> {
         }
     }
 
-    /// Goes past the data of an inline image: to `EI` between white space (8.9.7).
-    fn skip_image(&mut self) {
+    /// Goes past the data of an inline image, and gives it: to `EI` between white space (8.9.7).
+    fn skip_image(&mut self) -> &'c [u8] {
         let rest = self.lexer.rest();
         let end = rest.windows(4).position(|window| {
             is_whitespace(window[0]) && &window[1..3] == b"EI" && is_whitespace(window[3])
         });
         self.lexer.position += end.map_or(rest.len(), |end| end + 3);
+        // One white space stands before it.
+        rest.get(1..end.unwrap_or(rest.len())).unwrap_or_default()
     }
 }
 
@@ -62,10 +66,8 @@ impl<'c> Iterator for Operators<'c> {
                 b"true" | b"false" | b"null" => {}
                 name => {
                     // With what the dictionary of the image has.
-                    if name == b"ID" {
-                        self.skip_image();
-                    }
-                    return Some(Operation { name, operands });
+                    let data = if name == b"ID" { self.skip_image() } else { b"" };
+                    return Some(Operation { name, operands, data });
                 }
             }
         }

@@ -319,7 +319,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                 .operators
                 .checked_sub(1)
                 .ok_or(PdfError::TooMany("operators of page content"))?;
-            let Operation { name, operands } = operation;
+            let Operation { name, operands, .. } = operation;
             let number = |index: usize| {
                 operands
                     .get(index)
@@ -448,8 +448,11 @@ impl<'a, 'd> Reader<'a, 'd> {
         let Some(form) = id.map(|id| self.document.object(id)).transpose()?.flatten() else {
             return Ok(());
         };
-        let kind = form.dictionary().and_then(|form| form.get(b"Subtype"));
-        if kind.and_then(|node| node.value.name()) != Some(b"Form") {
+        let Some(dictionary) = form.dictionary() else {
+            return Ok(());
+        };
+        let kind = self.document.get(dictionary, b"Subtype")?;
+        if kind.as_deref().and_then(Value::name) != Some(b"Form") {
             return Ok(());
         }
         self.draw_form(&form, resources, matrix)

@@ -1,7 +1,9 @@
-//! What an appearance paints over: rectangles that are filled, and pictures, where nothing shines through (ISO 32000-1,
-//! 8.5.3, 8.9, 11.6).
+//! What an appearance paints over: rectangles that are filled, thick lines, and pictures, where nothing shines through
+//! (ISO 32000-1, 8.5.3, 8.7, 8.9, 11.6).
 //!
 //! It says less than a reader would draw, never more: other shapes are passed over, and so is what is clipped by one.
+
+mod masks;
 
 use super::document::{Document, Located};
 use super::error::PdfError;
@@ -19,8 +21,16 @@ const MAX_FORMS: usize = 8;
 const MAX_SAVED: usize = 512;
 /// Operators of one path that are looked at.
 const MAX_POINTS: usize = 10_000;
+/// How much larger than a tile the distance to the next one may be, and than what is painted of it.
+const TILE: f64 = 1.02;
 /// What is less opaque than this lets text be read that lies below.
 const OPAQUE: f64 = 0.9;
+/// A line that is thicker, in units of the page, may hide letters; a pen or a line through a word does not.
+const THICK: f64 = 3.0;
+/// Squares along the lines of one appearance; what is more is passed over.
+const MAX_SQUARES: usize = 5_000;
+/// Straight pieces that a curve is taken for.
+const PIECES: u32 = 8;
 /// How far the corners of a rectangle may lie from each other's lines, in units of the page.
 const STRAIGHT: f64 = 0.01;
 
@@ -92,10 +102,15 @@ struct State {
     matrix: Matrix,
     /// `None` where the clip is no rectangle, or nothing is left of it.
     clip: Option<Area>,
-    /// A filling pattern may have gaps.
+    /// A filling pattern may have gaps, and one for lines.
     is_pattern: bool,
-    /// What lies below shines through (11.3).
+    is_pattern_line: bool,
+    /// What lies below shines through (11.3), be it what is filled or a line.
     is_sheer: bool,
+    is_sheer_line: bool,
+    /// Of a line, in user space, and whether it has gaps.
+    width: f64,
+    is_dashed: bool,
     /// It is mixed with what lies below.
     is_blended: bool,
     is_masked: bool,
@@ -107,7 +122,11 @@ impl State {
             matrix,
             clip: Some(clip),
             is_pattern: false,
+            is_pattern_line: false,
             is_sheer: false,
+            is_sheer_line: false,
+            width: 1.0,
+            is_dashed: false,
             is_blended: false,
             is_masked: false,
         }
@@ -120,6 +139,8 @@ struct Path {
     rectangles: Vec<Area>,
     /// Of the subpath that is open.
     points: Vec<[f64; 2]>,
+    /// Straight lines, and pieces of others.
+    lines: Vec<[[f64; 2]; 2]>,
     /// It has more than rectangles.
     has_others: bool,
     seen: usize,
@@ -129,10 +150,28 @@ impl Path {
     fn point(&mut self, point: [f64; 2]) {
         self.seen += 1;
         if self.seen <= MAX_POINTS {
+            if let Some(last) = self.points.last() {
+                self.lines.push([*last, point]);
+            }
             self.points.push(point);
         } else {
             self.has_others = true;
         }
+    }
+
+    /// A Bézier curve from the current point (8.5.2.2).
+    fn curve(&mut self, [b, c, d]: [[f64; 2]; 3]) {
+        if let Some(a) = self.points.last().copied() {
+            for piece in 1..=PIECES {
+                let t = f64::from(piece) / f64::from(PIECES);
+                let u = 1.0 - t;
+                let at = |axis: usize| {
+                    u * u * u * a[axis] + 3.0 * u * t * (u * b[axis] + t * c[axis]) + t * t * t * d[axis]
+                };
+                self.point([at(0), at(1)]);
+            }
+        }
+        self.has_others = true;
     }
 
     fn rectangle(&mut self, matrix: Matrix, [x, y, width, height]: [f64; 4]) {
@@ -141,7 +180,15 @@ impl Path {
         for corner in corners {
             self.point(apply(matrix, corner));
         }
+        self.join();
         self.close();
+    }
+
+    /// Draws the line back to where the open subpath began.
+    fn join(&mut self) {
+        if let (Some(first), Some(last)) = (self.points.first(), self.points.last()) {
+            self.lines.push([*last, *first]);
+        }
     }
 
     /// Ends the open subpath.
@@ -235,7 +282,7 @@ impl<'d> Painter<'_, 'd> {
         let mut saved: Vec<State> = Vec::new();
         let mut path = Path::default();
         let mut clips = false;
-        for Operation { name, operands } in Operators::new(content, self.document.limits()) {
+        for Operation { name, operands, data } in Operators::new(content, self.document.limits()) {
             *self.operators = self
                 .operators
                 .checked_sub(1)
@@ -253,13 +300,18 @@ impl<'d> Painter<'_, 'd> {
                     state.matrix = times(matrix, state.matrix);
                 }
                 b"gs" => self.set(resources, &operands, &mut state)?,
+                b"w" => state.width = number(0),
+                b"d" => {
+                    let gaps = operands.first().and_then(|node| node.value.array());
+                    state.is_dashed = gaps.is_some_and(|gaps| !gaps.is_empty());
+                }
                 b"g" | b"rg" | b"k" => state.is_pattern = false,
+                b"G" | b"RG" | b"K" => state.is_pattern_line = false,
                 b"cs" | b"sc" | b"scn" => {
-                    let last = operands.last().and_then(|node| node.value.name());
-                    state.is_pattern = match name {
-                        b"cs" => last == Some(b"Pattern"),
-                        _ => last.is_some(),
-                    };
+                    state.is_pattern = self.has_gaps(name, resources, &operands)?;
+                }
+                b"CS" | b"SC" | b"SCN" => {
+                    state.is_pattern_line = self.has_gaps(name, resources, &operands)?;
                 }
                 b"re" => path.rectangle(state.matrix, [number(0), number(1), number(2), number(3)]),
                 b"m" => {
@@ -267,11 +319,28 @@ impl<'d> Painter<'_, 'd> {
                     path.point(point(&state));
                 }
                 b"l" => path.point(point(&state)),
-                b"c" | b"v" | b"y" => path.has_others = true,
-                b"h" => path.close(),
+                b"c" | b"v" | b"y" => {
+                    let at = |index: usize| apply(state.matrix, [number(index), number(index + 1)]);
+                    let current = path.points.last().copied().unwrap_or_else(|| at(0));
+                    path.curve(match name {
+                        b"c" => [at(0), at(2), at(4)],
+                        b"v" => [current, at(0), at(2)],
+                        _ => [at(0), at(2), at(2)],
+                    });
+                }
+                b"h" => {
+                    path.join();
+                    path.close();
+                }
                 b"W" | b"W*" => clips = true,
                 b"S" | b"s" | b"n" | b"f" | b"F" | b"f*" | b"B" | b"b" | b"B*" | b"b*" => {
+                    if matches!(name, b"s" | b"b" | b"b*") {
+                        path.join();
+                    }
                     path.close();
+                    if matches!(name, b"S" | b"s" | b"B" | b"b" | b"B*" | b"b*") {
+                        self.draw_lines(&state, &path)?;
+                    }
                     let filled: &[Area] = match name {
                         b"S" | b"s" | b"n" => &[],
                         b"f" | b"F" | b"B" | b"b" => &path.rectangles,
@@ -293,7 +362,7 @@ impl<'d> Painter<'_, 'd> {
                         self.paint(&state, clip)?;
                     }
                 }
-                b"ID" if !has(&operands, b"IM") && !has(&operands, b"ImageMask") => {
+                b"ID" if Self::is_solid_within(&operands, data, &state) => {
                     self.paint(&state, around([0.0, 0.0, 1.0, 1.0], state.matrix))?;
                 }
                 b"Do" => self.place(resources, &operands, &state)?,
@@ -315,6 +384,105 @@ impl<'d> Painter<'_, 'd> {
         Ok(())
     }
 
+    /// The squares that thick lines fill for certain, whatever their ends and joins are.
+    fn draw_lines(&mut self, state: &State, path: &Path) -> Result<(), PdfError> {
+        let [a, b, c, d, ..] = state.matrix;
+        // The thinner of the two ways it may be stretched.
+        let width = state.width.abs() * a.hypot(b).min(c.hypot(d));
+        if !(width > THICK) || state.is_pattern_line || state.is_sheer_line || state.is_dashed {
+            return Ok(());
+        }
+        let state = State {
+            is_sheer: false,
+            ..*state
+        };
+        let half = width / 8.0_f64.sqrt();
+        for [[x, y], [to_x, to_y]] in &path.lines {
+            let (along, up) = (to_x - x, to_y - y);
+            let steps = (along.hypot(up) / half).ceil().clamp(1.0, 10_000.0);
+            let mut step = 0.0;
+            while step <= steps && self.areas.len() < MAX_SQUARES {
+                let (x, y) = (x + along * step / steps, y + up * step / steps);
+                self.paint(&state, [x - half, y - half, x + half, y + half])?;
+                step += 1.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what is painted from now on is a pattern that may have gaps (8.7).
+    fn has_gaps(
+        &mut self,
+        name: &[u8],
+        resources: Option<&Dictionary>,
+        operands: &[Node],
+    ) -> Result<bool, PdfError> {
+        let Some(last) = operands.last().filter(|node| node.value.name().is_some()) else {
+            return Ok(false);
+        };
+        if matches!(name, b"cs" | b"CS") {
+            return Ok(last.value.name() == Some(b"Pattern"));
+        }
+        let Some(pattern) = self.resource(resources, b"Pattern", std::slice::from_ref(last))? else {
+            return Ok(true);
+        };
+        let value = self.document.resolve(&pattern)?;
+        let Some(dictionary) = value.dictionary() else {
+            return Ok(true);
+        };
+        let kind = self.document.get(dictionary, b"PatternType")?;
+        match (kind.and_then(|kind| kind.integer()), pattern.value.reference()) {
+            // A shading goes everywhere.
+            (Some(2), _) => Ok(false),
+            (Some(1), Some(id)) => self.tiles_have_gaps(id),
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether the tiles of a pattern leave something free: within one, or between two (8.7.3).
+    fn tiles_have_gaps(&mut self, id: ObjectId) -> Result<bool, PdfError> {
+        let Some(tile) = self.document.object(id)? else {
+            return Ok(true);
+        };
+        let Some(dictionary) = tile.dictionary() else {
+            return Ok(true);
+        };
+        let Some(bounds) = self.document.rectangle(dictionary, b"BBox")? else {
+            return Ok(true);
+        };
+        let step = |key: &[u8]| {
+            let step = self.document.get(dictionary, key)?;
+            Ok::<_, PdfError>(step.and_then(|step| step.number()).unwrap_or(f64::INFINITY).abs())
+        };
+        let (x, y) = (step(b"XStep")?, step(b"YStep")?);
+        let [left, bottom, right, top] = bounds;
+        if x > (right - left) * TILE || y > (top - bottom) * TILE {
+            return Ok(true);
+        }
+        let outside = std::mem::take(&mut self.areas);
+        let drawn = self.draw_tile(&tile, bounds);
+        let inside = std::mem::replace(&mut self.areas, outside);
+        drawn?;
+        let size = |[left, bottom, right, top]: Area| (right - left) * (top - bottom);
+        Ok(!inside.iter().any(|area| size(*area) * TILE >= size(bounds)))
+    }
+
+    fn draw_tile(&mut self, tile: &Located<'d>, bounds: Area) -> Result<(), PdfError> {
+        if self.forms.len() == MAX_FORMS || self.forms.contains(&tile.id) {
+            return Ok(());
+        }
+        let Some(dictionary) = tile.dictionary().filter(|_| tile.stream.is_some()) else {
+            return Ok(());
+        };
+        let content = self.document.decoded(tile, MAX_CONTENT)?;
+        let own = self.document.get(dictionary, b"Resources")?;
+        let own = own.as_deref().and_then(Value::dictionary);
+        self.forms.push(tile.id);
+        self.run(&content, own, State::new(IDENTITY, bounds))?;
+        self.forms.pop();
+        Ok(())
+    }
+
     /// A picture or a form that is drawn by name.
     fn place(
         &mut self,
@@ -330,12 +498,11 @@ impl<'d> Painter<'_, 'd> {
         let Some(dictionary) = object.dictionary() else {
             return Ok(());
         };
-        match dictionary.get(b"Subtype").and_then(|node| node.value.name()) {
+        let kind = self.document.get(dictionary, b"Subtype")?;
+        match kind.as_deref().and_then(Value::name) {
             Some(b"Form") => self.draw(&object, resources, state.matrix, *state),
             Some(b"Image") => {
-                // A picture that brings its own opacity within (8.9.5.1, JPEG 2000) shines through as well.
-                let masks: [&[u8]; 4] = [b"SMask", b"Mask", b"ImageMask", b"SMaskInData"];
-                if masks.iter().any(|mask| dictionary.get(mask).is_some()) {
+                if !self.is_solid(&object, state)? {
                     return Ok(());
                 }
                 let [a, b, c, d, ..] = state.matrix;
@@ -367,6 +534,14 @@ impl<'d> Painter<'_, 'd> {
         if let Some(opacity) = opacity.and_then(|value| value.number()) {
             state.is_sheer = opacity < OPAQUE;
         }
+        let opacity = self.document.get(dictionary, b"CA")?;
+        if let Some(opacity) = opacity.and_then(|value| value.number()) {
+            state.is_sheer_line = opacity < OPAQUE;
+        }
+        let width = self.document.get(dictionary, b"LW")?;
+        if let Some(width) = width.and_then(|value| value.number()) {
+            state.width = width;
+        }
         if let Some(blend) = self.document.get(dictionary, b"BM")? {
             state.is_blended = !matches!(blend.name(), Some(b"Normal" | b"Compatible"));
         }
@@ -390,9 +565,4 @@ impl<'d> Painter<'_, 'd> {
         let kind = kind.as_deref().and_then(Value::dictionary);
         Ok(kind.and_then(|kind| kind.get(name)).cloned())
     }
-}
-
-/// Whether an operand is this name.
-fn has(operands: &[Node], name: &[u8]) -> bool {
-    operands.iter().any(|node| node.value.name() == Some(name))
 }

@@ -34,6 +34,14 @@ pub enum FindingKind {
     SubmitForm,
     /// What is filled in comes from a file (12.7.5.4)
     ImportData,
+    /// An address is opened, as by a link to a page of the Internet (12.6.4.7)
+    Uri,
+    /// Another document is opened, which lies elsewhere (12.6.4.3; a thread of one, 12.6.4.6)
+    GoToRemote,
+    /// A document within this one is opened, or one that this one is within (12.6.4.4)
+    GoToEmbedded,
+    /// Layers or fields are shown or hidden (12.6.4.10, 12.6.4.12)
+    ChangesShown,
     /// A form that is drawn by rules of its own, which another reader does not show (12.7.8)
     Xfa,
     /// Film, sound or a space to walk in (clause 13)
@@ -49,6 +57,44 @@ pub enum FindingKind {
     FieldAppearance,
     /// Not all of the document could be looked through.
     Unsearched,
+}
+
+/// Why somebody who signs a document has to know of a [`FindingKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Concern {
+    /// It acts, or brings something to act with.
+    Acts,
+    /// It leads somewhere else when it is clicked at, as links in any document do. What does so without a click is found as
+    /// [`FindingKind::OpenAction`] or [`FindingKind::AdditionalActions`] as well.
+    Leads,
+    /// Not everybody has to see the same, or what is seen is not what is there.
+    ShownOtherwise,
+    /// It is not known what there is.
+    Unknown,
+}
+
+impl FindingKind {
+    /// What it is about.
+    #[must_use]
+    pub const fn concern(self) -> Concern {
+        match self {
+            Self::JavaScript
+            | Self::OpenAction
+            | Self::AdditionalActions
+            | Self::Launch
+            | Self::SubmitForm
+            | Self::ImportData
+            | Self::GoToEmbedded
+            | Self::Xfa
+            | Self::RichMedia
+            | Self::EmbeddedFile => Concern::Acts,
+            Self::Uri | Self::GoToRemote => Concern::Leads,
+            Self::ChangesShown | Self::HiddenLayer | Self::CoveringAnnotation | Self::FieldAppearance => {
+                Concern::ShownOtherwise
+            }
+            Self::Unsearched => Concern::Unknown,
+        }
+    }
 }
 
 /// What a later revision of a PDF did to what is signed. Whether it is permitted (ISO 32000-1, 12.8.2.2; EN 319 142-1,

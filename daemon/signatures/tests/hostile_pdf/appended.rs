@@ -103,7 +103,8 @@ fn n128_active_content_is_listed_and_none_of_it_run() {
     let script = "<< /S /JavaScript /JS (app.alert\\(1\\)) >>";
     let widget =
         |more: &str| format!("<< /Type /Annot /Subtype /Widget /FT /Tx /T (x) /Rect [0 0 9 9] {more} >>");
-    let cases: [(&str, &str, String, &[FindingKind]); 9] = [
+    let link = |action: &str| format!("<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A {action} >>");
+    let cases: [(&str, &str, String, &[FindingKind]); 18] = [
         (
             "on opening",
             "/OpenAction 20 0 R",
@@ -133,6 +134,60 @@ fn n128_active_content_is_listed_and_none_of_it_run() {
             "/AcroForm << /Fields [20 0 R] >>",
             widget("/A << /S /SubmitForm /F (https://example.net) >>"),
             &[FindingKind::SubmitForm],
+        ),
+        (
+            "an address",
+            "",
+            link("<< /S /URI /URI (https://example.net) >>"),
+            &[FindingKind::Uri],
+        ),
+        (
+            "an address on opening",
+            "/OpenAction << /S /URI /URI (https://example.net) >>",
+            "null".to_owned(),
+            &[FindingKind::OpenAction, FindingKind::Uri],
+        ),
+        (
+            "another document",
+            "",
+            link("<< /S /GoToR /F (x.pdf) /D [0 /Fit] >>"),
+            &[FindingKind::GoToRemote],
+        ),
+        (
+            "a thread of another document",
+            "",
+            link("<< /S /Thread /F (x.pdf) /D 0 >>"),
+            &[FindingKind::GoToRemote],
+        ),
+        (
+            "a document within",
+            "",
+            link("<< /S /GoToE /D [0 /Fit] /T << /R /C /N (x) >> >>"),
+            &[FindingKind::GoToEmbedded],
+        ),
+        (
+            "fields that go",
+            "",
+            link("<< /S /Hide /T (x) >>"),
+            &[FindingKind::ChangesShown],
+        ),
+        (
+            "layers that come",
+            "",
+            link("<< /S /SetOCGState /State [/ON 9 0 R] >>"),
+            &[FindingKind::ChangesShown],
+        ),
+        (
+            "a film of an action",
+            "",
+            link("<< /S /Rendition /OP 0 >>"),
+            &[FindingKind::RichMedia],
+        ),
+        (
+            "one of two",
+            "",
+            link("<< /S /Launch /F (x) /S /GoTo /D [3 0 R /Fit] >>"),
+            &[FindingKind::Launch],
         ),
         (
             "rules of its own",
@@ -176,6 +231,27 @@ fn n128_active_content_is_listed_and_none_of_it_run() {
                 "{name}"
             );
         }
+    }
+    // Names that are objects of their own.
+    let mut draft = Draft::new();
+    draft
+        .extend(3, "/Annots [20 0 R 21 0 R]")
+        .set(20, &link("<< /S 31 0 R /F (x) >>"))
+        .set(21, "<< /Type /Annot /Subtype 32 0 R /Rect [0 0 9 9] >>")
+        .set(22, "<< /Type 34 0 R /OCGs 23 0 R /P 33 0 R >>")
+        .set(23, "<< /Type /OCG /Name (x) >>")
+        .set(31, "/Launch")
+        .set(32, "/Screen")
+        .set(33, "/AllOff")
+        .set(34, "/OCMD");
+    for document in [draft.classic(), draft.streams()] {
+        let found: Vec<_> = check(&document).findings.iter().map(|one| one.kind).collect();
+        let expected = [
+            FindingKind::Launch,
+            FindingKind::RichMedia,
+            FindingKind::HiddenLayer,
+        ];
+        assert_eq!(found, expected);
     }
     // What cannot be read may be anything.
     let broken = replace(

@@ -126,13 +126,33 @@ fn annotated(annotation: &str, appearance: &str) -> Draft {
         .set(
             22,
             "<< /ExtGState << /M << /BM /Multiply >> /T << /ca 0.4 >> /O << /ca 1 /BM /Normal >> >> \
-             /XObject << /P 23 0 R /S 24 0 R /F 25 0 R >> \
+             /XObject << /P 23 0 R /S 24 0 R /F 25 0 R /O 26 0 R /K 28 0 R /N 29 0 R >> \
+             /Pattern << /Full 30 0 R /Gaps 31 0 R /Far 32 0 R /Sh << /PatternType 2 /Shading << >> >> >> \
              /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>",
         )
         .set(23, &picture(""))
         .set(24, &picture("/SMask 23 0 R"))
-        .set(25, &form("/BBox [0 0 9 9]", "0 0 9 9 re f"));
+        .set(25, &form("/BBox [0 0 9 9]", "0 0 9 9 re f"))
+        .set(26, &picture("/SMask 27 0 R"))
+        .set(
+            27,
+            "<< /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray \
+             /Filter /ASCIIHexDecode /Length 3 >>\nstream\nFF>\nendstream",
+        )
+        .set(28, &picture("/Mask [0 9]"))
+        .set(29, &picture("/Mask [120 130]"))
+        .set(30, &tile("2", "0 0 2 2 re f"))
+        .set(31, &tile("2", "0 0 1 2 re f"))
+        .set(32, &tile("4", "0 0 2 2 re f"));
     draft
+}
+
+/// A pattern of tiles of 2 by 2.
+fn tile(step: &str, content: &str) -> String {
+    form(
+        &format!("/PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 2 2] /XStep {step} /YStep 2"),
+        content,
+    )
 }
 
 fn picture(more: &str) -> String {
@@ -204,6 +224,39 @@ fn n127_annotations_over_what_a_page_says_are_listed() {
             drawn(white),
             1,
         ),
+        (
+            "a picture whose mask hides nothing",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm /O Do Q"),
+            1,
+        ),
+        (
+            "a picture without the colour that is let through",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm /K Do Q"),
+            1,
+        ),
+        (
+            "a stencil that is all ink",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm BI /W 1 /H 1 /IM true ID ~ EI Q"),
+            1,
+        ),
+        ("a thick line", ON_TEXT, drawn("4 w 0 5 m 10 5 l S"), 1),
+        ("a thick line askew", ON_TEXT, drawn("4 w 0 0 m 10 10 l S"), 1),
+        ("a thick bow", ON_TEXT, drawn("6 w 0 3 m 3 7 7 7 10 3 c S"), 1),
+        (
+            "tiles without gaps",
+            ON_TEXT,
+            drawn("/Pattern cs /Full scn 0 0 10 10 re f"),
+            1,
+        ),
+        (
+            "a pattern that is a shading",
+            ON_TEXT,
+            drawn("/Pattern cs /Sh scn 0 0 10 10 re f"),
+            1,
+        ),
         // What people do to documents.
         ("a marker", ON_TEXT, drawn("/M gs 1 1 0 rg 0 0 10 10 re f"), 0),
         (
@@ -216,7 +269,38 @@ fn n127_annotations_over_what_a_page_says_are_listed() {
         (
             "a stencil",
             ON_TEXT,
-            drawn("q 10 0 0 10 0 0 cm BI /W 1 /H 1 /IM true ID ~ EI Q"),
+            drawn("q 10 0 0 10 0 0 cm BI /W 1 /H 1 /IM true /D [1 0] ID ~ EI Q"),
+            0,
+        ),
+        (
+            "a picture of the colour that is let through",
+            ON_TEXT,
+            drawn("q 10 0 0 10 0 0 cm /N Do Q"),
+            0,
+        ),
+        ("a line through words", ON_TEXT, drawn(".2 w 0 5 m 10 5 l S"), 0),
+        (
+            "a thick line that shines through",
+            ON_TEXT,
+            drawn("/M gs 4 w 0 5 m 10 5 l S"),
+            0,
+        ),
+        (
+            "a thick line with gaps",
+            ON_TEXT,
+            drawn("4 w [1 1] 0 d 0 5 m 10 5 l S"),
+            0,
+        ),
+        (
+            "tiles with gaps",
+            ON_TEXT,
+            drawn("/Pattern cs /Gaps scn 0 0 10 10 re f"),
+            0,
+        ),
+        (
+            "tiles apart",
+            ON_TEXT,
+            drawn("/Pattern cs /Far scn 0 0 10 10 re f"),
             0,
         ),
         ("a stroke of ink", WIDE, drawn("0 0 m 10 10 l 0 10 l S"), 0),
@@ -259,6 +343,36 @@ fn n127_annotations_over_what_a_page_says_are_listed() {
         let draft = annotated(annotation, &appearance);
         assert_found(&draft, FindingKind::CoveringAnnotation, expected, name);
     }
+}
+
+/// The filters of a stream, and what they are told, may stand elsewhere (7.3.8.2).
+#[test]
+fn n127_annotations_whose_filters_are_objects_of_their_own_are_looked_at() {
+    let annotation = "/Subtype /Stamp /Rect [100 190 200 220] /AP << /N 21 0 R >>";
+    // `0 0 10 10 re f`
+    let content = "3020302031302031302072652066>";
+    let rows = [
+        ("/Filter 30 0 R", "/ASCIIHexDecode"),
+        ("/Filter [30 0 R]", "/ASCIIHexDecode"),
+        ("/Filter 30 0 R", "[/ASCIIHexDecode]"),
+        ("/Filter 30 0 R", "[31 0 R]"),
+        (
+            "/Filter /ASCIIHexDecode /DecodeParms [30 0 R]",
+            "<< /Predictor 32 0 R >>",
+        ),
+    ];
+    for (entries, elsewhere) in rows {
+        let mut draft = annotated(
+            annotation,
+            &form(&format!("/BBox [0 0 10 10] {entries}"), content),
+        );
+        draft.set(30, elsewhere).set(31, "/ASCIIHexDecode").set(32, "1");
+        assert_found(&draft, FindingKind::CoveringAnnotation, 1, entries);
+    }
+    let looping = form("/BBox [0 0 10 10] /Filter 30 0 R", content);
+    let mut draft = annotated(annotation, &looping);
+    draft.set(30, "[30 0 R]");
+    assert_found(&draft, FindingKind::Unsearched, 1, "itself");
 }
 
 #[test]

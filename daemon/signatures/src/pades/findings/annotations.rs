@@ -147,8 +147,8 @@ pub(super) fn appearance<'d>(
 /// Whether readers fill an annotation that brings no appearance: a rectangle with an interior colour (12.5.6.8), or a
 /// text with a background (12.5.6.6).
 fn fills_by_itself(document: &Document<'_>, annotation: &Dictionary) -> Result<bool, PdfError> {
-    let kind = annotation.get(b"Subtype").and_then(|node| node.value.name());
-    let colour: &[u8] = match kind {
+    let kind = document.get(annotation, b"Subtype")?;
+    let colour: &[u8] = match kind.as_deref().and_then(Value::name) {
         Some(b"Square") => b"IC",
         Some(b"FreeText") => b"C",
         _ => return Ok(false),

@@ -43,19 +43,40 @@ pub(super) fn search(document: &Document<'_>, found: &mut Found) -> Result<(), P
     Ok(())
 }
 
+/// Expressions within expressions, some of which may be objects of their own.
+const MAX_EXPRESSIONS: usize = 100;
+
 /// Whether a membership dictionary shows its content when groups are off (8.11.2.2).
-pub(super) fn is_shown_when_others_are_not(dictionary: &Dictionary) -> bool {
-    let policy = dictionary.get(b"P").and_then(|node| node.value.name());
-    let negated = dictionary.get(b"VE").is_some_and(has_not);
-    dictionary.is_type(b"OCMD") && (negated || matches!(policy, Some(b"AnyOff" | b"AllOff")))
+pub(super) fn is_shown_when_others_are_not(
+    document: &Document<'_>,
+    dictionary: &Dictionary,
+) -> Result<bool, PdfError> {
+    let kind = document.get(dictionary, b"Type")?;
+    if kind.as_deref().and_then(Value::name) != Some(b"OCMD") {
+        return Ok(false);
+    }
+    let policy = document.get(dictionary, b"P")?;
+    if matches!(
+        policy.as_deref().and_then(Value::name),
+        Some(b"AnyOff" | b"AllOff")
+    ) {
+        return Ok(true);
+    }
+    let expression = dictionary.get(b"VE");
+    expression.map_or(Ok(false), |expression| {
+        has_not(document, expression, MAX_EXPRESSIONS)
+    })
 }
 
-/// Recursion as deep as the parser's.
-fn has_not(expression: &Node) -> bool {
-    let parts = expression.value.array().unwrap_or_default();
-    parts
-        .iter()
-        .any(|part| part.value.name() == Some(b"Not") || has_not(part))
+fn has_not(document: &Document<'_>, expression: &Node, depth: usize) -> Result<bool, PdfError> {
+    let depth = depth.checked_sub(1).ok_or(PdfError::TooDeep)?;
+    let expression = document.resolve(expression)?;
+    for part in expression.array().unwrap_or_default() {
+        if document.resolve(part)?.name() == Some(b"Not") || has_not(document, part, depth)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Groups that are switched by how far is zoomed in, by language or by who reads (8.11.4.5, table 102).
@@ -69,7 +90,11 @@ fn switched(document: &Document<'_>, configuration: &Dictionary) -> Result<Vec<O
         };
         let categories = document.get(application, b"Category")?;
         let categories = categories.as_deref().and_then(Value::array).unwrap_or_default();
-        let categories: Vec<_> = categories.iter().filter_map(|node| node.value.name()).collect();
+        let categories: Vec<_> = categories
+            .iter()
+            .map(|node| document.resolve(node))
+            .collect::<Result<_, _>>()?;
+        let categories: Vec<_> = categories.iter().filter_map(|value| value.name()).collect();
         for id in references(document, application, b"OCGs")? {
             let usage = usage(document, id)?;
             let named = |key: &&[u8]| usage.as_ref().is_some_and(|usage| usage.get(key).is_some());
@@ -95,9 +120,11 @@ fn is_off_somewhere(document: &Document<'_>, group: ObjectId) -> Result<bool, Pd
     ];
     for (category, state) in states {
         let category = document.get(&usage, category)?;
-        let category = category.as_deref().and_then(Value::dictionary);
-        let state = category.and_then(|category| category.get(state));
-        if state.is_some_and(|state| state.value.name() == Some(b"OFF")) {
+        let Some(category) = category.as_deref().and_then(Value::dictionary) else {
+            continue;
+        };
+        let state = document.get(category, state)?;
+        if state.as_deref().and_then(Value::name) == Some(b"OFF") {
             return Ok(true);
         }
     }
