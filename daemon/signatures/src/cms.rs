@@ -28,7 +28,7 @@ mod verify;
 mod write;
 
 pub(crate) use attributes::issuer_serial_der;
-pub use attributes::looks_like_signed_attributes;
+pub use attributes::{ATTRIBUTES_BEGIN, begins_like_signed_attributes, looks_like_signed_attributes};
 pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
 pub use verify::{Beside, Message, verify_signer};

@@ -14,7 +14,7 @@ use trien_signatures::cades::{
     self, CadesRequest, FurtherError, FurtherRequest, PreparedCades, PreparedFurther,
 };
 use trien_signatures::certificate::Certificate;
-use trien_signatures::cms::{PrepareError, looks_like_signed_attributes};
+use trien_signatures::cms::{ATTRIBUTES_BEGIN, PrepareError, begins_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
 use trien_signatures::pades::{self, Allowed, AppendedPades, Drawings, FieldChoice, FieldLock, PadesRequest};
@@ -76,9 +76,6 @@ pub(super) enum Made {
     /// The document as it was, with this before it and behind.
     Around { head: Vec<u8>, tail: Vec<u8> },
 }
-
-/// Up to this size a document is looked at as a set of signed attributes, in bytes.
-const MAX_ATTRIBUTES: u64 = 2 << 20;
 
 /// Of documents whose sort nobody told.
 const MEDIA_TYPE: &str = "application/octet-stream";
@@ -576,8 +573,15 @@ impl PreparedDocument {
 
 /// What could pass for the signed attributes of another signature is not signed.
 fn no_signed_attributes(content: &Sealed) -> Result<(), JobError> {
-    let is_small = content.size() <= MAX_ATTRIBUTES;
-    if is_small && looks_like_signed_attributes(&content.bytes().map_err(unreadable)?) {
+    let size = content.size();
+    let mut beginning = vec![
+        0;
+        usize::try_from(size)
+            .unwrap_or(ATTRIBUTES_BEGIN)
+            .min(ATTRIBUTES_BEGIN)
+    ];
+    content.read_exact_at(&mut beginning, 0).map_err(unreadable)?;
+    if begins_like_signed_attributes(&beginning, size) {
         return Err(PrepareError::ContentIsSignedAttributes.into());
     }
     Ok(())

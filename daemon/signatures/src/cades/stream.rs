@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use super::{PreparedCades, cms};
 use crate::algorithm::{Hash, Hasher, SignatureValue};
 use crate::cms::tlv::{Header, tag};
-use crate::cms::{FormatError, SignedData, edit, looks_like_signed_attributes};
+use crate::cms::{ATTRIBUTES_BEGIN, FormatError, SignedData, begins_like_signed_attributes, edit};
 use crate::signing::FinishError;
 use crate::timestamp::Imprint;
 
@@ -55,15 +55,13 @@ impl Digests {
                 Err(error) => return Err(error),
             };
             length += read as u64;
-            // What is longer than this is no set of attributes that anybody signs.
-            if beginning.len() < MAX_ATTRIBUTES {
+            if beginning.len() < ATTRIBUTES_BEGIN {
                 beginning.extend_from_slice(&buffer[..read]);
             }
             for (_, hasher) in &mut hashers {
                 hasher.update(&buffer[..read]);
             }
         }
-        let whole = beginning.len() as u64 == length;
         Ok(Self {
             imprints: hashers
                 .into_iter()
@@ -73,7 +71,7 @@ impl Digests {
                 })
                 .collect(),
             length,
-            is_signed_attributes: whole && looks_like_signed_attributes(&beginning),
+            is_signed_attributes: begins_like_signed_attributes(&beginning, length),
         })
     }
 
@@ -102,9 +100,6 @@ impl Digests {
         self.is_signed_attributes
     }
 }
-
-/// The largest content that is looked at as a set of signed attributes, in bytes.
-const MAX_ATTRIBUTES: usize = 1024 * 1024;
 
 /// A signature apart from its content.
 #[derive(Debug, Clone)]

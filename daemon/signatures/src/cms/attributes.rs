@@ -5,7 +5,7 @@ use der::asn1::{GeneralizedTime, ObjectIdentifier, UtcTime};
 use der::{Decode, Encode};
 use time::OffsetDateTime;
 
-use super::tlv::{self, Element, Elements, Malformed, tag};
+use super::tlv::{self, Element, Elements, Header, Malformed, tag};
 use crate::algorithm::{Hash, SignatureAlgorithm};
 use crate::certificate::Certificate;
 
@@ -197,11 +197,31 @@ pub(super) fn read_algorithm_protection(value: Element<'_>) -> Result<(Vec<u8>, 
 /// (draft-ietf-lamps-cms-euf-cma-signeddata), so they are neither signed nor accepted as content.
 #[must_use]
 pub fn looks_like_signed_attributes(content: &[u8]) -> bool {
-    if content.first() != Some(&tag::SET) {
-        return false;
-    }
-    let first = Elements::of_single(content)
-        .and_then(|mut elements| elements.next_tagged(tag::SET))
-        .and_then(|set| set.children().next_tagged(tag::SEQUENCE));
-    first.is_ok_and(|attribute| read_one(attribute).is_ok())
+    begins_like_signed_attributes(content, content.len() as u64)
 }
+
+/// [`looks_like_signed_attributes`] of content of so many bytes, of which this is the beginning: at least
+/// [`ATTRIBUTES_BEGIN`] bytes, or all of it.
+#[must_use]
+pub fn begins_like_signed_attributes(beginning: &[u8], length: u64) -> bool {
+    let contents = |bytes: &'_ [u8], expected: u8| {
+        let header = Header::read_ber(bytes)
+            .ok()
+            .filter(|header| header.tag == expected)?;
+        Some((header.len, header.length?))
+    };
+    let Some((set, whole)) = contents(beginning, tag::SET) else {
+        return false;
+    };
+    let beginning = &beginning[set..];
+    let Some((sequence, attribute)) = contents(beginning, tag::SEQUENCE) else {
+        return false;
+    };
+    let fits = (set as u64).checked_add(whole as u64) == Some(length) && sequence + attribute <= whole;
+    let mut inside = Elements::of(&beginning[sequence..]);
+    let is_named = inside.next_tagged(tag::OID).is_ok_and(|name| name.oid().is_ok());
+    fits && is_named && contents(inside.rest(), tag::SET).is_some()
+}
+
+/// How much of a content shows whether it is a set of signed attributes, in bytes.
+pub const ATTRIBUTES_BEGIN: usize = 4096;

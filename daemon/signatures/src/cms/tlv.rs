@@ -76,6 +76,16 @@ impl<'a> Elements<'a> {
         Ok(elements)
     }
 
+    /// One after the other, as many as there are.
+    pub(crate) const fn of(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    /// What is left.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Bytes that are left.
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
