@@ -59,7 +59,21 @@ fn an_invoice_has_the_layout_of_the_tax_office_with_seller_buyer_and_authority()
         text.contains("<DSCKS><NBan><Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\""),
         "{text}"
     );
+    // The data of the invoice and the time of signing, each by a reference of its own.
     assert!(text.contains("<Reference URI=\"#data-1\">"));
+    let references: Vec<&str> = text
+        .split("<Reference URI=\"#")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let time = text.find("<SigningTime>").unwrap();
+    let holder = text[..time].rfind("<Object").unwrap();
+    let object = &text[holder..time];
+    let [data, signed_time] = references[..] else {
+        panic!("{references:?}")
+    };
+    assert_eq!(data, "data-1");
+    assert!(object.contains(&format!("Id=\"{signed_time}\"")), "{object}");
     let report = verified(&pki, &once);
     passes(&report);
     let signature = &report.signatures[0];
