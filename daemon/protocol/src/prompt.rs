@@ -274,6 +274,8 @@ pub enum DocumentWarning {
     /// Not everybody has to see the same: layers that are not always shown, annotations over its pages, fields that show
     /// something other than their value.
     ShownOtherwise,
+    /// Something in it is not there yet and may come later: after it was signed it may look different.
+    MayCome,
     /// Not all of it could be looked through: it may be more than it shows.
     Unsearched,
 }
@@ -285,7 +287,7 @@ impl DocumentWarning {
     pub const fn is_about_signatures(self) -> bool {
         match self {
             Self::SignatureBroken | Self::ChangedAfterSigning | Self::SignatureUnchecked => true,
-            Self::ActiveContent | Self::ShownOtherwise | Self::Unsearched => false,
+            Self::ActiveContent | Self::ShownOtherwise | Self::MayCome | Self::Unsearched => false,
         }
     }
 }

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 use trien_signatures::pades::{PadesError, PadesRequest, prepare, verify};
 use trien_signatures::pdf::PdfError;
-use trien_signatures::report::Indication;
+use trien_signatures::report::{FindingKind, Indication};
 use trien_signatures::signing::Prepared;
 
 static OFFICE: LazyLock<(Pki, Identity)> = LazyLock::new(|| {
@@ -165,4 +165,55 @@ fn n129_n131_every_document_of_the_corpus_is_signed_and_judged_or_refused_with_i
         wrong.join("\n")
     );
     assert!(pairs.len() >= 300, "only {} were signed", pairs.len());
+}
+
+/// What deceives is seldom: the documents of which these are told are made for it, or have it.
+#[test]
+fn n125_n126_n127_ordinary_documents_give_no_finding_that_is_not_so() {
+    let folder = root().join("target/documents/corpus");
+    let mut told = BTreeMap::new();
+    let mut looked_at = 0;
+    for (name, _) in table(&folder.join("MANIFEST.tsv")) {
+        let bytes = std::fs::read(folder.join(&name)).unwrap();
+        let Ok(report) = verify(&bytes, &OFFICE.0.reliance()) else {
+            continue;
+        };
+        looked_at += 1;
+        for finding in report.findings {
+            let is_asked_for = matches!(
+                finding.kind,
+                FindingKind::HiddenText
+                    | FindingKind::OtherText
+                    | FindingKind::MissingObject
+                    | FindingKind::SecondBody
+                    | FindingKind::Archive
+            );
+            if is_asked_for {
+                told.insert((name.clone(), finding.kind), (finding.count, finding.object));
+            }
+        }
+    }
+    let pyhanko = |name: &str| format!("pyhanko_pyhanko_testing_commons_test_data_data_pdf_{name}.pdf");
+    let expected = [
+        // Text that a scanner's program would write, without the picture.
+        (
+            "pikepdf_tests_resources_pdfa_fpdf2_latin_tr3.pdf".to_owned(),
+            FindingKind::HiddenText,
+            3,
+        ),
+        // Labels of the form that its maker has painted by nothing.
+        (
+            "pypdf_resources_SF424_page2.pdf".to_owned(),
+            FindingKind::HiddenText,
+            4,
+        ),
+        // Its cross-references lead to none of its objects.
+        ("pypdf_resources_toy.pdf".to_owned(), FindingKind::SecondBody, 2),
+        // An object stream that has what stands beside it as well.
+        (pyhanko("broken-objstream3"), FindingKind::SecondBody, 6),
+        (pyhanko("broken-objstream4"), FindingKind::SecondBody, 6),
+    ];
+    let expected = expected.map(|(name, kind, object)| ((name, kind), (1, Some(object))));
+    assert_eq!(told, BTreeMap::from(expected));
+    assert!(looked_at > 400, "only {looked_at}");
 }

@@ -18,7 +18,7 @@ use trien_signatures::pades::{
 };
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{
-    Indication, Integrity, Level, Reason, Report, SubIndication, TimeSource, Warning,
+    FindingKind, Indication, Integrity, Level, Reason, Report, SubIndication, TimeSource, Warning,
 };
 use trien_signatures::signing::{FinishError, Prepared};
 
@@ -664,7 +664,16 @@ fn n125_content_prepared_before_signing_is_found() {
         3,
         "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents [4 0 R 150 0 R] /Resources 5 0 R >>",
     );
+    // It is told before it is signed.
+    let told = |document: &[u8]| -> Vec<_> {
+        let findings = check(document).findings.into_iter();
+        findings
+            .map(|finding| (finding.kind, finding.count, finding.object))
+            .collect()
+    };
+    assert_eq!(told(&draft.classic()), [(FindingKind::MissingObject, 1, Some(3))]);
     let signed = sign(&draft.classic());
+    assert_eq!(told(&signed), told(&draft.classic()));
     assert!(check(&signed).valid());
     let more = "<< /Length 37 >>\nstream\nBT /F1 18 Tf 40 100 Td (them) Tj ET   \nendstream";
     assert_eq!(failure(&update(&signed, &[(150, more)])), CHANGED);

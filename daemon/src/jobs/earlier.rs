@@ -47,6 +47,7 @@ pub(super) fn warnings(
         ),
         (concerns(Concern::Acts), DocumentWarning::ActiveContent),
         (concerns(Concern::ShownOtherwise), DocumentWarning::ShownOtherwise),
+        (concerns(Concern::MayCome), DocumentWarning::MayCome),
         (concerns(Concern::Unknown), DocumentWarning::Unsearched),
     ]
     .into_iter()

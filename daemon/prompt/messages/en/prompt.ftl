@@ -34,6 +34,7 @@ document-warning-changed-after-signing = This document was changed after an earl
 document-warning-signature-unchecked = Earlier signatures in this document could not be checked.
 document-warning-active-content = This document can run scripts or programs, send data, or holds other files.
 document-warning-shown-otherwise = What this document shows may not be all, or not the same for everybody: it has layers that are not always shown, annotations over its pages, or fields that show something other than their value.
+document-warning-may-come = Parts that this document is drawn with are not there and could be added later: after it is signed it may look different.
 document-warning-unsearched = Not all of this document could be looked through: it may hold more than it shows.
 document-open = Open
 document-open-named = Open { $name }

@@ -33,6 +33,7 @@ document-warning-changed-after-signing = Tài liệu này đã bị thay đổi 
 document-warning-signature-unchecked = Chưa kiểm tra được các chữ ký có trước trong tài liệu này.
 document-warning-active-content = Tài liệu này có thể chạy tập lệnh hay chương trình, gửi dữ liệu đi, hoặc chứa tệp khác.
 document-warning-shown-otherwise = Những gì tài liệu này hiển thị có thể chưa đủ, hoặc không như nhau với mọi người: có lớp không phải lúc nào cũng hiện, chú thích che nội dung trang, hoặc ô biểu mẫu hiện khác với giá trị của nó.
+document-warning-may-come = Tài liệu này thiếu những phần dùng để hiển thị và có thể được thêm vào sau: sau khi ký, tài liệu có thể trông khác đi.
 document-warning-unsearched = Chưa xem xét được toàn bộ tài liệu này: bên trong có thể có nhiều hơn những gì nó hiển thị.
 document-open = Mở
 document-open-named = Mở { $name }

@@ -274,6 +274,7 @@ fn warning_key(warning: DocumentWarning) -> &'static str {
         DocumentWarning::SignatureUnchecked => "document-warning-signature-unchecked",
         DocumentWarning::ActiveContent => "document-warning-active-content",
         DocumentWarning::ShownOtherwise => "document-warning-shown-otherwise",
+        DocumentWarning::MayCome => "document-warning-may-come",
         DocumentWarning::Unsearched => "document-warning-unsearched",
     }
 }

@@ -3,12 +3,16 @@
 //! run here.
 //!
 //! And what its structure tells of things that one reader may show and another not, or that are not what they show
-//! ([`annotations`], [`fields`], [`layers`]). They are found where they are certain: a document that is not suspicious
+//! ([`annotations`], [`bodies`], [`fields`], [`layers`], [`missing`],
+//! [`text`]). They are found where they are certain: a document that is not suspicious
 //! gives no such finding, and one that gives none may still deceive.
 
 mod annotations;
+mod bodies;
 mod fields;
 mod layers;
+mod missing;
+mod text;
 
 use super::form::{self, Form};
 use crate::pdf::{Dictionary, Document, Entry, ObjectId, PdfError, Value};
@@ -27,13 +31,17 @@ pub(super) fn of(document: &Document<'_>) -> Vec<Finding> {
 
 /// Operators of all the content that is looked at.
 const MAX_OPERATORS: usize = 1_000_000;
+/// Operators of the pages whose text is read.
+const MAX_READ: usize = 4_000_000;
 /// Letters of pages, times the rectangles that each is compared with.
-const MAX_COMPARED: usize = 20_000_000;
+const MAX_COMPARED: usize = 100_000_000;
 
 struct Found {
     findings: Vec<Finding>,
     /// What is left of [`MAX_OPERATORS`].
     operators: usize,
+    /// What is left of [`MAX_READ`].
+    read: usize,
     /// What is left of [`MAX_COMPARED`].
     compared: usize,
 }
@@ -43,6 +51,7 @@ impl Default for Found {
         Self {
             findings: Vec::new(),
             operators: MAX_OPERATORS,
+            read: MAX_READ,
             compared: MAX_COMPARED,
         }
     }
@@ -79,6 +88,7 @@ impl Found {
         }
         let mut numbers: Vec<u32> = document.numbers().collect();
         numbers.sort_unstable();
+        let mut bodies = bodies::Bodies::default();
         for number in numbers {
             let generation = match document.entry(number) {
                 Some(Entry::InUse { generation, .. }) => generation,
@@ -86,14 +96,18 @@ impl Found {
                 _ => continue,
             };
             match document.object(ObjectId { number, generation }) {
-                Ok(Some(located)) => self.walk(document, number, &located.node.value)?,
+                Ok(Some(located)) => {
+                    bodies.add(document, &located);
+                    missing::search(document, &located, self);
+                    self.walk(document, number, &located.node.value)?;
+                }
                 Ok(None) => {}
                 Err(error @ PdfError::TooMany(_)) => return Err(error),
                 // Another reader may make something of it.
                 Err(_) => self.add(FindingKind::Unsearched, Some(number)),
             }
         }
-        Ok(())
+        bodies.search(document, self)
     }
 
     /// What is shown with what is there.
@@ -101,7 +115,8 @@ impl Found {
         let form = form::fields(document)?;
         layers::search(document, self)?;
         fields::search(document, &form, self)?;
-        annotations::search(document, &form, self)
+        annotations::search(document, &form, self)?;
+        text::search(document, self)
     }
 
     /// Notes an object of which one thing cannot be looked at.

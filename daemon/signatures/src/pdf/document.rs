@@ -377,11 +377,11 @@ impl<'d> Document<'d> {
         let (Some(dictionary), Some(data)) = (stream.dictionary(), self.stream(stream)?) else {
             return Err(PdfError::Missing("a stream"));
         };
-        let mut left = self.left.borrow().inflated.min(limit);
+        let mut left = self.left.borrow().content.min(limit);
         let granted = left;
         let told = self.with_filters(dictionary)?;
         let decoded = filter::decode_all(&data, &told, &mut left);
-        self.left.borrow_mut().inflated -= granted - left;
+        self.left.borrow_mut().content -= granted - left;
         self.spend(data.len())?;
         decoded.and_then(|decoded| match decoded.len() <= limit {
             true => Ok(decoded),

@@ -91,7 +91,8 @@ pub struct Limits {
     pub entries: usize,
     /// Cross-reference sections.
     pub sections: usize,
-    /// Bytes that all cross-reference and object streams together may inflate to.
+    /// Bytes that all cross-reference and object streams together may inflate to; the content of pages, of which nothing is
+    /// kept, may come to four times as many.
     pub inflated: usize,
     /// Nodes of the page tree, and fields of the form.
     pub nodes: usize,

@@ -6,6 +6,7 @@
 mod cmap;
 mod encoding;
 mod font;
+mod ground;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 use unicode_normalization::UnicodeNormalization;
 
 use self::font::TextFont;
+use self::ground::{Ground, Look};
 use super::document::{Document, Located};
 use super::error::PdfError;
 use super::matrix::{IDENTITY, Matrix, apply, times};
@@ -37,6 +39,10 @@ pub struct PageText {
     glyphs: Vec<Glyph>,
     /// The page's content draws nothing, be it text or not.
     is_blank: bool,
+    /// Letters and digits that cannot be seen for certain.
+    hidden: u32,
+    /// Letters and digits that are not what their font shows for certain.
+    others: u32,
 }
 
 /// What one code shows: mostly one character.
@@ -73,7 +79,9 @@ impl PageText {
         let resources = resources(document, dictionary)?;
         reader.text.is_blank = Operators::new(&content, document.limits())
             .all(|operation| matches!(operation.name, b"q" | b"Q"));
-        reader.run(&content, resources.as_ref(), IDENTITY)?;
+        let look = Look::default();
+        reader.run(&content, resources.as_ref(), (IDENTITY, look))?;
+        reader.text.hidden = reader.ground.hidden();
         Ok(reader.text)
     }
 
@@ -88,13 +96,25 @@ impl PageText {
         operators: &mut usize,
     ) -> Result<Option<Self>, PdfError> {
         let mut reader = Reader::new(document, operators);
-        reader.draw_form(form, None, IDENTITY)?;
+        reader.draw_form(form, None, (IDENTITY, Look::default()))?;
         Ok(reader.is_sure.then_some(reader.text))
     }
 
     /// Whether the page draws nothing, neither text nor anything else.
     pub(crate) fn is_blank(&self) -> bool {
         self.is_blank
+    }
+
+    /// Letters and digits that are there and not to be seen: painted by nothing and over no picture, or in the colour of what
+    /// they stand on. Those of which that is not certain do not count.
+    pub(crate) fn hidden(&self) -> u32 {
+        self.hidden
+    }
+
+    /// Letters and digits that are copied, searched and read aloud as others than their font shows (9.10.2). Those of which
+    /// that is not certain do not count.
+    pub(crate) fn others(&self) -> u32 {
+        self.others
     }
 
     /// How many codes with a character there are.
@@ -271,6 +291,7 @@ struct State {
     scale: f64,
     leading: f64,
     rise: f64,
+    look: Look,
 }
 
 struct Reader<'a, 'd> {
@@ -282,6 +303,7 @@ struct Reader<'a, 'd> {
     forms: Vec<ObjectId>,
     /// What every code shows is told by its font.
     is_sure: bool,
+    ground: Ground,
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
@@ -293,6 +315,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             operators,
             forms: Vec::new(),
             is_sure: true,
+            ground: Ground::default(),
         }
     }
 
@@ -300,10 +323,11 @@ impl<'a, 'd> Reader<'a, 'd> {
         &mut self,
         content: &[u8],
         resources: Option<&Dictionary>,
-        matrix: Matrix,
+        (matrix, look): (Matrix, Look),
     ) -> Result<(), PdfError> {
         let mut state = State {
             matrix,
+            look,
             font: None,
             size: 0.0,
             character_space: 0.0,
@@ -392,10 +416,12 @@ impl<'a, 'd> Reader<'a, 'd> {
                 b"Do" => {
                     let name = operands.first().and_then(|node| node.value.name());
                     if let Some(name) = name {
-                        self.draw(resources, name, state.matrix)?;
+                        self.draw(resources, name, (state.matrix, state.look))?;
                     }
                 }
-                _ => {}
+                _ => self
+                    .ground
+                    .take(self.document, (name, &operands), resources, &mut state)?,
             }
         }
         Ok(())
@@ -442,7 +468,12 @@ impl<'a, 'd> Reader<'a, 'd> {
     }
 
     /// An external object that is drawn by its name (8.8).
-    fn draw(&mut self, resources: Option<&Dictionary>, name: &[u8], matrix: Matrix) -> Result<(), PdfError> {
+    fn draw(
+        &mut self,
+        resources: Option<&Dictionary>,
+        name: &[u8],
+        (matrix, look): (Matrix, Look),
+    ) -> Result<(), PdfError> {
         let id = self.resource(resources, b"XObject", name)?;
         let id = id.and_then(|node| node.value.reference());
         let Some(form) = id.map(|id| self.document.object(id)).transpose()?.flatten() else {
@@ -452,10 +483,14 @@ impl<'a, 'd> Reader<'a, 'd> {
             return Ok(());
         };
         let kind = self.document.get(dictionary, b"Subtype")?;
-        if kind.as_deref().and_then(Value::name) != Some(b"Form") {
-            return Ok(());
+        match kind.as_deref().and_then(Value::name) {
+            Some(b"Form") => self.draw_form(&form, resources, (matrix, look)),
+            Some(b"Image") => {
+                self.ground.picture(matrix, &look);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        self.draw_form(&form, resources, matrix)
     }
 
     /// A form XObject (8.10).
@@ -463,7 +498,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         &mut self,
         form: &Located<'d>,
         resources: Option<&Dictionary>,
-        matrix: Matrix,
+        (matrix, look): (Matrix, Look),
     ) -> Result<(), PdfError> {
         let Some(dictionary) = form.dictionary() else {
             return Ok(());
@@ -479,7 +514,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             .coordinates(dictionary, b"Matrix")?
             .unwrap_or(IDENTITY);
         self.forms.push(form.id);
-        self.run(&content, own.or(resources), times(own_matrix, matrix))?;
+        self.run(&content, own.or(resources), (times(own_matrix, matrix), look))?;
         self.forms.pop();
         Ok(())
     }
@@ -503,7 +538,15 @@ impl<'a, 'd> Reader<'a, 'd> {
                     return Err(PdfError::TooMany("characters of a page"));
                 }
                 let to_page = times(*text, state.matrix);
+                let is_letter = letters.chars().any(char::is_alphanumeric);
                 let glyph = glyph(letters, to_page, width * state.scale, state);
+                if let Some(glyph) = glyph.as_ref().filter(|_| is_letter) {
+                    self.text.others = self.text.others.saturating_add(u32::from(code.is_another));
+                    // Glyphs that are little pictures have colours of their own.
+                    if !font.draws_itself {
+                        self.ground.letter(glyph.place, &state.look);
+                    }
+                }
                 self.text.glyphs.extend(glyph);
             }
             *text = times([1.0, 0.0, 0.0, 1.0, advance * state.scale, 0.0], *text);

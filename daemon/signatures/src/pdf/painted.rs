@@ -81,7 +81,7 @@ pub(crate) fn painted<'d>(
 }
 
 /// The rectangle around a rectangle in other coordinates.
-fn around([left, bottom, right, top]: Area, matrix: Matrix) -> Area {
+pub(super) fn around([left, bottom, right, top]: Area, matrix: Matrix) -> Area {
     let corners = [[left, bottom], [right, bottom], [left, top], [right, top]];
     let mut area = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
     for [x, y] in corners.map(|corner| apply(matrix, corner)) {
@@ -135,7 +135,7 @@ impl State {
 
 /// The path that is being made (8.5.2).
 #[derive(Default)]
-struct Path {
+pub(super) struct Path {
     rectangles: Vec<Area>,
     /// Of the subpath that is open.
     points: Vec<[f64; 2]>,
@@ -143,11 +143,16 @@ struct Path {
     lines: Vec<[[f64; 2]; 2]>,
     /// It has more than rectangles.
     has_others: bool,
+    /// Around all its points.
+    bounds: Option<Area>,
     seen: usize,
 }
 
 impl Path {
-    fn point(&mut self, point: [f64; 2]) {
+    pub(super) fn point(&mut self, point: [f64; 2]) {
+        let [x, y] = point;
+        let [left, bottom, right, top] = self.bounds.unwrap_or([x, y, x, y]);
+        self.bounds = Some([left.min(x), bottom.min(y), right.max(x), top.max(y)]);
         self.seen += 1;
         if self.seen <= MAX_POINTS {
             if let Some(last) = self.points.last() {
@@ -160,7 +165,7 @@ impl Path {
     }
 
     /// A Bézier curve from the current point (8.5.2.2).
-    fn curve(&mut self, [b, c, d]: [[f64; 2]; 3]) {
+    pub(super) fn curve(&mut self, [b, c, d]: [[f64; 2]; 3]) {
         if let Some(a) = self.points.last().copied() {
             for piece in 1..=PIECES {
                 let t = f64::from(piece) / f64::from(PIECES);
@@ -174,7 +179,7 @@ impl Path {
         self.has_others = true;
     }
 
-    fn rectangle(&mut self, matrix: Matrix, [x, y, width, height]: [f64; 4]) {
+    pub(super) fn rectangle(&mut self, matrix: Matrix, [x, y, width, height]: [f64; 4]) {
         self.close();
         let corners = [[x, y], [x + width, y], [x + width, y + height], [x, y + height]];
         for corner in corners {
@@ -192,7 +197,7 @@ impl Path {
     }
 
     /// Ends the open subpath.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let mut points = std::mem::take(&mut self.points);
         if points.len() == 5 && points.first() == points.last() {
             points.pop();
@@ -208,8 +213,22 @@ impl Path {
         }
     }
 
+    /// Around all of it.
+    pub(super) fn bounds(&self) -> Option<Area> {
+        self.bounds
+    }
+
+    /// Whether there is more to it than rectangles.
+    pub(super) fn has_others(&self) -> bool {
+        self.has_others
+    }
+
+    pub(super) fn rectangles(&self) -> &[Area] {
+        &self.rectangles
+    }
+
     /// The rectangle that it is, if it is one.
-    fn only(&self) -> Option<Area> {
+    pub(super) fn only(&self) -> Option<Area> {
         match self.rectangles.as_slice() {
             [one] if !self.has_others => Some(*one),
             _ => None,

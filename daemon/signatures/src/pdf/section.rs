@@ -201,11 +201,16 @@ impl Section {
     }
 }
 
+/// How much more the content of all pages may inflate to than object streams.
+const CONTENT: usize = 4;
+
 /// What is left of the limits that all sections share.
 #[derive(Debug, Clone)]
 pub(super) struct Left {
     pub(super) entries: usize,
     pub(super) inflated: usize,
+    /// As `inflated`, of what pages and appearances are drawn with, none of which is kept.
+    pub(super) content: usize,
     /// Bytes that may still be read. Sections may overlap, and objects may be asked for again and again.
     pub(super) work: usize,
 }
@@ -217,6 +222,7 @@ impl Left {
         Self {
             entries: limits.entries,
             inflated: limits.inflated,
+            content: limits.inflated.saturating_mul(CONTENT),
             work,
         }
     }

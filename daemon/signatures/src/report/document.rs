@@ -55,6 +55,18 @@ pub enum FindingKind {
     CoveringAnnotation,
     /// A field that shows something other than its value (12.7.3)
     FieldAppearance,
+    /// What a page, an annotation or a field is drawn with, or a part of the document itself, is an object that is not there
+    /// (7.3.10): a later revision could bring it
+    MissingObject,
+    /// Letters or digits of a page that cannot be seen: in the colour of what they stand on, or painted by nothing and over no
+    /// picture (8.6, 9.3.6)
+    HiddenText,
+    /// Letters or digits of a page that are copied, searched and read aloud as others than are shown (`/ToUnicode`, 9.10.3)
+    OtherText,
+    /// An object stands in the file once more where no cross-reference leads: a reader that repairs may take it (7.5.4)
+    SecondBody,
+    /// The file is a ZIP archive as well, which another program may open instead
+    Archive,
     /// Not all of the document could be looked through.
     Unsearched,
 }
@@ -69,6 +81,8 @@ pub enum Concern {
     Leads,
     /// Not everybody has to see the same, or what is seen is not what is there.
     ShownOtherwise,
+    /// Something is not there yet and may come later: what is signed now may look different then.
+    MayCome,
     /// It is not known what there is.
     Unknown,
 }
@@ -89,9 +103,15 @@ impl FindingKind {
             | Self::RichMedia
             | Self::EmbeddedFile => Concern::Acts,
             Self::Uri | Self::GoToRemote => Concern::Leads,
-            Self::ChangesShown | Self::HiddenLayer | Self::CoveringAnnotation | Self::FieldAppearance => {
-                Concern::ShownOtherwise
-            }
+            Self::ChangesShown
+            | Self::HiddenLayer
+            | Self::CoveringAnnotation
+            | Self::FieldAppearance
+            | Self::HiddenText
+            | Self::OtherText
+            | Self::SecondBody
+            | Self::Archive => Concern::ShownOtherwise,
+            Self::MissingObject => Concern::MayCome,
             Self::Unsearched => Concern::Unknown,
         }
     }

@@ -1,8 +1,9 @@
 //! Two answers to one question, and encryption.
 
 use crate::drafts::{self, Draft, deflate};
-use crate::{OFFICE, refusal, replace, signed, try_to_sign, with_xref_stream};
+use crate::{OFFICE, check, refusal, replace, signed, try_to_sign, with_xref_stream};
 use trien_signatures::pdf::PdfError;
+use trien_signatures::report::FindingKind;
 
 #[test]
 fn n126_ambiguous_number_in_one_section() {
@@ -11,6 +12,52 @@ fn n126_ambiguous_number_in_one_section() {
     assert_eq!(refusal(&twice), PdfError::DuplicateObject(4));
     let twice = with_xref_stream("/Size 2 /W [1 1 1] /Index [0 1 0 1]", &deflate(&[0; 6]));
     assert_eq!(refusal(&twice), PdfError::DuplicateObject(0));
+}
+
+/// The cross-references lead to one of two bodies. Readers that keep to them show that one; one that repairs may not.
+#[test]
+fn n126_a_second_body_of_an_object_is_listed() {
+    let other = "4 0 obj\n<< /Length 9 >>\nstream\nBT ET q Q\nendstream\nendobj\n";
+    let document = Draft::new().classic();
+    assert_eq!(second_bodies(&document), None);
+    // Behind the objects, and before them.
+    let behind = replace(&document, "xref\n", &format!("{other}xref\n"));
+    let start = document
+        .windows(6)
+        .rposition(|window| window == b"xref\n0")
+        .unwrap();
+    let behind = replace(
+        &behind,
+        &format!("startxref\n{start}"),
+        &format!("startxref\n{}", start + other.len()),
+    );
+    assert_eq!(second_bodies(&behind), Some(4));
+    let signed = try_to_sign(&behind).unwrap();
+    assert_eq!(second_bodies(&signed), Some(4));
+    // What an earlier revision had, is in its cross-references; a number that nothing has is nobody's.
+    let updated = drafts::update(&document, &[(4, "<< /Length 0 >>\nstream\n\nendstream")]);
+    assert_eq!(second_bodies(&updated), None);
+    let nobody = replace(&behind, &other[..7], "7 0 obj");
+    assert_eq!(second_bodies(&nobody), None);
+    // The text of a stream is no object.
+    let mut quoting = Draft::new();
+    quoting.set(
+        6,
+        &format!("<< /Length {} >>\nstream\n{other}\nendstream", other.len()),
+    );
+    for document in [quoting.classic(), quoting.streams(), quoting.hybrid()] {
+        assert_eq!(second_bodies(&document), None);
+    }
+}
+
+/// The first number that stands twice.
+fn second_bodies(document: &[u8]) -> Option<u32> {
+    let findings = check(document).findings;
+    let mut found = findings
+        .iter()
+        .filter(|finding| finding.kind == FindingKind::SecondBody);
+    assert!(findings.len() < 2, "{findings:?}");
+    found.next()?.object
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Cut off, not a PDF, two things at once, nothing in it.
 
 use crate::drafts::Draft;
-use crate::{OFFICE, refusal, signed};
+use crate::{OFFICE, check, refusal, signed, try_to_sign};
 use trien_signatures::pades::verify;
 use trien_signatures::pdf::{Document, Limits, PdfError};
+use trien_signatures::report::FindingKind;
 
 #[test]
 fn n123_not_a_pdf_at_all() {
@@ -55,6 +56,48 @@ fn n123_bytes_before_the_header() {
         PdfError::LeadingBytes(1000)
     );
     assert_eq!(refusal(&[vec![b'<'; 5000], document].concat()), PdfError::NotPdf);
+}
+
+/// One file that is two: the archive lies in a stream, and its comment is the rest of the document.
+#[test]
+fn n123_a_document_that_is_an_archive_as_well_is_told_of() {
+    let kinds = |document: &[u8]| -> Vec<FindingKind> {
+        check(document)
+            .findings
+            .iter()
+            .map(|finding| finding.kind)
+            .collect()
+    };
+    let archive = trien_signatures::zip::write(&[("khac.txt", b"khac")]).unwrap();
+    let room = "~".repeat(archive.len());
+    let mut draft = Draft::new();
+    draft.set(
+        6,
+        &format!("<< /Length {} >>\nstream\n{room}\nendstream", room.len()),
+    );
+    let mut within = draft.classic();
+    let place = within.windows(3).position(|window| window == b"~~~").unwrap();
+    within[place..place + archive.len()].copy_from_slice(&archive);
+    assert_eq!(kinds(&within), [], "one that lies within is a file like others");
+    let at = within
+        .windows(4)
+        .rposition(|window| window == b"PK\x05\x06")
+        .unwrap();
+    let mut both = within.clone();
+    let comment = u16::try_from(within.len() - at - 22).unwrap();
+    both[at + 20..at + 22].copy_from_slice(&comment.to_le_bytes());
+    assert_eq!(kinds(&both), [FindingKind::Archive]);
+    // Signed, its comment ends before the end.
+    assert_eq!(kinds(&try_to_sign(&both).unwrap()), []);
+    // Its directory is where it says, counted from the beginning of the file.
+    let directory = within
+        .windows(4)
+        .rposition(|window| window == b"PK\x01\x02")
+        .unwrap();
+    let mut placed = within;
+    placed[at + 16..at + 20].copy_from_slice(&u32::try_from(directory).unwrap().to_le_bytes());
+    assert_eq!(kinds(&placed), [FindingKind::Archive]);
+    assert_eq!(kinds(&try_to_sign(&placed).unwrap()), [FindingKind::Archive]);
 }
 
 #[test]

@@ -540,3 +540,110 @@ fn n127_appearances_that_draw_themselves_or_without_end_are_bounded() {
         "{found:?}"
     );
 }
+
+/// A page with this content, a picture, and fonts: one of the standard ones, and one whose letters have other names.
+fn page(content: &str) -> Draft {
+    let mut draft = Draft::with_text(content);
+    draft
+        .set(
+            5,
+            "<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> /F2 20 0 R /F3 23 0 R >> \
+             /ExtGState << /Clear << /ca 0 >> /Thin << /ca .3 >> /Mixed << /BM /Difference >> >> \
+             /ColorSpace << /I [/ICCBased 22 0 R] /S [/Separation /X /DeviceGray 24 0 R] >> /XObject << /P 21 0 R >> >>",
+        )
+        .set(
+            20,
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding /ToUnicode 25 0 R >>",
+        )
+        .set(21, &picture(""))
+        .set(22, "<< /N 3 /Length 1 >>\nstream\n~\nendstream")
+        .set(
+            23,
+            "<< /Type /Font /Subtype /TrueType /BaseFont /X /ToUnicode 25 0 R /FontDescriptor \
+             << /Type /FontDescriptor /FontName /X /Flags 4 >> >>",
+        )
+        .set(24, "<< /FunctionType 2 /N 1 /Domain [0 1] /C0 [1] /C1 [0] >>");
+    let map =
+        "1 begincodespacerange <00> <ff> endcodespacerange 2 beginbfchar <31> <0039> <41> <0041> endbfchar";
+    draft.set(
+        25,
+        &format!("<< /Length {} >>\nstream\n{map}\nendstream", map.len()),
+    );
+    draft
+}
+
+#[test]
+fn n127_text_that_cannot_be_seen_is_listed() {
+    let text = |before: &str| format!("{before} BT /F1 12 Tf 40 200 Td (9 trieu dong) Tj ET");
+    let rows = [
+        ("black", text(""), 0),
+        ("white", text("1 g"), 1),
+        ("white of three", text("1 1 1 rg"), 1),
+        ("no ink", text("0 0 0 0 k"), 1),
+        ("nearly white", text(".99 .99 .98 rg"), 1),
+        ("white of a profile", text("/I cs 1 1 1 sc"), 1),
+        ("yellow", text("1 1 0 rg"), 0),
+        ("light grey", text(".8 g"), 0),
+        ("an ink of its own", text("/S cs 0 scn"), 0),
+        ("painted by nothing", text("3 Tr"), 1),
+        ("painted by lines", text("1 Tr 1 g"), 0),
+        ("a clip", text("7 Tr"), 0),
+        ("of no opacity", text("/Clear gs"), 1),
+        ("of little opacity", text("/Thin gs"), 0),
+        ("the opposite of what is below", text("/Mixed gs 1 g"), 0),
+        ("white on black", text("0 0 400 300 re f 1 g"), 0),
+        ("black on black", text("0 0 400 300 re f"), 1),
+        ("white beside black", text("0 0 400 30 re f 1 g"), 1),
+        (
+            "white on white on black",
+            text("0 0 400 300 re f 1 g 9 9 300 250 re f"),
+            1,
+        ),
+        ("white on a line of black", text("0 199 400 2 re f 1 g"), 1),
+        ("white on a picture", text("q 400 0 0 300 0 0 cm /P Do Q 1 g"), 0),
+        (
+            "white on a shape",
+            text("0 0 m 400 0 l 400 300 l 200 350 l 0 300 l f 1 g"),
+            0,
+        ),
+        ("white on a shading", text("/X sh 1 g"), 0),
+        ("cut away", text("0 0 9 9 re W n 1 g"), 0),
+        (
+            "no letters",
+            "1 g BT /F1 12 Tf 40 200 Td (. - ,) Tj ET".to_owned(),
+            0,
+        ),
+        ("restored", text("q 1 g Q"), 0),
+        // What a scanner's program writes below or above the picture of a page.
+        (
+            "read from a picture",
+            text("q 400 0 0 300 0 0 cm /P Do Q 3 Tr"),
+            0,
+        ),
+        (
+            "read from a picture that comes later",
+            text("q 3 Tr") + " Q q 400 0 0 300 0 0 cm /P Do Q",
+            0,
+        ),
+        ("beside a picture", text("q 40 0 0 30 0 0 cm /P Do Q 3 Tr"), 1),
+    ];
+    for (name, content, expected) in rows {
+        assert_found(&page(&content), FindingKind::HiddenText, expected, name);
+    }
+}
+
+#[test]
+fn n127_text_that_is_read_as_another_than_it_shows_is_listed() {
+    for (name, content, expected) in [
+        ("as it shows", "BT /F2 12 Tf 40 200 Td (A B) Tj ET", 0),
+        ("another", "BT /F2 12 Tf 40 200 Td (1 000) Tj ET", 1),
+        ("not shown", "BT /F2 12 Tf 40 200 Td ET", 0),
+        (
+            "of a font whose codes are its own",
+            "BT /F3 12 Tf 40 200 Td (1) Tj ET",
+            0,
+        ),
+    ] {
+        assert_found(&page(content), FindingKind::OtherText, expected, name);
+    }
+}

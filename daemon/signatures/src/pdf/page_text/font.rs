@@ -26,12 +26,18 @@ pub(super) struct TextFont {
     default_width: f64,
     /// The document says what its codes stand for, or the standard does; else that is within the font.
     pub(super) is_told: bool,
+    /// Its glyphs are drawn by content of their own (9.6.5).
+    pub(super) draws_itself: bool,
+    /// What its encoding says of codes where that is certain, of letters and digits of ASCII.
+    certain: HashMap<u32, char>,
 }
 
 /// A code of a string.
 pub(super) struct Code {
     /// What it shows, if that is known.
     pub(super) text: Option<String>,
+    /// It is said to be another letter than the encoding of the font has.
+    pub(super) is_another: bool,
     /// In text sizes.
     pub(super) width: f64,
     /// The single byte 32, which word spacing applies to (9.3.3).
@@ -54,6 +60,8 @@ impl TextFont {
             widths: HashMap::new(),
             default_width: GUESSED,
             is_told: true,
+            draws_itself: kind.as_deref().and_then(Value::name) == Some(b"Type3"),
+            certain: HashMap::new(),
         };
         if kind.as_deref().and_then(Value::name) == Some(b"Type0") {
             read.code_len = read.to_unicode.code_len.unwrap_or(2);
@@ -61,6 +69,7 @@ impl TextFont {
         } else {
             read.read_encoding(document, font)?;
             read.read_widths(document, font)?;
+            read.note_certain(document, font)?;
             read.is_told = !read.to_unicode.characters.is_empty()
                 || font.get(b"Encoding").is_some()
                 || is_standard(document.get(font, b"BaseFont")?.as_deref());
@@ -151,6 +160,42 @@ impl TextFont {
         Ok(())
     }
 
+    /// Encodings that are written down say which glyph a code has, but those of fonts that are symbols, or whose glyphs are
+    /// named as it came (9.6.6).
+    fn note_certain(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
+        const SYMBOLIC: i64 = 4;
+        let descriptor = document.get(font, b"FontDescriptor")?;
+        let flags = match descriptor.as_deref().and_then(Value::dictionary) {
+            Some(descriptor) => document.get(descriptor, b"Flags")?,
+            None => None,
+        };
+        let flags = flags.and_then(|flags| flags.integer()).unwrap_or(0);
+        if self.draws_itself || flags & SYMBOLIC != 0 || font.get(b"Encoding").is_none() {
+            return Ok(());
+        }
+        for (code, text) in &self.encoding {
+            let mut letters = text.chars();
+            if let (Some(letter), None) = (letters.next(), letters.next())
+                && letter.is_ascii_alphanumeric()
+            {
+                self.certain.insert(*code, letter);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a code is said to stand for another letter or digit than the font's own encoding has. Other letters than
+    /// those of ASCII do not count: fonts of Vietnamese before Unicode have them in the places of others.
+    fn is_another(&self, code: u32) -> bool {
+        let said = self.to_unicode.characters.get(&code);
+        let (Some(said), Some(letter)) = (said, self.certain.get(&code)) else {
+            return false;
+        };
+        let mut said = said.chars();
+        let only = said.next().filter(|_| said.next().is_none());
+        only.is_some_and(|said| said.is_ascii_alphanumeric() && !said.eq_ignore_ascii_case(letter))
+    }
+
     fn read_widths(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
         let first = document
             .get(font, b"FirstChar")?
@@ -184,6 +229,7 @@ impl TextFont {
                 .or_else(|| self.encoding.get(&code));
             Code {
                 text: text.cloned(),
+                is_another: self.is_another(code),
                 width: self.widths.get(&code).copied().unwrap_or(self.default_width),
                 is_space: bytes == b" ",
             }
