@@ -226,7 +226,7 @@ const CHANGES: &[(&str, Change, Outcome)] = &[
             let value = der(SEQUENCE, &[&der(SEQUENCE, &[&identifier])]);
             f.replace(SIGNING_CERTIFICATE_V2, attribute(SIGNING_CERTIFICATE, &[&value]));
         },
-        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+        Broken(S::CryptoConstraintsFailure, R::Sha1NotAccepted),
     ),
     (
         "signing-certificate-hash-of-another",
@@ -267,7 +267,7 @@ const CHANGES: &[(&str, Change, Outcome)] = &[
     (
         "digest-algorithm-sha1",
         |f| f.digest_identifier = identifier(SHA_1, &[5, 0]),
-        Broken(S::CryptoConstraintsFailure, R::AlgorithmNotAccepted),
+        Broken(S::CryptoConstraintsFailure, R::Sha1NotAccepted),
     ),
     (
         "digest-algorithm-with-parameters",

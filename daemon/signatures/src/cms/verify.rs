@@ -302,8 +302,7 @@ impl Judgement<'_> {
     }
 
     fn algorithm(&self) -> Result<Declared, Finding> {
-        let hash = Hash::from_old_identifier_der(&self.signer.digest_algorithm, self.sha1)
-            .map_err(|error| algorithm_finding(&error))?;
+        let hash = accepted_hash(&self.signer.digest_algorithm, self.sha1)?;
         Declared::in_signer(&self.signer.signature_algorithm, hash).map_err(|error| algorithm_finding(&error))
     }
 
@@ -354,10 +353,7 @@ impl Judgement<'_> {
             (Some(reference), _) => (reference, Hash::Sha256),
             (None, Some(reference)) if old => (reference, Hash::Sha1),
             (None, Some(_)) => {
-                let finding = (
-                    SubIndication::CryptoConstraintsFailure,
-                    Reason::AlgorithmNotAccepted,
-                );
+                let finding = (SubIndication::CryptoConstraintsFailure, Reason::Sha1NotAccepted);
                 return Ok((first, Some(finding)));
             }
             (None, None) => {
@@ -435,6 +431,15 @@ impl Judgement<'_> {
     }
 }
 
+/// A hash that counts. Of SHA-1 it is told apart that whoever validates may let it in.
+fn accepted_hash(der: &[u8], sha1: bool) -> Result<Hash, Finding> {
+    let hash = Hash::from_old_identifier_der(der, sha1);
+    hash.map_err(|error| match Hash::from_old_identifier_der(der, true) {
+        Ok(Hash::Sha1) => (SubIndication::CryptoConstraintsFailure, Reason::Sha1NotAccepted),
+        _ => algorithm_finding(&error),
+    })
+}
+
 /// The first `ESSCertIDv2` of a signing-certificate-v2 attribute.
 struct CertificateReference<'a> {
     hash: Hash,
@@ -461,9 +466,7 @@ impl<'a> CertificateReference<'a> {
         };
         let (algorithm, digest, issuer_serial) =
             read().map_err(|_| (SubIndication::FormatFailure, Reason::AttributeMalformed))?;
-        let hash = algorithm
-            .map_or(Ok(usual), |der| Hash::from_old_identifier_der(der, sha1))
-            .map_err(|error| algorithm_finding(&error))?;
+        let hash = algorithm.map_or(Ok(usual), |der| accepted_hash(der, sha1))?;
         Ok(Self {
             hash,
             digest,
