@@ -29,6 +29,7 @@ documents-search = Search by name or digest
 documents-none = No document fits the search.
 documents-left-out = { $count } of { $total } cannot be signed: { $named }
 documents-warned = Look at the documents with a warning: { $count } of { $total }.
+warnings-unseen = Warnings to scroll to: { $count }
 document-warning-signature-broken = An earlier signature in this document is broken.
 document-warning-changed-after-signing = This document was changed after an earlier signature, in a way that is not permitted.
 document-warning-signature-unchecked = Earlier signatures in this document could not be checked.

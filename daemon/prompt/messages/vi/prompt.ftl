@@ -28,6 +28,7 @@ documents-search = Tìm theo tên hoặc giá trị băm
 documents-none = Không có tài liệu nào khớp.
 documents-left-out = { $count } trên { $total } tài liệu không thể ký: { $named }
 documents-warned = Hãy xem các tài liệu có cảnh báo: { $count } trên { $total }.
+warnings-unseen = Cảnh báo phải cuộn mới thấy: { $count }
 document-warning-signature-broken = Một chữ ký có trước trong tài liệu này đã hỏng.
 document-warning-changed-after-signing = Tài liệu này đã bị thay đổi sau một chữ ký có trước, theo cách không được phép.
 document-warning-signature-unchecked = Chưa kiểm tra được các chữ ký có trước trong tài liệu này.

@@ -12,6 +12,8 @@ pub(super) struct Actions {
     pub(super) widget: gtk4::Box,
     spinner: gtk4::Spinner,
     time: gtk4::Label,
+    /// How many warnings are out of sight.
+    unseen: gtk4::Label,
     status: gtk4::Label,
     refuse: gtk4::Button,
     approve: gtk4::Button,
@@ -32,6 +34,7 @@ impl Actions {
             widget: gtk4::Box::new(gtk4::Orientation::Horizontal, 12),
             spinner: gtk4::Spinner::builder().visible(false).build(),
             time: told(gtk4::AccessibleRole::Timer, &["dim", "small"]),
+            unseen: told(gtk4::AccessibleRole::Status, &["warning", "small"]),
             status: told(gtk4::AccessibleRole::Status, &[]),
             refuse: button(&phrases.say("refuse")),
             approve: button(&approve),
@@ -44,7 +47,13 @@ impl Actions {
             button.set_valign(gtk4::Align::Center);
         }
         actions.widget.append(&actions.spinner);
-        actions.widget.append(&actions.time);
+        // Two small lines are no higher than the buttons: when the second comes, nothing above moves.
+        let lines = gtk4::Box::new(gtk4::Orientation::Vertical, 0);
+        lines.set_valign(gtk4::Align::Center);
+        lines.append(&actions.time);
+        lines.append(&actions.unseen);
+        actions.unseen.set_visible(false);
+        actions.widget.append(&lines);
         actions.widget.append(&actions.status);
         // In this order, so that Tab comes to the harmless one first.
         actions.widget.append(&actions.refuse);
@@ -84,6 +93,18 @@ impl Actions {
                 self.time.set_text(&words);
             }
         }
+    }
+
+    /// How many warnings the person would have to scroll to.
+    pub(super) fn set_unseen(&self, count: usize) {
+        let words = match count {
+            0 => String::new(),
+            count => self.phrases.fill("warnings-unseen", [("count", count.into())]),
+        };
+        if self.unseen.text() != words {
+            self.unseen.set_text(&words);
+        }
+        self.unseen.set_visible(count > 0);
     }
 
     /// Shows the phase.

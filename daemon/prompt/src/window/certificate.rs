@@ -141,6 +141,12 @@ impl CertificateArea {
             .collect()
     }
 
+    /// How many of its warnings are scrolled out of this area.
+    pub(super) fn unseen(&self, area: &gtk4::ScrolledWindow) -> usize {
+        let lines = std::iter::successors(self.warnings.first_child(), WidgetExt::next_sibling);
+        lines.filter(|line| !layout::is_in_sight(line, area)).count()
+    }
+
     fn show_warnings(&self, warnings: &[Warning], days_left: Option<u32>) {
         while let Some(child) = self.warnings.first_child() {
             self.warnings.remove(&child);

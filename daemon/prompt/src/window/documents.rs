@@ -1,7 +1,7 @@
 //! What is to be signed: a list that stays quick with 500 entries, because only the rows in sight exist. It can be
 //! searched, and each document can be looked at as it will be signed.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gtk4::glib::BoxedAnyObject;
@@ -9,7 +9,7 @@ use gtk4::prelude::*;
 use gtk4::{gio, pango};
 use trien_protocol::prompt::{DocumentKind, DocumentWarning, LeftOut, Question, QuestionKind, ShownDocument};
 
-use super::{Phrases, label};
+use super::{Phrases, label, layout};
 use crate::text;
 
 /// Height of the list before it scrolls, in pixels.
@@ -46,6 +46,9 @@ pub(super) struct Documents {
     trouble: gtk4::Label,
     open: Rc<Cell<bool>>,
     wanted: Rc<dyn Fn(usize)>,
+    /// Documents with a warning.
+    warned: usize,
+    scrolled: RefCell<Option<gtk4::ScrolledWindow>>,
 }
 
 impl Documents {
@@ -81,6 +84,8 @@ impl Documents {
             trouble: label(&phrases.say("document-not-opened"), &["warning", "small"]),
             open: Rc::new(Cell::new(true)),
             wanted: Rc::new(wanted),
+            warned: count_warned(question),
+            scrolled: RefCell::default(),
         };
         let heading = label(&heading, &["heading"]);
         area.widget.append(&heading);
@@ -91,7 +96,9 @@ impl Documents {
         if let Some(search) = &area.search {
             area.widget.append(search);
         }
-        area.widget.append(&area.list(model, &heading, phrases));
+        let list = area.list(model, &heading, phrases);
+        area.widget.append(&list);
+        area.scrolled.replace(Some(list));
         area.widget.append(&none);
         area.widget.append(&area.trouble);
         area.trouble.set_visible(false);
@@ -112,6 +119,19 @@ impl Documents {
             search.connect_search_changed(move |_| changed());
         }
         self.shown.connect_items_changed(move |_, _, _, _| changed());
+    }
+
+    /// How many documents have a warning that is scrolled away, be it in the list or with all of it in this area.
+    pub(super) fn unseen(&self, area: &gtk4::ScrolledWindow) -> usize {
+        let list = self.scrolled.borrow();
+        let Some((list, view)) = list.as_ref().and_then(|list| Some((list, list.child()?))) else {
+            return 0;
+        };
+        let rows = std::iter::successors(view.first_child(), WidgetExt::next_sibling);
+        let warnings = rows.filter_map(|row| row.first_child()?.first_child()?.next_sibling());
+        let seen =
+            |label: &gtk4::Widget| layout::is_in_sight(label, list) && layout::is_in_sight(label, area);
+        self.warned.saturating_sub(warnings.filter(seen).count())
     }
 
     /// Whether a document can be looked at: only while the person is asked.
@@ -200,15 +220,16 @@ fn search_field(phrases: Phrases) -> gtk4::SearchEntry {
 
 /// Where there are many documents, those that a warning stands at may be out of sight.
 fn warned(question: &Question, phrases: Phrases) -> Option<String> {
-    let documents = &question.documents;
-    let count = documents
-        .iter()
-        .filter(|document| !document.warnings.is_empty())
-        .count();
+    let (documents, count) = (&question.documents, count_warned(question));
     (count > 0 && documents.len() > 1).then(|| {
         let numbers = [("count", count.into()), ("total", documents.len().into())];
         phrases.fill("documents-warned", numbers)
     })
+}
+
+fn count_warned(question: &Question) -> usize {
+    let documents = question.documents.iter();
+    documents.filter(|document| !document.warnings.is_empty()).count()
 }
 
 /// What is not signed whatever the person decides: he may want all of it or none.

@@ -12,7 +12,12 @@ const RESERVED_HEIGHT: i32 = 110;
 /// Four parts from top to bottom: who asks, what about, the PIN, the buttons. Only the second scrolls when the screen
 /// or the font leaves it no room; the origin, the field and the buttons are always in sight. A screen reader
 /// says the title when the window comes, and then reads what is in it, because it is a dialog.
-pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &str) -> gtk4::Window {
+///
+/// With the window, the area that scrolls.
+pub(super) fn window(
+    [asker, content, pin, actions]: [&gtk4::Box; 4],
+    title: &str,
+) -> (gtk4::Window, gtk4::ScrolledWindow) {
     // Natural: else the list of documents would shrink to one row before the whole scrolls.
     let port = gtk4::Viewport::builder()
         .child(content)
@@ -37,7 +42,23 @@ pub(super) fn window([asker, content, pin, actions]: [&gtk4::Box; 4], title: &st
         .accessible_role(gtk4::AccessibleRole::AlertDialog)
         .build();
     window.add_css_class("trien");
-    window
+    (window, scrolled)
+}
+
+/// A row of pixels more or less is no warning that nobody has seen.
+const SLACK: f32 = 2.0;
+
+/// Whether all of a widget, from its top to its bottom, is to be seen in an area that scrolls.
+pub(super) fn is_in_sight(widget: &gtk4::Widget, area: &gtk4::ScrolledWindow) -> bool {
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "heights of screens are exact in a float"
+    )]
+    let height = area.height() as f32;
+    widget.is_mapped()
+        && widget
+            .compute_bounds(area)
+            .is_some_and(|bounds| bounds.y() >= -SLACK && bounds.y() + bounds.height() <= height + SLACK)
 }
 
 /// Makes the window as high as everything needs at its width, or as the screen allows. A scrolled area cannot ask for

@@ -75,6 +75,8 @@ fn keep_marks() {
 
 struct Prompt {
     window: gtk4::Window,
+    /// The part of it that scrolls.
+    scrolled: gtk4::ScrolledWindow,
     content: gtk4::Box,
     certificate: CertificateArea,
     documents: Option<Documents>,
@@ -141,11 +143,13 @@ impl Prompt {
             pins.push(PinEntry::NotNeeded);
         }
         let patience = Duration::from_secs(question.seconds.into());
+        let (window, scrolled) = layout::window(
+            [&asker, &content, &pin_field.widget, &actions.widget],
+            &asker::title(question, phrases),
+        );
         Rc::new(Self {
-            window: layout::window(
-                [&asker, &content, &pin_field.widget, &actions.widget],
-                &asker::title(question, phrases),
-            ),
+            window,
+            scrolled,
             content,
             certificate,
             documents,
@@ -475,6 +479,20 @@ impl Prompt {
         self.pin_field.show(pin, phase, name, token);
     }
 
+    /// Warnings that the person would approve without having them before his eyes. Before the first frame nothing has a
+    /// place yet.
+    fn unseen_warnings(&self) -> usize {
+        if !self.shown.get() {
+            return 0;
+        }
+        let documents = self.documents.as_ref();
+        let certificate = match self.permissions {
+            Some(_) => 0,
+            None => self.certificate.unseen(&self.scrolled),
+        };
+        documents.map_or(0, |documents| documents.unseen(&self.scrolled)) + certificate
+    }
+
     /// Time has gone on: what depends on it is shown, and at the end the window goes.
     fn tick(&self) {
         let now = self.now();
@@ -491,6 +509,10 @@ impl Prompt {
             return;
         }
         self.actions.set_time_left(course.seconds_left(now));
+        self.actions.set_unseen(match course.is_open() {
+            true => self.unseen_warnings(),
+            false => 0,
+        });
         drop(course);
         self.actions.set_armed(self.is_alive());
     }

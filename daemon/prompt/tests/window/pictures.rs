@@ -8,6 +8,7 @@ use trien_protocol::prompt::{
 };
 
 use super::desk::{self, Desk};
+use super::screen_reader::with_warnings_far_down;
 use super::{PIN, by_a_program, certificate, document, first_use, hostile, question, window_pin};
 
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
@@ -57,6 +58,7 @@ fn the_window_can_be_photographed() {
         ("first-use", first_use(), None),
         ("sign-in", sign_in, None),
         ("program", by_a_program(), None),
+        ("warnings-unseen", with_warnings_far_down(), None),
     ];
     for (name, question, environment) in settings {
         let mut command = desk.command();

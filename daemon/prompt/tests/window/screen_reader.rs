@@ -1,10 +1,10 @@
 //! What a person hears who cannot see the window, and what a program that listens in beside him does not.
 
 use trien_protocol::call::Language;
-use trien_protocol::prompt::{DocumentWarning, Outcome, PinEntry, ToPrompt, TriesLeft, Warning};
+use trien_protocol::prompt::{DocumentWarning, Outcome, PinEntry, Question, ToPrompt, TriesLeft, Warning};
 
 use super::desk::{self, Asked, Desk};
-use super::{PIN, by_a_program, certificate, question, window_pin};
+use super::{PIN, by_a_program, certificate, document, question, window_pin};
 
 #[test]
 fn n094_nobody_on_the_accessibility_bus_hears_the_pin() {
@@ -302,4 +302,74 @@ fn n125_a_document_whose_earlier_signatures_do_not_hold_is_warned_of_at_its_line
         assert_eq!(lines, [2], "{tree:#?}");
         assert!(labels.iter().any(|node| node.name == in_all), "{tree:#?}");
     }
+}
+
+/// Twelve documents, of which two far down have a warning, and a certificate with one.
+pub(crate) fn with_warnings_far_down() -> Question {
+    let mut many = question(window_pin(TriesLeft::Unknown));
+    many.documents = (1..=12)
+        .map(|n| document(&format!("zq{n:02}.pdf"), 90_000 + n))
+        .collect();
+    many.documents[9].warnings = vec![DocumentWarning::ActiveContent];
+    many.documents[11].warnings = vec![DocumentWarning::ShownOtherwise];
+    many
+}
+
+#[test]
+fn n127_n128_warnings_that_are_scrolled_away_are_counted_beside_the_buttons() {
+    let desk = Desk::with_assistive_technology();
+    let told = |asked: &Asked<'_>, words: &str| -> Vec<String> {
+        // The line follows what is in sight after a moment.
+        asked.wait_until_armed();
+        let tree = asked.accessible();
+        let shown = tree.all().into_iter().filter(|node| node.is("SHOWING"));
+        let told = shown.filter(|node| node.name.starts_with(words));
+        told.map(|node| node.name.clone()).collect()
+    };
+    for (language, words) in [
+        (Language::Vi, "Cảnh báo phải cuộn mới thấy: "),
+        (Language::En, "Warnings to scroll to: "),
+    ] {
+        let mut many = with_warnings_far_down();
+        many.language = language;
+        let asked = desk.ask(many.clone());
+        assert_eq!(told(&asked, words), [format!("{words}2")]);
+        // What a search leaves out is out of sight, too; what it brings there is counted no more.
+        let mut steps = 0;
+        while !["text", "entry"].map(Some).contains(&asked.focused().as_deref()) {
+            asked.key("shift+Tab");
+            steps += 1;
+            assert!(steps < 40, "{:#?}", asked.accessible());
+        }
+        asked.type_text("zq10");
+        assert_eq!(told(&asked, words), [format!("{words}1")]);
+        asked.key("BackSpace");
+        assert_eq!(told(&asked, words), [""; 0]);
+        drop(asked);
+        // All is in sight where there is little.
+        many.documents = many.documents.split_off(9);
+        let mut asked = desk.ask(many);
+        assert_eq!(told(&asked, words), [""; 0]);
+        asked.key("Escape");
+        asked.assert_refused();
+    }
+}
+
+/// On a screen that is too small for all of it, the warnings at the certificate are below the edge.
+#[test]
+fn warnings_of_the_certificate_that_are_below_the_edge_are_counted_beside_the_buttons() {
+    let desk = Desk::with_assistive_technology();
+    desk.set_resolution(192);
+    let mut large = question(window_pin(TriesLeft::Unknown));
+    large.certificates[0].warnings = vec![Warning::StatusUnknown, Warning::PathUnknown];
+    let asked = desk.ask(large);
+    asked.wait_until_armed();
+    let tree = asked.accessible();
+    let told = tree
+        .all()
+        .into_iter()
+        .find(|node| node.name.starts_with("Cảnh báo phải cuộn mới thấy: "));
+    let told = told.unwrap_or_else(|| panic!("{tree:#?}"));
+    assert_eq!(told.name, "Cảnh báo phải cuộn mới thấy: 2");
+    assert!(told.is("SHOWING"), "{told:?}");
 }
