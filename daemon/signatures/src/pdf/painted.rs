@@ -408,7 +408,8 @@ impl<'d> Painter<'_, 'd> {
         let [a, b, c, d, ..] = state.matrix;
         // The thinner of the two ways it may be stretched.
         let width = state.width.abs() * a.hypot(b).min(c.hypot(d));
-        if !(width > THICK) || state.is_pattern_line || state.is_sheer_line || state.is_dashed {
+        let is_thick = width > THICK;
+        if !is_thick || state.is_pattern_line || state.is_sheer_line || state.is_dashed {
             return Ok(());
         }
         let state = State {

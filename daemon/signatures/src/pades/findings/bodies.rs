@@ -46,7 +46,7 @@ impl Bodies {
         }
         let (mut at, mut left) = (0, MAX_GAPS);
         let whole = document.size();
-        for body in self.0.into_iter().chain([whole..whole]) {
+        for body in self.0.into_iter().chain(std::iter::once(whole..whole)) {
             if at < body.start {
                 left = left
                     .checked_sub(body.start - at)
