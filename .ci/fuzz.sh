@@ -2,7 +2,7 @@
 # Runs one fuzz target for so many seconds: fuzz.sh TARGET SECONDS. Uses the stable compiler: coverage by LLVM's own
 # pass, libFuzzer from its crate. Found inputs stay in target/fuzz/corpus/TARGET; a crash ends with its input's name.
 set -euo pipefail
-target=${1:?target: request, frame, wire, cms, stream, timestamp, ocsp, crl, certificate, pdf, xml, container, jws, template, parameter or store}
+target=${1:?target: request, frame, wire, cms, stream, timestamp, ocsp, crl, certificate, pdf, augment, xml, container, jws, template, parameter or store}
 seconds=${2:-60}
 cd "$(dirname "$0")/.."
 out=$PWD/target/fuzz
@@ -13,7 +13,7 @@ memory=512
 case $target in
     request | frame) folder=daemon/fuzz ;;
     wire) folder=daemon/fuzz features=(--features daemon) ;;
-    cms | stream | timestamp | ocsp | crl | certificate | pdf | xml | container | jws)
+    cms | stream | timestamp | ocsp | crl | certificate | pdf | augment | xml | container | jws)
         folder=daemon/fuzz
         # The samples of others are the only seeds of XML; `make documents` makes them.
         for seed in "$PWD/daemon/signatures/tests/vectors" "$PWD/testdata/documents" "$PWD/target/documents/samples"; do
