@@ -22,6 +22,7 @@ const PAGE = `<!doctype html><title>Cổng</title><style>body { height: 100vh; m
   };
   if (location.search === "?alone") use();
   addEventListener("click", use);
+  addEventListener("message", ({ data }) => data?.trien === "pong" && fetch("/pong?" + new URLSearchParams({ version: data.version }), { method: "POST" }));
   fetch("/ready", { method: "POST" });
 </script></body>`;
 
@@ -40,13 +41,18 @@ async function strange(host) {
     waiting[path].shift()?.(Object.fromEntries(searchParams));
     response.end();
   };
-  const pages = { "/": PAGE, "/sdk.js": sdk(), "/told": heard("/told"), "/ready": heard("/ready") };
+  const versions = [];
+  const pong = (request, response) => {
+    versions.push(new URL(request.url, "http://site").searchParams.get("version"));
+    response.end();
+  };
+  const pages = { "/": PAGE, "/sdk.js": sdk(), "/told": heard("/told"), "/ready": heard("/ready"), "/pong": pong };
   const { url } = await stage.site(pages, { host, allowed: false });
   const next = (path) => new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`nothing on ${path}`)), 30_000);
     waiting[path].push((told) => (clearTimeout(timer), resolve(told)));
   });
-  return { url, next };
+  return { url, next, versions };
 }
 
 /** Opens the page, has it connect by itself or by a real click, and gives what it was told. */
@@ -74,11 +80,13 @@ for (const name of ["chromium", "firefox"]) {
     assert.equal(actions().length, before);
     stage.answer("approve");
     assert.deepEqual(await visit(browser, site), { outcome: "nobody_to_ask", asked: "true" }, "nobody is there");
+    assert.deepEqual([...new Set(site.versions)], [""], "that somebody is here, and nothing of him");
     stage.answer("approve", { introduce: true });
     assert.deepEqual(await visit(browser, site), { outcome: "served true", asked: "true" });
     stage.answer("approve");
     assert.deepEqual(await visit(browser, site), { outcome: "served true", asked: "false" }, "it is known now");
     assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "served true", asked: "false" });
+    assert.match(site.versions.at(-1), /^\d/, "a site that has a permission may know");
     assert.equal(actions().slice(before).filter((action) => action === "granted").length, 1);
     stage.trien("origin", "revoke", site.url);
     assert.deepEqual(await visit(browser, site, { alone: true }), { outcome: "not_allowed", asked: "false" }, "it is told once");

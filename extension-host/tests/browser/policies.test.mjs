@@ -24,9 +24,17 @@ const PAGE = `<!doctype html><title>Cổng</title><script type="module">
   import { Trien } from "/sdk.js";
   window.connect = (road, port) => Trien.connect({ roads: [road], port }).then((trien) => trien.road, ({ code, detail }) => code + " " + detail);
   window.ping = () => new Promise((resolve) => {
-    window.addEventListener("message", ({ data }) => data.trien === "pong" && resolve(data.version));
+    const session = "hello", text = '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"versions":[1],"client":""}}';
+    // Which version is here is told when the daemon has said that the page has a permission.
+    window.addEventListener("message", ({ data }) => {
+      if (data.trien === "closed") resolve("");
+      if (data.trien !== "pong") return;
+      if (data.version) return resolve(data.version);
+      window.postMessage({ trien: "open", session }, "*");
+      window.postMessage({ trien: "send", session, text }, "*");
+    });
     const timer = setInterval(() => window.postMessage({ trien: "ping" }, "*"), 100);
-    setTimeout(() => (clearInterval(timer), resolve("nobody")), 500);
+    setTimeout(() => (clearInterval(timer), resolve("nobody")), 3000);
   });
 </script>`;
 

@@ -25,6 +25,9 @@ const looks = new Rate(1, 0.2);
 /** Whether this page may hear from us. What it has been told it knows; so it stays as long as the page. */
 let met = false;
 
+/** Whether the daemon has said that this page has a permission. What is here has no version for any other. */
+let acknowledged = false;
+
 /** The question whether this page has a permission. */
 let look: chrome.runtime.Port | undefined;
 
@@ -68,7 +71,7 @@ function lookAround(): void {
     look = opened;
     opened.onMessage.addListener((message: ToContent) => {
       if (!("acknowledged" in message)) return;
-      met = true;
+      met = acknowledged = true;
       pong();
     });
     opened.onDisconnect.addListener(() => {
@@ -80,7 +83,7 @@ function lookAround(): void {
 }
 
 function pong(): void {
-  post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: version() });
+  post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: acknowledged ? version() : "" });
 }
 
 /** Ends the session; one that is not open yet must hear of it, or it would wait for ever. */
@@ -104,7 +107,7 @@ function open(session: string, quiet: boolean): void {
   sessions.set(session, port);
   port.postMessage({ open: { active } } satisfies ToBackground);
   port.onMessage.addListener((message: ToContent) => {
-    if ("acknowledged" in message) met = true;
+    if ("acknowledged" in message) met = acknowledged = true;
     else if ("closed" in message) end(session, message.closed);
     else if (sessions.has(session)) post({ [MARK]: "message", session, message: message.message });
   });
