@@ -115,7 +115,7 @@ const FRAMER = `<!doctype html><title></title><body><script type="module">
 let stage;
 /** Who waits to hear what a page was told. */
 let hear = () => {};
-before(async () => (stage = await Stage.open()));
+before(async () => (stage = await Stage.open({ log: true })));
 after(() => stage?.close());
 
 /** The query of a request. */
@@ -158,7 +158,52 @@ async function answerTo(browser, url) {
   }
 }
 
+/** A stranger's name, and names before it: each is an origin of its own. */
+const STRANGER = "evil.example";
+const CROWD = Array.from({ length: 40 }, (_, number) => `n${number}.${STRANGER}`);
+
+/** Frames of all these, each of which opens as many sessions as it can. */
+const crowd = {
+  "/crowd": (request, response) => {
+    const frames = CROWD.map((host) => `<iframe src="https://${host}:${request.socket.localPort}/one"></iframe>`);
+    response.setHeader("Content-Type", "text/html");
+    response.end(`<!doctype html><title></title>${frames.join("")}`);
+  },
+  "/one": `<!doctype html><title></title><script>
+    const hello = '{"jsonrpc":"2.0","id":1,"method":"hello","params":{"versions":[1],"client":""}}';
+    const open = () => {
+      for (let n = 0; n < 8; n += 1) {
+        const session = "s" + n + Date.now();
+        window.postMessage({ trien: "ping" }, "*");
+        window.postMessage({ trien: "open", session }, "*");
+        window.postMessage({ trien: "send", session, text: hello }, "*");
+      }
+    };
+    onload = () => setInterval(open, 1000);
+  </script>`,
+};
+
 for (const name of ["chromium", "firefox"]) {
+  test(`n065 however many names a stranger has, a portal keeps its hosts, in ${name}`, { timeout: 120_000 }, async () => {
+    const [{ inner }, evil] = [await sites(), await stage.site(crowd, { host: STRANGER, allowed: false })];
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, [...HOSTS, STRANGER, ...CROWD]) });
+    try {
+      assert.equal(await answerTo(browser, `${inner}/probe`), "hello 1");
+      const refused = () => stage.log.split("a page was refused on the socket").length - 1;
+      const before = refused();
+      const page = await browser.newPage();
+      const began = Date.now();
+      await page.goto(`${evil.url}/crowd`);
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      assert.equal(await answerTo(browser, `${inner}/probe`), "hello 1", "in the midst of them");
+      const hosts = refused() - before;
+      const seconds = Math.ceil((Date.now() - began) / 1000);
+      assert.ok(hosts >= 1 && hosts <= 8 + seconds / 2, `${hosts} hosts in ${seconds} s`);
+    } finally {
+      await close();
+    }
+  });
+
   test(`n062 n063 n064 n065 n068 who is asking, in ${name}`, async () => {
     const { inner, outer } = await sites();
     const framed = (frame, sandbox = "") => `${outer}/around?${new URLSearchParams({ frame, sandbox })}`;
@@ -169,7 +214,7 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await answerTo(browser, `${inner}/probe?version=99`), "version_mismatch");
       assert.equal(await answerTo(browser, `${inner}/probe?forged`), "bad_request", "an opening is said once");
       assert.equal(await answerTo(browser, `${inner}/probe?flood`), "closed too_many");
-      // Each session is a process: eight at once, then one in two seconds (background.ts, STARTS).
+      // Each session is a process: eight at once, then one in two seconds (places.ts, STARTS).
       const [, hosts, seconds] = (await answerTo(browser, `${(await sites()).inner}/probe?storm`)).split(" ").map(Number);
       assert.ok(hosts >= 1 && hosts <= 8 + seconds / 2, `${hosts} hosts in ${seconds} s`);
       assert.equal(await answerTo(browser, framed(`${outer}/probe`)), "hello 1", "a frame of the same site");

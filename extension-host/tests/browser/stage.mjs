@@ -75,7 +75,7 @@ export class Stage {
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
    * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
-   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans`. Of the
+   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans` and `log`. Of the
    * `leaves` that testdata/pki/leaves.sh knows, key and certificate lie in `pki/leaves/NAME`, beside the script.
    */
   static async open({ daemon = true, display, simulation, leaves = [], developer = false, log = false } = {}) {
@@ -154,11 +154,13 @@ export class Stage {
   /**
    * What the script says to every question from now on: `approve`, `refuse`, or `hang`, which never answers; `pins` are typed
    * one after the other; `road` answers only what comes so: `extension` or `web_socket`, if it is a browser that sends it. With
-   * `introduce`, also to the question whether a page that is new here may ask at all; else there is nobody to answer it.
+   * `introduce`, also to the question whether a page that is new here may ask at all, with these `permissions` or those that are
+   * ticked beforehand; else there is nobody to answer it.
    */
-  answer(decision, { introduce = false, pins = [PIN], road } = {}) {
+  answer(decision, { introduce = false, permissions, pins = [PIN], road } = {}) {
     const answer = `decision = "${decision}"\npins = ${JSON.stringify(pins)}\nrepeat = true\n${road ? `road = "${road}"\n` : ""}`;
-    const first = introduce ? `[[answer]]\nkind = "allow_origin"\n${answer}` : "";
+    const ticked = permissions ? `permissions = ${JSON.stringify(permissions)}\n` : "";
+    const first = introduce ? `[[answer]]\nkind = "allow_origin"\n${answer}${ticked}` : "";
     // A prompter that is just starting reads the old script or the new one, never half of one.
     writeFileSync(this.#file("answers.part"), `${first}[[answer]]\n${answer}`);
     renameSync(this.#file("answers.part"), this.#file("answers.toml"));
@@ -168,6 +170,11 @@ export class Stage {
   get record() {
     const lines = readFileSync(path.join(this.home, "data/audit.jsonl"), "utf8").trim().split("\n");
     return lines.map((line) => JSON.parse(line));
+  }
+
+  /** What the daemon has logged, where that is kept. */
+  get log() {
+    return readFileSync(this.#log.file, "utf8");
   }
 
   /**

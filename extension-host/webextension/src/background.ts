@@ -4,7 +4,7 @@
  *
  * It may be stopped at any time. An open native port keeps it alive in Chromium; where it is stopped all the same, its
  * hosts end with it, the daemon withdraws what they asked, each page hears that its session has ended, and the next
- * message of a page starts it again. Nothing but {@link starts} is lost.
+ * message of a page starts it again. Nothing but {@link places} is lost.
  */
 
 import { LOOK_PORT_NAME, PORT_NAME, WEB_EID_PORT_NAME } from "./internal.ts";
@@ -12,20 +12,17 @@ import type { ToContent, WebEidToBackground } from "./internal.ts";
 import { greet } from "./native.ts";
 import { originOf, originsOf } from "./origin.ts";
 import type { Origins } from "./origin.ts";
-import { Rate } from "./rate.ts";
+import { Places, STRANGERS } from "./places.ts";
+import type { Place } from "./places.ts";
 import { refuse, relay } from "./relay.ts";
-import { isKnown, isSilent, know } from "./settings.ts";
+import { isKnown, isSilent, learn } from "./settings.ts";
 import { TrienError } from "../../sdk/src/error.ts";
 import { WebEidSession } from "./web-eid/session.ts";
-
-/** Starting a host is starting a process; a site may start a few at once and then one every two seconds. */
-const STARTS = { burst: 8, perSecond: 0.5 };
 
 /** How long the daemon has to say whether a page that looks has a permission, in milliseconds. */
 const LOOK_MS = 10_000;
 
-/** By origin. Forgotten when they are as good as new. */
-const starts = new Map<string, Rate>();
+const places = new Places();
 
 chrome.runtime.onConnect.addListener((page) => {
   if (page.sender?.id !== chrome.runtime.id) return page.disconnect();
@@ -38,8 +35,7 @@ chrome.runtime.onConnect.addListener((page) => {
 function openSession(page: chrome.runtime.Port): void {
   const origins = originsOf(page.sender);
   if (origins === undefined) return refuse(page, "origin_refused");
-  if (!mayStart(origins.origin)) return refuse(page, "too_many");
-  relay(page, origins);
+  relay(page, origins, seat);
 }
 
 /**
@@ -53,18 +49,20 @@ async function lookFor(page: chrome.runtime.Port): Promise<void> {
   const abort = new AbortController();
   page.onDisconnect.addListener(() => abort.abort());
   const alone = origins.origin === origins.topOrigin;
-  const permitted = (alone && (await isKnown(origins.origin))) || (mayStart(origins.origin) && (await isPermitted(origins, abort)));
+  const permitted = (alone && (await isKnown(origins.origin))) || (await isPermitted(origins, abort));
   if (permitted && !abort.signal.aborted) page.postMessage({ acknowledged: true } satisfies ToContent);
 }
 
 /** Asks the daemon. Whatever keeps it from saying yes is a no. */
 async function isPermitted(origins: Origins, abort: AbortController): Promise<boolean> {
+  const place = await seat(origins, false);
+  if (place === undefined) return false;
   const timer = setTimeout(() => abort.abort(), LOOK_MS);
   try {
-    const { conversation, hello } = await greet(origins, false, "a page that looks", abort.signal);
+    const { conversation, hello } = await greet(origins, false, place, "a page that looks", abort.signal);
     conversation.close();
     const permitted = hello.scopes.length > 0;
-    if (permitted) await know(origins.origin, true);
+    if (permitted) await learn(origins, true);
     return permitted;
   } catch {
     return false;
@@ -80,13 +78,14 @@ function openWebEid(page: chrome.runtime.Port): void {
     connect: async (active) => {
       const origins = originsOf(page.sender);
       if (origins === undefined) throw TrienError.local("blocked_by_browser", "origin_refused");
-      if (!mayStart(origin)) throw TrienError.local("busy", "too_many");
+      const place = await seat(origins, active);
+      if (place === undefined) throw TrienError.local("busy", "too_many");
       try {
-        const line = await greet(origins, active, "a page of Web eID");
-        void know(origin, line.hello.scopes.length > 0);
+        const line = await greet(origins, active, place, "a page of Web eID");
+        void learn(origins, line.hello.scopes.length > 0);
         return line;
       } catch (error) {
-        if (error instanceof TrienError && error.code === "not_allowed") void know(origin, false);
+        if (error instanceof TrienError && error.code === "not_allowed") void learn(origins, false);
         throw error;
       }
     },
@@ -99,11 +98,12 @@ function openWebEid(page: chrome.runtime.Port): void {
   page.onDisconnect.addListener(() => session.close());
 }
 
-function mayStart(origin: string): boolean {
-  for (const [known, rate] of starts) {
-    if (known !== origin && rate.isFresh()) starts.delete(known);
-  }
-  const rate = starts.get(origin) ?? new Rate(STARTS.burst, STARTS.perSecond);
-  starts.set(origin, rate);
-  return rate.allows();
+/**
+ * A place for a host. A page that the person has just done something in pays for itself as well, although nobody knows
+ * it: one click is one page, and may be its first use.
+ */
+async function seat({ origin, topOrigin }: Origins, active: boolean): Promise<Place | undefined> {
+  const alone = origin === topOrigin;
+  const known = (await isKnown(origin)) && (alone || (await isKnown(topOrigin)));
+  return places.take(known || (active && alone) ? topOrigin : STRANGERS);
 }

@@ -9,6 +9,7 @@ import { NATIVE_HOST_NAME, PROTOCOL_VERSION } from "../../sdk/src/protocol.ts";
 import type { Road } from "../../sdk/src/road.ts";
 import { reasonOf, statusOf } from "./host.ts";
 import type { Origins } from "./origin.ts";
+import type { Place } from "./places.ts";
 
 /** What becomes of a host. */
 export interface HostEvents {
@@ -23,13 +24,14 @@ export interface Host {
   end(): void;
 }
 
-/** Starts a host for a page. `active` says that the person has just done something in it. */
-export function startHost({ origin, topOrigin }: Origins, active: boolean, events: HostEvents): Host {
+/** Starts a host for a page, in a place that it leaves at its end. `active` says that the person has just done something there. */
+export function startHost({ origin, topOrigin }: Origins, active: boolean, place: Place, events: HostEvents): Host {
   const port = chrome.runtime.connectNative(NATIVE_HOST_NAME);
   let open = true;
   const end = (reason?: CloseReason) => {
     if (!open) return;
     open = false;
+    place.leave();
     port.disconnect();
     if (reason !== undefined) events.onEnd(reason);
   };
@@ -56,8 +58,8 @@ export class HostRoad implements Road {
   onClose: Road["onClose"] = () => {};
   readonly #host: Host;
 
-  constructor(origins: Origins, active: boolean) {
-    this.#host = startHost(origins, active, {
+  constructor(origins: Origins, active: boolean, place: Place) {
+    this.#host = startHost(origins, active, place, {
       onMessage: (message) => this.onMessage(message),
       onEnd: (reason) => this.onClose(reason),
     });
@@ -76,11 +78,15 @@ export class HostRoad implements Road {
 export async function greet(
   origins: Origins,
   active: boolean,
+  place: Place,
   client: string,
   signal?: AbortSignal,
 ): Promise<{ conversation: Conversation; hello: HelloReply }> {
-  if (signal?.aborted) throw TrienError.local("cancelled");
-  const conversation = new Conversation(new HostRoad(origins, active), explainEnd);
+  if (signal?.aborted) {
+    place.leave();
+    throw TrienError.local("cancelled");
+  }
+  const conversation = new Conversation(new HostRoad(origins, active, place), explainEnd);
   signal?.addEventListener("abort", () => conversation.close(), { once: true });
   const params = { versions: [PROTOCOL_VERSION], capabilities: ["authenticate"], client };
   try {

@@ -2,7 +2,8 @@
 
 import { TrienError } from "../../sdk/src/error.ts";
 import { greet } from "./native.ts";
-import { isSilent, isSilentByPolicy, know, knownOrigins, setSilent } from "./settings.ts";
+import { OURS } from "./places.ts";
+import { isSilent, isSilentByPolicy, knownOrigins, learn, setSilent } from "./settings.ts";
 import type { Language, TextKey } from "./texts.ts";
 import { scopeNames, texts } from "./texts.ts";
 
@@ -36,7 +37,7 @@ function text(key: TextKey): string {
 async function examine(): Promise<Health> {
   const own = { origin: "https://extension.invalid", topOrigin: "https://extension.invalid" };
   try {
-    const { conversation } = await greet(own, false, "options page");
+    const { conversation } = await greet(own, false, OURS, "options page");
     conversation.close();
     return { state: "well" };
   } catch (error) {
@@ -48,7 +49,7 @@ async function examine(): Promise<Health> {
 /** Asks the daemon what a site may do now; a site that has lost its permission is forgotten. */
 async function scopesOf(origin: string): Promise<Pick<Site, "scopes" | "expires">> {
   try {
-    const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, "options page");
+    const { conversation, hello } = await greet({ origin, topOrigin: origin }, false, OURS, "options page");
     conversation.close();
     return { scopes: hello.scopes, expires: hello.expires ?? {} };
   } catch (error) {
@@ -62,7 +63,7 @@ async function siteOf(origin: string): Promise<Site | undefined> {
   const unknown = { scopes: undefined, expires: {} };
   const { scopes, expires } = health.state === "well" ? await scopesOf(origin).catch(() => unknown) : unknown;
   if (scopes?.length === 0) {
-    await know(origin, false);
+    await learn({ origin, topOrigin: origin }, false);
     return undefined;
   }
   return { origin, scopes, expires, silent, fixed };

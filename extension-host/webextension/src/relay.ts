@@ -6,34 +6,54 @@ import type { ToBackground, ToContent } from "./internal.ts";
 import type { Host } from "./native.ts";
 import { startHost } from "./native.ts";
 import type { Origins } from "./origin.ts";
-import { know } from "./settings.ts";
+import type { Place } from "./places.ts";
+import { learn } from "./settings.ts";
+
+/** Gives a page a place for a host, if there is one. */
+export type Seat = (origins: Origins, active: boolean) => Promise<Place | undefined>;
 
 /** Carries messages between a page's port and a host of its own, from the page's first message on. */
-export function relay(page: chrome.runtime.Port, origins: Origins): void {
-  let host: Host | undefined;
+export function relay(page: chrome.runtime.Port, origins: Origins, seat: Seat): void {
+  let host: Promise<Host | undefined> | undefined;
+  let gone = false;
   let greeted = false;
   const end = (reason: CloseReason) => {
+    gone = true;
     refuse(page, reason);
-    host?.end();
+    void host?.then((started) => started?.end());
   };
-  page.onDisconnect.addListener(() => host?.end());
+  const start = async (active: boolean) => {
+    const place = await seat(origins, active);
+    if (gone) return void place?.leave();
+    if (place === undefined) return void end("too_many");
+    return startHost(origins, active, place, {
+      onMessage: (message) => {
+        if (!isNotification(message) && (!greeted || isDismissal(message))) {
+          greeted = true;
+          if (remember(origins, message)) page.postMessage({ acknowledged: true } satisfies ToContent);
+        }
+        page.postMessage({ message } satisfies ToContent);
+      },
+      onEnd: (reason) => {
+        gone = true;
+        refuse(page, reason);
+      },
+    });
+  };
+  page.onDisconnect.addListener(() => {
+    gone = true;
+    void host?.then((started) => started?.end());
+  });
   page.onMessage.addListener((incoming: ToBackground) => {
+    if (gone) return;
     if ("open" in incoming) {
-      host ??= startHost(origins, incoming.open.active === true, {
-        onMessage: (message) => {
-          if (!isNotification(message) && (!greeted || isDismissal(message))) {
-            greeted = true;
-            if (remember(origins, message)) page.postMessage({ acknowledged: true } satisfies ToContent);
-          }
-          page.postMessage({ message } satisfies ToContent);
-        },
-        onEnd: (reason) => refuse(page, reason),
-      });
+      host ??= start(incoming.open.active === true);
       return;
     }
     const message = parse(incoming.text);
-    if (message === undefined || host === undefined) end("bad_message");
-    else host.send(message);
+    if (message === undefined || host === undefined) return end("bad_message");
+    // In the order in which they came: each waits for the same host.
+    void host.then((started) => started?.send(message));
   });
 }
 
@@ -52,15 +72,11 @@ function isDismissal(message: unknown): boolean {
   return (message as { id?: unknown }).id === null;
 }
 
-/**
- * The first answer is that to `hello`: it says whether the origin has a permission. A refusal in a frame may be about the
- * page around it, so nothing is forgotten then.
- */
-function remember({ origin, topOrigin }: Origins, message: unknown): boolean {
+/** The first answer is that to `hello`: it says whether the origin has a permission. */
+function remember(origins: Origins, message: unknown): boolean {
   const { result, error } = message as { result?: { scopes?: unknown }; error?: { data?: { code?: unknown } } };
   const permitted = Array.isArray(result?.scopes) && result.scopes.length > 0;
-  if (permitted) void know(origin, true);
-  else if (origin === topOrigin && (result !== undefined || error?.data?.code === "not_allowed")) void know(origin, false);
+  if (permitted || result !== undefined || error?.data?.code === "not_allowed") void learn(origins, permitted);
   return permitted;
 }
 

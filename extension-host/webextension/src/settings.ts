@@ -1,5 +1,7 @@
 /** What the extension remembers: which origins had a permission, and where Web eID's messages are not answered. */
 
+import type { Origins } from "./origin.ts";
+
 /** Origins of each kind; the oldest go first. */
 const MAX_ORIGINS = 500;
 
@@ -16,9 +18,12 @@ export async function isKnown(origin: string): Promise<boolean> {
   return (await read("known")).includes(origin);
 }
 
-/** Remembers, or forgets, that an origin has a permission. */
-export async function know(origin: string, permitted: boolean): Promise<void> {
-  await change("known", origin, permitted);
+/**
+ * Remembers, or forgets, that a page's origin has a permission, by the daemon's word. With a frame, both its site and the
+ * page around it have one; a refusal in a frame may be about either, so nothing is forgotten then.
+ */
+export async function learn({ origin, topOrigin }: Origins, permitted: boolean): Promise<void> {
+  if (permitted || origin === topOrigin) await change("known", origin, permitted);
 }
 
 /** Whether messages of Web eID are to stay unanswered here, by the person's or the administrator's word. */

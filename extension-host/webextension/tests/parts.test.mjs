@@ -7,6 +7,7 @@ import { load } from "../../tests/peer/load.mjs";
 const { originsOf } = await load("webextension/src/origin.ts");
 const { reasonOf, statusOf } = await load("webextension/src/host.ts");
 const { Rate } = await load("webextension/src/rate.ts");
+const { Places, STRANGERS } = await load("webextension/src/places.ts");
 const { readFromPage } = await load("sdk/src/bridge.ts");
 
 test("n062 the origin is the browser's word", () => {
@@ -63,6 +64,19 @@ test("a rate lets a burst pass and then a trickle", () => {
   const later = Array.from({ length: 100 }, () => rate.allows(60_000)).filter(Boolean);
   assert.equal(later.length, 3, "waiting does not save up more than the burst");
   assert.equal(rate.allows(0), false, "a clock set back gives nothing");
+});
+
+test("n065 strangers pay for their hosts together, and nobody has more than his share", () => {
+  const places = new Places();
+  const taken = (payer, count, now = 0) => Array.from({ length: count }, () => places.take(payer, now)).filter(Boolean);
+  assert.equal(taken(STRANGERS, 1600).length, 8, "however many they are");
+  const portal = taken("https://portal.example", 20);
+  assert.equal(portal.length, 8, "the portal has its own");
+  assert.equal(taken("https://portal.example", 20, 60_000).length, 0, "as long as they run");
+  for (const place of portal) [place, place].forEach((it) => it.leave());
+  assert.equal(taken("https://portal.example", 20, 120_000).length, 8, "each is left once");
+  const others = Array.from({ length: 40 }, (_, n) => taken(`https://n${n}.example`, 2, 120_000).length);
+  assert.equal(others.reduce((sum, count) => sum + count), 32, "48 of all together");
 });
 
 test("what a page can say", () => {
