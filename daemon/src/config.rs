@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use trien_protocol::call::Language;
+use trien_protocol::prompt::DocumentWarning;
 
+use crate::language::Remark;
 use crate::network::NetworkRules;
 use crate::policy::OriginRules;
 use crate::policy::origin::Schemes;
@@ -49,8 +51,10 @@ pub struct Config {
     pub network: NetworkRules,
     /// Nothing is signed with a certificate about whose revocation nothing is known.
     pub require_revocation: bool,
+    /// Documents with any of this are not signed, whatever the person says.
+    pub refuse_documents: Vec<DocumentWarning>,
     /// What was passed over, for the log: one line each.
-    pub notices: Vec<String>,
+    pub notices: Vec<Remark>,
 }
 
 /// Where the WebSocket listens.
@@ -170,10 +174,10 @@ impl Config {
         self.modules.retain(|module| {
             let present = module.path.is_file();
             if !present {
-                notices.push(format!(
-                    "module {}: there is no {}",
-                    module.name,
-                    module.path.display()
+                let library = module.path.display().to_string();
+                notices.push(Remark::new(
+                    "config-module-absent",
+                    [("name", module.name.clone()), ("library", library)],
                 ));
             }
             present
@@ -184,10 +188,14 @@ impl Config {
     fn keep_so_many_modules(&mut self) {
         let kept = self.modules.len().min(MAX_MODULES);
         for module in self.modules.drain(kept..) {
-            self.notices.push(format!(
-                "module {}: more than {MAX_MODULES} modules, {} is not used",
-                module.name,
-                module.path.display()
+            let library = module.path.display().to_string();
+            self.notices.push(Remark::new(
+                "config-module-too-many",
+                [
+                    ("name", module.name),
+                    ("library", library),
+                    ("most", MAX_MODULES.to_string()),
+                ],
             ));
         }
     }

@@ -1,7 +1,10 @@
 //! What a person reads, in Vietnamese and English, from the message files in `daemon/messages`.
 
+mod others;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use fluent_templates::fluent_bundle::FluentValue;
 use fluent_templates::{LanguageIdentifier, Loader, static_loader};
@@ -11,6 +14,8 @@ use time::macros::offset;
 use trien_protocol::call::Language;
 use trien_protocol::error::Bilingual;
 use unic_langid::langid;
+
+pub use others::{in_toml, line_of, system_word};
 
 static_loader! {
     static MESSAGES = {
@@ -60,6 +65,36 @@ pub fn bilingual(key: &str) -> Bilingual {
     Bilingual {
         vi: plain(Language::Vi, key),
         en: plain(Language::En, key),
+    }
+}
+
+/// Something that is told later, in the language of whoever reads it: in English where a log or a programmer does.
+#[derive(Debug, Clone)]
+pub struct Remark {
+    key: &'static str,
+    facts: Arguments,
+}
+
+impl Remark {
+    /// A message and the values of its placeholders.
+    #[must_use]
+    pub fn new<const N: usize>(key: &'static str, facts: [(&'static str, String); N]) -> Self {
+        Self {
+            key,
+            facts: arguments(facts),
+        }
+    }
+
+    /// In this language.
+    #[must_use]
+    pub fn said(&self, language: Language) -> String {
+        text(language, self.key, &self.facts)
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.said(Language::En))
     }
 }
 

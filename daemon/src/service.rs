@@ -86,7 +86,9 @@ impl From<ServiceError> for CliError {
     fn from(error: ServiceError) -> Self {
         let reason = || arguments([("reason", error.to_string())]);
         match &error {
-            ServiceError::Config(_) => Self::failed("service-config", reason()),
+            ServiceError::Config(fault) => Self::failed_in_each("service-config", |language| {
+                arguments([("reason", fault.said(language))])
+            }),
             ServiceError::Places(_) => Self::failed("cli-no-places", Arguments::new()),
             ServiceError::Socket(BindError::InUse) => Self::failed("service-in-use", Arguments::new()),
             ServiceError::Socket(BindError::Folder(folder)) => Self::failed(
@@ -179,6 +181,7 @@ fn context(
         evidence: EvidenceStore::new(places.evidence_folder()),
         network: Network::new(config.network.clone()),
         rules,
+        refuse_documents: config.refuse_documents.clone(),
         prompter,
         grants: Arc::new(grants),
         memory,

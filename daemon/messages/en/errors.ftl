@@ -37,6 +37,9 @@ error-rate-limited-remedy = Wait a few seconds and try again.
 
 error-not-allowed = This website has no permission for this.
 error-not-allowed-remedy = If you trust the website, give it the permission in the signing program of this computer, or click on the page to be asked.
+error-document-forbidden = The rules of this computer do not allow such a document to be signed.
+error-document-forbidden-because = The rules of this computer do not allow this document to be signed: { $reasons }.
+error-document-forbidden-remedy = Ask for a copy without that, or ask whoever administers this computer.
 error-user-muted = You have refused this site several times in a row, so it may not ask for a while.
 error-user-muted-remedy = Wait ten minutes and try again.
 
@@ -78,6 +81,11 @@ error-token-full = There is no room left on the token.
 error-token-full-remedy = Delete what is no longer needed with the token's own program, or ask your provider for another token.
 error-token-read-only = The token is protected against changes.
 error-token-read-only-remedy = Ask your provider how the token is opened for changes.
+
+error-document-altered = An earlier signature does not hold, is broken or cannot be checked, or the document was changed after it.
+error-document-altered-remedy = See "trien verify" on the file. Ask for the document as it was signed; or sign it as it is with --despite-changes.
+error-document-altered-meanwhile = The file was changed while it was being signed, so it was not signed.
+error-document-altered-meanwhile-remedy = Close the program that writes to it, then sign it again.
 
 error-module-hung = The token's driver did not answer in time and was ended.
 error-module-hung-remedy = Plug the token in again; if this goes on, update its driver.

@@ -111,6 +111,7 @@ help-cert-list-reveal = First log in to each token that shows no certificate, an
 help-sign = Sign files with a key on a token. Several files are one batch with one PIN
 help-sign-inputs = The files to sign; "-" is standard input
 help-sign-out = Where to write: a file, or a folder if there are several inputs (made if "/" ends its name); "-" is standard output
+help-sign-force = Replace results that are there without a question. Without it the person at the terminal is asked before the PIN; where the PIN comes from a file, they are replaced, and a line says so
 help-sign-format = The signature format: pades (the default, for PDF) ooxml (the default for docx, xlsx, pptx), cades (any file), xades and xmldsig (XML), jades and jades-json (JSON), asic-e and asic-s (containers with XAdES), asic-e-cades and asic-s-cades
 help-sign-level = The baseline level: b (the default), t with a time-stamp, lt with what proves it, lta with a time-stamp over that
 help-sign-tsa = The time-stamp authority to ask, http://…; otherwise those of the configuration, one after the other

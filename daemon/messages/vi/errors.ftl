@@ -37,6 +37,9 @@ error-rate-limited-remedy = Hãy đợi vài giây rồi thử lại.
 
 error-not-allowed = Trang web này chưa được phép làm việc này.
 error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền trong chương trình ký số của máy này, hoặc bấm vào trang để được hỏi.
+error-document-forbidden = Quy định của máy này không cho ký tài liệu như vậy.
+error-document-forbidden-because = Quy định của máy này không cho ký tài liệu này: { $reasons }.
+error-document-forbidden-remedy = Hãy xin một bản không có những thứ đó, hoặc hỏi người quản trị máy này.
 error-user-muted = Bạn đã từ chối trang web này nhiều lần liên tiếp, nên nó tạm thời không được hỏi nữa.
 error-user-muted-remedy = Hãy đợi mười phút rồi thử lại.
 
@@ -78,6 +81,11 @@ error-token-full = Thiết bị không còn chỗ trống.
 error-token-full-remedy = Hãy xóa những gì không còn dùng bằng phần mềm của thiết bị, hoặc hỏi nhà cung cấp về thiết bị khác.
 error-token-read-only = Thiết bị đang được bảo vệ, không cho thay đổi.
 error-token-read-only-remedy = Hãy hỏi nhà cung cấp cách mở thiết bị để thay đổi.
+
+error-document-altered = Chữ ký có trước không còn giá trị, bị hỏng hoặc không kiểm tra được, hoặc tài liệu đã bị thay đổi sau chữ ký đó.
+error-document-altered-remedy = Hãy xem bằng "trien verify". Xin lại tài liệu đúng như khi được ký; hoặc ký tài liệu như hiện có với --despite-changes.
+error-document-altered-meanwhile = Tệp đã bị thay đổi trong khi đang được ký, nên tệp này chưa được ký.
+error-document-altered-meanwhile-remedy = Hãy đóng chương trình đang ghi tệp, rồi ký lại tệp.
 
 error-module-hung = Trình điều khiển của thiết bị không trả lời kịp và đã bị dừng.
 error-module-hung-remedy = Hãy cắm lại thiết bị; nếu vẫn lỗi, hãy cập nhật trình điều khiển.

@@ -111,6 +111,7 @@ help-cert-list-reveal = Trước hết đăng nhập vào từng thiết bị kh
 help-sign = Ký tệp bằng khóa trên thiết bị ký. Nhiều tệp là một lô với một lần nhập PIN
 help-sign-inputs = Các tệp cần ký; "-" là đầu vào chuẩn
 help-sign-out = Nơi ghi kết quả: một tệp, hoặc một thư mục nếu có nhiều tệp (tên kết thúc bằng "/" thì được tạo khi chưa có); "-" là đầu ra chuẩn
+help-sign-force = Ghi đè tệp kết quả đã có mà không hỏi. Không có đối số này, người ở cửa sổ dòng lệnh được hỏi trước khi nhập mã PIN; khi mã PIN lấy từ tệp thì tệp bị ghi đè, kèm một dòng báo
 help-sign-format = Định dạng chữ ký: pades (mặc định, cho PDF) ooxml (mặc định cho docx, xlsx, pptx), cades (mọi tệp), xades và xmldsig (XML), jades và jades-json (JSON), asic-e và asic-s (gói với XAdES), asic-e-cades và asic-s-cades
 help-sign-level = Mức chữ ký: b (mặc định), t có dấu thời gian, lt có dữ liệu chứng minh, lta có dấu thời gian lên dữ liệu ấy
 help-sign-tsa = Tổ chức cấp dấu thời gian, http://…; nếu không có thì lần lượt hỏi các tổ chức trong cấu hình

@@ -74,6 +74,9 @@ error_codes! {
     // An administrator, or the person, can act by a permission.
     /// The origin has no permission for this.
     NotAllowed = "not_allowed", -32020;
+    /// The rules of this computer refuse a document with what this one has: it would act by itself, show something else
+    /// to others, or carries signatures that do not hold.
+    DocumentForbidden = "document_forbidden", -32021;
 
     // The person can act.
     /// The person has said no several times in a row and is not asked by this origin for a while.
@@ -114,6 +117,9 @@ error_codes! {
     TokenFull = "token_full", -32047;
     /// The token is protected against changes.
     TokenReadOnly = "token_read_only", -32048;
+    /// A signature that the document carries is broken or cannot be checked, or the document was changed after it; or it
+    /// was changed while it was being signed. At the command line, where no window asks.
+    DocumentAltered = "document_altered", -32049;
 
     // Whoever looks after the computer can act.
     /// The token's driver did not answer in time.

@@ -69,6 +69,7 @@ fn reason(error: &PadesError) -> &'static str {
             PdfError::AmbiguousHybrid(_) => "AmbiguousHybrid",
             PdfError::DuplicateObject(_) => "DuplicateObject",
             PdfError::Encrypted => "Encrypted",
+            PdfError::FieldLocked => "FieldLocked",
             PdfError::FormLoop => "FormLoop",
             PdfError::LeadingBytes(_) => "LeadingBytes",
             PdfError::Locked => "Locked",

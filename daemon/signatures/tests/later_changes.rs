@@ -492,7 +492,7 @@ fn assert_lock(lock: &str, in_field: bool, waiting: bool, other: bool) {
     if lock.contains("/All") {
         assert_eq!(
             try_to_sign(&signed).unwrap_err(),
-            PadesError::Pdf(PdfError::Locked)
+            PadesError::Pdf(PdfError::FieldLocked)
         );
     }
 }

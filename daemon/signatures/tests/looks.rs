@@ -575,7 +575,7 @@ fn locked_fields_are_not_signed() {
         assert_eq!(
             second,
             if refused {
-                Err(PdfError::Locked.into())
+                Err(PdfError::FieldLocked.into())
             } else {
                 Ok(())
             },
@@ -589,5 +589,8 @@ fn locked_fields_are_not_signed() {
     );
     assert_good("own-lock", &own, 1);
     assert!(String::from_utf8_lossy(&own).contains("/TransformMethod /FieldMDP"));
-    assert_eq!(try_to_sign(&own, |_| ()).map(drop), Err(PdfError::Locked.into()));
+    assert_eq!(
+        try_to_sign(&own, |_| ()).map(drop),
+        Err(PdfError::FieldLocked.into())
+    );
 }

@@ -20,7 +20,7 @@ use trien_signatures::report::Level;
 use trien_signatures::xades::XadesSignature;
 
 use super::revocation::trust;
-use super::sign::LevelArgument;
+use super::sign::{LevelArgument, check_authority};
 use super::verify::{LyingFile, judge_pdf, read_document};
 use super::{CliError, Exit, Shell, output};
 use crate::jobs::augment::{Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
@@ -55,8 +55,9 @@ pub struct AugmentArguments {
 /// Runs it.
 ///
 /// # Errors
-/// Misuse if the result would replace an input; failure if the level is not reached.
+/// Misuse if the result would replace an input or the authority's address is none; failure if the level is not reached.
 pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliError> {
+    check_authority(arguments.tsa.as_deref())?;
     let network = crate::service::network(shell)?;
     let network = match &arguments.tsa {
         Some(url) => network.with_authority(Authority::at(url)),

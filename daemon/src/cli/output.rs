@@ -83,6 +83,14 @@ impl Outputs {
         self.files.iter().try_for_each(|output| check_writable(output))
     }
 
+    /// The files that are there already and would be replaced.
+    pub(super) fn present(&self) -> Vec<&Path> {
+        let files = self.iter();
+        files
+            .filter(|file| !is_stream(file) && file.symlink_metadata().is_ok())
+            .collect()
+    }
+
     /// In the order of the inputs.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)

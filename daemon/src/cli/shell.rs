@@ -9,7 +9,7 @@ use serde_json::json;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorObject;
 
-use crate::language::{Arguments, arguments, text};
+use crate::language::{Arguments, arguments, system_word, text};
 use crate::places::Places;
 
 /// The surroundings of a verb.
@@ -98,6 +98,12 @@ enum Cause {
         arguments: Arguments,
         kind: io::ErrorKind,
     },
+    /// The same, where what goes into it has a language, too.
+    Each {
+        key: &'static str,
+        vi: Arguments,
+        en: Arguments,
+    },
     /// An error as the wire has it.
     Wire(Box<ErrorObject>),
 }
@@ -136,6 +142,19 @@ impl CliError {
         Self {
             exit: Exit::Failed,
             cause: Cause::Message { key, arguments },
+        }
+    }
+
+    /// As [`Self::failed`], where the values have a language, too.
+    #[must_use]
+    pub fn failed_in_each(key: &'static str, arguments: impl Fn(Language) -> Arguments) -> Self {
+        Self {
+            exit: Exit::Failed,
+            cause: Cause::Each {
+                key,
+                vi: arguments(Language::Vi),
+                en: arguments(Language::En),
+            },
         }
     }
 
@@ -186,12 +205,21 @@ impl CliError {
     }
 
     pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
+        let message = |key: &'static str, facts: &Arguments| {
+            let remedy = text(language, &format!("{key}-remedy"), facts);
+            Some((key.to_owned(), text(language, key, facts), remedy))
+        };
+        let mut detail = None;
         let told = match &self.cause {
             Cause::Answered => None,
-            Cause::Message { key, arguments } => {
-                let remedy = text(language, &format!("{key}-remedy"), arguments);
-                Some(((*key).to_owned(), text(language, key, arguments), remedy))
-            }
+            Cause::Message { key, arguments } => message(key, arguments),
+            Cause::Each { key, vi, en } => message(
+                key,
+                match language {
+                    Language::Vi => vi,
+                    Language::En => en,
+                },
+            ),
             Cause::System {
                 key,
                 arguments: facts,
@@ -201,27 +229,30 @@ impl CliError {
                 if let Some(reason) = system_word(*kind, language) {
                     facts.extend(arguments([("reason", reason)]));
                 }
-                let remedy = text(language, &format!("{key}-remedy"), &facts);
-                Some(((*key).to_owned(), text(language, key, &facts), remedy))
+                message(key, &facts)
             }
             Cause::Wire(error) => {
-                let mut what = error.data.message.text(language).to_owned();
-                if let Some(detail) = &error.data.detail {
-                    what = format!("{what} ({detail})");
-                }
+                detail.clone_from(&error.data.detail);
                 Some((
                     error.data.code.name().to_owned(),
-                    what,
+                    error.data.message.text(language).to_owned(),
                     error.data.remedy.text(language).to_owned(),
                 ))
             }
         };
         if let Some((code, message, remedy)) = told {
             if json {
-                let error = json!({ "error": { "code": code, "message": message, "remedy": remedy } });
-                print(&format!("{error:#}"));
+                let mut error = json!({ "code": code, "message": message, "remedy": remedy });
+                if let Some(detail) = detail {
+                    error["detail"] = detail.into();
+                }
+                print(&format!("{:#}", json!({ "error": error })));
             } else {
                 complain(&format!("{message}\n{remedy}"));
+                // For whoever is asked for help: it is English, and so no part of a sentence.
+                if let Some(detail) = detail {
+                    complain(&text(language, "cli-detail", &arguments([("detail", detail)])));
+                }
             }
         }
         ExitCode::from(match self.exit {
@@ -230,25 +261,6 @@ impl CliError {
             Exit::Failed => 3,
         })
     }
-}
-
-/// The system's word in the person's language, for the kinds that a person meets; the system's own names files that are
-/// ours and nobody's business.
-pub(super) fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
-    let key = match kind {
-        io::ErrorKind::NotFound => "io-not-found",
-        io::ErrorKind::PermissionDenied => "io-permission-denied",
-        io::ErrorKind::IsADirectory => "io-is-a-folder",
-        io::ErrorKind::NotADirectory => "io-not-a-folder",
-        io::ErrorKind::AlreadyExists => "io-already-exists",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "io-storage-full",
-        io::ErrorKind::ReadOnlyFilesystem => "io-read-only",
-        io::ErrorKind::InvalidFilename => "io-name-too-long",
-        io::ErrorKind::BrokenPipe => "io-broken-pipe",
-        io::ErrorKind::Unsupported => "io-unsupported",
-        _ => return None,
-    };
-    Some(text(language, key, &Arguments::new()))
 }
 
 /// Whether something that was to be printed is lost.

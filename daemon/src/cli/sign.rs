@@ -3,6 +3,8 @@
 mod appearance;
 mod arguments;
 mod choice;
+mod replacing;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use trien_protocol::call::{
     self, Certification, DocumentRef, HashAlgorithm, OnError, RsaPadding, SignDocuments, SignatureFormat,
 };
-use trien_protocol::error::ErrorCode;
+use trien_protocol::error::{ErrorCode, ErrorData};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::MAX_DOCUMENT;
 use trien_protocol::reply::{Reply, SignedDocument, SignedDocuments};
@@ -26,10 +28,10 @@ use super::pin::no_pin;
 use super::token::{Hiding, reveal_these};
 use super::verify::{open, read_document};
 use super::{CliError, Exit, Shell, wording};
-use crate::consent::shell::Chooser;
+use crate::consent::shell::{Chooser, Teller};
 use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
-use crate::jobs::documents::Sealed;
+use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::{arguments, time_in_vietnam};
 use crate::network::{Authority, Network};
@@ -40,6 +42,7 @@ use appearance::appearance;
 use arguments::{CertifyArgument, HashArgument, OnErrorArgument, PaddingArgument, extension, format};
 pub use arguments::{LevelArgument, SignArguments};
 use choice::AtTerminal;
+use warnings::BeforePin;
 
 /// Runs it.
 ///
@@ -64,6 +67,11 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         return Err(CliError::misuse("sign-queue-stream", self::arguments([])));
     }
     outputs.check_writable()?;
+    // Where the PIN is not typed, nobody may be there to answer.
+    let at_terminal = !shell.json && !arguments.pin.is_given();
+    if !arguments.force {
+        replacing::agreed(&outputs.present(), at_terminal, shell).await?;
+    }
     let holdings = Arc::new(Holdings::with_quota(u64::MAX));
     let documents = arguments
         .inputs
@@ -113,14 +121,17 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         idempotency_key: None,
     };
     let selector = arguments.cert.clone();
-    // Where the PIN is not typed, nobody may be there to answer.
-    let at_terminal = !shell.json && !arguments.pin.is_given();
     let chooser = at_terminal.then(|| {
         let language = shell.language;
         Arc::new(AtTerminal { language }) as Arc<dyn Chooser>
     });
+    let teller = (!shell.json).then(|| {
+        let language = shell.language;
+        Arc::new(BeforePin { language }) as Arc<dyn Teller>
+    });
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?)
         .choosing(chooser)
+        .telling(teller)
         .despite_changes(arguments.despite_changes);
     let context = Arc::new(crate::service::shell_context(shell, Arc::new(prompter))?);
     let signed = match sign(&context, &holdings, call.clone(), shell).await {
@@ -153,7 +164,10 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
 }
 
 /// What is no address of the web is told before a PIN is spent on what cannot be raised.
-fn check_authority(address: Option<&str>) -> Result<(), CliError> {
+///
+/// # Errors
+/// Misuse.
+pub(super) fn check_authority(address: Option<&str>) -> Result<(), CliError> {
     let is_one = |address: &str| {
         let read = url::Url::parse(address);
         read.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -289,7 +303,10 @@ pub(super) fn failed(error: &JobError) -> CliError {
         return no_pin(none);
     }
     if let JobError::Altered(names) = error {
-        return CliError::refused("sign-altered", arguments([("files", names.join("; "))]));
+        return CliError::wire(Exit::No, wording::altered(error.object(), names));
+    }
+    if let JobError::Forbidden(names, refused) = error {
+        return CliError::wire(Exit::No, wording::forbidden(error.object(), names, refused));
     }
     let object = error.object();
     let exit = match object.data.code {
@@ -303,6 +320,8 @@ pub(super) fn failed(error: &JobError) -> CliError {
         | ErrorCode::CertificateRevoked
         | ErrorCode::CertificateStatusUnknown
         | ErrorCode::DocumentLocked
+        | ErrorCode::DocumentForbidden
+        | ErrorCode::DocumentAltered
         | ErrorCode::NotAllowed => Exit::No,
         ErrorCode::BadRequest => Exit::Misuse,
         _ => Exit::Failed,
@@ -382,10 +401,7 @@ async fn keep(
     raising: &Raising<'_>,
     shell: &Shell,
 ) -> Result<(), CliError> {
-    let mut told: Vec<Value> = Vec::with_capacity(files.inputs.len());
-    let mut lines = String::new();
-    let mut all = true;
-    let shown = |path: &Path| path.display().to_string();
+    let mut told = Told::default();
     for ((document, input), output) in signed
         .documents
         .iter()
@@ -404,8 +420,9 @@ async fn keep(
                 // At level B-B first: a signature that cost a PIN is not lost to a network that fails. What goes into a
                 // stream cannot be replaced.
                 let stream = output::is_stream(output);
-                if !stream {
-                    output::write_with(output, |file| signed.write_to(file))?;
+                if !stream && !write_unless_changed(&signed, output)? {
+                    told.failed(input, JobError::Changed(Changed).object().data, shell);
+                    continue;
                 }
                 let raised = match raising.raise(&signed, holdings, input, shell).await {
                     Err(error) if stream => {
@@ -426,35 +443,69 @@ async fn keep(
                 if stream || kept.sha256() != sha256 {
                     output::write_with(output, |file| kept.write_to(file))?;
                 }
-                let (sha256, size) = (kept.sha256(), kept.size());
-                told.push(json!({
-                    "input": shown(input), "output": shown(output), "sha256": sha256, "size": size,
-                    "waits_for_time_stamp": waits,
-                }));
-                lines += &shell.text("sign-done", &arguments([("file", output.display().to_string())]));
+                told.signed(input, output, &kept, waits, shell);
             }
             SignedDocument::Failed { error, .. } => {
-                all = false;
-                let error = wording::when_signing(error.clone(), files.format);
-                told.push(json!({ "input": shown(input), "error": error.data }));
-                let reason = error.data.message.text(shell.language).to_owned();
-                let values = [("file", input.display().to_string()), ("reason", reason)];
-                lines += &format!(
-                    "{}\n  {}",
-                    shell.text("sign-failed", &arguments(values)),
-                    error.data.remedy.text(shell.language)
+                told.failed(
+                    input,
+                    wording::when_signing(error.clone(), files.format).data,
+                    shell,
                 );
             }
         }
-        lines.push('\n');
     }
     let taken = files.outputs.iter().any(output::is_standard);
-    let value = json!({ "documents": told, "certificate": signed.certificate });
-    shell.answer_beside(taken, &value, || lines);
-    if all {
-        Ok(())
-    } else {
-        Err(CliError::answered(Exit::No))
+    let value = json!({ "documents": told.values, "certificate": signed.certificate });
+    shell.answer_beside(taken, &value, || told.lines);
+    match told.failed {
+        false => Ok(()),
+        true => Err(CliError::answered(Exit::No)),
+    }
+}
+
+/// Writes what was signed. False if the original is not any more what was signed: then nothing is written.
+fn write_unless_changed(signed: &Sealed, output: &Path) -> Result<bool, CliError> {
+    let mut changed = false;
+    let written = output::write_with(output, |file| {
+        let written = signed.write_to(file);
+        written.inspect_err(|error| changed = Changed::is_in(error))
+    });
+    match written {
+        Err(_) if changed => Ok(false),
+        written => written.map(|()| true),
+    }
+}
+
+/// What becomes of each file, for programs and for people.
+#[derive(Default)]
+struct Told {
+    values: Vec<Value>,
+    lines: String,
+    failed: bool,
+}
+
+impl Told {
+    fn signed(&mut self, input: &Path, output: &Path, kept: &Sealed, waits: bool, shell: &Shell) {
+        let shown = |path: &Path| path.display().to_string();
+        self.values.push(json!({
+            "input": shown(input), "output": shown(output), "sha256": kept.sha256(), "size": kept.size(),
+            "waits_for_time_stamp": waits,
+        }));
+        self.lines += &shell.text("sign-done", &arguments([("file", shown(output))]));
+        self.lines.push('\n');
+    }
+
+    fn failed(&mut self, input: &Path, error: ErrorData, shell: &Shell) {
+        let file = input.display().to_string();
+        let reason = error.message.text(shell.language).to_owned();
+        let values = arguments([("file", file.clone()), ("reason", reason)]);
+        self.lines += &format!(
+            "{}\n  {}\n",
+            shell.text("sign-failed", &values),
+            error.remedy.text(shell.language)
+        );
+        self.values.push(json!({ "input": file, "error": error }));
+        self.failed = true;
     }
 }
 

@@ -10,7 +10,7 @@ use trien_signatures::certificate::Certificate;
 use trien_signatures::xmldsig::Template;
 
 use super::report::printable;
-use crate::jobs::error::PLACE;
+use crate::jobs::error::{PLACE, Refused};
 use crate::language::{Arguments, arguments, bilingual, text, time_in_vietnam};
 
 /// Bytes of a mebibyte.
@@ -33,11 +33,14 @@ pub(super) fn at_the_shell(mut object: ErrorObject) -> ErrorObject {
     object
 }
 
-/// Of `trien sign`. The code stays the one that a page would have got.
+/// Of `trien sign`. The code stays the one that a page would have got. A fault that has words of its own keeps them, and
+/// needs no detail for developers beside them.
 pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> ErrorObject {
+    let has_own_words = object.data.message != crate::jobs::error::text(object.data.code).message;
+    let detail = object.data.detail.take_if(|_| has_own_words).unwrap_or_default();
+    let about = object.data.detail.as_deref().unwrap_or(&detail);
     let (message, remedy) = match object.data.code {
         ErrorCode::BadRequest => {
-            let about = object.data.detail.as_deref().unwrap_or_default();
             if about.starts_with(PLACE) {
                 ("sign-bad-place", "sign-bad-place-remedy")
             } else if about.starts_with("template") {
@@ -64,8 +67,31 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
     };
     let templates: Vec<_> = Template::names().collect();
     let facts = arguments([("templates", templates.join(", "))]);
-    object.data.message = both(message, &facts);
+    if !has_own_words {
+        object.data.message = both(message, &facts);
+        object.message.clone_from(&object.data.message.en);
+    }
     object.data.remedy = both(remedy, &facts);
+    object
+}
+
+/// Of `trien sign`, where no document is signed for what became of its earlier signatures: of which.
+pub(super) fn altered(mut object: ErrorObject, files: &[String]) -> ErrorObject {
+    object.data.message = both("sign-altered", &arguments([("files", files.join("; "))]));
+    object.message.clone_from(&object.data.message.en);
+    object
+}
+
+/// Of `trien sign`, where no document may be signed by the rules of this computer: which, and why.
+pub(super) fn forbidden(mut object: ErrorObject, files: &[String], refused: &Refused) -> ErrorObject {
+    let said = |language| {
+        let facts = [("files", files.join("; ")), ("reasons", refused.said(language))];
+        text(language, "sign-forbidden", &arguments(facts))
+    };
+    object.data.message = Bilingual {
+        vi: said(Language::Vi),
+        en: said(Language::En),
+    };
     object.message.clone_from(&object.data.message.en);
     object
 }
@@ -156,7 +182,8 @@ pub(super) fn not_had(file: &Path, error: &std::io::Error) -> ErrorData {
         _ => ErrorCode::DocumentUnreadable,
     };
     let facts = |language| {
-        let reason = super::shell::system_word(error.kind(), language).unwrap_or_else(|| error.to_string());
+        let reason =
+            crate::language::system_word(error.kind(), language).unwrap_or_else(|| error.to_string());
         arguments([
             ("file", file.display().to_string()),
             ("reason", reason),

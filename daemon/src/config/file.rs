@@ -5,16 +5,18 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use trien_protocol::call::Language;
 
 use super::raw::{RawConfig, RawPolicy};
+use crate::language::{Remark, arguments, in_toml, line_of, plain, system_word, text};
 use crate::policy::ownership::{NotOurs, open_ours, open_owned};
 
 /// The largest configuration that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// A configuration that cannot be used.
+/// A configuration that cannot be used. Displays in English, for the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{}: {fault}", file.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
+#[error("{}", self.said(Language::En))]
 pub struct ConfigError {
     /// Which file.
     pub file: PathBuf,
@@ -24,32 +26,63 @@ pub struct ConfigError {
     pub fault: Fault,
 }
 
+impl ConfigError {
+    /// Where it is and what is wrong, for people.
+    #[must_use]
+    pub fn said(&self, language: Language) -> String {
+        let file = self.file.display().to_string();
+        let fault = self.fault.said(language);
+        match self.line {
+            Some(line) => {
+                let facts = [("file", file), ("line", line.to_string()), ("fault", fault)];
+                text(language, "config-fault-in-line", &arguments(facts))
+            }
+            None => text(
+                language,
+                "config-fault",
+                &arguments([("file", file), ("fault", fault)]),
+            ),
+        }
+    }
+}
+
 /// What is wrong with a configuration.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum Fault {
     /// It cannot be read.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Others could have written it.
-    #[error("it must be a plain file of its user alone, not writable by group or others")]
     Rights,
     /// The administrator's, and others than root could have written it.
-    #[error(
-        "it must be a plain file that root owns and nobody else may write: its rules are neither obeyed nor passed over"
-    )]
     NotRoots,
     /// Over 1 MiB.
-    #[error("the file is too large")]
     TooLarge,
     /// Not UTF-8.
-    #[error("the file is not UTF-8")]
     Utf8,
-    /// No TOML, an unknown key, a wrong type.
-    #[error("{0}")]
+    /// No TOML, an unknown key, a wrong type: the reader's word.
     Toml(String),
     /// A value that makes no sense.
-    #[error("{0}")]
-    Value(String),
+    Value(Remark),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Fault {
+    fn said(&self, language: Language) -> String {
+        match self {
+            Self::Io(error) => system_word(error.kind(), language).unwrap_or_else(|| error.to_string()),
+            Self::Rights => plain(language, "config-rights"),
+            Self::NotRoots => plain(language, "config-not-roots"),
+            Self::TooLarge => plain(language, "config-too-large"),
+            Self::Utf8 => plain(language, "config-no-utf8"),
+            Self::Toml(said) => in_toml(said, language),
+            Self::Value(remark) => remark.said(language),
+        }
+    }
 }
 
 /// The user's file; `None` if there is none.
@@ -95,26 +128,7 @@ fn parse<T: DeserializeOwned>(path: &Path, file: File) -> Result<T, ConfigError>
     let text = String::from_utf8(bytes).map_err(|_| fault(path, Fault::Utf8))?;
     toml::from_str(&text).map_err(|error| ConfigError {
         file: path.to_owned(),
-        line: error.span().map(|span| 1 + lines_before(&text, span.start)),
+        line: line_of(&text, &error),
         fault: Fault::Toml(error.message().to_owned()),
     })
-}
-
-/// Line feeds before this byte, which may lie within a character.
-fn lines_before(text: &str, byte: usize) -> usize {
-    let before = text.bytes().take(byte);
-    before.filter(|one| *one == b'\n').count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_counted_within_characters_too() {
-        let text = "một\nhai\nế";
-        for (byte, lines) in [(0, 0), (3, 0), (text.len() - 1, 2), (text.len() + 9, 2)] {
-            assert_eq!(lines_before(text, byte), lines);
-        }
-    }
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use trien_protocol::DEFAULT_PORT;
 use trien_protocol::call::Language;
+use trien_protocol::prompt::DocumentWarning;
 
 use super::file::{ConfigError, Fault, fault};
 use super::{
     CardsConfig, Config, MAX_MODULES, ModuleConfig, PROMPT_PROGRAM, PromptConfig, PromptProgram,
     WebSocketConfig, beside_program, usual_modules,
 };
+use crate::language::Remark;
 use crate::network::{AUTHORITY_WAIT, Authority, NetworkRules};
 use crate::policy::grants::read_time;
 use crate::policy::origin::{Origin, Schemes};
@@ -44,6 +46,7 @@ pub(super) struct RawConfig {
     network: RawNetwork,
     timestamp_authorities: Vec<RawAuthority>,
     require_revocation: bool,
+    refuse_documents: Vec<DocumentWarning>,
 }
 
 /// `[cards]`
@@ -135,6 +138,7 @@ pub(super) struct RawPolicy {
     network: Option<RawNetwork>,
     timestamp_authorities: Option<Vec<RawAuthority>>,
     require_revocation: Option<bool>,
+    refuse_documents: Option<Vec<DocumentWarning>>,
     discover: Option<bool>,
     origins: RawOrigins,
 }
@@ -169,17 +173,14 @@ impl RawConfig {
     pub(super) fn check(self, path: &Path) -> Result<Config, ConfigError> {
         let seconds = self.prompt.seconds.unwrap_or(USUAL_WAIT);
         if !(1..=LONGEST_WAIT).contains(&seconds) {
-            return Err(wrong(
-                path,
-                format!("prompt.seconds must be from 1 to {LONGEST_WAIT}"),
-            ));
+            return Err(out_of_range(path, "prompt.seconds", LONGEST_WAIT));
         }
         let program = self
             .prompt
             .program
             .unwrap_or_else(|| beside_program(PROMPT_PROGRAM));
         if !program.is_absolute() {
-            return Err(wrong(path, "prompt.program must be an absolute path"));
+            return Err(wrong(path, "config-absolute", [("key", "prompt.program".into())]));
         }
         let (rows, modules, notices) = match self.modules {
             None => (Vec::new(), None, Vec::new()),
@@ -214,6 +215,7 @@ impl RawConfig {
                     .unwrap_or(NetworkRules::default().retry),
             },
             require_revocation: self.require_revocation,
+            refuse_documents: self.refuse_documents,
             notices,
         })
     }
@@ -235,7 +237,7 @@ impl RawModule {
                 };
                 KnownModule { linux, ..row }
             }
-            (Some(_), None) => return Err(wrong(path, format!("module {name}: path must be absolute"))),
+            (Some(_), None) => return Err(of_module(path, name, "config-module-absolute", "path")),
             (None, Some(libraries)) => {
                 let row = libraries
                     .iter()
@@ -246,10 +248,7 @@ impl RawModule {
                 }
             }
             _ => {
-                return Err(wrong(
-                    path,
-                    format!("module {name}: either its path or the names of its libraries"),
-                ));
+                return Err(of_module(path, name, "config-module-library", ""));
             }
         };
         row.name.clone_from(name);
@@ -264,22 +263,22 @@ impl RawModule {
         let file_name = |text: &String| {
             (1..=MAX_TEXT).contains(&text.len()) && Path::new(text).file_name() == Some(text.as_ref())
         };
-        let wrong_field = match () {
+        let (key, about) = match () {
             () if !texts().all(plain)
                 || row.chips.len() > MAX_NAMES
                 || row.chips.contains(&String::new()) =>
             {
-                "maker, ca and chips are short names"
+                ("config-module-names", "")
             }
             () if !row.linux.iter().all(file_name) || !(1..=MAX_NAMES).contains(&row.linux.len()) => {
-                "libraries are names of files"
+                ("config-module-libraries", "")
             }
             () if row.folders.len() > MAX_NAMES || !row.folders.iter().all(|folder| folder.is_absolute()) => {
-                "library_folders must be absolute"
+                ("config-module-absolute", "library_folders")
             }
             () => return Ok(row),
         };
-        Err(wrong(path, format!("module {name}: {wrong_field}")))
+        Err(of_module(path, name, key, about))
     }
 
     /// The module, if its row has a library on this computer.
@@ -295,20 +294,14 @@ impl RawModule {
         let name = &module.name;
         let is_digest = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !module.sha256.iter().all(is_digest) {
-            return Err(wrong(
-                path,
-                format!("module {name}: sha256 must be 64 hexadecimal digits"),
-            ));
+            return Err(of_module(path, name, "config-module-sha256", ""));
         }
         if !module.folders.iter().all(|folder| folder.is_absolute()) {
-            return Err(wrong(path, format!("module {name}: folders must be absolute")));
+            return Err(of_module(path, name, "config-module-absolute", "folders"));
         }
         // What loads code into a process, or has modules log PINs, is never passed on.
         if let Some(variable) = module.environment.iter().find(|variable| !may_pass(variable)) {
-            return Err(wrong(
-                path,
-                format!("module {name}: {variable} is not passed to modules"),
-            ));
+            return Err(of_module(path, name, "config-module-variable", variable));
         }
         Ok(Some(module))
     }
@@ -335,8 +328,8 @@ impl RawPolicy {
     /// Lays the administrator's word over the user's.
     pub(super) fn apply(self, path: &Path, config: &mut Config) -> Result<(), ConfigError> {
         if let Some(text) = self.prompter {
-            config.prompt.program = PromptProgram::parse(&text)
-                .ok_or_else(|| wrong(path, "prompter must be \"window\" or \"scripted:/absolute/path\""))?;
+            config.prompt.program =
+                PromptProgram::parse(&text).ok_or_else(|| wrong(path, "config-prompter", []))?;
             config.prompt.fixed = true;
         }
         if self.websocket.is_some_and(|websocket| !websocket.enabled) {
@@ -354,6 +347,9 @@ impl RawPolicy {
         }
         if let Some(required) = self.require_revocation {
             config.require_revocation = required;
+        }
+        if let Some(refused) = self.refuse_documents {
+            config.refuse_documents = refused;
         }
         if let Some(modules) = self.modules {
             let named = check_modules(path, modules)?;
@@ -383,8 +379,8 @@ impl RawPolicy {
 }
 
 fn check_origin(path: &Path, text: &str) -> Result<Origin, ConfigError> {
-    Origin::parse(text, Schemes::HttpsAndLoopbackHttp)
-        .map_err(|error| wrong(path, format!("origin {text:?}: {error}")))
+    let origin = Origin::parse(text, Schemes::HttpsAndLoopbackHttp);
+    origin.map_err(|_| wrong(path, "config-origin", [("origin", text.to_owned())]))
 }
 
 /// One rule for each origin: what several entries say of it is added up, so that each scope may have an end of its own.
@@ -392,9 +388,12 @@ fn check_rules(path: &Path, entries: Vec<RawAllowed>) -> Result<Vec<Rule>, Confi
     let mut rules: Vec<Rule> = Vec::new();
     for entry in entries {
         let origin = check_origin(path, &entry.origin)?;
-        let bad = |what: &str| wrong(path, format!("origin {:?}: {what}", entry.origin));
+        let bad = |key, scope: &str| {
+            let facts = [("origin", entry.origin.clone()), ("scope", scope.to_owned())];
+            wrong(path, key, facts)
+        };
         let end = entry.until.as_deref().map(|text| read_time(text).ok_or(()));
-        let end = end.transpose().map_err(|()| bad("until is no RFC 3339 time"))?;
+        let end = end.transpose().map_err(|()| bad("config-origin-until", ""))?;
         let scopes = entry.scopes.iter().map(|scope| (*scope, end));
         match rules.iter_mut().find(|rule| rule.origin == origin) {
             None => rules.push(Rule {
@@ -405,7 +404,7 @@ fn check_rules(path: &Path, entries: Vec<RawAllowed>) -> Result<Vec<Rule>, Confi
                 for (scope, end) in scopes {
                     let known = *rule.scopes.entry(scope).or_insert(end);
                     if known != end {
-                        return Err(bad(&format!("{} has two ends", scope.name())));
+                        return Err(bad("config-origin-ends", scope.name()));
                     }
                 }
             }
@@ -416,20 +415,15 @@ fn check_rules(path: &Path, entries: Vec<RawAllowed>) -> Result<Vec<Rule>, Confi
 
 fn check_retry(path: &Path, seconds: Option<u32>) -> Result<Option<Duration>, ConfigError> {
     if seconds.is_some_and(|seconds| !(1..=LONGEST_RETRY).contains(&seconds)) {
-        return Err(wrong(
-            path,
-            format!("network.retry_seconds must be from 1 to {LONGEST_RETRY}"),
-        ));
+        return Err(out_of_range(path, "network.retry_seconds", LONGEST_RETRY));
     }
     Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authority>, ConfigError> {
     if raw.len() > MAX_AUTHORITIES {
-        return Err(wrong(
-            path,
-            format!("more than {MAX_AUTHORITIES} time-stamp authorities"),
-        ));
+        let most = [("most", MAX_AUTHORITIES.to_string())];
+        return Err(wrong(path, "config-many-authorities", most));
     }
     let check = |authority: RawAuthority| {
         let seconds = authority
@@ -439,16 +433,11 @@ fn check_authorities(path: &Path, raw: Vec<RawAuthority>) -> Result<Vec<Authorit
             .iter()
             .any(|scheme| authority.url.starts_with(scheme))
         {
-            return Err(wrong(
-                path,
-                "a time-stamp authority's url begins with http:// or https://",
-            ));
+            return Err(wrong(path, "config-authority-url", []));
         }
         if !(Duration::from_secs(1)..=LONGEST_AUTHORITY_WAIT).contains(&seconds) {
-            return Err(wrong(
-                path,
-                "a time-stamp authority's seconds must be from 1 to 600",
-            ));
+            let most = LONGEST_AUTHORITY_WAIT.as_secs();
+            return Err(out_of_range(path, "timestamp_authorities.seconds", most));
         }
         Ok(Authority {
             url: authority.url,
@@ -484,12 +473,16 @@ struct Named {
     /// Those that are on this computer.
     modules: Vec<ModuleConfig>,
     /// Of those that are not.
-    notices: Vec<String>,
+    notices: Vec<Remark>,
 }
 
 fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Named, ConfigError> {
     if modules.len() > MAX_MODULES {
-        return Err(wrong(path, format!("more than {MAX_MODULES} modules")));
+        return Err(wrong(
+            path,
+            "config-many-modules",
+            [("most", MAX_MODULES.to_string())],
+        ));
     }
     let mut named = Named::default();
     for raw in modules {
@@ -498,18 +491,17 @@ fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Named, ConfigEr
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         if !plain || name.is_empty() || name.len() > 32 {
-            return Err(wrong(path, "a module's name is 1 to 32 of a-z, 0-9 and -"));
+            return Err(wrong(path, "config-module-name", []));
         }
         if named.rows.iter().any(|row| row.name == *name) {
-            return Err(wrong(path, format!("module {name} stands twice")));
+            return Err(of_module(path, name, "config-module-twice", ""));
         }
         let row = raw.row(path)?;
         match raw.check(&row, path)? {
             Some(module) => named.modules.push(module),
-            None => named.notices.push(format!(
-                "module {}: none of its libraries is on this computer: {}",
-                row.name,
-                row.linux.join(", ")
+            None => named.notices.push(Remark::new(
+                "config-module-nowhere",
+                [("name", row.name.clone()), ("libraries", row.linux.join(", "))],
             )),
         }
         named.rows.push(row);
@@ -517,8 +509,23 @@ fn check_modules(path: &Path, modules: Vec<RawModule>) -> Result<Named, ConfigEr
     Ok(named)
 }
 
-fn wrong(path: &Path, what: impl Into<String>) -> ConfigError {
-    fault(path, Fault::Value(what.into()))
+fn wrong<const N: usize>(path: &Path, key: &'static str, facts: [(&'static str, String); N]) -> ConfigError {
+    fault(path, Fault::Value(Remark::new(key, facts)))
+}
+
+/// `about` is the field, or the value in it, that it is about.
+fn of_module(path: &Path, name: &str, key: &'static str, about: &str) -> ConfigError {
+    wrong(
+        path,
+        key,
+        [("name", name.to_owned()), ("about", about.to_owned())],
+    )
+}
+
+/// A number that is not from 1 to `most`.
+fn out_of_range(path: &Path, key: &str, most: impl Into<u64>) -> ConfigError {
+    let facts = [("key", key.to_owned()), ("most", most.into().to_string())];
+    wrong(path, "config-range", facts)
 }
 
 #[cfg(test)]

@@ -71,12 +71,19 @@ pub trait Chooser: Send + Sync {
     async fn choose(&self, choices: &[String]) -> Result<Option<usize>, AskError>;
 }
 
+/// Tells the person what he has to know before he gives his PIN.
+pub trait Teller: Send + Sync {
+    /// What is asked about: documents with what is doubtful about them, and which are left out.
+    fn tell(&self, offer: &Offer);
+}
+
 /// Says yes at once, with the certificate that was selected.
 #[derive(Clone)]
 pub struct ShellPrompter {
     selector: Option<String>,
     source: Arc<dyn PinSource>,
     chooser: Option<Arc<dyn Chooser>>,
+    teller: Option<Arc<dyn Teller>>,
     /// Signs even documents whose earlier signatures do not hold.
     despite_changes: bool,
 }
@@ -90,6 +97,7 @@ impl ShellPrompter {
             selector,
             source,
             chooser: None,
+            teller: None,
             despite_changes: false,
         }
     }
@@ -98,6 +106,13 @@ impl ShellPrompter {
     #[must_use]
     pub fn choosing(mut self, chooser: Option<Arc<dyn Chooser>>) -> Self {
         self.chooser = chooser;
+        self
+    }
+
+    /// This one is told what is asked about, before anything else.
+    #[must_use]
+    pub fn telling(mut self, teller: Option<Arc<dyn Teller>>) -> Self {
+        self.teller = teller;
         self
     }
 
@@ -141,6 +156,9 @@ impl Prompter for ShellPrompter {
     }
 
     async fn ask(&self, _turn: Turn, _channel: &Channel, offer: &Offer) -> Result<Yes, AskError> {
+        if let Some(teller) = &self.teller {
+            teller.tell(offer);
+        }
         let (place, candidate) = match offer.candidates.as_slice() {
             [candidate] => (0, candidate),
             several => self.which(several).await?,

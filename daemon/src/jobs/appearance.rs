@@ -18,7 +18,8 @@ use trien_signatures::pades::{
 };
 
 use super::JobError;
-use crate::language::{in_vietnam, time_in_vietnam};
+use super::error::{Argument, Fault};
+use crate::language::{in_vietnam, line_of, time_in_vietnam};
 
 /// The preset when none is named.
 const USUAL: &str = "plain";
@@ -164,19 +165,19 @@ impl Appearance {
         check(wanted)?;
         let name = wanted.preset.as_deref().unwrap_or(USUAL);
         let (text, is_own) = find(name, folder)?;
-        let preset: Preset =
-            toml::from_str(&text).map_err(|error| bad(format!("appearance.preset {name}: {error}")))?;
+        let preset: Preset = toml::from_str(&text).map_err(|error| {
+            let line = line_of(&text, &error);
+            let said = error.message().to_owned();
+            of_preset(name, Fault::Toml { line, said })
+        })?;
         if !preset.is_sane() {
-            return Err(bad(format!(
-                "appearance.preset {name}: a size or share that cannot be"
-            )));
+            return Err(of_preset(name, Fault::Measure).into());
         }
         let missing =
             |value: &&String| !wanted.values.contains_key(*value) && !preset.defaults.contains_key(*value);
         if let Some(value) = preset.text.required.iter().find(missing) {
-            return Err(bad(format!(
-                "appearance.values: the preset {name} needs \"{value}\""
-            )));
+            let (preset, value) = (name.to_owned(), value.clone());
+            return Err(Argument::ValueMissing { preset, value }.into());
         }
         let own_picture = preset.look.picture.as_ref().filter(|_| is_own);
         let png = match (&wanted.image, own_picture) {
@@ -185,11 +186,9 @@ impl Appearance {
             (None, None) => None,
         };
         let picture = png.map(|png| Picture::from_png(&png)).transpose();
-        let picture = picture.map_err(|error| bad(format!("appearance.image: {error}")))?;
+        let picture = picture.map_err(|error| Argument::Picture(error.to_string()))?;
         if preset.look.mark == PresetMark::Picture && picture.is_none() {
-            return Err(bad(format!(
-                "appearance.image: the preset {name} needs a picture (PNG)"
-            )));
+            return Err(Argument::PictureMissing(name.to_owned()).into());
         }
         Ok(Self {
             preset,
@@ -352,6 +351,11 @@ fn bad(what: String) -> JobError {
     JobError::BadRequest(what)
 }
 
+fn of_preset(name: &str, fault: Fault) -> Argument {
+    let name = name.to_owned();
+    Argument::Preset { name, fault }
+}
+
 /// Refuses what cannot be right whatever the preset says.
 fn check(wanted: &call::Appearance) -> Result<(), JobError> {
     let long = |text: &String| text.chars().count() > MAX_TEXT;
@@ -387,30 +391,32 @@ fn check(wanted: &call::Appearance) -> Result<(), JobError> {
 fn find(name: &str, folder: &Path) -> Result<(String, bool), JobError> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-        return Err(bad("appearance.preset: not a name".into()));
+        return Err(Argument::PresetName.into());
     }
     let file = folder.join(format!("{name}.toml"));
     if file.is_file() {
         let bytes = read_bounded(&file, MAX_PRESET)?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| bad(format!("appearance.preset {name}: not UTF-8")))?;
+        let text = String::from_utf8(bytes).map_err(|_| of_preset(name, Fault::Utf8))?;
         return Ok((text, true));
     }
     let found = PRESETS.iter().find(|(known, _)| *known == name);
-    let (_, text) = found.ok_or_else(|| bad(format!("appearance.preset: there is no \"{name}\"")))?;
+    let (_, text) = found.ok_or_else(|| Argument::NoPreset(name.to_owned()))?;
     Ok(((*text).to_owned(), false))
 }
 
 /// A file in the folder itself: presets name no paths.
 fn beside(folder: &Path, file: &str) -> Result<std::path::PathBuf, JobError> {
     if file.is_empty() || file.contains(['/', '\0']) || file.starts_with('.') {
-        return Err(bad("appearance: a picture lies beside its preset".into()));
+        return Err(Argument::PictureElsewhere.into());
     }
     Ok(folder.join(file))
 }
 
 fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, JobError> {
-    let failed = |error: std::io::Error| bad(format!("appearance: {}: {error}", path.display()));
+    let failed = |cause: std::io::Error| Argument::File {
+        file: path.file_name().unwrap_or_default().to_string_lossy().into(),
+        cause,
+    };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -22,7 +22,7 @@ pub use manifest::Manifest;
 use manifest::{Concern, Manifests};
 pub use room::{Memory, Remembered, Room};
 use sealed::Body;
-pub use sealed::{Reader, Sealed};
+pub use sealed::{Changed, Reader, Sealed};
 use vault::Vault;
 
 /// Documents a connection may hold: as many as a request names, and their results.
@@ -283,7 +283,7 @@ impl Documents {
     /// room once more.
     ///
     /// # Errors
-    /// [`DocumentError`].
+    /// [`DocumentError`]; with [`Changed`] if a file was changed meanwhile.
     pub fn seal_around(
         &self,
         head: Vec<u8>,
@@ -304,6 +304,10 @@ impl Documents {
             let mut hasher = Hash::Sha256.hasher();
             hasher.update(&head);
             inner.each(|piece| hasher.update(piece))?;
+            // Here nothing is compared with the digest that was signed.
+            if inner.is_written_to() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, Changed).into());
+            }
             hasher
         };
         hasher.update(&tail);
@@ -713,9 +717,13 @@ mod tests {
             .unwrap();
         let mut written = Vec::new();
         signed.write_to(&mut written).unwrap();
+        assert!(!signed.is_changed());
         assert_eq!(written, b"mot hai ba!");
         std::fs::write(&path, b"mot hai bo").unwrap();
+        let enveloped = documents(100).seal_around(b"?".to_vec(), &sealed, b"!".to_vec(), None);
+        assert!(matches!(enveloped, Err(DocumentError::Io(error)) if Changed::is_in(&error)));
         for document in [&sealed, &signed] {
+            assert!(document.is_changed());
             assert_eq!(document.bytes().unwrap_err().kind(), io::ErrorKind::InvalidData);
             let error = document.write_to(&mut Vec::new()).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);

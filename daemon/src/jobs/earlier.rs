@@ -8,28 +8,61 @@ use time::OffsetDateTime;
 use trien_protocol::call::SignatureFormat;
 use trien_protocol::prompt::DocumentWarning;
 use trien_signatures::pades;
-use trien_signatures::report::{self, Concern, Integrity, Reason, SignatureReport, SubIndication};
+use trien_signatures::report::{self, Concern, Integrity, Reason, Report, SignatureReport, SubIndication};
 use trien_signatures::trust::{Anchors, Reliance};
 
 use super::documents::Sealed;
+use super::error::Refused;
 
-/// Each kind once.
-pub(super) fn warnings(
-    document: &Sealed,
-    format: SignatureFormat,
-    now: OffsetDateTime,
-) -> Vec<DocumentWarning> {
+/// What was seen of a document.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What the person has to know, each kind once.
+    pub(super) warnings: Vec<DocumentWarning>,
+    /// Not all of it could be looked through.
+    pub(super) unsearched: bool,
+}
+
+impl Seen {
+    /// What of it a rule does not want signed. Whoever refuses what acts by itself or shows otherwise does not want what
+    /// may do so where nobody can look, either.
+    pub(super) fn refused_by(&self, rule: &[DocumentWarning]) -> Option<Refused> {
+        let stands =
+            |kind: &&DocumentWarning| **kind != DocumentWarning::Unsearched && self.warnings.contains(kind);
+        let warnings: Vec<_> = rule.iter().filter(stands).copied().collect();
+        let unsearched = self.unsearched && !rule.iter().all(|kind| kind.is_about_signatures());
+        (unsearched || !warnings.is_empty()).then_some(Refused { warnings, unsearched })
+    }
+}
+
+/// Looks at a document, if it is a PDF.
+pub(super) fn look(document: &Sealed, format: SignatureFormat, now: OffsetDateTime) -> Seen {
     let mut head = [0; 5];
     if document.size() < 5 || document.read_exact_at(&mut head, 0).is_err() || head != *b"%PDF-" {
-        return Vec::new();
+        return Seen::default();
     }
     let (anchors, now) = (Anchors::default(), now);
     let report = match pades::verify_source(document, &Reliance::new(&anchors, &[], now)) {
         Ok(report) => report,
-        // As a PDF it can be prepared; what is signed as bytes need not be one.
-        Err(_) if format == SignatureFormat::Pades => return vec![DocumentWarning::SignatureUnchecked],
-        Err(_) => return Vec::new(),
+        Err(_) => {
+            return Seen {
+                // As a PDF it can be prepared; what is signed as bytes need not be one.
+                warnings: match format {
+                    SignatureFormat::Pades => vec![DocumentWarning::SignatureUnchecked],
+                    _ => Vec::new(),
+                },
+                unsearched: true,
+            };
+        }
     };
+    let warnings = warnings(&report);
+    Seen {
+        unsearched: warnings.contains(&DocumentWarning::Unsearched),
+        warnings,
+    }
+}
+
+fn warnings(report: &Report) -> Vec<DocumentWarning> {
     let signatures = report.signatures.as_slice();
     let concerns = |concern: Concern| {
         let mut findings = report.findings.iter();

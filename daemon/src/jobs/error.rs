@@ -1,5 +1,9 @@
 //! Every failure of a job → one code, in one match. A page learns what it can act on; the log has the cause.
 
+mod argument;
+mod refused;
+mod words;
+
 use std::io;
 
 use trien_protocol::error::{ErrorCode, ErrorData, ErrorObject};
@@ -15,13 +19,15 @@ use trien_signatures::xml::XmlError;
 use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
 use trien_signatures::zip::ZipError;
 
-use super::documents::DocumentError;
+use super::documents::{Changed, DocumentError};
 use super::verify_documents::Unreadable;
 use crate::audit::{Action, AuditError};
 use crate::consent::AskError;
 use crate::language;
 use crate::policy::NotAllowed;
 use crate::tokens::{LoginError, TokenError, truth};
+pub use argument::{Argument, Fault};
+pub use refused::{Refused, doubt_key};
 
 /// Why a job failed. The text is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +35,9 @@ pub enum JobError {
     /// A parameter that cannot be right: which, never its value.
     #[error("bad request: {0}")]
     BadRequest(String),
+    /// The same, of what a person at the shell may have written.
+    #[error("bad request: {0}")]
+    Argument(#[from] Argument),
     /// `hello` is missing, or came twice.
     #[error("hello is expected first, and once")]
     HelloExpected,
@@ -89,6 +98,12 @@ pub enum JobError {
     /// At the shell: signatures of these documents do not hold, and nobody said that he knows.
     #[error("earlier signatures do not hold: {}", .0.join("; "))]
     Altered(Vec<String>),
+    /// At the shell: the file was changed while it was being signed.
+    #[error(transparent)]
+    Changed(#[from] Changed),
+    /// The rules of this computer do not want documents signed that have this: which documents, and why.
+    #[error("documents that are not to be signed here: {}", .0.join("; "))]
+    Forbidden(Vec<String>, Refused),
     /// The person was asked in vain.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -153,7 +168,7 @@ impl JobError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::BadRequest(_) => ErrorCode::BadRequest,
+            Self::BadRequest(_) | Self::Argument(_) => ErrorCode::BadRequest,
             Self::HelloExpected => ErrorCode::HelloExpected,
             Self::VersionMismatch => ErrorCode::VersionMismatch,
             Self::TooLarge(_) => ErrorCode::TooLarge,
@@ -162,7 +177,9 @@ impl JobError {
             Self::KeyReused => ErrorCode::KeyReused,
             Self::RateLimited => ErrorCode::RateLimited,
             Self::Stopped => ErrorCode::BatchStopped,
-            Self::Cancelled | Self::Altered(_) => ErrorCode::Cancelled,
+            Self::Cancelled => ErrorCode::Cancelled,
+            Self::Altered(_) | Self::Changed(_) => ErrorCode::DocumentAltered,
+            Self::Forbidden(..) => ErrorCode::DocumentForbidden,
             Self::BadNonce => ErrorCode::BadNonce,
             Self::BadDigest => ErrorCode::BadDigest,
             Self::Document(error) => of_document(error),
@@ -196,14 +213,12 @@ impl JobError {
     pub fn object(&self) -> ErrorObject {
         let mut object = error_object(self.code(), self.detail());
         object.data.retry = self.retry_helps();
-        match self {
-            Self::CertificatesHidden => object.data.remedy = language::bilingual(HIDDEN_REMEDY),
-            Self::Altered(_) => {
-                object.data.message = language::bilingual("sign-altered-one");
-                object.data.remedy = language::bilingual("sign-altered-remedy");
-                object.message.clone_from(&object.data.message.en);
-            }
-            _ => {}
+        if let Some(message) = words::message(self) {
+            object.message.clone_from(&message.en);
+            object.data.message = message;
+        }
+        if let Some(key) = words::remedy(self) {
+            object.data.remedy = language::bilingual(key);
         }
         object
     }
@@ -212,7 +227,7 @@ impl JobError {
     #[must_use]
     pub fn object_of_item(&self) -> ErrorObject {
         let mut object = self.object();
-        if object.data.code == ErrorCode::Cancelled && !matches!(self, Self::Altered(_)) {
+        if object.data.code == ErrorCode::Cancelled {
             object.data.message = language::bilingual(CANCELLED_ITEM);
             object.message.clone_from(&object.data.message.en);
         }
@@ -232,12 +247,15 @@ impl JobError {
     fn detail(&self) -> Option<String> {
         match self {
             Self::BadRequest(what) | Self::TooLarge(what) => Some(what.clone()),
+            Self::Argument(argument) => Some(argument.to_string()),
             Self::Document(DocumentError::Io(_)) => None,
             Self::Document(error) => Some(error.to_string()),
             Self::Pades(PadesError::Appearance(
                 error @ (AppearanceError::OutsidePage
                 | AppearanceError::TextTooLong
-                | AppearanceError::CodeTooSmall),
+                | AppearanceError::CodeTooSmall
+                | AppearanceError::NoKeyword
+                | AppearanceError::NoSignature),
             )) => Some(format!("{PLACE}: {error}")),
             Self::Pades(error) => Some(error.to_string()),
             Self::Cms(error) => Some(error.to_string()),
@@ -247,7 +265,7 @@ impl JobError {
             Self::Ooxml(error) => Some(error.to_string()),
             Self::Template(error) => Some(error.to_string()),
             Self::Unreadable(error) => Some(error.to_string()),
-            Self::Altered(_) => Some("an earlier signature does not hold".to_owned()),
+            Self::Forbidden(_, refused) => Some(refused.names()),
             // Only the shell has a selector.
             Self::Ask(AskError::Ambiguous(choices)) => Some(choices.join("; ")),
             _ => None,
@@ -408,7 +426,7 @@ fn of_pades(error: &PadesError) -> ErrorCode {
 pub(super) fn of_pdf(error: &PdfError) -> ErrorCode {
     match error {
         PdfError::Encrypted => ErrorCode::DocumentEncrypted,
-        PdfError::Locked => ErrorCode::DocumentLocked,
+        PdfError::Locked | PdfError::FieldLocked => ErrorCode::DocumentLocked,
         PdfError::TooLarge { .. } | PdfError::TooMany(_) => ErrorCode::TooLarge,
         PdfError::PageOutOfRange { .. } => ErrorCode::BadRequest,
         _ => ErrorCode::DocumentUnreadable,

@@ -11,6 +11,7 @@ use trien_signatures::report::Level;
 
 use super::augment::{Beside, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use super::documents::Sealed;
+use super::error::Argument;
 use super::{Afterwards, Caller, Context, Holdings, JobError, Memory, Raised, Recall};
 use crate::network::Network;
 use crate::policy::Origin;
@@ -61,7 +62,7 @@ impl Levels {
             Some(call::Level::BLta) => Level::BLTA,
         };
         if level > highest(call.format) {
-            return Err(JobError::BadRequest("level: the format has no such level".into()));
+            return Err(Argument::NoSuchLevel.into());
         }
         if caller.channel.origin().is_none() {
             return Ok(None);

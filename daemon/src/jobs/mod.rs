@@ -60,6 +60,7 @@ use trien_protocol::call::{
 };
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_DOCUMENTS, MAX_HELD};
+use trien_protocol::prompt::DocumentWarning;
 use trien_protocol::reply::{Reply, SignedDigest, SignedDocument};
 use trien_signatures::pades::Drawings;
 
@@ -107,6 +108,8 @@ pub struct Context {
     pub network: Network,
     /// How strictly certificates are judged.
     pub rules: Rules,
+    /// Documents with any of this are not signed, whatever the person says.
+    pub refuse_documents: Vec<DocumentWarning>,
     /// What they showed a moment ago.
     pub recent: Recent,
     /// Grows whenever tokens come or go.

@@ -24,7 +24,8 @@ use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
 use super::JobError;
 use super::appearance::Appearance;
-use super::documents::Sealed;
+use super::documents::{Changed, Sealed};
+use super::error::{Argument, Fault};
 use crate::tokens::RsaSchemes;
 
 /// The part of a request that is the same for each document, with the signer's certificate.
@@ -82,7 +83,6 @@ const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// Refuses parameters that cannot be right, before anything else is done.
 pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
-    let bad = |what: &str| Err(JobError::BadRequest(what.to_owned()));
     let texts = [("reason", &call.reason), ("location", &call.location)];
     for (name, value) in texts {
         if value
@@ -99,17 +99,18 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
         || call.certify.is_some()
         || call.lock.is_some();
     if for_pdf && call.format != SignatureFormat::Pades {
-        return bad("appearance, location, field, certify, lock: for PAdES only");
+        return Err(Argument::PdfOnly.into());
     }
     if call.reason.is_some() && !matches!(call.format, SignatureFormat::Pades | SignatureFormat::Ooxml) {
-        return bad("reason: for PAdES and Office documents only");
+        return Err(Argument::NoReason.into());
     }
     if call.content.is_some() && (call.format != SignatureFormat::CadesParallel || call.documents.len() != 1)
     {
-        return bad("content: for one more signature beside one that stands alone");
+        let what = "content: for one more signature beside one that stands alone";
+        return Err(JobError::BadRequest(what.into()));
     }
     if call.template.is_some() && call.format != SignatureFormat::Xmldsig {
-        return bad("template: for XML-DSig only");
+        return Err(JobError::BadRequest("template: for XML-DSig only".into()));
     }
     let long = |name: &String| name.chars().count() > MAX_TEXT;
     let locked = call.lock.as_deref().unwrap_or_default();
@@ -120,7 +121,8 @@ pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
         appearance.page.is_some() || appearance.rectangle.is_some() || appearance.keyword.is_some()
     };
     if call.field.is_some() && call.appearance.as_ref().is_some_and(placed) {
-        return bad("appearance: a field has a place of its own");
+        let what = "appearance: a field has a place of its own";
+        return Err(JobError::BadRequest(what.into()));
     }
     Ok(())
 }
@@ -133,7 +135,7 @@ pub(super) fn template(call: &SignDocuments, folder: &Path) -> Result<Option<Tem
     let name = call.template.as_deref().unwrap_or("general");
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-        return Err(JobError::BadRequest("template: not a name".into()));
+        return Err(Argument::Template(Fault::Name).into());
     }
     let own = folder.join(format!("{name}.toml"));
     match std::fs::read_to_string(&own) {
@@ -141,13 +143,10 @@ pub(super) fn template(call: &SignDocuments, folder: &Path) -> Result<Option<Tem
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Template::named(name).map(Some).ok_or_else(|| {
                 let known: Vec<_> = Template::names().collect();
-                JobError::BadRequest(format!(
-                    "template: none of this name; built in are {}",
-                    known.join(", ")
-                ))
+                Argument::NoTemplate(known.join(", ")).into()
             })
         }
-        Err(error) => Err(JobError::BadRequest(format!("template: {error}"))),
+        Err(error) => Err(Argument::Template(error.into()).into()),
     }
 }
 
@@ -405,7 +404,7 @@ impl Recipe {
             }
             // Signers are a set: which of several is meant, no place among them says.
             _ if cades::signers(signed).is_ok_and(|signers| signers > 1) => {
-                return Err(JobError::BadRequest("documents: more than one signature".into()));
+                return Err(Argument::SeveralSignatures.into());
             }
             _ => cades::prepare_counter(signed, 0, &request)?,
         };
@@ -589,5 +588,8 @@ fn no_signed_attributes(content: &Sealed) -> Result<(), JobError> {
 
 #[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn unreadable(error: std::io::Error) -> JobError {
-    JobError::Internal(error.to_string())
+    match Changed::is_in(&error) {
+        true => JobError::Changed(Changed),
+        false => JobError::Internal(error.to_string()),
+    }
 }

@@ -15,7 +15,8 @@ use trien_signatures::report::Level;
 use super::appearance::Appearance;
 use super::batch::{self, Work};
 use super::candidates::{self, Found, Wanted};
-use super::documents::{Room, Sealed};
+use super::documents::{Changed, DocumentError, Room, Sealed};
+use super::earlier::Seen;
 use super::levels::{self, Levels, Reached};
 use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
 use super::{Caller, Context, Holdings, JobError, blocking, collecting, earlier, present};
@@ -208,13 +209,10 @@ async fn rehearse(
             recipe.rehearse(&name, &document, now)?;
             // What is signed with it counts, not the signature beside which it will stand.
             let signed = document.content().unwrap_or(document);
-            Ok(earlier::warnings(&signed, format, now))
+            Ok(earlier::look(&signed, format, now))
         };
         match context.laborious(preparing).await {
-            Ok(warnings) if context.prompter.passes_over(&warnings) => {
-                item.outcome = Some(Err(JobError::Altered(vec![item.name.clone()])));
-            }
-            Ok(warnings) => item.warnings = warnings,
+            Ok(seen) => item.judge(context, seen),
             Err(error) => item.outcome = Some(Err(error)),
         }
     }
@@ -228,14 +226,19 @@ async fn rehearse(
 
 /// The first failure; with the names of all documents that have failed so, where it names them.
 fn why_nothing(items: &mut [Item]) -> JobError {
-    let mut failures = items.iter_mut().filter_map(|item| item.outcome.take()?.err());
-    let mut first = failures.next();
-    if let Some(JobError::Altered(names)) = &mut first {
-        names.extend(failures.flat_map(|failure| match failure {
-            JobError::Altered(more) => more,
-            _ => Vec::new(),
-        }));
-    }
+    let failures = items.iter_mut().filter_map(|item| item.outcome.take()?.err());
+    let first = failures.reduce(|first, failure| match (first, failure) {
+        (JobError::Altered(mut names), JobError::Altered(more)) => {
+            names.extend(more);
+            JobError::Altered(names)
+        }
+        (JobError::Forbidden(mut names, mut refused), JobError::Forbidden(more, why)) => {
+            names.extend(more);
+            refused.add(&why);
+            JobError::Forbidden(names, refused)
+        }
+        (first, _) => first,
+    });
     first.unwrap_or_else(|| JobError::Internal("nothing to sign".into()))
 }
 
@@ -392,7 +395,12 @@ impl Work for Documents {
 
     fn prepare(&self, index: usize) -> Result<(Signable, PreparedDocument), JobError> {
         let (name, source) = &self.sources[index];
-        let prepared = self.recipe.prepare_now(name, source)?;
+        let prepared = self.recipe.prepare_now(name, source);
+        // What is half the old and half the new is broken, and says not why.
+        let prepared = prepared.map_err(|error| match source.is_changed() {
+            true => JobError::Changed(Changed),
+            false => error,
+        })?;
         let algorithm = prepared.algorithm();
         let message = prepared.to_be_signed().to_vec();
         let signable = Signable {
@@ -410,7 +418,13 @@ impl Work for Documents {
         let documents = self.holdings.documents();
         Ok(match prepared.finish(value)? {
             Made::Whole(bytes) => documents.seal(&bytes, room)?,
-            Made::Around { head, tail } => documents.seal_around(head, &self.sources[index].1, tail, room)?,
+            Made::Around { head, tail } => {
+                let sealed = documents.seal_around(head, &self.sources[index].1, tail, room);
+                sealed.map_err(|error| match error {
+                    DocumentError::Io(error) if Changed::is_in(&error) => JobError::Changed(Changed),
+                    error => error.into(),
+                })?
+            }
         })
     }
 }
@@ -465,6 +479,17 @@ fn kind(document: &Sealed) -> DocumentKind {
 }
 
 impl Item {
+    /// What becomes of it, for what was seen of it: the rules of this computer come before what the person says.
+    fn judge(&mut self, context: &Context, seen: Seen) {
+        let name = || vec![self.name.clone()];
+        self.outcome = match seen.refused_by(&context.refuse_documents) {
+            Some(refused) => Some(Err(JobError::Forbidden(name(), refused))),
+            None if context.prompter.passes_over(&seen.warnings) => Some(Err(JobError::Altered(name()))),
+            None => None,
+        };
+        self.warnings = seen.warnings;
+    }
+
     /// The document, and what it is about if that stands outside of it.
     fn shown(&self) -> Vec<ShownDocument> {
         let shown = |name: &str, document: &Sealed, warnings: &[DocumentWarning]| ShownDocument {

@@ -85,6 +85,7 @@ fn one_of_several_certificates_is_chosen_by_its_number_or_by_the_beginning_of_it
         command
             .arg(desk.path("đơn.p7m"))
             .arg(desk.path("đơn.txt"))
+            .arg("--force")
             .args(words);
         command
     };

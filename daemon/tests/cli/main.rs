@@ -5,16 +5,17 @@
 mod certificates;
 mod documents;
 mod help;
+mod mistakes;
 mod permissions;
 mod pins;
+mod replacing;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use serde_json::json;
-use support::{Desk, TOKEN, repository};
+use support::{Desk, TOKEN, at_terminal};
 
 fn desk_with_key() -> Desk {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
@@ -37,21 +38,4 @@ fn generate(desk: &Desk) -> Command {
     let mut command = desk.trien(["token", "generate-key", "--token", TOKEN]);
     command.args(algorithm);
     command
-}
-
-/// Runs a verb at a terminal of its own with someone who gives these answers; gives the exit code, and what stood there.
-fn at_terminal(command: &Command, answers: &[(&str, &str)]) -> (i32, String) {
-    let mut terminal = Command::new("python3");
-    terminal
-        .arg(repository().join("daemon/tests/support/terminal.py"))
-        .arg(json!(answers).to_string())
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        terminal.env(name, value.unwrap());
-    }
-    let output = terminal.stdin(Stdio::null()).output().unwrap();
-    let told =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.code().unwrap(), told)
 }

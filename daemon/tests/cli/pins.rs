@@ -46,6 +46,7 @@ fn a_pin_is_typed_at_the_terminal() {
     let limits: Vec<_> = told.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(limits[4..6], ["0", "0"], "no core dumps: {limits:?}");
 
+    std::fs::remove_file(desk.path("đơn.p7m")).unwrap();
     let (exit, told) = at_terminal(&sign(&desk), &[(asked.as_str(), "24\u{3}")]);
     assert_eq!(exit, 1, "Ctrl-C is a no: {told}");
     assert!(told.contains("cancelled"), "{told}");

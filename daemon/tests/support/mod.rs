@@ -258,6 +258,23 @@ with open(sys.argv[1], 'rb') as document, open(sys.argv[2], 'wb') as out:
     succeed(python.args(["-B", "-c", script]).args([document, out]));
 }
 
+/// Runs a verb at a terminal of its own with someone who gives these answers; gives the exit code, and what stood there.
+pub fn at_terminal(command: &Command, answers: &[(&str, &str)]) -> (i32, String) {
+    let mut terminal = Command::new("python3");
+    terminal
+        .arg(repository().join("daemon/tests/support/terminal.py"))
+        .arg(serde_json::json!(answers).to_string())
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        terminal.env(name, value.unwrap());
+    }
+    let output = terminal.stdin(Stdio::null()).output().unwrap();
+    let told =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), told)
+}
+
 /// Runs a command that has to succeed, and gives its standard output.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> String {

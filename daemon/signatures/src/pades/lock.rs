@@ -167,7 +167,7 @@ pub(super) fn check(document: &Document<'_>, full_name: &str) -> Result<(), PdfE
         .filter(|field| field.is_signature())
     {
         if field.is_signed() && Lock::of(document, field)?.forbids_name(full_name) {
-            return Err(PdfError::Locked);
+            return Err(PdfError::FieldLocked);
         }
     }
     Ok(())

@@ -14,6 +14,9 @@ pub enum PdfError {
     /// The file is encrypted (ISO 32000-1, 7.6), be it with an empty password.
     #[error("the document is encrypted")]
     Encrypted,
+    /// A signature in the document has locked the field that would be signed (ISO 32000-1, 12.7.4.5, table 233).
+    #[error("an earlier signature has locked the field")]
+    FieldLocked,
     /// The tree of form fields runs in a circle.
     #[error("the form fields form a loop")]
     FormLoop,

@@ -11,7 +11,7 @@ use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
 use crate::jobs::error::HIDDEN_REMEDY;
-use crate::language::{self, Arguments};
+use crate::language::{self, Arguments, Remark};
 use crate::tokens::known::{self, KnownModule};
 use crate::tokens::pcsc::DRIVER;
 use crate::tokens::{Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library};
@@ -27,11 +27,11 @@ const TOLERANCE: Duration = Duration::minutes(10);
 pub(super) fn configuration(shell: &Shell) -> Vec<Finding> {
     match Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY)) {
         Ok(config) => {
-            let notice = |notice: &String| {
+            let notice = |notice: &Remark| {
                 Finding::new(
                     Weight::Warning,
                     "doctor-config-notice",
-                    [("notice", notice.clone())],
+                    [("notice", notice.said(shell.language))],
                 )
             };
             config.notices.iter().map(notice).collect()
@@ -39,7 +39,7 @@ pub(super) fn configuration(shell: &Shell) -> Vec<Finding> {
         Err(error) => vec![Finding::new(
             Weight::Trouble,
             "doctor-config",
-            [("reason", error.to_string())],
+            [("reason", error.said(shell.language))],
         )],
     }
 }

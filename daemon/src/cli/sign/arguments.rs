@@ -18,6 +18,9 @@ pub struct SignArguments {
     /// File, or folder for several.
     #[arg(long, value_name = "FILE|DIR")]
     pub out: PathBuf,
+    /// What is there is replaced without a question.
+    #[arg(long)]
+    pub force: bool,
     /// Signature format; by the names of the inputs where it is not said.
     #[arg(long, value_enum)]
     pub format: Option<FormatArgument>,

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
 use trien_signatures::algorithm::{Hash, Hasher};
@@ -38,8 +38,22 @@ pub(super) enum Body {
         inner: Sealed,
         tail: Vec<u8>,
     },
-    /// A file of the person at the shell, which others may change: that is found out when all of it is read.
-    File(File),
+    /// A file of the person at the shell, which others may change: that is found out when all of it is read. With the
+    /// times of its last changes when it was taken, in nanoseconds.
+    File(File, Times),
+}
+
+/// A file of the person at the shell is not any more what was to be signed.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the file was changed while it was being signed")]
+pub struct Changed;
+
+impl Changed {
+    /// True if that is what an error of [`Sealed`] says.
+    #[must_use]
+    pub fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
 }
 
 impl Sealed {
@@ -71,6 +85,7 @@ impl Sealed {
     /// # Errors
     /// Of the system.
     pub fn of_file(file: File) -> io::Result<Self> {
+        let times = times(&file)?;
         let mut hasher = Hash::Sha256.hasher();
         let mut size = 0;
         let mut piece = vec![0; PIECE];
@@ -85,7 +100,16 @@ impl Sealed {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self::new(Body::File(file), size, hasher, None))
+        Ok(Self::new(Body::File(file, times), size, hasher, None))
+    }
+
+    /// As [`Self::is_changed`], for who has no time to read all of it where nobody has written to it.
+    pub(super) fn is_written_to(&self) -> bool {
+        match &self.0.body {
+            Body::File(file, then) => times(file).is_ok_and(|now| now != *then) && self.is_changed(),
+            Body::Around { inner, .. } => inner.is_written_to(),
+            Body::Vault(_) => false,
+        }
     }
 
     /// SHA-256, lower-case hexadecimal.
@@ -163,10 +187,21 @@ impl Sealed {
         if hex::encode(hasher.finalize()) == self.sha256() {
             return Ok(());
         }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the file was changed while it was being signed",
-        ))
+        Err(io::Error::new(io::ErrorKind::InvalidData, Changed))
+    }
+
+    /// True if it is a file that others have changed since it was taken. All of it is read for that.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        match &self.0.body {
+            Body::File(..) => {
+                let mut hasher = Hash::Sha256.hasher();
+                let read = self.each(|piece| hasher.update(piece));
+                read.and_then(|()| self.check(hasher)).is_err()
+            }
+            Body::Around { inner, .. } => inner.is_changed(),
+            Body::Vault(_) => false,
+        }
     }
 
     /// All of it.
@@ -200,7 +235,7 @@ impl Sealed {
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match &self.0.body {
             Body::Vault(vault) => vault.read_exact_at(buffer, offset),
-            Body::File(file) => file.read_exact_at(buffer, offset),
+            Body::File(file, _) => file.read_exact_at(buffer, offset),
             Body::Around { head, inner, tail } => {
                 let (before, rest) = split(buffer, offset, head.len() as u64);
                 copy(before, head, offset)?;
@@ -213,6 +248,17 @@ impl Sealed {
             }
         }
     }
+}
+
+/// When a file's bytes and when its entry were changed last.
+type Times = [(i64, i64); 2];
+
+fn times(file: &File) -> io::Result<Times> {
+    let about = file.metadata()?;
+    Ok([
+        (about.mtime(), about.mtime_nsec()),
+        (about.ctime(), about.ctime_nsec()),
+    ])
 }
 
 /// What of a buffer that is read from `offset` on comes from the first `length` bytes, and the rest.

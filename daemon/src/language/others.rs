@@ -1,0 +1,130 @@
+//! What others say, the system and the reader of TOML, in the person's language.
+
+use std::io;
+
+use trien_protocol::call::Language;
+
+use super::{Arguments, arguments, text};
+
+/// The system's word in the person's language, for the kinds that a person meets; the system's own names files that are
+/// ours and nobody's business.
+#[must_use]
+pub fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
+    let key = match kind {
+        io::ErrorKind::NotFound => "io-not-found",
+        io::ErrorKind::PermissionDenied => "io-permission-denied",
+        io::ErrorKind::IsADirectory => "io-is-a-folder",
+        io::ErrorKind::NotADirectory => "io-not-a-folder",
+        io::ErrorKind::AlreadyExists => "io-already-exists",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "io-storage-full",
+        io::ErrorKind::ReadOnlyFilesystem => "io-read-only",
+        io::ErrorKind::InvalidFilename => "io-name-too-long",
+        io::ErrorKind::BrokenPipe => "io-broken-pipe",
+        io::ErrorKind::Unsupported => "io-unsupported",
+        _ => return None,
+    };
+    Some(text(language, key, &Arguments::new()))
+}
+
+/// What the reader of TOML says of a file: English is its own word, Vietnamese what it amounts to. The names that it puts
+/// between backquotes are the file's.
+#[must_use]
+pub fn in_toml(said: &str, language: Language) -> String {
+    if language == Language::En {
+        return said.to_owned();
+    }
+    let mut names = said.split('`').skip(1).step_by(2).map(str::to_owned);
+    let first = names.next().unwrap_or_default();
+    let others: Vec<_> = names.collect();
+    let others = others.join(", ");
+    let (key, facts) = match () {
+        () if said.starts_with("unknown field") && others.is_empty() => {
+            ("toml-unknown-key", arguments([("name", first)]))
+        }
+        () if said.starts_with("unknown field") => (
+            "toml-unknown-key-of",
+            arguments([("name", first), ("others", others)]),
+        ),
+        () if said.starts_with("unknown variant") => (
+            "toml-unknown-value",
+            arguments([("name", first), ("others", others)]),
+        ),
+        () if said.starts_with("missing field") => ("toml-missing-key", arguments([("name", first)])),
+        () if said.starts_with("duplicate") => ("toml-twice", Arguments::new()),
+        () if said.starts_with("invalid type")
+            || said.starts_with("invalid value")
+            || said.starts_with("invalid length") =>
+        {
+            ("toml-wrong-value", Arguments::new())
+        }
+        () => ("toml-syntax", Arguments::new()),
+    };
+    text(language, key, &facts)
+}
+
+/// In which line of a text its reader stopped, counted from 1.
+#[must_use]
+pub fn line_of(text: &str, error: &toml::de::Error) -> Option<usize> {
+    error.span().map(|span| 1 + lines_before(text, span.start))
+}
+
+/// Line feeds before this byte, which may lie within a character.
+fn lines_before(text: &str, byte: usize) -> usize {
+    let before = text.bytes().take(byte);
+    before.filter(|one| *one == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_within_characters_too() {
+        let text = "một\nhai\nế";
+        for (byte, lines) in [(0, 0), (3, 0), (text.len() - 1, 2), (text.len() + 9, 2)] {
+            assert_eq!(lines_before(text, byte), lines);
+        }
+    }
+
+    #[test]
+    fn what_the_reader_of_toml_says_is_told_in_vietnamese_with_the_names_of_the_file() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only what is wrong with it is looked at")]
+        struct File {
+            port: u16,
+            kind: Option<Kind>,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Kind {
+            One,
+            Two,
+        }
+        for (file, line, said) in [
+            (
+                "port = 1\nprot = 2\n",
+                Some(2),
+                "không có khóa \"prot\" ở đây; có thể dùng: port, kind",
+            ),
+            (
+                "port = 1\nkind = \"three\"\n",
+                Some(2),
+                "không có giá trị \"three\"; có thể dùng: one, two",
+            ),
+            ("kind = \"one\"\n", Some(1), "thiếu khóa \"port\""),
+            (
+                "port = 65536\n",
+                Some(1),
+                "giá trị không đúng kiểu hoặc nằm ngoài khoảng cho phép",
+            ),
+            ("port = 1\nport = 1\n", Some(2), "một khóa xuất hiện hai lần"),
+            ("port\n", Some(1), "không đúng cú pháp TOML"),
+        ] {
+            let error = toml::from_str::<File>(file).unwrap_err();
+            assert_eq!(in_toml(error.message(), Language::Vi), said, "{error}");
+            assert_eq!(in_toml(error.message(), Language::En), error.message());
+            assert_eq!(line_of(file, &error), line, "{error}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What somebody at the shell has written and cannot be right: told in his own language, without a sentence of another.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Desk, fail, repository, succeed};
+
+/// Words that stand in every few English sentences and are none of Vietnamese, of an option or of a file's key.
+const ENGLISH: [&str; 29] = [
+    "the", "is", "are", "was", "not", "no", "of", "has", "have", "cannot", "must", "there", "it", "that",
+    "and", "with", "this", "be", "an", "already", "needs", "than", "such", "field", "unknown", "expected",
+    "invalid", "missing", "found",
+];
+
+/// Fails where a word of English stands in a text that is Vietnamese. What is quoted is the person's own.
+fn assert_vietnamese(told: &str) {
+    let own: String = told.split('"').step_by(2).collect();
+    for word in own.split(|letter: char| !letter.is_alphanumeric() && !"-_./'".contains(letter)) {
+        assert!(
+            !ENGLISH.contains(&word.to_lowercase().as_str()),
+            "{word:?} in {told}"
+        );
+    }
+    assert!(
+        own.chars().any(|letter| "ạảấầệộợựữđơư".contains(letter)),
+        "{told}"
+    );
+}
+
+fn in_vietnamese(command: &mut Command) -> &mut Command {
+    command.env("LC_ALL", "vi_VN.UTF-8").env("LANG", "vi_VN.UTF-8")
+}
+
+/// A PDF with an empty signature field, one that is signed, and one whose author wants something of its signature.
+fn with_fields(desk: &Desk, seed: &str) -> std::path::PathBuf {
+    let form = desk.path("form.pdf");
+    let script = "import sys
+from pikepdf import Array, Dictionary, Name, Object, Pdf
+with Pdf.open(sys.argv[1]) as document:
+    page = document.pages[0]
+    fields = []
+    for name, seed in (('Empty', None), ('Wanted', sys.argv[3])):
+        field = Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Sig, T=name, F=132, P=page.obj,
+                           Rect=[300, 100, 500, 160] if seed is None else [50, 100, 250, 160])
+        if seed is not None:
+            field.SV = Object.parse(seed.encode())
+        fields.append(document.make_indirect(field))
+    page.Annots = Array(fields)
+    document.Root.AcroForm = Dictionary(Fields=Array(fields))
+    document.save(sys.argv[2])
+";
+    let mut python = Command::new(repository().join("target/judges/bin/python"));
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    succeed(
+        python
+            .args(["-B", "-c", script])
+            .args([&dossier, &form])
+            .arg(seed),
+    );
+    form
+}
+
+#[test]
+fn mistakes_of_place_keyword_field_preset_and_template_have_words_of_their_own_in_vietnamese() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let form = with_fields(&desk, "<< /Type /SV /Ff 64 /DigestMethod [(SHA512)] >>");
+    let presets = desk.home().join("config/appearances");
+    std::fs::create_dir_all(&presets).unwrap();
+    for (name, text) in [
+        ("wrong-key", "[place]\nsize-mm = [60.0, 20.0]\ncolour = 3\n"),
+        ("no-toml", "[place\n"),
+        ("no-place", "[look]\nframe = true\n"),
+        ("huge", "[place]\nsize-mm = [60000.0, 20.0]\n"),
+        (
+            "no-picture",
+            "[place]\nsize-mm = [60.0, 20.0]\n[look]\nmark = \"picture\"\npicture = \"none.png\"\n",
+        ),
+    ] {
+        std::fs::write(presets.join(format!("{name}.toml")), text).unwrap();
+    }
+    let templates = desk.home().join("config/templates");
+    std::fs::create_dir_all(&templates).unwrap();
+    std::fs::write(templates.join("mine.toml"), "nothing = 1\n").unwrap();
+    let no_png = desk.path("no.png");
+    std::fs::write(&no_png, "no picture").unwrap();
+    let no_png = no_png.to_str().unwrap();
+    let xml = desk.path("x.xml");
+    std::fs::write(&xml, "<a/>").unwrap();
+    let plain = ["--appearance", "plain"];
+    let with = |more: &[&'static str]| [plain.as_slice(), more].concat();
+    let told = |input: &Path, words: &[&str], exit: i32, said: &str| {
+        let mut sign = desk.trien(["sign", "--cert", "an", "--out"]);
+        sign.arg(desk.path("none"))
+            .arg(input)
+            .args(words)
+            .args(desk.pin());
+        let told = fail(in_vietnamese(&mut sign), exit);
+        assert_vietnamese(&told);
+        assert!(told.contains(said), "{words:?}: {told}");
+        assert!(!told.contains("Chi tiết kỹ thuật"), "{words:?}: {told}");
+    };
+    for (words, said) in [
+        (with(&["--page", "99"]), "không có trang 99"),
+        (with(&["--rectangle", "5000,5000,5100,5100"]), "nằm ngoài trang"),
+        (with(&["--rectangle", "10,10,12,12"]), "quá nhỏ"),
+        (with(&["--at-keyword", "Nowhere"]), "từ khóa"),
+        (with(&["--qr", ""]), "mã QR"),
+        (vec!["--appearance", "plian"], "\"plian\""),
+        (vec!["--appearance", "ä"], "không thể là tên"),
+        (vec!["--appearance", "number-and-date"], "\"number\""),
+        (vec!["--appearance", "person"], "cần một hình ảnh"),
+        (
+            vec!["--appearance", "person", "--image", no_png],
+            "không phải PNG",
+        ),
+        (
+            vec!["--appearance", "wrong-key"],
+            "dòng 3: không có khóa \"colour\"",
+        ),
+        (vec!["--appearance", "no-toml"], "không đúng cú pháp TOML"),
+        (vec!["--appearance", "no-place"], "thiếu khóa \"place\""),
+        (vec!["--appearance", "huge"], "kích thước"),
+        (vec!["--appearance", "no-picture"], "none.png"),
+        (vec!["--field", "Nowhere"], "không có ô chữ ký nào"),
+        (
+            vec!["--format", "cades", "--field", "Empty"],
+            "chỉ có ở chữ ký PAdES",
+        ),
+        (vec!["--format", "cades", "--reason", "x"], "Lý do ký"),
+    ] {
+        told(&dossier, &words, 2, said);
+    }
+    told(
+        &xml,
+        &["--format", "xmldsig", "--template", "e-invoise"],
+        2,
+        "Không có mẫu",
+    );
+    told(&xml, &["--format", "xmldsig", "--template", "mine"], 2, "mẫu");
+    told(
+        &xml,
+        &["--format", "xmldsig", "--template", "../x"],
+        2,
+        "không thể là tên",
+    );
+
+    // What the author of a document does not want says by which entry he does not.
+    told(&form, &["--field", "Wanted"], 1, "hàm băm khác (SV/DigestMethod)");
+    let form = with_fields(&desk, "<< /Type /SV /Ff 8 /Reasons [(Duyet)] >>");
+    told(&form, &["--field", "Wanted", "--reason", "x"], 1, "SV/Reasons");
+    let form = with_fields(&desk, "<< /Type /SV /Cert << /Type /SVCert /Ff 1 >> >>");
+    told(&form, &["--field", "Wanted"], 1, "SV/Cert");
+    // A signature that locks the other field, and one that certifies against any change.
+    let sign = |input: &Path, out: &str, words: &[&str]| {
+        let out = desk.path(out);
+        let mut sign = desk.trien(["sign", "--cert", "an", "--out"]);
+        succeed(sign.arg(&out).arg(input).args(words).args(desk.pin()));
+        out
+    };
+    let locked = sign(&form, "locked.pdf", &["--lock", "Empty"]);
+    told(&locked, &["--field", "Empty"], 1, "FieldMDP");
+    let signed = sign(&form, "signed.pdf", &["--field", "Empty"]);
+    told(&signed, &["--field", "Empty"], 2, "đã được ký rồi");
+    told(&signed, &["--certify", "1"], 1, "chữ ký đầu tiên");
+    let certified = sign(&dossier, "certified.pdf", &["--certify", "1"]);
+    told(&certified, &[], 1, "DocMDP, P = 1");
+    let certified = sign(&dossier, "certified-2.pdf", &["--certify", "2"]);
+    told(&certified, &plain, 2, "chứng thực");
+}
+
+#[test]
+fn mistakes_in_the_configuration_are_told_in_vietnamese_with_their_line() {
+    let desk = Desk::bare();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let config = desk.home().join("config/config.toml");
+    let module = "[[modules]]\nname = \"m\"\n";
+    for (text, said) in [
+        (
+            "developer = true\nunheard = 1\n",
+            "dòng 2: không có khóa \"unheard\"",
+        ),
+        ("developer = 1\n", "dòng 1: giá trị không đúng kiểu"),
+        (
+            "developer = true\ndeveloper = true\n",
+            "dòng 2: một khóa xuất hiện hai lần",
+        ),
+        ("not toml", "dòng 1: không đúng cú pháp TOML"),
+        ("refuse_documents = [\"all\"]\n", "có thể dùng: "),
+        ("language = \"fr\"\n", "không có giá trị \"fr\""),
+        ("[prompt]\nseconds = 0\n", "prompt.seconds phải từ 1 đến 600"),
+        (
+            "[prompt]\nprogram = \"x\"\n",
+            "prompt.program phải là đường dẫn tuyệt đối",
+        ),
+        (
+            "[network]\nretry_seconds = 0\n",
+            "network.retry_seconds phải từ 1",
+        ),
+        (
+            "[[timestamp_authorities]]\nurl = \"ftp://a\"\n",
+            "http:// hoặc https://",
+        ),
+        (
+            "[[timestamp_authorities]]\nurl = \"http://a\"\nseconds = 0\n",
+            "timestamp_authorities.seconds phải từ 1 đến 600",
+        ),
+        (module, "hãy nêu path, hoặc libraries"),
+        (
+            &format!("{module}path = \"x.so\"\n"),
+            "path phải là đường dẫn tuyệt đối",
+        ),
+        (
+            &format!("{module}path = \"/x.so\"\nsha256 = \"1\"\n"),
+            "64 chữ số",
+        ),
+        (
+            &format!("{module}path = \"/x.so\"\nfolders = [\"x\"]\n"),
+            "folders phải là",
+        ),
+        (
+            &format!("{module}path = \"/x.so\"\nenvironment = [\"LD_PRELOAD\"]\n"),
+            "LD_PRELOAD",
+        ),
+        (&format!("{module}libraries = [\"a/b\"]\n"), "tên các tệp"),
+        ("[[modules]]\nname = \"A\"\npath = \"/x.so\"\n", "modules.name"),
+        (
+            "[[modules]]\nname = \"m\"\nlibraries = [\"x.so\"]\n[[modules]]\nname = \"m\"\nlibraries = [\"x.so\"]\n",
+            "xuất hiện hai lần",
+        ),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        for words in [&["cert", "list"][..], &["doctor"]] {
+            let output = in_vietnamese(&mut desk.trien(words.iter().copied()))
+                .output()
+                .unwrap();
+            assert!(!output.status.success(), "{text}");
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            let told: Vec<_> = told.lines().filter(|line| line.contains("config.toml")).collect();
+            let told = told.join("\n");
+            assert_vietnamese(&told);
+            assert!(told.contains(said), "{text}: {told}");
+        }
+    }
+}
