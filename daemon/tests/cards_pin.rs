@@ -10,7 +10,7 @@ use std::path::Path;
 
 use support::cards::piv::*;
 use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, on_readers};
-use support::{Desk, fail, succeed};
+use support::{Desk, at_terminal, fail, succeed};
 use trien::tokens::{LoginError, PinNeed, PinState, Token, TokenError};
 
 #[test]
@@ -281,5 +281,51 @@ fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_sign
             session.close().await;
             assert_eq!(readers.order(0, "asked"), "5");
         });
+    });
+}
+
+/// The person at the shell hears how many tries are left wherever he may be about to spend one; a program does not.
+#[test]
+fn whoever_types_a_wrong_pin_at_the_shell_is_told_how_many_tries_are_left() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        let (data, wrong) = (desk.path("data"), desk.path("wrong"));
+        std::fs::write(&data, "content").unwrap();
+        std::fs::write(&wrong, "111111\n").unwrap();
+        let sign = |language: &str| {
+            let words = [
+                "sign", "--lang", language, "--format", "cades", "--cert", "9a", "--force",
+            ];
+            let mut sign = desk.trien(words);
+            sign.arg("--out").arg(desk.path("signed")).arg(&data);
+            sign
+        };
+        let right = format!("{CARD_PIN}\r");
+        for (language, asked, [before, after]) in [
+            (
+                "vi",
+                "Mã PIN của",
+                ["Còn 3 lần thử trước khi thiết bị bị khóa.", "Còn 2 lần thử."],
+            ),
+            (
+                "en",
+                "PIN of",
+                ["3 tries are left before the token locks.", "2 tries are left."],
+            ),
+        ] {
+            let (exit, told) = at_terminal(&sign(language), &[(asked, "111111\r"), (after, right.as_str())]);
+            assert_eq!(exit, 0, "{told}");
+            assert!(told.split(asked).next().unwrap().contains(before), "{told}");
+            assert_eq!(tries_left(&readers), 3);
+        }
+        let told = fail(sign("vi").arg("--pin-file").arg(&wrong), 1);
+        assert!(told.contains("Còn 2 lần thử"), "{told}");
+        let told = fail(sign("vi").arg("--json").arg("--pin-file").arg(&wrong), 1);
+        assert!(
+            told.contains("pin_incorrect") && !told.contains("lần thử"),
+            "{told}"
+        );
+        assert_eq!(tries_left(&readers), 1);
     });
 }

@@ -66,6 +66,7 @@ impl PinArguments {
         Ok(Arc::new(GivenPin {
             given: Mutex::new(Some(given)),
             kept,
+            told_in: (!shell.json).then_some(shell.language),
         }))
     }
 }
@@ -83,6 +84,8 @@ struct GivenPin {
     given: Mutex<Option<OwnedFd>>,
     /// The same open file: what is read there moves on here.
     kept: OwnedFd,
+    /// The language of whoever reads what is said on the side; none for a program.
+    told_in: Option<Language>,
 }
 
 #[async_trait]
@@ -101,12 +104,37 @@ impl PinSource for GivenPin {
 
     async fn again(&self, trouble: PinTrouble) -> bool {
         if trouble != PinTrouble::ForSignature {
+            // The failure itself, which a page may be told as well, has no number.
+            if let Some((language, (key, facts))) = self.told_in.zip(left_after(trouble)) {
+                complain(&text(language, key, &facts));
+            }
             return false;
         }
         match rustix::fs::seek(&self.kept, rustix::fs::SeekFrom::Start(0)) {
             Ok(_) | Err(rustix::io::Errno::SPIPE) => true,
             Err(_) => false,
         }
+    }
+}
+
+/// What is told of the tries that are left after a wrong PIN, where the token tells how many.
+fn left_after(trouble: PinTrouble) -> Option<(&'static str, Arguments)> {
+    match trouble {
+        PinTrouble::Incorrect { left: Some(left) } => {
+            Some(("pin-tries-left", arguments([("count", left.to_string())])))
+        }
+        PinTrouble::LastTry => Some(("pin-one-try-left", Arguments::new())),
+        PinTrouble::Incorrect { left: None } | PinTrouble::Invalid | PinTrouble::ForSignature => None,
+    }
+}
+
+/// What a person is told before he types, as in the window, where tries were spent or the token counts them.
+fn left_before(state: PinState) -> Option<(&'static str, Arguments)> {
+    match state {
+        PinState::Tries(left) => Some(("pin-tries-left", arguments([("count", left.to_string())]))),
+        PinState::FewTries => Some(("pin-few-tries", Arguments::new())),
+        // The last one has a question of its own.
+        _ => None,
     }
 }
 
@@ -185,6 +213,7 @@ impl PinSource for TerminalPin {
     async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
         let token = || arguments([("token", token_label.to_owned())]);
         let prompt = text(self.language, "pin-prompt", &token());
+        let left = left_before(state).map(|(key, facts)| text(self.language, key, &facts));
         let last = (state == PinState::LastTry).then(|| {
             (
                 text(self.language, "pin-at-last-try", &token()),
@@ -197,6 +226,9 @@ impl PinSource for TerminalPin {
             if let Some((notice, yes)) = last {
                 terminal.say(&format!("{notice}\n"))?;
                 terminal.confirm(&yes)?;
+            }
+            if let Some(left) = left {
+                terminal.say(&format!("{left}\n"))?;
             }
             put(&writing, terminal.ask(&prompt, Echo::Off)?)?;
             Ok((reading, writing))
