@@ -2,10 +2,15 @@
 //!
 //! A library is loaded if nobody but root and this user could have put it there, and if it is what it should be: an ELF
 //! file for this machine that exports `C_GetFunctionList`. Whatever else is wrong has a name and a remedy.
+//!
+//! The path to it may go over links, each of which leads where it leads at that moment. So every one is looked at as the
+//! file is, and what is loaded in the end is the file that they led to, by a path without any.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
+use std::io::{Read, Seek};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use elf::ElfStream;
 use elf::endian::AnyEndian;
@@ -20,6 +25,9 @@ const OTHERS: u32 = 0o002;
 
 /// Deletion by its owner only (unlink(2)).
 const STICKY: u32 = 0o1000;
+
+/// So many links lead to a file, and no more (path_resolution(7)).
+const MAX_LINKS: usize = 40;
 
 /// The machine this program is for (`e_machine`, ELF), and what people call it.
 #[cfg(target_arch = "x86_64")]
@@ -82,33 +90,24 @@ impl LibraryFault {
 }
 
 /// Looks at a file before it is loaded. `sha256`, in lower-case hexadecimal, is what it must be if the configuration
-/// says so.
+/// says so. Gives the path to load it by, which goes over no link: each folder of it is one in which only root and this
+/// user can put another file in its place.
 ///
 /// # Errors
 /// [`LibraryFault`].
-pub fn check(path: &Path, sha256: Option<&str>) -> Result<(), LibraryFault> {
+pub fn check(path: &Path, sha256: Option<&str>) -> Result<PathBuf, LibraryFault> {
     if !path.is_absolute() {
         return Err(LibraryFault::Relative);
     }
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    if name.contains("spy") || name.contains("logger") {
-        return Err(LibraryFault::Logger);
-    }
-    let resolved = path.canonicalize().map_err(|error| unreadable(&error))?;
-    check_rights(path)?;
-    check_rights(&resolved)?;
-    let file = File::open(&resolved).map_err(|error| unreadable(&error))?;
+    let resolved = follow(path)?;
+    let mut file = File::open(&resolved).map_err(|error| unreadable(&error))?;
     if !file.metadata().map_err(|error| unreadable(&error))?.is_file() {
         return Err(LibraryFault::NotLibrary);
     }
     check_elf(&file)?;
     match sha256 {
-        Some(wanted) if digest(&resolved)? != wanted => Err(LibraryFault::Changed),
-        _ => Ok(()),
+        Some(wanted) if digest(&mut file)? != wanted => Err(LibraryFault::Changed),
+        _ => Ok(resolved),
     }
 }
 
@@ -116,20 +115,67 @@ fn unreadable(error: &std::io::Error) -> LibraryFault {
     LibraryFault::Unreadable(error.to_string())
 }
 
-/// The file and each folder above it: of root or this user, and writable by nobody else. Above the folder it lies in, a
-/// shared folder will do in which each may delete his own files only.
+/// Where a path leads, as the system goes there: name by name, over each link that stands in its way. Every link, and
+/// the file in the end, is looked at where it lies.
+fn follow(path: &Path) -> Result<PathBuf, LibraryFault> {
+    let names = |path: &Path| -> Vec<OsString> {
+        let names = path.components().rev().filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        });
+        names.collect()
+    };
+    let mut ahead = names(path);
+    let mut reached = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(name) = ahead.pop() {
+        if name == ".." {
+            reached.pop();
+            continue;
+        }
+        if ahead.is_empty() && is_logger(&name) {
+            return Err(LibraryFault::Logger);
+        }
+        reached.push(name);
+        let found = reached.symlink_metadata().map_err(|error| unreadable(&error))?;
+        if !found.is_symlink() {
+            continue;
+        }
+        check_rights(&reached)?;
+        links += 1;
+        if links > MAX_LINKS {
+            return Err(LibraryFault::Unreadable("too many links".to_owned()));
+        }
+        let target = std::fs::read_link(&reached).map_err(|error| unreadable(&error))?;
+        if target.is_absolute() {
+            reached = PathBuf::from("/");
+        } else {
+            reached.pop();
+        }
+        ahead.extend(names(&target));
+    }
+    check_rights(&reached)?;
+    Ok(reached)
+}
+
+/// By its name: whoever writes one calls it what it is.
+fn is_logger(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_lowercase();
+    name.contains("spy") || name.contains("logger")
+}
+
+/// The file, or the link, and each folder above it: of root or this user, and writable by nobody else. Above the folder it
+/// lies in, a shared folder will do in which each may delete his own files only. No folder of the path is a link.
 fn check_rights(path: &Path) -> Result<(), LibraryFault> {
     for (above, each) in path.ancestors().enumerate() {
         let found = each.symlink_metadata().map_err(|error| unreadable(&error))?;
-        if found.is_symlink() {
-            // Its target is looked at by its own path.
-            continue;
-        }
         if !is_trusted(found.uid()) {
             return Err(LibraryFault::Owner(each.to_owned()));
         }
+        // Nobody can write to a link: it is put in the place of another.
         let shared = found.mode() & STICKY != 0 && above >= 2;
-        if !shared && is_open(&found) {
+        if !found.is_symlink() && !shared && is_open(&found) {
             return Err(LibraryFault::Writable(each.to_owned()));
         }
     }
@@ -173,12 +219,12 @@ fn check_elf(file: &File) -> Result<(), LibraryFault> {
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.
-fn digest(path: &Path) -> Result<String, LibraryFault> {
-    let mut file = File::open(path).map_err(|error| unreadable(&error))?;
+fn digest(file: &mut File) -> Result<String, LibraryFault> {
+    file.rewind().map_err(|error| unreadable(&error))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match std::io::Read::read(&mut file, &mut buffer).map_err(|error| unreadable(&error))? {
+        match file.read(&mut buffer).map_err(|error| unreadable(&error))? {
             0 => return Ok(hex::encode(hash.finalize())),
             length => hash.update(&buffer[..length]),
         }

@@ -13,7 +13,8 @@ use tokio::process::{ChildStderr, Command};
 use super::process::Process;
 use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
-use crate::tokens::pcsc;
+use crate::tokens::library::{self, LibraryFault};
+use crate::tokens::{TokenError, pcsc};
 
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
@@ -53,14 +54,17 @@ impl Driven {
     }
 
     /// The words that start its process.
-    fn arguments(&self, deadlines: &Deadlines) -> Vec<OsString> {
-        match self {
+    ///
+    /// # Errors
+    /// [`LibraryFault`]: a library is looked at each time it is to be loaded, and loaded by the path that was found.
+    fn arguments(&self, deadlines: &Deadlines) -> Result<Vec<OsString>, LibraryFault> {
+        Ok(match self {
             Self::Module(module) => vec![
                 "module-worker".into(),
                 "--name".into(),
                 (&module.name).into(),
                 "--module".into(),
-                (&module.path).into(),
+                library::check(&module.path, module.sha256.as_deref())?.into(),
             ],
             Self::Reader(reader) => vec![
                 "card-worker".into(),
@@ -69,17 +73,28 @@ impl Driven {
                 "--deadlines".into(),
                 deadlines.to_string().into(),
             ],
-        }
+        })
     }
 }
 
 impl Inner {
-    pub(super) fn spawn(&self, start: u64) -> io::Result<Process> {
+    /// A process, which has said nothing yet.
+    ///
+    /// # Errors
+    /// [`TokenError::Library`], [`TokenError::Load`].
+    pub(super) fn spawn(&self, start: u64) -> Result<Process, TokenError> {
+        let arguments = self.driven.arguments(&self.deadlines);
+        let arguments = arguments.map_err(TokenError::Library)?;
+        self.spawn_with(arguments, start)
+            .map_err(|error| TokenError::Load(format!("{}: {error}", self.program.display())))
+    }
+
+    fn spawn_with(&self, arguments: Vec<OsString>, start: u64) -> io::Result<Process> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = Command::new(&self.program);
         command
-            .args(self.driven.arguments(&self.deadlines))
+            .args(arguments)
             .env_clear()
             .envs(
                 ENVIRONMENT
