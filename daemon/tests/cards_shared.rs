@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/module.rs"]
+mod module;
+#[path = "support/stage.rs"]
+mod stage;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -52,7 +56,11 @@ fn n119_an_exclusive_lock_of_another_program_is_told_with_its_name_and_waited_fo
             };
             assert_eq!(programs(&error), [holder.name()]);
             assert!(error.retry_helps());
-            assert!(began.elapsed() > Duration::from_secs(2), "it is waited for");
+            let took = began.elapsed();
+            assert!(
+                took > Duration::from_secs(2) && took < Duration::from_secs(8),
+                "{took:?}"
+            );
             assert!(scene::ticks(worker) - before < 50, "it is waited for in a loop");
             holder.release();
             sign_once(&modules, 0x9a).await.unwrap();
@@ -171,6 +179,50 @@ fn waits_for_a_transaction(module: ModuleConfig, rounds: u32) {
     });
 }
 
+/// What another program does with a card that has nothing to do with it excuses no module: one that hangs has failed, is
+/// told as that, and is switched off.
+#[test]
+fn a_module_that_hangs_by_itself_has_failed_whatever_other_card_somebody_holds() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            let (_card, _other) = (readers.piv(0), readers.blank(1, &["piv"]));
+            let stage = stage::Stage::new();
+            let deadlines = Deadlines {
+                login: Duration::from_secs(2),
+                sign: Duration::from_secs(2),
+                ..Deadlines::default()
+            };
+            let hang = |function| stage::rule(function, "do = \"hang\"");
+            // A token of software; and one in a reader, which its module calls by name or as it likes.
+            let in_slot = |slot: &str| {
+                stage::rule("C_GetSlotInfo", "do = \"flags\"\nset = 4")
+                    + &stage::rule("C_GetSlotInfo", &format!("do = \"label\"\nvalue = {slot:?}"))
+            };
+            let first = in_slot(&format!("{YUBIKEY} 00 00"));
+            runtime().block_on(async {
+                for (how, rules) in [
+                    ("exclusive", hang("C_Login")),
+                    ("exclusive", hang("C_SignInit") + &first),
+                    ("exclusive", hang("C_SignInit") + &in_slot("ES SLOT 1")),
+                    ("transaction", hang("C_Login")),
+                    ("transaction", hang("C_SignInit") + &first),
+                ] {
+                    let holder = Holder::start(&readers, SECOND, how);
+                    let modules = stage.patient(&rules, &deadlines);
+                    for _ in 0..3 {
+                        let outcome = stage::name(&stage::sign(&modules).await);
+                        assert!(outcome.starts_with("Hung"), "{how}, {rules}: {outcome}");
+                    }
+                    let off = stage::name(&stage::sign(&modules).await);
+                    assert_eq!(off, "Disabled", "{how}, {rules}");
+                    holder.release();
+                }
+            });
+        },
+    );
+}
+
 #[test]
 fn a_daemon_and_its_shell_say_who_has_the_card_and_a_page_learns_only_that_it_is_busy() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
@@ -240,14 +292,20 @@ fn n119_a_page_that_comes_while_another_program_has_the_card_is_told_so_and_has_
             let mut page = Page::over_websocket(&daemon);
             page.hello();
             let wanted = serde_json::json!({});
-            let before = scene::ticks(daemon.pid());
+            let (began, before) = (Instant::now(), scene::ticks(daemon.pid()));
             let busy = page.call("certificates", &wanted);
+            // Behind the daemon's own first look, each of the two within its deadline.
+            let took = began.elapsed();
+            assert!(took < Duration::from_secs(12), "{how}: {took:?}");
             assert_eq!(busy["error"]["data"]["code"], "token_busy", "{how}: {busy}");
             assert!(!busy.to_string().contains("python3"), "{how}: {busy}");
             assert!(
                 scene::ticks(daemon.pid()) - before < 100,
                 "{how}: it waits in a loop"
             );
+            for worker in support::daemon::child_pids(daemon.pid(), "card-worker") {
+                assert!(scene::ticks(worker) < 100, "{how}: its process waits in a loop");
+            }
             holder.release();
             wait_until("the card is there", || {
                 page.call("certificates", &wanted)["result"].is_object()

@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::wire::{Answer, Call, GREETING};
-use super::{Confinement, TokenError, library, pcsc};
+use super::pcsc::holders::Awaited;
+use super::wire::{Answer, Call, GREETING, TokenName};
+use super::{Confinement, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 pub(super) use lease::Lease;
@@ -55,6 +56,8 @@ struct Inner {
     switches: Option<PathBuf>,
     /// What the last process that started said of its sandbox.
     confinement: Lock<Option<Confinement>>,
+    /// The tokens that a module showed the last time.
+    shown: Lock<Vec<TokenEntry>>,
 }
 
 impl Worker {
@@ -111,6 +114,7 @@ impl Worker {
             failures: Lock::default(),
             switches,
             confinement: Lock::default(),
+            shown: Lock::default(),
         }))
     }
 
@@ -239,8 +243,9 @@ impl Inner {
         call: Call,
         descriptors: Vec<OwnedFd>,
         deadline: Duration,
-        start: Option<u64>,
+        of: Option<(u64, &TokenName)>,
     ) -> Result<(Answer, u64), TokenError> {
+        let token = of.map(|(_, token)| token).or(call.token()).cloned();
         // A session whose close gave up would keep its token busy for good. Each call before it has a deadline, so
         // that this wait has an end, too.
         let patience = match call {
@@ -253,11 +258,14 @@ impl Inner {
                 .await
                 .map_err(|_| TokenError::Busy)?,
         };
-        let process = self.running(&mut kept, start).await?;
+        let process = self.running(&mut kept, of.map(|(start, _)| start)).await?;
         let start = process.start;
         match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
-            Ok(Ok(outcome)) => outcome.map(|answer| (answer, start)),
+            Ok(Ok(outcome)) => outcome.map(|answer| {
+                self.note_shown(&answer);
+                (answer, start)
+            }),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
                 self.note_failure();
@@ -266,16 +274,47 @@ impl Inner {
             }
             Err(_) => {
                 end(kept.take());
-                Err(self.unanswered(deadline).await)
+                Err(self.unanswered(deadline, token.as_ref()).await)
             }
         }
     }
 
+    /// Keeps which tokens there are, and in which readers.
+    fn note_shown(&self, answer: &Answer) {
+        let shown = match answer {
+            Answer::Tokens(tokens) => tokens.clone(),
+            Answer::Survey(tokens) => tokens.iter().map(|token| token.entry.clone()).collect(),
+            _ => return,
+        };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+
+    /// The card that a process may have waited for when it did not answer: of that token, or of any.
+    fn awaited(&self, token: Option<&TokenName>) -> Awaited {
+        if let Driven::Reader(reader) = &self.driven {
+            return Awaited::Ours(reader.clone());
+        }
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = token.and_then(|token| shown.iter().find(|entry| entry.name() == *token));
+        match known {
+            Some(entry) if !entry.hardware => Awaited::None,
+            Some(TokenEntry {
+                reader: Some(reader), ..
+            }) => Awaited::In(reader.clone()),
+            Some(_) => Awaited::Any,
+            // A module that shows tokens of software is none for cards.
+            None if !shown.is_empty() && shown.iter().all(|entry| !entry.hardware) => Awaited::None,
+            None => Awaited::Any,
+        }
+    }
+
     /// What it means that a process did not answer in time and was ended. A module waits without limit for a card that
-    /// another program holds: that is no failure of its own.
-    async fn unanswered(&self, deadline: Duration) -> TokenError {
+    /// another program uses: that is no failure of its own. A card that the call had nothing to do with does not count.
+    async fn unanswered(&self, deadline: Duration, token: Option<&TokenName>) -> TokenError {
         let (module, program) = (self.driven.name(), self.program.clone());
-        let looked = tokio::task::spawn_blocking(move || pcsc::holders::of_a_held_card(&program)).await;
+        let awaited = self.awaited(token);
+        let look = move || pcsc::holders::of_a_held_card(&program, &awaited);
+        let looked = tokio::task::spawn_blocking(look).await;
         if let Ok(Some(programs)) = looked {
             tracing::info!(
                 module,
@@ -309,9 +348,6 @@ impl Inner {
             if self.is_off() {
                 return Err(TokenError::Disabled);
             }
-            if let Driven::Module(module) = &self.driven {
-                library::check(&module.path, module.sha256.as_deref()).map_err(TokenError::Library)?;
-            }
             *kept = Some(self.start().await?);
         }
         kept.as_mut().ok_or(TokenError::Crashed)
@@ -319,9 +355,7 @@ impl Inner {
 
     async fn start(&self) -> Result<Process, TokenError> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut process = self
-            .spawn(start)
-            .map_err(|error| TokenError::Load(format!("{}: {error}", self.program.display())))?;
+        let mut process = self.spawn(start)?;
         let greeted = timeout(self.deadlines.start, process.receive(GREETING)).await;
         let refusal = match greeted {
             Ok(Ok(Ok(Answer::Ready(confinement)))) => {
@@ -336,7 +370,7 @@ impl Inner {
             }
             Err(_) => {
                 end(Some(process));
-                return Err(self.unanswered(self.deadlines.start).await);
+                return Err(self.unanswered(self.deadlines.start, None).await);
             }
         };
         end(Some(process));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::process::end;
 use super::{Worker, detached, unexpected};
-use crate::tokens::wire::{Answer, Call};
+use crate::tokens::wire::{Answer, Call, KeyName, TokenName};
 use crate::tokens::{PinNeed, TokenError};
 
 /// A session in one start of a module's process.
@@ -15,18 +15,29 @@ pub(in crate::tokens) struct Lease {
     worker: Worker,
     session: u64,
     start: u64,
+    /// The token that it is about.
+    token: TokenName,
     open: bool,
 }
 
 impl Worker {
-    /// Opens a session, which is closed again when the lease is dropped, by whoever holds it then.
+    /// Opens a session with a token, to sign with `key` or to administer the token; it is closed again when the lease is
+    /// dropped, by whoever holds it then.
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub(in crate::tokens) async fn open(&self, call: Call) -> Result<(Lease, PinNeed), TokenError> {
+    pub(in crate::tokens) async fn open(
+        &self,
+        token: TokenName,
+        key: Option<KeyName>,
+    ) -> Result<(Lease, PinNeed), TokenError> {
         let worker = self.clone();
         detached(async move {
             let deadline = worker.deadlines().enumerate;
+            let call = Call::Open {
+                token: token.clone(),
+                key,
+            };
             match worker.0.exchange(call, Vec::new(), deadline, None).await? {
                 (Answer::Session { session, pin }, start) => {
                     worker.0.leases.fetch_add(1, Ordering::Relaxed);
@@ -34,6 +45,7 @@ impl Worker {
                         worker,
                         session,
                         start,
+                        token,
                         open: true,
                     };
                     Ok((lease, pin))
@@ -83,10 +95,11 @@ impl Lease {
         deadline: Duration,
     ) -> Result<Answer, TokenError> {
         let (worker, start, call) = (self.worker.clone(), self.start, call(self.session));
+        let token = self.token.clone();
         detached(async move {
             worker
                 .0
-                .exchange(call, descriptors, deadline, Some(start))
+                .exchange(call, descriptors, deadline, Some((start, &token)))
                 .await
                 .map(|(answer, _)| answer)
         })
@@ -117,11 +130,17 @@ impl Drop for Lease {
         // Without a runtime everything is ending, and the worker logs out when the socket closes.
         if let (true, Ok(runtime)) = (self.open, tokio::runtime::Handle::try_current()) {
             let (worker, session, start) = (self.worker.clone(), self.session, self.start);
+            let token = self.token.clone();
             runtime.spawn(async move {
                 let deadline = worker.deadlines().enumerate;
                 worker
                     .0
-                    .exchange(Call::Close { session }, Vec::new(), deadline, Some(start))
+                    .exchange(
+                        Call::Close { session },
+                        Vec::new(),
+                        deadline,
+                        Some((start, &token)),
+                    )
                     .await
             });
         }

@@ -3,17 +3,19 @@
 //! meanwhile waits, and that is how it is found out. Nor that a card is let go of: once one was found held, somebody here
 //! waits for it.
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use pcsc::{Context, Disposition, Protocols, ReaderState, ShareMode, State};
+use pcsc::{Disposition, Protocols, ReaderState, ShareMode, State};
 use tokio::sync::watch;
 
-use super::card;
 use super::cards::MAX_READERS;
+use super::{card, names};
 
 /// The client library, as it stands among a process's mappings.
 const LIBRARY: &str = "/libpcsclite.so";
@@ -27,11 +29,12 @@ const SERVICE: &str = "PCSCLITE_CSOCK_NAME=";
 /// A card that nobody holds is reached within a few milliseconds; past this somebody does, or the card is mute.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// A look at the cards waits for one of them. It ends when the card is let go of, and until then is the only one.
-static LOOKING: Mutex<bool> = Mutex::new(false);
+/// Whoever touches a card waits for it. He ends when the card is let go of, and until then is the only one who waits
+/// there: the readers where somebody does, and [`LIST`].
+static TOUCHED: Mutex<BTreeSet<CString>> = Mutex::new(BTreeSet::new());
 
-/// Told when a look has ended.
-static LOOKED: Condvar = Condvar::new();
+/// Told when one of them has ended.
+static LEFT: Condvar = Condvar::new();
 
 /// Between two looks at cards of which one is held exclusively, the least time and the most: nobody tells when it ends. The
 /// end of a transaction is waited for in the service, and known at once.
@@ -43,30 +46,49 @@ static FREED: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new
 /// Somebody waits for them to be.
 static WAITING: AtomicBool = AtomicBool::new(false);
 
-/// What a look at the cards found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Stands for the list of readers, which is not to be had of a service that does not answer. No reader is called so.
+const LIST: &CStr = c"";
+
+/// The card that a process may have waited for in vain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tokens) enum Awaited {
+    /// None: what it drives is in no reader.
+    None,
+    /// A module's, in the reader of this name, as PC/SC or `CK_SLOT_INFO.slotDescription` has it.
+    In(String),
+    /// A module's, in whichever reader: it looks at all of them, in whatever it is called for first.
+    Any,
+    /// Our own driver's, in the reader of this name: it tries again for a while where it is refused.
+    Ours(String),
+}
+
+/// What a look at a card found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Finding {
-    /// Each card can be reached, or there is none.
+    /// It can be reached, or there is none.
     Free,
-    /// Another program has a card for itself alone.
+    /// Another program has it for itself alone: whoever wants it is told so at once.
     Exclusive,
-    /// A card cannot be reached in time.
+    /// It cannot be reached in time: another program has a transaction, or the card is mute.
     Waiting,
 }
 
-/// The programs that may hold a card, if another program than this one and its workers does hold one. Takes at most
-/// twice [`PATIENCE`].
+/// The programs that may hold the awaited card, if another program than this one and its workers does hold it in such a
+/// way that others wait: a module that never returns while another program has a card for itself alone does not wait
+/// for it. Takes at most four times [`PATIENCE`].
 ///
 /// That a mute card keeps others waiting, too, shows only in that no program is there that could hold it: then none is
 /// said to.
-pub(in crate::tokens) fn of_a_held_card(program: &Path) -> Option<Vec<String>> {
-    let found = look();
-    let programs = (found != Finding::Free).then(|| among_processes(program))?;
-    let held = found == Finding::Exclusive || !programs.is_empty();
-    if held {
-        await_freedom();
+pub(in crate::tokens) fn of_a_held_card(program: &Path, awaited: &Awaited) -> Option<Vec<String>> {
+    match (look(awaited), awaited) {
+        (Finding::Waiting, _) => {
+            let programs = Some(among_processes(program)).filter(|programs| !programs.is_empty())?;
+            await_freedom();
+            Some(programs)
+        }
+        (Finding::Exclusive, Awaited::Ours(_)) => Some(named(program)),
+        _ => None,
     }
-    held.then_some(programs)
 }
 
 /// How often cards that another program was found to hold were free again, and when that is once more. They are waited for
@@ -109,41 +131,99 @@ fn until_free() -> bool {
     }
 }
 
-/// On a thread of its own: what it waits for may take as long as another program likes.
-fn look() -> Finding {
-    // One who comes while somebody looks takes his turn: that a look goes on says nothing of the cards by itself.
-    let looking = LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut looking, turn) = LOOKED
-        .wait_timeout_while(looking, PATIENCE, |looking| *looking)
+/// As whoever wants to work with each of them, one after the other, however long that takes.
+fn touch_each() -> Result<Finding, pcsc::Error> {
+    let found = states()?.into_iter().map(|(reader, state)| match state {
+        state if state.contains(State::EXCLUSIVE) => Finding::Exclusive,
+        state if state.contains(State::PRESENT) => touch(&reader),
+        _ => Finding::Free,
+    });
+    Ok(found.max().unwrap_or(Finding::Free))
+}
+
+/// The worst that the awaited cards are found in.
+fn look(awaited: &Awaited) -> Finding {
+    if *awaited == Awaited::None {
+        return Finding::Free;
+    }
+    let Some(readers) = within_patience(LIST, states) else {
+        return Finding::Waiting;
+    };
+    let readers = readers.unwrap_or_default();
+    let of_name = |name: &str| readers.iter().any(|(reader, _)| is_called(reader, name));
+    let is_awaited = |reader: &CStr| match awaited {
+        Awaited::None => false,
+        Awaited::Ours(name) => is_called(reader, name),
+        // What a vendor calls its slots may be no reader's name.
+        Awaited::In(name) if of_name(name) => is_called(reader, name),
+        Awaited::In(_) | Awaited::Any => true,
+    };
+    let of = |reader: &CStr, state: State| match state {
+        state if state.contains(State::EXCLUSIVE) => Finding::Exclusive,
+        state if state.contains(State::PRESENT) => {
+            let name = reader.to_owned();
+            within_patience(reader, move || touch(&name)).unwrap_or(Finding::Waiting)
+        }
+        _ => Finding::Free,
+    };
+    // Each has its own time: one that is not reached says nothing of the next.
+    std::thread::scope(|scope| {
+        let touched: Vec<_> = readers
+            .iter()
+            .filter(|(reader, _)| is_awaited(reader))
+            .map(|(reader, state)| scope.spawn(move || of(reader, *state)))
+            .collect();
+        let found = touched.into_iter().filter_map(|touched| touched.join().ok());
+        found.max().unwrap_or(Finding::Free)
+    })
+}
+
+/// PKCS #11 has room for 64 bytes of a reader's name; some modules put words of their own before it.
+fn is_called(reader: &CStr, name: &str) -> bool {
+    let reader = names::legible(&reader.to_string_lossy());
+    let name = name.trim();
+    !name.is_empty() && (reader.contains(name) || name.contains(reader.as_str()))
+}
+
+/// On a thread of its own: what it waits for may take as long as another program likes. None if it did not end in time.
+fn within_patience<T: Send + 'static>(place: &CStr, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    // One who comes while somebody is there takes his turn: that somebody is says nothing of the card by itself.
+    let touched = TOUCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut touched, turn) = LEFT
+        .wait_timeout_while(touched, PATIENCE, |touched| touched.contains(place))
         .unwrap_or_else(PoisonError::into_inner);
     if turn.timed_out() {
-        return Finding::Waiting;
+        return None;
     }
-    *looking = true;
-    drop(looking);
+    touched.insert(place.to_owned());
+    drop(touched);
     let (tell, told) = channel();
+    let own = place.to_owned();
     let begun = std::thread::Builder::new()
         .name("holders".to_owned())
         .spawn(move || {
-            let found = touch_each().unwrap_or(Finding::Free);
-            end_look();
+            let done = work();
+            leave(&own);
             // Nobody may listen any more.
-            let _ = tell.send(found);
+            let _ = tell.send(done);
         });
     if begun.is_err() {
-        end_look();
-        return Finding::Free;
+        leave(place);
+        return None;
     }
-    told.recv_timeout(PATIENCE).unwrap_or(Finding::Waiting)
+    told.recv_timeout(PATIENCE).ok()
 }
 
-fn end_look() {
-    *LOOKING.lock().unwrap_or_else(PoisonError::into_inner) = false;
-    LOOKED.notify_one();
+fn leave(place: &CStr) {
+    TOUCHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(place);
+    LEFT.notify_all();
 }
 
-/// Connects to each card and begins a transaction, as whoever wants to work with it. The card is left as it is.
-fn touch_each() -> Result<Finding, pcsc::Error> {
+/// The readers, and how each stands.
+fn states() -> Result<Vec<(CString, State)>, pcsc::Error> {
     let context = card::establish()?;
     let mut readers: Vec<_> = context
         .list_readers_owned()?
@@ -152,25 +232,24 @@ fn touch_each() -> Result<Finding, pcsc::Error> {
         .map(|name| ReaderState::new(name, State::UNAWARE))
         .collect();
     context.get_status_change(Duration::ZERO, &mut readers)?;
-    for reader in readers {
-        let state = reader.event_state();
-        if state.contains(State::EXCLUSIVE) {
-            return Ok(Finding::Exclusive);
-        }
-        if state.contains(State::PRESENT) && touch(&context, &reader) == Err(pcsc::Error::SharingViolation) {
-            return Ok(Finding::Exclusive);
-        }
-    }
-    Ok(Finding::Free)
+    let state = |reader: &ReaderState| (reader.name().to_owned(), reader.event_state());
+    Ok(readers.iter().map(state).collect())
 }
 
-fn touch(context: &Context, reader: &ReaderState) -> Result<(), pcsc::Error> {
-    let mut card = context.connect(reader.name(), ShareMode::Shared, Protocols::T0 | Protocols::T1)?;
-    let begun = card.transaction().map(drop);
-    // Dropping it would reset the card.
-    card.disconnect(Disposition::LeaveCard)
-        .map_err(|(_, error)| error)?;
-    begun
+/// Connects to a card and begins a transaction, as whoever wants to work with it. The card is left as it is.
+fn touch(reader: &CStr) -> Finding {
+    let reached = card::establish().and_then(|context| {
+        let mut card = context.connect(reader, ShareMode::Shared, Protocols::T0 | Protocols::T1)?;
+        let begun = card.transaction().map(drop);
+        // Dropping it would reset the card.
+        card.disconnect(Disposition::LeaveCard)
+            .map_err(|(_, error)| error)?;
+        begun
+    });
+    match reached {
+        Err(pcsc::Error::SharingViolation) => Finding::Exclusive,
+        _ => Finding::Free,
+    }
 }
 
 /// The names of those that may hold a card that another program than this holds. The daemon looks for them: a card's
