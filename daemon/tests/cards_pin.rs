@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use support::cards::piv::*;
-use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, on_readers};
+use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, Readers, on_readers};
 use support::{Desk, at_terminal, fail, succeed};
 use trien::tokens::{LoginError, PinNeed, PinState, Token, TokenError};
 
@@ -239,6 +239,60 @@ fn a_signature_in_9c_takes_one_line_each_and_nothing_keeps_the_pin() {
             let ended = session.sign(&signable(RSA, b"x"), true).await;
             assert!(matches!(ended, Err(LoginError::NoPin)), "{ended:?}");
             assert!(!remembers_the_pin(worker), "the process keeps the PIN");
+            session.close().await;
+            assert_eq!(tries_left(&readers), 3);
+        });
+    });
+}
+
+/// Somebody else tries so many wrong PINs.
+fn spend(readers: &Readers, tries: usize) {
+    let wrong = ["-s", "00:20:00:80:08:39:39:39:39:39:39:FF:FF"].repeat(tries);
+    let select = ["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00"];
+    readers.run("opensc-tool", &[&select[..], &wrong].concat());
+}
+
+/// Between two PINs another program has the card, and leaves one try. What was typed before anybody could know is not the
+/// PIN for that one: the person is told first.
+#[test]
+fn n086_the_last_try_is_not_spent_on_a_pin_that_was_typed_for_another() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let told = |outcome: Result<(), LoginError>| {
+            let last = PinState::LastTry;
+            let is_told = matches!(outcome, Err(LoginError::Incorrect { now }) if now == last);
+            assert!(is_told, "{outcome:?}");
+        };
+        runtime().block_on(async {
+            let modules = modules();
+            let token = only_token(&modules).await;
+            // At the second of two signatures that want a PIN each.
+            let mut session = token.open(&key(&token, 0x9c, 0x07)).await.unwrap();
+            let pins = format!("{CARD_PIN}\n111111\n{CARD_PIN}\n");
+            session.attach_pin_pipe(lines(&pins)).await.unwrap();
+            session.login().await.unwrap();
+            session.sign(&signable(RSA, b"first"), false).await.unwrap();
+            let asked = session.sign(&signable(RSA, b"second"), false).await;
+            assert!(matches!(asked, Err(LoginError::NoPin)), "{asked:?}");
+            spend(&readers, 2);
+            told(session.sign(&signable(RSA, b"second"), true).await.map(drop));
+            assert_eq!(tries_left(&readers), 1, "the typing error was not sent");
+            session.sign(&signable(RSA, b"second"), true).await.unwrap();
+            session.close().await;
+            // At the second try of a login.
+            let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+            let pins = format!("111111\n222222\n{CARD_PIN}\n");
+            session.attach_pin_pipe(lines(&pins)).await.unwrap();
+            let wrong = session.login().await;
+            let two = PinState::Tries(2);
+            assert!(
+                matches!(wrong, Err(LoginError::Incorrect { now }) if now == two),
+                "{wrong:?}"
+            );
+            spend(&readers, 1);
+            told(session.login().await);
+            assert_eq!(tries_left(&readers), 1);
+            session.login().await.unwrap();
             session.close().await;
             assert_eq!(tries_left(&readers), 3);
         });

@@ -551,7 +551,8 @@ async fn signs_in_9a_and_9c(
             }
             done = card.stats().of("87");
             judge.verify(&public, algorithm, b"m", &signed.unwrap());
-            let typed = if one.label == "9c" { made - 1 } else { 0 };
+            // Before a PIN that was typed anew, the card is asked how many tries are left.
+            let typed = if one.label == "9c" { 2 * (made - 1) } else { 0 };
             let logouts = card.stats().of("20") - typed;
             assert!(logouts <= made, "{}: {logouts}", one.label);
         }

@@ -399,6 +399,9 @@ impl<'watch> Desk<'watch> {
         if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
             entry.pin = state;
         }
+        if let Some(session) = &mut self.session {
+            session.tell(state);
+        }
         let pad = self
             .link
             .as_ref()
@@ -567,11 +570,13 @@ impl<'watch> Desk<'watch> {
                 module: super::super::DRIVER.to_owned(),
                 serial: serial.to_owned(),
                 label: format!("PIV {named}"),
+                place: None,
             },
             slot: 0,
             manufacturer: names::of_atr(atr).unwrap_or_default().to_owned(),
             model: "PIV".to_owned(),
             hardware: true,
+            removable: true,
             initialized: true,
             damaged: false,
             pin: PinState::Ready,

@@ -35,6 +35,8 @@ pub(super) struct Session {
     each: bool,
     /// What the card said of its PIN since the transaction began.
     state: Option<PinState>,
+    /// What the person was told of it last.
+    told: PinState,
     management_key: ManagementKey,
 }
 
@@ -59,6 +61,7 @@ impl Session {
             just_verified: false,
             each: false,
             state: Some(state),
+            told: state,
             management_key: ManagementKey::usual(),
         })
     }
@@ -69,6 +72,11 @@ impl Session {
 
     pub(super) const fn last_state(&self) -> Option<PinState> {
         self.state
+    }
+
+    /// The person is told that.
+    pub(super) const fn tell(&mut self, state: PinState) {
+        self.told = state;
     }
 
     /// What the session's own key needs.
@@ -187,8 +195,30 @@ impl Desk<'_> {
             Err(outcome) => return Ok(outcome),
         };
         self.again()?;
+        if let Some(outcome) = self.not_typed_for_this()? {
+            return Ok(outcome);
+        }
         let verified = self.piv()?.verify(&pin)?;
         self.judged(verified, Some(pin))
+    }
+
+    /// Where others have had the card since it was asked, they may have spent tries. A PIN goes to the last one only if it
+    /// was typed for that: who has not been told is told, and types again.
+    fn not_typed_for_this(&mut self) -> Result<Option<LoginOutcome>, CardError> {
+        let now = match self.current()?.state {
+            Some(state) => state,
+            None => self.piv()?.pin_state()?,
+        };
+        let session = self.current()?;
+        session.state = Some(now);
+        let outcome = match now {
+            PinState::Locked => LoginOutcome::Locked,
+            PinState::LastTry if session.told != PinState::LastTry => LoginOutcome::Incorrect { now },
+            _ => return Ok(None),
+        };
+        session.tell(now);
+        self.rest();
+        Ok(Some(outcome))
     }
 
     /// Whether PINs are typed at the reader.
@@ -219,9 +249,13 @@ impl Desk<'_> {
             session.state = Some(PinState::Ready);
             return Ok(LoginOutcome::In);
         }
+        let outcome = LoginOutcome::from(verified);
+        if let LoginOutcome::Incorrect { now } = outcome {
+            self.current()?.tell(now);
+        }
         // While the person thinks, others may have the card.
         self.rest();
-        Ok(verified.into())
+        Ok(outcome)
     }
 
     /// With `typed`, the next line of the pipe is the PIN of a signature that needs one of its own.
