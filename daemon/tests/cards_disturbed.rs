@@ -48,7 +48,8 @@ fn a_card_that_another_program_resets_wants_its_pin_again_or_the_module_has_kept
                 let after = session.sign(&signable(RSA, b"m"), false).await;
                 match name.as_str() {
                     "opensc" => assert!(matches!(after, Err(LoginError::NoPin)), "{after:?}"),
-                    // Yubico's verifies the PIN of the login once more.
+                    // Yubico's verifies the PIN of the login once more, for the work that it was typed for: the card was in
+                    // its reader all the time, and the session is the same. One that was away signs nothing (116).
                     _ => drop(after.unwrap()),
                 }
                 session.close().await;
@@ -239,6 +240,11 @@ fn two_programs_on_one_card_each_get_their_signatures() {
 /// A second card that looks like the first: of the same labels and subjects, with another number, another key in 9A and
 /// its certificate. Personalised in the second reader; in the end neither is in one.
 fn twin(readers: &Readers) {
+    twin_of(readers, true);
+}
+
+/// The same, with a number of its own or that of the first.
+fn twin_of(readers: &Readers, own_number: bool) {
     let cards = [0, 1].map(|index| readers.piv(index));
     let (issue, made) = (personalised().join("issue"), readers.path("twin.pub.pem"));
     let certificate = readers.path("twin.pem");
@@ -261,7 +267,9 @@ fn twin(readers: &Readers) {
         .arg(issue.join("ca.key"));
     succeed(issued.arg("-out").arg(&certificate));
     tool(&["import-certificate", "-i"], &certificate);
-    readers.run("yubico-piv-tool", &["-r", SECOND, "-a", "set-chuid"]);
+    if own_number {
+        readers.run("yubico-piv-tool", &["-r", SECOND, "-a", "set-chuid"]);
+    }
     drop(cards);
     wait_until_empty(YUBIKEY);
     wait_until_empty(SECOND);
@@ -334,6 +342,53 @@ fn n122_another_card_in_the_place_of_the_one_that_was_logged_in_to_signs_nothing
                     drop(other);
                     wait_until_empty(YUBIKEY);
                     swap(&readers);
+                });
+            }
+        },
+    );
+}
+
+/// Two cards of one number and label, of which one has another key and certificate in 9A: each is a token, and signs with
+/// the key of the certificate that it shows.
+#[test]
+fn n122_two_cards_of_one_number_are_two_tokens() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            let _cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
+            wait_until_present(YUBIKEY);
+            wait_until_present(SECOND);
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            for modules in [piv::modules(), modules(&[opensc()])] {
+                runtime().block_on(async {
+                    let until = std::time::Instant::now() + Duration::from_secs(20);
+                    let mut found = Vec::new();
+                    while found.len() < 2 && std::time::Instant::now() < until {
+                        found = modules.look().await.tokens;
+                    }
+                    let ids: Vec<_> = found.iter().map(|token| token.entry().id.clone()).collect();
+                    assert_eq!(found.len(), 2, "{ids:?}");
+                    assert_eq!(ids[0].serial, ids[1].serial);
+                    assert_ne!(ids[0], ids[1]);
+                    let mut keys = Vec::new();
+                    for token in &found {
+                        let held = token.certificates().await.unwrap();
+                        let nine_a = held
+                            .iter()
+                            .find(|held| {
+                                let id = &held.key.as_ref().unwrap().id;
+                                *id == [1] || *id == [0x9a, 7]
+                            })
+                            .unwrap();
+                        let key = nine_a.key.clone().unwrap();
+                        let signed = sign_once(token, &key, RSA, b"m").await.unwrap();
+                        judge.verify(&judge.key_of(nine_a), RSA, b"m", &signed);
+                        keys.push(nine_a.certificate.public_key_der().to_vec());
+                    }
+                    assert_ne!(keys[0], keys[1]);
                 });
             }
         },

@@ -9,21 +9,24 @@ use super::{Token, TokenEntry, TokenId};
 /// Pairs of tokens that are remembered.
 const MAX_PAIRS: usize = 64;
 
+/// `CK_SLOT_INFO.slotDescription`, in bytes.
+const MAX_DESCRIPTION: usize = 64;
+
 /// What was found of tokens in one reader: whether they are one. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doubles(Arc<Mutex<HashMap<(TokenId, TokenId), bool>>>);
 
 impl Doubles {
     /// Each token once: the one that comes first. Two are the same card if they are in one reader by different ways,
-    /// and name the same serial number or hold one of the same certificates. A card may hold other applications, and
-    /// their tokens stay.
+    /// and name the same serial number or hold one of the same certificates; the certificates alone tell it where a module
+    /// does not say which reader it is. A card may hold other applications, and their tokens stay.
     pub(super) async fn dropped(&self, tokens: Vec<ModuleToken>) -> Vec<ModuleToken> {
         let mut kept: Vec<ModuleToken> = Vec::with_capacity(tokens.len());
         for token in tokens {
             let mut double = false;
             for other in kept
                 .iter()
-                .filter(|other| in_one_reader(&other.entry, &token.entry))
+                .filter(|other| may_be_in_one_reader(&other.entry, &token.entry))
             {
                 double = double || self.are_one(other, &token).await;
             }
@@ -35,7 +38,9 @@ impl Doubles {
     }
 
     async fn are_one(&self, first: &ModuleToken, second: &ModuleToken) -> bool {
-        if !first.entry.id.serial.is_empty() && first.entry.id.serial == second.entry.id.serial {
+        let same_number =
+            !first.entry.id.serial.is_empty() && first.entry.id.serial == second.entry.id.serial;
+        if same_number && in_one_reader(&first.entry, &second.entry) {
             return true;
         }
         let pair = (first.entry.id.clone(), second.entry.id.clone());
@@ -63,8 +68,71 @@ impl Doubles {
     }
 }
 
-/// By different ways in one reader.
+/// By different ways in one reader, as far as both say which one they are in.
+fn may_be_in_one_reader(one: &TokenEntry, other: &TokenEntry) -> bool {
+    let are_cards = one.hardware && other.hardware && one.id.module != other.id.module;
+    are_cards && (in_one_reader(one, other) || !says_its_reader(one) || !says_its_reader(other))
+}
+
 fn in_one_reader(one: &TokenEntry, other: &TokenEntry) -> bool {
-    let reader = one.reader.as_deref().unwrap_or_default();
-    one.id.module != other.id.module && other.is_in(reader)
+    other.is_in(one.reader.as_deref().unwrap_or_default())
+}
+
+/// The service puts two numbers behind each reader's name, of two hexadecimal digits each; of a name that is as long as a
+/// slot's description may be they are cut off. Other descriptions are a vendor's own, such as `ES SLOT 1`.
+fn says_its_reader(entry: &TokenEntry) -> bool {
+    let name = entry.reader.as_deref().unwrap_or_default().trim();
+    let is_number = |word: Option<&str>| {
+        word.is_some_and(|word| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    let mut words = name.rsplit(' ');
+    name.len() >= MAX_DESCRIPTION || is_number(words.next()) && is_number(words.next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokens::{PinState, RsaSchemes};
+
+    fn entry(module: &str, reader: &str) -> TokenEntry {
+        TokenEntry {
+            id: TokenId {
+                module: module.into(),
+                serial: "01".into(),
+                label: "t".into(),
+                place: None,
+            },
+            slot: 0,
+            manufacturer: "m".into(),
+            model: "m".into(),
+            hardware: true,
+            removable: true,
+            initialized: true,
+            damaged: false,
+            pin: PinState::Ready,
+            reader: (!reader.is_empty()).then(|| reader.into()),
+            rsa: RsaSchemes::default(),
+        }
+    }
+
+    #[test]
+    fn cards_of_two_modules_are_compared_unless_both_say_that_they_are_in_different_readers() {
+        let long = format!("{} and more", "r".repeat(60));
+        for (one, other, compared) in [
+            ("FT ePass2003 00 00", "FT ePass2003 00 00", true),
+            ("FT ePass2003 00 00", "FT ePass2003 01 00", false),
+            ("FT ePass2003 00 00", "ES SLOT 1", true),
+            ("ES SLOT 1", "ES SLOT 2", true),
+            ("FT ePass2003 00 00", "", true),
+            ("FT ePass2003 00 00", &long, false),
+        ] {
+            let told = may_be_in_one_reader(&entry("a", one), &entry("b", other));
+            assert_eq!(told, compared, "{one}, {other}");
+            let told = may_be_in_one_reader(&entry("a", one), &entry("a", other));
+            assert!(
+                !told,
+                "one module says of itself which tokens it has: {one}, {other}"
+            );
+        }
+    }
 }

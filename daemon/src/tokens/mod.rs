@@ -49,6 +49,10 @@ pub struct TokenId {
     pub serial: String,
     /// `CK_TOKEN_INFO.label`, without padding.
     pub label: String,
+    /// Where it is, while another one of the same names is there, too: some makers write the same number into each. Else
+    /// none.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 /// What `trien token list` shows of a token.
@@ -64,6 +68,9 @@ pub struct TokenEntry {
     pub model: String,
     /// `CKF_HW_SLOT`: the key is in hardware.
     pub hardware: bool,
+    /// `CKF_REMOVABLE_DEVICE`: the token can be taken away.
+    #[serde(default)]
+    pub removable: bool,
     /// `CKF_TOKEN_INITIALIZED`.
     pub initialized: bool,
     /// `CKF_ERROR_STATE`: something on it is damaged. If it is not [initialized](Self::initialized) either, it cannot be

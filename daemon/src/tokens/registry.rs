@@ -214,21 +214,21 @@ impl Modules {
             sight.failures.push((DRIVER.to_owned(), error));
             Vec::new()
         });
-        let mut seen = HashSet::new();
+        let mut found = Vec::new();
         // The card driver comes first: where a module shows the same card, it is the one that is kept.
         for (worker, tokens) in on_cards.into_iter().chain(in_modules) {
             match tokens {
-                Ok(tokens) => {
-                    let new = tokens.into_iter().filter(|token| is_new(&mut seen, &token.entry));
-                    sight.tokens.extend(new);
-                }
+                Ok(tokens) => found.extend(tokens),
                 Err(error) => {
                     tracing::info!(module = worker.name(), %error, "no tokens of this module");
                     sight.failures.push((worker.name().to_owned(), error));
                 }
             }
         }
-        sight.tokens = self.doubles.dropped(sight.tokens).await;
+        tell_apart(&mut found);
+        let mut seen = HashSet::new();
+        found.retain(|token| is_new(&mut seen, &token.entry));
+        sight.tokens = self.doubles.dropped(found).await;
         for token in &mut sight.tokens {
             token.clock = self.clock.clone();
         }
@@ -327,10 +327,24 @@ fn of_module(mut entry: TokenEntry, worker: &Worker) -> TokenEntry {
     entry
 }
 
-/// Two modules may see one card. Tokens without a serial number are not told apart by what they lack.
+/// Cards of the same number in two readers: each has a process of its own, which knows of no other.
+fn tell_apart(tokens: &mut [ModuleToken]) {
+    let ids: Vec<_> = tokens.iter().map(|token| token.entry.id.clone()).collect();
+    for token in tokens {
+        if ids.iter().filter(|id| **id == token.entry.id).count() > 1 {
+            token.entry.id.place.clone_from(&token.entry.reader);
+        }
+    }
+}
+
+/// Two modules may see one card. Tokens without a serial number are not told apart by what they lack, nor are those by
+/// their number that share it with another of the same module.
 fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> bool {
-    let TokenId { serial, label, .. } = &entry.id;
-    serial.is_empty() || seen.insert((serial.clone(), label.clone(), entry.manufacturer.clone()))
+    let TokenId {
+        serial, label, place, ..
+    } = &entry.id;
+    let is_known_by_it = !serial.is_empty() && place.is_none();
+    !is_known_by_it || seen.insert((serial.clone(), label.clone(), entry.manufacturer.clone()))
 }
 
 #[async_trait]
@@ -385,13 +399,7 @@ impl ModuleToken {
     /// # Errors
     /// [`TokenError`]; [`TokenError::Busy`] while it is signing.
     pub async fn administer(&self) -> Result<ModuleSession, TokenError> {
-        let (lease, pin) = self
-            .worker
-            .open(Call::Open {
-                token: self.name(),
-                key: None,
-            })
-            .await?;
+        let (lease, pin) = self.worker.open(self.name(), None).await?;
         let clock = self.clock.clone();
         Ok(ModuleSession::new(lease, self.entry.clone(), None, pin, clock))
     }
@@ -523,11 +531,7 @@ impl Token for ModuleToken {
         if key.token != self.entry.id {
             return Err(TokenError::NoSuchKey);
         }
-        let call = Call::Open {
-            token: self.name(),
-            key: Some(KeyName::from(key)),
-        };
-        let (lease, pin) = self.worker.open(call).await?;
+        let (lease, pin) = self.worker.open(self.name(), Some(KeyName::from(key))).await?;
         Ok(Box::new(ModuleSession::new(
             lease,
             self.entry.clone(),
@@ -549,11 +553,13 @@ mod tests {
                 module: module.into(),
                 serial: serial.into(),
                 label: label.into(),
+                place: None,
             },
             slot: 0,
             manufacturer: "m".into(),
             model: "m".into(),
             hardware: true,
+            removable: true,
             initialized: true,
             damaged: false,
             pin: PinState::Ready,

@@ -97,6 +97,16 @@ pub(super) struct Reply {
 pub(super) struct TokenName {
     pub(super) serial: String,
     pub(super) label: String,
+    #[serde(default)]
+    pub(super) place: Option<String>,
+}
+
+impl TokenName {
+    /// True if it may be the same token's: one that has lost its twin is no longer told apart by its place.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        let same_place = self.place.is_none() || other.place.is_none() || self.place == other.place;
+        self.serial == other.serial && self.label == other.label && same_place
+    }
 }
 
 impl super::TokenEntry {
@@ -105,6 +115,7 @@ impl super::TokenEntry {
         TokenName {
             serial: self.id.serial.clone(),
             label: self.id.label.clone(),
+            place: self.id.place.clone(),
         }
     }
 }
@@ -209,6 +220,20 @@ pub(super) enum Call {
     /// Makes a token out of a slot that has none yet. Two descriptors come along: the security officer's PIN, the
     /// user's: [`Answer::Initialized`].
     InitializeToken { label: String },
+}
+
+impl Call {
+    /// The token that it is about, where it names one.
+    pub(super) const fn token(&self) -> Option<&TokenName> {
+        match self {
+            Self::Certificates { token }
+            | Self::Pin { token }
+            | Self::Open { token, .. }
+            | Self::ChangePin { token }
+            | Self::Unblock { token } => Some(token),
+            _ => None,
+        }
+    }
 }
 
 /// A card in a reader, as the service tells it without speaking to the card.

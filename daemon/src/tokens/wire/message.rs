@@ -201,11 +201,13 @@ mod tests {
                 module: "m".into(),
                 serial: "01".into(),
                 label: "Thẻ của Hương".into(),
+                place: Some("2".into()),
             },
             slot: u64::MAX,
             manufacturer: String::new(),
             model: "x".into(),
             hardware: true,
+            removable: true,
             initialized: true,
             damaged: false,
             pin: PinState::LastTry,
@@ -219,6 +221,7 @@ mod tests {
         let token = || TokenName {
             serial: "01".into(),
             label: "t".into(),
+            place: None,
         };
         let key = || KeyName {
             id: Octets(vec![0, 1, 255]),

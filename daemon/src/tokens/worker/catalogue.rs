@@ -43,7 +43,20 @@ pub(super) fn tokens(module: &Module, name: &str) -> Result<Vec<TokenEntry>, Tok
         Ok(info) => Some(entry_of(module, slot, name, &info)),
         Err(error) => unreadable(module, slot, name, &error),
     };
-    Ok(module.slots()?.into_iter().filter_map(read).collect())
+    let mut tokens: Vec<_> = module.slots()?.into_iter().filter_map(read).collect();
+    tell_apart(tokens.iter_mut());
+    Ok(tokens)
+}
+
+/// Tokens of the same names are told apart by their slots, for as long as both are there.
+fn tell_apart<'a>(tokens: impl Iterator<Item = &'a mut TokenEntry>) {
+    let mut tokens: Vec<_> = tokens.collect();
+    let ids: Vec<_> = tokens.iter().map(|entry| entry.id.clone()).collect();
+    for entry in &mut tokens {
+        if ids.iter().filter(|id| **id == entry.id).count() > 1 {
+            entry.id.place = Some(entry.slot.to_string());
+        }
+    }
 }
 
 /// Every token of the module, each with its certificates until there are enough of them for one message, or it has
@@ -81,6 +94,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
             more: false,
         });
     }
+    tell_apart(surveyed.iter_mut().map(|token| &mut token.entry));
     Ok(surveyed)
 }
 
@@ -96,19 +110,20 @@ pub(super) fn reader(module: &Module, slot: Slot) -> Option<String> {
 }
 
 fn entry_of(module: &Module, slot: Slot, name: &str, info: &TokenInfo) -> TokenEntry {
-    let hardware = module.is_hardware(slot);
-    let reader = hardware.then(|| reader(module, slot)).flatten();
-    let TokenName { serial, label } = name_of(info);
+    let place = module.place_of(slot);
+    let reader = place.hardware.then(|| reader(module, slot)).flatten();
     TokenEntry {
         id: TokenId {
             module: name.to_owned(),
-            serial,
-            label,
+            serial: info.serial.clone(),
+            label: info.label.clone(),
+            place: None,
         },
         slot: slot.id(),
         manufacturer: info.manufacturer.clone(),
         model: info.model.clone(),
-        hardware,
+        hardware: place.hardware,
+        removable: place.removable,
         initialized: info.has(CKF_TOKEN_INITIALIZED),
         damaged: info.has(CKF_ERROR_STATE),
         pin: pin_state(info),
@@ -126,7 +141,8 @@ fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Op
             number: DEVICE_ERROR | TOKEN_NOT_RECOGNIZED
         }
     );
-    if !is_damage || module.is_hardware(slot) {
+    let kind = module.place_of(slot);
+    if !is_damage || kind.hardware {
         return None;
     }
     let place = module.get_slot_info(slot).ok()?;
@@ -135,11 +151,13 @@ fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Op
             module: name.to_owned(),
             serial: String::new(),
             label: legible(place.slot_description()),
+            place: None,
         },
         slot: slot.id(),
         manufacturer: legible(place.manufacturer_id()),
         model: String::new(),
         hardware: false,
+        removable: kind.removable,
         initialized: false,
         damaged: true,
         pin: PinState::NotSet,
@@ -150,7 +168,7 @@ fn unreadable(module: &Module, slot: Slot, name: &str, error: &TokenError) -> Op
 
 /// By the token's list of mechanisms; one that has none to show is taken to make both.
 fn rsa_schemes(module: &Module, slot: Slot) -> RsaSchemes {
-    module.get_mechanism_list(slot).map_or_else(
+    module.mechanisms(slot).map_or_else(
         |_| RsaSchemes::default(),
         |offered| mechanism::rsa_schemes(&offered),
     )
@@ -161,26 +179,27 @@ pub(super) fn find(module: &Module, wanted: &TokenName) -> Result<(Slot, TokenIn
     module
         .slots()?
         .into_iter()
+        .filter(|slot| {
+            let here = || slot.id().to_string();
+            wanted.place.as_ref().is_none_or(|place| *place == here())
+        })
         .filter_map(|slot| Some((slot, module.token_info(slot).ok()?)))
-        .find(|(_, info)| name_of(info) == *wanted)
+        .find(|(_, info)| is_called(info, wanted))
         .ok_or(TokenError::Removed)
 }
 
 /// The token's state, if it is still the one in that slot.
 pub(super) fn still_there(module: &Module, slot: Slot, wanted: &TokenName) -> Result<TokenInfo, TokenError> {
     let info = module.token_info(slot)?;
-    if name_of(&info) == *wanted {
+    if is_called(&info, wanted) {
         Ok(info)
     } else {
         Err(TokenError::Removed)
     }
 }
 
-fn name_of(info: &TokenInfo) -> TokenName {
-    TokenName {
-        serial: info.serial.clone(),
-        label: info.label.clone(),
-    }
+fn is_called(info: &TokenInfo, wanted: &TokenName) -> bool {
+    info.serial == wanted.serial && info.label == wanted.label
 }
 
 pub(super) fn pin_state(info: &TokenInfo) -> PinState {
@@ -369,14 +388,7 @@ pub(super) fn objects(
     template: &[Attribute],
     limit: usize,
 ) -> Result<Vec<ObjectHandle>, TokenError> {
-    module.require_objects()?;
-    let found = session
-        .iter_objects(template)
-        .map_err(|error| token_error(&error))?;
-    found
-        .take(limit)
-        .collect::<Result<_, _>>()
-        .map_err(|error| token_error(&error))
+    module.objects(session, template, limit)
 }
 
 /// `CKA_LABEL`

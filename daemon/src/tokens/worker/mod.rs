@@ -249,7 +249,7 @@ impl Worker {
     }
 
     fn free(&self, token: &super::wire::TokenName) -> Result<(), TokenError> {
-        match self.sessions.values().any(|session| session.token == *token) {
+        match self.sessions.values().any(|session| session.token.is_of(token)) {
             true => Err(TokenError::Busy),
             false => Ok(()),
         }
