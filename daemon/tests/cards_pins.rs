@@ -95,6 +95,38 @@ fn opensc_on_piv_tells_each_state() {
     });
 }
 
+/// A card that cannot verify a PIN just now has not said that it is wrong, whatever its module makes of that.
+#[test]
+fn a_card_that_fails_at_the_pin_has_not_called_it_wrong() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            for status in ["6f00", "6985", "6581", "6a81"] {
+                let token = only_token(&modules).await;
+                let nine_a = key(&token, &[1]);
+                let mut session = token.open(&nine_a).await.unwrap();
+                session
+                    .attach_pin_pipe(lines(&format!("{CARD_PIN}\n{CARD_PIN}\n")))
+                    .await
+                    .unwrap();
+                card.order(&format!("sw 20 {status} 9"));
+                let failed = session.login().await;
+                card.order("clear");
+                assert!(
+                    matches!(failed, Err(LoginError::Token(_))),
+                    "{status}: {failed:?}"
+                );
+                session.close().await;
+                assert_eq!(
+                    tries(&only_token(&modules).await, &nine_a, &[CARD_PIN]).await,
+                    ["in"]
+                );
+            }
+        });
+    });
+}
+
 #[test]
 fn yubicos_module_tells_each_state() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {

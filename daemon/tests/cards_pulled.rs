@@ -14,7 +14,7 @@ use support::cards::scene::{
     RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
     sign_once, signable, steady_descriptors, token_in_time, ykcs11,
 };
-use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty};
+use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty, wait_until_present};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use trien::tokens::{
     Deadlines, LoginError, Modules, PinNeed, Signable, SigningSession, Token, TokenEntry, TokenError,
@@ -36,6 +36,8 @@ fn ready(entry: &TokenEntry) -> bool {
 enum Moment {
     BetweenPinAndSignature,
     InTheCommand,
+    /// Between PIN and signature, and it is back before anybody has looked.
+    AndBack,
 }
 
 /// After a login: the card goes, the signature is lost, and the card that is back signs nothing without another PIN.
@@ -52,6 +54,20 @@ async fn pull(
             wait_until_empty(reader);
         }
         Moment::InTheCommand => card.eject_at_signature(),
+        Moment::AndBack => {
+            let before = card.signatures();
+            card.eject();
+            wait_until_empty(reader);
+            card.insert();
+            wait_until_present(reader);
+            for _ in 0..2 {
+                let lost = session.sign(wanted, false).await;
+                assert!(lost.is_err(), "it signs without another PIN");
+            }
+            assert_eq!(card.signatures(), before, "it was told to sign");
+            session.close().await;
+            return;
+        }
     }
     let lost = session.sign(wanted, false).await;
     assert!(
@@ -163,6 +179,38 @@ fn n116_opensc_behind_a_pin_pad_a_card_pulled_between_pin_and_signature() {
 fn n115_opensc_behind_a_pin_pad_a_card_pulled_in_the_middle_of_the_signature() {
     let opensc = || modules(&[opensc()]);
     pulled_behind_a_pad(opensc, &[1], ROUNDS, Moment::InTheCommand);
+}
+
+#[test]
+fn n116_behind_a_pin_pad_a_card_that_was_away_before_the_signature_wants_its_pin_anew() {
+    pulled_behind_a_pad(driver, &[0x9a, 7], ROUNDS, Moment::AndBack);
+}
+
+#[test]
+fn n116_opensc_behind_a_pin_pad_a_card_that_was_away_before_the_signature_wants_its_pin_anew() {
+    let opensc = || modules(&[opensc()]);
+    pulled_behind_a_pad(opensc, &[1], ROUNDS, Moment::AndBack);
+}
+
+#[test]
+fn n116_opensc_a_piv_card_that_was_away_before_the_signature_wants_its_pin_anew() {
+    pulled(piv(opensc()), Moment::AndBack);
+}
+
+/// It remembers the PIN, and would tell the card that is back.
+#[test]
+fn n116_ykcs11_a_piv_card_that_was_away_before_the_signature_wants_its_pin_anew() {
+    pulled(piv(ykcs11()), Moment::AndBack);
+}
+
+#[test]
+fn n116_opensc_an_openpgp_card_that_was_away_before_the_signature_wants_its_pin_anew() {
+    pulled(openpgp(), Moment::AndBack);
+}
+
+#[test]
+fn n116_opensc_a_cac_that_was_away_before_the_signature_wants_its_pin_anew() {
+    pulled(cac(), Moment::AndBack);
 }
 
 #[test]

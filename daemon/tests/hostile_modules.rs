@@ -27,9 +27,10 @@ use stage::{
     PIN, PROGRAM, Stage, TOKENS, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of,
 };
 use trien::tokens::{
-    Deadlines, LoginError, ModuleToken, Modules, PinNeed, PinState, SleepClock, Token, TokenError,
-    TokenSource,
+    Deadlines, KeyAlgorithm, LoginError, ModuleToken, Modules, PinNeed, PinState, SigningSession, SleepClock,
+    Token, TokenError, TokenSource,
 };
+use trien_signatures::algorithm::SignatureValue;
 
 /// The longest label that is shown, in characters.
 const MAX_LABEL: usize = 255;
@@ -51,8 +52,10 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
         "C_Initialize",
         "C_GetSlotList",
         "C_GetTokenInfo",
+        "C_GetMechanismList",
         "C_OpenSession",
         "C_FindObjects",
+        "C_GetAttributeValue",
         "C_Login",
         "C_SignInit",
         "C_Sign",
@@ -79,6 +82,48 @@ async fn n097_a_call_that_never_returns_is_ended_at_its_deadline() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(runs(&worker), "it hangs");
     until_ended(&worker).await;
+}
+
+/// What no signature waits for any more, and what else a person may want of a token.
+#[tokio::test]
+async fn n097_so_is_one_that_ends_the_work_or_changes_the_token() {
+    let stage = Stage::new();
+    let short = Deadlines {
+        enumerate: Duration::from_secs(5),
+        generate: Duration::from_secs(5),
+        reader: Duration::from_secs(5),
+        ..Deadlines::default()
+    };
+    // The first session is closed when the certificates were read.
+    for (function, from) in [("C_Logout", 1), ("C_CloseSession", 2)] {
+        let hangs = rule(function, &format!("from = {from}\ndo = \"hang\""));
+        let modules = stage.patient(&hangs, &short);
+        let mut session = logged_in(&modules).await.unwrap();
+        session.sign(&signable(), false).await.unwrap();
+        let begun = Instant::now();
+        session.close().await;
+        let took = begun.elapsed();
+        assert!(
+            took > Duration::from_secs(4) && took < Duration::from_secs(20),
+            "{function}: {took:?}"
+        );
+        assert!(token_of(&modules).await.is_ok(), "{function}: another process");
+    }
+    let modules = stage.patient(&rule("C_SetPIN", "do = \"hang\""), &short);
+    let token = module_token(&modules).await;
+    let changed = token.change_pin(pipe("12345678\n"), pipe("246810\n")).await;
+    assert!(name(&changed).starts_with("Hung"), "{changed:?}");
+    let modules = stage.patient(&rule("C_GenerateKeyPair", "do = \"hang\""), &short);
+    let mut session = module_token(&modules).await.administer().await.unwrap();
+    session.attach_pin_pipe(pipe(&format!("{PIN}\n"))).await.unwrap();
+    session.login().await.unwrap();
+    let made = session.generate(KeyAlgorithm::P256, "new", None).await;
+    assert!(matches!(made, Err(TokenError::Hung { .. })), "{made:?}");
+}
+
+async fn module_token(modules: &Modules) -> ModuleToken {
+    let found = modules.look().await.tokens;
+    found.into_iter().find(|token| token.entry().initialized).unwrap()
 }
 
 /// The process of a module.
@@ -211,6 +256,27 @@ async fn n100_lengths_of_attributes_have_a_limit() {
         let modules = stage.alone(&rule("C_GetAttributeValue", &action));
         assert_eq!(name(&sign(&modules).await), wanted, "{which} {value}");
     }
+}
+
+/// So have those of mechanisms and of objects; what is more than was written is nothing.
+#[tokio::test]
+async fn n100_counts_of_mechanisms_and_objects_are_not_believed() {
+    let stage = Stage::new();
+    for (function, value, wanted) in [
+        ("C_GetMechanismList", -1, "signed"),
+        ("C_GetMechanismList", 1_000_000, "signed"),
+        ("C_GetMechanismList", 0, "Unsupported"),
+        ("C_FindObjects", -1, "signed"),
+        ("C_FindObjects", 17, "signed"),
+        ("C_FindObjects", 1_000_000, "signed"),
+        ("C_FindObjects", 0, "NoSuchKey"),
+    ] {
+        let modules = stage.alone(&rule(function, &format!("do = \"length\"\nvalue = {value}")));
+        let outcome = name(&sign(&modules).await);
+        assert!(outcome.starts_with(wanted), "{function} {value}: {outcome}");
+    }
+    let growing = stage.alone(&answer("C_GetMechanismList", "CKR_BUFFER_TOO_SMALL"));
+    assert!(name(&sign(&growing).await).contains("never ends"));
 }
 
 #[tokio::test]
@@ -394,7 +460,9 @@ async fn n104_each_state_of_the_pin_is_its_own() {
         ("CKR_GENERAL_ERROR", "Answered { number: 5 }"),
     ];
     let outcome = |(value, wanted): (&'static str, &'static str)| {
-        let modules = stage.alone(&answer("C_Login", value));
+        // One try is one: a second one would end the process.
+        let once = rule("C_Login", "from = 2\ndo = \"crash\"");
+        let modules = stage.alone(&(answer("C_Login", value) + &once));
         async move { (value, wanted, name(&sign(&modules).await)) }
     };
     for (value, wanted, outcome) in join_all(table.map(outcome)).await {
@@ -558,8 +626,7 @@ async fn a_pin_that_could_not_be_set_costs_one_error() {
         assert!(told, "{outcome:?}");
     };
     async fn token(modules: Modules) -> ModuleToken {
-        let found = modules.look().await.tokens;
-        found.into_iter().find(|token| token.entry().initialized).unwrap()
+        module_token(&modules).await
     }
     for harm in ["hang", "crash"] {
         let after = |function| rule(function, &format!("do = \"{harm}\""));
@@ -614,6 +681,87 @@ async fn n105_a_key_may_want_its_pin_without_saying_so() {
     );
 }
 
+/// Another program has the token forget the login, once. Who typed his PIN anew for that is not asked for each signature
+/// from then on.
+#[tokio::test]
+async fn n105_a_login_that_was_ended_once_is_made_anew_once() {
+    let stage = Stage::new();
+    for function in ["C_SignInit", "C_Sign"] {
+        let ended = rule(
+            function,
+            "from = 2\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_USER_NOT_LOGGED_IN\"",
+        );
+        let modules = stage.alone(&ended);
+        let mut session = logged_in(&modules).await.unwrap();
+        session.sign(&signable(), false).await.unwrap();
+        let asked = session.sign(&signable(), false).await;
+        assert!(matches!(asked, Err(LoginError::NoPin)), "{function}: {asked:?}");
+        session.sign(&signable(), true).await.unwrap();
+        for _ in 0..3 {
+            session.sign(&signable(), false).await.unwrap();
+        }
+        session.close().await;
+    }
+}
+
+/// The PIN of a login is of use until the first signature has shown what its key wants, and is gone then, though the
+/// session goes on.
+#[tokio::test]
+async fn a_pin_is_not_kept_for_a_key_that_does_not_want_it_again() {
+    // Root may look, whatever the process says of itself.
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let own = "73519264";
+    let stage = Stage::with(&TOKENS.replace(PIN, own));
+    let modules = stage.alone("");
+    let token = token_of(&modules).await.unwrap();
+    let mut session = token.open(&key_of(&*token).await).await.unwrap();
+    session.attach_pin_pipe(pipe(&format!("{own}\n"))).await.unwrap();
+    session.login().await.unwrap();
+    let worker = process_of(&modules.states()[0].name);
+    assert!(
+        memory_holds(&worker, own.as_bytes()),
+        "the search finds what is there"
+    );
+    session.sign(&signable(), false).await.unwrap();
+    assert!(!memory_holds(&worker, own.as_bytes()));
+    session.sign(&signable(), false).await.unwrap();
+    session.close().await;
+}
+
+/// Looks for bytes in everything a process can write to.
+fn memory_holds(process: &str, wanted: &[u8]) -> bool {
+    use std::os::unix::fs::FileExt;
+    let memory = std::fs::File::open(format!("/proc/{process}/mem")).unwrap();
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let mut regions = maps
+        .lines()
+        .filter(|line| line.contains(" rw"))
+        .filter_map(|line| {
+            let (from, to) = line.split_once(' ')?.0.split_once('-')?;
+            let from = u64::from_str_radix(from, 16).ok()?;
+            let length = usize::try_from(u64::from_str_radix(to, 16).ok()? - from).ok()?;
+            let mut bytes = vec![0; length];
+            let read = memory.read_at(&mut bytes, from).unwrap_or(0);
+            bytes.truncate(read);
+            Some(bytes)
+        });
+    regions.any(|bytes| bytes.windows(wanted.len()).any(|window| window == wanted))
+}
+
+/// A token that says nothing of hardware, and can be taken away: that it was is told, and not that it failed.
+#[tokio::test]
+async fn a_removable_token_that_was_pulled_has_not_failed() {
+    let stage = Stage::new();
+    let pulled = rule("C_Sign", "do = \"remove\"") + &answer("C_Sign", "CKR_DEVICE_ERROR");
+    for (flags, wanted) in [("set = 2", "Removed"), ("clear = 2", "Answered { number: 48 }")] {
+        let flags = rule("C_GetSlotInfo", &format!("do = \"flags\"\n{flags}"));
+        let modules = stage.alone(&(flags + &pulled));
+        assert_eq!(name(&sign(&modules).await), wanted);
+    }
+}
+
 /// A module that would sign without the login that its key says it wants: the person is asked all the same.
 #[tokio::test]
 async fn n105_a_key_that_wants_its_pin_each_time_has_it_asked_for_though_the_module_does_not() {
@@ -640,12 +788,84 @@ async fn n108_one_token_through_two_modules_is_one_entry() {
     let twice = [stage.module("one", ""), stage.module("two", "")];
     let modules = Modules::new(&twice, Path::new(PROGRAM), deadlines());
     assert_eq!(modules.tokens().await.tokens.len(), 1);
+    let late = rule("C_Initialize", "do = \"answer-after\"\nvalue = 0x191");
+    assert_eq!(
+        name(&sign(&stage.alone(&late)).await),
+        "signed",
+        "it initialises itself when it is loaded"
+    );
     let initialized = stage.alone(&answer("C_Initialize", "CKR_CRYPTOKI_ALREADY_INITIALIZED"));
     // It says that it is, and is not: a failure of its own, not ours.
     assert!(matches!(
         token_of(&initialized).await,
         Err(TokenError::Answered { .. })
     ));
+}
+
+/// One card through two modules that call their slots as they like, and give it names of their own: its certificate tells
+/// that it is one. In two readers by name it is two.
+#[tokio::test]
+async fn n108_a_card_is_one_whatever_its_slots_are_called() {
+    let stage = Stage::new();
+    let in_slot = |slot: &str| {
+        rule("C_GetSlotInfo", "do = \"flags\"\nset = 4")
+            + &rule("C_GetSlotInfo", &format!("do = \"label\"\nvalue = {slot:?}"))
+    };
+    let renamed = rule("C_GetTokenInfo", "do = \"octets\"\nvalue = \"41\"");
+    for (one, two, count) in [
+        ("FT ePass2003 00 00", "FT ePass2003 00 00", 1),
+        ("FT ePass2003 00 00", "ES SLOT 1", 1),
+        ("ES SLOT 1", "Vendor Slot", 1),
+        ("FT ePass2003 00 00", "FT ePass2003 01 00", 2),
+    ] {
+        let twice = [
+            stage.module("one", &in_slot(one)),
+            stage.module("two", &(in_slot(two) + &renamed)),
+        ];
+        let modules = Modules::new(&twice, Path::new(PROGRAM), deadlines());
+        assert_eq!(modules.tokens().await.tokens.len(), count, "{one}, {two}");
+    }
+}
+
+/// A maker who writes the same number and label into each: with two of them there, each is one, and its certificate leads
+/// to its own key, and its PIN to itself alone.
+#[tokio::test]
+async fn n122_two_tokens_of_the_same_names_are_two() {
+    let second = TOKENS
+        .replace("\"hostile\"", "\"other\"")
+        .replace(PIN, "87654321")
+        .replace("Người Thử", "Người Khác");
+    let stage = Stage::with(&(TOKENS.to_owned() + &second));
+    let modules = stage.alone(&rule("C_GetTokenInfo", "do = \"octets\"\nvalue = \"41\""));
+    let found: Vec<_> = modules.tokens().await.tokens;
+    assert_eq!(found.len(), 2);
+    let ids: Vec<_> = found.iter().map(|token| token.entry().id.clone()).collect();
+    assert_eq!(ids[0].serial, ids[1].serial);
+    assert_ne!(ids[0], ids[1]);
+    let mut signed = 0;
+    for token in &found {
+        let held = token.certificates().await.unwrap();
+        let [held] = &held[..] else { panic!("{held:?}") };
+        let other = "Người Khác".as_bytes();
+        let mut parts = held.certificate.as_der().windows(other.len());
+        let pin = if parts.any(|part| part == other) {
+            "87654321"
+        } else {
+            PIN
+        };
+        let mut session = token.open(held.key.as_ref().unwrap()).await.unwrap();
+        session.attach_pin_pipe(pipe(&format!("{pin}\n"))).await.unwrap();
+        session.login().await.unwrap();
+        let signature = session.sign(&signable(), false).await.unwrap();
+        session.close().await;
+        let algorithm = signable().algorithm;
+        let value = SignatureValue::from_token(algorithm, &signature).unwrap();
+        held.certificate
+            .verify_digest(algorithm, &signable().digest, &value)
+            .unwrap();
+        signed += 1;
+    }
+    assert_eq!(signed, 2);
 }
 
 /// Stands between the daemon and the real process of a module, and tampers with what goes back.

@@ -20,6 +20,20 @@ use super::{
     TokenError, pcsc, truth,
 };
 
+/// Cards, by the maker that OpenSC names, of which a wrong PIN is known to come out as `CKR_GENERAL_ERROR`: a CAC by
+/// libcacard answers 6985 to one, where the counter of tries belongs (ISO/IEC 7816-4, 63Cx), and it counts none.
+const SAYS_NO_BETTER: [&str; 1] = ["Common Access Card"];
+
+/// How far a PIN is on the way to be locked, as far as the flags of PKCS #11 tell it.
+const fn warns(state: PinState) -> u8 {
+    match state {
+        PinState::FewTries => 1,
+        PinState::LastTry => 2,
+        PinState::Locked => 3,
+        _ => 0,
+    }
+}
+
 /// A key pair on a token.
 #[derive(Debug, Clone)]
 pub struct TokenKey {
@@ -264,15 +278,20 @@ impl ModuleSession {
         sound(self.lease.worker(), &self.entry, answer, start_anew).await
     }
 
-    /// A card that is where it was has refused the PIN, and the module has no word for how: a CAC by libcacard answers
-    /// 6985 to a wrong one, where the counter of tries belongs (ISO/IEC 7816-4, 63Cx), and OpenSC says
-    /// `CKR_GENERAL_ERROR` to what it does not expect.
-    async fn refused(&mut self) -> LoginError {
-        match self.pin().await {
-            Ok(PinNeed::Locked) => LoginError::Locked,
-            Ok(PinNeed::Pipe { state, .. }) => LoginError::Incorrect { now: state },
-            Ok(PinNeed::Reader | PinNeed::NotNeeded) => LoginError::Incorrect { now: PinState::Ready },
-            Err(error) => error.into(),
+    /// A login failed at a card that is where it was, and the module has no word for how. That the PIN was wrong is said
+    /// only where the card has counted a try since `before`, or where it is known of it that this is how it says so; else
+    /// it is `error`.
+    async fn refused(&mut self, before: PinNeed, error: TokenError) -> LoginError {
+        let now = match self.pin().await {
+            Ok(PinNeed::Locked) => return LoginError::Locked,
+            Ok(PinNeed::Pipe { state, .. }) => state,
+            Ok(PinNeed::Reader | PinNeed::NotNeeded) => PinState::Ready,
+            Err(error) => return error.into(),
+        };
+        let counted = matches!(before, PinNeed::Pipe { state, .. } if warns(now) > warns(state));
+        match counted || SAYS_NO_BETTER.contains(&self.entry.manufacturer.as_str()) {
+            true => LoginError::Incorrect { now },
+            false => error.into(),
         }
     }
 
@@ -310,19 +329,21 @@ fn at_login(error: &TokenError) -> AtLogin {
 ///
 /// After an error that [may mean a removal](may_mean_removal) OpenSC 0.23 may not return from the next call at all, and
 /// Yubico's goes on showing the card; a new process of the module knows whether it is there. `start_anew` has one
-/// started, unless others have sessions in this one.
+/// started, unless others have sessions in this one. Where no card is behind it, and the token can be taken away all the
+/// same, the module is asked as it is.
 pub(super) async fn sound(
     worker: &Worker,
     entry: &TokenEntry,
     answer: Result<Answer, TokenError>,
     start_anew: impl Future<Output = bool>,
 ) -> Result<Answer, TokenError> {
-    if !answer.as_ref().is_err_and(may_mean_removal) || !entry.hardware || !start_anew.await {
+    let can_go = entry.hardware || entry.removable;
+    if !answer.as_ref().is_err_and(may_mean_removal) || !can_go || entry.hardware && !start_anew.await {
         return answer;
     }
     let look = Call::Tokens { inserted: None };
     match worker.call(look, worker.deadlines().enumerate).await {
-        Ok(Answer::Tokens(tokens)) if tokens.iter().all(|token| token.name() != entry.name()) => {
+        Ok(Answer::Tokens(tokens)) if !tokens.iter().any(|token| token.name().is_of(&entry.name())) => {
             Err(TokenError::Removed)
         }
         _ => answer,
@@ -397,8 +418,9 @@ impl SigningSession for ModuleSession {
 
     async fn login(&mut self) -> Result<(), LoginError> {
         self.fresh = false;
+        let before = self.pin;
         let deadlines = self.lease.worker().deadlines();
-        let deadline = if self.pin == PinNeed::Reader {
+        let deadline = if before == PinNeed::Reader {
             deadlines.reader
         } else {
             deadlines.login
@@ -407,13 +429,13 @@ impl SigningSession for ModuleSession {
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)
             .await;
-        if answer.as_ref().is_err_and(is_unclear) {
+        if let Some(error) = answer.as_ref().err().filter(|error| is_unclear(error)).cloned() {
             // A token without a card has none that could have gone: whether it is locked now is asked at once.
             if !self.entry.hardware && matches!(self.pin().await, Ok(PinNeed::Locked)) {
                 return Err(LoginError::Locked);
             }
             if card_stays(&self.entry).await {
-                return Err(self.refused().await);
+                return Err(self.refused(before, error).await);
             }
         }
         match self.sound(answer).await? {

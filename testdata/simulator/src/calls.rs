@@ -38,6 +38,12 @@ fn enter(function: &str) -> Result<(&'static Simulation, Vec<&'static Rule>), CK
     Ok((simulation, rules))
 }
 
+/// What is answered when all is done.
+fn answer_after(rules: &[&Rule]) -> Option<CK_RV> {
+    let rule = rules.iter().find(|rule| rule.action == Action::AnswerAfter)?;
+    rule.answer()
+}
+
 /// A token that is pulled forgets its sessions and its login (PKCS #11 3.1, 5.6): it comes back without them.
 fn close_sessions(behind: &CK_FUNCTION_LIST) {
     let (Some(slots), Some(close)) = (behind.C_GetSlotList, behind.C_CloseAllSessions) else {
@@ -74,6 +80,7 @@ macro_rules! handed_on {
                 $(let $changed = $by(simulation, &rules, $($from),*);)?
                 // SAFETY: the host's own arguments, as it gave them, or a handle of the module behind.
                 let answer = unsafe { function($($argument),*) };
+                let answer = answer_after(&rules).unwrap_or(answer);
                 // SAFETY: what is written is where the host said there is room.
                 $(if answer == CKR_OK { unsafe { $after(&rules, $($used),*) } })?
                 let _ = &rules;
@@ -107,9 +114,10 @@ handed_on! {
     C_Finalize(reserved: *mut std::ffi::c_void);
     C_GetInfo(info: *mut CK_INFO);
     C_GetSlotList(present: CK_BBOOL, slots: *mut CK_SLOT_ID, count: *mut CK_ULONG) => after_slots(slots, count);
-    C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO);
+    C_GetSlotInfo(slot: CK_SLOT_ID, info: *mut CK_SLOT_INFO) => after_slot_info(info);
     C_GetTokenInfo(slot: CK_SLOT_ID, info: *mut CK_TOKEN_INFO) => after_token_info(info);
-    C_GetMechanismList(slot: CK_SLOT_ID, list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG);
+    C_GetMechanismList(slot: CK_SLOT_ID, list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG)
+        => after_mechanisms(list, count);
     C_GetMechanismInfo(slot: CK_SLOT_ID, mechanism: CK_MECHANISM_TYPE, info: *mut CK_MECHANISM_INFO);
     C_InitToken(slot: CK_SLOT_ID, pin: *mut u8, length: CK_ULONG, label: *mut u8);
     C_InitPIN(session: CK_SESSION_HANDLE, pin: *mut u8, length: CK_ULONG);
@@ -352,6 +360,31 @@ unsafe fn after_slots(rules: &[&Rule], slots: *mut CK_SLOT_ID, count: *mut CK_UL
     }
 }
 
+/// A count that is a lie.
+unsafe fn after_mechanisms(rules: &[&Rule], list: *mut CK_MECHANISM_TYPE, count: *mut CK_ULONG) {
+    if let Some(lie) = lie(rules, !list.is_null()) {
+        // SAFETY: the module behind has written the count there.
+        unsafe { count.write(lie) };
+    }
+}
+
+unsafe fn after_slot_info(rules: &[&Rule], info: *mut CK_SLOT_INFO) {
+    // SAFETY: the module behind has filled it in.
+    let info = unsafe { &mut *info };
+    for rule in rules {
+        match rule.action {
+            Action::Flags => info.flags = (info.flags | rule.set) & !rule.clear,
+            Action::Label => {
+                let text = rule.text().unwrap_or_default().as_bytes();
+                let length = text.len().min(info.slotDescription.len());
+                info.slotDescription.fill(b' ');
+                info.slotDescription[..length].copy_from_slice(&text[..length]);
+            }
+            _ => {}
+        }
+    }
+}
+
 unsafe fn after_token_info(rules: &[&Rule], info: *mut CK_TOKEN_INFO) {
     // SAFETY: the module behind has filled it in.
     let info = unsafe { &mut *info };
@@ -430,6 +463,11 @@ unsafe fn after_find_init(_rules: &[&Rule]) {
 
 /// Each object as often as the rule says.
 unsafe fn after_find(rules: &[&Rule], objects: *mut CK_OBJECT_HANDLE, max: CK_ULONG, count: *mut CK_ULONG) {
+    if let Some(lie) = lie(rules, true) {
+        // SAFETY: the module behind has written the count there.
+        unsafe { count.write(lie) };
+        return;
+    }
     let repeat = rules
         .iter()
         .find(|rule| rule.action == Action::Repeat)

@@ -101,6 +101,7 @@ pub(crate) fn before(rule: &Rule) {
         },
         Action::Locale => change_locale(),
         Action::Answer
+        | Action::AnswerAfter
         | Action::Signature
         | Action::Length
         | Action::WantedLength

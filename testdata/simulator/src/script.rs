@@ -14,6 +14,7 @@
 //! | `delay` | it takes its time, then goes on | `milliseconds` |
 //! | `crash` `abort` `exit` | the process ends: by a wild write, by `abort()`, by `exit(0)` | |
 //! | `answer` | it returns that and does nothing | `value`: a number, or a name such as `CKR_DEVICE_ERROR` |
+//! | `answer-after` | it does what it should, and returns that | `value`: as of `answer` |
 //! | `remove` | the token is pulled: this call and all further ones find none; after that time it is back | `milliseconds` |
 //! | `lock-pin` | the PIN is locked from here on | |
 //! | `print` | noise on every standard stream | |
@@ -27,8 +28,8 @@
 //! | `overrun` | `C_GetAttributeValue` writes so many bytes past the room it was given | `value`: a number |
 //! | `repeat` | `C_FindObjects` finds each object so often | `value`: a number |
 //! | `key` | `C_SignInit` is handed on with the key of this `CKA_LABEL` | `value`: text |
-//! | `flags` | `CK_TOKEN_INFO.flags` is changed | `set`, `clear`: numbers |
-//! | `label` | `CK_TOKEN_INFO.label` is replaced | `value`: text |
+//! | `flags` | `CK_TOKEN_INFO.flags`, or `CK_SLOT_INFO.flags`, is changed | `set`, `clear`: numbers |
+//! | `label` | `CK_TOKEN_INFO.label`, or `CK_SLOT_INFO.slotDescription`, is replaced | `value`: text |
 //! | `octets` | every text of `CK_TOKEN_INFO` is replaced | `value`: hexadecimal digits |
 //! | `always-authenticate` | `C_GetAttributeValue` says so of every key | |
 //! | `interface` | `C_GetInterface` lies | `value`: `none`, `no-list`, `short` (a version 3.2 that ends where 2.40 does), `empty` |
@@ -111,6 +112,7 @@ pub enum Action {
     Abort,
     Exit,
     Answer,
+    AnswerAfter,
     Remove,
     LockPin,
     Print,
@@ -139,9 +141,9 @@ pub enum Action {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// Of `answer`, and of all that counts. TOML has no numbers past 2⁶³: -1 is `CK_UNAVAILABLE_INFORMATION`.
+    /// Of `answer` and `answer-after`, and of all that counts. TOML has no numbers past 2⁶³: -1 is `CK_UNAVAILABLE_INFORMATION`.
     Number(i64),
-    /// Of `answer`, `signature`, `label` and `key`.
+    /// Of `answer`, `answer-after`, `signature`, `label` and `key`.
     Text(String),
 }
 
@@ -190,14 +192,22 @@ impl Action {
         match self {
             Self::Signature => function == "C_Sign",
             Self::Length | Self::WantedLength | Self::GivenLength => {
-                ["C_GetSlotList", "C_GetAttributeValue"].contains(&function)
+                let with_counts = [
+                    "C_GetSlotList",
+                    "C_GetAttributeValue",
+                    "C_GetMechanismList",
+                    "C_FindObjects",
+                ];
+                with_counts.contains(&function)
             }
             Self::Overrun | Self::AlwaysAuthenticate => function == "C_GetAttributeValue",
             Self::Repeat => function == "C_FindObjects",
             Self::Key => function == "C_SignInit",
-            Self::Flags | Self::Label | Self::Octets | Self::Reach => function == "C_GetTokenInfo",
+            Self::Flags | Self::Label => ["C_GetTokenInfo", "C_GetSlotInfo"].contains(&function),
+            Self::Octets | Self::Reach => function == "C_GetTokenInfo",
             Self::Interface => function == INTERFACE,
             Self::Answer => function != LOAD,
+            Self::AnswerAfter => is_handed_on(function),
             Self::Missing => is_handed_on(function),
             _ => true,
         }
@@ -243,7 +253,7 @@ impl Rule {
 
     fn makes_sense(&self) -> bool {
         match self.action {
-            Action::Answer => self.answer().is_some(),
+            Action::Answer | Action::AnswerAfter => self.answer().is_some(),
             Action::Delay => self.milliseconds.is_some(),
             Action::Signature | Action::Label | Action::Key | Action::Interface => self.text().is_some(),
             Action::Octets => self.octets().is_some(),
@@ -256,7 +266,7 @@ impl Rule {
         }
     }
 
-    /// The return value of `answer`.
+    /// The return value of `answer` and `answer-after`.
     #[must_use]
     pub fn answer(&self) -> Option<u64> {
         match &self.value {

@@ -4,7 +4,8 @@
 //!   `CKA_ALWAYS_AUTHENTICATE` want; `C_SignUpdate`, which the crate has, is refused by SoftHSM and opencryptoki;
 //! - `C_GetTokenInfo` of a token whose clock tells no time (opencryptoki), and texts padded with NUL (tpm2-pkcs11);
 //! - `C_SetPIN` at a reader with a PIN pad, where both PINs are NULL;
-//! - `C_GetSlotList` (which has to be asked without room for an answer first) and `C_GetAttributeValue` with a limit on what a module may have us allocate.
+//! - `C_GetSlotList` (which has to be asked without room for an answer first), `C_GetMechanismList`, `C_FindObjects` and
+//!   `C_GetAttributeValue` with a limit on what a module may have us allocate, and without belief in its counts.
 //!
 //! This is the only file of the daemon with unsafe code. What is assumed of a module is what loading it assumes: that
 //! the addresses in its function list are those of its functions, and that a function does not write past the length
@@ -20,13 +21,14 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 use cryptoki::context::Pkcs11;
-use cryptoki::object::{AttributeType, ObjectHandle};
+use cryptoki::mechanism::MechanismType;
+use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_C_GetFunctionList, CK_C_GetInterface, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0,
-    CK_FUNCTION_LIST_3_2, CK_RV, CK_SLOT_INFO, CK_TOKEN_INFO, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION,
-    CKF_HW_SLOT, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CK_FUNCTION_LIST_3_2, CK_INVALID_HANDLE, CK_RV, CK_SLOT_INFO, CK_TOKEN_INFO, CK_TRUE, CK_ULONG,
+    CK_UNAVAILABLE_INFORMATION, CKF_HW_SLOT, CKF_REMOVABLE_DEVICE, CKR_BUFFER_TOO_SMALL, CKR_OK,
 };
 use region::Region;
 
@@ -42,6 +44,12 @@ const MAX_SIGNATURE: usize = 1024;
 
 /// How often a list is asked for that grows between the question for its length and the question for itself.
 const PATIENCE: u32 = 3;
+
+/// Mechanisms that there is room for at first; no known token has half as many.
+const MECHANISMS: usize = 512;
+
+/// Objects that are asked for at once.
+const OBJECTS: usize = 16;
 
 /// A loaded module: all of it by the crate, and beside that its function list.
 #[derive(Clone)]
@@ -76,6 +84,15 @@ pub(super) struct TokenInfo {
     pub(super) flags: u64,
     pub(super) min_pin: usize,
     pub(super) max_pin: usize,
+}
+
+/// What a slot is (`CK_SLOT_INFO.flags`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// `CKF_HW_SLOT`: a reader for hardware.
+    pub(super) hardware: bool,
+    /// `CKF_REMOVABLE_DEVICE`: what is in it can be taken away.
+    pub(super) removable: bool,
 }
 
 impl TokenInfo {
@@ -148,6 +165,30 @@ impl Module {
         Err(TokenError::Failed("the list of slots never ends".to_owned()))
     }
 
+    /// The mechanisms of the token in a slot, as far as they are known here. No more are read than there is room for,
+    /// whatever the module says their number is.
+    pub(super) fn mechanisms(&self, slot: Slot) -> Result<Vec<MechanismType>, TokenError> {
+        let get = self
+            .functions
+            .get("C_GetMechanismList", |list| list.C_GetMechanismList)?;
+        let mut room = MECHANISMS;
+        for _ in 0..PATIENCE {
+            let mut list = vec![0; room];
+            let mut count = list.len() as CK_ULONG;
+            // SAFETY: the function writes at most `count` numbers where there is room for as many, and the count.
+            match unsafe { get(slot.id(), list.as_mut_ptr(), &raw mut count) } {
+                CKR_OK => {
+                    list.truncate(len(count));
+                    let known = list.into_iter().filter_map(|number| number.try_into().ok());
+                    return Ok(known.collect());
+                }
+                CKR_BUFFER_TOO_SMALL => room = len(count).clamp(2 * room, MAX_ATTRIBUTE),
+                other => return Err(meaning(other)),
+            }
+        }
+        Err(TokenError::Failed("the list of mechanisms never ends".to_owned()))
+    }
+
     /// The token in a slot.
     pub(super) fn token_info(&self, slot: Slot) -> Result<TokenInfo, TokenError> {
         let get = self.functions.get("C_GetTokenInfo", |list| list.C_GetTokenInfo)?;
@@ -165,15 +206,18 @@ impl Module {
         })
     }
 
-    /// True if the slot is a reader for hardware (`CKF_HW_SLOT`).
-    pub(super) fn is_hardware(&self, slot: Slot) -> bool {
+    /// What sort of place a slot is; of one that does not say, nothing is.
+    pub(super) fn place_of(&self, slot: Slot) -> Place {
         let mut info = CK_SLOT_INFO::default();
-        self.functions
+        let told = self
+            .functions
             .get("C_GetSlotInfo", |list| list.C_GetSlotInfo)
-            .is_ok_and(|get| {
-                // SAFETY: as for `token_info`.
-                unsafe { get(slot.id(), &raw mut info) == CKR_OK && info.flags & CKF_HW_SLOT != 0 }
-            })
+            // SAFETY: as for `token_info`.
+            .is_ok_and(|get| unsafe { get(slot.id(), &raw mut info) } == CKR_OK);
+        Place {
+            hardware: told && info.flags & CKF_HW_SLOT != 0,
+            removable: told && info.flags & CKF_REMOVABLE_DEVICE != 0,
+        }
     }
 
     /// The bare `C_Sign`, after `C_SignInit`.
@@ -206,14 +250,55 @@ impl Module {
         check(unsafe { set(session.handle(), null_mut(), 0, null_mut(), 0) })
     }
 
-    /// Whether objects can be found and read at all. The crate tells nobody that a search could not be ended, which keeps
-    /// the session from the next one; and attributes that cannot be asked for are not attributes that are absent.
-    pub(super) fn require_objects(&self) -> Result<(), TokenError> {
-        self.functions
-            .get("C_FindObjectsFinal", |list| list.C_FindObjectsFinal)?;
-        self.functions
-            .get("C_GetAttributeValue", |list| list.C_GetAttributeValue)?;
-        Ok(())
+    /// The objects that fit a template, at most `limit`, whatever the module says how many it has written.
+    ///
+    /// # Errors
+    /// The module's; [`TokenError::Unsupported`] also where a search could not be ended, which keeps the session from the
+    /// next one, and where attributes cannot be asked for: those are not attributes that are absent.
+    pub(super) fn objects(
+        &self,
+        session: &Session,
+        template: &[Attribute],
+        limit: usize,
+    ) -> Result<Vec<ObjectHandle>, TokenError> {
+        let functions = &self.functions;
+        functions.get("C_GetAttributeValue", |list| list.C_GetAttributeValue)?;
+        let begin = functions.get("C_FindObjectsInit", |list| list.C_FindObjectsInit)?;
+        let find = functions.get("C_FindObjects", |list| list.C_FindObjects)?;
+        let end = functions.get("C_FindObjectsFinal", |list| list.C_FindObjectsFinal)?;
+        let mut wanted: Vec<CK_ATTRIBUTE> = template.iter().map(Into::into).collect();
+        // SAFETY: the values are those of `template`, which outlives the call; nothing is written to them (5.7.6).
+        check(unsafe { begin(session.handle(), wanted.as_mut_ptr(), wanted.len() as CK_ULONG) })?;
+        let mut found = Vec::new();
+        let searched = loop {
+            let mut handles = [CK_INVALID_HANDLE; OBJECTS];
+            let mut count = 0;
+            // SAFETY: the function writes at most as many handles as it is told that there is room for, and the count.
+            let answer = unsafe {
+                find(
+                    session.handle(),
+                    handles.as_mut_ptr(),
+                    handles.len() as CK_ULONG,
+                    &raw mut count,
+                )
+            };
+            if let Err(error) = check(answer) {
+                break Err(error);
+            }
+            let before = found.len();
+            let given = handles.iter().take(len(count));
+            found.extend(given.filter(|handle| **handle != CK_INVALID_HANDLE));
+            if found.len() - before < handles.len() || found.len() >= limit {
+                break Ok(());
+            }
+        };
+        // SAFETY: it takes a number. What it answers changes nothing here.
+        unsafe { end(session.handle()) };
+        searched?;
+        found.truncate(limit);
+        // SAFETY: the handles are the module's own; what it makes of one that is none is its answer.
+        let object = |handle| unsafe { ObjectHandle::new_from_raw(handle) };
+        Ok(found.into_iter().map(object).collect())
     }
 
     /// One attribute of an object; none where the token will not show it, or says a length that makes no sense.

@@ -17,6 +17,7 @@ use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, keys, mechanism};
 use crate::tokens::pcsc::log_out;
+use crate::tokens::pcsc::presence::Stay;
 use crate::tokens::truth::{self, AtLogin};
 use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
@@ -31,14 +32,18 @@ pub(super) struct Session {
     /// It is in a reader, or a stick: it can be pulled, and another be put in its place.
     hardware: bool,
     pub(super) pkcs11: Pkcs11Session,
-    /// The reader with the card, if the module's logout leaves that logged in.
-    unlocked_reader: Option<String>,
+    /// The reader with the card, as the module calls it.
+    reader: Option<String>,
+    /// The card's stay there since somebody logged in, as far as the reader is one of the service's.
+    stay: Option<Stay>,
     key: Option<KeyName>,
     found: Option<Found>,
     pipe: Option<OwnedFd>,
     /// The PIN of the login, kept for the first signature of a key that wants one for each: it was typed for that
-    /// signature. Wiped when it is used, and with the session.
+    /// signature. Wiped when it is used, by the first signature of a key that wants none, and with the session.
     kept: Option<Pin>,
+    /// A signature was made since the login.
+    signed: bool,
     /// What the last `C_Login` took.
     login_took: Duration,
     /// By this session: the module knows only whether the process has logged in.
@@ -81,17 +86,14 @@ impl Session {
             module.open_rw_session(slot)
         };
         let pin = catalogue::pin_need(&info);
+        let hardware = module.place_of(slot).hardware;
         let session = Self {
             opened: info,
-            hardware: module.is_hardware(slot),
-            unlocked_reader: module
-                .stays_unlocked()
-                .then(|| catalogue::reader(module, slot))
-                .flatten(),
+            hardware,
+            reader: hardware.then(|| catalogue::reader(module, slot)).flatten(),
+            stay: None,
             pkcs11: pkcs11.map_err(|error| token_error(&error))?,
-            mechanisms: module
-                .get_mechanism_list(slot)
-                .map_err(|error| token_error(&error))?,
+            mechanisms: module.mechanisms(slot)?,
             module: module.clone(),
             token,
             slot,
@@ -99,6 +101,7 @@ impl Session {
             found: None,
             pipe: None,
             kept: None,
+            signed: false,
             login_took: Duration::ZERO,
             logged_in: false,
             begun: None,
@@ -160,6 +163,7 @@ impl Session {
     }
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
+        let stay = self.reader.as_deref().and_then(Stay::begun);
         let began = Instant::now();
         let mut tried = self.pkcs11.login(UserType::User, pin);
         if let Err(Error::Pkcs11(value, _)) = &tried
@@ -172,6 +176,8 @@ impl Session {
         self.login_took = began.elapsed();
         if tried.is_ok() {
             self.logged_in = true;
+            self.signed = false;
+            self.stay = stay;
             if let Some(found) = &mut self.found {
                 found.key = None;
             }
@@ -196,6 +202,10 @@ impl Session {
     /// A token of software is nothing that could be pulled: its session ends with it, and what is wanted of its state
     /// does not change. It is not asked for more than that, because it would read all of it from its files.
     fn before_signing(&self) -> Result<TokenInfo, TokenError> {
+        // A card that was away and is back is not the one that the PIN was typed for, even if it is the same.
+        if self.stay.as_ref().is_some_and(|stay| !stay.goes_on()) {
+            return Err(TokenError::Removed);
+        }
         if self.hardware {
             return self.info();
         }
@@ -233,6 +243,9 @@ impl Session {
         let began = Instant::now();
         let (key, each) = self.private_key(&name, algorithm)?;
         let to_find = began.elapsed();
+        if !each {
+            self.kept = None;
+        }
         let modulus = mechanism::needs_modulus(&self.mechanisms, algorithm)
             .then(|| catalogue::octets(&self.module, &self.pkcs11, key, AttributeType::Modulus))
             .flatten();
@@ -255,7 +268,7 @@ impl Session {
                 .map_err(|error| token_error(&error))
             {
                 Ok(()) => {}
-                Err(TokenError::LoginNeeded) if !each => return self.ask_each_time(),
+                Err(TokenError::LoginNeeded) if !each => return self.ask_again(),
                 Err(error) => return Err(error),
             },
             Some(same) if same == digest => {}
@@ -273,8 +286,11 @@ impl Session {
             }
         }
         match self.module.sign(&self.pkcs11, &plan.input) {
-            Ok(signature) => Ok(Signed::Signature(signature, to_find + began.elapsed())),
-            Err(TokenError::LoginNeeded) if !each => self.ask_each_time(),
+            Ok(signature) => {
+                self.signed = true;
+                Ok(Signed::Signature(signature, to_find + began.elapsed()))
+            }
+            Err(TokenError::LoginNeeded) if !each => self.ask_again(),
             Err(error) => Err(error),
         }
     }
@@ -292,11 +308,12 @@ impl Session {
         }
     }
 
-    /// The key wants a PIN for each signature, and has not said so. The login is gone with that: what is typed next
-    /// logs in again.
-    fn ask_each_time(&mut self) -> Result<Signed, TokenError> {
+    /// The token wants a login for a key that has not said so, and the one that there was is gone with that: what is typed
+    /// next logs in again. Directly after a login it is the key that wants a PIN for each signature; after a signature
+    /// with it, another program may have ended the login, once.
+    fn ask_again(&mut self) -> Result<Signed, TokenError> {
         let found = self.found.as_mut().ok_or(TokenError::LoginNeeded)?;
-        found.each = true;
+        found.each = !self.signed;
         let _ = self.pkcs11.logout();
         self.logged_in = false;
         self.kept = None;
@@ -417,7 +434,8 @@ impl Drop for Session {
         // A token that was pulled has logged out by itself.
         if self.logged_in {
             let _ = self.pkcs11.logout();
-            if let Some(reader) = &self.unlocked_reader
+            if self.module.stays_unlocked()
+                && let Some(reader) = &self.reader
                 && let Err(error) = log_out::log_out(reader, &self.opened.manufacturer)
             {
                 tracing::warn!(%error, "a card may still be logged in");

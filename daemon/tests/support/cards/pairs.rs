@@ -98,6 +98,14 @@ impl Card {
         }
     }
 
+    /// Commands to sign that have come to it; of a CAC that is not known.
+    pub fn signatures(&self) -> u64 {
+        match self {
+            Self::Applets { card, signature } => card.stats().of(signature),
+            Self::Cac(_) => 0,
+        }
+    }
+
     /// It will be pulled in the middle of the next signature.
     pub fn eject_at_signature(&self) {
         match self {
