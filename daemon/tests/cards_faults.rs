@@ -449,8 +449,30 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 card.order("clear");
             }
             for answer in ["-", "6100", "6c00", garbage, "53820fff709000"] {
-                card.order(&format!("answer cb {answer} 30"));
-                let _ = modules_within(Deadlines::default()).look().await;
+                card.order(&format!("answer cb {answer} 100000"));
+                card.order("reset-stats");
+                let began = Instant::now();
+                let sight = modules_within(Deadlines::default()).look().await;
+                // One card: it is a token that shows nothing, or it is told what is wrong with it.
+                let (tokens, failures) = (sight.tokens, sight.failures);
+                assert_eq!(tokens.len() + failures.len(), 1, "{answer}: {failures:?}");
+                for token in &tokens {
+                    let shown = token.certificates().await;
+                    assert!(shown.as_ref().map_or(true, Vec::is_empty), "{answer}: {shown:?}");
+                }
+                for (module, error) in &failures {
+                    assert_eq!(module, "piv");
+                    assert!(
+                        !matches!(error, TokenError::Hung { .. } | TokenError::Crashed),
+                        "{answer}: {error:?}"
+                    );
+                }
+                assert!(
+                    began.elapsed() < Duration::from_secs(5),
+                    "{answer}: {:?}",
+                    began.elapsed()
+                );
+                assert!(card.stats().apdus < 2000, "{answer}: {:?}", card.stats());
                 card.order("clear");
             }
             sign_once(&modules, 0x9a).await.unwrap();

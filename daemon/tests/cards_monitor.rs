@@ -206,6 +206,11 @@ fn an_exclusive_holder_is_seen() {
 fn told(page: &mut Page, order: impl FnOnce()) -> Duration {
     let began = Instant::now();
     order();
+    hears(page, began)
+}
+
+/// The same of an order that was given then.
+fn hears(page: &mut Page, began: Instant) -> Duration {
     let (message, _) = page.receive().unwrap();
     assert_eq!(message["method"], "tokens_changed", "{message}");
     assert_eq!(
@@ -230,17 +235,24 @@ fn a_granted_page_is_told_within_a_hundred_milliseconds_that_tokens_changed_and_
         std::thread::sleep(Duration::from_millis(700));
         socket.hello();
         websocket.hello();
-        let mut times = Vec::new();
-        for _ in 0..10 {
-            for order in ["eject", "insert"] {
-                times.push(told(&mut socket, || card.order(order)));
-                told(&mut websocket, || {});
-                // Closer ones are one notice.
-                std::thread::sleep(Duration::from_millis(60));
+        let mut latest = || {
+            let mut latest = Duration::ZERO;
+            for _ in 0..10 {
+                for order in ["eject", "insert"] {
+                    let began = Instant::now();
+                    card.order(order);
+                    let times = [hears(&mut socket, began), hears(&mut websocket, began)];
+                    latest = times.into_iter().fold(latest, Duration::max);
+                    // Closer ones are one notice.
+                    std::thread::sleep(Duration::from_millis(60));
+                }
             }
-        }
-        times.sort();
-        assert!(times[times.len() / 2] < Duration::from_millis(100), "{times:?}");
+            latest
+        };
+        // Each of them, over either way. What else the computer does may hold up one of twenty: not in each of five series.
+        let series: Vec<_> = std::iter::repeat_with(&mut latest).take(5).collect();
+        let best = series.iter().min().unwrap();
+        assert!(*best < Duration::from_millis(100), "{series:?}");
         // Who has not said hello hears nothing but the reply to it.
         assert_eq!(stranger.hello()["result"]["version"], 1);
         assert!(daemon.answers());
