@@ -71,16 +71,14 @@ pub fn run(arguments: &VerifyArguments, shell: &Shell) -> Result<(), CliError> {
     if let Some(trust) = &arguments.trust {
         std::fs::metadata(trust).map_err(|error| CliError::file("cli-unreadable", trust, &error))?;
     }
-    let folder = arguments
-        .trust
-        .clone()
-        .unwrap_or_else(|| shell.places.trust_folder());
     let rules = Rules {
         require_revocation: arguments.require_revocation,
         sha1: arguments.allow_sha1,
     };
     let cache = Cache::new(shell.places.revocation_folder());
-    let trust = load_trust(&folder, shell).with_cache(&cache).with_rules(rules);
+    let trust = load_trust(arguments.trust.as_deref(), shell)
+        .with_cache(&cache)
+        .with_rules(rules);
     let content = arguments.content.as_deref();
     // A content that cannot be had is no fault of any file.
     if let Some(content) = content.filter(|content| *content != Path::new(output::STANDARD)) {
@@ -297,9 +295,14 @@ pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
         .map_err(|_| CliError::misuse("verify-bad-time", arguments([("value", text.to_owned())])))
 }
 
-/// What is passed over is said: a clerk who wonders why a path was not found should know of a broken file.
-fn load_trust(folder: &Path, shell: &Shell) -> Trust {
-    let trust = Trust::load(folder);
+/// The folder that was named, else the person's own, as the daemon reads it. What is passed over is said: a clerk who
+/// wonders why a path was not found should know of a broken file.
+fn load_trust(named: Option<&Path>, shell: &Shell) -> Trust {
+    let own = shell.places.trust_folder();
+    let (folder, trust) = match named {
+        Some(folder) => (folder, Trust::load(folder)),
+        None => (own.as_path(), Trust::load_ours(&own)),
+    };
     for fault in trust.faults() {
         shell.note("verify-bad-trust", &arguments([("reason", fault.clone())]));
     }

@@ -60,6 +60,44 @@ fn what_was_known_of_a_certificate_is_kept_with_its_signature_and_erased_on_dema
 }
 
 #[test]
+fn what_others_may_write_to_is_not_relied_on_without_a_word() {
+    use std::os::unix::fs::PermissionsExt;
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    succeed(&mut office.sign(&[], "b.p7s"));
+    let folder = office.desk.home().join("config/trust");
+    let allow = |path: &std::path::Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    succeed(&mut office.verify("b.p7s"));
+    allow(&folder, 0o775);
+    let told = fail(&mut office.verify("b.p7s"), 1);
+    assert!(told.contains("NO_CERTIFICATE_CHAIN_FOUND"), "{told}");
+    let words = ["verify", "--lang", "en", "--content"];
+    let said = |extra: &[&std::path::Path]| {
+        let mut verify = office.desk.trien(words);
+        verify.arg(office.desk.path("đơn.txt"));
+        for folder in extra {
+            verify.arg("--trust").arg(folder);
+        }
+        let output = verify.arg(office.desk.path("b.p7s")).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), told)
+    };
+    let (code, told) = said(&[]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("a folder of its user alone"), "why is said: {told}");
+    // Who names a folder has chosen it.
+    assert_eq!(said(&[&folder]).0, Some(0));
+    allow(&folder, 0o755);
+    allow(&folder.join("root.pem"), 0o664);
+    let (code, told) = said(&[]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("root.pem"), "{told}");
+    allow(&folder.join("root.pem"), 0o644);
+    assert_eq!(said(&[]).0, Some(0));
+}
+
+#[test]
 fn trust_is_added_told_and_taken_back() {
     let office = Office::new(&[]);
     let impostor = office.desk.pki().join("impostor.pem");
