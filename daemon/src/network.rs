@@ -27,7 +27,7 @@ use trien_signatures::revocation::{Crl, OcspRequest, OcspResponse, RevocationErr
 use trien_signatures::timestamp::{Imprint, MAX_RESPONSE, TimestampError, TimestampRequest, TimestampToken};
 
 pub use address::AddressError;
-use address::Target;
+use address::{Resolver, System, Target};
 
 /// How long an OCSP responder or a CRL may take.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ impl Authority {
 /// What may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkRules {
-    /// OCSP responders and CRLs are asked before a signature.
+    /// OCSP responders and CRLs are asked, before a signature and for its level.
     pub revocation: bool,
     /// Addresses out of certificates may lead to this computer and its local network.
     pub private_addresses: bool,
@@ -135,7 +135,9 @@ pub enum NetworkError {
 
 /// One exchange.
 struct Exchange<'a> {
-    target: Target,
+    url: &'a str,
+    /// It may lead to this computer and its local network.
+    anywhere: bool,
     method: Method,
     content_type: Option<&'a str>,
     body: Vec<u8>,
@@ -210,8 +212,9 @@ impl Network {
         let request =
             TimestampRequest::new(imprint.clone(), &nonce, authority.policy.as_deref()).map_err(refused)?;
         let answer = exchange(Exchange {
-            // Whoever configured it has chosen it: it may be anywhere.
-            target: Target::resolve(&authority.url, true).await?,
+            url: &authority.url,
+            // Whoever configured it has chosen it.
+            anywhere: true,
             method: Method::POST,
             content_type: Some("application/timestamp-query"),
             body: request.as_der().to_vec(),
@@ -239,7 +242,8 @@ impl Network {
             let asked = async {
                 let request = OcspRequest::new(certificate, issuer, &random()?);
                 let answer = exchange(Exchange {
-                    target: Target::resolve(url, self.rules.private_addresses).await?,
+                    url,
+                    anywhere: self.rules.private_addresses,
                     method: Method::POST,
                     content_type: Some("application/ocsp-request"),
                     body: request.as_der().to_vec(),
@@ -268,7 +272,8 @@ impl Network {
         for url in certificate.crl_addresses().iter().take(2) {
             let asked = async {
                 let answer = exchange(Exchange {
-                    target: Target::resolve(url, self.rules.private_addresses).await?,
+                    url,
+                    anywhere: self.rules.private_addresses,
                     method: Method::GET,
                     content_type: None,
                     body: Vec::new(),
@@ -297,10 +302,33 @@ fn random() -> Result<[u8; 16], NetworkError> {
 }
 
 async fn exchange(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
-    let (shown, wait) = (exchange.target.shown.clone(), exchange.wait);
-    tokio::time::timeout(wait, converse(exchange))
-        .await
-        .map_err(|_| NetworkError::TimedOut(shown))?
+    exchange_by(&System, exchange).await
+}
+
+/// Looking for the address is part of what may take so long: a name whose servers are silent is no better than a silent
+/// responder.
+async fn exchange_by(
+    resolver: &(impl Resolver + Sync),
+    exchange: Exchange<'_>,
+) -> Result<Vec<u8>, NetworkError> {
+    let (url, wait) = (exchange.url, exchange.wait);
+    let timed_out = |_| NetworkError::TimedOut(address::shown(url));
+    let whole = async {
+        let reached = tokio::time::timeout(CONNECT_WAIT, reach(resolver, &exchange));
+        let (target, stream) = reached.await.map_err(timed_out)??;
+        converse(&target, stream, exchange).await
+    };
+    tokio::time::timeout(wait, whole).await.map_err(timed_out)?
+}
+
+/// Finds whom to ask, and connects.
+async fn reach(
+    resolver: &(impl Resolver + Sync),
+    exchange: &Exchange<'_>,
+) -> Result<(Target, Box<dyn Stream>), NetworkError> {
+    let target = Target::resolve_by(resolver, exchange.url, exchange.anywhere).await?;
+    let stream = connect(&target).await?;
+    Ok((target, stream))
 }
 
 /// A connection to a target, in TLS where its address says so.
@@ -322,9 +350,12 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn converse(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
+async fn converse(
+    target: &Target,
+    stream: Box<dyn Stream>,
+    exchange: Exchange<'_>,
+) -> Result<Vec<u8>, NetworkError> {
     let Exchange {
-        target,
         method,
         content_type,
         body,
@@ -333,10 +364,6 @@ async fn converse(exchange: Exchange<'_>) -> Result<Vec<u8>, NetworkError> {
     } = exchange;
     let broken =
         |error: &dyn std::fmt::Display| NetworkError::Unreachable(target.shown.clone(), error.to_string());
-    let connecting = tokio::time::timeout(CONNECT_WAIT, connect(&target));
-    let stream = connecting
-        .await
-        .map_err(|_| NetworkError::TimedOut(target.shown.clone()))??;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
