@@ -332,6 +332,8 @@ fn n127_n128_warnings_that_are_scrolled_away_are_counted_beside_the_buttons() {
     ] {
         let mut many = with_warnings_far_down();
         many.language = language;
+        // That of the certificate may be below the edge as well.
+        many.certificates[0].warnings.clear();
         let asked = desk.ask(many.clone());
         assert_eq!(told(&asked, words), [format!("{words}2")]);
         // What a search leaves out is out of sight, too; what it brings there is counted no more.
@@ -343,11 +345,9 @@ fn n127_n128_warnings_that_are_scrolled_away_are_counted_beside_the_buttons() {
         }
         asked.type_text("zq10");
         assert_eq!(told(&asked, words), [format!("{words}1")]);
-        asked.key("BackSpace");
-        assert_eq!(told(&asked, words), [""; 0]);
         drop(asked);
         // All is in sight where there is little.
-        many.documents = many.documents.split_off(9);
+        many.documents = vec![many.documents.swap_remove(9)];
         let mut asked = desk.ask(many);
         assert_eq!(told(&asked, words), [""; 0]);
         asked.key("Escape");
