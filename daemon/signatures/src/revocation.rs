@@ -15,6 +15,7 @@ mod scope;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use crate::certificate::Certificate;
 use crate::material::ValidationMaterial;
 
 pub(crate) use check::{Asked, status};
@@ -99,6 +100,34 @@ impl Revocations {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.crls.is_empty() && self.responses.is_empty()
+    }
+
+    /// What of it speaks about certificates of a path, from the leaf to the anchor, with the path itself: answers about
+    /// them, lists for them and deltas of their issuers. Whether any of it counts is not asked.
+    #[must_use]
+    pub fn about(&self, path: &[Certificate]) -> ValidationMaterial {
+        let mut material = ValidationMaterial {
+            certificates: path.iter().map(|one| one.as_der().to_vec()).collect(),
+            ..ValidationMaterial::default()
+        };
+        let pairs = || {
+            path.windows(2)
+                .filter_map(|pair| Some((pair.first()?, pair.last()?)))
+        };
+        let answers = self.responses.iter();
+        for response in
+            answers.filter(|response| pairs().any(|(one, issuer)| response.about(one, issuer).is_some()))
+        {
+            material.ocsp_responses.push(response.as_der().to_vec());
+        }
+        for crl in self
+            .crls
+            .iter()
+            .filter(|crl| pairs().any(|(one, _)| crl.is_for(one)))
+        {
+            material.crls.push(crl.as_der().to_vec());
+        }
+        material
     }
 
     /// Both together.

@@ -108,7 +108,7 @@ async fn carry_out(
         }
     };
     let signing = signing_certificates(&approved, &certificate, found);
-    let value = made.record(caller, intent).await?;
+    let (value, _) = made.record(caller, intent).await?;
     approved.finish(Outcome::Done).await;
     Ok(AuthenticationToken {
         unverified_certificate: STANDARD.encode(certificate.as_der()),

@@ -10,6 +10,7 @@
 //! | [`sign_digests`] | the same over several digests, with one PIN |
 //! | [`augment`] | raising the level of what is signed |
 //! | `earlier` | what a document says of itself before it is signed: do its signatures hold, would it act |
+//! | `knowledge` | what was known of a certificate when it signed, kept as evidence |
 //! | `levels` | the same for what a page has signed, at once or later |
 //! | [`verify_documents`] | EN 319 102-1 on documents of the connection |
 //! | `commitment` | from where on a request goes to its end, whether or not the page still listens |
@@ -40,6 +41,7 @@ mod appearance;
 mod collecting;
 mod commitment;
 mod earlier;
+mod knowledge;
 mod levels;
 mod present;
 mod recent;

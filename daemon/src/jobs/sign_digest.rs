@@ -10,6 +10,7 @@ use trien_protocol::reply::DigestSignature;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
 
 use super::candidates::{self, Found, Wanted};
+use super::knowledge::Knowledge;
 use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
 use super::{Caller, Context, JobError, present, single};
@@ -65,26 +66,20 @@ pub async fn run(
         documents: vec![document],
         left_out: None,
         signature: None,
-        candidates: found.candidates,
-        not_valid_now: found.not_valid_now,
+        candidates: found.candidates.clone(),
+        not_valid_now: found.not_valid_now.clone(),
         contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };
-    carry_out(
-        context,
-        caller,
-        intent,
-        approved,
-        Signable {
-            algorithm,
-            digest,
-            message: None,
-        },
-    )
-    .await
+    let signable = Signable {
+        algorithm,
+        digest,
+        message: None,
+    };
+    carry_out(context, caller, intent, approved, signable, &found).await
 }
 
 /// The certificate of the request, if it may vouch for contents.
@@ -108,6 +103,7 @@ async fn carry_out(
     mut intent: Intent,
     mut approved: Approved<SignDigest>,
     signable: Signable,
+    found: &Found,
 ) -> Result<DigestSignature, JobError> {
     let held = &approved.candidate().held;
     intent.know(|subject| {
@@ -128,7 +124,9 @@ async fn carry_out(
             return Err(end(intent, error));
         }
     };
-    let value = made.record(caller, intent).await?;
+    let known = Knowledge::of(context, found, &approved.candidate().held.certificate);
+    let (value, results) = made.record(caller, intent).await?;
+    known.keep_meanwhile(results);
     context.recent.signed(&approved.candidate().held.token);
     let raw = present::raw_signature(&approved.candidate().held.certificate, signable.algorithm, &value)?;
     approved.finish(Outcome::Done).await;

@@ -14,6 +14,8 @@ use trien_signatures::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use trien_signatures::certificate::Certificate;
 
 use super::batch::{self, Work};
+use super::candidates::Found;
+use super::knowledge::Knowledge;
 use super::recipe::rsa_padding;
 use super::sign_digest::{find, hash};
 use super::sign_documents::{end, outcome, token_hash, window_outcome};
@@ -68,15 +70,16 @@ pub async fn run(
         documents: call.digests.iter().zip(&digests).map(shown).collect(),
         left_out: None,
         signature: None,
-        candidates: found.candidates,
-        not_valid_now: found.not_valid_now,
+        candidates: found.candidates.clone(),
+        not_valid_now: found.not_valid_now.clone(),
         contents: None,
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
     };
-    carry_out(caller, intent, approved, digests, algorithm).await
+    let blind = (digests, algorithm);
+    carry_out(context, caller, intent, approved, blind, &found).await
 }
 
 fn decode(named: &[NamedDigest], hash: Hash) -> Result<Vec<Vec<u8>>, JobError> {
@@ -113,11 +116,12 @@ fn manifest(named: &[NamedDigest], digests: &[Vec<u8>]) -> Vec<DocumentRef> {
 }
 
 async fn carry_out(
+    context: &Context,
     caller: &Caller,
     mut intent: Intent,
     mut approved: Approved<SignDigests>,
-    digests: Vec<Vec<u8>>,
-    algorithm: SignatureAlgorithm,
+    (digests, algorithm): (Vec<Vec<u8>>, SignatureAlgorithm),
+    found: &Found,
 ) -> Result<DigestSignatures, JobError> {
     let held = &approved.candidate().held;
     let certificate = held.certificate.clone();
@@ -137,8 +141,11 @@ async fn carry_out(
         Ok(value) => hex::encode(Hash::Sha256.digest(value.as_bytes())),
         Err(_) => String::new(),
     };
+    let results: Vec<String> = values.iter().map(result).collect();
+    let known = Knowledge::of(context, found, &certificate);
     caller.commitment.commit()?;
-    let receipt = intent.receipt(values.iter().map(result).collect())?;
+    let receipt = intent.receipt(results.clone())?;
+    known.keep_meanwhile(results);
     let signed = values.iter().filter(|value| value.is_ok()).count();
     approved.finish(outcome(signed, values.len())).await;
     let signed = |value: Result<SignatureValue, JobError>| {

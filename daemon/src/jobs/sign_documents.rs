@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use time::OffsetDateTime;
 use trien_protocol::call::{DocumentRef, OnError, SignDocuments};
 use trien_protocol::event::Stage;
 use trien_protocol::limits::{MAX_DOCUMENTS, MAX_NAME};
@@ -17,6 +16,7 @@ use super::batch::{self, Work};
 use super::candidates::{self, Found, Wanted};
 use super::documents::{Changed, DocumentError, Room, Sealed};
 use super::earlier::Seen;
+use super::knowledge::Knowledge;
 use super::levels::{self, Levels, Reached};
 use super::recipe::{self, Data, Made, PreparedDocument, Recipe};
 use super::{Caller, Context, Holdings, JobError, blocking, collecting, earlier, present};
@@ -25,7 +25,6 @@ use crate::briefly::briefly;
 use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, RsaSchemes, Signable, TokenId};
-use crate::trust::evidence::Evidence;
 
 /// One document of the request on its way.
 struct Item {
@@ -283,18 +282,10 @@ async fn carry_out(
                 .map_or_else(String::new, |sealed| sealed.sha256().to_owned())
         })
         .collect();
-    let evidence = Evidence::of(
-        &signer,
-        found.verdicts.get(&shown.sha256),
-        results.clone(),
-        OffsetDateTime::now_utc(),
-    );
+    let known = Knowledge::of(context, found, &signer);
     caller.commitment.commit()?;
-    let receipt = intent.receipt(results)?;
-    // The record has the signature; that the evidence beside it is missing is told and no reason to lose it.
-    if let Err(error) = briefly(|| context.evidence.keep(&evidence)) {
-        tracing::error!(%error, "the evidence of a signature is not kept");
-    }
+    let receipt = intent.receipt(results.clone())?;
+    briefly(|| known.keep(results));
     for sealed in items.iter().filter_map(Item::result) {
         caller.holdings.documents().publish(sealed.clone());
     }

@@ -62,20 +62,25 @@ fn checked<C>(approved: &Approved<C>, signable: &Signable, raw: &[u8]) -> Result
 }
 
 impl Made {
-    /// Puts it on the record. It may leave when this returns, and the token is logged out then.
+    /// Puts it on the record, and gives what the record has of it. It may leave when this returns, and the token is logged
+    /// out then.
     ///
     /// # Errors
     /// [`JobError`].
-    pub(super) async fn record(self, caller: &Caller, intent: Intent) -> Result<SignatureValue, JobError> {
+    pub(super) async fn record(
+        self,
+        caller: &Caller,
+        intent: Intent,
+    ) -> Result<(SignatureValue, Vec<String>), JobError> {
         let Self { unlocked, value } = self;
         let results = vec![hex::encode(Hash::Sha256.digest(value.as_bytes()))];
         let recording = async {
             caller.commitment.commit()?;
-            intent.signed(results).await?;
+            intent.signed(results.clone()).await?;
             Ok::<(), JobError>(())
         };
         let ((), recorded) = tokio::join!(unlocked.close(), recording);
         recorded?;
-        Ok(value)
+        Ok((value, results))
     }
 }

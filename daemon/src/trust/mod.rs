@@ -137,9 +137,15 @@ impl Trust {
         self
     }
 
-    /// What is known about revocations.
+    /// The same, to be added to.
     pub fn revocations_mut(&mut self) -> &mut Revocations {
         &mut self.revocations
+    }
+
+    /// What is known about revocations.
+    #[must_use]
+    pub const fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// The revocation lists.

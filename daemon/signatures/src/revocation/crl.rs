@@ -8,7 +8,7 @@ use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
 
 use super::RevocationError;
-use super::scope::IssuingPoint;
+use super::scope::{self, IssuingPoint};
 use crate::algorithm::{Declared, SignatureValue};
 use crate::certificate::Certificate;
 use crate::certificate::extension::directory_names;
@@ -174,6 +174,12 @@ impl Crl {
             _ => self.not_understood |= extension.critical,
         }
         Ok(())
+    }
+
+    /// Whether it speaks about this certificate, for any reason: a complete list or a delta.
+    pub(super) fn is_for(&self, certificate: &Certificate) -> bool {
+        let points = certificate.distribution_points().unwrap_or_default();
+        scope::covered(self, certificate, &points).is_some()
     }
 
     /// The bytes it came as.
