@@ -298,6 +298,7 @@ fn build_update(
 ) -> Result<(Vec<u8>, dictionary::Place), PadesError> {
     document.check_references()?;
     permissions::check(document)?;
+    changes::check_comparable(document)?;
     let mut update = Update::new(document)?;
     let mut splices = Splices::default();
     let signature = update.reserve();

@@ -12,7 +12,10 @@ use drafts::{Draft, object_with, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::pades::{Allowed, FieldChoice, FieldLock, PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pades::{
+    Allowed, FieldChoice, FieldLock, PadesError, PadesRequest, add_validation_data, prepare,
+    prepare_time_stamp, verify,
+};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{ChangeKind, Format, Indication, Reason, Report, SubIndication};
 use trien_signatures::signing::Prepared;
@@ -202,6 +205,34 @@ fn a_value_that_is_no_signature_is_reported() {
             }
         }
     }
+}
+
+/// An object that nobody needs and nobody can read may refer to anything. Whoever signs first takes it as it is; whoever
+/// comes after him would break his signature.
+#[test]
+fn what_cannot_be_read_keeps_everybody_from_signing_on_top_of_a_signature() {
+    for broken in ["<< /A ] >>", "[ 3 0 R", ">>", "<< /A /B /C >>", "%"] {
+        let mut draft = with_form();
+        draft.set(12, broken);
+        let signed = try_to_sign(&draft.classic()).unwrap();
+        assert!(check(&signed).valid(), "{broken}");
+        let refusals = [
+            try_to_sign(&signed).unwrap_err(),
+            prepare_time_stamp(signed.clone(), Hash::Sha256, 4096).unwrap_err(),
+            add_validation_data(&signed, &[], OffsetDateTime::now_utc()).unwrap_err(),
+        ];
+        for refusal in refusals {
+            assert!(
+                matches!(refusal, PadesError::Pdf(PdfError::Malformed(_))),
+                "{broken}: {refusal:?}"
+            );
+        }
+    }
+    // What can be read is no obstacle, whatever it is.
+    let mut draft = with_form();
+    draft.set(12, "<< /A [ (x) null ] >>");
+    let (signed, _) = sign(&draft);
+    assert!(check(&try_to_sign(&signed).unwrap()).valid());
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) use self::list::Judgement;
 use self::list::{CATALOG_KEYS, List};
 use self::new_fields::{NewFields, has_area, value_of};
 use self::roles::{Role, Roles, STORE_KEYS};
+use super::form::{self, Field};
 use super::lock::Lock;
 use super::permissions;
 use crate::pdf::{Dictionary, Document, Entry, Located, Node, ObjectId, PdfError, Value};
@@ -36,6 +37,25 @@ pub(super) fn judge<'d>(
     match compare(signed, whole, lock, &mut list) {
         Err(error) if list.is_permitted() => Err(error),
         _ => Ok(list.finish()),
+    }
+}
+
+/// Whether what is about to be appended can be told from what the document's signatures cover. An object that cannot be
+/// read may refer to anything, and a signature over it holds only as long as nothing comes later: [`judge`] fails then.
+///
+/// # Errors
+/// [`PdfError`] of what cannot be read; nothing where nobody has signed.
+pub(super) fn check_comparable(document: &Document<'_>) -> Result<(), PdfError> {
+    let is_signed = |field: &Field<'_>| {
+        field.is_signature()
+            && field
+                .located
+                .dictionary()
+                .is_some_and(|field| field.get(b"V").is_some())
+    };
+    match form::fields(document)?.iter().any(is_signed) {
+        true => roles::check(document),
+        false => Ok(()),
     }
 }
 

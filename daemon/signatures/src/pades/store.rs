@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sha1::{Digest, Sha1};
 
 use super::font::deflate;
-use super::{PadesError, VIETNAM};
+use super::{PadesError, VIETNAM, changes};
 use crate::material::ValidationMaterial;
 use crate::pdf::{
     Dictionary, Document, Limits, Located, Node, ObjectId, PdfError, Splices, Update, Value, date,
@@ -73,6 +73,7 @@ pub(super) fn add_to(
     at: time::OffsetDateTime,
 ) -> Result<Vec<u8>, PadesError> {
     document.check_references()?;
+    changes::check_comparable(document)?;
     let mut update = Update::new(document)?;
     let mut splices = Splices::default();
     let store = Place::of(document)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::archive::Archive;
 use super::field::{NewField, unused_name};
-use super::{PadesError, dictionary};
+use super::{PadesError, changes, dictionary};
 use crate::algorithm::Hash;
 use crate::pdf::{Document, Limits, Source, Splices, Update};
 use crate::signing::FinishError;
@@ -63,6 +63,7 @@ pub(super) fn append(
     reserved: usize,
 ) -> Result<AppendedTimeStamp, PadesError> {
     read.check_references()?;
+    changes::check_comparable(read)?;
     let mut update = Update::new(read)?;
     let mut splices = Splices::default();
     let token = update.reserve();

@@ -75,6 +75,14 @@ impl Roles {
     }
 }
 
+/// Whether the roles of a document's objects can be told.
+pub(super) fn check(document: &Document<'_>) -> Result<(), PdfError> {
+    Mentions::of(document)?;
+    let mut claims = Claims::default();
+    claims.add_document(document)?;
+    claims.add_pages(document)
+}
+
 /// The role of an object that has these claims to one, one for each reference that gives it.
 fn settle(roles: &[Role], mention: Mention) -> Option<Role> {
     let first = *roles.first()?;
