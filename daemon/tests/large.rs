@@ -160,6 +160,43 @@ fn write_pdf(path: &Path, size: usize) {
     assert_eq!(std::fs::metadata(path).unwrap().len(), size as u64);
 }
 
+/// The same with a place for a signature on page 400, named in Vietnamese by a font with a table of its letters: an update
+/// that takes the page anew, and what is written there out of a packed stream.
+const NAMED: &str = r#"
+import sys, zlib
+path, = sys.argv[1:]
+words = "Nơi ký của Chủ tịch"
+with open(path, "rb") as document:
+    document.seek(-40, 2)
+    before = int(document.read().split(b"startxref")[1].split()[0])
+    end = document.seek(0, 2)
+    document.seek(before)
+    last = int(document.readlines(30)[1].split()[1])
+codes = {letter: code for code, letter in enumerate(sorted(set(words)), 1)}
+text = b"BT /F 14 Tf 300 200 Td <%b> Tj ET" % bytes(codes[letter] for letter in words).hex().encode()
+pairs = b"\n".join(b"<%02X> <%04X>" % (code, ord(letter)) for letter, code in codes.items())
+cmap = b"1 begincodespacerange\n<00> <FF>\nendcodespacerange\n%d beginbfchar\n%b\nendbfchar\n" % (len(codes), pairs)
+def stream(data):
+    packed = zlib.compress(data)
+    return b"<< /Filter /FlateDecode /Length %d >>\nstream\n%b\nendstream" % (len(packed), packed)
+page, drawing, picture = (3 * 399 + first for first in (3, 4, 5))
+objects = {
+    page: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents [%d 0 R %d 0 R] /Resources << /XObject << /P %d 0 R >>"
+          b" /Font << /F %d 0 R >> >> >>" % (drawing, last, picture, last + 1),
+    last: stream(text),
+    last + 1: b"<< /Type /Font /Subtype /TrueType /BaseFont /Times /FirstChar 1 /LastChar %d /Widths [%b] /ToUnicode %d 0 R >>"
+              % (len(codes), b" ".join([b"500"] * len(codes)), last + 2),
+    last + 2: stream(cmap),
+}
+table, out = b"xref\n", b""
+for number, body in sorted(objects.items()):
+    table += b"%d 1\n%010d 00000 n \n" % (number, end + len(out))
+    out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+out += table + b"trailer\n<< /Size %d /Root 1 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n" % (last + 3, before, end + len(out))
+with open(path, "ab") as document:
+    document.write(out)
+"#;
+
 /// What pdfsig, pyHanko and qpdf say, each under its name.
 fn verdicts(desk: &Desk, signed: &Path, original: &Path) -> impl Fn(&str) -> Value {
     let mut judge = Command::new(repository().join("target/judges/bin/python"));
@@ -497,6 +534,42 @@ fn the_shell_signs_a_pdf_of_the_largest_size_in_little_memory() {
     println!("checking: {usual} KiB for a small document, {most} KiB for a large one");
     assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
     judged(&desk, &desk.path("signed.pdf"), &large);
+}
+
+#[test]
+fn a_keyword_on_page_400_of_a_pdf_of_the_largest_size_is_found_in_little_memory() {
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+    let (small, large) = (
+        repository().join("testdata/documents/dossier.pdf"),
+        desk.path("large.pdf"),
+    );
+    write_pdf(&large, LARGEST - (8 << 10));
+    succeed(Command::new("python3").args(["-c", NAMED]).arg(&large));
+    let sign = |input: &Path, output: &str, keyword: &str| {
+        let mut sign = desk.trien(["sign", "--appearance", "plain", "--at-keyword", keyword, "--out"]);
+        sign.arg(desk.path(output)).arg(input).args(desk.pin());
+        ran(&mut sign)
+    };
+    let done = |(peak, _, code, said): (u64, Duration, Option<i32>, String)| {
+        assert_eq!(code, Some(0), "{said}");
+        peak
+    };
+    let usual = done(sign(&small, "small.pdf", "NGUYỄN VĂN AN"));
+    let most = done(sign(&large, "signed.pdf", "Nơi ký của Chủ tịch"));
+    println!("by a keyword: {usual} KiB for a small document, {most} KiB for a large one");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    let signed = desk.path("signed.pdf");
+    judged(&desk, &signed, &large);
+    // It is on that page, and on no other.
+    for (page, shown) in [("399", false), ("400", true), ("401", false)] {
+        let mut text = Command::new("pdftotext");
+        let text = succeed(text.args(["-f", page, "-l", page]).arg(&signed).arg("-"));
+        assert_eq!(text.contains("Nguyễn Văn An"), shown, "{page}: {text}");
+    }
+    // What is nowhere is looked for on all pages, and costs no more.
+    let (most, _, code, said) = sign(&large, "none.pdf", "Nơi ký của ai khác");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    assert!(code != Some(0) && !desk.path("none.pdf").exists(), "{said}");
 }
 
 #[test]
