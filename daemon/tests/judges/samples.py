@@ -60,9 +60,9 @@ IDS = ("Id", "ID", "id", "AssertionID")
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 
 
-def xmlsec1(path):
+def xmlsec1(path, trusting=("--insecure",)):
     """`xmlsec1 --verify`, trusting whatever certificate is inside. It has to be told which attributes are Ids."""
-    command = ["xmlsec1", "--verify", "--insecure"]
+    command = ["xmlsec1", "--verify", *trusting]
     try:
         root = etree.parse(path).getroot()
         for reference in root.find(f".//{DS}SignedInfo").findall(f"{DS}Reference"):
@@ -94,14 +94,19 @@ def signxml(path):
     return next(word for word in ("intact", "broken", "refused") if word in verdicts)
 
 
-def by_signxml(data, certificate, references):
-    """Its verdict with one certificate."""
-    options = {
-        "require_x509": certificate is not None,
+def options_of_signxml(certified, references):
+    """What it accepts: every algorithm that it knows."""
+    return {
+        "require_x509": certified,
         "expect_references": references,
         "signature_methods": frozenset(package.SignatureMethod),
         "digest_algorithms": frozenset(package.DigestAlgorithm),
     }
+
+
+def by_signxml(data, certificate, references):
+    """Its verdict with one certificate."""
+    options = options_of_signxml(certificate is not None, references)
     xades = b"QualifyingProperties" in data
     try:
         if certificate:

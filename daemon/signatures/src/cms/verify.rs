@@ -182,9 +182,11 @@ impl Judgement<'_> {
         };
         verdict?;
         self.algorithm_protection(&attributes)?;
-        if let Some(finding) = unproven {
-            warn_about_time(report, claimed, reliance);
-            return Err(finding);
+        if let Some((sub_indication, reason)) = unproven {
+            report.fail(sub_indication, reason);
+            // The clerk is told whom it would lead to; it stays unproven, whatever comes of that.
+            self.in_time(certificate, claimed, report, reliance).ok();
+            return Err((sub_indication, reason));
         }
         self.in_time(certificate, claimed, report, reliance)
     }
@@ -494,18 +496,5 @@ fn algorithm_finding(error: &UnknownAlgorithm) -> Finding {
             Reason::AlgorithmParameters,
         ),
         UnknownAlgorithm::HashMismatch => (SubIndication::FormatFailure, Reason::DigestAlgorithmMismatch),
-    }
-}
-
-/// Of a signature whose certificate is not proven, and which is therefore not judged in time.
-fn warn_about_time(report: &mut SignatureReport, claimed: Option<SigningTime>, reliance: &Reliance<'_>) {
-    match claimed {
-        None => report.warn(Warning::SigningTimeMissing),
-        Some(claimed) => {
-            report.warn(Warning::SigningTimeNotProven);
-            if claimed.time > reliance.now {
-                report.warn(Warning::SigningTimeInFuture);
-            }
-        }
     }
 }
