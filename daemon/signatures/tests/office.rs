@@ -148,6 +148,11 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
     let ours = signed(&pki, &who, &docx);
     let twice = signed_with(&pki, &other, &ours, Hash::Sha256);
     let sheet = signed_with(&pki, &who, &xlsx, Hash::Sha512);
+    let third = signed_with(&pki, &who, &docx, Hash::Sha384);
+    let long = pki.leaf("long", "ec:P-521");
+    let longest = signed_with(&pki, &long, &docx, Hash::Sha512);
+    let key = long.certificate.public_key();
+    assert!(SignatureAlgorithm::for_key(key, RsaPadding::Pkcs1, Hash::Sha256).is_err());
     let slides = signed(&pki, &who, &pptx);
     let [with_query, with_percent] =
         [PERCENT, QUERY].map(|not| signed(&pki, &who, &without(&package("pptx"), &[not])));
@@ -155,6 +160,8 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
         ("docx", &ours, 1),
         ("docx twice", &twice, 2),
         ("xlsx", &sheet, 1),
+        ("SHA-384", &third, 1),
+        ("P-521", &longest, 1),
         ("pptx", &slides, 1),
     ] {
         assert!(ooxml::looks_like(bytes));
@@ -203,6 +210,8 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
         ("ours.docx", &ours),
         ("twice.docx", &twice),
         ("ours.xlsx", &sheet),
+        ("third.docx", &third),
+        ("longest.docx", &longest),
         ("ours.pptx", &slides),
         ("query.pptx", &with_query),
         ("percent.pptx", &with_percent),
@@ -216,6 +225,8 @@ fn libreoffice_accepts_ours_we_accept_its_own_and_both_see_changes() {
         [
             vec![true],
             vec![true, true],
+            vec![true],
+            vec![true],
             vec![true],
             vec![true],
             // Expected failures: xmlsec 1.2 writes the characters of a target into its list of relationships as they are,

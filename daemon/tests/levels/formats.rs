@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::support::office::Office;
-use crate::support::{error_code, fail, read_json, repository, succeed};
+use crate::support::{TOKEN, error_code, fail, read_json, repository, succeed};
 use crate::{judged, level_alone, openssl_verifies, sign_as, with_authority};
 use serde_json::Value;
 
@@ -415,10 +415,8 @@ fn containers_office_documents_and_jades_reach_their_levels() {
     }
 }
 
-#[test]
-fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked() {
-    let (office, _server, tsa) = with_authority("ec:p256");
-    office.import(&["root.crl", "ca.crl"]);
+/// Makes `dossier.docx`, by LibreOffice.
+fn dossier_of_office(office: &Office) {
     let mut soffice = Command::new("soffice");
     soffice.arg(format!(
         "-env:UserInstallation=file://{}",
@@ -429,6 +427,13 @@ fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked()
         .arg(office.desk.path(""))
         .arg(repository().join("testdata/documents/dossier.fodt"));
     succeed(&mut soffice);
+}
+
+#[test]
+fn an_office_document_reaches_b_lt_and_is_refused_more_before_anybody_is_asked() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    dossier_of_office(&office);
     let files = ("dossier.docx", "signed.docx");
     let said = fail(
         &mut sign_as(
@@ -516,7 +521,9 @@ fn the_person_names_the_hash_function_and_openssl_and_poppler_find_it() {
         "<đơn><nội-dung>Đề nghị</nội-dung></đơn>",
     )
     .unwrap();
+    dossier_of_office(&office);
     let formats = [
+        ("ooxml", "dossier.docx"),
         ("cades", "đơn.txt"),
         ("xades", "đơn.xml"),
         ("xmldsig", "đơn.xml"),
@@ -551,6 +558,79 @@ fn a_hash_function_that_does_not_fit_the_key_is_refused() {
     }
 }
 
+#[test]
+fn p_521_signs_with_sha_384_and_sha_512_and_with_nothing_shorter() {
+    let office = Office::new(&[]);
+    office.import(&["root.crl", "ca.crl"]);
+    certify(&office, "an", &["ec", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+    dossier_of_office(&office);
+    std::fs::write(office.desk.path("đơn.xml"), "<đơn>Đề nghị</đơn>").unwrap();
+    std::fs::copy(
+        repository().join("testdata/documents/dossier.pdf"),
+        office.desk.path("đơn.pdf"),
+    )
+    .unwrap();
+    for (format, input) in [
+        ("cades", "đơn.txt"),
+        ("pades", "đơn.pdf"),
+        ("xades", "đơn.xml"),
+        ("ooxml", "dossier.docx"),
+        ("asic-e", "đơn.txt"),
+    ] {
+        let mut short = sign_as(&office, format, (input, "short"), &["--hash", "sha256"]);
+        assert_eq!(error_code(&mut short, 1), "certificate_unsuitable", "{format}");
+        assert!(!office.desk.path("short").exists(), "{format}");
+        for (words, hash) in [
+            (&["--hash", "sha384"][..], "sha384"),
+            (&["--hash", "sha512"], "sha512"),
+            (&[], "sha512"),
+        ] {
+            succeed(&mut sign_as(&office, format, (input, "signed"), words));
+            let expected = serde_json::json!({ "ecdsa": hash });
+            assert_eq!(algorithm_of(&office, "signed"), expected, "{format} {words:?}");
+            match format {
+                "cades" => assert_eq!(openssl_verifies(&office, "signed"), "Đơn đề nghị".as_bytes()),
+                "pades" => {
+                    let said = succeed(
+                        Command::new("pdfsig")
+                            .arg("-nocert")
+                            .arg(office.desk.path("signed")),
+                    );
+                    assert!(said.contains("Signature is Valid"), "{said}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Puts a key of OpenSSL's making on the token, with a certificate; beside it lie `LABEL.key` and `LABEL.pem`.
+fn certify(office: &Office, label: &str, algorithm: &[&str]) {
+    let at = |end: &str| office.desk.path(&format!("{label}.{end}"));
+    let mut request = Command::new("openssl");
+    request.args(["req", "-newkey"]).args(algorithm);
+    request.args([
+        "-nodes",
+        "-utf8",
+        "-subj",
+        &format!("/C=VN/CN=Nguyễn Văn {label}"),
+    ]);
+    request.arg("-keyout").arg(at("key")).arg("-out").arg(at("csr"));
+    succeed(&mut request);
+    let mut issue = Command::new(repository().join("testdata/pki/issue.sh"));
+    issue.arg(office.desk.pki()).arg("citizen");
+    succeed(issue.arg(at("csr")).arg(at("pem")));
+    let token = ["token", "import", "--token", TOKEN, "--label", label, "--key"];
+    let mut import = office.desk.trien(token);
+    succeed(
+        import
+            .arg(at("key"))
+            .arg("--cert")
+            .arg(at("pem"))
+            .args(office.desk.pin()),
+    );
+}
+
 /// A PDF signed by pyHanko with SHA-1.
 const OLD_PDF: &str = r#"
 import sys
@@ -576,23 +656,7 @@ const OLD_XML: &str = concat!(
 /// An old PDF, CMS and XML, made by pyHanko, OpenSSL and xmlsec1.
 fn old_documents(office: &Office) -> [&'static str; 3] {
     let at = |name: &str| office.desk.path(name);
-    let mut request = Command::new("openssl");
-    request
-        .current_dir(at(""))
-        .args(["req", "-newkey", "rsa:2048", "-nodes", "-subj"]);
-    request.args([
-        "/C=VN/CN=Nguyễn Văn Cũ",
-        "-utf8",
-        "-keyout",
-        "cũ.key",
-        "-out",
-        "cũ.csr",
-    ]);
-    succeed(&mut request);
-    let mut issue = Command::new(repository().join("testdata/pki/issue.sh"));
-    issue.arg(office.desk.pki()).arg("citizen");
-    succeed(issue.arg(at("cũ.csr")).arg(at("cũ.pem")));
-
+    certify(office, "cũ", &["rsa:2048"]);
     let mut pdf = Command::new(repository().join("target/judges/bin/python"));
     pdf.args(["-B", "-c", OLD_PDF])
         .arg(at("cũ.key"))
