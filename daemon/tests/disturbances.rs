@@ -186,6 +186,35 @@ fn a_module_killed_before_the_only_signature_fails_the_request() {
 }
 
 #[test]
+fn a_file_that_changes_before_its_pin_is_typed_is_not_signed_by_any_hash_function() {
+    let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
+    let (pins, file) = (desk.path("pins"), desk.path("lớn.bin"));
+    succeed(Command::new("mkfifo").arg(&pins));
+    for (hash, format) in [("sha512", "--detached"), ("sha384", "--detached"), ("sha512", "")] {
+        // Large enough to stay where it is.
+        std::fs::write(&file, vec![b'a'; 3 << 20]).unwrap();
+        let mut sign = desk.trien(["sign", "--json", "--format", "cades", "--hash", hash]);
+        sign.args((!format.is_empty()).then_some(format));
+        sign.arg("--out")
+            .arg(desk.path("ra"))
+            .arg(&file)
+            .arg("--pin-file")
+            .arg(&pins);
+        let signing = sign.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        // It is opened when the file has been read once.
+        let mut typing = std::fs::OpenOptions::new().write(true).open(&pins).unwrap();
+        let mut changed = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+        changed.write_all(b"b").unwrap();
+        typing.write_all(format!("{PIN}\n").as_bytes()).unwrap();
+        drop(typing);
+        let ended = signing.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stdout);
+        assert_eq!(ended.status.code(), Some(3), "{hash} {format}: {told}");
+        assert!(!desk.path("ra").exists(), "{hash} {format}: {told}");
+    }
+}
+
+#[test]
 fn without_any_token_there_is_no_certificate() {
     let desk = Desk::new();
     allow(&desk, PORTAL, &[]);

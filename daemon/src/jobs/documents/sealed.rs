@@ -142,14 +142,29 @@ impl Sealed {
     /// Its digest. SHA-256 is known.
     ///
     /// # Errors
-    /// Of the system.
+    /// Of the system; [`io::ErrorKind::InvalidData`] if a file was changed meanwhile.
     pub fn digest(&self, hash: Hash) -> io::Result<Vec<u8>> {
         if hash == Hash::Sha256 {
             return Ok(self.0.hasher.clone().finalize());
         }
-        let mut hasher = hash.hasher();
-        self.each(|piece| hasher.update(piece))?;
+        let (mut hasher, mut known) = (hash.hasher(), self.is_changeable().then(|| Hash::Sha256.hasher()));
+        self.each(|piece| {
+            hasher.update(piece);
+            if let Some(known) = &mut known {
+                known.update(piece);
+            }
+        })?;
+        known.map_or(Ok(()), |known| self.check(known))?;
         Ok(hasher.finalize())
+    }
+
+    /// Whether others can change what it is read from.
+    fn is_changeable(&self) -> bool {
+        match &self.0.body {
+            Body::Vault(_) => false,
+            Body::File(_) => true,
+            Body::Around { inner, .. } => inner.is_changeable(),
+        }
     }
 
     /// All of it, in pieces.
@@ -211,7 +226,7 @@ impl Sealed {
     pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.0.size).map_err(io::Error::other)?];
         self.read_exact_at(&mut bytes, 0)?;
-        if !matches!(self.0.body, Body::Vault(_)) {
+        if self.is_changeable() {
             let mut hasher = Hash::Sha256.hasher();
             hasher.update(&bytes);
             self.check(hasher)?;
