@@ -49,3 +49,31 @@ pub fn calls_itself_one(subject: &str) -> bool {
     .iter()
     .any(|name| subject.contains(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fingerprint_is_the_published_one() {
+        let table = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../testdata/pki/published/fingerprints.tsv"
+        );
+        let table = std::fs::read_to_string(table).expect("the table of fingerprints");
+        let rows = table.lines().filter(|line| !line.starts_with('#'));
+        let published: Vec<(&str, &str)> = rows
+            .map(|row| {
+                let mut columns = row.split('\t');
+                let [sha256, name] = [(); 2].map(|()| columns.next().expect("a fingerprint and a name"));
+                (sha256, name)
+            })
+            .collect();
+        assert_eq!(PUBLISHED.as_slice(), published);
+        for (sha256, wanted) in published {
+            assert_eq!(name(sha256), Some(wanted));
+            let other = sha256.replacen(char::is_numeric, "f", 1);
+            assert_eq!(name(&other), None, "{wanted}");
+        }
+    }
+}
