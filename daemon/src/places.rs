@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use directories::ProjectDirs;
+use directories::{BaseDirs, ProjectDirs};
 
 /// The folders of one user.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Places {
     cache: PathBuf,
     /// Only the daemon needs one; a build server or a portal's back end has none.
     runtime: Option<PathBuf>,
+    /// In which that one lies, where the system makes it for this user (`XDG_RUNTIME_DIR`).
+    session: Option<PathBuf>,
 }
 
 /// Neither `TRIEN_HOME` nor the user's home folder is known; or, for the daemon, his runtime folder.
@@ -35,6 +37,7 @@ impl Places {
             data: project.data_dir().to_owned(),
             cache: project.cache_dir().to_owned(),
             runtime: project.runtime_dir().map(Path::to_owned),
+            session: BaseDirs::new().and_then(|base| base.runtime_dir().map(Path::to_owned)),
         })
     }
 
@@ -46,7 +49,15 @@ impl Places {
             data: home.join("data"),
             cache: home.join("cache"),
             runtime: Some(home.join("run")),
+            session: None,
         }
+    }
+
+    /// The folder that the system must have made for this user alone, and in which the socket's folder lies; none where
+    /// `TRIEN_HOME` says where that is.
+    #[must_use]
+    pub fn session_folder(&self) -> Option<&Path> {
+        self.session.as_deref()
     }
 
     /// The user's configuration file.

@@ -26,6 +26,7 @@ use crate::tokens::pcsc::holders;
 use crate::tokens::pcsc::monitor::{Monitor, Sighting};
 use crate::tokens::{Deadlines, InReach, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
+use crate::transport::seats::Seats;
 use crate::transport::{Halt, websocket};
 use crate::trust::Rules;
 use crate::trust::evidence::EvidenceStore;
@@ -187,6 +188,7 @@ fn context(
         memory,
         labour: Arc::new(Semaphore::new(MAX_LABOUR)),
         recall,
+        seats: Seats::default(),
         recent: Recent::default(),
         rates: Arc::default(),
     }
@@ -210,7 +212,7 @@ pub async fn run_daemon(
     let context = Arc::new(context(&config, places, &program, prompter, changes));
 
     let path = places.socket()?;
-    let socket = NativeSocket::bind(places.runtime_folder()?, &path)?;
+    let socket = NativeSocket::bind(places.runtime_folder()?, &path, places.session_folder())?;
     crate::consent::viewing::remove_what_was_left(&places.views_folder());
     let listeners = listen(&config).await;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

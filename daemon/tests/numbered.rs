@@ -858,16 +858,109 @@ fn n078_without_a_runtime_folder_of_its_own_the_daemon_does_not_start() {
         .env_remove("XDG_RUNTIME_DIR")
         .env("HOME", desk.path("home"));
     fail(&mut without, 3);
+    // As the system's folder for everybody's temporary files, in which nothing of ours lies yet.
     let shared = desk.path("shared");
-    std::fs::create_dir_all(shared.join("trien")).unwrap();
-    for folder in [&shared, &shared.join("trien")] {
-        std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
+    std::fs::create_dir(&shared).unwrap();
+    for mode in [0o1777, 0o755, 0o710] {
+        std::fs::set_permissions(&shared, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let mut open = command(&desk, &desk.path("none.toml"));
+        open.env_remove("TRIEN_HOME")
+            .env("XDG_RUNTIME_DIR", &shared)
+            .env("HOME", desk.path("home"));
+        let told = fail(&mut open, 3);
+        assert!(told.contains("0700"), "{told}");
+        assert_eq!(std::fs::read_dir(&shared).unwrap().count(), 0, "{mode:o}");
     }
-    let mut open = command(&desk, &desk.path("none.toml"));
-    open.env_remove("TRIEN_HOME")
-        .env("XDG_RUNTIME_DIR", &shared)
-        .env("HOME", desk.path("home"));
-    fail(&mut open, 3);
+}
+
+#[test]
+fn n036_a_batch_or_a_session_that_a_page_names_is_a_word_that_nobody_knows() {
+    let (_desk, daemon) = with_key("citizen", HANG);
+    let mut other = connected(&daemon);
+    let nonce = STANDARD.encode((0..32).collect::<Vec<u8>>());
+    let waiting = other.ask("authenticate", &json!({ "nonce": nonce }));
+    wait_for(|| asking(daemon.pid()).len() == 1);
+    let mut page = Page::over_socket(&daemon);
+    page.hello();
+    // Another connection's request is not there to be named: its number says as much as any.
+    for request in [waiting, 4_000_000] {
+        let reply = page.call("cancel", &json!({ "request": request }));
+        assert_eq!(reply["result"], json!({ "cancelled": false }));
+    }
+    assert_eq!(asking(daemon.pid()).len(), 1);
+    let named = |field: &str, name: &Value| {
+        let mut call = json!({ "documents": [], "format": "pades" });
+        call[field] = name.clone();
+        call
+    };
+    for field in ["session_id", "batch_id", "batch", "session"] {
+        let mut refusal = |name: Value| {
+            let reply = page.call("sign_documents", &named(field, &name));
+            page.call("cancel", &json!({ "request": 0 }));
+            reply["error"].clone()
+        };
+        let told = refusal(json!(waiting));
+        assert_eq!(told["data"]["code"], "bad_request", "{told}");
+        assert_eq!(refusal(json!(4_000_000)), told, "{field}");
+    }
+}
+
+/// Sends so many descriptors with a byte each, in one message after another, and tells how many went.
+const DESCRIPTORS: &str = r#"
+import array, os, socket, sys, time
+path, greeting = sys.argv[1], bytes.fromhex(sys.argv[2])
+line = socket.socket(socket.AF_UNIX)
+line.connect(path)
+line.sendall(greeting)
+line.settimeout(2)
+sent = 0
+file = os.open("/dev/null", os.O_RDONLY)
+for _ in range(20):
+    try:
+        line.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file] * 250))])
+        sent += 250
+    except OSError:
+        break
+print(sent, flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn n076_descriptors_that_are_sent_to_the_socket_come_to_nobody() {
+    let (_desk, daemon) = portal(&[]);
+    let mut good = Page::over_socket(&daemon);
+    good.hello();
+    let open = || {
+        std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+            .unwrap()
+            .count()
+    };
+    let before = open();
+    let opening = json!({ "from": "extension", "origin": PORTAL, "top_origin": PORTAL }).to_string();
+    // Before anything is said, and on a connection that was taken.
+    for greeting in [Vec::new(), trien_protocol::frame::encode(&opening).unwrap()] {
+        let mut flood = Command::new("python3")
+            .args(["-c", DESCRIPTORS])
+            .arg(&daemon.socket)
+            .arg(hex::encode(greeting))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = [0; 16];
+        let length = flood.stdout.as_mut().unwrap().read(&mut told).unwrap();
+        let sent: usize = String::from_utf8_lossy(&told[..length]).trim().parse().unwrap();
+        assert!(sent >= 250, "{sent}");
+        // A prompt stands ready for a page, with pipes of its own.
+        assert!(open() < before + 16, "{} after {before}", open());
+        drop(flood.stdin.take());
+        assert!(flood.wait().unwrap().success());
+        wait_for(|| open() < before + 16);
+    }
+    assert_eq!(
+        good.call("cancel", &json!({ "request": 9 }))["result"]["cancelled"],
+        false
+    );
 }
 
 #[test]

@@ -204,6 +204,11 @@ fn n019_n021_the_websocket_fields_must_be_right() {
             "Sec-WebSocket-Protocol: trien.v2",
         ),
         ("Sec-WebSocket-Protocol: trien.v1\r\n", ""),
+        // RFC 6455, section 11.3.4: a subprotocol's name is what it is.
+        (
+            "Sec-WebSocket-Protocol: trien.v1",
+            "Sec-WebSocket-Protocol: TRIEN.V1",
+        ),
         ("Upgrade: websocket", "Upgrade: websocket\r\nSec-Fetch-Mode: cors"),
     ] {
         refused(&daemon, &good.replace(from, to));
@@ -432,12 +437,58 @@ fn many_half_open_connections_do_not_stop_others() {
 }
 
 #[test]
-fn an_origin_has_eight_connections() {
-    let (_desk, daemon) = portal();
-    let pages: Vec<_> = (0..8).map(|_| Page::over_websocket(&daemon)).collect();
-    assert!(Page::websocket_from(&daemon, PORTAL).is_err());
-    drop(pages);
+fn an_origin_has_eight_connections_over_both_roads_and_is_told_that_it_has_no_more() {
+    let (desk, daemon) = portal();
+    let mut pages: Vec<_> = (0..4).map(|_| Page::over_websocket(&daemon)).collect();
+    pages.extend((0..4).map(|_| Page::over_socket(&daemon)));
+    pages.iter_mut().for_each(|page| drop(page.hello()));
+    for (mut ninth, closed) in [
+        (Page::over_websocket(&daemon), 1008),
+        (Page::over_socket(&daemon), 0),
+    ] {
+        assert_eq!(code(&ninth.receive().unwrap().0), "busy");
+        assert_eq!(ninth.receive(), Err(closed));
+    }
+    // The page in the address bar pays for the frames in it, and not the site that it frames.
+    let around = "https://around.example";
+    allow(&desk, around, &[]);
+    let framed = json!({ "from": "extension", "origin": PORTAL, "top_origin": around });
+    let mut frames: Vec<_> = (0..8).map(|_| Page::opening(&daemon, &framed)).collect();
+    for frame in &mut frames {
+        assert_eq!(frame.hello()["result"]["version"], 1);
+    }
+    assert_eq!(
+        code(&Page::opening(&daemon, &framed).receive().unwrap().0),
+        "busy"
+    );
+    // Who is not known hears of no crowd.
+    let stranger = json!({ "from": "extension", "origin": "https://evil.example", "top_origin": around });
+    let mut stranger = Page::opening(&daemon, &stranger);
+    assert_eq!(code(&stranger.receive().unwrap().0), "not_allowed");
+    drop((pages, frames));
     std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.answers());
+}
+
+#[test]
+fn permissions_that_could_not_be_read_for_a_moment_count_again_when_they_can() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let (desk, daemon) = portal();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let process = Pid::from_raw(i32::try_from(daemon.pid()).unwrap());
+    let none = Rlimit {
+        current: Some(3),
+        maximum: rustix::process::getrlimit(Resource::Nofile).maximum,
+    };
+    let usual = prlimit(process, Resource::Nofile, none).unwrap();
+    let file = desk.home().join("config/origins.toml");
+    let [content, anew] = [std::fs::read(&file).unwrap(), b"# anew\n".to_vec()];
+    std::fs::write(&file, [anew, content].concat()).unwrap();
+    // Nothing is allowed that cannot be read.
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
+    assert_eq!(page.receive(), Err(1008), "{}", daemon.log());
+    prlimit(process, Resource::Nofile, usual).unwrap();
     assert!(daemon.answers());
 }
 
@@ -594,6 +645,38 @@ fn n032_n033_n034_n035_bad_messages_get_an_error_and_the_third_in_a_row_ends_it(
             assert!(matches!(page.receive(), Err(1008 | 0)));
         }
     }
+    assert!(daemon.answers());
+}
+
+#[test]
+fn n033_a_million_keys_are_more_than_a_message_may_be() {
+    let (_desk, daemon) = portal();
+    let keys: Vec<_> = (0..1_000_000).map(|n| format!("\"{n}\":1")).collect();
+    let text = format!("{{{}}}", keys.join(","));
+    let [_, before] = resident(&daemon);
+    for (mut page, closed) in [
+        (Page::over_websocket(&daemon), 1009),
+        (Page::over_socket(&daemon), 0),
+    ] {
+        page.hello();
+        page.send_raw(&match closed {
+            1009 => {
+                let mut frame = vec![0x81, 0xff];
+                frame.extend((text.len() as u64).to_be_bytes());
+                frame.extend([0; 4]);
+                frame.extend(text.as_bytes());
+                frame
+            }
+            _ => [&u32::try_from(text.len()).unwrap().to_ne_bytes(), text.as_bytes()].concat(),
+        });
+        let told = page.receive();
+        assert!(
+            matches!(told, Err(code) if code == closed || code == 0),
+            "{told:?}"
+        );
+    }
+    let [_, after] = resident(&daemon);
+    assert!(after - before < 4 * 1024, "{before} KiB, {after} KiB");
     assert!(daemon.answers());
 }
 

@@ -43,8 +43,7 @@ impl Unreachable {
 
 /// Connects to the daemon of this user.
 pub(crate) fn connect() -> Result<UnixStream, Unreachable> {
-    let folder = folder()
-        .ok_or_else(|| Unreachable::NotRunning(io::Error::other("neither TRIEN_HOME nor XDG_RUNTIME_DIR")))?;
+    let folder = folder()?;
     check_folder(&folder)?;
     let stream = open(&folder.join("daemon.sock")).map_err(Unreachable::NotRunning)?;
     check_peer(&stream)?;
@@ -54,12 +53,17 @@ pub(crate) fn connect() -> Result<UnixStream, Unreachable> {
     Ok(stream)
 }
 
-/// `TRIEN_HOME` moves the folder; else it is the XDG runtime folder. There is no fall-back to a shared folder.
-fn folder() -> Option<PathBuf> {
-    match std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
-        Some(home) => Some(Path::new(&home).join("run")),
-        None => Some(BaseDirs::new()?.runtime_dir()?.join("trien")),
+/// `TRIEN_HOME` moves the folder; else it is in the XDG runtime folder, which must be this user's alone, too: in one that
+/// others may enter, they could be there first. There is no fall-back to a shared folder.
+fn folder() -> Result<PathBuf, Unreachable> {
+    if let Some(home) = std::env::var_os("TRIEN_HOME").filter(|home| !home.is_empty()) {
+        return Ok(Path::new(&home).join("run"));
     }
+    let runtime = BaseDirs::new().and_then(|base| base.runtime_dir().map(Path::to_owned));
+    let runtime = runtime
+        .ok_or_else(|| Unreachable::NotRunning(io::Error::other("neither TRIEN_HOME nor XDG_RUNTIME_DIR")))?;
+    check_folder(&runtime)?;
+    Ok(runtime.join("trien"))
 }
 
 fn check_folder(folder: &Path) -> Result<(), Unreachable> {

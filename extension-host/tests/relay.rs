@@ -253,6 +253,34 @@ fn a_folder_that_others_can_enter() {
 }
 
 #[test]
+fn n078_a_runtime_folder_that_others_can_enter() {
+    use std::os::unix::fs::PermissionsExt;
+    for (mode, told) in [
+        (0o1777, "daemon_untrusted"),
+        (0o755, "daemon_untrusted"),
+        (0o700, "daemon_not_running"),
+    ] {
+        let runtime = tempfile::tempdir().expect("temporary folder");
+        std::fs::set_permissions(runtime.path(), std::fs::Permissions::from_mode(mode)).expect("permissions");
+        let mut child = std::process::Command::new(support::PROGRAM)
+            .arg(EXTENSION)
+            .env_remove("TRIEN_HOME")
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("host program");
+        let input = child.stdin.take();
+        let output = child.stdout.take().expect("piped");
+        let mut host = Host { child, input, output };
+        host.send(OPENING.as_bytes());
+        assert_eq!(host.receive(), json!({ "trien_host": told }), "mode {mode:o}");
+        host.end();
+    }
+}
+
+#[test]
 fn a_folder_that_is_a_link() {
     let real = Home::new();
     let listener = real.listen();

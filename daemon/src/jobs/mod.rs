@@ -74,6 +74,7 @@ use crate::policy::{GrantBook, Origin, Scope, Scoped, judge};
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::transport::rate::Rates;
+use crate::transport::seats::Seats;
 use crate::trust::evidence::EvidenceStore;
 use crate::trust::kept::Kept;
 use crate::trust::revocation::Cache;
@@ -126,6 +127,8 @@ pub struct Context {
     pub labour: Arc<Semaphore>,
     /// How many requests each origin has made lately.
     pub rates: Arc<Rates>,
+    /// How many connections each origin has.
+    pub seats: Seats,
     /// What is remembered of origins whose connections are gone.
     pub recall: Arc<Recall>,
 }

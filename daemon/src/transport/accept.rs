@@ -25,8 +25,6 @@ pub(super) enum Refusal {
     NotAllowed,
     /// The fields of RFC 6455, section 4.2.1, our subprotocol, or `Sec-Fetch-Mode`.
     WebSocket,
-    /// The origin has its fill of connections.
-    TooMany,
 }
 
 /// Longest origin that the log repeats, in characters.
@@ -48,7 +46,6 @@ impl Refusal {
             Self::WebSocket => {
                 format!("{origin} asks for no WebSocket (RFC 6455) of the subprotocol {SUBPROTOCOL}")
             }
-            Self::TooMany => format!("{origin} has too many connections already"),
         }
     }
 }
@@ -101,22 +98,22 @@ fn speaks_websocket(headers: &HeaderMap) -> bool {
     let fetch_mode = HeaderName::from_static("sec-fetch-mode");
     let mode = !headers.contains_key(&fetch_mode) || only(headers, &fetch_mode) == Some("websocket");
     only(headers, &UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
-        && names(headers, &CONNECTION, "upgrade")
+        && names(headers, &CONNECTION, |name| name.eq_ignore_ascii_case("upgrade"))
         && only(headers, &SEC_WEBSOCKET_VERSION) == Some("13")
         && only(headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key)
-        && names(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        && names(headers, &SEC_WEBSOCKET_PROTOCOL, |name| name == SUBPROTOCOL)
         && mode
 }
 
-/// True if the comma-separated values of a header have this word among them.
-fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
+/// True if the comma-separated values of a header have such a word among them.
+fn names(headers: &HeaderMap, header: &HeaderName, is_meant: impl Fn(&str) -> bool) -> bool {
     let values = headers
         .get_all(header)
         .iter()
         .filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| value.split(','))
-        .any(|name| name.trim().eq_ignore_ascii_case(word))
+        .any(|name| is_meant(name.trim()))
 }
 
 /// 16 bytes in base64 (RFC 6455, section 4.1, item 7).

@@ -12,6 +12,7 @@ mod head;
 mod peer;
 pub mod program;
 pub mod rate;
+pub mod seats;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -26,6 +26,7 @@ use trien_protocol::opening::Opening;
 
 use super::conversation::{self, DocumentBytes, Frame, Message, Party, RoadError};
 use super::program::Peer;
+use super::seats::Seat;
 use super::{Channel, Halt, QuietLog};
 use crate::jobs::{self, Context};
 use crate::policy::Origin;
@@ -66,11 +67,18 @@ pub struct NativeSocket {
 }
 
 impl NativeSocket {
-    /// Makes the folder (0700) and the socket (0600). A socket that a dead daemon left is replaced.
+    /// Makes the folder (0700) and the socket (0600). A socket that a dead daemon left is replaced. `within` is the folder
+    /// that the system must have made for this user alone (XDG base directory specification): in one that others may
+    /// enter, they could be there first.
     ///
     /// # Errors
     /// [`BindError`].
-    pub fn bind(folder: &Path, path: &Path) -> Result<Self, BindError> {
+    pub fn bind(folder: &Path, path: &Path, within: Option<&Path>) -> Result<Self, BindError> {
+        if let Some(within) = within
+            && !is_private_folder(within)?
+        {
+            return Err(BindError::Folder(within.to_owned()));
+        }
         create_private_folder(folder)?;
         if !is_private_folder(folder)? {
             return Err(BindError::Folder(folder.to_owned()));
@@ -154,15 +162,17 @@ impl Drop for NativeSocket {
 
 async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: Halt) {
     let (mut reading, mut writing) = stream.into_split();
-    let opening = tokio::time::timeout(OPENING, read_frame(&mut reading)).await;
-    let Ok(Some(Ok(text))) = opening else { return };
-    let party = match serde_json::from_str(&text) {
-        Ok(opening) => admit(opening, peer, &context, &reading, &mut writing).await,
-        Err(_) => Err(ErrorCode::BadRequest),
+    let admitted = tokio::select! {
+        admitted = open(&mut reading, &mut writing, peer, &context) => admitted,
+        // With it goes what the person is being asked.
+        () = halt.come() => return,
     };
-    match party {
-        Ok(party) => conversation::hold(messages(reading), frames(writing), party, context, halt).await,
-        Err(code) => {
+    match admitted {
+        None => {}
+        Some(Ok((party, _seat))) => {
+            conversation::hold(messages(reading), frames(writing), party, context, halt).await;
+        }
+        Some(Err(code)) => {
             tracing::info!(code = code.name(), "a page was refused on the socket");
             let error = Outgoing::error(None, jobs::error_object(code, None));
             let text = serde_json::to_string(&error).unwrap_or_default();
@@ -174,6 +184,21 @@ async fn converse(stream: UnixStream, peer: Peer, context: Arc<Context>, halt: H
     }
 }
 
+/// The opening, and what becomes of it; `None` if none comes.
+async fn open(
+    reading: &mut OwnedReadHalf,
+    writing: &mut OwnedWriteHalf,
+    peer: Peer,
+    context: &Context,
+) -> Option<Result<(Party, Seat), ErrorCode>> {
+    let opening = tokio::time::timeout(OPENING, read_frame(reading)).await;
+    let text = opening.ok()??.ok()?;
+    Some(match serde_json::from_str(&text) {
+        Ok(opening) => admit(opening, peer, context, reading, writing).await,
+        Err(_) => Err(ErrorCode::BadRequest),
+    })
+}
+
 /// A page in a frame needs a permission for itself and for the page around it. One that is not known yet is put to the
 /// person, if he has just done something in it.
 async fn admit(
@@ -182,7 +207,7 @@ async fn admit(
     context: &Context,
     reading: &OwnedReadHalf,
     writing: &mut OwnedWriteHalf,
-) -> Result<Party, ErrorCode> {
+) -> Result<(Party, Seat), ErrorCode> {
     let Opening::Extension {
         origin,
         top_origin,
@@ -198,6 +223,8 @@ async fn admit(
     );
     let parse = |text: &str| Origin::parse(text, context.grants.schemes()).map_err(|_| ErrorCode::NotAllowed);
     let (origin, top) = (parse(&origin)?, parse(&top_origin)?);
+    // The page in the address bar pays for the frames in it: it must not use up the places of a site that it frames.
+    let seat = context.seats.take(&top);
     let top = (top != origin).then_some(top);
     let companions = top.iter().cloned().collect();
     let party = Party {
@@ -206,11 +233,18 @@ async fn admit(
         bytes: DocumentBytes::Base64,
         longest_reply: MAX_NATIVE_MESSAGE,
     };
+    let Some(seat) = seat else {
+        // That there is somebody who is busy is not said to everybody.
+        return Err(match party.is_welcome(context) {
+            true => ErrorCode::Busy,
+            false => ErrorCode::NotAllowed,
+        });
+    };
     if !party.is_welcome(context) && user_activation && party.companions.is_empty() {
         introduce(&party.channel, context, reading, writing).await?;
     }
     if party.is_welcome(context) {
-        Ok(party)
+        Ok((party, seat))
     } else {
         Err(ErrorCode::NotAllowed)
     }

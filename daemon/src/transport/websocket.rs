@@ -2,7 +2,6 @@
 //!
 //! A handshake that is not exactly what our page library sends gets the same empty 403, whatever was wrong with it.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,20 +20,21 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trien_protocol::SUBPROTOCOL;
+use trien_protocol::envelope::Outgoing;
+use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_MESSAGE;
 
 use super::accept::{Refusal, claimed_origin, judge};
 use super::conversation::{self, DocumentBytes, Ending, Frame, Message, Party, RoadError};
 use super::head::{self, Rewound};
 use super::program::Peer;
+use super::seats::Seat;
 use super::{Channel, Halt, peer};
-use crate::jobs::Context;
+use crate::jobs::{self, Context};
 use crate::policy::Origin;
 
 /// Connections whose handshake is under way.
 const MAX_HALF_OPEN: usize = 32;
-/// Connections of one origin.
-const MAX_PER_ORIGIN: usize = 8;
 /// Every refusal, byte for byte.
 const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// How long a refused client may take to read that.
@@ -82,7 +82,6 @@ struct Doorkeeper {
     context: Arc<Context>,
     halt: Halt,
     half_open: Arc<Semaphore>,
-    per_origin: Arc<Mutex<HashMap<Origin, usize>>>,
     log: super::QuietLog,
 }
 
@@ -101,7 +100,6 @@ pub async fn serve(listeners: Vec<TcpListener>, context: Arc<Context>, halt: Hal
         context,
         halt: halt.clone(),
         half_open: Arc::new(Semaphore::new(MAX_HALF_OPEN)),
-        per_origin: Arc::default(),
         log: super::QuietLog::default(),
     });
     let loops = listeners
@@ -152,8 +150,13 @@ impl Doorkeeper {
         let Ok(permit) = Arc::clone(&self.half_open).try_acquire_owned() else {
             return self.log.note("too many handshakes at once");
         };
-        let door = Arc::clone(self);
-        tokio::spawn(async move { door.handshake(stream, peer, permit).await });
+        let (door, halt) = (Arc::clone(self), self.halt.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = door.handshake(stream, peer, permit) => {}
+                () = halt.come() => {}
+            }
+        });
     }
 
     async fn handshake(self: Arc<Self>, mut stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit) {
@@ -163,9 +166,16 @@ impl Doorkeeper {
             Err(false) => return,
         };
         let judged = judge(&head, self.port, &self.context.grants, OffsetDateTime::now_utc());
-        let seat = judged.and_then(|origin| self.seat(origin, peer).ok_or(Refusal::TooMany));
-        match seat {
-            Ok(seat) => self.switch(Rewound::new(bytes, stream), seat, permit).await,
+        match judged {
+            Ok(origin) => {
+                let seat = self.context.seats.take(&origin);
+                if seat.is_none() {
+                    self.log
+                        .note(&format!("{origin} has too many connections already"));
+                }
+                let guest = Guest { origin, peer, seat };
+                self.switch(Rewound::new(bytes, stream), guest, permit).await;
+            }
             Err(refusal) => self.refuse(stream, refusal.told(&claimed_origin(&head))).await,
         }
     }
@@ -185,22 +195,8 @@ impl Doorkeeper {
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }
 
-    /// A place among the origin's connections.
-    fn seat(&self, origin: Origin, peer: Peer) -> Option<Seat> {
-        let mut taken = self.per_origin.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(origin.clone()).or_default();
-        (*count < MAX_PER_ORIGIN).then(|| {
-            *count += 1;
-            Seat {
-                origin,
-                peer,
-                taken: Arc::clone(&self.per_origin),
-            }
-        })
-    }
-
-    async fn switch(self: Arc<Self>, connection: Rewound, seat: Seat, permit: OwnedSemaphorePermit) {
-        let ticket = Arc::new(Mutex::new(Some((seat, permit))));
+    async fn switch(self: Arc<Self>, connection: Rewound, guest: Guest, permit: OwnedSemaphorePermit) {
+        let ticket = Arc::new(Mutex::new(Some((guest, permit))));
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let ticket = ticket.lock().unwrap_or_else(PoisonError::into_inner).take();
             let (context, halt) = (Arc::clone(&self.context), self.halt.clone());
@@ -221,12 +217,12 @@ impl Doorkeeper {
 /// Switches the protocol. The handshake has been judged; axum only carries it out, without extensions.
 async fn upgrade(
     request: hyper::Request<hyper::body::Incoming>,
-    ticket: Option<(Seat, OwnedSemaphorePermit)>,
+    ticket: Option<(Guest, OwnedSemaphorePermit)>,
     context: Arc<Context>,
     halt: Halt,
 ) -> Response<Body> {
     let (mut head, _) = request.into_parts();
-    let (Ok(upgrade), Some((seat, permit))) =
+    let (Ok(upgrade), Some((guest, permit))) =
         (WebSocketUpgrade::from_request_parts(&mut head, &()).await, ticket)
     else {
         return (StatusCode::FORBIDDEN, [(CONNECTION, "close")]).into_response();
@@ -236,12 +232,30 @@ async fn upgrade(
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE);
     upgrade.on_upgrade(async move |socket| {
+        let Guest { origin, peer, seat } = guest;
+        let Some(_seat) = seat else {
+            // Counts as half open until it is gone.
+            let _ = tokio::time::timeout(FAREWELL, turn_away(socket)).await;
+            return drop(permit);
+        };
         drop(permit);
-        converse(socket, seat, context, halt).await;
+        let channel = Channel::WebSocket { origin, peer };
+        converse(socket, channel, context, halt).await;
     })
 }
 
-async fn converse(socket: WebSocket, seat: Seat, context: Arc<Context>, halt: Halt) {
+/// Tells a page that has a permission why it is not served. A browser does not let it see how a handshake fails.
+async fn turn_away(mut socket: WebSocket) -> Result<(), axum::Error> {
+    let busy = Outgoing::error(None, jobs::error_object(ErrorCode::Busy, None));
+    let text = serde_json::to_string(&busy).map_err(axum::Error::new)?;
+    socket.send(WsMessage::Text(text.into())).await?;
+    let end = Frame::End(Ending::Policy("too many connections of this origin"));
+    socket.send(ws_message(end)).await?;
+    while socket.recv().await.is_some_and(|item| item.is_ok()) {}
+    Ok(())
+}
+
+async fn converse(socket: WebSocket, channel: Channel, context: Arc<Context>, halt: Halt) {
     let (writing, reading) = socket.split();
     let reading = reading.filter_map(async |item| match item {
         Ok(WsMessage::Text(text)) => Some(Ok(Message::Text(text.as_str().to_owned()))),
@@ -252,16 +266,12 @@ async fn converse(socket: WebSocket, seat: Seat, context: Arc<Context>, halt: Ha
     });
     let writing = writing.with(async |frame| Ok::<_, axum::Error>(ws_message(frame)));
     let party = Party {
-        channel: Channel::WebSocket {
-            origin: seat.origin.clone(),
-            peer: seat.peer.clone(),
-        },
+        channel,
         companions: Vec::new(),
         bytes: DocumentBytes::Binary,
         longest_reply: MAX_MESSAGE,
     };
     conversation::hold(Box::pin(reading), Box::pin(writing), party, context, halt).await;
-    drop(seat);
 }
 
 fn ws_message(frame: Frame) -> WsMessage {
@@ -304,23 +314,12 @@ fn road_error(error: axum::Error) -> RoadError {
     }
 }
 
-/// One of an origin's places; given back when dropped.
-struct Seat {
+/// A page whose handshake was right.
+struct Guest {
     origin: Origin,
     peer: Peer,
-    taken: Arc<Mutex<HashMap<Origin, usize>>>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.origin) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.origin);
-            }
-        }
-    }
+    /// None if the origin has its fill.
+    seat: Option<Seat>,
 }
 
 fn is_loopback(address: IpAddr) -> bool {
