@@ -117,6 +117,56 @@ fn n048_the_page_goes_and_the_window_goes() {
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
 }
 
+#[test]
+fn a_daemon_that_ends_while_a_page_is_put_to_the_person_does_not_wait_for_him() {
+    let desk = Desk::bare();
+    let hang = "[[answer]]\nkind = \"allow_origin\"\ndecision = \"hang\"\nrepeat = true\n";
+    let mut daemon = Daemon::start(&desk, hang);
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    let began = Instant::now();
+    while asking(daemon.pid()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let began = Instant::now();
+    let process = rustix::process::Pid::from_raw(i32::try_from(daemon.pid()).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    assert!(daemon.wait().success());
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
+}
+
+#[test]
+fn a_permission_whose_end_no_calendar_has_is_none_at_all() {
+    let desk = Desk::bare();
+    let daemon = Daemon::start(&desk, &format!("{YES}days = 4000000000\n"));
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
+    assert_eq!(listed(&desk), json!([]));
+}
+
+#[test]
+fn signing_blindly_is_offered_and_given_only_to_who_ticks_it() {
+    let desk = Desk::bare();
+    let daemon = Daemon::start(&desk, YES);
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    let usual = json!(["certificates", "sign_in", "sign", "batch", "verify"]);
+    assert_eq!(page.hello()["result"]["scopes"], usual);
+    drop(daemon);
+    succeed(&mut desk.trien(["origin", "revoke", PORTAL]));
+    let ticked = format!("{YES}permissions = [\"certificates\", \"blind_digest\"]\n");
+    let daemon = Daemon::start(&desk, &ticked);
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    assert_eq!(
+        page.hello()["result"]["scopes"],
+        json!(["certificates", "blind_digest"])
+    );
+}
+
 const ALL: [&str; 6] = [
     "certificates",
     "sign_in",

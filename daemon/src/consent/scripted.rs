@@ -10,7 +10,7 @@
 //! origin = "https://portal.vn"      # only for this origin
 //! road = "extension"                # only what came so: "web_socket", or "program" that is no browser
 //! kind = "sign_documents"           # only for this kind of question; needed for "allow_origin"
-//! permissions = ["sign"]            # for "allow_origin": only these; all that are offered if absent
+//! permissions = ["sign"]            # for "allow_origin": only these; all but "blind_digest" if absent
 //! days = 7                          # for "allow_origin"; 30 if absent
 //! repeat = true                     # may answer more than one question
 //! ```
@@ -126,11 +126,13 @@ fn answer_one(script: &Path) -> io::Result<bool> {
         let wanted = |permission: &Permission| {
             let named = serde_json::to_value(permission).ok();
             let wanted = answer.permissions.as_ref();
-            wanted.is_none_or(|names| {
-                names
+            match wanted {
+                Some(names) => names
                     .iter()
-                    .any(|name| named.as_ref().is_some_and(|one| one == name))
-            })
+                    .any(|name| named.as_ref().is_some_and(|one| one == name)),
+                // As the window has it until the person ticks more.
+                None => *permission != Permission::BlindDigest,
+            }
         };
         let permissions = question.permissions.iter().copied().filter(wanted).collect();
         let days = answer.days.unwrap_or(30);

@@ -45,8 +45,12 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
         return Err(end(intent, nothing.into()));
     }
     let names = scopes.iter().map(|scope| scope.name().to_owned()).collect();
-    let expires = now.checked_add(Duration::days(days.into()));
-    let grant = Grant::until(origin.clone(), scopes, now, expires);
+    // Without an end it would be for good, which nobody has said.
+    let Some(expires) = now.checked_add(Duration::days(days.into())) else {
+        let endless = AskError::Failed(format!("{days} days have no end in the calendar").into());
+        return Err(end(intent, endless.into()));
+    };
+    let grant = Grant::until(origin.clone(), scopes, now, Some(expires));
     if let Err(error) = context.grants.allow(grant) {
         return Err(end(intent, JobError::Internal(error.to_string())));
     }

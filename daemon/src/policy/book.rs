@@ -219,7 +219,7 @@ impl GrantBook {
                     .of(origin)
                     .is_some_and(|grant| grant.scopes.is_empty())
         };
-        let mut offered = Scope::USUAL.to_vec();
+        let mut offered = Scope::ALL.to_vec();
         offered.retain(|scope| self.limit().contains(scope));
         let usable = !settled && !refused && !self.knows(origin, now) && !offered.is_empty();
         usable.then_some(offered)
@@ -242,9 +242,16 @@ impl GrantBook {
         if stamp == read.stamp {
             return;
         }
-        read.stamp = stamp;
         let loaded = Grants::load(&self.file);
-        read.unusable = loaded.is_err();
+        // What kept the file from being read may pass without the file changing: no file descriptor was free, for instance.
+        read.stamp = match &loaded {
+            Err(GrantsError::Io { .. }) => None,
+            _ => stamp,
+        };
+        // That it still cannot be used is no news.
+        if std::mem::replace(&mut read.unusable, loaded.is_err()) && read.unusable {
+            return;
+        }
         read.grants = loaded.unwrap_or_else(|error| {
             tracing::error!(%error, "permissions cannot be read: no origin is allowed");
             Grants::default()
@@ -394,7 +401,7 @@ mod tests {
             GrantBook::new(path.clone(), rules, Schemes::Https).offers(page, NOW)
         };
         let free = OriginRules::default;
-        assert_eq!(offers(free(), &page), Some(Scope::USUAL.to_vec()));
+        assert_eq!(offers(free(), &page), Some(Scope::ALL.to_vec()));
         assert_eq!(offers(free(), &origin("http://localhost:8080")), None);
         for rules in [
             OriginRules {
