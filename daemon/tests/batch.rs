@@ -226,6 +226,16 @@ fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
         record(&desk, 4),
         ["daemon_started", "asked", "approved", "signed"]
     );
+    // The certificate that was shown with the reply that was lost may be named here as well.
+    let mut named = json!({ "documents": [document], "format": "pades" });
+    named["certificate"] = again["result"]["certificate"]["sha256"].clone();
+    let mut unshown = Page::over_socket(&daemon);
+    unshown.hello();
+    unshown.upload("a.pdf", &dossier);
+    assert_eq!(unshown.refusal("sign_documents", &named), "certificate_not_found");
+    page.upload("a.pdf", &dossier);
+    let with_it = page.call("sign_documents", &named);
+    assert!(with_it["result"].is_object(), "{with_it}");
     // The key is this request's.
     call["reason"] = json!("another");
     assert_eq!(code(&page.call("sign_documents", &call)), "key_reused");
@@ -246,7 +256,7 @@ fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
         signed_anew["result"]["receipt"]["entry"],
         again["result"]["receipt"]["entry"]
     );
-    assert_eq!(record(&desk, 7)[4..], ["asked", "approved", "signed"]);
+    assert_eq!(record(&desk, 10)[7..], ["asked", "approved", "signed"]);
     // And who may not ask may not ask again.
     allow(&desk, PORTAL, &["certificates"]);
     let call = json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
@@ -278,6 +288,39 @@ fn the_same_request_while_the_first_waits_for_the_person_is_no_second() {
         record(&desk, 4),
         ["daemon_started", "asked", "withdrawn", "asked"]
     );
+}
+
+#[test]
+fn a_page_does_not_wait_while_anothers_documents_are_looked_through() {
+    let desk = desk();
+    let other = "https://other.example";
+    allow(&desk, other, &["sign_in"]);
+    let daemon = Daemon::start(&desk, APPROVE);
+    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let documents: Vec<_> = (0..150)
+        .map(|n| {
+            page.upload(
+                &format!("{n}.pdf"),
+                &[dossier.as_slice(), n.to_string().as_bytes()].concat(),
+            )
+        })
+        .collect();
+    let mut second = Page::websocket_from(&daemon, other).unwrap();
+    second.hello();
+    page.ask(
+        "sign_documents",
+        &json!({ "documents": documents, "format": "pades" }),
+    );
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let nonce = STANDARD.encode((0..32).collect::<Vec<u8>>());
+    let reply = second.call("authenticate", &json!({ "nonce": nonce }));
+    assert!(reply["result"].is_object(), "{reply}");
+    // Nobody has been asked about the documents before.
+    let entries = succeed(&mut desk.trien(["audit", "show", "--json"]));
+    let entries: Vec<Value> = serde_json::from_str(&entries).unwrap();
+    assert_eq!(entries[1]["method"], "authenticate", "{entries:?}");
 }
 
 #[test]

@@ -309,7 +309,13 @@ pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Rep
     job.judge(&caller.channel, &context.grants)?;
     loop {
         match context.recall.begin(&caller, &origin, &key, &job)? {
-            Begun::Again(reply) => return Ok(*reply),
+            Begun::Again(reply) => {
+                // Of the certificate that was shown on the connection that is gone, this one may speak as well.
+                if let Some(certificate) = job.shows(&reply) {
+                    caller.holdings.share(certificate);
+                }
+                return Ok(*reply);
+            }
             Begun::Ending(end) => end.come().await,
             Begun::First(ticket) => return first(context, caller, job, ticket, began).await,
         }
@@ -342,6 +348,16 @@ impl Job {
             Self::SignDigests(call) => call.idempotency_key.as_ref(),
             Self::SignDocuments(call) => call.idempotency_key.as_ref(),
             Self::Certificates(_) | Self::VerifyDocuments(_) => None,
+        }
+    }
+
+    /// The certificate that the page has been shown when it has this reply.
+    fn shows<'a>(&'a self, reply: &'a Reply) -> Option<&'a str> {
+        match (self, reply) {
+            (Self::SignDigest(call), _) => Some(&call.certificate),
+            (Self::SignDigests(call), _) => Some(&call.certificate),
+            (_, Reply::Documents(made)) => Some(&made.certificate.sha256),
+            _ => None,
         }
     }
 

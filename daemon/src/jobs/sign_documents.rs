@@ -72,9 +72,13 @@ pub async fn run(
         appearance,
         drawings,
     };
-    let turn = context.prompter.turn(permitted.channel()).await?;
+    // The turn is taken when there is something to ask: others need not wait for the rehearsal of many documents, and what
+    // has become of the certificates by then is looked at again.
+    context.prompter.considers_asking(permitted.channel())?;
     let found = find(context, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;
+    let turn = context.prompter.turn(permitted.channel()).await?;
+    let found = find(context, &call).await?;
 
     let intent = context.audit.intend(subject(&permitted, &items))?;
     caller.report.stage(Stage::Asking, 0, count(&items));
