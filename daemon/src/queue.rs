@@ -1,14 +1,17 @@
 //! Files that were signed offline and wait for their time-stamp: remembered on disk, raised when an authority can be
 //! reached again, by the daemon or by `trien augment --queued`.
 //!
-//! A file that is no longer what was signed is left alone. The queue is bounded; what could not be raised in thirty days
-//! is given up and named.
+//! A file that is no longer what was signed is left alone, also when somebody changed it while an authority was asked. A
+//! file goes up step by step, as far as there are answers. The queue is bounded; what could not be raised in thirty days is
+//! given up and named.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -16,7 +19,7 @@ use trien_signatures::report::Level;
 
 use crate::jobs::Context;
 use crate::jobs::augment::{RaiseError, Raiser, Whole};
-use crate::network::{Authority, Network, NetworkError};
+use crate::network::{Authority, Network};
 use crate::transport::Halt;
 use crate::trust::Trust;
 use crate::trust::revocation::Cache;
@@ -37,12 +40,23 @@ struct Waiting {
     file: PathBuf,
     /// Of a detached signature.
     content: Option<PathBuf>,
-    /// Of the file as it was signed.
+    /// Of the file as it was signed, or came to be since.
     sha256: String,
+    /// Of the file as it is about to be.
+    #[serde(default)]
+    next: Option<String>,
     level: Level,
     tsa: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     since: OffsetDateTime,
+}
+
+impl Waiting {
+    /// Whether these bytes are the file that waits.
+    fn is(&self, bytes: &[u8]) -> bool {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        self.sha256 == sha256 || self.next.as_ref() == Some(&sha256)
+    }
 }
 
 /// The queue of one user.
@@ -94,15 +108,20 @@ impl Queue {
         let file = file.canonicalize()?;
         let waiting = Waiting {
             sha256: hex::encode(Sha256::digest(read(&file)?)),
+            next: None,
             content: content.map(Path::canonicalize).transpose()?,
             level,
             tsa: tsa.map(str::to_owned),
             since: OffsetDateTime::now_utc(),
             file,
         };
+        self.write(&waiting)
+    }
+
+    fn write(&self, waiting: &Waiting) -> io::Result<()> {
         let name = hex::encode(Sha256::digest(waiting.file.as_os_str().as_encoded_bytes()));
         let mut entry = tempfile::NamedTempFile::new_in(&self.folder)?;
-        entry.write_all(&serde_json::to_vec(&waiting)?)?;
+        entry.write_all(&serde_json::to_vec(waiting)?)?;
         entry.as_file().sync_all()?;
         entry
             .persist(self.folder.join(format!("{name}.json")))
@@ -130,11 +149,11 @@ impl Queue {
             let Some(waiting) = waiting else {
                 continue;
             };
-            let end = match raise(&waiting, network, &mut trust, cache).await {
-                Ok(true) => &mut done.raised,
-                Ok(false) => &mut done.given_up,
-                Err(error) => {
-                    tracing::info!(file = ?waiting.file, %error, "waits for its time-stamp");
+            let end = match self.raise(&waiting, network, &mut trust, cache).await {
+                Ok(End::Raised) => &mut done.raised,
+                Ok(End::GivenUp) => &mut done.given_up,
+                Err(reason) => {
+                    tracing::info!(file = ?waiting.file, %reason, "waits for its time-stamp");
                     if OffsetDateTime::now_utc() - waiting.since < LONGEST {
                         done.waiting.push(waiting.file);
                         continue;
@@ -152,42 +171,69 @@ impl Queue {
         }
         done
     }
+
+    async fn raise(
+        &self,
+        waiting: &Waiting,
+        network: &Network,
+        trust: &mut Trust,
+        cache: &Cache,
+    ) -> Result<End, Delay> {
+        let Some(bytes) = read(&waiting.file).ok().filter(|bytes| waiting.is(bytes)) else {
+            return Ok(End::GivenUp);
+        };
+        let network = match &waiting.tsa {
+            Some(url) => network.with_authority(Authority::at(url)),
+            None => network.clone(),
+        };
+        let mut raiser = Raiser {
+            network: &network,
+            trust,
+            cache: Some(cache),
+        };
+        let form = Whole {
+            content: waiting.content.clone(),
+        };
+        let before = Sha256::digest(&bytes);
+        let (raised, delay) = match raiser.climb(bytes, waiting.level, &form).await {
+            Ok(climbed) => climbed,
+            Err(error) => {
+                tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
+                return Ok(End::GivenUp);
+            }
+        };
+        let after = Sha256::digest(&raised);
+        if before != after {
+            // Whatever ends this process meanwhile, the file is one of the two.
+            let known = Waiting {
+                sha256: hex::encode(before),
+                next: Some(hex::encode(after)),
+                ..waiting.clone()
+            };
+            self.write(&known)?;
+            if !replace(&known, &raised)? {
+                return Ok(End::GivenUp);
+            }
+        }
+        delay.map_or(Ok(End::Raised), |error| Err(error.into()))
+    }
 }
 
-/// False if the file cannot be raised, whatever the network does.
-async fn raise(
-    waiting: &Waiting,
-    network: &Network,
-    trust: &mut Trust,
-    cache: &Cache,
-) -> Result<bool, NetworkError> {
-    let Ok(bytes) = read(&waiting.file) else {
-        return Ok(false);
-    };
-    if hex::encode(Sha256::digest(&bytes)) != waiting.sha256 {
-        return Ok(false);
-    }
-    let network = match &waiting.tsa {
-        Some(url) => network.with_authority(Authority::at(url)),
-        None => network.clone(),
-    };
-    let mut raiser = Raiser {
-        network: &network,
-        trust,
-        cache: Some(cache),
-    };
-    let form = Whole {
-        content: waiting.content.clone(),
-    };
-    match raiser.raise(bytes, waiting.level, &form).await {
-        Ok(raised) => Ok(replace(&waiting.file, &raised).is_ok()),
-        Err(RaiseError::Network(error)) => Err(error),
-        Err(RaiseError::StatusUnknown(_)) => Err(NetworkError::NoAddress),
-        Err(error) => {
-            tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
-            Ok(false)
-        }
-    }
+/// How a file's waiting ends.
+enum End {
+    Raised,
+    /// It cannot be raised, whatever the network does.
+    GivenUp,
+}
+
+/// Why a file goes on waiting.
+#[derive(Debug, thiserror::Error)]
+enum Delay {
+    #[error(transparent)]
+    Raise(#[from] RaiseError),
+    /// There is no room for the result, say.
+    #[error("the file cannot be replaced: {0}")]
+    Write(#[from] io::Error),
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -199,16 +245,36 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Whole or not at all, and only in the place of what was raised. False if that is another file by now, or none.
+fn replace(waiting: &Waiting, bytes: &[u8]) -> io::Result<bool> {
+    let path = &waiting.file;
+    let is_it = |path: &Path| read(path).is_ok_and(|bytes| waiting.is(&bytes));
+    if !is_it(path) {
+        return Ok(false);
+    }
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.as_file()
         .set_permissions(fs::metadata(path)?.permissions())?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let exchange = || renameat_with(CWD, file.path(), CWD, path, RenameFlags::EXCHANGE);
+    match exchange() {
+        // Whoever was quicker than a look beforehand could tell is found in what was taken away.
+        Ok(()) if is_it(file.path()) => Ok(true),
+        Ok(()) => {
+            exchange()?;
+            Ok(false)
+        }
+        Err(Errno::NOENT) => Ok(false),
+        // Not every file system exchanges.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if is_it(path) => {
+            file.persist(path).map_err(|error| error.error)?;
+            Ok(true)
+        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The daemon's part: tries when it starts, for what waited while it did not run, and from time to time until it ends.

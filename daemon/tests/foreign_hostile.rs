@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::{Desk, repository};
 
 /// A parser that needs longer for one small file is being led in circles.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Case {
     file: String,

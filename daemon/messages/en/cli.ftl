@@ -189,7 +189,7 @@ audit-failed = failed: { $more }
 audit-withdrawn = the page went away
 audit-repaired = { $more } bytes of a torn line were cut off
 
-sign-queued = { $file } is at level B until a time-stamp authority can be reached; it is then raised by itself, or by "trien augment --queued".
+sign-queued = { $file } waits for what its level needs from the network, at level B or T until then; it is raised by itself, or by "trien augment --queued".
 queue-failed = The file cannot wait for its time-stamp: { $reason }.
 queue-failed-remedy = Raise it by "trien augment" when the network is back.
 
@@ -202,7 +202,7 @@ augment-network-remedy = Check the network and try again. What was signed is the
 augment-untrusted = What proves the signature is not trusted here: { $reason }.
 augment-untrusted-remedy = Add the root of that authority by "trien trust add FILE", after comparing its fingerprint with the published one.
 augment-status-unknown = The level cannot be reached: { $reason }.
-augment-status-unknown-remedy = Connect to the network, or import the authority's list: trien trust import-crl FILE.
+augment-status-unknown-remedy = Let responders be asked ([network] revocation = true in the configuration) and connect to the network, or import the authority's list: trien trust import-crl FILE.
 augment-revoked = The level cannot be reached: { $reason }.
 augment-revoked-remedy = A signature by a revoked certificate cannot be raised.
 augment-format = The level cannot be reached: { $reason }.

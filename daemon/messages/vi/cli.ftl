@@ -189,7 +189,7 @@ audit-failed = không thành công: { $more }
 audit-withdrawn = trang web đã đóng hoặc hủy yêu cầu
 audit-repaired = đã cắt { $more } byte của một dòng ghi dở
 
-sign-queued = { $file } đang ở mức B cho đến khi liên lạc được tổ chức cấp dấu thời gian; khi đó sẽ tự nâng mức, hoặc dùng "trien augment --queued".
+sign-queued = { $file } còn chờ dữ liệu từ mạng để đạt mức đã chọn, cho đến khi đó ở mức B hoặc T; chương trình sẽ tự nâng mức, hoặc dùng "trien augment --queued".
 queue-failed = Không thể để tệp chờ dấu thời gian: { $reason }.
 queue-failed-remedy = Hãy nâng mức bằng "trien augment" khi có mạng.
 
@@ -202,7 +202,7 @@ augment-network-remedy = Hãy kiểm tra mạng rồi thử lại. Tệp đã k�
 augment-untrusted = Máy này không tin dữ liệu chứng minh chữ ký: { $reason }.
 augment-untrusted-remedy = Hãy thêm chứng thư gốc của tổ chức ấy bằng "trien trust add TỆP", sau khi so dấu vân tay với bản công bố.
 augment-status-unknown = Không đạt được mức: { $reason }.
-augment-status-unknown-remedy = Hãy kết nối mạng, hoặc nạp danh sách của tổ chức: trien trust import-crl TỆP.
+augment-status-unknown-remedy = Hãy cho phép hỏi máy chủ của tổ chức ([network] revocation = true trong cấu hình) và kết nối mạng, hoặc nạp danh sách của tổ chức: trien trust import-crl TỆP.
 augment-revoked = Không đạt được mức: { $reason }.
 augment-revoked-remedy = Không thể nâng mức chữ ký của chứng thư đã bị thu hồi.
 augment-format = Không đạt được mức: { $reason }.

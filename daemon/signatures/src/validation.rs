@@ -177,7 +177,15 @@ pub fn judge(
     if !in_order(&report.timestamps) {
         return Err((SubIndication::TimestampOrderFailure, Reason::TimestampOrder));
     }
-    let level = level(evidence, &verdict.statuses, report);
+    let level = level(
+        evidence,
+        verdict,
+        &Reliance {
+            at: best,
+            ..*reliance
+        },
+        report,
+    );
     report.pass(level);
     Ok(())
 }
@@ -397,8 +405,14 @@ fn describe(verdict: &CertificateVerdict, report: &mut SignatureReport) {
     }
 }
 
-/// The level as far as this signature can be judged: time-stamps that are not valid raise nothing.
-fn level(evidence: &Evidence<'_>, statuses: &[CertificateStatus], report: &SignatureReport) -> Option<Level> {
+/// The level as far as this signature can be judged: time-stamps that are not valid raise nothing, nor does what is known
+/// of a revocation and not in the document (EN 319 102-1, 5.6: the validation data of B-LT is the signature's own).
+fn level(
+    evidence: &Evidence<'_>,
+    verdict: CertificateVerdict,
+    reliance: &Reliance<'_>,
+    report: &SignatureReport,
+) -> Option<Level> {
     evidence.claimed?;
     let has = |kind| {
         report
@@ -406,12 +420,22 @@ fn level(evidence: &Evidence<'_>, statuses: &[CertificateStatus], report: &Signa
             .iter()
             .any(|stamp| stamp.valid && stamp.kind == kind)
     };
-    let known = |status: &CertificateStatus| *status != CertificateStatus::Unknown;
     // In PDF a document time-stamp may stand for the one of the signature (EN 319 142-1, 6.3).
     if !has(TimestampKind::Signature) && !has(TimestampKind::Archive) {
         return Some(Level::BB);
     }
-    let material = !evidence.brought.is_empty() && statuses.iter().all(known);
+    let known = |status: &CertificateStatus| *status != CertificateStatus::Unknown;
+    let by_itself = || {
+        let alone = Reliance {
+            revocations: Revocations::NONE,
+            ..*reliance
+        };
+        let inside = revocation(verdict.path, evidence.embedded, evidence.brought, &alone);
+        inside.statuses.iter().all(known)
+    };
+    let material = !evidence.brought.is_empty()
+        && verdict.statuses.iter().all(known)
+        && (reliance.revocations.is_empty() || by_itself());
     match (material, has(TimestampKind::Archive)) {
         (false, _) => Some(Level::BT),
         (true, false) => Some(Level::BLT),

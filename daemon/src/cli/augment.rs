@@ -27,6 +27,7 @@ use crate::jobs::augment::{Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
+use crate::trust::Trust;
 use crate::trust::revocation::Cache;
 
 /// Of `trien augment`.
@@ -161,14 +162,18 @@ pub(super) async fn raise(
     network: &Network,
     shell: &Shell,
 ) -> Result<Vec<u8>, RaiseError> {
-    let cache = cache(shell);
-    let mut trust = trust(shell);
-    let mut raiser = Raiser {
+    let (cache, mut trust) = (cache(shell), trust(shell));
+    raiser(network, &mut trust, &cache)
+        .raise(bytes, level, form)
+        .await
+}
+
+const fn raiser<'a>(network: &'a Network, trust: &'a mut Trust, cache: &'a Cache) -> Raiser<'a> {
+    Raiser {
         network,
-        trust: &mut trust,
-        cache: Some(&cache),
-    };
-    raiser.raise(bytes, level, form).await
+        trust,
+        cache: Some(cache),
+    }
 }
 
 /// Reads a signed document in its format.

@@ -30,7 +30,7 @@ use super::verify::{open, read_document};
 use super::{CliError, Exit, Shell, wording};
 use crate::consent::shell::{Chooser, Teller};
 use crate::consent::{AskError, ShellPrompter};
-use crate::jobs::augment::{PdfEnd, RaiseError, Whole};
+use crate::jobs::augment::{PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::{arguments, time_in_vietnam};
@@ -246,7 +246,7 @@ impl Raising<'_> {
         };
         match raised {
             Ok(raised) => raised.map(Some).map_err(|error| failed(error.to_string())),
-            Err(RaiseError::Network(_)) if self.queue => Ok(None),
+            Err(error) if self.queue && error.may_pass() => Ok(None),
             Err(error) => Err(augment::failed(&error)),
         }
     }
@@ -401,58 +401,39 @@ async fn keep(
     raising: &Raising<'_>,
     shell: &Shell,
 ) -> Result<(), CliError> {
+    // All of them at level B-B first: a signature that cost a PIN is lost neither to a network that fails nor to the file
+    // of another one.
+    let put = |(document, output): (&SignedDocument, &Path)| match document {
+        SignedDocument::Signed { sha256, size, .. } => put(holdings, (sha256.as_str(), *size), output),
+        SignedDocument::Failed { .. } => Ok(None),
+    };
+    let documents = signed.documents.iter();
+    let all: Vec<_> = documents.clone().zip(files.outputs.iter()).map(put).collect();
     let mut told = Told::default();
-    for ((document, input), output) in signed
-        .documents
-        .iter()
-        .zip(files.inputs)
-        .zip(files.outputs.iter())
-    {
-        match document {
-            SignedDocument::Signed { sha256, size, .. } => {
-                let found = holdings
-                    .documents()
-                    .find(sha256, *size)
-                    .map_err(|error| error.to_string());
-                let signed = found.map_err(|reason| {
-                    CliError::file("cli-unreadable", output, &std::io::Error::other(reason))
-                })?;
-                // At level B-B first: a signature that cost a PIN is not lost to a network that fails. What goes into a
-                // stream cannot be replaced.
-                let stream = output::is_stream(output);
-                if !stream && !write_unless_changed(&signed, output)? {
-                    told.failed(input, JobError::Changed(Changed).object().data, shell);
-                    continue;
-                }
-                let raised = match raising.raise(&signed, holdings, input, shell).await {
-                    Err(error) if stream => {
-                        output::write_with(output, |file| signed.write_to(file))?;
-                        return Err(error);
-                    }
-                    raised => raised?,
-                };
-                let waits = raised.is_none();
-                if waits {
-                    raising.wait(output, input, shell)?;
-                    shell.note(
-                        "sign-queued",
-                        &arguments([("file", output.display().to_string())]),
-                    );
-                }
-                let kept = raised.unwrap_or_else(|| signed.clone());
-                if stream || kept.sha256() != sha256 {
-                    output::write_with(output, |file| kept.write_to(file))?;
-                }
-                told.signed(input, output, &kept, waits, shell);
+    let mut trouble = None;
+    for (((document, put), input), output) in documents.zip(all).zip(files.inputs).zip(files.outputs.iter()) {
+        let settled = match (document, put) {
+            (SignedDocument::Failed { error, .. }, _) => {
+                let error = wording::when_signing(error.clone(), files.format);
+                told.failed(input, error.data, shell);
+                continue;
             }
-            SignedDocument::Failed { error, .. } => {
-                told.failed(
-                    input,
-                    wording::when_signing(error.clone(), files.format).data,
-                    shell,
-                );
+            (SignedDocument::Signed { .. }, Ok(None)) => {
+                told.failed(input, JobError::Changed(Changed).object().data, shell);
+                continue;
             }
+            (SignedDocument::Signed { .. }, Ok(Some(signed))) => {
+                settle(&signed, (input, output), holdings, raising, shell).await
+            }
+            (SignedDocument::Signed { .. }, Err(error)) => Err(error),
+        };
+        match settled {
+            Ok((kept, waits)) => told.signed(input, output, &kept, waits, shell),
+            Err(error) => trouble = trouble.or(Some(error)),
         }
+    }
+    if let Some(error) = trouble {
+        return Err(error);
     }
     let taken = files.outputs.iter().any(output::is_standard);
     let value = json!({ "documents": told.values, "certificate": signed.certificate });
@@ -461,6 +442,47 @@ async fn keep(
         false => Ok(()),
         true => Err(CliError::answered(Exit::No)),
     }
+}
+
+/// Writes a signature as it was made, but for what goes into a stream, which cannot be replaced. None if the original is
+/// not any more what was signed.
+fn put(holdings: &Holdings, (sha256, size): (&str, u64), output: &Path) -> Result<Option<Sealed>, CliError> {
+    let found = holdings.documents().find(sha256, size);
+    let signed = found.map_err(|error| {
+        let reason = std::io::Error::other(error.to_string());
+        CliError::file("cli-unreadable", output, &reason)
+    })?;
+    let is_there = output::is_stream(output) || write_unless_changed(&signed, output)?;
+    Ok(is_there.then_some(signed))
+}
+
+/// Raises a signature, and puts what became of it in its place. True if it waits for more.
+async fn settle(
+    signed: &Sealed,
+    (input, output): (&Path, &Path),
+    holdings: &Holdings,
+    raising: &Raising<'_>,
+    shell: &Shell,
+) -> Result<(Sealed, bool), CliError> {
+    let stream = output::is_stream(output);
+    let raised = match raising.raise(signed, holdings, input, shell).await {
+        Err(error) if stream => {
+            output::write_with(output, |file| signed.write_to(file))?;
+            return Err(error);
+        }
+        raised => raised?,
+    };
+    let waits = raised.is_none();
+    if waits {
+        raising.wait(output, input, shell)?;
+        let file = arguments([("file", output.display().to_string())]);
+        shell.note("sign-queued", &file);
+    }
+    let kept = raised.unwrap_or_else(|| signed.clone());
+    if stream || kept.sha256() != signed.sha256() {
+        output::write_with(output, |file| kept.write_to(file))?;
+    }
+    Ok((kept, waits))
 }
 
 /// Writes what was signed. False if the original is not any more what was signed: then nothing is written.

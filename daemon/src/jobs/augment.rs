@@ -16,6 +16,7 @@ use trien_signatures::report::{
 };
 use trien_signatures::revocation::{CertificateStatus, Revocations};
 use trien_signatures::timestamp::{Imprint, TimestampToken};
+use trien_signatures::trust::Reliance;
 use trien_signatures::validation::{self, CertificateVerdict};
 
 pub use form::{Beside, Form, PdfEnd, Skeleton, Whole};
@@ -53,6 +54,14 @@ pub enum RaiseError {
     NotValidated(String),
 }
 
+impl RaiseError {
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Network(_) | Self::StatusUnknown(_))
+    }
+}
+
 /// What raising works with.
 pub struct Raiser<'a> {
     /// Who is asked.
@@ -75,6 +84,7 @@ impl Raiser<'_> {
         form: &dyn Form,
     ) -> Result<Vec<u8>, RaiseError> {
         let before = self.validate(&document, form)?;
+        has_levels(&before)?;
         let several = before.signatures.len() > 1;
         if level >= Level::BT {
             let opened = form.open(&document)?;
@@ -101,6 +111,32 @@ impl Raiser<'_> {
         }
         compare(&before, &self.validate(&document, form)?, level)?;
         Ok(document)
+    }
+
+    /// Raises a document as far as it goes now, for who goes on later: what is stamped once is not stamped again then.
+    /// Gives what it became, and what keeps it from the level if that may pass.
+    ///
+    /// # Errors
+    /// [`RaiseError`] that does not pass; nothing has been made then.
+    pub async fn climb(
+        &mut self,
+        mut document: Vec<u8>,
+        level: Level,
+        form: &dyn Form,
+    ) -> Result<(Vec<u8>, Option<RaiseError>), RaiseError> {
+        let reached = lowest(&self.validate(&document, form)?);
+        let steps = [Level::BT, Level::BLT, Level::BLTA];
+        for step in steps
+            .into_iter()
+            .filter(|step| *step <= level && reached.is_none_or(|reached| reached < *step))
+        {
+            match self.raise(document.clone(), step, form).await {
+                Ok(raised) => document = raised,
+                Err(error) if error.may_pass() => return Ok((document, Some(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((document, None))
     }
 
     fn validate(&self, document: &[u8], form: &dyn Form) -> Result<Report, RaiseError> {
@@ -185,20 +221,38 @@ impl Raiser<'_> {
                 }
             }
             all_good(&judge(self.trust))?;
+            // Whoever validates it elsewhere has what is in it, and nothing else.
+            let mut inside = proven.material.clone();
+            inside.merge(&material);
+            let reliance = Reliance {
+                revocations: Revocations::NONE,
+                ..self.trust.reliance(now)
+            };
+            let inside = Revocations::read(&inside);
+            all_good(&validation::certificate(
+                leaf,
+                &proven.embedded,
+                &inside,
+                &reliance,
+            ))?;
         }
         let mut once = ValidationMaterial::default();
         once.merge(&material);
         Ok(once)
     }
 
-    /// Puts in what says whether a certificate of a path to an anchor is revoked: fetched, else the lists at hand.
+    /// Puts in what says whether a certificate of a path to an anchor is revoked: fetched where that is allowed, else
+    /// what is at hand.
     async fn look_up(
         &mut self,
         certificate: &Certificate,
         issuer: &Certificate,
         material: &mut ValidationMaterial,
     ) {
-        let fetched = fetch(self.network, certificate, issuer, self.cache).await;
+        let fetched = match self.network.rules().revocation {
+            true => fetch(self.network, certificate, issuer, self.cache).await,
+            false => Revocations::default(),
+        };
         let known = self.trust.revocations_mut();
         for response in fetched.responses() {
             material.ocsp_responses.push(response.as_der().to_vec());
@@ -208,28 +262,46 @@ impl Raiser<'_> {
             known.add_crl(crl.clone());
         }
         if fetched.responses().is_empty() {
-            let lists = self
-                .trust
-                .crls()
-                .iter()
-                .filter(|crl| crl.is_signed_by(issuer, false));
+            let known = self.trust.reliance(OffsetDateTime::now_utc()).revocations;
+            let lists = known.crls().iter().filter(|crl| crl.is_signed_by(issuer, false));
             material.crls.extend(lists.map(|crl| crl.as_der().to_vec()));
+            let answers = known.responses().iter();
+            let about_it = answers.filter(|answer| answer.answers(certificate, issuer));
+            let newest = about_it.max_by_key(|answer| answer.produced_at());
+            material
+                .ocsp_responses
+                .extend(newest.map(|answer| answer.as_der().to_vec()));
         }
     }
 }
 
-/// No signature may be broken or worse than it was, and what is valid has to be at the level.
+fn signatures(report: &Report) -> impl Iterator<Item = &SignatureReport> {
+    let all = report.signatures.iter();
+    all.filter(|one| one.format != Format::DocumentTimeStamp)
+}
+
+/// The level that every valid signature has reached which has levels.
+fn lowest(report: &Report) -> Option<Level> {
+    let valid = signatures(report).filter(|one| one.indication == Indication::TotalPassed);
+    valid.filter_map(|one| one.level).min()
+}
+
+/// Valid signatures of a form that has no levels (`adbe.pkcs7.detached`, say) are raised only beside others.
+fn has_levels(report: &Report) -> Result<(), RaiseError> {
+    let mut valid = signatures(report).filter(|one| one.indication == Indication::TotalPassed);
+    match lowest(report).is_none() && valid.next().is_some() {
+        true => Err(AugmentError::Unsupported.into()),
+        false => Ok(()),
+    }
+}
+
+/// No signature may be broken or worse than it was, and what is valid has to be at the level, if its form has levels.
 ///
 /// A signature that did not pass before (its signer leads to no anchor of ours, say) may be raised all the same, as long
 /// as it stays intact.
 fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseError> {
-    let signatures = |report: &Report| -> Vec<SignatureReport> {
-        let all = report.signatures.iter();
-        all.filter(|one| one.format != Format::DocumentTimeStamp)
-            .cloned()
-            .collect()
-    };
-    let (before, after) = (signatures(before), signatures(after));
+    has_levels(after)?;
+    let (before, after): (Vec<_>, Vec<_>) = (signatures(before).collect(), signatures(after).collect());
     if before.len() != after.len() {
         return Err(RaiseError::NotValidated(format!(
             "{} signatures where {} were",
@@ -237,12 +309,12 @@ fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseErr
             before.len()
         )));
     }
-    for (was, is) in before.iter().zip(&after) {
+    for (was, is) in before.into_iter().zip(after) {
         let broken = is.integrity == Integrity::Broken
             || was.integrity == Integrity::Intact && is.integrity != Integrity::Intact;
         let failed = was.indication == Indication::TotalPassed && is.indication != Indication::TotalPassed;
-        let is_low =
-            is.indication == Indication::TotalPassed && is.level.is_some_and(|reached| reached < level);
+        let below = is.level.map_or(was.level.is_some(), |reached| reached < level);
+        let is_low = is.indication == Indication::TotalPassed && below;
         if broken || failed || is_low {
             return Err(RaiseError::NotValidated(format!(
                 "{:?} at level {:?} ({:?})",
@@ -326,11 +398,13 @@ mod tests {
 
     #[test]
     fn what_is_raised_is_at_its_level_and_no_worse_than_it_was() {
-        let passed = |level| (Integrity::Intact, Indication::TotalPassed, Some(level));
+        let passed = |level| (Integrity::Intact, Indication::TotalPassed, level);
         let strange = (Integrity::Intact, Indication::Indeterminate, None);
         let broken = (Integrity::Broken, Indication::TotalFailed, None);
-        let basic = passed(Level::BB);
-        let rows: [(&[Row], &[Row], bool); 8] = [
+        let basic = passed(Some(Level::BB));
+        let without = passed(None);
+        let passed = |level| passed(Some(level));
+        let rows: [(&[Row], &[Row], bool); 13] = [
             (&[basic], &[passed(Level::BT)], true),
             // The level is not reached, or a signature is lost on the way.
             (&[basic], &[basic], false),
@@ -345,6 +419,12 @@ mod tests {
             ),
             (&[basic], &[strange], false),
             (&[broken], &[broken], false),
+            // A form without levels is at none, and stands beside one that is.
+            (&[without], &[without], false),
+            (&[basic], &[without], false),
+            (&[basic, without], &[passed(Level::BT), without], true),
+            (&[basic, without], &[without, passed(Level::BT)], false),
+            (&[strange, without], &[strange, without], false),
         ];
         for (before, after, fits) in rows {
             let compared = compare(&report(before), &report(after), Level::BT);

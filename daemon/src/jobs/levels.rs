@@ -295,11 +295,8 @@ enum Failure {
 
 impl Failure {
     /// Whether the same may succeed later.
-    fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Raise(RaiseError::Network(_) | RaiseError::StatusUnknown(_))
-        )
+    const fn may_pass(&self) -> bool {
+        matches!(self, Self::Raise(error) if error.may_pass())
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
-use crate::support::{fail, succeed};
-use crate::{keep, portal_with};
+use crate::support::{fail, read_json, succeed};
+use crate::{keep, level_alone, portal_with, printed};
 use serde_json::{Value, json};
 
 #[test]
@@ -30,6 +30,39 @@ fn the_next_authority_is_asked_when_one_fails() {
         2,
         "the one that answers nonsense, and the one that stamps"
     );
+}
+
+#[test]
+fn no_signature_of_a_batch_is_lost_to_an_authority_that_is_gone() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let names = ["một.txt", "hai.txt", "ba.txt"];
+    for name in names {
+        std::fs::write(office.desk.path(name), name).unwrap();
+    }
+    std::fs::create_dir(office.desk.path("ra")).unwrap();
+    let gone = format!("http://127.0.0.1:{}/tsa", free_port());
+    let sign = |words: &[&str]| {
+        let mut sign = office.desk.trien(["sign", "--format", "cades", "--cert", "an"]);
+        sign.args(["--level", "t", "--tsa", &gone]).args(words);
+        sign.arg("--out").arg(office.desk.path("ra"));
+        sign.args(names.map(|name| office.desk.path(name)))
+            .args(office.desk.pin());
+        sign
+    };
+    let result = |name: &str| format!("ra/{name}.p7m");
+    let told = fail(&mut sign(&[]), 3);
+    for name in names {
+        assert_eq!(level_alone(&office, &result(name)), "B-B", "{told}");
+    }
+    assert!(told.contains("at level B"), "{told}");
+
+    std::fs::remove_dir_all(office.desk.path("ra")).unwrap();
+    std::fs::create_dir(office.desk.path("ra")).unwrap();
+    let told = printed(&mut sign(&["--json"]), 3);
+    assert_eq!(told["error"]["code"], "augment-network", "{told:#}");
+    for name in names {
+        assert_eq!(level_alone(&office, &result(name)), "B-B");
+    }
 }
 
 #[test]
@@ -113,6 +146,51 @@ fn a_slow_authority_is_waited_for_within_its_limit_and_past_it_the_next_is_asked
     keep(&office, &mut page, signed, "t.p7s");
     assert_eq!(office.level("t.p7s"), "B-T");
     assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn a_time_stamp_of_something_else_is_not_taken_and_the_next_authority_is_asked() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let server = office.server();
+    succeed(&mut office.sign(&[], "b.p7s"));
+    let asking = |path: &str, policy: &str| {
+        let policy = match policy {
+            "" => String::new(),
+            policy => format!("policy = \"{policy}\"\n"),
+        };
+        format!(
+            "[[timestamp_authorities]]\nurl = \"{}\"\n{policy}",
+            server.url(path)
+        )
+    };
+    for (path, policy, why) in [
+        ("other-imprint", "", "about something else"),
+        ("other-nonce", "", "does not answer this request"),
+        ("old", "", "which is not now"),
+        (
+            "other-policy",
+            "1.2.3.4.2",
+            "the policy 1.2.3.4.1, not the one asked for",
+        ),
+        // It has no such policy, and says so.
+        ("tsa", "1.2.3.4.2", "the authority refuses"),
+    ] {
+        office.configure(&asking(path, policy));
+        let refused = fail(&mut office.augment("b.p7s", "t.p7s", &[]), 3);
+        assert!(
+            refused.contains("No time-stamp") && refused.contains(why),
+            "{path}: {refused}"
+        );
+        assert!(!office.desk.path("t.p7s").exists(), "{path}");
+        office.configure(&(asking(path, policy) + &asking("tsa", "1.2.3.4.1")));
+        let before = server.requests();
+        succeed(&mut office.augment("b.p7s", "t.p7s", &[]));
+        assert_eq!(server.requests(), before + 2, "{path}");
+        let report = read_json(&succeed(&mut office.verify("t.p7s")));
+        let stamp = &report[0]["signatures"][0]["timestamps"][0];
+        assert_eq!(stamp["policy"], "1.2.3.4.1", "{report:#}");
+        std::fs::remove_file(office.desk.path("t.p7s")).unwrap();
+    }
 }
 
 #[test]

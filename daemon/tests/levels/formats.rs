@@ -415,6 +415,46 @@ fn containers_office_documents_and_jades_reach_their_levels() {
     }
 }
 
+#[test]
+fn xades_reaches_every_level_within_around_and_beside_its_document() {
+    let (office, _server, tsa) = with_authority("ec:p256");
+    office.import(&["root.crl", "ca.crl"]);
+    let document = "<đơn><nội-dung>Đề nghị</nội-dung></đơn>";
+    std::fs::write(office.desk.path("đơn.xml"), document).unwrap();
+    let at = |level| ["--level", level, "--tsa", tsa.as_str()];
+    for (form, beside) in [
+        (None, false),
+        (Some("--enveloping"), false),
+        (Some("--detached"), true),
+    ] {
+        let sign = |out: &str, words: &[&str]| {
+            let mut sign = sign_as(&office, "xades", ("đơn.xml", out), words);
+            succeed(sign.args(form));
+        };
+        let level_of = |signed: &str| {
+            let mut verify = office.desk.trien(["verify", "--json"]);
+            if beside {
+                verify.arg("--content").arg(office.desk.path("đơn.xml"));
+            }
+            let report = read_json(&succeed(verify.arg(office.desk.path(signed))));
+            report[0]["signatures"][0]["level"].clone()
+        };
+        sign("b", &[]);
+        assert_eq!(level_of("b"), "B-B", "{form:?}");
+        for (input, level, reached) in [("b", "t", "B-T"), ("t", "lt", "B-LT"), ("lt", "lta", "B-LTA")] {
+            let mut augment = office.desk.trien(["augment", "--out"]);
+            augment.arg(office.desk.path(level)).arg(office.desk.path(input));
+            if beside {
+                augment.arg("--content").arg(office.desk.path("đơn.xml"));
+            }
+            succeed(augment.args(at(level)));
+            assert_eq!(level_of(level), reached, "{form:?}");
+            sign("direct", &at(level));
+            assert_eq!(level_of("direct"), reached, "{form:?}");
+        }
+    }
+}
+
 /// Makes `dossier.docx`, by LibreOffice.
 fn dossier_of_office(office: &Office) {
     let mut soffice = Command::new("soffice");

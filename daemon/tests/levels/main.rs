@@ -5,6 +5,7 @@
 
 mod authorities;
 mod formats;
+mod material;
 mod pages;
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,7 +17,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Office, Server, free_port};
-use support::{repository, succeed};
+use support::{read_json, repository, succeed};
 
 /// An office with one key, and the address of its authority for time-stamps.
 fn with_authority(algorithm: &str) -> (Office, Server, String) {
@@ -31,6 +32,14 @@ fn without_authority() -> (Office, u16, String) {
     let office = Office::new(&[("an", "ec:p256", "citizen")]);
     let port = free_port();
     (office, port, format!("http://127.0.0.1:{port}/tsa"))
+}
+
+/// What a verb printed as JSON that ended with this code; warnings of the network go elsewhere.
+#[track_caller]
+fn printed(command: &mut Command, code: i32) -> Value {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {output:?}");
+    read_json(&String::from_utf8(output.stdout).unwrap())
 }
 
 /// The level that our own verification finds in a file that needs no content beside it.

@@ -1,11 +1,12 @@
 //! What no authority stamped waits on disk, and is raised by the shell or by the daemon.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::Daemon;
 use crate::support::office::{Office, Server, free_port};
-use crate::support::{fail, repository, succeed};
-use crate::{keep, level_alone, portal, sign_as, without_authority};
+use crate::support::{fail, read_json, repository, succeed};
+use crate::{keep, level_alone, portal, printed, sign_as, without_authority};
 use serde_json::{Value, json};
 
 #[test]
@@ -31,6 +32,133 @@ fn n161_offline_a_signature_waits_and_is_never_silently_lower() {
             .count(),
         0
     );
+}
+
+/// What `trien augment --queued` did, which ended with this code.
+fn queued(command: &mut Command, code: i32) -> Value {
+    printed(command.args(["augment", "--queued", "--json"]), code)
+}
+
+fn names(told: &Value) -> Vec<&str> {
+    let files = told.as_array().unwrap().iter();
+    files
+        .map(|file| file.as_str().unwrap().rsplit('/').next().unwrap())
+        .collect()
+}
+
+fn entries(office: &Office) -> usize {
+    std::fs::read_dir(office.desk.home().join("data/queue")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn what_is_signed_anew_while_an_authority_takes_its_time_is_not_overwritten() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = free_port();
+    let late = format!("http://127.0.0.1:{port}/late");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &late, "--queue"], "q.p7s"));
+    let first = std::fs::read(office.desk.path("q.p7s")).unwrap();
+    let server = Server::start(office.desk.pki(), port);
+    let mut raising = office.desk.trien(["augment", "--queued", "--json"]);
+    let raising = raising.stdout(Stdio::piped()).spawn().unwrap();
+    eventually("the authority is asked", || {
+        server.asked().contains(&"/late".to_owned())
+    });
+    succeed(&mut office.sign(&[], "again.p7s"));
+    std::fs::rename(office.desk.path("again.p7s"), office.desk.path("q.p7s")).unwrap();
+    let again = std::fs::read(office.desk.path("q.p7s")).unwrap();
+    assert_ne!(first, again);
+    let ended = raising.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let told = read_json(&String::from_utf8(ended.stdout).unwrap());
+    assert_eq!(
+        (names(&told["given_up"]), names(&told["raised"])),
+        (vec!["q.p7s"], vec![]),
+        "{told}"
+    );
+    assert_eq!(std::fs::read(office.desk.path("q.p7s")).unwrap(), again);
+    assert_eq!(entries(&office), 0);
+    let left = std::fs::read_dir(office.desk.path("")).unwrap().flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().starts_with('.')),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_written_now_waits_for_room_on_the_disk() {
+    let (office, port, tsa) = without_authority();
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa, "--queue"], "q.p7s"));
+    let _server = Server::start(office.desk.pki(), port);
+    let mut cramped = Command::new("sh");
+    // No file may be as large as the signature.
+    cramped.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]);
+    cramped
+        .arg(env!("CARGO_BIN_EXE_trien"))
+        .env("TRIEN_HOME", office.desk.home());
+    let told = queued(&mut cramped, 1);
+    assert_eq!(
+        (names(&told["waiting"]), names(&told["given_up"])),
+        (vec!["q.p7s"], vec![]),
+        "{told}"
+    );
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-B".into(), 1));
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-T".into(), 0));
+}
+
+#[test]
+fn what_a_responder_does_not_answer_for_waits_and_is_stamped_once() {
+    let (office, port) = Office::published(&[("an", "ec:p256", "citizen")]);
+    office.configure("[network]\nrevocation = true\nprivate_addresses = true\n");
+    let authority = office.server();
+    let words = ["--level", "lt", "--tsa", &authority.url("tsa")];
+    let refused = fail(&mut office.sign(&words, "lt.p7s"), 3);
+    assert!(refused.contains("revocation"), "{refused}");
+    assert_eq!(office.level("lt.p7s"), "B-B");
+    let stamped = authority.requests();
+    let words = [&words[..], &["--queue", "--json"]].concat();
+    let told = printed(&mut office.sign(&words, "q.p7s"), 0);
+    assert_eq!(told["documents"][0]["waits_for_time_stamp"], true, "{told}");
+    let of_file = |name: &str| {
+        let bytes = std::fs::read(office.desk.path(name)).unwrap();
+        hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes))
+    };
+    assert_eq!(told["documents"][0]["sha256"], json!(of_file("q.p7s")), "{told}");
+    assert_eq!(office.level("q.p7s"), "B-B");
+    for _ in 0..2 {
+        let told = queued(&mut office.desk.trien([]), 1);
+        assert_eq!(names(&told["waiting"]), ["q.p7s"], "{told}");
+        assert_eq!(office.level("q.p7s"), "B-T", "as far as it went");
+    }
+    let _responder = Server::start(office.desk.pki(), port);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-LT".into(), 0));
+    assert_eq!(
+        authority.requests(),
+        stamped + 2,
+        "at the shell, and in the queue"
+    );
+}
+
+#[test]
+fn what_an_authority_stamped_before_the_responder_was_silent_stays_in_the_queue() {
+    let (office, port) = Office::published(&[("an", "ec:p256", "citizen")]);
+    office.configure("[network]\nrevocation = true\nprivate_addresses = true\n");
+    let at = free_port();
+    let tsa = format!("http://127.0.0.1:{at}/tsa");
+    succeed(&mut office.sign(&["--level", "lta", "--tsa", &tsa, "--queue"], "q.p7s"));
+    assert_eq!(office.level("q.p7s"), "B-B");
+    let authority = Server::start(office.desk.pki(), at);
+    for _ in 0..2 {
+        let told = queued(&mut office.desk.trien([]), 1);
+        assert_eq!(names(&told["waiting"]), ["q.p7s"], "{told}");
+        assert_eq!(office.level("q.p7s"), "B-T");
+    }
+    assert_eq!(authority.requests(), 1, "what is stamped is not stamped again");
+    let _responder = Server::start(office.desk.pki(), port);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-LTA".into(), 0));
 }
 
 /// A daemon with this configuration and no page.

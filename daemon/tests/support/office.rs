@@ -31,7 +31,8 @@ pub struct Server {
 
 impl Server {
     /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], at `/large` with
-    /// [`Office::large_certificate`], answers of its responder (see
+    /// [`Office::large_certificate`], at `/old` of ten years ago, at `/other-imprint`, `/other-nonce` and `/other-policy`
+    /// of something else, answers of its responder (see
     /// [`responder`]) at `/responder`, its lists at `/ca.crl` and `/root.crl`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
         Self::over(folder, port, None)
@@ -142,10 +143,11 @@ fn serve(
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
-        "/tsa" | "/late" | "/large" => {
+        "/tsa" | "/late" | "/large" | "/old" | "/other-imprint" | "/other-nonce" | "/other-policy" => {
             if path == "/late" {
                 std::thread::sleep(LATE);
             }
+            misunderstand(&path, &mut body);
             let mut number = turn.lock().unwrap();
             *number += 1;
             let (query, answer) = (folder.join("query.tsq"), folder.join("answer.tsr"));
@@ -161,6 +163,9 @@ fn serve(
                 stamp.args(["-chain", "large.pem"]);
             }
             succeed(&mut stamp);
+            if path == "/old" {
+                make_old(folder);
+            }
             send(&mut stream, "application/timestamp-reply", &answer)
         }
         "/responder" => {
@@ -225,6 +230,48 @@ fn serve(
         }
         _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
     };
+}
+
+/// Makes of a request for a time-stamp what an authority at this path takes it for.
+fn misunderstand(path: &str, query: &mut [u8]) {
+    let find = |query: &[u8], wanted: &[u8]| {
+        let mut places = query.windows(wanted.len());
+        places.position(|window| window == wanted).unwrap() + wanted.len()
+    };
+    // Behind the head of its digest, and before the BOOLEAN that asks for the certificate.
+    let place = match path {
+        "/other-imprint" => find(query, &[0x04, 0x20]),
+        "/other-nonce" => query.len() - 4,
+        // 1.2.3.4.2, which becomes 1.2.3.4.1.
+        "/other-policy" => {
+            let end = find(query, &[0x06, 0x04, 0x2A, 0x03, 0x04, 0x02]);
+            query[end - 1] = 0x01;
+            return;
+        }
+        _ => return,
+    };
+    query[place] ^= 1;
+}
+
+/// Makes what the authority has just answered ten years old: its words with another time, signed by its key.
+fn make_old(folder: &Path) {
+    let openssl = |words: &str| {
+        let mut openssl = Command::new("openssl");
+        succeed(openssl.current_dir(folder).args(words.split_whitespace()));
+    };
+    openssl("ts -reply -in answer.tsr -token_out -out token.der");
+    openssl("cms -verify -noverify -binary -inform DER -in token.der -out new.tst");
+    let mut info = std::fs::read(folder.join("new.tst")).unwrap();
+    // GeneralizedTime, YYYYMMDDHHMMSSZ.
+    let place = info.windows(3).position(|window| window == [0x18, 0x0F, b'2']);
+    let decade = &mut info[place.unwrap() + 4];
+    *decade -= 1;
+    std::fs::write(folder.join("old.tst"), info).unwrap();
+    openssl(
+        "cms -sign -binary -nodetach -cades -md sha256 -econtent_type 1.2.840.113549.1.9.16.1.4 -in old.tst \
+         -signer tsa.pem -inkey tsa.key -outform DER -out token.der",
+    );
+    openssl("ts -reply -in token.der -token_in -out answer.tsr");
 }
 
 /// Answers with a file.
@@ -305,7 +352,19 @@ pub struct Office {
 
 impl Office {
     pub fn new(keys: &[(&str, &str, &str)]) -> Self {
-        let desk = Desk::with_keys(keys);
+        Self::at(Desk::with_keys(keys))
+    }
+
+    /// The same, with a responder, where the certificates say that answers and lists are to be had at the port. Nobody
+    /// is there yet.
+    pub fn published(keys: &[(&str, &str, &str)]) -> (Self, u16) {
+        let port = free_port();
+        let desk = Desk::with_keys_published_at(&format!("127.0.0.1:{port}"), keys);
+        responder(&desk);
+        (Self::at(desk), port)
+    }
+
+    fn at(desk: Desk) -> Self {
         authority(&desk.pki(), 3000);
         std::fs::write(desk.path("đơn.txt"), "Đơn đề nghị").unwrap();
         Self { desk }
@@ -325,6 +384,12 @@ impl Office {
 
     pub fn server(&self) -> Server {
         Server::start(self.desk.pki(), 0)
+    }
+
+    /// The configuration, from now on.
+    pub fn configure(&self, lines: &str) {
+        std::fs::create_dir_all(self.desk.home().join("config")).unwrap();
+        std::fs::write(self.desk.home().join("config/config.toml"), lines).unwrap();
     }
 
     /// An authority below a root that nobody here trusts.

@@ -181,6 +181,12 @@ impl OcspResponse {
         &self.certificates
     }
 
+    /// Whether it says something about a certificate of this issuer; whether it may be believed, it does not say.
+    #[must_use]
+    pub fn answers(&self, certificate: &Certificate, issuer: &Certificate) -> bool {
+        self.about(certificate, issuer).is_some()
+    }
+
     /// The answer about a certificate of this issuer.
     pub(super) fn about(&self, certificate: &Certificate, issuer: &Certificate) -> Option<&Answer> {
         self.answers.iter().find(|answer| {

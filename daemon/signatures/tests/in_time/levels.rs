@@ -5,8 +5,11 @@ use time::{Duration, OffsetDateTime};
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::Augment;
 use trien_signatures::cades::{self, CadesRequest, CadesSignature, Container, Digests, FurtherRequest};
+use trien_signatures::material::ValidationMaterial;
 use trien_signatures::report::{Format, Level, RevocationStatus, SubIndication, TimestampKind, Warning};
+use trien_signatures::revocation::{Crl, OcspResponse, Revocations};
 use trien_signatures::signing::Prepared;
+use trien_signatures::trust::Reliance;
 
 #[test]
 fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
@@ -57,6 +60,51 @@ fn every_level_is_reached_and_holds_when_the_certificate_has_expired() {
             .warnings
             .contains(&Warning::SigningTimeNotProven)
     );
+}
+
+#[test]
+fn what_only_this_computer_knows_counts_for_the_verdict_and_not_for_the_level() {
+    let world = &*WORLD;
+    let stamped = world.raise(&world.sign(&world.signer, true), TimestampKind::Signature);
+    let whole = world.material();
+    let mut known = Revocations::default();
+    for answer in &whole.ocsp_responses {
+        known.add_response(OcspResponse::from_der(answer).unwrap());
+    }
+    for crl in &whole.crls {
+        known.add_crl(Crl::from_der(crl).unwrap());
+    }
+    let [of_ca, of_root] = [0, 1].map(|place| whole.crls[place].clone());
+    let part = |crls: &[&Vec<u8>], answers: &[Vec<u8>]| ValidationMaterial {
+        certificates: whole.certificates.clone(),
+        crls: crls.iter().map(|crl| (*crl).clone()).collect(),
+        ocsp_responses: answers.to_vec(),
+    };
+    for (brought, level) in [
+        (part(&[], &[]), Level::BT),
+        (part(&[&of_root], &[]), Level::BT),
+        (part(&[&of_ca], &[]), Level::BT),
+        (part(&[], &whole.ocsp_responses), Level::BT),
+        (part(&[&of_root], &whole.ocsp_responses), Level::BLT),
+        (part(&[&of_root, &of_ca], &[]), Level::BLT),
+    ] {
+        let opened = CadesSignature::open(&stamped, Vec::new()).unwrap();
+        let long = opened.add_material(&brought).unwrap();
+        let reliance = Reliance {
+            revocations: &known,
+            ..Reliance::new(&world.pki.anchors, &[], OffsetDateTime::now_utc())
+        };
+        let report = cades::verify(&long, Some(CONTENT), &reliance).unwrap();
+        let signature = &report.signatures[0];
+        assert_eq!(signature.revocation_status, RevocationStatus::Good);
+        assert_eq!(signature.level, Some(level), "{signature:#?}");
+        let alone = world.verify(&long, OffsetDateTime::now_utc());
+        assert_eq!(
+            alone.signatures[0].level,
+            Some(level),
+            "with nothing but the root"
+        );
+    }
 }
 
 #[test]

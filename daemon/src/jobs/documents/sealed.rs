@@ -162,7 +162,7 @@ impl Sealed {
     fn is_changeable(&self) -> bool {
         match &self.0.body {
             Body::Vault(_) => false,
-            Body::File(_) => true,
+            Body::File(..) => true,
             Body::Around { inner, .. } => inner.is_changeable(),
         }
     }
