@@ -22,9 +22,6 @@ const SIGNATURES: usize = 1000;
 /// KiB that the process may grow by: less than 180 bytes a signature. The most that was seen is 84, of tpm2-pkcs11.
 const GROWTH: u64 = 160;
 
-/// The same of this process, whose runtime has threads that come and go: less than 580 bytes a signature.
-const OURS: u64 = 512;
-
 /// What a process holds.
 struct Held {
     process: u32,
@@ -60,7 +57,8 @@ impl Held {
 }
 
 async fn sign_many(module: &ModuleConfig, token: &ModuleToken, key: &KeyRef, algorithm: SignatureAlgorithm) {
-    let word = module.path.display().to_string();
+    // What was checked is loaded: the file behind the links.
+    let word = module.path.canonicalize().unwrap().display().to_string();
     sign_in_a_row(&word, token, key, algorithm).await;
 }
 

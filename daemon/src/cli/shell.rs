@@ -101,8 +101,8 @@ enum Cause {
     /// The same, where what goes into it has a language, too.
     Each {
         key: &'static str,
-        vi: Arguments,
-        en: Arguments,
+        /// In Vietnamese, and in English.
+        arguments: Box<[Arguments; 2]>,
     },
     /// An error as the wire has it.
     Wire(Box<ErrorObject>),
@@ -152,8 +152,7 @@ impl CliError {
             exit: Exit::Failed,
             cause: Cause::Each {
                 key,
-                vi: arguments(Language::Vi),
-                en: arguments(Language::En),
+                arguments: Box::new([Language::Vi, Language::En].map(arguments)),
             },
         }
     }
@@ -213,13 +212,16 @@ impl CliError {
         let told = match &self.cause {
             Cause::Answered => None,
             Cause::Message { key, arguments } => message(key, arguments),
-            Cause::Each { key, vi, en } => message(
-                key,
-                match language {
-                    Language::Vi => vi,
-                    Language::En => en,
-                },
-            ),
+            Cause::Each { key, arguments } => {
+                let [vi, en] = &**arguments;
+                message(
+                    key,
+                    match language {
+                        Language::Vi => vi,
+                        Language::En => en,
+                    },
+                )
+            }
             Cause::System {
                 key,
                 arguments: facts,

@@ -415,11 +415,11 @@ async fn keep(
         let settled = match (document, put) {
             (SignedDocument::Failed { error, .. }, _) => {
                 let error = wording::when_signing(error.clone(), files.format);
-                told.failed(input, error.data, shell);
+                told.failed(input, &error.data, shell);
                 continue;
             }
             (SignedDocument::Signed { .. }, Ok(None)) => {
-                told.failed(input, JobError::Changed(Changed).object().data, shell);
+                told.failed(input, &JobError::Changed(Changed).object().data, shell);
                 continue;
             }
             (SignedDocument::Signed { .. }, Ok(Some(signed))) => {
@@ -517,7 +517,7 @@ impl Told {
         self.lines.push('\n');
     }
 
-    fn failed(&mut self, input: &Path, error: ErrorData, shell: &Shell) {
+    fn failed(&mut self, input: &Path, error: &ErrorData, shell: &Shell) {
         let file = input.display().to_string();
         let reason = error.message.text(shell.language).to_owned();
         let values = arguments([("file", file.clone()), ("reason", reason)]);
