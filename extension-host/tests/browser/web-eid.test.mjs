@@ -35,6 +35,14 @@ const PAGE = `<!doctype html><title>Cổng</title><script>
   };
   if (location.search === "?alone") signIn();
   if (location.search === "?click") addEventListener("click", signIn);
+  // A portal that has its documents signed and nothing else.
+  const sign = async () => {
+    const { success, ...none } = await ask("get-signing-certificate");
+    const hash = btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode("x")))));
+    const answer = success ? { certificate: success.certificate, ...await ask("sign", { certificate: success.certificate, hash, hashFunction: "SHA-256" }) } : none;
+    await fetch("/told", { method: "POST", body: JSON.stringify(answer) });
+  };
+  if (location.search === "?sign") addEventListener("click", sign);
 </script><body style="height: 100vh; margin: 0">`;
 
 const SCOPES = ["sign_in", "certificates", "blind_digest"].flatMap((scope) => ["--scope", scope]);
@@ -85,7 +93,7 @@ for (const name of ["chromium", "firefox"]) {
       const visit = async (how) => {
         const told = stranger.told();
         await page.goto(`${stranger.url}/?${how}`);
-        if (how === "click") await page.mouse.click(100, 100);
+        if (how !== "alone") await page.mouse.click(100, 100);
         return told;
       };
       assert.deepEqual(await visit("alone"), { unavailable: true });
@@ -99,6 +107,16 @@ for (const name of ["chromium", "firefox"]) {
       const { success: { action, ...token } } = await visit("click");
       assert.equal(action, "web-eid:authenticate-success");
       assert.match(stage.signedIn(token, stranger.url, nonce), /Nguyễn Văn An/);
+      // A signature over a bare digest was offered there, and nobody has ticked it.
+      assert.ok((await visit("sign")).failure);
+      // Where it is ticked, the first question is enough for it.
+      stage.trien("origin", "revoke", stranger.url);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      stage.answer("approve", { introduce: true, permissions: ["certificates", "blind_digest"] });
+      const { certificate, success: signed, failure } = await visit("sign");
+      const { publicKey } = new X509Certificate(Buffer.from(certificate, "base64"));
+      assert.ok(signed, JSON.stringify(failure));
+      assert.ok(verify("sha256", "x", publicKey, Buffer.from(signed.signature, "base64")));
       stage.answer("approve");
     });
     await page.goto(url);
