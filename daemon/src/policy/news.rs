@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use tokio::net::unix::pipe::Receiver;
 
 use super::GrantBook;
@@ -41,7 +41,10 @@ async fn listen(book: &GrantBook) -> io::Result<()> {
             return Ok(());
         }
         watch.readable().await?;
-        drain(&watch)?;
+        // Another folder in its place may have its number too.
+        if is_gone(&watch)? {
+            return Ok(());
+        }
     }
 }
 
@@ -66,17 +69,34 @@ fn watch(folder: &Path) -> io::Result<OwnedFd> {
     Ok(watch)
 }
 
-/// What it was does not matter: the file is looked at.
-fn drain(watch: &Receiver) -> io::Result<()> {
+/// Reads what there is: whether the folder itself is gone, or the watch on it. What else it was does not matter: the file is
+/// looked at.
+fn is_gone(watch: &Receiver) -> io::Result<bool> {
+    const GONE: ReadFlags = ReadFlags::DELETE_SELF
+        .union(ReadFlags::MOVE_SELF)
+        .union(ReadFlags::IGNORED);
+    let mut gone = false;
+    // Whole events: the kernel gives no half of one.
     let mut buffer = [0u8; 4096];
     loop {
         match watch.try_read(&mut buffer) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Ok(length) => gone |= masks(&buffer[..length]).any(|mask| mask.intersects(GONE)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(gone),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What happened, of each event (`struct inotify_event`: descriptor, mask, cookie, the name's length, the name).
+fn masks(mut events: &[u8]) -> impl Iterator<Item = ReadFlags> {
+    std::iter::from_fn(move || {
+        let (head, rest) = events.split_first_chunk::<16>()?;
+        let word = |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let name = usize::try_from(word(12)).unwrap_or(usize::MAX);
+        events = rest.get(name..).unwrap_or_default();
+        Some(ReadFlags::from_bits_retain(word(4)))
+    })
 }
 
 #[cfg(test)]
