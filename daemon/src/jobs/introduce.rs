@@ -47,7 +47,7 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
     let names = scopes.iter().map(|scope| scope.name().to_owned()).collect();
     // Without an end it would be for good, which nobody has said.
     let Some(expires) = now.checked_add(Duration::days(days.into())) else {
-        let endless = AskError::Failed(format!("{days} days have no end in the calendar").into());
+        let endless = AskError::Failed(format!("{days} days have no end in the calendar"));
         return Err(end(intent, endless.into()));
     };
     let grant = Grant::until(origin.clone(), scopes, now, Some(expires));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use trien_protocol::call::{DocumentRef, OnError, SignDocuments};
 use trien_protocol::event::Stage;
@@ -25,6 +26,9 @@ use crate::briefly::briefly;
 use crate::consent::{self, Approved, Contents, Offer};
 use crate::policy::Permitted;
 use crate::tokens::{LoginError, RsaSchemes, Signable, TokenId};
+
+/// How long the turn may take to come without the certificates being looked at again.
+const STALE: Duration = Duration::from_secs(1);
 
 /// One document of the request on its way.
 struct Item {
@@ -72,13 +76,16 @@ pub async fn run(
         appearance,
         drawings,
     };
-    // The turn is taken when there is something to ask: others need not wait for the rehearsal of many documents, and what
-    // has become of the certificates by then is looked at again.
+    // The turn is taken when there is something to ask: others need not wait for the rehearsal of many documents. Who had to
+    // wait for it looks at the certificates again.
     context.prompter.considers_asking(permitted.channel())?;
-    let found = find(context, &call).await?;
+    let mut found = find(context, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;
+    let ready = Instant::now();
     let turn = context.prompter.turn(permitted.channel()).await?;
-    let found = find(context, &call).await?;
+    if ready.elapsed() > STALE {
+        found = find(context, &call).await?;
+    }
 
     let intent = context.audit.intend(subject(&permitted, &items))?;
     caller.report.stage(Stage::Asking, 0, count(&items));
