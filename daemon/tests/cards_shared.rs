@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/module.rs"]
-mod module;
 #[path = "support/stage.rs"]
 mod stage;
 mod support;
+
+use support::module;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -123,15 +123,15 @@ fn a_transaction_of_another_program_holds_up_its_own_card_alone() {
 /// a transaction. They have not failed for that, however often it happens.
 #[test]
 fn a_module_that_waits_for_another_programs_transaction_has_not_failed() {
-    waits_for_a_transaction(scene::opensc(), 4);
+    waits_for_a_transaction(&scene::opensc(), 4);
 }
 
 #[test]
 fn yubicos_module_that_waits_for_another_programs_transaction_has_not_failed() {
-    waits_for_a_transaction(scene::ykcs11(), 2);
+    waits_for_a_transaction(&scene::ykcs11(), 2);
 }
 
-fn waits_for_a_transaction(module: ModuleConfig, rounds: u32) {
+fn waits_for_a_transaction(module: &ModuleConfig, rounds: u32) {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let _card = readers.piv(0);
         runtime().block_on(async {
@@ -140,7 +140,7 @@ fn waits_for_a_transaction(module: ModuleConfig, rounds: u32) {
                 sign: Duration::from_secs(2),
                 ..Deadlines::default()
             };
-            let modules = scene::modules_within(std::slice::from_ref(&module), deadlines);
+            let modules = scene::modules_within(std::slice::from_ref(module), deadlines);
             let ready = |entry: &TokenEntry| entry.initialized;
             let nine_a = |token: &ModuleToken| scene::key(token, &[1]);
             for round in 0..rounds {

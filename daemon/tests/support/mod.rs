@@ -1,6 +1,7 @@
 //! What tests of the whole program stand on: a throw-away `TRIEN_HOME` with a real software token, keys made on it, and
 //! certificates of the demo PKI. Everything goes through the command line, as a person would do it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod cards;
 pub mod daemon;
