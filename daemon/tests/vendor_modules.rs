@@ -123,7 +123,8 @@ fn signable(number: usize) -> Signable {
 /// Open descriptors and resident memory (in kB) of the processes below this one that load a library; none where the
 /// system does not let us look into them.
 fn costs(library: &Path) -> Option<(usize, u64)> {
-    let word = library.display().to_string();
+    // What was checked is loaded: the file behind the links.
+    let word = library.canonicalize().ok()?.display().to_string();
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     let worker = processes.map(|entry| entry.path()).find(|path| {
         let line = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();

@@ -138,15 +138,16 @@ impl NativeSocket {
 /// moment longer, until it becomes another program; somebody who serves the socket holds it in earnest.
 fn take_lock(folder: &Path, socket: &Path) -> Result<std::fs::File, BindError> {
     let lock = std::fs::File::open(folder)?;
-    let deadline = std::time::Instant::now() + INHERITED;
+    let began = std::time::Instant::now();
     loop {
         match rustix::fs::flock(lock.as_fd(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(lock),
             Err(rustix::io::Errno::WOULDBLOCK) => {}
             Err(errno) => return Err(BindError::Io(errno.into())),
         }
+        // Such a process has the listener, too, and connections to it begin.
         let served = std::os::unix::net::UnixStream::connect(socket).is_ok();
-        if served || std::time::Instant::now() > deadline {
+        if began.elapsed() > if served { INHERITED / 4 } else { INHERITED } {
             return Err(BindError::InUse);
         }
         std::thread::sleep(Duration::from_millis(20));
