@@ -249,7 +249,7 @@ fn n113_a_service_that_is_not_installed_is_told_from_one_that_does_not_run() {
         String::from_utf8(output.stderr).unwrap()
     };
     let start = "Start it: sudo systemctl start pcscd.socket";
-    let install = "Have it installed: sudo apt install pcscd";
+    let install = "Have it installed: sudo apt install pcscd.";
     let (code, state, remedy) = of_service();
     assert_eq!(
         (code.as_str(), state.as_str(), remedy.as_str()),

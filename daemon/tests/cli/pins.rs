@@ -129,7 +129,7 @@ fn a_pin_file_that_everybody_can_read_is_told() {
     let desk = desk_with_key();
     let told = |mode| {
         std::fs::set_permissions(desk.pin_file(), std::fs::Permissions::from_mode(mode)).unwrap();
-        let output = sign(&desk).args(desk.pin()).output().unwrap();
+        let output = sign(&desk).arg("--force").args(desk.pin()).output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
