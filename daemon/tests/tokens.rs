@@ -365,7 +365,16 @@ async fn unlocked(modules: &Modules) -> (Box<dyn SigningSession>, Vec<u8>) {
         .into_iter()
         .find(|token| token.entry().initialized)
         .unwrap();
-    let mut administration = token.administer().await.unwrap();
+    // A session that was left closes a moment later.
+    let mut administered = token.administer().await;
+    for _ in 0..200 {
+        if !matches!(administered, Err(TokenError::Busy)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        administered = token.administer().await;
+    }
+    let mut administration = administered.unwrap();
     assert!(
         matches!(token.administer().await, Err(TokenError::Busy)),
         "one session a token"
