@@ -9,7 +9,7 @@ mod support;
 use support::cards::pairs::{self, Pair};
 use support::cards::piv;
 use support::cards::scene::{
-    ECDSA, RSA, descriptors, key, logged_in, modules, opensc, ready_opencryptoki, resident, runtime,
+    ECDSA, RSA, anonymous, descriptors, key, logged_in, modules, opensc, ready_opencryptoki, runtime,
     signable, token_in_time, worker, ykcs11,
 };
 use support::cards::{CARD_PIN, ReaderPlan, Readers, SoftHsm, TpmToken, on_opencryptoki, on_readers};
@@ -35,7 +35,7 @@ impl Held {
         Self {
             process,
             descriptors: descriptors(process),
-            memory: resident(process),
+            memory: anonymous(process),
         }
     }
 

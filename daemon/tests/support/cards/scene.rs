@@ -245,9 +245,10 @@ pub fn steady_descriptors(process: u32) -> usize {
     seen
 }
 
-/// In KiB.
-pub fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+/// What a process has written and keeps, in KiB. The pages of programs and libraries are left out: how many of those are
+/// there is between the kernel and its cache, and changes by hundreds of KiB while nothing is called.
+pub fn anonymous(process: u32) -> u64 {
+    let sums = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let line = sums.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
