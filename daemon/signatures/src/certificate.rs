@@ -152,20 +152,11 @@ impl Certificate {
     /// # Errors
     /// [`CertificateError`] when there is none, or one of them is not a certificate.
     pub fn all_from_pem(pem: &str) -> Result<Vec<Self>, CertificateError> {
-        const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-        const END: &str = "-----END CERTIFICATE-----";
-        let mut certificates = Vec::new();
-        let mut rest = pem;
-        while let Some((_, begun)) = rest.split_once(BEGIN) {
-            let (body, after) = begun.split_once(END).ok_or(CertificateError::NotPem)?;
-            certificates.push(Self::from_der(&pem_body(body)?)?);
-            rest = after;
+        let blocks = pem_blocks(pem, "CERTIFICATE")?;
+        if blocks.is_empty() {
+            return Err(CertificateError::NotPem);
         }
-        if certificates.is_empty() {
-            Err(CertificateError::NotPem)
-        } else {
-            Ok(certificates)
-        }
+        blocks.iter().map(|der| Self::from_der(der)).collect()
     }
 
     /// Reads the first certificate of a PEM text.
@@ -411,6 +402,19 @@ impl Certificate {
     pub(crate) fn digest(&self, hash: Hash) -> Vec<u8> {
         hash.digest(&self.0.der)
     }
+}
+
+/// The contents of the blocks with this label; there may be none.
+pub(crate) fn pem_blocks(pem: &str, label: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let [begin, end] = ["BEGIN", "END"].map(|edge| format!("-----{edge} {label}-----"));
+    let mut blocks = Vec::new();
+    let mut rest = pem;
+    while let Some((_, begun)) = rest.split_once(&begin) {
+        let (body, after) = begun.split_once(&end).ok_or(CertificateError::NotPem)?;
+        blocks.push(pem_body(body)?);
+        rest = after;
+    }
+    Ok(blocks)
 }
 
 /// What stands between the lines of a PEM text, in lines of any length (RFC 7468, section 3, lax).

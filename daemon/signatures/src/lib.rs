@@ -92,6 +92,8 @@
 //! | [`report`] | indications and what a clerk has to see | EN 319 102-1 |
 
 #![forbid(unsafe_code)]
+// Pure: see clippy.toml.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod algorithm;
 pub mod asic;

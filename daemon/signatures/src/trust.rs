@@ -9,7 +9,8 @@ mod check;
 use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
 
-use crate::certificate::{Certificate, CertificateError};
+use crate::certificate::{Certificate, CertificateError, pem_blocks};
+use crate::cms::SignedData;
 use crate::report::{Reason, SubIndication};
 use crate::revocation::Revocations;
 
@@ -38,14 +39,22 @@ impl Anchors {
         }
     }
 
-    /// Adds what a file holds: one certificate in DER, or any number in PEM.
+    /// Adds what a file holds: one certificate in DER, any number in PEM, or a SignedData that carries certificates and
+    /// nothing else (`.p7b`; RFC 5652, section 5.1), in BER, DER or PEM (RFC 7468, section 8). A SignedData that signs
+    /// something is none: the certificates of a document do not become trusted by its being taken for a list of them.
     ///
     /// # Errors
     /// [`CertificateError`]; nothing has been added then.
     pub fn add_file(&mut self, contents: &[u8]) -> Result<(), CertificateError> {
         let certificates = match std::str::from_utf8(contents) {
-            Ok(text) if text.contains("-----BEGIN") => Certificate::all_from_pem(text)?,
-            _ => vec![Certificate::from_der(contents)?],
+            Ok(text) if text.contains("-----BEGIN") => match carrier(text)? {
+                Some(der) => carried(&der).ok_or(CertificateError::NotPem)?,
+                None => Certificate::all_from_pem(text)?,
+            },
+            _ => match carried(contents) {
+                Some(certificates) => certificates,
+                None => vec![Certificate::from_der(contents)?],
+            },
         };
         certificates
             .into_iter()
@@ -58,6 +67,23 @@ impl Anchors {
     pub fn certificates(&self) -> &[Certificate] {
         &self.0
     }
+}
+
+/// The SignedData of a PEM text, where there is one.
+fn carrier(pem: &str) -> Result<Option<Vec<u8>>, CertificateError> {
+    for label in ["CMS", "PKCS7"] {
+        if let Some(der) = pem_blocks(pem, label)?.into_iter().next() {
+            return Ok(Some(der));
+        }
+    }
+    Ok(None)
+}
+
+/// What a SignedData carries that has neither content nor signers; a certificate that cannot be read is passed over.
+fn carried(bytes: &[u8]) -> Option<Vec<Certificate>> {
+    let carrier = SignedData::parse(bytes).ok()?;
+    let signs = carrier.content().is_some() || !carrier.signers().is_empty();
+    (!signs && !carrier.certificates().is_empty()).then(|| carrier.certificates().to_vec())
 }
 
 /// What whoever validates says of certificate policies (RFC 5280, 6.1.1, c and e to g). It is said of signers; what

@@ -476,6 +476,25 @@ fn anchor_files_in_both_forms() {
     .concat();
     anchors.add_file(&both).unwrap();
     assert_eq!(anchors.certificates().len(), 2);
+    // As the national root is published: a SignedData with certificates and no signer, by OpenSSL.
+    for form in ["PEM", "DER"] {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["crl2pkcs7", "-nocrl", "-outform", form]);
+        for name in ["root.crt", "ca.crt"] {
+            openssl.arg("-certfile").arg(PKI.workshop.path(name));
+        }
+        let bag = openssl.output().unwrap().stdout;
+        let mut from_bag = Anchors::default();
+        from_bag.add_file(&bag).unwrap();
+        assert_eq!(from_bag.certificates(), anchors.certificates(), "{form}");
+        assert_eq!(
+            Anchors::default().add_file(&bag[..bag.len() - 40]),
+            Err(match form {
+                "PEM" => CertificateError::NotPem,
+                _ => CertificateError::Malformed,
+            })
+        );
+    }
     assert_eq!(anchors.add_file(b""), Err(CertificateError::Malformed));
     assert_eq!(
         anchors.add_file(b"-----BEGIN CERTIFICATE-----\nAAAA"),

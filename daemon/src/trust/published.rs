@@ -1,6 +1,9 @@
 //! Fingerprints of Vietnamese authorities as they are published, so that whoever adds an anchor sees whether it is the one
 //! it calls itself. They vouch for nothing: nothing is trusted before a person adds it.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
 /// SHA-256 of the DER in lower-case hexadecimal, and what the certificate is.
 const PUBLISHED: [(&str, &str); 6] = [
     (
@@ -36,23 +39,46 @@ pub fn name(sha256: &str) -> Option<&'static str> {
     found.map(|(_, name)| *name)
 }
 
-/// Whether a subject calls itself one of the authorities whose fingerprints are published.
+/// Whether a subject calls itself one of the authorities whose fingerprints are published, or one of their kin. Marks and
+/// case do not tell names apart: the first generation's have none, and an impostor's may leave them out.
 #[must_use]
 pub fn calls_itself_one(subject: &str) -> bool {
-    let subject = subject.to_lowercase();
+    let plain = plain(subject);
     [
         "vietnam national root ca",
-        "rootca chuyên dùng chính phủ",
-        "ca phục vụ các cơ quan nhà nước",
-        "ca phục vụ các cơ quan đảng",
+        "chuyen dung chinh phu",
+        "phuc vu cac co quan nha nuoc",
+        "phuc vu cac co quan dang",
     ]
     .iter()
-    .any(|name| subject.contains(name))
+    .any(|name| plain.contains(name))
+}
+
+/// Vietnamese without its marks, in small letters.
+fn plain(text: &str) -> String {
+    let letters = text.nfd().filter(|letter| !is_combining_mark(*letter));
+    letters
+        .flat_map(char::to_lowercase)
+        .map(|letter| if letter == 'đ' { 'd' } else { letter })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_with_marks_and_without_are_known() {
+        for subject in [
+            "CN=RootCA chuyên dùng Chính phủ G2,O=Ban Cơ yếu Chính phủ,C=VN",
+            "CN=Co quan chung thuc so chuyen dung Chinh phu (RootCA),O=Ban Co yeu Chinh phu,C=VN",
+            "CN=CA PHỤC VỤ CÁC CƠ QUAN ĐẢNG G2,C=VN",
+            "CN=Vietnam National Root CA G3,C=VN",
+        ] {
+            assert!(calls_itself_one(subject), "{subject}");
+        }
+        assert!(!calls_itself_one("CN=VNPT Certification Authority,C=VN"));
+    }
 
     #[test]
     fn every_fingerprint_is_the_published_one() {

@@ -120,6 +120,14 @@ fn trust_is_added_told_and_taken_back() {
     succeed(&mut office.desk.trien(["trust", "remove", &sha256[..12]]));
     assert_eq!(count(), 1);
     fail(&mut office.desk.trien(["trust", "remove", &sha256[..12]]), 1);
+    // A root is also published as a list of certificates that signs nothing.
+    let bag = office.desk.path("root.p7b");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["crl2pkcs7", "-nocrl", "-outform", "DER", "-certfile"]);
+    succeed(openssl.arg(&impostor).arg("-out").arg(&bag));
+    succeed(office.desk.trien(["trust", "add"]).arg(&bag));
+    assert_eq!(count(), 2);
+    succeed(&mut office.desk.trien(["trust", "remove", &sha256[..12]]));
     let by_nobody = fail(
         office
             .desk
