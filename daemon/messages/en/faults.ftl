@@ -65,6 +65,7 @@ fault-canonicalization = the canonicalisation method "{ $value }" is not known
 fault-transform = the transform "{ $value }" is not known, or may not stand there
 fault-signs-itself = a reference covers the signature itself and lacks the enveloped-signature transform
 fault-id = "{ $value }" cannot be an Id
+fault-key-info = KeyInfo needs the part "certificate"
 fault-unknown = something in it cannot be used here
 
 toml-unknown-key = there is no key "{ $name }" here

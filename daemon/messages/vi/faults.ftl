@@ -65,6 +65,7 @@ fault-canonicalization = không biết phương pháp chuẩn hóa "{ $value }"
 fault-transform = không biết phép biến đổi "{ $value }", hoặc nó không được ở chỗ đó
 fault-signs-itself = một tham chiếu bao trùm chính chữ ký mà thiếu phép biến đổi enveloped-signature
 fault-id = "{ $value }" không thể là một Id
+fault-key-info = KeyInfo phải có phần "certificate"
 fault-unknown = có điều không dùng được ở đây
 
 toml-unknown-key = không có khóa "{ $name }" ở đây

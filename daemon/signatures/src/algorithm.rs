@@ -10,6 +10,7 @@ use sha2::Digest;
 
 pub(crate) use identifier::Declared;
 pub use identifier::UnknownAlgorithm;
+pub(crate) use key::PublicParts;
 pub use key::{BadSignature, PublicKey, PublicKeyKind};
 
 /// The longest signature that is looked at: RSA with 8192 bits.

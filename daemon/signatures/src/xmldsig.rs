@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `algorithms` | algorithms by their URIs |
 //! | `template` | where a signature goes and what it covers, as data |
+//! | `key_info` | whose it says that it is |
 //! | `place` | where in the document it stands |
 //! | `draft` | the text of a Signature, and what of it is signed |
 //! | `write` | making a Signature by a template, in two steps |
@@ -15,6 +16,7 @@
 pub(crate) mod algorithms;
 mod cover;
 pub(crate) mod draft;
+pub(crate) mod key_info;
 pub(crate) mod place;
 mod read;
 mod reference;
@@ -23,11 +25,12 @@ mod verify;
 pub(crate) mod write;
 
 pub(crate) use cover::Cover;
+pub use key_info::KeyInfoPart;
 pub use read::MAX_SIGNATURES;
 pub(crate) use read::{ReadAlgorithm, ReadReference, ReadSignature, base64};
 pub(crate) use reference::canonicalization;
 pub(crate) use reference::{Resolver, Target, feed, target};
-pub use template::{Template, TemplateError};
+pub use template::{DigestMethod, SignatureId, Template, TemplateError};
 pub use verify::{Options, verify};
 pub(crate) use verify::{holds_properties, judge, signature_elements, verify_in};
 pub use write::{PreparedXml, XmlDsigRequest, XmlPrepareError, prepare};

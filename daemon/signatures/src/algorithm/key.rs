@@ -70,6 +70,19 @@ pub struct PublicKey {
     der: Box<[u8]>,
 }
 
+/// What a public key is made of: numbers without leading zeros, the most significant octet first.
+pub(crate) enum PublicParts {
+    /// `RSAPublicKey` (RFC 8017, A.1.1)
+    Rsa {
+        /// n
+        modulus: Vec<u8>,
+        /// e
+        exponent: Vec<u8>,
+    },
+    /// `ECPoint` (SEC 1, 2.3.3) as it stands in the certificate.
+    Point(Vec<u8>),
+}
+
 impl PublicKey {
     /// From the DER of a `SubjectPublicKeyInfo` (RFC 5280, 4.1). A key that cannot be read, or is of another kind, is
     /// [`PublicKeyKind::Other`]: certificates with such keys still have to be shown.
@@ -97,6 +110,35 @@ impl PublicKey {
                 .map(|modulus| super::roca::has_fingerprint(modulus.as_bytes()))
         };
         matches!(self.kind, PublicKeyKind::Rsa { .. }) && modulus().unwrap_or(false)
+    }
+
+    /// The numbers that it is made of; none for a key of another kind.
+    pub(crate) fn parts(&self) -> Option<PublicParts> {
+        let info = SubjectPublicKeyInfoRef::from_der(&self.der).ok()?;
+        let key = info.subject_public_key.as_bytes()?;
+        match self.kind {
+            PublicKeyKind::Rsa { .. } => {
+                let mut fields = Elements::of_single(key)
+                    .ok()?
+                    .next_tagged(tag::SEQUENCE)
+                    .ok()?
+                    .children();
+                let mut number = || {
+                    let raw = fields.next_tagged(tag::INTEGER).ok()?.raw;
+                    UintRef::from_der(raw)
+                        .ok()
+                        .map(|number| number.as_bytes().to_vec())
+                };
+                Some(PublicParts::Rsa {
+                    modulus: number()?,
+                    exponent: number()?,
+                })
+            }
+            PublicKeyKind::P256 | PublicKeyKind::P384 | PublicKeyKind::P521 => {
+                Some(PublicParts::Point(key.to_vec()))
+            }
+            PublicKeyKind::Other => None,
+        }
     }
 
     /// Bytes of the longest signature this key makes, as formats carry it.

@@ -20,6 +20,7 @@ use crate::xades::{SIGNED_PROPERTIES, XADES};
 use crate::xml::{Canonicalization, Document, attribute_value};
 use crate::xmldsig::algorithms::digest_uri;
 use crate::xmldsig::draft::{Draft, DraftReference, escaped};
+use crate::xmldsig::key_info::decimal;
 use crate::xmldsig::place::Place;
 use crate::xmldsig::{PreparedXml, XmlPrepareError};
 use crate::zip::{Archive, Container};
@@ -317,29 +318,6 @@ fn properties(request: &OoxmlRequest<'_>, time: &str) -> String {
         escaped(&issuer),
         decimal(signer.serial())
     )
-}
-
-/// A number of many octets, the most significant first, in decimal digits.
-fn decimal(octets: &[u8]) -> String {
-    let mut digits = vec![0_u8];
-    for octet in octets {
-        let mut carry = u32::from(*octet);
-        for digit in &mut digits {
-            let value = u32::from(*digit) * 256 + carry;
-            // Less than ten.
-            *digit = (value % 10) as u8;
-            carry = value / 10;
-        }
-        while carry > 0 {
-            digits.push((carry % 10) as u8);
-            carry /= 10;
-        }
-    }
-    digits
-        .iter()
-        .rev()
-        .map(|digit| char::from(b'0' + digit))
-        .collect()
 }
 
 impl Prepared for PreparedOoxml {

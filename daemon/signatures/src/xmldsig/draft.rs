@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::DS;
 use super::algorithms::{ENVELOPED, digest_uri, signature_uri};
+use super::key_info::{self, KeyInfoPart};
 use super::place::Place;
 use super::write::{PreparedXml, XmlPrepareError};
 use crate::algorithm::{Hash, SignatureAlgorithm};
@@ -34,6 +35,18 @@ pub(crate) fn fresh_id(
         }
     }
     unreachable!("there are more Ids than a document has bytes")
+}
+
+/// This Id, or with the first number behind it that makes it one the document does not have.
+pub(crate) fn numbered_id(document: &Document<'_>, name: &str) -> String {
+    if document.with_id(name).is_empty() {
+        return name.to_owned();
+    }
+    let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
+    numbered
+        .into_iter()
+        .find(|id| document.with_id(id).is_empty())
+        .unwrap_or_else(|| unreachable!("there are more Ids than a document has bytes"))
 }
 
 /// The digest of the canonical form, comments left out as same-document references do.
@@ -128,7 +141,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) prefix: &'static str,
     pub(crate) id: Option<String>,
     pub(crate) value_id: Option<String>,
-    pub(crate) subject_name: bool,
+    pub(crate) key_info: Vec<KeyInfoPart>,
+    /// Of the references.
+    pub(crate) digest: Hash,
     pub(crate) references: Vec<DraftReference>,
     /// The Object elements, as text, in the namespaces of Signature.
     pub(crate) objects: String,
@@ -144,7 +159,7 @@ pub(crate) struct Drafted {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         signer: &'a Certificate,
         chain: &'a [Certificate],
         algorithm: SignatureAlgorithm,
@@ -158,7 +173,8 @@ impl<'a> Draft<'a> {
             prefix: "",
             id: None,
             value_id: None,
-            subject_name: false,
+            key_info: vec![KeyInfoPart::Certificate, KeyInfoPart::Chain],
+            digest: algorithm.hash(),
             references: Vec::new(),
             objects: String::new(),
         }
@@ -176,7 +192,7 @@ impl<'a> Draft<'a> {
         let outer = place
             .parent
             .map_or_else(Outer::default, |parent| Outer::inside(document, parent));
-        let hash = self.algorithm.hash();
+        let hash = self.digest;
         let (before, after) = self.text();
         let text = before + &after;
         let fragment = Document::parse(text.as_bytes())?;
@@ -224,7 +240,7 @@ impl<'a> Draft<'a> {
             "><{prefix}SignedInfo><{prefix}CanonicalizationMethod Algorithm=\"{form}\"></{prefix}CanonicalizationMethod><{prefix}SignatureMethod Algorithm=\"{method}\"></{prefix}SignatureMethod>"
         );
         for reference in &self.references {
-            reference.write(&mut out, prefix, self.algorithm.hash());
+            reference.write(&mut out, prefix, self.digest);
         }
         out += &format!("</{prefix}SignedInfo><{prefix}SignatureValue");
         if let Some(id) = &self.value_id {
@@ -233,31 +249,10 @@ impl<'a> Draft<'a> {
         out += ">";
         let after = format!(
             "</{prefix}SignatureValue>{}{}</{prefix}Signature>",
-            self.key_info(),
+            key_info::text(prefix, &self.key_info, self.signer, self.chain),
             self.objects
         );
         (out, after)
-    }
-
-    fn key_info(&self) -> String {
-        let prefix = self.prefix;
-        let mut out = format!("<{prefix}KeyInfo><{prefix}X509Data>");
-        if self.subject_name {
-            let subject = self.signer.subject().rfc4514;
-            out += &format!(
-                "<{prefix}X509SubjectName>{}</{prefix}X509SubjectName>",
-                text_content(&subject)
-            );
-        }
-        let mut written: Vec<&[u8]> = Vec::new();
-        for certificate in std::iter::once(self.signer).chain(self.chain) {
-            if !written.contains(&certificate.as_der()) {
-                written.push(certificate.as_der());
-                let text = BASE64.encode(certificate.as_der());
-                out += &format!("<{prefix}X509Certificate>{text}</{prefix}X509Certificate>");
-            }
-        }
-        out + &format!("</{prefix}X509Data></{prefix}KeyInfo>")
     }
 }
 

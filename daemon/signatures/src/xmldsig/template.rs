@@ -4,6 +4,8 @@
 use serde::Deserialize;
 
 use super::algorithms::ENVELOPED;
+use super::key_info::KeyInfoPart;
+use crate::algorithm::Hash;
 use crate::xml::{Canonicalization, is_nc_name};
 
 /// The longest template that is read, in bytes.
@@ -32,18 +34,64 @@ pub struct Template {
     pub create: bool,
     /// URI of the method for SignedInfo.
     pub canonicalization: String,
-    /// Whether the Signature gets an Id.
+    /// The hash function of the references; that of the signature, if none is named.
     #[serde(default)]
-    pub signature_id: bool,
-    /// Whether KeyInfo has the subject's name beside the certificate.
+    pub digest: Option<DigestMethod>,
+    /// The Id of the Signature.
     #[serde(default)]
-    pub subject_name: bool,
+    pub signature_id: SignatureId,
+    /// What KeyInfo has; the certificate is among it, else nobody could check the signature.
+    #[serde(default = "certificates")]
+    pub key_info: Vec<KeyInfoPart>,
     /// What is signed.
     #[serde(rename = "reference")]
     pub references: Vec<Reference>,
     /// The time of signing as a signed object.
     #[serde(default)]
     pub signing_time: Option<SigningTimeObject>,
+}
+
+fn certificates() -> Vec<KeyInfoPart> {
+    vec![KeyInfoPart::Certificate, KeyInfoPart::Chain]
+}
+
+/// Hash functions of references. SHA-1 is for checking what is old, not for signing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestMethod {
+    /// `"sha256"`
+    Sha256,
+    /// `"sha384"`
+    Sha384,
+    /// `"sha512"`
+    Sha512,
+}
+
+impl From<DigestMethod> for Hash {
+    fn from(method: DigestMethod) -> Self {
+        match method {
+            DigestMethod::Sha256 => Self::Sha256,
+            DigestMethod::Sha384 => Self::Sha384,
+            DigestMethod::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+/// How a Signature gets its Id.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum SignatureId {
+    /// `true`: one that the document does not have; `false`: none.
+    Made(bool),
+    /// This one. Where the document has it, as with a second signer: with the first of `-2`, `-3`, … behind it that it
+    /// does not have.
+    Named(String),
+}
+
+impl Default for SignatureId {
+    fn default() -> Self {
+        Self::Made(false)
+    }
 }
 
 /// A title in both languages.
@@ -163,6 +211,9 @@ pub enum TemplateError {
     /// An Id that is no `NCName`.
     #[error("not an Id: {0}")]
     Id(String),
+    /// KeyInfo without the signer's certificate.
+    #[error("KeyInfo without the signer's certificate")]
+    KeyInfo,
 }
 
 const BUILT_IN: [(&str, &str); 5] = [
@@ -216,6 +267,14 @@ impl Template {
         }
         if self.references.is_empty() || self.references.len() > MAX_REFERENCES {
             return Err(TemplateError::References(self.references.len()));
+        }
+        if !self.key_info.contains(&KeyInfoPart::Certificate) {
+            return Err(TemplateError::KeyInfo);
+        }
+        if let SignatureId::Named(id) = &self.signature_id
+            && !is_nc_name(id)
+        {
+            return Err(TemplateError::Id(id.clone()));
         }
         for reference in &self.references {
             let surrounds = match &reference.target {

@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::draft::{Draft, DraftReference, element_digest, fresh_id};
+use super::draft::{Draft, DraftReference, element_digest, fresh_id, numbered_id};
 use super::place::{Place, walk, with_ids};
-use super::template::{Reference, ReferenceTarget, Template, TimeFormat};
+use super::template::{Reference, ReferenceTarget, SignatureId, Template, TimeFormat};
 use crate::algorithm::{Hash, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, PrepareError};
@@ -125,12 +125,20 @@ pub fn prepare(bytes: Vec<u8>, request: &XmlDsigRequest<'_>) -> Result<PreparedX
     place.check_signatures(&document)?;
     let canonicalization = Canonicalization::from_uri(&template.canonicalization)
         .ok_or_else(|| XmlPrepareError::NoPlace(template.canonicalization.clone()))?;
-    let hash = request.algorithm.hash();
     let mut draft = Draft::new(request.signer, request.chain, request.algorithm, canonicalization);
-    draft.subject_name = template.subject_name;
-    draft.id = template
-        .signature_id
-        .then(|| fresh_id(&document, "Signature", request.signer, request.signing_time));
+    draft.key_info.clone_from(&template.key_info);
+    draft.digest = template.digest.map_or(draft.digest, Hash::from);
+    let hash = draft.digest;
+    draft.id = match &template.signature_id {
+        SignatureId::Made(false) => None,
+        SignatureId::Made(true) => Some(fresh_id(
+            &document,
+            "Signature",
+            request.signer,
+            request.signing_time,
+        )),
+        SignatureId::Named(name) => Some(numbered_id(&document, name)),
+    };
     for reference in &template.references {
         if let Some(made) = document_reference(&document, reference, hash)? {
             draft.references.push(made);

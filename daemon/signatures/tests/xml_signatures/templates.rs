@@ -1,9 +1,16 @@
 //! XML-DSig by templates: what we make, and what templates may say.
 
+use std::process::Command;
+
 use crate::openssl::Pki;
-use crate::{DECLARATION, DS, INVOICE, LETTER, algorithm, by_template, by_xades, passes, verified, xmlsec1};
+use crate::{
+    DECLARATION, DS, INVOICE, LETTER, algorithm, by_template, by_xades, finish, passes, verified, xmlsec1,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding};
+use trien_signatures::certificate::Certificate;
 use trien_signatures::report::{Format, Integrity, Level, Reason, TimeSource, Warning};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, Options, Template, TemplateError, XmlDsigRequest, XmlPrepareError};
@@ -208,6 +215,146 @@ fn a_second_signature_never_breaks_the_first() {
 }
 
 #[test]
+fn a_template_names_the_digest_the_id_and_what_key_info_has() {
+    let pki = Pki::new();
+    let good = include_str!("../../templates/general.toml");
+    for (key, hash, digest, uri) in [
+        (
+            "ec:P-384",
+            Hash::Sha384,
+            "sha256",
+            "http://www.w3.org/2001/04/xmlenc#sha256",
+        ),
+        (
+            "rsa:2048",
+            Hash::Sha256,
+            "sha512",
+            "http://www.w3.org/2001/04/xmlenc#sha512",
+        ),
+        (
+            "ec:P-256",
+            Hash::Sha256,
+            "sha384",
+            "http://www.w3.org/2001/04/xmldsig-more#sha384",
+        ),
+    ] {
+        let is_rsa = key.starts_with("rsa");
+        let more = if is_rsa { ", \"chain\"" } else { "" };
+        let template = good.replace(
+            "signature_id = true",
+            &format!(
+                "signature_id = \"proid\"\ndigest = \"{digest}\"\n\
+                 key_info = [\"key_value\", \"issuer_serial\", \"subject_name\", \"certificate\"{more}]"
+            ),
+        );
+        let template = Template::read(&template).unwrap();
+        let who = pki.leaf(digest, key);
+        let ca = &pki.ca.certificate;
+        let request = XmlDsigRequest {
+            template: &template,
+            signer: &who.certificate,
+            chain: std::slice::from_ref(ca),
+            algorithm: algorithm(&who, RsaPadding::Pkcs1, hash),
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        let prepared = xmldsig::prepare(LETTER.as_bytes().to_vec(), &request).unwrap();
+        let signed = finish(&pki.workshop, &who, prepared);
+        let report = verified(&pki, &signed);
+        assert_eq!(report.signatures[0].integrity, Integrity::Intact, "{report:#?}");
+        assert_eq!(report.signatures[0].algorithm, Some(request.algorithm));
+        let text = String::from_utf8(signed).unwrap();
+        assert!(
+            text.contains(&format!("<DigestMethod Algorithm=\"{uri}\">")),
+            "{text}"
+        );
+        assert!(text.contains(" Id=\"proid\"") && text.contains("<X509SubjectName>"));
+        let serial = decimal(&who.certificate.serial_hex());
+        assert!(
+            text.contains(&format!("<X509SerialNumber>{serial}<")),
+            "{serial}: {text}"
+        );
+        let certificates = text.matches("<X509Certificate>").count();
+        assert_eq!(
+            certificates,
+            if is_rsa { 2 } else { 1 },
+            "the chain where it is wanted"
+        );
+        // The whole, and the key by itself, as xmlsec1 sees them. It knows no curve in a KeyValue: OpenSSL says the point.
+        let beside = format!(
+            "<X509Certificate>{}</X509Certificate></X509Data>",
+            BASE64.encode(ca.as_der())
+        );
+        let whole = if is_rsa {
+            text.clone()
+        } else {
+            text.replace("</X509Data>", &beside)
+        };
+        xmlsec1(&pki, whole.as_bytes(), "//*[local-name()='Signature']").unwrap();
+        if is_rsa {
+            let [from, to] = ["<X509Data>", "</X509Data>"].map(|edge| text.find(edge).unwrap());
+            let alone = text[..from].to_owned() + &text[to + "</X509Data>".len()..];
+            xmlsec1(&pki, alone.as_bytes(), "//*[local-name()='Signature']").unwrap();
+        } else {
+            let point = BASE64.encode(point_of(&who.certificate));
+            assert!(
+                text.contains(&format!("<dsig11:PublicKey>{point}<")),
+                "{point}: {text}"
+            );
+        }
+    }
+}
+
+/// The point of a key, uncompressed (SEC 1, 2.3.3), as OpenSSL prints it.
+fn point_of(certificate: &Certificate) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate.as_der()).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-inform", "DER", "-noout", "-text", "-in"]);
+    let told = openssl.arg(file.path()).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let (_, rest) = told.split_once("pub:").unwrap();
+    let (digits, _) = rest.split_once("ASN1 OID").unwrap();
+    hex::decode(digits.replace(|letter: char| !letter.is_ascii_hexdigit(), "")).unwrap()
+}
+
+/// A number in decimal digits, by Python's arithmetic.
+fn decimal(hexadecimal: &str) -> String {
+    let mut python = Command::new("python3");
+    let told = python.args(["-c", &format!("print(int('{hexadecimal}', 16), end='')")]);
+    String::from_utf8(told.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn two_signers_by_one_template_have_ids_of_their_own() {
+    let pki = Pki::new();
+    let good = include_str!("../../templates/e-invoice.toml");
+    let seller = Template::read(&good.replace("signature_id = true", "signature_id = \"sigid\"")).unwrap();
+    let good = include_str!("../../templates/e-invoice-buyer.toml");
+    let buyer = Template::read(&good.replace("signature_id = true", "signature_id = \"sigid\"")).unwrap();
+    let who = pki.leaf("both", "ec:P-256");
+    let chain = [pki.ca.certificate.clone()];
+    let mut document = INVOICE.as_bytes().to_vec();
+    for template in [&seller, &buyer] {
+        let request = XmlDsigRequest {
+            template,
+            signer: &who.certificate,
+            chain: &chain,
+            algorithm: algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256),
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        let prepared = xmldsig::prepare(document, &request).unwrap();
+        document = finish(&pki.workshop, &who, prepared);
+    }
+    let report = verified(&pki, &document);
+    passes(&report);
+    assert_eq!(report.signatures.len(), 2);
+    let text = String::from_utf8(document).unwrap();
+    for id in ["Id=\"sigid\"", "Id=\"sigid-2\"", "Target=\"#sigid-2\""] {
+        assert!(text.contains(id), "{id}: {text}");
+    }
+}
+
+#[test]
 fn templates_are_checked() {
     for name in Template::names() {
         assert!(Template::named(name).is_some(), "{name}");
@@ -244,6 +391,16 @@ fn templates_are_checked() {
         ),
         TemplateError::SignsItself
     ));
+    let made = "signature_id = true";
+    assert!(matches!(
+        changed(made, "signature_id = \"1 2\""),
+        TemplateError::Id(_)
+    ));
+    assert!(matches!(
+        changed(made, "digest = \"sha1\""),
+        TemplateError::Malformed(_)
+    ));
+    assert!(matches!(changed("\"certificate\", ", ""), TemplateError::KeyInfo));
     assert!(matches!(
         Template::read(&" ".repeat(70_000)),
         Err(TemplateError::TooLong(_))

@@ -164,6 +164,7 @@ fn of_template(error: &TemplateError, language: Language) -> (&'static str, Argu
         TemplateError::Transform(method) => said("fault-transform", method),
         TemplateError::SignsItself => said("fault-signs-itself", ""),
         TemplateError::Id(id) => said("fault-id", id),
+        TemplateError::KeyInfo => said("fault-key-info", ""),
         _ => said("fault-unknown", ""),
     };
     ("argument-template", arguments([("reason", reason)]))
