@@ -205,4 +205,5 @@ finding-hidden-text = text that cannot be seen
 finding-other-text = text that is copied as another than it shows
 finding-second-body = parts that stand in the file a second time, out of order
 finding-archive = a ZIP archive that is the same file
+finding-web-page = a web page that is the same file
 finding-unsearched = parts that could not be looked through

@@ -205,4 +205,5 @@ finding-hidden-text = chữ không nhìn thấy được
 finding-other-text = chữ khi sao chép ra khác với chữ hiển thị
 finding-second-body = phần xuất hiện lần thứ hai trong tệp, sai trật tự
 finding-archive = gói ZIP cũng chính là tệp này
+finding-web-page = trang web cũng chính là tệp này
 finding-unsearched = phần không xem xét được

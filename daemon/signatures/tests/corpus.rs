@@ -206,6 +206,7 @@ fn n125_n126_n127_ordinary_documents_give_no_finding_that_is_not_so() {
                     | FindingKind::MissingObject
                     | FindingKind::SecondBody
                     | FindingKind::Archive
+                    | FindingKind::WebPage
             );
             if is_asked_for {
                 told.insert((name.clone(), finding.kind), (finding.count, finding.object));

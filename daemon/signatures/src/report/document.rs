@@ -67,6 +67,8 @@ pub enum FindingKind {
     SecondBody,
     /// The file is a ZIP archive as well, which another program may open instead
     Archive,
+    /// The file is a web page as well, which a browser may show instead
+    WebPage,
     /// Not all of the document could be looked through.
     Unsearched,
 }
@@ -110,7 +112,8 @@ impl FindingKind {
             | Self::HiddenText
             | Self::OtherText
             | Self::SecondBody
-            | Self::Archive => Concern::ShownOtherwise,
+            | Self::Archive
+            | Self::WebPage => Concern::ShownOtherwise,
             Self::MissingObject => Concern::MayCome,
             Self::Unsearched => Concern::Unknown,
         }

@@ -100,6 +100,32 @@ fn n123_a_document_that_is_an_archive_as_well_is_told_of() {
     assert_eq!(kinds(&try_to_sign(&placed).unwrap()), [FindingKind::Archive]);
 }
 
+/// One file that is two: behind the first line stands what a browser shows, and the rest is its comment.
+#[test]
+fn n123_a_document_that_is_a_web_page_as_well_is_told_of() {
+    let kinds = |document: &[u8]| -> Vec<FindingKind> {
+        check(document)
+            .findings
+            .iter()
+            .map(|finding| finding.kind)
+            .collect()
+    };
+    let plain = Draft::new().classic();
+    for page in [
+        "<html><script>alert(1)</script><!--",
+        "<!DOCTYPE HTML><p>khac",
+        "<SVG onload=x>",
+    ] {
+        let mut draft = Draft::new();
+        draft.set(6, &format!("({page})"));
+        assert!(kinds(&draft.classic()).contains(&FindingKind::WebPage), "{page}");
+    }
+    assert_eq!(kinds(&plain), []);
+    let mut far = Draft::new();
+    far.set(6, &format!("({}<html>)", "~".repeat(2000)));
+    assert_eq!(kinds(&far.classic()), [], "further in it is text like others");
+}
+
 #[test]
 fn bytes_behind_the_end() {
     let document = [Draft::new().classic().as_slice(), b"PK\x05\x06"].concat();

@@ -1,5 +1,5 @@
 //! What stands in the file beside the objects that cross-references lead to: objects once more, which a reader that
-//! repairs may take (ISO 32000-1, 7.5.4), and the end of a ZIP archive.
+//! repairs may take (ISO 32000-1, 7.5.4), the end of a ZIP archive, and the beginning of a web page.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -17,6 +17,18 @@ const HEADER: usize = 32;
 /// The end record of an archive, and the longest comment behind it.
 const END: usize = 22;
 const MAX_COMMENT: usize = 0xffff;
+/// How much of a file is looked at to tell what it is (WHATWG MIME Sniffing, 5.1: 1445 bytes).
+const LOOKED_AT: usize = 1445;
+/// Tags that make a page of a file (WHATWG MIME Sniffing, 7.1), of those that can do something.
+const PAGE_TAGS: [&str; 7] = [
+    "<!doctype html",
+    "<html",
+    "<head",
+    "<script",
+    "<iframe",
+    "<body",
+    "<svg",
+];
 
 /// Where the objects are that were read.
 #[derive(Default)]
@@ -57,6 +69,9 @@ impl Bodies {
         }
         if is_archive(document)? {
             found.add(FindingKind::Archive, None);
+        }
+        if is_web_page(document)? {
+            found.add(FindingKind::WebPage, None);
         }
         Ok(())
     }
@@ -104,6 +119,16 @@ fn header(bytes: &[u8]) -> Option<(usize, u32)> {
     let start = back(end, u8::is_ascii_digit)?;
     let number = std::str::from_utf8(&bytes[start..end]).ok()?.parse().ok()?;
     Some((start, number))
+}
+
+/// Whether whoever looks at the beginning of a file finds a web page there: a browser that is told so, or that goes by the
+/// file's name, shows it and runs its scripts.
+fn is_web_page(document: &Document<'_>) -> Result<bool, PdfError> {
+    let head = document
+        .read(0..document.size().min(LOOKED_AT))?
+        .to_ascii_lowercase();
+    let begins = |tag: &[u8]| memchr::memmem::find(&head, tag).is_some();
+    Ok(PAGE_TAGS.iter().any(|tag| begins(tag.as_bytes())))
 }
 
 /// Whether programs for archives find one: its end record is where they look, and its comment goes to the end of the
