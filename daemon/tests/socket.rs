@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use support::daemon::{Daemon, PORTAL, Page, allow, code, command};
+use support::unread::{Document, SIZE, costs_little_while, resident, waits_before_all_is_sent};
 use support::{Desk, fail, succeed};
 
 fn portal() -> Desk {
@@ -263,12 +263,6 @@ fn a_configuration_that_cannot_be_used_stops_the_start() {
     fail(&mut command(&desk, &desk.path("none.toml")), 3);
 }
 
-/// What a page that does not read may cost the daemon, in KiB: what waits to be written, a chunk of a document each.
-const UNREAD: u64 = 32 * 1024;
-
-/// Of a document, in bytes.
-const SIZE: usize = 500_000;
-
 /// A client of plain frames that has said where it comes from and hello, and need not read what comes.
 fn plain(daemon: &Daemon) -> UnixStream {
     let mut stream = UnixStream::connect(&daemon.socket).unwrap();
@@ -296,41 +290,29 @@ fn upload(id: u64, sha256: &str, content: &[u8]) -> Vec<u8> {
     request(id, "upload", &params)
 }
 
-/// The daemon's resident memory in KiB: now, and at the most.
-fn resident(daemon: &Daemon) -> [u64; 2] {
-    let status = format!("/proc/{}/status", daemon.pid());
-    ["VmRSS:", "VmHWM:"].map(|field| support::wakes::number(status.as_ref(), field))
-}
-
 #[test]
 fn a_page_that_asks_for_documents_and_does_not_read_them_costs_little_memory_and_keeps_nobody() {
     const COUNT: u64 = 400;
     let desk = portal();
     let daemon = Daemon::start(&desk, "");
     let mut page = plain(&daemon);
-    let content = vec![7; SIZE];
-    let sha256 = hex::encode(Sha256::digest(&content));
-    page.write_all(&upload(2, &sha256, &content)).unwrap();
+    let document = Document::new();
+    page.write_all(&upload(2, &document.sha256, &document.content))
+        .unwrap();
     let [idle, _] = resident(&daemon);
-    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
     // In one piece: the kernel counts small ones for more than they are.
     let requests: Vec<_> = (3..COUNT + 3)
-        .flat_map(|id| request(id, "download", &download))
+        .flat_map(|id| request(id, "download", &document.download()))
         .collect();
     page.write_all(&requests).unwrap();
-    // It gets on with others meanwhile, on either road, and takes nothing more of this one.
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(2) {
+    // On either road.
+    costs_little_while(&daemon, idle, || {
         let asked = Instant::now();
         assert!(daemon.answers());
         assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
         // The daemon waits thirty for who does not read.
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let [now, most] = resident(&daemon);
-    println!("200 MB were asked for and not read: {idle} KiB before, {now} KiB then, {most} KiB at the most");
-    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    });
     // Who reads late has all of it.
     for id in 1..COUNT + 3 {
         let text = trien_protocol::frame::read(&mut page, usize::MAX)
@@ -347,21 +329,8 @@ fn a_page_that_uploads_and_does_not_read_the_replies_waits() {
     let daemon = Daemon::start(&desk, "");
     let mut page = plain(&daemon);
     // No such document: what is refused at length fills its way the sooner.
-    let [idle, _] = resident(&daemon);
-    let mut sent = 0;
-    let mut frames = (2..).map(|id| upload(id, &"00".repeat(32), &[7; 2000]));
-    while sent < 1 << 30 {
-        let frame = frames.next().unwrap();
-        match page.write_all(&frame) {
-            Ok(()) => sent += frame.len(),
-            Err(_) => break,
-        }
-    }
-    let [_, most] = resident(&daemon);
-    println!("{sent} bytes were sent before it had to wait: {idle} KiB before, {most} KiB at the most");
-    assert!(sent < 1 << 30, "all of it was taken");
-    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
-    assert!(daemon.answers());
+    let uploads = (2..).map(|id| upload(id, &"00".repeat(32), &[7; 2000]));
+    waits_before_all_is_sent(&daemon, &mut page, uploads);
 }
 
 #[test]
@@ -369,12 +338,11 @@ fn n028_a_page_that_does_not_read_is_closed_when_its_permission_is_taken() {
     let desk = portal();
     let daemon = Daemon::start(&desk, "");
     let mut page = plain(&daemon);
-    let content = vec![7; SIZE];
-    let sha256 = hex::encode(Sha256::digest(&content));
-    page.write_all(&upload(2, &sha256, &content)).unwrap();
-    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
+    let document = Document::new();
+    page.write_all(&upload(2, &document.sha256, &document.content))
+        .unwrap();
     let requests: Vec<_> = (3..203)
-        .flat_map(|id| request(id, "download", &download))
+        .flat_map(|id| request(id, "download", &document.download()))
         .collect();
     page.write_all(&requests).unwrap();
     std::thread::sleep(Duration::from_millis(500));

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::Desk;
 use support::daemon::{Daemon, PORTAL, Page, allow, code, raw};
+use support::unread::{Document, SIZE, costs_little_while, resident, waits_before_all_is_sent};
 
 const REFUSAL: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -251,45 +252,23 @@ fn framed(id: u64, method: &str, params: &serde_json::Value, bytes: Option<&[u8]
     frame
 }
 
-/// The daemon's resident memory in KiB: now, and at the most.
-fn resident(daemon: &Daemon) -> [u64; 2] {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    ["VmRSS:", "VmHWM:"].map(|field| {
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    })
-}
-
-/// What a page that does not read may cost the daemon, in KiB: what waits to be written, a chunk of a document each.
-const UNREAD: u64 = 32 * 1024;
-
 #[test]
 fn a_page_that_asks_for_documents_and_does_not_read_them_costs_little_memory() {
-    const SIZE: usize = 500_000;
     const COUNT: u64 = 400;
     let (_desk, daemon) = portal();
     let mut page = plain(&daemon);
-    let content = vec![7; SIZE];
-    let sha256 = hex::encode(Sha256::digest(&content));
-    let upload = json!({ "sha256": sha256, "size": SIZE, "offset": 0 });
+    let document = Document::new();
+    let upload = json!({ "sha256": document.sha256, "size": SIZE, "offset": 0 });
     page.write_all(&framed(1, "hello", &json!({ "versions": [1] }), None))
         .unwrap();
-    page.write_all(&framed(2, "upload", &upload, Some(&content)))
+    page.write_all(&framed(2, "upload", &upload, Some(&document.content)))
         .unwrap();
     let [idle, _] = resident(&daemon);
-    let download = json!({ "sha256": sha256, "offset": 0, "length": SIZE });
     for id in 3..COUNT + 3 {
-        page.write_all(&framed(id, "download", &download, None)).unwrap();
+        page.write_all(&framed(id, "download", &document.download(), None))
+            .unwrap();
     }
-    // It gets on with others meanwhile, and takes nothing more of this one.
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(2) {
-        assert!(daemon.answers());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let [now, most] = resident(&daemon);
-    println!("200 MB were asked for and not read: {idle} KiB before, {now} KiB then, {most} KiB at the most");
-    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
+    costs_little_while(&daemon, idle, || assert!(daemon.answers()));
     // Who reads late has all of it.
     let (mut read, mut part) = (0, vec![0; 1 << 20]);
     while read < SIZE * COUNT as usize {
@@ -308,21 +287,8 @@ fn a_page_that_uploads_and_does_not_read_the_replies_waits() {
     // No such document: what is refused at length fills its way the sooner.
     let content = [7; 2000];
     let upload = json!({ "sha256": "00".repeat(32), "size": 2000, "offset": 0 });
-    let [idle, _] = resident(&daemon);
-    let mut sent = 0;
-    let mut frames = (2..).map(|id| framed(id, "upload", &upload, Some(&content)));
-    while sent < 1 << 30 {
-        let frame = frames.next().unwrap();
-        match page.write_all(&frame) {
-            Ok(()) => sent += frame.len(),
-            Err(_) => break,
-        }
-    }
-    let [_, most] = resident(&daemon);
-    println!("{sent} bytes were sent before it had to wait: {idle} KiB before, {most} KiB at the most");
-    assert!(sent < 1 << 30, "all of it was taken");
-    assert!(most < idle + UNREAD, "{idle} KiB, then {most} KiB");
-    assert!(daemon.answers());
+    let uploads = (2..).map(|id| framed(id, "upload", &upload, Some(&content)));
+    waits_before_all_is_sent(&daemon, &mut page, uploads);
 }
 
 #[test]

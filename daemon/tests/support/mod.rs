@@ -7,6 +7,7 @@ pub mod cards;
 pub mod daemon;
 pub mod module;
 pub mod office;
+pub mod unread;
 pub mod wakes;
 
 use std::path::{Path, PathBuf};
