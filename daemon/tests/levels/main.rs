@@ -6,6 +6,7 @@
 mod authorities;
 mod formats;
 mod material;
+mod old;
 mod pages;
 #[path = "../support/mod.rs"]
 mod support;
