@@ -331,21 +331,19 @@ fn constraints(evidence: &Evidence<'_>, report: &SignatureReport) -> Result<(), 
     if content_stamped(report).any(|time| time > evidence.signer.not_after()) {
         return Err((SubIndication::Expired, Reason::SigningTimeOutsideValidity));
     }
-    let claimed = report.best_signature_time.or(evidence.claimed);
-    if claimed.is_some_and(|claimed| !evidence.signer.is_valid_at(claimed.time)) {
-        let not_yet = report
-            .best_signature_time
-            .is_some_and(|best| best.time < evidence.signer.not_before());
-        return Err(if not_yet {
-            (SubIndication::NotYetValid, Reason::SigningTimeOutsideValidity)
-        } else {
-            (
-                SubIndication::SigConstraintsFailure,
-                Reason::SigningTimeOutsideValidity,
-            )
-        });
+    match (report.best_signature_time, evidence.claimed) {
+        (Some(best), _) if best.time < evidence.signer.not_before() => {
+            Err((SubIndication::NotYetValid, Reason::SigningTimeOutsideValidity))
+        }
+        // EN 319 102-1, 5.5.4: that it was there by a time after the certificate's end does not mean that it was made then;
+        // the path is judged at that time.
+        (Some(_), _) => Ok(()),
+        (None, Some(claimed)) if !evidence.signer.is_valid_at(claimed.time) => Err((
+            SubIndication::SigConstraintsFailure,
+            Reason::SigningTimeOutsideValidity,
+        )),
+        (None, _) => Ok(()),
     }
-    Ok(())
 }
 
 /// The times of the time-stamps of the content that can be believed.

@@ -21,7 +21,7 @@ use trien_signatures::material::ValidationMaterial;
 use trien_signatures::pades::{Allowed, PadesDocument, PadesRequest, TIME_STAMP_ROOM, prepare, verify};
 use trien_signatures::report::{Format, Indication, Level, Report, SubIndication, TimestampKind};
 use trien_signatures::signing::Prepared;
-use trien_signatures::timestamp::TimestampRequest;
+use trien_signatures::timestamp::{TimestampRequest, TimestampToken};
 
 struct Office {
     pki: Pki,
@@ -163,12 +163,25 @@ fn stamp_by(
     document: Vec<u8>,
     kind: TimestampKind,
 ) -> Vec<u8> {
+    stamp_in(Duration::ZERO, authority, issuer, name, document, kind)
+}
+
+/// As the authority would do it after some time.
+fn stamp_in(
+    wait: Duration,
+    authority: &Identity,
+    issuer: &str,
+    name: &str,
+    document: Vec<u8>,
+    kind: TimestampKind,
+) -> Vec<u8> {
     let pki = &OFFICE.pki;
     let prepared = open(document).prepare_timestamp(kind, Hash::Sha256).unwrap();
     let request = TimestampRequest::new(prepared.imprint().clone(), &[7; 8], None).unwrap();
     let query = pki.workshop.write(&format!("{name}.tsq"), request.as_der());
     let reply = format!("{name}.tsr");
     let chain = pki.workshop.path(&format!("{issuer}.crt"));
+    let certificate = pki.workshop.path(&format!("{}.crt", authority.name));
     pki.workshop.run(&[
         "ts",
         "-reply",
@@ -179,10 +192,7 @@ fn stamp_by(
         "-queryfile",
         query.to_str().unwrap(),
         "-signer",
-        pki.workshop
-            .path(&format!("{}.crt", authority.name))
-            .to_str()
-            .unwrap(),
+        certificate.to_str().unwrap(),
         "-inkey",
         authority.key.to_str().unwrap(),
         "-chain",
@@ -192,6 +202,38 @@ fn stamp_by(
     ]);
     let response = std::fs::read(pki.workshop.path(&reply)).unwrap();
     let token = request.accept(&response, &[], now()).unwrap();
+    if wait.is_zero() {
+        return prepared.finish(&token).unwrap();
+    }
+    // Its words with another time, signed by its key.
+    let [said, later, signed] = ["said", "later", "signed"].map(|step| format!("{name}.{step}"));
+    pki.workshop.write(&reply, token.as_der());
+    let read = "cms -verify -noverify -binary -inform DER -in";
+    let read: Vec<&str> = read.split(' ').chain([reply.as_str(), "-out", &said]).collect();
+    pki.workshop.run(&read);
+    let mut info = std::fs::read(pki.workshop.path(&said)).unwrap();
+    let format = time::macros::format_description!("[year][month][day][hour][minute][second]Z");
+    let [from, to] = [token.time(), token.time() + wait].map(|time| time.format(format).unwrap());
+    let place = info
+        .windows(from.len())
+        .position(|window| window == from.as_bytes());
+    info[place.unwrap()..][..from.len()].copy_from_slice(to.as_bytes());
+    pki.workshop.write(&later, &info);
+    let sign =
+        "cms -sign -binary -nodetach -cades -md sha256 -econtent_type 1.2.840.113549.1.9.16.1.4 -outform DER";
+    let files = [
+        "-in",
+        &later,
+        "-signer",
+        certificate.to_str().unwrap(),
+        "-inkey",
+        authority.key.to_str().unwrap(),
+        "-out",
+        &signed,
+    ];
+    pki.workshop
+        .run(&sign.split(' ').chain(files).collect::<Vec<_>>());
+    let token = TimestampToken::from_der(&std::fs::read(pki.workshop.path(&signed)).unwrap()).unwrap();
     prepared.finish(&token).unwrap()
 }
 
@@ -449,6 +491,41 @@ fn after_the_certificates_end_only_what_was_proven_in_time_is_valid() {
     }
     assert_eq!(report.signatures[0].level, Some(Level::BLTA));
     assert_eq!(report.signatures[0].timestamps.len(), 2);
+}
+
+#[test]
+fn each_document_time_stamp_is_judged_at_what_those_around_it_prove() {
+    let pki = &OFFICE.pki;
+    let authority = |name: &str, days: &str| {
+        let key = pki.workshop.key(name, "rsa:2048");
+        let options = ["-sha256", "-days", days];
+        pki.workshop.certify(
+            &pki.root,
+            name,
+            &key,
+            "/C=VN/O=Thu/CN=Brief TSA",
+            "stamper",
+            &options,
+        )
+    };
+    let (day, days) = (authority("a-day", "1"), authority("two-days", "2"));
+    let stamp = |wait, authority, document| {
+        stamp_in(wait, authority, "root", "chain", document, TimestampKind::Archive)
+    };
+    let signed = sign(&Draft::with_text("").classic(), |_| ());
+    let first = stamp(Duration::ZERO, &day, signed);
+    let second = stamp(Duration::ZERO, &days, first);
+    // Made when the first authority's certificate has ended, and judged when the second's has.
+    let third = stamp(Duration::hours(36), &OFFICE.near[1], second.clone());
+    let mut later = pki.reliance();
+    later.at += Duration::hours(72);
+    later.now = later.at;
+    let indications = |document: &[u8]| -> Vec<Indication> {
+        let report = verify(document, &later).unwrap();
+        report.signatures.iter().map(|one| one.indication).collect()
+    };
+    assert_eq!(indications(&third), [Indication::TotalPassed; 4]);
+    assert_eq!(indications(&second)[1..], [Indication::Indeterminate; 2]);
 }
 
 #[test]

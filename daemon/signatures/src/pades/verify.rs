@@ -1,5 +1,7 @@
 //! Checking the signatures of a PDF.
 
+use time::OffsetDateTime;
+
 use super::byte_range::{self, Covered};
 use super::changes::{self, Judgement};
 use super::form::{self, Field};
@@ -17,8 +19,8 @@ use crate::report::{
 };
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
-use crate::trust::Reliance;
-use crate::validation::Stamped;
+use crate::trust::{Policies, Reliance};
+use crate::validation::{MAX_TIMESTAMPS, Stamped};
 
 /// Bytes that all signatures of a document together may cover. Each is hashed and compared on its own.
 const MAX_COVERED: usize = 1 << 30;
@@ -162,6 +164,34 @@ impl Store {
     }
 }
 
+/// By when what ends there was there, as the document time-stamps after it prove: the outermost is judged at the time of
+/// validation, and each further in at what those around it prove (EN 319 102-1, 5.6.2.3).
+fn proven_by_later(
+    end: usize,
+    stamps: &[(usize, Stamped)],
+    store: &Store,
+    reliance: &Reliance<'_>,
+) -> Option<OffsetDateTime> {
+    let later = stamps
+        .iter()
+        .rev()
+        .filter(|(other, stamp)| *other > end && stamp.about_this == Some(true))
+        .filter_map(|(_, stamp)| stamp.token.as_ref())
+        .take(MAX_TIMESTAMPS);
+    later.fold(None, |proven, token| {
+        let judging = Reliance {
+            at: proven.unwrap_or(reliance.at),
+            policies: Policies::ANY,
+            ..*reliance
+        };
+        let holds = token.validate(&store.certificates, &store.revocations, &judging);
+        match holds {
+            Ok(_) => proven.into_iter().chain([token.time()]).min(),
+            Err(_) => proven,
+        }
+    })
+}
+
 /// The report on a signature whose dictionary cannot be read.
 fn unreadable() -> SignatureReport {
     let mut report = SignatureReport::new(Format::Pades);
@@ -281,25 +311,12 @@ impl Judged<'_, '_> {
             report.fail(SubIndication::HashFailure, Reason::TimestampImprintMismatch);
             return report;
         }
-        // A later time-stamp proves that this one was there then.
-        let later = stamps
-            .iter()
-            .filter(|(end, stamp)| *end > covered.end && stamp.about_this == Some(true))
-            .filter_map(|(_, stamp)| stamp.token.as_ref());
-        let proven = later
-            .filter(|token| {
-                token
-                    .validate(&store.certificates, &store.revocations, reliance)
-                    .is_ok()
-            })
-            .map(TimestampToken::time)
-            .min();
-        let at = proven.unwrap_or(reliance.at);
-        match token.validate(
-            &store.certificates,
-            &store.revocations,
-            &Reliance { at, ..*reliance },
-        ) {
+        let judging = Reliance {
+            at: proven_by_later(covered.end, stamps, store, reliance).unwrap_or(reliance.at),
+            policies: Policies::ANY,
+            ..*reliance
+        };
+        match token.validate(&store.certificates, &store.revocations, &judging) {
             Ok(verdict) => {
                 let authority = verdict.path.first();
                 if let Some(authority) = authority {

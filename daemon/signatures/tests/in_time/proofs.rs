@@ -111,7 +111,11 @@ fn every_situation_has_its_sub_indication() {
     let world = &*WORLD;
     let shop = &world.pki.workshop;
     let imprint = Imprint::of(Hash::Sha256, CONTENT);
-    let [early, late] = [world.stamp(&imprint), stamp_in(1, &imprint)];
+    let [early, late, long_after] = [
+        world.stamp(&imprint),
+        stamp_in(1, &imprint),
+        stamp_in(21 * 24, &imprint),
+    ];
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let lasting = |name: &str, days: &str| {
         let key = shop.key(name, "ec:P-256");
@@ -172,7 +176,7 @@ fn every_situation_has_its_sub_indication() {
         OffsetDateTime,
         Option<Said>,
     );
-    let situations: [Situation<'_>; 15] = [
+    let situations: [Situation<'_>; 17] = [
         (
             "nothing against it",
             an,
@@ -220,6 +224,22 @@ fn every_situation_has_its_sub_indication() {
             Some(&nobody),
             in_three_weeks,
             None,
+        ),
+        (
+            "stamped when it was over, nothing known",
+            &over,
+            &[(Signature, &afterwards)],
+            None,
+            soon,
+            Some(Said::OutOfBoundsNoPoe),
+        ),
+        (
+            "stamped when it was over, never revoked",
+            &brief,
+            &[(Signature, &long_after)],
+            Some(&nobody),
+            in_three_weeks + day,
+            Some(Said::OutOfBoundsNotRevoked),
         ),
         (
             "made when it was over",
