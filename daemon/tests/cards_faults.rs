@@ -391,6 +391,48 @@ fn a_mute_card_costs_one_deadline_and_comes_back() {
     });
 }
 
+/// A card that answers after its deadline: whoever asked has gone. Nothing is left of what it did then, no session that
+/// keeps others out and no PIN that lets them in, though nobody pulls it.
+#[test]
+fn n120_a_card_that_answers_too_late_is_let_go_of_and_has_forgotten_the_pin() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules_within(Deadlines {
+                sign: Duration::from_millis(600),
+                enumerate: Duration::from_millis(900),
+                reader: Duration::from_millis(600),
+                login: Duration::from_millis(600),
+                ..Deadlines::default()
+            });
+            // VERIFY is the login's, GENERAL AUTHENTICATE the signature's.
+            for late in ["20", "87"] {
+                let token = token_in_time(&modules).await;
+                let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+                session.attach_pin_pipe(lines("123456\n")).await.unwrap();
+                card.order("reset-stats");
+                card.order(&format!("delay {late} 4000"));
+                let mut outcome = session.login().await;
+                if late == "87" {
+                    outcome.unwrap();
+                    outcome = session.sign(&signable(RSA, b"x"), false).await.map(drop);
+                }
+                assert!(
+                    matches!(outcome, Err(LoginError::Token(TokenError::Hung { .. }))),
+                    "{late}: {outcome:?}"
+                );
+                session.close().await;
+                card.order("clear");
+                // Waits until it has answered.
+                assert_eq!(tries_left(&readers), 3, "{late}: nobody is let in by it");
+                sign_once(&modules, 0x9a)
+                    .await
+                    .unwrap_or_else(|error| panic!("{late}: {error:?}"));
+            }
+        });
+    });
+}
+
 #[test]
 fn n118_a_card_that_answers_nonsense_costs_one_error() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {

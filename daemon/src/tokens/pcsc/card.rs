@@ -6,7 +6,7 @@
 //! for that thread has the deadline.
 
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use pcsc::{Context, Disposition, Protocols, Scope, ShareMode};
 use zeroize::Zeroizing;
@@ -31,22 +31,47 @@ pub enum Phase {
     Talking = 2,
 }
 
+/// Who was first: the thread with its answer, or whoever waits with his patience.
+mod course {
+    /// Somebody waits.
+    pub(super) const AWAITED: u8 = 0;
+    /// Nobody waits any more.
+    pub(super) const ABANDONED: u8 = 1;
+    /// There is an answer, which will be taken.
+    pub(super) const FINISHED: u8 = 2;
+}
+
 /// What a card's thread and whoever waits for it share.
 #[derive(Debug, Default)]
 pub struct Watch {
-    abandoned: AtomicBool,
+    course: AtomicU8,
     phase: AtomicU8,
 }
 
 impl Watch {
     /// Somebody waits again.
     pub fn begin(&self) {
-        self.abandoned.store(false, Ordering::SeqCst);
+        self.course.store(course::AWAITED, Ordering::SeqCst);
     }
 
-    /// Nobody waits any more: nothing may be sent to the card from now on.
-    pub fn abandon(&self) {
-        self.abandoned.store(true, Ordering::SeqCst);
+    /// Nobody waits any more: nothing may be sent to the card from now on. False if the thread has
+    /// [finished](Self::finish) before: its answer is on the way.
+    #[must_use]
+    pub fn abandon(&self) -> bool {
+        self.decide(course::ABANDONED)
+    }
+
+    /// The thread is done. False if it was [abandoned](Self::abandon) before: nobody hears of what it did.
+    #[must_use]
+    pub fn finish(&self) -> bool {
+        self.decide(course::FINISHED)
+    }
+
+    /// True if nothing was decided before.
+    fn decide(&self, course: u8) -> bool {
+        self.course
+            .compare_exchange(course::AWAITED, course, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     }
 
     /// What the thread is at.
@@ -60,9 +85,9 @@ impl Watch {
     }
 
     fn check(&self) -> Result<(), CardError> {
-        match self.abandoned.load(Ordering::SeqCst) {
-            true => Err(CardError::Abandoned),
-            false => Ok(()),
+        match self.course.load(Ordering::SeqCst) {
+            course::ABANDONED => Err(CardError::Abandoned),
+            _ => Ok(()),
         }
     }
 

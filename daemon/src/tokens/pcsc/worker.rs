@@ -142,11 +142,12 @@ impl Counter {
             .recv_timeout(until.saturating_duration_since(Instant::now()))
         {
             Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => {
-                self.watch.abandon();
+            Err(RecvTimeoutError::Timeout) if self.watch.abandon() => {
                 self.owed = true;
                 Err(self.overdue(patience))
             }
+            // It was done in the same moment.
+            Err(RecvTimeoutError::Timeout) => self.answers.recv().unwrap_or(Err(TokenError::Crashed)),
             Err(RecvTimeoutError::Disconnected) => Err(TokenError::Crashed),
         }
     }
@@ -192,7 +193,13 @@ fn attend(
         };
         match next {
             Ok(Work { call, descriptors }) => {
-                if answers.send(desk.answer(call, descriptors)).is_err() {
+                let may_verify = matches!(call, Call::Login { .. } | Call::Sign { .. });
+                let answer = desk.answer(call, descriptors);
+                if !watch.finish() {
+                    // Whoever was told that it takes too long knows of no session.
+                    desk.forsake(may_verify);
+                }
+                if answers.send(answer).is_err() {
                     break;
                 }
             }

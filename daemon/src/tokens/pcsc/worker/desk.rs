@@ -132,9 +132,19 @@ impl<'watch> Desk<'watch> {
         let Some(mut link) = self.link.take() else {
             return;
         };
-        if verified && !Piv::selected(&mut link).log_out().unwrap_or(true) {
+        if verified && !Piv::selected(&mut link).log_out().unwrap_or(false) {
             // A card that cannot be told to forget the PIN forgets it at a reset.
             link.reset();
+        }
+    }
+
+    /// Nobody waited for what was done last: the session ends with it. Where that may have been a VERIFY, or somebody was
+    /// logged in, the card is reset: no command is sent to it any more, so that it cannot be told to forget the PIN.
+    pub(super) fn forsake(&mut self, may_verify: bool) {
+        let logged_in = self.session.take().is_some_and(|session| session.is_logged_in());
+        match self.link.take() {
+            Some(link) if logged_in || may_verify => link.reset(),
+            _ => {}
         }
     }
 
@@ -214,11 +224,9 @@ impl<'watch> Desk<'watch> {
             self.known = None;
             self.session = None;
             self.link = None;
-        } else if error.is_disturbance() || *error == CardError::Abandoned {
-            // The card has forgotten the PIN, or nobody knows what it was sent.
-            if error.is_disturbance() {
-                self.known = None;
-            }
+        } else if error.is_disturbance() {
+            // The card has forgotten the PIN.
+            self.known = None;
             self.session = None;
             self.rest();
             self.link = None;
