@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::cards::piv::{self, YUBIKEY};
 use support::cards::scene::{
-    Judge, RSA, key, logged_in, logged_in_with, modules, opensc, runtime, sign_once, signable, token_in_time,
-    ykcs11,
+    Judge, RSA, key, lines, logged_in, logged_in_with, modules, opensc, runtime, sign_once, signable,
+    token_in_time, ykcs11,
 };
 use support::cards::{
     CARD_PIN, Holder, OPENSC, ReaderPlan, Readers, on_proxied_readers, on_readers, personalised, public_key,
@@ -343,6 +344,67 @@ fn n122_another_card_in_the_place_of_the_one_that_was_logged_in_to_signs_nothing
                     wait_until_empty(YUBIKEY);
                     swap(&readers);
                 });
+            }
+        },
+    );
+}
+
+/// A person takes his time over the PIN, and the card is let go of meanwhile. One of the same number and label that takes
+/// its place is another card: what was typed for the first is not sent to it.
+#[test]
+fn n122_a_card_put_in_while_the_pin_is_typed_is_not_sent_it() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            for replaced in [false, true] {
+                let card = readers.blank(0, &["piv"]);
+                runtime().block_on(async {
+                    let modules = piv::modules();
+                    let token = piv::token_in_time(&modules).await;
+                    let nine_a = piv::key(&token, 0x9a, 0x07);
+                    let other = || {
+                        drop(card);
+                        wait_until_empty(YUBIKEY);
+                        swap(&readers);
+                        let other = readers.blank(0, &["piv"]);
+                        wait_until_present(YUBIKEY);
+                        other
+                    };
+                    let (outcome, other) = if replaced {
+                        let (known, mut typed) = std::io::pipe().unwrap();
+                        let typing = async move {
+                            // The line is waited for by then, or the card was looked at before.
+                            tokio::time::sleep(Duration::from_millis(500)).await;
+                            let other = other();
+                            typed.write_all(b"123456\n").unwrap();
+                            other
+                        };
+                        tokio::join!(token.change_pin(known.into(), lines("246810\n")), typing)
+                    } else {
+                        let mut session = token.open(&nine_a).await.unwrap();
+                        // A second: then other programs may have it.
+                        let until_it_is_free = Duration::from_millis(1500);
+                        tokio::time::sleep(until_it_is_free).await;
+                        let other = other();
+                        session.attach_pin_pipe(lines("123456\n123456\n")).await.unwrap();
+                        let outcome = session.login().await;
+                        session.close().await;
+                        (outcome, other)
+                    };
+                    assert!(
+                        matches!(outcome, Err(LoginError::Token(TokenError::Removed))),
+                        "{replaced}: {outcome:?}"
+                    );
+                    let stats = other.stats();
+                    for instruction in ["20", "24", "87"] {
+                        assert_eq!(stats.of(instruction), 0, "{replaced}: {stats:?}");
+                    }
+                    // Both are of one number, and each is a token for whoever asks now.
+                    piv::sign_once(&modules, 0x9a).await.unwrap();
+                });
+                wait_until_empty(YUBIKEY);
+                swap(&readers);
             }
         },
     );

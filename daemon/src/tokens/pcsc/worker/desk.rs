@@ -68,6 +68,13 @@ enum Extent {
     All,
 }
 
+/// From when a card is put into the reader until it is taken out, as far as one context of the service can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stay {
+    contexts: u64,
+    insertion: u32,
+}
+
 /// A card that is in the reader.
 #[derive(Clone)]
 struct Inserted {
@@ -82,6 +89,8 @@ pub(super) struct Desk<'watch> {
     reader: CString,
     watch: &'watch Watch,
     context: Option<Context>,
+    /// How many contexts there have been: the service counts anew when it is started anew.
+    contexts: u64,
     known: Option<Known>,
     /// The serial number and the certificates of the card whose certificates were read last.
     before: Option<(String, Vec<CardCertificate>)>,
@@ -100,6 +109,7 @@ impl<'watch> Desk<'watch> {
             reader,
             watch,
             context: None,
+            contexts: 0,
             known: None,
             before: None,
             features: None,
@@ -429,7 +439,9 @@ impl<'watch> Desk<'watch> {
             .as_ref()
             .is_some_and(|link| link.features().verify_pin.is_some());
         self.last_session += 1;
-        let session = Session::new(self.last_session, token.clone(), key.map(|key| key.id.0), state)?;
+        let stay = self.stay().ok_or(CardError::OtherCard)?;
+        let key = key.map(|key| key.id.0);
+        let session = Session::new(self.last_session, token.clone(), stay, key, state)?;
         let pin = session.need(need(state, pad));
         self.session = Some(session);
         Ok(Answer::Session {
@@ -456,6 +468,37 @@ impl<'watch> Desk<'watch> {
                 self.connect(wait, None)
             }
             done => done,
+        }
+    }
+
+    /// The stay of the card that was looked at last.
+    pub(super) fn stay(&self) -> Option<Stay> {
+        self.known.as_ref().map(|known| Stay {
+            contexts: self.contexts,
+            insertion: known.insertion,
+        })
+    }
+
+    /// The same, or of the card that is in the reader, if none was looked at.
+    pub(super) fn stay_now(&mut self) -> Result<Option<Stay>, CardError> {
+        if let Some(stay) = self.stay() {
+            return Ok(Some(stay));
+        }
+        let inserted = self.inserted()?;
+        Ok(inserted.map(|inserted| Stay {
+            contexts: self.contexts,
+            insertion: inserted.number,
+        }))
+    }
+
+    /// The card is the one that was asked for, and has not been out of the reader since that stay began: a card that was
+    /// put in meanwhile may have the same number, or none, and gets no PIN that was typed for another.
+    pub(super) fn expect_since(&mut self, stay: Option<Stay>, wanted: &TokenName) -> Result<(), CardError> {
+        self.expect(wanted)?;
+        // The service is asked again, now that the card is held: it may have been changed while it was waited for.
+        match self.stay() == stay && self.is_same_card()? && self.stay() == stay {
+            true => Ok(()),
+            false => Err(CardError::OtherCard),
         }
     }
 
@@ -546,6 +589,7 @@ impl<'watch> Desk<'watch> {
     fn context(&mut self) -> Result<&Context, CardError> {
         if self.context.is_none() {
             self.context = Some(card::establish()?);
+            self.contexts += 1;
         }
         self.context.as_ref().ok_or(CardError::OtherCard)
     }

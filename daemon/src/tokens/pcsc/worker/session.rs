@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use super::certify;
-use super::desk::{Desk, record};
+use super::desk::{Desk, Stay, record};
 use crate::tokens::pcsc::apdu::Status;
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::slot::{CardAlgorithm, CardKey, Slot};
@@ -22,6 +22,8 @@ const WAIT: std::time::Duration = std::time::Duration::from_secs(4);
 pub(super) struct Session {
     pub(super) number: u64,
     pub(super) token: TokenName,
+    /// Of the card that it was opened with.
+    stay: Stay,
     /// None to administer the card.
     key: Option<CardKey>,
     pipe: Option<OwnedFd>,
@@ -44,6 +46,7 @@ impl Session {
     pub(super) fn new(
         number: u64,
         token: TokenName,
+        stay: Stay,
         key: Option<Vec<u8>>,
         state: PinState,
     ) -> Result<Self, CardError> {
@@ -54,6 +57,7 @@ impl Session {
         Ok(Self {
             number,
             token,
+            stay,
             key,
             pipe: None,
             pin: None,
@@ -169,9 +173,10 @@ impl Desk<'_> {
     /// The card again, if other programs had it since: it must be the same one.
     fn again(&mut self) -> Result<(), CardError> {
         if self.link.is_none() {
-            let token = self.current()?.token.clone();
+            let session = self.current()?;
+            let (token, stay) = (session.token.clone(), session.stay);
             self.reach(WAIT)?;
-            self.expect(&token)?;
+            self.expect_since(Some(stay), &token)?;
         }
         self.current()?.just_verified = false;
         Ok(())
@@ -420,6 +425,7 @@ impl Desk<'_> {
         if self.session.is_some() {
             return Err(CardError::Service(pcsc::Error::SharingViolation));
         }
+        let stay = self.stay_now()?;
         // Both lines are read before the card is waited for: nobody else has it while a person types.
         let mut lines = pipes.into_iter().map(|pipe| PinLine::read(&pipe).ok());
         let (Some(Some(known)), Some(Some(new))) = (lines.next(), lines.next()) else {
@@ -436,7 +442,7 @@ impl Desk<'_> {
             return Ok(LoginOutcome::Invalid);
         };
         self.reach(WAIT)?;
-        self.expect(token)?;
+        self.expect_since(stay, token)?;
         let verified = match how {
             Replacement::Change => self.piv()?.change_pin(&known, &new),
             Replacement::Unblock => self.piv()?.unblock_pin(&known, &new),
