@@ -28,7 +28,7 @@ check: target/tools/.made  ## before every commit: format, lints, dependencies, 
 	cargo nextest run --locked --workspace --lib --bins
 
 # One build for all of them: `-p` would choose other features of the dependencies, and compile them again.
-BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature page measure echo_host stream documents)
+BENCH_BUILD = cargo build --release --locked --workspace --bins --lib $(addprefix --example ,bare_signature page hops measure echo_host stream documents)
 
 bench: packages-demo packages-bench target/judges/.made target/documents/.made target/cards/.made extension  ## all figures: the bridge, cards, the software token and documents beside their peers
 	$(BENCH_BUILD)

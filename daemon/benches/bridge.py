@@ -12,6 +12,9 @@ once: all of that is one process that tells another). What is left is ours. Each
 after a login also unseals and reads the key: what a program gets that calls the token itself is told beside it, and so what
 is added by that. In a batch what is added is what is beyond the bare `C_Sign`.
 
+What no bridge of several processes can be faster than is measured in the same run (`daemon/examples/hops.rs`): as many of them
+pass each other messages as long, with the same pauses, and do nothing else.
+
 *Warm* is what a page finds that has been open for a second: the daemon runs, the module is loaded and its certificates are
 read, the page is connected and has said hello, and a prompt stands ready, with its toolkit, for its question. So between two
 requests there is a pause. The prompt is a new one for each question: requests that come one straight after the other, faster
@@ -178,6 +181,19 @@ def bare(bench, count):
     return told["sign_ms"], told["first_sign_ms"]
 
 
+def hops(bench, count, login, sign):
+    """Milliseconds of processes that only pass on the messages of a request; the token takes its time in milliseconds."""
+    words = [str(WARM_UP + count), str(round(PAUSE * 1000)), *(str(round(1000 * time)) for time in (login, sign))]
+    program = bench.binaries / "examples" / "hops"
+    told = subprocess.run([program, *words], check=True, capture_output=True, text=True).stdout
+    return json.loads(told)[WARM_UP:]
+
+
+def least(bench, count, spans):
+    login, sign = (statistics.median(span[place] for span in spans) for place in (2, 4))
+    return hops(bench, count, login, sign)
+
+
 def requests(bench, count, pause):
     """So many requests, after some to warm up: the whole time of each, and what the log says of it."""
     time.sleep(0.2)
@@ -214,6 +230,8 @@ def warm_requests(bench, count, sign, first):
     row("the same, beyond the next `C_Sign` instead of the first", added(whole, spans, sign=sign), "")
     row("the same, and with the prompter", added(whole, spans, person=False), "")
     row("the same, with the prompter and the record on the disk", added(whole, spans, person=False, disk=False), "")
+    row("the least that is possible: as many processes pass on the same messages and do nothing else",
+        least(bench, count, spans), "")
     row("**added**, after six seconds in which nothing was asked", added(*requests(bench, max(count // 8, 5), 6)), "")
     row("**added**, one straight after the other", added(*requests(bench, count // 4, 0)), "")
     page = WebSocket(bench)
@@ -301,6 +319,7 @@ def beside_softhsm(binaries, count):
     try:
         sign, first = bare(bench, count)
         whole, spans = requests(bench, count, PAUSE)
+        floor = least(bench, count, spans)
     finally:
         bench.daemon.terminate()
         bench.daemon.wait()
@@ -309,6 +328,7 @@ def beside_softhsm(binaries, count):
     row("SoftHSM, when a program calls it: the next `C_Sign`", [sign], "")
     row("SoftHSM: **added** beyond the token, person and disk", added(whole, spans), "≤ 0.5 ms, ≤ 2 ms")
     row("SoftHSM: the same, beyond the next `C_Sign`", added(whole, spans, sign=sign), "")
+    row("SoftHSM: the least that is possible", floor, "")
 
 
 def main():
