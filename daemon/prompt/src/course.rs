@@ -184,6 +184,13 @@ impl Course {
         open.then_some(FromPrompt::Answer(Answer::Refused))
     }
 
+    /// The screen was locked, or the computer goes to sleep: a refusal, and the window goes whatever it shows.
+    pub(crate) fn left_alone(&mut self) -> Option<FromPrompt> {
+        let message = self.refuse();
+        self.phase = Phase::Left;
+        message
+    }
+
     /// Time has gone on: refuses when the person took too long, leaves when the end was shown long enough.
     pub(crate) fn tick(&mut self, now: Duration) -> Option<FromPrompt> {
         if self.is_open() && now >= self.gives_up {
@@ -507,6 +514,28 @@ mod tests {
         )
         .unwrap();
         assert_eq!(over.refuse(), None);
+    }
+
+    #[test]
+    fn a_screen_that_is_locked_ends_it_in_every_phase() {
+        let mut asking = course(&[PIN]);
+        assert_eq!(asking.left_alone(), Some(REFUSED));
+        assert_eq!((asking.left_alone(), asking.phase()), (None, Phase::Left));
+        let mut waiting = course(&[PIN]);
+        waiting.approve(false, at(900));
+        assert_eq!(
+            (waiting.left_alone(), waiting.phase()),
+            (Some(REFUSED), Phase::Left)
+        );
+        // Nobody is there to be told how it ended.
+        let mut some_signed = course(&[PIN]);
+        some_signed.approve(false, at(900));
+        some_signed.receive(&PAUSED, at(1000)).unwrap();
+        assert_eq!(some_signed.left_alone(), Some(REFUSED));
+        assert_eq!(some_signed.phase(), Phase::Left);
+        let mut over = course(&[PIN]);
+        over.receive(&ToPrompt::Finish(Outcome::Done), at(10)).unwrap();
+        assert_eq!((over.left_alone(), over.phase()), (None, Phase::Left));
     }
 
     #[test]

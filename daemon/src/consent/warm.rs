@@ -22,8 +22,9 @@ use super::process::NOBODY;
 /// How long a prompt stands ready after the last page left: a page that is loaded anew, or follows a link, comes back.
 const LINGER: Duration = Duration::from_secs(120);
 
-/// What of the daemon's environment a prompt gets: what it needs to find the display and the person's language.
-const ENVIRONMENT: [&str; 15] = [
+/// What of the daemon's environment a prompt gets: what it needs to find the display, the person's language, and whether
+/// the person is there.
+const ENVIRONMENT: [&str; 16] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
@@ -31,6 +32,7 @@ const ENVIRONMENT: [&str; 15] = [
     "XDG_SESSION_TYPE",
     "XDG_DATA_DIRS",
     "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS",
     "HOME",
     "LANG",
     "LC_ALL",

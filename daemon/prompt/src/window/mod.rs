@@ -2,6 +2,7 @@
 
 mod actions;
 mod asker;
+mod away;
 mod certificate;
 mod documents;
 mod layout;
@@ -210,6 +211,7 @@ impl Prompt {
         });
         self.connect_escape();
         self.connect_held_keys();
+        away::watch(self.on(Self::left_alone));
         let ticked = self.on(Self::tick);
         glib::timeout_add_local(TICK, move || {
             ticked();
@@ -433,6 +435,15 @@ impl Prompt {
         }
         if self.course.borrow().phase() == Phase::Stopped {
             self.show_phase();
+        }
+        self.tick();
+    }
+
+    /// The person is no more before the screen: whoever comes next shall find nothing that was his.
+    fn left_alone(&self) {
+        let message = self.course.borrow_mut().left_alone();
+        if let Some(message) = message {
+            self.send(&message);
         }
         self.tick();
     }

@@ -2,8 +2,9 @@
 """What assistive technology is told of a program's windows, by AT-SPI.
 
     accessible.py tree PROCESS-ID      the program's tree as one JSON object: each node with `role`, `name`,
-                                       `description`, `states` and, where it has one, `text`; its `children` are in the
-                                       order in which a screen reader walks them. Ends with 3 when no such program is
+                                       `description`, `states` and, where it has them, `text` and `extents` (left and
+                                       upper edge, width, height, in the window); its `children` are in the order in
+                                       which a screen reader walks them. Ends with 3 when no such program is
                                        on the accessibility bus.
     accessible.py changes PROCESS-ID   a line `listening`, then a line for each change of a text, with what was put in or
                                        taken out, until it is ended
@@ -17,7 +18,7 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402
 
 MOST_NODES = 5_000
-STATES = ("SHOWING", "FOCUSABLE", "FOCUSED", "SENSITIVE", "CHECKED")
+STATES = ("VISIBLE", "SHOWING", "FOCUSABLE", "FOCUSED", "SENSITIVE", "CHECKED")
 
 
 def described(node, left):
@@ -36,6 +37,10 @@ def described(node, left):
     text = node.get_text_iface()
     if text is not None:
         described_node["text"] = Atspi.Text.get_text(text, 0, Atspi.Text.get_character_count(text))
+    component = node.get_component_iface()
+    if component is not None:
+        place = Atspi.Component.get_extents(component, Atspi.CoordType.WINDOW)
+        described_node["extents"] = [place.x, place.y, place.width, place.height]
     for index in range(node.get_child_count()):
         child = node.get_child_at_index(index)
         if child is not None:

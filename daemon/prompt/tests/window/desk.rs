@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,6 +17,8 @@ const ARMED: Duration = Duration::from_millis(1300);
 
 /// Of the X server, in pixels.
 pub(crate) const SCREEN_HEIGHT: i32 = 1024;
+/// Likewise.
+pub(crate) const SCREEN_WIDTH: i32 = 1280;
 
 /// How long anything may take on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,10 +78,16 @@ impl Desk {
     /// As [`Self::start`], with a session bus, on which a screen reader would listen.
     pub(crate) fn with_assistive_technology() -> Self {
         let mut desk = Self::start();
+        desk.bus = Some(desk.new_bus());
+        desk
+    }
+
+    /// A bus of its own, with its address.
+    fn new_bus(&self) -> (Child, String) {
         let mut bus = Command::new("dbus-daemon")
             .args(["--session", "--nofork", "--print-address"])
-            .env("XDG_RUNTIME_DIR", desk.home.path())
-            .env("DISPLAY", &desk.display)
+            .env("XDG_RUNTIME_DIR", self.home.path())
+            .env("DISPLAY", &self.display)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -88,8 +96,32 @@ impl Desk {
         BufReader::new(bus.stdout.take().unwrap())
             .read_line(&mut address)
             .unwrap();
-        desk.bus = Some((bus, address.trim().to_owned()));
-        desk
+        (bus, address.trim().to_owned())
+    }
+
+    /// A system bus with a logind on it, and a desktop's screen saver on the session bus.
+    pub(crate) fn logins(&self) -> Logins {
+        let (bus, address) = self.new_bus();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/window/login1.py");
+        let mut service = Command::new("/usr/bin/python3")
+            .args([script, self.bus_address()])
+            .env("DBUS_SYSTEM_BUS_ADDRESS", &address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this test needs Python");
+        let mut told = BufReader::new(service.stdout.take().unwrap());
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        let orders = service.stdin.take().unwrap();
+        Logins {
+            bus,
+            address,
+            service,
+            orders,
+            told,
+        }
     }
 
     fn bus_address(&self) -> &str {
@@ -123,6 +155,16 @@ impl Desk {
             .status()
             .expect("this test needs xprop");
         assert!(set.success());
+    }
+
+    /// What xprop prints.
+    fn xprop(&self, arguments: &[&str]) -> String {
+        let output = Command::new("xprop")
+            .args(arguments)
+            .env("DISPLAY", &self.display)
+            .output()
+            .expect("this test needs xprop");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Presses keys, and leaves them down until [`Self::let_go`].
@@ -165,13 +207,45 @@ impl Desk {
         command
     }
 
+    /// A window of another program, in front; with `above`, it stays over all others.
+    pub(crate) fn other_window(&self, above: bool) -> Other<'_> {
+        let before = self.active_window();
+        let process = Command::new("display")
+            .args(["-title", "other", "-size", "400x300", "xc:gray"])
+            .env("DISPLAY", &self.display)
+            .spawn()
+            .expect("this test needs ImageMagick");
+        let window = wait_for("another window", || {
+            self.active_window()
+                .filter(|window| Some(window) != before.as_ref())
+        });
+        let other = Other {
+            desk: self,
+            process,
+            window,
+        };
+        if above {
+            other.take_state("_NET_WM_STATE_ABOVE");
+        }
+        other
+    }
+
+    fn active_window(&self) -> Option<String> {
+        let active = self.xdotool(&["getactivewindow"])?;
+        Some(active.trim().to_owned())
+    }
+
     /// Asks, and waits until the window is on the screen.
     pub(crate) fn ask(&self, question: Question) -> Asked<'_> {
         self.ask_with(self.command(), question)
     }
 
     /// As [`Self::ask`], with a command that was changed.
-    pub(crate) fn ask_with(&self, mut command: Command, question: Question) -> Asked<'_> {
+    pub(crate) fn ask_with(&self, command: Command, question: Question) -> Asked<'_> {
+        self.put(command, question).on_screen()
+    }
+
+    fn put(&self, mut command: Command, question: Question) -> Asked<'_> {
         let (ours, windows) = UnixStream::pair().unwrap();
         let (pins, pin_end) = std::io::pipe().unwrap();
         let process = command
@@ -191,7 +265,7 @@ impl Desk {
             since: Instant::now(),
         };
         asked.say(&ToPrompt::Ask(question));
-        asked.on_screen()
+        asked
     }
 }
 
@@ -199,6 +273,113 @@ impl Drop for Desk {
     fn drop(&mut self) {
         let bus = self.bus.as_mut().map(|(process, _)| process);
         for process in bus.into_iter().chain([&mut self.manager, &mut self.server]) {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// A window of another program; it goes with this.
+pub(crate) struct Other<'a> {
+    desk: &'a Desk,
+    process: Child,
+    window: String,
+}
+
+impl Other<'_> {
+    pub(crate) fn fill_the_screen(&self) {
+        self.take_state("_NET_WM_STATE_FULLSCREEN");
+        wait_for("a window that fills the screen", || {
+            let geometry = self
+                .desk
+                .xdotool(&["getwindowgeometry", "--shell", &self.window])?;
+            geometry
+                .contains(&format!("HEIGHT={SCREEN_HEIGHT}"))
+                .then_some(())
+        });
+    }
+}
+
+impl Other<'_> {
+    /// A state that the window manager reads when a window comes to the screen (EWMH).
+    fn take_state(&self, state: &str) {
+        self.desk
+            .xdotool(&["windowunmap", "--sync", &self.window])
+            .expect("cannot leave the screen");
+        let property = "_NET_WM_STATE";
+        // Withdrawn, it loses the states it had.
+        wait_for("a window without a state", || {
+            let words = ["-id", &self.window, property];
+            let listed = self.desk.xprop(&words);
+            (listed.contains("not found") || listed.trim().ends_with('=')).then_some(())
+        });
+        self.desk.xprop(&[
+            "-id",
+            &self.window,
+            "-f",
+            property,
+            "32a",
+            "-set",
+            property,
+            state,
+        ]);
+        self.desk
+            .xdotool(&["windowmap", "--sync", &self.window])
+            .expect("cannot come to the screen");
+        wait_for("a window in its state", || {
+            let listed = self.desk.xprop(&["-id", &self.window, property]);
+            listed.contains(state).then_some(())
+        });
+    }
+}
+
+impl Drop for Other<'_> {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where the pointer can be in the window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    Approve,
+    Middle,
+}
+
+/// What tells of locked screens and of sleep (`login1.py`).
+pub(crate) struct Logins {
+    bus: Child,
+    address: String,
+    service: Child,
+    orders: ChildStdin,
+    told: BufReader<ChildStdout>,
+}
+
+impl Logins {
+    /// What a program finds it by.
+    pub(crate) fn environment(&self) -> (&str, &str) {
+        ("DBUS_SYSTEM_BUS_ADDRESS", &self.address)
+    }
+
+    /// Has it done, and gives how often somebody has asked by now whose session one is.
+    pub(crate) fn order(&mut self, what: &str) -> u32 {
+        writeln!(self.orders, "{what}").unwrap();
+        let mut line = String::new();
+        self.told.read_line(&mut line).unwrap();
+        line.trim().parse().expect("login1.py has ended")
+    }
+
+    /// The bus goes, and what was on it.
+    pub(crate) fn lose(&mut self) {
+        self.bus.kill().unwrap();
+        self.bus.wait().unwrap();
+    }
+}
+
+impl Drop for Logins {
+    fn drop(&mut self) {
+        for process in [&mut self.service, &mut self.bus] {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -218,6 +399,12 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     fn on_screen(mut self) -> Self {
+        self.find();
+        wait_for("the keyboard", || self.is_in_front().then_some(()));
+        self
+    }
+
+    fn find(&mut self) {
         assert_eq!(self.hear(), Some(FromPrompt::Shown));
         self.since = Instant::now();
         self.window = wait_for("the window", || {
@@ -226,11 +413,94 @@ impl Asked<'_> {
                 .xdotool(&["search", "--onlyvisible", "--class", "trien-prompt"])?;
             found.lines().next().map(str::to_owned)
         });
-        wait_for("the keyboard", || {
-            let active = self.desk.xdotool(&["getactivewindow"])?;
-            (active.trim() == self.window).then_some(())
-        });
-        self
+    }
+
+    /// Whether it has the keyboard.
+    pub(crate) fn is_in_front(&self) -> bool {
+        self.desk.active_window().as_ref() == Some(&self.window)
+    }
+
+    /// The person goes to it.
+    pub(crate) fn come_to_the_front(&self) {
+        self.desk
+            .xdotool(&["windowactivate", &self.window])
+            .expect("cannot come to the front");
+        wait_for("the keyboard", || self.is_in_front().then_some(()));
+    }
+
+    /// The other window lies where this one has its buttons, and over it.
+    pub(crate) fn cover(&self, other: &Other<'_>) {
+        let (x, y) = (
+            self.geometry("X") + self.geometry("WIDTH") - 300,
+            self.geometry("Y") + self.height() - 200,
+        );
+        let words = [
+            "windowmove",
+            "--sync",
+            &other.window,
+            &x.to_string(),
+            &y.to_string(),
+        ];
+        self.desk.xdotool(&words).expect("cannot cover");
+    }
+
+    pub(crate) fn point_at(&self, place: Place) {
+        let (x, y) = match place {
+            Place::Approve => (self.geometry("WIDTH") - 70, self.height() - 32),
+            Place::Middle => (self.geometry("WIDTH") / 2, self.height() / 2),
+        };
+        self.point(x, y);
+    }
+
+    /// To so many pixels from the window's left and upper edge.
+    pub(crate) fn point(&self, x: i32, y: i32) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.desk
+            .xdotool(&["mousemove", "--window", &self.window, &x, &y])
+            .expect("cannot point");
+    }
+
+    /// Clicks in the middle of the button of this name, where a screen has `factor` pixels for one of the window's own.
+    pub(crate) fn click_on(&self, button: &str, factor: i32) {
+        let tree = self.accessible();
+        let all = tree.all();
+        let found = all
+            .iter()
+            .find(|node| node.role == "push button" && node.name == button);
+        let [left, top, wide, high] = found
+            .and_then(|node| node.extents)
+            .unwrap_or_else(|| panic!("no {button:?} in {tree:#?}"));
+        self.point((left + wide / 2) * factor, (top + high / 2) * factor);
+        self.press();
+        self.let_go();
+    }
+
+    pub(crate) fn press(&self) {
+        self.desk.xdotool(&["mousedown", "1"]).expect("cannot press");
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.desk.xdotool(&["mouseup", "1"]).expect("cannot let go");
+    }
+
+    /// A key as another program sends it to this very window (`XSendEvent`).
+    pub(crate) fn send_key(&self, key: &str) {
+        self.desk
+            .xdotool(&["key", "--window", &self.window, key])
+            .expect("cannot send");
+    }
+
+    /// A click, likewise.
+    pub(crate) fn send_click(&self) {
+        self.desk
+            .xdotool(&["click", "--window", &self.window, "1"])
+            .expect("cannot send");
+    }
+
+    /// Whether a window of the kind is to be seen.
+    pub(crate) fn is_on_screen(&self) -> bool {
+        let search = ["search", "--onlyvisible", "--class", "trien-prompt"];
+        self.desk.xdotool(&search).is_some()
     }
 
     /// The keyboard goes to a window of another program, which then leaves, so that it comes back.
@@ -334,15 +604,19 @@ impl Asked<'_> {
 
     /// Clicks where *approve* is: the right end of the bar at the bottom.
     pub(crate) fn click_approve(&self) {
-        let (x, y) = (self.geometry("WIDTH") - 70, self.height() - 32);
-        let (x, y) = (x.to_string(), y.to_string());
-        let click = ["mousemove", "--window", &self.window, &x, &y, "click", "1"];
-        self.desk.xdotool(&click).expect("cannot click");
+        self.point_at(Place::Approve);
+        self.press();
+        self.let_go();
     }
 
     /// Height of the window, in pixels.
     pub(crate) fn height(&self) -> i32 {
         self.geometry("HEIGHT")
+    }
+
+    /// Width of the window, in pixels.
+    pub(crate) fn width(&self) -> i32 {
+        self.geometry("WIDTH")
     }
 
     fn geometry(&self, name: &str) -> i32 {
@@ -493,9 +767,12 @@ pub(crate) struct Accessible {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) states: Vec<String>,
+    /// Left and upper edge, width and height, from the window's corner in its own pixels.
+    #[serde(default)]
+    pub(crate) extents: Option<[i32; 4]>,
     #[serde(default)]
     pub(crate) text: Option<String>,
-    children: Vec<Self>,
+    pub(crate) children: Vec<Self>,
 }
 
 impl Accessible {
@@ -503,6 +780,21 @@ impl Accessible {
     pub(crate) fn all(&self) -> Vec<&Self> {
         let below = self.children.iter().flat_map(Self::all);
         std::iter::once(self).chain(below).collect()
+    }
+
+    /// Whether it is one of the buttons below everything else.
+    pub(crate) fn is_a_decision(&self) -> bool {
+        const DECISIONS: [&str; 7] = [
+            "Từ chối",
+            "Dừng lại",
+            "Đóng",
+            "Ký",
+            "Cho xem",
+            "Cho phép",
+            "Đăng nhập",
+        ];
+        DECISIONS.iter().any(|words| self.name.starts_with(words))
+            || ["Refuse", "Sign"].contains(&self.name.as_str())
     }
 
     pub(crate) fn is(&self, state: &str) -> bool {
@@ -517,7 +809,7 @@ impl Drop for Asked<'_> {
     }
 }
 
-fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = ready() {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod away;
 mod desk;
 mod pictures;
 mod pins;
