@@ -3,8 +3,14 @@
 use gtk4::gdk;
 use gtk4::prelude::*;
 
-/// Width the window opens with, in pixels.
+/// Width the window opens with where texts have their usual size, in pixels.
 const WIDTH: i32 = 580;
+
+/// The usual size of texts, as the toolkit has it: 1024ths of dots an inch.
+const USUAL_RESOLUTION: i32 = 96 * 1024;
+
+/// What must stay free of a screen's width, in pixels: the window's own frame.
+const RESERVED_WIDTH: i32 = 20;
 
 /// What must stay free of a screen's height, in pixels: the window's own frame and the desktop's panels.
 const RESERVED_HEIGHT: i32 = 110;
@@ -61,30 +67,43 @@ pub(super) fn is_in_sight(widget: &gtk4::Widget, area: &gtk4::ScrolledWindow) ->
             .is_some_and(|bounds| bounds.y() >= -SLACK && bounds.y() + bounds.height() <= height + SLACK)
 }
 
+/// Width that holds as many letters of a line as ever, where a desktop has texts larger; else words beside the buttons
+/// would stand one below the other and take the height of the screen.
+fn width() -> i32 {
+    let settings = gtk4::Settings::default();
+    let resolution = settings.map_or(USUAL_RESOLUTION, |settings| settings.gtk_xft_dpi());
+    let wide = WIDTH.saturating_mul(resolution / 1024) / (USUAL_RESOLUTION / 1024);
+    let room = least(gdk::Rectangle::width).unwrap_or(WIDTH) - RESERVED_WIDTH;
+    wide.min(room).max(WIDTH)
+}
+
 /// Makes the window as high as everything needs at its width, or as the screen allows. A scrolled area cannot ask for
 /// that itself: it does not know its width yet when it is asked.
 pub(super) fn fit(window: &gtk4::Window, content: &gtk4::Box) {
-    let natural = |widget: &gtk4::Widget| widget.measure(gtk4::Orientation::Vertical, WIDTH).1;
+    let width = width();
+    let natural = |widget: &gtk4::Widget| widget.measure(gtk4::Orientation::Vertical, width).1;
     let fixed: i32 = window.child().map_or(0, |whole| {
         std::iter::successors(whole.first_child(), WidgetExt::next_sibling)
             .filter(|part| !part.is::<gtk4::ScrolledWindow>())
             .map(|part| natural(&part))
             .sum()
     });
-    window.set_default_size(WIDTH, (fixed + natural(content.upcast_ref())).min(room()));
+    window.set_default_size(width, (fixed + natural(content.upcast_ref())).min(room()));
 }
 
 /// Height a window may have on the smallest screen, in pixels.
 fn room() -> i32 {
+    let least = least(gdk::Rectangle::height).unwrap_or(768);
+    (least - RESERVED_HEIGHT).max(240)
+}
+
+/// Of all screens, the least of that.
+fn least(measure: fn(&gdk::Rectangle) -> i32) -> Option<i32> {
     let monitors = gdk::Display::default().map(|display| display.monitors());
-    let heights = monitors
+    let monitors = monitors
         .iter()
         .flat_map(|list| list.iter::<gdk::Monitor>().flatten());
-    let least = heights
-        .map(|monitor| monitor.geometry().height())
-        .min()
-        .unwrap_or(768);
-    (least - RESERVED_HEIGHT).max(240)
+    monitors.map(|monitor| measure(&monitor.geometry())).min()
 }
 
 /// A left-aligned label that wraps. Never markup: most of what is shown comes from outside.

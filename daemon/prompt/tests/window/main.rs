@@ -4,8 +4,10 @@
 
 mod away;
 mod desk;
+mod other_programs;
 mod pictures;
 mod pins;
+mod scaled;
 mod screen_reader;
 
 use std::os::fd::OwnedFd;
@@ -458,6 +460,51 @@ fn first_use() -> Question {
         Permission::Verify,
     ];
     question
+}
+
+/// The same, from a daemon that lets pages ask for signatures on digests as well.
+fn first_use_blind() -> Question {
+    let mut question = first_use();
+    question.permissions.push(Permission::BlindDigest);
+    question
+}
+
+#[test]
+fn n040_to_sign_what_nobody_sees_is_offered_unticked() {
+    let desk = Desk::with_assistive_technology();
+    let blind = first_use_blind();
+    let mut asked = desk.ask(blind.clone());
+    let ticked: Vec<bool> = {
+        let tree = asked.accessible();
+        let boxes = tree.all().into_iter().filter(|node| node.role == "check box");
+        boxes.map(|node| node.is("CHECKED")).collect()
+    };
+    assert_eq!(ticked, [true, true, true, true, true, false]);
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+p");
+    let (permissions, days) = (first_use().permissions, 30);
+    assert_eq!(
+        asked.hear(),
+        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
+    );
+    drop(asked);
+    // Only who ticks it allows it.
+    let mut asked = desk.ask(blind.clone());
+    let mut steps = 0;
+    while asked.focused().as_deref() != Some("check box") {
+        // Backwards from *refuse*, to the last of the boxes.
+        asked.key("shift+Tab");
+        steps += 1;
+        assert!(steps < 20, "{:#?}", asked.accessible());
+    }
+    asked.key("space");
+    asked.wait_until_armed();
+    asked.key_until_heard("alt+p");
+    let permissions = blind.permissions;
+    assert_eq!(
+        asked.hear(),
+        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
+    );
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use trien_protocol::call::Language;
 use trien_protocol::prompt::{
-    Asker, FromPrompt, Outcome, PinEntry, QuestionKind, ToPrompt, TriesLeft, Warning,
+    Asker, FromPrompt, Outcome, PinEntry, Question, QuestionKind, ToPrompt, TriesLeft, Warning,
 };
 
 use super::desk::{self, Desk};
 use super::screen_reader::with_warnings_far_down;
-use super::{PIN, by_a_program, certificate, document, first_use, hostile, question, window_pin};
+use super::{
+    PIN, by_a_program, certificate, document, first_use, first_use_blind, hostile, question, window_pin,
+};
 
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
 /// the windows are only opened, photographed and thrown away.
@@ -18,45 +20,19 @@ fn the_window_can_be_photographed() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("TRIEN_SCREENSHOT_DIR").map_or(scratch.path().to_owned(), PathBuf::from);
     let desk = Desk::start();
-    let mut digest = question(window_pin(TriesLeft::Last));
-    digest.language = Language::En;
-    digest.kind = QuestionKind::SignDigest;
-    digest.asker = Asker::WebSocket {
-        origin: "https://xn--dch-3tz.example:8443".into(),
-    };
-    digest.documents.truncate(1);
-    digest.documents[0].name.clear();
-    digest.documents[0].size = None;
-    digest.documents[0].kind = None;
-    digest.signature = None;
-    let mut share = question(PinEntry::NotNeeded);
-    share.kind = QuestionKind::ShareCertificate;
-    share.documents.clear();
-    share.signature = None;
-    share
-        .certificates
-        .push(certificate(window_pin(TriesLeft::Unknown)));
-    share.certificates[0].days_left = Some(12);
-    share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
-    let mut sign_in = question(window_pin(TriesLeft::Last));
-    sign_in.certificates[0].status_as_of = Some("2026-11-25".into());
-    sign_in.certificates[0].status_days = Some(3);
-    sign_in.certificates[0].warnings.clear();
-    sign_in.kind = QuestionKind::SignIn;
-    sign_in.documents.clear();
-    sign_in.signature = None;
     let plain = || question(window_pin(TriesLeft::Unknown));
     let dark = Some(("GTK_THEME", "Adwaita:dark"));
     let scaled = Some(("GDK_SCALE", "2"));
     let settings = [
         ("consent-window", plain(), None),
         ("dark", plain(), dark),
-        ("digest", digest, None),
-        ("share", share, None),
+        ("digest", digest(), None),
+        ("share", share(), None),
         ("hostile", hostile(), None),
         ("scaled", plain(), scaled),
         ("first-use", first_use(), None),
-        ("sign-in", sign_in, None),
+        ("first-use-blind", first_use_blind(), None),
+        ("sign-in", sign_in(), None),
         ("program", by_a_program(), None),
         ("warnings-unseen", with_warnings_far_down(), None),
     ];
@@ -77,6 +53,48 @@ fn the_window_can_be_photographed() {
         asked.end();
     }
     photograph_the_states(&desk, &folder);
+}
+
+/// A digest that nobody can look behind, from a page with letters beyond ASCII.
+pub(crate) fn digest() -> Question {
+    let mut digest = question(window_pin(TriesLeft::Last));
+    digest.language = Language::En;
+    digest.kind = QuestionKind::SignDigest;
+    digest.asker = Asker::WebSocket {
+        origin: "https://xn--dch-3tz.example:8443".into(),
+    };
+    digest.documents.truncate(1);
+    digest.documents[0].name.clear();
+    digest.documents[0].size = None;
+    digest.documents[0].kind = None;
+    digest.signature = None;
+    digest
+}
+
+/// A page that wants to see a certificate, of which there are two.
+pub(crate) fn share() -> Question {
+    let mut share = question(PinEntry::NotNeeded);
+    share.kind = QuestionKind::ShareCertificate;
+    share.documents.clear();
+    share.signature = None;
+    share
+        .certificates
+        .push(certificate(window_pin(TriesLeft::Unknown)));
+    share.certificates[0].days_left = Some(12);
+    share.certificates[0].warnings = vec![Warning::ExpiresSoon, Warning::PathUnknown, Warning::SoftwareToken];
+    share
+}
+
+/// A page to sign in to, with the last try.
+pub(crate) fn sign_in() -> Question {
+    let mut sign_in = question(window_pin(TriesLeft::Last));
+    sign_in.certificates[0].status_as_of = Some("2026-11-25".into());
+    sign_in.certificates[0].status_days = Some(3);
+    sign_in.certificates[0].warnings.clear();
+    sign_in.kind = QuestionKind::SignIn;
+    sign_in.documents.clear();
+    sign_in.signature = None;
+    sign_in
 }
 
 /// A person's name with a mark cut off is another name. What is higher than the marks, at the end of the same line, has
