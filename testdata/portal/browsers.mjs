@@ -31,13 +31,13 @@ const QUIET_FIREFOX = {
 
 /**
  * Starts a browser. `binaries` is the folder with trien-extension-host; `extension` and `host` say whether the
- * extension is loaded and its host installed. Returns the browser and a function that ends it and its profile.
+ * extension is loaded, or from which folder if not the one that the build made, and its host installed. Returns the browser and a function that ends it and its profile.
  */
 export async function launch(name, { binaries, extension = true, host = true, env = {}, args = [], preferences = {} }) {
   const folder = mkdtempSync(path.join(tmpdir(), `trien-${name}-`));
   const start = { chromium: startChromium, firefox: startFirefox }[name];
   const environment = { ...process.env, ...env };
-  const unpacked = extension && path.join(extensionHost, "webextension/dist", name);
+  const unpacked = extension === true ? path.join(extensionHost, "webextension/dist", name) : extension;
   const install = (words, home) => host && execFileSync(path.join(binaries, "trien-extension-host"), [
     "install", "--browser", name, ...words,
   ], { env: { ...environment, HOME: home }, stdio: ["ignore", "ignore", "inherit"] });

@@ -25,9 +25,9 @@ export type FromPage =
   | { [MARK]: "send"; session: string; text: string }
   | { [MARK]: "close"; session: string };
 
-/** From the content script. */
+/** From the content script. `sessions` are those that this page has open, where the extension is new enough to say. */
 export type FromExtension =
-  | { [MARK]: "pong"; bridge: number; version: string }
+  | { [MARK]: "pong"; bridge: number; version: string; sessions?: readonly string[] }
   | { [MARK]: "message"; session: string; message: unknown }
   | { [MARK]: "closed"; session: string; reason: CloseReason };
 
@@ -76,7 +76,8 @@ export function readFromExtension(data: unknown): FromExtension | undefined {
   if (message === undefined) return undefined;
   const { [MARK]: kind, session, bridge, version, reason } = message;
   if (kind === "pong" && typeof bridge === "number" && typeof version === "string") {
-    return { [MARK]: kind, bridge, version };
+    const { sessions } = message;
+    return { [MARK]: kind, bridge, version, ...(Array.isArray(sessions) ? { sessions } : {}) };
   }
   if (typeof session !== "string") return undefined;
   if (kind === "message") return { [MARK]: kind, session, message: message.message };

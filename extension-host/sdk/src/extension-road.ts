@@ -9,6 +9,15 @@ import { bounded } from "./road.ts";
 /** How often to ask again: the content script may arrive after the page's own code. */
 const PING_MS = 50;
 
+/**
+ * How often an open session is looked after while a reply is due, in milliseconds. Firefox ends the content script with the
+ * extension when that is updated or switched off, before it can say so; then nobody would ever answer.
+ */
+const LOOK_AFTER_MS = 2000;
+
+/** After so many looks without an answer nobody is there; a page that stood still for a while answers none at first. */
+const UNANSWERED = 4;
+
 /** Opens a session, if there is an extension that answers within the attempt. With `quiet`, the person is asked nothing. */
 export async function openExtension(attempt: Attempt, quiet: boolean): Promise<ExtensionRoad | undefined> {
   const bridge = await findExtension(attempt);
@@ -42,6 +51,12 @@ class ExtensionRoad implements Road {
   onMessage: Road["onMessage"] = () => {};
   onClose: Road["onClose"] = () => {};
   readonly #session = crypto.randomUUID();
+  /** Requests without a reply. */
+  readonly #due = new Set<unknown>();
+  /** Whether anything has come on this session: from then on the extension knows it. */
+  #known = false;
+  #unanswered = 0;
+  #looking: ReturnType<typeof setInterval> | undefined;
 
   constructor(quiet: boolean) {
     window.addEventListener("message", this.#hear);
@@ -52,23 +67,53 @@ class ExtensionRoad implements Road {
     const text = JSON.stringify(message);
     if (text.length > MAX_TEXT) throw TrienError.local("too_large", `a message of ${text.length} characters`);
     post({ [MARK]: "send", session: this.#session, text });
+    this.#due.add((message as { id?: unknown }).id);
+    this.#looking ??= setInterval(this.#look, LOOK_AFTER_MS);
   }
 
   close(): void {
+    this.#rest();
     window.removeEventListener("message", this.#hear);
     post({ [MARK]: "close", session: this.#session });
   }
 
   readonly #hear = (event: MessageEvent) => {
     const message = ours(event);
-    if (message === undefined || message[MARK] === "pong" || message.session !== this.#session) return;
+    if (message === undefined) return;
+    if (message[MARK] === "pong") {
+      this.#unanswered = 0;
+      // Another content script than the one that had it: that of the extension as it is now.
+      if (this.#known && message.sessions?.includes(this.#session) === false) this.#end("extension_gone");
+      return;
+    }
+    if (message.session !== this.#session) return;
     if (message[MARK] === "message") {
+      this.#known = true;
+      this.#due.delete((message.message as { id?: unknown } | null)?.id);
       this.onMessage(message.message);
     } else {
-      window.removeEventListener("message", this.#hear);
-      this.onClose(message.reason);
+      this.#end(message.reason);
     }
   };
+
+  readonly #look = () => {
+    if (this.#due.size === 0) return this.#rest();
+    if (this.#unanswered >= UNANSWERED) return this.#end("extension_gone");
+    this.#unanswered += 1;
+    post({ [MARK]: "ping" });
+  };
+
+  #rest(): void {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+    this.#unanswered = 0;
+  }
+
+  #end(reason: string): void {
+    this.#rest();
+    window.removeEventListener("message", this.#hear);
+    this.onClose(reason);
+  }
 }
 
 /** What a session's end means for the person. */

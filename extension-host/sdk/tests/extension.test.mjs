@@ -92,3 +92,35 @@ test("a page whose permission is taken back is told, and opens nothing until it 
   (await Trien.connect({ roads: ["extension"] })).close();
   assert.deepEqual(opened, [false, true, false]);
 });
+
+// Firefox ends a content script with its extension before it can say a word.
+test("n069 an extension that is updated in mid-request without a word: the page finds the new one, and asks again", { timeout: 60_000 }, async () => {
+  const page = openPage();
+  const opened = [];
+  // The new one knows none of the sessions.
+  const sessions = [];
+  playEnding(page, opened, ({ id, tell, times }) => times === 2 && tell({ id, result: { serial: "01" } }));
+  page.window.addEventListener("message", ({ data }) => {
+    if (data?.trien === "ping") page.window.postMessage({ trien: "pong", bridge: 1, version: "0", sessions });
+  });
+  const trien = await Trien.connect({ roads: ["extension"] });
+  assert.equal((await trien.certificates()).serial, "01");
+  assert.deepEqual(opened, [false, true], "and the person is asked for no permission");
+  trien.close();
+});
+
+test("n069 an extension that is switched off in mid-request without a word: the page is told", { timeout: 120_000 }, async () => {
+  const page = openPage();
+  let gone = false;
+  page.window.addEventListener("message", ({ data }) => {
+    const answer = (words) => page.window.postMessage({ session: data.session, ...words });
+    if (gone) return;
+    if (data?.trien === "ping") answer({ trien: "pong", bridge: 1, version: "0" });
+    if (data?.trien !== "send") return;
+    const { id, method } = JSON.parse(data.text);
+    if (method === "hello") answer({ trien: "message", message: { jsonrpc: "2.0", id, result: { version: 1, session: "", scopes: [], max_chunk: 1024, max_document: 1024 } } });
+    else gone = true;
+  });
+  const trien = await Trien.connect({ roads: ["extension"] });
+  await assert.rejects(trien.certificates(), ({ code }) => code === "closed");
+});

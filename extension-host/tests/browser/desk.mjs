@@ -55,7 +55,12 @@ export class Desk {
 
   /** Waits until no consent window is left. */
   async left() {
-    await this.#until("the window's end", () => this.#xdotool(...WINDOW) === "");
+    await this.#until("the window's end", () => this.isEmpty());
+  }
+
+  /** Whether no consent window is there. */
+  isEmpty() {
+    return this.#xdotool(...WINDOW) === "";
   }
 
   type(text) {

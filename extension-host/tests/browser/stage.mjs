@@ -70,17 +70,19 @@ export class Stage {
   #display;
   #simulation;
   #developer;
+  #environment;
   #log;
 
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
    * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
-   * with `developer` may pages of http://127.0.0.1 ask. With `log`, what the daemon says of its work goes to `spans` and `log`. Of the
+   * with `developer` may pages of http://127.0.0.1 ask. `environment` is the daemon's, beside this process's own. With `log`, what the daemon says of its work goes to `spans` and `log`. Of the
    * `leaves` that testdata/pki/leaves.sh knows, key and certificate lie in `pki/leaves/NAME`, beside the script.
    */
-  static async open({ daemon = true, display, simulation, leaves = [], developer = false, log = false } = {}) {
+  static async open({ daemon = true, display, simulation, leaves = [], developer = false, environment = {}, log = false } = {}) {
     const stage = new Stage();
     stage.#developer = developer;
+    stage.#environment = environment;
     stage.#log = log && { file: stage.#file("daemon.log"), seen: 0 };
     stage.#display = display;
     try {
@@ -246,7 +248,7 @@ export class Stage {
     const level = this.#log && { TRIEN_LOG: "trien=debug" };
     const [program, ...before] = [...(policy === undefined ? [] : UNDER_POLICY), path.join(binaries, "trien")];
     const daemon = spawn(program, [...before, ...words], {
-      env: { ...process.env, ...this.env, ...display, ...level, ...(policy && { POLICY: policy }) }, stdio: ["ignore", "pipe", log],
+      env: { ...process.env, ...this.env, ...this.#environment, ...display, ...level, ...(policy && { POLICY: policy }) }, stdio: ["ignore", "pipe", log],
     });
     if (this.#log) closeSync(log);
     this.#daemon = daemon;

@@ -83,7 +83,7 @@ function lookAround(): void {
 }
 
 function pong(): void {
-  post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: acknowledged ? version() : "" });
+  post({ [MARK]: "pong", bridge: BRIDGE_VERSION, version: acknowledged ? version() : "", sessions: [...sessions.keys()] });
 }
 
 /** Ends the session; one that is not open yet must hear of it, or it would wait for ever. */
