@@ -34,6 +34,11 @@ export interface ConnectOptions {
   client?: string;
   /** Of the WebSocket; 47470 if absent. */
   port?: number;
+  /**
+   * Connects over the WebSocket also in a frame of another site's page, which Triện's window does not name then. Only for a portal
+   * whose `frame-ancestors` says whose pages may be around it.
+   */
+  framed?: boolean;
   /** Roads to try, in order. */
   roads?: readonly RoadName[];
   /** The person is asked, in Triện's own window, whether this site may use Triện; it takes as long as it takes. */
@@ -77,7 +82,7 @@ async function travel(road: RoadName, only: boolean, options: ConnectOptions, qu
   const attempt = { timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal: options.signal };
   if (attempt.signal?.aborted) throw TrienError.local("cancelled");
   if (road === "websocket") {
-    const socket = await openWebSocket(options.port ?? DEFAULT_PORT, attempt);
+    const socket = await openWebSocket(options.port ?? DEFAULT_PORT, options.framed === true, attempt);
     return greet(socket, (reason) => TrienError.local("closed", reason), options, attempt);
   }
   const patience = (only ? LOOK_LONGER_MS : LOOK_MS) * (navigator.userActivation?.isActive === false ? UNCLICKED : 1);

@@ -19,7 +19,7 @@ export type Refusal =
 export type Obstacle =
   /** The person, or an administrator, has said no to the browser's question, or has not answered it. */
   | "permission"
-  /** The page around this frame does not pass the permission on to it. */
+  /** A page of another site is around this frame, or does not pass the permission on to it. */
   | "frame"
   /** The browser would ask the person, who has not done anything in this page yet. */
   | "click"
@@ -67,6 +67,22 @@ function refusedByPermission(state: PermissionState | undefined): Obstacle | und
 /** By the specification a frame of another site is denied until the page around it says `allow="loopback-network"`. */
 function denied(): Obstacle {
   return window.parent !== undefined && window.parent !== window ? "frame" : "permission";
+}
+
+/**
+ * Whether a page of another site is around this one. The daemon hears of a socket's own page alone, so that its window could not
+ * name the one in whose address bar the person is.
+ */
+export function isFramedElsewhere(): boolean {
+  try {
+    for (let frame: Window = window; frame !== frame.parent; frame = frame.parent) {
+      if (frame.parent.origin !== window.origin) return true;
+    }
+    return false;
+  } catch {
+    // Another site's window tells nothing.
+    return true;
+  }
 }
 
 /** The newer name of the permission first; `undefined` where the browser knows neither. */

@@ -97,8 +97,8 @@ export const remedies = {
     en: "Answer “Allow” when the browser asks about apps and services on this device. If it is blocked, open the site's permissions (the icon left of the address), allow it and try again; or install Triện's browser extension.",
   },
   frame: {
-    vi: "Trang bao ngoài chưa cho khung này kết nối với máy của bạn. Hãy cài tiện ích Triện, hoặc báo cho đơn vị vận hành cổng: thẻ iframe cần allow=\"loopback-network\".",
-    en: "The page around this frame does not let it connect to your computer. Install Triện's browser extension, or tell the portal's operator: the iframe needs allow=\"loopback-network\".",
+    vi: "Trang này nằm trong trang của một trang web khác. Hãy mở trang trong một thẻ riêng hoặc cài tiện ích Triện; đơn vị vận hành cổng: xem “framed” và allow=\"loopback-network\" của iframe.",
+    en: "This page is inside another site's page. Open it in a tab of its own, or install Triện's browser extension; for the portal's operator: see “framed”, and the iframe's allow=\"loopback-network\".",
   },
   click: {
     vi: "Hãy bấm nút ký trên trang; trang chỉ được kết nối với Triện sau khi bạn yêu cầu.",

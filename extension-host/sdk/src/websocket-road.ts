@@ -6,15 +6,17 @@ import { SUBPROTOCOL, WEBSOCKET_PATH } from "./protocol.ts";
 import type { Attempt, Road } from "./road.ts";
 import { bounded } from "./road.ts";
 import type { Refusal } from "./diagnosis.ts";
-import { foresee, obstacleOf } from "./diagnosis.ts";
+import { foresee, isFramedElsewhere, obstacleOf } from "./diagnosis.ts";
 
 /**
- * Connects to 127.0.0.1. The literal address, because looking up "localhost" costs time and may go astray.
+ * Connects to 127.0.0.1. The literal address, because looking up "localhost" costs time and may go astray. In a frame of another
+ * site's page only if that is wanted (`framed`).
  *
  * Throws `blocked_by_browser`, or `not_installed` when nobody listens: from a page the two cases "not installed" and
  * "not running" look the same.
  */
-export async function openWebSocket(port: number, attempt: Attempt): Promise<WebSocketRoad> {
+export async function openWebSocket(port: number, framed: boolean, attempt: Attempt): Promise<WebSocketRoad> {
+  if (!framed && isFramedElsewhere()) throw TrienError.blocked("frame", "framed");
   const foreseen = await foresee();
   if (foreseen !== undefined) throw TrienError.blocked(foreseen, foreseen);
   const url = `ws://127.0.0.1:${port}${WEBSOCKET_PATH}`;

@@ -4,7 +4,7 @@ import { load } from "../../tests/peer/load.mjs";
 import { openPage, playExtension } from "../../tests/peer/page.mjs";
 
 const { Trien } = await load("sdk/src/index.ts");
-const { foresee, isLoopback, obstacleOf } = await load("sdk/src/diagnosis.ts");
+const { foresee, isFramedElsewhere, isLoopback, obstacleOf } = await load("sdk/src/diagnosis.ts");
 const { messages, remedies } = await load("sdk/src/messages.ts");
 
 /** A port on which nobody listens: none that the system gives away, so that no test beside this one can get it. */
@@ -64,6 +64,19 @@ test("no socket is tried that must fail, or that would make the browser ask with
     };
     const error = await Trien.connect({ roads: ["websocket"] }).catch((error) => error);
     assert.deepEqual([error.code, error.remedy], ["blocked_by_browser", remedies[obstacle]]);
+  }
+});
+
+test("n064 no socket is tried in a frame of another site, unless the portal wants it", async () => {
+  for (const [framed, elsewhere] of [[false, false], ["own", false], [true, true], ["between", true]]) {
+    for (const hostname of ["portal.example", "127.0.0.1"]) {
+      openPage({ permission: "granted", framed, hostname });
+      assert.equal(isFramedElsewhere(), elsewhere, String(framed));
+      const error = await Trien.connect({ port: NOBODY, roads: ["websocket"] }).catch((error) => error);
+      assert.equal(error.code, elsewhere ? "blocked_by_browser" : "not_installed");
+      if (elsewhere) assert.deepEqual([error.remedy, error.detail], [remedies.frame, "websocket: framed"]);
+      assert.equal(await codeOf({ roads: ["websocket"], framed: true }), "not_installed", "that a socket was tried");
+    }
   }
 });
 

@@ -9,7 +9,8 @@ const HOST = "portal.example";
 const PAGE = `<!doctype html><title>Cổng</title><button>Ký</button><script type="module">
   import { Trien } from "/sdk.js";
   const port = Number(new URLSearchParams(location.search).get("port"));
-  window.connect = () => Trien.connect({ roads: ["websocket"], port, timeoutMs: 8000 }).then((trien) => (trien.close(), trien.road),
+  const framed = new URLSearchParams(location.search).has("framed");
+  window.connect = () => Trien.connect({ roads: ["websocket"], port, framed, timeoutMs: 8000 }).then((trien) => (trien.close(), trien.road),
     ({ code, detail, remedy }) => [code, detail, remedy.en].join("|"));
   // A test's own calls count as the person's clicks; this one is the page's alone.
   window.atLoad = window.connect();
@@ -26,6 +27,17 @@ let stage;
 before(async () => (stage = await Stage.open()));
 after(() => stage?.close());
 
+/** What a portal's page is told in a frame of a site that nobody has allowed anything. */
+const FRAMED = /^blocked_by_browser\|websocket: framed\|This page is inside another site's page/;
+
+/** What became of the connection of the frame in this page, after a click in it. */
+async function told(page) {
+  const [, frame] = page.frames();
+  await frame.waitForFunction(() => window.connect !== undefined);
+  await frame.click("button");
+  return page.evaluate(() => window.begin());
+}
+
 async function open(browser, address) {
   const page = await browser.newPage();
   await page.goto(address);
@@ -37,8 +49,12 @@ test("n029 Local Network Access in chromium: the library asks nothing without a 
 }, async (context) => {
   const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
   const around = {};
-  const outer = await stage.site(around, { host: HOST });
-  for (const allow of ["", "loopback-network"]) around[`/${allow}`] = AROUND(`${site.url}/?port=${stage.websocketPort}`, allow);
+  const outer = await stage.site(around, { host: HOST, allowed: false });
+  const frame = `${site.url}/?port=${stage.websocketPort}`;
+  for (const allow of ["", "loopback-network"]) {
+    around[`/${allow}`] = AROUND(frame, allow);
+    around[`/framed/${allow}`] = AROUND(`${frame}&framed`, allow);
+  }
   const settings = elsewhere("chromium", HOST, { public: site.port });
   settings.args[1] += `,127.0.0.1:${outer.port}=public`;
   const { browser, close } = await launch("chromium", { binaries, extension: false, host: false, env: stage.env, ...settings });
@@ -61,19 +77,18 @@ test("n029 Local Network Access in chromium: the library asks nothing without a 
   assert.ok(Date.now() - started < 5000, "no storm of tries");
 
   await permit("granted", outer.url);
-  // A frame's socket opens by the permission of the page around it, whatever `allow` says: whose frames may ask is decided by
-  // the daemon alone.
   for (const allow of ["", "loopback-network"]) {
-    const framed = await open(browser, `${outer.url}/${allow}`);
-    const [, frame] = framed.frames();
-    await frame.waitForFunction(() => window.connect !== undefined);
-    await framed.click("button");
-    assert.equal(await framed.evaluate(() => window.begin()), "websocket", `allow="${allow}"`);
+    assert.match(await told(await open(browser, `${outer.url}/${allow}`)), FRAMED, `allow="${allow}"`);
+    // A frame's socket opens by the permission of the page around it, whatever `allow` says: where the portal itself wants to be
+    // in others' frames, who may ask is decided by the daemon alone, which hears of no page around it.
+    assert.equal(await told(await open(browser, `${outer.url}/framed/${allow}`)), "websocket", `allow="${allow}"`);
   }
 });
 
 test("n029 Local Network Access in firefox: the library asks nothing without a click", { timeout: 120_000 }, async (context) => {
-  const site = await stage.site({ "/": PAGE, "/sdk.js": sdk() }, { host: HOST });
+  const pages = { "/": PAGE, "/sdk.js": sdk() };
+  const site = await stage.site(pages, { host: HOST });
+  pages["/around"] = AROUND(`${site.url}/?port=${stage.websocketPort}`, "");
   const settings = elsewhere("firefox", HOST, { public: site.port });
   const { browser, close } = await launch("firefox", { binaries, extension: false, host: false, env: stage.env, ...settings });
   context.after(close);
@@ -83,6 +98,12 @@ test("n029 Local Network Access in firefox: the library asks nothing without a c
   assert.match(await page.evaluate(() => window.atLoad), /^blocked_by_browser\|websocket: click/);
   await page.click("button");
   assert.equal(await connect(), "websocket", "this Firefox does not gate sockets");
+  const frame = `${site.url}/?port=${stage.websocketPort}`;
+  const outer = await stage.site({ "/": AROUND(frame, ""), "/framed": AROUND(`${frame}&framed`, "loopback-network") }, { host: HOST, allowed: false });
+  assert.match(await told(await open(browser, outer.url)), FRAMED);
+  assert.equal(await told(await open(browser, `${outer.url}/framed`)), "websocket");
+  const own = await open(browser, `${site.url}/around`);
+  assert.equal(await told(own), "websocket", "a frame of the portal's own");
 });
 
 // Sockets are not gated in this version, but in the next ones: the same with the gate closed.

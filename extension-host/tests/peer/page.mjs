@@ -15,13 +15,14 @@ class WebSocket extends NodeWebSocket {
 
 /**
  * Puts a page at this address around the test. `permission` is the state of "loopback-network", if it is known; `touched`
- * whether the person has just done something in it, if the browser tells; `framed` puts it into another page.
+ * whether the person has just done something in it, if the browser tells; `framed` puts it into another page: of its own site (`own`), of another (`true`), or of its own in that of another (`between`).
  */
 export function openPage({ hostname = "portal.example", permission, chromium = true, secure = true, touched, framed = false } = {}) {
   const window = new EventTarget();
   window.isSecureContext = secure;
-  window.parent = framed ? {} : window;
-  window.location = { hostname, origin: `https://${hostname}` };
+  window.origin = `https://${hostname}`;
+  window.location = { hostname, origin: window.origin };
+  window.parent = around(window, framed);
   window.postMessage = (data) => {
     const event = new Event("message");
     event.source = window;
@@ -39,6 +40,18 @@ export function openPage({ hostname = "portal.example", permission, chromium = t
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
   return { window, document };
+}
+
+/** The window around a page's. */
+function around(window, framed) {
+  if (!framed) return window;
+  // As browsers have it: whose it is, is not told.
+  const foreign = { get origin() { throw new DOMException("", "SecurityError"); } };
+  foreign.parent = foreign;
+  if (framed === true) return foreign;
+  const own = { origin: window.origin };
+  own.parent = framed === "own" ? own : foreign;
+  return own;
 }
 
 /**
