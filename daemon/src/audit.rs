@@ -39,6 +39,14 @@ use crate::vigil::Vigil;
 #[error("the record of approvals and signatures cannot be written: {0}")]
 pub struct AuditError(#[from] io::Error);
 
+impl AuditError {
+    /// What the system said.
+    #[must_use]
+    pub const fn cause(&self) -> &io::Error {
+        &self.0
+    }
+}
+
 /// The record of this user.
 #[derive(Debug)]
 pub struct Audit {

@@ -12,6 +12,7 @@
 mod address;
 mod tls;
 
+use std::fmt;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -23,6 +24,7 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::{MAX_CRL, MAX_OCSP};
+use trien_signatures::report::Reason;
 use trien_signatures::revocation::{Crl, OcspRequest, OcspResponse, RevocationError};
 use trien_signatures::timestamp::{Imprint, MAX_RESPONSE, TimestampError, TimestampRequest, TimestampToken};
 
@@ -121,7 +123,7 @@ pub enum NetworkError {
     TooLong(String),
     /// The time-stamp is not one that we could validate later.
     #[error("the authority {0} is not trusted: {1}")]
-    Untrusted(String, String),
+    Untrusted(String, Doubt),
     /// The time-stamp is not one to be used.
     #[error("{0}: {1}")]
     Timestamp(String, TimestampError),
@@ -131,6 +133,21 @@ pub enum NetworkError {
     /// No random numbers could be had.
     #[error("no random numbers")]
     Random,
+}
+
+/// What speaks against a time-stamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// Who made it, by its certificate; empty if it holds none.
+    pub authority: String,
+    /// Why it is not believed.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({:?})", self.authority, self.reason)
+    }
 }
 
 /// One exchange.
@@ -181,7 +198,7 @@ impl Network {
         &self,
         imprint: &Imprint,
         known: &[Certificate],
-        believe: impl Fn(&TimestampToken) -> Result<(), String>,
+        believe: impl Fn(&TimestampToken) -> Result<(), Doubt>,
     ) -> Result<TimestampToken, NetworkError> {
         let mut last = NetworkError::NoAddress;
         for authority in &self.rules.authorities {

@@ -25,7 +25,7 @@ use crate::trust::Trust;
 use crate::trust::revocation::Cache;
 
 /// Files that may wait.
-const MAX_WAITING: usize = 1000;
+pub const MAX_WAITING: usize = 1000;
 
 /// The largest file that waits, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
@@ -65,6 +65,17 @@ pub struct Queue {
     folder: PathBuf,
 }
 
+/// Why a file cannot wait.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// [`MAX_WAITING`] files wait.
+    #[error("too many files wait already")]
+    Full,
+    /// Of the file system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// What one run did.
 #[derive(Debug, Default)]
 pub struct Done {
@@ -86,24 +97,21 @@ impl Queue {
     /// Remembers a file.
     ///
     /// # Errors
-    /// Of the file system; [`io::ErrorKind::QuotaExceeded`] when too many wait.
+    /// [`QueueError`]
     pub fn add(
         &self,
         file: &Path,
         content: Option<&Path>,
         level: Level,
         tsa: Option<&str>,
-    ) -> io::Result<()> {
+    ) -> Result<(), QueueError> {
         use std::os::unix::fs::DirBuilderExt;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)?;
         if fs::read_dir(&self.folder)?.count() >= MAX_WAITING {
-            return Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                format!("{MAX_WAITING} files wait already"),
-            ));
+            return Err(QueueError::Full);
         }
         let file = file.canonicalize()?;
         let waiting = Waiting {
@@ -115,7 +123,7 @@ impl Queue {
             since: OffsetDateTime::now_utc(),
             file,
         };
-        self.write(&waiting)
+        Ok(self.write(&waiting)?)
     }
 
     fn write(&self, waiting: &Waiting) -> io::Result<()> {

@@ -85,7 +85,6 @@ pub enum ServiceError {
 
 impl From<ServiceError> for CliError {
     fn from(error: ServiceError) -> Self {
-        let reason = || arguments([("reason", error.to_string())]);
         match &error {
             ServiceError::Config(fault) => Self::failed_in_each("service-config", |language| {
                 arguments([("reason", fault.said(language))])
@@ -97,15 +96,9 @@ impl From<ServiceError> for CliError {
                 arguments([("folder", folder.display().to_string())]),
             ),
             // Its own sentence says the same as ours.
-            ServiceError::Audit(inner) => {
-                let cause = std::error::Error::source(inner).map(ToString::to_string);
-                Self::failed(
-                    "service-audit",
-                    arguments([("reason", cause.unwrap_or_default())]),
-                )
-            }
-            ServiceError::Socket(BindError::Io(_)) | ServiceError::Io(_) => {
-                Self::failed("service-system", reason())
+            ServiceError::Audit(inner) => Self::io("service-audit", inner.cause()),
+            ServiceError::Socket(BindError::Io(inner)) | ServiceError::Io(inner) => {
+                Self::io("service-system", inner)
             }
         }
     }

@@ -68,6 +68,41 @@ fault-id = "{ $value }" cannot be an Id
 fault-key-info = KeyInfo needs the part "certificate"
 fault-unknown = something in it cannot be used here
 
+raise-no-path = nobody trusted here vouches for { $who }
+raise-status-unknown = nothing is known about the revocation of { $who }
+raise-revoked = { $who } was revoked
+raise-not-signed = there is no signature that could be raised
+raise-content-missing = the signed content is needed
+raise-unsupported = this form of signature has no such level
+raise-no-room = the time-stamp has { $needed } bytes, and the document has room for { $reserved }
+raise-other-imprint = the time-stamp is about something else
+raise-container = the container cannot be written anew
+raise-forbidden = it would break a signature: a certification or a lock forbids it
+raise-unreadable = it cannot be read
+raise-lost = it would have { $after } signatures, and has { $before }
+raise-at-level = level { $level }
+
+network-no-address = there is no address to ask
+network-not-http = { $url } is no address that is asked (http or https)
+network-private = { $url } leads to this computer or its local network
+network-not-found = { $url } cannot be found
+network-timed-out = { $url } did not answer in time
+network-unreachable = { $url } could not be reached
+network-tls = there is no safe connection to { $url }
+network-status = { $url } answered with status { $status }
+network-too-long = the answer of { $url } is too long
+network-untrusted = the authority at { $url } ({ $who }) is not trusted: { $reason }
+network-time-stamp = { $url }: { $reason }
+network-revocation = what { $url } says of a revocation cannot be used
+network-random = there are no random numbers
+
+stamp-malformed = the answer is no time-stamp
+stamp-refused = the authority refuses (status { $status }) { $text }
+stamp-other-nonce = the time-stamp does not answer this request
+stamp-other-policy = the time-stamp follows the policy { $policy }, not the one asked for
+stamp-other-time = the time-stamp says { $time }, which is not now
+stamp-not-genuine = the time-stamp was not made by a time-stamp certificate
+
 toml-unknown-key = there is no key "{ $name }" here
 toml-unknown-key-of = there is no key "{ $name }" here; possible: { $others }
 toml-unknown-value = there is no value "{ $name }"; possible: { $others }

@@ -68,6 +68,41 @@ fault-id = "{ $value }" không thể là một Id
 fault-key-info = KeyInfo phải có phần "certificate"
 fault-unknown = có điều không dùng được ở đây
 
+raise-no-path = không có ai được tin cậy trên máy này bảo đảm cho { $who }
+raise-status-unknown = không biết { $who } có bị thu hồi hay không
+raise-revoked = { $who } đã bị thu hồi
+raise-not-signed = không có chữ ký nào nâng mức được
+raise-content-missing = cần có nội dung được ký
+raise-unsupported = dạng chữ ký này không có mức ấy
+raise-no-room = dấu thời gian dài { $needed } byte, tài liệu chỉ dành { $reserved } byte
+raise-other-imprint = dấu thời gian thuộc về dữ liệu khác
+raise-container = không thể ghi lại gói tài liệu
+raise-forbidden = việc này làm hỏng một chữ ký: chứng nhận của tác giả hoặc khóa trường không cho phép
+raise-unreadable = không đọc được tài liệu
+raise-lost = kết quả có { $after } chữ ký, tài liệu có { $before }
+raise-at-level = mức { $level }
+
+network-no-address = không có địa chỉ nào để hỏi
+network-not-http = { $url } không phải địa chỉ được hỏi (http hoặc https)
+network-private = { $url } dẫn tới chính máy này hoặc mạng nội bộ
+network-not-found = không tìm thấy { $url }
+network-timed-out = { $url } không trả lời kịp
+network-unreachable = không kết nối được với { $url }
+network-tls = không có kết nối an toàn với { $url }
+network-status = { $url } trả lời với mã { $status }
+network-too-long = câu trả lời của { $url } quá dài
+network-untrusted = không tin tổ chức tại { $url } ({ $who }): { $reason }
+network-time-stamp = { $url }: { $reason }
+network-revocation = không dùng được điều { $url } nói về việc thu hồi
+network-random = không lấy được số ngẫu nhiên
+
+stamp-malformed = câu trả lời không phải là dấu thời gian
+stamp-refused = tổ chức từ chối (mã { $status }) { $text }
+stamp-other-nonce = dấu thời gian không trả lời yêu cầu này
+stamp-other-policy = dấu thời gian theo chính sách { $policy }, không phải chính sách được hỏi
+stamp-other-time = dấu thời gian ghi { $time }, không phải lúc này
+stamp-not-genuine = dấu thời gian không do chứng thư cấp dấu thời gian tạo ra
+
 toml-unknown-key = không có khóa "{ $name }" ở đây
 toml-unknown-key-of = không có khóa "{ $name }" ở đây; có thể dùng: { $others }
 toml-unknown-value = không có giá trị "{ $name }"; có thể dùng: { $others }

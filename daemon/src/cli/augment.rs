@@ -1,6 +1,8 @@
 //! `trien augment`: raises the level of a signature that is there. No key and no PIN: an authority stamps the time, and
 //! what proves the certificates is put in.
 
+mod reason;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use super::revocation::trust;
 use super::sign::{LevelArgument, check_authority};
 use super::verify::{LyingFile, judge_pdf, read_document};
 use super::{CliError, Exit, Shell, output};
-use crate::jobs::augment::{Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
+use crate::jobs::augment::{Augmented, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
@@ -74,26 +76,56 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
     output::check_writable(out)?;
     let (level, content) = (Level::from(arguments.level), arguments.content.as_deref());
     // What is no regular file can be read only once, so it is read whole.
-    if !is_regular(input)? {
-        output::write(out, &raise_whole(input, content, level, &network, shell).await?)?;
-    } else if let Some(raised) = raise_stream(input, content, level, &network, shell).await? {
+    let found = if !is_regular(input)? {
+        let whole = raise_whole(input, content, level, &network, shell).await?;
+        output::write(out, &whole.document)?;
+        Found::of(&whole)
+    } else if let Some((raised, found)) = raise_stream(input, content, level, &network, shell).await? {
         output::write_with(out, |file| raised.write(file))?;
+        found
     } else if let Some(pdf) = PdfFile::open(input)? {
         let end = raise(pdf.end()?, &pdf.form(), level, &network, shell).await;
         let end = end.map_err(|error| failed(&error))?;
-        output::write_with(out, |file| pdf.write(&end, file))?;
+        output::write_with(out, |file| pdf.write(&end.document, file))?;
+        Found::of(&end)
     } else {
-        output::write(out, &raise_whole(input, content, level, &network, shell).await?)?;
-    }
-    let shown = |path: &Path| path.display().to_string();
-    let value = json!({ "input": shown(input), "output": shown(out), "level": level });
-    shell.answer_beside(output::is_standard(out), &value, || {
-        shell.text(
-            "augment-done",
-            &self::arguments([("file", out.display().to_string())]),
-        ) + "\n"
-    });
+        let whole = raise_whole(input, content, level, &network, shell).await?;
+        output::write(out, &whole.document)?;
+        Found::of(&whole)
+    };
+    found.tell(input, out, shell);
     Ok(())
+}
+
+/// What our validation finds in the result: what is claimed of it.
+#[derive(Clone, Copy)]
+struct Found {
+    level: Option<Level>,
+    without_level: usize,
+}
+
+impl Found {
+    const fn of(augmented: &Augmented) -> Self {
+        Self {
+            level: augmented.level,
+            without_level: augmented.without_level,
+        }
+    }
+
+    fn tell(self, input: &Path, out: &Path, shell: &Shell) {
+        let shown = |path: &Path| path.display().to_string();
+        let value = json!({
+            "input": shown(input), "output": shown(out), "level": self.level, "without_level": self.without_level,
+        });
+        shell.answer_beside(output::is_standard(out), &value, || {
+            let mut lines = shell.text("augment-done", &arguments([("file", shown(out))])) + "\n";
+            if self.without_level > 0 {
+                let count = arguments([("count", self.without_level.to_string())]);
+                lines += &format!("{}\n", shell.text("augment-without-level", &count));
+            }
+            lines
+        });
+    }
 }
 
 /// Raises a document of any other kind.
@@ -103,7 +135,7 @@ async fn raise_whole(
     level: Level,
     network: &Network,
     shell: &Shell,
-) -> Result<Vec<u8>, CliError> {
+) -> Result<Augmented, CliError> {
     let form = Whole {
         content: content.map(Path::to_owned),
     };
@@ -161,7 +193,7 @@ pub(super) async fn raise(
     level: Level,
     network: &Network,
     shell: &Shell,
-) -> Result<Vec<u8>, RaiseError> {
+) -> Result<Augmented, RaiseError> {
     let (cache, mut trust) = (cache(shell), trust(shell));
     raiser(network, &mut trust, &cache)
         .raise(bytes, level, form)
@@ -295,7 +327,7 @@ async fn raise_stream(
     level: Level,
     network: &Network,
     shell: &Shell,
-) -> Result<Option<Raised>, CliError> {
+) -> Result<Option<(Raised, Found)>, CliError> {
     let unreadable = |error: io::Error| CliError::file("cli-unreadable", input, &error);
     let mut file = File::open(input).map_err(unreadable)?;
     let mut first = [0];
@@ -304,7 +336,10 @@ async fn raise_stream(
         return Ok(None);
     }
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let container = Container::open(&mut file).map_err(unreadable)?;
+    let container = Container::open(&mut file).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => failed(&AugmentError::NotSigned(error.to_string()).into()),
+        _ => unreadable(error),
+    })?;
     let digests = match (container.content(&mut file), content) {
         (Some(mut inside), _) => Some(Digests::of(&mut inside, &Hash::ALL).map_err(unreadable)?),
         (None, Some(path)) => {
@@ -318,12 +353,14 @@ async fn raise_stream(
         detached: content.is_some(),
     };
     let raised = raise(container.skeleton().to_vec(), &form, level, network, shell).await;
-    let skeleton = raised.map_err(|error| failed(&error))?;
-    Ok(Some(Raised {
+    let raised = raised.map_err(|error| failed(&error))?;
+    let found = Found::of(&raised);
+    let raised = Raised {
         file: std::cell::RefCell::new(file),
         container,
-        skeleton,
-    }))
+        skeleton: raised.document,
+    };
+    Ok(Some((raised, found)))
 }
 
 /// What happened, and what to do.
@@ -337,7 +374,10 @@ pub(super) fn failed(error: &RaiseError) -> CliError {
         RaiseError::StatusUnknown(_) => "augment-status-unknown",
         RaiseError::Revoked(_) => "augment-revoked",
         RaiseError::Augment(_) => "augment-format",
-        RaiseError::NotValidated(_) => "augment-not-validated",
+        RaiseError::Unreadable(_) | RaiseError::Lost { .. } | RaiseError::NotValidated { .. } => {
+            "augment-not-validated"
+        }
     };
-    CliError::failed(key, arguments([("reason", error.to_string())]))
+    let facts = |language| arguments([("reason", reason::reason(error, language))]);
+    CliError::failed_in_each(key, facts).detailed(reason::detail(error))
 }

@@ -492,14 +492,14 @@ fn algorithm_name(algorithm: SignatureAlgorithm) -> String {
 }
 
 /// The serialised name of a unit variant: the stable one.
-fn name(value: &impl Serialize) -> String {
+pub(super) fn name(value: &impl Serialize) -> String {
     serde_json::to_value(value)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))
         .unwrap_or_default()
 }
 
-fn keyed(prefix: &str, value: &impl Serialize) -> String {
+pub(super) fn keyed(prefix: &str, value: &impl Serialize) -> String {
     format!("{prefix}-{}", name(value).to_lowercase().replace('_', "-"))
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use trien_protocol::call::Language;
 use trien_protocol::error::ErrorObject;
 
-use crate::language::{Arguments, arguments, system_word, text};
+use crate::language::{Arguments, arguments, system_said, text};
 use crate::places::Places;
 
 /// The surroundings of a verb.
@@ -79,6 +79,20 @@ pub enum Exit {
     Failed,
 }
 
+/// An error, said.
+#[derive(Debug, Serialize)]
+pub(super) struct Words {
+    /// For programs.
+    pub(super) code: String,
+    /// What happened.
+    pub(super) message: String,
+    /// What to do.
+    pub(super) remedy: String,
+    /// What others said, in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
+}
+
 /// Why a verb did not succeed.
 #[derive(Debug)]
 pub struct CliError {
@@ -92,17 +106,13 @@ enum Cause {
     Answered,
     /// A message of ours: the key for what happened; with `-remedy` behind it, for what to do.
     Message { key: &'static str, arguments: Arguments },
-    /// The same, where the system's word goes into it as `reason`.
-    System {
-        key: &'static str,
-        arguments: Arguments,
-        kind: io::ErrorKind,
-    },
     /// The same, where what goes into it has a language, too.
     Each {
         key: &'static str,
         /// In Vietnamese, and in English.
         arguments: Box<[Arguments; 2]>,
+        /// What others said: English, for whoever is asked for help.
+        detail: Option<String>,
     },
     /// An error as the wire has it.
     Wire(Box<ErrorObject>),
@@ -153,32 +163,37 @@ impl CliError {
             cause: Cause::Each {
                 key,
                 arguments: Box::new([Language::Vi, Language::En].map(arguments)),
+                detail: None,
             },
         }
+    }
+
+    /// The same with what others said of it, in English: told beside the sentence, as no part of it.
+    pub(super) fn detailed(mut self, said: Option<String>) -> Self {
+        if let Cause::Each { detail, .. } = &mut self.cause {
+            *detail = said;
+        }
+        self
     }
 
     /// The operation failed in the operating system, whose word goes into the message as `reason`.
     #[must_use]
     pub fn io(key: &'static str, error: &io::Error) -> Self {
-        Self::of_system(key, arguments([]), error)
+        Self::of_system(key, &arguments([]), error)
     }
 
     /// A file cannot be read or written; it goes into the message as `file`, the system's word as `reason`.
     #[must_use]
     pub fn file(key: &'static str, file: &std::path::Path, error: &io::Error) -> Self {
-        Self::of_system(key, arguments([("file", file.display().to_string())]), error)
+        Self::of_system(key, &arguments([("file", file.display().to_string())]), error)
     }
 
-    fn of_system(key: &'static str, mut facts: Arguments, error: &io::Error) -> Self {
-        facts.extend(arguments([("reason", error.to_string())]));
-        Self {
-            exit: Exit::Failed,
-            cause: Cause::System {
-                key,
-                arguments: facts,
-                kind: error.kind(),
-            },
-        }
+    fn of_system(key: &'static str, facts: &Arguments, error: &io::Error) -> Self {
+        Self::failed_in_each(key, |language| {
+            let mut facts = facts.clone();
+            facts.extend(arguments([("reason", system_said(error, language))]));
+            facts
+        })
     }
 
     /// An error as a page would have got it.
@@ -203,56 +218,54 @@ impl CliError {
         }
     }
 
-    pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
-        let message = |key: &'static str, facts: &Arguments| {
-            let remedy = text(language, &format!("{key}-remedy"), facts);
-            Some((key.to_owned(), text(language, key, facts), remedy))
+    /// How the program ends.
+    pub(super) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// What happened and what to do; none where that has been said.
+    pub(super) fn words(&self, language: Language) -> Option<Words> {
+        let message = |key: &'static str, facts: &Arguments| Words {
+            code: key.to_owned(),
+            message: text(language, key, facts),
+            remedy: text(language, &format!("{key}-remedy"), facts),
+            detail: None,
         };
-        let mut detail = None;
-        let told = match &self.cause {
-            Cause::Answered => None,
+        Some(match &self.cause {
+            Cause::Answered => return None,
             Cause::Message { key, arguments } => message(key, arguments),
-            Cause::Each { key, arguments } => {
-                let [vi, en] = &**arguments;
-                message(
-                    key,
-                    match language {
-                        Language::Vi => vi,
-                        Language::En => en,
-                    },
-                )
-            }
-            Cause::System {
+            Cause::Each {
                 key,
-                arguments: facts,
-                kind,
+                arguments,
+                detail,
             } => {
-                let mut facts = facts.clone();
-                if let Some(reason) = system_word(*kind, language) {
-                    facts.extend(arguments([("reason", reason)]));
+                let [vi, en] = &**arguments;
+                let facts = match language {
+                    Language::Vi => vi,
+                    Language::En => en,
+                };
+                Words {
+                    detail: detail.clone(),
+                    ..message(key, facts)
                 }
-                message(key, &facts)
             }
-            Cause::Wire(error) => {
-                detail.clone_from(&error.data.detail);
-                Some((
-                    error.data.code.name().to_owned(),
-                    error.data.message.text(language).to_owned(),
-                    error.data.remedy.text(language).to_owned(),
-                ))
-            }
-        };
-        if let Some((code, message, remedy)) = told {
+            Cause::Wire(error) => Words {
+                code: error.data.code.name().to_owned(),
+                message: error.data.message.text(language).to_owned(),
+                remedy: error.data.remedy.text(language).to_owned(),
+                detail: error.data.detail.clone(),
+            },
+        })
+    }
+
+    pub(super) fn report(&self, language: Language, json: bool) -> ExitCode {
+        if let Some(words) = self.words(language) {
             if json {
-                let mut error = json!({ "code": code, "message": message, "remedy": remedy });
-                if let Some(detail) = detail {
-                    error["detail"] = detail.into();
-                }
-                print(&format!("{:#}", json!({ "error": error })));
+                print(&format!("{:#}", json!({ "error": words })));
             } else {
-                complain(&format!("{message}\n{remedy}"));
+                complain(&format!("{}\n{}", words.message, words.remedy));
                 // For whoever is asked for help: it is English, and so no part of a sentence.
-                if let Some(detail) = detail {
+                if let Some(detail) = words.detail {
                     complain(&text(language, "cli-detail", &arguments([("detail", detail)])));
                 }
             }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use trien_protocol::call::{
-    self, Certification, DocumentRef, HashAlgorithm, OnError, RsaPadding, SignDocuments, SignatureFormat,
+    self, Certification, DocumentRef, HashAlgorithm, Language, OnError, RsaPadding, SignDocuments,
+    SignatureFormat,
 };
 use trien_protocol::error::{ErrorCode, ErrorData};
 use trien_protocol::event::Stage;
@@ -35,7 +36,7 @@ use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::{arguments, time_in_vietnam};
 use crate::network::{Authority, Network};
-use crate::queue::Queue;
+use crate::queue::{MAX_WAITING, Queue, QueueError};
 use crate::transport::Channel;
 
 use appearance::appearance;
@@ -233,7 +234,7 @@ impl Raising<'_> {
                     base: Arc::new(base.clone()),
                 };
                 let raised = augment::raise(tail.to_vec(), &form, self.level, &network, shell).await;
-                raised.map(|tail| documents.seal_around(Vec::new(), base, tail, None))
+                raised.map(|end| documents.seal_around(Vec::new(), base, end.document, None))
             }
             None => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
@@ -241,7 +242,7 @@ impl Raising<'_> {
                     content: Some(self.content.unwrap_or(input).to_owned()),
                 };
                 let raised = augment::raise(bytes, &form, self.level, &network, shell).await;
-                raised.map(|raised| documents.seal(&raised, None))
+                raised.map(|raised| documents.seal(&raised.document, None))
             }
         };
         match raised {
@@ -254,11 +255,15 @@ impl Raising<'_> {
     /// Remembers a result that waits.
     fn wait(&self, output: &Path, input: &Path, shell: &Shell) -> Result<(), CliError> {
         let queue = Queue::new(shell.places.queue_folder());
-        queue
-            .add(output, Some(self.content.unwrap_or(input)), self.level, self.tsa)
-            .map_err(|error| {
-                CliError::failed("queue-failed", self::arguments([("reason", error.to_string())]))
-            })
+        let content = Some(self.content.unwrap_or(input));
+        let added = queue.add(output, content, self.level, self.tsa);
+        added.map_err(|error| match error {
+            QueueError::Full => CliError::failed(
+                "queue-full",
+                self::arguments([("count", MAX_WAITING.to_string())]),
+            ),
+            QueueError::Io(error) => CliError::io("queue-failed", &error),
+        })
     }
 }
 
@@ -410,7 +415,6 @@ async fn keep(
     let documents = signed.documents.iter();
     let all: Vec<_> = documents.clone().zip(files.outputs.iter()).map(put).collect();
     let mut told = Told::default();
-    let mut trouble = None;
     for (((document, put), input), output) in documents.zip(all).zip(files.inputs).zip(files.outputs.iter()) {
         let settled = match (document, put) {
             (SignedDocument::Failed { error, .. }, _) => {
@@ -423,25 +427,22 @@ async fn keep(
                 continue;
             }
             (SignedDocument::Signed { .. }, Ok(Some(signed))) => {
-                settle(&signed, (input, output), holdings, raising, shell).await
+                let settled = settle(&signed, (input, output), holdings, raising, shell).await;
+                settled.map_err(|error| (Some(signed), error))
             }
-            (SignedDocument::Signed { .. }, Err(error)) => Err(error),
+            (SignedDocument::Signed { .. }, Err(error)) => Err((None, error)),
         };
         match settled {
-            Ok((kept, waits)) => told.signed(input, output, &kept, waits, shell),
-            Err(error) => trouble = trouble.or(Some(error)),
+            Ok((kept, waits)) => told.signed((input, output), &kept, waits, shell),
+            // Of one document there is nothing else to tell.
+            Err((_, error)) if files.inputs.len() == 1 => return Err(error),
+            Err((there, error)) => told.troubled((input, output), there.as_ref(), &error, shell),
         }
-    }
-    if let Some(error) = trouble {
-        return Err(error);
     }
     let taken = files.outputs.iter().any(output::is_standard);
     let value = json!({ "documents": told.values, "certificate": signed.certificate });
     shell.answer_beside(taken, &value, || told.lines);
-    match told.failed {
-        false => Ok(()),
-        true => Err(CliError::answered(Exit::No)),
-    }
+    told.exit.map_or(Ok(()), |exit| Err(CliError::answered(exit)))
 }
 
 /// Writes a signature as it was made, but for what goes into a stream, which cannot be replaced. None if the original is
@@ -503,11 +504,12 @@ fn write_unless_changed(signed: &Sealed, output: &Path) -> Result<bool, CliError
 struct Told {
     values: Vec<Value>,
     lines: String,
-    failed: bool,
+    /// None as long as nothing went wrong.
+    exit: Option<Exit>,
 }
 
 impl Told {
-    fn signed(&mut self, input: &Path, output: &Path, kept: &Sealed, waits: bool, shell: &Shell) {
+    fn signed(&mut self, (input, output): (&Path, &Path), kept: &Sealed, waits: bool, shell: &Shell) {
         let shown = |path: &Path| path.display().to_string();
         self.values.push(json!({
             "input": shown(input), "output": shown(output), "sha256": kept.sha256(), "size": kept.size(),
@@ -515,6 +517,43 @@ impl Told {
         }));
         self.lines += &shell.text("sign-done", &arguments([("file", shown(output))]));
         self.lines.push('\n');
+    }
+
+    /// A file that was signed and could not be written, or one that is there and could not be raised.
+    fn troubled(
+        &mut self,
+        (input, output): (&Path, &Path),
+        there: Option<&Sealed>,
+        error: &CliError,
+        shell: &Shell,
+    ) {
+        let said = [Language::Vi, Language::En].map(|language| error.words(language));
+        let ([Some(vi), Some(en)], Some(words)) = (said, error.words(shell.language)) else {
+            return;
+        };
+        let shown = |path: &Path| path.display().to_string();
+        let mut value = json!({ "input": shown(input), "error": {
+            "code": en.code,
+            "message": { "vi": vi.message, "en": en.message },
+            "remedy": { "vi": vi.remedy, "en": en.remedy },
+        } });
+        if let Some(detail) = en.detail {
+            value["error"]["detail"] = detail.into();
+        }
+        let (key, file) = match there {
+            Some(signed) => {
+                value["output"] = shown(output).into();
+                value["sha256"] = signed.sha256().into();
+                value["size"] = signed.size().into();
+                ("sign-not-raised", shown(output))
+            }
+            None => ("sign-failed", shown(input)),
+        };
+        let reason = words.message.trim_end_matches('.').to_owned();
+        let facts = arguments([("file", file), ("reason", reason)]);
+        self.lines += &format!("{}\n  {}\n", shell.text(key, &facts), words.remedy);
+        self.values.push(value);
+        self.exit = Some(error.exit());
     }
 
     fn failed(&mut self, input: &Path, error: &ErrorData, shell: &Shell) {
@@ -527,7 +566,7 @@ impl Told {
             error.remedy.text(shell.language)
         );
         self.values.push(json!({ "input": file, "error": error }));
-        self.failed = true;
+        self.exit.get_or_insert(Exit::No);
     }
 }
 

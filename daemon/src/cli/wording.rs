@@ -182,8 +182,7 @@ pub(super) fn not_had(file: &Path, error: &std::io::Error) -> ErrorData {
         _ => ErrorCode::DocumentUnreadable,
     };
     let facts = |language| {
-        let reason =
-            crate::language::system_word(error.kind(), language).unwrap_or_else(|| error.to_string());
+        let reason = crate::language::system_said(error, language);
         arguments([
             ("file", file.display().to_string()),
             ("reason", reason),

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use trien_protocol::call::Language;
 
 use super::raw::{RawConfig, RawPolicy};
-use crate::language::{Remark, arguments, in_toml, line_of, plain, system_word, text};
+use crate::language::{Remark, arguments, in_toml, line_of, plain, system_said, text};
 use crate::policy::ownership::{NotOurs, open_ours, open_owned};
 
 /// The largest configuration that is read, in bytes.
@@ -74,7 +74,7 @@ impl From<io::Error> for Fault {
 impl Fault {
     fn said(&self, language: Language) -> String {
         match self {
-            Self::Io(error) => system_word(error.kind(), language).unwrap_or_else(|| error.to_string()),
+            Self::Io(error) => system_said(error, language),
             Self::Rights => plain(language, "config-rights"),
             Self::NotRoots => plain(language, "config-not-roots"),
             Self::TooLarge => plain(language, "config-too-large"),

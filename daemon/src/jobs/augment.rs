@@ -12,7 +12,7 @@ use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::ValidationMaterial;
 use trien_signatures::report::{
-    Format, Indication, Integrity, Level, Report, SignatureReport, TimestampKind,
+    Format, Indication, Integrity, Level, Reason, Report, SignatureReport, TimestampKind,
 };
 use trien_signatures::revocation::{CertificateStatus, Revocations};
 use trien_signatures::timestamp::{Imprint, TimestampToken};
@@ -21,7 +21,7 @@ use trien_signatures::validation::{self, CertificateVerdict};
 
 pub use form::{Beside, Form, PdfEnd, Skeleton, Whole};
 
-use crate::network::{Network, NetworkError};
+use crate::network::{Doubt, Network, NetworkError};
 use crate::trust::Trust;
 use crate::trust::revocation::Cache;
 
@@ -49,9 +49,27 @@ pub enum RaiseError {
     /// The certificate is revoked.
     #[error("{0} was revoked")]
     Revoked(String),
+    /// Our own validation cannot read the document.
+    #[error("the document cannot be validated: {0}")]
+    Unreadable(String),
+    /// The result has another number of signatures.
+    #[error("{after} signatures where {before} were")]
+    Lost {
+        /// Signatures of the document.
+        before: usize,
+        /// Signatures of what would have become of it.
+        after: usize,
+    },
     /// Our own validation does not find in the result what it should be.
-    #[error("the raised document does not validate: {0}")]
-    NotValidated(String),
+    #[error("the raised document does not validate: {indication:?} at level {level:?} ({reason:?})")]
+    NotValidated {
+        /// What it finds of a signature.
+        indication: Indication,
+        /// Its level.
+        level: Option<Level>,
+        /// Why it is no better.
+        reason: Option<Reason>,
+    },
 }
 
 impl RaiseError {
@@ -60,6 +78,18 @@ impl RaiseError {
     pub const fn may_pass(&self) -> bool {
         matches!(self, Self::Network(_) | Self::StatusUnknown(_))
     }
+}
+
+/// What became of a document.
+#[derive(Debug)]
+pub struct Augmented {
+    /// The document, or the part of it that was handed in.
+    pub document: Vec<u8>,
+    /// The lowest level that our validation finds in it. None if it finds none: nobody whom it trusts vouches for the
+    /// signer, say.
+    pub level: Option<Level>,
+    /// Signatures of which it finds no level.
+    pub without_level: usize,
 }
 
 /// What raising works with.
@@ -82,7 +112,7 @@ impl Raiser<'_> {
         mut document: Vec<u8>,
         level: Level,
         form: &dyn Form,
-    ) -> Result<Vec<u8>, RaiseError> {
+    ) -> Result<Augmented, RaiseError> {
         let before = self.validate(&document, form)?;
         has_levels(&before)?;
         let several = before.signatures.len() > 1;
@@ -109,8 +139,13 @@ impl Raiser<'_> {
                 document = self.stamp_others(document, TimestampKind::Archive, form).await?;
             }
         }
-        compare(&before, &self.validate(&document, form)?, level)?;
-        Ok(document)
+        let after = self.validate(&document, form)?;
+        compare(&before, &after, level)?;
+        Ok(Augmented {
+            document,
+            level: lowest(&after),
+            without_level: signatures(&after).filter(|one| one.level.is_none()).count(),
+        })
     }
 
     /// Raises a document as far as it goes now, for who goes on later: what is stamped once is not stamped again then.
@@ -131,7 +166,7 @@ impl Raiser<'_> {
             .filter(|step| *step <= level && reached.is_none_or(|reached| reached < *step))
         {
             match self.raise(document.clone(), step, form).await {
-                Ok(raised) => document = raised,
+                Ok(raised) => document = raised.document,
                 Err(error) if error.may_pass() => return Ok((document, Some(error))),
                 Err(error) => return Err(error),
             }
@@ -142,7 +177,7 @@ impl Raiser<'_> {
     fn validate(&self, document: &[u8], form: &dyn Form) -> Result<Report, RaiseError> {
         let now = OffsetDateTime::now_utc();
         form.verify(document, &self.trust.reliance(now))
-            .map_err(|error| RaiseError::NotValidated(error.to_string()))
+            .map_err(|error| RaiseError::Unreadable(error.to_string()))
     }
 
     /// Stamps what one time-stamp did not stamp: in some formats each signature has its own.
@@ -184,12 +219,15 @@ impl Raiser<'_> {
     }
 
     /// What we cannot validate ourselves is not embedded.
-    fn believe(&self, token: &TimestampToken) -> Result<(), String> {
+    fn believe(&self, token: &TimestampToken) -> Result<(), Doubt> {
         let now = OffsetDateTime::now_utc().max(token.time());
         let verdict = token.validate(&[], Revocations::NONE, &self.trust.reliance(now));
         verdict.map(drop).map_err(|(_, reason)| {
             let named = token.certificates().first().map(|one| one.subject().rfc4514);
-            format!("{} ({reason:?})", named.unwrap_or_default())
+            Doubt {
+                authority: named.unwrap_or_default(),
+                reason,
+            }
         })
     }
 
@@ -303,11 +341,10 @@ fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseErr
     has_levels(after)?;
     let (before, after): (Vec<_>, Vec<_>) = (signatures(before).collect(), signatures(after).collect());
     if before.len() != after.len() {
-        return Err(RaiseError::NotValidated(format!(
-            "{} signatures where {} were",
-            after.len(),
-            before.len()
-        )));
+        return Err(RaiseError::Lost {
+            before: before.len(),
+            after: after.len(),
+        });
     }
     for (was, is) in before.into_iter().zip(after) {
         let broken = is.integrity == Integrity::Broken
@@ -316,10 +353,11 @@ fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseErr
         let below = is.level.map_or(was.level.is_some(), |reached| reached < level);
         let is_low = is.indication == Indication::TotalPassed && below;
         if broken || failed || is_low {
-            return Err(RaiseError::NotValidated(format!(
-                "{:?} at level {:?} ({:?})",
-                is.indication, is.level, is.reason
-            )));
+            return Err(RaiseError::NotValidated {
+                indication: is.indication,
+                level: is.level,
+                reason: is.reason,
+            });
         }
     }
     Ok(())

@@ -37,6 +37,9 @@ pub(super) struct Levels {
     remembered: Option<Remembered>,
 }
 
+/// What one step made, and the level that is found in it.
+type Step = (Sealed, Option<Level>);
+
 /// How far a document came.
 pub(super) struct Reached {
     pub(super) document: Sealed,
@@ -105,8 +108,13 @@ impl Levels {
             .filter(|level| from < *level && *level <= self.level)
         {
             match self.step(holdings, &reached.document, source, level).await {
-                Ok(document) => {
+                Ok((document, found)) => {
                     reached.document = document;
+                    // What our own validation does not find is not claimed.
+                    if found.is_none_or(|found| found < level) {
+                        tracing::warn!(?found, ?level, "a level is not found");
+                        break;
+                    }
                     reached.level = level;
                 }
                 Err(error) => {
@@ -125,7 +133,7 @@ impl Levels {
         signed: &Sealed,
         source: &Sealed,
         level: Level,
-    ) -> Result<Sealed, Failure> {
+    ) -> Result<Step, Failure> {
         let (own, holdings) = (self.clone(), Arc::clone(holdings));
         let (signed, source) = (signed.clone(), source.clone());
         let runtime = tokio::runtime::Handle::current();
@@ -142,7 +150,7 @@ impl Levels {
         signed: &Sealed,
         source: &Sealed,
         level: Level,
-    ) -> Result<Sealed, Failure> {
+    ) -> Result<Step, Failure> {
         let mut trust = self.trusted.now().as_ref().clone();
         let mut raiser = Raiser {
             network: &self.network,
@@ -157,9 +165,10 @@ impl Levels {
             let form = PdfEnd {
                 base: Arc::new(base.clone()),
             };
-            let tail = raiser.raise(tail.to_vec(), level, &form).await?;
-            let raised = documents.seal_around(Vec::new(), base, tail, None);
-            return raised.map_err(|error| Failure::Internal(error.to_string()));
+            let raised = raiser.raise(tail.to_vec(), level, &form).await?;
+            let sealed = documents.seal_around(Vec::new(), base, raised.document, None);
+            let sealed = sealed.map_err(|error| Failure::Internal(error.to_string()))?;
+            return Ok((sealed, raised.level));
         }
         let bytes = signed.bytes().map_err(unreadable)?;
         let form: Box<dyn Form> = match self.format {
@@ -180,8 +189,9 @@ impl Levels {
             _ => Box::new(Whole { content: None }),
         };
         let raised = raiser.raise(bytes, level, &*form).await?;
-        let sealed = documents.seal(&raised, None);
-        sealed.map_err(|error| Failure::Internal(error.to_string()))
+        let sealed = documents.seal(&raised.document, None);
+        let sealed = sealed.map_err(|error| Failure::Internal(error.to_string()))?;
+        Ok((sealed, raised.level))
     }
 
     /// Goes on trying while the connection lasts, or while its reply may be asked for again, and tells the page when the

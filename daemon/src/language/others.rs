@@ -6,10 +6,21 @@ use trien_protocol::call::Language;
 
 use super::{Arguments, arguments, text};
 
-/// The system's word in the person's language, for the kinds that a person meets; the system's own names files that are
-/// ours and nobody's business.
+/// What the system says, in the person's language: for the kinds that a person meets a word of ours, since the system's
+/// own names files that are ours and nobody's business; for others its number, or in English its own word.
 #[must_use]
-pub fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
+pub fn system_said(error: &io::Error, language: Language) -> String {
+    let word = system_word(error.kind(), language);
+    word.unwrap_or_else(|| match (error.raw_os_error(), language) {
+        (Some(number), Language::Vi) => {
+            let number = arguments([("number", number.to_string())]);
+            text(language, "io-number", &number)
+        }
+        _ => error.to_string(),
+    })
+}
+
+fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
     let key = match kind {
         io::ErrorKind::NotFound => "io-not-found",
         io::ErrorKind::PermissionDenied => "io-permission-denied",
@@ -21,6 +32,12 @@ pub fn system_word(kind: io::ErrorKind, language: Language) -> Option<String> {
         io::ErrorKind::InvalidFilename => "io-name-too-long",
         io::ErrorKind::BrokenPipe => "io-broken-pipe",
         io::ErrorKind::Unsupported => "io-unsupported",
+        io::ErrorKind::FileTooLarge => "io-too-large",
+        io::ErrorKind::ResourceBusy => "io-busy",
+        io::ErrorKind::TimedOut => "io-timed-out",
+        io::ErrorKind::AddrInUse => "io-address-in-use",
+        io::ErrorKind::ConnectionRefused => "io-connection-refused",
+        io::ErrorKind::OutOfMemory => "io-out-of-memory",
         _ => return None,
     };
     Some(text(language, key, &Arguments::new()))
@@ -77,6 +94,24 @@ fn lines_before(text: &str, byte: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_says_is_told_in_the_persons_language_whatever_it_is() {
+        let said = |number, language| system_said(&io::Error::from_raw_os_error(number), language);
+        // ENOSPC has a word, EIO a number.
+        assert_eq!(said(28, Language::Vi), "hết dung lượng");
+        assert_eq!(said(28, Language::En), "there is no room left");
+        assert_eq!(said(5, Language::Vi), "lỗi hệ thống số 5");
+        assert!(said(5, Language::En).contains("os error 5"));
+        for kind in [
+            io::ErrorKind::ResourceBusy,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::FileTooLarge,
+        ] {
+            let [vi, en] = [Language::Vi, Language::En].map(|language| system_said(&kind.into(), language));
+            assert!(!vi.starts_with("io-") && vi != en, "{vi}");
+        }
+    }
 
     #[test]
     fn lines_are_counted_within_characters_too() {

@@ -89,3 +89,26 @@ fn the_user_unit_is_taken_by_systemd_without_a_word() {
     let told = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && told.is_empty(), "{told}");
 }
+
+#[test]
+fn a_record_that_cannot_be_written_is_told_in_the_persons_language_with_what_the_system_said() {
+    let desk = Desk::bare();
+    for folder in ["config", "data"] {
+        std::fs::create_dir_all(desk.home().join(folder)).unwrap();
+    }
+    std::fs::write(desk.home().join("config/config.toml"), "[websocket]\nport = 0\n").unwrap();
+    let record = desk.home().join("data/audit.jsonl");
+    let daemon = |language| fail(&mut desk.trien(["daemon", "--lang", language]), 3);
+    // What opening a folder gives has a word of ours; what opening a socket gives (ENXIO) has none.
+    std::fs::create_dir(&record).unwrap();
+    for (language, said) in [("vi", "đây là một thư mục"), ("en", "it is a folder")] {
+        let told = daemon(language);
+        assert!(told.contains(said), "{told}");
+    }
+    std::fs::remove_dir(&record).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(&record).unwrap();
+    for (language, said) in [("vi", "lỗi hệ thống số 6\n"), ("en", "os error 6")] {
+        let told = daemon(language);
+        assert!(told.contains(said), "{told}");
+    }
+}

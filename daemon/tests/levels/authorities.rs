@@ -1,10 +1,11 @@
 //! Authorities that are gone, strange, slow or hostile, and addresses that nobody vouches for.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::office::{LATE, Office, Server, free_port, signed_by_a_stranger};
 use crate::support::{fail, read_json, succeed};
-use crate::{keep, level_alone, portal_with, printed};
+use crate::{keep, level_alone, portal_with, printed, with_authority};
 use serde_json::{Value, json};
 
 #[test]
@@ -59,10 +60,77 @@ fn no_signature_of_a_batch_is_lost_to_an_authority_that_is_gone() {
     std::fs::remove_dir_all(office.desk.path("ra")).unwrap();
     std::fs::create_dir(office.desk.path("ra")).unwrap();
     let told = printed(&mut sign(&["--json"]), 3);
-    assert_eq!(told["error"]["code"], "augment-network", "{told:#}");
-    for name in names {
+    for (place, name) in names.into_iter().enumerate() {
         assert_eq!(level_alone(&office, &result(name)), "B-B");
+        let about = &told["documents"][place];
+        assert_eq!(about["error"]["code"], "augment-network", "{told:#}");
+        let output = office.desk.path(&result(name));
+        assert_eq!(about["output"], output.to_str().unwrap(), "it is there: {told:#}");
     }
+}
+
+#[test]
+fn one_that_fails_of_a_batch_at_the_shell_does_not_hide_what_became_of_the_others() {
+    let (office, server, tsa) = with_authority("ec:p256");
+    let names = ["một.txt", "hai.txt", "ba.txt"];
+    for name in names {
+        std::fs::write(office.desk.path(name), name).unwrap();
+    }
+    std::fs::write(office.desk.path("hai.txt"), vec![0; 2 << 20]).unwrap();
+    let out = office.desk.path("ra");
+    let result = |name: &str| out.join(format!("{name}.p7m"));
+    let sign = |words: &[&str]| {
+        let _old = std::fs::remove_dir_all(&out);
+        std::fs::create_dir(&out).unwrap();
+        let mut sign = Command::new("sh");
+        // No file may be as large as the second result.
+        sign.args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$@\"", "sh"]);
+        sign.arg(env!("CARGO_BIN_EXE_trien"))
+            .env("TRIEN_HOME", office.desk.home())
+            .env("LC_ALL", "en_US.UTF-8");
+        sign.args(["sign", "--format", "cades", "--cert", "an"]);
+        sign.args(["--level", "t", "--tsa", &tsa]).args(words);
+        sign.arg("--out").arg(&out);
+        sign.args(names.map(|name| office.desk.path(name)))
+            .args(office.desk.pin());
+        sign
+    };
+    let told = printed(&mut sign(&["--json"]), 3);
+    let documents = told["documents"].as_array().unwrap();
+    for (about, name) in documents.iter().zip(names) {
+        assert_eq!(
+            about["input"],
+            office.desk.path(name).to_str().unwrap(),
+            "{told:#}"
+        );
+        if name == "hai.txt" {
+            assert_eq!(about["error"]["code"], "cli-unwritable", "{told:#}");
+            let said = &about["error"]["message"];
+            assert!(said["vi"].as_str().unwrap().contains("quá lớn"), "{told:#}");
+            assert!(
+                said["en"].as_str().unwrap().contains("it is too large"),
+                "{told:#}"
+            );
+            assert_eq!(about["output"], Value::Null, "{told:#}");
+        } else {
+            assert_eq!(about["error"], Value::Null, "{told:#}");
+            assert_eq!(about["output"], result(name).to_str().unwrap(), "{told:#}");
+            assert_eq!(level_alone(&office, &format!("ra/{name}.p7m")), "B-T");
+        }
+    }
+    assert_eq!((documents.len(), server.requests()), (3, 2), "{told:#}");
+    let told = fail(&mut sign(&[]), 3);
+    for name in ["một.txt", "ba.txt"] {
+        assert!(
+            told.contains(&format!("Signed: {}", result(name).display())),
+            "{told}"
+        );
+    }
+    let input = office.desk.path("hai.txt");
+    assert!(
+        told.contains(&format!("Not signed: {}", input.display())),
+        "{told}"
+    );
 }
 
 #[test]

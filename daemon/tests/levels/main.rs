@@ -8,6 +8,7 @@ mod formats;
 mod material;
 mod old;
 mod pages;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 mod trust;

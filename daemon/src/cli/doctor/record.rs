@@ -3,6 +3,7 @@
 use super::super::Shell;
 use super::{Finding, Weight};
 use crate::audit::{Audit, Broken};
+use crate::language::system_said;
 
 /// Whether each entry follows from the one before it.
 pub(super) fn look(shell: &Shell) -> Option<Finding> {
@@ -21,7 +22,7 @@ pub(super) fn look(shell: &Shell) -> Option<Finding> {
         Err(Broken::Io(error)) => {
             let facts = [
                 ("file", file.display().to_string()),
-                ("reason", error.to_string()),
+                ("reason", system_said(&error, shell.language)),
             ];
             Finding::new(Weight::Trouble, "audit-unreadable", facts)
         }

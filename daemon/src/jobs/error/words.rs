@@ -171,5 +171,5 @@ fn of_template(error: &TemplateError, language: Language) -> (&'static str, Argu
 }
 
 fn of_system(error: &io::Error, language: Language) -> String {
-    language::system_word(error.kind(), language).unwrap_or_else(|| error.to_string())
+    language::system_said(error, language)
 }
