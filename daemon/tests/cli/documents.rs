@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::support::{Desk, TOKEN, error_code, fail, read_json, repository, succeed};
 use crate::{desk_with_key, sign};
 use serde_json::json;
@@ -414,4 +417,38 @@ fn what_was_known_of_an_untrusted_signer_names_him() {
     assert!(kept.contains("Nguyễn Văn An"), "{kept}");
     let words = ["trust", "evidence", "--before", "2026-01-01T00:00:00Z"];
     assert_eq!(error_code(&mut desk.trien(words), 2), "trust-evidence-before");
+}
+
+#[test]
+fn a_second_signature_that_would_break_the_first_in_an_xml_document_is_refused_in_words() {
+    let desk = desk_with_key();
+    std::fs::write(desk.path("đơn.xml"), "<đơn>Đề nghị</đơn>").unwrap();
+    let sign = |format: &str, input: &str, out: &str, words: &[&str]| {
+        let mut sign = desk.trien(["sign", "--format", format]);
+        sign.args(words).arg("--out").arg(desk.path(out));
+        sign.arg(desk.path(input)).args(desk.pin());
+        sign
+    };
+    let general = ["--template", "general"];
+    succeed(&mut sign("xmldsig", "đơn.xml", "first.xml", &general));
+    succeed(desk.trien(["verify"]).arg(desk.path("first.xml")));
+    for (format, template) in [("xades", &[][..]), ("xmldsig", &general)] {
+        for (language, said) in [
+            ("vi", "bao trùm cả tài liệu XML"),
+            ("en", "covers the whole XML document"),
+        ] {
+            let words = [template, &["--lang", language]].concat();
+            let told = fail(&mut sign(format, "first.xml", "second.xml", &words), 1);
+            assert!(told.contains(said), "{told}");
+        }
+        let mut second = sign(format, "first.xml", "second.xml", template);
+        assert_eq!(error_code(&mut second, 1), "document_locked", "{format}");
+        assert!(!desk.path("second.xml").exists(), "{format}");
+    }
+    // Around it there is room for another: the first stays what it is, byte for byte.
+    succeed(&mut sign("xades", "first.xml", "second.xml", &["--enveloping"]));
+    succeed(desk.trien(["verify"]).arg(desk.path("second.xml")));
+    let first = STANDARD.encode(std::fs::read(desk.path("first.xml")).unwrap());
+    let second = std::fs::read_to_string(desk.path("second.xml")).unwrap();
+    assert!(second.contains(&first), "{second}");
 }

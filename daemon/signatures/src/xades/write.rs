@@ -109,11 +109,12 @@ fn enveloping(
     let mut draft = properties.draft();
     let id = fresh_id(&nothing, "Object", request.signer, request.signing_time);
     let object = match Document::parse(content) {
-        Ok(document) => {
+        // In another document its own signatures would not hold: it is kept as its bytes.
+        Ok(document) if !Place::is_nowhere_else(&document) => {
             let root = &document.text()[document.span(document.root())];
             format!("<ds:Object Id=\"{id}\" MimeType=\"text/xml\">{root}</ds:Object>")
         }
-        Err(_) => format!(
+        _ => format!(
             "<ds:Object Id=\"{id}\" Encoding=\"http://www.w3.org/2000/09/xmldsig#base64\" MimeType=\"{}\">{}</ds:Object>",
             attribute_value(media_type),
             BASE64.encode(content)

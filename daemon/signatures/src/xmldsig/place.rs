@@ -130,6 +130,21 @@ impl Place {
         Ok(place)
     }
 
+    /// Whether a signature of the document covers all of it (`URI=""`), so that it holds within no other.
+    pub(crate) fn is_nowhere_else(document: &Document<'_>) -> bool {
+        let signatures = super::verify::signature_elements(document);
+        let mut read = signatures
+            .into_iter()
+            .filter_map(|element| ReadSignature::read(document, element).ok());
+        read.any(|signature| {
+            let mut uris = signature
+                .references
+                .iter()
+                .map(|reference| reference.uri.as_deref());
+            uris.any(|uri| uri == Some(""))
+        })
+    }
+
     /// Refuses to stand in what another signature covers, unless that one is a counter-signature's business, and in
     /// another signature itself, which has no place for it.
     pub(crate) fn check_signatures(&self, document: &Document<'_>) -> Result<(), XmlPrepareError> {
