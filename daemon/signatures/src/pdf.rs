@@ -30,6 +30,7 @@ pub use document::{Document, Located, Location};
 pub use error::{Limits, PdfError};
 pub use object::{Dictionary, Node, ObjectId, Value};
 pub use page_text::PageText;
+pub(crate) use page_text::Programs;
 pub use pages::{Page, Pages, Rotation};
 pub(crate) use painted::{Area, common, painted};
 pub use section::{Entry, Section, SectionKind};

@@ -7,6 +7,7 @@ mod cmap;
 mod encoding;
 mod font;
 mod ground;
+mod program;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,6 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use self::font::TextFont;
 use self::ground::{Ground, Look};
+pub(crate) use self::program::Programs;
 use super::document::{Document, Located};
 use super::error::PdfError;
 use super::matrix::{IDENTITY, Matrix, apply, times};
@@ -71,7 +73,23 @@ impl PageText {
         page: &Page<'_>,
         operators: &mut usize,
     ) -> Result<Self, PdfError> {
+        Self::read(page, Reader::new(document, operators))
+    }
+
+    /// As [`Self::of_within`], where [`Self::others`] counts what embedded fonts tell as well.
+    pub(crate) fn with_programs(
+        document: &Document<'_>,
+        page: &Page<'_>,
+        operators: &mut usize,
+        programs: &mut Programs,
+    ) -> Result<Self, PdfError> {
         let mut reader = Reader::new(document, operators);
+        reader.programs = Some(programs);
+        Self::read(page, reader)
+    }
+
+    fn read(page: &Page<'_>, mut reader: Reader<'_, '_>) -> Result<Self, PdfError> {
+        let document = reader.document;
         let Some(dictionary) = page.located.dictionary() else {
             return Ok(reader.text);
         };
@@ -299,6 +317,7 @@ struct Reader<'a, 'd> {
     fonts: HashMap<ObjectId, Rc<TextFont>>,
     text: PageText,
     operators: &'a mut usize,
+    programs: Option<&'a mut Programs>,
     /// The forms that are being drawn.
     forms: Vec<ObjectId>,
     /// What every code shows is told by its font.
@@ -313,6 +332,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             fonts: HashMap::new(),
             text: PageText::default(),
             operators,
+            programs: None,
             forms: Vec::new(),
             is_sure: true,
             ground: Ground::default(),
@@ -460,7 +480,11 @@ impl<'a, 'd> Reader<'a, 'd> {
         let Some(dictionary) = value.dictionary() else {
             return Ok(None);
         };
-        let font = Rc::new(TextFont::read(self.document, dictionary)?);
+        let font = Rc::new(TextFont::read(
+            self.document,
+            dictionary,
+            self.programs.as_deref_mut(),
+        )?);
         if let Some(id) = id {
             self.fonts.insert(id, Rc::clone(&font));
         }

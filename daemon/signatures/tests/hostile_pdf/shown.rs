@@ -647,3 +647,76 @@ fn n127_text_that_is_read_as_another_than_it_shows_is_listed() {
         assert_found(&page(content), FindingKind::OtherText, expected, name);
     }
 }
+
+#[test]
+fn n127_text_that_is_read_as_another_than_its_embedded_font_has_is_listed() {
+    let program = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fonts/LiberationSerif-Regular.ttf"
+    ))
+    .unwrap();
+    let glyph = |letter| {
+        ttf_parser::Face::parse(&program, 0)
+            .unwrap()
+            .glyph_index(letter)
+            .unwrap()
+            .0
+    };
+    let hex = hex::encode(&program);
+    let draft = |said: char, map: &str, kind: &str| {
+        let (one, said) = (glyph('1'), u32::from(said));
+        let mut draft = Draft::with_text(&format!("BT /F1 12 Tf 40 200 Td <{one:04x}{one:04x}> Tj ET"));
+        let unicode = format!(
+            "1 begincodespacerange <0000> <ffff> endcodespacerange 1 beginbfchar <{one:04x}> <{said:04x}> endbfchar"
+        );
+        draft
+            .set(5, "<< /Font << /F1 20 0 R >> >>")
+            .set(
+                20,
+                "<< /Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /ToUnicode 25 0 R \
+                 /DescendantFonts [21 0 R] >>",
+            )
+            .set(
+                21,
+                &format!(
+                    "<< /Type /Font /Subtype /{kind} /BaseFont /X {map} /CIDSystemInfo << /Registry (Adobe) \
+                     /Ordering (Identity) /Supplement 0 >> /FontDescriptor 22 0 R >>"
+                ),
+            )
+            .set(
+                22,
+                "<< /Type /FontDescriptor /FontName /X /Flags 4 /FontFile2 23 0 R >>",
+            )
+            .set(
+                23,
+                &format!(
+                    "<< /Filter /ASCIIHexDecode /Length {} >>\nstream\n{hex}>\nendstream",
+                    hex.len() + 1
+                ),
+            )
+            .set(24, "<< /Length 4 >>\nstream\n\0\0\0\0\nendstream")
+            .set(
+                25,
+                &format!("<< /Length {} >>\nstream\n{unicode}\nendstream", unicode.len()),
+            );
+        draft
+    };
+    let identity = "/CIDToGIDMap /Identity";
+    for (name, said, map, kind, expected) in [
+        ("as it shows", '1', identity, "CIDFontType2", 0),
+        ("another", '9', identity, "CIDFontType2", 1),
+        ("without a map", '9', "", "CIDFontType2", 1),
+        ("no letter of ASCII", 'đ', identity, "CIDFontType2", 0),
+        // Which glyph a code has is told elsewhere.
+        (
+            "by a map of its own",
+            '9',
+            "/CIDToGIDMap 24 0 R",
+            "CIDFontType2",
+            0,
+        ),
+        ("of another kind", '9', identity, "CIDFontType0", 0),
+    ] {
+        assert_found(&draft(said, map, kind), FindingKind::OtherText, expected, name);
+    }
+}

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 
 use super::Found;
-use crate::pdf::{Document, PageText, PdfError};
+use crate::pdf::{Document, PageText, PdfError, Programs};
 use crate::report::FindingKind;
 
 /// One finding for each page.
 pub(super) fn search(document: &Document<'_>, found: &mut Found) -> Result<(), PdfError> {
-    let mut seen = HashSet::new();
+    let (mut seen, mut programs) = (HashSet::new(), Programs::default());
     for page in document.pages()? {
         let page = page?;
         let number = page.located.id.number;
         if !seen.insert(page.located.id) {
             continue;
         }
-        let text = PageText::of_within(document, &page, &mut found.read).map(Some);
+        let text = PageText::with_programs(document, &page, &mut found.read, &mut programs).map(Some);
         let Some(text) = found.unless_too_many(number, text)? else {
             continue;
         };

@@ -1,10 +1,12 @@
 //! What the codes of a font stand for, and how wide they are (ISO 32000-1, 9.5 to 9.7).
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::MAX_CONTENT;
 use super::cmap::ToUnicode;
 use super::encoding::{BaseEncoding, glyph};
+use super::program::{Letters, Programs};
 use crate::pdf::document::Document;
 use crate::pdf::error::PdfError;
 use crate::pdf::object::{Dictionary, Node, Value};
@@ -28,15 +30,15 @@ pub(super) struct TextFont {
     pub(super) is_told: bool,
     /// Its glyphs are drawn by content of their own (9.6.5).
     pub(super) draws_itself: bool,
-    /// What its encoding says of codes where that is certain, of letters and digits of ASCII.
-    certain: HashMap<u32, char>,
+    /// What its encoding, or the font program, says of codes where that is certain, of letters and digits of ASCII.
+    certain: Rc<Letters>,
 }
 
 /// A code of a string.
 pub(super) struct Code {
     /// What it shows, if that is known.
     pub(super) text: Option<String>,
-    /// It is said to be another letter than the encoding of the font has.
+    /// It is said to be another letter than the encoding of the font has, or the font program.
     pub(super) is_another: bool,
     /// In text sizes.
     pub(super) width: f64,
@@ -45,7 +47,12 @@ pub(super) struct Code {
 }
 
 impl TextFont {
-    pub(super) fn read(document: &Document<'_>, font: &Dictionary) -> Result<Self, PdfError> {
+    /// With `programs`, what embedded fonts have at their glyphs is compared, too.
+    pub(super) fn read(
+        document: &Document<'_>,
+        font: &Dictionary,
+        programs: Option<&mut Programs>,
+    ) -> Result<Self, PdfError> {
         let to_unicode = font.get(b"ToUnicode").and_then(|node| node.value.reference());
         let to_unicode = to_unicode.map(|id| document.object(id)).transpose()?.flatten();
         let to_unicode = match to_unicode {
@@ -61,11 +68,11 @@ impl TextFont {
             default_width: GUESSED,
             is_told: true,
             draws_itself: kind.as_deref().and_then(Value::name) == Some(b"Type3"),
-            certain: HashMap::new(),
+            certain: Rc::default(),
         };
         if kind.as_deref().and_then(Value::name) == Some(b"Type0") {
             read.code_len = read.to_unicode.code_len.unwrap_or(2);
-            read.read_descendant(document, font)?;
+            read.read_descendant(document, font, programs)?;
         } else {
             read.read_encoding(document, font)?;
             read.read_widths(document, font)?;
@@ -77,7 +84,12 @@ impl TextFont {
         Ok(read)
     }
 
-    fn read_descendant(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
+    fn read_descendant(
+        &mut self,
+        document: &Document<'_>,
+        font: &Dictionary,
+        programs: Option<&mut Programs>,
+    ) -> Result<(), PdfError> {
         self.default_width = 1.0;
         let descendants = document.get(font, b"DescendantFonts")?;
         let first = descendants
@@ -89,6 +101,12 @@ impl TextFont {
         let Some(descendant) = descendant.dictionary() else {
             return Ok(());
         };
+        if let Some(programs) = programs
+            && self.says_letters()
+            && let Some(letters) = programs.letters(document, font, descendant)?
+        {
+            self.certain = letters;
+        }
         if let Some(width) = document.get(descendant, b"DW")?.and_then(|value| value.number()) {
             self.default_width = width / 1000.0;
         }
@@ -118,6 +136,12 @@ impl TextFont {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is anything to compare.
+    fn says_letters(&self) -> bool {
+        let mut said = self.to_unicode.characters.values();
+        said.any(|text| text.len() == 1 && text.chars().all(|letter| letter.is_ascii_alphanumeric()))
     }
 
     fn add_width(&mut self, code: u32, width: &Value) {
@@ -173,27 +197,26 @@ impl TextFont {
         if self.draws_itself || flags & SYMBOLIC != 0 || font.get(b"Encoding").is_none() {
             return Ok(());
         }
-        for (code, text) in &self.encoding {
-            let mut letters = text.chars();
-            if let (Some(letter), None) = (letters.next(), letters.next())
-                && letter.is_ascii_alphanumeric()
-            {
-                self.certain.insert(*code, letter);
-            }
-        }
+        let is_letter =
+            |text: &String| text.len() == 1 && text.chars().all(|letter| letter.is_ascii_alphanumeric());
+        let letters = self.encoding.iter().filter(|(_, text)| is_letter(text));
+        self.certain = Rc::new(letters.map(|(code, text)| (*code, text.clone())).collect());
         Ok(())
     }
 
-    /// Whether a code is said to stand for another letter or digit than the font's own encoding has. Other letters than
-    /// those of ASCII do not count: fonts of Vietnamese before Unicode have them in the places of others.
+    /// Whether a code is said to stand for another letter or digit than the font has. Other letters than those of ASCII do
+    /// not count: fonts of Vietnamese before Unicode have them in the places of others.
     fn is_another(&self, code: u32) -> bool {
         let said = self.to_unicode.characters.get(&code);
-        let (Some(said), Some(letter)) = (said, self.certain.get(&code)) else {
+        let (Some(said), Some(letters)) = (said, self.certain.get(&code)) else {
             return false;
         };
         let mut said = said.chars();
         let only = said.next().filter(|_| said.next().is_none());
-        only.is_some_and(|said| said.is_ascii_alphanumeric() && !said.eq_ignore_ascii_case(letter))
+        only.is_some_and(|said| {
+            let is_it = |letter: char| said.eq_ignore_ascii_case(&letter);
+            said.is_ascii_alphanumeric() && !letters.chars().any(is_it)
+        })
     }
 
     fn read_widths(&mut self, document: &Document<'_>, font: &Dictionary) -> Result<(), PdfError> {
