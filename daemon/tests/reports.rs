@@ -12,6 +12,7 @@ use std::process::Command;
 use serde_json::Value;
 use support::office::Office;
 use support::{Desk, add_active_content, add_what_is_shown_otherwise, alter_page, fail, repository, succeed};
+use trien_signatures::report::{Indication, SubIndication};
 use trien_signatures::zip;
 
 const UNIT: &str = "Ủy ban nhân dân phường Trình Diễn";
@@ -516,6 +517,40 @@ fn every_report_fits_the_schema_and_the_schema_knows_every_name() {
 }
 
 /// One that cannot be had or read does not keep the others from being judged, and nobody is told to make it anew.
+#[test]
+fn the_readme_names_every_sub_indication_that_is_reported_under_its_indication_and_no_other() {
+    let schema =
+        std::fs::read_to_string(repository().join("daemon/signatures/schema/report.v1.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let known = schema["$defs"]["SubIndication"]["enum"].as_array().unwrap();
+    let mut expected: [BTreeSet<&str>; 2] = Default::default();
+    for name in known {
+        let indication = serde_json::from_value::<SubIndication>(name.clone())
+            .unwrap()
+            .indication();
+        expected[usize::from(indication != Indication::TotalFailed)].insert(name.as_str().unwrap());
+    }
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let row = |indication: &str| {
+        let begin = format!("| {indication} | ");
+        let row = readme
+            .lines()
+            .find_map(|line| line.strip_prefix(begin.as_str()))
+            .unwrap();
+        let names = row.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (indication, expected) in ["TOTAL-FAILED", "INDETERMINATE"].into_iter().zip(expected) {
+        let told = row(indication);
+        assert_eq!(told.len(), expected.len(), "each once: {told:?}");
+        assert_eq!(
+            told.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+            expected,
+            "{indication}"
+        );
+    }
+}
+
 #[test]
 fn each_of_many_files_has_its_verdict() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
