@@ -1,5 +1,7 @@
 //! What a page that does not read its replies may cost the daemon, over either road.
 
+#![allow(clippy::print_stdout, reason = "what was measured is told with the outcome")]
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 
