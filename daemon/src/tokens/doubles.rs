@@ -92,26 +92,11 @@ fn says_its_reader(entry: &TokenEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokens::{PinState, RsaSchemes};
 
     fn entry(module: &str, reader: &str) -> TokenEntry {
         TokenEntry {
-            id: TokenId {
-                module: module.into(),
-                serial: "01".into(),
-                label: "t".into(),
-                place: None,
-            },
-            slot: 0,
-            manufacturer: "m".into(),
-            model: "m".into(),
-            hardware: true,
-            removable: true,
-            initialized: true,
-            damaged: false,
-            pin: PinState::Ready,
             reader: (!reader.is_empty()).then(|| reader.into()),
-            rsa: RsaSchemes::default(),
+            ..TokenEntry::of_card(module, "01", "t")
         }
     }
 

@@ -94,6 +94,29 @@ impl TokenEntry {
         let (reader, slot) = (reader.trim(), self.reader.as_deref().unwrap_or_default().trim());
         !slot.is_empty() && !reader.is_empty() && (reader.contains(slot) || slot.contains(reader))
     }
+
+    /// A card that can be worked with, in no reader that has a name.
+    #[cfg(test)]
+    pub(crate) fn of_card(module: &str, serial: &str, label: &str) -> Self {
+        Self {
+            id: TokenId {
+                module: module.into(),
+                serial: serial.into(),
+                label: label.into(),
+                place: None,
+            },
+            slot: 0,
+            manufacturer: "m".into(),
+            model: "m".into(),
+            hardware: true,
+            removable: true,
+            initialized: true,
+            damaged: false,
+            pin: PinState::Ready,
+            reader: None,
+            rsa: RsaSchemes::default(),
+        }
+    }
 }
 
 /// Which RSA signature schemes (RFC 8017, 8) a token makes.

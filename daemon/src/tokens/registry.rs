@@ -545,36 +545,15 @@ impl Token for ModuleToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokens::{PinState, RsaSchemes};
-
-    fn entry(module: &str, serial: &str, label: &str) -> TokenEntry {
-        TokenEntry {
-            id: TokenId {
-                module: module.into(),
-                serial: serial.into(),
-                label: label.into(),
-                place: None,
-            },
-            slot: 0,
-            manufacturer: "m".into(),
-            model: "m".into(),
-            hardware: true,
-            removable: true,
-            initialized: true,
-            damaged: false,
-            pin: PinState::Ready,
-            reader: None,
-            rsa: RsaSchemes::default(),
-        }
-    }
 
     #[test]
     fn two_modules_that_see_one_token_make_one_entry() {
+        let card = TokenEntry::of_card;
         let mut seen = HashSet::new();
-        assert!(is_new(&mut seen, &entry("a", "01", "x")));
-        assert!(!is_new(&mut seen, &entry("b", "01", "x")));
-        assert!(is_new(&mut seen, &entry("b", "02", "x")));
-        assert!(is_new(&mut seen, &entry("a", "", "")));
-        assert!(is_new(&mut seen, &entry("a", "", "")));
+        assert!(is_new(&mut seen, &card("a", "01", "x")));
+        assert!(!is_new(&mut seen, &card("b", "01", "x")));
+        assert!(is_new(&mut seen, &card("b", "02", "x")));
+        assert!(is_new(&mut seen, &card("a", "", "")));
+        assert!(is_new(&mut seen, &card("a", "", "")));
     }
 }
