@@ -54,7 +54,7 @@ bench-documents: packages-bench target/judges/.made target/documents/.made  ## o
 	cargo build --release --locked --workspace --bins --lib --example stream --example documents
 	BUILD=$(BUILD) daemon/benches/documents.sh $(WHAT)
 
-fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|wire|cms|stream|timestamp|ocsp|crl|certificate|pdf|xml|container|jws|template|parameter|store SECONDS=60
+fuzz:  ## one parser for so long: make fuzz TARGET=request|frame|wire|cms|stream|timestamp|ocsp|crl|certificate|pdf|augment|xml|container|jws|template|parameter|store SECONDS=60
 	.ci/fuzz.sh $(or $(TARGET),request) $(or $(SECONDS),60)
 
 sanitize:  ## the software token's tests under the address sanitizer, leaks included
