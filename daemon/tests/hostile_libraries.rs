@@ -322,3 +322,19 @@ async fn n112_a_module_that_fails_three_times_is_switched_off() {
         "switched on by hand"
     );
 }
+
+/// Where nothing can be written, as on a full disk, it is off for the process that has seen it fail.
+#[tokio::test]
+async fn n112_a_module_is_switched_off_where_that_cannot_be_written_down() {
+    let stage = Stage::new();
+    let switches = stage.file("file", "no folder").join("off");
+    let module = [stage.module("crasher", &rule("C_GetSlotList", "do = \"crash\""))];
+    let modules = Modules::with_switches(&module, Path::new(PROGRAM), deadlines(), Some(&switches));
+    for _ in 0..3 {
+        assert!(matches!(token_of(&modules).await, Err(TokenError::Crashed)));
+    }
+    for _ in 0..2 {
+        assert!(matches!(token_of(&modules).await, Err(TokenError::Disabled)));
+        assert!(modules.states()[0].off);
+    }
+}

@@ -11,14 +11,13 @@ mod memory;
 mod process;
 mod start;
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -28,6 +27,7 @@ use super::wire::{Answer, Call, GREETING, TokenName};
 use super::{Confinement, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
+use failures::Failures;
 pub(super) use lease::Lease;
 use process::{Process, end};
 use start::Driven;
@@ -49,8 +49,7 @@ struct Inner {
     frail: AtomicBool,
     /// Sessions that are open, of whichever start.
     leases: AtomicUsize,
-    /// When its process crashed or hung lately.
-    failures: Lock<VecDeque<Instant>>,
+    failures: Lock<Failures>,
     /// What is kept about modules for every process of this user: a file of the module's name says that it is switched
     /// off; others hold the certificates that tokens show only after login.
     switches: Option<PathBuf>,

@@ -21,7 +21,7 @@ impl Inner {
         };
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_too_often(&mut failures, now) {
+        if !is_too_often(&mut failures.lately, now) {
             return;
         }
         tracing::error!(
@@ -33,24 +33,35 @@ impl Inner {
         if let Some(switches) = &self.switches {
             let written = std::fs::create_dir_all(switches)
                 .and_then(|()| std::fs::write(switches.join(&module.name), b""));
+            failures.is_written = written.is_ok();
             if let Err(error) = written {
                 tracing::warn!(%error, "that the module is off is known to this process only");
             }
         }
     }
 
-    /// The file that says so may be taken away by another process; then the failures are forgotten.
+    /// The file that says so may be taken away by another process; then the failures are forgotten. Where none could be
+    /// written, none can be taken away.
     pub(super) fn is_off(&self) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.switches {
             Some(switches) if switches.join(self.driven.name()).exists() => true,
-            Some(_) if failures.len() >= MAX_FAILURES => {
-                failures.clear();
+            Some(_) if failures.is_written => {
+                *failures = Failures::default();
                 false
             }
-            _ => failures.len() >= MAX_FAILURES,
+            _ => failures.lately.len() >= MAX_FAILURES,
         }
     }
+}
+
+/// What is known of a module's failures.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    /// When its process crashed or hung lately.
+    lately: VecDeque<Instant>,
+    /// A file was written that says that it is off.
+    is_written: bool,
 }
 
 /// Notes a failure at `now`, and forgets what is too long ago to count.
