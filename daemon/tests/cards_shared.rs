@@ -16,10 +16,14 @@ use std::time::{Duration, Instant};
 use support::Desk;
 use support::cards::pairs::openpgp;
 use support::cards::piv::*;
-use support::cards::{Holder, ReaderPlan, Readers, on_readers, scene, wait_until};
+use support::cards::{
+    Holder, ReaderPlan, Readers, on_readers, scene, wait_until, wait_until_empty, wait_until_present,
+};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use trien::config::ModuleConfig;
-use trien::tokens::{Deadlines, LoginError, ModuleToken, Token, TokenEntry, TokenError, TokenSource};
+use trien::tokens::{
+    Deadlines, LoginError, ModuleToken, Modules, Token, TokenEntry, TokenError, TokenSource,
+};
 
 const SECOND: &str = "Second Reader";
 
@@ -195,10 +199,6 @@ fn a_module_that_hangs_by_itself_has_failed_whatever_other_card_somebody_holds()
             };
             let hang = |function| stage::rule(function, "do = \"hang\"");
             // A token of software; and one in a reader, which its module calls by name or as it likes.
-            let in_slot = |slot: &str| {
-                stage::rule("C_GetSlotInfo", "do = \"flags\"\nset = 4")
-                    + &stage::rule("C_GetSlotInfo", &format!("do = \"label\"\nvalue = {slot:?}"))
-            };
             let first = in_slot(&format!("{YUBIKEY} 00 00"));
             runtime().block_on(async {
                 for (how, rules) in [
@@ -221,6 +221,103 @@ fn a_module_that_hangs_by_itself_has_failed_whatever_other_card_somebody_holds()
             });
         },
     );
+}
+
+/// A token in a reader, which its module calls so.
+fn in_slot(slot: &str) -> String {
+    stage::rule("C_GetSlotInfo", "do = \"flags\"\nset = 4")
+        + &stage::rule("C_GetSlotInfo", &format!("do = \"label\"\nvalue = {slot:?}"))
+}
+
+/// Two readers whose names are the same as far as PKCS #11 has room for them.
+const LONG: [&str; 2] = [
+    "Reader of a maker who has much to say of it, and says all of that first, one",
+    "Reader of a maker who has much to say of it, and says all of that first, two",
+];
+
+/// What PKCS #11 has room for (CK_SLOT_INFO.slotDescription).
+const ROOM: usize = 64;
+
+/// A module may call its slots as it likes, and two readers' names may be cut to the same: a card that was away is
+/// noticed all the same.
+#[test]
+fn n116_a_card_that_was_away_is_noticed_whatever_its_module_calls_the_slot() {
+    on_readers(&LONG.map(ReaderPlan::plain), |readers| {
+        let (_other, card) = (readers.piv(0), readers.piv(1));
+        LONG.into_iter().for_each(wait_until_present);
+        let stage = stage::Stage::new();
+        runtime().block_on(async {
+            for slot in ["ES SLOT 1", "", &LONG[1][..ROOM]] {
+                let modules = stage.alone(&in_slot(slot));
+                let mut session = stage::logged_in(&modules).await.unwrap();
+                session.sign(&stage::signable(), false).await.unwrap();
+                card.eject();
+                wait_until_empty(LONG[1]);
+                card.insert();
+                wait_until_present(LONG[1]);
+                let after = session.sign(&stage::signable(), false).await;
+                assert!(
+                    matches!(after, Err(LoginError::Token(TokenError::Removed))),
+                    "{slot:?}: {after:?}"
+                );
+                session.close().await;
+                assert_eq!(stage::name(&stage::sign(&modules).await), "signed", "{slot:?}");
+            }
+        });
+    });
+}
+
+/// Another program leaves the card in the reader of this name verified.
+fn left_verified_in(readers: &Readers, reader: &str) {
+    let verify = "00:20:00:80:08:31:32:33:34:35:36:FF:FF";
+    assert!(asked(readers, reader, verify).ends_with("(SW1=0x90, SW2=0x00)"));
+}
+
+/// An empty VERIFY by somebody else: a card that lets nobody in names a count.
+fn is_verified_in(readers: &Readers, reader: &str) -> bool {
+    !asked(readers, reader, "00:20:00:80").contains("SW1=0x63, SW2=0xC3")
+}
+
+/// What the PIV application in that reader says to a command of another program.
+fn asked(readers: &Readers, reader: &str, command: &str) -> String {
+    let reader = format!("{reader} 00 00");
+    let select = "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00";
+    let said = readers.run("opensc-tool", &["-r", &reader, "-s", select, "-s", command]);
+    said.trim_end().to_owned()
+}
+
+/// Where a module leaves its card unlocked, each card that it may have been is told to forget the PIN; where nobody can
+/// tell which of several it was, none is: they may be other people's.
+#[test]
+fn n120_a_card_that_its_module_leaves_unlocked_forgets_whatever_its_module_calls_the_slot() {
+    on_readers(&LONG.map(ReaderPlan::plain), |readers| {
+        let _first = readers.piv(0);
+        wait_until_present(LONG[0]);
+        let stage = stage::Stage::new();
+        let signed = |slot: &str| {
+            let mut module = stage.module("leaves-unlocked", &in_slot(slot));
+            module.reset = true;
+            let program = std::path::Path::new(env!("CARGO_BIN_EXE_trien"));
+            let modules = Modules::new(&[module], program, Deadlines::default());
+            let signed = runtime().block_on(stage::sign(&modules));
+            assert_eq!(stage::name(&signed), "signed", "{slot}");
+        };
+        left_verified_in(&readers, LONG[0]);
+        assert!(is_verified_in(&readers, LONG[0]));
+        signed("ES SLOT 1");
+        assert!(!is_verified_in(&readers, LONG[0]), "there is no other card");
+        let _second = readers.piv(1);
+        wait_until_present(LONG[1]);
+        for (slot, kept) in [(&LONG[1][..ROOM], false), ("ES SLOT 1", true)] {
+            for reader in LONG {
+                left_verified_in(&readers, reader);
+            }
+            signed(slot);
+            for reader in LONG {
+                assert_eq!(is_verified_in(&readers, reader), kept, "{slot}, {reader}");
+            }
+        }
+    });
 }
 
 #[test]

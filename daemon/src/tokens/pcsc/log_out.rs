@@ -10,9 +10,10 @@ use pcsc::{Context, Disposition, Protocols, ShareMode};
 use zeroize::Zeroizing;
 
 use super::apdu::{Command, Status};
-use super::card::{self, Link, Watch};
+use super::card::{Link, Watch};
 use super::failure::CardError;
-use super::{piv, presence};
+use super::piv;
+use super::presence::Stay;
 
 /// An application that forgets PINs when it is told to.
 struct Application {
@@ -43,28 +44,41 @@ const APPLICATIONS: [Application; 2] = [
     },
 ];
 
-/// Has the card in the reader of this name, as people see it, forget every PIN of the application that a module showed
-/// as a token of this maker. Waits while another program has a transaction.
+/// Has the card of this stay forget every PIN of the application that a module showed as a token of this maker. Of several
+/// that it may be, each whose reader is called so. Waits while another program has a transaction. A card that has gone
+/// meanwhile has forgotten by itself.
 ///
 /// # Errors
-/// Of PC/SC. That there is no such reader, or no card, is none.
-pub(in crate::tokens) fn log_out(reader: &str, maker: &str) -> Result<(), pcsc::Error> {
-    let context = card::establish()?;
-    let Some(name) = presence::called(&context, reader)? else {
-        return Ok(());
-    };
+/// [`StaysLoggedIn`]
+pub(in crate::tokens) fn log_out(stay: &Stay, maker: &str) -> Result<(), StaysLoggedIn> {
     let known = APPLICATIONS.iter().find(|one| one.makers.contains(&maker));
-    let forgotten = known.is_some_and(|application| {
-        let told = application.forget(&context, &name);
-        told.unwrap_or_else(|error| {
-            tracing::debug!(%error, "a card could not be told to forget a PIN");
-            false
-        })
-    });
-    match forgotten {
-        true => Ok(()),
-        false => reset(&context, &name),
+    let mut outcome = Ok(());
+    for reader in stay.readers().ok_or(StaysLoggedIn::Unknown)? {
+        let forgotten = known.is_some_and(|application| {
+            let told = application.forget(stay.context(), reader);
+            told.unwrap_or_else(|error| {
+                tracing::debug!(%error, "a card could not be told to forget a PIN");
+                false
+            })
+        });
+        if !forgotten {
+            outcome = reset(stay.context(), reader)
+                .map_err(StaysLoggedIn::from)
+                .and(outcome);
+        }
     }
+    outcome
+}
+
+/// Why a card may still let somebody in.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::tokens) enum StaysLoggedIn {
+    /// Of PC/SC.
+    #[error("PC/SC: {0}")]
+    Service(#[from] pcsc::Error),
+    /// Its module has its own name for the reader, and there are several cards.
+    #[error("it is not known which of several cards it is")]
+    Unknown,
 }
 
 impl Application {

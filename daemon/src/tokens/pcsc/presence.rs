@@ -14,70 +14,119 @@ const NOTICE: Duration = Duration::from_millis(600);
 /// True if the card in the reader of this name, as people see it, is there, no other program has it for itself, and it
 /// is the same one [`NOTICE`] later. False where that cannot be said.
 pub(in crate::tokens) fn stays(reader: &str) -> bool {
-    !reader.is_empty() && watched(reader).unwrap_or(false)
+    watched(reader).unwrap_or(false)
 }
 
 /// One stay of a card in its reader. A card that was away and is back has begun another: it has forgotten who logged in,
 /// and a module that remembers his PIN may tell it again without asking him.
 pub(in crate::tokens) struct Stay {
     context: Context,
-    reader: CString,
-    /// The reader's count of insertions and removals.
-    number: u32,
+    /// Where the card may be, with the reader's count of insertions and removals.
+    places: Vec<(CString, u32)>,
+    /// They are called so. Otherwise they are all that have a card, for it is in one of them.
+    named: bool,
 }
 
 impl Stay {
-    /// The present one of the card in the reader of this name, as people see it; none where that cannot be said.
+    /// The present one of the card in the reader of this name, as a module calls it. Some modules have names of their own
+    /// for their slots, and of two readers' long names both may begin so: then it is whichever card it may be, and has
+    /// ended as soon as one of them has gone. None where that cannot be said.
     pub(in crate::tokens) fn begun(reader: &str) -> Option<Self> {
         let context = card::establish().ok()?;
-        let reader = called(&context, reader).ok()??;
-        let number = Self::number(&context, &reader)?;
-        Some(Self {
+        let readers = context.list_readers_owned().ok()?;
+        let called = called(&readers, reader);
+        let named = !called.is_empty();
+        let candidates = if named { called } else { readers };
+        let places: Vec<_> = candidates
+            .into_iter()
+            .filter_map(|reader| number(&context, &reader).map(|number| (reader, number)))
+            .collect();
+        (!places.is_empty()).then_some(Self {
             context,
-            reader,
-            number,
+            places,
+            named,
         })
     }
 
-    /// False since the card, the reader or the service has gone, whether or not they are back.
+    /// False since a card, a reader or the service has gone, whether or not they are back.
     pub(in crate::tokens) fn goes_on(&self) -> bool {
-        Self::number(&self.context, &self.reader) == Some(self.number)
+        self.lasting().count() == self.places.len()
     }
 
-    fn number(context: &Context, reader: &CStr) -> Option<u32> {
-        let mut state = [ReaderState::new(reader.to_owned(), State::UNAWARE)];
-        context.get_status_change(Duration::ZERO, &mut state).ok()?;
-        let [now] = &state;
-        now.event_state()
-            .contains(State::PRESENT)
-            .then(|| now.event_count())
+    /// The readers in which the card may still be; none where nobody can tell in which of several cards it is.
+    pub(super) fn readers(&self) -> Option<Vec<&CStr>> {
+        (self.named || self.places.len() == 1).then(|| self.lasting().collect())
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    fn lasting(&self) -> impl Iterator<Item = &CStr> {
+        let lasts = |(reader, then): &&(CString, u32)| number(&self.context, reader) == Some(*then);
+        self.places
+            .iter()
+            .filter(lasts)
+            .map(|(reader, _)| reader.as_c_str())
     }
 }
 
-/// PKCS #11 has room for 64 bytes of the name (CK_SLOT_INFO.slotDescription).
-pub(super) fn called(context: &Context, reader: &str) -> Result<Option<CString>, pcsc::Error> {
-    let is_it = |name: &CString| names::legible(&name.to_string_lossy()).starts_with(reader);
-    Ok(context.list_readers_owned()?.into_iter().find(is_it))
+/// The reader's count; none if there is no card in it.
+fn number(context: &Context, reader: &CStr) -> Option<u32> {
+    let mut state = [ReaderState::new(reader.to_owned(), State::UNAWARE)];
+    context.get_status_change(Duration::ZERO, &mut state).ok()?;
+    let [now] = &state;
+    now.event_state()
+        .contains(State::PRESENT)
+        .then(|| now.event_count())
+}
+
+/// The reader of this name; else those that it is the beginning of: PKCS #11 has room for 64 bytes of the name
+/// (CK_SLOT_INFO.slotDescription); else those that it names among other words, as some modules do.
+fn called(readers: &[CString], name: &str) -> Vec<CString> {
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let of = |is_it: fn(&str, &str) -> bool| {
+        let legible = |reader: &&CString| is_it(&names::legible(&reader.to_string_lossy()), name);
+        readers.iter().filter(legible).cloned().collect::<Vec<_>>()
+    };
+    let ways: [fn(&str, &str) -> bool; 3] = [
+        |reader, name| reader == name,
+        |reader, name| reader.starts_with(name),
+        |reader, name| name.contains(reader),
+    ];
+    let mut found = ways.into_iter().map(of).filter(|found| !found.is_empty());
+    found.next().unwrap_or_default()
 }
 
 fn watched(reader: &str) -> Result<bool, pcsc::Error> {
     let context = card::establish()?;
-    let Some(name) = called(&context, reader)? else {
+    let mut states: Vec<_> = called(&context.list_readers_owned()?, reader)
+        .into_iter()
+        .map(|name| ReaderState::new(name, State::UNAWARE))
+        .collect();
+    if states.is_empty() {
         return Ok(false);
-    };
-    let mut state = [ReaderState::new(name, State::UNAWARE)];
-    context.get_status_change(Duration::ZERO, &mut state)?;
-    let insertion = state[0].event_count();
+    }
+    context.get_status_change(Duration::ZERO, &mut states)?;
+    // Of several that it may be, those with a card.
+    states.retain(|state| state.event_state().contains(State::PRESENT));
+    let insertions: Vec<_> = states.iter().map(ReaderState::event_count).collect();
+    if states.is_empty() {
+        return Ok(false);
+    }
     let until = Instant::now() + NOTICE;
     loop {
-        let [now] = &mut state;
-        let there = now.event_state().contains(State::PRESENT) && now.event_count() == insertion;
-        if !there || now.event_state().contains(State::EXCLUSIVE) {
-            return Ok(false);
+        for (now, insertion) in states.iter_mut().zip(&insertions) {
+            let there = now.event_state().contains(State::PRESENT) && now.event_count() == *insertion;
+            if !there || now.event_state().contains(State::EXCLUSIVE) {
+                return Ok(false);
+            }
+            now.sync_current_state();
         }
-        now.sync_current_state();
         // Other programs that come and go change the state, too.
-        match context.get_status_change(until.saturating_duration_since(Instant::now()), &mut state) {
+        match context.get_status_change(until.saturating_duration_since(Instant::now()), &mut states) {
             Ok(()) if Instant::now() < until => {}
             Ok(()) | Err(pcsc::Error::Timeout) => return Ok(true),
             Err(error) => return Err(error),

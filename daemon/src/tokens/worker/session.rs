@@ -163,7 +163,7 @@ impl Session {
     }
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
-        let stay = self.reader.as_deref().and_then(Stay::begun);
+        let stay = self.stay_now();
         let began = Instant::now();
         let mut tried = self.pkcs11.login(UserType::User, pin);
         if let Err(Error::Pkcs11(value, _)) = &tried
@@ -183,6 +183,11 @@ impl Session {
             }
         }
         outcome(tried, || self.pin_state())
+    }
+
+    fn stay_now(&self) -> Option<Stay> {
+        let reader = self.reader.as_deref().unwrap_or_default();
+        self.hardware.then(|| Stay::begun(reader)).flatten()
     }
 
     fn pin_state(&self) -> PinState {
@@ -435,8 +440,8 @@ impl Drop for Session {
         if self.logged_in {
             let _ = self.pkcs11.logout();
             if self.module.stays_unlocked()
-                && let Some(reader) = &self.reader
-                && let Err(error) = log_out::log_out(reader, &self.opened.manufacturer)
+                && let Some(stay) = self.stay.take().or_else(|| self.stay_now())
+                && let Err(error) = log_out::log_out(&stay, &self.opened.manufacturer)
             {
                 tracing::warn!(%error, "a card may still be logged in");
             }
