@@ -171,20 +171,29 @@ async fn n096_what_a_library_does_when_it_is_loaded_hits_its_own_process() {
 #[tokio::test]
 async fn n109_a_module_reaches_neither_the_network_nor_home() {
     let stage = Stage::new();
-    let modules = stage.alone(&rule("C_GetTokenInfo", "do = \"reach\""));
-    let token = token_of(&modules).await.unwrap();
-    let confinement = modules.states()[0].confinement.unwrap();
-    let told = &token.entry().id.label;
-    assert_eq!(
-        confinement.network,
-        Level::Closed,
-        "seccomp is on every kernel that we run on"
-    );
-    assert!(told.contains("network=closed"), "{told}");
+    let real = tempfile::tempdir().unwrap();
+    std::fs::write(real.path().join("document.pdf"), b"%PDF").unwrap();
+    let link = stage.0.path().join("home");
+    std::os::unix::fs::symlink(real.path(), &link).unwrap();
     // Landlock may be off where the tests run. Where it is not, it has been asked, whichever version it is.
     let has_landlock = has_landlock();
-    assert_eq!(confinement.files != Level::Open, has_landlock, "{confinement:?}");
-    assert!(!has_landlock || told.contains("home=closed"), "{told}");
+    for home in [None, Some(real.path()), Some(&link)] {
+        let mut module = stage.module("curious", &rule("C_GetTokenInfo", "do = \"reach\""));
+        let named = home.map(|home| ("HOME".to_owned(), home.into()));
+        module.variables.extend(named);
+        let modules = Modules::new(&[module], Path::new(PROGRAM), deadlines());
+        let token = token_of(&modules).await.unwrap();
+        let confinement = modules.states()[0].confinement.unwrap();
+        let told = &token.entry().id.label;
+        assert_eq!(
+            confinement.network,
+            Level::Closed,
+            "seccomp is on every kernel that we run on"
+        );
+        assert!(told.contains("network=closed"), "{home:?}: {told}");
+        assert_eq!(confinement.files != Level::Open, has_landlock, "{confinement:?}");
+        assert!(!has_landlock || told.contains("home=closed"), "{home:?}: {told}");
+    }
 }
 
 /// Whether the kernel takes the first version of it, from a thread that is given up for that.

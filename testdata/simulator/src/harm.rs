@@ -50,6 +50,8 @@ pub(crate) static LOCKED: AtomicBool = AtomicBool::new(false);
 unsafe extern "C" {
     fn exit(code: c_int) -> !;
     fn fork() -> c_int;
+    fn pause() -> c_int;
+    fn socket(family: c_int, sort: c_int, protocol: c_int) -> c_int;
     fn signal(number: c_int, handler: usize) -> usize;
     fn setlocale(category: c_int, locale: *const u8) -> *const c_void;
     fn mmap(
@@ -181,9 +183,46 @@ fn change_locale() {
 /// What a library that is curious about its host finds.
 pub(crate) fn reach() -> String {
     let word = |open: bool| if open { "open" } else { "closed" };
-    let network = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).is_ok();
-    let home = std::env::var_os("HOME").is_some_and(|home| std::fs::read_dir(home).is_ok());
-    format!("network={} home={}", word(network), word(home))
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    format!(
+        "network={} home={}",
+        word(is_network_open()),
+        word(home.is_some_and(|home| is_home_open(&home)))
+    )
+}
+
+/// By a socket of whatever family, but those of this machine: what the system has no such socket for is another error
+/// than that it is refused.
+fn is_network_open() -> bool {
+    /// The last that there is today is `AF_MCTP`, 45.
+    const FAMILIES: std::ops::RangeInclusive<c_int> = 2..=63;
+    const NETLINK: c_int = 16;
+    /// `SOCK_STREAM`, `SOCK_DGRAM`, `SOCK_RAW`, `SOCK_RDM`, `SOCK_SEQPACKET`
+    const SORTS: std::ops::RangeInclusive<c_int> = 1..=5;
+    let refused = |family, sort| {
+        // SAFETY: a number that is no descriptor is not taken for one.
+        let made = unsafe { socket(family, sort, 0) };
+        if made >= 0 {
+            // SAFETY: it was made just now, for nobody else.
+            drop(unsafe { OwnedFd::from_raw_fd(made) });
+            return false;
+        }
+        std::io::Error::last_os_error().kind() == std::io::ErrorKind::PermissionDenied
+    };
+    FAMILIES
+        .filter(|family| *family != NETLINK)
+        .any(|family| SORTS.clone().any(|sort| !refused(family, sort)))
+}
+
+/// By its list, by a document of that name, or by a file put there.
+fn is_home_open(home: &std::path::Path) -> bool {
+    let left = home.join(".left-by-a-module");
+    let written = std::fs::File::create_new(&left).is_ok();
+    if written {
+        // What cannot be taken away stays, for whoever asks what is open.
+        let _ = std::fs::remove_file(&left);
+    }
+    written || std::fs::read_dir(home).is_ok() || std::fs::read(home.join("document.pdf")).is_ok()
 }
 
 fn close_descriptors() {

@@ -33,7 +33,7 @@
 //! | `octets` | every text of `CK_TOKEN_INFO` is replaced | `value`: hexadecimal digits |
 //! | `always-authenticate` | `C_GetAttributeValue` says so of every key | |
 //! | `interface` | `C_GetInterface` lies | `value`: `none`, `no-list`, `short` (a version 3.2 that ends where 2.40 does), `empty` |
-//! | `reach` | `CK_TOKEN_INFO.label` says whether the network and the home folder are in reach | |
+//! | `reach` | `CK_TOKEN_INFO.label` says whether a socket to the outside can be made, and the home folder (with `document.pdf`) be used | |
 //! | `missing` | the function is not in the list (from the first on) | |
 
 use std::path::PathBuf;

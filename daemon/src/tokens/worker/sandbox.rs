@@ -25,9 +25,10 @@ const LANDLOCK: ABI = ABI::V5;
 /// and the stores that modules keep for all users.
 const WRITABLE: [&str; 4] = ["/dev", "/run", "/tmp", "/var"];
 
-/// Address families (socket(2)) that lead out of the machine: `AF_INET`, `AF_INET6`, `AF_PACKET`, `AF_VSOCK`, and
-/// others nobody needs for a token.
-const OUTWARD: [u64; 8] = [2, 10, 17, 40, 3, 4, 9, 31];
+/// The address families (address_families(7)) that stay: `AF_UNIX`, for pcscd and other services of this machine, and
+/// `AF_NETLINK`, by which the kernel tells of devices. Some that lead out of the machine do not look it (`AF_SMC` goes on
+/// by TCP), and new ones come.
+const INWARD: [u64; 2] = [1, 16];
 
 /// `EACCES`
 const REFUSED: u32 = 13;
@@ -79,10 +80,10 @@ fn close_files(module: &Path, needs: &Needs) -> Result<Level, landlock::RulesetE
         .into_iter()
         .chain(beside)
         .chain(beside_resolved);
-    let home = home();
+    let homes = homes();
     let writable = WRITABLE
         .iter()
-        .flat_map(|folder| without_home(Path::new(folder), &home))
+        .flat_map(|folder| without(Path::new(folder), &homes))
         .chain(needs.folders.iter().cloned());
     restrict(readable.collect(), writable.collect(), needs.network)
 }
@@ -124,31 +125,46 @@ fn restrict(
     })
 }
 
-fn home() -> PathBuf {
-    std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default()
+/// People's homes, wherever links lead to them: the system's rules are about folders, not about their names.
+fn homes() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let others = ["/home", "/root"].map(PathBuf::from);
+    others.into_iter().chain(home).filter_map(resolved_home).collect()
+}
+
+/// None where there is none; a user without a home has `/`, which is nobody's.
+fn resolved_home(home: PathBuf) -> Option<PathBuf> {
+    let resolved = home.canonicalize().unwrap_or(home);
+    (resolved.is_absolute() && resolved.parent().is_some()).then_some(resolved)
 }
 
 /// Everything at the top of the file system but people's homes.
 fn readable_folders() -> Vec<PathBuf> {
-    let home = home();
-    let is_home = |path: &Path| path == Path::new("/home") || path == Path::new("/root");
+    let homes = homes();
     inside(Path::new("/"))
-        .filter(|path| !is_home(path))
-        .flat_map(|path| without_home(&path, &home))
+        .flat_map(|path| without(&path, &homes))
         .collect()
 }
 
-/// The folder, or, where `home` lies below it (a service's home is below `/var`), what is in it now but `home`:
-/// Landlock takes nothing out of what a rule gives.
-fn without_home(folder: &Path, home: &Path) -> Vec<PathBuf> {
-    if folder == home {
+/// The folder, or, where one of the `homes` lies below it (a service's home is below `/var`), what is in it now but those:
+/// Landlock takes nothing out of what a rule gives. What is a link is what it leads to.
+fn without(folder: &Path, homes: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(folder) = folder.canonicalize() else {
+        return Vec::new();
+    };
+    if homes.iter().any(|home| folder.starts_with(home)) {
         return Vec::new();
     }
-    if !home.starts_with(folder) {
-        return vec![folder.to_owned()];
+    let holds_one = |folder: &Path| homes.iter().any(|home| home.starts_with(folder));
+    if !holds_one(&folder) {
+        return vec![folder];
     }
-    inside(folder)
-        .flat_map(|path| without_home(&path, home))
+    // A link back to what holds a home gives nothing that is not come to without it, and may lead round.
+    let leads_back =
+        |path: &PathBuf| path.is_symlink() && path.canonicalize().is_ok_and(|real| holds_one(&real));
+    inside(&folder)
+        .filter(|path| !leads_back(path))
+        .flat_map(|path| without(&path, homes))
         .collect()
 }
 
@@ -163,13 +179,9 @@ fn close_network() -> Result<Level, seccompiler::Error> {
 
 /// No sockets that lead out of the machine, and none of these system calls.
 fn filter(never: &[i64]) -> Result<Level, seccompiler::Error> {
-    let family = |number: u64| {
-        let condition = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, number)?;
-        SeccompRule::new(vec![condition])
-    };
-    let mut rules = BTreeMap::new();
-    let families: Result<Vec<_>, seccompiler::BackendError> = OUTWARD.into_iter().map(family).collect();
-    rules.insert(numbers::SOCKET, families?);
+    let is_not = |family| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family);
+    let outward: Result<Vec<_>, seccompiler::BackendError> = INWARD.into_iter().map(is_not).collect();
+    let mut rules = BTreeMap::from([(numbers::SOCKET, vec![SeccompRule::new(outward?)?])]);
     for call in never {
         rules.insert(*call, Vec::new());
     }
@@ -241,22 +253,38 @@ mod tests {
         closed_in.join().expect("closed in as it should be");
     }
 
-    /// The home of a service is below `/var`, that of a build may be below `/tmp`.
+    /// The home of a service is below `/var`, that of a build may be below `/tmp`; of some systems, `/home` is a link.
     #[test]
     fn a_home_below_a_writable_folder_is_closed_and_what_is_beside_it_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let [home, beside] = ["lib/home", "lib/beside"].map(|name| folder.path().join(name));
+        let [home, beside] = ["lib/home/an", "lib/beside"].map(|name| folder.path().join(name));
         for folder in [&home, &beside] {
             std::fs::create_dir_all(folder).expect("a folder");
         }
-        let closed_in = std::thread::spawn(move || {
-            let writable = without_home(folder.path(), &home);
-            let level = restrict(Vec::new(), writable, false).expect("a kernel with or without Landlock");
-            let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
-            std::fs::write(beside.join("file"), b"content").expect("what is beside it is open");
-            assert_eq!(std::fs::read_dir(&home).is_err_and(denied), level != Level::Open);
-            folder
-        });
-        closed_in.join().expect("closed in as it should be");
+        let link = |name: &str, target: &str| {
+            let link = folder.path().join(name);
+            std::os::unix::fs::symlink(target, &link).expect("a link");
+            link
+        };
+        let linked = link("home", "lib/home").join("an");
+        let others = [link("lib/to-home", "home/an"), link("lib/back", "..")];
+        for named in [home.clone(), linked.clone()] {
+            let homes = Vec::from_iter(resolved_home(named.clone()));
+            let writable = without(folder.path(), &homes);
+            let ways = [home.clone(), linked.clone(), others[0].clone()];
+            let beside = beside.clone();
+            let closed_in = std::thread::spawn(move || {
+                let level = restrict(Vec::new(), writable, false).expect("a kernel with or without Landlock");
+                let denied = |error: std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+                std::fs::write(beside.join("file"), b"content").expect("what is beside it is open");
+                for way in ways {
+                    let closed = std::fs::read_dir(&way).is_err_and(denied);
+                    assert_eq!(closed, level != Level::Open, "{way:?}, of {named:?}");
+                    let closed = std::fs::write(way.join("file"), b"content").is_err_and(denied);
+                    assert_eq!(closed, level != Level::Open, "{way:?}, of {named:?}");
+                }
+            });
+            closed_in.join().expect("closed in as it should be");
+        }
     }
 }
