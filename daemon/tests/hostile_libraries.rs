@@ -14,13 +14,15 @@ mod stage;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use module::{simulator, software_token};
-use stage::{PROGRAM, Stage, deadlines, name, rule, sign, token_of};
+use rustix::process::{Pid, Signal, kill_process};
+use stage::{PROGRAM, Stage, deadlines, name, processes_of, rule, sign, token_of};
 use trien::config::ModuleConfig;
 use trien::tokens::library::{self, LibraryFault};
-use trien::tokens::{Level, Modules, TokenError};
+use trien::tokens::{Deadlines, Level, Modules, TokenError};
 
 #[test]
 fn n095_a_library_is_looked_at_before_it_is_loaded() {
@@ -168,6 +170,43 @@ async fn n096_what_a_library_does_when_it_is_loaded_hits_its_own_process() {
     }
 }
 
+/// A child of the module has all that its parent has, the socket to the daemon too. It ends with its parent, however that
+/// ends, and does not hide that it has.
+#[tokio::test]
+async fn n096_a_child_that_a_library_leaves_behind_ends_with_its_parent() {
+    let stage = Stage::new();
+    let fork = rule("load", "do = \"fork-and-stay\"");
+    let hangs = Deadlines {
+        sign: Duration::from_secs(2),
+        ..deadlines()
+    };
+    for (end, wanted) in [
+        ("", "signed"),
+        ("crash", "Crashed"),
+        ("exit", "Crashed"),
+        ("hang", "Hung"),
+    ] {
+        let module = format!("forks-{end}-{}", std::process::id());
+        let rules = match end {
+            "" => fork.clone(),
+            end => fork.clone() + &rule("C_Sign", &format!("do = \"{end}\"")),
+        };
+        let within = if end == "hang" { hangs } else { deadlines() };
+        let modules = Modules::new(&[stage.module(&module, &rules)], Path::new(PROGRAM), within);
+        let outcome = name(&sign(&modules).await);
+        assert!(outcome.starts_with(wanted), "{end}: {outcome}");
+        if end.is_empty() {
+            assert_eq!(processes_of(&module).len(), 2, "it and its child");
+        }
+        drop(modules);
+        let until = Instant::now() + Duration::from_secs(20);
+        while !processes_of(&module).is_empty() {
+            assert!(Instant::now() < until, "{end}: something of it still runs");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn n109_a_module_reaches_neither_the_network_nor_home() {
     let stage = Stage::new();
@@ -217,7 +256,8 @@ async fn n110_another_file_in_the_modules_place_is_not_loaded() {
         let output = Command::new("sha256sum").arg(path).output().unwrap();
         String::from_utf8(output.stdout).unwrap()[..64].to_owned()
     };
-    let mut module = ModuleConfig::new("pinned", copy.clone());
+    let name = format!("pinned-{}", std::process::id());
+    let mut module = ModuleConfig::new(&name, copy.clone());
     module.variables = vec![("TRIEN_HOME".to_owned(), stage.0.path().into())];
     module.folders.push(stage.0.path().to_owned());
     module.sha256 = Some(digest(&copy));
@@ -226,6 +266,24 @@ async fn n110_another_file_in_the_modules_place_is_not_loaded() {
     std::fs::remove_file(&copy).unwrap();
     std::fs::copy(simulator(), &copy).unwrap();
     assert!(token_of(&modules).await.is_ok(), "what runs goes on");
+    // The next start looks again.
+    let [process] = &processes_of(&name)[..] else {
+        panic!("one process");
+    };
+    let process = Pid::from_raw(process.parse().unwrap()).unwrap();
+    kill_process(process, Signal::KILL).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let changed = loop {
+        // One that has not died yet may still answer, or not.
+        match token_of(&modules).await {
+            Ok(_) | Err(TokenError::Crashed) if Instant::now() < until => {}
+            other => break other.map(drop),
+        }
+    };
+    assert!(
+        matches!(changed, Err(TokenError::Library(LibraryFault::Changed))),
+        "{changed:?}"
+    );
     drop(modules);
     let mut module = ModuleConfig::new("pinned", copy.clone());
     module.sha256 = Some(digest(&software_token()));

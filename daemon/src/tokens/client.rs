@@ -335,8 +335,7 @@ impl Inner {
         kept: &'a mut Option<Process>,
         start: Option<u64>,
     ) -> Result<&'a mut Process, TokenError> {
-        let died = |process: &mut Process| !matches!(process.child.try_wait(), Ok(None));
-        if kept.as_mut().is_some_and(died) {
+        if kept.as_mut().is_some_and(Process::has_ended) {
             tracing::warn!(module = self.driven.name(), "the module's process had ended");
             *kept = None;
         }

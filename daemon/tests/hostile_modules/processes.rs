@@ -8,7 +8,8 @@ use trien::tokens::{Deadlines, KeyAlgorithm, LoginError, Modules, SigningSession
 
 use crate::module_token;
 use crate::stage::{
-    PIN, PROGRAM, Stage, answer, deadlines, logged_in, name, pipe, rule, sign, signable, token_of,
+    PIN, PROGRAM, Stage, answer, command_line, deadlines, logged_in, name, pipe, processes_of, rule, sign,
+    signable, token_of,
 };
 
 #[tokio::test]
@@ -96,17 +97,7 @@ async fn n097_so_is_one_that_ends_the_work_or_changes_the_token() {
 
 /// The process of a module.
 pub(crate) fn process_of(module: &str) -> String {
-    let words = format!("\0--name\0{module}\0");
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let mut names = processes.filter_map(|entry| entry.file_name().into_string().ok());
-    let is_it = |process: &String| command_line(process).is_some_and(|line| line.contains(&words));
-    names.find(is_it).expect("it has started")
-}
-
-/// With what a process was started; none of one that has ended.
-fn command_line(process: &str) -> Option<String> {
-    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).ok();
-    line.filter(|line| !line.is_empty())
+    processes_of(module).pop().expect("it has started")
 }
 
 fn runs(process: &str) -> bool {

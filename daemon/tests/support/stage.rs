@@ -163,3 +163,18 @@ pub(crate) fn name(outcome: &Result<(), LoginError>) -> String {
         Err(error) => format!("{error:?}"),
     }
 }
+
+/// The processes of a module, by number, and those that it has left behind.
+pub(crate) fn processes_of(module: &str) -> Vec<String> {
+    let words = format!("\0--name\0{module}\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let names = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_it = |process: &String| command_line(process).is_some_and(|line| line.contains(&words));
+    names.filter(is_it).collect()
+}
+
+/// With what a process was started; none of one that has ended.
+pub(crate) fn command_line(process: &str) -> Option<String> {
+    let line = std::fs::read_to_string(format!("/proc/{process}/cmdline")).ok();
+    line.filter(|line| !line.is_empty())
+}

@@ -90,6 +90,14 @@ pub(crate) fn before(rule: &Rule) {
                 }
             }
         }
+        // SAFETY: the child does nothing but wait.
+        Action::ForkAndStay => unsafe {
+            if fork() == 0 {
+                loop {
+                    pause();
+                }
+            }
+        },
         Action::Threads => {
             for _ in 0..4 {
                 std::thread::spawn(|| std::thread::sleep(Duration::from_secs(3600)));

@@ -20,6 +20,7 @@
 //! | `print` | noise on every standard stream | |
 //! | `close-descriptors` | descriptors 0 to 255 are closed | |
 //! | `fork` `threads` `signals` | what a library may do to its host behind its back | |
+//! | `fork-and-stay` | the same, and the child stays, with all that it has from its parent | |
 //! | `locale` | the locale of the process is changed | |
 //! | `signature` | the answer of `C_Sign` is replaced | `value`: `zeros`, `empty`, `short`, `long`, `der`, `random` |
 //! | `length` | a count or length in the answer is replaced | `value`: a number |
@@ -118,6 +119,7 @@ pub enum Action {
     Print,
     CloseDescriptors,
     Fork,
+    ForkAndStay,
     Threads,
     Signals,
     Locale,

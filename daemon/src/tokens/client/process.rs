@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
@@ -18,7 +19,9 @@ use crate::vigil::{self, Vigil};
 
 #[derive(Debug)]
 pub(super) struct Process {
-    pub(super) child: Child,
+    child: Child,
+    /// It leads a group of its own: what a module has started ends with it.
+    group: Option<Pid>,
     socket: UnixStream,
     incoming: Incoming,
     last_id: u64,
@@ -31,13 +34,32 @@ pub(super) struct Process {
 impl Process {
     /// `socket` is our end of its standard input.
     pub(super) fn new(child: Child, socket: UnixStream, start: u64) -> Self {
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         Self {
             child,
+            group,
             socket,
             incoming: Incoming::default(),
             last_id: GREETING,
             slow: HashSet::new(),
             start,
+        }
+    }
+
+    /// True if it has ended by itself. What it may have left of its own has then, too.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let ended = !matches!(self.child.try_wait(), Ok(None));
+        if ended {
+            self.end_group();
+        }
+        ended
+    }
+
+    /// SIGKILL to what is left of its group.
+    fn end_group(&self) {
+        if let Some(group) = self.group {
+            // There may be nobody any more.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
@@ -83,27 +105,12 @@ impl Process {
     }
 
     async fn answer(&mut self, id: u64, vigil: Vigil) -> io::Result<Result<Answer, TokenError>> {
-        let reply: Reply = loop {
-            if let Some(reply) = self.incoming.take()? {
-                break reply;
-            }
-            let awake = vigil.goes_on();
-            let read = match awake {
-                // The kernel itself is asked: the runtime learns what came when it is woken.
-                true => self
-                    .incoming
-                    .fill(|room| Ok(rustix::net::recv(&self.socket, room, RecvFlags::DONTWAIT)?.0)),
-                false => self.incoming.fill(|room| self.socket.try_read(room)),
-            };
-            match read {
-                Ok(0) => return Err(MessageError::Truncated.into()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && awake => {
-                    tokio::task::yield_now().await;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.readable().await?,
-                Err(error) => return Err(error),
-            }
+        let reply = tokio::select! {
+            // What it said before its end counts.
+            biased;
+            reply = reply(&self.socket, &mut self.incoming, vigil) => reply?,
+            // A child that the module has left behind holds the other end of the socket open.
+            _ = self.child.wait() => return Err(MessageError::Truncated.into()),
         };
         if reply.id == id {
             Ok(reply.outcome)
@@ -113,9 +120,34 @@ impl Process {
     }
 }
 
-/// SIGKILL: a module that hangs would not listen to anything else.
+/// The next message.
+async fn reply(socket: &UnixStream, incoming: &mut Incoming, vigil: Vigil) -> io::Result<Reply> {
+    loop {
+        if let Some(reply) = incoming.take()? {
+            return Ok(reply);
+        }
+        let awake = vigil.goes_on();
+        let read = match awake {
+            // The kernel itself is asked: the runtime learns what came when it is woken.
+            true => incoming.fill(|room| Ok(rustix::net::recv(socket, room, RecvFlags::DONTWAIT)?.0)),
+            false => incoming.fill(|room| socket.try_read(room)),
+        };
+        match read {
+            Ok(0) => return Err(MessageError::Truncated.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && awake => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.readable().await?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// SIGKILL, to all that it has started as well: a module that hangs would not listen to anything else.
 pub(super) fn end(process: Option<Process>) {
     if let Some(mut process) = process {
+        process.end_group();
         // It may have ended by itself.
         let _ = process.child.start_kill();
         tokio::spawn(async move { process.child.wait().await });

@@ -103,6 +103,8 @@ impl Inner {
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
             .current_dir("/")
+            // What a module starts can be ended with it, and no key of a terminal ends it before it has logged out.
+            .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

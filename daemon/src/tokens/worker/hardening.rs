@@ -38,9 +38,32 @@ pub(in crate::tokens) fn end_with_the_daemon() -> std::io::Result<()> {
             wait_for_hangup(socket.as_fd());
             std::thread::sleep(GRACE);
             // Not exit(): that runs the module's own clean-up, which may hang as well.
-            let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+            let this = rustix::process::getpid();
+            let _ = match leads_a_group() {
+                true => rustix::process::kill_process_group(this, Signal::KILL),
+                false => rustix::process::kill_process(this, Signal::KILL),
+            };
         })?;
     Ok(())
+}
+
+/// As the daemon starts it. Who starts it by hand may have it in a group with other programs.
+fn leads_a_group() -> bool {
+    rustix::process::getpgrp() == rustix::process::getpid()
+}
+
+/// Ends what the module has started and left, before this process ends by itself.
+pub(in crate::tokens) fn end_what_is_left() {
+    if !leads_a_group() {
+        return;
+    }
+    // It leaves the group first, for it is to end with its own word. It cannot where the daemon, whose group it joins, has
+    // gone: then there is nobody to hear it.
+    let elsewhere = rustix::process::getppid().map(|parent| rustix::process::getpgid(Some(parent)));
+    if let Some(Ok(elsewhere)) = elsewhere {
+        let _ = rustix::process::setpgid(None, Some(elsewhere));
+    }
+    let _ = rustix::process::kill_process_group(rustix::process::getpid(), Signal::KILL);
 }
 
 fn wait_for_hangup(socket: BorrowedFd<'_>) {

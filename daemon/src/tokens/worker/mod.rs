@@ -51,6 +51,7 @@ pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<P
     let served = hardening::end_with_the_daemon()
         .and_then(|()| Channel::of_standard_input())
         .and_then(|channel| serve(channel, name, module, reset, confinement));
+    hardening::end_what_is_left();
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
