@@ -132,6 +132,33 @@ fn a_library_in_the_folder_of_32_bit_programs_is_told_as_that_with_a_remedy() {
 }
 
 #[test]
+fn a_library_for_another_processor_is_told_as_that_with_a_remedy() {
+    /// `EM_ARM`, where `e_machine` stands in the head of an ELF file.
+    const ARM: [u8; 2] = [0x28, 0];
+    let desk = desk(DISCOVER);
+    let mut library = std::fs::read(support::module::software_token()).unwrap();
+    library[18..20].copy_from_slice(&ARM);
+    std::fs::write(desk.path("lib/libcastle.so.1.0.0"), library).unwrap();
+    let told = findings(&desk);
+    let foreign = of_file(&told, "/usr/local/lib/libcastle.so.1.0.0");
+    assert_eq!(foreign["code"], "module_library");
+    assert!(
+        foreign["message"]
+            .as_str()
+            .unwrap()
+            .contains("another kind of processor"),
+        "{foreign}"
+    );
+    assert!(
+        foreign["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("this computer's processor"),
+        "{foreign}"
+    );
+}
+
+#[test]
 fn modules_past_the_sixteenth_are_not_cut_in_silence() {
     let names = [
         "vnptca_p11_v8.so",
