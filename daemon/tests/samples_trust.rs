@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/differences.rs"]
+mod differences;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -82,10 +84,7 @@ fn whom_every_sample_leads_to_is_what_others_say_or_differs_for_a_reason_that_is
         let [judge, name, time, theirs] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
-        let (file, place) = name.split_once('#').unwrap_or((name, "1"));
-        let place: usize = place.parse().unwrap();
-        let end = Path::new(file).extension().and_then(|end| end.to_str()).unwrap();
-        let path = folder.join(if end == "p7s" { "cms" } else { end }).join(file);
+        let (file, path, place) = differences::place(&folder, name);
         let all = reports
             .entry((file, time))
             .or_insert_with(|| reported(&desk, &path, time));
@@ -95,7 +94,7 @@ fn whom_every_sample_leads_to_is_what_others_say_or_differs_for_a_reason_that_is
         let (own, reason) = if judge == "pyhanko-stamp" {
             of_stamp(signature)
         } else {
-            of_signature(signature, end == "p7s")
+            of_signature(signature, path.extension().is_some_and(|end| end == "p7s"))
         };
         // What is right at all is another table's.
         if theirs == "neither" || own == "neither" {
@@ -121,25 +120,5 @@ fn whom_every_sample_leads_to_is_what_others_say_or_differs_for_a_reason_that_is
         assert!(count >= least, "{verdict:?}: {count}");
     }
 
-    let table = std::fs::read_to_string(repository().join("testdata/documents/trust.tsv")).unwrap();
-    let known: BTreeSet<String> = table
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| {
-            let columns: Vec<&str> = line.split('\t').collect();
-            assert!(columns.len() == 5 && !columns[4].is_empty(), "no reason: {line}");
-            columns[..4].join("\t")
-        })
-        .collect();
-    let unknown: Vec<String> = differ
-        .iter()
-        .filter(|(line, _)| !known.contains(*line))
-        .map(|(line, reason)| format!("{line}\t{reason}"))
-        .collect();
-    let gone: Vec<&String> = known.iter().filter(|line| !differ.contains_key(*line)).collect();
-    assert!(
-        unknown.is_empty() && gone.is_empty(),
-        "not written down:\n{}\nno longer so:\n{gone:#?}",
-        unknown.join("\n")
-    );
+    differences::are_written_down(&differ, &repository().join("testdata/documents/trust.tsv"));
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be set up is a test that fails")]
 
+#[path = "../../tests/support/differences.rs"]
+mod differences;
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,21 +93,13 @@ fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_writt
         let [judge, name, theirs] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
-        let signature = name;
-        let (name, place) = name.split_once('#').unwrap_or((name, "1"));
-        let place: usize = place.parse().unwrap();
-        let kind = match Path::new(name).extension().and_then(|end| end.to_str()) {
-            Some("p7s") => "cms",
-            Some(kind) => kind,
-            None => panic!("{name}"),
-        };
-        let path = folder.join(kind).join(name);
-        let all = judged.entry(name).or_insert_with(|| ours(&path, &anchors));
+        let (file, path, place) = differences::place(&folder, name);
+        let all = judged.entry(file).or_insert_with(|| ours(&path, &anchors));
         let nothing = ("refused", "no such signature".to_owned());
         let (own, reason) = all.get(place - 1).unwrap_or(&nothing);
         counted += 1;
         if *own != theirs {
-            differ.insert(format!("{judge}\t{signature}\t{theirs}\t{own}"), reason.clone());
+            differ.insert(format!("{judge}\t{name}\t{theirs}\t{own}"), reason.clone());
         }
     }
     assert!(
@@ -114,26 +108,7 @@ fn every_sample_gets_the_verdict_of_others_or_differs_for_a_reason_that_is_writt
         judged.len()
     );
 
-    let table = std::fs::read_to_string(root().join("testdata/documents/samples.tsv")).unwrap();
-    let lines = table.lines().filter(|line| !line.starts_with('#'));
-    let known: BTreeSet<String> = lines
-        .map(|line| {
-            let columns: Vec<&str> = line.split('\t').collect();
-            assert!(columns.len() == 5 && !columns[4].is_empty(), "no reason: {line}");
-            columns[..4].join("\t")
-        })
-        .collect();
-    let unknown: Vec<String> = differ
-        .iter()
-        .filter(|(line, _)| !known.contains(*line))
-        .map(|(line, reason)| format!("{line}\t{reason}").replace('\t', " | "))
-        .collect();
-    let gone: Vec<&String> = known.iter().filter(|line| !differ.contains_key(*line)).collect();
-    assert!(
-        unknown.is_empty() && gone.is_empty(),
-        "not written down:\n{}\nno longer so:\n{gone:#?}",
-        unknown.join("\n")
-    );
+    differences::are_written_down(&differ, &root().join("testdata/documents/samples.tsv"));
     // Nothing that another program calls broken is intact here.
     let lax: Vec<&String> = differ
         .keys()
