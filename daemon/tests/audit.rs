@@ -7,10 +7,8 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, code, record};
 use support::{Desk, repository, succeed};
-
-const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 
 fn desk() -> Desk {
     let desk = Desk::with_keys(&[("p256", "ec:p256", "citizen")]);
@@ -19,8 +17,7 @@ fn desk() -> Desk {
 }
 
 fn ask(daemon: &Daemon) -> (Page, u64) {
-    let mut page = Page::over_websocket(daemon);
-    page.hello();
+    let mut page = Page::connected(daemon);
     let bytes = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let document = page.upload("a.pdf", &bytes);
     let id = page.ask(

@@ -10,30 +10,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow, code, record};
 use support::{Desk, fail, repository, succeed};
 
 const APPROVE: &str =
     "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\", \"24681357\"]\n";
-const ALL: [&str; 6] = [
-    "certificates",
-    "sign_in",
-    "sign",
-    "batch",
-    "verify",
-    "blind_digest",
-];
-
 fn desk() -> Desk {
     let desk = Desk::with_keys(&[("k", "rsa:2048", "citizen")]);
     allow(&desk, PORTAL, &ALL);
     desk
-}
-
-fn connected(daemon: &Daemon) -> Page {
-    let mut page = Page::over_websocket(daemon);
-    page.hello();
-    page
 }
 
 fn certificate(page: &mut Page) -> Value {
@@ -59,7 +44,7 @@ fn verify_receipt(desk: &Desk, receipt: &Value) -> std::process::Command {
 fn five_hundred_digests_take_one_question_and_give_a_receipt_that_the_record_bears_out() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let certificate = certificate(&mut page);
     let began = Instant::now();
     let call = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests(500) });
@@ -100,7 +85,7 @@ fn five_hundred_digests_take_one_question_and_give_a_receipt_that_the_record_bea
 fn a_manifest_hash_can_be_computed_by_the_page() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let document = page.upload("Hồ sơ.pdf", &dossier);
     let call = json!({ "documents": [document], "format": "pades" });
@@ -125,7 +110,7 @@ fn a_manifest_hash_can_be_computed_by_the_page() {
 fn one_that_fails_stops_the_rest_only_if_that_is_asked_for() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let good = page.upload("a.pdf", &dossier);
     let bad = page.upload("b.pdf", b"no PDF at all");
@@ -152,7 +137,7 @@ fn one_that_fails_stops_the_rest_only_if_that_is_asked_for() {
     // Who wants the others none the less has the person told what is left out.
     drop((page, daemon));
     let (daemon, question) = Daemon::keeping_the_question(&desk);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let good = page.upload("a.pdf", &dossier);
     let bad = page.upload("b.pdf", b"no PDF at all");
     let call = json!({ "documents": [good, bad], "format": "pades" });
@@ -167,7 +152,7 @@ fn several_need_their_own_permission() {
     let desk = desk();
     allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
     let document = page.upload("a.pdf", &dossier);
     let call = |count: usize| json!({ "documents": vec![document.clone(); count], "format": "pades" });
@@ -182,7 +167,7 @@ fn several_need_their_own_permission() {
 fn n041_digests_of_a_batch_have_the_length_of_their_hash() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let certificate = certificate(&mut page);
     let mut call = |hash: &str, digests: Value| {
         let params = json!({ "certificate": certificate, "hash": hash, "digests": digests });
@@ -204,7 +189,7 @@ fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
     let script = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n".repeat(3);
     let daemon = Daemon::start(&desk, &script);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let document = page.upload("a.pdf", &dossier);
     let mut call =
         json!({ "documents": [document], "format": "pades", "idempotency_key": "a-random-key-0001" });
@@ -268,10 +253,10 @@ fn the_same_request_while_the_first_waits_for_the_person_is_no_second() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
     let call = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()), "idempotency_key": "a-random-key-0003" });
-    let mut first = connected(&daemon);
+    let mut first = Page::connected(&daemon);
     let asked = first.ask("authenticate", &call);
     record(&desk, 2);
-    for mut other in [connected(&daemon), {
+    for mut other in [Page::connected(&daemon), {
         let mut page = Page::over_socket(&daemon);
         page.hello();
         page
@@ -282,7 +267,7 @@ fn the_same_request_while_the_first_waits_for_the_person_is_no_second() {
     first.call("cancel", &json!({ "request": asked }));
     assert_eq!(code(&first.reply(asked)), "cancelled");
     record(&desk, 3);
-    let mut next = connected(&daemon);
+    let mut next = Page::connected(&daemon);
     next.ask("authenticate", &call);
     assert_eq!(
         record(&desk, 4),
@@ -297,8 +282,7 @@ fn a_page_does_not_wait_while_anothers_documents_are_looked_through() {
     allow(&desk, other, &["sign_in"]);
     let daemon = Daemon::start(&desk, APPROVE);
     let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let documents: Vec<_> = (0..150)
         .map(|n| {
             page.upload(
@@ -329,7 +313,7 @@ fn a_failed_request_may_be_made_again_under_its_key() {
     let script =
         "[[answer]]\ndecision = \"refuse\"\n[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&desk, script);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let call = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()), "idempotency_key": "a-random-key-0002" });
     assert_eq!(code(&page.call("authenticate", &call)), "cancelled");
     let token = page.call("authenticate", &call);

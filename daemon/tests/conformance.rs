@@ -8,17 +8,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
-use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow};
 use support::{Desk, repository};
-
-const ALL: [&str; 6] = [
-    "certificates",
-    "sign_in",
-    "sign",
-    "batch",
-    "verify",
-    "blind_digest",
-];
 
 #[test]
 fn this_build_conforms_to_the_protocol() {
@@ -99,8 +90,7 @@ fn the_worked_examples_are_true() {
         lines += 1;
     }
     assert!(lines > 20, "{lines}");
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     // RFC 6455, 5.2: the whole of a binary frame of more than 125 octets, masked with zeros.
     let length = u16::try_from(frame.len()).unwrap().to_be_bytes();
     page.send_raw(&[&[0x82, 0xfe][..], &length, &[0; 4], &frame].concat());

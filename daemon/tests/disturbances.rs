@@ -8,42 +8,22 @@ mod support;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::daemon::{Daemon, PORTAL, Page, allow, asking, child_pids, code, record};
+use support::daemon::{
+    ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, child_pids, code, record, wait_for,
+};
 use support::{Desk, PIN, repository, succeed};
-
-const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 
 fn desk(algorithm: &str) -> Desk {
     let desk = Desk::with_keys(&[("k", algorithm, "citizen")]);
-    allow(
-        &desk,
-        PORTAL,
-        &[
-            "certificates",
-            "sign_in",
-            "sign",
-            "batch",
-            "verify",
-            "blind_digest",
-        ],
-    );
+    allow(&desk, PORTAL, &ALL);
     desk
-}
-
-/// A page that has said hello and uploaded the dossier.
-fn ready(daemon: &Daemon) -> (Page, Value) {
-    let mut page = Page::over_websocket(daemon);
-    page.hello();
-    let dossier = std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap();
-    let document = page.upload("Hồ sơ.pdf", &dossier);
-    (page, document)
 }
 
 fn manifest(documents: &[Value]) -> Value {
@@ -58,22 +38,13 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
 }
 
-#[track_caller]
-fn wait_for(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn a_window_closed_while_the_token_works_means_no() {
     let desk = desk("ec:p256");
     let close = "[[answer]]\ndecision = \"approve_then_close\"\npins = [\"24681357\"]\n";
     let share = "[[answer]]\ndecision = \"approve\"\n";
     let daemon = Daemon::start(&desk, &format!("{close}{share}{close}{APPROVE}"));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(code(&sign(&mut page, &document)), "cancelled");
     let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
     let digest = json!({ "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([7; 32]) });
@@ -104,8 +75,7 @@ fn a_page_that_reads_late_still_gets_every_reply() {
     let desk = Desk::bare();
     allow(&desk, PORTAL, &[]);
     let daemon = Daemon::start(&desk, "");
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let document = page.upload("x", &[7; 500_000]);
     let download = json!({ "sha256": document["sha256"], "offset": 0, "length": 500_000 });
     let mut waiting: Vec<u64> = (0..60).map(|_| page.ask("download", &download)).collect();
@@ -124,7 +94,7 @@ fn a_page_that_reads_late_still_gets_every_reply() {
 fn a_module_killed_among_signatures_costs_the_rest_of_them() {
     let desk = desk("rsa:2048");
     let daemon = Daemon::start(&desk, APPROVE);
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let asked = page.ask("sign_documents", &manifest(&vec![document.clone(); 200]));
     loop {
         let (message, _) = page.receive().unwrap();
@@ -166,7 +136,7 @@ fn a_module_killed_before_the_only_signature_fails_the_request() {
         pins.display()
     );
     let daemon = Daemon::start(&desk, &(script + APPROVE));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let asked = page.ask("sign_documents", &manifest(std::slice::from_ref(&document)));
     // Opening it waits until the question is open and the script wants its PINs.
     let mut typing = std::fs::OpenOptions::new().write(true).open(&pins).unwrap();
@@ -220,7 +190,7 @@ fn without_any_token_there_is_no_certificate() {
     let desk = Desk::new();
     allow(&desk, PORTAL, &[]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(code(&page.call("certificates", &json!({}))), "no_certificate");
     assert_eq!(code(&sign(&mut page, &document)), "no_certificate");
     assert_eq!(record(&desk, 1), ["daemon_started"]);
@@ -230,7 +200,7 @@ fn without_any_token_there_is_no_certificate() {
 fn a_daemon_that_is_told_to_end_records_what_it_withdraws() {
     let desk = desk("ec:p256");
     let mut daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     page.ask("sign_documents", &manifest(std::slice::from_ref(&document)));
     wait_for(|| asking(daemon.pid()).len() == 1);
     // Also of a page that does not read what it asked for.
@@ -249,8 +219,7 @@ fn a_daemon_that_is_told_to_end_records_what_it_withdraws() {
 fn a_bare_signature_is_what_openssl_verifies() {
     let desk = desk("rsa:2048");
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let certificate = page.call("certificates", &json!({}))["result"].clone();
     let digest = Sha256::digest("Đơn đăng ký".as_bytes());
     let [der, public, file, value] =
@@ -335,7 +304,7 @@ fn a_certificate_without_an_end_breaks_no_question() {
     );
     let serial = told.trim().trim_start_matches("serial=");
     let daemon = Daemon::start(&desk, &format!("{APPROVE}certificate = \"{serial}\"\n"));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let shared = page.call("certificates", &json!({}));
     assert_eq!(shared["result"]["not_after"], "9999-12-31T23:59:59Z", "{shared}");
     let reply = sign(&mut page, &document);
@@ -354,7 +323,7 @@ fn a_try_that_became_the_last_is_not_spent_on_a_pin_typed_before() {
             pins.display()
         ),
     );
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let asked = page.ask("sign_documents", &manifest(&[document]));
     // Opening it waits until the question is open and the script wants its PINs.
     let mut typing = std::fs::OpenOptions::new().write(true).open(&pins).unwrap();
@@ -385,7 +354,7 @@ fn a_try_that_became_the_last_is_not_spent_on_a_pin_typed_before() {
 fn what_others_could_have_put_into_the_trust_folder_is_not_relied_on() {
     let desk = desk("ec:p256");
     let daemon = Daemon::start(&desk, APPROVE);
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let signed = sign(&mut page, &document)["result"]["documents"][0].clone();
     let verify =
         json!({ "documents": [{ "name": "x", "sha256": signed["sha256"], "size": signed["size"] }] });

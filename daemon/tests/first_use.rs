@@ -8,7 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under};
 use support::{Desk, fail, succeed};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -166,15 +166,6 @@ fn signing_blindly_is_offered_and_given_only_to_who_ticks_it() {
         json!(["certificates", "blind_digest"])
     );
 }
-
-const ALL: [&str; 6] = [
-    "certificates",
-    "sign_in",
-    "sign",
-    "batch",
-    "verify",
-    "blind_digest",
-];
 
 /// What the administrator says in the tests below.
 const POLICY: &str = r#"
@@ -481,8 +472,7 @@ fn n028_one_permission_taken_back_withdraws_what_needs_it_and_nothing_else() {
         record(&desk, 5),
         ["daemon_started", "asked", "withdrawn", "asked", "withdrawn"]
     );
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     assert!(page.call("certificates", &json!({}))["result"].is_object());
     // The window of that question is not taken for the next one's.
     while !asking(daemon.pid()).is_empty() {

@@ -10,19 +10,13 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, asking, code, record};
+use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, asking, code, dossier, record, wait_for};
 use support::{Desk, PIN, fail, repository, succeed};
-
-const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 
 fn desk() -> Desk {
     let desk = Desk::with_keys(&[("rsa", "rsa:2048", "citizen")]);
     allow(&desk, PORTAL, &[]);
     desk
-}
-
-fn dossier() -> Vec<u8> {
-    std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap()
 }
 
 fn approve_with(pins: &[&str]) -> String {
@@ -34,14 +28,6 @@ fn sign(page: &mut Page, documents: &[Value], format: &str) -> Value {
         "sign_documents",
         &json!({ "documents": documents, "format": format }),
     )
-}
-
-/// A page that has said hello and uploaded the dossier.
-fn ready(daemon: &Daemon) -> (Page, Value) {
-    let mut page = Page::over_websocket(daemon);
-    page.hello();
-    let document = page.upload("Hồ sơ.pdf", &dossier());
-    (page, document)
 }
 
 #[test]
@@ -104,7 +90,7 @@ fn a_dossier_is_signed_over_both_roads() {
 fn a_certificate_is_shared_and_named_afterwards() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let named =
         |sha256: &str| json!({ "documents": [document], "format": "cades_detached", "certificate": sha256 });
     assert_eq!(
@@ -125,8 +111,7 @@ fn a_certificate_is_shared_and_named_afterwards() {
     let reply = page.call("sign_documents", &named(&sha256));
     assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
     // Another connection has not been shown it, even if it knows the name.
-    let mut other = Page::over_websocket(&daemon);
-    other.hello();
+    let mut other = Page::connected(&daemon);
     let document = other.upload("Hồ sơ.pdf", &dossier());
     let stolen = json!({ "documents": [document], "format": "pades", "certificate": sha256 });
     assert_eq!(
@@ -139,8 +124,7 @@ fn a_certificate_is_shared_and_named_afterwards() {
 fn a_digest_needs_its_own_permission() {
     let desk = desk();
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let certificate = page.call("certificates", &json!({}))["result"].clone();
     let params = |hash: &str, length: usize| json!({ "certificate": certificate["sha256"], "hash": hash, "digest": STANDARD.encode(vec![7; length]) });
     assert_eq!(
@@ -155,8 +139,7 @@ fn a_digest_needs_its_own_permission() {
         );
     }
     for hash in ["md5", "sha1", "none", "SHA-256 ", "SHA-1"] {
-        let mut page = Page::over_websocket(&daemon);
-        page.hello();
+        let mut page = Page::connected(&daemon);
         assert_eq!(code(&page.call("sign_digest", &params(hash, 32))), "bad_request");
     }
     let reply = page.call("sign_digest", &params("SHA-256", 32));
@@ -174,7 +157,7 @@ fn a_digest_needs_its_own_permission() {
 fn a_batch_is_one_question_one_pin_and_results_for_each() {
     let desk = desk();
     let daemon = Daemon::start(&desk, &approve_with(&[PIN]));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let broken = page.upload("broken.pdf", b"%PDF-1.7 and nothing else");
     let text = page.upload("note.txt", "Kính gửi".as_bytes());
     let reply = sign(&mut page, &[document.clone(), broken.clone(), document], "pades");
@@ -206,7 +189,7 @@ fn a_wrong_pin_may_be_typed_again() {
         &desk,
         &(approve_with(&["99999999", "1", PIN]) + &approve_with(&["99999999"])),
     );
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(
         sign(&mut page, std::slice::from_ref(&document), "pades")["result"]["documents"][0]["status"],
         "signed"
@@ -221,7 +204,7 @@ fn pins_that_cannot_be_spend_no_try() {
     let desk = desk();
     let long = "1".repeat(300);
     let daemon = Daemon::start(&desk, &(approve_with(&["", "1", &long]) + &approve_with(&[PIN])));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(
         code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
         "pin_invalid"
@@ -240,7 +223,7 @@ fn wrong_pins_lock_the_token_and_the_page_learns_that_much() {
     let wrong: Vec<_> = (0..12).map(|n| format!("9999999{n}")).collect();
     let wrong: Vec<_> = wrong.iter().map(String::as_str).collect();
     let daemon = Daemon::start(&desk, &approve_with(&wrong));
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(
         code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
         "pin_locked"
@@ -253,7 +236,7 @@ fn wrong_pins_lock_the_token_and_the_page_learns_that_much() {
 fn no_is_no() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"refuse\"\n");
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(
         code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
         "cancelled"
@@ -275,7 +258,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
     let params = |document: &Value| json!({ "documents": [document], "format": "pades" });
 
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let asked = page.ask("sign_documents", &params(&document));
     wait_for(|| asking(daemon.pid()).len() == 1);
     let cancel = page.ask("cancel", &json!({ "request": asked }));
@@ -319,7 +302,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
 fn one_question_is_open_one_waits_the_rest_are_busy() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     let params = json!({ "documents": [document], "format": "pades" });
     page.ask("sign_documents", &params);
     wait_for(|| asking(daemon.pid()).len() == 1);
@@ -341,7 +324,7 @@ fn what_is_not_here_is_said_so() {
     let desk = Desk::with_token();
     allow(&desk, PORTAL, &[]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let (mut page, document) = ready(&daemon);
+    let (mut page, document) = Page::with_dossier(&daemon);
     assert_eq!(code(&page.call("certificates", &json!({}))), "no_certificate");
     assert_eq!(
         code(&sign(&mut page, std::slice::from_ref(&document), "pades")),
@@ -364,7 +347,7 @@ fn certificates_that_are_over_or_for_something_else_are_refused_before_the_pin()
         let desk = Desk::with_keys(&[("k", "ec:p256", profile)]);
         allow(&desk, PORTAL, &[]);
         let daemon = Daemon::start(&desk, APPROVE);
-        let (mut page, document) = ready(&daemon);
+        let (mut page, document) = Page::with_dossier(&daemon);
         assert_eq!(code(&sign(&mut page, &[document], "pades")), expected);
         assert_eq!(record(&desk, 1), ["daemon_started"], "nobody was asked");
         let input = repository().join("testdata/documents/dossier.pdf");
@@ -387,8 +370,7 @@ fn nobody_is_asked_for_a_token_that_went_a_moment_ago() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &["certificates", "blind_digest"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
     let digest = STANDARD.encode([1; 32]);
     let call = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
@@ -430,13 +412,4 @@ fn uploads_must_be_what_was_announced() {
     assert_eq!(upload(0, 0, "AAAA").as_deref(), Some("bad_request"));
     assert_eq!(upload(u64::MAX, 0, "AAAA").as_deref(), Some("too_large"));
     assert!(daemon.answers());
-}
-
-#[track_caller]
-fn wait_for(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -9,11 +9,9 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, code, record};
 use support::office::{Server, free_port, responder};
 use support::{Desk, fail, repository, succeed};
-
-const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 
 fn nonce() -> String {
     STANDARD.encode((0..33).collect::<Vec<u8>>())
@@ -82,8 +80,7 @@ fn a_portal_that_asks_the_responder_refuses_who_is_revoked_and_whom_nobody_answe
     let (desk, server) = answered_for("ec:p256", "revoked");
     allow(&desk, PORTAL, &["sign_in"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     // This computer may not ask, and knows no better.
     let token = page.call("authenticate", &json!({ "nonce": nonce() }))["result"].clone();
     succeed(&mut portal(&desk, &token, PORTAL, &nonce()));
@@ -112,8 +109,7 @@ fn the_signing_certificate_comes_with_it_when_the_origin_may_see_one() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &["sign_in"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let wanted = json!({ "nonce": nonce(), "signing_certificate": true });
     assert_eq!(code(&page.call("authenticate", &wanted)), "not_allowed");
     allow(&desk, PORTAL, &["sign_in", "certificates"]);
@@ -132,8 +128,7 @@ fn n039_a_bad_nonce_and_an_origin_in_the_message_are_refused_before_anybody_is_a
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &["sign_in"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     for bad in [
         "A".repeat(43),
         "A".repeat(129),
@@ -157,8 +152,7 @@ fn only_a_certificate_for_signing_in_and_only_a_granted_origin() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "no_status")]);
     allow(&desk, PORTAL, &["certificates", "sign", "verify", "blind_digest"]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let mut page = Page::connected(&daemon);
     let call = json!({ "nonce": nonce() });
     assert_eq!(code(&page.call("authenticate", &call)), "not_allowed");
     allow(&desk, PORTAL, &["sign_in"]);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow, code, record};
 use support::{Desk, read_json, succeed};
 
 /// A token whose key wants its PIN for each signature, and does without none: the software token's own profile.
@@ -42,8 +42,7 @@ fn page(desk: &Desk, rules: &str, answers: &str) -> (Daemon, Page) {
     std::fs::write(&script, rules).unwrap();
     let arguments = ["--simulate".as_ref(), script.as_os_str()];
     let daemon = Daemon::start_with(desk, answers, &arguments);
-    let mut page = Page::over_websocket(&daemon);
-    page.hello();
+    let page = Page::connected(&daemon);
     (daemon, page)
 }
 
@@ -265,15 +264,6 @@ fn n105_a_token_that_wants_its_pin_for_each_signature_has_it_asked_for_each() {
         }
     }
 }
-
-const ALL: [&str; 6] = [
-    "certificates",
-    "sign_in",
-    "sign",
-    "batch",
-    "verify",
-    "blind_digest",
-];
 
 /// The token cannot do it once, at the third signature, and can again.
 const CANNOT_ONCE: &str = "[[rule]]\nfunction = \"C_SignInit\"\nfrom = 3\ntimes = 1\ndo = \"answer\"\nvalue = \"CKR_DATA_INVALID\"\n";

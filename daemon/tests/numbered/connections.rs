@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::daemon::{PORTAL, Page, command, raw};
+use crate::portal;
+use crate::support::daemon::{PORTAL, Page, command, raw, wait_for};
 use crate::support::{Desk, fail};
-use crate::{connected, portal, wait_for};
 
 fn handshake(port: u16, origin: &str, host: &str) -> String {
     format!(
@@ -62,7 +62,7 @@ fn n018_ten_thousand_connections_leave_the_others_alone() {
     let room = limit.maximum.map_or(u64::MAX, |most| most.saturating_sub(200));
     let wanted = usize::try_from(room.min(10_000)).unwrap();
     assert!(wanted >= 2000, "a limit of {room} descriptors shows nothing");
-    let mut good = connected(&daemon);
+    let mut good = Page::connected(&daemon);
     let descriptors = || {
         std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
             .unwrap()

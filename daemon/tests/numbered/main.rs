@@ -16,22 +16,10 @@ mod requests;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
-
 use support::Desk;
-use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::daemon::{ALL, Daemon, PORTAL, allow};
 
-const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 const HANG: &str = "[[answer]]\ndecision = \"hang\"\nrepeat = true\n";
-const ALL: [&str; 6] = [
-    "certificates",
-    "sign_in",
-    "sign",
-    "batch",
-    "verify",
-    "blind_digest",
-];
-
 fn portal(scopes: &[&str]) -> (Desk, Daemon) {
     let desk = Desk::bare();
     allow(&desk, PORTAL, scopes);
@@ -44,19 +32,4 @@ fn with_key(profile: &str, script: &str) -> (Desk, Daemon) {
     allow(&desk, PORTAL, &ALL);
     let daemon = Daemon::start(&desk, script);
     (desk, daemon)
-}
-
-fn connected(daemon: &Daemon) -> Page {
-    let mut page = Page::over_websocket(daemon);
-    page.hello();
-    page
-}
-
-#[track_caller]
-fn wait_for(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

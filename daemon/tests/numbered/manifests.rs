@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::daemon::{Daemon, PORTAL, Page, allow, asking, code, record};
+use crate::support::daemon::{ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, code, record, wait_for};
 use crate::support::{Desk, succeed};
-use crate::{ALL, APPROVE, HANG, connected, portal, wait_for, with_key};
+use crate::{HANG, portal, with_key};
 
 /// A script that reads its PIN from a pipe with a name, and what opens that pipe: which waits until the question is open.
 fn typing_later(desk: &Desk) -> (String, impl FnOnce() -> std::fs::File) {
@@ -30,7 +30,7 @@ fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
     allow(&desk, PORTAL, &ALL);
     let (script, open) = typing_later(&desk);
     let daemon = Daemon::start(&desk, &script);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let bytes = |n: u8| vec![b'a' + n; 3000];
     let documents = [0, 1, 2].map(|n| page.upload(&format!("{n}.bin"), &bytes(n)));
     let call = |documents: &[Value]| json!({ "documents": documents, "format": "cades_attached" });
@@ -50,7 +50,7 @@ fn n049_n053_what_differs_from_the_manifest_that_was_shown_is_not_signed() {
     // that he was shown on another connection, and another batch.
     let sha256 = documents[0]["sha256"].clone();
     let forged = json!({ "sha256": sha256, "size": 3000, "offset": 0, "data": STANDARD.encode(bytes(9)) });
-    let second = connected(&daemon).refusal("upload", &forged);
+    let second = Page::connected(&daemon).refusal("upload", &forged);
     assert_eq!(second, "upload_mismatch", "another connection's is no other");
     let mut replies = std::collections::BTreeMap::new();
     page.upload_beside("0.bin", &bytes(0), &mut replies);
@@ -185,7 +185,7 @@ fn n049_n050_a_deviation_while_the_token_signs_ends_the_batch_and_its_login() {
     allow(&desk, PORTAL, &ALL);
     let once = "[[answer]]\ndecision = \"approve\"\npins = [\"24681357\"]\n";
     let daemon = Daemon::start(&desk, once);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let document = page.upload("a.bin", &[7; 1000]);
     let batch = json!({ "documents": vec![document.clone(); 500], "format": "cades_detached" });
     let asked = page.ask("sign_documents", &batch);
@@ -234,7 +234,7 @@ fn n049_n050_whatever_deviates_from_a_manifest_that_waits_ends_it_and_nobody_is_
             );
             assert!(page.call("upload", &piece(first, 0, &[1; 1000]))["result"].is_object());
             // Another connection is none of its business.
-            let mut other = connected(&daemon);
+            let mut other = Page::connected(&daemon);
             other.upload("4.bin", b"4");
             drop(other);
             let uploaded = page.ask("upload", &upload);
@@ -246,7 +246,7 @@ fn n049_n050_whatever_deviates_from_a_manifest_that_waits_ends_it_and_nobody_is_
         let asked = page.ask("sign_documents", &call);
         until(&mut page, "collecting");
         for n in [1, 2, 3] {
-            connected(&daemon).upload("x", &bytes(n));
+            Page::connected(&daemon).upload("x", &bytes(n));
         }
         assert!(page.call("certificates", &json!({}))["result"].is_object());
         // It ends as any other does.
@@ -304,7 +304,7 @@ fn a_refusal_comes_before_the_documents_do() {
     let two = [announced("a", b"never sent: a"), announced("b", b"never sent: b")];
     let call = |documents: &[Value]| json!({ "documents": documents, "format": "pades" });
     let (_desk, daemon) = portal(&ALL);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     assert_eq!(code(&page.call("sign_documents", &call(&two))), "no_certificate");
     let mut certified = call(&two);
     certified["certificate"] = json!("00".repeat(32));
@@ -313,7 +313,7 @@ fn a_refusal_comes_before_the_documents_do() {
         "certificate_not_found"
     );
     let (_desk, daemon) = with_key("citizen", HANG);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let of_size = |size: u64| {
         let mut document = two[0].clone();
         document["size"] = json!(size);
@@ -366,7 +366,7 @@ fn a_refusal_comes_before_the_documents_do() {
 #[test]
 fn n052_pieces_that_do_not_fit_lose_the_document() {
     let (_desk, daemon) = portal(&[]);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let name = "ab".repeat(32);
     let piece = |offset: u64, size: u64, data: &[u8]| json!({ "sha256": name, "size": size, "offset": offset, "data": STANDARD.encode(data) });
     let mut told = |call: Value| {

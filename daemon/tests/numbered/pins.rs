@@ -6,16 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::daemon::{Daemon, PORTAL, allow, asking, child_pids, code, record};
+use crate::support::daemon::{ALL, Daemon, PORTAL, Page, allow, asking, child_pids, code, record, wait_for};
 use crate::support::{Desk, succeed};
-use crate::{ALL, HANG, connected, wait_for, with_key};
+use crate::{HANG, with_key};
 
 #[test]
 fn n083_n084_a_pin_that_is_typed_is_one_try_and_a_page_causes_none() {
     let script = "[[answer]]\ndecision = \"approve\"\npins = [\"11111111\"]\n\
                   [[answer]]\ndecision = \"hang\"\nrepeat = true\n";
     let (desk, daemon) = with_key("citizen", script);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
     let state = || succeed(&mut desk.trien(["token", "list", "--json"]));
     let untouched = state();
@@ -69,7 +69,7 @@ fn n090_a_pin_is_in_no_log_no_record_no_file_no_memory_of_the_daemon_and_no_core
     };
     rustix::process::setrlimit(rustix::process::Resource::Core, cores).unwrap();
     let mut daemon = Daemon::start(&desk, &script.concat());
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let nowhere = |daemon: &Daemon, when: &str| {
         for pin in [wrong, right] {
             assert!(!daemon.log().contains(pin), "{when}: the log");
@@ -151,7 +151,7 @@ fn memory_holds(pid: u32, wanted: &[u8]) -> bool {
 #[test]
 fn n093_a_prompt_that_dies_cancels_the_request() {
     let (desk, daemon) = with_key("citizen", HANG);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let asked = page.ask("certificates", &json!({}));
     wait_for(|| asking(daemon.pid()).len() == 1);
     for pid in asking(daemon.pid()) {

@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::daemon::{Daemon, PORTAL, Page, allow, asking, code, record};
+use crate::support::daemon::{ALL, APPROVE, Daemon, PORTAL, Page, allow, asking, code, record, wait_for};
 use crate::support::{Desk, succeed};
-use crate::{ALL, APPROVE, HANG, connected, portal, wait_for, with_key};
+use crate::{HANG, portal, with_key};
 
 #[test]
 fn n038_a_conversation_played_again_is_another_session_and_asks_anew() {
@@ -39,7 +39,7 @@ fn n038_a_conversation_played_again_is_another_session_and_asks_anew() {
         ["asked", "approved", "signed"],
         "one signature"
     );
-    let [one, other] = [(); 2].map(|()| connected(&daemon).call("hello", &json!({ "versions": [1] })));
+    let [one, other] = [(); 2].map(|()| Page::connected(&daemon).call("hello", &json!({ "versions": [1] })));
     assert_eq!(code(&one), "hello_expected");
     assert_eq!(one, other, "and what it says is no secret");
 }
@@ -49,7 +49,7 @@ fn n040_a_digest_without_its_permission_asks_nobody() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &[]);
     let daemon = Daemon::start(&desk, APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
     let before = record(&desk, 3);
     let digest = json!({ "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([7; 32]) });
@@ -84,7 +84,7 @@ fn n042_n043_a_certificate_that_is_for_signing_in_alone_signs_no_digest() {
     );
     let serial = serial.trim().trim_start_matches("serial=").to_lowercase();
     let daemon = Daemon::start(&desk, &format!("{APPROVE}certificate = \"{serial}\"\n"));
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let shared = page.call("certificates", &json!({}))["result"].clone();
     assert_eq!(shared["serial"], serial, "{shared}");
     // Whatever the digest is of: a TLS client's CertificateVerify, another portal's challenge.
@@ -101,7 +101,7 @@ fn n042_n043_a_certificate_that_is_for_signing_in_alone_signs_no_digest() {
 #[test]
 fn n044_n045_what_is_not_here_or_not_in_the_schema_is_refused() {
     let (desk, daemon) = with_key("citizen", APPROVE);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let digest = |certificate: &str| json!({ "certificate": certificate, "hash": "SHA-256", "digest": STANDARD.encode([7; 32]) });
     let before = record(&desk, 1).len();
     assert_eq!(
@@ -124,7 +124,7 @@ fn n044_n045_what_is_not_here_or_not_in_the_schema_is_refused() {
 #[test]
 fn n046_two_hundred_requests_open_one_question_and_one_waits() {
     let (_desk, daemon) = with_key("citizen", HANG);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let asked: Vec<u64> = (0..200).map(|_| page.ask("certificates", &json!({}))).collect();
     let mut busy = 0;
     while busy < asked.len() - 2 {
@@ -143,7 +143,7 @@ fn n046_two_hundred_requests_open_one_question_and_one_waits() {
 #[test]
 fn n047_after_two_refusals_there_is_no_third_window() {
     let (desk, daemon) = with_key("citizen", "[[answer]]\ndecision = \"refuse\"\nrepeat = true\n");
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     for told in ["cancelled", "cancelled", "user_muted", "user_muted"] {
         assert_eq!(code(&page.call("certificates", &json!({}))), told);
     }
@@ -181,7 +181,7 @@ fn n048_the_tab_goes_and_the_window_goes() {
 #[test]
 fn n028_a_page_that_does_not_read_is_closed_as_any_other_when_its_permission_is_taken() {
     let (desk, daemon) = with_key("citizen", HANG);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let document = page.upload("a.bin", &[7; 500_000]);
     page.ask("certificates", &json!({}));
     wait_for(|| asking(daemon.pid()).len() == 1);
@@ -206,7 +206,7 @@ fn n051_one_origins_login_is_not_anothers() {
     let (desk, daemon) = with_key("citizen", &script);
     allow(&desk, "https://b.example", &ALL);
     let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
-    assert!(connected(&daemon).call("authenticate", &nonce)["result"].is_object());
+    assert!(Page::connected(&daemon).call("authenticate", &nonce)["result"].is_object());
     let mut other = Page::websocket_from(&daemon, "https://b.example").unwrap();
     other.hello();
     assert_eq!(
@@ -219,7 +219,7 @@ fn n051_one_origins_login_is_not_anothers() {
 #[test]
 fn n055_there_is_no_operation_on_modules_files_or_settings() {
     let (_desk, daemon) = portal(&ALL);
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let methods = [
         "set_module",
         "module",
@@ -245,7 +245,7 @@ fn n055_there_is_no_operation_on_modules_files_or_settings() {
 #[test]
 fn n036_a_batch_or_a_session_that_a_page_names_is_a_word_that_nobody_knows() {
     let (_desk, daemon) = with_key("citizen", HANG);
-    let mut other = connected(&daemon);
+    let mut other = Page::connected(&daemon);
     let nonce = STANDARD.encode((0..32).collect::<Vec<u8>>());
     let waiting = other.ask("authenticate", &json!({ "nonce": nonce }));
     wait_for(|| asking(daemon.pid()).len() == 1);

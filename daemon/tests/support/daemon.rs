@@ -17,10 +17,23 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tungstenite::{Message, WebSocket};
 
-use super::{Desk, succeed};
+use super::{Desk, repository, succeed};
 
 /// The page's origin in these tests.
 pub const PORTAL: &str = "https://dichvucong.example.gov.vn";
+
+/// All that a page can be permitted.
+pub const ALL: [&str; 6] = [
+    "certificates",
+    "sign_in",
+    "sign",
+    "batch",
+    "verify",
+    "blind_digest",
+];
+
+/// A person who says yes to every question, with the PIN of every token here.
+pub const APPROVE: &str = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
 
 /// What is passed over where a reply is waited for.
 const NOTES: [&str; 3] = ["progress", "raised", "tokens_changed"];
@@ -229,6 +242,16 @@ pub fn asking(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Waits until it is so: twenty seconds, for a busy machine.
+#[track_caller]
+pub fn wait_for(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "in vain");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The processes below this one whose command line holds this word.
 pub fn child_pids(pid: u32, word: &str) -> Vec<u32> {
     let parent = |pid: u32| -> Option<u32> {
@@ -242,6 +265,11 @@ pub fn child_pids(pid: u32, word: &str) -> Vec<u32> {
             std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains(word))
         })
         .collect()
+}
+
+/// A PDF document as portals have them.
+pub fn dossier() -> Vec<u8> {
+    std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap()
 }
 
 /// A page's connection.
@@ -259,6 +287,20 @@ impl Page {
     /// Over the WebSocket, as the portal.
     pub fn over_websocket(daemon: &Daemon) -> Self {
         Self::websocket_from(daemon, PORTAL).expect("the handshake")
+    }
+
+    /// The same, and hello was said.
+    pub fn connected(daemon: &Daemon) -> Self {
+        let mut page = Self::over_websocket(daemon);
+        page.hello();
+        page
+    }
+
+    /// The same, with the dossier of the demo uploaded.
+    pub fn with_dossier(daemon: &Daemon) -> (Self, Value) {
+        let mut page = Self::connected(daemon);
+        let document = page.upload("Hồ sơ.pdf", &dossier());
+        (page, document)
     }
 
     /// Over the WebSocket, as any origin.
