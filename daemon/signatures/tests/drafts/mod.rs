@@ -207,7 +207,8 @@ fn table(offsets: &BTreeMap<u32, usize>, size: u32) -> String {
     table
 }
 
-fn finish(mut file: Vec<u8>, start: usize) -> Vec<u8> {
+/// With where its cross-references begin.
+pub(crate) fn finish(mut file: Vec<u8>, start: usize) -> Vec<u8> {
     file.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
     file
 }

@@ -1,6 +1,6 @@
 //! Updates and wrapping after the signature, changed bytes, and what acts when it is opened.
 
-use crate::drafts::{Draft, object_with, update};
+use crate::drafts::{Draft, finish, object_with, update};
 use crate::{
     FORM, OFFICE, SIGNATURE, byte_range, check, only_reason, replace, signed, try_to_sign, with_fields,
 };
@@ -50,8 +50,8 @@ fn n133_appended_revision_that_does_not_go_on_from_the_signed_one() {
             file.extend(format!("\n{line}").as_bytes());
         }
     }
-    file.extend(format!("\ntrailer\n<< /Size 50 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n").as_bytes());
-    let report = verify(&file, &OFFICE.0.reliance());
+    file.extend(b"\ntrailer\n<< /Size 50 /Root 1 0 R >>\n");
+    let report = verify(&finish(file, start), &OFFICE.0.reliance());
     assert!(report.is_err() || report.is_ok_and(|report| !report.valid()));
 }
 

@@ -25,11 +25,11 @@ mod shown;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use drafts::{Draft, object_with, stream, update};
+use drafts::{Draft, finish, object_with, stream, update};
 use openssl::{Identity, Pki};
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, SignatureAlgorithm};
-use trien_signatures::pades::{PadesError, PadesRequest, prepare, verify};
+use trien_signatures::pades::{Appearance, PadesError, PadesRequest, prepare, verify};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::report::{Indication, Reason, Report};
 use trien_signatures::signing::Prepared;
@@ -48,15 +48,21 @@ const FORM: &str = "<< /Fields [";
 const BOUND: Duration = Duration::from_secs(10);
 
 fn try_to_sign(document: &[u8]) -> Result<Vec<u8>, PadesError> {
+    try_to_show(document, None)
+}
+
+/// The same, with a signature that shows so.
+fn try_to_show(document: &[u8], look: Option<&Appearance>) -> Result<Vec<u8>, PadesError> {
     let (pki, signer) = &*OFFICE;
     let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
     let request = PadesRequest {
         chain: std::slice::from_ref(&pki.ca.certificate),
+        appearance: look,
         ..PadesRequest::new(&signer.certificate, algorithm, OffsetDateTime::now_utc())
     };
     let started = Instant::now();
     let prepared = prepare(document.to_vec(), &request);
-    assert!(started.elapsed() < BOUND);
+    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
     let prepared = prepared?;
     let value = pki
         .workshop
@@ -112,8 +118,7 @@ fn with_xref_stream(dictionary: &str, data: &[u8]) -> Vec<u8> {
     let mut file = b"%PDF-1.7\n".to_vec();
     let start = file.len();
     file.extend(stream(1, &format!("/Type /XRef /Root 1 0 R {dictionary}"), data));
-    file.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
-    file
+    finish(file, start)
 }
 
 /// A revision in which the form has these fields, and other objects.
