@@ -310,3 +310,75 @@ fn every_browser_of_the_system() {
         "nothing for the user"
     );
 }
+
+/// Who packs the extension with a key of his own says so when the host is installed.
+#[test]
+fn n061_an_extension_with_a_key_of_ones_own_is_let_in_where_a_manifest_names_it() {
+    const OWN: &str = "abcdefghijklmnopabcdefghijklmnop";
+    const OTHER: &str = "ponmlkjihgfedcbaponmlkjihgfedcba";
+    let home = tempfile::tempdir().expect("temporary folder");
+    let origin = |id: &str| format!("chrome-extension://{id}/");
+    // Without a daemon: one that is let in is told so, another hears nothing.
+    let is_let_in = |id: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.arg(origin(id)).env("HOME", home.path());
+        command.env("TRIEN_HOME", home.path().join("none"));
+        command.env_remove("XDG_CONFIG_HOME");
+        let input = home.path().join("opening");
+        std::fs::write(&input, support::framed(support::OPENING.as_bytes())).expect("file");
+        command.stdin(std::fs::File::open(&input).expect("file"));
+        let output = command.output().expect("host program");
+        assert!(!output.status.success());
+        let told = String::from_utf8_lossy(&output.stdout).contains("daemon_not_running");
+        assert!(told || output.stdout.is_empty(), "{output:?}");
+        told
+    };
+    assert!(!is_let_in(OWN));
+    assert!(
+        run(home.path(), &["install", "--extension-id", OWN])
+            .status
+            .success()
+    );
+    let chromium = home
+        .path()
+        .join(".config/chromium/NativeMessagingHosts/vn.trien.host.json");
+    assert_eq!(
+        manifest(&chromium)["allowed_origins"],
+        json!([EXTENSION, origin(OWN)])
+    );
+    let firefox = home
+        .path()
+        .join(".mozilla/native-messaging-hosts/vn.trien.host.json");
+    assert_eq!(
+        manifest(&firefox)["allowed_extensions"],
+        json!(["trien@trien.vn"])
+    );
+    assert!(is_let_in(OWN));
+    assert!(!is_let_in(OTHER));
+    // A manifest that others could have written lets nobody in.
+    for folder in [
+        ".config/google-chrome",
+        ".config/microsoft-edge",
+        ".config/BraveSoftware",
+    ] {
+        std::fs::remove_dir_all(home.path().join(folder)).expect("remove");
+    }
+    std::fs::set_permissions(&chromium, std::fs::Permissions::from_mode(0o666)).expect("permissions");
+    assert!(!is_let_in(OWN));
+    std::fs::set_permissions(&chromium, std::fs::Permissions::from_mode(0o644)).expect("permissions");
+    assert!(is_let_in(OWN));
+    // Nor does one for another program.
+    let mut foreign = manifest(&chromium);
+    foreign["path"] = json!("/usr/bin/true");
+    std::fs::write(&chromium, foreign.to_string()).expect("file");
+    assert!(!is_let_in(OWN));
+    // Installed without it, it is forgotten.
+    assert!(run(home.path(), &["install"]).status.success());
+    assert!(!is_let_in(OWN));
+    assert_eq!(
+        run(home.path(), &["install", "--extension-id", "abc"])
+            .status
+            .code(),
+        Some(2)
+    );
+}

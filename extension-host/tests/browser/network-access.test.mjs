@@ -23,6 +23,33 @@ const AROUND = (frame, allow) => `<!doctype html><button>Ký</button><iframe src
   window.begin = () => (document.querySelector("iframe").contentWindow.postMessage("connect", "*"), window.told);
 </script>`;
 
+/** The library as a worker's own script, which is no module, and a worker that tries all roads, often, and counts sockets. */
+const WORKER = (port) => `(() => { ${sdk().replace(/export\s*\{([^}]*)\}/, (_, names) => `self.library = {${names.replace(/(\w+) as (\w+)/g, "$2: $1")}}`)} })();
+  let sockets = 0;
+  self.WebSocket = class extends self.WebSocket { constructor(...words) { super(...words); sockets += 1; } };
+  const connect = () => library.Trien.connect({ port: ${port} }).then(() => "connected", ({ code, detail }) => code + "|" + detail);
+  const answer = async (port) => port.postMessage({ told: await Promise.all(Array.from({ length: 20 }, connect)), sockets });
+  self.onmessage = ({ ports: [port] }) => answer(port);
+  self.onconnect = ({ ports: [port] }) => answer(port);`;
+
+/** Starts workers of each kind, by a page of the same site. */
+const EMPLOYER = `<!doctype html><script>
+  const heard = (port) => new Promise((resolve) => (port.onmessage = ({ data }) => resolve(data)));
+  const asked = (worker) => {
+    const { port1, port2 } = new MessageChannel();
+    worker.postMessage("", [port2]);
+    return heard(port1);
+  };
+  window.employ = {
+    worker: () => asked(new Worker("/worker.js")),
+    shared: () => heard(new SharedWorker("/worker.js").port),
+    service: async () => {
+      const { installing, waiting, active } = await navigator.serviceWorker.register("/worker.js");
+      return asked(installing ?? waiting ?? active);
+    },
+  };
+</script>`;
+
 let stage;
 before(async () => (stage = await Stage.open()));
 after(() => stage?.close());
@@ -134,3 +161,20 @@ test("n029 Local Network Access in firefox with its gate for sockets: the permis
   await permit("DENY");
   assert.match(await connect(), /^blocked_by_browser\|/);
 });
+
+for (const name of ["chromium", "firefox"]) {
+  test(`n029 a worker of any kind is told to leave it to its page, and nothing is tried, in ${name}`, { timeout: 120_000 }, async (context) => {
+    const site = await stage.site({ "/": EMPLOYER, "/worker.js": WORKER(stage.websocketPort) }, { host: HOST });
+    const settings = elsewhere(name, HOST, { public: site.port });
+    // For the scripts of service workers a browser looks at the certificate by itself.
+    if (name === "chromium") settings.args.push("--ignore-certificate-errors");
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...settings });
+    context.after(close);
+    const page = await open(browser, site.url);
+    for (const kind of ["worker", "shared", "service"]) {
+      const { told, sockets } = await page.evaluate((kind) => window.employ[kind](), kind);
+      assert.deepEqual([...new Set(told)], ["blocked_by_browser|a worker: connect in the page"], kind);
+      assert.equal(sockets, 0, kind);
+    }
+  });
+}

@@ -8,6 +8,7 @@ const { originsOf } = await load("webextension/src/origin.ts");
 const { reasonOf, statusOf } = await load("webextension/src/host.ts");
 const { Rate } = await load("webextension/src/rate.ts");
 const { Places, STRANGERS } = await load("webextension/src/places.ts");
+const { isKnown, knownOrigins, learn } = await load("webextension/src/settings.ts");
 const { readFromPage } = await load("sdk/src/bridge.ts");
 
 test("n062 the origin is the browser's word", () => {
@@ -77,6 +78,48 @@ test("n065 strangers pay for their hosts together, and nobody has more than his 
   assert.equal(taken("https://portal.example", 20, 120_000).length, 8, "each is left once");
   const others = Array.from({ length: 40 }, (_, n) => taken(`https://n${n}.example`, 2, 120_000).length);
   assert.equal(others.reduce((sum, count) => sum + count), 32, "48 of all together");
+});
+
+/** The browser's store, with what was in it before; `failing` has it refuse the next change. */
+function openStore(held = {}) {
+  const store = { held, failing: false };
+  const local = {
+    get: async (list) => ({ [list]: structuredClone(held[list]) }),
+    set: async (changed) => {
+      if (store.failing) throw (store.failing = false, new Error("the disk is full"));
+      Object.assign(held, structuredClone(changed));
+    },
+  };
+  globalThis.chrome = { storage: { local } };
+  return store;
+}
+
+test("which sites had a permission is the daemon's word; a refusal in a frame may be about either site", async () => {
+  openStore();
+  const [a, b] = ["https://a.example", "https://b.example"];
+  await learn({ origin: a, topOrigin: a }, true);
+  assert.deepEqual([await isKnown(a), await isKnown(b)], [true, false]);
+  await learn({ origin: b, topOrigin: a }, true);
+  assert.deepEqual(await knownOrigins(), [a, b]);
+  await learn({ origin: b, topOrigin: a }, false);
+  assert.deepEqual(await knownOrigins(), [a, b], "nothing is forgotten for a frame");
+  await learn({ origin: b, topOrigin: b }, false);
+  assert.deepEqual(await knownOrigins(), [a]);
+  await learn({ origin: b, topOrigin: a }, false);
+  assert.deepEqual(await knownOrigins(), [a], "nor learned");
+});
+
+test("of what is learned at once nothing is lost, the oldest go first, and a store that fails once or is spoilt is used again", async () => {
+  const store = openStore({ known: "spoilt" });
+  const sites = Array.from({ length: 501 }, (_, n) => `https://n${n}.example`);
+  assert.equal(await isKnown(sites[0]), false);
+  await Promise.all(sites.map((origin) => learn({ origin, topOrigin: origin }, true)));
+  assert.deepEqual(await knownOrigins(), sites.slice(1));
+  store.failing = true;
+  const [late] = sites;
+  await assert.rejects(learn({ origin: late, topOrigin: late }, true), /the disk is full/);
+  await learn({ origin: late, topOrigin: late }, true);
+  assert.deepEqual(await knownOrigins(), [...sites.slice(2), late]);
 });
 
 test("what a page can say", () => {
