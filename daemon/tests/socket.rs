@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,16 +51,43 @@ fn n070_a_folder_open_to_others_or_a_link_stops_the_start() {
     std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o700)).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &run).unwrap();
     assert!(start().contains("not this user's alone"));
+    // Somebody else's, however narrow its rights are: only root can make one.
+    std::fs::remove_file(&run).unwrap();
+    if is_root() {
+        std::fs::create_dir(&run).unwrap();
+        std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::os::unix::fs::chown(&run, Some(NOBODY), Some(NOBODY)).unwrap();
+        assert!(start().contains("not this user's alone"));
+        assert_eq!(
+            std::fs::read_dir(&run).unwrap().count(),
+            0,
+            "nothing is put there"
+        );
+        std::fs::remove_dir(&run).unwrap();
+    }
 }
 
 #[test]
 fn n016_a_second_daemon_says_so_and_the_first_goes_on() {
     let desk = portal();
     let daemon = Daemon::start(&desk, "");
+    let mut pages = [Page::over_socket(&daemon), Page::over_websocket(&daemon)];
+    pages.iter_mut().for_each(|page| drop(page.hello()));
+    let socket = std::fs::metadata(&daemon.socket).unwrap();
     let said = fail(&mut command(&desk, &desk.path("script.toml")), 3);
     assert!(said.contains("running already"), "{said}");
     assert!(daemon.answers());
+    // Its socket is the same, and whoever was connected still is.
+    let now = std::fs::metadata(&daemon.socket).unwrap();
+    assert_eq!((socket.dev(), socket.ino()), (now.dev(), now.ino()));
+    for page in &mut pages {
+        let reply = page.call("cancel", &json!({ "request": 0 }));
+        assert_eq!(reply["result"]["cancelled"], false);
+    }
     assert_eq!(Page::over_socket(&daemon).hello()["result"]["version"], 1);
+    // As often as somebody tries.
+    fail(&mut command(&desk, &desk.path("script.toml")), 3);
+    assert!(daemon.answers());
 }
 
 #[test]

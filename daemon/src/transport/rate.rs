@@ -1,5 +1,6 @@
 //! How many requests an origin may make: a bucket of tokens that fills again by and by, shared by all its connections. A
-//! document's pieces do not count; they have bounds of their own, and a page that does not read waits.
+//! document's pieces do not count; they have bounds of their own, and a page that does not read waits. Nor does a *cancel*
+//! that ends a request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

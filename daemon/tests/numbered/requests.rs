@@ -141,6 +141,50 @@ fn n046_two_hundred_requests_open_one_question_and_one_waits() {
 }
 
 #[test]
+fn n046_a_flood_of_cancels_is_bounded_and_the_one_that_is_meant_ends_its_request() {
+    let (_desk, daemon) = with_key("citizen", HANG);
+    for mut page in [connected(&daemon), {
+        let mut page = Page::over_socket(&daemon);
+        page.hello();
+        page
+    }] {
+        // What the other connection has used up is there again by and by.
+        std::thread::sleep(Duration::from_secs(1));
+        let asked = page.ask("certificates", &json!({}));
+        wait_for(|| asking(daemon.pid()).len() == 1);
+        // Of a request that never was. As many at a time as have room on their way, and for as long as a slow machine is
+        // no faster than the bound.
+        let (mut limited, mut answered) = (0, 0);
+        while limited == 0 {
+            assert!(answered < 20_000, "no bound");
+            let flood: Vec<u64> = (0..50)
+                .map(|_| page.ask("cancel", &json!({ "request": 0 })))
+                .collect();
+            for id in flood {
+                let reply = page.reply(id);
+                match reply["result"]["cancelled"].as_bool() {
+                    Some(cancelled) => {
+                        assert!(!cancelled);
+                        answered += 1;
+                    }
+                    None => {
+                        assert_eq!(code(&reply), "rate_limited");
+                        limited += 1;
+                    }
+                }
+            }
+        }
+        assert!(answered > 0, "{limited}");
+        // Where nothing else is answered any more, this is.
+        let reply = page.call("cancel", &json!({ "request": asked }));
+        assert_eq!(reply["result"]["cancelled"], true);
+        assert_eq!(code(&page.reply(asked)), "cancelled");
+        wait_for(|| asking(daemon.pid()).is_empty());
+    }
+    assert!(daemon.answers());
+}
+
+#[test]
 fn n047_after_two_refusals_there_is_no_third_window() {
     let (desk, daemon) = with_key("citizen", "[[answer]]\ndecision = \"refuse\"\nrepeat = true\n");
     let mut page = Page::connected(&daemon);
@@ -214,6 +258,31 @@ fn n051_one_origins_login_is_not_anothers() {
         "cancelled",
         "asked for himself"
     );
+}
+
+#[test]
+fn n051_the_pin_of_one_origin_opens_the_token_for_no_other() {
+    const OTHER: &str = "https://b.example";
+    let script = format!(
+        "{APPROVE}origin = \"{PORTAL}\"\n[[answer]]\ndecision = \"approve\"\norigin = \"{OTHER}\"\npins = [\"00000000\"]\n"
+    );
+    let (desk, daemon) = with_key("citizen", &script);
+    allow(&desk, OTHER, &ALL);
+    let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
+    let mut page = connected(&daemon);
+    let mut other = Page::websocket_from(&daemon, OTHER).unwrap();
+    other.hello();
+    // The one has just been logged in, and stays connected.
+    assert!(page.call("authenticate", &nonce)["result"].is_object());
+    let told = other.call("authenticate", &nonce);
+    assert!(
+        ["pin_incorrect", "cancelled"].contains(&code(&told)),
+        "signed without its own PIN: {told}"
+    );
+    assert!(page.call("authenticate", &nonce)["result"].is_object());
+    let actions = record(&desk, 9);
+    let signed = actions.iter().filter(|action| *action == "signed").count();
+    assert_eq!(signed, 2, "{actions:?}");
 }
 
 #[test]

@@ -219,7 +219,12 @@ impl Session {
             Call::Download(download) => self.download(id, &download).await,
             Call::Cancel(Cancel { request }) => {
                 let cancelled = self.cancel(&request);
-                self.reply(id, Ok(Reply::Cancel(CancelReply { cancelled }))).await;
+                // One that ends a request was paid for by that request, and must never fail.
+                let reply = match cancelled || self.may_ask() {
+                    true => Ok(Reply::Cancel(CancelReply { cancelled })),
+                    false => Err(JobError::RateLimited),
+                };
+                self.reply(id, reply).await;
             }
             Call::Certificates(call) => self.start(id, Job::Certificates(call)).await,
             Call::Authenticate(call) => self.start(id, Job::Authenticate(call)).await,
