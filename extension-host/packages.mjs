@@ -6,8 +6,8 @@
 //   trien-VERSION-chromium.zip   for the Chrome Web Store and Edge Add-ons, which sign it themselves
 //   trien-VERSION-firefox.xpi    for addons.mozilla.org, which signs it
 //   trien-VERSION-chromium.crx   for installs by policy, signed with TRIEN_CRX_KEY (a PEM text) or the key in the file
-//                                that TRIEN_CRX_KEY_FILE names; without either, with a demo key made on the fly, which
-//                                gives the extension an id that no host manifest permits
+//                                that TRIEN_CRX_KEY_FILE names; without either, with a demo key made on the fly. An id of one's
+//                                own is let in by `trien-extension-host install --extension-id ID`
 //   update.xml                   what ExtensionInstallForcelist points to; --crx-url says where the .crx will lie
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::OPERATIONAL_FAILURE;
-use crate::manifest::{self, Browser, Removal, Scope};
+use crate::manifest::{self, Browser, ExtensionId, Removal, Scope};
 use crate::sandbox;
 use crate::text::{language, text};
 
@@ -32,31 +32,34 @@ pub(crate) enum Command {
 pub(crate) struct Target {
     browsers: Vec<Browser>,
     scope: Scope,
+    /// Extensions beside ours.
+    others: Vec<ExtensionId>,
 }
 
 impl Command {
     /// `None` when the arguments are a browser's.
     pub(crate) fn parse(arguments: &[OsString]) -> Option<Self> {
         let (first, rest) = arguments.split_first()?;
-        let build: fn(Target) -> Self = match first.to_str()? {
-            "install" => Self::Install,
-            "remove" | "uninstall" => Self::Remove,
+        let (build, installs): (fn(Target) -> Self, bool) = match first.to_str()? {
+            "install" => (Self::Install, true),
+            "remove" | "uninstall" => (Self::Remove, false),
             "--help" | "-h" => return Some(Self::Help),
             "--version" | "-V" => return Some(Self::Version),
             // A browser's first argument is an extension's address or the path of a manifest.
             word if !word.contains('/') => return Some(Self::Misuse(word.to_owned())),
             _ => return None,
         };
-        Some(Target::parse(rest).map_or_else(Self::Misuse, build))
+        Some(Target::parse(rest, installs).map_or_else(Self::Misuse, build))
     }
 }
 
 impl Target {
-    /// The error is the argument that makes no sense.
-    fn parse(arguments: &[OsString]) -> Result<Self, String> {
+    /// The error is the argument that makes no sense. Only who `installs` names extensions.
+    fn parse(arguments: &[OsString], installs: bool) -> Result<Self, String> {
         let lossy = |argument: &OsString| argument.to_string_lossy().into_owned();
         let mut browsers = Vec::new();
         let mut scope = None;
+        let mut others = Vec::new();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let chosen = match argument.to_str() {
@@ -67,6 +70,12 @@ impl Target {
                             .and_then(Browser::parse)
                             .ok_or_else(|| lossy(name))?,
                     );
+                    continue;
+                }
+                Some("--extension-id") if installs => {
+                    let id = rest.next().ok_or_else(|| lossy(argument))?;
+                    let parsed = id.to_str().and_then(ExtensionId::parse);
+                    others.push(parsed.ok_or_else(|| lossy(id))?);
                     continue;
                 }
                 Some("--user") => Scope::User,
@@ -80,12 +89,16 @@ impl Target {
                 return Err(lossy(argument));
             }
         }
-        Self::complete(browsers, scope.unwrap_or(Scope::User))
+        Self::complete(browsers, scope.unwrap_or(Scope::User), others)
     }
 
-    /// A profile folder belongs to one browser of Chromium's kin; Firefox does not look for hosts in its profiles.
-    fn complete(mut browsers: Vec<Browser>, scope: Scope) -> Result<Self, String> {
+    /// A profile folder belongs to one browser of Chromium's kin; Firefox does not look for hosts in its profiles. This
+    /// program does not find a profile's manifest again when another extension starts it.
+    fn complete(mut browsers: Vec<Browser>, scope: Scope, others: Vec<ExtensionId>) -> Result<Self, String> {
         if matches!(scope, Scope::UserDataDir(_)) {
+            if !others.is_empty() {
+                return Err("--extension-id".into());
+            }
             if browsers.contains(&Browser::Firefox) {
                 return Err("--user-data-dir".into());
             }
@@ -96,7 +109,11 @@ impl Target {
         } else if browsers.is_empty() {
             browsers.extend(Browser::ALL);
         }
-        Ok(Self { browsers, scope })
+        Ok(Self {
+            browsers,
+            scope,
+            others,
+        })
     }
 }
 
@@ -112,7 +129,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Install(target) => match std::env::current_exe() {
             Ok(program) => {
                 let outcome = each(&target, |browsers, path| {
-                    install(browsers, path, &target.scope, &program)
+                    install(browsers, path, &target, &program)
                 });
                 tell_of_sandboxes(&target);
                 if outcome == ExitCode::SUCCESS {
@@ -179,9 +196,9 @@ fn each(target: &Target, act: impl Fn(&[Browser], &Path) -> ExitCode) -> ExitCod
     outcome
 }
 
-fn install(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> ExitCode {
+fn install(browsers: &[Browser], path: &Path, target: &Target, program: &Path) -> ExitCode {
     let shown = path.display().to_string();
-    match manifest::install(browsers, path, scope, program) {
+    match manifest::install(browsers, path, &target.scope, program, &target.others) {
         Ok(()) => say(&text(language(), "installed", &[("path", shown)])),
         Err(error) => fail("cannot-write", &[("path", shown), ("reason", error.to_string())]),
     }
@@ -237,11 +254,13 @@ mod tests {
         let target = Target {
             browsers: Browser::ALL.to_vec(),
             scope: Scope::User,
+            others: Vec::new(),
         };
         assert_eq!(parse("install"), Some(Command::Install(target)));
         let brave = Target {
             browsers: vec![Browser::Brave],
             scope: Scope::System,
+            others: Vec::new(),
         };
         assert_eq!(
             parse("remove --browser brave --system"),
@@ -256,6 +275,16 @@ mod tests {
             ("install --browser", "--browser"),
             ("remove --user --system", "--system"),
             ("install --browser firefox --user-data-dir /x", "--user-data-dir"),
+            ("install --extension-id", "--extension-id"),
+            ("install --extension-id *", "*"),
+            (
+                "remove --extension-id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "--extension-id",
+            ),
+            (
+                "install --user-data-dir /x --extension-id aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "--extension-id",
+            ),
             ("install now", "now"),
             ("instal", "instal"),
             ("--instal", "--instal"),

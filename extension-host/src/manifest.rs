@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
@@ -22,13 +22,66 @@ const WRITTEN_FOR: &str = "trien_browsers";
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST: u64 = 64 * 1024;
 
-/// Whether an extension that a browser names is ours: a browser lets only those of the manifest start this program, but
-/// nobody says that a browser has started it.
+/// The id of an extension in Chromium and its kin: 32 letters from a to p.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExtensionId(String);
+
+impl ExtensionId {
+    /// `None` if it is no such id.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 32 && text.bytes().all(|letter| matches!(letter, b'a'..=b'p'));
+        is_id.then(|| Self(text.to_owned()))
+    }
+
+    fn origin(&self) -> String {
+        format!("chrome-extension://{}/", self.0)
+    }
+}
+
+/// Whether an extension that a browser names is ours, or one that a manifest here names beside it: who packs the
+/// extension with a key of his own gives it an id of its own. A browser lets only those of the manifest start this
+/// program, but nobody says that a browser has started it.
 pub(crate) fn is_ours(caller: &str) -> bool {
-    let id = caller
-        .strip_prefix("chrome-extension://")
-        .map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    id.map_or(caller == FIREFOX_EXTENSION, |id| id == CHROMIUM_EXTENSION)
+    let Some(id) = caller.strip_prefix("chrome-extension://") else {
+        return caller == FIREFOX_EXTENSION;
+    };
+    let id = id.strip_suffix('/').unwrap_or(id);
+    id == CHROMIUM_EXTENSION || ExtensionId::parse(id).is_some_and(|id| is_permitted_here(&id))
+}
+
+/// Whether a manifest where browsers look names this program and this extension. What others could have written counts
+/// for nothing.
+fn is_permitted_here(id: &ExtensionId) -> bool {
+    let Ok(program) = std::env::current_exe() else {
+        return false;
+    };
+    let places = [Scope::System, Scope::User];
+    let paths = places.iter().flat_map(|scope| {
+        Browser::ALL
+            .into_iter()
+            .filter_map(|browser| path(browser, scope))
+    });
+    paths.into_iter().any(|path| {
+        let Ok(Some(manifest)) = read_own(&path) else {
+            return false;
+        };
+        let origins = manifest["allowed_origins"].as_array();
+        manifest["path"].as_str().map(Path::new) == Some(&program)
+            && origins.is_some_and(|origins| origins.iter().any(|origin| *origin == id.origin()))
+    })
+}
+
+/// A manifest that is root's or this user's, and that nobody else may write.
+fn read_own(path: &Path) -> io::Result<Option<Value>> {
+    let file = fs::File::open(path)?;
+    let about = file.metadata()?;
+    let own = rustix::process::getuid().as_raw();
+    if !(about.is_file() && [0, own].contains(&about.uid()) && about.mode() & 0o022 == 0) {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    file.take(MAX_MANIFEST).read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text).ok())
 }
 
 /// The browsers whose manifests we write.
@@ -94,8 +147,9 @@ impl Browser {
         }
     }
 
-    /// The manifest's text. Chromium and Firefox name the permitted extension in different fields.
-    fn manifest(self, program: &str) -> Value {
+    /// The manifest's text. Chromium and Firefox name the permitted extension in different fields; `others` are permitted
+    /// beside ours.
+    fn manifest(self, program: &str, others: &[ExtensionId]) -> Value {
         let mut manifest = json!({
             "name": NATIVE_HOST_NAME,
             "description": "Triện",
@@ -104,7 +158,11 @@ impl Browser {
         });
         match self {
             Self::Firefox => manifest["allowed_extensions"] = json!([FIREFOX_EXTENSION]),
-            _ => manifest["allowed_origins"] = json!([format!("chrome-extension://{CHROMIUM_EXTENSION}/")]),
+            _ => {
+                let ours = format!("chrome-extension://{CHROMIUM_EXTENSION}/");
+                let others = others.iter().map(ExtensionId::origin);
+                manifest["allowed_origins"] = std::iter::once(ours).chain(others).collect();
+            }
         }
         manifest
     }
@@ -155,16 +213,23 @@ fn written_for(path: &Path, readers: &[Browser]) -> io::Result<Vec<Browser>> {
     Ok(readers.iter().filter(named).copied().collect())
 }
 
-/// Writes the manifest that names `program`, an absolute path, for these browsers, which all read it at this path. A
-/// browser sees the old file or the new one, no half.
+/// Writes the manifest that names `program`, an absolute path, for these browsers, which all read it at this path; in
+/// Chromium and its kin these `others` may start it beside our own extension. A browser sees the old file or the new one,
+/// no half.
 ///
 /// # Errors
 /// The error of the file system; `InvalidInput` if the path is not UTF-8, since JSON cannot hold it.
-pub(crate) fn install(browsers: &[Browser], path: &Path, scope: &Scope, program: &Path) -> io::Result<()> {
+pub(crate) fn install(
+    browsers: &[Browser],
+    path: &Path,
+    scope: &Scope,
+    program: &Path,
+    others: &[ExtensionId],
+) -> io::Result<()> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let program = program.to_str().ok_or_else(invalid)?;
     let first = browsers.first().ok_or_else(invalid)?;
-    let mut manifest = first.manifest(program);
+    let mut manifest = first.manifest(program, others);
     let readers = readers(path, scope);
     if readers.len() > 1 {
         let before = match written_for(path, &readers) {

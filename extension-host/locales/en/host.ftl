@@ -2,7 +2,7 @@ usage =
     trien-extension-host: the program by which a browser talks to Triện on this computer.
     The browser starts it by itself; a person needs only these commands.
 
-    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir FOLDER]
+    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir FOLDER] [--extension-id ID]
     trien-extension-host remove  [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir FOLDER]
     trien-extension-host --version
     trien-extension-host --help
@@ -11,6 +11,8 @@ usage =
     --user           for the current user (the default)
     --system         for every user of the computer; needs an administrator
     --user-data-dir  for one profile folder of Chromium, Chrome, Edge or Brave
+    --extension-id   in Chromium and its kin this extension may start it, too: one that was packed with a key of one's own;
+                     may be repeated; each “install” names them all anew
 installed = Wrote { $path }
 extension-lies = The browser needs the extension, too. It lies in { $folder }: the folders chromium (open chrome://extensions, switch on “Developer mode”, choose “Load unpacked”) and firefox (open about:debugging, choose “Load Temporary Add-on”).
 extension-needed = The browser needs the extension of Triện, too; without it these files have no effect. “make install” puts it into share/trien/webextension.

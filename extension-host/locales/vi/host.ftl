@@ -2,7 +2,7 @@ usage =
     trien-extension-host: chương trình để trình duyệt nói chuyện với Triện trên máy này.
     Trình duyệt tự chạy chương trình này; người dùng chỉ cần các lệnh sau.
 
-    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
+    trien-extension-host install [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir THƯ_MỤC] [--extension-id MÃ]
     trien-extension-host remove  [--browser chromium|chrome|edge|brave|firefox] [--user | --system | --user-data-dir THƯ_MỤC]
     trien-extension-host --version
     trien-extension-host --help
@@ -11,6 +11,8 @@ usage =
     --user           cho người dùng hiện tại (mặc định)
     --system         cho mọi người dùng của máy; cần quyền quản trị
     --user-data-dir  cho một thư mục hồ sơ của Chromium, Chrome, Edge hoặc Brave
+    --extension-id   trong Chromium và các trình duyệt cùng họ, tiện ích này cũng được chạy chương trình: bản đóng gói bằng khóa riêng;
+                     có thể lặp lại; mỗi lần “install” phải nêu lại tất cả
 installed = Đã ghi { $path }
 extension-lies = Cần thêm tiện ích của trình duyệt. Nó nằm ở { $folder }: thư mục chromium (mở chrome://extensions, bật “Chế độ dành cho nhà phát triển”, chọn “Tải tiện ích đã giải nén”) và firefox (mở about:debugging, chọn “Tải tiện ích bổ sung tạm thời”).
 extension-needed = Cần thêm tiện ích Triện của trình duyệt; không có tiện ích thì các tệp này chưa có tác dụng. “make install” đặt tiện ích vào share/trien/webextension.
