@@ -143,7 +143,7 @@ fn n046_two_hundred_requests_open_one_question_and_one_waits() {
 #[test]
 fn n046_a_flood_of_cancels_is_bounded_and_the_one_that_is_meant_ends_its_request() {
     let (_desk, daemon) = with_key("citizen", HANG);
-    for mut page in [connected(&daemon), {
+    for mut page in [Page::connected(&daemon), {
         let mut page = Page::over_socket(&daemon);
         page.hello();
         page
@@ -269,7 +269,7 @@ fn n051_the_pin_of_one_origin_opens_the_token_for_no_other() {
     let (desk, daemon) = with_key("citizen", &script);
     allow(&desk, OTHER, &ALL);
     let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
-    let mut page = connected(&daemon);
+    let mut page = Page::connected(&daemon);
     let mut other = Page::websocket_from(&daemon, OTHER).unwrap();
     other.hello();
     // The one has just been logged in, and stays connected.
