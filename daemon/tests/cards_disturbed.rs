@@ -8,11 +8,13 @@ mod support;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::cards::piv::{self, YUBIKEY};
 use support::cards::scene::{
@@ -23,10 +25,10 @@ use support::cards::{
     CARD_PIN, Holder, OPENSC, ReaderPlan, Readers, on_proxied_readers, on_readers, personalised, public_key,
     wait_until, wait_until_empty, wait_until_present,
 };
-use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::daemon::{Daemon, PORTAL, Page, allow, child_pids, code, record};
 use support::{Desk, succeed};
 use trien::config::ModuleConfig;
-use trien::tokens::{Deadlines, LoginError, Token, TokenEntry, TokenError, TokenSource};
+use trien::tokens::{Deadlines, LoginError, Modules, SleepClock, Token, TokenEntry, TokenError, TokenSource};
 
 const SECOND: &str = "Second Reader";
 
@@ -235,6 +237,77 @@ fn two_programs_on_one_card_each_get_their_signatures() {
                 }
             });
         }
+    });
+}
+
+/// Our own driver, and two that keep a card as they like.
+fn each_driver() -> [(Modules, Vec<u8>); 3] {
+    let of = |module| (modules(&[module]), vec![1]);
+    [(piv::modules(), vec![0x9a, 0x07]), of(opensc()), of(ykcs11())]
+}
+
+/// The process dies while somebody is logged in, and says no word to the card: pcscd resets what it had open.
+#[test]
+fn n120_a_process_that_is_killed_leaves_nobody_logged_in() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            for (modules, id) in each_driver() {
+                let token = token_in_time(&modules, ready).await;
+                let nine_a = key(&token, &id);
+                let mut session = logged_in(&token, &nine_a).await.unwrap();
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                for worker in child_pids(std::process::id(), "-worker") {
+                    let worker = Pid::from_raw(worker.cast_signed()).unwrap();
+                    kill_process(worker, Signal::KILL).unwrap();
+                }
+                let lost = session.sign(&signable(RSA, b"m"), true).await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Crashed))),
+                    "{id:?}: {lost:?}"
+                );
+                session.close().await;
+                wait_until(&format!("{id:?}: the card names a count"), || {
+                    piv::count_of_tries(&readers) == Some(3)
+                });
+                sign_once(&token, &nine_a, RSA, b"m").await.unwrap();
+            }
+        });
+    });
+}
+
+/// A computer that slept may have kept its cards powered: nobody signs on a PIN from before.
+#[test]
+fn n121_a_card_that_was_unlocked_before_the_computer_slept_signs_nothing_after() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            for (modules, id) in each_driver() {
+                let slept = Arc::new(AtomicU64::new(3600));
+                let told = Arc::clone(&slept);
+                let clock = SleepClock::new(move || Duration::from_secs(told.load(Ordering::SeqCst)));
+                let modules = modules.with_sleep_clock(clock);
+                let token = token_in_time(&modules, ready).await;
+                let nine_a = key(&token, &id);
+                let pins = "123456\n123456\n123456\n";
+                let mut session = logged_in_with(&token, &nine_a, pins).await.unwrap();
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                slept.fetch_add(1, Ordering::SeqCst);
+                card.order("reset-stats");
+                for typed in [false, true] {
+                    let after = session.sign(&signable(RSA, b"m"), typed).await;
+                    assert!(
+                        matches!(after, Err(LoginError::Token(TokenError::Removed))),
+                        "{id:?}, {typed}: {after:?}"
+                    );
+                }
+                let stats = card.stats();
+                assert_eq!((stats.of("20"), stats.of("87")), (0, 0), "{id:?}: {stats:?}");
+                session.close().await;
+                sign_once(&token, &nine_a, RSA, b"m").await.unwrap();
+            }
+            assert_eq!(piv::tries_left(&readers), 3);
+        });
     });
 }
 

@@ -425,6 +425,10 @@ impl SigningSession for ModuleSession {
         } else {
             deadlines.login
         };
+        if self.entry.hardware {
+            let reader = self.entry.reader.as_deref().unwrap_or_default();
+            self.lease.may_unlock(reader, &self.entry.manufacturer);
+        }
         let answer = self
             .lease
             .call(|session| Call::Login { session }, Vec::new(), deadline)

@@ -2,12 +2,20 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use super::process::end;
 use super::{Worker, detached, unexpected};
 use crate::tokens::wire::{Answer, Call, KeyName, TokenName};
-use crate::tokens::{PinNeed, TokenError};
+use crate::tokens::{PinNeed, TokenError, pcsc};
+
+/// A card that a login may have unlocked: its reader and its maker, as its module calls them.
+#[derive(Debug, Clone)]
+struct Unlocked {
+    reader: String,
+    maker: String,
+}
 
 /// A session in one start of a module's process.
 #[derive(Debug)]
@@ -18,6 +26,7 @@ pub(in crate::tokens) struct Lease {
     /// The token that it is about.
     token: TokenName,
     open: bool,
+    unlocked: Arc<Lock<Option<Unlocked>>>,
 }
 
 impl Worker {
@@ -47,6 +56,7 @@ impl Worker {
                         start,
                         token,
                         open: true,
+                        unlocked: Arc::default(),
                     };
                     Ok((lease, pin))
                 }
@@ -95,15 +105,27 @@ impl Lease {
         deadline: Duration,
     ) -> Result<Answer, TokenError> {
         let (worker, start, call) = (self.worker.clone(), self.start, call(self.session));
-        let token = self.token.clone();
+        let (token, unlocked) = (self.token.clone(), Arc::clone(&self.unlocked));
         detached(async move {
-            worker
+            let asked = worker
                 .0
-                .exchange(call, descriptors, deadline, Some((start, &token)))
-                .await
-                .map(|(answer, _)| answer)
+                .exchange(call, descriptors, deadline, Some((start, &token)));
+            let answer = asked.await.map(|(answer, _)| answer);
+            lock_behind(&answer, &unlocked).await;
+            answer
         })
         .await
+    }
+
+    /// From now on the card may be unlocked: it is told to forget that if the module's process ends without a logout.
+    pub(in crate::tokens) fn may_unlock(&self, reader: &str, maker: &str) {
+        // Our own driver ends no process, and pcscd resets what one holds that is killed.
+        if self.worker.library().is_some() {
+            *self.unlocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Unlocked {
+                reader: reader.to_owned(),
+                maker: maker.to_owned(),
+            });
+        }
     }
 
     /// Ends the process that the session is in, as [`Worker::abandon`] does.
@@ -130,19 +152,34 @@ impl Drop for Lease {
         // Without a runtime everything is ending, and the worker logs out when the socket closes.
         if let (true, Ok(runtime)) = (self.open, tokio::runtime::Handle::try_current()) {
             let (worker, session, start) = (self.worker.clone(), self.session, self.start);
-            let token = self.token.clone();
+            let (token, unlocked) = (self.token.clone(), Arc::clone(&self.unlocked));
             runtime.spawn(async move {
                 let deadline = worker.deadlines().enumerate;
-                worker
+                let close = Call::Close { session };
+                let asked = worker
                     .0
-                    .exchange(
-                        Call::Close { session },
-                        Vec::new(),
-                        deadline,
-                        Some((start, &token)),
-                    )
-                    .await
+                    .exchange(close, Vec::new(), deadline, Some((start, &token)));
+                let answer = asked.await.map(|(answer, _)| answer);
+                lock_behind(&answer, &unlocked).await;
             });
         }
+    }
+}
+
+/// After an answer that there is none, for the process has ended or was ended: nobody has logged out. A module that held no
+/// transaction at that moment leaves its card as it was (pcscd resets only what is held).
+async fn lock_behind(answer: &Result<Answer, TokenError>, unlocked: &Lock<Option<Unlocked>>) {
+    let is_gone = matches!(
+        answer,
+        Err(TokenError::Crashed | TokenError::Hung { .. } | TokenError::Held { .. })
+    );
+    if !is_gone {
+        return;
+    }
+    let card = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Unlocked { reader, maker }) = card {
+        let told = tokio::task::spawn_blocking(move || pcsc::log_out::log_out_behind(reader, maker));
+        // It says itself what it could not do.
+        let _ = told.await;
     }
 }

@@ -5,6 +5,7 @@
 //! transaction; whether it has is asked, and the card is reset if it has not, or if nobody knows how to tell it.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use pcsc::{Context, Disposition, Protocols, ShareMode};
 use zeroize::Zeroizing;
@@ -14,6 +15,9 @@ use super::card::{Link, Watch};
 use super::failure::CardError;
 use super::piv;
 use super::presence::Stay;
+
+/// How long the request that a process did not answer waits for its card to be locked.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An application that forgets PINs when it is told to.
 struct Application {
@@ -68,6 +72,27 @@ pub(in crate::tokens) fn log_out(stay: &Stay, maker: &str) -> Result<(), StaysLo
         }
     }
     outcome
+}
+
+/// The same for a card whose module's process has ended. While another program has the card, it is waited for on a thread
+/// of its own; whoever asks waits no longer than [`PATIENCE`].
+pub(in crate::tokens) fn log_out_behind(reader: String, maker: String) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let begun = std::thread::Builder::new()
+        .name("log-out".to_owned())
+        .spawn(move || {
+            if let Some(stay) = Stay::begun(&reader)
+                && let Err(error) = log_out(&stay, &maker)
+            {
+                tracing::warn!(%error, reader, "a card may still be logged in");
+            }
+            // Nobody may wait any more.
+            let _ = tell.send(());
+        });
+    match begun {
+        Ok(_) => drop(told.recv_timeout(PATIENCE)),
+        Err(error) => tracing::warn!(%error, "a card may still be logged in"),
+    }
 }
 
 /// Why a card may still let somebody in.
