@@ -94,6 +94,69 @@ fn n047_twice_no_and_the_page_may_not_ask_again() {
     assert_eq!(listed(&desk), json!([]));
 }
 
+/// Names cost a site nothing, so the person is not asked anew for each.
+#[test]
+fn n047_a_site_of_many_names_is_one_that_was_refused() {
+    let desk = Desk::bare();
+    let no = "[[answer]]\nkind = \"allow_origin\"\ndecision = \"refuse\"\nrepeat = true\n";
+    let daemon = Daemon::start(&desk, no);
+    let told = |origin: &str| {
+        let mut page = Page::opening(&daemon, &opening(origin, origin, true));
+        assert_eq!(page.receive().unwrap().0["method"], "permission");
+        code(&page.receive().unwrap().0).to_owned()
+    };
+    for (origin, heard) in [
+        ("https://a.evil.com.vn", "not_allowed"),
+        ("https://b.evil.com.vn", "not_allowed"),
+        ("https://c.evil.com.vn", "user_muted"),
+        // A public suffix is nobody's name.
+        ("https://one.com.vn", "not_allowed"),
+        ("https://two.com.vn", "not_allowed"),
+        // Four strangers in a row are enough of strangers.
+        (PORTAL, "user_muted"),
+    ] {
+        assert_eq!(told(origin), heard, "{origin}");
+    }
+    assert_eq!(record(&desk, 9).len(), 9);
+}
+
+/// What the person says at the shell while he is asked is not undone by what he says in the window.
+#[test]
+fn what_is_allowed_at_the_shell_meanwhile_stays() {
+    let desk = Desk::bare();
+    let (shown, go) = (desk.path("shown"), desk.path("go"));
+    let window = format!(
+        "#!/bin/sh\nread -r question || exit 0\necho '{{\"type\":\"shown\"}}' >&0\n: > {}\n\
+         while [ ! -e {} ]; do sleep 0.05; done\n\
+         echo '{{\"type\":\"answer\",\"decision\":\"granted\",\"permissions\":[\"sign\",\"batch\"],\"days\":7}}' >&0\n",
+        shown.display(),
+        go.display(),
+    );
+    let daemon = Daemon::with_window(&desk, &window);
+    let mut page = Page::opening(&daemon, &opening(PORTAL, PORTAL, true));
+    let began = Instant::now();
+    while !shown.exists() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let words = [
+        "origin", "allow", PORTAL, "--until", "never", "--scope", "sign", "--scope", "verify",
+    ];
+    succeed(&mut desk.trien(words));
+    std::fs::write(go, "").unwrap();
+    assert_eq!(page.receive().unwrap().0["method"], "permission");
+    assert_eq!(
+        page.hello()["result"]["scopes"],
+        json!(["sign", "batch", "verify"])
+    );
+    let until = &listed(&desk)[0]["until"];
+    assert!(until["batch"].is_string(), "seven days: {until}");
+    assert!(
+        until["sign"].is_null() && until["verify"].is_null(),
+        "for good: {until}"
+    );
+}
+
 #[test]
 fn n048_the_page_goes_and_the_window_goes() {
     let desk = Desk::bare();

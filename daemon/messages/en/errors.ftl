@@ -33,7 +33,7 @@ error-batch-mismatch-remedy = Load the page again; if it happens once more, tell
 error-key-reused = The site used the key of another request.
 error-key-reused-remedy = Load the page again; if it happens once more, tell the portal's operator.
 error-rate-limited = The site sends too many requests in a short time.
-error-rate-limited-remedy = Wait a few seconds and try again.
+error-rate-limited-remedy = Wait a minute and try again.
 
 error-not-allowed = This website has no permission for this.
 error-not-allowed-remedy = If you trust the website, give it the permission in the signing program of this computer, or click on the page to be asked.

@@ -33,7 +33,7 @@ error-batch-mismatch-remedy = Hãy tải lại trang; nếu vẫn lỗi, hãy b�
 error-key-reused = Trang web đã dùng lại khóa của một yêu cầu khác.
 error-key-reused-remedy = Hãy tải lại trang; nếu vẫn lỗi, hãy báo cho đơn vị vận hành cổng.
 error-rate-limited = Trang web gửi quá nhiều yêu cầu trong một thời gian ngắn.
-error-rate-limited-remedy = Hãy đợi vài giây rồi thử lại.
+error-rate-limited-remedy = Hãy đợi một phút rồi thử lại.
 
 error-not-allowed = Trang web này chưa được phép làm việc này.
 error-not-allowed-remedy = Nếu bạn tin cậy trang web, hãy cấp quyền trong chương trình ký số của máy này, hoặc bấm vào trang để được hỏi.

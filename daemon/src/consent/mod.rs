@@ -8,6 +8,7 @@ pub mod process;
 pub mod scripted;
 pub mod shell;
 
+mod standing;
 mod turn;
 pub(crate) mod viewing;
 mod warm;
@@ -104,8 +105,16 @@ pub trait Prompter: Send + Sync {
     /// Waits until nobody else is being asked.
     ///
     /// # Errors
-    /// [`AskError::Busy`] if others of the same origin wait already.
+    /// [`AskError::Busy`] if others of the same origin wait already; [`AskError::Muted`] and [`AskError::Restless`].
     async fn turn(&self, channel: &Channel) -> Result<Turn, AskError>;
+
+    /// The same for [`Prompter::introduce`].
+    ///
+    /// # Errors
+    /// As [`Prompter::turn`].
+    async fn turn_for_stranger(&self, channel: &Channel) -> Result<Turn, AskError> {
+        self.turn(channel).await
+    }
 
     /// Puts the offer to the person. Dropping what comes back, or this future, withdraws the question at once.
     ///
@@ -198,6 +207,9 @@ pub enum AskError {
     /// The person has said no to this origin several times in a row.
     #[error("the person has said no several times in a row")]
     Muted,
+    /// Its page has taken several questions in a row back before there was an answer.
+    #[error("several questions in a row were taken back")]
+    Restless,
     /// No display, no program that asks.
     #[error("there is nobody to ask: {0}")]
     NobodyToAsk(String),

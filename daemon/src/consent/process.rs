@@ -116,10 +116,16 @@ impl ProcessPrompter {
         let mut heard = window.hear().await;
         if was_ready && !window.shown && matches!(heard, Err(AskError::Refused | AskError::NobodyToAsk(_))) {
             tracing::debug!("the prompt that stood ready is gone");
-            pin = window.begin_again(self.start()?);
-            window.tell(&question).await;
-            heard = window.hear().await;
+            heard = match self.start() {
+                Ok(another) => {
+                    pin = window.begin_again(another);
+                    window.tell(&question).await;
+                    window.hear().await
+                }
+                Err(error) => Err(error),
+            };
         }
+        window.answered = true;
         Ok((window, pin, heard?))
     }
 
@@ -147,8 +153,10 @@ impl ProcessPrompter {
             contents,
             viewing: Some(Viewing::below(&self.views)),
             shown: false,
+            answered: false,
             warm: Arc::clone(&self.warm),
-            _turn: turn,
+            turns: self.turns.clone(),
+            turn,
         };
         (window, pin)
     }
@@ -186,7 +194,14 @@ impl Prompter for ProcessPrompter {
     async fn turn(&self, channel: &Channel) -> Result<Turn, AskError> {
         match channel.origin() {
             Some(origin) => self.turns.take(origin).await,
-            None => Err(AskError::NobodyToAsk("a window asks for pages only".into())),
+            None => Err(only_pages()),
+        }
+    }
+
+    async fn turn_for_stranger(&self, channel: &Channel) -> Result<Turn, AskError> {
+        match channel.origin() {
+            Some(origin) => self.turns.take_for_stranger(origin).await,
+            None => Err(only_pages()),
         }
     }
 
@@ -195,15 +210,12 @@ impl Prompter for ProcessPrompter {
         let question = self.question(asker, offer);
         let (window, pin, answer) = self.put(turn, offer.contents.clone(), question).await?;
         match answer {
-            FromPrompt::Answer(Answer::Approved { certificate }) => {
-                self.turns.agreed(channel);
-                Ok(Yes {
-                    candidate: certificate,
-                    pin: Some(pin),
-                    window: Box::new(window),
-                })
-            }
-            FromPrompt::Answer(Answer::Refused) => Err(self.turns.refused(channel)),
+            FromPrompt::Answer(Answer::Approved { certificate }) => Ok(Yes {
+                candidate: certificate,
+                pin: Some(pin),
+                window: Box::new(window),
+            }),
+            FromPrompt::Answer(Answer::Refused) => Err(window.refused()),
             _ => Err(AskError::Failed("an answer to something else".into())),
         }
     }
@@ -233,7 +245,7 @@ impl Prompter for ProcessPrompter {
                 Box::new(window).finish(Outcome::Done).await;
                 Ok((permissions, days))
             }
-            FromPrompt::Answer(Answer::Refused) => Err(self.turns.refused(channel)),
+            FromPrompt::Answer(Answer::Refused) => Err(window.refused()),
             _ => Err(AskError::Failed("an answer to something else".into())),
         }
     }
@@ -251,8 +263,11 @@ struct Process {
     viewing: Option<Viewing>,
     /// The question is, or was, on the screen.
     shown: bool,
+    /// Something came of it, or the prompt failed: whoever drops it now takes no open question from the screen.
+    answered: bool,
     warm: Arc<Warm>,
-    _turn: Turn,
+    turns: Turns,
+    turn: Turn,
 }
 
 impl Process {
@@ -361,9 +376,13 @@ impl Process {
     async fn another_pin(&mut self) -> Result<(), AskError> {
         match self.hear().await? {
             FromPrompt::PinTyped => Ok(()),
-            FromPrompt::Answer(Answer::Refused) => Err(AskError::Refused),
+            FromPrompt::Answer(Answer::Refused) => Err(self.refused()),
             _ => Err(AskError::Failed("a second approval".into())),
         }
+    }
+
+    fn refused(&self) -> AskError {
+        self.turns.refused(&self.turn)
     }
 }
 
@@ -410,6 +429,9 @@ impl Window for Process {
     }
 
     async fn finish(mut self: Box<Self>, outcome: Outcome) {
+        if matches!(outcome, Outcome::Done | Outcome::Partly { .. }) {
+            self.turns.agreed(&self.turn);
+        }
         // The window says how it ended and leaves by itself; the next question waits for that. A process that leaves
         // takes a processor for a while, and the page waits for its reply.
         tokio::spawn(async move {
@@ -426,16 +448,23 @@ impl Window for Process {
 impl Drop for Process {
     /// The next question has its own.
     fn drop(&mut self) {
+        if !self.answered {
+            self.turns.withdrawn(&self.turn);
+        }
         drop(self.child.take());
         self.warm.refill();
     }
+}
+
+fn only_pages() -> AskError {
+    AskError::NobodyToAsk("a window asks for pages only".into())
 }
 
 async fn asker(channel: &Channel) -> Result<Asker, AskError> {
     let (origin, top, peer) = match channel {
         Channel::WebSocket { origin, peer } => (origin, None, peer),
         Channel::Extension { origin, top, peer } => (origin, top.as_ref(), peer),
-        Channel::Shell => return Err(AskError::NobodyToAsk("a window asks for pages only".into())),
+        Channel::Shell => return Err(only_pages()),
     };
     let (origin, top_origin) = (origin.to_string(), top.map(ToString::to_string));
     Ok(match (peer.speaker().await, channel) {

@@ -1,47 +1,43 @@
 //! One question at a time, one waiting for each origin, few waiting in all: a page cannot bury the person in windows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AskError;
+use super::standing::{Standings, Who};
 use crate::policy::Origin;
-use crate::transport::Channel;
 
 /// Questions that wait for the open one, of all origins together.
 const MAX_WAITING: usize = 4;
-
-/// So many refusals by the person, one soon after the other, and the origin may not ask for a while.
-const MAX_REFUSALS: usize = 2;
-
-/// How soon after each other.
-const SOON: Duration = Duration::from_secs(5 * 60);
-
-/// How long it may not ask.
-const MUTED: Duration = Duration::from_secs(10 * 60);
-
-/// Origins whose refusals are remembered.
-const MAX_REFUSED: usize = 1000;
 
 /// Whose turn it is.
 #[derive(Debug, Clone)]
 pub struct Turns {
     gate: Arc<Semaphore>,
     waiting: Arc<Mutex<HashSet<Origin>>>,
-    refusals: Arc<Mutex<HashMap<Origin, Vec<Instant>>>>,
+    standings: Arc<Standings>,
 }
 
 /// The right to ask the person now; ends when dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "held, not read")] Option<OwnedSemaphorePermit>);
+pub struct Turn {
+    /// None for who is at no window.
+    who: Option<Who>,
+    #[expect(dead_code, reason = "held, not read")]
+    permit: Option<OwnedSemaphorePermit>,
+}
 
 impl Turn {
     /// For who disturbs nobody: the person asked for it himself.
     #[must_use]
     pub fn free() -> Self {
-        Self(None)
+        Self {
+            who: None,
+            permit: None,
+        }
     }
 }
 
@@ -50,29 +46,46 @@ impl Default for Turns {
         Self {
             gate: Arc::new(Semaphore::new(1)),
             waiting: Arc::default(),
-            refusals: Arc::default(),
+            standings: Arc::default(),
         }
     }
 }
 
 impl Turns {
-    /// Waits for the turn.
+    /// Waits for the turn of a page that has its permissions.
     ///
     /// # Errors
     /// [`AskError::Busy`] if a question of this origin, or too many, wait already; [`AskError::Muted`] if the person has
-    /// said no to it too often.
+    /// said no to it too often; [`AskError::Restless`] if it has taken too many questions back.
     pub async fn take(&self, origin: &Origin) -> Result<Turn, AskError> {
-        if self.is_muted(origin, Instant::now()) {
-            return Err(AskError::Muted);
-        }
+        self.wait(Who::known(origin)).await
+    }
+
+    /// Waits for the turn of a page that nobody has decided about.
+    ///
+    /// # Errors
+    /// As [`Turns::take`], but what was refused or taken back counts for its whole registered domain, and what was refused
+    /// for all such pages together, too.
+    pub async fn take_for_stranger(&self, origin: &Origin) -> Result<Turn, AskError> {
+        self.wait(Who::stranger(origin)).await
+    }
+
+    async fn wait(&self, who: Who) -> Result<Turn, AskError> {
+        self.standings.allow(&who, Instant::now())?;
+        let turn = |permit, who| Turn {
+            who: Some(who),
+            permit: Some(permit),
+        };
         if let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() {
-            return Ok(Turn(Some(permit)));
+            return Ok(turn(permit, who));
         }
-        let _place = self.queue(origin)?;
+        let _place = self.queue(&who.origin)?;
         match Arc::clone(&self.gate).acquire_owned().await {
             // The question before this one may have been of the same origin, and its second no.
-            Ok(_) if self.is_muted(origin, Instant::now()) => Err(AskError::Muted),
-            Ok(permit) => Ok(Turn(Some(permit))),
+            Ok(permit) => self
+                .standings
+                .allow(&who, Instant::now())
+                .map(|()| turn(permit, who)),
             // The gate is never closed.
             Err(_) => Err(AskError::Busy),
         }
@@ -83,9 +96,7 @@ impl Turns {
     /// # Errors
     /// As [`Turns::take`].
     pub fn look(&self, origin: &Origin) -> Result<(), AskError> {
-        if self.is_muted(origin, Instant::now()) {
-            return Err(AskError::Muted);
-        }
+        self.standings.allow(&Who::known(origin), Instant::now())?;
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let full = waiting.len() >= MAX_WAITING || waiting.contains(origin);
         if full && self.gate.available_permits() == 0 {
@@ -94,41 +105,26 @@ impl Turns {
         Ok(())
     }
 
-    /// The person said no: he is not asked for ever.
-    pub fn refused(&self, channel: &Channel) -> AskError {
-        if let Some(origin) = channel.origin() {
-            self.note_refusal(origin, Instant::now());
+    /// The person said no in this turn: he is not asked for ever.
+    pub fn refused(&self, turn: &Turn) -> AskError {
+        if let Some(who) = &turn.who {
+            self.standings.refused(who, Instant::now());
         }
         AskError::Refused
     }
 
-    /// The person said yes: what he refused before is forgotten.
-    pub fn agreed(&self, channel: &Channel) {
-        if let Some(origin) = channel.origin() {
-            self.lock_refusals().remove(origin);
+    /// The person said yes in this turn, and stayed with it: what he refused before is forgotten.
+    pub fn agreed(&self, turn: &Turn) {
+        if let Some(who) = &turn.who {
+            self.standings.agreed(who);
         }
     }
 
-    fn note_refusal(&self, origin: &Origin, now: Instant) {
-        let mut refusals = self.lock_refusals();
-        refusals.retain(|_, times| times.last().is_some_and(|last| now.duration_since(*last) < MUTED));
-        if refusals.len() < MAX_REFUSED || refusals.contains_key(origin) {
-            let times = refusals.entry(origin.clone()).or_default();
-            times.retain(|time| now.duration_since(*time) < SOON);
-            times.push(now);
+    /// The page took its question back in this turn, before there was an answer.
+    pub fn withdrawn(&self, turn: &Turn) {
+        if let Some(who) = &turn.who {
+            self.standings.withdrawn(who, Instant::now());
         }
-    }
-
-    fn is_muted(&self, origin: &Origin, now: Instant) -> bool {
-        let refusals = self.lock_refusals();
-        refusals.get(origin).is_some_and(|times| {
-            let last = times.last().is_some_and(|last| now.duration_since(*last) < MUTED);
-            last && times.len() >= MAX_REFUSALS
-        })
-    }
-
-    fn lock_refusals(&self) -> std::sync::MutexGuard<'_, HashMap<Origin, Vec<Instant>>> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self, origin: &Origin) -> Result<Place, AskError> {
@@ -161,30 +157,6 @@ impl Drop for Place {
 mod tests {
     use super::*;
     use crate::policy::origin::Schemes;
-    use crate::transport::program::Peer;
-
-    #[test]
-    fn n047_an_origin_refused_twice_within_five_minutes_is_muted_for_ten() {
-        let turns = Turns::default();
-        let origin = |text: &str| Origin::parse(text, Schemes::Https).unwrap();
-        let (a, b) = (origin("https://a.vn"), origin("https://b.vn"));
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        turns.note_refusal(&a, at(0));
-        assert!(!turns.is_muted(&a, at(1)));
-        turns.note_refusal(&a, at(299));
-        assert!(turns.is_muted(&a, at(300)) && !turns.is_muted(&b, at(300)));
-        assert!(turns.is_muted(&a, at(898)) && !turns.is_muted(&a, at(900)));
-        turns.note_refusal(&b, at(0));
-        turns.note_refusal(&b, at(301));
-        assert!(!turns.is_muted(&b, at(302)), "not soon after each other");
-        turns.note_refusal(&b, at(303));
-        turns.agreed(&Channel::WebSocket {
-            origin: b.clone(),
-            peer: Peer::default(),
-        });
-        assert!(!turns.is_muted(&b, at(304)));
-    }
 
     /// Who waits behind the question that gets the second no is not asked.
     #[tokio::test]
@@ -200,7 +172,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         for _ in 0..2 {
-            turns.note_refusal(&a, Instant::now());
+            turns.refused(&open);
         }
         drop(open);
         assert!(matches!(waiting.await.unwrap(), Err(AskError::Muted)));

@@ -25,6 +25,7 @@ use crate::audit::{Action, AuditError};
 use crate::consent::AskError;
 use crate::language;
 use crate::policy::NotAllowed;
+use crate::policy::grants::GrantsError;
 use crate::tokens::{LoginError, TokenError, truth};
 pub use argument::{Argument, Fault};
 pub use refused::{Refused, doubt_key};
@@ -155,6 +156,12 @@ pub enum JobError {
     /// A fault of our own.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl From<GrantsError> for JobError {
+    fn from(error: GrantsError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 impl From<PdfError> for JobError {
@@ -354,6 +361,7 @@ fn of_ask(error: &AskError) -> ErrorCode {
         AskError::Refused => ErrorCode::Cancelled,
         AskError::Busy => ErrorCode::Busy,
         AskError::Muted => ErrorCode::UserMuted,
+        AskError::Restless => ErrorCode::RateLimited,
         AskError::NobodyToAsk(_) | AskError::NoPin(_) => ErrorCode::NobodyToAsk,
         AskError::TimedOut => ErrorCode::TimedOut,
         AskError::Failed(_) => ErrorCode::Internal,
@@ -595,6 +603,7 @@ mod tests {
             (AskError::Refused, "cancelled"),
             (AskError::Busy, "busy"),
             (AskError::Muted, "user_muted"),
+            (AskError::Restless, "rate_limited"),
             (AskError::NobodyToAsk("no display".into()), "nobody_to_ask"),
             (AskError::TimedOut, "timed_out"),
             (AskError::Failed("x".into()), "internal"),

@@ -2,15 +2,17 @@
 //! time. Through the extension only, and only when the person has just done something in the page: a page alone opens no
 //! window.
 
+use std::sync::Arc;
+
 use time::{Duration, OffsetDateTime};
 use trien_protocol::prompt::Permission;
 
 use super::sign_documents::end;
 use super::{Context, JobError};
-use crate::audit::{Action, Subject};
+use crate::audit::{Action, Intent, Subject};
 use crate::consent::AskError;
 use crate::policy::grants::Grant;
-use crate::policy::{NotAllowed, Scope};
+use crate::policy::{GrantBook, NotAllowed, Scope};
 use crate::transport::Channel;
 
 /// Asks the person, and writes down what he allows.
@@ -19,11 +21,12 @@ use crate::transport::Channel;
 /// [`JobError::NotAllowed`] if the origin is not to be put to him, by the administrator's rules or his own; else why
 /// there is no yes.
 pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
-    let now = OffsetDateTime::now_utc();
     let origin = channel.origin().ok_or(NotAllowed)?;
+    let now = OffsetDateTime::now_utc();
     context.grants.offers(origin, now).ok_or(NotAllowed)?;
-    let turn = context.prompter.turn(channel).await?;
-    // Somebody may have decided while this question waited for another.
+    let turn = context.prompter.turn_for_stranger(channel).await?;
+    // Somebody may have decided while this question waited for another, and what he decided may have ended.
+    let now = OffsetDateTime::now_utc();
     if context.grants.knows(origin, now) {
         return Ok(());
     }
@@ -44,18 +47,46 @@ pub async fn run(context: &Context, channel: &Channel) -> Result<(), JobError> {
         let nothing = AskError::Failed("nothing was allowed".into());
         return Err(end(intent, nothing.into()));
     }
-    let names = scopes.iter().map(|scope| scope.name().to_owned()).collect();
+    let now = OffsetDateTime::now_utc();
     // Without an end it would be for good, which nobody has said.
     let Some(expires) = now.checked_add(Duration::days(days.into())) else {
         let endless = AskError::Failed(format!("{days} days have no end in the calendar"));
         return Err(end(intent, endless.into()));
     };
+    let names = scopes.iter().map(|scope| scope.name().to_owned()).collect();
+    let granted = Action::Granted { scopes: names, days };
     let grant = Grant::until(origin.clone(), scopes, now, Some(expires));
-    if let Err(error) = context.grants.allow(grant) {
-        return Err(end(intent, JobError::Internal(error.to_string())));
+    let grants = Arc::clone(&context.grants);
+    // Another program may hold the file for a while; and whoever hangs up now does not leave one written without the other.
+    let writing = tokio::task::spawn_blocking(move || write(&grants, grant, now, intent, &granted));
+    match writing.await {
+        Ok(written) => written,
+        Err(panic) => Err(JobError::Internal(panic.to_string())),
     }
-    intent.conclude(&Action::Granted { scopes: names, days })?;
-    Ok(())
+}
+
+/// Puts what was granted on the record and into the user's file: into the file only what is on the record.
+fn write(
+    grants: &GrantBook,
+    grant: Grant,
+    now: OffsetDateTime,
+    intent: Intent,
+    granted: &Action,
+) -> Result<(), JobError> {
+    let mut open = Some(intent);
+    let written = grants.edit(|grants| {
+        if !grants.introduce(grant, now) {
+            return Err(NotAllowed.into());
+        }
+        if let Some(intent) = open.take() {
+            intent.conclude(granted)?;
+        }
+        Ok(())
+    });
+    match (written, open) {
+        (Err(error), Some(intent)) => Err(end(intent, error)),
+        (written, _) => written,
+    }
 }
 
 fn permission(scope: Scope) -> Permission {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::grants::{self, Grant, Grants, GrantsError, Scope, Terms};
+use super::grants::{self, Grants, GrantsError, Scope, Terms};
 use super::origin::{Origin, Schemes};
 
 /// What the administrator allows one origin. What has run out is allowed no more, and is still his word: it is not put to
@@ -225,12 +225,15 @@ impl GrantBook {
         usable.then_some(offered)
     }
 
-    /// Writes what the user has just allowed into his file.
+    /// Changes the user's file, as [`Grants::try_edit`]. Waits for whoever changes it as well.
     ///
     /// # Errors
-    /// [`GrantsError`].
-    pub fn allow(&self, grant: Grant) -> Result<(), GrantsError> {
-        Grants::edit(&self.file, |grants| grants.allow(grant))
+    /// As there.
+    pub fn edit<T, E: From<GrantsError>>(
+        &self,
+        change: impl FnOnce(&mut Grants) -> Result<T, E>,
+    ) -> Result<T, E> {
+        Grants::try_edit(&self.file, change)
     }
 
     fn refresh(&self, read: &mut Read) {
@@ -266,6 +269,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::policy::grants::Grant;
     use crate::policy::judge;
     use crate::transport::Channel;
     use crate::transport::program::Peer;

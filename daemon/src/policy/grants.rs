@@ -272,6 +272,17 @@ impl Grants {
     /// # Errors
     /// [`GrantsError`]; the file is as it was then.
     pub fn edit<T>(path: &Path, change: impl FnOnce(&mut Self) -> T) -> Result<T, GrantsError> {
+        Self::try_edit(path, |grants| Ok(change(grants)))
+    }
+
+    /// As [`Grants::edit`], and nothing is written if `change` fails.
+    ///
+    /// # Errors
+    /// That of `change`, or a [`GrantsError`]; the file is as it was then.
+    pub fn try_edit<T, E: From<GrantsError>>(
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let error = |cause| GrantsError::Io {
             file: path.to_owned(),
             cause,
@@ -283,7 +294,7 @@ impl Grants {
         let lock = File::open(folder).map_err(error)?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|errno| error(errno.into()))?;
         let mut grants = Self::load(path)?;
-        let outcome = change(&mut grants);
+        let outcome = change(&mut grants)?;
         grants.save(path, folder, &lock).map_err(error)?;
         Ok(outcome)
     }
@@ -349,6 +360,24 @@ impl Grants {
             }
         }
         self.allow(grant);
+    }
+
+    /// Gives an origin what a person has allowed it who was asked while it had nothing. What was decided elsewhere while he
+    /// was asked stands beside it, and of two ends the later one. False if it was decided that there are to be no questions
+    /// of this origin: then it has nothing.
+    pub fn introduce(&mut self, mut grant: Grant, now: OffsetDateTime) -> bool {
+        if let Some(meanwhile) = self.of(&grant.origin) {
+            if meanwhile.scopes.is_empty() {
+                return false;
+            }
+            for scope in meanwhile.in_force(now) {
+                let end = meanwhile.scopes.get(&scope).copied().flatten();
+                let own = grant.scopes.entry(scope).or_insert(end);
+                *own = own.zip(end).map(|(own, end)| own.max(end));
+            }
+        }
+        self.allow(grant);
+        true
     }
 
     /// Takes these scopes from an origin. False if it had none of them.
@@ -462,6 +491,51 @@ mod tests {
         let rest = [Scope::Sign, Scope::Verify, Scope::BlindDigest];
         assert!(Grants::edit(&path, |grants| grants.narrow(&a, &rest)).unwrap());
         assert_eq!(Grants::load(&path).unwrap().of(&a), None);
+    }
+
+    #[test]
+    fn what_was_decided_while_the_person_was_asked_stands() {
+        let a = origin("https://a.gov.vn");
+        let now = datetime!(2026-03-01 00:00 UTC);
+        let [sooner, later, past] = [
+            datetime!(2026-03-08 00:00 UTC),
+            datetime!(2026-04-01 00:00 UTC),
+            datetime!(2026-02-01 00:00 UTC),
+        ];
+        let until = |scopes: &[Scope], end| Grant::until(a.clone(), scopes.iter().copied(), now, end);
+        let window = || until(&[Scope::Sign, Scope::SignIn, Scope::Batch], Some(sooner));
+        let mut grants = Grants::default();
+        grants.allow(until(&[Scope::Sign, Scope::Verify], None));
+        grants.add(until(&[Scope::SignIn], Some(later)));
+        grants.add(until(&[Scope::BlindDigest], Some(past)));
+        assert!(grants.introduce(window(), now));
+        let expected = [
+            (Scope::SignIn, Some(later)),
+            (Scope::Sign, None),
+            (Scope::Batch, Some(sooner)),
+            (Scope::Verify, None),
+        ];
+        assert_eq!(grants.of(&a).unwrap().scopes, Terms::from(expected));
+        grants.allow(until(&[], None));
+        assert!(!grants.introduce(window(), now), "no questions of it are wanted");
+        assert!(grants.of(&a).unwrap().scopes.is_empty());
+        let mut grants = Grants::default();
+        assert!(grants.introduce(window(), now));
+        assert_eq!(grants.of(&a), Some(&window()));
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins.toml");
+        Grants::edit(&path, |grants| grants.allow(grant("https://a.gov.vn"))).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let failed = Grants::try_edit(&path, |grants| {
+            grants.allow(grant("https://b.gov.vn"));
+            Err::<(), _>(GrantsError::Rights { file: path.clone() })
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
     #[test]

@@ -272,7 +272,10 @@ async fn introduce(
         introduced = jobs::introduce::run(context, channel) => introduced.map_err(|error| {
             tracing::info!(%error, "a page was not allowed");
             match error.code() {
-                code @ (ErrorCode::Busy | ErrorCode::UserMuted | ErrorCode::NobodyToAsk) => code,
+                code @ (ErrorCode::Busy
+                | ErrorCode::UserMuted
+                | ErrorCode::RateLimited
+                | ErrorCode::NobodyToAsk) => code,
                 _ => ErrorCode::NotAllowed,
             }
         }),
