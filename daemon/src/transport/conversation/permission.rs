@@ -1,5 +1,5 @@
 //! Permissions that are taken back, or run out, while a page is connected. Whoever waits here sleeps until the user's file
-//! changes or a permission ends: a page that is only open costs nothing.
+//! changes or a permission ends: a page that is only open costs nothing, or a look at the clock now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,10 @@ use crate::policy::{GrantBook, Origin, Scope};
 /// or whose clock was set, has not slept for as long as it seems.
 const CLOCK: Duration = Duration::from_millis(400);
 
+/// The same while a page whose permission has an end is only open: longer, because nothing that it asks for meanwhile is
+/// done without a look at the clock.
+const IDLE_CLOCK: Duration = Duration::from_secs(10);
+
 /// Returns when somebody concerned has no permission any more.
 pub(super) async fn unwelcome(party: &Party, context: &Context) {
     let mut changes = context.grants.changes();
@@ -25,7 +29,7 @@ pub(super) async fn unwelcome(party: &Party, context: &Context) {
         }
         let concerned = party.channel.origin().into_iter().chain(&party.companions);
         let next = concerned
-            .filter_map(|origin| respite(&context.grants, origin))
+            .filter_map(|origin| respite(&context.grants, origin, IDLE_CLOCK))
             .min();
         tokio::select! {
             Ok(()) = changes.changed() => {}
@@ -69,7 +73,7 @@ pub(super) async fn withdrawn(needed: Option<Needed>, commitment: &Commitment) {
         if !needed.is_there() && commitment.leave() {
             return;
         }
-        let next = respite(&needed.grants, &needed.origin).map(|left| left.min(CLOCK));
+        let next = respite(&needed.grants, &needed.origin, CLOCK);
         tokio::select! {
             Ok(()) = changes.changed() => {}
             () = lapse(next) => {}
@@ -77,12 +81,13 @@ pub(super) async fn withdrawn(needed: Option<Needed>, commitment: &Commitment) {
     }
 }
 
-/// How long until the next of an origin's permissions ends; none if none of them does.
-fn respite(grants: &GrantBook, origin: &Origin) -> Option<Duration> {
+/// How long until the next of an origin's permissions ends, or the clock is looked at for that; none if none of them ends.
+fn respite(grants: &GrantBook, origin: &Origin, clock: Duration) -> Option<Duration> {
     let now = OffsetDateTime::now_utc();
     let ends = grants.ends(origin).into_values();
     let next = ends.filter(|end| *end > now).min()?;
-    Duration::try_from(next - now).ok()
+    let left = Duration::try_from(next - now).ok()?;
+    Some(left.min(clock))
 }
 
 /// Returns after so long; never without a time.
@@ -90,5 +95,35 @@ async fn lapse(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::OriginRules;
+    use crate::policy::grants::{Grant, Grants};
+    use crate::policy::origin::Schemes;
+
+    /// What sleeps through a suspended computer's night sees a permission end that was to last for hours.
+    #[test]
+    fn whoever_waits_for_an_end_looks_at_the_clock_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("origins.toml");
+        let page = Origin::parse("https://a.gov.vn", Schemes::Https).unwrap();
+        let book = GrantBook::new(path.clone(), OriginRules::default(), Schemes::Https);
+        let left = |end: Option<time::Duration>| {
+            let now = OffsetDateTime::now_utc();
+            let grant = Grant::until(page.clone(), [Scope::Sign], now, end.map(|end| now + end));
+            Grants::edit(&path, |grants| grants.allow(grant)).unwrap();
+            respite(&book, &page, IDLE_CLOCK)
+        };
+        assert_eq!(left(None), None);
+        assert_eq!(left(Some(time::Duration::hours(1))), Some(IDLE_CLOCK));
+        let soon = left(Some(time::Duration::seconds(5))).unwrap();
+        assert!(
+            soon <= Duration::from_secs(5) && soon > Duration::ZERO,
+            "{soon:?}"
+        );
     }
 }
