@@ -86,6 +86,7 @@ impl Daemon {
         std::fs::write(&window, program).unwrap();
         std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
         let config = format!("{lines}\n[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
+        std::fs::create_dir_all(desk.home().join("config")).unwrap();
         std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
         Self::run(desk, &mut desk.trien(["daemon"]))
     }
@@ -272,10 +273,12 @@ pub fn dossier() -> Vec<u8> {
     std::fs::read(repository().join("testdata/documents/dossier.pdf")).unwrap()
 }
 
-/// A page's connection.
+/// A page's connection. Whatever test it is in, no request has more than one end, and none is heard of after it.
 pub struct Page {
     road: Road,
     next_id: u64,
+    /// How many requests with this id wait for their end.
+    waiting: BTreeMap<u64, usize>,
 }
 
 enum Road {
@@ -325,6 +328,7 @@ impl Page {
         Ok(Self {
             road: Road::WebSocket(Box::new(socket)),
             next_id: 1,
+            waiting: BTreeMap::new(),
         })
     }
 
@@ -343,12 +347,14 @@ impl Page {
         let mut page = Self {
             road: Road::Socket(stream),
             next_id: 1,
+            waiting: BTreeMap::new(),
         };
         page.send_text(&opening.to_string());
         page
     }
 
     pub fn send_text(&mut self, text: &str) {
+        self.note_request(text);
         match &mut self.road {
             Road::WebSocket(socket) => socket.send(Message::text(text)).expect("sent"),
             Road::Socket(stream) => trien_protocol::frame::write(stream, text).expect("sent"),
@@ -373,6 +379,7 @@ impl Page {
     }
 
     pub fn send_binary(&mut self, message: &Value, bytes: &[u8]) {
+        self.note_request(&message.to_string());
         let frame = trien_protocol::frame::join_binary(&message.to_string(), bytes).unwrap();
         let Road::WebSocket(socket) = &mut self.road else {
             panic!("no binary frames on this road")
@@ -382,6 +389,39 @@ impl Page {
 
     /// The next message, and document bytes that came with it. On the end: the close code, or 0 without one.
     pub fn receive(&mut self) -> Result<(Value, Vec<u8>), u16> {
+        let received = self.receive_any();
+        if let Ok((message, _)) = &received {
+            self.note_reply(message);
+        }
+        received
+    }
+
+    fn note_request(&mut self, text: &str) {
+        let id = serde_json::from_str::<Value>(text)
+            .ok()
+            .and_then(|message| message["id"].as_u64());
+        if let Some(id) = id {
+            *self.waiting.entry(id).or_default() += 1;
+        }
+    }
+
+    /// What was sent as raw bytes is not known here.
+    fn note_reply(&mut self, message: &Value) {
+        let is_progress = message["method"] == "progress";
+        let about = match is_progress {
+            true => &message["params"]["request"],
+            false => &message["id"],
+        };
+        let Some(waiting) = about.as_u64().and_then(|id| self.waiting.get_mut(&id)) else {
+            return;
+        };
+        assert!(*waiting > 0, "its request has ended: {message}");
+        if !is_progress {
+            *waiting -= 1;
+        }
+    }
+
+    fn receive_any(&mut self) -> Result<(Value, Vec<u8>), u16> {
         match &mut self.road {
             Road::Socket(stream) => match trien_protocol::frame::read(stream, usize::MAX) {
                 Ok(Some(text)) => Ok((serde_json::from_str(&text).unwrap(), Vec::new())),

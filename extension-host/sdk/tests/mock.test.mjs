@@ -46,6 +46,12 @@ test("a message is held against the schema: what is wrong, missing or unknown is
   }
   assert.throws(() => conforms("", { ...reply({}), jsonrpc: "1.0" }));
   assert.throws(() => hold([{ session: "s", message: { jsonrpc: "2.0", method: "progress", params: { request: 1 } }, reply: true }]));
+  const replied = { session: "s", message: reply(hello), reply: true };
+  assert.throws(() => hold([question, replied, replied]), /a second reply/);
+  const progress = { jsonrpc: "2.0", method: "progress", params: { request: 1, stage: "signing", done: 0, total: 1 } };
+  const noted = { session: "s", message: progress, reply: true };
+  assert.deepEqual(hold([question, noted, replied]), ["hello", "progress", "hello replied"]);
+  assert.throws(() => hold([question, replied, noted]), /what has ended/);
 });
 
 test("a portal's code runs unchanged against the mock, every method", async (context) => {

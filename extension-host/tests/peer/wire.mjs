@@ -35,22 +35,30 @@ export function listen({ window }) {
   return said;
 }
 
-/** Holds each message against the schema, a reply against that of its request's method; gives the names of what was said. */
+/**
+ * Holds each message against the schema, a reply against that of its request's method; gives the names of what was said. No
+ * request has more than one end, and none is heard of after it.
+ */
 export function hold(said) {
   const asked = new Map();
+  const open = new Set();
   return said.map(({ session, message, reply }) => {
     conforms("", message);
     const { id, method, params, result, error } = message;
     const of = (part) => schema.methods[method ?? asked.get(`${session} ${id}`)]?.[part].$ref;
     if (!reply) {
       asked.set(`${session} ${id}`, method);
+      open.add(`${session} ${id}`);
       conforms(of("params"), params);
       return method;
     }
     if (method !== undefined) {
       conforms(schema.notification.$ref, { method, params });
+      if (method === "progress") assert.ok(open.has(`${session} ${params.request}`), "progress of what has ended");
       return method;
     }
+    // What could not be read as a request has no id.
+    if (id !== null) assert.ok(open.delete(`${session} ${id}`), "a second reply");
     if (result !== undefined) conforms(of("result"), result);
     return error === undefined ? `${asked.get(`${session} ${id}`)} replied` : error.data.code;
   });
