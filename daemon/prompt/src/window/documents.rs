@@ -118,6 +118,10 @@ impl Documents {
             let changed = changed.clone();
             search.connect_search_changed(move |_| changed());
         }
+        if let Some(list) = self.scrolled.borrow().as_ref() {
+            let changed = changed.clone();
+            list.vadjustment().connect_value_changed(move |_| changed());
+        }
         self.shown.connect_items_changed(move |_, _, _, _| changed());
     }
 

@@ -203,12 +203,24 @@ impl Prompt {
         let fronted = self.on(Self::fronted);
         self.window.connect_is_active_notify(move |_| fronted());
         let painted = self.on(Self::painted);
+        let resized = self.on(Self::changed);
         self.window.connect_map(move |window| {
             if let Some(clock) = window.frame_clock() {
                 let painted = painted.clone();
                 clock.connect_after_paint(move |_| painted());
             }
+            // Where everything is follows from the size. Where the window itself is no toolkit tells: Wayland has no such
+            // thing.
+            if let Some(surface) = window.surface() {
+                let (wider, higher) = (resized.clone(), resized.clone());
+                surface.connect_width_notify(move |_| wider());
+                surface.connect_height_notify(move |_| higher());
+            }
         });
+        let scrolled = self.on(Self::changed);
+        self.scrolled
+            .vadjustment()
+            .connect_value_changed(move |_| scrolled());
         self.connect_escape();
         self.connect_held_keys();
         away::watch(self.on(Self::left_alone));

@@ -589,8 +589,46 @@ impl Asked<'_> {
             .expect("cannot type");
     }
 
+    /// Puts it in by way of the clipboard, where another program has it.
+    pub(crate) fn paste(&self, text: &str) {
+        let mut owner = self
+            .with_bindings("clipboard.py")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this test needs Python");
+        owner.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let mut ready = String::new();
+        BufReader::new(owner.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        assert_eq!(ready, "ready\n");
+        self.key("ctrl+v");
+        // It is asked for what it has.
+        std::thread::sleep(ARMED);
+        owner.kill().unwrap();
+        owner.wait().unwrap();
+    }
+
+    /// Waits until assistive technology is told these words.
+    pub(crate) fn wait_until_told(&self, words: &str) {
+        let start = Instant::now();
+        loop {
+            let tree = self.accessible();
+            if tree.all().iter().any(|node| node.name == words) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "no {words:?} in {tree:#?}");
+        }
+    }
+
     pub(crate) fn key(&self, key: &str) {
         self.desk.xdotool(&["key", key]).expect("cannot press");
+    }
+
+    /// Presses it twice, as fast as nobody can read.
+    pub(crate) fn key_twice(&self, key: &str) {
+        self.desk.xdotool(&["key", key, key]).expect("cannot press");
     }
 
     /// Presses it, and again while *approve* is dead, until the window says something. Once it has, the key does
@@ -607,6 +645,21 @@ impl Asked<'_> {
         self.point_at(Place::Approve);
         self.press();
         self.let_go();
+    }
+
+    /// Gives the window another height, and waits until it has it.
+    pub(crate) fn make_higher_by(&self, more: i32) {
+        let (width, height) = (self.geometry("WIDTH"), self.height() + more);
+        let (width, height) = (width.to_string(), height.to_string());
+        self.desk
+            .xdotool(&["windowsize", "--sync", &self.window, &width, &height])
+            .expect("cannot resize");
+    }
+
+    /// Turns the wheel of the mouse once, with the mouse at that place.
+    pub(crate) fn scroll_at(&self, x: i32, y: i32) {
+        self.point(x, y);
+        self.desk.xdotool(&["click", "5"]).expect("cannot scroll");
     }
 
     /// Height of the window, in pixels.
@@ -698,11 +751,19 @@ impl Asked<'_> {
     }
 
     fn assistive(&self, what: &str) -> Command {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/window/accessible.py");
+        let mut command = self.with_bindings("accessible.py");
+        command.args([what, &self.process.id().to_string()]);
+        command
+    }
+
+    fn with_bindings(&self, script: &str) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/window")
+            .join(script);
         // The system's own Python has the bindings of the system's libraries.
         let mut command = Command::new("/usr/bin/python3");
         command
-            .args([script, what, &self.process.id().to_string()])
+            .arg(script)
             .env("DISPLAY", &self.desk.display)
             .env("XDG_RUNTIME_DIR", self.desk.home.path())
             .env("DBUS_SESSION_BUS_ADDRESS", self.desk.bus_address());

@@ -146,6 +146,39 @@ fn n080_a_click_before_it_is_armed_does_nothing() {
 }
 
 #[test]
+fn n080_a_window_of_another_size_or_scrolled_is_armed_anew() {
+    let desk = Desk::start();
+    let mut many = question(PinEntry::NotNeeded);
+    many.documents = (0..40)
+        .map(|n| document(&format!("{n}.pdf"), 90_000 + n))
+        .collect();
+    let early = |change: &dyn Fn(&desk::Asked<'_>)| {
+        let once = || {
+            let asked = desk.ask(many.clone());
+            asked.wait_until_armed();
+            let began = Instant::now();
+            change(&asked);
+            std::thread::sleep(Duration::from_millis(150));
+            asked.key("alt+k");
+            (began.elapsed() < Duration::from_millis(700)).then_some(asked)
+        };
+        let mut asked = (0..10)
+            .find_map(|_| once())
+            .expect("no key within 700 ms in ten windows");
+        assert!(
+            !asked.says_within(Duration::from_secs(2)),
+            "approved what had just moved: {:?}",
+            asked.hear()
+        );
+        asked.key_until_heard("alt+k");
+        asked.assert_approved(0);
+    };
+    early(&|asked| asked.make_higher_by(-40));
+    // The list of documents is below who asks.
+    early(&|asked| asked.scroll_at(200, 330));
+}
+
+#[test]
 fn n080_a_window_that_comes_to_the_front_again_is_armed_anew() {
     let desk = Desk::start();
     let early = || {

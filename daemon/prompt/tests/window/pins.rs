@@ -73,26 +73,47 @@ fn n085_the_last_try_needs_a_second_confirmation() {
 
 #[test]
 fn n087_a_pin_that_can_be_none_stays_in_the_window() {
-    let desk = Desk::start();
+    let desk = Desk::with_assistive_technology();
     let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.wait_until_armed();
-    for wrong in ["", "123", "123456789012345678"] {
+    let too_short = "Mã PIN phải có ít nhất 4 ký tự. Chưa mất lần thử nào.";
+    let too_long = "Mã PIN dài nhất là 16 ký tự. Chưa mất lần thử nào.";
+    let control = "Mã PIN không được chứa ký tự điều khiển hay dấu xuống dòng. Chưa mất lần thử nào.";
+    let long = "1".repeat(65);
+    // No two of one kind in a row, so that what is told is told anew.
+    for (wrong, pasted, told) in [
+        ("", false, "Hãy nhập mã PIN."),
+        ("123", false, too_short),
+        ("123456789012345678", false, too_long),
+        ("1234\n5678", true, control),
+        (&long, true, too_long),
+        ("1234\n", true, control),
+        // What a clipboard has as text ends there.
+        ("12\0345", true, too_short),
+        ("12\t34", true, control),
+    ] {
         asked.key("ctrl+a");
         asked.key("BackSpace");
-        asked.type_text(wrong);
+        if pasted {
+            asked.paste(wrong);
+        } else {
+            asked.type_text(wrong);
+        }
+        // *Approve* is alive then: it is the PIN that does not go.
+        asked.wait_until_armed();
         asked.key("Return");
         assert!(
             !asked.says_within(Duration::from_millis(400)),
-            "{wrong:?} went out"
+            "{wrong:?} went out: {:?}",
+            asked.hear()
         );
+        asked.wait_until_told(told);
     }
     // What may have come by accident is asked about once more: it is the token's to say what a PIN is made of.
     for doubtful in [" 1234", "1234 ", "1234\u{111}", "1234\u{1F511}", " mat khau"] {
         asked.wait_until_armed();
         asked.key("ctrl+a");
         asked.type_text(doubtful);
-        asked.key("Return");
-        asked.key("Return");
+        asked.key_twice("Return");
         assert!(
             !asked.says_within(Duration::from_millis(400)),
             "{doubtful:?} went out"
