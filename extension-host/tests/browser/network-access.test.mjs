@@ -126,9 +126,16 @@ test("n029 Local Network Access in firefox: the library asks nothing without a c
   await page.click("button");
   assert.equal(await connect(), "websocket", "this Firefox does not gate sockets");
   const frame = `${site.url}/?port=${stage.websocketPort}`;
-  const outer = await stage.site({ "/": AROUND(frame, ""), "/framed": AROUND(`${frame}&framed`, "loopback-network") }, { host: HOST, allowed: false });
-  assert.match(await told(await open(browser, outer.url)), FRAMED);
-  assert.equal(await told(await open(browser, `${outer.url}/framed`)), "websocket");
+  const around = {};
+  const outer = await stage.site(around, { host: HOST, allowed: false });
+  for (const allow of ["", "loopback-network"]) {
+    around[`/${allow}`] = AROUND(frame, allow);
+    around[`/framed/${allow}`] = AROUND(`${frame}&framed`, allow);
+    assert.match(await told(await open(browser, `${outer.url}/${allow}`)), FRAMED, `allow="${allow}"`);
+  }
+  // Here the Permissions API goes by `allow`.
+  assert.match(await told(await open(browser, `${outer.url}/framed/`)), /^blocked_by_browser\|websocket: frame\|/);
+  assert.equal(await told(await open(browser, `${outer.url}/framed/loopback-network`)), "websocket");
   const own = await open(browser, `${site.url}/around`);
   assert.equal(await told(own), "websocket", "a frame of the portal's own");
 });

@@ -71,18 +71,23 @@ export class Stage {
   #simulation;
   #developer;
   #environment;
+  #seconds;
   #log;
 
   /**
    * With `display`, the daemon asks with its window on that X display; else a script says yes to everything. `simulation` is a
    * script for `trien daemon --simulate`: its tokens in place of this stage's, whose PIN is the simulator's usual one. Only
-   * with `developer` may pages of http://127.0.0.1 ask. `environment` is the daemon's, beside this process's own. With `log`, what the daemon says of its work goes to `spans` and `log`. Of the
+   * with `developer` may pages of http://127.0.0.1 ask. `environment` is the daemon's, beside this process's own. `seconds` is how
+   * long a question is open. With `log`, what the daemon says of its work goes to `spans` and `log`. Of the
    * `leaves` that testdata/pki/leaves.sh knows, key and certificate lie in `pki/leaves/NAME`, beside the script.
    */
-  static async open({ daemon = true, display, simulation, leaves = [], developer = false, environment = {}, log = false } = {}) {
+  static async open({
+    daemon = true, display, simulation, leaves = [], developer = false, environment = {}, seconds, log = false,
+  } = {}) {
     const stage = new Stage();
     stage.#developer = developer;
     stage.#environment = environment;
+    stage.#seconds = seconds;
     stage.#log = log && { file: stage.#file("daemon.log"), seen: 0 };
     stage.#display = display;
     try {
@@ -140,7 +145,8 @@ export class Stage {
       this.#make();
       if (template) run("cp", ["-a", `${this.#folder}/.`, template]);
     }
-    const config = `developer = ${this.#developer}\n[websocket]\nport = ${this.websocketPort}\n`;
+    const patience = this.#seconds === undefined ? "" : `[prompt]\nseconds = ${this.#seconds}\n`;
+    const config = `developer = ${this.#developer}\n[websocket]\nport = ${this.websocketPort}\n${patience}`;
     writeFileSync(path.join(this.home, "config/config.toml"), config);
     this.answer("approve");
   }

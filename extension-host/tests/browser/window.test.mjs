@@ -112,6 +112,23 @@ for (const name of ["chromium", "firefox"]) {
   });
 }
 
+// The window has a clock of its own, and says no when its time is up: the daemon's has to be first.
+test("n047 nobody answers: that is no refusal, and the page may ask again", async (context) => {
+  const brief = await Stage.open({ display: desk.display, seconds: 3 });
+  context.after(() => brief.close());
+  const { url } = await brief.portal({ host: HOST });
+  const { browser, close } = await launch("chromium", { binaries, env: brief.env, ...elsewhere("chromium", HOST) });
+  context.after(close);
+  const since = brief.record.length;
+  for (let time = 1; time <= 3; time += 1) {
+    const shown = await signOnPage(browser, url, { road: "extension", click: true });
+    assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "timed_out", []], `${time}: ${shown.words}`);
+    await desk.left();
+  }
+  const actions = brief.record.slice(since).map(({ record }) => record.action);
+  assert.deepEqual(actions, ["asked", "failed", "asked", "failed", "asked", "failed"]);
+});
+
 function assertSigned(file) {
   const [original, signed] = [readFileSync(dossier), readFileSync(file)];
   assert.ok(signed.length > original.length && signed.subarray(0, original.length).equals(original));
