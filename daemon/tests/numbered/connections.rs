@@ -1,9 +1,9 @@
 //! Who may connect, how often, and with what frames.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -49,19 +49,42 @@ fn n013_a_client_that_vanishes_at_once_is_nobody() {
     assert!(daemon.answers());
 }
 
+/// Programs that hold so many connections together. Each is a descriptor of theirs, of which a system may let one have few.
+fn crowd(port: u16, wanted: usize) -> Vec<Child> {
+    const PROGRAM: &str = "import socket, sys\n\
+        held = []\n\
+        for _ in range(int(sys.argv[2])):\n    \
+            try: held.append(socket.create_connection(('127.0.0.1', int(sys.argv[1])), 30))\n    \
+            except OSError: pass\n\
+        print('held', flush=True)\n\
+        sys.stdin.read()\n";
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let room = limit.map_or(u64::MAX, |most| most.saturating_sub(50));
+    let each = usize::try_from(room).unwrap_or(usize::MAX).min(wanted);
+    assert!(each >= 200, "a limit of {room} descriptors");
+    let shares = (0..wanted).step_by(each).map(|first| each.min(wanted - first));
+    let mut parts: Vec<Child> = shares
+        .map(|share| {
+            Command::new("python3")
+                .args(["-c", PROGRAM, &port.to_string(), &share.to_string()])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("this test needs Python")
+        })
+        .collect();
+    for part in &mut parts {
+        let mut told = String::new();
+        let mut lines = BufReader::new(part.stdout.take().unwrap());
+        lines.read_line(&mut told).unwrap();
+        assert_eq!(told, "held\n");
+    }
+    parts
+}
+
 #[test]
 fn n018_ten_thousand_connections_leave_the_others_alone() {
     let (_desk, daemon) = portal(&[]);
-    // Each is a descriptor here; as many as the system lets this process have, if not all.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let raised = rustix::process::Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
-    let room = limit.maximum.map_or(u64::MAX, |most| most.saturating_sub(200));
-    let wanted = usize::try_from(room.min(10_000)).unwrap();
-    assert!(wanted >= 2000, "a limit of {room} descriptors shows nothing");
     let mut good = Page::connected(&daemon);
     let descriptors = || {
         std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
@@ -76,9 +99,7 @@ fn n018_ten_thousand_connections_leave_the_others_alone() {
             (before, since) = (descriptors(), Instant::now());
         }
     }
-    let held: Vec<_> = (0..wanted)
-        .filter_map(|_| TcpStream::connect(("127.0.0.1", daemon.port)).ok())
-        .collect();
+    let mut held = crowd(daemon.port, 10_000);
     let began = Instant::now();
     assert_eq!(
         good.call("cancel", &json!({ "request": 9 }))["result"]["cancelled"],
@@ -86,7 +107,10 @@ fn n018_ten_thousand_connections_leave_the_others_alone() {
     );
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     assert!(descriptors() < before + 80, "the caps hold");
-    drop(held);
+    for part in &mut held {
+        part.kill().unwrap();
+        part.wait().unwrap();
+    }
     wait_for(|| descriptors() <= before + 2);
     assert!(daemon.answers());
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -119,14 +120,15 @@ fn codes<const N: usize>(page: &mut Page, requests: [u64; N]) -> [String; N] {
 
 #[test]
 fn n049_n050_n053_a_document_sent_again_as_another_ends_what_the_person_was_asked() {
-    let (desk, daemon) = with_key("citizen", HANG);
     let bytes = |n: u8| vec![b'a' + n; 3000];
-    let mut entries = record(&desk, 1);
     for (road, capabilities) in [
         (Page::over_websocket as fn(&Daemon) -> Page, &["manifest"][..]),
         (Page::over_websocket, &[]),
         (Page::over_socket, &["manifest"]),
     ] {
+        // One for each: a page that takes so many questions back has to wait for the next.
+        let (desk, daemon) = with_key("citizen", HANG);
+        let mut entries = record(&desk, 1);
         let mut page = road(&daemon);
         page.hello_with(capabilities);
         let documents = [0, 1, 2].map(|n| page.upload(&format!("{n}.bin"), &bytes(n)));
@@ -399,4 +401,39 @@ fn n052_pieces_that_do_not_fit_lose_the_document() {
     gap["offset"] = json!(7);
     assert_eq!(told(gap), "upload_mismatch");
     assert_eq!(told(large("0b")), "taken");
+}
+
+/// Slow: nothing shortens the minute that it waits for.
+#[test]
+fn n052_what_is_never_finished_is_let_go_after_a_minute() {
+    let (_desk, daemon) = portal(&[]);
+    let mut page = Page::connected(&daemon);
+    // Memory and files without a name.
+    let kept = || {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap();
+        let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets
+            .filter(|target| target.to_string_lossy().contains("(deleted)"))
+            .count()
+    };
+    let begun = |name: &str| json!({ "sha256": name.repeat(32), "size": 200 << 20, "offset": 0, "data": STANDARD.encode([7; 400_000]) });
+    let before = kept();
+    for name in ["01", "02", "03", "04", "05", "06", "07", "08", "09", "0a"] {
+        assert!(page.call("upload", &begun(name))["result"].is_object());
+    }
+    let began = Instant::now();
+    assert!(kept() >= before + 10, "each is kept apart");
+    assert_eq!(page.refusal("upload", &begun("0b")), "too_large");
+    // A good request between them, so that not too many bad ones come in a row.
+    while page.call("upload", &begun("0b"))["error"]["data"]["code"] == "too_large" {
+        page.call("cancel", &json!({ "request": 0 }));
+        assert!(began.elapsed() < Duration::from_secs(80), "in vain");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert!(began.elapsed() > Duration::from_secs(55), "{:?}", began.elapsed());
+    wait_for(|| kept() <= before + 1);
+    // The connection is there as before, and what was let go is begun anew.
+    let mut rest = begun("01");
+    rest["offset"] = json!(400_000);
+    assert_eq!(page.refusal("upload", &rest), "upload_mismatch");
 }

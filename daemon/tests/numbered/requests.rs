@@ -199,6 +199,55 @@ fn n047_after_two_refusals_there_is_no_third_window() {
     assert_eq!(record(&desk, 7).len(), 7);
 }
 
+/// That the person typed a PIN first makes his no no less of one.
+#[test]
+fn n047_no_after_a_wrong_pin_is_a_no() {
+    let wrong = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"11111111\"]\n";
+    let (desk, daemon) = with_key("citizen", wrong);
+    let mut page = Page::connected(&daemon);
+    let nonce = json!({ "nonce": STANDARD.encode((0..32).collect::<Vec<u8>>()) });
+    for told in ["pin_incorrect", "pin_incorrect", "user_muted"] {
+        assert_eq!(code(&page.call("authenticate", &nonce)), told);
+    }
+    assert_eq!(record(&desk, 7).len(), 7);
+}
+
+/// Nobody has the time to say no to a window that comes and goes.
+#[test]
+fn n047_a_page_that_takes_its_questions_back_again_and_again_has_to_wait() {
+    let (desk, daemon) = with_key("citizen", HANG);
+    let mut page = Page::connected(&daemon);
+    for _ in 0..10 {
+        let asked = page.ask("certificates", &json!({}));
+        wait_for(|| asking(daemon.pid()).len() == 1);
+        let taken_back = page.ask("cancel", &json!({ "request": asked }));
+        // The two replies come in any order, and progress before them.
+        let mut awaited = vec![asked, taken_back];
+        while !awaited.is_empty() {
+            let (message, _) = page.receive().unwrap();
+            awaited.retain(|id| message["id"] != *id);
+            if message["id"] == asked {
+                assert_eq!(code(&message), "cancelled");
+            }
+        }
+        wait_for(|| asking(daemon.pid()).is_empty());
+    }
+    for _ in 0..20 {
+        assert_eq!(code(&page.call("certificates", &json!({}))), "rate_limited");
+    }
+    assert_eq!(record(&desk, 21).len(), 21, "nobody was asked any more");
+    // Another connection of the same page is no other asker, and another page is.
+    assert_eq!(
+        code(&Page::connected(&daemon).call("certificates", &json!({}))),
+        "rate_limited"
+    );
+    allow(&desk, "https://other.example", &[]);
+    let mut other = Page::websocket_from(&daemon, "https://other.example").unwrap();
+    other.hello();
+    other.ask("certificates", &json!({}));
+    wait_for(|| asking(daemon.pid()).len() == 1);
+}
+
 #[test]
 fn n048_the_tab_goes_and_the_window_goes() {
     let (desk, daemon) = with_key("citizen", HANG);
