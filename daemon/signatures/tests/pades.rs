@@ -767,6 +767,32 @@ fn n131_a_document_certified_against_changes_is_not_signed() {
             Some(Reason::ForbiddenChange),
             "{allowed:?}"
         );
+        // What an archive's program may add to a signed document is a change where the author forbids them all.
+        let ours: String = certified.iter().map(|byte| char::from(*byte)).collect();
+        let begin = ours.rfind("/Type /Catalog").unwrap();
+        let begin = ours[..begin].rfind(" obj\n").unwrap() + " obj\n".len();
+        let catalog = ours[begin..].split("\nendobj").next().unwrap();
+        let catalog = catalog.trim_end().strip_suffix(">>").unwrap();
+        let metadata = (
+            90,
+            "<< /Type /Metadata /Subtype /XML /Length 1 >>\nstream\nx\nendstream",
+        );
+        for (entry, always) in [
+            ("/Metadata 90 0 R", false),
+            ("/Version /2.0", false),
+            (
+                "/Extensions << /ADBE << /BaseVersion /1.7 /ExtensionLevel 3 >> >>",
+                false,
+            ),
+            (
+                "/Extensions << /ESIC << /BaseVersion /1.7 /ExtensionLevel 2 >> >>",
+                true,
+            ),
+        ] {
+            let other = update(&certified, &[(1, &format!("{catalog} {entry} >>")), metadata]);
+            let expected = always || allowed != Allowed::Nothing;
+            assert_eq!(check(&other).valid(), expected, "{allowed:?}: {entry}");
+        }
     }
 }
 

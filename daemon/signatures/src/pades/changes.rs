@@ -173,6 +173,11 @@ fn is_permitted(
     }
     Ok(match role {
         // The form in the catalog and the form of its own have been compared by new_fields.
+        Role::Catalog if nothing_else => {
+            same_but(old, new, &[b"AcroForm", b"DSS", b"Extensions"])
+                && old.all(b"PageMode").eq(new.all(b"PageMode"))
+                && extensions_permitted((old, signed), (new, whole))?
+        }
         Role::Catalog => same_but(old, new, &CATALOG_KEYS) && old.all(b"PageMode").eq(new.all(b"PageMode")),
         Role::Form => true,
         Role::Page => {
@@ -209,6 +214,22 @@ fn is_permitted(
         Role::Metadata => old.is_type(b"Metadata") && new.is_type(b"Metadata"),
         Role::ValidationData => store_grew(old, new),
         Role::Annotations => false,
+    })
+}
+
+/// The extensions dictionary (ISO 32000-1, 7.12), where nothing may come but validation data: only that of ETSI, which
+/// names these, may be new (EN 319 142-1, 5.4.1).
+fn extensions_permitted(
+    (before, signed): (&Dictionary, &Document<'_>),
+    (now, whole): (&Dictionary, &Document<'_>),
+) -> Result<bool, PdfError> {
+    let of = |catalog: &Dictionary, document: &Document<'_>| match catalog.get(b"Extensions") {
+        Some(node) => Ok(document.resolve(node)?.dictionary().cloned()),
+        None => Ok(Some(Dictionary::default())),
+    };
+    Ok(match (of(before, signed)?, of(now, whole)?) {
+        (Some(before), Some(now)) => same_but(&before, &now, &[b"ESIC"]),
+        _ => before.get(b"Extensions") == now.get(b"Extensions"),
     })
 }
 
