@@ -48,8 +48,12 @@ struct Drawn {
 
 impl Drawn {
     fn of(document: &Path) -> Self {
+        Self::of_page(document, "1")
+    }
+
+    fn of_page(document: &Path, page: &str) -> Self {
         let out = document.with_extension("drawn");
-        let words = ["-r", "254", "-f", "1", "-l", "1", "-singlefile"];
+        let words = ["-r", "254", "-f", page, "-l", page, "-singlefile"];
         succeed(Command::new("pdftoppm").args(words).args([document, &out]));
         if let Ok(folder) = std::env::var("TRIEN_SCREENSHOT_DIR") {
             let name = format!("preset-{}", document.file_stem().unwrap().to_string_lossy());
@@ -215,8 +219,20 @@ fn places(document: &Path, word: &str) -> Vec<[f64; 4]> {
 
 #[test]
 fn a_person_signs_above_the_name_and_the_agencys_seal_covers_a_third_of_it_at_its_left() {
+    signed_and_sealed(&repository().join("testdata/documents/dossier.pdf"));
+}
+
+/// The same letter, in which nothing may be transparent.
+#[test]
+fn what_the_agencys_seal_stands_on_is_seen_in_a_pdf_a_1_too() {
+    signed_and_sealed(&repository().join("target/documents/writer_pdfa1.pdf"));
+}
+
+fn signed_and_sealed(document: &Path) {
     let (desk, seal) = office();
-    let original = Drawn::of(&copy_of_the_dossier(&desk));
+    let copy = desk.path("original.pdf");
+    std::fs::copy(document, &copy).unwrap();
+    let original = Drawn::of(&copy);
     let picture = handwriting(&desk);
     let words = [
         "--at-keyword",
@@ -224,7 +240,7 @@ fn a_person_signs_above_the_name_and_the_agencys_seal_covers_a_third_of_it_at_it
         "--image",
         picture.to_str().unwrap(),
     ];
-    let signed = sign(&desk, "person", "person", &words);
+    let signed = sign_file(&desk, document, "person", "person", &words);
     let person = Drawn::of(&signed);
     let written = person.change(&original, is_blue).unwrap();
     let whole = person.change(&original, |_| true).unwrap();
@@ -395,4 +411,31 @@ required = ["office"]
     sign.arg(desk.path("x.pdf")).arg(copy_of_the_dossier(&desk));
     let told = fail(sign.args(["--value", "office=x"]).args(desk.pin()), 2);
     assert!(told.contains("chu-ky.png"), "{told}");
+}
+
+#[test]
+fn a_keyword_is_looked_for_from_the_end_on_where_the_preset_stands_on_the_last_page() {
+    let (desk, _) = office();
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let two = desk.path("two.pdf");
+    succeed(Command::new("pdfunite").args([&dossier, &dossier, &two]));
+    let pages = |document: &Path| ["1", "2"].map(|page| Drawn::of_page(document, page));
+    let before = pages(&two);
+    let picture = handwriting(&desk);
+    let person = [
+        "--at-keyword",
+        "NGUYỄN VĂN AN",
+        "--image",
+        picture.to_str().unwrap(),
+    ];
+    let first = [&person[..], &["--page", "1"]].concat();
+    for (preset, words, expected) in [
+        ("person", &person[..], [false, true]),
+        ("person", &first, [true, false]),
+        ("plain", &["--at-keyword", "NGUYỄN VĂN AN"], [true, false]),
+    ] {
+        let after = pages(&sign_file(&desk, &two, "person", preset, words));
+        let marked = |page: usize| after[page].change(&before[page], |_| true).is_some();
+        assert_eq!([0, 1].map(marked), expected, "{preset} {words:?}");
+    }
 }

@@ -38,6 +38,7 @@ fn sign(bytes: &[u8], before: usize) {
         1 => Some(Place::Keyword {
             text: "a".to_owned(),
             page: None,
+            backwards: false,
             side: Side::Below,
             size: [100.0, 40.0],
         }),

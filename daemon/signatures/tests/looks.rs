@@ -334,6 +334,7 @@ fn a_place_is_found_by_the_text_of_the_page() {
             Place::Keyword {
                 text: text.to_owned(),
                 page: None,
+                backwards: false,
                 side,
                 size,
             },
@@ -400,6 +401,7 @@ fn a_keyword_is_found_in_a_page_that_is_compressed_by_lzw() {
     let place = Place::Keyword {
         text: "dong dau".to_owned(),
         page: None,
+        backwards: false,
         side: Side::Below,
         size: [50.0 * MM, 20.0 * MM],
     };
@@ -498,6 +500,48 @@ fn a_waiting_field_is_signed_in_its_place() {
     let elsewhere = Appearance::plain(Place::on(1, [0.0, 0.0, 99.0, 50.0]), Vec::new());
     let elsewhere = try_to_sign(&waiting(""), in_field("ChoKy", &elsewhere)).unwrap_err();
     assert_eq!(elsewhere, PadesError::FieldPlace);
+}
+
+/// Fields that the author of a form laid out, the later signer's first.
+#[test]
+fn a_seal_covers_who_signed_last_wherever_his_field_stands_in_the_form() {
+    let mut draft = Draft::with_text("");
+    draft.extend(1, "/AcroForm << /Fields [7 0 R 8 0 R] >>");
+    draft.extend(3, "/Annots [7 0 R 8 0 R]");
+    for (number, name, rectangle) in [
+        (7, "LanhDao", "[250 50 390 120]"),
+        (8, "NguoiKy", "[50 180 190 250]"),
+    ] {
+        let field = format!(
+            "<< /Type /Annot /Subtype /Widget /FT /Sig /T ({name}) /F 4 /Rect {rectangle} /P 3 0 R >>"
+        );
+        draft.set(number, &field);
+    }
+    let look = Appearance {
+        mark: Mark::Picture(handwriting()),
+        ..bare(Place::Field)
+    };
+    let drafter = sign(&draft.classic(), in_field("NguoiKy", &look));
+    let leader = sign(&drafter, in_field("LanhDao", &look));
+    let over = |field: Option<&str>| Appearance {
+        mark: Mark::Picture(seal()),
+        ..bare(Place::OverSignature {
+            field: field.map(str::to_owned),
+            share: 1.0 / 3.0,
+            size: [60.0, 60.0],
+        })
+    };
+    for (name, document, signatures, over, ends) in [
+        ("one", &drafter, 2, over(None), 50 + 47),
+        ("both", &leader, 3, over(None), 250 + 47),
+        ("named", &leader, 3, over(Some("NguoiKy")), 50 + 47),
+    ] {
+        let sealed = show(document, &over).unwrap();
+        assert_good(&format!("form-{name}"), &sealed, signatures);
+        let picture = render(&format!("form-{name}"), &sealed, 1);
+        let [_, _, right, _] = extent(&picture, is_red).expect("the seal is seen");
+        assert!(right.abs_diff(ends) <= 2, "{name}: the seal ends at {right}");
+    }
 }
 
 #[test]

@@ -265,6 +265,7 @@ impl Appearance {
             return Place::Keyword {
                 text: text.clone(),
                 page: wanted.page.map(|_| page),
+                backwards: place.page == PresetPage::Last,
                 side: match place.side {
                     PresetSide::Above => Side::Above,
                     PresetSide::Below => Side::Below,

@@ -1,12 +1,15 @@
 //! Where on which page an appearance goes.
 
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+
 use super::PadesError;
 use super::appearance::AppearanceError;
 use super::form::{self, Field};
 use crate::pdf::{Document, Page, PageText, PdfError, Rotation, Value};
 
 /// Pages that a keyword is looked for on.
-const MAX_SEARCHED: u32 = 1_000;
+const MAX_SEARCHED: usize = 1_000;
 
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +42,15 @@ pub enum Place {
         /// Between the page's edges and the appearance, horizontally and vertically, in points.
         margin: [f64; 2],
     },
-    /// Beside a text on the page: where it stands last on the first page that has it, or on the page given. Upper and
-    /// lower case and runs of white space count as the same.
+    /// Beside a text on the page: where it stands last on the first page that has it, the last page that has it, or the
+    /// page given. Upper and lower case and runs of white space count as the same.
     Keyword {
         /// The text.
         text: String,
         /// Only on this page.
         page: Option<PageChoice>,
+        /// Without a page: whether the last page that has it is meant, and not the first.
+        backwards: bool,
         /// On which side of the text.
         side: Side,
         /// Width and height, in points.
@@ -145,9 +150,16 @@ pub(super) fn find<'d>(
         Place::Keyword {
             text,
             page,
+            backwards,
             side,
             size,
-        } => beside_keyword(document, text, *page, *side, *size),
+        } => beside_keyword(
+            document,
+            text,
+            searched(document, *page, *backwards)?,
+            *side,
+            *size,
+        ),
         Place::OverSignature { field, share, size } => {
             over_signature(document, field.as_deref(), *share, *size)
         }
@@ -187,20 +199,33 @@ fn shown_size(page: &Page<'_>) -> Result<[f64; 2], PdfError> {
     })
 }
 
+/// The pages that a keyword is looked for on, in their turn.
+fn searched<'d>(
+    document: &Document<'d>,
+    page: Option<PageChoice>,
+    backwards: bool,
+) -> Result<VecDeque<Page<'d>>, PdfError> {
+    if let Some(page) = page {
+        return Ok(VecDeque::from([choose(document, page)?]));
+    }
+    if !backwards {
+        return document.pages()?.take(MAX_SEARCHED).collect();
+    }
+    let mut last = VecDeque::new();
+    for page in document.pages()? {
+        last.truncate(MAX_SEARCHED - 1);
+        last.push_front(page?);
+    }
+    Ok(last)
+}
+
 fn beside_keyword<'d>(
     document: &Document<'d>,
     keyword: &str,
-    page: Option<PageChoice>,
+    candidates: VecDeque<Page<'d>>,
     side: Side,
     size: [f64; 2],
 ) -> Result<Spot<'d>, PadesError> {
-    let candidates: Vec<Page<'d>> = match page {
-        Some(page) => vec![choose(document, page)?],
-        None => document
-            .pages()?
-            .take(MAX_SEARCHED as usize)
-            .collect::<Result<_, _>>()?,
-    };
     let mut unreadable = None;
     for page in candidates {
         let text = match PageText::of(document, &page) {
@@ -252,8 +277,10 @@ fn over_signature<'d>(
     let mut candidates: Vec<_> = signed
         .filter(|field| name.is_none_or(|name| form::full_name(&fields, field).as_deref() == Some(name)))
         .collect();
-    // The newest stands last in the form.
+    // The form says nothing of when its fields were signed: each signature covers the ones before it. Of those that say
+    // nothing either, a field that came later stands further behind.
     candidates.reverse();
+    candidates.sort_by_cached_key(|field| Reverse(covered_until(document, field)));
     for field in candidates {
         let Some((page, corners)) = widget_place(document, field)? else {
             continue;
@@ -268,6 +295,15 @@ fn over_signature<'d>(
         return on_page(page, [x, y, x + width, y + height]);
     }
     Err(AppearanceError::NoSignature.into())
+}
+
+/// Where the byte range of a field's signature ends (12.8.1).
+fn covered_until(document: &Document<'_>, field: &Field<'_>) -> Option<i64> {
+    let value = document.get(field.located.dictionary()?, b"V").ok()??;
+    let range = document.get(value.dictionary()?, b"ByteRange").ok()??;
+    let mut numbers = range.array()?.iter().rev().map(|node| node.value.integer());
+    let (length, start) = (numbers.next()??, numbers.next()??);
+    start.checked_add(length)
 }
 
 /// The page and the rectangle of a field's only widget with an area; `None` if it has none.

@@ -187,6 +187,7 @@ fn looked_for(document: &[u8]) -> PadesError {
     let place = Place::Keyword {
         text: "Don xin".to_owned(),
         page: None,
+        backwards: false,
         side: Side::Below,
         size: [100.0, 40.0],
     };

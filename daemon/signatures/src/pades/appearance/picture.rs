@@ -11,6 +11,9 @@ pub const MAX_PICTURE: usize = 4 << 20;
 /// Points of a picture: a seal of 40 mm at 1200 dpi has 3.6 million.
 const MAX_POINTS: u64 = 4_000_000;
 
+/// The least opacity of a point that is painted where there is no transparency.
+const PAINTED: u8 = 128;
+
 /// A picture that has been read, and is written into as many documents as one likes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture(Arc<Read>);
@@ -23,8 +26,9 @@ struct Read {
     colour: Vec<u8>,
     /// Opacity, deflated; none where every point is opaque.
     opacity: Option<Vec<u8>>,
-    /// RGB laid on white, deflated, where there is opacity.
-    flat: Option<Vec<u8>>,
+    /// For documents without transparency, where there is opacity: RGB laid on white, and which points are painted, both
+    /// deflated.
+    flat: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Why a picture cannot be used.
@@ -91,7 +95,10 @@ impl Picture {
             return Err(PictureError::Invisible);
         }
         let transparent = opacity.iter().any(|alpha| *alpha != 255);
-        let flat = transparent.then(|| deflate(&on_white(&colour, &opacity)));
+        let flat = transparent.then(|| {
+            let stencil = stencil(&opacity, usize::try_from(width).unwrap_or(usize::MAX));
+            (deflate(&on_white(&colour, &opacity)), deflate(&stencil))
+        });
         Ok(Self(Arc::new(Read {
             width,
             height,
@@ -106,7 +113,8 @@ impl Picture {
         f64::from(self.0.width) / f64::from(self.0.height)
     }
 
-    /// Adds the image to the update; without its transparency where the document must have none.
+    /// Adds the image to the update. Where the document must have no transparency (PDF/A-1: ISO 19005-1, 6.4), each point
+    /// is painted or it is not, by a stencil (ISO 32000-1, 8.9.6.3), and what lies below is still seen.
     pub(super) fn add(&self, update: &mut Update, opaque: bool) -> ObjectId {
         let read = &*self.0;
         let head = |space: &str| {
@@ -118,7 +126,18 @@ impl Picture {
         };
         let image = update.reserve();
         match (&read.opacity, &read.flat) {
-            (Some(_), Some(flat)) if opaque => update.add_stream(image, &head("DeviceRGB"), flat),
+            (Some(_), Some((flat, stencil))) if opaque => {
+                let mask = update.reserve();
+                let size = format!("/Width {} /Height {}", read.width, read.height);
+                update.add_stream(
+                    mask,
+                    &format!(
+                        "/Type /XObject /Subtype /Image {size} /BitsPerComponent 1 /ImageMask true /Filter /FlateDecode"
+                    ),
+                    stencil,
+                );
+                update.add_stream(image, &format!("{} /Mask {mask} R", head("DeviceRGB")), flat);
+            }
             (Some(opacity), _) => {
                 let mask = update.reserve();
                 update.add_stream(mask, &head("DeviceGray"), opacity);
@@ -132,6 +151,18 @@ impl Picture {
         }
         image
     }
+}
+
+/// Of each point whether it is left out, in bits: rows of whole octets, the most significant bit first.
+fn stencil(opacity: &[u8], width: usize) -> Vec<u8> {
+    let rows = opacity.chunks(width.max(1));
+    let octet = |points: &[u8]| {
+        let bits = points.iter().enumerate();
+        bits.fold(0, |octet, (at, alpha)| {
+            octet | (u8::from(*alpha < PAINTED) << (7 - at))
+        })
+    };
+    rows.flat_map(|row| row.chunks(8).map(octet)).collect()
 }
 
 fn on_white(colour: &[u8], opacity: &[u8]) -> Vec<u8> {
@@ -148,7 +179,7 @@ fn on_white(colour: &[u8], opacity: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Picture, PictureError, on_white};
+    use super::{Picture, PictureError, on_white, stencil};
 
     #[test]
     fn what_is_no_picture_is_refused() {
@@ -160,6 +191,15 @@ mod tests {
         );
         let unseen = Picture::from_points(1, 1, &[9, 9, 9, 0], false);
         assert_eq!(unseen, Err(PictureError::Invisible));
+    }
+
+    #[test]
+    fn a_stencil_leaves_out_what_is_more_transparent_than_not() {
+        let row = [0, 255, 127, 128, 255, 255, 255, 255, 0];
+        assert_eq!(
+            stencil(&[row, [255; 9]].concat(), 9),
+            [0b1010_0000, 0b1000_0000, 0, 0]
+        );
     }
 
     #[test]
