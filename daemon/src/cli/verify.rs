@@ -219,7 +219,8 @@ fn judge_stream(
     use std::io::{Seek, SeekFrom};
     let mut first = [0];
     let read = file.read(&mut first)?;
-    if read == 1 && first == *b"%" && content.is_none() {
+    // A PDF holds what its signatures are about.
+    if read == 1 && first == *b"%" {
         return judge_pdf(file)
             .map(|pdf| pdf.map(|pdf| pades::verify_source(&pdf, reliance).map_err(Unreadable::from)));
     }

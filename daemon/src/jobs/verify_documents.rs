@@ -75,10 +75,7 @@ fn judge(
             .map_err(|error| JobError::Internal(error.to_string()))
     };
     let mut head = [0; 5];
-    let is_pdf = document.size() >= 5
-        && document.read_exact_at(&mut head, 0).is_ok()
-        && head == *b"%PDF-"
-        && content.is_none();
+    let is_pdf = document.size() >= 5 && document.read_exact_at(&mut head, 0).is_ok() && head == *b"%PDF-";
     if is_pdf {
         return Ok(pades::verify_source(document, &trust.reliance(now)).map_err(Unreadable::from)?);
     }
@@ -133,7 +130,7 @@ impl Unreadable {
 }
 
 /// The report on one document, by what its bytes are: PDF, ASiC, OOXML, XML, JWS, else CMS; with its content inside, or beside
-/// it.
+/// it. What always holds its own content takes no notice of one beside it.
 ///
 /// # Errors
 /// [`Unreadable`] when it is none of these.
@@ -142,7 +139,7 @@ pub fn verify(
     content: Option<&[u8]>,
     reliance: &Reliance<'_>,
 ) -> Result<Report, Unreadable> {
-    if content.is_none() && document.starts_with(b"%PDF-") {
+    if document.starts_with(b"%PDF-") {
         return Ok(pades::verify(document, reliance)?);
     }
     if asic::looks_like(document) {

@@ -452,3 +452,26 @@ fn a_second_signature_that_would_break_the_first_in_an_xml_document_is_refused_i
     let second = std::fs::read_to_string(desk.path("second.xml")).unwrap();
     assert!(second.contains(&first), "{second}");
 }
+
+#[test]
+fn a_pdf_takes_no_notice_of_a_content_beside_it() {
+    let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let signed = desk.path("signed.pdf");
+    succeed(
+        desk.trien(["sign", "--out"])
+            .arg(&signed)
+            .arg(&dossier)
+            .args(desk.pin()),
+    );
+    for piped in [false, true] {
+        let mut verify = desk.trien(["verify", "--content"]);
+        verify.arg(&dossier);
+        match piped {
+            false => verify.arg(&signed),
+            true => verify.arg("-").stdin(std::fs::File::open(&signed).unwrap()),
+        };
+        let report = succeed(&mut verify);
+        assert!(report.contains("TOTAL-PASSED"), "{report}");
+    }
+}

@@ -45,6 +45,13 @@ fn a_page_asks_for_a_level_and_is_told_what_was_reached() {
     assert_eq!(signed["level"], "B-LTA");
     keep(&office, &mut page, &signed, "x.p7s");
     assert_eq!(office.level("x.p7s"), "B-LTA");
+    // What holds its own content takes no notice of one beside it.
+    let held = page.upload("x.pdf", &std::fs::read(office.desk.path("x.pdf")).unwrap());
+    let reply = page.call(
+        "verify_documents",
+        &json!({ "documents": [held], "content": text }),
+    );
+    assert_eq!(reply["result"]["documents"][0]["valid"], true, "{reply}");
     // One more beside it, with what both are about; and it is stamped, too.
     let alone = page.upload("x.p7s", &std::fs::read(office.desk.path("x.p7s")).unwrap());
     let beside = json!({ "documents": [alone], "content": text, "format": "cades_parallel", "level": "B-T" });
