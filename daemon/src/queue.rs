@@ -1,9 +1,12 @@
 //! Files that were signed offline and wait for their time-stamp: remembered on disk, raised when an authority can be
 //! reached again, by the daemon or by `trien augment --queued`.
 //!
-//! A file that is no longer what was signed is left alone, also when somebody changed it while an authority was asked. A
-//! file goes up step by step, as far as there are answers. The queue is bounded; what could not be raised in thirty days is
-//! given up and named.
+//! A file that is no longer what was signed is left alone, also when somebody changed it while an authority was asked. One
+//! that is out of reach (a stick that was pulled, a share that is not mounted) is waited for. A file goes up step by step,
+//! as far as there are answers. The queue is bounded; what could not be raised in thirty days is given up and named.
+//!
+//! Several processes may go through the queue at once, while another one adds to it: who takes the time to ask an
+//! authority changes only the entry that he read.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -15,6 +18,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use trien_signatures::augment::AugmentError;
 use trien_signatures::report::Level;
 
 use crate::jobs::Context;
@@ -34,7 +38,7 @@ const MAX_FILE: u64 = 256 * 1024 * 1024;
 const LONGEST: time::Duration = time::Duration::days(30);
 
 /// One file that waits.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Waiting {
     file: PathBuf,
@@ -83,7 +87,7 @@ pub struct Done {
     pub raised: Vec<PathBuf>,
     /// Still waiting.
     pub waiting: Vec<PathBuf>,
-    /// Changed, gone, or not to be raised.
+    /// Changed, not to be raised, or out of reach for too long.
     pub given_up: Vec<PathBuf>,
 }
 
@@ -123,18 +127,50 @@ impl Queue {
             since: OffsetDateTime::now_utc(),
             file,
         };
+        let _alone = self.lock()?;
         Ok(self.write(&waiting)?)
     }
 
+    /// While it is held, no other process reads or changes an entry or the file of one.
+    fn lock(&self) -> io::Result<fs::File> {
+        let lock = fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.folder.with_extension("lock"))?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    /// Where the entry of a file is.
+    fn entry(&self, file: &Path) -> PathBuf {
+        let name = hex::encode(Sha256::digest(file.as_os_str().as_encoded_bytes()));
+        self.folder.join(format!("{name}.json"))
+    }
+
     fn write(&self, waiting: &Waiting) -> io::Result<()> {
-        let name = hex::encode(Sha256::digest(waiting.file.as_os_str().as_encoded_bytes()));
         let mut entry = tempfile::NamedTempFile::new_in(&self.folder)?;
         entry.write_all(&serde_json::to_vec(waiting)?)?;
         entry.as_file().sync_all()?;
         entry
-            .persist(self.folder.join(format!("{name}.json")))
+            .persist(self.entry(&waiting.file))
             .map_err(|error| error.error)?;
         Ok(())
+    }
+
+    /// Whether it is still this that waits, and not what was signed in its place since, or what another process has
+    /// brought further.
+    fn still_waits(&self, waiting: &Waiting) -> bool {
+        read_entry(&self.entry(&waiting.file)).is_some_and(|entry| entry == *waiting)
+    }
+
+    /// Takes out what waits no longer.
+    fn remove(&self, waiting: &Waiting) -> io::Result<()> {
+        let _alone = self.lock()?;
+        match self.still_waits(waiting) {
+            true => fs::remove_file(self.entry(&waiting.file)),
+            false => Ok(()),
+        }
     }
 
     /// Whether nothing waits.
@@ -150,16 +186,18 @@ impl Queue {
             return done;
         };
         for entry in entries.flatten().take(MAX_WAITING) {
-            let path = entry.path();
-            let waiting = fs::read(&path)
-                .ok()
-                .and_then(|bytes| serde_json::from_slice::<Waiting>(&bytes).ok());
-            let Some(waiting) = waiting else {
+            let Some(mut waiting) = read_entry(&entry.path()) else {
                 continue;
             };
-            let end = match self.raise(&waiting, network, &mut trust, cache).await {
+            let end = match self.raise(&mut waiting, network, &mut trust, cache).await {
                 Ok(End::Raised) => &mut done.raised,
                 Ok(End::GivenUp) => &mut done.given_up,
+                Ok(End::Superseded) => {
+                    if self.entry(&waiting.file).exists() {
+                        done.waiting.push(waiting.file);
+                    }
+                    continue;
+                }
                 Err(reason) => {
                     tracing::info!(file = ?waiting.file, %reason, "waits for its time-stamp");
                     if OffsetDateTime::now_utc() - waiting.since < LONGEST {
@@ -169,10 +207,10 @@ impl Queue {
                     &mut done.given_up
                 }
             };
-            end.push(waiting.file);
-            if let Err(error) = fs::remove_file(&path) {
+            if let Err(error) = self.remove(&waiting) {
                 tracing::warn!(%error, "the queue cannot be cleared");
             }
+            end.push(waiting.file);
         }
         for file in &done.given_up {
             tracing::warn!(?file, "is not raised: it was changed, or cannot be");
@@ -180,15 +218,24 @@ impl Queue {
         done
     }
 
+    /// What waits becomes what it is once a step is made.
     async fn raise(
         &self,
-        waiting: &Waiting,
+        waiting: &mut Waiting,
         network: &Network,
         trust: &mut Trust,
         cache: &Cache,
     ) -> Result<End, Delay> {
-        let Some(bytes) = read(&waiting.file).ok().filter(|bytes| waiting.is(bytes)) else {
-            return Ok(End::GivenUp);
+        let bytes = {
+            let _alone = self.lock().map_err(Delay::Read)?;
+            if !self.still_waits(waiting) {
+                return Ok(End::Superseded);
+            }
+            match read(&waiting.file) {
+                Ok(bytes) if waiting.is(&bytes) => bytes,
+                Err(error) if error.kind() != io::ErrorKind::FileTooLarge => return Err(Delay::Read(error)),
+                _ => return Ok(End::GivenUp),
+            }
         };
         let network = match &waiting.tsa {
             Some(url) => network.with_authority(Authority::at(url)),
@@ -206,12 +253,21 @@ impl Queue {
         let (raised, delay) = match raiser.climb(bytes, waiting.level, &form).await {
             Ok(climbed) => climbed,
             Err(error) => {
+                let beside = waiting.content.as_deref().map(fs::File::open);
+                let needs_it = matches!(error, RaiseError::Augment(AugmentError::ContentMissing));
+                if let (true, Some(Err(away))) = (needs_it, beside) {
+                    return Err(Delay::Read(away));
+                }
                 tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
                 return Ok(End::GivenUp);
             }
         };
         let after = Sha256::digest(&raised);
         if before != after {
+            let _alone = self.lock()?;
+            if !self.still_waits(waiting) {
+                return Ok(End::Superseded);
+            }
             // Whatever ends this process meanwhile, the file is one of the two.
             let known = Waiting {
                 sha256: hex::encode(before),
@@ -219,7 +275,8 @@ impl Queue {
                 ..waiting.clone()
             };
             self.write(&known)?;
-            if !replace(&known, &raised)? {
+            *waiting = known;
+            if !replace(waiting, &raised)? {
                 return Ok(End::GivenUp);
             }
         }
@@ -227,11 +284,17 @@ impl Queue {
     }
 }
 
+fn read_entry(path: &Path) -> Option<Waiting> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
 /// How a file's waiting ends.
 enum End {
     Raised,
     /// It cannot be raised, whatever the network does.
     GivenUp,
+    /// The entry is about something else by now, or another process has taken it further.
+    Superseded,
 }
 
 /// Why a file goes on waiting.
@@ -239,6 +302,9 @@ enum End {
 enum Delay {
     #[error(transparent)]
     Raise(#[from] RaiseError),
+    /// It, or what it is about, is out of reach for now.
+    #[error("the file cannot be read: {0}")]
+    Read(#[source] io::Error),
     /// There is no room for the result, say.
     #[error("the file cannot be replaced: {0}")]
     Write(#[from] io::Error),
@@ -253,12 +319,14 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whole or not at all, and only in the place of what was raised. False if that is another file by now, or none.
+/// Whole or not at all, and only in the place of what was raised. False if that is another file by now.
 fn replace(waiting: &Waiting, bytes: &[u8]) -> io::Result<bool> {
     let path = &waiting.file;
     let is_it = |path: &Path| read(path).is_ok_and(|bytes| waiting.is(&bytes));
-    if !is_it(path) {
-        return Ok(false);
+    match read(path) {
+        Ok(bytes) if waiting.is(&bytes) => {}
+        Err(error) if error.kind() != io::ErrorKind::FileTooLarge => return Err(error),
+        _ => return Ok(false),
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -274,7 +342,6 @@ fn replace(waiting: &Waiting, bytes: &[u8]) -> io::Result<bool> {
             exchange()?;
             Ok(false)
         }
-        Err(Errno::NOENT) => Ok(false),
         // Not every file system exchanges.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if is_it(path) => {
             file.persist(path).map_err(|error| error.error)?;

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::Daemon;
-use crate::support::office::{Office, Server, free_port};
+use crate::support::office::{Office, RELEASE, Server, free_port};
 use crate::support::{fail, read_json, repository, succeed};
 use crate::{keep, level_alone, portal, printed, sign_as, without_authority};
 use serde_json::{Value, json};
@@ -83,6 +83,100 @@ fn what_is_signed_anew_while_an_authority_takes_its_time_is_not_overwritten() {
         !left.iter().any(|name| name.to_string_lossy().starts_with('.')),
         "{left:?}"
     );
+}
+
+/// Lets the authority that holds its answers back give them.
+fn release(office: &Office) {
+    std::fs::write(office.desk.pki().join(RELEASE), "").unwrap();
+}
+
+#[test]
+fn what_is_signed_anew_and_waits_itself_keeps_its_place() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let (port, later) = (free_port(), free_port());
+    let held = format!("http://127.0.0.1:{port}/held");
+    let tsa = format!("http://127.0.0.1:{later}/tsa");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &held, "--queue"], "q.p7s"));
+    let server = Server::start(office.desk.pki(), port);
+    let mut raising = office.desk.trien(["augment", "--queued", "--json"]);
+    let raising = raising.stdout(Stdio::piped()).spawn().unwrap();
+    eventually("the authority is asked", || {
+        server.asked().contains(&"/held".to_owned())
+    });
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa, "--queue"], "q.p7s"));
+    let again = std::fs::read(office.desk.path("q.p7s")).unwrap();
+    release(&office);
+    let ended = raising.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let told = read_json(&String::from_utf8(ended.stdout).unwrap());
+    assert_eq!(
+        (names(&told["waiting"]), names(&told["given_up"])),
+        (vec!["q.p7s"], vec![]),
+        "{told}"
+    );
+    assert_eq!(std::fs::read(office.desk.path("q.p7s")).unwrap(), again);
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-B".into(), 1));
+    let _later = Server::start(office.desk.pki(), later);
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-T".into(), 0));
+}
+
+#[test]
+fn two_who_go_through_the_queue_at_once_do_not_give_up_what_the_other_one_raised() {
+    let office = Office::new(&[("an", "ec:p256", "citizen")]);
+    let port = free_port();
+    let held = format!("http://127.0.0.1:{port}/held");
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &held, "--queue"], "q.p7s"));
+    let server = Server::start(office.desk.pki(), port);
+    let both = [(), ()].map(|()| {
+        let mut raising = office.desk.trien(["augment", "--queued", "--json"]);
+        raising.stdout(Stdio::piped()).spawn().unwrap()
+    });
+    eventually("the authority is asked by both", || server.asked().len() == 2);
+    release(&office);
+    let told = both.map(|one| {
+        let ended = one.wait_with_output().unwrap();
+        read_json(&String::from_utf8(ended.stdout).unwrap())
+    });
+    let all = |kind: &str| -> Vec<_> { told.iter().flat_map(|one| names(&one[kind])).collect() };
+    assert_eq!(
+        (all("raised"), all("given_up")),
+        (vec!["q.p7s"], vec![]),
+        "{told:?}"
+    );
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-T".into(), 0));
+}
+
+#[test]
+fn what_is_out_of_reach_for_now_waits_until_it_is_back() {
+    let (office, port, tsa) = without_authority();
+    succeed(&mut office.sign(&["--level", "t", "--tsa", &tsa, "--queue"], "q.p7s"));
+    let original = office.desk.path("original.pdf");
+    std::fs::copy(repository().join("testdata/documents/dossier.pdf"), &original).unwrap();
+    let mut sign = office.desk.trien([
+        "sign", "--cert", "an", "--level", "t", "--queue", "--tsa", &tsa, "--out",
+    ]);
+    sign.arg(office.desk.path("q.pdf")).arg(&original);
+    succeed(sign.args(office.desk.pin()));
+    std::fs::remove_file(&original).unwrap();
+    let _server = Server::start(office.desk.pki(), port);
+    for name in ["q.p7s", "đơn.txt"] {
+        let [here, away] = [name, "away"].map(|name| office.desk.path(name));
+        std::fs::rename(&here, &away).unwrap();
+        let told = queued(&mut office.desk.trien([]), 1);
+        assert_eq!(
+            (names(&told["waiting"]), names(&told["given_up"])),
+            (vec!["q.p7s"], vec![]),
+            "{name}: {told}"
+        );
+        std::fs::rename(&away, &here).unwrap();
+    }
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-B".into(), 1));
+    succeed(&mut office.desk.trien(["augment", "--queued"]));
+    assert_eq!((office.level("q.p7s"), entries(&office)), ("B-T".into(), 0));
+
+    // What a document holds itself need not be there beside it.
+    assert_eq!(level_alone(&office, "q.pdf"), "B-T");
 }
 
 #[test]

@@ -20,6 +20,9 @@ use super::{Desk, succeed};
 /// How long the authority at `/late` takes for each time-stamp.
 pub const LATE: Duration = Duration::from_secs(3);
 
+/// The file in its folder that lets the authority at `/held` answer.
+pub const RELEASE: &str = "release";
+
 /// An HTTP server on the loopback interface.
 pub struct Server {
     port: u16,
@@ -30,9 +33,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], at `/large` with
-    /// [`Office::large_certificate`], at `/old` of ten years ago, at `/other-imprint`, `/other-nonce` and `/other-policy`
-    /// of something else, answers of its responder (see
+    /// Serves time-stamps of the desk's authority at `/tsa`, at `/late` after [`LATE`], at `/held` once there is a file
+    /// [`RELEASE`], at `/large` with [`Office::large_certificate`], at `/old` of ten years ago, at `/other-imprint`,
+    /// `/other-nonce` and `/other-policy` of something else, answers of its responder (see
     /// [`responder`]) at `/responder`, its lists at `/ca.crl` and `/root.crl`, and trouble elsewhere.
     pub fn start(folder: PathBuf, port: u16) -> Self {
         Self::over(folder, port, None)
@@ -143,9 +146,13 @@ fn serve(
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
-        "/tsa" | "/late" | "/large" | "/old" | "/other-imprint" | "/other-nonce" | "/other-policy" => {
+        "/tsa" | "/late" | "/held" | "/large" | "/old" | "/other-imprint" | "/other-nonce"
+        | "/other-policy" => {
             if path == "/late" {
                 std::thread::sleep(LATE);
+            }
+            while path == "/held" && !folder.join(RELEASE).exists() {
+                std::thread::sleep(Duration::from_millis(50));
             }
             misunderstand(&path, &mut body);
             let mut number = turn.lock().unwrap();
