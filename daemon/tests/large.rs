@@ -620,8 +620,8 @@ fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
     let small = desk.path("small.bin");
     std::fs::write(&small, "small").unwrap();
     // The attached one is written as a whole, holes and all.
-    for (detached, name, mebibytes) in [(true, "p7s", 1024), (false, "p7m", 256)] {
-        let large = desk.path(&format!("{mebibytes}.bin"));
+    for (detached, name, mebibytes) in [(true, "p7s", 1024), (false, "p7m", 1024)] {
+        let large = desk.path(&format!("{name}.bin"));
         // A file with holes: all of it is read, little is on the disk.
         let mut file = File::create(&large).unwrap();
         file.set_len((mebibytes << 20) + 12_345).unwrap();
@@ -674,6 +674,32 @@ fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
             most < usual + MORE_FOR_CMS,
             "raising: {usual} KiB, then {most} KiB"
         );
+        std::fs::remove_file(desk.path(&signed)).unwrap();
+        // At once, in one run, it takes no more.
+        let at_once = |input: &Path, output: &str| {
+            let mut sign = desk.trien(["sign", "--format", "cades", "--level", "lta"]);
+            sign.args(detached.then_some("--detached"))
+                .args(["--tsa", &server.url("tsa"), "--out"])
+                .arg(desk.path(output))
+                .arg(input)
+                .args(desk.pin());
+            peak(&mut sign)
+        };
+        let direct = format!("direct.{name}");
+        let (usual, most) = (at_once(&small, "small-direct.cms"), at_once(&large, &direct));
+        println!("{name}: signing up to B-LTA {usual} KiB, {most} KiB");
+        assert!(
+            most < usual + MORE_FOR_CMS,
+            "signing up to B-LTA: {usual} KiB, then {most} KiB"
+        );
+        let report = succeed(
+            desk.trien(["verify", "--json"])
+                .args(beside(&large).into_iter().flatten())
+                .arg(desk.path(&direct)),
+        );
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report[0]["signatures"][0]["level"], "B-LTA", "{report:#}");
+        std::fs::remove_file(desk.path(&direct)).unwrap();
         let (usual, most) = (verify(&small, "small-lta.cms"), verify(&large, &raised));
         println!("{name}: checking {usual} KiB, {most} KiB");
         assert!(

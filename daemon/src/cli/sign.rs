@@ -31,7 +31,7 @@ use super::verify::{open, read_document};
 use super::{CliError, Exit, Shell, wording};
 use crate::consent::shell::{Chooser, Teller};
 use crate::consent::{AskError, ShellPrompter};
-use crate::jobs::augment::{PdfEnd, Whole};
+use crate::jobs::augment::{Enclosing, PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::{arguments, time_in_vietnam};
@@ -228,25 +228,41 @@ impl Raising<'_> {
         };
         let failed = |reason: String| CliError::file("cli-unreadable", input, &std::io::Error::other(reason));
         let documents = holdings.documents();
-        let raised = match signed.appended() {
-            Some((base, tail)) => {
+        let enclosing = Enclosing::of(signed).map_err(|error| failed(error.to_string()))?;
+        let raised = match (signed.appended(), enclosing) {
+            (Some((base, tail)), _) => {
                 let form = PdfEnd {
                     base: Arc::new(base.clone()),
                 };
                 let raised = augment::raise(tail.to_vec(), &form, self.level, &network, shell).await;
-                raised.map(|end| documents.seal_around(Vec::new(), base, end.document, None))
+                raised.map(|end| {
+                    let sealed = documents.seal_around(Vec::new(), base, end.document, None);
+                    sealed.map_err(|error| error.to_string())
+                })
             }
-            None => {
+            (None, Some(enclosing)) => {
+                let (skeleton, form) = enclosing.parts();
+                let raised = augment::raise(skeleton, form, self.level, &network, shell).await;
+                raised.map(|raised| {
+                    let sealed = enclosing.seal(&raised.document, documents);
+                    sealed.map_err(|error| error.to_string())
+                })
+            }
+            (None, None) => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
                 let form = Whole {
                     content: Some(self.content.unwrap_or(input).to_owned()),
                 };
                 let raised = augment::raise(bytes, &form, self.level, &network, shell).await;
-                raised.map(|raised| documents.seal(&raised.document, None))
+                raised.map(|raised| {
+                    documents
+                        .seal(&raised.document, None)
+                        .map_err(|error| error.to_string())
+                })
             }
         };
         match raised {
-            Ok(raised) => raised.map(Some).map_err(|error| failed(error.to_string())),
+            Ok(raised) => raised.map(Some).map_err(failed),
             Err(error) if self.queue && error.may_pass() => Ok(None),
             Err(error) => Err(augment::failed(&error)),
         }

@@ -19,7 +19,7 @@ use trien_signatures::timestamp::{Imprint, TimestampToken};
 use trien_signatures::trust::Reliance;
 use trien_signatures::validation::{self, CertificateVerdict};
 
-pub use form::{Beside, Form, PdfEnd, Skeleton, Whole};
+pub use form::{Beside, Enclosing, Form, PdfEnd, Skeleton, Whole};
 
 use crate::network::{Doubt, Network, NetworkError};
 use crate::trust::Trust;

@@ -9,7 +9,7 @@ use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::Digests;
 use trien_signatures::report::Level;
 
-use super::augment::{Beside, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
+use super::augment::{Beside, Enclosing, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use super::documents::Sealed;
 use super::error::Argument;
 use super::{Afterwards, Caller, Context, Holdings, JobError, Memory, Raised, Recall};
@@ -169,6 +169,12 @@ impl Levels {
             let sealed = documents.seal_around(Vec::new(), base, raised.document, None);
             let sealed = sealed.map_err(|error| Failure::Internal(error.to_string()))?;
             return Ok((sealed, raised.level));
+        }
+        if let Some(enclosing) = Enclosing::of(signed).map_err(unreadable)? {
+            let (skeleton, form) = enclosing.parts();
+            let raised = raiser.raise(skeleton, level, form).await?;
+            let sealed = enclosing.seal(&raised.document, documents);
+            return Ok((sealed.map_err(unreadable)?, raised.level));
         }
         let bytes = signed.bytes().map_err(unreadable)?;
         let form: Box<dyn Form> = match self.format {

@@ -191,6 +191,16 @@ impl Container {
         hashes
     }
 
+    /// What stands before the attached content and what behind it in a signature with the same content: `skeleton` is
+    /// this one's, raised or with more signers. Of a detached one, all is in the first part.
+    ///
+    /// # Errors
+    /// [`FormatError`] when the skeleton is none.
+    pub fn around(&self, skeleton: &[u8]) -> Result<(Vec<u8>, Vec<u8>), FormatError> {
+        let signed_data = SignedData::parse(skeleton)?;
+        Ok(edit::around(&signed_data, self.content_length()))
+    }
+
     /// Writes a signature with the same content: `skeleton` is this one's, raised or with more signers.
     ///
     /// # Errors
@@ -204,8 +214,7 @@ impl Container {
         let Some(mut content) = self.content(file) else {
             return output.write_all(skeleton);
         };
-        let signed_data = SignedData::parse(skeleton).map_err(invalid)?;
-        let (head, tail) = edit::around(&signed_data, self.content_length());
+        let (head, tail) = self.around(skeleton).map_err(invalid)?;
         output.write_all(&head)?;
         io::copy(&mut content, output)?;
         output.write_all(&tail)

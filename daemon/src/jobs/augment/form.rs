@@ -7,13 +7,14 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
-use trien_signatures::cades::{self, CadesSignature, Digests};
+use trien_signatures::cades::{self, CadesSignature, Container, Digests};
 use trien_signatures::pades::{self, PadesDocument};
 use trien_signatures::pdf::{Ended, Source};
 use trien_signatures::report::{Integrity, Report};
 use trien_signatures::trust::Reliance;
 use trien_signatures::xades::XadesSignature;
 
+use crate::jobs::documents::{Documents, Sealed};
 use crate::jobs::verify_documents::{self, Unreadable};
 
 /// A form in which signed documents come. What is handed in is what is raised: the document, or the part of it that
@@ -113,6 +114,52 @@ impl Form for Skeleton {
     fn verify(&self, skeleton: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
         let digests = self.digests.as_ref();
         Ok(cades::verify_digests(skeleton, digests, self.detached, reliance)?)
+    }
+}
+
+/// A CMS that was put around a document: raised without the document being held.
+pub struct Enclosing {
+    content: Sealed,
+    container: Container,
+    form: Skeleton,
+}
+
+impl Enclosing {
+    /// None when it is something else.
+    ///
+    /// # Errors
+    /// Of the system; [`std::io::ErrorKind::InvalidData`] when it is around something, and no CMS.
+    pub fn of(signed: &Sealed) -> std::io::Result<Option<Self>> {
+        let Some(content) = signed.enclosed() else {
+            return Ok(None);
+        };
+        let digests = Digests::of(&mut content.reader(), &Hash::ALL)?;
+        Ok(Some(Self {
+            content: content.clone(),
+            container: Container::open(&mut signed.reader())?,
+            form: Skeleton {
+                digests: Some(digests),
+                detached: false,
+            },
+        }))
+    }
+
+    /// What is raised, and how it is read.
+    #[must_use]
+    pub fn parts(&self) -> (Vec<u8>, &Skeleton) {
+        (self.container.skeleton().to_vec(), &self.form)
+    }
+
+    /// The raised signature around the same document.
+    ///
+    /// # Errors
+    /// Of the system; [`std::io::ErrorKind::InvalidData`] when the skeleton is none.
+    pub fn seal(&self, skeleton: &[u8], documents: &Documents) -> std::io::Result<Sealed> {
+        let around = self.container.around(skeleton);
+        let (head, tail) =
+            around.map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+        let sealed = documents.seal_around(head, &self.content, tail, None);
+        sealed.map_err(|error| std::io::Error::other(error.to_string()))
     }
 }
 

@@ -133,6 +133,15 @@ impl Sealed {
         }
     }
 
+    /// The document that it was put around, with something before it.
+    #[must_use]
+    pub fn enclosed(&self) -> Option<&Self> {
+        match &self.0.body {
+            Body::Around { head, inner, .. } if !head.is_empty() => Some(inner),
+            _ => None,
+        }
+    }
+
     /// The hash that was computed over all of it, for who appends something.
     #[must_use]
     pub fn begun(&self) -> (Hash, Hasher) {
@@ -318,5 +327,19 @@ impl io::Read for Reader {
         self.document.read_exact_at(&mut buffer[..length], self.offset)?;
         self.offset += length as u64;
         Ok(length)
+    }
+}
+
+impl io::Seek for Reader {
+    /// Not past the end, where nothing will ever be.
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let offset = match to {
+            io::SeekFrom::Start(offset) => Some(offset),
+            io::SeekFrom::End(by) => self.document.size().checked_add_signed(by),
+            io::SeekFrom::Current(by) => self.offset.checked_add_signed(by),
+        };
+        let offset = offset.filter(|offset| *offset <= self.document.size());
+        self.offset = offset.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.offset)
     }
 }
