@@ -142,6 +142,23 @@ pub trait Augment: Send + Sync {
         self.prepare_timestamp(kind, hash)
     }
 
+    /// In how many places a renewed archive time-stamp goes: one for each signature that has its own, one for those that
+    /// a single one covers.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn places(&self) -> Result<usize, AugmentError> {
+        Ok(1)
+    }
+
+    /// Prepares another archive time-stamp in one of [`Self::places`], counted from 0, whatever is there already.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    fn prepare_renewal(&self, _place: usize, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        self.prepare_timestamp(TimestampKind::Archive, hash)
+    }
+
     /// Whether every signature of the document has a time-stamp of this kind, or a later one that covers it.
     ///
     /// # Errors

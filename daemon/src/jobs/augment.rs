@@ -132,11 +132,16 @@ impl Raiser<'_> {
             document = self.prove(&*form.open(&document)?).await?;
         }
         if level >= Level::BLTA {
-            document = self
-                .stamp(&*form.open(&document)?, TimestampKind::Archive)
-                .await?;
-            if several {
-                document = self.stamp_others(document, TimestampKind::Archive, form).await?;
+            let opened = form.open(&document)?;
+            if several && opened.places()? > 1 && opened.has_timestamp(TimestampKind::Archive)? {
+                drop(opened);
+                document = self.renew(document, form).await?;
+            } else {
+                document = self.stamp(&*opened, TimestampKind::Archive).await?;
+                drop(opened);
+                if several {
+                    document = self.stamp_others(document, TimestampKind::Archive, form).await?;
+                }
             }
         }
         let after = self.validate(&document, form)?;
@@ -195,6 +200,33 @@ impl Raiser<'_> {
             document = self.stamp(&*opened, kind).await?;
         }
         Ok(document)
+    }
+
+    /// Gives each signature that has its own archive time-stamp another one, before the authority of the last one ends
+    /// (EN 319 102-1, 5.6.3). One that another signature covers cannot change any more: what covers it is stamped.
+    async fn renew(&mut self, mut document: Vec<u8>, form: &dyn Form) -> Result<Vec<u8>, RaiseError> {
+        let before = self.validate(&document, form)?;
+        let mut last_error = None;
+        let mut renewed = false;
+        let places = form.open(&document)?.places()?;
+        for place in (0..places).rev().take(MAX_STAMPS + 1) {
+            let opened = form.open(&document)?;
+            let prepared = opened.prepare_renewal(place, HASH)?;
+            drop(opened);
+            let token = self.token(prepared.imprint()).await?;
+            let stamped = prepared.finish(&token)?;
+            match compare(&before, &self.validate(&stamped, form)?, Level::BLTA) {
+                Ok(()) => (document, renewed) = (stamped, true),
+                Err(error) => {
+                    tracing::info!(%error, place, "a signature cannot be stamped without another one breaking");
+                    last_error = Some(error);
+                }
+            }
+        }
+        match last_error {
+            Some(error) if !renewed => Err(error),
+            _ => Ok(document),
+        }
     }
 
     async fn stamp(&mut self, signed: &dyn Augment, kind: TimestampKind) -> Result<Vec<u8>, RaiseError> {

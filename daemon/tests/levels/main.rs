@@ -8,6 +8,7 @@ mod formats;
 mod material;
 mod old;
 mod pages;
+mod renewal;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;

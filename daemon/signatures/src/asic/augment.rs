@@ -92,6 +92,28 @@ impl AsicSignature {
         kind(&self.container) == Some(Kind::Extended) && all.iter().any(|one| one.inside == Inside::Cades)
     }
 
+    /// Prepares a time-stamp over the container.
+    fn archiving(&self, hash: Hash) -> Box<dyn PreparedTimestamp> {
+        let next = Next::of(&self.container, hash);
+        let imprint = Imprint::of(hash, next.manifest());
+        Box::new(Archiving {
+            container: self.clone(),
+            next,
+            imprint,
+        })
+    }
+
+    /// The time-stamp of a signature file, and the container around it.
+    fn stamped_inside(
+        &self,
+        inner: &Inner,
+        signature: Box<dyn PreparedTimestamp>,
+    ) -> Box<dyn PreparedTimestamp> {
+        let (container, name) = (self.clone(), inner.name.clone());
+        let rebuild = move |stamped: &[u8]| container.with(&name, stamped);
+        Box::new(StampedInside::new(signature, rebuild))
+    }
+
     /// The container with other bytes in one of its files.
     fn with(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, AugmentError> {
         let mut archive = Archive::of(&self.container, &self.bytes, name)?;
@@ -128,15 +150,8 @@ impl Augment for AsicSignature {
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
         let mut all = self.inner()?;
-        let container = self.clone();
         if kind == TimestampKind::Archive && self.as_a_whole(&all) {
-            let next = Next::of(&self.container, hash);
-            let imprint = Imprint::of(hash, next.manifest());
-            return Ok(Box::new(Archiving {
-                container,
-                next,
-                imprint,
-            }));
+            return Ok(self.archiving(hash));
         }
         all.retain(|one| !one.archived);
         let lacking = all
@@ -145,9 +160,32 @@ impl Augment for AsicSignature {
             .unwrap_or(all.len().saturating_sub(1));
         let chosen = all.get(lacking).ok_or(AugmentError::Unsupported)?;
         let signature = chosen.signature.prepare_timestamp(kind, hash)?;
-        let name = chosen.name.clone();
-        let rebuild = move |stamped: &[u8]| container.with(&name, stamped);
-        Ok(Box::new(StampedInside::new(signature, rebuild)))
+        Ok(self.stamped_inside(chosen, signature))
+    }
+
+    fn places(&self) -> Result<usize, AugmentError> {
+        let all = self.inner()?;
+        if self.as_a_whole(&all) {
+            return Ok(1);
+        }
+        let changing = all.iter().filter(|one| !one.archived);
+        changing.map(|one| one.signature.places()).sum()
+    }
+
+    fn prepare_renewal(&self, place: usize, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let all = self.inner()?;
+        if self.as_a_whole(&all) {
+            return Ok(self.archiving(hash));
+        }
+        let mut place = place;
+        for one in all.iter().filter(|one| !one.archived) {
+            let places = one.signature.places()?;
+            if place < places {
+                return Ok(self.stamped_inside(one, one.signature.prepare_renewal(place, hash)?));
+            }
+            place -= places;
+        }
+        Err(AugmentError::Unsupported)
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {

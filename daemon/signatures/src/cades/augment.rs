@@ -50,6 +50,35 @@ impl CadesSignature {
             .rposition(|signer| !signer.has_unsigned_attribute(oid));
         without.unwrap_or(signers.len() - 1)
     }
+
+    /// Prepares the time-stamp of one signer.
+    fn prepare_at(
+        &self,
+        place: usize,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let signer = self.signed_data.signers().get(place);
+        let signer = signer.ok_or(AugmentError::Unsupported)?;
+        let (imprint, index) = match kind {
+            TimestampKind::Signature => (Imprint::of(hash, signer.signature_value()), None),
+            TimestampKind::Archive => {
+                let malformed = || AugmentError::NotSigned("attributes that cannot be read".into());
+                let index = archive::hash_index(&self.signed_data, signer, hash).ok_or_else(malformed)?;
+                let digest =
+                    archive::imprint(&self.signed_data, signer, &index, hash, &|hash| self.digest(hash))
+                        .ok_or(AugmentError::ContentMissing)?;
+                (Imprint { hash, digest }, Some(index))
+            }
+            _ => return Err(AugmentError::Unsupported),
+        };
+        Ok(Box::new(Stamping {
+            cms: edit::to_der(&self.signed_data),
+            signer: place,
+            imprint,
+            index,
+        }))
+    }
 }
 
 /// A CAdES signature on its way to a time-stamp.
@@ -95,26 +124,15 @@ impl Augment for CadesSignature {
         kind: TimestampKind,
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
-        let place = self.signer(kind);
-        let signer = &self.signed_data.signers()[place];
-        let (imprint, index) = match kind {
-            TimestampKind::Signature => (Imprint::of(hash, signer.signature_value()), None),
-            TimestampKind::Archive => {
-                let malformed = || AugmentError::NotSigned("attributes that cannot be read".into());
-                let index = archive::hash_index(&self.signed_data, signer, hash).ok_or_else(malformed)?;
-                let digest =
-                    archive::imprint(&self.signed_data, signer, &index, hash, &|hash| self.digest(hash))
-                        .ok_or(AugmentError::ContentMissing)?;
-                (Imprint { hash, digest }, Some(index))
-            }
-            _ => return Err(AugmentError::Unsupported),
-        };
-        Ok(Box::new(Stamping {
-            cms: edit::to_der(&self.signed_data),
-            signer: place,
-            imprint,
-            index,
-        }))
+        self.prepare_at(self.signer(kind), kind, hash)
+    }
+
+    fn places(&self) -> Result<usize, AugmentError> {
+        Ok(self.signed_data.signers().len())
+    }
+
+    fn prepare_renewal(&self, place: usize, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        self.prepare_at(place, TimestampKind::Archive, hash)
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {

@@ -40,6 +40,37 @@ impl XadesSignature {
         Self::open_beside(bytes, Arc::new(Content(content)))
     }
 
+    /// Prepares the time-stamp of one of its signatures; without a place, of the one that is raised next.
+    fn prepare_at(
+        &self,
+        place: Option<usize>,
+        kind: TimestampKind,
+        hash: Hash,
+    ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let document = parse(&self.bytes)?;
+        let all = signatures(&document)?;
+        let place = place.unwrap_or_else(|| chosen(&document, &all, kind));
+        let signature = all.get(place).ok_or(AugmentError::Unsupported)?;
+        let form = Canonicalization::EXCLUSIVE;
+        let digest = match kind {
+            TimestampKind::Signature => stamps::value_digest(&document, signature, &form, hash),
+            TimestampKind::Archive => {
+                let properties = Unsigned::read(&document, signature);
+                properties.next_archive_digest(&document, signature, &*self.beside, &form, hash)
+            }
+            _ => return Err(AugmentError::Unsupported),
+        };
+        Ok(Box::new(Stamping {
+            bytes: self.bytes.clone(),
+            place,
+            kind,
+            imprint: Imprint {
+                hash,
+                digest: digest.ok_or(AugmentError::ContentMissing)?,
+            },
+        }))
+    }
+
     /// The same with the files that its references name.
     ///
     /// # Errors
@@ -71,12 +102,12 @@ fn signatures(document: &Document<'_>) -> Result<Vec<ReadSignature>, AugmentErro
     Ok(found)
 }
 
-/// The signature that is raised: the last one without such a time-stamp, else the last one.
-fn chosen<'s>(document: &Document<'_>, all: &'s [ReadSignature], kind: TimestampKind) -> &'s ReadSignature {
+/// The place of the signature that is raised: the last one without such a time-stamp, else the last one.
+fn chosen(document: &Document<'_>, all: &[ReadSignature], kind: TimestampKind) -> usize {
     let lacking = all
         .iter()
-        .rfind(|signature| !Unsigned::read(document, signature).has(kind));
-    lacking.unwrap_or(&all[all.len() - 1])
+        .rposition(|signature| !Unsigned::read(document, signature).has(kind));
+    lacking.unwrap_or(all.len() - 1)
 }
 
 /// Where a property goes, and what has to stand around it.
@@ -108,6 +139,8 @@ fn insert(
 /// A document on its way to a time-stamp.
 struct Stamping {
     bytes: Vec<u8>,
+    /// Of the signature among those of the document.
+    place: usize,
     kind: TimestampKind,
     imprint: Imprint,
 }
@@ -123,7 +156,7 @@ impl PreparedTimestamp for Stamping {
         }
         let document = parse(&self.bytes)?;
         let all = signatures(&document)?;
-        let signature = chosen(&document, &all, self.kind);
+        let signature = all.get(self.place).ok_or(AugmentError::Unsupported)?;
         insert(&document, signature, &unsigned::stamp_text(self.kind, token))
     }
 }
@@ -134,26 +167,15 @@ impl Augment for XadesSignature {
         kind: TimestampKind,
         hash: Hash,
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
-        let document = parse(&self.bytes)?;
-        let all = signatures(&document)?;
-        let signature = chosen(&document, &all, kind);
-        let form = Canonicalization::EXCLUSIVE;
-        let digest = match kind {
-            TimestampKind::Signature => stamps::value_digest(&document, signature, &form, hash),
-            TimestampKind::Archive => {
-                let properties = Unsigned::read(&document, signature);
-                properties.next_archive_digest(&document, signature, &*self.beside, &form, hash)
-            }
-            _ => return Err(AugmentError::Unsupported),
-        };
-        Ok(Box::new(Stamping {
-            bytes: self.bytes.clone(),
-            kind,
-            imprint: Imprint {
-                hash,
-                digest: digest.ok_or(AugmentError::ContentMissing)?,
-            },
-        }))
+        self.prepare_at(None, kind, hash)
+    }
+
+    fn places(&self) -> Result<usize, AugmentError> {
+        Ok(signatures(&parse(&self.bytes)?)?.len())
+    }
+
+    fn prepare_renewal(&self, place: usize, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        self.prepare_at(Some(place), TimestampKind::Archive, hash)
     }
 
     fn has_timestamp(&self, kind: TimestampKind) -> Result<bool, AugmentError> {
