@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::office::{Server, free_port, responder, signed_by_a_stranger};
 use support::{
-    Desk, add_active_content, add_what_cannot_be_read, add_what_is_shown_otherwise, alter_page, error_code,
-    fail, repository, succeed,
+    Desk, add_active_content, add_what_cannot_be_read, add_what_is_shown_otherwise, alter_page, at_terminal,
+    error_code, fail, repository, succeed,
 };
 
 fn sign(desk: &Desk, key: &str, out: &str) -> Command {
@@ -248,6 +248,94 @@ fn the_window_says_what_is_doubtful_of_a_certificate_and_as_of_when_it_was_not_r
     let lost = told_in_the_window(&desk);
     let warnings = json!(["status_unknown", "path_unknown", "software_token"]);
     assert_eq!(warned("sound", &lost), (warnings, Value::Null));
+}
+
+/// What stands at a terminal when the PIN is asked for, in this language; the person leaves then.
+fn told_at_the_shell(desk: &Desk, key: &str, language: &str) -> String {
+    let asked = if language == "vi" {
+        "Mã PIN của"
+    } else {
+        "PIN of"
+    };
+    let mut sign = sign(desk, key, "x.p7s");
+    let (exit, told) = at_terminal(sign.args(["--lang", language]), &[(asked, "\u{3}")]);
+    assert!(exit == 1 && told.contains(asked), "{told}");
+    told.split(asked).next().unwrap().to_owned()
+}
+
+#[test]
+fn the_shell_says_before_the_pin_whose_certificate_signs_what_is_known_of_it_and_what_is_doubtful() {
+    let desk = Desk::with_keys(&[
+        ("sound", "ec:p256", "citizen"),
+        ("ending", "ec:p256", "expiring"),
+        ("weak", "ec:p256", "sha1"),
+    ]);
+    let held: Value = serde_json::from_str(&succeed(&mut desk.trien(["cert", "list", "--json"]))).unwrap();
+    let held = held.as_array().unwrap();
+    let expiry = |key: &str| {
+        let is_it = |one: &&Value| one["label"] == key;
+        let until = &held.iter().find(is_it).unwrap()["not_after"];
+        let until = time::OffsetDateTime::parse(
+            until.as_str().unwrap(),
+            &time::format_description::well_known::Rfc3339,
+        );
+        let until = until.unwrap().to_offset(time::macros::offset!(+7));
+        until.date().to_string()
+    };
+    const EXPIRES: [&str; 2] = ["expires in less than 30 days", "sắp hết hạn"];
+    const UNKNOWN: [&str; 2] = [
+        "was revoked could not be checked",
+        "chưa kiểm tra được chứng thư số",
+    ];
+    const WEAK: [&str; 2] = ["no longer considered secure", "không còn được coi là an toàn"];
+    const PATH: [&str; 2] = ["no path to a trusted root", "chưa tìm thấy đường dẫn"];
+    const SOFTWARE: [&str; 2] = ["kept in software", "khóa nằm trong phần mềm"];
+    const GOOD: [&str; 2] = ["Not revoked, as known on", "Không bị thu hồi, theo dữ liệu ngày"];
+    const ALL: [[&str; 2]; 6] = [EXPIRES, UNKNOWN, WEAK, PATH, SOFTWARE, GOOD];
+    let check = |key: &str, expected: &[[&str; 2]]| {
+        for (place, language) in ["en", "vi"].into_iter().enumerate() {
+            let told = told_at_the_shell(&desk, key, language);
+            for words in ALL {
+                let said = told.contains(words[place]);
+                assert_eq!(said, expected.contains(&words), "{key}: {words:?}: {told}");
+            }
+            for fact in [format!("Nguyễn Văn An {key}"), expiry(key)] {
+                assert!(told.contains(&fact), "{fact}: {told}");
+            }
+            let issued = [["Issued by", "valid from"], ["cấp", "có hiệu lực từ"]][place];
+            assert!(issued.iter().all(|words| told.contains(words)), "{told}");
+        }
+    };
+    check("sound", &[UNKNOWN, SOFTWARE]);
+    check("ending", &[EXPIRES, UNKNOWN, SOFTWARE]);
+    check("weak", &[UNKNOWN, WEAK, SOFTWARE]);
+    import_lists(&desk);
+    check("sound", &[GOOD, SOFTWARE]);
+    check("ending", &[EXPIRES, GOOD, SOFTWARE]);
+    check("weak", &[UNKNOWN, WEAK, SOFTWARE]);
+    assert!(told_at_the_shell(&desk, "sound", "en").contains(today().as_str().unwrap()));
+    // A PIN from a file is no reason to say less, and a program has it in its answer and nothing on the side.
+    let output = sign_wrongly(&desk, "weak").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("Nguyễn Văn An weak") && told.contains(WEAK[0]),
+        "{told}"
+    );
+    let output = sign(&desk, "ending", "ending.p7s")
+        .args(desk.pin())
+        .arg("--json")
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        answer["warnings"],
+        json!(["expires_soon", "software_token"]),
+        "{answer}"
+    );
+    assert_eq!(answer["status_as_of"], today(), "{answer}");
+    std::fs::remove_file(desk.home().join("config/trust/root.pem")).unwrap();
+    check("sound", &[UNKNOWN, PATH, SOFTWARE]);
 }
 
 /// Responders and lists are asked; those here are on this computer.

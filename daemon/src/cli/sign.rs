@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use trien_protocol::call::{
     self, Certification, DocumentRef, HashAlgorithm, Language, OnError, RsaPadding, SignDocuments,
     SignatureFormat,
@@ -34,7 +32,7 @@ use crate::consent::{AskError, ShellPrompter};
 use crate::jobs::augment::{Enclosing, PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
-use crate::language::{arguments, time_in_vietnam};
+use crate::language::arguments;
 use crate::network::{Authority, Network};
 use crate::queue::{MAX_WAITING, Queue, QueueError};
 use crate::transport::Channel;
@@ -126,10 +124,8 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         let language = shell.language;
         Arc::new(AtTerminal { language }) as Arc<dyn Chooser>
     });
-    let teller = (!shell.json).then(|| {
-        let language = shell.language;
-        Arc::new(BeforePin { language }) as Arc<dyn Teller>
-    });
+    let told = Arc::new(BeforePin::new((!shell.json).then_some(shell.language)));
+    let teller = Some(Arc::clone(&told) as Arc<dyn Teller>);
     let prompter = ShellPrompter::new(arguments.cert, arguments.pin.source(shell)?)
         .choosing(chooser)
         .telling(teller)
@@ -159,8 +155,8 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         inputs: &arguments.inputs,
         outputs: &outputs,
         format,
+        told: &told,
     };
-    note_expiry(&signed, shell);
     keep(&signed, &files, &holdings, &raising, shell).await
 }
 
@@ -396,22 +392,13 @@ fn seal(holdings: &Holdings, input: &Path, limit: u64) -> Result<Sealed, CliErro
     sealed.map_err(|error| failed(std::io::Error::other(error.to_string())))
 }
 
-/// How long before its end a certificate is told to be renewed.
-const SOON: time::Duration = time::Duration::days(30);
-
-fn note_expiry(signed: &SignedDocuments, shell: &Shell) {
-    let end = OffsetDateTime::parse(&signed.certificate.not_after, &Rfc3339);
-    if let Some(end) = end.ok().filter(|end| *end - OffsetDateTime::now_utc() < SOON) {
-        let facts = arguments([("time", time_in_vietnam(end))]);
-        shell.note("sign-certificate-soon", &facts);
-    }
-}
-
 /// What was signed, and where it goes.
 struct Files<'a> {
     inputs: &'a [PathBuf],
     outputs: &'a Outputs,
     format: SignatureFormat,
+    /// What was told before the PIN.
+    told: &'a BeforePin,
 }
 
 /// Writes what was signed, tells what was not.
@@ -456,7 +443,11 @@ async fn keep(
         }
     }
     let taken = files.outputs.iter().any(output::is_standard);
-    let value = json!({ "documents": told.values, "certificate": signed.certificate });
+    let (warnings, status_as_of) = files.told.certificate();
+    let value = json!({
+        "documents": told.values, "certificate": signed.certificate,
+        "warnings": warnings, "status_as_of": status_as_of,
+    });
     shell.answer_beside(taken, &value, || told.lines);
     told.exit.map_or(Ok(()), |exit| Err(CliError::answered(exit)))
 }

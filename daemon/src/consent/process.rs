@@ -480,7 +480,8 @@ async fn asker(channel: &Channel) -> Result<Asker, AskError> {
     })
 }
 
-fn show(candidate: &Candidate) -> ShownCertificate {
+/// What a person is shown of a certificate.
+pub(crate) fn show(candidate: &Candidate) -> ShownCertificate {
     let certificate = &candidate.held.certificate;
     let subject = certificate.subject();
     let identity = [

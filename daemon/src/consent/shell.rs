@@ -75,6 +75,9 @@ pub trait Chooser: Send + Sync {
 pub trait Teller: Send + Sync {
     /// What is asked about: documents with what is doubtful about them, and which are left out.
     fn tell(&self, offer: &Offer);
+
+    /// The certificate that was chosen: whose it is, and what is known and doubtful of it.
+    fn tell_certificate(&self, chosen: &Candidate);
 }
 
 /// Says yes at once, with the certificate that was selected.
@@ -109,7 +112,7 @@ impl ShellPrompter {
         self
     }
 
-    /// This one is told what is asked about, before anything else.
+    /// This one is told what is asked about before anything else, and the certificate before its PIN.
     #[must_use]
     pub fn telling(mut self, teller: Option<Arc<dyn Teller>>) -> Self {
         self.teller = teller;
@@ -163,6 +166,9 @@ impl Prompter for ShellPrompter {
             [candidate] => (0, candidate),
             several => self.which(several).await?,
         };
+        if let Some(teller) = &self.teller {
+            teller.tell_certificate(candidate);
+        }
         let pin = match candidate.pin {
             PinNeed::Pipe { state, .. } => {
                 let given = self.source.pin(&candidate.entry().id.label, state).await;
