@@ -11,7 +11,8 @@ pub const MAX_PICTURE: usize = 4 << 20;
 /// Points of a picture: a seal of 40 mm at 1200 dpi has 3.6 million.
 const MAX_POINTS: u64 = 4_000_000;
 
-/// The least opacity of a point that is painted where there is no transparency.
+/// The least opacity of a point that is painted where there is no transparency; in a picture that is fainter all over, half
+/// of what it has at the most.
 const PAINTED: u8 = 128;
 
 /// A picture that has been read, and is written into as many documents as one likes.
@@ -155,11 +156,13 @@ impl Picture {
 
 /// Of each point whether it is left out, in bits: rows of whole octets, the most significant bit first.
 fn stencil(opacity: &[u8], width: usize) -> Vec<u8> {
+    let most = opacity.iter().max().copied().unwrap_or_default();
+    let least = PAINTED.min(most.div_ceil(2));
     let rows = opacity.chunks(width.max(1));
     let octet = |points: &[u8]| {
         let bits = points.iter().enumerate();
         bits.fold(0, |octet, (at, alpha)| {
-            octet | (u8::from(*alpha < PAINTED) << (7 - at))
+            octet | (u8::from(*alpha < least) << (7 - at))
         })
     };
     rows.flat_map(|row| row.chunks(8).map(octet)).collect()
@@ -200,6 +203,7 @@ mod tests {
             stencil(&[row, [255; 9]].concat(), 9),
             [0b1010_0000, 0b1000_0000, 0, 0]
         );
+        assert_eq!(stencil(&[60, 29, 30, 0], 4), [0b0101_0000]);
     }
 
     #[test]
