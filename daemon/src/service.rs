@@ -24,7 +24,7 @@ use crate::policy::{self, GrantBook};
 use crate::queue::Queue;
 use crate::tokens::pcsc::holders;
 use crate::tokens::pcsc::monitor::{Monitor, Sighting};
-use crate::tokens::{Deadlines, InReach, Modules, TokenSource};
+use crate::tokens::{Deadlines, Modules, TokenSource};
 use crate::transport::native::{BindError, NativeSocket};
 use crate::transport::seats::Seats;
 use crate::transport::{Halt, websocket};
@@ -284,7 +284,11 @@ async fn keep_warm(context: Arc<Context>, mut changes: watch::Receiver<u64>) {
 }
 
 async fn warm(context: &Context) {
-    let InReach { tokens, .. } = context.tokens.tokens().await;
+    // A page that hears of a card at the same moment waits for what it can be shown.
+    let mut tokens = context.tokens.glance().await.tokens;
+    if tokens.iter().any(|token| !token.is_named()) {
+        tokens = context.tokens.tokens().await.tokens;
+    }
     tracing::info!(tokens = tokens.len(), "in reach");
     // Those of cards are kept by their processes.
     for token in tokens.iter().filter(|token| token.entry().reader.is_some()) {

@@ -5,14 +5,21 @@
 
 mod support;
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use support::cards::piv::*;
-use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until_empty};
+use support::cards::{
+    CARD_PIN, OPENSC, PATIENCE, ReaderPlan, Readers, VirtualCard, on_readers, personalised, wait_until_empty,
+    wait_until_present,
+};
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use support::{Desk, succeed};
-use trien::tokens::{PinNeed, PinState, TokenSource};
+use trien::config::ModuleConfig;
+use trien::tokens::{Deadlines, Modules, PinNeed, PinState, Token, TokenError, TokenSource};
 
 /// A key in the slot of a retired one, with a certificate for a company of this tax code.
 fn certify_a_retired_key(desk: &Desk, slot: &str, tax_code: &str) {
@@ -125,4 +132,204 @@ fn a_page_gets_the_certificate_of_a_retired_key_of_a_card_put_in_just_now() {
         }
         assert!(daemon.answers());
     });
+}
+
+/// Another certificate in that slot, of the same key: `of` is whose.
+fn put_certificate(readers: &Readers, slot: &str, of: &str) {
+    let certificate = personalised().join("issue").join(format!("{of}.pem"));
+    let words = ["-r", "YubiKey", "-s", slot, "-a", "import-certificate", "-i"];
+    readers.run(
+        "yubico-piv-tool",
+        &[&words[..], &[certificate.to_str().unwrap()]].concat(),
+    );
+}
+
+/// The card is taken out and put in again.
+fn put_in_again(card: &VirtualCard) {
+    card.eject();
+    wait_until_empty(YUBIKEY);
+    card.insert();
+    wait_until_present(YUBIKEY);
+    card.order("reset-stats");
+}
+
+/// The only token, for who only shows certificates.
+async fn glanced(modules: &Modules) -> Arc<dyn Token> {
+    let mut tokens = TokenSource::glance(modules).await.tokens;
+    assert_eq!(tokens.len(), 1);
+    tokens.remove(0)
+}
+
+/// A card that was never seen is shown before it has said which one it is. By the name that it has until then nothing is
+/// opened, and no key of it is the key of a card with its own name.
+#[test]
+fn n122_a_card_that_is_shown_before_it_says_which_one_it_is_opens_nothing_by_that_name() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        wait_until_present(YUBIKEY);
+        runtime().block_on(async {
+            let modules = modules();
+            card.order("reset-stats");
+            let shown = glanced(&modules).await;
+            assert!(!shown.is_named());
+            let at_hand = shown.certificates_at_hand().await.unwrap();
+            let slots: Vec<_> = at_hand.certificates.iter().map(|one| &one.label).collect();
+            assert_eq!(slots, ["9c", "9a", "9d", "9e"]);
+            assert!(at_hand.more);
+            // It is asked by itself, a moment after.
+            let until = Instant::now() + PATIENCE;
+            while card.stats().of("cb") < 5 && Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(card.stats().of("cb"), 5, "{:?}", card.stats());
+            let provisional = at_hand.certificates[1].key.clone().unwrap();
+            let opened = shown.open(&provisional).await.err();
+            assert!(matches!(opened, Some(TokenError::Removed)), "{opened:?}");
+            assert!(matches!(shown.pin().await, Err(TokenError::Removed)));
+            assert!(matches!(shown.anew().await.err(), Some(TokenError::Removed)));
+            assert!(matches!(shown.certificates().await, Err(TokenError::Removed)));
+            let named = glanced(&modules).await;
+            assert!(named.is_named());
+            assert_eq!(named.entry().id.serial.len(), 16);
+            assert_eq!(named.entry().id, only_token(&modules).await.entry().id);
+            let opened = named.open(&provisional).await.err();
+            assert!(matches!(opened, Some(TokenError::NoSuchKey)), "{opened:?}");
+            let read = card.stats().of("cb");
+            let held = named.certificates_at_hand().await.unwrap().certificates;
+            assert_eq!(card.stats().of("cb"), read, "they are not read again");
+            for (now, then) in held.iter().zip(&at_hand.certificates) {
+                assert_eq!(now.certificate, then.certificate);
+            }
+            let mut session = named.open(held[1].key.as_ref().unwrap()).await.unwrap();
+            session.attach_pin_pipe(lines("123456\n")).await.unwrap();
+            session.login().await.unwrap();
+            let signed = session.sign(&signable(RSA, b"m"), false).await.unwrap();
+            judge(&readers, "9a", RSA, b"m", &signed);
+            session.close().await;
+        });
+    });
+}
+
+/// A card without a number has no name but its reader's, in which the one before had none yet: the key of that one is not
+/// the key of this.
+#[test]
+fn n122_a_card_without_a_number_is_not_the_one_that_was_not_asked_for_its() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        wait_until_present(YUBIKEY);
+        runtime().block_on(async {
+            let modules = modules();
+            let shown = glanced(&modules).await;
+            let at_hand = shown.certificates_at_hand().await.unwrap().certificates;
+            let provisional = at_hand[1].key.clone().unwrap();
+            // A CHUID that names nobody.
+            let object = readers.path("object");
+            std::fs::write(
+                &object,
+                [0x34, 16].iter().chain(&[0; 16]).copied().collect::<Vec<u8>>(),
+            )
+            .unwrap();
+            let words = [
+                "-r",
+                "YubiKey",
+                "-a",
+                "write-object",
+                "--id",
+                "0x5fc102",
+                "-f",
+                "binary",
+                "-i",
+            ];
+            readers.run(
+                "yubico-piv-tool",
+                &[&words[..], &[object.to_str().unwrap()]].concat(),
+            );
+            put_in_again(&card);
+            let other = only_token(&modules).await;
+            assert_eq!(other.entry().id.serial, "");
+            assert_eq!(other.entry().id.label, shown.entry().id.label);
+            assert_ne!(other.entry().id, shown.entry().id);
+            card.order("reset-stats");
+            let opened = other.open(&provisional).await.err();
+            assert!(matches!(opened, Some(TokenError::NoSuchKey)), "{opened:?}");
+            let opened = shown.open(&provisional).await.err();
+            assert!(matches!(opened, Some(TokenError::Removed)), "{opened:?}");
+            assert_eq!((card.stats().of("20"), card.stats().of("87")), (0, 0));
+        });
+    });
+}
+
+/// What the first certificate begins with tells whether a card may be the one of before: then it is asked for its number,
+/// and of what is known no more than the beginning is read. One with that certificate and another number is read anew.
+#[test]
+fn a_card_that_is_back_is_known_by_its_certificate_and_its_number() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules();
+            let first = only_token(&modules).await;
+            let all = first.certificates().await.unwrap();
+            put_in_again(&card);
+            let back = glanced(&modules).await;
+            let stats = card.stats();
+            assert!(back.is_named());
+            assert_eq!(back.entry().id, first.entry().id);
+            assert_eq!((stats.of("cb"), stats.of("c0")), (5, 0), "{stats:?}");
+            let held = back.certificates_at_hand().await.unwrap().certificates;
+            assert_eq!(held.len(), all.len());
+            // Another number.
+            readers.run("yubico-piv-tool", &["-r", "YubiKey", "-a", "set-chuid"]);
+            put_in_again(&card);
+            let renumbered = glanced(&modules).await;
+            let stats = card.stats();
+            assert!(renumbered.is_named());
+            assert_ne!(renumbered.entry().id.serial, first.entry().id.serial);
+            assert_eq!(
+                stats.of("cb"),
+                6,
+                "the first certificate from the beginning: {stats:?}"
+            );
+            assert!(stats.of("c0") > 4, "all of each: {stats:?}");
+            // Another certificate: another card, whatever its number.
+            put_certificate(&readers, "9c", "9a");
+            put_in_again(&card);
+            let other = glanced(&modules).await;
+            assert!(!other.is_named());
+            let held = other.certificates_at_hand().await.unwrap().certificates;
+            assert_eq!(held[0].certificate, all[1].certificate);
+            assert_eq!(held.len(), 4);
+        });
+    });
+}
+
+/// Where there are several cards, or a module that shows the same one, their names tell them apart: all have them.
+#[test]
+fn n108_several_tokens_in_sight_have_their_names() {
+    const SECOND: &str = "Second Reader";
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            let first = readers.piv(0);
+            wait_until_present(YUBIKEY);
+            let program = Path::new(env!("CARGO_BIN_EXE_trien"));
+            runtime().block_on(async {
+                let beside = [ModuleConfig::new("opensc", OPENSC.into())];
+                let modules = Modules::new(&beside, program, Deadlines::default())
+                    .with_cards(program, Deadlines::default());
+                let shown = glanced(&modules).await;
+                assert!(shown.is_named());
+                assert_eq!(shown.entry().id.module, "piv");
+            });
+            let second = readers.blank(1, &["piv"]);
+            wait_until_present(SECOND);
+            readers.run("yubico-piv-tool", &["-r", "Second", "-a", "set-chuid"]);
+            runtime().block_on(async {
+                let tokens = TokenSource::glance(&modules()).await.tokens;
+                let numbers: HashSet<_> = tokens.iter().map(|token| &token.entry().id.serial).collect();
+                assert_eq!(numbers.len(), 2, "{numbers:?}");
+                assert!(tokens.iter().all(|token| token.is_named()));
+            });
+            drop((first, second));
+        },
+    );
 }

@@ -1,6 +1,7 @@
 //! From a card put in to the event at a granted page, and to its certificates.
 
 use std::ffi::CString;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,9 @@ use pcsc::{Card, Context, Disposition, Protocols, ReaderState, Scope, ShareMode,
 use trien::tokens::{Modules, Token, TokenSource};
 
 use crate::support::cards::piv::{YUBIKEY, modules, runtime, token_in_time};
-use crate::support::cards::{ReaderPlan, Readers, VirtualCard, on_readers, wait_until_empty};
+use crate::support::cards::{
+    ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until_empty,
+};
 use crate::support::daemon::{Daemon, PORTAL, Page, allow};
 use crate::support::{Desk, succeed};
 use crate::{median, rounds, row};
@@ -128,7 +131,7 @@ fn list_for_a_page(readers: &Readers, card: &VirtualCard) -> [Vec<Duration>; 3] 
     for round in 0..rounds(30) {
         for turn in [round % 2, (round + 1) % 2] {
             std::thread::sleep(Duration::from_millis(150));
-            readers.run("yubico-piv-tool", &["-r", "YubiKey", "-a", "set-chuid"]);
+            become_another(readers);
             card.eject();
             wait_until_empty(YUBIKEY);
             // What the page hears of that is not what it waits for below.
@@ -165,8 +168,34 @@ fn list_for_a_page(readers: &Readers, card: &VirtualCard) -> [Vec<Duration>; 3] 
     times
 }
 
+/// Gives the card another number and other certificates, of the same keys, names and lengths.
+fn become_another(readers: &Readers) {
+    let (issue, usage) = (personalised().join("issue"), readers.path("usage"));
+    std::fs::write(&usage, "keyUsage=critical,digitalSignature,nonRepudiation\n").unwrap();
+    for slot in ["9a", "9c", "9d", "9e"] {
+        let certificate = readers.path(slot);
+        let mut issued = Command::new("openssl");
+        issued
+            .args(["x509", "-new", "-days", "3000", "-subj"])
+            .arg(format!("/C=VN/CN=Thẻ thử {slot}/UID=CCCD:079085000123"))
+            .arg("-force_pubkey")
+            .arg(public_key(slot))
+            .arg("-CA")
+            .arg(issue.join("ca.pem"))
+            .arg("-CAkey")
+            .arg(issue.join("ca.key"));
+        succeed(issued.arg("-extfile").arg(&usage).arg("-out").arg(&certificate));
+        let words = ["-r", "YubiKey", "-s", slot, "-a", "import-certificate", "-i"];
+        readers.run(
+            "yubico-piv-tool",
+            &[&words[..], &[certificate.to_str().unwrap()]].concat(),
+        );
+    }
+    readers.run("yubico-piv-tool", &["-r", "YubiKey", "-a", "set-chuid"]);
+}
+
 /// By bare APDUs, and as the daemon does it for a page: what is at hand is what a page's person chooses from. A card that
-/// `is_new` has another number each time.
+/// `is_new` is another one each time.
 async fn list_by_turns(readers: &Readers, card: &VirtualCard, is_new: bool) -> [Listing; 2] {
     let modules = modules();
     token_in_time(&modules).await.certificates().await.unwrap();
@@ -177,7 +206,7 @@ async fn list_by_turns(readers: &Readers, card: &VirtualCard, is_new: bool) -> [
             // After a look our driver keeps a card for a moment; neither is measured beside that.
             tokio::time::sleep(Duration::from_millis(150)).await;
             if is_new {
-                readers.run("yubico-piv-tool", &["-r", "YubiKey", "-a", "set-chuid"]);
+                become_another(readers);
             }
             card.eject();
             wait_until_empty(YUBIKEY);
@@ -199,7 +228,7 @@ async fn list_by_turns(readers: &Readers, card: &VirtualCard, is_new: bool) -> [
 
 async fn read_by_ours(modules: &Modules) -> usize {
     loop {
-        if let [token] = &modules.tokens().await.tokens[..] {
+        if let [token] = &TokenSource::glance(modules).await.tokens[..] {
             return token.certificates_at_hand().await.unwrap().certificates.len();
         }
     }

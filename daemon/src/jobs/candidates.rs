@@ -153,7 +153,11 @@ async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
             ..Sight::default()
         };
     }
-    let InReach { tokens, hindrance } = context.tokens.tokens().await;
+    let in_reach = match all {
+        true => context.tokens.tokens().await,
+        false => context.tokens.glance().await,
+    };
+    let InReach { tokens, hindrance } = in_reach;
     let mut sight = Sight {
         failure: hindrance,
         ..Sight::default()
@@ -178,7 +182,10 @@ async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
             }
         }
     }
-    context.recent.keep(&sight.held, changes);
+    // Nobody signs with a token by a name that is not its own.
+    if sight.held.iter().all(|(token, _)| token.is_named()) {
+        context.recent.keep(&sight.held, changes);
+    }
     sight
 }
 

@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::pcsc::holders::Awaited;
-use super::wire::{Answer, Call, GREETING, TokenName};
+use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
 use super::{Confinement, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
@@ -57,6 +57,16 @@ struct Inner {
     confinement: Lock<Option<Confinement>>,
     /// The tokens that a module showed the last time.
     shown: Lock<Vec<TokenEntry>>,
+    /// What the last glance at a card brought.
+    glanced: Lock<Option<Glanced>>,
+}
+
+/// What a card that was put in showed, and when.
+#[derive(Debug)]
+struct Glanced {
+    inserted: Insertion,
+    at: Instant,
+    tokens: Vec<Surveyed>,
 }
 
 impl Worker {
@@ -114,6 +124,7 @@ impl Worker {
             switches,
             confinement: Lock::default(),
             shown: Lock::default(),
+            glanced: Lock::default(),
         }))
     }
 
@@ -245,6 +256,7 @@ impl Inner {
         of: Option<(u64, &TokenName)>,
     ) -> Result<(Answer, u64), TokenError> {
         let token = of.map(|(_, token)| token).or(call.token()).cloned();
+        let (asked, glance) = (Instant::now(), call.glance().cloned());
         // A session whose close gave up would keep its token busy for good. Each call before it has a deadline, so
         // that this wait has an end, too.
         let patience = match call {
@@ -259,10 +271,17 @@ impl Inner {
         };
         let process = self.running(&mut kept, of.map(|(start, _)| start)).await?;
         let start = process.start;
+        if let Some(tokens) = glance
+            .as_ref()
+            .and_then(|inserted| self.glanced_since(asked, inserted))
+        {
+            return Ok((Answer::Survey(tokens), start));
+        }
         match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
             Ok(Ok(outcome)) => outcome.map(|answer| {
                 self.note_shown(&answer);
+                self.note_glance(glance, &answer);
                 (answer, start)
             }),
             Ok(Err(error)) => {
@@ -286,6 +305,26 @@ impl Inner {
             _ => return,
         };
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+
+    /// Keeps what a card showed, for whoever asked the same meanwhile.
+    fn note_glance(&self, inserted: Option<Insertion>, answer: &Answer) {
+        if let (Some(inserted), Answer::Survey(tokens)) = (inserted, answer) {
+            *self.glanced.lock().unwrap_or_else(PoisonError::into_inner) = Some(Glanced {
+                inserted,
+                at: Instant::now(),
+                tokens: tokens.clone(),
+            });
+        }
+    }
+
+    /// What the card of that insertion showed since: who has waited while another asked the same need not ask again.
+    fn glanced_since(&self, asked: Instant, inserted: &Insertion) -> Option<Vec<Surveyed>> {
+        let glanced = self.glanced.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = glanced
+            .as_ref()
+            .filter(|last| last.at >= asked && last.inserted == *inserted);
+        same.map(|last| last.tokens.clone())
     }
 
     /// The card that a process may have waited for when it did not answer: of that token, or of any.

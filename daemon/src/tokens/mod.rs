@@ -280,6 +280,10 @@ pub trait Token: Send + Sync {
     /// What is known of it since it was last looked at.
     fn entry(&self) -> &TokenEntry;
 
+    /// Whether it has said which one it is. One that has not ([`TokenSource::glance`]) shows the certificates at hand;
+    /// everything else that is asked of it is [`TokenError::Removed`].
+    fn is_named(&self) -> bool;
+
     /// Its certificates, read without a PIN.
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError>;
 
@@ -484,4 +488,8 @@ pub struct InReach {
 pub trait TokenSource: Send + Sync {
     /// Every token of every module, looked at anew. A module that fails costs its own tokens only.
     async fn tokens(&self) -> InReach;
+
+    /// The same for who only shows certificates: a card that was never seen before need not have said which one it is
+    /// ([`Token::is_named`]).
+    async fn glance(&self) -> InReach;
 }

@@ -183,7 +183,15 @@ impl Modules {
     /// As [`Self::look`], and with it at the certificates and at how each token takes its PIN: what they then say, they
     /// say without being asked again.
     pub async fn survey(&self) -> Sight {
-        self.look_by(surveyed).await
+        self.look_by(|worker, inserted| surveyed(worker, inserted, false))
+            .await
+    }
+
+    /// As [`Self::survey`], for who only shows certificates: a card that was never seen before is not asked first which
+    /// one it is. Until it has said so it goes by a name that opens nothing ([`Token::is_named`]).
+    pub async fn glance(&self) -> Sight {
+        self.look_by(|worker, inserted| surveyed(worker, inserted, true))
+            .await
     }
 
     async fn look_by<F: Future<Output = Result<Vec<ModuleToken>, TokenError>>>(
@@ -225,6 +233,7 @@ impl Modules {
                 }
             }
         }
+        let mut found = named_among_several(found, &mut sight.failures).await;
         tell_apart(&mut found);
         let mut seen = HashSet::new();
         found.retain(|token| is_new(&mut seen, &token.entry));
@@ -281,6 +290,7 @@ async fn entries(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<Modu
             let token = |entry| ModuleToken {
                 entry: of_module(entry, &worker),
                 worker: worker.clone(),
+                provisional: false,
                 seen: Seen::default(),
                 clock: SleepClock::system(),
             };
@@ -290,18 +300,29 @@ async fn entries(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<Modu
     }
 }
 
-async fn surveyed(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<ModuleToken>, TokenError> {
+async fn surveyed(
+    worker: Worker,
+    inserted: Option<Insertion>,
+    provisional: bool,
+) -> Result<Vec<ModuleToken>, TokenError> {
     // A module that did not survive being asked for everything is asked for one thing after the other: then what it
     // cannot bear costs the token alone that it is about.
     if worker.is_frail() {
         return entries(worker, inserted).await;
     }
-    let look = Call::Survey { inserted };
+    let look = Call::Survey {
+        inserted,
+        provisional,
+    };
     match worker.call(look, worker.deadlines().enumerate).await {
         Ok(Answer::Survey(tokens)) => {
             let token = |token: Surveyed| ModuleToken {
-                entry: of_module(token.entry, &worker),
+                entry: match token.provisional {
+                    true => of_nobody(of_module(token.entry, &worker)),
+                    false => of_module(token.entry, &worker),
+                },
                 worker: worker.clone(),
+                provisional: token.provisional,
                 seen: Seen {
                     pin: Some(Arc::new(OnceCell::new_with(token.pin))),
                     certificates: token.certificates,
@@ -321,9 +342,38 @@ async fn surveyed(worker: Worker, inserted: Option<Insertion>) -> Result<Vec<Mod
     }
 }
 
+/// Several tokens in hardware may be one card, or two of one number, which only their names tell: then those that came
+/// without are asked for them.
+async fn named_among_several(
+    found: Vec<ModuleToken>,
+    failures: &mut Vec<(String, TokenError)>,
+) -> Vec<ModuleToken> {
+    if found.iter().filter(|token| token.entry.hardware).count() < 2 {
+        return found;
+    }
+    let mut named = Vec::with_capacity(found.len());
+    for token in found {
+        if !token.provisional {
+            named.push(token);
+            continue;
+        }
+        match surveyed(token.worker.clone(), None, false).await {
+            Ok(tokens) => named.extend(tokens),
+            Err(error) => failures.push((token.worker.name().to_owned(), error)),
+        }
+    }
+    named
+}
+
 /// A module does not choose what it is called.
 fn of_module(mut entry: TokenEntry, worker: &Worker) -> TokenEntry {
     entry.id.module = worker.name().to_owned();
+    entry
+}
+
+/// No token that has its own name is in a place without a name: a key of this one is no other's.
+fn of_nobody(mut entry: TokenEntry) -> TokenEntry {
+    entry.id.place = Some(String::new());
     entry
 }
 
@@ -350,7 +400,16 @@ fn is_new(seen: &mut HashSet<(String, String, String)>, entry: &TokenEntry) -> b
 #[async_trait]
 impl TokenSource for Modules {
     async fn tokens(&self) -> InReach {
-        let Sight { tokens, failures } = self.survey().await;
+        self.survey().await.into()
+    }
+
+    async fn glance(&self) -> InReach {
+        Self::glance(self).await.into()
+    }
+}
+
+impl From<Sight> for InReach {
+    fn from(Sight { tokens, failures }: Sight) -> Self {
         let ready = tokens.into_iter().filter(|token| token.entry.initialized);
         let hinders = |(module, error): &(String, TokenError)| {
             module == DRIVER
@@ -363,7 +422,7 @@ impl TokenSource for Modules {
                         | TokenError::Busy
                 )
         };
-        InReach {
+        Self {
             tokens: ready.map(|token| Arc::new(token) as Arc<dyn Token>).collect(),
             hindrance: failures.into_iter().find(hinders).map(|(_, error)| error),
         }
@@ -375,6 +434,8 @@ impl TokenSource for Modules {
 pub struct ModuleToken {
     pub(super) entry: TokenEntry,
     pub(super) worker: Worker,
+    /// Its name is not its own.
+    provisional: bool,
     seen: Seen,
     clock: SleepClock,
 }
@@ -390,8 +451,15 @@ struct Seen {
 }
 
 impl ModuleToken {
-    fn name(&self) -> TokenName {
-        self.entry.name()
+    /// What it is called by whoever wants something of it.
+    ///
+    /// # Errors
+    /// [`TokenError::Removed`] if its name is not its own: what came to the same reader since would have the same.
+    fn name(&self) -> Result<TokenName, TokenError> {
+        match self.provisional {
+            true => Err(TokenError::Removed),
+            false => Ok(self.entry.name()),
+        }
     }
 
     /// Begins to change the token: key pairs, certificates.
@@ -399,7 +467,7 @@ impl ModuleToken {
     /// # Errors
     /// [`TokenError`]; [`TokenError::Busy`] while it is signing.
     pub async fn administer(&self) -> Result<ModuleSession, TokenError> {
-        let (lease, pin) = self.worker.open(self.name(), None).await?;
+        let (lease, pin) = self.worker.open(self.name()?, None).await?;
         let clock = self.clock.clone();
         Ok(ModuleSession::new(lease, self.entry.clone(), None, pin, clock))
     }
@@ -409,7 +477,7 @@ impl ModuleToken {
     /// # Errors
     /// [`LoginError`]; the old PIN is what it was then.
     pub async fn change_pin(&self, old: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
-        let call = Call::ChangePin { token: self.name() };
+        let call = Call::ChangePin { token: self.name()? };
         match self.set_pin(call, vec![old, new]).await {
             // The module has no word for what happened, and can still be asked.
             Err(LoginError::Token(error)) if session::is_unclear(&error) => match self.pin_now().await {
@@ -425,7 +493,7 @@ impl ModuleToken {
     /// # Errors
     /// [`LoginError`], of which [`LoginError::Incorrect`] speaks of the security officer's PIN.
     pub async fn unblock(&self, officer: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
-        let call = Call::Unblock { token: self.name() };
+        let call = Call::Unblock { token: self.name()? };
         self.set_pin(call, vec![officer, new]).await
     }
 
@@ -445,7 +513,7 @@ impl ModuleToken {
     }
 
     async fn pin_now(&self) -> Result<PinNeed, TokenError> {
-        let call = Call::Pin { token: self.name() };
+        let call = Call::Pin { token: self.name()? };
         match self.worker.call(call, self.worker.deadlines().enumerate).await? {
             Answer::Pin(need) => Ok(need),
             _ => Err(unexpected()),
@@ -454,8 +522,8 @@ impl ModuleToken {
 
     /// What was remembered, where nothing is shown.
     fn all_held(&self, mut records: Vec<CertificateRecord>) -> Vec<HeldCertificate> {
-        if records.is_empty() {
-            records = self.worker.remembered(&self.name());
+        if let (true, Ok(name)) = (records.is_empty(), self.name()) {
+            records = self.worker.remembered(&name);
         }
         let held = records.into_iter().filter_map(|record| self.held(record));
         held.collect()
@@ -485,11 +553,15 @@ impl Token for ModuleToken {
         &self.entry
     }
 
+    fn is_named(&self) -> bool {
+        !self.provisional
+    }
+
     async fn certificates(&self) -> Result<Vec<HeldCertificate>, TokenError> {
         let records = match &self.seen.certificates {
             Some(records) if !self.seen.more => records.clone(),
             _ => {
-                let call = Call::Certificates { token: self.name() };
+                let call = Call::Certificates { token: self.name()? };
                 match self.worker.call(call, self.worker.deadlines().enumerate).await? {
                     Answer::Certificates(records) => records,
                     _ => return Err(unexpected()),
@@ -531,7 +603,7 @@ impl Token for ModuleToken {
         if key.token != self.entry.id {
             return Err(TokenError::NoSuchKey);
         }
-        let (lease, pin) = self.worker.open(self.name(), Some(KeyName::from(key))).await?;
+        let (lease, pin) = self.worker.open(self.name()?, Some(KeyName::from(key))).await?;
         Ok(Box::new(ModuleSession::new(
             lease,
             self.entry.clone(),

@@ -151,6 +151,9 @@ pub(super) enum Call {
     Survey {
         /// As of `Tokens`.
         inserted: Option<Insertion>,
+        /// A token may come without its own name ([`Surveyed::provisional`]) where that takes longer: for who only shows
+        /// certificates.
+        provisional: bool,
     },
     /// The certificates of one, without a PIN: [`Answer::Certificates`].
     Certificates { token: TokenName },
@@ -234,6 +237,17 @@ impl Call {
             _ => None,
         }
     }
+
+    /// The card that it is about, where only its certificates are to be shown.
+    pub(super) const fn glance(&self) -> Option<&Insertion> {
+        match self {
+            Self::Survey {
+                inserted: Some(inserted),
+                provisional: true,
+            } => Some(inserted),
+            _ => None,
+        }
+    }
 }
 
 /// A card in a reader, as the service tells it without speaking to the card.
@@ -300,8 +314,10 @@ pub(super) fn microseconds(time: Duration) -> u64 {
 
 /// A token that was looked at closely. What is none could not be told at once, or not without making the message too
 /// long: asked for alone, it is told, or why it cannot be.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Surveyed {
+    /// The token is called something that opens nothing: it has not been asked yet which one it is.
+    pub(super) provisional: bool,
     /// Its PIN is as it was when it was asked for last, where [`pin`](Self::pin) is none.
     pub(super) entry: TokenEntry,
     /// How it takes its PIN.

@@ -203,7 +203,7 @@ fn attend(
                     break;
                 }
             }
-            Err(RecvTimeoutError::Timeout) => desk.rest(),
+            Err(RecvTimeoutError::Timeout) => desk.pause(),
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }

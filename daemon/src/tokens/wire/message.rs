@@ -234,6 +234,7 @@ mod tests {
                     number: 7,
                     atr: Octets(vec![0x3b, 0]),
                 }),
+                provisional: true,
             },
             Call::Open {
                 token: token(),
@@ -286,6 +287,7 @@ mod tests {
             Answer::Done,
             Answer::Tokens(vec![entry(), entry()]),
             Answer::Survey(vec![Surveyed {
+                provisional: true,
                 entry: entry(),
                 pin: Some(need),
                 certificates: Some(vec![record.clone()]),
@@ -359,6 +361,7 @@ mod tests {
         let whole = encode(&Reply {
             id: 1,
             outcome: Ok(Answer::Survey(vec![Surveyed {
+                provisional: true,
                 entry: entry(),
                 pin: Some(PinNeed::Reader),
                 certificates: Some(vec![CertificateRecord {

@@ -70,6 +70,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
             Ok(info) => info,
             Err(error) => {
                 let of_entry = |entry| Surveyed {
+                    provisional: false,
                     entry,
                     pin: None,
                     certificates: None,
@@ -88,6 +89,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
             bytes <= MAX_CERTIFICATE_BYTES
         });
         surveyed.push(Surveyed {
+            provisional: false,
             entry: entry_of(module, slot, name, &info),
             pin: Some(pin_need(&info)),
             certificates,

@@ -21,7 +21,7 @@ use super::card::Link;
 use super::failure::CardError;
 
 pub use administration::{DEFAULT_MANAGEMENT_KEY, ManagementKey};
-pub use objects::CardCertificate;
+pub use objects::{Another, CardCertificate};
 pub use pin::{MAX_PIN, MIN_PIN, PinBlock, Verified, state_of};
 
 /// The application identifier, as far as it is the same on every card (part 1, 2.2).

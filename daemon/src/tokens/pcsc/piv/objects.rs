@@ -36,6 +36,16 @@ pub struct CardCertificate {
     answer: Vec<u8>,
 }
 
+/// Whether a card is another one than that of before, as far as its certificates tell.
+#[derive(Debug)]
+pub enum Another {
+    /// It is, and these are its certificates.
+    Is(Vec<CardCertificate>),
+    /// Its first certificate begins as that of the card before. These are that one, as it was then, and those of the slots
+    /// before it.
+    Perhaps(Vec<CardCertificate>),
+}
+
 impl Piv<'_, '_> {
     /// The card's serial number: the end of its GUID in hexadecimal, or of its FASC-N where that is all zeros. Empty for
     /// a card that was never given one.
@@ -60,25 +70,53 @@ impl Piv<'_, '_> {
     /// # Errors
     /// [`CardError`] of the card; not of a certificate.
     pub fn certificates(&mut self) -> Result<Vec<CardCertificate>, CardError> {
-        let mut found = self.usual_certificates(&[])?;
+        let mut found = self.usual_certificates(&[], Vec::new())?;
         found.extend(self.retired_certificates(&[])?);
         Ok(found)
     }
 
-    /// The certificates of the four slots that every card has. Of those that begin as they did `before`, on the same
-    /// card, no more than the beginning is read.
+    /// The certificates of the four slots that every card has, but for those that were `read` already. Of those that
+    /// begin as they did `before`, on the same card, no more than the beginning is read.
     ///
     /// # Errors
     /// As [`Self::certificates`].
     pub fn usual_certificates(
         &mut self,
         before: &[CardCertificate],
+        read: Vec<CardCertificate>,
     ) -> Result<Vec<CardCertificate>, CardError> {
+        let mut read = read.into_iter().peekable();
         let mut found = Vec::new();
         for slot in Slot::STANDARD {
-            found.extend(self.certificate(slot, before)?);
+            match read.next_if(|one| one.slot == slot) {
+                Some(one) => found.push(one),
+                None => found.extend(self.certificate(slot, before)?),
+            }
         }
         Ok(found)
+    }
+
+    /// The same of a card that nobody has asked for its number yet: all of them if it is another one than `before`. The
+    /// first certificate tells that; where it begins as it did then, no more is read, and the number is to be asked for.
+    ///
+    /// # Errors
+    /// As [`Self::certificates`].
+    pub fn certificates_of_another(&mut self, before: &[CardCertificate]) -> Result<Another, CardError> {
+        let mut before = before;
+        let mut found = Vec::new();
+        for slot in Slot::STANDARD {
+            let known = before.iter().find(|known| known.slot == slot);
+            let read = self.certificate(slot, before)?;
+            if let Some(known) = known {
+                if read.as_ref().is_some_and(|read| read.answer == known.answer) {
+                    found.extend(read);
+                    return Ok(Another::Perhaps(found));
+                }
+                before = &[];
+            }
+            found.extend(read);
+        }
+        Ok(Another::Is(found))
     }
 
     /// Those of the slots for retired keys, likewise.

@@ -10,7 +10,7 @@ use super::session::{Replacement, Session};
 use crate::tokens::pcsc::card::{self, Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::features::Features;
-use crate::tokens::pcsc::piv::{CardCertificate, MAX_PIN, MIN_PIN, Piv};
+use crate::tokens::pcsc::piv::{Another, CardCertificate, MAX_PIN, MIN_PIN, Piv};
 use crate::tokens::pcsc::{names, outage, presence};
 use crate::tokens::wire::{Answer, Call, CertificateRecord, Insertion, KeyName, Octets, Surveyed, TokenName};
 use crate::tokens::{PinNeed, PinState, RsaSchemes, TokenEntry, TokenError, TokenId};
@@ -28,6 +28,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// session, and need not find out again which card it is.
 const AFTER_LOOK: Duration = Duration::from_millis(100);
 
+/// How long after a list of certificates the card's number is read, if that was left for later: whoever shows the list
+/// may ask for it once more at once.
+const AFTER_LIST: Duration = Duration::from_millis(5);
+
 /// How long the card is kept for us between opening a session and the PIN.
 const BEFORE_LOGIN: Duration = Duration::from_secs(1);
 
@@ -40,6 +44,9 @@ struct Known {
     insertion: u32,
     /// None if it does not have the application.
     entry: Option<TokenEntry>,
+    /// Its number is still to be read: the name in `entry` is nobody's. Only while the link lasts over which the
+    /// certificates were read.
+    numberless: bool,
     certificates: Option<Read>,
 }
 
@@ -124,11 +131,21 @@ impl<'watch> Desk<'watch> {
     pub(super) fn rest_after(&self) -> Option<Duration> {
         self.link.as_ref()?;
         Some(match &self.session {
+            None if self.owes_number() => AFTER_LIST,
             Some(session) if session.is_logged_in() => AFTER_LOGIN,
             Some(_) => BEFORE_LOGIN,
             // From when the card was taken: who looks again and again does not keep it from others.
             None => AFTER_LOOK.saturating_sub(self.linked.elapsed()),
         })
+    }
+
+    /// What there is to do when no request comes: the number that was left for later is read, or the card let go of.
+    pub(super) fn pause(&mut self) {
+        if self.owes_number() {
+            self.settle();
+        } else {
+            self.rest();
+        }
     }
 
     /// Logs out, and lets other programs have the card.
@@ -142,6 +159,9 @@ impl<'watch> Desk<'watch> {
         let Some(mut link) = self.link.take() else {
             return;
         };
+        if self.owes_number() {
+            self.known = None;
+        }
         if verified && !Piv::selected(&mut link).log_out().unwrap_or(false) {
             // A card that cannot be told to forget the PIN forgets it at a reset.
             link.reset();
@@ -152,6 +172,9 @@ impl<'watch> Desk<'watch> {
     /// logged in, the card is reset: no command is sent to it any more, so that it cannot be told to forget the PIN.
     pub(super) fn forsake(&mut self, may_verify: bool) {
         let logged_in = self.session.take().is_some_and(|session| session.is_logged_in());
+        if self.owes_number() {
+            self.known = None;
+        }
         match self.link.take() {
             Some(link) if logged_in || may_verify => link.reset(),
             _ => {}
@@ -169,7 +192,7 @@ impl<'watch> Desk<'watch> {
         if let Err(error) = &outcome {
             self.recover(error);
         }
-        let kept = is_look && outcome.is_ok() && self.linked.elapsed() < AFTER_LOOK;
+        let kept = is_look && outcome.is_ok() && (self.linked.elapsed() < AFTER_LOOK || self.owes_number());
         if self.session.is_none() && !kept {
             self.rest();
         }
@@ -180,9 +203,21 @@ impl<'watch> Desk<'watch> {
     }
 
     fn dispatch(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, CardError> {
+        if !matches!(
+            call,
+            Call::Survey {
+                provisional: true,
+                ..
+            }
+        ) {
+            self.settle();
+        }
         match call {
             Call::Tokens { inserted } => self.tokens(inserted).map(Answer::Tokens),
-            Call::Survey { inserted } => self.survey(inserted).map(Answer::Survey),
+            Call::Survey {
+                inserted,
+                provisional,
+            } => self.survey(inserted, provisional).map(Answer::Survey),
             Call::Certificates { token } => self.certificates(&token, Extent::All).map(Answer::Certificates),
             Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
             Call::Open { token, key } => self.open(&token, key),
@@ -287,17 +322,32 @@ impl<'watch> Desk<'watch> {
     }
 
     /// The card with the certificates that most requests want. What else there is to know, its PIN above all, is left to
-    /// be asked for: whoever waits for a list of certificates does not wait for that.
-    fn survey(&mut self, seen: Option<Insertion>) -> Result<Vec<Surveyed>, CardError> {
+    /// be asked for: whoever waits for a list of certificates does not wait for that; nor for the number of a card that was
+    /// never seen before, if a `provisional` name will do.
+    fn survey(&mut self, seen: Option<Insertion>, provisional: bool) -> Result<Vec<Surveyed>, CardError> {
+        if let (true, Some(seen)) = (provisional, &seen)
+            && let Some(surveyed) = self.glance(seen)?
+        {
+            return Ok(vec![surveyed]);
+        }
+        self.settle();
         let entries = self.seen(seen, false)?;
         let mut surveyed = Vec::with_capacity(entries.len());
         for entry in entries {
             // In a session, or while another program holds the card, it was not looked at just now.
             let certificates = match self.link.is_some() && self.session.is_none() {
+                true if self
+                    .known
+                    .as_ref()
+                    .is_some_and(|known| !known.lacks(Extent::Usual)) =>
+                {
+                    Some(self.records())
+                }
                 true => Some(self.certificates(&entry.name(), Extent::Usual)?),
                 false => None,
             };
             surveyed.push(Surveyed {
+                provisional: false,
                 pin: None,
                 entry,
                 certificates,
@@ -305,6 +355,100 @@ impl<'watch> Desk<'watch> {
             });
         }
         Ok(surveyed)
+    }
+
+    /// The certificates of a card that is not known, read before its number is: then its name is one that opens nothing.
+    /// None where that would not be sooner, or the card does not do as it should: then it is looked at as always.
+    fn glance(&mut self, seen: &Insertion) -> Result<Option<Surveyed>, CardError> {
+        if self.session.is_some() {
+            return Ok(None);
+        }
+        let known = self.known.as_ref().filter(|known| known.insertion == seen.number);
+        if known.is_none() {
+            self.settle();
+            let inserted = Inserted {
+                number: seen.number,
+                atr: seen.atr.0.clone(),
+            };
+            match self.list(&inserted) {
+                Err(CardError::NotThere) => return Ok(None),
+                Err(error) if error.is_disturbance() || error.is_loss_of_service() => {
+                    self.link = None;
+                    self.known = None;
+                    return Ok(None);
+                }
+                done => done?,
+            }
+        }
+        if !self.owes_number() {
+            return Ok(None);
+        }
+        let entry = self.known.as_ref().and_then(|known| known.entry.clone());
+        Ok(entry.map(|entry| Surveyed {
+            provisional: true,
+            entry,
+            pin: None,
+            certificates: Some(self.records()),
+            more: true,
+        }))
+    }
+
+    /// Reads the certificates of a card that was put in, and its number only where it may be the one of before, or has no
+    /// certificates that it could be shown by.
+    fn list(&mut self, inserted: &Inserted) -> Result<(), CardError> {
+        let (mut link, inserted) = self.application(GLANCE, Some(inserted))?;
+        let before = self.before.as_ref();
+        let certificates = before.map_or(&[][..], |(_, certificates)| certificates);
+        let mut piv = Piv::selected(&mut link);
+        let (serial, certificates) = match piv.certificates_of_another(certificates)? {
+            Another::Is(certificates) if !certificates.is_empty() => (None, certificates),
+            Another::Is(certificates) => (Some(piv.serial()?), certificates),
+            Another::Perhaps(read) => {
+                let serial = piv.serial()?;
+                let certificates = match before.filter(|(number, _)| *number == serial) {
+                    Some((_, before)) => piv.usual_certificates(before, read)?,
+                    None => piv.usual_certificates(&[], Vec::new())?,
+                };
+                (Some(serial), certificates)
+            }
+        };
+        let entry = self.entry(serial.as_deref().unwrap_or_default(), &inserted.atr);
+        self.known = Some(Known {
+            insertion: inserted.number,
+            entry: Some(entry),
+            numberless: serial.is_none(),
+            certificates: None,
+        });
+        self.remember(certificates, Extent::Usual);
+        self.keep(link);
+        Ok(())
+    }
+
+    fn owes_number(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.numberless)
+    }
+
+    /// Reads the number that was left for later, over the connection that has lasted since. A card of which that fails is
+    /// looked at anew by whoever wants it next.
+    fn settle(&mut self) {
+        if !self.owes_number() {
+            return;
+        }
+        match self.piv().and_then(|mut piv| piv.serial()) {
+            Ok(serial) => {
+                let id = self.id(&serial);
+                if let Some(known) = &mut self.known {
+                    known.numberless = false;
+                    known.entry.iter_mut().for_each(|entry| entry.id = id.clone());
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a card's number cannot be read");
+                self.known = None;
+                self.recover(&error);
+                self.link = None;
+            }
+        }
     }
 
     fn look(&mut self, inserted: &Inserted, pin: bool) -> Result<(), CardError> {
@@ -321,6 +465,7 @@ impl<'watch> Desk<'watch> {
                 self.known = Some(Known {
                     insertion: inserted.number,
                     entry: None,
+                    numberless: false,
                     certificates: None,
                 });
                 Ok(())
@@ -345,8 +490,13 @@ impl<'watch> Desk<'watch> {
             }
         }
         self.expect(token)?;
+        Ok(self.records())
+    }
+
+    /// What has been read.
+    fn records(&self) -> Vec<CertificateRecord> {
         let known = self.known.iter().filter_map(|known| known.certificates.as_ref());
-        Ok(known.flat_map(|read| &read.certificates).map(record).collect())
+        known.flat_map(|read| &read.certificates).map(record).collect()
     }
 
     /// What has not been read yet.
@@ -359,7 +509,7 @@ impl<'watch> Desk<'watch> {
         let read = self.known.as_mut().and_then(|known| known.certificates.take());
         let mut certificates = match read {
             Some(read) => read.certificates,
-            None => self.piv()?.usual_certificates(&before)?,
+            None => self.piv()?.usual_certificates(&before, Vec::new())?,
         };
         if extent == Extent::All {
             certificates.extend(self.piv()?.retired_certificates(&before)?);
@@ -457,7 +607,7 @@ impl<'watch> Desk<'watch> {
 
     /// The same, of a card whose insertion was seen just now.
     fn reach_inserted(&mut self, wait: Duration, inserted: Option<&Inserted>) -> Result<(), CardError> {
-        if self.link.is_some() && (self.session.is_some() || self.is_same_card()?) {
+        if self.link.is_some() && (self.session.is_some() || self.is_still(inserted)?) {
             return Ok(());
         }
         match self.connect(wait, inserted) {
@@ -502,6 +652,17 @@ impl<'watch> Desk<'watch> {
         }
     }
 
+    /// The card that was looked at is the one that was seen just now, or is seen now.
+    fn is_still(&mut self, seen: Option<&Inserted>) -> Result<bool, CardError> {
+        match seen {
+            Some(seen) => Ok(self
+                .known
+                .as_ref()
+                .is_some_and(|known| known.insertion == seen.number)),
+            None => self.is_same_card(),
+        }
+    }
+
     /// The card that was looked at has been in the reader ever since.
     fn is_same_card(&mut self) -> Result<bool, CardError> {
         let inserted = self.inserted()?.map(|inserted| inserted.number);
@@ -509,21 +670,12 @@ impl<'watch> Desk<'watch> {
     }
 
     fn connect(&mut self, wait: Duration, inserted: Option<&Inserted>) -> Result<(), CardError> {
-        self.link = None;
-        let inserted = match inserted {
-            Some(inserted) => Some(inserted.clone()),
-            None => self.inserted()?,
-        };
+        let (mut link, inserted) = self.application(wait, inserted)?;
         let Inserted {
             number: insertion,
             atr,
-        } = inserted.ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
-        let mut link = self.patiently(wait, &atr)?;
-        self.features = Some(link.features());
-        let serial = {
-            let mut piv = Piv::select(&mut link)?;
-            piv.serial()?
-        };
+        } = inserted;
+        let serial = Piv::selected(&mut link).serial()?;
         let same = self.known.as_ref().and_then(|known| known.entry.as_ref());
         let same = same.is_some_and(|entry| entry.id.serial == serial)
             && self
@@ -531,17 +683,42 @@ impl<'watch> Desk<'watch> {
                 .as_ref()
                 .is_some_and(|known| known.insertion == insertion);
         if !same {
-            let atr = if atr.is_empty() { link.atr()? } else { atr };
             let entry = self.entry(&serial, &atr);
             self.known = Some(Known {
                 insertion,
                 entry: Some(entry),
+                numberless: false,
                 certificates: None,
             });
         }
+        self.keep(link);
+        Ok(())
+    }
+
+    /// A connection on which the application is selected, and which card it is with.
+    fn application(
+        &mut self,
+        wait: Duration,
+        inserted: Option<&Inserted>,
+    ) -> Result<(Link<'watch>, Inserted), CardError> {
+        self.link = None;
+        let inserted = match inserted {
+            Some(inserted) => Some(inserted.clone()),
+            None => self.inserted()?,
+        };
+        let mut inserted = inserted.ok_or(CardError::Service(pcsc::Error::NoSmartcard))?;
+        let mut link = self.patiently(wait, &inserted.atr)?;
+        self.features = Some(link.features());
+        Piv::select(&mut link)?;
+        if inserted.atr.is_empty() {
+            inserted.atr = link.atr()?;
+        }
+        Ok((link, inserted))
+    }
+
+    fn keep(&mut self, link: Link<'watch>) {
         self.link = Some(link);
         self.linked = Instant::now();
-        Ok(())
     }
 
     /// While another program has the card exclusively, tries again.
@@ -610,20 +787,26 @@ impl<'watch> Desk<'watch> {
         }
     }
 
-    fn entry(&self, serial: &str, atr: &[u8]) -> TokenEntry {
-        let reader = names::legible(&self.reader.to_string_lossy());
-        let named = if serial.is_empty() {
-            reader.as_str()
-        } else {
-            &serial[serial.len().saturating_sub(8)..]
+    fn legible(&self) -> String {
+        names::legible(&self.reader.to_string_lossy())
+    }
+
+    fn id(&self, serial: &str) -> TokenId {
+        let label = match serial.is_empty() {
+            true => format!("PIV {}", self.legible()),
+            false => format!("PIV {}", &serial[serial.len().saturating_sub(8)..]),
         };
+        TokenId {
+            module: super::super::DRIVER.to_owned(),
+            serial: serial.to_owned(),
+            label,
+            place: None,
+        }
+    }
+
+    fn entry(&self, serial: &str, atr: &[u8]) -> TokenEntry {
         TokenEntry {
-            id: TokenId {
-                module: super::super::DRIVER.to_owned(),
-                serial: serial.to_owned(),
-                label: format!("PIV {named}"),
-                place: None,
-            },
+            id: self.id(serial),
             slot: 0,
             manufacturer: names::of_atr(atr).unwrap_or_default().to_owned(),
             model: "PIV".to_owned(),
@@ -632,7 +815,7 @@ impl<'watch> Desk<'watch> {
             initialized: true,
             damaged: false,
             pin: PinState::Ready,
-            reader: Some(reader),
+            reader: Some(self.legible()),
             rsa: RsaSchemes::default(),
         }
     }
