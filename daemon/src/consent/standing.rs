@@ -250,7 +250,6 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         for second in 0..9 {
             standings.withdrawn(&a, at(second));
-            standings.withdrawn(&b, at(second * 10));
         }
         standings.allow(&a, at(9)).unwrap();
         standings.withdrawn(&a, at(10));
@@ -259,8 +258,10 @@ mod tests {
         standings.agreed(&a);
         assert!(matches!(standings.allow(&a, at(69)), Err(AskError::Restless)));
         standings.allow(&a, at(70)).unwrap();
-        standings.withdrawn(&b, at(90));
-        standings.allow(&b, at(91)).unwrap();
+        for tens in 10..20 {
+            standings.withdrawn(&b, at(tens * 10));
+        }
+        standings.allow(&b, at(191)).unwrap();
     }
 
     #[test]
