@@ -137,5 +137,8 @@ fn a_pin_file_that_everybody_can_read_is_told() {
     // Otherwise the certificate is told, and nothing else.
     let told = told(0o600);
     let is_about_it = |line: &str| line.starts_with("Signing certificate: ") || line.starts_with("  ");
-    assert!(told.lines().count() > 1 && told.lines().all(is_about_it), "{told}");
+    assert!(
+        told.lines().count() > 1 && told.lines().all(is_about_it),
+        "{told}"
+    );
 }
