@@ -29,24 +29,7 @@ pub(crate) fn caller(arguments: &[OsString]) -> Option<String> {
 /// # Errors
 /// [`FrameError`]; the pipe cannot be used after it. Nothing is allocated for a length past [`MAX_MESSAGE`].
 pub(crate) fn read(from: &mut impl Read) -> Result<Option<String>, FrameError> {
-    let mut head = [0u8; 4];
-    let mut filled = 0;
-    while filled < head.len() {
-        match from.read(&mut head[filled..]) {
-            Ok(0) if filled == 0 => return Ok(None),
-            Ok(0) => return Err(FrameError::Truncated),
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let length = frame::check_length(u32::from_ne_bytes(head).to_le_bytes(), MAX_MESSAGE)?;
-    let mut body = vec![0; length];
-    from.read_exact(&mut body).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => FrameError::Truncated,
-        _ => error.into(),
-    })?;
-    String::from_utf8(body).map(Some).map_err(|_| FrameError::Utf8)
+    frame::read_native(from, MAX_MESSAGE)
 }
 
 /// The pipe to the browser. Clones write to the same pipe, a whole message at a time.

@@ -31,6 +31,22 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError`]; the stream cannot be used after it.
 pub fn read(from: &mut impl Read, limit: usize) -> Result<Option<String>, FrameError> {
+    read_in_order(from, limit, u32::from_le_bytes)
+}
+
+/// The same with a length in the byte order of this computer, as browsers have it (native messaging).
+///
+/// # Errors
+/// As [`read`].
+pub fn read_native(from: &mut impl Read, limit: usize) -> Result<Option<String>, FrameError> {
+    read_in_order(from, limit, u32::from_ne_bytes)
+}
+
+fn read_in_order(
+    from: &mut impl Read,
+    limit: usize,
+    order: fn([u8; 4]) -> u32,
+) -> Result<Option<String>, FrameError> {
     let mut head = [0u8; 4];
     let mut filled = 0;
     while filled < head.len() {
@@ -42,7 +58,7 @@ pub fn read(from: &mut impl Read, limit: usize) -> Result<Option<String>, FrameE
             Err(error) => return Err(error.into()),
         }
     }
-    let length = check_length(head, limit)?;
+    let length = checked(order(head), limit)?;
     let mut body = vec![0; length];
     from.read_exact(&mut body).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => FrameError::Truncated,
@@ -76,7 +92,10 @@ pub fn encode(text: &str) -> Result<Vec<u8>, FrameError> {
 /// # Errors
 /// [`FrameError::Length`].
 pub fn check_length(head: [u8; 4], limit: usize) -> Result<usize, FrameError> {
-    let length = u32::from_le_bytes(head);
+    checked(u32::from_le_bytes(head), limit)
+}
+
+fn checked(length: u32, limit: usize) -> Result<usize, FrameError> {
     match usize::try_from(length) {
         Ok(length) if length > 0 && length <= limit => Ok(length),
         _ => Err(FrameError::Length(length)),

@@ -16,7 +16,7 @@ use super::candidates::{self, Found, Wanted};
 use super::sign_documents::{end, token_hash, window_outcome};
 use super::{Caller, Context, JobError, present, recipe, single};
 use crate::audit::{Intent, Subject};
-use crate::consent::{self, Approved, Offer};
+use crate::consent::{self, Approved};
 use crate::policy::{NotAllowed, Origin, Permitted};
 use crate::tokens::{RsaSchemes, Signable};
 
@@ -59,15 +59,7 @@ pub async fn run(
     };
     let intent = context.audit.intend(subject)?;
     caller.report.stage(Stage::Asking, 0, 1);
-    let offer = Offer {
-        kind: QuestionKind::SignIn,
-        documents: Vec::new(),
-        left_out: None,
-        signature: None,
-        candidates: found.candidates.clone(),
-        not_valid_now: found.not_valid_now.clone(),
-        contents: None,
-    };
+    let offer = found.offer(QuestionKind::SignIn, Vec::new());
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),

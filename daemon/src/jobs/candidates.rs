@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 use trien_protocol::limits::MAX_CANDIDATES;
-use trien_protocol::prompt::Warning;
+use trien_protocol::prompt::{QuestionKind, ShownDocument, Warning};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::report::SubIndication;
 use trien_signatures::revocation::CertificateStatus;
@@ -14,7 +14,7 @@ use trien_signatures::validation::CertificateVerdict;
 use super::recent::Held;
 use super::{Context, JobError, augment};
 use crate::briefly::briefly;
-use crate::consent::Candidate;
+use crate::consent::{Candidate, Offer};
 use crate::tokens::{AtHand, HeldCertificate, InReach, PinNeed, Token, TokenError};
 use crate::trust::Trust;
 
@@ -326,6 +326,20 @@ impl Found {
     #[must_use]
     pub fn chain(&self, certificate: &Certificate) -> Vec<Certificate> {
         briefly(|| self.trust.chain(certificate, &self.beside, self.now))
+    }
+
+    /// A question for one of these, about these documents and nothing else that the person would have to see.
+    #[must_use]
+    pub fn offer(&self, kind: QuestionKind, documents: Vec<ShownDocument>) -> Offer {
+        Offer {
+            kind,
+            documents,
+            left_out: None,
+            signature: None,
+            candidates: self.candidates.clone(),
+            not_valid_now: self.not_valid_now.clone(),
+            contents: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use trien_protocol::reply::Certificate;
 use super::candidates::{self, Wanted};
 use super::{Caller, Context, JobError, present};
 use crate::audit::{Action, Subject};
-use crate::consent::{self, Offer};
+use crate::consent;
 use crate::policy::Permitted;
 
 /// Asks the person for a certificate.
@@ -34,15 +34,7 @@ pub async fn run(
         .audit
         .intend(Subject::of_request(permitted.channel(), "certificates"))?;
     caller.report.stage(Stage::Asking, 0, 0);
-    let offer = Offer {
-        kind: QuestionKind::ShareCertificate,
-        documents: Vec::new(),
-        left_out: None,
-        signature: None,
-        candidates: found.candidates.clone(),
-        not_valid_now: found.not_valid_now.clone(),
-        contents: None,
-    };
+    let offer = found.offer(QuestionKind::ShareCertificate, Vec::new());
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => {

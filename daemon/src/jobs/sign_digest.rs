@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use trien_protocol::call::{HashAlgorithm, SignDigest};
+use trien_protocol::call::{HashAlgorithm, RsaPadding, SignDigest};
 use trien_protocol::event::Stage;
 use trien_protocol::prompt::{Outcome, QuestionKind, ShownDocument};
 use trien_protocol::reply::DigestSignature;
@@ -15,9 +15,10 @@ use super::recipe::{self, rsa_padding};
 use super::sign_documents::{end, token_hash, window_outcome};
 use super::{Caller, Context, JobError, present, single};
 use crate::audit::{Intent, Subject};
-use crate::consent::{self, Approved, Offer};
+use crate::consent::{self, Approved, Turn};
 use crate::policy::Permitted;
 use crate::tokens::{RsaSchemes, Signable};
+use crate::transport::Channel;
 
 /// Signs the digest if the person approves.
 ///
@@ -36,15 +37,8 @@ pub async fn run(
     if digest.len() != hash.len() {
         return Err(JobError::BadDigest);
     }
-    if !caller.holdings.knows(&call.certificate) {
-        return Err(JobError::CertificateNotFound);
-    }
-    let turn = context.prompter.turn(permitted.channel()).await?;
-    let found = find(context, &call.certificate).await?;
-    let candidate = &found.candidates[0];
-    let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);
-    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding, offered), hash)
-        .map_err(|_| JobError::CertificateUnsuitable)?;
+    let key = (call.certificate.as_str(), call.padding, hash);
+    let (turn, found, algorithm) = chosen(context, caller, permitted.channel(), key).await?;
 
     let subject = Subject {
         format: Some(algorithm.jose_name().to_owned()),
@@ -61,15 +55,7 @@ pub async fn run(
         digest: hex::encode(&digest),
         warnings: Vec::new(),
     };
-    let offer = Offer {
-        kind: QuestionKind::SignDigest,
-        documents: vec![document],
-        left_out: None,
-        signature: None,
-        candidates: found.candidates.clone(),
-        not_valid_now: found.not_valid_now.clone(),
-        contents: None,
-    };
+    let offer = found.offer(QuestionKind::SignDigest, vec![document]);
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),
@@ -82,8 +68,27 @@ pub async fn run(
     carry_out(context, caller, intent, approved, signable, &found).await
 }
 
+/// The turn to ask the person, the certificate that the page was shown and names now, and how its key signs.
+pub(super) async fn chosen(
+    context: &Context,
+    caller: &Caller,
+    channel: &Channel,
+    (certificate, padding, hash): (&str, Option<RsaPadding>, Hash),
+) -> Result<(Turn, Found, SignatureAlgorithm), JobError> {
+    if !caller.holdings.knows(certificate) {
+        return Err(JobError::CertificateNotFound);
+    }
+    let turn = context.prompter.turn(channel).await?;
+    let found = find(context, certificate).await?;
+    let candidate = &found.candidates[0];
+    let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);
+    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(padding, offered), hash)
+        .map_err(|_| JobError::CertificateUnsuitable)?;
+    Ok((turn, found, algorithm))
+}
+
 /// The certificate of the request, if it may vouch for contents.
-pub(super) async fn find(context: &Context, certificate: &str) -> Result<Found, JobError> {
+async fn find(context: &Context, certificate: &str) -> Result<Found, JobError> {
     let wanted = Wanted {
         sha256: Some(certificate),
         tax_code: None,

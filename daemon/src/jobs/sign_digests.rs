@@ -16,12 +16,11 @@ use trien_signatures::certificate::Certificate;
 use super::batch::{self, Work};
 use super::candidates::Found;
 use super::knowledge::Knowledge;
-use super::recipe::rsa_padding;
-use super::sign_digest::{find, hash};
+use super::sign_digest::{chosen, hash};
 use super::sign_documents::{end, outcome, token_hash, window_outcome};
 use super::{Caller, Context, JobError, present};
 use crate::audit::{Intent, Subject, manifest_hash};
-use crate::consent::{self, Approved, Offer};
+use crate::consent::{self, Approved};
 use crate::policy::Permitted;
 use crate::tokens::Signable;
 
@@ -37,15 +36,8 @@ pub async fn run(
     let call = permitted.call().clone();
     let hash = hash(call.hash);
     let digests = decode(&call.digests, hash)?;
-    if !caller.holdings.knows(&call.certificate) {
-        return Err(JobError::CertificateNotFound);
-    }
-    let turn = context.prompter.turn(permitted.channel()).await?;
-    let found = find(context, &call.certificate).await?;
-    let candidate = &found.candidates[0];
-    let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);
-    let algorithm = SignatureAlgorithm::for_key(key, rsa_padding(call.padding, offered), hash)
-        .map_err(|_| JobError::CertificateUnsuitable)?;
+    let key = (call.certificate.as_str(), call.padding, hash);
+    let (turn, found, algorithm) = chosen(context, caller, permitted.channel(), key).await?;
 
     let subject = Subject {
         format: Some(algorithm.jose_name().to_owned()),
@@ -65,15 +57,8 @@ pub async fn run(
         digest: hex::encode(digest),
         warnings: Vec::new(),
     };
-    let offer = Offer {
-        kind: QuestionKind::SignDigest,
-        documents: call.digests.iter().zip(&digests).map(shown).collect(),
-        left_out: None,
-        signature: None,
-        candidates: found.candidates.clone(),
-        not_valid_now: found.not_valid_now.clone(),
-        contents: None,
-    };
+    let documents = call.digests.iter().zip(&digests).map(shown).collect();
+    let offer = found.offer(QuestionKind::SignDigest, documents);
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,
         Err(error) => return Err(end(intent, error.into())),

@@ -89,18 +89,13 @@ pub async fn run(
 
     let intent = context.audit.intend(subject(&permitted, &items))?;
     caller.report.stage(Stage::Asking, 0, count(&items));
+    let signable = items.iter().filter(|item| item.outcome.is_none());
+    let documents = signable.flat_map(Item::shown).collect();
     let offer = Offer {
-        kind: QuestionKind::SignDocuments,
-        documents: items
-            .iter()
-            .filter(|item| item.outcome.is_none())
-            .flat_map(Item::shown)
-            .collect(),
         left_out: left_out(&items),
         signature: Some(recipe::shown(&call)),
-        candidates: found.candidates.clone(),
-        not_valid_now: found.not_valid_now.clone(),
         contents: Some(Arc::new(Shown(shown_of(&items)))),
+        ..found.offer(QuestionKind::SignDocuments, documents)
     };
     let approved = match consent::ask(&*context.prompter, turn, permitted, offer).await {
         Ok(approved) => approved,

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::tokens::legible::neutral;
+
 /// Where the names are.
 const TABLE: &str = include_str!("names.toml");
 
@@ -64,15 +66,6 @@ pub(in crate::tokens) fn all() -> impl Iterator<Item = &'static str> {
 /// A reader's name as a person may see it: of bounded length, controls and marks of direction made visible.
 #[must_use]
 pub fn legible(name: &str) -> String {
-    let neutral = |character: char| match character {
-        '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
-        control if control.is_control() => char::REPLACEMENT_CHARACTER,
-        other => other,
-    };
     name.trim().chars().take(MAX_NAME).map(neutral).collect()
 }
 

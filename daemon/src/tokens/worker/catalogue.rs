@@ -16,6 +16,7 @@ use trien_signatures::certificate::Certificate;
 use super::failure::token_error;
 use super::raw::{Module, TokenInfo};
 use super::{mechanism, public_key};
+use crate::tokens::legible::neutral;
 use crate::tokens::wire::{
     CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, Surveyed, TokenName,
 };
@@ -432,15 +433,6 @@ pub(super) fn is_true(
 /// Text from a token as a person may see it: without padding, and with controls and marks of direction made visible,
 /// so that a label cannot pretend to be another.
 pub(super) fn legible(text: &str) -> String {
-    let neutral = |character: char| match character {
-        '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
-        control if control.is_control() => char::REPLACEMENT_CHARACTER,
-        other => other,
-    };
     text.trim_end_matches([' ', '\0'])
         .chars()
         .take(MAX_LABEL)
