@@ -55,17 +55,24 @@ const APPLICATIONS: [Application; 2] = [
 /// # Errors
 /// [`StaysLoggedIn`]
 pub(in crate::tokens) fn log_out(stay: &Stay, maker: &str) -> Result<(), StaysLoggedIn> {
+    forget_or_reset(stay, maker, false)
+}
+
+/// `may_have_gone` if what happened before may mean that the card was pulled.
+fn forget_or_reset(stay: &Stay, maker: &str, may_have_gone: bool) -> Result<(), StaysLoggedIn> {
     let known = APPLICATIONS.iter().find(|one| one.makers.contains(&maker));
     let mut outcome = Ok(());
     for reader in stay.readers().ok_or(StaysLoggedIn::Unknown)? {
-        let forgotten = known.is_some_and(|application| {
-            let told = application.forget(stay.context(), reader);
-            told.unwrap_or_else(|error| {
-                tracing::debug!(%error, "a card could not be told to forget a PIN");
-                false
-            })
-        });
-        if !forgotten {
+        let told = known.map(|application| application.forget(stay.context(), reader));
+        let is_silent = matches!(told, Some(Err(_)));
+        if let Some(Err(error)) = &told {
+            tracing::debug!(%error, "a card could not be told to forget a PIN");
+        }
+        let has_forgotten = matches!(told, Some(Ok(true)));
+        // A service that looks every 400 ms and has to reset a card that is gone takes no notice of one that is put in
+        // before it looks again.
+        let has_gone = || (is_silent || may_have_gone) && !stay.outlasts_notice(reader);
+        if !has_forgotten && !has_gone() {
             outcome = reset(stay.context(), reader)
                 .map_err(StaysLoggedIn::from)
                 .and(outcome);
@@ -82,7 +89,7 @@ pub(in crate::tokens) fn log_out_behind(reader: String, maker: String) {
         .name("log-out".to_owned())
         .spawn(move || {
             if let Some(stay) = Stay::begun(&reader)
-                && let Err(error) = log_out(&stay, &maker)
+                && let Err(error) = forget_or_reset(&stay, &maker, true)
             {
                 tracing::warn!(%error, reader, "a card may still be logged in");
             }

@@ -11,6 +11,9 @@ use super::{card, names};
 /// Longer than the service needs to notice that a card went: a reader that does not tell is looked at every 400 ms.
 const NOTICE: Duration = Duration::from_millis(600);
 
+/// From one look to the next, while that is waited for.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// True if the card in the reader of this name, as people see it, is there, no other program has it for itself, and it
 /// is the same one [`NOTICE`] later. False where that cannot be said.
 pub(in crate::tokens) fn stays(reader: &str) -> bool {
@@ -56,6 +59,18 @@ impl Stay {
     /// The readers in which the card may still be; none where nobody can tell in which of several cards it is.
     pub(super) fn readers(&self) -> Option<Vec<&CStr>> {
         (self.named || self.places.len() == 1).then(|| self.lasting().collect())
+    }
+
+    /// Whether the card in this reader is there until the service would have noticed that it went. Waits for that.
+    pub(super) fn outlasts_notice(&self, reader: &CStr) -> bool {
+        let until = Instant::now() + NOTICE;
+        while self.lasting().any(|lasting| lasting == reader) {
+            if Instant::now() >= until {
+                return true;
+            }
+            std::thread::sleep(LOOK);
+        }
+        false
     }
 
     pub(super) const fn context(&self) -> &Context {
