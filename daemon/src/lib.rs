@@ -57,3 +57,4 @@ pub mod tokens;
 pub mod transport;
 pub mod trust;
 mod vigil;
+mod wall_clock;
