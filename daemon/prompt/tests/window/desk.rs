@@ -683,9 +683,10 @@ impl Asked<'_> {
         line.unwrap().parse().unwrap()
     }
 
-    /// Closes the window as the window manager's button does (ICCCM, `WM_DELETE_WINDOW`).
+    /// Closes the window as the window manager's button does (ICCCM, `WM_DELETE_WINDOW`). A window manager on a busy
+    /// machine may not have taken hold of its keys in the moment in which the window has the keyboard.
     pub(crate) fn close(&self) {
-        self.key("alt+F4");
+        self.key_until_heard("alt+F4");
     }
 
     pub(crate) fn assert_approved(&mut self, certificate: usize) {
