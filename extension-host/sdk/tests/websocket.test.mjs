@@ -99,6 +99,8 @@ function collecting(capabilities = ["manifest"]) {
         if (progress.done !== told) conversation.reply({ jsonrpc: "2.0", method: "progress", params: progress });
         told = progress.done;
         await new Promise((resolve) => setTimeout(resolve, 2));
+        // Who is gone sends nothing any more, and is not waited for: the process would not end.
+        if (conversation.socket.readyState !== conversation.socket.OPEN) return;
       }
       conversation.sign_documents(call);
     },
