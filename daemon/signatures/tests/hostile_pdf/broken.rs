@@ -58,16 +58,15 @@ fn n123_bytes_before_the_header() {
     assert_eq!(refusal(&[vec![b'<'; 5000], document].concat()), PdfError::NotPdf);
 }
 
+/// What is found in a document beside its signatures.
+fn kinds(document: &[u8]) -> Vec<FindingKind> {
+    let findings = check(document).findings;
+    findings.iter().map(|finding| finding.kind).collect()
+}
+
 /// One file that is two: the archive lies in a stream, and its comment is the rest of the document.
 #[test]
 fn n123_a_document_that_is_an_archive_as_well_is_told_of() {
-    let kinds = |document: &[u8]| -> Vec<FindingKind> {
-        check(document)
-            .findings
-            .iter()
-            .map(|finding| finding.kind)
-            .collect()
-    };
     let archive = trien_signatures::zip::write(&[("khac.txt", b"khac")]).unwrap();
     let room = "~".repeat(archive.len());
     let mut draft = Draft::new();
@@ -103,13 +102,6 @@ fn n123_a_document_that_is_an_archive_as_well_is_told_of() {
 /// One file that is two: behind the first line stands what a browser shows, and the rest is its comment.
 #[test]
 fn n123_a_document_that_is_a_web_page_as_well_is_told_of() {
-    let kinds = |document: &[u8]| -> Vec<FindingKind> {
-        check(document)
-            .findings
-            .iter()
-            .map(|finding| finding.kind)
-            .collect()
-    };
     let plain = Draft::new().classic();
     for page in [
         "<html><script>alert(1)</script><!--",
