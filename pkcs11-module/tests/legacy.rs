@@ -79,6 +79,13 @@ fn last_integer(der: &[u8]) -> &[u8] {
     unsigned(&der[der.len() - start.unwrap()..])
 }
 
+/// A number as so many bytes: DER writes none of the zeros at its front.
+fn left_padded<const N: usize>(number: &[u8]) -> [u8; N] {
+    let mut padded = [0; N];
+    padded[N - number.len()..].copy_from_slice(number);
+    padded
+}
+
 alone! {
     fn des_by_openssl(home) {
         let library = Library::initialized();
@@ -348,10 +355,12 @@ alone! {
         run(home, "openssl", &["pkey", "-pubin", "-inform", "DER", "-in", "ours.der", "-out", "ours.pem"]);
         run(home, "openssl", &["genpkey", "-algorithm", "DH", "-pkeyopt", "group:modp_2048", "-out", "theirs.pem"]);
         run(home, "openssl", &["pkey", "-in", "theirs.pem", "-pubout", "-outform", "DER", "-out", "theirs.der"]);
-        run(home, "openssl", &["pkeyutl", "-derive", "-inkey", "theirs.pem", "-peerkey", "ours.pem", "-out", "secret"]);
+        // Else OpenSSL leaves out the zeros that one secret in 256 begins with.
+        let derived = ["pkeyutl", "-derive", "-inkey", "theirs.pem", "-peerkey", "ours.pem", "-pkeyopt", "dh_pad:1"];
+        run(home, "openssl", &[&derived[..], &["-out", "secret"]].concat());
         let secret = std::fs::read(home.join("secret")).unwrap();
-        let theirs = std::fs::read(home.join("theirs.der")).unwrap();
-        let theirs: [u8; 256] = last_integer(&theirs).try_into().unwrap();
+        assert_eq!(secret.len(), 256);
+        let theirs: [u8; 256] = left_padded(last_integer(&std::fs::read(home.join("theirs.der")).unwrap()));
         let open = vec![no(CKA_SENSITIVE), yes(CKA_EXTRACTABLE)];
         let whole = [vec![number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)], open.clone()].concat();
         let key = library.derive(session, CKM_DH_PKCS_DERIVE, &theirs, pair.1, &whole).unwrap();

@@ -130,12 +130,17 @@ alone! {
             let template = [&class[..], &numbers, &more].concat();
             let key = library.create(session, &template).unwrap();
             let primes = [CKA_PRIME_1, CKA_PRIME_2].map(|kind| library.get(session, key, kind).unwrap());
-            let mut expected = [value(CKA_PRIME_1).1, value(CKA_PRIME_2).1];
-            if primes[0] != expected[0] {
+            let exponents = [CKA_EXPONENT_1, CKA_EXPONENT_2].map(|kind| library.get(session, key, kind).unwrap());
+            let mut expected = [
+                (value(CKA_PRIME_1).1, value(CKA_EXPONENT_1).1),
+                (value(CKA_PRIME_2).1, value(CKA_EXPONENT_2).1),
+            ];
+            if primes[0] != expected[0].0 {
                 expected.reverse();
             }
-            assert_eq!(primes, expected);
-            assert_eq!(library.get(session, key, CKA_EXPONENT_1).unwrap().len(), 128);
+            let [first, second] = expected;
+            assert_eq!(primes, [first.0, second.0]);
+            assert_eq!(exponents, [first.1, second.1]);
             let signature = library.sign(session, CKM_SHA256_RSA_PKCS, key, TEXT).unwrap();
             assert_eq!(library.verify(session, CKM_SHA256_RSA_PKCS, public, TEXT, &signature), Ok(()));
         }
