@@ -181,7 +181,8 @@ fn n046_a_flood_of_cancels_is_bounded_and_the_one_that_is_meant_ends_its_request
         assert_eq!(code(&page.reply(asked)), "cancelled");
         wait_for(|| asking(daemon.pid()).is_empty());
     }
-    assert!(daemon.answers());
+    // A good client's hello counts too, and the bucket is as good as empty.
+    wait_for(|| daemon.answers());
 }
 
 #[test]
