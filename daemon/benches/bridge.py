@@ -5,8 +5,8 @@
 
 Starts a daemon of its own with the software token and an RSA-2048 key, and asks it over the WebSocket from a compiled client
 (`daemon/examples/page.rs`). A request's time is taken apart. These are measured by themselves, of the same request: the
-token's own calls, as the module's process measures them around them (`C_Login` with its Argon2id, and from finding the key to
-the end of `C_Sign`), the disk, which must have the record before a signature leaves (`fdatasync`; what a disk takes for that
+token at work, as its process measures around its calls (before the PIN, `C_Login` with its Argon2id, and from finding the key
+to the end of `C_Sign`), the disk, which must have the record before a signature leaves (`fdatasync`; what a disk takes for that
 is between 0.1 and 10 ms), and the person (here the scripted prompter, a process of its own as the window is, which answers at
 once: all of that is one process that tells another). What is left is ours. Each request logs in anew, and the first `C_Sign`
 after a login also unseals and reads the key: what a program gets that calls the token itself is told beside it, and so what
@@ -119,21 +119,17 @@ class Bench:
         return json.loads(subprocess.run([program, *words], check=True, capture_output=True, text=True).stdout)
 
     def spans(self):
-        """What the log says of requests since the last call: (total, person, login, disk, token) in milliseconds. The
-        token's is the sum of its signatures."""
+        """What the log says of requests with a signature since the last call, in milliseconds: (whole, person, opening, login,
+        signing, disk)."""
         self.log.flush()
         text = (self.home / "daemon.log").read_text(encoding="utf-8")[getattr(self, "seen", 0):]
         self.seen = getattr(self, "seen", 0) + len(text)
         text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-        told, spans = {"token": 0}, []
-        for name, value in re.findall(r"\b(total|person|login|record|token)_us=(\d+)", text):
-            told[name] = int(value) / 1000 + (told["token"] if name == "token" else 0)
-            if name == "total":
-                # Where only a certificate was shared, nothing was signed.
-                if told["token"] and "login" in told:
-                    spans.append(tuple(told[part] for part in ("total", "person", "login", "record", "token")))
-                told = {"token": 0}
-        return spans
+        parts = ("total", "person", "opening", "login", "signing", "record")
+        told = re.findall(" ".join(rf"{part}_us=(\d+)" for part in parts), text)
+        spans = [tuple(int(part) / 1000 for part in one) for one in told]
+        # Where only a certificate was shared, nothing was signed.
+        return [span for span in spans if span[4]]
 
 
 class WithSoftHSM(Bench):
@@ -190,7 +186,7 @@ def hops(bench, count, login, sign):
 
 
 def least(bench, count, spans):
-    login, sign = (statistics.median(span[place] for span in spans) for place in (2, 4))
+    login, sign = (statistics.median(span[place] for span in spans) for place in (3, 4))
     return hops(bench, count, login, sign)
 
 
@@ -208,8 +204,9 @@ def requests(bench, count, pause):
 def added(whole, spans, person=True, disk=True, sign=None):
     """What is left: without the person's and the disk's part unless they count as ours, and by another time of the token."""
     def one(total, span):
-        _, decided, login, recorded, token = span
-        return total - login - (token if sign is None else sign) - decided * person - recorded * disk
+        _, decided, opening, login, signing, recorded = span
+        token = opening + login + (signing if sign is None else sign)
+        return total - token - decided * person - recorded * disk
 
     return [one(*both) for both in zip(whole, spans)]
 
@@ -219,8 +216,10 @@ def warm_requests(bench, count, sign, first):
     row("a request that does nothing (`cancel`)", bench.page("cancel", count), "")
     row("`sign_digest`, whole", whole, "")
     parts = [
-        "the person (scripted prompter)", "the token: `C_Login` (Argon2id)", "the disk, for the record",
-        "the token: finding the key, `C_SignInit`, `C_Sign`",
+        "the person (scripted prompter)",
+        "the token, before the PIN: is it there, how does the PIN stand, `C_OpenSession`",
+        "the token: `C_Login` (Argon2id)", "the token: finding the key, `C_SignInit`, `C_Sign`",
+        "the disk, for the record",
     ]
     for place, part in enumerate(parts, 1):
         row(part, [span[place] for span in spans], "")
@@ -246,8 +245,8 @@ def warm_requests(bench, count, sign, first):
         total = (time.perf_counter() - began) * 1000
         assert all(one["status"] == "signed" for one in reply["result"]["signatures"])
         time.sleep(0.2)
-        _, person, login, *_ = bench.spans()[-1]
-        items.append((total - person - login) / 500 - sign)
+        _, person, opening, login, *_ = bench.spans()[-1]
+        items.append((total - person - opening - login) / 500 - sign)
     row("a batch of 500 digests, added an item", items, "≤ 0.3 ms")
 
 
@@ -323,7 +322,8 @@ def beside_softhsm(binaries, count):
     finally:
         bench.daemon.terminate()
         bench.daemon.wait()
-    row("SoftHSM: `C_Login`", [span[2] for span in spans], "")
+    row("SoftHSM: before the PIN", [span[2] for span in spans], "")
+    row("SoftHSM: `C_Login`", [span[3] for span in spans], "")
     row("SoftHSM, when a program calls it: the first `C_Sign` after a login", [first], "")
     row("SoftHSM, when a program calls it: the next `C_Sign`", [sign], "")
     row("SoftHSM: **added** beyond the token, person and disk", added(whole, spans), "≤ 0.5 ms, ≤ 2 ms")

@@ -18,7 +18,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
@@ -32,6 +32,7 @@ pub use receipt::{Mismatch, manifest_hash};
 
 use crate::briefly::briefly;
 use crate::policy::ownership::create_private_folder;
+use crate::timing::{self, Part};
 use crate::vigil::Vigil;
 
 /// The record cannot be written; nothing may be signed then.
@@ -155,7 +156,6 @@ impl Audit {
             subject,
             open: true,
             settling: Some(settle(file)),
-            waited: Duration::ZERO,
         })
     }
 
@@ -236,8 +236,6 @@ pub struct Intent {
     open: bool,
     /// The disk at work on the intent.
     settling: Option<JoinHandle<io::Result<()>>>,
-    /// What the request has waited for the disk.
-    waited: Duration,
 }
 
 impl Intent {
@@ -256,7 +254,7 @@ impl Intent {
         if let Some(settling) = self.settling.take() {
             let began = Instant::now();
             settled(settling).await?;
-            self.waited += began.elapsed();
+            timing::spent(Part::Record, began.elapsed());
         }
         Ok(())
     }
@@ -271,7 +269,7 @@ impl Intent {
         let (_, file) = self.audit.put(&self.subject, &Action::Signed { results })?;
         let began = Instant::now();
         settled(settle(file)).await?;
-        tell(self.waited + began.elapsed());
+        timing::spent(Part::Record, began.elapsed());
         Ok(())
     }
 
@@ -309,7 +307,7 @@ impl Intent {
         self.open = false;
         let began = Instant::now();
         let place = self.audit.append(&self.subject, action)?;
-        tell(self.waited + began.elapsed());
+        timing::spent(Part::Record, began.elapsed());
         Ok(place)
     }
 }
@@ -323,11 +321,6 @@ impl Drop for Intent {
             tracing::error!(%error, "a withdrawal is not on the record");
         }
     }
-}
-
-/// What a request waited for the disk.
-fn tell(waited: Duration) {
-    tracing::debug!(record_us = waited.as_micros(), "time of the record on the disk");
 }
 
 /// Another process holds it while it writes a line, or for as long as somebody reads the whole record.

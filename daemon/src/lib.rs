@@ -53,6 +53,7 @@ pub mod places;
 pub mod policy;
 pub mod queue;
 pub mod service;
+mod timing;
 pub mod tokens;
 pub mod transport;
 pub mod trust;

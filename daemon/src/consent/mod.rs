@@ -15,7 +15,7 @@ mod warm;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -25,6 +25,7 @@ use trien_protocol::prompt::{
 use trien_signatures::certificate::Certificate;
 
 use crate::policy::Permitted;
+use crate::timing::{self, Part};
 use crate::tokens::{HeldCertificate, PinNeed, PinState, Token, TokenEntry};
 use crate::transport::Channel;
 pub use shell::ShellPrompter;
@@ -235,8 +236,6 @@ pub struct Approved<C> {
     documents: Vec<ShownDocument>,
     pin: Option<OwnedFd>,
     window: Box<dyn Window>,
-    /// What the person took to decide.
-    decided: Duration,
 }
 
 /// Puts a permitted call to the person.
@@ -255,6 +254,7 @@ pub async fn ask<C>(
         pin,
         window,
     } = prompter.ask(turn, permitted.channel(), &offer).await?;
+    timing::spent(Part::Person, began.elapsed());
     let Offer {
         documents,
         mut candidates,
@@ -269,7 +269,6 @@ pub async fn ask<C>(
         documents,
         pin,
         window,
-        decided: began.elapsed(),
     })
 }
 
@@ -307,7 +306,6 @@ impl<C> Approved<C> {
 
     /// Tells the person how it ended.
     pub async fn finish(self, outcome: Outcome) {
-        tracing::debug!(person_us = self.decided.as_micros(), "time of the person");
         self.window.finish(outcome).await;
     }
 }

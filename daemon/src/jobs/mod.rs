@@ -51,7 +51,6 @@ mod single;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -71,6 +70,7 @@ use crate::briefly::briefly;
 use crate::consent::Prompter;
 use crate::network::Network;
 use crate::policy::{GrantBook, Origin, Scope, Scoped, judge};
+use crate::timing;
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
 use crate::transport::rate::Rates;
@@ -301,9 +301,8 @@ async fn blocking<T: Send + 'static>(
 /// # Errors
 /// [`JobError`].
 pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Reply, JobError> {
-    let began = Instant::now();
     let Some((origin, key)) = caller.channel.origin().cloned().zip(job.key().cloned()) else {
-        return carry_out(context, &caller, job, began).await;
+        return carry_out(context, &caller, job).await;
     };
     // Who may not ask may not ask again either.
     job.judge(&caller.channel, &context.grants)?;
@@ -317,23 +316,17 @@ pub async fn run(context: &Arc<Context>, caller: Caller, job: Job) -> Result<Rep
                 return Ok(*reply);
             }
             Begun::Ending(end) => end.come().await,
-            Begun::First(ticket) => return first(context, caller, job, ticket, began).await,
+            Begun::First(ticket) => return first(context, caller, job, ticket).await,
         }
     }
 }
 
 /// Carries a job out whose reply may be asked for again. When the page leaves it is withdrawn, unless the record is about
 /// to have its result.
-async fn first(
-    context: &Arc<Context>,
-    caller: Caller,
-    job: Job,
-    ticket: Ticket,
-    began: Instant,
-) -> Result<Reply, JobError> {
+async fn first(context: &Arc<Context>, caller: Caller, job: Job, ticket: Ticket) -> Result<Reply, JobError> {
     let (context, commitment) = (Arc::clone(context), Arc::clone(&caller.commitment));
     let work = tokio::spawn(async move {
-        let reply = carry_out(&context, &caller, job, began).await?;
+        let reply = carry_out(&context, &caller, job).await?;
         ticket.keep(&reply, &caller);
         Ok(reply)
     });
@@ -413,13 +406,10 @@ impl Job {
     }
 }
 
-async fn carry_out(context: &Context, caller: &Caller, job: Job, began: Instant) -> Result<Reply, JobError> {
-    let outcome = perform(context, caller, job).await;
+async fn carry_out(context: &Context, caller: &Caller, job: Job) -> Result<Reply, JobError> {
+    let outcome = timing::of_request(perform(context, caller, job)).await;
     if !outcome.as_ref().is_ok_and(is_whole) {
         context.recent.forget();
-    }
-    if outcome.is_ok() {
-        tracing::debug!(total_us = began.elapsed().as_micros(), "time of a request");
     }
     outcome
 }

@@ -261,10 +261,7 @@ impl ModuleSession {
             .sound(self.lease.call(call, Vec::new(), deadline).await)
             .await?
         {
-            Answer::Signature { value, token_us } => {
-                tracing::debug!(token_us, "time of the token itself");
-                Ok(value.0)
-            }
+            Answer::Signature(value) => Ok(value.0),
             Answer::Login(outcome) => match outcome.into_result() {
                 Ok(()) => Err(unexpected().into()),
                 Err(error) => Err(error),
@@ -443,9 +440,6 @@ impl SigningSession for ModuleSession {
             }
         }
         match self.sound(answer).await? {
-            Answer::LoggedIn { token_us } => {
-                tracing::debug!(login_us = token_us, "time of the token's login")
-            }
             Answer::Login(outcome) => outcome.into_result()?,
             _ => return Err(unexpected().into()),
         }

@@ -89,6 +89,8 @@ pub(super) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
     pub(super) id: u64,
+    /// How long the token was at work for it, in microseconds.
+    pub(super) took_us: u64,
     pub(super) outcome: Result<Answer, TokenError>,
 }
 
@@ -294,20 +296,12 @@ pub(super) enum Answer {
         pin: PinNeed,
     },
     Login(LoginOutcome),
-    /// [`LoginOutcome::In`], and what the token itself took for `C_Login`, in microseconds.
-    LoggedIn {
-        token_us: u64,
-    },
-    Signature {
-        value: Octets,
-        /// What the token itself took for it, in microseconds: finding the key, and its own functions.
-        token_us: u64,
-    },
+    Signature(Octets),
     Keys(Vec<KeyRecord>),
     Initialized(InitializeOutcome),
 }
 
-/// As it stands in [`Answer::Signature`].
+/// As it stands in [`Reply`].
 pub(super) fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

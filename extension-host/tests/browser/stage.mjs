@@ -186,19 +186,20 @@ export class Stage {
   }
 
   /**
-   * What the log says of each request since the last call: milliseconds of the person, the login, the record on the disk and
-   * the token's own calls, for requests of one signature each.
+   * What the log says of each request with a signature since the last call: milliseconds of the person, of the token before the
+   * PIN, at the login and at the signature, and of the record on the disk.
    */
   get spans() {
     const text = readFileSync(this.#log.file, "utf8").replaceAll(/\x1b\[[0-9;]*m/g, "");
     const fresh = text.slice(this.#log.seen);
     this.#log.seen = text.length;
-    const find = (name) => [...fresh.matchAll(new RegExp(`${name}=(\\d+)`, "g"))].map(([, value]) => Number(value) / 1000);
-    const [person, login, disk, token] = ["person_us", "login_us", "record_us", "token_us"].map(find);
-    const count = person.length;
-    // One that was told nothing, because its question was not asked, still has a record: the last belong together.
-    const own = (times, index) => times.at(index - count);
-    return person.map((time, index) => ({ person: time, login: own(login, index), disk: own(disk, index), token: own(token, index) }));
+    const parts = ["person", "opening", "login", "signing", "record"];
+    const line = new RegExp(parts.map((part) => `${part}_us=(\\d+)`).join(" "), "g");
+    const spans = [...fresh.matchAll(line)].map(([, ...times]) =>
+      Object.fromEntries(parts.map((part, index) => [part, Number(times[index]) / 1000])),
+    );
+    // Where only a certificate was shared, nothing was signed.
+    return spans.filter((span) => span.signing > 0);
   }
 
   #makeToken() {

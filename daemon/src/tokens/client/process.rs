@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, IoSlice};
 use std::mem::{Discriminant, MaybeUninit};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -12,6 +12,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
+use crate::timing::{self, Part};
 use crate::tokens::TokenError;
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
@@ -69,7 +70,7 @@ impl Process {
         descriptors: Vec<OwnedFd>,
     ) -> io::Result<Result<Answer, TokenError>> {
         self.last_id += 1;
-        let kind = std::mem::discriminant(&call);
+        let (kind, part) = (std::mem::discriminant(&call), part(&call));
         let soon = !self.slow.contains(&kind);
         let bytes = message::encode(&Request {
             id: self.last_id,
@@ -78,13 +79,17 @@ impl Process {
         self.send(&bytes, &descriptors).await?;
         drop(descriptors);
         let began = Instant::now();
-        let answer = self.answer(self.last_id, Vigil::begin(soon)).await;
+        let reply = self.answer(self.last_id, Vigil::begin(soon)).await;
         if began.elapsed() < vigil::LONGEST {
             self.slow.remove(&kind);
         } else {
             self.slow.insert(kind);
         }
-        answer
+        let reply = reply?;
+        if let Some(part) = part {
+            timing::spent(part, Duration::from_micros(reply.took_us));
+        }
+        Ok(reply.outcome)
     }
 
     /// Descriptors travel with the first bytes.
@@ -101,10 +106,10 @@ impl Process {
 
     /// The answer of that number; another one means that the two ends no longer speak of the same thing.
     pub(super) async fn receive(&mut self, id: u64) -> io::Result<Result<Answer, TokenError>> {
-        self.answer(id, Vigil::begin(false)).await
+        Ok(self.answer(id, Vigil::begin(false)).await?.outcome)
     }
 
-    async fn answer(&mut self, id: u64, vigil: Vigil) -> io::Result<Result<Answer, TokenError>> {
+    async fn answer(&mut self, id: u64, vigil: Vigil) -> io::Result<Reply> {
         let reply = tokio::select! {
             // What it said before its end counts.
             biased;
@@ -113,10 +118,20 @@ impl Process {
             _ = self.child.wait() => return Err(MessageError::Truncated.into()),
         };
         if reply.id == id {
-            Ok(reply.outcome)
+            Ok(reply)
         } else {
             Err(io::Error::other("an answer to something else"))
         }
+    }
+}
+
+/// What a signature spends in a call; none of those beside it.
+const fn part(call: &Call) -> Option<Part> {
+    match call {
+        Call::Pin { .. } | Call::Open { .. } | Call::AttachPinPipe { .. } => Some(Part::Opening),
+        Call::Login { .. } => Some(Part::Login),
+        Call::Sign { .. } => Some(Part::Signing),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::card::{Phase, Watch};
 use crate::tokens::client::Deadlines;
-use crate::tokens::wire::{Answer, Call, GREETING, Reply, Request};
+use crate::tokens::wire::{self, Answer, Call, GREETING, Reply, Request};
 use crate::tokens::worker::channel::Channel;
 use crate::tokens::worker::{hardening, sandbox};
 use crate::tokens::{Confinement, PinNeed, TokenError};
@@ -64,6 +64,7 @@ fn serve(
         .map_err(Clone::clone);
     channel.send(&Reply {
         id: GREETING,
+        took_us: 0,
         outcome: greeting,
     })?;
     let Ok(mut counter) = counter else {
@@ -73,11 +74,13 @@ fn serve(
     // A card takes long enough for anybody to wake up.
     while let Some((Request { id, call }, descriptors)) = channel.receive(false)? {
         let patience = patience(&call, deadlines, at_reader);
+        let began = Instant::now();
         let outcome = counter.ask(Work { call, descriptors }, patience);
+        let took_us = wire::microseconds(began.elapsed());
         if let Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) = &outcome {
             at_reader = *need == PinNeed::Reader;
         }
-        channel.send(&Reply { id, outcome })?;
+        channel.send(&Reply { id, took_us, outcome })?;
     }
     counter.close();
     Ok(())

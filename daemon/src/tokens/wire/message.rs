@@ -302,11 +302,7 @@ mod tests {
             Answer::Login(LoginOutcome::Incorrect {
                 now: PinState::Locked,
             }),
-            Answer::LoggedIn { token_us: 100_000 },
-            Answer::Signature {
-                value: Octets(vec![0; 256]),
-                token_us: 800,
-            },
+            Answer::Signature(Octets(vec![0; 256])),
             Answer::Keys(vec![KeyRecord {
                 label: String::new(),
                 id: Octets(Vec::new()),
@@ -317,6 +313,7 @@ mod tests {
         for answer in answers {
             returns(&Reply {
                 id: 3,
+                took_us: 800,
                 outcome: Ok(answer),
             });
         }
@@ -345,11 +342,13 @@ mod tests {
         for failure in failures {
             returns(&Reply {
                 id: 0,
+                took_us: 800,
                 outcome: Err(failure),
             });
         }
         let never = Reply {
             id: 0,
+            took_us: 800,
             outcome: Err(TokenError::Library(LibraryFault::Relative)),
         };
         assert!(matches!(encode(&never), Err(MessageError::Malformed(_))));
@@ -360,6 +359,7 @@ mod tests {
     fn a_damaged_message_is_read_or_refused() {
         let whole = encode(&Reply {
             id: 1,
+            took_us: 800,
             outcome: Ok(Answer::Survey(vec![Surveyed {
                 provisional: true,
                 entry: entry(),

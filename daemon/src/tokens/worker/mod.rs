@@ -24,11 +24,12 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
-use super::wire::{self, Answer, Call, GREETING, KeyName, LoginOutcome, Octets, Reply, Request};
+use super::wire::{self, Answer, Call, GREETING, KeyName, Octets, Reply, Request};
 use super::{Confinement, TokenError};
 use channel::Channel;
 #[cfg(test)]
@@ -75,6 +76,7 @@ fn serve(
         .map_err(Clone::clone);
     channel.send(&Reply {
         id: GREETING,
+        took_us: 0,
         outcome: greeting,
     })?;
     let Ok(module) = loaded else {
@@ -89,8 +91,10 @@ fn serve(
     };
     // In the middle of somebody's work the next request is on its way.
     while let Some((Request { id, call }, descriptors)) = channel.receive(worker.is_at_work())? {
+        let began = Instant::now();
         let outcome = worker.answer(call, descriptors);
-        channel.send(&Reply { id, outcome })?;
+        let took_us = wire::microseconds(began.elapsed());
+        channel.send(&Reply { id, took_us, outcome })?;
         worker.late.clear();
     }
     // Log out of everything before the module goes.
@@ -145,15 +149,7 @@ impl Worker {
                 self.session(session)?.skip_pin();
                 Ok(Answer::Done)
             }
-            Call::Login { session } => {
-                let session = self.session(session)?;
-                Ok(match session.login()? {
-                    LoginOutcome::In => Answer::LoggedIn {
-                        token_us: wire::microseconds(session.login_took()),
-                    },
-                    outcome => Answer::Login(outcome),
-                })
-            }
+            Call::Login { session } => self.session(session)?.login().map(Answer::Login),
             Call::Sign {
                 session,
                 algorithm,
@@ -165,10 +161,7 @@ impl Worker {
                 let message = message.as_ref().map(|message| message.0.as_slice());
                 let session = self.session(session)?;
                 Ok(match session.sign(key, algorithm, &digest.0, message, typed)? {
-                    Signed::Signature(signature, took) => Answer::Signature {
-                        value: Octets(signature),
-                        token_us: wire::microseconds(took),
-                    },
+                    Signed::Signature(signature) => Answer::Signature(Octets(signature)),
                     Signed::Login(outcome) => Answer::Login(outcome),
                 })
             }

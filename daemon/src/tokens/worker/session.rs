@@ -1,7 +1,6 @@
 //! Work with one token, from before the PIN to the logout.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
 
 use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
@@ -44,8 +43,6 @@ pub(super) struct Session {
     kept: Option<Pin>,
     /// A signature was made since the login.
     signed: bool,
-    /// What the last `C_Login` took.
-    login_took: Duration,
     /// By this session: the module knows only whether the process has logged in.
     logged_in: bool,
     /// The digest of a signature that was begun and waits for its PIN: a wrong one leaves the operation as it is.
@@ -66,8 +63,7 @@ struct Found {
 
 /// How a request for a signature ended, apart from failures of the token.
 pub(super) enum Signed {
-    /// With what the token took for it.
-    Signature(Vec<u8>, Duration),
+    Signature(Vec<u8>),
     /// The login that this signature needs did not succeed; [`LoginOutcome::NoPin`] if there is no PIN for it yet.
     Login(LoginOutcome),
 }
@@ -102,7 +98,6 @@ impl Session {
             pipe: None,
             kept: None,
             signed: false,
-            login_took: Duration::ZERO,
             logged_in: false,
             begun: None,
         };
@@ -111,11 +106,6 @@ impl Session {
 
     pub(super) fn attach(&mut self, pipe: OwnedFd) {
         self.pipe = Some(pipe);
-    }
-
-    /// What the token took for the last login.
-    pub(super) const fn login_took(&self) -> Duration {
-        self.login_took
     }
 
     /// Reads one line of the pipe away, unseen by the token.
@@ -164,7 +154,6 @@ impl Session {
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
         let stay = self.stay_now();
-        let began = Instant::now();
         let mut tried = self.pkcs11.login(UserType::User, pin);
         if let Err(Error::Pkcs11(value, _)) = &tried
             && at_login(number(value)) == AtLogin::OtherLogin
@@ -173,7 +162,6 @@ impl Session {
             self.pkcs11.logout().map_err(|error| token_error(&error))?;
             tried = self.pkcs11.login(UserType::User, pin);
         }
-        self.login_took = began.elapsed();
         if tried.is_ok() {
             self.logged_in = true;
             self.signed = false;
@@ -245,9 +233,7 @@ impl Session {
                 other => return Ok(Signed::Login(other)),
             }
         }
-        let began = Instant::now();
         let (key, each) = self.private_key(&name, algorithm)?;
-        let to_find = began.elapsed();
         if !each {
             self.kept = None;
         }
@@ -265,7 +251,6 @@ impl Session {
         } else {
             None
         };
-        let began = Instant::now();
         match self.begun.take() {
             None => match self
                 .pkcs11
@@ -293,7 +278,7 @@ impl Session {
         match self.module.sign(&self.pkcs11, &plan.input) {
             Ok(signature) => {
                 self.signed = true;
-                Ok(Signed::Signature(signature, to_find + began.elapsed()))
+                Ok(Signed::Signature(signature))
             }
             Err(TokenError::LoginNeeded) if !each => self.ask_again(),
             Err(error) => Err(error),

@@ -1,7 +1,6 @@
 //! Work with one card, from before the PIN to the logout.
 
 use std::os::fd::OwnedFd;
-use std::time::Instant;
 
 use super::certify;
 use super::desk::{Desk, Stay, record};
@@ -9,7 +8,7 @@ use crate::tokens::pcsc::apdu::Status;
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::slot::{CardAlgorithm, CardKey, Slot};
 use crate::tokens::pcsc::piv::{ManagementKey, PinBlock, Verified, state_of};
-use crate::tokens::wire::{self, Answer, Call, KeyRecord, LoginOutcome, Octets, TokenName};
+use crate::tokens::wire::{Answer, Call, KeyRecord, LoginOutcome, Octets, TokenName};
 use crate::tokens::worker::pin_line::PinLine;
 use crate::tokens::{KeyAlgorithm, PinNeed, PinState};
 use trien_signatures::algorithm::SignatureAlgorithm;
@@ -300,7 +299,6 @@ impl Desk<'_> {
         let session = self.current()?;
         session.just_verified = false;
         session.pin = None;
-        let began = Instant::now();
         match self.piv()?.sign(key, algorithm, digest) {
             // The card wants the PIN before each signature in this slot, too. What is typed next logs in again.
             Err(CardError::Refused(Status::SECURITY)) if key.slot.needs_pin() && !each => {
@@ -308,10 +306,7 @@ impl Desk<'_> {
                 self.rest();
                 Ok(Answer::Login(LoginOutcome::NoPin))
             }
-            done => done.map(|made| Answer::Signature {
-                value: Octets(made),
-                token_us: wire::microseconds(began.elapsed()),
-            }),
+            done => done.map(|made| Answer::Signature(Octets(made))),
         }
     }
 
