@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | `tlv` | elements of DER |
+//! | `text` | a message in PEM or Base64 |
 //! | `ber` | what came as BER, in DER |
 //! | `clock` | times, with fractions of a second |
 //! | `attributes` | signed attributes (RFC 5652, 11; RFC 5035; RFC 6211) |
@@ -23,6 +24,7 @@ pub(crate) mod material;
 mod read;
 mod references;
 pub(crate) mod stamps;
+mod text;
 pub(crate) mod tlv;
 mod verify;
 mod write;
@@ -31,6 +33,7 @@ pub(crate) use attributes::issuer_serial_der;
 pub use attributes::{ATTRIBUTES_BEGIN, begins_like_signed_attributes, looks_like_signed_attributes};
 pub use ber::{element_len, to_der};
 pub use read::{FormatError, MAX_CERTIFICATES, MAX_SIGNERS, SignedData, SignerInfo};
+pub use text::of_text;
 pub use verify::{Beside, Message, verify_signer};
 pub(crate) use verify::{authenticate, authenticate_counter};
 pub(crate) use write::suitable;

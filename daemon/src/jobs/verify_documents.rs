@@ -1,6 +1,8 @@
 //! `verify_documents`: every signature of each document, in the words of EN 319 102-1. Nobody is asked; nothing leaves
 //! but the verdict on what the page itself brought.
 
+use std::borrow::Cow;
+
 use time::OffsetDateTime;
 use trien_protocol::call::{DocumentRef, VerifyDocuments};
 use trien_protocol::error::ErrorCode;
@@ -14,7 +16,7 @@ use trien_signatures::report::{Indication, Report, SignatureReport};
 use trien_signatures::trust::Reliance;
 use trien_signatures::xml::XmlError;
 use trien_signatures::zip::ZipError;
-use trien_signatures::{asic, cades, jades, ooxml, pades, xmldsig};
+use trien_signatures::{asic, cades, cms, jades, ooxml, pades, xmldsig};
 
 use super::documents::Sealed;
 use super::error::of_pdf;
@@ -129,8 +131,8 @@ impl Unreadable {
     }
 }
 
-/// The report on one document, by what its bytes are: PDF, ASiC, OOXML, XML, JWS, else CMS; with its content inside, or beside
-/// it. What always holds its own content takes no notice of one beside it.
+/// The report on one document, by what its bytes are: PDF, ASiC, OOXML, XML, JWS, else CMS, which may stand in a text; with
+/// its content inside, or beside it. What always holds its own content takes no notice of one beside it.
 ///
 /// # Errors
 /// [`Unreadable`] when it is none of these.
@@ -158,10 +160,11 @@ pub fn verify(
     if jades::looks_like(document) {
         return Ok(jades::verify(document, content, reliance)?);
     }
-    Ok(cades::verify(document, content, reliance)?)
+    let message = cms::of_text(document).map_or(Cow::Borrowed(document), Cow::Owned);
+    Ok(cades::verify(&message, content, reliance)?)
 }
 
-/// A tag first, after a byte order mark and white space; CMS starts with a SEQUENCE or with a line of PEM.
+/// A tag first, after a byte order mark and white space; CMS starts with a SEQUENCE, or as a text ([`cms::of_text`]).
 fn looks_like_xml(document: &[u8]) -> bool {
     let text = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
     text.trim_ascii_start().starts_with(b"<")

@@ -12,6 +12,7 @@ mod renewal;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
+mod texts;
 mod trust;
 mod waiting;
 

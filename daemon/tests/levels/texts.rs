@@ -1,0 +1,61 @@
+//! Signatures that stand in a text, as OpenSSL and web plug-ins hand them out.
+
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::office::Office;
+use crate::support::{fail, read_json, succeed};
+
+#[test]
+fn a_signature_in_pem_or_base64_is_judged_as_the_file_it_stands_for() {
+    let office = Office::new(&[]);
+    office.import(&["root.crl", "ca.crl"]);
+    let at = |name: &str| office.desk.path(name);
+    for (detached, words) in [(false, &[][..]), (true, &["--content"][..])] {
+        let kind: &[&str] = if detached { &["--detached"] } else { &[] };
+        succeed(&mut crate::sign_as(
+            &office,
+            "cades",
+            ("đơn.txt", "as-it-is"),
+            kind,
+        ));
+        let octets = std::fs::read(at("as-it-is")).unwrap();
+        let mut openssl = Command::new("openssl");
+        openssl
+            .current_dir(at(""))
+            .args(["cms", "-cmsout", "-inform", "DER", "-outform", "PEM"]);
+        succeed(openssl.args(["-in", "as-it-is", "-out", "text.pem"]));
+        let pem = std::fs::read_to_string(at("text.pem")).unwrap();
+        assert!(pem.starts_with("-----BEGIN CMS-----"), "{pem}");
+        let verify = |text: &str| {
+            std::fs::write(at("text"), text).unwrap();
+            let mut verify = office.desk.trien(["verify", "--json"]);
+            if let [content] = words {
+                verify.arg(content).arg(at("đơn.txt"));
+            }
+            verify.arg(at("text"));
+            verify
+        };
+        for text in [
+            pem.clone(),
+            pem.replace("CMS-----", "PKCS7-----"),
+            STANDARD.encode(&octets),
+        ] {
+            let report = read_json(&succeed(&mut verify(&text)));
+            assert_eq!(
+                report[0]["signatures"][0]["indication"], "TOTAL-PASSED",
+                "{report:#}"
+            );
+        }
+        // Without its end, twice, or under the name of something else it is none.
+        for text in [
+            pem.replace("-----END CMS-----", ""),
+            pem.repeat(2),
+            pem.replace("CMS-----", "CERTIFICATE-----"),
+        ] {
+            fail(&mut verify(&text), 3);
+        }
+    }
+}
