@@ -5,22 +5,17 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::office::Office;
 use crate::support::{fail, read_json, succeed};
+use crate::{sign_as, with_authority};
 
 #[test]
 fn a_signature_in_pem_or_base64_is_judged_as_the_file_it_stands_for() {
-    let office = Office::new(&[]);
+    let (office, _server, _) = with_authority("ec:p256");
     office.import(&["root.crl", "ca.crl"]);
     let at = |name: &str| office.desk.path(name);
     for (detached, words) in [(false, &[][..]), (true, &["--content"][..])] {
         let kind: &[&str] = if detached { &["--detached"] } else { &[] };
-        succeed(&mut crate::sign_as(
-            &office,
-            "cades",
-            ("đơn.txt", "as-it-is"),
-            kind,
-        ));
+        succeed(&mut sign_as(&office, "cades", ("đơn.txt", "as-it-is"), kind));
         let octets = std::fs::read(at("as-it-is")).unwrap();
         let mut openssl = Command::new("openssl");
         openssl
