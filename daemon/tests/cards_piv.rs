@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use support::cards::piv::*;
 use support::cards::scene::{self, Judge};
 use support::cards::{
-    CARD_PIN, OPENSC, ReaderPlan, Readers, VirtualCard, YKCS11, on_readers, personalised, wait_until_empty,
-    wait_until_present,
+    CARD_PIN, OPENSC, PATIENCE, ReaderPlan, Readers, VirtualCard, YKCS11, on_readers, personalised,
+    wait_until_empty, wait_until_present,
 };
 use support::{Desk, fail, succeed};
 use trien::config::ModuleConfig;
@@ -288,6 +288,41 @@ fn a_card_that_opensc_or_ykcs11_lists_as_well_is_listed_once() {
     });
 }
 
+/// A card without certificates says nothing by which two modules' tokens could be told to be one. What was not to be seen
+/// then is not taken for an answer once its keys are certified.
+#[test]
+fn n108_a_card_that_was_blank_is_one_token_once_its_keys_are_certified() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.blank(0, &["piv"]);
+        wait_until_present(YUBIKEY);
+        readers.run("yubico-piv-tool", &["-r", YUBIKEY, "-a", "set-chuid"]);
+        let program = Path::new(env!("CARGO_BIN_EXE_trien"));
+        let modules = Modules::new(&[scene::ykcs11()], program, Deadlines::default())
+            .with_cards(program, Deadlines::default());
+        let runtime = runtime();
+        let shown = || {
+            let sight = runtime.block_on(modules.look());
+            assert!(sight.failures.is_empty(), "{:?}", sight.failures);
+            let modules = sight.tokens.iter().map(|token| token.entry().id.module.clone());
+            modules.collect::<Vec<_>>()
+        };
+        let blank = shown();
+        assert!(blank.contains(&"piv".to_owned()), "{blank:?}");
+        generate(YUBIKEY, ["ec:p256"; 2]);
+        // Yubico's module shows what it has read of a card until the card is put in anew.
+        card.eject();
+        wait_until_empty(YUBIKEY);
+        card.insert();
+        wait_until_present(YUBIKEY);
+        let until = Instant::now() + PATIENCE;
+        let mut after = shown();
+        while after.is_empty() && Instant::now() < until {
+            after = shown();
+        }
+        assert_eq!(after, ["piv"]);
+    });
+}
+
 #[test]
 fn a_compressed_certificate_that_another_program_put_on_the_card_is_read() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
@@ -495,10 +530,15 @@ fn rsa_3072_is_generated_in_9a_and_9c_and_signs_and_9c_wants_its_pin_before_each
 
 /// The card in that reader is given a number, and keys of these algorithms, as somebody at the shell would.
 fn generate_in_9a_and_9c(readers: &Readers, reader: &str, algorithms: [&str; 2]) {
+    readers.run("yubico-piv-tool", &["-r", reader, "-a", "set-chuid"]);
+    generate(reader, algorithms);
+}
+
+/// The same, of a card that has its number.
+fn generate(reader: &str, algorithms: [&str; 2]) {
     let desk = Desk::bare();
     let pin = desk.path("card-pin");
     std::fs::write(&pin, CARD_PIN).unwrap();
-    readers.run("yubico-piv-tool", &["-r", reader, "-a", "set-chuid"]);
     let sight = runtime().block_on(modules().look());
     let mut entries = sight.tokens.iter().map(Token::entry);
     let entry = entries.find(|entry| entry.is_in(&format!("{reader} 00 00")));

@@ -12,7 +12,7 @@ const MAX_PAIRS: usize = 64;
 /// `CK_SLOT_INFO.slotDescription`, in bytes.
 const MAX_DESCRIPTION: usize = 64;
 
-/// What was found of tokens in one reader: whether they are one. Clones are the same.
+/// What was found of tokens in one reader that both showed certificates: whether they are one. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doubles(Arc<Mutex<HashMap<(TokenId, TokenId), bool>>>);
 
@@ -57,6 +57,11 @@ impl Doubles {
         let (Ok(ours), Ok(theirs)) = both else {
             return false;
         };
+        // A card whose keys are still to be certified, or one that shows no certificate before login, says nothing of what
+        // it will be.
+        if ours.is_empty() || theirs.is_empty() {
+            return false;
+        }
         let is_ours = |der: &[u8]| ours.iter().any(|own| own.certificate.as_der() == der);
         let double = theirs.iter().any(|other| is_ours(other.certificate.as_der()));
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
