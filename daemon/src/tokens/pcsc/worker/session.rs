@@ -30,6 +30,8 @@ pub(super) struct Session {
     /// signature. Wiped when it is used, and with the login.
     pin: Option<PinBlock>,
     logged_in: bool,
+    /// Somebody was, at some time.
+    entered: bool,
     /// The last command was a VERIFY.
     just_verified: bool,
     /// The card wants the PIN before each signature, in whatever slot.
@@ -61,6 +63,7 @@ impl Session {
             pipe: None,
             pin: None,
             logged_in: false,
+            entered: false,
             just_verified: false,
             each: false,
             state: Some(state),
@@ -249,6 +252,7 @@ impl Desk<'_> {
             let session = self.current()?;
             session.pin = pin;
             session.logged_in = true;
+            session.entered = true;
             session.just_verified = true;
             session.state = Some(PinState::Ready);
             return Ok(LoginOutcome::In);
@@ -278,9 +282,12 @@ impl Desk<'_> {
         let key = named.or(session.key).ok_or(CardError::NotThere)?;
         let each = key.slot.needs_pin_each_time() || session.each;
         if key.slot.needs_pin() && !session.logged_in {
-            // The login ended by itself, and the person has typed a PIN since.
-            if !typed {
+            if !session.entered && !typed {
                 return Err(CardError::Refused(Status::SECURITY));
+            }
+            // The login ended by itself: the person is asked for another PIN, unless he types it at the reader.
+            if !typed && !self.has_pad()? {
+                return Ok(Answer::Login(LoginOutcome::NoPin));
             }
             match self.login()? {
                 LoginOutcome::In => {}
