@@ -318,6 +318,42 @@ fn n086_the_last_try_is_not_spent_on_a_pin_that_was_typed_for_another() {
     });
 }
 
+/// Nor where a PIN is changed: two lines take their time.
+#[test]
+fn n086_the_last_try_is_not_spent_on_a_change_of_pin_that_was_typed_before_it_was_the_last() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let token = only_token(&modules()).await;
+            let change = async |old: &str| {
+                let old = lines(&format!("{old}\n"));
+                token.change_pin(old, lines("246810\n")).await
+            };
+            assert!(matches!(
+                token.pin().await.unwrap(),
+                PinNeed::Pipe {
+                    state: PinState::Tries(3),
+                    ..
+                }
+            ));
+            spend(&readers, 2);
+            let told = change("111111").await;
+            let last = PinState::LastTry;
+            assert!(
+                matches!(told, Err(LoginError::Incorrect { now }) if now == last),
+                "{told:?}"
+            );
+            assert_eq!(tries_left(&readers), 1, "the typing error was not sent");
+            // Who has been told changes it with the last one.
+            change(CARD_PIN).await.unwrap();
+            assert_eq!(tries_left(&readers), 3);
+            spend(&readers, 3);
+            let locked = change("246810").await;
+            assert!(matches!(locked, Err(LoginError::Locked)), "{locked:?}");
+        });
+    });
+}
+
 #[test]
 fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_signature_in_9c() {
     on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {

@@ -456,9 +456,7 @@ impl<'watch> Desk<'watch> {
             Ok(()) if !pin => Ok(()),
             Ok(()) => {
                 let pin = self.piv()?.pin_state()?;
-                if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
-                    entry.pin = pin;
-                }
+                self.tell_state(pin);
                 Ok(())
             }
             Err(CardError::NotThere) => {
@@ -564,9 +562,7 @@ impl<'watch> Desk<'watch> {
             None if in_use => PinState::Ready,
             None => self.piv()?.pin_state()?,
         };
-        if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
-            entry.pin = state;
-        }
+        self.tell_state(state);
         if let Some(session) = &mut self.session {
             session.tell(state);
         }
@@ -575,6 +571,19 @@ impl<'watch> Desk<'watch> {
             .as_ref()
             .is_some_and(|link| link.features().verify_pin.is_some());
         Ok(need(state, pad))
+    }
+
+    /// What was told last of the PIN of the card that was looked at.
+    pub(super) fn state_told(&self) -> Option<PinState> {
+        let entry = self.known.as_ref().and_then(|known| known.entry.as_ref());
+        entry.map(|entry| entry.pin)
+    }
+
+    /// Whoever asked is told that.
+    pub(super) fn tell_state(&mut self, state: PinState) {
+        if let Some(entry) = self.known.as_mut().and_then(|known| known.entry.as_mut()) {
+            entry.pin = state;
+        }
     }
 
     fn open(&mut self, token: &TokenName, key: Option<KeyName>) -> Result<Answer, CardError> {

@@ -428,6 +428,7 @@ impl Desk<'_> {
             return Err(CardError::Service(pcsc::Error::SharingViolation));
         }
         let stay = self.stay_now()?;
+        let told = self.state_told();
         // Both lines are read before the card is waited for: nobody else has it while a person types.
         let mut lines = pipes.into_iter().map(|pipe| PinLine::read(&pipe).ok());
         let (Some(Some(known)), Some(Some(new))) = (lines.next(), lines.next()) else {
@@ -446,7 +447,16 @@ impl Desk<'_> {
         self.reach(WAIT)?;
         self.expect_since(stay, token)?;
         let verified = match how {
-            Replacement::Change => self.piv()?.change_pin(&known, &new),
+            Replacement::Change => {
+                // As before a login.
+                let now = self.piv()?.pin_state()?;
+                self.tell_state(now);
+                match now {
+                    PinState::Locked => return Ok(LoginOutcome::Locked),
+                    PinState::LastTry if told != Some(now) => return Ok(LoginOutcome::Incorrect { now }),
+                    _ => self.piv()?.change_pin(&known, &new),
+                }
+            }
             Replacement::Unblock => self.piv()?.unblock_pin(&known, &new),
         };
         self.replaced(verified)
