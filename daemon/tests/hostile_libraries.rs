@@ -174,8 +174,23 @@ async fn n096_what_a_library_does_when_it_is_loaded_hits_its_own_process() {
 /// ends, and does not hide that it has.
 #[tokio::test]
 async fn n096_a_child_that_a_library_leaves_behind_ends_with_its_parent() {
+    ends_with_its_parent("fork-and-stay", false).await;
+}
+
+/// As programs do that go on for themselves (`daemon(3)`).
+#[tokio::test]
+async fn n096_a_child_that_would_leave_its_parents_session_and_group_ends_with_it_too() {
+    ends_with_its_parent("fork-and-leave", false).await;
+}
+
+#[tokio::test]
+async fn n096_so_does_that_of_a_module_which_has_the_network() {
+    ends_with_its_parent("fork-and-leave", true).await;
+}
+
+async fn ends_with_its_parent(child: &str, network: bool) {
     let stage = Stage::new();
-    let fork = rule("load", "do = \"fork-and-stay\"");
+    let fork = rule("load", &format!("do = \"{child}\""));
     let hangs = Deadlines {
         sign: Duration::from_secs(2),
         ..deadlines()
@@ -186,13 +201,15 @@ async fn n096_a_child_that_a_library_leaves_behind_ends_with_its_parent() {
         ("exit", "Crashed"),
         ("hang", "Hung"),
     ] {
-        let module = format!("forks-{end}-{}", std::process::id());
+        let module = format!("{child}-{end}-{network}-{}", std::process::id());
         let rules = match end {
             "" => fork.clone(),
             end => fork.clone() + &rule("C_Sign", &format!("do = \"{end}\"")),
         };
         let within = if end == "hang" { hangs } else { deadlines() };
-        let modules = Modules::new(&[stage.module(&module, &rules)], Path::new(PROGRAM), within);
+        let mut config = stage.module(&module, &rules);
+        config.network = network;
+        let modules = Modules::new(&[config], Path::new(PROGRAM), within);
         let outcome = name(&sign(&modules).await);
         assert!(outcome.starts_with(wanted), "{end}: {outcome}");
         if end.is_empty() {

@@ -51,6 +51,8 @@ unsafe extern "C" {
     fn exit(code: c_int) -> !;
     fn fork() -> c_int;
     fn pause() -> c_int;
+    fn setsid() -> c_int;
+    fn setpgid(process: c_int, group: c_int) -> c_int;
     fn socket(family: c_int, sort: c_int, protocol: c_int) -> c_int;
     fn signal(number: c_int, handler: usize) -> usize;
     fn setlocale(category: c_int, locale: *const u8) -> *const c_void;
@@ -93,6 +95,17 @@ pub(crate) fn before(rule: &Rule) {
         // SAFETY: the child does nothing but wait.
         Action::ForkAndStay => unsafe {
             if fork() == 0 {
+                loop {
+                    pause();
+                }
+            }
+        },
+        // SAFETY: the child does nothing but these two calls, and wait.
+        Action::ForkAndLeave => unsafe {
+            if fork() == 0 {
+                if setsid() < 0 {
+                    setpgid(0, 0);
+                }
                 loop {
                     pause();
                 }

@@ -21,6 +21,7 @@
 //! | `close-descriptors` | descriptors 0 to 255 are closed | |
 //! | `fork` `threads` `signals` | what a library may do to its host behind its back | |
 //! | `fork-and-stay` | the same, and the child stays, with all that it has from its parent | |
+//! | `fork-and-leave` | the same, and the child leaves its parent's session and group as far as it may | |
 //! | `locale` | the locale of the process is changed | |
 //! | `signature` | the answer of `C_Sign` is replaced | `value`: `zeros`, `empty`, `short`, `long`, `der`, `random` |
 //! | `length` | a count or length in the answer is replaced | `value`: a number |
@@ -120,6 +121,7 @@ pub enum Action {
     CloseDescriptors,
     Fork,
     ForkAndStay,
+    ForkAndLeave,
     Threads,
     Signals,
     Locale,
