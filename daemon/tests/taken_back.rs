@@ -231,3 +231,43 @@ fn n028_one_permission_taken_back_ends_the_question_also_of_a_page_that_does_not
         assert!(daemon.answers());
     }
 }
+
+/// It is the person who takes these questions from the screen, not a page that is restless.
+#[test]
+fn questions_that_go_with_their_permission_do_not_count_against_the_page() {
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    let hang = "[[answer]]\ndecision = \"hang\"\nrepeat = true\n";
+    let daemon = Daemon::start(&desk, hang);
+    let nonce = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let sign_in =
+        |round: usize| json!({ "nonce": nonce, "idempotency_key": format!("0123456789abcdef{round}") });
+    // More than a page may take back in a minute: of each permission, or of all at once; with and without a reply that
+    // may be asked for again.
+    for round in 0..12 {
+        allow(&desk, PORTAL, &[]);
+        let mut page = ROADS[round % 2](&daemon);
+        page.hello();
+        let (scope, asked) = match round / 2 % 2 {
+            0 => ("certificates", page.ask("certificates", &json!({}))),
+            _ => ("sign_in", page.ask("authenticate", &sign_in(round))),
+        };
+        wait_for("a question", || asking(daemon.pid()).len() == 1);
+        let whole = round >= 6;
+        revoke(&desk, if whole { &[] } else { std::slice::from_ref(&scope) });
+        let told = loop {
+            let (message, _) = page.receive().unwrap();
+            if message["method"].is_null() {
+                break message;
+            }
+        };
+        assert_eq!(code(&told), "not_allowed");
+        assert!(whole || told["id"] == asked, "{told}");
+        wait_for("the end of the question", || asking(daemon.pid()).is_empty());
+    }
+    // The person has changed his mind, and is asked.
+    allow(&desk, PORTAL, &[]);
+    let mut page = Page::over_socket(&daemon);
+    page.hello();
+    page.ask("certificates", &json!({}));
+    wait_for("a question", || asking(daemon.pid()).len() == 1);
+}

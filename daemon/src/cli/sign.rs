@@ -295,6 +295,7 @@ async fn sign(
         manifest: None,
         report,
         commitment: Arc::default(),
+        needed: None,
     };
     match jobs::run(context, caller, Job::SignDocuments(call)).await {
         Ok(Reply::Documents(signed)) => Ok(signed),

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AskError;
 use super::standing::{Standings, Who};
-use crate::policy::Origin;
+use crate::policy::{Needed, Origin};
 
 /// Questions that wait for the open one, of all origins together.
 const MAX_WAITING: usize = 4;
@@ -26,6 +26,8 @@ pub struct Turns {
 pub struct Turn {
     /// None for who is at no window.
     who: Option<Who>,
+    /// What the page must be allowed while its question is open; none for who needs no permission, or has none yet.
+    needed: Option<Needed>,
     #[expect(dead_code, reason = "held, not read")]
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -36,8 +38,15 @@ impl Turn {
     pub fn free() -> Self {
         Self {
             who: None,
+            needed: None,
             permit: None,
         }
+    }
+
+    /// For a question that goes when this is not there any more.
+    #[must_use]
+    pub fn while_there_is(self, needed: Option<Needed>) -> Self {
+        Self { needed, ..self }
     }
 }
 
@@ -74,6 +83,7 @@ impl Turns {
         self.standings.allow(&who, Instant::now())?;
         let turn = |permit, who| Turn {
             who: Some(who),
+            needed: None,
             permit: Some(permit),
         };
         if let Ok(permit) = Arc::clone(&self.gate).try_acquire_owned() {
@@ -120,9 +130,11 @@ impl Turns {
         }
     }
 
-    /// The page took its question back in this turn, before there was an answer.
+    /// The question of this turn went before there was an answer. The page took it back, unless it has lost a permission
+    /// that it needs: that is the person's own doing, and does not count against it.
     pub fn withdrawn(&self, turn: &Turn) {
-        if let Some(who) = &turn.who {
+        let permitted = turn.needed.as_ref().is_none_or(Needed::is_there);
+        if let Some(who) = turn.who.as_ref().filter(|_| permitted) {
             self.standings.withdrawn(who, Instant::now());
         }
     }

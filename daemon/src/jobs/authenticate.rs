@@ -39,7 +39,7 @@ pub async fn run(
     // What protects a sign-in from others on the network is the page's own https.
     let origin = permitted.channel().origin().filter(|origin| origin.is_https());
     let origin = origin.cloned().ok_or(NotAllowed)?;
-    let turn = context.prompter.turn(permitted.channel()).await?;
+    let turn = caller.turn(context).await?;
     let wanted = Wanted {
         sha256: None,
         tax_code: None,

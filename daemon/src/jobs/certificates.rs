@@ -20,7 +20,7 @@ pub async fn run(
     caller: &Caller,
     permitted: Permitted<Certificates>,
 ) -> Result<Certificate, JobError> {
-    let turn = context.prompter.turn(permitted.channel()).await?;
+    let turn = caller.turn(context).await?;
     let tax_code = permitted.call().tax_code.clone();
     let wanted = Wanted {
         sha256: None,

@@ -67,9 +67,9 @@ use trien_signatures::pades::Drawings;
 
 use crate::audit::Audit;
 use crate::briefly::briefly;
-use crate::consent::Prompter;
+use crate::consent::{AskError, Prompter, Turn};
 use crate::network::Network;
-use crate::policy::{GrantBook, Origin, Scope, Scoped, judge};
+use crate::policy::{GrantBook, Needed, Origin, Scope, Scoped, judge};
 use crate::timing;
 use crate::tokens::TokenSource;
 use crate::transport::Channel;
@@ -190,6 +190,16 @@ pub struct Caller {
     pub report: Box<dyn Report>,
     /// Whether it can still be taken back.
     pub commitment: Arc<Commitment>,
+    /// What he must be allowed as long as it is at work; none for who needs no permission.
+    pub needed: Option<Needed>,
+}
+
+impl Caller {
+    /// Waits until nobody else is being asked; see [`Prompter::turn`].
+    async fn turn(&self, context: &Context) -> Result<Turn, AskError> {
+        let turn = context.prompter.turn(&self.channel).await?;
+        Ok(turn.while_there_is(self.needed.clone()))
+    }
 }
 
 /// Is told how far a job has come.

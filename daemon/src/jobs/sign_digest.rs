@@ -18,7 +18,6 @@ use crate::audit::{Intent, Subject};
 use crate::consent::{self, Approved, Turn};
 use crate::policy::Permitted;
 use crate::tokens::{RsaSchemes, Signable};
-use crate::transport::Channel;
 
 /// Signs the digest if the person approves.
 ///
@@ -38,7 +37,7 @@ pub async fn run(
         return Err(JobError::BadDigest);
     }
     let key = (call.certificate.as_str(), call.padding, hash);
-    let (turn, found, algorithm) = chosen(context, caller, permitted.channel(), key).await?;
+    let (turn, found, algorithm) = chosen(context, caller, key).await?;
 
     let subject = Subject {
         format: Some(algorithm.jose_name().to_owned()),
@@ -72,13 +71,12 @@ pub async fn run(
 pub(super) async fn chosen(
     context: &Context,
     caller: &Caller,
-    channel: &Channel,
     (certificate, padding, hash): (&str, Option<RsaPadding>, Hash),
 ) -> Result<(Turn, Found, SignatureAlgorithm), JobError> {
     if !caller.holdings.knows(certificate) {
         return Err(JobError::CertificateNotFound);
     }
-    let turn = context.prompter.turn(channel).await?;
+    let turn = caller.turn(context).await?;
     let found = find(context, certificate).await?;
     let candidate = &found.candidates[0];
     let (key, offered) = (candidate.held.certificate.public_key(), candidate.entry().rsa);

@@ -37,7 +37,7 @@ pub async fn run(
     let hash = hash(call.hash);
     let digests = decode(&call.digests, hash)?;
     let key = (call.certificate.as_str(), call.padding, hash);
-    let (turn, found, algorithm) = chosen(context, caller, permitted.channel(), key).await?;
+    let (turn, found, algorithm) = chosen(context, caller, key).await?;
 
     let subject = Subject {
         format: Some(algorithm.jose_name().to_owned()),

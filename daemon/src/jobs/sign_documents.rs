@@ -82,7 +82,7 @@ pub async fn run(
     let mut found = find(context, &call).await?;
     rehearse(context, &mut items, &call, data.clone(), &found).await?;
     let ready = Instant::now();
-    let turn = context.prompter.turn(permitted.channel()).await?;
+    let turn = caller.turn(context).await?;
     if ready.elapsed() > STALE {
         found = find(context, &call).await?;
     }

@@ -157,6 +157,14 @@ impl GrantBook {
         scopes
     }
 
+    /// When the next of an origin's permissions ends; none if none of them does.
+    #[must_use]
+    pub fn next_end(&self, origin: &Origin) -> Option<OffsetDateTime> {
+        let now = OffsetDateTime::now_utc();
+        let ends = self.ends(origin).into_values();
+        ends.filter(|end| *end > now).min()
+    }
+
     /// When what the origin may do ends; what is not in it has no end.
     #[must_use]
     pub fn ends(&self, origin: &Origin) -> BTreeMap<Scope, OffsetDateTime> {

@@ -6,6 +6,7 @@ pub mod origin;
 pub mod ownership;
 
 mod book;
+mod needed;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{
@@ -14,6 +15,7 @@ use trien_protocol::call::{
 
 pub use book::{GrantBook, OriginRules, Rule};
 pub use grants::Scope;
+pub use needed::Needed;
 pub use origin::Origin;
 
 use crate::transport::Channel;

@@ -1,13 +1,11 @@
 //! Permissions that are taken back, or run out, while a page is connected. Whoever waits here sleeps until the user's file
 //! changes or a permission ends: a page that is only open costs nothing.
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 
 use super::Party;
 use crate::jobs::{Commitment, Context};
-use crate::policy::{GrantBook, Origin, Scope};
+use crate::policy::Needed;
 use crate::wall_clock;
 
 /// Returns when somebody concerned has no permission any more.
@@ -21,34 +19,12 @@ pub(super) async fn unwelcome(party: &Party, context: &Context) {
         }
         let concerned = party.channel.origin().into_iter().chain(&party.companions);
         let next = concerned
-            .filter_map(|origin| next_end(&context.grants, origin))
+            .filter_map(|origin| context.grants.next_end(origin))
             .min();
         tokio::select! {
             Ok(()) = changes.changed() => {}
             () = lapse(next) => {}
         }
-    }
-}
-
-/// What a request needs as long as it is at work.
-pub(super) struct Needed {
-    grants: Arc<GrantBook>,
-    origin: Origin,
-    scopes: Vec<Scope>,
-}
-
-impl Needed {
-    pub(super) fn new(grants: &Arc<GrantBook>, origin: &Origin, scopes: Vec<Scope>) -> Self {
-        Self {
-            grants: Arc::clone(grants),
-            origin: origin.clone(),
-            scopes,
-        }
-    }
-
-    fn is_there(&self) -> bool {
-        let scopes = self.grants.scopes(&self.origin, OffsetDateTime::now_utc());
-        self.scopes.iter().all(|scope| scopes.contains(scope))
     }
 }
 
@@ -59,25 +35,17 @@ pub(super) async fn withdrawn(needed: Option<Needed>, commitment: &Commitment) {
     let Some(needed) = needed else {
         return std::future::pending().await;
     };
-    let mut changes = needed.grants.changes();
+    let mut changes = needed.changes();
     loop {
         changes.mark_unchanged();
         if !needed.is_there() && commitment.leave() {
             return;
         }
-        let next = next_end(&needed.grants, &needed.origin);
         tokio::select! {
             Ok(()) = changes.changed() => {}
-            () = lapse(next) => {}
+            () = lapse(needed.next_end()) => {}
         }
     }
-}
-
-/// When the next of an origin's permissions ends; none if none of them does.
-fn next_end(grants: &GrantBook, origin: &Origin) -> Option<OffsetDateTime> {
-    let now = OffsetDateTime::now_utc();
-    let ends = grants.ends(origin).into_values();
-    ends.filter(|end| *end > now).min()
 }
 
 /// Returns at that time, or when the clock is set; never without a time.

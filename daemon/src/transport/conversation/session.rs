@@ -19,12 +19,12 @@ use trien_protocol::limits::{MAX_CHUNK, MAX_DOCUMENT, MAX_IN_FLIGHT};
 use trien_protocol::reply::{CancelReply, DownloadReply, HelloReply, Reply};
 use trien_protocol::{CAPABILITIES, MANIFEST, PROTOCOL_VERSION};
 
-use super::permission::{Needed, withdrawn};
+use super::permission::withdrawn;
 use super::{DocumentBytes, Frame, Message, Party};
 use crate::consent::Expectation;
 use crate::jobs::documents::DocumentError;
 use crate::jobs::{self, Afterwards, Caller, Commitment, Context, Holdings, Job, JobError, Manifest, Report};
-use crate::policy::{NotAllowed, Scope};
+use crate::policy::{Needed, NotAllowed, Scope};
 
 /// What a message was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,11 +361,7 @@ impl Session {
         let documents = job.documents().map(|document| document.sha256.clone()).collect();
         let commitment = Arc::<Commitment>::default();
         let context = Arc::clone(&self.context);
-        let permission = self
-            .party
-            .channel
-            .origin()
-            .map(|origin| Needed::new(&context.grants, origin, needs));
+        let needed = Needed::by(&self.party.channel, needs, &context.grants);
         let caller = Caller {
             channel: self.party.channel.clone(),
             holdings: Arc::clone(&self.holdings),
@@ -375,13 +371,14 @@ impl Session {
                 outbox: self.outbox.clone(),
             }),
             commitment: Arc::clone(&commitment),
+            needed: needed.clone(),
         };
         let (waiting, decision) = (manifest.clone(), Arc::clone(&commitment));
         let task = self.running.spawn(async move {
             tokio::select! {
                 biased;
                 Ok(why) = told => Err(why),
-                () = withdrawn(permission, &decision) => {
+                () = withdrawn(needed, &decision) => {
                     if let Some(manifest) = waiting {
                         manifest.close();
                     }
