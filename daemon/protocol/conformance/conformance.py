@@ -438,10 +438,14 @@ class Suite:
     def case_a_page_that_asks_too_much_is_told(self):
         page = WebSocket(self)
         page.hello()
-        count = 1000
-        for _ in range(count):
-            page.ask("hello", {"versions": [1]})
-        codes = {page.hear()["error"]["data"]["code"] for _ in range(count)}
+        # On a slow computer a burst may take as long as it takes to be allowed the next.
+        codes, count = set(), 1000
+        for _ in range(20):
+            for _ in range(count):
+                page.ask("hello", {"versions": [1]})
+            codes |= {page.hear()["error"]["data"]["code"] for _ in range(count)}
+            if "rate_limited" in codes:
+                break
         demand(codes == {"hello_expected", "rate_limited"}, f"{codes}")
         time.sleep(3)
         demand(page.hello()["error"]["data"]["code"] == "hello_expected", "for ever")
