@@ -31,7 +31,8 @@ const QUIET_FIREFOX = {
 
 /**
  * Starts a browser. `binaries` is the folder with trien-extension-host; `extension` and `host` say whether the
- * extension is loaded, or from which folder if not the one that the build made, and its host installed. Returns the browser and a function that ends it and its profile.
+ * extension is loaded, or from which folder if not the one that the build made, and its host installed; with more words, for
+ * all of the user's profiles. Returns the browser and a function that ends it and its profile.
  */
 export async function launch(name, { binaries, extension = true, host = true, env = {}, args = [], preferences = {} }) {
   const folder = mkdtempSync(path.join(tmpdir(), `trien-${name}-`));
@@ -39,10 +40,10 @@ export async function launch(name, { binaries, extension = true, host = true, en
   const environment = { ...process.env, ...env };
   const unpacked = extension === true ? path.join(extensionHost, "webextension/dist", name) : extension;
   const install = (words, home) => host && execFileSync(path.join(binaries, "trien-extension-host"), [
-    "install", "--browser", name, ...words,
-  ], { env: { ...environment, HOME: home }, stdio: ["ignore", "ignore", "inherit"] });
+    "install", "--browser", name, ...words, ...(host === true ? [] : host),
+  ], { env: { ...environment, ...homeIn(home) }, stdio: ["ignore", "ignore", "inherit"] });
   try {
-    const browser = await start({ folder, environment, unpacked, install, args, preferences });
+    const browser = await start({ folder, environment, unpacked, install, everywhere: Array.isArray(host), args, preferences });
     const close = async () => {
       await browser.close();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -54,15 +55,18 @@ export async function launch(name, { binaries, extension = true, host = true, en
   }
 }
 
-function startChromium({ folder, environment, unpacked, install, args }) {
-  install(["--user-data-dir", folder], folder);
+const homeIn = (folder) => ({ HOME: folder, XDG_CONFIG_HOME: path.join(folder, ".config") });
+
+function startChromium({ folder, environment, unpacked, install, everywhere, args }) {
+  install(everywhere ? ["--user"] : ["--user-data-dir", folder], folder);
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     acceptInsecureCerts: true,
     enableExtensions: true,
-    userDataDir: folder,
-    env: environment,
+    // Chromium looks for the user's hosts beside the profiles, which are by themselves there.
+    userDataDir: everywhere ? path.join(folder, ".config/chromium") : folder,
+    env: everywhere ? { ...environment, ...homeIn(folder) } : environment,
     args: [...QUIET, ...(unpacked ? [`--load-extension=${unpacked}`] : []), ...args],
   });
 }
@@ -78,7 +82,7 @@ async function startFirefox({ folder, environment, unpacked, install, args, pref
     headless: true,
     acceptInsecureCerts: true,
     userDataDir: path.join(folder, "profile"),
-    env: { ...environment, HOME: home, XDG_CONFIG_HOME: path.join(home, ".config") },
+    env: { ...environment, ...homeIn(home) },
     extraPrefsFirefox: { ...QUIET_FIREFOX, ...preferences },
     args,
   });
