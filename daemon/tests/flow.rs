@@ -5,8 +5,6 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -253,16 +251,16 @@ fn no_is_no() {
 }
 
 #[test]
-fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
+fn a_page_that_cancels_takes_its_question_with_it() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");
-    let params = |document: &Value| json!({ "documents": [document], "format": "pades" });
-
     let (mut page, document) = Page::with_dossier(&daemon);
-    let asked = page.ask("sign_documents", &params(&document));
+    let asked = page.ask(
+        "sign_documents",
+        &json!({ "documents": [document], "format": "pades" }),
+    );
     wait_for(|| asking(daemon.pid()).len() == 1);
     let cancel = page.ask("cancel", &json!({ "request": asked }));
-    let began = Instant::now();
     let (mut replies, mut seen) = (Vec::new(), 0);
     while seen < 2 {
         let (message, _) = page.receive().unwrap();
@@ -275,26 +273,7 @@ fn a_page_that_cancels_or_goes_takes_its_question_with_it() {
     assert_eq!(of(cancel)["result"]["cancelled"], true);
     assert_eq!(code(of(asked)), "cancelled");
     wait_for(|| asking(daemon.pid()).is_empty());
-    assert!(
-        began.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        began.elapsed()
-    );
-
-    page.ask("sign_documents", &params(&document));
-    wait_for(|| asking(daemon.pid()).len() == 1);
-    drop(page);
-    let began = Instant::now();
-    wait_for(|| asking(daemon.pid()).is_empty());
-    assert!(
-        began.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        began.elapsed()
-    );
-    assert_eq!(
-        record(&desk, 5),
-        ["daemon_started", "asked", "withdrawn", "asked", "withdrawn"]
-    );
+    assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
     assert!(daemon.answers());
 }
 

@@ -255,7 +255,11 @@ fn n048_the_tab_goes_and_the_window_goes() {
     for road in [Page::over_websocket, Page::over_socket] {
         let mut page = road(&daemon);
         page.hello();
-        page.ask("certificates", &json!({}));
+        let document = page.upload("a.txt", b"a");
+        page.ask(
+            "sign_documents",
+            &json!({ "documents": [document], "format": "cades_detached" }),
+        );
         wait_for(|| asking(daemon.pid()).len() == 1);
         drop(page);
         let began = Instant::now();
