@@ -5,7 +5,8 @@ use std::time::Duration;
 use trien_protocol::prompt::{Answer, FromPrompt, PinEntry, ToPrompt, TriesLeft};
 
 use super::desk::{Asked, Desk, Logins, wait_for};
-use super::{PIN, first_use, question, window_pin};
+use super::first_use::first_use;
+use super::{PIN, question, window_pin};
 
 /// Each of these says that nobody is before the screen any more.
 const LEAVES: [&str; 4] = ["lock own", "hint own yes", "sleep yes", "saver yes"];

@@ -1,9 +1,23 @@
 //! The real window on a screen of its own: what a person does, and what the daemon and the worker get.
+//!
+//! | module | what |
+//! |---|---|
+//! | `desk` | the screen, and the window on it |
+//! | `arming` | when *approve* is dead |
+//! | `pins` | what is typed, where it goes, and what cannot be approved |
+//! | `first_use` | a page that nobody has decided about |
+//! | `away` | a screen that is locked, and a computer that sleeps |
+//! | `other_programs` | windows above, and what other programs send |
+//! | `screen_reader` | what assistive technology is told |
+//! | `scaled` | twice as large |
+//! | `pictures` | the states, to be looked at |
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod arming;
 mod away;
 mod desk;
+mod first_use;
 mod other_programs;
 mod pictures;
 mod pins;
@@ -19,8 +33,8 @@ use desk::Desk;
 use trien_protocol::call::{Language, SignatureFormat};
 use trien_protocol::error::ErrorCode;
 use trien_protocol::prompt::{
-    Answer, Asker, DocumentKind, FromPrompt, LeftOut, NotValidNow, Outcome, Permission, PinEntry, Question,
-    QuestionKind, ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
+    Answer, Asker, DocumentKind, FromPrompt, LeftOut, NotValidNow, Outcome, PinEntry, Question, QuestionKind,
+    ShownCertificate, ShownDocument, ShownSignature, ToPrompt, TriesLeft, Warning,
 };
 
 const PIN: &str = "402817";
@@ -122,82 +136,6 @@ fn enter_on_the_default_refuses_where_no_pin_is_asked() {
     asked.wait_until_armed();
     asked.key("Return");
     asked.assert_refused();
-}
-
-#[test]
-fn n080_a_click_before_it_is_armed_does_nothing() {
-    let desk = Desk::start();
-    // A click that a busy machine delivers late proves nothing: then once more, with a new window.
-    let early = || {
-        let asked = desk.ask(question(PinEntry::NotNeeded));
-        asked.click_approve();
-        asked.is_fresh().then_some(asked)
-    };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no click within 700 ms in ten windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved by a click that came too early"
-    );
-    asked.click_approve();
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), "");
-}
-
-#[test]
-fn n080_a_window_of_another_size_or_scrolled_is_armed_anew() {
-    let desk = Desk::start();
-    let mut many = question(PinEntry::NotNeeded);
-    many.documents = (0..40)
-        .map(|n| document(&format!("{n}.pdf"), 90_000 + n))
-        .collect();
-    let early = |change: &dyn Fn(&desk::Asked<'_>)| {
-        let once = || {
-            let asked = desk.ask(many.clone());
-            asked.wait_until_armed();
-            let began = Instant::now();
-            change(&asked);
-            std::thread::sleep(Duration::from_millis(150));
-            asked.key("alt+k");
-            (began.elapsed() < Duration::from_millis(700)).then_some(asked)
-        };
-        let mut asked = (0..10)
-            .find_map(|_| once())
-            .expect("no key within 700 ms in ten windows");
-        assert!(
-            !asked.says_within(Duration::from_secs(2)),
-            "approved what had just moved: {:?}",
-            asked.hear()
-        );
-        asked.key_until_heard("alt+k");
-        asked.assert_approved(0);
-    };
-    early(&|asked| asked.make_higher_by(-40));
-    // The list of documents is below who asks.
-    early(&|asked| asked.scroll_at(200, 330));
-}
-
-#[test]
-fn n080_a_window_that_comes_to_the_front_again_is_armed_anew() {
-    let desk = Desk::start();
-    let early = || {
-        let mut asked = desk.ask(question(PinEntry::NotNeeded));
-        asked.wait_until_armed();
-        asked.look_away_and_back();
-        std::thread::sleep(Duration::from_millis(150));
-        asked.key("alt+k");
-        asked.is_fresh().then_some(asked)
-    };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no key within 700 ms in ten windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved by a key that may have been meant for the other window"
-    );
-    asked.key("alt+k");
-    asked.assert_approved(0);
 }
 
 #[test]
@@ -476,292 +414,6 @@ fn whose_certificate_signs_what_is_not_offered_and_why_it_failed_are_told() {
     asked.say(&ToPrompt::Finish(Outcome::Partly { signed: 2, failed: 1 }));
     asked.wait_until_armed();
     says(&asked, "Đã ký 2 tài liệu; 1 tài liệu không ký được.");
-}
-
-/// A page that nobody has decided about.
-fn first_use() -> Question {
-    let mut question = question(PinEntry::NotNeeded);
-    question.kind = QuestionKind::AllowOrigin;
-    question.documents.clear();
-    question.certificates.clear();
-    question.signature = None;
-    question.permissions = vec![
-        Permission::Certificates,
-        Permission::SignIn,
-        Permission::Sign,
-        Permission::Batch,
-        Permission::Verify,
-    ];
-    question
-}
-
-/// The same, from a daemon that lets pages ask for signatures on digests as well.
-fn first_use_blind() -> Question {
-    let mut question = first_use();
-    question.permissions.push(Permission::BlindDigest);
-    question
-}
-
-#[test]
-fn n040_to_sign_what_nobody_sees_is_offered_unticked() {
-    let desk = Desk::with_assistive_technology();
-    let blind = first_use_blind();
-    let mut asked = desk.ask(blind.clone());
-    let ticked: Vec<bool> = {
-        let tree = asked.accessible();
-        let boxes = tree.all().into_iter().filter(|node| node.role == "check box");
-        boxes.map(|node| node.is("CHECKED")).collect()
-    };
-    assert_eq!(ticked, [true, true, true, true, true, false]);
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+p");
-    let (permissions, days) = (first_use().permissions, 30);
-    assert_eq!(
-        asked.hear(),
-        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
-    );
-    drop(asked);
-    // Only who ticks it allows it.
-    let mut asked = desk.ask(blind.clone());
-    let mut steps = 0;
-    while asked.focused().as_deref() != Some("check box") {
-        // Backwards from *refuse*, to the last of the boxes.
-        asked.key("shift+Tab");
-        steps += 1;
-        assert!(steps < 20, "{:#?}", asked.accessible());
-    }
-    asked.key("space");
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+p");
-    let permissions = blind.permissions;
-    assert_eq!(
-        asked.hear(),
-        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
-    );
-}
-
-#[test]
-fn a_page_is_let_in_for_what_is_ticked_and_so_long() {
-    let desk = Desk::start();
-    let mut asked = desk.ask(first_use());
-    asked.type_text(PIN);
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+p");
-    let Some(FromPrompt::Answer(Answer::Granted { permissions, days })) = asked.hear() else {
-        panic!("no permission")
-    };
-    assert_eq!((permissions.len(), days), (5, 30));
-    assert_eq!(asked.typed(), "");
-    asked.say(&ToPrompt::Finish(Outcome::Done));
-    assert!(asked.end().success());
-    let mut refused = desk.ask(first_use());
-    refused.key("Escape");
-    refused.assert_refused();
-}
-
-#[test]
-fn what_is_not_ticked_is_not_permitted_and_the_term_is_the_chosen_one() {
-    let desk = Desk::with_assistive_technology();
-    let question = first_use();
-    let mut asked = desk.ask(question.clone());
-    let mut steps = 0;
-    while asked.focused().as_deref() != Some("check box") {
-        // Backwards from *refuse*, to the last of the boxes.
-        asked.key("shift+Tab");
-        steps += 1;
-        assert!(steps < 20, "{:#?}", asked.accessible());
-    }
-    asked.key("space");
-    asked.key("alt+h");
-    std::thread::sleep(Duration::from_millis(400));
-    asked.key("End");
-    asked.key("Return");
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+p");
-    let (permissions, days) = (question.permissions[..4].to_vec(), 365);
-    assert_eq!(
-        asked.hear(),
-        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
-    );
-}
-
-#[test]
-fn n081_a_key_that_is_down_when_the_window_comes_approves_nothing() {
-    let desk = Desk::start();
-    // A key that is held repeats here, as on any desk.
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    desk.hold(&["5"]);
-    std::thread::sleep(Duration::from_millis(900));
-    desk.let_go(&["5"]);
-    asked.wait_until_armed();
-    asked.key_until_heard("Return");
-    asked.assert_approved(0);
-    let typed = asked.typed();
-    assert!(
-        typed.len() > 4 && typed.trim_end().bytes().all(|byte| byte == b'5'),
-        "{typed:?}"
-    );
-    drop(asked);
-    // What would approve is down before the window is there, and for long after it is alive.
-    let keys = ["alt", "k"];
-    desk.hold(&keys);
-    let mut asked = desk.ask(question(PinEntry::NotNeeded));
-    let heard = asked.says_within(Duration::from_secs(2));
-    desk.let_go(&keys);
-    assert!(
-        !heard,
-        "approved by a key that was down before: {:?}",
-        asked.hear()
-    );
-    asked.wait_until_armed();
-    asked.key_until_heard("alt+k");
-    asked.assert_approved(0);
-    drop(asked);
-    // And Enter, in the field of the PIN, when it comes anew after a PIN that was wrong.
-    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
-    asked.type_text("1111");
-    asked.wait_until_armed();
-    desk.hold(&["Return"]);
-    asked.assert_approved(0);
-    asked.say(&ToPrompt::PinIncorrect {
-        tries: TriesLeft::Unknown,
-    });
-    asked.type_text(PIN);
-    let heard = asked.says_within(Duration::from_secs(2));
-    desk.let_go(&["Return"]);
-    assert!(
-        !heard,
-        "a second PIN went by the key for the first: {:?}",
-        asked.hear()
-    );
-    asked.key_until_heard("Return");
-    assert_eq!(asked.hear(), Some(FromPrompt::PinTyped));
-}
-
-#[test]
-fn n080_n082_a_search_changes_what_is_in_sight_and_arms_anew() {
-    let desk = Desk::with_assistive_technology();
-    let mut many = question(window_pin(TriesLeft::Unknown));
-    many.documents = (11..=510)
-        .map(|n| document(&format!("zq{n:03}.pdf"), 90_000 + n))
-        .collect();
-    let names = |asked: &desk::Asked<'_>| -> Vec<String> {
-        let tree = asked.accessible();
-        let items = tree.all().into_iter().filter(|node| node.role == "list item");
-        items.map(|node| node.name.clone()).collect()
-    };
-    let early = || {
-        let asked = desk.ask(many.clone());
-        asked.type_text(PIN);
-        // Backwards from the field of the PIN, to that of the search.
-        let mut steps = 0;
-        while !["text", "entry"].map(Some).contains(&asked.focused().as_deref()) {
-            asked.key("shift+Tab");
-            steps += 1;
-            assert!(steps < 40, "{:#?}", asked.accessible());
-        }
-        assert!(names(&asked).len() > 1);
-        // The list follows the words after a moment; from then on *approve* is dead. A key that a busy machine delivers
-        // late proves nothing: then once more, with a new window.
-        asked.wait_until_armed();
-        let began = Instant::now();
-        asked.type_text("zq017");
-        std::thread::sleep(Duration::from_millis(350));
-        asked.key("alt+k");
-        (began.elapsed() <= Duration::from_millis(900)).then_some(asked)
-    };
-    let mut asked = (0..8)
-        .find_map(|_| early())
-        .expect("no key within 900 ms in eight windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved what had just come into sight"
-    );
-    let [name] = &names(&asked)[..] else {
-        panic!("{:?}", names(&asked))
-    };
-    assert_eq!(name, "zq017.pdf");
-    asked.key_until_heard("alt+k");
-    asked.assert_approved(0);
-    assert_eq!(asked.typed(), format!("{PIN}\n"));
-}
-
-#[test]
-fn n080_n082_whatever_is_chosen_otherwise_arms_anew() {
-    let desk = Desk::with_assistive_technology();
-    // The change, and at once what approves. A key that a busy machine delivers late proves nothing: then once more, with
-    // a new window.
-    let early = |question: &Question, prepare: &dyn Fn(&desk::Asked<'_>), change: &str, approve: &str| {
-        let once = || {
-            let asked = desk.ask(question.clone());
-            prepare(&asked);
-            asked.wait_until_armed();
-            let began = Instant::now();
-            asked.key(change);
-            // By then a list that was open is gone: before that no key reaches what approves.
-            std::thread::sleep(Duration::from_millis(400));
-            asked.key(approve);
-            (began.elapsed() < Duration::from_millis(700)).then_some(asked)
-        };
-        let mut asked = (0..10)
-            .find_map(|_| once())
-            .expect("no key within 700 ms in ten windows");
-        assert!(
-            !asked.says_within(Duration::from_secs(2)),
-            "approved what had just become another: {:?}",
-            asked.hear()
-        );
-        asked.key_until_heard(approve);
-        asked
-    };
-    let from_list = |list: &'static str, to: &'static str| {
-        move |asked: &desk::Asked<'_>| {
-            asked.key(list);
-            std::thread::sleep(Duration::from_millis(400));
-            asked.key(to);
-        }
-    };
-    let mut certificates = question(PinEntry::NotNeeded);
-    certificates.certificates.push(certificate(PinEntry::NotNeeded));
-    let mut asked = early(&certificates, &from_list("alt+c", "Down"), "Return", "alt+k");
-    asked.assert_approved(1);
-    drop(asked);
-
-    let page = first_use();
-    let mut asked = early(&page, &from_list("alt+h", "End"), "Return", "alt+p");
-    let (permissions, days) = (page.permissions.clone(), 365);
-    assert_eq!(
-        asked.hear(),
-        Some(FromPrompt::Answer(Answer::Granted { permissions, days }))
-    );
-    drop(asked);
-
-    let last = question(window_pin(TriesLeft::Last));
-    let tick = |asked: &desk::Asked<'_>| {
-        asked.type_text(PIN);
-        asked.key("Tab");
-    };
-    let mut asked = early(&last, &tick, "space", "alt+k");
-    asked.assert_approved(0);
-    drop(asked);
-
-    // More of a document: its digest in full.
-    let mut closed = question(PinEntry::NotNeeded);
-    // Without the button to open it, its line takes the keyboard.
-    closed
-        .documents
-        .iter_mut()
-        .for_each(|document| document.kind = None);
-    let row = |asked: &desk::Asked<'_>| {
-        let mut steps = Vec::new();
-        while asked.focused().as_deref() != Some("list item") {
-            asked.key("shift+Tab");
-            steps.push(asked.focused());
-            assert!(steps.len() < 9, "{steps:?}");
-        }
-    };
-    let mut asked = early(&closed, &row, "Return", "alt+k");
-    asked.assert_approved(0);
 }
 
 #[test]

@@ -8,10 +8,9 @@ use trien_protocol::prompt::{
 };
 
 use super::desk::{self, Desk};
+use super::first_use::{first_use, first_use_blind};
 use super::screen_reader::with_warnings_far_down;
-use super::{
-    PIN, by_a_program, certificate, document, first_use, first_use_blind, hostile, question, window_pin,
-};
+use super::{PIN, by_a_program, certificate, document, hostile, question, window_pin};
 
 /// Pictures of the window for the documentation and for whoever changes it, into `TRIEN_SCREENSHOT_DIR`; without it
 /// the windows are only opened, photographed and thrown away.

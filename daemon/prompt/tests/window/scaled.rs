@@ -8,9 +8,10 @@ use trien_protocol::error::ErrorCode;
 use trien_protocol::prompt::{Outcome, PinEntry, Question, ToPrompt, TriesLeft, Warning};
 
 use super::desk::{self, Asked, Desk};
+use super::first_use::first_use_blind;
 use super::pictures::{digest, share, sign_in};
 use super::screen_reader::with_warnings_far_down;
-use super::{PIN, by_a_program, certificate, document, first_use_blind, hostile, question, window_pin};
+use super::{PIN, by_a_program, certificate, document, hostile, question, window_pin};
 
 /// Every kind of question, with what makes each the largest.
 fn questions() -> Vec<(&'static str, Question)> {
