@@ -27,6 +27,7 @@ pub struct AsicSignature {
 /// One signature file.
 struct Inner {
     name: String,
+    bytes: Vec<u8>,
     signature: Box<dyn Augment>,
     inside: Inside,
     /// Whether a time-stamp over the container names it: then it must not change any more.
@@ -72,6 +73,7 @@ impl AsicSignature {
                     .iter()
                     .any(|stamp| stamp.about_this && stamp.names(&entry.name)),
                 name: entry.name.clone(),
+                bytes: entry.bytes.clone(),
                 signature,
                 inside,
             });
@@ -212,20 +214,23 @@ impl Augment for AsicSignature {
         Ok(proven)
     }
 
-    /// What proves a time-stamp over the container goes into it; before there is one, into the signatures.
+    /// What proves a time-stamp over the container goes into it; before there is one, into the signatures, each of which
+    /// needs its own.
     fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
-        let missing = material.beyond(&self.to_be_proven()?.material);
-        if missing.is_empty() {
-            return Ok(self.bytes.clone());
-        }
         let newest = self.stamps().pop().filter(|stamp| stamp.about_this);
         if let Some((file, token)) = newest.and_then(|stamp| stamp.file.zip(stamp.token)) {
-            return self.with(&file, &token.with_material(&missing));
+            let missing = material.beyond(&self.to_be_proven()?.material);
+            return match missing.is_empty() {
+                true => Ok(self.bytes.clone()),
+                false => self.with(&file, &token.with_material(&missing)),
+            };
         }
         let mut raised = self.clone();
         for one in self.inner()?.iter().filter(|one| !one.archived) {
-            let bytes = raised.with(&one.name, &one.signature.add_material(&missing)?)?;
-            raised = Self::open(bytes)?;
+            let proven = one.signature.add_material(material)?;
+            if proven != one.bytes {
+                raised = Self::open(raised.with(&one.name, &proven)?)?;
+            }
         }
         Ok(raised.bytes)
     }

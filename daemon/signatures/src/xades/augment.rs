@@ -11,7 +11,7 @@ use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::{Imprint, TimestampToken};
 use crate::xml::{Canonicalization, Document};
-use crate::xmldsig::{ReadSignature, Resolver, signature_elements};
+use crate::xmldsig::{ReadSignature, Resolver, Target, signature_elements, target};
 
 /// An XML document whose last XAdES signature that lacks something gets it.
 #[derive(Debug, Clone)]
@@ -110,30 +110,48 @@ fn chosen(document: &Document<'_>, all: &[ReadSignature], kind: TimestampKind) -
     lacking.unwrap_or(all.len() - 1)
 }
 
-/// Where a property goes, and what has to stand around it.
-fn insert(
+/// Whether another signature of the document is about this one as well: by a reference to what it stands in, or, where it
+/// is a property of that one, by an archive time-stamp.
+fn is_covered(document: &Document<'_>, signature: &ReadSignature, others: &[ReadSignature]) -> bool {
+    let element = signature.element;
+    let covers = |other: &ReadSignature| {
+        let around = other.has_inside(document, element);
+        let targets = other.references.iter();
+        let mut targets = targets.filter_map(|reference| target(document, reference).ok());
+        let refers = targets.any(|target| match target {
+            Target::Document => !around,
+            Target::Element(signed) => {
+                document.contains(signed, element) && (!around || other.has_inside(document, signed))
+            }
+            Target::External(_) => false,
+        });
+        refers || around && Unsigned::read(document, other).has(TimestampKind::Archive)
+    };
+    let mut others = others.iter().filter(|other| other.element != element);
+    others.any(covers)
+}
+
+/// Where a property goes, with what has to stand around it.
+fn insertion(
     document: &Document<'_>,
     signature: &ReadSignature,
     property: &str,
-) -> Result<Vec<u8>, AugmentError> {
-    let text = document.text();
-    let (at, text_in) = if let Some(place) = unsigned::place(document, signature) {
+) -> Result<(usize, String), AugmentError> {
+    if let Some(place) = unsigned::place(document, signature) {
         if document.is_one_tag(place) {
             return Err(AugmentError::Unsupported);
         }
-        (document.content_span(place).end, property.to_owned())
-    } else {
-        let qualifying = unsigned::qualifying(document, signature).ok_or(AugmentError::Unsupported)?;
-        if document.child(qualifying, XADES, "UnsignedProperties").is_some() {
-            return Err(AugmentError::Unsupported);
-        }
-        let around = format!(
-            "<xades:UnsignedProperties xmlns:xades=\"{XADES}\"><xades:UnsignedSignatureProperties>{property}\
-             </xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
-        );
-        (document.content_span(qualifying).end, around)
-    };
-    Ok([&text.as_bytes()[..at], text_in.as_bytes(), &text.as_bytes()[at..]].concat())
+        return Ok((document.content_span(place).end, property.to_owned()));
+    }
+    let qualifying = unsigned::qualifying(document, signature).ok_or(AugmentError::Unsupported)?;
+    if document.child(qualifying, XADES, "UnsignedProperties").is_some() {
+        return Err(AugmentError::Unsupported);
+    }
+    let around = format!(
+        "<xades:UnsignedProperties xmlns:xades=\"{XADES}\"><xades:UnsignedSignatureProperties>{property}\
+         </xades:UnsignedSignatureProperties></xades:UnsignedProperties>"
+    );
+    Ok((document.content_span(qualifying).end, around))
 }
 
 /// A document on its way to a time-stamp.
@@ -157,7 +175,10 @@ impl PreparedTimestamp for Stamping {
         let document = parse(&self.bytes)?;
         let all = signatures(&document)?;
         let signature = all.get(self.place).ok_or(AugmentError::Unsupported)?;
-        insert(&document, signature, &unsigned::stamp_text(self.kind, token))
+        let (at, text) = insertion(&document, signature, &unsigned::stamp_text(self.kind, token))?;
+        let mut stamped = document.text().as_bytes().to_vec();
+        stamped.splice(at..at, text.into_bytes());
+        Ok(stamped)
     }
 }
 
@@ -211,22 +232,38 @@ impl Augment for XadesSignature {
         Ok(proven)
     }
 
+    /// Each signature gets it for itself: the values in one are about that one (EN 319 132-1, 5.4). One that could not
+    /// change without another one breaking stays as it is.
     fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
         let document = parse(&self.bytes)?;
-        let all = signatures(&document)?;
-        let signature = &all[all.len() - 1];
-        let present = Unsigned::read(&document, signature);
-        let mut known = present.material().clone();
-        known.certificates.extend(
-            signature
+        let others: Vec<ReadSignature> = signature_elements(&document)
+            .into_iter()
+            .filter_map(|element| ReadSignature::read(&document, element).ok())
+            .collect();
+        let mut insertions = Vec::new();
+        for signature in signatures(&document)? {
+            if is_covered(&document, &signature, &others) {
+                continue;
+            }
+            let mut known = Unsigned::read(&document, &signature).material().clone();
+            let certificates = signature.certificates.iter();
+            known
                 .certificates
-                .iter()
-                .map(|certificate| certificate.as_der().to_vec()),
-        );
-        let text = unsigned::material_text(&material.beyond(&known));
-        if text.is_empty() {
+                .extend(certificates.map(|certificate| certificate.as_der().to_vec()));
+            let text = unsigned::material_text(&material.beyond(&known));
+            if !text.is_empty() {
+                insertions.push(insertion(&document, &signature, &text)?);
+            }
+        }
+        if insertions.is_empty() {
             return Ok(self.bytes.clone());
         }
-        insert(&document, signature, &text)
+        // From the end, so that the places before stay where they are.
+        insertions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let mut bytes = document.text().as_bytes().to_vec();
+        for (at, text) in insertions {
+            bytes.splice(at..at, text.into_bytes());
+        }
+        Ok(bytes)
     }
 }
