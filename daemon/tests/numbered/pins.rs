@@ -160,3 +160,44 @@ fn n093_a_prompt_that_dies_cancels_the_request() {
     assert_eq!(code(&page.reply(asked)), "cancelled");
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "refused"]);
 }
+
+/// The display goes after the PIN: that is the person's no, and nobody stays logged in. What the library is asked for is
+/// told by the noise that it makes then.
+#[test]
+fn n093_a_prompt_that_dies_while_the_token_signs_has_the_worker_log_out() {
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    let rules = desk.path("mood.toml");
+    let slow = "[[rule]]\nfunction = \"C_Sign\"\ndo = \"delay\"\nmilliseconds = 2000\n";
+    let told = "[[rule]]\nfunction = \"C_Logout\"\ndo = \"print\"\n";
+    std::fs::write(&rules, [slow, told].concat()).unwrap();
+    let approve = "[[answer]]\ndecision = \"approve\"\npins = [\"12345678\"]\n";
+    let simulate = ["--simulate".as_ref(), rules.as_os_str()];
+    let daemon = Daemon::start_with(&desk, approve, &simulate);
+    let mut page = Page::connected(&daemon);
+    let documents = [1, 2, 3, 4, 5].map(|n| page.upload(&format!("{n}.bin"), &[n; 100]));
+    let call = json!({ "documents": documents, "format": "cades_detached" });
+    let asked = page.ask("sign_documents", &call);
+    loop {
+        let (message, _) = page.receive().unwrap();
+        let params = &message["params"];
+        assert_eq!(message["method"], "progress", "{message}");
+        if params["stage"] == "signing" && params["done"] == 1 {
+            break;
+        }
+    }
+    let prompts = asking(daemon.pid());
+    assert_eq!(prompts.len(), 1);
+    assert!(!daemon.log().contains("noise"), "the person is logged in");
+    succeed(Command::new("kill").args(["-9", &prompts[0].to_string()]));
+    assert_eq!(
+        code(&page.reply(asked)),
+        "cancelled",
+        "what was signed stays here"
+    );
+    wait_for(|| daemon.log().contains("noise"));
+    assert_eq!(
+        record(&desk, 4),
+        ["daemon_started", "asked", "approved", "refused"]
+    );
+}
