@@ -19,7 +19,7 @@ static_loader! {
 }
 
 static_loader! {
-    // What a page hears of a failure; its person reads the same words here.
+    // What a page hears of a failure, and what the shell says before a PIN; a person reads the same words here.
     static DAEMON = {
         locales: "../messages",
         fallback_language: "vi",
@@ -36,17 +36,23 @@ pub(crate) fn text<const N: usize>(
     key: &str,
     values: [(&'static str, FluentValue<'static>); N],
 ) -> String {
-    let identifier = match language {
+    MESSAGES
+        .try_lookup_with_args(&identifier(language), key, &named_values(values))
+        .unwrap_or_else(|| key.to_owned())
+}
+
+const fn identifier(language: Language) -> LanguageIdentifier {
+    match language {
         Language::Vi => VI,
         Language::En => EN,
-    };
-    let values: HashMap<Cow<'static, str>, FluentValue<'static>> = values
-        .into_iter()
-        .map(|(name, value)| (Cow::Borrowed(name), value))
-        .collect();
-    MESSAGES
-        .try_lookup_with_args(&identifier, key, &values)
-        .unwrap_or_else(|| key.to_owned())
+    }
+}
+
+fn named_values(
+    values: impl IntoIterator<Item = (&'static str, FluentValue<'static>)>,
+) -> HashMap<Cow<'static, str>, FluentValue<'static>> {
+    let named = values.into_iter();
+    named.map(|(name, value)| (Cow::Borrowed(name), value)).collect()
 }
 
 /// A message without placeholders.
@@ -76,14 +82,22 @@ impl Phrases {
 
     /// What happened and what to do, in the words that the page has.
     pub(crate) fn failure(self, code: ErrorCode) -> String {
-        let identifier = match self.0 {
-            Language::Vi => VI,
-            Language::En => EN,
-        };
         let key = format!("error-{}", code.name().replace('_', "-"));
         let remedy = format!("{key}-remedy");
-        let found = [key, remedy].map(|key| DAEMON.try_lookup(&identifier, &key));
+        let found = [key, remedy].map(|key| DAEMON.try_lookup(&identifier(self.0), &key));
         found.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What is said of the certificate before its PIN, from the file that the shell says it from.
+    pub(crate) fn before_pin<const N: usize>(
+        self,
+        key: &str,
+        values: [(&'static str, FluentValue<'static>); N],
+    ) -> String {
+        let values = values.into_iter().chain([("at", "window".into())]);
+        DAEMON
+            .try_lookup_with_args(&identifier(self.0), key, &named_values(values))
+            .unwrap_or_else(|| key.to_owned())
     }
 
     /// The message with its placeholders filled.
@@ -178,16 +192,18 @@ mod tests {
             include_str!("window/actions.rs"),
         ];
         let known = keys(SOURCES[0].1);
-        let mut used = BTreeSet::new();
-        for literal in sources
-            .iter()
-            .flat_map(|source| source.split('"').skip(1).step_by(2))
-        {
-            if known.contains(literal) {
-                used.insert(literal);
-            }
-        }
+        let literals = || {
+            sources
+                .iter()
+                .flat_map(|source| source.split('"').skip(1).step_by(2))
+        };
+        let used: BTreeSet<_> = literals().filter(|literal| known.contains(literal)).collect();
         assert_eq!(used, known, "messages that nothing uses");
+        let before_pin = keys(include_str!("../../messages/vi/before-pin.ftl"));
+        let used: BTreeSet<_> = literals()
+            .filter(|literal| literal.starts_with("before-pin-"))
+            .collect();
+        assert_eq!(used, before_pin);
         for call in ["say(\"", "fill(\"", "(language, \""] {
             for rest in sources.iter().flat_map(|source| source.split(call).skip(1)) {
                 let key = rest.split('"').next().unwrap_or_default();
@@ -213,6 +229,37 @@ mod tests {
         let two = || [("count", 2.into())];
         assert_eq!(text(Language::En, "documents", two()), "Documents (2)");
         assert_eq!(text(Language::Vi, "documents", two()), "Tài liệu (2)");
+    }
+
+    #[test]
+    fn what_is_said_before_the_pin_is_a_sentence_of_the_window() {
+        let told = |language, key, days: u32| {
+            let words = [("day", "22/11/2026".into()), ("days", days.into())];
+            Phrases::new(language).before_pin(key, words)
+        };
+        for (key, days, vi, en) in [
+            (
+                "before-pin-status-since",
+                1,
+                "Không bị thu hồi, theo dữ liệu ngày 22/11/2026 (hôm qua)",
+                "Not revoked, as known on 22/11/2026 (yesterday)",
+            ),
+            (
+                "before-pin-expires-in",
+                9,
+                "Chứng thư còn 9 ngày là hết hạn.",
+                "The certificate expires in 9 days.",
+            ),
+            (
+                "before-pin-status-unknown",
+                0,
+                "Chưa kiểm tra được chứng thư có bị thu hồi hay không.",
+                "Whether the certificate was revoked could not be checked.",
+            ),
+        ] {
+            assert_eq!(told(Language::Vi, key, days), vi);
+            assert_eq!(told(Language::En, key, days), en);
+        }
     }
 
     #[test]

@@ -107,24 +107,7 @@ certificate-serial = Serial number
 certificate-validity = Valid
 certificate-validity-value = { $from } – { $until }
 certificate-status = Status
-certificate-status-good = Not revoked, as known on { $day }
 certificate-token = Token
-certificate-status-good-since = Not revoked, as known on { $day } ({ $days ->
-    [0] today
-    [1] yesterday
-   *[other] { $days } days ago
-})
-warning-expires-in = { $days ->
-    [0] The certificate expires today.
-    [1] The certificate expires tomorrow.
-   *[other] The certificate expires in { $days } days.
-}
-warning-expires-soon = The certificate expires in less than 30 days.
-warning-status-unknown = Whether the certificate was revoked could not be checked.
-warning-path-unknown = No path to a trusted root authority is known.
-warning-weak-algorithm = The certificate rests on an algorithm that is no longer considered secure (SHA-1, or RSA below 2048 bits). The signature may not be accepted.
-warning-software-token = The key is kept in software, not on a compliant device.
-warning-roca-key = The key was made by a faulty chip (ROCA, CVE-2017-15361): others may be able to compute it. Have the certificate replaced.
 
 # PIN
 pin = PIN of the token { $token }

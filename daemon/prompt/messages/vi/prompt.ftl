@@ -103,24 +103,7 @@ certificate-serial = Số sê-ri
 certificate-validity = Hiệu lực
 certificate-validity-value = { $from } – { $until }
 certificate-status = Tình trạng
-certificate-status-good = Không bị thu hồi, theo dữ liệu ngày { $day }
 certificate-token = Thiết bị
-certificate-status-good-since = Không bị thu hồi, theo dữ liệu ngày { $day } ({ $days ->
-    [0] hôm nay
-    [1] hôm qua
-   *[other] { $days } ngày trước
-})
-warning-expires-in = { $days ->
-    [0] Chứng thư hết hạn trong hôm nay.
-    [1] Chứng thư hết hạn vào ngày mai.
-   *[other] Chứng thư còn { $days } ngày là hết hạn.
-}
-warning-expires-soon = Chứng thư sắp hết hạn (còn dưới 30 ngày).
-warning-status-unknown = Chưa kiểm tra được chứng thư có bị thu hồi hay không.
-warning-path-unknown = Chưa tìm thấy đường dẫn tới một tổ chức chứng thực gốc được tin cậy.
-warning-weak-algorithm = Chứng thư dùng thuật toán không còn được coi là an toàn (SHA-1, hoặc RSA dưới 2048 bit). Chữ ký có thể không được chấp nhận.
-warning-software-token = Khóa nằm trong phần mềm, không phải trên thiết bị lưu khóa đạt chuẩn.
-warning-roca-key = Khóa do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): người khác có thể tính ra được. Hãy đổi chứng thư số.
 
 # PIN
 pin = Mã PIN của thiết bị { $token }

@@ -127,9 +127,9 @@ impl CertificateArea {
             let words = match certificate.status_days {
                 Some(days) => {
                     let words = [("day", day), ("days", days.into())];
-                    self.phrases.fill("certificate-status-good-since", words)
+                    self.phrases.before_pin("before-pin-status-since", words)
                 }
-                None => self.phrases.fill("certificate-status-good", [("day", day)]),
+                None => self.phrases.before_pin("before-pin-status", [("day", day)]),
             };
             lines.push(("certificate-status", words));
         }
@@ -153,17 +153,17 @@ impl CertificateArea {
         }
         self.warnings.set_visible(!warnings.is_empty());
         for warning in warnings {
-            let words = match warning {
-                Warning::ExpiresSoon => match days_left {
-                    Some(days) => self.phrases.fill("warning-expires-in", [("days", days.into())]),
-                    None => self.phrases.say("warning-expires-soon"),
-                },
-                Warning::StatusUnknown => self.phrases.say("warning-status-unknown"),
-                Warning::PathUnknown => self.phrases.say("warning-path-unknown"),
-                Warning::WeakAlgorithm => self.phrases.say("warning-weak-algorithm"),
-                Warning::SoftwareToken => self.phrases.say("warning-software-token"),
-                Warning::RocaKey => self.phrases.say("warning-roca-key"),
+            let key = match (warning, days_left) {
+                (Warning::ExpiresSoon, Some(_)) => "before-pin-expires-in",
+                (Warning::ExpiresSoon, None) => "before-pin-expires",
+                (Warning::StatusUnknown, _) => "before-pin-status-unknown",
+                (Warning::PathUnknown, _) => "before-pin-path-unknown",
+                (Warning::WeakAlgorithm, _) => "before-pin-weak-algorithm",
+                (Warning::SoftwareToken, _) => "before-pin-software-token",
+                (Warning::RocaKey, _) => "before-pin-roca-key",
             };
+            let days = days_left.unwrap_or_default().into();
+            let words = self.phrases.before_pin(key, [("days", days)]);
             self.warnings.append(&super::marked(
                 "dialog-warning-symbolic",
                 &words,

@@ -92,7 +92,7 @@ fn certificate_lines(shown: &ShownCertificate, language: Language) -> Vec<String
     ];
     if let Some(day) = &shown.status_as_of {
         let day = arguments([("day", day.clone())]);
-        lines.push(text(language, "sign-with-status", &day));
+        lines.push(text(language, "before-pin-status", &day));
     }
     let warnings = shown.warnings.iter();
     lines.extend(warnings.map(|warning| warning_text(*warning, shown.days_left, language)));
@@ -101,15 +101,17 @@ fn certificate_lines(shown: &ShownCertificate, language: Language) -> Vec<String
 
 fn warning_text(warning: Warning, days_left: Option<u32>, language: Language) -> String {
     let key = match warning {
-        Warning::ExpiresSoon => {
-            let days = days_left.unwrap_or_default().to_string();
-            return text(language, "sign-warning-expires", &arguments([("days", days)]));
-        }
-        Warning::StatusUnknown => "sign-warning-status-unknown",
-        Warning::PathUnknown => "sign-warning-path-unknown",
-        Warning::WeakAlgorithm => "sign-warning-weak-algorithm",
-        Warning::SoftwareToken => "sign-warning-software-token",
-        Warning::RocaKey => "sign-warning-roca-key",
+        Warning::ExpiresSoon => "before-pin-expires",
+        Warning::StatusUnknown => "before-pin-status-unknown",
+        Warning::PathUnknown => "before-pin-path-unknown",
+        Warning::WeakAlgorithm => "before-pin-weak-algorithm",
+        Warning::SoftwareToken => "before-pin-software-token",
+        Warning::RocaKey => "before-pin-roca-key",
     };
-    plain(language, key)
+    let days = days_left.unwrap_or_default().to_string();
+    text(
+        language,
+        key,
+        &arguments([("at", "shell".to_owned()), ("days", days)]),
+    )
 }
