@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{join, join_all};
@@ -477,8 +478,11 @@ impl ModuleToken {
     /// # Errors
     /// [`LoginError`]; the old PIN is what it was then.
     pub async fn change_pin(&self, old: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
+        // At a reader with a pad the person begins to type only now. Whether it is one is not asked: how many tries are left
+        // is told with that, and nobody would be told of it.
+        let deadline = self.worker.deadlines().reader;
         let call = Call::ChangePin { token: self.name()? };
-        match self.set_pin(call, vec![old, new]).await {
+        match self.set_pin(call, vec![old, new], deadline).await {
             // The module has no word for what happened, and can still be asked.
             Err(LoginError::Token(error)) if session::is_unclear(&error) => match self.pin_now().await {
                 Ok(PinNeed::Locked) => Err(LoginError::Locked),
@@ -494,11 +498,11 @@ impl ModuleToken {
     /// [`LoginError`], of which [`LoginError::Incorrect`] speaks of the security officer's PIN.
     pub async fn unblock(&self, officer: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
         let call = Call::Unblock { token: self.name()? };
-        self.set_pin(call, vec![officer, new]).await
+        let deadline = self.worker.deadlines().login;
+        self.set_pin(call, vec![officer, new], deadline).await
     }
 
-    async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>) -> Result<(), LoginError> {
-        let deadline = self.worker.deadlines().reader;
+    async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>, deadline: Duration) -> Result<(), LoginError> {
         let mut answer = self.worker.call_with(call, pins, deadline).await;
         let refused = answer.as_ref().is_err_and(session::is_unclear)
             && self.entry.hardware

@@ -236,31 +236,32 @@ impl ModuleSession {
             return Err(TokenError::Removed.into());
         }
         let algorithm: SignatureAlgorithm = signable.algorithm;
-        let digest = Octets(signable.digest.clone());
         let message = signable
             .message
             .as_ref()
             .filter(|message| message.len() <= MAX_MESSAGE_TO_HASH);
-        let message = message.cloned().map(Octets);
-        let deadlines = self.lease.worker().deadlines();
-        // At a reader that asks for the PIN of each signature, a person types.
-        let deadline = if self.pin == PinNeed::Reader {
-            deadlines.reader
-        } else {
-            deadlines.sign
+        let deadlines = *self.lease.worker().deadlines();
+        let sign = async |typed, deadline| {
+            let call = |session| Call::Sign {
+                session,
+                algorithm,
+                digest: Octets(signable.digest.clone()),
+                message: message.cloned().map(Octets),
+                key: key.clone(),
+                typed,
+            };
+            self.sound(self.lease.call(call, Vec::new(), deadline).await)
+                .await
         };
-        let call = |session| Call::Sign {
-            session,
-            algorithm,
-            digest,
-            message,
-            key,
-            typed,
+        let mut answer = match typed && self.pin == PinNeed::Reader {
+            true => sign(typed, deadlines.reader).await?,
+            false => sign(typed, deadlines.sign).await?,
         };
-        match self
-            .sound(self.lease.call(call, Vec::new(), deadline).await)
-            .await?
-        {
+        // Which keys want a PIN for each signature, the token knows. Only for those a person is waited for.
+        if !typed && matches!(answer, Answer::AtReader) {
+            answer = sign(true, deadlines.reader).await?;
+        }
+        match answer {
             Answer::Signature(value) => Ok(value.0),
             Answer::Login(outcome) => match outcome.into_result() {
                 Ok(()) => Err(unexpected().into()),

@@ -175,7 +175,8 @@ pub(super) enum Call {
     SkipPin { session: u64 },
     /// One try: [`Answer::Login`].
     Login { session: u64 },
-    /// [`Answer::Signature`], or [`Answer::Login`] if the signature needs a PIN of its own that did not do.
+    /// [`Answer::Signature`], or [`Answer::Login`] if the signature needs a PIN of its own that did not do;
+    /// [`Answer::AtReader`] if that PIN is typed at the reader, and the request was not made for as long as that takes.
     Sign {
         session: u64,
         algorithm: SignatureAlgorithm,
@@ -183,7 +184,8 @@ pub(super) enum Call {
         message: Option<Octets>,
         /// Another key than the one the session was opened for.
         key: Option<KeyName>,
-        /// A line with the PIN of this signature is in the pipe, or about to come.
+        /// A person is there for the PIN of this signature: a line with it is in the pipe, or about to come, or he types
+        /// at the reader.
         typed: bool,
     },
     /// The key pairs on the token: [`Answer::Keys`].
@@ -299,6 +301,9 @@ pub(super) enum Answer {
     Signature(Octets),
     Keys(Vec<KeyRecord>),
     Initialized(InitializeOutcome),
+    /// Nothing was done yet: the reader is to ask the person for the PIN of this signature. Asked once more, with `typed`,
+    /// it does.
+    AtReader,
 }
 
 /// As it stands in [`Reply`].

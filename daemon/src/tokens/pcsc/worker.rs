@@ -86,15 +86,15 @@ fn serve(
     Ok(())
 }
 
-/// How long the card's thread may take: a little less than the daemon waits for this process. `at_reader`: a person types
-/// the PIN of a signature there.
+/// How long the card's thread may take: a little less than the daemon waits for this process. `at_reader`: PINs are typed
+/// there.
 fn patience(call: &Call, deadlines: &Deadlines, at_reader: bool) -> Duration {
     let whole = match call {
-        Call::Sign { .. } if at_reader => deadlines.reader,
-        Call::Login { .. } | Call::ChangePin { .. } | Call::Unblock { .. } => deadlines.reader,
-        Call::Sign { .. } => deadlines.sign,
-        Call::SkipPin { .. } => deadlines.login,
-        Call::GenerateKey { .. } | Call::InstallCertificate { .. } => deadlines.generate,
+        Call::Sign { typed: true, .. } | Call::Login { .. } if at_reader => deadlines.reader,
+        Call::ChangePin { .. } => deadlines.reader,
+        Call::Sign { .. } | Call::InstallCertificate { .. } => deadlines.sign,
+        Call::Login { .. } | Call::Unblock { .. } | Call::SkipPin { .. } => deadlines.login,
+        Call::GenerateKey { .. } => deadlines.generate,
         _ => deadlines.enumerate,
     };
     whole * 9 / 10

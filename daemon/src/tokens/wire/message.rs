@@ -309,6 +309,7 @@ mod tests {
                 public_key: Some(Octets(vec![4])),
             }]),
             Answer::Initialized(InitializeOutcome::Made(entry())),
+            Answer::AtReader,
         ];
         for answer in answers {
             returns(&Reply {

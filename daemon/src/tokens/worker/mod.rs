@@ -163,6 +163,7 @@ impl Worker {
                 Ok(match session.sign(key, algorithm, &digest.0, message, typed)? {
                     Signed::Signature(signature) => Answer::Signature(Octets(signature)),
                     Signed::Login(outcome) => Answer::Login(outcome),
+                    Signed::AtReader => Answer::AtReader,
                 })
             }
             Call::Keys { session } => keys::list(self.session(session)?).map(Answer::Keys),

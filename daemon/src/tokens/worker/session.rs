@@ -66,6 +66,8 @@ pub(super) enum Signed {
     Signature(Vec<u8>),
     /// The login that this signature needs did not succeed; [`LoginOutcome::NoPin`] if there is no PIN for it yet.
     Login(LoginOutcome),
+    /// The reader asks for that login when it is known that a person is waited for.
+    AtReader,
 }
 
 impl Session {
@@ -209,7 +211,7 @@ impl Session {
     }
 
     /// The raw signature of the token: ECDSA as r‖s. With `typed`, the next line of the pipe is the PIN of a signature
-    /// that needs one.
+    /// that needs one, or the reader asks for it.
     pub(super) fn sign(
         &mut self,
         key: Option<KeyName>,
@@ -242,6 +244,9 @@ impl Session {
             .flatten();
         let plan = mechanism::plan(&self.mechanisms, algorithm, digest, message, modulus.as_deref())?;
         let pin = if each {
+            if !typed && info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
+                return Ok(Signed::AtReader);
+            }
             // A PIN goes to the token alone that it was typed for.
             self.info()?;
             match self.pin_for_signature(&info, typed) {

@@ -266,7 +266,8 @@ impl Desk<'_> {
         Ok(outcome)
     }
 
-    /// With `typed`, the next line of the pipe is the PIN of a signature that needs one of its own.
+    /// With `typed`, the next line of the pipe is the PIN of a signature that needs one of its own, or the reader asks
+    /// for it.
     fn sign(
         &mut self,
         id: Option<Vec<u8>>,
@@ -298,6 +299,9 @@ impl Desk<'_> {
             self.again()?;
         }
         if key.slot.needs_pin() && each {
+            if !typed && !self.current()?.just_verified && self.has_pad()? {
+                return Ok(Answer::AtReader);
+            }
             match self.verify_for_signature(typed)? {
                 LoginOutcome::In => {}
                 other => return Ok(Answer::Login(other)),
