@@ -59,6 +59,8 @@ struct Inner {
     shown: Lock<Vec<TokenEntry>>,
     /// What the last glance at a card brought.
     glanced: Lock<Option<Glanced>>,
+    /// The last look that took its whole deadline, and brought nothing.
+    missed: Lock<Option<Missed>>,
 }
 
 /// What a card that was put in showed, and when.
@@ -67,6 +69,15 @@ struct Glanced {
     inserted: Insertion,
     at: Instant,
     tokens: Vec<Surveyed>,
+}
+
+/// A look at what there is that had no answer in time, and why.
+#[derive(Debug)]
+struct Missed {
+    /// Where it was at a card.
+    inserted: Option<Insertion>,
+    at: Instant,
+    error: TokenError,
 }
 
 impl Worker {
@@ -125,6 +136,7 @@ impl Worker {
             confinement: Lock::default(),
             shown: Lock::default(),
             glanced: Lock::default(),
+            missed: Lock::default(),
         }))
     }
 
@@ -257,6 +269,7 @@ impl Inner {
     ) -> Result<(Answer, u64), TokenError> {
         let token = of.map(|(_, token)| token).or(call.token()).cloned();
         let (asked, glance) = (Instant::now(), call.glance().cloned());
+        let (is_look, inserted) = (call.is_look(), call.inserted().cloned());
         // A session whose close gave up would keep its token busy for good. Each call before it has a deadline, so
         // that this wait has an end, too.
         let patience = match call {
@@ -269,6 +282,10 @@ impl Inner {
                 .await
                 .map_err(|_| TokenError::Busy)?,
         };
+        // Who has waited while another looked in vain need not do so, too.
+        if is_look && let Some(error) = self.missed_since(asked, inserted.as_ref()) {
+            return Err(error);
+        }
         let process = self.running(&mut kept, of.map(|(start, _)| start)).await?;
         let start = process.start;
         if let Some(tokens) = glance
@@ -277,7 +294,7 @@ impl Inner {
         {
             return Ok((Answer::Survey(tokens), start));
         }
-        match timeout(deadline, process.exchange(call, descriptors)).await {
+        let outcome = match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
             Ok(Ok(outcome)) => outcome.map(|answer| {
                 self.note_shown(&answer);
@@ -294,7 +311,11 @@ impl Inner {
                 end(kept.take());
                 Err(self.unanswered(deadline, token.as_ref()).await)
             }
+        };
+        if let (true, Err(error)) = (is_look, &outcome) {
+            self.note_miss(inserted, error);
         }
+        outcome
     }
 
     /// Keeps which tokens there are, and in which readers.
@@ -325,6 +346,26 @@ impl Inner {
             .as_ref()
             .filter(|last| last.at >= asked && last.inserted == *inserted);
         same.map(|last| last.tokens.clone())
+    }
+
+    /// Keeps why a look had no answer in time, for whoever waited for it and would wait as long for the same.
+    fn note_miss(&self, inserted: Option<Insertion>, error: &TokenError) {
+        if matches!(error, TokenError::Held { .. } | TokenError::Hung { .. }) {
+            *self.missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Missed {
+                inserted,
+                at: Instant::now(),
+                error: error.clone(),
+            });
+        }
+    }
+
+    /// Why a look at the same had no answer since.
+    fn missed_since(&self, asked: Instant, inserted: Option<&Insertion>) -> Option<TokenError> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = missed
+            .as_ref()
+            .filter(|last| last.at >= asked && last.inserted.as_ref() == inserted);
+        same.map(|last| last.error.clone())
     }
 
     /// The card that a process may have waited for when it did not answer: of that token, or of any.

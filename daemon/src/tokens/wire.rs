@@ -242,6 +242,19 @@ impl Call {
         }
     }
 
+    /// Whether it is a look at what there is.
+    pub(super) const fn is_look(&self) -> bool {
+        matches!(self, Self::Tokens { .. } | Self::Survey { .. })
+    }
+
+    /// The card that it looks at, where that has been seen.
+    pub(super) const fn inserted(&self) -> Option<&Insertion> {
+        match self {
+            Self::Tokens { inserted } | Self::Survey { inserted, .. } => inserted.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The card that it is about, where only its certificates are to be shown.
     pub(super) const fn glance(&self) -> Option<&Insertion> {
         match self {

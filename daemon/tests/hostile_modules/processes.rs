@@ -95,6 +95,33 @@ async fn n097_so_is_one_that_ends_the_work_or_changes_the_token() {
     assert!(matches!(made, Err(TokenError::Hung { .. })), "{made:?}");
 }
 
+/// Several who look at once wait for one deadline together: what the first has waited for in vain has failed once, and is
+/// not waited for anew by each.
+#[tokio::test]
+async fn n097_who_waits_while_another_looks_in_vain_does_not_look_in_vain_after_him() {
+    let stage = Stage::new();
+    let short = Deadlines {
+        enumerate: Duration::from_secs(3),
+        ..Deadlines::default()
+    };
+    let modules = stage.patient(&rule("C_GetSlotList", "do = \"hang\""), &short);
+    let look = async |later: u64| {
+        tokio::time::sleep(Duration::from_millis(later)).await;
+        modules.look().await
+    };
+    for round in 1..=3 {
+        for sight in join_all([0, 1000, 1500].map(look)).await {
+            let [(_, error)] = &sight.failures[..] else {
+                panic!("round {round}: {:?}", sight.failures);
+            };
+            let in_vain = matches!(error, TokenError::Hung { .. } | TokenError::Busy);
+            assert!(in_vain, "round {round}: {error:?}");
+        }
+        // The third failure would have been in the first round.
+        assert_eq!(modules.states()[0].off, round == 3, "round {round}");
+    }
+}
+
 /// The process of a module.
 pub(crate) fn process_of(module: &str) -> String {
     processes_of(module).pop().expect("it has started")
