@@ -109,8 +109,8 @@ fn enveloping(
     let mut draft = properties.draft();
     let id = fresh_id(&nothing, "Object", request.signer, request.signing_time);
     let object = match Document::parse(content) {
-        // In another document its own signatures would not hold: it is kept as its bytes.
-        Ok(document) if !Place::is_nowhere_else(&document) => {
+        // In another document its own signatures may not hold: it is kept as its bytes.
+        Ok(document) if !Place::has_signatures(&document) => {
             let root = &document.text()[document.span(document.root())];
             format!("<ds:Object Id=\"{id}\" MimeType=\"text/xml\">{root}</ds:Object>")
         }

@@ -130,19 +130,10 @@ impl Place {
         Ok(place)
     }
 
-    /// Whether a signature of the document covers all of it (`URI=""`), so that it holds within no other.
-    pub(crate) fn is_nowhere_else(document: &Document<'_>) -> bool {
-        let signatures = super::verify::signature_elements(document);
-        let mut read = signatures
-            .into_iter()
-            .filter_map(|element| ReadSignature::read(document, element).ok());
-        read.any(|signature| {
-            let mut uris = signature
-                .references
-                .iter()
-                .map(|reference| reference.uri.as_deref());
-            uris.any(|uri| uri == Some(""))
-        })
+    /// Whether the document has signatures. Those over all of it (`URI=""`) hold within no other; those over a part may
+    /// not, for C14N takes along what namespaces the elements around have.
+    pub(crate) fn has_signatures(document: &Document<'_>) -> bool {
+        !super::verify::signature_elements(document).is_empty()
     }
 
     /// Refuses to stand in what another signature covers, unless that one is a counter-signature's business, and in

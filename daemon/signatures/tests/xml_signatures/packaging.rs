@@ -2,7 +2,9 @@
 
 use crate::authority::Authority;
 use crate::openssl::Pki;
-use crate::{LETTER, algorithm, by_xades, fails, passes, verified, xmlsec1};
+use crate::{INVOICE, LETTER, algorithm, by_template, by_xades, fails, passes, verified, xmlsec1};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use trien_signatures::algorithm::{Hash, RsaPadding};
 use trien_signatures::augment::Augment;
 use trien_signatures::report::{Level, Reason, TimestampKind, Warning};
@@ -144,4 +146,28 @@ fn a_xades_signature_is_raised_to_every_level_and_stays_what_xmlsec1_accepts() {
         );
         assert_eq!(report.signatures[0].level, Some(Level::BLT));
     }
+}
+
+/// In another element its canonical form would be another, as that of a reference without one of its own is: C14N takes
+/// the namespaces of what stands around along.
+#[test]
+fn a_document_with_signatures_is_enveloped_byte_for_byte() {
+    let pki = Pki::new();
+    let who = pki.leaf("seller", "rsa:2048");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let invoice = by_template(&pki, &who, with, "e-invoice", INVOICE.as_bytes());
+    let packaging = Packaging::Enveloping {
+        content: &invoice,
+        media_type: "text/xml",
+    };
+    let signed = by_xades(&pki, &who, with, packaging);
+    let report = verified(&pki, &signed);
+    passes(&report);
+    assert!(report.signatures[0].coverage.unwrap().whole);
+    xmlsec1(&pki, &signed, "/*").unwrap();
+    let text = String::from_utf8(signed).unwrap();
+    let (_, object) = text.split_once("MimeType=\"text/xml\">").unwrap();
+    let inside = BASE64.decode(object.split('<').next().unwrap()).unwrap();
+    assert!(inside == invoice);
+    passes(&verified(&pki, &inside));
 }
