@@ -41,7 +41,9 @@ argument-text-too-long = The reason or the location is too long.
 
 locked-certified = The author has certified the document and allows no change (DocMDP, P = 1).
 locked-field = An earlier signature has locked fields of the document, and this one among them (FieldMDP).
-locked-xml = An earlier signature covers the whole XML document: another one would break it.
+locked-xml = An earlier signature covers the whole XML document, or what would be changed in it: another one would break it.
+xml-several = The document has more than one element { $path }, and the template does not say which of them is meant: none is signed.
+xml-several-remedy = Sign each part as a file of its own, then put them together; or use a template that signs the whole document.
 locked-not-first = The document is signed already; only the first signature can certify it.
 locked-not-first-remedy = Sign it without certifying it.
 locked-seed = The author has set a condition for this field (SV/{ $entry }) that cannot be read here.

@@ -41,7 +41,9 @@ argument-text-too-long = Lý do hoặc nơi ký quá dài.
 
 locked-certified = Tác giả đã chứng thực tài liệu và không cho thay đổi gì nữa (DocMDP, P = 1).
 locked-field = Một chữ ký có trước đã khóa các ô của tài liệu, trong đó có ô chữ ký này (FieldMDP).
-locked-xml = Chữ ký có trước bao trùm cả tài liệu XML: thêm chữ ký sẽ làm hỏng chữ ký đó.
+locked-xml = Chữ ký có trước bao trùm cả tài liệu XML, hoặc phần sẽ bị thay đổi: thêm chữ ký sẽ làm hỏng chữ ký đó.
+xml-several = Tài liệu có nhiều phần tử { $path }, mẫu (template) không cho biết phải ký phần tử nào: không ký phần tử nào cả.
+xml-several-remedy = Hãy ký từng phần trong một tệp riêng rồi ghép lại; hoặc dùng mẫu ký toàn bộ tài liệu.
 locked-not-first = Tài liệu đã có chữ ký; chỉ chữ ký đầu tiên mới chứng thực (certify) tài liệu được.
 locked-not-first-remedy = Hãy ký mà không chứng thực.
 locked-seed = Tác giả đặt điều kiện cho ô chữ ký này (SV/{ $entry }) mà ở đây không đọc được.

@@ -51,6 +51,8 @@ pub(super) fn when_signing(mut object: ErrorObject, format: SignatureFormat) -> 
                 ("sign-bad-arguments", "sign-bad-arguments-remedy")
             }
         }
+        // What has words of its own can be read, and has a remedy of its own.
+        ErrorCode::DocumentUnreadable if has_own_words => return object,
         ErrorCode::DocumentUnreadable => match format {
             SignatureFormat::Pades => ("sign-no-pdf", "sign-no-pdf-remedy"),
             SignatureFormat::XadesEnveloped

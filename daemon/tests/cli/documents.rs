@@ -453,6 +453,67 @@ fn a_second_signature_that_would_break_the_first_in_an_xml_document_is_refused_i
     assert!(second.contains(&first), "{second}");
 }
 
+/// What a template does not say, or what is signed already and must stay as it is.
+#[test]
+fn what_no_verification_would_accept_is_refused_before_the_pin() {
+    let desk = desk_with_key();
+    let invoice = |id: &str| {
+        format!(
+            "<HDon xmlns:n=\"urn:n\"><DLHDon Id=\"{id}\"><NDHDon/></DLHDon><DSCKS><NBan/></DSCKS></HDon>"
+        )
+    };
+    let [one, two] = ["a", "b"].map(invoice);
+    std::fs::write(desk.path("one.xml"), &one).unwrap();
+    std::fs::write(desk.path("two.xml"), format!("<TDiep>{one}{two}</TDiep>")).unwrap();
+    let folder = desk.home().join("config/templates");
+    std::fs::create_dir_all(&folder).unwrap();
+    let buyer = include_str!("../../signatures/templates/e-invoice-buyer.toml");
+    let part = buyer.replace("\"DLHDon\"]\nid = \"DLHDon\"", "\"DLHDon\", \"NDHDon\"]\nid = \"N\"");
+    std::fs::write(folder.join("part.toml"), part).unwrap();
+    let sign = |words: &[&str], input: &str, out: &str| {
+        let mut sign = desk.trien(["sign", "--format"]);
+        sign.args(words).arg("--out").arg(desk.path(out));
+        sign.arg(desk.path(input));
+        sign
+    };
+    let template = |name: &'static str| ["xmldsig", "--template", name];
+    succeed(sign(&template("e-invoice"), "one.xml", "signed.xml").args(desk.pin()));
+    // Around it nothing of it changes, though C14N takes along the namespaces around.
+    succeed(sign(&["xades", "--enveloping"], "signed.xml", "around.xml").args(desk.pin()));
+    succeed(desk.trien(["verify"]).arg(desk.path("around.xml")));
+    // A PIN that is spent would be told to be wrong.
+    let wrong = desk.path("wrong");
+    std::fs::write(&wrong, "99999999\n").unwrap();
+    for (input, name, code, exit, said) in [
+        (
+            "two.xml",
+            "e-invoice",
+            "document_unreadable",
+            3,
+            [("vi", "nhiều phần tử HDon/DLHDon"), ("en", "more than one element HDon/DLHDon")],
+        ),
+        (
+            "signed.xml",
+            "part",
+            "document_locked",
+            1,
+            [("vi", "phần sẽ bị thay đổi"), ("en", "what would be changed in it")],
+        ),
+    ] {
+        let refused = |words: &[&str]| {
+            let mut sign = sign(&template(name), input, "none.xml");
+            sign.args(words).arg("--pin-file").arg(&wrong);
+            sign
+        };
+        assert_eq!(error_code(&mut refused(&[]), exit), code);
+        for (language, said) in said {
+            let told = fail(&mut refused(&["--lang", language]), exit);
+            assert!(told.contains(said), "{told}");
+        }
+        assert!(!desk.path("none.xml").exists());
+    }
+}
+
 #[test]
 fn a_pdf_takes_no_notice_of_a_content_beside_it() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);

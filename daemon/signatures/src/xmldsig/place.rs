@@ -15,10 +15,7 @@ pub(super) fn with_ids(bytes: Vec<u8>, template: &Template) -> Result<Vec<u8>, X
         let ReferenceTarget::Element(path) = &reference.target else {
             continue;
         };
-        let Some(element) = walk(&document, path)
-            .filter(|(_, rest)| rest.is_empty())
-            .map(|(found, _)| found)
-        else {
+        let Some((element, [])) = walk(&document, path)? else {
             continue;
         };
         if document.id(element).is_none() {
@@ -29,6 +26,7 @@ pub(super) fn with_ids(bytes: Vec<u8>, template: &Template) -> Result<Vec<u8>, X
             if !document.with_id(&id).is_empty() {
                 return Err(XmlPrepareError::IdAmbiguous(id));
             }
+            check_covered(&document, element)?;
             let at = document.span(element).start + 1 + document.name(element).len();
             edits.push((at, format!(" {}=\"{id}\"", reference.id_attribute.name())));
         }
@@ -44,22 +42,51 @@ pub(super) fn with_ids(bytes: Vec<u8>, template: &Template) -> Result<Vec<u8>, X
     Ok(bytes)
 }
 
-/// Follows a path as far as it goes: the element, and the steps that are left. None when not even the first fits.
-pub(super) fn walk<'p>(document: &Document<'_>, path: &'p [String]) -> Option<(ElementId, &'p [String])> {
-    let fits =
-        |element: ElementId, step: &str| match step.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
-            Some((namespace, local)) => document.is(element, namespace, local),
-            None => step == "*" || document.local_name(element) == step,
-        };
-    let (first, mut rest) = path.split_first()?;
-    let mut at = document.elements().find(|element| fits(*element, first))?;
-    while let Some((step, after)) = rest.split_first() {
-        let Some(child) = document.children(at).find(|child| fits(*child, step)) else {
-            break;
-        };
-        (at, rest) = (child, after);
+/// Follows a path as far as it goes: the element, and the steps that are left. None when not even the first fits. What
+/// stands in an element that the first step fits is not looked at for another one.
+///
+/// # Errors
+/// [`XmlPrepareError::Several`] when it leads to more than one element.
+pub(super) fn walk<'p>(
+    document: &Document<'_>,
+    path: &'p [String],
+) -> Result<Option<(ElementId, &'p [String])>, XmlPrepareError> {
+    let fits = |element: ElementId, step: &str| match qualified(step) {
+        Some((namespace, local)) => document.is(element, namespace, local),
+        None => step == "*" || document.local_name(element) == step,
+    };
+    let Some((first, mut rest)) = path.split_first() else {
+        return Ok(None);
+    };
+    let mut found: Vec<ElementId> = Vec::new();
+    for element in document.elements() {
+        let inside = found
+            .last()
+            .is_some_and(|outer| document.contains(*outer, element));
+        if !inside && fits(element, first) {
+            found.push(element);
+        }
     }
-    Some((at, rest))
+    while let Some((step, after)) = rest.split_first() {
+        let mut further = Vec::new();
+        for element in &found {
+            further.extend(document.children(*element).filter(|child| fits(*child, step)));
+        }
+        if further.is_empty() {
+            break;
+        }
+        (found, rest) = (further, after);
+    }
+    match found[..] {
+        [] => Ok(None),
+        [element] => Ok(Some((element, rest))),
+        _ => Err(XmlPrepareError::Several(path.join("/"))),
+    }
+}
+
+/// Namespace and name of a step that says both.
+fn qualified(step: &str) -> Option<(&str, &str)> {
+    step.strip_prefix('{').and_then(|rest| rest.split_once('}'))
 }
 
 /// Where a signature will stand.
@@ -102,13 +129,13 @@ impl Place {
         }
     }
 
-    pub(super) fn find(
+    pub(super) fn find<'p>(
         document: &Document<'_>,
-        path: &[String],
+        path: &'p [String],
         create: bool,
     ) -> Result<Self, XmlPrepareError> {
         let nowhere = || XmlPrepareError::NoPlace(path.join("/"));
-        let (parent, missing) = walk(document, path).ok_or_else(nowhere)?;
+        let (parent, missing) = walk(document, path)?.ok_or_else(nowhere)?;
         if !missing.is_empty() && !create {
             return Err(nowhere());
         }
@@ -118,7 +145,15 @@ impl Place {
             .rsplit_once(':')
             .map_or("", |(prefix, _)| prefix);
         let colon = if prefix.is_empty() { "" } else { ":" };
-        for step in missing {
+        // What is made takes the prefix of what it is made in, and with it the namespace.
+        let namespace = document.namespace(parent);
+        let name = |step: &'p String| match qualified(step) {
+            Some((wanted, local)) if wanted == namespace => Ok(local),
+            None if step != "*" => Ok(step.as_str()),
+            _ => Err(nowhere()),
+        };
+        let missing = missing.iter().map(name).collect::<Result<Vec<&str>, _>>()?;
+        for step in &missing {
             place.open += &format!("<{prefix}{colon}{step}>");
         }
         let closing: String = missing
@@ -139,30 +174,33 @@ impl Place {
     /// Refuses to stand in what another signature covers, unless that one is a counter-signature's business, and in
     /// another signature itself, which has no place for it.
     pub(crate) fn check_signatures(&self, document: &Document<'_>) -> Result<(), XmlPrepareError> {
-        let Some(parent) = self.parent else {
-            return Ok(());
-        };
-        for element in super::verify::signature_elements(document) {
-            let Ok(signature) = ReadSignature::read(document, element) else {
-                continue;
-            };
-            let covers = |uri: &str| {
-                uri.is_empty()
-                    || uri.strip_prefix('#').is_some_and(|id| {
-                        document
-                            .with_id(id)
-                            .iter()
-                            .any(|signed| document.contains(*signed, parent))
-                    })
-            };
-            let uris = signature
-                .references
-                .iter()
-                .filter_map(|reference| reference.uri.as_deref());
-            if document.contains(element, parent) || uris.into_iter().any(covers) {
-                return Err(XmlPrepareError::WouldBreakSignature);
-            }
-        }
-        Ok(())
+        self.parent
+            .map_or(Ok(()), |parent| check_covered(document, parent))
     }
+}
+
+/// Refuses to change an element that a signature covers, or that is part of one.
+fn check_covered(document: &Document<'_>, changed: ElementId) -> Result<(), XmlPrepareError> {
+    for element in super::verify::signature_elements(document) {
+        let Ok(signature) = ReadSignature::read(document, element) else {
+            continue;
+        };
+        let covers = |uri: &str| {
+            uri.is_empty()
+                || uri.strip_prefix('#').is_some_and(|id| {
+                    document
+                        .with_id(id)
+                        .iter()
+                        .any(|signed| document.contains(*signed, changed))
+                })
+        };
+        let uris = signature
+            .references
+            .iter()
+            .filter_map(|reference| reference.uri.as_deref());
+        if document.contains(element, changed) || uris.into_iter().any(covers) {
+            return Err(XmlPrepareError::WouldBreakSignature);
+        }
+    }
+    Ok(())
 }

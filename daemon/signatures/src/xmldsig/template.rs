@@ -20,8 +20,8 @@ const MAX_STEPS: usize = 32;
 /// How documents of one kind are signed.
 ///
 /// A path is the names of elements from the document element downwards, without prefixes (`{namespace}name` to have the
-/// namespace looked at, `*` for any name). A path may also begin further down, at the first element of its first name:
-/// an invoice inside an envelope is signed as by itself.
+/// namespace looked at, `*` for any name). A path may also begin further down, at an element of its first name: an invoice
+/// inside an envelope is signed as by itself. It has to lead to one element only.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
@@ -29,7 +29,7 @@ pub struct Template {
     pub title: Title,
     /// The element that the signature becomes the last child of.
     pub place: Vec<String>,
-    /// Whether the last elements of `place` are made where they are missing.
+    /// Whether the last elements of `place` are made where they are missing, in the namespace of what they are made in.
     #[serde(default)]
     pub create: bool,
     /// URI of the method for SignedInfo.
@@ -262,6 +262,10 @@ impl Template {
 
     fn check(&self) -> Result<(), TemplateError> {
         check_path(&self.place)?;
+        // What has no name cannot be made.
+        if self.create && self.place.len() > 1 && self.place.ends_with(&["*".to_owned()]) {
+            return Err(TemplateError::Path(self.place.join("/")));
+        }
         if Canonicalization::from_uri(&self.canonicalization).is_none() {
             return Err(TemplateError::Canonicalization(self.canonicalization.clone()));
         }

@@ -32,6 +32,10 @@ pub enum XmlPrepareError {
     /// The document has nothing of what is to be signed.
     #[error("the document has no element {0} to sign")]
     NoTarget(String),
+    /// The document has more than one element that is meant by a path, and no path says which: it has several invoices,
+    /// say, and is to be signed as one.
+    #[error("the document has more than one element {0}")]
+    Several(String),
     /// An element that is to be signed has no Id, and the template gives it none.
     #[error("the element {0} has no Id")]
     NoId(String),
@@ -193,8 +197,7 @@ fn document_reference(
     let (uri, apex) = match &reference.target {
         ReferenceTarget::Document(_) => (String::new(), None),
         ReferenceTarget::Element(path) => {
-            let found = walk(document, path).filter(|(_, rest)| rest.is_empty());
-            let Some((element, _)) = found else {
+            let Some((element, [])) = walk(document, path)? else {
                 return if reference.optional {
                     Ok(None)
                 } else {

@@ -214,6 +214,116 @@ fn a_second_signature_never_breaks_the_first() {
     }
 }
 
+/// An Id that a template gives is a change of what the element stands in.
+#[test]
+fn an_id_is_not_put_into_what_is_signed() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let good = include_str!("../../templates/e-invoice-buyer.toml");
+    let part = "[\"HDon\", \"DLHDon\", \"NDHDon\"]\nid = \"N\"";
+    let template = good.replace("[\"HDon\", \"DLHDon\"]\nid = \"DLHDon\"", part);
+    let template = Template::read(&template).unwrap();
+    let prepare = |document: &[u8]| {
+        let request = XmlDsigRequest {
+            template: &template,
+            signer: &who.certificate,
+            chain: std::slice::from_ref(&pki.ca.certificate),
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        xmldsig::prepare(document.to_vec(), &request)
+    };
+    let signed = by_template(&pki, &who, with, "e-invoice", INVOICE.as_bytes());
+    let refused = prepare(&signed).unwrap_err();
+    assert_eq!(refused, XmlPrepareError::WouldBreakSignature);
+    // Where it has the Id already, nothing is changed.
+    let with_id = INVOICE.replace("<NDHDon>", "<NDHDon Id=\"N\">");
+    let signed = by_template(&pki, &who, with, "e-invoice", with_id.as_bytes());
+    let twice = finish(&pki.workshop, &who, prepare(&signed).unwrap());
+    passes(&verified(&pki, &twice));
+}
+
+/// A message of several invoices: which one is meant, no path says; and what is signed beside another of its name passes
+/// for wrapped.
+#[test]
+fn of_several_documents_of_a_kind_in_one_none_is_signed_at_random() {
+    let pki = Pki::new();
+    let who = pki.leaf("seller", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let prepare = |name: &str, document: &str| {
+        let request = XmlDsigRequest {
+            template: &Template::named(name).unwrap(),
+            signer: &who.certificate,
+            chain: std::slice::from_ref(&pki.ca.certificate),
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        xmldsig::prepare(document.as_bytes().to_vec(), &request)
+    };
+    let invoice = |id: &str, signed: &str| {
+        format!("<HDon><DLHDon Id=\"{id}\"><STT>1</STT></DLHDon><DSCKS><NBan>{signed}</NBan></DSCKS></HDon>")
+    };
+    let message = |invoices: &str| format!("<TDiep><DLieu>{invoices}</DLieu></TDiep>");
+    let several = message(&(invoice("a", "") + &invoice("b", "")));
+    for name in ["e-invoice", "e-invoice-buyer"] {
+        let refused = prepare(name, &several).unwrap_err();
+        assert!(matches!(refused, XmlPrepareError::Several(_)), "{refused:?}");
+    }
+    let two_places = invoice("a", "").replace("<NBan></NBan>", "<NBan/><NBan/>");
+    let refused = prepare("e-invoice", &message(&two_places)).unwrap_err();
+    assert!(matches!(refused, XmlPrepareError::Several(_)), "{refused:?}");
+    // One of them in its envelope, and all of it as one document.
+    let alone = finish(
+        &pki.workshop,
+        &who,
+        prepare("e-invoice", &message(&invoice("a", ""))).unwrap(),
+    );
+    passes(&verified(&pki, &alone));
+    let whole = finish(&pki.workshop, &who, prepare("general", &several).unwrap());
+    passes(&verified(&pki, &whole));
+}
+
+/// What is made has the name that the template has for it, in the namespace of what it is made in.
+#[test]
+fn an_element_that_is_made_has_a_name() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let good = include_str!("../../templates/tax-declaration.toml");
+    let ours = "{http://kekhaithue.gdt.gov.vn/TKhaiThue}CKyDTu";
+    let without = DECLARATION.replace("<CKyDTu/>", "");
+    let prefixed = without
+        .replace(" xmlns=", " xmlns:t=")
+        .replace("</H", "</t:H")
+        .replace("<H", "<t:H");
+    for (step, document, made) in [
+        (ours, &without, Some("<CKyDTu><Signature ")),
+        (ours, &prefixed, Some("<t:CKyDTu><Signature ")),
+        ("{urn:x}CKyDTu", &without, None),
+        ("{}CKyDTu", &without, None),
+    ] {
+        let template = Template::read(&good.replace("CKyDTu\"]", &format!("{step}\"]"))).unwrap();
+        let request = XmlDsigRequest {
+            template: &template,
+            signer: &who.certificate,
+            chain: std::slice::from_ref(&pki.ca.certificate),
+            algorithm: with,
+            signing_time: OffsetDateTime::now_utc(),
+        };
+        let prepared = xmldsig::prepare(document.as_bytes().to_vec(), &request);
+        let Some(made) = made else {
+            let refused = prepared.unwrap_err();
+            assert!(matches!(refused, XmlPrepareError::NoPlace(_)), "{refused:?}");
+            continue;
+        };
+        let signed = finish(&pki.workshop, &who, prepared.unwrap());
+        passes(&verified(&pki, &signed));
+        let text = String::from_utf8(signed).unwrap();
+        assert!(text.contains(made), "{text}");
+    }
+}
+
 #[test]
 fn a_template_names_the_digest_the_id_and_what_key_info_has() {
     let pki = Pki::new();
@@ -401,6 +511,8 @@ fn templates_are_checked() {
         TemplateError::Malformed(_)
     ));
     assert!(matches!(changed("\"certificate\", ", ""), TemplateError::KeyInfo));
+    // Something of any name cannot be made.
+    assert!(matches!(changed("\"NBan\"]", "\"*\"]"), TemplateError::Path(_)));
     assert!(matches!(
         Template::read(&" ".repeat(70_000)),
         Err(TemplateError::TooLong(_))

@@ -30,6 +30,7 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
         JobError::Changed(_) => Some("error-document-altered-meanwhile-remedy"),
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
+        JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
         _ => None,
     }
 }
@@ -46,6 +47,9 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),
         JobError::Xml(XmlPrepareError::WouldBreakSignature) => plain("locked-xml"),
+        JobError::Xml(XmlPrepareError::Several(path)) => {
+            Some(("xml-several", arguments([("path", path.clone())])))
+        }
         _ => None,
     }
 }
