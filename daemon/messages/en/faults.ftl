@@ -44,6 +44,9 @@ locked-field = An earlier signature has locked fields of the document, and this 
 locked-xml = An earlier signature covers the whole XML document, or what would be changed in it: another one would break it.
 xml-several = The document has more than one element { $path }, and the template does not say which of them is meant: none is signed.
 xml-several-remedy = Sign each part as a file of its own, then put them together; or use a template that signs the whole document.
+flaw-new = The document cannot be signed in this way: the signature would not be valid afterwards.
+flaw-earlier = The document cannot be signed in this way: a signature that it has would not hold any more.
+flaw-remedy = Sign it in another format, or as a signature of its own beside the document.
 locked-not-first = The document is signed already; only the first signature can certify it.
 locked-not-first-remedy = Sign it without certifying it.
 locked-seed = The author has set a condition for this field (SV/{ $entry }) that cannot be read here.
@@ -67,6 +70,7 @@ fault-canonicalization = the canonicalisation method "{ $value }" is not known
 fault-transform = the transform "{ $value }" is not known, or may not stand there
 fault-signs-itself = a reference covers the signature itself and lacks the enveloped-signature transform
 fault-id = "{ $value }" cannot be an Id
+fault-signing-time = a time of signing names its signature, which gets no Id here (signature_id)
 fault-key-info = KeyInfo needs the part "certificate"
 fault-unknown = something in it cannot be used here
 

@@ -44,6 +44,9 @@ locked-field = Một chữ ký có trước đã khóa các ô của tài liệu
 locked-xml = Chữ ký có trước bao trùm cả tài liệu XML, hoặc phần sẽ bị thay đổi: thêm chữ ký sẽ làm hỏng chữ ký đó.
 xml-several = Tài liệu có nhiều phần tử { $path }, mẫu (template) không cho biết phải ký phần tử nào: không ký phần tử nào cả.
 xml-several-remedy = Hãy ký từng phần trong một tệp riêng rồi ghép lại; hoặc dùng mẫu ký toàn bộ tài liệu.
+flaw-new = Không thể ký tài liệu theo cách này: chữ ký tạo ra sẽ không hợp lệ.
+flaw-earlier = Không thể ký tài liệu theo cách này: chữ ký có trước trong tài liệu sẽ không còn đúng nữa.
+flaw-remedy = Hãy ký theo định dạng khác, hoặc ký thành một tệp chữ ký riêng nằm ngoài tài liệu.
 locked-not-first = Tài liệu đã có chữ ký; chỉ chữ ký đầu tiên mới chứng thực (certify) tài liệu được.
 locked-not-first-remedy = Hãy ký mà không chứng thực.
 locked-seed = Tác giả đặt điều kiện cho ô chữ ký này (SV/{ $entry }) mà ở đây không đọc được.
@@ -67,6 +70,7 @@ fault-canonicalization = không biết phương pháp chuẩn hóa "{ $value }"
 fault-transform = không biết phép biến đổi "{ $value }", hoặc nó không được ở chỗ đó
 fault-signs-itself = một tham chiếu bao trùm chính chữ ký mà thiếu phép biến đổi enveloped-signature
 fault-id = "{ $value }" không thể là một Id
+fault-signing-time = thời điểm ký phải chỉ rõ chữ ký, mà chữ ký ở đây không có Id (signature_id)
 fault-key-info = KeyInfo phải có phần "certificate"
 fault-unknown = có điều không dùng được ở đây
 

@@ -18,11 +18,11 @@ use crate::algorithm::{SignatureAlgorithm, SignatureValue};
 use crate::cades::{self, CadesRequest, PreparedCades};
 use crate::certificate::Certificate;
 use crate::cms::PrepareError;
-use crate::signing::{FinishError, Prepared};
+use crate::signing::{FinishError, Prepared, Rehearse};
 use crate::xades::{SignedFile, XadesRequest, prepare_files, uri_of};
 use crate::xml::attribute_value;
 use crate::xmldsig::{PreparedXml, XmlPrepareError};
-use crate::zip::{self, ZipError};
+use crate::zip::{Archive, ZipError};
 
 use manifest::Listed;
 
@@ -111,10 +111,14 @@ pub enum AsicError {
     Cms(#[from] PrepareError),
 }
 
+/// The most that a signature over as many files as a container has takes, in bytes.
+const MAX_SIGNATURE: u64 = 4 * 1024 * 1024;
+
 /// A container on its way to being signed.
 #[derive(Debug, Clone)]
 pub struct PreparedAsic {
-    entries: Vec<(String, Vec<u8>)>,
+    /// Everything but the signature.
+    archive: Archive,
     /// The name of the file that the signature goes into.
     signature: &'static str,
     inner: Inner,
@@ -132,19 +136,14 @@ enum Inner {
 /// [`AsicError`]
 pub fn prepare(request: &AsicRequest<'_>) -> Result<PreparedAsic, AsicError> {
     check_files(request)?;
-    let mut entries = vec![(
-        "mimetype".to_owned(),
-        request.kind.media_type().as_bytes().to_vec(),
-    )];
-    entries.extend(
-        request
-            .files
-            .iter()
-            .map(|file| (file.name.to_owned(), file.bytes.to_vec())),
-    );
+    let mut archive = Archive::default();
+    archive.store("mimetype", request.kind.media_type().as_bytes())?;
+    for file in request.files {
+        archive.store(file.name, file.bytes)?;
+    }
     let (signature, inner) = match (request.kind, request.inside) {
         (kind, Inside::Xades) => {
-            entries.push(("META-INF/manifest.xml".to_owned(), package_manifest(request)));
+            archive.store("META-INF/manifest.xml", &package_manifest(request))?;
             let name = match kind {
                 Kind::Simple => "META-INF/signatures.xml",
                 Kind::Extended => "META-INF/signatures0.xml",
@@ -166,14 +165,16 @@ pub fn prepare(request: &AsicRequest<'_>) -> Result<PreparedAsic, AsicError> {
             let by = (name, "application/pkcs7-signature");
             let manifest = manifest::write(by, files, request.algorithm.hash());
             let inner = cades_over(request, &manifest)?;
-            entries.push(("META-INF/ASiCManifest001.xml".to_owned(), manifest));
+            archive.store("META-INF/ASiCManifest001.xml", &manifest)?;
             (name, Inner::Cades(Box::new(inner)))
         }
     };
     // What cannot be written is found before anything is signed.
-    write(&entries, signature, b"")?;
+    if !archive.has_room(MAX_SIGNATURE) {
+        return Err(ZipError::TooLarge.into());
+    }
     Ok(PreparedAsic {
-        entries,
+        archive,
         signature,
         inner,
     })
@@ -245,15 +246,6 @@ fn package_manifest(request: &AsicRequest<'_>) -> Vec<u8> {
     (out + "</manifest:manifest>").into_bytes()
 }
 
-fn write(entries: &[(String, Vec<u8>)], name: &str, signature: &[u8]) -> Result<Vec<u8>, ZipError> {
-    let mut all: Vec<(&str, &[u8])> = entries
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
-    all.push((name, signature));
-    zip::write(&all)
-}
-
 impl Prepared for PreparedAsic {
     fn to_be_signed(&self) -> &[u8] {
         match &self.inner {
@@ -274,9 +266,25 @@ impl Prepared for PreparedAsic {
             Inner::Xades(inner) => inner.finish(signature)?,
             Inner::Cades(inner) => inner.finish(signature)?,
         };
-        write(&self.entries, self.signature, &bytes).map_err(|_| FinishError::NoRoom {
-            needed: bytes.len(),
-            reserved: 0,
-        })
+        with_signature(self.archive, self.signature, &bytes)
     }
+}
+
+impl Rehearse for PreparedAsic {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        let bytes = match self.inner {
+            Inner::Xades(inner) => inner.rehearse()?,
+            Inner::Cades(inner) => inner.rehearse()?,
+        };
+        with_signature(self.archive, self.signature, &bytes)
+    }
+}
+
+fn with_signature(mut archive: Archive, name: &str, signature: &[u8]) -> Result<Vec<u8>, FinishError> {
+    let no_room = |_| FinishError::NoRoom {
+        needed: signature.len(),
+        reserved: 0,
+    };
+    archive.store(name, signature).map_err(no_room)?;
+    archive.finish().map_err(no_room)
 }

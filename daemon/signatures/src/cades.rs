@@ -19,7 +19,7 @@ use crate::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, FormatError, Message, PrepareError, PreparedCms, SignedData};
 use crate::report::{Coverage, Format, Reason, Report, SignatureReport, SubIndication};
-use crate::signing::{FinishError, Prepared};
+use crate::signing::{FinishError, Prepared, Rehearse};
 use crate::trust::Reliance;
 
 pub use augment::CadesSignature;
@@ -98,6 +98,12 @@ impl Prepared for PreparedCades {
 
     fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
         self.0.finish(signature)
+    }
+}
+
+impl Rehearse for PreparedCades {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        self.0.rehearse()
     }
 }
 

@@ -18,8 +18,8 @@ use time::OffsetDateTime;
 use crate::algorithm::{Hash, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, PrepareError};
-use crate::signing::{FinishError, Prepared};
-use crate::xmldsig::write::field_len;
+use crate::signing::{FinishError, Prepared, Rehearse};
+use crate::xmldsig::write::{field_len, no_value};
 
 pub use augment::JadesSignature;
 pub use read::{JoseError, MAX_SIGNATURES, looks_like, verify};
@@ -124,6 +124,19 @@ impl Prepared for PreparedJades {
         let octets = signature
             .to_fixed(self.algorithm, field_len(self.signer.public_key()))
             .map_err(|_| FinishError::BadSignature)?;
+        Ok(self.with_value(&octets))
+    }
+}
+
+impl Rehearse for PreparedJades {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        let zeros = no_value(&self.signer);
+        Ok(self.with_value(&zeros))
+    }
+}
+
+impl PreparedJades {
+    fn with_value(self, octets: &[u8]) -> Vec<u8> {
         let signature = BASE64URL.encode(octets);
         let (header, rest) = self.signing_input.split_at(self.header_len);
         let payload = rest.strip_prefix('.').unwrap_or_default();
@@ -133,10 +146,11 @@ impl Prepared for PreparedJades {
             Serialization::Json if self.detached => {
                 json!({ "protected": header, "signature": signature }).to_string()
             }
+            // Base64url has nothing that JSON would write otherwise; the payload is not copied once more.
             Serialization::Json => {
-                json!({ "payload": payload, "protected": header, "signature": signature }).to_string()
+                format!(r#"{{"payload":"{payload}","protected":"{header}","signature":"{signature}"}}"#)
             }
         };
-        Ok(text.into_bytes())
+        text.into_bytes()
     }
 }

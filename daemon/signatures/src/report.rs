@@ -172,6 +172,16 @@ impl SignatureReport {
         self.level = None;
     }
 
+    /// As [`Self::fail`], of the form: that is looked at before any value (EN 319 102-1, 5.3.4), and says more than that the
+    /// value is wrong.
+    pub(crate) fn fail_in_form(&mut self, reason: Reason) {
+        if self.sub_indication == Some(SubIndication::SigCryptoFailure) {
+            self.sub_indication = Some(SubIndication::FormatFailure);
+            self.reason = Some(reason);
+        }
+        self.fail(SubIndication::FormatFailure, reason);
+    }
+
     /// The verdict is TOTAL-PASSED, unless a failure was found before.
     pub fn pass(&mut self, level: Option<Level>) {
         if self.sub_indication.is_none() {

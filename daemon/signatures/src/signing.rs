@@ -18,6 +18,16 @@ pub trait Prepared: Sized {
     fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError>;
 }
 
+/// A document whose result can be read back before anything is signed.
+pub trait Rehearse: Prepared {
+    /// What [`Prepared::finish`] makes, with zeros in place of the signature. Whoever verifies it finds nothing wrong but
+    /// the value, or something would be wrong with what is signed, too.
+    ///
+    /// # Errors
+    /// [`FinishError::NoRoom`]
+    fn rehearse(self) -> Result<Vec<u8>, FinishError>;
+}
+
 /// Why a signature cannot be put in.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]

@@ -371,6 +371,11 @@ impl Archive {
         self.put(name, 0, crc(bytes), bytes, bytes.len())
     }
 
+    /// Whether one more file of so many bytes can be added.
+    pub(crate) fn has_room(&self, len: u64) -> bool {
+        usize::from(self.count) < MAX_ENTRIES && self.total + len <= MAX_TOTAL
+    }
+
     /// Adds a file, deflated where that makes it smaller.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
 use trien_signatures::zip::ZipError;
 
 use super::documents::{Changed, DocumentError};
+use super::read_back::Flaw;
 use super::verify_documents::Unreadable;
 use crate::audit::{Action, AuditError};
 use crate::consent::AskError;
@@ -144,6 +145,9 @@ pub enum JobError {
     /// There is no signature to check.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// What would be made would not hold.
+    #[error(transparent)]
+    ReadBack(#[from] Flaw),
     /// The token's answer is no signature by the certificate's key.
     #[error("the token's answer is no signature by the certificate's key")]
     BadSignature,
@@ -209,6 +213,8 @@ impl JobError {
             Self::Ooxml(error) => of_ooxml(error),
             Self::Template(_) => ErrorCode::BadRequest,
             Self::Unreadable(error) => error.code(),
+            Self::ReadBack(Flaw::New(_)) => ErrorCode::DocumentUnreadable,
+            Self::ReadBack(Flaw::Earlier(_)) => ErrorCode::DocumentLocked,
             Self::BadSignature | Self::Finish(FinishError::BadSignature) => ErrorCode::BadSignatureFromToken,
             Self::Audit(_) => ErrorCode::AuditUnavailable,
             Self::Finish(_) | Self::Internal(_) => ErrorCode::Internal,
@@ -272,6 +278,7 @@ impl JobError {
             Self::Ooxml(error) => Some(error.to_string()),
             Self::Template(error) => Some(error.to_string()),
             Self::Unreadable(error) => Some(error.to_string()),
+            Self::ReadBack(flaw) => Some(flaw.to_string()),
             Self::Forbidden(_, refused) => Some(refused.names()),
             // Only the shell has a selector.
             Self::Ask(AskError::Ambiguous(choices)) => Some(choices.join("; ")),

@@ -44,6 +44,7 @@ mod earlier;
 mod knowledge;
 mod levels;
 mod present;
+mod read_back;
 mod recent;
 mod recipe;
 mod single;

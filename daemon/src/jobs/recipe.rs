@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{self, SignDocuments, SignatureFormat};
-use trien_protocol::limits::{MAX_ADDED, MAX_LOCKED, MAX_TEXT};
+use trien_protocol::limits::{MAX_ADDED, MAX_DOCUMENT, MAX_LOCKED, MAX_TEXT};
 use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
@@ -18,7 +18,7 @@ use trien_signatures::cms::{ATTRIBUTES_BEGIN, PrepareError, begins_like_signed_a
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
 use trien_signatures::pades::{self, Allowed, AppendedPades, Drawings, FieldChoice, FieldLock, PadesRequest};
-use trien_signatures::signing::{FinishError, Prepared};
+use trien_signatures::signing::{FinishError, Prepared, Rehearse};
 use trien_signatures::xades::{self, Packaging, XadesRequest};
 use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
@@ -26,6 +26,7 @@ use super::JobError;
 use super::appearance::Appearance;
 use super::documents::{Changed, Sealed};
 use super::error::{Argument, Fault};
+use super::read_back;
 use crate::tokens::RsaSchemes;
 
 /// The part of a request that is the same for each document, with the signer's certificate.
@@ -191,6 +192,17 @@ pub(super) fn added(call: &SignDocuments, size: u64) -> u64 {
     own.saturating_add(MAX_ADDED)
 }
 
+/// How large, in bytes, the result is at least that a document of this size goes into.
+fn made_of(format: SignatureFormat, size: u64) -> u64 {
+    match format {
+        SignatureFormat::XadesEnveloping | SignatureFormat::JadesCompact | SignatureFormat::JadesJson => {
+            size.saturating_add(size / 3)
+        }
+        SignatureFormat::XadesDetached => 0,
+        _ => size,
+    }
+}
+
 /// The scheme a certificate's key signs documents with: padding and hash function asked for, else of those that its
 /// token makes, and that fit the key.
 pub(super) fn algorithm(
@@ -248,7 +260,8 @@ impl Recipe {
         })
     }
 
-    /// Finds out whether a document can be prepared, as far as that needs no hash of all of it.
+    /// Finds out whether a document can be prepared, as far as that needs no hash of all of it; and, of what is held whole,
+    /// whether what becomes of it can be verified.
     pub(super) fn rehearse(
         &self,
         name: &str,
@@ -264,11 +277,25 @@ impl Recipe {
                 self.cades(document, vec![0; self.algorithm.hash().len()], signing_time)?;
                 Ok(())
             }
-            _ => match self.prepare(name, document, signing_time) {
-                // By then it is another second: see [`Self::prepare_now`].
-                Err(JobError::Further(FurtherError::AlreadySigned)) => Ok(()),
-                prepared => prepared.map(drop),
-            },
+            _ => {
+                if made_of(self.format, document.size()) > MAX_DOCUMENT {
+                    return Err(read_back::too_large());
+                }
+                let made = match self.prepare(name, document, signing_time) {
+                    // By then it is another second: see [`Self::prepare_now`].
+                    Err(JobError::Further(FurtherError::AlreadySigned)) => None,
+                    prepared => prepared?.rehearse()?,
+                };
+                let Some(made) = made else {
+                    return Ok(());
+                };
+                let bytes = || document.bytes().map_err(unreadable);
+                let content = match self.format {
+                    SignatureFormat::XadesDetached => Some(bytes()?),
+                    _ => None,
+                };
+                read_back::check(made, content.as_deref(), bytes, signing_time)
+            }
         }
     }
 
@@ -544,6 +571,18 @@ impl PreparedDocument {
             Self::Asic(prepared) => prepared.algorithm(),
             Self::Ooxml(prepared) => prepared.algorithm(),
         }
+    }
+
+    /// What it becomes, with zeros in place of the signature, where that is held whole.
+    fn rehearse(self) -> Result<Option<Vec<u8>>, FinishError> {
+        let made = match self {
+            Self::Pades(_) | Self::Cades(_) | Self::CadesAttached(..) | Self::Further(_) => return Ok(None),
+            Self::Xml(prepared) => prepared.rehearse(),
+            Self::Jades(prepared) => prepared.rehearse(),
+            Self::Asic(prepared) => prepared.rehearse(),
+            Self::Ooxml(prepared) => prepared.rehearse(),
+        };
+        made.map(Some)
     }
 
     /// Checks the signature with the certificate's public key and puts it in.

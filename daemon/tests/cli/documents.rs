@@ -458,9 +458,7 @@ fn a_second_signature_that_would_break_the_first_in_an_xml_document_is_refused_i
 fn what_no_verification_would_accept_is_refused_before_the_pin() {
     let desk = desk_with_key();
     let invoice = |id: &str| {
-        format!(
-            "<HDon xmlns:n=\"urn:n\"><DLHDon Id=\"{id}\"><NDHDon/></DLHDon><DSCKS><NBan/></DSCKS></HDon>"
-        )
+        format!("<HDon xmlns:n=\"urn:n\"><DLHDon Id=\"{id}\"><NDHDon/></DLHDon><DSCKS><NBan/></DSCKS></HDon>")
     };
     let [one, two] = ["a", "b"].map(invoice);
     std::fs::write(desk.path("one.xml"), &one).unwrap();
@@ -468,7 +466,10 @@ fn what_no_verification_would_accept_is_refused_before_the_pin() {
     let folder = desk.home().join("config/templates");
     std::fs::create_dir_all(&folder).unwrap();
     let buyer = include_str!("../../signatures/templates/e-invoice-buyer.toml");
-    let part = buyer.replace("\"DLHDon\"]\nid = \"DLHDon\"", "\"DLHDon\", \"NDHDon\"]\nid = \"N\"");
+    let part = buyer.replace(
+        "\"DLHDon\"]\nid = \"DLHDon\"",
+        "\"DLHDon\", \"NDHDon\"]\nid = \"N\"",
+    );
     std::fs::write(folder.join("part.toml"), part).unwrap();
     let sign = |words: &[&str], input: &str, out: &str| {
         let mut sign = desk.trien(["sign", "--format"]);
@@ -490,14 +491,20 @@ fn what_no_verification_would_accept_is_refused_before_the_pin() {
             "e-invoice",
             "document_unreadable",
             3,
-            [("vi", "nhiều phần tử HDon/DLHDon"), ("en", "more than one element HDon/DLHDon")],
+            [
+                ("vi", "nhiều phần tử HDon/DLHDon"),
+                ("en", "more than one element HDon/DLHDon"),
+            ],
         ),
         (
             "signed.xml",
             "part",
             "document_locked",
             1,
-            [("vi", "phần sẽ bị thay đổi"), ("en", "what would be changed in it")],
+            [
+                ("vi", "phần sẽ bị thay đổi"),
+                ("en", "what would be changed in it"),
+            ],
         ),
     ] {
         let refused = |words: &[&str]| {

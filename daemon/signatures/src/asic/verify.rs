@@ -187,12 +187,12 @@ fn form(report: &mut SignatureReport, kind: Option<Kind>, data: &[&str]) {
         .collect();
     let simple = kind == Some(Kind::Simple) && data.len() != 1;
     if kind.is_none() || simple {
-        report.fail(SubIndication::FormatFailure, Reason::MalformedSignature);
+        report.fail_in_form(Reason::MalformedSignature);
     }
     // Where a signature fell before it was known what it covers, that reason says more.
     let unknown = report.covered.is_empty() && report.reason.is_some();
     if !report.not_covered.is_empty() && !unknown {
-        report.fail(SubIndication::FormatFailure, Reason::ContainerFileNotCovered);
+        report.fail_in_form(Reason::ContainerFileNotCovered);
         if let Some(coverage) = &mut report.coverage {
             coverage.whole = false;
         }

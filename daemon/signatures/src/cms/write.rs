@@ -8,7 +8,7 @@ use super::tlv::{self, tag};
 use super::{ID_DATA, ID_SIGNED_DATA};
 use crate::algorithm::{PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
-use crate::signing::{FinishError, Prepared};
+use crate::signing::{FinishError, Prepared, Rehearse};
 
 /// What is signed.
 #[derive(Debug, Clone)]
@@ -271,5 +271,11 @@ impl Prepared for PreparedCms {
             .verify(self.algorithm, &self.attributes, &signature)
             .map_err(|_| FinishError::BadSignature)?;
         Ok(self.assemble(signature.as_bytes()))
+    }
+}
+
+impl Rehearse for PreparedCms {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        Ok(self.assemble(&vec![0; self.signer.key().max_signature_len()]))
     }
 }

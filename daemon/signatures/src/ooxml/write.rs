@@ -15,7 +15,7 @@ use super::{
 use crate::algorithm::{SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, PrepareError};
-use crate::signing::{FinishError, Prepared};
+use crate::signing::{FinishError, Prepared, Rehearse};
 use crate::xades::{SIGNED_PROPERTIES, XADES};
 use crate::xml::{Canonicalization, Document, attribute_value};
 use crate::xmldsig::algorithms::digest_uri;
@@ -330,13 +330,24 @@ impl Prepared for PreparedOoxml {
     }
 
     fn finish(self, signature: SignatureValue) -> Result<Vec<u8>, FinishError> {
-        let text = [DECLARATION.as_bytes(), &self.inner.finish(signature)?].concat();
-        let mut archive = self.archive;
-        let no_room = |_| FinishError::NoRoom {
-            needed: text.len(),
-            reserved: 0,
-        };
-        archive.deflate(&self.name, &text).map_err(no_room)?;
-        archive.finish().map_err(no_room)
+        let Self { archive, name, inner } = self;
+        with_signature(archive, &name, &inner.finish(signature)?)
     }
+}
+
+impl Rehearse for PreparedOoxml {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        let Self { archive, name, inner } = self;
+        with_signature(archive, &name, &inner.rehearse()?)
+    }
+}
+
+fn with_signature(mut archive: Archive, name: &str, signature: &[u8]) -> Result<Vec<u8>, FinishError> {
+    let text = [DECLARATION.as_bytes(), signature].concat();
+    let no_room = |_| FinishError::NoRoom {
+        needed: text.len(),
+        reserved: 0,
+    };
+    archive.deflate(name, &text).map_err(no_room)?;
+    archive.finish().map_err(no_room)
 }

@@ -91,10 +91,13 @@ fn enveloped(bytes: Vec<u8>, request: &XadesRequest<'_>) -> Result<PreparedXml, 
     )?;
     let reference = DraftReference::known(String::new(), enveloped_transforms(), digest);
     properties.add(&mut draft, reference, "text/xml");
-    properties.finish(&mut draft, "");
+    properties.finish(&mut draft, String::new());
     let drafted = draft.prepare(&document, &place)?;
     Ok(drafted.into_prepared(bytes, &place))
 }
+
+/// What a signature has beside its content, about, in bytes.
+const ROOM: usize = 64 * 1024;
 
 /// A document that nothing stands in yet.
 const EMPTY: &[u8] = b"<empty/>";
@@ -114,15 +117,20 @@ fn enveloping(
             let root = &document.text()[document.span(document.root())];
             format!("<ds:Object Id=\"{id}\" MimeType=\"text/xml\">{root}</ds:Object>")
         }
-        _ => format!(
-            "<ds:Object Id=\"{id}\" Encoding=\"http://www.w3.org/2000/09/xmldsig#base64\" MimeType=\"{}\">{}</ds:Object>",
-            attribute_value(media_type),
-            BASE64.encode(content)
-        ),
+        _ => {
+            let mut object = format!(
+                "<ds:Object Id=\"{id}\" Encoding=\"http://www.w3.org/2000/09/xmldsig#base64\" MimeType=\"{}\">",
+                attribute_value(media_type),
+            );
+            // However large it is, it is there once.
+            object.reserve_exact(content.len().div_ceil(3) * 4 + ROOM);
+            BASE64.encode_string(content, &mut object);
+            object + "</ds:Object>"
+        }
     };
     let transforms = vec![Canonicalization::EXCLUSIVE.uri().to_owned()];
     properties.add(&mut draft, DraftReference::own(&id, None, transforms), media_type);
-    properties.finish(&mut draft, &object);
+    properties.finish(&mut draft, object);
     let drafted = draft.prepare(&nothing, &Place::alone())?;
     Ok(drafted.into_prepared(Vec::new(), &Place::alone()))
 }
@@ -157,7 +165,7 @@ pub(crate) fn prepare_files(
         let reference = DraftReference::known(file.uri.clone(), Vec::new(), file.digest.clone());
         properties.add(&mut draft, reference, &file.media_type);
     }
-    properties.finish(&mut draft, "");
+    properties.finish(&mut draft, String::new());
     let drafted = draft.prepare(&document, &place)?;
     let bytes = if wrapper.is_some() {
         around.clone()
@@ -240,14 +248,15 @@ impl<'a> Properties<'a> {
     }
 
     /// Puts the properties in, with a reference to them.
-    pub(crate) fn finish(&self, draft: &mut Draft<'_>, objects: &str) {
+    pub(crate) fn finish(&self, draft: &mut Draft<'_>, objects: String) {
         let (id, time, signer) = (&self.id, &self.time, self.request.signer);
         let hash = self.request.algorithm.hash();
         let (method, digest) = (algorithms::digest_uri(hash), BASE64.encode(signer.digest(hash)));
         let issuer_serial = BASE64.encode(cms::issuer_serial_der(signer));
         let properties = format!("{id}-properties");
-        draft.objects = format!(
-            "{objects}<ds:Object><xades:QualifyingProperties xmlns:xades=\"{XADES}\" Target=\"#{id}\">\
+        draft.objects = objects;
+        draft.objects += &format!(
+            "<ds:Object><xades:QualifyingProperties xmlns:xades=\"{XADES}\" Target=\"#{id}\">\
              <xades:SignedProperties Id=\"{properties}\"><xades:SignedSignatureProperties>\
              <xades:SigningTime>{time}</xades:SigningTime><xades:SigningCertificateV2><xades:Cert><xades:CertDigest>\
              <ds:DigestMethod Algorithm=\"{method}\"></ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue>\

@@ -193,8 +193,9 @@ impl<'a> Draft<'a> {
             .parent
             .map_or_else(Outer::default, |parent| Outer::inside(document, parent));
         let hash = self.digest;
-        let (before, after) = self.text();
-        let text = before + &after;
+        let first = self.before();
+        let mut text = self.after();
+        text.insert_str(0, &first);
         let fragment = Document::parse(text.as_bytes())?;
         for reference in self.references.iter_mut().filter(|reference| reference.own) {
             let id = reference.uri.trim_start_matches('#');
@@ -208,24 +209,27 @@ impl<'a> Draft<'a> {
                 .unwrap_or(Canonicalization::INCLUSIVE);
             reference.digest = element_digest(&fragment, Some(element), &form, &outer, hash)?;
         }
-        let (before, after) = self.text();
-        let text = format!("{before}{after}");
-        let fragment = Document::parse(text.as_bytes())?;
+        drop(fragment);
+        // The digests are known now; they stand before the value, and what stands behind it stays.
+        let before = self.before();
+        text.drain(..first.len());
+        let head = format!("{before}</{0}SignatureValue></{0}Signature>", self.prefix);
+        let fragment = Document::parse(head.as_bytes())?;
         let signed_info = fragment.children(fragment.root()).next();
         let signed_info = self
             .canonicalization
             .to_vec(&fragment, signed_info, None, &outer)?;
         Ok(Drafted {
             before,
-            after,
+            after: text,
             signed_info,
             signer: self.signer.clone(),
             algorithm: self.algorithm,
         })
     }
 
-    /// The text up to the signature value, and from there on.
-    fn text(&self) -> (String, String) {
+    /// The text up to the signature value.
+    fn before(&self) -> String {
         let prefix = self.prefix;
         let declared = match prefix.strip_suffix(':') {
             None => "xmlns".to_owned(),
@@ -247,12 +251,17 @@ impl<'a> Draft<'a> {
             out += &format!(" Id=\"{id}\"");
         }
         out += ">";
-        let after = format!(
-            "</{prefix}SignatureValue>{}{}</{prefix}Signature>",
-            key_info::text(prefix, &self.key_info, self.signer, self.chain),
-            self.objects
-        );
-        (out, after)
+        out
+    }
+
+    /// The text from the signature value on; the objects, which may be large, go into it.
+    fn after(&mut self) -> String {
+        let prefix = self.prefix;
+        let key_info = key_info::text(prefix, &self.key_info, self.signer, self.chain);
+        let mut out = std::mem::take(&mut self.objects);
+        out.insert_str(0, &format!("</{prefix}SignatureValue>{key_info}"));
+        out += &format!("</{prefix}Signature>");
+        out
     }
 }
 
@@ -263,7 +272,7 @@ impl Drafted {
             document,
             place: place.range.clone(),
             before: format!("{}{}", place.open, self.before),
-            after: format!("{}{}", self.after, place.close),
+            after: self.after + &place.close,
             signed_info: self.signed_info,
             signer: self.signer,
             algorithm: self.algorithm,

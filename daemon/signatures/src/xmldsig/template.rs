@@ -211,6 +211,9 @@ pub enum TemplateError {
     /// An Id that is no `NCName`.
     #[error("not an Id: {0}")]
     Id(String),
+    /// A time of signing is a property of the signature, and names it by its Id.
+    #[error("a time of signing in a signature that gets no Id")]
+    SigningTime,
     /// KeyInfo without the signer's certificate.
     #[error("KeyInfo without the signer's certificate")]
     KeyInfo,
@@ -279,6 +282,9 @@ impl Template {
             && !is_nc_name(id)
         {
             return Err(TemplateError::Id(id.clone()));
+        }
+        if self.signing_time.is_some() && self.signature_id == SignatureId::Made(false) {
+            return Err(TemplateError::SigningTime);
         }
         for reference in &self.references {
             let surrounds = match &reference.target {

@@ -427,7 +427,7 @@ fn against_wrapping(
                 .any(|other| document.local_name(other) == name && other != signed && !is_covered(other))
         });
         if wrapped {
-            report.fail(SubIndication::FormatFailure, Reason::SignatureWrapping);
+            report.fail_in_form(Reason::SignatureWrapping);
         }
     }
 }

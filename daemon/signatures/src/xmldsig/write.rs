@@ -13,7 +13,7 @@ use super::template::{Reference, ReferenceTarget, SignatureId, Template, TimeFor
 use crate::algorithm::{Hash, PublicKeyKind, SignatureAlgorithm, SignatureValue};
 use crate::certificate::Certificate;
 use crate::cms::{self, PrepareError};
-use crate::signing::{FinishError, Prepared};
+use crate::signing::{FinishError, Prepared, Rehearse};
 use crate::xml::{Canonicalization, Document, Outer, XmlError};
 
 /// Why nothing can be prepared.
@@ -95,16 +95,38 @@ impl Prepared for PreparedXml {
         let octets = signature
             .to_fixed(self.algorithm, field_len(self.signer.public_key()))
             .map_err(|_| FinishError::BadSignature)?;
-        let (mut document, before, after) = (self.document, self.before, self.after);
-        let text = [
-            before.as_bytes(),
-            BASE64.encode(octets).as_bytes(),
-            after.as_bytes(),
-        ]
-        .concat();
-        document.splice(self.place, text);
-        Ok(document)
+        Ok(self.with_value(&octets))
     }
+}
+
+impl Rehearse for PreparedXml {
+    fn rehearse(self) -> Result<Vec<u8>, FinishError> {
+        let zeros = no_value(&self.signer);
+        Ok(self.with_value(&zeros))
+    }
+}
+
+impl PreparedXml {
+    fn with_value(self, octets: &[u8]) -> Vec<u8> {
+        let (mut document, mut text) = (self.document, self.before);
+        text.reserve_exact(self.after.len() + octets.len() * 2);
+        BASE64.encode_string(octets, &mut text);
+        text += &self.after;
+        if document.is_empty() {
+            return text.into_bytes();
+        }
+        document.splice(self.place, text.into_bytes());
+        document
+    }
+}
+
+/// Zeros in the place of a signature by this key, in the form of XML and JOSE (RFC 9231, 2.3.6; RFC 7518, 3.4).
+pub(crate) fn no_value(signer: &Certificate) -> Vec<u8> {
+    let len = match signer.public_key() {
+        PublicKeyKind::Rsa { .. } => signer.key().max_signature_len(),
+        key => 2 * field_len(key),
+    };
+    vec![0; len]
 }
 
 /// Octets of r and of s.

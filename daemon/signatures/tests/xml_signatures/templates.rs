@@ -511,6 +511,11 @@ fn templates_are_checked() {
         TemplateError::Malformed(_)
     ));
     assert!(matches!(changed("\"certificate\", ", ""), TemplateError::KeyInfo));
+    assert!(matches!(
+        changed(made, "signature_id = false"),
+        TemplateError::SigningTime
+    ));
+    assert!(matches!(changed(made, ""), TemplateError::SigningTime));
     // Something of any name cannot be made.
     assert!(matches!(changed("\"NBan\"]", "\"*\"]"), TemplateError::Path(_)));
     assert!(matches!(

@@ -8,7 +8,7 @@ use trien_signatures::pades::{AppearanceError, PadesError};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
 
-use super::{Argument, Fault, HIDDEN_REMEDY, JobError};
+use super::{Argument, Fault, Flaw, HIDDEN_REMEDY, JobError};
 use crate::language::{self, Arguments, arguments, in_toml};
 
 /// What is said instead of the code's own text; none if that says it all.
@@ -31,6 +31,7 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
         JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
+        JobError::ReadBack(_) => Some("flaw-remedy"),
         _ => None,
     }
 }
@@ -47,6 +48,8 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),
         JobError::Xml(XmlPrepareError::WouldBreakSignature) => plain("locked-xml"),
+        JobError::ReadBack(Flaw::New(_)) => plain("flaw-new"),
+        JobError::ReadBack(Flaw::Earlier(_)) => plain("flaw-earlier"),
         JobError::Xml(XmlPrepareError::Several(path)) => {
             Some(("xml-several", arguments([("path", path.clone())])))
         }
@@ -169,6 +172,7 @@ fn of_template(error: &TemplateError, language: Language) -> (&'static str, Argu
         TemplateError::SignsItself => said("fault-signs-itself", ""),
         TemplateError::Id(id) => said("fault-id", id),
         TemplateError::KeyInfo => said("fault-key-info", ""),
+        TemplateError::SigningTime => said("fault-signing-time", ""),
         _ => said("fault-unknown", ""),
     };
     ("argument-template", arguments([("reason", reason)]))
