@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::pcsc::holders::Awaited;
+use super::pcsc::holders::{Awaited, Hindrance};
 use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
 use super::{Confinement, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
@@ -388,22 +388,30 @@ impl Inner {
     }
 
     /// What it means that a process did not answer in time and was ended. A module waits without limit for a card that
-    /// another program uses: that is no failure of its own. A card that the call had nothing to do with does not count.
+    /// another program uses, and for the service: that is no failure of its own. A card that the call had nothing to do with does not count.
     async fn unanswered(&self, deadline: Duration, token: Option<&TokenName>) -> TokenError {
         let (module, program) = (self.driven.name(), self.program.clone());
         let awaited = self.awaited(token);
-        let look = move || pcsc::holders::of_a_held_card(&program, &awaited);
-        let looked = tokio::task::spawn_blocking(look).await;
-        if let Ok(Some(programs)) = looked {
-            tracing::info!(
+        let look = move || pcsc::holders::hindrance(&program, &awaited);
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Some(Hindrance::Held(programs))) => {
+                tracing::info!(
+                    module,
+                    ?programs,
+                    "another program holds the card; the module's process was ended"
+                );
+                return TokenError::Held { programs };
+            }
+            Ok(Some(Hindrance::Service)) => tracing::warn!(
                 module,
-                ?programs,
-                "another program holds the card; the module's process was ended"
-            );
-            return TokenError::Held { programs };
+                ?deadline,
+                "the smart card service does not answer; the module's process was ended"
+            ),
+            Ok(None) | Err(_) => {
+                tracing::warn!(module, ?deadline, "the module did not answer and was ended");
+                self.note_failure();
+            }
         }
-        tracing::warn!(module, ?deadline, "the module did not answer and was ended");
-        self.note_failure();
         TokenError::Hung {
             seconds: deadline.as_secs(),
         }

@@ -1,6 +1,7 @@
 //! Work with one token of a PKCS #11 module, seen from the daemon.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use der::{Decode, Encode};
@@ -23,6 +24,9 @@ use super::{
 /// Cards, by the maker that OpenSC names, of which a wrong PIN is known to come out as `CKR_GENERAL_ERROR`: a CAC by
 /// libcacard answers 6985 to one, where the counter of tries belongs (ISO/IEC 7816-4, 63Cx), and it counts none.
 const SAYS_NO_BETTER: [&str; 1] = ["Common Access Card"];
+
+/// How long the service may take to say whether a card is still there.
+const NOTICE: Duration = Duration::from_secs(5);
 
 /// How far a PIN is on the way to be locked, as far as the flags of PKCS #11 tell it.
 const fn warns(state: PinState) -> u8 {
@@ -352,7 +356,10 @@ pub(super) async fn sound(
 pub(super) async fn card_stays(entry: &TokenEntry) -> bool {
     let reader = entry.reader.clone().unwrap_or_default();
     let looked = tokio::task::spawn_blocking(move || pcsc::presence::stays(&reader));
-    looked.await.unwrap_or(false)
+    // A service that stands still says nothing.
+    tokio::time::timeout(NOTICE, looked)
+        .await
+        .is_ok_and(|stays| stays.unwrap_or(false))
 }
 
 fn out_of_shape() -> TokenError {

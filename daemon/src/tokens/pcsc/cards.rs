@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pcsc::{Context, ReaderState, State};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::super::client::{Deadlines, Worker};
 use super::failure::CardError;
@@ -35,6 +36,9 @@ pub(in crate::tokens) struct Cards {
     workers: Arc<Mutex<BTreeMap<String, Worker>>>,
     /// To ask the service by; whoever asks has it for himself meanwhile.
     context: Arc<KeptContext>,
+    /// The question for the readers that is under way. A service that stands still has one of them waiting for it, not
+    /// one of each who asks.
+    asked: Arc<tokio::sync::Mutex<Option<JoinHandle<Answered>>>>,
 }
 
 #[derive(Default)]
@@ -81,6 +85,7 @@ impl Cards {
             deadlines,
             workers: Arc::default(),
             context: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -90,9 +95,7 @@ impl Cards {
     /// # Errors
     /// [`TokenError`] if the service cannot be asked.
     pub(in crate::tokens) async fn workers(&self) -> Result<Vec<(Worker, Insertion)>, TokenError> {
-        let shared = Arc::clone(&self.context);
-        let listed = tokio::task::spawn_blocking(move || shared.readers());
-        let (readers, occupied) = match tokio::time::timeout(LISTING, listed).await {
+        let (readers, occupied) = match tokio::time::timeout(LISTING, self.listed()).await {
             Ok(Ok(Ok(readers))) => readers,
             Ok(Ok(Err(pcsc::Error::NoReadersAvailable))) => Default::default(),
             Ok(Ok(Err(pcsc::Error::NoService | pcsc::Error::ServiceStopped))) if !self.is_missed() => {
@@ -121,6 +124,19 @@ impl Cards {
 }
 
 impl Cards {
+    /// The readers as the service says now. Whoever gives up leaves the question to the next, who waits for its end first.
+    async fn listed(&self) -> Result<Answered, JoinError> {
+        let mut asked = self.asked.lock().await;
+        if let Some(earlier) = asked.as_mut() {
+            let _ = earlier.await;
+        }
+        let shared = Arc::clone(&self.context);
+        let question = asked.insert(tokio::task::spawn_blocking(move || shared.readers()));
+        let answered = question.await;
+        *asked = None;
+        answered
+    }
+
     /// A service that does not run is one that somebody lacks.
     fn is_missed(&self) -> bool {
         !self.known().is_empty() || outage::broke_off() || !usb::readers().is_empty()
@@ -135,6 +151,9 @@ impl Cards {
 
 /// All readers, and those with a card in them.
 type Readers = (Vec<String>, Vec<(String, Insertion)>);
+
+/// What the service says of its readers.
+type Answered = Result<Readers, pcsc::Error>;
 
 /// By the context of the last time, or if that is of no use any more, by a new one.
 fn list(kept: Option<Context>) -> Result<(Context, Readers), pcsc::Error> {

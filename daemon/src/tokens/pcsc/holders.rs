@@ -71,22 +71,34 @@ enum Finding {
     Exclusive,
     /// It cannot be reached in time: another program has a transaction, or the card is mute.
     Waiting,
+    /// The service does not even say which readers there are, for which it waits for no card.
+    Silent,
 }
 
-/// The programs that may hold the awaited card, if another program than this one and its workers does hold it in such a
-/// way that others wait: a module that never returns while another program has a card for itself alone does not wait
-/// for it. Takes at most four times [`PATIENCE`].
+/// What else than itself a process may have waited for that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tokens) enum Hindrance {
+    /// A card that one of these programs may hold.
+    Held(Vec<String>),
+    /// The service, which stands still.
+    Service,
+}
+
+/// What keeps whoever waits for the awaited card: programs that may hold it, if another program than this one and its
+/// workers does in such a way that others wait (a module that never returns while another program has a card for itself
+/// alone does not wait for it), or a service that stands still. Takes at most five times [`PATIENCE`].
 ///
 /// That a mute card keeps others waiting, too, shows only in that no program is there that could hold it: then none is
 /// said to.
-pub(in crate::tokens) fn of_a_held_card(program: &Path, awaited: &Awaited) -> Option<Vec<String>> {
+pub(in crate::tokens) fn hindrance(program: &Path, awaited: &Awaited) -> Option<Hindrance> {
     match (look(awaited), awaited) {
+        (Finding::Silent, _) => Some(Hindrance::Service),
         (Finding::Waiting, _) => {
             let programs = Some(among_processes(program)).filter(|programs| !programs.is_empty())?;
             await_freedom();
-            Some(programs)
+            Some(Hindrance::Held(programs))
         }
-        (Finding::Exclusive, Awaited::Ours(_)) => Some(named(program)),
+        (Finding::Exclusive, Awaited::Ours(_)) => Some(Hindrance::Held(named(program))),
         _ => None,
     }
 }
@@ -123,7 +135,7 @@ fn until_free() -> bool {
     loop {
         match touch_each() {
             Ok(Finding::Free) => return true,
-            Ok(Finding::Exclusive | Finding::Waiting) => {}
+            Ok(Finding::Exclusive | Finding::Waiting | Finding::Silent) => {}
             Err(_) => return false,
         }
         std::thread::sleep(pause);
@@ -146,8 +158,10 @@ fn look(awaited: &Awaited) -> Finding {
     if *awaited == Awaited::None {
         return Finding::Free;
     }
-    let Some(readers) = within_patience(LIST, states) else {
-        return Finding::Waiting;
+    // Once more, for the computer may be busy.
+    let list = || within_patience(LIST, states);
+    let Some(readers) = list().or_else(list) else {
+        return Finding::Silent;
     };
     let readers = readers.unwrap_or_default();
     let of_name = |name: &str| readers.iter().any(|(reader, _)| is_called(reader, name));
