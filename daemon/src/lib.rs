@@ -48,6 +48,7 @@ pub mod config;
 pub mod consent;
 pub mod jobs;
 pub mod language;
+mod legible;
 pub mod network;
 pub mod places;
 pub mod policy;

@@ -516,6 +516,37 @@ fn what_a_library_prints_inside_its_calls_is_noise_in_the_log() {
     assert!(daemon.answers());
 }
 
+/// A module that floods standard error gets its page its signatures all the same. The log keeps a little of it, without what
+/// would steer a terminal or turn a line round, and says that there was more; the daemon's memory keeps nothing.
+#[test]
+fn n101_a_hundred_mebibytes_that_a_module_prints_are_a_few_lines_of_the_log() {
+    let desk = Desk::bare();
+    let flood = "[[rule]]\nfunction = \"C_Sign\"\nfrom = 2\ntimes = 1\ndo = \"flood\"\nvalue = 100\n";
+    let (daemon, mut page) = before(&desk, flood);
+    assert_eq!(signs(&mut page), "signed");
+    let (log, memory) = (daemon.log().len(), anonymous(daemon.pid()));
+    assert_eq!(signs(&mut page), "signed");
+    assert_eq!(signs(&mut page), "signed");
+    let told = daemon.log();
+    assert!(told.len() - log < 512 * 1024, "{} bytes", told.len());
+    assert!(anonymous(daemon.pid()) < memory + 16 * 1024);
+    assert!(told.contains("it prints too much"), "{told}");
+    assert!(told.contains("flood\u{fffd}dlof\u{fffd}\u{fffd}xxx"), "{told}");
+    for line in told.lines() {
+        let steers = |character: char| character.is_control() || "\u{202e}\u{2066}".contains(character);
+        assert!(!line.contains(steers), "{line:?}");
+        assert!(line.len() < 8 * 1024, "{} bytes", line.len());
+    }
+    assert!(daemon.answers());
+}
+
+/// What a process has written and keeps, in KiB.
+fn anonymous(process: u32) -> u64 {
+    let sums = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let line = sums.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 /// A wrong PIN locks the token: the page is told that it is locked, and so is every request after it, without anybody being
 /// asked for a PIN; sharing a certificate needs none. The remedy is in both languages.
 #[test]

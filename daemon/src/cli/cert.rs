@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::issuer::Issuer;
 use super::pin::PinArguments;
+use super::report::printable;
 use super::revocation::{self, Revocation};
 use super::token::{reveal, tell_failure};
 use super::{CliError, Shell};
@@ -126,7 +127,7 @@ fn lines(held: &HeldCertificate, known: &Known, now: OffsetDateTime, shell: &She
         .unwrap_or_else(|| subject.rfc4514.clone());
     let mut text = shell.text(
         "cert-line",
-        &arguments([("name", name), ("label", held.label.clone())]),
+        &arguments([("name", printable(&name)), ("label", held.label.clone())]),
     ) + "\n";
     let facts = [
         ("cert-organization", subject.organization),
@@ -143,7 +144,10 @@ fn lines(held: &HeldCertificate, known: &Known, now: OffsetDateTime, shell: &She
     ];
     for (key, value) in facts {
         if let Some(value) = value {
-            text += &format!("  {}\n", shell.text(key, &arguments([("value", value)])));
+            text += &format!(
+                "  {}\n",
+                shell.text(key, &arguments([("value", printable(&value))]))
+            );
         }
     }
     let validity = if certificate.is_valid_at(now) {

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use trien_signatures::certificate::Certificate;
 
 use super::Shell;
+use super::report::printable;
 use crate::language::arguments;
 use crate::trust::Trust;
 
@@ -35,9 +36,9 @@ impl Issuer {
     /// What a person reads: a name that is not proven is marked as such.
     pub(super) fn text(&self, shell: &Shell) -> String {
         if self.proven {
-            self.name.clone()
+            printable(&self.name)
         } else {
-            shell.text("issuer-unproven", &arguments([("name", self.name.clone())]))
+            shell.text("issuer-unproven", &arguments([("name", printable(&self.name))]))
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{CliError, Shell, wording};
 use crate::consent::shell::{NoPin, PinSource, PinTrouble};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments, text};
+use crate::legible;
 use crate::tokens::PinState;
 
 /// The longest PIN that is typed, in bytes; the module's process takes no longer one.
@@ -415,7 +416,7 @@ impl Terminal {
     }
 
     fn say(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes())
+        self.0.write_all(legible::lines(text).as_bytes())
     }
 
     /// The last try needs a second confirmation, so that nobody locks a token by habit.

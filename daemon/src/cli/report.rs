@@ -12,6 +12,7 @@ use trien_signatures::report::{
 use trien_signatures::revocation::{CertificateStatus, Source, SourceKind};
 
 use crate::language::{Arguments, arguments, plain, text, time_in_vietnam};
+use crate::legible::neutral;
 
 /// The report on one file.
 #[derive(Debug, Serialize)]
@@ -506,13 +507,7 @@ pub(super) fn keyed(prefix: &str, value: &impl Serialize) -> String {
 /// Text from a certificate or a file name must not steer the terminal or turn the line around: control characters and
 /// the bidirectional and zero-width ones become U+FFFD.
 pub(super) fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    };
-    text.chars()
-        .map(|c| if hidden(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(neutral).collect()
 }
 
 fn escape(text: &str) -> String {

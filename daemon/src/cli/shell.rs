@@ -10,6 +10,7 @@ use trien_protocol::call::Language;
 use trien_protocol::error::ErrorObject;
 
 use crate::language::{Arguments, arguments, system_said, text};
+use crate::legible;
 use crate::places::Places;
 
 /// The surroundings of a verb.
@@ -46,7 +47,7 @@ impl Shell {
             // Our answers are maps with string keys: they always serialise.
             print(&serde_json::to_string_pretty(value).unwrap_or_default());
         } else {
-            print(&lines());
+            print(&legible::lines(&lines()));
         }
     }
 
@@ -311,7 +312,7 @@ pub(super) fn ended(code: ExitCode, language: Language) -> ExitCode {
 
 /// The one place that speaks to a person on standard error.
 pub(super) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", legible::lines(text));
 }
 
 /// Logs go to standard error: all of ours for the daemon, warnings for other verbs, more by `TRIEN_LOG`.
@@ -327,6 +328,32 @@ pub(super) fn start_log(daemon: bool) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
+        .with_writer(|| LogLine)
         .try_init();
+}
+
+/// The longest entry of the log, in characters: past it are words of others.
+const LONGEST_ENTRY: usize = 4096;
+
+/// Where the log goes, an entry at a time: each is one line, whatever others have put into it.
+struct LogLine;
+
+impl Write for LogLine {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let mut log = io::stderr().lock();
+        let colours = log.is_terminal();
+        let text = String::from_utf8_lossy(entry);
+        let shown = |character| match character {
+            // Of the subscriber's own colours: it lets no others through.
+            '\u{1b}' if colours => character,
+            other => legible::neutral(other),
+        };
+        let line = text.trim_end_matches('\n').chars().take(LONGEST_ENTRY);
+        writeln!(log, "{}", line.map(shown).collect::<String>())?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

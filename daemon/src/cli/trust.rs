@@ -9,6 +9,7 @@ use trien_signatures::certificate::Certificate;
 use trien_signatures::revocation::Crl;
 use trien_signatures::trust::Anchors;
 
+use super::report::printable;
 use super::verify::read_document;
 use super::{CliError, Shell};
 use crate::language::{Arguments, arguments, time_in_vietnam};
@@ -89,7 +90,7 @@ fn evidence(shell: &Shell) -> Result<(), CliError> {
                 .or_else(|| one.signer().map(|signer| signer.subject().rfc4514));
             let values = arguments([
                 ("time", time_in_vietnam(one.signed_at)),
-                ("signer", signer.unwrap_or_default()),
+                ("signer", printable(&signer.unwrap_or_default())),
                 ("documents", one.results.len().to_string()),
             ]);
             shell.text("trust-evidence", &values) + "\n"
@@ -200,7 +201,7 @@ fn lines(certificate: &Certificate, now: OffsetDateTime, shell: &Shell) -> Strin
     let subject = certificate.subject();
     let sha256 = certificate.sha256_hex();
     let values = arguments([
-        ("name", subject.common_name.unwrap_or(subject.rfc4514)),
+        ("name", printable(&subject.common_name.unwrap_or(subject.rfc4514))),
         ("to", time_in_vietnam(certificate.not_after())),
         ("sha256", sha256.clone()),
     ]);
@@ -275,7 +276,7 @@ fn add(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
 fn warn_about(certificate: &Certificate, shell: &Shell) {
     let subject = certificate.subject().rfc4514;
     if published::calls_itself_one(&subject) && published::name(&certificate.sha256_hex()).is_none() {
-        shell.note("trust-not-published", &arguments([("name", subject)]));
+        shell.note("trust-not-published", &arguments([("name", printable(&subject))]));
     }
 }
 
@@ -296,7 +297,7 @@ fn remove(sha256: &str, shell: &Shell) -> Result<(), CliError> {
         .join(format!("{}.der", certificate.sha256_hex()));
     std::fs::remove_file(&path).map_err(|error| CliError::file("trust-elsewhere", &path, &error))?;
     shell.answer(&as_json(certificate), || {
-        let name = arguments([("name", certificate.subject().rfc4514)]);
+        let name = arguments([("name", printable(&certificate.subject().rfc4514))]);
         shell.text("trust-removed", &name) + "\n"
     });
     Ok(())

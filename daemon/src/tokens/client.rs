@@ -8,6 +8,7 @@ mod deadlines;
 mod failures;
 mod lease;
 mod memory;
+mod printed;
 mod process;
 mod start;
 
@@ -296,7 +297,8 @@ impl Inner {
         }
         let outcome = match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
-            Ok(Ok(outcome)) => outcome.map(|answer| {
+            Ok(Ok(outcome)) => outcome.map_err(TokenError::made_legible).map(|answer| {
+                let answer = answer.made_legible();
                 self.note_shown(&answer);
                 self.note_glance(glance, &answer);
                 (answer, start)
@@ -449,7 +451,7 @@ impl Inner {
                 return Ok(process);
             }
             Ok(Ok(Ok(_))) => unexpected(),
-            Ok(Ok(Err(error))) => error,
+            Ok(Ok(Err(error))) => error.made_legible(),
             Ok(Err(_)) => {
                 self.note_failure();
                 TokenError::Crashed

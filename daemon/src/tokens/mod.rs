@@ -11,7 +11,6 @@ mod issuing_key;
 mod key_algorithm;
 pub mod key_file;
 pub mod known;
-mod legible;
 pub mod library;
 pub mod pcsc;
 mod profile;

@@ -6,6 +6,7 @@
 //!
 //! The worker runs code of unknown quality, so its answers are checked like any other input from outside.
 
+mod legible;
 pub(super) mod message;
 
 use std::time::Duration;

@@ -96,6 +96,69 @@ async fn n101_labels_of_certificates_cannot_pretend_either() {
     assert_eq!(told, wanted);
 }
 
+/// What a certificate says of its owner is anybody's word: at a terminal it neither colours nor turns anything, and adds no
+/// line of its own to what is told of it.
+#[test]
+fn n101_the_name_in_a_certificate_does_not_steer_the_terminal() {
+    let stage = Stage::new();
+    let (pem, der) = (
+        stage.0.path().join("hostile.pem"),
+        stage.0.path().join("hostile.der"),
+    );
+    let run = |command: &mut Command| {
+        let output = command.env("TRIEN_HOME", stage.0.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let subject = "/CN=\u{1b}[31ma\u{202e}b\n  Valid\u{2066}/O=c\u{200f}d";
+    let new = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "/dev/null",
+        "-utf8",
+    ];
+    run(Command::new("openssl")
+        .args(new)
+        .args(["-subj", subject, "-out"])
+        .arg(&pem));
+    let convert = ["x509", "-outform", "DER", "-in"];
+    run(Command::new("openssl")
+        .args(convert)
+        .arg(&pem)
+        .arg("-out")
+        .arg(&der));
+    let mut write = Command::new("pkcs11-tool");
+    write.arg("--module").arg(crate::module::software_token());
+    write.args(["--login", "--pin", PIN, "--type", "cert", "--label", "hostile"]);
+    run(write.arg("--write-object").arg(&der));
+    std::fs::create_dir_all(stage.0.path().join("config")).unwrap();
+    stage.file("config/config.toml", "discover = false\n[cards]\npiv = false\n");
+    for words in [["cert", "list"], ["token", "list"], ["trust", "add"]] {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).args(["--lang", "en"]);
+        if words[0] == "trust" {
+            command.arg(&pem);
+        }
+        let told = run(&mut command);
+        let steers = |character: char| {
+            character.is_control() && character != '\n' || "\u{202e}\u{2066}\u{200f}".contains(character)
+        };
+        assert!(!told.contains(steers), "{words:?}: {told:?}");
+        assert!(!told.contains("\n  Valid\u{fffd}"), "{words:?}: {told:?}");
+        if words[0] == "cert" {
+            assert!(
+                told.contains("\u{fffd}[31ma\u{fffd}b\u{fffd}  Valid\u{fffd}"),
+                "{told:?}"
+            );
+            assert!(told.contains("c\u{fffd}d"), "{told:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn n108_one_token_through_two_modules_is_one_entry() {
     let stage = Stage::new();

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
-use trien::tokens::{Deadlines, KeyAlgorithm, LoginError, Modules, SigningSession, TokenError};
+use trien::tokens::{Deadlines, KeyAlgorithm, LoginError, Modules, SigningSession, Token, TokenError};
 
 use crate::module_token;
 use crate::stage::{
@@ -211,25 +211,48 @@ while True:
     if MOOD == "another": body = bytes([body[0] + 1]) + body[1:]
     if MOOD == "oversized": daemon.sendall(struct.pack("<I", 64 * 1024 * 1024) + body)
     elif MOOD == "garbage": daemon.sendall(frame(body[:1] + b"\x7f" + body[1:]))
+    elif MOOD == "disguised":
+        daemon.sendall(frame(body.replace(b"hostile", "\u202ei\u001bil".encode()).replace(b"sign", "\u2066i".encode())))
     else: daemon.sendall(frame(body) * (2 if MOOD == "unsolicited" else 1))
 "#;
+
+/// Modules whose process is tampered with, and the file with the numbers of the processes that do.
+fn tampered(stage: &Stage, mood: &str) -> (Modules, std::path::PathBuf) {
+    let pids = stage.0.path().join("pids");
+    let names = [
+        ("PROGRAM", PROGRAM.to_owned()),
+        ("PIDS", pids.display().to_string()),
+        ("MOOD", mood.to_owned()),
+    ];
+    let text = names.iter().fold(TAMPERING.to_owned(), |text, (name, value)| {
+        text.replace(name, &format!("{value:?}"))
+    });
+    let program = stage.file("trien", &text);
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    (
+        Modules::new(&[stage.module("tampered", "")], &program, deadlines()),
+        pids,
+    )
+}
+
+/// A library that writes to the socket itself has its labels made harmless here, for no worker of ours did.
+#[tokio::test]
+async fn n101_what_comes_past_the_worker_cannot_pretend_either() {
+    let stage = Stage::new();
+    let (modules, _) = tampered(&stage, "disguised");
+    let token = token_of(&modules).await.unwrap();
+    assert_eq!(token.entry().id.label, "\u{fffd}i\u{fffd}il");
+    let survey = modules.survey().await.tokens;
+    assert_eq!(survey[0].entry().id.label, "\u{fffd}i\u{fffd}il");
+    let held = survey[0].certificates().await.unwrap();
+    assert_eq!(held[0].label, "\u{fffd}i");
+}
 
 #[tokio::test]
 async fn n079_a_process_that_answers_out_of_turn_is_ended() {
     for mood in ["honest", "another", "oversized", "garbage", "unsolicited"] {
         let stage = Stage::new();
-        let pids = stage.0.path().join("pids");
-        let names = [
-            ("PROGRAM", PROGRAM.to_owned()),
-            ("PIDS", pids.display().to_string()),
-            ("MOOD", mood.to_owned()),
-        ];
-        let text = names.iter().fold(TAMPERING.to_owned(), |text, (name, value)| {
-            text.replace(name, &format!("{value:?}"))
-        });
-        let program = stage.file("trien", &text);
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let modules = Modules::new(&[stage.module("tampered", "")], &program, deadlines());
+        let (modules, pids) = tampered(&stage, mood);
         let outcome = match token_of(&modules).await {
             Ok(token) => token.certificates().await.map(|held| held.len()),
             Err(error) => Err(error),

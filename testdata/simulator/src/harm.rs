@@ -83,6 +83,7 @@ pub(crate) fn before(rule: &Rule) {
         Action::Remove => remove(Duration::from_millis(rule.milliseconds.unwrap_or(0))),
         Action::LockPin => LOCKED.store(true, Ordering::SeqCst),
         Action::Print => print(),
+        Action::Flood => flood(rule.number().unwrap_or(0)),
         Action::CloseDescriptors => close_descriptors(),
         Action::Fork => {
             // SAFETY: the child does nothing but end.
@@ -184,6 +185,17 @@ fn print() {
     }
     let _ = std::io::stdout().write_all(noise);
     say("noise\n");
+}
+
+/// So many MiB on standard error: lines that would colour a terminal, turn themselves round or be of any length, and at the
+/// end one without an end.
+fn flood(mebibytes: u64) {
+    let line = "\x1b[31mflood\u{202e}dlof\u{2066}\r".to_owned() + &"x".repeat(200) + "\n";
+    let portion = line.repeat((1 << 20) / line.len());
+    for _ in 0..mebibytes {
+        say(&portion);
+    }
+    say(&"y".repeat(1 << 20));
 }
 
 /// To the first of these that the system has: where numbers have a comma, else where text is UTF-8. Programs begin in

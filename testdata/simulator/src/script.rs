@@ -18,6 +18,7 @@
 //! | `remove` | the token is pulled: this call and all further ones find none; after that time it is back | `milliseconds` |
 //! | `lock-pin` | the PIN is locked from here on | |
 //! | `print` | noise on every standard stream | |
+//! | `flood` | so many MiB on standard error, in lines with controls and marks of direction | `value`: a number |
 //! | `close-descriptors` | descriptors 0 to 255 are closed | |
 //! | `fork` `threads` `signals` | what a library may do to its host behind its back | |
 //! | `fork-and-stay` | the same, and the child stays, with all that it has from its parent | |
@@ -118,6 +119,7 @@ pub enum Action {
     Remove,
     LockPin,
     Print,
+    Flood,
     CloseDescriptors,
     Fork,
     ForkAndStay,
@@ -265,6 +267,7 @@ impl Rule {
             | Action::WantedLength
             | Action::GivenLength
             | Action::Overrun
+            | Action::Flood
             | Action::Repeat => self.number().is_some(),
             _ => true,
         }

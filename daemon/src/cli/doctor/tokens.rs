@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime};
 use trien_protocol::error::ErrorCode;
 
 use super::super::Shell;
+use super::super::report::printable;
 use super::super::revocation::{self, Revocation};
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
@@ -240,10 +241,7 @@ async fn of_token(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Find
                 ("token", entry.id.label.clone()),
                 (
                     "name",
-                    subject
-                        .common_name
-                        .clone()
-                        .unwrap_or_else(|| subject.rfc4514.clone()),
+                    printable(subject.common_name.as_ref().unwrap_or(&subject.rfc4514)),
                 ),
                 ("time", date(time)),
             ]

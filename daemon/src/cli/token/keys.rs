@@ -10,6 +10,7 @@ use x509_cert::name::Name;
 use super::access::{enter, find};
 use super::check_label;
 use crate::cli::pin::{self, PinArguments};
+use crate::cli::report::printable;
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, output};
 use crate::jobs::JobError;
@@ -198,7 +199,7 @@ pub(super) async fn install(
     });
     shell.answer(&value, || {
         let facts = arguments([
-            ("subject", certificate.subject().rfc4514),
+            ("subject", printable(&certificate.subject().rfc4514)),
             ("key", key.label.clone()),
         ]);
         shell.text("token-installed", &facts)

@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::process::{ChildStderr, Command};
+use tokio::process::Command;
 
+use super::printed;
 use super::process::Process;
 use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
@@ -126,7 +126,7 @@ impl Inner {
         command.envs(self.more_environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn()?;
         if let Some(output) = child.stderr.take() {
-            tokio::spawn(log(output, self.driven.name().to_owned()));
+            tokio::spawn(printed::log(output, self.driven.name().to_owned()));
         }
         Ok(Process::new(child, UnixStream::from_std(ours)?, start))
     }
@@ -154,17 +154,5 @@ impl Inner {
             }
         }
         folders
-    }
-}
-
-/// What a module prints goes to our log, without what a terminal would obey.
-async fn log(mut output: ChildStderr, module: String) {
-    let mut buffer = [0; 1024];
-    while let Ok(length @ 1..) = output.read(&mut buffer).await {
-        let text = String::from_utf8_lossy(&buffer[..length]);
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let shown: String = line.chars().filter(|character| !character.is_control()).collect();
-            tracing::info!(module, "{shown}");
-        }
     }
 }

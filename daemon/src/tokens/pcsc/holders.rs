@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::cards::MAX_READERS;
 use super::{card, names};
+use crate::legible::neutral;
 
 /// The client library, as it stands among a process's mappings.
 const LIBRARY: &str = "/libpcsclite.so";
@@ -308,11 +309,7 @@ fn service_of(process: u32) -> Option<Vec<u8>> {
 /// `gpg-agent (1234)`
 fn name(process: u32) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
-    let name: String = name
-        .trim()
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
+    let name: String = name.trim().chars().map(neutral).collect();
     // pcscd itself holds nothing for itself.
     (name != "pcscd").then(|| format!("{name} ({process})"))
 }

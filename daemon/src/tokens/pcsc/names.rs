@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::tokens::legible::neutral;
+use crate::legible::neutral;
 
 /// Where the names are.
 const TABLE: &str = include_str!("names.toml");

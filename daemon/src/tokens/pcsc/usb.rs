@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::legible::neutral;
+
 /// Where the kernel lists devices (sysfs).
 const DEVICES: &str = "/sys/bus/usb/devices";
 
@@ -60,13 +62,7 @@ fn on_usb(devices: &Path) -> Vec<UsbReader> {
 
 fn value(folder: &Path, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(folder.join(name)).ok()?;
-    Some(
-        text.trim()
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(64)
-            .collect(),
-    )
+    Some(text.trim().chars().take(64).map(neutral).collect())
 }
 
 #[cfg(test)]

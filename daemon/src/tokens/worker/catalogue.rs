@@ -16,7 +16,7 @@ use trien_signatures::certificate::Certificate;
 use super::failure::token_error;
 use super::raw::{Module, TokenInfo};
 use super::{mechanism, public_key};
-use crate::tokens::legible::neutral;
+use crate::legible::neutral;
 use crate::tokens::wire::{
     CertificateRecord, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEYS, Octets, Surveyed, TokenName,
 };
