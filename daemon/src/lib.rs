@@ -46,6 +46,7 @@ mod briefly;
 pub mod cli;
 pub mod config;
 pub mod consent;
+mod descriptors;
 pub mod jobs;
 pub mod language;
 mod legible;

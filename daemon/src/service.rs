@@ -109,6 +109,7 @@ impl From<ServiceError> for CliError {
 /// # Errors
 /// When the configuration cannot be used.
 pub fn shell_context(shell: &Shell, prompter: Arc<dyn Prompter>) -> Result<Context, ServiceError> {
+    crate::descriptors::raise();
     let config = Config::load(&shell.places.config_file(), Path::new(ADMIN_POLICY))?;
     tell_notices(&config);
     let program = std::env::current_exe()?;
@@ -161,7 +162,8 @@ fn context(
     };
     let revocation = Cache::new(places.revocation_folder());
     let recall = Arc::new(Recall::default());
-    let memory = Memory::on_disk(MAX_HELD_BY_ALL, Some(places.spool_folder()));
+    let files = crate::descriptors::for_documents();
+    let memory = Memory::on_disk(MAX_HELD_BY_ALL, files, Some(places.spool_folder()));
     memory.is_shared_with(&recall);
     Context {
         tokens,
@@ -197,6 +199,7 @@ pub async fn run_daemon(
     announce: impl FnOnce(&Ready),
 ) -> Result<(), ServiceError> {
     keep_memory_to_ourselves();
+    crate::descriptors::raise();
     let config = load(&options, places)?;
     let program = std::env::current_exe()?;
     let prompter = prompter(&config, &program, places);

@@ -11,9 +11,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::daemon::{Daemon, PORTAL, Page, allow};
+use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, child_pids, command, with_files};
 use support::office::Office;
 use support::{Desk, repository, succeed};
 
@@ -314,22 +316,48 @@ fn a_batch_larger_than_memory_is_signed_after_its_manifest_was_sent() {
     assert!(peak < idle + MORE, "{idle} KiB, then {peak} KiB");
 }
 
-/// What was signed first makes way on a connection that stays open; what a request names, and its results, do not.
+/// A daemon whose person says yes, with such a limit of open files.
+fn with_limit(desk: &Desk, limit: &str) -> Daemon {
+    let script = desk.path("script.toml");
+    std::fs::write(&script, APPROVE).unwrap();
+    Daemon::run(desk, &mut with_files(limit, &command(desk, &script)))
+}
+
+/// The soft limit of open files of a process.
+fn may_open(pid: u32) -> u64 {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    line.split_whitespace().nth(3).unwrap().parse().unwrap()
+}
+
+/// What was signed first makes way on a connection that stays open; what a request names, and its results, do not. A
+/// session's usual limit of open files is no limit.
 #[test]
 fn a_page_that_stays_open_signs_one_batch_after_another() {
     let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
     allow(&desk, PORTAL, &["sign", "batch"]);
-    let script = "[[answer]]\ndecision = \"approve\"\nrepeat = true\npins = [\"24681357\"]\n";
-    let daemon = Daemon::start(&desk, script);
+    let daemon = with_limit(&desk, "-Sn 1024");
     let mut page = Page::over_websocket(&daemon);
     page.hello();
-    for (round, count) in [(0, 500), (1, 500), (2, 1)] {
+    for (round, count, format) in [
+        (0, 500, "cades_attached"),
+        (1, 500, "cades_attached"),
+        (2, 500, "xades_enveloped"),
+        (3, 1, "cades_attached"),
+    ] {
+        let content = |n: usize| match format {
+            "xades_enveloped" => format!("<r n=\"{round}\">{n}</r>"),
+            _ => format!("{round} {n}"),
+        };
         let documents: Vec<Value> = (0..count)
-            .map(|n| page.upload(&format!("{n}.txt"), format!("{round} {n}").as_bytes()))
+            .map(|n| page.upload(&format!("{n}.txt"), content(n).as_bytes()))
             .collect();
         let call = json!({
             "documents": documents,
-            "format": "cades_attached",
+            "format": format,
             "idempotency_key": format!("0123456789abcdef-{round}"),
         });
         let reply = page.call("sign_documents", &call);
@@ -340,6 +368,48 @@ fn a_page_that_stays_open_signs_one_batch_after_another() {
             assert!(container.len() > 500, "{round}: {one}");
         }
     }
+    // A driver may call select(2), which knows no descriptor past the usual ones.
+    let workers = child_pids(daemon.pid(), "module-worker");
+    assert!(!workers.is_empty() && may_open(daemon.pid()) > 1024);
+    for worker in workers {
+        assert_eq!(may_open(worker), 1024);
+    }
+}
+
+/// Where the limit cannot be raised, too many documents are refused, before anybody is asked: other origins are served as
+/// before, and permissions are read.
+#[test]
+fn one_origins_documents_leave_open_files_for_others() {
+    const OTHER: &str = "https://cong.example.gov.vn";
+    let desk = Desk::with_keys(&[("k", "ec:p256", "citizen")]);
+    allow(&desk, PORTAL, &["sign", "batch"]);
+    let daemon = with_limit(&desk, "-n 1024");
+    allow(&desk, OTHER, &["sign"]);
+    let [mut one, mut another] = [(); 2].map(|()| Page::connected(&daemon));
+    let documents: Vec<Value> = (0..900)
+        .map(|n| one.upload("x", format!("{n}").as_bytes()))
+        .collect();
+    let piece = |bytes: &[u8]| {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        json!({ "sha256": sha256, "size": bytes.len(), "offset": 0, "data": STANDARD.encode(bytes) })
+    };
+    assert_eq!(another.refusal("upload", &piece(b"one too many")), "too_large");
+    // Those that came first made way; the results of these have no room, which is known before anybody is asked.
+    let call = json!({ "documents": documents[400..], "format": "cades_attached" });
+    assert_eq!(one.refusal("sign_documents", &call), "too_large");
+    // What is permitted is read anew.
+    allow(&desk, "https://new.example.gov.vn", &["sign"]);
+    let mut other = Page::websocket_from(&daemon, OTHER).unwrap();
+    other.hello();
+    let document = other.upload("x", b"another origin's");
+    let call = json!({ "documents": [document], "format": "cades_attached" });
+    let reply = other.call("sign_documents", &call);
+    assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
+        .unwrap()
+        .count();
+    assert!(open < 1024 - 64, "{open}");
+    assert!(!daemon.log().contains("Too many open files"));
 }
 
 /// A file of the largest size: what it begins with, this over and over, and what it ends with.

@@ -146,7 +146,11 @@ fn ask() -> Result<(), Failure> {
     }
 }
 
-/// Neither a core nor a debugger of the same user sees the PIN (prctl(2), `PR_SET_DUMPABLE`).
+/// The usual soft limit of open files: with more, what the window starts could overrun the set of select(2).
+const FILES: u64 = 1024;
+
+/// Neither a core nor a debugger of the same user sees the PIN (prctl(2), `PR_SET_DUMPABLE`); and the programs that show
+/// documents are to have no more open files than they would elsewhere, though the daemon has.
 fn harden() -> Result<(), channel::Error> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::process::setrlimit(
@@ -156,6 +160,11 @@ fn harden() -> Result<(), channel::Error> {
             maximum: Some(0),
         },
     )?;
+    let files = rustix::process::getrlimit(Resource::Nofile);
+    if files.current.is_none_or(|current| current > FILES) {
+        let current = Some(FILES);
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current, ..files })?;
+    }
     Ok(())
 }
 

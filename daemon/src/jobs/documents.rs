@@ -193,8 +193,8 @@ impl Documents {
         Coming::new(size, room, &self.memory)
     }
 
-    /// Takes room for so many documents of so many bytes in all. Where there is none, the documents that were complete
-    /// first go, but for those of requests at work: a page that stays open signs all day.
+    /// Takes room for so many documents of so many bytes in all, each in a file. Where there is none, the documents that
+    /// were complete first go, but for those of requests at work: a page that stays open signs all day.
     ///
     /// # Errors
     /// [`DocumentError::TooLarge`], [`DocumentError::DiskFull`].
@@ -230,7 +230,7 @@ impl Documents {
                 large()
             } else {
                 let state = Arc::downgrade(&self.state);
-                match self.memory.take(bytes, self.origin.clone(), state) {
+                match self.memory.take(documents, bytes, self.origin.clone(), state) {
                     Ok(room) => {
                         self.lock().held += bytes;
                         return Ok(room);
@@ -280,7 +280,7 @@ impl Documents {
     }
 
     /// Holds a document of ours as it becomes by what is put before it and behind it; its bytes are not copied, and take no
-    /// room once more.
+    /// room and no file once more.
     ///
     /// # Errors
     /// [`DocumentError`]; with [`Changed`] if a file was changed meanwhile.
@@ -298,6 +298,7 @@ impl Documents {
             None => self.reserve(1, added)?,
         };
         part.place(added);
+        part.needs_no_file();
         let mut hasher = if head.is_empty() {
             inner.begun().1
         } else {
@@ -316,7 +317,7 @@ impl Documents {
         Ok(Sealed::new(body, size, hasher, Some(part)))
     }
 
-    /// Whether something was begun that [`Self::drop_stale`] may let go of.
+    /// Whether something was begun, that [`Self::drop_stale`] may let go of.
     #[must_use]
     pub fn is_receiving(&self) -> bool {
         !self.lock().coming.is_empty()
@@ -673,6 +674,35 @@ mod tests {
         drop(one.reserve(1, MAX_HELD).unwrap());
         drop(half);
         assert_eq!(memory.held(), 0);
+    }
+
+    /// Each document that lies by itself is a descriptor; what is put around one is none.
+    #[test]
+    fn files_are_counted_and_no_origin_has_all_of_them() {
+        let memory = Memory::on_disk(u64::MAX, 8, None);
+        let page = |origin| Documents::new(u64::MAX, Arc::clone(&memory)).of_origin(Some(origin));
+        let too_large =
+            |result: Result<Room, DocumentError>| matches!(result, Err(DocumentError::TooLarge(_)));
+        let (one, another, third) = (
+            page("https://a.example"),
+            page("https://a.example"),
+            page("https://b.example"),
+        );
+        let mut room = one.reserve(5, 100).unwrap();
+        assert!(too_large(another.reserve(2, 2)), "three quarters are an origin's");
+        let _held = another.reserve(1, 1).unwrap();
+        assert!(too_large(third.reserve(3, 3)));
+        drop(third.reserve(2, 2).unwrap());
+        let inner = one.seal(b"b", room.split(1)).unwrap();
+        assert_eq!(memory.files(), 6, "it had its room");
+        let around = one
+            .seal_around(b"a".to_vec(), &inner, b"c".to_vec(), room.split(2))
+            .unwrap();
+        assert_eq!(memory.files(), 5);
+        drop((inner, room));
+        assert_eq!(memory.files(), 2, "what is around it holds it");
+        drop(around);
+        assert_eq!(memory.files(), 1);
     }
 
     #[test]

@@ -193,9 +193,23 @@ pub fn under(policy: &str, command: &Command) -> Command {
     let mut inside = Command::new("unshare");
     inside
         .args(["--map-root-user", "--mount", "sh", "-euc", NAMESPACE, "sh"])
+        .env("POLICY", policy);
+    put_behind(inside, command)
+}
+
+/// The same command with a limit of open files: what `ulimit` takes, as in `-Sn 1024`.
+pub fn with_files(limit: &str, command: &Command) -> Command {
+    let mut inside = Command::new("sh");
+    let script = format!("ulimit {limit}; exec \"$@\"");
+    inside.args(["-euc", &script, "sh"]);
+    put_behind(inside, command)
+}
+
+/// The second command, with its environment, as what the first one runs.
+fn put_behind(mut inside: Command, command: &Command) -> Command {
+    inside
         .arg(command.get_program())
         .args(command.get_args())
-        .env("POLICY", policy)
         .stdin(Stdio::null());
     for (name, value) in command.get_envs() {
         match value {

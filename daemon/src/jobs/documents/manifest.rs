@@ -597,7 +597,7 @@ mod tests {
         let file_system = rustix::fs::statvfs(folder.path()).unwrap();
         let free = file_system.f_bavail * file_system.f_frsize;
         // Others use the same disk, but not half of what is free within this moment.
-        let memory = Memory::on_disk(u64::MAX, Some(folder.path().join("not made yet")));
+        let memory = Memory::on_disk(u64::MAX, usize::MAX, Some(folder.path().join("not made yet")));
         let documents = Documents::new(u64::MAX, Arc::clone(&memory));
         let refused = |bytes| matches!(documents.reserve(1, bytes), Err(DocumentError::DiskFull));
         assert!(refused(2 * free));

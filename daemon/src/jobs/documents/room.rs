@@ -1,5 +1,5 @@
-//! How much a connection may hold, those of one origin, and all of them together; what of it may lie in memory, and whether the disk has room
-//! for the rest.
+//! How much a connection may hold, those of one origin, and all of them together, in bytes and in descriptors; what of it
+//! may lie in memory, and whether the disk has room for the rest.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,12 @@ pub trait Remembered: std::fmt::Debug + Send + Sync {
     fn forget_oldest(&self, origin: Option<&str>) -> bool;
 }
 
-/// Bytes that all connections together may hold.
+/// Bytes that all connections together may hold, and the descriptors of their documents: each lies in a file of its own.
 #[derive(Debug)]
 pub struct Memory {
     remembered: OnceLock<Weak<dyn Remembered>>,
     limit: u64,
+    files: usize,
     /// Where documents lie, encrypted; if there is no such place, all of them are in memory.
     folder: Option<PathBuf>,
     account: Mutex<Account>,
@@ -39,8 +40,17 @@ struct Account {
     placed: u64,
     /// Bytes of documents in memory.
     in_memory: u64,
-    /// Bytes of the rooms of each origin that has any.
-    by_origin: HashMap<Arc<str>, u64>,
+    /// Descriptors of all rooms.
+    files: usize,
+    /// Of the rooms of each origin that has any.
+    by_origin: HashMap<Arc<str>, Share>,
+}
+
+/// What the rooms of one origin have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Share {
+    bytes: u64,
+    files: usize,
 }
 
 /// Bytes of a connection's quota and of the memory of all; given back when dropped.
@@ -48,6 +58,8 @@ struct Account {
 pub struct Room {
     pub(super) bytes: u64,
     placed: u64,
+    /// Descriptors that its documents may take.
+    files: usize,
     /// Whose page it is for; none for the shell.
     origin: Option<Arc<str>>,
     pub(super) state: Weak<Mutex<State>>,
@@ -73,15 +85,17 @@ impl Memory {
     /// So many bytes.
     #[must_use]
     pub fn of(limit: u64) -> Arc<Self> {
-        Self::on_disk(limit, None)
+        Self::on_disk(limit, usize::MAX, None)
     }
 
-    /// So many bytes in files of this folder, which only this user can enter, but for small documents.
+    /// So many bytes in at most so many files, of this folder, which only this user can enter, but for small documents. Three
+    /// quarters of the files are one origin's at the most.
     #[must_use]
-    pub fn on_disk(limit: u64, folder: Option<PathBuf>) -> Arc<Self> {
+    pub fn on_disk(limit: u64, files: usize, folder: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
             remembered: OnceLock::new(),
             limit,
+            files,
             folder,
             account: Mutex::default(),
         })
@@ -105,18 +119,20 @@ impl Memory {
         self.remembered.get()?.upgrade()
     }
 
-    /// Takes so many bytes for the quota of a connection, and of its origin. What is only remembered makes way. The locks of
-    /// documents must be free.
+    /// Takes so many bytes for the quota of a connection, and of its origin, and descriptors for so many documents. What is
+    /// only remembered makes way. The locks of documents must be free.
     pub(super) fn take(
         self: &Arc<Self>,
+        files: usize,
         bytes: u64,
         origin: Option<Arc<str>>,
         state: Weak<Mutex<State>>,
     ) -> Result<Room, DocumentError> {
         // Asked before the account is locked: a slow file system keeps nobody else waiting.
         let free = self.free(bytes);
+        let wanted = Share { bytes, files };
         loop {
-            let full = match self.lock().book(bytes, origin.as_ref(), self.limit, free) {
+            let full = match self.book(wanted, origin.as_ref(), free) {
                 Ok(()) => break,
                 Err(full) => full,
             };
@@ -125,6 +141,11 @@ impl Memory {
                 Full::Origin => (
                     origin.as_deref(),
                     "more bytes than all connections of an origin may hold",
+                ),
+                Full::Files => (None, "more documents than all connections together may hold"),
+                Full::FilesOfOrigin => (
+                    origin.as_deref(),
+                    "more documents than all connections of an origin may hold",
                 ),
                 Full::Disk => return Err(DocumentError::DiskFull),
             };
@@ -135,6 +156,7 @@ impl Memory {
         Ok(Room {
             bytes,
             placed: 0,
+            files,
             origin,
             state,
             memory: Arc::clone(self),
@@ -170,6 +192,11 @@ impl Memory {
         self.lock().held
     }
 
+    #[cfg(test)]
+    pub(super) fn files(&self) -> usize {
+        self.lock().files
+    }
+
     fn lock(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,47 +206,79 @@ impl Memory {
 enum Full {
     All,
     Origin,
+    Files,
+    FilesOfOrigin,
     Disk,
 }
 
-impl Account {
-    /// Counts so many bytes more, if they have room below the limit and on the disk, where `free` is known.
-    fn book(
-        &mut self,
-        bytes: u64,
-        origin: Option<&Arc<str>>,
-        limit: u64,
-        free: Option<u64>,
-    ) -> Result<(), Full> {
-        if self.held.checked_add(bytes).is_none_or(|sum| sum > limit) {
+impl Memory {
+    /// Counts so much more, if it has room below the limits and on the disk, where `free` is known.
+    fn book(&self, wanted: Share, origin: Option<&Arc<str>>, free: Option<u64>) -> Result<(), Full> {
+        let mut account = self.lock();
+        let Share { bytes, files } = wanted;
+        if account.held.checked_add(bytes).is_none_or(|sum| sum > self.limit) {
             return Err(Full::All);
         }
-        let of_origin = origin.and_then(|origin| self.by_origin.get(origin));
-        let of_origin = of_origin.copied().unwrap_or(0).saturating_add(bytes);
-        if origin.is_some() && of_origin > MAX_HELD_BY_ORIGIN {
+        if account
+            .files
+            .checked_add(files)
+            .is_none_or(|sum| sum > self.files)
+        {
+            return Err(Full::Files);
+        }
+        let of_origin = origin.and_then(|origin| account.by_origin.get(origin));
+        let of_origin = of_origin.copied().unwrap_or_default();
+        let of_origin = Share {
+            bytes: of_origin.bytes.saturating_add(bytes),
+            files: of_origin.files.saturating_add(files),
+        };
+        if origin.is_some() && of_origin.bytes > MAX_HELD_BY_ORIGIN {
             return Err(Full::Origin);
         }
-        let still_to_come = self.held.saturating_sub(self.placed);
+        if origin.is_some() && of_origin.files > self.files - self.files / 4 {
+            return Err(Full::FilesOfOrigin);
+        }
+        let still_to_come = account.held.saturating_sub(account.placed);
         let needed = still_to_come.saturating_add(bytes).saturating_add(SPARE);
         if free.is_some_and(|free| free < needed) {
             return Err(Full::Disk);
         }
-        self.held += bytes;
+        account.held += bytes;
+        account.files += files;
         if let Some(origin) = origin {
-            self.by_origin.insert(Arc::clone(origin), of_origin);
+            account.by_origin.insert(Arc::clone(origin), of_origin);
         }
         Ok(())
     }
 }
 
+impl Account {
+    fn give_back(&mut self, share: Share, origin: Option<&Arc<str>>) {
+        self.held -= share.bytes;
+        self.files -= share.files;
+        if let Some(origin) = origin
+            && let Some(held) = self.by_origin.get_mut(origin)
+        {
+            held.bytes -= share.bytes;
+            held.files -= share.files;
+            if *held == Share::default() {
+                self.by_origin.remove(origin);
+            }
+        }
+    }
+}
+
 impl Room {
-    /// A part of this room; none if it is smaller than that.
+    /// A part of this room, for one document; none if it is smaller than that.
     #[must_use]
     pub fn split(&mut self, bytes: u64) -> Option<Self> {
         self.bytes = self.bytes.checked_sub(bytes)?;
+        let files = self.files.min(1);
+        self.files -= files;
         Some(Self {
             bytes,
             placed: 0,
+            files,
             origin: self.origin.clone(),
             state: self.state.clone(),
             memory: Arc::clone(&self.memory),
@@ -232,21 +291,24 @@ impl Room {
         self.placed += bytes;
         self.memory.lock().placed += bytes;
     }
+
+    /// What lies in it is in no file of its own.
+    pub(super) fn needs_no_file(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        let share = Share { bytes: 0, files };
+        self.memory.lock().give_back(share, self.origin.as_ref());
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         let mut account = self.memory.lock();
-        account.held -= self.bytes;
         account.placed -= self.placed;
-        if let Some(origin) = &self.origin
-            && let Some(held) = account.by_origin.get_mut(origin)
-        {
-            *held -= self.bytes;
-            if *held == 0 {
-                account.by_origin.remove(origin);
-            }
-        }
+        let share = Share {
+            bytes: self.bytes,
+            files: self.files,
+        };
+        account.give_back(share, self.origin.as_ref());
         drop(account);
         if let Some(state) = self.state.upgrade() {
             // Never dropped by who holds the lock: documents leave the maps as values.

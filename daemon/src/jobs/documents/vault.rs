@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn filled(folder: Option<&Path>, bytes: &[u8], step: usize) -> Vault {
-        let memory = Memory::on_disk(u64::MAX, folder.map(Path::to_owned));
+        let memory = Memory::on_disk(u64::MAX, usize::MAX, folder.map(Path::to_owned));
         let mut vault = Vault::new(bytes.len() as u64, &memory).unwrap();
         for (index, part) in bytes.chunks(step).enumerate() {
             vault.append(part, (index * step) as u64).unwrap();
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn many_small_documents_lie_on_the_disk_too() {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::on_disk(u64::MAX, Some(folder.path().to_owned()));
+        let memory = Memory::on_disk(u64::MAX, usize::MAX, Some(folder.path().to_owned()));
         let in_memory = |vault: &Vault| matches!(vault, Vault::Memory(..));
         let fit = MAX_IN_MEMORY / MAX_SMALL;
         let mut vaults: Vec<_> = (0..fit + 3)

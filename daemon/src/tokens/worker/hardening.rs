@@ -9,9 +9,10 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 /// After the daemon has gone, how long a module may take to let go of its tokens.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// No core dump and no debugger of the same user sees a PIN; no set-uid program gives the module more rights. Each is
+/// A module has as few descriptors as in any other program. No core dump and no debugger of the same user sees a PIN; no set-uid program gives the module more rights. Each is
 /// done as far as the system lets us.
 pub(in crate::tokens) fn harden() {
+    crate::descriptors::lower();
     let refused = [
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
         rustix::process::setrlimit(
