@@ -317,10 +317,10 @@ impl Documents {
         Ok(Sealed::new(body, size, hasher, Some(part)))
     }
 
-    /// Whether something was begun, that [`Self::drop_stale`] may let go of.
+    /// Whether something was begun, or is waited for, that [`Self::drop_stale`] may let go of.
     #[must_use]
     pub fn is_receiving(&self) -> bool {
-        !self.lock().coming.is_empty()
+        !self.lock().coming.is_empty() || self.manifests.are_waiting()
     }
 
     /// Lets go of uploads that have brought nothing for longer than [`MAX_UPLOAD_SECONDS`] before `now`, and ends the

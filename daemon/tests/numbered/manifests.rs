@@ -437,3 +437,38 @@ fn n052_what_is_never_finished_is_let_go_after_a_minute() {
     rest["offset"] = json!(400_000);
     assert_eq!(page.refusal("upload", &rest), "upload_mismatch");
 }
+
+/// As slow, for the same reason.
+#[test]
+fn n050_a_manifest_of_which_nothing_more_comes_is_let_go_after_a_minute() {
+    let (_desk, daemon) = portal(&["verify"]);
+    let documents = |count: u8| -> Vec<Value> {
+        let sha256 = |n: u8| format!("{n:02x}").repeat(32);
+        let named = (0..count).map(|n| json!({ "name": "x", "sha256": sha256(n), "size": 200 << 20 }));
+        named.collect()
+    };
+    // Of one nothing comes, and of the other one document of two; both on connections that bring nothing else.
+    let [mut nothing, mut half] = [(); 2].map(|()| Page::connected(&daemon));
+    let began = Instant::now();
+    let silent = nothing.ask("verify_documents", &json!({ "documents": documents(7) }));
+    let first = json!({ "name": "x", "sha256": hex::encode(Sha256::digest(b"one")), "size": 3 });
+    let two = [first, documents(1).remove(0)];
+    let halved = half.ask("verify_documents", &json!({ "documents": two }));
+    let mut early = std::collections::BTreeMap::new();
+    half.upload_beside("x", b"one", &mut early);
+    assert!(early.is_empty(), "{early:?}");
+    for (page, request) in [(&mut nothing, silent), (&mut half, halved)] {
+        assert_eq!(code(&page.reply(request)), "document_missing");
+        let waited = began.elapsed();
+        assert!(waited > Duration::from_secs(55), "{waited:?}");
+    }
+    // The origin has its room again.
+    let mut page = Page::connected(&daemon);
+    let mut begun = documents(7);
+    for document in &mut begun {
+        document.as_object_mut().unwrap().remove("name");
+        document["offset"] = json!(0);
+        document["data"] = json!(STANDARD.encode([7; 100]));
+        assert!(page.call("upload", document)["result"].is_object());
+    }
+}

@@ -151,6 +151,11 @@ impl Manifests {
         self.end(named, end);
     }
 
+    /// Whether documents are waited for, or will be as soon as it was looked at what their requests ask for.
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
     /// Ends manifests of which nothing has come for longer than [`MAX_UPLOAD`] before `now`.
     pub(super) fn drop_stale(&self, now: Instant) {
         let stale = |waiting: &Waiting| {
