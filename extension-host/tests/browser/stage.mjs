@@ -269,6 +269,9 @@ export class Stage {
   freezeDaemon() {
     const daemon = this.#daemon;
     daemon.kill("SIGSTOP");
+    // On a busy machine one of its threads may still answer before another hears of the stop.
+    const isStopped = () => /^\d+ \(.*\) T /s.test(readFileSync(`/proc/${daemon.pid}/stat`, "utf8"));
+    for (const start = Date.now(); !isStopped(); ) if (Date.now() - start > PATIENCE) throw new Error("the daemon does not stop");
     return () => daemon.kill("SIGCONT");
   }
 

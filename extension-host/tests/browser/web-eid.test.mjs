@@ -34,7 +34,15 @@ const PAGE = `<!doctype html><title>Cổng</title><script>
     await fetch("/told", { method: "POST", body: JSON.stringify(answer) });
   };
   if (location.search === "?alone") signIn();
+  if (location.search === "?status") ask("status").then((answer) => fetch("/told", { method: "POST", body: JSON.stringify(answer) }));
   if (location.search === "?click") addEventListener("click", signIn);
+  // As the published examples do it: whether somebody is here, and then at once.
+  const both = async () => {
+    const status = await ask("status");
+    const answer = status.success ? await ask("authenticate", { challengeNonce: NONCE }) : {};
+    await fetch("/told", { method: "POST", body: JSON.stringify({ status, ...answer }) });
+  };
+  if (location.search === "?both") addEventListener("click", both);
   // A portal that has its documents signed and nothing else.
   const sign = async () => {
     const { success, ...none } = await ask("get-signing-certificate");
@@ -72,12 +80,12 @@ async function strange(nonce) {
 
 for (const name of ["chromium", "firefox"]) {
   test(`a portal built for Web eID, in ${name}`, { timeout: 150_000 }, async (context) => {
-    const { url } = await stage.site({ "/": PAGE }, { host: HOST, allowed: false });
+    const nonce = randomBytes(33).toString("base64");
+    const { url, told } = await strange(nonce);
     const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
     context.after(close);
     const page = await browser.newPage();
     const ask = (...words) => page.evaluate((words) => window.ask(...words), words);
-    const nonce = randomBytes(33).toString("base64");
     stage.answer("approve");
 
     // A new browser takes its time to start an extension: that it is here is heard at a site with a permission.
@@ -93,11 +101,11 @@ for (const name of ["chromium", "firefox"]) {
       const visit = async (how) => {
         const told = stranger.told();
         await page.goto(`${stranger.url}/?${how}`);
-        if (how !== "alone") await page.mouse.click(100, 100);
+        if (!["alone", "status"].includes(how)) await page.mouse.click(100, 100);
         return told;
       };
       assert.deepEqual(await visit("alone"), { unavailable: true });
-      assert.deepEqual(await ask("status"), { unavailable: true });
+      assert.deepEqual(await visit("status"), { unavailable: true });
       // The page library waits a second for somebody: it is told before the person is asked whether he wants the site.
       stage.answer("refuse", { introduce: true });
       const { acknowledged, ...refused } = await visit("click");
@@ -107,6 +115,14 @@ for (const name of ["chromium", "firefox"]) {
       const { success: { action, ...token } } = await visit("click");
       assert.equal(action, "web-eid:authenticate-success");
       assert.match(stage.signedIn(token, stranger.url, nonce), /Nguyễn Văn An/);
+      // Its status at a click is answered as well, before anybody is asked.
+      stage.trien("origin", "revoke", stranger.url);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      assert.deepEqual(await visit("alone"), { unavailable: true });
+      stage.answer("approve", { introduce: true });
+      const { status, success: { action: asked, ...again } } = await visit("both");
+      assert.deepEqual([status.success.library, asked], ["2.1.0", "web-eid:authenticate-success"]);
+      assert.match(stage.signedIn(again, stranger.url, nonce), /Nguyễn Văn An/);
       // A signature over a bare digest was offered there, and nobody has ticked it.
       assert.ok((await visit("sign")).failure);
       // Where it is ticked, the first question is enough for it.
@@ -211,7 +227,9 @@ for (const name of ["chromium", "firefox"]) {
     await context.test("a permission that is taken back ends it", async () => {
       stage.trien("origin", "revoke", url);
       await new Promise((resolve) => setTimeout(resolve, 1500));
-      assert.deepEqual(await ask("status"), { unavailable: true });
+      const heard = told();
+      await page.goto(`${url}/?status`);
+      assert.deepEqual(await heard, { unavailable: true });
     });
   });
 }

@@ -69,9 +69,12 @@ test("nobody is heard where there is no permission, or where silence is wished",
     { connect: refusing("user_muted"), known: true }, { connect: refusing("not_running") }, { connect: () => line(["sign_in"]), silent: true },
   ]) {
     const { told, status } = play(world);
-    await status();
+    await status({ active: false });
     assert.deepEqual(told, [], JSON.stringify(world));
   }
+  const silent = play({ silent: true });
+  await silent.status();
+  assert.deepEqual(silent.told, [], "not at a click either");
   const insecure = play({ connect: () => line(["sign_in"]) });
   await insecure.status({ secure: false });
   assert.deepEqual(insecure.told, []);
@@ -84,7 +87,7 @@ test("an origin with a permission is acknowledged before it is answered", async 
   session.close();
   for (const [code, expected] of [["not_running", "NATIVE_UNAVAILABLE"], ["version_mismatch", "VERSION_MISMATCH"]]) {
     const failed = play({ connect: refusing(code), known: true });
-    await failed.status();
+    await failed.status({ active: false });
     assert.deepEqual(kinds(failed.told), ["ack", `ERR_WEBEID_${expected}`]);
   }
   const insecure = play({ known: true });
@@ -101,7 +104,7 @@ test("an origin that had a permission need not wait for a slow daemon, a strange
   ]) {
     let answer;
     const { told, status, session } = play({ known, connect: () => new Promise((resolve) => (answer = () => resolve(line(scopes)))) });
-    const asked = status();
+    const asked = status({ active: false });
     // The session looks at the clock first: nothing here but time can make it speak.
     await new Promise((resolve) => setTimeout(resolve, 900));
     assert.deepEqual(kinds(told), known ? ["ack"] : []);
@@ -112,14 +115,50 @@ test("an origin that had a permission need not wait for a slow daemon, a strange
   }
 });
 
+test("a stranger's status at a click is answered without the daemon, and says nothing of ours", async () => {
+  const versions = { library: "2.1.0", extension: "2.1.0", nativeApp: "2.1.0" };
+  const { told, status } = play({ connect: () => assert.fail("nobody is asked for it") });
+  await status();
+  assert.deepEqual(told, [{ action: "web-eid:status-ack" }, { action: "web-eid:status-success", ...versions }]);
+  const bad = play({ connect: () => assert.fail() });
+  await bad.status({ request: { action: "status", libraryVersion: "3.0.0", fields: {} } });
+  assert.deepEqual(kinds(bad.told), ["ack", "ERR_WEBEID_VERSION_MISMATCH"]);
+  // Its permission was taken back while it was not looked at.
+  const former = play({ connect: refusing("not_allowed"), known: true });
+  await former.status();
+  assert.deepEqual(kinds(former.told), ["ack", "success"]);
+  const insecure = play({ connect: () => assert.fail() });
+  await insecure.status({ secure: false });
+  assert.deepEqual(insecure.told, []);
+});
+
+test("a click's request has the person asked, though a status of the page's load is still on its way", async () => {
+  for (const refused of [refusing("not_allowed"), () => line([])]) {
+    const answers = [];
+    const connect = (active) => new Promise((resolve, reject) => answers.push({ active, give: (act) => { try { resolve(act()); } catch (error) { reject(error); } } }));
+    const { told, status, session } = play({ connect });
+    const loading = status({ active: false });
+    const clicked = session.hear({ request: { action: "authenticate", libraryVersion: "2.1.0", fields: { challengeNonce: "x" } }, secure: true, active: true });
+    while (answers.length < 1) await new Promise(setImmediate);
+    answers[0].give(refused);
+    while (answers.length < 2) await new Promise(setImmediate);
+    const request = async () => ({ result: { format: "web-eid:1.0" } });
+    answers[1].give(() => line(["sign_in"], { request }));
+    await Promise.all([loading, clicked]);
+    assert.deepEqual(answers.map(({ active }) => active), [false, true]);
+    assert.deepEqual(told.map(({ action }) => action), ["web-eid:authenticate-ack", "web-eid:authenticate-success"]);
+    session.close();
+  }
+});
+
 test("a line that the daemon has ended is made anew", async () => {
   let made = 0;
   const { told, status, session } = play({ connect: () => line(["sign_in"], (made += 1, {})) });
-  await status();
-  await status();
+  await status({ active: false });
+  await status({ active: false });
   assert.deepEqual([made, told.length], [1, 4], "one line serves both");
   session.close();
-  await status();
+  await status({ active: false });
   assert.equal(made, 2);
   session.close();
 });

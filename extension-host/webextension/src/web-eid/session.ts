@@ -7,7 +7,7 @@ import type { Conversation } from "../../../sdk/src/conversation.ts";
 import { TrienError } from "../../../sdk/src/error.ts";
 import type { AuthenticationToken, Certificate, DigestSignature, HelloReply } from "../../../sdk/src/protocol.ts";
 import type { WebEidToBackground } from "../internal.ts";
-import type { Action, CheckedRequest } from "./wire.ts";
+import type { Action, CheckedRequest, WebEidRequest } from "./wire.ts";
 import { Failure, WIRE_VERSION, check, failureOf } from "./wire.ts";
 
 /** How long a host without a request is kept, in milliseconds: from a certificate to the digest signed with it. */
@@ -46,6 +46,8 @@ export class WebEidSession {
   readonly #world: World;
   readonly #pending = new Set<Action>();
   #line: Promise<Line> | undefined;
+  /** Whether the person may be asked about the site by the line that is kept. */
+  #asking = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(world: World) {
@@ -56,7 +58,10 @@ export class WebEidSession {
     const { action } = request;
     if (await this.#world.silent()) return;
     // Whether somebody is here may be asked at any time; for that the person is not.
-    const asked = secure && active && action !== "status";
+    const clicked = secure && active;
+    const asked = clicked && action !== "status";
+    const greeted = clicked && action === "status";
+    if (greeted && !(await this.#world.known())) return this.#greet(request);
     // A click is a click: a page that was clicked in may learn that somebody is here. It gives up after a second, and the
     // person may first have to be asked whether he wants this site at all.
     if (asked) this.#world.tell({ action: `web-eid:${action}-ack` });
@@ -64,6 +69,7 @@ export class WebEidSession {
     const early = asked || (await this.#isLateAndKnown(finding));
     if (early && !asked) this.#world.tell({ action: `web-eid:${action}-ack` });
     const found = (await finding) ?? (early ? this.#refusal(asked) : undefined);
+    if (found === undefined && greeted) return this.#greet(request);
     if (found === undefined || (found instanceof Failure && !early && !(await this.#world.known()))) return;
     if (!early) this.#world.tell({ action: `web-eid:${action}-ack` });
     if (found instanceof Failure) return this.#world.tell(found.of(action));
@@ -75,6 +81,19 @@ export class WebEidSession {
     this.#pending.delete(action);
     this.#rest();
     this.#world.tell(answer instanceof Failure ? answer.of(action) : { action: `web-eid:${action}-success`, ...answer });
+  }
+
+  /**
+   * A stranger that was clicked in learns that somebody is here, as by any other request at a click, and nothing more: a
+   * portal whose button asks for the status first could never be used the first time. Nobody is asked for it.
+   */
+  #greet(request: WebEidRequest): void {
+    const { action } = request;
+    this.#world.tell({ action: `web-eid:${action}-ack` });
+    const checked = check(request);
+    if (checked instanceof Failure) return this.#world.tell(checked.of(action));
+    const versions = { library: checked.libraryVersion, extension: WIRE_VERSION, nativeApp: WIRE_VERSION };
+    this.#world.tell({ action: `web-eid:${action}-success`, ...versions });
   }
 
   /** The page has gone: so must its questions. */
@@ -102,7 +121,10 @@ export class WebEidSession {
   async #find(active: boolean): Promise<Line | Failure | undefined> {
     clearTimeout(this.#idle);
     const kept = this.#line;
+    // One that was made without the person may have been refused for that alone.
+    const quiet = kept !== undefined && !this.#asking;
     const line = await this.#dial(active);
+    if (line === undefined && active && quiet) return this.#dial(active);
     if (kept === undefined || line === undefined || line instanceof Failure || !line.conversation.ended) return line;
     // The daemon ended the line that was kept, for instance because a permission was changed.
     this.#line = undefined;
@@ -110,14 +132,23 @@ export class WebEidSession {
   }
 
   async #dial(active: boolean): Promise<Line | Failure | undefined> {
-    this.#line ??= this.#world.connect(active);
+    if (this.#line === undefined) this.#asking = active;
+    const dialled = (this.#line ??= this.#world.connect(active));
     try {
-      const line = await this.#line;
-      return line.hello.scopes.length > 0 ? line : undefined;
+      const line = await dialled;
+      if (line.hello.scopes.length > 0) return line;
+      line.conversation.close();
+      this.#drop(dialled);
+      return undefined;
     } catch (error) {
-      this.#line = undefined;
+      this.#drop(dialled);
       return error instanceof TrienError && REFUSALS.includes(error.code) ? undefined : asFailure(error);
     }
+  }
+
+  /** Another may have been made meanwhile. */
+  #drop(line: Promise<Line>): void {
+    if (this.#line === line) this.#line = undefined;
   }
 
   #rest(): void {
