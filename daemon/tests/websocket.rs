@@ -44,6 +44,17 @@ fn refused(daemon: &Daemon, request: &str) {
     );
 }
 
+/// Closed without a byte: to a page it is as if nobody listened.
+#[track_caller]
+fn unanswered(daemon: &Daemon, request: &str) {
+    let answer = raw(daemon.port, request.as_bytes());
+    assert!(
+        answer.is_empty(),
+        "{} got {answer:?}",
+        request.get(..400).unwrap_or(request)
+    );
+}
+
 #[track_caller]
 fn accepted(daemon: &Daemon, request: &str) -> String {
     let answer = raw(daemon.port, request.as_bytes());
@@ -210,7 +221,6 @@ fn n019_n021_the_websocket_fields_must_be_right() {
             "Sec-WebSocket-Protocol: trien.v1",
             "Sec-WebSocket-Protocol: TRIEN.V1",
         ),
-        ("Upgrade: websocket", "Upgrade: websocket\r\nSec-Fetch-Mode: cors"),
     ] {
         refused(&daemon, &good.replace(from, to));
     }
@@ -221,6 +231,63 @@ fn n019_n021_the_websocket_fields_must_be_right() {
             "Upgrade: websocket\r\nSec-Fetch-Mode: websocket",
         ),
     );
+}
+
+/// Whatever a page fetches: any answer, even a refusal that it cannot read, would tell it that somebody is here.
+#[test]
+fn n010_n019_what_a_browser_says_is_no_handshake_is_not_answered() {
+    let (_desk, daemon) = portal();
+    let (port, good) = (daemon.port, handshake(daemon.port));
+    for mode in [
+        "cors",
+        "no-cors",
+        "navigate",
+        "same-origin",
+        "websockets",
+        "",
+        "websocket\r\nSec-Fetch-Mode: no-cors",
+    ] {
+        unanswered(
+            &daemon,
+            &good.replace(
+                "Upgrade: websocket",
+                &format!("Upgrade: websocket\r\nSec-Fetch-Mode: {mode}"),
+            ),
+        );
+    }
+    let fetched = |method: &str, target: &str, more: &str, body: &str| {
+        format!(
+            "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: keep-alive\r\nsec-fetch-site: cross-site\r\n\
+             sec-fetch-mode: no-cors\r\nsec-fetch-dest: empty\r\n{more}\r\n{body}"
+        )
+    };
+    for target in [
+        "/",
+        "/v1",
+        "/status",
+        "/favicon.ico",
+        &format!("/{}", "a".repeat(9000)),
+    ] {
+        unanswered(&daemon, &fetched("GET", target, "", ""));
+    }
+    let length = "Content-Length: 4\r\nContent-Type: text/plain\r\n";
+    for body in ["", "body"] {
+        unanswered(
+            &daemon,
+            &fetched("POST", "/v1", &format!("{length}Origin: {PORTAL}\r\n"), body),
+        );
+    }
+    unanswered(
+        &daemon,
+        &fetched(
+            "OPTIONS",
+            "/v1",
+            "Access-Control-Request-Private-Network: true\r\n",
+            "",
+        ),
+    );
+    assert!(daemon.log().contains("no handshake"), "{}", daemon.log());
+    assert!(daemon.answers());
 }
 
 /// A page by a plain TCP client after its handshake, which need not read what comes.
@@ -360,11 +427,11 @@ fn n017_heads_have_limits() {
     let (_desk, daemon) = portal();
     let good = handshake(daemon.port);
     let with = |extra: &str| good.replace("Upgrade: websocket", &format!("{extra}Upgrade: websocket"));
-    refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(8 * 1024))));
+    unanswered(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(8 * 1024))));
     refused(&daemon, &with(&"X: y\r\n".repeat(60)));
     accepted(&daemon, &with(&"X: y\r\n".repeat(50)));
     for size in [1 << 20, 10 << 20] {
-        refused(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(size))));
+        unanswered(&daemon, &with(&format!("X-Long: {}\r\n", "a".repeat(size))));
     }
 
     let mut slow = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();

@@ -1,4 +1,5 @@
-//! The decision about a WebSocket handshake: in this order, and nothing else is ever answered.
+//! The decision about a WebSocket handshake: in this order, and nothing else is ever answered. What a browser says is no
+//! handshake has been closed before: see [`is_fetched`].
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
@@ -23,7 +24,7 @@ pub(super) enum Refusal {
     Origin,
     /// An origin without a permission.
     NotAllowed,
-    /// The fields of RFC 6455, section 4.2.1, our subprotocol, or `Sec-Fetch-Mode`.
+    /// The fields of RFC 6455, section 4.2.1, or our subprotocol.
     WebSocket,
 }
 
@@ -93,16 +94,20 @@ pub(super) fn judge(
     }
 }
 
+/// Whether a browser says that this is no WebSocket's handshake (Fetch Metadata Request Headers, section 2.2): a page that
+/// fetches would learn from any answer that somebody is here.
+pub(super) fn is_fetched(headers: &HeaderMap) -> bool {
+    let fetch_mode = HeaderName::from_static("sec-fetch-mode");
+    headers.contains_key(&fetch_mode) && only(headers, &fetch_mode) != Some("websocket")
+}
+
 /// RFC 6455, section 4.2.1, and the subprotocol.
 fn speaks_websocket(headers: &HeaderMap) -> bool {
-    let fetch_mode = HeaderName::from_static("sec-fetch-mode");
-    let mode = !headers.contains_key(&fetch_mode) || only(headers, &fetch_mode) == Some("websocket");
     only(headers, &UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
         && names(headers, &CONNECTION, |name| name.eq_ignore_ascii_case("upgrade"))
         && only(headers, &SEC_WEBSOCKET_VERSION) == Some("13")
         && only(headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key)
         && names(headers, &SEC_WEBSOCKET_PROTOCOL, |name| name == SUBPROTOCOL)
-        && mode
 }
 
 /// True if the comma-separated values of a header have such a word among them.

@@ -9,6 +9,8 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::accept::is_fetched;
+
 /// Bytes of a request head.
 const MAX_HEAD: usize = 8 * 1024;
 /// Header fields of a request head.
@@ -26,33 +28,54 @@ pub(super) struct Head {
     pub(super) headers: HeaderMap,
 }
 
+/// Why there is no head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoHead {
+    /// It can be told that it is refused.
+    Refused,
+    /// It gets no answer: it may be a page that fetches, whose address fills the whole head or which sends a body.
+    Unanswered,
+    /// The other end is gone.
+    Gone,
+}
+
 /// Reads a head. The bytes come with it, for who speaks HTTP further: see [`Rewound`].
 ///
 /// # Errors
-/// True if the other end can be told that it is refused, false if it is gone.
-pub(super) async fn read(stream: &mut TcpStream) -> Result<(Head, Vec<u8>), bool> {
+/// [`NoHead`].
+pub(super) async fn read(stream: &mut TcpStream) -> Result<(Head, Vec<u8>), NoHead> {
     let mut bytes = Vec::with_capacity(1024);
     match tokio::time::timeout(PATIENCE, fill(stream, &mut bytes)).await {
-        Ok(Ok(Some(head))) => Ok((head, bytes)),
-        Ok(Ok(None)) | Err(_) => Err(true),
-        Ok(Err(_)) => Err(false),
+        Ok(Ok(Ok(head))) => Ok((head, bytes)),
+        Ok(Ok(Err(why))) => Err(why),
+        Err(_) => Err(NoHead::Refused),
+        Ok(Err(_)) => Err(NoHead::Gone),
     }
 }
 
-/// Reads up to the empty line; `None` if what comes is not the head of one HTTP/1 request.
-async fn fill(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Option<Head>> {
+/// Reads up to the empty line, if what comes is the head of one HTTP/1 request.
+async fn fill(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Result<Head, NoHead>> {
     loop {
         let room = MAX_HEAD - bytes.len();
-        if room == 0 || stream.take(room as u64).read_buf(bytes).await? == 0 {
-            return Ok(None);
+        if room == 0 {
+            return Ok(Err(NoHead::Unanswered));
+        }
+        if stream.take(room as u64).read_buf(bytes).await? == 0 {
+            return Ok(Err(NoHead::Refused));
         }
         let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut fields);
         match request.parse(bytes) {
             Ok(httparse::Status::Partial) => {}
             // A client that speaks on before it was answered has a body, or something worse.
-            Ok(httparse::Status::Complete(length)) if length == bytes.len() => return Ok(Head::of(&request)),
-            Ok(httparse::Status::Complete(_)) | Err(_) => return Ok(None),
+            Ok(httparse::Status::Complete(length)) => {
+                return Ok(match Head::of(&request) {
+                    Some(head) if length == bytes.len() => Ok(head),
+                    Some(head) if is_fetched(&head.headers) => Err(NoHead::Unanswered),
+                    _ => Err(NoHead::Refused),
+                });
+            }
+            Err(_) => return Ok(Err(NoHead::Refused)),
         }
     }
 }

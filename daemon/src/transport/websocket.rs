@@ -1,6 +1,7 @@
 //! The second road: a WebSocket (RFC 6455) on loopback, for pages without the extension.
 //!
-//! A handshake that is not exactly what our page library sends gets the same empty 403, whatever was wrong with it.
+//! A handshake that is not exactly what our page library sends gets the same empty 403, whatever was wrong with it. What a
+//! browser says is no handshake gets nothing, as where nobody listens.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,9 +25,9 @@ use trien_protocol::envelope::Outgoing;
 use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_MESSAGE;
 
-use super::accept::{Refusal, claimed_origin, judge};
+use super::accept::{Refusal, claimed_origin, is_fetched, judge};
 use super::conversation::{self, DocumentBytes, Ending, Frame, Message, Party, RoadError};
-use super::head::{self, Rewound};
+use super::head::{self, NoHead, Rewound};
 use super::program::Peer;
 use super::seats::Seat;
 use super::{Channel, Halt, peer};
@@ -162,9 +163,16 @@ impl Doorkeeper {
     async fn handshake(self: Arc<Self>, mut stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit) {
         let (head, bytes) = match head::read(&mut stream).await {
             Ok(read) => read,
-            Err(true) => return self.refuse(stream, Refusal::Head.told("")).await,
-            Err(false) => return,
+            Err(NoHead::Refused) => return self.refuse(stream, Refusal::Head.told("")).await,
+            Err(NoHead::Unanswered) => return self.log.note("a request that is no handshake"),
+            Err(NoHead::Gone) => return,
         };
+        if is_fetched(&head.headers) {
+            let origin = claimed_origin(&head);
+            return self
+                .log
+                .note(&format!("a request that is no handshake; origin {origin}"));
+        }
         let judged = judge(&head, self.port, &self.context.grants, OffsetDateTime::now_utc());
         match judged {
             Ok(origin) => {

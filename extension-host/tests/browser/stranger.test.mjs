@@ -1,4 +1,4 @@
-// A page without a permission cannot tell whether the extension is installed, nor how Triện is, in real browsers. What a
+// A page without a permission cannot tell whether the extension is installed, nor whether Triện runs, in real browsers. What a
 // page finds it tells its own server: looking into a page would count as the person's doing there.
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
@@ -22,6 +22,12 @@ const PAGE = `<!doctype html><html><head><title>Cổng</title><script>
     .observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   const hello = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "hello", params: { versions: [1], client: "" } });
   let opened = false;
+  const picture = (address) => new Promise((resolve) => {
+    const image = new Image();
+    image.onload = () => resolve("load");
+    image.onerror = () => resolve("error");
+    image.src = address;
+  });
   const open = (session) => { opened = true; say({ trien: "open", session }); say({ trien: "send", session, text: hello }); };
   const look = () => {
     say({ trien: "ping" });
@@ -44,13 +50,22 @@ const PAGE = `<!doctype html><html><head><title>Cổng</title><script>
       for (const file of ["manifest.json", "content.js", "icons/48.png"]) {
         const address = "chrome-extension://${CHROMIUM_ID}/" + file;
         seen.found[file] = await fetch(address).then(({ status }) => status, ({ name }) => name);
-        seen.found[file + " as a picture"] = await new Promise((resolve) => {
-          const image = new Image();
-          image.onload = () => resolve("load");
-          image.onerror = () => resolve("error");
-          image.src = address;
-        });
+        seen.found[file + " as a picture"] = await picture(address);
       }
+      // The product's own port, at which a page of any site may knock.
+      const door = "http://127.0.0.1:PORT/";
+      for (const file of ["", "v1", "favicon.ico", "a".repeat(9000)]) {
+        for (const options of [{}, { mode: "no-cors" }, { mode: "no-cors", method: "POST", body: "x".repeat(100) }]) {
+          const what = [options.method, options.mode, file.slice(0, 20)].join(" ");
+          seen.found[what] = await fetch(door + file, options).then(({ type, status }) => type + status, ({ name }) => name);
+        }
+        seen.found[file.slice(0, 20) + " of the port, as a picture"] = await picture(door + file);
+      }
+      seen.found.socket = await new Promise((resolve) => {
+        const socket = new WebSocket("ws://127.0.0.1:PORT/v1", "trien.v1");
+        socket.onopen = () => resolve("open");
+        socket.onclose = ({ code, reason, wasClean }) => resolve([code, reason, wasClean].join(" "));
+      });
     }
     // A page that had to wait for its session's end tries again.
     setTimeout(() => portal || open("a"), ${LISTENS / 2});
@@ -75,7 +90,8 @@ async function site(host, options) {
     response.end();
     tell(JSON.parse(Buffer.concat(pieces)));
   };
-  const { url } = await stage.site({ "/": PAGE, "/seen": seen }, { host, ...options });
+  const page = PAGE.replaceAll("PORT", stage.websocketPort);
+  const { url } = await stage.site({ "/": page, "/seen": seen }, { host, ...options });
   const visit = async (browser, query = "") => {
     const page = await browser.newPage();
     try {
@@ -103,7 +119,9 @@ for (const name of ["chromium", "firefox"]) {
       return started;
     };
     const bare = await open({ extension: false, host: false });
+    await stage.stopDaemon();
     const nobody = await stranger.visit(bare.browser);
+    await stage.startDaemon();
     assert.deepEqual([nobody.heard, nobody.changed], [[], []]);
     await bare.close();
 
