@@ -7,6 +7,9 @@ import { Stage, binaries, elsewhere } from "./stage.mjs";
 /** Of the frame, and of the page around it. */
 const HOSTS = ["portal.example", "around.example"];
 
+/** Of a frame between them. */
+const BETWEEN = "between.example";
+
 /**
  * Says hello by hand and tells its server what comes back. To look into the page would count as the person's doing there, and
  * then an unknown site may have the person asked.
@@ -207,7 +210,7 @@ for (const name of ["chromium", "firefox"]) {
   test(`n062 n063 n064 n065 n068 who is asking, in ${name}`, async () => {
     const { inner, outer } = await sites();
     const framed = (frame, sandbox = "") => `${outer}/around?${new URLSearchParams({ frame, sandbox })}`;
-    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOSTS) });
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, [...HOSTS, BETWEEN]) });
     try {
       assert.equal(await answerTo(browser, `${inner}/probe`), "hello 1");
       assert.equal(await answerTo(browser, `${inner}/probe?hostile`), "hello 1", "the page's own JavaScript is its own");
@@ -220,6 +223,13 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(await answerTo(browser, framed(`${outer}/probe`)), "hello 1", "a frame of the same site");
       assert.equal(await answerTo(browser, framed(`${inner}/probe`)), "hello 1", "both sites are allowed");
       assert.equal(await answerTo(browser, framed(`${inner}/probe?brief`, 'sandbox="allow-scripts"')), "no answer");
+      // A third site between the two, which the person could not be told of; each of the two may be there more than once.
+      const between = (site, frame) => framed(`${site}/around?${new URLSearchParams({ frame })}`);
+      const evil = await stage.site(PAGES, { host: BETWEEN, allowed: false });
+      assert.equal(await answerTo(browser, between(evil.url, `${inner}/probe?brief`)), "no answer", "a third site between them");
+      stage.allow(evil.url);
+      assert.equal(await answerTo(browser, between(evil.url, `${inner}/probe?brief`)), "no answer", "though it has a permission");
+      assert.equal(await answerTo(browser, between(inner, `${inner}/probe`)), "hello 1", "its own site between them");
       stage.trien("origin", "revoke", outer);
       assert.equal(await answerTo(browser, framed(`${inner}/probe?brief`)), "no answer", "the site around it is not");
       stage.trien("origin", "revoke", inner);

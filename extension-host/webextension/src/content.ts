@@ -3,7 +3,7 @@
  * that the page redefines reaches it; what the page says is data, and never says who the page is.
  *
  * A page hears nothing, not even that somebody is here, until the daemon says that it has a permission or the person
- * has just done something in it: {@link met}.
+ * has just done something in it: {@link met}. Nor does a frame in a frame of a third site.
  */
 
 import { BRIDGE_VERSION, MARK, MAX_SESSIONS, MAX_TEXT, readFromPage } from "../../sdk/src/bridge.ts";
@@ -154,8 +154,30 @@ function post(message: FromExtension): void {
   if (met) window.postMessage(message, window.location.origin);
 }
 
+/**
+ * Whether nobody but its own site and that of the page in the address bar is around this page. The person is told of those
+ * two: a third in between, whose page this one lies in, could not be shown. The page's own scripts have no say in it.
+ */
+function isBetweenTwoSites(): boolean {
+  const around = Array.from(window.location.ancestorOrigins ?? []);
+  for (let frame: Window = window.parent, index = 0; frame !== window.top && frame !== frame.parent; frame = frame.parent, index += 1) {
+    const ofTheTop = around[index] !== undefined && around[index] !== "null" && around[index] === around.at(-1);
+    if (!ofTheTop && !isOfOurSite(frame)) return false;
+  }
+  return true;
+}
+
+/** Whether another page has this one's origin. */
+function isOfOurSite(page: Window): boolean {
+  try {
+    return page.origin === window.origin;
+  } catch {
+    return false;
+  }
+}
+
 // A sandboxed page has the address of a site but not its origin; it is not answered at all.
-if (window.origin === window.location.origin) {
+if (window.origin === window.location.origin && isBetweenTwoSites()) {
   window.addEventListener("message", hear);
   window.addEventListener("pagehide", leave);
 }
