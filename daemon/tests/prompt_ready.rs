@@ -75,3 +75,38 @@ fn a_prompt_stands_ready_while_a_page_is_connected_and_each_question_has_its_own
         || std::fs::read_to_string(format!("/proc/{fourth}/cmdline")).is_ok_and(|line| !line.is_empty());
     wait_for(|| (!runs()).then_some(()));
 }
+
+/// Without these the window opens documents with another program than the person's desktop does.
+#[test]
+fn a_prompt_is_told_which_desktop_it_is_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &[]);
+    let (window, told) = (desk.path("window"), desk.path("told"));
+    let program = format!("#!/bin/sh\nenv > {0}.new && mv {0}.new {0}\n", told.display());
+    std::fs::write(&window, program).unwrap();
+    std::fs::set_permissions(&window, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let config = format!("[websocket]\nport = 0\n[prompt]\nprogram = {window:?}\n");
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    let names = [
+        "XDG_CURRENT_DESKTOP",
+        "XDG_CONFIG_DIRS",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+    ];
+    let mut command = desk.trien(["daemon"]);
+    command.envs(names.map(|name| (name, format!("/of/{name}"))));
+    command.env("SOMETHING_ELSE", "x");
+    let daemon = Daemon::run(&desk, &mut command);
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let environment = wait_for(|| std::fs::read_to_string(&told).ok());
+    for name in names {
+        assert!(
+            environment.contains(&format!("{name}=/of/{name}\n")),
+            "{environment}"
+        );
+    }
+    assert!(!environment.contains("SOMETHING_ELSE"), "{environment}");
+}

@@ -22,15 +22,19 @@ use super::process::NOBODY;
 /// How long a prompt stands ready after the last page left: a page that is loaded anew, or follows a link, comes back.
 const LINGER: Duration = Duration::from_secs(120);
 
-/// What of the daemon's environment a prompt gets: what it needs to find the display, the person's language, and whether
-/// the person is there.
-const ENVIRONMENT: [&str; 16] = [
+/// What of the daemon's environment a prompt gets: what it needs to find the display, the person's language, whether the
+/// person is there, and the programs that show documents (`mime-apps-spec`: the desktop's choice lies in files of its name).
+const ENVIRONMENT: [&str; 20] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
     "XDG_RUNTIME_DIR",
     "XDG_SESSION_TYPE",
+    "XDG_CONFIG_DIRS",
+    "XDG_CONFIG_HOME",
+    "XDG_CURRENT_DESKTOP",
     "XDG_DATA_DIRS",
+    "XDG_DATA_HOME",
     "DBUS_SESSION_BUS_ADDRESS",
     "DBUS_SYSTEM_BUS_ADDRESS",
     "HOME",

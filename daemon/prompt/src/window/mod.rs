@@ -383,6 +383,10 @@ impl Prompt {
     fn show_document(&self, path: &str) {
         let file = gio::File::for_path(path);
         let context = gdk::Display::default().map(|display| display.app_launch_context());
+        if let Some(context) = &context {
+            // Chosen for this window, which has to be there at once.
+            context.unsetenv("GSK_RENDERER");
+        }
         if gio::AppInfo::launch_default_for_uri(&file.uri(), context.as_ref()).is_err() {
             self.show_trouble();
         }

@@ -18,6 +18,7 @@ mod arming;
 mod away;
 mod desk;
 mod first_use;
+mod opening;
 mod other_programs;
 mod pictures;
 mod pins;
