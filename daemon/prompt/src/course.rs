@@ -184,11 +184,11 @@ impl Course {
         open.then_some(FromPrompt::Answer(Answer::Refused))
     }
 
-    /// The screen was locked, or the computer goes to sleep: a refusal, and the window goes whatever it shows.
+    /// The screen was locked, or the computer goes to sleep: the request ends, and the window goes whatever it shows.
     pub(crate) fn left_alone(&mut self) -> Option<FromPrompt> {
-        let message = self.refuse();
+        let was_open = self.refuse().is_some();
         self.phase = Phase::Left;
-        message
+        was_open.then_some(FromPrompt::Answer(Answer::Left))
     }
 
     /// Time has gone on: refuses when the person took too long, leaves when the end was shown long enough.
@@ -307,6 +307,7 @@ mod tests {
     };
     const PAUSED: ToPrompt = ToPrompt::Paused { done: 1, total: 4 };
     const REFUSED: FromPrompt = FromPrompt::Answer(Answer::Refused);
+    const LEFT: FromPrompt = FromPrompt::Answer(Answer::Left);
 
     fn at(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
@@ -519,19 +520,16 @@ mod tests {
     #[test]
     fn a_screen_that_is_locked_ends_it_in_every_phase() {
         let mut asking = course(&[PIN]);
-        assert_eq!(asking.left_alone(), Some(REFUSED));
+        assert_eq!(asking.left_alone(), Some(LEFT));
         assert_eq!((asking.left_alone(), asking.phase()), (None, Phase::Left));
         let mut waiting = course(&[PIN]);
         waiting.approve(false, at(900));
-        assert_eq!(
-            (waiting.left_alone(), waiting.phase()),
-            (Some(REFUSED), Phase::Left)
-        );
+        assert_eq!((waiting.left_alone(), waiting.phase()), (Some(LEFT), Phase::Left));
         // Nobody is there to be told how it ended.
         let mut some_signed = course(&[PIN]);
         some_signed.approve(false, at(900));
         some_signed.receive(&PAUSED, at(1000)).unwrap();
-        assert_eq!(some_signed.left_alone(), Some(REFUSED));
+        assert_eq!(some_signed.left_alone(), Some(LEFT));
         assert_eq!(some_signed.phase(), Phase::Left);
         let mut over = course(&[PIN]);
         over.receive(&ToPrompt::Finish(Outcome::Done), at(10)).unwrap();

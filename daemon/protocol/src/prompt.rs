@@ -118,6 +118,8 @@ pub enum Answer {
     },
     /// No, or the window was closed.
     Refused,
+    /// The screen was locked, or the computer goes to sleep: nobody said no, and nobody is there to say yes.
+    Left,
 }
 
 /// Everything the window shows. Texts from outside come as they are; the window neutralises them.

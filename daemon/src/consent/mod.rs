@@ -199,7 +199,7 @@ pub trait Window: Send + Sync {
 /// Why there is no yes.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// He said no, or closed the window.
+    /// He said no, closed the window, or left the computer.
     #[error("the person said no")]
     Refused,
     /// Another question is open, and one of this origin waits already.

@@ -216,6 +216,8 @@ impl Prompter for ProcessPrompter {
                 window: Box::new(window),
             }),
             FromPrompt::Answer(Answer::Refused) => Err(window.refused()),
+            // Counts for no *no*: the page has nothing to do with it.
+            FromPrompt::Answer(Answer::Left) => Err(AskError::Refused),
             _ => Err(AskError::Failed("an answer to something else".into())),
         }
     }
@@ -246,6 +248,8 @@ impl Prompter for ProcessPrompter {
                 Ok((permissions, days))
             }
             FromPrompt::Answer(Answer::Refused) => Err(window.refused()),
+            // Counts for no *no*: the page has nothing to do with it.
+            FromPrompt::Answer(Answer::Left) => Err(AskError::Refused),
             _ => Err(AskError::Failed("an answer to something else".into())),
         }
     }
@@ -377,6 +381,7 @@ impl Process {
         match self.hear().await? {
             FromPrompt::PinTyped => Ok(()),
             FromPrompt::Answer(Answer::Refused) => Err(self.refused()),
+            FromPrompt::Answer(Answer::Left) => Err(AskError::Refused),
             _ => Err(AskError::Failed("a second approval".into())),
         }
     }

@@ -90,7 +90,13 @@ for (const name of ["chromium", "firefox"]) {
         await logins.lockUntil(() => desk.isEmpty());
         assert.match(await told, /^cancelled/);
         assert.deepEqual(actions(), ["asked", "refused"]);
-        // A lock is no answer to hold against the page for ever: when the person is back, his yes counts.
+        // Nobody has said no: however often the screen is locked, the page may ask again, and when the person is back, his yes counts.
+        for (const times of [2, 3]) {
+          const once = page.evaluate(() => window.pick());
+          await desk.shown();
+          await logins.lockUntil(() => desk.isEmpty());
+          assert.match(await once, /^cancelled/, `locked ${times} times`);
+        }
         const again = page.evaluate(() => window.pick());
         await desk.asked();
         desk.key("alt+x");

@@ -11,6 +11,9 @@ use super::{PIN, question, window_pin};
 /// Each of these says that nobody is before the screen any more.
 const LEAVES: [&str; 4] = ["lock own", "hint own yes", "sleep yes", "saver yes"];
 
+/// Neither a yes nor a no: nobody is there.
+const LEFT: FromPrompt = FromPrompt::Answer(Answer::Left);
+
 /// And these do not, or say it of somebody else.
 const STAYS: [&str; 6] = [
     "lock another",
@@ -31,7 +34,7 @@ fn until_heard(asked: &mut Asked<'_>, logins: &mut Logins, order: &str) -> Optio
 }
 
 #[test]
-fn n091_a_locked_screen_or_sleep_takes_the_window_away_and_refuses() {
+fn n091_a_locked_screen_or_sleep_takes_the_window_away_and_is_nobodys_no() {
     let desk = Desk::with_assistive_technology();
     let mut logins = desk.logins();
     for leaves in LEAVES {
@@ -39,8 +42,8 @@ fn n091_a_locked_screen_or_sleep_takes_the_window_away_and_refuses() {
         command.envs([logins.environment()]);
         let mut asked = desk.ask_with(command, question(window_pin(TriesLeft::Unknown)));
         asked.type_text(PIN);
-        let refused = until_heard(&mut asked, &mut logins, leaves);
-        assert_eq!(refused, Some(FromPrompt::Answer(Answer::Refused)), "{leaves}");
+        let told = until_heard(&mut asked, &mut logins, leaves);
+        assert_eq!(told, Some(LEFT), "{leaves}");
         assert!(asked.end().success(), "{leaves}");
         assert!(!asked.is_on_screen(), "{leaves}");
         assert_eq!(asked.typed(), "", "{leaves}");
@@ -79,13 +82,13 @@ fn n091_a_lock_ends_what_the_token_works_at_as_well() {
         command.envs([logins.environment()]);
         desk.ask_with(command, question(pin))
     };
-    // Approved: the refusal comes while the token works, and ends the login.
+    // Approved: the end comes while the token works, and ends the login.
     let mut working = ask(&logins, PinEntry::NotNeeded);
     working.key_until_heard("alt+k");
     working.assert_approved(0);
     working.say(&ToPrompt::Progress { done: 1, total: 3 });
-    let refused = until_heard(&mut working, &mut logins, "lock own");
-    assert_eq!(refused, Some(FromPrompt::Answer(Answer::Refused)));
+    let told = until_heard(&mut working, &mut logins, "lock own");
+    assert_eq!(told, Some(LEFT));
     assert!(working.end().success());
     drop(working);
     // With some signed, nobody is there to be told how it ended.
@@ -93,15 +96,15 @@ fn n091_a_lock_ends_what_the_token_works_at_as_well() {
     paused.key_until_heard("alt+k");
     paused.assert_approved(0);
     paused.say(&ToPrompt::Paused { done: 1, total: 3 });
-    let refused = until_heard(&mut paused, &mut logins, "lock own");
-    assert_eq!(refused, Some(FromPrompt::Answer(Answer::Refused)));
+    let told = until_heard(&mut paused, &mut logins, "lock own");
+    assert_eq!(told, Some(LEFT));
     assert!(paused.end().success());
     drop(paused);
     // And the first question to a page is taken away like any other.
     let mut command = desk.command();
     command.envs([logins.environment()]);
     let mut page = desk.ask_with(command, first_use());
-    let refused = until_heard(&mut page, &mut logins, "lock own");
-    assert_eq!(refused, Some(FromPrompt::Answer(Answer::Refused)));
+    let told = until_heard(&mut page, &mut logins, "lock own");
+    assert_eq!(told, Some(LEFT));
     assert!(page.end().success());
 }
