@@ -407,6 +407,29 @@ fn an_origin_that_asks_too_much_is_told_on_all_its_connections_and_no_other_is()
     assert_eq!(code(&pages[0].hello()), "hello_expected");
 }
 
+/// What is no request is not counted; nor is there a line in the log for each.
+#[test]
+fn n178_messages_that_are_no_requests_do_not_fill_the_log() {
+    let (_desk, daemon) = portal();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    let began = Instant::now();
+    let missing = json!({ "sha256": "0".repeat(64), "offset": 0, "length": 1 });
+    for round in 0..300 {
+        page.send_text("no request");
+        assert_eq!(code(&page.receive().unwrap().0), "bad_request", "{round}");
+        assert_eq!(code(&page.call("download", &missing)), "document_missing");
+    }
+    let log = daemon.log();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    let told = lines("a bad message") + lines("a request failed");
+    // Twenty in ten seconds; and six hundred were told.
+    let most = 20 * (usize::try_from(began.elapsed().as_secs()).unwrap() / 10 + 1);
+    assert!((1..=most).contains(&told), "{told} of {most}");
+    assert!(lines("a bad message") > 0 && lines("a request failed") > 0);
+    assert!(daemon.answers());
+}
+
 /// What the daemon has used of the processor, in user and system mode together (proc(5), `stat`, fields 14 and 15, in
 /// hundredths of a second on every Linux that runs this).
 fn processor_time(daemon: &Daemon) -> Duration {

@@ -122,8 +122,15 @@ impl QuietLog {
     const WINDOW: Duration = Duration::from_secs(10);
     const LINES: u32 = 20;
 
-    /// Logs a refusal, unless many were logged just now; says how many were left out.
+    /// Logs a refusal, unless many were logged just now.
     fn note(&self, what: &str) {
+        if self.has_room() {
+            tracing::info!(what, "refused");
+        }
+    }
+
+    /// Counts a line, and tells whether it is to be written; says how many were left out before it.
+    fn has_room(&self) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let (since, count) = match *state {
@@ -137,8 +144,6 @@ impl QuietLog {
             None => (now, 1),
         };
         *state = Some((since, count));
-        if count <= Self::LINES {
-            tracing::info!(what, "refused");
-        }
+        count <= Self::LINES
     }
 }

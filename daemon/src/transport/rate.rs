@@ -1,11 +1,12 @@
 //! How many requests an origin may make: a bucket of tokens that fills again by and by, shared by all its connections. A
 //! document's pieces do not count; they have bounds of their own, and a page that does not read waits. Nor does a *cancel*
-//! that ends a request.
+//! that ends a request. Nor what is no request at all; but the log has room for so many lines about it and no more.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::QuietLog;
 use crate::policy::Origin;
 
 /// Requests at once.
@@ -25,19 +26,21 @@ pub struct Rates(Mutex<HashMap<Origin, Bucket>>);
 struct Bucket {
     tokens: f64,
     filled: Instant,
+    /// What was wrong with its messages, which are no requests that would be counted.
+    log: QuietLog,
 }
 
 impl Rates {
+    /// Whether one more line about this origin's mistakes is to be in the log.
+    pub(super) fn may_log(&self, origin: &Origin, now: Instant) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Bucket::of(&mut all, origin, now).log.has_room()
+    }
+
     /// Counts one request. False if it is one too many.
     pub(super) fn take(&self, origin: &Origin, now: Instant) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_ORIGINS && !all.contains_key(origin) {
-            all.retain(|_, bucket| bucket.at(now) < BURST);
-        }
-        let bucket = all.entry(origin.clone()).or_insert(Bucket {
-            tokens: BURST,
-            filled: now,
-        });
+        let bucket = Bucket::of(&mut all, origin, now);
         bucket.tokens = bucket.at(now);
         bucket.filled = now;
         let enough = bucket.tokens >= 1.0;
@@ -49,6 +52,17 @@ impl Rates {
 }
 
 impl Bucket {
+    fn of<'a>(all: &'a mut HashMap<Origin, Self>, origin: &Origin, now: Instant) -> &'a mut Self {
+        if all.len() >= MAX_ORIGINS && !all.contains_key(origin) {
+            all.retain(|_, bucket| bucket.at(now) < BURST);
+        }
+        all.entry(origin.clone()).or_insert_with(|| Self {
+            tokens: BURST,
+            filled: now,
+            log: QuietLog::default(),
+        })
+    }
+
     fn at(&self, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.filled).as_secs_f64();
         (self.tokens + seconds * PER_SECOND).min(BURST)

@@ -273,6 +273,12 @@ impl Session {
         origin.is_none_or(|origin| self.context.rates.take(origin, Instant::now()))
     }
 
+    /// False if the log says enough about the origin: a page must not fill the disk.
+    fn may_log(&self) -> bool {
+        let origin = self.party.channel.origin();
+        origin.is_none_or(|origin| self.context.rates.may_log(origin, Instant::now()))
+    }
+
     /// What the origin may ask for now, by name, and when that ends.
     fn scopes(&self) -> (Vec<String>, BTreeMap<String, String>) {
         let Some(origin) = self.party.channel.origin() else {
@@ -398,7 +404,9 @@ impl Session {
     }
 
     async fn complain(&self, id: Option<RequestId>, error: ErrorObject) -> Step {
-        tracing::info!(origin = ?self.party.channel.origin(), code = error.data.code.name(), "a bad message");
+        if self.may_log() {
+            tracing::info!(origin = ?self.party.channel.origin(), code = error.data.code.name(), "a bad message");
+        }
         self.send(Frame::Text(text_of(&Outgoing::error(id, error)))).await;
         Step::Bad
     }
@@ -407,7 +415,9 @@ impl Session {
         let outgoing = match result {
             Ok(reply) => Outgoing::result(id, reply),
             Err(error) => {
-                tracing::info!(origin = ?self.party.channel.origin(), request = id, %error, "a request failed");
+                if self.may_log() {
+                    tracing::info!(origin = ?self.party.channel.origin(), request = id, %error, "a request failed");
+                }
                 Outgoing::error(Some(id), error.object())
             }
         };
