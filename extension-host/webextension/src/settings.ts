@@ -58,8 +58,10 @@ let changes: Promise<void> = Promise.resolve();
 async function change(list: List, origin: string, member: boolean): Promise<void> {
   changes = changes.catch(() => {}).then(async () => {
     const before = await read(list);
-    if (before.includes(origin) === member) return;
-    const after = member ? [...before, origin].slice(-MAX_ORIGINS) : before.filter((it) => it !== origin);
+    const others = before.filter((it) => it !== origin);
+    const after = member ? [...others, origin].slice(-MAX_ORIGINS) : others;
+    // Who is the latest already, or is not there, need not be written down once more.
+    if (after.length === before.length && after.every((it, index) => it === before[index])) return;
     await chrome.storage.local.set({ [list]: after });
   });
   return changes;

@@ -120,6 +120,12 @@ test("of what is learned at once nothing is lost, the oldest go first, and a sto
   await assert.rejects(learn({ origin: late, topOrigin: late }, true), /the disk is full/);
   await learn({ origin: late, topOrigin: late }, true);
   assert.deepEqual(await knownOrigins(), [...sites.slice(2), late]);
+  // Who is seen again is the latest, and not the next to go.
+  const [daily] = sites.slice(2);
+  await learn({ origin: daily, topOrigin: daily }, true);
+  assert.deepEqual(await knownOrigins(), [...sites.slice(3), late, daily]);
+  await learn({ origin: sites[1], topOrigin: sites[1] }, true);
+  assert.ok(await isKnown(daily));
 });
 
 test("what a page can say", () => {
