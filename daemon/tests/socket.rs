@@ -265,8 +265,17 @@ fn a_program_that_only_speaks_for_a_page_is_told_by_its_name() {
     assert_eq!(code(&page.receive().unwrap().0), "not_allowed");
     let told = json!({ "road": "program", "origin": PORTAL, "top_origin": null, "executable": own });
     assert_eq!(asker(), told);
-    // As a browser does, but this is none.
+    // In a frame: both sites are said.
+    allow(&desk, "https://frame.example", &[]);
     allow(&desk, PORTAL, &[]);
+    let framed = json!({ "from": "extension", "origin": "https://frame.example", "top_origin": PORTAL });
+    let mut frame = Page::opening(&daemon, &framed);
+    frame.hello();
+    assert_eq!(code(&frame.call("certificates", &json!({}))), "cancelled");
+    let both = json!({ "road": "program", "origin": "https://frame.example", "top_origin": PORTAL, "executable": own });
+    assert_eq!(asker(), both);
+    drop(frame);
+    // As a browser does, but this is none.
     let mut page = Page::over_websocket(&daemon);
     page.hello();
     assert_eq!(code(&page.call("certificates", &json!({}))), "cancelled");

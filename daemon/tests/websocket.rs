@@ -759,6 +759,50 @@ fn an_unknown_field_is_named_but_no_value() {
 }
 
 #[test]
+fn n032_n034_what_is_missing_or_of_another_kind_is_named_without_its_value() {
+    let (_desk, daemon) = portal();
+    let mut page = Page::over_websocket(&daemon);
+    page.hello();
+    page.send_text("");
+    assert_eq!(
+        code(&page.receive().unwrap().0),
+        "bad_request",
+        "an empty message"
+    );
+    for (method, params, field) in [
+        ("download", json!({ "offset": 0, "length": 1 }), "sha256"),
+        (
+            "download",
+            json!({ "sha256": 7_654_321, "offset": 0, "length": 1 }),
+            "sha256",
+        ),
+        (
+            "download",
+            json!({ "sha256": "0", "offset": "7654321", "length": 1 }),
+            "offset",
+        ),
+        (
+            "sign_documents",
+            json!({ "documents": [], "format": "v7654321" }),
+            "format",
+        ),
+        (
+            "verify_documents",
+            json!({ "documents": [{ "name": "7654321", "size": 1 }] }),
+            "sha256",
+        ),
+    ] {
+        let reply = page.call(method, &params);
+        assert_eq!(code(&reply), "bad_request", "{reply}");
+        let detail = reply["error"]["data"]["detail"].as_str().unwrap();
+        assert!(detail.contains(field), "{field}: {reply}");
+        assert!(!reply.to_string().contains("7654321"), "{reply}");
+        // So that not too many bad ones come in a row.
+        page.call("cancel", &json!({ "request": 0 }));
+    }
+}
+
+#[test]
 fn n037_ids_only_grow() {
     let (_desk, daemon) = portal();
     let mut page = Page::over_websocket(&daemon);

@@ -340,6 +340,32 @@ fn n051_the_pin_of_one_origin_opens_the_token_for_no_other() {
 }
 
 #[test]
+fn n054_a_documents_name_has_a_length_and_is_no_path() {
+    let (desk, daemon) = with_key("citizen", APPROVE);
+    let mut page = Page::connected(&daemon);
+    let mut document = page.upload("x", b"a document");
+    let mut sign = |name: &str| {
+        document["name"] = json!(name);
+        page.call(
+            "sign_documents",
+            &json!({ "documents": [document], "format": "cades_attached" }),
+        )
+    };
+    for long in ["x".repeat(64 << 10), "ạ".repeat(256)] {
+        assert_eq!(code(&sign(&long)), "too_large");
+    }
+    for name in [&*"ạ".repeat(255), "../../../../etc/passwd", "a\nb\u{202E}<b>"] {
+        let reply = sign(name);
+        assert_eq!(reply["result"]["documents"][0]["status"], "signed", "{reply}");
+        assert_eq!(
+            reply["result"]["documents"][0]["name"], name,
+            "the page's own word comes back"
+        );
+    }
+    drop(desk);
+}
+
+#[test]
 fn n055_there_is_no_operation_on_modules_files_or_settings() {
     let (_desk, daemon) = portal(&ALL);
     let mut page = Page::connected(&daemon);

@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod arming;
+mod askers;
 mod away;
 mod desk;
 mod first_use;
