@@ -22,6 +22,41 @@ fn approving_sends_the_pin_through_the_pipe_and_then_the_answer() {
     assert_eq!(asked.typed(), "", "nothing but the PIN is ever in the pipe");
 }
 
+/// The token may work for minutes, and the window stays as long.
+#[test]
+fn n090_the_window_forgets_the_pin_that_it_has_given_on() {
+    const LONG: &str = "840271936502";
+    if !rustix::process::getuid().is_root() {
+        return eprintln!("passed over: only root sees the window's memory");
+    }
+    let desk = Desk::start();
+    let mut asked = desk.ask(question(window_pin(TriesLeft::Unknown)));
+    asked.type_text(LONG);
+    asked.wait_until_armed();
+    asked.key_until_heard("Return");
+    asked.assert_approved(0);
+    assert_eq!(asked.typed(), format!("{LONG}\n"));
+    let forgotten = |asked: &desk::Asked<'_>, when: &str| {
+        let wide = |text: &str| {
+            text.chars()
+                .flat_map(|letter| (letter as u32).to_le_bytes())
+                .collect::<Vec<u8>>()
+        };
+        assert!(
+            asked.remembers(b"dichvucong.hochiminhcity.gov.vn"),
+            "what is looked for is found: {when}"
+        );
+        assert!(!asked.remembers(LONG.as_bytes()), "{when}");
+        assert!(!asked.remembers(&wide(LONG)), "{when}");
+    };
+    asked.say(&ToPrompt::Progress { done: 1, total: 3 });
+    asked.wait_until_armed();
+    forgotten(&asked, "while the token works");
+    asked.say(&ToPrompt::Paused { done: 1, total: 3 });
+    asked.wait_until_armed();
+    forgotten(&asked, "while the token is away");
+}
+
 #[test]
 fn a_wrong_pin_can_be_typed_again() {
     let desk = Desk::start();

@@ -49,6 +49,30 @@ impl Asked<'_> {
         });
     }
 
+    /// Whether such bytes are anywhere in the memory that the window's process can write. Whoever may look there is root.
+    pub(crate) fn remembers(&self, wanted: &[u8]) -> bool {
+        use std::os::unix::fs::FileExt;
+        let process = format!("/proc/{}", self.process.id());
+        let memory = File::open(format!("{process}/mem")).unwrap();
+        let maps = std::fs::read_to_string(format!("{process}/maps")).unwrap();
+        let hexadecimal = |text| u64::from_str_radix(text, 16).ok();
+        let ranges = maps
+            .lines()
+            .filter(|line| line.contains(" rw"))
+            .filter_map(|line| {
+                let (start, end) = line.split_whitespace().next()?.split_once('-')?;
+                Some((hexadecimal(start)?, hexadecimal(end)?))
+            });
+        ranges.into_iter().any(|(start, end)| {
+            let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+            // Of some kinds of memory nothing can be read.
+            let length = memory.read_at(&mut bytes, start).unwrap_or(0);
+            bytes[..length]
+                .windows(wanted.len())
+                .any(|window| window == wanted)
+        })
+    }
+
     /// Whether it has the keyboard.
     pub(crate) fn is_in_front(&self) -> bool {
         self.desk.active_window().as_ref() == Some(&self.window)
