@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { X509Certificate, createHash, randomBytes, verify } from "node:crypto";
 import test, { after, before } from "node:test";
 import { launch } from "../../../testdata/portal/browsers.mjs";
+import { STOP, SYSTEM_ACCESS } from "./background.mjs";
 import { Stage, binaries, elsewhere } from "./stage.mjs";
 
 const HOST = "portal.example";
@@ -82,7 +83,9 @@ for (const name of ["chromium", "firefox"]) {
   test(`a portal built for Web eID, in ${name}`, { timeout: 150_000 }, async (context) => {
     const nonce = randomBytes(33).toString("base64");
     const { url, told } = await strange(nonce);
-    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, HOST) });
+    const settings = elsewhere(name, HOST);
+    if (name === "firefox") settings.args = [SYSTEM_ACCESS];
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...settings });
     context.after(close);
     const page = await browser.newPage();
     const ask = (...words) => page.evaluate((words) => window.ask(...words), words);
@@ -204,6 +207,29 @@ for (const name of ["chromium", "firefox"]) {
       const options = { userInteractionTimeout: 500 };
       assert.equal(code(await ask("authenticate", { challengeNonce: nonce, options })), "ERR_WEBEID_USER_TIMEOUT");
       stage.answer("approve");
+    });
+
+    await context.test("n069 the background is stopped while the person is asked: the page is told, the question goes, and the next one works", async () => {
+      stage.answer("hang");
+      const since = stage.record.length;
+      const actions = () => stage.record.slice(since).map(({ record }) => record.action);
+      const until = async (count) => {
+        for (let left = 600; actions().length < count; left -= 1) {
+          assert.ok(left > 0, `${actions()}`);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      };
+      const open = ask("authenticate", { challengeNonce: nonce });
+      await until(1);
+      await STOP[name](browser);
+      assert.equal(code(await open), "ERR_WEBEID_NATIVE_UNAVAILABLE");
+      await until(2);
+      assert.deepEqual(actions(), ["asked", "withdrawn"]);
+      stage.answer("approve");
+      await page.bringToFront();
+      const { success: { action, ...token } } = await ask("authenticate", { challengeNonce: nonce });
+      assert.equal(action, "web-eid:authenticate-success");
+      assert.match(stage.signedIn(token, url, nonce), /Nguyễn Văn An/);
     });
 
     await context.test("a daemon that hangs: an origin that had a permission is acknowledged all the same", async () => {
