@@ -171,6 +171,9 @@ pub fn judge(
         _ => verdict,
     };
     describe(&verdict, report);
+    if is_by_sha1(&verdict, evidence, best, reliance) {
+        report.warn(Warning::Sha1);
+    }
     verdict
         .finding
         .map_err(|finding| past(finding, &verdict.statuses, report))?;
@@ -202,6 +205,26 @@ fn good_to_its_end(evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> Option<C
         finding: Err((SubIndication::OutOfBoundsNotRevoked, Reason::CertificateExpired)),
         ..verdict
     })
+}
+
+/// Whether it is only what it is because SHA-1 was let in: for a certificate of the path, or for what says that none of
+/// them was revoked.
+fn is_by_sha1(
+    verdict: &CertificateVerdict,
+    evidence: &Evidence<'_>,
+    at: OffsetDateTime,
+    reliance: &Reliance<'_>,
+) -> bool {
+    if !reliance.sha1 || verdict.path.is_empty() {
+        return false;
+    }
+    let without = Reliance {
+        at,
+        sha1: false,
+        ..*reliance
+    };
+    let without = certificate(evidence.signer, evidence.embedded, evidence.brought, &without);
+    without.path != verdict.path || without.statuses != verdict.statuses
 }
 
 /// How far out a time-stamp of this kind lies: what lies further in was there before it (EN 319 102-1, 5.5.4).
@@ -248,6 +271,15 @@ fn timestamps(
             ..*reliance
         };
         let judged = judge_stamp(stamped, evidence, &reliance);
+        if judged.valid && reliance.sha1 {
+            let without = Reliance {
+                sha1: false,
+                ..reliance
+            };
+            if judge_stamp(stamped, evidence, &without) != judged {
+                report.warn(Warning::Sha1);
+            }
+        }
         // What is about the content, or about references alone, says nothing of when the signature was there.
         let of_signature = !matches!(stamped.kind, TimestampKind::Content | TimestampKind::References);
         if judged.valid && of_signature {

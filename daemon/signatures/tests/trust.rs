@@ -359,10 +359,7 @@ fn sha_1_and_short_keys_are_not_accepted_in_a_path() {
     let old = workshop.certify(&PKI.ca, "sha1", &key, CITIZEN, "signer", &["-sha1"]);
     assert_eq!(
         refused(judge(&old, &[&PKI.ca])),
-        (
-            SubIndication::CryptoConstraintsFailure,
-            Reason::AlgorithmNotAccepted
-        )
+        (SubIndication::CryptoConstraintsFailure, Reason::Sha1NotAccepted)
     );
     let weak = workshop.issue(&PKI.root, "weak-ca", "rsa:1024", CA, "ca");
     let leaf = workshop.issue(&weak, "under-weak", "ec:P-256", CITIZEN, "signer");

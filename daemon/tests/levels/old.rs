@@ -122,3 +122,66 @@ fn an_old_document_with_sha_1_counts_behind_its_switch_and_the_report_says_so() 
         }
     }
 }
+
+/// The signature is as today's are; the authority signed the signer's certificate with SHA-1, as some did in 2017.
+#[test]
+fn sha_1_in_a_certificate_is_behind_the_same_switch_and_marked_too() {
+    let office = Office::new(&[]);
+    office.import(&["root.crl", "ca.crl"]);
+    let at = |name: &str| office.desk.path(name);
+    let mut request = Command::new("openssl");
+    request.args([
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-utf8",
+        "-subj",
+        "/C=VN/CN=Cũ",
+    ]);
+    succeed(
+        request
+            .arg("-keyout")
+            .arg(at("cũ.key"))
+            .arg("-out")
+            .arg(at("cũ.csr")),
+    );
+    let mut issue = Command::new(repository().join("testdata/pki/issue.sh"));
+    issue.arg(office.desk.pki()).arg("sha1");
+    succeed(issue.arg(at("cũ.csr")).arg(at("cũ.pem")));
+    let mut cms = Command::new("openssl");
+    cms.current_dir(at(""))
+        .args(["cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256"])
+        .args([
+            "-in",
+            "đơn.txt",
+            "-signer",
+            "cũ.pem",
+            "-inkey",
+            "cũ.key",
+            "-outform",
+            "DER",
+        ]);
+    succeed(cms.args(["-out", "cũ.p7m"]));
+    let verify = |words: &[&str]| {
+        let mut verify = office.desk.trien(["verify"]);
+        verify.args(words).arg(at("cũ.p7m"));
+        verify
+    };
+    let refused = read_json(&fail(&mut verify(&["--json"]), 1));
+    let refused = &refused[0]["signatures"][0];
+    assert_eq!(refused["reason"], "sha1_not_accepted", "{refused:#}");
+    for language in ["vi", "en"] {
+        let told = fail(&mut verify(&["--lang", language]), 1);
+        assert!(told.contains("--allow-sha1"), "{told}");
+    }
+    let passed = read_json(&succeed(&mut verify(&["--json", "--allow-sha1"])));
+    let passed = &passed[0]["signatures"][0];
+    assert_eq!(passed["indication"], "TOTAL-PASSED", "{passed:#}");
+    let warnings = passed["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&"sha1".into()), "{passed:#}");
+    for (language, marked) in [("vi", "có dùng SHA-1"), ("en", "SHA-1 was used")] {
+        let told = succeed(&mut verify(&["--lang", language, "--allow-sha1"]));
+        assert!(told.contains(marked), "{told}");
+    }
+}

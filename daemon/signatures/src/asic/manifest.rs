@@ -77,12 +77,11 @@ pub(super) fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Re
         let uri = document
             .attribute(part("DigestMethod")?, "Algorithm")
             .ok_or(MALFORMED)?;
-        let method = digest_from_uri(&uri)
-            .filter(|method| sha1 || *method != Hash::Sha1)
-            .ok_or((
-                SubIndication::CryptoConstraintsFailure,
-                Reason::AlgorithmNotAccepted,
-            ))?;
+        let refused = |reason| (SubIndication::CryptoConstraintsFailure, reason);
+        let method = digest_from_uri(&uri).ok_or(refused(Reason::AlgorithmNotAccepted))?;
+        if method == Hash::Sha1 && !sha1 {
+            return Err(refused(Reason::Sha1NotAccepted));
+        }
         let stated = xmldsig::base64(&document.text_of(part("DigestValue")?)).ok_or(MALFORMED)?;
         if method.digest(bytes) != stated {
             return Err((SubIndication::HashFailure, Reason::ReferenceDigestMismatch));

@@ -7,7 +7,7 @@ use super::{Inside, Kind};
 use crate::cades;
 use crate::certificate::Certificate;
 use crate::cms::Beside;
-use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, TimestampKind};
+use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, TimestampKind, Warning};
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
@@ -233,6 +233,10 @@ fn cades_file(
         (Some(manifest), _) => manifest::files_of(container, &manifest.bytes, reliance.sha1),
         (None, _) => Err((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound)),
     };
+    let by_sha1 = covered.is_ok()
+        && reliance.sha1
+        && kind != Some(Kind::Simple)
+        && signed.is_some_and(|manifest| manifest::files_of(container, &manifest.bytes, false).is_err());
     let mut files = vec![entry.name.as_str()];
     files.extend(signed.map(|signed| signed.name.as_str()));
     files.extend(covered.iter().flatten().map(String::as_str));
@@ -257,7 +261,12 @@ fn cades_file(
     for report in &mut reports {
         report.format = Format::AsicCades;
         match &covered {
-            Ok(names) => report.covered.clone_from(names),
+            Ok(names) => {
+                report.covered.clone_from(names);
+                if by_sha1 {
+                    report.warn(Warning::Sha1);
+                }
+            }
             Err((sub_indication, reason)) => report.fail(*sub_indication, *reason),
         }
     }

@@ -172,6 +172,9 @@ impl Judgement<'_> {
             report.warn(Warning::Sha1);
         }
         let (certificate, unproven) = self.certificate(&attributes)?;
+        if self.names_signer_by_sha1(&attributes) {
+            report.warn(Warning::Sha1);
+        }
         report.signed_by(certificate, claimed.map(|claimed| claimed.time), reliance.at);
 
         let verdict = self.integrity(&attributes, declared, certificate);
@@ -375,6 +378,16 @@ impl Judgement<'_> {
             .find(|certificate| reference.fits(certificate))
             .ok_or(mismatch)?;
         Ok((certificate, None))
+    }
+
+    /// Whether the signing-certificate attribute would not count without SHA-1.
+    fn names_signer_by_sha1(&self, attributes: &[Attribute<'_>]) -> bool {
+        let without = Self { sha1: false, ..*self };
+        let found = match without.certificate(attributes) {
+            Ok((_, unproven)) => unproven,
+            Err(finding) => Some(finding),
+        };
+        self.sha1 && found.is_some_and(|(_, reason)| reason == Reason::Sha1NotAccepted)
     }
 
     /// Digest of the content, then the signature over the attributes as they came, with the tag of SET OF.

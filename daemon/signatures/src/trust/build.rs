@@ -116,10 +116,15 @@ impl<'a> Search<'a> {
                 SubIndication::CertificateChainGeneralFailure,
                 Reason::PathSignature,
             ),
-            Err(_) => self.obstacle(
-                SubIndication::CryptoConstraintsFailure,
-                Reason::AlgorithmNotAccepted,
-            ),
+            Err(_) => {
+                // Of SHA-1 it is told that whoever validates may let it in.
+                let old = !self.sha1 && last.is_signed_by(issuer, true) == Ok(true);
+                let reason = match old {
+                    true => Reason::Sha1NotAccepted,
+                    false => Reason::AlgorithmNotAccepted,
+                };
+                self.obstacle(SubIndication::CryptoConstraintsFailure, reason);
+            }
         }
         false
     }

@@ -101,6 +101,15 @@ impl Qualifying {
     }
 }
 
+impl Qualifying {
+    /// Whether the signer's certificate is named by its SHA-1.
+    pub(crate) fn names_signer_by_sha1(&self) -> bool {
+        self.certificate
+            .as_ref()
+            .is_some_and(|(method, _)| *method == Hash::Sha1)
+    }
+}
+
 /// The first `Cert` of a signing-certificate property, of either version.
 fn certificate(document: &Document<'_>, property: ElementId) -> Result<(Hash, Vec<u8>), Finding> {
     let mut certificates = document.children(property).take(MAX_CERTIFICATES);

@@ -154,6 +154,12 @@ impl Judgement<'_> {
         };
         report.signing_time = claimed;
         let (certificate, unproven) = self.certificate(qualifying.as_ref(), method)?;
+        if qualifying
+            .as_ref()
+            .is_some_and(xades::Qualifying::names_signer_by_sha1)
+        {
+            report.warn(Warning::Sha1);
+        }
         let at = self.reliance.at;
         report.signed_by(&certificate, claimed.map(|claimed| claimed.time), at);
         let verdict = self.value(method, &certificate);
