@@ -39,7 +39,7 @@ const UNNAMED: [(&str, bool); 20] = [
     ("UserNoticeQualifierTest19EE", true),
 ];
 
-/// What comes out differently, and why that is right here.
+/// What comes out differently, and why: that is right here, but for the last, which is a limit.
 const DIFFERENT: [(&str, &str); 7] = [
     (
         "OverlappingPoliciesTest6EE",
@@ -67,7 +67,7 @@ const DIFFERENT: [(&str, &str); 7] = [
     ),
     (
         "Validpre2000UTCnotBeforeDateTest3EE",
-        "the reader of certificates refuses a UTCTime before 2000",
+        "a limit: the reader of certificates knows no UTCTime of 50 to 99, which is of 1950 to 1999 (RFC 5280, 4.1.2.5.1)",
     ),
 ];
 
