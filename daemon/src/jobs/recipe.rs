@@ -82,6 +82,9 @@ pub(super) enum Made {
 /// Of documents whose sort nobody told.
 const MEDIA_TYPE: &str = "application/octet-stream";
 
+/// The largest CMS file that takes a further signature, in bytes: it is held whole, with its content.
+const MAX_FURTHER: u64 = 128 * 1024 * 1024;
+
 /// Refuses parameters that cannot be right, before anything else is done.
 pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
     let texts = [("reason", &call.reason), ("location", &call.location)];
@@ -280,6 +283,16 @@ impl Recipe {
             _ => {
                 if made_of(self.format, document.size()) > MAX_DOCUMENT {
                     return Err(read_back::too_large());
+                }
+                let further = matches!(
+                    self.format,
+                    SignatureFormat::CadesParallel | SignatureFormat::CadesCounter
+                );
+                if further && document.size() > MAX_FURTHER {
+                    let limit = MAX_FURTHER / (1024 * 1024);
+                    return Err(JobError::TooLarge(format!(
+                        "a CMS file of more than {limit} MiB takes no further signature"
+                    )));
                 }
                 let made = match self.prepare(name, document, signing_time) {
                     // By then it is another second: see [`Self::prepare_now`].
