@@ -249,6 +249,47 @@ fn a_reply_that_was_lost_can_be_asked_for_again_and_nothing_is_signed_twice() {
 }
 
 #[test]
+fn the_reply_for_digests_that_was_lost_is_the_same_over_the_other_road() {
+    let desk = desk();
+    let daemon = Daemon::start(&desk, APPROVE);
+    let mut page = Page::connected(&daemon);
+    let certificate = certificate(&mut page);
+    let (key, other_key) = ("a-random-key-0001", "a-random-key-0002");
+    let digest = digests(1)[0]["digest"].clone();
+    let many = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests(3), "idempotency_key": key });
+    let one = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest, "idempotency_key": other_key });
+    for (method, call) in [("sign_digests", many), ("sign_digest", one)] {
+        let before = record(&desk, 1);
+        let asked = page.ask(method, &call);
+        // It is signed, and the page is gone before it reads that.
+        let signed = record(&desk, before.len() + 3);
+        assert_eq!(
+            signed[before.len()..],
+            ["asked", "approved", "signed"],
+            "{method}"
+        );
+        drop(page);
+        let mut again = Page::over_socket(&daemon);
+        again.hello();
+        let reply = again.call(method, &call);
+        assert!(reply["result"].is_object(), "{method}, {asked} before: {reply}");
+        page = Page::connected(&daemon);
+        assert_eq!(page.call(method, &call)["result"], reply["result"], "{method}");
+        assert_eq!(
+            record(&desk, 1),
+            signed,
+            "{method}: nobody is asked, and nothing is signed"
+        );
+        // One alone has none.
+        if method == "sign_digests" {
+            succeed(&mut verify_receipt(&desk, &reply["result"]["receipt"]));
+        }
+        // On this connection the certificate is known again, for the next.
+        self::certificate(&mut page);
+    }
+}
+
+#[test]
 fn the_same_request_while_the_first_waits_for_the_person_is_no_second() {
     let desk = desk();
     let daemon = Daemon::start(&desk, "[[answer]]\ndecision = \"hang\"\nrepeat = true\n");

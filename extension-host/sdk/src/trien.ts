@@ -76,15 +76,24 @@ export interface BlobResults {
   results: "blob";
 }
 
+/** A call whose reply the page can ask for again when it is another page: reloaded, or come back. */
+export interface KeyedOptions extends CallOptions {
+  /**
+   * 16 to 64 letters, digits and `-`, of the page's own making, kept by it: for ten minutes the same call with the same key
+   * signs nothing anew, asks nobody, and has the reply that was lost. If absent, the library makes one for each call.
+   */
+  idempotencyKey?: string;
+}
+
 /** What {@link Trien.authenticate} needs. */
-export interface AuthenticateOptions extends CallOptions {
+export interface AuthenticateOptions extends KeyedOptions {
   /** The portal's single-use challenge: base64 of at least 256 random bits, 44 to 128 characters, at most five minutes old. */
   nonce: string;
   /** Also hand over the person's signing certificate (format `web-eid:1.1`); needs the permission `certificates` too. */
   signingCertificate?: boolean;
 }
 
-export interface SignDigestOptions extends CallOptions {
+export interface SignDigestOptions extends KeyedOptions {
   certificate: string;
   hash: HashAlgorithm;
   digest: Uint8Array;
@@ -99,7 +108,7 @@ export interface PageDigest {
   digest: Uint8Array;
 }
 
-export interface SignDigestsOptions extends CallOptions {
+export interface SignDigestsOptions extends KeyedOptions {
   certificate: string;
   hash: HashAlgorithm;
   /** At most 500. */
@@ -202,7 +211,7 @@ export class Trien {
    */
   async authenticate(options: AuthenticateOptions): Promise<AuthenticationToken> {
     const params = present({ nonce: options.nonce, signing_certificate: options.signingCertificate });
-    return this.#ask<AuthenticationToken>("authenticate", this.#keyed(params), options);
+    return this.#ask<AuthenticationToken>("authenticate", this.#keyed(params, options.idempotencyKey), options);
   }
 
   /** Signs documents and returns each with its signature. One that fails does not touch the others. */
@@ -244,7 +253,7 @@ export class Trien {
   async signDigest(options: SignDigestOptions): Promise<DigestSignature> {
     const { certificate, hash, digest, padding } = options;
     const params = present({ certificate, hash, digest: toBase64(digest), padding });
-    return this.#ask<DigestSignature>("sign_digest", this.#keyed(params), options);
+    return this.#ask<DigestSignature>("sign_digest", this.#keyed(params, options.idempotencyKey), options);
   }
 
   /**
@@ -255,7 +264,7 @@ export class Trien {
     const { certificate, hash, padding, onError } = options;
     const digests = options.digests.map(({ name, digest }) => present({ name, digest: toBase64(digest) }));
     const params = present({ certificate, hash, digests, padding, on_error: onError });
-    const result = await this.#ask<DigestSignatures>("sign_digests", this.#keyed(params), options);
+    const result = await this.#ask<DigestSignatures>("sign_digests", this.#keyed(params, options.idempotencyKey), options);
     if (result.signatures?.length !== digests.length) throw TrienError.local("internal", "sign_digests: another number");
     const signatures = result.signatures.map((item, index): DigestResult => {
       const name = options.digests[index]?.name;

@@ -410,6 +410,22 @@ test("a connection that is lost is made anew once, and asked again what cannot s
   await rejects(plain.signDigest({ certificate: "00", hash: "SHA-256", digest: bytes(32) }), "closed");
 });
 
+test("the page's own key goes with each call that signs", async (context) => {
+  const hello = ({ answer }) => answer({ version: 1, session: "", capabilities: ["idempotency"], scopes: [], max_chunk: PIECE, max_document: 1 << 30 });
+  const signed = ({ answer }) => answer({ signatures: [{ status: "signed", signature: "AA==", raw_signature: "AA==" }] });
+  const one = ({ answer }) => answer({ signature: "AA==" });
+  const { trien, conversation } = await connected(context, { hello, authenticate: one, sign_digest: one, sign_digests: signed });
+  const [certificate, hash, digest] = ["00", "SHA-256", bytes(32)];
+  for (const more of [{ idempotencyKey: "0123456789abcdef" }, {}]) {
+    await trien.authenticate({ nonce: "A".repeat(44), ...more });
+    await trien.signDigest({ certificate, hash, digest, ...more });
+    await trien.signDigests({ certificate, hash, digests: [{ digest }], ...more });
+  }
+  const keys = conversation.heard.map(({ params }) => params?.idempotency_key).filter(Boolean);
+  assert.deepEqual(keys.slice(0, 3), Array(3).fill("0123456789abcdef"));
+  assert.equal(new Set(keys).size, 4, "else each has its own");
+});
+
 test("a document that waits for its level is handed over when it has it, under the key that the page keeps", async (context) => {
   const waiting = ({ params, id, answer, documents, conversation }) => {
     const [{ name, sha256 }] = params.documents;
