@@ -9,7 +9,7 @@
 //! authority changes only the entry that he read.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,12 +17,13 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use trien_signatures::augment::AugmentError;
 use trien_signatures::report::Level;
 
 use crate::jobs::Context;
-use crate::jobs::augment::{RaiseError, Raiser, Whole};
+use crate::jobs::augment::{OnDisk, OnDiskError, RaiseError, Raiser};
 use crate::network::{Authority, Network};
 use crate::transport::Halt;
 use crate::trust::Trust;
@@ -31,8 +32,9 @@ use crate::trust::revocation::Cache;
 /// Files that may wait.
 pub const MAX_WAITING: usize = 1000;
 
-/// The largest file that waits, in bytes.
-const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// The largest file of a format that is held whole while it is raised (XML, JSON, a container), in bytes: more than what is
+/// signed here. A PDF and a CMS may have any size.
+const MAX_WHOLE: u64 = 256 * 1024 * 1024;
 
 /// How long a file waits before it is given up.
 const LONGEST: time::Duration = time::Duration::days(30);
@@ -56,10 +58,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether these bytes are the file that waits.
-    fn is(&self, bytes: &[u8]) -> bool {
-        let sha256 = hex::encode(Sha256::digest(bytes));
-        self.sha256 == sha256 || self.next.as_ref() == Some(&sha256)
+    /// Whether what has this SHA-256 is the file that waits.
+    fn is(&self, sha256: &str) -> bool {
+        self.sha256 == sha256 || self.next.as_deref() == Some(sha256)
     }
 }
 
@@ -119,7 +120,7 @@ impl Queue {
         }
         let file = file.canonicalize()?;
         let waiting = Waiting {
-            sha256: hex::encode(Sha256::digest(read(&file)?)),
+            sha256: sha256_of(&fs::File::open(&file)?)?,
             next: None,
             content: content.map(Path::canonicalize).transpose()?,
             level,
@@ -149,7 +150,7 @@ impl Queue {
     }
 
     fn write(&self, waiting: &Waiting) -> io::Result<()> {
-        let mut entry = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut entry = NamedTempFile::new_in(&self.folder)?;
         entry.write_all(&serde_json::to_vec(waiting)?)?;
         entry.as_file().sync_all()?;
         entry
@@ -226,16 +227,25 @@ impl Queue {
         trust: &mut Trust,
         cache: &Cache,
     ) -> Result<End, Delay> {
-        let bytes = {
+        let file = {
             let _alone = self.lock().map_err(Delay::Read)?;
             if !self.still_waits(waiting) {
                 return Ok(End::Superseded);
             }
-            match read(&waiting.file) {
-                Ok(bytes) if waiting.is(&bytes) => bytes,
-                Err(error) if error.kind() != io::ErrorKind::FileTooLarge => return Err(Delay::Read(error)),
-                _ => return Ok(End::GivenUp),
+            // Who raises it puts another file in its place: this one stays what it is.
+            fs::File::open(&waiting.file).map_err(Delay::Read)?
+        };
+        let before = sha256_of(&file).map_err(Delay::Read)?;
+        if !waiting.is(&before) {
+            return Ok(End::GivenUp);
+        }
+        let lying = match OnDisk::open(file, waiting.content.as_deref(), MAX_WHOLE) {
+            Ok(lying) => lying,
+            Err(OnDiskError::File(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return Ok(End::GivenUp);
             }
+            Err(OnDiskError::File(error) | OnDiskError::Content(error)) => return Err(Delay::Read(error)),
+            Err(OnDiskError::Format(error)) => return Ok(given_up(waiting, &error)),
         };
         let network = match &waiting.tsa {
             Some(url) => network.with_authority(Authority::at(url)),
@@ -246,11 +256,10 @@ impl Queue {
             trust,
             cache: Some(cache),
         };
-        let form = Whole {
-            content: waiting.content.clone(),
-        };
-        let before = Sha256::digest(&bytes);
-        let (raised, delay) = match raiser.climb(bytes, waiting.level, &form).await {
+        let (raised, delay) = match raiser
+            .climb(lying.part().to_vec(), waiting.level, lying.form())
+            .await
+        {
             Ok(climbed) => climbed,
             Err(error) => {
                 let beside = waiting.content.as_deref().map(fs::File::open);
@@ -258,25 +267,24 @@ impl Queue {
                 if let (true, Some(Err(away))) = (needs_it, beside) {
                     return Err(Delay::Read(away));
                 }
-                tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
-                return Ok(End::GivenUp);
+                return Ok(given_up(waiting, &error));
             }
         };
-        let after = Sha256::digest(&raised);
-        if before != after {
+        if raised != lying.part() {
+            let (written, after) = write_beside(&waiting.file, |output| lying.write(&raised, output))?;
             let _alone = self.lock()?;
             if !self.still_waits(waiting) {
                 return Ok(End::Superseded);
             }
             // Whatever ends this process meanwhile, the file is one of the two.
             let known = Waiting {
-                sha256: hex::encode(before),
-                next: Some(hex::encode(after)),
+                sha256: before,
+                next: Some(after),
                 ..waiting.clone()
             };
             self.write(&known)?;
             *waiting = known;
-            if !replace(waiting, &raised)? {
+            if !replace(waiting, written)? {
                 return Ok(End::GivenUp);
             }
         }
@@ -310,30 +318,74 @@ enum Delay {
     Write(#[from] io::Error),
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+fn given_up(waiting: &Waiting, error: &dyn std::fmt::Display) -> End {
+    tracing::warn!(file = ?waiting.file, %error, "cannot be raised");
+    End::GivenUp
 }
 
-/// Whole or not at all, and only in the place of what was raised. False if that is another file by now.
-fn replace(waiting: &Waiting, bytes: &[u8]) -> io::Result<bool> {
-    let path = &waiting.file;
-    let is_it = |path: &Path| read(path).is_ok_and(|bytes| waiting.is(&bytes));
-    match read(path) {
-        Ok(bytes) if waiting.is(&bytes) => {}
-        Err(error) if error.kind() != io::ErrorKind::FileTooLarge => return Err(error),
-        _ => return Ok(false),
+/// SHA-256 of a file from its beginning, in lower-case hexadecimal.
+fn sha256_of(mut file: &fs::File) -> io::Result<String> {
+    file.rewind()?;
+    let mut hashing = Hashing::new(io::sink());
+    io::copy(&mut file, &mut hashing)?;
+    Ok(hashing.sha256())
+}
+
+/// What is written is hashed on its way.
+struct Hashing<W> {
+    hasher: Sha256,
+    output: W,
+}
+
+impl<W: Write> Hashing<W> {
+    fn new(output: W) -> Self {
+        Self {
+            hasher: Sha256::new(),
+            output,
+        }
     }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+
+    fn sha256(self) -> String {
+        hex::encode(self.hasher.finalize())
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A file in the folder of another one, with its permissions and what `fill` writes, and the SHA-256 of that.
+fn write_beside(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<(NamedTempFile, String)> {
+    let file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
     file.as_file()
         .set_permissions(fs::metadata(path)?.permissions())?;
-    file.write_all(bytes)?;
+    let mut hashing = Hashing::new(file.as_file());
+    fill(&mut hashing)?;
+    let sha256 = hashing.sha256();
     file.as_file().sync_all()?;
+    Ok((file, sha256))
+}
+
+/// Whole or not at all, and only in the place of what was raised. False if that is another file by now, or was changed
+/// while it was copied.
+fn replace(waiting: &Waiting, file: NamedTempFile) -> io::Result<bool> {
+    let path = &waiting.file;
+    let now = |path: &Path| fs::File::open(path).and_then(|file| sha256_of(&file));
+    let is_it = |path: &Path| now(path).is_ok_and(|sha256| waiting.is(&sha256));
+    if !waiting.is(&now(path)?) {
+        return Ok(false);
+    }
     let exchange = || renameat_with(CWD, file.path(), CWD, path, RenameFlags::EXCHANGE);
     match exchange() {
         // Whoever was quicker than a look beforehand could tell is found in what was taken away.

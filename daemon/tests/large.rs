@@ -7,7 +7,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::daemon::{APPROVE, Daemon, PORTAL, Page, allow, child_pids, command, with_files};
-use support::office::Office;
+use support::office::{Office, Server, free_port};
 use support::{Desk, repository, succeed};
 
 /// The most that the daemon's resident memory may grow, in KiB.
@@ -749,6 +749,23 @@ fn every_format_signs_the_largest_that_can_be_checked_afterwards() {
     }
 }
 
+/// OpenSSL takes the CMS, about a content beside it or inside.
+fn openssl_verifies(desk: &Desk, signed: &Path, content: Option<&PathBuf>) {
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args([
+            "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
+        ])
+        .arg(signed)
+        .arg("-CAfile")
+        .arg(desk.pki().join("root.pem"))
+        .args(["-out", "/dev/null"]);
+    if let Some(content) = content {
+        openssl.arg("-content").arg(content);
+    }
+    succeed(&mut openssl);
+}
+
 #[test]
 fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
     let office = Office::new(&[("k", "ec:p256", "citizen")]);
@@ -777,19 +794,7 @@ fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
         let (usual, most) = (sign(&small, "small.cms"), sign(&large, &signed));
         println!("{name}: {usual} KiB for a small content, {most} KiB for {mebibytes} MiB");
         assert!(most < usual + MORE_FOR_CMS, "{usual} KiB, then {most} KiB");
-        let mut openssl = Command::new("openssl");
-        openssl
-            .args([
-                "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any", "-in",
-            ])
-            .arg(desk.path(&signed))
-            .arg("-CAfile")
-            .arg(desk.pki().join("root.pem"))
-            .args(["-out", "/dev/null"]);
-        if detached {
-            openssl.arg("-content").arg(&large);
-        }
-        succeed(&mut openssl);
+        openssl_verifies(desk, &desk.path(&signed), detached.then_some(&large));
         let beside = |content: &Path| detached.then(|| ["--content".into(), content.as_os_str().to_owned()]);
         let raise = |content: &Path, input: &str, output: &str| {
             let mut raise = desk.trien(["augment", "--level", "lta", "--tsa", &server.url("tsa")]);
@@ -844,4 +849,49 @@ fn the_shell_signs_checks_and_raises_a_gibibyte_in_little_memory() {
             "checking: {usual} KiB, then {most} KiB"
         );
     }
+}
+
+/// What waits is raised as it lies, whatever its size.
+#[test]
+fn what_waits_for_an_authority_is_raised_in_little_memory() {
+    let office = Office::new(&[("k", "ec:p256", "citizen")]);
+    let desk = &office.desk;
+    let [text, zeros, pdf] = ["small.txt", "large.bin", "large.pdf"].map(|name| desk.path(name));
+    std::fs::write(&text, "small").unwrap();
+    File::create(&zeros).unwrap().set_len(300 << 20).unwrap();
+    write_pdf(&pdf, LARGEST);
+    let queue = |port: u16, format: &str, input: &Path, output: &str| {
+        let tsa = format!("http://127.0.0.1:{port}/tsa");
+        let mut sign = desk.trien([
+            "sign", "--format", format, "--level", "t", "--queue", "--tsa", &tsa,
+        ]);
+        sign.arg("--out").arg(desk.path(output)).arg(input);
+        sign.args(desk.pin());
+        sign
+    };
+    let level = |signed: &str| {
+        let report = succeed(desk.trien(["verify", "--json"]).arg(desk.path(signed)));
+        let report: Value = serde_json::from_str(&report).unwrap();
+        report[0]["signatures"][0]["level"].clone()
+    };
+    let raise = |files: &[(&str, &Path, &str)]| {
+        let port = free_port();
+        for (format, input, output) in files {
+            succeed(&mut queue(port, format, input, output));
+            assert_eq!(level(output), "B-B", "{output}");
+        }
+        let _server = Server::start(desk.pki(), port);
+        let most = peak(&mut desk.trien(["augment", "--queued"]));
+        for (_, _, output) in files {
+            assert_eq!(level(output), "B-T", "{output}");
+        }
+        most
+    };
+    let dossier = repository().join("testdata/documents/dossier.pdf");
+    let usual = raise(&[("cades", &text, "small.p7m"), ("pades", &dossier, "small.pdf")]);
+    let most = raise(&[("cades", &zeros, "large.p7m"), ("pades", &pdf, "signed.pdf")]);
+    println!("from the queue: {usual} KiB for small files, {most} KiB for large ones");
+    assert!(most < usual + MORE_FOR_PDF, "{usual} KiB, then {most} KiB");
+    openssl_verifies(desk, &desk.path("large.p7m"), None);
+    judged(desk, &desk.path("signed.pdf"), &pdf);
 }

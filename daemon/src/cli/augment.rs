@@ -4,28 +4,18 @@
 mod reason;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use trien_signatures::algorithm::Hash;
-use trien_signatures::asic::{self, AsicSignature};
-use trien_signatures::augment::{Augment, AugmentError};
-use trien_signatures::cades::{CadesSignature, Container, Digests};
-use trien_signatures::jades::JadesSignature;
-use trien_signatures::ooxml::{self, OoxmlSignature};
-use trien_signatures::pades::{self, PadesDocument};
-use trien_signatures::pdf::Source;
+use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::report::Level;
-use trien_signatures::xades::XadesSignature;
 
 use super::revocation::trust;
 use super::sign::{LevelArgument, check_authority};
-use super::verify::{LyingFile, judge_pdf, read_document};
+use super::verify::{read_document, unreadable};
 use super::{CliError, Exit, Shell, output};
-use crate::jobs::augment::{Augmented, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
+use crate::jobs::augment::{Augmented, Form, OnDisk, OnDiskError, RaiseError, Raiser, Whole};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
@@ -76,22 +66,20 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
     output::check_writable(out)?;
     let (level, content) = (Level::from(arguments.level), arguments.content.as_deref());
     // What is no regular file can be read only once, so it is read whole.
-    let found = if !is_regular(input)? {
-        let whole = raise_whole(input, content, level, &network, shell).await?;
-        output::write(out, &whole.document)?;
-        Found::of(&whole)
-    } else if let Some((raised, found)) = raise_stream(input, content, level, &network, shell).await? {
-        output::write_with(out, |file| raised.write(file))?;
-        found
-    } else if let Some(pdf) = PdfFile::open(input)? {
-        let end = raise(pdf.end()?, &pdf.form(), level, &network, shell).await;
-        let end = end.map_err(|error| failed(&error))?;
-        output::write_with(out, |file| pdf.write(&end.document, file))?;
-        Found::of(&end)
+    let found = if is_regular(input)? {
+        let lying = lying(input, content)?;
+        let raised = raise(lying.part().to_vec(), lying.form(), level, &network, shell).await;
+        let raised = raised.map_err(|error| failed(&error))?;
+        output::write_with(out, |file| lying.write(&raised.document, file))?;
+        Found::of(&raised)
     } else {
-        let whole = raise_whole(input, content, level, &network, shell).await?;
-        output::write(out, &whole.document)?;
-        Found::of(&whole)
+        let form = Whole {
+            content: content.map(Path::to_owned),
+        };
+        let raised = raise(read_document(input)?, &form, level, &network, shell).await;
+        let raised = raised.map_err(|error| failed(&error))?;
+        output::write(out, &raised.document)?;
+        Found::of(&raised)
     };
     found.tell(input, out, shell);
     Ok(())
@@ -128,21 +116,6 @@ impl Found {
     }
 }
 
-/// Raises a document of any other kind.
-async fn raise_whole(
-    input: &Path,
-    content: Option<&Path>,
-    level: Level,
-    network: &Network,
-    shell: &Shell,
-) -> Result<Augmented, CliError> {
-    let form = Whole {
-        content: content.map(Path::to_owned),
-    };
-    let raised = raise(read_document(input)?, &form, level, network, shell).await;
-    raised.map_err(|error| failed(&error))
-}
-
 /// False for the standard input, a pipe or a device.
 fn is_regular(input: &Path) -> Result<bool, CliError> {
     if input == Path::new(output::STANDARD) {
@@ -152,6 +125,16 @@ fn is_regular(input: &Path) -> Result<bool, CliError> {
     about
         .map(|about| about.is_file())
         .map_err(|error| CliError::file("cli-unreadable", input, &error))
+}
+
+/// A signed file, as far as raising it needs it in memory.
+fn lying(input: &Path, content: Option<&Path>) -> Result<OnDisk, CliError> {
+    let file = File::open(input).map_err(|error| unreadable(input, &error))?;
+    OnDisk::open(file, content, MAX_DOCUMENT).map_err(|error| match (error, content) {
+        (OnDiskError::Format(error), _) => failed(&error.into()),
+        (OnDiskError::Content(error), Some(content)) => CliError::file("cli-unreadable", content, &error),
+        (OnDiskError::File(error) | OnDiskError::Content(error), _) => unreadable(input, &error),
+    })
 }
 
 /// Does now what the daemon would do by itself.
@@ -206,161 +189,6 @@ const fn raiser<'a>(network: &'a Network, trust: &'a mut Trust, cache: &'a Cache
         trust,
         cache: Some(cache),
     }
-}
-
-/// Reads a signed document in its format.
-///
-/// # Errors
-/// [`AugmentError`]
-pub(crate) fn open(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, AugmentError> {
-    if document.first() == Some(&0x30) {
-        let digests =
-            content.map(|path| File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL)));
-        let digests = digests.transpose().map_err(|_| AugmentError::ContentMissing)?;
-        let imprints = digests
-            .map(|digests| digests.imprints().to_vec())
-            .unwrap_or_default();
-        return Ok(Box::new(CadesSignature::open(document, imprints)?));
-    }
-    // Containers first: a PDF that lies in one near its start makes no PDF of it.
-    if asic::looks_like(document) {
-        return Ok(Box::new(AsicSignature::open(document.to_vec())?));
-    }
-    if ooxml::looks_like(document) {
-        return Ok(Box::new(OoxmlSignature::open(document.to_vec())?));
-    }
-    if document.starts_with(b"%PDF-") {
-        let now = time::OffsetDateTime::now_utc();
-        return Ok(Box::new(PadesDocument::open(document.to_vec(), now)?));
-    }
-    let held = || {
-        content
-            .map(std::fs::read)
-            .transpose()
-            .map_err(|_| AugmentError::ContentMissing)
-    };
-    match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
-        Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
-        _ => Err(AugmentError::Unsupported),
-    }
-}
-
-/// A signed PDF that is read where it lies, but for its end.
-struct PdfFile {
-    path: PathBuf,
-    file: LyingFile,
-    /// Where the end begins that is in memory.
-    end_at: u64,
-}
-
-impl PdfFile {
-    /// None when it is something else.
-    fn open(path: &Path) -> Result<Option<Self>, CliError> {
-        let unreadable = |error: io::Error| CliError::file("cli-unreadable", path, &error);
-        let file = File::open(path).map_err(unreadable)?;
-        if !file.metadata().map_err(unreadable)?.is_file() {
-            return Ok(None);
-        }
-        let Some(file) = judge_pdf(file).map_err(unreadable)? else {
-            return Ok(None);
-        };
-        let end_at = pades::end_of(&file).map_err(|error| failed(&error.into()))?;
-        Ok(Some(Self {
-            path: path.to_owned(),
-            file,
-            end_at,
-        }))
-    }
-
-    fn form(&self) -> PdfEnd {
-        PdfEnd {
-            base: Arc::new(self.file.clone().until(self.end_at)),
-        }
-    }
-
-    fn end(&self) -> Result<Vec<u8>, CliError> {
-        let read = || {
-            let mut end = vec![0; usize::try_from(self.file.size() - self.end_at).unwrap_or(0)];
-            self.file.read_exact_at(&mut end, self.end_at)?;
-            Ok(end)
-        };
-        read().map_err(|error: io::Error| CliError::file("cli-unreadable", &self.path, &error))
-    }
-
-    /// Writes the document with its new end.
-    fn write(&self, end: &[u8], output: &mut dyn Write) -> io::Result<()> {
-        let mut at = 0;
-        let mut piece = vec![0; 1 << 16];
-        while at < self.end_at {
-            let len = usize::try_from(self.end_at - at)
-                .unwrap_or(usize::MAX)
-                .min(piece.len());
-            self.file.read_exact_at(&mut piece[..len], at)?;
-            output.write_all(&piece[..len])?;
-            at += len as u64;
-        }
-        output.write_all(end)
-    }
-}
-
-/// A CMS with its content inside, raised without the content being held.
-struct Raised {
-    file: std::cell::RefCell<File>,
-    container: Container,
-    skeleton: Vec<u8>,
-}
-
-impl Raised {
-    fn write(&self, output: &mut dyn Write) -> io::Result<()> {
-        let mut output = io::BufWriter::new(output);
-        self.container
-            .write(&self.skeleton, &mut *self.file.borrow_mut(), &mut output)?;
-        output.flush()
-    }
-}
-
-/// Raises a CMS file of any size; none when it is something else.
-async fn raise_stream(
-    input: &Path,
-    content: Option<&Path>,
-    level: Level,
-    network: &Network,
-    shell: &Shell,
-) -> Result<Option<(Raised, Found)>, CliError> {
-    let unreadable = |error: io::Error| CliError::file("cli-unreadable", input, &error);
-    let mut file = File::open(input).map_err(unreadable)?;
-    let mut first = [0];
-    let read = file.read(&mut first).map_err(unreadable)?;
-    if read == 0 || first != [0x30] {
-        return Ok(None);
-    }
-    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let container = Container::open(&mut file).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => failed(&AugmentError::NotSigned(error.to_string()).into()),
-        _ => unreadable(error),
-    })?;
-    let digests = match (container.content(&mut file), content) {
-        (Some(mut inside), _) => Some(Digests::of(&mut inside, &Hash::ALL).map_err(unreadable)?),
-        (None, Some(path)) => {
-            let digests = File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL));
-            Some(digests.map_err(|error| CliError::file("cli-unreadable", path, &error))?)
-        }
-        (None, None) => None,
-    };
-    let form = Skeleton {
-        digests,
-        detached: content.is_some(),
-    };
-    let raised = raise(container.skeleton().to_vec(), &form, level, network, shell).await;
-    let raised = raised.map_err(|error| failed(&error))?;
-    let found = Found::of(&raised);
-    let raised = Raised {
-        file: std::cell::RefCell::new(file),
-        container,
-        skeleton: raised.document,
-    };
-    Ok(Some((raised, found)))
 }
 
 /// What happened, and what to do.

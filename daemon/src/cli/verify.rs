@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use time::OffsetDateTime;
@@ -13,12 +12,12 @@ use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::{self, Container, Digests};
 use trien_signatures::pades;
-use trien_signatures::pdf::Source;
 use trien_signatures::report::{Format, Reason, Report};
 use trien_signatures::trust::Reliance;
 
 use super::report::{self, FileReport, Outcome};
 use super::{CliError, Exit, Shell, output, wording};
+use crate::jobs::augment::lying_pdf;
 use crate::jobs::verify_documents::{self, Unreadable};
 use crate::language::arguments;
 use crate::trust::revocation::Cache;
@@ -221,7 +220,7 @@ fn judge_stream(
     let read = file.read(&mut first)?;
     // A PDF holds what its signatures are about.
     if read == 1 && first == *b"%" {
-        return judge_pdf(file)
+        return lying_pdf(file)
             .map(|pdf| pdf.map(|pdf| pades::verify_source(&pdf, reliance).map_err(Unreadable::from)));
     }
     if read == 0 || first != [0x30] {
@@ -252,43 +251,6 @@ fn judge_stream(
         reliance,
     );
     Ok(Some(judged.map_err(Unreadable::from)))
-}
-
-/// A PDF as it lies on the disk; none when it is something else.
-pub(super) fn judge_pdf(file: File) -> io::Result<Option<LyingFile>> {
-    use std::os::unix::fs::FileExt;
-    let mut head = [0; 5];
-    let size = file.metadata()?.len();
-    let is_pdf = size >= 5 && file.read_exact_at(&mut head, 0).is_ok() && head == *b"%PDF-";
-    Ok(is_pdf.then(|| LyingFile {
-        file: Arc::new(file),
-        size,
-    }))
-}
-
-/// A file that is read in pieces, as large as it was when it was opened.
-#[derive(Clone)]
-pub(super) struct LyingFile {
-    file: Arc<File>,
-    size: u64,
-}
-
-impl LyingFile {
-    /// Its beginning.
-    pub(super) const fn until(mut self, size: u64) -> Self {
-        self.size = size;
-        self
-    }
-}
-
-impl Source for LyingFile {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&*self.file, buffer, offset)
-    }
 }
 
 pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, CliError> {
@@ -342,7 +304,8 @@ fn read_bounded(file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> CliError {
+/// What is told of a file that cannot be read, or is too large to be.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> CliError {
     if error.kind() == io::ErrorKind::FileTooLarge {
         let values = [
             ("file", path.display().to_string()),

@@ -5,6 +5,7 @@
 //! it, and it is never silently at a lower level.
 
 mod form;
+mod on_disk;
 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::Hash;
@@ -20,6 +21,7 @@ use trien_signatures::trust::Reliance;
 use trien_signatures::validation::{self, CertificateVerdict};
 
 pub use form::{Beside, Enclosing, Form, PdfEnd, Skeleton, Whole};
+pub use on_disk::{LyingFile, OnDisk, OnDiskError, lying_pdf};
 
 use crate::network::{Doubt, Network, NetworkError};
 use crate::trust::Trust;

@@ -1,13 +1,16 @@
 //! How signed documents are read and judged while their level is raised: held whole, or as far as it is needed.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::Hash;
+use trien_signatures::asic::{self, AsicSignature};
 use trien_signatures::augment::{Augment, AugmentError};
 use trien_signatures::cades::{self, CadesSignature, Container, Digests};
+use trien_signatures::jades::JadesSignature;
+use trien_signatures::ooxml::{self, OoxmlSignature};
 use trien_signatures::pades::{self, PadesDocument};
 use trien_signatures::pdf::{Ended, Source};
 use trien_signatures::report::{Integrity, Report};
@@ -41,7 +44,7 @@ pub struct Whole {
 
 impl Form for Whole {
     fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
-        crate::cli::augment::open(document, self.content.as_deref())
+        read(document, self.content.as_deref())
     }
 
     fn verify(&self, document: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
@@ -72,6 +75,44 @@ impl Form for Whole {
             Ok(content) => verify_documents::verify(document, Some(&content), reliance),
             Err(_) => alone,
         }
+    }
+}
+
+/// Reads a signed document in its format.
+///
+/// # Errors
+/// [`AugmentError`]
+fn read(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, AugmentError> {
+    if document.first() == Some(&0x30) {
+        let digests =
+            content.map(|path| File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL)));
+        let digests = digests.transpose().map_err(|_| AugmentError::ContentMissing)?;
+        let imprints = digests
+            .map(|digests| digests.imprints().to_vec())
+            .unwrap_or_default();
+        return Ok(Box::new(CadesSignature::open(document, imprints)?));
+    }
+    // Containers first: a PDF that lies in one near its start makes no PDF of it.
+    if asic::looks_like(document) {
+        return Ok(Box::new(AsicSignature::open(document.to_vec())?));
+    }
+    if ooxml::looks_like(document) {
+        return Ok(Box::new(OoxmlSignature::open(document.to_vec())?));
+    }
+    if document.starts_with(b"%PDF-") {
+        let now = OffsetDateTime::now_utc();
+        return Ok(Box::new(PadesDocument::open(document.to_vec(), now)?));
+    }
+    let held = || {
+        content
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|_| AugmentError::ContentMissing)
+    };
+    match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
+        Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
+        _ => Err(AugmentError::Unsupported),
     }
 }
 
