@@ -163,3 +163,35 @@ fn a_signature_that_came_later_into_a_container_gets_the_material_that_the_first
         from = to;
     }
 }
+
+#[test]
+fn what_another_signature_covers_stays_as_it_is_when_that_one_is_raised() {
+    let office = Office::new(&[
+        ("first", "ec:p256", "citizen"),
+        ("second", "rsa:2048", "official"),
+    ]);
+    office.import(&["root.crl", "ca.crl"]);
+    let server = office.server();
+    let tsa = server.url("tsa");
+    let at = |name: &str| office.desk.path(name);
+    let at_lt = ["--level", "lt", "--tsa", &tsa];
+    let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
+        let mut sign = office.desk.trien(["sign", "--cert", cert, "--format", "xades"]);
+        sign.args(words).arg("--out").arg(at(to)).arg(at(from));
+        succeed(sign.args(office.desk.pin()));
+    };
+    // A signature of the letter is put on file, and a second person signs for the file.
+    let one = [&["--detached"][..], &at_lt].concat();
+    sign("first", "đơn.txt", "one.xml", &one);
+    let signature = std::fs::read_to_string(at("one.xml")).unwrap();
+    let signature = &signature[signature.find("<ds:Signature").unwrap()..];
+    std::fs::write(at("file.xml"), format!("<tệp>{signature}</tệp>")).unwrap();
+    sign("second", "file.xml", "both.xml", &[]);
+    succeed(&mut office.augment("both.xml", "raised.xml", &at_lt));
+    let report: Value = serde_json::from_str(&succeed(&mut office.verify("raised.xml"))).unwrap();
+    let signatures = report[0]["signatures"].as_array().unwrap();
+    let levels: Vec<_> = signatures.iter().map(|one| &one["level"]).collect();
+    assert_eq!(levels, ["B-LT"; 2], "{report:#}");
+    let raised = std::fs::read_to_string(at("raised.xml")).unwrap();
+    assert!(raised.contains(signature), "the first one is as it was");
+}
