@@ -92,6 +92,7 @@ package:libclang-dev libclang-dev
 pc:libcacard        libcacard-dev
 pc:nss              libnss3-dev
 command:swtpm       swtpm
+command:tpm2_flushcontext tpm2-tools
 package:libtpm2-pkcs11-1 libtpm2-pkcs11-1
 file:/usr/sbin/pkcsslotd opencryptoki
 command:qpdf        qpdf

@@ -236,6 +236,13 @@ impl JobError {
         object
     }
 
+    /// The message that says what to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let own = || format!("error-{}-remedy", self.code().name().replace('_', "-"));
+        words::remedy(self).map_or_else(own, str::to_owned)
+    }
+
     /// As [`Self::object`], for one item of a batch in which others may be signed.
     #[must_use]
     pub fn object_of_item(&self) -> ErrorObject {
@@ -406,7 +413,9 @@ fn of_token(error: &TokenError) -> ErrorCode {
         TokenError::Service { number } => {
             truth::smart_card(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
         }
-        TokenError::LoginNeeded | TokenError::ManagementKey | TokenError::Failed(_) => ErrorCode::TokenFailed,
+        TokenError::LoginNeeded | TokenError::ManagementKey | TokenError::Crowded | TokenError::Failed(_) => {
+            ErrorCode::TokenFailed
+        }
     }
 }
 

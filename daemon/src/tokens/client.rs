@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::pcsc::holders::{Awaited, Hindrance};
 use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
-use super::{Confinement, TokenEntry, TokenError, pcsc};
+use super::{Confinement, GENERAL_ERROR, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
@@ -297,12 +297,16 @@ impl Inner {
         }
         let outcome = match timeout(deadline, process.exchange(call, descriptors)).await {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
-            Ok(Ok(outcome)) => outcome.map_err(TokenError::made_legible).map(|answer| {
+            Ok(Ok(Ok(answer))) => {
                 let answer = answer.made_legible();
                 self.note_shown(&answer);
                 self.note_glance(glance, &answer);
-                (answer, start)
-            }),
+                Ok((answer, start))
+            }
+            Ok(Ok(Err(TokenError::Answered {
+                number: GENERAL_ERROR,
+            }))) if self.driven.leaves_objects() => Err(TokenError::Crowded),
+            Ok(Ok(Err(error))) => Err(error.made_legible()),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
                 self.note_failure();

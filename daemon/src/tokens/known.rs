@@ -68,6 +68,9 @@ pub struct KnownModule {
     /// `C_Logout` leaves the card logged in: it is logged out, or reset, after the work.
     #[serde(default)]
     pub reset: bool,
+    /// A process of it that is killed leaves objects in the device, until that is full.
+    #[serde(default)]
+    pub leaves: bool,
     /// Why none is known for Linux.
     pub remedy: Option<String>,
 }

@@ -435,12 +435,23 @@ pub enum TokenError {
     /// What the token or the module's process answered makes no sense.
     #[error("the token failed: {0}")]
     Failed(String),
-    /// The module's file may not be loaded. Never from a worker: it is found before one is started. The last,
-    /// for the number of a variant is what stands in a message.
+    /// The module's file may not be loaded. Never from a worker: it is found before one is started. With what comes
+    /// after it the last, for the number of a variant is what stands in a message.
     #[error("the module's library was not loaded: {0}")]
     #[serde(skip)]
     Library(library::LibraryFault),
+    /// [`Answered`](Self::Answered) with `CKR_GENERAL_ERROR`, by a module whose ended processes leave objects in the device:
+    /// there may be no room for another one. Never from a worker, which does not know what is known of its module.
+    #[error(
+        "the token answered {}; what ended programs have left in it may fill it",
+        truth::cryptoki_name(GENERAL_ERROR)
+    )]
+    #[serde(skip)]
+    Crowded,
 }
+
+/// `CKR_GENERAL_ERROR`
+const GENERAL_ERROR: u64 = 0x05;
 
 impl TokenError {
     /// Whether the same request, made again with nothing else done, may succeed.
@@ -459,6 +470,7 @@ impl TokenError {
             | Self::Unsupported(_)
             | Self::ManagementKey
             | Self::Disabled
+            | Self::Crowded
             | Self::Failed(_) => false,
             Self::Answered { number } => truth::cryptoki(*number).is_some_and(|row| row.retry),
             Self::Service { number } => truth::smart_card(*number).is_some_and(|row| row.retry),

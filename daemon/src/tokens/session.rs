@@ -17,7 +17,7 @@ use super::wire::{
     TokenName,
 };
 use super::{
-    KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession, TokenEntry,
+    GENERAL_ERROR, KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession, TokenEntry,
     TokenError, pcsc, truth,
 };
 
@@ -321,10 +321,12 @@ pub(super) fn may_mean_removal(error: &TokenError) -> bool {
 }
 
 fn at_login(error: &TokenError) -> AtLogin {
-    match error {
-        TokenError::Answered { number } => truth::cryptoki(*number).map_or(AtLogin::Same, |row| row.at_login),
-        _ => AtLogin::Same,
-    }
+    let number = match error {
+        TokenError::Answered { number } => *number,
+        TokenError::Crowded => GENERAL_ERROR,
+        _ => return AtLogin::Same,
+    };
+    truth::cryptoki(number).map_or(AtLogin::Same, |row| row.at_login)
 }
 
 /// An answer to a PIN or a signature after which the module's process can still be used.

@@ -126,11 +126,10 @@ fn of_module(
     match failure {
         None => Finding::fine("doctor-module", facts(String::new())),
         Some(error) => {
-            let object = JobError::from(error.clone()).object();
-            let code = object.data.code.name().replace('_', "-");
-            let reason = format!("{} ({error})", object.data.message.text(shell.language));
-            Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason))
-                .with_remedy(format!("error-{code}-remedy"))
+            let failed = JobError::from(error.clone());
+            let message = failed.object().data.message;
+            let reason = format!("{} ({error})", message.text(shell.language));
+            Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason)).with_remedy(failed.remedy())
         }
     }
 }

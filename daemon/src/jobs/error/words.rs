@@ -10,6 +10,7 @@ use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
 
 use super::{Argument, Fault, Flaw, HIDDEN_REMEDY, JobError};
 use crate::language::{self, Arguments, arguments, in_toml};
+use crate::tokens::{LoginError, TokenError};
 
 /// What is said instead of the code's own text; none if that says it all.
 pub(super) fn message(error: &JobError) -> Option<Bilingual> {
@@ -28,6 +29,9 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
     match error {
         JobError::CertificatesHidden => Some(HIDDEN_REMEDY),
         JobError::Changed(_) => Some("error-document-altered-meanwhile-remedy"),
+        JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
+            Some("error-token-failed-crowded-remedy")
+        }
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
         JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
@@ -44,6 +48,9 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
             arguments([("reasons", refused.said(language))]),
         )),
         JobError::Changed(_) => plain("error-document-altered-meanwhile"),
+        JobError::Token(TokenError::Crowded) | JobError::Login(LoginError::Token(TokenError::Crowded)) => {
+            plain("error-token-failed-crowded")
+        }
         JobError::Argument(argument) => Some(of_argument(argument, language)),
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),

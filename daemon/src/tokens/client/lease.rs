@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use super::process::end;
+use super::process::{dismiss, end};
 use super::{Worker, detached, unexpected};
 use crate::tokens::wire::{Answer, Call, KeyName, TokenName};
 use crate::tokens::{PinNeed, TokenError, pcsc};
@@ -83,7 +83,10 @@ impl Worker {
             .is_some_and(|process| start.is_none_or(|start| process.start == start))
         {
             tracing::info!(module = self.name(), "the module's process is started anew");
-            end(kept.take());
+            match self.0.driven.leaves_objects() {
+                true => dismiss(kept.take()).await,
+                false => end(kept.take()),
+            }
         }
         true
     }

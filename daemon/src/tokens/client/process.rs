@@ -6,17 +6,21 @@ use std::mem::{Discriminant, MaybeUninit};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
+use tokio::time::timeout;
 
 use crate::timing::{self, Part};
 use crate::tokens::TokenError;
 use crate::tokens::wire::message::{self, Incoming, MessageError};
 use crate::tokens::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
 use crate::vigil::{self, Vigil};
+
+/// How long a process may take to let go of its device and end.
+const LEAVE: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(super) struct Process {
@@ -166,6 +170,16 @@ pub(super) fn end(process: Option<Process>) {
         // It may have ended by itself.
         let _ = process.child.start_kill();
         tokio::spawn(async move { process.child.wait().await });
+    }
+}
+
+/// The end of the conversation: the process logs out, has the module let go of the device, and ends. One that hangs over
+/// that is ended by its own watch, and here.
+pub(super) async fn dismiss(process: Option<Process>) {
+    let Some(mut process) = process else { return };
+    let said = rustix::net::shutdown(&process.socket, Shutdown::Both);
+    if said.is_err() || timeout(LEAVE, process.child.wait()).await.is_err() {
+        end(Some(process));
     }
 }
 

@@ -14,7 +14,7 @@ use super::process::Process;
 use super::{Deadlines, Inner};
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 use crate::tokens::library::{self, LibraryFault};
-use crate::tokens::{TokenError, pcsc};
+use crate::tokens::{TokenError, known, pcsc};
 
 /// What a module's process sees of our environment: where the user's files lie, the language, and pcscd's socket.
 /// Everything else is left out, among it what makes modules log PINs (`OPENSC_DEBUG`, `PKCS11SPY`) or loads code into
@@ -42,6 +42,14 @@ impl Driven {
         match self {
             Self::Module(module) => &module.name,
             Self::Reader(_) => pcsc::DRIVER,
+        }
+    }
+
+    /// A process that is killed leaves objects in the device.
+    pub(super) fn leaves_objects(&self) -> bool {
+        match self {
+            Self::Module(module) => known::of_library(&module.path).is_some_and(|row| row.leaves),
+            Self::Reader(_) => false,
         }
     }
 

@@ -174,6 +174,24 @@ impl TpmToken {
             ("TPM2_PKCS11_TCTI", format!("swtpm:path={folder}/tpm.sock")),
         ]
     }
+
+    /// The transient objects in the TPM, by their handles: what nobody has taken out again.
+    pub fn objects(&self) -> Vec<String> {
+        let told = self.tool("tpm2_getcap", "handles-transient");
+        let lines = told.lines().map(|line| line.trim_start_matches("- ").to_owned());
+        lines.filter(|line| line.starts_with("0x")).collect()
+    }
+
+    /// Takes them out, as the person is told to.
+    pub fn clear(&self) {
+        self.tool("tpm2_flushcontext", "-t");
+    }
+
+    fn tool(&self, program: &str, word: &str) -> String {
+        let [_, (_, road)] = self.environment();
+        let mut command = Command::new(program);
+        crate::support::succeed(command.arg(word).env("TPM2TOOLS_TCTI", road))
+    }
 }
 
 impl Drop for TpmToken {
