@@ -18,10 +18,10 @@ use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use support::cards::scene::{
-    RSA, key, logged_in, modules, modules_within, opensc, runtime, sign_once, signable, token_in_time, worker,
+    ECDSA, RSA, key, logged_in, modules, opensc, runtime, sign_once, signable, token_in_time, worker,
 };
 use support::cards::{CARD_PIN, OPENSC, ReaderPlan, VirtualCard, on_readers, wait_until_empty};
-use trien::tokens::{Deadlines, LoginError, Token, TokenEntry, TokenError};
+use trien::tokens::{LoginError, TokenEntry, TokenError};
 use trien_signatures::algorithm::Hash;
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
@@ -110,49 +110,90 @@ fn opensc_by_itself_never_returns() {
     });
 }
 
-/// While a session with another token is open in the module's process, it is not ended after `CKR_GENERAL_ERROR`: the
-/// next call is the one that does not return.
+/// The same while a session with another card is open in the module's process, and both want more of it at once: nothing is
+/// asked of it before the reader has said how it stands, and then, since the card went, another process is. Whoever had a
+/// session in the old one is told so, at once; his card signs again when he asks again.
 #[test]
-fn a_module_that_never_returns_is_ended_and_everything_works_after() {
+fn opensc_on_the_way_to_its_deadlock_is_not_called_by_a_second_session_either() {
     let plans = [ReaderPlan::polled(YUBIKEY), ReaderPlan::plain("OpenPGP Reader")];
     on_readers(&plans, |readers| {
         let (card, _other) = (readers.piv(0), readers.openpgp(1));
         runtime().block_on(async {
-            let deadlines = Deadlines {
-                sign: Duration::from_secs(3),
-                ..Deadlines::default()
-            };
-            let modules = modules_within(&[opensc()], deadlines);
+            let modules = modules(&[opensc()]);
             let of_piv = |entry: &TokenEntry| entry.manufacturer == "piv_II";
             let other = |entry: &TokenEntry| entry.id.label.contains("(User PIN)");
-            let mut hung = None;
-            for round in 0..ROUNDS {
+            for round in 0..12 {
                 let token = token_in_time(&modules, of_piv).await;
-                let nine_a = key(&token, &[1]);
-                let mut session = logged_in(&token, &nine_a).await.unwrap();
                 let beside = token_in_time(&modules, other).await;
-                let beside = beside.open(&key(&beside, &[3])).await.unwrap();
+                let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
+                let mut second = logged_in(&beside, &key(&beside, &[3])).await.unwrap();
+                second.sign(&signable(ECDSA, b"m"), false).await.unwrap();
                 let process = worker(OPENSC);
                 card.order(&format!("drop 87 {}", lag(round)));
-                let mut told = Vec::new();
-                for _ in 0..2 {
-                    let lost = session.sign(&signable(RSA, b"m"), false).await;
-                    told.push(lost.unwrap_err());
+                let (message, other_message) = (signable(RSA, b"m"), signable(ECDSA, b"m"));
+                let lost = session.sign(&message, false).await;
+                let (again, of_other) =
+                    tokio::join!(session.sign(&message, false), second.sign(&other_message, false));
+                for (whose, told) in [("first", &lost), ("first again", &again), ("second", &of_other)] {
+                    let hung = matches!(told, Err(LoginError::Token(TokenError::Hung { .. })));
+                    assert!(!hung, "round {round}, {whose}: {told:?}");
                 }
-                beside.close().await;
+                assert!(
+                    lost.is_err() && again.is_err(),
+                    "round {round}: {lost:?}, {again:?}"
+                );
+                // Where OpenSC has said what has one meaning only, it may be asked on.
+                let is_told = matches!(of_other, Err(LoginError::Token(TokenError::Crashed)))
+                    && worker(OPENSC) != process;
+                assert!(
+                    of_other.is_ok() || is_told,
+                    "round {round}: {lost:?}, {of_other:?}"
+                );
+                second.close().await;
                 session.close().await;
                 wait_until_empty(YUBIKEY);
+                let beside = token_in_time(&modules, other).await;
+                sign_once(&beside, &key(&beside, &[3]), ECDSA, b"m")
+                    .await
+                    .unwrap();
                 card.insert();
-                if matches!(told[1], LoginError::Token(TokenError::Hung { seconds: 3 })) {
-                    hung = Some(process);
-                    break;
-                }
             }
-            let hung = hung.unwrap_or_else(|| panic!("it returned from {ROUNDS} pulls"));
             let token = token_in_time(&modules, of_piv).await;
-            assert_ne!(worker(OPENSC), hung, "another process");
             sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
-            assert!(!modules.states()[0].off);
+            assert!(
+                !modules.states()[0].off,
+                "a pulled card is no failure of the module's"
+            );
+        });
+    });
+}
+
+/// A card that stays where it is and only fails costs nobody his session: the reader says that it has stayed.
+#[test]
+fn a_second_session_goes_on_where_the_first_ones_card_has_stayed() {
+    let plans = [ReaderPlan::plain(YUBIKEY), ReaderPlan::plain("OpenPGP Reader")];
+    on_readers(&plans, |readers| {
+        let (card, _other) = (readers.piv(0), readers.openpgp(1));
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let token = token_in_time(&modules, |entry| entry.manufacturer == "piv_II").await;
+            let beside = token_in_time(&modules, |entry| entry.id.label.contains("(User PIN)")).await;
+            let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
+            let mut second = logged_in(&beside, &key(&beside, &[3])).await.unwrap();
+            let process = worker(OPENSC);
+            for _ in 0..3 {
+                card.order("sw 87 6f00 9");
+                let failed = session.sign(&signable(RSA, b"m"), false).await;
+                card.order("clear");
+                assert!(
+                    matches!(failed, Err(LoginError::Token(TokenError::Answered { .. }))),
+                    "{failed:?}"
+                );
+                second.sign(&signable(ECDSA, b"m"), false).await.unwrap();
+                assert_eq!(worker(OPENSC), process);
+            }
+            second.close().await;
+            session.close().await;
         });
     });
 }

@@ -24,13 +24,14 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::pcsc::holders::{Awaited, Hindrance};
+use super::session::{card_stays, may_mean_removal};
 use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
 use super::{Confinement, GENERAL_ERROR, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
 pub(super) use lease::Lease;
-use process::{Process, end};
+use process::{Process, dismiss, end};
 use start::Driven;
 
 /// One module, or one reader, and its process. Clones are the same one.
@@ -271,6 +272,7 @@ impl Inner {
         let token = of.map(|(_, token)| token).or(call.token()).cloned();
         let (asked, glance) = (Instant::now(), call.glance().cloned());
         let (is_look, inserted) = (call.is_look(), call.inserted().cloned());
+        let may_be_lost = call.is_a_login_or_a_signature();
         // A session whose close gave up would keep its token busy for good. Each call before it has a deadline, so
         // that this wait has an end, too.
         let patience = match call {
@@ -295,7 +297,11 @@ impl Inner {
         {
             return Ok((Answer::Survey(tokens), start));
         }
-        let outcome = match timeout(deadline, process.exchange(call, descriptors)).await {
+        let answered = timeout(deadline, process.exchange(call, descriptors)).await;
+        if may_be_lost && matches!(&answered, Ok(Ok(Err(error))) if may_mean_removal(error)) {
+            process.doubt = self.reader_of(token.as_ref());
+        }
+        let outcome = match answered {
             Ok(Ok(Err(TokenError::Held { .. }))) => Err(held(self.program.clone()).await),
             Ok(Ok(Ok(answer))) => {
                 let answer = answer.made_legible();
@@ -374,6 +380,41 @@ impl Inner {
         same.map(|last| last.error.clone())
     }
 
+    /// The reader of a token in hardware, as its module calls it; none of another token, which cannot be pulled.
+    fn reader_of(&self, token: Option<&TokenName>) -> Option<String> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = token.and_then(|token| shown.iter().find(|entry| token.is_of(&entry.name())));
+        match known {
+            Some(entry) => entry.hardware.then(|| entry.reader.clone().unwrap_or_default()),
+            // It has been opened, and is not among what was seen the last time: nothing is known of it any more.
+            None => matches!(self.driven, Driven::Module(_)).then(String::new),
+        }
+    }
+
+    /// Settles what is doubted of the module's process: with a card that has been in its reader all the time, as PC/SC sees
+    /// it for longer than it needs to notice, the module can be called again, whoever has a session there. Else the process
+    /// is ended, and every session in it: the next call may be the one that never returns.
+    async fn settle(&self, kept: &mut Option<Process>) {
+        let Some(reader) = kept.as_mut().and_then(|process| process.doubt.take()) else {
+            return;
+        };
+        if !card_stays(reader).await {
+            self.renew(kept).await;
+        }
+    }
+
+    /// Ends the process, which the next request starts anew. That is no failure of its own.
+    async fn renew(&self, kept: &mut Option<Process>) {
+        tracing::info!(
+            module = self.driven.name(),
+            "the module's process is started anew"
+        );
+        match self.driven.leaves_objects() {
+            true => dismiss(kept.take()).await,
+            false => end(kept.take()),
+        }
+    }
+
     /// The card that a process may have waited for when it did not answer: of that token, or of any.
     fn awaited(&self, token: Option<&TokenName>) -> Awaited {
         if let Driven::Reader(reader) = &self.driven {
@@ -433,6 +474,7 @@ impl Inner {
             tracing::warn!(module = self.driven.name(), "the module's process had ended");
             *kept = None;
         }
+        self.settle(kept).await;
         if start.is_some() && kept.as_ref().map(|process| process.start) != start {
             return Err(TokenError::Crashed);
         }

@@ -506,7 +506,7 @@ impl ModuleToken {
         let mut answer = self.worker.call_with(call, pins, deadline).await;
         let refused = answer.as_ref().is_err_and(session::is_unclear)
             && self.entry.hardware
-            && session::card_stays(&self.entry).await;
+            && self.worker.is_sound(None).await;
         if !refused {
             answer = session::sound(&self.worker, &self.entry, answer, self.worker.abandon()).await;
         }

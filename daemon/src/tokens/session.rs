@@ -17,8 +17,8 @@ use super::wire::{
     TokenName,
 };
 use super::{
-    GENERAL_ERROR, KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession, TokenEntry,
-    TokenError, pcsc, truth,
+    GENERAL_ERROR, KeyAlgorithm, KeyRef, LoginError, PinNeed, PinState, RsaSchemes, Signable, SigningSession,
+    TokenEntry, TokenError, pcsc, truth,
 };
 
 /// Cards, by the maker that OpenSC names, of which a wrong PIN is known to come out as `CKR_GENERAL_ERROR`: a CAC by
@@ -333,7 +333,7 @@ fn at_login(error: &TokenError) -> AtLogin {
 ///
 /// After an error that [may mean a removal](may_mean_removal) OpenSC 0.23 may not return from the next call at all, and
 /// Yubico's goes on showing the card; a new process of the module knows whether it is there. `start_anew` has one
-/// started, unless others have sessions in this one. Where no card is behind it, and the token can be taken away all the
+/// started, unless others have sessions in this one and the reader says that the card has stayed. Where no card is behind it, and the token can be taken away all the
 /// same, the module is asked as it is.
 pub(super) async fn sound(
     worker: &Worker,
@@ -354,9 +354,8 @@ pub(super) async fn sound(
     }
 }
 
-/// The card has been in its reader all the time: the module can be called again.
-pub(super) async fn card_stays(entry: &TokenEntry) -> bool {
-    let reader = entry.reader.clone().unwrap_or_default();
+/// The card in the reader of this name has been there all the time: its module can be called again.
+pub(super) async fn card_stays(reader: String) -> bool {
     let looked = tokio::task::spawn_blocking(move || pcsc::presence::stays(&reader));
     // A service that stands still says nothing.
     tokio::time::timeout(NOTICE, looked)
@@ -445,7 +444,7 @@ impl SigningSession for ModuleSession {
             if !self.entry.hardware && matches!(self.pin().await, Ok(PinNeed::Locked)) {
                 return Err(LoginError::Locked);
             }
-            if card_stays(&self.entry).await {
+            if self.entry.hardware && self.lease.is_sound().await {
                 return Err(self.refused(before, error).await);
             }
         }

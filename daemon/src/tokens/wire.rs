@@ -256,6 +256,14 @@ impl Call {
         }
     }
 
+    /// A PIN is given, or a signature made.
+    pub(super) const fn is_a_login_or_a_signature(&self) -> bool {
+        matches!(
+            self,
+            Self::Login { .. } | Self::Sign { .. } | Self::ChangePin { .. } | Self::Unblock { .. }
+        )
+    }
+
     /// The card that it is about, where only its certificates are to be shown.
     pub(super) const fn glance(&self) -> Option<&Insertion> {
         match self {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use super::process::{dismiss, end};
+use super::process::Process;
 use super::{Worker, detached, unexpected};
 use crate::tokens::wire::{Answer, Call, KeyName, TokenName};
 use crate::tokens::{PinNeed, TokenError, pcsc};
@@ -67,29 +67,35 @@ impl Worker {
     }
 
     /// Ends the process without asking the module anything again: for one that answers as if it had lost its bearings.
-    /// That is no failure of its own. False if somebody has a session there.
+    /// That is no failure of its own. False if somebody has a session there, and the card has been in its reader all the time.
     pub(in crate::tokens) async fn abandon(&self) -> bool {
         self.end_unless_leased(0, None).await
     }
 
-    /// Ends the process of that start, or whichever it is, unless more than so many sessions are open.
+    /// Whether the module can be called again in the process of that start, or whichever it is, after it has said what may
+    /// mean that a card went: the card has been in its reader all the time. Otherwise the process has ended.
+    pub(in crate::tokens) async fn is_sound(&self, start: Option<u64>) -> bool {
+        let mut kept = self.0.process.lock().await;
+        self.0.settle(&mut kept).await;
+        is_of(kept.as_ref(), start)
+    }
+
+    /// Ends the process of that start, or whichever it is. While more than so many sessions are open it is ended only if
+    /// a card may have gone: false if it has not, and the module can be called again.
     async fn end_unless_leased(&self, own: usize, start: Option<u64>) -> bool {
         if self.0.leases.load(Ordering::Relaxed) > own {
-            return false;
+            return !self.is_sound(start).await;
         }
         let mut kept = self.0.process.lock().await;
-        if kept
-            .as_ref()
-            .is_some_and(|process| start.is_none_or(|start| process.start == start))
-        {
-            tracing::info!(module = self.name(), "the module's process is started anew");
-            match self.0.driven.leaves_objects() {
-                true => dismiss(kept.take()).await,
-                false => end(kept.take()),
-            }
+        if is_of(kept.as_ref(), start) {
+            self.0.renew(&mut kept).await;
         }
         true
     }
+}
+
+fn is_of(process: Option<&Process>, start: Option<u64>) -> bool {
+    process.is_some_and(|process| start.is_none_or(|start| process.start == start))
 }
 
 impl Lease {
@@ -129,6 +135,11 @@ impl Lease {
                 maker: maker.to_owned(),
             });
         }
+    }
+
+    /// As [`Worker::is_sound`], of the process that the session is in.
+    pub(in crate::tokens) async fn is_sound(&self) -> bool {
+        self.worker.is_sound(Some(self.start)).await
     }
 
     /// Ends the process that the session is in, as [`Worker::abandon`] does.

@@ -30,6 +30,9 @@ pub(super) struct Process {
     socket: UnixStream,
     incoming: Incoming,
     last_id: u64,
+    /// The reader of a card of which the module said at a login or a signature what may mean that the card went: before the
+    /// reader has said how it stands, nothing more is asked of the module.
+    pub(super) doubt: Option<String>,
     /// Requests whose answer took so long, the last time, that one slept meanwhile.
     slow: HashSet<Discriminant<Call>>,
     /// Which start of the process: sessions of an earlier one are gone.
@@ -46,6 +49,7 @@ impl Process {
             socket,
             incoming: Incoming::default(),
             last_id: GREETING,
+            doubt: None,
             slow: HashSet::new(),
             start,
         }
