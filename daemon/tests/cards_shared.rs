@@ -223,6 +223,39 @@ fn a_module_that_hangs_by_itself_has_failed_whatever_other_card_somebody_holds()
     );
 }
 
+/// When it starts, and when it lists its slots, a module may look at every card; one that speaks to no service that has cards
+/// looks at none, and waits for none.
+#[test]
+fn a_module_that_hangs_in_its_start_has_failed_whatever_card_somebody_holds() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let stage = stage::Stage::new();
+        let deadlines = Deadlines {
+            start: Duration::from_secs(3),
+            enumerate: Duration::from_secs(3),
+            ..Deadlines::default()
+        };
+        runtime().block_on(async {
+            for (how, function) in [
+                ("transaction", "C_Initialize"),
+                ("transaction", "C_GetSlotList"),
+                ("exclusive", "C_Initialize"),
+                ("exclusive", "C_GetSlotList"),
+            ] {
+                let holder = Holder::start(&readers, YUBIKEY, how);
+                let modules = stage.patient(&stage::rule(function, "do = \"hang\""), &deadlines);
+                for _ in 0..3 {
+                    let outcome = stage::name(&stage::sign(&modules).await);
+                    assert!(outcome.starts_with("Hung"), "{how}, {function}: {outcome}");
+                }
+                let off = stage::name(&stage::sign(&modules).await);
+                assert_eq!(off, "Disabled", "{how}, {function}");
+                holder.release();
+            }
+        });
+    });
+}
+
 /// A token in a reader, which its module calls so.
 fn in_slot(slot: &str) -> String {
     stage::rule("C_GetSlotInfo", "do = \"flags\"\nset = 4")

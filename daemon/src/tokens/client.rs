@@ -31,7 +31,7 @@ use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
 pub(super) use lease::Lease;
-use process::{Process, dismiss, end};
+use process::{Process, dismiss, end, may_await_a_card};
 use start::Driven;
 
 /// One module, or one reader, and its process. Clones are the same one.
@@ -319,10 +319,7 @@ impl Inner {
                 end(kept.take());
                 Err(TokenError::Crashed)
             }
-            Err(_) => {
-                end(kept.take());
-                Err(self.unanswered(deadline, token.as_ref()).await)
-            }
+            Err(_) => Err(self.unanswered(kept.take(), deadline, token.as_ref()).await),
         };
         if let (true, Err(error)) = (is_look, &outcome) {
             self.note_miss(inserted, error);
@@ -434,11 +431,23 @@ impl Inner {
         }
     }
 
-    /// What it means that a process did not answer in time and was ended. A module waits without limit for a card that
-    /// another program uses, and for the service: that is no failure of its own. A card that the call had nothing to do with does not count.
-    async fn unanswered(&self, deadline: Duration, token: Option<&TokenName>) -> TokenError {
+    /// Ends a process that did not answer in time; gives what that means. A module waits without limit for a card that
+    /// another program uses, and for the service: that is no failure of its own. A card that the call had nothing to do with
+    /// does not count, nor does any for a module that does not speak to the service at all.
+    async fn unanswered(
+        &self,
+        mut process: Option<Process>,
+        deadline: Duration,
+        token: Option<&TokenName>,
+    ) -> TokenError {
         let (module, program) = (self.driven.name(), self.program.clone());
-        let awaited = self.awaited(token);
+        let mut awaited = self.awaited(token);
+        if let (Driven::Module(_), Some(process)) = (&self.driven, &mut process)
+            && may_await_a_card(process).await == Some(false)
+        {
+            awaited = Awaited::None;
+        }
+        end(process);
         let look = move || pcsc::holders::hindrance(&program, &awaited);
         match tokio::task::spawn_blocking(look).await {
             Ok(Some(Hindrance::Held(programs))) => {
@@ -502,10 +511,7 @@ impl Inner {
                 self.note_failure();
                 TokenError::Crashed
             }
-            Err(_) => {
-                end(Some(process));
-                return Err(self.unanswered(self.deadlines.start, None).await);
-            }
+            Err(_) => return Err(self.unanswered(Some(process), self.deadlines.start, None).await),
         };
         end(Some(process));
         Err(refusal)

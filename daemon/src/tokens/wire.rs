@@ -36,6 +36,10 @@ pub fn reply_written_anew(bytes: &[u8]) -> Option<Vec<u8>> {
 /// The number of the answer a worker gives unasked when its module is loaded, or cannot be.
 pub(super) const GREETING: u64 = 0;
 
+/// The number of what a module's process says when it is asked no more, whatever its module does: as a failure that it was
+/// about to wait for a card, [`TokenError::Held`], or not, [`TokenError::Hung`].
+pub(super) const LAST_WORD: u64 = u64::MAX;
+
 /// The longest message that is sent along with its digest, in bytes, for tokens that only hash themselves.
 pub(super) const MAX_MESSAGE_TO_HASH: usize = 256 * 1024;
 

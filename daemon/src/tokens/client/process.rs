@@ -16,8 +16,11 @@ use tokio::time::timeout;
 use crate::timing::{self, Part};
 use crate::tokens::TokenError;
 use crate::tokens::wire::message::{self, Incoming, MessageError};
-use crate::tokens::wire::{Answer, Call, GREETING, MAX_DESCRIPTORS, Reply, Request};
+use crate::tokens::wire::{Answer, Call, GREETING, LAST_WORD, MAX_DESCRIPTORS, Reply, Request};
 use crate::vigil::{self, Vigil};
+
+/// How long a process may take to say its last word: at once, unless the computer is busy.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How long a process may take to let go of its device and end.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -165,6 +168,26 @@ async fn reply(socket: &UnixStream, incoming: &mut Incoming, vigil: Vigil) -> io
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a process that has not answered may be waiting for a card, by its own word: it has a connection to the smart card
+/// service. None if it says nothing of that. Nothing more can be asked of it.
+pub(super) async fn may_await_a_card(process: &mut Process) -> Option<bool> {
+    rustix::net::shutdown(&process.socket, Shutdown::Write).ok()?;
+    let word = async {
+        loop {
+            let said = reply(&process.socket, &mut process.incoming, Vigil::begin(false))
+                .await
+                .ok()?;
+            // An answer that comes too late after all stands before it.
+            match said.outcome {
+                Err(TokenError::Held { .. }) if said.id == LAST_WORD => return Some(true),
+                Err(TokenError::Hung { .. }) if said.id == LAST_WORD => return Some(false),
+                _ => {}
+            }
+        }
+    };
+    timeout(LAST_WORDS, word).await.ok().flatten()
 }
 
 /// SIGKILL, to all that it has started as well: a module that hangs would not listen to anything else.

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::SendFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
 
 /// After the daemon has gone, how long a module may take to let go of its tokens.
@@ -29,14 +30,22 @@ pub(in crate::tokens) fn harden() {
     }
 }
 
-/// Ends this process when the daemon is gone, also while the module hangs in a call: it watches the socket from a
-/// thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
-pub(in crate::tokens) fn end_with_the_daemon() -> std::io::Result<()> {
+/// Ends this process when the daemon is gone, or asks for no more, also while the module hangs in a call: it watches the
+/// socket from a thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
+///
+/// `last_word` is said to a daemon that is still there.
+pub(in crate::tokens) fn end_with_the_daemon(
+    last_word: impl Fn() -> Option<Vec<u8>> + Send + 'static,
+) -> std::io::Result<()> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
     std::thread::Builder::new()
         .name("daemon-watch".to_owned())
         .spawn(move || {
-            wait_for_hangup(socket.as_fd());
+            let daemon_lives = wait_for_hangup(socket.as_fd());
+            if let Some(word) = daemon_lives.then(last_word).flatten() {
+                // Nobody may listen.
+                let _ = rustix::net::send(&socket, &word, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            }
             std::thread::sleep(GRACE);
             // Not exit(): that runs the module's own clean-up, which may hang as well.
             let this = rustix::process::getpid();
@@ -67,12 +76,14 @@ pub(in crate::tokens) fn end_what_is_left() {
     let _ = rustix::process::kill_process_group(rustix::process::getpid(), Signal::KILL);
 }
 
-fn wait_for_hangup(socket: BorrowedFd<'_>) {
+/// Nothing more comes. True if the other end only asks for no more, and still listens.
+fn wait_for_hangup(socket: BorrowedFd<'_>) -> bool {
     loop {
         let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
         match poll(&mut watched, None) {
             Err(rustix::io::Errno::INTR) | Ok(0) => {}
-            _ => return,
+            Err(_) => return false,
+            Ok(_) => return !watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
         }
     }
 }

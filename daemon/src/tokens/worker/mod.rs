@@ -29,7 +29,8 @@ use std::time::Instant;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
-use super::wire::{self, Answer, Call, GREETING, KeyName, Octets, Reply, Request};
+use super::pcsc::outage;
+use super::wire::{self, Answer, Call, GREETING, KeyName, LAST_WORD, Octets, Reply, Request};
 use super::{Confinement, TokenError};
 use channel::Channel;
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<P
     hardening::harden();
     // Before the first thread: what is closed is closed for those that come after.
     let confinement = sandbox::confine(module, &sandbox::Needs { network, folders });
-    let served = hardening::end_with_the_daemon()
+    let served = hardening::end_with_the_daemon(last_word)
         .and_then(|()| Channel::of_standard_input())
         .and_then(|channel| serve(channel, name, module, reset, confinement));
     hardening::end_what_is_left();
@@ -60,6 +61,21 @@ pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<P
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether this process speaks to the smart card service, and so may be waiting for a card that another program has. A
+/// module that does not, and does not answer, waits for no card.
+fn last_word() -> Option<Vec<u8>> {
+    let why = match outage::is_spoken_to_from_here()? {
+        true => TokenError::Held { programs: Vec::new() },
+        false => TokenError::Hung { seconds: 0 },
+    };
+    let word = Reply {
+        id: LAST_WORD,
+        took_us: 0,
+        outcome: Err(why),
+    };
+    wire::message::encode(&word).ok()
 }
 
 fn serve(
