@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use module::{simulator, software_token};
 use rustix::process::{Pid, Signal, kill_process};
-use stage::{PROGRAM, Stage, deadlines, name, processes_of, rule, sign, token_of};
+use stage::{PIN, PROGRAM, Stage, deadlines, name, processes_of, rule, sign, token_of};
 use trien::config::ModuleConfig;
 use trien::tokens::library::{self, LibraryFault};
 use trien::tokens::{Deadlines, Level, Modules, TokenError};
@@ -421,4 +421,104 @@ async fn n112_a_module_is_switched_off_where_that_cannot_be_written_down() {
         assert!(matches!(token_of(&modules).await, Err(TokenError::Disabled)));
         assert!(modules.states()[0].off);
     }
+}
+
+/// Somebody at a shell, whose program has this module and no other; it dies when it is to sign.
+struct ShellWithCrasher(Stage);
+
+impl ShellWithCrasher {
+    fn new() -> Self {
+        let stage = Stage::new();
+        let home = stage.0.path();
+        stage.file("crash.toml", &rule("C_Sign", "do = \"crash\""));
+        stage.file("pin", PIN);
+        stage.file("content", "content");
+        std::fs::create_dir(home.join("config")).unwrap();
+        let config = format!(
+            "[cards]\npiv = false\n[[modules]]\nname = \"crasher\"\npath = {:?}\nfolders = [{home:?}]\n\
+             environment = [\"TRIEN_SIMULATE\"]\n",
+            simulator()
+        );
+        stage.file("config/config.toml", &config);
+        Self(stage)
+    }
+
+    fn trien(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(words)
+            .env("TRIEN_HOME", self.0.0.path())
+            .env("TRIEN_SIMULATE", self.0.0.path().join("crash.toml"));
+        command
+    }
+
+    fn signing(&self) -> Command {
+        let mut sign = self.trien(&["sign", "--format", "cades", "--json", "--cert", "sign"]);
+        let file = |name: &str| self.0.0.path().join(name);
+        sign.arg("--pin-file").arg(file("pin"));
+        sign.arg("--out").arg(file("signed")).arg(file("content"));
+        sign
+    }
+
+    /// What a signature comes to.
+    #[track_caller]
+    fn sign(&self) -> String {
+        code(&self.signing().output().unwrap())
+    }
+}
+
+/// The code of the error that a verb ended with.
+#[track_caller]
+fn code(output: &std::process::Output) -> String {
+    let told = String::from_utf8_lossy(&output.stdout);
+    let code = told
+        .split_once("\"code\": \"")
+        .and_then(|(_, rest)| rest.split('"').next());
+    code.unwrap_or_else(|| panic!("{output:?}")).to_owned()
+}
+
+/// A shell is another program at each signature, and knows of the failures that the others have seen.
+#[test]
+fn n112_a_module_that_fails_three_shells_is_switched_off_for_the_next() {
+    let shell = ShellWithCrasher::new();
+    for _ in 0..2 {
+        for _ in 0..3 {
+            assert_eq!(shell.sign(), "module_crashed");
+        }
+        assert_eq!(shell.sign(), "module_disabled");
+        let enabled = shell
+            .trien(&["token", "enable-module", "crasher"])
+            .output()
+            .unwrap();
+        assert!(enabled.status.success(), "{enabled:?}");
+    }
+    // Switched on by hand, it begins with none.
+    for _ in 0..2 {
+        assert_eq!(shell.sign(), "module_crashed");
+        let enabled = shell
+            .trien(&["token", "enable-module", "crasher"])
+            .output()
+            .unwrap();
+        assert!(enabled.status.success(), "{enabled:?}");
+    }
+    assert_eq!(shell.sign(), "module_crashed");
+}
+
+/// None of the failures is lost where shells run at once.
+#[test]
+fn n112_a_module_that_fails_three_shells_at_once_is_switched_off() {
+    let shell = ShellWithCrasher::new();
+    let running: Vec<_> = (0..3)
+        .map(|_| {
+            shell
+                .signing()
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for one in running {
+        assert_eq!(code(&one.wait_with_output().unwrap()), "module_crashed");
+    }
+    assert_eq!(shell.sign(), "module_disabled");
 }

@@ -300,20 +300,16 @@ async fn issuers(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Issue
     issuers
 }
 
-/// Takes away the file that says that a module is switched off.
+/// Takes away the file that says that a module is switched off, and the one that counts its failures.
 fn enable_module(module: &str, shell: &Shell) -> Result<(), CliError> {
     let facts = || arguments([("module", module.to_owned())]);
     let known = crate::service::modules(shell)?.states();
     if !known.iter().any(|state| state.name == module) {
         return Err(CliError::misuse("token-no-such-module", facts()));
     }
-    let switch = shell.places.switches_folder().join(module);
-    match std::fs::remove_file(&switch) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(CliError::file("cli-unwritable", &switch, &error));
-        }
-        _ => {}
-    }
+    let switches = shell.places.switches_folder();
+    crate::tokens::switch_on(&switches, module)
+        .map_err(|error| CliError::file("cli-unwritable", &switches.join(module), &error))?;
     shell.answer(&json!({ "module": module, "enabled": true }), || {
         shell.text("token-module-enabled", &facts())
     });

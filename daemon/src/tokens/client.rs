@@ -30,6 +30,7 @@ use super::{Confinement, GENERAL_ERROR, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
+pub(crate) use failures::switch_on;
 pub(super) use lease::Lease;
 use process::{Process, dismiss, end, may_await_a_card};
 use start::Driven;

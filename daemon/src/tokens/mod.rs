@@ -32,6 +32,7 @@ use trien_signatures::algorithm::{RsaPadding, SignatureAlgorithm};
 use trien_signatures::certificate::Certificate;
 
 pub use client::Deadlines;
+pub(crate) use client::switch_on;
 pub use key_algorithm::{KeyAlgorithm, UnknownKeyAlgorithm};
 pub use profile::TokenProfile;
 pub use registry::{InitializeError, ModuleState, ModuleToken, Modules, Sight};

@@ -14,6 +14,9 @@ use crate::places::Places;
 /// The simulator's library, beside the software token's.
 const LIBRARY: &str = "libtrien_simulator.so";
 
+/// What its module is called.
+const NAME: &str = "simulator";
+
 /// What a rule may be about, one a line (PKCS #11 3.1, 5.1), besides that the library is loaded.
 const FUNCTIONS: &str = include_str!("functions.txt");
 
@@ -63,7 +66,11 @@ pub(super) async fn prepare(script: &Path, shell: &Shell) -> Result<Simulation, 
         usual
     };
     spec::make(&tokens, &Places::under(home.path()), shell).await?;
-    let mut module = ModuleConfig::new("simulator", library);
+    let mut module = ModuleConfig::new(NAME, library);
+    // What a script did to another daemon is nothing that this one's module has done, and nobody else could switch it on.
+    if let Err(error) = crate::tokens::switch_on(&shell.places.switches_folder(), NAME) {
+        tracing::warn!(%error, "the simulator may be switched off");
+    }
     module.folders.push(home.path().to_owned());
     // Outside of what every module may read.
     module.folders.extend(script.parent().map(Path::to_owned));

@@ -1,10 +1,13 @@
 //! A module whose process fails too often is switched off.
 
+mod record;
+
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::{Driven, Inner};
+pub(crate) use record::switch_on;
 
 /// So many failures of a module's process within [`FAILURE_WINDOW`] switch the module off.
 const MAX_FAILURES: usize = 3;
@@ -15,13 +18,26 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(600);
 impl Inner {
     /// Counts a crash or a hang; after too many, the module is off until somebody switches it on again. Our own card
     /// driver is never off: a mute card is taken out, and the next one may be sound.
+    ///
+    /// They are counted for all programs of this user, in a file: a shell that signs is a new program each time.
     pub(super) fn note_failure(&self) {
         let Driven::Module(module) = &self.driven else {
             return;
         };
-        let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_too_often(&mut failures.lately, now) {
+        let counted = self
+            .switches
+            .as_deref()
+            .map(|switches| record::count(switches, &module.name));
+        let too_often = match counted {
+            Some(Ok(too_often)) => too_often,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "that the module failed is known to this process only");
+                is_too_often(&mut failures.lately, Instant::now())
+            }
+            None => is_too_often(&mut failures.lately, Instant::now()),
+        };
+        if !too_often {
             return;
         }
         tracing::error!(
@@ -36,6 +52,7 @@ impl Inner {
             failures.is_written = written.is_ok();
             if let Err(error) = written {
                 tracing::warn!(%error, "that the module is off is known to this process only");
+                failures.lately = [Instant::now(); MAX_FAILURES].into();
             }
         }
     }
@@ -55,10 +72,10 @@ impl Inner {
     }
 }
 
-/// What is known of a module's failures.
+/// What is known of a module's failures to this process alone.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
-    /// When its process crashed or hung lately.
+    /// When its process crashed or hung lately, where that could not be written down.
     lately: VecDeque<Instant>,
     /// A file was written that says that it is off.
     is_written: bool,
