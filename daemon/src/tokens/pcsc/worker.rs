@@ -37,7 +37,7 @@ pub fn run(reader: &str, deadlines: &Deadlines) -> ExitCode {
     hardening::harden();
     // Before the first thread: what is closed is closed for those that come after.
     let confinement = sandbox::confine_card_driver();
-    let served = hardening::end_with_the_daemon(|| None)
+    let served = hardening::end_with_the_daemon(|| None, || ())
         .and_then(|()| Channel::of_standard_input())
         .and_then(|channel| serve(channel, reader, deadlines, confinement));
     match served {

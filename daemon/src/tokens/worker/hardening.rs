@@ -33,9 +33,10 @@ pub(in crate::tokens) fn harden() {
 /// Ends this process when the daemon is gone, or asks for no more, also while the module hangs in a call: it watches the
 /// socket from a thread of its own. (`PR_SET_PDEATHSIG` would follow the thread that started us, not the daemon.)
 ///
-/// `last_word` is said to a daemon that is still there.
+/// `last_word` is said to a daemon that is still there, and `farewell` is what is left to do after the grace.
 pub(in crate::tokens) fn end_with_the_daemon(
     last_word: impl Fn() -> Option<Vec<u8>> + Send + 'static,
+    farewell: impl Fn() + Send + 'static,
 ) -> std::io::Result<()> {
     let socket = rustix::stdio::stdin().try_clone_to_owned()?;
     std::thread::Builder::new()
@@ -47,6 +48,7 @@ pub(in crate::tokens) fn end_with_the_daemon(
                 let _ = rustix::net::send(&socket, &word, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
             }
             std::thread::sleep(GRACE);
+            farewell();
             // Not exit(): that runs the module's own clean-up, which may hang as well.
             let this = rustix::process::getpid();
             let _ = match leads_a_group() {

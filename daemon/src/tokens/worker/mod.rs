@@ -19,6 +19,7 @@ mod public_key;
 mod raw;
 pub(super) mod sandbox;
 mod session;
+mod unlocked;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -50,7 +51,7 @@ pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<P
     hardening::harden();
     // Before the first thread: what is closed is closed for those that come after.
     let confinement = sandbox::confine(module, &sandbox::Needs { network, folders });
-    let served = hardening::end_with_the_daemon(last_word)
+    let served = hardening::end_with_the_daemon(last_word, unlocked::forget_all)
         .and_then(|()| Channel::of_standard_input())
         .and_then(|channel| serve(channel, name, module, reset, confinement));
     hardening::end_what_is_left();

@@ -14,6 +14,7 @@ use trien_signatures::algorithm::SignatureAlgorithm;
 use super::failure::{meaning, number, token_error};
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
+use super::unlocked::Unlocked;
 use super::{catalogue, keys, mechanism};
 use crate::tokens::pcsc::log_out;
 use crate::tokens::pcsc::presence::Stay;
@@ -35,6 +36,8 @@ pub(super) struct Session {
     reader: Option<String>,
     /// The card's stay there since somebody logged in, as far as the reader is one of the service's.
     stay: Option<Stay>,
+    /// Since somebody was about to log in to a card.
+    unlocked: Option<Unlocked>,
     key: Option<KeyName>,
     found: Option<Found>,
     pipe: Option<OwnedFd>,
@@ -90,6 +93,7 @@ impl Session {
             hardware,
             reader: hardware.then(|| catalogue::reader(module, slot)).flatten(),
             stay: None,
+            unlocked: None,
             pkcs11: pkcs11.map_err(|error| token_error(&error))?,
             mechanisms: module.mechanisms(slot)?,
             module: module.clone(),
@@ -156,6 +160,10 @@ impl Session {
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
         let stay = self.stay_now();
+        if self.hardware && self.unlocked.is_none() {
+            let reader = self.reader.as_deref().unwrap_or_default();
+            self.unlocked = Some(Unlocked::begin(reader, &self.opened.manufacturer));
+        }
         let mut tried = self.pkcs11.login(UserType::User, pin);
         if let Err(Error::Pkcs11(value, _)) = &tried
             && at_login(number(value)) == AtLogin::OtherLogin
