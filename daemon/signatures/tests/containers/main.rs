@@ -18,6 +18,8 @@ mod jws;
 mod made;
 #[path = "../openssl/mod.rs"]
 mod openssl;
+#[path = "../processor/mod.rs"]
+mod processor;
 mod signed;
 
 use openssl::{Identity, Pki};

@@ -21,6 +21,8 @@ mod forge;
 mod openssl;
 mod paddings;
 mod people;
+#[path = "../processor/mod.rs"]
+mod processor;
 mod vectors;
 
 use forge::CONTENT;

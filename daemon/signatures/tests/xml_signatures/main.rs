@@ -12,6 +12,8 @@ mod judge;
 #[path = "../openssl/mod.rs"]
 mod openssl;
 mod packaging;
+#[path = "../processor/mod.rs"]
+mod processor;
 mod stamps;
 mod templates;
 
