@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::cards::scene::{Judge, RSA, key, lines, opensc, runtime, sign_once, signable, token_in_time};
 use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, on_readers, public_key, wait_until_empty};
-use trien::tokens::{Deadlines, LoginError, Modules, PinNeed, Token, TokenError};
+use trien::tokens::{Deadlines, LoginError, Modules, Token, TokenError};
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
 
@@ -68,7 +68,7 @@ fn nobody_types(driver: &Driver) {
             let modules = (driver.modules)();
             let token = token_in_time(&modules, |_| true).await;
             let mut session = token.open(&key(&token, driver.nine_a)).await.unwrap();
-            assert_eq!(session.pin().await.unwrap(), PinNeed::Reader);
+            assert!(session.pin().await.unwrap().is_at_reader());
             readers.order(0, &format!("pin {CARD_PIN}"));
             session.login().await.unwrap();
             session.sign(&signable(RSA, b"m"), false).await.unwrap();

@@ -354,6 +354,63 @@ fn n086_the_last_try_is_not_spent_on_a_change_of_pin_that_was_typed_before_it_wa
     });
 }
 
+/// Nor does anybody type it on the reader who has not been told.
+#[test]
+fn n086_the_last_try_at_a_reader_with_a_pad_is_told_before_it_is_typed() {
+    on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let told = |outcome: Result<(), LoginError>| {
+            let last = PinState::LastTry;
+            let is_told = matches!(outcome, Err(LoginError::Incorrect { now }) if now == last);
+            assert!(is_told, "{outcome:?}");
+        };
+        let asked = || readers.order(0, "asked");
+        let typed = |pins: &[&str]| {
+            pins.iter()
+                .for_each(|pin| drop(readers.order(0, &format!("pin {pin}"))))
+        };
+        runtime().block_on(async {
+            let token = only_token(&modules()).await;
+            let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+            // Another program has the card until the person is to type.
+            spend(&readers, 2);
+            typed(&["111111"]);
+            told(session.login().await);
+            assert_eq!(asked(), "0", "nobody was to type it");
+            assert_eq!(tries_left(&readers), 1);
+            readers.order(0, "forget");
+            typed(&[CARD_PIN]);
+            session.login().await.unwrap();
+            session.close().await;
+            // The same where it is changed.
+            assert!(token.pin().await.unwrap().is_at_reader());
+            spend(&readers, 2);
+            readers.order(0, "forget");
+            typed(&["111111", "246810", "246810"]);
+            told(token.change_pin(lines(""), lines("")).await);
+            assert_eq!(tries_left(&readers), 1);
+            readers.order(0, "forget");
+        });
+        // At the shell, before the reader asks.
+        let desk = Desk::new();
+        let (data, signed) = (desk.path("data"), desk.path("signed"));
+        std::fs::write(&data, "content").unwrap();
+        for (language, last) in [("vi", "chỉ còn MỘT lần thử"), ("en", "ONE try is left")] {
+            typed(&[CARD_PIN]);
+            let words = [
+                "sign", "--lang", language, "--format", "cades", "--cert", "9a", "--force",
+            ];
+            let mut sign = desk.trien(words);
+            let output = sign.arg("--out").arg(&signed).arg(&data).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).to_lowercase();
+            assert!(output.status.success(), "{told}");
+            assert!(told.contains(&last.to_lowercase()), "{told}");
+            readers.order(0, "forget");
+            spend(&readers, 2);
+        }
+    });
+}
+
 #[test]
 fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_signature_in_9c() {
     on_readers(&[ReaderPlan::with_pad(YUBIKEY)], |readers| {
@@ -362,7 +419,7 @@ fn at_a_reader_with_a_pad_the_person_types_there_for_the_login_and_for_each_sign
             let modules = modules();
             let token = only_token(&modules).await;
             let mut session = token.open(&key(&token, 0x9c, 0x07)).await.unwrap();
-            assert_eq!(session.pin().await.unwrap(), PinNeed::Reader);
+            assert!(session.pin().await.unwrap().is_at_reader());
             for order in ["cancel", "timeout"] {
                 readers.order(0, order);
                 let refused = session.login().await;

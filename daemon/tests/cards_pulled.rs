@@ -17,7 +17,7 @@ use support::cards::scene::{
 use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty, wait_until_present};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
 use trien::tokens::{
-    Deadlines, LoginError, Modules, PinNeed, Signable, SigningSession, Token, TokenEntry, TokenError,
+    Deadlines, LoginError, Modules, Signable, SigningSession, Token, TokenEntry, TokenError,
 };
 
 const YUBIKEY: &str = "Yubico YubiKey CCID";
@@ -123,7 +123,7 @@ fn pulled_behind_a_pad(modules: fn() -> Modules, id: &[u8], rounds: usize, momen
         runtime().block_on(async {
             for round in 0..=rounds {
                 let token = token_in_time(&modules, pair.wanted).await;
-                assert_eq!(token.pin().await.unwrap(), PinNeed::Reader);
+                assert!(token.pin().await.unwrap().is_at_reader());
                 readers.order(0, &format!("pin {CARD_PIN}"));
                 let mut session = token.open(&key(&token, id)).await.unwrap();
                 session.login().await.unwrap();

@@ -185,6 +185,7 @@ pin-at-last-try = The PIN of "{ $token }" was typed wrong; ONE try is left. One 
 pin-last-try-typed-only = The token has one try of its PIN left; a PIN from a file is not used for it, so that no script locks a token.
 pin-last-try-typed-only-remedy = Run this again without --pin-file or --pin-fd, and type the PIN at the terminal.
 pin-on-reader = Type the PIN on the reader.
+pin-reader-last-try = ONE try is left: one more wrong PIN locks the token. To leave it, press Cancel on the reader.
 pin-no-terminal = There is nobody to ask for a PIN: this program has no terminal.
 pin-no-terminal-remedy = Give the PIN with --pin-file or --pin-fd.
 pin-no-terminal-for = This cannot be asked for: the program has no terminal.

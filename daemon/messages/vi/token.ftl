@@ -185,6 +185,7 @@ pin-at-last-try = Mã PIN của "{ $token }" đã bị nhập sai; chỉ còn M�
 pin-last-try-typed-only = Token chỉ còn một lần thử mã PIN; mã từ tệp không được dùng cho lần này, để token không bị khóa ngoài ý muốn.
 pin-last-try-typed-only-remedy = Hãy chạy lại lệnh mà không có --pin-file hoặc --pin-fd, rồi gõ mã PIN tại cửa sổ dòng lệnh.
 pin-on-reader = Hãy nhập mã PIN trên đầu đọc.
+pin-reader-last-try = Chỉ còn MỘT lần thử: nếu sai lần này, token sẽ bị khóa. Nếu không muốn thử, hãy bấm phím hủy trên đầu đọc.
 pin-no-terminal = Không có cửa sổ dòng lệnh để hỏi mã PIN.
 pin-no-terminal-remedy = Hãy cho mã PIN bằng --pin-file hoặc --pin-fd.
 pin-no-terminal-for = Không có cửa sổ dòng lệnh để hỏi.

@@ -130,6 +130,8 @@ impl Course {
             PinEntry::Window {
                 tries: TriesLeft::Last,
                 ..
+            } | PinEntry::Reader {
+                tries: TriesLeft::Last
             }
         )
     }
@@ -278,7 +280,9 @@ impl Course {
     }
 
     fn note_tries(&mut self, left: TriesLeft) {
-        if let Some(PinEntry::Window { tries, .. }) = self.pins.get_mut(self.chosen) {
+        if let Some(PinEntry::Window { tries, .. } | PinEntry::Reader { tries }) =
+            self.pins.get_mut(self.chosen)
+        {
             *tries = left;
         }
     }
@@ -319,6 +323,24 @@ mod tests {
 
     fn approved(certificate: usize) -> FromPrompt {
         FromPrompt::Answer(Answer::Approved { certificate })
+    }
+
+    #[test]
+    fn the_last_try_at_a_reader_is_approved_by_who_knows_it() {
+        let reader = |tries| PinEntry::Reader { tries };
+        let mut course = course(&[reader(TriesLeft::Last)]);
+        assert_eq!(course.approve(false, at(900)), None);
+        assert_eq!(course.approve(true, at(900)), Some(approved(0)));
+        // It became the last while the question was open.
+        let mut course = self::course(&[reader(TriesLeft::Unknown)]);
+        assert_eq!(course.approve(false, at(900)), Some(approved(0)));
+        let tries = TriesLeft::Last;
+        assert_eq!(
+            course.receive(&ToPrompt::PinIncorrect { tries }, at(1000)),
+            Ok(())
+        );
+        assert_eq!(course.approve(false, at(2000)), None);
+        assert_eq!(course.approve(true, at(2000)), Some(FromPrompt::PinTyped));
     }
 
     #[test]

@@ -442,7 +442,10 @@ pub enum PinEntry {
         tries: TriesLeft,
     },
     /// Typed on the reader.
-    Reader,
+    Reader {
+        /// Tries left, as far as the token tells.
+        tries: TriesLeft,
+    },
     /// Locked; this certificate cannot be used.
     Locked,
     /// The token asks for none.

@@ -92,7 +92,7 @@ struct GivenPin {
 #[async_trait]
 impl PinSource for GivenPin {
     /// A file says that nobody is there to be told.
-    fn on_reader(&self) {}
+    fn on_reader(&self, _state: PinState) {}
 
     async fn pin(&self, _token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
         // Who wrote the file did not know that it would be the last try; a script must not lock a token.
@@ -136,6 +136,22 @@ fn left_before(state: PinState) -> Option<(&'static str, Arguments)> {
         PinState::FewTries => Some(("pin-few-tries", Arguments::new())),
         // The last one has a question of its own.
         _ => None,
+    }
+}
+
+/// What a person is told who types on the reader.
+fn at_reader(state: PinState) -> impl Iterator<Item = (&'static str, Arguments)> {
+    let left = match state {
+        PinState::LastTry => Some(("pin-reader-last-try", Arguments::new())),
+        state => left_before(state),
+    };
+    left.into_iter().chain([("pin-on-reader", Arguments::new())])
+}
+
+/// Tells the person to type the PIN on the reader, and in what state it is.
+pub(super) fn note_reader(state: PinState, shell: &Shell) {
+    for (key, facts) in at_reader(state) {
+        shell.note(key, &facts);
     }
 }
 
@@ -207,8 +223,10 @@ impl TerminalPin {
 
 #[async_trait]
 impl PinSource for TerminalPin {
-    fn on_reader(&self) {
-        complain(&text(self.language, "pin-on-reader", &Arguments::new()));
+    fn on_reader(&self, state: PinState) {
+        for (key, facts) in at_reader(state) {
+            complain(&text(self.language, key, &facts));
+        }
     }
 
     async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
@@ -241,7 +259,12 @@ impl PinSource for TerminalPin {
 
     async fn again(&self, trouble: PinTrouble) -> bool {
         let Some((label, writing)) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return false;
+            // Nothing was typed here: the reader asks, and there the person may still leave.
+            let is_last = trouble == PinTrouble::LastTry;
+            if is_last {
+                self.on_reader(PinState::LastTry);
+            }
+            return is_last;
         };
         let key = match trouble {
             PinTrouble::Incorrect { left: None } => "pin-again-incorrect",

@@ -546,12 +546,14 @@ fn date_in_vietnam(time: OffsetDateTime) -> String {
 fn pin_entry(need: PinNeed) -> PinEntry {
     match need {
         PinNeed::NotNeeded => PinEntry::NotNeeded,
-        PinNeed::Reader => PinEntry::Reader,
         PinNeed::Locked
         | PinNeed::Pipe {
             state: PinState::Locked,
             ..
         } => PinEntry::Locked,
+        PinNeed::Reader { state } => PinEntry::Reader {
+            tries: tries_left(state),
+        },
         PinNeed::Pipe { min, max, state } => {
             let tries = tries_left(state);
             PinEntry::Window { min, max, tries }

@@ -54,8 +54,8 @@ pub trait PinSource: Send + Sync {
     /// When there is none to be had.
     async fn pin(&self, token_label: &str, state: PinState) -> Result<OwnedFd, NoPin>;
 
-    /// Tells the person to type the PIN on the reader.
-    fn on_reader(&self);
+    /// Tells the person to type the PIN on the reader, and in what state it is.
+    fn on_reader(&self, state: PinState);
 
     /// True when another line is in the pipe, or behind in the file; false if there is no other PIN.
     async fn again(&self, trouble: PinTrouble) -> bool;
@@ -177,8 +177,8 @@ impl Prompter for ShellPrompter {
                     other => AskError::NoPin(other),
                 })?)
             }
-            PinNeed::Reader => {
-                self.source.on_reader();
+            PinNeed::Reader { state } => {
+                self.source.on_reader(state);
                 None
             }
             PinNeed::NotNeeded | PinNeed::Locked => None,

@@ -192,7 +192,10 @@ async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
 /// Whether a token that shows no certificate may have some that show after login. A page cannot have anybody log in for
 /// that: the person does it once, at the command line.
 async fn hides(token: &dyn Token) -> bool {
-    matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader))
+    matches!(
+        token.pin().await,
+        Ok(PinNeed::Pipe { .. } | PinNeed::Reader { .. })
+    )
 }
 
 impl Wanted<'_> {

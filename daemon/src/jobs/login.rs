@@ -31,8 +31,8 @@ pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobE
     let mut session = open(approved).await?;
     let state = match session.pin().await {
         Ok(PinNeed::NotNeeded) => return Ok(Unlocked(session)),
-        Ok(PinNeed::Pipe { state, .. }) => state,
-        Ok(PinNeed::Reader | PinNeed::Locked) => PinState::Ready,
+        Ok(PinNeed::Pipe { state, .. } | PinNeed::Reader { state }) => state,
+        Ok(PinNeed::Locked) => PinState::Ready,
         Err(error) => {
             session.close().await;
             return Err(error.into());
@@ -87,7 +87,13 @@ pub async fn unlock(
         PinNeed::NotNeeded => return Ok(()),
         PinNeed::Locked => return Err(LoginError::Locked.into()),
         // The reader asks. A wrong PIN there ends the request: nothing is tried again unseen.
-        PinNeed::Reader => return Ok(session.login().await?),
+        need @ PinNeed::Reader { .. } => {
+            if need.is_at_last_try() && !shown.is_at_last_try() {
+                // As below.
+                window.pin_incorrect(PinState::LastTry).await?;
+            }
+            return Ok(session.login().await?);
+        }
         // Nothing but a new PIN would be taken; no try is spent on finding that out.
         PinNeed::Pipe {
             state: PinState::ToBeChanged,
@@ -101,7 +107,7 @@ pub async fn unlock(
     };
     let pipe = pin.ok_or(JobError::Login(LoginError::NoPin))?;
     session.attach_pin_pipe(pipe).await?;
-    if state == PinState::LastTry && !is_last_try(shown) {
+    if state == PinState::LastTry && !shown.is_at_last_try() {
         // Another program spent tries while the question was open. This PIN was not typed for the last one.
         session.skip_pin().await?;
         window.pin_incorrect(PinState::LastTry).await?;
@@ -134,11 +140,6 @@ async fn another_try(
         LoginError::Token(error) => Err(error.into()),
         error => Err(error.into()),
     }
-}
-
-fn is_last_try(need: PinNeed) -> bool {
-    let last = PinState::LastTry;
-    matches!(need, PinNeed::Pipe { state, .. } if state == last)
 }
 
 impl Unlocked {

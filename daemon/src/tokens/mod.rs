@@ -250,9 +250,34 @@ pub enum PinNeed {
         state: PinState,
     },
     /// On the reader: `CKF_PROTECTED_AUTHENTICATION_PATH`.
-    Reader,
+    Reader {
+        /// Before the first try.
+        state: PinState,
+    },
     /// `CKF_USER_PIN_LOCKED`
     Locked,
+}
+
+impl PinNeed {
+    /// True if it is typed on the reader.
+    #[must_use]
+    pub const fn is_at_reader(self) -> bool {
+        matches!(self, Self::Reader { .. })
+    }
+
+    /// True if the next wrong PIN locks the token.
+    #[must_use]
+    pub const fn is_at_last_try(self) -> bool {
+        matches!(
+            self,
+            Self::Pipe {
+                state: PinState::LastTry,
+                ..
+            } | Self::Reader {
+                state: PinState::LastTry
+            }
+        )
+    }
 }
 
 /// Certificates that are at hand.

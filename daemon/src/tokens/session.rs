@@ -257,7 +257,7 @@ impl ModuleSession {
             self.sound(self.lease.call(call, Vec::new(), deadline).await)
                 .await
         };
-        let mut answer = match typed && self.pin == PinNeed::Reader {
+        let mut answer = match typed && self.pin.is_at_reader() {
             true => sign(typed, deadlines.reader).await?,
             false => sign(typed, deadlines.sign).await?,
         };
@@ -286,11 +286,11 @@ impl ModuleSession {
     async fn refused(&mut self, before: PinNeed, error: TokenError) -> LoginError {
         let now = match self.pin().await {
             Ok(PinNeed::Locked) => return LoginError::Locked,
-            Ok(PinNeed::Pipe { state, .. }) => state,
-            Ok(PinNeed::Reader | PinNeed::NotNeeded) => PinState::Ready,
+            Ok(PinNeed::Pipe { state, .. } | PinNeed::Reader { state }) => state,
+            Ok(PinNeed::NotNeeded) => PinState::Ready,
             Err(error) => return error.into(),
         };
-        let counted = matches!(before, PinNeed::Pipe { state, .. } if warns(now) > warns(state));
+        let counted = matches!(before, PinNeed::Pipe { state, .. } | PinNeed::Reader { state } if warns(now) > warns(state));
         match counted || SAYS_NO_BETTER.contains(&self.entry.manufacturer.as_str()) {
             true => LoginError::Incorrect { now },
             false => error.into(),
@@ -426,7 +426,7 @@ impl SigningSession for ModuleSession {
         self.fresh = false;
         let before = self.pin;
         let deadlines = self.lease.worker().deadlines();
-        let deadline = if before == PinNeed::Reader {
+        let deadline = if before.is_at_reader() {
             deadlines.reader
         } else {
             deadlines.login

@@ -155,7 +155,7 @@ impl Actions {
                 "working-progress",
                 [("done", done.into()), ("total", total.into())],
             ),
-            (None, PinEntry::Reader) => self.phrases.say("working-reader"),
+            (None, PinEntry::Reader { .. }) => self.phrases.say("working-reader"),
             _ => self.phrases.say("working"),
         }
     }

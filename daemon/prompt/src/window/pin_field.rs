@@ -98,11 +98,12 @@ impl PinField {
         self.clear();
         self.acknowledge.set_active(false);
         let tries = match pin {
-            PinEntry::Window { tries, .. } => Some(tries),
-            PinEntry::Reader | PinEntry::Locked | PinEntry::NotNeeded => None,
+            PinEntry::Window { tries, .. } | PinEntry::Reader { tries } => Some(tries),
+            PinEntry::Locked | PinEntry::NotNeeded => None,
         };
-        self.entry.set_visible(tries.is_some());
-        self.heading.set_visible(tries.is_some());
+        let is_typed_here = matches!(pin, PinEntry::Window { .. });
+        self.entry.set_visible(is_typed_here);
+        self.heading.set_visible(is_typed_here);
         self.acknowledge.set_visible(tries == Some(TriesLeft::Last));
         let signer = self
             .phrases
@@ -117,9 +118,12 @@ impl PinField {
                 tries: TriesLeft::Count(3..),
                 ..
             } => &["dim"],
-            PinEntry::Window { .. } => &["warning"],
+            PinEntry::Reader {
+                tries: TriesLeft::Unknown | TriesLeft::Count(3..),
+            } => &["dim"],
+            PinEntry::Window { .. } | PinEntry::Reader { .. } => &["warning"],
             PinEntry::Locked => &["error"],
-            PinEntry::Reader | PinEntry::NotNeeded => &["dim"],
+            PinEntry::NotNeeded => &["dim"],
         });
         let problem = match phase {
             Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
@@ -132,29 +136,28 @@ impl PinField {
     }
 
     fn note_on(&self, pin: PinEntry) -> Option<String> {
-        Some(match pin {
-            PinEntry::Window {
-                tries: TriesLeft::Unknown,
-                ..
-            } => return None,
-            PinEntry::Window {
-                tries: TriesLeft::Count(left),
-                ..
-            } => self
-                .phrases
-                .fill("pin-tries", [("count", u32::from(left).into())]),
-            PinEntry::Window {
-                tries: TriesLeft::Few,
-                ..
-            } => self.phrases.say("pin-few"),
-            PinEntry::Window {
-                tries: TriesLeft::Last,
-                ..
-            } => self.phrases.say("pin-last"),
-            PinEntry::Reader => self.phrases.say("pin-reader"),
-            PinEntry::Locked => self.phrases.say("pin-locked"),
-            PinEntry::NotNeeded => self.phrases.say("pin-not-needed"),
-        })
+        match pin {
+            PinEntry::Window { tries, .. } => self.note_on_tries(tries),
+            PinEntry::Reader { tries } => {
+                let where_to = self.phrases.say("pin-reader");
+                let told = self.note_on_tries(tries);
+                Some(told.into_iter().chain([where_to]).collect::<Vec<_>>().join("\n"))
+            }
+            PinEntry::Locked => Some(self.phrases.say("pin-locked")),
+            PinEntry::NotNeeded => Some(self.phrases.say("pin-not-needed")),
+        }
+    }
+
+    fn note_on_tries(&self, tries: TriesLeft) -> Option<String> {
+        match tries {
+            TriesLeft::Unknown => None,
+            TriesLeft::Count(left) => Some(
+                self.phrases
+                    .fill("pin-tries", [("count", u32::from(left).into())]),
+            ),
+            TriesLeft::Few => Some(self.phrases.say("pin-few")),
+            TriesLeft::Last => Some(self.phrases.say("pin-last")),
+        }
     }
 
     /// Whether there is anything to type.

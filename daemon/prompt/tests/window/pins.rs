@@ -171,12 +171,29 @@ fn n085_n088_a_locked_token_cannot_be_approved_and_a_reader_takes_no_pin_here() 
     locked.key("Escape");
     locked.assert_refused();
     assert!(locked.end().success());
-    let mut reader = desk.ask(question(PinEntry::Reader));
+    let mut reader = desk.ask(question(PinEntry::Reader {
+        tries: TriesLeft::Unknown,
+    }));
     reader.type_text(PIN);
     reader.wait_until_armed();
     reader.key_until_heard("alt+k");
     reader.assert_approved(0);
     assert_eq!(reader.typed(), "");
+}
+
+#[test]
+fn n085_the_last_try_at_a_reader_is_told_in_the_window_and_needs_a_second_confirmation() {
+    let desk = Desk::with_assistive_technology();
+    let mut asked = desk.ask(question(PinEntry::Reader {
+        tries: TriesLeft::Last,
+    }));
+    asked.wait_until_told("Còn 1 lần thử: đây là lần cuối cùng. Nếu sai lần này, thiết bị sẽ bị khóa.\nNhập mã PIN trên bàn phím của đầu đọc thẻ sau khi bạn đồng ý.");
+    asked.wait_until_armed();
+    asked.click_approve();
+    asked.key("alt+k");
+    assert!(!asked.says_within(Duration::from_millis(500)));
+    asked.key("Escape");
+    asked.assert_refused();
 }
 
 #[test]

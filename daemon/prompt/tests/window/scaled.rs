@@ -35,7 +35,12 @@ fn questions() -> Vec<(&'static str, Question)> {
         ("digest", digest()),
         ("hostile", hostile()),
         ("program", by_a_program()),
-        ("reader", question(PinEntry::Reader)),
+        (
+            "reader",
+            question(PinEntry::Reader {
+                tries: TriesLeft::Unknown,
+            }),
+        ),
         ("locked", question(PinEntry::Locked)),
     ]
 }

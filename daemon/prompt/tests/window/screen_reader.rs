@@ -95,7 +95,9 @@ fn n088_a_person_is_told_to_type_on_the_reader_and_finds_no_field_for_it() {
             ],
         ),
     ] {
-        let mut at_the_reader = question(PinEntry::Reader);
+        let mut at_the_reader = question(PinEntry::Reader {
+            tries: TriesLeft::Unknown,
+        });
         at_the_reader.language = language;
         let mut asked = desk.ask(at_the_reader);
         let [before, after] = told;

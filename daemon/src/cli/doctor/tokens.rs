@@ -222,7 +222,12 @@ async fn of_token(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Find
     let now = OffsetDateTime::now_utc();
     let held = token.certificates().await;
     let shows_none = matches!(&held, Ok(held) if held.is_empty());
-    if shows_none && matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader)) {
+    if shows_none
+        && matches!(
+            token.pin().await,
+            Ok(PinNeed::Pipe { .. } | PinNeed::Reader { .. })
+        )
+    {
         let finding = Finding::new(Weight::Warning, "doctor-token-no-certificate", [label()]);
         findings.push(finding.with_remedy(HIDDEN_REMEDY));
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::cli::pin::{PinArguments, no_pin};
+use crate::cli::pin::{PinArguments, no_pin, note_reader};
 use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, wording};
 use crate::consent::shell::{AtTheShell, PinSource, choice, is_too_short_for};
 use crate::jobs::login;
-use crate::language::{Arguments, arguments};
+use crate::language::arguments;
 use crate::tokens::{HeldCertificate, ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
 
 /// Finds the one token of that label or serial number.
@@ -60,7 +60,10 @@ impl Hiding {
         let (mut shown, mut hiding) = (Vec::new(), Vec::new());
         for token in tokens.into_iter().filter(|token| token.entry().initialized) {
             let certificates = token.certificates().await.unwrap_or_default();
-            let wants_login = matches!(token.pin().await, Ok(PinNeed::Pipe { .. } | PinNeed::Reader));
+            let wants_login = matches!(
+                token.pin().await,
+                Ok(PinNeed::Pipe { .. } | PinNeed::Reader { .. })
+            );
             if certificates.is_empty() && wants_login {
                 hiding.push(token);
             }
@@ -173,8 +176,8 @@ async fn unlock(
     let shown = session.pin().await.map_err(|error| failed(&error.into()))?;
     let pin = match shown {
         PinNeed::Pipe { state, .. } => Some(source.pin(label, state).await.map_err(|none| no_pin(&none))?),
-        PinNeed::Reader => {
-            shell.note("pin-on-reader", &Arguments::new());
+        PinNeed::Reader { state } => {
+            note_reader(state, shell);
             None
         }
         PinNeed::NotNeeded | PinNeed::Locked => None,

@@ -22,8 +22,8 @@ pub(super) async fn change(
     let (old, new) = match need {
         PinNeed::NotNeeded => return Err(CliError::misuse("token-no-pin", called(&label))),
         PinNeed::Locked => return Err(failed(&LoginError::Locked.into())),
-        PinNeed::Reader => {
-            shell.note("pin-on-reader", &Arguments::new());
+        PinNeed::Reader { state } => {
+            pin::note_reader(state, shell);
             let none = || std::fs::File::open("/dev/null").map(Into::into);
             let none = || none().map_err(|error| CliError::io("pin-no-pipe", &error));
             (none()?, none()?)

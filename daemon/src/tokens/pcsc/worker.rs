@@ -21,7 +21,7 @@ use crate::tokens::client::Deadlines;
 use crate::tokens::wire::{self, Answer, Call, GREETING, Reply, Request};
 use crate::tokens::worker::channel::Channel;
 use crate::tokens::worker::{hardening, sandbox};
-use crate::tokens::{Confinement, PinNeed, TokenError};
+use crate::tokens::{Confinement, TokenError};
 use desk::Desk;
 
 /// A request for the card's thread.
@@ -78,7 +78,7 @@ fn serve(
         let outcome = counter.ask(Work { call, descriptors }, patience);
         let took_us = wire::microseconds(began.elapsed());
         if let Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) = &outcome {
-            at_reader = *need == PinNeed::Reader;
+            at_reader = need.is_at_reader();
         }
         channel.send(&Reply { id, took_us, outcome })?;
     }

@@ -297,7 +297,9 @@ mod tests {
             Answer::Pin(need),
             Answer::Session {
                 session: 1,
-                pin: PinNeed::Reader,
+                pin: PinNeed::Reader {
+                    state: PinState::LastTry,
+                },
             },
             Answer::Login(LoginOutcome::Incorrect {
                 now: PinState::Locked,
@@ -364,7 +366,9 @@ mod tests {
             outcome: Ok(Answer::Survey(vec![Surveyed {
                 provisional: true,
                 entry: entry(),
-                pin: Some(PinNeed::Reader),
+                pin: Some(PinNeed::Reader {
+                    state: PinState::Tries(2),
+                }),
                 certificates: Some(vec![CertificateRecord {
                     label: "k".into(),
                     id: Octets(vec![1]),

@@ -223,7 +223,7 @@ pub(super) fn pin_need(info: &TokenInfo) -> PinNeed {
     match state {
         PinState::NotNeeded => PinNeed::NotNeeded,
         PinState::Locked => PinNeed::Locked,
-        _ if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) => PinNeed::Reader,
+        _ if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) => PinNeed::Reader { state },
         _ => {
             let (min, max) = pin_lengths(info);
             let shown = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);

@@ -135,7 +135,7 @@ impl Session {
             PinNeed::Locked => Ok(LoginOutcome::Locked),
             // It would succeed, and nothing but C_SetPIN be allowed then (3.1, 3.2, table 6): no login is spent on that.
             _ if info.has(CKF_USER_PIN_TO_BE_CHANGED) => Ok(LoginOutcome::Expired),
-            PinNeed::Reader => self.try_pin(None),
+            PinNeed::Reader { .. } => self.try_pin(None),
             PinNeed::Pipe { .. } => {
                 let pin = match self.next_pin(&info) {
                     Ok(pin) => pin,

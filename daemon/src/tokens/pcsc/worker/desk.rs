@@ -314,7 +314,7 @@ impl<'watch> Desk<'watch> {
 fn need(state: PinState, pad: bool) -> PinNeed {
     match state {
         PinState::Locked => PinNeed::Locked,
-        _ if pad => PinNeed::Reader,
+        state if pad => PinNeed::Reader { state },
         state => PinNeed::Pipe {
             min: MIN_PIN as u32,
             max: MAX_PIN as u32,

@@ -193,6 +193,9 @@ impl Desk<'_> {
         }
         if self.has_pad()? {
             self.again()?;
+            if let Some(outcome) = self.not_typed_for_this()? {
+                return Ok(outcome);
+            }
             let verified = self.piv()?.verify_at_reader()?;
             return self.judged(verified, None);
         }
@@ -287,8 +290,11 @@ impl Desk<'_> {
                 return Err(CardError::Refused(Status::SECURITY));
             }
             // The login ended by itself: the person is asked for another PIN, unless he types it at the reader.
-            if !typed && !self.has_pad()? {
-                return Ok(Answer::Login(LoginOutcome::NoPin));
+            if !typed {
+                return Ok(match self.has_pad()? {
+                    true => Answer::AtReader,
+                    false => Answer::Login(LoginOutcome::NoPin),
+                });
             }
             match self.login()? {
                 LoginOutcome::In => {}
@@ -468,8 +474,12 @@ impl Desk<'_> {
 
     /// Without lines, an old PIN and a new one are typed at the reader, if it has a pad. Otherwise nobody typed any.
     fn change_pin_at_reader(&mut self, token: &TokenName) -> Result<LoginOutcome, CardError> {
+        let told = self.state_told();
         match self.pin(token, WAIT)? {
-            PinNeed::Reader => {
+            PinNeed::Reader {
+                state: now @ PinState::LastTry,
+            } if told != Some(now) => Ok(LoginOutcome::Incorrect { now }),
+            PinNeed::Reader { .. } => {
                 let verified = self.piv()?.change_pin_at_reader();
                 self.replaced(verified)
             }
