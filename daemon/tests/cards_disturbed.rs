@@ -63,6 +63,18 @@ fn a_card_that_another_program_resets_wants_its_pin_again_or_the_module_has_kept
             piv::token_in_time(&driver).await;
             readers.run("opensc-tool", &["--reset"]);
             piv::sign_once(&driver, 0x9a).await.unwrap();
+            let token = piv::token_in_time(&driver).await;
+            let nine_a = piv::key(&token, 0x9a, 0x07);
+            let mut session = logged_in(&token, &nine_a).await.unwrap();
+            let mut reset = Command::new("opensc-tool");
+            let mut reset = readers.lend(reset.arg("--reset")).spawn().unwrap();
+            for _ in 0..20 {
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                assert!(reset.try_wait().unwrap().is_none(), "it waits for the logout");
+            }
+            session.close().await;
+            assert!(reset.wait().unwrap().success());
+            piv::sign_once(&driver, 0x9a).await.unwrap();
         });
     });
 }
@@ -184,8 +196,8 @@ fn the_service_may_die_twenty_times_under_ykcs11() {
     the_service_dies_twenty_times(ykcs11());
 }
 
-/// OpenSC's own program signs with the card while we do, by OpenSC's module or by our own driver, which keeps the card from
-/// the PIN to the logout.
+/// OpenSC's own program signs with the card while we do, by its module, by Yubico's or by our own driver, which keeps the card
+/// from the PIN to the logout.
 #[test]
 fn two_programs_on_one_card_each_get_their_signatures() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
@@ -212,18 +224,10 @@ fn two_programs_on_one_card_each_get_their_signatures() {
             panic!("it is logged out each time");
         };
         let runtime = runtime();
-        for ours in [false, true] {
-            let modules = if ours {
-                piv::modules()
-            } else {
-                modules(&[opensc()])
-            };
+        for (modules, id) in each_driver() {
             let token = runtime.block_on(token_in_time(&modules, ready));
-            let nine_a = if ours {
-                piv::key(&token, 0x9a, 0x07)
-            } else {
-                key(&token, &[1])
-            };
+            let nine_a = key(&token, &id);
+            let ours = &token.entry().id.module;
             std::thread::scope(|scope| {
                 let beside = scope.spawn(|| (0..10).for_each(|_| other()));
                 let mut made = 0;

@@ -433,6 +433,46 @@ fn n120_a_card_that_answers_too_late_is_let_go_of_and_has_forgotten_the_pin() {
     });
 }
 
+/// A slot that wants the PIN before each signature, and says so only then (6982): the person is asked, each PIN that is typed
+/// is one try, and where the card still refuses that is an error.
+#[test]
+fn n105_a_slot_that_wants_the_pin_each_time_and_does_not_say_so_has_it_asked_for() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let token = token_in_time(&modules()).await;
+            for (refusals, signs) in [(1, true), (9, false)] {
+                let mut session = token.open(&key(&token, 0x9a, 0x07)).await.unwrap();
+                let pins = "123456\n".repeat(3);
+                session.attach_pin_pipe(lines(&pins)).await.unwrap();
+                session.login().await.unwrap();
+                card.order(&format!("sw 87 6982 {refusals}"));
+                let unasked = session.sign(&signable(RSA, b"message"), false).await;
+                assert!(matches!(unasked, Err(LoginError::NoPin)), "{unasked:?}");
+                card.order("reset-stats");
+                let typed = session.sign(&signable(RSA, b"message"), true).await;
+                match signs {
+                    true => judge(&readers, "9a", RSA, b"message", &typed.unwrap()),
+                    false => {
+                        let refused = matches!(typed, Err(LoginError::Token(_)));
+                        assert!(refused, "{typed:?}");
+                        // How many tries are left, and the one PIN.
+                        assert!(card.stats().of("20") <= 3, "{:?}", card.stats());
+                        assert_eq!(card.stats().of("87"), 1, "{:?}", card.stats());
+                    }
+                }
+                card.order("clear");
+                session.close().await;
+                assert_eq!(
+                    tries_left(&readers),
+                    3,
+                    "each that was typed was right, and we have logged out"
+                );
+            }
+        });
+    });
+}
+
 #[test]
 fn n118_a_card_that_answers_nonsense_costs_one_error() {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {

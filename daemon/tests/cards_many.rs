@@ -1,6 +1,6 @@
 //! A thousand signatures in a row, after one login, through our own driver and through each vendor's module, on each kind of
-//! card and token: its process, and the daemon's own side of it (which is this one), keep no more descriptors and no more
-//! memory than after the first hundred.
+//! card and token: each is one by the public key, and its process, and the daemon's own side of it (which is this one),
+//! keep no more descriptors and no more memory than after the first hundred.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -9,13 +9,13 @@ mod support;
 use support::cards::pairs::{self, Pair};
 use support::cards::piv;
 use support::cards::scene::{
-    ECDSA, RSA, anonymous, descriptors, key, logged_in, modules, opensc, ready_opencryptoki, runtime,
+    ECDSA, RSA, anonymous, descriptors, key, lines, logged_in, modules, opensc, ready_opencryptoki, runtime,
     signable, token_in_time, worker, ykcs11,
 };
 use support::cards::{CARD_PIN, ReaderPlan, Readers, SoftHsm, TpmToken, on_opencryptoki, on_readers};
 use trien::config::ModuleConfig;
-use trien::tokens::{KeyRef, ModuleToken};
-use trien_signatures::algorithm::SignatureAlgorithm;
+use trien::tokens::{HeldCertificate, KeyRef, ModuleToken, SigningSession, Token};
+use trien_signatures::algorithm::{PublicKey, SignatureAlgorithm, SignatureValue};
 
 const SIGNATURES: usize = 1000;
 
@@ -64,10 +64,16 @@ async fn sign_many(module: &ModuleConfig, token: &ModuleToken, key: &KeyRef, alg
 
 /// After one login, by the process of that word.
 async fn sign_in_a_row(word: &str, token: &ModuleToken, key: &KeyRef, algorithm: SignatureAlgorithm) {
+    let public = public_key(token, key).await;
     let mut session = logged_in(token, key).await.unwrap();
     let mut before = None;
     for number in 0..SIGNATURES {
-        session.sign(&signable(algorithm, b"m"), false).await.unwrap();
+        let message = number.to_string();
+        let signable = signable(algorithm, message.as_bytes());
+        let raw = session.sign(&signable, false).await.unwrap();
+        let value = SignatureValue::from_token(algorithm, &raw).unwrap();
+        let verified = public.verify(algorithm, message.as_bytes(), &value);
+        assert!(verified.is_ok(), "{number}");
         // What is made at the first signatures is there to stay.
         if number == SIGNATURES / 10 {
             before = Some(Held::by_both(word));
@@ -75,6 +81,25 @@ async fn sign_in_a_row(word: &str, token: &ModuleToken, key: &KeyRef, algorithm:
     }
     before.unwrap().into_iter().for_each(Held::still);
     session.close().await;
+}
+
+/// Of its certificate; of a key without one, as the token shows it to whom it has let in.
+async fn public_key(token: &ModuleToken, key: &KeyRef) -> PublicKey {
+    let held = token.certificates().await.unwrap();
+    let is_its = |held: &&HeldCertificate| held.key.as_ref().is_some_and(|own| own.id == key.id);
+    if let Some(held) = held.iter().find(is_its) {
+        return PublicKey::from_spki_der(held.certificate.public_key_der());
+    }
+    let mut session = token.administer().await.unwrap();
+    session
+        .attach_pin_pipe(lines(&format!("{CARD_PIN}\n")))
+        .await
+        .unwrap();
+    session.login().await.unwrap();
+    let mut keys = session.keys().await.unwrap().into_iter();
+    let shown = keys.find(|one| one.key.id == key.id).unwrap().public_key;
+    Box::new(session).close().await;
+    PublicKey::from_spki_der(&shown.unwrap())
 }
 
 /// What the person types at the reader, if it has a pad.

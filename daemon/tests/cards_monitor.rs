@@ -235,24 +235,23 @@ fn a_granted_page_is_told_within_a_hundred_milliseconds_that_tokens_changed_and_
         std::thread::sleep(Duration::from_millis(700));
         socket.hello();
         websocket.hello();
-        let mut latest = || {
-            let mut latest = Duration::ZERO;
-            for _ in 0..10 {
-                for order in ["eject", "insert"] {
-                    let began = Instant::now();
-                    card.order(order);
-                    let times = [hears(&mut socket, began), hears(&mut websocket, began)];
-                    latest = times.into_iter().fold(latest, Duration::max);
-                    // Closer ones are one notice.
-                    std::thread::sleep(Duration::from_millis(60));
-                }
-            }
-            latest
-        };
-        // Each of them, over either way. What else the computer does may hold up one of twenty: not in each of five series.
-        let series: Vec<_> = std::iter::repeat_with(&mut latest).take(5).collect();
-        let best = series.iter().min().unwrap();
-        assert!(*best < Duration::from_millis(100), "{series:?}");
+        let mut times = Vec::new();
+        for order in ["eject", "insert"].repeat(50) {
+            // Closer ones are one notice, and of what was before there may be one more.
+            std::thread::sleep(Duration::from_millis(250));
+            notices(&mut socket);
+            notices(&mut websocket);
+            let began = Instant::now();
+            card.order(order);
+            times.extend([hears(&mut socket, began), hears(&mut websocket, began)]);
+        }
+        // Over either way. What else the computer does may hold up some, but not every second.
+        times.sort();
+        let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
+        assert!(
+            median < Duration::from_millis(100),
+            "{median:?} at the median, {worst:?} at the worst"
+        );
         // Who has not said hello hears nothing but the reply to it.
         assert_eq!(stranger.hello()["result"]["version"], 1);
         assert!(daemon.answers());

@@ -10,12 +10,17 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::Desk;
 use support::cards::pairs::{Card, Pair, cac, openpgp, piv};
+use support::cards::piv::tries_left;
 use support::cards::scene::{
     RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
     sign_once, signable, steady_descriptors, token_in_time, ykcs11,
 };
-use support::cards::{CARD_PIN, ReaderPlan, on_readers, wait_until, wait_until_empty, wait_until_present};
+use support::cards::{
+    CARD_PIN, ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until, wait_until_empty,
+    wait_until_present,
+};
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
+use trien::config::ModuleConfig;
 use trien::tokens::{
     Deadlines, LoginError, Modules, Signable, SigningSession, Token, TokenEntry, TokenError,
 };
@@ -253,6 +258,128 @@ fn n115_opensc_a_cac_pulled_in_the_middle_of_the_signature() {
     pulled(cac(), Moment::InTheCommand);
 }
 
+/// A card that goes while the PIN is on its way to it: nobody is let in, and the PIN is not sent once more to the card that is
+/// back. `tries` tells of a PIV card how many are left.
+fn pulled_in_the_pin(pair: Pair, tries: Option<fn(&Readers) -> u8>) {
+    on_readers(&[ReaderPlan::plain(pair.reader)], |readers| {
+        let card = (pair.put)(&readers);
+        runtime().block_on(async {
+            let modules = modules(&[pair.module]);
+            for round in 0..10 {
+                let token = token_in_time(&modules, pair.wanted).await;
+                let mut session = token.open(&key(&token, pair.key)).await.unwrap();
+                // A wrong one: each time it came to the card would be counted.
+                session.attach_pin_pipe(lines("111111\n")).await.unwrap();
+                // VERIFY
+                card.eject_at("20");
+                let lost = session.login().await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+                    "round {round}: {lost:?}"
+                );
+                wait_until_empty(pair.reader);
+                card.insert();
+                wait_until_present(pair.reader);
+                let again = session.sign(&signable(pair.algorithm, b"m"), false).await;
+                assert!(again.is_err(), "round {round}");
+                session.close().await;
+                if let Some(tries) = tries {
+                    assert_eq!(tries(&readers), 3, "round {round}");
+                }
+            }
+            let token = token_in_time(&modules, pair.wanted).await;
+            let signed = sign_once(&token, &key(&token, pair.key), pair.algorithm, b"m").await;
+            signed.unwrap();
+            assert!(
+                !modules.states()[0].off,
+                "a pulled card is no failure of the module's"
+            );
+        });
+    });
+}
+
+#[test]
+fn n115_opensc_a_piv_card_pulled_in_the_middle_of_the_pin_is_not_sent_it_again() {
+    pulled_in_the_pin(piv(opensc()), Some(tries_left));
+}
+
+#[test]
+fn n115_ykcs11_a_piv_card_pulled_in_the_middle_of_the_pin_is_not_sent_it_again() {
+    pulled_in_the_pin(piv(ykcs11()), Some(tries_left));
+}
+
+#[test]
+fn n115_opensc_an_openpgp_card_pulled_in_the_middle_of_the_pin_is_not_sent_it_again() {
+    pulled_in_the_pin(openpgp(), None);
+}
+
+/// The reader goes with its card in the middle of a signature, as a reader does that dies, or is unplugged.
+fn unplugged_in_the_signature(module: ModuleConfig) {
+    let is_opensc = module.name == "opensc";
+    let pair = piv(module);
+    on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[pair.module]);
+            for unplugged in [false, true] {
+                let token = token_in_time(&modules, ready).await;
+                let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
+                card.order("reset-stats");
+                card.order("delay 87 150");
+                if !unplugged {
+                    card.order("drop 87 100");
+                }
+                let working = tokio::spawn(async move {
+                    let outcome = session.sign(&signable(RSA, b"m"), false).await;
+                    (session, outcome)
+                });
+                wait_until("the card is at it", || card.stats().of("87") > 0);
+                if unplugged {
+                    readers.proxy(&format!("unplug {YUBIKEY}"));
+                } else {
+                    assert_eq!(readers.order(0, "gone"), "ok");
+                }
+                let (mut session, outcome) = working.await.unwrap();
+                card.order("clear");
+                // What the card was at is done where only the service has lost its reader.
+                let may_be_done = unplugged && outcome.is_ok();
+                // OpenSC 0.23 does not outlive a service that takes its reader away in mid-command.
+                let is_lost =
+                    unplugged && is_opensc && matches!(outcome, Err(LoginError::Token(TokenError::Crashed)));
+                let removed = matches!(outcome, Err(LoginError::Token(TokenError::Removed)));
+                assert!(removed || may_be_done || is_lost, "{unplugged}: {outcome:?}");
+                let again = session.sign(&signable(RSA, b"m"), false).await;
+                assert!(again.is_err(), "{unplugged}: {again:?}");
+                if unplugged {
+                    readers.proxy(&format!("plug {YUBIKEY}"));
+                    // pcscd ends the transaction of a reader that goes; the proxy cannot, but by its connection.
+                    readers.proxy("crash");
+                } else {
+                    assert_eq!(readers.order(0, "back"), "ok");
+                    wait_until_empty(YUBIKEY);
+                    card.insert();
+                }
+                let again = session.sign(&signable(RSA, b"m"), false).await;
+                assert!(again.is_err(), "{unplugged}: nobody has typed a PIN since");
+                session.close().await;
+                let token = token_in_time(&modules, ready).await;
+                sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
+            }
+            assert_eq!(tries_left(&readers), 3);
+        });
+    });
+}
+
+#[test]
+fn n115_opensc_a_reader_unplugged_in_the_middle_of_the_signature_takes_the_token_with_it() {
+    unplugged_in_the_signature(opensc());
+}
+
+#[test]
+fn n115_ykcs11_a_reader_unplugged_in_the_middle_of_the_signature_takes_the_token_with_it() {
+    unplugged_in_the_signature(ykcs11());
+}
+
 /// A card that goes while its PIN is changed: the module is not asked anything more, and the PIN is what it was.
 fn pulled_while_changed(pair: Pair, plan: ReaderPlan) {
     on_readers(&[plan], |readers| {
@@ -300,7 +427,16 @@ fn ykcs11_a_piv_card_pulled_while_its_pin_is_changed() {
 
 /// A card that never answers: the module's process is ended at its deadline, and the next call works.
 #[test]
-fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
+fn n097_opensc_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
+    waits_for_a_mute_card(&opensc());
+}
+
+#[test]
+fn n097_ykcs11_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
+    waits_for_a_mute_card(&ykcs11());
+}
+
+fn waits_for_a_mute_card(module: &ModuleConfig) {
     on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card = readers.piv(0);
         runtime().block_on(async {
@@ -308,7 +444,7 @@ fn n097_a_module_that_waits_for_a_mute_card_is_ended_and_the_next_call_works() {
                 sign: Duration::from_millis(1500),
                 ..Deadlines::default()
             };
-            let modules = modules_within(&[opensc()], deadlines);
+            let modules = modules_within(std::slice::from_ref(module), deadlines);
             let token = token_in_time(&modules, ready).await;
             let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
             card.order("mute 87");

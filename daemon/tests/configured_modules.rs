@@ -85,6 +85,32 @@ fn a_module_that_hangs_is_told_to_the_page_at_its_deadline_and_the_daemon_goes_o
     assert!(daemon.answers());
 }
 
+/// Half a minute is the deadline of a signature.
+#[test]
+fn a_module_that_hangs_at_the_signature_is_told_to_the_page_and_signs_nothing() {
+    let desk = desk(&rule("C_Sign", "hang"), "");
+    allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+    let script = format!(
+        "[[answer]]\ndecision = \"approve\"\npins = [{:?}]\nrepeat = true\n",
+        support::PIN
+    );
+    let daemon = Daemon::start(&desk, &script);
+    let mut page = page(&daemon);
+    let shared = page.call("certificates", &json!({}));
+    let certificate = shared["result"]["sha256"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{shared}"));
+    let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let wanted = json!({ "certificate": certificate, "hash": "SHA-256", "digest": digest });
+    let asked = page.ask("sign_digest", &wanted);
+    assert!(daemon.answers(), "others do not wait for it");
+    let reply = page.reply(asked);
+    assert_eq!(code(&reply), "module_hung", "{reply}");
+    assert!(daemon.answers());
+    // Its process is another one by then, and nobody is logged in there.
+    assert!(page.call("certificates", &json!({}))["result"].is_object());
+}
+
 #[test]
 fn a_module_that_crashed_three_times_is_off_for_the_page_and_the_doctor_until_it_is_switched_on() {
     let desk = desk(&rule("C_GetSlotList", "crash"), "");

@@ -323,7 +323,7 @@ impl Page {
     /// Over the WebSocket, as any origin.
     pub fn websocket_from(daemon: &Daemon, origin: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", daemon.port)).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let request = tungstenite::http::Request::builder()
             .uri(format!("ws://127.0.0.1:{}/v1", daemon.port))
             .header("Host", format!("127.0.0.1:{}", daemon.port))
@@ -357,7 +357,7 @@ impl Page {
     /// Over the per-user socket, with any opening.
     pub fn opening(daemon: &Daemon, opening: &Value) -> Self {
         let stream = UnixStream::connect(&daemon.socket).expect("the socket");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut page = Self {
             road: Road::Socket(stream),
             next_id: 1,
