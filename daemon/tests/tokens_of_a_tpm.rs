@@ -141,6 +141,8 @@ fn a_tpm_that_ended_processes_have_filled_says_how_it_is_cleared() {
         }
         assert!(!modules.states()[0].off, "the module has not failed");
     });
+    // A page that answers no ping for as long as this took is let go.
+    let mut page = Page::connected(&daemon);
     let told = sign_for_a_page(&mut page);
     let data = &told["error"]["data"];
     assert_eq!(data["code"], "token_failed", "{told}");
@@ -170,6 +172,7 @@ fn a_tpm_that_ended_processes_have_filled_says_how_it_is_cleared() {
     assert!(!codes.contains(&"module_failed"), "{codes:?}");
 
     tpm.clear();
+    let mut page = Page::connected(&daemon);
     let after = sign_for_a_page(&mut page);
     assert!(after["result"].is_object(), "{after}");
     let signed = sign(&desk, "pin", "en");
