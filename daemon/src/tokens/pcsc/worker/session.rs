@@ -72,6 +72,11 @@ impl Session {
         })
     }
 
+    /// Of the card that it was opened with.
+    pub(super) const fn stay(&self) -> Stay {
+        self.stay
+    }
+
     pub(super) const fn is_logged_in(&self) -> bool {
         self.logged_in
     }
@@ -174,14 +179,23 @@ impl Desk<'_> {
 
     /// The card again, if other programs had it since: it must be the same one.
     fn again(&mut self) -> Result<(), CardError> {
-        if self.link.is_none() {
-            let session = self.current()?;
-            let (token, stay) = (session.token.clone(), session.stay);
-            self.reach(WAIT)?;
-            self.expect_since(Some(stay), &token)?;
-        }
+        self.hold()?;
         self.current()?.just_verified = false;
         Ok(())
+    }
+
+    /// The same, and what was done last was done by this session.
+    fn hold(&mut self) -> Result<(), CardError> {
+        if self.link.is_none() {
+            self.reach(WAIT)?;
+        }
+        // With another card the session has ended.
+        let session = self.session.as_ref().ok_or(CardError::OtherCard)?;
+        if self.stay() == Some(session.stay) {
+            return self.expect(&session.token);
+        }
+        self.session = None;
+        Err(CardError::OtherCard)
     }
 
     /// One try.
@@ -233,9 +247,7 @@ impl Desk<'_> {
 
     /// Whether PINs are typed at the reader.
     fn has_pad(&mut self) -> Result<bool, CardError> {
-        if self.link.is_none() {
-            self.again()?;
-        }
+        self.hold()?;
         let link = self.link.as_ref();
         Ok(link.is_some_and(|link| link.features().verify_pin.is_some()))
     }
@@ -301,9 +313,7 @@ impl Desk<'_> {
                 other => return Ok(Answer::Login(other)),
             }
         }
-        if self.link.is_none() {
-            self.again()?;
-        }
+        self.hold()?;
         if key.slot.needs_pin() && each {
             if !typed && !self.current()?.just_verified && self.has_pad()? {
                 return Ok(Answer::AtReader);

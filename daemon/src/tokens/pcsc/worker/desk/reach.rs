@@ -6,6 +6,7 @@ use pcsc::{Context, ReaderState, State};
 
 use super::Desk;
 use super::look::Known;
+use crate::tokens::pcsc::worker::session::Session;
 use crate::tokens::pcsc::card::{self, Link};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::Piv;
@@ -84,11 +85,17 @@ impl<'watch> Desk<'watch> {
         wanted: &TokenName,
     ) -> Result<(), CardError> {
         self.expect(wanted)?;
-        // The service is asked again, now that the card is held: it may have been changed while it was waited for.
-        match self.stay() == stay && self.is_same_card()? && self.stay() == stay {
-            true => Ok(()),
-            false => Err(CardError::OtherCard),
+        match stay {
+            Some(stay) if self.is_since(stay)? => Ok(()),
+            _ => Err(CardError::OtherCard),
         }
+    }
+
+    /// The card has not been out of the reader since that stay began. The service is asked again, now that the card is
+    /// held: it may have been changed while it was waited for.
+    fn is_since(&mut self, stay: Stay) -> Result<bool, CardError> {
+        let stay = Some(stay);
+        Ok(self.stay() == stay && self.is_same_card()? && self.stay() == stay)
     }
 
     /// The card that was looked at is the one that was seen just now, or is seen now.
@@ -131,6 +138,18 @@ impl<'watch> Desk<'watch> {
             });
         }
         self.keep(link);
+        self.end_session_of_another()
+    }
+
+    /// Whoever looks connects to what is in the reader by then. A session with a card that was there before ends, so that
+    /// no PIN that was typed for that one goes to this one.
+    fn end_session_of_another(&mut self) -> Result<(), CardError> {
+        let Some(stay) = self.session.as_ref().map(Session::stay) else {
+            return Ok(());
+        };
+        if !self.is_since(stay)? {
+            self.session = None;
+        }
         Ok(())
     }
 

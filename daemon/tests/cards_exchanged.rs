@@ -1,0 +1,369 @@
+//! A card that is taken for another one: it looks like the one that somebody works with, or takes its place while he types
+//! his PIN. Nobody's PIN goes to a card that it was not typed for, and nobody's work ends for another's card.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use support::cards::piv::{self, YUBIKEY};
+use support::cards::scene::{
+    Judge, RSA, key, lines, logged_in_with, modules, opensc, runtime, sign_once, signable, token_in_time,
+};
+use support::cards::{
+    CARD_PIN, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
+    wait_until_empty, wait_until_present,
+};
+use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
+use support::{Desk, succeed};
+use trien::tokens::{LoginError, Token, TokenEntry, TokenError};
+
+const SECOND: &str = "Second Reader";
+
+/// SHA-256 of nothing.
+const DIGEST: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+fn ready(entry: &TokenEntry) -> bool {
+    entry.initialized
+}
+
+/// A second card that looks like the first: of the same labels and subjects, with another number, another key in 9A and
+/// its certificate. Personalised in the second reader; in the end neither is in one.
+fn twin(readers: &Readers) {
+    twin_of(readers, true);
+}
+
+/// The same, with a number of its own or that of the first.
+fn twin_of(readers: &Readers, own_number: bool) {
+    let cards = [0, 1].map(|index| readers.piv(index));
+    let (issue, made) = (personalised().join("issue"), readers.path("twin.pub.pem"));
+    let certificate = readers.path("twin.pem");
+    let tool = |words: &[&str], file: &Path| {
+        let words = [&["-r", SECOND, "-s", "9a", "-a"], words].concat();
+        readers.run(
+            "yubico-piv-tool",
+            &[&words[..], &[file.to_str().unwrap()]].concat(),
+        );
+    };
+    tool(&["generate", "-A", "RSA2048", "-o"], &made);
+    let mut issued = Command::new("openssl");
+    issued
+        .args(["x509", "-new", "-days", "30", "-subj"])
+        .args(["/C=VN/CN=Thẻ thử 9a/UID=CCCD:079085000123", "-force_pubkey"])
+        .arg(&made)
+        .arg("-CA")
+        .arg(issue.join("ca.pem"))
+        .arg("-CAkey")
+        .arg(issue.join("ca.key"));
+    succeed(issued.arg("-out").arg(&certificate));
+    tool(&["import-certificate", "-i"], &certificate);
+    if own_number {
+        readers.run("yubico-piv-tool", &["-r", SECOND, "-a", "set-chuid"]);
+    }
+    drop(cards);
+    wait_until_empty(YUBIKEY);
+    wait_until_empty(SECOND);
+}
+
+/// The cards change places in the folders that they lie in.
+fn swap(readers: &Readers) {
+    for (from, to) in [
+        ("state0", "state-kept"),
+        ("state1", "state0"),
+        ("state-kept", "state1"),
+    ] {
+        std::fs::rename(readers.path(from), readers.path(to)).unwrap();
+    }
+}
+
+/// The card in the first reader is taken out, and the one that lies in the second's folder put in.
+fn exchange(readers: &Readers, card: VirtualCard) -> VirtualCard {
+    drop(card);
+    wait_until_empty(YUBIKEY);
+    swap(readers);
+    let other = readers.blank(0, &["piv"]);
+    wait_until_present(YUBIKEY);
+    other
+}
+
+/// A card that looks like the one that somebody logged in to takes its place: the work ends, and it is sent neither his
+/// PIN nor anything to sign.
+#[test]
+fn n122_another_card_in_the_place_of_the_one_that_was_logged_in_to_signs_nothing() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            // Ours says its own number in the label, the vendor's the name in the certificate.
+            for ours in [true, false] {
+                let card = readers.blank(0, &["piv"]);
+                runtime().block_on(async {
+                    let modules = if ours {
+                        piv::modules()
+                    } else {
+                        modules(&[opensc()])
+                    };
+                    let token = token_in_time(&modules, ready).await;
+                    let nine_a = if ours {
+                        piv::key(&token, 0x9a, 0x07)
+                    } else {
+                        key(&token, &[1])
+                    };
+                    let pins = "123456\n123456\n123456\n";
+                    let mut session = logged_in_with(&token, &nine_a, pins).await.unwrap();
+                    session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                    drop(card);
+                    wait_until_empty(YUBIKEY);
+                    swap(&readers);
+                    let other = readers.blank(0, &["piv"]);
+                    wait_until_present(YUBIKEY);
+                    for typed in [false, true] {
+                        let signed = session.sign(&signable(RSA, b"m"), typed).await;
+                        assert!(signed.is_err(), "{ours}, {typed}: {signed:?}");
+                    }
+                    session.close().await;
+                    // What is still known of the first card opens nothing on this one.
+                    let opened = logged_in_with(&token, &nine_a, pins).await;
+                    assert!(
+                        matches!(opened, Err(LoginError::Token(TokenError::Removed))),
+                        "{ours}: {:?}",
+                        opened.err()
+                    );
+                    assert_eq!(other.stats().of("87"), 0, "{ours}: {:?}", other.stats());
+                    assert_eq!(piv::tries_left(&readers), 3, "it has verified no PIN");
+                    let second = token_in_time(&modules, |entry| {
+                        entry.initialized && entry.id != token.entry().id
+                    })
+                    .await;
+                    if !ours {
+                        assert_eq!(second.entry().id.label, token.entry().id.label);
+                    }
+                    assert_ne!(second.entry().id.serial, token.entry().id.serial);
+                    drop(other);
+                    wait_until_empty(YUBIKEY);
+                    swap(&readers);
+                });
+            }
+        },
+    );
+}
+
+/// A person takes his time over the PIN, and the card is let go of meanwhile. One of the same number and label that takes
+/// its place is another card: what was typed for the first is not sent to it.
+#[test]
+fn n122_a_card_put_in_while_the_pin_is_typed_is_not_sent_it() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            for replaced in [false, true] {
+                let card = readers.blank(0, &["piv"]);
+                runtime().block_on(async {
+                    let modules = piv::modules();
+                    let token = piv::token_in_time(&modules).await;
+                    let nine_a = piv::key(&token, 0x9a, 0x07);
+                    let other = || {
+                        drop(card);
+                        wait_until_empty(YUBIKEY);
+                        swap(&readers);
+                        let other = readers.blank(0, &["piv"]);
+                        wait_until_present(YUBIKEY);
+                        other
+                    };
+                    let (outcome, other) = if replaced {
+                        let (known, mut typed) = std::io::pipe().unwrap();
+                        let typing = async move {
+                            // The line is waited for by then, or the card was looked at before.
+                            tokio::time::sleep(Duration::from_millis(500)).await;
+                            let other = other();
+                            typed.write_all(b"123456\n").unwrap();
+                            other
+                        };
+                        tokio::join!(token.change_pin(known.into(), lines("246810\n")), typing)
+                    } else {
+                        let mut session = token.open(&nine_a).await.unwrap();
+                        // A second: then other programs may have it.
+                        let until_it_is_free = Duration::from_millis(1500);
+                        tokio::time::sleep(until_it_is_free).await;
+                        let other = other();
+                        session.attach_pin_pipe(lines("123456\n123456\n")).await.unwrap();
+                        let outcome = session.login().await;
+                        session.close().await;
+                        (outcome, other)
+                    };
+                    assert!(
+                        matches!(outcome, Err(LoginError::Token(TokenError::Removed))),
+                        "{replaced}: {outcome:?}"
+                    );
+                    let stats = other.stats();
+                    for instruction in ["20", "24", "87"] {
+                        assert_eq!(stats.of(instruction), 0, "{replaced}: {stats:?}");
+                    }
+                    // Both are of one number, and each is a token for whoever asks now.
+                    piv::sign_once(&modules, 0x9a).await.unwrap();
+                });
+                wait_until_empty(YUBIKEY);
+                swap(&readers);
+            }
+        },
+    );
+}
+
+/// Two cards of one number and label, of which one has another key and certificate in 9A: each is a token, and signs with
+/// the key of the certificate that it shows.
+#[test]
+fn n122_two_cards_of_one_number_are_two_tokens() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            let _cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
+            wait_until_present(YUBIKEY);
+            wait_until_present(SECOND);
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            for modules in [piv::modules(), modules(&[opensc()])] {
+                runtime().block_on(async {
+                    let until = std::time::Instant::now() + Duration::from_secs(20);
+                    let mut found = Vec::new();
+                    while found.len() < 2 && std::time::Instant::now() < until {
+                        found = modules.look().await.tokens;
+                    }
+                    let ids: Vec<_> = found.iter().map(|token| token.entry().id.clone()).collect();
+                    assert_eq!(found.len(), 2, "{ids:?}");
+                    assert_eq!(ids[0].serial, ids[1].serial);
+                    assert_ne!(ids[0], ids[1]);
+                    let mut keys = Vec::new();
+                    for token in &found {
+                        let held = token.certificates().await.unwrap();
+                        let nine_a = held
+                            .iter()
+                            .find(|held| {
+                                let id = &held.key.as_ref().unwrap().id;
+                                *id == [1] || *id == [0x9a, 7]
+                            })
+                            .unwrap();
+                        let key = nine_a.key.clone().unwrap();
+                        let signed = sign_once(token, &key, RSA, b"m").await.unwrap();
+                        judge.verify(&judge.key_of(nine_a), RSA, b"m", &signed);
+                        keys.push(nine_a.certificate.public_key_der().to_vec());
+                    }
+                    assert_ne!(keys[0], keys[1]);
+                });
+            }
+        },
+    );
+}
+
+/// A page named the certificate of a card that is not there, while one that looks like it is: it gets nothing, and nobody
+/// is asked. With both there, in whichever reader, the one that it named signs.
+#[test]
+fn n122_a_page_gets_signatures_of_the_certificate_that_it_named_and_of_no_other() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            let first = readers.blank(0, &["piv"]);
+            let desk = Desk::new();
+            allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+            let answer = format!(
+                "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [{CARD_PIN:?}]\nrepeat = true\n"
+            );
+            let daemon = Daemon::start(&desk, &answer);
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            let mut shared = Value::Null;
+            wait_until("the card is there", || {
+                shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+                shared.is_string()
+            });
+            let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": DIGEST });
+            assert!(page.call("sign_digest", &wanted)["result"].is_object());
+            drop(first);
+            wait_until_empty(YUBIKEY);
+            swap(&readers);
+            let second = readers.blank(0, &["piv"]);
+            wait_until_present(YUBIKEY);
+            let before = record(&desk, 1).len();
+            assert_eq!(code(&page.call("sign_digest", &wanted)), "certificate_not_found");
+            assert_eq!(second.stats().of("87"), 0);
+            assert_eq!(record(&desk, before).len(), before, "nobody was asked");
+            let first = readers.blank(1, &["piv"]);
+            wait_until_present(SECOND);
+            let judge = Judge {
+                folder: &readers.path(""),
+            };
+            let mut signed = Value::Null;
+            wait_until("the card is found in the other reader", || {
+                signed = page.call("sign_digest", &wanted)["result"].clone();
+                signed.is_object()
+            });
+            let raw = STANDARD.decode(signed["signature"].as_str().unwrap()).unwrap();
+            judge.verify(&public_key("9a"), RSA, b"", &raw);
+            assert_eq!((first.stats().of("87") > 0, second.stats().of("87")), (true, 0));
+        },
+    );
+}
+
+/// A wrong PIN, or a second signature in 9C, has the person type once more, and the card is let go of meanwhile. Whoever
+/// looks then works with what is in the reader by that time: what is typed next was typed for the card of before.
+#[test]
+fn n122_a_card_that_was_looked_at_while_the_pin_was_typed_again_is_not_sent_it() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            for (slot, look) in [(0x9a, "look"), (0x9a, "survey"), (0x9a, "pin"), (0x9c, "look")] {
+                let card = readers.blank(0, &["piv"]);
+                runtime().block_on(async {
+                    let modules = piv::modules();
+                    // Every round begins with all tries.
+                    piv::sign_once(&modules, 0x9a).await.unwrap();
+                    let token = piv::token_in_time(&modules).await;
+                    let mut session = token.open(&piv::key(&token, slot, 0x07)).await.unwrap();
+                    let first = if slot == 0x9a { "111111" } else { CARD_PIN };
+                    let pins = format!("{first}\n222222\n333333\n");
+                    session.attach_pin_pipe(lines(&pins)).await.unwrap();
+                    let mut outcome = session.login().await;
+                    if slot == 0x9c {
+                        outcome.unwrap();
+                        session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                        outcome = session.sign(&signable(RSA, b"m"), false).await.map(drop);
+                    }
+                    assert!(
+                        matches!(outcome, Err(LoginError::Incorrect { .. } | LoginError::NoPin)),
+                        "{slot:x}, {look}: {outcome:?}"
+                    );
+                    let _other = exchange(&readers, card);
+                    match look {
+                        "look" => drop(piv::token_in_time(&modules).await),
+                        "survey" => drop(modules.survey().await),
+                        _ => drop(token.pin().await),
+                    }
+                    let outcome = match slot {
+                        0x9a => session.login().await,
+                        _ => session.sign(&signable(RSA, b"m"), true).await.map(drop),
+                    };
+                    session.close().await;
+                    let left = piv::tries_left(&readers);
+                    assert_eq!(left, 3, "{slot:x}, {look}: it got a PIN: {outcome:?}");
+                    assert!(
+                        matches!(outcome, Err(LoginError::Token(TokenError::Removed))),
+                        "{slot:x}, {look}: {outcome:?}"
+                    );
+                    piv::sign_once(&modules, 0x9a).await.unwrap();
+                });
+                wait_until_empty(YUBIKEY);
+                swap(&readers);
+            }
+        },
+    );
+}
