@@ -6,6 +6,7 @@
 mod support;
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -363,6 +364,66 @@ fn n122_a_card_that_was_looked_at_while_the_pin_was_typed_again_is_not_sent_it()
                 });
                 wait_until_empty(YUBIKEY);
                 swap(&readers);
+            }
+        },
+    );
+}
+
+/// A page has asked, and the person takes his time over the question. A card of the same number that is put in meanwhile
+/// is not the one that shows the certificate he agreed to; the same card may have been away.
+#[test]
+fn n122_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            let mut card = readers.blank(0, &["piv"]);
+            let desk = Desk::new();
+            allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
+            // Where the prompt reads the PIN it waits until somebody has typed.
+            let typed = desk.path("typed");
+            succeed(Command::new("mkfifo").arg(&typed));
+            let approve = "decision = \"approve\"\ncertificate = \"9a\"\nrepeat = true\n";
+            let script = format!(
+                "[[answer]]\nkind = \"share_certificate\"\n{approve}[[answer]]\n{approve}pin_file = {typed:?}\n"
+            );
+            let daemon = Daemon::start(&desk, &script);
+            let mut page = Page::over_websocket(&daemon);
+            page.hello();
+            let mut shared = Value::Null;
+            wait_until("the card is there", || {
+                shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+                shared.is_string()
+            });
+            let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": DIGEST });
+            for (exchanged, pin) in [(false, CARD_PIN), (true, "222222")] {
+                let asked = page.ask("sign_digest", &wanted);
+                let mut person = None;
+                wait_until("the person is asked", || {
+                    let nobody_waits = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+                    let mut open = std::fs::File::options();
+                    person = open.write(true).custom_flags(nobody_waits).open(&typed).ok();
+                    person.is_some()
+                });
+                card = if exchanged {
+                    exchange(&readers, card)
+                } else {
+                    card.eject();
+                    wait_until_empty(YUBIKEY);
+                    card.insert();
+                    wait_until_present(YUBIKEY);
+                    card
+                };
+                writeln!(person.unwrap(), "{pin}").unwrap();
+                let reply = page.reply(asked);
+                if exchanged {
+                    let left = piv::tries_left(&readers);
+                    assert_eq!(left, 3, "it got a PIN: {reply}");
+                    assert_eq!(code(&reply), "token_removed", "{reply}");
+                    assert_eq!(card.stats().of("87"), 0);
+                } else {
+                    assert!(reply["result"].is_object(), "{reply}");
+                }
             }
         },
     );

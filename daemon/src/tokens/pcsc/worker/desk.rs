@@ -277,6 +277,9 @@ impl<'watch> Desk<'watch> {
         }
         self.reach(WAIT)?;
         self.expect(token)?;
+        if let Some(key) = &key {
+            self.expect_key(token, key)?;
+        }
         let state = self.piv()?.pin_state()?;
         let pad = self
             .link

@@ -3,7 +3,7 @@
 use super::{Desk, WAIT};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::CardCertificate;
-use crate::tokens::wire::{CertificateRecord, Octets, TokenName};
+use crate::tokens::wire::{CertificateRecord, KeyName, Octets, TokenName};
 
 /// Certificates of a card, as far as they have been read.
 pub(super) struct Read {
@@ -38,6 +38,30 @@ impl Desk<'_> {
         }
         self.expect(token)?;
         Ok(self.records())
+    }
+
+    /// The card shows the certificate that the key was chosen by: one that was put in since may have the same number, or
+    /// none, and gets no PIN that was typed for another. Read only where that card has not shown its certificates yet.
+    pub(super) fn expect_key(&mut self, token: &TokenName, key: &KeyName) -> Result<(), CardError> {
+        let Some(Octets(public)) = &key.public_key else {
+            return Ok(());
+        };
+        let lacks = |desk: &Self| desk.known.as_ref().is_some_and(|known| known.lacks(Extent::All));
+        if !self.shows(&key.id.0, public) && lacks(self) {
+            self.read_certificates(token, Extent::All)?;
+        }
+        match self.shows(&key.id.0, public) {
+            true => Ok(()),
+            false => Err(CardError::OtherCard),
+        }
+    }
+
+    /// Whether a certificate that has been read is of this public key, beside the private key of this `CKA_ID`.
+    fn shows(&self, id: &[u8], public: &[u8]) -> bool {
+        let read = self.known.iter().filter_map(|known| known.certificates.as_ref());
+        read.flat_map(|read| &read.certificates).any(|held| {
+            held.certificate.public_key_der() == public && held.key.is_some_and(|key| key.to_id() == id)
+        })
     }
 
     /// What has been read.
