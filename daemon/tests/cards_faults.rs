@@ -497,8 +497,9 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 let answered = session.sign(&signable(RSA, b"x"), false).await;
                 assert!(answered.is_err(), "{answer}: {answered:?}");
                 session.close().await;
+                card.order("clear");
+                assert_eq!(tries_left(&readers), 3, "{answer}: nobody is let in any more");
             }
-            card.order("clear");
             // More to come, and again, and never an end: of an answer, and of the length that is wanted.
             for (first, then) in [("6100", "6100"), ("61ff", "61ff"), ("6c10", "6c10")] {
                 card.order(&format!("answer 87 {first} 100000"));
@@ -517,6 +518,7 @@ fn n118_a_card_that_answers_nonsense_costs_one_error() {
                 let sent = card.stats().apdus;
                 assert!(sent < 2000, "{first}: {sent}");
                 card.order("clear");
+                assert_eq!(tries_left(&readers), 3, "{first}: nobody is let in any more");
             }
             // A PIN that is answered with nonsense is sent once.
             for answer in ["-", "90", "6c00", "6c08", "6f00", "6581"] {

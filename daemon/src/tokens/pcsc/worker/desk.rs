@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use pcsc::Context;
 
 use super::session::{Replacement, Session};
+use crate::tokens::pcsc::apdu::Malformed;
 use crate::tokens::pcsc::card::{Link, Watch};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::features::Features;
@@ -120,6 +121,19 @@ impl<'watch> Desk<'watch> {
         }
     }
 
+    /// Lets go of a card that seems to be gone. One that has only not answered is still there, and is reset if it may let
+    /// somebody in: a command that tells it to forget the PIN might not be answered either.
+    pub(super) fn leave_lost(&mut self, may_be_in: bool, error: &CardError) {
+        let is_silent = *error == CardError::Malformed(Malformed::NoStatus);
+        if let Some(link) = self.link.take()
+            && may_be_in
+            && is_silent
+            && presence::stays(&self.legible())
+        {
+            link.reset();
+        }
+    }
+
     /// Nobody waited for what was done last: the session ends with it. Where that may have been a VERIFY, or somebody was
     /// logged in, the card is reset: no command is sent to it any more, so that it cannot be told to forget the PIN.
     pub(super) fn forsake(&mut self, may_verify: bool) {
@@ -219,8 +233,8 @@ impl<'watch> Desk<'watch> {
         }
         if error.is_removal() || error.is_loss_of_service() {
             self.known = None;
-            self.session = None;
-            self.link = None;
+            let may_be_in = self.session.take().is_some_and(|mut session| session.log_out());
+            self.leave_lost(may_be_in, error);
         } else if error.is_disturbance() {
             // The card has forgotten the PIN.
             self.known = None;

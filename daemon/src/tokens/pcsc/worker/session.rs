@@ -32,6 +32,8 @@ pub(super) struct Session {
     logged_in: bool,
     /// Somebody was, at some time.
     entered: bool,
+    /// A PIN was sent to the card, which has not said what it made of it.
+    trying: bool,
     /// The last command was a VERIFY.
     just_verified: bool,
     /// The card wants the PIN before each signature, in whatever slot.
@@ -64,6 +66,7 @@ impl Session {
             pin: None,
             logged_in: false,
             entered: false,
+            trying: false,
             just_verified: false,
             each: false,
             state: Some(state),
@@ -98,12 +101,13 @@ impl Session {
         }
     }
 
-    /// True if there was a login to end. What is known of the PIN ends with the transaction.
+    /// True if there was a login to end, or may have been one. What is known of the PIN ends with the transaction.
     pub(super) fn log_out(&mut self) -> bool {
         self.state = None;
         self.pin = None;
         self.just_verified = false;
-        std::mem::take(&mut self.logged_in)
+        let may_be_in = std::mem::take(&mut self.trying);
+        std::mem::take(&mut self.logged_in) || may_be_in
     }
 }
 
@@ -210,7 +214,7 @@ impl Desk<'_> {
             if let Some(outcome) = self.not_typed_for_this()? {
                 return Ok(outcome);
             }
-            let verified = self.piv()?.verify_at_reader()?;
+            let verified = self.verify(None)?;
             return self.judged(verified, None);
         }
         // The line is read before the card is waited for: nobody else has it while a person types.
@@ -222,8 +226,19 @@ impl Desk<'_> {
         if let Some(outcome) = self.not_typed_for_this()? {
             return Ok(outcome);
         }
-        let verified = self.piv()?.verify(&pin)?;
+        let verified = self.verify(Some(&pin))?;
         self.judged(verified, Some(pin))
+    }
+
+    /// One try, with this PIN or with what is typed at the reader.
+    fn verify(&mut self, pin: Option<&PinBlock>) -> Result<Verified, CardError> {
+        self.current()?.trying = true;
+        let verified = match pin {
+            Some(pin) => self.piv()?.verify(pin)?,
+            None => self.piv()?.verify_at_reader()?,
+        };
+        self.current()?.trying = false;
+        Ok(verified)
     }
 
     /// Where others have had the card since it was asked, they may have spent tries. A PIN goes to the last one only if it
@@ -346,7 +361,7 @@ impl Desk<'_> {
             return Ok(LoginOutcome::In);
         }
         if self.has_pad()? {
-            let verified = self.piv()?.verify_at_reader()?;
+            let verified = self.verify(None)?;
             return self.judged(verified, None);
         }
         let pin = match kept {
@@ -356,7 +371,7 @@ impl Desk<'_> {
         };
         match pin {
             Ok(pin) => {
-                let verified = self.piv()?.verify(&pin)?;
+                let verified = self.verify(Some(&pin))?;
                 self.judged(verified, None)
             }
             Err(outcome) => {
@@ -500,7 +515,12 @@ impl Desk<'_> {
 
     /// Whatever the card makes of it, it does not stay logged in.
     fn replaced(&mut self, verified: Result<Verified, CardError>) -> Result<LoginOutcome, CardError> {
-        self.leave(matches!(verified, Ok(Verified::Right)));
+        match &verified {
+            Ok(told) => self.leave(*told == Verified::Right),
+            Err(error) if error.is_removal() => self.leave_lost(true, error),
+            // The card has not said what it made of it.
+            Err(_) => self.leave(true),
+        }
         verified.map(LoginOutcome::from)
     }
 }
