@@ -16,7 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::cards::piv::{self, YUBIKEY};
 use support::cards::scene::{
-    Judge, RSA, key, lines, logged_in_with, modules, opensc, runtime, sign_once, signable, token_in_time,
+    Judge, RSA, key, lines, logged_in, logged_in_with, modules, opensc, runtime, sign_once, signable,
+    token_in_time,
 };
 use support::cards::{
     CARD_PIN, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
@@ -425,6 +426,41 @@ fn n122_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
                     assert!(reply["result"].is_object(), "{reply}");
                 }
             }
+        },
+    );
+}
+
+/// Whoever asks for a card that has gone, or goes on with a session of before, is told so. The session that somebody else
+/// has with the card that is there goes on, and ends with its own logout.
+#[test]
+fn n120_a_request_about_a_card_that_has_gone_leaves_the_next_one_to_whoever_has_it() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            let card = readers.blank(0, &["piv"]);
+            runtime().block_on(async {
+                let modules = piv::modules();
+                let gone = piv::token_in_time(&modules).await;
+                let mut before = logged_in(&gone, &piv::key(&gone, 0x9a, 0x07)).await.unwrap();
+                let _other = exchange(&readers, card);
+                let lost = before.sign(&signable(RSA, b"m"), false).await;
+                assert!(
+                    matches!(lost, Err(LoginError::Token(TokenError::Removed))),
+                    "{lost:?}"
+                );
+                let token = token_in_time(&modules, |entry| entry.id != gone.entry().id).await;
+                let mut session = logged_in(&token, &piv::key(&token, 0x9a, 0x07)).await.unwrap();
+                assert!(before.sign(&signable(RSA, b"m"), true).await.is_err());
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                assert!(gone.anew().await.is_err());
+                assert!(gone.certificates().await.is_err());
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                before.close().await;
+                session.sign(&signable(RSA, b"m"), false).await.unwrap();
+                session.close().await;
+                assert_eq!(piv::tries_left(&readers), 3, "nobody is let in any more");
+            });
         },
     );
 }

@@ -227,6 +227,10 @@ impl<'watch> Desk<'watch> {
 
     /// After a failure: what is no longer true is forgotten. Nobody is logged in again.
     fn recover(&mut self, error: &CardError) {
+        if *error == CardError::OtherCard {
+            // Nothing has happened to the card that is here, nor to whoever may have a session with it.
+            return;
+        }
         self.features = None;
         if error.is_loss_of_service() {
             self.context = None;
