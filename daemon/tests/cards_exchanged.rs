@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::cards::piv::{self, YUBIKEY};
 use support::cards::scene::{
-    Judge, RSA, key, lines, logged_in, logged_in_with, modules, opensc, runtime, sign_once, signable,
-    token_in_time,
+    Judge, RSA, desk_with_opensc, key, lines, logged_in, logged_in_with, modules, opensc, runtime, sign_once,
+    signable, token_in_time, ykcs11,
 };
 use support::cards::{
     CARD_PIN, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
@@ -372,14 +372,17 @@ fn n122_a_card_that_was_looked_at_while_the_pin_was_typed_again_is_not_sent_it()
 
 /// A page has asked, and the person takes his time over the question. A card of the same number that is put in meanwhile
 /// is not the one that shows the certificate he agreed to; the same card may have been away.
-#[test]
-fn n122_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
+fn a_page_waits_for_a_pin(with_opensc: bool) {
     on_readers(
         &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
         |readers| {
             twin_of(&readers, false);
             let mut card = readers.blank(0, &["piv"]);
-            let desk = Desk::new();
+            let desk = if with_opensc {
+                desk_with_opensc()
+            } else {
+                Desk::new()
+            };
             allow(&desk, PORTAL, &["certificates", "sign", "blind_digest"]);
             // Where the prompt reads the PIN it waits until somebody has typed.
             let typed = desk.path("typed");
@@ -430,6 +433,16 @@ fn n122_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
     );
 }
 
+#[test]
+fn n122_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
+    a_page_waits_for_a_pin(false);
+}
+
+#[test]
+fn n122_opensc_a_card_put_in_while_a_page_s_question_is_open_is_not_sent_the_pin() {
+    a_page_waits_for_a_pin(true);
+}
+
 /// Whoever asks for a card that has gone, or goes on with a session of before, is told so. The session that somebody else
 /// has with the card that is there goes on, and ends with its own logout.
 #[test]
@@ -460,6 +473,122 @@ fn n120_a_request_about_a_card_that_has_gone_leaves_the_next_one_to_whoever_has_
                 session.sign(&signable(RSA, b"m"), false).await.unwrap();
                 session.close().await;
                 assert_eq!(piv::tries_left(&readers), 3, "nobody is let in any more");
+            });
+        },
+    );
+}
+
+/// Other makers' modules find a card by what it is called, or where it was: one of the same number and label that is put
+/// in while the PIN is typed is found as well, above all when somebody looks.
+#[test]
+fn n122_modules_a_card_put_in_while_the_pin_is_typed_is_not_sent_it() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            for (module, way) in [opensc(), ykcs11()]
+                .into_iter()
+                .flat_map(|module| ["login", "looked at", "change"].map(|way| (module.clone(), way)))
+            {
+                let card = readers.blank(0, &["piv"]);
+                let named = format!("{}, {way}", module.name);
+                runtime().block_on(async {
+                    let modules = modules(&[module]);
+                    let token = token_in_time(&modules, ready).await;
+                    let (outcome, _other) = if way == "change" {
+                        let (known, mut typed) = std::io::pipe().unwrap();
+                        let typing = async {
+                            // The line is waited for by then, or the card is found by its name.
+                            tokio::time::sleep(Duration::from_millis(500)).await;
+                            let other = exchange(&readers, card);
+                            typed.write_all(b"222222\n").unwrap();
+                            other
+                        };
+                        tokio::join!(token.change_pin(known.into(), lines("246810\n")), typing)
+                    } else {
+                        let mut session = token.open(&key(&token, &[1])).await.unwrap();
+                        let other = exchange(&readers, card);
+                        if way == "looked at" {
+                            token_in_time(&modules, ready).await;
+                        }
+                        session.attach_pin_pipe(lines("222222\n")).await.unwrap();
+                        let outcome = session.login().await;
+                        session.close().await;
+                        (outcome, other)
+                    };
+                    let left = piv::tries_left(&readers);
+                    assert_eq!(left, 3, "{named}: it got a PIN: {outcome:?}");
+                    assert!(
+                        matches!(outcome, Err(LoginError::Token(TokenError::Removed))),
+                        "{named}: {outcome:?}"
+                    );
+                    let token = token_in_time(&modules, ready).await;
+                    sign_once(&token, &key(&token, &[1]), RSA, b"m").await.unwrap();
+                });
+                wait_until_empty(YUBIKEY);
+                swap(&readers);
+            }
+        },
+    );
+}
+
+/// Of two cards of the same names a module says only where each is. When they have changed places, neither is taken for
+/// the other.
+#[test]
+fn n122_modules_two_cards_of_one_name_that_change_places_are_not_taken_for_one_another() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin_of(&readers, false);
+            let put_in = || {
+                let cards = [0, 1].map(|index| readers.blank(index, &["piv"]));
+                wait_until_present(YUBIKEY);
+                wait_until_present(SECOND);
+                cards
+            };
+            let cards = put_in();
+            runtime().block_on(async {
+                let modules = modules(&[opensc()]);
+                let until = std::time::Instant::now() + Duration::from_secs(20);
+                let mut found = Vec::new();
+                while found.len() < 2 && std::time::Instant::now() < until {
+                    found = modules.survey().await.tokens;
+                }
+                assert_eq!(found.len(), 2);
+                let mut keys = Vec::new();
+                for token in &found {
+                    let held = token.certificates().await.unwrap();
+                    let mut held = held.into_iter().filter_map(|held| held.key);
+                    keys.push(held.find(|key| key.id == [1]).unwrap());
+                }
+                drop(cards);
+                wait_until_empty(YUBIKEY);
+                wait_until_empty(SECOND);
+                swap(&readers);
+                let _cards = put_in();
+                token_in_time(&modules, ready).await;
+                for (token, key) in found.iter().zip(&keys) {
+                    let opened = logged_in_with(token, key, "222222\n").await;
+                    assert!(
+                        matches!(opened, Err(LoginError::Token(TokenError::Removed))),
+                        "{:?}",
+                        opened.err()
+                    );
+                }
+                for reader in ["0", "1"] {
+                    let said = readers.run(
+                        "opensc-tool",
+                        &[
+                            "-r",
+                            reader,
+                            "-s",
+                            "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00",
+                            "-s",
+                            "00:20:00:80",
+                        ],
+                    );
+                    assert!(said.contains("SW1=0x63, SW2=0xC3"), "{reader}: {said}");
+                }
             });
         },
     );

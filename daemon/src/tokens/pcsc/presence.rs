@@ -22,6 +22,7 @@ pub(in crate::tokens) fn stays(reader: &str) -> bool {
 
 /// One stay of a card in its reader. A card that was away and is back has begun another: it has forgotten who logged in,
 /// and a module that remembers his PIN may tell it again without asking him.
+#[derive(Clone)]
 pub(in crate::tokens) struct Stay {
     context: Context,
     /// Where the card may be, with the reader's count of insertions and removals.

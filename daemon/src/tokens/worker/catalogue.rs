@@ -15,6 +15,7 @@ use trien_signatures::certificate::Certificate;
 
 use super::failure::token_error;
 use super::raw::{Module, TokenInfo};
+use super::shown::Shown;
 use super::{mechanism, public_key};
 use crate::legible::neutral;
 use crate::tokens::wire::{
@@ -62,7 +63,7 @@ fn tell_apart<'a>(tokens: impl Iterator<Item = &'a mut TokenEntry>) {
 
 /// Every token of the module, each with its certificates until there are enough of them for one message, or it has
 /// taken long.
-pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, TokenError> {
+pub(super) fn survey(module: &Module, name: &str, shown: &mut Shown) -> Result<Vec<Surveyed>, TokenError> {
     let began = Instant::now();
     let mut bytes = 0;
     let mut surveyed = Vec::new();
@@ -83,7 +84,7 @@ pub(super) fn survey(module: &Module, name: &str) -> Result<Vec<Surveyed>, Token
         };
         let goes_on = info.has(CKF_TOKEN_INITIALIZED) && began.elapsed() < SURVEY;
         let certificates = goes_on
-            .then(|| certificates_of(module, slot, &info).ok())
+            .then(|| certificates_of(module, slot, &info, shown).ok())
             .flatten();
         let certificates = certificates.filter(|records| {
             bytes += records.iter().map(|record| record.der.0.len()).sum::<usize>();
@@ -246,20 +247,28 @@ pub(super) fn pin_lengths(info: &TokenInfo) -> (usize, usize) {
 }
 
 /// The certificates that can be read without a PIN.
-pub(super) fn certificates(module: &Module, token: &TokenName) -> Result<Vec<CertificateRecord>, TokenError> {
+pub(super) fn certificates(
+    module: &Module,
+    token: &TokenName,
+    shown: &mut Shown,
+) -> Result<Vec<CertificateRecord>, TokenError> {
     let (slot, info) = find(module, token)?;
-    certificates_of(module, slot, &info)
+    certificates_of(module, slot, &info, shown)
 }
 
 fn certificates_of(
     module: &Module,
     slot: Slot,
     info: &TokenInfo,
+    shown: &mut Shown,
 ) -> Result<Vec<CertificateRecord>, TokenError> {
+    let stay = shown.stay(module, slot);
     let session = module
         .open_ro_session(slot)
         .map_err(|error| token_error(&error))?;
-    certificates_in(module, &session, info.has(CKF_LOGIN_REQUIRED))
+    let records = certificates_in(module, &session, info.has(CKF_LOGIN_REQUIRED))?;
+    shown.keep(slot, stay, &records);
+    Ok(records)
 }
 
 /// The certificates that a session sees; `may_hide` if it has not logged in to a token that wants it.

@@ -19,6 +19,7 @@ mod public_key;
 mod raw;
 pub(super) mod sandbox;
 mod session;
+mod shown;
 mod unlocked;
 
 use std::collections::HashMap;
@@ -41,6 +42,7 @@ use raw::Module;
 #[cfg(test)]
 pub(in crate::tokens) use session::outcome_of as login_outcome;
 use session::{Session, Signed};
+use shown::Shown;
 
 /// Sessions open at once.
 const MAX_SESSIONS: usize = 16;
@@ -103,6 +105,7 @@ fn serve(
         name: name.to_owned(),
         module,
         sessions: HashMap::new(),
+        shown: Shown::default(),
         last_session: 0,
         late: Vec::new(),
     };
@@ -133,6 +136,7 @@ struct Worker {
     name: String,
     module: Module,
     sessions: HashMap<u64, Session>,
+    shown: Shown,
     last_session: u64,
     late: pin_change::Late,
 }
@@ -141,9 +145,11 @@ impl Worker {
     fn answer(&mut self, call: Call, descriptors: Vec<OwnedFd>) -> Result<Answer, TokenError> {
         match call {
             Call::Tokens { .. } => catalogue::tokens(&self.module, &self.name).map(Answer::Tokens),
-            Call::Survey { .. } => catalogue::survey(&self.module, &self.name).map(Answer::Survey),
+            Call::Survey { .. } => {
+                catalogue::survey(&self.module, &self.name, &mut self.shown).map(Answer::Survey)
+            }
             Call::Certificates { token } => {
-                catalogue::certificates(&self.module, &token).map(Answer::Certificates)
+                catalogue::certificates(&self.module, &token, &mut self.shown).map(Answer::Certificates)
             }
             Call::CertificatesOf { session } => {
                 let session = self.session(session)?;
@@ -251,7 +257,7 @@ impl Worker {
         if self.sessions.len() >= MAX_SESSIONS {
             return Err(TokenError::Busy);
         }
-        let (opened, pin) = Session::open(&self.module, token, key)?;
+        let (opened, pin) = Session::open(&self.module, token, key, &mut self.shown)?;
         self.last_session += 1;
         self.sessions.insert(self.last_session, opened);
         Ok(Answer::Session {

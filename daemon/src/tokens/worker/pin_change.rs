@@ -5,12 +5,14 @@ use std::os::fd::OwnedFd;
 
 use cryptoki::error::Error;
 use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
 use cryptoki_sys::{CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_LOCKED};
 
 use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
-use super::{catalogue, session};
+use super::{catalogue, session, shown};
+use crate::tokens::pcsc::presence::Stay;
 use crate::tokens::session::may_mean_removal;
 use crate::tokens::wire::{LoginOutcome, TokenName};
 use crate::tokens::{PinState, TokenError};
@@ -30,6 +32,7 @@ pub(super) fn change(
     if info.has(CKF_USER_PIN_LOCKED) {
         return Ok(LoginOutcome::Locked);
     }
+    let card = Card::in_slot(module, slot);
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
@@ -40,9 +43,31 @@ pub(super) fn change(
     let (Some(old), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
+    card.require()?;
     // Tokens want the login first, or take it amiss: the standard lets C_SetPIN be called in either state (5.6.5).
     let set = outcome(module, token, session.set_pin(old.secret(), new.secret()));
     closed(session, set, late)
+}
+
+/// What the PIN is changed of, if it is a card in a reader of the service's.
+struct Card {
+    stay: Option<Stay>,
+}
+
+impl Card {
+    fn in_slot(module: &Module, slot: Slot) -> Self {
+        Self {
+            stay: shown::stay_in(module, slot),
+        }
+    }
+
+    /// What was typed was typed for the card that was there when the lines were waited for.
+    fn require(&self) -> Result<(), TokenError> {
+        match &self.stay {
+            Some(stay) if !stay.goes_on() => Err(TokenError::Removed),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The security officer's PIN and the user's new one, a line each.
@@ -53,9 +78,11 @@ pub(super) fn unblock(
     late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
     let (slot, info) = catalogue::find(module, token)?;
+    let card = Card::in_slot(module, slot);
     let (Some(officer), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
+    card.require()?;
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;

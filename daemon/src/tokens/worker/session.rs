@@ -14,6 +14,7 @@ use trien_signatures::algorithm::SignatureAlgorithm;
 use super::failure::{meaning, number, token_error};
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
+use super::shown::{self, Shown};
 use super::unlocked::Unlocked;
 use super::{catalogue, keys, mechanism};
 use crate::tokens::pcsc::log_out;
@@ -34,7 +35,7 @@ pub(super) struct Session {
     pub(super) pkcs11: Pkcs11Session,
     /// The reader with the card, as the module calls it.
     reader: Option<String>,
-    /// The card's stay there since somebody logged in, as far as the reader is one of the service's.
+    /// The card's stay there since the session was opened, as far as the reader is one of the service's.
     stay: Option<Stay>,
     /// Since somebody was about to log in to a card.
     unlocked: Option<Unlocked>,
@@ -79,6 +80,7 @@ impl Session {
         module: &Module,
         token: TokenName,
         key: Option<KeyName>,
+        shown: &mut Shown,
     ) -> Result<(Self, PinNeed), TokenError> {
         let (slot, info) = catalogue::find(module, &token)?;
         let pkcs11 = if key.is_some() {
@@ -86,15 +88,20 @@ impl Session {
         } else {
             module.open_rw_session(slot)
         };
+        let pkcs11 = pkcs11.map_err(|error| token_error(&error))?;
+        let stay = match &key {
+            Some(key) => shown.stay_of(key, (module, &pkcs11), (slot, &info))?,
+            None => shown.stay(module, slot),
+        };
         let pin = catalogue::pin_need(&info);
         let hardware = module.place_of(slot).hardware;
         let session = Self {
             opened: info,
             hardware,
             reader: hardware.then(|| catalogue::reader(module, slot)).flatten(),
-            stay: None,
+            stay,
             unlocked: None,
-            pkcs11: pkcs11.map_err(|error| token_error(&error))?,
+            pkcs11,
             mechanisms: module.mechanisms(slot)?,
             module: module.clone(),
             token,
@@ -159,7 +166,7 @@ impl Session {
     }
 
     fn try_pin(&mut self, pin: Option<&AuthPin>) -> Result<LoginOutcome, TokenError> {
-        let stay = self.stay_now();
+        self.require_same_card()?;
         if self.hardware && self.unlocked.is_none() {
             let reader = self.reader.as_deref().unwrap_or_default();
             self.unlocked = Some(Unlocked::begin(reader, &self.opened.manufacturer));
@@ -175,7 +182,6 @@ impl Session {
         if tried.is_ok() {
             self.logged_in = true;
             self.signed = false;
-            self.stay = stay;
             if let Some(found) = &mut self.found {
                 found.key = None;
             }
@@ -183,9 +189,12 @@ impl Session {
         outcome(tried, || self.pin_state())
     }
 
-    fn stay_now(&self) -> Option<Stay> {
-        let reader = self.reader.as_deref().unwrap_or_default();
-        self.hardware.then(|| Stay::begun(reader)).flatten()
+    /// A card that was away and is back is not the one that the PIN was typed for, even if it is the same.
+    fn require_same_card(&self) -> Result<(), TokenError> {
+        match &self.stay {
+            Some(stay) if !stay.goes_on() => Err(TokenError::Removed),
+            _ => Ok(()),
+        }
     }
 
     fn pin_state(&self) -> PinState {
@@ -205,10 +214,7 @@ impl Session {
     /// A token of software is nothing that could be pulled: its session ends with it, and what is wanted of its state
     /// does not change. It is not asked for more than that, because it would read all of it from its files.
     fn before_signing(&self) -> Result<TokenInfo, TokenError> {
-        // A card that was away and is back is not the one that the PIN was typed for, even if it is the same.
-        if self.stay.as_ref().is_some_and(|stay| !stay.goes_on()) {
-            return Err(TokenError::Removed);
-        }
+        self.require_same_card()?;
         if self.hardware {
             return self.info();
         }
@@ -257,10 +263,12 @@ impl Session {
             }
             // A PIN goes to the token alone that it was typed for.
             self.info()?;
-            match self.pin_for_signature(&info, typed) {
-                Ok(pin) => Some(pin),
+            let pin = match self.pin_for_signature(&info, typed) {
+                Ok(pin) => pin,
                 Err(outcome) => return Ok(Signed::Login(outcome)),
-            }
+            };
+            self.require_same_card()?;
+            Some(pin)
         } else {
             None
         };
@@ -438,7 +446,10 @@ impl Drop for Session {
         if self.logged_in {
             let _ = self.pkcs11.logout();
             if self.module.stays_unlocked()
-                && let Some(stay) = self.stay.take().or_else(|| self.stay_now())
+                && let Some(stay) = self
+                    .stay
+                    .take()
+                    .or_else(|| shown::stay_in(&self.module, self.slot))
                 && let Err(error) = log_out::log_out(&stay, &self.opened.manufacturer)
             {
                 tracing::warn!(%error, "a card may still be logged in");

@@ -6,10 +6,10 @@ use pcsc::{Context, ReaderState, State};
 
 use super::Desk;
 use super::look::Known;
-use crate::tokens::pcsc::worker::session::Session;
 use crate::tokens::pcsc::card::{self, Link};
 use crate::tokens::pcsc::failure::CardError;
 use crate::tokens::pcsc::piv::Piv;
+use crate::tokens::pcsc::worker::session::Session;
 use crate::tokens::wire::TokenName;
 
 /// Between two tries at a card that another program holds exclusively.
