@@ -89,6 +89,7 @@ fn opensc_on_piv_tells_each_state() {
                 .change_pin(lines("246810\n"), lines("135790\n"))
                 .await
                 .unwrap();
+            assert_eq!(tries_left(&readers), 3, "nobody is let in by the change");
             let said = tries(&token, &nine_a, &["135790", "246810"]).await;
             assert_eq!(said, ["in", "wrong, now Ready"]);
         });
@@ -143,6 +144,7 @@ fn yubicos_module_tells_each_state() {
                 .change_pin(lines(&format!("{CARD_PIN}\n")), lines("246810\n"))
                 .await
                 .unwrap();
+            assert_eq!(tries_left(&readers), 3, "nobody is let in by the change");
             let said = tries(&token, &nine_a, &["111111", "222222", "333333", "246810"]).await;
             assert_eq!(
                 said,

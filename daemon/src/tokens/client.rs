@@ -31,7 +31,7 @@ use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
 pub(crate) use failures::switch_on;
-pub(super) use lease::Lease;
+pub(super) use lease::{Lease, lock_behind};
 use process::{Process, dismiss, end, may_await_a_card};
 use start::Driven;
 

@@ -12,7 +12,7 @@ use futures_util::future::{join, join_all};
 use tokio::sync::OnceCell;
 use trien_signatures::certificate::Certificate;
 
-use super::client::{Deadlines, Worker, unexpected};
+use super::client::{self, Deadlines, Worker, unexpected};
 use super::doubles::Doubles;
 use super::pcsc::DRIVER;
 use super::pcsc::cards::Cards;
@@ -504,6 +504,10 @@ impl ModuleToken {
 
     async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>, deadline: Duration) -> Result<(), LoginError> {
         let mut answer = self.worker.call_with(call, pins, deadline).await;
+        if self.entry.hardware && self.worker.library().is_some() {
+            let reader = self.entry.reader.as_deref().unwrap_or_default();
+            client::lock_behind(&answer, reader, &self.entry.manufacturer).await;
+        }
         let refused = answer.as_ref().is_err_and(session::is_unclear)
             && self.entry.hardware
             && self.worker.is_sound(None).await;

@@ -120,7 +120,7 @@ impl Lease {
                 .0
                 .exchange(call, descriptors, deadline, Some((start, &token)));
             let answer = asked.await.map(|(answer, _)| answer);
-            lock_behind(&answer, &unlocked).await;
+            lock_what_was_unlocked(&answer, &unlocked).await;
             answer
         })
         .await
@@ -174,7 +174,7 @@ impl Drop for Lease {
                     .0
                     .exchange(close, Vec::new(), deadline, Some((start, &token)));
                 let answer = asked.await.map(|(answer, _)| answer);
-                lock_behind(&answer, &unlocked).await;
+                lock_what_was_unlocked(&answer, &unlocked).await;
             });
         }
     }
@@ -182,18 +182,30 @@ impl Drop for Lease {
 
 /// After an answer that there is none, for the process has ended or was ended: nobody has logged out. A module that held no
 /// transaction at that moment leaves its card as it was (pcscd resets only what is held).
-async fn lock_behind(answer: &Result<Answer, TokenError>, unlocked: &Lock<Option<Unlocked>>) {
-    let is_gone = matches!(
-        answer,
-        Err(TokenError::Crashed | TokenError::Hung { .. } | TokenError::Held { .. })
-    );
-    if !is_gone {
+async fn lock_what_was_unlocked(answer: &Result<Answer, TokenError>, unlocked: &Lock<Option<Unlocked>>) {
+    if !is_gone(answer) {
         return;
     }
     let card = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(Unlocked { reader, maker }) = card {
+        lock_behind(answer, &reader, &maker).await;
+    }
+}
+
+/// The same for the card of this maker in this reader, as its module calls them: it may have been let in by the request
+/// that had this answer.
+pub(in crate::tokens) async fn lock_behind(answer: &Result<Answer, TokenError>, reader: &str, maker: &str) {
+    if is_gone(answer) {
+        let (reader, maker) = (reader.to_owned(), maker.to_owned());
         let told = tokio::task::spawn_blocking(move || pcsc::log_out::log_out_behind(reader, maker));
         // It says itself what it could not do.
         let _ = told.await;
     }
+}
+
+const fn is_gone(answer: &Result<Answer, TokenError>) -> bool {
+    matches!(
+        answer,
+        Err(TokenError::Crashed | TokenError::Hung { .. } | TokenError::Held { .. })
+    )
 }

@@ -12,6 +12,7 @@ use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
 use super::{catalogue, session, shown};
+use crate::tokens::pcsc::log_out;
 use crate::tokens::pcsc::presence::Stay;
 use crate::tokens::session::may_mean_removal;
 use crate::tokens::wire::{LoginOutcome, TokenName};
@@ -32,12 +33,13 @@ pub(super) fn change(
     if info.has(CKF_USER_PIN_LOCKED) {
         return Ok(LoginOutcome::Locked);
     }
-    let card = Card::in_slot(module, slot);
+    let card = Card::in_slot(module, slot, &info);
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
     if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
         let set = module.set_pin_at_reader(&session).map(|()| LoginOutcome::In);
+        card.forget(&set);
         return closed(session, set, late);
     }
     let (Some(old), Some(new)) = pins(&info, pipes) else {
@@ -46,18 +48,23 @@ pub(super) fn change(
     card.require()?;
     // Tokens want the login first, or take it amiss: the standard lets C_SetPIN be called in either state (5.6.5).
     let set = outcome(module, token, session.set_pin(old.secret(), new.secret()));
+    card.forget(&set);
     closed(session, set, late)
 }
 
 /// What the PIN is changed of, if it is a card in a reader of the service's.
-struct Card {
+struct Card<'a> {
     stay: Option<Stay>,
+    manufacturer: &'a str,
+    stays_unlocked: bool,
 }
 
-impl Card {
-    fn in_slot(module: &Module, slot: Slot) -> Self {
+impl<'a> Card<'a> {
+    fn in_slot(module: &Module, slot: Slot, info: &'a TokenInfo) -> Self {
         Self {
             stay: shown::stay_in(module, slot),
+            manufacturer: &info.manufacturer,
+            stays_unlocked: module.stays_unlocked(),
         }
     }
 
@@ -66,6 +73,22 @@ impl Card {
         match &self.stay {
             Some(stay) if !stay.goes_on() => Err(TokenError::Removed),
             _ => Ok(()),
+        }
+    }
+
+    /// A card that took the old PIN may let in whoever comes next (PIV's applet here does): it forgets that again, as after
+    /// a login. While the module may not let go of the card, nobody waits for it.
+    fn forget(&self, set: &Result<LoginOutcome, TokenError>) {
+        let may_be_in = match set {
+            Ok(outcome) => *outcome == LoginOutcome::In,
+            Err(error) => !may_mean_removal(error),
+        };
+        if may_be_in
+            && self.stays_unlocked
+            && let Some(stay) = &self.stay
+            && let Err(error) = log_out::log_out(stay, self.manufacturer)
+        {
+            tracing::warn!(%error, "a card may still be logged in");
         }
     }
 }
@@ -78,7 +101,7 @@ pub(super) fn unblock(
     late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
     let (slot, info) = catalogue::find(module, token)?;
-    let card = Card::in_slot(module, slot);
+    let card = Card::in_slot(module, slot, &info);
     let (Some(officer), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
@@ -97,6 +120,7 @@ pub(super) fn unblock(
         return closed(session, set, late);
     }
     let left = session.logout().map_err(|error| token_error(&error));
+    card.forget(&Ok(LoginOutcome::In));
     match set? {
         LoginOutcome::In => left.map(|()| LoginOutcome::In),
         other => Ok(other),

@@ -188,7 +188,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// The same, and what was done last was done by this session.
+    /// The same, where it may have been this session that did something with it last: a PIN verified just now stays so.
     fn hold(&mut self) -> Result<(), CardError> {
         if self.link.is_none() {
             self.reach(WAIT)?;
