@@ -45,6 +45,8 @@ fn twin(readers: &Readers) {
 /// The same, with a number of its own or that of the first.
 fn twin_of(readers: &Readers, own_number: bool) {
     let cards = [0, 1].map(|index| readers.piv(index));
+    wait_until_present(YUBIKEY);
+    wait_until_present(SECOND);
     let (issue, made) = (personalised().join("issue"), readers.path("twin.pub.pem"));
     let certificate = readers.path("twin.pem");
     let tool = |words: &[&str], file: &Path| {

@@ -128,7 +128,10 @@ impl<'watch> Desk<'watch> {
         if let Some(link) = self.link.take()
             && may_be_in
             && is_silent
+            // What stays may have been put in since; then nothing of the old connection may be in its way.
+            && self.is_same_card().unwrap_or(false)
             && presence::stays(&self.legible())
+            && self.is_same_card().unwrap_or(false)
         {
             link.reset();
         }
@@ -236,9 +239,9 @@ impl<'watch> Desk<'watch> {
             self.context = None;
         }
         if error.is_removal() || error.is_loss_of_service() {
-            self.known = None;
             let may_be_in = self.session.take().is_some_and(|mut session| session.log_out());
             self.leave_lost(may_be_in, error);
+            self.known = None;
         } else if error.is_disturbance() {
             // The card has forgotten the PIN.
             self.known = None;
