@@ -18,7 +18,9 @@ use support::cards::scene::{
 use support::cards::{CARD_PIN, Holder, OPENSC, ReaderPlan, on_proxied_readers, on_readers, wait_until};
 use support::daemon::child_pids;
 use trien::config::ModuleConfig;
-use trien::tokens::{Deadlines, LoginError, Modules, SleepClock, TokenEntry, TokenError, TokenSource};
+use trien::tokens::{
+    Deadlines, LoginError, Modules, SleepClock, Token as _, TokenEntry, TokenError, TokenSource,
+};
 
 fn ready(entry: &TokenEntry) -> bool {
     entry.initialized
