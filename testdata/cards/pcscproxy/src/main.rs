@@ -8,7 +8,7 @@
 //! its connection); `down`, `up` (new clients are dropped); `refuse`, `admit` (no context is given, as by polkit);
 //! `freeze MS` (nothing moves).
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::{BufRead, BufReader, Read, Result, Write},
     os::{
         fd::AsRawFd,
@@ -44,8 +44,9 @@ struct Shared {
     down: bool,
     refused: bool,
     frozen: Option<Instant>,
-    clients: Vec<(UnixStream, UnixStream)>,
-    wake: Vec<UnixStream>,
+    /// Those that are connected, by the order of their coming: each, the real service for it, and how to wake it.
+    clients: HashMap<u64, [UnixStream; 3]>,
+    came: u64,
 }
 
 struct Proxy {
@@ -90,14 +91,25 @@ impl Proxy {
         }
     }
 
-    fn client(&self, mut c: UnixStream) -> Result<()> {
+    /// Serves a client to its end. The service hears of that end, too: it has room for two hundred of them.
+    fn client(&self, c: UnixStream) -> Result<()> {
+        let number = {
+            let mut s = self.s.lock().unwrap();
+            s.came += 1;
+            s.came
+        };
+        let served = self.serve(number, c);
+        self.s.lock().unwrap().clients.remove(&number);
+        served
+    }
+
+    fn serve(&self, number: u64, mut c: UnixStream) -> Result<()> {
         let mut r = UnixStream::connect(&self.real)?;
         let (tell, mut told) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         {
             let mut s = self.s.lock().unwrap();
-            s.clients.push((c.try_clone()?, r.try_clone()?));
-            s.wake.push(tell);
+            s.clients.insert(number, [c.try_clone()?, r.try_clone()?, tell]);
         }
         let mut handles: HashSet<(i32, String)> = HashSet::new();
         let mut dead: HashSet<i32> = HashSet::new();
@@ -247,9 +259,9 @@ impl Proxy {
             }
             "plug" => s.hidden.retain(|h| h != arg),
             "crash" => {
-                for (a, b) in s.clients.drain(..) {
-                    let _ = a.shutdown(std::net::Shutdown::Both);
-                    let _ = b.shutdown(std::net::Shutdown::Both);
+                for [client, real, _] in s.clients.values() {
+                    let _ = client.shutdown(std::net::Shutdown::Both);
+                    let _ = real.shutdown(std::net::Shutdown::Both);
                 }
             }
             "refuse" => s.refused = true,
@@ -259,7 +271,10 @@ impl Proxy {
             "freeze" => s.frozen = Some(Instant::now() + Duration::from_millis(arg.parse().unwrap_or(1000))),
             _ => return "error".into(),
         }
-        s.wake.retain(|w| (&*w).write_all(b"x").is_ok());
+        for [_, _, tell] in s.clients.values() {
+            // One that is about to end need not hear it.
+            let _ = (&*tell).write_all(b"x");
+        }
         self.c.notify_all();
         "ok".into()
     }
