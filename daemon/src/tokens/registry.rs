@@ -311,18 +311,11 @@ async fn surveyed(
     if worker.is_frail() {
         return entries(worker, inserted).await;
     }
-    let look = || Call::Survey {
-        inserted: inserted.clone(),
+    let look = Call::Survey {
+        inserted,
         provisional,
     };
-    let deadline = worker.deadlines().enumerate;
-    let mut seen = worker.call(look(), deadline).await;
-    // Yubico's module does not see a reader again that was unplugged in the middle of a command: its process would answer
-    // CKR_DEVICE_ERROR for good.
-    if seen.as_ref().is_err_and(session::may_mean_removal) && worker.abandon().await {
-        seen = worker.call(look(), deadline).await;
-    }
-    match seen {
+    match worker.call(look, worker.deadlines().enumerate).await {
         Ok(Answer::Survey(tokens)) => {
             let token = |token: Surveyed| ModuleToken {
                 entry: match token.provisional {
