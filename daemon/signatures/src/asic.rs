@@ -27,7 +27,7 @@ use crate::zip::{Archive, ZipError};
 use manifest::Listed;
 
 pub use augment::AsicSignature;
-pub use verify::{looks_like, verify};
+pub use verify::{holds_signatures, looks_like, verify};
 
 const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
 /// The namespace of ODF's list of files.

@@ -116,26 +116,28 @@ impl Container {
         bytes.starts_with(&LOCAL.to_le_bytes())
     }
 
+    /// The names in its directory. What is behind them is not looked at.
+    ///
+    /// # Errors
+    /// [`ZipError`]
+    pub fn names(bytes: &[u8]) -> Result<Vec<&[u8]>, ZipError> {
+        let (_, listed) = directory(bytes)?;
+        Ok(listed.into_iter().map(|entry| entry.name).collect())
+    }
+
     /// Reads a container, all of it.
     ///
     /// # Errors
     /// [`ZipError`]
     pub fn parse(bytes: &[u8]) -> Result<Self, ZipError> {
-        let (directory, count) = end(bytes)?;
-        let mut cursor = Cursor { bytes, at: directory };
-        let listed = (0..count)
-            .map(|_| central(&mut cursor))
-            .collect::<Result<Vec<_>, _>>()?;
-        if cursor.at != bytes.len() - 22 {
-            return Err(ZipError::Malformed("the directory has another length"));
-        }
+        let (directory, listed) = directory(bytes)?;
         let total: u64 = listed.iter().map(|entry| u64::from(entry.unpacked)).sum();
         if total > MAX_TOTAL {
             return Err(ZipError::TooLarge);
         }
         let mut order: Vec<&Listed<'_>> = listed.iter().collect();
         order.sort_by_key(|entry| entry.offset);
-        let (mut entries, mut seen) = (Vec::with_capacity(count), std::collections::HashSet::new());
+        let (mut entries, mut seen) = (Vec::with_capacity(order.len()), std::collections::HashSet::new());
         let mut cursor = Cursor { bytes, at: 0 };
         for entry in order {
             if cursor.at != entry.offset as usize {
@@ -169,6 +171,19 @@ impl Container {
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let found = self.entries.iter().find(|entry| entry.name == name);
         found.map(|entry| entry.bytes.as_slice())
+    }
+}
+
+/// Where the directory starts, and its entries. It ends where the end record begins.
+fn directory(bytes: &[u8]) -> Result<(usize, Vec<Listed<'_>>), ZipError> {
+    let (directory, count) = end(bytes)?;
+    let mut cursor = Cursor { bytes, at: directory };
+    let listed = (0..count)
+        .map(|_| central(&mut cursor))
+        .collect::<Result<Vec<_>, _>>()?;
+    match cursor.at == bytes.len() - 22 {
+        true => Ok((directory, listed)),
+        false => Err(ZipError::Malformed("the directory has another length")),
     }
 }
 

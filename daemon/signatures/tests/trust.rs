@@ -284,12 +284,12 @@ fn n149_of_two_certificates_of_one_key_that_of_a_ca_counts_in_whatever_order() {
 
 /// Each is certified by the one before it, and the first by the last.
 #[test]
-fn n149_a_ring_of_128_certificates_ends() {
+fn n149_a_ring_of_1000_certificates_ends() {
     let workshop = &PKI.workshop;
     let first = workshop.root("ring-0", "ec:P-256", "/CN=Ring 0");
     let name = |number: usize| format!("/CN=Ring {number}");
     let mut ring = vec![first];
-    for number in 1..128 {
+    for number in 1..1000 {
         let file = format!("ring-{number}");
         let issuer = ring.last().unwrap();
         ring.push(workshop.certify(issuer, &file, &issuer.key, &name(number), "ca", &["-sha256"]));
@@ -298,7 +298,7 @@ fn n149_a_ring_of_128_certificates_ends() {
     let closed = workshop.certify(last, "ring-closed", &last.key, &name(0), "ca", &["-sha256"]);
     let leaf = workshop.issue(last, "ring-leaf", "ec:P-256", CITIZEN, "signer");
     let mut beside: Vec<&Identity> = ring[1..].iter().chain([&closed]).collect();
-    assert_eq!(beside.len(), 128);
+    assert_eq!(beside.len(), 1000);
     for _ in 0..2 {
         let started = Work::begin();
         assert_eq!(refused(judge(&leaf, &beside)).1, Reason::PathLimit);

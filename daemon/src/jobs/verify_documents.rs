@@ -150,6 +150,9 @@ pub fn verify(
     if ooxml::looks_like(document) {
         return Ok(ooxml::verify(document, reliance)?);
     }
+    if asic::holds_signatures(document) {
+        return Ok(asic::verify(document, reliance)?);
+    }
     if looks_like_xml(document) {
         return Ok(xmldsig::verify(
             document,

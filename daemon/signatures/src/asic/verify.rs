@@ -16,6 +16,9 @@ use crate::xml::Document;
 use crate::xmldsig::{self, MAX_SIGNATURES};
 use crate::zip::{Container, Entry, ZipError};
 
+/// Where OpenDocument has its signatures (ODF 1.3, part 2, section 5).
+const ODF_SIGNATURES: &[u8] = b"META-INF/documentsignatures.xml";
+
 /// Whether bytes start as an ASiC container does: a ZIP file whose first entry says so (EN 319 162-1, A.1).
 #[must_use]
 pub fn looks_like(bytes: &[u8]) -> bool {
@@ -30,6 +33,15 @@ fn looks_like_with_extra(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(256)];
     bytes.get(30..38) == Some(b"mimetype")
         && memchr::memmem::find(head, b"application/vnd.etsi.asic-").is_some()
+}
+
+/// Whether bytes are a ZIP file with signatures where a container has them, whatever its media type says or where that
+/// stands: of one that is out of form, the report has to be on the signatures. An OpenDocument has its own.
+#[must_use]
+pub fn holds_signatures(bytes: &[u8]) -> bool {
+    let names = Container::names(bytes).unwrap_or_default();
+    let is_one = |name: &&[u8]| std::str::from_utf8(name).is_ok_and(|name| inside(name).is_some());
+    Container::looks_like(bytes) && names.iter().any(is_one) && !names.contains(&ODF_SIGNATURES)
 }
 
 /// Validates every signature of a container.
@@ -109,16 +121,20 @@ fn serves_the_container(name: &str) -> bool {
 
 /// The files that hold signatures, by their names (EN 319 162-1, 4.3.3 and 4.4.3).
 pub(super) fn signature_files(container: &Container) -> impl Iterator<Item = (&Entry, Inside)> {
-    container.entries().iter().filter_map(|entry| {
-        let name = entry.name.strip_prefix("META-INF/")?;
-        if name.contains("signatures") && name.ends_with(".xml") {
-            Some((entry, Inside::Xades))
-        } else if name.contains("signature") && name.ends_with(".p7s") {
-            Some((entry, Inside::Cades))
-        } else {
-            None
-        }
-    })
+    let entries = container.entries().iter();
+    entries.filter_map(|entry| inside(&entry.name).map(|inside| (entry, inside)))
+}
+
+/// What signs in a file of this name, if it is one of signatures.
+fn inside(name: &str) -> Option<Inside> {
+    let name = name.strip_prefix("META-INF/")?;
+    if name.contains("signatures") && name.ends_with(".xml") {
+        Some(Inside::Xades)
+    } else if name.contains("signature") && name.ends_with(".p7s") {
+        Some(Inside::Cades)
+    } else {
+        None
+    }
 }
 
 /// What a CAdES signature of a container signs: the only file of ASiC-S, else its manifest.
