@@ -444,6 +444,7 @@ impl Inner {
         let (module, program) = (self.driven.name(), self.program.clone());
         let mut awaited = self.awaited(token);
         if let (Driven::Module(_), Some(process)) = (&self.driven, &mut process)
+            && awaited != Awaited::None
             && may_await_a_card(process).await == Some(false)
         {
             awaited = Awaited::None;

@@ -20,7 +20,7 @@ use crate::tokens::wire::{Answer, Call, GREETING, LAST_WORD, MAX_DESCRIPTORS, Re
 use crate::vigil::{self, Vigil};
 
 /// How long a process may take to say its last word: at once, unless the computer is busy.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long a process may take to let go of its device and end.
 const LEAVE: Duration = Duration::from_secs(3);
