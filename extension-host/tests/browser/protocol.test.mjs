@@ -281,7 +281,8 @@ for (const name of BROWSERS) {
         }
         return [...codes].sort();
       });
-      assert.deepEqual(codes, ["busy", "certificate_not_found", "rate_limited"]);
+      // Whether more were under way at once than may be, and some busy, is a matter of who was faster.
+      assert.deepEqual(codes.filter((code) => code !== "busy"), ["certificate_not_found", "rate_limited"]);
       await until(() => page.evaluate(async () => (await told(trien.certificates())) === "done"), "an answer");
       assert.deepEqual(actions(since), ["asked", "shared"]);
       await hangUp();
