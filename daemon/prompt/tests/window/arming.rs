@@ -11,19 +11,13 @@ use super::{PIN, certificate, document, question, window_pin};
 #[test]
 fn n080_a_click_before_it_is_armed_does_nothing() {
     let desk = Desk::start();
-    // A click that a busy machine delivers late proves nothing: then once more, with a new window.
     let early = || {
         let asked = desk.ask(question(PinEntry::NotNeeded));
         asked.click_approve();
         asked.is_fresh().then_some(asked)
     };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no click within 700 ms in ten windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved by a click that came too early"
-    );
+    let mut asked = desk::in_time(early);
+    asked.assert_says_nothing("approved by a click that came too early");
     asked.click_approve();
     asked.assert_approved(0);
     assert_eq!(asked.typed(), "");
@@ -46,14 +40,8 @@ fn n080_a_window_of_another_size_or_scrolled_is_armed_anew() {
             asked.key("alt+k");
             (began.elapsed() < Duration::from_millis(700)).then_some(asked)
         };
-        let mut asked = (0..10)
-            .find_map(|_| once())
-            .expect("no key within 700 ms in ten windows");
-        assert!(
-            !asked.says_within(Duration::from_secs(2)),
-            "approved what had just moved: {:?}",
-            asked.hear()
-        );
+        let mut asked = desk::in_time(once);
+        asked.assert_says_nothing("approved what had just moved");
         asked.key_until_heard("alt+k");
         asked.assert_approved(0);
     };
@@ -73,13 +61,8 @@ fn n080_a_window_that_comes_to_the_front_again_is_armed_anew() {
         asked.key("alt+k");
         asked.is_fresh().then_some(asked)
     };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no key within 700 ms in ten windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved by a key that may have been meant for the other window"
-    );
+    let mut asked = desk::in_time(early);
+    asked.assert_says_nothing("approved by a key that may have been meant for the other window");
     asked.key("alt+k");
     asked.assert_approved(0);
 }
@@ -172,10 +155,7 @@ fn n080_n082_a_search_changes_what_is_in_sight_and_arms_anew() {
     let mut asked = (0..8)
         .find_map(|_| early())
         .expect("no key within 900 ms in eight windows");
-    assert!(
-        !asked.says_within(Duration::from_secs(2)),
-        "approved what had just come into sight"
-    );
+    asked.assert_says_nothing("approved what had just come into sight");
     let [name] = &names(&asked)[..] else {
         panic!("{:?}", names(&asked))
     };
@@ -188,8 +168,7 @@ fn n080_n082_a_search_changes_what_is_in_sight_and_arms_anew() {
 #[test]
 fn n080_n082_whatever_is_chosen_otherwise_arms_anew() {
     let desk = Desk::with_assistive_technology();
-    // The change, and at once what approves. A key that a busy machine delivers late proves nothing: then once more, with
-    // a new window.
+    // The change, and at once what approves.
     let early = |question: &Question, prepare: &dyn Fn(&desk::Asked<'_>), change: &str, approve: &str| {
         let once = || {
             let asked = desk.ask(question.clone());
@@ -202,14 +181,8 @@ fn n080_n082_whatever_is_chosen_otherwise_arms_anew() {
             asked.key(approve);
             (began.elapsed() < Duration::from_millis(700)).then_some(asked)
         };
-        let mut asked = (0..10)
-            .find_map(|_| once())
-            .expect("no key within 700 ms in ten windows");
-        assert!(
-            !asked.says_within(Duration::from_secs(2)),
-            "approved what had just become another: {:?}",
-            asked.hear()
-        );
+        let mut asked = desk::in_time(once);
+        asked.assert_says_nothing("approved what had just become another");
         asked.key_until_heard(approve);
         asked
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trien_protocol::prompt::{PinEntry, TriesLeft};
 
-use super::desk::{Desk, Place};
+use super::desk::{self, Desk, Place};
 use super::{question, window_pin};
 
 /// Longer than it takes a click to be an answer.
@@ -21,9 +21,7 @@ fn n080_a_press_counts_only_if_it_begins_and_ends_on_a_live_button() {
         asked.press();
         asked.is_fresh().then_some(asked)
     };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no press within 700 ms in ten windows");
+    let mut asked = desk::in_time(early);
     asked.wait_until_armed();
     asked.let_go();
     assert!(
@@ -100,9 +98,7 @@ fn n080_over_a_window_that_fills_the_screen_the_question_is_seen_and_keys_for_th
         asked.key("alt+k");
         asked.is_fresh().then_some(asked)
     };
-    let mut asked = (0..10)
-        .find_map(|_| early())
-        .expect("no key within 700 ms in ten windows");
+    let mut asked = desk::in_time(early);
     assert!(!asked.says_within(AN_ANSWER), "{:?}", asked.hear());
     asked.key_until_heard("alt+k");
     asked.assert_approved(0);

@@ -19,7 +19,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) use asked::{Asked, Place};
+pub(crate) use asked::{Asked, Place, in_time};
 pub(crate) use logins::Logins;
 pub(crate) use looks::Accessible;
 pub(crate) use other::Other;
