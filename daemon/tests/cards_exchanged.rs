@@ -267,6 +267,19 @@ fn n122_two_cards_of_one_number_are_two_tokens() {
     );
 }
 
+/// A page that was shown the card's certificate as soon as there is one, and its request for a signature by that.
+fn page_with_certificate(daemon: &Daemon) -> (Page, Value) {
+    let mut page = Page::over_websocket(daemon);
+    page.hello();
+    let mut shared = Value::Null;
+    wait_until("the card is there", || {
+        shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+        shared.is_string()
+    });
+    let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": DIGEST });
+    (page, wanted)
+}
+
 /// A page named the certificate of a card that is not there, while one that looks like it is: it gets nothing, and nobody
 /// is asked. With both there, in whichever reader, the one that it named signs.
 #[test]
@@ -282,14 +295,7 @@ fn n122_a_page_gets_signatures_of_the_certificate_that_it_named_and_of_no_other(
                 "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\npins = [{CARD_PIN:?}]\nrepeat = true\n"
             );
             let daemon = Daemon::start(&desk, &answer);
-            let mut page = Page::over_websocket(&daemon);
-            page.hello();
-            let mut shared = Value::Null;
-            wait_until("the card is there", || {
-                shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
-                shared.is_string()
-            });
-            let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": DIGEST });
+            let (mut page, wanted) = page_with_certificate(&daemon);
             assert!(page.call("sign_digest", &wanted)["result"].is_object());
             drop(first);
             wait_until_empty(YUBIKEY);
@@ -394,14 +400,7 @@ fn a_page_waits_for_a_pin(with_opensc: bool) {
                 "[[answer]]\nkind = \"share_certificate\"\n{approve}[[answer]]\n{approve}pin_file = {typed:?}\n"
             );
             let daemon = Daemon::start(&desk, &script);
-            let mut page = Page::over_websocket(&daemon);
-            page.hello();
-            let mut shared = Value::Null;
-            wait_until("the card is there", || {
-                shared = page.call("certificates", &json!({}))["result"]["sha256"].clone();
-                shared.is_string()
-            });
-            let wanted = json!({ "certificate": shared, "hash": "SHA-256", "digest": DIGEST });
+            let (mut page, wanted) = page_with_certificate(&daemon);
             for (exchanged, pin) in [(false, CARD_PIN), (true, "222222")] {
                 let asked = page.ask("sign_digest", &wanted);
                 let mut person = None;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::office::Office;
 use crate::support::{TOKEN, error_code, fail, read_json, repository, succeed};
-use crate::{judged, level_alone, openssl_verifies, sign_as, with_authority};
+use crate::{judged, level_alone, of_two, openssl_verifies, sign_as, with_authority};
 use serde_json::Value;
 
 #[test]
@@ -266,12 +266,7 @@ fn an_attached_cades_signature_reaches_every_level_and_keeps_its_content() {
 
 #[test]
 fn a_second_person_signs_beside_the_first_or_confirms_the_signature() {
-    let office = Office::new(&[
-        ("first", "ec:p256", "citizen"),
-        ("second", "rsa:2048", "official"),
-    ]);
-    let server = office.server();
-    let tsa = server.url("tsa");
+    let (office, _server, tsa) = of_two();
     let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
         let mut sign = office.desk.trien(["sign", "--cert", cert]);
         sign.args(words).arg("--out").arg(office.desk.path(to));

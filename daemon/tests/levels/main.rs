@@ -26,7 +26,18 @@ use support::{read_json, repository, succeed};
 
 /// An office with one key, and the address of its authority for time-stamps.
 fn with_authority(algorithm: &str) -> (Office, Server, String) {
-    let office = Office::new(&[("an", algorithm, "citizen")]);
+    served(Office::new(&[("an", algorithm, "citizen")]))
+}
+
+/// The same with the keys of two persons, `first` and `second`.
+fn of_two() -> (Office, Server, String) {
+    served(Office::new(&[
+        ("first", "ec:p256", "citizen"),
+        ("second", "rsa:2048", "official"),
+    ]))
+}
+
+fn served(office: Office) -> (Office, Server, String) {
     let server = office.server();
     let tsa = server.url("tsa");
     (office, server, tsa)

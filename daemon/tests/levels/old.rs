@@ -28,6 +28,15 @@ const OLD_XML: &str = concat!(
     r#"<SignatureValue/><KeyInfo><X509Data><X509Certificate/></X509Data></KeyInfo></Signature></don>"#,
 );
 
+/// `cũ.p7m`: an attached CMS of the letter by the old key, with this hash.
+fn sign_by_openssl(office: &Office, hash: &str) {
+    let mut cms = Command::new("openssl");
+    cms.current_dir(office.desk.path(""))
+        .args(["cms", "-sign", "-binary", "-nodetach", "-cades", "-md", hash])
+        .args(["-in", "đơn.txt", "-signer", "cũ.pem", "-inkey", "cũ.key"]);
+    succeed(cms.args(["-outform", "DER", "-out", "cũ.p7m"]));
+}
+
 /// An old PDF, CMS, XML and Office document, made by pyHanko, OpenSSL, xmlsec1 and lxml (which xmlsec1 does not do:
 /// relationships have a transform of their own).
 fn old_documents(office: &Office) -> [&'static str; 4] {
@@ -40,20 +49,7 @@ fn old_documents(office: &Office) -> [&'static str; 4] {
     pdf.arg(office.desk.pki().join("ca.pem"));
     pdf.arg(repository().join("testdata/documents/dossier.pdf"));
     succeed(pdf.arg(at("cũ.pdf")));
-    let mut cms = Command::new("openssl");
-    cms.current_dir(at(""))
-        .args(["cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha1"]);
-    cms.args([
-        "-in",
-        "đơn.txt",
-        "-signer",
-        "cũ.pem",
-        "-inkey",
-        "cũ.key",
-        "-outform",
-        "DER",
-    ]);
-    succeed(cms.args(["-out", "cũ.p7m"]));
+    sign_by_openssl(office, "sha1");
     std::fs::write(at("cũ.template"), OLD_XML).unwrap();
     let mut xml = Command::new("xmlsec1");
     xml.current_dir(at(""))
@@ -149,20 +145,7 @@ fn sha_1_in_a_certificate_is_behind_the_same_switch_and_marked_too() {
     let mut issue = Command::new(repository().join("testdata/pki/issue.sh"));
     issue.arg(office.desk.pki()).arg("sha1");
     succeed(issue.arg(at("cũ.csr")).arg(at("cũ.pem")));
-    let mut cms = Command::new("openssl");
-    cms.current_dir(at(""))
-        .args(["cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256"])
-        .args([
-            "-in",
-            "đơn.txt",
-            "-signer",
-            "cũ.pem",
-            "-inkey",
-            "cũ.key",
-            "-outform",
-            "DER",
-        ]);
-    succeed(cms.args(["-out", "cũ.p7m"]));
+    sign_by_openssl(&office, "sha256");
     let verify = |words: &[&str]| {
         let mut verify = office.desk.trien(["verify"]);
         verify.args(words).arg(at("cũ.p7m"));

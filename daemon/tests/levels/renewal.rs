@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::of_two;
 use crate::support::office::Office;
 use crate::support::{repository, succeed};
 use serde_json::Value;
@@ -28,13 +29,8 @@ fn archive_stamps(verify: &mut Command) -> Vec<usize> {
 
 #[test]
 fn a_renewed_archive_time_stamp_goes_to_every_signature_and_not_to_the_last_one_only() {
-    let office = Office::new(&[
-        ("first", "ec:p256", "citizen"),
-        ("second", "rsa:2048", "official"),
-    ]);
+    let (office, _server, tsa) = of_two();
     office.import(&["root.crl", "ca.crl"]);
-    let server = office.server();
-    let tsa = server.url("tsa");
     let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
         let mut sign = office.desk.trien(["sign", "--cert", cert]);
         sign.args(words).arg("--out").arg(office.desk.path(to));
@@ -88,13 +84,8 @@ fn judged_by_openssl(office: &Office, signed: &str) -> Vec<String> {
 
 #[test]
 fn every_xades_signature_of_a_document_gets_its_own_material_and_each_renewed_archive_time_stamp() {
-    let office = Office::new(&[
-        ("first", "ec:p256", "citizen"),
-        ("second", "rsa:2048", "official"),
-    ]);
+    let (office, _server, tsa) = of_two();
     office.import(&["root.crl", "ca.crl"]);
-    let server = office.server();
-    let tsa = server.url("tsa");
     // Two persons sign the letter, each for himself, and an office puts both signatures into one file.
     let signatures = ["first", "second"].map(|cert| {
         let mut sign = office.desk.trien(["sign", "--cert", cert, "--format", "xades"]);
@@ -136,13 +127,8 @@ with zipfile.ZipFile(first) as container, zipfile.ZipFile(out, "w") as both:
 
 #[test]
 fn a_signature_that_came_later_into_a_container_gets_the_material_that_the_first_one_has() {
-    let office = Office::new(&[
-        ("first", "ec:p256", "citizen"),
-        ("second", "rsa:2048", "official"),
-    ]);
+    let (office, _server, tsa) = of_two();
     office.import(&["root.crl", "ca.crl"]);
-    let server = office.server();
-    let tsa = server.url("tsa");
     let at = |name: &str| office.desk.path(name);
     for (cert, level) in [("first", "lta"), ("second", "b")] {
         let words = ["--format", "asic-e", "--level", level, "--tsa", &tsa];
@@ -166,13 +152,8 @@ fn a_signature_that_came_later_into_a_container_gets_the_material_that_the_first
 
 #[test]
 fn what_another_signature_covers_stays_as_it_is_when_that_one_is_raised() {
-    let office = Office::new(&[
-        ("first", "ec:p256", "citizen"),
-        ("second", "rsa:2048", "official"),
-    ]);
+    let (office, _server, tsa) = of_two();
     office.import(&["root.crl", "ca.crl"]);
-    let server = office.server();
-    let tsa = server.url("tsa");
     let at = |name: &str| office.desk.path(name);
     let at_lt = ["--level", "lt", "--tsa", &tsa];
     let sign = |cert: &str, from: &str, to: &str, words: &[&str]| {
