@@ -495,6 +495,20 @@ fn wait_until_it_is(reader: &str, wanted: pcsc::State) {
     });
 }
 
+/// What pcscd says of each reader: its state, the count of insertions and removals, the card's answer to reset.
+pub fn in_readers() -> Vec<String> {
+    let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+    let readers = context.list_readers_owned().unwrap_or_default();
+    let unaware = |name| pcsc::ReaderState::new(name, pcsc::State::UNAWARE);
+    let mut states: Vec<_> = readers.into_iter().map(unaware).collect();
+    let _ = context.get_status_change(Duration::ZERO, &mut states);
+    let said = |state: &pcsc::ReaderState| {
+        let (now, count) = (state.event_state(), state.event_count());
+        format!("{:?}: {now:?}, {count}, {:02x?}", state.name(), state.atr())
+    };
+    states.iter().map(said).collect()
+}
+
 /// Waits until something holds, which is looked at often.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -76,7 +76,12 @@ pub async fn token_in_time(modules: &Modules, wanted: impl Fn(&TokenEntry) -> bo
         if let Some(token) = fitting.next() {
             return token;
         }
-        assert!(Instant::now() < until, "no token: {:?}", sight.failures);
+        assert!(
+            Instant::now() < until,
+            "no token: {:?}; in the readers: {:?}",
+            sight.failures,
+            super::in_readers()
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

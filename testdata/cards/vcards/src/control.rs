@@ -22,6 +22,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Knobs {
     pub(crate) inserted: bool,
+    /// How often the card was taken out.
+    ejections: u64,
     pub(crate) busy: Duration,
     pub(crate) resets: u64,
     pub(crate) wire: Option<UnixStream>,
@@ -39,8 +41,8 @@ pub(crate) struct Orders {
     pub(crate) delay: u64,
     /// Milliseconds after which the card is pulled.
     pub(crate) pull: Option<u64>,
-    /// It is never answered.
-    pub(crate) mute: bool,
+    /// It is never answered: until the card is taken out once more than so many times.
+    pub(crate) mute: Option<u64>,
     /// Said instead of what the applet says.
     pub(crate) answer: Option<Vec<u8>>,
     pub(crate) trace: bool,
@@ -59,11 +61,12 @@ impl Control {
         self.with(|knobs| {
             *knobs.count.entry(instruction).or_default() += 1;
             let delays = [knobs.delay.get(&Some(instruction)), knobs.delay.get(&None)];
+            let mute = knobs.mute.take_if(|muted| *muted == instruction);
             let answer = knobs.answer.get_mut(&instruction).filter(|(_, left)| *left > 0);
             Orders {
                 delay: delays.into_iter().flatten().copied().next().unwrap_or(0),
                 pull: knobs.pull.remove(&instruction),
-                mute: knobs.mute.take_if(|muted| *muted == instruction).is_some(),
+                mute: mute.map(|_| knobs.ejections),
                 answer: answer.map(|(answer, left)| {
                     *left -= 1;
                     answer.clone()
@@ -73,25 +76,27 @@ impl Control {
         })
     }
 
-    fn wait(&self, inserted: bool) {
+    fn wait(&self, until: impl Fn(&Knobs) -> bool) {
         let (knobs, changed) = &*self.0;
         let mut knobs = knobs.lock().unwrap_or_else(PoisonError::into_inner);
-        while knobs.inserted != inserted {
+        while !until(&knobs) {
             knobs = changed.wait(knobs).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     pub(crate) fn wait_inserted(&self) {
-        self.wait(true);
+        self.wait(|knobs| knobs.inserted);
     }
 
-    pub(crate) fn wait_ejected(&self) {
-        self.wait(false);
+    /// Until the card is taken out, or has been since `ejections` were counted: it may be back before anybody looks.
+    pub(crate) fn wait_ejected_since(&self, ejections: u64) {
+        self.wait(|knobs| knobs.ejections != ejections);
     }
 
     pub(crate) fn eject(&self) {
         self.with(|knobs| {
             knobs.inserted = false;
+            knobs.ejections += 1;
             if let Some(wire) = knobs.wire.take() {
                 let _ = wire.shutdown(Shutdown::Both);
             }

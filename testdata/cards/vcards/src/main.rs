@@ -168,8 +168,8 @@ fn serve(apdu: &[u8], card: &mut Card<'_>, control: &Control) -> io::Result<Vec<
         control.eject();
         return Err(ErrorKind::ConnectionAborted.into());
     }
-    if mute {
-        control.wait_ejected();
+    if let Some(ejections) = mute {
+        control.wait_ejected_since(ejections);
         return Err(ErrorKind::ConnectionAborted.into());
     }
     let began = Instant::now();
