@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { X509Certificate, createHash, randomBytes, verify } from "node:crypto";
 import test, { after, before } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { launch } from "../../../testdata/portal/browsers.mjs";
 import { STOP, SYSTEM_ACCESS } from "./background.mjs";
 import { Stage, binaries, elsewhere } from "./stage.mjs";
@@ -62,6 +63,11 @@ after(() => stage?.close());
 
 const code = ({ failure }) => failure?.code;
 
+async function until(holds, what) {
+  for (let left = 400; left > 0; left -= 1, await pause(50)) if (await holds()) return;
+  assert.fail(`no sign of ${what}`);
+}
+
 /** A site that nobody has decided about; `told` waits for what its page tells its server. */
 async function strange(nonce) {
   const waiting = [];
@@ -120,7 +126,7 @@ for (const name of ["chromium", "firefox"]) {
       assert.match(stage.signedIn(token, stranger.url, nonce), /Nguyễn Văn An/);
       // Its status at a click is answered as well, before anybody is asked.
       stage.trien("origin", "revoke", stranger.url);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await pause(1500);
       assert.deepEqual(await visit("alone"), { unavailable: true });
       stage.answer("approve", { introduce: true });
       const { status, success: { action: asked, ...again } } = await visit("both");
@@ -130,12 +136,25 @@ for (const name of ["chromium", "firefox"]) {
       assert.ok((await visit("sign")).failure);
       // Where it is ticked, the first question is enough for it.
       stage.trien("origin", "revoke", stranger.url);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await pause(1500);
       stage.answer("approve", { introduce: true, permissions: ["certificates", "blind_digest"] });
       const { certificate, success: signed, failure } = await visit("sign");
       const { publicKey } = new X509Certificate(Buffer.from(certificate, "base64"));
       assert.ok(signed, JSON.stringify(failure));
       assert.ok(verify("sha256", "x", publicKey, Buffer.from(signed.signature, "base64")));
+      stage.answer("approve");
+    });
+
+    await context.test("n048 a stranger's tab is closed while the person is asked about the site: the question goes with it", async () => {
+      const stranger = await strange(nonce);
+      stage.answer("hang", { introduce: true });
+      const tab = await browser.newPage();
+      await tab.goto(`${stranger.url}/?click`);
+      await tab.mouse.click(100, 100);
+      await until(() => stage.asking.length === 1, "a question");
+      await tab.close();
+      await until(() => stage.asking.length === 0, "its end");
+      await page.bringToFront();
       stage.answer("approve");
     });
     await page.goto(url);
@@ -200,7 +219,7 @@ for (const name of ["chromium", "firefox"]) {
       const first = ask("authenticate", { challengeNonce: nonce, options: { userInteractionTimeout: 2500 } });
       const second = ask("authenticate", { challengeNonce: nonce });
       assert.deepEqual([code(await first), code(await second)], Array(2).fill("ERR_WEBEID_ACTION_PENDING"));
-      await new Promise((resolve) => setTimeout(resolve, 3500));
+      await pause(3500);
       stage.answer("refuse");
       assert.equal(code(await ask("authenticate", { challengeNonce: nonce })), "ERR_WEBEID_USER_CANCELLED");
       stage.answer("hang");
@@ -208,6 +227,24 @@ for (const name of ["chromium", "firefox"]) {
       assert.equal(code(await ask("authenticate", { challengeNonce: nonce, options })), "ERR_WEBEID_USER_TIMEOUT");
       stage.answer("approve");
     });
+
+    // The driver of Firefox does not come back from a step back.
+    if (name === "chromium") {
+      await context.test("a page that is left while the person is asked, and shown again, knows that nobody answers any more", async () => {
+        stage.answer("hang");
+        await page.evaluate((nonce) => {
+          window.shown = new Promise((resolve) => addEventListener("pageshow", ({ persisted }) => resolve(persisted), { once: true }));
+          window.answer = window.ask("authenticate", { challengeNonce: nonce }, { patience: 60_000 });
+        }, nonce);
+        await until(() => stage.asking.length === 1, "a question");
+        await page.goto(known.url);
+        await until(() => stage.asking.length === 0, "its end");
+        await page.goBack();
+        assert.ok(await page.evaluate(() => window.shown), "the browser has kept the page");
+        assert.equal(code(await page.evaluate(() => window.answer)), "ERR_WEBEID_NATIVE_UNAVAILABLE");
+        stage.answer("approve");
+      });
+    }
 
     await context.test("n069 the background is stopped while the person is asked: the page is told, the question goes, and the next one works", async () => {
       stage.answer("hang");
@@ -252,7 +289,7 @@ for (const name of ["chromium", "firefox"]) {
 
     await context.test("a permission that is taken back ends it", async () => {
       stage.trien("origin", "revoke", url);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await pause(1500);
       const heard = told();
       await page.goto(`${url}/?status`);
       assert.deepEqual(await heard, { unavailable: true });

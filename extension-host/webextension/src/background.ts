@@ -75,13 +75,13 @@ function openWebEid(page: chrome.runtime.Port): void {
   const origin = originOf(page.sender);
   if (origin === undefined) return page.disconnect();
   const session = new WebEidSession({
-    connect: async (active) => {
+    connect: async (active, signal) => {
       const origins = originsOf(page.sender);
       if (origins === undefined) throw TrienError.local("blocked_by_browser", "origin_refused");
       const place = await seat(origins, active);
       if (place === undefined) throw TrienError.local("busy", "too_many");
       try {
-        const line = await greet(origins, active, place, "a page of Web eID");
+        const line = await greet(origins, active, place, "a page of Web eID", signal);
         void learn(origins, line.hello.scopes.length > 0);
         return line;
       } catch (error) {

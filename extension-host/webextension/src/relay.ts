@@ -47,7 +47,8 @@ export function relay(page: chrome.runtime.Port, origins: Origins, seat: Seat): 
   page.onMessage.addListener((incoming: ToBackground) => {
     if (gone) return;
     if ("open" in incoming) {
-      host ??= start(incoming.open.active === true);
+      // A place cannot be given where the extension's storage cannot be read.
+      host ??= start(incoming.open.active === true).catch(() => void end("host_failed"));
       return;
     }
     const message = parse(incoming.text);

@@ -50,7 +50,7 @@ test("what is wrong with a request, by its code", () => {
 function play({ connect, silent = false, known = false } = {}) {
   const told = [];
   const session = new WebEidSession({
-    connect: async (active) => connect(active), tell: (message) => told.push(message),
+    connect: async (active, signal) => connect(active, signal), tell: (message) => told.push(message),
     silent: async () => silent, known: async () => known, version: "0.1.0",
   });
   const status = (more = {}) => session.hear({ request: { action: "status", libraryVersion: "2.1.0", fields: {} }, secure: true, active: true, ...more });
@@ -149,6 +149,47 @@ test("a click's request has the person asked, though a status of the page's load
     assert.deepEqual(told.map(({ action }) => action), ["web-eid:authenticate-ack", "web-eid:authenticate-success"]);
     session.close();
   }
+});
+
+/** A daemon that waits for the person, who is asked about the site. */
+function undecided() {
+  const asked = [];
+  const connect = (_active, signal) => new Promise((resolve, reject) => {
+    asked.push({ signal, allow: () => resolve(line(["sign_in"], { request: () => assert.fail("signed for nobody") })) });
+    signal.addEventListener("abort", () => reject(TrienError.local("closed", "by the page")));
+  });
+  return { asked, connect };
+}
+const signIn = (session, more = {}) =>
+  session.hear({ request: { action: "authenticate", libraryVersion: "2.1.0", fields: { challengeNonce: "x" }, ...more }, secure: true, active: true });
+
+test("n048 the question about the site goes with the page", async () => {
+  const { asked, connect } = undecided();
+  const { session } = play({ connect });
+  const clicked = signIn(session);
+  while (asked.length === 0) await new Promise(setImmediate);
+  assert.equal(asked[0].signal.aborted, false);
+  session.close();
+  assert.equal(asked[0].signal.aborted, true);
+  await clicked;
+});
+
+test("n047 the question about the site is part of the time that the page gives the person", async () => {
+  const { asked, connect } = undecided();
+  const { told, session } = play({ connect });
+  const patient = signIn(session, { action: "get-signing-certificate", fields: {}, userInteractionTimeout: 400 });
+  await signIn(session, { userInteractionTimeout: 30 });
+  assert.equal(asked[0].signal.aborted, false, "another request still waits for the same answer");
+  await patient;
+  assert.equal(asked[0].signal.aborted, true);
+  asked[0].allow();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(told.map(({ action, error }) => [action.replace("web-eid:", ""), error?.code]), [
+    ["get-signing-certificate-ack", undefined], ["authenticate-ack", undefined],
+    ["authenticate-failure", "ERR_WEBEID_USER_TIMEOUT"], ["get-signing-certificate-failure", "ERR_WEBEID_USER_TIMEOUT"],
+  ]);
+  assert.equal(asked.length, 1);
+  session.close();
 });
 
 test("a line that the daemon has ended is made anew", async () => {

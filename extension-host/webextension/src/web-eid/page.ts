@@ -24,11 +24,11 @@ export function hearWebEid(data: unknown, rate: Rate): void {
   }
 }
 
-/** The page is left. */
+/** The page is left. It may be kept and shown again, and must know by then that nobody answers any more. */
 export function leaveWebEid(): void {
   port?.disconnect();
   port = undefined;
-  waiting.clear();
+  giveUp("the page was left");
 }
 
 function open(): chrome.runtime.Port {
@@ -41,10 +41,15 @@ function open(): chrome.runtime.Port {
   });
   opened.onDisconnect.addListener(() => {
     if (port === opened) port = undefined;
-    for (const action of waiting) post(new Failure("NATIVE_UNAVAILABLE", "the extension was stopped").of(action));
-    waiting.clear();
+    giveUp("the extension was stopped");
   });
   return opened;
+}
+
+/** Nothing that was acknowledged will be answered. */
+function giveUp(why: string): void {
+  for (const action of waiting) post(new Failure("NATIVE_UNAVAILABLE", why).of(action));
+  waiting.clear();
 }
 
 function post(message: object): void {

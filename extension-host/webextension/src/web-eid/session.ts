@@ -22,6 +22,8 @@ const ACKNOWLEDGE_MS = 700;
 /** What the daemon says to an origin that it does not talk to. */
 const REFUSALS: readonly string[] = ["not_allowed", "user_muted"];
 
+const TIME_IS_UP = new Failure("USER_TIMEOUT", "the person did not answer in time");
+
 /** A greeted connection to the daemon. */
 export interface Line {
   conversation: Conversation;
@@ -30,8 +32,8 @@ export interface Line {
 
 /** What a session needs of the world around it. */
 export interface World {
-  /** Connects to the daemon for this page and says hello. */
-  connect(active: boolean): Promise<Line>;
+  /** Connects to the daemon for this page and says hello; the signal ends both, and the question that hello may wait for. */
+  connect(active: boolean, signal: AbortSignal): Promise<Line>;
   /** Tells the page. */
   tell(message: { action: string }): void;
   /** Whether the person or the administrator wants no answers at this origin. */
@@ -46,6 +48,10 @@ export class WebEidSession {
   readonly #world: World;
   readonly #pending = new Set<Action>();
   #line: Promise<Line> | undefined;
+  /** Ends what is being connected to, with the question whether the person wants this site. */
+  #dialling = new AbortController();
+  /** Requests that wait for the line. */
+  #waiting = 0;
   /** Whether the person may be asked about the site by the line that is kept. */
   #asking = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
@@ -56,40 +62,44 @@ export class WebEidSession {
 
   async hear({ request, secure, active }: WebEidToBackground): Promise<void> {
     const { action } = request;
+    let acknowledged = false;
+    const acknowledge = () => {
+      if (!acknowledged) this.#world.tell({ action: `web-eid:${action}-ack` });
+      acknowledged = true;
+    };
     if (await this.#world.silent()) return;
     // Whether somebody is here may be asked at any time; for that the person is not.
     const clicked = secure && active;
     const asked = clicked && action !== "status";
     const greeted = clicked && action === "status";
-    if (greeted && !(await this.#world.known())) return this.#greet(request);
+    if (greeted && !(await this.#world.known())) return this.#greet(request, acknowledge);
     // A click is a click: a page that was clicked in may learn that somebody is here. It gives up after a second, and the
     // person may first have to be asked whether he wants this site at all.
-    if (asked) this.#world.tell({ action: `web-eid:${action}-ack` });
-    const finding = secure ? this.#find(asked) : Promise.resolve(new Failure("CONTEXT_INSECURE", "the page is no secure context"));
-    const early = asked || (await this.#isLateAndKnown(finding));
-    if (early && !asked) this.#world.tell({ action: `web-eid:${action}-ack` });
-    const found = (await finding) ?? (early ? this.#refusal(asked) : undefined);
-    if (found === undefined && greeted) return this.#greet(request);
-    if (found === undefined || (found instanceof Failure && !early && !(await this.#world.known()))) return;
-    if (!early) this.#world.tell({ action: `web-eid:${action}-ack` });
-    if (found instanceof Failure) return this.#world.tell(found.of(action));
-    if (this.#pending.has(action)) {
-      return this.#world.tell(new Failure("ACTION_PENDING", `${action} has not been answered yet`).of(action));
+    if (asked) acknowledge();
+    const checked = check(request);
+    const time = new Time(checked instanceof Failure ? undefined : checked.timeoutMs);
+    try {
+      const finding = secure ? this.#findInTime(asked, time) : Promise.resolve(new Failure("CONTEXT_INSECURE", "the page is no secure context"));
+      const early = asked || (await this.#isLateAndKnown(finding));
+      if (early) acknowledge();
+      const found = (await finding) ?? (early ? this.#refusal(asked) : undefined);
+      if (found === undefined && greeted) return this.#greet(request, acknowledge);
+      if (found === undefined || (found instanceof Failure && !early && !(await this.#world.known()))) return;
+      acknowledge();
+      const answer = found instanceof Failure ? found : await this.#answer(action, checked, found, time);
+      this.#world.tell(answer instanceof Failure ? answer.of(action) : { action: `web-eid:${action}-success`, ...answer });
+    } finally {
+      time.end();
     }
-    this.#pending.add(action);
-    const answer = await this.#answer(action, check(request), found);
-    this.#pending.delete(action);
-    this.#rest();
-    this.#world.tell(answer instanceof Failure ? answer.of(action) : { action: `web-eid:${action}-success`, ...answer });
   }
 
   /**
    * A stranger that was clicked in learns that somebody is here, as by any other request at a click, and nothing more: a
    * portal whose button asks for the status first could never be used the first time. Nobody is asked for it.
    */
-  #greet(request: WebEidRequest): void {
+  #greet(request: WebEidRequest, acknowledge: () => void): void {
     const { action } = request;
-    this.#world.tell({ action: `web-eid:${action}-ack` });
+    acknowledge();
     const checked = check(request);
     if (checked instanceof Failure) return this.#world.tell(checked.of(action));
     const versions = { library: checked.libraryVersion, extension: WIRE_VERSION, nativeApp: WIRE_VERSION };
@@ -99,6 +109,7 @@ export class WebEidSession {
   /** The page has gone: so must its questions. */
   close(): void {
     clearTimeout(this.#idle);
+    this.#dialling.abort();
     this.#line?.then(({ conversation }) => conversation.close(), () => {});
     this.#line = undefined;
   }
@@ -117,6 +128,17 @@ export class WebEidSession {
     return early;
   }
 
+  /** As {@link find}, as long as the request has time: the last one that waits takes the question with it. */
+  async #findInTime(active: boolean, time: Time): Promise<Line | Failure | undefined> {
+    this.#waiting += 1;
+    try {
+      return await Promise.race([this.#find(active), time.isUp]);
+    } finally {
+      this.#waiting -= 1;
+      if (time.signal.aborted && this.#waiting === 0) this.#dialling.abort();
+    }
+  }
+
   /** A line to the daemon; why there is none; `undefined` when the origin has no permission. */
   async #find(active: boolean): Promise<Line | Failure | undefined> {
     clearTimeout(this.#idle);
@@ -132,8 +154,11 @@ export class WebEidSession {
   }
 
   async #dial(active: boolean): Promise<Line | Failure | undefined> {
-    if (this.#line === undefined) this.#asking = active;
-    const dialled = (this.#line ??= this.#world.connect(active));
+    if (this.#line === undefined) {
+      this.#asking = active;
+      this.#dialling = new AbortController();
+    }
+    const dialled = (this.#line ??= this.#world.connect(active, this.#dialling.signal));
     try {
       const line = await dialled;
       if (line.hello.scopes.length > 0) return line;
@@ -156,20 +181,17 @@ export class WebEidSession {
     if (this.#pending.size === 0) this.#idle = setTimeout(() => this.close(), IDLE_MS);
   }
 
-  async #answer(action: Action, checked: CheckedRequest | Failure, { conversation }: Line): Promise<object | Failure> {
+  async #answer(action: Action, checked: CheckedRequest | Failure, { conversation }: Line, time: Time): Promise<object | Failure> {
+    if (this.#pending.has(action)) return new Failure("ACTION_PENDING", `${action} has not been answered yet`);
     if (checked instanceof Failure) return checked;
-    const abort = new AbortController();
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      abort.abort();
-    }, checked.timeoutMs);
+    this.#pending.add(action);
     try {
-      return await this.#do(action, checked, conversation, abort.signal);
+      return await this.#do(action, checked, conversation, time.signal);
     } catch (error) {
-      return late ? new Failure("USER_TIMEOUT", "the person did not answer in time") : asFailure(error);
+      return time.signal.aborted ? TIME_IS_UP : asFailure(error);
     } finally {
-      clearTimeout(timer);
+      this.#pending.delete(action);
+      this.#rest();
     }
   }
 
@@ -191,6 +213,23 @@ export class WebEidSession {
       case "sign":
         return sign(request.fields, conversation, signal);
     }
+  }
+}
+
+/** What the person has for one request, from the page's message on: it may first be asked whether he wants the site. */
+class Time {
+  readonly #abort = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly signal = this.#abort.signal;
+  readonly isUp = new Promise<Failure>((resolve) => this.signal.addEventListener("abort", () => resolve(TIME_IS_UP), { once: true }));
+
+  /** In milliseconds; a request that is answered without the person has no end. */
+  constructor(milliseconds: number | undefined) {
+    if (milliseconds !== undefined) this.#timer = setTimeout(() => this.#abort.abort(), milliseconds);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }
 
