@@ -10,7 +10,7 @@ use std::path::Path;
 
 use support::cards::piv::*;
 use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, Readers, on_readers};
-use support::{Desk, at_terminal, fail, succeed};
+use support::{Desk, at_terminal, at_terminal_while, fail, succeed};
 use trien::tokens::{LoginError, PinNeed, PinState, Token, TokenError};
 
 #[test]
@@ -264,11 +264,16 @@ fn a_login_that_ended_while_nothing_was_asked_of_it_is_made_anew_with_the_next_p
     });
 }
 
-/// Somebody else tries so many wrong PINs.
-fn spend(readers: &Readers, tries: usize) {
+/// Words for `opensc-tool`: so many wrong PINs.
+fn wrong_pins(tries: usize) -> Vec<&'static str> {
     let wrong = ["-s", "00:20:00:80:08:39:39:39:39:39:39:FF:FF"].repeat(tries);
     let select = ["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00"];
-    readers.run("opensc-tool", &[&select[..], &wrong].concat());
+    [&select[..], &wrong].concat()
+}
+
+/// Somebody else tries so many wrong PINs.
+fn spend(readers: &Readers, tries: usize) {
+    readers.run("opensc-tool", &wrong_pins(tries));
 }
 
 /// Between two PINs another program has the card, and leaves one try. What was typed before anybody could know is not the
@@ -279,7 +284,7 @@ fn n086_the_last_try_is_not_spent_on_a_pin_that_was_typed_for_another() {
         let _card = readers.piv(0);
         let told = |outcome: Result<(), LoginError>| {
             let last = PinState::LastTry;
-            let is_told = matches!(outcome, Err(LoginError::Incorrect { now }) if now == last);
+            let is_told = matches!(outcome, Err(LoginError::NotTried { now }) if now == last);
             assert!(is_told, "{outcome:?}");
         };
         runtime().block_on(async {
@@ -340,7 +345,7 @@ fn n086_the_last_try_is_not_spent_on_a_change_of_pin_that_was_typed_before_it_wa
             let told = change("111111").await;
             let last = PinState::LastTry;
             assert!(
-                matches!(told, Err(LoginError::Incorrect { now }) if now == last),
+                matches!(told, Err(LoginError::NotTried { now }) if now == last),
                 "{told:?}"
             );
             assert_eq!(tries_left(&readers), 1, "the typing error was not sent");
@@ -354,6 +359,60 @@ fn n086_the_last_try_is_not_spent_on_a_change_of_pin_that_was_typed_before_it_wa
     });
 }
 
+/// Who typed the right one is not told that it was wrong: he would type another.
+#[test]
+fn n086_a_pin_that_was_kept_back_is_told_to_be_so_and_never_called_wrong() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        let desk = Desk::new();
+        let (data, signed) = (desk.path("data"), desk.path("signed"));
+        std::fs::write(&data, "content").unwrap();
+        let right = format!("{CARD_PIN}\r");
+        for (language, asked, kept_back, wrong, confirm) in [
+            (
+                "en",
+                "PIN of",
+                "The PIN was not tried",
+                "was wrong",
+                "type \"ok\":",
+            ),
+            (
+                "vi",
+                "Mã PIN của",
+                "Mã PIN chưa được thử",
+                "không đúng",
+                "hãy gõ \"ok\":",
+            ),
+        ] {
+            let words = [
+                "sign", "--lang", language, "--format", "cades", "--cert", "9a", "--force",
+            ];
+            let mut sign = desk.trien(words);
+            sign.arg("--out").arg(&signed).arg(&data);
+            let mut meanwhile = vec![asked, right.as_str(), "opensc-tool"];
+            meanwhile.extend(wrong_pins(2));
+            let answers = serde_json::json!([meanwhile, [confirm, "ok\r"], [asked, right]]);
+            let (exit, told) = at_terminal_while(&sign, &answers);
+            assert_eq!(exit, 0, "{told}");
+            assert!(told.contains(kept_back) && !told.contains(wrong), "{told}");
+            assert_eq!(
+                tries_left(&readers),
+                3,
+                "the right one was the next that was sent"
+            );
+            // Nor is it sent who does not confirm.
+            let answers = serde_json::json!([meanwhile, [confirm, "\r"]]);
+            let (exit, told) = at_terminal_while(&sign, &answers);
+            assert_eq!(exit, 1, "{told}");
+            assert!(told.contains(kept_back) && !told.contains(wrong), "{told}");
+            assert_eq!(tries_left(&readers), 1);
+            let (exit, told) = at_terminal(&sign, &[(confirm, "ok\r"), (asked, right.as_str())]);
+            assert_eq!(exit, 0, "{told}");
+            assert_eq!(tries_left(&readers), 3);
+        }
+    });
+}
+
 /// Nor does anybody type it on the reader who has not been told.
 #[test]
 fn n086_the_last_try_at_a_reader_with_a_pad_is_told_before_it_is_typed() {
@@ -361,7 +420,7 @@ fn n086_the_last_try_at_a_reader_with_a_pad_is_told_before_it_is_typed() {
         let _card = readers.piv(0);
         let told = |outcome: Result<(), LoginError>| {
             let last = PinState::LastTry;
-            let is_told = matches!(outcome, Err(LoginError::Incorrect { now }) if now == last);
+            let is_told = matches!(outcome, Err(LoginError::NotTried { now }) if now == last);
             assert!(is_told, "{outcome:?}");
         };
         let asked = || readers.order(0, "asked");

@@ -2,7 +2,7 @@
 //! since the start) and no widgets, so that each rule can be tested.
 //!
 //! ```text
-//! Asking ──approve──► Waiting ──pin_incorrect, pin_invalid──► Retry ──approve──► Waiting
+//! Asking ──approve──► Waiting ──pin_incorrect, pin_invalid, …──► Retry ──approve──► Waiting
 //!                 │ paused ▼        ▲ resumed
 //!                 └──► Paused ─────┘
 //!                         │ refuse, with some signed
@@ -51,6 +51,8 @@ pub(crate) enum Retry {
     Incorrect,
     /// The token takes no such PIN; none was spent.
     Invalid,
+    /// It was kept back: others have spent tries meanwhile.
+    NotTried,
     /// The token was pulled and is back.
     Resumed,
     /// It was right; the key wants it anew for the next signature.
@@ -231,6 +233,10 @@ impl Course {
                     told => *told,
                 });
                 self.retry(Retry::Incorrect, now);
+            }
+            (ToPrompt::PinNotTried { tries }, Phase::Waiting) => {
+                self.note_tries(*tries);
+                self.retry(Retry::NotTried, now);
             }
             (ToPrompt::Paused { done, total }, Phase::Waiting) => {
                 self.progress = Some((*done, *total));
@@ -440,6 +446,24 @@ mod tests {
         course.receive(&ToPrompt::PinInvalid, at(1000)).unwrap();
         assert_eq!(course.phase(), Phase::Retry(Retry::Invalid));
         assert_eq!(course.pin(), PIN);
+    }
+
+    #[test]
+    fn a_pin_that_was_not_tried_is_typed_again_by_who_knows_that_it_is_the_last_try() {
+        let reader = PinEntry::Reader {
+            tries: TriesLeft::Unknown,
+        };
+        for pin in [PIN, reader] {
+            let mut course = course(&[pin]);
+            let tries = TriesLeft::Last;
+            let kept_back = ToPrompt::PinNotTried { tries };
+            assert_eq!(course.receive(&kept_back, at(800)), Err(OutOfTurn));
+            assert_eq!(course.approve(false, at(900)), Some(approved(0)));
+            course.receive(&kept_back, at(1000)).unwrap();
+            assert_eq!(course.phase(), Phase::Retry(Retry::NotTried));
+            assert_eq!(course.approve(false, at(2000)), None);
+            assert_eq!(course.approve(true, at(2000)), Some(FromPrompt::PinTyped));
+        }
     }
 
     #[test]

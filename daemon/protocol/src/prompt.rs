@@ -24,6 +24,12 @@ pub enum ToPrompt {
     },
     /// The PIN cannot be one (too short, too long, characters the token does not take); no try was spent.
     PinInvalid,
+    /// No PIN was tried: meanwhile others have spent tries, and what was typed was not typed for what is left. The last try
+    /// only with a second confirmation.
+    PinNotTried {
+        /// Tries left now.
+        tries: TriesLeft,
+    },
     /// The key wants a PIN for each signature, and so much is signed: let the person type it for the next.
     PinForSignature {
         /// Documents signed.
@@ -95,8 +101,9 @@ pub enum FromPrompt {
         /// Index into [`Question::documents`].
         document: usize,
     },
-    /// After [`ToPrompt::PinIncorrect`], [`ToPrompt::PinInvalid`] or [`ToPrompt::Resumed`]: another line is in the PIN
-    /// pipe.
+    /// After [`ToPrompt::PinIncorrect`], [`ToPrompt::PinInvalid`], [`ToPrompt::PinNotTried`],
+    /// [`ToPrompt::PinForSignature`] or [`ToPrompt::Resumed`]: another line is in the PIN pipe, if the token takes one
+    /// that way.
     PinTyped,
 }
 

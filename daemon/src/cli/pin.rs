@@ -94,6 +94,10 @@ impl PinSource for GivenPin {
     /// A file says that nobody is there to be told.
     fn on_reader(&self, _state: PinState) {}
 
+    fn is_typed(&self) -> bool {
+        false
+    }
+
     async fn pin(&self, _token_label: &str, state: PinState) -> Result<OwnedFd, NoPin> {
         // Who wrote the file did not know that it would be the last try; a script must not lock a token.
         if state == PinState::LastTry {
@@ -125,7 +129,10 @@ fn left_after(trouble: PinTrouble) -> Option<(&'static str, Arguments)> {
             Some(("pin-tries-left", arguments([("count", left.to_string())])))
         }
         PinTrouble::LastTry => Some(("pin-one-try-left", Arguments::new())),
-        PinTrouble::Incorrect { left: None } | PinTrouble::Invalid | PinTrouble::ForSignature => None,
+        PinTrouble::Incorrect { left: None }
+        | PinTrouble::Invalid
+        | PinTrouble::NotTried
+        | PinTrouble::ForSignature => None,
     }
 }
 
@@ -223,6 +230,10 @@ impl TerminalPin {
 
 #[async_trait]
 impl PinSource for TerminalPin {
+    fn is_typed(&self) -> bool {
+        true
+    }
+
     fn on_reader(&self, state: PinState) {
         for (key, facts) in at_reader(state) {
             complain(&text(self.language, key, &facts));
@@ -260,7 +271,7 @@ impl PinSource for TerminalPin {
     async fn again(&self, trouble: PinTrouble) -> bool {
         let Some((label, writing)) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             // Nothing was typed here: the reader asks, and there the person may still leave.
-            let is_last = trouble == PinTrouble::LastTry;
+            let is_last = matches!(trouble, PinTrouble::LastTry | PinTrouble::NotTried);
             if is_last {
                 self.on_reader(PinState::LastTry);
             }
@@ -271,6 +282,7 @@ impl PinSource for TerminalPin {
             PinTrouble::Incorrect { left: Some(_) } => "pin-again-tries",
             PinTrouble::LastTry => "pin-again-last",
             PinTrouble::Invalid => "pin-again-invalid",
+            PinTrouble::NotTried => "pin-not-tried",
             PinTrouble::ForSignature => "pin-again-signature",
         };
         let facts = match trouble {
@@ -287,7 +299,7 @@ impl PinSource for TerminalPin {
         let typed = blocking(move || {
             let mut terminal = Terminal::open()?;
             terminal.say(&format!("{question}\n"))?;
-            if trouble == PinTrouble::LastTry {
+            if matches!(trouble, PinTrouble::LastTry | PinTrouble::NotTried) {
                 terminal.confirm(&yes)?;
             }
             put(&writing, terminal.ask(&prompt, Echo::Off)?).map(|()| writing)

@@ -165,6 +165,13 @@ pub trait Window: Send + Sync {
     /// As [`Window::pin_incorrect`].
     async fn pin_invalid(&mut self) -> Result<(), AskError>;
 
+    /// No PIN was tried, for it was not typed for what is left `now`: others have spent tries. Returns when the person
+    /// typed one that is.
+    ///
+    /// # Errors
+    /// As [`Window::pin_incorrect`].
+    async fn pin_not_tried(&mut self, now: PinState) -> Result<(), AskError>;
+
     /// The key wants a PIN for each signature: returns when the person typed the one for the next. So much is signed.
     ///
     /// # Errors

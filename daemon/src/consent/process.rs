@@ -404,6 +404,12 @@ impl Window for Process {
         self.another_pin().await
     }
 
+    async fn pin_not_tried(&mut self, now: PinState) -> Result<(), AskError> {
+        let tries = tries_left(now);
+        self.tell(&ToPrompt::PinNotTried { tries }).await;
+        self.another_pin().await
+    }
+
     async fn pin_for_signature(&mut self, done: u32, total: u32) -> Result<(), AskError> {
         self.tell(&ToPrompt::PinForSignature { done, total }).await;
         self.another_pin().await

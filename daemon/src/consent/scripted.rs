@@ -168,6 +168,7 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
         match message {
             ToPrompt::PinIncorrect { .. }
             | ToPrompt::PinInvalid
+            | ToPrompt::PinNotTried { .. }
             | ToPrompt::PinForSignature { .. }
             | ToPrompt::Resumed { .. } => match pins.next() {
                 Some(pin) => {

@@ -22,6 +22,8 @@ pub enum PinTrouble {
     LastTry,
     /// It cannot be one; no try was spent.
     Invalid,
+    /// It was kept back: others have spent tries meanwhile, and the next wrong one locks the token.
+    NotTried,
     /// None: the key wants it anew for the next signature.
     ForSignature,
 }
@@ -56,6 +58,9 @@ pub trait PinSource: Send + Sync {
 
     /// Tells the person to type the PIN on the reader, and in what state it is.
     fn on_reader(&self, state: PinState);
+
+    /// True if a person is there, who can be told that it is the last try.
+    fn is_typed(&self) -> bool;
 
     /// True when another line is in the pipe, or behind in the file; false if there is no other PIN.
     async fn again(&self, trouble: PinTrouble) -> bool;
@@ -263,6 +268,13 @@ impl Window for AtTheShell {
 
     async fn pin_invalid(&mut self) -> Result<(), AskError> {
         self.again(PinTrouble::Invalid).await
+    }
+
+    async fn pin_not_tried(&mut self, _now: PinState) -> Result<(), AskError> {
+        match self.0.is_typed() {
+            true => self.again(PinTrouble::NotTried).await,
+            false => Err(NoPin::LastTry.into()),
+        }
     }
 
     async fn pin_for_signature(&mut self, _done: u32, _total: u32) -> Result<(), AskError> {

@@ -17,7 +17,7 @@ use trien_protocol::event::Stage;
 use super::candidates::is_lost;
 use super::login::{Unlocked, login, login_again};
 use super::{Caller, JobError};
-use crate::consent::Approved;
+use crate::consent::{Approved, AskError};
 use crate::tokens::{Signable, TokenError};
 
 /// How long a batch waits for a token that was pulled.
@@ -121,13 +121,13 @@ impl<T: Send + 'static> Course<T> {
                     let finish = move || work.finish(index, prepared, &raw);
                     self.finishing = Some((index, beside(W::LIGHT, finish)));
                 }
-                // The person's no is for all of them.
-                Err(Unsigned::AtWork(JobError::Ask(no))) => return Err(JobError::Ask(no)),
                 // His window may have closed with that, which is no word on what is signed already.
                 Err(Unsigned::AtWork(error)) if is_given_up(&error) => {
                     self.note(*index, Err(error));
                     return Ok(());
                 }
+                // The person's no is for all of them.
+                Err(Unsigned::AtWork(JobError::Ask(no))) => return Err(JobError::Ask(no)),
                 Err(Unsigned::AtWork(error)) => goes_on &= self.note(*index, Err(error)),
                 Err(Unsigned::Away(error)) => {
                     self.note(*index, Err(error));
@@ -175,11 +175,14 @@ impl<T: Send + 'static> Course<T> {
     }
 }
 
-/// A PIN that was wrong, or refused, is the last word for what is left, too.
+/// A PIN that was wrong, or refused, or that nobody has, is the last word for what is left, too.
 const fn is_given_up(error: &JobError) -> bool {
     matches!(
         error,
-        JobError::Login(_) | JobError::PinIncorrect | JobError::PinInvalid
+        JobError::Login(_)
+            | JobError::PinIncorrect
+            | JobError::PinInvalid
+            | JobError::Ask(AskError::NoPin(_))
     )
 }
 

@@ -392,7 +392,7 @@ fn of_login(error: &LoginError) -> ErrorCode {
         LoginError::Incorrect { .. } => ErrorCode::PinIncorrect,
         LoginError::Invalid => ErrorCode::PinInvalid,
         LoginError::Expired => ErrorCode::PinExpired,
-        LoginError::NoPin => ErrorCode::Cancelled,
+        LoginError::NotTried { .. } | LoginError::NoPin => ErrorCode::Cancelled,
         LoginError::Token(error) => of_token(error),
     }
 }
@@ -559,6 +559,12 @@ mod tests {
                 "pin_locked",
             ),
             (LoginError::Invalid, "pin_invalid"),
+            (
+                LoginError::NotTried {
+                    now: PinState::LastTry,
+                },
+                "cancelled",
+            ),
             (LoginError::Locked, "pin_locked"),
             (LoginError::Expired, "pin_expired"),
             (LoginError::NoPin, "cancelled"),

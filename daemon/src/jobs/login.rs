@@ -20,7 +20,8 @@ pub struct Unlocked(Box<dyn SigningSession>);
 /// [`JobError`]: the page learns *cancelled*, *incorrect* or *locked*, never a count.
 pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
     let session = open(approved).await?;
-    unlocked(session, approved).await
+    let shown = approved.candidate().pin;
+    unlocked(session, approved, shown).await
 }
 
 /// As [`login`], for a token that was pulled and is back: the person is told, and types its PIN anew.
@@ -29,20 +30,23 @@ pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> 
 /// As [`login`]; [`JobError::Token`] as long as it is not back, before the person is told anything.
 pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
     let mut session = open(approved).await?;
-    let state = match session.pin().await {
+    let told = match session.pin().await {
         Ok(PinNeed::NotNeeded) => return Ok(Unlocked(session)),
-        Ok(PinNeed::Pipe { state, .. } | PinNeed::Reader { state }) => state,
-        Ok(PinNeed::Locked) => PinState::Ready,
+        // Nobody types the PIN of a token that takes none.
+        Ok(PinNeed::Locked) => Err(LoginError::Locked.into()),
+        Ok(need @ (PinNeed::Pipe { state, .. } | PinNeed::Reader { state })) => {
+            let typed = approved.window().resumed(state).await;
+            typed.map(|()| need).map_err(JobError::from)
+        }
+        Err(error) => Err(error.into()),
+    };
+    match told {
+        Ok(shown) => unlocked(session, approved, shown).await,
         Err(error) => {
             session.close().await;
-            return Err(error.into());
+            Err(error)
         }
-    };
-    if let Err(no) = approved.window().resumed(state).await {
-        session.close().await;
-        return Err(no.into());
     }
-    unlocked(session, approved).await
 }
 
 async fn open<C>(approved: &Approved<C>) -> Result<Box<dyn SigningSession>, JobError> {
@@ -58,8 +62,8 @@ async fn open<C>(approved: &Approved<C>) -> Result<Box<dyn SigningSession>, JobE
 async fn unlocked<C>(
     mut session: Box<dyn SigningSession>,
     approved: &mut Approved<C>,
+    shown: PinNeed,
 ) -> Result<Unlocked, JobError> {
-    let shown = approved.candidate().pin;
     let pin = approved
         .pin()
         .map_err(|error| JobError::Internal(error.to_string()))?;
@@ -90,7 +94,7 @@ pub async fn unlock(
         need @ PinNeed::Reader { .. } => {
             if need.is_at_last_try() && !shown.is_at_last_try() {
                 // As below.
-                window.pin_incorrect(PinState::LastTry).await?;
+                window.pin_not_tried(PinState::LastTry).await?;
             }
             return Ok(session.login().await?);
         }
@@ -110,7 +114,7 @@ pub async fn unlock(
     if state == PinState::LastTry && !shown.is_at_last_try() {
         // Another program spent tries while the question was open. This PIN was not typed for the last one.
         session.skip_pin().await?;
-        window.pin_incorrect(PinState::LastTry).await?;
+        window.pin_not_tried(PinState::LastTry).await?;
     }
     loop {
         let (given_up, again) = match session.login().await {
@@ -137,6 +141,7 @@ async fn another_try(
         } => Err(LoginError::Locked.into()),
         LoginError::Incorrect { now } => Ok((JobError::PinIncorrect, window.pin_incorrect(now).await)),
         LoginError::Invalid => Ok((JobError::PinInvalid, window.pin_invalid().await)),
+        LoginError::NotTried { now } => Ok((error.into(), window.pin_not_tried(now).await)),
         LoginError::Token(error) => Err(error.into()),
         error => Err(error.into()),
     }

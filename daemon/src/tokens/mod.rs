@@ -368,6 +368,13 @@ pub enum LoginError {
     /// No try was spent: the line was empty, too short or too long, not UTF-8, or the token refused its form.
     #[error("the PIN cannot be one")]
     Invalid,
+    /// No PIN was tried: others have spent tries since the person was told how many there are, and he is told first what
+    /// is left.
+    #[error("the PIN was not tried, for others have spent tries meanwhile")]
+    NotTried {
+        /// What the token says now.
+        now: PinState,
+    },
     /// `CKR_PIN_LOCKED`
     #[error("the PIN is locked")]
     Locked,

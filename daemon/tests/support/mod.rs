@@ -262,10 +262,16 @@ with open(sys.argv[1], 'rb') as document, open(sys.argv[2], 'wb') as out:
 
 /// Runs a verb at a terminal of its own with someone who gives these answers; gives the exit code, and what stood there.
 pub fn at_terminal(command: &Command, answers: &[(&str, &str)]) -> (i32, String) {
+    at_terminal_while(command, &serde_json::json!(answers))
+}
+
+/// The same, where something else happens before keys are typed: an answer may have a program and its arguments behind
+/// its keys, which runs first.
+pub fn at_terminal_while(command: &Command, answers: &serde_json::Value) -> (i32, String) {
     let mut terminal = Command::new("python3");
     terminal
         .arg(repository().join("daemon/tests/support/terminal.py"))
-        .arg(serde_json::json!(answers).to_string())
+        .arg(answers.to_string())
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {

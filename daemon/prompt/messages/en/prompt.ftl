@@ -122,6 +122,7 @@ pin-last = 1 try left: this is the last one. If the PIN is wrong, the token lock
 pin-acknowledge = I know this is the last try
 pin-incorrect = The PIN is wrong. Type it again.
 pin-invalid = The token takes no such PIN. No try was spent. Type it again.
+pin-not-tried = The PIN has not been tried: another program has used up tries in the meantime. Type it again.
 pin-resumed = The token is back. Type its PIN to go on.
 pin-next-signature = This key wants its PIN for each signature. Type it for the next one.
 pin-empty = Type the PIN.

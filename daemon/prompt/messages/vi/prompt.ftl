@@ -118,6 +118,7 @@ pin-last = Còn 1 lần thử: đây là lần cuối cùng. Nếu sai lần nà
 pin-acknowledge = Tôi biết đây là lần thử cuối cùng
 pin-incorrect = Mã PIN không đúng. Hãy nhập lại.
 pin-invalid = Thiết bị không nhận mã PIN như vậy. Chưa mất lần thử nào. Hãy nhập lại.
+pin-not-tried = Mã PIN chưa được thử: trong lúc đó, chương trình khác đã làm mất lượt thử. Hãy nhập lại.
 pin-resumed = Thiết bị đã được cắm lại. Hãy nhập mã PIN để tiếp tục.
 pin-next-signature = Khóa này đòi mã PIN cho từng chữ ký. Hãy nhập cho chữ ký tiếp theo.
 pin-empty = Hãy nhập mã PIN.

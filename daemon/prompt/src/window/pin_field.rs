@@ -128,6 +128,7 @@ impl PinField {
         let problem = match phase {
             Phase::Retry(Retry::Incorrect) => Some(self.phrases.say("pin-incorrect")),
             Phase::Retry(Retry::Invalid) => Some(self.phrases.say("pin-invalid")),
+            Phase::Retry(Retry::NotTried) => Some(self.phrases.say("pin-not-tried")),
             Phase::Retry(Retry::Resumed) => Some(self.phrases.say("pin-resumed")),
             Phase::Retry(Retry::NextSignature) => Some(self.phrases.say("pin-next-signature")),
             _ => None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trien_protocol::call::Language;
 use trien_protocol::prompt::{FromPrompt, Outcome, PinEntry, QuestionKind, ToPrompt, TriesLeft};
 
 use super::desk::{self, Desk};
@@ -287,4 +288,48 @@ fn the_person_is_told_how_many_tries_are_left() {
     asked.say(&ToPrompt::PinIncorrect { tries });
     asked.wait_until_armed();
     says(&asked, "Còn 2 lần thử trước khi thiết bị bị khóa.");
+}
+
+/// It was kept back, for others had spent tries meanwhile; who typed the right one would type another.
+#[test]
+fn n086_a_pin_that_was_not_tried_is_not_called_wrong() {
+    let desk = Desk::with_assistive_technology();
+    for (language, told, wrong, last) in [
+        (
+            Language::Vi,
+            "Mã PIN chưa được thử: trong lúc đó, chương trình khác đã làm mất lượt thử. Hãy nhập lại.",
+            "không đúng",
+            "Còn 1 lần thử: đây là lần cuối cùng. Nếu sai lần này, thiết bị sẽ bị khóa.",
+        ),
+        (
+            Language::En,
+            "The PIN has not been tried: another program has used up tries in the meantime. Type it again.",
+            "is wrong. Type",
+            "1 try left: this is the last one. If the PIN is wrong, the token locks.",
+        ),
+    ] {
+        let mut question = question(window_pin(TriesLeft::Count(3)));
+        question.language = language;
+        let mut asked = desk.ask(question);
+        asked.type_text(PIN);
+        asked.wait_until_armed();
+        asked.key_until_heard("Return");
+        asked.assert_approved(0);
+        assert_eq!(asked.typed(), format!("{PIN}\n"));
+        let tries = TriesLeft::Last;
+        asked.say(&ToPrompt::PinNotTried { tries });
+        asked.wait_until_armed();
+        let tree = asked.accessible();
+        let all = tree.all();
+        for words in [told, last] {
+            assert!(all.iter().any(|node| node.name == words), "{tree:#?}");
+        }
+        assert!(!all.iter().any(|node| node.name.contains(wrong)), "{tree:#?}");
+        // The last try needs its tick.
+        asked.type_text(PIN);
+        asked.key("Return");
+        assert!(!asked.says_within(Duration::from_millis(500)));
+        asked.say(&ToPrompt::Finish(Outcome::Withdrawn));
+        assert!(asked.end().success());
+    }
 }

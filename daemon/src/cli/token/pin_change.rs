@@ -82,6 +82,7 @@ fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<std::os::fd::OwnedFd,
 fn not_changed(error: LoginError, need: &PinNeed) -> CliError {
     match error {
         LoginError::Incorrect { .. } => failed(&JobError::PinIncorrect),
+        LoginError::NotTried { .. } => CliError::refused("token-pin-not-tried", Arguments::new()),
         LoginError::Invalid => {
             let bounds = match need {
                 PinNeed::Pipe { min, max, .. } => Some((*min, *max)),

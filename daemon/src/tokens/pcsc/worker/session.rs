@@ -252,7 +252,7 @@ impl Desk<'_> {
         session.state = Some(now);
         let outcome = match now {
             PinState::Locked => LoginOutcome::Locked,
-            PinState::LastTry if session.told != PinState::LastTry => LoginOutcome::Incorrect { now },
+            PinState::LastTry if session.told != PinState::LastTry => LoginOutcome::NotTried { now },
             _ => return Ok(None),
         };
         session.tell(now);
@@ -488,7 +488,7 @@ impl Desk<'_> {
                 self.tell_state(now);
                 match now {
                     PinState::Locked => return Ok(LoginOutcome::Locked),
-                    PinState::LastTry if told != Some(now) => return Ok(LoginOutcome::Incorrect { now }),
+                    PinState::LastTry if told != Some(now) => return Ok(LoginOutcome::NotTried { now }),
                     _ => self.piv()?.change_pin(&known, &new),
                 }
             }
@@ -503,7 +503,7 @@ impl Desk<'_> {
         match self.pin(token, WAIT)? {
             PinNeed::Reader {
                 state: now @ PinState::LastTry,
-            } if told != Some(now) => Ok(LoginOutcome::Incorrect { now }),
+            } if told != Some(now) => Ok(LoginOutcome::NotTried { now }),
             PinNeed::Reader { .. } => {
                 let verified = self.piv()?.change_pin_at_reader();
                 self.replaced(verified)
