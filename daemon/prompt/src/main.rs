@@ -17,7 +17,8 @@
 //!
 //! GTK 4, for these reasons: its bindings are MIT and the library is a shared LGPL one of the system (of the
 //! candidates with a complete accessibility tree, slint is GPL, commercial, or royalty-free under terms that are no
-//! open-source licence); it builds in a fifth of slint's time; AT-SPI, input methods, dark theme and font scaling are the system's own. The price, measured with a debug build on
+//! open-source licence); it builds in a fifth of slint's time; AT-SPI, input methods and font scaling are the system's own,
+//! and so are the dark colours, but for the desktop's wish for them (`window::dark`). The price, measured with a debug build on
 //! two busy x86-64 cores without a graphics card: 210 ms from start to the first frame and 92 MiB resident (500
 //! documents: 0.5 s, 97 MiB). That is with `GSK_RENDERER=cairo`, which the daemon sets, for a window of still text
 //! needs no OpenGL; with it, it is 0.4 s and 172 MiB.
@@ -139,6 +140,8 @@ fn ask() -> Result<(), Failure> {
     gtk4::glib::set_prgname(Some("trien-prompt"));
     // Before the question is read: without a display the daemon has to hear it at once, not after a wait.
     gtk4::init().map_err(|_| Failure::NoDisplay)?;
+    // Here it takes nobody's time where one stands ready.
+    window::follow_the_desktop();
     let mut reader = channel.reader()?;
     match first_question(&channel, &mut reader)? {
         Some(question) => window::run(question, channel, reader, pin_pipe),

@@ -109,7 +109,8 @@ async fn on_session(left: impl Fn() + Clone + 'static) {
     drop(savers);
 }
 
-async fn connected(bus: gio::BusType) -> Option<gio::DBusConnection> {
+/// The bus, if there is one.
+pub(super) async fn connected(bus: gio::BusType) -> Option<gio::DBusConnection> {
     let bus = gio::bus_get_future(bus).await.ok()?;
     // Else the process ends with the bus.
     bus.set_exit_on_close(false);

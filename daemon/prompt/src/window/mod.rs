@@ -4,6 +4,7 @@ mod actions;
 mod asker;
 mod away;
 mod certificate;
+mod dark;
 mod documents;
 mod layout;
 mod permissions;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use actions::Actions;
 use certificate::CertificateArea;
+pub(crate) use dark::follow as follow_the_desktop;
 use documents::Documents;
 use gtk4::prelude::*;
 use gtk4::{gdk, gio, glib};
@@ -221,6 +223,11 @@ impl Prompt {
         self.scrolled
             .vadjustment()
             .connect_value_changed(move |_| scrolled());
+        if let Some(settings) = gtk4::Settings::default() {
+            let (recoloured, restyled) = (self.on(Self::changed), self.on(Self::changed));
+            settings.connect_gtk_application_prefer_dark_theme_notify(move |_| recoloured());
+            settings.connect_gtk_theme_name_notify(move |_| restyled());
+        }
         self.connect_escape();
         self.connect_held_keys();
         away::watch(self.on(Self::left_alone));

@@ -10,6 +10,7 @@
 //! | `other_programs` | windows above, and what other programs send |
 //! | `screen_reader` | what assistive technology is told |
 //! | `scaled` | twice as large |
+//! | `dark` | the desktop's colours, and whether texts can be read in them |
 //! | `pictures` | the states, to be looked at |
 
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -17,6 +18,7 @@
 mod arming;
 mod askers;
 mod away;
+mod dark;
 mod desk;
 mod first_use;
 mod opening;

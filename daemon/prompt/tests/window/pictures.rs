@@ -18,13 +18,12 @@ use super::{PIN, by_a_program, certificate, document, hostile, question, window_
 fn the_window_can_be_photographed() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("TRIEN_SCREENSHOT_DIR").map_or(scratch.path().to_owned(), PathBuf::from);
-    let desk = Desk::start();
+    let desk = Desk::with_assistive_technology();
     let plain = || question(window_pin(TriesLeft::Unknown));
-    let dark = Some(("GTK_THEME", "Adwaita:dark"));
     let scaled = Some(("GDK_SCALE", "2"));
     let settings = [
         ("consent-window", plain(), None),
-        ("dark", plain(), dark),
+        ("dark", plain(), None),
         ("digest", digest(), None),
         ("share", share(), None),
         ("hostile", hostile(), None),
@@ -36,6 +35,7 @@ fn the_window_can_be_photographed() {
         ("warnings-unseen", with_warnings_far_down(), None),
     ];
     for (name, question, environment) in settings {
+        let _portal = (name == "dark").then(|| desk.portal("1"));
         let mut command = desk.command();
         command.envs(environment);
         let mut asked = desk.ask_with(command, question);

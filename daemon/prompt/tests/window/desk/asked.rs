@@ -194,7 +194,12 @@ impl Asked<'_> {
         std::thread::sleep(ARMED);
     }
 
-    /// True while less than 700 ms have gone by since the window was shown, or came to the front again.
+    /// From now on it is counted whether the window [is fresh](Self::is_fresh).
+    pub(crate) fn begin_anew(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// True while less than 700 ms have gone by since the window was shown, came to the front again, or was begun anew.
     pub(crate) fn is_fresh(&self) -> bool {
         self.since.elapsed() < Duration::from_millis(700)
     }

@@ -4,13 +4,17 @@
 //! |---|---|
 //! | `asked` | one question on the screen: the daemon's side of it, and the person's hands |
 //! | `looks` | what is to be seen of it, and what assistive technology is told |
+//! | `picture` | its colours, pixel for pixel |
 //! | `other` | a window of another program |
+//! | `settings` | what tells of the person's likings |
 //! | `logins` | what tells of locked screens and of sleep |
 
 mod asked;
 mod logins;
 mod looks;
 mod other;
+mod picture;
+mod settings;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
