@@ -6,6 +6,9 @@
                                        upper edge, width, height, in the window); its `children` are in the order in
                                        which a screen reader walks them. Ends with 3 when no such program is
                                        on the accessibility bus.
+    accessible.py weights PROCESS-ID LABEL
+                                       the parts of the first label of that name, in order: a JSON array of arrays of the
+                                       part and how bold it is (400 is usual, 700 bold)
     accessible.py changes PROCESS-ID   a line `listening`, then a line for each change of a text, with what was put in or
                                        taken out, until it is ended
 """
@@ -48,7 +51,8 @@ def described(node, left):
     return described_node
 
 
-def tree(wanted):
+def programs(wanted):
+    """That program, if it is there."""
     desktop = Atspi.get_desktop(0)
     for index in range(desktop.get_child_count()):
         try:
@@ -57,9 +61,42 @@ def tree(wanted):
                 continue
         except GLib.Error:  # one that is just leaving
             continue
+        yield program
+
+
+def tree(wanted):
+    for program in programs(wanted):
         json.dump(described(program, [MOST_NODES]), sys.stdout, ensure_ascii=False)
         return 0
     return 3
+
+
+def labels(node):
+    if node.get_role() == Atspi.Role.LABEL:
+        yield node
+    for index in range(node.get_child_count()):
+        child = node.get_child_at_index(index)
+        if child is not None:
+            yield from labels(child)
+
+
+def weights(wanted, name):
+    for program in programs(wanted):
+        for label in labels(program):
+            if label.get_name() == name:
+                json.dump(parts(label.get_text_iface()), sys.stdout, ensure_ascii=False)
+                return 0
+    return 3
+
+
+def parts(text):
+    found, offset = [], 0
+    while offset < Atspi.Text.get_character_count(text):
+        attributes, _, end = Atspi.Text.get_attribute_run(text, offset, True)
+        assert end > offset, (attributes, offset, end)
+        found.append([Atspi.Text.get_text(text, offset, end), int(attributes["weight"])])
+        offset = end
+    return found
 
 
 def changes(wanted):
@@ -74,4 +111,4 @@ def changes(wanted):
 
 
 Atspi.init()
-sys.exit({"tree": tree, "changes": changes}[sys.argv[1]](int(sys.argv[2])))
+sys.exit({"tree": tree, "weights": weights, "changes": changes}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:]))

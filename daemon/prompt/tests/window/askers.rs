@@ -63,6 +63,39 @@ fn n064_the_way_of_a_request_and_both_sites_of_a_frame_are_told() {
     }
 }
 
+/// What is bold of an origin is what somebody has registered, however it is surrounded: whose site it is.
+#[test]
+fn bold_is_whose_site_it_is_and_nothing_else() {
+    let desk = Desk::with_assistive_technology();
+    for (origin, bold) in [
+        (ORIGIN, "hochiminhcity.gov.vn"),
+        ("https://google.com.evil.example:8443", "evil.example"),
+        ("https://dichvucong.gov.vn.me.github.io", "me.github.io"),
+        (AROUND, "xn--dch-3tz.example"),
+        ("https://192.0.2.7:444", "192.0.2.7"),
+    ] {
+        let mut asks = question(PinEntry::NotNeeded);
+        asks.asker = Asker::Extension {
+            origin: origin.into(),
+            top_origin: Some("https://www.xn--bcher-kva.example".into()),
+        };
+        let asked = desk.ask(asks);
+        for (origin, bold) in [
+            (origin, bold),
+            ("https://www.xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            let parts = asked.weights(origin);
+            let of = |wanted: u32| -> Vec<&str> {
+                let parts = parts.iter().filter(|(_, weight)| *weight == wanted);
+                parts.map(|(part, _)| part.as_str()).collect()
+            };
+            assert_eq!(of(700), [bold], "{parts:?}");
+            let around: usize = of(400).iter().map(|part| part.len()).sum();
+            assert_eq!(around + bold.len(), origin.len(), "{parts:?}");
+        }
+    }
+}
+
 /// A document's name is the page's word.
 #[test]
 fn n054_what_a_documents_name_says_acts_on_nothing() {

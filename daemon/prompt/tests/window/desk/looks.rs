@@ -20,8 +20,22 @@ impl Asked<'_> {
 
     /// What assistive technology is told of the window and all that is in it.
     pub(crate) fn accessible(&self) -> Accessible {
-        wait_for("the window on the accessibility bus", || {
-            let output = self.assistive("tree").output().expect("this test needs Python");
+        Self::told("the window on the accessibility bus", || self.assistive("tree"))
+    }
+
+    /// The parts of the label of that name as they are shown, each with how bold it is: 400 is usual.
+    pub(crate) fn weights(&self, label: &str) -> Vec<(String, u32)> {
+        Self::told(label, || {
+            let mut command = self.assistive("weights");
+            command.arg(label);
+            command
+        })
+    }
+
+    /// What the script prints, once it finds what is asked for.
+    fn told<T: serde::de::DeserializeOwned>(what: &str, script: impl Fn() -> Command) -> T {
+        wait_for(what, || {
+            let output = script().output().expect("this test needs Python");
             let told = String::from_utf8_lossy(&output.stderr);
             match output.status.code() {
                 Some(3) => None,
