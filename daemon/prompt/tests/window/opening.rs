@@ -2,20 +2,27 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use trien_protocol::prompt::{PinEntry, ToPrompt};
 
-use super::desk::{Desk, wait_for};
+use super::desk::{self, Desk, wait_for};
 use super::question;
 
 /// A program that shows documents, in whose place it keeps what it is given, and its environment beside it.
 fn viewer(home: &Path, name: &str) {
-    let program = home.join(name);
     let kept = home.join(format!("{name}.kept"));
     let script = format!(
-        "#!/bin/sh\nenv > '{kept}.env'\ncat \"$1\" > '{kept}.new'\nmv '{kept}.new' '{kept}'\n",
+        "env > '{kept}.env'\ncat \"$1\" > '{kept}.new'\nmv '{kept}.new' '{kept}'\n",
         kept = kept.display()
     );
+    program(home, name, &script);
+}
+
+/// A program for texts that does that.
+fn program(home: &Path, name: &str, script: &str) {
+    let program = home.join(name);
+    let script = format!("#!/bin/sh\n{script}");
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let entry = format!(
@@ -68,6 +75,48 @@ fn the_desktops_own_program_is_given_the_copy_and_nothing_that_was_chosen_for_th
     assert!(!environment.contains("GSK_RENDERER"), "{environment}");
     assert!(!home.path().join("usual.kept").exists());
     // And the person may decide as before.
+    asked.key_until_heard("alt+k");
+    asked.assert_approved(0);
+}
+
+/// What the person does in the program that shows the document may be meant for that one still when it leaves.
+#[test]
+fn n080_a_window_that_is_in_front_again_after_a_document_was_opened_is_armed_anew() {
+    let desk = Desk::start();
+    let home = tempfile::tempdir().unwrap();
+    let number = home.path().join("number");
+    let script = format!(
+        "echo $$ > '{number}.new'\nmv '{number}.new' '{number}'\nexec display -title viewer -size 200x200 xc:gray\n",
+        number = number.display()
+    );
+    program(home.path(), "viewer", &script);
+    let list = "[Default Applications]\ntext/plain=viewer.desktop\n";
+    std::fs::create_dir(home.path().join(".config")).unwrap();
+    std::fs::write(home.path().join(".config/mimeapps.list"), list).unwrap();
+    let copy = home.path().join("a.txt");
+    std::fs::write(&copy, "a").unwrap();
+    let early = || {
+        let _ = std::fs::remove_file(&number);
+        let mut command = desk.command();
+        command.env("HOME", home.path());
+        let mut asked = desk.ask_with(command, question(PinEntry::NotNeeded));
+        asked.wait_until_armed();
+        asked.say(&ToPrompt::Opened {
+            path: copy.to_str().unwrap().into(),
+        });
+        let viewer = wait_for("the viewer", || std::fs::read_to_string(&number).ok());
+        wait_for("the viewer in front", || (!asked.is_in_front()).then_some(()));
+        // While it is in front, what would approve is its own.
+        asked.key("alt+k");
+        asked.begin_anew();
+        let ended = Command::new("kill").arg(viewer.trim()).status().unwrap();
+        assert!(ended.success());
+        wait_for("the keyboard, again", || asked.is_in_front().then_some(()));
+        asked.key("alt+k");
+        asked.is_fresh().then_some(asked)
+    };
+    let mut asked = desk::in_time(early);
+    asked.assert_says_nothing("approved by a key that may have been meant for the document's program");
     asked.key_until_heard("alt+k");
     asked.assert_approved(0);
 }
