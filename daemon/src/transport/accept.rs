@@ -1,5 +1,5 @@
-//! The decision about a WebSocket handshake: in this order, and nothing else is ever answered. What a browser says is no
-//! handshake has been closed before: see [`is_fetched`].
+//! The decision about a WebSocket handshake: in this order, and nothing else is ever answered. What is no
+//! handshake has been closed before: see [`is_no_handshake`].
 
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_KEY,
@@ -94,11 +94,13 @@ pub(super) fn judge(
     }
 }
 
-/// Whether a browser says that this is no WebSocket's handshake (Fetch Metadata Request Headers, section 2.2): a page that
-/// fetches would learn from any answer that somebody is here.
-pub(super) fn is_fetched(headers: &HeaderMap) -> bool {
+/// Whether this is no WebSocket's handshake at all: a page that fetches would learn from any answer that somebody is here.
+/// The browser says so (Fetch Metadata Request Headers, section 2.2), though not to a name over http; and a page cannot ask
+/// for the upgrade by itself (Fetch, section 2.2.2, forbidden request-headers).
+pub(super) fn is_no_handshake(headers: &HeaderMap) -> bool {
     let fetch_mode = HeaderName::from_static("sec-fetch-mode");
-    headers.contains_key(&fetch_mode) && only(headers, &fetch_mode) != Some("websocket")
+    let is_fetched = headers.contains_key(&fetch_mode) && only(headers, &fetch_mode) != Some("websocket");
+    is_fetched || !names(headers, &UPGRADE, |name| name.eq_ignore_ascii_case("websocket"))
 }
 
 /// RFC 6455, section 4.2.1, and the subprotocol.

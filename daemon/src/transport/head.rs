@@ -9,7 +9,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::accept::is_fetched;
+use super::accept::is_no_handshake;
 
 /// Bytes of a request head.
 const MAX_HEAD: usize = 8 * 1024;
@@ -71,7 +71,7 @@ async fn fill(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Result<
             Ok(httparse::Status::Complete(length)) => {
                 return Ok(match Head::of(&request) {
                     Some(head) if length == bytes.len() => Ok(head),
-                    Some(head) if is_fetched(&head.headers) => Err(NoHead::Unanswered),
+                    Some(head) if is_no_handshake(&head.headers) => Err(NoHead::Unanswered),
                     _ => Err(NoHead::Refused),
                 });
             }

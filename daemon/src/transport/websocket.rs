@@ -25,7 +25,7 @@ use trien_protocol::envelope::Outgoing;
 use trien_protocol::error::ErrorCode;
 use trien_protocol::limits::MAX_MESSAGE;
 
-use super::accept::{Refusal, claimed_origin, is_fetched, judge};
+use super::accept::{Refusal, claimed_origin, is_no_handshake, judge};
 use super::conversation::{self, DocumentBytes, Ending, Frame, Message, Party, RoadError};
 use super::head::{self, NoHead, Rewound};
 use super::program::Peer;
@@ -167,7 +167,7 @@ impl Doorkeeper {
             Err(NoHead::Unanswered) => return self.log.note("a request that is no handshake"),
             Err(NoHead::Gone) => return,
         };
-        if is_fetched(&head.headers) {
+        if is_no_handshake(&head.headers) {
             let origin = claimed_origin(&head);
             return self
                 .log

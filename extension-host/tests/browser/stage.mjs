@@ -301,7 +301,7 @@ export class Stage {
    * Serves pages by their paths, each a text of HTML or, by the ending `.js`, of JavaScript, or a function that answers a
    * request. `host` stands in the address in place of 127.0.0.1, with TLS.
    */
-  async site(pages, { host, allowed = true } = {}) {
+  async site(pages, { host, secure = host !== undefined, allowed = true } = {}) {
     const answer = (request, response) => {
       const { pathname } = new URL(request.url, "http://site");
       const page = pages[pathname];
@@ -310,7 +310,7 @@ export class Stage {
       response.writeHead(page === undefined ? 404 : 200, { "Content-Type": `${type}; charset=utf-8` });
       response.end(page);
     };
-    const server = host ? https.createServer(this.#certificateFor(host), answer) : http.createServer(answer);
+    const server = secure ? https.createServer(this.#certificateFor(host), answer) : http.createServer(answer);
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address();
     const close = () => new Promise((resolve) => {
@@ -318,7 +318,7 @@ export class Stage {
       server.closeAllConnections();
     });
     this.#portals.push({ close });
-    const url = host ? `https://${host}:${port}` : `http://127.0.0.1:${port}`;
+    const url = `${secure ? "https" : "http"}://${host ?? "127.0.0.1"}:${port}`;
     if (allowed) this.allow(url);
     return { url, port };
   }

@@ -53,7 +53,7 @@ const PAGE = `<!doctype html><html><head><title>Cổng</title><script>
         seen.found[file + " as a picture"] = await picture(address);
       }
       // The product's own port, at which a page of any site may knock.
-      const door = "http://127.0.0.1:PORT/";
+      const door = "http://DOOR/";
       for (const file of ["", "v1", "favicon.ico", "a".repeat(9000)]) {
         for (const options of [{}, { mode: "no-cors" }, { mode: "no-cors", method: "POST", body: "x".repeat(100) }]) {
           const what = [options.method, options.mode, file.slice(0, 20)].join(" ");
@@ -62,7 +62,7 @@ const PAGE = `<!doctype html><html><head><title>Cổng</title><script>
         seen.found[file.slice(0, 20) + " of the port, as a picture"] = await picture(door + file);
       }
       seen.found.socket = await new Promise((resolve) => {
-        const socket = new WebSocket("ws://127.0.0.1:PORT/v1", "trien.v1");
+        const socket = new WebSocket("ws://DOOR/v1", "trien.v1");
         socket.onopen = () => resolve("open");
         socket.onclose = ({ code, reason, wasClean }) => resolve([code, reason, wasClean].join(" "));
       });
@@ -82,15 +82,15 @@ let stage;
 before(async () => (stage = await Stage.open()));
 after(() => stage?.close());
 
-/** A site of its own, and what its page saw. */
-async function site(host, options) {
+/** A site of its own, and what its page saw; it knocks by this name of this computer. */
+async function site(host, { name = "127.0.0.1", ...options } = {}) {
   let tell;
   const seen = async (request, response) => {
     const pieces = await request.toArray();
     response.end();
     tell(JSON.parse(Buffer.concat(pieces)));
   };
-  const page = PAGE.replaceAll("PORT", stage.websocketPort);
+  const page = PAGE.replaceAll("DOOR", `${name}:${stage.websocketPort}`);
   const { url } = await stage.site({ "/": page, "/seen": seen }, { host, ...options });
   const visit = async (browser, query = "") => {
     const page = await browser.newPage();
@@ -143,6 +143,21 @@ for (const name of ["chromium", "firefox"]) {
     stage.trien("origin", "revoke", portal.url);
     assert.ok((await portal.visit(browser, "?portal")).heard.some(({ message }) => message?.error?.data?.code === "not_allowed"));
     assert.deepEqual(await portal.visit(browser), nobody);
+  });
+
+  test(`nor over http, by a name of its own that leads to this computer, in ${name}`, { timeout: 240_000 }, async (context) => {
+    // Of such addresses browsers do not say what a request is for.
+    const [host, named] = [`plain-${name}.example`, `rebound-${name}.example`];
+    const stranger = await site(host, { allowed: false, secure: false, name: named });
+    const { browser, close } = await launch(name, { binaries, env: stage.env, ...elsewhere(name, [host, named]) });
+    context.after(close);
+    const here = await stranger.visit(browser);
+    await stage.stopDaemon();
+    try {
+      assert.deepEqual(here, await stranger.visit(browser));
+    } finally {
+      await stage.startDaemon();
+    }
   });
 
   test(`nor one without its program, in ${name}`, { timeout: 120_000 }, async (context) => {
