@@ -58,6 +58,12 @@ export class Desk {
     await this.#until("the window's end", () => this.isEmpty());
   }
 
+  /** What the consent windows that are there are called. */
+  titles() {
+    const windows = this.#xdotool(...WINDOW).split("\n").filter((window) => window !== "");
+    return windows.map((window) => this.#xdotool("getwindowname", window).trim());
+  }
+
   /** Whether no consent window is there. */
   isEmpty() {
     return this.#xdotool(...WINDOW) === "";

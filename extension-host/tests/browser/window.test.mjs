@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { after, before, describe } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { launch, signOnPage } from "../../../testdata/portal/browsers.mjs";
 import { Desk } from "./desk.mjs";
 import { Stage, binaries, dossier, elsewhere, permitLoopback } from "./stage.mjs";
@@ -10,6 +11,7 @@ const WRONG_PIN = "13572468";
 
 const HOST = "portal.example";
 const STRANGE = "new.example";
+const OTHER = "office.example";
 
 let desk;
 let stage;
@@ -28,7 +30,7 @@ for (const name of ["chromium", "firefox"]) {
   describe(name, () => {
     let started;
     before(async () => {
-      const settings = elsewhere(name, [HOST, STRANGE], { public: portal.port });
+      const settings = elsewhere(name, [HOST, OTHER, STRANGE], { public: portal.port });
       started = await launch(name, { binaries, env: stage.env, ...settings });
       await permitLoopback(name, started.browser, portal.url);
     });
@@ -93,6 +95,39 @@ for (const name of ["chromium", "firefox"]) {
       });
     }
 
+    test("two sites ask at once: one window, and the other's with its own name when that one was answered", async (context) => {
+      const sites = [portal, await stage.portal({ host: OTHER })];
+      const pages = [];
+      context.after(() => Promise.all(pages.map((page) => page.close())));
+      const since = stage.record.length;
+      for (const { url } of sites) {
+        const page = await started.browser.newPage();
+        pages.push(page);
+        await page.goto(`${url}?road=extension`);
+        await page.waitForSelector("html[data-ready]");
+        await page.click("#sign");
+        if (pages.length === 1) await desk.asked();
+      }
+      // Long enough for a window that should not come.
+      await pause(3_000);
+      assertOneWindow(sites[0]);
+      desk.type(stage.pin);
+      desk.key("Return");
+      await ended(pages[0], undefined);
+      // Its window may be there for a moment longer.
+      await until(() => desk.titles().some((title) => title.includes(sites[1].url)), "the other's window");
+      await desk.asked();
+      assertOneWindow(sites[1]);
+      desk.key("Escape");
+      await ended(pages[1], "cancelled");
+      await desk.left();
+      const entries = stage.record.slice(since).map(({ record }) => [record.action, record.origin]);
+      const [first, second] = sites.map(({ url }) => url);
+      assert.deepEqual(entries, [
+        ["asked", first], ["approved", first], ["signed", first], ["asked", second], ["refused", second],
+      ]);
+    });
+
     test("a portal that is new here: one question in the window, and then it signs", async () => {
       // Only a click brings the question.
       const strange = await stage.portal({ allowed: false, host: STRANGE });
@@ -113,21 +148,41 @@ for (const name of ["chromium", "firefox"]) {
 }
 
 // The window has a clock of its own, and says no when its time is up: the daemon's has to be first.
-test("n047 nobody answers: that is no refusal, and the page may ask again", async (context) => {
-  const brief = await Stage.open({ display: desk.display, seconds: 3 });
-  context.after(() => brief.close());
-  const { url } = await brief.portal({ host: HOST });
-  const { browser, close } = await launch("chromium", { binaries, env: brief.env, ...elsewhere("chromium", HOST) });
-  context.after(close);
-  const since = brief.record.length;
-  for (let time = 1; time <= 3; time += 1) {
-    const shown = await signOnPage(browser, url, { road: "extension", click: true });
-    assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "timed_out", []], `${time}: ${shown.words}`);
-    await desk.left();
-  }
-  const actions = brief.record.slice(since).map(({ record }) => record.action);
-  assert.deepEqual(actions, ["asked", "failed", "asked", "failed", "asked", "failed"]);
-});
+for (const name of ["chromium", "firefox"]) {
+  test(`n047 nobody answers: that is no refusal, and the page may ask again, in ${name}`, async (context) => {
+    const brief = await Stage.open({ display: desk.display, seconds: 3 });
+    context.after(() => brief.close());
+    const { url } = await brief.portal({ host: HOST });
+    const { browser, close } = await launch(name, { binaries, env: brief.env, ...elsewhere(name, HOST) });
+    context.after(close);
+    const since = brief.record.length;
+    for (let time = 1; time <= 3; time += 1) {
+      const shown = await signOnPage(browser, url, { road: "extension", click: true });
+      assert.deepEqual([shown.state, shown.code, shown.files], ["failed", "timed_out", []], `${time}: ${shown.words}`);
+      await desk.left();
+    }
+    const actions = brief.record.slice(since).map(({ record }) => record.action);
+    assert.deepEqual(actions, ["asked", "failed", "asked", "failed", "asked", "failed"]);
+  });
+}
+
+async function until(holds, what) {
+  for (let left = 400; left > 0; left -= 1, await pause(50)) if (holds()) return;
+  assert.fail(`no sign of ${what}`);
+}
+
+/** One window is there, and it names this site. */
+function assertOneWindow({ url }) {
+  const titles = desk.titles();
+  assert.equal(titles.length, 1, titles.join("\n"));
+  assert.ok(titles[0].includes(url), titles[0]);
+}
+
+/** The page tells how its request ended. */
+async function ended(page, code) {
+  const end = await page.waitForSelector('#result[data-state="done"], #result[data-state="failed"]', { timeout: 60_000 });
+  assert.equal(await end.evaluate((node) => node.dataset.code), code);
+}
 
 function assertSigned(file) {
   const [original, signed] = [readFileSync(dossier), readFileSync(file)];
