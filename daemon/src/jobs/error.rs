@@ -413,9 +413,12 @@ fn of_token(error: &TokenError) -> ErrorCode {
         TokenError::Service { number } => {
             truth::smart_card(*number).map_or(ErrorCode::TokenFailed, |row| row.code)
         }
-        TokenError::LoginNeeded | TokenError::ManagementKey | TokenError::Crowded | TokenError::Failed(_) => {
-            ErrorCode::TokenFailed
-        }
+        TokenError::LoginNeeded
+        | TokenError::ManagementKey
+        | TokenError::NoSuchSlot
+        | TokenError::SlotTaken
+        | TokenError::Crowded
+        | TokenError::Failed(_) => ErrorCode::TokenFailed,
     }
 }
 

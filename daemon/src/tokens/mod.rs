@@ -468,6 +468,12 @@ pub enum TokenError {
     /// What the token or the module's process answered makes no sense.
     #[error("the token failed: {0}")]
     Failed(String),
+    /// The place that was named for a new key is none that the card has.
+    #[error("the card has no such slot")]
+    NoSuchSlot,
+    /// In the place that was named for a new key there is a key or a certificate.
+    #[error("there is a key or a certificate in the slot already")]
+    SlotTaken,
     /// The module's file may not be loaded. Never from a worker: it is found before one is started. With what comes
     /// after it the last, for the number of a variant is what stands in a message.
     #[error("the module's library was not loaded: {0}")]
@@ -504,6 +510,8 @@ impl TokenError {
             | Self::ManagementKey
             | Self::Disabled
             | Self::Crowded
+            | Self::NoSuchSlot
+            | Self::SlotTaken
             | Self::Failed(_) => false,
             Self::Answered { number } => truth::cryptoki(*number).is_some_and(|row| row.retry),
             Self::Service { number } => truth::smart_card(*number).is_some_and(|row| row.retry),

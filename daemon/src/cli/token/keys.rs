@@ -16,6 +16,8 @@ use crate::cli::{CliError, Shell, output};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
 use crate::tokens::distinguished_name::{self, BadName};
+use crate::tokens::pcsc::DRIVER;
+use crate::tokens::pcsc::piv::slot::Slot;
 use crate::tokens::request::{PreparedRequest, RequestError};
 use crate::tokens::{KeyAlgorithm, ModuleSession, SigningSession, Token, TokenError, TokenKey};
 
@@ -48,9 +50,13 @@ pub(super) async fn generate(
     let subject = wanted.subject.map(name).transpose()?;
     out.map_or(Ok(()), output::check_writable)?;
     let token = find(token, shell).await?;
+    let label = match token.entry().id.module == DRIVER {
+        true => slot(wanted.label, shell)?,
+        false => wanted.label.to_owned(),
+    };
     let session = enter(&token, pin, shell).await?;
     let made = match manage(&session, wanted.management_key).await {
-        Ok(()) => new_key(&session, algorithm, wanted.label, subject).await,
+        Ok(()) => new_key(&session, algorithm, &label, subject).await,
         Err(error) => Err(error),
     };
     Box::new(session).close().await;
@@ -78,6 +84,18 @@ pub(super) async fn generate(
         }
     });
     Ok(())
+}
+
+/// The slot of a card that is called so, by its own name. Whatever is in it that the card does not show is told of before
+/// the PIN is asked for.
+fn slot(name: &str, shell: &Shell) -> Result<String, CliError> {
+    let slot = Slot::named(name).ok_or_else(|| no_such_slot(name))?.to_string();
+    shell.note("token-slot-unseen", &arguments([("slot", slot.clone())]));
+    Ok(slot)
+}
+
+fn no_such_slot(name: &str) -> CliError {
+    CliError::misuse("token-no-such-slot", arguments([("label", name.to_owned())]))
 }
 
 /// Hands over the card's management key, if one was named.
@@ -109,7 +127,15 @@ async fn new_key(
             arguments([("label", label.to_owned())]),
         ));
     }
-    let key = session.generate(algorithm, label, None).await.map_err(of_card)?;
+    let facts = || arguments([("label", label.to_owned())]);
+    let key = session
+        .generate(algorithm, label, None)
+        .await
+        .map_err(|error| match error {
+            TokenError::NoSuchSlot => no_such_slot(label),
+            TokenError::SlotTaken => CliError::misuse("token-slot-taken", facts()),
+            other => of_card(other),
+        })?;
     let request = match subject {
         Some(subject) => Some(signed_request(session, &key, subject).await?),
         None => None,

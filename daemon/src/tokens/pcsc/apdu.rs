@@ -33,6 +33,8 @@ impl Status {
     pub const BLOCKED: Self = Self(0x6983);
     /// File or application not found.
     pub const NOT_FOUND: Self = Self(0x6a82);
+    /// Referenced data or reference data not found.
+    pub const NO_REFERENCE: Self = Self(0x6a88);
 
     /// `63Cx`: how many tries are left.
     #[must_use]

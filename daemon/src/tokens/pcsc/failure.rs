@@ -29,6 +29,12 @@ pub enum CardError {
     /// The management key is another one.
     #[error("the card has another management key")]
     ManagementKey,
+    /// There is no slot of that name on such a card.
+    #[error("the card has no such slot")]
+    NoSuchSlot,
+    /// There is a key or a certificate in the slot, which a new key would destroy.
+    #[error("the slot is taken")]
+    Taken,
     /// Whoever asked has stopped waiting: nothing more may happen in his name.
     #[error("nobody waits for it any more")]
     Abandoned,
@@ -103,6 +109,8 @@ impl From<CardError> for TokenError {
             CardError::Refused(Status::SECURITY) => Self::LoginNeeded,
             CardError::NotThere => Self::NoSuchKey,
             CardError::ManagementKey => Self::ManagementKey,
+            CardError::NoSuchSlot => Self::NoSuchSlot,
+            CardError::Taken => Self::SlotTaken,
             CardError::Unsupported(what) => Self::Unsupported((*what).to_owned()),
             _ => Self::Failed(error.to_string()),
         }

@@ -341,6 +341,8 @@ mod tests {
             TokenError::Answered { number: 0x8000_0001 },
             TokenError::Service { number: 0x8010_0069 },
             TokenError::Failed("x".into()),
+            TokenError::NoSuchSlot,
+            TokenError::SlotTaken,
         ];
         for failure in failures {
             returns(&Reply {

@@ -125,7 +125,7 @@ impl Piv<'_, '_> {
         Err(CardError::ManagementKey)
     }
 
-    /// GENERATE ASYMMETRIC KEY PAIR (3.3.2), in place of whatever key is there. Gives the DER of the
+    /// GENERATE ASYMMETRIC KEY PAIR (3.3.2), in place of whatever key is there: see [`Self::is_taken`]. Gives the DER of the
     /// `SubjectPublicKeyInfo`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use trien_signatures::certificate::{self, Certificate};
 
-use super::super::apdu::{Command, Malformed};
+use super::super::apdu::{Command, Malformed, Status};
 use super::super::failure::CardError;
 use super::slot::{CardAlgorithm, CardKey, Slot};
 use super::{Piv, data, tlv};
@@ -195,6 +195,26 @@ impl Piv<'_, '_> {
             let (on, off) = (count(&history, 0xc1), count(&history, 0xc2));
             on.unwrap_or(0).saturating_add(off.unwrap_or(0))
         }))
+    }
+
+    /// Whether there is anything in the slot that a new key would take the place of. A card that knows GET METADATA (Yubico's)
+    /// names a key of which there is no certificate yet. Every other card shows the certificate's object alone, and what
+    /// is in that counts whether it can be read or not.
+    ///
+    /// # Errors
+    /// [`CardError`], where nothing is known.
+    pub fn is_taken(&mut self, slot: Slot) -> Result<bool, CardError> {
+        let asked = self.send(&Command::asking([0, 0xf7, 0, slot.reference()], &[]))?;
+        // An applet that has the command for other references may say yes and no more.
+        if asked.status == Status::SUCCESS && !asked.data.is_empty() {
+            return Ok(true);
+        }
+        match self.object(slot.object()) {
+            Ok(content) => Ok(content.is_some()),
+            Err(CardError::Refused(Status::NO_REFERENCE)) => Ok(false),
+            Err(CardError::Refused(_) | CardError::Malformed(Malformed::Shape)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What is in an object's template 53; none if there is no such object, or nothing in it.

@@ -27,7 +27,8 @@ pub(super) struct Session {
     key: Option<CardKey>,
     pipe: Option<OwnedFd>,
     /// The PIN of the login, kept for the first signature in a slot that wants one for each: it was typed for that
-    /// signature. Wiped when it is used, and with the login.
+    /// signature. Wiped when it is used, and with the login. Where the card is administered, it was typed for a new key
+    /// and all that this key has to sign: its certificate, and the request for another one.
     pin: Option<PinBlock>,
     logged_in: bool,
     /// Somebody was, at some time.
@@ -99,6 +100,11 @@ impl Session {
             Some(key) if !key.slot.needs_pin() => PinNeed::NotNeeded,
             _ => of_card,
         }
+    }
+
+    /// What was typed was typed for more than one signature: see [`Self::pin`].
+    const fn administers(&self) -> bool {
+        self.key.is_none()
     }
 
     /// True if there was a login to end, or may have been one. What is known of the PIN ends with the transaction.
@@ -340,7 +346,9 @@ impl Desk<'_> {
         }
         let session = self.current()?;
         session.just_verified = false;
-        session.pin = None;
+        if !session.administers() {
+            session.pin = None;
+        }
         match self.piv()?.sign(key, algorithm, digest) {
             // The card wants the PIN before each signature in this slot, too. What is typed next logs in again.
             Err(CardError::Refused(Status::SECURITY)) if key.slot.needs_pin() && !each => {
@@ -352,14 +360,14 @@ impl Desk<'_> {
         }
     }
 
-    /// The PIN directly before a signature that needs one of its own: that of the login for the first, then a line of
-    /// the pipe for each; at a reader with a pad the person types each there.
+    /// The PIN directly before a signature that needs one of its own: that of the login for the first (and where the card
+    /// is administered for all), then a line of the pipe for each; at a reader with a pad the person types each there.
     fn verify_for_signature(&mut self, typed: bool) -> Result<LoginOutcome, CardError> {
         let session = self.current()?;
-        let kept = session.pin.take();
         if session.just_verified {
             return Ok(LoginOutcome::In);
         }
+        let kept = session.pin.take();
         if self.has_pad()? {
             let verified = self.verify(None)?;
             return self.judged(verified, None);
@@ -372,7 +380,8 @@ impl Desk<'_> {
         match pin {
             Ok(pin) => {
                 let verified = self.verify(Some(&pin))?;
-                self.judged(verified, None)
+                let kept = self.current()?.administers().then_some(pin);
+                self.judged(verified, kept)
             }
             Err(outcome) => {
                 // While the person types, others may have the card.
@@ -404,16 +413,18 @@ impl Desk<'_> {
         Ok(held.iter().filter_map(record).collect())
     }
 
-    /// A new key in the slot of that name, and a certificate by the key itself beside it, so that the key can be found
+    /// A new key in the slot of that name, which has to be empty, and a certificate by the key itself beside it, so that the key can be found
     /// until an authority has certified it.
     fn generate(&mut self, algorithm: KeyAlgorithm, label: &str) -> Result<KeyRecord, CardError> {
         self.require_login()?;
-        let slot = Slot::named(label).ok_or(CardError::Unsupported(
-            "a label other than a slot: 9a, 9c, 9d, 9e, 82 to 95",
-        ))?;
+        let slot = Slot::named(label).ok_or(CardError::NoSuchSlot)?;
         let algorithm = CardAlgorithm::to_generate(algorithm).ok_or(CardError::Unsupported("Ed25519"))?;
         let key = CardKey { slot, algorithm };
         self.again()?;
+        // Whoever asked knows only what certificates tell.
+        if self.piv()?.is_taken(slot)? {
+            return Err(CardError::Taken);
+        }
         self.administer()?;
         self.forget_certificates();
         let public_key = self.piv()?.generate(slot, algorithm)?;
@@ -428,7 +439,7 @@ impl Desk<'_> {
         self.piv()?.put_certificate(slot, &certificate)?;
         self.piv()?.announce(slot)?;
         Ok(KeyRecord {
-            label: label.to_owned(),
+            label: slot.to_string(),
             id: Octets(key.to_id()),
             public_key: Some(Octets(public_key)),
         })
