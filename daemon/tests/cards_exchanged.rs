@@ -487,10 +487,10 @@ fn n122_modules_a_card_put_in_while_the_pin_is_typed_is_not_sent_it() {
         &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
         |readers| {
             twin_of(&readers, false);
-            for (module, way) in [opensc(), ykcs11()]
-                .into_iter()
-                .flat_map(|module| ["login", "looked at", "change"].map(|way| (module.clone(), way)))
-            {
+            for (module, way) in [opensc(), ykcs11()].into_iter().flat_map(|module| {
+                let ways = ["login", "looked at", "change", "change typed before", "unblock"];
+                ways.map(|way| (module.clone(), way))
+            }) {
                 let card = readers.blank(0, &["piv"]);
                 let named = format!("{}, {way}", module.name);
                 runtime().block_on(async {
@@ -506,6 +506,18 @@ fn n122_modules_a_card_put_in_while_the_pin_is_typed_is_not_sent_it() {
                             other
                         };
                         tokio::join!(token.change_pin(known.into(), lines("246810\n")), typing)
+                    } else if matches!(way, "change typed before" | "unblock") {
+                        // As at the shell, where both lines are there when the module is called.
+                        token.pin().await.unwrap();
+                        let other = exchange(&readers, card);
+                        let (known, new) = (lines("222222\n"), lines("246810\n"));
+                        let outcome = match way {
+                            "unblock" => token.unblock(known, new).await,
+                            _ => token.change_pin(known, new).await,
+                        };
+                        let stats = other.stats();
+                        assert_eq!((stats.of("24"), stats.of("2c")), (0, 0), "{named}: {stats:?}");
+                        (outcome, other)
                     } else {
                         let mut session = token.open(&key(&token, &[1])).await.unwrap();
                         let other = exchange(&readers, card);

@@ -117,14 +117,44 @@ fn every_state_of_the_pin_is_told_and_only_deliberate_tries_are_spent() {
             command.arg(code).arg("--new-pin-file").arg(&new);
             command
         };
-        assert!(fail(&mut unblock(&bad), 1).contains("(PUK)"));
-        succeed(&mut unblock(&puk));
+        for (language, said) in [
+            ("vi", "(PUK) còn 2 lần thử"),
+            ("en", "ONE try of the security officer's PIN (PUK) is left"),
+        ] {
+            let told = fail(unblock(&bad).args(["--lang", language]), 1);
+            assert!(told.contains(said), "{told}");
+        }
+        // Without it the card would be lost. Cards that tell how many tries are left are asked before, as a YubiKey answers.
+        card.order("reset-stats");
+        for (left, said) in [(1, "without --so-pin-file"), (0, "can no longer be unblocked")] {
+            card.order(&format!("answer f7 0602030{left}9000"));
+            let told = fail(unblock(&puk).args(["--lang", "en"]), 1);
+            assert!(told.contains(said), "{told}");
+        }
+        let unblock_typed = || {
+            let mut command = desk.trien(["token", "unblock", "--lang", "en", "--token", &label]);
+            command.arg("--new-pin-file").arg(&new);
+            command
+        };
+        let confirmed = "type \"ok\":";
+        card.order("answer f7 060203019000");
+        let (exit, told) = at_terminal(&unblock_typed(), &[(confirmed, "\r")]);
+        assert!(exit == 1 && told.contains("ONE try is left"), "{exit}: {told}");
+        assert_eq!(card.stats().of("2c"), 0, "{:?}", card.stats());
+        card.order("answer f7 060203019000");
+        let typed = format!("{CARD_PUK}\r");
+        let (exit, told) = at_terminal(&unblock_typed(), &[(confirmed, "ok\r"), ("(PUK):", &typed)]);
+        assert_eq!(exit, 0, "{told}");
         let change = |old: &Path| {
             let mut command = desk.trien(["token", "change-pin", "--token", &label, "--pin-file"]);
             command.arg(old).arg("--new-pin-file").arg(&other);
             command
         };
-        fail(&mut change(&puk), 1);
+        for (language, said) in [("vi", "Còn 2 lần thử"), ("en", "ONE try is left")] {
+            let told = fail(change(&puk).args(["--lang", language]), 1);
+            assert!(told.contains(said), "{told}");
+        }
+        succeed(&mut unblock(&puk));
         succeed(&mut change(&new));
         assert_eq!(tries_left(&readers), 3);
         drop(card);

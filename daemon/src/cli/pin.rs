@@ -155,6 +155,18 @@ fn at_reader(state: PinState) -> impl Iterator<Item = (&'static str, Arguments)>
     left.into_iter().chain([("pin-on-reader", Arguments::new())])
 }
 
+/// What a person is told whose PIN was wrong, where the token tells how many tries are left.
+pub(super) fn note_left(now: PinState, shell: &Shell) {
+    match now {
+        PinState::LastTry => shell.note("pin-one-try-left", &Arguments::new()),
+        now => {
+            if let Some((key, facts)) = left_before(now) {
+                shell.note(key, &facts);
+            }
+        }
+    }
+}
+
 /// Tells the person to type the PIN on the reader, and in what state it is.
 pub(super) fn note_reader(state: PinState, shell: &Shell) {
     for (key, facts) in at_reader(state) {
@@ -332,12 +344,7 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
     if first.bytes() != second.bytes() {
         return Err(CliError::misuse("pin-differs", Arguments::new()));
     }
-    let piped = || -> io::Result<OwnedFd> {
-        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        put(&writing, first)?;
-        Ok(reading)
-    };
-    piped().map_err(|error| CliError::io("pin-no-pipe", &error))
+    piped(first)
 }
 
 /// Asks for a PIN once and gives a pipe with it.
@@ -345,13 +352,31 @@ pub(super) fn new_pin(shell: &Shell, prompt: &str, repeat: &str) -> Result<Owned
 /// # Errors
 /// As [`new_pin`].
 pub(super) fn one_pin(shell: &Shell, prompt: &str) -> Result<OwnedFd, CliError> {
-    let typed = ask(&shell.text(prompt, &Arguments::new())).map_err(|error| left_or_nobody(prompt, error))?;
-    let piped = || -> io::Result<OwnedFd> {
+    piped(ask(&shell.text(prompt, &Arguments::new())).map_err(|error| left_or_nobody(prompt, error))?)
+}
+
+/// The same for a last try: tells so, and has it confirmed.
+///
+/// # Errors
+/// As [`new_pin`].
+pub(super) fn last_pin(shell: &Shell, prompt: &str, notice: &str) -> Result<OwnedFd, CliError> {
+    let said = |key| shell.text(key, &Arguments::new());
+    let asked = || -> io::Result<Typed> {
+        let mut terminal = Terminal::open()?;
+        terminal.say(&format!("{}\n", said(notice)))?;
+        terminal.confirm(&said("pin-last-yes"))?;
+        terminal.ask(&said(prompt), Echo::Off)
+    };
+    piped(asked().map_err(|error| left_or_nobody(prompt, error))?)
+}
+
+fn piped(typed: Typed) -> Result<OwnedFd, CliError> {
+    let written = || -> io::Result<OwnedFd> {
         let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         put(&writing, typed)?;
         Ok(reading)
     };
-    piped().map_err(|error| CliError::io("pin-no-pipe", &error))
+    written().map_err(|error| CliError::io("pin-no-pipe", &error))
 }
 
 /// Asks at the terminal for a line that is shown while it is typed.

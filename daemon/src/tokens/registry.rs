@@ -23,8 +23,8 @@ use super::wire::{
     Answer, Call, CertificateRecord, InitializeOutcome, Insertion, KeyName, Surveyed, TokenName,
 };
 use super::{
-    AtHand, Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, SigningSession, Token,
-    TokenEntry, TokenError, TokenId, TokenSource,
+    AtHand, Confinement, HeldCertificate, InReach, KeyRef, LoginError, PinNeed, PinState, SigningSession,
+    Token, TokenEntry, TokenError, TokenId, TokenSource,
 };
 use crate::config::{ModuleConfig, SOFTWARE_TOKEN};
 
@@ -489,6 +489,19 @@ impl ModuleToken {
                 _ => Err(error.into()),
             },
             done => done,
+        }
+    }
+
+    /// How it stands with the security officer's PIN, which cards call their PUK: what is typed from now on is typed for
+    /// the token that is there now. [`PinState::Ready`] where the token says nothing of it.
+    ///
+    /// # Errors
+    /// [`TokenError`]
+    pub async fn officer_pin(&self) -> Result<PinState, TokenError> {
+        let call = Call::OfficerPin { token: self.name()? };
+        match self.worker.call(call, self.worker.deadlines().enumerate).await? {
+            Answer::OfficerPin(state) => Ok(state),
+            _ => Err(unexpected()),
         }
     }
 

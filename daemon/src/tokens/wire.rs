@@ -168,6 +168,8 @@ pub(super) enum Call {
     CertificatesOf { session: u64 },
     /// How it takes a PIN, as it says now: [`Answer::Pin`].
     Pin { token: TokenName },
+    /// How it stands with the security officer's PIN, as far as it says now: [`Answer::OfficerPin`].
+    OfficerPin { token: TokenName },
     /// Begins to work with a token; one session a token at a time: [`Answer::Session`].
     Open {
         token: TokenName,
@@ -240,6 +242,7 @@ impl Call {
         match self {
             Self::Certificates { token }
             | Self::Pin { token }
+            | Self::OfficerPin { token }
             | Self::Open { token, .. }
             | Self::ChangePin { token }
             | Self::Unblock { token } => Some(token),
@@ -319,6 +322,8 @@ pub(super) enum Answer {
     Survey(Vec<Surveyed>),
     Certificates(Vec<CertificateRecord>),
     Pin(PinNeed),
+    /// [`PinState::Ready`] where nothing is known of it.
+    OfficerPin(PinState),
     Session {
         session: u64,
         pin: PinNeed,

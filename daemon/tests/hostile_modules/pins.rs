@@ -68,6 +68,23 @@ async fn n104_each_state_of_the_pin_is_its_own() {
         let rules = flags(set) + &rule("C_Login", "do = \"crash\"");
         assert_eq!(name(&sign(&stage.alone(&rules)).await), "Expired", "{set:x}");
     }
+    // So is each of the security officer's: what unblocks a token is tried neither unasked nor in vain.
+    for (set, wanted, tried) in [
+        (0, PinState::Ready, "Incorrect { now: Ready }"),
+        (0x0010_0000, PinState::FewTries, "Incorrect { now: FewTries }"),
+        (0x0020_0000, PinState::LastTry, "Incorrect { now: LastTry }"),
+        (0x0040_0000, PinState::Locked, "Locked"),
+    ] {
+        let does = if wanted == PinState::Locked {
+            rule("C_Login", "do = \"crash\"")
+        } else {
+            answer("C_Login", "CKR_PIN_INCORRECT")
+        };
+        let token = module_token(&stage.alone(&(flags(set) + &does))).await;
+        assert_eq!(token.officer_pin().await.unwrap(), wanted);
+        let outcome = token.unblock(pipe("11111111\n"), pipe("22222222\n")).await;
+        assert_eq!(format!("{:?}", outcome.unwrap_err()), tried, "{set:x}");
+    }
     // At a reader with a PIN pad, no PIN of ours is sent.
     let pad = format!("{}{}", flags(0x0100), answer("C_Login", "CKR_OK"));
     let token = token_of(&stage.alone(&pad)).await.unwrap();

@@ -1,5 +1,6 @@
 //! `trien token change-pin` and `trien token unblock`: at the user's own keyboard only.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::access;
@@ -8,7 +9,7 @@ use crate::cli::sign::failed;
 use crate::cli::{CliError, Shell, wording};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
-use crate::tokens::{LoginError, PinNeed, Token};
+use crate::tokens::{LoginError, PinNeed, PinState, Token};
 
 pub(super) async fn change(
     wanted: &str,
@@ -34,10 +35,12 @@ pub(super) async fn change(
             (old, new_pin(new, shell)?)
         }
     };
-    token
-        .change_pin(old, new)
-        .await
-        .map_err(|error| not_changed(error, &need))?;
+    token.change_pin(old, new).await.map_err(|error| {
+        if let LoginError::Incorrect { now } = error {
+            pin::note_left(now, shell);
+        }
+        not_changed(error, &need)
+    })?;
     tell("token-pin-changed", &label, shell);
     Ok(())
 }
@@ -50,18 +53,21 @@ pub(super) async fn unblock(
 ) -> Result<(), CliError> {
     let token = access::find(wanted, shell).await?;
     let label = token.entry().id.label.clone();
-    let officer = match officer {
-        Some(file) => pin::open(&file)?,
-        None => pin::one_pin(shell, "pin-so")?,
-    };
+    let state = token.officer_pin().await.map_err(|error| failed(&error.into()))?;
+    let officer = officers(officer, state, &label, shell)?;
     let new = new_pin(new, shell)?;
     match token.unblock(officer, new).await {
         Ok(()) => {
             tell("token-unblocked", &label, shell);
             Ok(())
         }
-        Err(LoginError::Incorrect { .. }) => Err(CliError::refused("token-so-pin-incorrect", called(&label))),
-        Err(LoginError::Locked) => Err(CliError::refused("token-so-pin-locked", called(&label))),
+        Err(LoginError::Incorrect { now }) if now != PinState::Locked => {
+            note_left_of_officers(now, shell);
+            Err(CliError::refused("token-so-pin-incorrect", called(&label)))
+        }
+        Err(LoginError::Incorrect { .. } | LoginError::Locked) => {
+            Err(CliError::refused("token-so-pin-locked", called(&label)))
+        }
         Err(LoginError::Invalid) => {
             // How long one may be is told where the token still says it.
             let need = token.pin().await.unwrap_or(PinNeed::Locked);
@@ -71,7 +77,37 @@ pub(super) async fn unblock(
     }
 }
 
-fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<std::os::fd::OwnedFd, CliError> {
+/// The security officer's PIN. Its last try is for a person who was told, and confirmed it: without that PIN a token that
+/// is locked is lost.
+fn officers(file: Option<PathBuf>, state: PinState, label: &str, shell: &Shell) -> Result<OwnedFd, CliError> {
+    match (file, state) {
+        (_, PinState::Locked) => Err(CliError::refused("token-so-pin-locked", called(label))),
+        (Some(_), PinState::LastTry) => Err(CliError::refused("token-so-pin-typed-only", called(label))),
+        (Some(file), _) => pin::open(&file),
+        (None, PinState::LastTry) => pin::last_pin(shell, "pin-so", "token-so-pin-at-last-try"),
+        (None, _) => {
+            note_left_of_officers(state, shell);
+            pin::one_pin(shell, "pin-so")
+        }
+    }
+}
+
+/// As [`pin::note_left`], of the PIN without which a token that is locked is lost.
+fn note_left_of_officers(now: PinState, shell: &Shell) {
+    match now {
+        PinState::Tries(left) => {
+            shell.note(
+                "token-so-pin-tries-left",
+                &arguments([("count", left.to_string())]),
+            );
+        }
+        PinState::FewTries => shell.note("token-so-pin-few-tries", &Arguments::new()),
+        PinState::LastTry => shell.note("token-so-pin-one-try-left", &Arguments::new()),
+        _ => {}
+    }
+}
+
+fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<OwnedFd, CliError> {
     match file {
         Some(file) => pin::open(&file),
         None => pin::new_pin(shell, "pin-new", "pin-new-repeat"),
@@ -81,7 +117,7 @@ fn new_pin(file: Option<PathBuf>, shell: &Shell) -> Result<std::os::fd::OwnedFd,
 /// Of two PINs that were given, the new one is chosen here: nobody's provider gave it.
 fn not_changed(error: LoginError, need: &PinNeed) -> CliError {
     match error {
-        LoginError::Incorrect { .. } => failed(&JobError::PinIncorrect),
+        LoginError::Incorrect { now } if now != PinState::Locked => failed(&JobError::PinIncorrect),
         LoginError::NotTried { .. } => CliError::refused("token-pin-not-tried", Arguments::new()),
         LoginError::Invalid => {
             let bounds = match need {

@@ -24,6 +24,7 @@ impl Answer {
             | Self::Session { .. }
             | Self::Login(_)
             | Self::Signature(_)
+            | Self::OfficerPin(_)
             | Self::AtReader => {}
         }
         self

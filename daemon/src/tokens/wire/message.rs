@@ -312,6 +312,7 @@ mod tests {
             }]),
             Answer::Initialized(InitializeOutcome::Made(entry())),
             Answer::AtReader,
+            Answer::OfficerPin(PinState::Tries(2)),
         ];
         for answer in answers {
             returns(&Reply {

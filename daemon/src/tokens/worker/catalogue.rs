@@ -7,9 +7,9 @@ use cryptoki::object::{Attribute, AttributeType, CertificateType, KeyType, Objec
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use cryptoki_sys::{
-    CKF_ERROR_STATE, CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_TOKEN_INITIALIZED,
-    CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_INITIALIZED, CKF_USER_PIN_LOCKED,
-    CKF_USER_PIN_TO_BE_CHANGED,
+    CKF_ERROR_STATE, CKF_LOGIN_REQUIRED, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_SO_PIN_COUNT_LOW,
+    CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_LOCKED, CKF_TOKEN_INITIALIZED, CKF_USER_PIN_COUNT_LOW,
+    CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_INITIALIZED, CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED,
 };
 use trien_signatures::certificate::Certificate;
 
@@ -214,6 +214,16 @@ pub(super) fn pin_state(info: &TokenInfo) -> PinState {
         () if info.has(CKF_USER_PIN_FINAL_TRY) => PinState::LastTry,
         () if info.has(CKF_USER_PIN_COUNT_LOW) => PinState::FewTries,
         () if info.has(CKF_USER_PIN_TO_BE_CHANGED) => PinState::ToBeChanged,
+        () => PinState::Ready,
+    }
+}
+
+/// How it stands with the security officer's PIN, as far as flags tell.
+pub(super) fn officer_state(info: &TokenInfo) -> PinState {
+    match () {
+        () if info.has(CKF_SO_PIN_LOCKED) => PinState::Locked,
+        () if info.has(CKF_SO_PIN_FINAL_TRY) => PinState::LastTry,
+        () if info.has(CKF_SO_PIN_COUNT_LOW) => PinState::FewTries,
         () => PinState::Ready,
     }
 }

@@ -157,7 +157,14 @@ impl Worker {
                 catalogue::certificates_in(&session.module, &session.pkcs11, false).map(Answer::Certificates)
             }
             Call::Pin { token } => {
-                catalogue::find(&self.module, &token).map(|(_, info)| Answer::Pin(catalogue::pin_need(&info)))
+                let (slot, info) = catalogue::find(&self.module, &token)?;
+                self.shown.ask(&self.module, &token, slot);
+                Ok(Answer::Pin(catalogue::pin_need(&info)))
+            }
+            Call::OfficerPin { token } => {
+                let (slot, info) = catalogue::find(&self.module, &token)?;
+                self.shown.ask(&self.module, &token, slot);
+                Ok(Answer::OfficerPin(catalogue::officer_state(&info)))
             }
             Call::Open { token, key } => self.open(token, key),
             Call::AttachPinPipe { session } => {
@@ -232,12 +239,14 @@ impl Worker {
             Call::ChangePin { token } => {
                 self.free(&token)?;
                 let pipes = pipes(descriptors)?;
-                pin_change::change(&self.module, &token, &pipes, &mut self.late).map(Answer::Login)
+                let at = pin_change::Place::of(&self.module, &token, &mut self.shown)?;
+                pin_change::change(&self.module, &token, at, &pipes, &mut self.late).map(Answer::Login)
             }
             Call::Unblock { token } => {
                 self.free(&token)?;
                 let pipes = pipes(descriptors)?;
-                pin_change::unblock(&self.module, &token, &pipes, &mut self.late).map(Answer::Login)
+                let at = pin_change::Place::of(&self.module, &token, &mut self.shown)?;
+                pin_change::unblock(&self.module, &token, at, &pipes, &mut self.late).map(Answer::Login)
             }
             Call::InitializeToken { label } => {
                 let pipes = pipes(descriptors)?;

@@ -6,12 +6,13 @@ use std::os::fd::OwnedFd;
 use cryptoki::error::Error;
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
-use cryptoki_sys::{CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_LOCKED};
+use cryptoki_sys::{CKF_PROTECTED_AUTHENTICATION_PATH, CKF_SO_PIN_LOCKED, CKF_USER_PIN_LOCKED};
 
 use super::failure::token_error;
 use super::pin_line::{Pin, PinLine};
 use super::raw::{Module, TokenInfo};
-use super::{catalogue, session, shown};
+use super::shown::Shown;
+use super::{catalogue, session};
 use crate::tokens::pcsc::log_out;
 use crate::tokens::pcsc::presence::Stay;
 use crate::tokens::session::may_mean_removal;
@@ -22,18 +23,37 @@ use crate::tokens::{PinState, TokenError};
 /// return from the next call, and whoever reads the answer ends the process instead.
 pub(super) type Late = Vec<Session>;
 
+/// Where the token is whose PIN is to be replaced, and since when, if it is a card.
+pub(super) struct Place {
+    slot: Slot,
+    info: TokenInfo,
+    stay: Option<Stay>,
+}
+
+impl Place {
+    /// Of the card for which the lines were typed that are in the pipes.
+    ///
+    /// # Errors
+    /// [`TokenError::Removed`] if it is not there any more, or another one is.
+    pub(super) fn of(module: &Module, token: &TokenName, shown: &mut Shown) -> Result<Self, TokenError> {
+        let (slot, info) = catalogue::find(module, token)?;
+        let stay = shown.typed_for(module, token, slot)?;
+        Ok(Self { slot, info, stay })
+    }
+}
+
 /// The old PIN and the new one, a line each: one try of the old one.
 pub(super) fn change(
     module: &Module,
     token: &TokenName,
+    Place { slot, info, stay }: Place,
     pipes: &[OwnedFd; 2],
     late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
-    let (slot, info) = catalogue::find(module, token)?;
     if info.has(CKF_USER_PIN_LOCKED) {
         return Ok(LoginOutcome::Locked);
     }
-    let card = Card::in_slot(module, slot, &info);
+    let card = Card::of(module, stay, &info);
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
@@ -60,15 +80,15 @@ struct Card<'a> {
 }
 
 impl<'a> Card<'a> {
-    fn in_slot(module: &Module, slot: Slot, info: &'a TokenInfo) -> Self {
+    fn of(module: &Module, stay: Option<Stay>, info: &'a TokenInfo) -> Self {
         Self {
-            stay: shown::stay_in(module, slot),
+            stay,
             manufacturer: &info.manufacturer,
             stays_unlocked: module.stays_unlocked(),
         }
     }
 
-    /// What was typed was typed for the card that was there when the lines were waited for.
+    /// What was typed was typed for the card that was there before.
     fn require(&self) -> Result<(), TokenError> {
         match &self.stay {
             Some(stay) if !stay.goes_on() => Err(TokenError::Removed),
@@ -97,11 +117,14 @@ impl<'a> Card<'a> {
 pub(super) fn unblock(
     module: &Module,
     token: &TokenName,
+    Place { slot, info, stay }: Place,
     pipes: &[OwnedFd; 2],
     late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
-    let (slot, info) = catalogue::find(module, token)?;
-    let card = Card::in_slot(module, slot, &info);
+    if info.has(CKF_SO_PIN_LOCKED) {
+        return Ok(LoginOutcome::Locked);
+    }
+    let card = Card::of(module, stay, &info);
     let (Some(officer), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
@@ -109,9 +132,12 @@ pub(super) fn unblock(
     let session = module
         .open_rw_session(slot)
         .map_err(|error| token_error(&error))?;
-    // What is known of the state is the user's PIN's; of the officer's it is only known that it was wrong.
     let tried = session.login(UserType::So, Some(officer.secret()));
-    match session::outcome(tried, || PinState::Ready) {
+    let state = || {
+        let found = catalogue::find(module, token);
+        found.map_or(PinState::Ready, |(_, info)| catalogue::officer_state(&info))
+    };
+    match session::outcome(tried, state) {
         Ok(LoginOutcome::In) => {}
         other => return closed(session, other, late),
     }

@@ -12,11 +12,21 @@ use super::catalogue;
 use super::raw::{Module, TokenInfo};
 use crate::tokens::TokenError;
 use crate::tokens::pcsc::presence::Stay;
-use crate::tokens::wire::{CertificateRecord, KeyName};
+use crate::tokens::wire::{CertificateRecord, KeyName, TokenName};
 
 /// What was seen last in each slot with a card.
 #[derive(Default)]
-pub(super) struct Shown(HashMap<u64, Sighting>);
+pub(super) struct Shown {
+    seen: HashMap<u64, Sighting>,
+    /// The card whose PIN was asked about last: what is typed next is typed for it.
+    asked: Option<Asked>,
+}
+
+struct Asked {
+    token: TokenName,
+    slot: Slot,
+    stay: Stay,
+}
 
 struct Sighting {
     /// Began before the card showed anything of it.
@@ -29,13 +39,38 @@ impl Shown {
     /// The present stay of what is in a slot: that of the last time, if it goes on; else what was shown then is forgotten.
     /// None of what is no card, or in no reader of the service's.
     pub(super) fn stay(&mut self, module: &Module, slot: Slot) -> Option<Stay> {
-        if let Some(last) = self.0.get(&slot.id())
+        if let Some(last) = self.seen.get(&slot.id())
             && last.stay.goes_on()
         {
             return Some(last.stay.clone());
         }
-        self.0.remove(&slot.id());
+        self.seen.remove(&slot.id());
         stay_in(module, slot)
+    }
+
+    /// Somebody is about to be asked for the PIN of the token in this slot.
+    pub(super) fn ask(&mut self, module: &Module, token: &TokenName, slot: Slot) {
+        let token = token.clone();
+        let asked = |stay| Asked { token, slot, stay };
+        self.asked = self.stay(module, slot).map(asked);
+    }
+
+    /// The stay of the card that a PIN was typed for: the one whose PIN was asked about, once; if nobody asked, the one
+    /// that is there. None of what is no card, or in no reader of the service's.
+    ///
+    /// # Errors
+    /// [`TokenError::Removed`] if the token is now another one, or elsewhere.
+    pub(super) fn typed_for(
+        &mut self,
+        module: &Module,
+        token: &TokenName,
+        slot: Slot,
+    ) -> Result<Option<Stay>, TokenError> {
+        match self.asked.take_if(|asked| asked.token == *token) {
+            Some(asked) if asked.slot != slot || !asked.stay.goes_on() => Err(TokenError::Removed),
+            Some(asked) => Ok(Some(asked.stay)),
+            None => Ok(stay_in(module, slot)),
+        }
     }
 
     /// What the card showed in that stay.
@@ -46,8 +81,8 @@ impl Shown {
         };
         let keys = || records.iter().filter_map(key).collect();
         match stay {
-            Some(stay) => drop(self.0.insert(slot.id(), Sighting { stay, keys: keys() })),
-            None => drop(self.0.remove(&slot.id())),
+            Some(stay) => drop(self.seen.insert(slot.id(), Sighting { stay, keys: keys() })),
+            None => drop(self.seen.remove(&slot.id())),
         }
     }
 
@@ -70,7 +105,7 @@ impl Shown {
             return Ok(Some(stay));
         };
         let shows = |shown: &Self| {
-            let sighting = shown.0.get(&slot.id());
+            let sighting = shown.seen.get(&slot.id());
             sighting.is_some_and(|seen| seen.keys.contains(&public.0))
         };
         if shows(self) {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::super::apdu::{Command, Status};
 use super::super::failure::CardError;
 use super::super::features::{pin_modify_structure, pin_verify_structure};
-use super::Piv;
+use super::{Piv, tlv};
 use crate::tokens::PinState;
 use crate::tokens::truth::AtLogin;
 
@@ -23,6 +23,9 @@ const FILL: u8 = 0xff;
 
 /// The key reference of the PIV Card Application PIN.
 const REFERENCE: u8 = 0x80;
+
+/// That of the PIN Unblocking Key.
+const UNBLOCKING_REFERENCE: u8 = 0x81;
 
 const VERIFY: [u8; 4] = [0, 0x20, 0, REFERENCE];
 
@@ -141,6 +144,23 @@ impl Piv<'_, '_> {
             (_, Some(tries)) => Ok(state_of(tries)),
             (status, None) => Err(CardError::Refused(status)),
         }
+    }
+
+    /// How it stands with the code that unblocks the PIN: by GET METADATA (Yubico's), on a card that has it. No command of
+    /// the standard tells it without a try; then it is [`PinState::Ready`].
+    ///
+    /// # Errors
+    /// [`CardError`]
+    pub fn unblocking_state(&mut self) -> Result<PinState, CardError> {
+        let asked = self.send(&Command::asking([0, 0xf7, 0, UNBLOCKING_REFERENCE], &[]))?;
+        if asked.status != Status::SUCCESS {
+            return Ok(PinState::Ready);
+        }
+        // Tries in all, tries left.
+        Ok(match tlv::find(&asked.data, 0x06) {
+            Ok(Some(&[_, left])) => state_of(left),
+            _ => PinState::Ready,
+        })
     }
 
     /// One try. It is sent once, whatever happens on the way.

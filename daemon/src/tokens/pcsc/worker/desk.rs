@@ -189,6 +189,7 @@ impl<'watch> Desk<'watch> {
             } => self.survey(inserted, provisional).map(Answer::Survey),
             Call::Certificates { token } => self.certificates(&token, Extent::All).map(Answer::Certificates),
             Call::Pin { token } => self.pin(&token, GLANCE).map(Answer::Pin),
+            Call::OfficerPin { token } => self.officer_pin(&token).map(Answer::OfficerPin),
             Call::Open { token, key } => self.open(&token, key),
             Call::Close { session } => {
                 if self.session.as_ref().is_some_and(|open| open.number == session) {
@@ -277,6 +278,13 @@ impl<'watch> Desk<'watch> {
             .as_ref()
             .is_some_and(|link| link.features().verify_pin.is_some());
         Ok(need(state, pad))
+    }
+
+    /// How it stands with the code that unblocks the PIN.
+    fn officer_pin(&mut self, token: &TokenName) -> Result<PinState, CardError> {
+        self.reach(GLANCE)?;
+        self.expect(token)?;
+        self.piv()?.unblocking_state()
     }
 
     /// What was told last of the PIN of the card that was looked at.

@@ -500,7 +500,10 @@ impl Desk<'_> {
                 match now {
                     PinState::Locked => return Ok(LoginOutcome::Locked),
                     PinState::LastTry if told != Some(now) => return Ok(LoginOutcome::NotTried { now }),
-                    _ => self.piv()?.change_pin(&known, &new),
+                    _ => {
+                        let changed = self.piv()?.change_pin(&known, &new);
+                        self.counted(changed)
+                    }
                 }
             }
             Replacement::Unblock => self.piv()?.unblock_pin(&known, &new),
@@ -516,11 +519,25 @@ impl Desk<'_> {
                 state: now @ PinState::LastTry,
             } if told != Some(now) => Ok(LoginOutcome::NotTried { now }),
             PinNeed::Reader { .. } => {
-                let verified = self.piv()?.change_pin_at_reader();
+                let changed = self.piv()?.change_pin_at_reader();
+                let verified = self.counted(changed);
                 self.replaced(verified)
             }
             PinNeed::Locked => Ok(LoginOutcome::Locked),
             _ => Ok(LoginOutcome::NoPin),
+        }
+    }
+
+    /// Some cards name no count of tries where a PIN is replaced, and do where they are asked for it.
+    fn counted(&mut self, changed: Result<Verified, CardError>) -> Result<Verified, CardError> {
+        if changed != Ok(Verified::Wrong(u8::MAX)) {
+            return changed;
+        }
+        match self.piv().and_then(|mut piv| piv.pin_state()) {
+            Ok(PinState::Locked) => Ok(Verified::Blocked),
+            Ok(PinState::LastTry) => Ok(Verified::Wrong(1)),
+            Ok(PinState::Tries(left)) => Ok(Verified::Wrong(left)),
+            _ => changed,
         }
     }
 
