@@ -278,6 +278,106 @@ fn import(folder: &Path, kind: &[&str], id: &str) -> PathBuf {
     public
 }
 
+/// SoftHSM alone, in a `TRIEN_HOME` that is this folder.
+fn configure(folder: &Path, module: &ModuleConfig) {
+    std::fs::create_dir(folder.join("config")).unwrap();
+    let config = format!(
+        "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"softhsm2\"\npath = {:?}\n\
+         folders = [{folder:?}]\nenvironment = [\"SOFTHSM2_CONF\"]\n",
+        module.path
+    );
+    std::fs::write(folder.join("config/config.toml"), config).unwrap();
+}
+
+/// The authority's certificate is there for everybody to read, and the person's own after his PIN: as some cards are given
+/// out.
+#[test]
+fn a_certificate_that_is_private_beside_an_authoritys_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let module = softhsm(folder);
+    configure(folder, &module);
+    let curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    import(folder, &curve, "d1");
+    run(softhsm_tool(folder).args(["--delete-object", "--type", "cert", "--id", "d1"]));
+    let mut write = Command::new("p11tool");
+    write
+        .arg("--provider")
+        .arg(&module.path)
+        .args(["--batch", "--login", "--write"]);
+    write.args([
+        "--mark-private",
+        "--id",
+        "d1",
+        "--label",
+        "d1",
+        "--load-certificate",
+    ]);
+    run(write
+        .arg(folder.join("d1-cert.pem"))
+        .arg("pkcs11:token=soft")
+        .env("GNUTLS_PIN", PIN)
+        .env("SOFTHSM2_CONF", folder.join("softhsm2.conf")));
+    let authority = folder.join("authority.der");
+    run(Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-newkey",
+            "rsa:2048",
+            "-subj",
+            "/CN=Authority",
+        ])
+        .args(["-days", "9", "-outform", "DER", "-keyout"])
+        .arg(folder.join("authority.key"))
+        .arg("-out")
+        .arg(&authority));
+    let words = [
+        "--type",
+        "cert",
+        "--id",
+        "ca",
+        "--label",
+        "authority",
+        "--write-object",
+    ];
+    run(softhsm_tool(folder).args(words).arg(&authority));
+    std::fs::write(folder.join("x"), "x").unwrap();
+    std::fs::write(folder.join("pin"), format!("{PIN}\n")).unwrap();
+    let trien = |words: &[&str], with_pin: bool| {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).args(["--lang", "en"]);
+        if with_pin {
+            command.arg("--pin-file").arg(folder.join("pin"));
+        }
+        command
+            .env("TRIEN_HOME", folder)
+            .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"))
+            .current_dir(folder);
+        let output = command.output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(told).unwrap())
+    };
+    let shows = |told: &str| told.contains("[d1]");
+    let (_, shown) = trien(&["cert", "list"], false);
+    assert!(!shows(&shown), "{shown}");
+    let sign = ["sign", "--format", "cades", "--cert", "d1", "--out", "x.p7m", "x"];
+    let (code, told) = trien(&sign, true);
+    assert!(
+        code != Some(0) && told.contains("trien cert list --reveal"),
+        "{code:?}: {told}"
+    );
+    let (_, doctor) = trien(&["doctor"], false);
+    assert!(doctor.contains("trien cert list --reveal"), "{doctor}");
+    let (code, revealed) = trien(&["cert", "list", "--reveal"], true);
+    assert!(code == Some(0) && shows(&revealed), "{code:?}: {revealed}");
+    let (code, told) = trien(&sign, true);
+    assert_eq!(code, Some(0), "{told}");
+    let (_, doctor) = trien(&["doctor"], false);
+    assert!(!doctor.contains("trien cert list --reveal"), "{doctor}");
+}
+
 /// A key on a curve that no format here has is refused for what it is, before its PIN; one beside it signs.
 #[test]
 fn n107_a_key_on_a_curve_that_is_unknown_here_is_refused_before_the_pin() {
@@ -288,13 +388,7 @@ fn n107_a_key_on_a_curve_that_is_unknown_here_is_refused_before_the_pin() {
         let option = format!("ec_paramgen_curve:{curve}");
         import(folder, &["-algorithm", "EC", "-pkeyopt", &option], id);
     }
-    std::fs::create_dir(folder.join("config")).unwrap();
-    let config = format!(
-        "[websocket]\nport = 0\n[cards]\npiv = false\n[[modules]]\nname = \"softhsm2\"\npath = {:?}\n\
-         folders = [{folder:?}]\nenvironment = [\"SOFTHSM2_CONF\"]\n",
-        module.path
-    );
-    std::fs::write(folder.join("config/config.toml"), config).unwrap();
+    configure(folder, &module);
     std::fs::write(folder.join("x"), "x").unwrap();
     let sign = |id: &str, pin: &str| {
         std::fs::write(folder.join("pin"), pin).unwrap();

@@ -15,7 +15,7 @@ use super::recent::Held;
 use super::{Context, JobError, augment};
 use crate::briefly::briefly;
 use crate::consent::{Candidate, Offer};
-use crate::tokens::{AtHand, HeldCertificate, InReach, PinNeed, Token, TokenError};
+use crate::tokens::{AtHand, HeldCertificate, InReach, PinNeed, Token, TokenError, may_hide_more};
 use crate::trust::Trust;
 
 /// From when on a person is told that a certificate ends.
@@ -133,7 +133,7 @@ async fn among(
 #[derive(Default)]
 struct Sight {
     held: Vec<Held>,
-    /// A token that shows no certificate may have some.
+    /// A token that shows no certificate of a key may have some.
     hidden: bool,
     failure: Option<TokenError>,
     /// Tokens may hold more certificates than these.
@@ -168,10 +168,8 @@ async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
             false => token.certificates_at_hand().await,
         };
         match read {
-            Ok(AtHand { certificates, .. }) if certificates.is_empty() => {
-                sight.hidden |= hides(&*token).await;
-            }
             Ok(AtHand { certificates, more }) => {
+                sight.hidden |= may_hide_more(&certificates) && hides(&*token).await;
                 sight.more |= more;
                 let held = certificates.into_iter().map(|one| (Arc::clone(&token), one));
                 sight.held.extend(held);
@@ -189,7 +187,7 @@ async fn look(context: &Context, wanted: Wanted<'_>, all: bool) -> Sight {
     sight
 }
 
-/// Whether a token that shows no certificate may have some that show after login. A page cannot have anybody log in for
+/// Whether a token that shows no certificate of a key may have some that show after login. A page cannot have anybody log in for
 /// that: the person does it once, at the command line.
 async fn hides(token: &dyn Token) -> bool {
     matches!(

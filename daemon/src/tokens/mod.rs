@@ -210,6 +210,15 @@ pub struct HeldCertificate {
     /// The private key with the same `CKA_ID`, if there is one. Before login a token may hide private keys: then this
     /// is the certificate's `CKA_ID`, and signing finds out.
     pub key: Option<KeyRef>,
+    /// As far as the token shows, it belongs to a key there, be it one that no signature is made with here: an authority's.
+    pub has_key: bool,
+}
+
+/// Whether a token that wants a PIN may have more certificates than it shows without one. Who keeps his own private may show
+/// those of the authorities above it.
+#[must_use]
+pub fn may_hide_more(shown: &[HeldCertificate]) -> bool {
+    !shown.iter().any(|held| held.has_key)
 }
 
 /// A private key.

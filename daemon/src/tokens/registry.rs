@@ -541,10 +541,12 @@ impl ModuleToken {
         }
     }
 
-    /// What was remembered, where nothing is shown.
+    /// What is shown, and what was remembered where none of that is a key's.
     fn all_held(&self, mut records: Vec<CertificateRecord>) -> Vec<HeldCertificate> {
-        if let (true, Ok(name)) = (records.is_empty(), self.name()) {
-            records = self.worker.remembered(&name);
+        if let (false, Ok(name)) = (records.iter().any(|record| record.key), self.name()) {
+            let mut remembered = self.worker.remembered(&name);
+            remembered.retain(|one| records.iter().all(|record| record.der != one.der));
+            records.extend(remembered);
         }
         let held = records.into_iter().filter_map(|record| self.held(record));
         held.collect()
@@ -559,11 +561,14 @@ impl ModuleToken {
             id: record.id.0,
             public_key: Some(certificate.public_key_der().to_vec()),
         });
+        // Our own driver's cards have certificates in the slots of keys alone.
+        let has_key = record.key || self.worker.library().is_none();
         Some(HeldCertificate {
             token: self.entry.id.clone(),
             label: record.label,
             certificate,
             key,
+            has_key,
         })
     }
 }

@@ -15,7 +15,9 @@ use crate::jobs::error::HIDDEN_REMEDY;
 use crate::language::{self, Arguments, Remark};
 use crate::tokens::known::{self, KnownModule};
 use crate::tokens::pcsc::DRIVER;
-use crate::tokens::{Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library};
+use crate::tokens::{
+    Level, Modules, PinNeed, PinState, Token, TokenEntry, TokenError, library, may_hide_more,
+};
 use crate::trust::Trust;
 
 /// From when on a person is told that a certificate ends.
@@ -221,7 +223,7 @@ async fn of_token(token: &crate::tokens::ModuleToken, trust: &Trust) -> Vec<Find
     let mut findings: Vec<_> = of_pin.into_iter().collect();
     let now = OffsetDateTime::now_utc();
     let held = token.certificates().await;
-    let shows_none = matches!(&held, Ok(held) if held.is_empty());
+    let shows_none = matches!(&held, Ok(held) if may_hide_more(held));
     if shows_none
         && matches!(
             token.pin().await,

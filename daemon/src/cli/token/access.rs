@@ -8,7 +8,9 @@ use crate::cli::{CliError, Shell, wording};
 use crate::consent::shell::{AtTheShell, PinSource, choice, is_too_short_for};
 use crate::jobs::login;
 use crate::language::arguments;
-use crate::tokens::{HeldCertificate, ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token};
+use crate::tokens::{
+    HeldCertificate, ModuleSession, ModuleToken, PinNeed, Sight, SigningSession, Token, may_hide_more,
+};
 
 /// Finds the one token of that label or serial number.
 pub(super) async fn find(wanted: &str, shell: &Shell) -> Result<ModuleToken, CliError> {
@@ -64,7 +66,7 @@ impl Hiding {
                 token.pin().await,
                 Ok(PinNeed::Pipe { .. } | PinNeed::Reader { .. })
             );
-            if certificates.is_empty() && wants_login {
+            if may_hide_more(&certificates) && wants_login {
                 hiding.push(token);
             }
             // Those that `trien sign` would take.
@@ -128,7 +130,7 @@ impl Hiding {
 /// Certificates that are named to somebody who has to choose.
 const MAX_TOLD: usize = 20;
 
-/// Logs in to each token that shows no certificate, and has those remembered that show then. False if there are none.
+/// Logs in to each token that shows no certificate of a key, and has those remembered that show then. False if there are none.
 ///
 /// # Errors
 /// As [`reveal_these`].

@@ -312,13 +312,13 @@ pub(super) fn certificates_in(
             tracing::warn!("the token holds more certificates than are looked at");
             break;
         }
-        let is_paired = match pairing {
-            Pairing::Key(_) => true,
-            // Nothing is told apart by an id that is none.
-            Pairing::ByName => !id.is_empty(),
-            Pairing::None => false,
+        let key = match pairing {
+            Pairing::Key(_) => keys.contains(&id) || may_have(&id),
+            // Nothing is told apart by an id that is none. An authority's certificate is there for the sake of others, unless
+            // its key shows.
+            Pairing::ByName if !id.is_empty() => keys.contains(&id) || may_have(&id) && !is_authoritys(&der),
+            Pairing::ByName | Pairing::None => false,
         };
-        let key = is_paired && (keys.contains(&id) || may_have(&id));
         records.push(CertificateRecord {
             label,
             id: Octets(id),
@@ -327,6 +327,10 @@ pub(super) fn certificates_in(
         });
     }
     Ok(records)
+}
+
+fn is_authoritys(der: &[u8]) -> bool {
+    Certificate::from_der(der).is_ok_and(|certificate| certificate.is_ca())
 }
 
 /// A public key object.

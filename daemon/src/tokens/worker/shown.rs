@@ -87,8 +87,8 @@ impl Shown {
     }
 
     /// The stay of the card with that key: one that has been in its reader since it showed the key's certificate, or shows
-    /// it now. A card that shows no certificate before somebody logs in is known by its name alone, and so is what is in no
-    /// reader of the service's.
+    /// it now. A card that shows no certificate of a key before somebody logs in is known by its name alone, and so is what
+    /// is in no reader of the service's.
     ///
     /// # Errors
     /// [`TokenError::Removed`] if it is another one.
@@ -113,7 +113,7 @@ impl Shown {
         }
         let records = catalogue::certificates_in(module, session, info.has(CKF_LOGIN_REQUIRED))?;
         self.keep(slot, Some(stay.clone()), &records);
-        match records.is_empty() || shows(self) {
+        match !records.iter().any(|record| record.key) || shows(self) {
             true => Ok(Some(stay)),
             false => Err(TokenError::Removed),
         }
