@@ -10,7 +10,7 @@ use super::report::printable;
 use super::revocation::{self, Revocation};
 use super::token::{reveal, tell_failure};
 use super::{CliError, Shell};
-use crate::language::{Arguments, arguments};
+use crate::language::{Arguments, arguments, in_vietnam};
 use crate::tokens::{HeldCertificate, Sight, Token};
 use crate::trust::Trust;
 
@@ -170,6 +170,24 @@ fn lines(held: &HeldCertificate, known: &Known, now: OffsetDateTime, shell: &She
     text
 }
 
+/// As the doctor and the window say it: one that begins at midnight in Hà Nội does not begin the day before.
 fn day(time: OffsetDateTime) -> String {
-    time.date().to_string()
+    in_vietnam(time).date().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_begins_on_the_day_on_which_it_begins_in_vietnam() {
+        for (time, said) in [
+            (datetime!(2026-12-31 17:00:00 UTC), "2027-01-01"),
+            (datetime!(2026-12-31 16:59:59 UTC), "2026-12-31"),
+        ] {
+            assert_eq!(day(time), said);
+        }
+    }
 }

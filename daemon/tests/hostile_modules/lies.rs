@@ -1,6 +1,8 @@
 //! Counts, lengths, functions and signatures that are not what the module says they are.
 
-use crate::stage::{Stage, TOKENS, answer, name, rule, sign};
+use trien::tokens::InitializeError;
+
+use crate::stage::{PIN, Stage, TOKENS, answer, name, pipe, rule, sign};
 
 /// Beside the key that signs.
 const OTHER_KEY: &str = "[[token.key]]\nlabel = \"other\"\nalgorithm = \"ec:p256\"\n";
@@ -159,4 +161,17 @@ async fn n103_what_is_no_signature_does_not_leave() {
     assert_eq!(name(&sign(&same).await), "signed");
     let undefined = stage.alone(&rule("C_Sign", "do = \"answer\"\nvalue = 305419896"));
     assert_eq!(name(&sign(&undefined).await), "Answered { number: 305419896 }");
+}
+
+/// A slot that was software's when it was looked at, and is a card's when a token is to be made: `C_InitToken` would wipe the
+/// card.
+#[tokio::test]
+async fn a_token_is_made_in_no_slot_that_is_in_hardware() {
+    let stage = Stage::new();
+    // The stage's token and the free slot are asked about once each.
+    let hardware = rule("C_GetSlotInfo", "from = 3\ndo = \"flags\"\nset = 4");
+    let modules = stage.alone(&(hardware + &rule("C_InitToken", "do = \"crash\"")));
+    let line = || pipe(&format!("{PIN}\n"));
+    let made = modules.initialize("new", line(), line()).await;
+    assert!(matches!(made, Err(InitializeError::NoFreeSlot)), "{made:?}");
 }

@@ -4,16 +4,16 @@ use std::os::fd::OwnedFd;
 
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
-use cryptoki_sys::{CKF_TOKEN_INITIALIZED, CKF_USER_PIN_INITIALIZED};
+use cryptoki_sys::{CKF_ERROR_STATE, CKF_TOKEN_INITIALIZED, CKF_USER_PIN_INITIALIZED};
 
 use super::catalogue;
 use super::failure::{is_out_of_form, token_error};
 use super::pin_line::{Pin, PinLine};
-use super::raw::Module;
+use super::raw::{Module, TokenInfo};
 use crate::tokens::TokenError;
 use crate::tokens::wire::InitializeOutcome;
 
-/// Makes a token in the first slot that has none. Both PINs are judged before anything is made.
+/// Makes a token in the first slot that has none and is in no hardware. Both PINs are judged before anything is made.
 pub(super) fn initialize(
     module: &Module,
     name: &str,
@@ -47,10 +47,10 @@ pub(super) fn initialize(
 }
 
 fn free_slot(module: &Module) -> Result<Option<Slot>, TokenError> {
+    // As whoever asked has looked for one: a card is not wiped for it, nor what is damaged.
     let free = |slot: &Slot| {
-        module
-            .token_info(*slot)
-            .is_ok_and(|info| !info.has(CKF_TOKEN_INITIALIZED))
+        let has_none = |info: TokenInfo| !info.has(CKF_TOKEN_INITIALIZED) && !info.has(CKF_ERROR_STATE);
+        module.token_info(*slot).is_ok_and(has_none) && !module.place_of(*slot).hardware
     };
     Ok(module.slots()?.into_iter().find(free))
 }
