@@ -134,9 +134,9 @@ help-sign-on-error = When one file cannot be signed: go-on signs the others (the
 help-sign-reason = For PDF and Office documents: why it is signed
 help-sign-location = For PDF: where it is signed
 help-sign-detached = For CAdES: write the signature alone, without the content
-help-sign-parallel = For CAdES: the files are signatures; add one more beside those that are there. One with its content inside has at most 128 MiB
+help-sign-parallel = For CAdES: the files are signatures; add one more beside those that are there
 help-sign-content = With --parallel: the file that a signature without content inside is about
-help-sign-countersign = For CAdES: the files are signatures by one signer; add a counter-signature that confirms it. One with its content inside has at most 128 MiB
+help-sign-countersign = For CAdES: the files are signatures by one signer; add a counter-signature that confirms it
 help-sign-enveloping = For XAdES: put the content inside the signature; at most 149 MiB, as with jades and jades-json, for the result has to be checked
 help-sign-template = For xmldsig: general (the default), tax-declaration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
 

@@ -134,9 +134,9 @@ help-sign-on-error = Khi một tệp không ký được: go-on vẫn ký các t
 help-sign-reason = Với PDF và tài liệu Office: lý do ký
 help-sign-location = Với PDF: nơi ký
 help-sign-detached = Với CAdES: chỉ ghi chữ ký, không kèm nội dung
-help-sign-parallel = Với CAdES: các tệp là chữ ký; thêm một chữ ký bên cạnh các chữ ký đã có. Tệp chữ ký kèm nội dung lớn nhất 128 MiB
+help-sign-parallel = Với CAdES: các tệp là chữ ký; thêm một chữ ký bên cạnh các chữ ký đã có
 help-sign-content = Với --parallel: tệp nội dung của chữ ký không chứa nội dung bên trong
-help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký đối chứng xác nhận chữ ký ấy. Tệp chữ ký kèm nội dung lớn nhất 128 MiB
+help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký đối chứng xác nhận chữ ký ấy
 help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký; lớn nhất 149 MiB, như jades và jades-json, vì kết quả phải kiểm tra được
 help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 

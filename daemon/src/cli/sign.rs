@@ -356,7 +356,10 @@ const MAX_STREAMED: u64 = 1 << 40;
 /// The largest file that stays where it is in this format, in bytes.
 fn largest(format: SignatureFormat) -> u64 {
     match format {
-        SignatureFormat::CadesAttached | SignatureFormat::CadesDetached => MAX_STREAMED,
+        SignatureFormat::CadesAttached
+        | SignatureFormat::CadesDetached
+        | SignatureFormat::CadesParallel
+        | SignatureFormat::CadesCounter => MAX_STREAMED,
         // One that was signed before may have grown past the largest that a page can send.
         SignatureFormat::Pades => Limits::default().document as u64,
         _ => MAX_DOCUMENT,

@@ -11,10 +11,10 @@ use trien_protocol::prompt::ShownSignature;
 use trien_signatures::algorithm::{Hash, PublicKeyKind, RsaPadding, SignatureAlgorithm, SignatureValue};
 use trien_signatures::asic::{self, AsicRequest, File, Inside, Kind, PreparedAsic};
 use trien_signatures::cades::{
-    self, CadesRequest, FurtherError, FurtherRequest, PreparedCades, PreparedFurther,
+    self, CadesRequest, Container, FurtherError, FurtherRequest, PreparedCades, PreparedFurther,
 };
 use trien_signatures::certificate::Certificate;
-use trien_signatures::cms::{ATTRIBUTES_BEGIN, PrepareError, begins_like_signed_attributes};
+use trien_signatures::cms::{ATTRIBUTES_BEGIN, FormatError, PrepareError, begins_like_signed_attributes};
 use trien_signatures::jades::{self, JadesRequest, PreparedJades, Serialization};
 use trien_signatures::ooxml::{self, OoxmlRequest, PreparedOoxml};
 use trien_signatures::pades::{self, Allowed, AppendedPades, Drawings, FieldChoice, FieldLock, PadesRequest};
@@ -63,8 +63,8 @@ pub(super) enum PreparedDocument {
     Cades(Box<PreparedCades>),
     /// The content, of so many bytes, comes into it.
     CadesAttached(Box<PreparedCades>, u64),
-    /// In a signature that is there.
-    Further(Box<PreparedFurther>),
+    /// In a signature that is there, which may hold its content.
+    Further(Box<PreparedFurther>, Option<Box<Enclosed>>),
     Xml(Box<PreparedXml>),
     Jades(Box<PreparedJades>),
     Asic(Box<PreparedAsic>),
@@ -77,13 +77,22 @@ pub(super) enum Made {
     Whole(Vec<u8>),
     /// The document as it was, with this before it and behind.
     Around { head: Vec<u8>, tail: Vec<u8> },
+    /// What the document holds, with something else around it.
+    Anew {
+        head: Vec<u8>,
+        content: Sealed,
+        tail: Vec<u8>,
+    },
+}
+
+/// What a CMS holds, and where it stands there.
+pub(super) struct Enclosed {
+    container: Container,
+    content: Sealed,
 }
 
 /// Of documents whose sort nobody told.
 const MEDIA_TYPE: &str = "application/octet-stream";
-
-/// The largest CMS file that takes a further signature, in bytes: it is held whole, with its content.
-const MAX_FURTHER: u64 = 128 * 1024 * 1024;
 
 /// Refuses parameters that cannot be right, before anything else is done.
 pub(super) fn check(call: &SignDocuments) -> Result<(), JobError> {
@@ -281,18 +290,13 @@ impl Recipe {
                 Ok(())
             }
             _ => {
-                if made_of(self.format, document.size()) > MAX_DOCUMENT {
-                    return Err(read_back::too_large());
-                }
                 let further = matches!(
                     self.format,
                     SignatureFormat::CadesParallel | SignatureFormat::CadesCounter
                 );
-                if further && document.size() > MAX_FURTHER {
-                    let limit = MAX_FURTHER / (1024 * 1024);
-                    return Err(JobError::TooLarge(format!(
-                        "a CMS file of more than {limit} MiB takes no further signature"
-                    )));
+                // Its content is not held.
+                if !further && made_of(self.format, document.size()) > MAX_DOCUMENT {
+                    return Err(read_back::too_large());
                 }
                 let made = match self.prepare(name, document, signing_time) {
                     // By then it is another second: see [`Self::prepare_now`].
@@ -351,15 +355,15 @@ impl Recipe {
                     _ => PreparedDocument::Cades(prepared),
                 });
             }
+            SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
+                return self.further(document, signing_time);
+            }
             _ => {}
         }
         let bytes = document.bytes().map_err(unreadable)?;
         match self.format {
             SignatureFormat::XadesEnveloping | SignatureFormat::XadesDetached => {
                 self.xades(name, bytes, signing_time)
-            }
-            SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => {
-                self.further(&bytes, document.content(), signing_time)
             }
             SignatureFormat::Xmldsig => self.xmldsig(bytes, signing_time),
             SignatureFormat::JadesCompact => self.jades(Serialization::Compact, &bytes, signing_time),
@@ -374,7 +378,9 @@ impl Recipe {
             SignatureFormat::XadesEnveloped
             | SignatureFormat::Pades
             | SignatureFormat::CadesAttached
-            | SignatureFormat::CadesDetached => self.xades(name, bytes, signing_time),
+            | SignatureFormat::CadesDetached
+            | SignatureFormat::CadesParallel
+            | SignatureFormat::CadesCounter => self.xades(name, bytes, signing_time),
         }
     }
 
@@ -422,12 +428,12 @@ impl Recipe {
         Ok(cades::prepare_digest(&request, digest)?)
     }
 
-    fn further(
-        &self,
-        signed: &[u8],
-        content: Option<Sealed>,
-        signing_time: OffsetDateTime,
-    ) -> Result<PreparedDocument, JobError> {
+    /// In the signature that a document is, read without what it holds.
+    fn further(&self, document: &Sealed, signing_time: OffsetDateTime) -> Result<PreparedDocument, JobError> {
+        let container = Container::open(&mut document.reader()).map_err(no_signature)?;
+        let signed = container.skeleton();
+        let inside = container.pieces().map(|pieces| Sealed::part(document, pieces));
+        let inside = inside.transpose().map_err(unreadable)?;
         let request = FurtherRequest {
             signer: &self.signer,
             chain: &self.chain,
@@ -436,7 +442,10 @@ impl Recipe {
         };
         let prepared = match self.format {
             SignatureFormat::CadesParallel => {
-                let digest = content.map(|content| {
+                if inside.is_some() && document.content().is_some() {
+                    return Err(FurtherError::OtherContent.into());
+                }
+                let digest = inside.clone().or_else(|| document.content()).map(|content| {
                     no_signed_attributes(&content)?;
                     content.digest(self.algorithm.hash()).map_err(unreadable)
                 });
@@ -448,7 +457,12 @@ impl Recipe {
             }
             _ => cades::prepare_counter(signed, 0, &request)?,
         };
-        Ok(PreparedDocument::Further(Box::new(prepared)))
+        // It was read in pieces, of which each has to be of the same file.
+        if document.is_written_to() {
+            return Err(JobError::Changed(Changed));
+        }
+        let enclosed = inside.map(|content| Box::new(Enclosed { container, content }));
+        Ok(PreparedDocument::Further(Box::new(prepared), enclosed))
     }
 
     fn xades(
@@ -566,7 +580,7 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.to_be_signed(),
             Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.to_be_signed(),
-            Self::Further(prepared) => prepared.to_be_signed(),
+            Self::Further(prepared, _) => prepared.to_be_signed(),
             Self::Xml(prepared) => prepared.to_be_signed(),
             Self::Jades(prepared) => prepared.to_be_signed(),
             Self::Asic(prepared) => prepared.to_be_signed(),
@@ -578,7 +592,7 @@ impl PreparedDocument {
         match self {
             Self::Pades(prepared) => prepared.algorithm(),
             Self::Cades(prepared) | Self::CadesAttached(prepared, _) => prepared.algorithm(),
-            Self::Further(prepared) => prepared.algorithm(),
+            Self::Further(prepared, _) => prepared.algorithm(),
             Self::Xml(prepared) => prepared.algorithm(),
             Self::Jades(prepared) => prepared.algorithm(),
             Self::Asic(prepared) => prepared.algorithm(),
@@ -589,7 +603,7 @@ impl PreparedDocument {
     /// What it becomes, with zeros in place of the signature, where that is held whole.
     fn rehearse(self) -> Result<Option<Vec<u8>>, FinishError> {
         let made = match self {
-            Self::Pades(_) | Self::Cades(_) | Self::CadesAttached(..) | Self::Further(_) => return Ok(None),
+            Self::Pades(_) | Self::Cades(_) | Self::CadesAttached(..) | Self::Further(..) => return Ok(None),
             Self::Xml(prepared) => prepared.rehearse(),
             Self::Jades(prepared) => prepared.rehearse(),
             Self::Asic(prepared) => prepared.rehearse(),
@@ -612,7 +626,14 @@ impl PreparedDocument {
                 return Ok(Made::Around { head, tail });
             }
             Self::Cades(prepared) => prepared.finish(signature),
-            Self::Further(prepared) => prepared.finish(signature),
+            Self::Further(prepared, None) => prepared.finish(signature),
+            Self::Further(prepared, Some(enclosed)) => {
+                let signed = prepared.finish(signature)?;
+                let Enclosed { container, content } = *enclosed;
+                let around = container.around(&signed).map_err(|_| FinishError::BadSignature)?;
+                let (head, tail) = around;
+                return Ok(Made::Anew { head, content, tail });
+            }
             Self::Xml(prepared) => prepared.finish(signature),
             Self::Jades(prepared) => prepared.finish(signature),
             Self::Asic(prepared) => prepared.finish(signature),
@@ -636,6 +657,14 @@ fn no_signed_attributes(content: &Sealed) -> Result<(), JobError> {
         return Err(PrepareError::ContentIsSignedAttributes.into());
     }
     Ok(())
+}
+
+/// Of a document that should be a CMS.
+fn no_signature(error: std::io::Error) -> JobError {
+    match error.downcast::<FormatError>() {
+        Ok(error) => FurtherError::Format(error).into(),
+        Err(error) => unreadable(error),
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function for map_err")]

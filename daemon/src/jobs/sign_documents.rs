@@ -413,16 +413,18 @@ impl Work for Documents {
             SignatureValue::from_token(prepared.algorithm(), raw).map_err(|_| JobError::BadSignature)?;
         let room = self.rooms.lock().unwrap_or_else(PoisonError::into_inner)[index].take();
         let documents = self.holdings.documents();
-        Ok(match prepared.finish(value)? {
-            Made::Whole(bytes) => documents.seal(&bytes, room)?,
-            Made::Around { head, tail } => {
-                let sealed = documents.seal_around(head, &self.sources[index].1, tail, room);
-                sealed.map_err(|error| match error {
-                    DocumentError::Io(error) if Changed::is_in(&error) => JobError::Changed(Changed),
-                    error => error.into(),
-                })?
-            }
-        })
+        let around = |head, inner: &Sealed, tail, room| {
+            let sealed = documents.seal_around(head, inner, tail, room);
+            sealed.map_err(|error| match error {
+                DocumentError::Io(error) if Changed::is_in(&error) => JobError::Changed(Changed),
+                error => error.into(),
+            })
+        };
+        match prepared.finish(value)? {
+            Made::Whole(bytes) => Ok(documents.seal(&bytes, room)?),
+            Made::Around { head, tail } => around(head, &self.sources[index].1, tail, room),
+            Made::Anew { head, content, tail } => around(head, &content, tail, room),
+        }
     }
 }
 

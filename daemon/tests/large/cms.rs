@@ -12,7 +12,7 @@ use crate::support::office::Office;
 use crate::support::{Desk, succeed};
 
 /// The same for a content that is only hashed, in KiB.
-const MORE_FOR_CMS: u64 = 8 * 1024;
+pub(crate) const MORE_FOR_CMS: u64 = 8 * 1024;
 
 /// OpenSSL takes the CMS, about a content beside it or inside.
 pub(crate) fn openssl_verifies(desk: &Desk, signed: &Path, content: Option<&PathBuf>) {

@@ -6,6 +6,7 @@
 //! | `pages` | what pages bring, and how much of it stays |
 //! | `pdf` | PDF, in a few MiB |
 //! | `cms` | CMS about a gibibyte, in a few MiB |
+//! | `further` | further signatures in such a CMS |
 //! | `formats` | what is held whole |
 //! | `waiting` | what waits for an authority |
 //! | `bombs` | what is made to take memory or time |
@@ -15,6 +16,7 @@
 mod bombs;
 mod cms;
 mod formats;
+mod further;
 mod pages;
 mod pdf;
 #[path = "../support/mod.rs"]

@@ -70,8 +70,8 @@ pub fn signers(signature: &[u8]) -> Result<usize, cms::FormatError> {
 }
 
 /// Prepares one more signature over the same content. `digest` is the content's, with the algorithm's hash, when the
-/// content is outside; where a signer used that hash too, it has to be the same. That such content is no set of signed
-/// attributes ([`cms::looks_like_signed_attributes`]) the caller has seen to.
+/// content is outside, as it always is of a skeleton ([`super::Container`]); where a signer used that hash too, it has to
+/// be the same. That such content is no set of signed attributes ([`cms::looks_like_signed_attributes`]) the caller has seen to.
 ///
 /// # Errors
 /// [`FurtherError`]

@@ -1,7 +1,8 @@
 //! CAdES over content that does not fit into memory: attached content is passed through, not held.
 //!
 //! A [`Container`] is a signature without its content: the *skeleton*, which verifies like a detached one, and where in
-//! the file the content stands. Raising levels and adding signers work on the skeleton alone.
+//! the file the content stands. Raising levels and adding signers ([`super::prepare_parallel`],
+//! [`super::prepare_counter`]) work on the skeleton alone.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -142,7 +143,8 @@ impl Container {
     /// # Errors
     /// Of the reader; [`io::ErrorKind::InvalidData`] with a [`FormatError`] when it is no SignedData.
     pub fn open(file: &mut (impl Read + Seek)) -> io::Result<Self> {
-        Scan { file, at: 0 }.container()
+        let total = file.seek(SeekFrom::End(0))?;
+        Scan { file, at: 0, total }.container()
     }
 
     /// The signature as if its content were detached, in DER.
@@ -162,6 +164,12 @@ impl Container {
     pub fn content_length(&self) -> Option<u64> {
         let pieces = self.content.as_ref()?;
         Some(pieces.iter().map(|(_, length)| length).sum())
+    }
+
+    /// Where the attached content stands in the file that was opened: start and length of each of its pieces, in bytes.
+    #[must_use]
+    pub fn pieces(&self) -> Option<&[(u64, u64)]> {
+        self.content.as_deref()
     }
 
     /// The attached content, out of the file that was opened.
@@ -247,12 +255,14 @@ fn invalid(error: FormatError) -> io::Error {
 struct Scan<'a, R> {
     file: &'a mut R,
     at: u64,
+    /// Bytes of the file.
+    total: u64,
 }
 
 impl<R: Read + Seek> Scan<'_, R> {
     fn container(mut self) -> io::Result<Container> {
         let malformed = || invalid(FormatError::Malformed);
-        let total = self.file.seek(SeekFrom::End(0))?;
+        let total = self.total;
         // ContentInfo, [0], SignedData: three headers, each definite or not.
         let mut open = Vec::new();
         for (expected, name) in [
@@ -321,11 +331,11 @@ impl<R: Read + Seek> Scan<'_, R> {
         match (header.tag, header.length) {
             (tag::OCTET_STRING, Some(length)) => {
                 pieces.push((self.at, length as u64));
-                self.at += length as u64;
+                self.at = self.at.saturating_add(length as u64);
                 Ok(())
             }
             (CONSTRUCTED_OCTETS, Some(length)) => {
-                let end = self.at + length as u64;
+                let end = self.at.saturating_add(length as u64);
                 while self.at < end {
                     self.string(pieces, depth + 1)?;
                 }
@@ -362,8 +372,16 @@ impl<R: Read + Seek> Scan<'_, R> {
         self.bytes(whole)
     }
 
+    /// Goes to where it is, which is not past the end, whatever a length said.
+    fn go(&mut self) -> io::Result<()> {
+        if self.at > self.total {
+            return Err(invalid(FormatError::Malformed));
+        }
+        self.file.seek(SeekFrom::Start(self.at)).map(drop)
+    }
+
     fn bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
-        self.file.seek(SeekFrom::Start(self.at))?;
+        self.go()?;
         let mut bytes = Vec::new();
         let read = self.file.by_ref().take(count).read_to_end(&mut bytes)?;
         if read as u64 != count {
@@ -374,13 +392,13 @@ impl<R: Read + Seek> Scan<'_, R> {
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
-        self.file.seek(SeekFrom::Start(self.at))?;
+        self.go()?;
         let mut one = [0];
         Ok((self.file.read(&mut one)? == 1).then_some(one[0]))
     }
 
     fn header(&mut self) -> io::Result<Header> {
-        self.file.seek(SeekFrom::Start(self.at))?;
+        self.go()?;
         let mut bytes = Vec::new();
         self.file.by_ref().take(16).read_to_end(&mut bytes)?;
         let header = Header::read_ber(&bytes).map_err(|_| invalid(FormatError::Malformed))?;

@@ -38,6 +38,11 @@ pub(super) enum Body {
         inner: Sealed,
         tail: Vec<u8>,
     },
+    /// What stands in another document: each of its pieces by where it starts here and where it starts there.
+    Part {
+        whole: Sealed,
+        pieces: Vec<(u64, u64)>,
+    },
     /// A file of the person at the shell, which others may change: that is found out when all of it is read. With the
     /// times of its last changes when it was taken, in nanoseconds.
     File(File, Times),
@@ -103,11 +108,32 @@ impl Sealed {
         Ok(Self::new(Body::File(file, times), size, hasher, None))
     }
 
+    /// What stands in another document, in pieces of which start and length are given, after reading it once.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn part(whole: &Self, pieces: &[(u64, u64)]) -> io::Result<Self> {
+        let mut hasher = Hash::Sha256.hasher();
+        let mut size = 0;
+        let mut starts = Vec::with_capacity(pieces.len());
+        for (start, length) in pieces.iter().filter(|(_, length)| *length > 0) {
+            starts.push((size, *start));
+            whole.each_in(*start, *length, &mut |piece| hasher.update(piece))?;
+            size += length;
+        }
+        let body = Body::Part {
+            whole: whole.clone(),
+            pieces: starts,
+        };
+        Ok(Self::new(body, size, hasher, None))
+    }
+
     /// As [`Self::is_changed`], for who has no time to read all of it where nobody has written to it.
-    pub(super) fn is_written_to(&self) -> bool {
+    #[must_use]
+    pub fn is_written_to(&self) -> bool {
         match &self.0.body {
             Body::File(file, then) => times(file).is_ok_and(|now| now != *then) && self.is_changed(),
-            Body::Around { inner, .. } => inner.is_written_to(),
+            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_written_to(),
             Body::Vault(_) => false,
         }
     }
@@ -172,20 +198,24 @@ impl Sealed {
         match &self.0.body {
             Body::Vault(_) => false,
             Body::File(..) => true,
-            Body::Around { inner, .. } => inner.is_changeable(),
+            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_changeable(),
         }
     }
 
     /// All of it, in pieces.
     pub(super) fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut piece = vec![0; PIECE];
-        let mut offset = 0;
-        while offset < self.size() {
-            let rest = self.size() - offset;
+        self.each_in(0, self.size(), &mut take)
+    }
+
+    /// So many bytes from `offset` on, in pieces.
+    fn each_in(&self, mut offset: u64, mut rest: u64, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        let mut piece = vec![0; usize::try_from(rest).map_or(PIECE, |rest| rest.min(PIECE))];
+        while rest > 0 {
             let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
             self.read_exact_at(&mut piece[..length], offset)?;
             take(&piece[..length]);
             offset += length as u64;
+            rest -= length as u64;
         }
         Ok(())
     }
@@ -223,7 +253,7 @@ impl Sealed {
                 let read = self.each(|piece| hasher.update(piece));
                 read.and_then(|()| self.check(hasher)).is_err()
             }
-            Body::Around { inner, .. } => inner.is_changed(),
+            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_changed(),
             Body::Vault(_) => false,
         }
     }
@@ -260,6 +290,24 @@ impl Sealed {
         match &self.0.body {
             Body::Vault(vault) => vault.read_exact_at(buffer, offset),
             Body::File(file, _) => file.read_exact_at(buffer, offset),
+            Body::Part { whole, pieces } => {
+                let (mut rest, mut offset) = (buffer, offset);
+                let mut at = pieces
+                    .partition_point(|(here, _)| *here <= offset)
+                    .saturating_sub(1);
+                while !rest.is_empty() {
+                    let (here, there) = *pieces.get(at).ok_or(io::ErrorKind::UnexpectedEof)?;
+                    let end = pieces.get(at + 1).map_or(self.0.size, |(next, _)| *next);
+                    let (within, behind) = split(rest, offset, end);
+                    if within.is_empty() {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    whole.read_exact_at(within, there + (offset - here))?;
+                    offset += within.len() as u64;
+                    (rest, at) = (behind, at + 1);
+                }
+                Ok(())
+            }
             Body::Around { head, inner, tail } => {
                 let (before, rest) = split(buffer, offset, head.len() as u64);
                 copy(before, head, offset)?;
