@@ -44,6 +44,7 @@ locked-field = An earlier signature has locked fields of the document, and this 
 locked-xml = An earlier signature covers the whole XML document, or what would be changed in it: another one would break it.
 xml-several = The document has more than one element { $path }, and the template does not say which of them is meant: none is signed.
 xml-several-remedy = Sign each part as a file of its own, then put them together; or use a template that signs the whole document.
+jws-empty = The file is empty, and a compact JWS cannot hold that: nobody could tell it from a signature beside its content.
 flaw-new = The document cannot be signed in this way: the signature would not be valid afterwards.
 flaw-earlier = The document cannot be signed in this way: a signature that it has would not hold any more.
 flaw-remedy = Sign it in another format, or as a signature of its own beside the document.

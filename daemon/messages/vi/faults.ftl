@@ -44,6 +44,7 @@ locked-field = Một chữ ký có trước đã khóa các ô của tài liệu
 locked-xml = Chữ ký có trước bao trùm cả tài liệu XML, hoặc phần sẽ bị thay đổi: thêm chữ ký sẽ làm hỏng chữ ký đó.
 xml-several = Tài liệu có nhiều phần tử { $path }, mẫu (template) không cho biết phải ký phần tử nào: không ký phần tử nào cả.
 xml-several-remedy = Hãy ký từng phần trong một tệp riêng rồi ghép lại; hoặc dùng mẫu ký toàn bộ tài liệu.
+jws-empty = Tệp rỗng, mà JWS dạng gọn (compact) không chứa được nội dung rỗng: không ai phân biệt được nó với chữ ký để rời nội dung.
 flaw-new = Không thể ký tài liệu theo cách này: chữ ký tạo ra sẽ không hợp lệ.
 flaw-earlier = Không thể ký tài liệu theo cách này: chữ ký có trước trong tài liệu sẽ không còn đúng nữa.
 flaw-remedy = Hãy ký theo định dạng khác, hoặc ký thành một tệp chữ ký riêng nằm ngoài tài liệu.

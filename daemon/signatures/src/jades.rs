@@ -67,11 +67,16 @@ pub struct PreparedJades {
 /// Prepares a JAdES B-B signature.
 ///
 /// # Errors
-/// [`PrepareError`]; also when the algorithm has no name in JOSE for the signer's curve (RFC 7518, 3.4).
+/// [`PrepareError`]; also when the algorithm has no name in JOSE for the signer's curve (RFC 7518, 3.4), and when the content
+/// is empty where nobody could tell that from one that lies beside the signature.
 pub fn prepare(request: &JadesRequest<'_>) -> Result<PreparedJades, PrepareError> {
     cms::suitable(request.signer, request.algorithm)?;
     if !read::curve_fits(request.algorithm, request.signer.public_key()) {
         return Err(PrepareError::UnsuitableKey(request.signer.public_key()));
+    }
+    let compact = request.serialization == Serialization::Compact;
+    if compact && !request.detached && request.content.is_empty() {
+        return Err(PrepareError::EmptyContent);
     }
     let header = header(request)?;
     let mut signing_input = BASE64URL.encode(header.to_string());

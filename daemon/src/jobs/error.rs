@@ -492,7 +492,7 @@ fn of_cms(error: &PrepareError) -> ErrorCode {
     match error {
         PrepareError::UnsuitableKey(_) | PrepareError::NotForSigning => ErrorCode::CertificateUnsuitable,
         PrepareError::DigestLength { .. } => ErrorCode::BadDigest,
-        PrepareError::ContentIsSignedAttributes => ErrorCode::DocumentUnreadable,
+        PrepareError::ContentIsSignedAttributes | PrepareError::EmptyContent => ErrorCode::DocumentUnreadable,
         _ => ErrorCode::Internal,
     }
 }
@@ -603,6 +603,7 @@ mod tests {
             (PrepareError::NotForSigning, "certificate_unsuitable"),
             (PrepareError::DigestLength { len: 1 }, "bad_digest"),
             (PrepareError::ContentIsSignedAttributes, "document_unreadable"),
+            (PrepareError::EmptyContent, "document_unreadable"),
             (PrepareError::SigningTime, "internal"),
         ];
         for (error, name) in cms {

@@ -522,6 +522,35 @@ fn what_no_verification_would_accept_is_refused_before_the_pin() {
 }
 
 #[test]
+fn an_empty_file_makes_no_compact_jws_and_costs_no_pin() {
+    let desk = desk_with_key();
+    let empty = desk.path("rỗng.txt");
+    std::fs::write(&empty, "").unwrap();
+    let wrong = desk.path("wrong");
+    std::fs::write(&wrong, "99999999\n").unwrap();
+    let sign = |format: &str, pin: &std::path::Path, words: &[&str]| {
+        let mut sign = desk.trien(["sign", "--format", format, "--cert", "an"]);
+        sign.args(words)
+            .arg("--out")
+            .arg(desk.path("rỗng.jws"))
+            .arg(&empty);
+        sign.arg("--pin-file").arg(pin);
+        sign
+    };
+    // A PIN that is spent would be told to be wrong.
+    let code = error_code(&mut sign("jades", &wrong, &[]), 3);
+    assert_eq!(code, "document_unreadable");
+    for (language, said) in [("vi", "Tệp rỗng"), ("en", "The file is empty")] {
+        let told = fail(&mut sign("jades", &wrong, &["--lang", language]), 3);
+        assert!(told.contains(said), "{told}");
+    }
+    assert!(!desk.path("rỗng.jws").exists());
+    succeed(&mut sign("jades-json", &desk.pin_file(), &[]));
+    let report = succeed(desk.trien(["verify"]).arg(desk.path("rỗng.jws")));
+    assert!(report.contains("TOTAL-PASSED"), "{report}");
+}
+
+#[test]
 fn a_pdf_takes_no_notice_of_a_content_beside_it() {
     let desk = Desk::with_keys(&[("an", "ec:p256", "citizen")]);
     let dossier = repository().join("testdata/documents/dossier.pdf");

@@ -60,6 +60,9 @@ pub enum PrepareError {
     /// The signing time cannot be written: before 1950 or after 9999.
     #[error("the signing time cannot be written")]
     SigningTime,
+    /// A compact JWS with an empty payload in it is the same text as a detached one (RFC 7515, appendix F).
+    #[error("a compact JWS cannot hold an empty content")]
+    EmptyContent,
 }
 
 /// A SignedData on its way to being signed.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use time::OffsetDateTime;
 use trien_signatures::algorithm::{Hash, RsaPadding, SignatureAlgorithm};
+use trien_signatures::cms::PrepareError;
 use trien_signatures::jades::{self, JadesRequest, JoseError, Serialization};
 use trien_signatures::report::{Format, Level, Reason};
 use trien_signatures::signing::Prepared;
@@ -226,4 +227,32 @@ fn a_changed_or_hostile_jws_is_not_valid() {
     }
     let none = jades::verify(b"{\"payload\":\"\",\"signatures\":[]}", None, &pki.reliance()).unwrap();
     assert_eq!(none.signatures[0].reason, Some(Reason::NoSigners));
+}
+
+/// RFC 7515, appendix F: a compact JWS without a payload is one whose content lies elsewhere.
+#[test]
+fn an_empty_content_is_not_put_where_nobody_could_tell_it_from_none() {
+    let pki = Pki::new();
+    let who = pki.leaf("signer", "ec:P-256");
+    let with = algorithm(&who, RsaPadding::Pkcs1, Hash::Sha256);
+    let refused = jades::prepare(&JadesRequest {
+        content: b"",
+        detached: false,
+        serialization: Serialization::Compact,
+        signer: &who.certificate,
+        chain: &[],
+        algorithm: with,
+        signing_time: OffsetDateTime::now_utc(),
+    });
+    assert_eq!(refused.unwrap_err(), PrepareError::EmptyContent);
+    for (serialization, detached) in [
+        (Serialization::Compact, true),
+        (Serialization::Json, true),
+        (Serialization::Json, false),
+    ] {
+        let signed = jws(&pki, &who, with, serialization, detached, b"");
+        let content = detached.then_some(&b""[..]);
+        let report = jades::verify(&signed, content, &pki.reliance()).unwrap();
+        assert!(report.valid(), "{serialization:?}, {detached}: {report:#?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 
 use trien_protocol::call::Language;
 use trien_protocol::error::Bilingual;
+use trien_signatures::cms::PrepareError;
 use trien_signatures::pades::{AppearanceError, PadesError};
 use trien_signatures::pdf::PdfError;
 use trien_signatures::xmldsig::{TemplateError, XmlPrepareError};
@@ -35,7 +36,7 @@ pub(super) const fn remedy(error: &JobError) -> Option<&'static str> {
         JobError::Pades(PadesError::SeedValue(_)) => Some("locked-seed-remedy"),
         JobError::Pades(PadesError::NotFirst) => Some("locked-not-first-remedy"),
         JobError::Xml(XmlPrepareError::Several(_)) => Some("xml-several-remedy"),
-        JobError::ReadBack(_) => Some("flaw-remedy"),
+        JobError::ReadBack(_) | JobError::Cms(PrepareError::EmptyContent) => Some("flaw-remedy"),
         _ => None,
     }
 }
@@ -55,6 +56,7 @@ fn words(error: &JobError, language: Language) -> Option<(&'static str, Argument
         JobError::Template(error) => Some(of_template(error, language)),
         JobError::Pades(error) => of_pades(error),
         JobError::Xml(XmlPrepareError::WouldBreakSignature) => plain("locked-xml"),
+        JobError::Cms(PrepareError::EmptyContent) => plain("jws-empty"),
         JobError::ReadBack(Flaw::New(_)) => plain("flaw-new"),
         JobError::ReadBack(Flaw::Earlier(_)) => plain("flaw-earlier"),
         JobError::Xml(XmlPrepareError::Several(path)) => {
