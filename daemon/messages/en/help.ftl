@@ -138,7 +138,7 @@ help-sign-parallel = For CAdES: the files are signatures; add one more beside th
 help-sign-content = With --parallel: the file that a signature without content inside is about
 help-sign-countersign = For CAdES: the files are signatures by one signer; add a counter-signature that confirms it
 help-sign-enveloping = For XAdES: put the content inside the signature; at most 149 MiB, as with jades and jades-json, for the result has to be checked
-help-sign-template = For xmldsig: general (the default), tax-declaration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
+help-sign-template = For xmldsig: general (the default), tax-declaration, tax-registration, e-invoice, e-invoice-buyer, e-invoice-tax-authority, e-invoice-notice, e-invoice-notice-tax-authority, or the name of a file NAME.toml in the folder "templates" beside config.toml
 
 help-verify = Check the signatures of files; success only if every signature of every file is TOTAL-PASSED
 help-verify-inputs = Signed files: PDF, CMS (.p7m, .p7s), XML, JSON (JWS), ASiC containers or Office documents; "-" is standard input

@@ -138,7 +138,7 @@ help-sign-parallel = Với CAdES: các tệp là chữ ký; thêm một chữ k�
 help-sign-content = Với --parallel: tệp nội dung của chữ ký không chứa nội dung bên trong
 help-sign-countersign = Với CAdES: các tệp là chữ ký của một người; thêm chữ ký đối chứng xác nhận chữ ký ấy
 help-sign-enveloping = Với XAdES: đặt nội dung vào trong chữ ký; lớn nhất 149 MiB, như jades và jades-json, vì kết quả phải kiểm tra được
-help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
+help-sign-template = Với xmldsig: general (mặc định), tax-declaration (tờ khai thuế), tax-registration (đăng ký thuế điện tử), e-invoice (hóa đơn, bên bán), e-invoice-buyer (bên mua), e-invoice-tax-authority (cơ quan thuế), e-invoice-notice (thông báo về hóa đơn, người nộp thuế), e-invoice-notice-tax-authority (cơ quan thuế), hoặc tên một tệp TÊN.toml trong thư mục "templates" cạnh config.toml
 
 help-verify = Kiểm tra chữ ký của tệp; chỉ thành công khi mọi chữ ký của mọi tệp đều TOTAL-PASSED
 help-verify-inputs = Tệp đã ký: PDF, CMS (.p7m, .p7s), XML, JSON (JWS), gói ASiC hoặc tài liệu Office; "-" là đầu vào chuẩn

@@ -219,11 +219,15 @@ pub enum TemplateError {
     KeyInfo,
 }
 
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("general", include_str!("../../templates/general.toml")),
     (
         "tax-declaration",
         include_str!("../../templates/tax-declaration.toml"),
+    ),
+    (
+        "tax-registration",
+        include_str!("../../templates/tax-registration.toml"),
     ),
     ("e-invoice", include_str!("../../templates/e-invoice.toml")),
     (
@@ -233,6 +237,14 @@ const BUILT_IN: [(&str, &str); 5] = [
     (
         "e-invoice-tax-authority",
         include_str!("../../templates/e-invoice-tax-authority.toml"),
+    ),
+    (
+        "e-invoice-notice",
+        include_str!("../../templates/e-invoice-notice.toml"),
+    ),
+    (
+        "e-invoice-notice-tax-authority",
+        include_str!("../../templates/e-invoice-notice-tax-authority.toml"),
     ),
 ];
 

@@ -15,6 +15,7 @@ mod packaging;
 #[path = "../processor/mod.rs"]
 mod processor;
 mod stamps;
+mod tax;
 mod templates;
 
 use std::process::Command;
@@ -85,24 +86,34 @@ fn xmlsec1(pki: &Pki, document: &[u8], at: &str) -> Result<(), String> {
         .arg(pki.workshop.path("root.crt"))
         .args(["--node-xpath", at])
         .args(
-            ["DLHDon", "MCCQT", "Object", "HSoKhaiThue", "SignedProperties"]
-                .iter()
-                .flat_map(|name| {
-                    [
-                        "--id-attr:Id".to_owned(),
-                        if *name == "SignedProperties" {
-                            format!("http://uri.etsi.org/01903/v1.3.2#:{name}")
-                        } else if *name == "Object" {
-                            format!("http://www.w3.org/2000/09/xmldsig#:{name}")
-                        } else {
-                            (*name).to_owned()
-                        },
-                    ]
-                }),
+            [
+                "DLHDon",
+                "MCCQT",
+                "DLTBao",
+                "STBao",
+                "Object",
+                "HSoKhaiThue",
+                "SignedProperties",
+            ]
+            .iter()
+            .flat_map(|name| {
+                [
+                    "--id-attr:Id".to_owned(),
+                    if *name == "SignedProperties" {
+                        format!("http://uri.etsi.org/01903/v1.3.2#:{name}")
+                    } else if *name == "Object" {
+                        format!("http://www.w3.org/2000/09/xmldsig#:{name}")
+                    } else {
+                        (*name).to_owned()
+                    },
+                ]
+            }),
         )
         .args([
             "--id-attr:id",
             "http://kekhaithue.gdt.gov.vn/TKhaiThue:HSoKhaiThue",
+            "--id-attr:id",
+            "http://kekhaithue.gdt.gov.vn/HSoDKy:DKyThue",
         ])
         .arg(file)
         .output()
