@@ -69,6 +69,7 @@ warning-timestamp-not-valid = a time-stamp cannot be believed
 warning-referenced-material-missing = the signature names certificates or revocation data that are not here, so that they could not be compared
 warning-signing-time-after-timestamp = the signing time lies after the proven time: the signer's clock was wrong, or wrote the local time as UTC
 warning-sha1 = SHA-1 was used: it no longer proves anything against whoever wants to deceive
+warning-sha1-not-counted = revocation information or a time-stamp uses SHA-1, which is broken, and was passed over; --allow-sha1 looks at old documents all the same
 warning-signing-time-attribute-in-pades = the signature carries a time attribute that PAdES forbids
 warning-roca-key = the signer's key was made by a faulty chip (ROCA, CVE-2017-15361): others may be able to compute it
 

@@ -69,6 +69,7 @@ warning-timestamp-not-valid = có dấu thời gian không tin được
 warning-referenced-material-missing = chữ ký dẫn tới chứng thư hoặc dữ liệu thu hồi không có ở đây nên không đối chiếu được
 warning-signing-time-after-timestamp = thời điểm ký sau thời điểm đã được chứng minh: đồng hồ người ký sai, hoặc ghi giờ địa phương thành giờ UTC
 warning-sha1 = có dùng SHA-1: thuật toán này không còn chống được kẻ muốn giả mạo
+warning-sha1-not-counted = có thông tin thu hồi hoặc dấu thời gian dùng SHA-1 đã bị phá nên không được tính; --allow-sha1 vẫn xem xét các tài liệu cũ
 warning-signing-time-attribute-in-pades = chữ ký mang thuộc tính thời gian mà PAdES không cho phép
 warning-roca-key = khóa của người ký do một loại chip lỗi tạo ra (ROCA, CVE-2017-15361): người khác có thể tính ra được
 

@@ -381,6 +381,11 @@ impl Certificate {
         Ok(verified)
     }
 
+    /// Whether it is signed with SHA-1, by whomever.
+    pub(crate) fn is_by_sha1(&self) -> bool {
+        Declared::is_with_sha1(&self.0.der[self.0.parts.signature_algorithm.clone()])
+    }
+
     /// Contents of the INTEGER that is its serial number.
     pub(crate) fn serial(&self) -> &[u8] {
         self.0.parsed.tbs_certificate().serial_number().as_bytes()

@@ -130,6 +130,11 @@ impl Revocations {
         material
     }
 
+    /// Whether any of it counts only where SHA-1 does.
+    pub(crate) fn has_sha1(&self) -> bool {
+        self.crls.iter().any(Crl::is_by_sha1) || self.responses.iter().any(OcspResponse::is_by_sha1)
+    }
+
     /// Both together.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();

@@ -166,14 +166,18 @@ pub fn judge(
         },
     );
     let ended = (SubIndication::OutOfBoundsNoPoe, Reason::CertificateExpired);
-    let verdict = match verdict.finding {
-        Err(finding) if finding == ended => good_to_its_end(evidence, reliance).unwrap_or(verdict),
-        _ => verdict,
+    let at_its_end = match verdict.finding {
+        Err(finding) if finding == ended => good_to_its_end(evidence, reliance),
+        _ => None,
     };
+    let judged_at = at_its_end.as_ref().map_or(best, |_| evidence.signer.not_after());
+    let verdict = at_its_end.unwrap_or(verdict);
     describe(&verdict, report);
-    if is_by_sha1(&verdict, evidence, best, reliance) {
-        report.warn(Warning::Sha1);
-    }
+    let judged_at = Reliance {
+        at: judged_at,
+        ..*reliance
+    };
+    tell_of_sha1(hangs_on_sha1(&verdict, evidence, &judged_at), reliance, report);
     verdict
         .finding
         .map_err(|finding| past(finding, &verdict.statuses, report))?;
@@ -208,23 +212,35 @@ fn good_to_its_end(evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> Option<C
 }
 
 /// Whether it is only what it is because SHA-1 was let in: for a certificate of the path, or for what says that none of
-/// them was revoked.
-fn is_by_sha1(
-    verdict: &CertificateVerdict,
-    evidence: &Evidence<'_>,
-    at: OffsetDateTime,
-    reliance: &Reliance<'_>,
-) -> bool {
-    if !reliance.sha1 || verdict.path.is_empty() {
+/// them was revoked. Or because it was not: of that path, for a path with SHA-1 is found only where it is let in.
+fn hangs_on_sha1(verdict: &CertificateVerdict, evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> bool {
+    if verdict.path.is_empty() {
         return false;
     }
-    let without = Reliance {
-        at,
-        sha1: false,
+    let other = Reliance {
+        sha1: !reliance.sha1,
         ..*reliance
     };
-    let without = certificate(evidence.signer, evidence.embedded, evidence.brought, &without);
-    without.path != verdict.path || without.statuses != verdict.statuses
+    if reliance.sha1 {
+        let without = certificate(evidence.signer, evidence.embedded, evidence.brought, &other);
+        return without.path != verdict.path || without.statuses != verdict.statuses;
+    }
+    let known = [evidence.brought, reliance.revocations];
+    if !known.iter().any(|known| known.has_sha1()) {
+        return false;
+    }
+    let path = verdict.path.clone();
+    revocation(path, evidence.embedded, evidence.brought, &other).statuses != verdict.statuses
+}
+
+/// Tells of SHA-1 on which the verdict hangs: it was let in, or it was passed over.
+pub(crate) fn tell_of_sha1(hangs_on_it: bool, reliance: &Reliance<'_>, report: &mut SignatureReport) {
+    if hangs_on_it {
+        report.warn(match reliance.sha1 {
+            true => Warning::Sha1,
+            false => Warning::Sha1NotCounted,
+        });
+    }
 }
 
 /// How far out a time-stamp of this kind lies: what lies further in was there before it (EN 319 102-1, 5.5.4).
@@ -271,14 +287,13 @@ fn timestamps(
             ..*reliance
         };
         let judged = judge_stamp(stamped, evidence, &reliance);
-        if judged.valid && reliance.sha1 {
-            let without = Reliance {
-                sha1: false,
+        if judged.valid && (reliance.sha1 || has_sha1(stamped, evidence, &reliance)) {
+            let other = Reliance {
+                sha1: !reliance.sha1,
                 ..reliance
             };
-            if judge_stamp(stamped, evidence, &without) != judged {
-                report.warn(Warning::Sha1);
-            }
+            let other = judge_stamp(stamped, evidence, &other);
+            tell_of_sha1(other != judged, &reliance, report);
         }
         // What is about the content, or about references alone, says nothing of when the signature was there.
         let of_signature = !matches!(stamped.kind, TimestampKind::Content | TimestampKind::References);
@@ -293,6 +308,16 @@ fn timestamps(
     }
     report.timestamps = reports;
     poe
+}
+
+/// Whether what is known of the revocation of a time-stamp's authority is made with SHA-1.
+fn has_sha1(stamped: &Stamped, evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> bool {
+    let own = stamped
+        .token
+        .as_ref()
+        .map(|token| Revocations::read(&token.signed_data().material()));
+    let known = [evidence.brought, reliance.revocations];
+    known.into_iter().chain(own.as_ref()).any(Revocations::has_sha1)
 }
 
 fn judge_stamp(stamped: &Stamped, evidence: &Evidence<'_>, reliance: &Reliance<'_>) -> TimestampReport {

@@ -200,3 +200,22 @@ fn the_shell_says_before_the_pin_whose_certificate_signs_what_is_known_of_it_and
     std::fs::remove_file(desk.home().join("config/trust/root.pem")).unwrap();
     check("sound", &[UNKNOWN, PATH, SOFTWARE]);
 }
+
+/// The signer's own certificate is as today's are; the one above it is made with SHA-1.
+#[test]
+fn an_authority_that_is_certified_with_sha_1_is_told_in_the_window_and_at_the_shell() {
+    let desk = Desk::with_keys(&[("sound", "ec:p256", "citizen")]);
+    desk.certify_authority_with_sha1();
+    import_lists(&desk);
+    let told = told_in_the_window(&desk);
+    let (warnings, as_of) = warned("sound", &told);
+    let weak = json!(["status_unknown", "weak_algorithm", "software_token"]);
+    assert_eq!((warnings, as_of), (weak, Value::Null));
+    for (language, said) in [
+        ("vi", "không còn được coi là an toàn"),
+        ("en", "no longer considered secure"),
+    ] {
+        let told = told_at_the_shell(&desk, "sound", language);
+        assert!(told.contains(said) && told.contains("SHA-1"), "{told}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Documents of a time when SHA-1 was usual.
 
+mod places;
+
 use std::process::Command;
 
 use crate::formats::{certify, dossier_of_office};

@@ -103,6 +103,18 @@ impl Desk {
         command
     }
 
+    /// Has the authority between the signers and the root certified anew, with SHA-1, and relies on that certificate alone.
+    pub fn certify_authority_with_sha1(&self) {
+        let config = repository().join("testdata/pki/openssl.cnf");
+        let words = "x509 -req -in private/ca.csr -CA root.pem -CAkey private/root.key -set_serial 0x5477 -days 3000 -sha1 \
+                     -extensions issuing -out old-ca.pem -extfile";
+        let mut issue = Command::new("openssl");
+        issue.current_dir(self.pki()).args(words.split_whitespace());
+        succeed(issue.arg(config).env("PKI", self.pki()).env("CA", "root"));
+        let kept = self.home().join("config/trust/ca.pem");
+        std::fs::copy(self.pki().join("old-ca.pem"), kept).expect("a certificate to rely on");
+    }
+
     /// Makes a key on the token, has it certified and puts the certificate beside it.
     pub fn add_key(&self, label: &str, algorithm: &str, profile: &str) {
         let subject = format!("C=VN,ST=Thành phố Hồ Chí Minh,CN=Nguyễn Văn An {label},UID=CCCD:079085000123");

@@ -196,6 +196,11 @@ impl Declared {
         }
     }
 
+    /// Whether the `signatureAlgorithm` of a certificate, a list or an answer is one with SHA-1.
+    pub(crate) fn is_with_sha1(der: &[u8]) -> bool {
+        Self::in_certificate(der, true).is_ok_and(|declared| declared.algorithm.hash() == Hash::Sha1)
+    }
+
     /// From the `signatureAlgorithm` of a certificate, which always names its hash (RFC 5280, 4.1.1.2).
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use super::manifest::{self, Listed};
 use crate::algorithm::Hash;
+use crate::report::Reason;
 use crate::timestamp::TimestampToken;
 use crate::validation::MAX_TIMESTAMPS;
 use crate::zip::{Archive, Container, ZipError};
@@ -17,6 +18,8 @@ pub(super) struct ArchiveStamp {
     pub(super) token: Option<TimestampToken>,
     /// Whether the time-stamp is about the manifest, and the files are what the manifest says.
     pub(super) about_this: bool,
+    /// Whether the manifest names a file by its SHA-1.
+    pub(super) by_sha1: bool,
     /// The files of the manifest; none where it cannot be read, or a file is another one.
     files: Option<Vec<String>>,
 }
@@ -40,11 +43,17 @@ impl ArchiveStamp {
         let file = manifest::made_by(manifest);
         let bytes = file.as_deref().and_then(|file| container.get(file));
         let token = bytes.and_then(|der| TimestampToken::from_der(der).ok());
-        let files = manifest::files_of(container, manifest, sha1).ok();
+        let files = manifest::files_of(container, manifest, sha1);
+        let by_sha1 = match &files {
+            Ok(_) => sha1 && manifest::files_of(container, manifest, false).is_err(),
+            Err((_, reason)) => *reason == Reason::Sha1NotAccepted,
+        };
+        let files = files.ok();
         let fits = |token: &TimestampToken| token.is_about_digest(|hash| Some(hash.digest(manifest)));
         Self {
             file,
             about_this: files.is_some() && token.as_ref().is_some_and(fits),
+            by_sha1,
             token,
             files,
         }

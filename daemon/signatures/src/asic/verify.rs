@@ -11,7 +11,7 @@ use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, Time
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
 use crate::trust::Reliance;
-use crate::validation::Stamped;
+use crate::validation::{self, Stamped};
 use crate::xml::Document;
 use crate::xmldsig::{self, MAX_SIGNATURES};
 use crate::zip::{Container, Entry, ZipError};
@@ -171,13 +171,21 @@ impl Archived {
         }
     }
 
+    /// Whether one of those that name a signature names files by their SHA-1.
+    fn is_by_sha1(&self, signature: &str) -> bool {
+        let mut about = self.stamps.iter().filter(|stamp| stamp.names(signature));
+        about.any(|stamp| stamp.by_sha1)
+    }
+
     /// Those that name a signature; `files` are that, what it signs, and all that stands for.
     fn of(&self, signature: &str, files: &[&str]) -> Vec<Stamped> {
         let about = self.stamps.iter().filter(|stamp| stamp.names(signature));
         about
             .map(|stamp| Stamped {
                 kind: TimestampKind::Archive,
-                about_this: Some(stamp.about_this && files.iter().all(|file| stamp.names(file))),
+                // A manifest that is passed over for its SHA-1 is not known to be about something else.
+                about_this: (stamp.about_this || !stamp.by_sha1)
+                    .then(|| stamp.about_this && files.iter().all(|file| stamp.names(file))),
                 token: stamp.token.clone(),
             })
             .collect()
@@ -274,8 +282,10 @@ fn cades_file(
             vec![report]
         }
     };
+    let archived_by_sha1 = archive.is_by_sha1(&entry.name);
     for report in &mut reports {
         report.format = Format::AsicCades;
+        validation::tell_of_sha1(archived_by_sha1, reliance, report);
         match &covered {
             Ok(names) => {
                 report.covered.clone_from(names);

@@ -105,6 +105,9 @@ pub enum Warning {
     SigningTimeAfterTimestamp,
     /// SHA-1 was used, which proves nothing against whoever wants to deceive; it was let in on demand.
     Sha1,
+    /// Revocation information or the manifest of an archive time-stamp is made with SHA-1 and was passed over; the verdict
+    /// would be another one if SHA-1 were let in.
+    Sha1NotCounted,
     /// The format does not sign which certificate is the signer's.
     SigningCertificateNotSigned,
     /// Parts of the document are not signed by this signature.

@@ -238,6 +238,11 @@ impl Crl {
         issuer.key().verify_declared(declared, &digest, &value).is_ok()
     }
 
+    /// Whether it is signed with SHA-1, by whomever.
+    pub(super) fn is_by_sha1(&self) -> bool {
+        Declared::is_with_sha1(&self.der[self.algorithm.clone()])
+    }
+
     /// The entry about a certificate with this serial number and issuer, if there is one.
     ///
     /// # Errors

@@ -216,6 +216,13 @@ impl OcspResponse {
             .verify_declared(declared, &digest, &value)
             .is_ok()
     }
+
+    /// Whether it is signed with SHA-1, or a certificate that came with it is. How it names certificates is no matter here:
+    /// that proves nothing.
+    pub(super) fn is_by_sha1(&self) -> bool {
+        Declared::is_with_sha1(&self.basic[self.algorithm.clone()])
+            || self.certificates.iter().any(Certificate::is_by_sha1)
+    }
 }
 
 /// Status and `BasicOCSPResponse` of an `OCSPResponse`.

@@ -161,13 +161,14 @@ impl TimestampToken {
         known: &[Certificate],
         sha1: bool,
     ) -> Result<(Certificate, SignatureAlgorithm), (SubIndication, Reason)> {
-        let imprint = Hash::from_old_identifier_der(&self.hash, sha1);
-        imprint.map_err(|_| {
-            (
-                SubIndication::CryptoConstraintsFailure,
-                Reason::AlgorithmNotAccepted,
-            )
-        })?;
+        let reason = match self.hash() {
+            Some(Hash::Sha1) if !sha1 => Some(Reason::Sha1NotAccepted),
+            Some(_) => None,
+            None => Some(Reason::AlgorithmNotAccepted),
+        };
+        if let Some(reason) = reason {
+            return Err((SubIndication::CryptoConstraintsFailure, reason));
+        }
         let found = cms::authenticate(&self.signed_data, TST_INFO, known, sha1)?;
         if found.0.is_for_time_stamps() {
             Ok(found)

@@ -162,6 +162,14 @@ fn every_situation_has_its_sub_indication() {
         };
         let mut report = SignatureReport::new(Format::Cades);
         let verdict = validation::judge(&evidence, &reliance, &mut report);
+        // Nothing here is by SHA-1: where it is let in, nothing changes and nothing is marked.
+        let with_sha1 = Reliance {
+            sha1: true,
+            ..reliance
+        };
+        let mut marked = SignatureReport::new(Format::Cades);
+        assert_eq!(validation::judge(&evidence, &with_sha1, &mut marked), verdict);
+        assert_eq!(marked, report);
         (verdict.err().map(|(said, _)| said), report.revocation_status)
     };
     let an = &world.signer;
