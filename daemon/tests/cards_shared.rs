@@ -556,8 +556,14 @@ fn n119_gnupgs_scdaemon_is_named_while_it_has_the_card_and_shares_it_when_it_is_
             assert_eq!(programs(&error), [scdaemon.name()]);
             assert!(error.retry_helps());
             for (language, sentence) in [
-                ("en", "Another program is using the token"),
-                ("vi", "Một chương trình khác đang sử dụng thiết bị"),
+                (
+                    "en",
+                    "Another program is using the token. (programs that use cards now: ",
+                ),
+                (
+                    "vi",
+                    "Một chương trình khác đang sử dụng thiết bị. (các chương trình đang dùng thẻ: ",
+                ),
             ] {
                 let listed = desk
                     .trien(["token", "list", "--lang", language])

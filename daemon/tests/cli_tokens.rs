@@ -451,6 +451,14 @@ fn a_token_comes_back_from_its_backup() {
             "{what}"
         );
         assert!(!nowhere.join("data/tokens").exists(), "{what}");
+        // The sentence is the person's; what SQLite says of a database stands on a line of its own.
+        let told = fail(restore(&nowhere, &bad).args(["--lang", "vi"]), 3);
+        let sentence = told.lines().next().unwrap();
+        let reasons = ["tệp lưu trữ", "thiếu một phần", "đã bị thay đổi", "cơ sở dữ liệu"];
+        assert!(
+            reasons.iter().any(|reason| sentence.contains(reason)),
+            "{what}: {told}"
+        );
     }
     succeed(
         Command::new("tar")
@@ -462,6 +470,8 @@ fn a_token_comes_back_from_its_backup() {
         error_code(&mut restore(&nowhere, &bad), 3),
         "token-import-store-bad"
     );
+    let told = fail(restore(&nowhere, &bad).args(["--lang", "vi"]), 3);
+    assert!(told.contains("bên trong không phải là một token"), "{told}");
 }
 
 #[test]

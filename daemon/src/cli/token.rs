@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::issuer::{self, Issuer};
 use super::pin::{self, PinArguments};
 use super::sign::failed;
-use super::{CliError, Shell};
+use super::{CliError, Shell, wording};
 use crate::jobs::JobError;
 use crate::language::{Arguments, arguments};
 use crate::tokens::pcsc::inserted::inserted_within;
@@ -325,8 +325,8 @@ pub(super) fn tell_failure(shell: &Shell, module: &str, error: &crate::tokens::T
         }
         other => {
             let told = JobError::from(other.clone()).object().data;
-            let reason = format!("{} ({error})", told.message.text(shell.language));
-            (reason, told.remedy.text(shell.language).to_owned())
+            let remedy = told.remedy.text(shell.language).to_owned();
+            (wording::failure(other, shell.language), remedy)
         }
     };
     let facts = arguments([("module", module.to_owned()), ("reason", reason)]);

@@ -10,8 +10,10 @@ use trien_signatures::certificate::Certificate;
 use trien_signatures::xmldsig::Template;
 
 use super::report::printable;
+use crate::jobs::JobError;
 use crate::jobs::error::{PLACE, Refused};
 use crate::language::{Arguments, arguments, bilingual, text, time_in_vietnam};
+use crate::tokens::{TokenError, truth};
 
 /// Bytes of a mebibyte.
 const MEBIBYTE: u64 = 1 << 20;
@@ -22,6 +24,31 @@ pub(super) fn size(bytes: u64) -> String {
         bytes if bytes >= MEBIBYTE && bytes.is_multiple_of(MEBIBYTE) => format!("{} MiB", bytes / MEBIBYTE),
         bytes if bytes >= 1024 && bytes.is_multiple_of(1024) => format!("{} KiB", bytes / 1024),
         bytes => format!("{bytes} byte"),
+    }
+}
+
+/// What a driver or a card did not do, with what else is known of it: who has the card, what the token answered.
+pub(super) fn failure(error: &TokenError, language: Language) -> String {
+    let said = |key, name, value: &str| text(language, key, &arguments([(name, value.to_owned())]));
+    let more = match error {
+        TokenError::Held { programs } if !programs.is_empty() => {
+            Some(said("failure-held-by", "programs", &programs.join(", ")))
+        }
+        TokenError::Hung { seconds } if *seconds > 0 => {
+            Some(said("failure-waited", "seconds", &seconds.to_string()))
+        }
+        TokenError::Answered { number } => Some(truth::cryptoki_name(*number)),
+        TokenError::Service { number } => Some(truth::smart_card_name(*number)),
+        TokenError::Load(words) | TokenError::Unsupported(words) | TokenError::Failed(words) => {
+            Some(said("failure-in-its-words", "words", words))
+        }
+        _ => None,
+    };
+    let object = JobError::from(error.clone()).object();
+    let told = object.data.message.text(language);
+    match more {
+        Some(more) => format!("{told} ({more})"),
+        None => told.to_owned(),
     }
 }
 

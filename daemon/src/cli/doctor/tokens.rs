@@ -5,9 +5,9 @@ use std::path::Path;
 use time::{Duration, OffsetDateTime};
 use trien_protocol::error::ErrorCode;
 
-use super::super::Shell;
 use super::super::report::printable;
 use super::super::revocation::{self, Revocation};
+use super::super::{Shell, wording};
 use super::{Finding, Weight};
 use crate::config::{ADMIN_POLICY, Config, ModuleConfig};
 use crate::jobs::JobError;
@@ -129,8 +129,7 @@ fn of_module(
         None => Finding::fine("doctor-module", facts(String::new())),
         Some(error) => {
             let failed = JobError::from(error.clone());
-            let message = failed.object().data.message;
-            let reason = format!("{} ({error})", message.text(shell.language));
+            let reason = wording::failure(error, shell.language);
             Finding::new(Weight::Trouble, "doctor-module-failed", facts(reason)).with_remedy(failed.remedy())
         }
     }
@@ -146,7 +145,7 @@ fn of_card(error: &TokenError, shell: &Shell) -> Option<Finding> {
     ) {
         return None;
     }
-    let reason = format!("{} ({error})", object.data.message.text(shell.language));
+    let reason = wording::failure(error, shell.language);
     let finding = Finding::new(Weight::Trouble, "doctor-card-failed", [("reason", reason)]);
     Some(finding.with_remedy(format!("error-{}-remedy", code.name().replace('_', "-"))))
 }

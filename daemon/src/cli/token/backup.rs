@@ -16,7 +16,7 @@ use serde_json::json;
 use super::access::find;
 use super::staging::Staging;
 use crate::cli::{CliError, Shell};
-use crate::language::arguments;
+use crate::language::{Arguments, arguments, system_said, text};
 use crate::tokens::{Token, TokenEntry};
 
 const DATABASE: &str = "token.db";
@@ -31,6 +31,47 @@ const MAX_FILE: u64 = 4 * 1024 * 1024 * 1024;
 /// How long others may hold the token before we give up, as the module itself waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Why a token cannot be saved, or what was saved is none.
+enum Fault {
+    /// The archive holds something else than one token's two files.
+    Other,
+    /// One of the two is not in it.
+    Incomplete,
+    /// Its seals do not hold.
+    Corrupt,
+    /// It is no archive; in the words of who reads archives.
+    Archive(String),
+    /// The database is damaged, or cannot be used; in SQLite's words.
+    Database(String),
+    System(std::io::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl Fault {
+    fn told(self, key: &'static str, file: &Path) -> CliError {
+        let reason = |language| match &self {
+            Self::Other => text(language, "token-store-other", &Arguments::new()),
+            Self::Incomplete => text(language, "token-store-incomplete", &Arguments::new()),
+            Self::Corrupt => text(language, "token-store-corrupt", &Arguments::new()),
+            Self::Archive(_) => text(language, "token-store-archive", &Arguments::new()),
+            Self::Database(_) => text(language, "token-store-database", &Arguments::new()),
+            Self::System(error) => system_said(error, language),
+        };
+        let facts =
+            |language| arguments([("file", file.display().to_string()), ("reason", reason(language))]);
+        let told = CliError::failed_in_each(key, facts);
+        match self {
+            Self::Archive(said) | Self::Database(said) => told.detailed(Some(said)),
+            _ => told,
+        }
+    }
+}
+
 /// Saves a token as it is between two changes, also while others work with it.
 pub(super) async fn export(wanted: &str, out: &Path, shell: &Shell) -> Result<(), CliError> {
     let token = find(wanted, shell).await?;
@@ -44,8 +85,7 @@ pub(super) async fn export(wanted: &str, out: &Path, shell: &Shell) -> Result<()
         return Err(there(out));
     }
     let staging = Staging::below(shell.places.data_folder())?;
-    let failed = |reason: String| CliError::failed("token-export-failed", arguments([("reason", reason)]));
-    copy_token(&folder, staging.home()).map_err(failed)?;
+    copy_token(&folder, staging.home()).map_err(|fault| fault.told("token-export-failed", out))?;
     write_archive(staging.home(), &id.serial, out)?;
     let value = json!({ "label": id.label, "serial": id.serial, "out": out.display().to_string() });
     shell.answer(&value, || {
@@ -68,13 +108,11 @@ fn is_serial(text: &str) -> bool {
 }
 
 /// The database as one transaction sees it, and the try counter under its lock.
-fn copy_token(folder: &Path, to: &Path) -> Result<(), String> {
+fn copy_token(folder: &Path, to: &Path) -> Result<(), Fault> {
     let copy = to.join(DATABASE);
-    let database = open(&folder.join(DATABASE)).map_err(|error| error.to_string())?;
+    let database = open(&folder.join(DATABASE))?;
     check(&database)?;
-    database
-        .execute("VACUUM INTO ?1", [copy.to_string_lossy()])
-        .map_err(|error| error.to_string())?;
+    database.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
     let counter = || -> std::io::Result<Vec<u8>> {
         let file = File::open(folder.join(TRIES))?;
         file.lock_shared()?;
@@ -84,7 +122,7 @@ fn copy_token(folder: &Path, to: &Path) -> Result<(), String> {
     };
     counter()
         .and_then(|bytes| std::fs::write(to.join(TRIES), bytes))
-        .map_err(|error| error.to_string())
+        .map_err(Fault::System)
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
@@ -97,12 +135,12 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Finds damage that SQLite can see; what the seals of the records say is the module's to find.
-fn check(database: &Connection) -> Result<(), String> {
+fn check(database: &Connection) -> Result<(), Fault> {
     let told: Result<String, _> = database.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     match told {
         Ok(verdict) if verdict == "ok" => Ok(()),
-        Ok(verdict) => Err(verdict),
-        Err(error) => Err(error.to_string()),
+        Ok(verdict) => Err(Fault::Database(verdict)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -142,22 +180,19 @@ fn write_archive(from: &Path, serial: &str, out: &Path) -> Result<(), CliError> 
 /// Brings a token back, if it is whole and nothing like it is there.
 pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> {
     let opened = File::open(file).map_err(|error| CliError::file("cli-unreadable", file, &error))?;
-    let bad = |reason: String| {
-        let facts = [("file", file.display().to_string()), ("reason", reason)];
-        CliError::failed("token-import-store-bad", arguments(facts))
-    };
+    let bad = |fault: Fault| fault.told("token-import-store-bad", file);
     let staging = Staging::below(shell.places.data_folder())?;
     let serial = unpack(opened, &staging.home().join("data/tokens")).map_err(bad)?;
     let database = staging.home().join("data/tokens").join(&serial).join(DATABASE);
-    let checked = open(&database).map_err(|error| error.to_string());
-    checked.and_then(|database| check(&database)).map_err(bad)?;
+    let opened = open(&database).map_err(Fault::from);
+    opened.and_then(|database| check(&database)).map_err(bad)?;
 
     let modules = crate::service::modules(shell)?;
     let restored = modules.software_at(staging.home(), None).look().await.tokens;
     let restored = restored.iter().find(|token| token.entry().id.serial == serial);
     let is_sound = |entry: &TokenEntry| entry.initialized && !entry.damaged;
     let Some(restored) = restored.filter(|token| is_sound(token.entry())) else {
-        return Err(bad("store corrupt".to_owned()));
+        return Err(bad(Fault::Corrupt));
     };
     let id = restored.entry().id.clone();
     let present = modules.look().await.tokens;
@@ -182,17 +217,21 @@ pub(super) async fn restore(file: &Path, shell: &Shell) -> Result<(), CliError> 
 }
 
 /// Takes exactly the two files of one token out of an archive; gives its serial number.
-fn unpack(archive: File, tokens: &Path) -> Result<String, String> {
-    let told = |error: std::io::Error| error.to_string();
+fn unpack(archive: File, tokens: &Path) -> Result<String, Fault> {
+    // What the system has no number for is the archive's own fault.
+    let told = |error: std::io::Error| match error.raw_os_error() {
+        Some(_) => Fault::System(error),
+        None => Fault::Archive(error.to_string()),
+    };
     let mut serial: Option<String> = None;
     let mut names = Vec::new();
     for entry in tar::Archive::new(archive).entries().map_err(told)? {
         let mut entry = entry.map_err(told)?;
         let path = entry.path().map_err(told)?.into_owned();
-        let (of, name) = parts(&path).ok_or("it holds something else")?;
+        let (of, name) = parts(&path).ok_or(Fault::Other)?;
         let is_next = serial.as_ref().is_none_or(|serial| *serial == of) && !names.contains(&name);
         if !is_next || entry.header().entry_type() != tar::EntryType::Regular || entry.size() > MAX_FILE {
-            return Err("it holds something else".to_owned());
+            return Err(Fault::Other);
         }
         let folder = tokens.join(&of);
         DirBuilder::new()
@@ -214,7 +253,7 @@ fn unpack(archive: File, tokens: &Path) -> Result<String, String> {
     }
     match serial {
         Some(serial) if names.len() == 2 => Ok(serial),
-        _ => Err("files are missing".to_owned()),
+        _ => Err(Fault::Incomplete),
     }
 }
 
