@@ -169,51 +169,94 @@ fn is_revoked(
     matches!(status(&question, reliance), CertificateStatus::Revoked { .. })
 }
 
-/// Lists may each speak for a part of the reasons; only together they may say that a certificate is good.
+/// A list that counts, for which reasons, and who made it.
+struct Kept<'a> {
+    crl: &'a Crl,
+    mask: u16,
+    signer: &'a Certificate,
+}
+
+/// Lists may each speak for a part of the reasons; only together they may say that a certificate is good. A revocation
+/// in any of them counts.
 fn by_lists(
     asked: &Asked<'_>,
     crls: &[&Crl],
     reliance: &Reliance<'_>,
 ) -> Option<(OffsetDateTime, CertificateStatus)> {
     let points = asked.certificate.distribution_points().ok()?;
-    // Of lists for the same scope the newest counts.
-    let mut newest: BTreeMap<Vec<u8>, (u16, &Crl)> = BTreeMap::new();
+    // Of lists by one key for the same scope the newest counts: an authority that was given a new key under its old name
+    // may go on with a list by each.
+    let mut newest: BTreeMap<Vec<u8>, Kept<'_>> = BTreeMap::new();
     for crl in crls.iter().filter(|crl| !crl.is_delta()) {
         let Some(mask) = scope::covered(crl, asked.certificate, &points) else {
             continue;
         };
-        let scope = [crl.issuer_der(), format!("{:?}", crl.point).as_bytes()].concat();
-        let counts = in_force(asked, reliance, crl.this_update(), crl.next_update())
-            && keeps(crl, asked.certificate)
-            && newest
-                .get(&scope)
-                .is_none_or(|(_, other)| other.this_update() < crl.this_update())
-            && is_signed(asked, crl, reliance);
-        if counts {
-            newest.insert(scope, (mask, crl));
+        let counts =
+            in_force(asked, reliance, crl.this_update(), crl.next_update()) && keeps(crl, asked.certificate);
+        let Some(signer) = counts.then(|| signer(asked, crl, reliance)).flatten() else {
+            continue;
+        };
+        let point = format!("{:?}", crl.point);
+        let scope = [crl.issuer_der(), point.as_bytes(), signer.public_key_der()].concat();
+        let is_newer = newest
+            .get(&scope)
+            .is_none_or(|other| other.crl.this_update() < crl.this_update());
+        if is_newer {
+            newest.insert(scope, Kept { crl, mask, signer });
         }
     }
+    let has_its_own = newest.values().any(|list| is_same_key(list.signer, asked.issuer));
     let mut reasons = 0;
     let mut oldest: Option<Source> = None;
-    for (mask, crl) in newest.into_values() {
-        let (entry, source) = entry(asked, crl, crls, reliance)?;
+    let mut unreadable = false;
+    for Kept { crl, mask, signer } in newest.into_values() {
+        let answers = accounts_for(asked, crl, signer, has_its_own);
+        let Some((entry, source)) = entry(asked, (crl, signer), crls, reliance) else {
+            unreadable |= answers;
+            continue;
+        };
         let status = verdict(asked, entry, source);
         if matches!(status, CertificateStatus::Revoked { .. }) {
             return Some((source.this_update, status));
+        }
+        if !answers {
+            continue;
         }
         reasons |= mask;
         if oldest.is_none_or(|oldest| source.this_update < oldest.this_update) {
             oldest = Some(source);
         }
     }
-    let source = oldest.filter(|_| reasons == ALL_REASONS)?;
+    let source = oldest.filter(|_| reasons == ALL_REASONS && !unreadable)?;
     Some((source.this_update, CertificateStatus::Good(source)))
+}
+
+fn is_same_key(one: &Certificate, other: &Certificate) -> bool {
+    one.public_key_der() == other.public_key_der()
+}
+
+/// Whether a certificate that is not on this list is not revoked by it. A list by the key that issued the certificate
+/// answers for it, and one of somebody whom its distribution point appoints. One by another key under the issuer's name
+/// does where the issuer keeps a key for lists alone, or where one of the two keys certifies the other; two keys that
+/// both issue certificates and lists, each certified by whoever is above, may each have a list of their own.
+fn accounts_for(asked: &Asked<'_>, crl: &Crl, signer: &Certificate, has_its_own: bool) -> bool {
+    let issuer = asked.issuer;
+    if is_same_key(signer, issuer) || !name::same(crl.issuer_der(), issuer.subject_der()) {
+        return true;
+    }
+    let certifies =
+        |one: &Certificate, other: &Certificate| one.is_ca() && other.is_signed_by(one, true) == Ok(true);
+    !has_its_own
+        && (!issuer.may_sign_crls()
+            || !signer.is_ca()
+            || certifies(issuer, signer)
+            || certifies(signer, issuer))
 }
 
 /// What a list and the newest delta to it say; nothing when one of them cannot be read to the end.
 fn entry(
     asked: &Asked<'_>,
-    crl: &Crl,
+    (crl, maker): (&Crl, &Certificate),
     crls: &[&Crl],
     reliance: &Reliance<'_>,
 ) -> Option<(Option<Entry>, Source)> {
@@ -237,9 +280,9 @@ fn entry(
                 && delta.authority_key == crl.authority_key
                 && name::same(delta.issuer_der(), crl.issuer_der())
                 && in_force(asked, reliance, delta.this_update(), delta.next_update())
+                && signer(asked, delta, reliance).is_some_and(|signer| is_same_key(signer, maker))
         })
-        .max_by_key(|delta| delta.this_update())
-        .filter(|delta| is_signed(asked, delta, reliance));
+        .max_by_key(|delta| delta.this_update());
     let base = find(crl).ok()?;
     let Some(delta) = delta else {
         return Some((base, source(crl)));
@@ -266,25 +309,25 @@ fn keeps(crl: &Crl, certificate: &Certificate) -> bool {
             .is_some_and(|since| since <= certificate.not_after())
 }
 
-/// A list is made by the issuer's key, or by somebody of the list's issuer name with a path of his own to the same
-/// anchor (RFC 5280, 6.3.3 (f)).
-fn is_signed(asked: &Asked<'_>, crl: &Crl, reliance: &Reliance<'_>) -> bool {
+/// Who made a list: the issuer, or somebody of the list's issuer name with a path of his own to the same anchor
+/// (RFC 5280, 6.3.3 (f)).
+fn signer<'a>(asked: &Asked<'a>, crl: &Crl, reliance: &Reliance<'a>) -> Option<&'a Certificate> {
     let by = |signer: &Certificate| {
         name::same(signer.subject_der(), crl.issuer_der())
             && signer.may_sign_crls()
             && crl.is_signed_by(signer, reliance.sha1)
     };
-    if by(asked.issuer) || by(asked.anchor) {
-        return true;
+    if let Some(own) = [asked.issuer, asked.anchor].into_iter().find(|one| by(one)) {
+        return Some(own);
     }
     if asked.depth >= MAX_DEPTH {
-        return false;
+        return None;
     }
     let known = reliance.intermediates.iter().chain(asked.embedded);
     known
         .filter(|signer| **signer != *asked.certificate && by(signer))
         .take(MAX_SIGNERS)
-        .any(|signer| {
+        .find(|signer| {
             let reliance = Reliance {
                 at: asked.at,
                 policies: Policies::ANY,

@@ -10,6 +10,7 @@ mod levels;
 mod openssl;
 mod others;
 mod proofs;
+mod rekeyed;
 
 use std::sync::LazyLock;
 
@@ -138,6 +139,11 @@ impl World {
 
     /// A list by one of the authorities, with these revoked.
     fn crl(&self, issuer: &Identity, revoked: &[(&Identity, &str)]) -> Vec<u8> {
+        self.crl_with(issuer, revoked, &[])
+    }
+
+    /// The same with further words for `openssl ca`.
+    fn crl_with(&self, issuer: &Identity, revoked: &[(&Identity, &str)], words: &[&str]) -> Vec<u8> {
         let index: String = revoked
             .iter()
             .map(|(one, since)| {
@@ -155,18 +161,11 @@ impl World {
         );
         shop.write(&format!("{name}.cnf"), config.as_bytes());
         let certificate = format!("{}.crt", issuer.name);
-        shop.run(&[
-            "ca",
-            "-gencrl",
-            "-config",
-            &format!("{name}.cnf"),
-            "-cert",
-            &certificate,
-            "-keyfile",
-            issuer.key.to_str().unwrap(),
-            "-out",
-            &format!("{name}.crl"),
-        ]);
+        let (config, list) = (format!("{name}.cnf"), format!("{name}.crl"));
+        let mut arguments = vec!["ca", "-gencrl", "-config", &config, "-cert", &certificate];
+        arguments.extend(["-keyfile", issuer.key.to_str().unwrap(), "-out", &list]);
+        arguments.extend(words);
+        shop.run(&arguments);
         shop.run(&[
             "crl",
             "-in",
