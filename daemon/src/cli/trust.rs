@@ -14,7 +14,7 @@ use super::verify::read_document;
 use super::{CliError, Shell};
 use crate::language::{Arguments, arguments, time_in_vietnam};
 use crate::trust::evidence::EvidenceStore;
-use crate::trust::revocation::{Cache, read_crl};
+use crate::trust::revocation::{Cache, holds_others, read_crls};
 use crate::trust::{Trust, published};
 
 /// The verbs under `trien trust`.
@@ -246,10 +246,14 @@ fn add(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
     let mut added = Vec::new();
     for file in files {
         let mut found = Anchors::default();
-        found.add_file(&read_document(file)?).map_err(|_| {
-            let shown = arguments([("file", file.display().to_string())]);
-            CliError::failed("trust-no-certificate", shown)
-        })?;
+        let bytes = read_document(file)?;
+        let shown = || arguments([("file", file.display().to_string())]);
+        found
+            .add_file(&bytes)
+            .map_err(|_| CliError::failed("trust-no-certificate", shown()))?;
+        if !read_crls(&bytes).is_empty() {
+            shell.note("trust-lists-too", &shown());
+        }
         for certificate in found.certificates() {
             warn_about(certificate, shell);
             let path = folder.join(format!("{}.der", certificate.sha256_hex()));
@@ -303,39 +307,49 @@ fn remove(sha256: &str, shell: &Shell) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Only lists by an authority that is known here are kept.
+/// Only lists by an authority that is known here are kept; if one is not, none is.
 fn import(files: &[PathBuf], shell: &Shell) -> Result<(), CliError> {
     let trust = load(shell);
     let cache = Cache::new(shell.places.revocation_folder());
     let now = OffsetDateTime::now_utc();
+    let mut found: Vec<(&Path, Crl, &Certificate)> = Vec::new();
+    for file in files {
+        for crl in read_lists(file, shell)? {
+            let Some(issuer) = trust.issuer_of(&crl) else {
+                let shown = arguments([("file", file.display().to_string()), ("issuer", crl.issuer())]);
+                return Err(CliError::refused("trust-crl-by-nobody", shown));
+            };
+            found.push((file, crl, issuer));
+        }
+    }
     let mut kept: Vec<Value> = Vec::new();
     let mut text = String::new();
-    for file in files {
-        let crl = read_list(file)?;
-        if trust.issuer_of(&crl).is_none() {
+    for (file, crl, issuer) in found {
+        let stored = cache.keep_crl(&crl, issuer);
+        if stored.map_err(|error| CliError::file("cli-unwritable", file, &error))? {
+            kept.push(crl_json(&crl, &trust, now));
+            text += &crl_line(&crl, now, shell);
+        } else {
             let shown = arguments([("file", file.display().to_string()), ("issuer", crl.issuer())]);
-            return Err(CliError::refused("trust-crl-by-nobody", shown));
+            shell.note("trust-crl-not-newer", &shown);
         }
-        let stored = cache.keep_crl(&crl);
-        let newer = stored.map_err(|error| CliError::file("cli-unwritable", file, &error))?;
-        if !newer {
-            shell.note(
-                "trust-crl-not-newer",
-                &arguments([("file", file.display().to_string())]),
-            );
-        }
-        kept.push(crl_json(&crl, &trust, now));
-        text += &crl_line(&crl, now, shell);
     }
-    shell.answer(&kept, || {
-        shell.text("trust-crl-imported", &Arguments::new()) + "\n" + &text
+    shell.answer(&kept, || match text.is_empty() {
+        true => text,
+        false => shell.text("trust-crl-imported", &Arguments::new()) + "\n" + &text,
     });
     Ok(())
 }
 
-fn read_list(file: &Path) -> Result<Crl, CliError> {
-    read_crl(&read_document(file)?).ok_or_else(|| {
-        let shown = arguments([("file", file.display().to_string())]);
-        CliError::failed("trust-no-crl", shown)
-    })
+/// All lists of a file, of which there has to be one.
+fn read_lists(file: &Path, shell: &Shell) -> Result<Vec<Crl>, CliError> {
+    let bytes = read_document(file)?;
+    let shown = || arguments([("file", file.display().to_string())]);
+    let lists: Result<Vec<Crl>, _> = read_crls(&bytes).into_iter().collect();
+    let lists = lists.ok().filter(|lists| !lists.is_empty());
+    let lists = lists.ok_or_else(|| CliError::failed("trust-no-crl", shown()))?;
+    if holds_others(&bytes) {
+        shell.note("trust-certificates-too", &shown());
+    }
+    Ok(lists)
 }

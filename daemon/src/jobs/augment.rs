@@ -434,7 +434,7 @@ pub async fn fetch(
         Ok(crl) => {
             // Plain HTTP: a list by nobody knows who must not take the place of one that is kept.
             let kept = cache.filter(|_| crl.is_signed_by(issuer, false));
-            if let Some(Err(error)) = kept.map(|cache| cache.keep_crl(&crl)) {
+            if let Some(Err(error)) = kept.map(|cache| cache.keep_crl(&crl, issuer)) {
                 tracing::warn!(%error, "a CRL is not kept");
             }
             found.add_crl(crl);

@@ -107,20 +107,26 @@ impl Trust {
         if read.map_err(|error| error.to_string())? as u64 > MAX_FILE {
             return Err("too large".into());
         }
-        if let Some(crl) = revocation::read_crl(&bytes) {
-            self.revocations.add_crl(crl);
-            return Ok(());
-        }
-        let mut found = Anchors::default();
-        found.add_file(&bytes).map_err(|error| error.to_string())?;
-        for certificate in found.certificates() {
-            if certificate.is_self_issued() {
-                self.anchors.add(certificate.clone());
-            } else {
-                self.intermediates.push(certificate.clone());
+        let lists = revocation::read_crls(&bytes);
+        let mut outcome = Ok(());
+        if lists.is_empty() || revocation::holds_others(&bytes) {
+            let mut found = Anchors::default();
+            outcome = found.add_file(&bytes).map_err(|error| error.to_string());
+            for certificate in found.certificates() {
+                if certificate.is_self_issued() {
+                    self.anchors.add(certificate.clone());
+                } else {
+                    self.intermediates.push(certificate.clone());
+                }
             }
         }
-        Ok(())
+        for list in lists {
+            match list {
+                Ok(crl) => self.revocations.add_crl(crl),
+                Err(error) => outcome = Err(error.to_string()),
+            }
+        }
+        outcome
     }
 
     /// With the lists and answers of a cache.

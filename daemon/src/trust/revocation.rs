@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 use trien_signatures::certificate::Certificate;
 use trien_signatures::material::MAX_CRL;
-use trien_signatures::revocation::{Crl, OcspResponse, Revocations};
+use trien_signatures::revocation::{Crl, OcspResponse, RevocationError, Revocations};
 
 /// The most files that are kept; the oldest go first.
 const MAX_FILES: usize = 2000;
@@ -32,12 +32,13 @@ impl Cache {
         &self.folder
     }
 
-    /// Keeps a list, unless a newer one of the same issuer and scope is there. True if it is kept.
+    /// Keeps a list that this issuer's key made, unless one by the same key for the same scope is there that is not
+    /// older. True if it is kept.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn keep_crl(&self, crl: &Crl) -> io::Result<bool> {
-        let path = self.folder.join(format!("{}.crl", name(crl)));
+    pub fn keep_crl(&self, crl: &Crl, issuer: &Certificate) -> io::Result<bool> {
+        let path = self.folder.join(format!("{}.crl", name(crl, issuer)));
         let newer = fs::read(&path)
             .ok()
             .and_then(|bytes| Crl::from_der(&bytes).ok())
@@ -123,27 +124,43 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Lists of one issuer for different scopes, and deltas, are different files.
-fn name(crl: &Crl) -> String {
+/// Lists of one issuer for different scopes, and deltas, are different files; so are lists by different keys under one
+/// name.
+fn name(crl: &Crl, issuer: &Certificate) -> String {
     let scope = crl.scope();
     hex::encode(
         Sha256::new()
+            .chain_update(Sha256::digest(issuer.public_key_der()))
             .chain_update(crl.issuer_der())
             .chain_update(scope)
             .finalize(),
     )
 }
 
-/// A list in DER, or in PEM (`X509 CRL`).
+/// The lists of a file, in its order: one in DER, or all of a PEM text (`X509 CRL`), which may hold other things beside
+/// them. An error stands for a block that calls itself a list and is none; a file without a list gives nothing.
 #[must_use]
-pub fn read_crl(bytes: &[u8]) -> Option<Crl> {
+pub fn read_crls(bytes: &[u8]) -> Vec<Result<Crl, RevocationError>> {
     const BEGIN: &str = "-----BEGIN X509 CRL-----";
     const END: &str = "-----END X509 CRL-----";
     if bytes.first() == Some(&0x30) {
-        return Crl::from_der(bytes).ok();
+        return Crl::from_der(bytes).ok().map(Ok).into_iter().collect();
     }
-    let text = std::str::from_utf8(bytes).ok()?;
-    let body = text.split_once(BEGIN)?.1.split_once(END)?.0;
-    let dense: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    Crl::from_der(&BASE64.decode(dense).ok()?).ok()
+    let mut blocks = std::str::from_utf8(bytes).unwrap_or_default().split(BEGIN);
+    blocks.next();
+    let lists = blocks.map(|block| {
+        let (body, _) = block.split_once(END).ok_or(RevocationError::Malformed)?;
+        let dense: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        let der = BASE64.decode(dense).map_err(|_| RevocationError::Malformed)?;
+        Crl::from_der(&der)
+    });
+    lists.collect()
+}
+
+/// Whether a PEM text holds anything but lists.
+#[must_use]
+pub fn holds_others(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let count = |label: &str| text.matches(label).count();
+    count("-----BEGIN ") > count("-----BEGIN X509 CRL-----")
 }

@@ -6,6 +6,7 @@
 mod authorities;
 mod containers;
 mod formats;
+mod lists;
 mod material;
 mod old;
 mod pages;
