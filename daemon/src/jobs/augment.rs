@@ -151,7 +151,7 @@ impl Raiser<'_> {
         Ok(Augmented {
             document,
             level: lowest(&after),
-            without_level: signatures(&after).filter(|one| one.level.is_none()).count(),
+            without_level: raised(&after).filter(|one| one.level.is_none()).count(),
         })
     }
 
@@ -352,15 +352,20 @@ fn signatures(report: &Report) -> impl Iterator<Item = &SignatureReport> {
     all.filter(|one| one.format != Format::DocumentTimeStamp)
 }
 
+/// Signatures of the document itself, which are what is raised: a confirmation of one of them stays as it is.
+fn raised(report: &Report) -> impl Iterator<Item = &SignatureReport> {
+    signatures(report).filter(|one| one.format != Format::CounterSignature)
+}
+
 /// The level that every valid signature has reached which has levels.
 fn lowest(report: &Report) -> Option<Level> {
-    let valid = signatures(report).filter(|one| one.indication == Indication::TotalPassed);
+    let valid = raised(report).filter(|one| one.indication == Indication::TotalPassed);
     valid.filter_map(|one| one.level).min()
 }
 
 /// Valid signatures of a form that has no levels (`adbe.pkcs7.detached`, say) are raised only beside others.
 fn has_levels(report: &Report) -> Result<(), RaiseError> {
-    let mut valid = signatures(report).filter(|one| one.indication == Indication::TotalPassed);
+    let mut valid = raised(report).filter(|one| one.indication == Indication::TotalPassed);
     match lowest(report).is_none() && valid.next().is_some() {
         true => Err(AugmentError::Unsupported.into()),
         false => Ok(()),
@@ -385,7 +390,8 @@ fn compare(before: &Report, after: &Report, level: Level) -> Result<(), RaiseErr
             || was.integrity == Integrity::Intact && is.integrity != Integrity::Intact;
         let failed = was.indication == Indication::TotalPassed && is.indication != Indication::TotalPassed;
         let below = is.level.map_or(was.level.is_some(), |reached| reached < level);
-        let is_low = is.indication == Indication::TotalPassed && below;
+        let has_to = is.format != Format::CounterSignature;
+        let is_low = has_to && is.indication == Indication::TotalPassed && below;
         if broken || failed || is_low {
             return Err(RaiseError::NotValidated {
                 indication: is.indication,
@@ -501,6 +507,31 @@ mod tests {
         for (before, after, fits) in rows {
             let compared = compare(&report(before), &report(after), Level::BT);
             assert_eq!(compared.is_ok(), fits, "{before:?} {after:?}: {compared:?}");
+        }
+    }
+
+    #[test]
+    fn a_confirmation_stays_at_its_level_and_may_not_be_broken() {
+        let passed = |level| (Integrity::Intact, Indication::TotalPassed, Some(level));
+        let with = |signature: Row, confirmation: Row| {
+            let mut both = report(&[signature, confirmation]);
+            both.signatures[1].format = Format::CounterSignature;
+            both
+        };
+        let before = with(passed(Level::BB), passed(Level::BB));
+        let after = with(passed(Level::BT), passed(Level::BB));
+        assert!(compare(&before, &after, Level::BT).is_ok());
+        assert_eq!(lowest(&after), Some(Level::BT));
+        assert!(
+            compare(&before, &before, Level::BT).is_err(),
+            "the signature itself"
+        );
+        for worse in [
+            (Integrity::Broken, Indication::TotalFailed, None),
+            (Integrity::Intact, Indication::Indeterminate, None),
+        ] {
+            let after = with(passed(Level::BT), worse);
+            assert!(compare(&before, &after, Level::BT).is_err(), "{worse:?}");
         }
     }
 
