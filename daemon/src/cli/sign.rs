@@ -6,9 +6,14 @@ mod choice;
 mod replacing;
 mod warnings;
 
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::{Value, json};
 use trien_protocol::call::{
     self, Certification, DocumentRef, HashAlgorithm, Language, OnError, RsaPadding, SignDocuments,
@@ -65,6 +70,18 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     if arguments.queue && outputs.iter().any(output::is_stream) {
         return Err(CliError::misuse("sign-queue-stream", self::arguments([])));
     }
+    let stands_alone = matches!(
+        format,
+        SignatureFormat::CadesDetached | SignatureFormat::XadesDetached
+    );
+    let about: &[PathBuf] = match &arguments.content {
+        Some(content) => std::slice::from_ref(content),
+        None if stands_alone => &arguments.inputs,
+        None => &[],
+    };
+    if arguments.queue && about.iter().any(|path| output::is_stream(path)) {
+        return Err(CliError::misuse("sign-queue-content", self::arguments([])));
+    }
     outputs.check_writable()?;
     // Where the PIN is not typed, nobody may be there to answer.
     let at_terminal = !shell.json && !arguments.pin.is_given();
@@ -76,13 +93,18 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
         .inputs
         .iter()
         .map(|input| hold(&holdings, input, largest(format)))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
     let content = arguments.content.as_deref();
     let content = content.map(|content| hold(&holdings, content, MAX_STREAMED));
+    let content = content.transpose()?;
+    let signed_of = match &content {
+        Some(content) => vec![content.clone()],
+        None => documents.clone(),
+    };
     let call = SignDocuments {
         documents,
         format,
-        content: content.transpose()?,
+        content,
         certificate: None,
         padding: arguments.padding.map(|padding| match padding {
             PaddingArgument::Pkcs1 => RsaPadding::Pkcs1,
@@ -147,6 +169,13 @@ pub async fn run(arguments: SignArguments, shell: &Shell) -> Result<(), CliError
     let raising = Raising {
         level: arguments.level.into(),
         content: arguments.content.as_deref(),
+        held: arguments
+            .content
+            .iter()
+            .chain(&arguments.inputs)
+            .map(PathBuf::as_path)
+            .zip(signed_of)
+            .collect(),
         tsa: arguments.tsa.as_deref(),
         queue: arguments.queue,
         network: &context.network,
@@ -201,6 +230,8 @@ struct Raising<'a> {
     level: Level,
     /// What was signed, if that is not the input.
     content: Option<&'a Path>,
+    /// What was read of each file that was signed.
+    held: HashMap<&'a Path, DocumentRef>,
     tsa: Option<&'a str>,
     queue: bool,
     network: &'a Network,
@@ -246,9 +277,11 @@ impl Raising<'_> {
             }
             (None, None) => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
-                let form = Whole {
-                    content: Some(self.content.unwrap_or(input).to_owned()),
-                };
+                let content = self.content.unwrap_or(input);
+                let again = self.read_once(content, holdings);
+                let again = again.map_err(|error| failed(error.to_string()))?;
+                let path = again.as_ref().map_or_else(|| content.to_owned(), name_of_open);
+                let form = Whole { content: Some(path) };
                 let raised = augment::raise(bytes, &form, self.level, &network, shell).await;
                 raised.map(|raised| {
                     documents
@@ -264,10 +297,24 @@ impl Raising<'_> {
         }
     }
 
+    /// What came out of a pipe, in a file of its own: it cannot be read there a second time. None for a file.
+    fn read_once(&self, path: &Path, holdings: &Holdings) -> io::Result<Option<File>> {
+        let Some(held) = self.held.get(path).filter(|_| output::is_stream(path)) else {
+            return Ok(None);
+        };
+        let found = holdings.documents().find(&held.sha256, held.size);
+        let sealed = found.map_err(io::Error::other)?;
+        // In memory, as it was: it was never meant to lie on a disk.
+        let mut file = File::from(memfd_create("content", MemfdFlags::CLOEXEC)?);
+        sealed.write_to(&mut file)?;
+        Ok(Some(file))
+    }
+
     /// Remembers a result that waits.
     fn wait(&self, output: &Path, input: &Path, shell: &Shell) -> Result<(), CliError> {
         let queue = Queue::new(shell.places.queue_folder());
-        let content = Some(self.content.unwrap_or(input));
+        // Nobody needs again what came out of a pipe: what does was refused before.
+        let content = Some(self.content.unwrap_or(input)).filter(|path| !output::is_stream(path));
         let added = queue.add(output, content, self.level, self.tsa);
         added.map_err(|error| match error {
             QueueError::Full => CliError::failed(
@@ -277,6 +324,11 @@ impl Raising<'_> {
             QueueError::Io(error) => CliError::io("queue-failed", &error),
         })
     }
+}
+
+/// By which a file that has no name can be opened, as long as it is open here.
+fn name_of_open(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 async fn sign(

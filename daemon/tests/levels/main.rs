@@ -11,6 +11,7 @@ mod lists;
 mod material;
 mod old;
 mod pages;
+mod pipes;
 mod renewal;
 mod strangers;
 #[path = "../support/mod.rs"]
