@@ -54,6 +54,25 @@ dependencies() {
     return "$status"
 }
 
+# The archive that would be published. A build of it shares nothing with the workspace's, which has other features and
+# profiles; so it is seen here that whatever the crate's own build and its unit tests read is in it.
+package() {
+    local crate=daemon/signatures made=${CARGO_TARGET_DIR:-target}/debug/deps archive=(--quiet --offline --allow-dirty --package trien-signatures)
+    cargo package --no-verify "${archive[@]}" || return
+    sed -n "s|^\($crate/.*\):\$|\1|p" "$made"/trien_signatures-*.d | sort -u | while read -r file; do
+        # A build of some time ago has read what is there no more.
+        if [ -e "$file" ]; then realpath --relative-to="$crate" "$file"; fi
+    done | sort -u >"$logs/package-read.txt"
+    cargo package --list "${archive[@]}" | sort -u >"$logs/package-listed.txt"
+    comm -23 "$logs/package-read.txt" "$logs/package-listed.txt" >"$logs/package-missing.txt"
+    sed 's/^/not in the archive: /' "$logs/package-missing.txt"
+    [ -s "$logs/package-read.txt" ] && [ ! -s "$logs/package-missing.txt" ]
+}
+
+# That the signatures' crate looks at no clock, file or network is held by its lints (daemon/signatures/clippy.toml). All of
+# the workspace, so that the dependencies have the features they are built with; tests and examples are for `make check`.
+lints() { cargo clippy --quiet --locked --workspace --lib --bins -- -D warnings; }
+
 protocol_drift() {
     make -s protocol && git diff --exit-code -- extension-host/sdk/src/protocol.ts daemon/protocol/schema daemon/signatures/schema
 }
@@ -86,7 +105,7 @@ before=$(git status --porcelain --untracked-files=all 2>/dev/null)
 
 single format cargo fmt --all --check
 single dependencies dependencies
-single package cargo package --quiet --offline --no-verify --allow-dirty --package trien-signatures
+single package package
 single protocol-drift protocol_drift
 single typescript typescript
 single front-page cargo test --locked --workspace --doc
@@ -100,6 +119,8 @@ step rust cargo nextest run --workspace --locked --profile "$profile"
 count rust 'tests run: [0-9]+ passed' 'passed( \([^)]*\))?, [0-9]+ failed' '[0-9]+ skipped'
 step node node_tests
 count_node node
+# While browsers wait.
+single lints lints
 step browser browser_outcome
 count_node browser
 single demo demo
