@@ -8,7 +8,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::daemon::{ALL, Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under};
+use support::daemon::{
+    ALL, Daemon, PORTAL, Page, allow, asking, child_pids, code, command, record, under, wait_for, zombies,
+};
 use support::{Desk, fail, succeed};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -178,6 +180,8 @@ fn n048_the_page_goes_and_the_window_goes() {
     drop(page);
     assert!(wait(0) < Duration::from_secs(1));
     assert_eq!(record(&desk, 3), ["daemon_started", "asked", "withdrawn"]);
+    // Nor does anything of the process stay, though no other one ends.
+    wait_for(|| zombies(daemon.pid()).is_empty());
 }
 
 #[test]

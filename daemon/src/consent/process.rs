@@ -25,7 +25,7 @@ use trien_protocol::prompt::{
 use trien_signatures::certificate::Certificate;
 
 use super::viewing::Viewing;
-use super::warm::{Expectation, Program, Started, Warm, is_silent};
+use super::warm::{Expectation, Program, Started, Warm, end, is_silent};
 use super::{AskError, Candidate, Contents, Offer, Prompter, Turn, Turns, Window, Yes};
 use crate::language::in_vietnam;
 use crate::tokens::{PinNeed, PinState};
@@ -462,7 +462,9 @@ impl Drop for Process {
         if !self.answered {
             self.turns.withdrawn(&self.turn);
         }
-        drop(self.child.take());
+        if let Some(child) = self.child.take() {
+            end(child);
+        }
         self.warm.refill();
     }
 }

@@ -156,7 +156,10 @@ impl Warm {
                 state.in_vain = status.code() == Some(NOBODY);
                 None
             }
-            _ => None,
+            _ => {
+                end(ready.child);
+                None
+            }
         }
     }
 
@@ -184,7 +187,7 @@ impl Warm {
             state.starting = false;
             match started {
                 Ok(started) if state.pages > 0 => state.ready = Some(started),
-                Ok(_) => {}
+                Ok(unwanted) => end(unwanted.child),
                 Err(error) => {
                     state.in_vain = true;
                     tracing::debug!(%error, "no prompt can be started ahead");
@@ -213,8 +216,11 @@ impl Drop for Expectation {
         let dismiss = async move {
             tokio::time::sleep(LINGER).await;
             let mut state = warm.lock();
-            if state.pages == 0 && state.departures == departure {
-                state.ready = None;
+            if state.pages == 0
+                && state.departures == departure
+                && let Some(unwanted) = state.ready.take()
+            {
+                end(unwanted.child);
             }
         };
         match tokio::runtime::Handle::try_current() {
@@ -222,6 +228,16 @@ impl Drop for Expectation {
             // The daemon ends, and its prompts with it.
             Err(_) => drop(dismiss),
         }
+    }
+}
+
+/// Ends a prompt and takes note of its end. One that is only dropped may stay in the system's table until some other
+/// process ends (tokio's orphans).
+pub(super) fn end(mut child: Child) {
+    // It may have ended by itself.
+    let _ = child.start_kill();
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move { child.wait().await });
     }
 }
 

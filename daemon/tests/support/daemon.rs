@@ -269,17 +269,31 @@ pub fn wait_for(mut condition: impl FnMut() -> bool) {
 
 /// The processes below this one whose command line holds this word.
 pub fn child_pids(pid: u32, word: &str) -> Vec<u32> {
-    let parent = |pid: u32| -> Option<u32> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-    };
+    let mut below = children(pid);
+    below.retain(|(child, _)| {
+        std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains(word))
+    });
+    below.into_iter().map(|(child, _)| child).collect()
+}
+
+/// The processes below this one that have ended without its taking note.
+pub fn zombies(pid: u32) -> Vec<u32> {
+    let below = children(pid).into_iter();
+    let ended = below.filter(|(_, state)| state == "Z");
+    ended.map(|(child, _)| child).collect()
+}
+
+/// The processes below this one, each with its state (proc(5)).
+fn children(pid: u32) -> Vec<(u32, String)> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|child| parent(*child) == Some(pid))
-        .filter(|child| {
-            std::fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.contains(word))
-        })
-        .collect()
+    pids.filter_map(|child| {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+        let mut words = stat.rsplit(')').next()?.split_whitespace();
+        let state = words.next()?.to_owned();
+        (words.next()?.parse() == Ok(pid)).then_some((child, state))
+    })
+    .collect()
 }
 
 /// A PDF document as portals have them.
