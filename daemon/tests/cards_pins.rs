@@ -119,10 +119,26 @@ fn a_card_that_fails_at_the_pin_has_not_called_it_wrong() {
                     "{status}: {failed:?}"
                 );
                 session.close().await;
-                assert_eq!(
-                    tries(&only_token(&modules).await, &nine_a, &[CARD_PIN]).await,
-                    ["in"]
+                let token = only_token(&modules).await;
+                assert_eq!(tries(&token, &nine_a, &[CARD_PIN]).await, ["in"]);
+                // Nor where it had called others wrong before: the tries that it has counted are not of this one.
+                let mut session = token.open(&nine_a).await.unwrap();
+                let pins = format!("111111\n222222\n{CARD_PIN}\n");
+                session.attach_pin_pipe(lines(&pins)).await.unwrap();
+                for _ in 0..2 {
+                    let wrong = session.login().await;
+                    assert!(matches!(wrong, Err(LoginError::Incorrect { .. })), "{wrong:?}");
+                }
+                card.order(&format!("sw 20 {status} 9"));
+                let failed = session.login().await;
+                card.order("clear");
+                assert!(
+                    matches!(failed, Err(LoginError::Token(_))),
+                    "{status}: {failed:?}"
                 );
+                session.close().await;
+                let token = only_token(&modules).await;
+                assert_eq!(tries(&token, &nine_a, &[CARD_PIN]).await, ["in"]);
             }
         });
     });

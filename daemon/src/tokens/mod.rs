@@ -268,6 +268,15 @@ pub enum PinNeed {
 }
 
 impl PinNeed {
+    /// The same of a PIN that stands so `now`.
+    const fn in_state(self, now: PinState) -> Self {
+        match self {
+            Self::Pipe { min, max, .. } => Self::Pipe { min, max, state: now },
+            Self::Reader { .. } => Self::Reader { state: now },
+            other => other,
+        }
+    }
+
     /// True if it is typed on the reader.
     #[must_use]
     pub const fn is_at_reader(self) -> bool {

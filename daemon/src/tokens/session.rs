@@ -448,10 +448,14 @@ impl SigningSession for ModuleSession {
                 return Err(self.refused(before, error).await);
             }
         }
-        match self.sound(answer).await? {
-            Answer::Login(outcome) => outcome.into_result()?,
+        let tried = match self.sound(answer).await? {
+            Answer::Login(outcome) => outcome.into_result(),
             _ => return Err(unexpected().into()),
+        };
+        if let Err(LoginError::Incorrect { now } | LoginError::NotTried { now }) = &tried {
+            self.pin = self.pin.in_state(*now);
         }
+        tried?;
         self.unlocked = Some(self.clock.now());
         Ok(())
     }
