@@ -159,6 +159,34 @@ fn n122_another_card_in_the_place_of_the_one_that_was_logged_in_to_signs_nothing
     );
 }
 
+/// Nobody has used the session since its card was taken out. Who looks is shown the card that is there, at once.
+#[test]
+fn n122_a_look_does_not_show_the_card_that_somebody_was_logged_in_to_in_the_place_of_another() {
+    on_readers(
+        &[ReaderPlan::plain(YUBIKEY), ReaderPlan::plain(SECOND)],
+        |readers| {
+            twin(&readers);
+            let card = readers.blank(0, &["piv"]);
+            runtime().block_on(async {
+                let modules = piv::modules();
+                let token = piv::token_in_time(&modules).await;
+                let first = token.entry().id.clone();
+                let mut session = logged_in(&token, &piv::key(&token, 0x9a, 0x07)).await.unwrap();
+                let other = exchange(&readers, card);
+                let shown = modules.look().await.tokens;
+                let ids: Vec<_> = shown.iter().map(|token| token.entry().id.clone()).collect();
+                assert!(!ids.contains(&first), "{ids:?}");
+                let second = token_in_time(&modules, |entry| entry.initialized && entry.id != first).await;
+                assert!(session.sign(&signable(RSA, b"m"), false).await.is_err());
+                session.close().await;
+                assert_eq!(other.stats().of("87"), 0);
+                let key = piv::key(&second, 0x9a, 0x07);
+                sign_once(&second, &key, RSA, b"m").await.unwrap();
+            });
+        },
+    );
+}
+
 /// A person takes his time over the PIN, and the card is let go of meanwhile. One of the same number and label that takes
 /// its place is another card: what was typed for the first is not sent to it.
 #[test]

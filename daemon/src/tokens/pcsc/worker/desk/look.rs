@@ -41,9 +41,11 @@ impl Desk<'_> {
     /// The same; how it stands with the PIN is asked only if it is wanted.
     pub(super) fn seen(&mut self, seen: Option<Insertion>, pin: bool) -> Result<Vec<TokenEntry>, CardError> {
         let seen = seen.map(|Insertion { number, atr }| Inserted { number, atr: atr.0 });
+        let in_session = self.session.is_some() && self.link.is_some();
         let inserted = match seen {
-            Some(seen) => Some(seen),
-            None => self.inserted()?,
+            // What the daemon has seen may be older than the session, which does not end for that.
+            Some(seen) if !in_session || self.is_still(Some(&seen))? => Some(seen),
+            _ => self.inserted()?,
         };
         let Some(inserted) = inserted else {
             self.features = None;
@@ -53,7 +55,12 @@ impl Desk<'_> {
             return Ok(Vec::new());
         };
         let current = |known: &&Known| known.insertion == inserted.number;
-        let in_use = self.session.is_some() && self.link.is_some();
+        let in_use = in_session && self.known.as_ref().filter(current).is_some();
+        if in_session && !in_use {
+            // Another card is in the place of the one that it was with.
+            self.session = None;
+            self.link = None;
+        }
         let foreign = self
             .known
             .as_ref()
