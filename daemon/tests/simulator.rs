@@ -370,6 +370,25 @@ fn digests_stop_or_go_on_and_wait_for_a_token_that_is_pulled() {
     }
 }
 
+/// The token is back, the person types, and it goes once more: it is waited for again, and what was typed meanwhile, right
+/// or wrong, is tried by nobody.
+#[test]
+fn a_batch_waits_for_a_token_that_goes_again_while_its_pin_is_typed() {
+    let twice = "[[rule]]\nfunction = \"C_Sign\"\nfrom = 3\ntimes = 1\ndo = \"remove\"\nmilliseconds = 1000\n\
+                 [[rule]]\nfunction = \"C_Login\"\nfrom = 2\ntimes = 1\ndo = \"remove\"\nmilliseconds = 1000\n";
+    let desk = Desk::bare();
+    allow(&desk, PORTAL, &ALL);
+    let script = "[[answer]]\ndecision = \"approve\"\nkind = \"share_certificate\"\n\
+                  [[answer]]\ndecision = \"approve\"\npins = [\"12345678\", \"00000000\", \"12345678\"]\n";
+    let (_daemon, mut page) = page(&desk, twice, script);
+    let certificate = page.call("certificates", &json!({}))["result"]["sha256"].clone();
+    let digests = [1u8, 2, 3, 4].map(|byte| json!({ "digest": STANDARD.encode([byte; 32]) }));
+    let call = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests });
+    let reply = page.call("sign_digests", &call);
+    assert_eq!(outcomes(&reply["result"]["signatures"]), ["signed"; 4], "{reply}");
+    assert_eq!(code(&page.call("sign_digests", &call)), "nobody_to_ask");
+}
+
 /// What ended the batch is why nothing was signed, and not what was wrong with a document beforehand.
 #[test]
 fn a_batch_that_is_given_up_before_its_first_signature_is_told_as_that() {

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     NotUnderstood(#[from] serde_json::Error),
     /// A message that has no place in the state the question is in.
     #[error(transparent)]
-    OutOfTurn(#[from] crate::course::OutOfTurn),
+    OutOfTurn(#[from] trien_protocol::prompt::OutOfTurn),
     /// The system refused.
     #[error("{0}")]
     System(#[from] std::io::Error),

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use trien_protocol::error::ErrorCode;
-use trien_protocol::prompt::{Answer, FromPrompt, Outcome, PinEntry, ToPrompt, TriesLeft};
+use trien_protocol::prompt::{Answer, FromPrompt, OutOfTurn, Outcome, PinEntry, ToPrompt, TriesLeft, Turn};
 
 /// For so long after anything on the screen changed, *approve* is dead: nobody agrees to what he has not seen, and a
 /// click meant for what was there before goes nowhere.
@@ -58,11 +58,6 @@ pub(crate) enum Retry {
     /// It was right; the key wants it anew for the next signature.
     NextSignature,
 }
-
-/// A message that has no place in the phase it came in.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message out of turn")]
-pub(crate) struct OutOfTurn;
 
 /// The state of one question.
 #[derive(Debug)]
@@ -215,48 +210,56 @@ impl Course {
             .then(|| self.gives_up.saturating_sub(now).as_millis().div_ceil(1000) as u64)
     }
 
+    fn turn(&self) -> Turn {
+        match self.phase {
+            Phase::Asking => Turn::Asking,
+            Phase::Waiting => Turn::Working,
+            Phase::Paused => Turn::Paused,
+            Phase::Stopped => Turn::Stopped,
+            Phase::Retry(_) => Turn::Typing,
+            Phase::Finished(_) => Turn::Finished,
+            Phase::Left => Turn::Left,
+        }
+    }
+
     /// The daemon said something.
     ///
     /// # Errors
     /// [`OutOfTurn`]: the daemon is not in the state we think it is, so nothing here can be relied on.
     pub(crate) fn receive(&mut self, message: &ToPrompt, now: Duration) -> Result<(), OutOfTurn> {
-        match (message, self.phase) {
-            (_, Phase::Left) => {}
-            // Said before the daemon heard of it.
-            (ToPrompt::Resumed { .. } | ToPrompt::Progress { .. }, Phase::Stopped) => {}
-            (ToPrompt::Finish(outcome), phase) if !matches!(phase, Phase::Finished(_)) => {
-                self.finish(*outcome, now);
-            }
-            (ToPrompt::PinIncorrect { tries }, Phase::Waiting) => {
+        if matches!(self.turn().after(message)?, Turn::Left | Turn::Stopped) {
+            return Ok(());
+        }
+        match message {
+            ToPrompt::Finish(outcome) => self.finish(*outcome, now),
+            ToPrompt::PinIncorrect { tries } => {
                 self.note_tries(match tries {
                     TriesLeft::Unknown => TriesLeft::Few,
                     told => *told,
                 });
                 self.retry(Retry::Incorrect, now);
             }
-            (ToPrompt::PinNotTried { tries }, Phase::Waiting) => {
+            ToPrompt::PinNotTried { tries } => {
                 self.note_tries(*tries);
                 self.retry(Retry::NotTried, now);
             }
-            (ToPrompt::Paused { done, total }, Phase::Waiting) => {
+            ToPrompt::Paused { done, total } => {
                 self.progress = Some((*done, *total));
                 self.phase = Phase::Paused;
             }
-            (ToPrompt::Resumed { tries }, Phase::Paused) => {
+            ToPrompt::Resumed { tries } => {
                 if *tries != TriesLeft::Unknown {
                     self.note_tries(*tries);
                 }
                 self.retry(Retry::Resumed, now);
             }
-            // A copy of a large document may be ready when the person has already decided.
-            (ToPrompt::Opened { .. } | ToPrompt::NotOpened, _) => {}
-            (ToPrompt::PinInvalid, Phase::Waiting) => self.retry(Retry::Invalid, now),
-            (ToPrompt::PinForSignature { done, total }, Phase::Waiting) => {
+            ToPrompt::PinInvalid => self.retry(Retry::Invalid, now),
+            ToPrompt::PinForSignature { done, total } => {
                 self.progress = Some((*done, *total));
                 self.retry(Retry::NextSignature, now);
             }
-            (ToPrompt::Progress { done, total }, Phase::Waiting) => self.progress = Some((*done, *total)),
-            _ => return Err(OutOfTurn),
+            ToPrompt::Progress { done, total } => self.progress = Some((*done, *total)),
+            ToPrompt::Opened { .. } | ToPrompt::NotOpened | ToPrompt::Ask(_) => {}
         }
         Ok(())
     }
@@ -486,6 +489,12 @@ mod tests {
         assert_eq!(course.phase(), Phase::Retry(Retry::Resumed));
         assert_eq!(course.approve(false, at(6799)), None);
         assert_eq!(course.approve(false, at(6800)), Some(FromPrompt::PinTyped));
+        // It went while the PIN was typed: what was typed has been for nothing, and the token is waited for again.
+        course.receive(&PAUSED, at(7000)).unwrap();
+        assert_eq!(course.phase(), Phase::Paused);
+        let tries = TriesLeft::Last;
+        course.receive(&ToPrompt::Resumed { tries }, at(8000)).unwrap();
+        assert_eq!(course.approve(true, at(9000)), Some(FromPrompt::PinTyped));
         let mut refused = self::course(&[PIN]);
         refused.approve(false, at(900));
         refused.receive(&PAUSED, at(1000)).unwrap();

@@ -8,6 +8,7 @@ pub mod process;
 pub mod scripted;
 pub mod shell;
 
+mod pipe;
 mod standing;
 mod turn;
 pub(crate) mod viewing;
@@ -304,6 +305,29 @@ impl<C> Approved<C> {
     /// When the system has no more descriptors.
     pub fn pin(&self) -> std::io::Result<Option<OwnedFd>> {
         self.pin.as_ref().map(OwnedFd::try_clone).transpose()
+    }
+
+    /// Takes what lies in that pipe out of it, unseen: it was typed for a token that went before it could be tried.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn forget_typed(&self) -> std::io::Result<()> {
+        self.pin.as_ref().map_or(Ok(()), pipe::empty)
+    }
+
+    /// The same token, found in another reader, if that is what it is: of the same name, with the same certificate.
+    pub fn found_again(&mut self, token: &Arc<dyn Token>, held: &[HeldCertificate]) -> bool {
+        let candidate = &mut self.candidate;
+        let is_it =
+            |one: &&HeldCertificate| one.key.is_some() && one.certificate == candidate.held.certificate;
+        match held.iter().find(is_it) {
+            Some(one) if token.entry().id == candidate.entry().id => {
+                candidate.held = one.clone();
+                candidate.token = Arc::clone(token);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// What is on the screen.

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 use trien_protocol::prompt::{
-    Answer, Asker, FromPrompt, Permission, PinEntry, Question, QuestionKind, ToPrompt,
+    Answer, Asker, FromPrompt, Permission, PinEntry, Question, QuestionKind, ToPrompt, Turn,
 };
 use zeroize::Zeroizing;
 
@@ -161,10 +161,13 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
         }
     }
     talk.say(&FromPrompt::Answer(Answer::Approved { certificate }))?;
+    // The window's turns: what it would not take is not taken here.
+    let mut turn = Turn::Working;
     if answer.decision == Decision::ApproveThenClose {
         return talk.say(&FromPrompt::Answer(Answer::Refused));
     }
     while let Some(message) = talk.hear()? {
+        turn = turn.after(&message).map_err(io::Error::other)?;
         match message {
             ToPrompt::PinIncorrect { .. }
             | ToPrompt::PinInvalid
@@ -174,6 +177,7 @@ fn approve(talk: &mut Talk, mut pin_pipe: File, answer: &Scripted, question: &Qu
                 Some(pin) => {
                     type_pin(&mut pin_pipe, &pin)?;
                     talk.say(&FromPrompt::PinTyped)?;
+                    turn = Turn::Working;
                 }
                 None => return talk.say(&FromPrompt::Answer(Answer::Refused)),
             },

@@ -15,7 +15,7 @@ use trien_protocol::call::OnError;
 use trien_protocol::event::Stage;
 
 use super::candidates::is_lost;
-use super::login::{Unlocked, login, login_again};
+use super::login::{NotAgain, Unlocked, login, login_again};
 use super::{Caller, JobError};
 use crate::consent::{Approved, AskError};
 use crate::tokens::{Signable, TokenError};
@@ -244,21 +244,33 @@ async fn sign<C>(
     }
 }
 
-/// Waits until the token is back, and for its PIN.
+/// Waits until the token is back, and for its PIN; anew if it goes again while that is typed.
 async fn resume<C>(approved: &mut Approved<C>, (signed, total): (u32, u32)) -> Result<Unlocked, JobError> {
     if !approved.window().paused(signed, total).await {
         return Err(JobError::Token(TokenError::Removed));
     }
     tracing::info!("the token was pulled: the batch waits for it");
-    let deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + PATIENCE;
     loop {
         tokio::time::sleep(LOOK).await;
         approved.window().look()?;
         match login_again(approved).await {
-            Err(JobError::Token(error)) if Instant::now() < deadline => {
+            Ok(unlocked) => return Ok(unlocked),
+            Err(NotAgain::Away(error)) if Instant::now() < deadline => {
                 tracing::debug!(%error, "the token is not back yet");
             }
-            other => return other,
+            Err(NotAgain::GoneAgain(error)) => {
+                tracing::info!("the token was pulled again: the batch waits for it");
+                // Nobody knows whether the line was read; and it was typed for a login that there is none of.
+                let forgotten = approved.forget_typed();
+                forgotten.map_err(|error| JobError::Internal(error.to_string()))?;
+                if !approved.window().paused(signed, total).await {
+                    return Err(error.into());
+                }
+                deadline = Instant::now() + PATIENCE;
+            }
+            Err(NotAgain::Away(error)) => return Err(error.into()),
+            Err(NotAgain::Over(error)) => return Err(error),
         }
     }
 }

@@ -24,24 +24,42 @@ pub async fn login<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> 
     unlocked(session, approved, shown).await
 }
 
+/// Why a token that was pulled is not logged in to again.
+pub enum NotAgain {
+    /// It is not back, and the person was told nothing.
+    Away(TokenError),
+    /// It was back, the person was told and typed, and it has gone again.
+    GoneAgain(TokenError),
+    /// That it is back is of no use.
+    Over(JobError),
+}
+
 /// As [`login`], for a token that was pulled and is back: the person is told, and types its PIN anew.
 ///
 /// # Errors
-/// As [`login`]; [`JobError::Token`] as long as it is not back, before the person is told anything.
-pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, JobError> {
-    let mut session = open(approved).await?;
+/// [`NotAgain`]
+pub async fn login_again<C>(approved: &mut Approved<C>) -> Result<Unlocked, NotAgain> {
+    let mut session = open(approved).await.map_err(|error| match error {
+        JobError::Token(error) => NotAgain::Away(error),
+        error => NotAgain::Over(error),
+    })?;
     let told = match session.pin().await {
         Ok(PinNeed::NotNeeded) => return Ok(Unlocked(session)),
         // Nobody types the PIN of a token that takes none.
-        Ok(PinNeed::Locked) => Err(LoginError::Locked.into()),
+        Ok(PinNeed::Locked) => Err(NotAgain::Over(LoginError::Locked.into())),
         Ok(need @ (PinNeed::Pipe { state, .. } | PinNeed::Reader { state })) => {
             let typed = approved.window().resumed(state).await;
-            typed.map(|()| need).map_err(JobError::from)
+            typed.map(|()| need).map_err(|no| NotAgain::Over(no.into()))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(NotAgain::Away(error)),
     };
     match told {
-        Ok(shown) => unlocked(session, approved, shown).await,
+        Ok(shown) => unlocked(session, approved, shown)
+            .await
+            .map_err(|error| match error {
+                JobError::Token(TokenError::Removed) => NotAgain::GoneAgain(TokenError::Removed),
+                error => NotAgain::Over(error),
+            }),
         Err(error) => {
             session.close().await;
             Err(error)
@@ -96,7 +114,10 @@ pub async fn unlock(
                 // As below.
                 window.pin_not_tried(PinState::LastTry).await?;
             }
-            return Ok(session.login().await?);
+            return session.login().await.map_err(|error| match error {
+                LoginError::Token(error) => error.into(),
+                error => error.into(),
+            });
         }
         // Nothing but a new PIN would be taken; no try is spent on finding that out.
         PinNeed::Pipe {
