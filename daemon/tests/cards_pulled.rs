@@ -19,7 +19,7 @@ use support::cards::{
     CARD_PIN, ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until, wait_until_empty,
     wait_until_present,
 };
-use support::daemon::{Daemon, PORTAL, Page, allow, code};
+use support::daemon::{ALL, Daemon, PORTAL, Page, allow, code};
 use trien::config::ModuleConfig;
 use trien::tokens::{
     Deadlines, LoginError, Modules, Signable, SigningSession, Token, TokenEntry, TokenError,
@@ -501,11 +501,55 @@ fn a_page_is_told_that_the_card_was_pulled_from_under_a_module() {
 
 #[test]
 fn a_page_is_told_that_the_card_was_pulled_from_under_our_driver() {
-    a_page_is_told(|| {
-        let desk = Desk::new();
-        std::fs::create_dir_all(desk.home().join("config")).unwrap();
-        let config = "discover = false\n[websocket]\nport = 0\n";
-        std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
-        desk
+    a_page_is_told(desk_with_driver);
+}
+
+/// A desk whose cards our driver has, and no module.
+fn desk_with_driver() -> Desk {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.home().join("config")).unwrap();
+    let config = "discover = false\n[websocket]\nport = 0\n";
+    std::fs::write(desk.home().join("config/config.toml"), config).unwrap();
+    desk
+}
+
+/// Who pulls a card in the middle of a batch may put it into another reader: its PIN is typed again, and it goes on.
+#[test]
+fn a_batch_goes_on_with_the_card_in_another_reader() {
+    const SECOND: &str = "Second Reader";
+    let plans = [YUBIKEY, SECOND].map(ReaderPlan::plain);
+    on_readers(&plans, |readers| {
+        let card = readers.piv(0);
+        wait_until_present(YUBIKEY);
+        let desk = desk_with_driver();
+        allow(&desk, PORTAL, &ALL);
+        let approve = "[[answer]]\ndecision = \"approve\"\ncertificate = \"9a\"\n";
+        let script =
+            format!("{approve}kind = \"share_certificate\"\n{approve}pins = [{CARD_PIN:?}, {CARD_PIN:?}]\n");
+        let daemon = Daemon::start(&desk, &script);
+        let mut page = Page::over_websocket(&daemon);
+        page.hello();
+        let shared = page.call("certificates", &json!({}));
+        let certificate = shared["result"]["sha256"].as_str().unwrap().to_owned();
+        let digests = [DIGEST; 3].map(|digest| json!({ "digest": digest }));
+        let wanted = json!({ "certificate": certificate, "hash": "SHA-256", "digests": digests });
+        card.order("drop 87");
+        let id = page.ask("sign_digests", &wanted);
+        let mut elsewhere = None;
+        let reply = loop {
+            match page.receive().unwrap().0 {
+                reply if reply["id"] == id => break reply,
+                event if event["params"]["stage"] == "paused" => {
+                    wait_until_empty(YUBIKEY);
+                    // A copy of what was personalised once: of the same number, keys and certificates.
+                    elsewhere.get_or_insert_with(|| readers.piv(1));
+                }
+                _ => {}
+            }
+        };
+        let signed = reply["result"]["signatures"].as_array().unwrap();
+        assert!(signed.iter().all(|one| one["status"] == "signed"), "{reply}");
+        assert!(elsewhere.unwrap().stats().of("87") > 0);
+        drop(card);
     });
 }

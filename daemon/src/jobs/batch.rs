@@ -16,15 +16,18 @@ use trien_protocol::event::Stage;
 
 use super::candidates::is_lost;
 use super::login::{NotAgain, Unlocked, login, login_again};
-use super::{Caller, JobError};
+use super::{Caller, Context, JobError};
 use crate::consent::{Approved, AskError};
-use crate::tokens::{Signable, TokenError};
+use crate::tokens::{PinNeed, Signable, TokenError};
 
 /// How long a batch waits for a token that was pulled.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often the token is looked for.
 const LOOK: Duration = Duration::from_millis(400);
+
+/// How often it is looked for in other places, if nothing tells that one has changed.
+const ELSEWHERE: Duration = Duration::from_secs(2);
 
 /// How often the person is shown how far it has come.
 const SHOWING: Duration = Duration::from_millis(50);
@@ -55,6 +58,7 @@ pub(super) type Outcomes<T> = Vec<Option<Result<T, JobError>>>;
 /// # Errors
 /// [`JobError`] if the login failed, or the person closed the window: then what was signed stays here.
 pub(super) async fn sign_all<C, W: Work>(
+    context: &Context,
     caller: &Caller,
     approved: &mut Approved<C>,
     work: &Arc<W>,
@@ -68,7 +72,8 @@ pub(super) async fn sign_all<C, W: Work>(
         finishing: None,
         on_error,
     };
-    let ended = course.run(caller, approved, work, items, &mut unlocked).await;
+    let whose = (context, caller);
+    let ended = course.run(whose, approved, work, items, &mut unlocked).await;
     if let Some(unlocked) = unlocked {
         unlocked.close().await;
     }
@@ -87,7 +92,7 @@ struct Course<T> {
 impl<T: Send + 'static> Course<T> {
     async fn run<C, W: Work<Signed = T>>(
         &mut self,
-        caller: &Caller,
+        (context, caller): (&Context, &Caller),
         approved: &mut Approved<C>,
         work: &Arc<W>,
         items: &[usize],
@@ -110,7 +115,14 @@ impl<T: Send + 'static> Course<T> {
             let signed = self.signed();
             let signing = async {
                 let (signable, prepared) = prepared.map_err(Unsigned::AtWork)?;
-                let raw = sign(caller, approved, unlocked, &signable, (done, signed, total)).await?;
+                let raw = sign(
+                    (context, caller),
+                    approved,
+                    unlocked,
+                    &signable,
+                    (done, signed, total),
+                )
+                .await?;
                 Ok((prepared, raw))
             };
             // The token first: it is at work while the item before is put together.
@@ -216,7 +228,7 @@ enum Unsigned {
 /// The token's signature; after a pause, if it was pulled. The person is told how many are signed: so many stay if he
 /// gives up.
 async fn sign<C>(
-    caller: &Caller,
+    (context, caller): (&Context, &Caller),
     approved: &mut Approved<C>,
     unlocked: &mut Option<Unlocked>,
     signable: &Signable,
@@ -234,7 +246,11 @@ async fn sign<C>(
                 if let Some(session) = unlocked.take() {
                     session.close().await;
                 }
-                *unlocked = Some(resume(approved, (signed, total)).await.map_err(Unsigned::Away)?);
+                *unlocked = Some(
+                    resume(context, approved, (signed, total))
+                        .await
+                        .map_err(Unsigned::Away)?,
+                );
                 caller.report.stage(Stage::Signing, done, total);
                 let wanted = approved.window().progress(done, total).await;
                 wanted.map_err(|no| Unsigned::AtWork(no.into()))?;
@@ -245,12 +261,17 @@ async fn sign<C>(
 }
 
 /// Waits until the token is back, and for its PIN; anew if it goes again while that is typed.
-async fn resume<C>(approved: &mut Approved<C>, (signed, total): (u32, u32)) -> Result<Unlocked, JobError> {
+async fn resume<C>(
+    context: &Context,
+    approved: &mut Approved<C>,
+    (signed, total): (u32, u32),
+) -> Result<Unlocked, JobError> {
     if !approved.window().paused(signed, total).await {
         return Err(JobError::Token(TokenError::Removed));
     }
     tracing::info!("the token was pulled: the batch waits for it");
     let mut deadline = Instant::now() + PATIENCE;
+    let mut looked = None;
     loop {
         tokio::time::sleep(LOOK).await;
         approved.window().look()?;
@@ -258,6 +279,12 @@ async fn resume<C>(approved: &mut Approved<C>, (signed, total): (u32, u32)) -> R
             Ok(unlocked) => return Ok(unlocked),
             Err(NotAgain::Away(error)) if Instant::now() < deadline => {
                 tracing::debug!(%error, "the token is not back yet");
+                let changes = *context.changes.borrow();
+                let again = |(at, before): (Instant, u64)| before != changes || at.elapsed() >= ELSEWHERE;
+                if looked.is_none_or(again) {
+                    looked = Some((Instant::now(), changes));
+                    look_elsewhere(context, approved).await;
+                }
             }
             Err(NotAgain::GoneAgain(error)) => {
                 tracing::info!("the token was pulled again: the batch waits for it");
@@ -271,6 +298,24 @@ async fn resume<C>(approved: &mut Approved<C>, (signed, total): (u32, u32)) -> R
             }
             Err(NotAgain::Away(error)) => return Err(error.into()),
             Err(NotAgain::Over(error)) => return Err(error),
+        }
+    }
+}
+
+/// The token may have come back in another reader, where it takes its PIN as it did in the first.
+async fn look_elsewhere<C>(context: &Context, approved: &mut Approved<C>) {
+    for token in context.tokens.tokens().await.tokens {
+        let candidate = approved.candidate();
+        if token.entry().id != candidate.entry().id {
+            continue;
+        }
+        let typed_at_reader = candidate.pin.is_at_reader();
+        let Ok(need) = token.pin().await else { continue };
+        if need == PinNeed::Locked || need.is_at_reader() == typed_at_reader {
+            let held = token.certificates().await.unwrap_or_default();
+            if approved.found_again(&token, &held) {
+                return;
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ async fn carry_out(
         subject.token = Some(token_hash(&held.token));
     });
     intent.approve().await?;
-    let values = match sign(caller, &mut approved, &certificate, digests, algorithm).await {
+    let values = match sign((context, caller), &mut approved, &certificate, digests, algorithm).await {
         Ok(values) => values,
         Err(error) => {
             approved.finish(window_outcome(&error)).await;
@@ -153,7 +153,7 @@ async fn carry_out(
 }
 
 async fn sign(
-    caller: &Caller,
+    (context, caller): (&Context, &Caller),
     approved: &mut Approved<SignDigests>,
     certificate: &Certificate,
     digests: Vec<Vec<u8>>,
@@ -173,7 +173,7 @@ async fn sign(
     });
     let all: Vec<usize> = (0..count).collect();
     let on_error = approved.call().on_error;
-    let outcomes = batch::sign_all(caller, approved, &work, &all, on_error).await?;
+    let outcomes = batch::sign_all(context, caller, approved, &work, &all, on_error).await?;
     batch::complete(outcomes, count)
 }
 

@@ -269,7 +269,7 @@ async fn carry_out(
     intent.approve().await?;
     let signer = certificate.clone();
     let recipe = Recipe::new(approved.call(), (certificate, offered), chain, data)?;
-    if let Err(error) = sign_all(caller, &mut approved, &mut items, recipe).await {
+    if let Err(error) = sign_all(context, caller, &mut approved, &mut items, recipe).await {
         approved.finish(window_outcome(&error)).await;
         return Err(end(intent, error));
     }
@@ -342,6 +342,7 @@ fn wait(caller: &Caller, items: &[Item], levels: &Levels) {
 /// Signs what can be signed. Fails if nothing was, or if the person closed the window meanwhile: then what was signed
 /// stays here.
 async fn sign_all(
+    context: &Context,
     caller: &Caller,
     approved: &mut Approved<SignDocuments>,
     items: &mut [Item],
@@ -366,7 +367,7 @@ async fn sign_all(
         holdings: Arc::clone(&caller.holdings),
     });
     let on_error = approved.call().on_error;
-    let outcomes = batch::sign_all(caller, approved, &work, &todo, on_error).await?;
+    let outcomes = batch::sign_all(context, caller, approved, &work, &todo, on_error).await?;
     // Only of those that were tried: what was refused before the question is not why nothing was signed.
     let outcomes = batch::complete(outcomes, items.len())?;
     for (item, outcome) in items.iter_mut().zip(outcomes) {
