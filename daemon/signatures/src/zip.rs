@@ -12,7 +12,7 @@ use flate2::{Compression, Crc, Decompress, FlushDecompress, Status};
 use unicode_normalization::UnicodeNormalization;
 
 /// Entries of one container.
-pub const MAX_ENTRIES: usize = 1000;
+pub const MAX_ENTRIES: usize = 10_000;
 
 /// Bytes of all entries together, unpacked.
 pub const MAX_TOTAL: u64 = 256 * 1024 * 1024;

@@ -317,6 +317,23 @@ fn what_a_signature_covers_is_said_and_the_package_stays_what_it_was() {
     assert!(!report.valid());
 }
 
+/// As many entries as a presentation of hundreds of slides has.
+#[test]
+fn a_package_of_thousands_of_parts_is_signed_and_checked() {
+    let pki = Pki::new();
+    let who = pki.leaf("slides", "ec:P-256");
+    let mut all = entries(&package("pptx"));
+    all.extend((0..2_000).map(|number| {
+        let slide = format!("<slide>{number}</slide>");
+        (format!("ppt/slides/slide{number}.xml"), slide.into_bytes())
+    }));
+    let made = signed(&pki, &who, &packed(&all));
+    let signature = only(&pki, &made);
+    assert_eq!(signature.indication, Indication::TotalPassed, "{signature:#?}");
+    let changed = changed(&made, "ppt/slides/slide1999.xml", "1999", "2000");
+    assert_eq!(only(&pki, &changed).indication, Indication::TotalFailed);
+}
+
 #[test]
 fn white_space_between_relationships_goes_before_the_first_signature_only() {
     let pki = Pki::new();

@@ -232,10 +232,10 @@ elif kind == 'overlapping':
     data = data[:start] + rows + struct.pack('<4s4H2IH', b'PK\5\6', 0, 0, 20, 20, len(rows), start, 0)
 elif kind == '65536 entries':
     data = packed([(f'{number}', b'') for number in range(65536)], zipfile.ZIP_STORED)
-elif kind == '1001 entries':
-    data = packed([(f'{number}', b'') for number in range(1001)], zipfile.ZIP_STORED)
-elif kind == '1000 entries':
-    data = packed([(f'{number}', b'') for number in range(1000)], zipfile.ZIP_STORED)
+elif kind == '10001 entries':
+    data = packed([(f'{number}', b'') for number in range(10001)], zipfile.ZIP_STORED)
+elif kind == '10000 entries':
+    data = packed([(f'{number}', b'') for number in range(10000)], zipfile.ZIP_STORED)
 elif kind == 'zip64':
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w') as made, made.open('a', 'w', force_zip64=True) as entry:
@@ -258,8 +258,8 @@ open(target, 'wb').write(data)
         ("nested", false),
         ("overlapping", true),
         ("65536 entries", true),
-        ("1001 entries", true),
-        ("1000 entries", false),
+        ("10001 entries", true),
+        ("10000 entries", false),
         ("zip64", true),
         ("zip64 of 2^63", true),
     ] {
