@@ -513,12 +513,20 @@ fn desk_with_driver() -> Desk {
     desk
 }
 
-/// Who pulls a card in the middle of a batch may put it into another reader: its PIN is typed again, and it goes on.
-#[test]
-fn a_batch_goes_on_with_the_card_in_another_reader() {
+/// Who pulls a card in the middle of a batch may put it into another reader, where it comes back with so many tries
+/// spent. One PIN is typed for the batch, and one when the card is back.
+fn comes_back_in_another_reader(spent: usize) {
     const SECOND: &str = "Second Reader";
     let plans = [YUBIKEY, SECOND].map(ReaderPlan::plain);
     on_readers(&plans, |readers| {
+        // A copy of what was personalised once: of the same number, keys and certificates.
+        let copy = readers.piv(1);
+        wait_until_present(SECOND);
+        let wrong = ["-s", "00:20:00:80:08:39:39:39:39:39:39:FF:FF"].repeat(spent);
+        let select = ["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00"];
+        readers.run("opensc-tool", &[&select[..], &wrong].concat());
+        drop(copy);
+        wait_until_empty(SECOND);
         let card = readers.piv(0);
         wait_until_present(YUBIKEY);
         let desk = desk_with_driver();
@@ -541,15 +549,36 @@ fn a_batch_goes_on_with_the_card_in_another_reader() {
                 reply if reply["id"] == id => break reply,
                 event if event["params"]["stage"] == "paused" => {
                     wait_until_empty(YUBIKEY);
-                    // A copy of what was personalised once: of the same number, keys and certificates.
-                    elsewhere.get_or_insert_with(|| readers.piv(1));
+                    elsewhere.get_or_insert_with(|| readers.blank(1, &["piv"]));
                 }
                 _ => {}
             }
         };
-        let signed = reply["result"]["signatures"].as_array().unwrap();
-        assert!(signed.iter().all(|one| one["status"] == "signed"), "{reply}");
-        assert!(elsewhere.unwrap().stats().of("87") > 0);
+        let made = elsewhere.unwrap().stats().of("87") > 0;
+        match spent {
+            3 => assert_eq!((code(&reply), made), ("pin_locked", false), "{reply}"),
+            _ => {
+                let signed = reply["result"]["signatures"].as_array().unwrap();
+                assert!(signed.iter().all(|one| one["status"] == "signed"), "{reply}");
+                assert!(made);
+            }
+        }
         drop(card);
     });
+}
+
+#[test]
+fn a_batch_goes_on_with_the_card_in_another_reader() {
+    comes_back_in_another_reader(0);
+}
+
+/// The person is told so when he is asked, and what he types then is typed for that try.
+#[test]
+fn a_batch_goes_on_with_a_card_that_comes_back_at_its_last_try() {
+    comes_back_in_another_reader(2);
+}
+
+#[test]
+fn nobody_types_the_pin_of_a_card_that_comes_back_locked() {
+    comes_back_in_another_reader(3);
 }
