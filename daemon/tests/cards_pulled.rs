@@ -5,15 +5,18 @@
 
 mod support;
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use support::Desk;
 use support::cards::pairs::{Card, Pair, cac, openpgp, piv};
 use support::cards::piv::tries_left;
 use support::cards::scene::{
     RSA, descriptors, desk_with_opensc, key, lines, logged_in, modules, modules_within, opensc, runtime,
-    sign_once, signable, steady_descriptors, token_in_time, ykcs11,
+    sign_once, signable, steady_descriptors, token_in_time, worker, ykcs11,
 };
 use support::cards::{
     CARD_PIN, ReaderPlan, Readers, on_proxied_readers, on_readers, wait_until, wait_until_empty,
@@ -315,7 +318,6 @@ fn n115_opensc_an_openpgp_card_pulled_in_the_middle_of_the_pin_is_not_sent_it_ag
 
 /// The reader goes with its card in the middle of a signature, as a reader does that dies, or is unplugged.
 fn unplugged_in_the_signature(module: ModuleConfig) {
-    let is_opensc = module.name == "opensc";
     let pair = piv(module);
     on_proxied_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
         let card = readers.piv(0);
@@ -343,11 +345,9 @@ fn unplugged_in_the_signature(module: ModuleConfig) {
                 card.order("clear");
                 // What the card was at is done where only the service has lost its reader.
                 let may_be_done = unplugged && outcome.is_ok();
-                // OpenSC 0.23 does not outlive a service that takes its reader away in mid-command.
-                let is_lost =
-                    unplugged && is_opensc && matches!(outcome, Err(LoginError::Token(TokenError::Crashed)));
+                // Also where the module's process has not outlived it (OpenSC 0.23).
                 let removed = matches!(outcome, Err(LoginError::Token(TokenError::Removed)));
-                assert!(removed || may_be_done || is_lost, "{unplugged}: {outcome:?}");
+                assert!(removed || may_be_done, "{unplugged}: {outcome:?}");
                 let again = session.sign(&signable(RSA, b"m"), false).await;
                 assert!(again.is_err(), "{unplugged}: {again:?}");
                 if unplugged {
@@ -378,6 +378,48 @@ fn n115_opensc_a_reader_unplugged_in_the_middle_of_the_signature_takes_the_token
 #[test]
 fn n115_ykcs11_a_reader_unplugged_in_the_middle_of_the_signature_takes_the_token_with_it() {
     unplugged_in_the_signature(ykcs11());
+}
+
+/// A module's process that dies in the middle of a request has crashed, and three times switch the module off; with its card
+/// gone it was the hand that took the card, and as many times switch off nothing.
+#[test]
+fn n115_a_module_that_dies_when_its_card_goes_is_told_from_one_that_crashes() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            for round in 0..6 {
+                let goes = round < 3;
+                let token = token_in_time(&modules, ready).await;
+                let mut session = logged_in(&token, &key(&token, &[1])).await.unwrap();
+                let process = Pid::from_raw(worker("module-worker").cast_signed()).unwrap();
+                kill_process(process, Signal::STOP).unwrap();
+                let wanted = signable(RSA, b"m");
+                let mut signing = session.sign(&wanted, false);
+                // It has been asked by then.
+                let asked = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
+                assert!(asked.is_pending(), "round {round}");
+                if goes {
+                    card.eject();
+                    wait_until_empty(YUBIKEY);
+                }
+                kill_process(process, Signal::KILL).unwrap();
+                let outcome = signing.await;
+                let as_wanted = match &outcome {
+                    Err(LoginError::Token(TokenError::Removed)) => goes,
+                    Err(LoginError::Token(TokenError::Crashed)) => !goes,
+                    _ => false,
+                };
+                assert!(as_wanted, "round {round}: {outcome:?}");
+                session.close().await;
+                if goes {
+                    card.insert();
+                    wait_until_present(YUBIKEY);
+                }
+                assert_eq!(modules.states()[0].off, round == 5, "round {round}");
+            }
+        });
+    });
 }
 
 /// A card that goes while its PIN is changed: the module is not asked anything more, and the PIN is what it was.

@@ -24,14 +24,14 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::pcsc::holders::{Awaited, Hindrance};
-use super::session::{card_stays, may_mean_removal};
+use super::session::{card_is_gone, card_stays, may_mean_removal};
 use super::wire::{Answer, Call, GREETING, Insertion, Surveyed, TokenName};
 use super::{Confinement, GENERAL_ERROR, TokenEntry, TokenError, pcsc};
 use crate::config::ModuleConfig;
 pub use deadlines::Deadlines;
 use failures::Failures;
 pub(crate) use failures::switch_on;
-pub(super) use lease::{Lease, lock_behind};
+pub(super) use lease::{Lease, lock, lock_behind};
 use process::{Process, dismiss, end, may_await_a_card};
 use start::Driven;
 
@@ -316,9 +316,8 @@ impl Inner {
             Ok(Ok(Err(error))) => Err(error.made_legible()),
             Ok(Err(error)) => {
                 tracing::warn!(module = self.driven.name(), %error, "the module's process ended");
-                self.note_failure();
                 end(kept.take());
-                Err(TokenError::Crashed)
+                Err(self.ended(token.as_ref()).await)
             }
             Err(_) => Err(self.unanswered(kept.take(), deadline, token.as_ref()).await),
         };
@@ -430,6 +429,27 @@ impl Inner {
             None if !shown.is_empty() && shown.iter().all(|entry| !entry.hardware) => Awaited::None,
             None => Awaited::Any,
         }
+    }
+
+    /// What it means that the process ended in the middle of a request about that token. With the token's card, or with its
+    /// reader, it was the hand that took them: the person is told that, which helps him, and not that a program failed.
+    ///
+    /// Nor is it counted. The count keeps a module that fails from costing every request anew; a hand costs one request,
+    /// and a module that would fail again without it does so with its card in place, where it is counted. Whoever takes his
+    /// token out of the computer three times would otherwise be left without his module.
+    async fn ended(&self, token: Option<&TokenName>) -> TokenError {
+        let reader = match token {
+            Some(_) => self.reader_of(token).filter(|reader| !reader.is_empty()),
+            None => None,
+        };
+        if let Some(reader) = reader
+            && card_is_gone(reader).await
+        {
+            tracing::info!(module = self.driven.name(), "its card had gone");
+            return TokenError::Removed;
+        }
+        self.note_failure();
+        TokenError::Crashed
     }
 
     /// Ends a process that did not answer in time; gives what that means. A module waits without limit for a card that

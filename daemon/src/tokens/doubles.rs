@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::pcsc::names;
 use super::registry::ModuleToken;
 use super::{Token, TokenEntry, TokenId};
 
 /// Pairs of tokens that are remembered.
 const MAX_PAIRS: usize = 64;
-
-/// `CK_SLOT_INFO.slotDescription`, in bytes.
-const MAX_DESCRIPTION: usize = 64;
 
 /// What was found of tokens in one reader that both showed certificates: whether they are one. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -83,15 +81,8 @@ fn in_one_reader(one: &TokenEntry, other: &TokenEntry) -> bool {
     other.is_in(one.reader.as_deref().unwrap_or_default())
 }
 
-/// The service puts two numbers behind each reader's name, of two hexadecimal digits each; of a name that is as long as a
-/// slot's description may be they are cut off. Other descriptions are a vendor's own, such as `ES SLOT 1`.
 fn says_its_reader(entry: &TokenEntry) -> bool {
-    let name = entry.reader.as_deref().unwrap_or_default().trim();
-    let is_number = |word: Option<&str>| {
-        word.is_some_and(|word| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit()))
-    };
-    let mut words = name.rsplit(' ');
-    name.len() >= MAX_DESCRIPTION || is_number(words.next()) && is_number(words.next())
+    names::are_the_services(entry.reader.as_deref().unwrap_or_default())
 }
 
 #[cfg(test)]

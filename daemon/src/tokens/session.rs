@@ -363,6 +363,14 @@ pub(super) async fn card_stays(reader: String) -> bool {
         .is_ok_and(|stays| stays.unwrap_or(false))
 }
 
+/// The card in the reader of this name is gone, or the reader is, as the service says.
+pub(super) async fn card_is_gone(reader: String) -> bool {
+    let looked = tokio::task::spawn_blocking(move || pcsc::presence::has_gone(&reader));
+    tokio::time::timeout(NOTICE, looked)
+        .await
+        .is_ok_and(|gone| gone.unwrap_or(false))
+}
+
 fn out_of_shape() -> TokenError {
     TokenError::Failed("a certificate out of shape".to_owned())
 }

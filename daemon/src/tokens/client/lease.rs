@@ -196,11 +196,16 @@ async fn lock_what_was_unlocked(answer: &Result<Answer, TokenError>, unlocked: &
 /// that had this answer.
 pub(in crate::tokens) async fn lock_behind(answer: &Result<Answer, TokenError>, reader: &str, maker: &str) {
     if is_gone(answer) {
-        let (reader, maker) = (reader.to_owned(), maker.to_owned());
-        let told = tokio::task::spawn_blocking(move || pcsc::log_out::log_out_behind(reader, maker));
-        // It says itself what it could not do.
-        let _ = told.await;
+        lock(reader, maker).await;
     }
+}
+
+/// Has the card of this maker in this reader forget whom it let in, without its module.
+pub(in crate::tokens) async fn lock(reader: &str, maker: &str) {
+    let (reader, maker) = (reader.to_owned(), maker.to_owned());
+    let told = tokio::task::spawn_blocking(move || pcsc::log_out::log_out_behind(reader, maker));
+    // It says itself what it could not do.
+    let _ = told.await;
 }
 
 const fn is_gone(answer: &Result<Answer, TokenError>) -> bool {

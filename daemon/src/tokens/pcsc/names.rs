@@ -10,6 +10,9 @@ use crate::legible::neutral;
 /// Where the names are.
 const TABLE: &str = include_str!("names.toml");
 
+/// `CK_SLOT_INFO.slotDescription`, in bytes.
+const MAX_DESCRIPTION: usize = 64;
+
 /// The longest name of a reader that is shown, in characters.
 const MAX_NAME: usize = 128;
 
@@ -55,6 +58,18 @@ pub fn of_atr(atr: &[u8]) -> Option<&'static str> {
         .iter()
         .find(|(pattern, _)| fits(pattern))
         .map(|(_, name)| name.as_str())
+}
+
+/// Whether a slot of this description is called as its reader is by the service, which puts two numbers behind each reader's
+/// name, of two hexadecimal digits each; of a name that is as long as a slot's description may be they are cut off. Other
+/// descriptions are a vendor's own, such as `ES SLOT 1`.
+pub(in crate::tokens) fn are_the_services(description: &str) -> bool {
+    let name = description.trim();
+    let is_number = |word: Option<&str>| {
+        word.is_some_and(|word| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    let mut words = name.rsplit(' ');
+    name.len() >= MAX_DESCRIPTION || is_number(words.next()) && is_number(words.next())
 }
 
 /// Every name, in the order of the table.

@@ -1,5 +1,5 @@
-//! Whether a card stays in its reader, for whoever has an answer that may, or may not, mean that it went; and whether it
-//! was there all the time since somebody logged in.
+//! Whether a card stays in its reader, for whoever has an answer that may, or may not, mean that it went, or none at all; and
+//! whether it was there all the time since somebody logged in.
 
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
@@ -18,6 +18,36 @@ const LOOK: Duration = Duration::from_millis(20);
 /// is the same one [`NOTICE`] later. False where that cannot be said.
 pub(in crate::tokens) fn stays(reader: &str) -> bool {
     watched(reader).unwrap_or(false)
+}
+
+/// True once the service says that no card is in the reader of this name, as its module calls it, or that the reader itself
+/// is not there. Looks for as long as the service needs to notice. False where that cannot be said: the service does not
+/// answer, or the name is a module's own, of a token that may be in no reader at all.
+pub(in crate::tokens) fn has_gone(reader: &str) -> bool {
+    let Ok(context) = card::establish() else {
+        return false;
+    };
+    let until = Instant::now() + NOTICE;
+    while is_there(&context, reader).unwrap_or(true) {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK);
+    }
+    true
+}
+
+/// Whether a card is in the reader of this name, or in one of those that it may be.
+fn is_there(context: &Context, reader: &str) -> Result<bool, pcsc::Error> {
+    let readers = match context.list_readers_owned() {
+        Err(pcsc::Error::NoReadersAvailable) => Vec::new(),
+        listed => listed?,
+    };
+    let called = called(&readers, reader);
+    if called.is_empty() {
+        return Ok(!names::are_the_services(reader));
+    }
+    Ok(called.iter().any(|reader| number(context, reader).is_some()))
 }
 
 /// One stay of a card in its reader. A card that was away and is back has begun another: it has forgotten who logged in,
