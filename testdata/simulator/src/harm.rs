@@ -51,6 +51,8 @@ unsafe extern "C" {
     fn exit(code: c_int) -> !;
     fn fork() -> c_int;
     fn pause() -> c_int;
+    fn getppid() -> c_int;
+    fn getpgid(process: c_int) -> c_int;
     fn setsid() -> c_int;
     fn setpgid(process: c_int, group: c_int) -> c_int;
     fn socket(family: c_int, sort: c_int, protocol: c_int) -> c_int;
@@ -101,11 +103,13 @@ pub(crate) fn before(rule: &Rule) {
                 }
             }
         },
-        // SAFETY: the child does nothing but these two calls, and wait.
+        // SAFETY: the child does nothing but these calls, and wait.
         Action::ForkAndLeave => unsafe {
+            // The daemon's, which is of the same session and may be joined.
+            let elsewhere = getpgid(getppid());
             if fork() == 0 {
-                if setsid() < 0 {
-                    setpgid(0, 0);
+                if setsid() < 0 && setpgid(0, 0) < 0 {
+                    setpgid(0, elsewhere);
                 }
                 loop {
                     pause();

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::Child;
+use tokio::signal::unix::{self, SignalKind};
 use tokio::time::timeout;
 
 use crate::timing::{self, Part};
@@ -29,7 +30,10 @@ const LEAVE: Duration = Duration::from_secs(3);
 pub(super) struct Process {
     child: Child,
     /// It leads a group of its own: what a module has started ends with it.
-    group: Option<Pid>,
+    group: Pid,
+    /// SIGCHLD. Its end is not waited for by its number: once that is done the number, which is its group's as well, may be
+    /// another's, and the group is yet to be ended.
+    ends: unix::Signal,
     socket: UnixStream,
     incoming: Incoming,
     last_id: u64,
@@ -44,35 +48,38 @@ pub(super) struct Process {
 
 impl Process {
     /// `socket` is our end of its standard input.
-    pub(super) fn new(child: Child, socket: UnixStream, start: u64) -> Self {
+    ///
+    /// # Errors
+    /// If it has ended and been waited for, or its end cannot be heard of.
+    pub(super) fn new(child: Child, socket: UnixStream, start: u64) -> io::Result<Self> {
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        Self {
+        Ok(Self {
             child,
-            group,
+            group: group.ok_or(io::ErrorKind::NotFound)?,
+            ends: unix::signal(SignalKind::child())?,
             socket,
             incoming: Incoming::default(),
             last_id: GREETING,
             doubt: None,
             slow: HashSet::new(),
             start,
-        }
+        })
     }
 
     /// True if it has ended by itself. What it may have left of its own has then, too.
     pub(super) fn has_ended(&mut self) -> bool {
-        let ended = !matches!(self.child.try_wait(), Ok(None));
+        let ended = !lives(self.group);
         if ended {
             self.end_group();
+            let _ = self.child.try_wait();
         }
         ended
     }
 
-    /// SIGKILL to what is left of its group.
+    /// SIGKILL to what is left of its group, before the process itself is waited for.
     fn end_group(&self) {
-        if let Some(group) = self.group {
-            // There may be nobody any more.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        // There may be nobody any more.
+        let _ = kill_process_group(self.group, Signal::KILL);
     }
 
     pub(super) async fn exchange(
@@ -126,13 +133,26 @@ impl Process {
             biased;
             reply = reply(&self.socket, &mut self.incoming, vigil) => reply?,
             // A child that the module has left behind holds the other end of the socket open.
-            _ = self.child.wait() => return Err(MessageError::Truncated.into()),
+            () = ended(self.group, &mut self.ends) => return Err(MessageError::Truncated.into()),
         };
         if reply.id == id {
             Ok(reply)
         } else {
             Err(io::Error::other("an answer to something else"))
         }
+    }
+}
+
+/// A child of ours that has not ended. One that has is not waited for by this.
+fn lives(child: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::Pid(child), look), Ok(None))
+}
+
+/// The end of a child, which `ends` tells of.
+async fn ended(child: Pid, ends: &mut unix::Signal) {
+    while lives(child) {
+        ends.recv().await;
     }
 }
 
@@ -201,13 +221,13 @@ pub(super) fn end(process: Option<Process>) {
 }
 
 /// The end of the conversation: the process logs out, has the module let go of the device, and ends. One that hangs over
-/// that is ended by its own watch, and here.
+/// that is ended by its own watch, and here, as is what it may have left.
 pub(super) async fn dismiss(process: Option<Process>) {
     let Some(mut process) = process else { return };
-    let said = rustix::net::shutdown(&process.socket, Shutdown::Both);
-    if said.is_err() || timeout(LEAVE, process.child.wait()).await.is_err() {
-        end(Some(process));
+    if rustix::net::shutdown(&process.socket, Shutdown::Both).is_ok() {
+        let _ = timeout(LEAVE, ended(process.group, &mut process.ends)).await;
     }
+    end(Some(process));
 }
 
 fn send_with(socket: &UnixStream, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<usize> {

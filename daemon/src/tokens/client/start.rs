@@ -136,7 +136,7 @@ impl Inner {
         if let Some(output) = child.stderr.take() {
             tokio::spawn(printed::log(output, self.driven.name().to_owned()));
         }
-        Ok(Process::new(child, UnixStream::from_std(ours)?, start))
+        Process::new(child, UnixStream::from_std(ours)?, start)
     }
 
     /// What the module may write to. Our own module's tokens lie where its own rules say, which are the same as ours.

@@ -64,18 +64,12 @@ fn leads_a_group() -> bool {
     rustix::process::getpgrp() == rustix::process::getpid()
 }
 
-/// Ends what the module has started and left, before this process ends by itself.
+/// Ends what the module has started and left, and this process with it, which has nothing left to say. It does not step out
+/// of the group first: what it may do, the module's children may.
 pub(in crate::tokens) fn end_what_is_left() {
-    if !leads_a_group() {
-        return;
+    if leads_a_group() {
+        let _ = rustix::process::kill_process_group(rustix::process::getpid(), Signal::KILL);
     }
-    // It leaves the group first, for it is to end with its own word. It cannot where the daemon, whose group it joins, has
-    // gone: then there is nobody to hear it.
-    let elsewhere = rustix::process::getppid().map(|parent| rustix::process::getpgid(Some(parent)));
-    if let Some(Ok(elsewhere)) = elsewhere {
-        let _ = rustix::process::setpgid(None, Some(elsewhere));
-    }
-    let _ = rustix::process::kill_process_group(rustix::process::getpid(), Signal::KILL);
 }
 
 /// Nothing more comes. True if the other end only asks for no more, and still listens.

@@ -176,23 +176,16 @@ fn inside(folder: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter_map(|entry| Some(entry.ok()?.path()))
 }
 
-/// No sockets but of these families, unless there are none; none of these system calls; and no way out of the group of
-/// processes that ends with this one, but into the daemon's: there this process goes itself before it ends the group.
+/// No sockets but of these families, unless there are none; none of these system calls, and so no way out of the group of
+/// processes that ends with this one.
 fn filter(never: &[i64], families: &[u64]) -> Result<Level, seccompiler::Error> {
-    let is_not =
-        |argument, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value);
+    let is_not = |family| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family);
     let mut rules: BTreeMap<_, _> = never.iter().map(|call| (*call, Vec::new())).collect();
-    let outward: Result<Vec<_>, _> = families.iter().map(|family| is_not(0, *family)).collect();
+    let outward: Result<Vec<_>, _> = families.iter().map(|family| is_not(*family)).collect();
     let outward = outward?;
     if !outward.is_empty() {
         rules.insert(numbers::SOCKET, vec![SeccompRule::new(outward)?]);
     }
-    let elsewhere = rustix::process::getppid().and_then(|daemon| rustix::process::getpgid(Some(daemon)).ok());
-    let leaving = match elsewhere.and_then(|group| u64::try_from(group.as_raw_nonzero().get()).ok()) {
-        Some(group) => vec![SeccompRule::new(vec![is_not(1, group)?])?],
-        None => Vec::new(),
-    };
-    rules.insert(numbers::SETPGID, leaving);
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
@@ -210,9 +203,10 @@ mod numbers {
     pub(super) const ARCHITECTURE: seccompiler::TargetArch = seccompiler::TargetArch::x86_64;
     pub(super) const SOCKET: i64 = 41;
     /// ptrace, process_vm_readv, process_vm_writev, mount, umount2, init_module, finit_module, kexec_load, bpf,
-    /// perf_event_open, userfaultfd, io_uring_setup (which opens sockets past this filter), setsid.
-    pub(super) const NEVER: [i64; 13] = [101, 310, 311, 165, 166, 175, 313, 246, 321, 298, 323, 425, 112];
-    pub(super) const SETPGID: i64 = 109;
+    /// perf_event_open, userfaultfd, io_uring_setup (which opens sockets past this filter), setsid, setpgid.
+    pub(super) const NEVER: [i64; 14] = [
+        101, 310, 311, 165, 166, 175, 313, 246, 321, 298, 323, 425, 112, 109,
+    ];
     /// execve, execveat, fork, vfork
     pub(super) const PROGRAMS: [i64; 4] = [59, 322, 57, 58];
 }
@@ -223,8 +217,7 @@ mod numbers {
     pub(super) const ARCHITECTURE: seccompiler::TargetArch = seccompiler::TargetArch::aarch64;
     pub(super) const SOCKET: i64 = 198;
     /// As on x86-64.
-    pub(super) const NEVER: [i64; 13] = [117, 270, 271, 40, 39, 105, 273, 104, 280, 241, 282, 425, 157];
-    pub(super) const SETPGID: i64 = 154;
+    pub(super) const NEVER: [i64; 14] = [117, 270, 271, 40, 39, 105, 273, 104, 280, 241, 282, 425, 157, 154];
     /// execve, execveat
     pub(super) const PROGRAMS: [i64; 2] = [221, 281];
 }
