@@ -10,14 +10,17 @@ mod support;
 use support::module;
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use support::Desk;
 use support::cards::pairs::openpgp;
 use support::cards::piv::*;
 use support::cards::{
-    Holder, ReaderPlan, Readers, on_readers, scene, wait_until, wait_until_empty, wait_until_present,
+    CARD_PIN, Holder, ReaderPlan, Readers, on_readers, scene, wait_until, wait_until_empty,
+    wait_until_present,
 };
 use support::daemon::{Daemon, PORTAL, Page, allow};
 use trien::config::ModuleConfig;
@@ -601,5 +604,59 @@ fn n119_gnupgs_scdaemon_is_named_while_it_has_the_card_and_shares_it_when_it_is_
                 assert_eq!(scdaemon.ask("GETATTR KEY-FPR"), "OK", "nor now");
             }
         });
+    });
+}
+
+/// Another program takes the card between the signature and the logout, and keeps it longer than the module is waited for. The
+/// shell says that it waits, and does not end before the card has forgotten the PIN.
+#[test]
+fn n120_a_shell_does_not_leave_a_card_unlocked_that_another_program_has_by_then() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        wait_until_present(YUBIKEY);
+        let desk = scene::desk_with_opensc();
+        std::fs::write(desk.path("data"), "content").unwrap();
+        std::fs::write(desk.path("pin"), format!("{CARD_PIN}\n")).unwrap();
+        std::fs::set_permissions(desk.path("pin"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        // GENERAL AUTHENTICATE
+        card.order("delay 87 2000");
+        card.order("reset-stats");
+        let words = [
+            "sign",
+            "--lang",
+            "en",
+            "--format",
+            "cades",
+            "--cert",
+            "9a",
+            "--pin-file",
+        ];
+        let mut sign = desk.trien(words);
+        sign.arg(desk.path("pin"))
+            .arg("--out")
+            .arg(desk.path("signed"))
+            .arg(desk.path("data"));
+        let mut shell = sign.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until("the card signs", || card.stats().of("87") > 0);
+        let pid = Pid::from_child(&shell);
+        // Until the other one has the card: whoever asks for it anew has it sooner than whoever waits.
+        kill_process(pid, Signal::STOP).unwrap();
+        let holder = Holder::start(&readers, YUBIKEY, "transaction");
+        kill_process(pid, Signal::CONT).unwrap();
+        let mut told = Vec::new();
+        for line in BufReader::new(shell.stderr.take().unwrap()).lines() {
+            told.push(line.unwrap());
+            if told
+                .last()
+                .is_some_and(|line| line.contains("Another program has the card"))
+            {
+                break;
+            }
+        }
+        assert!(shell.try_wait().unwrap().is_none(), "it has ended: {told:?}");
+        holder.release();
+        assert!(shell.wait().unwrap().success());
+        assert!(desk.path("signed").exists());
+        assert_eq!(tries_left(&readers), 3);
     });
 }

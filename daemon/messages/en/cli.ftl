@@ -24,6 +24,7 @@ cli-too-large-remedy = See whether it is the right file: nothing larger is taken
 cli-detail = Technical detail: { $detail }
 cli-output-lost = Not all of the answer could be written to the standard output.
 cli-output-lost-remedy = Make room where the answer goes to, and run it again.
+cli-card-awaited = Another program has the card. Waiting for it, so that the card forgets the PIN.
 
 io-not-found = there is no such file or folder
 io-permission-denied = you may not

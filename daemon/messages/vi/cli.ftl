@@ -24,6 +24,7 @@ cli-too-large-remedy = Hãy xem có đúng là tệp này không: ở đây khô
 cli-detail = Chi tiết kỹ thuật: { $detail }
 cli-output-lost = Không ghi hết được kết quả ra đầu ra chuẩn.
 cli-output-lost-remedy = Hãy kiểm tra dung lượng đĩa nơi kết quả được chuyển đến, rồi chạy lại.
+cli-card-awaited = Một chương trình khác đang giữ thẻ. Đang chờ đến lượt để thẻ quên mã PIN vừa nhập.
 
 io-not-found = không có tệp hoặc thư mục này
 io-permission-denied = không có quyền

@@ -29,7 +29,13 @@ use std::process::ExitCode;
 
 pub use shell::{CliError, Exit, Shell};
 
+use crate::language::{Arguments, text};
+use crate::tokens::pcsc::log_out;
 use arguments::{Command, Invocation};
+
+/// How long the daemon, which is told to end, waits for a card that another program has. A person at the shell is told, and
+/// ends it himself.
+const LEAVE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The whole program: reads the arguments, runs the verb, gives the exit code.
 #[must_use]
@@ -39,7 +45,8 @@ pub fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     let command = invocation.command;
-    shell::start_log(matches!(command, Command::Daemon(_)));
+    let is_daemon = matches!(command, Command::Daemon(_));
+    shell::start_log(is_daemon);
     let command = match command {
         Command::ModuleWorker(worker) => {
             let (name, module) = (&worker.name, &worker.module);
@@ -75,6 +82,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(language, shell.json),
     };
+    // A card that a module left unlocked, and that another program has by now, is not left so.
+    let longest = is_daemon.then_some(LEAVE);
+    log_out::finish(longest, || {
+        shell::complain(&text(language, "cli-card-awaited", &Arguments::new()));
+    });
     shell::ended(code, language)
 }
 

@@ -5,7 +5,9 @@
 //! transaction; whether it has is asked, and the card is reset if it has not, or if nobody knows how to tell it.
 
 use std::ffi::CStr;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use pcsc::{Context, Disposition, Protocols, ShareMode};
 use zeroize::Zeroizing;
@@ -18,6 +20,12 @@ use super::presence::Stay;
 
 /// How long the request that a process did not answer waits for its card to be locked.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is not worth a word to whoever waits.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// From one look at what is under way to the next.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// An application that forgets PINs when it is told to.
 struct Application {
@@ -97,8 +105,42 @@ pub(in crate::tokens) fn log_out_behind(reader: String, maker: String) {
             let _ = tell.send(());
         });
     match begun {
-        Ok(_) => drop(told.recv_timeout(PATIENCE)),
+        Ok(thread) => {
+            let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.retain(|thread| !thread.is_finished());
+            under_way.push(thread);
+            drop(under_way);
+            let _ = told.recv_timeout(PATIENCE);
+        }
         Err(error) => tracing::warn!(%error, "a card may still be logged in"),
+    }
+}
+
+/// Those that still wait for a card, or speak to it. They end with the process.
+static UNDER_WAY: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Waits until each card has been told that is to forget whom it let in, `longest` if that is given: before a process ends.
+/// `begin` is called if it takes more than a moment.
+pub(crate) fn finish(longest: Option<Duration>, begin: impl FnOnce()) {
+    let since = Instant::now();
+    let mut begin = Some(begin);
+    loop {
+        let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|thread| !thread.is_finished());
+        if under_way.is_empty() {
+            return;
+        }
+        drop(under_way);
+        if longest.is_some_and(|longest| since.elapsed() > longest) {
+            tracing::warn!("a card may still be logged in: another program has it");
+            return;
+        }
+        if since.elapsed() > MOMENT
+            && let Some(begin) = begin.take()
+        {
+            begin();
+        }
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -28,7 +28,7 @@ pub mod failure;
 pub mod features;
 pub mod holders;
 pub mod inserted;
-pub(super) mod log_out;
+pub(crate) mod log_out;
 pub mod monitor;
 pub mod names;
 pub mod outage;

@@ -2,6 +2,7 @@
 //! then, and a card that nobody has told to forget a PIN lets every program of the computer in.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::tokens::pcsc::log_out;
 
@@ -32,10 +33,14 @@ impl Drop for Unlocked {
     }
 }
 
+/// How long another program's transaction is waited for. The module that hangs here stays as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Has each of them forget its PIN, without asking the module for anything.
 pub(super) fn forget_all() {
     let cards = std::mem::take(&mut *CARDS.lock().unwrap_or_else(PoisonError::into_inner));
     for (reader, maker) in cards {
         log_out::log_out_behind(reader, maker);
     }
+    log_out::finish(Some(PATIENCE), || ());
 }
