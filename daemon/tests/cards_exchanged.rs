@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,12 +20,12 @@ use support::cards::scene::{
     signable, token_in_time, ykcs11,
 };
 use support::cards::{
-    CARD_PIN, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
+    CARD_PIN, PATIENCE, ReaderPlan, Readers, VirtualCard, on_readers, personalised, public_key, wait_until,
     wait_until_empty, wait_until_present,
 };
 use support::daemon::{Daemon, PORTAL, Page, allow, code, record};
 use support::{Desk, succeed};
-use trien::tokens::{LoginError, Token, TokenEntry, TokenError};
+use trien::tokens::{LoginError, Modules, Token, TokenEntry, TokenError};
 
 const SECOND: &str = "Second Reader";
 
@@ -633,4 +633,57 @@ fn n122_modules_two_cards_of_one_name_that_change_places_are_not_taken_for_one_a
             });
         },
     );
+}
+
+/// Whoever still has a session with a card that has gone, and has not said so, keeps nobody from the card that is there now.
+fn a_session_is_left_behind(modules: fn() -> Modules, id: &[u8]) {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        let modules = modules();
+        runtime().block_on(async {
+            for has_logged_in in [false, true] {
+                let token = token_in_time(&modules, ready).await;
+                let mut left = match has_logged_in {
+                    true => logged_in(&token, &key(&token, id)).await.unwrap(),
+                    false => token.open(&key(&token, id)).await.unwrap(),
+                };
+                card.eject();
+                wait_until_empty(YUBIKEY);
+                card.insert();
+                wait_until_present(YUBIKEY);
+                let until = Instant::now() + PATIENCE;
+                loop {
+                    let token = token_in_time(&modules, ready).await;
+                    match sign_once(&token, &key(&token, id), RSA, b"m").await {
+                        Ok(_) => break,
+                        // A module that has not noticed says so once.
+                        Err(LoginError::Token(TokenError::Removed)) if Instant::now() < until => {}
+                        Err(error) => panic!("{has_logged_in}: {error:?}"),
+                    }
+                }
+                let late = left.sign(&signable(RSA, b"m"), false).await;
+                assert!(
+                    late.is_err(),
+                    "{has_logged_in}: nobody has typed a PIN for this card"
+                );
+                left.close().await;
+            }
+            assert_eq!(piv::tries_left(&readers), 3, "and nobody is logged in");
+        });
+    });
+}
+
+#[test]
+fn n116_a_session_whose_card_has_gone_keeps_nobody_from_the_card_that_is_back() {
+    a_session_is_left_behind(piv::modules, &[0x9a, 7]);
+}
+
+#[test]
+fn n116_opensc_a_session_whose_card_has_gone_keeps_nobody_from_the_card_that_is_back() {
+    a_session_is_left_behind(|| modules(&[opensc()]), &[1]);
+}
+
+#[test]
+fn n116_ykcs11_a_session_whose_card_has_gone_keeps_nobody_from_the_card_that_is_back() {
+    a_session_is_left_behind(|| modules(&[ykcs11()]), &[1]);
 }

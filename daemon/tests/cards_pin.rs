@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use support::cards::piv::*;
-use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, Readers, on_readers};
+use support::cards::{CARD_PIN, CARD_PUK, ReaderPlan, on_readers};
 use support::{Desk, at_terminal, at_terminal_while, fail, succeed};
 use trien::tokens::{LoginError, PinNeed, PinState, Token, TokenError};
 
@@ -294,18 +294,6 @@ fn a_login_that_ended_while_nothing_was_asked_of_it_is_made_anew_with_the_next_p
     });
 }
 
-/// Words for `opensc-tool`: so many wrong PINs.
-fn wrong_pins(tries: usize) -> Vec<&'static str> {
-    let wrong = ["-s", "00:20:00:80:08:39:39:39:39:39:39:FF:FF"].repeat(tries);
-    let select = ["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00"];
-    [&select[..], &wrong].concat()
-}
-
-/// Somebody else tries so many wrong PINs.
-fn spend(readers: &Readers, tries: usize) {
-    readers.run("opensc-tool", &wrong_pins(tries));
-}
-
 /// Between two PINs another program has the card, and leaves one try. What was typed before anybody could know is not the
 /// PIN for that one: the person is told first.
 #[test]
@@ -583,4 +571,39 @@ fn whoever_types_a_wrong_pin_at_the_shell_is_told_how_many_tries_are_left() {
         );
         assert_eq!(tries_left(&readers), 1);
     });
+}
+
+/// In 9C the PIN comes directly before the signature, also where another request has asked the card for its certificates
+/// since: what was typed at the login is told again, and at a reader with a pad typed again.
+fn asked_between_the_pin_and_the_signature(plan: ReaderPlan, asks: u32) {
+    on_readers(&[plan], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            for _ in 0..asks {
+                readers.order(0, &format!("pin {CARD_PIN}"));
+            }
+            let modules = modules();
+            let token = only_token(&modules).await;
+            let nine_c = key(&token, 0x9c, 0x07);
+            let mut session = token.open(&nine_c).await.unwrap();
+            let pin = lines(&format!("{CARD_PIN}\n"));
+            session.attach_pin_pipe(pin).await.unwrap();
+            session.login().await.unwrap();
+            assert!(!token.certificates().await.unwrap().is_empty());
+            let signed = session.sign(&signable(RSA, b"m"), false).await.unwrap();
+            judge(&readers, "9c", RSA, b"m", &signed);
+            session.close().await;
+            assert_eq!(readers.order(0, "asked"), asks.to_string());
+        });
+    });
+}
+
+#[test]
+fn what_another_request_asks_between_the_pin_and_a_signature_in_9c_does_not_cost_it() {
+    asked_between_the_pin_and_the_signature(ReaderPlan::plain(YUBIKEY), 0);
+}
+
+#[test]
+fn at_a_pad_what_another_request_asks_between_the_pin_and_a_signature_in_9c_does_not_cost_it() {
+    asked_between_the_pin_and_the_signature(ReaderPlan::with_pad(YUBIKEY), 2);
 }

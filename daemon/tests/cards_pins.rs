@@ -8,15 +8,16 @@ use std::io::Write;
 
 use serde_json::json;
 use support::Desk;
-use support::cards::piv::tries_left;
+use support::cards::piv::{count_of_tries, left_verified, spend, tries_left};
 use support::cards::scene::{
     Judge, RSA, desk_with_opensc, key, lines, modules, only_token, opensc, ready_opencryptoki, runtime,
     signable, token_in_time, ykcs11,
 };
 use support::cards::{
-    CARD_PIN, CARD_PUK, ReaderPlan, SoftHsm, TpmToken, on_opencryptoki, on_readers, public_key,
+    CARD_PIN, CARD_PUK, ReaderPlan, SoftHsm, TpmToken, on_opencryptoki, on_readers, public_key, wait_until,
 };
 use support::daemon::{Daemon, PORTAL, Page, allow, code};
+use trien::config::ModuleConfig;
 use trien::tokens::{
     Deadlines, KeyRef, LoginError, ModuleToken, Modules, PinNeed, PinState, Token, TokenError,
 };
@@ -513,5 +514,101 @@ fn a_page_gets_its_signature_from_a_pin_typed_on_the_reader() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{told}");
         assert!(told.contains("reader"), "{told}");
+
+        // The last one locks the card, which is what the page hears of it.
+        let heard = ["pin 111111"; 3].map(&mut sign);
+        assert_eq!(heard, ["pin_incorrect", "pin_incorrect", "pin_locked"]);
+        assert_eq!(sign("pin 123456"), "pin_locked");
+    });
+}
+
+/// Another program spends tries, and the next wrong PIN would be the last: what was typed before anybody could know is not sent,
+/// and the person is told. (Yubico's module says nothing of tries, so that nobody can know.)
+#[test]
+fn n086_opensc_the_last_try_is_not_spent_on_a_pin_that_was_typed_for_another() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let _card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let token = only_token(&modules).await;
+            let is_told = |outcome: Result<(), LoginError>| {
+                let last = PinState::LastTry;
+                let is_it = matches!(outcome, Err(LoginError::NotTried { now }) if now == last);
+                assert!(is_it, "{outcome:?}");
+                assert_eq!(tries_left(&readers), 1, "the typing error was not sent");
+            };
+            assert!(matches!(token.pin().await, Ok(PinNeed::Pipe { .. })));
+            spend(&readers, 2);
+            is_told(token.change_pin(lines("111111\n"), lines("246810\n")).await);
+            // Who has been told changes it with the last one.
+            let known = lines(&format!("{CARD_PIN}\n"));
+            token.change_pin(known, lines("246810\n")).await.unwrap();
+            assert_eq!(tries_left(&readers), 3);
+            let mut session = token.open(&key(&token, &[1])).await.unwrap();
+            session
+                .attach_pin_pipe(lines("111111\n222222\n246810\n"))
+                .await
+                .unwrap();
+            let first = session.login().await;
+            assert!(matches!(first, Err(LoginError::Incorrect { .. })), "{first:?}");
+            spend(&readers, 1);
+            is_told(session.login().await);
+            session.login().await.unwrap();
+            session.close().await;
+        });
+    });
+}
+
+/// A key that turns out to want its PIN each time, and the person types none: the card, which took the one of the login and
+/// which the module leaves as it is, lets nobody in.
+fn nobody_types_the_second_pin(module: &ModuleConfig) {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(std::slice::from_ref(module));
+            let token = only_token(&modules).await;
+            let mut session = token.open(&key(&token, &[1])).await.unwrap();
+            let pin = lines(&format!("{CARD_PIN}\n"));
+            session.attach_pin_pipe(pin).await.unwrap();
+            session.login().await.unwrap();
+            // GENERAL AUTHENTICATE: the security status is not satisfied.
+            card.order("sw 87 6982 9");
+            let unsigned = session.sign(&signable(RSA, b"m"), false).await;
+            assert!(matches!(unsigned, Err(LoginError::NoPin)), "{unsigned:?}");
+            assert_eq!(count_of_tries(&readers), Some(3), "while he thinks");
+            session.close().await;
+            assert_eq!(count_of_tries(&readers), Some(3));
+        });
+    });
+}
+
+#[test]
+fn n120_opensc_a_card_whose_key_wanted_another_pin_lets_nobody_in() {
+    nobody_types_the_second_pin(&opensc());
+}
+
+#[test]
+fn n120_ykcs11_a_card_whose_key_wanted_another_pin_lets_nobody_in() {
+    nobody_types_the_second_pin(&ykcs11());
+}
+
+/// A change of PIN that ends without a word of what the card made of it: whether it has let somebody in by then or not, it
+/// forgets that.
+#[test]
+fn n120_opensc_a_card_whose_pin_could_not_be_changed_lets_nobody_in() {
+    on_readers(&[ReaderPlan::plain(YUBIKEY)], |readers| {
+        let card = readers.piv(0);
+        runtime().block_on(async {
+            let modules = modules(&[opensc()]);
+            let token = only_token(&modules).await;
+            left_verified(&readers);
+            assert_eq!(count_of_tries(&readers), None, "it lets everybody in");
+            // CHANGE REFERENCE DATA
+            card.order("sw 24 6f00 9");
+            let known = lines(&format!("{CARD_PIN}\n"));
+            let changed = token.change_pin(known, lines("246810\n")).await;
+            assert!(matches!(changed, Err(LoginError::Token(_))), "{changed:?}");
+            wait_until("it names a count", || count_of_tries(&readers) == Some(3));
+        });
     });
 }

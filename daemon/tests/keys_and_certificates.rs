@@ -135,6 +135,25 @@ async fn n106_a_certificate_is_signed_with_by_its_own_key_whatever_its_id_says()
     assert_eq!(order(&listed), order(&again));
 }
 
+/// Without public keys the certificate's id is all there is before the login. After it, the private keys say which one it is.
+#[tokio::test]
+async fn n106_the_only_key_of_a_certificates_id_is_not_taken_if_it_is_another() {
+    let stage = Stage::with(TOKENS);
+    put(
+        &stage,
+        &stage.0.path().join("binh.pem"),
+        "binh-as-an",
+        &["--id", "a1"],
+    );
+    for label in ["an", "binh", "bare"] {
+        succeed(object(&stage, "pubkey", label).arg("--delete-object"));
+    }
+    let modules = stage.alone("");
+    for label in ["binh-as-an", "an", "binh"] {
+        assert_eq!(name(&sign(&modules, label).await), "signed", "{label}");
+    }
+}
+
 /// Puts a key pair and its certificate on the token, made by OpenSSL: without a `CKA_ID`, all three.
 fn put_nameless(stage: &Stage, label: &str) {
     let file = |kind: &str| stage.0.path().join(format!("{label}.{kind}"));

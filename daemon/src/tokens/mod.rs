@@ -283,6 +283,16 @@ impl PinNeed {
         matches!(self, Self::Reader { .. })
     }
 
+    /// Whether it is typed on the reader, as far as that follows from it.
+    #[must_use]
+    pub const fn pad(self) -> Option<bool> {
+        match self {
+            Self::Reader { .. } => Some(true),
+            Self::Pipe { .. } => Some(false),
+            Self::NotNeeded | Self::Locked => None,
+        }
+    }
+
     /// True if the next wrong PIN locks the token.
     #[must_use]
     pub const fn is_at_last_try(self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -317,19 +317,23 @@ async fn surveyed(
     };
     match worker.call(look, worker.deadlines().enumerate).await {
         Ok(Answer::Survey(tokens)) => {
-            let token = |token: Surveyed| ModuleToken {
-                entry: match token.provisional {
-                    true => of_nobody(of_module(token.entry, &worker)),
-                    false => of_module(token.entry, &worker),
-                },
-                worker: worker.clone(),
-                provisional: token.provisional,
-                seen: Seen {
-                    pin: Some(Arc::new(OnceCell::new_with(token.pin))),
-                    certificates: token.certificates,
-                    more: token.more,
-                },
-                clock: SleepClock::system(),
+            let token = |token: Surveyed| {
+                let pad = token.pin.and_then(PinNeed::pad);
+                ModuleToken {
+                    entry: match token.provisional {
+                        true => of_nobody(of_module(token.entry, &worker)),
+                        false => of_module(token.entry, &worker),
+                    },
+                    worker: worker.clone(),
+                    provisional: token.provisional,
+                    seen: Seen {
+                        pad: Arc::new(pad.map(OnceLock::from).unwrap_or_default()),
+                        pin: Some(Arc::new(OnceCell::new_with(token.pin))),
+                        certificates: token.certificates,
+                        more: token.more,
+                    },
+                    clock: SleepClock::system(),
+                }
             };
             Ok(tokens.into_iter().map(token).collect())
         }
@@ -446,6 +450,8 @@ pub struct ModuleToken {
 struct Seen {
     /// Asked for once, if the survey has not brought it; none if there was no survey, and it is asked for each time.
     pin: Option<Arc<OnceCell<PinNeed>>>,
+    /// Whether PINs are typed at its reader, once it has said how it takes them.
+    pad: Arc<OnceLock<bool>>,
     certificates: Option<Vec<CertificateRecord>>,
     /// The certificates may not be all.
     more: bool,
@@ -478,9 +484,12 @@ impl ModuleToken {
     /// # Errors
     /// [`LoginError`]; the old PIN is what it was then.
     pub async fn change_pin(&self, old: OwnedFd, new: OwnedFd) -> Result<(), LoginError> {
-        // At a reader with a pad the person begins to type only now. Whether it is one is not asked: how many tries are left
-        // is told with that, and nobody would be told of it.
-        let deadline = self.worker.deadlines().reader;
+        // At a reader with a pad the person begins to type only now. Whether it is one is not asked for this: how many tries
+        // are left is told with that, and nobody would be told of it. Who has been told knows.
+        let deadline = match self.seen.pad.get() {
+            Some(false) => self.worker.deadlines().login,
+            _ => self.worker.deadlines().reader,
+        };
         let call = Call::ChangePin { token: self.name()? };
         match self.set_pin(call, vec![old, new], deadline).await {
             // The module has no word for what happened, and can still be asked.
@@ -517,8 +526,8 @@ impl ModuleToken {
 
     async fn set_pin(&self, call: Call, pins: Vec<OwnedFd>, deadline: Duration) -> Result<(), LoginError> {
         let mut answer = self.worker.call_with(call, pins, deadline).await;
+        let reader = self.entry.reader.as_deref().unwrap_or_default();
         if self.entry.hardware && self.worker.library().is_some() {
-            let reader = self.entry.reader.as_deref().unwrap_or_default();
             client::lock_behind(&answer, reader, &self.entry.manufacturer).await;
         }
         let refused = answer.as_ref().is_err_and(session::is_unclear)
@@ -526,6 +535,11 @@ impl ModuleToken {
             && self.worker.is_sound(None).await;
         if !refused {
             answer = session::sound(&self.worker, &self.entry, answer, self.worker.abandon()).await;
+        }
+        // Whether the card has taken a PIN by then, nobody has said; nor has anybody logged out.
+        let is_doubtful = answer.as_ref().is_err_and(session::may_mean_removal);
+        if is_doubtful && self.entry.hardware && self.worker.library().is_some() {
+            client::lock(reader, &self.entry.manufacturer).await;
         }
         match answer? {
             Answer::Login(outcome) => outcome.into_result(),
@@ -536,7 +550,12 @@ impl ModuleToken {
     async fn pin_now(&self) -> Result<PinNeed, TokenError> {
         let call = Call::Pin { token: self.name()? };
         match self.worker.call(call, self.worker.deadlines().enumerate).await? {
-            Answer::Pin(need) => Ok(need),
+            Answer::Pin(need) => {
+                if let Some(pad) = need.pad() {
+                    let _ = self.seen.pad.set(pad);
+                }
+                Ok(need)
+            }
             _ => Err(unexpected()),
         }
     }

@@ -170,6 +170,33 @@ async fn n097_a_person_at_a_pin_pad_has_the_time_of_the_reader() {
     }
 }
 
+/// A change of PIN has that time where there is a pad, or may be one; who has been told that there is none waits no longer than
+/// for a login.
+#[tokio::test]
+async fn n097_a_change_of_pin_has_the_time_of_the_reader_where_there_may_be_a_pad() {
+    let stage = Stage::new();
+    let deadlines = Deadlines {
+        login: Duration::from_secs(3),
+        ..Deadlines::default()
+    };
+    let slow = rule("C_SetPIN", "do = \"delay\"\nmilliseconds = 6000") + &answer("C_SetPIN", "CKR_OK");
+    for (pad, told, wanted) in [
+        (false, true, "Hung { seconds: 3 }"),
+        (false, false, "signed"),
+        (true, true, "signed"),
+    ] {
+        let set = if pad { 0x0100 } else { 0 };
+        let flags = rule("C_GetTokenInfo", &format!("do = \"flags\"\nset = {set}"));
+        let modules = stage.patient(&(flags + &slow), &deadlines);
+        let token = module_token(&modules).await;
+        if told {
+            assert_eq!(token.pin().await.unwrap().is_at_reader(), pad);
+        }
+        let changed = token.change_pin(pipe("12345678\n"), pipe("246810\n")).await;
+        assert_eq!(name(&changed), wanted, "{pad}, {told}");
+    }
+}
+
 #[tokio::test]
 async fn n098_after_a_crash_nobody_is_logged_in_again() {
     let stage = Stage::new();

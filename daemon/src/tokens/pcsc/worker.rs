@@ -70,16 +70,19 @@ fn serve(
     let Ok(mut counter) = counter else {
         return Ok(());
     };
-    let mut at_reader = false;
+    let mut at_reader = None;
     // A card takes long enough for anybody to wake up.
     while let Some((Request { id, call }, descriptors)) = channel.receive(false)? {
         let patience = patience(&call, deadlines, at_reader);
         let began = Instant::now();
         let outcome = counter.ask(Work { call, descriptors }, patience);
         let took_us = wire::microseconds(began.elapsed());
-        if let Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) = &outcome {
-            at_reader = need.is_at_reader();
-        }
+        let told = match &outcome {
+            Ok(Answer::Pin(need) | Answer::Session { pin: need, .. }) => need.pad(),
+            Ok(Answer::Survey(tokens)) => tokens.iter().find_map(|token| token.pin?.pad()),
+            _ => None,
+        };
+        at_reader = told.or(at_reader);
         channel.send(&Reply { id, took_us, outcome })?;
     }
     counter.close();
@@ -87,10 +90,11 @@ fn serve(
 }
 
 /// How long the card's thread may take: a little less than the daemon waits for this process. `at_reader`: PINs are typed
-/// there.
-fn patience(call: &Call, deadlines: &Deadlines, at_reader: bool) -> Duration {
+/// there, as far as that has been told.
+fn patience(call: &Call, deadlines: &Deadlines, at_reader: Option<bool>) -> Duration {
     let whole = match call {
-        Call::Sign { typed: true, .. } | Call::Login { .. } if at_reader => deadlines.reader,
+        Call::Sign { typed: true, .. } | Call::Login { .. } if at_reader == Some(true) => deadlines.reader,
+        Call::ChangePin { .. } if at_reader == Some(false) => deadlines.login,
         Call::ChangePin { .. } => deadlines.reader,
         Call::Sign { .. } | Call::InstallCertificate { .. } => deadlines.sign,
         Call::Login { .. } | Call::Unblock { .. } | Call::SkipPin { .. } => deadlines.login,

@@ -32,8 +32,10 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags};
 use cryptoki::error::{Error, RvError};
 
 use super::pcsc::outage;
-use super::wire::{self, Answer, Call, GREETING, KeyName, LAST_WORD, Octets, Reply, Request};
-use super::{Confinement, TokenError};
+use super::wire::{
+    self, Answer, Call, GREETING, KeyName, LAST_WORD, LoginOutcome, Octets, Reply, Request, TokenName,
+};
+use super::{Confinement, PinState, TokenError};
 use channel::Channel;
 #[cfg(test)]
 pub(in crate::tokens) use failure::meaning;
@@ -56,13 +58,13 @@ pub fn run(name: &str, module: &Path, reset: bool, network: bool, folders: Vec<P
     let served = hardening::end_with_the_daemon(last_word, unlocked::forget_all)
         .and_then(|()| Channel::of_standard_input())
         .and_then(|channel| serve(channel, name, module, reset, confinement));
+    if let Err(error) = &served {
+        tracing::error!(%error, module = name, "the module's process lost the daemon");
+    }
     hardening::end_what_is_left();
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, module = name, "the module's process lost the daemon");
-            ExitCode::FAILURE
-        }
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -108,6 +110,7 @@ fn serve(
         shown: Shown::default(),
         last_session: 0,
         late: Vec::new(),
+        told: None,
     };
     // In the middle of somebody's work the next request is on its way.
     while let Some((Request { id, call }, descriptors)) = channel.receive(worker.is_at_work())? {
@@ -139,6 +142,8 @@ struct Worker {
     shown: Shown,
     last_session: u64,
     late: pin_change::Late,
+    /// The token whose PIN was asked for last, and what was said of it.
+    told: Option<(TokenName, PinState)>,
 }
 
 impl Worker {
@@ -159,6 +164,7 @@ impl Worker {
             Call::Pin { token } => {
                 let (slot, info) = catalogue::find(&self.module, &token)?;
                 self.shown.ask(&self.module, &token, slot);
+                self.tell(&token, catalogue::pin_state(&info));
                 Ok(Answer::Pin(catalogue::pin_need(&info)))
             }
             Call::OfficerPin { token } => {
@@ -240,7 +246,13 @@ impl Worker {
                 self.free(&token)?;
                 let pipes = pipes(descriptors)?;
                 let at = pin_change::Place::of(&self.module, &token, &mut self.shown)?;
-                pin_change::change(&self.module, &token, at, &pipes, &mut self.late).map(Answer::Login)
+                let told = self.told.as_ref().filter(|(of, _)| of.is_of(&token));
+                let told = told.map(|(_, state)| *state);
+                let outcome = pin_change::change(&self.module, &token, at, &pipes, told, &mut self.late)?;
+                if let LoginOutcome::Incorrect { now } | LoginOutcome::NotTried { now } = outcome {
+                    self.told = Some((token, now));
+                }
+                Ok(Answer::Login(outcome))
             }
             Call::Unblock { token } => {
                 self.free(&token)?;
@@ -255,13 +267,23 @@ impl Worker {
         }
     }
 
+    /// Whoever asked is told that of the token's PIN.
+    fn tell(&mut self, token: &TokenName, state: PinState) {
+        let of_it = |session: &&mut Session| session.token.is_of(token);
+        self.sessions
+            .values_mut()
+            .filter(of_it)
+            .for_each(|session| session.tell(state));
+        self.told = Some((token.clone(), state));
+    }
+
     /// Somebody has opened a session.
     fn is_at_work(&self) -> bool {
         !self.sessions.is_empty()
     }
 
     /// One session a token: PKCS #11 logs the whole process in, so that a second one could sign on the first one's PIN.
-    fn open(&mut self, token: super::wire::TokenName, key: Option<KeyName>) -> Result<Answer, TokenError> {
+    fn open(&mut self, token: TokenName, key: Option<KeyName>) -> Result<Answer, TokenError> {
         self.free(&token)?;
         if self.sessions.len() >= MAX_SESSIONS {
             return Err(TokenError::Busy);
@@ -275,7 +297,11 @@ impl Worker {
         })
     }
 
-    fn free(&self, token: &super::wire::TokenName) -> Result<(), TokenError> {
+    /// A session whose card has been out of its reader since has ended, whether or not anybody has said so: it keeps nobody
+    /// from the card that is there now.
+    fn free(&mut self, token: &TokenName) -> Result<(), TokenError> {
+        self.sessions
+            .retain(|_, session| !session.token.is_of(token) || session.has_its_card());
         match self.sessions.values().any(|session| session.token.is_of(token)) {
             true => Err(TokenError::Busy),
             false => Ok(()),

@@ -2,6 +2,7 @@
 //! what cards call their PUK.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use cryptoki::error::Error;
 use cryptoki::session::{Session, UserType};
@@ -42,34 +43,49 @@ impl Place {
     }
 }
 
-/// The old PIN and the new one, a line each: one try of the old one.
+/// The old PIN and the new one, a line each: one try of the old one, and not the last one where the person was `told`
+/// something else.
 pub(super) fn change(
     module: &Module,
     token: &TokenName,
     Place { slot, info, stay }: Place,
     pipes: &[OwnedFd; 2],
+    told: Option<PinState>,
     late: &mut Late,
 ) -> Result<LoginOutcome, TokenError> {
     if info.has(CKF_USER_PIN_LOCKED) {
         return Ok(LoginOutcome::Locked);
     }
-    let card = Card::of(module, stay, &info);
-    let session = module
-        .open_rw_session(slot)
-        .map_err(|error| token_error(&error))?;
-    if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
-        let set = module.set_pin_at_reader(&session).map(|()| LoginOutcome::In);
-        card.forget(&set);
-        return closed(session, set, late);
+    let last = |info: &TokenInfo| {
+        let now = catalogue::pin_state(info);
+        let is_news = now == PinState::LastTry && told != Some(now);
+        is_news.then_some(LoginOutcome::NotTried { now })
+    };
+    if let Some(outcome) = last(&info) {
+        return Ok(outcome);
     }
+    let card = Card::of(module, stay, &info);
+    let open = module.open_rw_session(slot);
+    let open = open.map_err(|error| token_error(&error))?;
+    if info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
+        let set = module.set_pin_at_reader(&open).map(|()| LoginOutcome::In);
+        card.forget(&set);
+        return closed(open, set, late);
+    }
+    let began = Instant::now();
     let (Some(old), Some(new)) = pins(&info, pipes) else {
         return Ok(LoginOutcome::Invalid);
     };
     card.require()?;
+    if began.elapsed() > session::AT_HAND
+        && let Some(outcome) = last(&catalogue::still_there(module, slot, token)?)
+    {
+        return Ok(outcome);
+    }
     // Tokens want the login first, or take it amiss: the standard lets C_SetPIN be called in either state (5.6.5).
-    let set = outcome(module, token, session.set_pin(old.secret(), new.secret()));
+    let set = outcome(module, token, open.set_pin(old.secret(), new.secret()));
     card.forget(&set);
-    closed(session, set, late)
+    closed(open, set, late)
 }
 
 /// What the PIN is changed of, if it is a card in a reader of the service's.

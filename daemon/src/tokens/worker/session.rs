@@ -1,6 +1,7 @@
 //! Work with one token, from before the PIN to the logout.
 
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use cryptoki::error::Error;
 use cryptoki::mechanism::MechanismType;
@@ -22,6 +23,9 @@ use crate::tokens::pcsc::presence::Stay;
 use crate::tokens::truth::{self, AtLogin};
 use crate::tokens::wire::{KeyName, LoginOutcome, MAX_KEYS, TokenName};
 use crate::tokens::{PinNeed, PinState, TokenError};
+
+/// A line that takes longer to read was not in the pipe yet: somebody types it.
+pub(super) const AT_HAND: Duration = Duration::from_millis(50);
 
 /// An open session. Dropping it logs out.
 pub(super) struct Session {
@@ -49,6 +53,8 @@ pub(super) struct Session {
     signed: bool,
     /// By this session: the module knows only whether the process has logged in.
     logged_in: bool,
+    /// What the person was told last of the PIN.
+    told: PinState,
     /// The digest of a signature that was begun and waits for its PIN: a wrong one leaves the operation as it is.
     begun: Option<Vec<u8>>,
     mechanisms: Vec<MechanismType>,
@@ -96,6 +102,7 @@ impl Session {
         let pin = catalogue::pin_need(&info);
         let hardware = module.place_of(slot).hardware;
         let session = Self {
+            told: catalogue::pin_state(&info),
             opened: info,
             hardware,
             reader: hardware.then(|| catalogue::reader(module, slot)).flatten(),
@@ -121,6 +128,30 @@ impl Session {
         self.pipe = Some(pipe);
     }
 
+    /// The person is told that.
+    pub(super) const fn tell(&mut self, state: PinState) {
+        self.told = state;
+    }
+
+    /// Where others have spent tries since the person was told, the last one is not spent on a PIN that was typed for another:
+    /// he is told, and types again.
+    fn not_typed_for_this(&mut self, info: &TokenInfo) -> Option<LoginOutcome> {
+        let now = catalogue::pin_state(info);
+        let is_news = now == PinState::LastTry && self.told != now;
+        is_news.then(|| {
+            self.told = now;
+            LoginOutcome::NotTried { now }
+        })
+    }
+
+    /// What a PIN came to, which the person is told.
+    fn telling(&mut self, outcome: LoginOutcome) -> LoginOutcome {
+        if let LoginOutcome::Incorrect { now } = outcome {
+            self.told = now;
+        }
+        outcome
+    }
+
     /// Reads one line of the pipe away, unseen by the token.
     pub(super) fn skip_pin(&self) {
         // A pipe that has ended tells so at the next login.
@@ -133,7 +164,7 @@ impl Session {
 
     /// One try. Nothing reaches the token that its own limits rule out.
     pub(super) fn login(&mut self) -> Result<LoginOutcome, TokenError> {
-        let info = self.info()?;
+        let (info, began) = (self.info()?, Instant::now());
         match catalogue::pin_need(&info) {
             PinNeed::NotNeeded => {
                 self.logged_in = true;
@@ -142,12 +173,23 @@ impl Session {
             PinNeed::Locked => Ok(LoginOutcome::Locked),
             // It would succeed, and nothing but C_SetPIN be allowed then (3.1, 3.2, table 6): no login is spent on that.
             _ if info.has(CKF_USER_PIN_TO_BE_CHANGED) => Ok(LoginOutcome::Expired),
-            PinNeed::Reader { .. } => self.try_pin(None),
+            PinNeed::Reader { .. } => match self.not_typed_for_this(&info) {
+                Some(outcome) => Ok(outcome),
+                None => self.try_pin(None),
+            },
             PinNeed::Pipe { .. } => {
                 let pin = match self.next_pin(&info) {
                     Ok(pin) => pin,
                     Err(outcome) => return Ok(outcome),
                 };
+                // A person may have taken his time to type it, and others theirs.
+                let now = match began.elapsed() > AT_HAND {
+                    true => self.info()?,
+                    false => info,
+                };
+                if let Some(outcome) = self.not_typed_for_this(&now) {
+                    return Ok(outcome);
+                }
                 let tried = self.try_pin(Some(pin.secret()))?;
                 if tried == LoginOutcome::In {
                     self.kept = Some(pin);
@@ -186,15 +228,21 @@ impl Session {
                 found.key = None;
             }
         }
-        outcome(tried, || self.pin_state())
+        let tried = outcome(tried, || self.pin_state())?;
+        Ok(self.telling(tried))
     }
 
     /// A card that was away and is back is not the one that the PIN was typed for, even if it is the same.
     fn require_same_card(&self) -> Result<(), TokenError> {
-        match &self.stay {
-            Some(stay) if !stay.goes_on() => Err(TokenError::Removed),
-            _ => Ok(()),
+        match self.has_its_card() {
+            true => Ok(()),
+            false => Err(TokenError::Removed),
         }
+    }
+
+    /// The card has been in its reader since the session was opened, as far as the service can say.
+    pub(super) fn has_its_card(&self) -> bool {
+        self.stay.as_ref().is_none_or(Stay::goes_on)
     }
 
     fn pin_state(&self) -> PinState {
@@ -261,12 +309,15 @@ impl Session {
             if !typed && info.has(CKF_PROTECTED_AUTHENTICATION_PATH) {
                 return Ok(Signed::AtReader);
             }
-            // A PIN goes to the token alone that it was typed for.
-            self.info()?;
             let pin = match self.pin_for_signature(&info, typed) {
                 Ok(pin) => pin,
                 Err(outcome) => return Ok(Signed::Login(outcome)),
             };
+            // A PIN goes to the token alone that it was typed for, and to the try.
+            let now = self.info()?;
+            if let Some(outcome) = self.not_typed_for_this(&now) {
+                return Ok(Signed::Login(outcome));
+            }
             self.require_same_card()?;
             Some(pin)
         } else {
@@ -288,7 +339,8 @@ impl Session {
         if let Some(pin) = pin {
             let secret = pin.as_ref().map(Pin::secret);
             let tried = self.pkcs11.login(UserType::ContextSpecific, secret);
-            match outcome(tried, || self.pin_state())? {
+            let tried = outcome(tried, || self.pin_state())?;
+            match self.telling(tried) {
                 LoginOutcome::In => {}
                 other => {
                     self.begun = Some(digest.to_vec());
@@ -328,7 +380,24 @@ impl Session {
         let _ = self.pkcs11.logout();
         self.logged_in = false;
         self.kept = None;
+        self.have_it_forget();
         Ok(Signed::Login(LoginOutcome::NoPin))
+    }
+
+    /// A card that its module's logout leaves as it is forgets who was let in.
+    fn have_it_forget(&self) {
+        if !self.module.stays_unlocked() {
+            return;
+        }
+        let now = match self.stay {
+            Some(_) => None,
+            None => shown::stay_in(&self.module, self.slot),
+        };
+        if let Some(stay) = self.stay.as_ref().or(now.as_ref())
+            && let Err(error) = log_out::log_out(stay, &self.opened.manufacturer)
+        {
+            tracing::warn!(%error, "a card may still be logged in");
+        }
     }
 
     /// The token must still be the same, and this session must have logged in to it if it wants that.
@@ -379,24 +448,32 @@ impl Session {
         let Some(public) = &name.public_key else {
             return named.first().copied().ok_or(TokenError::NoSuchKey);
         };
-        let belongs = |key: &&ObjectHandle| {
+        let half = |key: &ObjectHandle| {
             let id =
-                catalogue::octets(&self.module, &self.pkcs11, **key, AttributeType::Id).unwrap_or_default();
-            keys::public_half(self, **key, &id).as_ref() == Some(&public.0)
+                catalogue::octets(&self.module, &self.pkcs11, *key, AttributeType::Id).unwrap_or_default();
+            keys::public_half(self, *key, &id)
         };
-        match named.as_slice() {
-            [only] => Ok(*only),
-            [] => {
-                template.pop();
-                every(&template)?
-                    .iter()
-                    .find(belongs)
-                    .copied()
-                    .ok_or(TokenError::NoSuchKey)
+        let mut unread = None;
+        for key in &named {
+            match half(key) {
+                Some(own) if own == public.0 => return Ok(*key),
+                Some(_) => {}
+                None => unread = unread.or(Some(*key)),
             }
-            // One of them, if no public key can be read: the signature is verified in any case.
-            several => Ok(*several.iter().find(belongs).unwrap_or(&several[0])),
         }
+        // Of which no public key can be read it may be: the signature is verified in any case.
+        if let Some(unread) = unread {
+            return Ok(unread);
+        }
+        template.pop();
+        let belongs = |key: &&ObjectHandle| half(key).as_ref() == Some(&public.0);
+        every(&template)?
+            .iter()
+            .find(belongs)
+            // What is written in another way may be the same key.
+            .or(named.first())
+            .copied()
+            .ok_or(TokenError::NoSuchKey)
     }
 }
 
@@ -445,15 +522,10 @@ impl Drop for Session {
         // A token that was pulled has logged out by itself.
         if self.logged_in {
             let _ = self.pkcs11.logout();
-            if self.module.stays_unlocked()
-                && let Some(stay) = self
-                    .stay
-                    .take()
-                    .or_else(|| shown::stay_in(&self.module, self.slot))
-                && let Err(error) = log_out::log_out(&stay, &self.opened.manufacturer)
-            {
-                tracing::warn!(%error, "a card may still be logged in");
-            }
+        }
+        // What the module says of a login is not what the card made of the PIN: it may have taken one that is called wrong.
+        if self.logged_in || self.unlocked.is_some() {
+            self.have_it_forget();
         }
     }
 }

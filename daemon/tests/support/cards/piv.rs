@@ -84,3 +84,15 @@ pub fn count_of_tries(readers: &Readers) -> Option<u8> {
     let (_, status) = said.rsplit_once("SW1=0x63, SW2=0xC")?;
     status[..1].parse().ok()
 }
+
+/// Words for `opensc-tool`: so many wrong PINs.
+pub fn wrong_pins(tries: usize) -> Vec<&'static str> {
+    let wrong = ["-s", "00:20:00:80:08:39:39:39:39:39:39:FF:FF"].repeat(tries);
+    let select = ["-s", "00:A4:04:00:09:A0:00:00:03:08:00:00:10:00"];
+    [&select[..], &wrong].concat()
+}
+
+/// Somebody else tries so many wrong PINs.
+pub fn spend(readers: &Readers, tries: usize) {
+    readers.run("opensc-tool", &wrong_pins(tries));
+}

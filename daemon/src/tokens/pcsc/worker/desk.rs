@@ -301,9 +301,7 @@ impl<'watch> Desk<'watch> {
     }
 
     fn open(&mut self, token: &TokenName, key: Option<KeyName>) -> Result<Answer, CardError> {
-        if self.session.is_some() {
-            return Err(CardError::Service(pcsc::Error::SharingViolation));
-        }
+        self.require_free()?;
         self.reach(WAIT)?;
         self.expect(token)?;
         if let Some(key) = &key {
@@ -326,8 +324,12 @@ impl<'watch> Desk<'watch> {
         })
     }
 
-    /// The application, which [`Self::reach`] has selected.
+    /// The application, which [`Self::reach`] has selected. Whatever it is asked comes between a VERIFY and the signature that
+    /// wants one directly before it (SP 800-73-4 part 1, 5.5), also where another request asks for something else.
     pub(super) fn piv(&mut self) -> Result<Piv<'_, 'watch>, CardError> {
+        if let Some(session) = &mut self.session {
+            session.tell_of_command();
+        }
         let link = self.link.as_mut().ok_or(CardError::OtherCard)?;
         Ok(Piv::selected(link))
     }

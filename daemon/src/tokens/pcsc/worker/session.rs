@@ -89,6 +89,11 @@ impl Session {
         self.state
     }
 
+    /// The card is asked something, which may be anything but a VERIFY.
+    pub(super) const fn tell_of_command(&mut self) {
+        self.just_verified = false;
+    }
+
     /// The person is told that.
     pub(super) const fn tell(&mut self, state: PinState) {
         self.told = state;
@@ -470,9 +475,7 @@ impl Desk<'_> {
         pipes: Vec<OwnedFd>,
         how: Replacement,
     ) -> Result<LoginOutcome, CardError> {
-        if self.session.is_some() {
-            return Err(CardError::Service(pcsc::Error::SharingViolation));
-        }
+        self.require_free()?;
         let stay = self.stay_now()?;
         let told = self.state_told();
         // Both lines are read before the card is waited for: nobody else has it while a person types.

@@ -141,6 +141,16 @@ impl<'watch> Desk<'watch> {
         self.end_session_of_another()
     }
 
+    /// Nobody works with the card. A session with one that has been out of the reader since has ended, whether or not anybody
+    /// has said so.
+    pub(in crate::tokens::pcsc::worker) fn require_free(&mut self) -> Result<(), CardError> {
+        self.end_session_of_another()?;
+        match &self.session {
+            None => Ok(()),
+            Some(_) => Err(CardError::Service(pcsc::Error::SharingViolation)),
+        }
+    }
+
     /// Whoever looks connects to what is in the reader by then. A session with a card that was there before ends, so that
     /// no PIN that was typed for that one goes to this one.
     fn end_session_of_another(&mut self) -> Result<(), CardError> {
