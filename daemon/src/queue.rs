@@ -241,9 +241,7 @@ impl Queue {
         }
         let lying = match OnDisk::open(file, waiting.content.as_deref(), MAX_WHOLE) {
             Ok(lying) => lying,
-            Err(OnDiskError::File(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
-                return Ok(End::GivenUp);
-            }
+            Err(OnDiskError::TooLarge(_)) => return Ok(End::GivenUp),
             Err(OnDiskError::File(error) | OnDiskError::Content(error)) => return Err(Delay::Read(error)),
             Err(OnDiskError::Format(error)) => return Ok(given_up(waiting, &error)),
         };

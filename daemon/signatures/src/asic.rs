@@ -6,6 +6,9 @@
 //! | `archive` | time-stamps over the container as it is |
 //! | `augment` | B-B → B-T → B-LT → B-LTA |
 //! | `verify` | judging each signature of a container |
+//!
+//! A container that lies somewhere is read piece by piece; of what it holds, only what serves the container itself is in
+//! memory ([`part`], [`verify_source`]).
 
 mod archive;
 mod augment;
@@ -26,8 +29,8 @@ use crate::zip::{Archive, ZipError};
 
 use manifest::Listed;
 
-pub use augment::AsicSignature;
-pub use verify::{holds_signatures, looks_like, verify};
+pub use augment::{AsicSignature, part};
+pub use verify::{holds_signatures, looks_like, verify, verify_parts, verify_source};
 
 const ASIC: &str = "http://uri.etsi.org/02918/v1.2.1#";
 /// The namespace of ODF's list of files.
@@ -158,7 +161,7 @@ pub fn prepare(request: &AsicRequest<'_>) -> Result<PreparedAsic, AsicError> {
             let name = "META-INF/signature001.p7s";
             let files = request.files.iter().map(|file| Listed {
                 name: file.name,
-                bytes: file.bytes,
+                digest: request.algorithm.hash().digest(file.bytes),
                 media_type: Some(file.media_type),
                 root: false,
             });

@@ -117,19 +117,6 @@ pub fn verify(
     content: Option<&[u8]>,
     reliance: &Reliance<'_>,
 ) -> Result<Report, FormatError> {
-    verify_beside(signature, content, cms::Beside::default(), reliance)
-}
-
-/// The same with what a container holds for the signature outside of it.
-///
-/// # Errors
-/// As [`verify`].
-pub(crate) fn verify_beside(
-    signature: &[u8],
-    content: Option<&[u8]>,
-    beside: cms::Beside<'_>,
-    reliance: &Reliance<'_>,
-) -> Result<Report, FormatError> {
     let signed_data = SignedData::parse(signature)?;
     let bytes = content.or(signed_data.content());
     // Many signers, one content: each hash is computed once.
@@ -147,6 +134,48 @@ pub(crate) fn verify_beside(
         signing_time: None,
         format: Format::Cades,
         coverage: bytes.map(|bytes| Coverage::whole(bytes.len() as u64)),
+        beside: cms::Beside::default(),
+    };
+    Ok(report(&signed_data, &message, reliance))
+}
+
+/// A content of which the digests are to be had.
+pub(crate) struct Lying<'a> {
+    pub(crate) digest: &'a dyn Fn(Hash) -> Option<Vec<u8>>,
+    /// Its first bytes, as many as tell whether it is a set of signed attributes.
+    pub(crate) beginning: Vec<u8>,
+    /// In bytes.
+    pub(crate) length: u64,
+    /// All of it, of which only what [`needs_content`] has a use.
+    pub(crate) bytes: Option<&'a [u8]>,
+}
+
+/// Whether a signature may have a time-stamp that is about its content and not about the digest of it
+/// (archive-time-stamp-v2).
+pub(crate) fn needs_content(signature: &[u8]) -> bool {
+    let attribute = cms::tlv::oid(&cms::stamps::ARCHIVE_V2);
+    memchr::memmem::find(signature, &attribute).is_some()
+}
+
+/// Validates a detached signature over a file that lies in a container.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn verify_lying(
+    signature: &[u8],
+    content: &Lying<'_>,
+    beside: cms::Beside<'_>,
+    reliance: &Reliance<'_>,
+) -> Result<Report, FormatError> {
+    let signed_data = SignedData::parse(signature)?;
+    let message = Message {
+        digest: content.digest,
+        content: content.bytes,
+        given_apart: true,
+        is_signed_attributes: cms::begins_like_signed_attributes(&content.beginning, content.length),
+        signing_time: None,
+        format: Format::Cades,
+        coverage: Some(Coverage::whole(content.length)),
         beside,
     };
     Ok(report(&signed_data, &message, reliance))

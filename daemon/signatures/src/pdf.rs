@@ -34,7 +34,7 @@ pub(crate) use page_text::Programs;
 pub use pages::{Page, Pages, Rotation};
 pub(crate) use painted::{Area, common, painted};
 pub use section::{Entry, Section, SectionKind};
-pub use source::{Ended, Source};
+pub use source::{Ended, Pieces, Source};
 pub use splice::{Splice, Splices};
 pub use text::{date, decode_text_string, parse_date, text_string};
 pub use update::Update;

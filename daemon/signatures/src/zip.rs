@@ -4,12 +4,18 @@
 //! gaps or overlaps from the first byte on, nothing stands behind the end, names are relative and none stands twice.
 //! Programs that read only one of the two lists, or find the end another way, see the same files.
 
-use std::io::Write as _;
+mod directory;
+mod parted;
+
+use std::io::{self, Write as _};
 use std::ops::Range;
 
 use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc, Decompress, FlushDecompress, Status};
-use unicode_normalization::UnicodeNormalization;
+use flate2::{Compression, Crc};
+
+pub(crate) use directory::{Directory, Place};
+pub use parted::Parted;
+pub(crate) use parted::{Parts, part};
 
 /// Entries of one container.
 pub const MAX_ENTRIES: usize = 10_000;
@@ -43,6 +49,9 @@ pub enum ZipError {
     /// Past a limit.
     #[error("more entries, or more data, than is read")]
     TooLarge,
+    /// What does not lie in memory cannot be read.
+    #[error("the ZIP file cannot be read: {0}")]
+    Unreadable(io::ErrorKind),
 }
 
 /// A file in a container.
@@ -72,43 +81,6 @@ pub struct Container {
     entries: Vec<Entry>,
 }
 
-/// What the central directory says of one entry.
-struct Listed<'a> {
-    name: &'a [u8],
-    flags: u16,
-    method: u16,
-    crc: u32,
-    packed: u32,
-    unpacked: u32,
-    offset: u32,
-    extra: usize,
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-const TRUNCATED: ZipError = ZipError::Malformed("truncated");
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], ZipError> {
-        let end = self.at.checked_add(len).ok_or(TRUNCATED)?;
-        let taken = self.bytes.get(self.at..end).ok_or(TRUNCATED)?;
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn u16(&mut self) -> Result<u16, ZipError> {
-        self.take(2).map(|two| u16::from_le_bytes([two[0], two[1]]))
-    }
-
-    fn u32(&mut self) -> Result<u32, ZipError> {
-        self.take(4)
-            .map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
-    }
-}
-
 impl Container {
     /// Whether bytes start as a ZIP file does.
     #[must_use]
@@ -120,9 +92,8 @@ impl Container {
     ///
     /// # Errors
     /// [`ZipError`]
-    pub fn names(bytes: &[u8]) -> Result<Vec<&[u8]>, ZipError> {
-        let (_, listed) = directory(bytes)?;
-        Ok(listed.into_iter().map(|entry| entry.name).collect())
+    pub fn names(bytes: &[u8]) -> Result<Vec<Vec<u8>>, ZipError> {
+        directory::names(&bytes)
     }
 
     /// Reads a container, all of it.
@@ -130,33 +101,21 @@ impl Container {
     /// # Errors
     /// [`ZipError`]
     pub fn parse(bytes: &[u8]) -> Result<Self, ZipError> {
-        let (directory, listed) = directory(bytes)?;
-        let total: u64 = listed.iter().map(|entry| u64::from(entry.unpacked)).sum();
-        if total > MAX_TOTAL {
-            return Err(ZipError::TooLarge);
-        }
-        let mut order: Vec<&Listed<'_>> = listed.iter().collect();
-        order.sort_by_key(|entry| entry.offset);
-        let (mut entries, mut seen) = (Vec::with_capacity(order.len()), std::collections::HashSet::new());
-        let mut cursor = Cursor { bytes, at: 0 };
-        for entry in order {
-            if cursor.at != entry.offset as usize {
-                return Err(ZipError::Malformed("entries overlap or leave gaps"));
-            }
-            let read = local(&mut cursor, entry)?;
-            let folded: String = read.name.nfc().flat_map(char::to_lowercase).collect();
-            if !seen.insert(folded) {
-                return Err(ZipError::Name(read.name));
-            }
-            if !read.name.ends_with('/') {
-                entries.push(read);
-            }
-        }
-        if cursor.at != directory {
-            return Err(ZipError::Malformed(
-                "something stands between entries and directory",
-            ));
-        }
+        let files = directory::locate(&bytes, |_, _| Ok(true))?;
+        let held = |mut place: Place| {
+            let at = |offset: u64| usize::try_from(offset).map_err(|_| ZipError::TooLarge);
+            Ok(Entry {
+                bytes: place.take(),
+                plain: place.plain,
+                packed: Packed {
+                    at: at(place.packed.start)?..at(place.packed.end)?,
+                    method: place.method,
+                    crc: place.crc,
+                },
+                name: place.name,
+            })
+        };
+        let entries = files.into_iter().map(held).collect::<Result<_, _>>()?;
         Ok(Self { entries })
     }
 
@@ -171,143 +130,6 @@ impl Container {
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let found = self.entries.iter().find(|entry| entry.name == name);
         found.map(|entry| entry.bytes.as_slice())
-    }
-}
-
-/// Where the directory starts, and its entries. It ends where the end record begins.
-fn directory(bytes: &[u8]) -> Result<(usize, Vec<Listed<'_>>), ZipError> {
-    let (directory, count) = end(bytes)?;
-    let mut cursor = Cursor { bytes, at: directory };
-    let listed = (0..count)
-        .map(|_| central(&mut cursor))
-        .collect::<Result<Vec<_>, _>>()?;
-    match cursor.at == bytes.len() - 22 {
-        true => Ok((directory, listed)),
-        false => Err(ZipError::Malformed("the directory has another length")),
-    }
-}
-
-/// Where the directory starts and how many entries it has. The end record is the last thing, without a comment.
-fn end(bytes: &[u8]) -> Result<(usize, usize), ZipError> {
-    let at = bytes.len().checked_sub(22).ok_or(TRUNCATED)?;
-    let mut cursor = Cursor { bytes, at };
-    if cursor.u32()? != END {
-        return Err(ZipError::Malformed("no end record as the last thing"));
-    }
-    let (disk, start_disk) = (cursor.u16()?, cursor.u16()?);
-    let (here, count) = (cursor.u16()?, cursor.u16()?);
-    let (size, offset, comment) = (cursor.u32()?, cursor.u32()?, cursor.u16()?);
-    if disk != 0 || start_disk != 0 || here != count {
-        return Err(ZipError::Unsupported("split"));
-    }
-    if count == u16::MAX || size == u32::MAX || offset == u32::MAX {
-        return Err(ZipError::Unsupported("ZIP64"));
-    }
-    if usize::from(count) > MAX_ENTRIES {
-        return Err(ZipError::TooLarge);
-    }
-    if comment != 0 || (offset as usize).checked_add(size as usize) != Some(at) {
-        return Err(ZipError::Malformed("the end record does not fit"));
-    }
-    Ok((offset as usize, usize::from(count)))
-}
-
-fn central<'a>(cursor: &mut Cursor<'a>) -> Result<Listed<'a>, ZipError> {
-    if cursor.u32()? != CENTRAL {
-        return Err(ZipError::Malformed("no directory entry"));
-    }
-    let made_by = cursor.u16()?;
-    cursor.u16()?;
-    let (flags, method) = (cursor.u16()?, cursor.u16()?);
-    cursor.u32()?;
-    let (crc, packed, unpacked) = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
-    let (name, extra, comment) = (cursor.u16()?, cursor.u16()?, cursor.u16()?);
-    let disk = cursor.u16()?;
-    cursor.u16()?;
-    let attributes = cursor.u32()?;
-    let offset = cursor.u32()?;
-    let name = cursor.take(usize::from(name))?;
-    let extra = cursor.take(usize::from(extra))?.len();
-    cursor.take(usize::from(comment))?;
-    // Made on Unix: a symbolic link leads elsewhere.
-    if made_by >> 8 == 3 && (attributes >> 16) & 0o170_000 == 0o120_000 {
-        return Err(ZipError::Unsupported("a symbolic link"));
-    }
-    if disk != 0 {
-        return Err(ZipError::Unsupported("split"));
-    }
-    if flags & 1 != 0 || flags & 0x2040 != 0 {
-        return Err(ZipError::Unsupported("encrypted"));
-    }
-    if packed == u32::MAX || unpacked == u32::MAX || offset == u32::MAX {
-        return Err(ZipError::Unsupported("ZIP64"));
-    }
-    if !matches!(method, 0 | 8) {
-        return Err(ZipError::Unsupported("packed by another method"));
-    }
-    Ok(Listed {
-        name,
-        flags,
-        method,
-        crc,
-        packed,
-        unpacked,
-        offset,
-        extra,
-    })
-}
-
-fn local(cursor: &mut Cursor<'_>, listed: &Listed<'_>) -> Result<Entry, ZipError> {
-    let differs = ZipError::Malformed("a local header differs from the directory");
-    if cursor.u32()? != LOCAL {
-        return Err(differs);
-    }
-    cursor.u16()?;
-    let (flags, method) = (cursor.u16()?, cursor.u16()?);
-    cursor.u32()?;
-    let sizes = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
-    let (name, extra) = (cursor.u16()?, cursor.u16()?);
-    let name = cursor.take(usize::from(name))?;
-    let extra = cursor.take(usize::from(extra))?;
-    let stated = (listed.crc, listed.packed, listed.unpacked);
-    let deferred = flags & 8 != 0;
-    if flags != listed.flags || method != listed.method || name != listed.name {
-        return Err(differs);
-    }
-    if sizes != stated && !(deferred && sizes == (0, 0, 0)) {
-        return Err(differs);
-    }
-    let start = cursor.at;
-    let packed = cursor.take(listed.packed as usize)?;
-    if deferred {
-        descriptor(cursor, stated)?;
-    }
-    let name = name_of(name)?;
-    let bytes = unpack(packed, listed)?;
-    Ok(Entry {
-        plain: method == 0 && extra.is_empty() && listed.extra == 0 && !deferred,
-        name,
-        bytes,
-        packed: Packed {
-            at: start..start + packed.len(),
-            method,
-            crc: listed.crc,
-        },
-    })
-}
-
-/// The sizes behind the data, with or without their signature.
-fn descriptor(cursor: &mut Cursor<'_>, stated: (u32, u32, u32)) -> Result<(), ZipError> {
-    let mut first = cursor.u32()?;
-    if first == DESCRIPTOR && stated.0 != DESCRIPTOR {
-        first = cursor.u32()?;
-    }
-    if (first, cursor.u32()?, cursor.u32()?) == stated {
-        Ok(())
-    } else {
-        Err(ZipError::Malformed(
-            "a data descriptor differs from the directory",
-        ))
     }
 }
 
@@ -327,37 +149,14 @@ fn name_of(bytes: &[u8]) -> Result<String, ZipError> {
     Ok(name.to_owned())
 }
 
-fn unpack(packed: &[u8], listed: &Listed<'_>) -> Result<Vec<u8>, ZipError> {
-    let wrong = ZipError::Malformed("an entry does not unpack to what the directory says");
-    let len = u64::from(listed.unpacked);
-    if len > FREE && len / MAX_RATIO > packed.len() as u64 {
-        return Err(ZipError::TooLarge);
-    }
-    let bytes = if listed.method == 0 {
-        packed.to_vec()
-    } else {
-        let mut out = Vec::with_capacity(listed.unpacked as usize + 1);
-        let mut state = Decompress::new(false);
-        let status = state
-            .decompress_vec(packed, &mut out, FlushDecompress::Finish)
-            .map_err(|_| wrong.clone())?;
-        if status != Status::StreamEnd || state.total_in() != packed.len() as u64 {
-            return Err(wrong);
-        }
-        out
-    };
-    if bytes.len() as u64 != len || crc(&bytes) != listed.crc {
-        return Err(wrong);
-    }
-    Ok(bytes)
-}
-
 /// The time that every entry we write has: the format's first.
 const TIME: [u8; 4] = [0, 0, 0x21, 0];
 
 /// A container that is being written, entry by entry.
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
+    /// Bytes of what stands before it and stays where it is.
+    start: u64,
     out: Vec<u8>,
     directory: Vec<u8>,
     count: u16,
@@ -374,6 +173,28 @@ impl Archive {
         let mut archive = Self::default();
         for entry in container.entries.iter().filter(|entry| entry.name != without) {
             archive.copy(entry, original)?;
+        }
+        Ok(archive)
+    }
+
+    /// Starts behind the first `start` bytes of a container, whose files stay there, with all others but one.
+    ///
+    /// # Errors
+    /// As [`Archive::copy`]; [`ZipError::Unreadable`].
+    pub(crate) fn behind(start: u64, container: &Directory<'_>, without: &str) -> Result<Self, ZipError> {
+        let mut archive = Self {
+            start,
+            ..Self::default()
+        };
+        for place in container.files().iter().filter(|place| place.name != without) {
+            if place.record.end <= start {
+                archive.count(place.len)?;
+                archive.directory.extend_from_slice(&place.listed);
+            } else {
+                let packed = container.as_it_stands(&place.packed)?;
+                let len = usize::try_from(place.len).map_err(|_| ZipError::TooLarge)?;
+                archive.put(&place.name, place.method, place.crc, &packed, len)?;
+            }
         }
         Ok(archive)
     }
@@ -409,19 +230,32 @@ impl Archive {
     /// # Errors
     /// As [`Archive::store`]; [`ZipError::Malformed`] when it is not from there.
     pub fn copy(&mut self, entry: &Entry, original: &[u8]) -> Result<(), ZipError> {
-        let packed = original.get(entry.packed.at.clone()).ok_or(TRUNCATED)?;
+        let packed = original
+            .get(entry.packed.at.clone())
+            .ok_or(directory::TRUNCATED)?;
         let Packed { method, crc, .. } = entry.packed;
         self.put(&entry.name, method, crc, packed, entry.bytes.len())
     }
 
+    /// One more file.
+    fn count(&mut self, len: u64) -> Result<(), ZipError> {
+        self.total += len;
+        self.count += 1;
+        match usize::from(self.count) > MAX_ENTRIES || self.total > MAX_TOTAL {
+            true => Err(ZipError::TooLarge),
+            false => Ok(()),
+        }
+    }
+
+    /// Where the next thing will stand.
+    fn offset(&self) -> Result<u32, ZipError> {
+        u32::try_from(self.start + self.out.len() as u64).map_err(|_| ZipError::TooLarge)
+    }
+
     fn put(&mut self, name: &str, method: u16, crc: u32, packed: &[u8], len: usize) -> Result<(), ZipError> {
         name_of(name.as_bytes())?;
-        self.total += len as u64;
-        self.count += 1;
-        if usize::from(self.count) > MAX_ENTRIES || self.total > MAX_TOTAL {
-            return Err(ZipError::TooLarge);
-        }
-        let offset = number(self.out.len())?;
+        self.count(len as u64)?;
+        let offset = self.offset()?;
         let name_len = u16::try_from(name.len()).map_err(|_| ZipError::Name(name.to_owned()))?;
         let mut common = Vec::with_capacity(26);
         common.extend(20_u16.to_le_bytes());
@@ -448,12 +282,12 @@ impl Archive {
         Ok(())
     }
 
-    /// The container.
+    /// The container, or what stands behind what stays where it is.
     ///
     /// # Errors
     /// [`ZipError::TooLarge`]
     pub fn finish(self) -> Result<Vec<u8>, ZipError> {
-        let (offset, len) = (number(self.out.len())?, number(self.directory.len())?);
+        let (offset, len) = (self.offset()?, number(self.directory.len())?);
         let mut out = self.out;
         out.extend(self.directory);
         out.extend(END.to_le_bytes());

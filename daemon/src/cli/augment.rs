@@ -13,9 +13,9 @@ use trien_signatures::report::Level;
 
 use super::revocation::trust;
 use super::sign::{LevelArgument, check_authority};
-use super::verify::{read_document, unreadable};
+use super::verify::{read_document, too_large, unreadable};
 use super::{CliError, Exit, Shell, output};
-use crate::jobs::augment::{Augmented, Form, OnDisk, OnDiskError, RaiseError, Raiser, Whole};
+use crate::jobs::augment::{Augmented, Form, OnDisk, OnDiskError, RaiseError, Raiser};
 use crate::language::{Arguments, arguments};
 use crate::network::{Authority, Network, NetworkError};
 use crate::queue::Queue;
@@ -65,23 +65,11 @@ pub async fn run(arguments: AugmentArguments, shell: &Shell) -> Result<(), CliEr
     }
     output::check_writable(out)?;
     let (level, content) = (Level::from(arguments.level), arguments.content.as_deref());
-    // What is no regular file can be read only once, so it is read whole.
-    let found = if is_regular(input)? {
-        let lying = lying(input, content)?;
-        let raised = raise(lying.part().to_vec(), lying.form(), level, &network, shell).await;
-        let raised = raised.map_err(|error| failed(&error))?;
-        output::write_with(out, |file| lying.write(&raised.document, file))?;
-        Found::of(&raised)
-    } else {
-        let form = Whole {
-            content: content.map(Path::to_owned),
-        };
-        let raised = raise(read_document(input)?, &form, level, &network, shell).await;
-        let raised = raised.map_err(|error| failed(&error))?;
-        output::write(out, &raised.document)?;
-        Found::of(&raised)
-    };
-    found.tell(input, out, shell);
+    let mut lying = lying(input, content)?;
+    let raised = raise(lying.take(), lying.form(), level, &network, shell).await;
+    let raised = raised.map_err(|error| failed(&error))?;
+    output::write_with(out, |file| lying.write(&raised.document, file))?;
+    Found::of(&raised).tell(input, out, shell);
     Ok(())
 }
 
@@ -129,9 +117,16 @@ fn is_regular(input: &Path) -> Result<bool, CliError> {
 
 /// A signed file, as far as raising it needs it in memory.
 fn lying(input: &Path, content: Option<&Path>) -> Result<OnDisk, CliError> {
-    let file = File::open(input).map_err(|error| unreadable(input, &error))?;
-    OnDisk::open(file, content, MAX_DOCUMENT).map_err(|error| match (error, content) {
+    let opened = if is_regular(input)? {
+        let file = File::open(input).map_err(|error| unreadable(input, &error))?;
+        OnDisk::open(file, content, MAX_DOCUMENT)
+    } else {
+        // It can be read only once, so it is read whole.
+        OnDisk::held(read_document(input)?, content)
+    };
+    opened.map_err(|error| match (error, content) {
         (OnDiskError::Format(error), _) => failed(&error.into()),
+        (OnDiskError::TooLarge(most), _) => too_large(input, most),
         (OnDiskError::Content(error), Some(content)) => CliError::file("cli-unreadable", content, &error),
         (OnDiskError::File(error) | OnDiskError::Content(error), _) => unreadable(input, &error),
     })

@@ -34,7 +34,7 @@ use super::verify::{open, read_document};
 use super::{CliError, Exit, Shell, wording};
 use crate::consent::shell::{Chooser, Teller};
 use crate::consent::{AskError, ShellPrompter};
-use crate::jobs::augment::{Enclosing, PdfEnd, Whole};
+use crate::jobs::augment::{Containing, Enclosing, PdfEnd, Whole};
 use crate::jobs::documents::{Changed, Sealed};
 use crate::jobs::{self, Caller, Context, Holdings, Job, JobError, Report, error_object};
 use crate::language::arguments;
@@ -256,8 +256,9 @@ impl Raising<'_> {
         let failed = |reason: String| CliError::file("cli-unreadable", input, &std::io::Error::other(reason));
         let documents = holdings.documents();
         let enclosing = Enclosing::of(signed).map_err(|error| failed(error.to_string()))?;
-        let raised = match (signed.appended(), enclosing) {
-            (Some((base, tail)), _) => {
+        let containing = Containing::of(signed).map_err(|error| failed(error.to_string()))?;
+        let raised = match (signed.appended(), enclosing, containing) {
+            (Some((base, tail)), _, _) => {
                 let form = PdfEnd {
                     base: Arc::new(base.clone()),
                 };
@@ -267,7 +268,7 @@ impl Raising<'_> {
                     sealed.map_err(|error| error.to_string())
                 })
             }
-            (None, Some(enclosing)) => {
+            (None, Some(enclosing), _) => {
                 let (skeleton, form) = enclosing.parts();
                 let raised = augment::raise(skeleton, form, self.level, &network, shell).await;
                 raised.map(|raised| {
@@ -275,7 +276,15 @@ impl Raising<'_> {
                     sealed.map_err(|error| error.to_string())
                 })
             }
-            (None, None) => {
+            (None, None, Some(containing)) => {
+                let (end, form) = containing.parts();
+                let raised = augment::raise(end, form, self.level, &network, shell).await;
+                raised.map(|raised| {
+                    let sealed = containing.seal(raised.document, documents);
+                    sealed.map_err(|error| error.to_string())
+                })
+            }
+            (None, None, None) => {
                 let bytes = signed.bytes().map_err(|error| failed(error.to_string()))?;
                 let content = self.content.unwrap_or(input);
                 let again = self.read_once(content, holdings);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use time::OffsetDateTime;
@@ -11,13 +12,13 @@ use time::format_description::well_known::Rfc3339;
 use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::{self, Container, Digests};
-use trien_signatures::pades;
 use trien_signatures::report::{Format, Reason, Report};
 use trien_signatures::trust::Reliance;
+use trien_signatures::{asic, pades};
 
 use super::report::{self, FileReport, Outcome};
 use super::{CliError, Exit, Shell, output, wording};
-use crate::jobs::augment::lying_pdf;
+use crate::jobs::augment::{lying_container, lying_pdf};
 use crate::jobs::verify_documents::{self, Unreadable};
 use crate::language::arguments;
 use crate::trust::revocation::Cache;
@@ -208,7 +209,8 @@ fn judge(
     }
 }
 
-/// A CMS file of any size, with its content inside or beside it; none when it is something else. The content is read once
+/// A PDF or a container where it lies, or a CMS file of any size, with its content inside or beside it; none when it is
+/// something else. The content is read once
 /// and not held.
 fn judge_stream(
     mut file: File,
@@ -222,6 +224,10 @@ fn judge_stream(
     if read == 1 && first == *b"%" {
         return lying_pdf(file)
             .map(|pdf| pdf.map(|pdf| pades::verify_source(&pdf, reliance).map_err(Unreadable::from)));
+    }
+    if read == 1 && first == *b"P" {
+        return Ok(lying_container(file)?
+            .map(|container| asic::verify_source(Arc::new(container), reliance).map_err(Unreadable::from)));
     }
     if read == 0 || first != [0x30] {
         return Ok(None);
@@ -307,11 +313,16 @@ fn read_bounded(file: File) -> io::Result<Vec<u8>> {
 /// What is told of a file that cannot be read, or is too large to be.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> CliError {
     if error.kind() == io::ErrorKind::FileTooLarge {
-        let values = [
-            ("file", path.display().to_string()),
-            ("limit", wording::size(MAX_DOCUMENT)),
-        ];
-        return CliError::failed("cli-too-large", arguments(values));
+        return too_large(path, MAX_DOCUMENT);
     }
     CliError::file("cli-unreadable", path, error)
+}
+
+/// What is told of a file of more than so many bytes.
+pub(super) fn too_large(path: &Path, most: u64) -> CliError {
+    let values = [
+        ("file", path.display().to_string()),
+        ("limit", wording::size(most)),
+    ];
+    CliError::failed("cli-too-large", arguments(values))
 }

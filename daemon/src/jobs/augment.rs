@@ -7,6 +7,8 @@
 mod form;
 mod on_disk;
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::augment::{Augment, AugmentError};
@@ -20,8 +22,12 @@ use trien_signatures::timestamp::{Imprint, TimestampToken};
 use trien_signatures::trust::Reliance;
 use trien_signatures::validation::{self, CertificateVerdict};
 
-pub use form::{Beside, Enclosing, Form, PdfEnd, Skeleton, Whole};
-pub use on_disk::{LyingFile, OnDisk, OnDiskError, lying_pdf};
+pub(super) use form::begins_container;
+pub use form::{
+    Beside, ContainerEnd, Containing, Enclosing, Form, MAX_RAISED_JWS, MAX_RAISED_ZIP, PdfEnd, Skeleton,
+    Whole,
+};
+pub use on_disk::{LyingFile, OnDisk, OnDiskError, lying_container, lying_pdf};
 
 use crate::network::{Doubt, Network, NetworkError};
 use crate::trust::Trust;
@@ -111,17 +117,18 @@ impl Raiser<'_> {
     /// [`RaiseError`]; nothing has been made then.
     pub async fn raise(
         &mut self,
-        mut document: Vec<u8>,
+        document: impl Into<Arc<Vec<u8>>>,
         level: Level,
         form: &dyn Form,
     ) -> Result<Augmented, RaiseError> {
+        let mut document = document.into();
         let before = self.validate(&document, form)?;
         has_levels(&before)?;
         let several = before.signatures.len() > 1;
         if level >= Level::BT {
             let opened = form.open(&document)?;
             if !opened.has_timestamp(TimestampKind::Signature)? {
-                document = self.stamp(&*opened, TimestampKind::Signature).await?;
+                document = self.stamp(&*opened, TimestampKind::Signature).await?.into();
                 drop(opened);
                 if several {
                     document = self
@@ -131,7 +138,7 @@ impl Raiser<'_> {
             }
         }
         if level >= Level::BLT {
-            document = self.prove(&*form.open(&document)?).await?;
+            document = self.prove(&*form.open(&document)?).await?.into();
         }
         if level >= Level::BLTA {
             let opened = form.open(&document)?;
@@ -139,7 +146,7 @@ impl Raiser<'_> {
                 drop(opened);
                 document = self.renew(document, form).await?;
             } else {
-                document = self.stamp(&*opened, TimestampKind::Archive).await?;
+                document = self.stamp(&*opened, TimestampKind::Archive).await?.into();
                 drop(opened);
                 if several {
                     document = self.stamp_others(document, TimestampKind::Archive, form).await?;
@@ -149,7 +156,7 @@ impl Raiser<'_> {
         let after = self.validate(&document, form)?;
         compare(&before, &after, level)?;
         Ok(Augmented {
-            document,
+            document: Arc::unwrap_or_clone(document),
             level: lowest(&after),
             without_level: raised(&after).filter(|one| one.level.is_none()).count(),
         })
@@ -162,23 +169,26 @@ impl Raiser<'_> {
     /// [`RaiseError`] that does not pass; nothing has been made then.
     pub async fn climb(
         &mut self,
-        mut document: Vec<u8>,
+        document: Vec<u8>,
         level: Level,
         form: &dyn Form,
     ) -> Result<(Vec<u8>, Option<RaiseError>), RaiseError> {
+        let mut document = Arc::new(document);
         let reached = lowest(&self.validate(&document, form)?);
         let steps = [Level::BT, Level::BLT, Level::BLTA];
         for step in steps
             .into_iter()
             .filter(|step| *step <= level && reached.is_none_or(|reached| reached < *step))
         {
-            match self.raise(document.clone(), step, form).await {
-                Ok(raised) => document = raised.document,
-                Err(error) if error.may_pass() => return Ok((document, Some(error))),
+            match self.raise(Arc::clone(&document), step, form).await {
+                Ok(raised) => document = raised.document.into(),
+                Err(error) if error.may_pass() => {
+                    return Ok((Arc::unwrap_or_clone(document), Some(error)));
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok((document, None))
+        Ok((Arc::unwrap_or_clone(document), None))
     }
 
     fn validate(&self, document: &[u8], form: &dyn Form) -> Result<Report, RaiseError> {
@@ -190,23 +200,27 @@ impl Raiser<'_> {
     /// Stamps what one time-stamp did not stamp: in some formats each signature has its own.
     async fn stamp_others(
         &mut self,
-        mut document: Vec<u8>,
+        mut document: Arc<Vec<u8>>,
         kind: TimestampKind,
         form: &dyn Form,
-    ) -> Result<Vec<u8>, RaiseError> {
+    ) -> Result<Arc<Vec<u8>>, RaiseError> {
         for _ in 0..MAX_STAMPS {
             let opened = form.open(&document)?;
             if opened.has_timestamp(kind)? {
                 break;
             }
-            document = self.stamp(&*opened, kind).await?;
+            document = self.stamp(&*opened, kind).await?.into();
         }
         Ok(document)
     }
 
     /// Gives each signature that has its own archive time-stamp another one, before the authority of the last one ends
     /// (EN 319 102-1, 5.6.3). One that another signature covers cannot change any more: what covers it is stamped.
-    async fn renew(&mut self, mut document: Vec<u8>, form: &dyn Form) -> Result<Vec<u8>, RaiseError> {
+    async fn renew(
+        &mut self,
+        mut document: Arc<Vec<u8>>,
+        form: &dyn Form,
+    ) -> Result<Arc<Vec<u8>>, RaiseError> {
         let before = self.validate(&document, form)?;
         let mut last_error = None;
         let mut renewed = false;
@@ -218,7 +232,7 @@ impl Raiser<'_> {
             let token = self.token(prepared.imprint()).await?;
             let stamped = prepared.finish(&token)?;
             match compare(&before, &self.validate(&stamped, form)?, Level::BLTA) {
-                Ok(()) => (document, renewed) = (stamped, true),
+                Ok(()) => (document, renewed) = (stamped.into(), true),
                 Err(error) => {
                     tracing::info!(%error, place, "a signature cannot be stamped without another one breaking");
                     last_error = Some(error);

@@ -9,7 +9,7 @@ use trien_signatures::algorithm::Hash;
 use trien_signatures::cades::Digests;
 use trien_signatures::report::Level;
 
-use super::augment::{Beside, Enclosing, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
+use super::augment::{Beside, Containing, Enclosing, Form, PdfEnd, RaiseError, Raiser, Skeleton, Whole};
 use super::documents::Sealed;
 use super::error::Argument;
 use super::{Afterwards, Caller, Context, Holdings, JobError, Memory, Raised, Recall};
@@ -174,6 +174,12 @@ impl Levels {
             let (skeleton, form) = enclosing.parts();
             let raised = raiser.raise(skeleton, level, form).await?;
             let sealed = enclosing.seal(&raised.document, documents);
+            return Ok((sealed.map_err(unreadable)?, raised.level));
+        }
+        if let Some(containing) = Containing::of(signed).map_err(unreadable)? {
+            let (end, form) = containing.parts();
+            let raised = raiser.raise(end, level, form).await?;
+            let sealed = containing.seal(raised.document, documents);
             return Ok((sealed.map_err(unreadable)?, raised.level));
         }
         let bytes = signed.bytes().map_err(unreadable)?;

@@ -24,6 +24,7 @@ use trien_signatures::xmldsig::{self, PreparedXml, Template, XmlDsigRequest};
 
 use super::JobError;
 use super::appearance::Appearance;
+use super::augment::{MAX_RAISED_JWS, MAX_RAISED_ZIP};
 use super::documents::{Changed, Sealed};
 use super::error::{Argument, Fault};
 use super::read_back;
@@ -33,6 +34,8 @@ use crate::tokens::RsaSchemes;
 #[derive(Debug, Clone)]
 pub(super) struct Recipe {
     format: SignatureFormat,
+    /// Whether the level of what is signed is raised.
+    raised: bool,
     signer: Certificate,
     chain: Vec<Certificate>,
     algorithm: SignatureAlgorithm,
@@ -215,6 +218,17 @@ fn made_of(format: SignatureFormat, size: u64) -> u64 {
     }
 }
 
+/// How large, in bytes, a signed document may be whose level is raised.
+const fn largest_raised(format: SignatureFormat) -> u64 {
+    match format {
+        SignatureFormat::JadesCompact | SignatureFormat::JadesJson => MAX_RAISED_JWS,
+        SignatureFormat::Ooxml => MAX_RAISED_ZIP,
+        // Of these, what is signed is not held.
+        SignatureFormat::CadesParallel | SignatureFormat::CadesCounter => u64::MAX,
+        _ => MAX_DOCUMENT,
+    }
+}
+
 /// The scheme a certificate's key signs documents with: padding and hash function asked for, else of those that its
 /// token makes, and that fit the key.
 pub(super) fn algorithm(
@@ -251,6 +265,7 @@ impl Recipe {
     ) -> Result<Self, JobError> {
         Ok(Self {
             format: call.format,
+            raised: call.level.is_some_and(|level| level != call::Level::BB),
             algorithm: algorithm(&signer, (call.padding, call.hash), offered)?,
             signer,
             chain,
@@ -295,8 +310,15 @@ impl Recipe {
                     SignatureFormat::CadesParallel | SignatureFormat::CadesCounter
                 );
                 // Its content is not held.
-                if !further && made_of(self.format, document.size()) > MAX_DOCUMENT {
+                let made_of = made_of(self.format, document.size());
+                if !further && made_of > MAX_DOCUMENT {
                     return Err(read_back::too_large());
+                }
+                if self.raised && made_of > largest_raised(self.format) {
+                    let limit = largest_raised(self.format) / (1024 * 1024);
+                    return Err(JobError::TooLarge(format!(
+                        "no signed document of more than {limit} MiB is raised in this format"
+                    )));
                 }
                 let made = match self.prepare(name, document, signing_time) {
                     // By then it is another second: see [`Self::prepare_now`].

@@ -2,6 +2,7 @@
 //! but the verdict on what the page itself brought.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use trien_protocol::call::{DocumentRef, VerifyDocuments};
@@ -18,6 +19,7 @@ use trien_signatures::xml::XmlError;
 use trien_signatures::zip::ZipError;
 use trien_signatures::{asic, cades, cms, jades, ooxml, pades, xmldsig};
 
+use super::augment::begins_container;
 use super::documents::Sealed;
 use super::error::of_pdf;
 use super::{Caller, Context, JobError, collecting, present};
@@ -80,6 +82,10 @@ fn judge(
     let is_pdf = document.size() >= 5 && document.read_exact_at(&mut head, 0).is_ok() && head == *b"%PDF-";
     if is_pdf {
         return Ok(pades::verify_source(document, &trust.reliance(now)).map_err(Unreadable::from)?);
+    }
+    if begins_container(document) {
+        let judged = asic::verify_source(Arc::new(document), &trust.reliance(now));
+        return Ok(judged.map_err(Unreadable::from)?);
     }
     let content = content.map(read).transpose()?;
     Ok(verify(

@@ -8,6 +8,7 @@
 //! | `cms` | CMS about a gibibyte, in a few MiB |
 //! | `further` | further signatures in such a CMS |
 //! | `formats` | what is held whole |
+//! | `raised` | levels of what is large |
 //! | `waiting` | what waits for an authority |
 //! | `bombs` | what is made to take memory or time |
 
@@ -19,6 +20,7 @@ mod formats;
 mod further;
 mod pages;
 mod pdf;
+mod raised;
 #[path = "../support/mod.rs"]
 mod support;
 mod waiting;

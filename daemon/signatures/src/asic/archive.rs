@@ -6,7 +6,7 @@ use crate::algorithm::Hash;
 use crate::report::Reason;
 use crate::timestamp::TimestampToken;
 use crate::validation::MAX_TIMESTAMPS;
-use crate::zip::{Archive, Container, ZipError};
+use crate::zip::{Archive, Directory, ZipError};
 
 /// The newest archive manifest.
 const NEWEST: &str = "META-INF/ASiCArchiveManifest.xml";
@@ -26,22 +26,19 @@ pub(super) struct ArchiveStamp {
 
 impl ArchiveStamp {
     /// All of a container, the oldest first.
-    pub(super) fn all(container: &Container, sha1: bool) -> Vec<Self> {
-        let manifests = container
-            .entries()
-            .iter()
-            .filter(|entry| is_manifest(&entry.name));
+    pub(super) fn all(container: &Directory<'_>, sha1: bool) -> Vec<Self> {
+        let manifests = container.files().iter().filter(|entry| is_manifest(&entry.name));
         let mut all: Vec<Self> = manifests
             .take(MAX_TIMESTAMPS)
-            .map(|entry| Self::read(container, &entry.bytes, sha1))
+            .map(|entry| Self::read(container, entry.held(), sha1))
             .collect();
         all.sort_by_key(|stamp| stamp.token.as_ref().map(TimestampToken::time));
         all
     }
 
-    fn read(container: &Container, manifest: &[u8], sha1: bool) -> Self {
+    fn read(container: &Directory<'_>, manifest: &[u8], sha1: bool) -> Self {
         let file = manifest::made_by(manifest);
-        let bytes = file.as_deref().and_then(|file| container.get(file));
+        let bytes = file.as_deref().and_then(|file| container.held(file));
         let token = bytes.and_then(|der| TimestampToken::from_der(der).ok());
         let files = manifest::files_of(container, manifest, sha1);
         let by_sha1 = match &files {
@@ -81,49 +78,50 @@ pub(super) struct Next {
 
 impl Next {
     /// Over every file of the container but the media type, which no signature covers either.
-    pub(super) fn of(container: &Container, hash: Hash) -> Self {
+    ///
+    /// # Errors
+    /// [`ZipError`] where one cannot be read any more.
+    pub(super) fn of(container: &Directory<'_>, hash: Hash) -> Result<Self, ZipError> {
         let free = |stem: &str, end: &str| {
             let names = (1..).map(|number| format!("META-INF/{stem}{number:03}.{end}"));
-            let mut free = names.filter(|name| container.get(name).is_none());
+            let mut free = names.filter(|name| container.find(name).is_none());
             free.next().unwrap_or_default()
         };
         let file = free("timestamp", "tst");
-        let previous = container.get(NEWEST).map(|_| free("ASiCArchiveManifest", "xml"));
-        let files = container
-            .entries()
-            .iter()
-            .filter(|entry| entry.name != "mimetype");
+        let previous = container.find(NEWEST).map(|_| free("ASiCArchiveManifest", "xml"));
+        let files = container.files().iter().filter(|entry| entry.name != "mimetype");
         let listed = files.map(|entry| {
             let root = entry.name == NEWEST;
-            Listed {
+            Ok(Listed {
                 name: previous.as_deref().filter(|_| root).unwrap_or(&entry.name),
-                bytes: &entry.bytes,
+                digest: container.digest(entry, hash)?,
                 media_type: None,
                 root,
-            }
+            })
         });
+        let listed = listed.collect::<Result<Vec<_>, ZipError>>()?;
         let by = (file.as_str(), "application/vnd.etsi.timestamp-token");
-        let manifest = manifest::write(by, listed, hash);
-        Self {
+        let manifest = manifest::write(by, listed.into_iter(), hash);
+        Ok(Self {
             manifest,
             file,
             previous,
-        }
+        })
     }
 
     pub(super) fn manifest(&self) -> &[u8] {
         &self.manifest
     }
 
-    /// The container with it.
+    /// The container with it, from `start` on.
     pub(super) fn put(
         &self,
-        container: &Container,
-        original: &[u8],
+        container: &Directory<'_>,
+        start: u64,
         token: &TimestampToken,
     ) -> Result<Vec<u8>, ZipError> {
-        let mut archive = Archive::of(container, original, NEWEST)?;
-        if let (Some(name), Some(previous)) = (&self.previous, container.get(NEWEST)) {
+        let mut archive = Archive::behind(start, container, NEWEST)?;
+        if let (Some(name), Some(previous)) = (&self.previous, container.held(NEWEST)) {
             archive.store(name, previous)?;
         }
         archive.store(NEWEST, &self.manifest)?;

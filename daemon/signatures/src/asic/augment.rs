@@ -11,17 +11,28 @@ use crate::algorithm::Hash;
 use crate::augment::{Augment, AugmentError, PreparedTimestamp, StampedInside, ToBeProven};
 use crate::cades::CadesSignature;
 use crate::material::ValidationMaterial;
+use crate::pdf::Source;
 use crate::report::TimestampKind;
 use crate::timestamp::{Imprint, TimestampToken};
 use crate::xades::XadesSignature;
 use crate::xmldsig::MAX_SIGNATURES;
-use crate::zip::{Archive, Container};
+use crate::zip::{self, Archive, Directory, Parted, Parts, ZipError};
 
 /// A container whose signatures are raised. The last one that lacks something gets it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AsicSignature {
-    bytes: Vec<u8>,
-    container: Arc<Container>,
+    parts: Arc<Parts<'static>>,
+    container: Arc<Directory<'static>>,
+}
+
+/// Takes a container apart: what its signatures are about stays where it lies, what changes with their level is in memory
+/// ([`AsicSignature::open_end`]). None where its media type is not the first of its files: in another order it would be
+/// another one.
+///
+/// # Errors
+/// [`ZipError`]
+pub fn part(container: Arc<dyn Source + Send + Sync + '_>) -> Result<Option<Parted>, ZipError> {
+    zip::part(container)
 }
 
 /// One signature file.
@@ -40,10 +51,20 @@ impl AsicSignature {
     /// # Errors
     /// [`AugmentError`]
     pub fn open(bytes: Vec<u8>) -> Result<Self, AugmentError> {
-        let container =
-            Container::parse(&bytes).map_err(|error| AugmentError::NotSigned(error.to_string()))?;
+        Self::open_end(Arc::new(Vec::new()), bytes)
+    }
+
+    /// Reads one of which only the end is in memory ([`part`]): what becomes of it is another end behind the same base.
+    ///
+    /// # Errors
+    /// [`AugmentError`]
+    pub fn open_end(base: Arc<dyn Source + Send + Sync>, end: Vec<u8>) -> Result<Self, AugmentError> {
+        let end = end.into();
+        let parts = Arc::new(Parts { base, end });
+        let container = Directory::read(Arc::<Parts<'static>>::clone(&parts));
+        let container = container.map_err(|error| AugmentError::NotSigned(error.to_string()))?;
         let read = Self {
-            bytes,
+            parts,
             container: Arc::new(container),
         };
         read.inner()?;
@@ -59,13 +80,20 @@ impl AsicSignature {
             let signature: Box<dyn Augment> = match inside {
                 Inside::Xades => {
                     let beside = Arc::new(Files(Arc::clone(&self.container)));
-                    Box::new(XadesSignature::open_beside(entry.bytes.clone(), beside)?)
+                    Box::new(XadesSignature::open_beside(entry.held().to_vec(), beside)?)
                 }
                 Inside::Cades => {
                     let signed =
                         signed_by(&self.container, kind, &entry.name).ok_or(AugmentError::ContentMissing)?;
-                    let imprints = Hash::ALL.map(|hash| Imprint::of(hash, &signed.bytes));
-                    Box::new(CadesSignature::open(&entry.bytes, imprints.to_vec())?)
+                    let imprint = |hash| {
+                        let digest = self.container.digest(signed, hash)?;
+                        Ok(Imprint { hash, digest })
+                    };
+                    let imprints = Hash::ALL
+                        .into_iter()
+                        .map(imprint)
+                        .collect::<Result<_, ZipError>>()?;
+                    Box::new(CadesSignature::open(entry.held(), imprints)?)
                 }
             };
             all.push(Inner {
@@ -73,7 +101,7 @@ impl AsicSignature {
                     .iter()
                     .any(|stamp| stamp.about_this && stamp.names(&entry.name)),
                 name: entry.name.clone(),
-                bytes: entry.bytes.clone(),
+                bytes: entry.held().to_vec(),
                 signature,
                 inside,
             });
@@ -95,14 +123,14 @@ impl AsicSignature {
     }
 
     /// Prepares a time-stamp over the container.
-    fn archiving(&self, hash: Hash) -> Box<dyn PreparedTimestamp> {
-        let next = Next::of(&self.container, hash);
+    fn archiving(&self, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
+        let next = Next::of(&self.container, hash)?;
         let imprint = Imprint::of(hash, next.manifest());
-        Box::new(Archiving {
+        Ok(Box::new(Archiving {
             container: self.clone(),
             next,
             imprint,
-        })
+        }))
     }
 
     /// The time-stamp of a signature file, and the container around it.
@@ -118,7 +146,7 @@ impl AsicSignature {
 
     /// The container with other bytes in one of its files.
     fn with(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, AugmentError> {
-        let mut archive = Archive::of(&self.container, &self.bytes, name)?;
+        let mut archive = Archive::behind(self.parts.base.size(), &self.container, name)?;
         archive.store(name, bytes)?;
         Ok(archive.finish()?)
     }
@@ -140,8 +168,8 @@ impl PreparedTimestamp for Archiving {
         if !token.is_about(&self.imprint) {
             return Err(AugmentError::OtherImprint);
         }
-        let AsicSignature { bytes, container } = &self.container;
-        Ok(self.next.put(container, bytes, token)?)
+        let AsicSignature { parts, container } = &self.container;
+        Ok(self.next.put(container, parts.base.size(), token)?)
     }
 }
 
@@ -153,7 +181,7 @@ impl Augment for AsicSignature {
     ) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
         let mut all = self.inner()?;
         if kind == TimestampKind::Archive && self.as_a_whole(&all) {
-            return Ok(self.archiving(hash));
+            return self.archiving(hash);
         }
         all.retain(|one| !one.archived);
         let lacking = all
@@ -177,7 +205,7 @@ impl Augment for AsicSignature {
     fn prepare_renewal(&self, place: usize, hash: Hash) -> Result<Box<dyn PreparedTimestamp>, AugmentError> {
         let all = self.inner()?;
         if self.as_a_whole(&all) {
-            return Ok(self.archiving(hash));
+            return self.archiving(hash);
         }
         let mut place = place;
         for one in all.iter().filter(|one| !one.archived) {
@@ -221,7 +249,7 @@ impl Augment for AsicSignature {
         if let Some((file, token)) = newest.and_then(|stamp| stamp.file.zip(stamp.token)) {
             let missing = material.beyond(&self.to_be_proven()?.material);
             return match missing.is_empty() {
-                true => Ok(self.bytes.clone()),
+                true => Ok(self.parts.end.to_vec()),
                 false => self.with(&file, &token.with_material(&missing)),
             };
         }
@@ -229,9 +257,10 @@ impl Augment for AsicSignature {
         for one in self.inner()?.iter().filter(|one| !one.archived) {
             let proven = one.signature.add_material(material)?;
             if proven != one.bytes {
-                raised = Self::open(raised.with(&one.name, &proven)?)?;
+                let end = raised.with(&one.name, &proven)?;
+                raised = Self::open_end(Arc::clone(&self.parts.base), end)?;
             }
         }
-        Ok(raised.bytes)
+        Ok(raised.parts.end.to_vec())
     }
 }

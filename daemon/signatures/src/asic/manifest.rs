@@ -1,6 +1,9 @@
 //! `ASiCManifest` (EN 319 162-1, A.4): the list of files that a CAdES signature or a time-stamp of a container is
 //! about.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -12,14 +15,15 @@ use crate::xades::uri_of;
 use crate::xml::{Document, attribute_value};
 use crate::xmldsig::algorithms::{digest_from_uri, digest_uri};
 use crate::xmldsig::{self, DS, Resolver};
-use crate::zip::{Container, percent_decoded};
+use crate::zip::{Directory, percent_decoded};
 
 pub(super) const MALFORMED: Finding = (SubIndication::FormatFailure, Reason::MalformedSignature);
 
 /// A file that a manifest names.
 pub(super) struct Listed<'a> {
     pub(super) name: &'a str,
-    pub(super) bytes: &'a [u8],
+    /// With the manifest's hash.
+    pub(super) digest: Vec<u8>,
     /// Its media type; EN 319 162-1 leaves it out where nothing is known.
     pub(super) media_type: Option<&'a str>,
     /// Whether it is the archive manifest before this one (A.7).
@@ -44,7 +48,7 @@ pub(super) fn write<'a>(by: (&str, &str), files: impl Iterator<Item = Listed<'a>
             uri_of(file.name),
             media_type.unwrap_or_default(),
             digest_uri(hash),
-            BASE64.encode(hash.digest(file.bytes))
+            BASE64.encode(file.digest)
         );
     }
     (out + "</asic:ASiCManifest>").into_bytes()
@@ -58,7 +62,11 @@ pub(super) fn made_by(manifest: &[u8]) -> Option<String> {
 }
 
 /// The files of a manifest, whose digests fit.
-pub(super) fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Result<Vec<String>, Finding> {
+pub(super) fn files_of(
+    container: &Directory<'_>,
+    manifest: &[u8],
+    sha1: bool,
+) -> Result<Vec<String>, Finding> {
     let document = Document::parse(manifest).map_err(|_| MALFORMED)?;
     if !document.is(document.root(), ASIC, "ASiCManifest") {
         return Err(MALFORMED);
@@ -70,9 +78,8 @@ pub(super) fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Re
     for reference in references {
         let uri = document.attribute(reference, "URI").ok_or(MALFORMED)?;
         let name = name_of(&uri).ok_or((SubIndication::SignedDataNotFound, Reason::ExternalReference))?;
-        let bytes = container
-            .get(&name)
-            .ok_or((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound))?;
+        let not_found = (SubIndication::SignedDataNotFound, Reason::ReferenceNotFound);
+        let file = container.find(&name).ok_or(not_found)?;
         let part = |name: &str| document.child(reference, DS, name).ok_or(MALFORMED);
         let uri = document
             .attribute(part("DigestMethod")?, "Algorithm")
@@ -83,7 +90,7 @@ pub(super) fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Re
             return Err(refused(Reason::Sha1NotAccepted));
         }
         let stated = xmldsig::base64(&document.text_of(part("DigestValue")?)).ok_or(MALFORMED)?;
-        if method.digest(bytes) != stated {
+        if container.digest(file, method).map_err(|_| not_found)? != stated {
             return Err((SubIndication::HashFailure, Reason::ReferenceDigestMismatch));
         }
         names.push(name);
@@ -93,11 +100,17 @@ pub(super) fn files_of(container: &Container, manifest: &[u8], sha1: bool) -> Re
 
 /// Files of the container by their URIs.
 #[derive(Debug)]
-pub(super) struct Files<C>(pub(super) C);
+pub(super) struct Files<'a>(pub(super) Arc<Directory<'a>>);
 
-impl<C: std::ops::Deref<Target = Container> + std::fmt::Debug> Resolver for Files<C> {
-    fn find(&self, uri: &str) -> Option<&[u8]> {
-        self.0.get(&name_of(uri)?)
+impl Resolver for Files<'_> {
+    fn find(&self, uri: &str) -> Option<Cow<'_, [u8]>> {
+        let file = self.0.find(&name_of(uri)?)?;
+        self.0.bytes(file).ok()
+    }
+
+    fn feed(&self, uri: &str, out: &mut dyn FnMut(&[u8])) -> Option<()> {
+        let file = self.0.find(&name_of(uri)?)?;
+        self.0.each(file, out).ok()
     }
 }
 

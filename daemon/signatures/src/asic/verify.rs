@@ -1,12 +1,16 @@
 //! Judging the signatures of a container: every data file has to be covered by each signature, or the container is not
 //! what was signed.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::archive::ArchiveStamp;
 use super::manifest::{self, Files, MALFORMED, name_of};
 use super::{Inside, Kind};
 use crate::cades;
 use crate::certificate::Certificate;
-use crate::cms::Beside;
+use crate::cms::{ATTRIBUTES_BEGIN, Beside};
+use crate::pdf::Source;
 use crate::report::{Format, Reason, Report, SignatureReport, SubIndication, TimestampKind, Warning};
 use crate::revocation::Revocations;
 use crate::timestamp::TimestampToken;
@@ -14,7 +18,7 @@ use crate::trust::Reliance;
 use crate::validation::{self, Stamped};
 use crate::xml::Document;
 use crate::xmldsig::{self, MAX_SIGNATURES};
-use crate::zip::{Container, Entry, ZipError};
+use crate::zip::{Container, Directory, Parts, Place, ZipError};
 
 /// Where OpenDocument has its signatures (ODF 1.3, part 2, section 5).
 const ODF_SIGNATURES: &[u8] = b"META-INF/documentsignatures.xml";
@@ -40,8 +44,10 @@ fn looks_like_with_extra(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn holds_signatures(bytes: &[u8]) -> bool {
     let names = Container::names(bytes).unwrap_or_default();
-    let is_one = |name: &&[u8]| std::str::from_utf8(name).is_ok_and(|name| inside(name).is_some());
-    Container::looks_like(bytes) && names.iter().any(is_one) && !names.contains(&ODF_SIGNATURES)
+    let is_one = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(|name| inside(name).is_some());
+    Container::looks_like(bytes)
+        && names.iter().any(is_one)
+        && !names.iter().any(|name| name == ODF_SIGNATURES)
 }
 
 /// Validates every signature of a container.
@@ -49,7 +55,31 @@ pub fn holds_signatures(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`ZipError`] when the bytes are no container with one reading; everything else is in the report.
 pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError> {
-    let container = Container::parse(bytes)?;
+    verify_source(Arc::new(bytes), reliance)
+}
+
+/// The same for one whose end alone is in memory ([`super::part`]).
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_parts(
+    base: &(dyn Source + Send + Sync),
+    end: &[u8],
+    reliance: &Reliance<'_>,
+) -> Result<Report, ZipError> {
+    let (base, end) = (Arc::new(base), Cow::Borrowed(end));
+    verify_source(Arc::new(Parts { base, end }), reliance)
+}
+
+/// The same for one that lies somewhere, and is read piece by piece.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_source(
+    origin: Arc<dyn Source + Send + Sync + '_>,
+    reliance: &Reliance<'_>,
+) -> Result<Report, ZipError> {
+    let container = Arc::new(Directory::read(origin)?);
     let kind = kind(&container);
     let data = data_files(&container);
     let archive = Archived::read(&container, reliance);
@@ -58,7 +88,7 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
     let (judged, others) = files.split_at(files.len().min(MAX_SIGNATURES));
     for (entry, inside) in judged {
         match inside {
-            Inside::Xades => signatures.extend(xades(&container, &entry.bytes, reliance)),
+            Inside::Xades => signatures.extend(xades(&container, entry.held(), reliance)),
             Inside::Cades => signatures.extend(cades_file(&container, entry, kind, &archive, reliance)),
         }
     }
@@ -86,8 +116,8 @@ pub fn verify(bytes: &[u8], reliance: &Reliance<'_>) -> Result<Report, ZipError>
 }
 
 /// The files that are there to be signed: all but the media type, and what serves the container itself.
-fn data_files(container: &Container) -> Vec<&str> {
-    let names = container.entries().iter().map(|entry| entry.name.as_str());
+fn data_files<'c>(container: &'c Directory<'_>) -> Vec<&'c str> {
+    let names = container.files().iter().map(|entry| entry.name.as_str());
     names
         .filter(|name| *name != "mimetype" && !serves_the_container(name))
         .collect()
@@ -120,8 +150,8 @@ fn serves_the_container(name: &str) -> bool {
 }
 
 /// The files that hold signatures, by their names (EN 319 162-1, 4.3.3 and 4.4.3).
-pub(super) fn signature_files(container: &Container) -> impl Iterator<Item = (&Entry, Inside)> {
-    let entries = container.entries().iter();
+pub(super) fn signature_files<'c>(container: &'c Directory<'_>) -> impl Iterator<Item = (&'c Place, Inside)> {
+    let entries = container.files().iter();
     entries.filter_map(|entry| inside(&entry.name).map(|inside| (entry, inside)))
 }
 
@@ -139,12 +169,12 @@ fn inside(name: &str) -> Option<Inside> {
 
 /// What a CAdES signature of a container signs: the only file of ASiC-S, else its manifest.
 pub(super) fn signed_by<'c>(
-    container: &'c Container,
+    container: &'c Directory<'_>,
     kind: Option<Kind>,
     signature: &str,
-) -> Option<&'c Entry> {
+) -> Option<&'c Place> {
     match (kind, &data_files(container)[..]) {
-        (Some(Kind::Simple), [only]) => container.entries().iter().find(|entry| entry.name == *only),
+        (Some(Kind::Simple), [only]) => container.find(only),
         (Some(Kind::Simple), _) => None,
         _ => manifest_of(container, signature),
     }
@@ -158,7 +188,7 @@ struct Archived {
 }
 
 impl Archived {
-    fn read(container: &Container, reliance: &Reliance<'_>) -> Self {
+    fn read(container: &Directory<'_>, reliance: &Reliance<'_>) -> Self {
         let stamps = ArchiveStamp::all(container, reliance.sha1);
         let tokens = || stamps.iter().filter_map(|stamp| stamp.token.as_ref());
         let brought = |all: Revocations, token: &TimestampToken| {
@@ -192,14 +222,14 @@ impl Archived {
     }
 }
 
-pub(super) fn kind(container: &Container) -> Option<Kind> {
+pub(super) fn kind(container: &Directory<'_>) -> Option<Kind> {
     let first = container
-        .entries()
+        .files()
         .first()
         .filter(|entry| entry.name == "mimetype" && entry.plain)?;
     [Kind::Simple, Kind::Extended]
         .into_iter()
-        .find(|kind| first.bytes == kind.media_type().as_bytes())
+        .find(|kind| first.held() == kind.media_type().as_bytes())
 }
 
 /// What every signature of the container has to keep: its media type first, one file in ASiC-S, no file left out.
@@ -223,13 +253,13 @@ fn form(report: &mut SignatureReport, kind: Option<Kind>, data: &[&str]) {
     }
 }
 
-fn xades(container: &Container, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<SignatureReport> {
+fn xades(container: &Arc<Directory<'_>>, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<SignatureReport> {
     let Ok(document) = Document::parse(bytes) else {
         let mut report = SignatureReport::new(Format::AsicXades);
         report.fail(SubIndication::FormatFailure, Reason::MalformedXml);
         return vec![report];
     };
-    let mut reports = xmldsig::verify_in(&document, &Files(container), reliance);
+    let mut reports = xmldsig::verify_in(&document, &Files(Arc::clone(container)), reliance);
     for report in &mut reports {
         if report.format == Format::Xades {
             report.format = Format::AsicXades;
@@ -244,8 +274,8 @@ fn xades(container: &Container, bytes: &[u8], reliance: &Reliance<'_>) -> Vec<Si
 }
 
 fn cades_file(
-    container: &Container,
-    entry: &Entry,
+    container: &Directory<'_>,
+    entry: &Place,
     kind: Option<Kind>,
     archive: &Archived,
     reliance: &Reliance<'_>,
@@ -254,13 +284,13 @@ fn cades_file(
     let covered = match (signed, kind) {
         (Some(only), Some(Kind::Simple)) => Ok(vec![only.name.clone()]),
         (None, Some(Kind::Simple)) => Err(MALFORMED),
-        (Some(manifest), _) => manifest::files_of(container, &manifest.bytes, reliance.sha1),
+        (Some(manifest), _) => manifest::files_of(container, manifest.held(), reliance.sha1),
         (None, _) => Err((SubIndication::SignedDataNotFound, Reason::ReferenceNotFound)),
     };
     let by_sha1 = covered.is_ok()
         && reliance.sha1
         && kind != Some(Kind::Simple)
-        && signed.is_some_and(|manifest| manifest::files_of(container, &manifest.bytes, false).is_err());
+        && signed.is_some_and(|manifest| manifest::files_of(container, manifest.held(), false).is_err());
     let mut files = vec![entry.name.as_str()];
     files.extend(signed.map(|signed| signed.name.as_str()));
     files.extend(covered.iter().flatten().map(String::as_str));
@@ -270,8 +300,17 @@ fn cades_file(
         revocations: Some(&archive.revocations),
         timestamps: &timestamps,
     };
-    let judged =
-        signed.map(|signed| cades::verify_beside(&entry.bytes, Some(&signed.bytes), beside, reliance));
+    let whole = signed.filter(|_| cades::needs_content(entry.held()));
+    let whole = whole.and_then(|signed| container.bytes(signed).ok());
+    let judged = signed.map(|signed| {
+        let lying = cades::Lying {
+            digest: &|hash| container.digest(signed, hash).ok(),
+            beginning: container.beginning(signed, ATTRIBUTES_BEGIN).unwrap_or_default(),
+            length: signed.len(),
+            bytes: whole.as_deref(),
+        };
+        cades::verify_lying(entry.held(), &lying, beside, reliance)
+    });
     let mut reports = match judged {
         Some(Ok(report)) => report.signatures,
         _ => {
@@ -300,10 +339,10 @@ fn cades_file(
 }
 
 /// The one manifest that names a signature.
-fn manifest_of<'c>(container: &'c Container, signature: &str) -> Option<&'c Entry> {
-    let mut found = container.entries().iter().filter(|entry| {
+fn manifest_of<'c>(container: &'c Directory<'_>, signature: &str) -> Option<&'c Place> {
+    let mut found = container.files().iter().filter(|entry| {
         let manifest = entry.name.starts_with("META-INF/ASiCManifest") && entry.name.ends_with(".xml");
-        manifest && manifest::made_by(&entry.bytes).as_deref() == Some(signature)
+        manifest && manifest::made_by(entry.held()).as_deref() == Some(signature)
     });
     let manifest = found.next()?;
     found.next().is_none().then_some(manifest)

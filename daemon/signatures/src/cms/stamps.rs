@@ -21,7 +21,7 @@ const SIGNATURE_AND_REFERENCES: ObjectIdentifier = ObjectIdentifier::new_unwrap(
 /// time-stamped-certs-crls-references
 const REFERENCES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.26");
 /// archive-time-stamp-v2
-pub(super) const ARCHIVE_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.48");
+pub(crate) const ARCHIVE_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.48");
 /// archive-time-stamp-v3
 pub(crate) const ARCHIVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.1733.2.4");
 

@@ -1,8 +1,11 @@
 //! Raising a JAdES signature from B-B to B-T, B-LT and B-LTA (TS 119 182-1, clause 6): time-stamps and validation
 //! material go into the unprotected header, which only the JSON serialisation has.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::read::{Header, Jws};
@@ -14,12 +17,19 @@ use crate::material::ValidationMaterial;
 use crate::report::TimestampKind;
 use crate::timestamp::{Imprint, TimestampToken};
 
+/// The member that holds what is signed (RFC 7515, 7.2.1).
+const PAYLOAD: &str = "payload";
+
+/// What is written beside the payload at the least, in bytes.
+const ROOM: usize = 64 * 1024;
+
 /// A JAdES signature in the JSON serialisation, with one signature.
 #[derive(Debug, Clone)]
 pub struct JadesSignature {
+    /// With an empty text where the payload stands, which is held once.
     members: Map<String, Value>,
     /// In Base64url; none where a detached content is not there.
-    payload: Option<String>,
+    payload: Option<Arc<String>>,
     protected: String,
     signature: String,
     /// Those of the protected header, the signer's first.
@@ -36,15 +46,23 @@ impl JadesSignature {
     pub fn open(bytes: &[u8], content: Option<&[u8]>) -> Result<Self, AugmentError> {
         let not_signed = |error: &dyn std::fmt::Display| AugmentError::NotSigned(error.to_string());
         // Large ones are read once.
-        let (jws, members) = match Jws::members(bytes).map_err(|error| not_signed(&error))? {
-            Ok(members) => (Jws::of(members.clone()), Some(members)),
-            Err(compact) => (Jws::compact(compact), None),
+        let (jws, members, mut payload) = match Jws::members(bytes).map_err(|error| not_signed(&error))? {
+            Ok(mut members) => {
+                let payload = match members.get_mut(PAYLOAD) {
+                    Some(Value::String(payload)) => Some(std::mem::take(payload)),
+                    _ => None,
+                };
+                (Jws::of(members.clone()), Some(members), payload)
+            }
+            Err(compact) => (Jws::compact(compact), None, None),
         };
         let mut jws = jws.map_err(|error| not_signed(&error))?;
         let [_] = &jws.signatures[..] else {
             return Err(AugmentError::Unsupported);
         };
-        let payload = jws.payload().map(str::to_owned);
+        if members.is_none() {
+            payload = jws.take_payload();
+        }
         let one = jws.signatures.remove(0);
         let header =
             Header::read(&one.protected).map_err(|(_, reason)| not_signed(&format!("{reason:?}")))?;
@@ -53,13 +71,17 @@ impl JadesSignature {
             Some(_) => return Err(AugmentError::Unsupported),
             None => {
                 let names = [("protected", &one.protected), ("signature", &one.signature)];
-                let shown = payload.as_ref().map(|payload| ("payload", payload));
-                let all = names.into_iter().chain(shown);
-                all.map(|(name, text)| (name.to_owned(), json!(text))).collect()
+                let names = names
+                    .into_iter()
+                    .map(|(name, text)| (name.to_owned(), json!(text)));
+                let stands = payload.as_ref().map(|_| (PAYLOAD.to_owned(), json!("")));
+                names.chain(stands).collect()
             }
         };
         Ok(Self {
-            payload: payload.or_else(|| content.map(|content| BASE64URL.encode(content))),
+            payload: payload
+                .or_else(|| content.map(|content| BASE64URL.encode(content)))
+                .map(Arc::new),
             certificates: header.certificates,
             protected: one.protected,
             signature: one.signature,
@@ -74,8 +96,31 @@ impl JadesSignature {
         let header = members.entry("header").or_insert_with(|| json!({}));
         let header = header.as_object_mut().ok_or(AugmentError::Unsupported)?;
         header.insert("etsiU".to_owned(), components);
-        Ok(Value::Object(members).to_string().into_bytes())
+        self.write(&members)
     }
+
+    /// The JSON serialisation, with the payload in its place.
+    fn write(&self, members: &Map<String, Value>) -> Result<Vec<u8>, AugmentError> {
+        let payload = self.payload.as_ref().map_or("", |payload| payload);
+        let mut out = Vec::with_capacity(payload.len() + ROOM);
+        let mut before = b'{';
+        for (name, value) in members {
+            out.push(before);
+            before = b',';
+            write_json(&mut out, name)?;
+            out.push(b':');
+            match name == PAYLOAD {
+                true => write_json(&mut out, payload)?,
+                false => write_json(&mut out, value)?,
+            }
+        }
+        out.push(b'}');
+        Ok(out)
+    }
+}
+
+fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), AugmentError> {
+    serde_json::to_writer(out, value).map_err(|error| AugmentError::NotSigned(error.to_string()))
 }
 
 struct Stamping {
@@ -108,7 +153,7 @@ impl Augment for JadesSignature {
             TimestampKind::Signature => ("sigTst", hash.digest(self.signature.as_bytes())),
             TimestampKind::Archive => {
                 let texts = Texts {
-                    payload: self.payload.as_deref().ok_or(AugmentError::ContentMissing)?,
+                    payload: self.payload.as_ref().ok_or(AugmentError::ContentMissing)?,
                     protected: &self.protected,
                     signature: &self.signature,
                 };
@@ -153,7 +198,7 @@ impl Augment for JadesSignature {
         known.certificates.extend(own);
         let missing = material.beyond(&known);
         let components = if missing.is_empty() {
-            return Ok(Value::Object(self.members.clone()).to_string().into_bytes());
+            return self.write(&self.members);
         } else {
             self.unsigned.with_material(&missing)
         };

@@ -137,9 +137,9 @@ impl Jws {
         Ok(Ok(members))
     }
 
-    /// The payload in Base64url; none when it is detached.
-    pub(super) fn payload(&self) -> Option<&str> {
-        self.payload.as_deref()
+    /// The payload in Base64url, of which nothing is left here; none when it is detached.
+    pub(super) fn take_payload(&mut self) -> Option<String> {
+        self.payload.take()
     }
 
     pub(super) fn compact(text: &str) -> Result<Self, JoseError> {

@@ -19,8 +19,8 @@ use crate::zip::{Archive, Container};
 /// An Office document whose signatures are raised. The last one that lacks something gets it.
 #[derive(Debug, Clone)]
 pub struct OoxmlSignature {
-    bytes: Vec<u8>,
-    container: Container,
+    bytes: Arc<Vec<u8>>,
+    container: Arc<Container>,
     /// The signatures, with the names of the files that they are in.
     signatures: Vec<(String, XadesSignature)>,
 }
@@ -30,7 +30,8 @@ impl OoxmlSignature {
     ///
     /// # Errors
     /// [`AugmentError`]
-    pub fn open(bytes: Vec<u8>) -> Result<Self, AugmentError> {
+    pub fn open(bytes: impl Into<Arc<Vec<u8>>>) -> Result<Self, AugmentError> {
+        let bytes = bytes.into();
         let not_signed = |error: &dyn std::fmt::Display| AugmentError::NotSigned(error.to_string());
         let container = Container::parse(&bytes).map_err(|error| not_signed(&error))?;
         let package = Package::read(&container).map_err(|error| not_signed(&error))?;
@@ -50,7 +51,7 @@ impl OoxmlSignature {
         }
         Ok(Self {
             bytes,
-            container,
+            container: Arc::new(container),
             signatures,
         })
     }
@@ -101,13 +102,16 @@ impl Augment for OoxmlSignature {
     }
 
     fn add_material(&self, material: &ValidationMaterial) -> Result<Vec<u8>, AugmentError> {
-        let mut bytes = self.bytes.clone();
-        for (name, _) in &self.signatures {
-            let raised = Self::open(bytes)?;
+        let mut raised = self.clone();
+        for (at, (name, _)) in self.signatures.iter().enumerate() {
             let found = raised.signatures.iter().find(|(other, _)| other == name);
             let (_, signature) = found.ok_or(AugmentError::Unsupported)?;
-            bytes = raised.with(name, &signature.add_material(material)?)?;
+            let bytes = raised.with(name, &signature.add_material(material)?)?;
+            if at + 1 == self.signatures.len() {
+                return Ok(bytes);
+            }
+            raised = Self::open(bytes)?;
         }
-        Ok(bytes)
+        Ok(Arc::unwrap_or_clone(raised.bytes))
     }
 }

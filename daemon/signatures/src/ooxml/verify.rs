@@ -2,6 +2,7 @@
 //! so every part and every relationship has to be signed, but for those that are about the document and not of it, what
 //! Word keeps in a document for itself, and those of the signatures themselves. What was added later, and whatever a manifest does not name, is found that way.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::package::{self, Package, Part, is_about, relationships_of};
@@ -128,7 +129,7 @@ impl Signatures {
 pub(super) struct Nothing;
 
 impl Resolver for Nothing {
-    fn find(&self, _: &str) -> Option<&[u8]> {
+    fn find(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
 }

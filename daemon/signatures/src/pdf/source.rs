@@ -37,7 +37,27 @@ pub trait Source {
 
 impl Source for Vec<u8> {
     fn size(&self) -> u64 {
-        self.as_slice().len() as u64
+        self.as_slice().size()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.as_slice().read_exact_at(buffer, offset)
+    }
+}
+
+impl<T: Source + ?Sized> Source for &T {
+    fn size(&self) -> u64 {
+        T::size(self)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        T::read_exact_at(self, buffer, offset)
+    }
+}
+
+impl Source for [u8] {
+    fn size(&self) -> u64 {
+        self.len() as u64
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -76,6 +96,58 @@ impl Source for Ended<'_> {
         let at = usize::try_from(offset.saturating_sub(self.base.size())).ok();
         let bytes = at.and_then(|at| self.end.get(at..at.checked_add(rest.len())?));
         rest.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// Pieces of a document, one behind the other.
+#[derive(Debug, Clone)]
+pub struct Pieces<S> {
+    of: S,
+    /// Where each of them starts: here, and there.
+    starts: Vec<(u64, u64)>,
+    size: u64,
+}
+
+impl<S: Source> Pieces<S> {
+    /// Each piece by where it starts and how long it is, in bytes.
+    #[must_use]
+    pub fn of(of: S, pieces: &[(u64, u64)]) -> Self {
+        let (mut starts, mut size) = (Vec::with_capacity(pieces.len()), 0_u64);
+        for (start, length) in pieces.iter().filter(|(_, length)| *length > 0) {
+            starts.push((size, *start));
+            size = size.saturating_add(*length);
+        }
+        Self { of, starts, size }
+    }
+
+    /// What they are pieces of.
+    pub const fn whole(&self) -> &S {
+        &self.of
+    }
+}
+
+impl<S: Source> Source for Pieces<S> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let (mut rest, mut offset) = (buffer, offset);
+        let after = self.starts.partition_point(|(here, _)| *here <= offset);
+        let mut at = after.saturating_sub(1);
+        while !rest.is_empty() {
+            let (here, there) = *self.starts.get(at).ok_or(io::ErrorKind::UnexpectedEof)?;
+            let end = self.starts.get(at + 1).map_or(self.size, |(next, _)| *next);
+            let here_left = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+            if here_left == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let (piece, behind) = rest.split_at_mut(here_left.min(rest.len()));
+            self.of.read_exact_at(piece, there + (offset - here))?;
+            offset += piece.len() as u64;
+            (rest, at) = (behind, at + 1);
+        }
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Raising a XAdES signature from B-B to B-T, B-LT and B-LTA (EN 319 132-1, clause 6).
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use super::stamps;
@@ -16,7 +18,7 @@ use crate::xmldsig::{ReadSignature, Resolver, Target, signature_elements, target
 /// An XML document whose last XAdES signature that lacks something gets it.
 #[derive(Debug, Clone)]
 pub struct XadesSignature {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// What detached signatures are about; only archive time-stamps need it.
     beside: Arc<dyn Resolver + Send + Sync>,
 }
@@ -26,8 +28,23 @@ pub struct XadesSignature {
 struct Content(Option<Vec<u8>>);
 
 impl Resolver for Content {
-    fn find(&self, _: &str) -> Option<&[u8]> {
-        self.0.as_deref()
+    fn find(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.as_deref().map(Cow::Borrowed)
+    }
+}
+
+/// The same, fetched when it is needed.
+struct Fetched<F>(F);
+
+impl<F> fmt::Debug for Fetched<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fetched")
+    }
+}
+
+impl<F: Fn() -> Option<Vec<u8>>> Resolver for Fetched<F> {
+    fn find(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+        self.0().map(Cow::Owned)
     }
 }
 
@@ -36,8 +53,19 @@ impl XadesSignature {
     ///
     /// # Errors
     /// [`AugmentError::NotSigned`]
-    pub fn open(bytes: Vec<u8>, content: Option<Vec<u8>>) -> Result<Self, AugmentError> {
+    pub fn open(bytes: impl Into<Arc<Vec<u8>>>, content: Option<Vec<u8>>) -> Result<Self, AugmentError> {
         Self::open_beside(bytes, Arc::new(Content(content)))
+    }
+
+    /// As [`Self::open`], with a content that is fetched when an archive time-stamp needs it, and held no longer.
+    ///
+    /// # Errors
+    /// [`AugmentError::NotSigned`]
+    pub fn open_fetching(
+        bytes: impl Into<Arc<Vec<u8>>>,
+        content: impl Fn() -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Result<Self, AugmentError> {
+        Self::open_beside(bytes, Arc::new(Fetched(content)))
     }
 
     /// Prepares the time-stamp of one of its signatures; without a place, of the one that is raised next.
@@ -61,7 +89,7 @@ impl XadesSignature {
             _ => return Err(AugmentError::Unsupported),
         };
         Ok(Box::new(Stamping {
-            bytes: self.bytes.clone(),
+            bytes: Arc::clone(&self.bytes),
             place,
             kind,
             imprint: Imprint {
@@ -76,9 +104,10 @@ impl XadesSignature {
     /// # Errors
     /// [`AugmentError::NotSigned`]
     pub(crate) fn open_beside(
-        bytes: Vec<u8>,
+        bytes: impl Into<Arc<Vec<u8>>>,
         beside: Arc<dyn Resolver + Send + Sync>,
     ) -> Result<Self, AugmentError> {
+        let bytes = bytes.into();
         let document = parse(&bytes)?;
         signatures(&document)?;
         Ok(Self { bytes, beside })
@@ -154,9 +183,23 @@ fn insertion(
     Ok((document.content_span(qualifying).end, around))
 }
 
+/// A text with others in it, each at its place of the original, in their order.
+fn spliced(text: &str, insertions: &[(usize, String)]) -> Vec<u8> {
+    let more: usize = insertions.iter().map(|(_, more)| more.len()).sum();
+    let mut bytes = Vec::with_capacity(text.len() + more);
+    let (text, mut from) = (text.as_bytes(), 0);
+    for (at, more) in insertions {
+        bytes.extend_from_slice(&text[from..*at]);
+        bytes.extend_from_slice(more.as_bytes());
+        from = *at;
+    }
+    bytes.extend_from_slice(&text[from..]);
+    bytes
+}
+
 /// A document on its way to a time-stamp.
 struct Stamping {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// Of the signature among those of the document.
     place: usize,
     kind: TimestampKind,
@@ -176,9 +219,7 @@ impl PreparedTimestamp for Stamping {
         let all = signatures(&document)?;
         let signature = all.get(self.place).ok_or(AugmentError::Unsupported)?;
         let (at, text) = insertion(&document, signature, &unsigned::stamp_text(self.kind, token))?;
-        let mut stamped = document.text().as_bytes().to_vec();
-        stamped.splice(at..at, text.into_bytes());
-        Ok(stamped)
+        Ok(spliced(document.text(), &[(at, text)]))
     }
 }
 
@@ -256,14 +297,9 @@ impl Augment for XadesSignature {
             }
         }
         if insertions.is_empty() {
-            return Ok(self.bytes.clone());
+            return Ok(self.bytes.to_vec());
         }
-        // From the end, so that the places before stay where they are.
-        insertions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let mut bytes = document.text().as_bytes().to_vec();
-        for (at, text) in insertions {
-            bytes.splice(at..at, text.into_bytes());
-        }
-        Ok(bytes)
+        insertions.sort_by_key(|(at, _)| *at);
+        Ok(spliced(document.text(), &insertions))
     }
 }

@@ -1,6 +1,8 @@
 //! What a Reference points to, and its digest (XML-DSig, 4.4.3). Same-document references are `""` and `#Id`; whatever
 //! else is a name that the caller knows or does not: nothing is ever fetched. Transforms are those of the allow-list.
 
+use std::borrow::Cow;
+
 use super::algorithms::{BASE64_DECODED, ENVELOPED, digest_from_uri};
 use super::read::{self, ReadAlgorithm, ReadReference, ReadSignature};
 use crate::report::{Reason, SubIndication};
@@ -22,7 +24,13 @@ pub(crate) enum Target {
 /// Knows what stands beside the document.
 pub(crate) trait Resolver: std::fmt::Debug {
     /// The octets that a URI names.
-    fn find(&self, uri: &str) -> Option<&[u8]>;
+    fn find(&self, uri: &str) -> Option<Cow<'_, [u8]>>;
+
+    /// The same in pieces.
+    fn feed(&self, uri: &str, out: &mut dyn FnMut(&[u8])) -> Option<()> {
+        out(&self.find(uri)?);
+        Some(())
+    }
 }
 
 /// The method of an element with an `Algorithm`, with its `InclusiveNamespaces`.
@@ -101,10 +109,13 @@ pub(crate) fn feed(
         Target::Document => nodes(document, signature, reference, None, usual, out),
         Target::Element(element) => nodes(document, signature, reference, Some(*element), usual, out),
         Target::External(uri) => {
-            let octets = resolver
-                .find(uri)
-                .ok_or((SubIndication::SignedDataNotFound, Reason::ExternalReference))?;
-            external(document, reference, octets, out)
+            let not_found = (SubIndication::SignedDataNotFound, Reason::ExternalReference);
+            // As it is, it need not be held.
+            if reference.transforms.is_empty() {
+                return resolver.feed(uri, out).ok_or(not_found);
+            }
+            let octets = resolver.find(uri).ok_or(not_found)?;
+            external(document, reference, &octets, out)
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Judging the signatures of an XML document (EN 319 102-1, clause 5.3; XML-DSig, 3.2), wrapping included: what is
 //! reported as covered is the very element whose digest was computed, and nothing else of its name may pass for it.
 
+use std::borrow::Cow;
+
 use super::DS;
 use super::algorithms::{digest_from_uri, signature_from_uri};
 use super::cover::{Cover, OfDocument};
@@ -38,8 +40,8 @@ pub(crate) fn signature_elements(document: &Document<'_>) -> Vec<ElementId> {
 struct Beside<'a>(Option<&'a [u8]>);
 
 impl Resolver for Beside<'_> {
-    fn find(&self, _: &str) -> Option<&[u8]> {
-        self.0
+    fn find(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.map(Cow::Borrowed)
     }
 }
 

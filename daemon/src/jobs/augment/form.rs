@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
+use trien_protocol::limits::MAX_DOCUMENT;
 use trien_signatures::algorithm::Hash;
 use trien_signatures::asic::{self, AsicSignature};
 use trien_signatures::augment::{Augment, AugmentError};
@@ -20,6 +21,9 @@ use trien_signatures::xades::XadesSignature;
 use crate::jobs::documents::{Documents, Sealed};
 use crate::jobs::verify_documents::{self, Unreadable};
 
+/// What of a container tells what it is, in bytes.
+const HEAD: usize = 256;
+
 /// A form in which signed documents come. What is handed in is what is raised: the document, or the part of it that
 /// changes.
 pub trait Form: Send + Sync {
@@ -27,7 +31,7 @@ pub trait Form: Send + Sync {
     ///
     /// # Errors
     /// [`AugmentError`]
-    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError>;
+    fn open(&self, document: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError>;
 
     /// Judges it as a whole.
     ///
@@ -43,7 +47,7 @@ pub struct Whole {
 }
 
 impl Form for Whole {
-    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+    fn open(&self, document: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError> {
         read(document, self.content.as_deref())
     }
 
@@ -78,11 +82,27 @@ impl Form for Whole {
     }
 }
 
+/// The largest document of a kind that is raised, in bytes, of which all is held: what it was and what it becomes are
+/// both in memory then, and so are the text of a JWS and the files of an Office document.
+pub(super) fn largest_held(document: &[u8]) -> u64 {
+    match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'e') => MAX_RAISED_JWS,
+        Some(b'P') => MAX_RAISED_ZIP,
+        _ => MAX_DOCUMENT,
+    }
+}
+
+/// The largest JWS whose level is raised, in bytes.
+pub const MAX_RAISED_JWS: u64 = 144 * 1024 * 1024;
+
+/// The largest ZIP file that is held while it is raised, in bytes: an Office document.
+pub const MAX_RAISED_ZIP: u64 = 96 * 1024 * 1024;
+
 /// Reads a signed document in its format.
 ///
 /// # Errors
 /// [`AugmentError`]
-fn read(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, AugmentError> {
+fn read(document: &Arc<Vec<u8>>, content: Option<&Path>) -> Result<Box<dyn Augment>, AugmentError> {
     if document.first() == Some(&0x30) {
         let digests =
             content.map(|path| File::open(path).and_then(|mut file| Digests::of(&mut file, &Hash::ALL)));
@@ -97,7 +117,7 @@ fn read(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, Aug
         return Ok(Box::new(AsicSignature::open(document.to_vec())?));
     }
     if ooxml::looks_like(document) {
-        return Ok(Box::new(OoxmlSignature::open(document.to_vec())?));
+        return Ok(Box::new(OoxmlSignature::open(Arc::clone(document))?));
     }
     if document.starts_with(b"%PDF-") {
         let now = OffsetDateTime::now_utc();
@@ -110,7 +130,18 @@ fn read(document: &[u8], content: Option<&Path>) -> Result<Box<dyn Augment>, Aug
             .map_err(|_| AugmentError::ContentMissing)
     };
     match document.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'<' | 0xEF) => Ok(Box::new(XadesSignature::open(document.to_vec(), held()?)?)),
+        Some(b'<' | 0xEF) => {
+            let path = content.map(Path::to_owned);
+            // What is away is told at once, whether or not it is needed already.
+            if let Some(path) = &path {
+                File::open(path).map_err(|_| AugmentError::ContentMissing)?;
+            }
+            let fetch = move || std::fs::read(path.as_ref()?).ok();
+            Ok(Box::new(XadesSignature::open_fetching(
+                Arc::clone(document),
+                fetch,
+            )?))
+        }
         Some(b'{' | b'e') => Ok(Box::new(JadesSignature::open(document, held()?.as_deref())?)),
         _ => Err(AugmentError::Unsupported),
     }
@@ -123,7 +154,7 @@ pub struct PdfEnd {
 }
 
 impl Form for PdfEnd {
-    fn open(&self, end: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+    fn open(&self, end: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError> {
         let now = OffsetDateTime::now_utc();
         let document = PadesDocument::open_end(Arc::clone(&self.base), end.to_vec(), now)?;
         Ok(Box::new(document))
@@ -138,6 +169,75 @@ impl Form for PdfEnd {
     }
 }
 
+/// A container of which no more is in memory than serves it: what is raised is the end.
+pub struct ContainerEnd {
+    /// What stands before the end, and does not change.
+    pub base: Arc<dyn Source + Send + Sync>,
+}
+
+impl Form for ContainerEnd {
+    fn open(&self, end: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError> {
+        let signature = AsicSignature::open_end(Arc::clone(&self.base), end.to_vec())?;
+        Ok(Box::new(signature))
+    }
+
+    fn verify(&self, end: &[u8], reliance: &Reliance<'_>) -> Result<Report, Unreadable> {
+        Ok(asic::verify_parts(&*self.base, end, reliance)?)
+    }
+}
+
+/// A container that was made of a document: raised without the document being held.
+pub struct Containing {
+    base: Sealed,
+    end: Vec<u8>,
+    form: ContainerEnd,
+}
+
+impl Containing {
+    /// None when it is something else, or out of form.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn of(signed: &Sealed) -> std::io::Result<Option<Self>> {
+        if !begins_container(signed) {
+            return Ok(None);
+        }
+        // Whatever is wrong with it is told by the one who reads it whole.
+        let Ok(Some(parted)) = asic::part(Arc::new(signed)) else {
+            return Ok(None);
+        };
+        let base = Sealed::part(signed, &parted.base)?;
+        Ok(Some(Self {
+            form: ContainerEnd {
+                base: Arc::new(base.clone()),
+            },
+            base,
+            end: parted.end,
+        }))
+    }
+
+    /// What is raised, and how it is read.
+    #[must_use]
+    pub fn parts(&self) -> (Vec<u8>, &ContainerEnd) {
+        (self.end.clone(), &self.form)
+    }
+
+    /// The same document with another end behind it.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn seal(&self, end: Vec<u8>, documents: &Documents) -> std::io::Result<Sealed> {
+        let sealed = documents.seal_around(Vec::new(), &self.base, end, None);
+        sealed.map_err(|error| std::io::Error::other(error.to_string()))
+    }
+}
+
+/// Whether something begins as an ASiC container does.
+pub(in crate::jobs) fn begins_container(source: &dyn Source) -> bool {
+    let mut head = vec![0; usize::try_from(source.size()).unwrap_or(HEAD).min(HEAD)];
+    source.read_exact_at(&mut head, 0).is_ok() && asic::looks_like(&head)
+}
+
 /// A CMS without its content ([`trien_signatures::cades::Container`]), or beside it.
 pub struct Skeleton {
     /// Of the content, where there is one.
@@ -147,7 +247,7 @@ pub struct Skeleton {
 }
 
 impl Form for Skeleton {
-    fn open(&self, skeleton: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
+    fn open(&self, skeleton: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError> {
         let imprints = self.digests.as_ref().map(Digests::imprints).unwrap_or_default();
         Ok(Box::new(CadesSignature::open(skeleton, imprints.to_vec())?))
     }
@@ -211,8 +311,8 @@ pub struct Beside {
 }
 
 impl Form for Beside {
-    fn open(&self, document: &[u8]) -> Result<Box<dyn Augment>, AugmentError> {
-        let signature = XadesSignature::open(document.to_vec(), Some(self.content.clone()))?;
+    fn open(&self, document: &Arc<Vec<u8>>) -> Result<Box<dyn Augment>, AugmentError> {
+        let signature = XadesSignature::open(Arc::clone(document), Some(self.content.clone()))?;
         Ok(Box::new(signature))
     }
 

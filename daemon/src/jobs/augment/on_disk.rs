@@ -8,15 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trien_signatures::algorithm::Hash;
+use trien_signatures::asic;
 use trien_signatures::augment::AugmentError;
 use trien_signatures::cades::{Container, Digests};
 use trien_signatures::pades;
-use trien_signatures::pdf::Source;
+use trien_signatures::pdf::{Pieces, Source};
+use trien_signatures::zip::ZipError;
 
-use super::form::{Form, PdfEnd, Skeleton, Whole};
+use super::form::{ContainerEnd, Form, PdfEnd, Skeleton, Whole, begins_container, largest_held};
 
 /// The first octet of a CMS: a SEQUENCE (X.690, 8.9.1).
 const CMS: u8 = 0x30;
+
+/// The first octet of a ZIP file (APPNOTE 4.3.7).
+const ZIP: u8 = b'P';
 
 /// What a PDF begins with (ISO 32000-2, 7.5.2).
 const PDF: &[u8; 5] = b"%PDF-";
@@ -31,6 +36,8 @@ pub struct OnDisk {
 enum Rest {
     /// What stands before the end of a PDF.
     Begin(LyingFile, PdfEnd),
+    /// The files of a container, but for those that serve it.
+    Files(ContainerEnd),
     /// The content of a CMS, if it is inside.
     Content(File, Container, Skeleton),
     Nothing(Whole),
@@ -39,9 +46,12 @@ enum Rest {
 /// Why a file cannot be raised.
 #[derive(Debug, thiserror::Error)]
 pub enum OnDiskError {
-    /// It cannot be read; [`io::ErrorKind::FileTooLarge`] when its format is held whole, and it is too large for that.
+    /// It cannot be read.
     #[error(transparent)]
     File(io::Error),
+    /// Its format is held whole, and it is larger than so many bytes.
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
     /// What it is about cannot be read.
     #[error(transparent)]
     Content(io::Error),
@@ -65,6 +75,12 @@ impl OnDisk {
                     return Self::pdf(&pdf);
                 }
             }
+            Some(ZIP) => {
+                let again = file.try_clone().and_then(LyingFile::of);
+                if let Ok(container) = Self::container(again.map_err(OnDiskError::File)?)? {
+                    return Ok(container);
+                }
+            }
             _ => {}
         }
         let mut part = Vec::new();
@@ -74,13 +90,9 @@ impl OnDisk {
         };
         read().map_err(OnDiskError::File)?;
         if part.len() as u64 > most {
-            return Err(OnDiskError::File(io::ErrorKind::FileTooLarge.into()));
+            return Err(OnDiskError::TooLarge(most));
         }
-        let content = content.map(Path::to_owned);
-        Ok(Self {
-            part,
-            rest: Rest::Nothing(Whole { content }),
-        })
+        Self::whole(part, content)
     }
 
     fn pdf(pdf: &LyingFile) -> Result<Self, OnDiskError> {
@@ -96,6 +108,51 @@ impl OnDisk {
             part,
             rest: Rest::Begin(base, form),
         })
+    }
+
+    /// The same of what is in memory already.
+    ///
+    /// # Errors
+    /// [`OnDiskError`]
+    pub fn held(bytes: Vec<u8>, content: Option<&Path>) -> Result<Self, OnDiskError> {
+        match Self::container(bytes)? {
+            Ok(container) => Ok(container),
+            Err(part) => Self::whole(part, content),
+        }
+    }
+
+    fn whole(part: Vec<u8>, content: Option<&Path>) -> Result<Self, OnDiskError> {
+        let most = largest_held(&part);
+        if part.len() as u64 > most {
+            return Err(OnDiskError::TooLarge(most));
+        }
+        let content = content.map(Path::to_owned);
+        Ok(Self {
+            part,
+            rest: Rest::Nothing(Whole { content }),
+        })
+    }
+
+    /// Gives back what is another ZIP file, or a container out of form.
+    fn container<S>(source: S) -> Result<Result<Self, S>, OnDiskError>
+    where
+        S: Source + Send + Sync + 'static,
+    {
+        if !begins_container(&source) {
+            return Ok(Err(source));
+        }
+        let parted = match asic::part(Arc::new(&source)) {
+            Ok(Some(parted)) => parted,
+            Ok(None) => return Ok(Err(source)),
+            Err(ZipError::Unreadable(kind)) => return Err(OnDiskError::File(kind.into())),
+            // Whatever is wrong with it is told by the one who reads it whole.
+            Err(_) => return Ok(Err(source)),
+        };
+        let base = Arc::new(Pieces::of(source, &parted.base));
+        Ok(Ok(Self {
+            part: parted.end,
+            rest: Rest::Files(ContainerEnd { base }),
+        }))
     }
 
     fn cms(mut file: File, content: Option<&Path>) -> Result<Self, OnDiskError> {
@@ -131,11 +188,18 @@ impl OnDisk {
         &self.part
     }
 
+    /// The same, of which nothing is left here.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.part)
+    }
+
     /// How it is read.
     #[must_use]
     pub fn form(&self) -> &dyn Form {
         match &self.rest {
             Rest::Begin(_, form) => form,
+            Rest::Files(form) => form,
             Rest::Content(_, _, form) => form,
             Rest::Nothing(form) => form,
         }
@@ -148,7 +212,11 @@ impl OnDisk {
     pub fn write(&self, part: &[u8], output: &mut dyn Write) -> io::Result<()> {
         match &self.rest {
             Rest::Begin(begin, _) => {
-                begin.copy(output)?;
+                copy(begin, output)?;
+                output.write_all(part)
+            }
+            Rest::Files(form) => {
+                copy(&*form.base, output)?;
                 output.write_all(part)
             }
             Rest::Content(file, container, _) => {
@@ -177,11 +245,16 @@ fn begins_pdf(file: &File) -> bool {
 /// # Errors
 /// Of the file.
 pub fn lying_pdf(file: File) -> io::Result<Option<LyingFile>> {
-    let size = file.metadata()?.len();
-    Ok(begins_pdf(&file).then(|| LyingFile {
-        file: Arc::new(file),
-        size,
-    }))
+    begins_pdf(&file).then(|| LyingFile::of(file)).transpose()
+}
+
+/// An ASiC container as it lies on the disk; none when it is something else.
+///
+/// # Errors
+/// Of the file.
+pub fn lying_container(file: File) -> io::Result<Option<LyingFile>> {
+    let file = LyingFile::of(file)?;
+    Ok(begins_container(&file).then_some(file))
 }
 
 /// A file that is read in pieces, as large as it was when it was opened.
@@ -192,25 +265,30 @@ pub struct LyingFile {
 }
 
 impl LyingFile {
+    fn of(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let file = Arc::new(file);
+        Ok(Self { file, size })
+    }
+
     /// Its beginning.
     const fn until(mut self, size: u64) -> Self {
         self.size = size;
         self
     }
+}
 
-    fn copy(&self, output: &mut dyn Write) -> io::Result<()> {
-        let mut at = 0;
-        let mut piece = vec![0; 1 << 16];
-        while at < self.size {
-            let len = usize::try_from(self.size - at)
-                .unwrap_or(usize::MAX)
-                .min(piece.len());
-            self.read_exact_at(&mut piece[..len], at)?;
-            output.write_all(&piece[..len])?;
-            at += len as u64;
-        }
-        Ok(())
+fn copy(source: &dyn Source, output: &mut dyn Write) -> io::Result<()> {
+    let mut at = 0;
+    let mut piece = vec![0; 1 << 16];
+    while at < source.size() {
+        let rest = usize::try_from(source.size() - at).unwrap_or(usize::MAX);
+        let len = rest.min(piece.len());
+        source.read_exact_at(&mut piece[..len], at)?;
+        output.write_all(&piece[..len])?;
+        at += len as u64;
     }
+    Ok(())
 }
 
 impl Source for LyingFile {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
 use trien_signatures::algorithm::{Hash, Hasher};
-use trien_signatures::pdf::Source;
+use trien_signatures::pdf::{Pieces, Source};
 
 use super::room::Room;
 use super::vault::Vault;
@@ -38,11 +38,8 @@ pub(super) enum Body {
         inner: Sealed,
         tail: Vec<u8>,
     },
-    /// What stands in another document: each of its pieces by where it starts here and where it starts there.
-    Part {
-        whole: Sealed,
-        pieces: Vec<(u64, u64)>,
-    },
+    /// What stands in another document.
+    Part(Pieces<Sealed>),
     /// A file of the person at the shell, which others may change: that is found out when all of it is read. With the
     /// times of its last changes when it was taken, in nanoseconds.
     File(File, Times),
@@ -113,19 +110,11 @@ impl Sealed {
     /// # Errors
     /// Of the system.
     pub fn part(whole: &Self, pieces: &[(u64, u64)]) -> io::Result<Self> {
+        let pieces = Pieces::of(whole.clone(), pieces);
         let mut hasher = Hash::Sha256.hasher();
-        let mut size = 0;
-        let mut starts = Vec::with_capacity(pieces.len());
-        for (start, length) in pieces.iter().filter(|(_, length)| *length > 0) {
-            starts.push((size, *start));
-            whole.each_in(*start, *length, &mut |piece| hasher.update(piece))?;
-            size += length;
-        }
-        let body = Body::Part {
-            whole: whole.clone(),
-            pieces: starts,
-        };
-        Ok(Self::new(body, size, hasher, None))
+        each(&pieces, |piece| hasher.update(piece))?;
+        let size = pieces.size();
+        Ok(Self::new(Body::Part(pieces), size, hasher, None))
     }
 
     /// As [`Self::is_changed`], for who has no time to read all of it where nobody has written to it.
@@ -133,7 +122,8 @@ impl Sealed {
     pub fn is_written_to(&self) -> bool {
         match &self.0.body {
             Body::File(file, then) => times(file).is_ok_and(|now| now != *then) && self.is_changed(),
-            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_written_to(),
+            Body::Around { inner, .. } => inner.is_written_to(),
+            Body::Part(pieces) => pieces.whole().is_written_to(),
             Body::Vault(_) => false,
         }
     }
@@ -198,26 +188,14 @@ impl Sealed {
         match &self.0.body {
             Body::Vault(_) => false,
             Body::File(..) => true,
-            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_changeable(),
+            Body::Around { inner, .. } => inner.is_changeable(),
+            Body::Part(pieces) => pieces.whole().is_changeable(),
         }
     }
 
     /// All of it, in pieces.
-    pub(super) fn each(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        self.each_in(0, self.size(), &mut take)
-    }
-
-    /// So many bytes from `offset` on, in pieces.
-    fn each_in(&self, mut offset: u64, mut rest: u64, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        let mut piece = vec![0; usize::try_from(rest).map_or(PIECE, |rest| rest.min(PIECE))];
-        while rest > 0 {
-            let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
-            self.read_exact_at(&mut piece[..length], offset)?;
-            take(&piece[..length]);
-            offset += length as u64;
-            rest -= length as u64;
-        }
-        Ok(())
+    pub(super) fn each(&self, take: impl FnMut(&[u8])) -> io::Result<()> {
+        each(self, take)
     }
 
     /// Writes all of it, and makes sure that it was what its digest says.
@@ -253,7 +231,8 @@ impl Sealed {
                 let read = self.each(|piece| hasher.update(piece));
                 read.and_then(|()| self.check(hasher)).is_err()
             }
-            Body::Around { inner: other, .. } | Body::Part { whole: other, .. } => other.is_changed(),
+            Body::Around { inner, .. } => inner.is_changed(),
+            Body::Part(pieces) => pieces.whole().is_changed(),
             Body::Vault(_) => false,
         }
     }
@@ -290,24 +269,7 @@ impl Sealed {
         match &self.0.body {
             Body::Vault(vault) => vault.read_exact_at(buffer, offset),
             Body::File(file, _) => file.read_exact_at(buffer, offset),
-            Body::Part { whole, pieces } => {
-                let (mut rest, mut offset) = (buffer, offset);
-                let mut at = pieces
-                    .partition_point(|(here, _)| *here <= offset)
-                    .saturating_sub(1);
-                while !rest.is_empty() {
-                    let (here, there) = *pieces.get(at).ok_or(io::ErrorKind::UnexpectedEof)?;
-                    let end = pieces.get(at + 1).map_or(self.0.size, |(next, _)| *next);
-                    let (within, behind) = split(rest, offset, end);
-                    if within.is_empty() {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                    whole.read_exact_at(within, there + (offset - here))?;
-                    offset += within.len() as u64;
-                    (rest, at) = (behind, at + 1);
-                }
-                Ok(())
-            }
+            Body::Part(pieces) => pieces.read_exact_at(buffer, offset),
             Body::Around { head, inner, tail } => {
                 let (before, rest) = split(buffer, offset, head.len() as u64);
                 copy(before, head, offset)?;
@@ -320,6 +282,19 @@ impl Sealed {
             }
         }
     }
+}
+
+fn each(source: &dyn Source, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    let mut offset = 0;
+    while offset < source.size() {
+        let rest = source.size() - offset;
+        let length = usize::try_from(rest).map_or(piece.len(), |rest| rest.min(piece.len()));
+        source.read_exact_at(&mut piece[..length], offset)?;
+        take(&piece[..length]);
+        offset += length as u64;
+    }
+    Ok(())
 }
 
 /// When a file's bytes and when its entry were changed last.
